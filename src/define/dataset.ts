@@ -1,0 +1,197 @@
+import type { z } from 'zod'
+import type { Place } from '../errors.js'
+import type { Partition } from './partition.js'
+import { toPartition } from './partition.js'
+import { here } from './place.js'
+import type { Rule, Severity } from './rule.js'
+import type { Schedule } from './schedule.js'
+import type { Source } from './source.js'
+import type { ColumnRef, Sql } from './sql.js'
+
+export type Tier = 'bronze' | 'silver' | 'gold'
+
+/** What every dataset may say about itself. */
+export interface About {
+  description?: string
+  /** The person or team to ask. */
+  owner?: string
+  tags?: readonly string[]
+  /** When this dataset, and those downstream without a schedule of their own, are run. */
+  schedule?: Schedule
+}
+
+interface Common<T extends Tier, R> {
+  readonly kind: 'dataset'
+  readonly tier: T
+  readonly name: string
+  readonly about: Readonly<About>
+  readonly place: Place | undefined
+  /** Only for the compiler: the type of a row. */
+  readonly row?: R
+}
+
+type ColumnRefs<C extends string> = { readonly [K in C]: ColumnRef }
+
+export interface Bronze<R = unknown> extends Common<'bronze', R> {
+  readonly from: Source
+  readonly columns: ColumnRefs<keyof R & string>
+}
+
+export interface Silver<R = unknown> extends Common<'silver', R> {
+  readonly from: readonly AnyDataset[]
+  readonly select: Readonly<Record<string, string | Sql>>
+  readonly schema: z.ZodObject
+  readonly key: readonly string[]
+  readonly cursor: string | undefined
+  readonly rules: readonly Rule[]
+  readonly severity: Readonly<Record<string, Severity>>
+  readonly partitionBy: readonly Partition[]
+  readonly columns: ColumnRefs<keyof R & string>
+}
+
+export interface Gold<R = unknown> extends Common<'gold', R> {
+  readonly query: Sql
+  readonly declared: Readonly<Record<string, z.ZodType>> | undefined
+  readonly partitionBy: readonly Partition[]
+  readonly columns: ColumnRefs<keyof R & string>
+}
+
+export type AnyDataset = Bronze<any> | Silver<any> | Gold<any>
+
+/** The type of a dataset's rows: `type Order = Row<typeof orders>`. */
+export type Row<D> = D extends { readonly row?: infer R } ? R : never
+
+/** The columns that Moraine adds to every silver row. */
+export interface SilverColumns {
+  /** When the run that brought the row began; an ISO string in UTC. */
+  _loaded_at: string
+  /** The bronze batch the row came from; `null` for rows from other tables. */
+  _batch: string | null
+}
+
+/** The columns that bronze adds: where a row was read. */
+export interface BronzeColumns {
+  _batch: string
+  _file: string
+  /** The physical line the record begins at, from 1. */
+  _line: bigint
+  /** Why the record could not be split into columns; `null` for all good ones. */
+  _error: string | null
+  /** The whole text of such a record. */
+  _raw: string | null
+}
+
+export interface BronzeOptions<C extends string> extends About {
+  from: Source<C>
+}
+
+/** Raw rows, as they came: nothing is converted, nothing is lost. */
+export function bronze<C extends string = string>(
+  name: string,
+  options: BronzeOptions<C>,
+): Bronze<{ [K in C]: string | null } & BronzeColumns> {
+  const { from, ...about } = options
+  return {
+    kind: 'dataset',
+    tier: 'bronze',
+    name,
+    about,
+    place: here(),
+    from,
+    columns: columnRefs(),
+  } as Bronze<any>
+}
+
+type Shape = Record<string, z.ZodType>
+type Output<S extends Shape> = z.output<z.ZodObject<S>>
+/** SQL knows NULL, not `undefined`: an optional column reads as `T | null`. */
+type Stored<T> = {
+  [K in keyof T]-?: undefined extends T[K] ? Exclude<T[K], undefined> | null : T[K]
+}
+type Name<S extends Shape> = keyof S & string
+
+export interface SilverOptions<S extends Shape> extends About {
+  /** The rows to check; several inputs are read one after the other, matched by column name. */
+  from: AnyDataset | readonly AnyDataset[]
+  /**
+   * Columns of the schema that are not in the input under their name: another name, or an
+   * expression over the row. A subquery may look something up in another dataset.
+   */
+  select?: { [K in Name<S>]?: string | Sql }
+  schema: z.ZodObject<S>
+  /** One row a key is kept: the newest by cursor, batch, file and row. */
+  key?: Name<S> | readonly Name<S>[]
+  /** The column that says which of two rows with the same key is newer. */
+  cursor?: Name<S>
+  rules?: readonly Rule[]
+  /** What a failed check of a column means, where it is not `discard`. */
+  severity?: { [K in Name<S>]?: Severity }
+  partitionBy?: readonly (Name<S> | Partition<Name<S>>)[]
+}
+
+/** Rows that are typed, checked and deduplicated. */
+export function silver<S extends Shape>(
+  name: string,
+  options: SilverOptions<S>,
+): Silver<Stored<Output<S>> & SilverColumns> {
+  const { from, select, schema, key, cursor, rules, severity, partitionBy, ...about } = options
+  return {
+    kind: 'dataset',
+    tier: 'silver',
+    name,
+    about,
+    place: here(),
+    from: list(from),
+    select: { ...(select as Record<string, string | Sql>) },
+    schema: schema as unknown as z.ZodObject,
+    key: key === undefined ? [] : list(key),
+    cursor,
+    rules: rules ?? [],
+    severity: { ...(severity as Record<string, Severity>) },
+    partitionBy: (partitionBy ?? []).map(toPartition),
+    columns: columnRefs(),
+  } as Silver<any>
+}
+
+export interface GoldOptions<S extends Shape> extends About {
+  query: Sql
+  /** The columns and their types, in order; without them rows are typed as unknown values. */
+  columns?: S
+  partitionBy?: readonly (string | Partition)[]
+}
+
+type GoldRow<S extends Shape> = string extends keyof S ? Record<string, unknown> : Stored<Output<S>>
+
+/** An answer for the business: a query over the other datasets, stored. */
+export function gold<S extends Shape = Shape>(
+  name: string,
+  options: GoldOptions<S>,
+): Gold<GoldRow<S>> {
+  const { query, columns, partitionBy, ...about } = options
+  return {
+    kind: 'dataset',
+    tier: 'gold',
+    name,
+    about,
+    place: here(),
+    query,
+    declared: columns,
+    partitionBy: (partitionBy ?? []).map(toPartition),
+    columns: columnRefs(),
+  } as Gold<any>
+}
+
+function list<T>(value: T | readonly T[]): readonly T[] {
+  return Array.isArray(value) ? value : [value as T]
+}
+
+function columnRefs(): Record<string, ColumnRef> {
+  const get = (_: object, name: string | symbol) =>
+    typeof name === 'string' ? { kind: 'column', name } : undefined
+  return new Proxy({}, { get }) as Record<string, ColumnRef>
+}
+
+/** The dataset's full name, as queries and commands use it: `silver.orders`. */
+export function fullName(dataset: { tier: string; name: string }): string {
+  return `${dataset.tier}.${dataset.name}`
+}

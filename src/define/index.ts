@@ -1,0 +1,19 @@
+export type { ColumnType, Field } from './column-type.js'
+export {
+  type AnyDataset,
+  type Bronze,
+  type BronzeColumns,
+  bronze,
+  type Gold,
+  gold,
+  type Row,
+  type Silver,
+  type SilverColumns,
+  silver,
+} from './dataset.js'
+export { defineLake, type Lake, type LakeOptions } from './lake.js'
+export { bucket, day, hour, identity, month, type Partition, truncate, year } from './partition.js'
+export { type Rule, rule, type Severity } from './rule.js'
+export { cron, every, type Schedule } from './schedule.js'
+export { type Sql, type SqlValue, sql } from './sql.js'
+export { t } from './t.js'

@@ -1,0 +1,92 @@
+import { DefinitionError, type Place, type Problem } from '../errors.js'
+import { type AnyDataset, fullName } from './dataset.js'
+import { inputsOf } from './inputs.js'
+import { here } from './place.js'
+import { problemsOf } from './problems.js'
+
+export interface LakeOptions {
+  /** The lake's name: lower case letters, digits, `_` and `-`. */
+  name: string
+  datasets: readonly AnyDataset[]
+  /** Folder or bucket that holds the lake, relative to the project's folder. Default: `lake`. */
+  root?: string
+  /**
+   * What a run makes visible when a step fails: everything that passed together with its
+   * upstreams (`passed`, the default), or nothing (`all`).
+   */
+  publish?: 'passed' | 'all'
+}
+
+/** A checked definition. `datasets` holds inputs before those that read them. */
+export interface Lake {
+  readonly kind: 'lake'
+  readonly name: string
+  readonly root: string
+  readonly publish: 'passed' | 'all'
+  readonly datasets: readonly AnyDataset[]
+  readonly place: Place | undefined
+}
+
+/**
+ * Puts datasets together to a lake. Datasets that others read are added by themselves.
+ *
+ * @throws DefinitionError with all mistakes, each with its place in the user's file.
+ */
+export function defineLake(options: LakeOptions): Lake {
+  const place = here()
+  const { name, root = 'lake', publish = 'passed' } = options
+  const problems: Problem[] = []
+  if (!/^[a-z][a-z0-9_-]*$/.test(name))
+    problems.push({
+      message: `The lake's name '${name}' must be lower case letters, digits, '_' and '-'`,
+      place: place && { ...place, near: name },
+    })
+  const { ordered, cycle } = inOrder(options.datasets)
+  if (cycle)
+    problems.push({ message: `These datasets read each other in a circle: ${cycle}`, place })
+  problems.push(...duplicates(ordered), ...ordered.flatMap(problemsOf))
+  if (problems.length > 0) throw new DefinitionError(problems)
+  return { kind: 'lake', name, root, publish, datasets: ordered, place }
+}
+
+function duplicates(datasets: readonly AnyDataset[]): Problem[] {
+  const seen = new Map<string, AnyDataset>()
+  const problems: Problem[] = []
+  for (const dataset of datasets) {
+    const name = fullName(dataset).toLowerCase()
+    const first = seen.get(name)
+    if (first)
+      problems.push({
+        message: `Two ${dataset.tier} datasets are called '${dataset.name}'`,
+        hint: first.place
+          ? `The first one is at line ${first.place.line}; rename one of them.`
+          : undefined,
+        place: dataset.place && { ...dataset.place, near: dataset.name },
+      })
+    else seen.set(name, dataset)
+  }
+  return problems
+}
+
+/** All datasets that are reachable, inputs first; the first circle found, in words. */
+function inOrder(datasets: readonly AnyDataset[]) {
+  const ordered: AnyDataset[] = []
+  const done = new Set<AnyDataset>()
+  const path: AnyDataset[] = []
+  let cycle: string | undefined
+  const visit = (dataset: AnyDataset) => {
+    if (done.has(dataset)) return
+    const start = path.indexOf(dataset)
+    if (start >= 0) {
+      cycle ??= [...path.slice(start), dataset].map(fullName).join(' → ')
+      return
+    }
+    path.push(dataset)
+    inputsOf(dataset).forEach(visit)
+    path.pop()
+    done.add(dataset)
+    ordered.push(dataset)
+  }
+  datasets.forEach(visit)
+  return { ordered, cycle }
+}

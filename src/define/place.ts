@@ -1,0 +1,32 @@
+import type { Place } from '../errors.js'
+
+// Frames of Moraine itself lie in its source or build folder, or in the loader's own chunks.
+const FRAME = /(?:\(|at )(?:async )?(file:\/\/|\/|[A-Za-z]:\\)(.+?):(\d+):(\d+)\)?$/
+
+/**
+ * The place in the user's file that called into Moraine, taken from a stack trace;
+ * `undefined` when no frame lies outside of Moraine.
+ */
+export function callerPlace(stack: string | undefined, home: string): Place | undefined {
+  for (const line of (stack ?? '').split('\n').slice(1)) {
+    const match = FRAME.exec(line.trim())
+    if (!match) continue
+    const prefix = match[1] === 'file://' ? '' : match[1]
+    const file = decodeURIComponent(`${prefix}${match[2]}`)
+    if (file.startsWith(home) && !file.endsWith('.test.ts')) continue
+    if (file.includes('/node_modules/') || file.startsWith('node:')) continue
+    return { file, line: Number(match[3]), column: Number(match[4]) }
+  }
+  return undefined
+}
+
+const home = decodeURIComponent(new URL('..', import.meta.url).pathname)
+
+/** Where in the user's code this call comes from. */
+export function here(): Place | undefined {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 25
+  const { stack } = new Error('place')
+  Error.stackTraceLimit = limit
+  return callerPlace(stack, home)
+}

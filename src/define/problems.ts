@@ -1,0 +1,203 @@
+import { z } from 'zod'
+import type { Problem } from '../errors.js'
+import { type ColumnType, type Field, typeName } from './column-type.js'
+import { type AnyDataset, type Bronze, fullName, type Gold, type Silver } from './dataset.js'
+import { nearest } from './nearest.js'
+import { partitionProblem } from './partition.js'
+import { scheduleProblem } from './schedule.js'
+import { columnTypeOf, UntypedColumn } from './schema.js'
+
+/** Columns that Moraine writes itself. */
+export const reservedColumns = ['_loaded_at', '_batch', '_file', '_line', '_error', '_raw']
+
+/** What is wrong with one dataset, taken by itself. */
+export function problemsOf(dataset: AnyDataset): Problem[] {
+  const collect = new Collector(dataset)
+  if (!/^[a-z][a-z0-9_]*$/i.test(dataset.name))
+    collect.add(
+      `The name '${dataset.name}' must start with a letter and hold only letters, digits and '_'`,
+      dataset.name,
+    )
+  const schedule = dataset.about.schedule && scheduleProblem(dataset.about.schedule)
+  if (schedule) collect.add(schedule, 'schedule')
+  if (dataset.tier === 'bronze') bronzeProblems(dataset, collect)
+  if (dataset.tier === 'silver') silverProblems(dataset, collect)
+  if (dataset.tier === 'gold') goldProblems(dataset, collect)
+  return collect.problems
+}
+
+class Collector {
+  readonly problems: Problem[] = []
+  constructor(private readonly dataset: AnyDataset) {}
+
+  add(message: string, near?: string, hint?: string): void {
+    const { place } = this.dataset
+    this.problems.push({
+      message: `${fullName(this.dataset)}: ${message}`,
+      hint,
+      place: place && (near === undefined ? place : { ...place, near }),
+    })
+  }
+
+  unknown(what: string, name: string, known: readonly string[]): void {
+    const similar = nearest(name, known)
+    this.add(
+      `${what} '${name}' is not a column of the schema`,
+      `'${name}'`,
+      similar ? `Did you mean '${similar}'?` : `The columns are: ${known.join(', ')}`,
+    )
+  }
+}
+
+function bronzeProblems({ from }: Bronze, collect: Collector): void {
+  if (from.paths.length === 0) collect.add('files() needs at least one path', 'files(')
+  if (from.delimiter.length !== 1 || '\n\r'.includes(from.delimiter))
+    collect.add(
+      `the delimiter must be one character, not ${JSON.stringify(from.delimiter)}`,
+      'delimiter',
+    )
+  if (from.quote !== null && (from.quote.length !== 1 || from.quote === from.delimiter))
+    collect.add('the quote must be one character other than the delimiter, or null', 'quote')
+  if (!from.header && !from.columns)
+    collect.add('files without a header need columns', 'header', "Add columns: ['id', 'name', …]")
+  columnNameProblems(from.columns ?? [], collect)
+}
+
+function columnNameProblems(names: readonly string[], collect: Collector): void {
+  const seen = new Set<string>()
+  for (const name of names) {
+    if (seen.has(name.toLowerCase())) collect.add(`column '${name}' is named twice`, `'${name}'`)
+    if (reservedColumns.includes(name.toLowerCase()))
+      collect.add(`column '${name}' has a name that Moraine uses itself`, name)
+    if (name.trim() === '') collect.add('a column has an empty name', "''")
+    seen.add(name.toLowerCase())
+  }
+}
+
+function silverProblems(dataset: Silver<any>, collect: Collector): void {
+  if (dataset.from.length === 0) collect.add('from names no dataset', 'from')
+  if (!(dataset.schema instanceof z.ZodObject)) {
+    collect.add('schema must be a z.object({ … })', 'schema')
+    return
+  }
+  const fields = typedFields(dataset.schema.shape, collect)
+  const names = Object.keys(dataset.schema.shape)
+  columnNameProblems(names, collect)
+  if ((dataset.schema._zod.def.checks ?? []).length > 0)
+    collect.add(
+      'refine() on the whole object can not be checked in SQL',
+      'refine',
+      'Write it as a rule: rule("name", sql`…`)',
+    )
+  for (const column of dataset.key) {
+    if (!names.includes(column)) collect.unknown('key', column, names)
+    const field = fields.find(({ name }) => name === column)
+    if (field?.type.kind === 'list' || field?.type.kind === 'struct')
+      collect.add(`key '${column}' is a ${field.type.kind}; a key needs a plain value`, column)
+  }
+  if (dataset.cursor !== undefined && !names.includes(dataset.cursor))
+    collect.unknown('cursor', dataset.cursor, names)
+  if (dataset.cursor !== undefined && dataset.key.length === 0)
+    collect.add('a cursor decides between rows with the same key, but there is no key', 'cursor')
+  for (const column of [...Object.keys(dataset.select), ...Object.keys(dataset.severity)])
+    if (!names.includes(column)) collect.unknown('select or severity', column, names)
+  ruleProblems(dataset, collect)
+  partitionProblems(dataset, fields, collect)
+  inputColumnProblems(dataset, names, collect)
+}
+
+function typedFields(shape: Record<string, z.ZodType>, collect: Collector): Field[] {
+  return Object.entries(shape).flatMap(([name, schema]) => {
+    try {
+      const type = columnTypeOf(schema)
+      const problem = decimalProblem(type)
+      if (problem) collect.add(`column '${name}': ${problem}`, `${name}:`)
+      return [{ name, type }]
+    } catch (error) {
+      if (!(error instanceof UntypedColumn)) throw error
+      collect.add(`column '${name}': ${error.message}`, `${name}:`)
+      return []
+    }
+  })
+}
+
+function decimalProblem(type: ColumnType): string | undefined {
+  if (type.kind !== 'decimal') return undefined
+  const { precision, scale } = type
+  const good = Number.isInteger(precision) && Number.isInteger(scale)
+  return good && precision >= 1 && precision <= 38 && scale >= 0 && scale <= precision
+    ? undefined
+    : `${typeName(type)} needs a precision from 1 to 38 and a scale from 0 to the precision`
+}
+
+function ruleProblems({ rules }: Silver<any>, collect: Collector): void {
+  const seen = new Set<string>()
+  for (const { name } of rules) {
+    if (name.trim() === '') collect.add('a rule has no name', 'rule(')
+    if (seen.has(name)) collect.add(`two rules are called '${name}'`, name)
+    seen.add(name)
+  }
+}
+
+function partitionProblems(
+  { partitionBy }: Silver<any> | Gold<any>,
+  fields: readonly Field[],
+  collect: Collector,
+): void {
+  for (const partition of partitionBy) {
+    const field = fields.find(({ name }) => name === partition.column)
+    const names = fields.map(({ name }) => name)
+    if (!field) collect.unknown('partitionBy', partition.column, names)
+    const problem = field && partitionProblem(partition, field.type)
+    if (problem) collect.add(`partitionBy: ${problem}`, `'${partition.column}'`)
+  }
+}
+
+/** Columns that no input offers, where the inputs' columns are known without reading them. */
+function inputColumnProblems(dataset: Silver<any>, names: readonly string[], collect: Collector) {
+  for (const input of dataset.from) {
+    const offered = knownColumns(input)
+    if (!offered) continue
+    for (const name of names) {
+      if (!Object.hasOwn(dataset.select, name) && acceptsMissing(dataset.schema.shape[name]))
+        continue
+      const chosen = Object.hasOwn(dataset.select, name) ? dataset.select[name] : name
+      if (
+        typeof chosen !== 'string' ||
+        offered.some((c) => c.toLowerCase() === chosen.toLowerCase())
+      )
+        continue
+      const similar = nearest(chosen, offered)
+      collect.add(
+        `column '${chosen}' is not in ${fullName(input)}`,
+        chosen === name ? `${name}:` : `'${chosen}'`,
+        similar
+          ? `Did you mean '${similar}'? Rename it with select: { ${name}: '${similar}' }`
+          : `${fullName(input)} has: ${offered.join(', ')}`,
+      )
+    }
+  }
+}
+
+function acceptsMissing(schema: z.core.$ZodType | undefined): boolean {
+  return schema !== undefined && z.safeParse(schema, undefined).success
+}
+
+/** The columns a dataset is known to have by its definition alone. */
+export function knownColumns(dataset: AnyDataset): readonly string[] | undefined {
+  switch (dataset.tier) {
+    case 'bronze':
+      return dataset.from.columns && [...dataset.from.columns, ...reservedColumns]
+    case 'silver':
+      return [...Object.keys(dataset.schema.shape), '_loaded_at', '_batch']
+    case 'gold':
+      return dataset.declared && Object.keys(dataset.declared)
+  }
+}
+
+function goldProblems(dataset: Gold<any>, collect: Collector): void {
+  if (!dataset.declared) return
+  const fields = typedFields({ ...dataset.declared }, collect)
+  columnNameProblems(Object.keys(dataset.declared), collect)
+  partitionProblems(dataset, fields, collect)
+}

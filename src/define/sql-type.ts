@@ -1,0 +1,31 @@
+import type { ColumnType } from './column-type.js'
+import { quoteName } from './sql.js'
+
+const scalars: Record<string, string> = {
+  string: 'VARCHAR',
+  json: 'VARCHAR',
+  uuid: 'VARCHAR',
+  int: 'INTEGER',
+  bigint: 'BIGINT',
+  float: 'FLOAT',
+  double: 'DOUBLE',
+  boolean: 'BOOLEAN',
+  date: 'DATE',
+  timestamp: 'TIMESTAMP',
+  timestamptz: 'TIMESTAMP WITH TIME ZONE',
+  binary: 'BLOB',
+}
+
+/** The type in DuckDB's dialect, spelt as DuckDB itself spells it. */
+export function sqlType(type: ColumnType): string {
+  switch (type.kind) {
+    case 'decimal':
+      return `DECIMAL(${type.precision},${type.scale})`
+    case 'list':
+      return `${sqlType(type.element)}[]`
+    case 'struct':
+      return `STRUCT(${type.fields.map((f) => `${quoteName(f.name)} ${sqlType(f.type)}`).join(', ')})`
+    default:
+      return scalars[type.kind] as string
+  }
+}

@@ -1,0 +1,138 @@
+import { MoraineError, type Place } from '../errors.js'
+import type { AnyDataset } from './dataset.js'
+import { here } from './place.js'
+
+/** A value that may stand in a SQL template; a list becomes `(a, b, c)`. */
+export type SqlValue = string | number | bigint | boolean | Date | null | readonly SqlValue[]
+
+/** A column, to be put into a SQL template: `orders.columns.amount`. */
+export interface ColumnRef {
+  readonly kind: 'column'
+  readonly name: string
+}
+
+export type SqlPart =
+  | { kind: 'text'; text: string }
+  | { kind: 'value'; value: SqlValue }
+  | ColumnRef
+  | { kind: 'dataset'; dataset: AnyDataset }
+
+/** A piece of SQL with its references; made by {@link sql}. */
+export interface Sql {
+  readonly kind: 'sql'
+  readonly parts: readonly SqlPart[]
+  readonly place: Place | undefined
+}
+
+type Interpolated = SqlValue | ColumnRef | AnyDataset | Sql
+
+/**
+ * SQL in DuckDB's dialect. Datasets and columns in `${}` become references, everything else a
+ * safely quoted literal; nothing is ever pasted in as text.
+ *
+ * @example
+ * sql`select count(*) as n from ${orders} where status <> ${'cancelled'}`
+ */
+export function sql(strings: TemplateStringsArray, ...values: Interpolated[]): Sql {
+  const parts: SqlPart[] = []
+  strings.forEach((text, i) => {
+    parts.push({ kind: 'text', text })
+    if (i < values.length) parts.push(...toParts(values[i] as Interpolated))
+  })
+  return { kind: 'sql', parts, place: here() }
+}
+
+/**
+ * SQL that was read from a file: `${name}` in the text stands for the binding of that name.
+ *
+ * @throws MoraineError of kind `definition` when the text names a binding that was not given.
+ */
+export function sqlText(
+  text: string,
+  bindings: Readonly<Record<string, Interpolated>>,
+  place: Place | undefined,
+): Sql {
+  const parts: SqlPart[] = []
+  text.split(/\$\{\s*([A-Za-z_$][\w$]*)\s*\}/).forEach((piece, i) => {
+    if (i % 2 === 0) parts.push({ kind: 'text', text: piece })
+    else if (Object.hasOwn(bindings, piece)) parts.push(...toParts(bindings[piece] as Interpolated))
+    else
+      throw new MoraineError('definition', `The SQL file names \${${piece}}, which is not bound`, {
+        place: place && { ...place, near: `\${${piece}}` },
+        hint: `Pass it as the second argument: sqlFile(file, { ${piece} })`,
+      })
+  })
+  return { kind: 'sql', parts, place }
+}
+
+function toParts(value: Interpolated): readonly SqlPart[] {
+  if (typeof value === 'object' && value !== null && 'kind' in value) {
+    if (value.kind === 'sql') return value.parts
+    if (value.kind === 'column') return [value]
+    return [{ kind: 'dataset', dataset: value }]
+  }
+  return [{ kind: 'value', value: value as SqlValue }]
+}
+
+/** A name as SQL identifier. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** A text as SQL literal. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+/** A value as SQL literal. */
+export function literal(value: SqlValue): string {
+  if (value === null) return 'NULL'
+  if (Array.isArray(value)) return `(${value.map(literal).join(', ')})`
+  if (value instanceof Date) return `TIMESTAMPTZ ${quoteText(value.toISOString())}`
+  if (typeof value === 'string') return quoteText(value)
+  if (typeof value === 'number' && !Number.isFinite(value)) return `'${value}'::DOUBLE`
+  return String(value)
+}
+
+/** The reference of a dataset in SQL: `"silver"."orders"`. */
+export function reference(dataset: { tier: string; name: string }): string {
+  return `${quoteName(dataset.tier)}.${quoteName(dataset.name)}`
+}
+
+/** The text that goes to the engine. */
+export function renderSql(sql: Sql): string {
+  return sql.parts.map(renderPart).join('').trim()
+}
+
+function renderPart(part: SqlPart): string {
+  switch (part.kind) {
+    case 'text':
+      return part.text
+    case 'value':
+      return literal(part.value)
+    case 'column':
+      return quoteName(part.name)
+    case 'dataset':
+      return reference(part.dataset)
+  }
+}
+
+/** The datasets that a piece of SQL reads, each once. */
+export function datasetsIn(sql: Sql): AnyDataset[] {
+  const found = sql.parts.flatMap((part) => (part.kind === 'dataset' ? [part.dataset] : []))
+  return [...new Set(found)]
+}
+
+/** The line of the user's file that holds line `line` (from 1) of the rendered SQL. */
+export function placeInSql(sql: Sql, line: number): Place | undefined {
+  if (!sql.place) return undefined
+  const whole = sql.parts.map(renderPart).join('')
+  const trimmed = whole.length - whole.trimStart().length
+  const skipped = whole.slice(0, trimmed).split('\n').length - 1
+  const fromTemplate = skipped + line - 1
+  return {
+    ...sql.place,
+    line: sql.place.line + fromTemplate,
+    column: fromTemplate ? 1 : sql.place.column,
+  }
+}

@@ -1,0 +1,276 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import {
+  type DuckDBConnection,
+  DuckDBInstance,
+  type DuckDBMapValue,
+  type DuckDBResult,
+  DuckDBScalarFunction,
+  type DuckDBValue,
+  VARCHAR,
+} from '@duckdb/node-api'
+import { quoteName, quoteText } from '../../define/sql.js'
+import { sqlType } from '../../define/sql-type.js'
+import type { DataFile } from '../../iceberg/spec/manifest.js'
+import { type Schema, toColumnType } from '../../iceberg/spec/types.js'
+import type { JsFunction } from '../../quality/functions.js'
+import type {
+  Engine,
+  Result,
+  ResultColumn,
+  ResultRow,
+  Session,
+  TextOptions,
+  WriteTarget,
+} from '../engine.js'
+import { SqlError } from '../sql-error.js'
+import { partitionSql } from './transforms.js'
+import { columnTypeOf } from './types.js'
+import { plainValue } from './values.js'
+import { copySql, enginePath, toDataFile, type WrittenFile } from './write.js'
+
+export interface DuckDBOptions {
+  /** Bytes that the engine may use; beyond it spills to disk. Default: 60 % of the machine's. */
+  memory?: number
+  threads?: number
+  /** Further settings; they are given to DuckDB as they are. */
+  settings?: Readonly<Record<string, string>>
+}
+
+/** The embedded engine: everything in this process, larger than memory through a folder for spilling. */
+export class DuckDB implements Engine {
+  private readonly functions = new Set<string>()
+
+  private constructor(
+    private readonly instance: DuckDBInstance,
+    private readonly temporary: string,
+  ) {}
+
+  static async start(options: DuckDBOptions = {}): Promise<DuckDB> {
+    const temporary = await mkdtemp(join(tmpdir(), 'moraine-'))
+    const memory = options.memory ?? Math.floor(totalmem() * 0.6)
+    const instance = await DuckDBInstance.create(':memory:', {
+      threads: String(options.threads ?? availableParallelism()),
+      memory_limit: `${Math.ceil(memory / 2 ** 20)}MiB`,
+      temp_directory: temporary,
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+      partitioned_write_max_open_files: '1000',
+      ...options.settings,
+    })
+    return new DuckDB(instance, temporary)
+  }
+
+  async open(): Promise<DuckDBSession> {
+    const connection = await this.instance.connect()
+    await connection.run("SET TimeZone = 'UTC'")
+    return new DuckDBSession(connection, this.functions)
+  }
+
+  async close(): Promise<void> {
+    this.instance.closeSync()
+    await rm(this.temporary, { recursive: true, force: true })
+  }
+}
+
+export class DuckDBSession implements Session {
+  constructor(
+    private readonly connection: DuckDBConnection,
+    private readonly functions: Set<string>,
+  ) {}
+
+  async run(sql: string): Promise<void> {
+    await this.try(sql, (text) => this.connection.run(text))
+  }
+
+  async rows(sql: string): Promise<ResultRow[]> {
+    const reader = await this.try(sql, (text) => this.connection.runAndReadAll(text))
+    return reader.getRowObjects().map(plainRow)
+  }
+
+  async stream(sql: string): Promise<Result> {
+    const result = await this.try(sql, (text) => this.connection.stream(text))
+    const names = result.deduplicatedColumnNames()
+    const columns = resultColumns(result, names)
+    const read = () => result.fetchChunk()
+    const attempt = <T>(use: () => Promise<T>) => this.try(sql, use)
+    return { columns, batches: batchesOf(attempt, read, names) }
+  }
+
+  async describe(sql: string): Promise<ResultColumn[]> {
+    const probe = `SELECT * FROM (\n${sql}\n) LIMIT 0`
+    const result = await this.try(sql, () => this.connection.run(probe), 1)
+    return resultColumns(result, result.deduplicatedColumnNames())
+  }
+
+  async define(tier: string, name: string, relation: string): Promise<void> {
+    await this.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(tier)}`)
+    await this.run(`CREATE OR REPLACE VIEW ${quoteName(tier)}.${quoteName(name)} AS ${relation}`)
+  }
+
+  table(schema: Schema, locations: readonly string[]): string {
+    return tableSql(schema, locations, false)
+  }
+
+  tableWithFiles(schema: Schema, locations: readonly string[]): string {
+    return tableSql(schema, locations, true)
+  }
+
+  fileName(location: string): string {
+    return enginePath(location)
+  }
+
+  parquet(locations: readonly string[]): string {
+    return `SELECT * FROM read_parquet(${fileList(locations)}, union_by_name = true, hive_partitioning = false)`
+  }
+
+  text(path: string, { columns, delimiter, nulls, skip, longest }: TextOptions): string {
+    const types = columns.map((name) => `${quoteText(name)}: 'VARCHAR'`)
+    const options = [
+      `columns = {${types.join(', ')}}`,
+      `delim = ${quoteText(delimiter)}`,
+      `quote = '', escape = '', header = false, skip = ${skip}`,
+      `nullstr = [${nulls.map(quoteText).join(', ')}]`,
+      `max_line_size = ${Math.max(longest + 16, 2 ** 21)}`,
+      'auto_detect = false, strict_mode = true, hive_partitioning = false',
+    ]
+    return `read_csv(${fileList([path])}, ${options.join(', ')})`
+  }
+
+  register(functions: readonly JsFunction[]): void {
+    for (const { name, call } of functions) {
+      if (this.functions.has(name)) continue
+      this.functions.add(name)
+      this.connection.registerScalarFunction(scalarFunction(name, call))
+    }
+  }
+
+  async write(sql: string, target: WriteTarget): Promise<DataFile[]> {
+    const partitions = target.spec.fields.map((field) => partitionSql(field, target.schema))
+    this.register(partitions.flatMap((p) => (p.function ? [p.function] : [])))
+    const reader = await this.try(copySql(sql, target), (text) =>
+      this.connection.runAndReadAll(text),
+    )
+    return reader
+      .getRowObjects()
+      .map(writtenFile)
+      .filter((file) => file.count > 0n)
+      .map((file) => toDataFile(file, target, locationOf(file.filename, target.location)))
+  }
+
+  async writeFile(sql: string, location: string): Promise<{ rows: number; bytes: number }> {
+    const target = quoteText(enginePath(location))
+    const copy = `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION snappy, RETURN_STATS)`
+    const [file] = await this.rows(copy)
+    return { rows: Number(file?.count ?? 0), bytes: Number(file?.file_size_bytes ?? 0) }
+  }
+
+  interrupt(): void {
+    this.connection.interrupt()
+  }
+
+  close(): void {
+    this.connection.closeSync()
+  }
+
+  /** Runs something and turns what the engine throws into an error that says what was run. */
+  private async try<T>(sql: string, use: (sql: string) => Promise<T>, linesBefore = 0): Promise<T> {
+    try {
+      return await use(sql)
+    } catch (cause) {
+      throw new SqlError(sql, cause, linesBefore)
+    }
+  }
+}
+
+function tableSql(schema: Schema, locations: readonly string[], files: boolean): string {
+  const columns = schema.fields.map((f) => ({ ...f, sql: sqlType(toColumnType(f.type)) }))
+  const names = columns.map((c) => quoteName(c.name))
+  if (locations.length === 0) {
+    const nulls = columns.map((c, i) => `CAST(NULL AS ${c.sql}) AS ${names[i]}`)
+    const file = files ? [`'' AS _data_file`] : []
+    return `SELECT ${[...nulls, ...file].join(', ')} WHERE false`
+  }
+  const byId = columns.map(
+    (c) => `${c.id}: {name: ${quoteText(c.name)}, type: ${quoteText(c.sql)}, default_value: NULL}`,
+  )
+  const selected = files ? [...names, 'filename AS _data_file'] : names
+  const options = `schema = MAP {${byId.join(', ')}}, hive_partitioning = false${files ? ', filename = true' : ''}`
+  return `SELECT ${selected.join(', ')} FROM read_parquet(${fileList(locations)}, ${options})`
+}
+
+/** A list of files in SQL; names are taken literally, never as patterns. */
+export function fileList(locations: readonly string[]): string {
+  return `[${locations.map((l) => quoteText(escapeGlob(enginePath(l)))).join(', ')}]`
+}
+
+export function escapeGlob(path: string): string {
+  return path.replace(/[*?[]/g, '[$&]')
+}
+
+function scalarFunction(name: string, call: JsFunction['call']): DuckDBScalarFunction {
+  return DuckDBScalarFunction.create({
+    name,
+    parameterTypes: [VARCHAR],
+    returnType: VARCHAR,
+    specialHandling: true,
+    mainFunction: (_info, input, output) => {
+      const texts = input.getColumnVector(0)
+      for (let row = 0; row < input.rowCount; row++)
+        output.setItem(row, call(texts.getItem(row) as string | null))
+      output.flush()
+    },
+  })
+}
+
+function plainRow(row: Record<string, DuckDBValue>): ResultRow {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plainValue(value)]))
+}
+
+async function* batchesOf(
+  attempt: <T>(use: () => Promise<T>) => Promise<T>,
+  read: () => ReturnType<DuckDBResult['fetchChunk']>,
+  names: readonly string[],
+): AsyncGenerator<ResultRow[]> {
+  for (;;) {
+    const chunk = await attempt(read)
+    if (!chunk || chunk.rowCount === 0) return
+    yield chunk.getRowObjects(names).map(plainRow)
+  }
+}
+
+function resultColumns(result: DuckDBResult, names: readonly string[]): ResultColumn[] {
+  return result.columnTypes().map((type, i) => ({
+    name: names[i] as string,
+    type: columnTypeOf(type),
+    sqlType: String(type),
+  }))
+}
+
+function writtenFile(row: Record<string, DuckDBValue>): WrittenFile {
+  const statistics = mapOf(row.column_statistics as DuckDBMapValue)
+  return {
+    filename: row.filename as string,
+    count: row.count as bigint,
+    file_size_bytes: row.file_size_bytes as bigint,
+    column_statistics: new Map(
+      [...statistics].map(([name, value]) => [
+        name,
+        mapOf(value as DuckDBMapValue) as Map<string, string>,
+      ]),
+    ),
+    partition_keys: row.partition_keys
+      ? (mapOf(row.partition_keys as DuckDBMapValue) as Map<string, string | null>)
+      : null,
+  }
+}
+
+function mapOf(map: DuckDBMapValue): Map<string, DuckDBValue> {
+  return new Map(map.entries.map(({ key, value }) => [key as string, value]))
+}
+
+/** The location of a file that the engine wrote below a location. */
+function locationOf(filename: string, location: string): string {
+  return `${location}${filename.slice(enginePath(location).length)}`
+}

@@ -1,0 +1,147 @@
+import { quoteName, quoteText } from '../../define/sql.js'
+import { sqlType } from '../../define/sql-type.js'
+import type { ColumnStatistics, DataFile } from '../../iceberg/spec/manifest.js'
+import {
+  type IcebergField,
+  type IcebergType,
+  type Schema,
+  toColumnType,
+} from '../../iceberg/spec/types.js'
+import { lowerBound, parseValue, upperBound, type Value } from '../../iceberg/spec/values.js'
+import type { WriteTarget } from '../engine.js'
+import { partitionSql, partitionType } from './transforms.js'
+
+/** What COPY … RETURN_STATS says of one file. */
+export interface WrittenFile {
+  filename: string
+  count: bigint
+  file_size_bytes: bigint
+  column_statistics: ReadonlyMap<string, ReadonlyMap<string, string>>
+  partition_keys: ReadonlyMap<string, string | null> | null
+}
+
+/** A location as the path that DuckDB opens. */
+export function enginePath(location: string): string {
+  return location.startsWith('file://') ? location.slice('file://'.length) : location
+}
+
+/** The COPY statement that writes a query's rows as data files. */
+export function copySql(query: string, { schema, spec, location, name }: WriteTarget): string {
+  const columns = schema.fields.map(
+    (f) => `CAST(${quoteName(f.name)} AS ${sqlType(toColumnType(f.type))}) AS ${quoteName(f.name)}`,
+  )
+  const partitions = spec.fields.map((f) => ({
+    sql: partitionSql(f, schema).sql,
+    name: quoteName(partitionColumn(f.name)),
+  }))
+  const options = [
+    'FORMAT parquet',
+    'COMPRESSION zstd',
+    'RETURN_STATS',
+    `FIELD_IDS ${fieldIds(schema.fields)}`,
+  ]
+  const folder = enginePath(location)
+  if (partitions.length === 0) {
+    const target = quoteText(`${folder}/${name}.parquet`)
+    return `COPY (SELECT ${columns.join(', ')} FROM (${query})) TO ${target} (${options.join(', ')})`
+  }
+  const extra = partitions.map((p) => `${p.sql} AS ${p.name}`)
+  options.push(
+    `PARTITION_BY (${partitions.map((p) => p.name).join(', ')})`,
+    'WRITE_PARTITION_COLUMNS false',
+    `FILENAME_PATTERN ${quoteText(`${name}_{uuid}`)}`,
+    'APPEND',
+  )
+  return `COPY (SELECT ${[...columns, ...extra].join(', ')} FROM (${query})) TO ${quoteText(folder)} (${options.join(', ')})`
+}
+
+/** The folder name of a partition must not be a column's: those stay in the files. */
+function partitionColumn(name: string): string {
+  return `p_${name}`
+}
+
+function fieldIds(fields: readonly IcebergField[]): string {
+  const entries = fields.map((f) => `${quoteName(f.name)}: ${idOf(f.id, f.type)}`)
+  return `{${entries.join(', ')}}`
+}
+
+function idOf(id: number, type: IcebergType): string {
+  if (typeof type === 'string') return String(id)
+  if (type.type === 'list')
+    return `{__duckdb_field_id: ${id}, element: ${idOf(type['element-id'], type.element)}}`
+  return `{__duckdb_field_id: ${id}, ${fieldIds(type.fields).slice(1)}`
+}
+
+/** The data file that a row of COPY's answer describes; `path` is its location. */
+export function toDataFile(
+  file: WrittenFile,
+  { schema, spec }: WriteTarget,
+  path: string,
+): DataFile {
+  const leaves = leavesOf(schema)
+  const columns = new Map<number, ColumnStatistics>()
+  for (const [name, statistics] of file.column_statistics) {
+    const leaf = leaves.get(name)
+    if (leaf) columns.set(leaf.id, columnStatistics(statistics, leaf))
+  }
+  return {
+    path,
+    rows: Number(file.count),
+    bytes: Number(file.file_size_bytes),
+    partition: spec.fields.map((f) =>
+      partitionValue(file.partition_keys?.get(partitionColumn(f.name)), partitionType(f, schema)),
+    ),
+    columns,
+  }
+}
+
+function partitionValue(text: string | null | undefined, type: string): Value | null {
+  return text === null || text === undefined ? null : (parseValue(text, type) ?? null)
+}
+
+interface Leaf {
+  id: number
+  type: string
+  repeated: boolean
+}
+
+/** The leaves of a schema under the names that the statistics use: `"a"."b"`. */
+function leavesOf(schema: Schema): Map<string, Leaf> {
+  const leaves = new Map<string, Leaf>()
+  const visit = (path: string, id: number, type: IcebergType, repeated: boolean) => {
+    if (typeof type === 'string') leaves.set(path, { id, type, repeated })
+    else if (type.type === 'list')
+      visit(`${path}."element"`, type['element-id'], type.element, true)
+    else for (const f of type.fields) visit(`${path}.${quoteName(f.name)}`, f.id, f.type, repeated)
+  }
+  for (const f of schema.fields) visit(quoteName(f.name), f.id, f.type, false)
+  return leaves
+}
+
+function columnStatistics(statistics: ReadonlyMap<string, string>, leaf: Leaf): ColumnStatistics {
+  const count = (name: string) => {
+    const text = statistics.get(name)
+    return text === undefined ? undefined : Number(text)
+  }
+  const size = count('column_size_bytes')
+  // Lists count an empty list as a NULL, so counts and bounds of repeated fields would mislead.
+  if (leaf.repeated) return defined({ size })
+  const value = (name: string) => {
+    const text = statistics.get(name)
+    return text === undefined ? undefined : parseValue(text, leaf.type)
+  }
+  const [min, max] = [value('min'), value('max')]
+  return defined({
+    size,
+    values: count('num_values'),
+    nulls: count('null_count'),
+    nans: statistics.get('has_nan') === 'false' ? 0 : undefined,
+    lower: min === undefined ? undefined : lowerBound(min, leaf.type),
+    upper: max === undefined ? undefined : upperBound(max, leaf.type),
+  })
+}
+
+function defined(statistics: { [K in keyof ColumnStatistics]: ColumnStatistics[K] | undefined }) {
+  const entries = Object.entries(statistics).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(entries) as ColumnStatistics
+}

@@ -1,0 +1,93 @@
+import type { Field } from '../define/column-type.js'
+import type { DataFile } from '../iceberg/spec/manifest.js'
+import type { PartitionSpec } from '../iceberg/spec/transforms.js'
+import type { Schema } from '../iceberg/spec/types.js'
+import type { JsFunction } from '../quality/functions.js'
+
+/**
+ * A value as programs see it: bigint, decimals as text, dates and timestamps as ISO texts with
+ * microseconds, lists and structs as arrays and objects.
+ */
+export type RowValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | RowValue[]
+  | { [name: string]: RowValue }
+
+export type ResultRow = Record<string, RowValue>
+
+/** A column of a query's result. */
+export interface ResultColumn extends Field {
+  /** The engine's own name of the type. */
+  sqlType: string
+}
+
+/** A running query: its columns are known, its rows come in batches. */
+export interface Result {
+  columns: ResultColumn[]
+  batches: AsyncIterable<ResultRow[]>
+}
+
+/** Where and how rows are written as data files of a table. */
+export interface WriteTarget {
+  schema: Schema
+  spec: PartitionSpec
+  /** Absolute location of the table's data folder. */
+  location: string
+  /** A prefix for file names that was never used before. */
+  name: string
+}
+
+/** How a delimited text is laid out. */
+export interface TextOptions {
+  columns: readonly string[]
+  delimiter: string
+  nulls: readonly string[]
+  /** Lines to pass over at the start. */
+  skip: number
+  /** Bytes of the longest line. */
+  longest: number
+}
+
+/**
+ * What runs SQL over files. A session is one line of work: sessions of one engine run side by side
+ * and see the same relations.
+ */
+export interface Engine {
+  open(): Promise<Session>
+  close(): Promise<void>
+}
+
+export interface Session {
+  /** Runs a statement that has no result. */
+  run(sql: string): Promise<void>
+  /** All rows of a result that is known to be small. */
+  rows(sql: string): Promise<ResultRow[]>
+  stream(sql: string): Promise<Result>
+  /** The columns that a query would give, without running it. */
+  describe(sql: string): Promise<ResultColumn[]>
+  /** Makes a relation known to all sessions under `tier.name`. */
+  define(tier: string, name: string, relation: string): Promise<void>
+  /** SQL for a relation over the files of an Iceberg table, read by field id. */
+  table(schema: Schema, locations: readonly string[]): string
+  /** The same, with each row's file in a column `_data_file`, as {@link fileName} spells it. */
+  tableWithFiles(schema: Schema, locations: readonly string[]): string
+  fileName(location: string): string
+  /** SQL for a relation over Parquet files that have the same or fewer columns, by name. */
+  parquet(locations: readonly string[]): string
+  /** SQL for a relation over a delimited text file without quotes, all columns as text. */
+  text(path: string, options: TextOptions): string
+  /** Makes JavaScript functions callable from SQL. */
+  register(functions: readonly JsFunction[]): void
+  /** Runs a query and writes its rows as data files, with their statistics. */
+  write(sql: string, target: WriteTarget): Promise<DataFile[]>
+  /** Runs a query and writes its rows, in their order, as one Parquet file. */
+  writeFile(sql: string, location: string): Promise<{ rows: number; bytes: number }>
+  /** Stops what the session is doing; the call under way fails. */
+  interrupt(): void
+  close(): void
+}

@@ -1,0 +1,87 @@
+/**
+ * What went wrong, as far as a caller may want to act on it.
+ *
+ * - `definition`: the lake's definition is wrong (exit code 2)
+ * - `usage`: a command or a call was used wrongly (exit code 2)
+ * - `source`: a source can't be read as declared
+ * - `quality`: data broke a rule of severity `fail`
+ * - `query`: a query is refused or fails
+ * - `conflict`: somebody else changed what this commit writes
+ * - `storage`, `engine`: the parts below refused
+ * - `corrupt`: what lies in storage is not what the log says
+ * - `cancelled`: the user stopped it
+ */
+export type ErrorKind =
+  | 'definition'
+  | 'usage'
+  | 'source'
+  | 'quality'
+  | 'query'
+  | 'conflict'
+  | 'storage'
+  | 'engine'
+  | 'corrupt'
+  | 'cancelled'
+
+/** A place in a user's file. Line and column count from 1. */
+export interface Place {
+  file: string
+  line: number
+  column: number
+  /** A text that the code frame should point at, searched from the line on. */
+  near?: string
+}
+
+export interface ErrorDetails {
+  /** What was being done, such as `read bronze.orders`. */
+  doing?: string
+  /** What the user can do next. */
+  hint?: string
+  /** Whether the same call may succeed later. */
+  retryable?: boolean
+  cause?: unknown
+  place?: Place | undefined
+}
+
+/** The one error class of Moraine; `kind` tells the family, `hint` what to do next. */
+export class MoraineError extends Error {
+  override readonly name = 'MoraineError'
+  readonly kind: ErrorKind
+  readonly doing: string | undefined
+  readonly hint: string | undefined
+  readonly retryable: boolean
+  readonly place: Place | undefined
+
+  constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.kind = kind
+    this.doing = details.doing
+    this.hint = details.hint
+    this.retryable = details.retryable ?? false
+    this.place = details.place
+  }
+}
+
+/** One mistake in a definition, with the place it was made at. */
+export interface Problem {
+  message: string
+  hint?: string | undefined
+  place?: Place | undefined
+}
+
+/** All mistakes of a definition together, so that they can be mended in one go. */
+export class DefinitionError extends MoraineError {
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[]) {
+    const lines = problems.map((p) => `- ${p.message}`).join('\n')
+    const count = problems.length === 1 ? 'a mistake' : `${problems.length} mistakes`
+    super('definition', `The lake's definition has ${count}:\n${lines}`)
+    this.problems = problems
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,74 @@
+import avro from 'avsc'
+
+type AvroType = avro.Type
+
+const MAGIC = Uint8Array.of(0x4f, 0x62, 0x6a, 0x01)
+const metadataType = avro.Type.forSchema({ type: 'map', values: 'bytes' })
+const longType = avro.Type.forSchema('long')
+
+/**
+ * An Avro object container file (Avro specification, Object Container Files). The header carries the
+ * schema as given, with its field ids, which readers of Iceberg look for.
+ */
+export function encodeContainer(
+  schema: object,
+  metadata: Readonly<Record<string, string>>,
+  records: readonly unknown[],
+  sync: Uint8Array,
+): Uint8Array {
+  const type = avro.Type.forSchema(structuredClone(schema) as avro.Schema)
+  const texts = { 'avro.schema': JSON.stringify(schema), 'avro.codec': 'null', ...metadata }
+  const header = Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => [name, Buffer.from(text)]),
+  )
+  const parts: Uint8Array[] = [MAGIC, metadataType.toBuffer(header), sync]
+  if (records.length > 0) {
+    const body = Buffer.concat(records.map((record) => type.toBuffer(record)))
+    parts.push(longType.toBuffer(records.length), longType.toBuffer(body.length), body, sync)
+  }
+  return Buffer.concat(parts)
+}
+
+export interface Container {
+  metadata: Record<string, string>
+  records: unknown[]
+}
+
+/**
+ * Reads an object container file.
+ *
+ * @throws Error when the bytes are not one, or when it is compressed.
+ */
+export function decodeContainer(bytes: Uint8Array): Container {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (!buffer.subarray(0, 4).equals(MAGIC)) throw new Error('not an Avro file')
+  const header = decodeAt(metadataType, buffer, 4)
+  const metadata = Object.fromEntries(
+    Object.entries(header.value as Record<string, Buffer>).map(([k, v]) => [k, v.toString()]),
+  )
+  const codec = metadata['avro.codec'] ?? 'null'
+  if (codec !== 'null') throw new Error(`Avro codec ${codec} is not supported`)
+  const type = avro.Type.forSchema(JSON.parse(metadata['avro.schema'] as string))
+  return { metadata, records: [...blocks(type, buffer, header.offset + 16)] }
+}
+
+function* blocks(type: AvroType, buffer: Buffer, start: number): Generator<unknown> {
+  let offset = start
+  while (offset < buffer.length) {
+    const count = decodeAt(longType, buffer, offset)
+    const size = decodeAt(longType, buffer, count.offset)
+    offset = size.offset
+    for (let i = 0; i < (count.value as number); i++) {
+      const record = decodeAt(type, buffer, offset)
+      yield record.value
+      offset = record.offset
+    }
+    offset += 16
+  }
+}
+
+function decodeAt(type: AvroType, buffer: Buffer, offset: number) {
+  const result = type.decode(buffer, offset)
+  if (result.offset < 0) throw new Error('the Avro file ends too early')
+  return result as { value: unknown; offset: number }
+}

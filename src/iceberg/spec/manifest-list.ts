@@ -1,0 +1,121 @@
+import { decodeContainer, encodeContainer } from './avro.js'
+import {
+  type ManifestEntry,
+  type ManifestFile,
+  type PartitionSummary,
+  partitionTypes,
+} from './manifest.js'
+import type { PartitionSpec } from './transforms.js'
+import type { Schema } from './types.js'
+import { compareValues, encodeValue, lowerBound, upperBound, type Value } from './values.js'
+
+const field = (id: number, name: string, type: unknown) => ({ name, type, 'field-id': id })
+
+const listSchema = {
+  type: 'record',
+  name: 'manifest_file',
+  fields: [
+    field(500, 'manifest_path', 'string'),
+    field(501, 'manifest_length', 'long'),
+    field(502, 'partition_spec_id', 'int'),
+    field(517, 'content', 'int'),
+    field(515, 'sequence_number', 'long'),
+    field(516, 'min_sequence_number', 'long'),
+    field(503, 'added_snapshot_id', 'long'),
+    field(504, 'added_files_count', 'int'),
+    field(505, 'existing_files_count', 'int'),
+    field(506, 'deleted_files_count', 'int'),
+    field(512, 'added_rows_count', 'long'),
+    field(513, 'existing_rows_count', 'long'),
+    field(514, 'deleted_rows_count', 'long'),
+    {
+      ...field(507, 'partitions', [
+        'null',
+        {
+          type: 'array',
+          'element-id': 508,
+          items: {
+            type: 'record',
+            name: 'r508',
+            fields: [
+              field(509, 'contains_null', 'boolean'),
+              { ...field(518, 'contains_nan', ['null', 'boolean']), default: null },
+              { ...field(510, 'lower_bound', ['null', 'bytes']), default: null },
+              { ...field(511, 'upper_bound', ['null', 'bytes']), default: null },
+            ],
+          },
+        },
+      ]),
+      default: null,
+    },
+    { ...field(519, 'key_metadata', ['null', 'bytes']), default: null },
+  ],
+}
+
+export function encodeManifestList(
+  manifests: readonly ManifestFile[],
+  ids: { snapshotId: number; parentId: number | null; sequenceNumber: number },
+  sync: Uint8Array,
+): Uint8Array {
+  const metadata = {
+    'snapshot-id': String(ids.snapshotId),
+    'parent-snapshot-id': String(ids.parentId),
+    'sequence-number': String(ids.sequenceNumber),
+    'format-version': '2',
+  }
+  return encodeContainer(listSchema, metadata, manifests, sync)
+}
+
+export function decodeManifestList(bytes: Uint8Array): ManifestFile[] {
+  return decodeContainer(bytes).records as ManifestFile[]
+}
+
+/** The list's row for a manifest with these entries. */
+export function describeManifest(
+  at: { path: string; bytes: number; snapshotId: number; sequenceNumber: number },
+  entries: readonly ManifestEntry[],
+  schema: Schema,
+  spec: PartitionSpec,
+): ManifestFile {
+  const count = (status: string) => entries.filter((e) => e.status === status)
+  const rows = (status: string) => count(status).reduce((sum, e) => sum + e.file.rows, 0)
+  const live = entries.filter((e) => e.status !== 'deleted')
+  const sequences = live.map((e) => e.sequenceNumber ?? at.sequenceNumber)
+  return {
+    manifest_path: at.path,
+    manifest_length: at.bytes,
+    partition_spec_id: spec['spec-id'],
+    content: 0,
+    sequence_number: at.sequenceNumber,
+    min_sequence_number: sequences.reduce((a, b) => Math.min(a, b), at.sequenceNumber),
+    added_snapshot_id: at.snapshotId,
+    added_files_count: count('added').length,
+    existing_files_count: count('existing').length,
+    deleted_files_count: count('deleted').length,
+    added_rows_count: rows('added'),
+    existing_rows_count: rows('existing'),
+    deleted_rows_count: rows('deleted'),
+    partitions: partitionTypes(schema, spec).map((type, i) =>
+      summarize(
+        entries.map((e) => e.file.partition[i] ?? null),
+        type,
+      ),
+    ),
+    key_metadata: null,
+  }
+}
+
+function summarize(values: readonly (Value | null)[], type: string): PartitionSummary {
+  const present = values.filter((v): v is Value => v !== null).sort(compareValues)
+  const [lowest, highest] = [present[0], present.at(-1)]
+  const isFloat = type === 'float' || type === 'double'
+  return {
+    contains_null: present.length < values.length,
+    contains_nan: isFloat ? null : false,
+    lower_bound: lowest === undefined ? null : Buffer.from(lowerBound(lowest, type)),
+    upper_bound:
+      highest === undefined
+        ? null
+        : Buffer.from(upperBound(highest, type) ?? encodeValue(highest, type)),
+  }
+}

@@ -1,0 +1,309 @@
+import { decodeContainer, encodeContainer } from './avro.js'
+import { type PartitionField, type PartitionSpec, resultType } from './transforms.js'
+import { decimalOf, type Schema } from './types.js'
+import { minimalBigEndian, type Value } from './values.js'
+
+/** Statistics of one column in one data file, by field id. */
+export interface ColumnStatistics {
+  /** Compressed bytes. */
+  size?: number
+  values?: number
+  nulls?: number
+  nans?: number
+  lower?: Uint8Array
+  upper?: Uint8Array
+}
+
+/** A Parquet file of a table. */
+export interface DataFile {
+  /** Absolute location. */
+  path: string
+  rows: number
+  bytes: number
+  /** The partition's values in the order of the spec's fields; `null` is SQL's NULL. */
+  partition: readonly (Value | null)[]
+  columns: ReadonlyMap<number, ColumnStatistics>
+  splitOffsets?: readonly number[]
+}
+
+export type EntryStatus = 'existing' | 'added' | 'deleted'
+const statuses: readonly EntryStatus[] = ['existing', 'added', 'deleted']
+
+export interface ManifestEntry {
+  status: EntryStatus
+  snapshotId: number
+  sequenceNumber: number | null
+  fileSequenceNumber: number | null
+  file: DataFile
+}
+
+/** A row of a manifest list (spec, Manifest Lists), under the spec's own names. */
+export interface ManifestFile {
+  manifest_path: string
+  manifest_length: number
+  partition_spec_id: number
+  content: number
+  sequence_number: number
+  min_sequence_number: number
+  added_snapshot_id: number
+  added_files_count: number
+  existing_files_count: number
+  deleted_files_count: number
+  added_rows_count: number
+  existing_rows_count: number
+  deleted_rows_count: number
+  partitions: PartitionSummary[] | null
+  key_metadata: null
+}
+
+export interface PartitionSummary {
+  contains_null: boolean
+  contains_nan: boolean | null
+  lower_bound: Buffer | null
+  upper_bound: Buffer | null
+}
+
+const field = (id: number, name: string, type: unknown) => ({ name, type, 'field-id': id })
+const optional = (id: number, name: string, type: unknown) => ({
+  name,
+  type: ['null', type],
+  default: null,
+  'field-id': id,
+})
+
+const mapOf = (key: number, value: number, type: string) => ({
+  type: 'array',
+  logicalType: 'map',
+  items: {
+    type: 'record',
+    name: `k${key}_v${value}`,
+    fields: [field(key, 'key', 'int'), field(value, 'value', type)],
+  },
+})
+
+function entrySchema(fields: readonly PartitionField[], schema: Schema) {
+  const partition = {
+    type: 'record',
+    name: 'r102',
+    fields: fields.map((f) =>
+      optionalPartition(f, resultType(f.transform, sourceType(schema, f['source-id']))),
+    ),
+  }
+  const dataFile = {
+    type: 'record',
+    name: 'r2',
+    fields: [
+      field(134, 'content', 'int'),
+      field(100, 'file_path', 'string'),
+      field(101, 'file_format', 'string'),
+      field(102, 'partition', partition),
+      field(103, 'record_count', 'long'),
+      field(104, 'file_size_in_bytes', 'long'),
+      optional(108, 'column_sizes', mapOf(117, 118, 'long')),
+      optional(109, 'value_counts', mapOf(119, 120, 'long')),
+      optional(110, 'null_value_counts', mapOf(121, 122, 'long')),
+      optional(137, 'nan_value_counts', mapOf(138, 139, 'long')),
+      optional(125, 'lower_bounds', mapOf(126, 127, 'bytes')),
+      optional(128, 'upper_bounds', mapOf(129, 130, 'bytes')),
+      optional(131, 'key_metadata', 'bytes'),
+      optional(132, 'split_offsets', { type: 'array', items: 'long', 'element-id': 133 }),
+      optional(135, 'equality_ids', { type: 'array', items: 'int', 'element-id': 136 }),
+      optional(140, 'sort_order_id', 'int'),
+    ],
+  }
+  return {
+    type: 'record',
+    name: 'manifest_entry',
+    fields: [
+      field(0, 'status', 'int'),
+      optional(1, 'snapshot_id', 'long'),
+      optional(3, 'sequence_number', 'long'),
+      optional(4, 'file_sequence_number', 'long'),
+      field(2, 'data_file', dataFile),
+    ],
+  }
+}
+
+/** Avro allows letters, digits and `_` in names; others are written as Java's Iceberg does. */
+export function avroName(name: string): string {
+  const cleaned = [...name]
+    .map((char) =>
+      /[A-Za-z0-9_]/.test(char)
+        ? char
+        : `_x${(char.codePointAt(0) as number).toString(16).toUpperCase()}`,
+    )
+    .join('')
+  return /^[0-9]/.test(cleaned) ? `_${cleaned}` : cleaned
+}
+
+function optionalPartition(partition: PartitionField, type: string) {
+  const name = avroName(partition.name)
+  const made = optional(partition['field-id'], name, avroType(type, name))
+  return name === partition.name ? made : { ...made, 'iceberg-field-name': partition.name }
+}
+
+/** Avro types of Iceberg types (spec, Appendix A). */
+function avroType(type: string, name: string): unknown {
+  const decimal = decimalOf(type)
+  if (decimal)
+    return {
+      type: 'fixed',
+      name: `decimal_${name}`,
+      size: bytesFor(decimal.precision),
+      logicalType: 'decimal',
+      ...decimal,
+    }
+  if (type === 'date') return { type: 'int', logicalType: 'date' }
+  if (type === 'timestamp' || type === 'timestamptz')
+    return {
+      type: 'long',
+      logicalType: 'timestamp-micros',
+      'adjust-to-utc': type === 'timestamptz',
+    }
+  return type
+}
+
+/** The least number of bytes that hold any decimal of a precision. */
+function bytesFor(precision: number): number {
+  return minimalBigEndian(10n ** BigInt(precision) - 1n).length
+}
+
+export function sourceType(schema: Schema, id: number): string {
+  const type = schema.fields.find((f) => f.id === id)?.type
+  return typeof type === 'string' ? type : 'string'
+}
+
+function toAvroValue(value: Value | null, type: string): unknown {
+  if (value === null) return null
+  const decimal = decimalOf(type)
+  if (decimal) return padded(minimalBigEndian(value as bigint), bytesFor(decimal.precision))
+  if (type === 'boolean') return value === 1n
+  return typeof value === 'bigint' ? Number(value) : value
+}
+
+function padded(bytes: Uint8Array, size: number): Buffer {
+  const fill = (bytes[0] as number) >= 128 ? 0xff : 0
+  return Buffer.concat([Buffer.alloc(size - bytes.length, fill), bytes])
+}
+
+function fromAvroValue(value: unknown, type: string): Value | null {
+  if (value === null) return null
+  if (Buffer.isBuffer(value))
+    return BigInt.asIntN(value.length * 8, BigInt(`0x${value.toString('hex')}`))
+  if (typeof value === 'boolean') return value ? 1n : 0n
+  if (typeof value === 'number' && type !== 'float' && type !== 'double') return BigInt(value)
+  return value as Value
+}
+
+type Pairs<T> = { key: number; value: T }[] | null
+
+function pairs<T>(file: DataFile, pick: (s: ColumnStatistics) => T | undefined): Pairs<T> {
+  const found = [...file.columns].flatMap(([key, statistics]) => {
+    const value = pick(statistics)
+    return value === undefined ? [] : [{ key, value }]
+  })
+  return found.length > 0 ? found.sort((a, b) => a.key - b.key) : null
+}
+
+const asBuffer = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes)
+
+/** What is fixed for all entries of a manifest. */
+export interface ManifestContext {
+  schema: Schema
+  spec: PartitionSpec
+}
+
+export function encodeManifest(
+  { schema, spec }: ManifestContext,
+  entries: readonly ManifestEntry[],
+  sync: Uint8Array,
+): Uint8Array {
+  const types = partitionTypes(schema, spec)
+  const records = entries.map(
+    ({ status, snapshotId, sequenceNumber, fileSequenceNumber, file }) => ({
+      status: statuses.indexOf(status),
+      snapshot_id: snapshotId,
+      sequence_number: sequenceNumber,
+      file_sequence_number: fileSequenceNumber,
+      data_file: {
+        content: 0,
+        file_path: file.path,
+        file_format: 'PARQUET',
+        partition: Object.fromEntries(
+          spec.fields.map((f, i) => [
+            avroName(f.name),
+            toAvroValue(file.partition[i] ?? null, types[i] as string),
+          ]),
+        ),
+        record_count: file.rows,
+        file_size_in_bytes: file.bytes,
+        column_sizes: pairs(file, (s) => s.size),
+        value_counts: pairs(file, (s) => s.values),
+        null_value_counts: pairs(file, (s) => s.nulls),
+        nan_value_counts: pairs(file, (s) => s.nans),
+        lower_bounds: pairs(file, (s) => asBuffer(s.lower)),
+        upper_bounds: pairs(file, (s) => asBuffer(s.upper)),
+        key_metadata: null,
+        split_offsets: file.splitOffsets ?? null,
+        equality_ids: null,
+        sort_order_id: 0,
+      },
+    }),
+  )
+  const metadata = {
+    schema: JSON.stringify(schema),
+    'schema-id': String(schema['schema-id']),
+    'partition-spec': JSON.stringify(spec.fields),
+    'partition-spec-id': String(spec['spec-id']),
+    'format-version': '2',
+    content: 'data',
+  }
+  return encodeContainer(entrySchema(spec.fields, schema), metadata, records, sync)
+}
+
+export function partitionTypes(schema: Schema, spec: PartitionSpec): string[] {
+  return spec.fields.map((f) => resultType(f.transform, sourceType(schema, f['source-id'])))
+}
+
+/** Reads a manifest; sequence numbers that are inherited come from its entry in the list. */
+export function decodeManifest(bytes: Uint8Array, listed: ManifestFile): ManifestEntry[] {
+  const { metadata, records } = decodeContainer(bytes)
+  const schema: Schema = JSON.parse(metadata.schema as string)
+  const fields: PartitionField[] = JSON.parse(metadata['partition-spec'] as string)
+  const types = partitionTypes(schema, { 'spec-id': listed.partition_spec_id, fields })
+  return (records as any[]).map((record) => {
+    const added = record.status === 1
+    const inherited = added ? listed.sequence_number : null
+    return {
+      status: statuses[record.status] as EntryStatus,
+      snapshotId: record.snapshot_id ?? listed.added_snapshot_id,
+      sequenceNumber: record.sequence_number ?? inherited,
+      fileSequenceNumber: record.file_sequence_number ?? inherited,
+      file: toDataFile(record.data_file, fields, types),
+    }
+  })
+}
+
+function toDataFile(record: any, fields: readonly PartitionField[], types: string[]): DataFile {
+  const columns = new Map<number, ColumnStatistics>()
+  const put = (list: Pairs<unknown>, name: keyof ColumnStatistics) => {
+    for (const { key, value } of list ?? [])
+      columns.set(key, { ...columns.get(key), [name]: value })
+  }
+  put(record.column_sizes, 'size')
+  put(record.value_counts, 'values')
+  put(record.null_value_counts, 'nulls')
+  put(record.nan_value_counts, 'nans')
+  put(record.lower_bounds, 'lower')
+  put(record.upper_bounds, 'upper')
+  return {
+    path: record.file_path,
+    rows: record.record_count,
+    bytes: record.file_size_in_bytes,
+    partition: fields.map((f, i) =>
+      fromAvroValue(record.partition[avroName(f.name)], types[i] as string),
+    ),
+    columns,
+    ...(record.split_offsets ? { splitOffsets: record.split_offsets } : {}),
+  }
+}

@@ -1,0 +1,118 @@
+import type { ColumnStatistics, DataFile, ManifestFile } from './manifest.js'
+import {
+  applyTransform,
+  keepsOrder,
+  type PartitionSpec,
+  parseTransform,
+  resultType,
+} from './transforms.js'
+import type { Schema } from './types.js'
+import { compareValues, decodeValue, parseValue, type Value } from './values.js'
+
+/** One condition that all wanted rows meet; values as SQL would print them. */
+export interface Predicate {
+  column: string
+  op: '=' | '<' | '<=' | '>' | '>=' | 'in' | 'is null' | 'is not null'
+  values: readonly string[]
+}
+
+interface Range {
+  lower: Value | undefined
+  upper: Value | undefined
+  mayHaveNull: boolean
+  allNull: boolean
+}
+
+/** Whether a data file may hold a row that meets all predicates. */
+export function fileMayMatch(
+  file: DataFile,
+  predicates: readonly Predicate[],
+  schema: Schema,
+): boolean {
+  return predicates.every((predicate) => {
+    const column = schema.fields.find(
+      (f) => f.name.toLowerCase() === predicate.column.toLowerCase(),
+    )
+    const statistics = column && file.columns.get(column.id)
+    if (!statistics || typeof column.type !== 'string') return true
+    return mayMatch(rangeOf(statistics, column.type, file.rows), predicate, column.type)
+  })
+}
+
+function rangeOf(statistics: ColumnStatistics, type: string, rows: number): Range {
+  const { lower, upper, nulls } = statistics
+  return {
+    lower: lower && decodeValue(lower, type),
+    upper: upper && decodeValue(upper, type),
+    mayHaveNull: nulls === undefined || nulls > 0,
+    allNull: nulls !== undefined && nulls === rows,
+  }
+}
+
+function mayMatch(range: Range, { op, values }: Predicate, type: string): boolean {
+  if (op === 'is null') return range.mayHaveNull
+  if (range.allNull) return false
+  const wanted = values.map((text) => parseValue(text, type))
+  if (op === 'is not null' || wanted.some((value) => value === undefined)) return true
+  return wanted.some((value) => compareRange(range, op, value as Value))
+}
+
+function compareRange({ lower, upper }: Range, op: Predicate['op'], value: Value): boolean {
+  const belowUpper = upper === undefined || compareValues(value, upper) <= 0
+  const aboveLower = lower === undefined || compareValues(value, lower) >= 0
+  switch (op) {
+    case '<':
+      return lower === undefined || compareValues(lower, value) < 0
+    case '<=':
+      return aboveLower
+    case '>':
+      // A cut upper bound of a text lies above all values, so "greater" stays possible.
+      return upper === undefined || compareValues(upper, value) > 0
+    case '>=':
+      return belowUpper
+    default:
+      return belowUpper && aboveLower
+  }
+}
+
+/** Whether a manifest may list a file with matching rows, by its partition summaries. */
+export function manifestMayMatch(
+  manifest: ManifestFile,
+  predicates: readonly Predicate[],
+  schema: Schema,
+  spec: PartitionSpec,
+): boolean {
+  const { partitions } = manifest
+  if (!partitions) return true
+  return spec.fields.every((field, i) => {
+    const source = schema.fields.find((f) => f.id === field['source-id'])
+    const summary = partitions[i]
+    if (!source || !summary || typeof source.type !== 'string') return true
+    const type = resultType(field.transform, source.type)
+    const range: Range = {
+      lower: summary.lower_bound ? decodeValue(summary.lower_bound, type) : undefined,
+      upper: summary.upper_bound ? decodeValue(summary.upper_bound, type) : undefined,
+      mayHaveNull: summary.contains_null,
+      allNull: !summary.lower_bound && summary.contains_null,
+    }
+    return predicates
+      .filter((p) => p.column.toLowerCase() === source.name.toLowerCase())
+      .every((p) => projectedMayMatch(range, p, field.transform, source.type as string))
+  })
+}
+
+/** A predicate on the source, asked of the transform's result (spec, inclusive projection). */
+function projectedMayMatch(range: Range, predicate: Predicate, transform: string, source: string) {
+  const { op, values } = predicate
+  if (op === 'is null') return range.mayHaveNull
+  if (range.allNull) return false
+  const wanted = values.map((text) => parseValue(text, source))
+  if (op === 'is not null' || wanted.some((value) => value === undefined)) return true
+  const equality = op === '=' || op === 'in'
+  if (!equality && !keepsOrder(transform)) return true
+  const strict = parseTransform(transform).name === 'identity'
+  const projected = strict ? op : op === '<' ? '<=' : op === '>' ? '>=' : op
+  return wanted.some((value) =>
+    compareRange(range, projected, applyTransform(transform, value as Value, source)),
+  )
+}

@@ -1,0 +1,165 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { Message, Plugin } from 'esbuild'
+import type { Lake } from '../define/lake.js'
+import { DefinitionError, MoraineError, messageOf, type Problem } from '../errors.js'
+
+const names = ['lake.ts', 'lake.mts', 'lake.js', 'lake.mjs']
+
+/** The file that defines the lake of a project. */
+export function findLakeFile(folder: string): string {
+  const found = names.map((name) => join(folder, name)).find((path) => existsSync(path))
+  if (found) return found
+  throw new MoraineError('usage', `There is no lake.ts in ${folder}`, {
+    hint: 'Choose the project with -C DIR, or make a new one with: moraine init my-lake',
+  })
+}
+
+/**
+ * Loads a definition written in TypeScript, whatever the project's package says about modules, and
+ * with no build step: the user's own files are bundled in memory, packages stay as they are.
+ *
+ * @throws DefinitionError with all mistakes and their places.
+ */
+export async function loadLake(file: string): Promise<Lake> {
+  const { build } = await import('esbuild')
+  const result = await build({
+    entryPoints: [file],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    sourcemap: 'inline',
+    sourcesContent: false,
+    logLevel: 'silent',
+    define: {
+      'import.meta.url': '__moraine_url',
+      'import.meta.filename': '__moraine_file',
+      'import.meta.dirname': '__moraine_folder',
+      __filename: '__moraine_file',
+      __dirname: '__moraine_folder',
+    },
+    outfile: join(dirname(file), 'lake.bundle.mjs'),
+    plugins: [packagesStayOutside, filesKnowTheirPlace],
+  }).catch((error) => {
+    throw asDefinitionError(error)
+  })
+  const module = await evaluate(result.outputFiles[0]?.text ?? '', file)
+  const lake = module.default as Lake | undefined
+  if (lake?.kind === 'lake') return lake
+  throw new MoraineError('definition', `${file} does not export a lake`, {
+    place: { file, line: 1, column: 1 },
+    hint: "End it with: export default defineLake({ name: '…', datasets: […] })",
+  })
+}
+
+/**
+ * Packages are resolved from the file that imports them; Moraine itself is always the one that is
+ * running, so that a project works before anything is installed in it.
+ */
+const packagesStayOutside: Plugin = {
+  name: 'packages-stay-outside',
+  setup(build) {
+    build.onResolve({ filter: /^moraine($|\/)/ }, ({ path }) => ({
+      path: own(path.slice('moraine'.length)),
+      external: true,
+    }))
+    build.onResolve({ filter: /^[^./]/ }, async ({ path, resolveDir, kind, pluginData }) => {
+      if (pluginData === 'again' || path.startsWith('node:') || kind === 'entry-point')
+        return undefined
+      const found = await build.resolve(path, { resolveDir, kind, pluginData: 'again' })
+      if (found.errors.length > 0 || found.external) return found
+      return { path: pathToFileURL(found.path).href, external: true }
+    })
+  },
+}
+
+const entries: Record<string, string> = {
+  '': '../index',
+  '/sources': '../source/index',
+  '/testing': '../testing/index',
+}
+
+function own(subpath: string): string {
+  const entry = entries[subpath]
+  if (entry === undefined) throw new Error(`moraine has no '${subpath.slice(1)}'`)
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  return new URL(`${entry}.${extension}`, import.meta.url).href
+}
+
+/** Gives each file its own `import.meta.url`, on its first line so that lines stay as they are. */
+const filesKnowTheirPlace: Plugin = {
+  name: 'files-know-their-place',
+  setup(build) {
+    build.onLoad({ filter: /\.[cm]?[jt]sx?$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8')
+      const place = `const __moraine_url = ${JSON.stringify(pathToFileURL(path).href)}, __moraine_file = ${JSON.stringify(path)}, __moraine_folder = ${JSON.stringify(dirname(path))};`
+      const used = /import\.meta|__dirname|__filename/.test(text)
+      const typescript = /\.[cm]?tsx?$/.test(path)
+      return { contents: used ? place + text : text, loader: typescript ? 'ts' : 'js' }
+    })
+  },
+}
+
+function asDefinitionError(error: { errors?: Message[] }): Error {
+  if (!error.errors?.length) return error as Error
+  const problems = error.errors.map(({ text, location }): Problem => {
+    if (!location) return { message: text }
+    const place = { file: resolve(location.file), line: location.line, column: location.column + 1 }
+    const missing = /^Could not resolve "(.+)"/.exec(text)
+    return missing
+      ? { message: `Can't find '${missing[1]}'`, hint: hintForImport(missing[1] as string), place }
+      : { message: text, place }
+  })
+  return new DefinitionError(problems)
+}
+
+function hintForImport(name: string): string {
+  return name.startsWith('.') ? 'Check the path.' : `Install it: npm install ${name}`
+}
+
+/** Runs the bundle. Source maps make stacks, and so places of datasets, those of the user's files. */
+async function evaluate(code: string, file: string): Promise<{ default?: unknown }> {
+  const folder = await mkdtemp(join(tmpdir(), 'moraine-lake-'))
+  const bundle = join(folder, 'lake.mjs')
+  const before = process.sourceMapsEnabled
+  process.setSourceMapsEnabled(true)
+  try {
+    await writeFile(bundle, withAbsoluteSources(code, dirname(file)))
+    return await import(pathToFileURL(bundle).href)
+  } catch (error) {
+    if (error instanceof MoraineError) throw error
+    throw thrownByUser(error, file)
+  } finally {
+    process.setSourceMapsEnabled(before)
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function withAbsoluteSources(code: string, folder: string): string {
+  const marker = '//# sourceMappingURL=data:application/json;base64,'
+  const at = code.lastIndexOf(marker)
+  if (at < 0) return code
+  const map = JSON.parse(Buffer.from(code.slice(at + marker.length).trim(), 'base64').toString())
+  map.sources = map.sources.map((source: string) => pathToFileURL(resolve(folder, source)).href)
+  const encoded = Buffer.from(JSON.stringify(map)).toString('base64')
+  return `${code.slice(0, at)}${marker}${encoded}\n`
+}
+
+/** An error that the user's own code threw, with the line that threw it. */
+function thrownByUser(error: unknown, file: string): MoraineError {
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  const frames = [...stack.matchAll(/(file:\/\/\S+?|\/[^\s():]+):(\d+):(\d+)/g)]
+  const frame = frames.find(
+    ([, path]) => path && /\.[cm]?[jt]s$/.test(path) && !path.includes('node_modules'),
+  )
+  const path = frame?.[1]?.startsWith('file:') ? fileURLToPath(frame[1]) : frame?.[1]
+  const place = frame
+    ? { file: path as string, line: Number(frame[2]), column: Number(frame[3]) }
+    : { file, line: 1, column: 1 }
+  return new MoraineError('definition', messageOf(error), { cause: error, place })
+}

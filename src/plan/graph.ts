@@ -1,0 +1,66 @@
+import type { AnyDataset } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import { inputsOf } from '../define/inputs.js'
+import type { Lake } from '../define/lake.js'
+import { nearest } from '../define/nearest.js'
+import { MoraineError } from '../errors.js'
+
+/** All datasets that a dataset needs, directly or not. */
+export function upstreamOf(dataset: AnyDataset): Set<AnyDataset> {
+  const found = new Set<AnyDataset>()
+  const visit = (current: AnyDataset) => {
+    for (const input of inputsOf(current)) {
+      if (found.has(input)) continue
+      found.add(input)
+      visit(input)
+    }
+  }
+  visit(dataset)
+  return found
+}
+
+/** All datasets that need a dataset, directly or not. */
+export function downstreamOf(dataset: AnyDataset, lake: Lake): Set<AnyDataset> {
+  return new Set(lake.datasets.filter((other) => upstreamOf(other).has(dataset)))
+}
+
+/**
+ * The datasets that selectors name, inputs first; all of them without selectors. A selector is a
+ * name (`orders`), a full name (`silver.orders`), a tier (`gold`) or `tag:NAME`; a `+` before it adds
+ * everything upstream, one behind it everything downstream.
+ *
+ * @throws MoraineError of kind `usage` for a selector that matches nothing.
+ */
+export function select(lake: Lake, selectors: readonly string[]): AnyDataset[] {
+  if (selectors.length === 0) return [...lake.datasets]
+  const chosen = new Set<AnyDataset>()
+  for (const selector of selectors) {
+    const match = /^(\+?)(.*?)(\+?)$/.exec(selector) as RegExpExecArray
+    for (const dataset of named(lake, match[2] as string)) {
+      chosen.add(dataset)
+      if (match[1]) for (const input of upstreamOf(dataset)) chosen.add(input)
+      if (match[3]) for (const reader of downstreamOf(dataset, lake)) chosen.add(reader)
+    }
+  }
+  return lake.datasets.filter((dataset) => chosen.has(dataset))
+}
+
+/** The datasets of a name without `+`. */
+export function named(lake: Lake, name: string): AnyDataset[] {
+  const wanted = name.toLowerCase()
+  const found = lake.datasets.filter((dataset) =>
+    wanted.startsWith('tag:')
+      ? dataset.about.tags?.some((tag) => tag.toLowerCase() === wanted.slice(4))
+      : [dataset.tier, dataset.name.toLowerCase(), fullName(dataset).toLowerCase()].includes(
+          wanted,
+        ),
+  )
+  if (found.length > 0) return found
+  const known = lake.datasets.flatMap((d) => [fullName(d), d.name])
+  const similar = nearest(name, known)
+  throw new MoraineError('usage', `There is no dataset '${name}' in this lake`, {
+    hint: similar
+      ? `Did you mean '${similar}'?`
+      : `It has: ${lake.datasets.map(fullName).join(', ')}`,
+  })
+}

@@ -1,0 +1,177 @@
+import { type AnyDataset, fullName } from '../define/dataset.js'
+import { inputsOf, lookupsOf } from '../define/inputs.js'
+import type { BatchPointer, LakeState, Offsets } from '../log/commit.js'
+import { definitionText } from './fingerprint.js'
+
+/** What a bronze source offers that the lake does not have yet. */
+export interface Discovery {
+  /** Files that were never taken in. */
+  added: number
+  /** Files whose content seems to have changed since. */
+  changed: number
+  /** Bytes of both. */
+  bytes: number
+  /** Files that the lake has already. */
+  known: number
+}
+
+/** The state a decision is made on: the log's, or the log's with what this run has made so far. */
+export type View = Pick<LakeState, 'tables' | 'batches' | 'offsets'>
+
+/** What is to be done for a dataset, and why, in a sentence. */
+export type Decision =
+  | { action: 'intake'; reason: string }
+  | { action: 'build'; mode: 'full' | 'incremental'; reason: string; windows: Window[] }
+  | { action: 'none'; reason: string }
+
+/** The batches of a bronze dataset that a silver one has not read yet. */
+export interface Window {
+  dataset: string
+  batches: readonly BatchPointer[]
+}
+
+export interface Step {
+  dataset: AnyDataset
+  name: string
+  decision: Decision
+}
+
+export interface PlanInput {
+  datasets: readonly AnyDataset[]
+  view: View
+  discoveries: Readonly<Record<string, Discovery>>
+  /** Build everything from its inputs again. */
+  full: boolean
+  /** A hash of a text; definitions are compared by it. */
+  hash: (text: string) => string
+}
+
+/**
+ * What a run would do and why, in order. Datasets downstream of one that will change are planned
+ * as well; a run looks again when it comes to them.
+ */
+export function plan(input: PlanInput): Step[] {
+  const changing = new Set<AnyDataset>()
+  return input.datasets.map((dataset) => {
+    const decision = planOne(dataset, input, changing)
+    if (decision.action !== 'none') changing.add(dataset)
+    return { dataset, name: fullName(dataset), decision }
+  })
+}
+
+function planOne(
+  dataset: AnyDataset,
+  { view, discoveries, full, hash }: PlanInput,
+  changing: ReadonlySet<AnyDataset>,
+): Decision {
+  if (dataset.tier === 'bronze') return decideIntake(discoveries[fullName(dataset)])
+  const decision = decide(dataset, view, { full, hash })
+  const upstream = inputsOf(dataset).filter((input) => changing.has(input))
+  if (decision.action === 'build' || upstream.length === 0) return decision
+  const names = upstream.map(fullName).join(', ')
+  const incremental = dataset.tier === 'silver' && upstream.every((d) => d.tier === 'bronze')
+  const reason = `${names} will change`
+  return { action: 'build', mode: incremental ? 'incremental' : 'full', reason, windows: [] }
+}
+
+/** What to do for a bronze dataset, by what its source offers. */
+export function decideIntake(discovery: Discovery | undefined): Decision {
+  if (!discovery) return { action: 'none', reason: 'its source was not looked at' }
+  const { added, changed, known } = discovery
+  if (added + changed === 0)
+    return { action: 'none', reason: `no new files; ${files(known)} taken in before` }
+  const parts = [
+    ...(added > 0 ? [`${files(added)} to take in`] : []),
+    ...(changed > 0 ? [`${files(changed)} seem${changed === 1 ? 's' : ''} to have changed`] : []),
+  ]
+  return { action: 'intake', reason: parts.join(', ') }
+}
+
+const files = (n: number) => (n === 1 ? '1 file' : `${n} files`)
+
+/** What to do for a silver or gold dataset, by the state of its inputs. */
+export function decide(
+  dataset: AnyDataset,
+  view: View,
+  { full, hash }: { full: boolean; hash: (text: string) => string },
+): Decision {
+  const name = fullName(dataset)
+  const table = view.tables[name]
+  const seen = view.offsets[name]
+  const build = (reason: string): Decision => ({
+    action: 'build',
+    mode: 'full',
+    reason,
+    windows: bronzeInputs(dataset).map((input) => windowAfter(input, view, 0)),
+  })
+  const missing = inputsOf(dataset).find((i) => i.tier !== 'bronze' && !view.tables[fullName(i)])
+  if (missing) return { action: 'none', reason: `${fullName(missing)} is not built yet` }
+  if (!table || !seen) return build('it is not built yet')
+  if (full) return build('a full rebuild was asked for')
+  if (table.definition !== hash(definitionText(dataset))) return build('its definition changed')
+  const changed = tableInputs(dataset).find(
+    (input) => seen[fullName(input)] !== version(input, view),
+  )
+  if (changed) return build(`${fullName(changed)} changed`)
+  return decideByBatches(dataset, view, seen, build)
+}
+
+function decideByBatches(
+  dataset: AnyDataset,
+  view: View,
+  seen: Offsets,
+  build: (reason: string) => Decision,
+): Decision {
+  const windows = bronzeInputs(dataset)
+    .map((input) => windowAfter(input, view, Number(seen[fullName(input)] ?? 0)))
+    .filter((window) => window.batches.length > 0)
+  const [first] = windows
+  if (!first) return { action: 'none', reason: 'its inputs have not changed' }
+  const reason = windows
+    .map(({ dataset, batches }) => `${dataset} has ${newBatches(batches)}`)
+    .join(', ')
+  const replaces = windows.some((window) => window.batches.some((batch) => batch.replaces))
+  // Only a key tells which rows of a file's earlier version a new one takes the place of.
+  if (
+    dataset.tier === 'gold' ||
+    (dataset.tier === 'silver' && dataset.key.length === 0 && replaces)
+  )
+    return build(reason)
+  const lookups = dataset.tier === 'silver' ? lookupsOf(dataset).map(fullName) : []
+  if (windows.some((window) => lookups.includes(window.dataset))) return build(reason)
+  return { action: 'build', mode: 'incremental', reason, windows }
+}
+
+function newBatches(batches: readonly BatchPointer[]): string {
+  const rows = batches.reduce((sum, batch) => sum + batch.rows, 0).toLocaleString('en-US')
+  return batches.length === 1
+    ? `a new batch of ${rows} rows`
+    : `${batches.length} new batches of ${rows} rows`
+}
+
+function bronzeInputs(dataset: AnyDataset): AnyDataset[] {
+  return inputsOf(dataset).filter((input) => input.tier === 'bronze')
+}
+
+function tableInputs(dataset: AnyDataset): AnyDataset[] {
+  return inputsOf(dataset).filter((input) => input.tier !== 'bronze')
+}
+
+function windowAfter(input: AnyDataset, view: View, number: number): Window {
+  const dataset = fullName(input)
+  return { dataset, batches: (view.batches[dataset] ?? []).filter((b) => b.number > number) }
+}
+
+function version(input: AnyDataset, view: View): string | undefined {
+  return view.tables[fullName(input)]?.metadata
+}
+
+/** How far a dataset has read its inputs once it is built on this view. */
+export function offsetsOn(dataset: AnyDataset, view: View): Offsets {
+  const entries = inputsOf(dataset).map((input): [string, number | string] => {
+    const name = fullName(input)
+    if (input.tier === 'bronze') return [name, view.batches[name]?.at(-1)?.number ?? 0]
+    return [name, version(input, view) ?? '']
+  })
+  return Object.fromEntries(entries)
+}

@@ -1,0 +1,137 @@
+import type { z } from 'zod'
+import type { ColumnType } from '../define/column-type.js'
+import type { Rule, Severity } from '../define/rule.js'
+import { quoteName, quoteText, renderSql } from '../define/sql.js'
+import type { Check } from './checks.js'
+import { type CompiledColumn, compileColumn, type RawColumn } from './column.js'
+import { Context, type JsFunction, Workspace } from './functions.js'
+
+/** Columns of the relation that is checked, beside the raw values. */
+export const lineageColumns = [
+  '_batch',
+  '_file',
+  '_line',
+  '_error',
+  '_raw',
+  '_input',
+  '_superseded',
+] as const
+
+export interface CheckedSchema {
+  schema: z.ZodObject
+  severity: Readonly<Record<string, Severity>>
+  rules: readonly Rule[]
+}
+
+/** The checks of a dataset as one pass of SQL. */
+export interface CompiledChecks {
+  columns: { name: string; type: ColumnType }[]
+  /** JavaScript functions that the SQL calls. */
+  functions: JsFunction[]
+  /**
+   * SQL over a relation with the raw values and {@link lineageColumns}. It gives the columns of the
+   * schema, the lineage, and three lists of reasons, NULL when empty: `_reasons` (discard),
+   * `_warnings`, `_failures` (the step must fail).
+   */
+  over(relation: string): string
+}
+
+/**
+ * Compiles a schema and its rules to SQL.
+ *
+ * @param raw SQL for each column's raw value, over the relation that will be checked.
+ * @param prefix a prefix for function names that no other dataset uses.
+ */
+export function compileChecks(
+  checked: CheckedSchema,
+  raw: Readonly<Record<string, RawColumn>>,
+  prefix: string,
+): CompiledChecks {
+  const workspace = new Workspace(prefix)
+  const columns = Object.entries(checked.schema.shape).map(([name, schema]) =>
+    compileColumn(name, schema as z.ZodType, raw[name] as RawColumn, new Context(workspace)),
+  )
+  return {
+    columns: columns.map(({ name, type }) => ({ name, type })),
+    functions: workspace.functions,
+    over: (relation) =>
+      withRules(valuesSql(checked, columns, workspace, relation), columns, checked),
+  }
+}
+
+function valuesSql(
+  { severity }: CheckedSchema,
+  columns: readonly CompiledColumn[],
+  workspace: Workspace,
+  relation: string,
+): string {
+  const layered = workspace.layers.reduce(
+    (from, layer) =>
+      `(SELECT *, ${layer.map(({ alias, sql }) => `${sql} AS ${alias}`).join(',\n  ')}\nFROM ${from})`,
+    relation,
+  )
+  const reasonsOf = (wanted: Severity) =>
+    columns.map((column) => {
+      const given = severity[column.name] ?? 'discard'
+      const ofType = given === 'fail' ? 'fail' : 'discard'
+      return {
+        checks: [
+          ...(ofType === wanted ? column.typeChecks : []),
+          ...(given === wanted ? column.checks : []),
+        ],
+        more: given === wanted ? column.moreReasons : undefined,
+      }
+    })
+  const unreadable = columns.flatMap((column) => column.typeChecks.map(({ fails }) => `(${fails})`))
+  const list = (wanted: Severity) => reasonList(reasonsOf(wanted))
+  return `(SELECT ${lineageColumns.join(', ')},
+  ${columns.map((c) => `${c.value} AS ${quoteName(c.name)}`).join(',\n  ')},
+  _error IS NOT NULL${unreadable.map((u) => ` OR ${u}`).join('')} AS _unreadable,
+  CASE WHEN _error IS NOT NULL THEN [concat('line: ', _error)] ELSE ${list('discard')} END AS _reasons0,
+  CASE WHEN _error IS NULL THEN ${list('warn')} END AS _warnings0,
+  CASE WHEN _error IS NULL THEN ${list('fail')} END AS _failures0
+FROM ${layered})`
+}
+
+interface Reasons {
+  checks: readonly Check[]
+  more?: string | undefined
+}
+
+const NONE = 'CAST(NULL AS VARCHAR[])'
+
+/** A list of the reasons that apply; the list is only built for rows that fail some check. */
+function reasonList(groups: readonly Reasons[]): string {
+  const checks = groups.flatMap((group) => group.checks)
+  const more = groups.flatMap((group) => (group.more ? [group.more] : []))
+  const lists = more.map((m) => `coalesce(${m}, [])`)
+  const any = [...checks.map((c) => `(${c.fails})`), ...more.map((m) => `(${m}) IS NOT NULL`)]
+  if (any.length === 0) return NONE
+  const cases = checks.map((c) => `CASE WHEN ${c.fails} THEN ${quoteText(c.reason)} END`)
+  const simple = `list_filter([${cases.join(', ')}]::VARCHAR[], lambda x: x IS NOT NULL)`
+  const all = [simple, ...lists].reduce((a, b) => `list_concat(${a}, ${b})`)
+  return `CASE WHEN ${any.join(' OR ')} THEN ${all} END`
+}
+
+function withRules(
+  values: string,
+  columns: readonly CompiledColumn[],
+  { rules }: CheckedSchema,
+): string {
+  const names = columns.map((c) => quoteName(c.name)).join(', ')
+  const judged = rules.map((rule, i) => `NOT (${renderSql(rule.condition)}) AS _rule${i}`)
+  const merged = (wanted: Severity, column: string) => {
+    const mine = rules.flatMap((rule, i) =>
+      rule.severity === wanted
+        ? [{ fails: `_rule${i} AND NOT _unreadable`, reason: `rule: ${rule.name}` }]
+        : [],
+    )
+    if (mine.length === 0) return `${column}0 AS ${column}`
+    const ofRules = reasonList([{ checks: mine }])
+    return `nullif(list_concat(coalesce(${column}0, []), coalesce(${ofRules}, [])), []) AS ${column}`
+  }
+  const relation = judged.length ? `(SELECT *, ${judged.join(', ')} FROM ${values})` : values
+  return `SELECT ${lineageColumns.join(', ')}, ${names},
+  ${merged('discard', '_reasons')}, ${merged('warn', '_warnings')}, ${merged('fail', '_failures')}
+FROM ${relation}`
+}

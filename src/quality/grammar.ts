@@ -1,0 +1,118 @@
+import type { ColumnType } from '../define/column-type.js'
+import { quoteText } from '../define/sql.js'
+import { sqlType } from '../define/sql-type.js'
+
+/** How the texts of a column are to be read, beyond its type. */
+export interface DecodeOptions {
+  formats?: readonly string[]
+  true?: readonly string[]
+  false?: readonly string[]
+}
+
+const DATE = '[0-9]{4}-[0-9]{2}-[0-9]{2}'
+const TIME = '[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?'
+const ZONE = '(Z|z|[+-][0-9]{2}(:?[0-9]{2})?)'
+
+/** What a text must look like to be a value of the type; the same on every engine. */
+function grammarOf(type: ColumnType): string {
+  switch (type.kind) {
+    case 'int':
+    case 'bigint':
+      return '[+-]?[0-9]+'
+    case 'float':
+    case 'double':
+      return '[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?'
+    case 'decimal': {
+      const part = type.scale === 0 ? '0*' : `[0-9]{0,${type.scale}}0*`
+      return `[+-]?([0-9]+([.]${part})?|[.][0-9]${part})`
+    }
+    case 'date':
+      return DATE
+    case 'timestamp':
+      return `${DATE}[ T]${TIME}`
+    case 'timestamptz':
+      return `${DATE}[ T]${TIME}${ZONE}`
+    default:
+      return '(?s:.*)'
+  }
+}
+
+const texts = ['string', 'json', 'uuid']
+
+/** Whether values of the type are kept as their text. */
+export function isText(type: ColumnType): boolean {
+  return texts.includes(type.kind)
+}
+
+/**
+ * SQL that turns a text into a value of the type, or into NULL when the text is not one.
+ * What a cast would bend (`1.5` to 2, `12.345` to 12.35, `0x1F`, `1e400`) is not a value.
+ * Spaces around anything but a text mean nothing.
+ */
+export function decode(text: string, type: ColumnType, options: DecodeOptions = {}): string {
+  if (isText(type)) return text
+  const trimmed = `trim(${text}, ${quoteText(' \t')})`
+  if (type.kind === 'boolean') return decodeBoolean(trimmed, options)
+  if (options.formats?.length) return decodeFormats(trimmed, type, options.formats)
+  const cast = `TRY_CAST(${trimmed} AS ${sqlType(type)})`
+  const matches = `regexp_full_match(${trimmed}, ${quoteText(grammarOf(type))})`
+  const finite = type.kind === 'double' || type.kind === 'float' ? ` AND isfinite(${cast})` : ''
+  return `CASE WHEN ${matches}${finite} THEN ${cast} END`
+}
+
+function decodeBoolean(trimmed: string, options: DecodeOptions): string {
+  const words = (given: readonly string[] | undefined, usual: readonly string[]) =>
+    (given ?? usual).map((word) => quoteText(word.toLowerCase())).join(', ')
+  const yes = words(options.true, ['true', 't', '1'])
+  const no = words(options.false, ['false', 'f', '0'])
+  return `CASE WHEN lower(${trimmed}) IN (${yes}) THEN true WHEN lower(${trimmed}) IN (${no}) THEN false END`
+}
+
+function decodeFormats(trimmed: string, type: ColumnType, formats: readonly string[]): string {
+  const attempts = formats.map((format) => {
+    const parsed = `try_strptime(${trimmed}, ${quoteText(format)})`
+    return `CASE WHEN regexp_full_match(${trimmed}, ${quoteText(formatGrammar(format))}) THEN ${parsed} END`
+  })
+  return `CAST(coalesce(${attempts.join(', ')}) AS ${sqlType(type)})`
+}
+
+const specifiers: Record<string, string> = {
+  Y: '[0-9]{4}',
+  y: '[0-9]{2}',
+  m: '(0?[1-9]|1[0-2])',
+  '-m': '(0?[1-9]|1[0-2])',
+  d: '(0?[1-9]|[12][0-9]|3[01])',
+  '-d': '(0?[1-9]|[12][0-9]|3[01])',
+  H: '([01]?[0-9]|2[0-3])',
+  '-H': '([01]?[0-9]|2[0-3])',
+  I: '(0?[1-9]|1[0-2])',
+  '-I': '(0?[1-9]|1[0-2])',
+  M: '[0-5]?[0-9]',
+  '-M': '[0-5]?[0-9]',
+  S: '[0-5]?[0-9]',
+  '-S': '[0-5]?[0-9]',
+  f: '[0-9]{1,6}',
+  p: '(?i:AM|PM)',
+  b: '(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)',
+  B: '(?i:january|february|march|april|may|june|july|august|september|october|november|december)',
+  a: '(?i:sun|mon|tue|wed|thu|fri|sat)',
+  A: '(?i:sunday|monday|tuesday|wednesday|thursday|friday|saturday)',
+  j: '[0-9]{1,3}',
+  z: '[+-][0-9]{2}(:?[0-9]{2})?',
+  '%': '%',
+}
+
+/** The grammar of a strptime format, as a regular expression for whole texts. */
+export function formatGrammar(format: string): string {
+  return format.replace(/%(-?[A-Za-z%])|([\s\S])/gu, (_, specifier?: string, char?: string) => {
+    if (specifier === undefined) return (char as string).replace(/[\\^$.*+?()[\]{}|]/, '\\$&')
+    return specifiers[specifier] ?? '(?s:.+?)'
+  })
+}
+
+/** The specifiers of a format that Moraine has no grammar for. */
+export function unknownSpecifiers(format: string): string[] {
+  return [...format.matchAll(/%(-?[A-Za-z%])/g)]
+    .map((match) => match[1] as string)
+    .filter((specifier) => !Object.hasOwn(specifiers, specifier))
+}

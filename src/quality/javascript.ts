@@ -1,0 +1,115 @@
+import { isLosslessNumber, type LosslessNumber, parse } from 'lossless-json'
+import { z } from 'zod'
+import type { ColumnType } from '../define/column-type.js'
+import { columnTypeOf, defOf } from '../define/schema.js'
+
+/** The type in which a schema takes its value: that of the first schema of a pipe. */
+export function inputTypeOf(schema: z.ZodType): ColumnType {
+  const def = defOf(schema)
+  if (def.type === 'pipe') {
+    return defOf(def.in).type === 'transform' ? { kind: 'string' } : inputTypeOf(def.in)
+  }
+  return def.innerType ? inputTypeOf(def.innerType) : columnTypeOf(schema)
+}
+
+/**
+ * Checks one value with Zod itself. The argument is the decoded value as text; the answer begins
+ * with `+` before the value as text, is `~` for NULL, or `-` before the reasons as a JSON list.
+ */
+export function zodCheck(
+  column: string,
+  schema: z.ZodType,
+  absent: readonly (undefined | null)[],
+): (text: string | null) => string {
+  const type = inputTypeOf(schema)
+  return (text) => {
+    try {
+      if (text === null) return checkAbsent(column, schema, absent)
+      const result = z.safeParse(schema, fromText(text, type))
+      return result.success ? accepted(result.data) : rejected(column, result.error)
+    } catch (error) {
+      return `-${JSON.stringify([`${column}: its check threw ${(error as Error).message}`])}`
+    }
+  }
+}
+
+function checkAbsent(column: string, schema: z.ZodType, absent: readonly (undefined | null)[]) {
+  for (const value of absent) {
+    const result = z.safeParse(schema, value)
+    if (result.success) return accepted(result.data)
+  }
+  return `-${JSON.stringify([`${column}: required, but it is missing`])}`
+}
+
+function accepted(value: unknown): string {
+  return value === null || value === undefined ? '~' : `+${toText(value)}`
+}
+
+function rejected(column: string, error: z.ZodError): string {
+  const reasons = error.issues.map((issue) => {
+    const path = [column, ...issue.path.map(String)].join('.')
+    return `${path}: ${issue.message}`
+  })
+  return `-${JSON.stringify([...new Set(reasons)])}`
+}
+
+function fromText(text: string, type: ColumnType): unknown {
+  if (type.kind === 'list' || type.kind === 'struct') {
+    try {
+      return shaped(parse(text), type)
+    } catch {
+      return text
+    }
+  }
+  return scalar(text, type)
+}
+
+function scalar(text: string, type: ColumnType): unknown {
+  switch (type.kind) {
+    case 'int':
+    case 'double':
+    case 'float':
+      return Number(text)
+    case 'bigint':
+      return BigInt(text)
+    case 'boolean':
+      return text === 'true'
+    default:
+      return text
+  }
+}
+
+/** JSON's values as the schema expects them; numbers keep all their digits. */
+function shaped(value: unknown, type: ColumnType): unknown {
+  if (isLosslessNumber(value)) return numberOf(value, type)
+  if (Array.isArray(value))
+    return value.map((v) => shaped(v, type.kind === 'list' ? type.element : type))
+  if (value !== null && typeof value === 'object' && type.kind === 'struct')
+    return Object.fromEntries(
+      Object.entries(value).map(([name, v]) => {
+        const field = type.fields.find((f) => f.name === name)
+        return [name, field ? shaped(v, field.type) : v]
+      }),
+    )
+  return value
+}
+
+function numberOf(number: LosslessNumber, type: ColumnType): unknown {
+  const text = number.toString()
+  if (type.kind === 'bigint' && /^-?\d+$/.test(text)) return BigInt(text)
+  return type.kind === 'decimal' ? text : Number(text)
+}
+
+function toText(value: unknown): string {
+  return typeof value === 'object' ? toJson(value) : String(value)
+}
+
+function toJson(value: unknown): string {
+  if (typeof value === 'bigint') return String(value)
+  if (Array.isArray(value)) return `[${value.map(toJson).join(',')}]`
+  if (value !== null && typeof value === 'object')
+    return `{${Object.entries(value)
+      .map(([name, v]) => `${JSON.stringify(name)}:${toJson(v)}`)
+      .join(',')}}`
+  return JSON.stringify(value ?? null)
+}

@@ -1,0 +1,57 @@
+import type { RowCounts } from '../log/commit.js'
+
+/** How a step ended. */
+export type Outcome = 'done' | 'unchanged' | 'failed' | 'blocked' | 'cancelled'
+
+/** How often a reason applied. */
+export interface ReasonCount {
+  reason: string
+  rows: number
+}
+
+/** What a step did, as the run's record keeps it. */
+export interface StepResult {
+  dataset: string
+  outcome: Outcome
+  /** Why it ran, or why there was nothing to do. */
+  reason: string
+  seconds: number
+  /** Rows that the step read and what became of them; for bronze and gold, rows written. */
+  counts?: RowCounts & { replaced: number }
+  rows?: number
+  files?: number
+  bytes?: number
+  discarded?: ReasonCount[]
+  warnings?: ReasonCount[]
+  /** Things that are no failure but that somebody should know. */
+  notes?: string[]
+  error?: { kind: string; message: string; hint?: string; place?: { file: string; line: number } }
+}
+
+/** Everything that happens in a run; progress, logs and the record are readers of these. */
+export type RunEvent =
+  | {
+      type: 'run-started'
+      run: string
+      time: string
+      datasets: { name: string; inputs: string[] }[]
+    }
+  | { type: 'step-started'; dataset: string; reason: string }
+  | { type: 'step-progress'; dataset: string; rows: number; percent: number | null }
+  | { type: 'step-finished'; result: StepResult }
+  | { type: 'committed'; commit: number; datasets: string[] }
+  | { type: 'run-finished'; record: RunRecord }
+
+/** The record of a run, kept in storage under `_moraine/runs/`. */
+export interface RunRecord {
+  format: 1
+  run: string
+  outcome: 'done' | 'failed' | 'cancelled'
+  started: string
+  finished: string
+  author: string
+  steps: StepResult[]
+  /** Numbers of the commits the run made. */
+  commits: number[]
+  error?: { kind: string; message: string; hint?: string }
+}

@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto'
+import { type Bronze, fullName } from '../define/dataset.js'
+import type { BatchPointer, LakeState } from '../log/commit.js'
+import type { Discovery } from '../plan/plan.js'
+import { discoverFiles, nothingFound, type SourceFile } from '../source/discover.js'
+import { inspectFile, takeFile } from '../source/read-files.js'
+import { Batches, type BatchFile, type BatchManifest, columnsOf } from './batches.js'
+import { type RunContext, withSession } from './context.js'
+
+/** What a source offers beside what the lake has. */
+export interface Offer {
+  discovery: Discovery
+  /** New files, and files whose size or time changed. */
+  files: SourceFile[]
+}
+
+/** Looks at a source without reading its files. */
+export async function discover(
+  dataset: Bronze,
+  state: Pick<LakeState, 'batches'>,
+  batches: Batches,
+): Promise<Offer> {
+  const offered = await discoverFiles(dataset.from)
+  const known = await batches.knownFiles(state.batches[fullName(dataset)] ?? [])
+  if (offered.length === 0 && known.size === 0) throw nothingFound(dataset.from)
+  const added = offered.filter((file) => !known.has(file.name))
+  const changed = offered.filter((file) => {
+    const before = known.get(file.name)
+    return before && (before.size !== file.size || before.modified !== file.modified)
+  })
+  const files = [...added, ...changed]
+  const discovery = {
+    added: added.length,
+    changed: changed.length,
+    bytes: files.reduce((sum, file) => sum + file.size, 0),
+    known: offered.length - files.length,
+  }
+  return { discovery, files }
+}
+
+/** What an intake did. */
+export interface Intake {
+  state: LakeState
+  rows: number
+  broken: number
+  files: number
+  bytes: number
+  notes: string[]
+}
+
+/**
+ * Takes files in as one batch and commits it at once. Files that turn out to be the same as before,
+ * byte for byte, are passed over.
+ */
+export async function takeIn(
+  context: RunContext,
+  dataset: Bronze,
+  base: LakeState,
+  files: readonly SourceFile[],
+): Promise<Intake> {
+  const { storage, log, started } = context
+  const name = fullName(dataset)
+  const pointers = base.batches[name] ?? []
+  const known = await new Batches(storage).knownFiles(pointers)
+  const number = (pointers.at(-1)?.number ?? 0) + 1
+  const batch = `${String(number).padStart(6, '0')}-${randomBytes(4).toString('hex')}`
+  const folder = `bronze/${dataset.name}/${started.toISOString().slice(0, 10)}/${batch}`
+  const taken: (BatchFile & { columns: string[] })[] = []
+  const notes: string[] = []
+  await withSession(context, async (session) => {
+    for (const file of files) {
+      context.signal.throwIfAborted()
+      const inspection = await inspectFile(file, dataset.from)
+      if (known.get(file.name)?.sha256 === inspection.sha256) {
+        notes.push(`${file.name} has the same content as before`)
+        continue
+      }
+      const data = `${folder}/${String(taken.length + 1).padStart(5, '0')}.parquet`
+      await storage.prepare(data)
+      const target = { session, location: storage.locate(data), batch }
+      const result = await takeFile(file, dataset.from, inspection, target)
+      if (result.rows === 0) notes.push(`${file.name} holds no rows`)
+      const { size, modified } = file
+      taken.push({ name: file.name, size, modified, sha256: inspection.sha256, data, ...result })
+      context.progress(name, total(taken, 'rows'), null)
+    }
+  })
+  if (taken.length === 0) return { state: base, rows: 0, broken: 0, files: 0, bytes: 0, notes }
+  await storage.seal(taken.map((file) => file.data))
+  const manifest: BatchManifest = {
+    format: 1,
+    dataset: name,
+    batch,
+    number,
+    created: started.toISOString(),
+    columns: columnsOf(taken as unknown as BatchManifest[]),
+    files: taken.map(({ columns: _, ...file }) => file),
+  }
+  const path = `${folder}/manifest.json`
+  await storage.write(path, new TextEncoder().encode(JSON.stringify(manifest, null, 1)))
+  const pointer: BatchPointer = {
+    dataset: name,
+    number,
+    batch,
+    manifest: path,
+    rows: total(taken, 'rows'),
+    bytes: total(taken, 'bytes'),
+    ...(taken.some((file) => known.has(file.name)) ? { replaces: true } : {}),
+  }
+  // The newest file time: the source's watermark, visible in the same commit as its rows.
+  const watermark = { modified: Math.max(...taken.map((file) => file.modified)) }
+  const message = `take in ${taken.length} file${taken.length === 1 ? '' : 's'} of ${name}`
+  const state = await log.commit(
+    base,
+    { batches: [pointer], watermarks: { [name]: watermark } },
+    { author: context.author, run: context.run, message },
+  )
+  const { rows, bytes } = pointer
+  return { state, rows, bytes, broken: total(taken, 'broken'), files: taken.length, notes }
+}
+
+function total(files: readonly BatchFile[], of: 'rows' | 'broken' | 'bytes'): number {
+  return files.reduce((sum, file) => sum + file[of], 0)
+}

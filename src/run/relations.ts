@@ -1,0 +1,97 @@
+import { type AnyDataset, fullName } from '../define/dataset.js'
+import { quoteName } from '../define/sql.js'
+import type { Session } from '../engine/engine.js'
+import { Table } from '../iceberg/table.js'
+import type { BatchPointer, TableState } from '../log/commit.js'
+import type { View } from '../plan/plan.js'
+import type { Storage } from '../storage/storage.js'
+import { Batches, columnsOf } from './batches.js'
+
+/** The columns of a bronze relation beside those of its files. */
+export const bronzeLineage = ['_batch', '_file', '_line', '_error', '_raw']
+
+/**
+ * Makes datasets known to an engine under their names, each at the version of a view. What a run
+ * has built itself is seen by its later steps before anybody else sees it.
+ */
+export class Relations {
+  readonly batches: Batches
+  private readonly staged: Record<string, TableState> = {}
+  private readonly defined = new Map<string, Promise<void>>()
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly base: View,
+  ) {
+    this.batches = new Batches(storage)
+  }
+
+  /** The view with what was built since. */
+  get view(): View {
+    return { ...this.base, tables: { ...this.base.tables, ...this.staged } }
+  }
+
+  /** Shows a new version of a table to later steps. */
+  stage(name: string, state: TableState): void {
+    this.staged[name] = state
+    this.defined.delete(name)
+  }
+
+  /** Defines datasets in the engine. */
+  async define(session: Session, datasets: readonly AnyDataset[]): Promise<void> {
+    for (const dataset of datasets) await this.defineOne(session, dataset)
+  }
+
+  private defineOne(session: Session, dataset: AnyDataset): Promise<void> {
+    const name = fullName(dataset)
+    const known = this.defined.get(name)
+    if (known) return known
+    const made = this.relation(session, dataset).then((sql) =>
+      session.define(dataset.tier, dataset.name, sql),
+    )
+    this.defined.set(name, made)
+    return made
+  }
+
+  private async relation(session: Session, dataset: AnyDataset): Promise<string> {
+    if (dataset.tier !== 'bronze') return this.tableRelation(session, fullName(dataset))
+    const pointers = this.base.batches[fullName(dataset)] ?? []
+    return (await this.bronzeRelation(session, pointers, dataset.from.columns ?? [])).sql
+  }
+
+  /** SQL for the rows of bronze batches, and the columns of their files. */
+  async bronzeRelation(
+    session: Session,
+    pointers: readonly BatchPointer[],
+    declared: readonly string[],
+  ): Promise<{ sql: string; columns: string[] }> {
+    const manifests = await this.batches.manifests(pointers)
+    const files = manifests.flatMap((manifest) => manifest.files)
+    if (files.length > 0) {
+      const locations = files.map((file) => this.storage.locate(file.data))
+      return { sql: session.parquet(locations), columns: columnsOf(manifests) }
+    }
+    const columns = [...bronzeLineage, ...declared].map((column) => {
+      const type = column === '_line' ? 'BIGINT' : 'VARCHAR'
+      return `CAST(NULL AS ${type}) AS ${quoteName(column)}`
+    })
+    return { sql: `SELECT ${columns.join(', ')} WHERE false`, columns: [...declared] }
+  }
+
+  /** SQL for all rows of a table as the view has it. */
+  async tableRelation(session: Session, name: string): Promise<string> {
+    const table = await this.table(name)
+    if (!table) return 'SELECT NULL AS "not built yet" WHERE false'
+    const files = await table.scan()
+    return session.table(
+      table.schema,
+      files.map((file) => this.storage.locate(table.pathOf(file.path))),
+    )
+  }
+
+  /** The Iceberg table behind a name, if it was ever built. */
+  async table(name: string): Promise<Table | undefined> {
+    const state = this.view.tables[name]
+    return state && Table.load(this.storage, state.metadata)
+  }
+}

@@ -1,0 +1,139 @@
+import type { z } from 'zod'
+import { z as zod } from 'zod'
+import { type AnyDataset, fullName, type Silver } from '../define/dataset.js'
+import { nearest } from '../define/nearest.js'
+import { quoteName, renderSql } from '../define/sql.js'
+import type { Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import type { BatchPointer } from '../log/commit.js'
+import type { Decision, Window } from '../plan/plan.js'
+import type { RawColumn } from '../quality/column.js'
+import type { RunContext } from './context.js'
+import { bronzeLineage } from './relations.js'
+import { atUserSql } from './sql-errors.js'
+
+/** The rows that a silver step reads, ready to be checked. */
+export interface SilverInput {
+  /** SQL for lineage, `_input` (all raw values as a struct), and a raw value a column: r0, r1 … */
+  relation: string
+  raw: Record<string, RawColumn>
+}
+
+type Build = Extract<Decision, { action: 'build' }>
+
+/** Puts the inputs of a silver dataset together, one after the other, and applies `select`. */
+export async function silverInput(
+  context: RunContext,
+  session: Session,
+  dataset: Silver,
+  decision: Build,
+): Promise<SilverInput> {
+  const inputs: string[] = []
+  for (const from of dataset.from)
+    inputs.push(await oneInput(context, session, dataset, from, decision))
+  const union = inputs.join('\nUNION ALL BY NAME\n')
+  const available = (await session.describe(union)).map((c) => c.name)
+  const values = available.filter((name) => !bronzeLineage.includes(name) && name !== '_superseded')
+  const struct = values.map((name) => `${quoteName(name)} := i.${quoteName(name)}`)
+  const input = struct.length > 0 ? `struct_pack(${struct.join(', ')})` : 'NULL'
+  const columns = Object.entries(dataset.schema.shape).map(([name, schema], i) => {
+    const sql = columnSql(dataset, name, schema as z.ZodType, available)
+    return { name, sql, alias: `r${i}` }
+  })
+  const selected = columns.map(({ sql, alias }) => `${sql} AS ${alias}`).join(',\n')
+  const relation = `SELECT i._batch, i._file, i._line, i._error, i._raw, i._superseded, ${input} AS _input,\n${selected}\nFROM (${union}) AS i`
+  const types = await describe(session, dataset, relation)
+  const raw = columns.map(({ name, alias }) => {
+    const type = types.find((c) => c.name === alias)?.sqlType ?? 'VARCHAR'
+    return [name, { sql: alias, sqlType: type }] as const
+  })
+  return { relation, raw: Object.fromEntries(raw) }
+}
+
+async function oneInput(
+  context: RunContext,
+  session: Session,
+  dataset: Silver,
+  from: AnyDataset,
+  decision: Build,
+): Promise<string> {
+  const { relations } = context
+  if (from.tier !== 'bronze') {
+    await relations.define(session, [from])
+    const lineage = bronzeLineage.map(
+      (name) => `CAST(NULL AS ${name === '_line' ? 'BIGINT' : 'VARCHAR'}) AS ${name}`,
+    )
+    const present = (
+      await session.describe(`SELECT * FROM ${from.tier}.${quoteName(from.name)}`)
+    ).map((c) => c.name)
+    const hidden = ['_loaded_at', '_batch'].filter((name) => present.includes(name))
+    const exclude = hidden.length > 0 ? ` EXCLUDE (${hidden.join(', ')})` : ''
+    return `SELECT *${exclude}, ${lineage.join(', ')}, false AS _superseded FROM ${from.tier}.${quoteName(from.name)}`
+  }
+  const pointers = windowOf(context, from, decision)
+  const { sql } = await relations.bronzeRelation(session, pointers, from.from.columns ?? [])
+  return markEarlierVersions(sql, dataset, pointers)
+}
+
+function windowOf(context: RunContext, from: AnyDataset, decision: Build): readonly BatchPointer[] {
+  const name = fullName(from)
+  const found = decision.windows.find((window: Window) => window.dataset === name)
+  if (found) return found.batches
+  return decision.mode === 'incremental' ? [] : (context.relations.view.batches[name] ?? [])
+}
+
+/**
+ * Without a key, only the newest version of each source file counts: the rows of earlier ones are
+ * marked as superseded.
+ */
+function markEarlierVersions(
+  sql: string,
+  dataset: Silver,
+  pointers: readonly BatchPointer[],
+): string {
+  const marked = dataset.key.length === 0 && pointers.some((pointer) => pointer.replaces)
+  const superseded = marked ? '_batch < max(_batch) OVER (PARTITION BY _file)' : 'false'
+  return `SELECT *, ${superseded} AS _superseded FROM (${sql})`
+}
+
+/** SQL for one column of the schema over the input `i`. */
+function columnSql(
+  dataset: Silver,
+  name: string,
+  schema: z.ZodType,
+  available: readonly string[],
+): string {
+  const chosen = Object.hasOwn(dataset.select, name) ? dataset.select[name] : name
+  if (chosen !== undefined && typeof chosen !== 'string') return `(\n${renderSql(chosen)}\n)`
+  const source = chosen ?? name
+  const found = available.find((column) => column.toLowerCase() === source.toLowerCase())
+  if (found) return `i.${quoteName(found)}`
+  if (zod.safeParse(schema, undefined).success) return 'CAST(NULL AS VARCHAR)'
+  const known = available.filter((column) => !bronzeLineage.includes(column))
+  const similar = nearest(source, known)
+  throw new MoraineError(
+    'definition',
+    `${fullName(dataset)}: its input has no column '${source}'`,
+    {
+      place: dataset.place && { ...dataset.place, near: `${name}:` },
+      hint: similar
+        ? `Did you mean '${similar}'? Rename it with select: { ${name}: '${similar}' }`
+        : `The input has: ${known.join(', ')}. Is the delimiter right?`,
+    },
+  )
+}
+
+/** Asks for the types; an error in a `select` expression is blamed on the expression. */
+async function describe(session: Session, dataset: Silver, relation: string) {
+  try {
+    return await session.describe(relation)
+  } catch (error) {
+    for (const chosen of Object.values(dataset.select)) {
+      if (typeof chosen === 'string') continue
+      const from = relation.slice(relation.lastIndexOf('\nFROM ('))
+      const probe = `SELECT (\n${renderSql(chosen)}\n)${from}`
+      await atUserSql(chosen, 1, () => session.describe(probe))
+    }
+    throw error
+  }
+}

@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MoraineError, messageOf } from '../errors.js'
+import type { RunEvent, StepResult } from './events.js'
+
+const ATTEMPTS = 3
+
+/** An error as records and `--json` show it. */
+export function describeError(error: unknown): NonNullable<StepResult['error']> {
+  if (!(error instanceof MoraineError)) return { kind: 'engine', message: messageOf(error) }
+  const { kind, message, hint, place } = error
+  return {
+    kind,
+    message,
+    ...(hint ? { hint } : {}),
+    ...(place ? { place } : {}),
+  }
+}
+
+type Work = (begin: (reason: string) => void) => Promise<Partial<StepResult>>
+
+/** Runs steps, retries what may succeed later, and remembers how each ended. */
+export class Steps {
+  readonly results: StepResult[] = []
+  readonly signal: AbortSignal
+
+  constructor(
+    private readonly emit: (event: RunEvent) => void,
+    signal: AbortSignal | undefined,
+  ) {
+    this.signal = signal ?? new AbortController().signal
+  }
+
+  get anyFailed(): boolean {
+    return this.results.some(({ outcome }) => outcome === 'failed' || outcome === 'blocked')
+  }
+
+  /** Whether a dataset ended in a way that nothing may be built on it. */
+  stopped(dataset: string): boolean {
+    const outcome = this.results.find((result) => result.dataset === dataset)?.outcome
+    return outcome === 'failed' || outcome === 'blocked' || outcome === 'cancelled'
+  }
+
+  async run(dataset: string, work: Work): Promise<void> {
+    const start = performance.now()
+    let reason = ''
+    const begin = (why: string) => {
+      reason = why
+      this.emit({ type: 'step-started', dataset, reason })
+    }
+    const seconds = () => Math.round(performance.now() - start) / 1000
+    try {
+      this.signal.throwIfAborted()
+      const result = await this.retrying(() => work(begin))
+      this.finish({ dataset, outcome: 'done', reason, ...result, seconds: seconds() })
+    } catch (error) {
+      const cancelled = this.signal.aborted
+      this.finish({
+        dataset,
+        outcome: cancelled ? 'cancelled' : 'failed',
+        reason,
+        seconds: seconds(),
+        ...(cancelled ? {} : { error: describeError(error) }),
+      })
+    }
+  }
+
+  blocked(dataset: string, by: string): void {
+    this.finish({ dataset, outcome: 'blocked', reason: `${by} did not succeed`, seconds: 0 })
+  }
+
+  private finish(result: StepResult): void {
+    this.results.push(result)
+    this.emit({ type: 'step-finished', result })
+  }
+
+  private async retrying<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work()
+      } catch (error) {
+        const again = error instanceof MoraineError && error.retryable && attempt < ATTEMPTS
+        if (!again || this.signal.aborted) throw error
+        await sleep(100 * 2 ** attempt)
+      }
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto'
+import type { Field } from '../define/column-type.js'
+import type { Partition } from '../define/partition.js'
+import type { Session } from '../engine/engine.js'
+import type { DataFile } from '../iceberg/spec/manifest.js'
+import { currentSpec } from '../iceberg/spec/metadata.js'
+import { Table } from '../iceberg/table.js'
+import type { RowCounts, TableState } from '../log/commit.js'
+import type { RunContext } from './context.js'
+
+/** A step's work on one table. */
+export interface TableWork {
+  name: string
+  columns: readonly Field[]
+  partitions: readonly Partition[]
+  /** SQL for the rows to add. */
+  rows: string
+  /** Locations of files to drop, or all. */
+  removed: ReadonlySet<string> | 'all'
+}
+
+/** Writes rows as data files of a table and makes a new version of it, which nobody sees yet. */
+export async function writeTable(
+  context: RunContext,
+  session: Session,
+  work: TableWork,
+): Promise<{ table: Table; added: DataFile[] }> {
+  const { storage, run } = context
+  const path = work.name.replace('.', '/')
+  const existing = await context.relations.table(work.name)
+  const table = (existing ?? Table.create(storage, path)).reshape(work)
+  await storage.prepare(`${table.dataFolder}/x`)
+  const added = await session.write(work.rows, {
+    schema: table.schema,
+    spec: currentSpec(table.metadata),
+    location: storage.locate(table.dataFolder),
+    name: `${run}-${randomUUID().slice(0, 8)}`,
+  })
+  await storage.seal(added.map((file) => table.pathOf(file.path)))
+  const nothing = added.length === 0 && work.removed !== 'all' && work.removed.size === 0
+  if (nothing && existing?.snapshot) return { table: existing, added }
+  const summary = { 'moraine.run': run }
+  return { table: await table.write({ removed: work.removed, added, summary }), added }
+}
+
+export function tableState(table: Table, definition: string, counts?: RowCounts): TableState {
+  return {
+    metadata: table.file as string,
+    definition,
+    ...table.totals,
+    ...(counts ? { counts } : {}),
+  }
+}

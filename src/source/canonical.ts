@@ -1,0 +1,147 @@
+import { once } from 'node:events'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { finished } from 'node:stream/promises'
+import type { FilesSource } from '../define/source.js'
+import { type Field, RecordReader, readableText, type TextRecord } from './records.js'
+
+/*
+ * The canonical form of a delimited text: one line a record, fields between unit separators (0x1F),
+ * first the physical line, the error and the raw text. An empty field is NULL. Inside a field, 0x1A
+ * and a letter stand for characters that have a meaning here.
+ */
+export const SEPARATOR = '\x1f'
+const ESCAPE = '\x1a'
+/** Letters after 0x1A and what they stand for, in the order in which they are to be undone. */
+export const escapes: readonly (readonly [letter: string, text: string])[] = [
+  ['q', ''],
+  ['n', '\n'],
+  ['r', '\r'],
+  ['u', SEPARATOR],
+  ['s', ESCAPE],
+]
+
+export interface CanonicalText {
+  /** Records, broken ones included, without the header. */
+  records: number
+  broken: number
+  /** The first record that was broken, for messages. */
+  firstBroken: { line: number; error: string } | undefined
+  /** Fields of the header, if there is one. */
+  header: string[] | undefined
+  /** Bytes of the longest line written. */
+  longest: number
+}
+
+const FLUSH = 1 << 20
+
+/** Reads a delimited text carefully and writes its canonical form to another file. */
+export async function canonicalize(
+  from: string,
+  to: string,
+  source: FilesSource,
+  options: { bom: boolean; carriageReturns: boolean; columns: number | undefined },
+): Promise<CanonicalText> {
+  const blankIsValue = (options.columns ?? 0) === 1
+  const reader = new RecordReader(source, options.carriageReturns, blankIsValue)
+  const writer = new CanonicalWriter(source, options.columns)
+  const output = createWriteStream(to)
+  const input = createReadStream(from, { highWaterMark: FLUSH, start: options.bom ? 3 : 0 })
+  const take = async (chunk: Buffer, last: boolean) => {
+    for (const record of reader.push(chunk, last)) writer.add(record)
+    if (!output.write(writer.flush())) await once(output, 'drain')
+  }
+  try {
+    for await (const chunk of input) await take(chunk, false)
+    await take(Buffer.alloc(0), true)
+  } finally {
+    output.end()
+    await finished(output)
+  }
+  return writer.summary()
+}
+
+class CanonicalWriter {
+  private out: string[] = []
+  private records = 0
+  private broken = 0
+  private longest = 0
+  private firstBroken: CanonicalText['firstBroken']
+  private header: string[] | undefined
+  private readonly nulls: ReadonlySet<string>
+
+  constructor(
+    private readonly source: FilesSource,
+    private columns: number | undefined,
+  ) {
+    this.nulls = new Set(source.nulls)
+  }
+
+  add(record: TextRecord): void {
+    if (this.source.header && !this.header && record.error === undefined) {
+      this.header = record.fields.map((field) => field.bytes.toString('utf8'))
+      this.columns ??= this.header.length
+      return
+    }
+    this.records++
+    const expected = this.columns ?? record.fields.length
+    const error = record.error ?? raggedness(record.fields, expected)
+    if (error !== undefined) {
+      this.broken++
+      this.firstBroken ??= { line: record.line, error }
+      this.put([
+        String(record.line),
+        error,
+        escapeText(readableText(record.raw)),
+        ...Array(expected).fill(''),
+      ])
+      return
+    }
+    const fields = record.fields.slice(0, expected).map((field) => this.fieldText(field))
+    this.put([String(record.line), '', '', ...fields])
+  }
+
+  private fieldText({ bytes, quoted }: Field): string {
+    const text = bytes.toString('utf8')
+    if (quoted)
+      return text === '' || this.nulls.has(text)
+        ? `${ESCAPE}q${escapeText(text)}`
+        : escapeText(text)
+    return this.nulls.has(text) ? '' : text === '' ? `${ESCAPE}q` : escapeText(text)
+  }
+
+  private put(fields: string[]): void {
+    const line = `${fields.join(SEPARATOR)}\n`
+    if (line.length > this.longest) this.longest = line.length
+    this.out.push(line)
+  }
+
+  flush(): Buffer {
+    const bytes = Buffer.from(this.out.join(''))
+    this.out = []
+    return bytes
+  }
+
+  summary(): CanonicalText {
+    const { records, broken, firstBroken, header } = this
+    return { records, broken, firstBroken, header, longest: this.longest * 4 }
+  }
+}
+
+/** A delimiter at the end of a line is no further field. */
+function raggedness(fields: readonly Field[], expected: number): string | undefined {
+  const last = fields.at(-1)
+  const trailing = fields.length === expected + 1 && last?.bytes.length === 0
+  if (fields.length === expected || trailing) return undefined
+  const found = fields.length === 1 ? '1 field' : `${fields.length} fields`
+  return `${found} instead of ${expected}`
+}
+
+function escapeText(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that mean something here
+  if (!/[\x1a\x1f\n\r]/.test(text)) return text
+  return text
+    .replaceAll(ESCAPE, `${ESCAPE}s`)
+    .replaceAll(SEPARATOR, `${ESCAPE}u`)
+    .replaceAll('\n', `${ESCAPE}n`)
+    .replaceAll('\r', `${ESCAPE}r`)
+}

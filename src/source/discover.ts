@@ -1,0 +1,64 @@
+import { readdir, stat } from 'node:fs/promises'
+import { isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { glob } from 'tinyglobby'
+import type { FilesSource } from '../define/source.js'
+import { MoraineError } from '../errors.js'
+
+/** A file that a source offers now. */
+export interface SourceFile {
+  /** Absolute path. */
+  path: string
+  /** The path as lineage shows it: relative to the project when it lies there. */
+  name: string
+  /** Bytes. */
+  size: number
+  /** Milliseconds since 1970. */
+  modified: number
+}
+
+/**
+ * The files that a source offers, ordered by name. A path that exists is taken literally, so
+ * `orders[1].csv` is a file; otherwise it is a glob.
+ */
+export async function discoverFiles(source: FilesSource): Promise<SourceFile[]> {
+  const found = await Promise.all(source.paths.map((path) => expand(resolve(source.base, path))))
+  const files = await Promise.all([...new Set(found.flat())].map((path) => describe(path, source)))
+  return files.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+async function expand(path: string): Promise<string[]> {
+  const there = await stat(path).catch(() => undefined)
+  if (there?.isFile()) return [path]
+  if (there?.isDirectory()) {
+    const names = await readdir(path, { recursive: true, withFileTypes: true })
+    return names
+      .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
+      .map((entry) => join(entry.parentPath, entry.name))
+  }
+  const { root, pattern } = splitGlob(path)
+  if (pattern === '') return []
+  return glob(pattern, { cwd: root, absolute: true, onlyFiles: true, expandDirectories: false })
+}
+
+/** The part of a glob that names a folder literally, and the rest. */
+function splitGlob(path: string): { root: string; pattern: string } {
+  const parts = path.split(sep)
+  const first = parts.findIndex((part) => /[*?[\]{}()!+@]/.test(part))
+  if (first < 0) return { root: path, pattern: '' }
+  return { root: parts.slice(0, first).join(sep) || sep, pattern: parts.slice(first).join('/') }
+}
+
+async function describe(path: string, source: FilesSource): Promise<SourceFile> {
+  const { size, mtimeMs } = await stat(path)
+  const inside = relative(source.base, path)
+  const name = inside.startsWith('..') || isAbsolute(inside) ? path : inside
+  return { path, name: name.split(sep).join('/'), size, modified: Math.floor(mtimeMs) }
+}
+
+/** The error for a source that offers nothing. */
+export function nothingFound(source: FilesSource): MoraineError {
+  const tried = source.paths.map((path) => resolve(source.base, path)).join(', ')
+  return new MoraineError('source', `There is no file at ${tried}`, {
+    hint: 'Check the path given to files(); relative paths start at the folder of the file that calls it.',
+  })
+}

@@ -1,0 +1,144 @@
+import { isUtf8 } from 'node:buffer'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { MoraineError } from '../errors.js'
+
+/** What one look over all bytes of a text file tells. */
+export interface Inspection {
+  sha256: string
+  bytes: number
+  /** Line feeds in the file, plus one for a last line without. */
+  lines: number
+  /** Lines end in a carriage return alone. */
+  carriageReturns: boolean
+  bom: boolean
+  utf8: boolean
+  /** Bytes of the longest line. */
+  longest: number
+  /**
+   * Each line is one record of plain text: no quotes, no NUL, no stray carriage return, no blank
+   * line. Such a file needs no careful reading.
+   */
+  plain: boolean
+}
+
+const LF = 10
+const CR = 13
+const CHUNK = 1 << 20
+
+/**
+ * Looks over a text file.
+ *
+ * @throws MoraineError of kind `source` when it can't be read or is not in an encoding of bytes.
+ */
+export async function inspect(
+  path: string,
+  name: string,
+  quote: string | null,
+): Promise<Inspection> {
+  const look = new Look(quote)
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK })) look.at(chunk, name)
+  } catch (cause) {
+    if (cause instanceof MoraineError) throw cause
+    throw new MoraineError('source', `Can't read ${name}: ${(cause as Error).message}`, { cause })
+  }
+  return look.result()
+}
+
+class Look {
+  private readonly hash = createHash('sha256')
+  private bytes = 0
+  private feeds = 0
+  private crlf = 0
+  private returns = 0
+  private lineStart = 0
+  private longest = 0
+  private blank = false
+  private special = false
+  private utf8 = true
+  private bom = false
+  private last = LF
+  private carry: Buffer = Buffer.alloc(0)
+
+  constructor(private readonly quote: string | null) {}
+
+  at(chunk: Buffer, name: string): void {
+    if (this.bytes === 0) this.begin(chunk, name)
+    this.hash.update(chunk)
+    this.special ||=
+      chunk.includes(0) ||
+      chunk.includes(0x1a) ||
+      chunk.includes(0x1f) ||
+      (this.quote !== null && chunk.includes(this.quote))
+    this.countLines(chunk)
+    this.checkUtf8(chunk)
+    this.bytes += chunk.length
+  }
+
+  private begin(chunk: Buffer, name: string): void {
+    const [a, b, c] = chunk
+    if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff))
+      throw new MoraineError('source', `${name} is encoded in UTF-16`, {
+        hint: `Convert it to UTF-8 first, for example: iconv -f UTF-16 -t UTF-8 ${name}`,
+      })
+    if (a === 0x1f && b === 0x8b)
+      throw new MoraineError('source', `${name} is compressed with gzip`, {
+        hint: `Unpack it first: gunzip ${name}`,
+      })
+    this.bom = a === 0xef && b === 0xbb && c === 0xbf
+    this.lineStart = this.bom ? 3 : 0
+  }
+
+  private countLines(chunk: Buffer): void {
+    const hasReturns = chunk.includes(CR)
+    for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) {
+      const before = at > 0 ? chunk[at - 1] : this.last
+      const position = this.bytes + at
+      const length = position - this.lineStart - (before === CR ? 1 : 0)
+      if (before === CR) this.crlf++
+      if (length === 0) this.blank = true
+      if (length > this.longest) this.longest = length
+      this.lineStart = position + 1
+      this.feeds++
+    }
+    if (hasReturns) for (const byte of chunk) if (byte === CR) this.returns++
+    this.last = chunk[chunk.length - 1] ?? this.last
+  }
+
+  /** A character may be cut by the end of a chunk; its bytes are looked at with the next one. */
+  private checkUtf8(chunk: Buffer): void {
+    if (!this.utf8) return
+    const all = this.carry.length > 0 ? Buffer.concat([this.carry, chunk]) : chunk
+    let end = all.length
+    for (let back = 1; back <= Math.min(3, all.length); back++) {
+      const byte = all[all.length - back] as number
+      if (byte < 0x80) break
+      if (byte >= 0xc0) {
+        const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
+        if (length > back) end = all.length - back
+        break
+      }
+    }
+    this.utf8 = isUtf8(all.subarray(0, end))
+    this.carry = Buffer.from(all.subarray(end))
+  }
+
+  result(): Inspection {
+    const tail = this.bytes - this.lineStart
+    const unfinished = tail > 0 ? 1 : 0
+    const utf8 = this.utf8 && this.carry.length === 0
+    const carriageReturns = this.feeds === 0 && this.returns > 0
+    const uniform = this.returns === 0 || (this.returns === this.crlf && this.crlf === this.feeds)
+    return {
+      sha256: this.hash.digest('hex'),
+      bytes: this.bytes,
+      lines: this.feeds + unfinished,
+      carriageReturns,
+      bom: this.bom,
+      utf8,
+      longest: Math.max(this.longest, tail),
+      plain: utf8 && uniform && !this.special && !this.blank,
+    }
+  }
+}

@@ -1,0 +1,214 @@
+import { createReadStream } from 'node:fs'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FilesSource } from '../define/source.js'
+import { quoteName, quoteText } from '../define/sql.js'
+import type { Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import { type CanonicalText, canonicalize, escapes, SEPARATOR } from './canonical.js'
+import type { SourceFile } from './discover.js'
+import { type Inspection, inspect } from './inspect.js'
+import { RecordReader } from './records.js'
+
+/** A source file that was taken in as one Parquet file. */
+export interface TakenFile {
+  rows: number
+  broken: number
+  bytes: number
+  columns: string[]
+}
+
+export interface Target {
+  session: Session
+  /** Absolute location of the Parquet file to write. */
+  location: string
+  batch: string
+}
+
+const LONGEST = 100 * 2 ** 20
+
+/** Looks over a source file before it is taken in. */
+export async function inspectFile(file: SourceFile, source: FilesSource): Promise<Inspection> {
+  const inspection = await inspect(file.path, file.name, source.quote)
+  if (inspection.bytes === 0 && source.header)
+    throw new MoraineError('source', `${file.name} is empty: it has not even a header`, {
+      hint: 'Remove the file, or declare its columns if files without a header are expected.',
+    })
+  if (inspection.longest > LONGEST)
+    throw new MoraineError('source', `${file.name} has a line of ${inspection.longest} bytes`, {
+      hint: 'Lines may have up to 100 MiB. Is it a delimited text file, with ends of lines?',
+    })
+  return inspection
+}
+
+/**
+ * Writes all records of a file to Parquet as they came: every column as text, each row with its
+ * file and physical line. Plain files go through the engine's own reader; all others are read
+ * carefully first, so that a broken record costs only itself.
+ */
+export async function takeFile(
+  file: SourceFile,
+  source: FilesSource,
+  inspection: Inspection,
+  target: Target,
+): Promise<TakenFile> {
+  const plain = inspection.plain ? await takePlain(file, source, inspection, target) : undefined
+  const taken = plain ?? (await takeCarefully(file, source, inspection, target))
+  await refuseChanged(file)
+  return taken
+}
+
+function lineage(file: SourceFile, { batch }: Target): string {
+  return `${quoteText(batch)} AS _batch, ${quoteText(file.name)} AS _file`
+}
+
+/** `undefined` when the engine finds records that do not fit, or another number of them. */
+async function takePlain(
+  file: SourceFile,
+  source: FilesSource,
+  inspection: Inspection,
+  target: Target,
+): Promise<TakenFile | undefined> {
+  const header = source.header ? await readHeader(file, source, inspection) : undefined
+  const columns = columnsOf(source, header, file)
+  const skip = source.header ? 1 : 0
+  const { nulls, delimiter } = source
+  const text = target.session.text(file.path, {
+    columns,
+    delimiter,
+    nulls,
+    skip,
+    longest: inspection.longest,
+  })
+  const sql = `SELECT ${lineage(file, target)}, row_number() OVER () + ${skip} AS _line,
+    CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw,
+    ${columns.map(quoteName).join(', ')} FROM ${text}`
+  try {
+    const { rows, bytes } = await target.session.writeFile(sql, target.location)
+    if (rows !== inspection.lines - skip) return undefined
+    return { rows, bytes, broken: 0, columns }
+  } catch (error) {
+    if (/CSV Error|Invalid Input/i.test((error as Error).message)) return undefined
+    throw error
+  }
+}
+
+async function takeCarefully(
+  file: SourceFile,
+  source: FilesSource,
+  inspection: Inspection,
+  target: Target,
+): Promise<TakenFile> {
+  const folder = await mkdtemp(join(tmpdir(), 'moraine-text-'))
+  try {
+    const path = join(folder, 'canonical')
+    const { bom, carriageReturns } = inspection
+    const count = source.columns?.length
+    const text = await canonicalize(file.path, path, source, {
+      bom,
+      carriageReturns,
+      columns: count,
+    })
+    const columns = columnsOf(source, text.header, file)
+    refuseWrongLayout(file, source, columns, text)
+    const canonical = ['_line', '_error', '_raw', ...columns.map((_, i) => `c${i}`)]
+    const relation = target.session.text(path, {
+      columns: canonical,
+      delimiter: SEPARATOR,
+      nulls: [''],
+      skip: 0,
+      longest: text.longest,
+    })
+    const values = columns.map((name, i) => `${unescaped(`c${i}`)} AS ${quoteName(name)}`)
+    const sql = `SELECT ${lineage(file, target)}, CAST(_line AS BIGINT) AS _line, _error,
+      ${unescaped('_raw')} AS _raw, ${values.join(', ')} FROM ${relation}`
+    const { rows, bytes } = await target.session.writeFile(sql, target.location)
+    if (rows !== text.records)
+      throw new MoraineError('source', `${file.name}: read ${rows} of ${text.records} records`, {
+        hint: 'This is a mistake in Moraine; nothing was published. Please report it with the file.',
+      })
+    return { rows, bytes, broken: text.broken, columns }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function unescaped(column: string): string {
+  const undone = escapes.reduce(
+    (sql, [letter, text]) => `replace(${sql}, chr(26) || '${letter}', ${charSql(text)})`,
+    column,
+  )
+  return `CASE WHEN contains(${column}, chr(26)) THEN ${undone} ELSE ${column} END`
+}
+
+function charSql(text: string): string {
+  return text === '' ? `''` : `chr(${text.charCodeAt(0)})`
+}
+
+async function readHeader(
+  file: SourceFile,
+  source: FilesSource,
+  { bom, carriageReturns }: Inspection,
+): Promise<string[] | undefined> {
+  const reader = new RecordReader(source, carriageReturns, false)
+  const input = createReadStream(file.path, { start: bom ? 3 : 0 })
+  for await (const chunk of input)
+    for (const record of reader.push(chunk, false))
+      return record.fields.map((field) => field.bytes.toString('utf8'))
+  for (const record of reader.push(Buffer.alloc(0), true))
+    return record.fields.map((field) => field.bytes.toString('utf8'))
+  return undefined
+}
+
+/** The columns' names: as declared, or as the header says. */
+function columnsOf(source: FilesSource, header: string[] | undefined, file: SourceFile): string[] {
+  if (source.header && header === undefined)
+    throw new MoraineError('source', `${file.name} has no header that can be read`)
+  const names = header?.map((name) => name.trim())
+  if (names && source.columns && names.length !== source.columns.length)
+    throw new MoraineError(
+      'source',
+      `${file.name} has ${names.length} columns, but ${source.columns.length} are declared`,
+      { hint: `Its header is: ${names.join(', ')}. Check the delimiter and the columns.` },
+    )
+  const columns = [...(source.columns ?? names ?? [])]
+  const lower = columns.map((name) => name.toLowerCase())
+  const bad = columns.find(
+    (name, i) => name === '' || name.startsWith('_') || lower.indexOf(name.toLowerCase()) !== i,
+  )
+  if (bad !== undefined)
+    throw new MoraineError(
+      'source',
+      bad === ''
+        ? `${file.name}: a column in the header has no name`
+        : `${file.name}: the column name '${bad}' ${bad.startsWith('_') ? 'begins with _' : 'appears twice'}`,
+      { hint: 'Give the names yourself with columns: [...] and header: true.' },
+    )
+  return columns
+}
+
+/** When not a single record fits, the declaration is wrong, not the data. */
+function refuseWrongLayout(
+  file: SourceFile,
+  source: FilesSource,
+  columns: readonly string[],
+  { records, broken, firstBroken }: CanonicalText,
+): void {
+  if (records === 0 || broken < records || !firstBroken) return
+  const shown = source.delimiter === '\t' ? 'tabs' : `'${source.delimiter}'`
+  throw new MoraineError(
+    'source',
+    `${file.name}: not one of its ${records} records has ${columns.length} fields separated by ${shown}; line ${firstBroken.line}: ${firstBroken.error}`,
+    { hint: 'Check the delimiter and the columns given to files().' },
+  )
+}
+
+async function refuseChanged(file: SourceFile): Promise<void> {
+  const now = await stat(file.path).catch(() => undefined)
+  if (now && now.size === file.size && Math.floor(now.mtimeMs) === file.modified) return
+  throw new MoraineError('source', `${file.name} changed while it was being read`, {
+    retryable: true,
+    hint: 'Nothing of it was taken in. Run again when the file is complete.',
+  })
+}

@@ -1,0 +1,206 @@
+import { isUtf8 } from 'node:buffer'
+import type { FilesSource } from '../define/source.js'
+
+/** A record of a delimited text, or what is in its place. */
+export interface TextRecord {
+  /** The physical line it begins at, from 1. */
+  line: number
+  fields: Field[]
+  /** Why it is not a record; its whole text is then in `raw`. */
+  error: string | undefined
+  raw: Buffer
+}
+
+export interface Field {
+  bytes: Buffer
+  quoted: boolean
+}
+
+const LF = 10
+const CR = 13
+/** A quoted field that goes on for longer than this has lost its closing quote. */
+export const MAX_RECORD = 64 * 2 ** 20
+
+/**
+ * Splits delimited text into records (RFC 4180, with any delimiter), across chunks. Unlike a
+ * general reader it always knows the physical line, and a broken record costs only itself: after
+ * a quote that never closes, reading goes on at the next line.
+ */
+export class RecordReader {
+  private rest: Buffer = Buffer.alloc(0)
+  private line = 1
+  private blanks: number[] = []
+  private readonly delimiter: number
+  private readonly quote: number
+  private readonly newline: number
+
+  constructor(
+    source: Pick<FilesSource, 'delimiter' | 'quote'>,
+    carriageReturns: boolean,
+    /** In files of one column a blank line is a value. */
+    private readonly blankIsValue: boolean,
+  ) {
+    this.delimiter = source.delimiter.charCodeAt(0)
+    this.quote = source.quote === null ? -1 : source.quote.charCodeAt(0)
+    this.newline = carriageReturns ? CR : LF
+  }
+
+  /** The records that are complete with this chunk; `last` marks the end of the text. */
+  *push(chunk: Buffer, last: boolean): Generator<TextRecord> {
+    const buffer = this.rest.length > 0 ? Buffer.concat([this.rest, chunk]) : chunk
+    let at = 0
+    while (at < buffer.length) {
+      const next = this.read(buffer, at, last)
+      if (!next) break
+      at = next.end
+      if (next.record) yield* this.withBlanks(next.record)
+    }
+    this.rest = Buffer.from(buffer.subarray(at))
+  }
+
+  /** Blank lines are reported, except those at the very end. */
+  private *withBlanks(record: TextRecord): Generator<TextRecord> {
+    for (const line of this.blanks)
+      yield { line, fields: [], error: 'empty line', raw: Buffer.alloc(0) }
+    this.blanks = []
+    yield record
+  }
+
+  private read(buffer: Buffer, start: number, last: boolean) {
+    const lineEnd = buffer.indexOf(this.newline, start)
+    if (lineEnd < 0 && !last) return undefined
+    const physicalEnd = lineEnd < 0 ? buffer.length : lineEnd
+    if (this.contentEnd(buffer, start, physicalEnd) === start && !this.blankIsValue) {
+      this.blanks.push(this.line++)
+      return { end: physicalEnd + 1, record: undefined }
+    }
+    const split = this.split(buffer, start, last)
+    if (split === undefined) return undefined
+    const line = this.line
+    if (typeof split === 'string') {
+      this.line++
+      const raw = buffer.subarray(start, this.contentEnd(buffer, start, physicalEnd))
+      return { end: physicalEnd + 1, record: { line, fields: [], error: split, raw } }
+    }
+    const text = buffer.subarray(start, split.end)
+    this.line += 1 + split.extraLines
+    const raw = buffer.subarray(start, this.contentEnd(buffer, start, split.end))
+    const error = byteProblem(text)
+    return { end: split.end + 1, record: { line, fields: split.fields, error, raw } }
+  }
+
+  /** The end of a line's text, before a carriage return that belongs to the line's end. */
+  private contentEnd(buffer: Buffer, start: number, end: number): number {
+    return this.newline === LF && end > start && buffer[end - 1] === CR ? end - 1 : end
+  }
+
+  /** The fields of the record at `start`; a text says what is wrong, `undefined` asks for more. */
+  private split(buffer: Buffer, start: number, last: boolean) {
+    const fields: Field[] = []
+    let extraLines = 0
+    let at = start
+    for (;;) {
+      if (buffer[at] === this.quote && at < buffer.length) {
+        const field = this.quotedField(buffer, at, last)
+        if (field === undefined || typeof field === 'string') return field
+        fields.push({ bytes: field.bytes, quoted: true })
+        extraLines += field.lines
+        at = field.end
+      } else {
+        const end = this.plainEnd(buffer, at)
+        if (end === buffer.length && !last) return undefined
+        const isLast = end === buffer.length || buffer[end] === this.newline
+        const textEnd = isLast ? this.contentEnd(buffer, at, end) : end
+        fields.push({ bytes: buffer.subarray(at, textEnd), quoted: false })
+        at = end
+      }
+      if (at >= buffer.length || buffer[at] === this.newline) return { fields, end: at, extraLines }
+      at++
+    }
+  }
+
+  private plainEnd(buffer: Buffer, start: number): number {
+    let at = start
+    while (at < buffer.length && buffer[at] !== this.delimiter && buffer[at] !== this.newline) at++
+    return at
+  }
+
+  private quotedField(buffer: Buffer, open: number, last: boolean) {
+    let lines = 0
+    let doubled = false
+    let from = open + 1
+    for (;;) {
+      const close = buffer.indexOf(this.quote, from)
+      if (close < 0 || close - open > MAX_RECORD) {
+        const more = !last && buffer.length - open <= MAX_RECORD
+        return more ? undefined : 'a quote is never closed'
+      }
+      lines += count(buffer, this.newline, from, close)
+      if (close + 1 >= buffer.length && !last) return undefined
+      if (buffer[close + 1] === this.quote && close + 1 < buffer.length) {
+        doubled = true
+        from = close + 2
+        continue
+      }
+      const end = this.afterQuote(buffer, close + 1)
+      if (end === undefined) return 'there is text after a closing quote'
+      const bytes = buffer.subarray(open + 1, close)
+      return { bytes: doubled ? undouble(bytes, this.quote) : bytes, lines, end }
+    }
+  }
+
+  /** Where a field ends whose closing quote was just read; `undefined` if something follows. */
+  private afterQuote(buffer: Buffer, at: number): number | undefined {
+    if (at >= buffer.length || buffer[at] === this.delimiter || buffer[at] === this.newline)
+      return at
+    const ends = this.newline === LF && buffer[at] === CR
+    return ends && (at + 1 >= buffer.length || buffer[at + 1] === LF) ? at + 1 : undefined
+  }
+}
+
+function count(buffer: Buffer, byte: number, from: number, to: number): number {
+  let found = 0
+  for (let at = buffer.indexOf(byte, from); at >= 0 && at < to; at = buffer.indexOf(byte, at + 1))
+    found++
+  return found
+}
+
+function undouble(bytes: Buffer, quote: number): Buffer {
+  const out = Buffer.alloc(bytes.length)
+  let length = 0
+  for (let i = 0; i < bytes.length; i++) {
+    out[length++] = bytes[i] as number
+    if (bytes[i] === quote) i++
+  }
+  return out.subarray(0, length)
+}
+
+function byteProblem(text: Buffer): string | undefined {
+  if (text.includes(0)) return 'it holds a NUL byte'
+  return isUtf8(text) ? undefined : 'it is not valid UTF-8'
+}
+
+/** Bytes as text; those that are no characters as `\xFF`. */
+export function readableText(bytes: Buffer): string {
+  if (!bytes.includes(0) && isUtf8(bytes)) return bytes.toString('utf8')
+  let out = ''
+  for (let i = 0; i < bytes.length; ) {
+    const length = characterLength(bytes, i)
+    const byte = bytes[i] as number
+    if (length === 0 || byte === 0) {
+      out += `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}`
+      i++
+    } else {
+      out += bytes.toString('utf8', i, i + length)
+      i += length
+    }
+  }
+  return out
+}
+
+/** Bytes of the character at an offset; 0 when there is none. */
+function characterLength(bytes: Buffer, at: number): number {
+  for (let length = 1; length <= 4; length++)
+    if (at + length <= bytes.length && isUtf8(bytes.subarray(at, at + length))) return length
+  return 0
+}

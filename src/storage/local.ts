@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto'
+import {
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  stat,
+  unlink,
+} from 'node:fs/promises'
+import { dirname, join, relative, sep } from 'node:path'
+import { MoraineError, messageOf } from '../errors.js'
+import { checkPath } from './paths.js'
+import type { Storage, StoredObject } from './storage.js'
+
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
+
+function failed(doing: string, path: string, cause: unknown): MoraineError {
+  const hints: Record<string, string> = {
+    ENOSPC: 'The disk is full: free some space and run again; nothing was published.',
+    EACCES: 'Check the permissions of the folder.',
+    EROFS: 'The file system is read-only: choose another folder with --root.',
+    EPERM: 'Check the permissions of the folder.',
+  }
+  const hint = hints[codeOf(cause) ?? '']
+  return new MoraineError('storage', `Can't ${doing} ${path}: ${messageOf(cause)}`, {
+    cause,
+    doing,
+    ...(hint ? { hint } : {}),
+  })
+}
+
+async function withFile<T>(path: string, flags: string, use: (file: FileHandle) => Promise<T>) {
+  const file = await open(path, flags)
+  try {
+    return await use(file)
+  } finally {
+    await file.close()
+  }
+}
+
+/** Makes the names in a folder durable. */
+async function syncFolder(path: string): Promise<void> {
+  await withFile(path, 'r', (folder) => folder.sync())
+}
+
+/** A lake in a folder of this machine. */
+export class LocalStorage implements Storage {
+  readonly url: string
+
+  constructor(readonly folder: string) {
+    // Not percent-encoded: Iceberg's readers take locations literally.
+    this.url = `file://${sep === '/' ? '' : '/'}${folder.split(sep).join('/')}`
+  }
+
+  private at(path: string): string {
+    return join(this.folder, checkPath(path))
+  }
+
+  /**
+   * A temporary file that is synced first and then linked to its name: an exclusive open that is
+   * killed half-way would leave an empty object under the name for ever.
+   */
+  async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+    const target = this.at(path)
+    const temporary = join(dirname(target), `.${randomUUID()}.tmp`)
+    try {
+      await mkdir(dirname(target), { recursive: true })
+      await withFile(temporary, 'wx', async (file) => {
+        await file.writeFile(bytes)
+        await file.sync()
+      })
+      await link(temporary, target)
+      await syncFolder(dirname(target))
+      return true
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false
+      throw failed('create', path, error)
+    } finally {
+      await unlink(temporary).catch(() => {})
+    }
+  }
+
+  async write(path: string, bytes: Uint8Array): Promise<void> {
+    if (!(await this.createIfAbsent(path, bytes)))
+      throw new MoraineError('storage', `${path} exists already; objects are never overwritten`)
+  }
+
+  async read(path: string): Promise<Uint8Array> {
+    try {
+      return await readFile(this.at(path))
+    } catch (error) {
+      throw failed('read', path, error)
+    }
+  }
+
+  async stat(path: string): Promise<StoredObject | undefined> {
+    try {
+      const { size } = await stat(this.at(path))
+      return { path, size }
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
+      throw failed('look at', path, error)
+    }
+  }
+
+  async list(prefix: string): Promise<StoredObject[]> {
+    const slash = prefix.lastIndexOf('/')
+    const folder = slash < 0 ? this.folder : this.at(prefix.slice(0, slash))
+    const found = await this.files(folder)
+    const paths = found
+      .map((file) => relative(this.folder, file).split(sep).join('/'))
+      .filter((path) => path.startsWith(prefix))
+      .sort()
+    const objects = await Promise.all(paths.map((path) => this.stat(path)))
+    return objects.filter((object) => object !== undefined)
+  }
+
+  private async files(folder: string): Promise<string[]> {
+    try {
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+      return entries
+        .filter((entry) => entry.isFile() && !entry.name.endsWith('.tmp'))
+        .map((entry) => join(entry.parentPath, entry.name))
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return []
+      throw failed('list', folder, error)
+    }
+  }
+
+  async remove(path: string): Promise<void> {
+    await unlink(this.at(path)).catch((error) => {
+      if (codeOf(error) !== 'ENOENT') throw failed('remove', path, error)
+    })
+  }
+
+  locate(path: string): string {
+    return `${this.url}/${checkPath(path)}`
+  }
+
+  async prepare(path: string): Promise<void> {
+    await mkdir(dirname(this.at(path)), { recursive: true }).catch((error) => {
+      throw failed('create a folder for', path, error)
+    })
+  }
+
+  async seal(paths: readonly string[]): Promise<void> {
+    const folders = new Set<string>()
+    for (const path of paths) {
+      const file = this.at(path)
+      await withFile(file, 'r', (handle) => handle.sync()).catch((error) => {
+        throw failed('sync', path, error)
+      })
+      for (let dir = dirname(file); dir.length >= this.folder.length; dir = dirname(dir))
+        folders.add(dir)
+    }
+    for (const folder of folders) await syncFolder(folder)
+  }
+}

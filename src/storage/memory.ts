@@ -1,0 +1,50 @@
+import { MoraineError } from '../errors.js'
+import { checkPath } from './paths.js'
+import type { Storage, StoredObject } from './storage.js'
+
+/** A storage in memory, for tests of what needs no engine. */
+export class MemoryStorage implements Storage {
+  readonly url = 'memory:///lake'
+  readonly objects = new Map<string, Uint8Array>()
+
+  async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+    if (this.objects.has(checkPath(path))) return false
+    this.objects.set(path, Uint8Array.from(bytes))
+    return true
+  }
+
+  async write(path: string, bytes: Uint8Array): Promise<void> {
+    if (!(await this.createIfAbsent(path, bytes)))
+      throw new MoraineError('storage', `${path} exists already; objects are never overwritten`)
+  }
+
+  async read(path: string): Promise<Uint8Array> {
+    const bytes = this.objects.get(checkPath(path))
+    if (!bytes) throw new MoraineError('storage', `Can't read ${path}: there is no such object`)
+    return Uint8Array.from(bytes)
+  }
+
+  async stat(path: string): Promise<StoredObject | undefined> {
+    const bytes = this.objects.get(checkPath(path))
+    return bytes && { path, size: bytes.length }
+  }
+
+  async list(prefix: string): Promise<StoredObject[]> {
+    return [...this.objects]
+      .filter(([path]) => path.startsWith(prefix))
+      .map(([path, bytes]) => ({ path, size: bytes.length }))
+      .sort((a, b) => (a.path < b.path ? -1 : 1))
+  }
+
+  async remove(path: string): Promise<void> {
+    this.objects.delete(checkPath(path))
+  }
+
+  locate(path: string): string {
+    return `${this.url}/${checkPath(path)}`
+  }
+
+  async prepare(): Promise<void> {}
+
+  async seal(): Promise<void> {}
+}

@@ -1,0 +1,42 @@
+/** An object in storage; `path` is relative to the storage's root, with `/` between its parts. */
+export interface StoredObject {
+  path: string
+  /** Bytes. */
+  size: number
+}
+
+/**
+ * A folder or a bucket that holds a lake. Objects are written once, under names that were never
+ * used before, and are never changed.
+ */
+export interface Storage {
+  /** The root as a URL, without a trailing slash: `file:///data/lake`. */
+  readonly url: string
+  /**
+   * Creates an object if there is none of that name, atomically and durably: of several callers
+   * exactly one gets `true`, and nobody ever sees a part of it.
+   */
+  createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean>
+  /** Writes an object under a name that was never used before, durably. */
+  write(path: string, bytes: Uint8Array): Promise<void>
+  /** @throws MoraineError of kind `storage` when there is no such object. */
+  read(path: string): Promise<Uint8Array>
+  /** `undefined` when there is no such object. */
+  stat(path: string): Promise<StoredObject | undefined>
+  /** All objects whose path begins with the prefix, ordered by path. */
+  list(prefix: string): Promise<StoredObject[]>
+  /** Removes an object; there being none is no error. */
+  remove(path: string): Promise<void>
+  /** What the engine and other readers open: an absolute URL for a path. */
+  locate(path: string): string
+  /** Readies the place for a file that the engine is going to write at `path`. */
+  prepare(path: string): Promise<void>
+  /** Makes files durable that the engine wrote by itself. */
+  seal(paths: readonly string[]): Promise<void>
+}
+
+/** The path of a located object, relative to the root; `undefined` when it lies elsewhere. */
+export function pathOf(storage: Storage, location: string): string | undefined {
+  const root = `${storage.url}/`
+  return location.startsWith(root) ? location.slice(root.length) : undefined
+}
