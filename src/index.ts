@@ -1,3 +1,6 @@
+import type { Lake } from './define/lake.js'
+import type { OpenLake } from './query/open.js'
+
 export { z } from 'zod'
 export * from './define/index.js'
 export {
@@ -7,3 +10,18 @@ export {
   type Place,
   type Problem,
 } from './errors.js'
+export type { At, OpenLake, ReadOptions } from './query/open.js'
+export { sqlFile } from './sql-file.js'
+
+/**
+ * Opens a lake for reading. Every read sees one commit of the lake, never parts of two. What reads
+ * is loaded now, not when `moraine` is imported.
+ *
+ * @example
+ * const lake = await openLake(shop)
+ * const paid = await lake.read(orders, { where: sql`status = ${'paid'}` })
+ */
+export async function openLake(lake: Lake, options: { root?: string } = {}): Promise<OpenLake> {
+  const { openLake: open } = await import('./query/open.js')
+  return open(lake, options)
+}

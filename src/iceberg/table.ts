@@ -14,7 +14,6 @@ import { decodeManifestList, describeManifest, encodeManifestList } from './spec
 import {
   currentSchema,
   currentSnapshot,
-  currentSpec,
   newTable,
   type Operation,
   type Snapshot,
@@ -24,6 +23,7 @@ import {
   withSnapshot,
 } from './spec/metadata.js'
 import { fileMayMatch, manifestMayMatch, type Predicate } from './spec/prune.js'
+import type { PartitionSpec } from './spec/transforms.js'
 import type { Schema } from './spec/types.js'
 
 export interface TableEffects {
@@ -222,11 +222,20 @@ export class Table {
   ): Promise<ManifestFile> {
     const spec = this.metadata['partition-specs'].find((s) => s['spec-id'] === specId)
     if (!spec) throw new MoraineError('corrupt', `${this.file} has no partition spec ${specId}`)
-    const bytes = encodeManifest({ schema: this.schema, spec }, entries, randomBytes(16))
+    const schema = this.schemaOf(spec)
+    const bytes = encodeManifest({ schema, spec }, entries, randomBytes(16))
     const path = `${this.folder}/metadata/${this.effects.uuid()}-m0.avro`
     await this.storage.write(path, bytes)
     const at = { path: this.storage.locate(path), bytes: bytes.length, ...ids }
-    return describeManifest(at, entries, this.schema, spec)
+    return describeManifest(at, entries, schema, spec)
+  }
+
+  /** The newest schema that has all columns a partition spec is made from. */
+  private schemaOf(spec: PartitionSpec): Schema {
+    const has = (schema: Schema) =>
+      spec.fields.every((p) => schema.fields.some((f) => f.id === p['source-id']))
+    const newestFirst = [this.schema, ...[...this.metadata.schemas].reverse()]
+    return newestFirst.find(has) ?? this.schema
   }
 
   private summarize(

@@ -23,10 +23,10 @@ function translate(source: string, dotAll: boolean): string | undefined {
   for (let i = 0; i < source.length; i++) {
     const char = source[i] as string
     if (char === '\\') {
-      const escape = translateEscape(source, i, inClass)
-      if (!escape) return undefined
-      out += escape.text
-      i += escape.length - 1
+      const escaped = translateEscape(source, i, inClass)
+      if (!escaped) return undefined
+      out += escaped.text
+      i += escaped.length - 1
     } else if (inClass) {
       if (char === ']') inClass = false
       out += char === '[' ? '\\[' : char

@@ -105,9 +105,9 @@ export async function runLake(lake: Lake, options: RunOptions): Promise<RunRecor
   return record
 }
 
-/** `20261120T235959Z-1a2b3c`: sorts by time. */
+/** `20261120T235959123Z-1a2b3c`: sorts by time. */
 function runId(started: Date): string {
-  const time = started.toISOString().replace(/[-:]|\.\d+/g, '')
+  const time = started.toISOString().replace(/[-:.]/g, '')
   return `${time}-${randomBytes(3).toString('hex')}`
 }
 
@@ -135,7 +135,9 @@ async function intake(
       if (taken.files === 0) return { outcome: 'unchanged', reason: notes.join(', ') }
       commits.push(taken.state.number)
       emit({ type: 'committed', commit: taken.state.number, datasets: [name] })
-      const counts = broken > 0 ? [`${broken} records could not be split into columns`] : []
+      const one = broken === 1
+      const counts =
+        broken > 0 ? [`${broken} record${one ? '' : 's'} could not be split into columns`] : []
       return { rows, bytes, files: taken.files, notes: [...notes, ...counts] }
     })
   }

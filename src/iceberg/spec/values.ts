@@ -40,6 +40,7 @@ function parseDecimal(text: string, scale: number): bigint | undefined {
   const match = /^([+-]?)(\d*)\.?(\d*)$/.exec(text)
   if (!match) return undefined
   const fraction = (match[3] ?? '').padEnd(scale, '0')
+  if (/[1-9]/.test(fraction.slice(scale))) return undefined
   const digits = BigInt(`${match[2]}${fraction.slice(0, scale)}` || '0')
   return match[1] === '-' ? -digits : digits
 }

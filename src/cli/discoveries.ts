@@ -1,0 +1,26 @@
+import { type AnyDataset, type Bronze, fullName } from '../define/dataset.js'
+import type { LakeState } from '../log/commit.js'
+import type { Discovery } from '../plan/plan.js'
+import { Batches } from '../run/batches.js'
+import { discover } from '../run/intake.js'
+import type { Storage } from '../storage/storage.js'
+
+/** What all sources offer now; a source that can't be looked at is in `problems`. */
+export async function discoverAll(
+  storage: Storage,
+  state: LakeState,
+  datasets: readonly AnyDataset[],
+): Promise<{ discoveries: Record<string, Discovery>; problems: Record<string, unknown> }> {
+  const batches = new Batches(storage)
+  const discoveries: Record<string, Discovery> = {}
+  const problems: Record<string, unknown> = {}
+  const bronze = datasets.filter((dataset): dataset is Bronze => dataset.tier === 'bronze')
+  for (const dataset of bronze) {
+    try {
+      discoveries[fullName(dataset)] = (await discover(dataset, state, batches)).discovery
+    } catch (error) {
+      problems[fullName(dataset)] = error
+    }
+  }
+  return { discoveries, problems }
+}

@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { errorJson, exitCodeOf, renderError } from './output/errors.js'
+import { toJson } from './output/format.js'
+import type { GlobalOptions } from './project.js'
+
+/** Adds a command; `run` is only loaded when it is called. */
+export interface CommandModule {
+  define(program: Command): Command
+  run(command: Command): Promise<number>
+}
+
+const commands: [name: string, load: () => Promise<CommandModule>, summary: string][] = [
+  ['init', () => import('./init.js'), 'make a small working lake in a new folder'],
+  ['plan', () => import('./plan.js'), 'show what a run would do, and why'],
+  ['run', () => import('./run.js'), 'bring the lake up to date'],
+  ['status', () => import('./status.js'), 'show the datasets: rows, sizes, what is out of date'],
+  ['history', () => import('./history.js'), 'show the commits of the lake'],
+  ['query', () => import('./query.js'), 'run one SELECT over the lake'],
+  ['preview', () => import('./preview.js'), 'show the first rows of a dataset or of a raw file'],
+  ['discarded', () => import('./discarded.js'), 'show which rows were discarded, and why'],
+  ['verify', () => import('./verify.js'), 'check that all that the log refers to is there'],
+]
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
+}
+
+/** Runs a command line; returns the exit code: 0 good, 1 a run or check failed, 2 a mistake. */
+export async function main(argv: readonly string[]): Promise<number> {
+  // A reader that has seen enough (`| head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+  })
+  let exit = 0
+  const program = new Command('moraine')
+    .description('A medallion data lake in one typed file.')
+    .version(version())
+    .option('-C, --directory <dir>', "the project's folder", '.')
+    .option('--root <url>', 'where the lake lies, instead of what lake.ts or MORAINE_ROOT says')
+    .option('--json', 'print one JSON value')
+    .showHelpAfterError('(moraine --help shows the commands, moraine COMMAND --help examples)')
+    .exitOverride()
+  const wanted = argv
+    .slice(2)
+    .find((arg, i, all) => !arg.startsWith('-') && !takesValue(all[i - 1]))
+  for (const [name, load, summary] of commands) {
+    if (name === wanted || wanted === 'help') {
+      const module = await load()
+      module
+        .define(program.command(name).description(summary))
+        .exitOverride()
+        .action(async (...args) => {
+          exit = await module.run(args.at(-1) as Command)
+        })
+    } else program.command(name).description(summary)
+  }
+  try {
+    await program.parseAsync([...argv])
+    return exit
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    report(error, program)
+    return exitCodeOf(error)
+  }
+}
+
+function takesValue(arg: string | undefined): boolean {
+  return arg === '-C' || arg === '--directory' || arg === '--root'
+}
+
+function report(error: unknown, program: Command): void {
+  const json = program.opts<GlobalOptions>().json || process.argv.includes('--json')
+  if (json) process.stdout.write(`${toJson(errorJson(error), 2)}\n`)
+  else process.stderr.write(`${renderError(error)}\n`)
+}

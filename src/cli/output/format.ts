@@ -1,0 +1,60 @@
+import type { RowValue } from '../../engine/engine.js'
+
+/** `172,456` */
+export function count(n: number): string {
+  return n.toLocaleString('en-US')
+}
+
+/** `1 row`, `2 rows`. */
+export function plural(n: number, noun: string): string {
+  return `${count(n)} ${noun}${n === 1 ? '' : 's'}`
+}
+
+/** `1.4 MiB` */
+export function size(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  let value = bytes
+  let unit = 0
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
+}
+
+/** `0.4 s`, `2 min 5 s` */
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`
+}
+
+/** A value on one line, as tables and CSV show it. */
+export function cell(value: RowValue | undefined): string {
+  if (value === null || value === undefined) return ''
+  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`
+  if (typeof value === 'object') return toJson(value)
+  return String(value)
+}
+
+/** JSON of rows: bigint as text, as `JSON.parse` would lose digits; bytes in hexadecimal. */
+export function toJson(value: unknown, indent?: number): string {
+  return JSON.stringify(
+    value,
+    (_, v) => {
+      if (typeof v === 'bigint') return String(v)
+      return v instanceof Uint8Array ? Buffer.from(v).toString('hex') : v
+    },
+    indent,
+  )
+}
+
+/** A timestamp for people: without the T, and without a fraction of zeros. */
+export function readableTime(text: string): string {
+  return text.replace(
+    /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(\.\d+?)?0*(Z?)$/,
+    (_, day, time, part, zone) => {
+      const fraction = part && /[1-9]/.test(part) ? part : ''
+      return `${day} ${time}${fraction}${zone}`
+    },
+  )
+}

@@ -1,0 +1,119 @@
+import colors from 'picocolors'
+import type { RunEvent, StepResult } from '../../run/events.js'
+import { count, duration } from './format.js'
+import type { RunView } from './plain.js'
+import { closing, stepLine } from './summary.js'
+
+const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
+const INTERVAL = 100
+
+interface Line {
+  dataset: string
+  inputs: string[]
+  started?: number
+  rows?: number
+  percent?: number | null
+  result?: StepResult
+}
+
+/** The graph as lines that change while it runs: what waits, what works, what has ended. */
+export class LiveView implements RunView {
+  private lines: Line[] = []
+  private drawn = 0
+  private frame = 0
+  private note = ''
+  private begun = performance.now()
+  private timer: NodeJS.Timeout | undefined
+
+  event(event: RunEvent): void {
+    switch (event.type) {
+      case 'run-started':
+        this.lines = event.datasets.map(({ name, inputs }) => ({ dataset: name, inputs }))
+        process.stdout.write('\x1b[?25l')
+        this.timer = setInterval(() => this.draw(), INTERVAL)
+        break
+      case 'step-started':
+        this.change(event.dataset, { started: performance.now() })
+        break
+      case 'step-progress':
+        this.change(event.dataset, { rows: event.rows, percent: event.percent })
+        break
+      case 'step-finished':
+        this.change(event.result.dataset, { result: event.result })
+        break
+      case 'run-finished':
+        this.close()
+        process.stdout.write(`${closing(event.record)}\n`)
+    }
+  }
+
+  stopping(): void {
+    this.note = 'Stopping … (Ctrl-C again ends it at once)'
+  }
+
+  close(): void {
+    if (!this.timer) return
+    clearInterval(this.timer)
+    this.timer = undefined
+    this.note = ''
+    this.draw(true)
+    process.stdout.write('\x1b[?25h')
+  }
+
+  private change(dataset: string, what: Partial<Line>): void {
+    const line = this.lines.find((l) => l.dataset === dataset)
+    if (line) Object.assign(line, what)
+  }
+
+  /** Draws over what was drawn; on a small screen only what is not over yet. */
+  private draw(last = false): void {
+    this.frame++
+    const width = Math.max(0, ...this.lines.map((line) => line.dataset.length))
+    const room = last ? Number.POSITIVE_INFINITY : (process.stdout.rows ?? 24) - 3
+    const all = this.lines.map((line) => ({ line, text: this.text(line, width) }))
+    const active = all.length > room ? all.filter(({ line }) => !line.result).slice(0, room) : all
+    const ended = this.lines.filter((line) => line.result).length
+    const elapsed = duration((performance.now() - this.begun) / 1000)
+    const foot = last
+      ? []
+      : [colors.dim(`${ended} of ${this.lines.length} steps, ${elapsed}  ${this.note}`)]
+    const rows = [...active.map(({ text }) => text), ...foot]
+    const up = this.drawn > 0 ? `\x1b[${this.drawn}A` : ''
+    process.stdout.write(`${up}${rows.map((row) => `\x1b[2K${fit(row)}\n`).join('')}\x1b[0J`)
+    this.drawn = rows.length
+  }
+
+  private text(line: Line, width: number): string {
+    if (line.result) return stepLine(line.result, width)
+    const name = line.dataset.padEnd(width)
+    if (line.started === undefined) {
+      const open = line.inputs.filter((name) =>
+        this.lines.some((l) => l.dataset === name && !l.result),
+      )
+      return colors.dim(`  ${name}  ${open.length > 0 ? `waits for ${open.join(', ')}` : 'waits'}`)
+    }
+    const seconds = (performance.now() - line.started) / 1000
+    const rows = line.rows
+      ? [`${count(line.rows)} rows`, `${count(Math.round(line.rows / seconds))} rows/s`]
+      : []
+    const percent = line.percent ? [`${Math.floor(line.percent)} %`] : []
+    const spinner = colors.cyan(frames[this.frame % frames.length] as string)
+    return `${spinner} ${name}  ${[...percent, ...rows, duration(seconds)].join(', ')}`
+  }
+}
+
+/** Cuts a line to the screen's width; colours take no room. */
+function fit(text: string): string {
+  const columns = process.stdout.columns ?? 80
+  let cells = 0
+  let out = ''
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
+  for (const part of text.split(/(\x1b\[[0-9;]*m)/)) {
+    if (part.startsWith('\x1b[')) out += part
+    else {
+      out += part.slice(0, Math.max(0, columns - 1 - cells))
+      cells += part.length
+    }
+  }
+  return out
+}

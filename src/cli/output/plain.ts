@@ -1,0 +1,32 @@
+import type { RunEvent } from '../../run/events.js'
+import { closing, stepLine } from './summary.js'
+
+/** What shows a run to people, by its events. */
+export interface RunView {
+  event(event: RunEvent): void
+  /** The user asked to stop. */
+  stopping(): void
+  close(): void
+}
+
+/** A line for each step that ends: for logs and pipes. */
+export class PlainView implements RunView {
+  private width = 0
+
+  event(event: RunEvent): void {
+    if (event.type === 'run-started')
+      this.width = Math.max(0, ...event.datasets.map(({ name }) => name.length))
+    if (event.type === 'step-finished') this.line(stepLine(event.result, this.width))
+    if (event.type === 'run-finished') this.line(closing(event.record))
+  }
+
+  stopping(): void {
+    this.line('Stopping …')
+  }
+
+  close(): void {}
+
+  private line(text: string): void {
+    process.stdout.write(`${text}\n`)
+  }
+}

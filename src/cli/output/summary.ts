@@ -1,0 +1,90 @@
+import colors from 'picocolors'
+import type { RunRecord, StepResult } from '../../run/events.js'
+import { renderProblem } from './errors.js'
+import { count, duration, plural, size } from './format.js'
+
+const marks: Record<StepResult['outcome'], string> = {
+  done: colors.green('✔'),
+  unchanged: colors.dim('·'),
+  failed: colors.red('✖'),
+  blocked: colors.yellow('⊘'),
+  cancelled: colors.yellow('■'),
+}
+
+/** One line for a step that has ended. */
+export function stepLine(result: StepResult, width: number): string {
+  const name = result.dataset.padEnd(width)
+  const text = describe(result)
+  return `${marks[result.outcome]} ${result.outcome === 'unchanged' ? colors.dim(`${name}  ${text}`) : `${name}  ${text}`}`
+}
+
+function describe(result: StepResult): string {
+  switch (result.outcome) {
+    case 'done':
+      return [rowsOf(result), duration(result.seconds), ...speed(result)].join(', ')
+    case 'failed':
+      return colors.red(`failed: ${result.error?.message.split('\n')[0] ?? ''}`)
+    case 'blocked':
+      return colors.yellow(`not run: ${result.reason}`)
+    case 'cancelled':
+      return colors.yellow('cancelled')
+    default:
+      return result.reason
+  }
+}
+
+function rowsOf({ counts, rows, bytes, dataset }: StepResult): string {
+  if (!counts) return `${plural(rows ?? 0, 'row')}${bytes === undefined ? '' : ` (${size(bytes)})`}`
+  const lost = [
+    ...(counts.discarded > 0 ? [`${count(counts.discarded)} discarded`] : []),
+    ...(counts.superseded > 0 ? [`${count(counts.superseded)} superseded`] : []),
+    ...(counts.replaced > 0 ? [`${count(counts.replaced)} older ones replaced`] : []),
+  ]
+  const kept = `${plural(counts.in, 'row')} in = ${count(counts.kept)} kept`
+  return dataset.startsWith('silver.')
+    ? [kept, ...lost].join(' + ').replace(/ \+ (\S+ older)/, ', $1')
+    : kept
+}
+
+function speed({ counts, rows, seconds }: StepResult): string[] {
+  const read = counts?.in ?? rows ?? 0
+  return read >= 10_000 && seconds > 0 ? [`${count(Math.round(read / seconds))} rows/s`] : []
+}
+
+/** What is to be said when a run has ended: warnings, failures in full, and the outcome. */
+export function closing(record: RunRecord): string {
+  const out: string[] = []
+  for (const step of record.steps) {
+    for (const note of step.notes ?? []) out.push(`${colors.cyan('ℹ')} ${step.dataset}: ${note}`)
+    for (const { reason, rows } of step.warnings ?? [])
+      out.push(
+        `${colors.yellow('!')} ${step.dataset}: ${plural(rows, 'row')} kept with a warning: ${reason}`,
+      )
+  }
+  for (const { dataset, error } of record.steps)
+    if (error)
+      out.push(`\n${colors.red('✖')} ${colors.bold(dataset)}: ${renderProblem(withColumn(error))}`)
+  if (record.error) out.push(`\n${colors.red('✖')} ${renderProblem(record.error)}`)
+  out.push(outcome(record))
+  return out.join('\n')
+}
+
+function withColumn({ place, ...error }: NonNullable<StepResult['error']>) {
+  return { ...error, place: place && { column: 1, ...place } }
+}
+
+function outcome(record: RunRecord): string {
+  const seconds = (new Date(record.finished).getTime() - new Date(record.started).getTime()) / 1000
+  const done = record.steps.filter((step) => step.outcome === 'done').length
+  const last = record.commits.at(-1)
+  const where = last === undefined ? '' : `, commit ${last}`
+  if (record.outcome === 'cancelled')
+    return `\n${colors.yellow('Stopped.')} What was taken in is kept; tables are as they were. Go on with: moraine run`
+  if (record.outcome === 'failed') {
+    const published =
+      record.commits.length > 0 ? `What succeeded is published${where}.` : 'Nothing was published.'
+    return `\n${colors.red('Failed')} after ${duration(seconds)}. ${published}`
+  }
+  if (done === 0) return `\nNothing to do: no source has anything new, and no definition changed.`
+  return `\n${colors.green('Done')} in ${duration(seconds)}${where}.`
+}

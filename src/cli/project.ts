@@ -1,0 +1,50 @@
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { Lake } from '../define/lake.js'
+import { findLakeFile, loadLake } from '../load/load.js'
+import { openStorage, rootOf } from '../load/root.js'
+import { CommitLog } from '../log/log.js'
+import type { Storage } from '../storage/storage.js'
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  directory: string
+  root?: string
+  json?: boolean
+}
+
+/** A project as commands use it: the definition and the storage behind it. */
+export interface Project {
+  lake: Lake
+  storage: Storage
+  log: CommitLog
+  folder: string
+  json: boolean
+}
+
+/** Loads the project that the command's options choose. */
+export async function openProject(command: Command): Promise<Project> {
+  const options = command.optsWithGlobals<GlobalOptions>()
+  const folder = resolve(options.directory)
+  const lake = await loadLake(findLakeFile(folder))
+  const root = options.root ?? rootOf(lake, folder)
+  const storage = openStorage(root)
+  return { lake, storage, log: new CommitLog(storage), folder, json: options.json ?? false }
+}
+
+/** The lake's storage; the definition is only read when the root is not given. */
+export async function openLog(command: Command): Promise<Omit<Project, 'lake'>> {
+  const options = command.optsWithGlobals<GlobalOptions>()
+  const root = options.root ?? process.env.MORAINE_ROOT
+  if (!root) return openProject(command)
+  const storage = openStorage(root)
+  const folder = resolve(options.directory)
+  return { storage, log: new CommitLog(storage), folder, json: options.json ?? false }
+}
+
+/** What a command ends with. */
+export type Exit = 0 | 1 | 2
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}

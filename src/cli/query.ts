@@ -1,0 +1,109 @@
+import type { Command } from 'commander'
+import colors from 'picocolors'
+import type { Field } from '../define/column-type.js'
+import type { ResultRow } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import { toPoint } from '../query/open.js'
+import { type QueryResult, queryLake } from '../query/query.js'
+import { examples } from './examples.js'
+import { csvRecord } from './output/csv.js'
+import { plural, toJson } from './output/format.js'
+import { textTable } from './output/table.js'
+import { openLog } from './project.js'
+
+export function define(command: Command): Command {
+  return command
+    .argument('<sql>', 'one SELECT over bronze.x, silver.x, gold.x and discarded.x')
+    .option('--at <commit|time>', 'the lake as it was at a commit or a time')
+    .option('--format <format>', 'table, csv or json', 'table')
+    .option('-n, --limit <rows>', 'rows that a table shows at most', '100')
+    .option('--stats', 'tell how many files were opened')
+    .addHelpText(
+      'after',
+      examples(
+        [
+          'a question',
+          'moraine query "select status, count(*) from silver.orders group by status"',
+        ],
+        [
+          'as it was yesterday',
+          'moraine query --at 2026-01-31T00:00:00Z "from gold.daily_revenue"',
+        ],
+        ['all rows into a file', 'moraine query --format csv "from silver.orders" > orders.csv'],
+      ),
+    )
+}
+
+interface Options {
+  at?: string
+  format: string
+  limit: string
+  stats?: boolean
+}
+
+export async function run(command: Command): Promise<number> {
+  const options = command.opts<Options>()
+  const { storage, log, json } = await openLog(command)
+  const format = json ? 'json' : options.format
+  const writer = writers[format]
+  if (!writer)
+    throw new MoraineError('usage', `There is no format '${format}'`, {
+      hint: 'Choose table, csv or json.',
+    })
+  const point = options.at === undefined ? undefined : toPoint(options.at)
+  if (point instanceof Date && Number.isNaN(point.getTime()))
+    throw new MoraineError('usage', `--at ${options.at} is neither a commit nor a time`, {
+      hint: 'Give a commit number (moraine history) or a time such as 2026-01-31T12:00:00Z.',
+    })
+  const state = await (point === undefined ? log.head() : log.stateAt(point))
+  await using result = await queryLake(storage, state, command.args[0] as string)
+  await writer(result, Number(options.limit))
+  if (options.stats)
+    process.stderr.write(`${result.files.opened} of ${plural(result.files.total, 'file')} opened\n`)
+  return 0
+}
+
+type Writer = (result: QueryResult, limit: number) => Promise<void>
+
+const write = async (text: string) => {
+  if (process.stdout.write(text)) return
+  await new Promise((resolve) => process.stdout.once('drain', resolve))
+}
+
+const writers: Record<string, Writer> = { table: writeTable, csv: writeCsv, json: writeJson }
+
+async function writeTable({ columns, batches }: QueryResult, limit: number): Promise<void> {
+  const rows: ResultRow[] = []
+  for await (const batch of batches) {
+    rows.push(...batch)
+    if (rows.length > limit) break
+  }
+  await write(`${textTable(columns.map(tableColumn), rows.slice(0, limit))}\n`)
+  if (rows.length > limit)
+    await write(
+      colors.dim(`The first ${plural(limit, 'row')}; more with --limit N, all with --format csv\n`),
+    )
+  else await write(colors.dim(`${plural(rows.length, 'row')}\n`))
+}
+
+const numbers = ['int', 'bigint', 'float', 'double', 'decimal']
+
+export function tableColumn({ name, type }: Field) {
+  return { name, right: numbers.includes(type.kind) }
+}
+
+async function writeCsv({ columns, batches }: QueryResult): Promise<void> {
+  await write(csvRecord(columns.map((c) => c.name)))
+  for await (const batch of batches)
+    await write(batch.map((row) => csvRecord(columns.map((c) => row[c.name]))).join(''))
+}
+
+async function writeJson({ batches }: QueryResult): Promise<void> {
+  let before = '\n'
+  await write('[')
+  for await (const batch of batches) {
+    await write(before + batch.map((row) => toJson(row)).join(',\n'))
+    before = ',\n'
+  }
+  await write('\n]\n')
+}

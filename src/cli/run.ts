@@ -1,0 +1,59 @@
+import type { Command } from 'commander'
+import { DuckDB } from '../engine/duckdb/duckdb.js'
+import { select } from '../plan/graph.js'
+import { runLake } from '../run/execute.js'
+import { examples } from './examples.js'
+import { toJson } from './output/format.js'
+import { LiveView } from './output/live.js'
+import { PlainView } from './output/plain.js'
+import { openProject, print } from './project.js'
+
+export function define(command: Command): Command {
+  return command
+    .argument(
+      '[dataset...]',
+      'datasets to run: a name, a tier, tag:NAME; + for upstream or downstream',
+    )
+    .option('--full', 'build from all inputs again')
+    .addHelpText(
+      'after',
+      examples(
+        ['all that is out of date', 'moraine run'],
+        ['one dataset with everything it needs', 'moraine run +gold.daily_revenue'],
+        ['a dataset and what depends on it, from scratch', 'moraine run silver.orders+ --full'],
+      ),
+    )
+}
+
+export async function run(command: Command): Promise<number> {
+  const { lake, storage, json } = await openProject(command)
+  const { full = false } = command.opts<{ full?: boolean }>()
+  select(lake, command.args)
+  const view = json ? undefined : process.stdout.isTTY ? new LiveView() : new PlainView()
+  const abort = new AbortController()
+  const stop = () => {
+    if (abort.signal.aborted) process.exit(130)
+    abort.abort()
+    view?.stopping()
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  const engine = await DuckDB.start()
+  try {
+    const record = await runLake(lake, {
+      storage,
+      engine,
+      full,
+      select: command.args,
+      signal: abort.signal,
+      onEvent: (event) => view?.event(event),
+    })
+    if (json) print(toJson(record, 2))
+    return record.outcome === 'done' ? 0 : 1
+  } finally {
+    view?.close()
+    await engine.close()
+    process.off('SIGINT', stop)
+    process.off('SIGTERM', stop)
+  }
+}

@@ -1,0 +1,64 @@
+/** The files of a new project, by their paths. */
+export function starterFiles(name: string): Record<string, string> {
+  return {
+    'lake.ts': lake(name),
+    'data/orders.csv': orders,
+    'package.json': `${JSON.stringify({ name, private: true, type: 'module', scripts: { run: 'moraine run' }, dependencies: { moraine: '^0.1.0' } }, null, 2)}\n`,
+    'tsconfig.json': `${JSON.stringify({ compilerOptions: { module: 'nodenext', target: 'es2023', strict: true, noEmit: true, skipLibCheck: true } }, null, 2)}\n`,
+    '.gitignore': 'node_modules/\nlake/\n',
+  }
+}
+
+const lake = (
+  name: string,
+) => `import { bronze, defineLake, gold, month, rule, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+
+// Bronze: the rows as they came.
+export const rawOrders = bronze('orders', {
+  description: 'Orders, as the shop exports them every night.',
+  from: files('data/*.csv'),
+})
+
+// Silver: typed, checked, one row an order. What does not fit is kept apart, with its reasons.
+export const orders = silver('orders', {
+  from: rawOrders,
+  schema: z.object({
+    order_id: t.bigint(),
+    customer: z.string().trim().min(1),
+    status: z.enum(['pending', 'paid', 'shipped', 'cancelled']),
+    amount: t.decimal(12, 2).min(0),
+    ordered_at: t.timestamp(),
+    shipped_at: t.timestamp().nullable(),
+  }),
+  key: 'order_id',
+  cursor: 'ordered_at',
+  rules: [rule('ships after it is ordered', sql\`shipped_at is null or shipped_at >= ordered_at\`)],
+  partitionBy: [month('ordered_at')],
+})
+
+// Gold: what the business wants to see.
+export const dailyRevenue = gold('daily_revenue', {
+  description: 'Orders and revenue of each day, without cancelled orders.',
+  query: sql\`
+    select cast(ordered_at as date) as day, count(*) as orders, sum(amount) as revenue
+    from \${orders}
+    where status <> 'cancelled'
+    group by day
+    order by day\`,
+})
+
+export default defineLake({ name: '${name}', datasets: [rawOrders, orders, dailyRevenue] })
+`
+
+const orders = `order_id,customer,status,amount,ordered_at,shipped_at
+1,Ada,paid,120.00,2026-01-05 09:12:00,
+2,Grace,shipped,75.50,2026-01-05 11:40:00,2026-01-06 08:00:00
+3,Edsger,pending,19.99,2026-01-06 14:05:00,
+4,Barbara,shipped,240.00,2026-01-06 16:30:00,2026-01-05 10:00:00
+5,Donald,paid,twelve,2026-01-07 08:15:00,
+6,Ada,cancelled,60.00,2026-01-07 09:45:00,
+1,Ada,shipped,120.00,2026-01-07 10:00:00,2026-01-07 18:00:00
+7,"Frances, E.",paid,310.25,2026-01-08 12:00:00,
+8,Alan,paid,45.00
+`

@@ -1,0 +1,31 @@
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Lake } from '../define/lake.js'
+import { MoraineError } from '../errors.js'
+import { LocalStorage } from '../storage/local.js'
+import type { Storage } from '../storage/storage.js'
+
+/** Where a lake lies when nothing else is said: `MORAINE_ROOT`, or its own root. */
+export function rootOf(lake: Lake, folder: string): string {
+  return process.env.MORAINE_ROOT || resolve(folder, lake.root)
+}
+
+/** The folder of the file that defined a lake. */
+export function folderOf(lake: Lake): string {
+  return lake.place ? dirname(lake.place.file) : process.cwd()
+}
+
+/**
+ * The storage behind a path or URL.
+ *
+ * @throws MoraineError of kind `usage` for a URL of a kind that is not known.
+ */
+export function openStorage(root: string, folder = process.cwd()): Storage {
+  if (root.startsWith('file://')) return new LocalStorage(fileURLToPath(root))
+  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(root)?.[1]
+  if (scheme !== undefined)
+    throw new MoraineError('usage', `A lake can't lie at ${scheme}:// yet`, {
+      hint: 'Give a folder or a file:// URL.',
+    })
+  return new LocalStorage(isAbsolute(root) ? root : resolve(folder, root))
+}

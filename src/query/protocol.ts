@@ -1,0 +1,28 @@
+import type { Field } from '../define/column-type.js'
+import type { ResultRow } from '../engine/engine.js'
+import type { Schema } from '../iceberg/spec/types.js'
+import type { TableRef } from './guard.js'
+import type { Pushed } from './pushdown.js'
+
+/** What a query's process is told. It knows nothing but this: no environment, no lake. */
+export type Request =
+  | { type: 'parse'; sql: string }
+  | { type: 'run'; sql: string; relations: RelationFiles[]; memory?: number }
+  | { type: 'next' }
+
+/** A table as the query's process reads it: by field id, or by name for bronze. */
+export interface RelationFiles {
+  tier: string
+  name: string
+  schema: Schema | null
+  /** Columns of a bronze relation without files. */
+  columns: string[]
+  /** Absolute locations: all that the process may open. */
+  locations: string[]
+}
+
+export type Reply =
+  | { type: 'parsed'; tables: { table: TableRef; predicates: Pushed[] }[] }
+  | { type: 'columns'; columns: Field[] }
+  | { type: 'rows'; rows: ResultRow[] | null }
+  | { type: 'failed'; message: string; hint?: string }

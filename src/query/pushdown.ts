@@ -1,0 +1,96 @@
+import type { Predicate } from '../iceberg/spec/prune.js'
+import { type AstNode, constantText, nodesOf } from './ast.js'
+import type { TableRef } from './guard.js'
+
+/** A predicate, and whether its values were written as texts. */
+export interface Pushed extends Predicate {
+  textual: boolean
+}
+
+/**
+ * Conditions of WHERE that all wanted rows of a table meet, so that files without any need not be
+ * opened. Only what is certain is taken: a table that is named once, and conditions joined by AND.
+ */
+export function predicatesFor(table: TableRef, serialized: string): Pushed[] {
+  const nodes = [...nodesOf(JSON.parse(serialized))]
+  const isIt = (node: AstNode) =>
+    node.type === 'BASE_TABLE' &&
+    String(node.schema_name).toLowerCase() === table.tier &&
+    String(node.table_name).toLowerCase() === table.name.toLowerCase()
+  if (nodes.filter(isIt).length !== 1) return []
+  const select = nodes.find(
+    (node) => node.type === 'SELECT_NODE' && fromTables(node.from_table).some(isIt),
+  )
+  if (!select?.where_clause) return []
+  const from = fromTables(select.from_table)
+  const alias = String(from.find(isIt)?.alias || table.name).toLowerCase()
+  const alone = from.length === 1
+  return conjuncts(select.where_clause as AstNode).flatMap((node) =>
+    toPredicate(node, alias, alone),
+  )
+}
+
+/** The tables of a FROM, without those of subqueries; a table function or subquery counts as one. */
+function fromTables(from: unknown): AstNode[] {
+  const node = from as AstNode
+  return node.type === 'JOIN' ? [...fromTables(node.left), ...fromTables(node.right)] : [node]
+}
+
+function conjuncts(node: AstNode): AstNode[] {
+  if (node.type !== 'CONJUNCTION_AND') return [node]
+  return (node.children as AstNode[]).flatMap(conjuncts)
+}
+
+const operators: Record<string, Predicate['op']> = {
+  COMPARE_EQUAL: '=',
+  COMPARE_LESSTHAN: '<',
+  COMPARE_LESSTHANOREQUALTO: '<=',
+  COMPARE_GREATERTHAN: '>',
+  COMPARE_GREATERTHANOREQUALTO: '>=',
+}
+const mirrored: Partial<Record<Predicate['op'], Predicate['op']>> = {
+  '<': '>',
+  '<=': '>=',
+  '>': '<',
+  '>=': '<=',
+}
+
+function toPredicate(node: AstNode, alias: string, alone: boolean): Pushed[] {
+  const column = (tree: unknown) => columnOf(tree as AstNode, alias, alone)
+  if (node.class === 'COMPARISON') {
+    const op = operators[node.type ?? '']
+    if (!op) return []
+    const direct = make(column(node.left), op, [node.right])
+    return direct.length > 0 ? direct : make(column(node.right), mirrored[op] ?? op, [node.left])
+  }
+  if (node.class === 'BETWEEN') {
+    const name = column(node.input)
+    const [lower, upper] = [make(name, '>=', [node.lower]), make(name, '<=', [node.upper])]
+    return [...lower, ...upper]
+  }
+  const [first, ...rest] = (node.children as AstNode[] | undefined) ?? []
+  if (node.type === 'COMPARE_IN') return make(column(first), 'in', rest)
+  if (node.type === 'OPERATOR_IS_NOT_NULL') return make(column(first), 'is not null', [])
+  // With a join, a row that was passed over could come back as one that has no partner.
+  if (node.type === 'OPERATOR_IS_NULL' && alone) return make(column(first), 'is null', [])
+  return []
+}
+
+function make(
+  column: string | undefined,
+  op: Predicate['op'],
+  constants: readonly unknown[],
+): Pushed[] {
+  if (column === undefined) return []
+  const values = constants.map(constantText)
+  if (values.some((value) => value === undefined)) return []
+  const texts = values as { text: string; isText: boolean }[]
+  return [{ column, op, values: texts.map((v) => v.text), textual: texts.every((v) => v.isText) }]
+}
+
+function columnOf(node: AstNode | undefined, alias: string, alone: boolean): string | undefined {
+  if (node?.class !== 'COLUMN_REF') return undefined
+  const names = node.column_names as string[]
+  if (names.length === 1) return alone ? names[0] : undefined
+  return names.length === 2 && names[0]?.toLowerCase() === alias ? names[1] : undefined
+}

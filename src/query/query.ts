@@ -1,0 +1,183 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { tmpdir } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import type { Field } from '../define/column-type.js'
+import { nearest } from '../define/nearest.js'
+import type { ResultRow } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import { Table } from '../iceberg/table.js'
+import type { LakeState } from '../log/commit.js'
+import { Batches, columnsOf } from '../run/batches.js'
+import { bronzeLineage } from '../run/relations.js'
+import type { Storage } from '../storage/storage.js'
+import type { TableRef } from './guard.js'
+import type { RelationFiles, Reply, Request } from './protocol.js'
+import type { Pushed } from './pushdown.js'
+
+/** A query's result while it is read; `close` ends the query's process. */
+export interface QueryResult extends AsyncDisposable {
+  columns: Field[]
+  /** Rows in batches; the query waits while nobody reads. */
+  batches: AsyncIterable<ResultRow[]>
+  /** How much of the tables had to be opened. */
+  files: { opened: number; total: number }
+  close(): Promise<void>
+}
+
+/**
+ * Runs one SELECT over the lake as it is in a state. The query runs in a process of its own that can
+ * open nothing but the files of the tables it names.
+ *
+ * @throws MoraineError of kind `query` when it is refused or fails.
+ */
+export async function queryLake(
+  storage: Storage,
+  state: LakeState,
+  sql: string,
+): Promise<QueryResult> {
+  const worker = new Worker()
+  try {
+    const parsed = await worker.ask({ type: 'parse', sql }, 'parsed')
+    const scans = await Promise.all(
+      parsed.tables.map(({ table, predicates }) => scan(storage, state, table, predicates)),
+    )
+    const relations = scans.map((s) => s.relation)
+    const { columns } = await worker.ask({ type: 'run', sql, relations }, 'columns')
+    const files = {
+      opened: relations.reduce((sum, r) => sum + r.locations.length, 0),
+      total: scans.reduce((sum, s) => sum + s.total, 0),
+    }
+    const close = () => worker.close()
+    return { columns, files, close, batches: batchesOf(worker), [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await worker.close()
+    throw error
+  }
+}
+
+/** All rows of a query whose result is known to be small. */
+export async function queryRows(
+  storage: Storage,
+  state: LakeState,
+  sql: string,
+): Promise<ResultRow[]> {
+  await using result = await queryLake(storage, state, sql)
+  const rows: ResultRow[] = []
+  for await (const batch of result.batches) rows.push(...batch)
+  return rows
+}
+
+async function* batchesOf(worker: Worker): AsyncGenerator<ResultRow[]> {
+  try {
+    for (;;) {
+      const { rows } = await worker.ask({ type: 'next' }, 'rows')
+      if (!rows) return
+      yield rows
+    }
+  } finally {
+    await worker.close()
+  }
+}
+
+async function scan(
+  storage: Storage,
+  state: LakeState,
+  { tier, name }: TableRef,
+  predicates: readonly Pushed[],
+): Promise<{ relation: RelationFiles; total: number }> {
+  if (tier === 'bronze') return scanBronze(storage, state, name)
+  const known = findName(state, `${tier}.${name}`)
+  const table = await Table.load(storage, state.tables[known]?.metadata as string)
+  const certain = predicates.filter((p) => isCertain(p, table))
+  const files = await table.scan(certain)
+  const locations = files.map((file) => storage.locate(table.pathOf(file.path)))
+  return {
+    relation: { tier, name, schema: table.schema, columns: [], locations },
+    total: table.totals.files,
+  }
+}
+
+/** A text column compared with a number is compared as a number, so its bounds say nothing. */
+function isCertain(predicate: Pushed, table: Table): boolean {
+  const column = table.schema.fields.find(
+    (f) => f.name.toLowerCase() === predicate.column.toLowerCase(),
+  )
+  return column?.type !== 'string' || predicate.textual || predicate.values.length === 0
+}
+
+async function scanBronze(storage: Storage, state: LakeState, name: string) {
+  const known = findName(state, `bronze.${name}`)
+  const manifests = await new Batches(storage).manifests(state.batches[known] ?? [])
+  const locations = manifests.flatMap((m) => m.files.map((file) => storage.locate(file.data)))
+  const columns = [...bronzeLineage, ...columnsOf(manifests)]
+  return {
+    relation: { tier: 'bronze', name, schema: null, columns, locations },
+    total: locations.length,
+  }
+}
+
+function findName(state: LakeState, wanted: string): string {
+  const all = [...Object.keys(state.batches), ...Object.keys(state.tables)]
+  const found = all.find((name) => name.toLowerCase() === wanted.toLowerCase())
+  if (found) return found
+  const similar = nearest(wanted, all)
+  throw new MoraineError(
+    'query',
+    `There is no table ${wanted} in this lake${state.number === 0 ? ' yet' : ''}`,
+    {
+      hint: similar
+        ? `Did you mean ${similar}?`
+        : all.length > 0
+          ? `It has: ${all.join(', ')}`
+          : 'Fill the lake first: moraine run',
+    },
+  )
+}
+
+/** The process of one query; one question is asked at a time. */
+class Worker {
+  private readonly process: ChildProcess
+
+  constructor() {
+    const built = import.meta.url.replace(/\/src\/query\/query\.ts$/, '/dist/query/query.js')
+    this.process = fork(fileURLToPath(new URL('./worker.js', built)), {
+      serialization: 'advanced',
+      execArgv: [],
+      cwd: tmpdir(),
+      // No secrets of this process for the query: only what it takes to start.
+      env: { PATH: process.env.PATH ?? '', TMPDIR: tmpdir() },
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    })
+  }
+
+  async ask<T extends Reply['type']>(
+    request: Request,
+    type: T,
+  ): Promise<Extract<Reply, { type: T }>> {
+    const reply = await new Promise<Reply>((resolve, reject) => {
+      const gone = () =>
+        reject(
+          new MoraineError('query', 'The process of the query ended before it was done', {
+            hint: 'It may have run out of memory: limit the rows or the columns.',
+          }),
+        )
+      this.process.once('exit', gone)
+      this.process.once('message', (message) => {
+        this.process.off('exit', gone)
+        resolve(message as Reply)
+      })
+      this.process.send(request)
+    })
+    if (reply.type === 'failed') throw new MoraineError('query', reply.message, reply)
+    return reply as Extract<Reply, { type: T }>
+  }
+
+  async close(): Promise<void> {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return
+    const gone = new Promise((resolve) => this.process.once('exit', resolve))
+    if (this.process.connected) this.process.disconnect()
+    const timer = setTimeout(() => this.process.kill('SIGKILL'), 500)
+    await gone
+    clearTimeout(timer)
+  }
+}

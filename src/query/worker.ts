@@ -1,0 +1,97 @@
+/*
+ * The process in which a query runs. It is given the SQL and the files of the tables, proves the SQL
+ * on its parsed tree, and then shuts every door but those files before it runs it.
+ */
+import { quoteName, quoteText } from '../define/sql.js'
+import { DuckDB } from '../engine/duckdb/duckdb.js'
+import type { ResultRow, Session } from '../engine/engine.js'
+import { MoraineError, messageOf } from '../errors.js'
+import { proveSelect } from './guard.js'
+import type { RelationFiles, Reply, Request } from './protocol.js'
+import { predicatesFor } from './pushdown.js'
+
+class QueryProcess {
+  private engine: DuckDB | undefined
+  private session: Session | undefined
+  private batches: AsyncIterator<ResultRow[]> | undefined
+
+  async answer(request: Request): Promise<Reply> {
+    switch (request.type) {
+      case 'parse':
+        return this.parse(request.sql)
+      case 'run':
+        return this.run(request.sql, request.relations)
+      case 'next': {
+        const next = await this.batches?.next()
+        return { type: 'rows', rows: next?.done === false ? next.value : null }
+      }
+    }
+  }
+
+  private async parse(sql: string): Promise<Reply> {
+    this.engine = await DuckDB.start()
+    this.session = await this.engine.open()
+    const serialized = await this.serialized(sql)
+    const tables = proveSelect(serialized)
+    return {
+      type: 'parsed',
+      tables: tables.map((table) => ({ table, predicates: predicatesFor(table, serialized) })),
+    }
+  }
+
+  private async serialized(sql: string): Promise<string> {
+    const [row] = await this.open().rows(
+      `SELECT json_serialize_sql(${quoteText(sql)})::VARCHAR AS tree`,
+    )
+    return String(row?.tree)
+  }
+
+  private async run(sql: string, relations: readonly RelationFiles[]): Promise<Reply> {
+    const session = this.open()
+    proveSelect(await this.serialized(sql))
+    for (const relation of relations)
+      await session.define(relation.tier, relation.name, relationSql(session, relation))
+    const files = relations
+      .flatMap((relation) => relation.locations)
+      .map((l) => session.fileName(l))
+    if (files.length > 0)
+      await session.run(`SET allowed_paths = [${files.map(quoteText).join(', ')}]`)
+    await session.run('SET enable_external_access = false')
+    await session.run('SET lock_configuration = true')
+    const result = await session.stream(sql)
+    this.batches = result.batches[Symbol.asyncIterator]()
+    return { type: 'columns', columns: result.columns.map(({ name, type }) => ({ name, type })) }
+  }
+
+  private open(): Session {
+    if (!this.session) throw new Error('the query was not parsed')
+    return this.session
+  }
+
+  async close(): Promise<void> {
+    this.session?.close()
+    await this.engine?.close()
+  }
+}
+
+function relationSql(session: Session, { schema, columns, locations }: RelationFiles): string {
+  if (schema) return session.table(schema, locations)
+  if (locations.length > 0) return session.parquet(locations)
+  const nulls = columns.map((name) => `CAST(NULL AS VARCHAR) AS ${quoteName(name)}`)
+  return `SELECT ${nulls.join(', ') || 'NULL AS "no rows yet"'} WHERE false`
+}
+
+const query = new QueryProcess()
+process.on('message', (request: Request) => {
+  query.answer(request).then(
+    (reply) => process.send?.(reply),
+    (error) => {
+      const hint = error instanceof MoraineError ? error.hint : undefined
+      process.send?.({ type: 'failed', message: messageOf(error), ...(hint ? { hint } : {}) })
+    },
+  )
+})
+process.on('SIGINT', () => {})
+process.on('disconnect', () => {
+  query.close().finally(() => process.exit(0))
+})

@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type Sql, sqlText } from './define/sql.js'
+import { MoraineError, messageOf } from './errors.js'
+
+/**
+ * SQL from a file of its own. `${name}` in the file stands for the binding of that name: a dataset,
+ * a column, a value or another piece of SQL.
+ *
+ * @example
+ * gold('daily', { query: sqlFile(new URL('./daily.sql', import.meta.url), { orders }) })
+ * @throws MoraineError of kind `definition` when the file can't be read or names something unbound.
+ */
+export function sqlFile(file: URL | string, bindings: Parameters<typeof sqlText>[1] = {}): Sql {
+  const path = file instanceof URL || file.startsWith('file://') ? fileURLToPath(file) : file
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new MoraineError('definition', `Can't read the SQL file ${path}: ${messageOf(cause)}`, {
+      cause,
+    })
+  }
+  return sqlText(text.replace(/;\s*$/, ''), bindings, { file: path, line: 1, column: 1 })
+}

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import type { Storage } from '../storage/storage.js'
+
+/** One promise of an interface, as a test that any runner can run. */
+export interface ContractCase {
+  name: string
+  run(): Promise<void>
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
+
+/**
+ * What every storage promises. `make` gives an empty one for each case.
+ *
+ * @example
+ * for (const { name, run } of storageContract(() => new MemoryStorage())) it(name, run)
+ */
+export function storageContract(make: () => Storage | Promise<Storage>): ContractCase[] {
+  const given = (name: string, run: (storage: Storage) => Promise<void>): ContractCase => ({
+    name,
+    run: async () => run(await make()),
+  })
+  return [
+    given('creates an object once, and refuses it a second time', async (storage) => {
+      assert.equal(await storage.createIfAbsent('a/b.json', bytes('one')), true)
+      assert.equal(await storage.createIfAbsent('a/b.json', bytes('two')), false)
+      assert.equal(text(await storage.read('a/b.json')), 'one')
+    }),
+    given('lets exactly one of many writers create an object', async (storage) => {
+      for (let round = 0; round < 20; round++) {
+        const path = `race/${round}.json`
+        const writers = Array.from({ length: 16 }, (_, i) => `writer ${i}`)
+        const won = await Promise.all(writers.map((w) => storage.createIfAbsent(path, bytes(w))))
+        assert.equal(won.filter(Boolean).length, 1)
+        assert.equal(text(await storage.read(path)), writers[won.indexOf(true)])
+      }
+    }),
+    given('never overwrites with write', async (storage) => {
+      await storage.write('x', bytes('one'))
+      await assert.rejects(storage.write('x', bytes('two')))
+      assert.equal(text(await storage.read('x')), 'one')
+    }),
+    given('keeps empty objects and objects of many bytes', async (storage) => {
+      const large = new Uint8Array(5_000_000).map((_, i) => i % 251)
+      await storage.write('empty', new Uint8Array())
+      await storage.write('large', large)
+      assert.equal((await storage.read('empty')).length, 0)
+      assert.deepEqual(Buffer.compare(await storage.read('large'), large), 0)
+      assert.deepEqual(await storage.stat('large'), { path: 'large', size: large.length })
+    }),
+    given('says that an object is missing', async (storage) => {
+      assert.equal(await storage.stat('nowhere/x'), undefined)
+      await assert.rejects(storage.read('nowhere/x'))
+    }),
+    given('lists by prefix, in the order of paths', async (storage) => {
+      for (const path of ['b/2', 'b/10', 'a/1', 'b/c/3', 'bb/4'])
+        await storage.write(path, bytes(path))
+      const paths = async (prefix: string) => (await storage.list(prefix)).map((o) => o.path)
+      assert.deepEqual(await paths('b/'), ['b/10', 'b/2', 'b/c/3'])
+      assert.deepEqual(await paths('b/1'), ['b/10'])
+      assert.deepEqual(await paths('none/'), [])
+      assert.equal((await storage.list('')).length, 5)
+    }),
+    given('removes objects, and does not mind missing ones', async (storage) => {
+      await storage.write('gone', bytes('x'))
+      await storage.remove('gone')
+      await storage.remove('gone')
+      assert.equal(await storage.stat('gone'), undefined)
+    }),
+    given('takes names with spaces, glob characters and letters of any script', async (storage) => {
+      for (const path of ['day=5/a b.txt', 'x[1]/*?.txt', 'größe/日本.txt', 'per%20cent']) {
+        await storage.write(path, bytes(path))
+        assert.equal(text(await storage.read(path)), path)
+      }
+      assert.equal((await storage.list('')).length, 4)
+    }),
+    given('refuses paths that leave its root', async (storage) => {
+      for (const path of ['../x', 'a/../../x', '/etc/passwd', 'a//b', '.', 'a\\..\\b']) {
+        await assert.rejects(async () => storage.write(path, bytes('x')))
+        await assert.rejects(async () => storage.read(path))
+      }
+    }),
+  ]
+}
