@@ -9,31 +9,45 @@ import { generate } from './generate/main.js'
 import lake from './lake.js'
 
 const here = import.meta.dirname
+/** Where the user typed the command: npm runs scripts in the workspace's folder. */
+const from = process.env.INIT_CWD ?? process.cwd()
 const data = process.env.TICKIT_DATA ?? join(here, 'data')
 
 /** Runs the command line, as a person would, and shows what it prints. */
 function moraine(...args: string[]): void {
   console.log(`$ moraine ${args.join(' ')}\n`)
-  const bin = join(createRequire(import.meta.url).resolve('moraine/package.json'), '../bin/moraine.js')
+  const bin = join(
+    createRequire(import.meta.url).resolve('moraine/package.json'),
+    '../bin/moraine.js',
+  )
   const { status } = spawnSync(process.execPath, [bin, '-C', here, ...args], { stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
 }
 
 const number = (n: number | bigint) => n.toLocaleString('en-US')
-const dollars = (text: string) => `$${Number(text).toLocaleString('en-US', { minimumFractionDigits: 2 })}`
+const dollars = (text: string) =>
+  `$${Number(text).toLocaleString('en-US', { minimumFractionDigits: 2 })}`
 const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
 
 function table(rows: Record<string, string>[]): void {
   const names = Object.keys(rows[0] ?? {})
-  const widths = names.map((name) => Math.max(name.length, ...rows.map((row) => (row[name] ?? '').length)))
+  const widths = names.map((name) =>
+    Math.max(name.length, ...rows.map((row) => (row[name] ?? '').length)),
+  )
   const isNumber = names.map((name) => rows.every((row) => /^[$\d.,%\s-]*$/.test(row[name] ?? '')))
   const line = (cells: string[]) =>
     `  ${cells.map((c, i) => (isNumber[i] ? c.padStart(widths[i] ?? 0) : c.padEnd(widths[i] ?? 0))).join('  ')}`.trimEnd()
-  console.log([line(names), line(widths.map((w) => '─'.repeat(w))), ...rows.map((row) => line(Object.values(row)))].join('\n'))
+  console.log(
+    [
+      line(names),
+      line(widths.map((w) => '─'.repeat(w))),
+      ...rows.map((row) => line(Object.values(row))),
+    ].join('\n'),
+  )
 }
 
 if (!existsSync(data)) {
-  console.log(`Making the seven TICKIT files in ${relative(process.cwd(), data)} …\n`)
+  console.log(`Making the seven TICKIT files in ${relative(from, data)} …\n`)
   await generate(data)
 }
 moraine('run')
@@ -43,7 +57,8 @@ const { tables, batches } = await tickit.state()
 
 console.log('\nThe layers')
 const bronze = Object.values(batches).flat()
-const layer = (tier: string) => Object.entries(tables).filter(([name]) => name.startsWith(`${tier}.`))
+const layer = (tier: string) =>
+  Object.entries(tables).filter(([name]) => name.startsWith(`${tier}.`))
 const sum = (values: number[]) => values.reduce((a, b) => a + b, 0)
 table([
   {
@@ -78,7 +93,9 @@ table(
     const exact =
       read === kept + discarded + superseded &&
       (!expected ||
-        (expected.read === read && expected.discarded === discarded && expected.superseded === superseded))
+        (expected.read === read &&
+          expected.discarded === discarded &&
+          expected.superseded === superseded))
     if (!exact) wrong++
     return {
       table: name,
@@ -126,7 +143,7 @@ table(
 
 console.log(`
 What to try next
-  cd ${relative(process.cwd(), here) || '.'}
+  cd ${relative(from, here) || '.'}
   npx moraine status                       what is in the lake, and is it up to date?
   npx moraine discarded sales              which rows were discarded, why, and from which line?
   npx moraine query "select catgroup, sum(tickets) as tickets from gold.sales_by_category group by 1"

@@ -1,9 +1,24 @@
 import { defineLake } from 'moraine'
 import { consolidatedSales } from './datasets/consolidated.js'
-import { commissionByRegion, salesByCategory, salesByDate, salesByMonth, salesByRegion, topSellers } from './datasets/gold.js'
+import {
+  commissionByRegion,
+  salesByCategory,
+  salesByDate,
+  salesByMonth,
+  salesByRegion,
+  topSellers,
+} from './datasets/gold.js'
 
 // Datasets that these read (silver, and the raw files in bronze) belong to the lake by themselves.
 export default defineLake({
   name: 'tickit',
-  datasets: [consolidatedSales, topSellers, salesByRegion, commissionByRegion, salesByCategory, salesByDate, salesByMonth],
+  datasets: [
+    consolidatedSales,
+    topSellers,
+    salesByRegion,
+    commissionByRegion,
+    salesByCategory,
+    salesByDate,
+    salesByMonth,
+  ],
 })

@@ -63,8 +63,8 @@ async function readReasons(
 ): Promise<Reason[]> {
   const rows = await query(`
     SELECT reason, count(*) AS n,
-      list({file: _file, line: _line, raw: left(raw, 300)} ORDER BY _batch, _file, _line)[1:${Math.max(0, limit)}] AS examples
-    FROM (SELECT unnest(reasons) AS reason, raw, _file, _line, _batch FROM discarded.${quoteName(name)})
+      list({file: _source_file, line: _source_line, raw: left(raw, 300)} ORDER BY _batch, _source_file, _source_line)[1:${Math.max(0, limit)}] AS examples
+    FROM (SELECT unnest(reasons) AS reason, raw, _source_file, _source_line, _batch FROM discarded.${quoteName(name)})
     GROUP BY reason ORDER BY n DESC, reason`)
   return rows.map((row) => ({
     reason: String(row.reason),

@@ -72,9 +72,9 @@ export interface SilverColumns {
 /** The columns that bronze adds: where a row was read. */
 export interface BronzeColumns {
   _batch: string
-  _file: string
+  _source_file: string
   /** The physical line the record begins at, from 1. */
-  _line: bigint
+  _source_line: bigint
   /** Why the record could not be split into columns; `null` for all good ones. */
   _error: string | null
   /** The whole text of such a record. */

@@ -8,7 +8,17 @@ import { scheduleProblem } from './schedule.js'
 import { columnTypeOf, UntypedColumn } from './schema.js'
 
 /** Columns that Moraine writes itself. */
-export const reservedColumns = ['_loaded_at', '_batch', '_file', '_line', '_error', '_raw']
+export const reservedColumns = [
+  '_loaded_at',
+  '_batch',
+  '_source_file',
+  '_source_line',
+  '_error',
+  '_raw',
+]
+
+/** Names that Iceberg keeps for itself (spec, Reserved Field IDs): Spark refuses tables with them. */
+const icebergColumns = ['_file', '_pos', '_deleted', '_spec_id', '_partition', '_row_id', '_change_type']
 
 /** What is wrong with one dataset, taken by itself. */
 export function problemsOf(dataset: AnyDataset): Problem[] {
@@ -69,6 +79,8 @@ function columnNameProblems(names: readonly string[], collect: Collector): void 
     if (seen.has(name.toLowerCase())) collect.add(`column '${name}' is named twice`, `'${name}'`)
     if (reservedColumns.includes(name.toLowerCase()))
       collect.add(`column '${name}' has a name that Moraine uses itself`, name)
+    if (icebergColumns.includes(name.toLowerCase()))
+      collect.add(`column '${name}' has a name that Iceberg keeps for itself`, name)
     if (name.trim() === '') collect.add('a column has an empty name', "''")
     seen.add(name.toLowerCase())
   }

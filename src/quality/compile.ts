@@ -9,8 +9,8 @@ import { Context, type JsFunction, Workspace } from './functions.js'
 /** Columns of the relation that is checked, beside the raw values. */
 export const lineageColumns = [
   '_batch',
-  '_file',
-  '_line',
+  '_source_file',
+  '_source_line',
   '_error',
   '_raw',
   '_input',

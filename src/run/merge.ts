@@ -23,8 +23,8 @@ export async function pickWinners(session: Session, dataset: Silver): Promise<nu
   const order = [
     ...(dataset.cursor ? [`${quoteName(dataset.cursor)} DESC NULLS LAST`] : []),
     '_batch DESC',
-    '_file DESC',
-    '_line DESC',
+    '_source_file DESC',
+    '_source_line DESC',
     ...rest.map((name) => `${quoteName(name)} DESC NULLS LAST`),
   ]
   const keys = key.map(quoteName).join(', ')

@@ -8,7 +8,7 @@ import type { Storage } from '../storage/storage.js'
 import { Batches, columnsOf } from './batches.js'
 
 /** The columns of a bronze relation beside those of its files. */
-export const bronzeLineage = ['_batch', '_file', '_line', '_error', '_raw']
+export const bronzeLineage = ['_batch', '_source_file', '_source_line', '_error', '_raw']
 
 /**
  * Makes datasets known to an engine under their names, each at the version of a view. What a run
@@ -72,7 +72,7 @@ export class Relations {
       return { sql: session.parquet(locations), columns: columnsOf(manifests) }
     }
     const columns = [...bronzeLineage, ...declared].map((column) => {
-      const type = column === '_line' ? 'BIGINT' : 'VARCHAR'
+      const type = column === '_source_line' ? 'BIGINT' : 'VARCHAR'
       return `CAST(NULL AS ${type}) AS ${quoteName(column)}`
     })
     return { sql: `SELECT ${columns.join(', ')} WHERE false`, columns: [...declared] }

@@ -41,7 +41,7 @@ export async function silverInput(
     return { name, sql, alias: `r${i}` }
   })
   const selected = columns.map(({ sql, alias }) => `${sql} AS ${alias}`).join(',\n')
-  const relation = `SELECT i._batch, i._file, i._line, i._error, i._raw, i._superseded, ${input} AS _input,\n${selected}\nFROM (${union}) AS i`
+  const relation = `SELECT i._batch, i._source_file, i._source_line, i._error, i._raw, i._superseded, ${input} AS _input,\n${selected}\nFROM (${union}) AS i`
   const types = await describe(session, dataset, relation)
   const raw = columns.map(({ name, alias }) => {
     const type = types.find((c) => c.name === alias)?.sqlType ?? 'VARCHAR'
@@ -61,7 +61,7 @@ async function oneInput(
   if (from.tier !== 'bronze') {
     await relations.define(session, [from])
     const lineage = bronzeLineage.map(
-      (name) => `CAST(NULL AS ${name === '_line' ? 'BIGINT' : 'VARCHAR'}) AS ${name}`,
+      (name) => `CAST(NULL AS ${name === '_source_line' ? 'BIGINT' : 'VARCHAR'}) AS ${name}`,
     )
     const present = (
       await session.describe(`SELECT * FROM ${from.tier}.${quoteName(from.name)}`)
@@ -92,7 +92,7 @@ function markEarlierVersions(
   pointers: readonly BatchPointer[],
 ): string {
   const marked = dataset.key.length === 0 && pointers.some((pointer) => pointer.replaces)
-  const superseded = marked ? '_batch < max(_batch) OVER (PARTITION BY _file)' : 'false'
+  const superseded = marked ? '_batch < max(_batch) OVER (PARTITION BY _source_file)' : 'false'
   return `SELECT *, ${superseded} AS _superseded FROM (${sql})`
 }
 

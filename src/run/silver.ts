@@ -27,8 +27,8 @@ export const discardedColumns: readonly Field[] = [
     type: { kind: 'string' },
     description: 'The raw values as JSON, or the raw line.',
   },
-  { name: '_file', type: { kind: 'string' } },
-  { name: '_line', type: { kind: 'bigint' }, description: 'Physical line, from 1.' },
+  { name: '_source_file', type: { kind: 'string' } },
+  { name: '_source_line', type: { kind: 'bigint' }, description: 'Physical line, from 1.' },
   { name: '_batch', type: { kind: 'string' } },
   { name: '_discarded_at', type: { kind: 'timestamptz' } },
 ]
@@ -129,10 +129,10 @@ async function refuseFailures(session: Session, dataset: Silver): Promise<void> 
   const failures = await countReasons(session, '_failures')
   if (failures.length === 0) return
   const [example] = await session.rows(
-    'SELECT _file, _line, _raw FROM checked WHERE _failures IS NOT NULL ORDER BY _batch, _file, _line LIMIT 1',
+    'SELECT _source_file, _source_line, _raw FROM checked WHERE _failures IS NOT NULL ORDER BY _batch, _source_file, _source_line LIMIT 1',
   )
   const said = failures.map(({ reason, rows }) => `${reason} (${rows} rows)`).join('; ')
-  const where = example?._file ? ` First at ${example._file}:${example._line}.` : ''
+  const where = example?._source_file ? ` First at ${example._source_file}:${example._source_line}.` : ''
   throw new MoraineError(
     'quality',
     `${fullName(dataset)}: a check of severity fail is broken: ${said}.${where}`,
@@ -207,8 +207,8 @@ async function writeDiscarded(
     name,
     columns: discardedColumns,
     partitions: [],
-    rows: `SELECT _reasons AS reasons, _raw AS raw, _file, _line, _batch, ${at} AS _discarded_at
-      FROM checked WHERE _reasons IS NOT NULL AND NOT _superseded ORDER BY _batch, _file, _line`,
+    rows: `SELECT _reasons AS reasons, _raw AS raw, _source_file, _source_line, _batch, ${at} AS _discarded_at
+      FROM checked WHERE _reasons IS NOT NULL AND NOT _superseded ORDER BY _batch, _source_file, _source_line`,
     removed: incremental ? new Set() : 'all',
   })
   return { name, table, written: added.reduce((sum, file) => sum + file.rows, 0) }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import type { FilesSource } from '../define/source.js'
-import { type Field, RecordReader, readableText, type TextRecord } from './records.js'
+import { RecordReader, type TextFacts, type TextRecord } from './records.js'
 
 /*
  * The canonical form of a delimited text: one line a record, fields between unit separators (0x1F),
@@ -39,11 +39,11 @@ export async function canonicalize(
   from: string,
   to: string,
   source: FilesSource,
-  options: { bom: boolean; carriageReturns: boolean; columns: number | undefined },
+  options: TextFacts & { bom: boolean; columns: number | undefined },
 ): Promise<CanonicalText> {
   const blankIsValue = (options.columns ?? 0) === 1
-  const reader = new RecordReader(source, options.carriageReturns, blankIsValue)
-  const writer = new CanonicalWriter(source, options.columns)
+  const reader = new RecordReader(source, options, blankIsValue)
+  const writer = new CanonicalWriter(source, options, options.columns)
   const output = createWriteStream(to)
   const input = createReadStream(from, { highWaterMark: FLUSH, start: options.bom ? 3 : 0 })
   const take = async (chunk: Buffer, last: boolean) => {
@@ -68,17 +68,21 @@ class CanonicalWriter {
   private firstBroken: CanonicalText['firstBroken']
   private header: string[] | undefined
   private readonly nulls: ReadonlySet<string>
+  /** A line without quotes needs no look at each of its fields. */
+  private readonly simple: boolean
 
   constructor(
     private readonly source: FilesSource,
+    facts: TextFacts,
     private columns: number | undefined,
   ) {
     this.nulls = new Set(source.nulls)
+    this.simple = !facts.controls && this.nulls.size === 1 && this.nulls.has('')
   }
 
   add(record: TextRecord): void {
     if (this.source.header && !this.header && record.error === undefined) {
-      this.header = record.fields.map((field) => field.bytes.toString('utf8'))
+      this.header = record.fields
       this.columns ??= this.header.length
       return
     }
@@ -88,35 +92,39 @@ class CanonicalWriter {
     if (error !== undefined) {
       this.broken++
       this.firstBroken ??= { line: record.line, error }
-      this.put([
-        String(record.line),
-        error,
-        escapeText(readableText(record.raw)),
-        ...Array(expected).fill(''),
-      ])
+      const raw = escapeText(record.raw())
+      const fields = SEPARATOR.repeat(expected)
+      this.put(`${record.line}${SEPARATOR}${error}${SEPARATOR}${raw}${fields}`)
       return
     }
-    const fields = record.fields.slice(0, expected).map((field) => this.fieldText(field))
-    this.put([String(record.line), '', '', ...fields])
+    this.put(this.goodLine(record, expected))
   }
 
-  private fieldText({ bytes, quoted }: Field): string {
-    const text = bytes.toString('utf8')
-    if (quoted)
-      return text === '' || this.nulls.has(text)
-        ? `${ESCAPE}q${escapeText(text)}`
-        : escapeText(text)
-    return this.nulls.has(text) ? '' : text === '' ? `${ESCAPE}q` : escapeText(text)
+  private goodLine({ line: number, fields, quoted }: TextRecord, expected: number): string {
+    if (!quoted && this.simple) {
+      const last = fields.length > expected ? fields.slice(0, expected) : fields
+      const joined = last.join(SEPARATOR)
+      if (!joined.includes('\r')) return `${number}${SEPARATOR}${SEPARATOR}${SEPARATOR}${joined}`
+    }
+    let line = `${number}${SEPARATOR}${SEPARATOR}`
+    for (let i = 0; i < expected; i++)
+      line += SEPARATOR + this.fieldText(fields[i] as string, quoted?.[i] ?? false)
+    return line
   }
 
-  private put(fields: string[]): void {
-    const line = `${fields.join(SEPARATOR)}\n`
+  private fieldText(text: string, quoted: boolean): string {
+    const isNull = this.nulls.has(text)
+    if (quoted) return text === '' || isNull ? `${ESCAPE}q${escapeText(text)}` : escapeText(text)
+    return isNull ? '' : text === '' ? `${ESCAPE}q` : escapeText(text)
+  }
+
+  private put(line: string): void {
     if (line.length > this.longest) this.longest = line.length
     this.out.push(line)
   }
 
   flush(): Buffer {
-    const bytes = Buffer.from(this.out.join(''))
+    const bytes = Buffer.from(this.out.length > 0 ? `${this.out.join('\n')}\n` : '')
     this.out = []
     return bytes
   }
@@ -128,17 +136,19 @@ class CanonicalWriter {
 }
 
 /** A delimiter at the end of a line is no further field. */
-function raggedness(fields: readonly Field[], expected: number): string | undefined {
+function raggedness(fields: readonly string[], expected: number): string | undefined {
   const last = fields.at(-1)
-  const trailing = fields.length === expected + 1 && last?.bytes.length === 0
+  const trailing = fields.length === expected + 1 && last === ''
   if (fields.length === expected || trailing) return undefined
   const found = fields.length === 1 ? '1 field' : `${fields.length} fields`
   return `${found} instead of ${expected}`
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that mean something here
+const special = /[\x1a\n\r]/
+
 function escapeText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that mean something here
-  if (!/[\x1a\x1f\n\r]/.test(text)) return text
+  if (!special.test(text) && !text.includes(SEPARATOR)) return text
   return text
     .replaceAll(ESCAPE, `${ESCAPE}s`)
     .replaceAll(SEPARATOR, `${ESCAPE}u`)

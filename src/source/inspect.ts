@@ -13,6 +13,9 @@ export interface Inspection {
   carriageReturns: boolean
   bom: boolean
   utf8: boolean
+  nul: boolean
+  /** It holds 0x1A or 0x1F, which have a meaning in the canonical form. */
+  controls: boolean
   /** Bytes of the longest line. */
   longest: number
   /**
@@ -56,6 +59,8 @@ class Look {
   private longest = 0
   private blank = false
   private special = false
+  private nul = false
+  private controls = false
   private utf8 = true
   private bom = false
   private last = LF
@@ -66,10 +71,11 @@ class Look {
   at(chunk: Buffer, name: string): void {
     if (this.bytes === 0) this.begin(chunk, name)
     this.hash.update(chunk)
+    this.nul ||= chunk.includes(0)
+    this.controls ||= chunk.includes(0x1a) || chunk.includes(0x1f)
     this.special ||=
-      chunk.includes(0) ||
-      chunk.includes(0x1a) ||
-      chunk.includes(0x1f) ||
+      this.nul ||
+      this.controls ||
       (this.quote !== null && chunk.includes(this.quote))
     this.countLines(chunk)
     this.checkUtf8(chunk)
@@ -137,6 +143,8 @@ class Look {
       carriageReturns,
       bom: this.bom,
       utf8,
+      nul: this.nul,
+      controls: this.controls,
       longest: Math.max(this.longest, tail),
       plain: utf8 && uniform && !this.special && !this.blank,
     }

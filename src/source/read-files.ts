@@ -9,7 +9,7 @@ import { MoraineError } from '../errors.js'
 import { type CanonicalText, canonicalize, escapes, SEPARATOR } from './canonical.js'
 import type { SourceFile } from './discover.js'
 import { type Inspection, inspect } from './inspect.js'
-import { RecordReader } from './records.js'
+import { RecordReader, type TextFacts } from './records.js'
 
 /** A source file that was taken in as one Parquet file. */
 export interface TakenFile {
@@ -60,7 +60,7 @@ export async function takeFile(
 }
 
 function lineage(file: SourceFile, { batch }: Target): string {
-  return `${quoteText(batch)} AS _batch, ${quoteText(file.name)} AS _file`
+  return `${quoteText(batch)} AS _batch, ${quoteText(file.name)} AS _source_file`
 }
 
 /** `undefined` when the engine finds records that do not fit, or another number of them. */
@@ -81,7 +81,7 @@ async function takePlain(
     skip,
     longest: inspection.longest,
   })
-  const sql = `SELECT ${lineage(file, target)}, row_number() OVER () + ${skip} AS _line,
+  const sql = `SELECT ${lineage(file, target)}, row_number() OVER () + ${skip} AS _source_line,
     CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw,
     ${columns.map(quoteName).join(', ')} FROM ${text}`
   try {
@@ -103,16 +103,16 @@ async function takeCarefully(
   const folder = await mkdtemp(join(tmpdir(), 'moraine-text-'))
   try {
     const path = join(folder, 'canonical')
-    const { bom, carriageReturns } = inspection
-    const count = source.columns?.length
+    const { bom } = inspection
+    const columnCount = source.columns?.length
     const text = await canonicalize(file.path, path, source, {
+      ...factsOf(inspection),
       bom,
-      carriageReturns,
-      columns: count,
+      columns: columnCount,
     })
     const columns = columnsOf(source, text.header, file)
     refuseWrongLayout(file, source, columns, text)
-    const canonical = ['_line', '_error', '_raw', ...columns.map((_, i) => `c${i}`)]
+    const canonical = ['_source_line', '_error', '_raw', ...columns.map((_, i) => `c${i}`)]
     const relation = target.session.text(path, {
       columns: canonical,
       delimiter: SEPARATOR,
@@ -121,7 +121,7 @@ async function takeCarefully(
       longest: text.longest,
     })
     const values = columns.map((name, i) => `${unescaped(`c${i}`)} AS ${quoteName(name)}`)
-    const sql = `SELECT ${lineage(file, target)}, CAST(_line AS BIGINT) AS _line, _error,
+    const sql = `SELECT ${lineage(file, target)}, CAST(_source_line AS BIGINT) AS _source_line, _error,
       ${unescaped('_raw')} AS _raw, ${values.join(', ')} FROM ${relation}`
     const { rows, bytes } = await target.session.writeFile(sql, target.location)
     if (rows !== text.records)
@@ -146,18 +146,20 @@ function charSql(text: string): string {
   return text === '' ? `''` : `chr(${text.charCodeAt(0)})`
 }
 
+function factsOf({ carriageReturns, utf8, nul, controls }: Inspection): TextFacts {
+  return { carriageReturns, clean: utf8 && !nul, controls }
+}
+
 async function readHeader(
   file: SourceFile,
   source: FilesSource,
-  { bom, carriageReturns }: Inspection,
+  inspection: Inspection,
 ): Promise<string[] | undefined> {
-  const reader = new RecordReader(source, carriageReturns, false)
-  const input = createReadStream(file.path, { start: bom ? 3 : 0 })
+  const reader = new RecordReader(source, factsOf(inspection), false)
+  const input = createReadStream(file.path, { start: inspection.bom ? 3 : 0 })
   for await (const chunk of input)
-    for (const record of reader.push(chunk, false))
-      return record.fields.map((field) => field.bytes.toString('utf8'))
-  for (const record of reader.push(Buffer.alloc(0), true))
-    return record.fields.map((field) => field.bytes.toString('utf8'))
+    for (const record of reader.push(chunk, false)) return record.fields
+  for (const record of reader.push(Buffer.alloc(0), true)) return record.fields
   return undefined
 }
 

@@ -5,15 +5,22 @@ import type { FilesSource } from '../define/source.js'
 export interface TextRecord {
   /** The physical line it begins at, from 1. */
   line: number
-  fields: Field[]
+  fields: string[]
+  /** Which fields were quoted; `undefined` when none was. */
+  quoted: boolean[] | undefined
   /** Why it is not a record; its whole text is then in `raw`. */
   error: string | undefined
-  raw: Buffer
+  /** Its whole text, for people: bytes that are no characters as `\xFF`. */
+  raw: () => string
 }
 
-export interface Field {
-  bytes: Buffer
-  quoted: boolean
+/** What is known of a text before it is split. */
+export interface TextFacts {
+  carriageReturns: boolean
+  /** All of it is valid UTF-8 without a NUL byte. */
+  clean: boolean
+  /** It holds 0x1A or 0x1F. */
+  controls: boolean
 }
 
 const LF = 10
@@ -33,23 +40,35 @@ export class RecordReader {
   private readonly delimiter: number
   private readonly quote: number
   private readonly newline: number
+  private readonly separator: string
+  /** Where the next quote of the current buffer is. */
+  private nextQuote = -1
 
   constructor(
-    source: Pick<FilesSource, 'delimiter' | 'quote'>,
-    carriageReturns: boolean,
+    private readonly source: Pick<FilesSource, 'delimiter' | 'quote'>,
+    private readonly facts: TextFacts,
     /** In files of one column a blank line is a value. */
     private readonly blankIsValue: boolean,
   ) {
     this.delimiter = source.delimiter.charCodeAt(0)
     this.quote = source.quote === null ? -1 : source.quote.charCodeAt(0)
-    this.newline = carriageReturns ? CR : LF
+    this.newline = facts.carriageReturns ? CR : LF
+    this.separator = facts.carriageReturns ? '\r' : '\n'
   }
 
   /** The records that are complete with this chunk; `last` marks the end of the text. */
   *push(chunk: Buffer, last: boolean): Generator<TextRecord> {
     const buffer = this.rest.length > 0 ? Buffer.concat([this.rest, chunk]) : chunk
     let at = 0
+    this.nextQuote = this.quoteFrom(buffer, 0)
     while (at < buffer.length) {
+      const block = this.plainBlock(buffer, at)
+      if (block > at) {
+        for (const text of buffer.toString('utf8', at, block).split(this.separator))
+          yield* this.plainText(text)
+        at = block + 1
+        continue
+      }
       const next = this.read(buffer, at, last)
       if (!next) break
       at = next.end
@@ -58,10 +77,35 @@ export class RecordReader {
     this.rest = Buffer.from(buffer.subarray(at))
   }
 
+  /** The end of the last of the next lines that hold no quote and only good characters. */
+  private plainBlock(buffer: Buffer, start: number): number {
+    if (!this.facts.clean) return -1
+    if (this.nextQuote < start) this.nextQuote = this.quoteFrom(buffer, start)
+    const before = Math.min(this.nextQuote, buffer.length)
+    return before > start ? buffer.lastIndexOf(this.newline, before - 1) : -1
+  }
+
+  private *plainText(line: string): Generator<TextRecord> {
+    const text = this.newline === LF && line.endsWith('\r') ? line.slice(0, -1) : line
+    if (text === '' && !this.blankIsValue) this.blanks.push(this.line++)
+    else {
+      const fields = text.split(this.source.delimiter)
+      const record = {
+        line: this.line++,
+        fields,
+        quoted: undefined,
+        error: undefined,
+        raw: () => text,
+      }
+      if (this.blanks.length > 0) yield* this.withBlanks(record)
+      else yield record
+    }
+  }
+
   /** Blank lines are reported, except those at the very end. */
   private *withBlanks(record: TextRecord): Generator<TextRecord> {
     for (const line of this.blanks)
-      yield { line, fields: [], error: 'empty line', raw: Buffer.alloc(0) }
+      yield { line, fields: [], quoted: undefined, error: 'empty line', raw: () => '' }
     this.blanks = []
     yield record
   }
@@ -74,19 +118,48 @@ export class RecordReader {
       this.blanks.push(this.line++)
       return { end: physicalEnd + 1, record: undefined }
     }
+    if (this.nextQuote < start) this.nextQuote = this.quoteFrom(buffer, start)
+    if (this.nextQuote >= physicalEnd) return this.plainLine(buffer, start, physicalEnd)
     const split = this.split(buffer, start, last)
     if (split === undefined) return undefined
     const line = this.line
     if (typeof split === 'string') {
       this.line++
       const raw = buffer.subarray(start, this.contentEnd(buffer, start, physicalEnd))
-      return { end: physicalEnd + 1, record: { line, fields: [], error: split, raw } }
+      const record = {
+        line,
+        fields: [],
+        quoted: undefined,
+        error: split,
+        raw: () => readableText(raw),
+      }
+      return { end: physicalEnd + 1, record }
     }
-    const text = buffer.subarray(start, split.end)
     this.line += 1 + split.extraLines
     const raw = buffer.subarray(start, this.contentEnd(buffer, start, split.end))
-    const error = byteProblem(text)
-    return { end: split.end + 1, record: { line, fields: split.fields, error, raw } }
+    const { fields, quoted } = split
+    const error = this.problem(raw)
+    const record = { line, fields, quoted, error, raw: () => readableText(raw) }
+    return { end: split.end + 1, record }
+  }
+
+  /** A line without quotes is a record. */
+  private plainLine(buffer: Buffer, start: number, end: number) {
+    const raw = buffer.subarray(start, this.contentEnd(buffer, start, end))
+    const fields = raw.toString('utf8').split(this.source.delimiter)
+    const error = this.problem(raw)
+    const read = () => readableText(raw)
+    const record = { line: this.line++, fields, quoted: undefined, error, raw: read }
+    return { end: end + 1, record }
+  }
+
+  private quoteFrom(buffer: Buffer, at: number): number {
+    const found = this.quote < 0 ? -1 : buffer.indexOf(this.quote, at)
+    return found < 0 ? Number.POSITIVE_INFINITY : found
+  }
+
+  private problem(raw: Buffer): string | undefined {
+    return this.facts.clean ? undefined : byteProblem(raw)
   }
 
   /** The end of a line's text, before a carriage return that belongs to the line's end. */
@@ -96,14 +169,16 @@ export class RecordReader {
 
   /** The fields of the record at `start`; a text says what is wrong, `undefined` asks for more. */
   private split(buffer: Buffer, start: number, last: boolean) {
-    const fields: Field[] = []
+    const fields: string[] = []
+    const quoted: boolean[] = []
     let extraLines = 0
     let at = start
     for (;;) {
       if (buffer[at] === this.quote && at < buffer.length) {
         const field = this.quotedField(buffer, at, last)
         if (field === undefined || typeof field === 'string') return field
-        fields.push({ bytes: field.bytes, quoted: true })
+        fields.push(field.bytes.toString('utf8'))
+        quoted.push(true)
         extraLines += field.lines
         at = field.end
       } else {
@@ -111,10 +186,12 @@ export class RecordReader {
         if (end === buffer.length && !last) return undefined
         const isLast = end === buffer.length || buffer[end] === this.newline
         const textEnd = isLast ? this.contentEnd(buffer, at, end) : end
-        fields.push({ bytes: buffer.subarray(at, textEnd), quoted: false })
+        fields.push(buffer.toString('utf8', at, textEnd))
+        quoted.push(false)
         at = end
       }
-      if (at >= buffer.length || buffer[at] === this.newline) return { fields, end: at, extraLines }
+      if (at >= buffer.length || buffer[at] === this.newline)
+        return { fields, quoted, end: at, extraLines }
       at++
     }
   }

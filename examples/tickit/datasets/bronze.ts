@@ -41,11 +41,27 @@ export const rawCategories = bronze('category', {
 })
 
 export const rawDates = bronze('date', {
-  from: pipe('date2008_pipe.txt', ['dateid', 'caldate', 'day', 'week', 'month', 'qtr', 'year', 'holiday']),
+  from: pipe('date2008_pipe.txt', [
+    'dateid',
+    'caldate',
+    'day',
+    'week',
+    'month',
+    'qtr',
+    'year',
+    'holiday',
+  ]),
 })
 
 export const rawEvents = bronze('event', {
-  from: pipe('allevents_pipe.txt', ['eventid', 'venueid', 'catid', 'dateid', 'eventname', 'starttime']),
+  from: pipe('allevents_pipe.txt', [
+    'eventid',
+    'venueid',
+    'catid',
+    'dateid',
+    'eventname',
+    'starttime',
+  ]),
 })
 
 export const rawListings = bronze('listing', {

@@ -8,5 +8,7 @@ const regions = {
 
 /** The region of each state and province: the census's four, and Canada. */
 export const states: Record<string, string> = Object.fromEntries(
-  Object.entries(regions).flatMap(([region, codes]) => codes.split(' ').map((code) => [code, region])),
+  Object.entries(regions).flatMap(([region, codes]) =>
+    codes.split(' ').map((code) => [code, region]),
+  ),
 )

@@ -1,5 +1,13 @@
 import { month, rule, silver, sql, t, z } from 'moraine'
-import { rawCategories, rawDates, rawEvents, rawListings, rawSales, rawUsers, rawVenues } from './bronze.js'
+import {
+  rawCategories,
+  rawDates,
+  rawEvents,
+  rawListings,
+  rawSales,
+  rawUsers,
+  rawVenues,
+} from './bronze.js'
 import { states } from './regions.js'
 
 const state = z.enum(Object.keys(states) as [string, ...string[]])
@@ -77,7 +85,20 @@ export const dates = silver('date', {
     caldate: t.date(),
     day: z.enum(['SU', 'MO', 'TU', 'WE', 'TH', 'FR', 'SA']),
     week: t.int().min(1).max(53),
-    month: z.enum(['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC']),
+    month: z.enum([
+      'JAN',
+      'FEB',
+      'MAR',
+      'APR',
+      'MAY',
+      'JUN',
+      'JUL',
+      'AUG',
+      'SEP',
+      'OCT',
+      'NOV',
+      'DEC',
+    ]),
     qtr: z.string().regex(/^[1-4]$/),
     year: t.int(),
     holiday: t.boolean(),

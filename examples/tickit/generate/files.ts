@@ -36,13 +36,19 @@ const specs: FileSpec[] = [
     table: 'date',
     name: 'date2008_pipe.txt',
     delimiter: pipe,
-    spoilers: [setField('day that does not exist', 1, '2008-02-30'), setField('unknown weekday', 2, 'XX')],
+    spoilers: [
+      setField('day that does not exist', 1, '2008-02-30'),
+      setField('unknown weekday', 2, 'XX'),
+    ],
   },
   {
     table: 'event',
     name: 'allevents_pipe.txt',
     delimiter: pipe,
-    spoilers: [...brokenLines(pipe), setField('time that does not exist', 5, '2008-13-01 25:00:00')],
+    spoilers: [
+      ...brokenLines(pipe),
+      setField('time that does not exist', 5, '2008-13-01 25:00:00'),
+    ],
   },
   {
     table: 'listing',
@@ -53,7 +59,10 @@ const specs: FileSpec[] = [
       setField('no tickets', 4, '0'),
       setField('price is no number', 5, 'free'),
       setField('price with three decimals', 5, '12.345'),
-      { kind: 'total is not tickets × price', spoil: (row) => row.with(6, String(Number(row[6]) + 1)) },
+      {
+        kind: 'total is not tickets × price',
+        spoil: (row) => row.with(6, String(Number(row[6]) + 1)),
+      },
     ],
   },
   {

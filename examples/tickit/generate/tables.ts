@@ -1,6 +1,17 @@
 import type { Random } from './random.js'
 import { americanTime, calendarRow, DAYS, dateIdOf, isoTime, YEAR_START } from './time.js'
-import { categories, cities, domains, firstNames, lastNames, states, titlesOf, venueKinds, venuePlaces, venueWords } from './words.js'
+import {
+  categories,
+  cities,
+  domains,
+  firstNames,
+  lastNames,
+  states,
+  titlesOf,
+  venueKinds,
+  venuePlaces,
+  venueWords,
+} from './words.js'
 
 /** Rows of the originals: 49,990 users, 202 venues, 11 categories, 365 dates, 8,798 events … */
 export const sizes = { users: 49_990, venue: 202, event: 8_798, listing: 192_497, sales: 172_456 }
@@ -46,7 +57,17 @@ function makeUsers(random: Random): Rows {
     const phone = `(${random.int(200, 999)}) ${random.int(200, 999)}-${random.int(1000, 9999)}`
     const email = `${last}.${first}${random.int(1, 999)}@${random.pick(domains)}`
     const likes = Array.from({ length: 10 }, () => random.pick(['TRUE', 'FALSE', '']))
-    return [String(i + 1), username, first, last, random.pick(cities), random.pick(states), email, phone, ...likes]
+    return [
+      String(i + 1),
+      username,
+      first,
+      last,
+      random.pick(cities),
+      random.pick(states),
+      email,
+      phone,
+      ...likes,
+    ]
   })
 }
 
@@ -57,21 +78,33 @@ function makeVenues(random: Random): Rows {
     const [city, state] = random.pick(venuePlaces)
     const name = `${random.pick(venueWords)} ${random.pick(venueKinds)}`
     // Many venues of the sample have no seats, or nobody knows how many.
-    const seats = random.chance(0.55) ? random.pick(['0', '\\N']) : String(random.int(150, 920) * 100)
+    const seats = random.chance(0.55)
+      ? random.pick(['0', '\\N'])
+      : String(random.int(150, 920) * 100)
     return [String(id), name, city, state, seats]
   })
 }
 
 function makeEvents(random: Random, venues: ReadonlySet<string>): Rows {
   const known = [...venues]
-  const missing = Array.from({ length: LAST_VENUE_ID }, (_, i) => String(i + 1)).filter((id) => !venues.has(id))
+  const missing = Array.from({ length: LAST_VENUE_ID }, (_, i) => String(i + 1)).filter(
+    (id) => !venues.has(id),
+  )
   // All events of the sample are shows and concerts.
   const staged = categories.filter(([id]) => id >= 6 && id !== 10 && id !== 11)
   return Array.from({ length: sizes.event }, (_, i) => {
     const [catid, , catname] = random.chance(0.98) ? random.pick(staged) : random.pick(categories)
     const venue = random.chance(0.01) ? random.pick(missing) : random.pick(known)
-    const start = YEAR_START + random.int(0, DAYS - 1) * DAY + random.pick([14, 14.5, 15, 19, 19.5, 20]) * 3600
-    return [String(i + 1), venue, String(catid), String(dateIdOf(start)), random.pick(titlesOf(catname)), isoTime(start)]
+    const start =
+      YEAR_START + random.int(0, DAYS - 1) * DAY + random.pick([14, 14.5, 15, 19, 19.5, 20]) * 3600
+    return [
+      String(i + 1),
+      venue,
+      String(catid),
+      String(dateIdOf(start)),
+      random.pick(titlesOf(catname)),
+      isoTime(start),
+    ]
   })
 }
 
@@ -89,10 +122,19 @@ function makeListings(random: Random, events: Rows): Listing[] {
     const event = random.pick(events)
     const start = Date.parse(`${event[5]?.replace(' ', 'T')}Z`) / 1000
     const time = Math.max(YEAR_START + random.int(0, 20 * DAY), start - random.int(DAY, 60 * DAY))
-    const seller = random.skewed(1, sizes.users)
+    const seller = random.int(1, sizes.users)
     const tickets = random.skewed(1, 30)
     const price = random.skewed(20, 1000)
-    const row = [String(i + 1), String(seller), event[0] as string, String(dateIdOf(time)), String(tickets), String(price), String(tickets * price), isoTime(time)]
+    const row = [
+      String(i + 1),
+      String(seller),
+      event[0] as string,
+      String(dateIdOf(time)),
+      String(tickets),
+      String(price),
+      String(tickets * price),
+      isoTime(time),
+    ]
     return { row, seller, event: event[0] as string, tickets, price, time }
   })
 }
