@@ -18,7 +18,15 @@ export const reservedColumns = [
 ]
 
 /** Names that Iceberg keeps for itself (spec, Reserved Field IDs): Spark refuses tables with them. */
-const icebergColumns = ['_file', '_pos', '_deleted', '_spec_id', '_partition', '_row_id', '_change_type']
+const icebergColumns = [
+  '_file',
+  '_pos',
+  '_deleted',
+  '_spec_id',
+  '_partition',
+  '_row_id',
+  '_change_type',
+]
 
 /** What is wrong with one dataset, taken by itself. */
 export function problemsOf(dataset: AnyDataset): Problem[] {

@@ -145,7 +145,9 @@ function withAbsoluteSources(code: string, folder: string): string {
   const at = code.lastIndexOf(marker)
   if (at < 0) return code
   const map = JSON.parse(Buffer.from(code.slice(at + marker.length).trim(), 'base64').toString())
-  map.sources = map.sources.map((source: string) => pathToFileURL(resolve(folder, source)).href)
+  map.sources = map.sources.map((source: string) =>
+    decodeURI(pathToFileURL(resolve(folder, source)).pathname),
+  )
   const encoded = Buffer.from(JSON.stringify(map)).toString('base64')
   return `${code.slice(0, at)}${marker}${encoded}\n`
 }

@@ -74,16 +74,11 @@ function numberLiteral(value: number | bigint, type: ColumnType): string {
 
 const characters = (n: number) => (n === 1 ? '1 character' : `${n} characters`)
 
-/** JavaScript's length, in UTF-16 code units. */
-function lengthOf(text: string, js: Context): string {
-  const asNumber = (call: string) => `CAST(${call} AS BIGINT)`
-  return js.asciiOr(text, `strlen(${text})`, (s) => String(s?.length ?? 0), asNumber)
-}
-
 function lengthCheck(operator: string, limit: string, words: string): Applier {
-  return (flow, def, type, js) => {
+  return (flow, def, type) => {
     if (type.kind === 'list') throw new NeedsJavaScript('a list')
-    const fails = `NOT (${lengthOf(flow.value, js)} ${operator} ${def[limit]})`
+    // Zod counts code points since 4.6, and so does SQL.
+    const fails = `NOT (length(${flow.value}) ${operator} ${def[limit]})`
     return failing(flow, def, fails, `${words} ${characters(def[limit])}`)
   }
 }

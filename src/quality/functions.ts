@@ -1,6 +1,7 @@
 /**
  * JavaScript that a check needs where SQL can't say it exactly. The engine offers it to SQL as a
- * function of one text (or NULL) that returns a text (or NULL).
+ * function of one text (or NULL) that returns a text (or NULL). It takes the text's bytes, as
+ * `encode(text)` gives them: the driver would drop a byte order mark at the start of a text.
  */
 export interface JsFunction {
   name: string
@@ -45,7 +46,7 @@ export class Context {
   /** Registers a function and returns SQL that calls it. */
   add(call: JsFunction['call']): (argument: string) => string {
     const name = this.workspace.addFunction(call)
-    return (argument) => `"${name}"(${argument})`
+    return (argument) => `"${name}"(encode(${argument}))`
   }
 
   /**

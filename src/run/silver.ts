@@ -132,7 +132,9 @@ async function refuseFailures(session: Session, dataset: Silver): Promise<void> 
     'SELECT _source_file, _source_line, _raw FROM checked WHERE _failures IS NOT NULL ORDER BY _batch, _source_file, _source_line LIMIT 1',
   )
   const said = failures.map(({ reason, rows }) => `${reason} (${rows} rows)`).join('; ')
-  const where = example?._source_file ? ` First at ${example._source_file}:${example._source_line}.` : ''
+  const where = example?._source_file
+    ? ` First at ${example._source_file}:${example._source_line}.`
+    : ''
   throw new MoraineError(
     'quality',
     `${fullName(dataset)}: a check of severity fail is broken: ${said}.${where}`,

@@ -74,9 +74,7 @@ class Look {
     this.nul ||= chunk.includes(0)
     this.controls ||= chunk.includes(0x1a) || chunk.includes(0x1f)
     this.special ||=
-      this.nul ||
-      this.controls ||
-      (this.quote !== null && chunk.includes(this.quote))
+      this.nul || this.controls || (this.quote !== null && chunk.includes(this.quote))
     this.countLines(chunk)
     this.checkUtf8(chunk)
     this.bytes += chunk.length

@@ -213,7 +213,8 @@ export class RecordReader {
         return more ? undefined : 'a quote is never closed'
       }
       lines += count(buffer, this.newline, from, close)
-      if (close + 1 >= buffer.length && !last) return undefined
+      const cut = buffer[close + 1] === CR ? close + 2 : close + 1
+      if (cut >= buffer.length && !last) return undefined
       if (buffer[close + 1] === this.quote && close + 1 < buffer.length) {
         doubled = true
         from = close + 2

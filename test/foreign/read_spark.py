@@ -7,10 +7,15 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 
 from pyspark.sql import SparkSession
 
 from values import plain
+
+# Spark gives moments without a zone, in the zone of this process.
+os.environ["TZ"] = "UTC"
+time.tzset()
 
 jar, tables = sys.argv[1], json.load(open(sys.argv[2]))
 # Spark's file-based catalog finds a table's metadata as v1.metadata.json in a folder of that name.
@@ -41,7 +46,11 @@ seen = {}
 for table in tables:
     name = "lake.db." + table["name"].replace(".", "_")
     frame = spark.table(name)
-    rows = [{column: plain(row[column]) for column in frame.columns} for row in frame.collect()]
+    moments = {f.name for f in frame.schema.fields if f.dataType.simpleString() == "timestamp"}
+    rows = [
+        {c: plain(row[c]) + "Z" if c in moments and row[c] else plain(row[c]) for c in frame.columns}
+        for row in frame.collect()
+    ]
     snapshots = spark.sql(f"SELECT operation, summary['total-records'] AS n FROM {name}.snapshots ORDER BY committed_at").collect()
     files = spark.sql(f"SELECT record_count FROM {name}.files").collect()
     filtered = {

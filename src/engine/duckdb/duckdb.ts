@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import {
+  BLOB,
+  type DuckDBBlobValue,
   type DuckDBConnection,
   DuckDBInstance,
   type DuckDBMapValue,
@@ -212,13 +214,15 @@ export function escapeGlob(path: string): string {
 function scalarFunction(name: string, call: JsFunction['call']): DuckDBScalarFunction {
   return DuckDBScalarFunction.create({
     name,
-    parameterTypes: [VARCHAR],
+    parameterTypes: [BLOB],
     returnType: VARCHAR,
     specialHandling: true,
     mainFunction: (_info, input, output) => {
       const texts = input.getColumnVector(0)
-      for (let row = 0; row < input.rowCount; row++)
-        output.setItem(row, call(texts.getItem(row) as string | null))
+      for (let row = 0; row < input.rowCount; row++) {
+        const item = texts.getItem(row) as DuckDBBlobValue | null
+        output.setItem(row, call(item && Buffer.from(item.bytes).toString('utf8')))
+      }
       output.flush()
     },
   })

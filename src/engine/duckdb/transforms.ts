@@ -44,7 +44,7 @@ export function partitionSql(field: PartitionField, schema: Schema): PartitionSq
       const name = `moraine_bucket_${type.replace(/\W/g, '_')}_${transform.width}`
       const call = bucketOf(field.transform, type)
       return {
-        sql: `CAST("${name}"(CAST(${column} AS VARCHAR)) AS INTEGER)`,
+        sql: `CAST("${name}"(encode(CAST(${column} AS VARCHAR))) AS INTEGER)`,
         function: { name, call },
       }
     }

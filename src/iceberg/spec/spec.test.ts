@@ -1,0 +1,250 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { ColumnStatistics, DataFile } from './manifest.js'
+import { decodeManifest, encodeManifest } from './manifest.js'
+import { describeManifest } from './manifest-list.js'
+import { fileMayMatch, manifestMayMatch, type Predicate } from './prune.js'
+import { applyTransform, type PartitionSpec } from './transforms.js'
+import { type Schema, toFields } from './types.js'
+import {
+  compareValues,
+  decodeValue,
+  encodeValue,
+  lowerBound,
+  minimalBigEndian,
+  parseValue,
+  upperBound,
+  type Value,
+} from './values.js'
+
+const parse = (text: string, type: string) => parseValue(text, type) as Value
+
+describe('values', () => {
+  it.each([
+    ['date', '1969-12-31', -1n],
+    ['timestamp', '1969-12-31 23:59:59.999999', -1n],
+    ['timestamptz', '1970-01-01 01:00:00+01', 0n],
+    ['timestamptz', '1970-01-01T00:00:00.5Z', 500_000n],
+    ['decimal(9, 2)', '-12.5', -1250n],
+    ['boolean', 'true', 1n],
+    ['long', '9223372036854775807', 9223372036854775807n],
+  ])('reads %s %s', (type, text, value) => {
+    expect(parseValue(text, type)).toBe(value)
+  })
+
+  it('has no value for what a type can not hold', () => {
+    expect(parseValue('infinity', 'date')).toBeUndefined()
+    expect(parseValue('1.5', 'int')).toBeUndefined()
+    expect(parseValue('1.239', 'decimal(9, 2)')).toBeUndefined()
+  })
+
+  it('comes back from bytes as it went in', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(2n ** 127n), max: 2n ** 127n - 1n }), (n) => {
+        expect(decodeValue(minimalBigEndian(n), 'decimal(38, 0)')).toBe(n)
+        const long = BigInt.asIntN(64, n)
+        expect(decodeValue(encodeValue(long, 'long'), 'long')).toBe(long)
+      }),
+    )
+  })
+
+  it('bounds texts by 16 characters that still enclose them', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (text) => {
+        const well = text.toWellFormed()
+        const lower = decodeValue(lowerBound(well, 'string'), 'string')
+        const bytes = upperBound(well, 'string')
+        expect(compareValues(lower, well)).toBeLessThanOrEqual(0)
+        if (bytes)
+          expect(compareValues(decodeValue(bytes, 'string'), well)).toBeGreaterThanOrEqual(0)
+      }),
+    )
+  })
+})
+
+describe('transforms', () => {
+  // Iceberg specification, Appendix B: 32-bit hash requirements.
+  it.each([
+    ['int', '34', 2017239379],
+    ['long', '34', 2017239379],
+    ['decimal(9, 2)', '14.20', -500754589],
+    ['date', '2017-11-16', -653330422],
+    ['timestamp', '2017-11-16T22:31:08', -2047944441],
+    ['string', 'iceberg', 1210000089],
+  ])('hash a %s as the specification says', (type, text, hash) => {
+    const buckets = 2 ** 31 - 1
+    expect(applyTransform(`bucket[${buckets}]`, parse(text, type), type)).toBe(
+      BigInt((hash & 0x7fffffff) % buckets),
+    )
+  })
+
+  it.each([
+    ['year', 'date', '1969-12-31', -1n],
+    ['month', 'timestamp', '1969-12-31 23:00:00', -1n],
+    ['month', 'date', '2008-02-18', 457n],
+    ['day', 'timestamp', '1970-01-02 00:00:00', 1n],
+    ['hour', 'timestamp', '1969-12-31 23:30:00', -1n],
+    ['truncate[10]', 'int', '-1', -10n],
+    ['truncate[2]', 'string', '😀bc', '😀b'],
+    ['truncate[50]', 'decimal(9, 2)', '10.65', 1050n],
+  ])('%s of a %s', (transform, type, text, result) => {
+    expect(applyTransform(transform, parse(text, type), type)).toBe(result)
+  })
+})
+
+const schema: Schema = {
+  type: 'struct',
+  'schema-id': 0,
+  fields: toFields(
+    [
+      { name: 'n', type: { kind: 'bigint' } },
+      { name: 's', type: { kind: 'string' } },
+      { name: 'at', type: { kind: 'timestamp' } },
+    ],
+    [],
+    0,
+  ).fields,
+}
+const spec: PartitionSpec = {
+  'spec-id': 0,
+  fields: [
+    { 'source-id': 3, 'field-id': 1000, name: 'at_month', transform: 'month' },
+    { 'source-id': 1, 'field-id': 1001, name: 'n_bucket', transform: 'bucket[4]' },
+  ],
+}
+
+interface RowOf {
+  n: bigint | null
+  s: string | null
+  at: bigint | null
+}
+
+const day = 86_400_000_000n
+const rowArbitrary: fc.Arbitrary<RowOf> = fc.record({
+  n: fc.option(fc.bigInt({ min: -20n, max: 20n })),
+  s: fc.option(fc.string({ unit: 'grapheme', maxLength: 20 })),
+  at: fc.option(fc.bigInt({ min: -100n, max: 100n }).map((d) => d * day)),
+})
+
+/** A file with exact statistics of some rows, all of one partition. */
+function fileOf(rows: readonly RowOf[]): DataFile {
+  const columns = new Map<number, ColumnStatistics>()
+  for (const [i, name] of (['n', 's', 'at'] as const).entries()) {
+    const type = ['long', 'string', 'timestamp'][i] as string
+    const values = rows.map((row) => row[name]).filter((v): v is bigint | string => v !== null)
+    const sorted = [...values].sort(compareValues)
+    const upper = sorted.length > 0 ? upperBound(sorted.at(-1) as Value, type) : undefined
+    columns.set(i + 1, {
+      nulls: rows.length - values.length,
+      ...(sorted.length > 0 ? { lower: lowerBound(sorted[0] as Value, type) } : {}),
+      ...(upper ? { upper } : {}),
+    })
+  }
+  const { at, n } = rows[0] as RowOf
+  const partition = [
+    at === null ? null : applyTransform('month', at, 'timestamp'),
+    n === null ? null : applyTransform('bucket[4]', n, 'long'),
+  ]
+  return { path: 'x', rows: rows.length, bytes: 1, partition, columns }
+}
+
+function matches(row: RowOf, { column, op, values }: Predicate): boolean {
+  const value = row[column as keyof RowOf]
+  if (op === 'is null') return value === null
+  if (value === null) return false
+  if (op === 'is not null') return true
+  const type = { n: 'long', s: 'string', at: 'timestamp' }[column] as string
+  const order = (text: string) => compareValues(value, parse(text, type))
+  const holds = { '=': 0, in: 0, '<': -1, '<=': -1, '>': 1, '>=': 1 }
+  return values.some((text) => {
+    const o = Math.sign(order(text))
+    return o === holds[op] || (o === 0 && (op === '<=' || op === '>='))
+  })
+}
+
+const text = (value: bigint | string, column: string) =>
+  column === 'at'
+    ? new Date(Number((value as bigint) / 1000n)).toISOString().slice(0, 19)
+    : String(value)
+
+const predicateArbitrary: fc.Arbitrary<Predicate> = rowArbitrary.chain((row) =>
+  fc
+    .record({
+      column: fc.constantFrom('n', 's', 'at'),
+      op: fc.constantFrom(
+        '=',
+        '<',
+        '<=',
+        '>',
+        '>=',
+        'in',
+        'is null',
+        'is not null',
+      ) as fc.Arbitrary<Predicate['op']>,
+    })
+    .map(({ column, op }) => {
+      const value = row[column as keyof RowOf] ?? (column === 's' ? 'a' : 0n)
+      return { column, op, values: op.startsWith('is') ? [] : [text(value, column)] }
+    }),
+)
+
+describe('pruning', () => {
+  it('never passes over a file or a manifest that holds a wanted row', () => {
+    fc.assert(
+      fc.property(
+        fc.array(rowArbitrary, { minLength: 1, maxLength: 6 }),
+        fc.array(predicateArbitrary, { maxLength: 3 }),
+        (candidates, predicates) => {
+          // One partition a file, as an engine writes them.
+          const key = (row: RowOf) => JSON.stringify(fileOf([row]).partition.map(String))
+          const rows = candidates.filter((row) => key(row) === key(candidates[0] as RowOf))
+          if (!rows.some((row) => predicates.every((p) => matches(row, p)))) return
+          const file = fileOf(rows)
+          expect(fileMayMatch(file, predicates, schema)).toBe(true)
+          const entry = {
+            status: 'added',
+            snapshotId: 1,
+            sequenceNumber: 1,
+            fileSequenceNumber: 1,
+            file,
+          } as const
+          const at = { path: 'm', bytes: 1, snapshotId: 1, sequenceNumber: 1 }
+          const manifest = describeManifest(at, [entry], schema, spec)
+          expect(manifestMayMatch(manifest, predicates, schema, spec)).toBe(true)
+        },
+      ),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('passes over files outside of a range', () => {
+    const file = fileOf([{ n: 5n, s: 'm', at: 0n }])
+    const may = (column: string, op: Predicate['op'], value: string) =>
+      fileMayMatch(file, [{ column, op, values: [value] }], schema)
+    expect(may('n', '=', '6')).toBe(false)
+    expect(may('n', '>', '5')).toBe(false)
+    expect(may('s', '<', 'm')).toBe(false)
+    expect(may('at', '>=', '1970-01-02 00:00:00')).toBe(false)
+  })
+})
+
+describe('manifests', () => {
+  it('come back from Avro as they went in', () => {
+    const rows = [{ n: 3n, s: 'x'.repeat(30), at: -day }]
+    const entries = [
+      {
+        status: 'existing',
+        snapshotId: 7,
+        sequenceNumber: 2,
+        fileSequenceNumber: 2,
+        file: fileOf(rows),
+      } as const,
+    ]
+    const bytes = encodeManifest({ schema, spec }, entries, new Uint8Array(16))
+    const at = { path: 'm', bytes: bytes.length, snapshotId: 8, sequenceNumber: 3 }
+    const [read] = decodeManifest(bytes, describeManifest(at, entries, schema, spec))
+    expect(read).toMatchObject({ status: 'existing', snapshotId: 7, sequenceNumber: 2 })
+    expect(read?.file.partition).toEqual(entries[0]?.file.partition)
+    expect(read?.file.columns.get(1)).toMatchObject({ nulls: 0 })
+  })
+})

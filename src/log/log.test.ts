@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest'
+import { MoraineError } from '../errors.js'
+import { MemoryStorage } from '../storage/memory.js'
+import type { Changes, CommitInfo, TableState } from './commit.js'
+import { CommitLog } from './log.js'
+
+const info: CommitInfo = { author: 'ada', run: null, message: 'test' }
+const table = (metadata: string): TableState => ({
+  metadata,
+  definition: 'd',
+  rows: 1,
+  bytes: 1,
+  files: 1,
+})
+const change = (name: string, metadata = name): Changes => ({ tables: { [name]: table(metadata) } })
+const quick = { now: () => new Date(), id: () => crypto.randomUUID(), pause: async () => {} }
+
+describe('the commit log', () => {
+  it('folds commits to a state, also at an earlier commit', async () => {
+    const log = new CommitLog(new MemoryStorage())
+    const one = await log.commit(await log.head(), change('silver.a', 'v1'), info)
+    await log.commit(
+      one,
+      { ...change('silver.a', 'v2'), offsets: { 'silver.a': { 'bronze.a': 3 } } },
+      info,
+    )
+    expect((await log.head()).tables['silver.a']?.metadata).toBe('v2')
+    expect((await log.head()).offsets['silver.a']).toEqual({ 'bronze.a': 3 })
+    expect((await log.stateAt(1)).tables['silver.a']?.metadata).toBe('v1')
+    expect((await log.stateAt(new Date(one.time as string))).number).toBe(1)
+    await expect(log.stateAt(3)).rejects.toThrow('There is no commit 3')
+  })
+
+  it('lets changes of different tables follow each other, whoever comes first', async () => {
+    const storage = new MemoryStorage()
+    const [a, b] = [new CommitLog(storage, 'main', quick), new CommitLog(storage, 'main', quick)]
+    const base = await a.head()
+    await a.commit(base, change('silver.a'), info)
+    const state = await b.commit(base, change('silver.b'), info)
+    expect(Object.keys(state.tables)).toEqual(['silver.a', 'silver.b'])
+  })
+
+  it('refuses a change of what somebody else changed since', async () => {
+    const storage = new MemoryStorage()
+    const [a, b] = [new CommitLog(storage, 'main', quick), new CommitLog(storage, 'main', quick)]
+    const base = await a.head()
+    await a.commit(base, change('silver.a', 'first'), info)
+    await expect(b.commit(base, change('silver.a', 'second'), info)).rejects.toMatchObject({
+      kind: 'conflict',
+      message: 'Commit 1 changed the same: table silver.a',
+    })
+    expect((await a.head()).tables['silver.a']?.metadata).toBe('first')
+  })
+
+  it('applies every change once when many write at the same time', async () => {
+    const storage = new MemoryStorage()
+    const names = Array.from({ length: 12 }, (_, i) => `gold.t${i}`)
+    await Promise.all(
+      names.map(async (name) => {
+        const log = new CommitLog(storage, 'main', quick)
+        await log.commit(await log.head(), change(name), info)
+      }),
+    )
+    const state = await new CommitLog(storage).head()
+    expect(state.number).toBe(12)
+    expect(Object.keys(state.tables).sort()).toEqual([...names].sort())
+  })
+
+  it('knows its own commit again when the answer was lost', async () => {
+    class Lossy extends MemoryStorage {
+      lost = 0
+      override async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+        const answer = await super.createIfAbsent(path, bytes)
+        if (path.includes('/log/') && this.lost++ === 0) throw new Error('connection reset')
+        return answer
+      }
+    }
+    const log = new CommitLog(new Lossy(), 'main', quick)
+    const state = await log.commit(await log.head(), change('silver.a'), info)
+    expect(state.number).toBe(1)
+  })
+
+  it('keeps its times rising although the clock goes back', async () => {
+    const times = ['2026-01-02T00:00:00.000Z', '2026-01-01T00:00:00.000Z'].map((t) => new Date(t))
+    const log = new CommitLog(new MemoryStorage(), 'main', {
+      ...quick,
+      now: () => times.shift() as Date,
+    })
+    const one = await log.commit(await log.head(), change('silver.a'), info)
+    const two = await log.commit(one, change('silver.b'), info)
+    expect(two.time).toBe('2026-01-02T00:00:00.001Z')
+  })
+
+  it.each([
+    ['is damaged', (text: string) => text.slice(0, 40), 'is not JSON'],
+    ['was changed', (text: string) => text.replace('"ada"', '"eve"'), 'does not follow'],
+    [
+      'has a format of the future',
+      (text: string) => text.replace('"format": 1', '"format": 9'),
+      'has format 9',
+    ],
+  ])('says so when an entry %s', async (_, spoil, message) => {
+    const storage = new MemoryStorage()
+    const log = new CommitLog(storage)
+    const one = await log.commit(await log.head(), change('silver.a'), info)
+    await log.commit(one, change('silver.b'), info)
+    const [path] = [...storage.objects.keys()]
+    const text = new TextDecoder().decode(storage.objects.get(path as string))
+    storage.objects.set(path as string, new TextEncoder().encode(spoil(text)))
+    await expect(new CommitLog(storage).head()).rejects.toThrow(message)
+  })
+
+  it('refuses a storage that lets two writers create one object', async () => {
+    class Careless extends MemoryStorage {
+      override async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+        this.objects.set(path, bytes)
+        return true
+      }
+    }
+    await expect(new CommitLog(new Careless()).probe()).rejects.toThrow(MoraineError)
+    await expect(new CommitLog(new MemoryStorage()).probe()).resolves.toBeUndefined()
+  })
+})

@@ -1,0 +1,84 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { repository } from './support/project.js'
+
+const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'))
+
+/** Runs a script in a process of its own and returns what it prints. */
+function node(script: string): string {
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '-e', script],
+    {
+      cwd: repository,
+      encoding: 'utf8',
+    },
+  )
+  expect(stderr).toBe('')
+  expect(status).toBe(0)
+  return stdout.trim()
+}
+
+describe('the package', () => {
+  it('exports what it says', () => {
+    const names = Object.keys(manifest.exports).filter((name) => name !== './package.json')
+    const listed = names.map((name) =>
+      node(`console.log(Object.keys(await import('moraine${name.slice(1)}')).sort().join(' '))`),
+    )
+    expect(Object.fromEntries(names.map((name, i) => [name, listed[i]]))).toMatchInlineSnapshot(`
+      {
+        ".": "DefinitionError MoraineError bronze bucket cron day defineLake every gold hour identity month openLake rule silver sql sqlFile t truncate year z",
+        "./sources": "files",
+        "./testing": "MemoryStorage storageContract",
+      }
+    `)
+  })
+
+  it('loads no engine and no SDK when it is imported', () => {
+    const script = `
+      import { createRequire, register } from 'node:module'
+      const before = Object.keys(process.moduleLoadList)
+      await import('moraine')
+      const native = process.report.getReport().sharedObjects.filter((path) => path.includes('node_modules'))
+      console.log(JSON.stringify({ native, heavy: process.moduleLoadList.filter((m) => /child_process|worker_threads/.test(m)) }))`
+    expect(JSON.parse(node(script))).toEqual({ native: [], heavy: [] })
+  })
+
+  it('is imported in well under a tenth of a second', () => {
+    // The best of several: what counts is the work, not what else the machine does.
+    const script =
+      "const t = performance.now(); await import('moraine'); console.log(performance.now() - t)"
+    const best = Math.min(...Array.from({ length: 7 }, () => Number(node(script))))
+    expect(best).toBeLessThan(100)
+  })
+
+  it('packs the build and the papers, and nothing else', () => {
+    const [pack] = JSON.parse(
+      execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+        cwd: repository,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }),
+    )
+    const paths: string[] = pack.files.map((file: { path: string }) => file.path)
+    const folders = new Set(paths.map((path) => (path.includes('/') ? path.split('/')[0] : path)))
+    expect([...folders].sort()).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'bin',
+      'dist',
+      'package.json',
+    ])
+    expect(paths.filter((path) => path.includes('.test.'))).toEqual([])
+    expect(pack.unpackedSize).toBeLessThan(1_000_000)
+  })
+
+  it('has a lockfile without download addresses', () => {
+    expect(readFileSync(join(repository, 'package-lock.json'), 'utf8')).not.toMatch(
+      /"resolved": "http/,
+    )
+  })
+})

@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+import type { Lake } from '../../src/define/lake.js'
+import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
+import type { ResultRow } from '../../src/engine/engine.js'
+import { loadLake } from '../../src/load/load.js'
+import type { LakeState } from '../../src/log/commit.js'
+import { CommitLog } from '../../src/log/log.js'
+import { queryRows } from '../../src/query/query.js'
+import type { RunRecord, StepResult } from '../../src/run/events.js'
+import { runLake } from '../../src/run/execute.js'
+import { LocalStorage } from '../../src/storage/local.js'
+
+export const repository = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
+
+/** A folder that is removed when the test ends. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'moraine-test-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+export type Files = Record<string, string | Uint8Array>
+
+/** A project in a folder of its own, as a user has it. */
+export class Project {
+  private constructor(readonly folder: string) {}
+
+  static async create(files: Files): Promise<Project> {
+    const project = new Project(await temporaryFolder())
+    await project.write(files)
+    return project
+  }
+
+  async write(files: Files): Promise<void> {
+    for (const [path, content] of Object.entries(files)) {
+      await mkdir(dirname(join(this.folder, path)), { recursive: true })
+      await writeFile(join(this.folder, path), content)
+    }
+  }
+
+  get storage(): LocalStorage {
+    return new LocalStorage(join(this.folder, 'lake'))
+  }
+
+  load(): Promise<Lake> {
+    return loadLake(join(this.folder, 'lake.ts'))
+  }
+
+  async run(
+    options: { select?: string[]; full?: boolean; signal?: AbortSignal } = {},
+  ): Promise<RunRecord> {
+    const engine = await DuckDB.start({ threads: 2 })
+    try {
+      return await runLake(await this.load(), { storage: this.storage, engine, ...options })
+    } finally {
+      await engine.close()
+    }
+  }
+
+  state(at?: number): Promise<LakeState> {
+    const log = new CommitLog(this.storage)
+    return at === undefined ? log.head() : log.stateAt(at)
+  }
+
+  async query(sql: string, at?: number): Promise<ResultRow[]> {
+    return queryRows(this.storage, await this.state(at), sql)
+  }
+
+  /** Runs the built command line in this project. */
+  cli(...args: string[]): Promise<Outcome> {
+    return moraine(['-C', this.folder, ...args])
+  }
+}
+
+export interface Outcome {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+/** Runs the command line as a process of its own. */
+export function moraine(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+  const child = spawn(process.execPath, [join(repository, 'bin/moraine.js'), ...args], {
+    env: { ...process.env, NO_COLOR: '1', ...env },
+  })
+  const out = { stdout: '', stderr: '' }
+  child.stdout.on('data', (chunk) => {
+    out.stdout += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    out.stderr += chunk
+  })
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, ...out })))
+}
+
+export function step(record: RunRecord, dataset: string): StepResult {
+  const found = record.steps.find((s) => s.dataset === dataset)
+  if (!found) throw new Error(`${dataset} had no step`)
+  return found
+}

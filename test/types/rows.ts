@@ -1,0 +1,91 @@
+/*
+ * Types are part of what Moraine promises. This file is compiled by `npm run types`: a line under
+ * @ts-expect-error that compiles is a failure.
+ */
+import {
+  bronze,
+  defineLake,
+  gold,
+  month,
+  openLake,
+  type Row,
+  rule,
+  silver,
+  sql,
+  t,
+  z,
+} from '../../src/index.js'
+import { files } from '../../src/source/index.js'
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const holds = <T extends true>(): T => true as T
+
+const raw = bronze('orders', { from: files('orders.txt', { columns: ['id', 'amount'] }) })
+holds<Same<Row<typeof raw>['amount'], string | null>>()
+holds<Same<Row<typeof raw>['_source_line'], bigint>>()
+// @ts-expect-error there is no such column in the file
+type _NoColumn = Row<typeof raw>['nothing']
+
+const orders = silver('orders', {
+  from: raw,
+  schema: z.object({
+    id: t.bigint(),
+    quantity: t.int(),
+    amount: t.decimal(12, 2).min(0),
+    weight: t.double().optional(),
+    status: z.enum(['open', 'paid']),
+    paid: t.boolean().nullable(),
+    day: t.date(),
+    at: t.timestamp(),
+    moment: t.timestamptz().default('2026-01-01T00:00:00Z'),
+    tags: t.list(t.string()),
+    place: t.struct({ city: t.string(), zip: t.int() }),
+  }),
+  key: 'id',
+  cursor: 'at',
+  partitionBy: [month('at'), 'status'],
+  rules: [rule('positive', sql`amount > 0`)],
+})
+
+holds<Same<Row<typeof orders>['id'], bigint>>()
+holds<Same<Row<typeof orders>['quantity'], number>>()
+holds<Same<Row<typeof orders>['amount'], string>>()
+holds<Same<Row<typeof orders>['weight'], number | null>>()
+holds<Same<Row<typeof orders>['status'], 'open' | 'paid'>>()
+holds<Same<Row<typeof orders>['paid'], boolean | null>>()
+holds<Same<Row<typeof orders>['at'], string>>()
+holds<Same<Row<typeof orders>['moment'], string>>()
+holds<Same<Row<typeof orders>['tags'], string[]>>()
+holds<Same<Row<typeof orders>['place'], { city: string; zip: number }>>()
+holds<Same<Row<typeof orders>['_loaded_at'], string>>()
+
+sql`select ${orders.columns.amount} from ${orders} where status = ${'paid'} and id in ${[1n, 2n]}`
+// @ts-expect-error there is no such column
+orders.columns.nothing
+// @ts-expect-error an object is not a value
+sql`select ${{ a: 1 }}`
+
+// @ts-expect-error the key is not in the schema
+silver('x', { from: raw, schema: z.object({ id: t.int() }), key: 'other' })
+// @ts-expect-error the cursor is not in the schema
+silver('x', { from: raw, schema: z.object({ id: t.int() }), key: 'id', cursor: 'other' })
+// @ts-expect-error the partition column is not in the schema
+silver('x', { from: raw, schema: z.object({ id: t.int() }), partitionBy: [month('other')] })
+// @ts-expect-error select makes a column that is not in the schema
+silver('x', { from: raw, schema: z.object({ id: t.int() }), select: { other: 'id' } })
+
+const untyped = gold('untyped', { query: sql`select 1 as n` })
+holds<Same<Row<typeof untyped>, Record<string, unknown>>>()
+const typed = gold('typed', {
+  query: sql`select 1 as n`,
+  columns: { n: t.int(), name: z.string().nullable() },
+})
+holds<Same<Row<typeof typed>, { n: number; name: string | null }>>()
+
+export async function reads(): Promise<void> {
+  const lake = await openLake(defineLake({ name: 'types', datasets: [orders, typed] }))
+  const rows = await lake.read(orders, { columns: ['id', 'amount'], limit: 1 })
+  holds<Same<typeof rows, Pick<Row<typeof orders>, 'id' | 'amount'>[]>>()
+  // @ts-expect-error there is no such column
+  await lake.read(orders, { columns: ['nothing'] })
+}
