@@ -5,7 +5,8 @@ import { type AnyDataset, type Bronze, fullName, type Gold, type Silver } from '
 import { nearest } from './nearest.js'
 import { partitionProblem } from './partition.js'
 import { scheduleProblem } from './schedule.js'
-import { columnTypeOf, UntypedColumn } from './schema.js'
+import { columnTypeOf, formatsOf, UntypedColumn } from './schema.js'
+import { knownSpecifiers, unknownSpecifiers } from './strptime.js'
 
 /** Columns that Moraine writes itself. */
 export const reservedColumns = [
@@ -69,16 +70,20 @@ class Collector {
 
 function bronzeProblems({ from }: Bronze, collect: Collector): void {
   if (from.paths.length === 0) collect.add('files() needs at least one path', 'files(')
-  if (from.delimiter.length !== 1 || '\n\r'.includes(from.delimiter))
+  if (!isMark(from.delimiter))
     collect.add(
-      `the delimiter must be one character, not ${JSON.stringify(from.delimiter)}`,
+      `the delimiter must be one ASCII character, not ${JSON.stringify(from.delimiter)}`,
       'delimiter',
     )
-  if (from.quote !== null && (from.quote.length !== 1 || from.quote === from.delimiter))
-    collect.add('the quote must be one character other than the delimiter, or null', 'quote')
+  if (from.quote !== null && (!isMark(from.quote) || from.quote === from.delimiter))
+    collect.add('the quote must be one ASCII character other than the delimiter, or null', 'quote')
   if (!from.header && !from.columns)
     collect.add('files without a header need columns', 'header', "Add columns: ['id', 'name', …]")
   columnNameProblems(from.columns ?? [], collect)
+}
+
+function isMark(text: string): boolean {
+  return text.length === 1 && text.charCodeAt(0) < 128 && text !== '\n' && text !== '\r'
 }
 
 function columnNameProblems(names: readonly string[], collect: Collector): void {
@@ -112,6 +117,12 @@ function silverProblems(dataset: Silver<any>, collect: Collector): void {
   for (const column of dataset.key) {
     if (!names.includes(column)) collect.unknown('key', column, names)
     const field = fields.find(({ name }) => name === column)
+    if (field && acceptsMissing(dataset.schema.shape[column]))
+      collect.add(
+        `key '${column}' may be missing, but every row needs a key`,
+        `${column}:`,
+        'Remove .optional(), .nullable() or .default() from it',
+      )
     if (field?.type.kind === 'list' || field?.type.kind === 'struct')
       collect.add(`key '${column}' is a ${field.type.kind}; a key needs a plain value`, column)
   }
@@ -132,6 +143,7 @@ function typedFields(shape: Record<string, z.ZodType>, collect: Collector): Fiel
       const type = columnTypeOf(schema)
       const problem = decimalProblem(type)
       if (problem) collect.add(`column '${name}': ${problem}`, `${name}:`)
+      formatProblems(name, schema, collect)
       return [{ name, type }]
     } catch (error) {
       if (!(error instanceof UntypedColumn)) throw error
@@ -139,6 +151,16 @@ function typedFields(shape: Record<string, z.ZodType>, collect: Collector): Fiel
       return []
     }
   })
+}
+
+function formatProblems(name: string, schema: z.ZodType, collect: Collector): void {
+  for (const format of formatsOf(schema))
+    for (const specifier of unknownSpecifiers(format))
+      collect.add(
+        `column '${name}': the format '${format}' uses %${specifier}, which is not known`,
+        `'${format}'`,
+        `Known are: ${knownSpecifiers.map((s) => `%${s}`).join(' ')}`,
+      )
 }
 
 function decimalProblem(type: ColumnType): string | undefined {
@@ -200,7 +222,8 @@ function inputColumnProblems(dataset: Silver<any>, names: readonly string[], col
 }
 
 function acceptsMissing(schema: z.core.$ZodType | undefined): boolean {
-  return schema !== undefined && z.safeParse(schema, undefined).success
+  const accepts = (value: unknown) => z.safeParse(schema as z.core.$ZodType, value).success
+  return schema !== undefined && (accepts(undefined) || accepts(null))
 }
 
 /** The columns a dataset is known to have by its definition alone. */

@@ -169,6 +169,8 @@ class Worker {
       this.process.send(request)
     })
     if (reply.type === 'failed') throw new MoraineError('query', reply.message, reply)
+    if (reply.type !== type)
+      throw new MoraineError('query', `The query's process answered ${reply.type}`)
     return reply as Extract<Reply, { type: T }>
   }
 

@@ -1,0 +1,180 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { DefinitionError } from '../errors.js'
+import { files } from '../source/index.js'
+import { bronze, gold, silver } from './dataset.js'
+import { defineLake } from './lake.js'
+import { month, truncate } from './partition.js'
+import { rule } from './rule.js'
+import { cron, every } from './schedule.js'
+import { renderSql, sql, sqlText } from './sql.js'
+import { t } from './t.js'
+
+const raw = bronze('orders', { from: files('x.csv', { columns: ['id', 'amount'] }) })
+const schema = z.object({ id: t.int(), amount: t.decimal(9, 2) })
+
+function problems(...datasets: Parameters<typeof defineLake>[0]['datasets']) {
+  try {
+    defineLake({ name: 'test', datasets })
+    return []
+  } catch (error) {
+    if (!(error instanceof DefinitionError)) throw error
+    return error.problems.map(({ message, hint }) => (hint ? `${message} → ${hint}` : message))
+  }
+}
+
+describe('a definition', () => {
+  it('adds the datasets that others read, inputs first', () => {
+    const clean = silver('orders', { from: raw, schema })
+    const total = gold('total', { query: sql`select sum(amount) as n from ${clean}` })
+    const lake = defineLake({ name: 'test', datasets: [total] })
+    expect(lake.datasets.map((d) => `${d.tier}.${d.name}`)).toEqual([
+      'bronze.orders',
+      'silver.orders',
+      'gold.total',
+    ])
+  })
+
+  it.each<[string, () => Parameters<typeof defineLake>[0]['datasets'], string[]]>([
+    [
+      'a key that is misspelt',
+      () => [silver('x', { from: raw, schema, key: 'ib' as 'id' })],
+      ["silver.x: key 'ib' is not a column of the schema → Did you mean 'id'?"],
+    ],
+    [
+      'a cursor without a key',
+      () => [silver('x', { from: raw, schema, cursor: 'id' })],
+      ['silver.x: a cursor decides between rows with the same key, but there is no key'],
+    ],
+    [
+      'a column that the input lacks',
+      () => [
+        silver('x', {
+          from: raw,
+          schema: z.object({ amounts: t.int(), other: t.int().optional() }),
+        }),
+      ],
+      [
+        "silver.x: column 'amounts' is not in bronze.orders → Did you mean 'amount'? Rename it with select: { amounts: 'amount' }",
+      ],
+    ],
+    [
+      'a partition of a wrong type',
+      () => [silver('x', { from: raw, schema, partitionBy: [month('amount'), truncate('id', 0)] })],
+      [
+        "silver.x: partitionBy: month('amount') needs a column of type date, timestamp, timestamptz; 'amount' is decimal",
+        "silver.x: partitionBy: truncate('id', 0) needs a whole number from 1 up",
+      ],
+    ],
+    [
+      'schedules that are none',
+      () => [
+        gold('x', { query: sql`select 1 as n`, schedule: cron('61 * * * *') }),
+        gold('y', { query: sql`select 1 as n`, schedule: every('15 minutes') }),
+        gold('z', {
+          query: sql`select 1 as n`,
+          schedule: cron('*/15 * * * *', { timezone: 'Europe/Berlin' }),
+        }),
+      ],
+      [
+        expect.stringContaining(
+          "gold.x: cron('61 * * * *') is not a cron line",
+        ) as unknown as string,
+        "gold.y: every('15 minutes') is not an interval such as '30s', '15m', '2h' or '1d'",
+      ],
+    ],
+    [
+      'two datasets of one name',
+      () => [gold('a', { query: sql`select 1 as n` }), gold('A', { query: sql`select 2 as n` })],
+      [expect.stringContaining("Two gold datasets are called 'A'") as unknown as string],
+    ],
+    [
+      'types that can not be stored',
+      () => [
+        silver('x', {
+          from: raw,
+          schema: z.object({
+            id: z.date(),
+            amount: z.string().transform(Number),
+            a: z.union([z.string(), z.number()]).optional(),
+            b: t.decimal(40, 2).optional(),
+          }) as never,
+        }),
+      ],
+      [
+        "silver.x: column 'id': z.date() keeps only milliseconds; use t.date() or t.timestamp()",
+        "silver.x: column 'amount': the type that transform() returns is not known; end it with .pipe(t.…()), such as .transform(f).pipe(t.int())",
+        "silver.x: column 'a': a column has one type, but this union mixes string and double",
+        "silver.x: column 'b': decimal(40,2) needs a precision from 1 to 38 and a scale from 0 to the precision",
+      ],
+    ],
+    [
+      'a name that is none, and a key that may be missing',
+      () => [
+        silver('my table', { from: raw, schema: z.object({ id: t.int().optional() }), key: 'id' }),
+      ],
+      [
+        "silver.my table: The name 'my table' must start with a letter and hold only letters, digits and '_'",
+        "silver.my table: key 'id' may be missing, but every row needs a key → Remove .optional(), .nullable() or .default() from it",
+      ],
+    ],
+    [
+      'rules of one name',
+      () => [
+        silver('x', { from: raw, schema, rules: [rule('a', sql`true`), rule('a', sql`true`)] }),
+      ],
+      ["silver.x: two rules are called 'a'"],
+    ],
+    [
+      'a source that makes no sense',
+      () => [bronze('x', { from: files([], { delimiter: '||', header: false }) })],
+      [
+        'bronze.x: files() needs at least one path',
+        'bronze.x: the delimiter must be one ASCII character, not "||"',
+        "bronze.x: files without a header need columns → Add columns: ['id', 'name', …]",
+      ],
+    ],
+    [
+      'a strptime format that is not known',
+      () => [silver('x', { from: raw, schema: z.object({ id: t.date({ format: '%Y-%q' }) }) })],
+      [
+        "silver.x: column 'id': the format '%Y-%q' uses %q, which is not known → Known are: %Y %y %m %d %H %I %M %S %f %p %b %B %a %A %j %z",
+      ],
+    ],
+  ])('shows all mistakes together: %s', (_, datasets, expected) => {
+    expect(problems(...datasets())).toEqual(expected)
+  })
+
+  it('finds datasets that read each other in a circle', () => {
+    const a = silver('a', { from: raw, schema })
+    const b = silver('b', { from: a, schema })
+    Object.assign(a, { from: [b] })
+    expect(problems(b)[0]).toBe(
+      'These datasets read each other in a circle: silver.b → silver.a → silver.b',
+    )
+  })
+})
+
+describe('sql', () => {
+  it('quotes values and names', () => {
+    const dataset = silver('or"ders', { from: raw, schema })
+    const text = renderSql(
+      sql`select ${dataset.columns.amount} from ${dataset} where a = ${"o'x"} and b in ${[1, 2n, null]} and c = ${true}`,
+    )
+    expect(text).toBe(
+      `select "amount" from "silver"."or""ders" where a = 'o''x' and b in (1, 2, NULL) and c = true`,
+    )
+  })
+
+  it('nests', () => {
+    const condition = sql`a > ${1}`
+    expect(renderSql(sql`select 1 where ${condition}`)).toBe('select 1 where a > 1')
+  })
+
+  it('comes from files with named bindings', () => {
+    expect(
+      renderSql(sqlText('select * from ${ orders } limit ${n}', { orders: raw, n: 3 }, undefined)),
+    ).toBe('select * from "bronze"."orders" limit 3')
+    expect(() => sqlText('select ${x}', {}, undefined)).toThrow('names ${x}, which is not bound')
+  })
+})

@@ -1,0 +1,305 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { moraine, Project, repository, temporaryFolder } from '../support/project.js'
+
+async function newLake(): Promise<string> {
+  const folder = join(await temporaryFolder(), 'my-lake')
+  const { code, stderr } = await moraine(['init', folder])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return folder
+}
+
+const json = ({ stdout }: { stdout: string }) => JSON.parse(stdout)
+
+describe('a first hour', () => {
+  it('from nothing to answers, in a folder without node_modules', async () => {
+    const folder = await newLake()
+    const run = await moraine(['-C', folder, 'run'])
+    expect(run.stdout).toMatch(/silver\.orders +9 rows in = 5 kept \+ 3 discarded \+ 1 superseded/)
+    expect(run.stdout).not.toContain('\x1b')
+    expect(run).toMatchObject({ code: 0, stderr: '' })
+
+    const again = await moraine(['-C', folder, 'run'])
+    expect(again.stdout).toContain(
+      'Nothing to do: no source has anything new, and no definition changed.',
+    )
+
+    const answer = await moraine([
+      '-C',
+      folder,
+      'query',
+      'select * from gold.daily_revenue order by day',
+    ])
+    expect(answer.stdout).toContain('2026-01-08       1   310.25')
+    const csv = await moraine([
+      '-C',
+      folder,
+      'query',
+      '--format',
+      'csv',
+      'from gold.daily_revenue limit 1',
+    ])
+    expect(csv.stdout).toMatch(/^day,orders,revenue\n2026-01-\d\d,1,[\d.]+\n$/)
+
+    const discarded = await moraine(['-C', folder, 'discarded', 'orders'])
+    expect(discarded.stdout).toContain('data/orders.csv:6')
+    expect((await moraine(['-C', folder, 'verify'])).stdout).toContain('in an unbroken chain')
+    expect((await moraine(['-C', folder, 'history'])).stdout).toContain('build 2 tables')
+    expect((await moraine(['-C', folder, 'plan'])).stdout).toContain('Nothing to do')
+    expect((await moraine(['-C', folder, 'status'])).stdout).toContain('gold.daily_revenue')
+    expect(
+      (await moraine(['-C', folder, 'preview', 'data/orders.csv', '-n', '2'])).stdout,
+    ).toContain('Grace')
+    expect((await moraine(['-C', folder, 'preview', 'silver.orders'])).stdout).toContain(
+      '_loaded_at',
+    )
+  })
+
+  it('gives one JSON value for every command', async () => {
+    const folder = await newLake()
+    const run = json(await moraine(['-C', folder, '--json', 'run']))
+    expect(run).toMatchObject({ outcome: 'done', commits: [1, 2] })
+    const rows = json(
+      await moraine([
+        '-C',
+        folder,
+        'query',
+        '--json',
+        'select order_id, amount from silver.orders where order_id = 7',
+      ]),
+    )
+    expect(rows).toEqual([{ order_id: '7', amount: '310.25' }])
+    expect(json(await moraine(['-C', folder, '--json', 'plan'])).steps).toHaveLength(3)
+    expect(json(await moraine(['-C', folder, '--json', 'status'])).datasets[1]).toMatchObject({
+      dataset: 'silver.orders',
+      rows: 5,
+      in: 9,
+      discarded: 3,
+      superseded: 1,
+      upToDate: true,
+    })
+    expect(json(await moraine(['-C', folder, '--json', 'history']))[0]).toMatchObject({ number: 2 })
+    expect(json(await moraine(['-C', folder, '--json', 'verify']))).toMatchObject({
+      problems: [],
+      commits: 2,
+    })
+    expect(
+      json(await moraine(['-C', folder, '--json', 'discarded', 'orders'])).reasons,
+    ).toHaveLength(3)
+    expect(
+      json(
+        await moraine(['-C', folder, '--json', 'preview', 'orders.csv', '-n', '1']).catch((e) => e),
+      ),
+    ).toHaveProperty('error')
+    expect(json(await moraine(['-C', folder, '--json', 'query', 'drop table x']))).toMatchObject({
+      error: { kind: 'query', message: 'Only a SELECT can be run here' },
+    })
+  })
+
+  it('runs what selectors choose', async () => {
+    const folder = await newLake()
+    const names = async (...args: string[]) =>
+      json(await moraine(['-C', folder, '--json', 'plan', ...args])).steps.map(
+        (s: { dataset: string }) => s.dataset,
+      )
+    expect(await names('silver')).toEqual(['silver.orders'])
+    expect(await names('+silver.orders')).toEqual(['bronze.orders', 'silver.orders'])
+    expect(await names('silver.orders+')).toEqual(['silver.orders', 'gold.daily_revenue'])
+    const typo = await moraine(['-C', folder, 'run', 'gold.daily_revenues'])
+    expect(typo).toMatchObject({ code: 2, stdout: '' })
+    expect(typo.stderr).toContain("Did you mean 'gold.daily_revenue'?")
+  })
+
+  it('keeps the lake where it is told to', async () => {
+    const folder = await newLake()
+    const root = join(await temporaryFolder(), 'elsewhere')
+    await moraine(['-C', folder, '--root', `file://${root}`, 'run'])
+    expect(await readdir(root)).toContain('silver')
+    const { stdout } = await moraine(['query', 'select count(*) as n from silver.orders'], {
+      MORAINE_ROOT: root,
+    })
+    expect(stdout).toContain('5')
+    expect((await moraine(['--root', 's3://bucket', 'history'])).stderr).toContain(
+      "A lake can't lie at s3:// yet",
+    )
+  })
+})
+
+describe('mistakes', () => {
+  it('in the definition are shown together, each with a code frame', async () => {
+    const project = await Project.create({
+      'lake.ts': `import { bronze, defineLake, silver, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('orders', { from: files('x.csv', { columns: ['id', 'amount'] }) })
+const orders = silver('orders', {
+  from: raw,
+  schema: z.object({ id: t.int(), amuont: t.int() }),
+  key: 'ident' as 'id',
+})
+export default defineLake({ name: 'Shop', datasets: [orders] })
+`,
+    })
+    const { code, stderr, stdout } = await project.cli('plan')
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr.replaceAll(/\S*lake\.ts/g, 'lake.ts')).toMatchInlineSnapshot(`
+      "✖ The definition has 3 mistakes
+
+      The lake's name 'Shop' must be lower case letters, digits, '_' and '-'
+        lake.ts:9:36
+         7 │   key: 'ident' as 'id',
+         8 │ })
+      >  9 │ export default defineLake({ name: 'Shop', datasets: [orders] })
+           │                                    ^^^^
+        10 │ 
+
+      silver.orders: key 'ident' is not a column of the schema
+        lake.ts:7:8
+        5 │   from: raw,
+        6 │   schema: z.object({ id: t.int(), amuont: t.int() }),
+      > 7 │   key: 'ident' as 'id',
+          │        ^^^^^^^
+        8 │ })
+        9 │ export default defineLake({ name: 'Shop', datasets: [orders] })
+      → The columns are: id, amuont
+
+      silver.orders: column 'amuont' is not in bronze.orders
+        lake.ts:6:35
+        4 │ const orders = silver('orders', {
+        5 │   from: raw,
+      > 6 │   schema: z.object({ id: t.int(), amuont: t.int() }),
+          │                                   ^^^^^^^
+        7 │   key: 'ident' as 'id',
+        8 │ })
+      → Did you mean 'amount'? Rename it with select: { amuont: 'amount' }
+      "
+    `)
+  })
+
+  it.each([
+    ['a syntax error', 'export default {{', 'Expected identifier but found "{"'],
+    [
+      'a missing import',
+      "import x from 'no-such-package'\nexport default x",
+      "Can't find 'no-such-package'",
+    ],
+    ['a missing file', "import x from './other.js'\nexport default x", "Can't find './other.js'"],
+    [
+      'code that throws',
+      'const a = undefined as any\nexport default a.b',
+      "Cannot read properties of undefined (reading 'b')",
+    ],
+    ['no lake', 'export const lake = 1', 'does not export a lake'],
+  ])('in TypeScript have a place and no stack: %s', async (_, text, message) => {
+    const project = await Project.create({ 'lake.ts': text })
+    const { code, stderr } = await project.cli('plan')
+    expect(code).toBe(2)
+    expect(stderr).toContain(message)
+    expect(stderr).toMatch(/lake\.ts:\d+:\d+/)
+    expect(stderr).not.toMatch(/\n +at /)
+  })
+
+  it('in SQL have the line in the file', async () => {
+    const project = await Project.create({
+      'lake.ts': `import { defineLake, gold, sqlFile } from 'moraine'
+export default defineLake({ name: 'x', datasets: [gold('a', { query: sqlFile(new URL('./a.sql', import.meta.url)) })] })`,
+      'a.sql': '-- the answer\nselect 42 as answer,\n  nothing\nfrom (select 1)\n',
+    })
+    const { code, stdout } = await project.cli('run')
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/> 3 │ {3}nothing/)
+  })
+
+  it.each([
+    [['nonsense'], 'unknown command'],
+    [['query'], "missing required argument 'sql'"],
+    [['run', '--fulll'], "unknown option '--fulll'"],
+    [['-C', '/nowhere', 'run'], 'There is no lake.ts in /nowhere'],
+    [
+      ['query', '--at', 'yesterday', 'select 1', '--root', '/tmp/none'],
+      '--at yesterday is neither a commit nor a time',
+    ],
+    [['query', '--format', 'xml', 'select 1', '--root', '/tmp/none'], "There is no format 'xml'"],
+    [
+      ['query', '--root', '/tmp/none', 'from silver.x'],
+      'There is no table silver.x in this lake yet',
+    ],
+  ])('in usage end with 2: %j', async (args, message) => {
+    const { code, stderr } = await moraine(args)
+    expect(stderr).toContain(message)
+    expect(code).toBe(2)
+  })
+
+  it('init does not touch a folder that holds something', async () => {
+    const project = await Project.create({ 'notes.txt': 'mine' })
+    const { code, stderr } = await moraine(['init', project.folder])
+    expect(code).toBe(2)
+    expect(stderr).toContain('is not empty')
+    expect(await readdir(project.folder)).toEqual(['notes.txt'])
+  })
+})
+
+describe('being stopped', () => {
+  it('Ctrl-C ends a run cleanly, and the next run goes on', async () => {
+    const rows = Array.from({ length: 150_000 }, (_, i) => `${i},"name ${i}",${i % 100}.5`).join(
+      '\n',
+    )
+    const project = await Project.create({
+      'lake.ts': `
+import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('a', { from: files('a.csv') })
+const a = silver('a', { from: raw, key: 'id', schema: z.object({ id: t.int(), name: z.string().refine((s) => s.length > 3), n: t.decimal(9, 2) }) })
+const g = gold('g', { query: sql\`select count(*) as n from \${a}\` })
+export default defineLake({ name: 'stop', datasets: [g] })`,
+      'a.csv': `id,name,n\n${rows}\n`,
+    })
+    const child = spawn(process.execPath, [
+      join(repository, 'bin/moraine.js'),
+      '-C',
+      project.folder,
+      'run',
+    ])
+    let out = ''
+    let stopped = false
+    child.stdout.on('data', (chunk) => {
+      out += chunk
+      if (out.includes('bronze.a') && !stopped) stopped = child.kill('SIGINT')
+    })
+    const [code] = await once(child, 'close')
+    expect(out).toContain('Stopped. What was taken in is kept')
+    expect(code).toBe(1)
+    const state = await project.state()
+    expect([Object.keys(state.batches), Object.keys(state.tables)]).toEqual([['bronze.a'], []])
+    expect((await project.cli('run')).code).toBe(0)
+    expect(await project.query('from gold.g')).toEqual([{ n: 150_000n }])
+  })
+
+  it('a reader that has seen enough is no error', async () => {
+    const folder = await newLake()
+    await moraine(['-C', folder, 'run'])
+    const query = 'select * from range(1000000) t(i), silver.orders'
+    const child = spawn('sh', [
+      '-c',
+      `${process.execPath} ${join(repository, 'bin/moraine.js')} -C ${folder} query --format csv "${query}" | head -2`,
+    ])
+    const chunks: string[] = []
+    child.stderr.on('data', (chunk) => chunks.push(String(chunk)))
+    const [code] = await once(child, 'close')
+    expect([code, chunks]).toEqual([0, []])
+  })
+})
+
+describe('what is shown', () => {
+  it('can not steer the terminal or a spreadsheet', async () => {
+    const folder = await newLake()
+    await moraine(['-C', folder, 'run'])
+    const evil = `select chr(27) || '[2J' as a, '=cmd()' as b, '-5' as c, -5 as d, '@x,"y"' as e`
+    const table = await moraine(['-C', folder, 'query', evil])
+    expect(table.stdout).toContain('\\x1b[2J')
+    const csv = await moraine(['-C', folder, 'query', '--format', 'csv', evil])
+    expect(csv.stdout.split('\n')[1]).toBe(`\x1b[2J,'=cmd(),-5,-5,"'@x,""y"""`)
+  })
+})
