@@ -46,7 +46,7 @@ function table(rows: Record<string, string>[]): void {
   )
 }
 
-if (!existsSync(data)) {
+if (!process.env.TICKIT_DATA && !existsSync(join(data, 'dirt.json'))) {
   console.log(`Making the seven TICKIT files in ${relative(from, data)} …\n`)
   await generate(data)
 }

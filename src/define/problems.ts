@@ -191,7 +191,9 @@ function partitionProblems(
     const names = fields.map(({ name }) => name)
     if (!field) collect.unknown('partitionBy', partition.column, names)
     const problem = field && partitionProblem(partition, field.type)
-    if (problem) collect.add(`partitionBy: ${problem}`, `'${partition.column}'`)
+    const { transform, column } = partition
+    const near = transform === 'identity' ? `'${column}'` : `${transform}('${column}'`
+    if (problem) collect.add(`partitionBy: ${problem}`, near)
   }
 }
 

@@ -44,7 +44,7 @@ export async function runLake(lake: Lake, options: RunOptions): Promise<RunRecor
   const { storage, now = () => new Date() } = options
   const started = now()
   const run = runId(started)
-  const author = options.author ?? userInfo().username
+  const author = options.author ?? (process.env.USER || userInfo().username)
   const log = new CommitLog(storage)
   await log.probe()
   const journal = new Journal(storage)
@@ -135,10 +135,9 @@ async function intake(
       if (taken.files === 0) return { outcome: 'unchanged', reason: notes.join(', ') }
       commits.push(taken.state.number)
       emit({ type: 'committed', commit: taken.state.number, datasets: [name] })
-      const one = broken === 1
-      const counts =
-        broken > 0 ? [`${broken} record${one ? '' : 's'} could not be split into columns`] : []
-      return { rows, bytes, files: taken.files, notes: [...notes, ...counts] }
+      const records = broken === 1 ? '1 record' : `${broken.toLocaleString('en-US')} records`
+      const split = broken > 0 ? [`${records} could not be split into columns`] : []
+      return { rows, bytes, files: taken.files, notes: [...notes, ...split] }
     })
   }
   await Promise.all(bronze.map((dataset) => pool.run(() => one(dataset))))

@@ -38,11 +38,11 @@ function rowsOf({ counts, rows, bytes, dataset }: StepResult): string {
   const lost = [
     ...(counts.discarded > 0 ? [`${count(counts.discarded)} discarded`] : []),
     ...(counts.superseded > 0 ? [`${count(counts.superseded)} superseded`] : []),
-    ...(counts.replaced > 0 ? [`${count(counts.replaced)} older ones replaced`] : []),
+    ...(counts.replaced > 0 ? [`${plural(counts.replaced, 'older row')} replaced`] : []),
   ]
   const kept = `${plural(counts.in, 'row')} in = ${count(counts.kept)} kept`
   return dataset.startsWith('silver.')
-    ? [kept, ...lost].join(' + ').replace(/ \+ (\S+ older)/, ', $1')
+    ? [kept, ...lost].join(' + ').replace(/ \+ (\S+ older rows? )/, ', $1')
     : kept
 }
 

@@ -158,6 +158,7 @@ export class DuckDBSession implements Session {
       .getRowObjects()
       .map(writtenFile)
       .filter((file) => file.count > 0n)
+      .sort((a, b) => (a.filename < b.filename ? -1 : 1))
       .map((file) => toDataFile(file, target, locationOf(file.filename, target.location)))
   }
 

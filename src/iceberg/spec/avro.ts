@@ -4,7 +4,33 @@ type AvroType = avro.Type
 
 const MAGIC = Uint8Array.of(0x4f, 0x62, 0x6a, 0x01)
 const metadataType = avro.Type.forSchema({ type: 'map', values: 'bytes' })
-const longType = avro.Type.forSchema('long')
+
+/** Longs of all 64 bits: numbers where they are exact, bigint beyond. */
+const longType = avro.types.LongType.__with({
+  fromBuffer: (bytes: Buffer) => exact(bytes.readBigInt64LE()),
+  toBuffer: (value: number | bigint) => {
+    const bytes = Buffer.alloc(8)
+    bytes.writeBigInt64LE(BigInt(value))
+    return bytes
+  },
+  fromJSON: Number,
+  toJSON: String,
+  isValid: (value: unknown) => typeof value === 'bigint' || Number.isSafeInteger(value),
+  compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
+})
+
+function exact(value: bigint): number | bigint {
+  const number = Number(value)
+  return Number.isSafeInteger(number) ? number : value
+}
+
+function typeOf(schema: object): AvroType {
+  const typeHook = (part: avro.Schema) => {
+    const type = typeof part === 'object' && 'type' in part ? part.type : part
+    return type === 'long' ? longType : undefined
+  }
+  return avro.Type.forSchema(schema as avro.Schema, { typeHook } as object)
+}
 
 /**
  * An Avro object container file (Avro specification, Object Container Files). The header carries the
@@ -16,7 +42,7 @@ export function encodeContainer(
   records: readonly unknown[],
   sync: Uint8Array,
 ): Uint8Array {
-  const type = avro.Type.forSchema(structuredClone(schema) as avro.Schema)
+  const type = typeOf(structuredClone(schema))
   const texts = { 'avro.schema': JSON.stringify(schema), 'avro.codec': 'null', ...metadata }
   const header = Object.fromEntries(
     Object.entries(texts).map(([name, text]) => [name, Buffer.from(text)]),
@@ -48,7 +74,7 @@ export function decodeContainer(bytes: Uint8Array): Container {
   )
   const codec = metadata['avro.codec'] ?? 'null'
   if (codec !== 'null') throw new Error(`Avro codec ${codec} is not supported`)
-  const type = avro.Type.forSchema(JSON.parse(metadata['avro.schema'] as string))
+  const type = typeOf(JSON.parse(metadata['avro.schema'] as string))
   return { metadata, records: [...blocks(type, buffer, header.offset + 16)] }
 }
 

@@ -178,7 +178,8 @@ function toAvroValue(value: Value | null, type: string): unknown {
   const decimal = decimalOf(type)
   if (decimal) return padded(minimalBigEndian(value as bigint), bytesFor(decimal.precision))
   if (type === 'boolean') return value === 1n
-  return typeof value === 'bigint' ? Number(value) : value
+  if (typeof value !== 'bigint') return value
+  return type === 'long' || type.startsWith('timestamp') ? value : Number(value)
 }
 
 function padded(bytes: Uint8Array, size: number): Buffer {
