@@ -1,4 +1,4 @@
-import colors from 'picocolors'
+import colors from './output/colors.js'
 
 /** The examples at the end of a command's help: what it does, then the line to type. */
 export function examples(...pairs: [what: string, line: string][]): string {

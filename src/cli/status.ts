@@ -1,12 +1,13 @@
 import type { Command } from 'commander'
-import colors from 'picocolors'
 import { type AnyDataset, fullName } from '../define/dataset.js'
+import { messageOf } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { plan, type Step } from '../plan/plan.js'
 import { hash } from '../run/context.js'
 import { Journal, type JournalEntry } from '../run/journal.js'
 import { discoverAll } from './discoveries.js'
 import { examples } from './examples.js'
+import colors from './output/colors.js'
 import { count, readableTime, size, toJson } from './output/format.js'
 import { textTable } from './output/table.js'
 import { openProject, print } from './project.js'
@@ -18,9 +19,9 @@ export function define(command: Command): Command {
 export async function run(command: Command): Promise<number> {
   const { lake, storage, log, json } = await openProject(command)
   const state = await log.head()
-  const { discoveries } = await discoverAll(storage, state, lake.datasets)
+  const { discoveries, problems } = await discoverAll(storage, state, lake.datasets)
   const steps = plan({ datasets: lake.datasets, view: state, discoveries, full: false, hash })
-  const rows = steps.map((step) => statusOf(step, state))
+  const rows = steps.map((step) => statusOf(step, state, problems[step.name]))
   const [last] = await new Journal(storage).latest(1)
   if (json) {
     const { number: commit, time } = state
@@ -62,9 +63,10 @@ interface Status {
   upToDate: boolean
 }
 
-function statusOf({ dataset, name, decision }: Step, state: LakeState): Status {
-  const upToDate = decision.action === 'none'
-  const common = { dataset: name, state: decision.reason, upToDate }
+function statusOf({ dataset, name, decision }: Step, state: LakeState, problem: unknown): Status {
+  const upToDate = decision.action === 'none' && problem === undefined
+  const reason = problem === undefined ? decision.reason : messageOf(problem)
+  const common = { dataset: name, state: reason, upToDate }
   if (dataset.tier === 'bronze') return { ...common, ...bronzeTotals(dataset, state) }
   const table = state.tables[name]
   if (!table) return { ...common, rows: null, bytes: null, files: null }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import colors from 'picocolors'
 import { verifyLake } from '../log/verify.js'
 import { examples } from './examples.js'
+import colors from './output/colors.js'
 import { plural, size, toJson } from './output/format.js'
 import { openLog, print } from './project.js'
 

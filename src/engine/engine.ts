@@ -87,6 +87,8 @@ export interface Session {
   write(sql: string, target: WriteTarget): Promise<DataFile[]>
   /** Runs a query and writes its rows, in their order, as one Parquet file. */
   writeFile(sql: string, location: string): Promise<{ rows: number; bytes: number }>
+  /** How far the running statement has come, in percent; 0 when it can't be told. */
+  progress(): number
   /** Stops what the session is doing; the call under way fails. */
   interrupt(): void
   close(): void

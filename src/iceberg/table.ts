@@ -149,6 +149,19 @@ export class Table {
       .filter((file) => fileMayMatch(file, predicates, this.schema))
   }
 
+  /** The files of the partitions that new files belong to: what an overwrite of them drops. */
+  async filesInPartitionsOf(added: readonly DataFile[]): Promise<Set<string>> {
+    const key = ({ partition }: DataFile) => JSON.stringify(partition.map(String))
+    const partitions = new Set(added.map(key))
+    const specId = this.metadata['default-spec-id']
+    const manifests = (await this.manifests()).filter((m) => m.partition_spec_id === specId)
+    const entries = (await Promise.all(manifests.map((m) => this.entries(m)))).flat()
+    const live = entries.filter((entry) => entry.status !== 'deleted')
+    return new Set(
+      live.filter(({ file }) => partitions.has(key(file))).map(({ file }) => file.path),
+    )
+  }
+
   /**
    * Writes a snapshot with the change and returns the version that has it. Manifests that the
    * change does not touch are kept as they are.

@@ -19,23 +19,31 @@ export interface RunContext {
   signal: AbortSignal
   relations: Relations
   /** Tells how far a step has come. */
-  progress: (dataset: string, rows: number, percent: number | null) => void
+  progress: (dataset: string, how: { rows?: number; percent?: number }) => void
 }
 
 export const hash = (text: string): string => sha256(text).slice(0, 32)
 
-/** Uses a session and closes it; a cancelled run interrupts it. */
+const PROGRESS_INTERVAL = 200
+
+/** Uses a session for a dataset's step and closes it; a cancelled run interrupts it. */
 export async function withSession<T>(
-  { engine, signal }: Pick<RunContext, 'engine' | 'signal'>,
+  { engine, signal, progress }: RunContext,
+  dataset: string,
   use: (session: Session) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted()
   const session = await engine.open()
   const stop = () => session.interrupt()
+  const timer = setInterval(() => {
+    const percent = session.progress()
+    if (percent > 0) progress(dataset, { percent })
+  }, PROGRESS_INTERVAL)
   signal.addEventListener('abort', stop)
   try {
     return await use(session)
   } finally {
+    clearInterval(timer)
     signal.removeEventListener('abort', stop)
     session.close()
   }

@@ -37,7 +37,7 @@ export type RunEvent =
       datasets: { name: string; inputs: string[] }[]
     }
   | { type: 'step-started'; dataset: string; reason: string }
-  | { type: 'step-progress'; dataset: string; rows: number; percent: number | null }
+  | { type: 'step-progress'; dataset: string; rows?: number; percent?: number }
   | { type: 'step-finished'; result: StepResult }
   | { type: 'committed'; commit: number; datasets: string[] }
   | { type: 'run-finished'; record: RunRecord }

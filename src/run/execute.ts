@@ -64,8 +64,8 @@ export async function runLake(lake: Lake, options: RunOptions): Promise<RunRecor
     started,
     author,
     signal: steps.signal,
-    progress: (dataset: string, rows: number, percent: number | null) =>
-      emit({ type: 'step-progress', dataset, rows, percent }),
+    progress: (dataset: string, how: { rows?: number; percent?: number }) =>
+      emit({ type: 'step-progress', dataset, ...how }),
   }
   const commits: number[] = []
   let failure: RunRecord['error']

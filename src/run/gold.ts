@@ -17,7 +17,7 @@ import { tableState, writeTable } from './tables.js'
 /** Computes a gold dataset from its inputs and replaces all its rows. */
 export async function buildGold(context: RunContext, dataset: Gold): Promise<Built> {
   const name = fullName(dataset)
-  return withSession(context, async (session) => {
+  return withSession(context, name, async (session) => {
     await context.relations.define(session, inputsOf(dataset))
     const columns = await columnsOf(session, dataset)
     checkPartitions(dataset, columns)

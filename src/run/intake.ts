@@ -67,7 +67,7 @@ export async function takeIn(
   const folder = `bronze/${dataset.name}/${started.toISOString().slice(0, 10)}/${batch}`
   const taken: (BatchFile & { columns: string[] })[] = []
   const notes: string[] = []
-  await withSession(context, async (session) => {
+  await withSession(context, name, async (session) => {
     for (const file of files) {
       context.signal.throwIfAborted()
       const inspection = await inspectFile(file, dataset.from)
@@ -82,7 +82,7 @@ export async function takeIn(
       if (result.rows === 0) notes.push(`${file.name} holds no rows`)
       const { size, modified } = file
       taken.push({ name: file.name, size, modified, sha256: inspection.sha256, data, ...result })
-      context.progress(name, total(taken, 'rows'), null)
+      context.progress(name, { rows: total(taken, 'rows') })
     }
   })
   if (taken.length === 0) return { state: base, rows: 0, broken: 0, files: 0, bytes: 0, notes }

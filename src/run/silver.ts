@@ -47,7 +47,7 @@ export async function buildSilver(
   dataset: Silver,
   decision: Build,
 ): Promise<Built> {
-  return withSession(context, async (session) => {
+  return withSession(context, fullName(dataset), async (session) => {
     await context.relations.define(session, lookupsOf(dataset))
     const columns = fieldsOfShape(dataset.schema.shape as never)
     await tryRules(session, dataset, columns)

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
-import colors from 'picocolors'
 import { DefinitionError, MoraineError, messageOf, type Place, type Problem } from '../../errors.js'
+import colors from './colors.js'
 
 /** An error for people: what, where with a code frame, what to do. Never a stack trace. */
 export function renderError(error: unknown): string {

@@ -1,5 +1,5 @@
-import colors from 'picocolors'
 import type { RunEvent, StepResult } from '../../run/events.js'
+import colors from './colors.js'
 import { count, duration } from './format.js'
 import type { RunView } from './plain.js'
 import { closing, stepLine } from './summary.js'
@@ -12,7 +12,7 @@ interface Line {
   inputs: string[]
   started?: number
   rows?: number
-  percent?: number | null
+  percent?: number
   result?: StepResult
 }
 
@@ -36,7 +36,7 @@ export class LiveView implements RunView {
         this.change(event.dataset, { started: performance.now() })
         break
       case 'step-progress':
-        this.change(event.dataset, { rows: event.rows, percent: event.percent })
+        this.change(event.dataset, event)
         break
       case 'step-finished':
         this.change(event.result.dataset, { result: event.result })
@@ -79,7 +79,9 @@ export class LiveView implements RunView {
       : [colors.dim(`${ended} of ${this.lines.length} steps, ${elapsed}  ${this.note}`)]
     const rows = [...active.map(({ text }) => text), ...foot]
     const up = this.drawn > 0 ? `\x1b[${this.drawn}A` : ''
-    process.stdout.write(`${up}${rows.map((row) => `\x1b[2K${fit(row)}\n`).join('')}\x1b[0J`)
+    process.stdout.write(
+      `${up}${rows.map((row) => `\x1b[2K${last ? row : fit(row)}\n`).join('')}\x1b[0J`,
+    )
     this.drawn = rows.length
   }
 

@@ -1,5 +1,5 @@
-import colors from 'picocolors'
 import type { RunRecord, StepResult } from '../../run/events.js'
+import colors from './colors.js'
 import { renderProblem } from './errors.js'
 import { count, duration, plural, size } from './format.js'
 

@@ -1,5 +1,5 @@
-import colors from 'picocolors'
 import type { RowValue } from '../../engine/engine.js'
+import colors from './colors.js'
 import { cell, readableTime } from './format.js'
 import { printable } from './printable.js'
 

@@ -67,6 +67,8 @@ export class DuckDB implements Engine {
   async open(): Promise<DuckDBSession> {
     const connection = await this.instance.connect()
     await connection.run("SET TimeZone = 'UTC'")
+    await connection.run('SET enable_progress_bar = true')
+    await connection.run('SET enable_progress_bar_print = false')
     return new DuckDBSession(connection, this.functions)
   }
 
@@ -167,6 +169,10 @@ export class DuckDBSession implements Session {
     const copy = `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION snappy, RETURN_STATS)`
     const [file] = await this.rows(copy)
     return { rows: Number(file?.count ?? 0), bytes: Number(file?.file_size_bytes ?? 0) }
+  }
+
+  progress(): number {
+    return Math.max(0, this.connection.progress.percentage)
   }
 
   interrupt(): void {

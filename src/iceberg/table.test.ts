@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest'
+import { identity } from '../define/partition.js'
+import { MemoryStorage } from '../storage/memory.js'
+import type { DataFile } from './spec/manifest.js'
+import { Table } from './table.js'
+
+const file = (path: string, city: string | null, rows = 10): DataFile => ({
+  path,
+  rows,
+  bytes: rows * 10,
+  partition: [city],
+  columns: new Map(),
+})
+
+async function newTable() {
+  const storage = new MemoryStorage()
+  const table = Table.create(storage, 'silver/shops').reshape({
+    columns: [
+      { name: 'id', type: { kind: 'int' } },
+      { name: 'city', type: { kind: 'string' } },
+    ],
+    partitions: [identity('city')],
+  })
+  return { storage, table }
+}
+
+const paths = async (table: Table) => (await table.scan()).map((f) => f.path).sort()
+
+describe('a table', () => {
+  it('appends, overwrites partitions, and replaces; old versions stay as they were', async () => {
+    const { storage, table } = await newTable()
+    const one = await table.write({
+      removed: new Set(),
+      added: [file('a', 'Berlin'), file('b', 'Rom')],
+    })
+    const two = await one.write({
+      removed: new Set(),
+      added: [file('c', 'Rom', 5), file('d', null)],
+    })
+    const changed = [file('e', 'Rom', 7), file('f', null, 1)]
+    const three = await two.write({
+      removed: await two.filesInPartitionsOf(changed),
+      added: changed,
+    })
+    const four = await three.write({ removed: 'all', added: [file('g', 'Oslo', 3)] })
+
+    expect(await paths(one)).toEqual(['a', 'b'])
+    expect(await paths(two)).toEqual(['a', 'b', 'c', 'd'])
+    expect(await paths(three)).toEqual(['a', 'e', 'f'])
+    expect(await paths(four)).toEqual(['g'])
+    expect(
+      [one, two, three, four].map((t) => [t.snapshot?.summary.operation, t.totals.rows]),
+    ).toEqual([
+      ['append', 20],
+      ['append', 35],
+      ['overwrite', 18],
+      ['overwrite', 3],
+    ])
+    const again = await Table.load(storage, four.file as string)
+    expect(again.metadata.snapshots.map((s) => s['parent-snapshot-id'])).toEqual([
+      undefined,
+      ...again.metadata.snapshots.slice(0, 3).map((s) => s['snapshot-id']),
+    ])
+    expect(again.metadata['metadata-log']).toHaveLength(3)
+    expect(again.metadata.properties['gc.enabled']).toBe('false')
+  })
+
+  it('keeps manifests that a change does not touch', async () => {
+    const { table } = await newTable()
+    const one = await table.write({ removed: new Set(), added: [file('a', 'Berlin')] })
+    const two = await one.write({ removed: new Set(), added: [file('b', 'Rom')] })
+    const three = await two.write({ removed: new Set(['b']), added: [] })
+    const [kept] = await one.manifests()
+    expect((await three.manifests()).map((m) => m.manifest_path)).toContain(kept?.manifest_path)
+    expect(three.snapshot?.summary.operation).toBe('delete')
+    // The next snapshot has no use for a manifest that lists deleted files only.
+    expect(await (await three.write({ removed: new Set(), added: [] })).manifests()).toHaveLength(1)
+  })
+
+  it('keeps the ids of columns whose meaning stays, and gives new ones to all others', async () => {
+    const { table } = await newTable()
+    const ids = (t: Table) => Object.fromEntries(t.schema.fields.map((f) => [f.name, f.id]))
+    const changed = table.reshape({
+      columns: [
+        { name: 'city', type: { kind: 'string' } },
+        { name: 'id', type: { kind: 'bigint' } },
+        { name: 'tags', type: { kind: 'list', element: { kind: 'string' } } },
+      ],
+      partitions: [],
+    })
+    expect(ids(table)).toEqual({ id: 1, city: 2 })
+    expect(ids(changed)).toEqual({ city: 2, id: 3, tags: 4 })
+    expect(changed.metadata['last-column-id']).toBe(5)
+    // Back to what it was: the old schema is used again.
+    const back = changed.reshape({
+      columns: [
+        { name: 'id', type: { kind: 'int' } },
+        { name: 'city', type: { kind: 'string' } },
+      ],
+      partitions: [identity('city')],
+    })
+    expect(back.metadata['current-schema-id']).toBe(table.metadata['current-schema-id'])
+    expect(back.metadata['default-spec-id']).toBe(table.metadata['default-spec-id'])
+  })
+
+  it('passes over manifests and files by partition', async () => {
+    const { table } = await newTable()
+    const one = await table.write({ removed: new Set(), added: [file('a', 'Berlin')] })
+    const two = await one.write({
+      removed: new Set(),
+      added: [file('b', 'Rom'), file('c', 'Wien')],
+    })
+    const found = await two.scan([{ column: 'city', op: '=', values: ['Rom'] }])
+    // No bounds here: the manifest of Berlin is passed over, that of Rom and Wien is not.
+    expect(found.map((f) => f.path)).toEqual(['b', 'c'])
+  })
+})
