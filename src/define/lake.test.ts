@@ -135,10 +135,19 @@ describe('a definition', () => {
       ],
     ],
     [
-      'a strptime format that is not known',
-      () => [silver('x', { from: raw, schema: z.object({ id: t.date({ format: '%Y-%q' }) }) })],
+      'strptime formats that can not be',
+      () => [
+        silver('x', {
+          from: raw,
+          schema: z.object({
+            id: t.date({ format: '%Y-%q' }),
+            amount: t.timestamptz({ format: '%Y-%m-%d' }),
+          }),
+        }),
+      ],
       [
         "silver.x: column 'id': the format '%Y-%q' uses %q, which is not known → Known are: %Y %y %m %d %H %I %M %S %f %p %b %B %a %A %j %z",
+        "silver.x: column 'amount': the format '%Y-%m-%d' needs %z, the offset that makes it a moment → Without an offset in the source, use t.timestamp()",
       ],
     ],
   ])('shows all mistakes together: %s', (_, datasets, expected) => {

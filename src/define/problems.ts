@@ -19,7 +19,7 @@ export const reservedColumns = [
 ]
 
 /** Names that Iceberg keeps for itself (spec, Reserved Field IDs): Spark refuses tables with them. */
-const icebergColumns = [
+export const icebergColumns = [
   '_file',
   '_pos',
   '_deleted',
@@ -154,13 +154,23 @@ function typedFields(shape: Record<string, z.ZodType>, collect: Collector): Fiel
 }
 
 function formatProblems(name: string, schema: z.ZodType, collect: Collector): void {
-  for (const format of formatsOf(schema))
+  const zoned = columnTypeOf(schema).kind === 'timestamptz'
+  for (const format of formatsOf(schema)) {
+    if (format.includes('%z') !== zoned)
+      collect.add(
+        zoned
+          ? `column '${name}': the format '${format}' needs %z, the offset that makes it a moment`
+          : `column '${name}': the format '${format}' reads an offset (%z), which this type would lose`,
+        `'${format}'`,
+        zoned ? 'Without an offset in the source, use t.timestamp()' : 'Use t.timestamptz()',
+      )
     for (const specifier of unknownSpecifiers(format))
       collect.add(
         `column '${name}': the format '${format}' uses %${specifier}, which is not known`,
         `'${format}'`,
         `Known are: ${knownSpecifiers.map((s) => `%${s}`).join(' ')}`,
       )
+  }
 }
 
 function decimalProblem(type: ColumnType): string | undefined {

@@ -8,7 +8,6 @@ export class SqlError extends MoraineError {
   constructor(
     readonly sql: string,
     cause: unknown,
-    linesBefore: number,
   ) {
     const message = messageOf(cause)
     const full = /out of memory/i.test(message)
@@ -18,6 +17,6 @@ export class SqlError extends MoraineError {
       ...(full ? { hint: 'Give the engine more memory, or close other programs.' } : {}),
     })
     const line = /\nLINE (\d+):/.exec(message)
-    this.line = line ? Math.max(1, Number(line[1]) - linesBefore) : undefined
+    this.line = line ? Number(line[1]) : undefined
   }
 }

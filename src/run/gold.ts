@@ -3,6 +3,7 @@ import type { Field } from '../define/column-type.js'
 import { fullName, type Gold } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import { partitionProblem } from '../define/partition.js'
+import { icebergColumns } from '../define/problems.js'
 import { fieldsOfShape } from '../define/schema.js'
 import { quoteName, renderSql } from '../define/sql.js'
 import { sqlType } from '../define/sql-type.js'
@@ -42,6 +43,7 @@ export async function buildGold(context: RunContext, dataset: Gold): Promise<Bui
 async function columnsOf(session: Session, dataset: Gold): Promise<Field[]> {
   const found = await atUserSql(dataset.query, 0, () => session.describe(renderSql(dataset.query)))
   const names = found.map((c) => c.name)
+  checkNames(dataset, names)
   const { declared, place } = dataset
   if (!declared) return found.map(({ name, type }) => ({ name, type }))
   const fields = fieldsOfShape(declared as Record<string, z.ZodType>)
@@ -60,6 +62,21 @@ async function columnsOf(session: Session, dataset: Gold): Promise<Field[]> {
       },
     )
   return fields
+}
+
+function checkNames(dataset: Gold, names: readonly string[]): void {
+  const lower = names.map((name) => name.toLowerCase())
+  const twice = names.find((name, i) => lower.indexOf(name.toLowerCase()) !== i)
+  const taken = names.find((name) => icebergColumns.includes(name.toLowerCase()))
+  if (twice === undefined && taken === undefined) return
+  const message =
+    twice === undefined
+      ? `the column name '${taken}' is one that Iceberg keeps for itself`
+      : `two columns are called '${twice}'`
+  throw new MoraineError('definition', `${fullName(dataset)}: ${message}`, {
+    place: dataset.query.place,
+    hint: 'Give it another name in the query: … as name',
+  })
 }
 
 function checkPartitions(dataset: Gold, columns: readonly Field[]): void {

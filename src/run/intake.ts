@@ -7,6 +7,14 @@ import { inspectFile, takeFile } from '../source/read-files.js'
 import { Batches, type BatchFile, type BatchManifest, columnsOf } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 
+/** How far a file source has been read; visible in the same commit as its rows. */
+interface Watermark {
+  /** The newest file time, in milliseconds since 1970. */
+  modified: number
+  /** Times of files that were touched since their batch, but hold the same content. */
+  touched: Record<string, number>
+}
+
 /** What a source offers beside what the lake has. */
 export interface Offer {
   discovery: Discovery
@@ -17,16 +25,19 @@ export interface Offer {
 /** Looks at a source without reading its files. */
 export async function discover(
   dataset: Bronze,
-  state: Pick<LakeState, 'batches'>,
+  state: Pick<LakeState, 'batches' | 'watermarks'>,
   batches: Batches,
 ): Promise<Offer> {
+  const name = fullName(dataset)
   const offered = await discoverFiles(dataset.from)
-  const known = await batches.knownFiles(state.batches[fullName(dataset)] ?? [])
+  const known = await batches.knownFiles(state.batches[name] ?? [])
+  const touched = (state.watermarks[name] as Watermark | undefined)?.touched ?? {}
   if (offered.length === 0 && known.size === 0) throw nothingFound(dataset.from)
   const added = offered.filter((file) => !known.has(file.name))
   const changed = offered.filter((file) => {
     const before = known.get(file.name)
-    return before && (before.size !== file.size || before.modified !== file.modified)
+    const modified = touched[file.name] ?? before?.modified
+    return before && (before.size !== file.size || modified !== file.modified)
   })
   const files = [...added, ...changed]
   const discovery = {
@@ -67,17 +78,22 @@ export async function takeIn(
   const folder = `bronze/${dataset.name}/${started.toISOString().slice(0, 10)}/${batch}`
   const taken: (BatchFile & { columns: string[] })[] = []
   const notes: string[] = []
+  const before = base.watermarks[name] as Watermark | undefined
+  const touched = { ...before?.touched }
   await withSession(context, name, async (session) => {
     for (const file of files) {
       context.signal.throwIfAborted()
-      const inspection = await inspectFile(file, dataset.from)
+      const inspection = await inspectFile(file, dataset.from, context.signal)
       if (known.get(file.name)?.sha256 === inspection.sha256) {
         notes.push(`${file.name} has the same content as before`)
+        touched[file.name] = file.modified
         continue
       }
       const data = `${folder}/${String(taken.length + 1).padStart(5, '0')}.parquet`
       await storage.prepare(data)
-      const target = { session, location: storage.locate(data), batch }
+      const { signal } = context
+      const target = { session, location: storage.locate(data), batch, signal }
+      delete touched[file.name]
       const result = await takeFile(file, dataset.from, inspection, target)
       if (result.rows === 0) notes.push(`${file.name} holds no rows`)
       const { size, modified } = file
@@ -85,7 +101,17 @@ export async function takeIn(
       context.progress(name, { rows: total(taken, 'rows') })
     }
   })
-  if (taken.length === 0) return { state: base, rows: 0, broken: 0, files: 0, bytes: 0, notes }
+  const watermark: Watermark = {
+    modified: Math.max(before?.modified ?? 0, ...taken.map((file) => file.modified)),
+    touched,
+  }
+  const info = { author: context.author, run: context.run }
+  if (taken.length === 0) {
+    const changes = { watermarks: { [name]: watermark } }
+    const message = `note that files of ${name} were only touched`
+    const state = await log.commit(base, changes, { ...info, message })
+    return { state, rows: 0, broken: 0, files: 0, bytes: 0, notes }
+  }
   await storage.seal(taken.map((file) => file.data))
   const manifest: BatchManifest = {
     format: 1,
@@ -107,13 +133,11 @@ export async function takeIn(
     bytes: total(taken, 'bytes'),
     ...(taken.some((file) => known.has(file.name)) ? { replaces: true } : {}),
   }
-  // The newest file time: the source's watermark, visible in the same commit as its rows.
-  const watermark = { modified: Math.max(...taken.map((file) => file.modified)) }
   const message = `take in ${taken.length} file${taken.length === 1 ? '' : 's'} of ${name}`
   const state = await log.commit(
     base,
     { batches: [pointer], watermarks: { [name]: watermark } },
-    { author: context.author, run: context.run, message },
+    { ...info, message },
   )
   const { rows, bytes } = pointer
   return { state, rows, bytes, broken: total(taken, 'broken'), files: taken.length, notes }

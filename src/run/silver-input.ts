@@ -41,8 +41,11 @@ export async function silverInput(
     return { name, sql, alias: `r${i}` }
   })
   const selected = columns.map(({ sql, alias }) => `${sql} AS ${alias}`).join(',\n')
-  const relation = `SELECT i._batch, i._source_file, i._source_line, i._error, i._raw, i._superseded, ${input} AS _input,\n${selected}\nFROM (${union}) AS i`
-  const types = await describe(session, dataset, relation)
+  const from = `FROM (${union}) AS i`
+  const relation = `SELECT i._batch, i._source_file, i._source_line, i._error, i._raw, i._superseded, ${input} AS _input,
+${selected}
+${from}`
+  const types = await describe(session, dataset, relation, from)
   const raw = columns.map(({ name, alias }) => {
     const type = types.find((c) => c.name === alias)?.sqlType ?? 'VARCHAR'
     return [name, { sql: alias, sqlType: type }] as const
@@ -124,14 +127,13 @@ function columnSql(
 }
 
 /** Asks for the types; an error in a `select` expression is blamed on the expression. */
-async function describe(session: Session, dataset: Silver, relation: string) {
+async function describe(session: Session, dataset: Silver, relation: string, from: string) {
   try {
     return await session.describe(relation)
   } catch (error) {
     for (const chosen of Object.values(dataset.select)) {
       if (typeof chosen === 'string') continue
-      const from = relation.slice(relation.lastIndexOf('\nFROM ('))
-      const probe = `SELECT (\n${renderSql(chosen)}\n)${from}`
+      const probe = `SELECT (\n${renderSql(chosen)}\n)\n${from}`
       await atUserSql(chosen, 1, () => session.describe(probe))
     }
     throw error

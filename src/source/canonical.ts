@@ -39,13 +39,21 @@ export async function canonicalize(
   from: string,
   to: string,
   source: FilesSource,
-  options: TextFacts & { bom: boolean; columns: number | undefined },
+  options: TextFacts & {
+    bom: boolean
+    columns: number | undefined
+    signal?: AbortSignal | undefined
+  },
 ): Promise<CanonicalText> {
   const blankIsValue = (options.columns ?? 0) === 1
   const reader = new RecordReader(source, options, blankIsValue)
   const writer = new CanonicalWriter(source, options, options.columns)
   const output = createWriteStream(to)
-  const input = createReadStream(from, { highWaterMark: FLUSH, start: options.bom ? 3 : 0 })
+  const input = createReadStream(from, {
+    highWaterMark: FLUSH,
+    start: options.bom ? 3 : 0,
+    signal: options.signal,
+  })
   const take = async (chunk: Buffer, last: boolean) => {
     for (const record of reader.push(chunk, last)) writer.add(record)
     if (!output.write(writer.flush())) await once(output, 'drain')

@@ -38,10 +38,12 @@ export async function inspect(
   path: string,
   name: string,
   quote: string | null,
+  signal?: AbortSignal,
 ): Promise<Inspection> {
   const look = new Look(quote)
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK })) look.at(chunk, name)
+    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK, signal }))
+      look.at(chunk, name)
   } catch (cause) {
     if (cause instanceof MoraineError) throw cause
     throw new MoraineError('source', `Can't read ${name}: ${(cause as Error).message}`, { cause })

@@ -24,13 +24,18 @@ export interface Target {
   /** Absolute location of the Parquet file to write. */
   location: string
   batch: string
+  signal?: AbortSignal
 }
 
 const LONGEST = 100 * 2 ** 20
 
 /** Looks over a source file before it is taken in. */
-export async function inspectFile(file: SourceFile, source: FilesSource): Promise<Inspection> {
-  const inspection = await inspect(file.path, file.name, source.quote)
+export async function inspectFile(
+  file: SourceFile,
+  source: FilesSource,
+  signal?: AbortSignal,
+): Promise<Inspection> {
+  const inspection = await inspect(file.path, file.name, source.quote, signal)
   if (inspection.bytes === 0 && source.header)
     throw new MoraineError('source', `${file.name} is empty: it has not even a header`, {
       hint: 'Remove the file, or declare its columns if files without a header are expected.',
@@ -109,6 +114,7 @@ async function takeCarefully(
       ...factsOf(inspection),
       bom,
       columns: columnCount,
+      signal: target.signal,
     })
     const columns = columnsOf(source, text.header, file)
     refuseWrongLayout(file, source, columns, text)

@@ -143,8 +143,15 @@ describe('a lake', () => {
     await project.run()
     await project.write({ 'in/1.csv': csv('1,a,1.00,2026-01-01') })
     const again = await project.run()
-    expect(step(again, 'bronze.orders').outcome).toBe('unchanged')
-    expect((await project.state()).number).toBe(2)
+    expect(step(again, 'bronze.orders')).toMatchObject({
+      outcome: 'unchanged',
+      reason: 'in/1.csv has the same content as before',
+    })
+    expect((await project.state()).batches['bronze.orders']).toHaveLength(1)
+    // The new time is noted, so the file is not read yet another time.
+    expect(step(await project.run(), 'bronze.orders').reason).toBe(
+      'no new files; 1 file taken in before',
+    )
   })
 
   it('without a key, a new version of a file takes the place of the old one', async () => {
@@ -301,5 +308,64 @@ export default defineLake({ name: 'people', datasets: [people] })
     expect(step(run, 'silver.people').reason).toBe('silver.countries changed')
     const countries = (await project.query(people)).map((row) => row.country)
     expect(countries).toEqual(['United Kingdom', 'America', 'United Kingdom', 'Nowhere'])
+  })
+})
+
+describe('tables that are built from tables', () => {
+  const files: Files = {
+    'lake.ts': `
+import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const orders = silver('orders', {
+  from: bronze('orders', { from: files('in/*.csv') }),
+  schema: z.object({ id: t.int(), name: z.string(), amount: t.decimal(9, 2), changed: t.date() }),
+  key: 'id',
+})
+const big = silver('big', {
+  from: orders,
+  select: { day: 'changed' },
+  schema: z.object({ id: z.int(), amount: t.decimal(12, 2).min(5), day: t.timestamp() }),
+  key: 'id',
+})
+export default defineLake({ name: 'chain', datasets: [big] })
+`,
+    'in/1.csv': csv('1,a,10.00,2026-01-01', '2,b,2.00,2026-01-01'),
+  }
+
+  it('are checked like any other, and follow their inputs', async () => {
+    const project = await Project.create(files)
+    const first = await project.run()
+    expect(step(first, 'silver.big').counts).toMatchObject({ in: 2, kept: 1, discarded: 1 })
+    expect(await project.query('select id, amount, day from silver.big')).toEqual([
+      { id: 1n, amount: '10.00', day: '2026-01-01T00:00:00.000000' },
+    ])
+    await project.write({ 'in/2.csv': csv('2,b,20.00,2026-01-02') })
+    const second = await project.run()
+    expect(step(second, 'silver.big').reason).toBe('silver.orders changed')
+    expect((await project.query('select count(*) as n from silver.big'))[0]).toEqual({ n: 2n })
+  })
+
+  it('say what to run first when an input is missing', async () => {
+    const project = await Project.create(files)
+    const { stdout } = await project.cli('run', 'silver.big')
+    expect(stdout).toContain(
+      'silver.orders is not built yet. Build it with all it needs: moraine run +silver.big',
+    )
+  })
+})
+
+describe('a gold query', () => {
+  it.each([
+    ['select 1 as a, 2 as a', "gold.x: two columns are called 'a'"],
+    ['select 1 as _pos', "gold.x: the column name '_pos' is one that Iceberg keeps for itself"],
+    ['select 1 as b', 'gold.x: the query does not give the columns that are declared'],
+  ])('%s is refused with its place', async (query, message) => {
+    const columns = query.includes('as b') ? ', columns: { a: t.int() }' : ''
+    const project = await Project.create({
+      'lake.ts': `import { defineLake, gold, sql, t } from 'moraine'
+export default defineLake({ name: 'x', datasets: [gold('x', { query: sql\`${query}\`${columns} })] })`,
+    })
+    const run = await project.run()
+    expect(step(run, 'gold.x').error).toMatchObject({ message, place: { line: 2 } })
   })
 })

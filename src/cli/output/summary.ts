@@ -85,6 +85,9 @@ function outcome(record: RunRecord): string {
       record.commits.length > 0 ? `What succeeded is published${where}.` : 'Nothing was published.'
     return `\n${colors.red('Failed')} after ${duration(seconds)}. ${published}`
   }
+  const unbuilt = record.steps.find((step) => step.reason.endsWith('is not built yet'))
+  if (done === 0 && unbuilt)
+    return `\nNothing was built: ${unbuilt.reason}. Build it with all it needs: moraine run +${unbuilt.dataset}`
   if (done === 0) return `\nNothing to do: no source has anything new, and no definition changed.`
   return `\n${colors.green('Done')} in ${duration(seconds)}${where}.`
 }

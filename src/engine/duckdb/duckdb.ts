@@ -103,9 +103,15 @@ export class DuckDBSession implements Session {
   }
 
   async describe(sql: string): Promise<ResultColumn[]> {
-    const probe = `SELECT * FROM (\n${sql}\n) LIMIT 0`
-    const result = await this.try(sql, () => this.connection.run(probe), 1)
-    return resultColumns(result, result.deduplicatedColumnNames())
+    const statement = await this.try(sql, (text) => this.connection.prepare(text))
+    try {
+      return Array.from({ length: statement.columnCount }, (_, i) => {
+        const type = statement.columnType(i)
+        return { name: statement.columnName(i), type: columnTypeOf(type), sqlType: String(type) }
+      })
+    } finally {
+      statement.destroySync()
+    }
   }
 
   async define(tier: string, name: string, relation: string): Promise<void> {
@@ -184,11 +190,11 @@ export class DuckDBSession implements Session {
   }
 
   /** Runs something and turns what the engine throws into an error that says what was run. */
-  private async try<T>(sql: string, use: (sql: string) => Promise<T>, linesBefore = 0): Promise<T> {
+  private async try<T>(sql: string, use: (sql: string) => Promise<T>): Promise<T> {
     try {
       return await use(sql)
     } catch (cause) {
-      throw new SqlError(sql, cause, linesBefore)
+      throw new SqlError(sql, cause)
     }
   }
 }
