@@ -58,7 +58,22 @@ export function decode(text: string, type: ColumnType, options: DecodeOptions = 
   const cast = `TRY_CAST(${trimmed} AS ${sqlType(type)})`
   const matches = `regexp_full_match(${trimmed}, ${quoteText(grammarOf(type))})`
   const finite = type.kind === 'double' || type.kind === 'float' ? ` AND isfinite(${cast})` : ''
-  return `CASE WHEN ${matches}${finite} THEN ${cast} END`
+  return `CASE ${canonical(text, type)}WHEN ${matches}${finite} THEN ${cast} END`
+}
+
+/** Bytes of a value's own text, where all of its values within the grammar have the same. */
+const widths: Partial<Record<ColumnType['kind'], number>> = { date: 10, timestamp: 19 }
+
+/**
+ * A short cut that needs no regular expression: a text that the cast gives back unchanged is one that
+ * the grammar allows. The width keeps out what the engine alone calls a date (`infinity`, years BC).
+ */
+function canonical(text: string, type: ColumnType): string {
+  const width = widths[type.kind]
+  if (type.kind !== 'int' && type.kind !== 'bigint' && width === undefined) return ''
+  const cast = `TRY_CAST(${text} AS ${sqlType(type)})`
+  const short = width === undefined ? '' : ` AND strlen(${text}) = ${width}`
+  return `WHEN CAST(${cast} AS VARCHAR) = ${text}${short} THEN ${cast} `
 }
 
 function decodeBoolean(trimmed: string, options: DecodeOptions): string {

@@ -7,39 +7,49 @@ import type { RunContext } from './context.js'
 const VALID = '_reasons IS NULL AND NOT _superseded'
 
 /**
- * Fills `winners` with one row a key: the newest by cursor, batch, file and row. Returns how many
- * valid rows of `checked` lost to a newer one.
+ * Defines `winners`, one row a key: the newest by cursor, batch, file and row. Only rows whose key
+ * appears again are compared. Returns how many valid rows of `checked` lost to a newer one.
  */
 export async function pickWinners(session: Session, dataset: Silver): Promise<number> {
-  const { key } = dataset
+  const keys = dataset.key.map(quoteName).join(', ')
   const valid = `SELECT * FROM checked WHERE ${VALID}`
-  const duplicates = key.length === 0 ? 0 : await countDuplicates(session, key)
+  const duplicates = keys === '' ? 0 : await findRepeated(session, keys)
   if (duplicates === 0) {
     await session.run(`CREATE TEMP VIEW winners AS ${valid}`)
     return 0
   }
+  await session.run(
+    `CREATE TEMP TABLE newest AS SELECT * FROM (${valid}) SEMI JOIN repeated USING (${keys})
+     QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestFirst(dataset)}) = 1`,
+  )
+  await session.run(
+    `CREATE TEMP VIEW winners AS SELECT * FROM (${valid}) ANTI JOIN repeated USING (${keys})
+     UNION ALL BY NAME SELECT * FROM newest`,
+  )
+  return duplicates
+}
+
+/** Fills `repeated` with keys that several valid rows have; returns the rows beyond the first of each. */
+async function findRepeated(session: Session, keys: string): Promise<number> {
+  await session.run(
+    `CREATE TEMP TABLE repeated AS SELECT ${keys}, count(*) - 1 AS _more FROM checked
+     WHERE ${VALID} GROUP BY ${keys} HAVING count(*) > 1`,
+  )
+  const [row] = await session.rows('SELECT coalesce(sum(_more), 0) AS n FROM repeated')
+  return Number(row?.n)
+}
+
+/** The order that decides between rows of one key. */
+function newestFirst(dataset: Silver): string {
   // Columns at the end settle ties between rows that have no lineage.
   const rest = Object.keys(dataset.schema.shape).filter((name) => name !== dataset.cursor)
-  const order = [
+  return [
     ...(dataset.cursor ? [`${quoteName(dataset.cursor)} DESC NULLS LAST`] : []),
     '_batch DESC',
     '_source_file DESC',
     '_source_line DESC',
     ...rest.map((name) => `${quoteName(name)} DESC NULLS LAST`),
-  ]
-  const keys = key.map(quoteName).join(', ')
-  await session.run(
-    `CREATE TEMP TABLE winners AS ${valid}
-     QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${order.join(', ')}) = 1`,
-  )
-  return duplicates
-}
-
-async function countDuplicates(session: Session, key: readonly string[]): Promise<number> {
-  const keys = key.map(quoteName)
-  const distinct = keys.length === 1 ? keys[0] : `(${keys.join(', ')})`
-  const sql = `SELECT count(*) - count(DISTINCT ${distinct}) AS n FROM checked WHERE ${VALID}`
-  return Number((await session.rows(sql))[0]?.n)
+  ].join(', ')
 }
 
 /** How new rows and the table as it stands become one. */
