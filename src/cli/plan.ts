@@ -1,7 +1,15 @@
 import type { Command } from 'commander'
+import type { AnyDataset } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import { DefinitionError } from '../errors.js'
+import type { LakeState } from '../log/commit.js'
+import { definitionText } from '../plan/fingerprint.js'
 import { select } from '../plan/graph.js'
 import { plan, type Step } from '../plan/plan.js'
+import { Batches } from '../run/batches.js'
+import { bindProblems } from '../run/bind.js'
 import { hash } from '../run/context.js'
+import type { Storage } from '../storage/storage.js'
 import { discoverAll } from './discoveries.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
@@ -29,12 +37,35 @@ export async function run(command: Command): Promise<number> {
   const { lake, storage, log, json } = await openProject(command)
   const datasets = select(lake, command.args)
   const state = await log.head()
+  await refuseUnboundSql(lake.datasets, state, storage)
   const { discoveries, problems } = await discoverAll(storage, state, datasets)
   const full = command.opts<{ full?: boolean }>().full ?? false
   const steps = plan({ datasets, view: state, discoveries, full, hash })
   if (json) print(toJson(planJson(steps, problems), 2))
   else printPlan(steps, problems)
   return Object.keys(problems).length > 0 ? 1 : 0
+}
+
+/** SQL that is new is bound before anything runs; what is built has been bound before. */
+async function refuseUnboundSql(
+  datasets: readonly AnyDataset[],
+  state: LakeState,
+  storage: Storage,
+): Promise<void> {
+  const isNew = (dataset: AnyDataset) =>
+    dataset.tier !== 'bronze' &&
+    state.tables[fullName(dataset)]?.definition !== hash(definitionText(dataset))
+  if (!datasets.some(isNew)) return
+  const { DuckDB } = await import('../engine/duckdb/duckdb.js')
+  const engine = await DuckDB.start({ threads: 1 })
+  try {
+    const session = await engine.open()
+    const problems = await bindProblems(session, datasets, state, new Batches(storage))
+    session.close()
+    if (problems.length > 0) throw new DefinitionError(problems)
+  } finally {
+    await engine.close()
+  }
 }
 
 function planJson(steps: readonly Step[], problems: Record<string, unknown>): object {

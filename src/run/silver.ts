@@ -33,7 +33,8 @@ export const discardedColumns: readonly Field[] = [
   { name: '_discarded_at', type: { kind: 'timestamptz' } },
 ]
 
-const silverLineage: readonly Field[] = [
+/** Columns that every silver table has beside those of its schema. */
+export const silverLineage: readonly Field[] = [
   { name: '_loaded_at', type: { kind: 'timestamptz' } },
   { name: '_batch', type: { kind: 'string' } },
 ]

@@ -201,6 +201,34 @@ export default defineLake({ name: 'Shop', datasets: [orders] })
     expect(stderr).not.toMatch(/\n +at /)
   })
 
+  it('in SQL are found by plan, all of them, before anything runs', async () => {
+    const project = await Project.create({
+      'lake.ts': `import { bronze, defineLake, gold, rule, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('a', { from: files('a.txt', { columns: ['id', 'n'] }) })
+const a = silver('a', {
+  from: raw,
+  select: { double: sql\`try_cast(nn as integer) * 2\` },
+  schema: z.object({ id: t.int(), double: t.int() }),
+  rules: [rule('small', sql\`doubble < 10\`)],
+})
+const good = gold('good', { query: sql\`select sum(double) as s from \${a}\` })
+const bad = gold('bad', { query: sql\`
+  select id,
+    medain(double) as m
+  from \${a} group by 1\` })
+export default defineLake({ name: 'x', datasets: [good, bad] })`,
+      'a.txt': '1,2\n',
+    })
+    const { code, stderr } = await project.cli('plan')
+    expect(code).toBe(2)
+    expect(stderr).toContain('The definition has 3 mistakes')
+    expect(stderr).toMatch(/"nn" not found[\s\S]*> +6 │/)
+    expect(stderr).toMatch(/doubble[\s\S]*> +8 │/)
+    expect(stderr).toMatch(/medain does not exist[\s\S]*> 13 │ {5}medain/)
+    expect((await project.state()).number).toBe(0)
+  })
+
   it('in SQL have the line in the file', async () => {
     const project = await Project.create({
       'lake.ts': `import { defineLake, gold, sqlFile } from 'moraine'

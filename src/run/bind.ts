@@ -1,0 +1,116 @@
+import type { z } from 'zod'
+import type { Field } from '../define/column-type.js'
+import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
+import { inputsOf } from '../define/inputs.js'
+import { fieldsOfShape } from '../define/schema.js'
+import { quoteName, renderSql, type Sql } from '../define/sql.js'
+import { sqlType } from '../define/sql-type.js'
+import type { Session } from '../engine/engine.js'
+import { MoraineError, type Problem } from '../errors.js'
+import type { View } from '../plan/plan.js'
+import { type Batches, columnsOf } from './batches.js'
+import { bronzeLineage } from './relations.js'
+import { discardedColumns, silverLineage } from './silver.js'
+import { atUserSql } from './sql-errors.js'
+
+/**
+ * Binds the SQL of datasets against tables that have the right columns and no rows: finds unknown
+ * columns, functions and mistakes of grammar before anything runs. What depends on columns that only
+ * a run will know, such as those of a file's header, is left to the run.
+ */
+export async function bindProblems(
+  session: Session,
+  datasets: readonly AnyDataset[],
+  view: View,
+  batches: Batches,
+): Promise<Problem[]> {
+  const problems: Problem[] = []
+  const known = new Set<AnyDataset>()
+  for (const dataset of datasets) {
+    const collect = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+      try {
+        return await work()
+      } catch (error) {
+        if (!(error instanceof MoraineError)) throw error
+        const { message, hint, place } = error
+        problems.push({ message: `${fullName(dataset)}: ${message}`, hint, place })
+        return undefined
+      }
+    }
+    const bound = inputsOf(dataset).every((input) => known.has(input))
+    const columns = await columnsBy(session, dataset, bound, view, batches, collect)
+    if (!columns) continue
+    known.add(dataset)
+    await session.define(dataset.tier, dataset.name, emptyRelation(columns))
+    if (dataset.tier !== 'silver') continue
+    await session.define('discarded', dataset.name, emptyRelation(discardedColumns))
+    if (bound) for (const work of expressionsOf(session, dataset, columns)) await collect(work)
+  }
+  return problems
+}
+
+type Collect = <T>(work: () => Promise<T>) => Promise<T | undefined>
+
+/** The columns a dataset will have; `undefined` while they can't be known. */
+async function columnsBy(
+  session: Session,
+  dataset: AnyDataset,
+  bound: boolean,
+  view: View,
+  batches: Batches,
+  collect: Collect,
+): Promise<readonly Field[] | undefined> {
+  if (dataset.tier === 'bronze') return bronzeColumns(dataset, view, batches)
+  if (dataset.tier === 'silver') return silverColumns(dataset)
+  return bound ? collect(() => goldColumns(session, dataset)) : undefined
+}
+
+async function bronzeColumns(dataset: AnyDataset, view: View, batches: Batches) {
+  if (dataset.tier !== 'bronze') return undefined
+  const manifests = await batches.manifests(view.batches[fullName(dataset)] ?? [])
+  const names = manifests.length > 0 ? columnsOf(manifests) : dataset.from.columns
+  return names && [...bronzeLineage, ...names].map(bronzeColumn)
+}
+
+function bronzeColumn(name: string): Field {
+  return { name, type: { kind: name === '_source_line' ? 'bigint' : 'string' } }
+}
+
+function silverColumns(dataset: Silver): Field[] {
+  return [...fieldsOfShape(dataset.schema.shape as Record<string, z.ZodType>), ...silverLineage]
+}
+
+/** Each expression of a silver dataset, ready to be bound by itself. */
+function expressionsOf(
+  session: Session,
+  dataset: Silver,
+  columns: readonly Field[],
+): (() => Promise<unknown>)[] {
+  const inputs = dataset.from.map((input) => `SELECT * FROM ${input.tier}.${quoteName(input.name)}`)
+  const from = `FROM (${inputs.join(' UNION ALL BY NAME ')}) AS i`
+  const selected = Object.values(dataset.select).filter((chosen) => typeof chosen !== 'string')
+  return [
+    ...selected.map((chosen) => () => bind(session, chosen as Sql, from)),
+    ...dataset.rules.map(
+      ({ condition }) =>
+        () =>
+          bind(session, condition, `FROM (${emptyRelation(columns)})`),
+    ),
+  ]
+}
+
+function bind(session: Session, expression: Sql, from: string) {
+  return atUserSql(expression, 1, () =>
+    session.describe(`SELECT (\n${renderSql(expression)}\n) ${from}`),
+  )
+}
+
+async function goldColumns(session: Session, dataset: Gold): Promise<Field[]> {
+  const found = await atUserSql(dataset.query, 0, () => session.describe(renderSql(dataset.query)))
+  return found.map(({ name, type }) => ({ name, type }))
+}
+
+function emptyRelation(columns: readonly Field[]): string {
+  const nulls = columns.map((c) => `CAST(NULL AS ${sqlType(c.type)}) AS ${quoteName(c.name)}`)
+  return `SELECT ${nulls.join(', ')} WHERE false`
+}
