@@ -61,12 +61,17 @@ interface Status {
   superseded?: number
   state: string
   upToDate: boolean
+  description: string | null
+  owner: string | null
+  tags: readonly string[]
 }
 
 function statusOf({ dataset, name, decision }: Step, state: LakeState, problem: unknown): Status {
   const upToDate = decision.action === 'none' && problem === undefined
   const reason = problem === undefined ? decision.reason : messageOf(problem)
-  const common = { dataset: name, state: reason, upToDate }
+  const { description, owner, tags } = dataset.about
+  const about = { description: description ?? null, owner: owner ?? null, tags: tags ?? [] }
+  const common = { dataset: name, state: reason, upToDate, ...about }
   if (dataset.tier === 'bronze') return { ...common, ...bronzeTotals(dataset, state) }
   const table = state.tables[name]
   if (!table) return { ...common, rows: null, bytes: null, files: null }

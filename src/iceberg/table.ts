@@ -43,6 +43,8 @@ const realEffects: TableEffects = {
 export interface Shape {
   columns: readonly Field[]
   partitions: readonly Partition[]
+  /** Said of the table in its properties: `comment`, `owner`. */
+  about?: Readonly<Record<string, string>>
 }
 
 /** A change of a table's files. */
@@ -116,8 +118,9 @@ export class Table {
   }
 
   /** This table with another shape; files that are written next follow it. */
-  reshape({ columns, partitions }: Shape): Table {
-    const metadata = withPartitions(withSchema(this.metadata, columns), partitions)
+  reshape({ columns, partitions, about }: Shape): Table {
+    const shaped = withPartitions(withSchema(this.metadata, columns), partitions)
+    const metadata = { ...shaped, properties: { ...shaped.properties, ...about } }
     return new Table(this.storage, metadata, this.file, this.effects)
   }
 

@@ -13,7 +13,7 @@ import { definitionText } from '../plan/fingerprint.js'
 import type { Built } from './build.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { atUserSql } from './sql-errors.js'
-import { tableState, writeTable } from './tables.js'
+import { aboutTable, tableState, writeTable } from './tables.js'
 
 /** Computes a gold dataset from its inputs and replaces all its rows. */
 export async function buildGold(context: RunContext, dataset: Gold): Promise<Built> {
@@ -26,7 +26,9 @@ export async function buildGold(context: RunContext, dataset: Gold): Promise<Bui
       (c) => `CAST(${quoteName(c.name)} AS ${sqlType(c.type)}) AS ${quoteName(c.name)}`,
     )
     const rows = `SELECT ${casts.join(', ')} FROM (\n${renderSql(dataset.query)}\n)`
-    const work = { name, columns, partitions: dataset.partitionBy, rows, removed: 'all' as const }
+    const about = aboutTable(dataset.about)
+    const partitions = dataset.partitionBy
+    const work = { name, columns, partitions, about, rows, removed: 'all' as const }
     const { table, added } = await atUserSql(dataset.query, 1, () =>
       writeTable(context, session, work),
     )

@@ -15,7 +15,7 @@ import type { ReasonCount } from './events.js'
 import { type Merge, mergeByKey, pickWinners } from './merge.js'
 import { silverInput } from './silver-input.js'
 import { atUserSql } from './sql-errors.js'
-import { tableState, writeTable } from './tables.js'
+import { aboutTable, tableState, writeTable } from './tables.js'
 
 type Build = Extract<Decision, { action: 'build' }>
 
@@ -163,6 +163,7 @@ async function write(context: RunContext, session: Session, prepared: Prepared):
     name,
     columns: [...columns, ...silverLineage],
     partitions: dataset.partitionBy,
+    about: aboutTable(dataset.about),
     rows: merge.rows,
     removed: merge.removed,
   })

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Field } from '../define/column-type.js'
+import type { About } from '../define/dataset.js'
 import type { Partition } from '../define/partition.js'
 import type { Session } from '../engine/engine.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
@@ -13,6 +14,7 @@ export interface TableWork {
   name: string
   columns: readonly Field[]
   partitions: readonly Partition[]
+  about?: Readonly<Record<string, string>>
   /** SQL for the rows to add. */
   rows: string
   /** Locations of files to drop, or all. */
@@ -50,4 +52,9 @@ export function tableState(table: Table, definition: string, counts?: RowCounts)
     ...table.totals,
     ...(counts ? { counts } : {}),
   }
+}
+
+/** What a dataset says about itself, as table properties that other engines show. */
+export function aboutTable({ description, owner }: About): Record<string, string> {
+  return { ...(description ? { comment: description } : {}), ...(owner ? { owner } : {}) }
 }

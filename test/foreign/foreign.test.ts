@@ -25,6 +25,8 @@ const definition = `
 import { bronze, bucket, day, defineLake, gold, hour, month, silver, sql, t, truncate, year, z } from 'moraine'
 import { files } from 'moraine/sources'
 const types = silver('types', {
+  description: 'All types.',
+  owner: 'ada@example.com',
   from: bronze('types', { from: files('in/*.csv') }),
   key: 'id',
   schema: z.object({
@@ -93,6 +95,8 @@ function row(id: number, version: number): string {
 interface Seen {
   columns: [string, string][]
   partitions?: [string, string][]
+  properties?: Record<string, string>
+  docs?: Record<string, string>
   rows: ResultRow[]
   snapshots: [string, number][]
   files: number[]
@@ -223,6 +227,11 @@ withService('PyIceberg', [python], () => {
       ['uuid', 'string'],
       ['doc', 'string'],
     ])
+    expect(seen['silver.types']?.properties).toMatchObject({
+      comment: 'All types.',
+      owner: 'ada@example.com',
+    })
+    expect(seen['silver.types']?.docs).toEqual({ id: 'The key.' })
     expect(seen['gold.by_buckets']?.partitions?.slice(0, 2)).toEqual([
       ['id_bucket', 'bucket[4]'],
       ['text_bucket', 'bucket[3]'],

@@ -22,6 +22,8 @@ for table in tables:
     seen[table["name"]] = {
         "columns": [[field.name, str(field.field_type)] for field in iceberg.schema().fields],
         "partitions": [[f.name, str(f.transform)] for f in iceberg.spec().fields],
+        "properties": iceberg.properties,
+        "docs": {field.name: field.doc for field in iceberg.schema().fields if field.doc},
         "rows": rows,
         "snapshots": [
             [s.summary.operation.value, int(s.summary["total-records"])] for s in iceberg.metadata.snapshots
