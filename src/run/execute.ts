@@ -84,25 +84,26 @@ export async function runLake(lake: Lake, options: RunOptions): Promise<RunRecor
   } catch (error) {
     failure = describeError(error)
   }
-  const outcome = steps.signal.aborted
-    ? 'cancelled'
-    : failure || steps.anyFailed
-      ? 'failed'
-      : 'done'
-  const record: RunRecord = {
+  const outcome = () =>
+    steps.signal.aborted ? 'cancelled' : failure || steps.anyFailed ? 'failed' : 'done'
+  const record = (): RunRecord => ({
     format: 1,
     run,
-    outcome,
+    outcome: outcome(),
     started: started.toISOString(),
     finished: now().toISOString(),
     author,
     steps: steps.results,
     commits,
     ...(failure ? { error: failure } : {}),
-  }
-  await journal.end(record)
-  emit({ type: 'run-finished', record })
-  return record
+  })
+  // A record that can't be kept is told, but it is no reason to hide what happened.
+  await journal.end(record()).catch((error) => {
+    failure ??= describeError(error)
+  })
+  const ended = record()
+  emit({ type: 'run-finished', record: ended })
+  return ended
 }
 
 /** `20261120T235959123Z-1a2b3c`: sorts by time. */

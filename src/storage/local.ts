@@ -18,7 +18,8 @@ const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
 
 function failed(doing: string, path: string, cause: unknown): MoraineError {
   const hints: Record<string, string> = {
-    ENOSPC: 'The disk is full: free some space and run again; nothing was published.',
+    ENOSPC: 'The disk is full: free some space and run again.',
+    ENOENT: 'Check that the folder above it exists and may be written to.',
     EACCES: 'Check the permissions of the folder.',
     EROFS: 'The file system is read-only: choose another folder with --root.',
     EPERM: 'Check the permissions of the folder.',

@@ -1,9 +1,11 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { Project, repository } from '../support/project.js'
 
 const definition = `
@@ -85,9 +87,9 @@ describe('two runs at the same time', () => {
 })
 
 describe('a disk that refuses', () => {
-  it('a full one publishes nothing and says what to do', async () => {
+  it('a place that can not hold a folder is an error without a stack', async () => {
     const project = await Project.create({ 'lake.ts': definition, 'in/0.csv': file(0) })
-    const { code, stdout, stderr } = await project.cli('--root', '/dev/full/lake', 'run')
+    const { code, stdout, stderr } = await project.cli('--root', '/dev/null/lake', 'run')
     expect(code).not.toBe(0)
     expect(stdout + stderr).not.toMatch(/\n +at /)
     expect(stdout + stderr).toMatch(/Can't/)
@@ -115,5 +117,40 @@ describe('a disk that refuses', () => {
     const { code, stdout } = await project.cli('verify')
     expect(code).toBe(1)
     expect(stdout).toMatch(/is missing\n.*has 1 bytes instead of/)
+  })
+})
+
+/** A file system of a few megabytes; only root on Linux can make one. */
+function smallDisk(): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'moraine-small-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=400k', 'tmpfs', folder], { stdio: 'ignore' })
+  } catch {
+    rmSync(folder, { recursive: true })
+    return undefined
+  }
+  onTestFinished(() => {
+    execFileSync('umount', [folder])
+    rmSync(folder, { recursive: true })
+  })
+  return folder
+}
+
+describe('a disk that is full', () => {
+  it('keeps what was committed, says so, and goes on when there is room', async ({ skip }) => {
+    const disk = smallDisk()
+    if (!disk) return skip('this machine does not let us make a small file system')
+    const project = await Project.create({ 'lake.ts': definition, 'in/0.csv': file(0) })
+    const root = join(disk, 'lake')
+    const filler = join(disk, 'filler')
+    await writeFile(filler, Buffer.alloc(330_000))
+    const full = await project.cli('--root', root, 'run')
+    expect(full.code).toBe(1)
+    expect(full.stdout + full.stderr).toContain('The disk is full: free some space and run again.')
+    expect(full.stdout + full.stderr).not.toMatch(/\n +at /)
+    expect((await project.cli('--root', root, 'verify')).code).toBe(0)
+    await rm(filler)
+    expect((await project.cli('--root', root, 'run')).code).toBe(0)
+    expect((await project.cli('--root', root, 'verify')).stdout).toContain('in an unbroken chain')
   })
 })
