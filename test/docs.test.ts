@@ -35,9 +35,15 @@ function blocksOf(page: string): Block[] {
   }))
 }
 
-/** What differs from run to run. */
+/** What differs from run to run, steps that end in another order included. */
 function normal(text: string): string {
-  return text
+  const lines = text.split('\n')
+  const steps = lines.filter((line) => /^[✔·✖] \w+\./.test(line)).sort()
+  const ordered = lines.map((line) =>
+    /^[✔·✖] \w+\./.test(line) ? (steps.shift() as string) : line,
+  )
+  return ordered
+    .join('\n')
 
     .replace(/\d{8}T\d{9}Z-[0-9a-f]{6}/g, 'RUN')
     .replace(/\b(\d{6})-[0-9a-f]{8}\b/g, '$1-BATCH')
