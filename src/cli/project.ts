@@ -42,9 +42,6 @@ export async function openLog(command: Command): Promise<Omit<Project, 'lake'>> 
   return { storage, log: new CommitLog(storage), folder, json: options.json ?? false }
 }
 
-/** What a command ends with. */
-export type Exit = 0 | 1 | 2
-
 export function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }

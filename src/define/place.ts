@@ -7,7 +7,7 @@ const FRAME = /(?:\(|at )(?:async )?(file:\/\/|\/|[A-Za-z]:\\)(.+?):(\d+):(\d+)\
  * The place in the user's file that called into Moraine, taken from a stack trace;
  * `undefined` when no frame lies outside of Moraine.
  */
-export function callerPlace(stack: string | undefined, home: string): Place | undefined {
+function callerPlace(stack: string | undefined, home: string): Place | undefined {
   for (const line of (stack ?? '').split('\n').slice(1)) {
     const match = FRAME.exec(line.trim())
     if (!match) continue

@@ -9,14 +9,7 @@ import { columnTypeOf, formatsOf, UntypedColumn } from './schema.js'
 import { knownSpecifiers, unknownSpecifiers } from './strptime.js'
 
 /** Columns that Moraine writes itself. */
-export const reservedColumns = [
-  '_loaded_at',
-  '_batch',
-  '_source_file',
-  '_source_line',
-  '_error',
-  '_raw',
-]
+const reservedColumns = ['_loaded_at', '_batch', '_source_file', '_source_line', '_error', '_raw']
 
 /** Names that Iceberg keeps for itself (spec, Reserved Field IDs): Spark refuses tables with them. */
 export const icebergColumns = [
@@ -239,7 +232,7 @@ function acceptsMissing(schema: z.core.$ZodType | undefined): boolean {
 }
 
 /** The columns a dataset is known to have by its definition alone. */
-export function knownColumns(dataset: AnyDataset): readonly string[] | undefined {
+function knownColumns(dataset: AnyDataset): readonly string[] | undefined {
   switch (dataset.tier) {
     case 'bronze':
       return dataset.from.columns && [...dataset.from.columns, ...reservedColumns]

@@ -39,7 +39,7 @@ function compareText(a: string, b: string): number {
 }
 
 /** Compares two decimal texts exactly, whatever their scale. */
-export function compareDecimals(a: string, b: string): number {
+function compareDecimals(a: string, b: string): number {
   const scale = Math.max(fraction(a).length, fraction(b).length)
   const [x, y] = [scaled(a, scale), scaled(b, scale)]
   return x < y ? -1 : x > y ? 1 : 0

@@ -6,7 +6,7 @@ import { nearest } from '../define/nearest.js'
 import { MoraineError } from '../errors.js'
 
 /** All datasets that a dataset needs, directly or not. */
-export function upstreamOf(dataset: AnyDataset): Set<AnyDataset> {
+function upstreamOf(dataset: AnyDataset): Set<AnyDataset> {
   const found = new Set<AnyDataset>()
   const visit = (current: AnyDataset) => {
     for (const input of inputsOf(current)) {
@@ -20,7 +20,7 @@ export function upstreamOf(dataset: AnyDataset): Set<AnyDataset> {
 }
 
 /** All datasets that need a dataset, directly or not. */
-export function downstreamOf(dataset: AnyDataset, lake: Lake): Set<AnyDataset> {
+function downstreamOf(dataset: AnyDataset, lake: Lake): Set<AnyDataset> {
   return new Set(lake.datasets.filter((other) => upstreamOf(other).has(dataset)))
 }
 

@@ -32,14 +32,15 @@ function refuse(message: string, hint: string): never {
  * Proves on the parsed tree that a text is one SELECT over tables of the lake, with no function that
  * opens a file, and returns the tables.
  *
- * @param serialized what the parser's `json_serialize_sql` gave.
+ * @param serialized what the parser's `json_serialize_sql` gave for the text.
  * @throws MoraineError of kind `query` otherwise.
  */
-export function proveSelect(serialized: string): TableRef[] {
+export function proveSelect(serialized: string, sql: string): TableRef[] {
   const tree = JSON.parse(serialized) as {
     error: boolean
     error_type?: string
     error_message?: string
+    position?: string
     statements?: AstNode[]
   }
   if (tree.error) {
@@ -49,12 +50,22 @@ export function proveSelect(serialized: string): TableRef[] {
         'Only a SELECT can be run here',
         'A lake is changed by its definition and `moraine run` alone.',
       )
-    refuse(tree.error_message ?? 'The query can not be parsed', 'Check the SQL.')
+    const where = tree.position === undefined ? '' : pointAt(sql, Number(tree.position))
+    refuse(`${tree.error_message ?? 'The query can not be parsed'}${where}`, 'Check the SQL.')
   }
   const statements = tree.statements ?? []
-  if (statements.length !== 1)
+  if (statements.length === 0) refuse('There is no query', 'Give one SELECT.')
+  if (statements.length > 1)
     refuse(`One SELECT is expected, not ${statements.length} statements`, 'Run them one by one.')
   return proveNodes(statements)
+}
+
+/** The line of a position in a text, with a mark below it, as the engine shows it. */
+function pointAt(sql: string, position: number): string {
+  const before = Buffer.from(sql).subarray(0, position).toString().split('\n')
+  const label = `LINE ${before.length}: `
+  const line = sql.split('\n')[before.length - 1] ?? ''
+  return `\n\n${label}${line}\n${' '.repeat(label.length + (before.at(-1) ?? '').length)}^`
 }
 
 function proveNodes(statements: readonly AstNode[]): TableRef[] {

@@ -5,6 +5,7 @@
 import { quoteName, quoteText } from '../define/sql.js'
 import { DuckDB } from '../engine/duckdb/duckdb.js'
 import type { ResultRow, Session } from '../engine/engine.js'
+import { SqlError } from '../engine/sql-error.js'
 import { MoraineError, messageOf } from '../errors.js'
 import { proveSelect } from './guard.js'
 import type { RelationFiles, Reply, Request } from './protocol.js'
@@ -32,7 +33,7 @@ class QueryProcess {
     this.engine = await DuckDB.start()
     this.session = await this.engine.open()
     const serialized = await this.serialized(sql)
-    const tables = proveSelect(serialized)
+    const tables = proveSelect(serialized, sql)
     return {
       type: 'parsed',
       tables: tables.map((table) => ({ table, predicates: predicatesFor(table, serialized) })),
@@ -48,7 +49,7 @@ class QueryProcess {
 
   private async run(sql: string, relations: readonly RelationFiles[]): Promise<Reply> {
     const session = this.open()
-    proveSelect(await this.serialized(sql))
+    proveSelect(await this.serialized(sql), sql)
     for (const relation of relations)
       await session.define(relation.tier, relation.name, relationSql(session, relation))
     const files = relations
@@ -87,7 +88,9 @@ process.on('message', (request: Request) => {
     (reply) => process.send?.(reply),
     (error) => {
       const hint = error instanceof MoraineError ? error.hint : undefined
-      process.send?.({ type: 'failed', message: messageOf(error), ...(hint ? { hint } : {}) })
+      // The engine's own message points at the line.
+      const message = messageOf(error instanceof SqlError ? error.cause : error)
+      process.send?.({ type: 'failed', message, ...(hint ? { hint } : {}) })
     },
   )
 })

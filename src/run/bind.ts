@@ -4,11 +4,11 @@ import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dat
 import { inputsOf } from '../define/inputs.js'
 import { fieldsOfShape } from '../define/schema.js'
 import { quoteName, renderSql, type Sql } from '../define/sql.js'
-import { sqlType } from '../define/sql-type.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError, type Problem } from '../errors.js'
 import type { View } from '../plan/plan.js'
 import { type Batches, columnsOf } from './batches.js'
+import { bindExpression, emptyRelation } from './expressions.js'
 import { bronzeLineage } from './relations.js'
 import { discardedColumns, silverLineage } from './silver.js'
 import { atUserSql } from './sql-errors.js'
@@ -87,30 +87,18 @@ function expressionsOf(
   columns: readonly Field[],
 ): (() => Promise<unknown>)[] {
   const inputs = dataset.from.map((input) => `SELECT * FROM ${input.tier}.${quoteName(input.name)}`)
-  const from = `FROM (${inputs.join(' UNION ALL BY NAME ')}) AS i`
-  const selected = Object.values(dataset.select).filter((chosen) => typeof chosen !== 'string')
-  return [
-    ...selected.map((chosen) => () => bind(session, chosen as Sql, from)),
-    ...dataset.rules.map(
-      ({ condition }) =>
-        () =>
-          bind(session, condition, `FROM (${emptyRelation(columns)})`),
-    ),
-  ]
-}
-
-function bind(session: Session, expression: Sql, from: string) {
-  return atUserSql(expression, 1, () =>
-    session.describe(`SELECT (\n${renderSql(expression)}\n) ${from}`),
+  const input = inputs.join(' UNION ALL BY NAME ')
+  const rows = emptyRelation(columns)
+  const selected = Object.values(dataset.select).filter(
+    (chosen): chosen is Sql => typeof chosen !== 'string',
   )
+  return [
+    ...selected.map((chosen) => () => bindExpression(session, chosen, input)),
+    ...dataset.rules.map((rule) => () => bindExpression(session, rule.condition, rows)),
+  ]
 }
 
 async function goldColumns(session: Session, dataset: Gold): Promise<Field[]> {
   const found = await atUserSql(dataset.query, 0, () => session.describe(renderSql(dataset.query)))
   return found.map(({ name, type }) => ({ name, type }))
-}
-
-function emptyRelation(columns: readonly Field[]): string {
-  const nulls = columns.map((c) => `CAST(NULL AS ${sqlType(c.type)}) AS ${quoteName(c.name)}`)
-  return `SELECT ${nulls.join(', ')} WHERE false`
 }

@@ -1,4 +1,3 @@
-import { MoraineError } from '../errors.js'
 import type { Storage } from '../storage/storage.js'
 import type { RunRecord } from './events.js'
 
@@ -37,13 +36,5 @@ export class Journal {
     const end = path.replace('/start.json', '/end.json')
     const record = paths.has(end) ? (decode(await this.storage.read(end)) as RunRecord) : undefined
     return { run, started, record }
-  }
-
-  /** @throws MoraineError of kind `usage` when there is no such run. */
-  async find(run: string): Promise<RunRecord> {
-    const path = `_moraine/runs/${run}/end.json`
-    if (!/^[\w-]+$/.test(run) || !(await this.storage.stat(path)))
-      throw new MoraineError('usage', `There is no finished run ${run}`)
-    return decode(await this.storage.read(path))
   }
 }

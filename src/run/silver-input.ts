@@ -9,8 +9,8 @@ import type { BatchPointer } from '../log/commit.js'
 import type { Decision, Window } from '../plan/plan.js'
 import type { RawColumn } from '../quality/column.js'
 import type { RunContext } from './context.js'
+import { bindExpression } from './expressions.js'
 import { bronzeLineage } from './relations.js'
-import { atUserSql } from './sql-errors.js'
 
 /** The rows that a silver step reads, ready to be checked. */
 export interface SilverInput {
@@ -45,7 +45,7 @@ export async function silverInput(
   const relation = `SELECT i._batch, i._source_file, i._source_line, i._error, i._raw, i._superseded, ${input} AS _input,
 ${selected}
 ${from}`
-  const types = await describe(session, dataset, relation, from)
+  const types = await describe(session, dataset, relation, union)
   const raw = columns.map(({ name, alias }) => {
     const type = types.find((c) => c.name === alias)?.sqlType ?? 'VARCHAR'
     return [name, { sql: alias, sqlType: type }] as const
@@ -127,15 +127,12 @@ function columnSql(
 }
 
 /** Asks for the types; an error in a `select` expression is blamed on the expression. */
-async function describe(session: Session, dataset: Silver, relation: string, from: string) {
+async function describe(session: Session, dataset: Silver, relation: string, input: string) {
   try {
     return await session.describe(relation)
   } catch (error) {
-    for (const chosen of Object.values(dataset.select)) {
-      if (typeof chosen === 'string') continue
-      const probe = `SELECT (\n${renderSql(chosen)}\n)\n${from}`
-      await atUserSql(chosen, 1, () => session.describe(probe))
-    }
+    for (const chosen of Object.values(dataset.select))
+      if (typeof chosen !== 'string') await bindExpression(session, chosen, input)
     throw error
   }
 }

@@ -2,8 +2,7 @@ import type { Field } from '../define/column-type.js'
 import { fullName, type Silver } from '../define/dataset.js'
 import { lookupsOf } from '../define/inputs.js'
 import { fieldsOfShape } from '../define/schema.js'
-import { quoteName, quoteText, renderSql } from '../define/sql.js'
-import { sqlType } from '../define/sql-type.js'
+import { quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { definitionText } from '../plan/fingerprint.js'
@@ -12,9 +11,9 @@ import { compileChecks } from '../quality/compile.js'
 import type { Built } from './build.js'
 import { hash, type RunContext, withSession } from './context.js'
 import type { ReasonCount } from './events.js'
+import { bindExpression, emptyRelation } from './expressions.js'
 import { type Merge, mergeByKey, pickWinners } from './merge.js'
 import { silverInput } from './silver-input.js'
-import { atUserSql } from './sql-errors.js'
 import { aboutTable, tableState, writeTable } from './tables.js'
 
 type Build = Extract<Decision, { action: 'build' }>
@@ -51,7 +50,8 @@ export async function buildSilver(
   return withSession(context, fullName(dataset), async (session) => {
     await context.relations.define(session, lookupsOf(dataset))
     const columns = fieldsOfShape(dataset.schema.shape as never)
-    await tryRules(session, dataset, columns)
+    for (const { condition } of dataset.rules)
+      await bindExpression(session, condition, emptyRelation(columns))
     await check(context, session, dataset, decision)
     const tally = await tallyRows(session)
     await refuseFailures(session, dataset)
@@ -60,19 +60,6 @@ export async function buildSilver(
     const merge = await mergeByKey(context, session, dataset, columns, incremental)
     return write(context, session, { dataset, incremental, columns, tally, duplicates, merge })
   })
-}
-
-/** Binds each rule by itself first, so that a mistake is shown in the rule. */
-async function tryRules(
-  session: Session,
-  { rules }: Silver,
-  columns: readonly Field[],
-): Promise<void> {
-  const empty = columns.map((c) => `CAST(NULL AS ${sqlType(c.type)}) AS ${quoteName(c.name)}`)
-  for (const { condition } of rules)
-    await atUserSql(condition, 1, () =>
-      session.describe(`SELECT (\n${renderSql(condition)}\n) FROM (SELECT ${empty.join(', ')})`),
-    )
 }
 
 /** Fills the temporary table `checked`: a row in, a row out, with values and reasons. */
@@ -113,13 +100,18 @@ async function tallyRows(session: Session): Promise<Tally> {
     discarded: Number(row?.discarded),
     superseded: Number(row?.superseded),
     reasons: await countReasons(session, '_reasons'),
-    warnings: await countReasons(session, '_warnings'),
+    warnings: await countReasons(session, '_warnings', '_reasons IS NULL'),
   }
 }
 
-async function countReasons(session: Session, list: string): Promise<ReasonCount[]> {
+async function countReasons(
+  session: Session,
+  list: string,
+  where = 'true',
+): Promise<ReasonCount[]> {
   const rows = await session.rows(
-    `SELECT reason, count(*) AS n FROM (SELECT unnest(${list}) AS reason FROM checked WHERE NOT _superseded)
+    `SELECT reason, count(*) AS n FROM (SELECT unnest(${list}) AS reason FROM checked
+     WHERE NOT _superseded AND ${where})
      GROUP BY reason ORDER BY n DESC, reason`,
   )
   return rows.map((row) => ({ reason: String(row.reason), rows: Number(row.n) }))

@@ -174,7 +174,8 @@ function columnsOf(source: FilesSource, header: string[] | undefined, file: Sour
   if (source.header && header === undefined)
     throw new MoraineError('source', `${file.name} has no header that can be read`)
   const names = header?.map((name) => name.trim())
-  if (names && source.columns && names.length !== source.columns.length)
+  const trailing = names?.at(-1) === '' && names.length - 1 === source.columns?.length
+  if (names && source.columns && names.length !== source.columns.length && !trailing)
     throw new MoraineError(
       'source',
       `${file.name} has ${names.length} columns, but ${source.columns.length} are declared`,

@@ -26,7 +26,7 @@ export interface TextFacts {
 const LF = 10
 const CR = 13
 /** A quoted field that goes on for longer than this has lost its closing quote. */
-export const MAX_RECORD = 64 * 2 ** 20
+const MAX_RECORD = 64 * 2 ** 20
 
 /**
  * Splits delimited text into records (RFC 4180, with any delimiter), across chunks. Unlike a
@@ -259,7 +259,7 @@ function byteProblem(text: Buffer): string | undefined {
 }
 
 /** Bytes as text; those that are no characters as `\xFF`. */
-export function readableText(bytes: Buffer): string {
+function readableText(bytes: Buffer): string {
   if (!bytes.includes(0) && isUtf8(bytes)) return bytes.toString('utf8')
   let out = ''
   for (let i = 0; i < bytes.length; ) {

@@ -167,6 +167,15 @@ describe('files as they come', () => {
     expect(state?.number).toBe(0)
   })
 
+  it('declared columns stand in for those of a header that is no good', async () => {
+    const from = "files('x.csv', { header: true, columns: ['a', 'b'] })"
+    const expected = { rows: [['1', '2']], discarded: [] }
+    expect(await load('A,,\n1,2,\n', from)).toEqual(expected)
+    expect(await load('x;y,y\n1,2\n', from)).toEqual(expected)
+    const { error } = await load('A,B,C\n1,2,3\n', from)
+    expect(error?.message).toBe('x.csv has 3 columns, but 2 are declared')
+  })
+
   it('a missing file is an error that names it', async () => {
     const project = await Project.create({ 'lake.ts': definition("files('nowhere/*.csv')") })
     const run = await project.run()

@@ -99,6 +99,17 @@ describe('a query', () => {
     })
   })
 
+  it('points at what is wrong', async () => {
+    const message = async (text: string) => (await query(text).catch((error) => error)).message
+    expect(await message('select a\nfrm b where')).toBe(
+      'syntax error at or near "b"\n\nLINE 2: frm b where\n            ^',
+    )
+    expect(await message('select\n  nothing from silver.sales')).toMatch(
+      /"nothing" not found[\s\S]*LINE 2:[^\n]*nothing[^\n]*\n +\^/,
+    )
+    expect(await message(' ')).toBe('There is no query')
+  })
+
   it('can use all of SELECT: joins, CTEs, windows, subqueries', async () => {
     await using result = await query(`
       with big as (select * from silver.sales where amount > 100)

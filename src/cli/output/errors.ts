@@ -30,7 +30,7 @@ const AROUND = 2
 const FAR = 60
 
 /** The lines around a place in a user's file, the place marked. */
-export function codeFrame(place: Place): string | undefined {
+function codeFrame(place: Place): string | undefined {
   let lines: string[]
   try {
     lines = readFileSync(place.file, 'utf8').split('\n')

@@ -220,7 +220,7 @@ export function fileList(locations: readonly string[]): string {
   return `[${locations.map((l) => quoteText(escapeGlob(enginePath(l)))).join(', ')}]`
 }
 
-export function escapeGlob(path: string): string {
+function escapeGlob(path: string): string {
   return path.replace(/[*?[]/g, '[$&]')
 }
 

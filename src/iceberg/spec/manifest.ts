@@ -125,7 +125,7 @@ function entrySchema(fields: readonly PartitionField[], schema: Schema) {
 }
 
 /** Avro allows letters, digits and `_` in names; others are written as Java's Iceberg does. */
-export function avroName(name: string): string {
+function avroName(name: string): string {
   const cleaned = [...name]
     .map((char) =>
       /[A-Za-z0-9_]/.test(char)
