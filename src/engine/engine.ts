@@ -46,6 +46,8 @@ export interface WriteTarget {
 export interface TextOptions {
   columns: readonly string[]
   delimiter: string
+  /** `null`: quotes have no meaning. */
+  quote: string | null
   nulls: readonly string[]
   /** Lines to pass over at the start. */
   skip: number
@@ -79,7 +81,7 @@ export interface Session {
   fileName(location: string): string
   /** SQL for a relation over Parquet files that have the same or fewer columns, by name. */
   parquet(locations: readonly string[]): string
-  /** SQL for a relation over a delimited text file without quotes, all columns as text. */
+  /** SQL for a relation over a delimited text file, all columns as text; it fails on what does not fit. */
   text(path: string, options: TextOptions): string
   /** Makes JavaScript functions callable from SQL. */
   register(functions: readonly JsFunction[]): void

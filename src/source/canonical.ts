@@ -143,11 +143,10 @@ class CanonicalWriter {
   }
 }
 
-/** A delimiter at the end of a line is no further field. */
+/** Delimiters at the end of a line make no further fields. */
 function raggedness(fields: readonly string[], expected: number): string | undefined {
-  const last = fields.at(-1)
-  const trailing = fields.length === expected + 1 && last === ''
-  if (fields.length === expected || trailing) return undefined
+  const extra = fields.slice(expected)
+  if (fields.length >= expected && extra.every((field) => field === '')) return undefined
   const found = fields.length === 1 ? '1 field' : `${fields.length} fields`
   return `${found} instead of ${expected}`
 }

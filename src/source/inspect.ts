@@ -19,8 +19,9 @@ export interface Inspection {
   /** Bytes of the longest line. */
   longest: number
   /**
-   * Each line is one record of plain text: no quotes, no NUL, no stray carriage return, no blank
-   * line. Such a file needs no careful reading.
+   * The engine's own reader may try the file: no NUL, no stray carriage return, no blank line, no
+   * space beside a quote (which the engine would drop). If it then finds as many records as there
+   * are lines, each line is one record.
    */
   plain: boolean
 }
@@ -75,11 +76,17 @@ class Look {
     this.hash.update(chunk)
     this.nul ||= chunk.includes(0)
     this.controls ||= chunk.includes(0x1a) || chunk.includes(0x1f)
-    this.special ||=
-      this.nul || this.controls || (this.quote !== null && chunk.includes(this.quote))
+    this.special ||= this.nul || this.controls || this.spaceAtQuote(chunk)
     this.countLines(chunk)
     this.checkUtf8(chunk)
     this.bytes += chunk.length
+  }
+
+  private spaceAtQuote(chunk: Buffer): boolean {
+    if (this.quote === null) return false
+    const pair = String.fromCharCode(this.last, chunk[0] ?? LF)
+    const apart = [` ${this.quote}`, `${this.quote} `]
+    return apart.some((text) => pair === text || chunk.includes(text))
   }
 
   private begin(chunk: Buffer, name: string): void {

@@ -78,10 +78,11 @@ async function takePlain(
   const header = source.header ? await readHeader(file, source, inspection) : undefined
   const columns = columnsOf(source, header, file)
   const skip = source.header ? 1 : 0
-  const { nulls, delimiter } = source
+  const { nulls, delimiter, quote } = source
   const text = target.session.text(file.path, {
     columns,
     delimiter,
+    quote,
     nulls,
     skip,
     longest: inspection.longest,
@@ -122,6 +123,7 @@ async function takeCarefully(
     const relation = target.session.text(path, {
       columns: canonical,
       delimiter: SEPARATOR,
+      quote: null,
       nulls: [''],
       skip: 0,
       longest: text.longest,

@@ -135,12 +135,13 @@ export class DuckDBSession implements Session {
     return `SELECT * FROM read_parquet(${fileList(locations)}, union_by_name = true, hive_partitioning = false)`
   }
 
-  text(path: string, { columns, delimiter, nulls, skip, longest }: TextOptions): string {
+  text(path: string, { columns, delimiter, quote, nulls, skip, longest }: TextOptions): string {
     const types = columns.map((name) => `${quoteText(name)}: 'VARCHAR'`)
     const options = [
       `columns = {${types.join(', ')}}`,
       `delim = ${quoteText(delimiter)}`,
-      `quote = '', escape = '', header = false, skip = ${skip}`,
+      `quote = ${quoteText(quote ?? '')}, escape = ${quoteText(quote ?? '')}`,
+      `header = false, skip = ${skip}, allow_quoted_nulls = false`,
       `nullstr = [${nulls.map(quoteText).join(', ')}]`,
       `max_line_size = ${Math.max(longest + 16, 2 ** 21)}`,
       'auto_detect = false, strict_mode = true, hive_partitioning = false',

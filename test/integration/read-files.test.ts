@@ -1,0 +1,104 @@
+import { stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
+import type { ResultRow, Session } from '../../src/engine/engine.js'
+import { files } from '../../src/source/index.js'
+import { inspectFile, takeFile } from '../../src/source/read-files.js'
+import { temporaryFolder } from '../support/project.js'
+
+/*
+ * There are two ways into bronze: the engine's own reader, and the careful one. Which is taken depends on
+ * the whole file, so a record must become the same row on both.
+ */
+
+let engine: DuckDB
+let session: Session
+beforeAll(async () => {
+  engine = await DuckDB.start({ threads: 2 })
+  session = await engine.open()
+})
+afterAll(async () => {
+  session.close()
+  await engine.close()
+})
+
+const units = [
+  'a',
+  'é',
+  ' ',
+  '\t',
+  '"',
+  '"',
+  '""',
+  ',',
+  ',',
+  '|',
+  "'",
+  '#',
+  '\\',
+  '\\N',
+  'NULL',
+  '0',
+]
+const line = fc
+  .array(fc.constantFrom(...units), { minLength: 1, maxLength: 9 })
+  .map((parts) => parts.join(''))
+const goodField = fc.constantFrom(
+  'a',
+  'b c',
+  '',
+  '"x"',
+  '"y,z"',
+  '"say""hi"""',
+  '""',
+  '\\N',
+  "it's",
+  '"#"',
+)
+const goodFields = fc.array(goodField, { minLength: 2, maxLength: 2 })
+
+it.each([
+  ['quoted', {}],
+  ['without quotes', { quote: null }],
+  ['with other texts for NULL', { nulls: ['\\N', 'NULL'] }],
+  ['between bars', { delimiter: '|' }],
+] as const)('a file gives the same rows however it is read: %s', async (_, options) => {
+  const folder = await temporaryFolder()
+  const path = join(folder, 'x.csv')
+  const source = files(path, { columns: ['x', 'y'], ...options })
+  let native = 0
+  const read = async (plain: boolean): Promise<ResultRow[]> => {
+    const { size, mtimeMs } = await stat(path)
+    const file = { path, name: 'x.csv', size, modified: Math.floor(mtimeMs) }
+    const inspection = await inspectFile(file, source)
+    if (plain && inspection.plain) native++
+    const location = `file://${join(folder, `${plain}.parquet`)}`
+    const taken = await takeFile(
+      file,
+      source,
+      { ...inspection, plain: plain && inspection.plain },
+      { session, location, batch: 'b' },
+    )
+    const rows = await session.rows(`${session.parquet([location])} ORDER BY _source_line`)
+    expect(rows).toHaveLength(taken.rows)
+    return rows
+  }
+  const good = goodFields.map((fields) => fields.join(source.delimiter))
+  const content = fc.tuple(
+    fc.array(fc.oneof({ weight: 25, arbitrary: good }, line), { minLength: 1, maxLength: 5 }),
+    fc.constantFrom('\n', '\r\n'),
+    fc.boolean(),
+  )
+  await fc.assert(
+    fc.asyncProperty(content, async ([lines, end, last]) => {
+      // One record that fits, so that the layout is not called wrong as a whole.
+      const delimiter = source.delimiter
+      await writeFile(path, [`1${delimiter}2`, ...lines].join(end) + (last ? end : ''))
+      expect(await read(true)).toEqual(await read(false))
+    }),
+    { numRuns: 150 },
+  )
+  expect(native).toBeGreaterThan(30)
+})
