@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism, userInfo } from 'node:os'
-import { type AnyDataset, type Bronze, fullName } from '../define/dataset.js'
+import {
+  type AnyDataset,
+  type Bronze,
+  fullName,
+  type Gold,
+  type Silver,
+} from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import type { Lake } from '../define/lake.js'
 import type { Engine } from '../engine/engine.js'
@@ -9,7 +15,6 @@ import { CommitLog } from '../log/log.js'
 import { select } from '../plan/graph.js'
 import { decide, decideIntake } from '../plan/plan.js'
 import type { Storage } from '../storage/storage.js'
-import { Batches } from './batches.js'
 import { hash, type RunContext } from './context.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
 import { buildGold } from './gold.js'
@@ -41,69 +46,11 @@ export interface RunOptions {
  * Failures of single steps are told by the record; only what keeps the run from starting is thrown.
  */
 export async function runLake(lake: Lake, options: RunOptions): Promise<RunRecord> {
-  const { storage, now = () => new Date() } = options
-  const started = now()
-  const run = runId(started)
-  const author = options.author ?? (process.env.USER || userInfo().username)
-  const log = new CommitLog(storage)
+  const log = new CommitLog(options.storage)
   await log.probe()
-  const journal = new Journal(storage)
   const datasets = select(lake, options.select ?? [])
   const begun = await log.head()
-  await journal.begin(run, started.toISOString())
-  const emit = options.onEvent ?? (() => {})
-  const graph = datasets.map((d) => ({ name: fullName(d), inputs: inputsOf(d).map(fullName) }))
-  emit({ type: 'run-started', run, time: started.toISOString(), datasets: graph })
-  const steps = new Steps(emit, options.signal)
-  const shared = {
-    lake,
-    storage,
-    log,
-    engine: options.engine,
-    run,
-    started,
-    author,
-    signal: steps.signal,
-    progress: (dataset: string, how: { rows?: number; percent?: number }) =>
-      emit({ type: 'step-progress', dataset, ...how }),
-  }
-  const commits: number[] = []
-  let failure: RunRecord['error']
-  try {
-    const base = await intake(
-      { ...shared, relations: new Relations(storage, begun) },
-      datasets,
-      begun,
-      steps,
-      commits,
-      emit,
-    )
-    const context: RunContext = { ...shared, relations: new Relations(storage, base) }
-    const built = await buildAll(context, datasets, steps, options.full ?? false)
-    await publish(context, base, built, steps, commits, emit)
-  } catch (error) {
-    failure = describeError(error)
-  }
-  const outcome = () =>
-    steps.signal.aborted ? 'cancelled' : failure || steps.anyFailed ? 'failed' : 'done'
-  const record = (): RunRecord => ({
-    format: 1,
-    run,
-    outcome: outcome(),
-    started: started.toISOString(),
-    finished: now().toISOString(),
-    author,
-    steps: steps.results,
-    commits,
-    ...(failure ? { error: failure } : {}),
-  })
-  // A record that can't be kept is told, but it is no reason to hide what happened.
-  await journal.end(record()).catch((error) => {
-    failure ??= describeError(error)
-  })
-  const ended = record()
-  emit({ type: 'run-finished', record: ended })
-  return ended
+  return new Run(lake, datasets, log, options).execute(begun)
 }
 
 /** `20261120T235959123Z-1a2b3c`: sorts by time. */
@@ -112,98 +59,164 @@ function runId(started: Date): string {
   return `${time}-${randomBytes(3).toString('hex')}`
 }
 
-/** Takes in all selected sources; returns the state with their batches. */
-async function intake(
-  context: RunContext,
-  datasets: readonly AnyDataset[],
-  begun: LakeState,
-  steps: Steps,
-  commits: number[],
-  emit: (event: RunEvent) => void,
-): Promise<LakeState> {
-  const batches = new Batches(context.storage)
-  const pool = new Pool(availableParallelism())
-  const bronze = datasets.filter((dataset): dataset is Bronze => dataset.tier === 'bronze')
-  const one = async (dataset: Bronze) => {
-    const name = fullName(dataset)
-    await steps.run(name, async (begin) => {
-      const { discovery, files } = await discover(dataset, begun, batches)
-      const decision = decideIntake(discovery)
-      if (decision.action === 'none') return { outcome: 'unchanged', reason: decision.reason }
+/** One run: its steps, its commits, and what is told about them. */
+class Run {
+  private readonly emit: (event: RunEvent) => void
+  private readonly now: () => Date
+  private readonly shared: Omit<RunContext, 'relations'>
+  private readonly steps: Steps
+  private readonly journal: Journal
+  private readonly commits: number[] = []
+  private failure: RunRecord['error']
+
+  constructor(
+    private readonly lake: Lake,
+    private readonly datasets: readonly AnyDataset[],
+    private readonly log: CommitLog,
+    private readonly options: RunOptions,
+  ) {
+    const { storage, engine, onEvent = () => {}, now = () => new Date() } = options
+    const started = now()
+    this.emit = onEvent
+    this.now = now
+    this.steps = new Steps(onEvent, options.signal)
+    this.journal = new Journal(storage)
+    this.shared = {
+      lake,
+      storage,
+      log,
+      engine,
+      started,
+      run: runId(started),
+      author: options.author ?? (process.env.USER || userInfo().username),
+      signal: this.steps.signal,
+      progress: (dataset, how) => onEvent({ type: 'step-progress', dataset, ...how }),
+    }
+  }
+
+  async execute(begun: LakeState): Promise<RunRecord> {
+    const { run, started } = this.shared
+    await this.journal.begin(run, started.toISOString())
+    const datasets = this.datasets.map((d) => ({
+      name: fullName(d),
+      inputs: inputsOf(d).map(fullName),
+    }))
+    this.emit({ type: 'run-started', run, time: started.toISOString(), datasets })
+    try {
+      const base = await this.intake(this.contextOn(begun), begun)
+      const built = await this.build(this.contextOn(base))
+      await this.publish(base, built)
+    } catch (error) {
+      this.failure = describeError(error)
+    }
+    // A record that can't be kept is told, but it is no reason to hide what happened.
+    await this.journal.end(this.record()).catch((error) => {
+      this.failure ??= describeError(error)
+    })
+    const record = this.record()
+    this.emit({ type: 'run-finished', record })
+    return record
+  }
+
+  private contextOn(state: LakeState): RunContext {
+    return { ...this.shared, relations: new Relations(this.shared.storage, state) }
+  }
+
+  private record(): RunRecord {
+    const { steps, failure } = this
+    const { run, started, author, signal } = this.shared
+    return {
+      format: 1,
+      run,
+      outcome: signal.aborted ? 'cancelled' : failure || steps.anyFailed ? 'failed' : 'done',
+      started: started.toISOString(),
+      finished: this.now().toISOString(),
+      author,
+      steps: steps.results,
+      commits: this.commits,
+      ...(failure ? { error: failure } : {}),
+    }
+  }
+
+  private committed(commit: number, datasets: string[]): void {
+    this.commits.push(commit)
+    this.emit({ type: 'committed', commit, datasets })
+  }
+
+  /** Takes in all selected sources; returns the state with their batches. */
+  private async intake(context: RunContext, begun: LakeState): Promise<LakeState> {
+    const pool = new Pool(availableParallelism())
+    const bronze = this.datasets.filter((dataset): dataset is Bronze => dataset.tier === 'bronze')
+    const one = (dataset: Bronze) =>
+      this.steps.run(fullName(dataset), (begin) => this.intakeOne(context, dataset, begun, begin))
+    await Promise.all(bronze.map((dataset) => pool.run(() => one(dataset))))
+    return this.log.head()
+  }
+
+  private async intakeOne(
+    context: RunContext,
+    dataset: Bronze,
+    begun: LakeState,
+    begin: (reason: string) => void,
+  ): Promise<Partial<StepResult>> {
+    const { discovery, files } = await discover(dataset, begun, context.relations.batches)
+    const decision = decideIntake(discovery)
+    if (decision.action === 'none') return { outcome: 'unchanged', reason: decision.reason }
+    begin(decision.reason)
+    const taken = await takeIn(context, dataset, begun, files)
+    const { rows, broken, bytes, notes } = taken
+    this.committed(taken.state.number, [fullName(dataset)])
+    if (taken.files === 0) return { outcome: 'unchanged', reason: notes.join(', ') }
+    const records = broken === 1 ? '1 record' : `${broken.toLocaleString('en-US')} records`
+    const split = broken > 0 ? [`${records} could not be split into columns`] : []
+    return { rows, bytes, files: taken.files, notes: [...notes, ...split] }
+  }
+
+  /** Builds silver and gold as the graph allows; a failed step stops only what depends on it. */
+  private async build(context: RunContext): Promise<BuildOutcome[]> {
+    const pool = new Pool(availableParallelism())
+    const built: BuildOutcome[] = []
+    const finished = new Map<AnyDataset, Promise<void>>()
+    const one = async (dataset: Silver | Gold) => {
+      const inputs = inputsOf(dataset)
+      await Promise.all(inputs.map((input) => finished.get(input)))
+      const broken = inputs.find((input) => this.steps.stopped(fullName(input)))
+      if (broken) return this.steps.blocked(fullName(dataset), fullName(broken))
+      await pool.run(() => this.buildOne(context, dataset, built))
+    }
+    for (const dataset of this.datasets)
+      if (dataset.tier !== 'bronze') finished.set(dataset, one(dataset))
+    await Promise.all(finished.values())
+    return built
+  }
+
+  private async buildOne(
+    context: RunContext,
+    dataset: Silver | Gold,
+    built: BuildOutcome[],
+  ): Promise<void> {
+    const { view } = context.relations
+    await this.steps.run(fullName(dataset), async (begin) => {
+      const decision = decide(dataset, view, { full: this.options.full ?? false, hash })
+      if (decision.action !== 'build') return { outcome: 'unchanged', reason: decision.reason }
       begin(decision.reason)
-      const taken = await takeIn(context, dataset, begun, files)
-      const { rows, broken, bytes, notes } = taken
-      if (taken.files === 0) return { outcome: 'unchanged', reason: notes.join(', ') }
-      commits.push(taken.state.number)
-      emit({ type: 'committed', commit: taken.state.number, datasets: [name] })
-      const records = broken === 1 ? '1 record' : `${broken.toLocaleString('en-US')} records`
-      const split = broken > 0 ? [`${records} could not be split into columns`] : []
-      return { rows, bytes, files: taken.files, notes: [...notes, ...split] }
+      const { tables, result } = await (dataset.tier === 'silver'
+        ? buildSilver(context, dataset, decision)
+        : buildGold(context, dataset))
+      for (const [table, state] of Object.entries(tables)) context.relations.stage(table, state)
+      built.push({ dataset, tables, view })
+      return result
     })
   }
-  await Promise.all(bronze.map((dataset) => pool.run(() => one(dataset))))
-  return context.log.head()
-}
 
-/** Builds silver and gold as the graph allows; a failed step stops only what depends on it. */
-async function buildAll(
-  context: RunContext,
-  datasets: readonly AnyDataset[],
-  steps: Steps,
-  full: boolean,
-): Promise<BuildOutcome[]> {
-  const pool = new Pool(availableParallelism())
-  const built: BuildOutcome[] = []
-  const finished = new Map<AnyDataset, Promise<void>>()
-  const build = async (dataset: AnyDataset) => {
-    const inputs = inputsOf(dataset)
-    await Promise.all(inputs.map((input) => finished.get(input)))
-    const broken = inputs.find((input) => steps.stopped(fullName(input)))
-    if (broken) return steps.blocked(fullName(dataset), fullName(broken))
-    await pool.run(() => buildOne(context, dataset, steps, full, built))
+  /** One commit with all that passed. */
+  private async publish(base: LakeState, built: readonly BuildOutcome[]): Promise<void> {
+    const { author, run, signal } = this.shared
+    if (built.length === 0 || signal.aborted) return
+    if (this.lake.publish === 'all' && this.steps.anyFailed) return
+    const names = built.map(({ dataset }) => fullName(dataset))
+    const message = `build ${names.length === 1 ? names[0] : `${names.length} tables`}`
+    const state = await this.log.commit(base, publishable(built), { author, run, message })
+    this.committed(state.number, names)
   }
-  for (const dataset of datasets)
-    if (dataset.tier !== 'bronze') finished.set(dataset, build(dataset))
-  await Promise.all(finished.values())
-  return built
-}
-
-async function buildOne(
-  context: RunContext,
-  dataset: AnyDataset,
-  steps: Steps,
-  full: boolean,
-  built: BuildOutcome[],
-): Promise<void> {
-  const name = fullName(dataset)
-  const view = context.relations.view
-  await steps.run(name, async (begin) => {
-    const decision = decide(dataset, view, { full, hash })
-    if (decision.action !== 'build') return { outcome: 'unchanged', reason: decision.reason }
-    begin(decision.reason)
-    const made = await (dataset.tier === 'silver'
-      ? buildSilver(context, dataset, decision)
-      : buildGold(context, dataset as never))
-    for (const [table, state] of Object.entries(made.tables)) context.relations.stage(table, state)
-    built.push({ dataset, tables: made.tables, view })
-    return made.result as Partial<StepResult>
-  })
-}
-
-async function publish(
-  context: RunContext,
-  base: LakeState,
-  built: readonly BuildOutcome[],
-  steps: Steps,
-  commits: number[],
-  emit: (event: RunEvent) => void,
-): Promise<void> {
-  if (built.length === 0 || context.signal.aborted) return
-  if (context.lake.publish === 'all' && steps.anyFailed) return
-  const { log, author, run } = context
-  const names = built.map(({ dataset }) => fullName(dataset))
-  const message = `build ${names.length === 1 ? names[0] : `${names.length} tables`}`
-  const state = await log.commit(base, publishable(built), { author, run, message })
-  commits.push(state.number)
-  emit({ type: 'committed', commit: state.number, datasets: names })
 }
