@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import type { FilesSource } from '../define/source.js'
+import { canonicalBlock, type TextBlock } from './plain-block.js'
 import { RecordReader, type TextFacts, type TextRecord } from './records.js'
 
 /*
@@ -33,6 +34,8 @@ export interface CanonicalText {
 }
 
 const FLUSH = 1 << 20
+const LF = 10
+const CR = 13
 
 /** Reads a delimited text carefully and writes its canonical form to another file. */
 export async function canonicalize(
@@ -46,8 +49,9 @@ export async function canonicalize(
   },
 ): Promise<CanonicalText> {
   const blankIsValue = (options.columns ?? 0) === 1
-  const reader = new RecordReader(source, options, blankIsValue)
   const writer = new CanonicalWriter(source, options, options.columns)
+  const takeBlock = (block: TextBlock) => writer.addBlock(block)
+  const reader = new RecordReader(source, options, blankIsValue, takeBlock)
   const output = createWriteStream(to)
   const input = createReadStream(from, {
     highWaterMark: FLUSH,
@@ -69,6 +73,7 @@ export async function canonicalize(
 }
 
 class CanonicalWriter {
+  private blocks: Buffer[] = []
   private out: string[] = []
   private records = 0
   private broken = 0
@@ -81,11 +86,25 @@ class CanonicalWriter {
 
   constructor(
     private readonly source: FilesSource,
-    facts: TextFacts,
+    private readonly facts: TextFacts,
     private columns: number | undefined,
   ) {
     this.nulls = new Set(source.nulls)
     this.simple = !facts.controls && this.nulls.size === 1 && this.nulls.has('')
+  }
+
+  /** Takes lines as they are, where nothing in them needs more than another separator. */
+  addBlock(block: TextBlock): boolean {
+    const { columns: expected, facts, header, source } = this
+    if (!this.simple || facts.carriageReturns || expected === undefined) return false
+    if ((source.header && !header) || strayReturn(block.bytes)) return false
+    const delimiter = source.delimiter.charCodeAt(0)
+    const { output, lines } = canonicalBlock(block, { delimiter, expected }, (line, fields, text) =>
+      Buffer.from(`${this.brokenLine(line, raggedText(fields, expected), text, expected)}\n`),
+    )
+    this.blocks.push(output)
+    this.records += lines
+    return true
   }
 
   add(record: TextRecord): void {
@@ -97,15 +116,18 @@ class CanonicalWriter {
     this.records++
     const expected = this.columns ?? record.fields.length
     const error = record.error ?? raggedness(record.fields, expected)
-    if (error !== undefined) {
-      this.broken++
-      this.firstBroken ??= { line: record.line, error }
-      const raw = escapeText(record.raw())
-      const fields = SEPARATOR.repeat(expected)
-      this.put(`${record.line}${SEPARATOR}${error}${SEPARATOR}${raw}${fields}`)
-      return
-    }
-    this.put(this.goodLine(record, expected))
+    this.put(
+      error === undefined
+        ? this.goodLine(record, expected)
+        : this.brokenLine(record.line, error, record.raw(), expected),
+    )
+  }
+
+  private brokenLine(line: number, error: string, raw: string, expected: number): string {
+    this.broken++
+    if (!this.firstBroken || line < this.firstBroken.line) this.firstBroken = { line, error }
+    const fields = SEPARATOR.repeat(expected)
+    return `${line}${SEPARATOR}${error}${SEPARATOR}${escapeText(raw)}${fields}`
   }
 
   private goodLine({ line: number, fields, quoted }: TextRecord, expected: number): string {
@@ -132,7 +154,9 @@ class CanonicalWriter {
   }
 
   flush(): Buffer {
-    const bytes = Buffer.from(this.out.length > 0 ? `${this.out.join('\n')}\n` : '')
+    const lines = this.out.length > 0 ? `${this.out.join('\n')}\n` : ''
+    const bytes = Buffer.concat([...this.blocks, Buffer.from(lines)])
+    this.blocks = []
     this.out = []
     return bytes
   }
@@ -147,8 +171,18 @@ class CanonicalWriter {
 function raggedness(fields: readonly string[], expected: number): string | undefined {
   const extra = fields.slice(expected)
   if (fields.length >= expected && extra.every((field) => field === '')) return undefined
-  const found = fields.length === 1 ? '1 field' : `${fields.length} fields`
-  return `${found} instead of ${expected}`
+  return raggedText(fields.length, expected)
+}
+
+function raggedText(fields: number, expected: number): string {
+  return `${fields === 1 ? '1 field' : `${fields} fields`} instead of ${expected}`
+}
+
+/** Whether a carriage return stands elsewhere than at the end of a line. */
+function strayReturn(bytes: Buffer): boolean {
+  for (let at = bytes.indexOf(CR); at >= 0; at = bytes.indexOf(CR, at + 1))
+    if (at + 1 < bytes.length && bytes[at + 1] !== LF) return true
+  return false
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that mean something here

@@ -81,8 +81,8 @@ function recordsOf(bytes: Buffer, delimiter: string, whole: boolean): TextRecord
     carriageReturns: !bytes.includes(10) && bytes.includes(13),
   }
   const reader = new RecordReader({ delimiter, quote: '"' }, facts, false)
-  const records = [...reader.push(bytes, whole)]
-  return records.length > 0 ? records : [...reader.push(Buffer.alloc(0), true)]
+  const records = reader.push(bytes, whole)
+  return records.length > 0 ? records : reader.push(Buffer.alloc(0), true)
 }
 
 /** How well a delimiter explains the first records: fields, times the share of records that agree. */

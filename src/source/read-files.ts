@@ -126,7 +126,7 @@ async function takeCarefully(
       quote: null,
       nulls: [''],
       skip: 0,
-      longest: text.longest,
+      longest: Math.max(text.longest, inspection.longest * 4),
     })
     const values = columns.map((name, i) => `${unescaped(`c${i}`)} AS ${quoteName(name)}`)
     const sql = `SELECT ${lineage(file, target)}, CAST(_source_line AS BIGINT) AS _source_line, _error,
@@ -165,10 +165,8 @@ async function readHeader(
 ): Promise<string[] | undefined> {
   const reader = new RecordReader(source, factsOf(inspection), false)
   const input = createReadStream(file.path, { start: inspection.bom ? 3 : 0 })
-  for await (const chunk of input)
-    for (const record of reader.push(chunk, false)) return record.fields
-  for (const record of reader.push(Buffer.alloc(0), true)) return record.fields
-  return undefined
+  for await (const chunk of input) for (const { fields } of reader.push(chunk, false)) return fields
+  return reader.push(Buffer.alloc(0), true)[0]?.fields
 }
 
 /** The columns' names: as declared, or as the header says. */

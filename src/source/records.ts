@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { FilesSource } from '../define/source.js'
+import type { TextBlock } from './plain-block.js'
 
 /** A record of a delimited text, or what is in its place. */
 export interface TextRecord {
@@ -49,6 +50,8 @@ export class RecordReader {
     private readonly facts: TextFacts,
     /** In files of one column a blank line is a value. */
     private readonly blankIsValue: boolean,
+    /** Offered blocks of plain lines; where it takes one, their records are not made. */
+    private readonly takeBlock?: (block: TextBlock) => boolean,
   ) {
     this.delimiter = source.delimiter.charCodeAt(0)
     this.quote = source.quote === null ? -1 : source.quote.charCodeAt(0)
@@ -57,24 +60,26 @@ export class RecordReader {
   }
 
   /** The records that are complete with this chunk; `last` marks the end of the text. */
-  *push(chunk: Buffer, last: boolean): Generator<TextRecord> {
+  push(chunk: Buffer, last: boolean): TextRecord[] {
     const buffer = this.rest.length > 0 ? Buffer.concat([this.rest, chunk]) : chunk
+    const records: TextRecord[] = []
     let at = 0
     this.nextQuote = this.quoteFrom(buffer, 0)
     while (at < buffer.length) {
       const block = this.plainBlock(buffer, at)
       if (block > at) {
-        for (const text of buffer.toString('utf8', at, block).split(this.separator))
-          yield* this.plainText(text)
+        if (!this.passOn(buffer, at, block))
+          this.plainLines(buffer.toString('utf8', at, block), records)
         at = block + 1
         continue
       }
       const next = this.read(buffer, at, last)
       if (!next) break
       at = next.end
-      if (next.record) yield* this.withBlanks(next.record)
+      if (next.record) this.add(next.record, records)
     }
     this.rest = Buffer.from(buffer.subarray(at))
+    return records
   }
 
   /** The end of the last of the next lines that hold no quote and only good characters. */
@@ -85,29 +90,34 @@ export class RecordReader {
     return before > start ? buffer.lastIndexOf(this.newline, before - 1) : -1
   }
 
-  private *plainText(line: string): Generator<TextRecord> {
-    const text = this.newline === LF && line.endsWith('\r') ? line.slice(0, -1) : line
-    if (text === '' && !this.blankIsValue) this.blanks.push(this.line++)
-    else {
-      const fields = text.split(this.source.delimiter)
-      const record = {
-        line: this.line++,
-        fields,
-        quoted: undefined,
-        error: undefined,
-        raw: () => text,
+  /** Hands a block on as it is, unless a blank line in it or before it needs a record of its own. */
+  private passOn(buffer: Buffer, start: number, end: number): boolean {
+    if (!this.takeBlock || this.blanks.length > 0 || this.blankIsValue) return false
+    const bytes = buffer.subarray(start, end)
+    if (hasBlankLine(bytes)) return false
+    if (!this.takeBlock({ line: this.line, bytes })) return false
+    this.line += count(bytes, this.newline, 0, bytes.length) + 1
+    return true
+  }
+
+  private plainLines(text: string, records: TextRecord[]): void {
+    for (const line of text.split(this.separator)) {
+      const content = this.newline === LF && line.endsWith('\r') ? line.slice(0, -1) : line
+      if (content === '' && !this.blankIsValue) this.blanks.push(this.line++)
+      else {
+        const fields = content.split(this.source.delimiter)
+        const raw = () => content
+        this.add({ line: this.line++, fields, quoted: undefined, error: undefined, raw }, records)
       }
-      if (this.blanks.length > 0) yield* this.withBlanks(record)
-      else yield record
     }
   }
 
   /** Blank lines are reported, except those at the very end. */
-  private *withBlanks(record: TextRecord): Generator<TextRecord> {
+  private add(record: TextRecord, records: TextRecord[]): void {
     for (const line of this.blanks)
-      yield { line, fields: [], quoted: undefined, error: 'empty line', raw: () => '' }
-    this.blanks = []
-    yield record
+      records.push({ line, fields: [], quoted: undefined, error: 'empty line', raw: () => '' })
+    if (this.blanks.length > 0) this.blanks = []
+    records.push(record)
   }
 
   private read(buffer: Buffer, start: number, last: boolean) {
@@ -234,6 +244,18 @@ export class RecordReader {
     const ends = this.newline === LF && buffer[at] === CR
     return ends && (at + 1 >= buffer.length || buffer[at + 1] === LF) ? at + 1 : undefined
   }
+}
+
+/** Whether one of the lines is empty; the end of the last line is not among the bytes. */
+function hasBlankLine(bytes: Buffer): boolean {
+  const isEmpty = (text: string) => text === '' || text === '\r'
+  const first = bytes.indexOf(LF)
+  return (
+    bytes.includes('\n\n') ||
+    bytes.includes('\n\r\n') ||
+    isEmpty(bytes.toString('latin1', 0, first < 0 ? bytes.length : first)) ||
+    isEmpty(bytes.toString('latin1', bytes.lastIndexOf(LF) + 1))
+  )
 }
 
 function count(buffer: Buffer, byte: number, from: number, to: number): number {
