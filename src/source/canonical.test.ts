@@ -59,6 +59,6 @@ describe('the canonical form', () => {
       '3\x1f\x1f\x1fx\x1fy\x1fz',
       '4\x1f4 fields instead of 3\x1f1|2|3|4\x1f\x1f\x1f',
     ])
-    expect(summary).toMatchObject({ records: 4, broken: 2, firstBroken: { line: 2 } })
+    expect(summary).toMatchObject({ records: 4, broken: 2, ragged: 2, firstBroken: { line: 2 } })
   })
 })

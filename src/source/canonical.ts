@@ -25,6 +25,8 @@ export interface CanonicalText {
   /** Records, broken ones included, without the header. */
   records: number
   broken: number
+  /** Broken records that have another number of fields than they should. */
+  ragged: number
   /** The first record that was broken, for messages. */
   firstBroken: { line: number; error: string } | undefined
   /** Fields of the header, if there is one. */
@@ -77,6 +79,7 @@ class CanonicalWriter {
   private out: string[] = []
   private records = 0
   private broken = 0
+  private ragged = 0
   private longest = 0
   private firstBroken: CanonicalText['firstBroken']
   private header: string[] | undefined
@@ -99,8 +102,15 @@ class CanonicalWriter {
     if (!this.simple || facts.carriageReturns || expected === undefined) return false
     if ((source.header && !header) || strayReturn(block.bytes)) return false
     const delimiter = source.delimiter.charCodeAt(0)
-    const { output, lines } = canonicalBlock(block, { delimiter, expected }, (line, fields, text) =>
-      Buffer.from(`${this.brokenLine(line, raggedText(fields, expected), text, expected)}\n`),
+    const { output, lines } = canonicalBlock(
+      block,
+      { delimiter, expected },
+      (line, fields, text) => {
+        this.ragged++
+        return Buffer.from(
+          `${this.brokenLine(line, raggedText(fields, expected), text, expected)}\n`,
+        )
+      },
     )
     this.blocks.push(output)
     this.records += lines
@@ -115,7 +125,9 @@ class CanonicalWriter {
     }
     this.records++
     const expected = this.columns ?? record.fields.length
-    const error = record.error ?? raggedness(record.fields, expected)
+    const ragged = record.error === undefined ? raggedness(record.fields, expected) : undefined
+    if (ragged !== undefined) this.ragged++
+    const error = record.error ?? ragged
     this.put(
       error === undefined
         ? this.goodLine(record, expected)
@@ -162,8 +174,8 @@ class CanonicalWriter {
   }
 
   summary(): CanonicalText {
-    const { records, broken, firstBroken, header } = this
-    return { records, broken, firstBroken, header, longest: this.longest * 4 }
+    const { records, broken, ragged, firstBroken, header } = this
+    return { records, broken, ragged, firstBroken, header, longest: this.longest * 4 }
   }
 }
 

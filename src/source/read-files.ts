@@ -197,14 +197,14 @@ function columnsOf(source: FilesSource, header: string[] | undefined, file: Sour
   return columns
 }
 
-/** When not a single record fits, the declaration is wrong, not the data. */
+/** When every single record has another number of fields, the declaration is wrong, not the data. */
 function refuseWrongLayout(
   file: SourceFile,
   source: FilesSource,
   columns: readonly string[],
-  { records, broken, firstBroken }: CanonicalText,
+  { records, ragged, firstBroken }: CanonicalText,
 ): void {
-  if (records === 0 || broken < records || !firstBroken) return
+  if (records === 0 || ragged < records || !firstBroken) return
   const shown = source.delimiter === '\t' ? 'tabs' : `'${source.delimiter}'`
   throw new MoraineError(
     'source',

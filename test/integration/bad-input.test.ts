@@ -130,6 +130,7 @@ describe('files as they come', () => {
       [['3', '4']],
       [[2, 'line: a quote is never closed', '1,"2']],
     ],
+    ['a broken record alone', 'a,b\n1,"2\n', [], [[2, 'line: a quote is never closed', '1,"2']]],
     ['a header without rows', 'a,b\n', [], []],
   ])('%s', async (_, content, rows, discarded) => {
     expect(await load(content)).toEqual({ rows, discarded })

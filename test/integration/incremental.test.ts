@@ -60,7 +60,9 @@ it.each([
       fc.asyncProperty(fc.array(file, { minLength: 2, maxLength: 5 }), async (loads) => {
         const project = await Project.create({ 'lake.ts': lake(options) })
         for (const { name, rows } of loads) {
-          await project.write({ [`in/${name}`]: `id,amount,changed\n${rows.join('\n')}\n` })
+          // One row that fits: a file without any is refused as a whole.
+          const text = ['id,amount,changed', '50,1,2026-01-01', ...rows, ''].join('\n')
+          await project.write({ [`in/${name}`]: text })
           const run = await project.run()
           expect([run.error, ...run.steps.map((s) => s.error)].filter(Boolean)).toEqual([])
         }
