@@ -14,6 +14,8 @@ export interface Inspection {
   bom: boolean
   utf8: boolean
   nul: boolean
+  /** It holds the quote character. */
+  quotes: boolean
   /** It holds 0x1A or 0x1F, which have a meaning in the canonical form. */
   controls: boolean
   /** Bytes of the longest line. */
@@ -63,6 +65,7 @@ class Look {
   private blank = false
   private special = false
   private nul = false
+  private quotes = false
   private controls = false
   private utf8 = true
   private bom = false
@@ -75,6 +78,7 @@ class Look {
     if (this.bytes === 0) this.begin(chunk, name)
     this.hash.update(chunk)
     this.nul ||= chunk.includes(0)
+    this.quotes ||= this.quote !== null && chunk.includes(this.quote)
     this.controls ||= chunk.includes(0x1a) || chunk.includes(0x1f)
     this.special ||= this.nul || this.controls || this.spaceAtQuote(chunk)
     this.countLines(chunk)
@@ -151,6 +155,7 @@ class Look {
       bom: this.bom,
       utf8,
       nul: this.nul,
+      quotes: this.quotes,
       controls: this.controls,
       longest: Math.max(this.longest, tail),
       plain: utf8 && uniform && !this.special && !this.blank,

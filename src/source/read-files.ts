@@ -78,7 +78,17 @@ async function takePlain(
   const header = source.header ? await readHeader(file, source, inspection) : undefined
   const columns = columnsOf(source, header, file)
   const skip = source.header ? 1 : 0
-  const { nulls, delimiter, quote } = source
+  const { delimiter, quote } = source
+  const others = source.nulls.filter((text) => text !== '')
+  // Only unquoted texts stand for NULL; once they are read, the two can't be told apart.
+  if (others.length > 0 && inspection.quotes) return undefined
+  // The engine lets further fields pass that begin like a text for NULL, so it is told none but
+  // the empty one, or one that no plain file holds.
+  const nulls = source.nulls.includes('') ? [''] : [SEPARATOR]
+  const value = (name: string) =>
+    others.length === 0
+      ? quoteName(name)
+      : `CASE WHEN ${quoteName(name)} NOT IN (${others.map(quoteText).join(', ')}) THEN ${quoteName(name)} END AS ${quoteName(name)}`
   const text = target.session.text(file.path, {
     columns,
     delimiter,
@@ -89,7 +99,7 @@ async function takePlain(
   })
   const sql = `SELECT ${lineage(file, target)}, row_number() OVER () + ${skip} AS _source_line,
     CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw,
-    ${columns.map(quoteName).join(', ')} FROM ${text}`
+    ${columns.map(value).join(', ')} FROM ${text}`
   try {
     const { rows, bytes } = await target.session.writeFile(sql, target.location)
     if (rows !== inspection.lines - skip) return undefined

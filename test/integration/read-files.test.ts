@@ -7,6 +7,7 @@ import type { ResultRow, Session } from '../../src/engine/engine.js'
 import { files } from '../../src/source/index.js'
 import { inspectFile, takeFile } from '../../src/source/read-files.js'
 import { temporaryFolder } from '../support/project.js'
+import { seed } from '../support/seed.js'
 
 /*
  * There are two ways into bronze: the engine's own reader, and the careful one. Which is taken depends on
@@ -98,7 +99,7 @@ it.each([
       await writeFile(path, [`1${delimiter}2`, ...lines].join(end) + (last ? end : ''))
       expect(await read(true)).toEqual(await read(false))
     }),
-    { numRuns: 150 },
+    { numRuns: 150, seed },
   )
   expect(native).toBeGreaterThan(30)
 })
