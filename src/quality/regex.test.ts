@@ -1,20 +1,10 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { engineSession } from '../../test/support/engine.js'
 import { quoteText } from '../define/sql.js'
-import { DuckDB } from '../engine/duckdb/duckdb.js'
-import type { Session } from '../engine/engine.js'
 import { toRe2 } from './regex.js'
 
-let engine: DuckDB
-let session: Session
-beforeAll(async () => {
-  engine = await DuckDB.start({ threads: 1 })
-  session = await engine.open()
-})
-afterAll(async () => {
-  session.close()
-  await engine.close()
-})
+const session = engineSession()
 
 const ascii = fc.string({
   unit: fc.constantFrom(...'aAbz09_-. \n\r\t\v\f$^[]{}()|\\/:@'),
@@ -52,7 +42,7 @@ describe('regular expressions', () => {
       expect(re2, String(pattern)).toBeDefined()
       const texts = [...new Set(fc.sample(ascii, { numRuns: 200, seed: 1 }))]
       const list = texts.map((t) => `(${quoteText(t)})`).join(', ')
-      const rows = await session.rows(
+      const rows = await session().rows(
         `SELECT t, regexp_matches(t, ${quoteText(re2 as string)}) AS m FROM (VALUES ${list}) v(t)`,
       )
       for (const { t, m } of rows)

@@ -7,7 +7,7 @@ import type { ResultRow, RowValue } from '../engine/engine.js'
 import { folderOf, openStorage, rootOf } from '../load/root.js'
 import type { LakeState } from '../log/commit.js'
 import { CommitLog } from '../log/log.js'
-import { queryLake } from './query.js'
+import { queryLake, queryRows } from './query.js'
 
 /** A point in the lake's history: a commit's number, or a time. */
 export type At = number | Date | string
@@ -67,13 +67,8 @@ export function openLake(lake: Lake, options: { root?: string } = {}): OpenLake 
       for await (const batch of stream(dataset, read)) rows.push(...batch)
       return rows
     }) as OpenLake['read'],
-    query: async (sql, { at } = {}) => {
-      const text = typeof sql === 'string' ? sql : renderSql(sql)
-      await using result = await queryLake(storage, await state(at), text)
-      const rows: ResultRow[] = []
-      for await (const batch of result.batches) rows.push(...batch)
-      return rows
-    },
+    query: async (sql, { at } = {}) =>
+      queryRows(storage, await state(at), typeof sql === 'string' ? sql : renderSql(sql)),
   }
 }
 

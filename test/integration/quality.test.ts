@@ -1,22 +1,13 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { quoteText } from '../../src/define/sql.js'
 import { t } from '../../src/define/t.js'
-import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
-import type { RowValue, Session } from '../../src/engine/engine.js'
+import type { RowValue } from '../../src/engine/engine.js'
 import { compileChecks } from '../../src/quality/compile.js'
+import { engineSession } from '../support/engine.js'
 
-let engine: DuckDB
-let session: Session
-beforeAll(async () => {
-  engine = await DuckDB.start({ threads: 2 })
-  session = await engine.open()
-})
-afterAll(async () => {
-  session.close()
-  await engine.close()
-})
+const session = engineSession()
 
 let prefix = 0
 
@@ -37,13 +28,13 @@ async function check(schema: z.ZodType, texts: readonly (string | null)[]): Prom
     { c: { sql: 'r0', sqlType: 'VARCHAR' } },
     `test${prefix++}`,
   )
-  session.register(compiled.functions)
+  session().register(compiled.functions)
   const rows = texts
     .map((text, i) => `(${i}, ${text === null ? 'NULL' : quoteText(text)})`)
     .join(', ')
   const relation = `(SELECT i AS _source_line, '' AS _batch, '' AS _source_file, NULL AS _error, NULL AS _raw,
     NULL AS _input, false AS _superseded, CAST(t AS VARCHAR) AS r0 FROM (VALUES ${rows}) v(i, t))`
-  const found = await session.rows(`${compiled.over(relation)} ORDER BY _source_line`)
+  const found = await session().rows(`${compiled.over(relation)} ORDER BY _source_line`)
   return found.map((row) => ({
     value: row.c as RowValue,
     reasons: (row._reasons as string[]) ?? [],

@@ -1,11 +1,11 @@
 import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
-import type { ResultRow, Session } from '../../src/engine/engine.js'
+import { expect, it } from 'vitest'
+import type { ResultRow } from '../../src/engine/engine.js'
 import { files } from '../../src/source/index.js'
 import { inspectFile, takeFile } from '../../src/source/read-files.js'
+import { engineSession } from '../support/engine.js'
 import { temporaryFolder } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
@@ -14,16 +14,7 @@ import { seed } from '../support/seed.js'
  * the whole file, so a record must become the same row on both.
  */
 
-let engine: DuckDB
-let session: Session
-beforeAll(async () => {
-  engine = await DuckDB.start({ threads: 2 })
-  session = await engine.open()
-})
-afterAll(async () => {
-  session.close()
-  await engine.close()
-})
+const session = engineSession()
 
 const units = [
   'a',
@@ -80,9 +71,9 @@ it.each([
       file,
       source,
       { ...inspection, plain: plain && inspection.plain },
-      { session, location, batch: 'b' },
+      { session: session(), location, batch: 'b' },
     )
-    const rows = await session.rows(`${session.parquet([location])} ORDER BY _source_line`)
+    const rows = await session().rows(`${session().parquet([location])} ORDER BY _source_line`)
     expect(rows).toHaveLength(taken.rows)
     return rows
   }
