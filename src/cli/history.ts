@@ -13,10 +13,7 @@ export function define(command: Command): Command {
 
 export async function run(command: Command): Promise<number> {
   const { log, json } = await openLog(command)
-  const commits: Commit[] = []
-  for await (const { commit } of log.entries()) commits.push(commit)
-  const limit = Number(command.opts<{ limit: string }>().limit)
-  const shown = commits.reverse().slice(0, limit)
+  const shown = await log.latest(Number(command.opts<{ limit: string }>().limit))
   if (json) {
     print(
       toJson(

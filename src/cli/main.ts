@@ -19,6 +19,7 @@ const commands: [name: string, load: () => Promise<CommandModule>, summary: stri
   ['query', () => import('./query.js'), 'run one SELECT over the lake'],
   ['preview', () => import('./preview.js'), 'show the first rows of a dataset or of a raw file'],
   ['discarded', () => import('./discarded.js'), 'show which rows were discarded, and why'],
+  ['rollback', () => import('./rollback.js'), 'bring an earlier state back, as a new commit'],
   ['verify', () => import('./verify.js'), 'check that all that the log refers to is there'],
 ]
 

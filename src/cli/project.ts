@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Lake } from '../define/lake.js'
+import { MoraineError } from '../errors.js'
 import { findLakeFile, loadLake } from '../load/load.js'
 import { openStorage, rootOf } from '../load/root.js'
 import { CommitLog } from '../log/log.js'
@@ -44,4 +45,13 @@ export async function openLog(command: Command): Promise<Omit<Project, 'lake'>> 
 
 export function print(text: string): void {
   process.stdout.write(`${text}\n`)
+}
+
+/** A commit's number or a time, as an option gives it. */
+export function pointOf(option: string, text: string): number | Date {
+  const point = /^\d+$/.test(text) ? Number(text) : new Date(text)
+  if (typeof point === 'number' || !Number.isNaN(point.getTime())) return point
+  throw new MoraineError('usage', `${option} ${text} is neither a commit nor a time`, {
+    hint: 'Give a commit number (moraine history) or a time such as 2026-01-31T12:00:00Z.',
+  })
 }

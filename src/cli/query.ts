@@ -2,14 +2,13 @@ import type { Command } from 'commander'
 import type { Field } from '../define/column-type.js'
 import type { ResultRow } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import { toPoint } from '../query/open.js'
 import { type QueryResult, queryLake } from '../query/query.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { csvRecord } from './output/csv.js'
 import { plural, toJson } from './output/format.js'
 import { textTable } from './output/table.js'
-import { openLog } from './project.js'
+import { openLog, pointOf } from './project.js'
 
 export function define(command: Command): Command {
   return command
@@ -50,11 +49,7 @@ export async function run(command: Command): Promise<number> {
     throw new MoraineError('usage', `There is no format '${format}'`, {
       hint: 'Choose table, csv or json.',
     })
-  const point = options.at === undefined ? undefined : toPoint(options.at)
-  if (point instanceof Date && Number.isNaN(point.getTime()))
-    throw new MoraineError('usage', `--at ${options.at} is neither a commit nor a time`, {
-      hint: 'Give a commit number (moraine history) or a time such as 2026-01-31T12:00:00Z.',
-    })
+  const point = options.at === undefined ? undefined : pointOf('--at', options.at)
   const state = await (point === undefined ? log.head() : log.stateAt(point))
   await using result = await queryLake(storage, state, command.args[0] as string)
   await writer(result, Number(options.limit))

@@ -39,11 +39,15 @@ export interface BatchPointer {
 /** How far a dataset has read its inputs: batch numbers for bronze, metadata paths for tables. */
 export type Offsets = Readonly<Record<string, number | string>>
 
-/** What a commit changes. */
+/** What a commit changes; `null` says that something is no longer part of the lake. */
 export interface Changes {
-  tables?: Record<string, TableState>
+  tables?: Record<string, TableState | null>
   batches?: BatchPointer[]
-  offsets?: Record<string, Offsets>
+  /** Batches of a dataset beyond this number are no longer part of the lake; only a rollback cuts. */
+  cut?: Record<string, number>
+  /** The commit whose state this one brings back. Such a commit shares its base with no other. */
+  rollback?: number
+  offsets?: Record<string, Offsets | null>
   /** What a source has delivered so far; its meaning is the source's own. */
   watermarks?: Record<string, unknown>
 }
@@ -94,22 +98,79 @@ export const emptyState: LakeState = {
 
 /** The state after one more commit. */
 export function fold(state: LakeState, commit: Commit, hash: string): LakeState {
-  const { tables, batches, offsets, watermarks } = commit.changes
-  const grown = { ...state.batches }
-  for (const batch of batches ?? []) grown[batch.dataset] = [...(grown[batch.dataset] ?? []), batch]
+  const { tables, offsets, watermarks } = commit.changes
   return {
     number: commit.number,
     time: commit.time,
     hash,
-    tables: { ...state.tables, ...tables },
-    batches: grown,
-    offsets: { ...state.offsets, ...offsets },
-    watermarks: { ...state.watermarks, ...watermarks },
+    tables: merged(state.tables, tables),
+    batches: foldBatches(state.batches, commit.changes),
+    offsets: merged(state.offsets, offsets),
+    watermarks: merged(state.watermarks, watermarks),
   }
 }
 
-/** The names of what a commit writes. Two commits that share one can't both build on one base. */
-export function written(changes: Changes): Set<string> {
+function merged<T>(
+  before: Readonly<Record<string, T>>,
+  changes: Readonly<Record<string, T | null>> | undefined,
+): Readonly<Record<string, T>> {
+  if (!changes) return before
+  const entries = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null)
+  return Object.fromEntries(entries) as Record<string, T>
+}
+
+function foldBatches(before: LakeState['batches'], { batches, cut }: Changes) {
+  if (!batches && !cut) return before
+  const after: Record<string, readonly BatchPointer[]> = { ...before }
+  for (const [dataset, last] of Object.entries(cut ?? {}))
+    after[dataset] = (after[dataset] ?? []).filter(({ number }) => number <= last)
+  for (const batch of batches ?? []) after[batch.dataset] = [...(after[batch.dataset] ?? []), batch]
+  return after
+}
+
+/** The changes that lead from one state to another: what a rollback commits. */
+export function changesTo(from: LakeState, to: LakeState): Changes {
+  const cut: Record<string, number> = {}
+  const batches: BatchPointer[] = []
+  for (const dataset of new Set([...Object.keys(from.batches), ...Object.keys(to.batches)])) {
+    const [before, after] = [from.batches[dataset] ?? [], to.batches[dataset] ?? []]
+    let same = 0
+    while (same < before.length && before[same]?.batch === after[same]?.batch) same++
+    if (same < before.length) cut[dataset] = same
+    batches.push(...after.slice(same))
+  }
+  return {
+    tables: differences(from.tables, to.tables),
+    offsets: differences(from.offsets, to.offsets),
+    watermarks: differences(from.watermarks, to.watermarks),
+    ...(Object.keys(cut).length > 0 ? { cut } : {}),
+    ...(batches.length > 0 ? { batches } : {}),
+  }
+}
+
+function differences<T>(from: Readonly<Record<string, T>>, to: Readonly<Record<string, T>>) {
+  const changed: Record<string, T | null> = {}
+  for (const name of Object.keys(from)) if (!(name in to)) changed[name] = null
+  for (const [name, value] of Object.entries(to))
+    if (JSON.stringify(from[name]) !== JSON.stringify(value)) changed[name] = value
+  return changed
+}
+
+/** Whether changes change anything. */
+export function isEmpty({ tables, batches, cut, offsets, watermarks }: Changes): boolean {
+  const parts = [tables, batches, cut, offsets, watermarks]
+  return parts.every((part) => !part || Object.keys(part).length === 0)
+}
+
+/** What two changes both write, and so can't both do on one base; empty when they don't meet. */
+export function conflictsOf(mine: Changes, others: Changes): string[] {
+  if (mine.rollback !== undefined || others.rollback !== undefined) return ['the whole lake']
+  const names = written(mine)
+  return [...written(others)].filter((name) => names.has(name))
+}
+
+/** The names of what a commit writes. */
+function written(changes: Changes): Set<string> {
   return new Set([
     ...Object.keys(changes.tables ?? {}).map((name) => `table ${name}`),
     ...(changes.batches ?? []).map(({ dataset }) => `batches of ${dataset}`),

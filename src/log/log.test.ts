@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { MoraineError } from '../errors.js'
 import { MemoryStorage } from '../storage/memory.js'
-import type { Changes, CommitInfo, TableState } from './commit.js'
+import type { BatchPointer, Changes, CommitInfo, LakeState, TableState } from './commit.js'
 import { CommitLog } from './log.js'
+import { verifyLake } from './verify.js'
 
 const info: CommitInfo = { author: 'ada', run: null, message: 'test' }
 const table = (metadata: string): TableState => ({
   metadata,
-  definition: 'd',
+  definition: {},
   rows: 1,
   bytes: 1,
   files: 1,
@@ -119,5 +120,114 @@ describe('the commit log', () => {
     }
     await expect(new CommitLog(new Careless()).probe()).rejects.toThrow(MoraineError)
     await expect(new CommitLog(new MemoryStorage()).probe()).resolves.toBeUndefined()
+  })
+
+  it('reads a checkpoint instead of all commits, and the same state comes out', async () => {
+    const storage = new MemoryStorage()
+    const log = new CommitLog(storage, 'main', quick)
+    let state = await log.head()
+    for (let i = 0; i < 130; i++)
+      state = await log.commit(state, change(`silver.t${i % 7}`, `v${i}`), info)
+    const reads: string[] = []
+    const counted = new Proxy(storage, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name)
+        if (name !== 'readIfPresent')
+          return typeof value === 'function' ? value.bind(target) : value
+        return (path: string) => {
+          reads.push(path)
+          return target.readIfPresent(path)
+        }
+      },
+    })
+    expect(await new CommitLog(counted).head()).toEqual(state)
+    expect(reads.length).toBeLessThan(50)
+    expect((await new CommitLog(storage).stateAt(70)).tables['silver.t6']?.metadata).toBe('v69')
+    const latest = await new CommitLog(storage).latest(3)
+    expect(latest.map(({ number }) => number)).toEqual([130, 129, 128])
+  })
+
+  it.each([
+    ['torn', (text: string) => text.slice(0, 90)],
+    ['empty', () => ''],
+    ['changed', (text: string) => text.replace('"v99"', '"v98"')],
+    ['of the future', (text: string) => text.replace('"format":1', '"format":7')],
+  ])('passes over a checkpoint that is %s, and verify names it', async (_, spoil) => {
+    const storage = new MemoryStorage()
+    const log = new CommitLog(storage, 'main', quick)
+    let state = await log.head()
+    for (let i = 0; i < 100; i++)
+      state = await log.commit(state, { offsets: { x: { y: `v${i}` } } }, info)
+    const [path] = [...storage.objects.keys()].filter((p) => p.includes('/checkpoints/')).slice(-1)
+    const text = new TextDecoder().decode(storage.objects.get(path as string))
+    storage.objects.set(path as string, new TextEncoder().encode(spoil(text)))
+    expect(await new CommitLog(storage).head()).toEqual(state)
+    const { problems } = await verifyLake(storage, new CommitLog(storage))
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).toContain(path)
+  })
+
+  it('brings an earlier state back as a new commit, and goes forward again the same way', async () => {
+    const log = new CommitLog(new MemoryStorage(), 'main', quick)
+    const batch = (number: number): BatchPointer => ({
+      dataset: 'bronze.a',
+      number,
+      batch: `${number}-${Math.random()}`,
+      manifest: `m${number}`,
+      rows: 1,
+      bytes: 1,
+    })
+    let state = await log.commit(
+      await log.head(),
+      { ...change('silver.a', 'v1'), batches: [batch(1)], watermarks: { 'bronze.a': 1 } },
+      info,
+    )
+    const before = state
+    state = await log.commit(
+      state,
+      {
+        ...change('silver.b', 'v1'),
+        batches: [batch(2)],
+        watermarks: { 'bronze.a': 2 },
+        offsets: { 'silver.b': { 'bronze.a': 2 } },
+      },
+      info,
+    )
+    const after = state
+    const same = ({ tables, batches, offsets, watermarks }: LakeState) => ({
+      tables,
+      batches,
+      offsets,
+      watermarks,
+    })
+    const back = await log.rollback(1, { author: 'ada', run: null })
+    expect(back.number).toBe(3)
+    expect(same(back)).toEqual(same(before))
+    const forth = await log.rollback(2, { author: 'ada', run: null })
+    expect(same(forth)).toEqual(same(after))
+    // What was read before a rollback does not fit what is there after it.
+    await expect(log.commit(after, change('silver.c'), info)).rejects.toMatchObject({
+      kind: 'conflict',
+    })
+    expect((await log.rollback(4, { author: 'ada', run: null })).number).toBe(4)
+  })
+
+  it('keeps a branch to itself until it is merged', async () => {
+    const storage = new MemoryStorage()
+    const main = new CommitLog(storage, 'main', quick)
+    const one = await main.commit(await main.head(), change('silver.a', 'v1'), info)
+    const branch = await main.fork('trial-1', one)
+    await branch.commit(await branch.head(), change('silver.a', 'v2'), info)
+    await branch.commit(await branch.head(), change('gold.a', 'v1'), info)
+    await main.commit(one, change('silver.other', 'v1'), info)
+    expect((await main.head()).tables['silver.a']?.metadata).toBe('v1')
+    const opened = (await new CommitLog(storage).openBranch('trial-1')) as CommitLog
+    expect((await opened.head()).tables['silver.a']?.metadata).toBe('v2')
+    expect((await opened.stateAt(1)).number).toBe(1)
+    const merged = await branch.merge({ ...info, message: 'merge trial-1' })
+    expect(merged.number).toBe(3)
+    expect(Object.keys(merged.tables).sort()).toEqual(['gold.a', 'silver.a', 'silver.other'])
+    await expect(main.fork('trial-1', one)).rejects.toThrow('There is a branch trial-1 already')
+    await expect(branch.merge(info)).rejects.toMatchObject({ kind: 'conflict' })
   })
 })

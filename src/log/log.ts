@@ -1,16 +1,20 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError } from '../errors.js'
 import type { Storage } from '../storage/storage.js'
+import { Checkpoints } from './checkpoints.js'
 import {
   type Changes,
   type Commit,
   type CommitInfo,
+  changesTo,
+  conflictsOf,
   emptyState,
   fold,
+  isEmpty,
   type LakeState,
-  written,
 } from './commit.js'
+import { type Entry, encodeCommit, parseEntry } from './entry.js'
 
 /** What the log takes from the world; tests give their own. */
 export interface LogEffects {
@@ -18,6 +22,8 @@ export interface LogEffects {
   id: () => string
   /** Waits before another attempt; the argument counts from 0. */
   pause: (attempt: number) => Promise<void>
+  /** Commits from one checkpoint to the next; 50 without it. */
+  interval?: number
 }
 
 const realEffects: LogEffects = {
@@ -27,34 +33,48 @@ const realEffects: LogEffects = {
 }
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
 const ATTEMPTS = 40
+/** How often the same create is tried again when its answer was lost and nothing lies there. */
+const LOST = 5
+/** Commits from one checkpoint to the next. */
+const INTERVAL = 50
+/** Entries that are asked for at once. */
+const AHEAD = 8
 
-export function sha256(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex')
-}
-
-/** A commit with the hash of its bytes. */
-export interface Entry {
-  commit: Commit
-  hash: string
+/** Where a branch left the one it came from; the first object in its folder. */
+interface Fork {
+  format: 1
+  from: string
+  number: number
+  hash: string | null
 }
 
 /**
  * The commit log of a branch: the lake's one source of truth. Commit n is the object
  * `<n>.json`, created only if it does not exist yet; that create decides everything.
+ * The protocol is written down in docs/design/log.md.
  */
 export class CommitLog {
-  private cache: LakeState = emptyState
+  private cache: LakeState | undefined
+  private readonly checkpoints: Checkpoints
+  /** The commit up to which a state was found in a checkpoint; `undefined` before one was looked for. */
+  private checkpointed: number | undefined
 
   constructor(
     private readonly storage: Storage,
-    private readonly branch = 'main',
+    readonly branch = 'main',
     private readonly effects: LogEffects = realEffects,
-  ) {}
+    private readonly parent?: { log: CommitLog; fork: Fork },
+  ) {
+    this.checkpoints = new Checkpoints(storage, branch)
+  }
+
+  private get folder(): string {
+    return `_moraine/log/${this.branch}`
+  }
 
   private pathOf(number: number): string {
-    return `_moraine/log/${this.branch}/${String(number).padStart(20, '0')}.json`
+    return `${this.folder}/${String(number).padStart(20, '0')}.json`
   }
 
   /** Refuses a storage that lets two writers create the same object. */
@@ -63,8 +83,9 @@ export class CommitLog {
     const path = `_moraine/probe/${this.effects.id()}`
     const first = await this.storage.createIfAbsent(path, encoder.encode('1'))
     const second = await this.storage.createIfAbsent(path, encoder.encode('2'))
+    const kept = new TextDecoder().decode(await this.storage.read(path))
     await this.storage.remove(path)
-    if (!first || second)
+    if (!first || second || kept !== '1')
       throw new MoraineError('storage', `${this.storage.url} can't hold a lake`, {
         hint: 'It does not refuse to create an object a second time, so two runs could overwrite each other.',
       })
@@ -72,52 +93,101 @@ export class CommitLog {
 
   /** The commit of that number; `undefined` when there is none yet. */
   async entry(number: number): Promise<Entry | undefined> {
+    if (this.parent && number <= this.parent.fork.number) return this.parent.log.entry(number)
     const path = this.pathOf(number)
-    if (!(await this.storage.stat(path))) return undefined
-    const bytes = await this.storage.read(path)
-    return { commit: parseCommit(bytes, path), hash: sha256(bytes) }
+    const bytes = await this.storage.readIfPresent(path)
+    return bytes && parseEntry(bytes, path)
   }
 
   /** The newest state. */
   async head(): Promise<LakeState> {
+    this.cache ??= await this.nearest(Number.POSITIVE_INFINITY)
     this.cache = await this.advance(this.cache)
     return this.cache
   }
 
+  /** A state at or before a commit from which folding may start. */
+  private async nearest(number: number): Promise<LakeState> {
+    if (this.parent && number <= this.parent.fork.number) return this.parent.log.nearest(number)
+    for (const candidate of await this.checkpoints.numbers()) {
+      if (candidate > number) continue
+      const state = await this.fromCheckpoint(candidate)
+      if (!state) continue
+      this.checkpointed = Math.max(this.checkpointed ?? 0, candidate)
+      return state
+    }
+    const { parent } = this
+    this.checkpointed ??= parent?.fork.number ?? 0
+    return parent ? parent.log.stateAt(parent.fork.number) : emptyState
+  }
+
+  /** A checkpoint's state, if it is whole and follows from the log. */
+  private async fromCheckpoint(number: number): Promise<LakeState | undefined> {
+    try {
+      const state = await this.checkpoints.read(number)
+      const entry = await this.entry(number)
+      return entry && entry.hash === state.hash ? state : undefined
+    } catch (error) {
+      if (error instanceof MoraineError && error.kind === 'corrupt') return undefined
+      throw error
+    }
+  }
+
   private async advance(state: LakeState, until = Number.POSITIVE_INFINITY): Promise<LakeState> {
     let current = state
-    while (current.number < until) {
-      const next = await this.entry(current.number + 1)
-      if (!next) break
-      current = checkedFold(current, next, this.pathOf(current.number + 1))
+    for (let ahead = 1; ; ahead = AHEAD) {
+      const count = Math.min(ahead, until - current.number)
+      const numbers = Array.from({ length: Math.max(0, count) }, (_, i) => current.number + i + 1)
+      const entries = await Promise.all(numbers.map((number) => this.entry(number)))
+      for (const entry of entries) {
+        if (!entry) return current
+        current = checkedFold(current, entry, this.pathOf(current.number + 1))
+      }
+      if (entries.length === 0) return current
     }
-    return current
   }
 
   /** The state at a commit, or at the last commit up to a time. */
   async stateAt(at: number | Date): Promise<LakeState> {
-    if (typeof at === 'number') {
-      const state = await this.advance(emptyState, at)
-      if (state.number === at) return state
-      throw new MoraineError('usage', `There is no commit ${at}; the last one is ${state.number}`, {
-        hint: 'See the commits with: moraine history',
-      })
+    const number = typeof at === 'number' ? at : await this.numberAt(at)
+    const state = await this.advance(await this.nearest(number), number)
+    if (state.number === number) return state
+    throw new MoraineError(
+      'usage',
+      `There is no commit ${number}; the last one is ${state.number}`,
+      { hint: 'See the commits with: moraine history' },
+    )
+  }
+
+  /** The last commit up to a time; their times rise. */
+  private async numberAt(at: Date): Promise<number> {
+    let [low, high] = [0, (await this.head()).number]
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2)
+      const entry = await this.entry(middle)
+      if (entry && new Date(entry.commit.time) <= at) low = middle
+      else high = middle - 1
     }
-    let state = emptyState
-    for (;;) {
-      const next = await this.entry(state.number + 1)
-      if (!next || new Date(next.commit.time) > at) return state
-      state = fold(state, next.commit, next.hash)
-    }
+    return low
   }
 
   /** All commits, oldest first. */
   async *entries(): AsyncGenerator<Entry> {
-    for (let number = 1; ; number++) {
-      const entry = await this.entry(number)
-      if (!entry) return
-      yield entry
+    for (let number = 1; ; number += AHEAD) {
+      const numbers = Array.from({ length: AHEAD }, (_, i) => number + i)
+      for (const entry of await Promise.all(numbers.map((n) => this.entry(n)))) {
+        if (!entry) return
+        yield entry
+      }
     }
+  }
+
+  /** The newest commits, newest first. */
+  async latest(limit: number): Promise<Commit[]> {
+    const { number } = await this.head()
+    const numbers = Array.from({ length: Math.min(limit, number) }, (_, i) => number - i)
+    const entries = await Promise.all(numbers.map((n) => this.entry(n)))
+    return entries.flatMap((entry) => (entry ? [entry.commit] : []))
   }
 
   /**
@@ -128,21 +198,12 @@ export class CommitLog {
    */
   async commit(base: LakeState, changes: Changes, info: CommitInfo): Promise<LakeState> {
     const id = this.effects.id()
-    const mine = written(changes)
     let state = base
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const body = encoder.encode(JSON.stringify(this.next(state, id, changes, info), null, 1))
-      await this.tryCreate(this.pathOf(state.number + 1), body)
-      // Whatever the answer was, or if it was lost: what lies there now is what happened.
-      const there = await this.entry(state.number + 1)
-      if (there) {
-        state = checkedFold(state, there, this.pathOf(there.commit.number))
-        if (there.commit.id === id) {
-          this.cache = state
-          return state
-        }
-        refuseConflict(mine, there.commit)
-      }
+      const there = await this.offer(this.next(state, id, changes, info))
+      state = checkedFold(state, there, this.pathOf(there.commit.number))
+      if (there.commit.id === id) return this.committed(state)
+      refuseConflict(changes, there.commit)
       await this.effects.pause(attempt)
     }
     throw new MoraineError('conflict', 'The log is too busy: other commits came first each time', {
@@ -151,13 +212,87 @@ export class CommitLog {
     })
   }
 
-  private async tryCreate(path: string, body: Uint8Array): Promise<void> {
-    try {
-      await this.storage.createIfAbsent(path, body)
-    } catch (error) {
-      // An answer may be lost although the object is there.
-      if (!(await this.storage.stat(path))) throw error
+  /**
+   * Tries to create a commit and returns what then lies under its number: it, or another's. An answer
+   * may be lost whether the object was created or not: what lies there is what happened, and while
+   * nothing does, the same body is offered again.
+   */
+  private async offer(commit: Commit): Promise<Entry> {
+    const path = this.pathOf(commit.number)
+    const body = encodeCommit(commit)
+    for (let attempt = 0; ; attempt++) {
+      let failure: unknown
+      try {
+        await this.storage.createIfAbsent(path, body)
+      } catch (error) {
+        failure = error
+      }
+      const there = await this.entry(commit.number)
+      if (there) return there
+      if (isFinal(failure) || attempt >= LOST) throw failure ?? lost(path)
+      await this.effects.pause(attempt)
     }
+  }
+
+  private async committed(state: LakeState): Promise<LakeState> {
+    const { interval = INTERVAL } = this.effects
+    this.cache = state
+    if (this.checkpointed !== undefined && state.number - this.checkpointed >= interval) {
+      this.checkpointed = state.number
+      // It only saves later readers work: without it the commit is as good.
+      await this.checkpoints.write(state).catch(() => {})
+    }
+    return state
+  }
+
+  /** Brings the state of an earlier commit back, as a new commit; nothing of the history is lost. */
+  async rollback(to: number | Date, info: Omit<CommitInfo, 'message'>): Promise<LakeState> {
+    const target = await this.stateAt(to)
+    for (let attempt = 0; ; attempt++) {
+      const base = await this.head()
+      const changes = changesTo(base, target)
+      if (isEmpty(changes)) return base
+      const message = `roll back to commit ${target.number}`
+      try {
+        return await this.commit(
+          base,
+          { ...changes, rollback: target.number },
+          { ...info, message },
+        )
+      } catch (error) {
+        if (!(error instanceof MoraineError && error.kind === 'conflict') || attempt >= LOST)
+          throw error
+        await this.effects.pause(attempt)
+      }
+    }
+  }
+
+  /**
+   * A branch that starts at a state of this one: its commits are seen by those who ask for it, and by
+   * nobody else. An id is used once and never again.
+   */
+  async fork(id: string, at: LakeState): Promise<CommitLog> {
+    const fork: Fork = { format: 1, from: this.branch, number: at.number, hash: at.hash }
+    const path = `_moraine/log/${id}/fork.json`
+    if (!(await this.storage.createIfAbsent(path, encoder.encode(JSON.stringify(fork)))))
+      throw new MoraineError('usage', `There is a branch ${id} already`)
+    return new CommitLog(this.storage, id, this.effects, { log: this, fork })
+  }
+
+  /** A branch that was made before; `undefined` when there is none of that id. */
+  async openBranch(id: string): Promise<CommitLog | undefined> {
+    const bytes = await this.storage.readIfPresent(`_moraine/log/${id}/fork.json`)
+    if (!bytes) return undefined
+    const fork: Fork = JSON.parse(new TextDecoder().decode(bytes))
+    return new CommitLog(this.storage, id, this.effects, { log: this, fork })
+  }
+
+  /** All that was committed on this branch since it was made, as one commit of the branch it came from. */
+  async merge(info: CommitInfo): Promise<LakeState> {
+    if (!this.parent) throw new MoraineError('usage', 'main comes from no other branch')
+    const { log, fork } = this.parent
+    const base = await log.stateAt(fork.number)
+    return log.commit(base, changesTo(base, await this.head()), info)
   }
 
   private next(state: LakeState, id: string, changes: Changes, info: CommitInfo): Commit {
@@ -167,25 +302,16 @@ export class CommitLog {
   }
 }
 
-function parseCommit(bytes: Uint8Array, path: string): Commit {
-  let commit: Commit
-  try {
-    commit = JSON.parse(decoder.decode(bytes))
-  } catch (cause) {
-    throw new MoraineError('corrupt', `${path} is damaged: it is not JSON`, {
-      cause,
-      hint: 'Restore this object from a backup of the lake; nothing was changed.',
-    })
-  }
-  if (commit.format !== 1)
-    throw new MoraineError(
-      'corrupt',
-      `${path} has format ${commit.format}, which this version does not know`,
-      {
-        hint: 'Use a newer version of Moraine.',
-      },
-    )
-  return commit
+/** Whether a refusal will not pass by itself: a full disk, no permission. */
+function isFinal(failure: unknown): boolean {
+  return failure instanceof MoraineError && !failure.retryable
+}
+
+function lost(path: string): MoraineError {
+  return new MoraineError('storage', `${path} was refused, but there is no such object`, {
+    retryable: true,
+    hint: 'The storage does not show what it holds. Try again; nothing was lost.',
+  })
 }
 
 function checkedFold(state: LakeState, { commit, hash }: Entry, path: string): LakeState {
@@ -196,8 +322,8 @@ function checkedFold(state: LakeState, { commit, hash }: Entry, path: string): L
   return fold(state, commit, hash)
 }
 
-function refuseConflict(mine: ReadonlySet<string>, other: Commit): void {
-  const both = [...written(other.changes)].filter((name) => mine.has(name))
+function refuseConflict(mine: Changes, other: Commit): void {
+  const both = conflictsOf(mine, other.changes)
   if (both.length === 0) return
   throw new MoraineError(
     'conflict',

@@ -1,8 +1,10 @@
 import { messageOf } from '../errors.js'
-import type { ManifestFile } from '../iceberg/spec/manifest.js'
+import type { DataFile, ManifestFile } from '../iceberg/spec/manifest.js'
+import type { Schema } from '../iceberg/spec/types.js'
 import { Table } from '../iceberg/table.js'
 import type { Storage } from '../storage/storage.js'
-import type { BatchPointer, LakeState, TableState } from './commit.js'
+import { Checkpoints } from './checkpoints.js'
+import { type BatchPointer, emptyState, fold, type LakeState, type TableState } from './commit.js'
 import type { CommitLog } from './log.js'
 
 /** What was looked at, and what is wrong. */
@@ -17,15 +19,29 @@ export interface Verification {
 }
 
 /**
- * Checks that all that the log refers to is there: the chain of commits, and for the last one each
- * table's metadata, manifests and data files, each batch's manifest and files, by existence, size and
- * counts. It reads no data.
+ * Reads a data file in full; returns what is wrong with it. `file` is what a manifest says of it, for
+ * files of tables.
  */
-export async function verifyLake(storage: Storage, log: CommitLog): Promise<Verification> {
-  const found = new Verifier(storage)
+export type ReadDeep = (
+  location: string,
+  rows: number,
+  table?: { schema: Schema; file: DataFile },
+) => Promise<string[]>
+
+/**
+ * Checks that all that the log refers to is there: the chain of commits, its checkpoints, and for the
+ * last commit each table's metadata, manifests and data files, each batch's manifest and files, by
+ * existence, size and counts. Data are only read with `deep`.
+ */
+export async function verifyLake(
+  storage: Storage,
+  log: CommitLog,
+  deep?: ReadDeep,
+): Promise<Verification> {
+  const found = new Verifier(storage, deep)
   let state: LakeState
   try {
-    state = await log.head()
+    state = await found.chain(log)
   } catch (error) {
     found.problems.push(messageOf(error))
     return found.report(0, 0, 0)
@@ -38,12 +54,44 @@ export async function verifyLake(storage: Storage, log: CommitLog): Promise<Veri
   return found.report(state.number, tables.length, batches.length)
 }
 
+type DeepArguments = [rows: number, table?: { schema: Schema; file: DataFile }]
+
 class Verifier {
   readonly problems: string[] = []
   private files = 0
   private bytes = 0
 
-  constructor(private readonly storage: Storage) {}
+  constructor(
+    private readonly storage: Storage,
+    private readonly deep: ReadDeep | undefined,
+  ) {}
+
+  /** Folds the whole log, as if there were no checkpoints, and holds them against it. */
+  async chain(log: CommitLog): Promise<LakeState> {
+    const checkpoints = new Checkpoints(this.storage, log.branch)
+    const numbers = new Set(await checkpoints.numbers())
+    let state = emptyState
+    for await (const { commit, hash } of log.entries()) {
+      if (commit.number !== state.number + 1 || commit.previous !== state.hash)
+        throw new Error(
+          `commit ${state.number + 1} does not follow from the one before it: an object of the log was changed or replaced`,
+        )
+      state = fold(state, commit, hash)
+      if (numbers.delete(commit.number))
+        await this.guarded('log', async () => {
+          const kept = await checkpoints.read(commit.number)
+          if (JSON.stringify(kept) !== JSON.stringify(state))
+            this.problems.push(
+              `${checkpoints.pathOf(commit.number)} is not the state of its commit: remove it`,
+            )
+        })
+    }
+    for (const number of numbers)
+      this.problems.push(
+        `commit ${state.number + 1} is missing: there is a checkpoint of commit ${number}`,
+      )
+    return state
+  }
 
   report(commits: number, tables: number, batches: number): Verification {
     const { files, bytes, problems } = this
@@ -70,7 +118,11 @@ class Verifier {
   private async manifest(name: string, table: Table, manifest: ManifestFile): Promise<number> {
     await this.object(name, table.pathOf(manifest.manifest_path), manifest.manifest_length)
     const live = (await table.entries(manifest)).filter((entry) => entry.status !== 'deleted')
-    for (const { file } of live) await this.object(name, table.pathOf(file.path), file.bytes)
+    for (const { file } of live) {
+      const path = table.pathOf(file.path)
+      await this.object(name, path, file.bytes)
+      await this.readDeep(name, path, file.rows, { schema: table.schema, file })
+    }
     return live.reduce((sum, { file }) => sum + file.rows, 0)
   }
 
@@ -80,10 +132,19 @@ class Verifier {
     let rows = 0
     for (const file of manifest.files) {
       await this.object(what, file.data, file.bytes)
+      await this.readDeep(what, file.data, file.rows)
       rows += file.rows
     }
     if (rows !== pointer.rows)
       this.problems.push(`${what}: its files hold ${rows} rows, but the log says ${pointer.rows}`)
+  }
+
+  private async readDeep(what: string, path: string, ...[rows, table]: DeepArguments) {
+    if (!this.deep) return
+    await this.guarded(what, async () => {
+      const wrong = await this.deep?.(this.storage.locate(path), rows, table)
+      for (const problem of wrong ?? []) this.problems.push(`${what}: ${path}: ${problem}`)
+    })
   }
 
   private async object(what: string, path: string, size: number): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Lake } from '../define/lake.js'
 import type { Engine, Session } from '../engine/engine.js'
+import { sha256 } from '../log/hash.js'
 import type { CommitLog } from '../log/log.js'
-import { sha256 } from '../log/log.js'
 import type { Storage } from '../storage/storage.js'
 import type { Relations } from './relations.js'
 

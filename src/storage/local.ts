@@ -16,6 +16,9 @@ import type { Storage, StoredObject } from './storage.js'
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
 
+/** Refusals that may be over at the next attempt. */
+const passing = ['EIO', 'EAGAIN', 'EBUSY', 'EMFILE', 'ENFILE', 'ETIMEDOUT', 'ESTALE', 'EINTR']
+
 function failed(doing: string, path: string, cause: unknown): MoraineError {
   const hints: Record<string, string> = {
     ENOSPC: 'The disk is full: free some space and run again.',
@@ -24,10 +27,12 @@ function failed(doing: string, path: string, cause: unknown): MoraineError {
     EROFS: 'The file system is read-only: choose another folder with --root.',
     EPERM: 'Check the permissions of the folder.',
   }
-  const hint = hints[codeOf(cause) ?? '']
+  const code = codeOf(cause) ?? ''
+  const hint = hints[code]
   return new MoraineError('storage', `Can't ${doing} ${path}: ${messageOf(cause)}`, {
     cause,
     doing,
+    retryable: passing.includes(code),
     ...(hint ? { hint } : {}),
   })
 }
@@ -92,6 +97,15 @@ export class LocalStorage implements Storage {
     try {
       return await readFile(this.at(path))
     } catch (error) {
+      throw failed('read', path, error)
+    }
+  }
+
+  async readIfPresent(path: string): Promise<Uint8Array | undefined> {
+    try {
+      return await readFile(this.at(path))
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
       throw failed('read', path, error)
     }
   }

@@ -24,6 +24,11 @@ export class MemoryStorage implements Storage {
     return Uint8Array.from(bytes)
   }
 
+  async readIfPresent(path: string): Promise<Uint8Array | undefined> {
+    const bytes = this.objects.get(checkPath(path))
+    return bytes && Uint8Array.from(bytes)
+  }
+
   async stat(path: string): Promise<StoredObject | undefined> {
     const bytes = this.objects.get(checkPath(path))
     return bytes && { path, size: bytes.length }

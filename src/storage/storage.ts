@@ -21,6 +21,8 @@ export interface Storage {
   write(path: string, bytes: Uint8Array): Promise<void>
   /** @throws MoraineError of kind `storage` when there is no such object. */
   read(path: string): Promise<Uint8Array>
+  /** The object's bytes; `undefined` when there is no such object. */
+  readIfPresent(path: string): Promise<Uint8Array | undefined>
   /** `undefined` when there is no such object. */
   stat(path: string): Promise<StoredObject | undefined>
   /** All objects whose path begins with the prefix, ordered by path. */

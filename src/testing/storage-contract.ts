@@ -51,7 +51,10 @@ export function storageContract(make: () => Storage | Promise<Storage>): Contrac
     }),
     given('says that an object is missing', async (storage) => {
       assert.equal(await storage.stat('nowhere/x'), undefined)
+      assert.equal(await storage.readIfPresent('nowhere/x'), undefined)
       await assert.rejects(storage.read('nowhere/x'))
+      await storage.write('somewhere/x', bytes('here'))
+      assert.equal(text((await storage.readIfPresent('somewhere/x')) as Uint8Array), 'here')
     }),
     given('lists by prefix, in the order of paths', async (storage) => {
       for (const path of ['b/2', 'b/10', 'a/1', 'b/c/3', 'bb/4'])

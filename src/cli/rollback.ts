@@ -1,0 +1,40 @@
+import { userInfo } from 'node:os'
+import type { Command } from 'commander'
+import { examples } from './examples.js'
+import colors from './output/colors.js'
+import { readableTime, toJson } from './output/format.js'
+import { openLog, pointOf, print } from './project.js'
+
+export function define(command: Command): Command {
+  return command
+    .requiredOption('--to <commit>', 'the commit or time whose state is to come back')
+    .addHelpText(
+      'after',
+      examples(
+        ['as it was after commit 12', 'moraine rollback --to 12'],
+        ['as it was yesterday at noon', 'moraine rollback --to 2026-01-31T12:00:00Z'],
+      ),
+    )
+}
+
+export async function run(command: Command): Promise<number> {
+  const { log, json } = await openLog(command)
+  const to = pointOf('--to', command.opts<{ to: string }>().to)
+  const before = await log.head()
+  const author = process.env.USER || userInfo().username
+  const state = await log.rollback(to, { author, run: null })
+  const target = await log.stateAt(to)
+  const changed = state.number !== before.number
+  if (json) print(toJson({ commit: state.number, to: target.number, changed }, 2))
+  else if (!changed) print(`Nothing to do: the lake is as it was after commit ${target.number}.`)
+  else {
+    const time = readableTime(target.time ?? '')
+    print(
+      `${colors.green('✔')} Commit ${state.number}: the lake is as it was after commit ${target.number} (${time}).`,
+    )
+    print(
+      `Batches taken in since then are not part of it any more: the next run takes them in again.\nNothing was deleted; go back with: moraine rollback --to ${before.number}`,
+    )
+  }
+  return 0
+}

@@ -1,0 +1,191 @@
+import { MemoryStorage } from '../../src/storage/memory.js'
+
+/** What may become of an operation on storage. */
+export type Fate = 'done' | 'answer lost' | 'request lost' | 'crash before' | 'crash after'
+
+interface Pending {
+  writer: number
+  operation: string
+  creates: boolean
+  happen(fate: Fate): void
+}
+
+/** A world of writers over one storage, in which nothing happens until it is chosen. */
+export class World {
+  readonly storage = new MemoryStorage()
+  readonly dead = new Set<number>()
+  readonly traces: string[][]
+  private readonly pending: Pending[] = []
+
+  constructor(writers: number) {
+    this.traces = Array.from({ length: writers }, () => [])
+  }
+
+  /** The storage as one writer sees it. */
+  storageOf(writer: number): MemoryStorage {
+    return new SeenStorage(this, writer)
+  }
+
+  later<T>(writer: number, operation: string, creates: boolean, act: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const last = this.pending.at(-1)
+      const happen = async (fate: Fate) => {
+        const trace = this.traces[writer] as string[]
+        if (fate === 'crash before' || fate === 'crash after') this.dead.add(writer)
+        const result =
+          fate === 'done' || fate.endsWith('after') || fate === 'answer lost'
+            ? await act()
+            : undefined
+        if (this.dead.has(writer)) return
+        trace.push(`${operation} ${fate === 'done' ? shown(result) : 'failed'}`)
+        if (fate === 'done') resolve(result as T)
+        else reject(new Error('connection reset'))
+      }
+      // Reads that a writer asks for together happen together: it takes them up to the first gap.
+      if (last?.writer === writer && !creates && !last.creates) {
+        const before = last.happen
+        last.happen = (fate) => {
+          before(fate)
+          void happen(fate)
+        }
+      } else this.pending.push({ writer, operation, creates, happen })
+    })
+  }
+
+  /** What can happen next: the oldest operation of each living writer, with every fate it may have. */
+  choices(faults: number): { pending: Pending; fate: Fate }[] {
+    const first = new Map<number, Pending>()
+    for (const operation of this.pending)
+      if (!this.dead.has(operation.writer) && !first.has(operation.writer))
+        first.set(operation.writer, operation)
+    return [...first.values()].flatMap((pending) => {
+      const bad: Fate[] = pending.creates
+        ? ['answer lost', 'request lost', 'crash before', 'crash after']
+        : ['request lost', 'crash before']
+      return [...(['done'] as Fate[]), ...(faults > 0 ? bad : [])].map((fate) => ({
+        pending,
+        fate,
+      }))
+    })
+  }
+
+  async take({ pending, fate }: { pending: Pending; fate: Fate }): Promise<void> {
+    this.pending.splice(this.pending.indexOf(pending), 1)
+    pending.happen(fate)
+    await settled()
+  }
+
+  /** Two worlds with the same key go on in the same ways. */
+  key(faults: number): string {
+    const objects = [...this.storage.objects].map(([path, bytes]) => `${path}=${hashOf(bytes)}`)
+    return JSON.stringify([faults, objects, [...this.dead].sort(), this.traces])
+  }
+}
+
+/** Lets everything run that waits for nothing but itself. */
+export const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+function shown(result: unknown): string {
+  return result instanceof Uint8Array
+    ? `${result.length}:${hash(result)}`
+    : (JSON.stringify(result) ?? '-')
+}
+
+const hashes = new WeakMap<Uint8Array, number>()
+
+/** Stored bytes never change, so each is hashed once. */
+function hashOf(bytes: Uint8Array): number {
+  const known = hashes.get(bytes) ?? hash(bytes)
+  hashes.set(bytes, known)
+  return known
+}
+
+function hash(bytes: Uint8Array): number {
+  let value = 2166136261
+  for (const byte of bytes) value = Math.imul(value ^ byte, 16777619) >>> 0
+  return value
+}
+
+class SeenStorage extends MemoryStorage {
+  constructor(
+    private readonly world: World,
+    private readonly writer: number,
+  ) {
+    super()
+  }
+
+  override createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+    const { storage } = this.world
+    return this.world.later(this.writer, `create ${path}`, true, () =>
+      storage.createIfAbsent(path, bytes),
+    )
+  }
+
+  override readIfPresent(path: string): Promise<Uint8Array | undefined> {
+    const { storage } = this.world
+    return this.world.later(this.writer, `read ${path}`, false, () => storage.readIfPresent(path))
+  }
+
+  override read(path: string): Promise<Uint8Array> {
+    return this.world.storage.read(path)
+  }
+
+  override list(prefix: string) {
+    return this.world.storage.list(prefix)
+  }
+
+  override stat(path: string) {
+    return this.world.storage.stat(path)
+  }
+}
+
+export interface Scenario {
+  /** Starts the writers of a new world. */
+  start(world: World): Promise<void>
+  /** Throws when a finished world is not as it should be. */
+  check(world: World): Promise<void>
+  writers: number
+  /** How many operations may go wrong in one history. */
+  faults: number
+}
+
+/** Visits every state that any interleaving leads to; returns how many there are, and how many ends. */
+export async function explore({
+  start,
+  check,
+  writers,
+  faults,
+}: Scenario): Promise<{ states: number; ends: number }> {
+  const seen = new Set<string>()
+  let ends = 0
+  const open: number[][] = [[]]
+  for (let path = open.pop(); path; path = open.pop()) {
+    const world = new World(writers)
+    await start(world)
+    await settled()
+    let left = faults
+    for (const choice of path) {
+      const next = world.choices(left)[choice]
+      if (!next) throw new Error('the code under test does not repeat itself')
+      if (next.fate !== 'done') left--
+      await world.take(next)
+    }
+    // Goes on along the first choice as long as it leads to something new; the others wait.
+    for (;;) {
+      const key = world.key(left)
+      if (seen.has(key)) break
+      seen.add(key)
+      const choices = world.choices(left)
+      const [first] = choices
+      if (!first) {
+        ends++
+        await check(world)
+        break
+      }
+      for (let other = choices.length - 1; other > 0; other--) open.push([...path, other])
+      path = [...path, 0]
+      await world.take(first)
+    }
+  }
+  return { states: seen.size, ends }
+}
