@@ -3,9 +3,8 @@ import type { AnyDataset } from '../define/dataset.js'
 import { fullName } from '../define/dataset.js'
 import { DefinitionError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
-import { definitionText } from '../plan/fingerprint.js'
 import { select } from '../plan/graph.js'
-import { plan, type Step } from '../plan/plan.js'
+import { changesOf, plan, type Step } from '../plan/plan.js'
 import { Batches } from '../run/batches.js'
 import { bindProblems } from '../run/bind.js'
 import { hash } from '../run/context.js'
@@ -52,9 +51,10 @@ async function refuseUnboundSql(
   state: LakeState,
   storage: Storage,
 ): Promise<void> {
-  const isNew = (dataset: AnyDataset) =>
-    dataset.tier !== 'bronze' &&
-    state.tables[fullName(dataset)]?.definition !== hash(definitionText(dataset))
+  const isNew = (dataset: AnyDataset) => {
+    const table = state.tables[fullName(dataset)]
+    return dataset.tier !== 'bronze' && (!table || changesOf(dataset, table, hash) !== undefined)
+  }
   if (!datasets.some(isNew)) return
   const { DuckDB } = await import('../engine/duckdb/duckdb.js')
   const engine = await DuckDB.start({ threads: 1 })

@@ -2,7 +2,9 @@ import type { Command } from 'commander'
 import type { Field } from '../define/column-type.js'
 import type { ResultRow } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
+import type { CommitLog } from '../log/log.js'
 import { type QueryResult, queryLake } from '../query/query.js'
+import { branchOf } from '../run/journal.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { csvRecord } from './output/csv.js'
@@ -14,6 +16,7 @@ export function define(command: Command): Command {
   return command
     .argument('<sql>', 'one SELECT over bronze.x, silver.x, gold.x and discarded.x')
     .option('--at <commit|time>', 'the lake as it was at a commit or a time')
+    .option('--run <id>', 'what a run built but did not publish, as its checks did not hold')
     .option('--format <format>', 'table, csv or json', 'table')
     .option('-n, --limit <rows>', 'rows that a table shows at most', '100')
     .option('--stats', 'tell how many files were opened')
@@ -35,6 +38,7 @@ export function define(command: Command): Command {
 
 interface Options {
   at?: string
+  run?: string
   format: string
   limit: string
   stats?: boolean
@@ -50,12 +54,22 @@ export async function run(command: Command): Promise<number> {
       hint: 'Choose table, csv or json.',
     })
   const point = options.at === undefined ? undefined : pointOf('--at', options.at)
-  const state = await (point === undefined ? log.head() : log.stateAt(point))
+  const state = await stateToRead(log, point, options.run)
   await using result = await queryLake(storage, state, command.args[0] as string)
   await writer(result, Number(options.limit))
   if (options.stats)
     process.stderr.write(`${result.files.opened} of ${plural(result.files.total, 'file')} opened\n`)
   return 0
+}
+
+/** The lake as it is, as it was, or as a run built it but did not publish it. */
+async function stateToRead(log: CommitLog, point: number | Date | undefined, run?: string) {
+  if (run === undefined) return point === undefined ? log.head() : log.stateAt(point)
+  const branch = /^[\w-]+$/.test(run) ? await log.openBranch(branchOf(run)) : undefined
+  if (branch) return branch.head()
+  throw new MoraineError('usage', `Run ${run} left nothing that was not published`, {
+    hint: 'Only a run whose checks did not hold does. See the commits with: moraine history',
+  })
 }
 
 type Writer = (result: QueryResult, limit: number) => Promise<void>

@@ -7,6 +7,7 @@ export type ColumnType =
   | { kind: 'decimal'; precision: number; scale: number }
   | { kind: 'list'; element: ColumnType }
   | { kind: 'struct'; fields: readonly Field[] }
+  | { kind: 'map'; key: ColumnType; value: ColumnType }
 
 export type ScalarKind =
   | 'string'
@@ -37,6 +38,8 @@ export function typeName(type: ColumnType): string {
       return `list<${typeName(type.element)}>`
     case 'struct':
       return `struct<${type.fields.map((f) => `${f.name}: ${typeName(f.type)}`).join(', ')}>`
+    case 'map':
+      return `map<${typeName(type.key)}, ${typeName(type.value)}>`
     default:
       return type.kind
   }

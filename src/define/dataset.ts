@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Place } from '../errors.js'
+import type { Check } from './check.js'
 import type { Partition } from './partition.js'
 import { toPartition } from './partition.js'
 import { here } from './place.js'
@@ -46,6 +47,9 @@ export interface Silver<R = unknown> extends Common<'silver', R> {
   readonly rules: readonly Rule[]
   readonly severity: Readonly<Record<string, Severity>>
   readonly partitionBy: readonly Partition[]
+  readonly deleteWhen: Sql | undefined
+  readonly onInvalidUpdate: 'keep' | 'remove'
+  readonly checks: readonly Check[]
   readonly columns: ColumnRefs<keyof R & string>
 }
 
@@ -53,7 +57,20 @@ export interface Gold<R = unknown> extends Common<'gold', R> {
   readonly query: Sql
   readonly declared: Readonly<Record<string, z.ZodType>> | undefined
   readonly partitionBy: readonly Partition[]
+  readonly incremental: Incremental | undefined
+  readonly checks: readonly Check[]
   readonly columns: ColumnRefs<keyof R & string>
+}
+
+/** How a gold dataset is kept up to date without computing all of it again. */
+export interface Incremental<C extends string = string> {
+  /** The column of the result that tells its parts: only parts that changed rows fall in are computed. */
+  by: C
+  /**
+   * How many parts (days, numbers) before and after a changed one look at its rows, for windows that
+   * reach over `by`: a mean of seven days has `{ after: 6 }`.
+   */
+  affects?: { before?: number; after?: number }
 }
 
 export type AnyDataset = Bronze<any> | Silver<any> | Gold<any>
@@ -123,10 +140,23 @@ export interface SilverOptions<S extends Shape> extends About {
   key?: Name<S> | readonly Name<S>[]
   /** The column that says which of two rows with the same key is newer. */
   cursor?: Name<S>
-  rules?: readonly Rule[]
+  /** Conditions over a row, or a function of the columns that gives them: `(c) => [rule(…)]`. */
+  rules?: readonly Rule[] | ((columns: ColumnRefs<Name<S>>) => readonly Rule[])
   /** What a failed check of a column means, where it is not `discard`. */
   severity?: { [K in Name<S>]?: Severity }
   partitionBy?: readonly (Name<S> | Partition<Name<S>>)[]
+  /**
+   * A condition over the input's row that says that its key is gone: sql`op = 'D'`. Of such a row only
+   * key and cursor are read; older rows of the key that come late do not bring it back.
+   */
+  deleteWhen?: Sql
+  /**
+   * What becomes of a key whose newest row is invalid: the last valid row stays (`keep`, the default;
+   * such keys are counted and marked among the discarded rows), or the key is removed.
+   */
+  onInvalidUpdate?: 'keep' | 'remove'
+  /** What must hold for the whole table before a run is published. */
+  checks?: readonly Check<Name<S>>[]
 }
 
 /** Rows that are typed, checked and deduplicated. */
@@ -134,7 +164,9 @@ export function silver<S extends Shape>(
   name: string,
   options: SilverOptions<S>,
 ): Silver<Stored<Output<S>> & SilverColumns> {
-  const { from, select, schema, key, cursor, rules, severity, partitionBy, ...about } = options
+  const { from, select, schema, key, cursor, rules, severity, partitionBy, ...others } = options
+  const { deleteWhen, onInvalidUpdate, checks, ...about } = others
+  const columns = columnRefs()
   return {
     kind: 'dataset',
     tier: 'silver',
@@ -146,10 +178,13 @@ export function silver<S extends Shape>(
     schema: schema as unknown as z.ZodObject,
     key: key === undefined ? [] : list(key),
     cursor,
-    rules: rules ?? [],
+    rules: typeof rules === 'function' ? rules(columns as ColumnRefs<Name<S>>) : (rules ?? []),
     severity: { ...(severity as Record<string, Severity>) },
     partitionBy: (partitionBy ?? []).map(toPartition),
-    columns: columnRefs(),
+    deleteWhen,
+    onInvalidUpdate: onInvalidUpdate ?? 'keep',
+    checks: checks ?? [],
+    columns,
   } as Silver<any>
 }
 
@@ -157,8 +192,15 @@ export interface GoldOptions<S extends Shape> extends About {
   query: Sql
   /** The columns and their types, in order; without them rows are typed as unknown values. */
   columns?: S
-  partitionBy?: readonly (string | Partition)[]
+  partitionBy?: readonly (GoldName<S> | Partition<GoldName<S>>)[]
+  /** Without it, the whole query is computed whenever an input changes. */
+  incremental?: Incremental<GoldName<S>>
+  /** What must hold for the whole table before a run is published. */
+  checks?: readonly Check<GoldName<S>>[]
 }
+
+/** Any name where the columns are not declared. */
+type GoldName<S extends Shape> = keyof S & string
 
 type GoldRow<S extends Shape> = string extends keyof S ? Record<string, unknown> : Stored<Output<S>>
 
@@ -167,7 +209,7 @@ export function gold<S extends Shape = Shape>(
   name: string,
   options: GoldOptions<S>,
 ): Gold<GoldRow<S>> {
-  const { query, columns, partitionBy, ...about } = options
+  const { query, columns, partitionBy, incremental, checks, ...about } = options
   return {
     kind: 'dataset',
     tier: 'gold',
@@ -177,6 +219,8 @@ export function gold<S extends Shape = Shape>(
     query,
     declared: columns,
     partitionBy: (partitionBy ?? []).map(toPartition),
+    incremental,
+    checks: checks ?? [],
     columns: columnRefs(),
   } as Gold<any>
 }

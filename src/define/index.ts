@@ -1,3 +1,4 @@
+export { type Check, check } from './check.js'
 export type { ColumnType, Field } from './column-type.js'
 export {
   type AnyDataset,
@@ -6,6 +7,7 @@ export {
   bronze,
   type Gold,
   gold,
+  type Incremental,
   type Row,
   type Silver,
   type SilverColumns,

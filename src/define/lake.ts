@@ -1,6 +1,6 @@
 import { DefinitionError, type Place, type Problem } from '../errors.js'
 import { type AnyDataset, fullName } from './dataset.js'
-import { inputsOf } from './inputs.js'
+import { checkedAgainst, inputsOf } from './inputs.js'
 import { here } from './place.js'
 import { problemsOf } from './problems.js'
 
@@ -82,7 +82,7 @@ function inOrder(datasets: readonly AnyDataset[]) {
       return
     }
     path.push(dataset)
-    inputsOf(dataset).forEach(visit)
+    for (const other of [...inputsOf(dataset), ...checkedAgainst(dataset)]) visit(other)
     path.pop()
     done.add(dataset)
     ordered.push(dataset)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Problem } from '../errors.js'
+import { checkName, secondsOf } from './check.js'
 import { type ColumnType, type Field, typeName } from './column-type.js'
 import { type AnyDataset, type Bronze, fullName, type Gold, type Silver } from './dataset.js'
 import { nearest } from './nearest.js'
@@ -123,6 +124,13 @@ function silverProblems(dataset: Silver<any>, collect: Collector): void {
     collect.unknown('cursor', dataset.cursor, names)
   if (dataset.cursor !== undefined && dataset.key.length === 0)
     collect.add('a cursor decides between rows with the same key, but there is no key', 'cursor')
+  if (dataset.key.length === 0 && (dataset.deleteWhen || dataset.onInvalidUpdate === 'remove'))
+    collect.add(
+      `${dataset.deleteWhen ? 'deleteWhen' : 'onInvalidUpdate'} takes keys away, but there is no key`,
+      dataset.deleteWhen ? 'deleteWhen' : 'onInvalidUpdate',
+      "Say which columns tell rows apart: key: 'id'",
+    )
+  checkProblems(dataset, names, collect)
   for (const column of [...Object.keys(dataset.select), ...Object.keys(dataset.severity)])
     if (!names.includes(column)) collect.unknown('select or severity', column, names)
   ruleProblems(dataset, collect)
@@ -243,7 +251,69 @@ function knownColumns(dataset: AnyDataset): readonly string[] | undefined {
   }
 }
 
+/** Checks of the whole table that can't be held. */
+function checkProblems(
+  dataset: Silver<any> | Gold<any>,
+  names: readonly string[] | undefined,
+  collect: Collector,
+): void {
+  const said = dataset.checks.map(checkName)
+  const twice = said.find((name, i) => said.indexOf(name) !== i)
+  if (twice !== undefined) collect.add(`two checks are called '${twice}'`, twice)
+  for (const check of dataset.checks) {
+    const columns = 'columns' in check ? check.columns : []
+    for (const column of columns)
+      if (names && !names.includes(column)) collect.unknown(`check.${check.check}`, column, names)
+    if (check.check === 'fresh' && secondsOf(check.within) === undefined)
+      collect.add(
+        `check.fresh: '${check.within}' is not an interval`,
+        `'${check.within}'`,
+        "Write it as '30m', '12h' or '2d'",
+      )
+    if (check.check === 'discarded' && !(check.max >= 0 && check.max <= 1))
+      collect.add('check.discarded: max must be from 0 to 1, or a percentage', 'discarded(')
+    if (check.check === 'discarded' && dataset.tier === 'gold')
+      collect.add(
+        'check.discarded: gold discards no rows',
+        'discarded(',
+        'Give it to a silver dataset',
+      )
+    if (
+      check.check === 'row count' &&
+      !((check.min ?? 0) <= (check.max ?? Number.POSITIVE_INFINITY))
+    )
+      collect.add('check.rowCount: min is greater than max', 'rowCount(')
+    if (check.check !== 'references') continue
+    const known = knownColumns(check.to)
+    if (known && !known.includes(check.target))
+      collect.add(
+        `check.references: '${check.target}' is not a column of ${fullName(check.to)}`,
+        `'${check.target}'`,
+        `It has: ${known.join(', ')}`,
+      )
+  }
+}
+
+function incrementalProblems({ incremental, declared }: Gold<any>, collect: Collector): void {
+  if (!incremental) return
+  const { by, affects } = incremental
+  const names = declared && Object.keys(declared)
+  if (names && !names.includes(by)) {
+    const similar = nearest(by, names)
+    collect.add(
+      `incremental: by '${by}' is not a column of the result`,
+      `'${by}'`,
+      similar ? `Did you mean '${similar}'?` : `The columns are: ${names.join(', ')}`,
+    )
+  }
+  const reach = [affects?.before ?? 0, affects?.after ?? 0]
+  if (reach.some((n) => !Number.isInteger(n) || n < 0))
+    collect.add('incremental: affects needs whole numbers from 0 up', 'affects')
+}
+
 function goldProblems(dataset: Gold<any>, collect: Collector): void {
+  checkProblems(dataset, dataset.declared && Object.keys(dataset.declared), collect)
+  incrementalProblems(dataset, collect)
   if (!dataset.declared) return
   const fields = typedFields({ ...dataset.declared }, collect)
   columnNameProblems(Object.keys(dataset.declared), collect)

@@ -25,6 +25,8 @@ export function sqlType(type: ColumnType): string {
       return `${sqlType(type.element)}[]`
     case 'struct':
       return `STRUCT(${type.fields.map((f) => `${quoteName(f.name)} ${sqlType(f.type)}`).join(', ')})`
+    case 'map':
+      return `MAP(${sqlType(type.key)}, ${sqlType(type.value)})`
     default:
       return scalars[type.kind] as string
   }

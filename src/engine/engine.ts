@@ -32,6 +32,18 @@ export interface Result {
   batches: AsyncIterable<ResultRow[]>
 }
 
+/** A data file of a table, and files that say which of its rows are deleted. */
+export interface TableFile {
+  location: string
+  deletes?: readonly DeleteFile[]
+}
+
+export interface DeleteFile {
+  location: string
+  /** Fields whose values tell which rows are deleted; without them the file lists positions. */
+  fields?: readonly { id: number; name: string; type: string }[]
+}
+
 /** Where and how rows are written as data files of a table. */
 export interface WriteTarget {
   schema: Schema
@@ -75,9 +87,9 @@ export interface Session {
   /** Makes a relation known to all sessions under `tier.name`. */
   define(tier: string, name: string, relation: string): Promise<void>
   /** SQL for a relation over the files of an Iceberg table, read by field id. */
-  table(schema: Schema, locations: readonly string[]): string
+  table(schema: Schema, files: readonly TableFile[]): string
   /** The same, with each row's file in a column `_data_file`, as {@link fileName} spells it. */
-  tableWithFiles(schema: Schema, locations: readonly string[]): string
+  tableWithFiles(schema: Schema, files: readonly TableFile[]): string
   fileName(location: string): string
   /** SQL for a relation over Parquet files that have the same or fewer columns, by name. */
   parquet(locations: readonly string[]): string

@@ -3,17 +3,23 @@ import type { Field } from '../define/column-type.js'
 import type { Partition } from '../define/partition.js'
 import { MoraineError } from '../errors.js'
 import { pathOf, type Storage } from '../storage/storage.js'
+import { parseJson, toJsonText } from './json.js'
 import {
-  type DataFile,
-  decodeManifest,
-  encodeManifest,
-  type ManifestEntry,
-  type ManifestFile,
-} from './spec/manifest.js'
-import { decodeManifestList, describeManifest, encodeManifestList } from './spec/manifest-list.js'
+  isLive,
+  Manifests,
+  type ManifestTarget,
+  mergeManifests,
+  type SnapshotIds,
+  writeAdded,
+  writeManifest,
+} from './manifests.js'
+import { type DataFile, isDeletes, type ManifestEntry, type ManifestFile } from './spec/manifest.js'
+import { encodeManifestList } from './spec/manifest-list.js'
 import {
   currentSchema,
   currentSnapshot,
+  expireSnapshots,
+  type Id,
   newTable,
   type Operation,
   type Snapshot,
@@ -21,6 +27,7 @@ import {
   withPartitions,
   withSchema,
   withSnapshot,
+  withUpdate,
 } from './spec/metadata.js'
 import { fileMayMatch, manifestMayMatch, type Predicate } from './spec/prune.js'
 import type { PartitionSpec } from './spec/transforms.js'
@@ -30,7 +37,7 @@ export interface TableEffects {
   now: () => Date
   uuid: () => string
   /** Snapshot ids stay below 2^53, so that JSON can carry them. */
-  snapshotId: () => number
+  snapshotId: () => Id
 }
 
 const realEffects: TableEffects = {
@@ -45,6 +52,15 @@ export interface Shape {
   partitions: readonly Partition[]
   /** Said of the table in its properties: `comment`, `owner`. */
   about?: Readonly<Record<string, string>>
+  /** New names of columns, by the old ones. */
+  renamed?: Readonly<Record<string, string>>
+}
+
+/** A data file to read, and the files that say which of its rows are deleted. */
+export interface ScanTask {
+  file: DataFile
+  /** What other writers left; Moraine itself rewrites files. */
+  deletes: readonly DataFile[]
 }
 
 /** A change of a table's files. */
@@ -54,6 +70,11 @@ export interface TableChange {
   added: readonly DataFile[]
   /** What the snapshot's summary should say beside its counts. */
   summary?: Readonly<Record<string, string>>
+}
+
+interface Planned {
+  entry: ManifestEntry
+  spec: number
 }
 
 const decoder = new TextDecoder()
@@ -70,6 +91,9 @@ export class Table {
     /** Path of the metadata file; `undefined` for a table that was never written. */
     readonly file: string | undefined,
     private readonly effects: TableEffects,
+    private readonly cache = new Manifests(storage),
+    /** The metadata as it lies in the file. */
+    private readonly saved: TableMetadata | undefined = file === undefined ? undefined : metadata,
   ) {}
 
   /** A table that does not exist yet, in the folder `path`. */
@@ -81,11 +105,21 @@ export class Table {
   /** @throws MoraineError of kind `corrupt` when the file is not table metadata. */
   static async load(storage: Storage, file: string, effects = realEffects): Promise<Table> {
     const text = decoder.decode(await storage.read(file))
+    let metadata: TableMetadata
     try {
-      return new Table(storage, JSON.parse(text), file, effects)
+      metadata = parseJson(text) as TableMetadata
     } catch (cause) {
-      throw new MoraineError('corrupt', `${file} is damaged: it is not JSON`, { cause })
+      throw new MoraineError('corrupt', `${file} is damaged: it is not JSON`, {
+        cause,
+        hint: 'Restore it from a backup, or bring an earlier state back: moraine rollback --to COMMIT',
+      })
     }
+    if (metadata['format-version'] !== 2)
+      throw new MoraineError(
+        'corrupt',
+        `${file} has Iceberg format version ${metadata['format-version']}; version 2 is supported`,
+      )
+    return new Table(storage, metadata, file, effects)
   }
 
   get schema(): Schema {
@@ -118,38 +152,74 @@ export class Table {
   }
 
   /** This table with another shape; files that are written next follow it. */
-  reshape({ columns, partitions, about }: Shape): Table {
-    const shaped = withPartitions(withSchema(this.metadata, columns), partitions)
-    const metadata = { ...shaped, properties: { ...shaped.properties, ...about } }
-    return new Table(this.storage, metadata, this.file, this.effects)
+  reshape({ columns, partitions, about, renamed }: Shape): Table {
+    const shaped = withPartitions(withSchema(this.metadata, columns, renamed), partitions)
+    return this.with({ ...shaped, properties: { ...shaped.properties, ...about } })
+  }
+
+  /** This table with other metadata, which nobody sees before it is saved or written. */
+  with(metadata: TableMetadata): Table {
+    return new Table(this.storage, metadata, this.file, this.effects, this.cache, this.saved)
   }
 
   async manifests(): Promise<ManifestFile[]> {
     const { snapshot } = this
-    if (!snapshot) return []
-    return decodeManifestList(await this.storage.read(this.pathOf(snapshot['manifest-list'])))
+    return snapshot ? this.cache.list(this.pathOf(snapshot['manifest-list'])) : []
   }
 
   async entries(manifest: ManifestFile): Promise<ManifestEntry[]> {
-    return decodeManifest(await this.storage.read(this.pathOf(manifest.manifest_path)), manifest)
+    return this.cache.entries(this.pathOf(manifest.manifest_path), manifest)
   }
 
   /**
    * The data files that may hold rows meeting all predicates: first whole manifests are passed
    * over by their partitions, then files by their bounds.
+   *
+   * @throws MoraineError of kind `corrupt` when another writer left files of deletes; see {@link plan}.
    */
   async scan(predicates: readonly Predicate[] = []): Promise<DataFile[]> {
+    return (await this.plan(predicates)).map(({ file }) => file)
+  }
+
+  /** The same, with the files of deletes that apply to each (spec, Scan Planning). */
+  async plan(predicates: readonly Predicate[] = []): Promise<ScanTask[]> {
     const specs = this.metadata['partition-specs']
     const manifests = (await this.manifests()).filter((manifest) => {
       const spec = specs.find((s) => s['spec-id'] === manifest.partition_spec_id)
-      return !spec || manifestMayMatch(manifest, predicates, this.schema, spec)
+      return (
+        !spec || manifest.content === 1 || manifestMayMatch(manifest, predicates, this.schema, spec)
+      )
     })
-    const entries = await Promise.all(manifests.map((manifest) => this.entries(manifest)))
-    return entries
-      .flat()
-      .filter((entry) => entry.status !== 'deleted')
-      .map((entry) => entry.file)
-      .filter((file) => fileMayMatch(file, predicates, this.schema))
+    const read = async (manifest: ManifestFile) =>
+      (await this.entries(manifest))
+        .filter(isLive)
+        .map((entry) => ({ entry, spec: manifest.partition_spec_id }))
+    const found = (await Promise.all(manifests.map(read))).flat()
+    const deletes = found.filter(({ entry }) => isDeletes(entry.file))
+    return found
+      .filter(({ entry }) => !isDeletes(entry.file))
+      .filter(({ entry }) => fileMayMatch(entry.file, predicates, this.schema))
+      .map((data) => ({
+        file: data.entry.file,
+        deletes: deletes
+          .filter((other) => this.applies(other, data))
+          .map(({ entry }) => entry.file),
+      }))
+  }
+
+  /** Whether deletes are about a data file: by its partition, and by which of them is older. */
+  private applies(deletes: Planned, data: Planned): boolean {
+    const [d, f] = [deletes.entry, data.entry]
+    const [later, earlier] = [d.sequenceNumber ?? 0, f.sequenceNumber ?? 0]
+    const positions = d.file.content === 'position deletes'
+    if (d.file.referenced !== undefined && d.file.referenced !== f.file.path) return false
+    if (positions ? later < earlier : later <= earlier) return false
+    const fields = this.metadata['partition-specs'].find((s) => s['spec-id'] === deletes.spec)
+    if (!positions && fields?.fields.length === 0) return true
+    return (
+      deletes.spec === data.spec &&
+      JSON.stringify(d.file.partition.map(String)) === JSON.stringify(f.file.partition.map(String))
+    )
   }
 
   /** The files of the partitions that new files belong to: what an overwrite of them drops. */
@@ -159,35 +229,28 @@ export class Table {
     const specId = this.metadata['default-spec-id']
     const manifests = (await this.manifests()).filter((m) => m.partition_spec_id === specId)
     const entries = (await Promise.all(manifests.map((m) => this.entries(m)))).flat()
-    const live = entries.filter((entry) => entry.status !== 'deleted')
     return new Set(
-      live.filter(({ file }) => partitions.has(key(file))).map(({ file }) => file.path),
+      entries
+        .filter(isLive)
+        .filter(({ file }) => partitions.has(key(file)))
+        .map(({ file }) => file.path),
     )
   }
 
   /**
    * Writes a snapshot with the change and returns the version that has it. Manifests that the
-   * change does not touch are kept as they are.
+   * change does not touch are kept as they are, or put together when there are many.
    */
   async write(change: TableChange): Promise<Table> {
     const snapshotId = this.effects.snapshotId()
     const sequenceNumber = this.metadata['last-sequence-number'] + 1
-    const ids = { snapshotId, sequenceNumber }
+    const ids: SnapshotIds = { snapshotId, sequenceNumber }
     const before = await this.manifests()
     const { kept, removed } = await this.rewriteManifests(before, change.removed, ids)
-    const manifests = [...kept]
-    if (change.added.length > 0) {
-      const entries = change.added.map(
-        (file): ManifestEntry => ({
-          status: 'added',
-          snapshotId,
-          sequenceNumber: null,
-          fileSequenceNumber: null,
-          file,
-        }),
-      )
-      manifests.push(await this.writeManifest(entries, this.metadata['default-spec-id'], ids))
-    }
+    const specId = this.metadata['default-spec-id']
+    const written = await writeAdded(this.target, change.added, specId, ids)
+    const read = (manifest: ManifestFile) => this.entries(manifest)
+    const manifests = await mergeManifests(this.target, [...kept, ...written], read, ids)
     const listPath = `${this.folder}/metadata/snap-${snapshotId}-${this.effects.uuid()}.avro`
     const parentId = this.snapshot?.['snapshot-id'] ?? null
     const list = encodeManifestList(manifests, { ...ids, parentId }, randomBytes(16))
@@ -203,10 +266,28 @@ export class Table {
     })
   }
 
+  /** Writes the metadata without a snapshot, where they differ from those in the file. */
+  async save(): Promise<Table> {
+    const same = this.saved && toJsonText(this.saved) === toJsonText(this.metadata)
+    if (same) return this
+    const previous = this.file === undefined ? undefined : this.storage.locate(this.file)
+    return this.store(withUpdate(this.metadata, this.effects.now().getTime(), previous))
+  }
+
+  private get target(): ManifestTarget {
+    const { storage, folder } = this
+    const contextOf = (specId: number) => {
+      const spec = this.metadata['partition-specs'].find((s) => s['spec-id'] === specId)
+      if (!spec) throw new MoraineError('corrupt', `${this.file} has no partition spec ${specId}`)
+      return { schema: this.schemaOf(spec), spec }
+    }
+    return { storage, folder, uuid: this.effects.uuid, contextOf }
+  }
+
   private async rewriteManifests(
     manifests: readonly ManifestFile[],
     removed: TableChange['removed'],
-    ids: { snapshotId: number; sequenceNumber: number },
+    ids: SnapshotIds,
   ) {
     const kept: ManifestFile[] = []
     const gone: DataFile[] = []
@@ -214,7 +295,7 @@ export class Table {
     for (const manifest of manifests) {
       if (manifest.added_files_count + manifest.existing_files_count === 0) continue
       const entries = removed === 'all' || removed.size > 0 ? await this.entries(manifest) : []
-      const live = entries.filter((entry) => entry.status !== 'deleted')
+      const live = entries.filter(isLive)
       if (!live.some((entry) => isRemoved(entry.file))) {
         kept.push(manifest)
         continue
@@ -225,25 +306,10 @@ export class Table {
             ? { ...entry, status: 'deleted', snapshotId: ids.snapshotId }
             : { ...entry, status: 'existing' },
       )
-      gone.push(...next.filter((e) => e.status === 'deleted').map((e) => e.file))
-      kept.push(await this.writeManifest(next, manifest.partition_spec_id, ids))
+      gone.push(...next.filter((e) => !isLive(e)).map((e) => e.file))
+      kept.push(await writeManifest(this.target, next, manifest.partition_spec_id, ids))
     }
     return { kept, removed: gone }
-  }
-
-  private async writeManifest(
-    entries: readonly ManifestEntry[],
-    specId: number,
-    ids: { snapshotId: number; sequenceNumber: number },
-  ): Promise<ManifestFile> {
-    const spec = this.metadata['partition-specs'].find((s) => s['spec-id'] === specId)
-    if (!spec) throw new MoraineError('corrupt', `${this.file} has no partition spec ${specId}`)
-    const schema = this.schemaOf(spec)
-    const bytes = encodeManifest({ schema, spec }, entries, randomBytes(16))
-    const path = `${this.folder}/metadata/${this.effects.uuid()}-m0.avro`
-    await this.storage.write(path, bytes)
-    const at = { path: this.storage.locate(path), bytes: bytes.length, ...ids }
-    return describeManifest(at, entries, schema, spec)
   }
 
   /** The newest schema that has all columns a partition spec is made from. */
@@ -265,6 +331,10 @@ export class Table {
     const bytes = (files: readonly DataFile[]) => files.reduce((sum, f) => sum + f.bytes, 0)
     const total = (pick: (m: ManifestFile) => number) => manifests.reduce((n, m) => n + pick(m), 0)
     const before = Number(this.snapshot?.summary['total-files-size'] ?? 0)
+    const data = manifests.filter((m) => m.content === 0)
+    const deletes = total((m) =>
+      m.content === 1 ? m.added_files_count + m.existing_files_count : 0,
+    )
     const counts: Record<string, number> = {
       'added-data-files': added.length,
       'deleted-data-files': removed.length,
@@ -272,10 +342,13 @@ export class Table {
       'deleted-records': rows(removed),
       'added-files-size': bytes(added),
       'removed-files-size': bytes(removed),
-      'total-records': total((m) => m.added_rows_count + m.existing_rows_count),
-      'total-data-files': total((m) => m.added_files_count + m.existing_files_count),
+      'total-records': data.reduce((n, m) => n + m.added_rows_count + m.existing_rows_count, 0),
+      'total-data-files': data.reduce(
+        (n, m) => n + m.added_files_count + m.existing_files_count,
+        0,
+      ),
       'total-files-size': before + bytes(added) - bytes(removed),
-      'total-delete-files': 0,
+      'total-delete-files': deletes,
       'total-position-deletes': 0,
       'total-equality-deletes': 0,
     }
@@ -286,10 +359,15 @@ export class Table {
   private async writeMetadata(snapshot: Snapshot): Promise<Table> {
     const previous = this.file === undefined ? undefined : this.storage.locate(this.file)
     const metadata = withSnapshot(this.metadata, snapshot, previous)
-    const version = String(metadata.snapshots.length).padStart(5, '0')
+    return this.store(expireSnapshots(metadata, snapshot['timestamp-ms']))
+  }
+
+  private async store(metadata: TableMetadata): Promise<Table> {
+    const before = /\/v?(\d+)[^/]*\.metadata\.json$/.exec(this.file ?? '')?.[1]
+    const version = String(Number(before ?? 0) + 1).padStart(5, '0')
     const file = `${this.folder}/metadata/${version}-${this.effects.uuid()}.metadata.json`
-    await this.storage.write(file, encoder.encode(JSON.stringify(metadata, null, 1)))
-    return new Table(this.storage, metadata, file, this.effects)
+    await this.storage.write(file, encoder.encode(toJsonText(metadata)))
+    return new Table(this.storage, metadata, file, this.effects, this.cache)
   }
 
   /** Rows, files and bytes of the current snapshot. */

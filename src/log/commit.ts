@@ -1,23 +1,32 @@
+/** What a dataset's rows depend on: a hash of each part of its definition, by the part's name. */
+export type Definition = Readonly<Record<string, string>>
+
 /** Where a table stands after a commit. */
 export interface TableState {
   /** Path of the Iceberg metadata file, relative to the lake's root. */
   metadata: string
-  /** Fingerprint of the definition that made the table. */
-  definition: string
+  /** The definition that made the table. */
+  definition: Definition
   rows: number
   /** Bytes of all data files. */
   bytes: number
   files: number
   /** For silver tables: what became of all rows that were ever read into this table. */
   counts?: RowCounts
+  /** For silver tables: the columns that its inputs had, in lower case. */
+  raw?: readonly string[]
+  /** For gold tables that are kept up to date by parts: the input whose rows decide which parts. */
+  driving?: string
 }
 
-/** Every row in is in exactly one of the others: in = kept + discarded + superseded. */
+/** Every row in is in exactly one of the others: in = kept + discarded + superseded + deleted. */
 export interface RowCounts {
   in: number
   kept: number
   discarded: number
   superseded: number
+  /** Rows that say that their key is gone, and are the newest of it. Only where `deleteWhen` is set. */
+  deleted?: number
 }
 
 /** One bronze batch, as the log points to it; its manifest says the rest. */

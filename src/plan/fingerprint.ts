@@ -1,67 +1,114 @@
 import type { z } from 'zod'
+import { typeName } from '../define/column-type.js'
 import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
 import { columnTypeOf, defOf } from '../define/schema.js'
 import { renderSql, type Sql } from '../define/sql.js'
+import { normalSql } from '../define/sql-normal.js'
 import { sqlType } from '../define/sql-type.js'
 import { columnHints } from '../define/values.js'
+import type { Definition } from '../log/commit.js'
 
 /** Raised when the same definition would give other rows than before. */
-const MEANING = 1
+const MEANING = '2'
+
+type Hash = (text: string) => string
+type Parts = Record<string, string | { type: string; text: string }>
 
 /**
- * A text that changes when, and only when, a dataset's rows could: names, checks and SQL count;
- * descriptions, owners and schedules do not.
+ * What a dataset's rows depend on, part by part: names, checks and SQL count; descriptions, owners,
+ * schedules, formatting and comments do not, nor do rules that only warn.
  */
-export function definitionText(dataset: AnyDataset): string {
+export function definitionOf(dataset: AnyDataset, hash: Hash): Definition {
   const parts =
     dataset.tier === 'silver'
       ? silverParts(dataset)
       : dataset.tier === 'gold'
         ? goldParts(dataset)
         : {}
-  return JSON.stringify({ meaning: MEANING, dataset: fullName(dataset), ...parts })
+  const short = (text: string) => hash(text).slice(0, 16)
+  // Columns carry their type before the hash, so that a change can be told apart and shown.
+  const hashed = Object.entries(parts).map(([name, part]) => [
+    name,
+    typeof part === 'string' ? short(part) : `${part.type} ${short(part.text)}`,
+  ])
+  return { meaning: MEANING, ...Object.fromEntries(hashed) }
 }
 
-function silverParts(dataset: Silver<any>): object {
+function silverParts(dataset: Silver<any>): Parts {
+  const { select, schema, rules, severity, deleteWhen } = dataset
+  const columns = Object.entries(schema.shape) as [string, z.ZodType][]
+  const telling = rules.filter((rule) => rule.severity !== 'warn')
   return {
-    from: dataset.from.map(fullName),
-    select: Object.entries(dataset.select).map(([name, chosen]) => [name, textOf(chosen)]),
-    schema: Object.entries(dataset.schema.shape).map(([name, s]) => [
-      name,
-      schemaText(s as z.ZodType),
-    ]),
-    key: dataset.key,
-    cursor: dataset.cursor ?? null,
-    rules: dataset.rules.map((r) => [r.name, r.severity, renderSql(r.condition)]),
-    severity: dataset.severity,
-    partitionBy: dataset.partitionBy,
+    from: dataset.from.map(fullName).join(', '),
+    key: JSON.stringify([dataset.key, dataset.cursor ?? null]),
+    partitions: JSON.stringify(dataset.partitionBy),
+    order: JSON.stringify(columns.map(([name]) => name)),
+    ...(deleteWhen ? { deleteWhen: sqlText(deleteWhen) } : {}),
+    ...(dataset.onInvalidUpdate === 'keep' ? {} : { onInvalidUpdate: dataset.onInvalidUpdate }),
+    ...Object.fromEntries(
+      columns.map(([name, column]) => {
+        const source = sourceText(select[name] ?? name)
+        const text = JSON.stringify([source, schemaText(column), severity[name] ?? 'discard'])
+        return [`column ${name}`, { type: typeName(columnTypeOf(column)), text }]
+      }),
+    ),
+    ...Object.fromEntries(
+      telling.map((r) => [`rule ${r.name}`, `${r.severity} ${sqlText(r.condition)}`]),
+    ),
+    ...(schemaChecks(schema) ? { 'checks of the row': schemaChecks(schema) } : {}),
   }
 }
 
-function goldParts(dataset: Gold<any>): object {
+function schemaChecks(schema: z.ZodType): string {
+  const checks = (defOf(schema).checks ?? []) as unknown[]
+  return checks.length > 0 ? JSON.stringify(checks, replacer) : ''
+}
+
+function goldParts(dataset: Gold<any>): Parts {
   const declared = Object.entries(dataset.declared ?? {}) as [string, z.ZodType][]
+  const { incremental } = dataset
   return {
-    query: renderSql(dataset.query),
-    columns: declared.map(([name, schema]) => [name, sqlType(columnTypeOf(schema))]),
-    partitionBy: dataset.partitionBy,
+    query: sqlText(dataset.query),
+    partitions: JSON.stringify(dataset.partitionBy),
+    ...(incremental ? { incremental: JSON.stringify(incremental) } : {}),
+    ...Object.fromEntries(
+      declared.map(([name, schema]) => {
+        const type = columnTypeOf(schema)
+        return [`column ${name}`, { type: typeName(type), text: sqlType(type) }]
+      }),
+    ),
   }
 }
 
-function textOf(chosen: string | Sql): string {
-  return typeof chosen === 'string' ? chosen : renderSql(chosen)
+function sqlText(sql: Sql): string {
+  return normalSql(renderSql(sql))
 }
 
-/** A Zod schema as text: its definition, functions by their source. */
+function sourceText(chosen: string | Sql): string {
+  return typeof chosen === 'string' ? `column ${chosen}` : sqlText(chosen)
+}
+
+const numeric = ['int', 'bigint', 'float', 'double', 'decimal']
+
+/** A Zod schema as text: its definition, functions by their source. A number's width is left to its type. */
 function schemaText(schema: z.ZodType): string {
-  return JSON.stringify([defOf(schema), columnHints.get(schema) ?? null], (_, value) => {
-    if (typeof value === 'function') return String(value)
-    if (typeof value === 'bigint' || value instanceof RegExp) return String(value)
-    if (value && typeof value === 'object' && '_zod' in value) return plainDef(value)
-    return value
-  })
+  return JSON.stringify(plainDef(schema as never), replacer)
 }
 
-function plainDef(value: { _zod: { def: object } }): object {
+function replacer(_: string, value: unknown): unknown {
+  if (typeof value === 'function') return String(value)
+  if (typeof value === 'bigint' || value instanceof RegExp) return String(value)
+  if (value && typeof value === 'object' && '_zod' in value) return plainDef(value as never)
+  return value
+}
+
+function plainDef(value: { _zod: { def: { type?: string; checks?: unknown } } }): object {
+  const { def } = value._zod
   const hint = columnHints.get(value as never)
-  return hint ? { ...value._zod.def, hint } : { ...value._zod.def }
+  // A refine() is a check of type `custom`, without a type of its own.
+  if (['number', 'bigint'].includes(def.type ?? '') || 'columnType' in value) {
+    const { kind } = columnTypeOf(value as never)
+    if (numeric.includes(kind)) return { numeric: true, checks: def.checks ?? null }
+  }
+  return hint ? { ...def, hint } : { ...def }
 }

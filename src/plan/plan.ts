@@ -1,7 +1,9 @@
-import { type AnyDataset, fullName } from '../define/dataset.js'
+import { safeParse, type z } from 'zod'
+import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
 import { inputsOf, lookupsOf } from '../define/inputs.js'
-import type { BatchPointer, LakeState, Offsets } from '../log/commit.js'
-import { definitionText } from './fingerprint.js'
+import type { BatchPointer, LakeState, Offsets, TableState } from '../log/commit.js'
+import { compareDefinitions, type DefinitionChanges } from './changes.js'
+import { definitionOf } from './fingerprint.js'
 
 /** What a bronze source offers that the lake does not have yet. */
 export interface Discovery {
@@ -21,8 +23,21 @@ export type View = Pick<LakeState, 'tables' | 'batches' | 'offsets'>
 /** What is to be done for a dataset, and why, in a sentence. */
 export type Decision =
   | { action: 'intake'; reason: string }
-  | { action: 'build'; mode: 'full' | 'incremental'; reason: string; windows: Window[] }
+  | BuildDecision
   | { action: 'none'; reason: string }
+
+export interface BuildDecision {
+  action: 'build'
+  /**
+   * `incremental`: silver reads new batches only, gold computes only the parts that changed rows of its
+   * driving input touch.
+   */
+  mode: 'full' | 'incremental'
+  reason: string
+  windows: Window[]
+  /** New names of columns, by the old ones. */
+  renamed?: Readonly<Record<string, string>>
+}
 
 /** The batches of a bronze dataset that a silver one has not read yet. */
 export interface Window {
@@ -69,7 +84,11 @@ function planOne(
   const upstream = inputsOf(dataset).filter((input) => changing.has(input))
   if (decision.action === 'build' || upstream.length === 0) return decision
   const names = upstream.map(fullName).join(', ')
-  const incremental = dataset.tier === 'silver' && upstream.every((d) => d.tier === 'bronze')
+  const driving = view.tables[fullName(dataset)]?.driving
+  const incremental =
+    dataset.tier === 'silver'
+      ? upstream.every((d) => d.tier === 'bronze')
+      : upstream.every((d) => fullName(d) === driving)
   const reason = `${names} will change`
   return { action: 'build', mode: incremental ? 'incremental' : 'full', reason, windows: [] }
 }
@@ -98,47 +117,126 @@ export function decide(
   const name = fullName(dataset)
   const table = view.tables[name]
   const seen = view.offsets[name]
-  const build = (reason: string): Decision => ({
+  const build = (reason: string, changes?: DefinitionChanges): BuildDecision => ({
     action: 'build',
     mode: 'full',
     reason,
     windows: bronzeInputs(dataset).map((input) => windowAfter(input, view, 0)),
+    ...(changes ? { renamed: changes.renamed } : {}),
   })
   const missing = inputsOf(dataset).find((i) => i.tier !== 'bronze' && !view.tables[fullName(i)])
   if (missing) return { action: 'none', reason: `${fullName(missing)} is not built yet` }
   if (!table || !seen) return build('it is not built yet')
-  if (full) return build('a full rebuild was asked for')
-  if (table.definition !== hash(definitionText(dataset))) return build('its definition changed')
-  const changed = tableInputs(dataset).find(
-    (input) => seen[fullName(input)] !== version(input, view),
-  )
-  if (changed) return build(`${fullName(changed)} changed`)
-  return decideByBatches(dataset, view, seen, build)
+  const changes = changesOf(dataset, table, hash)
+  if (full) return build('a full rebuild was asked for', changes)
+  if (changes && !(changes.harmless && canKeepRows(dataset)))
+    return build(changes.said.join(', ') || 'its definition changed', changes)
+  const decision = decideByInputs(dataset, view, seen, table, build)
+  return changes ? withChanges(decision, changes) : decision
 }
 
-function decideByBatches(
+/** Only silver that reads bronze takes a new definition for new rows alone. */
+function canKeepRows(dataset: AnyDataset): boolean {
+  return dataset.tier === 'silver' && tableInputs(dataset).length === 0
+}
+
+/** What changed in a dataset's definition since its table was built; `undefined` when nothing did. */
+export function changesOf(
+  dataset: AnyDataset,
+  table: TableState,
+  hash: (text: string) => string,
+): DefinitionChanges | undefined {
+  const isNull = (column: string) =>
+    dataset.tier === 'silver' &&
+    !Object.hasOwn(dataset.select, column) &&
+    missingIsNull(dataset.schema.shape[column] as z.ZodType) &&
+    table.raw !== undefined &&
+    !table.raw.includes(column.toLowerCase())
+  return compareDefinitions(table.definition, definitionOf(dataset, hash), {
+    discarded: table.counts?.discarded ?? 0,
+    isNull,
+  })
+}
+
+/** Whether a value that is missing is stored as NULL. */
+function missingIsNull(schema: z.ZodType): boolean {
+  const found = [undefined, null].map((absent) => safeParse(schema, absent)).find((r) => r.success)
+  return found?.success === true && (found.data === undefined || found.data === null)
+}
+
+/** A decision for a dataset whose definition changed in a way that its rows do not mind. */
+function withChanges(decision: Decision, { said, renamed }: DefinitionChanges): Decision {
+  const what = said.join(', ') || 'its columns are in another order'
+  if (decision.action === 'build')
+    return { ...decision, reason: `${decision.reason}; ${what}`, renamed }
+  const reason = `${what}; no row has to be read again`
+  return { action: 'build', mode: 'incremental', reason, windows: [], renamed }
+}
+
+function decideByInputs(
   dataset: AnyDataset,
   view: View,
   seen: Offsets,
-  build: (reason: string) => Decision,
+  table: TableState,
+  build: (reason: string) => BuildDecision,
+): Decision {
+  const changed = inputsOf(dataset).filter((input) =>
+    input.tier === 'bronze'
+      ? windowAfter(input, view, Number(seen[fullName(input)] ?? 0)).batches.length > 0
+      : seen[fullName(input)] !== version(input, view),
+  )
+  const [first] = changed
+  if (!first) return { action: 'none', reason: 'its inputs have not changed' }
+  if (dataset.tier === 'gold') return decideGold(dataset, table, changed, view, seen, build)
+  const other = changed.find((input) => input.tier !== 'bronze')
+  if (other) return build(`${fullName(other)} changed`)
+  return decideByBatches(dataset as Silver, view, seen, build)
+}
+
+/** Gold that is kept up to date by parts is only built anew when something else than its rows changed. */
+function decideGold(
+  dataset: Gold,
+  table: TableState,
+  changed: readonly AnyDataset[],
+  view: View,
+  seen: Offsets,
+  build: (reason: string) => BuildDecision,
+): Decision {
+  const names = changed.map(fullName)
+  const said = changed
+    .map((input) => {
+      if (input.tier !== 'bronze') return `${fullName(input)} changed`
+      const { batches } = windowAfter(input, view, Number(seen[fullName(input)] ?? 0))
+      return `${fullName(input)} has ${newBatches(batches)}`
+    })
+    .join(', ')
+  const { incremental } = dataset
+  if (!incremental || table.driving === undefined) return build(said)
+  if (names.some((name) => name !== table.driving))
+    return build(`${said}, which any part may look at`)
+  const reason = `${said}: only what that touches of '${incremental.by}' is computed`
+  return { action: 'build', mode: 'incremental', reason, windows: [] }
+}
+
+function decideByBatches(
+  dataset: Silver,
+  view: View,
+  seen: Offsets,
+  build: (reason: string) => BuildDecision,
 ): Decision {
   const windows = bronzeInputs(dataset)
     .map((input) => windowAfter(input, view, Number(seen[fullName(input)] ?? 0)))
     .filter((window) => window.batches.length > 0)
-  const [first] = windows
-  if (!first) return { action: 'none', reason: 'its inputs have not changed' }
   const reason = windows
     .map(({ dataset, batches }) => `${dataset} has ${newBatches(batches)}`)
     .join(', ')
   const replaces = windows.some((window) => window.batches.some((batch) => batch.replaces))
   // Only a key tells which rows of a file's earlier version a new one takes the place of.
-  if (
-    dataset.tier === 'gold' ||
-    (dataset.tier === 'silver' && dataset.key.length === 0 && replaces)
-  )
-    return build(reason)
-  const lookups = dataset.tier === 'silver' ? lookupsOf(dataset).map(fullName) : []
-  if (windows.some((window) => lookups.includes(window.dataset))) return build(reason)
+  if (dataset.key.length === 0 && replaces)
+    return build(`${reason}, with files that were there before`)
+  const lookups = lookupsOf(dataset).map(fullName)
+  const looked = windows.find((window) => lookups.includes(window.dataset))
+  if (looked) return build(`${reason}, where other rows look something up`)
   return { action: 'build', mode: 'incremental', reason, windows }
 }
 

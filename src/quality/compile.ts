@@ -15,12 +15,15 @@ export const lineageColumns = [
   '_raw',
   '_input',
   '_superseded',
+  '_deleted',
 ] as const
 
 export interface CheckedSchema {
   schema: z.ZodObject
   severity: Readonly<Record<string, Severity>>
   rules: readonly Rule[]
+  key: readonly string[]
+  cursor: string | undefined
 }
 
 /** The checks of a dataset as one pass of SQL. */
@@ -60,7 +63,7 @@ export function compileChecks(
 }
 
 function valuesSql(
-  { severity }: CheckedSchema,
+  { severity, key, cursor }: CheckedSchema,
   columns: readonly CompiledColumn[],
   workspace: Workspace,
   relation: string,
@@ -84,12 +87,20 @@ function valuesSql(
     })
   const unreadable = columns.flatMap((column) => column.typeChecks.map(({ fails }) => `(${fails})`))
   const list = (wanted: Severity) => reasonList(reasonsOf(wanted))
+  // Of a row that says that its key is gone, only key and cursor must be readable.
+  const telling = columns.filter(({ name }) => key.includes(name) || name === cursor)
+  const ofDeleted = reasonList(
+    telling.map(({ typeChecks, checks, moreReasons }) => ({
+      checks: [...typeChecks, ...checks],
+      more: moreReasons,
+    })),
+  )
   return `(SELECT ${lineageColumns.join(', ')},
   ${columns.map((c) => `${c.value} AS ${quoteName(c.name)}`).join(',\n  ')},
   _error IS NOT NULL${unreadable.map((u) => ` OR ${u}`).join('')} AS _unreadable,
-  CASE WHEN _error IS NOT NULL THEN [concat('line: ', _error)] ELSE ${list('discard')} END AS _reasons0,
-  CASE WHEN _error IS NULL THEN ${list('warn')} END AS _warnings0,
-  CASE WHEN _error IS NULL THEN ${list('fail')} END AS _failures0
+  CASE WHEN _error IS NOT NULL THEN [concat('line: ', _error)] WHEN _deleted THEN ${ofDeleted} ELSE ${list('discard')} END AS _reasons0,
+  CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('warn')} END AS _warnings0,
+  CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('fail')} END AS _failures0
 FROM ${layered})`
 }
 
@@ -123,7 +134,12 @@ function withRules(
   const merged = (wanted: Severity, column: string) => {
     const mine = rules.flatMap((rule, i) =>
       rule.severity === wanted
-        ? [{ fails: `_rule${i} AND NOT _unreadable`, reason: `rule: ${rule.name}` }]
+        ? [
+            {
+              fails: `_rule${i} AND NOT _unreadable AND NOT _deleted`,
+              reason: `rule: ${rule.name}`,
+            },
+          ]
         : [],
     )
     if (mine.length === 0) return `${column}0 AS ${column}`

@@ -1,5 +1,5 @@
 import { MoraineError } from '../errors.js'
-import { type AstNode, nodesOf } from './ast.js'
+import { type AstNode, nodesOf } from '../plan/ast.js'
 
 /** A table that a query names. */
 export interface TableRef {
@@ -7,7 +7,7 @@ export interface TableRef {
   name: string
 }
 
-const tiers = ['bronze', 'silver', 'gold', 'discarded']
+const tiers = ['bronze', 'silver', 'gold', 'discarded', 'deleted']
 const queryNodes = ['SELECT_NODE', 'SET_OPERATION_NODE', 'RECURSIVE_CTE_NODE', 'CTE_NODE']
 const tableNodes = [
   'BASE_TABLE',

@@ -1,5 +1,5 @@
 import type { Field } from '../define/column-type.js'
-import type { ResultRow } from '../engine/engine.js'
+import type { ResultRow, TableFile } from '../engine/engine.js'
 import type { Schema } from '../iceberg/spec/types.js'
 import type { TableRef } from './guard.js'
 import type { Pushed } from './pushdown.js'
@@ -17,8 +17,8 @@ export interface RelationFiles {
   schema: Schema | null
   /** Columns of a bronze relation without files. */
   columns: string[]
-  /** Absolute locations: all that the process may open. */
-  locations: string[]
+  /** All that the process may open. */
+  files: TableFile[]
 }
 
 export type Reply =

@@ -1,5 +1,5 @@
 import type { Predicate } from '../iceberg/spec/prune.js'
-import { type AstNode, constantText, nodesOf } from './ast.js'
+import { type AstNode, constantText, nodesOf } from '../plan/ast.js'
 import type { TableRef } from './guard.js'
 
 /** A predicate, and whether its values were written as texts. */

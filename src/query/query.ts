@@ -9,6 +9,7 @@ import { Table } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
 import { Batches, columnsOf } from '../run/batches.js'
 import { bronzeLineage } from '../run/relations.js'
+import { tableFiles } from '../run/table-files.js'
 import type { Storage } from '../storage/storage.js'
 import type { TableRef } from './guard.js'
 import type { RelationFiles, Reply, Request } from './protocol.js'
@@ -44,7 +45,7 @@ export async function queryLake(
     const relations = scans.map((s) => s.relation)
     const { columns } = await worker.ask({ type: 'run', sql, relations }, 'columns')
     const files = {
-      opened: relations.reduce((sum, r) => sum + r.locations.length, 0),
+      opened: relations.reduce((sum, r) => sum + r.files.length, 0),
       total: scans.reduce((sum, s) => sum + s.total, 0),
     }
     const close = () => worker.close()
@@ -89,10 +90,9 @@ async function scan(
   const known = findName(state, `${tier}.${name}`)
   const table = await Table.load(storage, state.tables[known]?.metadata as string)
   const certain = predicates.filter((p) => isCertain(p, table))
-  const files = await table.scan(certain)
-  const locations = files.map((file) => storage.locate(table.pathOf(file.path)))
+  const files = tableFiles(storage, table, await table.plan(certain))
   return {
-    relation: { tier, name, schema: table.schema, columns: [], locations },
+    relation: { tier, name, schema: table.schema, columns: [], files },
     total: table.totals.files,
   }
 }
@@ -108,11 +108,13 @@ function isCertain(predicate: Pushed, table: Table): boolean {
 async function scanBronze(storage: Storage, state: LakeState, name: string) {
   const known = findName(state, `bronze.${name}`)
   const manifests = await new Batches(storage).manifests(state.batches[known] ?? [])
-  const locations = manifests.flatMap((m) => m.files.map((file) => storage.locate(file.data)))
+  const files = manifests.flatMap((m) =>
+    m.files.map((file) => ({ location: storage.locate(file.data) })),
+  )
   const columns = [...bronzeLineage, ...columnsOf(manifests)]
   return {
-    relation: { tier: 'bronze', name, schema: null, columns, locations },
-    total: locations.length,
+    relation: { tier: 'bronze', name, schema: null, columns, files },
+    total: files.length,
   }
 }
 

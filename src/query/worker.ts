@@ -53,8 +53,9 @@ class QueryProcess {
     for (const relation of relations)
       await session.define(relation.tier, relation.name, relationSql(session, relation))
     const files = relations
-      .flatMap((relation) => relation.locations)
-      .map((l) => session.fileName(l))
+      .flatMap((relation) => relation.files)
+      .flatMap(({ location, deletes = [] }) => [location, ...deletes.map((d) => d.location)])
+      .map((location) => session.fileName(location))
     if (files.length > 0)
       await session.run(`SET allowed_paths = [${files.map(quoteText).join(', ')}]`)
     await session.run('SET enable_external_access = false')
@@ -75,9 +76,9 @@ class QueryProcess {
   }
 }
 
-function relationSql(session: Session, { schema, columns, locations }: RelationFiles): string {
-  if (schema) return session.table(schema, locations)
-  if (locations.length > 0) return session.parquet(locations)
+function relationSql(session: Session, { schema, columns, files }: RelationFiles): string {
+  if (schema) return session.table(schema, files)
+  if (files.length > 0) return session.parquet(files.map(({ location }) => location))
   const nulls = columns.map((name) => `CAST(NULL AS VARCHAR) AS ${quoteName(name)}`)
   return `SELECT ${nulls.join(', ') || 'NULL AS "no rows yet"'} WHERE false`
 }

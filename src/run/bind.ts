@@ -3,15 +3,18 @@ import type { Field } from '../define/column-type.js'
 import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import { fieldsOfShape } from '../define/schema.js'
-import { quoteName, renderSql, type Sql } from '../define/sql.js'
+import { quoteName, type Sql } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError, type Problem } from '../errors.js'
 import type { View } from '../plan/plan.js'
 import { type Batches, columnsOf } from './batches.js'
 import { bindExpression, emptyRelation } from './expressions.js'
+import { checkPartitions, columnsOf as goldColumns } from './gold.js'
+import { provePart } from './gold-parts.js'
 import { bronzeLineage } from './relations.js'
 import { discardedColumns, silverLineage } from './silver.js'
-import { atUserSql } from './sql-errors.js'
+import { tombstoneColumns } from './tombstones.js'
+import { removesKeys } from './winners.js'
 
 /**
  * Binds the SQL of datasets against tables that have the right columns and no rows: finds unknown
@@ -44,6 +47,8 @@ export async function bindProblems(
     await session.define(dataset.tier, dataset.name, emptyRelation(columns))
     if (dataset.tier !== 'silver') continue
     await session.define('discarded', dataset.name, emptyRelation(discardedColumns))
+    if (removesKeys(dataset))
+      await session.define('deleted', dataset.name, emptyRelation(tombstoneColumns(dataset)))
     if (bound) for (const work of expressionsOf(session, dataset, columns)) await collect(work)
   }
   return problems
@@ -62,7 +67,7 @@ async function columnsBy(
 ): Promise<readonly Field[] | undefined> {
   if (dataset.tier === 'bronze') return bronzeColumns(dataset, view, batches)
   if (dataset.tier === 'silver') return silverColumns(dataset)
-  return bound ? collect(() => goldColumns(session, dataset)) : undefined
+  return bound ? collect(() => boundGold(session, dataset)) : undefined
 }
 
 async function bronzeColumns(dataset: AnyDataset, view: View, batches: Batches) {
@@ -89,8 +94,8 @@ function expressionsOf(
   const inputs = dataset.from.map((input) => `SELECT * FROM ${input.tier}.${quoteName(input.name)}`)
   const input = inputs.join(' UNION ALL BY NAME ')
   const rows = emptyRelation(columns)
-  const selected = Object.values(dataset.select).filter(
-    (chosen): chosen is Sql => typeof chosen !== 'string',
+  const selected = [...Object.values(dataset.select), dataset.deleteWhen].filter(
+    (chosen): chosen is Sql => chosen !== undefined && typeof chosen !== 'string',
   )
   return [
     ...selected.map((chosen) => () => bindExpression(session, chosen, input)),
@@ -98,7 +103,9 @@ function expressionsOf(
   ]
 }
 
-async function goldColumns(session: Session, dataset: Gold): Promise<Field[]> {
-  const found = await atUserSql(dataset.query, 0, () => session.describe(renderSql(dataset.query)))
-  return found.map(({ name, type }) => ({ name, type }))
+async function boundGold(session: Session, dataset: Gold): Promise<Field[]> {
+  const columns = await goldColumns(session, dataset)
+  checkPartitions(dataset, columns)
+  if (dataset.incremental) await provePart(session, dataset, columns)
+  return columns
 }

@@ -1,3 +1,4 @@
+import type { MoraineError } from '../errors.js'
 import type { TableState } from '../log/commit.js'
 import type { StepResult } from './events.js'
 
@@ -5,4 +6,6 @@ import type { StepResult } from './events.js'
 export interface Built {
   tables: Record<string, TableState>
   result: Partial<StepResult>
+  /** Why nobody may see it yet: a check of severity `fail` is broken. */
+  failure?: MoraineError
 }

@@ -9,6 +9,15 @@ export interface ReasonCount {
   rows: number
 }
 
+/** How a check of a whole table came out. */
+export interface CheckResult {
+  check: string
+  severity: 'fail' | 'warn'
+  passed: boolean
+  /** What was found, where it did not pass. */
+  message?: string
+}
+
 /** What a step did, as the run's record keeps it. */
 export interface StepResult {
   dataset: string
@@ -21,6 +30,9 @@ export interface StepResult {
   rows?: number
   files?: number
   bytes?: number
+  /** Keys whose newest row is invalid, so that an older one stays. */
+  stale?: number
+  checks?: CheckResult[]
   discarded?: ReasonCount[]
   warnings?: ReasonCount[]
   /** Things that are no failure but that somebody should know. */
@@ -53,5 +65,7 @@ export interface RunRecord {
   steps: StepResult[]
   /** Numbers of the commits the run made. */
   commits: number[]
+  /** Tables that were built but not published; `moraine query --run ID` reads them. */
+  rejected?: string[]
   error?: { kind: string; message: string; hint?: string }
 }

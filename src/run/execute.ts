@@ -7,24 +7,26 @@ import {
   type Gold,
   type Silver,
 } from '../define/dataset.js'
-import { inputsOf } from '../define/inputs.js'
+import { checkedAgainst, inputsOf } from '../define/inputs.js'
 import type { Lake } from '../define/lake.js'
 import type { Engine } from '../engine/engine.js'
-import type { LakeState } from '../log/commit.js'
+import type { LakeState, TableState } from '../log/commit.js'
 import { CommitLog } from '../log/log.js'
+import { definitionOf } from '../plan/fingerprint.js'
 import { select } from '../plan/graph.js'
-import { decide, decideIntake } from '../plan/plan.js'
+import { decide, decideIntake, offsetsOn, type View } from '../plan/plan.js'
 import type { Storage } from '../storage/storage.js'
+import type { Built } from './build.js'
 import { hash, type RunContext } from './context.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
 import { buildGold } from './gold.js'
 import { discover, takeIn } from './intake.js'
-import { Journal } from './journal.js'
+import { branchOf, Journal } from './journal.js'
 import { Pool } from './pool.js'
 import { type BuildOutcome, publishable } from './publish.js'
 import { Relations } from './relations.js'
 import { buildSilver } from './silver.js'
-import { describeError, Steps } from './steps.js'
+import { describeError, StepFailure, Steps } from './steps.js'
 
 export interface RunOptions {
   storage: Storage
@@ -67,6 +69,7 @@ class Run {
   private readonly steps: Steps
   private readonly journal: Journal
   private readonly commits: number[] = []
+  private readonly rejected: Record<string, TableState> = {}
   private failure: RunRecord['error']
 
   constructor(
@@ -105,6 +108,7 @@ class Run {
     try {
       const base = await this.intake(this.contextOn(begun), begun)
       const built = await this.build(this.contextOn(base))
+      await this.keepRejected(base, built)
       await this.publish(base, built)
     } catch (error) {
       this.failure = describeError(error)
@@ -134,6 +138,7 @@ class Run {
       author,
       steps: steps.results,
       commits: this.commits,
+      ...(Object.keys(this.rejected).length > 0 ? { rejected: Object.keys(this.rejected) } : {}),
       ...(failure ? { error: failure } : {}),
     }
   }
@@ -179,7 +184,8 @@ class Run {
     const finished = new Map<AnyDataset, Promise<void>>()
     const one = async (dataset: Silver | Gold) => {
       const inputs = inputsOf(dataset)
-      await Promise.all(inputs.map((input) => finished.get(input)))
+      const first = [...inputs, ...checkedAgainst(dataset)]
+      await Promise.all(first.map((input) => finished.get(input)))
       const broken = inputs.find((input) => this.steps.stopped(fullName(input)))
       if (broken) return this.steps.blocked(fullName(dataset), fullName(broken))
       await pool.run(() => this.buildOne(context, dataset, built))
@@ -200,13 +206,45 @@ class Run {
       const decision = decide(dataset, view, { full: this.options.full ?? false, hash })
       if (decision.action !== 'build') return { outcome: 'unchanged', reason: decision.reason }
       begin(decision.reason)
-      const { tables, result } = await (dataset.tier === 'silver'
-        ? buildSilver(context, dataset, decision)
-        : buildGold(context, dataset))
+      const work = this.workKey(dataset, view)
+      const kept = await this.journal.resumable(work)
+      const made: Built =
+        kept ??
+        (await (dataset.tier === 'silver'
+          ? buildSilver(context, dataset, decision)
+          : buildGold(context, dataset, decision)))
+      const { tables, result, failure } = made
+      if (failure) {
+        Object.assign(this.rejected, tables)
+        throw new StepFailure(failure, result)
+      }
+      if (!kept)
+        await this.journal.keep(this.shared.run, fullName(dataset), { work, tables, result })
       for (const [table, state] of Object.entries(tables)) context.relations.stage(table, state)
       built.push({ dataset, tables, view })
-      return result
+      return kept
+        ? { ...result, notes: [...(result.notes ?? []), `kept from run ${kept.run}`] }
+        : result
     })
+  }
+
+  /** What a step's result depends on: the same key means that it need not be computed again. */
+  private workKey(dataset: Silver | Gold, view: View): string {
+    const name = fullName(dataset)
+    const before = view.tables[name]?.metadata ?? null
+    const parts = [name, definitionOf(dataset, hash), offsetsOn(dataset, view), before]
+    return hash(JSON.stringify([...parts, this.options.full ?? false]))
+  }
+
+  /** What was built but may not be seen yet lies on a branch of its own, for those who want to look. */
+  private async keepRejected(base: LakeState, built: readonly BuildOutcome[]): Promise<void> {
+    if (Object.keys(this.rejected).length === 0) return
+    const { author, run } = this.shared
+    const branch = await this.log.fork(branchOf(run), base)
+    const { tables } = publishable(built)
+    const message = 'not published: checks do not hold'
+    const changes = { tables: { ...tables, ...this.rejected } }
+    await branch.commit(await branch.head(), changes, { author, run, message })
   }
 
   /** One commit with all that passed. */

@@ -9,40 +9,72 @@ import { quoteName, renderSql } from '../define/sql.js'
 import { sqlType } from '../define/sql-type.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import { definitionText } from '../plan/fingerprint.js'
+import { definitionOf } from '../plan/fingerprint.js'
+import type { BuildDecision } from '../plan/plan.js'
 import type { Built } from './build.js'
 import { hash, type RunContext, withSession } from './context.js'
+import { provePart, touchedParts } from './gold-parts.js'
 import { atUserSql } from './sql-errors.js'
+import { brokenChecks, holdChecks } from './table-checks.js'
 import { aboutTable, tableState, writeTable } from './tables.js'
 
-/** Computes a gold dataset from its inputs and replaces all its rows. */
-export async function buildGold(context: RunContext, dataset: Gold): Promise<Built> {
+/** Computes a gold dataset from its inputs: all of it, or the parts that changed rows touch. */
+export async function buildGold(
+  context: RunContext,
+  dataset: Gold,
+  decision: BuildDecision,
+): Promise<Built> {
   const name = fullName(dataset)
   return withSession(context, name, async (session) => {
     await context.relations.define(session, inputsOf(dataset))
     const columns = await columnsOf(session, dataset)
     checkPartitions(dataset, columns)
+    const proof = dataset.incremental && (await provePart(session, dataset, columns))
+    const incremental = decision.mode === 'incremental'
+    const parts =
+      proof && incremental
+        ? await touchedParts(context, session, dataset, columns, proof)
+        : undefined
+    const query = parts?.query ?? renderSql(dataset.query)
     const casts = columns.map(
       (c) => `CAST(${quoteName(c.name)} AS ${sqlType(c.type)}) AS ${quoteName(c.name)}`,
     )
-    const rows = `SELECT ${casts.join(', ')} FROM (\n${renderSql(dataset.query)}\n)`
-    const about = aboutTable(dataset.about)
-    const partitions = dataset.partitionBy
-    const work = { name, columns, partitions, about, rows, removed: 'all' as const }
+    const computed = `SELECT ${casts.join(', ')} FROM (\n${query}\n)`
     const { table, added } = await atUserSql(dataset.query, 1, () =>
-      writeTable(context, session, work),
+      writeTable(context, session, {
+        name,
+        columns,
+        partitions: dataset.partitionBy,
+        about: aboutTable(dataset.about),
+        rows: parts ? parts.rows(computed) : computed,
+        removed: parts?.removed ?? 'all',
+        renamed: decision.renamed,
+      }),
     )
+    const checks = await holdChecks(context, session, dataset, table)
+    const failure = brokenChecks(context, name, checks, dataset.place)
+    const driving = proof && `${proof.driving.tier}.${proof.driving.name}`
+    const state = {
+      ...tableState(table, definitionOf(dataset, hash)),
+      ...(driving ? { driving } : {}),
+    }
     const written = added.reduce((sum, file) => sum + file.rows, 0)
-    const state = tableState(table, hash(definitionText(dataset)))
     return {
       tables: { [name]: state },
-      result: { rows: written, bytes: state.bytes, files: added.length },
+      result: {
+        rows: written,
+        bytes: added.reduce((sum, file) => sum + file.bytes, 0),
+        files: added.length,
+        ...(parts ? { notes: [parts.said] } : {}),
+        ...(checks.length > 0 ? { checks } : {}),
+      },
+      ...(failure ? { failure } : {}),
     }
   })
 }
 
 /** The columns as declared, or as the query gives them. */
-async function columnsOf(session: Session, dataset: Gold): Promise<Field[]> {
+export async function columnsOf(session: Session, dataset: Gold): Promise<Field[]> {
   const found = await atUserSql(dataset.query, 0, () => session.describe(renderSql(dataset.query)))
   const names = found.map((c) => c.name)
   checkNames(dataset, names)
@@ -81,7 +113,7 @@ function checkNames(dataset: Gold, names: readonly string[]): void {
   })
 }
 
-function checkPartitions(dataset: Gold, columns: readonly Field[]): void {
+export function checkPartitions(dataset: Gold, columns: readonly Field[]): void {
   for (const partition of dataset.partitionBy) {
     const column = columns.find((c) => c.name === partition.column)
     const problem = column

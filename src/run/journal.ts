@@ -1,5 +1,6 @@
+import type { TableState } from '../log/commit.js'
 import type { Storage } from '../storage/storage.js'
-import type { RunRecord } from './events.js'
+import type { RunRecord, StepResult } from './events.js'
 
 /** A run as its folder in storage shows it: an end is missing while it runs, or when it was killed. */
 export interface JournalEntry {
@@ -11,9 +12,64 @@ export interface JournalEntry {
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value, null, 1))
 const decode = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes))
 
+/** The branch that holds what a run built but did not publish. */
+export const branchOf = (run: string): string => `run-${run}`
+
+/** A step's result whose files are in storage, so that a later run need not do it again. */
+export interface KeptStep {
+  /** What the result depends on, as a hash. */
+  work: string
+  tables: Record<string, TableState>
+  result: Partial<StepResult>
+}
+
+/** How many of the newest runs are looked through for results that were never published. */
+const LOOK_BACK = 3
+
 /** The records of runs, for people and for the console; the log does not depend on them. */
 export class Journal {
+  private unpublished: Promise<(KeptStep & { run: string })[]> | undefined
+
   constructor(private readonly storage: Storage) {}
+
+  /** Keeps a step's result: if the run is stopped before it commits, the next one goes on from here. */
+  async keep(run: string, dataset: string, step: KeptStep): Promise<void> {
+    await this.storage.write(
+      `_moraine/runs/${run}/steps/${dataset}.json`,
+      encode({ format: 1, ...step }),
+    )
+  }
+
+  /** The result of the same work by a run that was stopped before it could publish it. */
+  async resumable(work: string): Promise<(KeptStep & { run: string }) | undefined> {
+    this.unpublished ??= this.findUnpublished()
+    return (await this.unpublished).find((step) => step.work === work)
+  }
+
+  private async findUnpublished(): Promise<(KeptStep & { run: string })[]> {
+    const runs = await this.latest(LOOK_BACK)
+    const stopped = runs.filter(({ record }) => record?.outcome !== 'done')
+    const found = await Promise.all(
+      stopped.map(async ({ run }) => {
+        const objects = await this.storage.list(`_moraine/runs/${run}/steps/`)
+        return Promise.all(objects.map(({ path }) => this.readStep(run, path)))
+      }),
+    )
+    return found.flat().filter((step) => step !== undefined)
+  }
+
+  private async readStep(
+    run: string,
+    path: string,
+  ): Promise<(KeptStep & { run: string }) | undefined> {
+    try {
+      const { format, ...step } = decode(await this.storage.read(path))
+      return format === 1 ? { run, ...step } : undefined
+    } catch {
+      // A damaged note only means that the work is done again.
+      return undefined
+    }
+  }
 
   async begin(run: string, started: string): Promise<void> {
     await this.storage.write(`_moraine/runs/${run}/start.json`, encode({ format: 1, run, started }))
@@ -25,16 +81,19 @@ export class Journal {
 
   /** The newest runs first. */
   async latest(limit: number): Promise<JournalEntry[]> {
-    const objects = await this.storage.list('_moraine/runs/')
-    const paths = new Set(objects.map((object) => object.path))
-    const starts = [...paths].filter((path) => path.endsWith('/start.json')).reverse()
-    return Promise.all(starts.slice(0, limit).map((path) => this.read(path, paths)))
+    const runs = (await this.storage.folders('_moraine/runs/')).reverse().slice(0, limit)
+    const entries = await Promise.all(runs.map((run) => this.read(run)))
+    return entries.filter((entry) => entry !== undefined)
   }
 
-  private async read(path: string, paths: ReadonlySet<string>): Promise<JournalEntry> {
-    const { run, started } = decode(await this.storage.read(path))
-    const end = path.replace('/start.json', '/end.json')
-    const record = paths.has(end) ? (decode(await this.storage.read(end)) as RunRecord) : undefined
-    return { run, started, record }
+  private async read(run: string): Promise<JournalEntry | undefined> {
+    const [start, end] = await Promise.all(
+      ['start', 'end'].map((part) =>
+        this.storage.readIfPresent(`_moraine/runs/${run}/${part}.json`),
+      ),
+    )
+    if (!start) return undefined
+    const { started } = decode(start)
+    return { run, started, record: end && (decode(end) as RunRecord) }
   }
 }

@@ -2,67 +2,26 @@ import type { Field } from '../define/column-type.js'
 import { fullName, type Silver } from '../define/dataset.js'
 import { quoteName, quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
+import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
+import type { ScanTask, Table } from '../iceberg/table.js'
 import type { RunContext } from './context.js'
-
-const VALID = '_reasons IS NULL AND NOT _superseded'
-
-/**
- * Defines `winners`, one row a key: the newest by cursor, batch, file and row. Only rows whose key
- * appears again are compared. Returns how many valid rows of `checked` lost to a newer one.
- */
-export async function pickWinners(session: Session, dataset: Silver): Promise<number> {
-  const keys = dataset.key.map(quoteName).join(', ')
-  const valid = `SELECT * FROM checked WHERE ${VALID}`
-  const duplicates = keys === '' ? 0 : await findRepeated(session, keys)
-  if (duplicates === 0) {
-    await session.run(`CREATE TEMP VIEW winners AS ${valid}`)
-    return 0
-  }
-  await session.run(
-    `CREATE TEMP TABLE newest AS SELECT * FROM (${valid}) SEMI JOIN repeated USING (${keys})
-     QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestFirst(dataset)}) = 1`,
-  )
-  await session.run(
-    `CREATE TEMP VIEW winners AS SELECT * FROM (${valid}) ANTI JOIN repeated USING (${keys})
-     UNION ALL BY NAME SELECT * FROM newest`,
-  )
-  return duplicates
-}
-
-/** Fills `repeated` with keys that several valid rows have; returns the rows beyond the first of each. */
-async function findRepeated(session: Session, keys: string): Promise<number> {
-  await session.run(
-    `CREATE TEMP TABLE repeated AS SELECT ${keys}, count(*) - 1 AS _more FROM checked
-     WHERE ${VALID} GROUP BY ${keys} HAVING count(*) > 1`,
-  )
-  const [row] = await session.rows('SELECT coalesce(sum(_more), 0) AS n FROM repeated')
-  return Number(row?.n)
-}
-
-/** The order that decides between rows of one key. */
-function newestFirst(dataset: Silver): string {
-  // Columns at the end settle ties between rows that have no lineage.
-  const rest = Object.keys(dataset.schema.shape).filter((name) => name !== dataset.cursor)
-  return [
-    ...(dataset.cursor ? [`${quoteName(dataset.cursor)} DESC NULLS LAST`] : []),
-    '_batch DESC',
-    '_source_file DESC',
-    '_source_line DESC',
-    ...rest.map((name) => `${quoteName(name)} DESC NULLS LAST`),
-  ].join(', ')
-}
+import { tableFiles } from './table-files.js'
+import { buryWinners, matchGraves, mergeTombstones, type Tombstones } from './tombstones.js'
+import { count, keysOf, newer, removesKeys } from './winners.js'
 
 /** How new rows and the table as it stands become one. */
 export interface Merge {
   /** SQL for the rows to write. */
   rows: string
   removed: ReadonlySet<string> | 'all'
-  /** New rows that lost to a newer row in the table. */
+  /** New rows that lost to a newer row in the table, or to a newer deletion. */
   superseded: number
   /** Rows of the table that lost to a new row. */
   replaced: number
   /** Rows that are only written again because they share a file with a replaced one. */
   carried: number
+  /** What becomes of keys that are gone; only where rows can take keys away. */
+  tombstones?: Tombstones
 }
 
 /** Upserts by rewriting only the files that hold a key of the new rows. */
@@ -73,49 +32,58 @@ export async function mergeByKey(
   columns: readonly Field[],
   incremental: boolean,
 ): Promise<Merge> {
-  const names = columns.map((c) => quoteName(c.name))
+  const names = columns.map((c) => quoteName(c.name)).join(', ')
   const loaded = `TIMESTAMPTZ ${quoteText(context.started.toISOString())} AS _loaded_at`
-  const fresh = (from: string) => `SELECT ${names.join(', ')}, ${loaded}, _batch FROM ${from}`
+  const fresh = (from: string) =>
+    `SELECT ${names}, ${loaded}, _batch FROM ${from} WHERE _kind = 'valid'`
   const none = { superseded: 0, replaced: 0, carried: 0 }
-  if (!incremental) return { rows: fresh('winners'), removed: 'all', ...none }
-  const append: Merge = { rows: fresh('winners'), removed: new Set(), ...none }
-  if (dataset.key.length === 0) return append
-  const table = await context.relations.table(fullName(dataset))
-  const files = await table?.scan()
-  if (!table || !files || files.length === 0) return append
-
-  const locate = (path: string) => context.storage.locate(table.pathOf(path))
-  const existing = session.tableWithFiles(
-    table.schema,
-    files.map((file) => locate(file.path)),
-  )
+  const table = incremental ? await context.relations.table(fullName(dataset)) : undefined
+  if (!table || dataset.key.length === 0) {
+    const tombstones = removesKeys(dataset) ? await buryWinners(session, dataset) : undefined
+    const removed = incremental ? new Set<string>() : ('all' as const)
+    return { rows: fresh('winners'), removed, ...none, ...(tombstones ? { tombstones } : {}) }
+  }
+  const tasks = await candidates(session, dataset, table)
+  const existing = session.tableWithFiles(table.schema, tableFiles(context.storage, table, tasks))
   await session.run(`CREATE TEMP TABLE matches AS ${matchesSql(dataset, existing)}`)
-  const count = async (sql: string) => Number((await session.rows(sql))[0]?.n)
-  const superseded = await count('SELECT count(*) AS n FROM matches WHERE _stale')
-  const replaced = await count('SELECT count(*) AS n FROM matches WHERE NOT _stale')
-  const keys = dataset.key.map(quoteName).join(', ')
-  const keep =
-    superseded > 0
-      ? `(FROM winners ANTI JOIN (FROM matches WHERE _stale) USING (${keys}))`
-      : 'winners'
-  if (replaced === 0) return { ...append, rows: fresh(keep), superseded }
-
+  const keys = keysOf(dataset).join(', ')
+  const graves = removesKeys(dataset) ? await matchGraves(context, session, dataset) : undefined
+  await session.run(
+    `CREATE TEMP TABLE late AS SELECT ${keys} FROM matches WHERE _stale${graves ? ` UNION SELECT ${keys} FROM graves WHERE _stale` : ''}`,
+  )
+  const late = await count(session, 'SELECT count(*) AS n FROM late')
+  const superseded =
+    late === 0
+      ? 0
+      : await count(
+          session,
+          `SELECT count(*) AS n FROM (FROM winners SEMI JOIN late USING (${keys})) WHERE _kind <> 'invalid'`,
+        )
+  const keep = late > 0 ? `(FROM winners ANTI JOIN late USING (${keys}))` : 'winners'
+  const tombstones = graves && (await mergeTombstones(session, dataset, keep, graves))
+  const replaced = await count(session, 'SELECT count(*) AS n FROM matches WHERE NOT _stale')
+  const merge: Merge = {
+    rows: fresh(keep),
+    removed: new Set(),
+    ...none,
+    superseded,
+    ...(tombstones ? { tombstones } : {}),
+  }
+  if (replaced === 0) return merge
   const touched = await session.rows(
     'SELECT DISTINCT _data_file AS f FROM matches WHERE NOT _stale',
   )
   const touchedNames = new Set(touched.map((row) => row.f))
-  const removed = files.filter((file) => touchedNames.has(session.fileName(locate(file.path))))
-  const removedRows = removed.reduce((sum, file) => sum + file.rows, 0)
-  const old = session.table(
-    table.schema,
-    removed.map((file) => locate(file.path)),
-  )
-  const carriedRows = `SELECT ${names.join(', ')}, _loaded_at, _batch FROM (${old})
+  const locate = (path: string) => context.storage.locate(table.pathOf(path))
+  const removed = tasks.filter(({ file }) => touchedNames.has(session.fileName(locate(file.path))))
+  const removedRows = removed.reduce((sum, { file }) => sum + file.rows, 0)
+  const old = session.table(table.schema, tableFiles(context.storage, table, removed))
+  const carriedRows = `SELECT ${names}, _loaded_at, _batch FROM (${old})
     ANTI JOIN (FROM matches WHERE NOT _stale) USING (${keys})`
   return {
-    rows: `${fresh(keep)} UNION ALL BY NAME (${carriedRows})`,
-    removed: new Set(removed.map((file) => file.path)),
-    superseded,
+    ...merge,
+    rows: `${merge.rows} UNION ALL BY NAME (${carriedRows})`,
+    removed: new Set(removed.map(({ file }) => file.path)),
     replaced,
     carried: removedRows - replaced,
   }
@@ -123,13 +91,58 @@ export async function mergeByKey(
 
 /** Keys that both the table and the new rows have; `_stale` where the table's row is the newer one. */
 function matchesSql(dataset: Silver, existing: string): string {
-  const keys = dataset.key.map(quoteName)
+  const keys = keysOf(dataset)
   const on = keys.map((k) => `e.${k} = w.${k}`).join(' AND ')
-  const cursor = dataset.cursor && quoteName(dataset.cursor)
-  // A row without a cursor is older than any with one; on equal cursors the later batch wins.
-  const stale = cursor
-    ? `e.${cursor} IS NOT NULL AND (w.${cursor} IS NULL OR e.${cursor} > w.${cursor})`
-    : 'false'
   const shown = keys.map((k) => `e.${k} AS ${k}`).join(', ')
-  return `SELECT ${shown}, e._data_file, ${stale} AS _stale FROM (${existing}) AS e JOIN winners AS w ON ${on}`
+  return `SELECT ${shown}, e._data_file, ${newer(dataset, 'e', 'w')} AS _stale
+    FROM (${existing}) AS e JOIN winners AS w ON ${on}`
+}
+
+/** Keys beyond which files are not looked through one by one. */
+const FEW_KEYS = 50_000
+
+/** The files that may hold a key of the new rows, by the bounds of its columns. */
+export async function candidates(
+  session: Session,
+  dataset: Silver,
+  table: Table,
+  from = 'winners',
+): Promise<ScanTask[]> {
+  const ranges = keysOf(dataset).map(
+    (key, i) => `CAST(min(${key}) AS VARCHAR) AS l${i}, CAST(max(${key}) AS VARCHAR) AS u${i}`,
+  )
+  const [range] = await session.rows(`SELECT count(*) AS n, ${ranges.join(', ')} FROM ${from}`)
+  if (Number(range?.n) === 0) return []
+  const predicates = dataset.key.flatMap((column, i) => [
+    { column, op: '>=' as const, values: [String(range?.[`l${i}`])] },
+    { column, op: '<=' as const, values: [String(range?.[`u${i}`])] },
+  ])
+  const tasks = await table.plan(predicates)
+  if (tasks.length < 2 || Number(range?.n) > FEW_KEYS) return tasks
+  const field = table.schema.fields.find((f) => f.name === dataset.key[0])
+  if (!field || typeof field.type !== 'string') return tasks
+  const { id, type } = field
+  const texts = await session.rows(
+    `SELECT DISTINCT CAST(${keysOf(dataset)[0]} AS VARCHAR) AS k FROM ${from}`,
+  )
+  const values = texts.map(({ k }) => parseValue(String(k), type))
+  if (values.some((value) => value === undefined)) return tasks
+  const sorted = (values as Value[]).sort(compareValues)
+  return tasks.filter(({ file }) => {
+    const { lower, upper } = file.columns.get(id) ?? {}
+    if (!lower || !upper) return true
+    const first = firstFrom(sorted, decodeValue(lower, type))
+    return first !== undefined && compareValues(first, decodeValue(upper, type)) <= 0
+  })
+}
+
+/** The first of ordered values that is no less than another. */
+function firstFrom(sorted: readonly Value[], least: Value): Value | undefined {
+  let [low, high] = [0, sorted.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (compareValues(sorted[middle] as Value, least) < 0) low = middle + 1
+    else high = middle
+  }
+  return sorted[low]
 }

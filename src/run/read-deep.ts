@@ -35,7 +35,7 @@ async function readFile(
   rows: number,
   { schema, file }: { schema: Schema; file: DataFile },
 ): Promise<string[]> {
-  const relation = session.table(schema, [location])
+  const relation = session.table(schema, [{ location }])
   const columns = schema.fields.flatMap((field) => {
     const statistics = file.columns.get(field.id)
     return typeof field.type === 'string' && statistics

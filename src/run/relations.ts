@@ -6,6 +6,7 @@ import type { BatchPointer, TableState } from '../log/commit.js'
 import type { View } from '../plan/plan.js'
 import type { Storage } from '../storage/storage.js'
 import { Batches, columnsOf } from './batches.js'
+import { tableFiles } from './table-files.js'
 
 /** The columns of a bronze relation beside those of its files. */
 export const bronzeLineage = ['_batch', '_source_file', '_source_line', '_error', '_raw']
@@ -17,6 +18,7 @@ export const bronzeLineage = ['_batch', '_source_file', '_source_line', '_error'
 export class Relations {
   readonly batches: Batches
   private readonly staged: Record<string, TableState> = {}
+  private readonly tables = new Map<string, Promise<Table>>()
   private readonly defined = new Map<string, Promise<void>>()
 
   constructor(
@@ -82,16 +84,21 @@ export class Relations {
   async tableRelation(session: Session, name: string): Promise<string> {
     const table = await this.table(name)
     if (!table) return 'SELECT NULL AS "not built yet" WHERE false'
-    const files = await table.scan()
-    return session.table(
-      table.schema,
-      files.map((file) => this.storage.locate(table.pathOf(file.path))),
-    )
+    return session.table(table.schema, tableFiles(this.storage, table, await table.plan()))
   }
 
   /** The Iceberg table behind a name, if it was ever built. */
   async table(name: string): Promise<Table | undefined> {
     const state = this.view.tables[name]
-    return state && Table.load(this.storage, state.metadata)
+    return state && this.version(state.metadata)
+  }
+
+  /** A version of a table by its metadata file; each is read once. */
+  version(metadata: string): Promise<Table> {
+    const known = this.tables.get(metadata)
+    if (known) return known
+    const loaded = Table.load(this.storage, metadata)
+    this.tables.set(metadata, loaded)
+    return loaded
   }
 }

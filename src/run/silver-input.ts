@@ -6,9 +6,8 @@ import { quoteName, renderSql } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { BatchPointer } from '../log/commit.js'
-import type { Decision, Window } from '../plan/plan.js'
+import type { BuildDecision, View, Window } from '../plan/plan.js'
 import type { RawColumn } from '../quality/column.js'
-import type { RunContext } from './context.js'
 import { bindExpression } from './expressions.js'
 import { bronzeLineage } from './relations.js'
 
@@ -17,16 +16,32 @@ export interface SilverInput {
   /** SQL for lineage, `_input` (all raw values as a struct), and a raw value a column: r0, r1 … */
   relation: string
   raw: Record<string, RawColumn>
+  /** The columns that the inputs have. */
+  columns: string[]
 }
 
-type Build = Extract<Decision, { action: 'build' }>
+/** What reading inputs needs of a run. */
+export interface InputContext {
+  relations: InputRelations
+}
+
+/** Where the rows of inputs come from; a test gives its own. */
+export interface InputRelations {
+  readonly view: View
+  define(session: Session, datasets: readonly AnyDataset[]): Promise<void>
+  bronzeRelation(
+    session: Session,
+    pointers: readonly BatchPointer[],
+    declared: readonly string[],
+  ): Promise<{ sql: string; columns: string[] }>
+}
 
 /** Puts the inputs of a silver dataset together, one after the other, and applies `select`. */
 export async function silverInput(
-  context: RunContext,
+  context: InputContext,
   session: Session,
   dataset: Silver,
-  decision: Build,
+  decision: BuildDecision,
 ): Promise<SilverInput> {
   const inputs: string[] = []
   for (const from of dataset.from)
@@ -42,7 +57,9 @@ export async function silverInput(
   })
   const selected = columns.map(({ sql, alias }) => `${sql} AS ${alias}`).join(',\n')
   const from = `FROM (${union}) AS i`
-  const relation = `SELECT i._batch, i._source_file, i._source_line, i._error, i._raw, i._superseded, ${input} AS _input,
+  const { deleteWhen } = dataset
+  const deleted = deleteWhen ? `coalesce((\n${renderSql(deleteWhen)}\n), false)` : 'false'
+  const relation = `SELECT i._batch, i._source_file, i._source_line, i._error, i._raw, i._superseded, ${deleted} AS _deleted, ${input} AS _input,
 ${selected}
 ${from}`
   const types = await describe(session, dataset, relation, union)
@@ -50,15 +67,15 @@ ${from}`
     const type = types.find((c) => c.name === alias)?.sqlType ?? 'VARCHAR'
     return [name, { sql: alias, sqlType: type }] as const
   })
-  return { relation, raw: Object.fromEntries(raw) }
+  return { relation, raw: Object.fromEntries(raw), columns: values }
 }
 
 async function oneInput(
-  context: RunContext,
+  context: InputContext,
   session: Session,
   dataset: Silver,
   from: AnyDataset,
-  decision: Build,
+  decision: BuildDecision,
 ): Promise<string> {
   const { relations } = context
   if (from.tier !== 'bronze') {
@@ -74,11 +91,22 @@ async function oneInput(
     return `SELECT *${exclude}, ${lineage.join(', ')}, false AS _superseded FROM ${from.tier}.${quoteName(from.name)}`
   }
   const pointers = windowOf(context, from, decision)
-  const { sql } = await relations.bronzeRelation(session, pointers, from.from.columns ?? [])
+  const declared = from.from.columns ?? []
+  if (pointers.length === 0) {
+    // No rows, but the columns that its files have.
+    const known = relations.view.batches[fullName(from)] ?? []
+    const { sql } = await relations.bronzeRelation(session, known.slice(-1), declared)
+    return `SELECT *, false AS _superseded FROM (${sql}) WHERE false`
+  }
+  const { sql } = await relations.bronzeRelation(session, pointers, declared)
   return markEarlierVersions(sql, dataset, pointers)
 }
 
-function windowOf(context: RunContext, from: AnyDataset, decision: Build): readonly BatchPointer[] {
+function windowOf(
+  context: InputContext,
+  from: AnyDataset,
+  decision: BuildDecision,
+): readonly BatchPointer[] {
   const name = fullName(from)
   const found = decision.windows.find((window: Window) => window.dataset === name)
   if (found) return found.batches
@@ -131,8 +159,8 @@ async function describe(session: Session, dataset: Silver, relation: string, inp
   try {
     return await session.describe(relation)
   } catch (error) {
-    for (const chosen of Object.values(dataset.select))
-      if (typeof chosen !== 'string') await bindExpression(session, chosen, input)
+    for (const chosen of [...Object.values(dataset.select), dataset.deleteWhen])
+      if (chosen && typeof chosen !== 'string') await bindExpression(session, chosen, input)
     throw error
   }
 }

@@ -5,18 +5,21 @@ import { fieldsOfShape } from '../define/schema.js'
 import { quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import { definitionText } from '../plan/fingerprint.js'
-import type { Decision } from '../plan/plan.js'
+import type { RowCounts, TableState } from '../log/commit.js'
+import { definitionOf } from '../plan/fingerprint.js'
+import type { BuildDecision } from '../plan/plan.js'
 import { compileChecks } from '../quality/compile.js'
 import type { Built } from './build.js'
 import { hash, type RunContext, withSession } from './context.js'
 import type { ReasonCount } from './events.js'
 import { bindExpression, emptyRelation } from './expressions.js'
-import { type Merge, mergeByKey, pickWinners } from './merge.js'
-import { silverInput } from './silver-input.js'
+import { type Merge, mergeByKey } from './merge.js'
+import { type InputContext, silverInput } from './silver-input.js'
+import { findStale, isStale } from './stale.js'
+import { brokenChecks, holdChecks, notPublished } from './table-checks.js'
 import { aboutTable, tableState, writeTable } from './tables.js'
-
-type Build = Extract<Decision, { action: 'build' }>
+import { tombstoneColumns, tombstonesOf } from './tombstones.js'
+import { pickWinners } from './winners.js'
 
 /** Columns of every table of discarded rows. */
 export const discardedColumns: readonly Field[] = [
@@ -30,6 +33,11 @@ export const discardedColumns: readonly Field[] = [
   { name: '_source_line', type: { kind: 'bigint' }, description: 'Physical line, from 1.' },
   { name: '_batch', type: { kind: 'string' } },
   { name: '_discarded_at', type: { kind: 'timestamptz' } },
+  {
+    name: '_stale',
+    type: { kind: 'boolean' },
+    description: 'Whether an older, valid row of its key stayed in the table.',
+  },
 ]
 
 /** Columns that every silver table has beside those of its schema. */
@@ -45,30 +53,34 @@ export const silverLineage: readonly Field[] = [
 export async function buildSilver(
   context: RunContext,
   dataset: Silver,
-  decision: Build,
+  decision: BuildDecision,
 ): Promise<Built> {
   return withSession(context, fullName(dataset), async (session) => {
     await context.relations.define(session, lookupsOf(dataset))
     const columns = fieldsOfShape(dataset.schema.shape as never)
     for (const { condition } of dataset.rules)
       await bindExpression(session, condition, emptyRelation(columns))
-    await check(context, session, dataset, decision)
+    const raw = await check(context, session, dataset, decision)
     const tally = await tallyRows(session)
-    await refuseFailures(session, dataset)
     const duplicates = await pickWinners(session, dataset)
     const incremental = decision.mode === 'incremental'
     const merge = await mergeByKey(context, session, dataset, columns, incremental)
-    return write(context, session, { dataset, incremental, columns, tally, duplicates, merge })
+    const stale = await findStale(context, session, dataset, incremental, tally.discarded)
+    const prepared = { dataset, decision, columns, raw, tally, duplicates, merge, stale }
+    return write(context, session, prepared)
   })
 }
 
-/** Fills the temporary table `checked`: a row in, a row out, with values and reasons. */
-async function check(
-  context: RunContext,
+/**
+ * Fills the temporary table `checked`: a row in, a row out, with values and reasons. Returns the
+ * columns that the inputs have.
+ */
+export async function check(
+  context: InputContext & Pick<RunContext, 'run'>,
   session: Session,
   dataset: Silver,
-  decision: Build,
-): Promise<void> {
+  decision: BuildDecision,
+): Promise<string[]> {
   const input = await silverInput(context, session, dataset, decision)
   const prefix = `${context.run}_${dataset.name}`.replace(/\W/g, '_')
   const compiled = compileChecks(dataset, input.raw, prefix)
@@ -79,6 +91,7 @@ async function check(
     `CREATE TEMP TABLE checked AS SELECT * EXCLUDE (_input, _raw), ${raw} AS _raw
      FROM (${compiled.over(`(${input.relation})`)})`,
   )
+  return input.columns
 }
 
 interface Tally {
@@ -117,10 +130,14 @@ async function countReasons(
   return rows.map((row) => ({ reason: String(row.reason), rows: Number(row.n) }))
 }
 
-/** A row that breaks a check of severity `fail` keeps the whole step from being published. */
-async function refuseFailures(session: Session, dataset: Silver): Promise<void> {
+/** What to say of rows that break a check of severity `fail`: they keep the step from being published. */
+async function failedRows(
+  context: RunContext,
+  session: Session,
+  dataset: Silver,
+): Promise<MoraineError | undefined> {
   const failures = await countReasons(session, '_failures')
-  if (failures.length === 0) return
+  if (failures.length === 0) return undefined
   const [example] = await session.rows(
     'SELECT _source_file, _source_line, _raw FROM checked WHERE _failures IS NOT NULL ORDER BY _batch, _source_file, _source_line LIMIT 1',
   )
@@ -128,29 +145,31 @@ async function refuseFailures(session: Session, dataset: Silver): Promise<void> 
   const where = example?._source_file
     ? ` First at ${example._source_file}:${example._source_line}.`
     : ''
-  throw new MoraineError(
-    'quality',
-    `${fullName(dataset)}: a check of severity fail is broken: ${said}.${where}`,
-    {
-      place: dataset.place,
-      hint: 'Nothing of this dataset was published: mend the source, or give the check another severity.',
-    },
+  const name = fullName(dataset)
+  return notPublished(
+    context,
+    name,
+    `a check of severity fail is broken: ${said}.${where}`,
+    dataset.place,
   )
 }
 
 interface Prepared {
   dataset: Silver
-  incremental: boolean
+  decision: BuildDecision
   columns: readonly Field[]
+  raw: readonly string[]
   tally: Tally
   duplicates: number
   merge: Merge
+  stale: number
 }
 
 async function write(context: RunContext, session: Session, prepared: Prepared): Promise<Built> {
-  const { dataset, incremental, columns, tally, duplicates, merge } = prepared
+  const { dataset, decision, columns, tally, merge, stale } = prepared
+  const incremental = decision.mode === 'incremental'
   const name = fullName(dataset)
-  const definition = hash(definitionText(dataset))
+  const definition = definitionOf(dataset, hash)
   const { table, added } = await writeTable(context, session, {
     name,
     columns: [...columns, ...silverLineage],
@@ -158,37 +177,89 @@ async function write(context: RunContext, session: Session, prepared: Prepared):
     about: aboutTable(dataset.about),
     rows: merge.rows,
     removed: merge.removed,
+    renamed: decision.renamed,
   })
   const discarded = await writeDiscarded(context, session, dataset, incremental)
+  const buried = merge.tombstones && (await writeTombstones(context, session, dataset, merge))
   const written = added.reduce((sum, file) => sum + file.rows, 0)
-  const counts = {
-    in: tally.rows,
-    kept: written - merge.carried,
-    discarded: discarded.written,
-    superseded: tally.superseded + duplicates + merge.superseded,
-  }
-  const { replaced } = merge
-  const before = incremental ? context.relations.view.tables[name]?.counts : undefined
-  const ever = {
-    in: (before?.in ?? 0) + counts.in,
-    kept: (before?.kept ?? 0) + counts.kept - replaced,
-    discarded: (before?.discarded ?? 0) + counts.discarded,
-    superseded: (before?.superseded ?? 0) + counts.superseded + replaced,
-  }
+  const before = incremental ? context.relations.view.tables[name] : undefined
+  const counts = countRows(prepared, written, discarded.written)
+  const ever = countEver(prepared, counts, before?.counts)
   proveNothingLost(name, counts)
   proveNothingLost(name, { ...ever, kept: table.totals.rows })
-  const state = tableState(table, definition, ever)
+  const raw = prepared.raw.map((column) => column.toLowerCase())
+  const state: TableState = {
+    ...tableState(table, definition, ever),
+    raw: [...new Set([...(before?.raw ?? []), ...raw])].sort(),
+  }
+  const checks = await holdChecks(context, session, dataset, table, counts)
+  const failure =
+    (await failedRows(context, session, dataset)) ??
+    brokenChecks(context, name, checks, dataset.place)
   return {
-    tables: { [name]: state, [discarded.name]: tableState(discarded.table, definition) },
+    tables: {
+      [name]: state,
+      [discarded.name]: tableState(discarded.table, definition),
+      ...(buried ? { [tombstonesOf(dataset)]: tableState(buried, definition) } : {}),
+    },
     result: {
-      counts: { ...counts, replaced },
+      counts: { ...counts, replaced: merge.replaced },
       rows: counts.kept,
       files: added.length,
       bytes: added.reduce((sum, file) => sum + file.bytes, 0),
+      ...(stale > 0 ? { stale } : {}),
+      ...(checks.length > 0 ? { checks } : {}),
       ...(tally.reasons.length > 0 ? { discarded: tally.reasons } : {}),
       ...(tally.warnings.length > 0 ? { warnings: tally.warnings } : {}),
     },
+    ...(failure ? { failure } : {}),
   }
+}
+
+/** Where the rows that this run read have ended. */
+function countRows(
+  { dataset, tally, duplicates, merge }: Prepared,
+  written: number,
+  discarded: number,
+): RowCounts {
+  return {
+    in: tally.rows,
+    kept: written - merge.carried,
+    discarded,
+    superseded: tally.superseded + duplicates + merge.superseded,
+    ...(dataset.deleteWhen ? { deleted: merge.tombstones?.deleted ?? 0 } : {}),
+  }
+}
+
+/** Where all rows that were ever read have ended. */
+function countEver(
+  { dataset, merge }: Prepared,
+  counts: RowCounts,
+  before: RowCounts | undefined,
+): RowCounts {
+  const lost = merge.tombstones?.lost ?? 0
+  return {
+    in: (before?.in ?? 0) + counts.in,
+    kept: (before?.kept ?? 0) + counts.kept - merge.replaced,
+    discarded: (before?.discarded ?? 0) + counts.discarded,
+    superseded: (before?.superseded ?? 0) + counts.superseded + merge.replaced + lost,
+    ...(dataset.deleteWhen
+      ? { deleted: (before?.deleted ?? 0) + (counts.deleted ?? 0) - lost }
+      : {}),
+  }
+}
+
+async function writeTombstones(
+  context: RunContext,
+  session: Session,
+  dataset: Silver,
+  { tombstones }: Merge,
+) {
+  const { rows, removed } = tombstones as NonNullable<Merge['tombstones']>
+  const name = tombstonesOf(dataset)
+  const columns = tombstoneColumns(dataset)
+  return (await writeTable(context, session, { name, columns, partitions: [], rows, removed }))
+    .table
 }
 
 async function writeDiscarded(
@@ -203,22 +274,21 @@ async function writeDiscarded(
     name,
     columns: discardedColumns,
     partitions: [],
-    rows: `SELECT _reasons AS reasons, _raw AS raw, _source_file, _source_line, _batch, ${at} AS _discarded_at
+    rows: `SELECT _reasons AS reasons, _raw AS raw, _source_file, _source_line, _batch, ${at} AS _discarded_at,
+      ${isStale(dataset)} AS _stale
       FROM checked WHERE _reasons IS NOT NULL AND NOT _superseded ORDER BY _batch, _source_file, _source_line`,
     removed: incremental ? new Set() : 'all',
   })
   return { name, table, written: added.reduce((sum, file) => sum + file.rows, 0) }
 }
 
-/** Every row in is kept, discarded or superseded: anything else is a mistake that must not pass. */
-function proveNothingLost(
-  name: string,
-  counts: { in: number; kept: number; discarded: number; superseded: number },
-): void {
-  if (counts.in === counts.kept + counts.discarded + counts.superseded) return
+/** Every row in is kept, discarded, superseded or a deletion: anything else must not pass. */
+function proveNothingLost(name: string, counts: RowCounts): void {
+  const { deleted = 0 } = counts
+  if (counts.in === counts.kept + counts.discarded + counts.superseded + deleted) return
   throw new MoraineError(
     'corrupt',
-    `${name}: the rows do not add up: ${counts.in} in, but ${counts.kept} kept + ${counts.discarded} discarded + ${counts.superseded} superseded`,
+    `${name}: the rows do not add up: ${counts.in} in, but ${counts.kept} kept + ${counts.discarded} discarded + ${counts.superseded} superseded + ${deleted} deleted`,
     { hint: 'This is a mistake in Moraine; nothing was published. Please report it.' },
   )
 }

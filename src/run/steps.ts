@@ -16,6 +16,16 @@ export function describeError(error: unknown): NonNullable<StepResult['error']> 
   }
 }
 
+/** A step that failed although it has a result to tell of. */
+export class StepFailure extends Error {
+  constructor(
+    override readonly cause: MoraineError,
+    readonly result: Partial<StepResult>,
+  ) {
+    super(cause.message)
+  }
+}
+
 type Work = (begin: (reason: string) => void) => Promise<Partial<StepResult>>
 
 /** Runs steps, retries what may succeed later, and remembers how each ended. */
@@ -54,12 +64,14 @@ export class Steps {
       this.finish({ dataset, outcome: 'done', reason, ...result, seconds: seconds() })
     } catch (error) {
       const cancelled = this.signal.aborted
+      const failure = error instanceof StepFailure ? error : undefined
       this.finish({
+        ...failure?.result,
         dataset,
         outcome: cancelled ? 'cancelled' : 'failed',
         reason,
         seconds: seconds(),
-        ...(cancelled ? {} : { error: describeError(error) }),
+        ...(cancelled ? {} : { error: describeError(failure?.cause ?? error) }),
       })
     }
   }

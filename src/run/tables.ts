@@ -6,7 +6,7 @@ import type { Session } from '../engine/engine.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import { currentSpec } from '../iceberg/spec/metadata.js'
 import { Table } from '../iceberg/table.js'
-import type { RowCounts, TableState } from '../log/commit.js'
+import type { Definition, RowCounts, TableState } from '../log/commit.js'
 import type { RunContext } from './context.js'
 
 /** A step's work on one table. */
@@ -19,6 +19,8 @@ export interface TableWork {
   rows: string
   /** Locations of files to drop, or all. */
   removed: ReadonlySet<string> | 'all'
+  /** New names of columns, by the old ones. */
+  renamed?: Readonly<Record<string, string>> | undefined
 }
 
 /** Writes rows as data files of a table and makes a new version of it, which nobody sees yet. */
@@ -30,7 +32,13 @@ export async function writeTable(
   const { storage, run } = context
   const path = work.name.replace('.', '/')
   const existing = await context.relations.table(work.name)
-  const table = (existing ?? Table.create(storage, path)).reshape(work)
+  const { columns, partitions, about, renamed } = work
+  const table = (existing ?? Table.create(storage, path)).reshape({
+    columns,
+    partitions,
+    ...(about ? { about } : {}),
+    ...(renamed ? { renamed } : {}),
+  })
   await storage.prepare(`${table.dataFolder}/x`)
   const added = await session.write(work.rows, {
     schema: table.schema,
@@ -40,12 +48,12 @@ export async function writeTable(
   })
   await storage.seal(added.map((file) => table.pathOf(file.path)))
   const nothing = added.length === 0 && work.removed !== 'all' && work.removed.size === 0
-  if (nothing && existing?.snapshot) return { table: existing, added }
+  if (nothing && existing?.snapshot) return { table: await table.save(), added }
   const summary = { 'moraine.run': run }
   return { table: await table.write({ removed: work.removed, added, summary }), added }
 }
 
-export function tableState(table: Table, definition: string, counts?: RowCounts): TableState {
+export function tableState(table: Table, definition: Definition, counts?: RowCounts): TableState {
   return {
     metadata: table.file as string,
     definition,

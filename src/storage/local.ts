@@ -132,6 +132,18 @@ export class LocalStorage implements Storage {
     return objects.filter((object) => object !== undefined)
   }
 
+  async folders(prefix: string): Promise<string[]> {
+    const folder = this.at(prefix.replace(/\/$/, ''))
+    try {
+      const entries = await readdir(folder, { withFileTypes: true })
+      const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+      return names.sort()
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return []
+      throw failed('list', folder, error)
+    }
+  }
+
   private async files(folder: string): Promise<string[]> {
     try {
       const entries = await readdir(folder, { recursive: true, withFileTypes: true })

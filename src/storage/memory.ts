@@ -41,6 +41,12 @@ export class MemoryStorage implements Storage {
       .sort((a, b) => (a.path < b.path ? -1 : 1))
   }
 
+  async folders(prefix: string): Promise<string[]> {
+    const below = [...this.objects.keys()].filter((path) => path.startsWith(prefix))
+    const names = below.flatMap((path) => /^([^/]+)\//.exec(path.slice(prefix.length))?.[1] ?? [])
+    return [...new Set(names)].sort()
+  }
+
   async remove(path: string): Promise<void> {
     this.objects.delete(checkPath(path))
   }

@@ -65,6 +65,12 @@ export function storageContract(make: () => Storage | Promise<Storage>): Contrac
       assert.deepEqual(await paths('none/'), [])
       assert.equal((await storage.list('')).length, 5)
     }),
+    given('names folders', async (storage) => {
+      for (const path of ['r/2/a', 'r/10/a', 'r/10/b/c', 'r/file', 's/1/a'])
+        await storage.write(path, bytes(path))
+      assert.deepEqual(await storage.folders('r/'), ['10', '2'])
+      assert.deepEqual(await storage.folders('none/'), [])
+    }),
     given('removes objects, and does not mind missing ones', async (storage) => {
       await storage.write('gone', bytes('x'))
       await storage.remove('gone')

@@ -120,7 +120,7 @@ describe('a lake', () => {
     await project.write(lake({ more: more.replace('select name', 'select upper(name) as name') }))
     const run = await project.run()
     expect(run.steps.filter((s) => s.outcome === 'done').map((s) => [s.dataset, s.reason])).toEqual(
-      [['gold.names', 'its definition changed']],
+      [['gold.names', 'its query changed']],
     )
     expect(await project.query('from gold.names')).toEqual([{ name: 'A' }])
   })

@@ -22,6 +22,8 @@ async function check(schema: z.ZodType, texts: readonly (string | null)[]): Prom
     schema: z.object({ c: schema }) as unknown as z.ZodObject,
     severity: {},
     rules: [],
+    key: [],
+    cursor: undefined,
   }
   const compiled = compileChecks(
     checked,
@@ -33,7 +35,7 @@ async function check(schema: z.ZodType, texts: readonly (string | null)[]): Prom
     .map((text, i) => `(${i}, ${text === null ? 'NULL' : quoteText(text)})`)
     .join(', ')
   const relation = `(SELECT i AS _source_line, '' AS _batch, '' AS _source_file, NULL AS _error, NULL AS _raw,
-    NULL AS _input, false AS _superseded, CAST(t AS VARCHAR) AS r0 FROM (VALUES ${rows}) v(i, t))`
+    NULL AS _input, false AS _superseded, false AS _deleted, CAST(t AS VARCHAR) AS r0 FROM (VALUES ${rows}) v(i, t))`
   const found = await session().rows(`${compiled.over(relation)} ORDER BY _source_line`)
   return found.map((row) => ({
     value: row.c as RowValue,

@@ -13,9 +13,8 @@ import {
   VARCHAR,
 } from '@duckdb/node-api'
 import { quoteName, quoteText } from '../../define/sql.js'
-import { sqlType } from '../../define/sql-type.js'
 import type { DataFile } from '../../iceberg/spec/manifest.js'
-import { type Schema, toColumnType } from '../../iceberg/spec/types.js'
+import type { Schema } from '../../iceberg/spec/types.js'
 import type { JsFunction } from '../../quality/functions.js'
 import type {
   Engine,
@@ -23,10 +22,12 @@ import type {
   ResultColumn,
   ResultRow,
   Session,
+  TableFile,
   TextOptions,
   WriteTarget,
 } from '../engine.js'
 import { SqlError } from '../sql-error.js'
+import { fileList, tableSql } from './scan.js'
 import { partitionSql } from './transforms.js'
 import { columnTypeOf } from './types.js'
 import { plainValue } from './values.js'
@@ -119,12 +120,12 @@ export class DuckDBSession implements Session {
     await this.run(`CREATE OR REPLACE VIEW ${quoteName(tier)}.${quoteName(name)} AS ${relation}`)
   }
 
-  table(schema: Schema, locations: readonly string[]): string {
-    return tableSql(schema, locations, false)
+  table(schema: Schema, files: readonly TableFile[]): string {
+    return tableSql(schema, files, false)
   }
 
-  tableWithFiles(schema: Schema, locations: readonly string[]): string {
-    return tableSql(schema, locations, true)
+  tableWithFiles(schema: Schema, files: readonly TableFile[]): string {
+    return tableSql(schema, files, true)
   }
 
   fileName(location: string): string {
@@ -198,31 +199,6 @@ export class DuckDBSession implements Session {
       throw new SqlError(sql, cause)
     }
   }
-}
-
-function tableSql(schema: Schema, locations: readonly string[], files: boolean): string {
-  const columns = schema.fields.map((f) => ({ ...f, sql: sqlType(toColumnType(f.type)) }))
-  const names = columns.map((c) => quoteName(c.name))
-  if (locations.length === 0) {
-    const nulls = columns.map((c, i) => `CAST(NULL AS ${c.sql}) AS ${names[i]}`)
-    const file = files ? [`'' AS _data_file`] : []
-    return `SELECT ${[...nulls, ...file].join(', ')} WHERE false`
-  }
-  const byId = columns.map(
-    (c) => `${c.id}: {name: ${quoteText(c.name)}, type: ${quoteText(c.sql)}, default_value: NULL}`,
-  )
-  const selected = files ? [...names, 'filename AS _data_file'] : names
-  const options = `schema = MAP {${byId.join(', ')}}, hive_partitioning = false${files ? ', filename = true' : ''}`
-  return `SELECT ${selected.join(', ')} FROM read_parquet(${fileList(locations)}, ${options})`
-}
-
-/** A list of files in SQL; names are taken literally, never as patterns. */
-export function fileList(locations: readonly string[]): string {
-  return `[${locations.map((l) => quoteText(escapeGlob(enginePath(l)))).join(', ')}]`
-}
-
-function escapeGlob(path: string): string {
-  return path.replace(/[*?[]/g, '[$&]')
 }
 
 function scalarFunction(name: string, call: JsFunction['call']): DuckDBScalarFunction {

@@ -69,6 +69,8 @@ function idOf(id: number, type: IcebergType): string {
   if (typeof type === 'string') return String(id)
   if (type.type === 'list')
     return `{__duckdb_field_id: ${id}, element: ${idOf(type['element-id'], type.element)}}`
+  if (type.type === 'map')
+    return `{__duckdb_field_id: ${id}, key: ${idOf(type['key-id'], type.key)}, value: ${idOf(type['value-id'], type.value)}}`
   return `{__duckdb_field_id: ${id}, ${fieldIds(type.fields).slice(1)}`
 }
 
@@ -112,7 +114,11 @@ function leavesOf(schema: Schema): Map<string, Leaf> {
     if (typeof type === 'string') leaves.set(path, { id, type, repeated })
     else if (type.type === 'list')
       visit(`${path}."element"`, type['element-id'], type.element, true)
-    else for (const f of type.fields) visit(`${path}.${quoteName(f.name)}`, f.id, f.type, repeated)
+    else if (type.type === 'map') {
+      visit(`${path}."key"`, type['key-id'], type.key, true)
+      visit(`${path}."value"`, type['value-id'], type.value, true)
+    } else
+      for (const f of type.fields) visit(`${path}.${quoteName(f.name)}`, f.id, f.type, repeated)
   }
   for (const f of schema.fields) visit(quoteName(f.name), f.id, f.type, false)
   return leaves

@@ -55,6 +55,9 @@ export function encodeContainer(
   return Buffer.concat(parts)
 }
 
+/** Unpacks raw deflate data, which most writers of manifests use. */
+export type Inflate = (bytes: Uint8Array) => Uint8Array
+
 export interface Container {
   metadata: Record<string, string>
   records: unknown[]
@@ -63,9 +66,9 @@ export interface Container {
 /**
  * Reads an object container file.
  *
- * @throws Error when the bytes are not one, or when it is compressed.
+ * @throws Error when the bytes are not one, or are compressed in a way that can't be undone.
  */
-export function decodeContainer(bytes: Uint8Array): Container {
+export function decodeContainer(bytes: Uint8Array, inflate?: Inflate): Container {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (!buffer.subarray(0, 4).equals(MAGIC)) throw new Error('not an Avro file')
   const header = decodeAt(metadataType, buffer, 4)
@@ -73,23 +76,35 @@ export function decodeContainer(bytes: Uint8Array): Container {
     Object.entries(header.value as Record<string, Buffer>).map(([k, v]) => [k, v.toString()]),
   )
   const codec = metadata['avro.codec'] ?? 'null'
-  if (codec !== 'null') throw new Error(`Avro codec ${codec} is not supported`)
+  if (codec !== 'null' && !(codec === 'deflate' && inflate))
+    throw new Error(`Avro codec ${codec} is not supported`)
   const type = typeOf(JSON.parse(metadata['avro.schema'] as string))
-  return { metadata, records: [...blocks(type, buffer, header.offset + 16)] }
+  return {
+    metadata,
+    records: [...blocks(type, buffer, header.offset + 16, codec === 'null' ? undefined : inflate)],
+  }
 }
 
-function* blocks(type: AvroType, buffer: Buffer, start: number): Generator<unknown> {
+function* blocks(
+  type: AvroType,
+  buffer: Buffer,
+  start: number,
+  inflate: Inflate | undefined,
+): Generator<unknown> {
   let offset = start
   while (offset < buffer.length) {
     const count = decodeAt(longType, buffer, offset)
     const size = decodeAt(longType, buffer, count.offset)
-    offset = size.offset
+    const end = size.offset + (size.value as number)
+    const packed = buffer.subarray(size.offset, end)
+    const block = inflate ? Buffer.from(inflate(packed)) : packed
+    let at = 0
     for (let i = 0; i < (count.value as number); i++) {
-      const record = decodeAt(type, buffer, offset)
+      const record = decodeAt(type, block, at)
       yield record.value
-      offset = record.offset
+      at = record.offset
     }
-    offset += 16
+    offset = end + 16
   }
 }
 

@@ -1,10 +1,12 @@
-import { decodeContainer, encodeContainer } from './avro.js'
+import { decodeContainer, encodeContainer, type Inflate } from './avro.js'
 import {
+  isDeletes,
   type ManifestEntry,
   type ManifestFile,
   type PartitionSummary,
   partitionTypes,
 } from './manifest.js'
+import type { Id } from './metadata.js'
 import type { PartitionSpec } from './transforms.js'
 import type { Schema } from './types.js'
 import { compareValues, encodeValue, lowerBound, upperBound, type Value } from './values.js'
@@ -54,7 +56,7 @@ const listSchema = {
 
 export function encodeManifestList(
   manifests: readonly ManifestFile[],
-  ids: { snapshotId: number; parentId: number | null; sequenceNumber: number },
+  ids: { snapshotId: Id; parentId: Id | null; sequenceNumber: number },
   sync: Uint8Array,
 ): Uint8Array {
   const metadata = {
@@ -66,13 +68,24 @@ export function encodeManifestList(
   return encodeContainer(listSchema, metadata, manifests, sync)
 }
 
-export function decodeManifestList(bytes: Uint8Array): ManifestFile[] {
-  return decodeContainer(bytes).records as ManifestFile[]
+export function decodeManifestList(bytes: Uint8Array, inflate?: Inflate): ManifestFile[] {
+  return (decodeContainer(bytes, inflate).records as Record<string, unknown>[]).map(
+    (record) => ({ ...record, ...renamed(record) }) as unknown as ManifestFile,
+  )
+}
+
+/** Names that writers of the first Iceberg versions gave to three counts. */
+function renamed(record: Record<string, unknown>) {
+  const counts = ['added', 'existing', 'deleted'].flatMap((kind) => {
+    const old = record[`${kind}_data_files_count`]
+    return old === undefined ? [] : [[`${kind}_files_count`, old] as const]
+  })
+  return Object.fromEntries(counts)
 }
 
 /** The list's row for a manifest with these entries. */
 export function describeManifest(
-  at: { path: string; bytes: number; snapshotId: number; sequenceNumber: number },
+  at: { path: string; bytes: number; snapshotId: Id; sequenceNumber: number },
   entries: readonly ManifestEntry[],
   schema: Schema,
   spec: PartitionSpec,
@@ -85,7 +98,7 @@ export function describeManifest(
     manifest_path: at.path,
     manifest_length: at.bytes,
     partition_spec_id: spec['spec-id'],
-    content: 0,
+    content: entries.some(({ file }) => isDeletes(file)) ? 1 : 0,
     sequence_number: at.sequenceNumber,
     min_sequence_number: sequences.reduce((a, b) => Math.min(a, b), at.sequenceNumber),
     added_snapshot_id: at.snapshotId,

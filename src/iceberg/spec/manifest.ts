@@ -1,4 +1,5 @@
-import { decodeContainer, encodeContainer } from './avro.js'
+import { decodeContainer, encodeContainer, type Inflate } from './avro.js'
+import type { Id } from './metadata.js'
 import { type PartitionField, type PartitionSpec, resultType } from './transforms.js'
 import { decimalOf, type Schema } from './types.js'
 import { minimalBigEndian, type Value } from './values.js'
@@ -14,8 +15,18 @@ export interface ColumnStatistics {
   upper?: Uint8Array
 }
 
+/** What a file of a table holds: rows, or which rows of other files are deleted. */
+export type Content = 'data' | 'position deletes' | 'equality deletes'
+const contents: readonly Content[] = ['data', 'position deletes', 'equality deletes']
+
 /** A Parquet file of a table. */
 export interface DataFile {
+  /** Without it: `data`. */
+  content?: Content
+  /** Field ids by which rows are deleted, for equality deletes. */
+  equalityIds?: readonly number[]
+  /** The one data file that position deletes are about, if it is one. */
+  referenced?: string
   /** Absolute location. */
   path: string
   rows: number
@@ -31,7 +42,7 @@ const statuses: readonly EntryStatus[] = ['existing', 'added', 'deleted']
 
 export interface ManifestEntry {
   status: EntryStatus
-  snapshotId: number
+  snapshotId: Id
   sequenceNumber: number | null
   fileSequenceNumber: number | null
   file: DataFile
@@ -45,7 +56,7 @@ export interface ManifestFile {
   content: number
   sequence_number: number
   min_sequence_number: number
-  added_snapshot_id: number
+  added_snapshot_id: Id
   added_files_count: number
   existing_files_count: number
   deleted_files_count: number
@@ -81,7 +92,7 @@ const mapOf = (key: number, value: number, type: string) => ({
   },
 })
 
-function entrySchema(fields: readonly PartitionField[], schema: Schema) {
+function entrySchema(fields: readonly PartitionField[], schema: Schema, deletes: boolean) {
   const partition = {
     type: 'record',
     name: 'r102',
@@ -109,6 +120,7 @@ function entrySchema(fields: readonly PartitionField[], schema: Schema) {
       optional(132, 'split_offsets', { type: 'array', items: 'long', 'element-id': 133 }),
       optional(135, 'equality_ids', { type: 'array', items: 'int', 'element-id': 136 }),
       optional(140, 'sort_order_id', 'int'),
+      ...(deletes ? [optional(143, 'referenced_data_file', 'string')] : []),
     ],
   }
   return {
@@ -220,6 +232,7 @@ export function encodeManifest(
   sync: Uint8Array,
 ): Uint8Array {
   const types = partitionTypes(schema, spec)
+  const deletes = entries.some(({ file }) => isDeletes(file))
   const records = entries.map(
     ({ status, snapshotId, sequenceNumber, fileSequenceNumber, file }) => ({
       status: statuses.indexOf(status),
@@ -227,7 +240,7 @@ export function encodeManifest(
       sequence_number: sequenceNumber,
       file_sequence_number: fileSequenceNumber,
       data_file: {
-        content: 0,
+        content: contents.indexOf(file.content ?? 'data'),
         file_path: file.path,
         file_format: 'PARQUET',
         partition: Object.fromEntries(
@@ -246,8 +259,9 @@ export function encodeManifest(
         upper_bounds: pairs(file, (s) => asBuffer(s.upper)),
         key_metadata: null,
         split_offsets: file.splitOffsets ?? null,
-        equality_ids: null,
-        sort_order_id: 0,
+        equality_ids: file.equalityIds ?? null,
+        sort_order_id: isDeletes(file) ? null : 0,
+        ...(deletes ? { referenced_data_file: file.referenced ?? null } : {}),
       },
     }),
   )
@@ -257,9 +271,13 @@ export function encodeManifest(
     'partition-spec': JSON.stringify(spec.fields),
     'partition-spec-id': String(spec['spec-id']),
     'format-version': '2',
-    content: 'data',
+    content: deletes ? 'deletes' : 'data',
   }
-  return encodeContainer(entrySchema(spec.fields, schema), metadata, records, sync)
+  return encodeContainer(entrySchema(spec.fields, schema, deletes), metadata, records, sync)
+}
+
+export function isDeletes({ content = 'data' }: DataFile): boolean {
+  return content !== 'data'
 }
 
 export function partitionTypes(schema: Schema, spec: PartitionSpec): string[] {
@@ -267,8 +285,12 @@ export function partitionTypes(schema: Schema, spec: PartitionSpec): string[] {
 }
 
 /** Reads a manifest; sequence numbers that are inherited come from its entry in the list. */
-export function decodeManifest(bytes: Uint8Array, listed: ManifestFile): ManifestEntry[] {
-  const { metadata, records } = decodeContainer(bytes)
+export function decodeManifest(
+  bytes: Uint8Array,
+  listed: ManifestFile,
+  inflate?: Inflate,
+): ManifestEntry[] {
+  const { metadata, records } = decodeContainer(bytes, inflate)
   const schema: Schema = JSON.parse(metadata.schema as string)
   const fields: PartitionField[] = JSON.parse(metadata['partition-spec'] as string)
   const types = partitionTypes(schema, { 'spec-id': listed.partition_spec_id, fields })
@@ -302,9 +324,12 @@ function toDataFile(record: any, fields: readonly PartitionField[], types: strin
     rows: record.record_count,
     bytes: record.file_size_in_bytes,
     partition: fields.map((f, i) =>
-      fromAvroValue(record.partition[avroName(f.name)], types[i] as string),
+      fromAvroValue(record.partition[avroName(f.name)] ?? null, types[i] as string),
     ),
     columns,
+    ...(record.content ? { content: contents[record.content] as Content } : {}),
+    ...(record.equality_ids ? { equalityIds: record.equality_ids } : {}),
+    ...(record.referenced_data_file ? { referenced: record.referenced_data_file } : {}),
     ...(record.split_offsets ? { splitOffsets: record.split_offsets } : {}),
   }
 }

@@ -22,25 +22,49 @@ export interface TableMetadata {
   'partition-specs': PartitionSpec[]
   'last-partition-id': number
   'default-sort-order-id': number
-  'sort-orders': { 'order-id': number; fields: [] }[]
+  'sort-orders': SortOrder[]
   properties: Record<string, string>
-  'current-snapshot-id': number
-  refs: Record<string, { 'snapshot-id': number; type: 'branch' | 'tag' }>
+  'current-snapshot-id': Id
+  refs: Record<string, SnapshotRef>
   snapshots: Snapshot[]
-  'snapshot-log': { 'timestamp-ms': number; 'snapshot-id': number }[]
+  'snapshot-log': { 'timestamp-ms': number; 'snapshot-id': Id }[]
   'metadata-log': { 'timestamp-ms': number; 'metadata-file': string }[]
+}
+
+/** An id of a snapshot: other writers use all 63 bits, which JavaScript's numbers can't hold. */
+export type Id = number | bigint
+
+/** A name for a snapshot (spec, Snapshot References), and how long it protects snapshots from expiry. */
+export interface SnapshotRef {
+  'snapshot-id': Id
+  type: 'branch' | 'tag'
+  'min-snapshots-to-keep'?: number
+  'max-snapshot-age-ms'?: number
+  'max-ref-age-ms'?: number
+}
+
+export interface SortOrder {
+  'order-id': number
+  fields: SortField[]
+}
+
+export interface SortField {
+  transform: string
+  'source-id': number
+  direction: 'asc' | 'desc'
+  'null-order': 'nulls-first' | 'nulls-last'
 }
 
 export type Operation = 'append' | 'overwrite' | 'delete'
 
 export interface Snapshot {
-  'snapshot-id': number
-  'parent-snapshot-id'?: number
+  'snapshot-id': Id
+  'parent-snapshot-id'?: Id
   'sequence-number': number
   'timestamp-ms': number
   summary: { operation: Operation } & Record<string, string>
   'manifest-list': string
-  'schema-id': number
+  'schema-id'?: number
 }
 
 const FIRST_PARTITION_ID = 999
@@ -62,7 +86,12 @@ export function newTable(uuid: string, location: string): TableMetadata {
     'default-sort-order-id': 0,
     'sort-orders': [{ 'order-id': 0, fields: [] }],
     // Moraine alone deletes data files: the log may still refer to what one table has dropped.
-    properties: { 'gc.enabled': 'false', 'write.parquet.compression-codec': 'zstd' },
+    properties: {
+      'gc.enabled': 'false',
+      'write.parquet.compression-codec': 'zstd',
+      'write.metadata.previous-versions-max': '100',
+      'history.expire.min-snapshots-to-keep': '100',
+    },
     'current-snapshot-id': -1,
     refs: {},
     snapshots: [],
@@ -85,15 +114,17 @@ export function currentSnapshot(metadata: TableMetadata): Snapshot | undefined {
   return metadata.snapshots.find((s) => s['snapshot-id'] === id)
 }
 
-/** The metadata with these columns as its current schema; a schema it had before is used again. */
-export function withSchema(metadata: TableMetadata, columns: readonly Field[]): TableMetadata {
-  const known = metadata.schemas.flatMap((s) => s.fields)
+/**
+ * The metadata with these columns as its current schema; a schema it had before is used again, but a
+ * column that was gone in between comes back under a new id, without its old values.
+ */
+export function withSchema(
+  metadata: TableMetadata,
+  columns: readonly Field[],
+  renamed: Readonly<Record<string, string>> = {},
+): TableMetadata {
   const newest = metadata.schemas.length > 0 ? currentSchema(metadata).fields : []
-  const { fields, lastColumnId } = toFields(
-    columns,
-    [...newest, ...known],
-    metadata['last-column-id'],
-  )
+  const { fields, lastColumnId } = toFields(columns, newest, metadata['last-column-id'], renamed)
   const same = metadata.schemas.find((s) => sameFields(s.fields, fields))
   if (same) return { ...metadata, 'current-schema-id': same['schema-id'] }
   const id = metadata.schemas.reduce((max, s) => Math.max(max, s['schema-id']), -1) + 1
@@ -145,18 +176,103 @@ export function withSnapshot(
 ): TableMetadata {
   const id = snapshot['snapshot-id']
   const time = snapshot['timestamp-ms']
-  const before = {
-    'timestamp-ms': metadata['last-updated-ms'],
-    'metadata-file': previousFile ?? '',
-  }
   return {
     ...metadata,
     'last-sequence-number': snapshot['sequence-number'],
     'last-updated-ms': time,
     'current-snapshot-id': id,
-    refs: { ...metadata.refs, main: { 'snapshot-id': id, type: 'branch' } },
+    refs: { ...metadata.refs, main: { ...metadata.refs.main, 'snapshot-id': id, type: 'branch' } },
     snapshots: [...metadata.snapshots, snapshot],
     'snapshot-log': [...metadata['snapshot-log'], { 'timestamp-ms': time, 'snapshot-id': id }],
-    'metadata-log': previousFile ? [...metadata['metadata-log'], before] : metadata['metadata-log'],
+    'metadata-log': withPrevious(metadata, previousFile),
+  }
+}
+
+function withPrevious(metadata: TableMetadata, previousFile: string | undefined) {
+  const log = metadata['metadata-log'] ?? []
+  if (previousFile === undefined) return log
+  const most = Number(metadata.properties?.['write.metadata.previous-versions-max'] ?? 100)
+  const entry = { 'timestamp-ms': metadata['last-updated-ms'], 'metadata-file': previousFile }
+  return [...log, entry].slice(-most)
+}
+
+/** The metadata after a change that makes no snapshot, such as a new column. */
+export function withUpdate(
+  metadata: TableMetadata,
+  now: number,
+  previousFile: string | undefined,
+): TableMetadata {
+  return {
+    ...metadata,
+    'last-updated-ms': Math.max(now, metadata['last-updated-ms'] + 1),
+    'metadata-log': withPrevious(metadata, previousFile),
+  }
+}
+
+/** The metadata with a name for a snapshot, or with it moved there. */
+export function withRef(metadata: TableMetadata, name: string, ref: SnapshotRef): TableMetadata {
+  return { ...metadata, refs: { ...metadata.refs, [name]: ref } }
+}
+
+export function withoutRef(metadata: TableMetadata, name: string): TableMetadata {
+  const { [name]: _, ...refs } = metadata.refs
+  return { ...metadata, refs }
+}
+
+/** The metadata with this order as its default; one that it had before is used again (spec, Sorting). */
+export function withSortOrder(
+  metadata: TableMetadata,
+  fields: readonly SortField[],
+): TableMetadata {
+  const same = metadata['sort-orders'].find(
+    (order) => JSON.stringify(order.fields) === JSON.stringify(fields),
+  )
+  if (same) return { ...metadata, 'default-sort-order-id': same['order-id'] }
+  const id = Math.max(...metadata['sort-orders'].map((order) => order['order-id'])) + 1
+  const order = { 'order-id': id, fields: [...fields] }
+  return {
+    ...metadata,
+    'sort-orders': [...metadata['sort-orders'], order],
+    'default-sort-order-id': id,
+  }
+}
+
+/**
+ * The metadata without snapshots that nobody needs: each branch keeps its newest ones (as many as its
+ * reference or the table says, and all that are young enough), each tag its own. Files stay: an older
+ * commit of the lake still leads to them.
+ */
+export function expireSnapshots(metadata: TableMetadata, now: number): TableMetadata {
+  const byId = new Map(metadata.snapshots.map((s) => [String(s['snapshot-id']), s]))
+  const { properties } = metadata
+  const least = Number(properties['history.expire.min-snapshots-to-keep'] ?? 1)
+  const age = Number(properties['history.expire.max-snapshot-age-ms'] ?? 0)
+  const refs = Object.entries(metadata.refs).filter(([name, ref]) => {
+    const snapshot = byId.get(String(ref['snapshot-id']))
+    const oldest = now - (ref['max-ref-age-ms'] ?? Number.POSITIVE_INFINITY)
+    return name === 'main' || (snapshot !== undefined && snapshot['timestamp-ms'] >= oldest)
+  })
+  const kept = new Set<string>()
+  for (const [, ref] of refs) {
+    const tag = ref.type === 'tag'
+    const most = tag ? 1 : (ref['min-snapshots-to-keep'] ?? least)
+    const youngest = now - (ref['max-snapshot-age-ms'] ?? age)
+    let id: Id | undefined = ref['snapshot-id']
+    for (let n = 0; id !== undefined; n++) {
+      const snapshot = byId.get(String(id))
+      if (!snapshot || (n >= most && (tag || snapshot['timestamp-ms'] < youngest))) break
+      kept.add(String(id))
+      id = snapshot['parent-snapshot-id']
+    }
+  }
+  if (kept.size === metadata.snapshots.length) return metadata
+  // The log of snapshots may only go back to the first gap (spec, Table Metadata Fields).
+  const log = metadata['snapshot-log']
+  const gap = log.findLastIndex((entry) => !kept.has(String(entry['snapshot-id'])))
+  return {
+    ...metadata,
+    refs: Object.fromEntries(refs),
+    snapshots: metadata.snapshots.filter((s) => kept.has(String(s['snapshot-id']))),
+    'snapshot-log': log.slice(gap + 1),
   }
 }

@@ -1,13 +1,22 @@
 import type { ColumnType, Field } from '../../define/column-type.js'
 
 /** A type as table metadata spells it (Iceberg spec, Appendix C). */
-export type IcebergType = string | ListType | StructType
+export type IcebergType = string | ListType | MapType | StructType
 
 export interface ListType {
   type: 'list'
   'element-id': number
   element: IcebergType
   'element-required': boolean
+}
+
+export interface MapType {
+  type: 'map'
+  'key-id': number
+  key: IcebergType
+  'value-id': number
+  value: IcebergType
+  'value-required': boolean
 }
 
 export interface StructType {
@@ -40,18 +49,24 @@ export interface NewSchema {
 }
 
 /**
- * Columns as Iceberg fields. A column that the previous schema has under the same name and with the
- * same type keeps its ids; all others get new ones, so that an old file is never misread.
+ * Columns as Iceberg fields. A column that the previous schema has under the same name (or its old one)
+ * and with the same or a narrower type keeps its ids; all others get new ones, so that an old file is
+ * never misread (spec, Schema Evolution).
+ *
+ * @param renamed new names of columns, by the old ones.
  */
 export function toFields(
   columns: readonly Field[],
   previous: readonly IcebergField[],
   lastColumnId: number,
+  renamed: Readonly<Record<string, string>> = {},
 ): NewSchema {
   let last = lastColumnId
   const nextId = () => ++last
   const build = (column: Field, olds: readonly IcebergField[]): IcebergField => {
-    const old = olds.find((o) => o.name === column.name && sameShape(o.type, column.type))
+    const names = olds === previous ? renamed : {}
+    const named = olds.find((o) => (names[o.name] ?? o.name) === column.name)
+    const old = named && keepsId(named.type, column.type) ? named : undefined
     const id = old?.id ?? nextId()
     const doc = column.description ? { doc: column.description } : {}
     return { id, name: column.name, required: false, type: typeOf(column.type, old?.type), ...doc }
@@ -67,6 +82,17 @@ export function toFields(
       const before = old && typeof old === 'object' && old.type === 'struct' ? old.fields : []
       return { type: 'struct', fields: type.fields.map((field) => build(field, before)) }
     }
+    if (type.kind === 'map') {
+      const before = old && typeof old === 'object' && old.type === 'map' ? old : undefined
+      return {
+        type: 'map',
+        'key-id': before?.['key-id'] ?? nextId(),
+        key: typeOf(type.key, before?.key),
+        'value-id': before?.['value-id'] ?? nextId(),
+        value: typeOf(type.value, before?.value),
+        'value-required': false,
+      }
+    }
     return primitiveOf(type)
   }
   const fields = columns.map((column) => build(column, previous))
@@ -79,24 +105,31 @@ function primitiveOf(type: ColumnType): string {
 }
 
 /** Whether values stored as `old` can be read as `type` under the same field id. */
-function sameShape(old: IcebergType, type: ColumnType): boolean {
-  if (typeof old === 'string') return old.replace(' ', '') === primitiveOf(type).replace(' ', '')
-  return old.type === type.kind
+function keepsId(old: IcebergType, type: ColumnType): boolean {
+  if (typeof old !== 'string') return old.type === type.kind
+  if (type.kind === 'list' || type.kind === 'struct' || type.kind === 'map') return false
+  const to = primitiveOf(type)
+  const [a, b] = [decimalOf(old), decimalOf(to)]
+  if (a && b) return a.scale === b.scale && b.precision >= a.precision
+  return old === to || (old === 'int' && to === 'long') || (old === 'float' && to === 'double')
 }
 
 /** The column type of an Iceberg type. */
 export function toColumnType(type: IcebergType): ColumnType {
-  if (typeof type !== 'string')
-    return type.type === 'list'
-      ? { kind: 'list', element: toColumnType(type.element) }
-      : {
-          kind: 'struct',
-          fields: type.fields.map((f) => ({ name: f.name, type: toColumnType(f.type) })),
-        }
+  if (typeof type !== 'string') {
+    if (type.type === 'list') return { kind: 'list', element: toColumnType(type.element) }
+    if (type.type === 'map')
+      return { kind: 'map', key: toColumnType(type.key), value: toColumnType(type.value) }
+    const fields = type.fields.map((f) => ({ name: f.name, type: toColumnType(f.type) }))
+    return { kind: 'struct', fields }
+  }
   const decimal = decimalOf(type)
   if (decimal) return { kind: 'decimal', ...decimal }
-  return { kind: type === 'long' ? 'bigint' : type } as ColumnType
+  return { kind: others[type] ?? (type.startsWith('fixed[') ? 'binary' : type) } as ColumnType
 }
+
+/** Types under other names; a time of day is read as its text. */
+const others: Readonly<Record<string, string>> = { long: 'bigint', time: 'string' }
 
 export function decimalOf(type: string): { precision: number; scale: number } | undefined {
   const match = /^decimal\((\d+),\s*(\d+)\)$/.exec(type)

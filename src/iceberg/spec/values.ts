@@ -46,19 +46,23 @@ function parseDecimal(text: string, scale: number): bigint | undefined {
 }
 
 function parseDay(text: string): bigint | undefined {
-  const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text)
+  const match = /^(\d{4,6})-(\d{2})-(\d{2})( \(BC\))?$/.exec(text)
   if (!match) return undefined
-  return BigInt(
-    Math.floor(Date.UTC(Number(match[1]), Number(match[2]) - 1, Number(match[3])) / DAY_MS),
-  )
+  const year = match[4] ? 1 - Number(match[1]) : Number(match[1])
+  // Date.UTC takes years below 100 as those of the 20th century.
+  const date = new Date(0)
+  date.setUTCFullYear(year, Number(match[2]) - 1, Number(match[3]))
+  const days = date.getTime() / DAY_MS
+  return Number.isNaN(days) ? undefined : BigInt(Math.floor(days))
 }
 
 function parseMicros(text: string): bigint | undefined {
+  const bc = text.endsWith(' (BC)') ? ' (BC)' : ''
   const match =
-    /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?)?(Z|[+-]\d{2}(?::?\d{2})?)?$/.exec(
-      text,
+    /^(\d{4,6}-\d{2}-\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?)?(Z|[+-]\d{2}(?::?\d{2})?)?$/.exec(
+      text.slice(0, text.length - bc.length),
     )
-  const days = match ? parseDay(match[1] as string) : undefined
+  const days = match ? parseDay(`${match[1]}${bc}`) : undefined
   if (!match || days === undefined) return undefined
   const seconds = Number(match[2] ?? 0) * 3600 + Number(match[3] ?? 0) * 60 + Number(match[4] ?? 0)
   const micros = BigInt((match[5] ?? '').padEnd(6, '0') || '0')

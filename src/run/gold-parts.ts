@@ -1,0 +1,347 @@
+import { type Field, typeName } from '../define/column-type.js'
+import { type AnyDataset, fullName, type Gold } from '../define/dataset.js'
+import { inputsOf } from '../define/inputs.js'
+import { quoteName, quoteText, renderSql } from '../define/sql.js'
+import { sqlType } from '../define/sql-type.js'
+import type { Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
+import type { ScanTask, Table } from '../iceberg/table.js'
+import type { AstNode } from '../plan/ast.js'
+import {
+  type Proof,
+  proveIncremental,
+  risingColumn,
+  type TableName,
+  Unprovable,
+} from '../plan/incremental.js'
+import type { RunContext } from './context.js'
+import { tableFiles } from './table-files.js'
+
+/** What is computed of a gold table whose input changed in places. */
+export interface TouchedParts {
+  /** The dataset's query over the rows that the touched parts look at. */
+  query: string
+  /** The computed rows of touched parts, with rows that only share a file with replaced ones. */
+  rows(computed: string): string
+  /** Files of the table that hold rows of touched parts. */
+  removed: ReadonlySet<string>
+  said: string
+}
+
+/** A part's proof with the SQL for the part of a row of its driving input. */
+export interface PartProof extends Proof {
+  sql: string
+}
+
+/**
+ * Proves that a dataset's query can be computed part by part.
+ *
+ * @throws MoraineError of kind `definition` that says what to change, when it can't be.
+ */
+export async function provePart(
+  session: Session,
+  dataset: Gold,
+  columns: readonly Field[],
+): Promise<PartProof> {
+  const { incremental, query } = dataset
+  const { by, affects } = incremental as NonNullable<Gold['incremental']>
+  const inputs = new Map<string, string[]>()
+  for (const input of inputsOf(dataset)) {
+    const found = await session.describe(`FROM ${quoteName(input.tier)}.${quoteName(input.name)}`)
+    inputs.set(
+      fullName(input).toLowerCase(),
+      found.map(({ name }) => name.toLowerCase()),
+    )
+  }
+  const columnsOf = ({ tier, name }: TableName) => inputs.get(`${tier}.${name}`.toLowerCase()) ?? []
+  const serialized = await parsed(session, renderSql(query))
+  try {
+    checkReach(dataset, columns)
+    const reaches = affects !== undefined
+    const proof = proveIncremental({ serialized, by, reaches, columnsOf })
+    return { ...proof, sql: await expressionSql(session, proof.expression) }
+  } catch (error) {
+    if (!(error instanceof Unprovable)) throw error
+    throw new MoraineError(
+      'definition',
+      `${fullName(dataset)} can't be kept up to date by '${by}': ${error.message}`,
+      { place: dataset.place && { ...dataset.place, near: 'incremental' }, hint: error.hint },
+    )
+  }
+}
+
+const countable = ['int', 'bigint', 'date', 'timestamp']
+
+function checkReach({ incremental }: Gold, columns: readonly Field[]): void {
+  const { by, affects } = incremental as NonNullable<Gold['incremental']>
+  const column = columns.find((c) => c.name.toLowerCase() === by.toLowerCase())
+  if (!column)
+    throw new Unprovable(
+      'the query gives no such column',
+      `It gives: ${columns.map((c) => c.name).join(', ')}`,
+    )
+  if (affects && !countable.includes(column.type.kind))
+    throw new Unprovable(
+      `affects counts days or numbers, but it is ${typeName(column.type)}`,
+      'Choose a column that is a date, a timestamp or a whole number',
+    )
+}
+
+async function parsed(session: Session, sql: string): Promise<string> {
+  const [row] = await session.rows(
+    `SELECT CAST(json_serialize_sql(${quoteText(sql)}) AS VARCHAR) AS t`,
+  )
+  return String(row?.t)
+}
+
+/** A parsed expression as SQL again. */
+async function expressionSql(session: Session, expression: AstNode): Promise<string> {
+  const node = {
+    type: 'SELECT_NODE',
+    modifiers: [],
+    cte_map: { map: [] },
+    select_list: [expression],
+    from_table: { type: 'EMPTY', alias: '', sample: null, query_location: 0 },
+    where_clause: null,
+    group_expressions: [],
+    group_sets: [],
+    aggregate_handling: 'STANDARD_HANDLING',
+    having: null,
+    sample: null,
+    qualify: null,
+  }
+  const tree = JSON.stringify({ error: false, statements: [{ node, named_param_map: [] }] })
+  const [row] = await session.rows(`SELECT json_deserialize_sql(${quoteText(tree)}) AS t`)
+  return String(row?.t).replace(/^SELECT /, '')
+}
+
+/** Finds the parts that rows of the driving input touch which are new, gone or changed. */
+export async function touchedParts(
+  context: RunContext,
+  session: Session,
+  dataset: Gold,
+  columns: readonly Field[],
+  proof: PartProof,
+): Promise<TouchedParts | undefined> {
+  const { by, affects } = dataset.incremental as NonNullable<Gold['incremental']>
+  const column = columns.find((c) => c.name.toLowerCase() === by.toLowerCase()) as Field
+  const part = new Part(session, column, proof, affects)
+  const driving = inputsOf(dataset).find((input) => isNamed(input, proof.driving))
+  const gold = await context.relations.table(fullName(dataset))
+  if (!driving || !gold) return undefined
+  const input = await drivingInput(context, session, dataset, driving)
+  if (!input) return undefined
+  await part.find(input.changed)
+  const view = `part_${dataset.name}`
+  const rows = await input.rows(part)
+  await session.define(view, driving.name, `SELECT * FROM (${rows}) WHERE ${part.isRead()}`)
+  const tasks = await gold.plan()
+  const rewritten = tasks.filter((task) => part.mayHold(task, gold, column.name))
+  const removed = new Set(rewritten.map(({ file }) => file.path))
+  const carried = session.table(gold.schema, tableFiles(context.storage, gold, rewritten))
+  const names = columns.map((c) => quoteName(c.name)).join(', ')
+  const here = quoteName(column.name)
+  return {
+    query: renderSql(replaceInput(dataset, driving, view)),
+    rows: (computed) =>
+      `SELECT ${names} FROM (${computed}) WHERE ${part.isTouched(here)}
+       UNION ALL BY NAME SELECT ${names} FROM (${carried}) WHERE NOT ${part.isTouched(here)}`,
+    removed,
+    said: `${part.count} of '${by}' computed`,
+  }
+}
+
+function isNamed(dataset: AnyDataset, { tier, name }: TableName): boolean {
+  return fullName(dataset).toLowerCase() === `${tier}.${name}`.toLowerCase()
+}
+
+/** The query with one of its inputs taken from a view of the same name. */
+function replaceInput({ query }: Gold, input: AnyDataset, schema: string): Gold['query'] {
+  const parts = query.parts.map((part) =>
+    part.kind === 'dataset' && part.dataset === input
+      ? { kind: 'text' as const, text: `${quoteName(schema)}.${quoteName(input.name)}` }
+      : part,
+  )
+  return { ...query, parts }
+}
+
+/** The input that decides: what changed in it, and its rows, of which only some are read. */
+interface DrivingInput {
+  /** SQL for rows that are new, gone or changed. */
+  changed: string
+  rows(part: Part): Promise<string>
+}
+
+async function drivingInput(
+  context: RunContext,
+  session: Session,
+  dataset: Gold,
+  driving: AnyDataset,
+): Promise<DrivingInput | undefined> {
+  const { relations, storage } = context
+  const seen = relations.view.offsets[fullName(dataset)]?.[fullName(driving)]
+  if (driving.tier === 'bronze') {
+    const pointers = relations.view.batches[fullName(driving)] ?? []
+    const declared = driving.from.columns ?? []
+    const relation = async (from: number) => {
+      const found = pointers.filter(({ number }) => number > from)
+      return (await relations.bronzeRelation(session, found, declared)).sql
+    }
+    return { changed: await relation(Number(seen ?? 0)), rows: () => relation(0) }
+  }
+  const table = await relations.table(fullName(driving))
+  // Without the version that was read last there is nothing to compare with.
+  if (!table || typeof seen !== 'string' || !(await storage.stat(seen))) return undefined
+  const before = await (await relations.version(seen)).plan()
+  const after = await table.plan()
+  const relation = (tasks: readonly ScanTask[]) =>
+    session.table(table.schema, tableFiles(storage, table, tasks))
+  const gone = without(before, after)
+  const added = relation(without(after, before))
+  return {
+    changed: gone.length === 0 ? added : differences(table, added, relation(gone)),
+    rows: async (part) => relation(await part.filesToRead(after, table)),
+  }
+}
+
+function without(tasks: readonly ScanTask[], others: readonly ScanTask[]): ScanTask[] {
+  const key = ({ file, deletes }: ScanTask) => [file, ...deletes].map(({ path }) => path).join('\n')
+  const known = new Set(others.map(key))
+  return tasks.filter((task) => !known.has(key(task)))
+}
+
+/** Rows that only one of two relations has: rewritten files hold most of their rows unchanged. */
+function differences({ schema }: Table, added: string, gone: string): string {
+  const names = schema.fields.map((f) => quoteName(f.name)).join(', ')
+  return `SELECT ${names} FROM (
+    SELECT ${names}, 1 AS _sign FROM (${added}) UNION ALL SELECT ${names}, -1 FROM (${gone}))
+    GROUP BY ${names} HAVING sum(_sign) <> 0`
+}
+
+interface Range {
+  low: Value
+  high: Value
+}
+
+/** The touched parts, as SQL and as ranges of values. */
+class Part {
+  count = 0
+  private ranges: Range[] = []
+  private hasNull = false
+  private readonly type: string
+  private readonly icebergType: string
+  private readonly before: number
+  private readonly after: number
+
+  constructor(
+    private readonly session: Session,
+    private readonly column: Field,
+    private readonly proof: PartProof,
+    affects: { before?: number; after?: number } | undefined,
+  ) {
+    this.type = sqlType(column.type)
+    this.icebergType = { bigint: 'long' }[column.type.kind as string] ?? typeName(column.type)
+    this.before = affects?.before ?? 0
+    this.after = affects?.after ?? 0
+  }
+
+  private get wide(): boolean {
+    return this.before + this.after > 0
+  }
+
+  private shifted(value: string, by: number): string {
+    const days = this.column.type.kind === 'date' || this.column.type.kind === 'timestamp'
+    const step = days ? `INTERVAL ${Math.abs(by)} DAY` : String(Math.abs(by))
+    return by === 0 ? value : `CAST(${value} ${by < 0 ? '-' : '+'} ${step} AS ${this.type})`
+  }
+
+  /** Fills the table `touched`: for each touched part the parts that look at its rows. */
+  async find(changed: string): Promise<void> {
+    const value = `CAST((${this.proof.sql}) AS ${this.type})`
+    await this.session.run(
+      `CREATE TEMP TABLE touched AS SELECT ${this.shifted('v', -this.before)} AS low, ${this.shifted('v', this.after)} AS high
+       FROM (SELECT DISTINCT ${value} AS v FROM (${changed}))`,
+    )
+    const rows = await this.session.rows(
+      'SELECT CAST(low AS VARCHAR) AS low, CAST(high AS VARCHAR) AS high FROM touched',
+    )
+    this.count = rows.length
+    this.hasNull = rows.some(({ low }) => low === null)
+    const parse = (text: unknown) => parseValue(String(text), this.icebergType)
+    const ranges = rows
+      .filter(({ low }) => low !== null)
+      .map(({ low, high }) => ({ low: parse(low), high: parse(high) }))
+    // A value that can't be ordered here leaves no file out.
+    this.ordered = ranges.every(({ low, high }) => low !== undefined && high !== undefined)
+    this.ranges = this.ordered ? (ranges as Range[]) : []
+  }
+
+  private ordered = true
+
+  /** SQL that a value of `by` is one of the touched parts. */
+  isTouched(value: string): string {
+    const isNull = this.hasNull ? `${value} IS NULL` : 'false'
+    const found = this.wide
+      ? `EXISTS (SELECT 1 FROM touched AS t WHERE ${value} BETWEEN t.low AND t.high)`
+      : `${value} IN (SELECT low FROM touched WHERE low IS NOT NULL)`
+    return `coalesce(${found} OR ${isNull}, ${isNull})`
+  }
+
+  /** SQL that a row of the driving input is one that touched parts look at. */
+  isRead(): string {
+    const value = `CAST((${this.proof.sql}) AS ${this.type})`
+    if (!this.wide) return this.isTouched(value)
+    const isNull = this.hasNull ? `${value} IS NULL` : 'false'
+    const low = this.shifted('t.low', -this.after)
+    const high = this.shifted('t.high', this.before)
+    return `coalesce(EXISTS (SELECT 1 FROM touched AS t WHERE ${value} BETWEEN ${low} AND ${high}) OR ${isNull}, ${isNull})`
+  }
+
+  /** Whether a file of the gold table may hold rows of touched parts. */
+  mayHold({ file }: ScanTask, table: Table, name: string): boolean {
+    const field = table.schema.fields.find((f) => f.name === name)
+    const statistics = field && file.columns.get(field.id)
+    if (!this.ordered || !field || typeof field.type !== 'string' || !statistics) return true
+    const { lower, upper, nulls } = statistics
+    if (this.hasNull && nulls !== 0) return true
+    if (nulls === file.rows) return false
+    if (!lower || !upper) return true
+    const [low, high] = [decodeValue(lower, field.type), decodeValue(upper, field.type)]
+    return this.ranges.some(
+      (range) => compareValues(range.low, high) <= 0 && compareValues(range.high, low) >= 0,
+    )
+  }
+
+  /** The files of the driving input that may hold rows that touched parts look at. */
+  async filesToRead(tasks: readonly ScanTask[], table: Table): Promise<readonly ScanTask[]> {
+    const name = risingColumn(this.proof.expression)
+    const field = table.schema.fields.find((f) => f.name.toLowerCase() === name?.toLowerCase())
+    if (!field || !['date', 'timestamp'].includes(String(field.type)) || this.wide || !this.ordered)
+      return tasks
+    const type = String(field.type)
+    const bounds = tasks.map(({ file }) => file.columns.get(field.id))
+    const known = bounds.flatMap((b, i) =>
+      b?.lower && b.upper && b.nulls === 0
+        ? [`(${i}, ${timeSql(b.lower, type)}, ${timeSql(b.upper, type)})`]
+        : [],
+    )
+    if (known.length === 0) return tasks
+    const value = (bound: string) =>
+      `CAST((SELECT ${this.proof.sql} FROM (SELECT ${bound} AS ${quoteName(field.name)})) AS ${this.type})`
+    const [row] = await this.session.rows(
+      `SELECT list(i) AS i FROM (VALUES ${known.join(', ')}) AS f(i, low, high)
+       WHERE EXISTS (SELECT 1 FROM touched AS t WHERE t.low BETWEEN ${value('f.low')} AND ${value('f.high')})`,
+    )
+    const chosen = new Set(((row?.i ?? []) as (number | bigint)[]).map(Number))
+    const unknown = (i: number) => !(bounds[i]?.lower && bounds[i]?.upper && bounds[i]?.nulls === 0)
+    return tasks.filter((_, i) => chosen.has(i) || unknown(i))
+  }
+}
+
+function timeSql(bound: Uint8Array, type: string): string {
+  const value = decodeValue(bound, type)
+  return type === 'date'
+    ? `DATE '1970-01-01' + CAST(${value} AS INTEGER)`
+    : `make_timestamp(${value})`
+}

@@ -1,0 +1,87 @@
+import type { Field } from '../define/column-type.js'
+import type { Silver } from '../define/dataset.js'
+import { fieldsOfShape } from '../define/schema.js'
+import { quoteName } from '../define/sql.js'
+import type { Session } from '../engine/engine.js'
+import type { RunContext } from './context.js'
+import { emptyRelation } from './expressions.js'
+import { tableFiles } from './table-files.js'
+import { count, keysOf, newer } from './winners.js'
+
+/** Which keys are gone, so that older rows of them that come late do not bring them back. */
+export interface Tombstones {
+  /** SQL for the rows to write. */
+  rows: string
+  removed: ReadonlySet<string> | 'all'
+  /** Deletions that are new. */
+  deleted: number
+  /** Deletions that lost to a newer row of their key. */
+  lost: number
+}
+
+/** The table of keys that are gone: `deleted.orders`. */
+export const tombstonesOf = (dataset: { name: string }): string => `deleted.${dataset.name}`
+
+/** Its columns: key and cursor, what took the key away, and where that was read. */
+export function tombstoneColumns({ schema, key, cursor }: Silver): Field[] {
+  const kept = fieldsOfShape(schema.shape as never).filter(
+    ({ name }) => key.includes(name) || name === cursor,
+  )
+  return [
+    ...kept,
+    { name: '_kind', type: { kind: 'string' }, description: "'delete' or 'invalid'." },
+    { name: '_source_file', type: { kind: 'string' } },
+    { name: '_source_line', type: { kind: 'bigint' }, description: 'Physical line, from 1.' },
+    { name: '_batch', type: { kind: 'string' } },
+  ]
+}
+
+const names = (dataset: Silver) =>
+  tombstoneColumns(dataset)
+    .map(({ name }) => quoteName(name))
+    .join(', ')
+
+const deletions = (session: Session, from: string) =>
+  count(session, `SELECT count(*) AS n FROM ${from} WHERE _kind = 'delete'`)
+
+/** Tombstones for a table that is built from all of its inputs. */
+export async function buryWinners(session: Session, dataset: Silver): Promise<Tombstones> {
+  const rows = `SELECT ${names(dataset)} FROM winners WHERE _kind <> 'valid'`
+  return { rows, removed: 'all', deleted: await deletions(session, 'winners'), lost: 0 }
+}
+
+/** Fills `graves` with tombstones whose key the new rows have; returns SQL for all of them. */
+export async function matchGraves(
+  context: RunContext,
+  session: Session,
+  dataset: Silver,
+): Promise<string> {
+  const table = await context.relations.table(tombstonesOf(dataset))
+  const relation = table
+    ? session.table(table.schema, tableFiles(context.storage, table, await table.plan()))
+    : emptyRelation(tombstoneColumns(dataset))
+  const on = keysOf(dataset).map((key) => `e.${key} = w.${key}`)
+  await session.run(
+    `CREATE TEMP TABLE graves AS SELECT e.*, ${newer(dataset, 'e', 'w')} AS _stale
+     FROM (${relation}) AS e JOIN winners AS w ON ${on.join(' AND ')}`,
+  )
+  return relation
+}
+
+/** New tombstones beside those that no newer row has taken the place of. */
+export async function mergeTombstones(
+  session: Session,
+  dataset: Silver,
+  fresh: string,
+  relation: string,
+): Promise<Tombstones> {
+  const keys = keysOf(dataset).join(', ')
+  const added = `SELECT ${names(dataset)} FROM ${fresh} WHERE _kind <> 'valid'`
+  const gone = '(FROM graves WHERE NOT _stale)'
+  const deleted = await deletions(session, fresh)
+  const lost = await deletions(session, gone)
+  if ((await count(session, `SELECT count(*) AS n FROM ${gone}`)) === 0)
+    return { rows: added, removed: new Set(), deleted, lost }
+  const rows = `${added} UNION ALL BY NAME (SELECT ${names(dataset)} FROM (${relation}) ANTI JOIN ${gone} USING (${keys}))`
+  return { rows, removed: 'all', deleted, lost }
+}

@@ -1,0 +1,85 @@
+import type { Silver } from '../define/dataset.js'
+import { quoteName } from '../define/sql.js'
+import type { Session } from '../engine/engine.js'
+
+/**
+ * What the newest row of a key says: that the key has these values, that it is gone, or (where
+ * `onInvalidUpdate` removes) that nobody knows.
+ */
+const KIND = `CASE WHEN _reasons IS NOT NULL THEN 'invalid' WHEN _deleted THEN 'delete' ELSE 'valid' END`
+
+/** Whether a dataset's rows can take keys away. */
+export function removesKeys({ deleteWhen, onInvalidUpdate }: Silver): boolean {
+  return deleteWhen !== undefined || onInvalidUpdate === 'remove'
+}
+
+export const keysOf = (dataset: Silver) => dataset.key.map(quoteName)
+/** The number in the column `n` of a query's one row. */
+export async function count(session: Session, sql: string): Promise<number> {
+  return Number((await session.rows(sql))[0]?.n)
+}
+
+/**
+ * Defines `winners`, one row a key: the newest by cursor, batch, file and row. Only rows whose key
+ * appears again are compared. Returns how many rows of `checked` lost to a newer one.
+ */
+export async function pickWinners(session: Session, dataset: Silver): Promise<number> {
+  const keys = keysOf(dataset).join(', ')
+  const readable = keysOf(dataset).map((key) => `${key} IS NOT NULL`)
+  const invalid = dataset.onInvalidUpdate === 'remove' ? ` OR (${readable.join(' AND ')})` : ''
+  await session.run(
+    `CREATE TEMP VIEW contenders AS SELECT *, ${KIND} AS _kind FROM checked
+     WHERE NOT _superseded AND (_reasons IS NULL${invalid})`,
+  )
+  const repeated = keys === '' ? 0 : await findRepeated(session, keys)
+  if (repeated === 0) {
+    await session.run('CREATE TEMP VIEW winners AS FROM contenders')
+    return 0
+  }
+  await session.run(
+    `CREATE TEMP TABLE newest AS SELECT * FROM (FROM contenders SEMI JOIN repeated USING (${keys}))
+     QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestFirst(dataset)}) = 1`,
+  )
+  await session.run(
+    `CREATE TEMP VIEW winners AS FROM contenders ANTI JOIN repeated USING (${keys})
+     UNION ALL BY NAME FROM newest`,
+  )
+  // Invalid rows are counted as discarded, whether they lost or not.
+  const before = `SELECT count(*) AS n FROM contenders SEMI JOIN repeated USING (${keys}) WHERE _kind <> 'invalid'`
+  const after = `SELECT count(*) AS n FROM newest WHERE _kind <> 'invalid'`
+  return removesKeys(dataset)
+    ? (await count(session, before)) - (await count(session, after))
+    : repeated
+}
+
+/** Fills `repeated` with keys that several rows have; returns the rows beyond the first of each. */
+async function findRepeated(session: Session, keys: string): Promise<number> {
+  await session.run(
+    `CREATE TEMP TABLE repeated AS SELECT ${keys}, count(*) - 1 AS _more FROM contenders
+     GROUP BY ${keys} HAVING count(*) > 1`,
+  )
+  return count(session, 'SELECT coalesce(sum(_more), 0) AS n FROM repeated')
+}
+
+/** The order that decides between rows of one key. */
+export function newestFirst(dataset: Silver): string {
+  // Columns at the end settle ties between rows that have no lineage.
+  const rest = Object.keys(dataset.schema.shape).filter((name) => name !== dataset.cursor)
+  return [
+    ...(dataset.cursor ? [`${quoteName(dataset.cursor)} DESC NULLS LAST`] : []),
+    '_batch DESC',
+    '_source_file DESC',
+    '_source_line DESC',
+    ...rest.map((name) => `${quoteName(name)} DESC NULLS LAST`),
+  ].join(', ')
+}
+
+/** SQL that row `a` is newer than row `b` of its key, by cursor and batch. */
+export function newer(dataset: Silver, a: string, b: string): string {
+  const batch = `coalesce(${a}._batch > ${b}._batch, false)`
+  if (!dataset.cursor) return batch
+  const cursor = quoteName(dataset.cursor)
+  return `CASE WHEN ${a}.${cursor} IS NOT DISTINCT FROM ${b}.${cursor} THEN ${batch}
+    WHEN ${a}.${cursor} IS NULL THEN false WHEN ${b}.${cursor} IS NULL THEN true
+    ELSE ${a}.${cursor} > ${b}.${cursor} END`
+}
