@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
+import type { Field } from '../define/column-type.js'
 import type { AnyDataset } from '../define/dataset.js'
 import { fullName } from '../define/dataset.js'
 import { DefinitionError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { select } from '../plan/graph.js'
 import { changesOf, plan, type Step } from '../plan/plan.js'
-import { Batches } from '../run/batches.js'
-import { bindProblems } from '../run/bind.js'
+import { type ColumnChange, sayChange } from '../plan/schema-diff.js'
 import { hash } from '../run/context.js'
 import type { Storage } from '../storage/storage.js'
 import { discoverAll } from './discoveries.js'
@@ -36,50 +36,90 @@ export async function run(command: Command): Promise<number> {
   const { lake, storage, log, json } = await openProject(command)
   const datasets = select(lake, command.args)
   const state = await log.head()
-  await refuseUnboundSql(lake.datasets, state, storage)
+  const columns = await bindNewSql(lake.datasets, state, storage)
   const { discoveries, problems } = await discoverAll(storage, state, datasets)
   const full = command.opts<{ full?: boolean }>().full ?? false
   const steps = plan({ datasets, view: state, discoveries, full, hash })
-  if (json) print(toJson(planJson(steps, problems), 2))
-  else printPlan(steps, problems)
-  return Object.keys(problems).length > 0 ? 1 : 0
+  const changes = await schemaChanges(steps, columns, state, storage)
+  if (json) print(toJson(planJson(steps, problems, changes), 2))
+  else printPlan(steps, problems, changes)
+  const breaking = [...changes.values()].flat().some((change) => change.breaking)
+  return Object.keys(problems).length > 0 || breaking ? 1 : 0
 }
 
+type Columns = ReadonlyMap<AnyDataset, readonly Field[]>
+type Changes = ReadonlyMap<string, readonly ColumnChange[]>
+
 /** SQL that is new is bound before anything runs; what is built has been bound before. */
-async function refuseUnboundSql(
+async function bindNewSql(
   datasets: readonly AnyDataset[],
   state: LakeState,
   storage: Storage,
-): Promise<void> {
+): Promise<Columns> {
   const isNew = (dataset: AnyDataset) => {
     const table = state.tables[fullName(dataset)]
     return dataset.tier !== 'bronze' && (!table || changesOf(dataset, table, hash) !== undefined)
   }
-  if (!datasets.some(isNew)) return
+  if (!datasets.some(isNew)) return new Map()
   const { DuckDB } = await import('../engine/duckdb/duckdb.js')
+  const { bindSql } = await import('../run/bind.js')
+  const { Batches } = await import('../run/batches.js')
   const engine = await DuckDB.start({ threads: 1 })
   try {
     const session = await engine.open()
-    const problems = await bindProblems(session, datasets, state, new Batches(storage))
+    const { problems, columns } = await bindSql(session, datasets, state, new Batches(storage))
     session.close()
     if (problems.length > 0) throw new DefinitionError(problems)
+    return columns
   } finally {
     await engine.close()
   }
 }
 
-function planJson(steps: readonly Step[], problems: Record<string, unknown>): object {
+/** How the columns of tables that are there will change. */
+async function schemaChanges(
+  steps: readonly Step[],
+  columns: Columns,
+  state: LakeState,
+  storage: Storage,
+): Promise<Changes> {
+  const found = new Map<string, ColumnChange[]>()
+  for (const { dataset, name, decision } of steps) {
+    const table = state.tables[name]
+    const fresh = columns.get(dataset)
+    if (decision.action !== 'build' || !table || !fresh) continue
+    if (changesOf(dataset, table, hash) === undefined) continue
+    const { Table } = await import('../iceberg/table.js')
+    const { columnChanges } = await import('../run/schema-change.js')
+    const before = await Table.load(storage, table.metadata)
+    const shown = fresh.filter((column) => !column.name.startsWith('_'))
+    const changes = columnChanges(before, shown, decision.renamed)
+    if (changes.length > 0) found.set(name, changes)
+  }
+  return found
+}
+
+function planJson(
+  steps: readonly Step[],
+  problems: Record<string, unknown>,
+  changes: Changes,
+): object {
   return {
     steps: steps.map(({ name, decision }) => ({
       dataset: name,
       action: problems[name] ? 'error' : decision.action,
       ...(decision.action === 'build' ? { mode: decision.mode } : {}),
       reason: problems[name] ? String((problems[name] as Error).message) : decision.reason,
+      ...(changes.has(name) ? { columns: changes.get(name) } : {}),
     })),
   }
 }
 
-function printPlan(steps: readonly Step[], problems: Record<string, unknown>): void {
+function printPlan(
+  steps: readonly Step[],
+  problems: Record<string, unknown>,
+  changes: Changes,
+): void {
   const width = Math.max(...steps.map(({ name }) => name.length))
   const words = {
     intake: colors.green('take in'),
@@ -92,6 +132,12 @@ function printPlan(steps: readonly Step[], problems: Record<string, unknown>): v
     const word = problems[name] ? colors.red('error  ') : words[decision.action]
     const reason = problems[name] ? 'its source can not be read, see below' : decision.reason
     print(`${word}  ${name.padEnd(width)}  ${colors.dim(`${reason}${mode}`)}`)
+    for (const change of changes.get(name) ?? []) {
+      const said = sayChange(change)
+      print(
+        `${' '.repeat(11 + width)}${change.breaking ? colors.red(`${said}  breaks readers`) : colors.green(said)}`,
+      )
+    }
   }
   const doing = steps.filter(({ name, decision }) => decision.action !== 'none' && !problems[name])
   print('')
@@ -100,5 +146,9 @@ function printPlan(steps: readonly Step[], problems: Record<string, unknown>): v
       ? 'Nothing to do: the lake is up to date.'
       : `${plural(doing.length, 'step')} to do. Start with: moraine run`,
   )
+  if ([...changes.values()].flat().some((change) => change.breaking))
+    print(
+      'Columns that readers may need go or change: a run refuses that. Keep them beside the new ones, or start it with --allow-breaking',
+    )
   for (const problem of Object.values(problems)) process.stderr.write(`\n${renderError(problem)}\n`)
 }

@@ -15,6 +15,7 @@ export function define(command: Command): Command {
       'datasets to run: a name, a tier, tag:NAME; + for upstream or downstream',
     )
     .option('--full', 'build from all inputs again')
+    .option('--allow-breaking', 'let columns go or change their type, even if that breaks readers')
     .addHelpText(
       'after',
       examples(
@@ -25,9 +26,14 @@ export function define(command: Command): Command {
     )
 }
 
+interface Options {
+  full?: boolean
+  allowBreaking?: boolean
+}
+
 export async function run(command: Command): Promise<number> {
   const { lake, storage, json } = await openProject(command)
-  const { full = false } = command.opts<{ full?: boolean }>()
+  const { full = false, allowBreaking = false } = command.opts<Options>()
   select(lake, command.args)
   const view = json ? undefined : process.stdout.isTTY ? new LiveView() : new PlainView()
   const abort = new AbortController()
@@ -44,6 +50,7 @@ export async function run(command: Command): Promise<number> {
       storage,
       engine,
       full,
+      allowBreaking,
       select: command.args,
       signal: abort.signal,
       onEvent: (event) => view?.event(event),

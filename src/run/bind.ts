@@ -16,19 +16,26 @@ import { discardedColumns, silverLineage } from './silver.js'
 import { tombstoneColumns } from './tombstones.js'
 import { removesKeys } from './winners.js'
 
+/** What binding found. */
+export interface Bound {
+  problems: Problem[]
+  /** The columns that datasets will have, as far as they can be known. */
+  columns: ReadonlyMap<AnyDataset, readonly Field[]>
+}
+
 /**
  * Binds the SQL of datasets against tables that have the right columns and no rows: finds unknown
  * columns, functions and mistakes of grammar before anything runs. What depends on columns that only
  * a run will know, such as those of a file's header, is left to the run.
  */
-export async function bindProblems(
+export async function bindSql(
   session: Session,
   datasets: readonly AnyDataset[],
   view: View,
   batches: Batches,
-): Promise<Problem[]> {
+): Promise<Bound> {
   const problems: Problem[] = []
-  const known = new Set<AnyDataset>()
+  const known = new Map<AnyDataset, readonly Field[]>()
   for (const dataset of datasets) {
     const collect = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
       try {
@@ -43,7 +50,7 @@ export async function bindProblems(
     const bound = inputsOf(dataset).every((input) => known.has(input))
     const columns = await columnsBy(session, dataset, bound, view, batches, collect)
     if (!columns) continue
-    known.add(dataset)
+    known.set(dataset, columns)
     await session.define(dataset.tier, dataset.name, emptyRelation(columns))
     if (dataset.tier !== 'silver') continue
     await session.define('discarded', dataset.name, emptyRelation(discardedColumns))
@@ -51,7 +58,7 @@ export async function bindProblems(
       await session.define('deleted', dataset.name, emptyRelation(tombstoneColumns(dataset)))
     if (bound) for (const work of expressionsOf(session, dataset, columns)) await collect(work)
   }
-  return problems
+  return { problems, columns: known }
 }
 
 type Collect = <T>(work: () => Promise<T>) => Promise<T | undefined>

@@ -17,6 +17,8 @@ export interface RunContext {
   started: Date
   author: string
   signal: AbortSignal
+  /** Whether columns may change in ways that break readers. */
+  allowBreaking: boolean
   relations: Relations
   /** Tells how far a step has come. */
   progress: (dataset: string, how: { rows?: number; percent?: number }) => void

@@ -35,6 +35,8 @@ export interface RunOptions {
   select?: readonly string[]
   /** Build selected tables from all of their inputs again. */
   full?: boolean
+  /** Let columns change in ways that break what reads the tables. */
+  allowBreaking?: boolean
   signal?: AbortSignal
   author?: string
   onEvent?: (event: RunEvent) => void
@@ -93,6 +95,7 @@ class Run {
       run: runId(started),
       author: options.author ?? (process.env.USER || userInfo().username),
       signal: this.steps.signal,
+      allowBreaking: options.allowBreaking ?? false,
       progress: (dataset, how) => onEvent({ type: 'step-progress', dataset, ...how }),
     }
   }

@@ -14,6 +14,7 @@ import type { BuildDecision } from '../plan/plan.js'
 import type { Built } from './build.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { provePart, touchedParts } from './gold-parts.js'
+import { refuseBreaking } from './schema-change.js'
 import { atUserSql } from './sql-errors.js'
 import { brokenChecks, holdChecks } from './table-checks.js'
 import { aboutTable, tableState, writeTable } from './tables.js'
@@ -29,6 +30,8 @@ export async function buildGold(
     await context.relations.define(session, inputsOf(dataset))
     const columns = await columnsOf(session, dataset)
     checkPartitions(dataset, columns)
+    if (!context.allowBreaking)
+      refuseBreaking(dataset, await context.relations.table(name), columns, decision.renamed)
     const proof = dataset.incremental && (await provePart(session, dataset, columns))
     const incremental = decision.mode === 'incremental'
     const parts =

@@ -14,6 +14,7 @@ import { hash, type RunContext, withSession } from './context.js'
 import type { ReasonCount } from './events.js'
 import { bindExpression, emptyRelation } from './expressions.js'
 import { type Merge, mergeByKey } from './merge.js'
+import { refuseBreaking } from './schema-change.js'
 import { type InputContext, silverInput } from './silver-input.js'
 import { findStale, isStale } from './stale.js'
 import { brokenChecks, holdChecks, notPublished } from './table-checks.js'
@@ -58,6 +59,13 @@ export async function buildSilver(
   return withSession(context, fullName(dataset), async (session) => {
     await context.relations.define(session, lookupsOf(dataset))
     const columns = fieldsOfShape(dataset.schema.shape as never)
+    if (!context.allowBreaking)
+      refuseBreaking(
+        dataset,
+        await context.relations.table(fullName(dataset)),
+        columns,
+        decision.renamed,
+      )
     for (const { condition } of dataset.rules)
       await bindExpression(session, condition, emptyRelation(columns))
     const raw = await check(context, session, dataset, decision)

@@ -91,7 +91,9 @@ const load = fc.oneof(
   },
 )
 const header = (name: string) =>
-  name.startsWith('in/') ? ['id,amount,changed,shop,op', '50,1,2026-01-01,1,'] : ['shop,city', '9,Basel']
+  name.startsWith('in/')
+    ? ['id,amount,changed,shop,op', '50,1,2026-01-01,1,']
+    : ['shop,city', '9,Basel']
 
 it.each([
   ['with a key and a cursor', "key: 'id', cursor: 'changed', partitionBy: [month('changed')],"],
@@ -119,20 +121,22 @@ it.each([
           expect([run.error, ...run.steps.map((s) => s.error)].filter(Boolean)).toEqual([])
         }
         const tables = async () => ({
-          orders: await project.query(
-            'select id, amount, changed, shop, _batch from silver.orders order by all',
-          ),
-          discarded: await project.query(
-            'select reasons, raw, _source_file, _source_line, _batch from discarded.orders order by all',
-          ),
-          totals: await project.query('from gold.totals order by all'),
-          days: await project.query('from gold.days order by all'),
-          months: await project.query('from gold.months order by all'),
-          running: await project.query('from gold.running order by all'),
+          ...(await project.reading(async (rows) => ({
+            orders: await rows(
+              'select id, amount, changed, shop, _batch from silver.orders order by all',
+            ),
+            discarded: await rows(
+              'select reasons, raw, _source_file, _source_line, _batch from discarded.orders order by all',
+            ),
+            totals: await rows('from gold.totals order by all'),
+            days: await rows('from gold.days order by all'),
+            months: await rows('from gold.months order by all'),
+            running: await rows('from gold.running order by all'),
+            deleted: options.includes('deleteWhen')
+              ? await rows('select id, changed, _kind, _batch from deleted.orders order by all')
+              : [],
+          }))),
           counts: (await project.state()).tables['silver.orders']?.counts,
-          deleted: options.includes('deleteWhen')
-            ? await project.query('select id, changed, _kind, _batch from deleted.orders order by all')
-            : [],
         })
         const before = await tables()
         const full = await project.run({ full: true })

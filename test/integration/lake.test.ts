@@ -132,7 +132,12 @@ describe('a lake', () => {
     await project.write({
       'lake.ts': (files['lake.ts'] as string).replace('name: z.string(), amount', 'amount'),
     })
-    expect((await project.run()).outcome).toBe('done')
+    const refused = await project.run()
+    expect(step(refused, 'silver.orders').error?.message).toContain(
+      'would break what reads it: - name string',
+    )
+    expect(Object.keys((await project.query('from silver.orders'))[0] ?? {})).toContain('name')
+    expect((await project.run({ allowBreaking: true })).outcome).toBe('done')
     const columns = Object.keys((await project.query('from silver.orders'))[0] ?? {})
     expect(columns).toEqual(['id', 'amount', 'changed', '_loaded_at', '_batch'])
     expect(Object.keys((await project.query('from silver.orders', 2))[0] ?? {})).toContain('name')
