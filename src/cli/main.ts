@@ -20,6 +20,7 @@ const commands: [name: string, load: () => Promise<CommandModule>, summary: stri
   ['preview', () => import('./preview.js'), 'show the first rows of a dataset or of a raw file'],
   ['discarded', () => import('./discarded.js'), 'show which rows were discarded, and why'],
   ['rollback', () => import('./rollback.js'), 'bring an earlier state back, as a new commit'],
+  ['test', () => import('./test.js'), 'run the unit tests of datasets'],
   ['verify', () => import('./verify.js'), 'check that all that the log refers to is there'],
 ]
 

@@ -2,6 +2,7 @@
 export function starterFiles(name: string): Record<string, string> {
   return {
     'lake.ts': lake(name),
+    'lake.tests.ts': tests,
     'data/orders.csv': orders,
     'package.json': `${JSON.stringify({ name, private: true, type: 'module', scripts: { run: 'moraine run' }, dependencies: { moraine: '^0.1.0' } }, null, 2)}\n`,
     'tsconfig.json': `${JSON.stringify({ compilerOptions: { module: 'nodenext', target: 'es2023', strict: true, noEmit: true, skipLibCheck: true } }, null, 2)}\n`,
@@ -46,9 +47,38 @@ export const dailyRevenue = gold('daily_revenue', {
     where status <> 'cancelled'
     group by day
     order by day\`,
+  incremental: { by: 'day' }, // only days that new or changed orders touch are computed again
 })
 
 export default defineLake({ name: '${name}', datasets: [rawOrders, orders, dailyRevenue] })
+`
+
+const tests = `import { datasetTest, given } from 'moraine/testing'
+import { dailyRevenue, orders, rawOrders } from './lake.js'
+
+// Rows in, rows out, in memory: npx moraine test
+export default [
+  datasetTest('the newest version of an order wins', orders, {
+    given: [
+      given(rawOrders, [
+        { order_id: '1', customer: ' Ada', status: 'paid', amount: '9.5', ordered_at: '2026-01-05 09:00:00' },
+        { order_id: '1', customer: 'Ada', status: 'shipped', amount: '9.5', ordered_at: '2026-01-06 09:00:00' },
+        { order_id: '2', customer: 'Alan', status: 'lost', amount: '1', ordered_at: '2026-01-06 10:00:00' },
+      ]),
+    ],
+    expect: [{ order_id: 1n, customer: 'Ada', status: 'shipped', amount: '9.50' }],
+    discarded: ['status: not one of pending, paid, shipped, cancelled'],
+  }),
+  datasetTest('cancelled orders bring nothing', dailyRevenue, {
+    given: [
+      given(orders, [
+        { order_id: 1n, status: 'paid', amount: '10.00', ordered_at: '2026-01-05T09:00:00' },
+        { order_id: 2n, status: 'cancelled', amount: '5.00', ordered_at: '2026-01-05T10:00:00' },
+      ]),
+    ],
+    expect: [{ day: '2026-01-05', orders: 1n, revenue: '10.00' }],
+  }),
+]
 `
 
 const orders = `order_id,customer,status,amount,ordered_at,shipped_at

@@ -25,6 +25,16 @@ export function findLakeFile(folder: string): string {
  * @throws DefinitionError with all mistakes and their places.
  */
 export async function loadLake(file: string): Promise<Lake> {
+  const lake = (await loadModule(file)).default as Lake | undefined
+  if (lake?.kind === 'lake') return lake
+  throw new MoraineError('definition', `${file} does not export a lake`, {
+    place: { file, line: 1, column: 1 },
+    hint: "End it with: export default defineLake({ name: '…', datasets: […] })",
+  })
+}
+
+/** What a TypeScript file of a project exports as its default. */
+export async function loadModule(file: string): Promise<{ default?: unknown }> {
   const { build } = await import('esbuild')
   const result = await build({
     entryPoints: [file],
@@ -48,13 +58,7 @@ export async function loadLake(file: string): Promise<Lake> {
   }).catch((error) => {
     throw asDefinitionError(error)
   })
-  const module = await evaluate(result.outputFiles[0]?.text ?? '', file)
-  const lake = module.default as Lake | undefined
-  if (lake?.kind === 'lake') return lake
-  throw new MoraineError('definition', `${file} does not export a lake`, {
-    place: { file, line: 1, column: 1 },
-    hint: "End it with: export default defineLake({ name: '…', datasets: […] })",
-  })
+  return evaluate(result.outputFiles[0]?.text ?? '', file)
 }
 
 /**

@@ -140,7 +140,9 @@ function columnSql(
   const found = available.find((column) => column.toLowerCase() === source.toLowerCase())
   if (found) return `i.${quoteName(found)}`
   if (zod.safeParse(schema, undefined).success) return 'CAST(NULL AS VARCHAR)'
-  const known = available.filter((column) => !bronzeLineage.includes(column))
+  const known = available.filter(
+    (column) => !bronzeLineage.includes(column) && column !== '_superseded',
+  )
   const similar = nearest(source, known)
   throw new MoraineError(
     'definition',

@@ -111,7 +111,7 @@ interface Tally {
   warnings: ReasonCount[]
 }
 
-async function tallyRows(session: Session): Promise<Tally> {
+export async function tallyRows(session: Session): Promise<Tally> {
   const [row] = await session.rows(
     `SELECT count(*) AS n, count(*) FILTER (NOT _superseded AND _reasons IS NOT NULL) AS discarded,
      count(*) FILTER (_superseded) AS superseded FROM checked`,

@@ -46,16 +46,23 @@ export async function holdChecks(
   table: Table,
   counts?: RowCounts,
 ): Promise<CheckResult[]> {
-  const { checks } = dataset
-  if (checks.length === 0) return []
+  if (dataset.checks.length === 0) return []
   const files = tableFiles(context.storage, table, await table.plan())
-  await session.run(
-    `CREATE OR REPLACE TEMP VIEW this_table AS ${session.table(table.schema, files)}`,
-  )
   await context.relations.define(session, checkedAgainst(dataset))
+  const relation = session.table(table.schema, files)
+  return holdOn(relation, dataset.checks, { session, counts, started: context.started })
+}
+
+/** Holds a relation against checks. */
+export async function holdOn(
+  relation: string,
+  checks: readonly Check[],
+  holding: Holding,
+): Promise<CheckResult[]> {
+  await holding.session.run(`CREATE OR REPLACE TEMP VIEW this_table AS ${relation}`)
   const results: CheckResult[] = []
   for (const check of checks) {
-    const message = await hold(check, { session, counts, started: context.started })
+    const message = await hold(check, holding)
     const { severity } = check
     const said = message === undefined ? {} : { message }
     results.push({ check: checkName(check), severity, passed: message === undefined, ...said })
@@ -63,7 +70,8 @@ export async function holdChecks(
   return results
 }
 
-interface Holding {
+/** What checks are held with. */
+export interface Holding {
   session: Session
   counts: RowCounts | undefined
   started: Date

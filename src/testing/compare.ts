@@ -1,0 +1,261 @@
+import type { Field } from '../define/column-type.js'
+import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
+import { checkedAgainst, inputsOf } from '../define/inputs.js'
+import { fieldsOfShape } from '../define/schema.js'
+import { quoteName, quoteText, renderSql } from '../define/sql.js'
+import { sqlType } from '../define/sql-type.js'
+import { DuckDB } from '../engine/duckdb/duckdb.js'
+import type { ResultRow, RowValue, Session } from '../engine/engine.js'
+import type { RowCounts } from '../log/commit.js'
+import type { View } from '../plan/plan.js'
+import { emptyRelation } from '../run/expressions.js'
+import { columnsOf } from '../run/gold.js'
+import { bronzeLineage } from '../run/relations.js'
+import { check, silverLineage, tallyRows } from '../run/silver.js'
+import type { InputRelations } from '../run/silver-input.js'
+import { atUserSql } from '../run/sql-errors.js'
+import { holdOn } from '../run/table-checks.js'
+import { pickWinners } from '../run/winners.js'
+import type { Example, Given } from './dataset-test.js'
+import { type Difference, rowDiff } from './row-diff.js'
+
+let engine: Promise<DuckDB> | undefined
+let tests = 0
+/** Tests share an engine, whose relations have the names of datasets: one runs at a time. */
+let last: Promise<unknown> = Promise.resolve()
+
+/** Computes a dataset from given rows, in memory, and tells what is not as expected. */
+export function compareDataset(dataset: AnyDataset, example: Example): Promise<Difference[]> {
+  const next = last.then(() => compareNow(dataset, example))
+  last = next.catch(() => {})
+  return next
+}
+
+async function compareNow(dataset: AnyDataset, example: Example): Promise<Difference[]> {
+  engine ??= DuckDB.start({ threads: 1 })
+  const session = await (await engine).open()
+  try {
+    const inputs = new Set([...inputsOf(dataset), ...checkedAgainst(dataset)])
+    const stray = example.given.find((rows) => !inputs.has(rows.dataset))
+    if (stray)
+      throw new Error(
+        `${fullName(dataset)} does not read ${fullName(stray.dataset)}, which is given`,
+      )
+    for (const input of inputs)
+      await session.define(input.tier, input.name, relationOf(input, example.given))
+    const result =
+      dataset.tier === 'silver'
+        ? await silverResult(session, dataset, example)
+        : await goldResult(session, dataset as Gold)
+    return await differences(session, dataset as Silver | Gold, example, result)
+  } finally {
+    session.close()
+  }
+}
+
+interface Computed {
+  columns: readonly Field[]
+  /** SQL for the rows. */
+  relation: string
+  discarded: readonly string[]
+  counts?: RowCounts
+}
+
+async function silverResult(
+  session: Session,
+  dataset: Silver,
+  example: Example,
+): Promise<Computed> {
+  const relations = new GivenRelations(example.given, columnsRead(dataset))
+  const context = { run: `test${++tests}`, relations }
+  await check(context, session, dataset, { action: 'build', mode: 'full', reason: '', windows: [] })
+  const tally = await tallyRows(session)
+  await pickWinners(session, dataset)
+  const columns = fieldsOfShape(dataset.schema.shape as never)
+  const names = columns.map((c) => quoteName(c.name)).join(', ')
+  const rows = await session.rows(
+    'SELECT _reasons AS r FROM checked WHERE _reasons IS NOT NULL AND NOT _superseded ORDER BY _source_line',
+  )
+  return {
+    columns,
+    relation: `SELECT ${names} FROM winners WHERE _kind = 'valid'`,
+    discarded: rows.map((row) => (row.r as string[]).join('; ')),
+    counts: { in: tally.rows, kept: 0, discarded: tally.discarded, superseded: 0 },
+  }
+}
+
+async function goldResult(session: Session, dataset: Gold): Promise<Computed> {
+  const columns = await columnsOf(session, dataset)
+  const casts = columns.map(
+    (c) => `CAST(${quoteName(c.name)} AS ${sqlType(c.type)}) AS ${quoteName(c.name)}`,
+  )
+  const table = `result_${++tests}`
+  await atUserSql(dataset.query, 1, () =>
+    session.run(
+      `CREATE TEMP TABLE ${table} AS SELECT ${casts.join(', ')} FROM (\n${renderSql(dataset.query)}\n)`,
+    ),
+  )
+  return { columns, relation: `FROM ${table}`, discarded: [] }
+}
+
+async function differences(
+  session: Session,
+  dataset: Silver | Gold,
+  { expect, discarded, broken }: Example,
+  result: Computed,
+): Promise<Difference[]> {
+  const found: Difference[] = []
+  const add = (what: string, text: string | undefined) => {
+    if (text !== undefined) found.push({ what, text })
+  }
+  if (expect) add('rows', await rowsDiffer(session, dataset, expect, result))
+  const column = (texts: readonly string[]) => texts.map((text) => [text])
+  const discards = dataset.tier === 'silver' && (discarded !== undefined || expect !== undefined)
+  if (discards)
+    add(
+      'discarded rows',
+      rowDiff({
+        columns: ['reasons'],
+        expected: column(discarded ?? []),
+        found: column(result.discarded),
+      }),
+    )
+  if (broken) {
+    const holding = { session, counts: result.counts, started: new Date() }
+    const held = await holdOn(result.relation, dataset.checks, holding)
+    const failed = held.filter(({ passed }) => !passed)
+    const names = { columns: ['broken check'], expected: column(broken) }
+    add('checks', rowDiff({ ...names, found: column(failed.map((c) => c.check)) }))
+  }
+  return found
+}
+
+/** Compares rows as texts of their columns' types, so that `12.5` and `12.50` are the same decimal. */
+async function rowsDiffer(
+  session: Session,
+  dataset: AnyDataset,
+  expect: readonly Readonly<Record<string, unknown>>[],
+  { columns, relation }: Computed,
+): Promise<string | undefined> {
+  const named = new Set(expect.flatMap((row) => Object.keys(row)))
+  const unknown = [...named].find((name) => !columns.some((c) => c.name === name))
+  if (unknown !== undefined)
+    throw new Error(
+      `${fullName(dataset)} has no column '${unknown}'; it has: ${columns.map((c) => c.name).join(', ')}`,
+    )
+  const compared = columns.filter((c) => named.size === 0 || named.has(c.name))
+  const names = compared.map((c) => quoteName(c.name)).join(', ')
+  const texts = (rows: readonly ResultRow[]) =>
+    rows.map((row) => compared.map((c) => shown(row[c.name] ?? null)))
+  return rowDiff({
+    columns: compared.map((c) => c.name),
+    expected: texts(await session.rows(valuesSql(compared, expect))),
+    found: texts(await session.rows(`SELECT ${names} FROM (${relation})`)),
+  })
+}
+
+function shown(value: RowValue): string {
+  if (value === null) return 'NULL'
+  if (typeof value !== 'object') return String(value)
+  return JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? String(v) : v))
+}
+
+/** SQL for rows of known types. */
+function valuesSql(
+  columns: readonly Field[],
+  rows: readonly Readonly<Record<string, unknown>>[],
+): string {
+  const selects = rows.map((row) => {
+    const values = columns.map((c) => `${valueSql(row[c.name], c)} AS ${quoteName(c.name)}`)
+    return `SELECT ${values.join(', ')}`
+  })
+  return selects.length > 0 ? selects.join('\nUNION ALL ') : emptyRelation(columns)
+}
+
+function valueSql(value: unknown, { type }: Field): string {
+  if (value === null || value === undefined) return `CAST(NULL AS ${sqlType(type)})`
+  if (value instanceof Date) return `CAST(${quoteText(value.toISOString())} AS ${sqlType(type)})`
+  if (typeof value !== 'object') return `CAST(${quoteText(String(value))} AS ${sqlType(type)})`
+  const json = JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? String(v) : v))
+  return `CAST(CAST(${quoteText(json)} AS JSON) AS ${sqlType(type)})`
+}
+
+/** SQL for an input's given rows, with the columns that it has in a lake. */
+function relationOf(input: AnyDataset, all: readonly Given[]): string {
+  const rows = all.filter(({ dataset }) => dataset === input).flatMap((given) => given.rows)
+  if (input.tier === 'bronze') return bronzeSql(input.from.columns ?? [], rows)
+  if (input.tier === 'silver')
+    return valuesSql([...fieldsOfShape(input.schema.shape as never), ...silverLineage], rows)
+  const declared = input.declared && fieldsOfShape(input.declared as never)
+  const guessed = [...new Set(rows.flatMap((row) => Object.keys(row)))].map((name) => ({
+    name,
+    type: guess(rows.map((row) => row[name])),
+  }))
+  return valuesSql(declared ?? guessed, rows)
+}
+
+/** The type of a column that nobody has declared, by the values given for it. */
+function guess(values: readonly unknown[]): Field['type'] {
+  const value = values.find((v) => v !== null && v !== undefined)
+  if (typeof value === 'bigint') return { kind: 'bigint' }
+  if (typeof value === 'number') return { kind: Number.isInteger(value) ? 'bigint' : 'double' }
+  if (typeof value === 'boolean') return { kind: 'boolean' }
+  return { kind: 'string' }
+}
+
+function bronzeSql(
+  declared: readonly string[],
+  rows: readonly Readonly<Record<string, unknown>>[],
+) {
+  const named = rows.flatMap((row) => Object.keys(row))
+  const names = [...new Set([...declared, ...named])].filter((n) => !bronzeLineage.includes(n))
+  const columns = [...bronzeLineage, ...names].map((name): Field => {
+    return { name, type: { kind: name === '_source_line' ? 'bigint' : 'string' } }
+  })
+  const placed = rows.map((row, i) => ({
+    _batch: '000001-given',
+    _source_file: 'given',
+    _source_line: i + 1,
+    ...row,
+  }))
+  return valuesSql(columns, placed)
+}
+
+/** The columns of its input that a silver dataset reads by name. */
+function columnsRead({ schema, select }: Silver): string[] {
+  return Object.keys(schema.shape).flatMap((name) => {
+    const chosen = Object.hasOwn(select, name) ? select[name] : name
+    return typeof chosen === 'string' ? [chosen] : []
+  })
+}
+
+/** Given rows in the place of a lake's batches and tables. */
+class GivenRelations implements InputRelations {
+  constructor(
+    private readonly all: readonly Given[],
+    private readonly read: readonly string[],
+  ) {}
+
+  get view(): View {
+    const pointer = (dataset: string) => {
+      return { dataset, number: 1, batch: '000001-given', manifest: '', rows: 0, bytes: 0 }
+    }
+    const batches = new Proxy({}, { get: (_, name) => [pointer(String(name))] })
+    return { tables: {}, offsets: {}, batches }
+  }
+
+  /** They are defined before the dataset is computed. */
+  async define(): Promise<void> {}
+
+  async bronzeRelation(
+    _session: Session,
+    pointers: readonly { dataset: string }[],
+    declared: readonly string[],
+  ): Promise<{ sql: string; columns: string[] }> {
+    const [pointer] = pointers
+    const rows = this.all
+      .filter(({ dataset }) => fullName(dataset) === pointer?.dataset)
+      .flatMap((given) => given.rows)
+    return { sql: bronzeSql([...declared, ...this.read], rows), columns: [] }
+  }
+}

@@ -1,0 +1,88 @@
+import type { AnyDataset, Gold, Row, Silver } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import { here } from '../define/place.js'
+import { MoraineError, type Place } from '../errors.js'
+import type { Difference } from './row-diff.js'
+
+/** Rows of an input. */
+export interface Given {
+  dataset: AnyDataset
+  rows: readonly Readonly<Record<string, unknown>>[]
+}
+
+/** What a dataset is given, and what is expected of it. */
+export interface Example<D extends AnyDataset = AnyDataset> {
+  /** Rows of inputs; an input that is not given is empty. */
+  given: readonly Given[]
+  /** The rows of the result, in any order. Columns that no row names are not compared. */
+  expect?: readonly Partial<Row<D>>[]
+  /** For silver: the reasons of each discarded row, joined by `; `, in any order. */
+  discarded?: readonly string[]
+  /** The names of checks that do not hold, in any order. Without it checks are not held. */
+  broken?: readonly string[]
+}
+
+/** A named example of a dataset: `moraine test` finds those that a `.tests.ts` file exports. */
+export interface DatasetTest {
+  readonly kind: 'dataset test'
+  readonly name: string
+  readonly dataset: AnyDataset
+  readonly place: Place | undefined
+  /** Runs it; rejects with an error whose message shows what differs. */
+  run(): Promise<void>
+  /** Runs it and tells what differs. */
+  compare(): Promise<Difference[]>
+}
+
+type Rows<D extends AnyDataset> = readonly Partial<Row<D>>[]
+
+/** Rows of one input; columns that are left out are NULL. */
+export function given<D extends AnyDataset>(dataset: D, rows: Rows<D>): Given {
+  return { dataset, rows: rows as Given['rows'] }
+}
+
+/**
+ * A unit test of a dataset: it is computed in memory from the rows that it is given.
+ *
+ * @example
+ * export default [
+ *   datasetTest('the newest version wins', orders, {
+ *     given: [given(rawOrders, [{ id: '1', status: 'new' }, { id: '1', status: 'paid' }])],
+ *     expect: [{ id: 1n, status: 'paid' }],
+ *   }),
+ * ]
+ */
+export function datasetTest<D extends Silver<any> | Gold<any>>(
+  name: string,
+  dataset: D,
+  example: Example<D>,
+): DatasetTest {
+  const compare = async () => {
+    const { compareDataset } = await import('./compare.js')
+    return compareDataset(dataset, example as Example)
+  }
+  const run = () => refuseDifferences(dataset, compare)
+  return { kind: 'dataset test', name, dataset, place: here(), run, compare }
+}
+
+/**
+ * Computes a dataset from given rows and compares the result, inside of a test of any runner.
+ *
+ * @throws MoraineError of kind `quality` whose message shows what differs.
+ */
+export async function expectDataset<D extends Silver<any> | Gold<any>>(
+  dataset: D,
+  example: Example<D>,
+): Promise<void> {
+  await datasetTest('', dataset, example).run()
+}
+
+async function refuseDifferences(
+  dataset: AnyDataset,
+  compare: () => Promise<Difference[]>,
+): Promise<void> {
+  const differences = await compare()
+  if (differences.length === 0) return
+  const shown = differences.map(({ what, text }) => `${what}\n${text}`).join('\n\n')
+  throw new MoraineError('quality', `${fullName(dataset)} is not as expected\n\n${shown}`)
+}
