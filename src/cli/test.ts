@@ -52,14 +52,16 @@ export async function run(command: Command): Promise<number> {
       outcomes.push(outcome)
       if (!json) show(outcome)
     }
+  if (outcomes.length === 0)
+    throw new MoraineError('usage', `No test is about ${command.args.join(' or ')}`, {
+      hint: 'See all with: moraine test',
+    })
   const failed = outcomes.filter(({ passed }) => !passed).length
   if (json) print(toJson({ tests: outcomes, passed: outcomes.length - failed, failed }, 2))
   else
     print(
       `\n${plural(outcomes.length - failed, 'test')} passed${failed > 0 ? colors.red(`, ${failed} failed`) : ''}`,
     )
-  if (outcomes.length === 0)
-    throw new MoraineError('usage', `No test is about ${command.args.join(' or ')}`)
   return failed > 0 ? 1 : 0
 }
 

@@ -346,6 +346,7 @@ const nullableSides: Readonly<Record<string, readonly [left: boolean, right: boo
   LEFT: [false, true],
   RIGHT: [true, false],
   OUTER: [true, true],
+  FULL: [true, true],
   SEMI: [false, true],
   ANTI: [false, true],
 }
