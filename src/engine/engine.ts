@@ -44,6 +44,14 @@ export interface DeleteFile {
   fields?: readonly { id: number; name: string; type: string }[]
 }
 
+/** A Parquet file outside of a table. */
+export interface WrittenText {
+  rows: number
+  bytes: number
+  /** How many NULLs each column has. */
+  nulls: ReadonlyMap<string, number>
+}
+
 /** Where and how rows are written as data files of a table. */
 export interface WriteTarget {
   schema: Schema
@@ -100,7 +108,7 @@ export interface Session {
   /** Runs a query and writes its rows as data files, with their statistics. */
   write(sql: string, target: WriteTarget): Promise<DataFile[]>
   /** Runs a query and writes its rows, in their order, as one Parquet file. */
-  writeFile(sql: string, location: string): Promise<{ rows: number; bytes: number }>
+  writeFile(sql: string, location: string): Promise<WrittenText>
   /** How far the running statement has come, in percent; 0 when it can't be told. */
   progress(): number
   /** Stops what the session is doing; the call under way fails. */

@@ -152,6 +152,9 @@ export function changesOf(
     missingIsNull(dataset.schema.shape[column] as z.ZodType) &&
     table.raw !== undefined &&
     !table.raw.includes(column.toLowerCase())
+  // Lakes of version 0.1 held one hash of all of it.
+  if (typeof table.definition === 'string')
+    return { said: ['Moraine compares definitions in another way'], harmless: false, renamed: {} }
   return compareDefinitions(table.definition, definitionOf(dataset, hash), {
     discarded: table.counts?.discarded ?? 0,
     isNull,

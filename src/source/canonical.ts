@@ -11,7 +11,7 @@ import { RecordReader, type TextFacts, type TextRecord } from './records.js'
  * and a letter stand for characters that have a meaning here.
  */
 export const SEPARATOR = '\x1f'
-const ESCAPE = '\x1a'
+export const ESCAPE = '\x1a'
 /** Letters after 0x1A and what they stand for, in the order in which they are to be undone. */
 export const escapes: readonly (readonly [letter: string, text: string])[] = [
   ['q', ''],

@@ -6,7 +6,7 @@ import type { FilesSource } from '../define/source.js'
 import { quoteName, quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import { type CanonicalText, canonicalize, escapes, SEPARATOR } from './canonical.js'
+import { type CanonicalText, canonicalize, ESCAPE, escapes, SEPARATOR } from './canonical.js'
 import type { SourceFile } from './discover.js'
 import { type Inspection, inspect } from './inspect.js'
 import { RecordReader, type TextFacts } from './records.js'
@@ -79,16 +79,14 @@ async function takePlain(
   const columns = columnsOf(source, header, file)
   const skip = source.header ? 1 : 0
   const { delimiter, quote } = source
+  if (quote === null || !inspection.quotes)
+    return takeLines(file, source, columns, inspection, target)
   const others = source.nulls.filter((text) => text !== '')
   // Only unquoted texts stand for NULL; once they are read, the two can't be told apart.
-  if (others.length > 0 && inspection.quotes) return undefined
+  if (others.length > 0) return undefined
   // The engine lets further fields pass that begin like a text for NULL, so it is told none but
   // the empty one, or one that no plain file holds.
   const nulls = source.nulls.includes('') ? [''] : [SEPARATOR]
-  const value = (name: string) =>
-    others.length === 0
-      ? quoteName(name)
-      : `CASE WHEN ${quoteName(name)} NOT IN (${others.map(quoteText).join(', ')}) THEN ${quoteName(name)} END AS ${quoteName(name)}`
   const text = target.session.text(file.path, {
     columns,
     delimiter,
@@ -99,7 +97,7 @@ async function takePlain(
   })
   const sql = `SELECT ${lineage(file, target)}, row_number() OVER () + ${skip} AS _source_line,
     CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw,
-    ${columns.map(value).join(', ')} FROM ${text}`
+    ${columns.map(quoteName).join(', ')} FROM ${text}`
   try {
     const { rows, bytes } = await target.session.writeFile(sql, target.location)
     if (rows !== inspection.lines - skip) return undefined
@@ -108,6 +106,48 @@ async function takePlain(
     if (/CSV Error|Invalid Input/i.test((error as Error).message)) return undefined
     throw error
   }
+}
+
+/**
+ * Without quotes a line is a record, and splitting it is all there is to do: the engine does it, and keeps
+ * lines that do not fit whole. `undefined` when no line fits, which is for the careful way to tell.
+ */
+async function takeLines(
+  file: SourceFile,
+  { delimiter, nulls, header }: FilesSource,
+  columns: readonly string[],
+  inspection: Inspection,
+  target: Target,
+): Promise<TakenFile | undefined> {
+  const skip = header ? 1 : 0
+  const { longest } = inspection
+  // Neither of the two control characters is in a plain file.
+  const text = target.session.text(file.path, {
+    columns: ['line'],
+    delimiter: SEPARATOR,
+    quote: null,
+    nulls: [ESCAPE],
+    skip,
+    longest,
+  })
+  const n = columns.length
+  const isNull = nulls.map(quoteText).join(', ')
+  const values = columns.map((name, i) => {
+    const field = `f[${i + 1}]`
+    const value = nulls.length > 0 ? `${field} NOT IN (${isNull})` : 'true'
+    return `CASE WHEN fits AND ${value} THEN ${field} END AS ${quoteName(name)}`
+  })
+  // Delimiters at the end of a line make no further fields.
+  const fits = `len(f) = ${n} OR (len(f) > ${n} AND array_to_string(f[${n + 1}:], '') = '')`
+  const error = `concat(len(f), CASE WHEN len(f) = 1 THEN ' field' ELSE ' fields' END, ' instead of ${n}')`
+  const sql = `SELECT ${lineage(file, target)}, row_number() OVER () + ${skip} AS _source_line,
+    CASE WHEN NOT fits THEN ${error} END AS _error, CASE WHEN NOT fits THEN line END AS _raw,
+    ${values.join(', ')}
+    FROM (SELECT *, ${fits} AS fits FROM (SELECT line, string_split(line, ${quoteText(delimiter)}) AS f FROM ${text}))`
+  const { rows, bytes, nulls: missing } = await target.session.writeFile(sql, target.location)
+  if (rows !== inspection.lines - skip) return undefined
+  const broken = rows - (missing.get('_error') ?? rows)
+  return rows > 0 && broken === rows ? undefined : { rows, bytes, broken, columns: [...columns] }
 }
 
 async function takeCarefully(

@@ -88,10 +88,10 @@ export interface GeneratedFile {
   dirt: Dirt
 }
 
-/** Makes all files; the same seed gives the same bytes on every machine. */
-export function makeFiles(seed = 2008): GeneratedFile[] {
+/** Makes all files; the same seed and scale give the same bytes on every machine. */
+export function makeFiles(seed = 2008, scale = 1): GeneratedFile[] {
   const random = new Random(seed)
-  const tables = makeTables(random)
+  const tables = makeTables(random, scale)
   return specs.map(({ table, name, delimiter, spoilers }) => {
     const { lines, dirt } = withDirt(tables[table], delimiter, spoilers, random)
     return { name, table, text: `${lines.join('\n')}\n`, dirt }

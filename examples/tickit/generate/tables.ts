@@ -31,26 +31,38 @@ export interface Tickit {
   sales: Rows
 }
 
-/** All seven tables, without a single bad row; keys and references fit, but for a few venues. */
-export function makeTables(random: Random): Tickit {
+type Sizes = typeof sizes
+
+/**
+ * All seven tables, without a single bad row; keys and references fit, but for a few venues. A scale of
+ * 10 gives ten times the users, events, listings and sales.
+ */
+export function makeTables(random: Random, scale = 1): Tickit {
+  const grown: Sizes = {
+    ...sizes,
+    users: sizes.users * scale,
+    event: sizes.event * scale,
+    listing: sizes.listing * scale,
+    sales: sizes.sales * scale,
+  }
   const venue = makeVenues(random)
-  const event = makeEvents(random, new Set(venue.map((row) => row[0] as string)))
-  const listing = makeListings(random, event)
+  const event = makeEvents(random, grown, new Set(venue.map((row) => row[0] as string)))
+  const listing = makeListings(random, grown, event)
   return {
-    users: makeUsers(random),
+    users: makeUsers(random, grown),
     venue,
     category: categories.map((row) => row.map(String)),
     date: Array.from({ length: DAYS }, (_, i) => calendarRow(i)),
     event,
     listing: listing.map(({ row }) => row),
-    sales: makeSales(random, listing),
+    sales: makeSales(random, grown, listing),
   }
 }
 
 const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'
 
-function makeUsers(random: Random): Rows {
-  return Array.from({ length: sizes.users }, (_, i) => {
+function makeUsers(random: Random, { users }: Sizes): Rows {
+  return Array.from({ length: users }, (_, i) => {
     const [first, last] = [random.pick(firstNames), random.pick(lastNames)]
     const name = Array.from({ length: 3 }, () => random.pick([...letters])).join('')
     const username = `${name}${random.int(10, 99)}${Array.from({ length: 3 }, () => random.pick([...letters])).join('')}`
@@ -85,7 +97,7 @@ function makeVenues(random: Random): Rows {
   })
 }
 
-function makeEvents(random: Random, venues: ReadonlySet<string>): Rows {
+function makeEvents(random: Random, sizes: Sizes, venues: ReadonlySet<string>): Rows {
   const known = [...venues]
   const missing = Array.from({ length: LAST_VENUE_ID }, (_, i) => String(i + 1)).filter(
     (id) => !venues.has(id),
@@ -117,7 +129,7 @@ interface Listing {
   time: number
 }
 
-function makeListings(random: Random, events: Rows): Listing[] {
+function makeListings(random: Random, sizes: Sizes, events: Rows): Listing[] {
   return Array.from({ length: sizes.listing }, (_, i) => {
     const event = random.pick(events)
     const start = Date.parse(`${event[5]?.replace(' ', 'T')}Z`) / 1000
@@ -140,7 +152,7 @@ function makeListings(random: Random, events: Rows): Listing[] {
 }
 
 /** Sales are of some listings, in the order of listings; commission is 15 % of the price. */
-function makeSales(random: Random, listings: readonly Listing[]): Rows {
+function makeSales(random: Random, sizes: Sizes, listings: readonly Listing[]): Rows {
   return Array.from({ length: sizes.sales }, (_, i) => {
     const listing = listings[Math.floor((i * listings.length) / sizes.sales)] as Listing
     const buyer = 1 + ((listing.seller + random.int(0, sizes.users - 2)) % sizes.users)

@@ -25,6 +25,7 @@ import type {
   TableFile,
   TextOptions,
   WriteTarget,
+  WrittenText,
 } from '../engine.js'
 import { SqlError } from '../sql-error.js'
 import { fileList, tableSql } from './scan.js'
@@ -172,11 +173,16 @@ export class DuckDBSession implements Session {
       .map((file) => toDataFile(file, target, locationOf(file.filename, target.location)))
   }
 
-  async writeFile(sql: string, location: string): Promise<{ rows: number; bytes: number }> {
+  async writeFile(sql: string, location: string): Promise<WrittenText> {
     const target = quoteText(enginePath(location))
     const copy = `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION snappy, RETURN_STATS)`
-    const [file] = await this.rows(copy)
-    return { rows: Number(file?.count ?? 0), bytes: Number(file?.file_size_bytes ?? 0) }
+    const reader = await this.try(copy, (text) => this.connection.runAndReadAll(text))
+    const [file] = reader.getRowObjects().map(writtenFile)
+    const nulls = [...(file?.column_statistics ?? [])].map(([name, statistics]) => {
+      return [name.replace(/^"|"$/g, ''), Number(statistics.get('null_count') ?? 0)] as const
+    })
+    const { count = 0n, file_size_bytes = 0n } = file ?? {}
+    return { rows: Number(count), bytes: Number(file_size_bytes), nulls: new Map(nulls) }
   }
 
   progress(): number {
