@@ -1,9 +1,12 @@
 import { parseArgs } from 'node:util'
-import { tickit } from './tickit.js'
+import { commits } from './commits.js'
+import { increment } from './increment.js'
+import { plan, status } from './start.js'
+import { overhead, tickit } from './tickit.js'
 
 /*
- * npm run bench -- NAME [--pairs N] [--json]: a benchmark beside what a user would write by hand, run by
- * turns; the ratio is the median over pairs, with the interval that holds it in 95 of 100 cases.
+ * npm run bench -- NAME [--pairs N] [--scale N] [--json]: a benchmark beside what it is to be held against,
+ * run by turns; the ratio is the median over pairs, with the interval that holds it in 95 of 100 cases.
  */
 export interface Contender {
   name: string
@@ -16,11 +19,18 @@ export interface Measure {
   mebibytes: number
 }
 
-const benchmarks: Record<string, () => Promise<[Contender, Contender]>> = { tickit }
+/** A benchmark: what is measured, and what it is held against. */
+export type Benchmark = (scale: number) => Promise<[Contender, Contender]>
+
+const benchmarks: Record<string, Benchmark> = { tickit, overhead, status, plan, commits, increment }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { pairs: { type: 'string', default: '7' }, json: { type: 'boolean', default: false } },
+  options: {
+    pairs: { type: 'string', default: '7' },
+    scale: { type: 'string', default: '1' },
+    json: { type: 'boolean', default: false },
+  },
 })
 const benchmark = benchmarks[positionals[0] ?? '']
 if (!benchmark) {
@@ -28,7 +38,7 @@ if (!benchmark) {
   process.exit(2)
 }
 
-const [ours, theirs] = await benchmark()
+const [ours, theirs] = await benchmark(Number(values.scale))
 const pairs: [Measure, Measure][] = []
 for (let i = 0; i < Number(values.pairs); i++) {
   // By turns, and each first as often: what else the machine does falls on both.
@@ -51,23 +61,27 @@ function interval(numbers: number[]): [number, number] {
 }
 
 const [low, high] = interval(ratios)
+const side = (of: 0 | 1) => ({
+  seconds: median(pairs.map((pair) => pair[of].seconds)),
+  mebibytes: median(pairs.map((pair) => pair[of].mebibytes)),
+})
 const result = {
   benchmark: positionals[0],
+  scale: Number(values.scale),
   pairs: pairs.length,
   ratio: median(ratios),
   interval: [low, high],
   memoryRatio: median(pairs.map(([a, b]) => a.mebibytes / b.mebibytes)),
-  [ours.name]: {
-    seconds: median(pairs.map(([a]) => a.seconds)),
-    mebibytes: median(pairs.map(([a]) => a.mebibytes)),
-  },
-  [theirs.name]: {
-    seconds: median(pairs.map(([, b]) => b.seconds)),
-    mebibytes: median(pairs.map(([, b]) => b.mebibytes)),
-  },
+  [ours.name]: side(0),
+  [theirs.name]: side(1),
 }
 if (values.json) console.log(JSON.stringify(result, null, 2))
-else
+else {
+  const row = (name: string, { seconds, mebibytes }: Measure) =>
+    `${name.padEnd(36)} ${(seconds * 1000).toFixed(0).padStart(8)} ms ${mebibytes.toFixed(0).padStart(6)} MiB`
+  console.log(row(ours.name, side(0)))
+  console.log(row(theirs.name, side(1)))
   console.log(
-    `${ours.name} takes ${result.ratio.toFixed(2)} × ${theirs.name} [${low.toFixed(2)}, ${high.toFixed(2)}], memory ${result.memoryRatio.toFixed(2)} ×, over ${pairs.length} pairs\n${JSON.stringify({ [ours.name]: result[ours.name], [theirs.name]: result[theirs.name] })}`,
+    `${'ratio'.padEnd(36)} ${result.ratio.toFixed(2).padStart(8)} ×  ${result.memoryRatio.toFixed(2).padStart(6)} ×    [${low.toFixed(2)}, ${high.toFixed(2)}] over ${pairs.length} pairs`,
   )
+}

@@ -63,6 +63,10 @@ function runId(started: Date): string {
   return `${time}-${randomBytes(3).toString('hex')}`
 }
 
+function readsBronzeAlone(dataset: AnyDataset): boolean {
+  return [...inputsOf(dataset), ...checkedAgainst(dataset)].every(({ tier }) => tier === 'bronze')
+}
+
 /** One run: its steps, its commits, and what is told about them. */
 class Run {
   private readonly emit: (event: RunEvent) => void
@@ -157,8 +161,23 @@ class Run {
     const bronze = this.datasets.filter((dataset): dataset is Bronze => dataset.tier === 'bronze')
     const one = (dataset: Bronze) =>
       this.steps.run(fullName(dataset), (begin) => this.intakeOne(context, dataset, begun, begin))
-    await Promise.all(bronze.map((dataset) => pool.run(() => one(dataset))))
+    // The largest first, so that no long one is left alone at the end.
+    const sizes = new Map(
+      await Promise.all(bronze.map((d) => this.offeredBytes(context, d, begun))),
+    )
+    const ordered = [...bronze].sort((a, b) => (sizes.get(b) ?? 0) - (sizes.get(a) ?? 0))
+    await Promise.all(ordered.map((dataset) => pool.run(() => one(dataset))))
     return this.log.head()
+  }
+
+  /** What a source offers, as far as it can be told; its step tells why it can't. */
+  private async offeredBytes(
+    context: RunContext,
+    dataset: Bronze,
+    begun: LakeState,
+  ): Promise<[Bronze, number]> {
+    const offer = await discover(dataset, begun, context.relations.batches).catch(() => undefined)
+    return [dataset, offer?.discovery.bytes ?? 0]
   }
 
   private async intakeOne(
@@ -193,8 +212,15 @@ class Run {
       if (broken) return this.steps.blocked(fullName(dataset), fullName(broken))
       await pool.run(() => this.buildOne(context, dataset, built))
     }
-    for (const dataset of this.datasets)
-      if (dataset.tier !== 'bronze') finished.set(dataset, one(dataset))
+    // The largest first, as far as the graph allows.
+    const rowsIn = (dataset: AnyDataset) =>
+      inputsOf(dataset)
+        .flatMap((input) => context.relations.view.batches[fullName(input)] ?? [])
+        .reduce((sum, batch) => sum + batch.rows, 0)
+    const tables = this.datasets.filter((d): d is Silver | Gold => d.tier !== 'bronze')
+    const heavy = tables.filter((d) => d.tier === 'silver').sort((a, b) => rowsIn(b) - rowsIn(a))
+    const order = [...heavy.filter(readsBronzeAlone), ...tables]
+    for (const dataset of new Set(order)) finished.set(dataset, one(dataset))
     await Promise.all(finished.values())
     return built
   }

@@ -131,11 +131,9 @@ async function takeLines(
     longest,
   })
   const n = columns.length
-  const isNull = nulls.map(quoteText).join(', ')
   const values = columns.map((name, i) => {
-    const field = `f[${i + 1}]`
-    const value = nulls.length > 0 ? `${field} NOT IN (${isNull})` : 'true'
-    return `CASE WHEN fits AND ${value} THEN ${field} END AS ${quoteName(name)}`
+    const value = nulls.reduce((sql, text) => `nullif(${sql}, ${quoteText(text)})`, `g[${i + 1}]`)
+    return `${value} AS ${quoteName(name)}`
   })
   // Delimiters at the end of a line make no further fields.
   const fits = `len(f) = ${n} OR (len(f) > ${n} AND array_to_string(f[${n + 1}:], '') = '')`
@@ -143,7 +141,7 @@ async function takeLines(
   const sql = `SELECT ${lineage(file, target)}, row_number() OVER () + ${skip} AS _source_line,
     CASE WHEN NOT fits THEN ${error} END AS _error, CASE WHEN NOT fits THEN line END AS _raw,
     ${values.join(', ')}
-    FROM (SELECT *, ${fits} AS fits FROM (SELECT line, string_split(line, ${quoteText(delimiter)}) AS f FROM ${text}))`
+    FROM (SELECT *, CASE WHEN fits THEN f END AS g FROM (SELECT *, ${fits} AS fits FROM (SELECT line, string_split(line, ${quoteText(delimiter)}) AS f FROM ${text})))`
   const { rows, bytes, nulls: missing } = await target.session.writeFile(sql, target.location)
   if (rows !== inspection.lines - skip) return undefined
   const broken = rows - (missing.get('_error') ?? rows)
