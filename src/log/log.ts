@@ -198,7 +198,7 @@ export class CommitLog {
    */
   async commit(base: LakeState, changes: Changes, info: CommitInfo): Promise<LakeState> {
     const id = this.effects.id()
-    let state = base
+    let state = await this.caughtUp(base, changes)
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const there = await this.offer(this.next(state, id, changes, info))
       state = checkedFold(state, there, this.pathOf(there.commit.number))
@@ -210,6 +210,18 @@ export class CommitLog {
       retryable: true,
       hint: 'Run it again.',
     })
+  }
+
+  /** The newest state that is known here, if nothing since the base is in the way. */
+  private async caughtUp(base: LakeState, changes: Changes): Promise<LakeState> {
+    let state = base
+    while (this.cache && state.number < this.cache.number) {
+      const next = await this.entry(state.number + 1)
+      if (!next) break
+      state = checkedFold(state, next, this.pathOf(next.commit.number))
+      refuseConflict(changes, next.commit)
+    }
+    return state
   }
 
   /**

@@ -37,6 +37,8 @@ export interface RunOptions {
   full?: boolean
   /** Let columns change in ways that break what reads the tables. */
   allowBreaking?: boolean
+  /** Milliseconds of work from which a step's result is kept for a run that has to go on; 500. */
+  keepAfter?: number
   signal?: AbortSignal
   author?: string
   onEvent?: (event: RunEvent) => void
@@ -62,6 +64,9 @@ function runId(started: Date): string {
   const time = started.toISOString().replace(/[-:.]/g, '')
   return `${time}-${randomBytes(3).toString('hex')}`
 }
+
+/** Milliseconds. */
+const WORTH_KEEPING = 500
 
 function readsBronzeAlone(dataset: AnyDataset): boolean {
   return [...inputsOf(dataset), ...checkedAgainst(dataset)].every(({ tier }) => tier === 'bronze')
@@ -236,6 +241,7 @@ class Run {
       if (decision.action !== 'build') return { outcome: 'unchanged', reason: decision.reason }
       begin(decision.reason)
       const work = this.workKey(dataset, view)
+      const start = performance.now()
       const kept = await this.journal.resumable(work)
       const made: Built =
         kept ??
@@ -247,7 +253,9 @@ class Run {
         Object.assign(this.rejected, tables)
         throw new StepFailure(failure, result)
       }
-      if (!kept)
+      // What takes no time is sooner done again than kept.
+      const { keepAfter = WORTH_KEEPING } = this.options
+      if (!kept && performance.now() - start >= keepAfter)
         await this.journal.keep(this.shared.run, fullName(dataset), { work, tables, result })
       for (const [table, state] of Object.entries(tables)) context.relations.stage(table, state)
       built.push({ dataset, tables, view })

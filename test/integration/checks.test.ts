@@ -207,6 +207,7 @@ describe('a run that was stopped', () => {
     const project = await Project.create(files('', good))
     const abort = new AbortController()
     const first = await project.run({
+      keepAfter: 0,
       signal: abort.signal,
       onEvent: (event) => {
         if (event.type === 'step-finished' && event.result.dataset === 'silver.orders')
