@@ -1,4 +1,5 @@
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Contender } from './main.js'
 import { measure } from './measure.js'
@@ -59,7 +60,8 @@ async function lakeOf(scale: number): Promise<Contender> {
     name: `1,000 more sales at ${scale} ×`,
     run: async () => {
       await rm(copy, { recursive: true, force: true })
-      await cp(project, copy, { recursive: true, preserveTimestamps: true })
+      // With times to the nanosecond: a file that seems touched is read again to see.
+      execFileSync('cp', ['-rp', project, copy])
       const fresh = Array.from({ length: 1000 }, (_, i) => line(id + i + 1, months - 1))
       await writeFile(join(copy, 'in/new.csv'), `id,seller,paid,sold_at\n${fresh.join('\n')}\n`)
       return measure(process.execPath, [bin, '-C', copy, 'run'], {})

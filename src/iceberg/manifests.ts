@@ -21,9 +21,9 @@ const inflate = (bytes: Uint8Array): Uint8Array => inflateRawSync(bytes)
 /** Small manifests of one partition spec that are put together. */
 const MANY = 12
 /** Entries of a manifest beyond which it is left alone. */
-const LARGE = 2000
-/** Entries of a manifest that several were put together to; they are ordered by partition. */
-const MERGED = 1000
+const LARGE = 200
+/** Entries of a manifest at most; they are ordered by partition, so that most manifests are passed over. */
+const MOST = 250
 
 export interface SnapshotIds {
   snapshotId: Id
@@ -45,6 +45,11 @@ export class Manifests {
   private readonly entriesOf = new Map<string, Promise<ManifestEntry[]>>()
 
   constructor(private readonly storage: Storage) {}
+
+  /** Whether a manifest's entries were read before. */
+  isRead(path: string): boolean {
+    return this.entriesOf.has(path)
+  }
 
   list(path: string): Promise<ManifestFile[]> {
     return once(this.lists, path, async () =>
@@ -108,16 +113,20 @@ export async function writeAdded(
   ids: SnapshotIds,
 ): Promise<ManifestFile[]> {
   const groups = [files.filter((file) => !isDeletes(file)), files.filter(isDeletes)]
-  const entries = groups.map((group) =>
-    group.map((file): ManifestEntry => {
-      const { snapshotId } = ids
-      return { status: 'added', snapshotId, sequenceNumber: null, fileSequenceNumber: null, file }
-    }),
+  const entries = groups.flatMap((group) =>
+    chunks(
+      [...group].sort(comparePartitions).map((file): ManifestEntry => {
+        const { snapshotId } = ids
+        return { status: 'added', snapshotId, sequenceNumber: null, fileSequenceNumber: null, file }
+      }),
+    ),
   )
-  const written = entries
-    .filter((group) => group.length > 0)
-    .map((group) => writeManifest(target, group, specId, ids))
-  return Promise.all(written)
+  return Promise.all(entries.map((group) => writeManifest(target, group, specId, ids)))
+}
+
+function chunks<T>(items: readonly T[]): T[][] {
+  const count = Math.ceil(items.length / MOST)
+  return Array.from({ length: count }, (_, i) => items.slice(i * MOST, (i + 1) * MOST))
 }
 
 /**
@@ -147,8 +156,8 @@ export async function mergeManifests(
       .map((entry): ManifestEntry => ({ ...entry, status: 'existing' }))
       .sort((a, b) => comparePartitions(a.file, b.file))
     const merged: ManifestFile[] = []
-    for (let at = 0; at < existing.length; at += MERGED)
-      merged.push(await writeManifest(target, existing.slice(at, at + MERGED), specId, ids))
+    for (const chunk of chunks(existing))
+      merged.push(await writeManifest(target, chunk, specId, ids))
     const gone = new Set(group)
     result = [...merged, ...result.filter((manifest) => !gone.has(manifest))]
   }

@@ -40,7 +40,7 @@ export interface TableEffects {
   snapshotId: () => Id
 }
 
-const realEffects: TableEffects = {
+export const realEffects: TableEffects = {
   now: () => new Date(),
   uuid: randomUUID,
   snapshotId: () => Number(randomBytes(8).readBigUInt64BE() >> 12n),
@@ -103,7 +103,12 @@ export class Table {
   }
 
   /** @throws MoraineError of kind `corrupt` when the file is not table metadata. */
-  static async load(storage: Storage, file: string, effects = realEffects): Promise<Table> {
+  static async load(
+    storage: Storage,
+    file: string,
+    effects = realEffects,
+    cache = new Manifests(storage),
+  ): Promise<Table> {
     const text = decoder.decode(await storage.read(file))
     let metadata: TableMetadata
     try {
@@ -119,7 +124,7 @@ export class Table {
         'corrupt',
         `${file} has Iceberg format version ${metadata['format-version']}; version 2 is supported`,
       )
-    return new Table(storage, metadata, file, effects)
+    return new Table(storage, metadata, file, effects, cache)
   }
 
   get schema(): Schema {
@@ -292,15 +297,19 @@ export class Table {
     const kept: ManifestFile[] = []
     const gone: DataFile[] = []
     const isRemoved = (file: DataFile) => removed === 'all' || removed.has(file.path)
-    for (const manifest of manifests) {
-      if (manifest.added_files_count + manifest.existing_files_count === 0) continue
-      const entries = removed === 'all' || removed.size > 0 ? await this.entries(manifest) : []
-      const live = entries.filter(isLive)
-      if (!live.some((entry) => isRemoved(entry.file))) {
+    const live = manifests.filter((m) => m.added_files_count + m.existing_files_count > 0)
+    const wasRead = (manifest: ManifestFile) =>
+      this.cache.isRead(this.pathOf(manifest.manifest_path))
+    // Who removes files has found them in manifests that were read: the others come last, if at all.
+    const ordered = [...live.filter(wasRead), ...live.filter((manifest) => !wasRead(manifest))]
+    for (const manifest of ordered) {
+      const done = removed !== 'all' && gone.length === removed.size
+      const entries = done ? [] : (await this.entries(manifest)).filter(isLive)
+      if (!entries.some((entry) => isRemoved(entry.file))) {
         kept.push(manifest)
         continue
       }
-      const next = live.map(
+      const next = entries.map(
         (entry): ManifestEntry =>
           isRemoved(entry.file)
             ? { ...entry, status: 'deleted', snapshotId: ids.snapshotId }

@@ -5,6 +5,7 @@ import { quoteName, quoteText, renderSql } from '../define/sql.js'
 import { sqlType } from '../define/sql-type.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
+import type { Predicate } from '../iceberg/spec/prune.js'
 import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
 import type { ScanTask, Table } from '../iceberg/table.js'
 import type { AstNode } from '../plan/ast.js'
@@ -18,10 +19,8 @@ import {
 import type { RunContext } from './context.js'
 import { tableFiles } from './table-files.js'
 
-/** What is computed of a gold table whose input changed in places. */
+/** What is computed of a gold table whose input changed in places; its query is that of a part. */
 export interface TouchedParts {
-  /** The dataset's query over the rows that the touched parts look at. */
-  query: string
   /** The computed rows of touched parts, with rows that only share a file with replaced ones. */
   rows(computed: string): string
   /** Files of the table that hold rows of touched parts. */
@@ -43,12 +42,14 @@ export async function provePart(
   session: Session,
   dataset: Gold,
   columns: readonly Field[],
+  driving?: AnyDataset,
 ): Promise<PartProof> {
   const { incremental, query } = dataset
   const { by, affects } = incremental as NonNullable<Gold['incremental']>
   const inputs = new Map<string, string[]>()
   for (const input of inputsOf(dataset)) {
-    const found = await session.describe(`FROM ${quoteName(input.tier)}.${quoteName(input.name)}`)
+    const schema = input === driving ? partSchema(dataset) : input.tier
+    const found = await session.describe(`FROM ${quoteName(schema)}.${quoteName(input.name)}`)
     inputs.set(
       fullName(input).toLowerCase(),
       found.map(({ name }) => name.toLowerCase()),
@@ -122,28 +123,26 @@ export async function touchedParts(
   session: Session,
   dataset: Gold,
   columns: readonly Field[],
-  proof: PartProof,
+  proof: PartProof & { input: AnyDataset },
 ): Promise<TouchedParts | undefined> {
   const { by, affects } = dataset.incremental as NonNullable<Gold['incremental']>
   const column = columns.find((c) => c.name.toLowerCase() === by.toLowerCase()) as Field
   const part = new Part(session, column, proof, affects)
-  const driving = inputsOf(dataset).find((input) => isNamed(input, proof.driving))
   const gold = await context.relations.table(fullName(dataset))
-  if (!driving || !gold) return undefined
-  const input = await drivingInput(context, session, dataset, driving)
+  if (!gold || !isNamed(proof.input, proof.driving)) return undefined
+  const input = await drivingInput(context, session, dataset, proof.input)
   if (!input) return undefined
   await part.find(input.changed)
-  const view = `part_${dataset.name}`
   const rows = await input.rows(part)
-  await session.define(view, driving.name, `SELECT * FROM (${rows}) WHERE ${part.isRead()}`)
-  const tasks = await gold.plan()
+  const read = `SELECT * FROM (${rows}) WHERE ${part.isRead()}`
+  await session.define(partSchema(dataset), proof.input.name, read)
+  const tasks = await gold.plan(part.predicates())
   const rewritten = tasks.filter((task) => part.mayHold(task, gold, column.name))
   const removed = new Set(rewritten.map(({ file }) => file.path))
   const carried = session.table(gold.schema, tableFiles(context.storage, gold, rewritten))
   const names = columns.map((c) => quoteName(c.name)).join(', ')
   const here = quoteName(column.name)
   return {
-    query: renderSql(replaceInput(dataset, driving, view)),
     rows: (computed) =>
       `SELECT ${names} FROM (${computed}) WHERE ${part.isTouched(here)}
        UNION ALL BY NAME SELECT ${names} FROM (${carried}) WHERE NOT ${part.isTouched(here)}`,
@@ -156,14 +155,46 @@ function isNamed(dataset: AnyDataset, { tier, name }: TableName): boolean {
   return fullName(dataset).toLowerCase() === `${tier}.${name}`.toLowerCase()
 }
 
-/** The query with one of its inputs taken from a view of the same name. */
-function replaceInput({ query }: Gold, input: AnyDataset, schema: string): Gold['query'] {
-  const parts = query.parts.map((part) =>
-    part.kind === 'dataset' && part.dataset === input
-      ? { kind: 'text' as const, text: `${quoteName(schema)}.${quoteName(input.name)}` }
+/** Where a part's rows of the input that decides are found, under the input's own name. */
+const partSchema = (dataset: Gold) => `part_${dataset.name}`
+
+/** The input whose rows decided which parts there are, when the table was last built. */
+export function drivingOf({ relations }: RunContext, dataset: Gold): AnyDataset | undefined {
+  const name = relations.view.tables[fullName(dataset)]?.driving
+  return inputsOf(dataset).find((input) => fullName(input) === name)
+}
+
+/** The dataset's query over a part's rows of the input that decides. */
+export function queryOfPart(dataset: Gold, driving: AnyDataset): Gold['query'] {
+  const table = `${quoteName(partSchema(dataset))}.${quoteName(driving.name)}`
+  const parts = dataset.query.parts.map((part) =>
+    part.kind === 'dataset' && part.dataset === driving
+      ? { kind: 'text' as const, text: table }
       : part,
   )
-  return { ...query, parts }
+  return { ...dataset.query, parts }
+}
+
+/** Makes the columns of the input that decides known, before it is known which of its rows count. */
+export async function defineEmpty(
+  { relations }: RunContext,
+  session: Session,
+  dataset: Gold,
+  driving: AnyDataset,
+): Promise<void> {
+  const empty =
+    driving.tier === 'bronze'
+      ? await relations.bronzeRelation(
+          session,
+          (relations.view.batches[fullName(driving)] ?? []).slice(-1),
+          driving.from.columns ?? [],
+        )
+      : { sql: session.table((await relations.table(fullName(driving)))?.schema as never, []) }
+  await session.define(
+    partSchema(dataset),
+    driving.name,
+    `SELECT * FROM (${empty.sql}) WHERE false`,
+  )
 }
 
 /** The input that decides: what changed in it, and its rows, of which only some are read. */
@@ -268,7 +299,11 @@ class Part {
     )
     this.count = rows.length
     this.hasNull = rows.some(({ low }) => low === null)
-    const parse = (text: unknown) => parseValue(String(text), this.icebergType)
+    const parse = (text: unknown) => {
+      const value = parseValue(String(text), this.icebergType)
+      if (value !== undefined) this.texts.set(value, String(text))
+      return value
+    }
     const ranges = rows
       .filter(({ low }) => low !== null)
       .map(({ low, high }) => ({ low: parse(low), high: parse(high) }))
@@ -278,6 +313,8 @@ class Part {
   }
 
   private ordered = true
+  /** Values as the engine writes them. */
+  private readonly texts = new Map<Value, string>()
 
   /** SQL that a value of `by` is one of the touched parts. */
   isTouched(value: string): string {
@@ -296,6 +333,19 @@ class Part {
     const low = this.shifted('t.low', -this.after)
     const high = this.shifted('t.high', this.before)
     return `coalesce(EXISTS (SELECT 1 FROM touched AS t WHERE ${value} BETWEEN ${low} AND ${high}) OR ${isNull}, ${isNull})`
+  }
+
+  /** What rows of touched parts have in common, where it can be said in a few words. */
+  predicates(): Predicate[] {
+    if (!this.ordered || this.hasNull || this.ranges.length === 0) return []
+    const { low } = this.ranges.reduce((a, b) => (compareValues(b.low, a.low) < 0 ? b : a))
+    const { high } = this.ranges.reduce((a, b) => (compareValues(b.high, a.high) > 0 ? b : a))
+    const column = this.column.name
+    const text = (value: Value) => this.texts.get(value) as string
+    return [
+      { column, op: '>=', values: [text(low)] },
+      { column, op: '<=', values: [text(high)] },
+    ]
   }
 
   /** Whether a file of the gold table may hold rows of touched parts. */

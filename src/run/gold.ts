@@ -13,7 +13,7 @@ import { definitionOf } from '../plan/fingerprint.js'
 import type { BuildDecision } from '../plan/plan.js'
 import type { Built } from './build.js'
 import { hash, type RunContext, withSession } from './context.js'
-import { provePart, touchedParts } from './gold-parts.js'
+import { defineEmpty, drivingOf, provePart, queryOfPart, touchedParts } from './gold-parts.js'
 import { refuseBreaking } from './schema-change.js'
 import { atUserSql } from './sql-errors.js'
 import { brokenChecks, holdChecks } from './table-checks.js'
@@ -27,22 +27,28 @@ export async function buildGold(
 ): Promise<Built> {
   const name = fullName(dataset)
   return withSession(context, name, async (session) => {
-    await context.relations.define(session, inputsOf(dataset))
-    const columns = await columnsOf(session, dataset)
+    const incremental = decision.mode === 'incremental'
+    const driving = incremental ? drivingOf(context, dataset) : undefined
+    const others = inputsOf(dataset).filter((input) => input !== driving)
+    await context.relations.define(session, others)
+    // A part looks at few rows of the input that decides: all of it need not even be bound.
+    if (driving) await defineEmpty(context, session, dataset, driving)
+    const query = driving ? queryOfPart(dataset, driving) : dataset.query
+    const columns = await columnsOf(session, { ...dataset, query })
     checkPartitions(dataset, columns)
     if (!context.allowBreaking)
       refuseBreaking(dataset, await context.relations.table(name), columns, decision.renamed)
-    const proof = dataset.incremental && (await provePart(session, dataset, columns))
-    const incremental = decision.mode === 'incremental'
+    const proof = dataset.incremental && (await provePart(session, dataset, columns, driving))
     const parts =
-      proof && incremental
-        ? await touchedParts(context, session, dataset, columns, proof)
+      proof && driving
+        ? await touchedParts(context, session, dataset, columns, { ...proof, input: driving })
         : undefined
-    const query = parts?.query ?? renderSql(dataset.query)
+    if (driving && !parts) await context.relations.define(session, [driving])
+    const rendered = renderSql(parts ? query : dataset.query)
     const casts = columns.map(
       (c) => `CAST(${quoteName(c.name)} AS ${sqlType(c.type)}) AS ${quoteName(c.name)}`,
     )
-    const computed = `SELECT ${casts.join(', ')} FROM (\n${query}\n)`
+    const computed = `SELECT ${casts.join(', ')} FROM (\n${rendered}\n)`
     const { table, added } = await atUserSql(dataset.query, 1, () =>
       writeTable(context, session, {
         name,
@@ -56,10 +62,10 @@ export async function buildGold(
     )
     const checks = await holdChecks(context, session, dataset, table)
     const failure = brokenChecks(context, name, checks, dataset.place)
-    const driving = proof && `${proof.driving.tier}.${proof.driving.name}`
+    const followed = proof && `${proof.driving.tier}.${proof.driving.name}`
     const state = {
       ...tableState(table, definitionOf(dataset, hash)),
-      ...(driving ? { driving } : {}),
+      ...(followed ? { driving: followed } : {}),
     }
     const written = added.reduce((sum, file) => sum + file.rows, 0)
     return {

@@ -1,7 +1,8 @@
 import { type AnyDataset, fullName } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
-import { Table } from '../iceberg/table.js'
+import { Manifests } from '../iceberg/manifests.js'
+import { realEffects, Table } from '../iceberg/table.js'
 import type { BatchPointer, TableState } from '../log/commit.js'
 import type { View } from '../plan/plan.js'
 import type { Storage } from '../storage/storage.js'
@@ -17,6 +18,8 @@ export const bronzeLineage = ['_batch', '_source_file', '_source_line', '_error'
  */
 export class Relations {
   readonly batches: Batches
+  /** Versions of a table share most of their manifests. */
+  private readonly manifests: Manifests
   private readonly staged: Record<string, TableState> = {}
   private readonly tables = new Map<string, Promise<Table>>()
   private readonly defined = new Map<string, Promise<void>>()
@@ -26,6 +29,7 @@ export class Relations {
     private readonly base: View,
   ) {
     this.batches = new Batches(storage)
+    this.manifests = new Manifests(storage)
   }
 
   /** The view with what was built since. */
@@ -97,7 +101,7 @@ export class Relations {
   version(metadata: string): Promise<Table> {
     const known = this.tables.get(metadata)
     if (known) return known
-    const loaded = Table.load(this.storage, metadata)
+    const loaded = Table.load(this.storage, metadata, realEffects, this.manifests)
     this.tables.set(metadata, loaded)
     return loaded
   }
