@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { here } from './define/place.js'
 import { type Sql, sqlText } from './define/sql.js'
 import { MoraineError, messageOf } from './errors.js'
 
@@ -17,8 +18,15 @@ export function sqlFile(file: URL | string, bindings: Parameters<typeof sqlText>
   try {
     text = readFileSync(path, 'utf8')
   } catch (cause) {
-    throw new MoraineError('definition', `Can't read the SQL file ${path}: ${messageOf(cause)}`, {
+    const place = here()
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
+    const said = missing
+      ? `There is no SQL file ${path}`
+      : `Can't read ${path}: ${messageOf(cause)}`
+    throw new MoraineError('definition', said, {
       cause,
+      place: place && { ...place, near: 'sqlFile(' },
+      hint: 'Check the path; new URL("./x.sql", import.meta.url) starts at the file that says it.',
     })
   }
   return sqlText(text.replace(/;\s*$/, ''), bindings, { file: path, line: 1, column: 1 })

@@ -15,9 +15,22 @@ function callerPlace(stack: string | undefined, home: string): Place | undefined
     const file = decodeURIComponent(`${prefix}${match[2]}`)
     if (file.startsWith(home) && !file.endsWith('.test.ts')) continue
     if (file.includes('/node_modules/') || file.startsWith('node:')) continue
-    return { file, line: Number(match[3]), column: Number(match[4]) }
+    return original({ file, line: Number(match[3]), column: Number(match[4]) })
   }
   return undefined
+}
+
+let original = (place: Place): Place => place
+
+/**
+ * Says how places in code that was made from a user's files lead back to those files, until the
+ * function that is returned is called.
+ */
+export function mapPlaces(map: (place: Place) => Place): () => void {
+  original = map
+  return () => {
+    original = (place) => place
+  }
 }
 
 const home = decodeURIComponent(new URL('..', import.meta.url).pathname)

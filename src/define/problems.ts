@@ -52,11 +52,11 @@ class Collector {
     })
   }
 
-  unknown(what: string, name: string, known: readonly string[]): void {
+  unknown(what: string, name: string, known: readonly string[], near = `'${name}'`): void {
     const similar = nearest(name, known)
     this.add(
       `${what} '${name}' is not a column of the schema`,
-      `'${name}'`,
+      near,
       similar ? `Did you mean '${similar}'?` : `The columns are: ${known.join(', ')}`,
     )
   }
@@ -73,21 +73,33 @@ function bronzeProblems({ from }: Bronze, collect: Collector): void {
     collect.add('the quote must be one ASCII character other than the delimiter, or null', 'quote')
   if (!from.header && !from.columns)
     collect.add('files without a header need columns', 'header', "Add columns: ['id', 'name', …]")
-  columnNameProblems(from.columns ?? [], collect)
+  columnNameProblems(from.columns ?? [], collect, (name) => `'${name}'`)
 }
 
 function isMark(text: string): boolean {
   return text.length === 1 && text.charCodeAt(0) < 128 && text !== '\n' && text !== '\r'
 }
 
-function columnNameProblems(names: readonly string[], collect: Collector): void {
+function columnNameProblems(
+  names: readonly string[],
+  collect: Collector,
+  spelt: (name: string) => string,
+): void {
   const seen = new Set<string>()
   for (const name of names) {
-    if (seen.has(name.toLowerCase())) collect.add(`column '${name}' is named twice`, `'${name}'`)
+    if (seen.has(name.toLowerCase())) collect.add(`column '${name}' is named twice`, spelt(name))
     if (reservedColumns.includes(name.toLowerCase()))
-      collect.add(`column '${name}' has a name that Moraine uses itself`, name)
+      collect.add(
+        `column '${name}' has a name that Moraine uses itself`,
+        spelt(name),
+        'Give it another name',
+      )
     if (icebergColumns.includes(name.toLowerCase()))
-      collect.add(`column '${name}' has a name that Iceberg keeps for itself`, name)
+      collect.add(
+        `column '${name}' has a name that Iceberg keeps for itself`,
+        spelt(name),
+        'Give it another name',
+      )
     if (name.trim() === '') collect.add('a column has an empty name', "''")
     seen.add(name.toLowerCase())
   }
@@ -101,7 +113,7 @@ function silverProblems(dataset: Silver<any>, collect: Collector): void {
   }
   const fields = typedFields(dataset.schema.shape, collect)
   const names = Object.keys(dataset.schema.shape)
-  columnNameProblems(names, collect)
+  columnNameProblems(names, collect, (name) => `${name}:`)
   if ((dataset.schema._zod.def.checks ?? []).length > 0)
     collect.add(
       'refine() on the whole object can not be checked in SQL',
@@ -131,8 +143,9 @@ function silverProblems(dataset: Silver<any>, collect: Collector): void {
       "Say which columns tell rows apart: key: 'id'",
     )
   checkProblems(dataset, names, collect)
-  for (const column of [...Object.keys(dataset.select), ...Object.keys(dataset.severity)])
-    if (!names.includes(column)) collect.unknown('select or severity', column, names)
+  for (const part of ['select', 'severity'] as const)
+    for (const column of Object.keys(dataset[part]))
+      if (!names.includes(column)) collect.unknown(part, column, names, `${column}:`)
   ruleProblems(dataset, collect)
   partitionProblems(dataset, fields, collect)
   inputColumnProblems(dataset, names, collect)
@@ -214,6 +227,7 @@ function inputColumnProblems(dataset: Silver<any>, names: readonly string[], col
     const offered = knownColumns(input)
     if (!offered) continue
     for (const name of names) {
+      if (icebergColumns.includes(name.toLowerCase())) continue
       if (!Object.hasOwn(dataset.select, name) && acceptsMissing(dataset.schema.shape[name]))
         continue
       const chosen = Object.hasOwn(dataset.select, name) ? dataset.select[name] : name
@@ -316,6 +330,6 @@ function goldProblems(dataset: Gold<any>, collect: Collector): void {
   incrementalProblems(dataset, collect)
   if (!dataset.declared) return
   const fields = typedFields({ ...dataset.declared }, collect)
-  columnNameProblems(Object.keys(dataset.declared), collect)
+  columnNameProblems(Object.keys(dataset.declared), collect, (name) => `${name}:`)
   partitionProblems(dataset, fields, collect)
 }

@@ -5,10 +5,27 @@ const hints: readonly [pattern: RegExp, hint: string][] = [
   [/no space left/i, 'The disk is full: free some space and run again.'],
 ]
 
+/** What the engine says, without what only its makers need: the kind of error, the SQL again. */
+function readable(message: string): { said: string; near?: string; similar?: string } {
+  const [first = ''] = message.replace(/\n+LINE \d+:[\s\S]*$/, '').split('\n')
+  const said = first.replace(/^(Binder|Catalog|Parser) Error: /, '').replace(/!$/, '')
+  const near = (/"([^"]+)"/.exec(said) ?? /with name (\S+)/.exec(said))?.[1]
+  const candidates = /\n(?:Candidate bindings|Did you mean)[:\s]+(.*)/.exec(message)?.[1]
+  const names = [...(candidates ?? '').matchAll(/"([^"]+)"/g)].flatMap(([, name]) => name ?? [])
+  const similar = names.filter((name) => !name.startsWith('_'))
+  return {
+    said,
+    ...(near ? { near } : {}),
+    ...(similar.length > 0 ? { similar: `Did you mean ${similar.join(' or ')}?` } : {}),
+  }
+}
+
 /** SQL that the engine refused or that failed while it ran. */
 export class SqlError extends MoraineError {
   /** The line of the SQL that the engine points to, from 1. */
   readonly line: number | undefined
+  /** The name that the message is about, as it stands in the SQL. */
+  readonly near: string | undefined
 
   constructor(
     readonly sql: string,
@@ -17,11 +34,10 @@ export class SqlError extends MoraineError {
     const message = messageOf(cause)
     const memory = /out of memory/i.test(message)
     const hint = hints.find(([pattern]) => pattern.test(message))?.[1]
-    super('engine', message.replace(/\n+LINE \d+:[\s\S]*$/, ''), {
-      cause,
-      retryable: memory,
-      ...(hint ? { hint } : {}),
-    })
+    const { said, near, similar } = readable(message)
+    const tip = hint ?? similar
+    super('engine', said, { cause, retryable: memory, ...(tip ? { hint: tip } : {}) })
+    this.near = near
     const line = /\nLINE (\d+):/.exec(message)
     this.line = line ? Number(line[1]) : undefined
   }

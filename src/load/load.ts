@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { SourceMap } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Message, Plugin } from 'esbuild'
 import type { Lake } from '../define/lake.js'
-import { DefinitionError, MoraineError, messageOf, type Problem } from '../errors.js'
+import { mapPlaces } from '../define/place.js'
+import { DefinitionError, MoraineError, messageOf, type Place, type Problem } from '../errors.js'
 
 const names = ['lake.ts', 'lake.mts', 'lake.js', 'lake.mjs']
 
@@ -126,38 +128,72 @@ function hintForImport(name: string): string {
   return name.startsWith('.') ? 'Check the path.' : `Install it: npm install ${name}`
 }
 
-/** Runs the bundle. Source maps make stacks, and so places of datasets, those of the user's files. */
+/** Runs the bundle; its source map leads places of datasets and of errors back to the user's files. */
 async function evaluate(code: string, file: string): Promise<{ default?: unknown }> {
   const folder = await mkdtemp(join(tmpdir(), 'moraine-lake-'))
   const bundle = join(folder, 'lake.mjs')
+  const original = placesIn(code, bundle, dirname(file))
+  const stop = mapPlaces(original)
   const before = process.sourceMapsEnabled
-  process.setSourceMapsEnabled(true)
+  process.setSourceMapsEnabled(false)
   try {
-    await writeFile(bundle, withAbsoluteSources(code, dirname(file)))
+    await writeFile(bundle, code)
     return await import(pathToFileURL(bundle).href)
   } catch (error) {
     if (error instanceof MoraineError) throw error
-    throw thrownByUser(error, file)
+    throw missingExport(error, code, original, bundle) ?? thrownByUser(error, file, original)
   } finally {
+    stop()
     process.setSourceMapsEnabled(before)
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-function withAbsoluteSources(code: string, folder: string): string {
-  const marker = '//# sourceMappingURL=data:application/json;base64,'
-  const at = code.lastIndexOf(marker)
-  if (at < 0) return code
-  const map = JSON.parse(Buffer.from(code.slice(at + marker.length).trim(), 'base64').toString())
-  map.sources = map.sources.map((source: string) =>
-    decodeURI(pathToFileURL(resolve(folder, source)).pathname),
-  )
-  const encoded = Buffer.from(JSON.stringify(map)).toString('base64')
-  return `${code.slice(0, at)}${marker}${encoded}\n`
+const MAP = '//# sourceMappingURL=data:application/json;base64,'
+
+/** Leads places in the bundle back to the files it was made from. */
+function placesIn(code: string, bundle: string, folder: string): (place: Place) => Place {
+  const at = code.lastIndexOf(MAP)
+  if (at < 0) return (place) => place
+  const payload = JSON.parse(Buffer.from(code.slice(at + MAP.length).trim(), 'base64').toString())
+  const map = new SourceMap(payload)
+  return (place) => {
+    if (place.file !== bundle) return place
+    const found = map.findEntry(place.line - 1, place.column - 1)
+    if (!('originalSource' in found)) return place
+    const file = resolve(folder, decodeURI(found.originalSource))
+    return { file, line: found.originalLine + 1, column: found.originalColumn + 1 }
+  }
+}
+
+/** A name that is imported from Moraine or a package, but that it does not have. */
+function missingExport(
+  error: unknown,
+  code: string,
+  original: (place: Place) => Place,
+  bundle: string,
+): MoraineError | undefined {
+  const found = /module '(.+)' does not provide an export named '(.+)'/.exec(messageOf(error))
+  if (!found) return undefined
+  const [, module = '', name = ''] = found
+  const lines = code.split('\n')
+  const line = lines.findIndex((text) => text.startsWith('import') && text.includes(name))
+  // The bundler keeps a name's first use on a line of its own file.
+  const place = original({ file: bundle, line: line + 1, column: 1 })
+  const known = module.endsWith('/index.js') || module.endsWith('/index.ts') ? 'moraine' : module
+  return new MoraineError('definition', `'${known}' has no export '${name}'`, {
+    cause: error,
+    ...(place.file === bundle ? {} : { place: { ...place, line: 1, column: 1, near: name } }),
+    hint: 'Check the name, and the version of the package that is installed.',
+  })
 }
 
 /** An error that the user's own code threw, with the line that threw it. */
-function thrownByUser(error: unknown, file: string): MoraineError {
+function thrownByUser(
+  error: unknown,
+  file: string,
+  original: (place: Place) => Place,
+): MoraineError {
   const stack = error instanceof Error ? (error.stack ?? '') : ''
   const frames = [...stack.matchAll(/(file:\/\/\S+?|\/[^\s():]+):(\d+):(\d+)/g)]
   const frame = frames.find(
@@ -165,7 +201,7 @@ function thrownByUser(error: unknown, file: string): MoraineError {
   )
   const path = frame?.[1]?.startsWith('file:') ? fileURLToPath(frame[1]) : frame?.[1]
   const place = frame
-    ? { file: path as string, line: Number(frame[2]), column: Number(frame[3]) }
+    ? original({ file: path as string, line: Number(frame[2]), column: Number(frame[3]) })
     : { file, line: 1, column: 1 }
   return new MoraineError('definition', messageOf(error), { cause: error, place })
 }

@@ -43,7 +43,9 @@ export async function bindSql(
       } catch (error) {
         if (!(error instanceof MoraineError)) throw error
         const { message, hint, place } = error
-        problems.push({ message: `${fullName(dataset)}: ${message}`, hint, place })
+        const name = fullName(dataset)
+        const said = message.startsWith(name) ? message : `${name}: ${message}`
+        problems.push({ message: said, hint, place })
         return undefined
       }
     }

@@ -12,10 +12,11 @@ export async function atUserSql<T>(sql: Sql, before: number, use: () => Promise<
   } catch (error) {
     if (!(error instanceof SqlError)) throw error
     const line = error.line === undefined ? 1 : Math.max(1, error.line - before)
+    const found = placeInSql(sql, line)
     throw new MoraineError(error.kind, error.message, {
       cause: error,
       retryable: error.retryable,
-      place: placeInSql(sql, line),
+      place: found && error.near ? { ...found, near: error.near } : found,
       ...(error.hint ? { hint: error.hint } : {}),
     })
   }

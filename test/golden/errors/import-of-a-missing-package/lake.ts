@@ -1,0 +1,8 @@
+import { chunk } from 'lodash-es-not-there'
+import { bronze, check, cron, day, defineLake, every, gold, hour, month, rule, silver, sql, sqlFile, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+
+const raw = bronze('orders', { from: files('orders.csv', { columns: ['id', 'status', 'amount', 'ordered_at'] }) })
+
+console.log(chunk)
+export default defineLake({ name: 'shop', datasets: [raw] })

@@ -1,0 +1,3 @@
+select status, count(*) as n
+from ${order}
+group by 1
