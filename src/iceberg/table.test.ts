@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { identity } from '../define/partition.js'
 import { MemoryStorage } from '../storage/memory.js'
 import type { DataFile } from './spec/manifest.js'
+import { currentSnapshot, expireSnapshots, withoutRef, withRef } from './spec/metadata.js'
 import { Table } from './table.js'
 
 const file = (path: string, city: string | null, rows = 10): DataFile => ({
@@ -89,10 +90,27 @@ describe('a table', () => {
       partitions: [],
     })
     expect(ids(table)).toEqual({ id: 1, city: 2 })
-    expect(ids(changed)).toEqual({ city: 2, id: 3, tags: 4 })
-    expect(changed.metadata['last-column-id']).toBe(5)
-    // Back to what it was: the old schema is used again.
-    const back = changed.reshape({
+    // A wider type reads what is there; another one does not.
+    expect(ids(changed)).toEqual({ city: 2, id: 1, tags: 3 })
+    expect(changed.metadata['last-column-id']).toBe(4)
+    const other = changed.reshape({
+      columns: [
+        { name: 'id', type: { kind: 'string' } },
+        { name: 'town', type: { kind: 'string' } },
+      ],
+      partitions: [],
+      renamed: { city: 'town' },
+    })
+    expect(ids(other)).toEqual({ id: 5, town: 2 })
+    // Back in the order that it had: the old schema is used again.
+    const moved = table.reshape({
+      columns: [
+        { name: 'city', type: { kind: 'string' } },
+        { name: 'id', type: { kind: 'int' } },
+      ],
+      partitions: [],
+    })
+    const back = moved.reshape({
       columns: [
         { name: 'id', type: { kind: 'int' } },
         { name: 'city', type: { kind: 'string' } },
@@ -113,5 +131,31 @@ describe('a table', () => {
     const found = await two.scan([{ column: 'city', op: '=', values: ['Rom'] }])
     // No bounds here: the manifest of Berlin is passed over, that of Rom and Wien is not.
     expect(found.map((f) => f.path)).toEqual(['b', 'c'])
+  })
+
+  it('forgets old snapshots, but none that a name or a branch needs', async () => {
+    const { table } = await newTable()
+    let current = table
+    const ids: number[] = []
+    for (let i = 0; i < 130; i++) {
+      current = await current.write({ removed: new Set(), added: [file(`f${i}`, 'Bern')] })
+      const id = current.snapshot?.['snapshot-id'] as number
+      ids.push(id)
+      if (i === 2)
+        current = current.with(
+          withRef(current.metadata, 'audit', { 'snapshot-id': id, type: 'tag' }),
+        )
+    }
+    const { snapshots, refs } = current.metadata
+    expect(snapshots.map((s) => s['snapshot-id'])).toEqual([ids[2], ...ids.slice(-100)])
+    expect(refs.audit?.['snapshot-id']).toBe(ids[2])
+    expect(current.metadata['snapshot-log'].map((e) => e['snapshot-id'])).toEqual(ids.slice(-100))
+    expect(current.metadata['metadata-log'].length).toBeLessThanOrEqual(100)
+    expect(
+      currentSnapshot(expireSnapshots(withoutRef(current.metadata, 'audit'), Date.now())),
+    ).toBeDefined()
+    // Small manifests were put together, and nothing was lost on the way.
+    expect((await current.manifests()).length).toBeLessThan(15)
+    expect(await current.scan()).toHaveLength(130)
   })
 })

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { SourceMap } from 'node:module'
+import { SourceMap, type SourceMapPayload } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -132,12 +132,13 @@ function hintForImport(name: string): string {
 async function evaluate(code: string, file: string): Promise<{ default?: unknown }> {
   const folder = await mkdtemp(join(tmpdir(), 'moraine-lake-'))
   const bundle = join(folder, 'lake.mjs')
-  const original = placesIn(code, bundle, dirname(file))
+  const map = mapOf(code, dirname(file))
+  const original = placesIn(map, bundle)
   const stop = mapPlaces(original)
   const before = process.sourceMapsEnabled
   process.setSourceMapsEnabled(false)
   try {
-    await writeFile(bundle, code)
+    await writeFile(bundle, withMap(code, map))
     return await import(pathToFileURL(bundle).href)
   } catch (error) {
     if (error instanceof MoraineError) throw error
@@ -151,18 +152,32 @@ async function evaluate(code: string, file: string): Promise<{ default?: unknown
 
 const MAP = '//# sourceMappingURL=data:application/json;base64,'
 
-/** Leads places in the bundle back to the files it was made from. */
-function placesIn(code: string, bundle: string, folder: string): (place: Place) => Place {
+type Payload = SourceMapPayload | undefined
+
+/** The bundle's source map, with whole paths: whoever reads it then finds the user's files. */
+function mapOf(code: string, folder: string): Payload {
   const at = code.lastIndexOf(MAP)
-  if (at < 0) return (place) => place
-  const payload = JSON.parse(Buffer.from(code.slice(at + MAP.length).trim(), 'base64').toString())
+  if (at < 0) return undefined
+  const map = JSON.parse(Buffer.from(code.slice(at + MAP.length).trim(), 'base64').toString())
+  const sources = map.sources.map((source: string) => resolve(folder, decodeURI(source)))
+  return { ...map, sources }
+}
+
+function withMap(code: string, map: Payload): string {
+  const encoded = Buffer.from(JSON.stringify(map)).toString('base64')
+  return map ? `${code.slice(0, code.lastIndexOf(MAP))}${MAP}${encoded}\n` : code
+}
+
+/** Leads places in the bundle back to the files it was made from. */
+function placesIn(payload: Payload, bundle: string): (place: Place) => Place {
+  if (!payload) return (place) => place
   const map = new SourceMap(payload)
   return (place) => {
     if (place.file !== bundle) return place
     const found = map.findEntry(place.line - 1, place.column - 1)
     if (!('originalSource' in found)) return place
-    const file = resolve(folder, decodeURI(found.originalSource))
-    return { file, line: found.originalLine + 1, column: found.originalColumn + 1 }
+    const { originalSource: file, originalLine, originalColumn } = found
+    return { file, line: originalLine + 1, column: originalColumn + 1 }
   }
 }
 

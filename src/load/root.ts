@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { Lake } from '../define/lake.js'
 import { MoraineError } from '../errors.js'
 import { LocalStorage } from '../storage/local.js'
+import { RetryingStorage } from '../storage/retrying.js'
 import type { Storage } from '../storage/storage.js'
 
 /** Where a lake lies when nothing else is said: `MORAINE_ROOT`, or its own root. */
@@ -21,11 +22,15 @@ export function folderOf(lake: Lake): string {
  * @throws MoraineError of kind `usage` for a URL of a kind that is not known.
  */
 export function openStorage(root: string, folder = process.cwd()): Storage {
-  if (root.startsWith('file://')) return new LocalStorage(fileURLToPath(root))
+  if (root.startsWith('file://')) return retrying(new LocalStorage(fileURLToPath(root)))
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(root)?.[1]
   if (scheme !== undefined)
     throw new MoraineError('usage', `A lake can't lie at ${scheme}:// yet`, {
       hint: 'Give a folder or a file:// URL.',
     })
-  return new LocalStorage(isAbsolute(root) ? root : resolve(folder, root))
+  return retrying(new LocalStorage(isAbsolute(root) ? root : resolve(folder, root)))
+}
+
+function retrying(storage: Storage): Storage {
+  return new RetryingStorage(storage)
 }

@@ -23,6 +23,6 @@ export function tableFiles(
   }
   return tasks.map(({ file, deletes }) => ({
     location: locate(file),
-    ...(deletes.length > 0 ? { deletes: deletes.map(deletesOf) } : {}),
+    ...(deletes.length > 0 ? { named: file.path, deletes: deletes.map(deletesOf) } : {}),
   }))
 }

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import type { ResultRow } from '../../src/engine/engine.js'
@@ -12,14 +10,11 @@ import { queryRows } from '../../src/query/query.js'
 import { runLake } from '../../src/run/execute.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { withService } from '../support/services.js'
+import { comparable, python, readBy, type Seen, sparkJar, type TableToRead } from './readers.js'
 
 /*
  * Tables that Moraine wrote, read by engines that know nothing of it: Apache Spark and PyIceberg.
  */
-
-const python = process.env.MORAINE_PYTHON
-const sparkJar = process.env.MORAINE_SPARK_JAR
-const scripts = import.meta.dirname
 
 const definition = `
 import { bronze, bucket, day, defineLake, gold, hour, month, silver, sql, t, truncate, year, z } from 'moraine'
@@ -92,46 +87,9 @@ function row(id: number, version: number): string {
   ].join(',')
 }
 
-interface Seen {
-  columns: [string, string][]
-  partitions?: [string, string][]
-  properties?: Record<string, string>
-  docs?: Record<string, string>
-  rows: ResultRow[]
-  snapshots: [string, number][]
-  files: number[]
-  filtered: Record<string, number | { rows: number; files: number }>
-}
-
 let folder: string
-let tables: { name: string; metadata: string; filters: string[] }[]
+let tables: TableToRead[]
 const ours: Record<string, ResultRow[]> = {}
-
-/** Rows as sorted JSON texts, numbers alike whatever their type. */
-function comparable(rows: readonly ResultRow[]): string[] {
-  const plain = (value: unknown): unknown => {
-    if (typeof value === 'bigint') return Number(value)
-    if (Array.isArray(value)) return value.map(plain)
-    if (value !== null && typeof value === 'object')
-      return Object.fromEntries(
-        Object.entries(value)
-          .sort(([a], [b]) => (a < b ? -1 : 1))
-          .map(([k, v]) => [k, plain(v)]),
-      )
-    return value
-  }
-  return rows.map((row) => JSON.stringify(plain(row))).sort()
-}
-
-async function readBy(script: string, ...args: string[]): Promise<Record<string, Seen>> {
-  const list = join(folder, `${script}.json`)
-  await writeFile(list, JSON.stringify(tables))
-  const run = promisify(execFile)
-  const { stdout } = await run(python as string, [join(scripts, script), ...args, list], {
-    maxBuffer: 1 << 28,
-  })
-  return JSON.parse(stdout.slice(stdout.indexOf('{"')))
-}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'moraine foreign '))
@@ -208,7 +166,7 @@ describe('tables of the lake', () => {
 withService('PyIceberg', [python], () => {
   let seen: Record<string, Seen>
   beforeAll(async () => {
-    seen = await readBy('read_pyiceberg.py')
+    seen = await readBy('pyiceberg', tables)
   })
 
   it('reads the same rows, snapshots and files, with filters too', () => expectSame(seen))
@@ -252,6 +210,6 @@ withService('PyIceberg', [python], () => {
 
 withService('Apache Spark', [python, sparkJar], () => {
   it('reads the same rows, snapshots and files, with filters too', async () => {
-    expectSame(await readBy('read_spark.py', sparkJar as string))
+    expectSame(await readBy('spark', tables))
   })
 })

@@ -14,6 +14,8 @@ def plain(value):
         return format(value, "f")
     if isinstance(value, (bytes, bytearray)):
         return value.hex()
+    if isinstance(value, float) and value != value:
+        return "NaN"
     if isinstance(value, list):
         return [plain(item) for item in value]
     if hasattr(value, "asDict"):

@@ -29,7 +29,7 @@ export function tableSql(schema: Schema, files: readonly TableFile[], named: boo
       named || key !== '',
       key !== '',
     )
-    const where = deletes.length > 0 ? ` WHERE ${withoutDeleted(deletes)}` : ''
+    const where = deletes.length > 0 ? ` WHERE ${withoutDeleted(group, deletes)}` : ''
     return `SELECT ${selected.join(', ')} FROM ${reader} AS _d${where}`
   })
   return parts.join('\nUNION ALL\n')
@@ -64,12 +64,17 @@ function readSql(
 }
 
 /** The condition that a row `_d` is not deleted (spec, Row-level Deletes). */
-function withoutDeleted(deletes: readonly DeleteFile[]): string {
+function withoutDeleted(files: readonly TableFile[], deletes: readonly DeleteFile[]): string {
+  // Lists of positions spell files as the metadata did when they were written.
+  const spelt = files.map(
+    ({ location, named = location }) =>
+      `WHEN ${quoteText(enginePath(location))} THEN ${quoteText(named)}`,
+  )
+  const name = `CASE _d.filename ${spelt.join(' ')} END`
   const conditions = deletes.map(({ location, fields }) => {
     if (!fields) {
-      const file = `replace(_p.file_path, 'file://', '')`
       return `NOT EXISTS (SELECT 1 FROM read_parquet(${fileList([location])}, hive_partitioning = false) AS _p
-        WHERE ${file} = _d.filename AND _p.pos = _d.file_row_number)`
+        WHERE _p.file_path = ${name} AND _p.pos = _d.file_row_number)`
     }
     const columns = fields.map(({ id, name, type }) => ({ id, name, sql: type }))
     const equal = columns.map(

@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MoraineError } from '../errors.js'
+import type { Storage, StoredObject } from './storage.js'
+
+const ATTEMPTS = 5
+
+/**
+ * A storage whose calls are tried again when their failure may pass. Only the create that decides about
+ * a commit is not: the log itself looks what became of it.
+ */
+export class RetryingStorage implements Storage {
+  constructor(
+    private readonly inner: Storage,
+    private readonly pause: (attempt: number) => Promise<void> = (attempt) =>
+      sleep(Math.random() * 20 * 2 ** attempt),
+  ) {}
+
+  get url(): string {
+    return this.inner.url
+  }
+
+  createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+    return this.inner.createIfAbsent(path, bytes)
+  }
+
+  /** An attempt whose answer was lost may have written the object. */
+  async write(path: string, bytes: Uint8Array): Promise<void> {
+    let lost = false
+    await this.again(async () => {
+      try {
+        await this.inner.write(path, bytes)
+      } catch (error) {
+        const there = lost ? await this.inner.readIfPresent(path) : undefined
+        lost = true
+        if (!there || Buffer.compare(there, bytes) !== 0) throw error
+      }
+    })
+  }
+
+  read(path: string): Promise<Uint8Array> {
+    return this.again(() => this.inner.read(path))
+  }
+
+  readIfPresent(path: string): Promise<Uint8Array | undefined> {
+    return this.again(() => this.inner.readIfPresent(path))
+  }
+
+  stat(path: string): Promise<StoredObject | undefined> {
+    return this.again(() => this.inner.stat(path))
+  }
+
+  list(prefix: string): Promise<StoredObject[]> {
+    return this.again(() => this.inner.list(prefix))
+  }
+
+  folders(prefix: string): Promise<string[]> {
+    return this.again(() => this.inner.folders(prefix))
+  }
+
+  remove(path: string): Promise<void> {
+    return this.again(() => this.inner.remove(path))
+  }
+
+  locate(path: string): string {
+    return this.inner.locate(path)
+  }
+
+  prepare(path: string): Promise<void> {
+    return this.again(() => this.inner.prepare(path))
+  }
+
+  seal(paths: readonly string[]): Promise<void> {
+    return this.again(() => this.inner.seal(paths))
+  }
+
+  private async again<T>(call: () => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await call()
+      } catch (error) {
+        const passing = error instanceof MoraineError && error.retryable
+        if (!passing || attempt + 1 >= ATTEMPTS) throw error
+        await this.pause(attempt)
+      }
+    }
+  }
+}
