@@ -114,12 +114,6 @@ function silverProblems(dataset: Silver<any>, collect: Collector): void {
   const fields = typedFields(dataset.schema.shape, collect)
   const names = Object.keys(dataset.schema.shape)
   columnNameProblems(names, collect, (name) => `${name}:`)
-  if ((dataset.schema._zod.def.checks ?? []).length > 0)
-    collect.add(
-      'refine() on the whole object can not be checked in SQL',
-      'refine',
-      'Write it as a rule: rule("name", sql`…`)',
-    )
   for (const column of dataset.key) {
     if (!names.includes(column)) collect.unknown('key', column, names)
     const field = fields.find(({ name }) => name === column)

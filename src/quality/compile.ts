@@ -5,6 +5,7 @@ import { quoteName, quoteText, renderSql } from '../define/sql.js'
 import type { Check } from './checks.js'
 import { type CompiledColumn, compileColumn, type RawColumn } from './column.js'
 import { Context, type JsFunction, Workspace } from './functions.js'
+import { rowCheck } from './javascript.js'
 
 /** Columns of the relation that is checked, beside the raw values. */
 export const lineageColumns = [
@@ -54,11 +55,16 @@ export function compileChecks(
   const columns = Object.entries(checked.schema.shape).map(([name, schema]) =>
     compileColumn(name, schema as z.ZodType, raw[name] as RawColumn, new Context(workspace)),
   )
+  const checks = checked.schema._zod.def.checks ?? []
+  const rows = checks.length > 0 ? workspace.addFunction(rowCheck(checked.schema)) : undefined
+  const over = (relation: string) => {
+    const values = valuesSql(checked, columns, workspace, relation)
+    return withRules(rows ? withRowChecks(values, columns, rows) : values, columns, checked)
+  }
   return {
     columns: columns.map(({ name, type }) => ({ name, type })),
     functions: workspace.functions,
-    over: (relation) =>
-      withRules(valuesSql(checked, columns, workspace, relation), columns, checked),
+    over,
   }
 }
 
@@ -102,6 +108,19 @@ function valuesSql(
   CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('warn')} END AS _warnings0,
   CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('fail')} END AS _failures0
 FROM ${layered})`
+}
+
+/** As Zod does, the row as a whole is only looked at when each of its columns is good. */
+function withRowChecks(values: string, columns: readonly CompiledColumn[], name: string): string {
+  // JSON's numbers would drop the zeros of a decimal, which is a text in TypeScript.
+  const value = ({ name: column, type }: CompiledColumn) =>
+    type.kind === 'decimal' ? `CAST(${quoteName(column)} AS VARCHAR)` : quoteName(column)
+  const packed = columns.map((c) => `${quoteName(c.name)} := ${value(c)}`)
+  const row = `CAST(to_json(struct_pack(${packed.join(', ')})) AS VARCHAR)`
+  const good = '_reasons0 IS NULL AND NOT _unreadable AND NOT _deleted'
+  const said = `CASE WHEN ${good} THEN "${name}"(encode(${row})) END`
+  return `(SELECT * REPLACE (coalesce(_reasons0, from_json(_row, '["VARCHAR"]')) AS _reasons0)
+FROM (SELECT *, ${said} AS _row FROM ${values}))`
 }
 
 interface Reasons {

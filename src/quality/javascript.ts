@@ -33,6 +33,34 @@ export function zodCheck(
   }
 }
 
+/**
+ * Checks a whole row with what `refine()` and `superRefine()` say about the object. The argument is the
+ * row's values as a JSON object; the answer is NULL, or the reasons as a JSON list.
+ */
+export function rowCheck(schema: z.ZodObject): (text: string | null) => string | null {
+  const shape = schema.shape as Record<string, z.ZodType>
+  const fields = Object.entries(shape).map(([name, column]) => ({
+    name,
+    type: columnTypeOf(column),
+  }))
+  const anything = Object.fromEntries(fields.map(({ name }) => [name, z.any()]))
+  const checks = schema._zod.def.checks ?? []
+  const whole = z.object(anything).check(...(checks as z.core.$ZodCheck<any>[]))
+  return (text) => {
+    if (text === null) return null
+    try {
+      const result = z.safeParse(whole, fromText(text, { kind: 'struct', fields }))
+      if (result.success) return null
+      const reasons = result.error.issues.map(({ path, message }) => {
+        return `${path.length > 0 ? path.join('.') : 'row'}: ${message}`
+      })
+      return JSON.stringify([...new Set(reasons)])
+    } catch (error) {
+      return JSON.stringify([`row: its check threw ${(error as Error).message}`])
+    }
+  }
+}
+
 function checkAbsent(column: string, schema: z.ZodType, absent: readonly (undefined | null)[]) {
   for (const value of absent) {
     const result = z.safeParse(schema, value)

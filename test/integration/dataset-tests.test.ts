@@ -90,6 +90,46 @@ checks
   })
 })
 
+describe('a check of a whole row in JavaScript', () => {
+  const lines = silver('lines', {
+    from: raw,
+    schema: z
+      .object({
+        id: t.int(),
+        amount: t.decimal(9, 2),
+        tags: t.list(z.string()).nullable(),
+      })
+      .refine((row) => row.id !== 3 || row.amount === '3.00', {
+        message: 'three costs 3',
+        path: ['amount'],
+      })
+      .superRefine((row, context) => {
+        if ((row.tags?.length ?? 0) > row.id)
+          context.addIssue({ code: 'custom', message: 'too many tags' })
+      }),
+    key: 'id',
+  })
+
+  it('sees the values of a good row, and tells what is wrong', async () => {
+    await expectDataset(lines, {
+      given: [
+        given(raw, [
+          { id: '1', amount: '1', tags: '["a"]' },
+          { id: '2', amount: '1', tags: '["a", "b", "c"]' },
+          { id: '3', amount: '3.5' },
+          { id: 'x', amount: '3.5', tags: '["a"]' },
+          { id: '3', amount: '3' },
+        ]),
+      ],
+      expect: [
+        { id: 1, amount: '1' },
+        { id: 3, amount: '3' },
+      ],
+      discarded: ['row: too many tags', 'amount: three costs 3', 'id: not an int'],
+    })
+  })
+})
+
 describe('moraine test', () => {
   it('runs the tests of a new project, and shows what fails', async () => {
     const project = await Project.create({})

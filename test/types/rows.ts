@@ -4,6 +4,7 @@
  */
 import {
   bronze,
+  check,
   defineLake,
   gold,
   month,
@@ -16,6 +17,7 @@ import {
   z,
 } from '../../src/index.js'
 import { files } from '../../src/source/index.js'
+import { datasetTest, given } from '../../src/testing/index.js'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const holds = <T extends true>(): T => true as T
@@ -73,6 +75,32 @@ silver('x', { from: raw, schema: z.object({ id: t.int() }), key: 'id', cursor: '
 silver('x', { from: raw, schema: z.object({ id: t.int() }), partitionBy: [month('other')] })
 // @ts-expect-error select makes a column that is not in the schema
 silver('x', { from: raw, schema: z.object({ id: t.int() }), select: { other: 'id' } })
+
+const small = { from: raw, schema: z.object({ id: t.int() }) }
+silver('x', { ...small, rules: (c) => [rule('r', sql`${c.id} > 0`)] })
+// @ts-expect-error rules see the columns of the schema only
+silver('x', { ...small, rules: (c) => [rule('r', sql`${c.other} > 0`)] })
+// @ts-expect-error a check names columns of the schema only
+silver('x', { ...small, checks: [check.unique('other')] })
+// @ts-expect-error the other dataset has no such column
+check.references('id', orders, 'nothing')
+// @ts-expect-error nor has this one
+silver('x', { ...small, checks: [check.references('other', orders, 'id')] })
+silver('x', { ...small, checks: [check.references('id', orders, 'id'), check.notEmpty()] })
+// @ts-expect-error gold is kept up to date by one of its columns
+gold('x', { query: sql`select 1 as n`, columns: { n: t.int() }, incremental: { by: 'm' } })
+gold('x', { query: sql`select 1 as n`, incremental: { by: 'n' } })
+// @ts-expect-error gold is partitioned by one of its columns
+gold('x', { query: sql`select 1 as n`, columns: { n: t.int() }, partitionBy: ['m'] })
+
+given(orders, [{ id: 1n, status: 'paid' }])
+// @ts-expect-error a row that is given has the columns of its dataset
+given(orders, [{ id: 1n, other: 'paid' }])
+// @ts-expect-error and their types
+given(orders, [{ id: 1 }])
+datasetTest('x', orders, { given: [], expect: [{ amount: '1.00' }] })
+// @ts-expect-error a row that is expected has the columns of the dataset
+datasetTest('x', orders, { given: [], expect: [{ amout: '1.00' }] })
 
 const untyped = gold('untyped', { query: sql`select 1 as n` })
 holds<Same<Row<typeof untyped>, Record<string, unknown>>>()
