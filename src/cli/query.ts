@@ -8,7 +8,7 @@ import { branchOf } from '../run/journal.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { csvRecord } from './output/csv.js'
-import { plural, toJson } from './output/format.js'
+import { plural, size, toJson } from './output/format.js'
 import { textTable } from './output/table.js'
 import { openLog, pointOf } from './project.js'
 
@@ -58,7 +58,9 @@ export async function run(command: Command): Promise<number> {
   await using result = await queryLake(storage, state, command.args[0] as string)
   await writer(result, Number(options.limit))
   if (options.stats)
-    process.stderr.write(`${result.files.opened} of ${plural(result.files.total, 'file')} opened\n`)
+    process.stderr.write(
+      `${result.files.opened} of ${plural(result.files.total, 'file')} opened (${size(result.files.bytes)})\n`,
+    )
   return 0
 }
 

@@ -21,7 +21,7 @@ export interface QueryResult extends AsyncDisposable {
   /** Rows in batches; the query waits while nobody reads. */
   batches: AsyncIterable<ResultRow[]>
   /** How much of the tables had to be opened. */
-  files: { opened: number; total: number }
+  files: { opened: number; total: number; bytes: number }
   close(): Promise<void>
 }
 
@@ -47,6 +47,7 @@ export async function queryLake(
     const files = {
       opened: relations.reduce((sum, r) => sum + r.files.length, 0),
       total: scans.reduce((sum, s) => sum + s.total, 0),
+      bytes: scans.reduce((sum, s) => sum + s.bytes, 0),
     }
     const close = () => worker.close()
     return { columns, files, close, batches: batchesOf(worker), [Symbol.asyncDispose]: close }
@@ -80,20 +81,29 @@ async function* batchesOf(worker: Worker): AsyncGenerator<ResultRow[]> {
   }
 }
 
+/** What a query needs of one table: files, out of how many, of how many bytes. */
+interface Scan {
+  relation: RelationFiles
+  total: number
+  bytes: number
+}
+
 async function scan(
   storage: Storage,
   state: LakeState,
   { tier, name }: TableRef,
   predicates: readonly Pushed[],
-): Promise<{ relation: RelationFiles; total: number }> {
+): Promise<Scan> {
   if (tier === 'bronze') return scanBronze(storage, state, name)
   const known = findName(state, `${tier}.${name}`)
   const table = await Table.load(storage, state.tables[known]?.metadata as string)
   const certain = predicates.filter((p) => isCertain(p, table))
-  const files = tableFiles(storage, table, await table.plan(certain))
+  const tasks = await table.plan(certain)
+  const files = tableFiles(storage, table, tasks)
   return {
     relation: { tier, name, schema: table.schema, columns: [], files },
     total: table.totals.files,
+    bytes: tasks.reduce((sum, { file }) => sum + file.bytes, 0),
   }
 }
 
@@ -115,6 +125,7 @@ async function scanBronze(storage: Storage, state: LakeState, name: string) {
   return {
     relation: { tier: 'bronze', name, schema: null, columns, files },
     total: files.length,
+    bytes: manifests.flatMap((m) => m.files).reduce((sum, file) => sum + file.bytes, 0),
   }
 }
 

@@ -137,6 +137,10 @@ describe('a query', () => {
     let n = 0
     for await (const batch of result.batches) n += batch.length
     expect({ opened: result.files.opened, n }).toEqual({ opened: files, n: rows })
+    // Bytes go with files: partitions are alike, so each has its twelfth.
+    await using whole = await query('select count(*) from silver.sales')
+    const share = whole.files.bytes / 12
+    expect(Math.abs(result.files.bytes - files * share)).toBeLessThan(share / 5 + 1)
   })
 
   it('finds the bucket of a key', async () => {
