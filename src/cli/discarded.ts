@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { fullName } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
 import { MoraineError } from '../errors.js'
+import type { RowCounts } from '../log/commit.js'
 import { named } from '../plan/graph.js'
 import { queryRows } from '../query/query.js'
 import { examples } from './examples.js'
@@ -78,13 +79,9 @@ async function readReasons(
   }))
 }
 
-function printReasons(
-  name: string,
-  counts: { in: number; kept: number; discarded: number; superseded: number },
-  reasons: readonly Reason[],
-): void {
+function printReasons(name: string, counts: RowCounts, reasons: readonly Reason[]): void {
   print(
-    `${colors.bold(name)}: ${plural(counts.in, 'row')} in = ${counts.kept.toLocaleString('en-US')} kept + ${counts.discarded.toLocaleString('en-US')} discarded + ${counts.superseded.toLocaleString('en-US')} superseded`,
+    `${colors.bold(name)}: ${plural(counts.in, 'row')} in = ${counts.kept.toLocaleString('en-US')} kept + ${counts.discarded.toLocaleString('en-US')} discarded + ${counts.superseded.toLocaleString('en-US')} superseded${counts.deleted ? ` + ${plural(counts.deleted, 'deletion')}` : ''}`,
   )
   for (const { reason, rows, examples: found } of reasons) {
     print(`\n${colors.yellow(plural(rows, 'row'))}  ${reason}`)

@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
+import type { LakeState } from '../log/commit.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { readableTime, toJson } from './output/format.js'
@@ -32,9 +33,12 @@ export async function run(command: Command): Promise<number> {
     print(
       `${colors.green('✔')} Commit ${state.number}: the lake is as it was after commit ${target.number} (${time}).`,
     )
-    print(
-      `Batches taken in since then are not part of it any more: the next run takes them in again.\nNothing was deleted; go back with: moraine rollback --to ${before.number}`,
-    )
+    const batches = (of: LakeState) => Object.values(of.batches).flat().length
+    if (batches(before) > batches(state))
+      print(
+        'Batches that were taken in since then are not part of it any more: the next run takes them in again.',
+      )
+    print(`Nothing was deleted; go back with: moraine rollback --to ${before.number}`)
   }
   return 0
 }

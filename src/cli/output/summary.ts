@@ -38,6 +38,7 @@ function rowsOf({ counts, rows, bytes, dataset }: StepResult): string {
   const lost = [
     ...(counts.discarded > 0 ? [`${count(counts.discarded)} discarded`] : []),
     ...(counts.superseded > 0 ? [`${count(counts.superseded)} superseded`] : []),
+    ...(counts.deleted ? [`${plural(counts.deleted, 'deletion')}`] : []),
     ...(counts.replaced > 0 ? [`${plural(counts.replaced, 'older row')} replaced`] : []),
   ]
   const kept = `${plural(counts.in, 'row')} in = ${count(counts.kept)} kept`
@@ -56,6 +57,13 @@ export function closing(record: RunRecord): string {
   const out: string[] = []
   for (const step of record.steps) {
     for (const note of step.notes ?? []) out.push(`${colors.cyan('ℹ')} ${step.dataset}: ${note}`)
+    if (step.stale)
+      out.push(
+        `${colors.yellow('!')} ${step.dataset}: ${plural(step.stale, 'key')} ${step.stale === 1 ? 'keeps its' : 'keep their'} last valid row, as the newest one is invalid`,
+      )
+    for (const { check, passed, severity, message } of step.checks ?? [])
+      if (!passed && severity === 'warn')
+        out.push(`${colors.yellow('!')} ${step.dataset}: ${check}: ${message}`)
     for (const { reason, rows } of step.warnings ?? [])
       out.push(
         `${colors.yellow('!')} ${step.dataset}: ${plural(rows, 'row')} kept with a warning: ${reason}`,
