@@ -49,10 +49,49 @@ export class Batches {
   }
 
   /** The newest version of each source file that the batches hold, by name. */
-  async knownFiles(pointers: readonly BatchPointer[]): Promise<Map<string, BatchFile>> {
-    const manifests = await this.manifests(pointers)
-    return new Map(manifests.flatMap((m) => m.files.map((file) => [file.name, file] as const)))
+  async knownFiles(
+    pointers: readonly BatchPointer[],
+    index: FileIndex | undefined,
+  ): Promise<Map<string, KnownFile>> {
+    const { through = 0, path } = index ?? {}
+    const indexed: KnownFile[] = path === undefined ? [] : await this.readIndex(path)
+    const manifests = await this.manifests(pointers.filter(({ number }) => number > through))
+    const files = [...indexed, ...manifests.flatMap((manifest) => manifest.files)]
+    return new Map(files.map((file) => [file.name, file]))
   }
+
+  private async readIndex(path: string): Promise<KnownFile[]> {
+    const { files } = JSON.parse(new TextDecoder().decode(await this.storage.read(path)))
+    return (files as [string, number, number, string][]).map(([name, size, modified, sha256]) => {
+      return { name, size, modified, sha256 }
+    })
+  }
+
+  /** Writes down all files that are known, once there are many batches since it was last done. */
+  async index(
+    known: ReadonlyMap<string, KnownFile>,
+    through: number,
+    path: string,
+    before: FileIndex | undefined,
+  ): Promise<FileIndex | undefined> {
+    if (through - (before?.through ?? 0) < INDEXED) return before
+    const files = [...known.values()].map((f) => [f.name, f.size, f.modified, f.sha256])
+    const text = JSON.stringify({ format: 1, files })
+    await this.storage.write(path, new TextEncoder().encode(text))
+    return { path, through }
+  }
+}
+
+/** Batches from one index to the next. */
+const INDEXED = 64
+
+/** A source file as it was when it was taken in. */
+export type KnownFile = Pick<BatchFile, 'name' | 'size' | 'modified' | 'sha256'>
+
+/** An object that lists the files of all batches up to a number, so that nobody need read them all. */
+export interface FileIndex {
+  path: string
+  through: number
 }
 
 /** All columns that batches have, in the order of their first appearance. */

@@ -4,7 +4,14 @@ import type { BatchPointer, LakeState } from '../log/commit.js'
 import type { Discovery } from '../plan/plan.js'
 import { discoverFiles, nothingFound, type SourceFile } from '../source/discover.js'
 import { inspectFile, takeFile } from '../source/read-files.js'
-import { Batches, type BatchFile, type BatchManifest, columnsOf } from './batches.js'
+import {
+  Batches,
+  type BatchFile,
+  type BatchManifest,
+  columnsOf,
+  type FileIndex,
+  type KnownFile,
+} from './batches.js'
 import { type RunContext, withSession } from './context.js'
 
 /** How far a file source has been read; visible in the same commit as its rows. */
@@ -13,6 +20,8 @@ interface Watermark {
   modified: number
   /** Times of files that were touched since their batch, but hold the same content. */
   touched: Record<string, number>
+  /** Where the files of most batches are listed. */
+  index?: FileIndex
 }
 
 /** What a source offers beside what the lake has. */
@@ -30,8 +39,9 @@ export async function discover(
 ): Promise<Offer> {
   const name = fullName(dataset)
   const offered = await discoverFiles(dataset.from)
-  const known = await batches.knownFiles(state.batches[name] ?? [])
-  const touched = (state.watermarks[name] as Watermark | undefined)?.touched ?? {}
+  const watermark = state.watermarks[name] as Watermark | undefined
+  const known = await batches.knownFiles(state.batches[name] ?? [], watermark?.index)
+  const touched = watermark?.touched ?? {}
   if (offered.length === 0 && known.size === 0) throw nothingFound(dataset.from)
   const added = offered.filter((file) => !known.has(file.name))
   const changed = offered.filter((file) => {
@@ -72,13 +82,14 @@ export async function takeIn(
   const { storage, log, started } = context
   const name = fullName(dataset)
   const pointers = base.batches[name] ?? []
-  const known = await new Batches(storage).knownFiles(pointers)
+  const before = base.watermarks[name] as Watermark | undefined
+  const batches = new Batches(storage)
+  const known = await batches.knownFiles(pointers, before?.index)
   const number = (pointers.at(-1)?.number ?? 0) + 1
   const batch = `${String(number).padStart(6, '0')}-${randomBytes(4).toString('hex')}`
   const folder = `bronze/${dataset.name}/${started.toISOString().slice(0, 10)}/${batch}`
   const taken: (BatchFile & { columns: string[] })[] = []
   const notes: string[] = []
-  const before = base.watermarks[name] as Watermark | undefined
   const touched = { ...before?.touched }
   await withSession(context, name, async (session) => {
     for (const file of files) {
@@ -104,6 +115,7 @@ export async function takeIn(
   const watermark: Watermark = {
     modified: Math.max(before?.modified ?? 0, ...taken.map((file) => file.modified)),
     touched,
+    ...(before?.index ? { index: before.index } : {}),
   }
   const info = { author: context.author, run: context.run }
   if (taken.length === 0) {
@@ -133,10 +145,16 @@ export async function takeIn(
     bytes: total(taken, 'bytes'),
     ...(taken.some((file) => known.has(file.name)) ? { replaces: true } : {}),
   }
+  const all = new Map<string, KnownFile>([...known, ...taken.map((f) => [f.name, f] as const)])
+  const list = `bronze/${dataset.name}/index/${batch}.json`
+  const index = await batches.index(all, number, list, before?.index)
   const message = `take in ${taken.length} file${taken.length === 1 ? '' : 's'} of ${name}`
   const state = await log.commit(
     base,
-    { batches: [pointer], watermarks: { [name]: watermark } },
+    {
+      batches: [pointer],
+      watermarks: { [name]: { ...watermark, ...(index ? { index } : {}) } },
+    },
     { ...info, message },
   )
   const { rows, bytes } = pointer

@@ -226,3 +226,41 @@ describe('a run that was stopped', () => {
     expect((await project.cli('verify', '--deep')).stdout).toContain('Every value could be read')
   })
 })
+
+describe('a rollback', () => {
+  it('brings rows, batches and watermarks back together, and the next run goes on from there', async () => {
+    const project = await Project.create(files('', good, "key: 'id', cursor: 'at',"))
+    await project.run()
+    const before = await project.state()
+    await project.write({
+      'in/2.csv': 'id,shop,at\n1,2,2026-02-01 00:00:00\n3,2,2026-02-01 00:00:00\n',
+    })
+    await project.run()
+    const rows = () => project.query('select id, shop from silver.orders order by id')
+    const after = await rows()
+    expect((await project.cli('rollback', '--to', String(before.number))).stdout).toContain(
+      'the next run takes them in again',
+    )
+    expect(await project.query('select id, shop from silver.orders order by id')).toEqual([
+      { id: 1, shop: 1 },
+      { id: 2, shop: 1 },
+    ])
+    const state = await project.state()
+    expect([state.batches, state.offsets, state.watermarks]).toEqual([
+      before.batches,
+      before.offsets,
+      before.watermarks,
+    ])
+    expect((await project.cli('status')).stdout).toContain('1 file to take in')
+    expect((await project.run()).outcome).toBe('done')
+    expect(await rows()).toEqual(after)
+    expect((await project.state()).tables['silver.orders']?.counts).toMatchObject({
+      in: 4,
+      kept: 3,
+      superseded: 1,
+    })
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+    const again = await project.cli('rollback', '--to', String((await project.state()).number))
+    expect(again.stdout).toContain('Nothing to do')
+  })
+})

@@ -23,7 +23,9 @@ function describe(result: StepResult): string {
     case 'done':
       return [rowsOf(result), duration(result.seconds), ...speed(result)].join(', ')
     case 'failed':
-      return colors.red(`failed: ${result.error?.message.split('\n')[0] ?? ''}`)
+      return colors.red(
+        `failed: ${result.error ? shortened(result.dataset, result.error).message.split('\n')[0] : ''}`,
+      )
     case 'blocked':
       return colors.yellow(`not run: ${result.reason}`)
     case 'cancelled':
@@ -71,10 +73,19 @@ export function closing(record: RunRecord): string {
   }
   for (const { dataset, error } of record.steps)
     if (error)
-      out.push(`\n${colors.red('✖')} ${colors.bold(dataset)}: ${renderProblem(withColumn(error))}`)
+      out.push(
+        `\n${colors.red('✖')} ${colors.bold(dataset)}: ${renderProblem(withColumn(shortened(dataset, error)))}`,
+      )
   if (record.error) out.push(`\n${colors.red('✖')} ${renderProblem(record.error)}`)
   out.push(outcome(record))
   return out.join('\n')
+}
+
+/** Without the dataset's name, where it has just been said. */
+function shortened(dataset: string, error: NonNullable<StepResult['error']>) {
+  const { message } = error
+  const said = message.startsWith(`${dataset}: `) ? message.slice(dataset.length + 2) : message
+  return { ...error, message: said }
 }
 
 function withColumn({ place, ...error }: NonNullable<StepResult['error']>) {
