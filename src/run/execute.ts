@@ -120,8 +120,11 @@ class Run {
     try {
       const base = await this.intake(this.contextOn(begun), begun)
       const built = await this.build(this.contextOn(base))
-      await this.keepRejected(base, built)
-      await this.publish(base, built)
+      try {
+        await this.publish(base, built)
+      } finally {
+        await this.keepRejected(base, built)
+      }
     } catch (error) {
       this.failure = describeError(error)
     }
