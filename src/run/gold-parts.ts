@@ -2,21 +2,13 @@ import { type Field, typeName } from '../define/column-type.js'
 import { type AnyDataset, fullName, type Gold } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import { quoteName, quoteText, renderSql } from '../define/sql.js'
-import { sqlType } from '../define/sql-type.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import type { Predicate } from '../iceberg/spec/prune.js'
-import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
 import type { ScanTask, Table } from '../iceberg/table.js'
 import type { AstNode } from '../plan/ast.js'
-import {
-  type Proof,
-  proveIncremental,
-  risingColumn,
-  type TableName,
-  Unprovable,
-} from '../plan/incremental.js'
+import { proveIncremental, type TableName, Unprovable } from '../plan/incremental.js'
 import type { RunContext } from './context.js'
+import { Part, type PartProof } from './part.js'
 import { tableFiles } from './table-files.js'
 
 /** What is computed of a gold table whose input changed in places; its query is that of a part. */
@@ -26,11 +18,6 @@ export interface TouchedParts {
   /** Files of the table that hold rows of touched parts. */
   removed: ReadonlySet<string>
   said: string
-}
-
-/** A part's proof with the SQL for the part of a row of its driving input. */
-export interface PartProof extends Proof {
-  sql: string
 }
 
 /**
@@ -248,150 +235,4 @@ function differences({ schema }: Table, added: string, gone: string): string {
   return `SELECT ${names} FROM (
     SELECT ${names}, 1 AS _sign FROM (${added}) UNION ALL SELECT ${names}, -1 FROM (${gone}))
     GROUP BY ${names} HAVING sum(_sign) <> 0`
-}
-
-interface Range {
-  low: Value
-  high: Value
-}
-
-/** The touched parts, as SQL and as ranges of values. */
-class Part {
-  count = 0
-  private ranges: Range[] = []
-  private hasNull = false
-  private readonly type: string
-  private readonly icebergType: string
-  private readonly before: number
-  private readonly after: number
-
-  constructor(
-    private readonly session: Session,
-    private readonly column: Field,
-    private readonly proof: PartProof,
-    affects: { before?: number; after?: number } | undefined,
-  ) {
-    this.type = sqlType(column.type)
-    this.icebergType = { bigint: 'long' }[column.type.kind as string] ?? typeName(column.type)
-    this.before = affects?.before ?? 0
-    this.after = affects?.after ?? 0
-  }
-
-  private get wide(): boolean {
-    return this.before + this.after > 0
-  }
-
-  private shifted(value: string, by: number): string {
-    const days = this.column.type.kind === 'date' || this.column.type.kind === 'timestamp'
-    const step = days ? `INTERVAL ${Math.abs(by)} DAY` : String(Math.abs(by))
-    return by === 0 ? value : `CAST(${value} ${by < 0 ? '-' : '+'} ${step} AS ${this.type})`
-  }
-
-  /** Fills the table `touched`: for each touched part the parts that look at its rows. */
-  async find(changed: string): Promise<void> {
-    const value = `CAST((${this.proof.sql}) AS ${this.type})`
-    await this.session.run(
-      `CREATE TEMP TABLE touched AS SELECT ${this.shifted('v', -this.before)} AS low, ${this.shifted('v', this.after)} AS high
-       FROM (SELECT DISTINCT ${value} AS v FROM (${changed}))`,
-    )
-    const rows = await this.session.rows(
-      'SELECT CAST(low AS VARCHAR) AS low, CAST(high AS VARCHAR) AS high FROM touched',
-    )
-    this.count = rows.length
-    this.hasNull = rows.some(({ low }) => low === null)
-    const parse = (text: unknown) => {
-      const value = parseValue(String(text), this.icebergType)
-      if (value !== undefined) this.texts.set(value, String(text))
-      return value
-    }
-    const ranges = rows
-      .filter(({ low }) => low !== null)
-      .map(({ low, high }) => ({ low: parse(low), high: parse(high) }))
-    // A value that can't be ordered here leaves no file out.
-    this.ordered = ranges.every(({ low, high }) => low !== undefined && high !== undefined)
-    this.ranges = this.ordered ? (ranges as Range[]) : []
-  }
-
-  private ordered = true
-  /** Values as the engine writes them. */
-  private readonly texts = new Map<Value, string>()
-
-  /** SQL that a value of `by` is one of the touched parts. */
-  isTouched(value: string): string {
-    const isNull = this.hasNull ? `${value} IS NULL` : 'false'
-    const found = this.wide
-      ? `EXISTS (SELECT 1 FROM touched AS t WHERE ${value} BETWEEN t.low AND t.high)`
-      : `${value} IN (SELECT low FROM touched WHERE low IS NOT NULL)`
-    return `coalesce(${found} OR ${isNull}, ${isNull})`
-  }
-
-  /** SQL that a row of the driving input is one that touched parts look at. */
-  isRead(): string {
-    const value = `CAST((${this.proof.sql}) AS ${this.type})`
-    if (!this.wide) return this.isTouched(value)
-    const isNull = this.hasNull ? `${value} IS NULL` : 'false'
-    const low = this.shifted('t.low', -this.after)
-    const high = this.shifted('t.high', this.before)
-    return `coalesce(EXISTS (SELECT 1 FROM touched AS t WHERE ${value} BETWEEN ${low} AND ${high}) OR ${isNull}, ${isNull})`
-  }
-
-  /** What rows of touched parts have in common, where it can be said in a few words. */
-  predicates(): Predicate[] {
-    if (!this.ordered || this.hasNull || this.ranges.length === 0) return []
-    const { low } = this.ranges.reduce((a, b) => (compareValues(b.low, a.low) < 0 ? b : a))
-    const { high } = this.ranges.reduce((a, b) => (compareValues(b.high, a.high) > 0 ? b : a))
-    const column = this.column.name
-    const text = (value: Value) => this.texts.get(value) as string
-    return [
-      { column, op: '>=', values: [text(low)] },
-      { column, op: '<=', values: [text(high)] },
-    ]
-  }
-
-  /** Whether a file of the gold table may hold rows of touched parts. */
-  mayHold({ file }: ScanTask, table: Table, name: string): boolean {
-    const field = table.schema.fields.find((f) => f.name === name)
-    const statistics = field && file.columns.get(field.id)
-    if (!this.ordered || !field || typeof field.type !== 'string' || !statistics) return true
-    const { lower, upper, nulls } = statistics
-    if (this.hasNull && nulls !== 0) return true
-    if (nulls === file.rows) return false
-    if (!lower || !upper) return true
-    const [low, high] = [decodeValue(lower, field.type), decodeValue(upper, field.type)]
-    return this.ranges.some(
-      (range) => compareValues(range.low, high) <= 0 && compareValues(range.high, low) >= 0,
-    )
-  }
-
-  /** The files of the driving input that may hold rows that touched parts look at. */
-  async filesToRead(tasks: readonly ScanTask[], table: Table): Promise<readonly ScanTask[]> {
-    const name = risingColumn(this.proof.expression)
-    const field = table.schema.fields.find((f) => f.name.toLowerCase() === name?.toLowerCase())
-    if (!field || !['date', 'timestamp'].includes(String(field.type)) || this.wide || !this.ordered)
-      return tasks
-    const type = String(field.type)
-    const bounds = tasks.map(({ file }) => file.columns.get(field.id))
-    const known = bounds.flatMap((b, i) =>
-      b?.lower && b.upper && b.nulls === 0
-        ? [`(${i}, ${timeSql(b.lower, type)}, ${timeSql(b.upper, type)})`]
-        : [],
-    )
-    if (known.length === 0) return tasks
-    const value = (bound: string) =>
-      `CAST((SELECT ${this.proof.sql} FROM (SELECT ${bound} AS ${quoteName(field.name)})) AS ${this.type})`
-    const [row] = await this.session.rows(
-      `SELECT list(i) AS i FROM (VALUES ${known.join(', ')}) AS f(i, low, high)
-       WHERE EXISTS (SELECT 1 FROM touched AS t WHERE t.low BETWEEN ${value('f.low')} AND ${value('f.high')})`,
-    )
-    const chosen = new Set(((row?.i ?? []) as (number | bigint)[]).map(Number))
-    const unknown = (i: number) => !(bounds[i]?.lower && bounds[i]?.upper && bounds[i]?.nulls === 0)
-    return tasks.filter((_, i) => chosen.has(i) || unknown(i))
-  }
-}
-
-function timeSql(bound: Uint8Array, type: string): string {
-  const value = decodeValue(bound, type)
-  return type === 'date'
-    ? `DATE '1970-01-01' + CAST(${value} AS INTEGER)`
-    : `make_timestamp(${value})`
 }

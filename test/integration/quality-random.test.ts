@@ -1,10 +1,9 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import { quoteText } from '../../src/define/sql.js'
 import { t } from '../../src/define/t.js'
 import type { RowValue } from '../../src/engine/engine.js'
-import { compileChecks } from '../../src/quality/compile.js'
+import { checkTexts } from '../support/checked.js'
 import { engineSession } from '../support/engine.js'
 import { seed } from '../support/seed.js'
 
@@ -211,28 +210,6 @@ const clean = (s: string) => s.toWellFormed().replaceAll('\0', '').replaceAll('\
 const absent = (schema: z.ZodType) =>
   schema._zod.def.type === 'nullable' ? [null, undefined] : [undefined, null]
 
-let prefix = 0
-
-async function check(schema: z.ZodType, texts: readonly (string | null)[]) {
-  const checked = {
-    schema: z.object({ c: schema }) as unknown as z.ZodObject,
-    severity: {},
-    rules: [],
-    key: [],
-    cursor: undefined,
-  }
-  const compiled = compileChecks(
-    checked,
-    { c: { sql: 'r0', sqlType: 'VARCHAR' } },
-    `random${prefix++}`,
-  )
-  session().register(compiled.functions)
-  const rows = texts.map((s, i) => `(${i}, ${s === null ? 'NULL' : quoteText(s)})`).join(', ')
-  const relation = `(SELECT i AS _source_line, '' AS _batch, '' AS _source_file, NULL AS _error, NULL AS _raw,
-    NULL AS _input, false AS _superseded, false AS _deleted, CAST(t AS VARCHAR) AS r0 FROM (VALUES ${rows}) v(i, t))`
-  return session().rows(`${compiled.over(relation)} ORDER BY _source_line`)
-}
-
 function expected(
   { schema, decode }: Case,
   value: string | null,
@@ -259,7 +236,7 @@ it(`says of ${SCHEMAS * TEXTS} texts what Zod says (seed ${seed})`, async () => 
       fc.array(text, { minLength: TEXTS - 1, maxLength: TEXTS - 1 }),
       async (one, found) => {
         const texts = [null, ...found.map(clean)]
-        const rows = await check(one.schema, texts)
+        const rows = await checkTexts(session(), one.schema, texts)
         for (const [i, row] of rows.entries()) {
           const said = `${one.said} of ${JSON.stringify(texts[i])}: ${row._reasons}`
           const wanted = expected(one, texts[i] as string | null)

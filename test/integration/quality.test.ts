@@ -1,15 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { quoteText } from '../../src/define/sql.js'
 import { t } from '../../src/define/t.js'
 import type { RowValue } from '../../src/engine/engine.js'
-import { compileChecks } from '../../src/quality/compile.js'
+import { checkTexts } from '../support/checked.js'
 import { engineSession } from '../support/engine.js'
 
 const session = engineSession()
-
-let prefix = 0
 
 interface Checked {
   value: RowValue
@@ -18,25 +15,7 @@ interface Checked {
 
 /** Runs texts through the compiled checks of one column. */
 async function check(schema: z.ZodType, texts: readonly (string | null)[]): Promise<Checked[]> {
-  const checked = {
-    schema: z.object({ c: schema }) as unknown as z.ZodObject,
-    severity: {},
-    rules: [],
-    key: [],
-    cursor: undefined,
-  }
-  const compiled = compileChecks(
-    checked,
-    { c: { sql: 'r0', sqlType: 'VARCHAR' } },
-    `test${prefix++}`,
-  )
-  session().register(compiled.functions)
-  const rows = texts
-    .map((text, i) => `(${i}, ${text === null ? 'NULL' : quoteText(text)})`)
-    .join(', ')
-  const relation = `(SELECT i AS _source_line, '' AS _batch, '' AS _source_file, NULL AS _error, NULL AS _raw,
-    NULL AS _input, false AS _superseded, false AS _deleted, CAST(t AS VARCHAR) AS r0 FROM (VALUES ${rows}) v(i, t))`
-  const found = await session().rows(`${compiled.over(relation)} ORDER BY _source_line`)
+  const found = await checkTexts(session(), schema, texts)
   return found.map((row) => ({
     value: row.c as RowValue,
     reasons: (row._reasons as string[]) ?? [],
