@@ -179,8 +179,7 @@ export class Table {
   /**
    * The data files that may hold rows meeting all predicates: first whole manifests are passed
    * over by their partitions, then files by their bounds.
-   *
-   * @throws MoraineError of kind `corrupt` when another writer left files of deletes; see {@link plan}.
+   * Who reads their rows asks {@link plan}, which also tells what other writers have deleted of them.
    */
   async scan(predicates: readonly Predicate[] = []): Promise<DataFile[]> {
     return (await this.plan(predicates)).map(({ file }) => file)

@@ -22,15 +22,11 @@ export function folderOf(lake: Lake): string {
  * @throws MoraineError of kind `usage` for a URL of a kind that is not known.
  */
 export function openStorage(root: string, folder = process.cwd()): Storage {
-  if (root.startsWith('file://')) return retrying(new LocalStorage(fileURLToPath(root)))
+  if (root.startsWith('file://')) return new RetryingStorage(new LocalStorage(fileURLToPath(root)))
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(root)?.[1]
   if (scheme !== undefined)
     throw new MoraineError('usage', `A lake can't lie at ${scheme}:// yet`, {
       hint: 'Give a folder or a file:// URL.',
     })
-  return retrying(new LocalStorage(isAbsolute(root) ? root : resolve(folder, root)))
-}
-
-function retrying(storage: Storage): Storage {
-  return new RetryingStorage(storage)
+  return new RetryingStorage(new LocalStorage(isAbsolute(root) ? root : resolve(folder, root)))
 }

@@ -41,7 +41,7 @@ export function schemaDiff(
               breaking: true,
             },
           ]),
-      ...(from === to
+      ...(stored(from) === stored(to)
         ? []
         : [
             {
@@ -57,7 +57,7 @@ export function schemaDiff(
   return [...removed, ...others]
 }
 
-/** Types that are stored alike are the same to readers. */
+/** Texts that are checked are stored as any text: the same to readers. */
 function stored(type: string): string {
   return type === 'json' || type === 'uuid' ? 'string' : type
 }

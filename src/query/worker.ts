@@ -5,6 +5,7 @@
 import { quoteName, quoteText } from '../define/sql.js'
 import { DuckDB } from '../engine/duckdb/duckdb.js'
 import type { ResultRow, Session } from '../engine/engine.js'
+import { parseTree } from '../engine/parse.js'
 import { SqlError } from '../engine/sql-error.js'
 import { MoraineError, messageOf } from '../errors.js'
 import { proveSelect } from './guard.js'
@@ -32,7 +33,7 @@ class QueryProcess {
   private async parse(sql: string): Promise<Reply> {
     this.engine = await DuckDB.start()
     this.session = await this.engine.open()
-    const serialized = await this.serialized(sql)
+    const serialized = await parseTree(this.session, sql)
     const tables = proveSelect(serialized, sql)
     return {
       type: 'parsed',
@@ -40,16 +41,9 @@ class QueryProcess {
     }
   }
 
-  private async serialized(sql: string): Promise<string> {
-    const [row] = await this.open().rows(
-      `SELECT json_serialize_sql(${quoteText(sql)})::VARCHAR AS tree`,
-    )
-    return String(row?.tree)
-  }
-
   private async run(sql: string, relations: readonly RelationFiles[]): Promise<Reply> {
     const session = this.open()
-    proveSelect(await this.serialized(sql), sql)
+    proveSelect(await parseTree(session, sql), sql)
     for (const relation of relations)
       await session.define(relation.tier, relation.name, relationSql(session, relation))
     const files = relations

@@ -20,7 +20,7 @@ import type { Built } from './build.js'
 import { hash, type RunContext } from './context.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
 import { buildGold } from './gold.js'
-import { discover, takeIn } from './intake.js'
+import { discover, type Offer, takeIn } from './intake.js'
 import { branchOf, Journal } from './journal.js'
 import { Pool } from './pool.js'
 import { type BuildOutcome, publishable } from './publish.js'
@@ -167,34 +167,32 @@ class Run {
   private async intake(context: RunContext, begun: LakeState): Promise<LakeState> {
     const pool = new Pool(availableParallelism())
     const bronze = this.datasets.filter((dataset): dataset is Bronze => dataset.tier === 'bronze')
-    const one = (dataset: Bronze) =>
-      this.steps.run(fullName(dataset), (begin) => this.intakeOne(context, dataset, begun, begin))
-    // The largest first, so that no long one is left alone at the end.
-    const sizes = new Map(
-      await Promise.all(bronze.map((d) => this.offeredBytes(context, d, begun))),
+    const look = (dataset: Bronze) => discover(dataset, begun, context.relations.batches)
+    // Where a source can't be looked at, its step tries again and tells why.
+    const offers = await Promise.all(
+      bronze.map(async (dataset) => ({
+        dataset,
+        offer: await look(dataset).catch(() => undefined),
+      })),
     )
-    const ordered = [...bronze].sort((a, b) => (sizes.get(b) ?? 0) - (sizes.get(a) ?? 0))
-    await Promise.all(ordered.map((dataset) => pool.run(() => one(dataset))))
+    const bytes = ({ offer }: (typeof offers)[number]) => offer?.discovery.bytes ?? 0
+    const one = ({ dataset, offer }: (typeof offers)[number]) =>
+      this.steps.run(fullName(dataset), async (begin) =>
+        this.intakeOne(context, dataset, begun, offer ?? (await look(dataset)), begin),
+      )
+    // The largest first, so that no long one is left alone at the end.
+    const ordered = offers.sort((a, b) => bytes(b) - bytes(a))
+    await Promise.all(ordered.map((offered) => pool.run(() => one(offered))))
     return this.log.head()
-  }
-
-  /** What a source offers, as far as it can be told; its step tells why it can't. */
-  private async offeredBytes(
-    context: RunContext,
-    dataset: Bronze,
-    begun: LakeState,
-  ): Promise<[Bronze, number]> {
-    const offer = await discover(dataset, begun, context.relations.batches).catch(() => undefined)
-    return [dataset, offer?.discovery.bytes ?? 0]
   }
 
   private async intakeOne(
     context: RunContext,
     dataset: Bronze,
     begun: LakeState,
+    { discovery, files }: Offer,
     begin: (reason: string) => void,
   ): Promise<Partial<StepResult>> {
-    const { discovery, files } = await discover(dataset, begun, context.relations.batches)
     const decision = decideIntake(discovery)
     if (decision.action === 'none') return { outcome: 'unchanged', reason: decision.reason }
     begin(decision.reason)

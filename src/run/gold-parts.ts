@@ -3,6 +3,7 @@ import { type AnyDataset, fullName, type Gold } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import { quoteName, quoteText, renderSql } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
+import { parseTree } from '../engine/parse.js'
 import { MoraineError } from '../errors.js'
 import type { ScanTask, Table } from '../iceberg/table.js'
 import type { AstNode } from '../plan/ast.js'
@@ -43,7 +44,7 @@ export async function provePart(
     )
   }
   const columnsOf = ({ tier, name }: TableName) => inputs.get(`${tier}.${name}`.toLowerCase()) ?? []
-  const serialized = await parsed(session, renderSql(query))
+  const serialized = await parseTree(session, renderSql(query))
   try {
     checkReach(dataset, columns)
     const reaches = affects !== undefined
@@ -74,13 +75,6 @@ function checkReach({ incremental }: Gold, columns: readonly Field[]): void {
       `affects counts days or numbers, but it is ${typeName(column.type)}`,
       'Choose a column that is a date, a timestamp or a whole number',
     )
-}
-
-async function parsed(session: Session, sql: string): Promise<string> {
-  const [row] = await session.rows(
-    `SELECT CAST(json_serialize_sql(${quoteText(sql)}) AS VARCHAR) AS t`,
-  )
-  return String(row?.t)
 }
 
 /** A parsed expression as SQL again. */

@@ -26,6 +26,11 @@ export class Part {
   private readonly icebergType: string
   private readonly before: number
   private readonly after: number
+  /** SQL for the part of a row of the driving input. */
+  private readonly value: string
+  private ordered = true
+  /** Values as the engine writes them. */
+  private readonly texts = new Map<Value, string>()
 
   constructor(
     private readonly session: Session,
@@ -37,6 +42,7 @@ export class Part {
     this.icebergType = { bigint: 'long' }[column.type.kind as string] ?? typeName(column.type)
     this.before = affects?.before ?? 0
     this.after = affects?.after ?? 0
+    this.value = `CAST((${proof.sql}) AS ${this.type})`
   }
 
   private get wide(): boolean {
@@ -51,10 +57,9 @@ export class Part {
 
   /** Fills the table `touched`: for each touched part the parts that look at its rows. */
   async find(changed: string): Promise<void> {
-    const value = `CAST((${this.proof.sql}) AS ${this.type})`
     await this.session.run(
       `CREATE TEMP TABLE touched AS SELECT ${this.shifted('v', -this.before)} AS low, ${this.shifted('v', this.after)} AS high
-       FROM (SELECT DISTINCT ${value} AS v FROM (${changed}))`,
+       FROM (SELECT DISTINCT ${this.value} AS v FROM (${changed}))`,
     )
     const rows = await this.session.rows(
       'SELECT CAST(low AS VARCHAR) AS low, CAST(high AS VARCHAR) AS high FROM touched',
@@ -74,27 +79,28 @@ export class Part {
     this.ranges = this.ordered ? (ranges as Range[]) : []
   }
 
-  private ordered = true
-  /** Values as the engine writes them. */
-  private readonly texts = new Map<Value, string>()
-
   /** SQL that a value of `by` is one of the touched parts. */
   isTouched(value: string): string {
-    const isNull = this.hasNull ? `${value} IS NULL` : 'false'
-    const found = this.wide
-      ? `EXISTS (SELECT 1 FROM touched AS t WHERE ${value} BETWEEN t.low AND t.high)`
-      : `${value} IN (SELECT low FROM touched WHERE low IS NOT NULL)`
-    return `coalesce(${found} OR ${isNull}, ${isNull})`
+    if (this.wide) return this.within(value, 't.low', 't.high')
+    return this.orNull(value, `${value} IN (SELECT low FROM touched WHERE low IS NOT NULL)`)
   }
 
   /** SQL that a row of the driving input is one that touched parts look at. */
   isRead(): string {
-    const value = `CAST((${this.proof.sql}) AS ${this.type})`
-    if (!this.wide) return this.isTouched(value)
-    const isNull = this.hasNull ? `${value} IS NULL` : 'false'
+    if (!this.wide) return this.isTouched(this.value)
     const low = this.shifted('t.low', -this.after)
-    const high = this.shifted('t.high', this.before)
-    return `coalesce(EXISTS (SELECT 1 FROM touched AS t WHERE ${value} BETWEEN ${low} AND ${high}) OR ${isNull}, ${isNull})`
+    return this.within(this.value, low, this.shifted('t.high', this.before))
+  }
+
+  private within(value: string, low: string, high: string): string {
+    const found = `EXISTS (SELECT 1 FROM touched AS t WHERE ${value} BETWEEN ${low} AND ${high})`
+    return this.orNull(value, found)
+  }
+
+  /** NULL is a part of its own. */
+  private orNull(value: string, found: string): string {
+    const isNull = this.hasNull ? `${value} IS NULL` : 'false'
+    return `coalesce(${found} OR ${isNull}, ${isNull})`
   }
 
   /** What rows of touched parts have in common, where it can be said in a few words. */
@@ -133,21 +139,22 @@ export class Part {
       return tasks
     const type = String(field.type)
     const bounds = tasks.map(({ file }) => file.columns.get(field.id))
-    const known = bounds.flatMap((b, i) =>
-      b?.lower && b.upper && b.nulls === 0
-        ? [`(${i}, ${timeSql(b.lower, type)}, ${timeSql(b.upper, type)})`]
-        : [],
-    )
+    const chosen = new Set<number>()
+    const known = bounds.flatMap((b, i) => {
+      if (b?.lower && b.upper && b.nulls === 0)
+        return [`(${i}, ${timeSql(b.lower, type)}, ${timeSql(b.upper, type)})`]
+      chosen.add(i)
+      return []
+    })
     if (known.length === 0) return tasks
     const value = (bound: string) =>
-      `CAST((SELECT ${this.proof.sql} FROM (SELECT ${bound} AS ${quoteName(field.name)})) AS ${this.type})`
+      `(SELECT ${this.value} FROM (SELECT ${bound} AS ${quoteName(field.name)}))`
     const [row] = await this.session.rows(
       `SELECT list(i) AS i FROM (VALUES ${known.join(', ')}) AS f(i, low, high)
        WHERE EXISTS (SELECT 1 FROM touched AS t WHERE t.low BETWEEN ${value('f.low')} AND ${value('f.high')})`,
     )
-    const chosen = new Set(((row?.i ?? []) as (number | bigint)[]).map(Number))
-    const unknown = (i: number) => !(bounds[i]?.lower && bounds[i]?.upper && bounds[i]?.nulls === 0)
-    return tasks.filter((_, i) => chosen.has(i) || unknown(i))
+    for (const i of (row?.i ?? []) as (number | bigint)[]) chosen.add(Number(i))
+    return tasks.filter((_, i) => chosen.has(i))
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Field, sameType } from '../define/column-type.js'
+import type { Field } from '../define/column-type.js'
 import { fullName, type Gold, type Silver } from '../define/dataset.js'
 import { MoraineError } from '../errors.js'
 import { toColumnType } from '../iceberg/spec/types.js'
@@ -14,18 +14,7 @@ export function columnChanges(
   const before = table.schema.fields
     .filter(({ name }) => !name.startsWith('_'))
     .map(({ name, type }) => ({ name, type: toColumnType(type) }))
-  const stored = columns.map((column) => {
-    const old = before.find(({ name }) => name === column.name)
-    return old && storedAlike(old, column) ? old : column
-  })
-  return schemaDiff(before, stored, renamed)
-}
-
-const texts = ['string', 'json', 'uuid']
-
-/** Texts that are checked are stored as any text. */
-function storedAlike(a: Field, b: Field): boolean {
-  return sameType(a.type, b.type) || (texts.includes(a.type.kind) && texts.includes(b.type.kind))
+  return schemaDiff(before, columns, renamed)
 }
 
 /**

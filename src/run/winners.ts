@@ -14,6 +14,7 @@ export function removesKeys({ deleteWhen, onInvalidUpdate }: Silver): boolean {
 }
 
 export const keysOf = (dataset: Silver) => dataset.key.map(quoteName)
+
 /** The number in the column `n` of a query's one row. */
 export async function count(session: Session, sql: string): Promise<number> {
   return Number((await session.rows(sql))[0]?.n)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { quoteText } from '../../src/define/sql.js'
+import { parseTree } from '../../src/engine/parse.js'
 import { proveIncremental, risingColumn } from '../../src/plan/incremental.js'
 import { engineSession } from '../support/engine.js'
 
@@ -11,12 +11,10 @@ const columns: Record<string, string[]> = {
 }
 
 async function prove(sql: string, by: string, reaches = false) {
-  const [row] = await session().rows(
-    `SELECT CAST(json_serialize_sql(${quoteText(sql)}) AS VARCHAR) AS t`,
-  )
+  const serialized = await parseTree(session(), sql)
   const columnsOf = ({ tier, name }: { tier: string; name: string }) =>
     columns[`${tier}.${name}`] ?? []
-  return proveIncremental({ serialized: String(row?.t), by, reaches, columnsOf })
+  return proveIncremental({ serialized, by, reaches, columnsOf })
 }
 
 describe('a query is computed part by part', () => {
