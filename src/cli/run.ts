@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
 import { DuckDB } from '../engine/duckdb/duckdb.js'
+import { findLakeFile } from '../load/load.js'
+import { Threads } from '../load/threads.js'
 import { select } from '../plan/graph.js'
 import { runLake } from '../run/execute.js'
 import { examples } from './examples.js'
@@ -32,7 +34,7 @@ interface Options {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, json } = await openProject(command)
+  const { lake, storage, folder, json } = await openProject(command)
   const { full = false, allowBreaking = false } = command.opts<Options>()
   select(lake, command.args)
   const view = json ? undefined : process.stdout.isTTY ? new LiveView() : new PlainView()
@@ -45,10 +47,12 @@ export async function run(command: Command): Promise<number> {
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
   const engine = await DuckDB.start()
+  const javascript = new Threads(findLakeFile(folder))
   try {
     const record = await runLake(lake, {
       storage,
       engine,
+      javascript,
       full,
       allowBreaking,
       select: command.args,
@@ -59,6 +63,7 @@ export async function run(command: Command): Promise<number> {
     return record.outcome === 'done' ? 0 : 1
   } finally {
     view?.close()
+    await javascript.close()
     await engine.close()
     process.off('SIGINT', stop)
     process.off('SIGTERM', stop)

@@ -92,6 +92,14 @@ export interface Session {
   /** All rows of a result that is known to be small. */
   rows(sql: string): Promise<ResultRow[]>
   stream(sql: string): Promise<Result>
+  /** The columns of a result, which are all texts, to the last character. */
+  texts(sql: string): Promise<(string | null)[][]>
+  /** Adds rows to a temporary table whose first column is a number, counted from `first`. */
+  append(
+    table: string,
+    first: number,
+    columns: readonly (readonly (string | null)[])[],
+  ): Promise<void>
   /** The columns that a query would give, without running it. */
   describe(sql: string): Promise<ResultColumn[]>
   /** Makes a relation known to all sessions under `tier.name`. */

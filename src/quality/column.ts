@@ -7,7 +7,7 @@ import { columnHints } from '../define/values.js'
 import { applyCheck, type Check, checkDefs, type Flow, NeedsJavaScript } from './checks.js'
 import type { Context } from './functions.js'
 import { type DecodeOptions, decode, isText } from './grammar.js'
-import { inputTypeOf, zodCheck } from './javascript.js'
+import { absentValues, inputTypeOf } from './javascript.js'
 
 /** A column compiled to SQL over its raw value. */
 export interface CompiledColumn {
@@ -59,7 +59,7 @@ export function compileColumn(
     return { name, type, value, ...prefixed(name, typeChecks, checks) }
   } catch (error) {
     if (!(error instanceof NeedsJavaScript)) throw error
-    return inJavaScript(name, schema, decoded, type, typeChecks, context)
+    return inJavaScript(name, decoded, type, typeChecks, context)
   }
 }
 
@@ -118,18 +118,6 @@ function onMissing(schema: z.ZodType, type: ColumnType): string | undefined {
     if (result.success) return typedLiteral(result.data, type)
   }
   return undefined
-}
-
-/** What a missing value or NULL is to the schema, in the order to try: the outermost wrapper decides. */
-function absentValues(schema: z.ZodType): readonly (undefined | null)[] {
-  return outermostWrapper(schema) === 'nullable' ? [null, undefined] : [undefined, null]
-}
-
-function outermostWrapper(schema: z.ZodType): string {
-  const def = defOf(schema)
-  return def.type === 'pipe' || def.type === 'readonly'
-    ? outermostWrapper(def.in ?? def.innerType)
-    : def.type
 }
 
 function typedLiteral(value: unknown, type: ColumnType): string {
@@ -199,15 +187,14 @@ function oneOf(flow: Flow, values: readonly unknown[]): Flow {
 /** The whole column checked by Zod itself, in JavaScript, over the decoded value's text. */
 function inJavaScript(
   name: string,
-  schema: z.ZodType,
   decoded: string,
   type: ColumnType,
   typeChecks: Check[],
   context: Context,
 ): CompiledColumn {
-  const call = context.add(zodCheck(name, schema, absentValues(schema)))
-  const answer = context.bind(call(`CAST(${decoded} AS VARCHAR)`))
-  const text = `CASE WHEN starts_with(${answer}, '+') THEN substr(${answer}, 2) END`
+  const asked = context.bind(`CAST(${decoded} AS VARCHAR)`)
+  const answer = context.ask(name, asked)
+  const text = `CASE WHEN ${answer} = '=' THEN ${asked} WHEN starts_with(${answer}, '+') THEN substr(${answer}, 2) END`
   const value = isText(type)
     ? text
     : isNested(type)

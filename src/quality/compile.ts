@@ -4,8 +4,7 @@ import type { Rule, Severity } from '../define/rule.js'
 import { quoteName, quoteText, renderSql } from '../define/sql.js'
 import type { Check } from './checks.js'
 import { type CompiledColumn, compileColumn, type RawColumn } from './column.js'
-import { Context, type JsFunction, Workspace } from './functions.js'
-import { rowCheck } from './javascript.js'
+import { Context, type JsFunction, type Layers, type Question, Workspace } from './functions.js'
 
 /** Columns of the relation that is checked, beside the raw values. */
 export const lineageColumns = [
@@ -27,13 +26,23 @@ export interface CheckedSchema {
   cursor: string | undefined
 }
 
-/** The checks of a dataset as one pass of SQL. */
+/** A pass after which JavaScript is asked. */
+export interface Pass {
+  /** SQL over what the pass before has given, with the answers as further columns. */
+  over(relation: string): string
+  questions: readonly Question[]
+}
+
+/** The checks of a dataset as one pass of SQL, or up to three where JavaScript has a say. */
 export interface CompiledChecks {
   columns: { name: string; type: ColumnType }[]
   /** JavaScript functions that the SQL calls. */
   functions: JsFunction[]
+  /** What comes before the last pass: the questions about columns, then those about rows. */
+  passes: Pass[]
   /**
-   * SQL over a relation with the raw values and {@link lineageColumns}. It gives the columns of the
+   * SQL over a relation with the raw values and {@link lineageColumns}, or over what the last of
+   * `passes` gave, with its answers. It gives the columns of the
    * schema, the lineage, and three lists of reasons, NULL when empty: `_reasons` (discard),
    * `_warnings`, `_failures` (the step must fail).
    */
@@ -55,30 +64,44 @@ export function compileChecks(
   const columns = Object.entries(checked.schema.shape).map(([name, schema]) =>
     compileColumn(name, schema as z.ZodType, raw[name] as RawColumn, new Context(workspace)),
   )
-  const checks = checked.schema._zod.def.checks ?? []
-  const rows = checks.length > 0 ? workspace.addFunction(rowCheck(checked.schema)) : undefined
-  const over = (relation: string) => {
-    const values = valuesSql(checked, columns, workspace, relation)
-    return withRules(rows ? withRowChecks(values, columns, rows) : values, columns, checked)
+  const { questions, asking, answered } = workspace
+  const asked = (relation: string) => layered(relation, asking)
+  const first = { over: (relation: string) => `FROM ${asked(relation)}`, questions }
+  const before = questions.length > 0 ? [first] : []
+  const values = (relation: string) => {
+    const known = questions.length > 0 ? relation : asked(relation)
+    return valuesSql(checked, columns, layered(known, answered))
   }
-  return {
+  const result = {
     columns: columns.map(({ name, type }) => ({ name, type })),
     functions: workspace.functions,
-    over,
   }
+  if ((checked.schema._zod.def.checks ?? []).length === 0)
+    return {
+      ...result,
+      passes: before,
+      over: (relation) => withRules(values(relation), columns, checked),
+    }
+  return {
+    ...result,
+    passes: [...before, rowPass(values, columns)],
+    over: (relation) => withRules(withRowReasons(relation), columns, checked),
+  }
+}
+
+function layered(relation: string, layers: Layers): string {
+  return layers.reduce(
+    (from, layer) =>
+      `(SELECT *, ${layer.map(({ alias, sql }) => `${sql} AS ${alias}`).join(',\n  ')}\nFROM ${from})`,
+    relation,
+  )
 }
 
 function valuesSql(
   { severity, key, cursor }: CheckedSchema,
   columns: readonly CompiledColumn[],
-  workspace: Workspace,
   relation: string,
 ): string {
-  const layered = workspace.layers.reduce(
-    (from, layer) =>
-      `(SELECT *, ${layer.map(({ alias, sql }) => `${sql} AS ${alias}`).join(',\n  ')}\nFROM ${from})`,
-    relation,
-  )
   const reasonsOf = (wanted: Severity) =>
     columns.map((column) => {
       const given = severity[column.name] ?? 'discard'
@@ -107,20 +130,26 @@ function valuesSql(
   CASE WHEN _error IS NOT NULL THEN [concat('line: ', _error)] WHEN _deleted THEN ${ofDeleted} ELSE ${list('discard')} END AS _reasons0,
   CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('warn')} END AS _warnings0,
   CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('fail')} END AS _failures0
-FROM ${layered})`
+FROM ${relation})`
 }
 
 /** As Zod does, the row as a whole is only looked at when each of its columns is good. */
-function withRowChecks(values: string, columns: readonly CompiledColumn[], name: string): string {
+function rowPass(values: (relation: string) => string, columns: readonly CompiledColumn[]): Pass {
   // JSON's numbers would drop the zeros of a decimal, which is a text in TypeScript.
   const value = ({ name: column, type }: CompiledColumn) =>
     type.kind === 'decimal' ? `CAST(${quoteName(column)} AS VARCHAR)` : quoteName(column)
   const packed = columns.map((c) => `${quoteName(c.name)} := ${value(c)}`)
   const row = `CAST(to_json(struct_pack(${packed.join(', ')})) AS VARCHAR)`
   const good = '_reasons0 IS NULL AND NOT _unreadable AND NOT _deleted'
-  const said = `CASE WHEN ${good} THEN "${name}"(encode(${row})) END`
-  return `(SELECT * REPLACE (coalesce(_reasons0, from_json(_row, '["VARCHAR"]')) AS _reasons0)
-FROM (SELECT *, ${said} AS _row FROM ${values}))`
+  return {
+    over: (relation) =>
+      `SELECT *, CASE WHEN ${good} THEN ${row} END AS _row FROM ${values(relation)}`,
+    questions: [{ of: null, text: '_row', answer: '_said' }],
+  }
+}
+
+function withRowReasons(relation: string): string {
+  return `(SELECT * REPLACE (coalesce(_reasons0, from_json(_said, '["VARCHAR"]')) AS _reasons0) FROM ${relation})`
 }
 
 interface Reasons {

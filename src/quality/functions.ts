@@ -8,11 +8,29 @@ export interface JsFunction {
   call: (text: string | null) => string | null
 }
 
+/**
+ * What a schema's own JavaScript is asked about each row: the text of a column, or the whole row. It is
+ * asked between two passes of SQL, so that it may run in other threads.
+ */
+export interface Question {
+  /** The column whose check answers, or `null` for those of the row as a whole. */
+  of: string | null
+  /** The column that holds the text to ask about, as the pass before computes it. */
+  text: string
+  /** The column that the answers come in. */
+  answer: string
+}
+
+/** Expressions that later ones refer to by alias; those of a layer see the layers before. */
+export type Layers = { alias: string; sql: string }[][]
+
 /** What the columns of one dataset gather while they are compiled. */
 export class Workspace {
   readonly functions: JsFunction[] = []
-  /** Expressions that later ones refer to by alias; those of a layer see the layers before. */
-  readonly layers: { alias: string; sql: string }[][] = []
+  readonly questions: Question[] = []
+  readonly asking: Layers = []
+  /** What can only be computed when the questions were answered. */
+  readonly answered: Layers = []
   private aliases = 0
 
   constructor(private readonly prefix: string) {}
@@ -23,24 +41,41 @@ export class Workspace {
     return name
   }
 
-  bind(sql: string, depth: number): string {
+  bind(sql: string, layers: Layers, depth: number): string {
     const alias = `v${this.aliases++}`
-    const layer = this.layers[depth] ?? []
+    const layer = layers[depth] ?? []
     layer.push({ alias, sql })
-    this.layers[depth] = layer
+    layers[depth] = layer
     return alias
+  }
+
+  ask(of: string, text: string): string {
+    const answer = `a${this.questions.length}`
+    this.questions.push({ of, text, answer })
+    return answer
   }
 }
 
 /** The workspace as one column's compilation uses it. */
 export class Context {
   private depth = 0
+  private layers: Layers
 
-  constructor(private readonly workspace: Workspace) {}
+  constructor(private readonly workspace: Workspace) {
+    this.layers = workspace.asking
+  }
 
   /** Computes an expression once; what comes back stands for it in later SQL of this column. */
   bind(sql: string): string {
-    return this.workspace.bind(sql, this.depth++)
+    return this.workspace.bind(sql, this.layers, this.depth++)
+  }
+
+  /** Asks the JavaScript of a column about a bound text; what comes back stands for the answer. */
+  ask(of: string, text: string): string {
+    const answer = this.workspace.ask(of, text)
+    this.layers = this.workspace.answered
+    this.depth = 0
+    return answer
   }
 
   /** Registers a function and returns SQL that calls it. */

@@ -12,21 +12,41 @@ export function inputTypeOf(schema: z.ZodType): ColumnType {
   return def.innerType ? inputTypeOf(def.innerType) : columnTypeOf(schema)
 }
 
+/** Answers a question about a text; see {@link checkOf}. */
+export type Answering = (text: string | null) => string | null
+
+/** What answers the questions of a schema: about one of its columns, or (`null`) about whole rows. */
+export function checkOf(schema: z.ZodObject, of: string | null): Answering {
+  return of === null ? rowCheck(schema) : zodCheck(of, schema.shape[of] as z.ZodType)
+}
+
+/** What a missing value or NULL is to the schema, in the order to try: the outermost wrapper decides. */
+export function absentValues(schema: z.ZodType): readonly (undefined | null)[] {
+  return outermostWrapper(schema) === 'nullable' ? [null, undefined] : [undefined, null]
+}
+
+function outermostWrapper(schema: z.ZodType): string {
+  const def = defOf(schema)
+  return def.type === 'pipe' || def.type === 'readonly'
+    ? outermostWrapper(def.in ?? def.innerType)
+    : def.type
+}
+
 /**
- * Checks one value with Zod itself. The argument is the decoded value as text; the answer begins
- * with `+` before the value as text, is `~` for NULL, or `-` before the reasons as a JSON list.
+ * Checks one value with Zod itself. The argument is the decoded value as text; the answer is `=` when
+ * it passes as it is, begins with `+` before another value as text, is `~` for NULL, or begins with `-`
+ * before the reasons as a JSON list.
  */
-export function zodCheck(
-  column: string,
-  schema: z.ZodType,
-  absent: readonly (undefined | null)[],
-): (text: string | null) => string {
+function zodCheck(column: string, schema: z.ZodType): (text: string | null) => string {
   const type = inputTypeOf(schema)
+  const absent = absentValues(schema)
   return (text) => {
     try {
       if (text === null) return checkAbsent(column, schema, absent)
       const result = z.safeParse(schema, fromText(text, type))
-      return result.success ? accepted(result.data) : rejected(column, result.error)
+      if (!result.success) return rejected(column, result.error)
+      const answer = accepted(result.data)
+      return answer === `+${text}` ? '=' : answer
     } catch (error) {
       return `-${JSON.stringify([`${column}: its check threw ${(error as Error).message}`])}`
     }
@@ -37,7 +57,7 @@ export function zodCheck(
  * Checks a whole row with what `refine()` and `superRefine()` say about the object. The argument is the
  * row's values as a JSON object; the answer is NULL, or the reasons as a JSON list.
  */
-export function rowCheck(schema: z.ZodObject): (text: string | null) => string | null {
+function rowCheck(schema: z.ZodObject): (text: string | null) => string | null {
   const shape = schema.shape as Record<string, z.ZodType>
   const fields = Object.entries(shape).map(([name, column]) => ({
     name,

@@ -3,6 +3,7 @@ import type { Engine, Session } from '../engine/engine.js'
 import { sha256 } from '../log/hash.js'
 import type { CommitLog } from '../log/log.js'
 import type { Storage } from '../storage/storage.js'
+import type { JavaScript } from './javascript.js'
 import type { Relations } from './relations.js'
 
 /** What the steps of one run share. */
@@ -20,6 +21,7 @@ export interface RunContext {
   /** Whether columns may change in ways that break readers. */
   allowBreaking: boolean
   relations: Relations
+  javascript: JavaScript
   /** Tells how far a step has come. */
   progress: (dataset: string, how: { rows?: number; percent?: number }) => void
 }

@@ -21,6 +21,7 @@ import { hash, type RunContext } from './context.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
 import { buildGold } from './gold.js'
 import { discover, type Offer, takeIn } from './intake.js'
+import { InThisThread, type JavaScript } from './javascript.js'
 import { branchOf, Journal } from './journal.js'
 import { Pool } from './pool.js'
 import { type BuildOutcome, publishable } from './publish.js'
@@ -39,6 +40,8 @@ export interface RunOptions {
   allowBreaking?: boolean
   /** Milliseconds of work from which a step's result is kept for a run that has to go on; 500. */
   keepAfter?: number
+  /** Who runs the JavaScript of schemas; this thread when nobody is named. */
+  javascript?: JavaScript
   signal?: AbortSignal
   author?: string
   onEvent?: (event: RunEvent) => void
@@ -104,6 +107,7 @@ class Run {
       run: runId(started),
       author: options.author ?? (process.env.USER || userInfo().username),
       signal: this.steps.signal,
+      javascript: options.javascript ?? new InThisThread(),
       allowBreaking: options.allowBreaking ?? false,
       progress: (dataset, how) => onEvent({ type: 'step-progress', dataset, ...how }),
     }

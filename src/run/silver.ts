@@ -13,6 +13,7 @@ import type { Built } from './build.js'
 import { hash, type RunContext, withSession } from './context.js'
 import type { ReasonCount } from './events.js'
 import { bindExpression, emptyRelation } from './expressions.js'
+import { withAnswers } from './javascript.js'
 import { type Merge, mergeByKey } from './merge.js'
 import { refuseBreaking } from './schema-change.js'
 import { type InputContext, silverInput } from './silver-input.js'
@@ -84,7 +85,7 @@ export async function buildSilver(
  * columns that the inputs have.
  */
 export async function check(
-  context: InputContext & Pick<RunContext, 'run'>,
+  context: InputContext & Pick<RunContext, 'run' | 'javascript' | 'signal'>,
   session: Session,
   dataset: Silver,
   decision: BuildDecision,
@@ -95,9 +96,12 @@ export async function check(
   session.register(compiled.functions)
   const raw = `CASE WHEN _error IS NOT NULL THEN _raw
     WHEN _reasons IS NOT NULL OR _failures IS NOT NULL THEN CAST(to_json(_input) AS VARCHAR) END`
-  await session.run(
-    `CREATE TEMP TABLE checked AS SELECT * EXCLUDE (_input, _raw), ${raw} AS _raw
-     FROM (${compiled.over(`(${input.relation})`)})`,
+  const given = `(${input.relation})`
+  await withAnswers(context, session, dataset, compiled.passes, given, (relation) =>
+    session.run(
+      `CREATE TEMP TABLE checked AS SELECT * EXCLUDE (_input, _raw), ${raw} AS _raw
+       FROM (${compiled.over(relation)})`,
+    ),
   )
   return input.columns
 }

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import {
+  access,
+  constants,
   type FileHandle,
   link,
   mkdir,
@@ -46,6 +48,21 @@ async function withFile<T>(path: string, flags: string, use: (file: FileHandle) 
   }
 }
 
+/** Makes a folder. Where a file system is read-only Node only says that nothing is there. */
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch(async (error) => {
+    if (codeOf(error) === 'ENOENT') await access(await nearestFolder(path), constants.W_OK)
+    throw error
+  })
+}
+
+async function nearestFolder(path: string): Promise<string> {
+  const parent = dirname(path)
+  if (parent === path) return path
+  const found = await stat(parent).catch(() => undefined)
+  return found ? parent : nearestFolder(parent)
+}
+
 /** Makes the names in a folder durable. */
 async function syncFolder(path: string): Promise<void> {
   await withFile(path, 'r', (folder) => folder.sync())
@@ -72,7 +89,7 @@ export class LocalStorage implements Storage {
     const target = this.at(path)
     const temporary = join(dirname(target), `.${randomUUID()}.tmp`)
     try {
-      await mkdir(dirname(target), { recursive: true })
+      await makeFolder(dirname(target))
       await withFile(temporary, 'wx', async (file) => {
         await file.writeFile(bytes)
         await file.sync()
@@ -167,7 +184,7 @@ export class LocalStorage implements Storage {
   }
 
   async prepare(path: string): Promise<void> {
-    await mkdir(dirname(this.at(path)), { recursive: true }).catch((error) => {
+    await makeFolder(dirname(this.at(path))).catch((error) => {
       throw failed('create a folder for', path, error)
     })
   }

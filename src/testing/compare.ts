@@ -10,6 +10,7 @@ import type { RowCounts } from '../log/commit.js'
 import type { View } from '../plan/plan.js'
 import { emptyRelation } from '../run/expressions.js'
 import { columnsOf } from '../run/gold.js'
+import { InThisThread } from '../run/javascript.js'
 import { bronzeLineage } from '../run/relations.js'
 import { check, silverLineage, tallyRows } from '../run/silver.js'
 import type { InputRelations } from '../run/silver-input.js'
@@ -67,7 +68,12 @@ async function silverResult(
   example: Example,
 ): Promise<Computed> {
   const relations = new GivenRelations(example.given, columnsRead(dataset))
-  const context = { run: `test${++tests}`, relations }
+  const context = {
+    run: `test${++tests}`,
+    relations,
+    javascript: new InThisThread(),
+    signal: new AbortController().signal,
+  }
   await check(context, session, dataset, { action: 'build', mode: 'full', reason: '', windows: [] })
   const tally = await tallyRows(session)
   await pickWinners(session, dataset)

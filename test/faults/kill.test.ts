@@ -121,10 +121,12 @@ describe('a disk that refuses', () => {
 })
 
 /** A file system of a few megabytes; only root on Linux can make one. */
-function smallDisk(): string | undefined {
+function smallDisk(size: string): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'moraine-small-'))
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=400k', 'tmpfs', folder], { stdio: 'ignore' })
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder], {
+      stdio: 'ignore',
+    })
   } catch {
     rmSync(folder, { recursive: true })
     return undefined
@@ -136,9 +138,32 @@ function smallDisk(): string | undefined {
   return folder
 }
 
+describe('a folder that can only be read', () => {
+  it('is read as always; a run says what keeps it from writing, and changes nothing', async ({
+    skip,
+  }) => {
+    const disk = smallDisk('4m')
+    if (!disk) return skip('this machine does not let us make a small file system')
+    const project = await Project.create({ 'lake.ts': definition, 'in/0.csv': file(0) })
+    const root = join(disk, 'lake')
+    expect((await project.cli('--root', root, 'run')).code).toBe(0)
+    await project.write({ 'in/1.csv': file(1) })
+    execFileSync('mount', ['-o', 'remount,ro', disk])
+    const refused = await project.cli('--root', root, 'run')
+    expect(refused.code).not.toBe(0)
+    expect(refused.stdout + refused.stderr).toContain('The file system is read-only')
+    expect(refused.stdout + refused.stderr).not.toMatch(/\n +at /)
+    expect((await project.cli('--root', root, 'status')).code).toBe(0)
+    const count = await project.cli('--root', root, 'query', 'select sum(n) as n from gold.months')
+    expect(count.stdout).toContain('400')
+    execFileSync('mount', ['-o', 'remount,rw', disk])
+    expect((await project.cli('--root', root, 'run')).code).toBe(0)
+  })
+})
+
 describe('a disk that is full', () => {
   it('keeps what was committed, says so, and goes on when there is room', async ({ skip }) => {
-    const disk = smallDisk()
+    const disk = smallDisk('400k')
     if (!disk) return skip('this machine does not let us make a small file system')
     const project = await Project.create({ 'lake.ts': definition, 'in/0.csv': file(0) })
     const root = join(disk, 'lake')

@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import type { Silver } from '../../src/define/dataset.js'
 import { quoteText } from '../../src/define/sql.js'
 import type { ResultRow, Session } from '../../src/engine/engine.js'
 import { compileChecks } from '../../src/quality/compile.js'
+import { InThisThread, withAnswers } from '../../src/run/javascript.js'
 
 let prefix = 0
 
@@ -24,5 +26,9 @@ export async function checkTexts(
   const rows = texts.map((t, i) => `(${i}, ${t === null ? 'NULL' : quoteText(t)})`).join(', ')
   const relation = `(SELECT i AS _source_line, '' AS _batch, '' AS _source_file, NULL AS _error, NULL AS _raw,
     NULL AS _input, false AS _superseded, false AS _deleted, CAST(t AS VARCHAR) AS r0 FROM (VALUES ${rows}) v(i, t))`
-  return session.rows(`${compiled.over(relation)} ORDER BY _source_line`)
+  const asking = { javascript: new InThisThread(), signal: new AbortController().signal }
+  const dataset = checked as unknown as Silver
+  return withAnswers(asking, session, dataset, compiled.passes, relation, (given) =>
+    session.rows(`${compiled.over(given)} ORDER BY _source_line`),
+  )
 }

@@ -2,9 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import {
+  BIGINT,
   BLOB,
   type DuckDBBlobValue,
   type DuckDBConnection,
+  DuckDBDataChunk,
   DuckDBInstance,
   type DuckDBMapValue,
   type DuckDBResult,
@@ -80,6 +82,9 @@ export class DuckDB implements Engine {
   }
 }
 
+/** Rows that the engine handles at a time. */
+const CHUNK = 2048
+
 export class DuckDBSession implements Session {
   constructor(
     private readonly connection: DuckDBConnection,
@@ -102,6 +107,32 @@ export class DuckDBSession implements Session {
     const read = () => result.fetchChunk()
     const attempt = <T>(use: () => Promise<T>) => this.try(sql, use)
     return { columns, batches: batchesOf(attempt, read, names) }
+  }
+
+  async texts(sql: string): Promise<(string | null)[][]> {
+    // As bytes: the driver would drop a byte order mark at the start of a text.
+    const encoded = `SELECT encode(COLUMNS(*)) FROM (${sql})`
+    const reader = await this.try(encoded, (text) => this.connection.runAndReadAll(text))
+    const columns = reader.getColumns() as (DuckDBBlobValue | null)[][]
+    return columns.map((column) => column.map(textOf))
+  }
+
+  async append(
+    table: string,
+    first: number,
+    columns: readonly (readonly (string | null)[])[],
+  ): Promise<void> {
+    const types = [BIGINT, ...columns.map(() => VARCHAR)]
+    const rows = columns[0]?.length ?? 0
+    const appender = await this.connection.createAppender(table, 'main', 'temp')
+    for (let start = 0; start < rows; start += CHUNK) {
+      const count = Math.min(CHUNK, rows - start)
+      const chunk = DuckDBDataChunk.create(types, count)
+      const numbers = Array.from({ length: count }, (_, i) => BigInt(first + start + i))
+      chunk.setColumns([numbers, ...columns.map((column) => column.slice(start, start + count))])
+      appender.appendDataChunk(chunk)
+    }
+    appender.closeSync()
   }
 
   async describe(sql: string): Promise<ResultColumn[]> {
@@ -217,11 +248,15 @@ function scalarFunction(name: string, call: JsFunction['call']): DuckDBScalarFun
       const texts = input.getColumnVector(0)
       for (let row = 0; row < input.rowCount; row++) {
         const item = texts.getItem(row) as DuckDBBlobValue | null
-        output.setItem(row, call(item && Buffer.from(item.bytes).toString('utf8')))
+        output.setItem(row, call(textOf(item)))
       }
       output.flush()
     },
   })
+}
+
+function textOf(bytes: DuckDBBlobValue | null): string | null {
+  return bytes && Buffer.from(bytes.bytes).toString('utf8')
 }
 
 function plainRow(row: Record<string, DuckDBValue>): ResultRow {

@@ -1,0 +1,34 @@
+/**
+ * A thread that runs the JavaScript of a lake's schemas. It loads the definition for itself:
+ * functions can't be sent to other threads.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { fullName, type Silver } from '../define/dataset.js'
+import { MoraineError, messageOf } from '../errors.js'
+import { definitionOf } from '../plan/fingerprint.js'
+import { hash } from '../run/context.js'
+import { InThisThread } from '../run/javascript.js'
+import { loadLake } from './load.js'
+import type { Answers, Asked, ThreadData } from './threads.js'
+
+const javascript = new InThisThread()
+const lake = loadLake((workerData as ThreadData).file)
+// Whoever asks is told; there may be no question at all.
+lake.catch(() => {})
+
+async function answer({ dataset, definition, questions, texts }: Asked): Promise<Answers> {
+  try {
+    const { datasets } = await lake
+    const found = datasets.find((d) => fullName(d) === dataset) as Silver | undefined
+    if (!found || JSON.stringify(definitionOf(found, hash)) !== definition)
+      throw new MoraineError('conflict', `${dataset} was changed while it was being built`, {
+        hint: 'Run again.',
+      })
+    return { answers: await javascript.answer(found, questions, texts) }
+  } catch (error) {
+    const hint = error instanceof MoraineError ? error.hint : undefined
+    return { failed: { message: messageOf(error), hint } }
+  }
+}
+
+parentPort?.on('message', async (asked: Asked) => parentPort?.postMessage(await answer(asked)))

@@ -1,0 +1,123 @@
+import type { Silver } from '../define/dataset.js'
+import type { Session } from '../engine/engine.js'
+import type { Pass } from '../quality/compile.js'
+import { type Answering, checkOf } from '../quality/javascript.js'
+
+/** Texts of a column, or answers about them. */
+export type Texts = readonly (string | null)[]
+
+/** Who runs the JavaScript of schemas: `refine`, `transform` and all else that SQL can't say. */
+export interface JavaScript {
+  /** How many lots of rows are worth having under way at once. */
+  readonly width: number
+  /** Says that questions will come. */
+  begin(): void
+  /** Answers questions about columns (by name) or whole rows (`null`): for each, a text a row. */
+  answer(
+    dataset: Silver,
+    questions: readonly (string | null)[],
+    texts: readonly Texts[],
+  ): Promise<Texts[]>
+}
+
+/** Answers in this thread, which does nothing else meanwhile: for tests of datasets and small lakes. */
+export class InThisThread implements JavaScript {
+  readonly width = 1
+  begin(): void {}
+
+  private readonly checks = new WeakMap<Silver, Map<string | null, Answering>>()
+
+  async answer(
+    dataset: Silver,
+    questions: readonly (string | null)[],
+    texts: readonly Texts[],
+  ): Promise<Texts[]> {
+    return questions.map((of, i) => (texts[i] as Texts).map(this.check(dataset, of)))
+  }
+
+  private check(dataset: Silver, of: string | null): Answering {
+    const checks = this.checks.get(dataset) ?? new Map<string | null, Answering>()
+    this.checks.set(dataset, checks)
+    const check = checks.get(of) ?? checkOf(dataset.schema, of)
+    checks.set(of, check)
+    return check
+  }
+}
+
+/** What asking needs of a run. */
+interface Asking {
+  javascript: JavaScript
+  signal: AbortSignal
+}
+
+/** Rows that are asked about together. */
+const LOT = 10_240
+
+/** Uses a relation whose rows were asked about in all passes that come before the last. */
+export async function withAnswers<T>(
+  asking: Asking,
+  session: Session,
+  dataset: Silver,
+  passes: readonly Pass[],
+  relation: string,
+  use: (relation: string) => Promise<T>,
+): Promise<T> {
+  const [pass, ...others] = passes
+  if (!pass) return use(relation)
+  const rows = await answered(asking, session, dataset, pass, relation)
+  const result = await withAnswers(asking, session, dataset, others, rows, use)
+  const name = nameOf(pass)
+  await session.run(`DROP TABLE asked_${name}; DROP TABLE answers_${name}`)
+  return result
+}
+
+/** A function of a schema may never come back: a cancelled run does not wait for it. */
+async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let stop = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason)
+    signal.addEventListener('abort', stop)
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+const nameOf = ({ questions }: Pass) => questions.map(({ answer }) => answer).join('_')
+
+/** Asks about all rows of one pass. Returns SQL for its rows with the answers beside them. */
+async function answered(
+  { javascript, signal }: Asking,
+  session: Session,
+  dataset: Silver,
+  pass: Pass,
+  relation: string,
+): Promise<string> {
+  const { over, questions } = pass
+  javascript.begin()
+  const name = nameOf(pass)
+  const answers = questions.map(({ answer }) => `${answer} VARCHAR`)
+  await session.run(`CREATE TEMP TABLE asked_${name} AS ${over(relation)}`)
+  await session.run(`CREATE TEMP TABLE answers_${name} (_asked BIGINT, ${answers.join(', ')})`)
+  const [size] = await session.rows(`SELECT count(*) AS n FROM asked_${name}`)
+  const rows = Number(size?.n)
+  const of = questions.map((question) => question.of)
+  const texts = questions.map(({ text }) => text).join(', ')
+  let next = 0
+  const work = async () => {
+    while (next < rows) {
+      signal.throwIfAborted()
+      const first = next
+      next += LOT
+      const lot = await session.texts(
+        `SELECT ${texts} FROM asked_${name} WHERE rowid BETWEEN ${first} AND ${first + LOT - 1} ORDER BY rowid`,
+      )
+      const said = await unlessAborted(signal, javascript.answer(dataset, of, lot))
+      await session.append(`answers_${name}`, first, said)
+    }
+  }
+  await Promise.all(Array.from({ length: javascript.width }, work))
+  return `(SELECT q.*, s.* EXCLUDE (_asked) FROM asked_${name} AS q LEFT JOIN answers_${name} AS s ON s._asked = q.rowid)`
+}
