@@ -46,12 +46,34 @@ export interface DeleteFile {
   fields?: readonly { id: number; name: string; type: string }[]
 }
 
+/** How a file of a bronze batch keeps what it was made from; without more, as texts. */
+export interface KeptAs {
+  /** Columns kept as values, with the engine's types. Their texts are what the values give back … */
+  values?: Readonly<Record<string, string>>
+  /** … but for so many rows, whose texts stand in `_texts`. */
+  inexact?: number
+  /** The line of the first row, where each row is a line; otherwise `_source_line` has them. */
+  firstLine?: number
+}
+
+/** A file of a bronze batch. */
+export interface KeptFile extends KeptAs {
+  location: string
+}
+
+/** SQL for the rows of bronze files. */
+export interface BatchSource {
+  sql: string
+  /** Columns that are wanted as values: whether that is how files keep them, without exception or with some. */
+  values: ReadonlyMap<string, 'all' | 'some'>
+}
+
 /** A Parquet file outside of a table. */
 export interface WrittenText {
   rows: number
   bytes: number
-  /** How many NULLs each column has. */
-  nulls: ReadonlyMap<string, number>
+  /** How many values each column has, NULLs included, and how many NULLs; items of lists are `"column"."element"`. */
+  counts: ReadonlyMap<string, { values: number; nulls: number }>
 }
 
 /** Where and how rows are written as data files of a table. */
@@ -109,16 +131,23 @@ export interface Session {
   /** The same, with each row's file in a column `_data_file`, as {@link fileName} spells it. */
   tableWithFiles(schema: Schema, files: readonly TableFile[]): string
   fileName(location: string): string
-  /** SQL for a relation over Parquet files that have the same or fewer columns, by name. */
-  parquet(locations: readonly string[]): string
+  /**
+   * SQL for the rows of bronze files: lineage and texts. With types wanted of columns, also their values `_v<i>`,
+   * texts that these do not give back `_t<i>`, and `_typed`, which is NULL for rows of texts alone.
+   */
+  batches(files: readonly KeptFile[], wanted?: ReadonlyMap<string, string>): BatchSource
   /** SQL for a relation over a delimited text file, all columns as text; it fails on what does not fit. */
   text(path: string, options: TextOptions): string
   /** Makes JavaScript functions callable from SQL. */
   register(functions: readonly JsFunction[]): void
   /** Runs a query and writes its rows as data files, with their statistics. */
   write(sql: string, target: WriteTarget): Promise<DataFile[]>
-  /** Runs a query and writes its rows, in their order, as one Parquet file. */
-  writeFile(sql: string, location: string): Promise<WrittenText>
+  /**
+   * Runs a query and writes its rows, in their order, as one Parquet file.
+   *
+   * @param words whether texts that come again are worth looking for; `true` when not given.
+   */
+  writeFile(sql: string, location: string, words?: boolean): Promise<WrittenText>
   /** How far the running statement has come, in percent; 0 when it can't be told. */
   progress(): number
   /** Stops what the session is doing; the call under way fails. */

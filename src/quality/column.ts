@@ -26,6 +26,8 @@ export interface CompiledColumn {
 export interface RawColumn {
   sql: string
   sqlType: string
+  /** SQL for a text that takes the value's place in rows where it is not NULL. */
+  text?: string
 }
 
 export function compileColumn(
@@ -38,7 +40,7 @@ export function compileColumn(
   const inputType = inputTypeOf(schema)
   const decoded = context.bind(decodeRaw(raw, inputType, optionsOf(schema)))
   const unreadable: Check = {
-    fails: `${raw.sql} IS NOT NULL AND ${decoded} IS NULL`,
+    fails: `NOT ${isMissing(raw)} AND ${decoded} IS NULL`,
     reason: `not ${article(typeName(inputType))}${formatNote(schema)}`,
   }
   const typeChecks = isText(inputType) || isNested(inputType) ? [] : [unreadable]
@@ -51,11 +53,11 @@ export function compileColumn(
       fails: `${decoded} IS NOT NULL AND (${check.fails})`,
     }))
     if (missing === undefined)
-      typeChecks.push({ fails: `${raw.sql} IS NULL`, reason: 'required, but it is missing' })
+      typeChecks.push({ fails: isMissing(raw), reason: 'required, but it is missing' })
     const value =
       missing === undefined || missing === 'NULL'
         ? flow.value
-        : `CASE WHEN ${raw.sql} IS NULL THEN ${missing} ELSE ${flow.value} END`
+        : `CASE WHEN ${isMissing(raw)} THEN ${missing} ELSE ${flow.value} END`
     return { name, type, value, ...prefixed(name, typeChecks, checks) }
   } catch (error) {
     if (!(error instanceof NeedsJavaScript)) throw error
@@ -66,6 +68,14 @@ export function compileColumn(
 function prefixed(name: string, typeChecks: Check[], checks: Check[]) {
   const named = (check: Check) => ({ ...check, reason: `${name}: ${check.reason}` })
   return { typeChecks: typeChecks.map(named), checks: checks.map(named) }
+}
+
+/** The engine's type of a column's values, where a value's usual text is one that the schema takes. */
+export function valueType(schema: z.ZodType): string | undefined {
+  const type = inputTypeOf(schema)
+  const kinds = ['int', 'bigint', 'decimal', 'date', 'timestamp']
+  const formats = optionsOf(schema).formats ?? []
+  return kinds.includes(type.kind) && formats.length === 0 ? sqlType(type) : undefined
 }
 
 function isNested(type: ColumnType): boolean {
@@ -81,9 +91,15 @@ function formatNote(schema: z.ZodType): string {
   return formats.length > 0 ? ` written as ${formats.join(' or ')}` : ''
 }
 
+function isMissing({ sql, text }: RawColumn): string {
+  return text === undefined ? `(${sql} IS NULL)` : `(${sql} IS NULL AND ${text} IS NULL)`
+}
+
 /** A raw value as the schema's type: typed inputs pass when nothing can be lost, else as text. */
 function decodeRaw(raw: RawColumn, type: ColumnType, options: DecodeOptions): string {
   const target = sqlType(type)
+  if (raw.text !== undefined)
+    return `CASE WHEN ${raw.text} IS NULL THEN ${raw.sql} ELSE ${decode(raw.text, type, options)} END`
   if (isNested(type))
     return raw.sqlType === 'VARCHAR' ? raw.sql : `CAST(to_json(${raw.sql}) AS VARCHAR)`
   if (raw.sqlType === target) return raw.sql

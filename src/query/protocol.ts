@@ -1,5 +1,5 @@
 import type { Field } from '../define/column-type.js'
-import type { ResultRow, TableFile } from '../engine/engine.js'
+import type { KeptAs, ResultRow, TableFile } from '../engine/engine.js'
 import type { Schema } from '../iceberg/spec/types.js'
 import type { TableRef } from './guard.js'
 import type { Pushed } from './pushdown.js'
@@ -15,10 +15,10 @@ export interface RelationFiles {
   tier: string
   name: string
   schema: Schema | null
-  /** Columns of a bronze relation without files. */
+  /** Columns of a bronze relation. */
   columns: string[]
   /** All that the process may open. */
-  files: TableFile[]
+  files: (TableFile & KeptAs)[]
 }
 
 export type Reply =

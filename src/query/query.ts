@@ -7,7 +7,7 @@ import type { ResultRow } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { Table } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
-import { Batches, columnsOf } from '../run/batches.js'
+import { Batches, columnsOf, keptFiles } from '../run/batches.js'
 import { bronzeLineage } from '../run/relations.js'
 import { tableFiles } from '../run/table-files.js'
 import type { Storage } from '../storage/storage.js'
@@ -118,9 +118,7 @@ function isCertain(predicate: Pushed, table: Table): boolean {
 async function scanBronze(storage: Storage, state: LakeState, name: string) {
   const known = findName(state, `bronze.${name}`)
   const manifests = await new Batches(storage).manifests(state.batches[known] ?? [])
-  const files = manifests.flatMap((m) =>
-    m.files.map((file) => ({ location: storage.locate(file.data) })),
-  )
+  const files = keptFiles(storage, manifests)
   const columns = [...bronzeLineage, ...columnsOf(manifests)]
   return {
     relation: { tier: 'bronze', name, schema: null, columns, files },

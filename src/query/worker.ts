@@ -72,7 +72,8 @@ class QueryProcess {
 
 function relationSql(session: Session, { schema, columns, files }: RelationFiles): string {
   if (schema) return session.table(schema, files)
-  if (files.length > 0) return session.parquet(files.map(({ location }) => location))
+  if (files.length > 0)
+    return `SELECT ${columns.map(quoteName).join(', ')} FROM (${session.batches(files).sql})`
   const nulls = columns.map((name) => `CAST(NULL AS VARCHAR) AS ${quoteName(name)}`)
   return `SELECT ${nulls.join(', ') || 'NULL AS "no rows yet"'} WHERE false`
 }

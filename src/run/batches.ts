@@ -1,8 +1,9 @@
+import type { KeptAs, KeptFile } from '../engine/engine.js'
 import type { BatchPointer } from '../log/commit.js'
 import type { Storage } from '../storage/storage.js'
 
 /** One source file in a batch. */
-export interface BatchFile {
+export interface BatchFile extends KeptAs {
   /** The name that lineage shows. */
   name: string
   size: number
@@ -80,6 +81,17 @@ export class Batches {
     await this.storage.write(path, new TextEncoder().encode(text))
     return { path, through }
   }
+}
+
+/** The files of batches as the engine reads them. */
+export function keptFiles(storage: Storage, manifests: readonly BatchManifest[]): KeptFile[] {
+  return manifests
+    .flatMap((manifest) => manifest.files)
+    .map(({ data, values, inexact, firstLine }) => ({
+      location: storage.locate(data),
+      ...(values ? { values, inexact: inexact ?? 0 } : {}),
+      ...(firstLine === undefined ? {} : { firstLine }),
+    }))
 }
 
 /** Batches from one index to the next. */

@@ -20,6 +20,8 @@ export interface RunContext {
   signal: AbortSignal
   /** Whether columns may change in ways that break readers. */
   allowBreaking: boolean
+  /** Bytes of files from which on it pays to keep values rather than texts. */
+  valuesFrom: number
   relations: Relations
   javascript: JavaScript
   /** Tells how far a step has come. */

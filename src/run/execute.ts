@@ -40,6 +40,8 @@ export interface RunOptions {
   allowBreaking?: boolean
   /** Milliseconds of work from which a step's result is kept for a run that has to go on; 500. */
   keepAfter?: number
+  /** Bytes of source files from which on values are kept rather than texts, where silver reads them so; 1 MiB. */
+  valuesFrom?: number
   /** Who runs the JavaScript of schemas; this thread when nobody is named. */
   javascript?: JavaScript
   signal?: AbortSignal
@@ -107,6 +109,7 @@ class Run {
       run: runId(started),
       author: options.author ?? (process.env.USER || userInfo().username),
       signal: this.steps.signal,
+      valuesFrom: options.valuesFrom ?? 1 << 20,
       javascript: options.javascript ?? new InThisThread(),
       allowBreaking: options.allowBreaking ?? false,
       progress: (dataset, how) => onEvent({ type: 'step-progress', dataset, ...how }),

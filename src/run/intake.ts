@@ -13,6 +13,7 @@ import {
   type KnownFile,
 } from './batches.js'
 import { type RunContext, withSession } from './context.js'
+import { wantedTypes } from './wanted.js'
 
 /** How far a file source has been read; visible in the same commit as its rows. */
 interface Watermark {
@@ -91,6 +92,7 @@ export async function takeIn(
   const taken: (BatchFile & { columns: string[] })[] = []
   const notes: string[] = []
   const touched = { ...before?.touched }
+  const wanted = wantedTypes(context.lake.datasets, dataset)
   await withSession(context, name, async (session) => {
     for (const file of files) {
       context.signal.throwIfAborted()
@@ -103,7 +105,8 @@ export async function takeIn(
       const data = `${folder}/${String(taken.length + 1).padStart(5, '0')}.parquet`
       await storage.prepare(data)
       const { signal } = context
-      const target = { session, location: storage.locate(data), batch, signal }
+      const types = file.size < context.valuesFrom ? new Map() : wanted
+      const target = { session, location: storage.locate(data), batch, wanted: types, signal }
       delete touched[file.name]
       const result = await takeFile(file, dataset.from, inspection, target)
       if (result.rows === 0) notes.push(`${file.name} holds no rows`)

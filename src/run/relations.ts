@@ -1,13 +1,18 @@
 import { type AnyDataset, fullName } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
-import type { Session } from '../engine/engine.js'
+import type { BatchSource, Session } from '../engine/engine.js'
 import { Manifests } from '../iceberg/manifests.js'
 import { realEffects, Table } from '../iceberg/table.js'
 import type { BatchPointer, TableState } from '../log/commit.js'
 import type { View } from '../plan/plan.js'
 import type { Storage } from '../storage/storage.js'
-import { Batches, columnsOf } from './batches.js'
+import { Batches, columnsOf, keptFiles } from './batches.js'
 import { tableFiles } from './table-files.js'
+
+/** SQL for rows of bronze, and the columns of their files. */
+export interface BronzeRelation extends BatchSource {
+  columns: string[]
+}
 
 /** The columns of a bronze relation beside those of its files. */
 export const bronzeLineage = ['_batch', '_source_file', '_source_line', '_error', '_raw']
@@ -70,18 +75,24 @@ export class Relations {
     session: Session,
     pointers: readonly BatchPointer[],
     declared: readonly string[],
-  ): Promise<{ sql: string; columns: string[] }> {
+    wanted?: ReadonlyMap<string, string>,
+  ): Promise<BronzeRelation> {
     const manifests = await this.batches.manifests(pointers)
-    const files = manifests.flatMap((manifest) => manifest.files)
+    const files = keptFiles(this.storage, manifests)
     if (files.length > 0) {
-      const locations = files.map((file) => this.storage.locate(file.data))
-      return { sql: session.parquet(locations), columns: columnsOf(manifests) }
+      const columns = columnsOf(manifests)
+      const { sql, values } = session.batches(files, wanted)
+      const shown = [...bronzeLineage, ...columns].map(quoteName)
+      const typed = [...(wanted ?? [])].flatMap((_, i) => [`_v${i}`, `_t${i}`])
+      const all = [...shown, ...(values.size > 0 ? ['_typed', ...typed] : [])].join(', ')
+      return { sql: `SELECT ${all} FROM (${sql})`, columns, values }
     }
     const columns = [...bronzeLineage, ...declared].map((column) => {
       const type = column === '_source_line' ? 'BIGINT' : 'VARCHAR'
       return `CAST(NULL AS ${type}) AS ${quoteName(column)}`
     })
-    return { sql: `SELECT ${columns.join(', ')} WHERE false`, columns: [...declared] }
+    const sql = `SELECT ${columns.join(', ')} WHERE false`
+    return { sql, columns: [...declared], values: new Map() }
   }
 
   /** SQL for all rows of a table as the view has it. */

@@ -3,13 +3,14 @@ import { z as zod } from 'zod'
 import { type AnyDataset, fullName, type Silver } from '../define/dataset.js'
 import { nearest } from '../define/nearest.js'
 import { quoteName, renderSql } from '../define/sql.js'
-import type { Session } from '../engine/engine.js'
+import type { BatchSource, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { BatchPointer } from '../log/commit.js'
 import type { BuildDecision, View, Window } from '../plan/plan.js'
 import type { RawColumn } from '../quality/column.js'
 import { bindExpression } from './expressions.js'
-import { bronzeLineage } from './relations.js'
+import { type BronzeRelation, bronzeLineage } from './relations.js'
+import { columnTypes } from './wanted.js'
 
 /** The rows that a silver step reads, ready to be checked. */
 export interface SilverInput {
@@ -18,6 +19,8 @@ export interface SilverInput {
   raw: Record<string, RawColumn>
   /** The columns that the inputs have. */
   columns: string[]
+  /** SQL over `_input` for all raw values of a row as JSON. */
+  rawJson: string
 }
 
 /** What reading inputs needs of a run. */
@@ -33,7 +36,8 @@ export interface InputRelations {
     session: Session,
     pointers: readonly BatchPointer[],
     declared: readonly string[],
-  ): Promise<{ sql: string; columns: string[] }>
+    wanted?: ReadonlyMap<string, string>,
+  ): Promise<BronzeRelation>
 }
 
 /** Puts the inputs of a silver dataset together, one after the other, and applies `select`. */
@@ -43,19 +47,27 @@ export async function silverInput(
   dataset: Silver,
   decision: BuildDecision,
 ): Promise<SilverInput> {
-  const inputs: string[] = []
+  const inputs: OneInput[] = []
   for (const from of dataset.from)
     inputs.push(await oneInput(context, session, dataset, from, decision))
-  const union = inputs.join('\nUNION ALL BY NAME\n')
+  const union = inputs.map(({ sql }) => sql).join('\nUNION ALL BY NAME\n')
   const available = (await session.describe(union)).map((c) => c.name)
-  const values = available.filter((name) => !bronzeLineage.includes(name) && name !== '_superseded')
-  const struct = values.map((name) => `${quoteName(name)} := i.${quoteName(name)}`)
-  const input = struct.length > 0 ? `struct_pack(${struct.join(', ')})` : 'NULL'
-  const columns = Object.entries(dataset.schema.shape).map(([name, schema], i) => {
-    const sql = columnSql(dataset, name, schema as z.ZodType, available)
-    return { name, sql, alias: `r${i}` }
+  const columns = available.filter(
+    (name) => !bronzeLineage.includes(name) && !/^_(superseded|typed|[vt]\d+)$/.test(name),
+  )
+  const kept = new KeptValues(dataset, inputs)
+  const { input, rawJson } = rawValues(columns, kept)
+  const raws = Object.entries(dataset.schema.shape).map(([name, schema], i) => {
+    const { column, sql } = columnSql(dataset, name, schema as z.ZodType, available)
+    const value = column === undefined ? undefined : kept.value(column)
+    return { name, alias: `r${i}`, sql: value?.sql ?? sql, text: value?.text }
   })
-  const selected = columns.map(({ sql, alias }) => `${sql} AS ${alias}`).join(',\n')
+  const selected = raws
+    .flatMap(({ sql, alias, text }) => [
+      `${sql} AS ${alias}`,
+      ...(text === undefined ? [] : [`${text} AS ${alias}_text`]),
+    ])
+    .join(',\n')
   const from = `FROM (${union}) AS i`
   const { deleteWhen } = dataset
   const deleted = deleteWhen ? `coalesce((\n${renderSql(deleteWhen)}\n), false)` : 'false'
@@ -63,11 +75,62 @@ export async function silverInput(
 ${selected}
 ${from}`
   const types = await describe(session, dataset, relation, union)
-  const raw = columns.map(({ name, alias }) => {
+  const raw = raws.map(({ name, alias, text }) => {
     const type = types.find((c) => c.name === alias)?.sqlType ?? 'VARCHAR'
-    return [name, { sql: alias, sqlType: type }] as const
+    const instead = text === undefined ? {} : { text: `${alias}_text` }
+    return [name, { sql: alias, sqlType: type, ...instead }] as const
   })
-  return { relation, raw: Object.fromEntries(raw), columns: values }
+  return { relation, raw: Object.fromEntries(raw), columns, rawJson }
+}
+
+/** SQL for a struct of all raw values, and SQL that makes JSON of texts from it, for the few rows that need it. */
+function rawValues(columns: readonly string[], kept: KeptValues) {
+  if (columns.length === 0) return { input: 'NULL', rawJson: 'CAST(NULL AS VARCHAR)' }
+  const fields: string[] = []
+  const texts = columns.map((name, i) => {
+    const value = kept.value(name)
+    fields.push(`c${i} := ${value?.sql ?? `i.${quoteName(name)}`}`)
+    if (value?.text) fields.push(`t${i} := ${value.text}`)
+    const own = value ? `CAST(_input.c${i} AS VARCHAR)` : `_input.c${i}`
+    return `${quoteName(name)} := ${value?.text ? `coalesce(_input.t${i}, ${own})` : own}`
+  })
+  return {
+    input: `struct_pack(${fields.join(', ')})`,
+    rawJson: `CAST(to_json(struct_pack(${texts.join(', ')})) AS VARCHAR)`,
+  }
+}
+
+/** Which columns of the inputs are kept as values, and how they are read. */
+class KeptValues {
+  private readonly names: string[]
+
+  constructor(
+    dataset: Silver,
+    private readonly inputs: readonly OneInput[],
+  ) {
+    this.names = [...wantedBy(dataset).keys()]
+  }
+
+  /** SQL for a column's value, and for texts that take its place; `undefined` where only texts are kept. */
+  value(column: string): { sql: string; text?: string } | undefined {
+    const name = column.toLowerCase()
+    const i = this.names.indexOf(name)
+    const how = this.inputs.map(({ values }) => values.get(name))
+    if (how.every((kept) => kept === undefined)) return undefined
+    if (how.every((kept) => kept === 'all')) return { sql: `i._v${i}` }
+    const text = `CASE WHEN i._typed IS NULL THEN i.${quoteName(column)} ELSE i._t${i} END`
+    return { sql: `i._v${i}`, text }
+  }
+}
+
+/** Columns that a dataset reads as they are, in lower case, with the engine's types of their values. */
+function wantedBy(dataset: Silver): Map<string, string> {
+  return new Map(columnTypes(dataset).map(([name, type]) => [name.toLowerCase(), type]))
+}
+
+interface OneInput extends BatchSource {
+  /** SQL for its rows. */
+  sql: string
 }
 
 async function oneInput(
@@ -76,7 +139,7 @@ async function oneInput(
   dataset: Silver,
   from: AnyDataset,
   decision: BuildDecision,
-): Promise<string> {
+): Promise<OneInput> {
   const { relations } = context
   if (from.tier !== 'bronze') {
     await relations.define(session, [from])
@@ -88,7 +151,8 @@ async function oneInput(
     ).map((c) => c.name)
     const hidden = ['_loaded_at', '_batch'].filter((name) => present.includes(name))
     const exclude = hidden.length > 0 ? ` EXCLUDE (${hidden.join(', ')})` : ''
-    return `SELECT *${exclude}, ${lineage.join(', ')}, false AS _superseded FROM ${from.tier}.${quoteName(from.name)}`
+    const sql = `SELECT *${exclude}, ${lineage.join(', ')}, false AS _superseded FROM ${from.tier}.${quoteName(from.name)}`
+    return { sql, values: new Map() }
   }
   const pointers = windowOf(context, from, decision)
   const declared = from.from.columns ?? []
@@ -96,10 +160,14 @@ async function oneInput(
     // No rows, but the columns that its files have.
     const known = relations.view.batches[fullName(from)] ?? []
     const { sql } = await relations.bronzeRelation(session, known.slice(-1), declared)
-    return `SELECT *, false AS _superseded FROM (${sql}) WHERE false`
+    return {
+      sql: `SELECT *, false AS _superseded FROM (${sql}) WHERE false`,
+      values: new Map(),
+    }
   }
-  const { sql } = await relations.bronzeRelation(session, pointers, declared)
-  return markEarlierVersions(sql, dataset, pointers)
+  const wanted = wantedBy(dataset)
+  const { sql, values } = await relations.bronzeRelation(session, pointers, declared, wanted)
+  return { sql: markEarlierVersions(sql, dataset, pointers), values }
 }
 
 function windowOf(
@@ -127,19 +195,20 @@ function markEarlierVersions(
   return `SELECT *, ${superseded} AS _superseded FROM (${sql})`
 }
 
-/** SQL for one column of the schema over the input `i`. */
+/** SQL for one column of the schema over the input `i`, and the input's column that it is, if it is one. */
 function columnSql(
   dataset: Silver,
   name: string,
   schema: z.ZodType,
   available: readonly string[],
-): string {
+): { sql: string; column?: string } {
   const chosen = Object.hasOwn(dataset.select, name) ? dataset.select[name] : name
-  if (chosen !== undefined && typeof chosen !== 'string') return `(\n${renderSql(chosen)}\n)`
+  if (chosen !== undefined && typeof chosen !== 'string')
+    return { sql: `(\n${renderSql(chosen)}\n)` }
   const source = chosen ?? name
   const found = available.find((column) => column.toLowerCase() === source.toLowerCase())
-  if (found) return `i.${quoteName(found)}`
-  if (zod.safeParse(schema, undefined).success) return 'CAST(NULL AS VARCHAR)'
+  if (found) return { sql: `i.${quoteName(found)}`, column: found }
+  if (zod.safeParse(schema, undefined).success) return { sql: 'CAST(NULL AS VARCHAR)' }
   const known = available.filter(
     (column) => !bronzeLineage.includes(column) && column !== '_superseded',
   )

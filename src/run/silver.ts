@@ -8,15 +8,12 @@ import { MoraineError } from '../errors.js'
 import type { RowCounts, TableState } from '../log/commit.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import type { BuildDecision } from '../plan/plan.js'
-import { compileChecks } from '../quality/compile.js'
 import type { Built } from './build.js'
 import { hash, type RunContext, withSession } from './context.js'
-import type { ReasonCount } from './events.js'
 import { bindExpression, emptyRelation } from './expressions.js'
-import { withAnswers } from './javascript.js'
+import { countReasons, judge, type Tally, tallyRows } from './judge.js'
 import { type Merge, mergeByKey } from './merge.js'
 import { refuseBreaking } from './schema-change.js'
-import { type InputContext, silverInput } from './silver-input.js'
 import { findStale, isStale } from './stale.js'
 import { brokenChecks, holdChecks, notPublished } from './table-checks.js'
 import { aboutTable, tableState, writeTable } from './tables.js'
@@ -69,7 +66,7 @@ export async function buildSilver(
       )
     for (const { condition } of dataset.rules)
       await bindExpression(session, condition, emptyRelation(columns))
-    const raw = await check(context, session, dataset, decision)
+    const raw = await judge(context, session, dataset, decision)
     const tally = await tallyRows(session)
     const duplicates = await pickWinners(session, dataset)
     const incremental = decision.mode === 'incremental'
@@ -78,68 +75,6 @@ export async function buildSilver(
     const prepared = { dataset, decision, columns, raw, tally, duplicates, merge, stale }
     return write(context, session, prepared)
   })
-}
-
-/**
- * Fills the temporary table `checked`: a row in, a row out, with values and reasons. Returns the
- * columns that the inputs have.
- */
-export async function check(
-  context: InputContext & Pick<RunContext, 'run' | 'javascript' | 'signal'>,
-  session: Session,
-  dataset: Silver,
-  decision: BuildDecision,
-): Promise<string[]> {
-  const input = await silverInput(context, session, dataset, decision)
-  const prefix = `${context.run}_${dataset.name}`.replace(/\W/g, '_')
-  const compiled = compileChecks(dataset, input.raw, prefix)
-  session.register(compiled.functions)
-  const raw = `CASE WHEN _error IS NOT NULL THEN _raw
-    WHEN _reasons IS NOT NULL OR _failures IS NOT NULL THEN CAST(to_json(_input) AS VARCHAR) END`
-  const given = `(${input.relation})`
-  await withAnswers(context, session, dataset, compiled.passes, given, (relation) =>
-    session.run(
-      `CREATE TEMP TABLE checked AS SELECT * EXCLUDE (_input, _raw), ${raw} AS _raw
-       FROM (${compiled.over(relation)})`,
-    ),
-  )
-  return input.columns
-}
-
-interface Tally {
-  rows: number
-  discarded: number
-  /** Rows of earlier versions of their file. */
-  superseded: number
-  reasons: ReasonCount[]
-  warnings: ReasonCount[]
-}
-
-export async function tallyRows(session: Session): Promise<Tally> {
-  const [row] = await session.rows(
-    `SELECT count(*) AS n, count(*) FILTER (NOT _superseded AND _reasons IS NOT NULL) AS discarded,
-     count(*) FILTER (_superseded) AS superseded FROM checked`,
-  )
-  return {
-    rows: Number(row?.n),
-    discarded: Number(row?.discarded),
-    superseded: Number(row?.superseded),
-    reasons: await countReasons(session, '_reasons'),
-    warnings: await countReasons(session, '_warnings', '_reasons IS NULL'),
-  }
-}
-
-async function countReasons(
-  session: Session,
-  list: string,
-  where = 'true',
-): Promise<ReasonCount[]> {
-  const rows = await session.rows(
-    `SELECT reason, count(*) AS n FROM (SELECT unnest(${list}) AS reason FROM checked
-     WHERE NOT _superseded AND ${where})
-     GROUP BY reason ORDER BY n DESC, reason`,
-  )
-  return rows.map((row) => ({ reason: String(row.reason), rows: Number(row.n) }))
 }
 
 /** What to say of rows that break a check of severity `fail`: they keep the step from being published. */
@@ -151,7 +86,7 @@ async function failedRows(
   const failures = await countReasons(session, '_failures')
   if (failures.length === 0) return undefined
   const [example] = await session.rows(
-    'SELECT _source_file, _source_line, _raw FROM checked WHERE _failures IS NOT NULL ORDER BY _batch, _source_file, _source_line LIMIT 1',
+    'SELECT _source_file, _source_line, _raw FROM flawed WHERE _failures IS NOT NULL ORDER BY _batch, _source_file, _source_line LIMIT 1',
   )
   const said = failures.map(({ reason, rows }) => `${reason} (${rows} rows)`).join('; ')
   const where = example?._source_file
@@ -288,7 +223,7 @@ async function writeDiscarded(
     partitions: [],
     rows: `SELECT _reasons AS reasons, _raw AS raw, _source_file, _source_line, _batch, ${at} AS _discarded_at,
       ${isStale(dataset)} AS _stale
-      FROM checked WHERE _reasons IS NOT NULL AND NOT _superseded ORDER BY _batch, _source_file, _source_line`,
+      FROM flawed WHERE _reasons IS NOT NULL AND NOT _superseded ORDER BY _batch, _source_file, _source_line`,
     removed: incremental ? new Set() : 'all',
   })
   return { name, table, written: added.reduce((sum, file) => sum + file.rows, 0) }

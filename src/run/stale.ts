@@ -19,18 +19,19 @@ export async function findStale(
   const keys = keysOf(dataset)
   if (keys.length === 0 || dataset.onInvalidUpdate !== 'keep') return 0
   const list = keys.join(', ')
+  if (discarded === 0) return none(session, list)
   const readable = `NOT _superseded AND ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`
-  const none = discarded === 0 ? ' AND false' : ''
   await session.run(
     `CREATE TEMP TABLE doubtful AS SELECT * FROM (
        SELECT * FROM (FROM checked WHERE ${readable})
-       SEMI JOIN (FROM checked WHERE _reasons IS NOT NULL AND ${readable}${none}) USING (${list})
+       SEMI JOIN (FROM flawed WHERE _reasons IS NOT NULL AND ${readable}) USING (${list})
        QUALIFY row_number() OVER (PARTITION BY ${list} ORDER BY ${newestFirst(dataset)}) = 1)
      WHERE _reasons IS NOT NULL`,
   )
+  if ((await count(session, 'SELECT count(*) AS n FROM doubtful')) === 0) return none(session, list)
   const table = incremental ? await context.relations.table(fullName(dataset)) : undefined
   const valid = [`SELECT ${list} FROM winners WHERE _kind = 'valid'`]
-  if (table && (await count(session, 'SELECT count(*) AS n FROM doubtful')) > 0) {
+  if (table) {
     const tasks = await candidates(session, dataset, table, 'doubtful')
     const existing = session.table(table.schema, tableFiles(context.storage, table, tasks))
     const on = keys.map((key) => `e.${key} = w.${key}`).join(' AND ')
@@ -46,14 +47,20 @@ export async function findStale(
   return count(session, 'SELECT count(*) AS n FROM stale')
 }
 
-/** SQL for a row of `checked`: whether it is one of those. */
+async function none(session: Session, keys: string): Promise<number> {
+  const columns = `${keys}, _batch, _source_file, _source_line`
+  await session.run(`CREATE TEMP TABLE stale AS SELECT ${columns} FROM flawed WHERE false`)
+  return 0
+}
+
+/** SQL for a row of `flawed`: whether it is one of those. */
 export function isStale(dataset: Silver): string {
   const keys = keysOf(dataset)
   if (keys.length === 0 || dataset.onInvalidUpdate !== 'keep') return 'false'
   const lineage = ['_batch', '_source_file', '_source_line']
   const same = [
-    ...keys.map((key) => `s.${key} = checked.${key}`),
-    ...lineage.map((name) => `s.${name} IS NOT DISTINCT FROM checked.${name}`),
+    ...keys.map((key) => `s.${key} = flawed.${key}`),
+    ...lineage.map((name) => `s.${name} IS NOT DISTINCT FROM flawed.${name}`),
   ]
   return `EXISTS (SELECT 1 FROM stale AS s WHERE ${same.join(' AND ')})`
 }

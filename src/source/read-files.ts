@@ -9,13 +9,11 @@ import { MoraineError } from '../errors.js'
 import { type CanonicalText, canonicalize, ESCAPE, escapes, SEPARATOR } from './canonical.js'
 import type { SourceFile } from './discover.js'
 import { type Inspection, inspect } from './inspect.js'
+import { type Kept, keepRecords, type Wanted } from './keep.js'
 import { RecordReader, type TextFacts } from './records.js'
 
 /** A source file that was taken in as one Parquet file. */
-export interface TakenFile {
-  rows: number
-  broken: number
-  bytes: number
+export interface TakenFile extends Kept {
   columns: string[]
 }
 
@@ -24,6 +22,8 @@ export interface Target {
   /** Absolute location of the Parquet file to write. */
   location: string
   batch: string
+  /** Columns to keep as values rather than texts. */
+  wanted: Wanted
   signal?: AbortSignal
 }
 
@@ -68,6 +68,27 @@ function lineage(file: SourceFile, { batch }: Target): string {
   return `${quoteText(batch)} AS _batch, ${quoteText(file.name)} AS _source_file`
 }
 
+const NO_ERROR = 'CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw'
+
+/**
+ * Keeps the records of a relation in which each line is one. `undefined` when there is another number
+ * of them.
+ */
+async function keepLines(
+  file: SourceFile,
+  relation: string,
+  columns: readonly string[],
+  { lines }: Inspection,
+  skip: number,
+  target: Target,
+): Promise<TakenFile | undefined> {
+  const { session, location } = target
+  const records = { relation, columns, lineage: lineage(file, target), location }
+  const kept = await keepRecords(session, records, target.wanted)
+  if (kept.rows !== lines - skip) return undefined
+  return { ...kept, firstLine: skip + 1, columns: [...columns] }
+}
+
 /** `undefined` when the engine finds records that do not fit, or another number of them. */
 async function takePlain(
   file: SourceFile,
@@ -95,13 +116,9 @@ async function takePlain(
     skip,
     longest: inspection.longest,
   })
-  const sql = `SELECT ${lineage(file, target)}, row_number() OVER () + ${skip} AS _source_line,
-    CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw,
-    ${columns.map(quoteName).join(', ')} FROM ${text}`
+  const records = `(SELECT *, ${NO_ERROR} FROM ${text})`
   try {
-    const { rows, bytes } = await target.session.writeFile(sql, target.location)
-    if (rows !== inspection.lines - skip) return undefined
-    return { rows, bytes, broken: 0, columns }
+    return await keepLines(file, records, columns, inspection, skip, target)
   } catch (error) {
     if (/CSV Error|Invalid Input/i.test((error as Error).message)) return undefined
     throw error
@@ -138,14 +155,11 @@ async function takeLines(
   // Delimiters at the end of a line make no further fields.
   const fits = `len(f) = ${n} OR (len(f) > ${n} AND array_to_string(f[${n + 1}:], '') = '')`
   const error = `concat(len(f), CASE WHEN len(f) = 1 THEN ' field' ELSE ' fields' END, ' instead of ${n}')`
-  const sql = `SELECT ${lineage(file, target)}, row_number() OVER () + ${skip} AS _source_line,
-    CASE WHEN NOT fits THEN ${error} END AS _error, CASE WHEN NOT fits THEN line END AS _raw,
+  const records = `(SELECT CASE WHEN NOT fits THEN ${error} END AS _error, CASE WHEN NOT fits THEN line END AS _raw,
     ${values.join(', ')}
-    FROM (SELECT *, CASE WHEN fits THEN f END AS g FROM (SELECT *, ${fits} AS fits FROM (SELECT line, string_split(line, ${quoteText(delimiter)}) AS f FROM ${text})))`
-  const { rows, bytes, nulls: missing } = await target.session.writeFile(sql, target.location)
-  if (rows !== inspection.lines - skip) return undefined
-  const broken = rows - (missing.get('_error') ?? rows)
-  return rows > 0 && broken === rows ? undefined : { rows, bytes, broken, columns: [...columns] }
+    FROM (SELECT *, CASE WHEN fits THEN f END AS g FROM (SELECT *, ${fits} AS fits FROM (SELECT line, string_split(line, ${quoteText(delimiter)}) AS f FROM ${text}))))`
+  const kept = await keepLines(file, records, columns, inspection, skip, target)
+  return kept && kept.rows > 0 && kept.broken === kept.rows ? undefined : kept
 }
 
 async function takeCarefully(

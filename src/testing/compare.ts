@@ -11,8 +11,9 @@ import type { View } from '../plan/plan.js'
 import { emptyRelation } from '../run/expressions.js'
 import { columnsOf } from '../run/gold.js'
 import { InThisThread } from '../run/javascript.js'
-import { bronzeLineage } from '../run/relations.js'
-import { check, silverLineage, tallyRows } from '../run/silver.js'
+import { judge, tallyRows } from '../run/judge.js'
+import { type BronzeRelation, bronzeLineage } from '../run/relations.js'
+import { silverLineage } from '../run/silver.js'
 import type { InputRelations } from '../run/silver-input.js'
 import { atUserSql } from '../run/sql-errors.js'
 import { holdOn } from '../run/table-checks.js'
@@ -74,13 +75,13 @@ async function silverResult(
     javascript: new InThisThread(),
     signal: new AbortController().signal,
   }
-  await check(context, session, dataset, { action: 'build', mode: 'full', reason: '', windows: [] })
+  await judge(context, session, dataset, { action: 'build', mode: 'full', reason: '', windows: [] })
   const tally = await tallyRows(session)
   await pickWinners(session, dataset)
   const columns = fieldsOfShape(dataset.schema.shape as never)
   const names = columns.map((c) => quoteName(c.name)).join(', ')
   const rows = await session.rows(
-    'SELECT _reasons AS r FROM checked WHERE _reasons IS NOT NULL AND NOT _superseded ORDER BY _source_line',
+    'SELECT _reasons AS r FROM flawed WHERE _reasons IS NOT NULL AND NOT _superseded ORDER BY _source_line',
   )
   return {
     columns,
@@ -257,11 +258,12 @@ class GivenRelations implements InputRelations {
     _session: Session,
     pointers: readonly { dataset: string }[],
     declared: readonly string[],
-  ): Promise<{ sql: string; columns: string[] }> {
+  ): Promise<BronzeRelation> {
     const [pointer] = pointers
     const rows = this.all
       .filter(({ dataset }) => fullName(dataset) === pointer?.dataset)
       .flatMap((given) => given.rows)
-    return { sql: bronzeSql([...declared, ...this.read], rows), columns: [] }
+    const sql = bronzeSql([...declared, ...this.read], rows)
+    return { sql, columns: [], values: new Map() }
   }
 }

@@ -60,6 +60,10 @@ it.each([
   const folder = await temporaryFolder()
   const path = join(folder, 'x.csv')
   const source = files(path, { columns: ['x', 'y'], ...options })
+  const wanted = new Map([
+    ['x', 'BIGINT'],
+    ['y', 'DATE'],
+  ])
   let native = 0
   const read = async (plain: boolean): Promise<ResultRow[]> => {
     const { size, mtimeMs } = await stat(path)
@@ -71,9 +75,12 @@ it.each([
       file,
       source,
       { ...inspection, plain: plain && inspection.plain },
-      { session: session(), location, batch: 'b' },
+      { session: session(), location, batch: 'b', wanted },
     )
-    const rows = await session().rows(`${session().parquet([location])} ORDER BY _source_line`)
+    const { sql } = session().batches([{ location, ...taken }])
+    const rows = await session().rows(
+      `SELECT _batch, _source_file, _source_line, _error, _raw, x, y FROM (${sql}) ORDER BY _source_line`,
+    )
     expect(rows).toHaveLength(taken.rows)
     return rows
   }

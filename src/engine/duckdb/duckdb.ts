@@ -19,7 +19,9 @@ import type { DataFile } from '../../iceberg/spec/manifest.js'
 import type { Schema } from '../../iceberg/spec/types.js'
 import type { JsFunction } from '../../quality/functions.js'
 import type {
+  BatchSource,
   Engine,
+  KeptFile,
   Result,
   ResultColumn,
   ResultRow,
@@ -30,6 +32,7 @@ import type {
   WrittenText,
 } from '../engine.js'
 import { SqlError } from '../sql-error.js'
+import { batchSql } from './batch.js'
 import { fileList, tableSql } from './scan.js'
 import { partitionSql } from './transforms.js'
 import { columnTypeOf } from './types.js'
@@ -164,8 +167,8 @@ export class DuckDBSession implements Session {
     return enginePath(location)
   }
 
-  parquet(locations: readonly string[]): string {
-    return `SELECT * FROM read_parquet(${fileList(locations)}, union_by_name = true, hive_partitioning = false)`
+  batches(files: readonly KeptFile[], wanted?: ReadonlyMap<string, string>): BatchSource {
+    return batchSql(files, wanted)
   }
 
   text(path: string, { columns, delimiter, quote, nulls, skip, longest }: TextOptions): string {
@@ -204,16 +207,20 @@ export class DuckDBSession implements Session {
       .map((file) => toDataFile(file, target, locationOf(file.filename, target.location)))
   }
 
-  async writeFile(sql: string, location: string): Promise<WrittenText> {
+  async writeFile(sql: string, location: string, words = true): Promise<WrittenText> {
     const target = quoteText(enginePath(location))
-    const copy = `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION snappy, RETURN_STATS)`
+    const dictionaries = words ? '' : ', DICTIONARY_SIZE_LIMIT 1'
+    const copy = `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION snappy, PARQUET_VERSION V2${dictionaries}, RETURN_STATS)`
     const reader = await this.try(copy, (text) => this.connection.runAndReadAll(text))
     const [file] = reader.getRowObjects().map(writtenFile)
-    const nulls = [...(file?.column_statistics ?? [])].map(([name, statistics]) => {
-      return [name.replace(/^"|"$/g, ''), Number(statistics.get('null_count') ?? 0)] as const
+    const counts = [...(file?.column_statistics ?? [])].map(([name, statistics]) => {
+      const [values, nulls] = ['num_values', 'null_count'].map((s) =>
+        Number(statistics.get(s) ?? 0),
+      )
+      return [name, { values, nulls } as { values: number; nulls: number }] as const
     })
     const { count = 0n, file_size_bytes = 0n } = file ?? {}
-    return { rows: Number(count), bytes: Number(file_size_bytes), nulls: new Map(nulls) }
+    return { rows: Number(count), bytes: Number(file_size_bytes), counts: new Map(counts) }
   }
 
   progress(): number {

@@ -1,0 +1,100 @@
+import { quoteName, quoteText } from '../define/sql.js'
+import type { KeptAs, Session } from '../engine/engine.js'
+
+/** Types in which columns are worth keeping, by their names in lower case: those in which silver reads them. */
+export type Wanted = ReadonlyMap<string, string>
+
+/** Records that are about to be kept: a relation with `_error`, `_raw` and a text a column. */
+export interface Records {
+  relation: string
+  columns: readonly string[]
+  /** SQL for each row's batch, file and, where it can't be counted, line. */
+  lineage: string
+  location: string
+}
+
+export interface Kept extends KeptAs {
+  rows: number
+  broken: number
+  bytes: number
+}
+
+/**
+ * Writes records to Parquet so that every text can be given back. A text is kept as a value when the value
+ * gives back the very same text; rows in which one does not keep all of theirs in `_texts` as well.
+ */
+export async function keepRecords(
+  session: Session,
+  { relation, columns, lineage, location }: Records,
+  wanted: Wanted,
+): Promise<Kept> {
+  const values = await worthwhile(session, relation, columns, wanted)
+  const names = Object.keys(values)
+  const own = columns.map((name) => {
+    const i = names.indexOf(name)
+    return i < 0 ? quoteName(name) : `_v${i} AS ${quoteName(name)}`
+  })
+  const casts = names.map((name, i) => `${castSql(name, values[name] as string)} AS _v${i}`)
+  const bent = names.map((name, i) => `NOT ${givesBack(name, `_v${i}`, values[name] as string)}`)
+  const texts = `CASE WHEN ${bent.join(' OR ')} THEN [${names.map(quoteName).join(', ')}] END AS _texts`
+  const sql =
+    names.length === 0
+      ? `SELECT ${lineage}, _error, _raw, ${own.join(', ')} FROM ${relation}`
+      : `SELECT ${lineage}, _error, _raw, ${own.join(', ')}, ${texts} FROM (SELECT *, ${casts.join(', ')} FROM ${relation})`
+  const words = names.length < columns.length
+  const { rows, bytes, counts } = await session.writeFile(sql, location, words)
+  const broken = rows - (counts.get('"_error"')?.nulls ?? rows)
+  if (names.length === 0) return { rows, bytes, broken }
+  const kept = counts.get('"_texts"."element"')
+  const none = kept === undefined || kept.values === kept.nulls
+  return { rows, bytes, broken, values, inexact: none ? 0 : await countInexact(session, location) }
+}
+
+async function countInexact(session: Session, location: string): Promise<number> {
+  const [row] = await session.rows(
+    `SELECT count(*) AS n FROM read_parquet(${quoteText(session.fileName(location))}) WHERE _texts IS NOT NULL`,
+  )
+  return Number(row?.n)
+}
+
+/** Rows that are looked at before it is decided which columns are kept as values. */
+const SAMPLE = 4096
+/** The share of them that must give their text back. */
+const MOST = 0.95
+
+async function worthwhile(
+  session: Session,
+  relation: string,
+  columns: readonly string[],
+  wanted: Wanted,
+): Promise<Record<string, string>> {
+  const candidates = columns.flatMap((name) => {
+    const type = wanted.get(name.toLowerCase())
+    return type === undefined ? [] : [[name, type] as const]
+  })
+  if (candidates.length === 0) return {}
+  const exact = candidates.map(([name, type], i) => {
+    return `count(*) FILTER (${givesBack(name, castSql(name, type), type)}) AS n${i}`
+  })
+  const [row] = await session.rows(
+    `SELECT count(*) AS n, ${exact.join(', ')} FROM (SELECT * FROM ${relation} LIMIT ${SAMPLE})`,
+  )
+  const enough = Number(row?.n) * MOST
+  return Object.fromEntries(candidates.filter((_, i) => Number(row?.[`n${i}`]) >= enough))
+}
+
+function castSql(name: string, type: string): string {
+  return `TRY_CAST(${quoteName(name)} AS ${type})`
+}
+
+/** Bytes of texts beside which the engine knows others of its own: `infinity`, years before Christ. */
+const widths: Record<string, number> = { DATE: 10, TIMESTAMP: 19 }
+
+function givesBack(name: string, value: string, type: string): string {
+  const text = quoteName(name)
+  const same = `CAST(${value} AS VARCHAR) IS NOT DISTINCT FROM ${text}`
+  const width = widths[type]
+  return width === undefined
+    ? `(${same})`
+    : `(${same} AND coalesce(strlen(${text}), ${width}) = ${width})`
+}

@@ -1,0 +1,104 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { Project } from '../support/project.js'
+import { seed } from '../support/seed.js'
+
+/*
+ * Large files keep numbers and times as values. What silver makes of them, and what it says of rows that it
+ * discards, is the same as with texts.
+ */
+
+const definition = `
+import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('raw', { from: files('in/*.csv') })
+const things = silver('things', {
+  from: raw,
+  key: ['id'],
+  select: { twice: sql\`i.price || i.price\`, renamed: 'size' },
+  schema: z.object({
+    id: t.bigint(),
+    price: t.decimal(9, 2).min(0).optional(),
+    day: t.date().nullable(),
+    stamp: t.timestamp().default('2000-01-01 00:00:00'),
+    renamed: t.int().max(100),
+    words: z.string(),
+    twice: z.string().nullable(),
+  }),
+})
+export default defineLake({ name: 'values', datasets: [things] })
+`
+
+const value = (usual: string[], odd: string[]) =>
+  fc.oneof({ weight: 40, arbitrary: fc.constantFrom(...usual) }, fc.constantFrom(...odd))
+const odd = [
+  '',
+  '05',
+  '+5',
+  ' 5',
+  '1e2',
+  '5.4',
+  'x',
+  '"x"',
+  '2024-02-30',
+  'infinity',
+  '-0.00',
+  '99999999999999999999',
+]
+const line = fc.tuple(
+  fc.nat(60).map(String),
+  value(['1.50', '0.00', '-1.00', '12.34'], odd),
+  value(['2024-01-01', '2020-02-29', ''], odd),
+  value(['2024-01-01 00:00:00', '1969-12-31 23:59:59'], odd),
+  value(['1', '2', '300'], odd),
+  value(['word', 'more words', '7'], odd),
+)
+const content = fc.array(fc.oneof({ weight: 60, arbitrary: line }, fc.constant(['a', 'b'])), {
+  minLength: 20,
+  maxLength: 60,
+})
+
+it('values and texts make the same rows', async () => {
+  let kept = 0
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(content, { minLength: 1, maxLength: 3 }),
+      fc.boolean(),
+      async (all, mixed) => {
+        const answers = await Promise.all(
+          [0, Number.POSITIVE_INFINITY].map(async (valuesFrom) => {
+            const project = await Project.create({ 'lake.ts': definition })
+            for (const [i, lines] of all.entries()) {
+              const text = [
+                'id,price,day,stamp,size,words',
+                ...lines.map((fields) => fields.join(',')),
+              ]
+              await project.write({ [`in/${i}.csv`]: `${text.join('\n')}\n` })
+              // Files of both kinds in one table.
+              const from = mixed && i === 1 ? Number.POSITIVE_INFINITY : valuesFrom
+              const record = await project.run({ valuesFrom: from })
+              expect(record.outcome).toBe('done')
+            }
+            const again = await project.run({ full: true })
+            expect(again.outcome).toBe('done')
+            const batches = Object.values((await project.state()).batches).flat()
+            for (const { manifest } of batches) {
+              const { files } = JSON.parse(
+                new TextDecoder().decode(await project.storage.read(manifest)),
+              )
+              if (files[0].inexact > 0) kept++
+            }
+            return project.reading(async (rows) => [
+              await rows('SELECT * EXCLUDE (_loaded_at, _batch) FROM silver.things ORDER BY id'),
+              await rows(`SELECT reasons, raw, _source_file, _source_line, _stale FROM discarded.things
+              ORDER BY _source_file, _source_line`),
+            ])
+          }),
+        )
+        expect(answers[0]).toEqual(answers[1])
+      },
+    ),
+    { numRuns: 8, seed },
+  )
+  expect(kept).toBeGreaterThan(3)
+}, 60_000)
