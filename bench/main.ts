@@ -3,6 +3,7 @@ import { commits } from './commits.js'
 import { increment } from './increment.js'
 import { plan, status } from './start.js'
 import { overhead, tickit } from './tickit.js'
+import { tpcds } from './tpcds.js'
 
 /*
  * npm run bench -- NAME [--pairs N] [--scale N] [--json]: a benchmark beside what it is to be held against,
@@ -16,13 +17,25 @@ export interface Contender {
 
 export interface Measure {
   seconds: number
+  /** Processor seconds, of all cores. */
+  cpu: number
   mebibytes: number
+  /** MiB of what was made, where that is compared. */
+  stored?: number
 }
 
 /** A benchmark: what is measured, and what it is held against. */
 export type Benchmark = (scale: number) => Promise<[Contender, Contender]>
 
-const benchmarks: Record<string, Benchmark> = { tickit, overhead, status, plan, commits, increment }
+const benchmarks: Record<string, Benchmark> = {
+  tickit,
+  overhead,
+  status,
+  plan,
+  commits,
+  increment,
+  tpcds,
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -63,6 +76,7 @@ function interval(numbers: number[]): [number, number] {
 const [low, high] = interval(ratios)
 const side = (of: 0 | 1) => ({
   seconds: median(pairs.map((pair) => pair[of].seconds)),
+  cpu: median(pairs.map((pair) => pair[of].cpu)),
   mebibytes: median(pairs.map((pair) => pair[of].mebibytes)),
 })
 const result = {
@@ -71,17 +85,21 @@ const result = {
   pairs: pairs.length,
   ratio: median(ratios),
   interval: [low, high],
+  cpuRatio: median(pairs.map(([a, b]) => a.cpu / b.cpu)),
+  ...(pairs[0]?.[0].stored
+    ? { storedRatio: median(pairs.map(([a, b]) => (a.stored ?? 0) / (b.stored ?? 1))) }
+    : {}),
   memoryRatio: median(pairs.map(([a, b]) => a.mebibytes / b.mebibytes)),
   [ours.name]: side(0),
   [theirs.name]: side(1),
 }
 if (values.json) console.log(JSON.stringify(result, null, 2))
 else {
-  const row = (name: string, { seconds, mebibytes }: Measure) =>
-    `${name.padEnd(36)} ${(seconds * 1000).toFixed(0).padStart(8)} ms ${mebibytes.toFixed(0).padStart(6)} MiB`
+  const row = (name: string, { seconds, cpu, mebibytes }: Measure) =>
+    `${name.padEnd(36)} ${(seconds * 1000).toFixed(0).padStart(8)} ms ${(cpu * 1000).toFixed(0).padStart(8)} ms CPU ${mebibytes.toFixed(0).padStart(6)} MiB`
   console.log(row(ours.name, side(0)))
   console.log(row(theirs.name, side(1)))
   console.log(
-    `${'ratio'.padEnd(36)} ${result.ratio.toFixed(2).padStart(8)} ×  ${result.memoryRatio.toFixed(2).padStart(6)} ×    [${low.toFixed(2)}, ${high.toFixed(2)}] over ${pairs.length} pairs`,
+    `${'ratio'.padEnd(36)} ${result.ratio.toFixed(2).padStart(8)} ×  ${result.cpuRatio.toFixed(2).padStart(8)} ×      ${result.memoryRatio.toFixed(2).padStart(6)} ×    [${low.toFixed(2)}, ${high.toFixed(2)}] over ${pairs.length} pairs`,
   )
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { Measure } from './main.js'
 
-/** Runs a program to its end; its peak memory is read while it runs (Linux). */
+/** Runs a program to its end; its peak memory and processor time are read while it runs (Linux). */
 export async function measure(
   command: string,
   args: readonly string[],
@@ -15,10 +15,15 @@ export async function measure(
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   let peak = 0
+  let cpu = 0
   const timer = setInterval(() => {
     try {
       const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
       peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0))
+      // Fields 14 and 15, counted behind the name: user and system time in hundredths of a second.
+      const fields =
+        readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+      cpu = Math.max(cpu, (Number(fields[11]) + Number(fields[12])) / 100)
     } catch {
       // It has just ended.
     }
@@ -26,5 +31,5 @@ export async function measure(
   const [code] = await once(child, 'exit')
   clearInterval(timer)
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}`)
-  return { seconds: (performance.now() - start) / 1000, mebibytes: peak / 1024 }
+  return { seconds: (performance.now() - start) / 1000, cpu, mebibytes: peak / 1024 }
 }

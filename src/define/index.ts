@@ -14,6 +14,7 @@ export {
   silver,
 } from './dataset.js'
 export { defineLake, type Lake, type LakeOptions } from './lake.js'
+export { type Lookup, lookup } from './lookup.js'
 export { bucket, day, hour, identity, month, type Partition, truncate, year } from './partition.js'
 export { type Rule, rule, type Severity } from './rule.js'
 export { cron, every, type Schedule } from './schedule.js'

@@ -3,6 +3,7 @@ import type { Problem } from '../errors.js'
 import { checkName, secondsOf } from './check.js'
 import { type ColumnType, type Field, typeName } from './column-type.js'
 import { type AnyDataset, type Bronze, fullName, type Gold, type Silver } from './dataset.js'
+import { lookupOf } from './lookup.js'
 import { nearest } from './nearest.js'
 import { partitionProblem } from './partition.js'
 import { scheduleProblem } from './schedule.js'
@@ -224,7 +225,8 @@ function inputColumnProblems(dataset: Silver<any>, names: readonly string[], col
       if (icebergColumns.includes(name.toLowerCase())) continue
       if (!Object.hasOwn(dataset.select, name) && acceptsMissing(dataset.schema.shape[name]))
         continue
-      const chosen = Object.hasOwn(dataset.select, name) ? dataset.select[name] : name
+      const given = Object.hasOwn(dataset.select, name) ? dataset.select[name] : name
+      const chosen = lookupOf(given)?.by ?? given
       if (
         typeof chosen !== 'string' ||
         offered.some((c) => c.toLowerCase() === chosen.toLowerCase())

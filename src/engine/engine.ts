@@ -59,6 +59,8 @@ export interface KeptAs {
 /** A file of a bronze batch. */
 export interface KeptFile extends KeptAs {
   location: string
+  /** What `_batch` and `_source_file` are in all of its rows, where the file does not say it itself. */
+  origin?: { batch: string; file: string }
 }
 
 /** SQL for the rows of bronze files. */

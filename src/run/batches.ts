@@ -13,6 +13,8 @@ export interface BatchFile extends KeptAs {
   /** Records, broken ones included. */
   rows: number
   broken: number
+  /** The rows do not say their batch and file: the manifest does. */
+  bare?: true
   /** Path of the Parquet file that holds them. */
   data: string
   bytes: number
@@ -85,13 +87,14 @@ export class Batches {
 
 /** The files of batches as the engine reads them. */
 export function keptFiles(storage: Storage, manifests: readonly BatchManifest[]): KeptFile[] {
-  return manifests
-    .flatMap((manifest) => manifest.files)
-    .map(({ data, values, inexact, firstLine }) => ({
+  return manifests.flatMap(({ batch, files }) =>
+    files.map(({ data, name, bare, values, inexact, firstLine }) => ({
       location: storage.locate(data),
+      ...(bare ? { origin: { batch, file: name } } : {}),
       ...(values ? { values, inexact: inexact ?? 0 } : {}),
       ...(firstLine === undefined ? {} : { firstLine }),
-    }))
+    })),
+  )
 }
 
 /** Batches from one index to the next. */

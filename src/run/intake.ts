@@ -105,8 +105,8 @@ export async function takeIn(
       const data = `${folder}/${String(taken.length + 1).padStart(5, '0')}.parquet`
       await storage.prepare(data)
       const { signal } = context
-      const types = file.size < context.valuesFrom ? new Map() : wanted
-      const target = { session, location: storage.locate(data), batch, wanted: types, signal }
+      const large = file.size >= context.valuesFrom
+      const target = { session, location: storage.locate(data), batch, wanted, large, signal }
       delete touched[file.name]
       const result = await takeFile(file, dataset.from, inspection, target)
       if (result.rows === 0) notes.push(`${file.name} holds no rows`)

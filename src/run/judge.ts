@@ -1,6 +1,6 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Silver } from '../define/dataset.js'
-import { renderSql } from '../define/sql.js'
+import { quoteName, renderSql } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import type { BuildDecision } from '../plan/plan.js'
 import { compileChecks } from '../quality/compile.js'
@@ -17,7 +17,7 @@ const FLAWED =
 
 /**
  * Checks the rows that a silver step reads. Afterwards the relation `checked` has a row for each with values
- * and reasons, and `flawed` those that something is to be said about. Returns the columns that the inputs have.
+ * and reasons, `flawed` those that something is to be said about, and `keyed` the keys of all. Returns the columns that the inputs have.
  *
  * Where values are kept as such, judging a row costs less than writing it down: then `checked` is a view,
  * and only flawed rows are written.
@@ -45,13 +45,39 @@ export async function judge(
     const nothing = ['_reasons', '_warnings', '_failures'].map((n) => `NULL::VARCHAR[] AS ${n}`)
     const judged = none ? `SELECT * REPLACE (${nothing.join(', ')}) FROM judged` : 'FROM judged'
     await session.run(`CREATE TEMP VIEW checked AS ${judged}`)
+    await session.run(
+      `CREATE TEMP VIEW keyed AS ${await keysAlone(context, session, dataset, decision)}`,
+    )
     return input.columns
   }
   await withAnswers(context, session, dataset, compiled.passes, given, (relation) =>
     session.run(`CREATE TEMP TABLE checked AS ${over(relation)}`),
   )
   await session.run(`CREATE TEMP VIEW flawed AS FROM checked WHERE ${FLAWED}`)
+  await session.run('CREATE TEMP VIEW keyed AS FROM checked')
   return input.columns
+}
+
+/** SQL for the keys of all rows, in the order of the files, with nothing computed that keys do not need. */
+async function keysAlone(
+  context: InputContext,
+  session: Session,
+  dataset: Silver,
+  decision: BuildDecision,
+): Promise<string> {
+  const { key, schema, select } = dataset
+  if (key.length === 0) return 'FROM checked'
+  const pick = <T>(from: Readonly<Record<string, T>>) =>
+    Object.fromEntries(Object.entries(from).filter(([name]) => key.includes(name)))
+  const narrow = {
+    ...dataset,
+    schema: z.object(pick(schema.shape)) as unknown as z.ZodObject,
+    select: pick(select),
+    deleteWhen: undefined,
+  }
+  const { raw, relation } = await silverInput(context, session, narrow, decision)
+  const { over } = compileChecks({ ...narrow, severity: {}, rules: [], cursor: undefined }, raw, '')
+  return `SELECT ${key.map(quoteName).join(', ')} FROM (${over(`(${relation})`)})`
 }
 
 /** Functions that may give something else when they are asked again. */
@@ -81,7 +107,7 @@ export interface Tally {
 /** What became of the rows that were judged. */
 export async function tallyRows(session: Session): Promise<Tally> {
   const [row] = await session.rows(
-    `SELECT (SELECT count(*) FROM checked) AS n, count(*) FILTER (NOT _superseded AND _reasons IS NOT NULL) AS discarded,
+    `SELECT (SELECT count(*) FROM keyed) AS n, count(*) FILTER (NOT _superseded AND _reasons IS NOT NULL) AS discarded,
      count(*) FILTER (_superseded) AS superseded FROM flawed`,
   )
   return {

@@ -1,13 +1,16 @@
 import type { z } from 'zod'
 import { z as zod } from 'zod'
 import { type AnyDataset, fullName, type Silver } from '../define/dataset.js'
+import { type Lookup, lookupOf } from '../define/lookup.js'
 import { nearest } from '../define/nearest.js'
-import { quoteName, renderSql } from '../define/sql.js'
+import { quoteName, reference, renderSql } from '../define/sql.js'
 import type { BatchSource, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { BatchPointer } from '../log/commit.js'
 import type { BuildDecision, View, Window } from '../plan/plan.js'
 import type { RawColumn } from '../quality/column.js'
+import { decode } from '../quality/grammar.js'
+import { inputTypeOf } from '../quality/javascript.js'
 import { bindExpression } from './expressions.js'
 import { type BronzeRelation, bronzeLineage } from './relations.js'
 import { columnTypes } from './wanted.js'
@@ -57,8 +60,12 @@ export async function silverInput(
   )
   const kept = new KeptValues(dataset, inputs)
   const { input, rawJson } = rawValues(columns, kept)
+  const joins = new Joins(dataset, kept, available)
   const raws = Object.entries(dataset.schema.shape).map(([name, schema], i) => {
-    const { column, sql } = columnSql(dataset, name, schema as z.ZodType, available)
+    const looked = lookupOf(dataset.select[name])
+    const { column, sql } = looked
+      ? { sql: joins.take(name, looked), column: undefined }
+      : columnSql(dataset, name, schema as z.ZodType, available)
     const value = column === undefined ? undefined : kept.value(column)
     return { name, alias: `r${i}`, sql: value?.sql ?? sql, text: value?.text }
   })
@@ -68,7 +75,7 @@ export async function silverInput(
       ...(text === undefined ? [] : [`${text} AS ${alias}_text`]),
     ])
     .join(',\n')
-  const from = `FROM (${union}) AS i`
+  const from = `FROM (${union}) AS i${joins.sql()}`
   const { deleteWhen } = dataset
   const deleted = deleteWhen ? `coalesce((\n${renderSql(deleteWhen)}\n), false)` : 'false'
   const relation = `SELECT i._batch, i._source_file, i._source_line, i._error, i._raw, i._superseded, ${deleted} AS _deleted, ${input} AS _input,
@@ -120,6 +127,37 @@ class KeptValues {
     if (how.every((kept) => kept === 'all')) return { sql: `i._v${i}` }
     const text = `CASE WHEN i._typed IS NULL THEN i.${quoteName(column)} ELSE i._t${i} END`
     return { sql: `i._v${i}`, text }
+  }
+}
+
+/** Look-ups as joins with the key of another dataset, which find at most one row. */
+class Joins {
+  private readonly on = new Map<string, string>()
+
+  constructor(
+    private readonly dataset: Silver,
+    private readonly kept: KeptValues,
+    private readonly available: readonly string[],
+  ) {}
+
+  /** SQL for the value that is looked up. */
+  take(name: string, { dataset, take, key, by }: Lookup['lookup']): string {
+    const column = available(this.dataset, name, by, this.available)
+    const type = inputTypeOf(dataset.schema.shape[key] as z.ZodType)
+    const value = this.kept.value(column)
+    const text = decode(value?.text ?? `CAST(i.${quoteName(column)} AS VARCHAR)`, type)
+    const wanted = value?.text ? `coalesce(${value.sql}, ${text})` : (value?.sql ?? text)
+    const join = `${reference(dataset)} AS L ON L.${quoteName(key)} = ${wanted}`
+    const alias = this.on.get(join) ?? `l${this.on.size}`
+    this.on.set(join, alias)
+    return `${alias}.${quoteName(take)}`
+  }
+
+  sql(): string {
+    const joins = [...this.on].map(
+      ([join, alias]) => `\nLEFT JOIN ${join.replace(' AS L ON L.', ` AS ${alias} ON ${alias}.`)}`,
+    )
+    return joins.join('')
   }
 }
 
@@ -200,16 +238,29 @@ function columnSql(
   dataset: Silver,
   name: string,
   schema: z.ZodType,
-  available: readonly string[],
+  columns: readonly string[],
 ): { sql: string; column?: string } {
   const chosen = Object.hasOwn(dataset.select, name) ? dataset.select[name] : name
   if (chosen !== undefined && typeof chosen !== 'string')
     return { sql: `(\n${renderSql(chosen)}\n)` }
   const source = chosen ?? name
-  const found = available.find((column) => column.toLowerCase() === source.toLowerCase())
-  if (found) return { sql: `i.${quoteName(found)}`, column: found }
-  if (zod.safeParse(schema, undefined).success) return { sql: 'CAST(NULL AS VARCHAR)' }
-  const known = available.filter(
+  const missing = zod.safeParse(schema, undefined).success
+  if (missing && !columns.some((column) => column.toLowerCase() === source.toLowerCase()))
+    return { sql: 'CAST(NULL AS VARCHAR)' }
+  const column = available(dataset, name, source, columns)
+  return { sql: `i.${quoteName(column)}`, column }
+}
+
+/** The input's column of a name, as the input spells it. */
+function available(
+  dataset: Silver,
+  name: string,
+  source: string,
+  columns: readonly string[],
+): string {
+  const found = columns.find((column) => column.toLowerCase() === source.toLowerCase())
+  if (found) return found
+  const known = columns.filter(
     (column) => !bronzeLineage.includes(column) && column !== '_superseded',
   )
   const similar = nearest(source, known)

@@ -56,9 +56,12 @@ export async function pickWinners(session: Session, dataset: Silver): Promise<nu
 /** Fills `repeated` with keys that several rows have; returns the rows beyond the first of each. */
 async function findRepeated(session: Session, keys: readonly string[]): Promise<number> {
   if (await areUnique(session, keys)) return 0
+  const names = keys.join(', ')
+  const repeats = (columns: string, from: string) =>
+    `SELECT ${columns} FROM ${from} GROUP BY ${names} HAVING count(*) > 1`
+  await session.run(`CREATE TEMP TABLE suspects AS ${repeats(names, 'keyed')}`)
   await session.run(
-    `CREATE TEMP TABLE repeated AS SELECT ${keys.join(', ')}, count(*) - 1 AS _more FROM contenders
-     GROUP BY ALL HAVING count(*) > 1`,
+    `CREATE TEMP TABLE repeated AS ${repeats(`${names}, count(*) - 1 AS _more`, `contenders SEMI JOIN suspects USING (${names})`)}`,
   )
   return count(session, 'SELECT coalesce(sum(_more), 0) AS n FROM repeated')
 }
@@ -71,27 +74,40 @@ const SAMPLE = 10_000
  * their keys, or as many hashes as rows.
  */
 async function areUnique(session: Session, keys: readonly string[]): Promise<boolean> {
-  const rising = (order: readonly string[]): string => {
-    const [key, ...others] = order
-    if (key === undefined) return 'false'
-    const before = `lag(${key}) OVER ()`
-    return `(${key} > ${before} OR (${key} = ${before} AND ${rising(others)}))`
-  }
-  const falls = (order: readonly string[], from: string) =>
-    count(
-      session,
-      `SELECT count(*) AS n FROM (SELECT ${rising(order)} AS up, lag(true) OVER () AS _later FROM ${from})
-       WHERE _later AND up IS NOT true`,
-    )
-  const few = `(SELECT ${keys.join(', ')} FROM contenders LIMIT ${SAMPLE})`
-  for (const first of keys) {
-    const order = [first, ...keys.filter((key) => key !== first)]
-    if ((await falls(order, few)) === 0 && (await falls(order, 'contenders')) === 0) return true
-  }
+  const few = `(SELECT ${keys.join(', ')} FROM keyed LIMIT ${SAMPLE})`
+  const likely = await ordersThatHold(session, keys, permutations(keys.slice(0, 3)), few)
+  const rising = await ordersThatHold(session, keys, likely, 'keyed')
+  if (rising.length > 0) return true
   const [row] = await session.rows(
-    `SELECT count(*) AS n, count(DISTINCT hash(${keys.join(', ')})) AS h FROM contenders`,
+    `SELECT count(*) AS n, count(DISTINCT hash(${keys.join(', ')})) AS h FROM keyed`,
   )
   return row?.n === row?.h
+}
+
+/** Those orders of key columns in which each row comes after the one before. */
+async function ordersThatHold(
+  session: Session,
+  keys: readonly string[],
+  orders: readonly (readonly string[])[],
+  from: string,
+): Promise<readonly (readonly string[])[]> {
+  if (orders.length === 0) return []
+  const rises = ([key, ...others]: readonly string[]): string =>
+    key === undefined
+      ? 'false'
+      : `(${key} > _before.${key} OR (${key} = _before.${key} AND ${rises(others)}))`
+  const falls = orders.map((order, i) => `count(*) FILTER (${rises(order)} IS NOT true) AS n${i}`)
+  const row = `struct_pack(${keys.map((key) => `${key} := ${key}`).join(', ')})`
+  const [found] = await session.rows(
+    `SELECT ${falls.join(', ')} FROM (SELECT ${keys.join(', ')}, lag(${row}) OVER () AS _before FROM ${from})
+     WHERE _before IS NOT NULL`,
+  )
+  return orders.filter((_, i) => found?.[`n${i}`] === 0n)
+}
+
+function permutations<T>(items: readonly T[]): T[][] {
+  if (items.length < 2) return [[...items]]
+  return items.flatMap((item, i) => permutations(items.toSpliced(i, 1)).map((p) => [item, ...p]))
 }
 
 /** The order that decides between rows of one key. */

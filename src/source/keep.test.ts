@@ -80,7 +80,7 @@ it('texts come back as they were, whether they are kept as values or not', async
         const relation = `(SELECT * EXCLUDE i, NULL::VARCHAR AS _error, NULL::VARCHAR AS _raw
         FROM (VALUES ${values.join(', ')}) AS v(i, ${columns.join(', ')}) ORDER BY i)`
         const location = `file://${join(folder, `${files++}.parquet`)}`
-        const lineage = `'b' AS _batch, 'f' AS _source_file`
+        const lineage = [`'b' AS _batch`, `'f' AS _source_file`]
         const kept = await keepRecords(session(), { relation, columns, lineage, location }, wanted)
         expect(Object.keys(kept.values ?? {})).toEqual(columns.slice(0, 4))
         inexact += kept.inexact ?? 0

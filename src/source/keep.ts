@@ -8,8 +8,8 @@ export type Wanted = ReadonlyMap<string, string>
 export interface Records {
   relation: string
   columns: readonly string[]
-  /** SQL for each row's batch, file and, where it can't be counted, line. */
-  lineage: string
+  /** SQL for each row's batch and file, where the file shall say them. */
+  lineage: readonly string[]
   location: string
 }
 
@@ -37,10 +37,11 @@ export async function keepRecords(
   const casts = names.map((name, i) => `${castSql(name, values[name] as string)} AS _v${i}`)
   const bent = names.map((name, i) => `NOT ${givesBack(name, `_v${i}`, values[name] as string)}`)
   const texts = `CASE WHEN ${bent.join(' OR ')} THEN [${names.map(quoteName).join(', ')}] END AS _texts`
+  const all = [...lineage, '_error', '_raw', ...own]
   const sql =
     names.length === 0
-      ? `SELECT ${lineage}, _error, _raw, ${own.join(', ')} FROM ${relation}`
-      : `SELECT ${lineage}, _error, _raw, ${own.join(', ')}, ${texts} FROM (SELECT *, ${casts.join(', ')} FROM ${relation})`
+      ? `SELECT ${all.join(', ')} FROM ${relation}`
+      : `SELECT ${[...all, texts].join(', ')} FROM (SELECT *, ${casts.join(', ')} FROM ${relation})`
   const words = names.length < columns.length
   const { rows, bytes, counts } = await session.writeFile(sql, location, words)
   const broken = rows - (counts.get('"_error"')?.nulls ?? rows)

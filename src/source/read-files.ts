@@ -15,6 +15,8 @@ import { RecordReader, type TextFacts } from './records.js'
 /** A source file that was taken in as one Parquet file. */
 export interface TakenFile extends Kept {
   columns: string[]
+  /** The rows do not say their batch and file. */
+  bare?: true
 }
 
 export interface Target {
@@ -22,8 +24,10 @@ export interface Target {
   /** Absolute location of the Parquet file to write. */
   location: string
   batch: string
-  /** Columns to keep as values rather than texts. */
+  /** Columns to keep as values rather than texts, where the file is large. */
   wanted: Wanted
+  /** Whether the file is large enough for what is the same in all rows to be left out. */
+  large: boolean
   signal?: AbortSignal
 }
 
@@ -64,8 +68,8 @@ export async function takeFile(
   return taken
 }
 
-function lineage(file: SourceFile, { batch }: Target): string {
-  return `${quoteText(batch)} AS _batch, ${quoteText(file.name)} AS _source_file`
+function lineage(file: SourceFile, { batch }: Target): string[] {
+  return [`${quoteText(batch)} AS _batch`, `${quoteText(file.name)} AS _source_file`]
 }
 
 const NO_ERROR = 'CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw'
@@ -83,10 +87,11 @@ async function keepLines(
   target: Target,
 ): Promise<TakenFile | undefined> {
   const { session, location } = target
-  const records = { relation, columns, lineage: lineage(file, target), location }
-  const kept = await keepRecords(session, records, target.wanted)
+  const { large, wanted } = target
+  const records = { relation, columns, lineage: large ? [] : lineage(file, target), location }
+  const kept = await keepRecords(session, records, large ? wanted : new Map())
   if (kept.rows !== lines - skip) return undefined
-  return { ...kept, firstLine: skip + 1, columns: [...columns] }
+  return { ...kept, firstLine: skip + 1, columns: [...columns], ...(large ? { bare: true } : {}) }
 }
 
 /** `undefined` when the engine finds records that do not fit, or another number of them. */
@@ -191,7 +196,7 @@ async function takeCarefully(
       longest: Math.max(text.longest, inspection.longest * 4),
     })
     const values = columns.map((name, i) => `${unescaped(`c${i}`)} AS ${quoteName(name)}`)
-    const sql = `SELECT ${lineage(file, target)}, CAST(_source_line AS BIGINT) AS _source_line, _error,
+    const sql = `SELECT ${lineage(file, target).join(', ')}, CAST(_source_line AS BIGINT) AS _source_line, _error,
       ${unescaped('_raw')} AS _raw, ${values.join(', ')} FROM ${relation}`
     const { rows, bytes } = await target.session.writeFile(sql, target.location)
     if (rows !== text.records)

@@ -1,6 +1,7 @@
 import type { Field } from '../define/column-type.js'
 import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
 import { checkedAgainst, inputsOf } from '../define/inputs.js'
+import { lookupOf } from '../define/lookup.js'
 import { fieldsOfShape } from '../define/schema.js'
 import { quoteName, quoteText, renderSql } from '../define/sql.js'
 import { sqlType } from '../define/sql-type.js'
@@ -232,7 +233,8 @@ function bronzeSql(
 function columnsRead({ schema, select }: Silver): string[] {
   return Object.keys(schema.shape).flatMap((name) => {
     const chosen = Object.hasOwn(select, name) ? select[name] : name
-    return typeof chosen === 'string' ? [chosen] : []
+    const by = lookupOf(chosen)?.by
+    return typeof chosen === 'string' ? [chosen] : by === undefined ? [] : [by]
   })
 }
 

@@ -65,7 +65,7 @@ it.each([
     ['y', 'DATE'],
   ])
   let native = 0
-  const read = async (plain: boolean): Promise<ResultRow[]> => {
+  const read = async (plain: boolean, large: boolean): Promise<ResultRow[]> => {
     const { size, mtimeMs } = await stat(path)
     const file = { path, name: 'x.csv', size, modified: Math.floor(mtimeMs) }
     const inspection = await inspectFile(file, source)
@@ -75,9 +75,11 @@ it.each([
       file,
       source,
       { ...inspection, plain: plain && inspection.plain },
-      { session: session(), location, batch: 'b', wanted },
+      { session: session(), location, batch: 'b', wanted, large },
     )
-    const { sql } = session().batches([{ location, ...taken }])
+    const { sql } = session().batches([
+      { location, ...taken, ...(taken.bare ? { origin: { batch: 'b', file: 'x.csv' } } : {}) },
+    ])
     const rows = await session().rows(
       `SELECT _batch, _source_file, _source_line, _error, _raw, x, y FROM (${sql}) ORDER BY _source_line`,
     )
@@ -95,7 +97,9 @@ it.each([
       // One record that fits, so that the layout is not called wrong as a whole.
       const delimiter = source.delimiter
       await writeFile(path, [`1${delimiter}2`, ...lines].join(end) + (last ? end : ''))
-      expect(await read(true)).toEqual(await read(false))
+      const carefully = await read(false, false)
+      expect(await read(true, false)).toEqual(carefully)
+      expect(await read(true, true)).toEqual(carefully)
     }),
     { numRuns: 150, seed },
   )

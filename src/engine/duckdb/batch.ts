@@ -1,4 +1,4 @@
-import { quoteName } from '../../define/sql.js'
+import { quoteName, quoteText } from '../../define/sql.js'
 import type { BatchSource, KeptFile } from '../engine.js'
 import { fileList } from './scan.js'
 
@@ -15,7 +15,7 @@ export function batchSql(
 ): BatchSource {
   const groups = new Map<string, KeptFile[]>()
   for (const file of files) {
-    const key = JSON.stringify([file.values, file.inexact === 0, file.firstLine])
+    const key = JSON.stringify([file.values, file.inexact === 0, file.firstLine, file.origin])
     groups.set(key, [...(groups.get(key) ?? []), file])
   }
   const parts = [...groups.values()].map((group) => groupSql(group, wanted))
@@ -32,7 +32,7 @@ function typeIn(values: Readonly<Record<string, string>>, column: string): strin
 }
 
 function groupSql(group: readonly KeptFile[], wanted: ReadonlyMap<string, string>): string {
-  const [{ values = {}, inexact = 0, firstLine }] = group as [KeptFile]
+  const [{ values = {}, inexact = 0, firstLine, origin }] = group as [KeptFile]
   const numbered = firstLine === undefined ? '' : ', file_row_number = true'
   const reader = `read_parquet(${fileList(group.map((file) => file.location))}, union_by_name = true, hive_partitioning = false${numbered})`
   const names = Object.keys(values)
@@ -60,6 +60,9 @@ function groupSql(group: readonly KeptFile[], wanted: ReadonlyMap<string, string
   const replaced = names.map((name) => `${text(name)} AS ${quoteName(name)}`)
   const replace = replaced.length > 0 ? ` REPLACE (${replaced.join(', ')})` : ''
   const line = firstLine === undefined ? [] : [`file_row_number + ${firstLine} AS _source_line`]
+  const from = origin
+    ? [`${quoteText(origin.batch)} AS _batch`, `${quoteText(origin.file)} AS _source_file`]
+    : []
   const typedMark = names.length > 0 ? ['true AS _typed', ...typed] : []
-  return `SELECT ${[`*${exclude}${replace}`, ...line, ...typedMark].join(', ')} FROM ${reader}`
+  return `SELECT ${[`*${exclude}${replace}`, ...from, ...line, ...typedMark].join(', ')} FROM ${reader}`
 }

@@ -66,6 +66,9 @@ export class DuckDB implements Engine {
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
       partitioned_write_max_open_files: '1000',
+      // Giving memory back to the system after each query, to ask for it again, costs more than it saves.
+      allocator_flush_threshold: '1GiB',
+      allocator_bulk_deallocation_flush_threshold: '1GiB',
       ...options.settings,
     })
     return new DuckDB(instance, temporary)
@@ -84,6 +87,9 @@ export class DuckDB implements Engine {
     await rm(this.temporary, { recursive: true, force: true })
   }
 }
+
+/** Bytes of a line that are allowed in any case. */
+const LINE = 2 ** 21
 
 /** Rows that the engine handles at a time. */
 const CHUNK = 2048
@@ -179,7 +185,7 @@ export class DuckDBSession implements Session {
       `quote = ${quoteText(quote ?? '')}, escape = ${quoteText(quote ?? '')}`,
       `header = false, skip = ${skip}, allow_quoted_nulls = false`,
       `nullstr = [${nulls.map(quoteText).join(', ')}]`,
-      `max_line_size = ${Math.max(longest + 16, 2 ** 21)}`,
+      `max_line_size = ${Math.max(longest + 16, LINE)}, buffer_size = ${2 * Math.max(longest + 16, LINE)}`,
       'auto_detect = false, strict_mode = true, hive_partitioning = false',
     ]
     return `read_csv(${fileList([path])}, ${options.join(', ')})`

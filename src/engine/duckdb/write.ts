@@ -41,11 +41,12 @@ export function copySql(query: string, { schema, spec, location, name }: WriteTa
     'PARQUET_VERSION V2',
     'RETURN_STATS',
     `FIELD_IDS ${fieldIds(schema.fields)}`,
+    ...(hasWords(schema) ? [] : ['DICTIONARY_SIZE_LIMIT 1']),
   ]
   const folder = enginePath(location)
   if (partitions.length === 0) {
     const target = quoteText(`${folder}/${name}.parquet`)
-    return `COPY (SELECT ${columns.join(', ')} FROM (${query})) TO ${target} (${options.join(', ')})`
+    return `COPY (SELECT ${columns.join(', ')} FROM (${query})) TO ${target} (${options.join(', ')}, PRESERVE_ORDER false)`
   }
   const extra = partitions.map((p) => `${p.sql} AS ${p.name}`)
   options.push(
@@ -55,6 +56,13 @@ export function copySql(query: string, { schema, spec, location, name }: WriteTa
     'APPEND',
   )
   return `COPY (SELECT ${[...columns, ...extra].join(', ')} FROM (${query})) TO ${quoteText(folder)} (${options.join(', ')})`
+}
+
+/** Whether a table has columns of texts or nested values, which often come again; its lineage does not count. */
+function hasWords({ fields }: Schema): boolean {
+  return fields.some(
+    ({ name, type }) => !name.startsWith('_') && (typeof type !== 'string' || type === 'string'),
+  )
 }
 
 /** The folder name of a partition must not be a column's: those stay in the files. */

@@ -1,0 +1,56 @@
+import { MoraineError } from '../errors.js'
+import type { Row, Silver } from './dataset.js'
+import { here } from './place.js'
+import { quoteName, type Sql } from './sql.js'
+
+/** A value of another dataset's row, found by its key. */
+export interface Lookup extends Sql {
+  readonly lookup: {
+    readonly dataset: Silver<any>
+    /** The column that is wanted. */
+    readonly take: string
+    /** The dataset's key. */
+    readonly key: string
+    /** The input's column that says which row is meant. */
+    readonly by: string
+  }
+}
+
+/**
+ * For `select`: a column of the row whose key the input's column `by` holds; NULL where there is no such row.
+ * It says the same as a subquery, and is much quicker.
+ *
+ * @example
+ * select: { sold_date: lookup(dates, 'd_date', 'ss_sold_date_sk') }
+ * @throws MoraineError of kind `definition` when the dataset has no key of one column.
+ */
+export function lookup<D extends Silver<any>>(
+  dataset: D,
+  take: keyof Row<D> & string,
+  by: string,
+): Lookup {
+  const place = here()
+  const [key, ...others] = dataset.key
+  if (key === undefined || others.length > 0)
+    throw new MoraineError(
+      'definition',
+      `silver.${dataset.name} can't be looked up in: its key is not one column`,
+      { ...(place ? { place } : {}), hint: 'Look it up with a subquery: sql`(select … )`.' },
+    )
+  const names = [take, key, by].map(quoteName)
+  return {
+    kind: 'sql',
+    place,
+    parts: [
+      { kind: 'text', text: `(select l.${names[0]} from ` },
+      { kind: 'dataset', dataset },
+      { kind: 'text', text: ` as l where cast(l.${names[1]} as varchar) = i.${names[2]})` },
+    ],
+    lookup: { dataset, take, key, by },
+  }
+}
+
+/** The look-up that a piece of SQL is, if it is one. */
+export function lookupOf(piece: string | Sql | undefined): Lookup['lookup'] | undefined {
+  return typeof piece === 'object' && 'lookup' in piece ? (piece as Lookup).lookup : undefined
+}
