@@ -15,8 +15,8 @@ export interface TableState {
   counts?: RowCounts
   /** For silver tables: the columns that its inputs had, in lower case. */
   raw?: readonly string[]
-  /** For gold tables that are kept up to date by parts: the input whose rows decide which parts. */
-  driving?: string
+  /** For gold tables that are kept up to date by parts: the inputs whose rows decide which parts. */
+  driving?: readonly string[]
 }
 
 /** Every row in is in exactly one of the others: in = kept + discarded + superseded + deleted. */

@@ -6,9 +6,8 @@ export interface TableName {
   name: string
 }
 
-/** That a query can be computed part by part, and how the part of an input's row is found. */
+/** How the part of a row is found, for an input whose rows decide which parts there are. */
 export interface Proof {
-  /** The input whose rows decide which parts there are. */
   driving: TableName
   /** The part of a row of it, as a parsed expression over its columns. */
   expression: AstNode
@@ -38,25 +37,27 @@ export interface ProofInput {
 
 /**
  * Proves on the parsed SQL that every row of the result depends on rows of one input that fall in the
- * same part, and on nothing else of that input.
+ * same part, and on nothing else of that input. Where a UNION or the like puts several inputs together, that
+ * holds for each of them.
  *
  * @throws Unprovable otherwise.
  */
-export function proveIncremental(input: ProofInput): Proof {
+export function proveIncremental(input: ProofInput): Proof[] {
   const tree = JSON.parse(input.serialized) as { statements: { node: AstNode }[] }
   const root = tree.statements[0]?.node as AstNode
   refuseVolatile(root)
-  const proof = new Prover(input, root).prove(root, input.by, [])
-  const { driving } = proof
-  const uses = [...nodesOf(root)].filter(
-    (node) => node.type === 'BASE_TABLE' && sameTable(node, driving),
-  )
-  if (uses.length !== 1)
-    throw new Unprovable(
-      `${driving.tier}.${driving.name} is read more than once, so that rows of one part could look at others`,
-      'Read it once, or remove incremental',
+  const proofs = new Prover(input, root).prove(root, input.by, [])
+  for (const { driving } of proofs) {
+    const uses = [...nodesOf(root)].filter(
+      (node) => node.type === 'BASE_TABLE' && sameTable(node, driving),
     )
-  return proof
+    if (uses.length !== 1)
+      throw new Unprovable(
+        `${driving.tier}.${driving.name} is read more than once, so that rows of one part could look at others`,
+        'Read it once, or remove incremental',
+      )
+  }
+  return proofs
 }
 
 const VOLATILE =
@@ -99,11 +100,12 @@ class Prover {
   ) {}
 
   /** Proves that the part of each row of a query is its column `name`. */
-  prove(node: AstNode, name: string, outer: Scope): Proof {
+  prove(node: AstNode, name: string, outer: Scope): Proof[] {
+    if (node.type === 'SET_OPERATION_NODE') return this.proveSides(node, name, outer)
     if (node.type !== 'SELECT_NODE')
       throw new Unprovable(
-        `'${name}' can't be followed through ${node.type === 'SET_OPERATION_NODE' ? 'UNION, EXCEPT or INTERSECT' : 'a recursive query'}`,
-        'Make a gold dataset of each side, or remove incremental',
+        `'${name}' can't be followed through a recursive query`,
+        'Put it into a dataset of its own, or remove incremental',
       )
     const scope = [...ctesOf(node), ...outer]
     refuseModifiers(node, name)
@@ -121,13 +123,29 @@ class Prover {
     return this.follow(leaf, expression, name, scope)
   }
 
+  /** Each side of UNION and its kin must give the part, at the same place; only equal rows of both meet. */
+  private proveSides(node: AstNode, name: string, outer: Scope): Proof[] {
+    const scope = [...ctesOf(node), ...outer]
+    refuseModifiers(node, name)
+    const sides = [node.left, node.right] as AstNode[]
+    if (node.setop_type === 'UNION_BY_NAME')
+      return sides.flatMap((side) => this.prove(side, name, scope))
+    const position = outputNames(node).indexOf(name.toLowerCase())
+    if (position < 0)
+      throw new Unprovable(
+        `'${name}' is not named by the first side of ${node.setop_type}`,
+        'Write its columns out in the SELECT',
+      )
+    return sides.flatMap((side) => this.prove(naming(side, position, name), name, scope))
+  }
+
   /** Goes on with the input that a part comes from: a dataset, or a query of its own. */
-  private follow(leaf: Leaf, expression: AstNode, name: string, scope: Scope): Proof {
+  private follow(leaf: Leaf, expression: AstNode, name: string, scope: Scope): Proof[] {
     const { node } = leaf
     const cte = cteOf(node, scope)
     if (node.type === 'BASE_TABLE' && !cte) {
       const driving = { tier: String(node.schema_name), name: String(node.table_name) }
-      return { driving, expression: unqualified(expression) }
+      return [{ driving, expression: unqualified(expression) }]
     }
     if ((node.column_name_alias as unknown[] | undefined)?.length)
       throw new Unprovable(
@@ -150,11 +168,10 @@ class Prover {
     if (!query)
       throw new Unprovable(`'${name}' does not come from a dataset`, 'Let it come from an input')
     const rest = cte ? scope.slice(scope.indexOf(cte) + 1) : scope
-    const inner = this.prove(query, column, rest)
-    return {
+    return this.prove(query, column, rest).map((inner) => ({
       driving: inner.driving,
       expression: substituted(unqualified(expression), inner.expression),
-    }
+    }))
   }
 
   private isReadOnce(cte: string): boolean {
@@ -298,7 +315,8 @@ function refuseModifiers(node: AstNode, name: string): void {
   const on = modifiers.flatMap((m) => (m.distinct_on_targets as AstNode[] | undefined) ?? [])
   if (on.length > 0 && !on.some((target) => nameOf(target) === name.toLowerCase()))
     throw new Unprovable(`DISTINCT ON picks among rows of several '${name}'`, `Add ${name} to it`)
-  const sampled = [node, ...leavesOf(node.from_table as AstNode, false).map((leaf) => leaf.node)]
+  const from = node.from_table as AstNode | undefined
+  const sampled = [node, ...(from ? leavesOf(from, false).map((leaf) => leaf.node) : [])]
   if (sampled.some(({ sample }) => sample))
     throw new Unprovable('a sample differs from run to run', 'Remove it, or remove incremental')
 }
@@ -319,7 +337,24 @@ function nameOf(item: AstNode): string {
   return String((item.column_names as string[] | undefined)?.at(-1) ?? '').toLowerCase()
 }
 
+/** A query whose column at a place has a name. */
+function naming(node: AstNode, position: number, name: string): AstNode {
+  if (node.type === 'SET_OPERATION_NODE')
+    return { ...node, left: naming(node.left as AstNode, position, name) }
+  const items = (node.select_list as AstNode[] | undefined) ?? []
+  if (items.slice(0, position + 1).some((item) => item.class === 'STAR'))
+    throw new Unprovable(
+      `which column of * stands for '${name}' can't be told`,
+      'Write the columns out in the SELECT',
+    )
+  return {
+    ...node,
+    select_list: items.map((item, i) => (i === position ? { ...item, alias: name } : item)),
+  }
+}
+
 function outputNames(query: AstNode): string[] {
+  if (query.type === 'SET_OPERATION_NODE') return outputNames(query.left as AstNode)
   return ((query.select_list as AstNode[] | undefined) ?? []).map(nameOf)
 }
 

@@ -30,7 +30,7 @@ export interface BuildDecision {
   action: 'build'
   /**
    * `incremental`: silver reads new batches only, gold computes only the parts that changed rows of its
-   * driving input touch.
+   * driving inputs touch.
    */
   mode: 'full' | 'incremental'
   reason: string
@@ -84,11 +84,11 @@ function planOne(
   const upstream = inputsOf(dataset).filter((input) => changing.has(input))
   if (decision.action === 'build' || upstream.length === 0) return decision
   const names = upstream.map(fullName).join(', ')
-  const driving = view.tables[fullName(dataset)]?.driving
+  const driving = view.tables[fullName(dataset)]?.driving ?? []
   const incremental =
     dataset.tier === 'silver'
       ? upstream.every((d) => d.tier === 'bronze')
-      : upstream.every((d) => fullName(d) === driving)
+      : upstream.every((d) => driving.includes(fullName(d)))
   const reason = `${names} will change`
   return { action: 'build', mode: incremental ? 'incremental' : 'full', reason, windows: [] }
 }
@@ -214,8 +214,9 @@ function decideGold(
     })
     .join(', ')
   const { incremental } = dataset
-  if (!incremental || table.driving === undefined) return build(said)
-  if (names.some((name) => name !== table.driving))
+  const { driving } = table
+  if (!incremental || driving === undefined) return build(said)
+  if (names.some((name) => !driving.includes(name)))
     return build(`${said}, which any part may look at`)
   const reason = `${said}: only what that touches of '${incremental.by}' is computed`
   return { action: 'build', mode: 'incremental', reason, windows: [] }

@@ -30,13 +30,13 @@ export async function provePart(
   session: Session,
   dataset: Gold,
   columns: readonly Field[],
-  driving?: AnyDataset,
-): Promise<PartProof> {
+  driving: readonly AnyDataset[] = [],
+): Promise<PartProof[]> {
   const { incremental, query } = dataset
   const { by, affects } = incremental as NonNullable<Gold['incremental']>
   const inputs = new Map<string, string[]>()
   for (const input of inputsOf(dataset)) {
-    const schema = input === driving ? partSchema(dataset) : input.tier
+    const schema = driving.includes(input) ? partSchema(dataset) : input.tier
     const found = await session.describe(`FROM ${quoteName(schema)}.${quoteName(input.name)}`)
     inputs.set(
       fullName(input).toLowerCase(),
@@ -48,8 +48,10 @@ export async function provePart(
   try {
     checkReach(dataset, columns)
     const reaches = affects !== undefined
-    const proof = proveIncremental({ serialized, by, reaches, columnsOf })
-    return { ...proof, sql: await expressionSql(session, proof.expression) }
+    const proofs: PartProof[] = []
+    for (const proof of proveIncremental({ serialized, by, reaches, columnsOf }))
+      proofs.push({ ...proof, sql: await expressionSql(session, proof.expression) })
+    return proofs
   } catch (error) {
     if (!(error instanceof Unprovable)) throw error
     throw new MoraineError(
@@ -98,25 +100,32 @@ async function expressionSql(session: Session, expression: AstNode): Promise<str
   return String(row?.t).replace(/^SELECT /, '')
 }
 
-/** Finds the parts that rows of the driving input touch which are new, gone or changed. */
+/** Finds the parts that rows of driving inputs touch which are new, gone or changed. */
 export async function touchedParts(
   context: RunContext,
   session: Session,
   dataset: Gold,
   columns: readonly Field[],
-  proof: PartProof & { input: AnyDataset },
+  proofs: readonly PartProof[],
 ): Promise<TouchedParts | undefined> {
   const { by, affects } = dataset.incremental as NonNullable<Gold['incremental']>
   const column = columns.find((c) => c.name.toLowerCase() === by.toLowerCase()) as Field
-  const part = new Part(session, column, proof, affects)
+  const part = new Part(session, column, affects)
   const gold = await context.relations.table(fullName(dataset))
-  if (!gold || !isNamed(proof.input, proof.driving)) return undefined
-  const input = await drivingInput(context, session, dataset, proof.input)
-  if (!input) return undefined
-  await part.find(input.changed)
-  const rows = await input.rows(part)
-  const read = `SELECT * FROM (${rows}) WHERE ${part.isRead()}`
-  await session.define(partSchema(dataset), proof.input.name, read)
+  if (!gold) return undefined
+  const inputs: { dataset: AnyDataset; proof: PartProof; input: DrivingInput }[] = []
+  for (const proof of proofs) {
+    const driving = inputsOf(dataset).find((input) => isNamed(input, proof.driving))
+    const input = driving && (await drivingInput(context, session, dataset, driving))
+    if (!input) return undefined
+    inputs.push({ dataset: driving, proof, input })
+  }
+  await part.find(inputs.map(({ input, proof }) => ({ rows: input.changed, proof })))
+  for (const { dataset: driving, proof, input } of inputs) {
+    const rows = await input.rows(part, proof)
+    const read = `SELECT * FROM (${rows}) WHERE ${part.isRead(proof)}`
+    await session.define(partSchema(dataset), driving.name, read)
+  }
   const tasks = await gold.plan(part.predicates())
   const rewritten = tasks.filter((task) => part.mayHold(task, gold, column.name))
   const removed = new Set(rewritten.map(({ file }) => file.path))
@@ -136,27 +145,26 @@ function isNamed(dataset: AnyDataset, { tier, name }: TableName): boolean {
   return fullName(dataset).toLowerCase() === `${tier}.${name}`.toLowerCase()
 }
 
-/** Where a part's rows of the input that decides are found, under the input's own name. */
+/** Where a part's rows of the inputs that decide are found, under the inputs' own names. */
 const partSchema = (dataset: Gold) => `part_${dataset.name}`
 
-/** The input whose rows decided which parts there are, when the table was last built. */
-export function drivingOf({ relations }: RunContext, dataset: Gold): AnyDataset | undefined {
-  const name = relations.view.tables[fullName(dataset)]?.driving
-  return inputsOf(dataset).find((input) => fullName(input) === name)
+/** The inputs whose rows decided which parts there are, when the table was last built. */
+export function drivingOf({ relations }: RunContext, dataset: Gold): AnyDataset[] {
+  const names = relations.view.tables[fullName(dataset)]?.driving ?? []
+  return inputsOf(dataset).filter((input) => names.includes(fullName(input)))
 }
 
-/** The dataset's query over a part's rows of the input that decides. */
-export function queryOfPart(dataset: Gold, driving: AnyDataset): Gold['query'] {
-  const table = `${quoteName(partSchema(dataset))}.${quoteName(driving.name)}`
-  const parts = dataset.query.parts.map((part) =>
-    part.kind === 'dataset' && part.dataset === driving
-      ? { kind: 'text' as const, text: table }
-      : part,
-  )
+/** The dataset's query over a part's rows of the inputs that decide. */
+export function queryOfPart(dataset: Gold, driving: readonly AnyDataset[]): Gold['query'] {
+  const parts = dataset.query.parts.map((part) => {
+    if (part.kind !== 'dataset' || !driving.includes(part.dataset)) return part
+    const text = `${quoteName(partSchema(dataset))}.${quoteName(part.dataset.name)}`
+    return { kind: 'text' as const, text }
+  })
   return { ...dataset.query, parts }
 }
 
-/** Makes the columns of the input that decides known, before it is known which of its rows count. */
+/** Makes the columns of an input that decides known, before it is known which of its rows count. */
 export async function defineEmpty(
   { relations }: RunContext,
   session: Session,
@@ -178,11 +186,11 @@ export async function defineEmpty(
   )
 }
 
-/** The input that decides: what changed in it, and its rows, of which only some are read. */
+/** An input that decides: what changed in it, and its rows, of which only some are read. */
 interface DrivingInput {
   /** SQL for rows that are new, gone or changed. */
   changed: string
-  rows(part: Part): Promise<string>
+  rows(part: Part, proof: PartProof): Promise<string>
 }
 
 async function drivingInput(
@@ -213,7 +221,7 @@ async function drivingInput(
   const added = relation(without(after, before))
   return {
     changed: gone.length === 0 ? added : differences(table, added, relation(gone)),
-    rows: async (part) => relation(await part.filesToRead(after, table)),
+    rows: async (part, proof) => relation(await part.filesToRead(proof, after, table)),
   }
 }
 

@@ -28,22 +28,22 @@ export async function buildGold(
   const name = fullName(dataset)
   return withSession(context, name, async (session) => {
     const incremental = decision.mode === 'incremental'
-    const driving = incremental ? drivingOf(context, dataset) : undefined
-    const others = inputsOf(dataset).filter((input) => input !== driving)
+    const driving = incremental ? drivingOf(context, dataset) : []
+    const others = inputsOf(dataset).filter((input) => !driving.includes(input))
     await context.relations.define(session, others)
-    // A part looks at few rows of the input that decides: all of it need not even be bound.
-    if (driving) await defineEmpty(context, session, dataset, driving)
-    const query = driving ? queryOfPart(dataset, driving) : dataset.query
+    // A part looks at few rows of the inputs that decide: all of them need not even be bound.
+    for (const input of driving) await defineEmpty(context, session, dataset, input)
+    const query = driving.length > 0 ? queryOfPart(dataset, driving) : dataset.query
     const columns = await columnsOf(session, { ...dataset, query })
     checkPartitions(dataset, columns)
     if (!context.allowBreaking)
       refuseBreaking(dataset, await context.relations.table(name), columns, decision.renamed)
-    const proof = dataset.incremental && (await provePart(session, dataset, columns, driving))
+    const proofs = dataset.incremental && (await provePart(session, dataset, columns, driving))
     const parts =
-      proof && driving
-        ? await touchedParts(context, session, dataset, columns, { ...proof, input: driving })
+      proofs && driving.length > 0
+        ? await touchedParts(context, session, dataset, columns, proofs)
         : undefined
-    if (driving && !parts) await context.relations.define(session, [driving])
+    if (!parts) await context.relations.define(session, driving)
     const rendered = renderSql(parts ? query : dataset.query)
     const casts = columns.map(
       (c) => `CAST(${quoteName(c.name)} AS ${sqlType(c.type)}) AS ${quoteName(c.name)}`,
@@ -62,7 +62,7 @@ export async function buildGold(
     )
     const checks = await holdChecks(context, session, dataset, table)
     const failure = brokenChecks(context, name, checks, dataset.place)
-    const followed = proof && `${proof.driving.tier}.${proof.driving.name}`
+    const followed = proofs?.map(({ driving: { tier, name } }) => `${tier}.${name}`)
     const state = {
       ...tableState(table, definitionOf(dataset, hash)),
       ...(followed ? { driving: followed } : {}),

@@ -26,8 +26,6 @@ export class Part {
   private readonly icebergType: string
   private readonly before: number
   private readonly after: number
-  /** SQL for the part of a row of the driving input. */
-  private readonly value: string
   private ordered = true
   /** Values as the engine writes them. */
   private readonly texts = new Map<Value, string>()
@@ -35,14 +33,17 @@ export class Part {
   constructor(
     private readonly session: Session,
     private readonly column: Field,
-    private readonly proof: PartProof,
     affects: { before?: number; after?: number } | undefined,
   ) {
     this.type = sqlType(column.type)
     this.icebergType = { bigint: 'long' }[column.type.kind as string] ?? typeName(column.type)
     this.before = affects?.before ?? 0
     this.after = affects?.after ?? 0
-    this.value = `CAST((${proof.sql}) AS ${this.type})`
+  }
+
+  /** SQL for the part of a row of a driving input. */
+  private valueOf({ sql }: PartProof): string {
+    return `CAST((${sql}) AS ${this.type})`
   }
 
   private get wide(): boolean {
@@ -56,10 +57,13 @@ export class Part {
   }
 
   /** Fills the table `touched`: for each touched part the parts that look at its rows. */
-  async find(changed: string): Promise<void> {
+  async find(changes: readonly { rows: string; proof: PartProof }[]): Promise<void> {
+    const values = changes.map(
+      ({ rows, proof }) => `SELECT ${this.valueOf(proof)} AS v FROM (${rows})`,
+    )
     await this.session.run(
       `CREATE TEMP TABLE touched AS SELECT ${this.shifted('v', -this.before)} AS low, ${this.shifted('v', this.after)} AS high
-       FROM (SELECT DISTINCT ${this.value} AS v FROM (${changed}))`,
+       FROM (SELECT DISTINCT v FROM (${values.join(' UNION ALL ')}))`,
     )
     const rows = await this.session.rows(
       'SELECT CAST(low AS VARCHAR) AS low, CAST(high AS VARCHAR) AS high FROM touched',
@@ -85,11 +89,11 @@ export class Part {
     return this.orNull(value, `${value} IN (SELECT low FROM touched WHERE low IS NOT NULL)`)
   }
 
-  /** SQL that a row of the driving input is one that touched parts look at. */
-  isRead(): string {
-    if (!this.wide) return this.isTouched(this.value)
+  /** SQL that a row of a driving input is one that touched parts look at. */
+  isRead(proof: PartProof): string {
+    if (!this.wide) return this.isTouched(this.valueOf(proof))
     const low = this.shifted('t.low', -this.after)
-    return this.within(this.value, low, this.shifted('t.high', this.before))
+    return this.within(this.valueOf(proof), low, this.shifted('t.high', this.before))
   }
 
   private within(value: string, low: string, high: string): string {
@@ -131,9 +135,13 @@ export class Part {
     )
   }
 
-  /** The files of the driving input that may hold rows that touched parts look at. */
-  async filesToRead(tasks: readonly ScanTask[], table: Table): Promise<readonly ScanTask[]> {
-    const name = risingColumn(this.proof.expression)
+  /** The files of a driving input that may hold rows that touched parts look at. */
+  async filesToRead(
+    proof: PartProof,
+    tasks: readonly ScanTask[],
+    table: Table,
+  ): Promise<readonly ScanTask[]> {
+    const name = risingColumn(proof.expression)
     const field = table.schema.fields.find((f) => f.name.toLowerCase() === name?.toLowerCase())
     if (!field || !['date', 'timestamp'].includes(String(field.type)) || this.wide || !this.ordered)
       return tasks
@@ -148,7 +156,7 @@ export class Part {
     })
     if (known.length === 0) return tasks
     const value = (bound: string) =>
-      `(SELECT ${this.value} FROM (SELECT ${bound} AS ${quoteName(field.name)}))`
+      `(SELECT ${this.valueOf(proof)} FROM (SELECT ${bound} AS ${quoteName(field.name)}))`
     const [row] = await this.session.rows(
       `SELECT list(i) AS i FROM (VALUES ${known.join(', ')}) AS f(i, low, high)
        WHERE EXISTS (SELECT 1 FROM touched AS t WHERE t.low BETWEEN ${value('f.low')} AND ${value('f.high')})`,

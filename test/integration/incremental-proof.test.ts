@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseTree } from '../../src/engine/parse.js'
-import { proveIncremental, risingColumn } from '../../src/plan/incremental.js'
+import { type Proof, proveIncremental, risingColumn } from '../../src/plan/incremental.js'
 import { engineSession } from '../support/engine.js'
 
 const session = engineSession()
@@ -81,16 +81,27 @@ describe('a query is computed part by part', () => {
       'shop',
     ],
   ])('with %s', async (_, sql, by, rising) => {
-    const { driving, expression } = await prove(sql, by)
+    const [{ driving, expression }] = (await prove(sql, by)) as [Proof]
     expect(`${driving.tier}.${driving.name}`).toBe('silver.orders')
     expect(risingColumn(expression)).toBe(rising)
+  })
+
+  it('with several inputs that UNION puts together', async () => {
+    const sql = `select d, count(*) as n from (
+      select 'o' as kind, placed::date as d from silver.orders
+      union all select 's', opened from silver.shops) group by d`
+    const found = await prove(sql, 'd')
+    expect(found.map(({ driving }) => driving.name)).toEqual(['orders', 'shops'])
+    expect(found.map(({ expression }) => risingColumn(expression))).toEqual(['placed', 'opened'])
+    const twice = 'select shop from silver.orders union select shop from silver.orders'
+    await expect(prove(twice, 'shop')).rejects.toThrow('is read more than once')
   })
 
   it('with a window that reaches over parts, where it is said how far', async () => {
     const sql =
       'select day, sum(n) over (order by day) as s from (select placed::date as day, count(*) as n from silver.orders group by 1)'
     await expect(prove(sql, 'day')).rejects.toThrow("looks at rows of several 'day'")
-    expect((await prove(sql, 'day', true)).driving.name).toBe('orders')
+    expect((await prove(sql, 'day', true))[0]?.driving.name).toBe('orders')
   })
 
   it.each([
@@ -143,10 +154,10 @@ describe('a query is computed part by part', () => {
       'DISTINCT ON picks',
     ],
     [
-      'a union',
-      'select shop from silver.orders union all select shop from silver.shops',
+      'a union of all columns',
+      'select * from silver.orders union all select * from silver.shops',
       'shop',
-      "can't be followed through UNION",
+      'not named by the first side',
     ],
     [
       'the other side of an outer join',

@@ -17,8 +17,9 @@ const shops = silver('shops', {
   schema: z.object({ shop: t.int(), city: z.string() }),
   key: 'shop',
 })
+const raw = bronze('orders', { from: files('in') })
 const orders = silver('orders', {
-  from: bronze('orders', { from: files('in') }),
+  from: raw,
   schema: z.object({
     id: t.int(),
     amount: t.decimal(9, 2).min(0),
@@ -26,6 +27,16 @@ const orders = silver('orders', {
     shop: t.int().nullable(),
   }),
   ${options}
+})
+const events = silver('events', {
+  from: raw,
+  schema: z.object({ id: t.int(), changed: t.date() }),
+  partitionBy: [month('changed')],
+})
+const both = gold('both', {
+  query: sql\`select day, count(*) as n, count(distinct id) as ids
+    from (select changed as day, id from \${orders} union all select changed, id from \${events}) group by day\`,
+  incremental: { by: 'day' },
 })
 const totals = gold('totals', {
   query: sql\`select changed, count(*) as n, sum(amount) as amount from \${orders} group by 1\`,
@@ -50,7 +61,7 @@ const running = gold('running', {
     from (select changed as day, count(*) as n from \${orders} where changed is not null group by 1)\`,
   incremental: { by: 'day', affects: { before: 1, after: 3 } },
 })
-export default defineLake({ name: 'property', datasets: [totals, days, months, running] })
+export default defineLake({ name: 'property', datasets: [totals, days, months, running, both] })
 `
 
 const day = fc
@@ -132,6 +143,7 @@ it.each([
             days: await rows('from gold.days order by all'),
             months: await rows('from gold.months order by all'),
             running: await rows('from gold.running order by all'),
+            both: await rows('from gold.both order by all'),
             deleted: options.includes('deleteWhen')
               ? await rows('select id, changed, _kind, _batch from deleted.orders order by all')
               : [],

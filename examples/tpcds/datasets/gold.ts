@@ -47,6 +47,7 @@ export const dailySalesSummary = gold('daily_sales_summary', {
     profit: money,
   },
   partitionBy: [month('date')],
+  incremental: { by: 'date' },
 })
 
 export const customerLifetimeValue = gold('customer_lifetime_value', {
