@@ -21,6 +21,8 @@ const commands: [name: string, load: () => Promise<CommandModule>, summary: stri
   ['discarded', () => import('./discarded.js'), 'show which rows were discarded, and why'],
   ['rollback', () => import('./rollback.js'), 'bring an earlier state back, as a new commit'],
   ['test', () => import('./test.js'), 'run the unit tests of datasets'],
+  ['optimize', () => import('./optimize.js'), 'put small files of tables together'],
+  ['vacuum', () => import('./vacuum.js'), 'find and remove files that nothing refers to'],
   ['verify', () => import('./verify.js'), 'check that all that the log refers to is there'],
 ]
 

@@ -86,6 +86,8 @@ export interface WriteTarget {
   location: string
   /** A prefix for file names that was never used before. */
   name: string
+  /** Rows may come in another order than the query gives, which is quicker. */
+  anyOrder?: boolean
 }
 
 /** How a delimited text is laid out. */

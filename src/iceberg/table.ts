@@ -70,6 +70,8 @@ export interface TableChange {
   added: readonly DataFile[]
   /** What the snapshot's summary should say beside its counts. */
   summary?: Readonly<Record<string, string>>
+  /** The rows stay the same, in other files (spec, Snapshots: `replace`). */
+  sameRows?: boolean
 }
 
 interface Planned {
@@ -278,6 +280,14 @@ export class Table {
     return this.store(withUpdate(this.metadata, this.effects.now().getTime(), previous))
   }
 
+  /** Forgets snapshots that are older than a time, but the newest and those that a name needs. */
+  async expire(before: Date): Promise<Table> {
+    const metadata = expireSnapshots(this.metadata, before.getTime(), { least: 1, age: 0 })
+    if (metadata === this.metadata) return this
+    const previous = this.file === undefined ? undefined : this.storage.locate(this.file)
+    return this.store(withUpdate(metadata, this.effects.now().getTime(), previous))
+  }
+
   private get target(): ManifestTarget {
     const { storage, folder } = this
     const contextOf = (specId: number) => {
@@ -329,12 +339,12 @@ export class Table {
   }
 
   private summarize(
-    { added, summary }: TableChange,
+    { added, summary, sameRows }: TableChange,
     removed: readonly DataFile[],
     manifests: readonly ManifestFile[],
   ): Snapshot['summary'] {
-    const operation: Operation =
-      removed.length === 0 ? 'append' : added.length === 0 ? 'delete' : 'overwrite'
+    const changed = removed.length === 0 ? 'append' : added.length === 0 ? 'delete' : 'overwrite'
+    const operation: Operation = sameRows ? 'replace' : changed
     const rows = (files: readonly DataFile[]) => files.reduce((sum, f) => sum + f.rows, 0)
     const bytes = (files: readonly DataFile[]) => files.reduce((sum, f) => sum + f.bytes, 0)
     const total = (pick: (m: ManifestFile) => number) => manifests.reduce((n, m) => n + pick(m), 0)

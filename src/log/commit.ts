@@ -15,6 +15,8 @@ export interface TableState {
   counts?: RowCounts
   /** For silver tables: the columns that its inputs had, in lower case. */
   raw?: readonly string[]
+  /** Earlier versions, newest first, that have the same rows in other files. */
+  same?: readonly string[]
   /** For gold tables that are kept up to date by parts: the inputs whose rows decide which parts. */
   driving?: readonly string[]
 }

@@ -186,7 +186,7 @@ function decideByInputs(
   const changed = inputsOf(dataset).filter((input) =>
     input.tier === 'bronze'
       ? windowAfter(input, view, Number(seen[fullName(input)] ?? 0)).batches.length > 0
-      : seen[fullName(input)] !== version(input, view),
+      : !hasSeen(seen[fullName(input)], input, view),
   )
   const [first] = changed
   if (!first) return { action: 'none', reason: 'its inputs have not changed' }
@@ -266,6 +266,12 @@ function windowAfter(input: AnyDataset, view: View, number: number): Window {
 
 function version(input: AnyDataset, view: View): string | undefined {
   return view.tables[fullName(input)]?.metadata
+}
+
+/** Whether what was read of a table has the rows that it has now, be it in other files. */
+function hasSeen(seen: string | number | undefined, input: AnyDataset, view: View): boolean {
+  const { metadata, same = [] } = view.tables[fullName(input)] ?? {}
+  return seen === metadata || same.some((earlier) => earlier === seen)
 }
 
 /** How far a dataset has read its inputs once it is built on this view. */

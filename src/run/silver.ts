@@ -125,6 +125,7 @@ async function write(context: RunContext, session: Session, prepared: Prepared):
     rows: merge.rows,
     removed: merge.removed,
     renamed: decision.renamed,
+    anyOrder: true,
   })
   const discarded = await writeDiscarded(context, session, dataset, incremental)
   const buried = merge.tombstones && (await writeTombstones(context, session, dataset, merge))

@@ -21,6 +21,8 @@ export interface TableWork {
   removed: ReadonlySet<string> | 'all'
   /** New names of columns, by the old ones. */
   renamed?: Readonly<Record<string, string>> | undefined
+  /** The order of the rows means nothing. */
+  anyOrder?: boolean
 }
 
 /** Writes rows as data files of a table and makes a new version of it, which nobody sees yet. */
@@ -45,6 +47,7 @@ export async function writeTable(
     spec: currentSpec(table.metadata),
     location: storage.locate(table.dataFolder),
     name: `${run}-${randomUUID().slice(0, 8)}`,
+    ...(work.anyOrder ? { anyOrder: true } : {}),
   })
   await storage.seal(added.map((file) => table.pathOf(file.path)))
   const nothing = added.length === 0 && work.removed !== 'all' && work.removed.size === 0

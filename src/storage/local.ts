@@ -129,8 +129,8 @@ export class LocalStorage implements Storage {
 
   async stat(path: string): Promise<StoredObject | undefined> {
     try {
-      const { size } = await stat(this.at(path))
-      return { path, size }
+      const { size, mtimeMs } = await stat(this.at(path))
+      return { path, size, modified: Math.floor(mtimeMs) }
     } catch (error) {
       if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
       throw failed('look at', path, error)

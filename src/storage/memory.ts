@@ -6,10 +6,12 @@ import type { Storage, StoredObject } from './storage.js'
 export class MemoryStorage implements Storage {
   readonly url = 'memory:///lake'
   readonly objects = new Map<string, Uint8Array>()
+  private readonly times = new Map<string, number>()
 
   async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
     if (this.objects.has(checkPath(path))) return false
     this.objects.set(path, Uint8Array.from(bytes))
+    this.times.set(path, Date.now())
     return true
   }
 
@@ -31,13 +33,17 @@ export class MemoryStorage implements Storage {
 
   async stat(path: string): Promise<StoredObject | undefined> {
     const bytes = this.objects.get(checkPath(path))
-    return bytes && { path, size: bytes.length }
+    return bytes && { path, size: bytes.length, modified: this.times.get(path) ?? 0 }
   }
 
   async list(prefix: string): Promise<StoredObject[]> {
     return [...this.objects]
       .filter(([path]) => path.startsWith(prefix))
-      .map(([path, bytes]) => ({ path, size: bytes.length }))
+      .map(([path, bytes]) => ({
+        path,
+        size: bytes.length,
+        modified: this.times.get(path) ?? 0,
+      }))
       .sort((a, b) => (a.path < b.path ? -1 : 1))
   }
 

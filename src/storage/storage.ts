@@ -3,6 +3,8 @@ export interface StoredObject {
   path: string
   /** Bytes. */
   size: number
+  /** When it was created, in milliseconds since 1970. */
+  modified: number
 }
 
 /**

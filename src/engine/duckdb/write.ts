@@ -26,7 +26,10 @@ export function enginePath(location: string): string {
 }
 
 /** The COPY statement that writes a query's rows as data files. */
-export function copySql(query: string, { schema, spec, location, name }: WriteTarget): string {
+export function copySql(
+  query: string,
+  { schema, spec, location, name, anyOrder }: WriteTarget,
+): string {
   const columns = schema.fields.map(
     (f) => `CAST(${quoteName(f.name)} AS ${sqlType(toColumnType(f.type))}) AS ${quoteName(f.name)}`,
   )
@@ -42,11 +45,12 @@ export function copySql(query: string, { schema, spec, location, name }: WriteTa
     'RETURN_STATS',
     `FIELD_IDS ${fieldIds(schema.fields)}`,
     ...(hasWords(schema) ? [] : ['DICTIONARY_SIZE_LIMIT 1']),
+    ...(anyOrder && spec.fields.length === 0 ? ['PRESERVE_ORDER false'] : []),
   ]
   const folder = enginePath(location)
   if (partitions.length === 0) {
     const target = quoteText(`${folder}/${name}.parquet`)
-    return `COPY (SELECT ${columns.join(', ')} FROM (${query})) TO ${target} (${options.join(', ')}, PRESERVE_ORDER false)`
+    return `COPY (SELECT ${columns.join(', ')} FROM (${query})) TO ${target} (${options.join(', ')})`
   }
   const extra = partitions.map((p) => `${p.sql} AS ${p.name}`)
   options.push(

@@ -55,7 +55,7 @@ export interface SortField {
   'null-order': 'nulls-first' | 'nulls-last'
 }
 
-export type Operation = 'append' | 'overwrite' | 'delete'
+export type Operation = 'append' | 'overwrite' | 'delete' | 'replace'
 
 export interface Snapshot {
   'snapshot-id': Id
@@ -241,12 +241,20 @@ export function withSortOrder(
  * The metadata without snapshots that nobody needs: each branch keeps its newest ones (as many as its
  * reference or the table says, and all that are young enough), each tag its own. Files stay: an older
  * commit of the lake still leads to them.
+ *
+ * @param keep how many and how old (in milliseconds before `now`), where the table is not to be asked.
  */
-export function expireSnapshots(metadata: TableMetadata, now: number): TableMetadata {
+export function expireSnapshots(
+  metadata: TableMetadata,
+  now: number,
+  keep?: { least: number; age: number },
+): TableMetadata {
   const byId = new Map(metadata.snapshots.map((s) => [String(s['snapshot-id']), s]))
   const { properties } = metadata
-  const least = Number(properties['history.expire.min-snapshots-to-keep'] ?? 1)
-  const age = Number(properties['history.expire.max-snapshot-age-ms'] ?? 0)
+  const {
+    least = Number(properties['history.expire.min-snapshots-to-keep'] ?? 1),
+    age = Number(properties['history.expire.max-snapshot-age-ms'] ?? 0),
+  } = keep ?? {}
   const refs = Object.entries(metadata.refs).filter(([name, ref]) => {
     const snapshot = byId.get(String(ref['snapshot-id']))
     const oldest = now - (ref['max-ref-age-ms'] ?? Number.POSITIVE_INFINITY)

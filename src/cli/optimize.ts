@@ -1,0 +1,78 @@
+import { userInfo } from 'node:os'
+import type { Command } from 'commander'
+import { DuckDB } from '../engine/duckdb/duckdb.js'
+import { MoraineError } from '../errors.js'
+import { type Optimized, optimizeTable } from '../run/optimize.js'
+import { examples } from './examples.js'
+import colors from './output/colors.js'
+import { size, toJson } from './output/format.js'
+import { openLog, print } from './project.js'
+
+export function define(command: Command): Command {
+  return command
+    .argument('[table...]', 'tables to optimize, such as silver.orders; all without it')
+    .option('--order-by <columns>', 'rewrite all files of the tables with their rows in this order')
+    .option('--target <mebibytes>', 'size that files should have', '128')
+    .addHelpText(
+      'after',
+      examples(
+        ['put small files together, in all tables', 'moraine optimize'],
+        [
+          'lay orders out for readers that look for customers',
+          'moraine optimize silver.orders --order-by customer_id',
+        ],
+      ),
+    )
+}
+
+export async function run(command: Command): Promise<number> {
+  const { log, storage, json } = await openLog(command)
+  const { orderBy, target } = command.opts<{ orderBy?: string; target: string }>()
+  const { tables } = await log.head()
+  const names = command.args.length > 0 ? command.args : Object.keys(tables).sort()
+  const mebibytes = Number(target)
+  if (!(mebibytes > 0))
+    throw new MoraineError('usage', `--target ${target} is not a size in MiB`, {
+      hint: 'For example: --target 128',
+    })
+  const abort = new AbortController()
+  const stop = () => abort.abort()
+  process.on('SIGINT', stop)
+  const engine = await DuckDB.start()
+  const done: Optimized[] = []
+  try {
+    const session = await engine.open()
+    for (const name of names) {
+      if (abort.signal.aborted) break
+      done.push(
+        await optimizeTable(log, storage, session, name, {
+          target: mebibytes * 2 ** 20,
+          ...(orderBy ? { orderBy: orderBy.split(',').map((column) => column.trim()) } : {}),
+          info: { author: process.env.USER || userInfo().username, run: null },
+          signal: abort.signal,
+        }),
+      )
+    }
+    session.close()
+  } catch (error) {
+    if (!abort.signal.aborted) throw error
+  } finally {
+    process.off('SIGINT', stop)
+    await engine.close()
+  }
+  if (json) print(toJson(done, 2))
+  else for (const line of shown(done)) print(line)
+  if (abort.signal.aborted) print('Stopped. What was finished is kept.')
+  return abort.signal.aborted ? 1 : 0
+}
+
+function shown(done: readonly Optimized[]): string[] {
+  const changed = done.filter(({ before }) => before > 0)
+  if (changed.length === 0)
+    return ['Nothing to do: no table has small files that could be put together.']
+  const width = Math.max(...changed.map(({ table }) => table.length))
+  return changed.map(({ table, before, after, bytes }) => {
+    const files = `${before} files → ${after}`
+    return `${colors.green('✔')} ${table.padEnd(width)}  ${files} (${size(bytes)})`
+  })
+}

@@ -1,0 +1,84 @@
+import { userInfo } from 'node:os'
+import type { Command } from 'commander'
+import { MoraineError } from '../errors.js'
+import { type Vacuumed, vacuum } from '../run/vacuum.js'
+import { examples } from './examples.js'
+import colors from './output/colors.js'
+import { size as readable, toJson } from './output/format.js'
+import { openLog, print } from './project.js'
+
+export function define(command: Command): Command {
+  return command
+    .option('--grace <duration>', 'leave files that are younger than this', '7d')
+    .option(
+      '--history <duration>',
+      'how far back the lake stays visible as it was; for ever without it',
+    )
+    .option('--delete', 'remove the files; without it they are only counted')
+    .addHelpText(
+      'after',
+      examples(
+        ['see what stopped runs have left', 'moraine vacuum'],
+        ['remove it', 'moraine vacuum --delete'],
+        ['keep a month of history', 'moraine vacuum --history 30d --delete'],
+      ),
+    )
+}
+
+interface Options {
+  grace: string
+  history?: string
+  delete?: boolean
+}
+
+export async function run(command: Command): Promise<number> {
+  const { log, storage, json } = await openLog(command)
+  const options = command.opts<Options>()
+  const result = await vacuum(log, storage, {
+    grace: milliseconds('--grace', options.grace),
+    ...(options.history ? { history: milliseconds('--history', options.history) } : {}),
+    remove: options.delete ?? false,
+    info: { author: process.env.USER || userInfo().username, run: null },
+  })
+  if (json) print(toJson(result, 2))
+  else for (const line of shown(result, options)) print(line)
+  return 0
+}
+
+const units: Readonly<Record<string, number>> = { m: 60, h: 3600, d: 86_400, w: 604_800 }
+
+/** A duration such as 90m, 12h, 7d or 2w. */
+function milliseconds(option: string, text: string): number {
+  const [, count, unit = ''] = /^(\d+)([mhdw])$/.exec(text.trim()) ?? []
+  const seconds = units[unit]
+  if (count !== undefined && seconds !== undefined) return Number(count) * seconds * 1000
+  throw new MoraineError('usage', `${option} ${text} is not a duration`, {
+    hint: 'Give minutes, hours, days or weeks: 90m, 12h, 7d, 2w.',
+  })
+}
+
+function shown({ files, bytes, kept, expired, removed, examples }: Vacuumed, { grace }: Options) {
+  const forgotten =
+    expired.length > 0
+      ? [`${removed ? 'Forgot' : 'Would forget'} older snapshots of ${expired.join(', ')}.`]
+      : []
+  if (files === 0)
+    return [
+      ...forgotten,
+      `Nothing to remove: all ${kept} files are in use or younger than ${grace}.`,
+    ]
+  const size = `${files} file${files === 1 ? '' : 's'} (${readable(bytes)})`
+  if (removed)
+    return [
+      ...forgotten,
+      `${colors.green('✔')} Removed ${size} that nothing refers to; ${kept} stay.`,
+    ]
+  const more = files > examples.length ? [`  … and ${files - examples.length} more`] : []
+  return [
+    ...forgotten,
+    `${size} that nothing refers to and that are older than ${grace}; ${kept} stay:`,
+    ...examples.map((path) => `  ${path}`),
+    ...more,
+    'Nothing was removed. To remove them: moraine vacuum --delete',
+  ]
+}

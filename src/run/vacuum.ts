@@ -1,0 +1,163 @@
+import { MoraineError } from '../errors.js'
+import { Manifests } from '../iceberg/manifests.js'
+import { realEffects, Table } from '../iceberg/table.js'
+import type { Changes, CommitInfo, LakeState } from '../log/commit.js'
+import type { CommitLog } from '../log/log.js'
+import type { Storage, StoredObject } from '../storage/storage.js'
+import { Batches } from './batches.js'
+
+export interface VacuumOptions {
+  /** Files that are younger stay, whoever may be about to refer to them. Milliseconds. */
+  grace: number
+  /** How far back the lake can be seen as it was, in milliseconds; all of its history when not given. */
+  history?: number
+  /** Whether to remove files, rather than to say which. */
+  remove: boolean
+  info: Omit<CommitInfo, 'message'>
+  now?: () => Date
+}
+
+export interface Vacuumed {
+  /** Files that nothing refers to. */
+  files: number
+  bytes: number
+  /** Files that are in use, or too young to tell. */
+  kept: number
+  /** Tables whose older snapshots were forgotten. */
+  expired: string[]
+  removed: boolean
+  /** The first of the files. */
+  examples: string[]
+}
+
+/** Folders that hold nothing but what the log leads to. */
+const PREFIXES = ['bronze/', 'silver/', 'gold/', 'discarded/', 'deleted/']
+const EXAMPLES = 20
+
+/**
+ * Finds files that no commit within the history leads to, on any branch, and removes them when asked to. The
+ * log itself is never touched.
+ */
+export async function vacuum(
+  log: CommitLog,
+  storage: Storage,
+  options: VacuumOptions,
+): Promise<Vacuumed> {
+  const now = (options.now?.() ?? new Date()).getTime()
+  const { history, grace, remove, info } = options
+  // Listed first: what is written from now on is none of our business.
+  const found: StoredObject[] = []
+  for (const prefix of PREFIXES) found.push(...(await storage.list(prefix)))
+  const horizon = history === undefined ? undefined : new Date(now - history)
+  const expired = horizon ? await expire(log, storage, horizon, remove, info) : []
+  const used = await new Roots(storage).of(log, horizon)
+  const unused = found.filter(({ path, modified }) => !used.has(path) && modified < now - grace)
+  if (remove) for (const { path } of unused) await storage.remove(path)
+  return {
+    files: unused.length,
+    bytes: unused.reduce((sum, { size }) => sum + size, 0),
+    kept: found.length - unused.length,
+    expired,
+    removed: remove,
+    examples: unused.slice(0, EXAMPLES).map(({ path }) => path),
+  }
+}
+
+/** Lets tables forget snapshots from before the horizon: readers could not open their files any more. */
+async function expire(
+  log: CommitLog,
+  storage: Storage,
+  horizon: Date,
+  remove: boolean,
+  info: Omit<CommitInfo, 'message'>,
+): Promise<string[]> {
+  const base = await log.head()
+  const tables: NonNullable<Changes['tables']> = {}
+  for (const [name, state] of Object.entries(base.tables)) {
+    const table = await Table.load(storage, state.metadata)
+    const old = table.metadata.snapshots.some((s) => s['timestamp-ms'] < horizon.getTime())
+    if (!old || table.metadata.snapshots.length < 2) continue
+    const left = remove ? await table.expire(horizon) : table
+    const same = [state.metadata, ...(state.same ?? [])]
+    tables[name] = { ...state, metadata: left.file as string, same }
+  }
+  const names = Object.keys(tables)
+  if (remove && names.length > 0)
+    await log.commit(base, { tables }, { ...info, message: 'forget old snapshots' })
+  return names
+}
+
+/** The files that commits lead to. */
+class Roots {
+  private readonly used = new Set<string>()
+  private readonly metadata = new Set<string>()
+  private readonly manifests: Manifests
+  private readonly batches: Batches
+
+  constructor(private readonly storage: Storage) {
+    this.manifests = new Manifests(storage)
+    this.batches = new Batches(storage)
+  }
+
+  async of(log: CommitLog, horizon: Date | undefined): Promise<ReadonlySet<string>> {
+    const branches = await this.storage.folders('_moraine/log/')
+    for (const id of branches) {
+      const branch = id === log.branch ? log : await log.openBranch(id)
+      if (branch) await this.branch(branch, horizon)
+    }
+    return this.used
+  }
+
+  private async branch(log: CommitLog, horizon: Date | undefined): Promise<void> {
+    const head = await log.head()
+    const start = horizon && (await log.stateAt(horizon).catch(() => undefined))
+    for (const state of [start, head]) if (state) await this.state(state)
+    for (let number = (start?.number ?? 0) + 1; number < head.number; number++) {
+      const entry = await log.entry(number)
+      if (!entry) throw new MoraineError('corrupt', `commit ${number} of the log is missing`)
+      const { tables = {}, batches = [], watermarks = {} } = entry.commit.changes
+      for (const table of Object.values(tables)) if (table) await this.table(table.metadata)
+      await this.pointers(batches)
+      this.indexes(watermarks)
+    }
+  }
+
+  private async state({ tables, batches, watermarks }: LakeState): Promise<void> {
+    for (const { metadata } of Object.values(tables)) await this.table(metadata)
+    await this.pointers(Object.values(batches).flat())
+    this.indexes(watermarks)
+  }
+
+  private async pointers(pointers: readonly { manifest: string }[]): Promise<void> {
+    for (const pointer of pointers) {
+      if (this.used.has(pointer.manifest)) continue
+      const { files } = await this.batches.manifest(pointer as never)
+      this.used.add(pointer.manifest)
+      for (const { data } of files) this.used.add(data)
+    }
+  }
+
+  private indexes(watermarks: Readonly<Record<string, unknown>>): void {
+    for (const watermark of Object.values(watermarks)) {
+      const path = (watermark as { index?: { path?: string } } | null)?.index?.path
+      if (path) this.used.add(path)
+    }
+  }
+
+  /** A version of a table: its metadata, and what its current snapshot leads to. */
+  private async table(metadata: string): Promise<void> {
+    if (this.metadata.has(metadata)) return
+    this.metadata.add(metadata)
+    this.used.add(metadata)
+    const table = await Table.load(this.storage, metadata, realEffects, this.manifests)
+    const list = table.snapshot?.['manifest-list']
+    if (list) this.used.add(table.pathOf(list))
+    for (const manifest of await table.manifests()) {
+      const path = table.pathOf(manifest.manifest_path)
+      if (this.used.has(path)) continue
+      this.used.add(path)
+      for (const { status, file } of await table.entries(manifest))
+        if (status !== 'deleted') this.used.add(table.pathOf(file.path))
+    }
+  }
+}
