@@ -61,13 +61,17 @@ export interface KeptFile extends KeptAs {
   location: string
   /** What `_batch` and `_source_file` are in all of its rows, where the file does not say it itself. */
   origin?: { batch: string; file: string }
+  rows?: number
+  /** A newer version of the same source file has taken its place. */
+  superseded?: boolean
 }
 
-/** SQL for the rows of bronze files. */
-export interface BatchSource {
-  sql: string
-  /** Columns that are wanted as values: whether that is how files keep them, without exception or with some. */
-  values: ReadonlyMap<string, 'all' | 'some'>
+/** SQL for the rows of bronze files in two parts; one that has no rows is missing. */
+export interface BatchParts {
+  /** Rows that have columns also as values, `_v<i>`. */
+  values?: { sql: string; columns: readonly string[]; rows: number }
+  /** Rows of texts alone. */
+  texts?: { sql: string; rows: number }
 }
 
 /** A Parquet file outside of a table. */
@@ -135,11 +139,10 @@ export interface Session {
   /** The same, with each row's file in a column `_data_file`, as {@link fileName} spells it. */
   tableWithFiles(schema: Schema, files: readonly TableFile[]): string
   fileName(location: string): string
-  /**
-   * SQL for the rows of bronze files: lineage and texts. With types wanted of columns, also their values `_v<i>`,
-   * texts that these do not give back `_t<i>`, and `_typed`, which is NULL for rows of texts alone.
-   */
-  batches(files: readonly KeptFile[], wanted?: ReadonlyMap<string, string>): BatchSource
+  /** SQL for the rows of bronze files: lineage, `_superseded`, and every column as text. */
+  batches(files: readonly KeptFile[]): string
+  /** The same in two parts, of which one has columns (by names in lower case) also as values of the types wanted. */
+  batchParts(files: readonly KeptFile[], wanted: ReadonlyMap<string, string>): BatchParts
   /** SQL for a relation over a delimited text file, all columns as text; it fails on what does not fit. */
   text(path: string, options: TextOptions): string
   /** Makes JavaScript functions callable from SQL. */

@@ -26,8 +26,6 @@ export interface CompiledColumn {
 export interface RawColumn {
   sql: string
   sqlType: string
-  /** SQL for a text that takes the value's place in rows where it is not NULL. */
-  text?: string
 }
 
 export function compileColumn(
@@ -40,10 +38,12 @@ export function compileColumn(
   const inputType = inputTypeOf(schema)
   const decoded = context.bind(decodeRaw(raw, inputType, optionsOf(schema)))
   const unreadable: Check = {
-    fails: `NOT ${isMissing(raw)} AND ${decoded} IS NULL`,
+    fails: `${raw.sql} IS NOT NULL AND ${decoded} IS NULL`,
     reason: `not ${article(typeName(inputType))}${formatNote(schema)}`,
   }
-  const typeChecks = isText(inputType) || isNested(inputType) ? [] : [unreadable]
+  // What is a value of the type already can't fail to be read as one.
+  const certain = isText(inputType) || isNested(inputType) || decodesAsIs(raw, inputType)
+  const typeChecks = certain ? [] : [unreadable]
   try {
     if (isNested(inputType)) throw new NeedsJavaScript('nested')
     const flow = compileNode(schema, { value: decoded, checks: [] }, type, context)
@@ -53,11 +53,11 @@ export function compileColumn(
       fails: `${decoded} IS NOT NULL AND (${check.fails})`,
     }))
     if (missing === undefined)
-      typeChecks.push({ fails: isMissing(raw), reason: 'required, but it is missing' })
+      typeChecks.push({ fails: `${raw.sql} IS NULL`, reason: 'required, but it is missing' })
     const value =
       missing === undefined || missing === 'NULL'
         ? flow.value
-        : `CASE WHEN ${isMissing(raw)} THEN ${missing} ELSE ${flow.value} END`
+        : `CASE WHEN ${raw.sql} IS NULL THEN ${missing} ELSE ${flow.value} END`
     return { name, type, value, ...prefixed(name, typeChecks, checks) }
   } catch (error) {
     if (!(error instanceof NeedsJavaScript)) throw error
@@ -91,15 +91,13 @@ function formatNote(schema: z.ZodType): string {
   return formats.length > 0 ? ` written as ${formats.join(' or ')}` : ''
 }
 
-function isMissing({ sql, text }: RawColumn): string {
-  return text === undefined ? `(${sql} IS NULL)` : `(${sql} IS NULL AND ${text} IS NULL)`
+function decodesAsIs(raw: RawColumn, type: ColumnType): boolean {
+  return raw.sqlType === sqlType(type)
 }
 
 /** A raw value as the schema's type: typed inputs pass when nothing can be lost, else as text. */
 function decodeRaw(raw: RawColumn, type: ColumnType, options: DecodeOptions): string {
   const target = sqlType(type)
-  if (raw.text !== undefined)
-    return `CASE WHEN ${raw.text} IS NULL THEN ${raw.sql} ELSE ${decode(raw.text, type, options)} END`
   if (isNested(type))
     return raw.sqlType === 'VARCHAR' ? raw.sql : `CAST(to_json(${raw.sql}) AS VARCHAR)`
   if (raw.sqlType === target) return raw.sql

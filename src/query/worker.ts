@@ -73,7 +73,7 @@ class QueryProcess {
 function relationSql(session: Session, { schema, columns, files }: RelationFiles): string {
   if (schema) return session.table(schema, files)
   if (files.length > 0)
-    return `SELECT ${columns.map(quoteName).join(', ')} FROM (${session.batches(files).sql})`
+    return `SELECT ${columns.map(quoteName).join(', ')} FROM (${session.batches(files)})`
   const nulls = columns.map((name) => `CAST(NULL AS VARCHAR) AS ${quoteName(name)}`)
   return `SELECT ${nulls.join(', ') || 'NULL AS "no rows yet"'} WHERE false`
 }

@@ -88,8 +88,9 @@ export class Batches {
 /** The files of batches as the engine reads them. */
 export function keptFiles(storage: Storage, manifests: readonly BatchManifest[]): KeptFile[] {
   return manifests.flatMap(({ batch, files }) =>
-    files.map(({ data, name, bare, values, inexact, firstLine }) => ({
+    files.map(({ data, name, rows, bare, values, inexact, firstLine }) => ({
       location: storage.locate(data),
+      rows,
       ...(bare ? { origin: { batch, file: name } } : {}),
       ...(values ? { values, inexact: inexact ?? 0 } : {}),
       ...(firstLine === undefined ? {} : { firstLine }),

@@ -9,15 +9,20 @@ import { inputTypeOf } from '../quality/javascript.js'
 import type { RunContext } from './context.js'
 import type { ReasonCount } from './events.js'
 import { withAnswers } from './javascript.js'
-import { type InputContext, type SilverInput, silverInput } from './silver-input.js'
-import { count } from './winners.js'
+import {
+  type InputContext,
+  type SilverInput,
+  type SilverPart,
+  silverInput,
+} from './silver-input.js'
+import { count, PLACE } from './winners.js'
 
 const FLAWED =
   '_reasons IS NOT NULL OR _warnings IS NOT NULL OR _failures IS NOT NULL OR _superseded'
 
 /**
  * Checks the rows that a silver step reads. Afterwards the relation `checked` has a row for each with values
- * and reasons, `flawed` those that something is to be said about, and `keyed` the keys of all. Returns the columns that the inputs have.
+ * and reasons, `flawed` those that something is to be said about, and `keyed` key, cursor and place of all. Returns the columns that the inputs have.
  *
  * Where values are kept as such, judging a row costs less than writing it down: then `checked` is a view,
  * and only flawed rows are written.
@@ -28,71 +33,102 @@ export async function judge(
   dataset: Silver,
   decision: BuildDecision,
 ): Promise<string[]> {
-  const input = await silverInput(context, session, dataset, decision)
   const prefix = `${context.run}_${dataset.name}`.replace(/\W/g, '_')
-  const compiled = compileChecks(dataset, input.raw, prefix)
-  session.register(compiled.functions)
-  const raw = `CASE WHEN _error IS NOT NULL THEN _raw
-    WHEN _reasons IS NOT NULL OR _failures IS NOT NULL THEN ${input.rawJson} END`
-  const over = (relation: string) =>
-    `SELECT * EXCLUDE (_input, _raw), ${raw} AS _raw FROM (${compiled.over(relation)})`
-  const given = `(${input.relation})`
-  if (compiled.passes.length === 0 && isCheap(dataset, input)) {
-    await session.run(`CREATE TEMP VIEW judged AS ${over(given)}`)
+  const compile = ({ parts }: SilverInput) =>
+    parts.map((part, i) => ({ part, checks: compileChecks(dataset, part.raw, `${prefix}_${i}`) }))
+  let input = await silverInput(context, session, dataset, decision)
+  let compiled = compile(input)
+  if (compiled.length > 1 && compiled.some(({ checks }) => checks.passes.length > 0)) {
+    // What is asked of JavaScript is asked about all rows together.
+    input = await silverInput(context, session, dataset, decision, true)
+    compiled = compile(input)
+  }
+  for (const { checks } of compiled) session.register(checks.functions)
+  const over = ({ part, checks }: (typeof compiled)[number], relation: string) =>
+    `SELECT * EXCLUDE (_input, _raw), CASE WHEN _error IS NOT NULL THEN _raw
+    WHEN _reasons IS NOT NULL OR _failures IS NOT NULL THEN ${part.rawJson} END AS _raw
+    FROM (${checks.over(relation)})`
+  const all = compiled
+    .map((one) => over(one, `(${one.part.relation})`))
+    .join('\nUNION ALL BY NAME\n')
+  const [only] = compiled as [(typeof compiled)[number]]
+  const passes = compiled.length === 1 ? only.checks.passes : []
+  if (passes.length === 0 && isCheap(dataset, input)) {
+    await session.run(`CREATE TEMP VIEW judged AS ${all}`)
     await session.run(`CREATE TEMP TABLE flawed AS FROM judged WHERE ${FLAWED}`)
     const none = (await count(session, 'SELECT count(*) AS n FROM flawed')) === 0
-    // What was found to hold for all rows need not be asked again.
+    // What was found to hold for rows need not be asked again.
     const nothing = ['_reasons', '_warnings', '_failures'].map((n) => `NULL::VARCHAR[] AS ${n}`)
-    const judged = none ? `SELECT * REPLACE (${nothing.join(', ')}) FROM judged` : 'FROM judged'
-    await session.run(`CREATE TEMP VIEW checked AS ${judged}`)
+    const others = none ? '' : ` ANTI JOIN flawed USING (${PLACE})`
+    const good = `SELECT * REPLACE (${nothing.join(', ')}, false AS _superseded) FROM judged${others}`
+    await session.run(
+      `CREATE TEMP VIEW checked AS ${good}${none ? '' : ' UNION ALL BY NAME FROM flawed'}`,
+    )
     await session.run(
       `CREATE TEMP VIEW keyed AS ${await keysAlone(context, session, dataset, decision)}`,
     )
     return input.columns
   }
-  await withAnswers(context, session, dataset, compiled.passes, given, (relation) =>
-    session.run(`CREATE TEMP TABLE checked AS ${over(relation)}`),
+  const given = passes.length > 0 ? `(${only.part.relation})` : ''
+  await withAnswers(context, session, dataset, passes, given, (relation) =>
+    session.run(`CREATE TEMP TABLE checked AS ${passes.length > 0 ? over(only, relation) : all}`),
   )
   await session.run(`CREATE TEMP VIEW flawed AS FROM checked WHERE ${FLAWED}`)
   await session.run('CREATE TEMP VIEW keyed AS FROM checked')
   return input.columns
 }
 
-/** SQL for the keys of all rows, in the order of the files, with nothing computed that keys do not need. */
+/** SQL for key, cursor and place of all rows, in the order of the files: nothing else is computed. */
 async function keysAlone(
   context: InputContext,
   session: Session,
   dataset: Silver,
   decision: BuildDecision,
 ): Promise<string> {
-  const { key, schema, select } = dataset
+  const { key, cursor, schema, select } = dataset
   if (key.length === 0) return 'FROM checked'
   const pick = <T>(from: Readonly<Record<string, T>>) =>
-    Object.fromEntries(Object.entries(from).filter(([name]) => key.includes(name)))
+    Object.fromEntries(
+      Object.entries(from).filter(([name]) => key.includes(name) || name === cursor),
+    )
   const narrow = {
     ...dataset,
     schema: z.object(pick(schema.shape)) as unknown as z.ZodObject,
     select: pick(select),
     deleteWhen: undefined,
   }
-  const { raw, relation } = await silverInput(context, session, narrow, decision)
-  const { over } = compileChecks({ ...narrow, severity: {}, rules: [], cursor: undefined }, raw, '')
-  return `SELECT ${key.map(quoteName).join(', ')} FROM (${over(`(${relation})`)})`
+  const { parts } = await silverInput(context, session, narrow, decision)
+  const keys = [...new Set([...key, ...(cursor ? [cursor] : [])].map(quoteName)), PLACE].join(', ')
+  const checked = { ...narrow, severity: {}, rules: [], cursor: undefined }
+  return parts
+    .map(({ raw, relation }) => {
+      const { over } = compileChecks(checked, raw, '')
+      return `SELECT ${keys} FROM (${over(`(${relation})`)})`
+    })
+    .join('\nUNION ALL\n')
 }
 
 /** Functions that may give something else when they are asked again. */
 const VOLATILE =
   /\b(random|setseed|\w*uuid\w*|now|today|current_\w+|get_current_\w+|transaction_timestamp|localtime\w*|nextval|currval)\b/i
 
-/** Whether rows may be judged more than once: no text has to be read, and the answer is the same each time. */
-function isCheap({ schema, select, rules, deleteWhen }: Silver, { raw }: SilverInput): boolean {
+/** Rows of texts beside rows of values that may be judged again. */
+const FEW = 0.05
+
+/** Whether rows may be judged more than once: few texts have to be read, and the answer is the same each time. */
+function isCheap(dataset: Silver, { parts }: SilverInput): boolean {
+  const { from, schema, select, rules, deleteWhen } = dataset
+  if (from.some(({ tier }) => tier !== 'bronze')) return false
   const own = [...Object.values(select), ...rules.map((rule) => rule.condition), deleteWhen]
   const sql = own.flatMap((part) => (part && typeof part !== 'string' ? [renderSql(part)] : []))
   if (sql.some((text) => VOLATILE.test(text))) return false
-  return Object.entries(schema.shape).every(
-    ([name, column]) =>
-      raw[name]?.sqlType !== 'VARCHAR' || isText(inputTypeOf(column as z.ZodType)),
-  )
+  const reads = ({ raw }: SilverPart) =>
+    Object.entries(schema.shape).some(
+      ([name, column]) =>
+        raw[name]?.sqlType === 'VARCHAR' && !isText(inputTypeOf(column as z.ZodType)),
+    )
+  const rows = (some: readonly SilverPart[]) => some.reduce((sum, part) => sum + part.rows, 0)
+  return rows(parts.filter(reads)) <= rows(parts) * FEW
 }
 
 export interface Tally {

@@ -10,7 +10,7 @@ import type { ReadDeep } from '../log/verify.js'
 export function deepReader(session: Session): ReadDeep {
   return async (location, rows, table) => {
     try {
-      if (!table) return await readWhole(session, session.batches([{ location }]).sql, rows)
+      if (!table) return await readWhole(session, session.batches([{ location }]), rows)
       return await readFile(session, location, rows, table)
     } catch (error) {
       return [`it can't be read: ${messageOf(error)}`]

@@ -1,6 +1,6 @@
 import { type AnyDataset, fullName } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
-import type { BatchSource, Session } from '../engine/engine.js'
+import type { BatchParts, Session } from '../engine/engine.js'
 import { Manifests } from '../iceberg/manifests.js'
 import { realEffects, Table } from '../iceberg/table.js'
 import type { BatchPointer, TableState } from '../log/commit.js'
@@ -8,11 +8,6 @@ import type { View } from '../plan/plan.js'
 import type { Storage } from '../storage/storage.js'
 import { Batches, columnsOf, keptFiles } from './batches.js'
 import { tableFiles } from './table-files.js'
-
-/** SQL for rows of bronze, and the columns of their files. */
-export interface BronzeRelation extends BatchSource {
-  columns: string[]
-}
 
 /** The columns of a bronze relation beside those of its files. */
 export const bronzeLineage = ['_batch', '_source_file', '_source_line', '_error', '_raw']
@@ -75,24 +70,41 @@ export class Relations {
     session: Session,
     pointers: readonly BatchPointer[],
     declared: readonly string[],
-    wanted?: ReadonlyMap<string, string>,
-  ): Promise<BronzeRelation> {
+  ): Promise<{ sql: string; columns: string[] }> {
     const manifests = await this.batches.manifests(pointers)
     const files = keptFiles(this.storage, manifests)
     if (files.length > 0) {
       const columns = columnsOf(manifests)
-      const { sql, values } = session.batches(files, wanted)
-      const shown = [...bronzeLineage, ...columns].map(quoteName)
-      const typed = [...(wanted ?? [])].flatMap((_, i) => [`_v${i}`, `_t${i}`])
-      const all = [...shown, ...(values.size > 0 ? ['_typed', ...typed] : [])].join(', ')
-      return { sql: `SELECT ${all} FROM (${sql})`, columns, values }
+      const shown = [...bronzeLineage, ...columns].map(quoteName).join(', ')
+      return { sql: `SELECT ${shown} FROM (${session.batches(files)})`, columns }
     }
     const columns = [...bronzeLineage, ...declared].map((column) => {
       const type = column === '_source_line' ? 'BIGINT' : 'VARCHAR'
       return `CAST(NULL AS ${type}) AS ${quoteName(column)}`
     })
-    const sql = `SELECT ${columns.join(', ')} WHERE false`
-    return { sql, columns: [...declared], values: new Map() }
+    return { sql: `SELECT ${columns.join(', ')} WHERE false`, columns: [...declared] }
+  }
+
+  /**
+   * SQL for the rows of bronze batches as silver reads them: in parts, and without a key (`files`) marked where a
+   * newer version of their file is among the batches.
+   */
+  async bronzeParts(
+    session: Session,
+    pointers: readonly BatchPointer[],
+    wanted: ReadonlyMap<string, string>,
+    marked: boolean,
+  ): Promise<BatchParts> {
+    const manifests = await this.batches.manifests(pointers)
+    const newest = new Map<string, string>()
+    for (const { batch, files } of manifests) for (const { name } of files) newest.set(name, batch)
+    const files = manifests.flatMap((manifest) =>
+      keptFiles(this.storage, [manifest]).map((file, i) => {
+        const name = manifest.files[i]?.name as string
+        return { ...file, superseded: marked && newest.get(name) !== manifest.batch }
+      }),
+    )
+    return session.batchParts(files, wanted)
   }
 
   /** SQL for all rows of a table as the view has it. */

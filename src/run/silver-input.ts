@@ -4,7 +4,7 @@ import { type AnyDataset, fullName, type Silver } from '../define/dataset.js'
 import { type Lookup, lookupOf } from '../define/lookup.js'
 import { nearest } from '../define/nearest.js'
 import { quoteName, reference, renderSql } from '../define/sql.js'
-import type { BatchSource, Session } from '../engine/engine.js'
+import type { BatchParts, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { BatchPointer } from '../log/commit.js'
 import type { BuildDecision, View, Window } from '../plan/plan.js'
@@ -12,18 +12,24 @@ import type { RawColumn } from '../quality/column.js'
 import { decode } from '../quality/grammar.js'
 import { inputTypeOf } from '../quality/javascript.js'
 import { bindExpression } from './expressions.js'
-import { type BronzeRelation, bronzeLineage } from './relations.js'
+import { bronzeLineage } from './relations.js'
 import { columnTypes } from './wanted.js'
 
 /** The rows that a silver step reads, ready to be checked. */
 export interface SilverInput {
+  /** Rows that keep the same columns as values are read together; most inputs are one part. */
+  parts: SilverPart[]
+  /** The columns that the inputs have. */
+  columns: string[]
+}
+
+export interface SilverPart {
   /** SQL for lineage, `_input` (all raw values as a struct), and a raw value a column: r0, r1 … */
   relation: string
   raw: Record<string, RawColumn>
-  /** The columns that the inputs have. */
-  columns: string[]
   /** SQL over `_input` for all raw values of a row as JSON. */
   rawJson: string
+  rows: number
 }
 
 /** What reading inputs needs of a run. */
@@ -39,26 +45,72 @@ export interface InputRelations {
     session: Session,
     pointers: readonly BatchPointer[],
     declared: readonly string[],
-    wanted?: ReadonlyMap<string, string>,
-  ): Promise<BronzeRelation>
+  ): Promise<{ sql: string; columns: string[] }>
+  bronzeParts(
+    session: Session,
+    pointers: readonly BatchPointer[],
+    wanted: ReadonlyMap<string, string>,
+    marked: boolean,
+  ): Promise<BatchParts>
 }
 
-/** Puts the inputs of a silver dataset together, one after the other, and applies `select`. */
+/** Rows of an input, and which of their columns are also there as values. */
+interface Source {
+  sql: string
+  values: readonly string[]
+  rows: number
+}
+
+/**
+ * Puts the inputs of a silver dataset together, one after the other, and applies `select`.
+ *
+ * @param textsAlone whether all rows shall come in one part, by their texts.
+ */
 export async function silverInput(
   context: InputContext,
   session: Session,
   dataset: Silver,
   decision: BuildDecision,
+  textsAlone = false,
 ): Promise<SilverInput> {
-  const inputs: OneInput[] = []
+  const wanted = textsAlone ? new Map<string, string>() : wantedBy(dataset)
+  const together = new Map<string, Source[]>()
   for (const from of dataset.from)
-    inputs.push(await oneInput(context, session, dataset, from, decision))
-  const union = inputs.map(({ sql }) => sql).join('\nUNION ALL BY NAME\n')
-  const available = (await session.describe(union)).map((c) => c.name)
-  const columns = available.filter(
-    (name) => !bronzeLineage.includes(name) && !/^_(superseded|typed|[vt]\d+)$/.test(name),
+    for (const source of await sourcesOf(context, session, dataset, from, decision, wanted)) {
+      const key = source.values.join()
+      together.set(key, [...(together.get(key) ?? []), source])
+    }
+  const unions = [...together.values()].map((sources) => ({
+    sql: sources.map(({ sql }) => sql).join('\nUNION ALL BY NAME\n'),
+    values: sources[0]?.values ?? [],
+    rows: sources.reduce((sum, { rows }) => sum + rows, 0),
+  }))
+  const names = await Promise.all(
+    unions.map(async ({ sql }) => (await session.describe(sql)).map((c) => c.name)),
   )
-  const kept = new KeptValues(dataset, inputs)
+  const available = [...new Set(names.flat())].filter((name) => !/^_v\d+$/.test(name))
+  const columns = available.filter(
+    (name) => !bronzeLineage.includes(name) && name !== '_superseded',
+  )
+  const parts: SilverPart[] = []
+  for (const [i, source] of unions.entries()) {
+    // A part may lack columns that others have.
+    const missing = columns.filter((name) => !names[i]?.includes(name))
+    const nulls = missing.map((name) => `, CAST(NULL AS VARCHAR) AS ${quoteName(name)}`)
+    const union = nulls.length > 0 ? `SELECT *${nulls.join('')} FROM (${source.sql})` : source.sql
+    parts.push(await partOf(session, dataset, { ...source, sql: union }, available, columns))
+  }
+  return { parts, columns }
+}
+
+async function partOf(
+  session: Session,
+  dataset: Silver,
+  { sql: union, values, rows }: Source,
+  available: readonly string[],
+  columns: readonly string[],
+): Promise<SilverPart> {
+  const kept = new KeptValues(dataset, values)
   const { input, rawJson } = rawValues(columns, kept)
   const joins = new Joins(dataset, kept, available)
   const raws = Object.entries(dataset.schema.shape).map(([name, schema], i) => {
@@ -66,15 +118,9 @@ export async function silverInput(
     const { column, sql } = looked
       ? { sql: joins.take(name, looked), column: undefined }
       : columnSql(dataset, name, schema as z.ZodType, available)
-    const value = column === undefined ? undefined : kept.value(column)
-    return { name, alias: `r${i}`, sql: value?.sql ?? sql, text: value?.text }
+    return { name, alias: `r${i}`, sql: (column && kept.value(column)) ?? sql }
   })
-  const selected = raws
-    .flatMap(({ sql, alias, text }) => [
-      `${sql} AS ${alias}`,
-      ...(text === undefined ? [] : [`${text} AS ${alias}_text`]),
-    ])
-    .join(',\n')
+  const selected = raws.map(({ sql, alias }) => `${sql} AS ${alias}`).join(',\n')
   const from = `FROM (${union}) AS i${joins.sql()}`
   const { deleteWhen } = dataset
   const deleted = deleteWhen ? `coalesce((\n${renderSql(deleteWhen)}\n), false)` : 'false'
@@ -82,24 +128,20 @@ export async function silverInput(
 ${selected}
 ${from}`
   const types = await describe(session, dataset, relation, union)
-  const raw = raws.map(({ name, alias, text }) => {
+  const raw = raws.map(({ name, alias }) => {
     const type = types.find((c) => c.name === alias)?.sqlType ?? 'VARCHAR'
-    const instead = text === undefined ? {} : { text: `${alias}_text` }
-    return [name, { sql: alias, sqlType: type, ...instead }] as const
+    return [name, { sql: alias, sqlType: type }] as const
   })
-  return { relation, raw: Object.fromEntries(raw), columns, rawJson }
+  return { relation, raw: Object.fromEntries(raw), rawJson, rows }
 }
 
 /** SQL for a struct of all raw values, and SQL that makes JSON of texts from it, for the few rows that need it. */
 function rawValues(columns: readonly string[], kept: KeptValues) {
   if (columns.length === 0) return { input: 'NULL', rawJson: 'CAST(NULL AS VARCHAR)' }
-  const fields: string[] = []
+  const fields = columns.map((name, i) => `c${i} := ${kept.value(name) ?? `i.${quoteName(name)}`}`)
   const texts = columns.map((name, i) => {
-    const value = kept.value(name)
-    fields.push(`c${i} := ${value?.sql ?? `i.${quoteName(name)}`}`)
-    if (value?.text) fields.push(`t${i} := ${value.text}`)
-    const own = value ? `CAST(_input.c${i} AS VARCHAR)` : `_input.c${i}`
-    return `${quoteName(name)} := ${value?.text ? `coalesce(_input.t${i}, ${own})` : own}`
+    const own = `_input.c${i}`
+    return `${quoteName(name)} := ${kept.value(name) ? `CAST(${own} AS VARCHAR)` : own}`
   })
   return {
     input: `struct_pack(${fields.join(', ')})`,
@@ -107,26 +149,21 @@ function rawValues(columns: readonly string[], kept: KeptValues) {
   }
 }
 
-/** Which columns of the inputs are kept as values, and how they are read. */
+/** Which columns of a part are there as values. */
 class KeptValues {
   private readonly names: string[]
 
   constructor(
     dataset: Silver,
-    private readonly inputs: readonly OneInput[],
+    private readonly values: readonly string[],
   ) {
     this.names = [...wantedBy(dataset).keys()]
   }
 
-  /** SQL for a column's value, and for texts that take its place; `undefined` where only texts are kept. */
-  value(column: string): { sql: string; text?: string } | undefined {
+  /** SQL for a column's value; `undefined` where only its text is kept. */
+  value(column: string): string | undefined {
     const name = column.toLowerCase()
-    const i = this.names.indexOf(name)
-    const how = this.inputs.map(({ values }) => values.get(name))
-    if (how.every((kept) => kept === undefined)) return undefined
-    if (how.every((kept) => kept === 'all')) return { sql: `i._v${i}` }
-    const text = `CASE WHEN i._typed IS NULL THEN i.${quoteName(column)} ELSE i._t${i} END`
-    return { sql: `i._v${i}`, text }
+    return this.values.includes(name) ? `i._v${this.names.indexOf(name)}` : undefined
   }
 }
 
@@ -144,9 +181,8 @@ class Joins {
   take(name: string, { dataset, take, key, by }: Lookup['lookup']): string {
     const column = available(this.dataset, name, by, this.available)
     const type = inputTypeOf(dataset.schema.shape[key] as z.ZodType)
-    const value = this.kept.value(column)
-    const text = decode(value?.text ?? `CAST(i.${quoteName(column)} AS VARCHAR)`, type)
-    const wanted = value?.text ? `coalesce(${value.sql}, ${text})` : (value?.sql ?? text)
+    const wanted =
+      this.kept.value(column) ?? decode(`CAST(i.${quoteName(column)} AS VARCHAR)`, type)
     const join = `${reference(dataset)} AS L ON L.${quoteName(key)} = ${wanted}`
     const alias = this.on.get(join) ?? `l${this.on.size}`
     this.on.set(join, alias)
@@ -166,18 +202,14 @@ function wantedBy(dataset: Silver): Map<string, string> {
   return new Map(columnTypes(dataset).map(([name, type]) => [name.toLowerCase(), type]))
 }
 
-interface OneInput extends BatchSource {
-  /** SQL for its rows. */
-  sql: string
-}
-
-async function oneInput(
+async function sourcesOf(
   context: InputContext,
   session: Session,
   dataset: Silver,
   from: AnyDataset,
   decision: BuildDecision,
-): Promise<OneInput> {
+  wanted: ReadonlyMap<string, string>,
+): Promise<Source[]> {
   const { relations } = context
   if (from.tier !== 'bronze') {
     await relations.define(session, [from])
@@ -190,22 +222,21 @@ async function oneInput(
     const hidden = ['_loaded_at', '_batch'].filter((name) => present.includes(name))
     const exclude = hidden.length > 0 ? ` EXCLUDE (${hidden.join(', ')})` : ''
     const sql = `SELECT *${exclude}, ${lineage.join(', ')}, false AS _superseded FROM ${from.tier}.${quoteName(from.name)}`
-    return { sql, values: new Map() }
+    return [{ sql, values: [], rows: 0 }]
   }
   const pointers = windowOf(context, from, decision)
-  const declared = from.from.columns ?? []
-  if (pointers.length === 0) {
-    // No rows, but the columns that its files have.
-    const known = relations.view.batches[fullName(from)] ?? []
-    const { sql } = await relations.bronzeRelation(session, known.slice(-1), declared)
-    return {
-      sql: `SELECT *, false AS _superseded FROM (${sql}) WHERE false`,
-      values: new Map(),
-    }
-  }
-  const wanted = wantedBy(dataset)
-  const { sql, values } = await relations.bronzeRelation(session, pointers, declared, wanted)
-  return { sql: markEarlierVersions(sql, dataset, pointers), values }
+  // Without a key, only the newest version of each source file counts.
+  const marked = dataset.key.length === 0
+  const { values, texts } = await relations.bronzeParts(session, pointers, wanted, marked)
+  const parts = [
+    ...(values ? [{ sql: values.sql, values: values.columns, rows: values.rows }] : []),
+    ...(texts ? [{ sql: texts.sql, values: [], rows: texts.rows }] : []),
+  ]
+  if (parts.length > 0) return parts
+  // No rows, but the columns that its files have.
+  const known = relations.view.batches[fullName(from)] ?? []
+  const { sql } = await relations.bronzeRelation(session, known.slice(-1), from.from.columns ?? [])
+  return [{ sql: `SELECT *, false AS _superseded FROM (${sql}) WHERE false`, values: [], rows: 0 }]
 }
 
 function windowOf(
@@ -217,20 +248,6 @@ function windowOf(
   const found = decision.windows.find((window: Window) => window.dataset === name)
   if (found) return found.batches
   return decision.mode === 'incremental' ? [] : (context.relations.view.batches[name] ?? [])
-}
-
-/**
- * Without a key, only the newest version of each source file counts: the rows of earlier ones are
- * marked as superseded.
- */
-function markEarlierVersions(
-  sql: string,
-  dataset: Silver,
-  pointers: readonly BatchPointer[],
-): string {
-  const marked = dataset.key.length === 0 && pointers.some((pointer) => pointer.replaces)
-  const superseded = marked ? '_batch < max(_batch) OVER (PARTITION BY _source_file)' : 'false'
-  return `SELECT *, ${superseded} AS _superseded FROM (${sql})`
 }
 
 /** SQL for one column of the schema over the input `i`, and the input's column that it is, if it is one. */

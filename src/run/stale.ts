@@ -3,7 +3,15 @@ import type { Session } from '../engine/engine.js'
 import type { RunContext } from './context.js'
 import { candidates } from './merge.js'
 import { tableFiles } from './table-files.js'
-import { count, keysOf, newer, newestFirst } from './winners.js'
+import {
+  count,
+  havePlaces,
+  keysOf,
+  newer,
+  newestFirst,
+  newestPlaceFirst,
+  PLACE,
+} from './winners.js'
 
 /**
  * Fills `stale` with the newest rows of keys that are invalid while an older, valid row of the key stays
@@ -21,12 +29,19 @@ export async function findStale(
   const list = keys.join(', ')
   if (discarded === 0) return none(session, list)
   const readable = `NOT _superseded AND ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`
+  const bad = `(FROM flawed WHERE _reasons IS NOT NULL AND ${readable})`
   await session.run(
-    `CREATE TEMP TABLE doubtful AS SELECT * FROM (
-       SELECT * FROM (FROM checked WHERE ${readable})
-       SEMI JOIN (FROM flawed WHERE _reasons IS NOT NULL AND ${readable}) USING (${list})
-       QUALIFY row_number() OVER (PARTITION BY ${list} ORDER BY ${newestFirst(dataset)}) = 1)
-     WHERE _reasons IS NOT NULL`,
+    havePlaces(dataset)
+      ? `CREATE TEMP TABLE doubtful AS SELECT * FROM (
+           SELECT k.*, f._reasons FROM (FROM keyed SEMI JOIN ${bad} USING (${list})) AS k
+           LEFT JOIN (SELECT ${PLACE}, _reasons, _superseded FROM flawed) AS f USING (${PLACE})
+           WHERE f._superseded IS NOT true
+           QUALIFY row_number() OVER (PARTITION BY ${list} ORDER BY ${newestPlaceFirst(dataset)}) = 1)
+         WHERE _reasons IS NOT NULL`
+      : `CREATE TEMP TABLE doubtful AS SELECT * FROM (
+           SELECT * FROM (FROM checked WHERE ${readable}) SEMI JOIN ${bad} USING (${list})
+           QUALIFY row_number() OVER (PARTITION BY ${list} ORDER BY ${newestFirst(dataset)}) = 1)
+         WHERE _reasons IS NOT NULL`,
   )
   if ((await count(session, 'SELECT count(*) AS n FROM doubtful')) === 0) return none(session, list)
   const table = incremental ? await context.relations.table(fullName(dataset)) : undefined

@@ -13,6 +13,14 @@ export function removesKeys({ deleteWhen, onInvalidUpdate }: Silver): boolean {
   return deleteWhen !== undefined || onInvalidUpdate === 'remove'
 }
 
+/** What no two rows of bronze have in common. */
+export const PLACE = '_source_line, _source_file, _batch'
+
+/** Whether rows are told apart by where they were read. */
+export function havePlaces({ from }: Silver): boolean {
+  return from.length === 1 && from[0]?.tier === 'bronze'
+}
+
 export const keysOf = (dataset: Silver) => dataset.key.map(quoteName)
 
 /** The number in the column `n` of a query's one row. */
@@ -32,11 +40,13 @@ export async function pickWinners(session: Session, dataset: Silver): Promise<nu
     `CREATE TEMP VIEW contenders AS SELECT *, ${KIND} AS _kind FROM checked
      WHERE NOT _superseded AND (_reasons IS NULL${invalid})`,
   )
-  const repeated = keys === '' ? 0 : await findRepeated(session, keysOf(dataset))
-  if (repeated === 0) {
+  const suspects = keys !== '' && (await findSuspects(session, keysOf(dataset)))
+  if (!suspects) {
     await session.run('CREATE TEMP VIEW winners AS FROM contenders')
     return 0
   }
+  if (havePlaces(dataset) && !removesKeys(dataset)) return findLosers(session, dataset)
+  const repeated = await findRepeated(session, keys)
   await session.run(
     `CREATE TEMP TABLE newest AS SELECT * FROM (FROM contenders SEMI JOIN repeated USING (${keys}))
      QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestFirst(dataset)}) = 1`,
@@ -53,15 +63,42 @@ export async function pickWinners(session: Session, dataset: Silver): Promise<nu
     : repeated
 }
 
-/** Fills `repeated` with keys that several rows have; returns the rows beyond the first of each. */
-async function findRepeated(session: Session, keys: readonly string[]): Promise<number> {
-  if (await areUnique(session, keys)) return 0
-  const names = keys.join(', ')
-  const repeats = (columns: string, from: string) =>
-    `SELECT ${columns} FROM ${from} GROUP BY ${names} HAVING count(*) > 1`
-  await session.run(`CREATE TEMP TABLE suspects AS ${repeats(names, 'keyed')}`)
+/** Defines `winners` by the places of rows that lose: only keys, cursors and places are looked at. */
+async function findLosers(session: Session, dataset: Silver): Promise<number> {
+  const keys = keysOf(dataset).join(', ')
   await session.run(
-    `CREATE TEMP TABLE repeated AS ${repeats(`${names}, count(*) - 1 AS _more`, `contenders SEMI JOIN suspects USING (${names})`)}`,
+    `CREATE TEMP TABLE losers AS SELECT ${PLACE} FROM (FROM keyed WHERE hash(${keys}) IN (FROM suspects))
+     ANTI JOIN (FROM flawed WHERE _reasons IS NOT NULL OR _superseded) USING (${PLACE})
+     QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestPlaceFirst(dataset)}) > 1`,
+  )
+  await session.run(`CREATE TEMP VIEW winners AS FROM contenders ANTI JOIN losers USING (${PLACE})`)
+  return count(session, 'SELECT count(*) AS n FROM losers')
+}
+
+/** The order that decides between rows of one key which have places. */
+export function newestPlaceFirst({ cursor }: Silver): string {
+  const places = PLACE.split(', ').reverse()
+  return [
+    ...(cursor ? [`${quoteName(cursor)} DESC NULLS LAST`] : []),
+    ...places.map((name) => `${name} DESC`),
+  ].join(', ')
+}
+
+/** Fills `suspects` with hashes of keys that come more than once; `false` where none does. */
+async function findSuspects(session: Session, keys: readonly string[]): Promise<boolean> {
+  if (await areInOrder(session, keys)) return false
+  // Hashes are quicker to group than keys; of those that come again the keys are looked at.
+  await session.run(
+    `CREATE TEMP TABLE suspects AS SELECT hash(${keys.join(', ')}) AS _hash FROM keyed GROUP BY 1 HAVING count(*) > 1`,
+  )
+  return (await count(session, 'SELECT count(*) AS n FROM suspects')) > 0
+}
+
+/** Fills `repeated` with keys that several rows have; returns the rows beyond the first of each. */
+async function findRepeated(session: Session, keys: string): Promise<number> {
+  await session.run(
+    `CREATE TEMP TABLE repeated AS SELECT ${keys}, count(*) - 1 AS _more FROM contenders
+     WHERE hash(${keys}) IN (FROM suspects) GROUP BY ${keys} HAVING count(*) > 1`,
   )
   return count(session, 'SELECT coalesce(sum(_more), 0) AS n FROM repeated')
 }
@@ -69,19 +106,11 @@ async function findRepeated(session: Session, keys: readonly string[]): Promise<
 /** Rows whose order tells whether all may be in the order of their key. */
 const SAMPLE = 10_000
 
-/**
- * Looks for a proof that no key comes twice which is cheaper than grouping: rows that come in the order of
- * their keys, or as many hashes as rows.
- */
-async function areUnique(session: Session, keys: readonly string[]): Promise<boolean> {
+/** Whether all rows come in the order of their keys, so that none comes twice: quick to see, and often so. */
+async function areInOrder(session: Session, keys: readonly string[]): Promise<boolean> {
   const few = `(SELECT ${keys.join(', ')} FROM keyed LIMIT ${SAMPLE})`
   const likely = await ordersThatHold(session, keys, permutations(keys.slice(0, 3)), few)
-  const rising = await ordersThatHold(session, keys, likely, 'keyed')
-  if (rising.length > 0) return true
-  const [row] = await session.rows(
-    `SELECT count(*) AS n, count(DISTINCT hash(${keys.join(', ')})) AS h FROM keyed`,
-  )
-  return row?.n === row?.h
+  return (await ordersThatHold(session, keys, likely, 'keyed')).length > 0
 }
 
 /** Those orders of key columns in which each row comes after the one before. */
@@ -115,10 +144,7 @@ export function newestFirst(dataset: Silver): string {
   // Columns at the end settle ties between rows that have no lineage.
   const rest = Object.keys(dataset.schema.shape).filter((name) => name !== dataset.cursor)
   return [
-    ...(dataset.cursor ? [`${quoteName(dataset.cursor)} DESC NULLS LAST`] : []),
-    '_batch DESC',
-    '_source_file DESC',
-    '_source_line DESC',
+    newestPlaceFirst(dataset),
     ...rest.map((name) => `${quoteName(name)} DESC NULLS LAST`),
   ].join(', ')
 }

@@ -84,7 +84,7 @@ it('texts come back as they were, whether they are kept as values or not', async
         const kept = await keepRecords(session(), { relation, columns, lineage, location }, wanted)
         expect(Object.keys(kept.values ?? {})).toEqual(columns.slice(0, 4))
         inexact += kept.inexact ?? 0
-        const { sql } = session().batches([{ location, ...kept, firstLine: 1 }])
+        const sql = session().batches([{ location, ...kept, firstLine: 1 }])
         expect(
           await session().texts(`SELECT ${columns.join(', ')} FROM (${sql}) ORDER BY _source_line`),
         ).toEqual(columns.map((_, c) => rows.map((row) => row[c])))

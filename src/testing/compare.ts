@@ -6,14 +6,14 @@ import { fieldsOfShape } from '../define/schema.js'
 import { quoteName, quoteText, renderSql } from '../define/sql.js'
 import { sqlType } from '../define/sql-type.js'
 import { DuckDB } from '../engine/duckdb/duckdb.js'
-import type { ResultRow, RowValue, Session } from '../engine/engine.js'
+import type { BatchParts, ResultRow, RowValue, Session } from '../engine/engine.js'
 import type { RowCounts } from '../log/commit.js'
 import type { View } from '../plan/plan.js'
 import { emptyRelation } from '../run/expressions.js'
 import { columnsOf } from '../run/gold.js'
 import { InThisThread } from '../run/javascript.js'
 import { judge, tallyRows } from '../run/judge.js'
-import { type BronzeRelation, bronzeLineage } from '../run/relations.js'
+import { bronzeLineage } from '../run/relations.js'
 import { silverLineage } from '../run/silver.js'
 import type { InputRelations } from '../run/silver-input.js'
 import { atUserSql } from '../run/sql-errors.js'
@@ -260,12 +260,19 @@ class GivenRelations implements InputRelations {
     _session: Session,
     pointers: readonly { dataset: string }[],
     declared: readonly string[],
-  ): Promise<BronzeRelation> {
+  ): Promise<{ sql: string; columns: string[] }> {
     const [pointer] = pointers
     const rows = this.all
       .filter(({ dataset }) => fullName(dataset) === pointer?.dataset)
       .flatMap((given) => given.rows)
-    const sql = bronzeSql([...declared, ...this.read], rows)
-    return { sql, columns: [], values: new Map() }
+    return { sql: bronzeSql([...declared, ...this.read], rows), columns: [] }
+  }
+
+  async bronzeParts(
+    session: Session,
+    pointers: readonly { dataset: string }[],
+  ): Promise<BatchParts> {
+    const { sql } = await this.bronzeRelation(session, pointers, [])
+    return { texts: { sql: `SELECT *, false AS _superseded FROM (${sql})`, rows: 0 } }
   }
 }

@@ -77,7 +77,7 @@ it.each([
       { ...inspection, plain: plain && inspection.plain },
       { session: session(), location, batch: 'b', wanted, large },
     )
-    const { sql } = session().batches([
+    const sql = session().batches([
       { location, ...taken, ...(taken.bare ? { origin: { batch: 'b', file: 'x.csv' } } : {}) },
     ])
     const rows = await session().rows(

@@ -1,68 +1,97 @@
 import { quoteName, quoteText } from '../../define/sql.js'
-import type { BatchSource, KeptFile } from '../engine.js'
+import type { BatchParts, KeptFile } from '../engine.js'
 import { fileList } from './scan.js'
 
+/** SQL for the rows of bronze files: lineage, and every column as the text that came. */
+export function batchSql(files: readonly KeptFile[]): string {
+  return union(files, (file) => fileSql(file, []))
+}
+
 /**
- * SQL for the rows of bronze batches: lineage, and every column as the text that came.
- *
- * @param wanted types in which columns are wanted beside their texts: column i has its value in `_v<i>`
- *   and, where the value does not give the text back, the text in `_t<i>`. Rows of files that keep texts
- *   alone have NULL in `_typed`.
+ * The same in two parts, where columns are wanted in types: rows of files that keep those columns as such values
+ * have column i also as `_v<i>`, but for the few whose texts the values do not give back; these and
+ * the rows of all other files are texts alone.
  */
-export function batchSql(
+export function batchParts(
   files: readonly KeptFile[],
-  wanted: ReadonlyMap<string, string> = new Map(),
-): BatchSource {
-  const groups = new Map<string, KeptFile[]>()
+  wanted: ReadonlyMap<string, string>,
+): BatchParts {
+  const [model] = files.map((file) => asWanted(file, wanted)).filter((names) => names.length > 0)
+  const same = (file: KeptFile) => asWanted(file, wanted).join() === model?.join()
+  const typed = model ? files.filter(same) : []
+  const inexact = typed.filter((file) => (file.inexact ?? 0) > 0)
+  const others = files.filter((file) => !typed.includes(file))
+  const order = [...wanted.keys()]
+  const values = (model ?? []).map(
+    (name) => `${quoteName(name)} AS _v${order.indexOf(name.toLowerCase())}`,
+  )
+  const rows = (part: readonly KeptFile[]) => part.reduce((sum, file) => sum + (file.rows ?? 0), 0)
+  const bent = inexact.reduce((sum, file) => sum + (file.inexact ?? 0), 0)
+  const texts = [
+    ...(others.length > 0 ? [batchSql(others)] : []),
+    ...(inexact.length > 0
+      ? [union(inexact, (file) => `${fileSql(file, [])} WHERE _texts IS NOT NULL`)]
+      : []),
+  ]
+  return {
+    ...(typed.length > 0
+      ? {
+          values: {
+            sql: union(typed, (file) => `${fileSql(file, values)} WHERE _texts IS NULL`),
+            columns: (model ?? []).map((name) => name.toLowerCase()),
+            rows: rows(typed) - bent,
+          },
+        }
+      : {}),
+    ...(texts.length > 0
+      ? { texts: { sql: texts.join('\nUNION ALL BY NAME\n'), rows: rows(others) + bent } }
+      : {}),
+  }
+}
+
+/** The columns that a file keeps as values of just the types that are wanted, as it spells them. */
+function asWanted({ values = {} }: KeptFile, wanted: ReadonlyMap<string, string>): string[] {
+  return Object.keys(values).filter((name) => wanted.get(name.toLowerCase()) === values[name])
+}
+
+/** Files that are laid out alike are read together. */
+function union(files: readonly KeptFile[], sql: (file: Alike) => string): string {
+  const groups = new Map<string, Alike>()
   for (const file of files) {
-    const key = JSON.stringify([file.values, file.inexact === 0, file.firstLine, file.origin])
-    groups.set(key, [...(groups.get(key) ?? []), file])
+    const { values, inexact, firstLine, origin, superseded } = file
+    const key = JSON.stringify([values, inexact === 0, firstLine, origin, superseded])
+    const group = groups.get(key)
+    if (group) group.locations.push(file.location)
+    else groups.set(key, { ...file, locations: [file.location] })
   }
-  const parts = [...groups.values()].map((group) => groupSql(group, wanted))
-  const found = [...wanted].flatMap(([column, type]) => {
-    const keeping = files.filter(({ values = {} }) => typeIn(values, column) === type)
-    const exact = keeping.length === files.length && keeping.every(({ inexact }) => inexact === 0)
-    return keeping.length > 0 ? [[column, exact ? 'all' : 'some'] as const] : []
-  })
-  return { sql: parts.join('\nUNION ALL BY NAME\n'), values: new Map(found) }
+  return [...groups.values()].map(sql).join('\nUNION ALL BY NAME\n')
 }
 
-function typeIn(values: Readonly<Record<string, string>>, column: string): string | undefined {
-  return Object.entries(values).find(([name]) => name.toLowerCase() === column.toLowerCase())?.[1]
-}
+type Alike = KeptFile & { locations: string[] }
 
-function groupSql(group: readonly KeptFile[], wanted: ReadonlyMap<string, string>): string {
-  const [{ values = {}, inexact = 0, firstLine, origin }] = group as [KeptFile]
+function fileSql(file: Alike, more: readonly string[]): string {
+  const { locations, values = {}, inexact = 0, firstLine, origin, superseded = false } = file
   const numbered = firstLine === undefined ? '' : ', file_row_number = true'
-  const reader = `read_parquet(${fileList(group.map((file) => file.location))}, union_by_name = true, hive_partitioning = false${numbered})`
+  const reader = `read_parquet(${fileList(locations)}, union_by_name = true, hive_partitioning = false${numbered})`
   const names = Object.keys(values)
-  const text = (name: string) => {
+  const texts = names.map((name, i) => {
     const own = `CAST(${quoteName(name)} AS VARCHAR)`
-    const kept = `_texts[${names.indexOf(name) + 1}]`
-    return inexact > 0 ? `CASE WHEN _texts IS NULL THEN ${own} ELSE ${kept} END` : own
-  }
+    const text =
+      inexact > 0 ? `CASE WHEN _texts IS NULL THEN ${own} ELSE _texts[${i + 1}] END` : own
+    return `${text} AS ${quoteName(name)}`
+  })
   const hidden = [
     ...(names.length > 0 ? ['_texts'] : []),
     ...(firstLine === undefined ? [] : ['file_row_number']),
   ]
-  const typed = [...wanted].flatMap(([column, type], i) => {
-    const name = names.find((n) => n.toLowerCase() === column.toLowerCase())
-    if (names.length === 0) return []
-    // A column that another schema wants in another type is given as its text.
-    if (name === undefined || values[name] !== type) {
-      const given = name === undefined ? quoteName(column) : text(name)
-      return [`CAST(NULL AS ${type}) AS _v${i}`, `${given} AS _t${i}`]
-    }
-    const kept = inexact > 0 ? `_texts[${names.indexOf(name) + 1}]` : 'CAST(NULL AS VARCHAR)'
-    return [`${quoteName(name)} AS _v${i}`, `${kept} AS _t${i}`]
-  })
   const exclude = hidden.length > 0 ? ` EXCLUDE (${hidden.join(', ')})` : ''
-  const replaced = names.map((name) => `${text(name)} AS ${quoteName(name)}`)
-  const replace = replaced.length > 0 ? ` REPLACE (${replaced.join(', ')})` : ''
-  const line = firstLine === undefined ? [] : [`file_row_number + ${firstLine} AS _source_line`]
-  const from = origin
-    ? [`${quoteText(origin.batch)} AS _batch`, `${quoteText(origin.file)} AS _source_file`]
-    : []
-  const typedMark = names.length > 0 ? ['true AS _typed', ...typed] : []
-  return `SELECT ${[`*${exclude}${replace}`, ...from, ...line, ...typedMark].join(', ')} FROM ${reader}`
+  const replace = texts.length > 0 ? ` REPLACE (${texts.join(', ')})` : ''
+  const lineage = [
+    ...(origin
+      ? [`${quoteText(origin.batch)} AS _batch`, `${quoteText(origin.file)} AS _source_file`]
+      : []),
+    ...(firstLine === undefined ? [] : [`file_row_number + ${firstLine} AS _source_line`]),
+    `${superseded} AS _superseded`,
+  ]
+  return `SELECT ${[`*${exclude}${replace}`, ...lineage, ...more].join(', ')} FROM ${reader}`
 }

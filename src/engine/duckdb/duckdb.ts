@@ -19,7 +19,7 @@ import type { DataFile } from '../../iceberg/spec/manifest.js'
 import type { Schema } from '../../iceberg/spec/types.js'
 import type { JsFunction } from '../../quality/functions.js'
 import type {
-  BatchSource,
+  BatchParts,
   Engine,
   KeptFile,
   Result,
@@ -32,7 +32,7 @@ import type {
   WrittenText,
 } from '../engine.js'
 import { SqlError } from '../sql-error.js'
-import { batchSql } from './batch.js'
+import { batchParts, batchSql } from './batch.js'
 import { fileList, tableSql } from './scan.js'
 import { partitionSql } from './transforms.js'
 import { columnTypeOf } from './types.js'
@@ -173,8 +173,12 @@ export class DuckDBSession implements Session {
     return enginePath(location)
   }
 
-  batches(files: readonly KeptFile[], wanted?: ReadonlyMap<string, string>): BatchSource {
-    return batchSql(files, wanted)
+  batches(files: readonly KeptFile[]): string {
+    return batchSql(files)
+  }
+
+  batchParts(files: readonly KeptFile[], wanted: ReadonlyMap<string, string>): BatchParts {
+    return batchParts(files, wanted)
   }
 
   text(path: string, { columns, delimiter, quote, nulls, skip, longest }: TextOptions): string {
