@@ -4,6 +4,7 @@ import type { BatchPointer, LakeState } from '../log/commit.js'
 import type { Discovery } from '../plan/plan.js'
 import { discoverFiles, nothingFound, type SourceFile } from '../source/discover.js'
 import { inspectFile, takeFile } from '../source/read-files.js'
+import { withUnpacked } from '../source/unpack.js'
 import {
   Batches,
   type BatchFile,
@@ -96,22 +97,24 @@ export async function takeIn(
   await withSession(context, name, async (session) => {
     for (const file of files) {
       context.signal.throwIfAborted()
-      const inspection = await inspectFile(file, dataset.from, context.signal)
-      if (known.get(file.name)?.sha256 === inspection.sha256) {
-        notes.push(`${file.name} has the same content as before`)
-        touched[file.name] = file.modified
-        continue
-      }
-      const data = `${folder}/${String(taken.length + 1).padStart(5, '0')}.parquet`
-      await storage.prepare(data)
-      const { signal } = context
-      const large = file.size >= context.valuesFrom
-      const target = { session, location: storage.locate(data), batch, wanted, large, signal }
-      delete touched[file.name]
-      const result = await takeFile(file, dataset.from, inspection, target)
-      if (result.rows === 0) notes.push(`${file.name} holds no rows`)
-      const { size, modified } = file
-      taken.push({ name: file.name, size, modified, sha256: inspection.sha256, data, ...result })
+      await withUnpacked(file, context.signal, async (readable) => {
+        const inspection = await inspectFile(readable, dataset.from, context.signal)
+        if (known.get(file.name)?.sha256 === inspection.sha256) {
+          notes.push(`${file.name} has the same content as before`)
+          touched[file.name] = file.modified
+          return
+        }
+        const data = `${folder}/${String(taken.length + 1).padStart(5, '0')}.parquet`
+        await storage.prepare(data)
+        const { signal } = context
+        const large = inspection.bytes >= context.valuesFrom
+        const target = { session, location: storage.locate(data), batch, wanted, large, signal }
+        delete touched[file.name]
+        const result = await takeFile(readable, dataset.from, inspection, target)
+        if (result.rows === 0) notes.push(`${file.name} holds no rows`)
+        const { size, modified } = file
+        taken.push({ name: file.name, size, modified, sha256: inspection.sha256, data, ...result })
+      })
       context.progress(name, { rows: total(taken, 'rows') })
     }
   })

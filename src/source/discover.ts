@@ -7,6 +7,8 @@ import { MoraineError } from '../errors.js'
 
 /** A file that a source offers now. */
 export interface SourceFile {
+  /** Where its text lies, when the file itself is compressed. */
+  unpacked?: string
   /** Absolute path. */
   path: string
   /** The path as lineage shows it: relative to the project when it lies there. */

@@ -33,13 +33,16 @@ export interface Target {
 
 const LONGEST = 100 * 2 ** 20
 
+/** Where a file's text lies. */
+const textOf = ({ path, unpacked = path }: SourceFile): string => unpacked
+
 /** Looks over a source file before it is taken in. */
 export async function inspectFile(
   file: SourceFile,
   source: FilesSource,
   signal?: AbortSignal,
 ): Promise<Inspection> {
-  const inspection = await inspect(file.path, file.name, source.quote, signal)
+  const inspection = await inspect(textOf(file), file.name, source.quote, signal)
   if (inspection.bytes === 0 && source.header)
     throw new MoraineError('source', `${file.name} is empty: it has not even a header`, {
       hint: 'Remove the file, or declare its columns if files without a header are expected.',
@@ -113,7 +116,7 @@ async function takePlain(
   // The engine lets further fields pass that begin like a text for NULL, so it is told none but
   // the empty one, or one that no plain file holds.
   const nulls = source.nulls.includes('') ? [''] : [SEPARATOR]
-  const text = target.session.text(file.path, {
+  const text = target.session.text(textOf(file), {
     columns,
     delimiter,
     quote,
@@ -144,7 +147,7 @@ async function takeLines(
   const skip = header ? 1 : 0
   const { longest } = inspection
   // Neither of the two control characters is in a plain file.
-  const text = target.session.text(file.path, {
+  const text = target.session.text(textOf(file), {
     columns: ['line'],
     delimiter: SEPARATOR,
     quote: null,
@@ -178,7 +181,7 @@ async function takeCarefully(
     const path = join(folder, 'canonical')
     const { bom } = inspection
     const columnCount = source.columns?.length
-    const text = await canonicalize(file.path, path, source, {
+    const text = await canonicalize(textOf(file), path, source, {
       ...factsOf(inspection),
       bom,
       columns: columnCount,
@@ -231,7 +234,7 @@ async function readHeader(
   inspection: Inspection,
 ): Promise<string[] | undefined> {
   const reader = new RecordReader(source, factsOf(inspection), false)
-  const input = createReadStream(file.path, { start: inspection.bom ? 3 : 0 })
+  const input = createReadStream(textOf(file), { start: inspection.bom ? 3 : 0 })
   for await (const chunk of input) for (const { fields } of reader.push(chunk, false)) return fields
   return reader.push(Buffer.alloc(0), true)[0]?.fields
 }
