@@ -8,7 +8,7 @@ import { examples } from './examples.js'
 import { toJson } from './output/format.js'
 import { LiveView } from './output/live.js'
 import { PlainView } from './output/plain.js'
-import { openProject, print } from './project.js'
+import { openProject, type Project, print } from './project.js'
 
 export function define(command: Command): Command {
   return command
@@ -33,10 +33,19 @@ interface Options {
   allowBreaking?: boolean
 }
 
+/** Starts the engine and loads the definition side by side: neither waits for the other. */
+async function open(command: Command): Promise<{ engine: DuckDB; project: Project }> {
+  const [engine, project] = await Promise.allSettled([DuckDB.start(), openProject(command)])
+  if (engine.status === 'rejected') throw engine.reason
+  if (project.status === 'fulfilled') return { engine: engine.value, project: project.value }
+  await engine.value.close()
+  throw project.reason
+}
+
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, folder, json } = await openProject(command)
+  const { engine, project } = await open(command)
+  const { lake, storage, folder, json } = project
   const { full = false, allowBreaking = false } = command.opts<Options>()
-  select(lake, command.args)
   const view = json ? undefined : process.stdout.isTTY ? new LiveView() : new PlainView()
   const abort = new AbortController()
   const stop = () => {
@@ -46,9 +55,10 @@ export async function run(command: Command): Promise<number> {
   }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
-  const engine = await DuckDB.start()
   const javascript = new Threads(findLakeFile(folder))
   try {
+    // A selector that names nothing is told before a run begins.
+    select(lake, command.args)
     const record = await runLake(lake, {
       storage,
       engine,

@@ -78,8 +78,14 @@ export interface BatchParts {
 export interface WrittenText {
   rows: number
   bytes: number
-  /** How many values each column has, NULLs included, and how many NULLs; items of lists are `"column"."element"`. */
-  counts: ReadonlyMap<string, { values: number; nulls: number }>
+  /** By column; items of lists are `"column"."element"`, and a list that is NULL counts as one that is. */
+  counts: ReadonlyMap<string, Counts>
+}
+
+/** How many values a column has, NULLs included, and how many NULLs. */
+export interface Counts {
+  values: number
+  nulls: number
 }
 
 /** Where and how rows are written as data files of a table. */

@@ -15,7 +15,7 @@ import {
   type SilverPart,
   silverInput,
 } from './silver-input.js'
-import { count, PLACE } from './winners.js'
+import { count, havePlaces, PLACE } from './winners.js'
 
 const FLAWED =
   '_reasons IS NOT NULL OR _warnings IS NOT NULL OR _failures IS NOT NULL OR _superseded'
@@ -117,8 +117,8 @@ const FEW = 0.05
 
 /** Whether rows may be judged more than once: few texts have to be read, and the answer is the same each time. */
 function isCheap(dataset: Silver, { parts }: SilverInput): boolean {
-  const { from, schema, select, rules, deleteWhen } = dataset
-  if (from.some(({ tier }) => tier !== 'bronze')) return false
+  const { schema, select, rules, deleteWhen } = dataset
+  if (!havePlaces(dataset)) return false
   const own = [...Object.values(select), ...rules.map((rule) => rule.condition), deleteWhen]
   const sql = own.flatMap((part) => (part && typeof part !== 'string' ? [renderSql(part)] : []))
   if (sql.some((text) => VOLATILE.test(text))) return false

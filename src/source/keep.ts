@@ -1,5 +1,5 @@
-import { quoteName, quoteText } from '../define/sql.js'
-import type { KeptAs, Session } from '../engine/engine.js'
+import { quoteName } from '../define/sql.js'
+import type { Counts, KeptAs, Session } from '../engine/engine.js'
 
 /** Types in which columns are worth keeping, by their names in lower case: those in which silver reads them. */
 export type Wanted = ReadonlyMap<string, string>
@@ -46,16 +46,13 @@ export async function keepRecords(
   const { rows, bytes, counts } = await session.writeFile(sql, location, words)
   const broken = rows - (counts.get('"_error"')?.nulls ?? rows)
   if (names.length === 0) return { rows, bytes, broken }
-  const kept = counts.get('"_texts"."element"')
-  const none = kept === undefined || kept.values === kept.nulls
-  return { rows, bytes, broken, values, inexact: none ? 0 : await countInexact(session, location) }
+  const items = counts.get('"_texts"."element"') ?? { values: rows, nulls: rows }
+  return { rows, bytes, broken, values, inexact: listsIn(items, rows, names.length) }
 }
 
-async function countInexact(session: Session, location: string): Promise<number> {
-  const [row] = await session.rows(
-    `SELECT count(*) AS n FROM read_parquet(${quoteText(session.fileName(location))}) WHERE _texts IS NOT NULL`,
-  )
-  return Number(row?.n)
+/** How many rows have a list of `length` items; an only item is never NULL, and NULL in a list's place counts as one. */
+function listsIn({ values, nulls }: Counts, rows: number, length: number): number {
+  return length === 1 ? rows - nulls : (values - rows) / (length - 1)
 }
 
 /** Rows that are looked at before it is decided which columns are kept as values. */

@@ -1,5 +1,8 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { bronze, silver, t, z } from '../../src/index.js'
+import { files } from '../../src/source/index.js'
+import { expectDataset, given } from '../../src/testing/index.js'
 import { Project } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
@@ -102,3 +105,19 @@ it('values and texts make the same rows', async () => {
   )
   expect(kept).toBeGreaterThan(3)
 }, 60_000)
+
+it('rows of several inputs are told apart, though they stand at the same place of each', async () => {
+  const input = (name: string) =>
+    bronze(name, { from: files(`${name}.csv`, { columns: ['id', 'n'] }) })
+  const [first, second] = [input('first'), input('second')]
+  const both = silver('both', {
+    from: [first, second],
+    schema: z.object({ id: t.int(), n: t.int() }),
+    key: 'id',
+  })
+  await expectDataset(both, {
+    given: [given(first, [{ id: '1', n: 'x' }]), given(second, [{ id: '2', n: '2' }])],
+    expect: [{ id: 2, n: 2 }],
+    discarded: ['n: not an int'],
+  })
+})

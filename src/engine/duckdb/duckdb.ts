@@ -20,6 +20,7 @@ import type { Schema } from '../../iceberg/spec/types.js'
 import type { JsFunction } from '../../quality/functions.js'
 import type {
   BatchParts,
+  Counts,
   Engine,
   KeptFile,
   Result,
@@ -227,7 +228,7 @@ export class DuckDBSession implements Session {
       const [values, nulls] = ['num_values', 'null_count'].map((s) =>
         Number(statistics.get(s) ?? 0),
       )
-      return [name, { values, nulls } as { values: number; nulls: number }] as const
+      return [name, { values, nulls } as Counts] as const
     })
     const { count = 0n, file_size_bytes = 0n } = file ?? {}
     return { rows: Number(count), bytes: Number(file_size_bytes), counts: new Map(counts) }
