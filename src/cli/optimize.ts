@@ -1,7 +1,7 @@
-import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import { DuckDB } from '../engine/duckdb/duckdb.js'
 import { MoraineError } from '../errors.js'
+import { currentUser } from '../run/context.js'
 import { type Optimized, optimizeTable } from '../run/optimize.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
@@ -48,7 +48,7 @@ export async function run(command: Command): Promise<number> {
         await optimizeTable(log, storage, session, name, {
           target: mebibytes * 2 ** 20,
           ...(orderBy ? { orderBy: orderBy.split(',').map((column) => column.trim()) } : {}),
-          info: { author: process.env.USER || userInfo().username, run: null },
+          info: { author: currentUser(), run: null },
           signal: abort.signal,
         }),
       )

@@ -1,6 +1,6 @@
-import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import type { LakeState } from '../log/commit.js'
+import { currentUser } from '../run/context.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { readableTime, toJson } from './output/format.js'
@@ -22,8 +22,7 @@ export async function run(command: Command): Promise<number> {
   const { log, json } = await openLog(command)
   const to = pointOf('--to', command.opts<{ to: string }>().to)
   const before = await log.head()
-  const author = process.env.USER || userInfo().username
-  const state = await log.rollback(to, { author, run: null })
+  const state = await log.rollback(to, { author: currentUser(), run: null })
   const target = await log.stateAt(to)
   const changed = state.number !== before.number
   if (json) print(toJson({ commit: state.number, to: target.number, changed }, 2))

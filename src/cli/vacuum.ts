@@ -1,10 +1,10 @@
-import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import { MoraineError } from '../errors.js'
+import { currentUser } from '../run/context.js'
 import { type Vacuumed, vacuum } from '../run/vacuum.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
-import { size as readable, toJson } from './output/format.js'
+import { plural, size, toJson } from './output/format.js'
 import { openLog, print } from './project.js'
 
 export function define(command: Command): Command {
@@ -38,7 +38,7 @@ export async function run(command: Command): Promise<number> {
     grace: milliseconds('--grace', options.grace),
     ...(options.history ? { history: milliseconds('--history', options.history) } : {}),
     remove: options.delete ?? false,
-    info: { author: process.env.USER || userInfo().username, run: null },
+    info: { author: currentUser(), run: null },
   })
   if (json) print(toJson(result, 2))
   else for (const line of shown(result, options)) print(line)
@@ -67,16 +67,16 @@ function shown({ files, bytes, kept, expired, removed, examples }: Vacuumed, { g
       ...forgotten,
       `Nothing to remove: all ${kept} files are in use or younger than ${grace}.`,
     ]
-  const size = `${files} file${files === 1 ? '' : 's'} (${readable(bytes)})`
+  const found = `${plural(files, 'file')} (${size(bytes)})`
   if (removed)
     return [
       ...forgotten,
-      `${colors.green('✔')} Removed ${size} that nothing refers to; ${kept} stay.`,
+      `${colors.green('✔')} Removed ${found} that nothing refers to; ${kept} stay.`,
     ]
   const more = files > examples.length ? [`  … and ${files - examples.length} more`] : []
   return [
     ...forgotten,
-    `${size} that nothing refers to and that are older than ${grace}; ${kept} stay:`,
+    `${found} that nothing refers to and that are older than ${grace}; ${kept} stay:`,
     ...examples.map((path) => `  ${path}`),
     ...more,
     'Nothing was removed. To remove them: moraine vacuum --delete',

@@ -68,7 +68,7 @@ export interface KeptFile extends KeptAs {
 
 /** SQL for the rows of bronze files in two parts; one that has no rows is missing. */
 export interface BatchParts {
-  /** Rows that have columns also as values, `_v<i>`. */
+  /** Rows that have columns (by names in lower case) also as values: the i-th as `_v<i>`. */
   values?: { sql: string; columns: readonly string[]; rows: number }
   /** Rows of texts alone. */
   texts?: { sql: string; rows: number }

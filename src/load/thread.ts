@@ -5,11 +5,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { fullName, type Silver } from '../define/dataset.js'
 import { MoraineError, messageOf } from '../errors.js'
-import { definitionOf } from '../plan/fingerprint.js'
-import { hash } from '../run/context.js'
 import { InThisThread } from '../run/javascript.js'
 import { loadLake } from './load.js'
-import type { Answers, Asked, ThreadData } from './threads.js'
+import { type Answers, type Asked, type ThreadData, textOf } from './threads.js'
 
 const javascript = new InThisThread()
 const lake = loadLake((workerData as ThreadData).file)
@@ -20,7 +18,7 @@ async function answer({ dataset, definition, questions, texts }: Asked): Promise
   try {
     const { datasets } = await lake
     const found = datasets.find((d) => fullName(d) === dataset) as Silver | undefined
-    if (!found || JSON.stringify(definitionOf(found, hash)) !== definition)
+    if (!found || textOf(found) !== definition)
       throw new MoraineError('conflict', `${dataset} was changed while it was being built`, {
         hint: 'Run again.',
       })

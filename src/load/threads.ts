@@ -25,6 +25,15 @@ export type Answers =
   | { answers: Texts[]; failed?: never }
   | { answers?: never; failed: { message: string; hint: string | undefined } }
 
+const texts = new WeakMap<Silver, string>()
+
+/** What a dataset is in its definition: two of the same text answer alike. */
+export function textOf(dataset: Silver): string {
+  const text = texts.get(dataset) ?? JSON.stringify(definitionOf(dataset, hash))
+  texts.set(dataset, text)
+  return text
+}
+
 /** Runs the JavaScript of a lake's schemas in threads of their own, as many as there are processors. */
 export class Threads implements JavaScript {
   private readonly most = availableParallelism()
@@ -47,7 +56,7 @@ export class Threads implements JavaScript {
     texts: readonly Texts[],
   ): Promise<Texts[]> {
     const name = fullName(dataset)
-    const definition = JSON.stringify(definitionOf(dataset, hash))
+    const definition = textOf(dataset)
     const thread = await this.take()
     const reply = await ask(thread, { dataset: name, definition, questions, texts })
     this.give(thread)

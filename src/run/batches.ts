@@ -85,12 +85,22 @@ export class Batches {
   }
 }
 
-/** The files of batches as the engine reads them. */
-export function keptFiles(storage: Storage, manifests: readonly BatchManifest[]): KeptFile[] {
+/**
+ * The files of batches as the engine reads them.
+ *
+ * @param marked whether files are marked that a newer version among the batches takes the place of.
+ */
+export function keptFiles(
+  storage: Storage,
+  manifests: readonly BatchManifest[],
+  marked = false,
+): KeptFile[] {
+  const newest = new Map(manifests.flatMap(({ batch, files }) => files.map((f) => [f.name, batch])))
   return manifests.flatMap(({ batch, files }) =>
     files.map(({ data, name, rows, bare, values, inexact, firstLine }) => ({
       location: storage.locate(data),
       rows,
+      superseded: marked && newest.get(name) !== batch,
       ...(bare ? { origin: { batch, file: name } } : {}),
       ...(values ? { values, inexact: inexact ?? 0 } : {}),
       ...(firstLine === undefined ? {} : { firstLine }),

@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os'
 import type { Lake } from '../define/lake.js'
 import type { Engine, Session } from '../engine/engine.js'
 import { sha256 } from '../log/hash.js'
@@ -26,6 +27,11 @@ export interface RunContext {
   javascript: JavaScript
   /** Tells how far a step has come. */
   progress: (dataset: string, how: { rows?: number; percent?: number }) => void
+}
+
+/** Who a commit is by, where nobody else is named. */
+export function currentUser(): string {
+  return process.env.USER || userInfo().username
 }
 
 export const hash = (text: string): string => sha256(text).slice(0, 32)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { availableParallelism, userInfo } from 'node:os'
+import { availableParallelism } from 'node:os'
 import {
   type AnyDataset,
   type Bronze,
@@ -17,7 +17,7 @@ import { select } from '../plan/graph.js'
 import { decide, decideIntake, offsetsOn, type View } from '../plan/plan.js'
 import type { Storage } from '../storage/storage.js'
 import type { Built } from './build.js'
-import { hash, type RunContext } from './context.js'
+import { currentUser, hash, type RunContext } from './context.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
 import { buildGold } from './gold.js'
 import { discover, type Offer, takeIn } from './intake.js'
@@ -107,7 +107,7 @@ class Run {
       engine,
       started,
       run: runId(started),
-      author: options.author ?? (process.env.USER || userInfo().username),
+      author: options.author ?? currentUser(),
       signal: this.steps.signal,
       valuesFrom: options.valuesFrom ?? 1 << 20,
       javascript: options.javascript ?? new InThisThread(),

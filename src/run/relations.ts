@@ -86,7 +86,7 @@ export class Relations {
   }
 
   /**
-   * SQL for the rows of bronze batches as silver reads them: in parts, and without a key (`files`) marked where a
+   * SQL for the rows of bronze batches as silver reads them: in parts, and where `marked`, with `_superseded` where a
    * newer version of their file is among the batches.
    */
   async bronzeParts(
@@ -96,15 +96,7 @@ export class Relations {
     marked: boolean,
   ): Promise<BatchParts> {
     const manifests = await this.batches.manifests(pointers)
-    const newest = new Map<string, string>()
-    for (const { batch, files } of manifests) for (const { name } of files) newest.set(name, batch)
-    const files = manifests.flatMap((manifest) =>
-      keptFiles(this.storage, [manifest]).map((file, i) => {
-        const name = manifest.files[i]?.name as string
-        return { ...file, superseded: marked && newest.get(name) !== manifest.batch }
-      }),
-    )
-    return session.batchParts(files, wanted)
+    return session.batchParts(keptFiles(this.storage, manifests, marked), wanted)
   }
 
   /** SQL for all rows of a table as the view has it. */

@@ -89,9 +89,7 @@ export async function silverInput(
     unions.map(async ({ sql }) => (await session.describe(sql)).map((c) => c.name)),
   )
   const available = [...new Set(names.flat())].filter((name) => !/^_v\d+$/.test(name))
-  const columns = available.filter(
-    (name) => !bronzeLineage.includes(name) && name !== '_superseded',
-  )
+  const columns = available.filter(isOwn)
   const parts: SilverPart[] = []
   for (const [i, source] of unions.entries()) {
     // A part may lack columns that others have.
@@ -103,6 +101,9 @@ export async function silverInput(
   return { parts, columns }
 }
 
+/** Whether a column came from outside, rather than being lineage. */
+const isOwn = (name: string) => !bronzeLineage.includes(name) && name !== '_superseded'
+
 async function partOf(
   session: Session,
   dataset: Silver,
@@ -110,7 +111,7 @@ async function partOf(
   available: readonly string[],
   columns: readonly string[],
 ): Promise<SilverPart> {
-  const kept = new KeptValues(dataset, values)
+  const kept = keptValues(values)
   const { input, rawJson } = rawValues(columns, kept)
   const joins = new Joins(dataset, kept, available)
   const raws = Object.entries(dataset.schema.shape).map(([name, schema], i) => {
@@ -118,7 +119,7 @@ async function partOf(
     const { column, sql } = looked
       ? { sql: joins.take(name, looked), column: undefined }
       : columnSql(dataset, name, schema as z.ZodType, available)
-    return { name, alias: `r${i}`, sql: (column && kept.value(column)) ?? sql }
+    return { name, alias: `r${i}`, sql: (column && kept(column)) ?? sql }
   })
   const selected = raws.map(({ sql, alias }) => `${sql} AS ${alias}`).join(',\n')
   const from = `FROM (${union}) AS i${joins.sql()}`
@@ -136,12 +137,12 @@ ${from}`
 }
 
 /** SQL for a struct of all raw values, and SQL that makes JSON of texts from it, for the few rows that need it. */
-function rawValues(columns: readonly string[], kept: KeptValues) {
+function rawValues(columns: readonly string[], kept: KeptValue) {
   if (columns.length === 0) return { input: 'NULL', rawJson: 'CAST(NULL AS VARCHAR)' }
-  const fields = columns.map((name, i) => `c${i} := ${kept.value(name) ?? `i.${quoteName(name)}`}`)
+  const fields = columns.map((name, i) => `c${i} := ${kept(name) ?? `i.${quoteName(name)}`}`)
   const texts = columns.map((name, i) => {
     const own = `_input.c${i}`
-    return `${quoteName(name)} := ${kept.value(name) ? `CAST(${own} AS VARCHAR)` : own}`
+    return `${quoteName(name)} := ${kept(name) ? `CAST(${own} AS VARCHAR)` : own}`
   })
   return {
     input: `struct_pack(${fields.join(', ')})`,
@@ -149,31 +150,24 @@ function rawValues(columns: readonly string[], kept: KeptValues) {
   }
 }
 
-/** Which columns of a part are there as values. */
-class KeptValues {
-  private readonly names: string[]
+/** SQL for a column's value; `undefined` where only its text is kept. */
+type KeptValue = (column: string) => string | undefined
 
-  constructor(
-    dataset: Silver,
-    private readonly values: readonly string[],
-  ) {
-    this.names = [...wantedBy(dataset).keys()]
-  }
-
-  /** SQL for a column's value; `undefined` where only its text is kept. */
-  value(column: string): string | undefined {
-    const name = column.toLowerCase()
-    return this.values.includes(name) ? `i._v${this.names.indexOf(name)}` : undefined
+function keptValues(values: readonly string[]): KeptValue {
+  return (column) => {
+    const i = values.indexOf(column.toLowerCase())
+    return i < 0 ? undefined : `i._v${i}`
   }
 }
 
 /** Look-ups as joins with the key of another dataset, which find at most one row. */
 class Joins {
-  private readonly on = new Map<string, string>()
+  /** Aliases by the join's condition; each is joined once. */
+  private readonly found = new Map<string, { alias: string; sql: string }>()
 
   constructor(
     private readonly dataset: Silver,
-    private readonly kept: KeptValues,
+    private readonly kept: KeptValue,
     private readonly available: readonly string[],
   ) {}
 
@@ -181,19 +175,16 @@ class Joins {
   take(name: string, { dataset, take, key, by }: Lookup['lookup']): string {
     const column = available(this.dataset, name, by, this.available)
     const type = inputTypeOf(dataset.schema.shape[key] as z.ZodType)
-    const wanted =
-      this.kept.value(column) ?? decode(`CAST(i.${quoteName(column)} AS VARCHAR)`, type)
-    const join = `${reference(dataset)} AS L ON L.${quoteName(key)} = ${wanted}`
-    const alias = this.on.get(join) ?? `l${this.on.size}`
-    this.on.set(join, alias)
+    const wanted = this.kept(column) ?? decode(`CAST(i.${quoteName(column)} AS VARCHAR)`, type)
+    const table = reference(dataset)
+    const alias = this.found.get(`${table} ${wanted}`)?.alias ?? `l${this.found.size}`
+    const sql = `\nLEFT JOIN ${table} AS ${alias} ON ${alias}.${quoteName(key)} = ${wanted}`
+    this.found.set(`${table} ${wanted}`, { alias, sql })
     return `${alias}.${quoteName(take)}`
   }
 
   sql(): string {
-    const joins = [...this.on].map(
-      ([join, alias]) => `\nLEFT JOIN ${join.replace(' AS L ON L.', ` AS ${alias} ON ${alias}.`)}`,
-    )
-    return joins.join('')
+    return [...this.found.values()].map(({ sql }) => sql).join('')
   }
 }
 
@@ -277,9 +268,7 @@ function available(
 ): string {
   const found = columns.find((column) => column.toLowerCase() === source.toLowerCase())
   if (found) return found
-  const known = columns.filter(
-    (column) => !bronzeLineage.includes(column) && column !== '_superseded',
-  )
+  const known = columns.filter(isOwn)
   const similar = nearest(source, known)
   throw new MoraineError(
     'definition',

@@ -9,7 +9,7 @@ export function batchSql(files: readonly KeptFile[]): string {
 
 /**
  * The same in two parts, where columns are wanted in types: rows of files that keep those columns as such values
- * have column i also as `_v<i>`, but for the few whose texts the values do not give back; these and
+ * have the i-th of them also as `_v<i>`, but for the few whose texts the values do not give back; these and
  * the rows of all other files are texts alone.
  */
 export function batchParts(
@@ -21,10 +21,7 @@ export function batchParts(
   const typed = model ? files.filter(same) : []
   const inexact = typed.filter((file) => (file.inexact ?? 0) > 0)
   const others = files.filter((file) => !typed.includes(file))
-  const order = [...wanted.keys()]
-  const values = (model ?? []).map(
-    (name) => `${quoteName(name)} AS _v${order.indexOf(name.toLowerCase())}`,
-  )
+  const values = (model ?? []).map((name, i) => `${quoteName(name)} AS _v${i}`)
   const rows = (part: readonly KeptFile[]) => part.reduce((sum, file) => sum + (file.rows ?? 0), 0)
   const bent = inexact.reduce((sum, file) => sum + (file.inexact ?? 0), 0)
   const texts = [

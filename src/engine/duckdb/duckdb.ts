@@ -184,13 +184,14 @@ export class DuckDBSession implements Session {
 
   text(path: string, { columns, delimiter, quote, nulls, skip, longest }: TextOptions): string {
     const types = columns.map((name) => `${quoteText(name)}: 'VARCHAR'`)
+    const line = Math.max(longest + 16, LINE)
     const options = [
       `columns = {${types.join(', ')}}`,
       `delim = ${quoteText(delimiter)}`,
       `quote = ${quoteText(quote ?? '')}, escape = ${quoteText(quote ?? '')}`,
       `header = false, skip = ${skip}, allow_quoted_nulls = false`,
       `nullstr = [${nulls.map(quoteText).join(', ')}]`,
-      `max_line_size = ${Math.max(longest + 16, LINE)}, buffer_size = ${2 * Math.max(longest + 16, LINE)}`,
+      `max_line_size = ${line}, buffer_size = ${2 * line}`,
       'auto_detect = false, strict_mode = true, hive_partitioning = false',
     ]
     return `read_csv(${fileList([path])}, ${options.join(', ')})`
