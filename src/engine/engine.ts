@@ -38,6 +38,8 @@ export interface TableFile {
   /** How lists of deleted positions spell the file, where it is not its location. */
   named?: string
   deletes?: readonly DeleteFile[]
+  /** Lists of positions: of the file's rows only those are meant. */
+  only?: readonly DeleteFile[]
 }
 
 export interface DeleteFile {
@@ -100,6 +102,14 @@ export interface WriteTarget {
   anyOrder?: boolean
 }
 
+/** Where a list of deleted positions is written, and which data file it is about. */
+export interface DeletesTarget {
+  location: string
+  of: DataFile
+  /** Lists about the same file whose positions are deleted as well. */
+  before: readonly string[]
+}
+
 /** How a delimited text is laid out. */
 export interface TextOptions {
   columns: readonly string[]
@@ -142,7 +152,7 @@ export interface Session {
   define(tier: string, name: string, relation: string): Promise<void>
   /** SQL for a relation over the files of an Iceberg table, read by field id. */
   table(schema: Schema, files: readonly TableFile[]): string
-  /** The same, with each row's file in a column `_data_file`, as {@link fileName} spells it. */
+  /** The same, with each row's file in a column `_data_file`, as {@link fileName} spells it, and its place there in `_data_row`, from 0. */
   tableWithFiles(schema: Schema, files: readonly TableFile[]): string
   fileName(location: string): string
   /** SQL for the rows of bronze files: lineage, `_superseded`, and every column as text. */
@@ -155,6 +165,8 @@ export interface Session {
   register(functions: readonly JsFunction[]): void
   /** Runs a query and writes its rows as data files, with their statistics. */
   write(sql: string, target: WriteTarget): Promise<DataFile[]>
+  /** Writes the rows of a query, numbers in a column `pos`, as a list of deleted positions of one data file. */
+  writeDeletes(sql: string, target: DeletesTarget): Promise<DataFile>
   /**
    * Runs a query and writes its rows, in their order, as one Parquet file.
    *

@@ -105,23 +105,29 @@ export async function writeManifest(
   )
 }
 
-/** Manifests for added files: rows and deletes lie in manifests of their own. */
+/** Manifests for added files: rows and deletes lie in manifests of their own, and so do those of each spec. */
 export async function writeAdded(
   target: ManifestTarget,
-  files: readonly DataFile[],
-  specId: number,
+  files: readonly { file: DataFile; spec: number }[],
   ids: SnapshotIds,
 ): Promise<ManifestFile[]> {
-  const groups = [files.filter((file) => !isDeletes(file)), files.filter(isDeletes)]
-  const entries = groups.flatMap((group) =>
-    chunks(
-      [...group].sort(comparePartitions).map((file): ManifestEntry => {
-        const { snapshotId } = ids
+  const groups = new Map<string, (typeof files)[number][]>()
+  for (const added of files) {
+    const key = `${added.spec} ${isDeletes(added.file)}`
+    groups.set(key, [...(groups.get(key) ?? []), added])
+  }
+  const { snapshotId } = ids
+  const lots = [...groups.values()].flatMap((group) => {
+    const spec = group[0]?.spec as number
+    const sorted = group.map(({ file }) => file).sort(comparePartitions)
+    return chunks(sorted).map((lot) => ({
+      spec,
+      entries: lot.map((file): ManifestEntry => {
         return { status: 'added', snapshotId, sequenceNumber: null, fileSequenceNumber: null, file }
       }),
-    ),
-  )
-  return Promise.all(entries.map((group) => writeManifest(target, group, specId, ids)))
+    }))
+  })
+  return Promise.all(lots.map(({ spec, entries }) => writeManifest(target, entries, spec, ids)))
 }
 
 function chunks<T>(items: readonly T[]): T[][] {
@@ -130,7 +136,7 @@ function chunks<T>(items: readonly T[]): T[][] {
 }
 
 /**
- * Puts small manifests of one partition spec together once there are many, ordered by partition, so that
+ * Puts small manifests of one partition spec and content together once there are many, ordered by partition, so that
  * planning a query reads few of them and passes over most (spec, Manifest Lists).
  */
 export async function mergeManifests(
@@ -140,17 +146,17 @@ export async function mergeManifests(
   ids: SnapshotIds,
 ): Promise<ManifestFile[]> {
   const isSmall = (m: ManifestFile) =>
-    m.content === 0 && m.added_files_count + m.existing_files_count + m.deleted_files_count < LARGE
-  const groups = new Map<number, ManifestFile[]>()
+    m.added_files_count + m.existing_files_count + m.deleted_files_count < LARGE
+  const groups = new Map<string, ManifestFile[]>()
   for (const manifest of manifests)
-    if (isSmall(manifest) && manifest.added_snapshot_id !== ids.snapshotId)
-      groups.set(manifest.partition_spec_id, [
-        ...(groups.get(manifest.partition_spec_id) ?? []),
-        manifest,
-      ])
+    if (isSmall(manifest) && manifest.added_snapshot_id !== ids.snapshotId) {
+      const key = `${manifest.partition_spec_id} ${manifest.content}`
+      groups.set(key, [...(groups.get(key) ?? []), manifest])
+    }
   let result = [...manifests]
-  for (const [specId, group] of groups) {
+  for (const group of groups.values()) {
     if (group.length < MANY) continue
+    const specId = group[0]?.partition_spec_id as number
     const entries = (await Promise.all(group.map(read))).flat().filter(isLive)
     const existing = entries
       .map((entry): ManifestEntry => ({ ...entry, status: 'existing' }))

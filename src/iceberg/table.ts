@@ -3,6 +3,7 @@ import type { Field } from '../define/column-type.js'
 import type { Partition } from '../define/partition.js'
 import { MoraineError } from '../errors.js'
 import { pathOf, type Storage } from '../storage/storage.js'
+import { Deletes, type ScanTask } from './deletes.js'
 import { parseJson, toJsonText } from './json.js'
 import {
   isLive,
@@ -21,7 +22,6 @@ import {
   expireSnapshots,
   type Id,
   newTable,
-  type Operation,
   type Snapshot,
   type TableMetadata,
   withPartitions,
@@ -32,6 +32,7 @@ import {
 import { fileMayMatch, manifestMayMatch, type Predicate } from './spec/prune.js'
 import type { PartitionSpec } from './spec/transforms.js'
 import type { Schema } from './spec/types.js'
+import { summarize } from './summary.js'
 
 export interface TableEffects {
   now: () => Date
@@ -56,27 +57,17 @@ export interface Shape {
   renamed?: Readonly<Record<string, string>>
 }
 
-/** A data file to read, and the files that say which of its rows are deleted. */
-export interface ScanTask {
-  file: DataFile
-  /** What other writers left; Moraine itself rewrites files. */
-  deletes: readonly DataFile[]
-}
-
 /** A change of a table's files. */
 export interface TableChange {
-  /** Locations of files to drop, or all of them. */
+  /** Locations of files to drop, rows or deletes, or all of them. */
   removed: ReadonlySet<string> | 'all'
   added: readonly DataFile[]
+  /** New files of deletes, with the spec of the files that they are about. */
+  deletes?: readonly { file: DataFile; spec: number }[]
   /** What the snapshot's summary should say beside its counts. */
   summary?: Readonly<Record<string, string>>
   /** The rows stay the same, in other files (spec, Snapshots: `replace`). */
   sameRows?: boolean
-}
-
-interface Planned {
-  entry: ManifestEntry
-  spec: number
 }
 
 const decoder = new TextDecoder()
@@ -181,7 +172,7 @@ export class Table {
   /**
    * The data files that may hold rows meeting all predicates: first whole manifests are passed
    * over by their partitions, then files by their bounds.
-   * Who reads their rows asks {@link plan}, which also tells what other writers have deleted of them.
+   * Who reads their rows asks {@link plan}, which also tells what was deleted of them.
    */
   async scan(predicates: readonly Predicate[] = []): Promise<DataFile[]> {
     return (await this.plan(predicates)).map(({ file }) => file)
@@ -201,31 +192,14 @@ export class Table {
         .filter(isLive)
         .map((entry) => ({ entry, spec: manifest.partition_spec_id }))
     const found = (await Promise.all(manifests.map(read))).flat()
-    const deletes = found.filter(({ entry }) => isDeletes(entry.file))
+    const deletes = new Deletes(
+      found.filter(({ entry }) => isDeletes(entry.file)),
+      specs,
+    )
     return found
       .filter(({ entry }) => !isDeletes(entry.file))
       .filter(({ entry }) => fileMayMatch(entry.file, predicates, this.schema))
-      .map((data) => ({
-        file: data.entry.file,
-        deletes: deletes
-          .filter((other) => this.applies(other, data))
-          .map(({ entry }) => entry.file),
-      }))
-  }
-
-  /** Whether deletes are about a data file: by its partition, and by which of them is older. */
-  private applies(deletes: Planned, data: Planned): boolean {
-    const [d, f] = [deletes.entry, data.entry]
-    const [later, earlier] = [d.sequenceNumber ?? 0, f.sequenceNumber ?? 0]
-    const positions = d.file.content === 'position deletes'
-    if (d.file.referenced !== undefined && d.file.referenced !== f.file.path) return false
-    if (positions ? later < earlier : later <= earlier) return false
-    const fields = this.metadata['partition-specs'].find((s) => s['spec-id'] === deletes.spec)
-    if (!positions && fields?.fields.length === 0) return true
-    return (
-      deletes.spec === data.spec &&
-      JSON.stringify(d.file.partition.map(String)) === JSON.stringify(f.file.partition.map(String))
-    )
+      .map((data) => ({ file: data.entry.file, spec: data.spec, deletes: deletes.of(data) }))
   }
 
   /** The files of the partitions that new files belong to: what an overwrite of them drops. */
@@ -253,8 +227,15 @@ export class Table {
     const ids: SnapshotIds = { snapshotId, sequenceNumber }
     const before = await this.manifests()
     const { kept, removed } = await this.rewriteManifests(before, change.removed, ids)
-    const specId = this.metadata['default-spec-id']
-    const written = await writeAdded(this.target, change.added, specId, ids)
+    const deletes = change.deletes ?? []
+    const written = await writeAdded(
+      this.target,
+      [
+        ...change.added.map((file) => ({ file, spec: this.metadata['default-spec-id'] })),
+        ...deletes,
+      ],
+      ids,
+    )
     const read = (manifest: ManifestFile) => this.entries(manifest)
     const manifests = await mergeManifests(this.target, [...kept, ...written], read, ids)
     const listPath = `${this.folder}/metadata/snap-${snapshotId}-${this.effects.uuid()}.avro`
@@ -266,7 +247,18 @@ export class Table {
       ...(parentId === null ? {} : { 'parent-snapshot-id': parentId }),
       'sequence-number': sequenceNumber,
       'timestamp-ms': Math.max(this.effects.now().getTime(), this.metadata['last-updated-ms'] + 1),
-      summary: this.summarize(change, removed, manifests),
+      summary: {
+        ...summarize(
+          {
+            added: [...change.added, ...deletes.map(({ file }) => file)],
+            removed,
+            sameRows: change.sameRows,
+          },
+          manifests,
+          this.snapshot?.summary,
+        ),
+        ...change.summary,
+      },
       'manifest-list': this.storage.locate(listPath),
       'schema-id': this.schema['schema-id'],
     })
@@ -338,42 +330,6 @@ export class Table {
     return newestFirst.find(has) ?? this.schema
   }
 
-  private summarize(
-    { added, summary, sameRows }: TableChange,
-    removed: readonly DataFile[],
-    manifests: readonly ManifestFile[],
-  ): Snapshot['summary'] {
-    const changed = removed.length === 0 ? 'append' : added.length === 0 ? 'delete' : 'overwrite'
-    const operation: Operation = sameRows ? 'replace' : changed
-    const rows = (files: readonly DataFile[]) => files.reduce((sum, f) => sum + f.rows, 0)
-    const bytes = (files: readonly DataFile[]) => files.reduce((sum, f) => sum + f.bytes, 0)
-    const total = (pick: (m: ManifestFile) => number) => manifests.reduce((n, m) => n + pick(m), 0)
-    const before = Number(this.snapshot?.summary['total-files-size'] ?? 0)
-    const data = manifests.filter((m) => m.content === 0)
-    const deletes = total((m) =>
-      m.content === 1 ? m.added_files_count + m.existing_files_count : 0,
-    )
-    const counts: Record<string, number> = {
-      'added-data-files': added.length,
-      'deleted-data-files': removed.length,
-      'added-records': rows(added),
-      'deleted-records': rows(removed),
-      'added-files-size': bytes(added),
-      'removed-files-size': bytes(removed),
-      'total-records': data.reduce((n, m) => n + m.added_rows_count + m.existing_rows_count, 0),
-      'total-data-files': data.reduce(
-        (n, m) => n + m.added_files_count + m.existing_files_count,
-        0,
-      ),
-      'total-files-size': before + bytes(added) - bytes(removed),
-      'total-delete-files': deletes,
-      'total-position-deletes': 0,
-      'total-equality-deletes': 0,
-    }
-    const texts = Object.entries(counts).map(([name, count]) => [name, String(count)])
-    return { operation, ...Object.fromEntries(texts), ...summary }
-  }
-
   private async writeMetadata(snapshot: Snapshot): Promise<Table> {
     const previous = this.file === undefined ? undefined : this.storage.locate(this.file)
     const metadata = withSnapshot(this.metadata, snapshot, previous)
@@ -388,11 +344,12 @@ export class Table {
     return new Table(this.storage, metadata, file, this.effects, this.cache)
   }
 
-  /** Rows, files and bytes of the current snapshot. */
+  /** Rows (without deleted ones), data files and bytes of the current snapshot. */
   get totals(): { rows: number; files: number; bytes: number } {
     const { summary } = this.snapshot ?? {}
     return {
-      rows: Number(summary?.['total-records'] ?? 0),
+      rows:
+        Number(summary?.['total-records'] ?? 0) - Number(summary?.['total-position-deletes'] ?? 0),
       files: Number(summary?.['total-data-files'] ?? 0),
       bytes: Number(summary?.['total-files-size'] ?? 0),
     }

@@ -23,6 +23,8 @@ export interface RunContext {
   allowBreaking: boolean
   /** Bytes of files from which on it pays to keep values rather than texts. */
   valuesFrom: number
+  /** Bytes of files up to which rows are replaced by writing their files again. */
+  rewriteUpTo: number
   relations: Relations
   javascript: JavaScript
   /** Tells how far a step has come. */

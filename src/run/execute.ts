@@ -42,6 +42,11 @@ export interface RunOptions {
   keepAfter?: number
   /** Bytes of source files from which on values are kept rather than texts, where silver reads them so; 1 MiB. */
   valuesFrom?: number
+  /**
+   * Bytes of a table's files up to which replaced rows have their files written again; beyond it files in which
+   * few rows are replaced stay, with lists of deleted rows. 16 MiB.
+   */
+  rewriteUpTo?: number
   /** Who runs the JavaScript of schemas; this thread when nobody is named. */
   javascript?: JavaScript
   signal?: AbortSignal
@@ -110,6 +115,7 @@ class Run {
       author: options.author ?? currentUser(),
       signal: this.steps.signal,
       valuesFrom: options.valuesFrom ?? 1 << 20,
+      rewriteUpTo: options.rewriteUpTo ?? 16 << 20,
       javascript: options.javascript ?? new InThisThread(),
       allowBreaking: options.allowBreaking ?? false,
       progress: (dataset, how) => onEvent({ type: 'step-progress', dataset, ...how }),

@@ -5,12 +5,13 @@ import { quoteName, quoteText, renderSql } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { parseTree } from '../engine/parse.js'
 import { MoraineError } from '../errors.js'
-import type { ScanTask, Table } from '../iceberg/table.js'
+import { pathsOf, type ScanTask } from '../iceberg/deletes.js'
+import type { Table } from '../iceberg/table.js'
 import type { AstNode } from '../plan/ast.js'
 import { proveIncremental, type TableName, Unprovable } from '../plan/incremental.js'
 import type { RunContext } from './context.js'
 import { Part, type PartProof } from './part.js'
-import { tableFiles } from './table-files.js'
+import { type PartOfFile, tableFiles } from './table-files.js'
 
 /** What is computed of a gold table whose input changed in places; its query is that of a part. */
 export interface TouchedParts {
@@ -128,7 +129,7 @@ export async function touchedParts(
   }
   const tasks = await gold.plan(part.predicates())
   const rewritten = tasks.filter((task) => part.mayHold(task, gold, column.name))
-  const removed = new Set(rewritten.map(({ file }) => file.path))
+  const removed = pathsOf(rewritten)
   const carried = session.table(gold.schema, tableFiles(context.storage, gold, rewritten))
   const names = columns.map((c) => quoteName(c.name)).join(', ')
   const here = quoteName(column.name)
@@ -215,20 +216,34 @@ async function drivingInput(
   if (!table || typeof seen !== 'string' || !(await storage.stat(seen))) return undefined
   const before = await (await relations.version(seen)).plan()
   const after = await table.plan()
-  const relation = (tasks: readonly ScanTask[]) =>
+  const relation = (tasks: readonly PartOfFile[]) =>
     session.table(table.schema, tableFiles(storage, table, tasks))
-  const gone = without(before, after)
-  const added = relation(without(after, before))
+  const { gone, added } = compareTasks(before, after)
   return {
-    changed: gone.length === 0 ? added : differences(table, added, relation(gone)),
+    changed:
+      gone.length === 0 ? relation(added) : differences(table, relation(added), relation(gone)),
     rows: async (part, proof) => relation(await part.filesToRead(proof, after, table)),
   }
 }
 
-function without(tasks: readonly ScanTask[], others: readonly ScanTask[]): ScanTask[] {
-  const key = ({ file, deletes }: ScanTask) => [file, ...deletes].map(({ path }) => path).join('\n')
-  const known = new Set(others.map(key))
-  return tasks.filter((task) => !known.has(key(task)))
+/** What only one of two versions of a table reads. Rows of a file that stayed come and go by lists of positions. */
+function compareTasks(before: readonly ScanTask[], after: readonly ScanTask[]) {
+  const key = ({ deletes }: ScanTask) => deletes.map(({ path }) => path).join('\n')
+  const left = new Map(before.map((task) => [task.file.path, task]))
+  const [gone, added]: [PartOfFile[], PartOfFile[]] = [[], []]
+  for (const task of after) {
+    const old = left.get(task.file.path)
+    left.delete(task.file.path)
+    if (!old) added.push(task)
+    else if (key(old) !== key(task)) {
+      const listed = [...old.deletes, ...task.deletes].every(
+        ({ content }) => content === 'position deletes',
+      )
+      gone.push(listed ? { ...old, only: task.deletes } : old)
+      added.push(listed ? { ...task, only: old.deletes } : task)
+    }
+  }
+  return { gone: [...gone, ...left.values()], added }
 }
 
 /** Rows that only one of two relations has: rewritten files hold most of their rows unchanged. */

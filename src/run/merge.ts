@@ -2,9 +2,11 @@ import type { Field } from '../define/column-type.js'
 import { fullName, type Silver } from '../define/dataset.js'
 import { quoteName, quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
+import type { ScanTask } from '../iceberg/deletes.js'
 import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
-import type { ScanTask, Table } from '../iceberg/table.js'
+import type { Table } from '../iceberg/table.js'
 import type { RunContext } from './context.js'
+import { chooseRemoval, type Deletion } from './removal.js'
 import { tableFiles } from './table-files.js'
 import { buryWinners, matchGraves, mergeTombstones, type Tombstones } from './tombstones.js'
 import { count, keysOf, newer, removesKeys } from './winners.js'
@@ -14,6 +16,8 @@ export interface Merge {
   /** SQL for the rows to write. */
   rows: string
   removed: ReadonlySet<string> | 'all'
+  /** Rows that are deleted in files which stay. */
+  deletions?: readonly Deletion[]
   /** New rows that lost to a newer row in the table, or to a newer deletion. */
   superseded: number
   /** Rows of the table that lost to a new row. */
@@ -24,7 +28,7 @@ export interface Merge {
   tombstones?: Tombstones
 }
 
-/** Upserts by rewriting only the files that hold a key of the new rows. */
+/** Upserts by changing only the files that hold a key of the new rows. */
 export async function mergeByKey(
   context: RunContext,
   session: Session,
@@ -70,22 +74,20 @@ export async function mergeByKey(
     ...(tombstones ? { tombstones } : {}),
   }
   if (replaced === 0) return merge
-  const touched = await session.rows(
-    'SELECT DISTINCT _data_file AS f FROM matches WHERE NOT _stale',
-  )
-  const touchedNames = new Set(touched.map((row) => row.f))
-  const locate = (path: string) => context.storage.locate(table.pathOf(path))
-  const removed = tasks.filter(({ file }) => touchedNames.has(session.fileName(locate(file.path))))
-  const removedRows = removed.reduce((sum, { file }) => sum + file.rows, 0)
-  const old = session.table(table.schema, tableFiles(context.storage, table, removed))
+  const { storage, rewriteUpTo } = context
+  const removal = await chooseRemoval(storage, session, table, tasks, rewriteUpTo)
+  const { rewritten, deletions, removed, carried } = removal
+  if (rewritten.length === 0) return { ...merge, removed, deletions, replaced }
+  const old = session.table(table.schema, tableFiles(storage, table, rewritten))
   const carriedRows = `SELECT ${names}, _loaded_at, _batch FROM (${old})
     ANTI JOIN (FROM matches WHERE NOT _stale) USING (${keys})`
   return {
     ...merge,
     rows: `${merge.rows} UNION ALL BY NAME (${carriedRows})`,
-    removed: new Set(removed.map(({ file }) => file.path)),
+    removed,
+    deletions,
     replaced,
-    carried: removedRows - replaced,
+    carried,
   }
 }
 
@@ -94,7 +96,7 @@ function matchesSql(dataset: Silver, existing: string): string {
   const keys = keysOf(dataset)
   const on = keys.map((k) => `e.${k} = w.${k}`).join(' AND ')
   const shown = keys.map((k) => `e.${k} AS ${k}`).join(', ')
-  return `SELECT ${shown}, e._data_file, ${newer(dataset, 'e', 'w')} AS _stale
+  return `SELECT ${shown}, e._data_file, e._data_row, ${newer(dataset, 'e', 'w')} AS _stale
     FROM (${existing}) AS e JOIN winners AS w ON ${on}`
 }
 

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { quoteName } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
+import { pathsOf, type ScanTask } from '../iceberg/deletes.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import { currentSpec } from '../iceberg/spec/metadata.js'
-import { type ScanTask, Table } from '../iceberg/table.js'
+import { Table } from '../iceberg/table.js'
 import type { CommitInfo, LakeState, TableState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import type { Storage } from '../storage/storage.js'
@@ -63,7 +64,7 @@ export async function optimizeTable(
     for (const bin of chosen) added.push(...(await rewrite(storage, session, table, bin, options)))
     await storage.seal(added.map((file) => table.pathOf(file.path)))
     const written = await table.write({
-      removed: new Set(removed.map(({ file }) => file.path)),
+      removed: pathsOf(removed),
       added,
       summary: { 'moraine.optimized': 'true' },
       sameRows: true,

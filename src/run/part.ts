@@ -2,9 +2,10 @@ import { type Field, typeName } from '../define/column-type.js'
 import { quoteName } from '../define/sql.js'
 import { sqlType } from '../define/sql-type.js'
 import type { Session } from '../engine/engine.js'
+import type { ScanTask } from '../iceberg/deletes.js'
 import type { Predicate } from '../iceberg/spec/prune.js'
 import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
-import type { ScanTask, Table } from '../iceberg/table.js'
+import type { Table } from '../iceberg/table.js'
 import { type Proof, risingColumn } from '../plan/incremental.js'
 
 /** A part's proof with the SQL for the part of a row of its driving input. */

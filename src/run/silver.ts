@@ -124,6 +124,7 @@ async function write(context: RunContext, session: Session, prepared: Prepared):
     about: aboutTable(dataset.about),
     rows: merge.rows,
     removed: merge.removed,
+    deletions: merge.deletions,
     renamed: decision.renamed,
     anyOrder: true,
   })

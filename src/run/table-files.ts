@@ -1,15 +1,21 @@
 import { sqlType } from '../define/sql-type.js'
 import type { DeleteFile, TableFile } from '../engine/engine.js'
+import type { ScanTask } from '../iceberg/deletes.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import { toColumnType } from '../iceberg/spec/types.js'
-import type { ScanTask, Table } from '../iceberg/table.js'
+import type { Table } from '../iceberg/table.js'
 import type { Storage } from '../storage/storage.js'
+
+/** A data file and lists of positions: of the file's rows only those are meant. */
+export interface PartOfFile extends ScanTask {
+  only?: readonly DataFile[]
+}
 
 /** Files of a table as an engine opens them. */
 export function tableFiles(
   storage: Storage,
   table: Table,
-  tasks: readonly ScanTask[],
+  tasks: readonly PartOfFile[],
 ): TableFile[] {
   const locate = (file: DataFile) => storage.locate(table.pathOf(file.path))
   const deletesOf = (file: DataFile): DeleteFile => {
@@ -21,8 +27,10 @@ export function tableFiles(
     })
     return { location: locate(file), fields }
   }
-  return tasks.map(({ file, deletes }) => ({
+  return tasks.map(({ file, deletes, only }) => ({
     location: locate(file),
-    ...(deletes.length > 0 ? { named: file.path, deletes: deletes.map(deletesOf) } : {}),
+    ...(deletes.length > 0 || only ? { named: file.path } : {}),
+    ...(deletes.length > 0 ? { deletes: deletes.map(deletesOf) } : {}),
+    ...(only ? { only: only.map(deletesOf) } : {}),
   }))
 }

@@ -8,6 +8,7 @@ import { currentSpec } from '../iceberg/spec/metadata.js'
 import { Table } from '../iceberg/table.js'
 import type { Definition, RowCounts, TableState } from '../log/commit.js'
 import type { RunContext } from './context.js'
+import type { Deletion } from './removal.js'
 
 /** A step's work on one table. */
 export interface TableWork {
@@ -19,6 +20,8 @@ export interface TableWork {
   rows: string
   /** Locations of files to drop, or all. */
   removed: ReadonlySet<string> | 'all'
+  /** Rows that are deleted in files which stay. */
+  deletions?: readonly Deletion[] | undefined
   /** New names of columns, by the old ones. */
   renamed?: Readonly<Record<string, string>> | undefined
   /** The order of the rows means nothing. */
@@ -49,11 +52,31 @@ export async function writeTable(
     name: `${run}-${randomUUID().slice(0, 8)}`,
     ...(work.anyOrder ? { anyOrder: true } : {}),
   })
-  await storage.seal(added.map((file) => table.pathOf(file.path)))
+  const deletes = await writeDeletions(context, session, table, work.deletions ?? [])
+  await storage.seal(
+    [...added, ...deletes.map(({ file }) => file)].map((f) => table.pathOf(f.path)),
+  )
   const nothing = added.length === 0 && work.removed !== 'all' && work.removed.size === 0
   if (nothing && existing?.snapshot) return { table: await table.save(), added }
   const summary = { 'moraine.run': run }
-  return { table: await table.write({ removed: work.removed, added, summary }), added }
+  return { table: await table.write({ removed: work.removed, added, deletes, summary }), added }
+}
+
+/** Writes which rows are deleted: one list for each file, together with those that were deleted before. */
+async function writeDeletions(
+  { storage, run }: RunContext,
+  session: Session,
+  table: Table,
+  deletions: readonly Deletion[],
+): Promise<{ file: DataFile; spec: number }[]> {
+  const written: { file: DataFile; spec: number }[] = []
+  for (const { task, places } of deletions) {
+    const path = `${table.dataFolder}/${run}-${randomUUID().slice(0, 8)}-deletes.parquet`
+    const before = task.deletes.map((list) => storage.locate(table.pathOf(list.path)))
+    const target = { location: storage.locate(path), of: task.file, before }
+    written.push({ file: await session.writeDeletes(places, target), spec: task.spec })
+  }
+  return written
 }
 
 export function tableState(table: Table, definition: Definition, counts?: RowCounts): TableState {

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import type { Field } from '../define/column-type.js'
 import { DuckDB } from '../engine/duckdb/duckdb.js'
-import { fileList } from '../engine/duckdb/scan.js'
+import { fileList } from '../engine/duckdb/paths.js'
 import type { ResultRow } from '../engine/engine.js'
 import { RecordReader, type TextRecord } from './records.js'
 

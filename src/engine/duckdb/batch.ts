@@ -1,6 +1,6 @@
 import { quoteName, quoteText } from '../../define/sql.js'
 import type { BatchParts, KeptFile } from '../engine.js'
-import { fileList } from './scan.js'
+import { fileList } from './paths.js'
 
 /** SQL for the rows of bronze files: lineage, and every column as the text that came. */
 export function batchSql(files: readonly KeptFile[]): string {

@@ -21,6 +21,7 @@ import type { JsFunction } from '../../quality/functions.js'
 import type {
   BatchParts,
   Counts,
+  DeletesTarget,
   Engine,
   KeptFile,
   Result,
@@ -34,11 +35,13 @@ import type {
 } from '../engine.js'
 import { SqlError } from '../sql-error.js'
 import { batchParts, batchSql } from './batch.js'
-import { fileList, tableSql } from './scan.js'
+import { copyDeletesSql, toDeletesFile } from './deletes.js'
+import { enginePath, fileList } from './paths.js'
+import { tableSql } from './scan.js'
 import { partitionSql } from './transforms.js'
 import { columnTypeOf } from './types.js'
 import { plainValue } from './values.js'
-import { copySql, enginePath, toDataFile, type WrittenFile } from './write.js'
+import { copySql, toDataFile, type WrittenFile } from './write.js'
 
 export interface DuckDBOptions {
   /** Bytes that the engine may use; beyond it spills to disk. Default: 60 % of the machine's. */
@@ -217,6 +220,14 @@ export class DuckDBSession implements Session {
       .filter((file) => file.count > 0n)
       .sort((a, b) => (a.filename < b.filename ? -1 : 1))
       .map((file) => toDataFile(file, target, locationOf(file.filename, target.location)))
+  }
+
+  async writeDeletes(sql: string, target: DeletesTarget): Promise<DataFile> {
+    const reader = await this.try(copyDeletesSql(sql, target), (text) =>
+      this.connection.runAndReadAll(text),
+    )
+    const [file] = reader.getRowObjects().map(writtenFile)
+    return toDeletesFile(file as WrittenFile, target)
   }
 
   async writeFile(sql: string, location: string, words = true): Promise<WrittenText> {

@@ -2,7 +2,7 @@ import { quoteName, quoteText } from '../../define/sql.js'
 import { sqlType } from '../../define/sql-type.js'
 import { type Schema, toColumnType } from '../../iceberg/spec/types.js'
 import type { DeleteFile, TableFile } from '../engine.js'
-import { enginePath } from './write.js'
+import { enginePath, fileList } from './paths.js'
 
 interface Column {
   id: number
@@ -18,78 +18,74 @@ export function tableSql(schema: Schema, files: readonly TableFile[], named: boo
   const names = columns.map((c) => quoteName(c.name))
   if (files.length === 0) {
     const nulls = columns.map((c, i) => `CAST(NULL AS ${c.sql}) AS ${names[i]}`)
-    return `SELECT ${[...nulls, ...(named ? [`'' AS _data_file`] : [])].join(', ')} WHERE false`
+    return `SELECT ${[...nulls, ...(named ? [`'' AS _data_file, 0 AS _data_row`] : [])].join(', ')} WHERE false`
   }
-  const selected = named ? [...names, 'filename AS _data_file'] : names
+  const selected = named
+    ? [...names, 'filename AS _data_file', 'file_row_number AS _data_row']
+    : names
   const parts = [...groups(files)].map(([key, group]) => {
-    const deletes = group[0]?.deletes ?? []
-    const reader = readSql(
-      columns,
-      group.map((file) => file.location),
-      named || key !== '',
-      key !== '',
-    )
-    const where = deletes.length > 0 ? ` WHERE ${withoutDeleted(group, deletes)}` : ''
+    const locations = group.map((file) => file.location)
+    const reader = readSql(columns, locations, named || key !== '')
+    const conditions = key === '' ? [] : conditionsOf(group)
+    const where = conditions.length > 0 ? ` WHERE ${conditions.join('\n  AND ')}` : ''
     return `SELECT ${selected.join(', ')} FROM ${reader} AS _d${where}`
   })
   return parts.join('\nUNION ALL\n')
 }
 
-/** Files that the same deletes are about are read together; most have none. */
+const isPositions = ({ fields }: DeleteFile) => fields === undefined
+
+/** Files that are read together: those without deletes, and others by the deletes of values that are about them. */
 function groups(files: readonly TableFile[]): Map<string, TableFile[]> {
   const found = new Map<string, TableFile[]>()
   for (const file of files) {
-    const key = (file.deletes ?? []).map(({ location }) => location).join('\n')
+    const { deletes = [], only } = file
+    const values = deletes.filter((d) => !isPositions(d)).map(({ location }) => location)
+    const kinds = [only ? 'only' : '', deletes.some(isPositions) ? 'positions' : '']
+    const key = [...kinds, ...values].filter((part) => part !== '').join('\n')
     found.set(key, [...(found.get(key) ?? []), file])
   }
   return found
 }
 
-function readSql(
-  columns: readonly Column[],
-  locations: readonly string[],
-  named: boolean,
-  numbered: boolean,
-): string {
+function readSql(columns: readonly Column[], locations: readonly string[], named: boolean): string {
   const byId = columns.map(
     (c) => `${c.id}: {name: ${quoteText(c.name)}, type: ${quoteText(c.sql)}, default_value: NULL}`,
   )
   const options = [
     `schema = MAP {${byId.join(', ')}}`,
     'hive_partitioning = false',
-    ...(named ? ['filename = true'] : []),
-    ...(numbered ? ['file_row_number = true'] : []),
+    ...(named ? ['filename = true', 'file_row_number = true'] : []),
   ]
   return `read_parquet(${fileList(locations)}, ${options.join(', ')})`
 }
 
-/** The condition that a row `_d` is not deleted (spec, Row-level Deletes). */
-function withoutDeleted(files: readonly TableFile[], deletes: readonly DeleteFile[]): string {
+/** What a row `_d` must meet to be read (spec, Row-level Deletes). */
+function conditionsOf(files: readonly TableFile[]): string[] {
+  const positions = files.flatMap(({ deletes = [] }) => deletes.filter(isPositions))
+  const values = (files[0]?.deletes ?? []).filter((d) => !isPositions(d))
+  const only = files.flatMap((file) => file.only ?? [])
+  return [
+    ...(files[0]?.only ? [only.length > 0 ? isListed(files, only) : 'false'] : []),
+    ...(positions.length > 0 ? [`NOT ${isListed(files, positions)}`] : []),
+    ...values.map(({ location, fields = [] }) => {
+      const columns = fields.map(({ id, name, type }) => ({ id, name, sql: type }))
+      const equal = columns.map(
+        ({ name }) => `_e.${quoteName(name)} IS NOT DISTINCT FROM _d.${quoteName(name)}`,
+      )
+      return `NOT EXISTS (SELECT 1 FROM ${readSql(columns, [location], false)} AS _e WHERE ${equal.join(' AND ')})`
+    }),
+  ]
+}
+
+/** The condition that lists of positions name a row `_d`. A path is that of one file for ever, so the lists are read as one. */
+function isListed(files: readonly TableFile[], lists: readonly DeleteFile[]): string {
+  const locations = [...new Set(lists.map(({ location }) => location))]
   // Lists of positions spell files as the metadata did when they were written.
   const spelt = files.map(
-    ({ location, named = location }) =>
-      `WHEN ${quoteText(enginePath(location))} THEN ${quoteText(named)}`,
+    ({ location, named = location }) => `(${quoteText(named)}, ${quoteText(enginePath(location))})`,
   )
-  const name = `CASE _d.filename ${spelt.join(' ')} END`
-  const conditions = deletes.map(({ location, fields }) => {
-    if (!fields) {
-      return `NOT EXISTS (SELECT 1 FROM read_parquet(${fileList([location])}, hive_partitioning = false) AS _p
-        WHERE _p.file_path = ${name} AND _p.pos = _d.file_row_number)`
-    }
-    const columns = fields.map(({ id, name, type }) => ({ id, name, sql: type }))
-    const equal = columns.map(
-      ({ name }) => `_e.${quoteName(name)} IS NOT DISTINCT FROM _d.${quoteName(name)}`,
-    )
-    return `NOT EXISTS (SELECT 1 FROM ${readSql(columns, [location], false, false)} AS _e WHERE ${equal.join(' AND ')})`
-  })
-  return conditions.join('\n  AND ')
-}
-
-/** A list of files in SQL; names are taken literally, never as patterns. */
-export function fileList(locations: readonly string[]): string {
-  return `[${locations.map((l) => quoteText(escapeGlob(enginePath(l)))).join(', ')}]`
-}
-
-function escapeGlob(path: string): string {
-  return path.replace(/[*?[]/g, '[$&]')
+  return `EXISTS (SELECT 1 FROM read_parquet(${fileList(locations)}, hive_partitioning = false) AS _p
+    JOIN (VALUES ${spelt.join(', ')}) AS _f(spelt, file) ON _p.file_path = _f.spelt
+    WHERE _f.file = _d.filename AND _p.pos = _d.file_row_number)`
 }

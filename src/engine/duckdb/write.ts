@@ -9,6 +9,7 @@ import {
 } from '../../iceberg/spec/types.js'
 import { lowerBound, parseValue, upperBound, type Value } from '../../iceberg/spec/values.js'
 import type { WriteTarget } from '../engine.js'
+import { enginePath } from './paths.js'
 import { partitionSql, partitionType } from './transforms.js'
 
 /** What COPY … RETURN_STATS says of one file. */
@@ -18,11 +19,6 @@ export interface WrittenFile {
   file_size_bytes: bigint
   column_statistics: ReadonlyMap<string, ReadonlyMap<string, string>>
   partition_keys: ReadonlyMap<string, string | null> | null
-}
-
-/** A location as the path that DuckDB opens. */
-export function enginePath(location: string): string {
-  return location.startsWith('file://') ? location.slice('file://'.length) : location
 }
 
 /** The COPY statement that writes a query's rows as data files. */

@@ -1,0 +1,34 @@
+import { quoteText } from '../../define/sql.js'
+import type { DataFile } from '../../iceberg/spec/manifest.js'
+import type { DeletesTarget } from '../engine.js'
+import { enginePath, fileList } from './paths.js'
+import type { WrittenFile } from './write.js'
+
+/** Field ids of lists of positions (spec, Position Delete Files). */
+const FILE_PATH = 2147483546
+const POS = 2147483545
+
+/** The COPY statement that writes positions of one data file, in their order. */
+export function copyDeletesSql(query: string, { location, of, before }: DeletesTarget): string {
+  const lists = before.map(
+    (list) => ` UNION SELECT pos FROM read_parquet(${fileList([list])}, hive_partitioning = false)`,
+  )
+  const rows = `SELECT ${quoteText(of.path)} AS file_path, CAST(pos AS BIGINT) AS pos FROM (${query}${lists.join('')}) ORDER BY pos`
+  return `COPY (${rows}) TO ${quoteText(enginePath(location))} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS,
+    FIELD_IDS {file_path: ${FILE_PATH}, pos: ${POS}})`
+}
+
+/** The file of positions that COPY has written. */
+export function toDeletesFile(file: WrittenFile, { location, of }: DeletesTarget): DataFile {
+  const path = Buffer.from(of.path)
+  return {
+    content: 'position deletes',
+    referenced: of.path,
+    path: location,
+    rows: Number(file.count),
+    bytes: Number(file.file_size_bytes),
+    partition: of.partition,
+    // Readers that do not know `referenced` see by equal bounds that the list is about one file.
+    columns: new Map([[FILE_PATH, { lower: path, upper: path }]]),
+  }
+}
