@@ -1,7 +1,8 @@
-import { quoteName } from '../define/sql.js'
+import { quoteName, quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { messageOf } from '../errors.js'
 import type { ColumnStatistics, DataFile } from '../iceberg/spec/manifest.js'
+import { positionsSchema } from '../iceberg/spec/manifest.js'
 import type { Schema } from '../iceberg/spec/types.js'
 import { compareValues, decodeValue, parseValue } from '../iceberg/spec/values.js'
 import type { ReadDeep } from '../log/verify.js'
@@ -11,6 +12,8 @@ export function deepReader(session: Session): ReadDeep {
   return async (location, rows, table) => {
     try {
       if (!table) return await readWhole(session, session.batches([{ location }]), rows)
+      if (table.file.content === 'position deletes')
+        return await readPositions(session, location, table.file)
       return await readFile(session, location, rows, table)
     } catch (error) {
       return [`it can't be read: ${messageOf(error)}`]
@@ -23,6 +26,23 @@ async function readWhole(session: Session, relation: string, rows: number): Prom
     `SELECT count(*) AS n, bit_xor(hash(r)) AS h FROM (${relation}) AS r`,
   )
   return sameRows(Number(found?.n), rows)
+}
+
+/** Reads a list of deleted rows: each place comes once, and all are in the file that it is about. */
+async function readPositions(
+  session: Session,
+  location: string,
+  { rows, referenced }: DataFile,
+): Promise<string[]> {
+  const path = referenced === undefined ? 'file_path' : quoteText(referenced)
+  const [found] = await session.rows(
+    `SELECT count(DISTINCT (file_path, pos)) AS n, count(*) FILTER (file_path <> ${path}) AS others
+     FROM (${session.table(positionsSchema, [{ location }])})`,
+  )
+  return [
+    ...sameRows(Number(found?.n), rows),
+    ...(found?.others === 0n ? [] : ['it lists rows of other files than the manifest says']),
+  ]
 }
 
 function sameRows(found: number, rows: number): string[] {

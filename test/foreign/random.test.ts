@@ -9,6 +9,7 @@ import { quoteName } from '../../src/define/sql.js'
 import { sqlType } from '../../src/define/sql-type.js'
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import type { ResultRow, Session } from '../../src/engine/engine.js'
+import { pathsOf } from '../../src/iceberg/deletes.js'
 import type { DataFile } from '../../src/iceberg/spec/manifest.js'
 import { currentSpec, withRef, withSortOrder } from '../../src/iceberg/spec/metadata.js'
 import { Table } from '../../src/iceberg/table.js'
@@ -19,7 +20,7 @@ import { withService } from '../support/services.js'
 import { comparable, python, readBy, type Seen, sparkJar, type TableToRead } from './readers.js'
 
 /*
- * Any sequence of what Moraine does to tables (rows that come, change and go; columns that are added,
+ * Any sequence of what Moraine does to tables (rows that come, change and go, also one by one; columns that are added,
  * dropped, renamed, widened, moved, also inside of structs; other partitions; names of snapshots; an order)
  * gives a table that others read with the same rows, columns and history.
  */
@@ -28,6 +29,7 @@ type Step =
   | { do: 'append'; rows: number }
   | { do: 'upsert' }
   | { do: 'delete file' }
+  | { do: 'delete rows'; third: number }
   | { do: 'replace'; rows: number }
   | { do: 'add'; type: ColumnType }
   | { do: 'drop' }
@@ -66,6 +68,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('append' as const), rows }) },
   { weight: 2, arbitrary: fc.constant<Step>({ do: 'upsert' }) },
   { weight: 1, arbitrary: fc.constant<Step>({ do: 'delete file' }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('delete rows' as const), third: fc.nat({ max: 2 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('replace' as const), rows }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('add' as const), type: scalar }) },
   {
@@ -158,8 +164,10 @@ class Trial {
         )
         const changed = `SELECT * REPLACE (concat("group", '!') AS "group") FROM (${old}) WHERE id % 2 = 0`
         const none = `SELECT * FROM (${old}) WHERE false`
-        return this.write(step.do === 'upsert' ? changed : none, new Set([task.file.path]))
+        return this.write(step.do === 'upsert' ? changed : none, pathsOf([task]))
       }
+      case 'delete rows':
+        return this.deleteRows(step.third)
       case 'add':
         return this.reshape([...this.columns, { name: `c${++this.made}`, type: step.type }])
       case 'drop':
@@ -230,6 +238,20 @@ class Trial {
         `CAST(${valueSql(c.type, `(i + ${at})`)} AS ${sqlType(c.type)}) AS ${quoteName(c.name)}`,
     )
     return `SELECT ${values.join(', ')} FROM range(${count}) AS r(i)`
+  }
+
+  /** Lists every third row of the newest file as deleted, with those that are. */
+  private async deleteRows(third: number): Promise<void> {
+    const { storage, session, table } = this
+    const task = (await table.plan()).at(-1)
+    if (!task) return
+    const rows = session.tableWithFiles(table.schema, tableFiles(storage, table, [task]))
+    const places = `SELECT _data_row AS pos FROM (${rows}) WHERE _data_row % 3 = ${third}`
+    const location = storage.locate(`${table.dataFolder}/f${++this.made}-deletes.parquet`)
+    const before = task.deletes.map(({ path }) => path)
+    const file = await session.writeDeletes(places, { location, of: task.file, before })
+    const removed = new Set(before)
+    this.table = await table.write({ added: [], removed, deletes: [{ file, spec: task.spec }] })
   }
 
   private async write(sql: string, removed: ReadonlySet<string> | 'all'): Promise<void> {

@@ -2,7 +2,7 @@ import { readdir, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Table } from '../../src/iceberg/table.js'
-import { Project } from '../support/project.js'
+import { Project, step } from '../support/project.js'
 
 const definition = `
 import { bronze, defineLake, gold, month, silver, sql, t, z } from 'moraine'
@@ -69,6 +69,35 @@ describe('optimize', () => {
     await project.write({ 'in/9.csv': file(9) })
     expect((await project.run()).outcome).toBe('done')
     expect(await project.query('select sum(n) as n from gold.months')).toEqual([{ n: 240n }])
+  })
+
+  it('applies what was deleted row by row, once it is asked for', async () => {
+    const project = await lakeOf(1)
+    // Two sales of January change, then one of February: their files are too dear to be written again.
+    for (const [i, ids] of [[0, 2], [1]].entries()) {
+      const changed = ids.map((id) => `${id},1000,2026-0${(id % 2) + 1}-03 00:00:00`)
+      await project.write({ [`in/changed${i}.csv`]: `id,amount,sold_at\n${changed.join('\n')}\n` })
+      const record = await project.run({ rewriteUpTo: 0 })
+      expect(step(record, 'silver.sales')).toMatchObject({ counts: { replaced: ids.length } })
+      const { tables } = await project.state()
+      const table = await Table.load(project.storage, tables['silver.sales']?.metadata as string)
+      const lists = (await table.plan()).flatMap(({ deletes }) => deletes)
+      expect(lists.map((list) => list.rows)).toEqual(i === 0 ? [2] : [2, 1])
+      expect(table.totals.rows).toBe(40)
+    }
+    const before = await rows(project)
+    expect(before.length).toBe(40)
+    expect((await project.query('select sum(amount) as a from gold.months'))[0]?.a).toBe(
+      String((await project.query('select sum(amount) as a from silver.sales'))[0]?.a),
+    )
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+    expect((await project.cli('optimize')).code).toBe(0)
+    const { tables } = await project.state()
+    const table = await Table.load(project.storage, tables['silver.sales']?.metadata as string)
+    expect((await table.plan()).every(({ deletes }) => deletes.length === 0)).toBe(true)
+    expect(table.snapshot?.summary['total-delete-files']).toBe('0')
+    expect(table.snapshot?.summary['total-position-deletes']).toBe('0')
+    expect(await rows(project)).toEqual(before)
   })
 
   it('lays the rows of each partition out in an order', async () => {

@@ -1,12 +1,10 @@
 import { quoteText } from '../../define/sql.js'
-import type { DataFile } from '../../iceberg/spec/manifest.js'
+import { type DataFile, positionsSchema } from '../../iceberg/spec/manifest.js'
 import type { DeletesTarget } from '../engine.js'
 import { enginePath, fileList } from './paths.js'
 import type { WrittenFile } from './write.js'
 
-/** Field ids of lists of positions (spec, Position Delete Files). */
-const FILE_PATH = 2147483546
-const POS = 2147483545
+const [filePath, pos] = positionsSchema.fields.map(({ id }) => id) as [number, number]
 
 /** The COPY statement that writes positions of one data file, in their order. */
 export function copyDeletesSql(query: string, { location, of, before }: DeletesTarget): string {
@@ -15,7 +13,7 @@ export function copyDeletesSql(query: string, { location, of, before }: DeletesT
   )
   const rows = `SELECT ${quoteText(of.path)} AS file_path, CAST(pos AS BIGINT) AS pos FROM (${query}${lists.join('')}) ORDER BY pos`
   return `COPY (${rows}) TO ${quoteText(enginePath(location))} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS,
-    FIELD_IDS {file_path: ${FILE_PATH}, pos: ${POS}})`
+    FIELD_IDS {file_path: ${filePath}, pos: ${pos}})`
 }
 
 /** The file of positions that COPY has written. */
@@ -29,6 +27,6 @@ export function toDeletesFile(file: WrittenFile, { location, of }: DeletesTarget
     bytes: Number(file.file_size_bytes),
     partition: of.partition,
     // Readers that do not know `referenced` see by equal bounds that the list is about one file.
-    columns: new Map([[FILE_PATH, { lower: path, upper: path }]]),
+    columns: new Map([[filePath, { lower: path, upper: path }]]),
   }
 }
