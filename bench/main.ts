@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util'
 import { commits } from './commits.js'
 import { increment } from './increment.js'
+import { planning } from './planning.js'
 import { plan, status } from './start.js'
 import { overhead, tickit } from './tickit.js'
 import { tpcds } from './tpcds.js'
+import { upserts } from './upserts.js'
 
 /*
  * npm run bench -- NAME [--pairs N] [--scale N] [--json]: a benchmark beside what it is to be held against,
@@ -35,6 +37,8 @@ const benchmarks: Record<string, Benchmark> = {
   commits,
   increment,
   tpcds,
+  upserts,
+  planning,
 }
 
 const { values, positionals } = parseArgs({

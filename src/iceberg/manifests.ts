@@ -58,8 +58,17 @@ export class Manifests {
   }
 
   entries(path: string, manifest: ManifestFile): Promise<ManifestEntry[]> {
-    return once(this.entriesOf, path, async () =>
-      guarded(path, async () => decodeManifest(await this.storage.read(path), manifest, inflate)),
+    return once(this.entriesOf, path, () => this.read(path, manifest))
+  }
+
+  /** The same for who needs them once: they are not kept. */
+  passing(path: string, manifest: ManifestFile): Promise<ManifestEntry[]> {
+    return this.entriesOf.get(path) ?? this.read(path, manifest)
+  }
+
+  private read(path: string, manifest: ManifestFile): Promise<ManifestEntry[]> {
+    return guarded(path, async () =>
+      decodeManifest(await this.storage.read(path), manifest, inflate),
     )
   }
 }

@@ -3,7 +3,7 @@ import type { Field } from '../define/column-type.js'
 import type { Partition } from '../define/partition.js'
 import { MoraineError } from '../errors.js'
 import { pathOf, type Storage } from '../storage/storage.js'
-import { Deletes, type ScanTask } from './deletes.js'
+import { Deletes, type Planned, type ScanTask } from './deletes.js'
 import { parseJson, toJsonText } from './json.js'
 import {
   isLive,
@@ -69,6 +69,9 @@ export interface TableChange {
   /** The rows stay the same, in other files (spec, Snapshots: `replace`). */
   sameRows?: boolean
 }
+
+/** Entries of manifests that are kept in memory for who asks again; more are read each time. */
+const MOST_KEPT = 20_000
 
 const decoder = new TextDecoder()
 const encoder = new TextEncoder()
@@ -165,6 +168,10 @@ export class Table {
     return snapshot ? this.cache.list(this.pathOf(snapshot['manifest-list'])) : []
   }
 
+  private async passing(manifest: ManifestFile): Promise<ManifestEntry[]> {
+    return this.cache.passing(this.pathOf(manifest.manifest_path), manifest)
+  }
+
   async entries(manifest: ManifestFile): Promise<ManifestEntry[]> {
     return this.cache.entries(this.pathOf(manifest.manifest_path), manifest)
   }
@@ -187,18 +194,23 @@ export class Table {
         !spec || manifest.content === 1 || manifestMayMatch(manifest, predicates, this.schema, spec)
       )
     })
-    const read = async (manifest: ManifestFile) =>
-      (await this.entries(manifest))
-        .filter(isLive)
-        .map((entry) => ({ entry, spec: manifest.partition_spec_id }))
-    const found = (await Promise.all(manifests.map(read))).flat()
+    const found: Planned[] = []
+    const count = manifests.reduce((n, m) => n + m.added_files_count + m.existing_files_count, 0)
+    for (const manifest of manifests) {
+      const entries = await (count > MOST_KEPT ? this.passing(manifest) : this.entries(manifest))
+      for (const entry of entries)
+        if (
+          isLive(entry) &&
+          (isDeletes(entry.file) || fileMayMatch(entry.file, predicates, this.schema))
+        )
+          found.push({ entry, spec: manifest.partition_spec_id })
+    }
     const deletes = new Deletes(
       found.filter(({ entry }) => isDeletes(entry.file)),
       specs,
     )
     return found
       .filter(({ entry }) => !isDeletes(entry.file))
-      .filter(({ entry }) => fileMayMatch(entry.file, predicates, this.schema))
       .map((data) => ({ file: data.entry.file, spec: data.spec, deletes: deletes.of(data) }))
   }
 

@@ -24,7 +24,8 @@ function exact(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : value
 }
 
-function typeOf(schema: object): AvroType {
+function typeOf(schema: object, exactLongs = true): AvroType {
+  if (!exactLongs) return avro.Type.forSchema(schema as avro.Schema)
   const typeHook = (part: avro.Schema) => {
     const type = typeof part === 'object' && 'type' in part ? part.type : part
     return type === 'long' ? longType : undefined
@@ -78,10 +79,17 @@ export function decodeContainer(bytes: Uint8Array, inflate?: Inflate): Container
   const codec = metadata['avro.codec'] ?? 'null'
   if (codec !== 'null' && !(codec === 'deflate' && inflate))
     throw new Error(`Avro codec ${codec} is not supported`)
-  const type = typeOf(JSON.parse(metadata['avro.schema'] as string))
-  return {
-    metadata,
-    records: [...blocks(type, buffer, header.offset + 16, codec === 'null' ? undefined : inflate)],
+  const decode = (exactLongs: boolean) => {
+    const type = typeOf(JSON.parse(metadata['avro.schema'] as string), exactLongs)
+    const unpack = codec === 'null' ? undefined : inflate
+    return [...blocks(type, buffer, header.offset + 16, unpack)]
+  }
+  try {
+    return { metadata, records: decode(false) }
+  } catch (error) {
+    // Longs beyond what a number holds exactly are rare, and reading all as if they were is slow.
+    if (!/precision/.test(String(error))) throw error
+    return { metadata, records: decode(true) }
   }
 }
 

@@ -319,9 +319,12 @@ export function decodeManifest(
 
 function toDataFile(record: any, fields: readonly PartitionField[], types: string[]): DataFile {
   const columns = new Map<number, ColumnStatistics>()
-  const put = (list: Pairs<unknown>, name: keyof ColumnStatistics) => {
-    for (const { key, value } of list ?? [])
-      columns.set(key, { ...columns.get(key), [name]: value })
+  const put = <N extends keyof ColumnStatistics>(list: Pairs<ColumnStatistics[N]>, name: N) => {
+    for (const { key, value } of list ?? []) {
+      const known = columns.get(key)
+      if (known) known[name] = value
+      else columns.set(key, { [name]: value })
+    }
   }
   put(record.column_sizes, 'size')
   put(record.value_counts, 'values')
