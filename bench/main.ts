@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { commits } from './commits.js'
 import { increment } from './increment.js'
 import { planning } from './planning.js'
+import { queries } from './queries.js'
 import { plan, status } from './start.js'
 import { overhead, tickit } from './tickit.js'
 import { tpcds } from './tpcds.js'
@@ -39,6 +40,7 @@ const benchmarks: Record<string, Benchmark> = {
   tpcds,
   upserts,
   planning,
+  queries,
 }
 
 const { values, positionals } = parseArgs({

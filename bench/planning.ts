@@ -68,7 +68,12 @@ async function grow(folder: string, count: number): Promise<void> {
     id.writeBigInt64LE(BigInt(i + 2))
     const ids = { ...one.columns.get(ID), lower: id, upper: id }
     const path = one.path.replace(/[^/]*$/, `${i}-00000000-0000-0000-0000-000000000000.parquet`)
-    return { ...one, path, partition: [day], columns: new Map(one.columns).set(at, bounds).set(ID, ids) }
+    return {
+      ...one,
+      path,
+      partition: [day],
+      columns: new Map(one.columns).set(at, bounds).set(ID, ids),
+    }
   })
   const grown = await table.write({ removed: new Set(), added })
   const tables = { 'silver.sales': { ...before, ...grown.totals, metadata: grown.file as string } }

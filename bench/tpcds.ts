@@ -8,13 +8,19 @@ import type { Contender } from './main.js'
 import { measure } from './measure.js'
 import { benchFolder, repository } from './tickit.js'
 
+/** The folder of the 24 files: TPCDS_DATA, or one that is made at the scale and kept. */
+export async function tpcdsData(scale: number): Promise<string> {
+  const data = process.env.TPCDS_DATA ?? join(homedir(), '.cache/moraine-bench', `tpcds-${scale}`)
+  if (!existsSync(join(data, 'web_sales.dat'))) await generate(data, scale, 0)
+  return data
+}
+
 /**
  * The 24 tables of TPC-DS from text to reports, beside a script written by hand for DuckDB that makes the same reports
  * and partitions as plain Parquet. The files are those in TPCDS_DATA, or are made at the scale and kept.
  */
 export async function tpcds(scale: number): Promise<[Contender, Contender]> {
-  const data = process.env.TPCDS_DATA ?? join(homedir(), '.cache/moraine-bench', `tpcds-${scale}`)
-  if (!existsSync(join(data, 'web_sales.dat'))) await generate(data, scale, 0)
+  const data = await tpcdsData(scale)
   const folder = await benchFolder()
   const env = { TPCDS_DATA: data, OUT: join(folder, 'out'), MORAINE_ROOT: join(folder, 'lake') }
   const clean = () =>

@@ -1,15 +1,15 @@
 import type { Command } from 'commander'
-import { DuckDB } from '../engine/duckdb/duckdb.js'
 import { MoraineError } from '../errors.js'
 import { currentUser } from '../run/context.js'
 import { type Optimized, optimizeTable } from '../run/optimize.js'
+import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { size, toJson } from './output/format.js'
 import { openLog, print } from './project.js'
 
 export function define(command: Command): Command {
-  return command
+  return withMemory(command)
     .argument('[table...]', 'tables to optimize, such as silver.orders; all without it')
     .option('--order-by <columns>', 'rewrite all files of the tables with their rows in this order')
     .option('--target <mebibytes>', 'size that files should have', '128')
@@ -38,7 +38,7 @@ export async function run(command: Command): Promise<number> {
   const abort = new AbortController()
   const stop = () => abort.abort()
   process.on('SIGINT', stop)
-  const engine = await DuckDB.start()
+  const engine = await startEngine(command)
   const done: Optimized[] = []
   try {
     const session = await engine.open()

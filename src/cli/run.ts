@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
-import { DuckDB } from '../engine/duckdb/duckdb.js'
+import type { DuckDB } from '../engine/duckdb/duckdb.js'
 import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
 import { select } from '../plan/graph.js'
 import { runLake } from '../run/execute.js'
+import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
 import { toJson } from './output/format.js'
 import { LiveView } from './output/live.js'
@@ -11,7 +12,7 @@ import { PlainView } from './output/plain.js'
 import { openProject, type Project, print } from './project.js'
 
 export function define(command: Command): Command {
-  return command
+  return withMemory(command)
     .argument(
       '[dataset...]',
       'datasets to run: a name, a tier, tag:NAME; + for upstream or downstream',
@@ -35,7 +36,7 @@ interface Options {
 
 /** Starts the engine and loads the definition side by side: neither waits for the other. */
 async function open(command: Command): Promise<{ engine: DuckDB; project: Project }> {
-  const [engine, project] = await Promise.allSettled([DuckDB.start(), openProject(command)])
+  const [engine, project] = await Promise.allSettled([startEngine(command), openProject(command)])
   if (engine.status === 'rejected') throw engine.reason
   if (project.status === 'fulfilled') return { engine: engine.value, project: project.value }
   await engine.value.close()

@@ -2,13 +2,14 @@ import type { Command } from 'commander'
 import type { CommitLog } from '../log/log.js'
 import { type Verification, verifyLake } from '../log/verify.js'
 import type { Storage } from '../storage/storage.js'
+import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { plural, size, toJson } from './output/format.js'
 import { openLog, print } from './project.js'
 
 export function define(command: Command): Command {
-  return command
+  return withMemory(command)
     .option('--deep', 'also read every value, and hold it against what manifests say')
     .addHelpText(
       'after',
@@ -23,7 +24,7 @@ export function define(command: Command): Command {
 export async function run(command: Command): Promise<number> {
   const { storage, log, json } = await openLog(command)
   const { deep = false } = command.opts<{ deep?: boolean }>()
-  const result = await (deep ? verifyDeep(storage, log) : verifyLake(storage, log))
+  const result = await (deep ? verifyDeep(command, storage, log) : verifyLake(storage, log))
   const good = result.problems.length === 0
   if (json) print(toJson(result, 2))
   else if (good)
@@ -39,10 +40,13 @@ export async function run(command: Command): Promise<number> {
   return good ? 0 : 1
 }
 
-async function verifyDeep(storage: Storage, log: CommitLog): Promise<Verification> {
-  const { DuckDB } = await import('../engine/duckdb/duckdb.js')
+async function verifyDeep(
+  command: Command,
+  storage: Storage,
+  log: CommitLog,
+): Promise<Verification> {
   const { deepReader } = await import('../run/read-deep.js')
-  const engine = await DuckDB.start()
+  const engine = await startEngine(command)
   try {
     const session = await engine.open()
     const result = await verifyLake(storage, log, deepReader(session))

@@ -35,6 +35,8 @@ export interface Result {
 /** A data file of a table, and files that say which of its rows are deleted. */
 export interface TableFile {
   location: string
+  /** The file has just the columns of the schema, by their names: engines estimate better when they read it plainly. */
+  plain?: boolean
   /** How lists of deleted positions spell the file, where it is not its location. */
   named?: string
   deletes?: readonly DeleteFile[]

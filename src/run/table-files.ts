@@ -27,8 +27,10 @@ export function tableFiles(
     })
     return { location: locate(file), fields }
   }
+  const plain = table.metadata.schemas.length === 1
   return tasks.map(({ file, deletes, only }) => ({
     location: locate(file),
+    ...(plain ? { plain } : {}),
     ...(deletes.length > 0 || only ? { named: file.path } : {}),
     ...(deletes.length > 0 ? { deletes: deletes.map(deletesOf) } : {}),
     ...(only ? { only: only.map(deletesOf) } : {}),

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { describe, expect, it } from 'vitest'
 import type { ResultRow } from '../../src/engine/engine.js'
 import { CommitLog } from '../../src/log/log.js'
@@ -7,28 +6,10 @@ import { queryRows } from '../../src/query/query.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { moraine, repository, temporaryFolder } from '../support/project.js'
 import { withService } from '../support/services.js'
+import { inSilver, withTpcds } from '../support/tpcds.js'
 
 const extensions = process.env.DUCKDB_EXTENSIONS
 const extension = extensions && join(extensions, 'v1.5.5/linux_amd64/tpcds.duckdb_extension')
-
-/** A query of the specification with each table named by its layer. */
-async function inSilver(
-  connection: DuckDBConnection,
-  sql: string,
-  tables: ReadonlySet<string>,
-): Promise<string> {
-  const text = (value: string) => `'${value.replaceAll("'", "''")}'`
-  const one = async (query: string) =>
-    String((await connection.runAndReadAll(query)).getRows()[0]?.[0])
-  const tree = await one(`SELECT json_serialize_sql(${text(sql)})::VARCHAR`)
-  const named = JSON.parse(tree, (key, node) => {
-    // Beyond what a number holds, and of no use.
-    if (key === 'query_location') return 0
-    const isTable = node?.type === 'BASE_TABLE' && tables.has(node.table_name) && !node.schema_name
-    return isTable ? { ...node, schema_name: 'silver' } : node
-  })
-  return one(`SELECT json_deserialize_sql(${text(JSON.stringify(named))}::JSON)`)
-}
 
 /** Rows as texts, in any order; decimals without the zeros that only their type gives them. */
 const plain = (rows: readonly ResultRow[]) =>
@@ -48,14 +29,9 @@ withService("DuckDB's tpcds extension", [extension], () => {
   describe('the 99 queries of TPC-DS', () => {
     it('give through the lake what they give on plain tables', async () => {
       const folder = await temporaryFolder()
-      const instance = await DuckDBInstance.create(':memory:', {
-        extension_directory: extensions as string,
-        autoinstall_known_extensions: 'false',
-      })
-      const connection = await instance.connect()
+      const connection = await withTpcds(extensions as string)
       const rows = async (sql: string) =>
         (await connection.runAndReadAll(sql)).getRowObjectsJson() as ResultRow[]
-      await connection.run('LOAD tpcds')
       await connection.run('CALL dsdgen(sf = 0.01)')
       const tables = (await rows('SELECT table_name AS n FROM duckdb_tables()')).map(({ n }) =>
         String(n),

@@ -23,10 +23,11 @@ export function tableSql(schema: Schema, files: readonly TableFile[], named: boo
   const selected = named
     ? [...names, 'filename AS _data_file', 'file_row_number AS _data_row']
     : names
-  const parts = [...groups(files)].map(([key, group]) => {
+  const parts = groups(files).map((group) => {
     const locations = group.map((file) => file.location)
-    const reader = readSql(columns, locations, named || key !== '')
-    const conditions = key === '' ? [] : conditionsOf(group)
+    const conditions = conditionsOf(group)
+    const byId = group.every(({ plain }) => plain) ? undefined : columns
+    const reader = readSql(byId, locations, named || conditions.length > 0)
     const where = conditions.length > 0 ? ` WHERE ${conditions.join('\n  AND ')}` : ''
     return `SELECT ${selected.join(', ')} FROM ${reader} AS _d${where}`
   })
@@ -36,7 +37,7 @@ export function tableSql(schema: Schema, files: readonly TableFile[], named: boo
 const isPositions = ({ fields }: DeleteFile) => fields === undefined
 
 /** Files that are read together: those without deletes, and others by the deletes of values that are about them. */
-function groups(files: readonly TableFile[]): Map<string, TableFile[]> {
+function groups(files: readonly TableFile[]): TableFile[][] {
   const found = new Map<string, TableFile[]>()
   for (const file of files) {
     const { deletes = [], only } = file
@@ -45,15 +46,20 @@ function groups(files: readonly TableFile[]): Map<string, TableFile[]> {
     const key = [...kinds, ...values].filter((part) => part !== '').join('\n')
     found.set(key, [...(found.get(key) ?? []), file])
   }
-  return found
+  return [...found.values()]
 }
 
-function readSql(columns: readonly Column[], locations: readonly string[], named: boolean): string {
-  const byId = columns.map(
+/** SQL that reads files: columns by their field ids, or all as they are. */
+function readSql(
+  columns: readonly Column[] | undefined,
+  locations: readonly string[],
+  named: boolean,
+): string {
+  const byId = columns?.map(
     (c) => `${c.id}: {name: ${quoteText(c.name)}, type: ${quoteText(c.sql)}, default_value: NULL}`,
   )
   const options = [
-    `schema = MAP {${byId.join(', ')}}`,
+    ...(byId ? [`schema = MAP {${byId.join(', ')}}`] : []),
     'hive_partitioning = false',
     ...(named ? ['filename = true', 'file_row_number = true'] : []),
   ]
