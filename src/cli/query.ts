@@ -54,7 +54,7 @@ export async function run(command: Command): Promise<number> {
       hint: 'Choose table, csv or json.',
     })
   const point = options.at === undefined ? undefined : pointOf('--at', options.at)
-  const state = await stateToRead(log, point, options.run)
+  const state = stateToRead(log, point, options.run)
   await using result = await queryLake(storage, state, command.args[0] as string)
   await writer(result, Number(options.limit))
   if (options.stats)

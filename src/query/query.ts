@@ -33,14 +33,15 @@ export interface QueryResult extends AsyncDisposable {
  */
 export async function queryLake(
   storage: Storage,
-  state: LakeState,
+  state: LakeState | Promise<LakeState>,
   sql: string,
 ): Promise<QueryResult> {
   const worker = new Worker()
   try {
-    const parsed = await worker.ask({ type: 'parse', sql }, 'parsed')
+    // Side by side: the process takes its time to start.
+    const [parsed, read] = await Promise.all([worker.ask({ type: 'parse', sql }, 'parsed'), state])
     const scans = await Promise.all(
-      parsed.tables.map(({ table, predicates }) => scan(storage, state, table, predicates)),
+      parsed.tables.map(({ table, predicates }) => scan(storage, read, table, predicates)),
     )
     const relations = scans.map((s) => s.relation)
     const { columns } = await worker.ask({ type: 'run', sql, relations }, 'columns')

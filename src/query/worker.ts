@@ -13,7 +13,7 @@ import type { RelationFiles, Reply, Request } from './protocol.js'
 import { predicatesFor } from './pushdown.js'
 
 class QueryProcess {
-  private engine: DuckDB | undefined
+  private readonly engine = DuckDB.start()
   private session: Session | undefined
   private batches: AsyncIterator<ResultRow[]> | undefined
 
@@ -31,8 +31,8 @@ class QueryProcess {
   }
 
   private async parse(sql: string): Promise<Reply> {
-    this.engine = await DuckDB.start()
-    this.session = await this.engine.open()
+    const engine = await this.engine
+    this.session = await engine.open()
     const serialized = await parseTree(this.session, sql)
     const tables = proveSelect(serialized, sql)
     return {
@@ -66,7 +66,7 @@ class QueryProcess {
 
   async close(): Promise<void> {
     this.session?.close()
-    await this.engine?.close()
+    await (await this.engine).close()
   }
 }
 

@@ -1,5 +1,6 @@
 import { quoteText } from '../../define/sql.js'
-import { type DataFile, positionsSchema } from '../../iceberg/spec/manifest.js'
+import type { DataFile } from '../../iceberg/spec/manifest.js'
+import { positionsSchema } from '../../iceberg/spec/positions.js'
 import type { DeletesTarget } from '../engine.js'
 import { enginePath, fileList } from './paths.js'
 import type { WrittenFile } from './write.js'

@@ -37,16 +37,6 @@ export interface DataFile {
   splitOffsets?: readonly number[]
 }
 
-/** The columns of a list of deleted rows (spec, Position Delete Files). */
-export const positionsSchema: Schema = {
-  type: 'struct',
-  'schema-id': 0,
-  fields: [
-    { id: 2147483546, name: 'file_path', required: true, type: 'string' },
-    { id: 2147483545, name: 'pos', required: true, type: 'long' },
-  ],
-}
-
 export type EntryStatus = 'existing' | 'added' | 'deleted'
 const statuses: readonly EntryStatus[] = ['existing', 'added', 'deleted']
 
