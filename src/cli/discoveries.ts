@@ -3,6 +3,7 @@ import type { LakeState } from '../log/commit.js'
 import type { Discovery } from '../plan/plan.js'
 import { Batches } from '../run/batches.js'
 import { discover } from '../run/intake.js'
+import { Databases } from '../source/connect/open.js'
 import type { Storage } from '../storage/storage.js'
 
 /** What all sources offer now; a source that can't be looked at is in `problems`. */
@@ -15,12 +16,15 @@ export async function discoverAll(
   const discoveries: Record<string, Discovery> = {}
   const problems: Record<string, unknown> = {}
   const bronze = datasets.filter((dataset): dataset is Bronze => dataset.tier === 'bronze')
+  const databases = Databases.of(bronze)
   for (const dataset of bronze) {
     try {
-      discoveries[fullName(dataset)] = (await discover(dataset, state, batches)).discovery
+      const { discovery } = await discover(dataset, state, batches, databases)
+      discoveries[fullName(dataset)] = discovery
     } catch (error) {
       problems[fullName(dataset)] = error
     }
   }
+  await databases.close()
   return { discoveries, problems }
 }

@@ -8,6 +8,7 @@ import { nearest } from './nearest.js'
 import { partitionProblem } from './partition.js'
 import { scheduleProblem } from './schedule.js'
 import { columnTypeOf, formatsOf, UntypedColumn } from './schema.js'
+import type { DatabaseSource, FilesSource } from './source.js'
 import { knownSpecifiers, unknownSpecifiers } from './strptime.js'
 
 /** Columns that Moraine writes itself. */
@@ -64,6 +65,20 @@ class Collector {
 }
 
 function bronzeProblems({ from }: Bronze, collect: Collector): void {
+  columnNameProblems(from.columns ?? [], collect, (name) => `'${name}'`)
+  if (from.kind === 'files') filesProblems(from, collect)
+  else databaseProblems(from, collect)
+}
+
+function databaseProblems({ columns, cursor, key, lag }: DatabaseSource, collect: Collector): void {
+  if (!(lag >= 0)) collect.add('lag must be a time', 'lag', "Write it as '30s', '5m', '2h' or '1d'")
+  const named = [...key, ...(cursor === undefined || cursor === 'xmin' ? [] : [cursor])]
+  for (const name of named)
+    if (columns && !columns.includes(name))
+      collect.add(`'${name}' is not among the columns that are read`, name, 'Add it to columns')
+}
+
+function filesProblems(from: FilesSource, collect: Collector): void {
   if (from.paths.length === 0) collect.add('files() needs at least one path', 'files(')
   if (!isMark(from.delimiter))
     collect.add(
@@ -74,7 +89,6 @@ function bronzeProblems({ from }: Bronze, collect: Collector): void {
     collect.add('the quote must be one ASCII character other than the delimiter, or null', 'quote')
   if (!from.header && !from.columns)
     collect.add('files without a header need columns', 'header', "Add columns: ['id', 'name', …]")
-  columnNameProblems(from.columns ?? [], collect, (name) => `'${name}'`)
 }
 
 function isMark(text: string): boolean {

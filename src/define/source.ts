@@ -2,7 +2,7 @@
  * Where the rows of a bronze dataset come from, as data. Connectors in `moraine/sources` make these;
  * the room `source/` knows how to read them.
  */
-export type Source<C extends string = string> = FilesSource<C>
+export type Source<C extends string = string> = FilesSource<C> | DatabaseSource<C>
 
 /** Delimited text files. */
 export interface FilesSource<C extends string = string> {
@@ -20,4 +20,51 @@ export interface FilesSource<C extends string = string> {
   readonly columns: readonly C[] | undefined
   /** Texts that stand for NULL when they are not quoted. */
   readonly nulls: readonly string[]
+}
+
+/** The kinds of databases that are read; MariaDB is read as MySQL is. */
+export type DatabaseKind = 'postgres' | 'mysql'
+
+/** How a database is reached. What is not given comes from the URL, and then from the client's own defaults. */
+export interface Connection {
+  /** `postgres://user:password@host:5432/database`; `undefined` when the environment does not have it. */
+  readonly url?: string | undefined
+  readonly host?: string
+  readonly port?: number
+  readonly user?: string
+  /** The password, or a function that gives one for each connection, such as a token that expires. */
+  readonly password?: string | (() => string | Promise<string>)
+  readonly database?: string
+  /** `true`: encrypted, with a certificate that holds; an object for more. A connection that can't be encrypted then fails. */
+  readonly tls?: boolean | TlsOptions
+}
+
+export interface TlsOptions {
+  /** Certificate of the authority, in PEM. */
+  readonly ca?: string
+  /** `false`: any certificate will do. */
+  readonly verify?: boolean
+}
+
+/** What becomes of columns that come, go or change in the source. */
+export type Drift = 'evolve' | 'freeze' | 'discard'
+
+/** Rows of a table, a view or a query of a database. */
+export interface DatabaseSource<C extends string = string> {
+  readonly kind: 'database'
+  readonly database: DatabaseKind
+  readonly connection: Connection
+  /** A table's or a view's name, as SQL would say it, or a query. */
+  readonly reads: { readonly table: string } | { readonly query: string }
+  /** The columns to read; all without it. */
+  readonly columns: readonly C[] | undefined
+  /** A condition in the database's SQL; only rows that meet it are read. */
+  readonly where: string | undefined
+  /** Columns that tell rows apart. */
+  readonly key: readonly C[]
+  /** The column by which new and changed rows are found; without it all rows are read each time. */
+  readonly cursor: C | undefined
+  /** Seconds before now in which rows may still appear with cursors that are earlier. */
+  readonly lag: number
+  readonly drift: Drift
 }

@@ -45,6 +45,8 @@ export interface BatchPointer {
   bytes: number
   /** Some of its files take the place of earlier versions of the same files. */
   replaces?: boolean
+  /** It holds all rows of its source: those of earlier batches are not there any more, or have come again. */
+  whole?: boolean
 }
 
 /** How far a dataset has read its inputs: batch numbers for bronze, metadata paths for tables. */

@@ -6,7 +6,18 @@ import { compareDefinitions, type DefinitionChanges } from './changes.js'
 import { definitionOf } from './fingerprint.js'
 
 /** What a bronze source offers that the lake does not have yet. */
-export interface Discovery {
+export type Discovery = FilesDiscovery | RowsDiscovery
+
+/** What a database offers. */
+export interface RowsDiscovery {
+  /** What is to be read; `undefined`: nothing. */
+  news: string | undefined
+  /** Why nothing is. */
+  none: string
+  notes: readonly string[]
+}
+
+export interface FilesDiscovery {
   /** Files that were never taken in. */
   added: number
   /** Files whose content seems to have changed since. */
@@ -96,6 +107,10 @@ function planOne(
 /** What to do for a bronze dataset, by what its source offers. */
 export function decideIntake(discovery: Discovery | undefined): Decision {
   if (!discovery) return { action: 'none', reason: 'its source was not looked at' }
+  if ('none' in discovery) {
+    const { news, none } = discovery
+    return news ? { action: 'intake', reason: news } : { action: 'none', reason: none }
+  }
   const { added, changed, known } = discovery
   if (added + changed === 0)
     return { action: 'none', reason: `no new files; ${files(known)} taken in before` }
@@ -234,6 +249,8 @@ function decideByBatches(
   const reason = windows
     .map(({ dataset, batches }) => `${dataset} has ${newBatches(batches)}`)
     .join(', ')
+  if (windows.some((window) => window.batches.some((batch) => batch.whole)))
+    return build(`${reason}, which is all of its source`)
   const replaces = windows.some((window) => window.batches.some((batch) => batch.replaces))
   // Only a key tells which rows of a file's earlier version a new one takes the place of.
   if (dataset.key.length === 0 && replaces)
@@ -261,7 +278,10 @@ function tableInputs(dataset: AnyDataset): AnyDataset[] {
 
 function windowAfter(input: AnyDataset, view: View, number: number): Window {
   const dataset = fullName(input)
-  return { dataset, batches: (view.batches[dataset] ?? []).filter((b) => b.number > number) }
+  const all = view.batches[dataset] ?? []
+  // What was read before a batch that is all of the source is not there any more.
+  const first = all.findLast((batch) => batch.whole)?.number ?? 0
+  return { dataset, batches: all.filter((b) => b.number > number && b.number >= first) }
 }
 
 function version(input: AnyDataset, view: View): string | undefined {

@@ -29,6 +29,8 @@ export interface BatchManifest {
   created: string
   columns: string[]
   files: BatchFile[]
+  /** Where rows of a database were read, and which. */
+  source?: object
 }
 
 /** Reads batch manifests, each once. */

@@ -25,6 +25,8 @@ export interface RunContext {
   valuesFrom: number
   /** Bytes of files up to which rows are replaced by writing their files again. */
   rewriteUpTo: number
+  /** Bytes of a database's table that are read as one part. */
+  partBytes: number
   relations: Relations
   javascript: JavaScript
   /** Tells how far a step has come. */

@@ -15,12 +15,13 @@ import { CommitLog } from '../log/log.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import { select } from '../plan/graph.js'
 import { decide, decideIntake, offsetsOn, type View } from '../plan/plan.js'
+import { Databases } from '../source/connect/open.js'
 import type { Storage } from '../storage/storage.js'
 import type { Built } from './build.js'
 import { currentUser, hash, type RunContext } from './context.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
 import { buildGold } from './gold.js'
-import { discover, type Offer, takeIn } from './intake.js'
+import { discover, type Offer } from './intake.js'
 import { InThisThread, type JavaScript } from './javascript.js'
 import { branchOf, Journal } from './journal.js'
 import { Pool } from './pool.js'
@@ -47,6 +48,8 @@ export interface RunOptions {
    * few rows are replaced stay, with lists of deleted rows. 16 MiB.
    */
   rewriteUpTo?: number
+  /** Bytes of a database's table that are read as one part; 128 MiB. */
+  partBytes?: number
   /** Who runs the JavaScript of schemas; this thread when nobody is named. */
   javascript?: JavaScript
   signal?: AbortSignal
@@ -116,6 +119,7 @@ class Run {
       signal: this.steps.signal,
       valuesFrom: options.valuesFrom ?? 1 << 20,
       rewriteUpTo: options.rewriteUpTo ?? 16 << 20,
+      partBytes: options.partBytes ?? 128 << 20,
       javascript: options.javascript ?? new InThisThread(),
       allowBreaking: options.allowBreaking ?? false,
       progress: (dataset, how) => onEvent({ type: 'step-progress', dataset, ...how }),
@@ -180,7 +184,8 @@ class Run {
   private async intake(context: RunContext, begun: LakeState): Promise<LakeState> {
     const pool = new Pool(availableParallelism())
     const bronze = this.datasets.filter((dataset): dataset is Bronze => dataset.tier === 'bronze')
-    const look = (dataset: Bronze) => discover(dataset, begun, context.relations.batches)
+    const databases = Databases.of(bronze)
+    const look = (dataset: Bronze) => discover(dataset, begun, context.relations.batches, databases)
     // Where a source can't be looked at, its step tries again and tells why.
     const offers = await Promise.all(
       bronze.map(async (dataset) => ({
@@ -188,7 +193,8 @@ class Run {
         offer: await look(dataset).catch(() => undefined),
       })),
     )
-    const bytes = ({ offer }: (typeof offers)[number]) => offer?.discovery.bytes ?? 0
+    const bytes = ({ offer }: (typeof offers)[number]) =>
+      offer && 'bytes' in offer.discovery ? offer.discovery.bytes : 0
     const one = ({ dataset, offer }: (typeof offers)[number]) =>
       this.steps.run(fullName(dataset), async (begin) =>
         this.intakeOne(context, dataset, begun, offer ?? (await look(dataset)), begin),
@@ -196,6 +202,7 @@ class Run {
     // The largest first, so that no long one is left alone at the end.
     const ordered = offers.sort((a, b) => bytes(b) - bytes(a))
     await Promise.all(ordered.map((offered) => pool.run(() => one(offered))))
+    await databases.close()
     return this.log.head()
   }
 
@@ -203,15 +210,18 @@ class Run {
     context: RunContext,
     dataset: Bronze,
     begun: LakeState,
-    { discovery, files }: Offer,
+    { discovery, take }: Offer,
     begin: (reason: string) => void,
   ): Promise<Partial<StepResult>> {
     const decision = decideIntake(discovery)
-    if (decision.action === 'none') return { outcome: 'unchanged', reason: decision.reason }
+    const told = 'notes' in discovery ? discovery.notes : []
+    if (decision.action === 'none')
+      return { outcome: 'unchanged', reason: decision.reason, notes: [...told] }
     begin(decision.reason)
-    const taken = await takeIn(context, dataset, begun, files)
-    const { rows, broken, bytes, notes } = taken
-    this.committed(taken.state.number, [fullName(dataset)])
+    const taken = await take(context, begun)
+    const { rows, broken, bytes, commits } = taken
+    const notes = [...told, ...taken.notes]
+    for (const commit of commits) this.committed(commit, [fullName(dataset)])
     if (taken.files === 0) return { outcome: 'unchanged', reason: notes.join(', ') }
     const records = broken === 1 ? '1 record' : `${broken.toLocaleString('en-US')} records`
     const split = broken > 0 ? [`${records} could not be split into columns`] : []

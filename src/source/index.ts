@@ -1,3 +1,5 @@
+export { type Database, mysql, postgres, type TableOptions } from './database.js'
+
 import { fileURLToPath } from 'node:url'
 import { here } from '../define/place.js'
 import type { FilesSource } from '../define/source.js'

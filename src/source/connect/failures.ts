@@ -1,0 +1,129 @@
+import type { Connection } from '../../define/source.js'
+import { MoraineError, messageOf } from '../../errors.js'
+
+/** What a database's or a socket's error code means to people. */
+const meanings: Readonly<Record<string, { what: string; hint: string; retryable?: boolean }>> = {
+  ECONNREFUSED: {
+    what: 'nobody answers there',
+    hint: 'Is it running, and are host and port right?',
+    retryable: true,
+  },
+  ENOTFOUND: { what: 'there is no such host', hint: 'Check the host in its URL.' },
+  ETIMEDOUT: {
+    what: 'it does not answer',
+    hint: 'Is it reachable from this machine?',
+    retryable: true,
+  },
+  ECONNRESET: {
+    what: 'the connection was lost',
+    hint: 'Run again: what was taken in stays.',
+    retryable: true,
+  },
+  PROTOCOL_CONNECTION_LOST: {
+    what: 'the connection was lost',
+    hint: 'Run again: what was taken in stays.',
+    retryable: true,
+  },
+  '57P01': {
+    what: 'it was shut down',
+    hint: 'Run again once it is up: what was taken in stays.',
+    retryable: true,
+  },
+  '57P03': { what: 'it is starting up', hint: 'Run again in a moment.', retryable: true },
+  '28P01': {
+    what: 'it refused the user or the password',
+    hint: 'Check both; they are taken from its URL or its fields.',
+  },
+  '28000': {
+    what: 'it refused the user',
+    hint: 'Check the user, and how the database lets it in.',
+  },
+  '3D000': { what: 'there is no such database', hint: 'Check the name at the end of its URL.' },
+  ER_ACCESS_DENIED_ERROR: {
+    what: 'it refused the user or the password',
+    hint: 'Check both; they are taken from its URL or its fields.',
+  },
+  ER_DBACCESS_DENIED_ERROR: {
+    what: 'the user may not use this database',
+    hint: 'Grant it SELECT there.',
+  },
+  ER_BAD_DB_ERROR: {
+    what: 'there is no such database',
+    hint: 'Check the name at the end of its URL.',
+  },
+}
+
+/** An error of a database in our words, without anything secret. */
+export function databaseError(
+  where: string,
+  error: unknown,
+  secrets: readonly string[],
+  hint?: string,
+): MoraineError {
+  if (error instanceof MoraineError) return error
+  const code = (error as { code?: string }).code ?? ''
+  const message = redact(messageOf(error), secrets)
+  const lost = /terminated|connection (is )?(lost|closed)|closed state/i.test(message)
+  const known = meanings[code] ?? (lost ? meanings.ECONNRESET : undefined)
+  const what = known ? `${known.what}${message ? ` (${message})` : ''}` : message
+  const advice = hint ?? known?.hint
+  return new MoraineError('source', `${where}: ${what}`, {
+    ...(advice ? { hint: advice } : {}),
+    retryable: known?.retryable ?? false,
+    // The cause may carry the connection's settings.
+  })
+}
+
+/** Takes secrets out of a text. */
+export function redact(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((left, secret) => (secret ? left.replaceAll(secret, '***') : left), text)
+}
+
+/** The secrets in a connection's settings, as they may appear in texts. */
+export function secretsOf({ url, password }: Connection, given: string | undefined): string[] {
+  const inUrl = /:\/\/[^/]*?:([^@/]*)@/.exec(url ?? '')?.[1] ?? ''
+  const found = [given ?? '', typeof password === 'string' ? password : '', inUrl, decoded(inUrl)]
+  return [...new Set(found.filter((secret) => secret !== ''))]
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return ''
+  }
+}
+
+/** Where a database is, for messages: its kind, host and name, nothing else. */
+export function placeOf(kind: string, { url, host, port, database }: Connection): string {
+  let from: { host?: string; path?: string } = {}
+  try {
+    const parsed = new URL(url ?? '')
+    from = { host: parsed.host, path: parsed.pathname.slice(1) }
+  } catch {
+    // Fields alone, or a URL that is none: the client will say so.
+  }
+  const at = host ? `${host}${port ? `:${port}` : ''}` : (from.host ?? '')
+  const name = database ?? from.path ?? ''
+  return `${kind}${at || name ? ` at ${at}${name ? `/${name}` : ''}` : ''}`
+}
+
+/** The settings, once it is sure that there are any. */
+export function checkedConnection(kind: string, connection: Connection): Connection {
+  if (connection.url !== undefined || connection.host !== undefined) return connection
+  throw new MoraineError('source', `It is not said where the ${kind} database is`, {
+    hint: 'Set its url or its host: the environment variable that it comes from may be missing.',
+  })
+}
+
+/** A client library, which users install where they need it. */
+export async function clientLibrary<T>(load: () => Promise<T>, packages: string): Promise<T> {
+  try {
+    return await load()
+  } catch (cause) {
+    if ((cause as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw cause
+    throw new MoraineError('usage', `This source needs ${packages.replaceAll(' ', ' and ')}`, {
+      hint: `Install it: npm install ${packages}`,
+    })
+  }
+}

@@ -1,0 +1,436 @@
+import { Readable } from 'node:stream'
+import type { Connection as Client, ConnectionOptions, FieldPacket } from 'mysql2'
+import type { Connection, DatabaseSource } from '../../define/source.js'
+import { MoraineError } from '../../errors.js'
+import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
+import { InLine } from './in-line.js'
+import type {
+  Extract,
+  Extracted,
+  Horizon,
+  Mark,
+  Range,
+  Reader,
+  RemoteColumn,
+  Window,
+} from './reader.js'
+import { microsText } from './times.js'
+import { streamToFile } from './to-file.js'
+
+/** Names of the protocol's type codes; the codes are those of MySQL's field packets. */
+const types: Readonly<Record<number, string>> = {
+  1: 'tinyint',
+  2: 'smallint',
+  3: 'int',
+  4: 'float',
+  5: 'double',
+  7: 'timestamp',
+  8: 'bigint',
+  9: 'mediumint',
+  10: 'date',
+  11: 'time',
+  12: 'datetime',
+  13: 'year',
+  16: 'bit',
+  245: 'json',
+  246: 'decimal',
+  247: 'enum',
+  248: 'set',
+  255: 'geometry',
+}
+/** The character set of bytes that are no text. */
+const BINARY = 63
+const counters = ['tinyint', 'smallint', 'mediumint', 'int', 'bigint']
+
+/** Milliseconds that short transactions are waited for. */
+const PATIENCE = 1500
+/** Bytes that are collected before they are handed on. */
+const CHUNK = 1 << 18
+
+/** Microseconds since 1970 before which nobody began who was at work when the snapshot was taken. */
+interface Moment {
+  time: number
+  /** Microseconds that the server's own clock is ahead of UTC. */
+  ahead: number
+  notes: string[]
+}
+
+/** @param sources what will be read: counters are looked at before the snapshot is taken. */
+export async function openMysql(
+  given: Connection,
+  sources: readonly DatabaseSource[],
+): Promise<Reader> {
+  const connection = checkedConnection('MySQL', given)
+  const mysql = (await clientLibrary(() => import('mysql2'), 'mysql2')).default
+  const { password, tls } = connection
+  const secret = typeof password === 'function' ? await password() : password
+  const options: ConnectionOptions = {
+    ...(connection.url === undefined ? {} : { uri: connection.url }),
+    ...(connection.host === undefined ? {} : { host: connection.host }),
+    ...(connection.port === undefined ? {} : { port: connection.port }),
+    ...(connection.user === undefined ? {} : { user: connection.user }),
+    ...(connection.database === undefined ? {} : { database: connection.database }),
+    ...(secret === undefined ? {} : { password: secret }),
+    ...(tls
+      ? {
+          ssl:
+            tls === true
+              ? { rejectUnauthorized: true }
+              : { ...(tls.ca ? { ca: tls.ca } : {}), rejectUnauthorized: tls.verify ?? true },
+        }
+      : {}),
+    charset: 'utf8mb4',
+    connectTimeout: 15_000,
+    rowsAsArray: true,
+    // Values stay the texts that the server sends.
+    typeCast: false,
+  }
+  const secrets = secretsOf(connection, secret)
+  const where = placeOf('MySQL', connection)
+  const client = mysql.createConnection(options)
+  // A connection that is lost while nobody waits for it is told to who uses it next.
+  client.on('error', () => {})
+  try {
+    await new Promise<void>((resolve, reject) =>
+      client.connect((error) => (error ? reject(error) : resolve())),
+    )
+    const found = await countersOf(client, sources)
+    const moment = await settle(client)
+    await ask(client, "SET SESSION time_zone = '+00:00'")
+    await ask(client, 'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ')
+    await ask(client, 'START TRANSACTION WITH CONSISTENT SNAPSHOT')
+    return new MysqlReader(client, moment, found, where, secrets)
+  } catch (error) {
+    client.destroy()
+    throw databaseError(where, error, secrets)
+  }
+}
+
+interface Answer {
+  rows: (string | null)[][]
+  fields: FieldPacket[]
+}
+
+/** The rows of a statement, their values as texts. */
+function ask(client: Client, sql: string, values: readonly unknown[] = []): Promise<Answer> {
+  return new Promise((resolve, reject) =>
+    client.query(sql, [...values], (error, rows, fields) => {
+      if (error) return reject(error)
+      const texts = Array.isArray(rows)
+        ? (rows as unknown as (Buffer | null)[][]).map((row) =>
+            row.map((value) => (value === null ? null : value.toString('utf8'))),
+          )
+        : []
+      resolve({ rows: texts, fields: (fields ?? []) as FieldPacket[] })
+    }),
+  )
+}
+
+class MysqlReader implements Reader {
+  /** A connection does one thing after the other. */
+  private readonly line = new InLine()
+
+  constructor(
+    private readonly client: Client,
+    private readonly moment: Moment,
+    private readonly counters: ReadonlyMap<string, Mark>,
+    private readonly where: string,
+    private readonly secrets: readonly string[],
+  ) {}
+
+  async columns(source: DatabaseSource): Promise<RemoteColumn[]> {
+    const { fields } = await this.ask(`SELECT * FROM ${relation(source)} LIMIT 0`, source)
+    return fields.map((field) => ({ name: field.name, type: typeOf(field) }))
+  }
+
+  async horizon(
+    source: DatabaseSource,
+    cursor: RemoteColumn,
+    marks: readonly Mark[],
+  ): Promise<Horizon> {
+    const { time, ahead, notes } = this.moment
+    const { lag } = source
+    if (counters.includes(cursor.type.replace(' unsigned', ''))) {
+      const mark = this.counters.get(counterKey(source))
+      const [, known] =
+        [...marks, ...(mark ? [mark] : [])].filter(([at]) => at <= time).at(-1) ?? []
+      const end =
+        known === undefined ? undefined : String(BigInt(known) + 1n - BigInt(Math.ceil(lag)))
+      const waiting = mark !== undefined && known !== mark[1]
+      return { until: end, next: end, waiting, ...(mark ? { mark } : {}), notes }
+    }
+    const micros = time - Math.ceil(lag * 1e6)
+    const local = microsText(micros + ahead)
+    if (cursor.type === 'timestamp') {
+      const end = microsText(micros)
+      return { until: end, next: end, waiting: false, notes }
+    }
+    if (cursor.type === 'datetime') return { until: local, next: local, waiting: false, notes }
+    // A day goes on: it is read again until it is over.
+    if (cursor.type === 'date')
+      return { until: undefined, next: local.slice(0, 10), waiting: false, notes }
+    throw new MoraineError(
+      'source',
+      `The cursor ${cursor.name} is a ${cursor.type}, which does not tell what is new`,
+      { hint: 'Choose a timestamp, a datetime, a date or a whole number.' },
+    )
+  }
+
+  windowSql(cursor: RemoteColumn, { from, until }: Window): string {
+    const name = quote(cursor.name)
+    const parts = [
+      ...(from === undefined ? [] : [`${name} >= ${literal(from)}`]),
+      ...(until === undefined ? [] : [`${name} < ${literal(until)}`]),
+    ]
+    return parts.length > 0 ? parts.join(' AND ') : `${name} IS NOT NULL`
+  }
+
+  nullSql(cursor: RemoteColumn): string {
+    return `${quote(cursor.name)} IS NULL`
+  }
+
+  async any(source: DatabaseSource, conditions: readonly string[]): Promise<boolean> {
+    const sql = `SELECT 1 FROM ${relation(source)}${whereSql(source, conditions)} LIMIT 1`
+    return (await this.ask(sql, source)).rows.length > 0
+  }
+
+  async ranges(
+    source: DatabaseSource,
+    bytes: number,
+    epoch?: string,
+  ): Promise<{ ranges: Range[]; epoch: string }> {
+    const none = { ranges: [{}], epoch: '' }
+    if (!('table' in source.reads)) return none
+    const known = epoch ? (JSON.parse(epoch) as [string, string, string, number]) : undefined
+    const found = known ?? (await this.spread(source, source.reads.table, bytes))
+    if (!found) return none
+    const [key, low, high, count] = found
+    const [least, span] = [BigInt(low), BigInt(high) - BigInt(low) + 1n]
+    const starts = Array.from(
+      { length: count },
+      (_, i) => least + (span * BigInt(i)) / BigInt(count),
+    )
+    const name = quote(key)
+    const ranges = starts.map((start, i) => {
+      const end = starts[i + 1]
+      const parts = [
+        ...(i > 0 ? [`${name} >= ${start}`] : []),
+        ...(end === undefined ? [] : [`${name} < ${end}`]),
+      ]
+      return parts.length > 0 ? { condition: parts.join(' AND ') } : {}
+    })
+    return { ranges, epoch: JSON.stringify(found) }
+  }
+
+  /** The column that orders a table's rows on disk, its least and greatest value, and into how many ranges to cut. */
+  private async spread(source: DatabaseSource, table: string, bytes: number) {
+    const keys = await this.ask(`SHOW KEYS FROM ${table} WHERE Key_name = 'PRIMARY'`, source).catch(
+      () => undefined,
+    )
+    const name = keys?.rows[0]?.[4]
+    const column = (await this.columns(source)).find((c) => c.name === name)
+    if (!column || !counters.includes(column.type.replace(' unsigned', ''))) return undefined
+    const key = quote(column.name)
+    const { rows } = await this.ask(`SELECT min(${key}), max(${key}) FROM ${table}`, source)
+    const [low, high] = rows[0] ?? []
+    if (low == null || high == null) return undefined
+    const schema = /^(?:`?([^`.]+)`?\.)?`?([^`.]+)`?$/.exec(table)
+    const size = await this.ask(
+      'SELECT data_length FROM information_schema.tables WHERE table_schema = coalesce(?, database()) AND table_name = ?',
+      undefined,
+      [schema?.[1] ?? null, schema?.[2] ?? table],
+    )
+    const count = Math.max(1, Math.ceil(Number(size.rows[0]?.[0] ?? 0) / bytes))
+    return [column.name, low, high, count] as const
+  }
+
+  async extract(
+    { source, columns, conditions }: Extract,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<Extracted> {
+    const all = await this.columns(source)
+    const chosen = columns.map((name) => all.find((c) => c.name === name) ?? { name, type: '' })
+    const sql = `SELECT ${recordSql(chosen)} FROM ${relation(source)}${whereSql(source, conditions)}`
+    return this.line.run(async () => {
+      try {
+        const rows = this.client
+          .query({ sql, rowsAsArray: true, typeCast: false })
+          .stream({ highWaterMark: 2000 })
+        return await streamToFile(
+          Readable.from(lines(rows), { objectMode: false, highWaterMark: CHUNK }),
+          path,
+          signal,
+        )
+      } catch (error) {
+        this.client.destroy()
+        signal.throwIfAborted()
+        throw this.failure(error, source)
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    this.client.destroy()
+  }
+
+  private ask(
+    sql: string,
+    source?: DatabaseSource,
+    values: readonly unknown[] = [],
+  ): Promise<Answer> {
+    return this.line.run(async () => {
+      try {
+        return await ask(this.client, sql, values)
+      } catch (error) {
+        throw this.failure(error, source)
+      }
+    })
+  }
+
+  private failure(error: unknown, source: DatabaseSource | undefined): MoraineError {
+    const { where, secrets } = this
+    const what = source && 'table' in source.reads ? `${where}, ${source.reads.table}` : where
+    const code = (error as { code?: string }).code
+    const hint =
+      code === 'ER_NO_SUCH_TABLE'
+        ? 'Check the name, with its database: shop.orders'
+        : code === 'ER_TABLEACCESS_DENIED_ERROR'
+          ? 'Grant the user SELECT on it.'
+          : code === 'ER_BAD_FIELD_ERROR'
+            ? 'The source has no such column (any more).'
+            : undefined
+    return databaseError(what, error, secrets, hint)
+  }
+}
+
+/** The records of a result, each with its line end, in larger pieces. */
+async function* lines(rows: AsyncIterable<(Buffer | null)[]>): AsyncGenerator<Buffer> {
+  const end = Buffer.from('\n')
+  let parts: Buffer[] = []
+  let size = 0
+  for await (const [record] of rows) {
+    if (!record)
+      throw new MoraineError('source', 'A row is larger than the server lets it be as one text', {
+        hint: "Raise the server's max_allowed_packet, or leave its largest columns out with columns: […].",
+      })
+    parts.push(record, end)
+    size += record.length + 1
+    if (size < CHUNK) continue
+    yield Buffer.concat(parts, size)
+    parts = []
+    size = 0
+  }
+  if (size > 0) yield Buffer.concat(parts, size)
+}
+
+/** SQL for a row as delimited text, which the server puts together: values are quoted, NULL is nothing. */
+function recordSql(columns: readonly RemoteColumn[]): string {
+  const fields = columns.map(
+    (column) => `IF(${quote(column.name)} IS NULL, '', ${fieldSql(column)})`,
+  )
+  return `CONCAT(${fields.join(`, ',', `)})`
+}
+
+function fieldSql({ name, type }: RemoteColumn): string {
+  const value = quote(name)
+  const kind = type.replace(' unsigned', '')
+  if ([...counters, 'decimal', 'date', 'datetime', 'time', 'year', 'double'].includes(kind))
+    return `CAST(${value} AS CHAR CHARACTER SET utf8mb4)`
+  // All digits of it: the text of a float has six.
+  if (kind === 'float') return `CAST(${value} + 0e0 AS CHAR CHARACTER SET utf8mb4)`
+  if (kind === 'bit') return `CAST(${value} + 0 AS CHAR CHARACTER SET utf8mb4)`
+  // A moment, whatever zone it is shown in.
+  if (kind === 'timestamp') return `CONCAT(CAST(${value} AS CHAR CHARACTER SET utf8mb4), '+00')`
+  if (kind === 'binary') return `CONCAT('\\\\x', LOWER(HEX(${value})))`
+  if (kind === 'geometry') return `CONCAT('"', ST_AsText(${value}), '"')`
+  return `CONCAT('"', REPLACE(CONVERT(${value} USING utf8mb4), '"', '""'), '"')`
+}
+
+function typeOf(field: FieldPacket): string {
+  const { type, columnType, characterSet, flags } = field as unknown as Record<string, number>
+  const code = columnType ?? type ?? 0
+  const unsigned = ((flags ?? 0) & 32) > 0 ? ' unsigned' : ''
+  const name = types[code]
+  if (name)
+    return counters.includes(name) || name === 'float' || name === 'double' ? name + unsigned : name
+  return characterSet === BINARY ? 'binary' : 'text'
+}
+
+const counterKey = (source: DatabaseSource) => `${relation(source)} ${source.cursor}`
+
+/** The newest values of cursors that count. They are looked at before the open transactions are. */
+async function countersOf(
+  client: Client,
+  sources: readonly DatabaseSource[],
+): Promise<Map<string, Mark>> {
+  const found = new Map<string, Mark>()
+  for (const source of sources) {
+    if (source.cursor === undefined) continue
+    const name = quote(source.cursor)
+    try {
+      const { fields } = await ask(client, `SELECT ${name} FROM ${relation(source)} LIMIT 0`)
+      if (!fields[0] || !counters.includes(typeOf(fields[0]).replace(' unsigned', ''))) continue
+      const { rows } = await ask(
+        client,
+        `SELECT max(${name}), CAST(UNIX_TIMESTAMP(sysdate(6)) * 1e6 AS SIGNED) FROM ${relation(source)}`,
+      )
+      const [newest, at] = rows[0] ?? []
+      if (newest != null) found.set(counterKey(source), [Number(at), newest])
+    } catch {
+      // What is wrong with a source is told when it is read.
+    }
+  }
+  return found
+}
+
+const BLIND =
+  "the open transactions of others can't be seen: rows that they commit late may be missed, unless lag covers them (GRANT PROCESS)"
+
+/** Looks which transactions are open, and waits a moment for those that are soon done. */
+async function settle(client: Client): Promise<Moment> {
+  const start = Date.now()
+  // InnoDB says in the zone of the machine when a transaction began, to the second.
+  await ask(client, "SET SESSION time_zone = 'SYSTEM'")
+  const clock = async () =>
+    Number(
+      (await ask(client, 'SELECT CAST(UNIX_TIMESTAMP(sysdate(6)) * 1e6 AS SIGNED)')).rows[0]?.[0],
+    )
+  const first = await clock()
+  const { rows: zone } = await ask(
+    client,
+    "SELECT TIMESTAMPDIFF(MINUTE, utc_timestamp(), IF(@@global.time_zone = 'SYSTEM', now(), CONVERT_TZ(utc_timestamp(), '+00:00', @@global.time_zone)))",
+  )
+  const ahead = Number(zone[0]?.[0] ?? 0) * 60e6
+  for (;;) {
+    let oldest: number | undefined
+    try {
+      const { rows } = await ask(
+        client,
+        'SELECT CAST(UNIX_TIMESTAMP(min(trx_started)) * 1e6 AS SIGNED) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> connection_id()',
+      )
+      oldest = rows[0]?.[0] == null ? undefined : Number(rows[0][0])
+    } catch {
+      return { time: first, ahead, notes: [BLIND] }
+    }
+    if (oldest === undefined || oldest > first) return { time: first, ahead, notes: [] }
+    if (Date.now() - start > PATIENCE) {
+      const since = new Date(oldest / 1000).toISOString()
+      const notes = [`rows are read up to ${since}: a transaction has been open since then`]
+      return { time: oldest, ahead, notes }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+function relation({ reads }: DatabaseSource): string {
+  return 'table' in reads ? reads.table : `(${reads.query}) AS q`
+}
+
+function whereSql({ where }: DatabaseSource, conditions: readonly string[]): string {
+  const all = [...(where === undefined ? [] : [where]), ...conditions]
+  return all.length > 0 ? ` WHERE ${all.map((condition) => `(${condition})`).join(' AND ')}` : ''
+}
+
+const quote = (name: string) => `\`${name.replaceAll('`', '``')}\``
+const literal = (text: string) => `'${text.replaceAll("'", "''")}'`

@@ -1,0 +1,55 @@
+import type { Bronze } from '../../define/dataset.js'
+import type { DatabaseSource } from '../../define/source.js'
+import type { Reader } from './reader.js'
+
+/** The databases of one run: each is opened once, so that all of its tables are read from one snapshot. */
+export class Databases {
+  private readonly readers = new Map<string, Promise<Reader>>()
+
+  private constructor(private readonly sources: readonly DatabaseSource[]) {}
+
+  /** The databases of all datasets that will be read. */
+  static of(datasets: readonly Bronze[]): Databases {
+    return new Databases(datasets.flatMap(({ from }) => (from.kind === 'database' ? [from] : [])))
+  }
+
+  reader(source: DatabaseSource): Promise<Reader> {
+    const key = keyOf(source)
+    const known = this.readers.get(key)
+    if (known) return known
+    const opened = open(
+      source,
+      this.sources.filter((other) => keyOf(other) === key),
+    )
+    this.readers.set(key, opened)
+    // One that could not be opened is tried again by who asks next.
+    opened.catch(() => this.readers.delete(key))
+    return opened
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(
+      [...this.readers.values()].map((reader) =>
+        reader.then(
+          (r) => r.close(),
+          () => {},
+        ),
+      ),
+    )
+    this.readers.clear()
+  }
+}
+
+function keyOf({ database, connection }: DatabaseSource): string {
+  const { password, ...rest } = connection
+  return JSON.stringify([database, rest, typeof password === 'string' ? password : null])
+}
+
+async function open(
+  { database, connection }: DatabaseSource,
+  sources: readonly DatabaseSource[],
+): Promise<Reader> {
+  if (database === 'postgres')
+    return (await import('./postgres.js')).openPostgres(connection, sources)
+  return (await import('./mysql.js')).openMysql(connection, sources)
+}

@@ -1,0 +1,395 @@
+import type { Readable } from 'node:stream'
+import type { Client, ClientConfig, QueryResult } from 'pg'
+import type { Connection, DatabaseSource } from '../../define/source.js'
+import { MoraineError } from '../../errors.js'
+import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
+import type {
+  Extract,
+  Extracted,
+  Horizon,
+  Mark,
+  Range,
+  Reader,
+  RemoteColumn,
+  Window,
+} from './reader.js'
+import { microsText } from './times.js'
+import { streamToFile } from './to-file.js'
+
+/** How our sessions are called, so that they do not wait for each other. */
+const NAME = 'moraine reads'
+
+/** Texts that are the same whatever the server, the database or the role has set. */
+const SETTINGS = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1;
+  SET bytea_output = 'hex'; SET xmloption = 'content'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0`
+
+/** Sessions of a transaction that may still write rows: all that are open, as any of them may. */
+const OPEN = `
+  SELECT (extract(epoch FROM clock_timestamp()) * 1e6)::bigint AS now,
+    (extract(epoch FROM least(min(xact_start), (SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database()))) * 1e6)::bigint AS oldest,
+    count(*) FILTER (WHERE query = '<insufficient privilege>') AS hidden
+  FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> '${NAME}'
+    AND backend_type NOT IN ('autovacuum worker', 'walsender', 'parallel worker')`
+
+/** Milliseconds that short transactions are waited for. */
+const PATIENCE = 1500
+
+/** Servers that read a range of blocks without the others. */
+const READS_RANGES = 140_000
+
+interface Moment {
+  /** Nobody who was at work when the snapshot was taken had begun before it; microseconds since 1970. */
+  time: number
+  notes: string[]
+}
+
+/** @param sources what will be read: counters are looked at before the snapshot is taken. */
+export async function openPostgres(
+  given: Connection,
+  sources: readonly DatabaseSource[],
+): Promise<Reader> {
+  const connection = checkedConnection('PostgreSQL', given)
+  const pg = (await clientLibrary(() => import('pg'), 'pg pg-copy-streams')).default
+  const { to } = await clientLibrary(() => import('pg-copy-streams'), 'pg pg-copy-streams')
+  const { password, tls } = connection
+  const secret = typeof password === 'function' ? await password() : password
+  const config: ClientConfig = {
+    ...(connection.url === undefined ? {} : { connectionString: connection.url }),
+    ...(connection.host === undefined ? {} : { host: connection.host }),
+    ...(connection.port === undefined ? {} : { port: connection.port }),
+    ...(connection.user === undefined ? {} : { user: connection.user }),
+    ...(connection.database === undefined ? {} : { database: connection.database }),
+    ...(secret === undefined ? {} : { password: secret }),
+    ...(tls
+      ? { ssl: tls === true ? true : { ca: tls.ca, rejectUnauthorized: tls.verify ?? true } }
+      : {}),
+    application_name: NAME,
+    connectionTimeoutMillis: 15_000,
+    keepAlive: true,
+    // Values stay the texts that the server sends.
+    types: { getTypeParser: () => (text: string) => text } as never,
+  }
+  const secrets = secretsOf(connection, secret)
+  const where = placeOf('PostgreSQL', connection)
+  const connect = async () => {
+    try {
+      const client = new pg.Client(config)
+      // A connection that is lost while nobody waits for it is told to who uses it next.
+      client.on('error', () => {})
+      await client.connect()
+      await client.query(SETTINGS)
+      return client
+    } catch (error) {
+      throw databaseError(where, error, secrets)
+    }
+  }
+  const copy = (client: Client, sql: string) => client.query(to(sql)) as unknown as Readable
+  return PostgresReader.begin({ connect, copy, where, secrets }, sources)
+}
+
+interface Access {
+  connect(): Promise<Client>
+  copy(client: Client, sql: string): Readable
+  where: string
+  secrets: readonly string[]
+}
+
+interface Facts {
+  /** Others join the leader's snapshot by this name. */
+  snapshot: string
+  /** All transactions before this number are in the snapshot or were rolled back. */
+  xmin: string
+  version: number
+  /** The zone in which times without one are written. */
+  zone: string
+}
+
+class PostgresReader implements Reader {
+  private readonly idle: Client[] = []
+  private readonly all: Client[]
+
+  private constructor(
+    private readonly access: Access,
+    private readonly leader: Client,
+    private readonly moment: Moment,
+    /** The newest counters before the moment, by relation and column. */
+    private readonly counters: ReadonlyMap<string, Mark>,
+    private readonly facts: Facts,
+  ) {
+    this.all = [leader]
+  }
+
+  static async begin(access: Access, sources: readonly DatabaseSource[]): Promise<PostgresReader> {
+    const leader = await access.connect()
+    try {
+      const counters = await countersOf(leader, sources)
+      const moment = await settle(leader)
+      await leader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+      const { rows } = await leader.query(`
+        SELECT pg_export_snapshot() AS snapshot, pg_snapshot_xmin(pg_current_snapshot())::text AS xmin,
+          current_setting('server_version_num') AS version, (SELECT reset_val FROM pg_settings WHERE name = 'TimeZone') AS zone`)
+      const { snapshot, xmin, version, zone } = rows[0]
+      const facts = { snapshot, xmin, version: Number(version), zone }
+      return new PostgresReader(access, leader, moment, counters, facts)
+    } catch (error) {
+      await leader.end().catch(() => {})
+      throw databaseError(access.where, error, access.secrets)
+    }
+  }
+
+  async columns(source: DatabaseSource): Promise<RemoteColumn[]> {
+    const { fields } = await this.query(`SELECT * FROM ${relation(source)} LIMIT 0`, source)
+    if (fields.length === 0) return []
+    const types = fields.map((f) => `format_type(${f.dataTypeID}, ${f.dataTypeModifier})`)
+    const { rows } = await this.query(`SELECT ARRAY[${types.join(', ')}]::text[] AS t`)
+    const names =
+      String(rows[0].t)
+        .slice(1, -1)
+        .match(/"(?:[^"\\]|\\.)*"|[^,]+/g) ?? []
+    return fields.map((field, i) => ({
+      name: field.name,
+      type: (names[i] ?? '').replace(/^"|"$/g, ''),
+      ...(field.columnID > 0 ? { id: field.columnID } : {}),
+    }))
+  }
+
+  async horizon(
+    source: DatabaseSource,
+    cursor: RemoteColumn,
+    marks: readonly Mark[],
+  ): Promise<Horizon> {
+    const { time, notes } = this.moment
+    const { lag } = source
+    const { xmin, zone } = this.facts
+    if (cursor.name === 'xmin') return { until: undefined, next: xmin, waiting: false, notes: [] }
+    if (isCounter(cursor)) {
+      const mark = this.counters.get(counterKey(source))
+      const own = mark ? [mark] : []
+      // Who began after a mark counts on from there.
+      const [, known] = [...marks, ...own].filter(([at]) => at <= time).at(-1) ?? []
+      const end =
+        known === undefined ? undefined : String(BigInt(known) + 1n - BigInt(Math.ceil(lag)))
+      const waiting = mark !== undefined && known !== mark[1]
+      return { until: end, next: end, waiting, ...(mark ? { mark } : {}), notes }
+    }
+    const micros = time - Math.ceil(lag * 1e6)
+    if (cursor.type.startsWith('timestamp') && cursor.type.endsWith('with time zone')) {
+      const end = `${microsText(micros)}+00`
+      return { until: end, next: end, waiting: false, notes }
+    }
+    const local = await this.query(
+      'SELECT (($1)::timestamptz AT TIME ZONE $2)::text AS t',
+      undefined,
+      [`${microsText(micros)}+00`, zone],
+    )
+    const text: string = local.rows[0].t
+    if (cursor.type.startsWith('timestamp'))
+      return { until: text, next: text, waiting: false, notes }
+    // A day goes on: it is read again until it is over.
+    if (cursor.type === 'date')
+      return { until: undefined, next: text.slice(0, 10), waiting: false, notes }
+    throw new MoraineError(
+      'source',
+      `The cursor ${cursor.name} is a ${cursor.type}, which does not tell what is new`,
+      {
+        hint: 'Choose a timestamp, a date or a whole number, or xmin.',
+      },
+    )
+  }
+
+  windowSql(cursor: RemoteColumn, { from, until }: Window): string {
+    if (cursor.name === 'xmin') return from === undefined ? 'true' : writtenSince(BigInt(from))
+    const name = quote(cursor.name)
+    const parts = [
+      ...(from === undefined ? [] : [`${name} >= ${literal(from)}::${cursor.type}`]),
+      ...(until === undefined ? [] : [`${name} < ${literal(until)}::${cursor.type}`]),
+    ]
+    return parts.length > 0 ? parts.join(' AND ') : `${name} IS NOT NULL`
+  }
+
+  nullSql(cursor: RemoteColumn): string {
+    return cursor.name === 'xmin' ? 'false' : `${quote(cursor.name)} IS NULL`
+  }
+
+  async any(source: DatabaseSource, conditions: readonly string[]): Promise<boolean> {
+    const { rows } = await this.query(
+      `SELECT EXISTS (SELECT 1 FROM ${relation(source)}${whereSql(source, conditions)}) AS found`,
+      source,
+    )
+    return rows[0].found === 't'
+  }
+
+  async ranges(source: DatabaseSource, bytes: number): Promise<{ ranges: Range[]; epoch: string }> {
+    const none = { ranges: [{}], epoch: '' }
+    if (!('table' in source.reads) || this.facts.version < READS_RANGES) return none
+    const { rows } = await this.query(
+      `SELECT relkind, coalesce(pg_relation_filenode(oid)::text, '') AS epoch,
+         pg_relation_size(oid) / current_setting('block_size')::int AS blocks, current_setting('block_size') AS size
+       FROM pg_class WHERE oid = to_regclass($1)`,
+      source,
+      [source.reads.table],
+    )
+    const [{ relkind, epoch, blocks, size } = {} as any] = rows
+    if (relkind !== 'r' && relkind !== 'm') return none
+    const step = Math.max(1, Math.floor(bytes / Number(size)))
+    const starts = Array.from(
+      { length: Math.max(1, Math.ceil(Number(blocks) / step)) },
+      (_, i) => i * step,
+    )
+    const ranges = starts.map((start, i) => {
+      const end = starts[i + 1]
+      const parts = [
+        ...(i > 0 ? [`ctid >= '(${start},0)'`] : []),
+        ...(end === undefined ? [] : [`ctid < '(${end},0)'`]),
+      ]
+      return parts.length > 0 ? { condition: parts.join(' AND ') } : {}
+    })
+    return { ranges, epoch }
+  }
+
+  async extract(
+    { source, columns, conditions }: Extract,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<Extracted> {
+    const client = this.idle.pop() ?? (await this.join())
+    const list = columns.map(quote).join(', ')
+    const sql = `COPY (SELECT ${list} FROM ${relation(source)}${whereSql(source, conditions)}) TO STDOUT (FORMAT csv)`
+    try {
+      const done = await streamToFile(this.access.copy(client, sql), path, signal)
+      this.idle.push(client)
+      return done
+    } catch (error) {
+      // In the middle of a COPY there is nothing else to do with a connection.
+      void client.end().catch(() => {})
+      signal.throwIfAborted()
+      throw this.failure(error, source)
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.all.map((client) => client.end().catch(() => {})))
+  }
+
+  /** Another session that sees the same rows. */
+  private async join(): Promise<Client> {
+    const client = await this.access.connect()
+    this.all.push(client)
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    await client.query(`SET TRANSACTION SNAPSHOT ${literal(this.facts.snapshot)}`)
+    return client
+  }
+
+  private async query(
+    sql: string,
+    source?: DatabaseSource,
+    values: unknown[] = [],
+  ): Promise<QueryResult> {
+    try {
+      await this.leader.query('SAVEPOINT asked')
+      const result = await this.leader.query(sql, values)
+      await this.leader.query('RELEASE SAVEPOINT asked')
+      return result
+    } catch (error) {
+      // A mistake in one source does not end the transaction that others are read in.
+      await this.leader.query('ROLLBACK TO SAVEPOINT asked').catch(() => {})
+      throw this.failure(error, source)
+    }
+  }
+
+  private failure(error: unknown, source: DatabaseSource | undefined): MoraineError {
+    const { where, secrets } = this.access
+    const what = source && 'table' in source.reads ? `${where}, ${source.reads.table}` : where
+    const code = (error as { code?: string }).code
+    const hint =
+      code === '42P01' || code === '3F000'
+        ? 'Check the name, with its schema: public.orders'
+        : code === '42501'
+          ? 'Grant the user SELECT on it.'
+          : code === '42703'
+            ? 'The source has no such column (any more).'
+            : undefined
+    return databaseError(what, error, secrets, hint)
+  }
+}
+
+const isCounter = ({ type }: RemoteColumn) => /^(smallint|integer|bigint)$/.test(type)
+const counterKey = (source: DatabaseSource) => `${relation(source)} ${source.cursor}`
+
+/** The newest values of cursors that count. They are looked at before the open transactions are. */
+async function countersOf(
+  client: Client,
+  sources: readonly DatabaseSource[],
+): Promise<Map<string, Mark>> {
+  const found = new Map<string, Mark>()
+  for (const source of sources) {
+    if (source.cursor === undefined || source.cursor === 'xmin') continue
+    const name = quote(source.cursor)
+    try {
+      const [kind] = (
+        await client.query(
+          `SELECT pg_typeof(${name})::text AS type FROM (SELECT ${name} FROM ${relation(source)} LIMIT 1) AS q`,
+        )
+      ).rows
+      if (!kind || !isCounter({ name, type: kind.type })) continue
+      const [row] = (
+        await client.query(
+          `SELECT max(${name})::text AS newest, (extract(epoch FROM clock_timestamp()) * 1e6)::bigint AS at FROM ${relation(source)}`,
+        )
+      ).rows
+      if (row.newest !== null) found.set(counterKey(source), [Number(row.at), row.newest])
+    } catch {
+      // What is wrong with a source is told when it is read.
+    }
+  }
+  return found
+}
+
+/** Looks which transactions are open, and waits a moment for those that are soon done. */
+async function settle(client: Client): Promise<Moment> {
+  const start = Date.now()
+  let first: number | undefined
+  for (;;) {
+    const [row] = (await client.query(OPEN)).rows
+    first ??= Number(row.now)
+    const oldest = row.oldest === null ? undefined : Number(row.oldest)
+    const hidden = Number(row.hidden)
+    const notes =
+      hidden > 0
+        ? [
+            "the open transactions of others can't be seen: rows that they commit late may be missed, unless lag covers them (GRANT pg_read_all_stats)",
+          ]
+        : []
+    if (oldest === undefined || oldest > first) return { time: first, notes }
+    if (Date.now() - start > PATIENCE) {
+      const since = new Date(oldest / 1000).toISOString()
+      return {
+        time: oldest,
+        notes: [...notes, `rows are read up to ${since}: a transaction has been open since then`],
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** The condition that a row was written by a transaction from a number on; rows carry the number's lower half alone. */
+function writtenSince(from: bigint): string {
+  const next = 'pg_snapshot_xmax(pg_current_snapshot())::text::numeric'
+  const low = 'xmin::text::numeric'
+  const half = '4294967296'
+  const whole = `(floor(${next} / ${half}) * ${half} + ${low})`
+  return `CASE WHEN ${whole} < ${next} THEN ${whole} ELSE ${whole} - ${half} END >= ${from}`
+}
+
+function relation({ reads }: DatabaseSource): string {
+  return 'table' in reads ? reads.table : `(${reads.query}) AS q`
+}
+
+function whereSql({ where }: DatabaseSource, conditions: readonly string[]): string {
+  const all = [...(where === undefined ? [] : [where]), ...conditions]
+  return all.length > 0 ? ` WHERE ${all.map((condition) => `(${condition})`).join(' AND ')}` : ''
+}
+
+const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
+const literal = (text: string) => `'${text.replaceAll("'", "''")}'`

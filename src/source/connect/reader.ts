@@ -1,0 +1,86 @@
+import type { DatabaseSource } from '../../define/source.js'
+
+/** A column of a source, as its database describes it. */
+export interface RemoteColumn {
+  name: string
+  /** The database's own name of the type. */
+  type: string
+  /** What stays the same when the column is renamed, where the database has such a thing. */
+  id?: number
+}
+
+/** Rows by their cursor: from one value on, up to another that is not among them. Values are texts as the database writes them. */
+export interface Window {
+  from?: string | undefined
+  until?: string | undefined
+}
+
+/** How far a source can be read by its cursor. */
+export interface Horizon {
+  /** Rows with this cursor or a later one are left for later; `undefined`: all that are there can be read. */
+  until: string | undefined
+  /** Where the next window begins; `undefined`: nothing can be read yet. */
+  next: string | undefined
+  /** There are rows that are left for later, as a transaction is open. */
+  waiting: boolean
+  /** The newest cursor there is, and when that was seen: a later window may go so far. */
+  mark?: Mark
+  /** What somebody should know of it. */
+  notes: readonly string[]
+}
+
+/** The newest cursor that was there at a time of the database's clock, in microseconds since 1970. */
+export type Mark = readonly [time: number, cursor: string]
+
+/** A part of a table's rows, read on its own: a condition in the database's SQL, `undefined` for all rows. */
+export interface Range {
+  condition?: string
+}
+
+/** What is asked for of one source. */
+export interface Extract {
+  source: DatabaseSource
+  columns: readonly string[]
+  /** Conditions that rows meet, in the database's SQL. */
+  conditions: readonly string[]
+}
+
+/** What was written to a file. */
+export interface Extracted {
+  /** Bytes; 0 when there are no rows. */
+  bytes: number
+  /** Bytes between two line ends, at most. */
+  longest: number
+  sha256: string
+}
+
+/**
+ * A database while a run reads it: everything that it gives comes from one snapshot, which was taken after the open
+ * transactions were looked at. Connectors implement this; `test/contract/reader.ts` holds them to it.
+ */
+export interface Reader {
+  /** @throws MoraineError of kind `source` when there is no such table, or the query is wrong. */
+  columns(source: DatabaseSource): Promise<RemoteColumn[]>
+  /** How far the rows can be read by a cursor, given earlier marks. */
+  horizon(source: DatabaseSource, cursor: RemoteColumn, marks: readonly Mark[]): Promise<Horizon>
+  /** Conditions for the rows of a window, and for those without a cursor. */
+  windowSql(cursor: RemoteColumn, window: Window): string
+  nullSql(cursor: RemoteColumn): string
+  /** Whether there is a row that meets conditions. */
+  any(source: DatabaseSource, conditions: readonly string[]): Promise<boolean>
+  /**
+   * Ranges of about so many bytes that have all rows between them. With the epoch of earlier ones they are the same
+   * as then, unless another epoch is returned.
+   */
+  ranges(
+    source: DatabaseSource,
+    bytes: number,
+    epoch?: string,
+  ): Promise<{ ranges: Range[]; epoch: string }>
+  /**
+   * Writes rows as delimited text: commas, quotes where needed, nothing for NULL, `\n` at line ends, UTF-8. May be called several
+   * times at once.
+   */
+  extract(what: Extract, path: string, signal: AbortSignal): Promise<Extracted>
+  close(): Promise<void>
+}

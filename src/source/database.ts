@@ -1,0 +1,74 @@
+import { secondsOf } from '../define/check.js'
+import type { Connection, DatabaseKind, DatabaseSource, Drift } from '../define/source.js'
+
+export interface TableOptions<C extends string> {
+  /** The columns to read; all when not given. */
+  columns?: readonly C[]
+  /** A condition in the database's own SQL; only rows that meet it are read. */
+  where?: string
+  /** Columns that tell rows apart. */
+  key?: C | readonly C[]
+  /**
+   * The column by which new and changed rows are found: a time or a number that grows with every change. In PostgreSQL
+   * `xmin` finds them without such a column. Without a cursor all rows are read each time, and rows that are gone
+   * from the source are gone from what reads them.
+   */
+  cursor?: C | 'xmin'
+  /**
+   * How late a row may appear with an earlier cursor: `'30s'`, `'5m'`, `'2h'`; for a cursor that counts, so many numbers. Only
+   * needed where clocks other than the database's set the cursor, or the database can't tell which transactions are open.
+   */
+  lag?: string | number
+  /**
+   * What becomes of columns that come, go or change: `evolve` takes them as they are and says so (the default), `freeze` fails
+   * before anything is published, `discard` goes on with the columns that were there first.
+   */
+  drift?: Drift
+}
+
+/** A database that datasets are read from. */
+export interface Database {
+  /** Rows of a table or a view. */
+  table<const C extends string = string>(name: string, options?: TableOptions<C>): DatabaseSource<C>
+  /** Rows of a query. */
+  query<const C extends string = string>(sql: string, options?: TableOptions<C>): DatabaseSource<C>
+}
+
+/**
+ * A PostgreSQL database; needs the packages `pg` and `pg-copy-streams`. All tables of a run are read from one snapshot.
+ *
+ * @example
+ * const shop = postgres({ url: process.env.SHOP_URL })
+ * const orders = bronze('orders', { from: shop.table('public.orders', { key: 'order_id', cursor: 'updated_at' }) })
+ */
+export function postgres(connection: string | Connection): Database {
+  return databaseOf('postgres', connection)
+}
+
+/** A MySQL or MariaDB database; needs the package `mysql2`. All tables of a run are read from one snapshot. */
+export function mysql(connection: string | Connection): Database {
+  return databaseOf('mysql', connection)
+}
+
+function databaseOf(database: DatabaseKind, given: string | Connection): Database {
+  const connection = typeof given === 'string' ? { url: given } : given
+  const source = <C extends string>(
+    reads: DatabaseSource['reads'],
+    { columns, where, key = [], cursor, lag = 0, drift = 'evolve' }: TableOptions<C>,
+  ): DatabaseSource<C> => ({
+    kind: 'database',
+    database,
+    connection,
+    reads,
+    columns,
+    where,
+    key: typeof key === 'string' ? [key] : key,
+    cursor: cursor as C | undefined,
+    lag: typeof lag === 'number' ? lag : (secondsOf(lag) ?? Number.NaN),
+    drift,
+  })
+  return {
+    table: (table, options = {}) => source({ table }, options),
+    query: (query, options = {}) => source({ query }, options),
+  }
+}

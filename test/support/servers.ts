@@ -1,0 +1,151 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const isRoot = process.getuid?.() === 0
+
+/** The folder of PostgreSQL's programs, where the machine has it. */
+export const postgresPrograms: string | undefined =
+  process.env.MORAINE_POSTGRES ??
+  (existsSync('/usr/lib/postgresql')
+    ? readdirSync('/usr/lib/postgresql')
+        .map((version) => `/usr/lib/postgresql/${version}/bin`)
+        .find((folder) => existsSync(join(folder, 'initdb')))
+    : undefined)
+
+/** The MariaDB server's program. */
+export const mariadbProgram: string | undefined = [
+  process.env.MORAINE_MARIADB,
+  '/usr/sbin/mariadbd',
+].find((path) => path !== undefined && existsSync(path))
+
+/** A database server of its own, in a folder of its own. */
+export interface Server {
+  port: number
+  url: string
+  /** Like a machine that loses power; `start` brings it back. */
+  kill(): Promise<void>
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Servers refuse to be run by root. */
+function unprivileged(program: string, args: readonly string[]): [string, string[]] {
+  return isRoot ? ['runuser', ['-u', 'nobody', '--', program, ...args]] : [program, [...args]]
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address() as { port: number }
+  await new Promise((done) => server.close(done))
+  return port
+}
+
+async function folderFor(name: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), `moraine-${name}-`))
+  await chmod(folder, 0o755)
+  if (isRoot) await run('chown', ['nobody', folder])
+  return folder
+}
+
+export async function startPostgres(): Promise<Server> {
+  const programs = postgresPrograms as string
+  const folder = await folderFor('postgres')
+  const data = join(folder, 'data')
+  const port = await freePort()
+  await run(
+    ...unprivileged(join(programs, 'initdb'), [
+      ...['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C'],
+    ]),
+  )
+  const settings = [
+    "listen_addresses = '127.0.0.1'",
+    `port = ${port}`,
+    `unix_socket_directories = '${folder}'`,
+    'fsync = off',
+    'max_connections = 50',
+    'max_prepared_transactions = 10',
+    '',
+  ]
+  await writeFile(join(data, 'postgresql.auto.conf'), settings.join('\n'))
+  const control = (...args: string[]) =>
+    run(...unprivileged(join(programs, 'pg_ctl'), ['-D', data, ...args]))
+  const start = async () => {
+    await control('-l', join(folder, 'log'), '-w', '-t', '60', 'start')
+  }
+  await start()
+  return {
+    port,
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    start,
+    kill: async () => {
+      await control('-m', 'immediate', '-w', 'stop').catch(() => {})
+    },
+    stop: async () => {
+      await control('-m', 'immediate', '-w', 'stop').catch(() => {})
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export async function startMariadb(): Promise<Server> {
+  const program = mariadbProgram as string
+  const folder = await folderFor('mariadb')
+  const data = join(folder, 'data')
+  const port = await freePort()
+  await mkdir(data)
+  if (isRoot) await run('chown', ['nobody', data])
+  await run('mariadb-install-db', [
+    ...['--no-defaults', `--datadir=${data}`, '--skip-test-db'],
+    ...['--auth-root-authentication-method=normal', ...(isRoot ? ['--user=nobody'] : [])],
+  ])
+  let server: ChildProcess | undefined
+  const socket = join(folder, 's.sock')
+  const start = async () => {
+    const args = [
+      ...['--no-defaults', `--datadir=${data}`, `--socket=${socket}`, '--bind-address=127.0.0.1'],
+      ...[`--port=${port}`, `--pid-file=${join(folder, 'pid')}`, '--innodb-buffer-pool-size=128M'],
+      ...['--innodb-flush-log-at-trx-commit=0', '--max-connections=60'],
+    ]
+    server = spawn(...unprivileged(program, args), { stdio: 'ignore' })
+    for (let i = 0; i < 300; i++) {
+      const up = await run('mariadb-admin', [
+        '--no-defaults',
+        `--socket=${socket}`,
+        '-uroot',
+        'ping',
+      ])
+        .then(() => true)
+        .catch(() => false)
+      if (up) return
+      await new Promise((done) => setTimeout(done, 100))
+    }
+    throw new Error('MariaDB does not start')
+  }
+  const kill = async () => {
+    const gone = new Promise((done) => server?.once('exit', done))
+    await run('pkill', ['-9', '-f', `--datadir=${data}`]).catch(() => {})
+    await gone
+  }
+  await start()
+  await run('mariadb', [
+    ...['--no-defaults', `--socket=${socket}`, '-uroot', '-e'],
+    "CREATE DATABASE shop; CREATE USER shop@'127.0.0.1' IDENTIFIED BY 's3cret'; GRANT ALL ON *.* TO shop@'127.0.0.1' WITH GRANT OPTION",
+  ])
+  return {
+    port,
+    url: `mysql://shop:s3cret@127.0.0.1:${port}/shop`,
+    start,
+    kill,
+    stop: async () => {
+      await kill()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
