@@ -7,7 +7,7 @@ import { here } from './place.js'
 import type { Rule, Severity } from './rule.js'
 import type { Schedule } from './schedule.js'
 import type { Source } from './source.js'
-import type { ColumnRef, Sql } from './sql.js'
+import { type ColumnRef, type Sql, sql } from './sql.js'
 
 export type Tier = 'bronze' | 'silver' | 'gold'
 
@@ -181,11 +181,16 @@ export function silver<S extends Shape>(
     rules: typeof rules === 'function' ? rules(columns as ColumnRefs<Name<S>>) : (rules ?? []),
     severity: { ...(severity as Record<string, Severity>) },
     partitionBy: (partitionBy ?? []).map(toPartition),
-    deleteWhen,
+    deleteWhen: deleteWhen ?? (list(from).some(comparesKeys) ? sql`_change = 'delete'` : undefined),
     onInvalidUpdate: onInvalidUpdate ?? 'keep',
     checks: checks ?? [],
     columns,
   } as Silver<any>
+}
+
+/** Whether rows of an input say when keys are gone from its source. */
+function comparesKeys(input: AnyDataset): boolean {
+  return input.tier === 'bronze' && input.from.kind === 'database' && input.from.compareKeys
 }
 
 export interface GoldOptions<S extends Shape> extends About {

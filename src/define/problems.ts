@@ -70,7 +70,16 @@ function bronzeProblems({ from }: Bronze, collect: Collector): void {
   else databaseProblems(from, collect)
 }
 
-function databaseProblems({ columns, cursor, key, lag }: DatabaseSource, collect: Collector): void {
+function databaseProblems(
+  { columns, cursor, key, lag, compareKeys }: DatabaseSource,
+  collect: Collector,
+): void {
+  if (compareKeys && key.length === 0)
+    collect.add(
+      'deletes are found by comparing keys, but there is no key',
+      'deletes',
+      "Add key: '…'",
+    )
   if (!(lag >= 0)) collect.add('lag must be a time', 'lag', "Write it as '30s', '5m', '2h' or '1d'")
   const named = [...key, ...(cursor === undefined || cursor === 'xmin' ? [] : [cursor])]
   for (const name of named)

@@ -67,4 +67,6 @@ export interface DatabaseSource<C extends string = string> {
   /** Seconds before now in which rows may still appear with cursors that are earlier. */
   readonly lag: number
   readonly drift: Drift
+  /** Whether keys are compared with those of the source, to find rows that are gone from it. */
+  readonly compareKeys: boolean
 }

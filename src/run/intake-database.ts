@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import { type Bronze, fullName } from '../define/dataset.js'
 import { nearest } from '../define/nearest.js'
 import type { DatabaseSource } from '../define/source.js'
+import { quoteName, quoteText } from '../define/sql.js'
 import { MoraineError } from '../errors.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
 import type { Databases } from '../source/connect/open.js'
 import type {
+  Extracted,
   Horizon,
   Mark,
   Range,
@@ -16,12 +18,13 @@ import type {
   RemoteColumn,
   Window,
 } from '../source/connect/reader.js'
-import { keepRecords } from '../source/keep.js'
+import { type Kept, keepRecords } from '../source/keep.js'
 import type { BatchFile, BatchManifest } from './batches.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { type Change, compareColumns } from './drift.js'
 import type { Intake, Offer } from './intake.js'
 import { Pool } from './pool.js'
+import { Relations } from './relations.js'
 import { wantedTypes } from './wanted.js'
 
 /** How far a database's table has been read; visible in the same commit as its rows. */
@@ -105,9 +108,10 @@ class RowsIntake {
   async look(): Promise<Offer['discovery']> {
     const { before, cursor, horizon, notes } = this
     const found = (news: string) => ({ news, none: '', notes })
-    if (!before || before.load)
-      return found(before ? 'its first reading goes on' : 'all of its rows are to be read')
     if (!cursor) return found('all of its rows are read each time')
+    if (before?.from === undefined)
+      return found(before?.load ? 'its first reading goes on' : 'all of its rows are to be read')
+    if (this.source.compareKeys) return found('its keys are compared each time')
     const none = `no rows with a newer ${cursor.name}`
     if (horizon?.waiting) return found('rows are there that wait for an open transaction')
     if (horizon?.next === undefined) return { news: undefined, none, notes }
@@ -131,8 +135,10 @@ class RowsIntake {
       notes: [],
     }
     if (!this.cursor) return this.takeWhole(context, done)
-    if (!this.before || this.before.load) return this.takeFirst(context, done)
-    return this.takeWindow(context, done)
+    const taken = await (this.before?.from === undefined
+      ? this.takeFirst(context, done)
+      : this.takeWindow(context, done))
+    return this.source.compareKeys ? this.takeDeleted(context, taken) : taken
   }
 
   private window(): Window {
@@ -169,9 +175,7 @@ class RowsIntake {
     const marks = this.marks()
     if (load.next === undefined) {
       // Nothing can be read yet; but where the cursor stands now lets the next run begin.
-      const watermark = { reads: readsOf(this.source), columns: this.all, marks, load }
-      const { load: _, ...without } = watermark
-      return this.note(context, done, without)
+      return this.commit(context, this.newBatch(context, done.state), [], { marks }, done)
     }
     const early =
       load.until === undefined
@@ -237,6 +241,65 @@ class RowsIntake {
     return { ...done, notes: ['its rows are the same as before'] }
   }
 
+  /** Keys that the lake has and the source has not any more: rows that say so, in a batch of their own. */
+  private async takeDeleted(context: RunContext, done: Intake): Promise<Intake> {
+    const { source, cursor, horizon } = this
+    const name = fullName(this.dataset)
+    const watermark = done.state.watermarks[name] as Watermark | undefined
+    const pointers = done.state.batches[name] ?? []
+    if (!watermark || watermark.load || pointers.length === 0) return done
+    const batch = this.newBatch(context, done.state)
+    const keys = source.key.map(quoteName)
+    const at = horizon?.until ?? horizon?.next
+    const names = this.columns.map((column) => column.name)
+    const valueOf = (column: string) =>
+      source.key.includes(column)
+        ? quoteName(column)
+        : `${column === cursor?.name && at !== undefined ? quoteText(at) : 'CAST(NULL AS VARCHAR)'} AS ${quoteName(column)}`
+    const files = await this.staged(async (staging) => {
+      const path = join(staging, 'keys')
+      const all = { source, columns: source.key, conditions: [] }
+      const there = await this.reader.extract(all, path, context.signal)
+      return withSession(context, name, async (session) => {
+        const relations = new Relations(context.storage, done.state)
+        const known = await relations.bronzeRelation(session, pointers, [])
+        const text = session.text(path, {
+          ...textOptions,
+          columns: source.key,
+          longest: there.longest,
+        })
+        const present =
+          there.bytes > 0
+            ? `SELECT * FROM ${text}`
+            : `SELECT ${keys.join(', ')} FROM alive WHERE false`
+        const gone = `(WITH alive AS (
+            SELECT ${keys.join(', ')} FROM (${known.sql}) GROUP BY ALL HAVING arg_max(coalesce(_change, ''), _batch) <> 'delete')
+          SELECT CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw, ${names.map(valueOf).join(', ')}, 'delete' AS _change
+          FROM (FROM alive ANTI JOIN (${present}) USING (${keys.join(', ')})))`
+        const data = `${batch.folder}/deleted.parquet`
+        await context.storage.prepare(data)
+        const columns = [...names, CHANGE]
+        const location = context.storage.locate(data)
+        const kept = await keepRecords(
+          session,
+          { relation: gone, columns, lineage: [], location },
+          new Map(),
+        )
+        if (kept.rows === 0) return []
+        await context.storage.seal([data])
+        return [this.fileOf(context, `${this.what}#${batch.number}.deleted`, there, data, kept)]
+      })
+    })
+    if (files.length === 0) return done
+    const { reads: _, columns: __, ...position } = watermark
+    const result = await this.commit(context, batch, files, position, done)
+    const rows = result.rows - done.rows
+    return {
+      ...result,
+      notes: [...result.notes, `${rows.toLocaleString('en-US')} keys are gone from its source`],
+    }
+  }
+
   private marks(): readonly Mark[] {
     const { mark } = this.horizon ?? {}
     return [...(this.before?.marks ?? []), ...(mark ? [mark] : [])].slice(-MARKS)
@@ -258,70 +321,71 @@ class RowsIntake {
     first = 0,
   ): Promise<BatchFile[]> {
     const pool = new Pool(SIDE_BY_SIDE)
-    const staging = await mkdtemp(join(tmpdir(), 'moraine-rows-'))
-    const what = 'table' in this.source.reads ? this.source.reads.table : 'query'
-    try {
+    const columns = this.columns.map(({ name }) => name)
+    return this.staged(async (staging) => {
       const one = async (conditions: readonly string[], i: number) => {
         context.signal.throwIfAborted()
         const path = join(staging, String(i))
         const part = `${first + i + 1}`
         const data = `${folder}/${part.padStart(5, '0')}.parquet`
-        const names = this.columns.map(({ name }) => name)
-        const extracted = await this.reader.extract(
-          { source: this.source, columns: names, conditions },
-          path,
-          context.signal,
-        )
+        const what = { source: this.source, columns, conditions }
+        const extracted = await this.reader.extract(what, path, context.signal)
         if (extracted.bytes === 0) return []
         const kept = await this.keep(context, path, extracted, data)
         await rm(path)
-        const file: BatchFile = {
-          // No other file is called so: rows are told apart by file and line.
-          name: `${what}#${number}.${part}`,
-          size: extracted.bytes,
-          modified: context.started.getTime(),
-          sha256: extracted.sha256,
-          data,
-          firstLine: 1,
-          bare: true,
-          ...kept,
-        }
-        return [file]
+        return [this.fileOf(context, `${this.what}#${number}.${part}`, extracted, data, kept)]
       }
       const files = await Promise.all(parts.map((part, i) => pool.run(() => one(part, i))))
       await context.storage.seal(files.flat().map(({ data }) => data))
       return files.flat()
+    })
+  }
+
+  /** Uses a folder for texts on their way; nothing of it stays. */
+  private async staged<T>(use: (folder: string) => Promise<T>): Promise<T> {
+    const folder = await mkdtemp(join(tmpdir(), 'moraine-rows-'))
+    try {
+      return await use(folder)
     } finally {
-      await rm(staging, { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true })
     }
+  }
+
+  private get what(): string {
+    return 'table' in this.source.reads ? this.source.reads.table : 'query'
+  }
+
+  /** @param name no other file is called so: rows are told apart by file and line. */
+  private fileOf(
+    context: RunContext,
+    name: string,
+    { bytes, sha256 }: Extracted,
+    data: string,
+    kept: Kept,
+  ): BatchFile {
+    const modified = context.started.getTime()
+    return { name, size: bytes, modified, sha256, data, firstLine: 1, bare: true, ...kept }
   }
 
   private async keep(
     context: RunContext,
     path: string,
-    { bytes, longest }: { bytes: number; longest: number },
+    { bytes, longest }: Extracted,
     data: string,
-  ) {
+  ): Promise<Kept> {
     await context.storage.prepare(data)
     const columns = this.columns.map(({ name }) => name)
-    const wanted =
-      bytes >= context.valuesFrom ? wantedTypes(context.lake.datasets, this.dataset) : new Map()
+    const large = bytes >= context.valuesFrom
+    const wanted = large ? wantedTypes(context.lake.datasets, this.dataset) : new Map()
+    const location = context.storage.locate(data)
+    const change = this.source.compareKeys ? [CHANGE] : []
+    const nulls = ['_error', '_raw', ...change].map((name) => `CAST(NULL AS VARCHAR) AS ${name}`)
     return withSession(context, fullName(this.dataset), async (session) => {
       const write = (line: number) => {
-        const text = session.text(path, {
-          columns,
-          delimiter: ',',
-          quote: '"',
-          nulls: [''],
-          skip: 0,
-          longest: line,
-        })
-        const relation = `(SELECT *, CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw FROM ${text})`
-        return keepRecords(
-          session,
-          { relation, columns, lineage: [], location: context.storage.locate(data) },
-          wanted,
-        )
+        const text = session.text(path, { ...textOptions, columns, longest: line })
+        const relation = `(SELECT *, ${nulls.join(', ')} FROM ${text})`
+        const records = { relation, columns: [...columns, ...change], lineage: [], location }
+        return keepRecords(session, records, wanted)
       }
       try {
         return await write(longest)
@@ -343,7 +407,9 @@ class RowsIntake {
   ): Promise<Intake> {
     const name = fullName(this.dataset)
     const watermark: Watermark = { reads: readsOf(this.source), columns: this.all, ...position }
-    if (files.length === 0 && !more.whole) return this.note(context, done, watermark)
+    // A first batch without rows says which columns there are.
+    const known = done.state.batches[name] !== undefined
+    if (files.length === 0 && known && !more.whole) return this.note(context, done, watermark)
     const total = (of: 'rows' | 'bytes') => files.reduce((sum, file) => sum + file[of], 0)
     const manifest: BatchManifest = {
       format: 1,
@@ -351,7 +417,10 @@ class RowsIntake {
       batch,
       number,
       created: context.started.toISOString(),
-      columns: this.columns.map((column) => column.name),
+      columns: [
+        ...this.columns.map((column) => column.name),
+        ...(this.source.compareKeys ? [CHANGE] : []),
+      ],
       files: [...files],
       source: {
         database: this.source.database,
@@ -387,6 +456,7 @@ class RowsIntake {
       rows: done.rows + pointer.rows,
       bytes: done.bytes + pointer.bytes,
       files: done.files + files.length,
+      notes: files.length > 0 ? done.notes : [...done.notes, 'there are no rows'],
     }
   }
 
@@ -406,6 +476,12 @@ class RowsIntake {
     }
   }
 }
+
+/** The column that says that a key is gone. */
+const CHANGE = '_change'
+
+/** How readers write their texts. */
+const textOptions = { delimiter: ',', quote: '"', nulls: [''], skip: 0 }
 
 interface NewBatch {
   number: number

@@ -78,11 +78,12 @@ export class Relations {
       const shown = [...bronzeLineage, ...columns].map(quoteName).join(', ')
       return { sql: `SELECT ${shown} FROM (${session.batches(files)})`, columns }
     }
-    const columns = [...bronzeLineage, ...declared].map((column) => {
+    const own = manifests.length > 0 ? columnsOf(manifests) : declared
+    const columns = [...bronzeLineage, ...own].map((column) => {
       const type = column === '_source_line' ? 'BIGINT' : 'VARCHAR'
       return `CAST(NULL AS ${type}) AS ${quoteName(column)}`
     })
-    return { sql: `SELECT ${columns.join(', ')} WHERE false`, columns: [...declared] }
+    return { sql: `SELECT ${columns.join(', ')} WHERE false`, columns: [...own] }
   }
 
   /**

@@ -24,6 +24,11 @@ export interface TableOptions<C extends string> {
    * before anything is published, `discard` goes on with the columns that were there first.
    */
   drift?: Drift
+  /**
+   * `'compare'`: reads all keys each time, and adds a row with `_change = 'delete'` for each that is gone; silver that reads it
+   * drops those keys. Needs `key`. Without it, rows that are deleted in the source stay.
+   */
+  deletes?: 'compare'
 }
 
 /** A database that datasets are read from. */
@@ -54,7 +59,7 @@ function databaseOf(database: DatabaseKind, given: string | Connection): Databas
   const connection = typeof given === 'string' ? { url: given } : given
   const source = <C extends string>(
     reads: DatabaseSource['reads'],
-    { columns, where, key = [], cursor, lag = 0, drift = 'evolve' }: TableOptions<C>,
+    { columns, where, key = [], cursor, lag = 0, drift = 'evolve', deletes }: TableOptions<C>,
   ): DatabaseSource<C> => ({
     kind: 'database',
     database,
@@ -66,6 +71,7 @@ function databaseOf(database: DatabaseKind, given: string | Connection): Databas
     cursor: cursor as C | undefined,
     lag: typeof lag === 'number' ? lag : (secondsOf(lag) ?? Number.NaN),
     drift,
+    compareKeys: deletes === 'compare',
   })
   return {
     table: (table, options = {}) => source({ table }, options),

@@ -115,14 +115,11 @@ export async function startMariadb(): Promise<Server> {
     ]
     server = spawn(...unprivileged(program, args), { stdio: 'ignore' })
     for (let i = 0; i < 300; i++) {
-      const up = await run('mariadb-admin', [
-        '--no-defaults',
-        `--socket=${socket}`,
-        '-uroot',
-        'ping',
-      ])
-        .then(() => true)
-        .catch(() => false)
+      const asked = ['--no-defaults', `--socket=${socket}`, '-uroot', '-e', 'SELECT 1']
+      const up = await run('mariadb', asked).then(
+        () => true,
+        () => false,
+      )
       if (up) return
       await new Promise((done) => setTimeout(done, 100))
     }
@@ -130,7 +127,7 @@ export async function startMariadb(): Promise<Server> {
   }
   const kill = async () => {
     const gone = new Promise((done) => server?.once('exit', done))
-    await run('pkill', ['-9', '-f', `--datadir=${data}`]).catch(() => {})
+    await run('pkill', ['-9', '-f', '--', `--datadir=${data}`]).catch(() => {})
     await gone
   }
   await start()

@@ -43,7 +43,7 @@ const BINARY = 63
 const counters = ['tinyint', 'smallint', 'mediumint', 'int', 'bigint']
 
 /** Milliseconds that short transactions are waited for. */
-const PATIENCE = 1500
+const PATIENCE = 1000
 /** Bytes that are collected before they are handed on. */
 const CHUNK = 1 << 18
 
@@ -240,7 +240,9 @@ class MysqlReader implements Reader {
       undefined,
       [schema?.[1] ?? null, schema?.[2] ?? table],
     )
-    const count = Math.max(1, Math.ceil(Number(size.rows[0]?.[0] ?? 0) / bytes))
+    const most = Number(BigInt(high) - BigInt(low)) + 1
+    const wished = Math.ceil(Number(size.rows[0]?.[0] ?? 0) / bytes)
+    const count = Math.min(Math.max(1, wished), most)
     return [column.name, low, high, count] as const
   }
 

@@ -33,7 +33,7 @@ const OPEN = `
     AND backend_type NOT IN ('autovacuum worker', 'walsender', 'parallel worker')`
 
 /** Milliseconds that short transactions are waited for. */
-const PATIENCE = 1500
+const PATIENCE = 1000
 
 /** Servers that read a range of blocks without the others. */
 const READS_RANGES = 140_000

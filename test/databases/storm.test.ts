@@ -1,0 +1,211 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import mysql from 'mysql2/promise'
+import pg from 'pg'
+import { expect, it } from 'vitest'
+import { Project, repository } from '../support/project.js'
+import { random, seed } from '../support/seed.js'
+import {
+  mariadbProgram,
+  postgresPrograms,
+  type Server,
+  startMariadb,
+  startPostgres,
+} from '../support/servers.js'
+import { withService } from '../support/services.js'
+
+/*
+ * Writers insert, change and delete rows, and commit late, while runs take the rows in and are killed at any moment. Once
+ * the writers have stopped, one more run holds exactly what the source does.
+ */
+
+/** Seconds of writing; three minutes in CI. */
+const SECONDS = Number(process.env.MORAINE_STORM ?? 15)
+
+interface Writer {
+  query(sql: string): Promise<unknown>
+  end(): Promise<void>
+}
+
+interface Kind {
+  start(): Promise<Server>
+  connect(url: string): Promise<Writer>
+  rows(url: string): Promise<[number, number, string | null][]>
+  create: string
+  now: string
+  /** What a SELECT of constants is from. */
+  nothing: string
+  source: string
+}
+
+const table = (time: string, now: string) =>
+  `CREATE TABLE orders (id int PRIMARY KEY, amount int NOT NULL, note varchar(40), updated_at ${time} NOT NULL DEFAULT ${now})`
+
+const postgres: Kind = {
+  start: startPostgres,
+  connect: async (url) => {
+    const client = new pg.Client(url)
+    client.on('error', () => {})
+    await client.connect()
+    return client
+  },
+  rows: async (url) => {
+    const client = new pg.Client(url)
+    await client.connect()
+    const { rows } = await client.query({
+      text: 'SELECT id, amount, note FROM orders ORDER BY id',
+      rowMode: 'array',
+    })
+    await client.end()
+    return rows as never
+  },
+  create: table('timestamptz', 'now()'),
+  now: 'now()',
+  nothing: '',
+  source: 'postgres',
+}
+
+const mariadb: Kind = {
+  start: startMariadb,
+  connect: async (url) => {
+    const client = await mysql.createConnection(url)
+    await client.query('SET SESSION innodb_lock_wait_timeout = 2')
+    return client as unknown as Writer
+  },
+  rows: async (url) => {
+    const client = await mysql.createConnection({ uri: url, rowsAsArray: true })
+    const [rows] = await client.query('SELECT id, amount, note FROM orders ORDER BY id')
+    await client.end()
+    return rows as never
+  },
+  create: table('timestamp(6)', 'current_timestamp(6)'),
+  now: 'current_timestamp(6)',
+  nothing: 'FROM dual',
+  source: 'mysql',
+}
+
+const lake = (source: string, url: string) => `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { ${source} } from 'moraine/sources'
+const shop = ${source}({ url: '${url}' })
+const raw = bronze('orders', { from: shop.table('orders', { key: 'id', cursor: 'updated_at', deletes: 'compare' }) })
+const orders = silver('orders', {
+  from: raw,
+  schema: z.object({ id: t.int(), amount: t.int(), note: t.string().nullable(), updated_at: t.timestamptz() }),
+  key: 'id', cursor: 'updated_at',
+})
+export default defineLake({ name: 'storm', datasets: [orders] })
+`
+
+const IDS = 3000
+
+/** Transactions of one to five changes; one in ten stays open for a while. */
+async function write(kind: Kind, url: string, until: number, next: () => number): Promise<number> {
+  const client = await kind.connect(url)
+  const below = (n: number) => Math.floor(next() * n)
+  let done = 0
+  while (Date.now() < until) {
+    await client.query('BEGIN')
+    try {
+      for (let i = below(5); i >= 0; i--) {
+        const id = below(IDS)
+        const note =
+          below(4) === 0
+            ? 'NULL'
+            : `'${['', 'a"b', 'x,y', 'line\nend', 'ä€'][below(5)]}${below(1000)}'`
+        const change = below(5)
+        if (change === 0) await client.query(`DELETE FROM orders WHERE id = ${id}`)
+        else if (change < 3)
+          await client.query(
+            `UPDATE orders SET amount = ${below(1e6)}, note = ${note}, updated_at = ${kind.now} WHERE id = ${id}`,
+          )
+        else
+          await client.query(
+            `INSERT INTO orders (id, amount, note) SELECT ${id}, ${below(1e6)}, ${note} ${kind.nothing} WHERE NOT EXISTS (SELECT 1 FROM orders WHERE id = ${id})`,
+          )
+      }
+      const wait = below(10) === 0 ? below(Math.min(60, SECONDS / 4) * 1000) : below(20)
+      await new Promise((go) => setTimeout(go, Math.min(wait, Math.max(0, until - Date.now()))))
+      await client.query(below(8) === 0 ? 'ROLLBACK' : 'COMMIT')
+      done++
+    } catch (error) {
+      // Two writers that met: one of them gives way.
+      await client.query('ROLLBACK').catch(() => {})
+      if (!/deadlock|duplicate|serialize|lock wait/i.test(String(error))) throw error
+    }
+  }
+  await client.end()
+  return done
+}
+
+async function storm(kind: Kind): Promise<void> {
+  const next = random(seed)
+  const server = await kind.start()
+  try {
+    const setUp = await kind.connect(server.url)
+    await setUp.query(kind.create)
+    await setUp.end()
+    const project = await Project.create({ 'lake.ts': lake(kind.source, server.url) })
+    const until = Date.now() + SECONDS * 1000
+    const writers = Array.from({ length: 6 }, () => write(kind, server.url, until, next))
+    const outcomes = { done: 0, failed: 0, killed: 0 }
+    const said: string[] = []
+    while (Date.now() < until) {
+      const { code, output } = await runAndKill(project, next)
+      if (code === 0) outcomes.done++
+      else if (code === null) outcomes.killed++
+      else {
+        outcomes.failed++
+        said.push(output)
+      }
+    }
+    const changes = (await Promise.all(writers)).reduce((a, b) => a + b, 0)
+    expect(said).toEqual([])
+    const last = await project.cli('run')
+    expect(last.code, last.stdout + last.stderr).toBe(0)
+    const held = await project.query('SELECT id, amount, note FROM silver.orders ORDER BY id')
+    const ours = held.map(({ id, amount, note }) => [id, amount, note])
+    expect(ours).toEqual(await kind.rows(server.url))
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+    console.log(`seed ${seed}: ${changes} transactions, runs:`, outcomes)
+    expect(outcomes.killed).toBeGreaterThan(0)
+  } finally {
+    await server.stop()
+  }
+}
+
+/** A run that is killed at some moment of its life, or ends before. */
+async function runAndKill(
+  project: Project,
+  next: () => number,
+): Promise<{ code: number | null; output: string }> {
+  const bin = join(repository, 'bin/moraine.js')
+  const child: ChildProcess = spawn(process.execPath, [bin, '-C', project.folder, 'run'])
+  let output = ''
+  child.stdout?.on('data', (text) => (output += text))
+  child.stderr?.on('data', (text) => (output += text))
+  const timer = setTimeout(() => child.kill('SIGKILL'), next() < 0.6 ? next() * 2200 : 60_000)
+  const code = await new Promise<number | null>((done) => child.once('close', done))
+  clearTimeout(timer)
+  return { code, output }
+}
+
+withService('PostgreSQL', [postgresPrograms], () => {
+  it(
+    'holds what the source holds, whoever commits late and whoever is killed',
+    async () => {
+      await storm(postgres)
+    },
+    (SECONDS + 120) * 1000,
+  )
+})
+
+withService('MariaDB', [mariadbProgram], () => {
+  it(
+    'holds what the source holds, whoever commits late and whoever is killed',
+    async () => {
+      await storm(mariadb)
+    },
+    (SECONDS + 120) * 1000,
+  )
+})
