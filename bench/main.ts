@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { commits } from './commits.js'
+import { mariadb, postgres } from './databases.js'
 import { increment } from './increment.js'
 import { planning } from './planning.js'
 import { queries } from './queries.js'
@@ -41,6 +42,8 @@ const benchmarks: Record<string, Benchmark> = {
   upserts,
   planning,
   queries,
+  postgres,
+  mariadb,
 }
 
 const { values, positionals } = parseArgs({

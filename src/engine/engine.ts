@@ -115,10 +115,14 @@ export interface DeletesTarget {
 /** How a delimited text is laid out. */
 export interface TextOptions {
   columns: readonly string[]
+  /** Types of columns that are not read as texts. */
+  types?: ReadonlyMap<string, string>
   delimiter: string
   /** `null`: quotes have no meaning. */
   quote: string | null
   nulls: readonly string[]
+  /** What ends lines, where it is known; any other line end is then part of a value. */
+  newline?: '\n'
   /** Lines to pass over at the start. */
   skip: number
   /** Bytes of the longest line. */

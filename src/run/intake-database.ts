@@ -1,16 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { randomBytes } from 'node:crypto'
 import { type Bronze, fullName } from '../define/dataset.js'
-import { nearest } from '../define/nearest.js'
 import type { DatabaseSource } from '../define/source.js'
-import { quoteName, quoteText } from '../define/sql.js'
-import { MoraineError } from '../errors.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
 import type { Databases } from '../source/connect/open.js'
 import type {
-  Extracted,
   Horizon,
   Mark,
   Range,
@@ -18,44 +11,21 @@ import type {
   RemoteColumn,
   Window,
 } from '../source/connect/reader.js'
-import { type Kept, keepRecords } from '../source/keep.js'
 import type { BatchFile, BatchManifest } from './batches.js'
-import { hash, type RunContext, withSession } from './context.js'
-import { type Change, compareColumns } from './drift.js'
+import type { RunContext } from './context.js'
+import { compareColumns } from './drift.js'
 import type { Intake, Offer } from './intake.js'
-import { Pool } from './pool.js'
-import { Relations } from './relations.js'
-import { wantedTypes } from './wanted.js'
+import {
+  chosen,
+  contentOf,
+  cursorOf,
+  type Load,
+  readsOf,
+  refuseDrift,
+  type Watermark,
+} from './rows-position.js'
+import { CHANGE, type NewBatch, RowsWriter } from './rows-writer.js'
 
-/** How far a database's table has been read; visible in the same commit as its rows. */
-interface Watermark {
-  /** What decides which rows are read, as a hash: with another one the reading begins anew. */
-  reads: string
-  /** The columns that the source had. */
-  columns: readonly RemoteColumn[]
-  /** All rows with earlier cursors have been read. */
-  from?: string
-  marks?: readonly Mark[]
-  /** A first reading of all rows that is under way. */
-  load?: Load
-  /** SHA-256 of what is read again each time: rows without a cursor, and windows without an end. */
-  nulls?: string
-  open?: string
-}
-
-/** A first reading, in ranges that are committed one after the other. */
-interface Load {
-  until?: string
-  next?: string
-  /** Ranges that are done, of about so many bytes each. */
-  done: number
-  bytes: number
-  /** While it is the same, the ranges are the same. */
-  epoch: string
-}
-
-/** Parts of a table that are read side by side. */
-const SIDE_BY_SIDE = 2
 /** Ranges of a first reading that are committed together. */
 const TOGETHER = 8
 /** Marks that are remembered. */
@@ -231,8 +201,8 @@ class RowsIntake {
       ...(open === undefined ? {} : { open }),
     }
     if (files.length > 0) return this.commit(context, batch, files, position, done)
-    // Where the counter stands lets a later run go so far.
-    if (horizon?.waiting)
+    // Where the counter stands lets a later run go so far; and what was the same need not be read again.
+    if (horizon?.waiting || (rows.length > 0 && horizon.next !== before?.from))
       return this.note(context, done, {
         reads: readsOf(this.source),
         columns: this.all,
@@ -243,61 +213,22 @@ class RowsIntake {
 
   /** Keys that the lake has and the source has not any more: rows that say so, in a batch of their own. */
   private async takeDeleted(context: RunContext, done: Intake): Promise<Intake> {
-    const { source, cursor, horizon } = this
     const name = fullName(this.dataset)
     const watermark = done.state.watermarks[name] as Watermark | undefined
-    const pointers = done.state.batches[name] ?? []
-    if (!watermark || watermark.load || pointers.length === 0) return done
+    if (watermark?.from === undefined) return done
     const batch = this.newBatch(context, done.state)
-    const keys = source.key.map(quoteName)
-    const at = horizon?.until ?? horizon?.next
-    const names = this.columns.map((column) => column.name)
-    const valueOf = (column: string) =>
-      source.key.includes(column)
-        ? quoteName(column)
-        : `${column === cursor?.name && at !== undefined ? quoteText(at) : 'CAST(NULL AS VARCHAR)'} AS ${quoteName(column)}`
-    const files = await this.staged(async (staging) => {
-      const path = join(staging, 'keys')
-      const all = { source, columns: source.key, conditions: [] }
-      const there = await this.reader.extract(all, path, context.signal)
-      return withSession(context, name, async (session) => {
-        const relations = new Relations(context.storage, done.state)
-        const known = await relations.bronzeRelation(session, pointers, [])
-        const text = session.text(path, {
-          ...textOptions,
-          columns: source.key,
-          longest: there.longest,
-        })
-        const present =
-          there.bytes > 0
-            ? `SELECT * FROM ${text}`
-            : `SELECT ${keys.join(', ')} FROM alive WHERE false`
-        const gone = `(WITH alive AS (
-            SELECT ${keys.join(', ')} FROM (${known.sql}) GROUP BY ALL HAVING arg_max(coalesce(_change, ''), _batch) <> 'delete')
-          SELECT CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw, ${names.map(valueOf).join(', ')}, 'delete' AS _change
-          FROM (FROM alive ANTI JOIN (${present}) USING (${keys.join(', ')})))`
-        const data = `${batch.folder}/deleted.parquet`
-        await context.storage.prepare(data)
-        const columns = [...names, CHANGE]
-        const location = context.storage.locate(data)
-        const kept = await keepRecords(
-          session,
-          { relation: gone, columns, lineage: [], location },
-          new Map(),
-        )
-        if (kept.rows === 0) return []
-        await context.storage.seal([data])
-        return [this.fileOf(context, `${this.what}#${batch.number}.deleted`, there, data, kept)]
-      })
-    })
-    if (files.length === 0) return done
+    const stamp =
+      this.cursor && this.horizon?.stamp !== undefined
+        ? { column: this.cursor.name, text: this.horizon.stamp }
+        : undefined
+    const file = await this.writer(context, batch).deleted(done.state, stamp)
+    if (!file) return done
     const { reads: _, columns: __, ...position } = watermark
-    const result = await this.commit(context, batch, files, position, done)
-    const rows = result.rows - done.rows
-    return {
-      ...result,
-      notes: [...result.notes, `${rows.toLocaleString('en-US')} keys are gone from its source`],
-    }
+    const notes = [
+      ...(done.files > 0 ? done.notes : []),
+      `${file.rows.toLocaleString('en-US')} keys are gone from its source`,
+    ]
+    return this.commit(context, batch, [file], position, { ...done, notes })
   }
 
   private marks(): readonly Mark[] {
@@ -313,88 +244,18 @@ class RowsIntake {
     return { number, batch, folder }
   }
 
-  /** Reads rows, a file for each list of conditions, and keeps them as Parquet. */
-  private async extract(
+  private writer(context: RunContext, batch: NewBatch): RowsWriter {
+    const { dataset, source, reader, columns } = this
+    return new RowsWriter(context, dataset, source, reader, columns, batch)
+  }
+
+  private extract(
     context: RunContext,
-    { number, folder }: NewBatch,
+    batch: NewBatch,
     parts: readonly (readonly string[])[],
-    first = 0,
+    first?: number,
   ): Promise<BatchFile[]> {
-    const pool = new Pool(SIDE_BY_SIDE)
-    const columns = this.columns.map(({ name }) => name)
-    return this.staged(async (staging) => {
-      const one = async (conditions: readonly string[], i: number) => {
-        context.signal.throwIfAborted()
-        const path = join(staging, String(i))
-        const part = `${first + i + 1}`
-        const data = `${folder}/${part.padStart(5, '0')}.parquet`
-        const what = { source: this.source, columns, conditions }
-        const extracted = await this.reader.extract(what, path, context.signal)
-        if (extracted.bytes === 0) return []
-        const kept = await this.keep(context, path, extracted, data)
-        await rm(path)
-        return [this.fileOf(context, `${this.what}#${number}.${part}`, extracted, data, kept)]
-      }
-      const files = await Promise.all(parts.map((part, i) => pool.run(() => one(part, i))))
-      await context.storage.seal(files.flat().map(({ data }) => data))
-      return files.flat()
-    })
-  }
-
-  /** Uses a folder for texts on their way; nothing of it stays. */
-  private async staged<T>(use: (folder: string) => Promise<T>): Promise<T> {
-    const folder = await mkdtemp(join(tmpdir(), 'moraine-rows-'))
-    try {
-      return await use(folder)
-    } finally {
-      await rm(folder, { recursive: true, force: true })
-    }
-  }
-
-  private get what(): string {
-    return 'table' in this.source.reads ? this.source.reads.table : 'query'
-  }
-
-  /** @param name no other file is called so: rows are told apart by file and line. */
-  private fileOf(
-    context: RunContext,
-    name: string,
-    { bytes, sha256 }: Extracted,
-    data: string,
-    kept: Kept,
-  ): BatchFile {
-    const modified = context.started.getTime()
-    return { name, size: bytes, modified, sha256, data, firstLine: 1, bare: true, ...kept }
-  }
-
-  private async keep(
-    context: RunContext,
-    path: string,
-    { bytes, longest }: Extracted,
-    data: string,
-  ): Promise<Kept> {
-    await context.storage.prepare(data)
-    const columns = this.columns.map(({ name }) => name)
-    const large = bytes >= context.valuesFrom
-    const wanted = large ? wantedTypes(context.lake.datasets, this.dataset) : new Map()
-    const location = context.storage.locate(data)
-    const change = this.source.compareKeys ? [CHANGE] : []
-    const nulls = ['_error', '_raw', ...change].map((name) => `CAST(NULL AS VARCHAR) AS ${name}`)
-    return withSession(context, fullName(this.dataset), async (session) => {
-      const write = (line: number) => {
-        const text = session.text(path, { ...textOptions, columns, longest: line })
-        const relation = `(SELECT *, ${nulls.join(', ')} FROM ${text})`
-        const records = { relation, columns: [...columns, ...change], lineage: [], location }
-        return keepRecords(session, records, wanted)
-      }
-      try {
-        return await write(longest)
-      } catch (error) {
-        // Values with line ends make records longer than lines.
-        if (!/maximum line size/i.test(String((error as Error).message))) throw error
-        return write(bytes)
-      }
-    })
+    return this.writer(context, batch).extract(parts, first)
   }
 
   private async commit(
@@ -477,70 +338,4 @@ class RowsIntake {
   }
 }
 
-/** The column that says that a key is gone. */
-const CHANGE = '_change'
-
-/** How readers write their texts. */
-const textOptions = { delimiter: ',', quote: '"', nulls: [''], skip: 0 }
-
-interface NewBatch {
-  number: number
-  batch: string
-  folder: string
-}
-
 const conditionsOf = ({ condition }: Range) => (condition === undefined ? [] : [condition])
-
-/** What decides which rows are read: the lag and what is done about other columns do not. */
-function readsOf({ database, reads, columns, where, cursor }: DatabaseSource): string {
-  return hash(JSON.stringify([database, reads, columns ?? null, where ?? null, cursor ?? null]))
-}
-
-/** The content of files, whatever they are called. */
-function contentOf(files: readonly BatchFile[]): string {
-  const sum = createHash('sha256')
-  for (const { sha256 } of files) sum.update(sha256)
-  return sum.digest('hex')
-}
-
-function refuseDrift(dataset: Bronze, source: DatabaseSource, changes: readonly Change[]): void {
-  if (source.drift !== 'freeze' || changes.length === 0) return
-  const said = changes.map((change) => change.said).join(', ')
-  throw new MoraineError('source', `The columns of its source have changed: ${said}`, {
-    doing: `read ${fullName(dataset)}`,
-    hint: "Nothing was read. Take the change over with drift: 'evolve' (or leave new columns out with drift: 'discard').",
-    place: dataset.place,
-  })
-}
-
-/** The columns to read, of those that there are. */
-function chosen(
-  source: DatabaseSource,
-  all: readonly RemoteColumn[],
-  before: Watermark | undefined,
-): readonly RemoteColumn[] {
-  for (const name of source.columns ?? [])
-    if (!all.some((c) => c.name === name)) throw noColumn(name, all)
-  const known = source.drift === 'discard' ? before?.columns : undefined
-  return all.filter(
-    ({ name }) =>
-      (source.columns?.includes(name) ?? true) && (known?.some((c) => c.name === name) ?? true),
-  )
-}
-
-function cursorOf(source: DatabaseSource, all: readonly RemoteColumn[]): RemoteColumn | undefined {
-  if (source.cursor === undefined) return undefined
-  if (source.cursor === 'xmin' && source.database === 'postgres')
-    return { name: 'xmin', type: 'xid' }
-  const found = all.find(({ name }) => name === source.cursor)
-  if (found) return found
-  throw noColumn(source.cursor, all)
-}
-
-function noColumn(name: string, all: readonly RemoteColumn[]): MoraineError {
-  const names = all.map((column) => column.name)
-  const similar = nearest(name, names)
-  return new MoraineError('source', `The source has no column '${name}'`, {
-    hint: similar ? `Did you mean '${similar}'?` : `It has: ${names.join(', ')}`,
-  })
-}

@@ -11,6 +11,8 @@ export interface Records {
   /** SQL for each row's batch and file, where the file shall say them. */
   lineage: readonly string[]
   location: string
+  /** Columns of the relation that are values already, whose texts they give back, with their types. */
+  exact?: ReadonlyMap<string, string>
 }
 
 export interface Kept extends KeptAs {
@@ -25,23 +27,27 @@ export interface Kept extends KeptAs {
  */
 export async function keepRecords(
   session: Session,
-  { relation, columns, lineage, location }: Records,
+  { relation, columns, lineage, location, exact = new Map() }: Records,
   wanted: Wanted,
 ): Promise<Kept> {
-  const values = await worthwhile(session, relation, columns, wanted)
+  const texty = columns.filter((name) => !exact.has(name))
+  const found = await worthwhile(session, relation, texty, wanted)
+  const values = { ...Object.fromEntries(exact), ...found }
   const names = Object.keys(values)
+  const proved = Object.keys(found)
   const own = columns.map((name) => {
-    const i = names.indexOf(name)
+    const i = proved.indexOf(name)
     return i < 0 ? quoteName(name) : `_v${i} AS ${quoteName(name)}`
   })
-  const casts = names.map((name, i) => `${castSql(name, values[name] as string)} AS _v${i}`)
-  const bent = names.map((name, i) => `NOT ${givesBack(name, `_v${i}`, values[name] as string)}`)
-  const texts = `CASE WHEN ${bent.join(' OR ')} THEN [${names.map(quoteName).join(', ')}] END AS _texts`
+  const casts = proved.map((name, i) => `, ${castSql(name, found[name] as string)} AS _v${i}`)
+  const bent = proved.map((name, i) => `NOT ${givesBack(name, `_v${i}`, found[name] as string)}`)
+  const list = names.map((name) => `CAST(${quoteName(name)} AS VARCHAR)`)
+  const texts = `CASE WHEN ${bent.join(' OR ') || 'false'} THEN [${list.join(', ')}] END AS _texts`
   const all = [...lineage, '_error', '_raw', ...own]
   const sql =
     names.length === 0
       ? `SELECT ${all.join(', ')} FROM ${relation}`
-      : `SELECT ${[...all, texts].join(', ')} FROM (SELECT *, ${casts.join(', ')} FROM ${relation})`
+      : `SELECT ${[...all, texts].join(', ')} FROM (SELECT *${casts.join('')} FROM ${relation})`
   const words = names.length < columns.length
   const { rows, bytes, counts } = await session.writeFile(sql, location, words)
   const broken = rows - (counts.get('"_error"')?.nulls ?? rows)

@@ -15,6 +15,7 @@ import type { RunRecord, StepResult } from '../../src/run/events.js'
 import { type RunOptions, runLake } from '../../src/run/execute.js'
 import { Relations } from '../../src/run/relations.js'
 import { LocalStorage } from '../../src/storage/local.js'
+import type { Storage } from '../../src/storage/storage.js'
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 
@@ -52,10 +53,18 @@ export class Project {
     return loadLake(join(this.folder, 'lake.ts'))
   }
 
-  async run(options: Omit<RunOptions, 'storage' | 'engine'> = {}): Promise<RunRecord> {
+  run(options: Omit<RunOptions, 'storage' | 'engine'> = {}): Promise<RunRecord> {
+    return this.runOn(this.storage, options)
+  }
+
+  /** A run on a storage of the test's own making. */
+  async runOn(
+    storage: Storage,
+    options: Omit<RunOptions, 'storage' | 'engine'> = {},
+  ): Promise<RunRecord> {
     const engine = await DuckDB.start({ threads: 2 })
     try {
-      return await runLake(await this.load(), { storage: this.storage, engine, ...options })
+      return await runLake(await this.load(), { storage, engine, ...options })
     } finally {
       await engine.close()
     }

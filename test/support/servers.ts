@@ -19,14 +19,13 @@ export const postgresPrograms: string | undefined =
     : undefined)
 
 /** The MariaDB server's program. */
-export const mariadbProgram: string | undefined = [
-  process.env.MORAINE_MARIADB,
-  '/usr/sbin/mariadbd',
-].find((path) => path !== undefined && existsSync(path))
+export const mariadbProgram: string = process.env.MORAINE_MARIADB ?? '/usr/sbin/mariadbd'
 
 /** A database server of its own, in a folder of its own. */
 export interface Server {
   port: number
+  /** The folder of its data. */
+  data: string
   url: string
   /** Like a machine that loses power; `start` brings it back. */
   kill(): Promise<void>
@@ -82,6 +81,7 @@ export async function startPostgres(): Promise<Server> {
   await start()
   return {
     port,
+    data,
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     start,
     kill: async () => {
@@ -95,7 +95,7 @@ export async function startPostgres(): Promise<Server> {
 }
 
 export async function startMariadb(): Promise<Server> {
-  const program = mariadbProgram as string
+  const program = mariadbProgram
   const folder = await folderFor('mariadb')
   const data = join(folder, 'data')
   const port = await freePort()
@@ -137,6 +137,7 @@ export async function startMariadb(): Promise<Server> {
   ])
   return {
     port,
+    data,
     url: `mysql://shop:s3cret@127.0.0.1:${port}/shop`,
     start,
     kill,

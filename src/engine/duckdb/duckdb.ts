@@ -185,10 +185,14 @@ export class DuckDBSession implements Session {
     return batchParts(files, wanted)
   }
 
-  text(path: string, { columns, delimiter, quote, nulls, skip, longest }: TextOptions): string {
-    const types = columns.map((name) => `${quoteText(name)}: 'VARCHAR'`)
+  text(path: string, options: TextOptions): string {
+    const { columns, delimiter, quote, nulls, skip, longest } = options
+    const types = columns.map((name) => {
+      return `${quoteText(name)}: ${quoteText(options.types?.get(name) ?? 'VARCHAR')}`
+    })
     const line = Math.max(longest + 16, LINE)
-    const options = [
+    const settings = [
+      ...(options.newline ? ["new_line = '\\n'"] : []),
       `columns = {${types.join(', ')}}`,
       `delim = ${quoteText(delimiter)}`,
       `quote = ${quoteText(quote ?? '')}, escape = ${quoteText(quote ?? '')}`,
@@ -197,7 +201,7 @@ export class DuckDBSession implements Session {
       `max_line_size = ${line}, buffer_size = ${2 * line}`,
       'auto_detect = false, strict_mode = true, hive_partitioning = false',
     ]
-    return `read_csv(${fileList([path])}, ${options.join(', ')})`
+    return `read_csv(${fileList([path])}, ${settings.join(', ')})`
   }
 
   register(functions: readonly JsFunction[]): void {

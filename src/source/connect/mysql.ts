@@ -44,6 +44,8 @@ const counters = ['tinyint', 'smallint', 'mediumint', 'int', 'bigint']
 
 /** Milliseconds that short transactions are waited for. */
 const PATIENCE = 1000
+/** Milliseconds after which InnoDB looks again which transactions are open. */
+const FRESH = 120
 /** Bytes that are collected before they are handed on. */
 const CHUNK = 1 << 18
 
@@ -157,18 +159,27 @@ class MysqlReader implements Reader {
       const end =
         known === undefined ? undefined : String(BigInt(known) + 1n - BigInt(Math.ceil(lag)))
       const waiting = mark !== undefined && known !== mark[1]
-      return { until: end, next: end, waiting, ...(mark ? { mark } : {}), notes }
+      return {
+        until: end,
+        next: end,
+        ...(end === undefined ? {} : { stamp: end }),
+        waiting,
+        ...(mark ? { mark } : {}),
+        notes,
+      }
     }
     const micros = time - Math.ceil(lag * 1e6)
     const local = microsText(micros + ahead)
     if (cursor.type === 'timestamp') {
       const end = microsText(micros)
-      return { until: end, next: end, waiting: false, notes }
+      return { until: end, next: end, stamp: `${end}+00`, waiting: false, notes }
     }
-    if (cursor.type === 'datetime') return { until: local, next: local, waiting: false, notes }
+    if (cursor.type === 'datetime')
+      return { until: local, next: local, stamp: local, waiting: false, notes }
     // A day goes on: it is read again until it is over.
+    const day = local.slice(0, 10)
     if (cursor.type === 'date')
-      return { until: undefined, next: local.slice(0, 10), waiting: false, notes }
+      return { until: undefined, next: day, stamp: day, waiting: false, notes }
     throw new MoraineError(
       'source',
       `The cursor ${cursor.name} is a ${cursor.type}, which does not tell what is new`,
@@ -255,19 +266,22 @@ class MysqlReader implements Reader {
     const chosen = columns.map((name) => all.find((c) => c.name === name) ?? { name, type: '' })
     const sql = `SELECT ${recordSql(chosen)} FROM ${relation(source)}${whereSql(source, conditions)}`
     return this.line.run(async () => {
+      let lost: ((error: Error) => void) | undefined
       try {
         const rows = this.client
           .query({ sql, rowsAsArray: true, typeCast: false })
           .stream({ highWaterMark: 2000 })
-        return await streamToFile(
-          Readable.from(lines(rows), { objectMode: false, highWaterMark: CHUNK }),
-          path,
-          signal,
-        )
+        // The driver does not tell a stream that its connection is gone.
+        lost = (error) => rows.destroy(error ?? new Error('connection lost'))
+        this.client.once('error', lost).once('end', lost)
+        const text = Readable.from(lines(rows), { objectMode: false, highWaterMark: CHUNK })
+        return await streamToFile(text, path, signal)
       } catch (error) {
         this.client.destroy()
         signal.throwIfAborted()
         throw this.failure(error, source)
+      } finally {
+        if (lost) this.client.off('error', lost).off('end', lost)
       }
     })
   }
@@ -405,6 +419,8 @@ async function settle(client: Client): Promise<Moment> {
   )
   const ahead = Number(zone[0]?.[0] ?? 0) * 60e6
   for (;;) {
+    // InnoDB answers from memory for a tenth of a second after somebody asked.
+    await new Promise((resolve) => setTimeout(resolve, FRESH))
     let oldest: number | undefined
     try {
       const { rows } = await ask(
@@ -421,7 +437,6 @@ async function settle(client: Client): Promise<Moment> {
       const notes = [`rows are read up to ${since}: a transaction has been open since then`]
       return { time: oldest, ahead, notes }
     }
-    await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
 

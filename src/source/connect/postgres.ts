@@ -171,12 +171,19 @@ class PostgresReader implements Reader {
       const end =
         known === undefined ? undefined : String(BigInt(known) + 1n - BigInt(Math.ceil(lag)))
       const waiting = mark !== undefined && known !== mark[1]
-      return { until: end, next: end, waiting, ...(mark ? { mark } : {}), notes }
+      return {
+        until: end,
+        next: end,
+        ...(end === undefined ? {} : { stamp: end }),
+        waiting,
+        ...(mark ? { mark } : {}),
+        notes,
+      }
     }
     const micros = time - Math.ceil(lag * 1e6)
     if (cursor.type.startsWith('timestamp') && cursor.type.endsWith('with time zone')) {
       const end = `${microsText(micros)}+00`
-      return { until: end, next: end, waiting: false, notes }
+      return { until: end, next: end, stamp: end, waiting: false, notes }
     }
     const local = await this.query(
       'SELECT (($1)::timestamptz AT TIME ZONE $2)::text AS t',
@@ -185,10 +192,11 @@ class PostgresReader implements Reader {
     )
     const text: string = local.rows[0].t
     if (cursor.type.startsWith('timestamp'))
-      return { until: text, next: text, waiting: false, notes }
+      return { until: text, next: text, stamp: text, waiting: false, notes }
     // A day goes on: it is read again until it is over.
+    const day = text.slice(0, 10)
     if (cursor.type === 'date')
-      return { until: undefined, next: text.slice(0, 10), waiting: false, notes }
+      return { until: undefined, next: day, stamp: day, waiting: false, notes }
     throw new MoraineError(
       'source',
       `The cursor ${cursor.name} is a ${cursor.type}, which does not tell what is new`,
@@ -253,16 +261,17 @@ class PostgresReader implements Reader {
     path: string,
     signal: AbortSignal,
   ): Promise<Extracted> {
-    const client = this.idle.pop() ?? (await this.join())
     const list = columns.map(quote).join(', ')
     const sql = `COPY (SELECT ${list} FROM ${relation(source)}${whereSql(source, conditions)}) TO STDOUT (FORMAT csv)`
+    let client: Client | undefined
     try {
+      client = this.idle.pop() ?? (await this.join())
       const done = await streamToFile(this.access.copy(client, sql), path, signal)
       this.idle.push(client)
       return done
     } catch (error) {
       // In the middle of a COPY there is nothing else to do with a connection.
-      void client.end().catch(() => {})
+      void client?.end().catch(() => {})
       signal.throwIfAborted()
       throw this.failure(error, source)
     }

@@ -21,6 +21,8 @@ export interface Horizon {
   until: string | undefined
   /** Where the next window begins; `undefined`: nothing can be read yet. */
   next: string | undefined
+  /** The cursor of rows that are found to be gone, as a row's text would have it. */
+  stamp?: string
   /** There are rows that are left for later, as a transaction is open. */
   waiting: boolean
   /** The newest cursor there is, and when that was seen: a later window may go so far. */

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto'
+import { type Bronze, fullName } from '../define/dataset.js'
+import { nearest } from '../define/nearest.js'
+import type { DatabaseSource } from '../define/source.js'
+import { MoraineError } from '../errors.js'
+import type { Mark, RemoteColumn } from '../source/connect/reader.js'
+import type { BatchFile } from './batches.js'
+import { hash } from './context.js'
+import type { Change } from './drift.js'
+
+/** How far a database's table has been read; visible in the same commit as its rows. */
+export interface Watermark {
+  /** What decides which rows are read, as a hash: with another one the reading begins anew. */
+  reads: string
+  /** The columns that the source had. */
+  columns: readonly RemoteColumn[]
+  /** All rows with earlier cursors have been read. */
+  from?: string
+  marks?: readonly Mark[]
+  /** A first reading of all rows that is under way. */
+  load?: Load
+  /** SHA-256 of what is read again each time: rows without a cursor, and windows without an end. */
+  nulls?: string
+  open?: string
+}
+
+/** A first reading, in ranges that are committed one after the other. */
+export interface Load {
+  until?: string
+  next?: string
+  /** Ranges that are done, of about so many bytes each. */
+  done: number
+  bytes: number
+  /** While it is the same, the ranges are the same. */
+  epoch: string
+}
+
+/** What decides which rows are read: the lag and what is done about other columns do not. */
+export function readsOf({ database, reads, columns, where, cursor }: DatabaseSource): string {
+  return hash(JSON.stringify([database, reads, columns ?? null, where ?? null, cursor ?? null]))
+}
+
+/** The content of files, whatever they are called. */
+export function contentOf(files: readonly BatchFile[]): string {
+  const sum = createHash('sha256')
+  for (const { sha256 } of files) sum.update(sha256)
+  return sum.digest('hex')
+}
+
+export function refuseDrift(
+  dataset: Bronze,
+  source: DatabaseSource,
+  changes: readonly Change[],
+): void {
+  if (source.drift !== 'freeze' || changes.length === 0) return
+  const said = changes.map((change) => change.said).join(', ')
+  throw new MoraineError('source', `The columns of its source have changed: ${said}`, {
+    doing: `read ${fullName(dataset)}`,
+    hint: "Nothing was read. Take the change over with drift: 'evolve' (or leave new columns out with drift: 'discard').",
+    place: dataset.place,
+  })
+}
+
+/** The columns to read, of those that there are. */
+export function chosen(
+  source: DatabaseSource,
+  all: readonly RemoteColumn[],
+  before: Watermark | undefined,
+): readonly RemoteColumn[] {
+  for (const name of source.columns ?? [])
+    if (!all.some((c) => c.name === name)) throw noColumn(name, all)
+  const known = source.drift === 'discard' ? before?.columns : undefined
+  return all.filter(
+    ({ name }) =>
+      (source.columns?.includes(name) ?? true) && (known?.some((c) => c.name === name) ?? true),
+  )
+}
+
+export function cursorOf(
+  source: DatabaseSource,
+  all: readonly RemoteColumn[],
+): RemoteColumn | undefined {
+  if (source.cursor === undefined) return undefined
+  if (source.cursor === 'xmin' && source.database === 'postgres')
+    return { name: 'xmin', type: 'xid' }
+  const found = all.find(({ name }) => name === source.cursor)
+  if (found) return found
+  throw noColumn(source.cursor, all)
+}
+
+function noColumn(name: string, all: readonly RemoteColumn[]): MoraineError {
+  const names = all.map((column) => column.name)
+  const similar = nearest(name, names)
+  return new MoraineError('source', `The source has no column '${name}'`, {
+    hint: similar ? `Did you mean '${similar}'?` : `It has: ${names.join(', ')}`,
+  })
+}

@@ -1,0 +1,185 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Bronze, fullName } from '../define/dataset.js'
+import type { DatabaseSource } from '../define/source.js'
+import { quoteName, quoteText } from '../define/sql.js'
+import type { LakeState } from '../log/commit.js'
+import type { Extracted, Reader, RemoteColumn } from '../source/connect/reader.js'
+import { type Kept, keepRecords } from '../source/keep.js'
+import type { BatchFile } from './batches.js'
+import { type RunContext, withSession } from './context.js'
+import { Pool } from './pool.js'
+import { Relations } from './relations.js'
+import { wantedTypes } from './wanted.js'
+
+/** Parts of a table that are read side by side. */
+const SIDE_BY_SIDE = 2
+
+/** The column that says that a key is gone. */
+export const CHANGE = '_change'
+
+/** How readers write their texts. */
+const textOptions = { delimiter: ',', quote: '"', nulls: [''], newline: '\n' as const, skip: 0 }
+
+/** Columns that can be read as values at once: the database writes their texts as the engine does. */
+function exactTypes(
+  columns: readonly RemoteColumn[],
+  wanted: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  for (const { name, type } of columns) {
+    const as = wanted.get(name.toLowerCase())
+    const scale = /^numeric\((\d+),(\d+)\)$/.exec(type)
+    const decimal = /^DECIMAL\((\d+),(\d+)\)$/i.exec(as ?? '')
+    const whole = /^(tinyint|smallint|mediumint|int|integer|bigint)( unsigned)?$/.test(type)
+    if (as !== undefined && whole && ['INTEGER', 'BIGINT'].includes(as)) found.set(name, as)
+    else if (
+      as !== undefined &&
+      scale &&
+      decimal &&
+      scale[2] === decimal[2] &&
+      Number(decimal[1]) >= Number(scale[1])
+    )
+      found.set(name, as)
+  }
+  return found
+}
+
+/** A batch that is about to be. */
+export interface NewBatch {
+  number: number
+  batch: string
+  folder: string
+}
+
+/** Writes rows of a database as files of a batch. */
+export class RowsWriter {
+  constructor(
+    private readonly context: RunContext,
+    private readonly dataset: Bronze,
+    private readonly source: DatabaseSource,
+    private readonly reader: Reader,
+    private readonly columns: readonly RemoteColumn[],
+    private readonly batch: NewBatch,
+  ) {}
+
+  /** Reads rows, a file for each list of conditions, and keeps them as Parquet. */
+  async extract(parts: readonly (readonly string[])[], first = 0): Promise<BatchFile[]> {
+    const { context } = this
+    const { number, folder } = this.batch
+    const pool = new Pool(SIDE_BY_SIDE)
+    const columns = this.columns.map(({ name }) => name)
+    return this.staged(async (staging) => {
+      const one = async (conditions: readonly string[], i: number) => {
+        context.signal.throwIfAborted()
+        const path = join(staging, String(i))
+        const part = `${first + i + 1}`
+        const data = `${folder}/${part.padStart(5, '0')}.parquet`
+        const what = { source: this.source, columns, conditions }
+        const extracted = await this.reader.extract(what, path, context.signal)
+        if (extracted.bytes === 0) return []
+        const kept = await this.keep(path, extracted, data)
+        await rm(path)
+        return [this.fileOf(`${this.what}#${number}.${part}`, extracted, data, kept)]
+      }
+      const files = await Promise.all(parts.map((part, i) => pool.run(() => one(part, i))))
+      await context.storage.seal(files.flat().map(({ data }) => data))
+      return files.flat()
+    })
+  }
+
+  /** Uses a folder for texts on their way; nothing of it stays. */
+  private async staged<T>(use: (folder: string) => Promise<T>): Promise<T> {
+    const folder = await mkdtemp(join(tmpdir(), 'moraine-rows-'))
+    try {
+      return await use(folder)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+
+  private get what(): string {
+    return 'table' in this.source.reads ? this.source.reads.table : 'query'
+  }
+
+  /** @param name no other file is called so: rows are told apart by file and line. */
+  private fileOf(name: string, { bytes, sha256 }: Extracted, data: string, kept: Kept): BatchFile {
+    const modified = this.context.started.getTime()
+    return { name, size: bytes, modified, sha256, data, firstLine: 1, bare: true, ...kept }
+  }
+
+  private async keep(path: string, { bytes, longest }: Extracted, data: string): Promise<Kept> {
+    const { context } = this
+    await context.storage.prepare(data)
+    const columns = this.columns.map(({ name }) => name)
+    const large = bytes >= context.valuesFrom
+    const wanted = large ? wantedTypes(context.lake.datasets, this.dataset) : new Map()
+    const location = context.storage.locate(data)
+    const change = this.source.compareKeys ? [CHANGE] : []
+    const nulls = ['_error', '_raw', ...change].map((name) => `CAST(NULL AS VARCHAR) AS ${name}`)
+    return withSession(context, fullName(this.dataset), async (session) => {
+      const write = (line: number, exact: ReadonlyMap<string, string>) => {
+        const text = session.text(path, { ...textOptions, columns, types: exact, longest: line })
+        const relation = `(SELECT *, ${nulls.join(', ')} FROM ${text})`
+        const records = { relation, columns: [...columns, ...change], lineage: [], location, exact }
+        return keepRecords(session, records, wanted)
+      }
+      try {
+        return await write(longest, exactTypes(this.columns, wanted))
+      } catch {
+        context.signal.throwIfAborted()
+        // Values with line ends make records longer than lines; and a NaN is no decimal.
+        return write(bytes, new Map())
+      }
+    })
+  }
+
+  /**
+   * A file with a row for each key that the lake has and the source has not any more; `undefined` where there is none.
+   *
+   * @param stamp the cursor that such rows get.
+   */
+  async deleted(
+    state: LakeState,
+    stamp: { column: string; text: string } | undefined,
+  ): Promise<BatchFile | undefined> {
+    const { context, source, reader, batch } = this
+    const name = fullName(this.dataset)
+    const keys = source.key.map(quoteName)
+    const names = this.columns.map((column) => column.name)
+    const texts = names.map((column) => {
+      if (source.key.includes(column)) return quoteName(column)
+      const text = stamp?.column === column ? quoteText(stamp.text) : 'CAST(NULL AS VARCHAR)'
+      return `${text} AS ${quoteName(column)}`
+    })
+    return this.staged(async (staging) => {
+      const path = join(staging, 'keys')
+      const all = { source, columns: source.key, conditions: [] }
+      const there = await reader.extract(all, path, context.signal)
+      return withSession(context, name, async (session) => {
+        const relations = new Relations(context.storage, state)
+        const known = await relations.bronzeRelation(session, state.batches[name] ?? [], [])
+        const text = session.text(path, {
+          ...textOptions,
+          columns: source.key,
+          longest: there.longest,
+        })
+        const present = there.bytes > 0 ? `FROM ${text}` : 'FROM alive WHERE false'
+        const relation = `(WITH alive AS (
+            SELECT ${keys.join(', ')} FROM (${known.sql}) GROUP BY ALL HAVING arg_max(coalesce(_change, ''), _batch) <> 'delete')
+          SELECT CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw, ${texts.join(', ')}, 'delete' AS _change
+          FROM (FROM alive ANTI JOIN (${present}) USING (${keys.join(', ')})))`
+        const data = `${batch.folder}/deleted.parquet`
+        await context.storage.prepare(data)
+        const columns = [...names, CHANGE]
+        const location = context.storage.locate(data)
+        const records = { relation, columns, lineage: [], location }
+        const kept = await keepRecords(session, records, new Map())
+        if (kept.rows === 0) return undefined
+        await context.storage.seal([data])
+        return this.fileOf(`${this.what}#${batch.number}.deleted`, there, data, kept)
+      })
+    })
+  }
+}

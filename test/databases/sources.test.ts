@@ -1,0 +1,537 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import mysql from 'mysql2/promise'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RunOptions } from '../../src/run/execute.js'
+import { Project, step } from '../support/project.js'
+import {
+  mariadbProgram,
+  postgresPrograms,
+  type Server,
+  startMariadb,
+  startPostgres,
+} from '../support/servers.js'
+import { withService } from '../support/services.js'
+
+interface Client {
+  query(sql: string): Promise<unknown>
+  end(): Promise<void>
+}
+
+interface Kind {
+  name: string
+  source: 'postgres' | 'mysql'
+  start(): Promise<Server>
+  connect(url: string): Promise<Client>
+  /** The type of moments, and SQL for now. */
+  moment: string
+  now: string
+  /** A relation of the numbers from 1 on, in a column `n`. */
+  numbers(count: number): string
+  /** SQL that ends all other sessions. */
+  endOthers(client: Client): Promise<void>
+}
+
+const kinds: [Kind, string | undefined][] = [
+  [
+    {
+      name: 'PostgreSQL',
+      source: 'postgres',
+      start: startPostgres,
+      connect: async (url) => {
+        const client = new pg.Client(url)
+        client.on('error', () => {})
+        await client.connect()
+        return client
+      },
+      moment: 'timestamptz',
+      now: 'clock_timestamp()',
+      numbers: (count) => `generate_series(1, ${count}) AS s(n)`,
+      endOthers: async (client) => {
+        await client.query(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'moraine reads'",
+        )
+      },
+    },
+    postgresPrograms,
+  ],
+  [
+    {
+      name: 'MariaDB',
+      source: 'mysql',
+      start: startMariadb,
+      connect: async (url) =>
+        (await mysql.createConnection({ uri: url, multipleStatements: true })) as unknown as Client,
+      moment: 'timestamp(6) NULL',
+      now: 'current_timestamp(6)',
+      numbers: (count) => `(SELECT seq AS n FROM seq_1_to_${count}) AS s`,
+      endOthers: async (client) => {
+        const [rows] = (await client.query(
+          "SELECT id FROM information_schema.processlist WHERE user = 'shop' AND id <> connection_id()",
+        )) as unknown as [{ id: number }[]]
+        for (const { id } of rows) await client.query(`KILL ${id}`).catch(() => {})
+      },
+    },
+    mariadbProgram,
+  ],
+]
+
+for (const [kind, program] of kinds)
+  withService(kind.name, [program], () => {
+    let server: Server
+    let client: Client
+    beforeAll(async () => {
+      server = await kind.start()
+      client = await kind.connect(server.url)
+    }, 60_000)
+    afterAll(async () => {
+      await client.end()
+      await server.stop()
+    })
+
+    let made = 0
+    /** A table of its own, and a project that reads it. */
+    async function shop(
+      columns: string,
+      options: string,
+      schema: string,
+      more = '',
+    ): Promise<{ project: Project; table: string }> {
+      const table = `t${++made}`
+      await client.query(`CREATE TABLE ${table} (${columns})`)
+      return { table, project: await projectOn(table, options, schema, more) }
+    }
+
+    const projectOn = (
+      table: string,
+      options: string,
+      schema: string,
+      more = '',
+      url = server.url,
+    ) =>
+      Project.create({
+        'lake.ts': `
+import { bronze, defineLake, silver, sql, t, z } from 'moraine'
+import { ${kind.source} } from 'moraine/sources'
+const raw = bronze('rows', { from: ${kind.source}({ url: '${url}' }).table('${table}', { ${options} }) })
+const rows = silver('rows', { from: raw, schema: z.object({ ${schema} }), ${more} })
+export default defineLake({ name: 'shop', datasets: [rows] })
+`,
+      })
+
+    const good = async (project: Project, options: Partial<RunOptions> = {}) => {
+      const record = await project.run(options)
+      expect([record.error, ...record.steps.map((s) => s.error)].filter(Boolean)).toEqual([])
+      return record
+    }
+
+    const orders = `id int PRIMARY KEY, amount int, changed ${kind.moment}`
+    const schema = 'id: t.int(), amount: t.int().nullable(), changed: t.timestamptz().nullable()'
+    const incremental = "key: 'id', cursor: 'changed'"
+    const amounts = (project: Project) =>
+      project.query('SELECT id, amount FROM silver.rows ORDER BY id')
+
+    describe(`a table of ${kind.name}`, () => {
+      it('is read once, and then what is new or changed', async () => {
+        const { project, table } = await shop(orders, incremental, schema, incremental)
+        await client.query(`INSERT INTO ${table} VALUES (1, 10, ${kind.now}), (2, 20, ${kind.now})`)
+        await good(project)
+        const second = await good(project)
+        expect(step(second, 'bronze.rows').outcome).toBe('unchanged')
+        await client.query(`UPDATE ${table} SET amount = 11, changed = ${kind.now} WHERE id = 1`)
+        await client.query(`INSERT INTO ${table} VALUES (3, 30, ${kind.now})`)
+        const third = await good(project)
+        expect(step(third, 'bronze.rows').rows).toBe(2)
+        expect(await amounts(project)).toEqual([
+          { id: 1, amount: 11 },
+          { id: 2, amount: 20 },
+          { id: 3, amount: 30 },
+        ])
+      })
+
+      it('loses no row that is committed late', async () => {
+        const { project, table } = await shop(orders, incremental, schema, incremental)
+        await client.query(`INSERT INTO ${table} VALUES (1, 10, ${kind.now})`)
+        const late = await kind.connect(server.url)
+        await late.query('BEGIN')
+        await late.query(`INSERT INTO ${table} VALUES (2, 20, ${kind.now})`)
+        await client.query(`INSERT INTO ${table} VALUES (3, 30, ${kind.now})`)
+        const first = await good(project)
+        expect(JSON.stringify(step(first, 'bronze.rows'))).toContain('a transaction has been open')
+        await late.query('COMMIT')
+        await late.end()
+        await good(project)
+        expect((await amounts(project)).map(({ id }) => id)).toEqual([1, 2, 3])
+      })
+
+      it('loses no number that is committed late', async () => {
+        const { project, table } = await shop(
+          'id int PRIMARY KEY',
+          "key: 'id', cursor: 'id'",
+          'id: t.int()',
+          "key: 'id'",
+        )
+        await client.query(`INSERT INTO ${table} VALUES (1), (2)`)
+        await good(project)
+        const late = await kind.connect(server.url)
+        await late.query('BEGIN')
+        await late.query(`INSERT INTO ${table} VALUES (3)`)
+        await client.query(`INSERT INTO ${table} VALUES (4)`)
+        await good(project)
+        await late.query('COMMIT')
+        await late.end()
+        await client.query(`INSERT INTO ${table} VALUES (5)`)
+        await good(project)
+        const ids = await project.query('SELECT id FROM silver.rows ORDER BY id')
+        expect(ids.map(({ id }) => id)).toEqual([1, 2, 3, 4, 5])
+      })
+
+      it('gives rows without a cursor, at the start and later', async () => {
+        const { project, table } = await shop(orders, incremental, schema, incremental)
+        await client.query(`INSERT INTO ${table} VALUES (1, 10, NULL), (2, 20, ${kind.now})`)
+        await good(project)
+        await client.query(`INSERT INTO ${table} VALUES (3, 30, NULL)`)
+        await good(project)
+        expect((await amounts(project)).map(({ id }) => id)).toEqual([1, 2, 3])
+        expect(step(await good(project), 'bronze.rows').outcome).toBe('unchanged')
+      })
+
+      it('without a cursor is read as a whole: what is gone there is gone here', async () => {
+        const { project, table } = await shop(orders, "key: 'id'", schema, "key: 'id'")
+        await client.query(`INSERT INTO ${table} VALUES (1, 10, ${kind.now}), (2, 20, NULL)`)
+        await good(project)
+        expect(step(await good(project), 'silver.rows').outcome).toBe('unchanged')
+        await client.query(`DELETE FROM ${table} WHERE id = 1`)
+        await good(project)
+        expect(await amounts(project)).toEqual([{ id: 2, amount: 20 }])
+        await client.query(`DELETE FROM ${table}`)
+        await good(project)
+        expect(await amounts(project)).toEqual([])
+      })
+
+      it('whose keys are compared: rows that are deleted go, and may come back', async () => {
+        const compare = `${incremental}, deletes: 'compare'`
+        const { project, table } = await shop(orders, compare, schema, incremental)
+        await client.query(`INSERT INTO ${table} VALUES (1, 10, ${kind.now}), (2, 20, ${kind.now})`)
+        await good(project)
+        await client.query(`DELETE FROM ${table} WHERE id = 1`)
+        const gone = await good(project)
+        expect(step(gone, 'bronze.rows').notes).toContain('1 keys are gone from its source')
+        expect(await amounts(project)).toEqual([{ id: 2, amount: 20 }])
+        await client.query(`INSERT INTO ${table} VALUES (1, 12, ${kind.now})`)
+        await good(project)
+        expect(await amounts(project)).toEqual([
+          { id: 1, amount: 12 },
+          { id: 2, amount: 20 },
+        ])
+      })
+
+      it('that is large is committed in ranges: a reading that was stopped goes on', async () => {
+        const { project, table } = await shop(orders, incremental, schema, incremental)
+        const values = Array.from({ length: 30_000 }, (_, i) => `(${i}, ${i}, ${kind.now})`)
+        await client.query(`INSERT INTO ${table} VALUES ${values.join(', ')}`)
+        if (kind.source === 'mysql') await client.query(`ANALYZE TABLE ${table}`)
+        const stop = new AbortController()
+        const storage = project.storage
+        const create = storage.createIfAbsent.bind(storage)
+        storage.createIfAbsent = async (path, bytes) => {
+          const made = await create(path, bytes)
+          if (path.includes('_moraine/log/')) stop.abort()
+          return made
+        }
+        const options = { partBytes: 32_768 }
+        const record = await project.runOn(storage, { ...options, signal: stop.signal })
+        expect(record.outcome).toBe('cancelled')
+        const { batches } = await project.state()
+        const taken = (batches['bronze.rows'] ?? []).reduce((sum, { rows }) => sum + rows, 0)
+        expect(taken).toBeGreaterThan(0)
+        expect(taken).toBeLessThan(30_000)
+        const rest = await good(project, options)
+        expect(step(rest, 'bronze.rows').reason).toBe('its first reading goes on')
+        expect(step(rest, 'bronze.rows').rows).toBe(30_000 - taken)
+        const [sum] = await project.query('SELECT count(*) AS n, sum(amount) AS s FROM silver.rows')
+        expect(sum).toEqual({ n: 30_000n, s: BigInt((30_000 * 29_999) / 2) })
+      })
+
+      it('that loses its connection in the middle fails clearly, and nothing is lost', async () => {
+        const { project, table } = await shop(orders, incremental, schema, incremental)
+        const rows = kind.numbers(300_000)
+        await client.query(`INSERT INTO ${table} SELECT n, n, ${kind.now} FROM ${rows}`)
+        const timer = setInterval(() => kind.endOthers(client).catch(() => {}), 20)
+        const record = await project.run({ partBytes: 65_536 })
+        clearInterval(timer)
+        expect(record.outcome).toBe('failed')
+        expect(step(record, 'bronze.rows').error?.message).toMatch(
+          /shut down|connection was lost|terminat|kill/i,
+        )
+        await good(project, { partBytes: 65_536 })
+        expect(await project.query('SELECT count(*) AS n FROM silver.rows')).toEqual([
+          { n: 300_000n },
+        ])
+      })
+    })
+
+    describe(`columns of ${kind.name} that change`, () => {
+      const drifting = async (drift: string) => {
+        const made = await shop(orders, `${incremental}, drift: '${drift}'`, schema, incremental)
+        await client.query(`INSERT INTO ${made.table} VALUES (1, 10, ${kind.now})`)
+        await good(made.project)
+        await client.query(`ALTER TABLE ${made.table} ADD COLUMN note varchar(20)`)
+        await client.query(
+          `INSERT INTO ${made.table} (id, amount, changed, note) VALUES (2, 20, ${kind.now}, 'new')`,
+        )
+        return made
+      }
+
+      it('are taken as they are, and told', async () => {
+        const { project, table } = await drifting('evolve')
+        const told = step(await good(project), 'bronze.rows').notes?.join()
+        expect(told).toMatch(/column 'note' \(.+\) is new/)
+        expect(await project.query('SELECT id, note FROM bronze.rows ORDER BY id')).toEqual([
+          { id: '1', note: null },
+          { id: '2', note: 'new' },
+        ])
+        await client.query(`ALTER TABLE ${table} DROP COLUMN amount`)
+        await client.query(`INSERT INTO ${table} (id, changed) VALUES (3, ${kind.now})`)
+        // What reads the column says so; the rows are there.
+        const record = await project.run()
+        expect(step(record, 'bronze.rows').notes).toContain("column 'amount' is gone")
+        expect(step(record, 'silver.rows').error?.message).toBe(
+          "silver.rows: its input has no column 'amount'",
+        )
+        expect((await amounts(project)).length).toBe(2)
+        expect(await project.query('SELECT count(*) AS n FROM bronze.rows')).toEqual([{ n: 3n }])
+      })
+
+      it('keep a frozen source from being read', async () => {
+        const { project } = await drifting('freeze')
+        const { error } = step(await project.run(), 'bronze.rows')
+        expect(error?.message).toContain("The columns of its source have changed: column 'note'")
+        expect(await amounts(project)).toEqual([{ id: 1, amount: 10 }])
+      })
+
+      it('are left out where that is asked for', async () => {
+        const { project } = await drifting('discard')
+        await good(project)
+        const [row] = await project.query('SELECT * FROM bronze.rows WHERE id = 2')
+        expect(Object.keys(row ?? {})).not.toContain('note')
+      })
+    })
+
+    describe(`what is wrong with ${kind.name}`, () => {
+      it.each([
+        [
+          'a table that is not there',
+          'no_such_table',
+          /no_such_table.*(does not exist|doesn't exist)/,
+        ],
+      ])('%s', async (_, table, message) => {
+        const project = await projectOn(table, incremental, schema, incremental)
+        const record = await project.run()
+        expect(step(record, 'bronze.rows').error?.message).toMatch(message)
+        expect(step(record, 'bronze.rows').error?.hint).toContain('Check the name')
+      })
+
+      it('a cursor that is no column', async () => {
+        const { project } = await shop(orders, "key: 'id', cursor: 'chnaged'", schema, incremental)
+        const { error } = step(await project.run(), 'bronze.rows')
+        expect(error).toMatchObject({
+          message: "The source has no column 'chnaged'",
+          hint: "Did you mean 'changed'?",
+        })
+      })
+
+      it('nobody who answers; and no secret is told anywhere', async () => {
+        const url = `${kind.source}://shop:s3cr%21t-word@127.0.0.1:1/shop`
+        const project = await projectOn('orders', incremental, schema, incremental, url)
+        const outputs = await Promise.all([
+          project.cli('plan'),
+          project.cli('run'),
+          project.cli('run', '--json'),
+        ])
+        for (const { code, stdout, stderr } of outputs) {
+          expect(code).toBe(1)
+          expect(stdout + stderr).toMatch(/nobody answers there/)
+          expect(stdout + stderr).not.toMatch(/s3cr%21t-word|s3cr!t-word/)
+        }
+        for (const file of await readdir(join(project.folder, 'lake'), {
+          recursive: true,
+          withFileTypes: true,
+        }))
+          if (file.isFile())
+            expect(await readFile(join(file.parentPath, file.name), 'latin1')).not.toMatch(
+              /s3cr.{1,3}t-word/,
+            )
+      })
+
+      it('a URL that the environment does not have', async () => {
+        const project = await Project.create({
+          'lake.ts': `
+import { bronze, defineLake } from 'moraine'
+import { ${kind.source} } from 'moraine/sources'
+const db = ${kind.source}({ url: process.env.NO_SUCH_URL })
+export default defineLake({ name: 'shop', datasets: [bronze('rows', { from: db.table('rows') })] })
+`,
+        })
+        const { error } = step(await project.run(), 'bronze.rows')
+        expect(error?.message).toMatch(/It is not said where the .* database is/)
+      })
+    })
+  })
+
+withService('PostgreSQL', [postgresPrograms], () => {
+  it('every type comes through as the text that the database writes', async () => {
+    const server = await startPostgres()
+    try {
+      const client = new pg.Client(server.url)
+      client.on('error', () => {})
+      await client.connect()
+      await client.query(`
+        CREATE TYPE mood AS ENUM ('happy', 'sad, or "so"');
+        CREATE TABLE things (id int, n numeric, d numeric(30,5), f float8, b boolean, t text, j jsonb, u uuid, y bytea,
+          z timestamptz, s timestamp, dt date, m mood, a text[], i interval, "Mixed ""Name" text);
+        INSERT INTO things VALUES
+          (1, 123456789012345678901234567890.123456789, 1.5, 0.1, true, '', '{"a": "x,y"}', '6f9619ff-8b86-d011-b42d-00c04fc964ff', '\\x00ff',
+            '2026-01-31 23:59:59.123456+02', '2026-01-31 10:00:00', '2026-01-31', 'sad, or "so"', '{a,"b,c",NULL}', '1 day 02:00', E'a\\r\\nb'),
+          (2, 'NaN', NULL, 'Infinity', false, NULL, NULL, NULL, NULL, 'infinity', '-infinity', 'infinity', NULL, NULL, NULL, E'\\t"\\\\.'),
+          (3, 0, -0.00001, 1e300, NULL, '\\N', 'null', NULL, '', '0044-03-15 12:00:00+00 BC', NULL, NULL, 'happy', '{}', NULL, ''),
+          (4, -1, 7, 'NaN', NULL, repeat('long ', 700000), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, E'line\\n'||repeat(E'ends\\n', 600000));`)
+      const expected = await client
+        .query({
+          text: `SET TimeZone = 'UTC'`,
+        })
+        .then(() =>
+          client.query(`SELECT id::text, n::text, d::text, f::text, CASE WHEN b THEN 't' WHEN NOT b THEN 'f' END AS b, t, j::text, u::text, y::text,
+          z::text, s::text, dt::text, m::text, a::text, i::text, "Mixed ""Name" FROM things ORDER BY id`),
+        )
+      for (const valuesFrom of [0, Number.POSITIVE_INFINITY]) {
+        const project = await Project.create({
+          'lake.ts': `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { postgres } from 'moraine/sources'
+const raw = bronze('things', { from: postgres('${server.url}').table('things') })
+const things = silver('things', { from: raw, schema: z.object({ id: t.int(), d: t.decimal(30, 5).nullable(), s: t.timestamp().nullable(), dt: t.date().nullable(), f: t.double() }) })
+export default defineLake({ name: 'things', datasets: [things] })
+`,
+        })
+        const record = await project.run({ valuesFrom })
+        expect(record.steps.map(({ error }) => error).filter(Boolean)).toEqual([])
+        const rows = await project.query('SELECT * FROM bronze.things ORDER BY id')
+        const own = rows.map(({ _batch, _source_file, _source_line, _error, _raw, ...row }) => row)
+        expect(own).toEqual(expected.rows)
+        // What is no value of its type is discarded with its reason.
+        expect(step(record, 'silver.things').counts).toMatchObject({ in: 4, kept: 2, discarded: 2 })
+      }
+      await client.end()
+    } finally {
+      await server.stop()
+    }
+  }, 60_000)
+
+  it('rows are found by the transaction that wrote them; tables are read at one moment', async () => {
+    const server = await startPostgres()
+    try {
+      const client = new pg.Client(server.url)
+      client.on('error', () => {})
+      await client.connect()
+      await client.query(
+        'CREATE TABLE a (id int PRIMARY KEY, v int); CREATE TABLE b (id int PRIMARY KEY, v int)',
+      )
+      await client.query(
+        'INSERT INTO a SELECT i, 0 FROM generate_series(1, 1000) i; INSERT INTO b SELECT * FROM a',
+      )
+      const project = await Project.create({
+        'lake.ts': `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { postgres } from 'moraine/sources'
+const db = postgres({ url: '${server.url}' })
+const schema = z.object({ id: t.int(), v: t.int() })
+const [a, b] = ['a', 'b'].map((name) => silver(name, { from: bronze(name, { from: db.table(name, { key: 'id', cursor: 'xmin' }) }), schema, key: 'id' }))
+export default defineLake({ name: 'two', datasets: [a, b] })
+`,
+      })
+      let done = false
+      const writer = (async () => {
+        for (let i = 1; !done; i++) {
+          const id = (i * 37) % 1000
+          await client.query(
+            `BEGIN; UPDATE a SET v = v + 1 WHERE id = ${id}; UPDATE b SET v = v + 1 WHERE id = ${id}; COMMIT`,
+          )
+        }
+      })()
+      for (let i = 0; i < 5; i++) {
+        expect((await project.run({ partBytes: 16_384 })).outcome).toBe('done')
+        const [same] = await project.query(
+          'SELECT (SELECT sum(v) FROM silver.a) = (SELECT sum(v) FROM silver.b) AS s',
+        )
+        expect(same).toEqual({ s: true })
+      }
+      done = true
+      await writer
+      expect((await project.run()).outcome).toBe('done')
+      const { rows } = await client.query('SELECT sum(v)::text AS s FROM a')
+      expect(await project.query('SELECT CAST(sum(v) AS VARCHAR) AS s FROM silver.a')).toEqual(rows)
+      await client.end()
+    } finally {
+      await server.stop()
+    }
+  }, 60_000)
+})
+
+withService('MariaDB', [mariadbProgram], () => {
+  it('every type comes through as the text that the database writes', async () => {
+    const server = await startMariadb()
+    try {
+      const client = await mysql.createConnection({ uri: server.url, multipleStatements: true })
+      await client.query(`
+        SET sql_mode = '';
+        CREATE TABLE things (id int, big bigint unsigned, d decimal(65,30), f float, b bit(8), e enum('x', 'y,"z'), st set('p', 'q'), j json,
+          y blob, z timestamp(6) NULL, s datetime, dt date, t text, latin varchar(20) CHARACTER SET latin1, yr year, ti time);
+        SET time_zone = '+02:00';
+        INSERT INTO things VALUES
+          (1, 18446744073709551615, 12345678901234567890.123456789012345678901234567890, 0.1, b'101', 'y,"z', 'p,q', '{"a": "x,y"}',
+            x'00ff', '2026-01-31 12:00:00.5', '2026-01-31 10:00:00', '0000-00-00', '', 'äé', 2026, '-12:30:00'),
+          (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '0000-00-00 00:00:00', '2026-02-30', NULL, 'a\\nb', NULL, NULL)`)
+      await client.end()
+      const project = await Project.create({
+        'lake.ts': `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { mysql } from 'moraine/sources'
+const raw = bronze('things', { from: mysql('${server.url}').table('things') })
+const things = silver('things', { from: raw, schema: z.object({ id: t.int(), dt: t.date() }) })
+export default defineLake({ name: 'things', datasets: [things] })
+`,
+      })
+      const record = await project.run()
+      expect(record.outcome).toBe('done')
+      const rows = await project.query('SELECT * FROM bronze.things ORDER BY id')
+      const own = rows.map(({ _batch, _source_file, _source_line, _error, _raw, ...row }) => row)
+      const nothing = Object.fromEntries(Object.keys(own[0] ?? {}).map((name) => [name, null]))
+      expect(own).toEqual([
+        {
+          id: '1',
+          big: '18446744073709551615',
+          d: '12345678901234567890.123456789012345678901234567890',
+          f: '0.10000000149011612',
+          b: '5',
+          e: 'y,"z',
+          st: 'p,q',
+          j: '{"a": "x,y"}',
+          y: '\\x00ff',
+          z: '2026-01-31 10:00:00.500000+00',
+          s: '2026-01-31 10:00:00',
+          dt: '0000-00-00',
+          t: '',
+          latin: 'äé',
+          yr: '2026',
+          ti: '-12:30:00',
+        },
+        { ...nothing, id: '2', s: '0000-00-00 00:00:00', dt: '0000-00-00', latin: 'a\nb' },
+      ])
+      expect(step(record, 'silver.things').counts).toMatchObject({ in: 2, kept: 0, discarded: 2 })
+    } finally {
+      await server.stop()
+    }
+  }, 60_000)
+})
