@@ -365,6 +365,19 @@ export default defineLake({ name: 'shop', datasets: [rows] })
             )
       })
 
+      it('encryption that the server does not have: nothing is sent in the clear', async () => {
+        const project = await Project.create({
+          'lake.ts': `
+import { bronze, defineLake } from 'moraine'
+import { ${kind.source} } from 'moraine/sources'
+const db = ${kind.source}({ url: '${server.url}', tls: true })
+export default defineLake({ name: 'shop', datasets: [bronze('rows', { from: db.table('rows') })] })
+`,
+        })
+        const { error } = step(await project.run(), 'bronze.rows')
+        expect(error?.message).toMatch(/does not support (SSL|secure) connection/)
+      })
+
       it('a URL that the environment does not have', async () => {
         const project = await Project.create({
           'lake.ts': `

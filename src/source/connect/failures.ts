@@ -63,7 +63,7 @@ export function databaseError(
   if (error instanceof MoraineError) return error
   const code = (error as { code?: string }).code ?? ''
   const message = redact(messageOf(error), secrets)
-  const lost = /terminated|connection (is )?(lost|closed)|closed state|not queryable/i.test(message)
+  const lost = /terminated|connection (is )?(lost|closed)|closed state|not queryable|invalid snapshot identifier/i.test(message)
   const known = meanings[code] ?? (lost ? meanings.ECONNRESET : undefined)
   const what = known ? `${known.what}${message ? ` (${message})` : ''}` : message
   const advice = hint ?? known?.hint
@@ -80,9 +80,9 @@ export function redact(text: string, secrets: readonly string[]): string {
 }
 
 /** The secrets in a connection's settings, as they may appear in texts. */
-export function secretsOf({ url, password }: Connection, given: string | undefined): string[] {
+export function secretsOf({ url, password }: Connection): string[] {
   const inUrl = /:\/\/[^/]*?:([^@/]*)@/.exec(url ?? '')?.[1] ?? ''
-  const found = [given ?? '', typeof password === 'string' ? password : '', inUrl, decoded(inUrl)]
+  const found = [typeof password === 'string' ? password : '', inUrl, decoded(inUrl)]
   return [...new Set(found.filter((secret) => secret !== ''))]
 }
 

@@ -87,7 +87,7 @@ export async function openMysql(
     // Values stay the texts that the server sends.
     typeCast: false,
   }
-  const secrets = secretsOf(connection, secret)
+  const secrets = [...secretsOf(connection), ...(secret ? [secret] : [])]
   const where = placeOf('MySQL', connection)
   const client = mysql.createConnection(options)
   // A connection that is lost while nobody waits for it is told to who uses it next.

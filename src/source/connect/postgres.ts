@@ -53,14 +53,20 @@ export async function openPostgres(
   const pg = (await clientLibrary(() => import('pg'), 'pg pg-copy-streams')).default
   const { to } = await clientLibrary(() => import('pg-copy-streams'), 'pg pg-copy-streams')
   const { password, tls } = connection
-  const secret = typeof password === 'function' ? await password() : password
+  const secrets = secretsOf(connection)
+  // A token may not live as long as a run: each connection asks for its own.
+  const fresh = async () => {
+    const secret = typeof password === 'function' ? await password() : (password ?? '')
+    secrets.push(secret)
+    return secret
+  }
   const config: ClientConfig = {
     ...(connection.url === undefined ? {} : { connectionString: connection.url }),
     ...(connection.host === undefined ? {} : { host: connection.host }),
     ...(connection.port === undefined ? {} : { port: connection.port }),
     ...(connection.user === undefined ? {} : { user: connection.user }),
     ...(connection.database === undefined ? {} : { database: connection.database }),
-    ...(secret === undefined ? {} : { password: secret }),
+    ...(password === undefined ? {} : { password: fresh }),
     ...(tls
       ? { ssl: tls === true ? true : { ca: tls.ca, rejectUnauthorized: tls.verify ?? true } }
       : {}),
@@ -70,7 +76,6 @@ export async function openPostgres(
     // Values stay the texts that the server sends.
     types: { getTypeParser: () => (text: string) => text } as never,
   }
-  const secrets = secretsOf(connection, secret)
   const where = placeOf('PostgreSQL', connection)
   const connect = async () => {
     try {
