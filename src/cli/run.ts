@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { DuckDB } from '../engine/duckdb/duckdb.js'
+import { MoraineError } from '../errors.js'
 import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
 import { select } from '../plan/graph.js'
@@ -17,6 +18,10 @@ export function define(command: Command): Command {
       '[dataset...]',
       'datasets to run: a name, a tier, tag:NAME; + for upstream or downstream',
     )
+    .option(
+      '--backfill <from..until>',
+      'read rows of databases again whose cursor lies there, such as 2026-01-01..2026-02-01',
+    )
     .option('--full', 'build from all inputs again')
     .option('--allow-breaking', 'let columns go or change their type, even if that breaks readers')
     .addHelpText(
@@ -25,11 +30,16 @@ export function define(command: Command): Command {
         ['all that is out of date', 'moraine run'],
         ['one dataset with everything it needs', 'moraine run +gold.daily_revenue'],
         ['a dataset and what depends on it, from scratch', 'moraine run silver.orders+ --full'],
+        [
+          'rows of January once more',
+          'moraine run bronze.orders+ --backfill 2026-01-01..2026-02-01',
+        ],
       ),
     )
 }
 
 interface Options {
+  backfill?: string
   full?: boolean
   allowBreaking?: boolean
 }
@@ -43,10 +53,18 @@ async function open(command: Command): Promise<{ engine: DuckDB; project: Projec
   throw project.reason
 }
 
+function parseRange(text: string): { from: string; until: string } {
+  const [from, until, ...more] = text.split('..')
+  if (from && until && more.length === 0) return { from, until }
+  throw new MoraineError('usage', `--backfill ${text} is not a range`, {
+    hint: 'Give where it begins and where it ends: --backfill 2026-01-01..2026-02-01',
+  })
+}
+
 export async function run(command: Command): Promise<number> {
   const { engine, project } = await open(command)
   const { lake, storage, folder, json } = project
-  const { full = false, allowBreaking = false } = command.opts<Options>()
+  const { backfill, full = false, allowBreaking = false } = command.opts<Options>()
   const view = json ? undefined : process.stdout.isTTY ? new LiveView() : new PlainView()
   const abort = new AbortController()
   const stop = () => {
@@ -66,6 +84,7 @@ export async function run(command: Command): Promise<number> {
       javascript,
       full,
       allowBreaking,
+      ...(backfill === undefined ? {} : { backfill: parseRange(backfill) }),
       select: command.args,
       signal: abort.signal,
       onEvent: (event) => view?.event(event),

@@ -35,6 +35,8 @@ export interface RunOptions {
   engine: Engine
   /** Selectors as on the command line; all datasets without them. */
   select?: readonly string[]
+  /** Read rows of databases with cursors from one value up to another again. */
+  backfill?: { from: string; until: string }
   /** Build selected tables from all of their inputs again. */
   full?: boolean
   /** Let columns change in ways that break what reads the tables. */
@@ -185,7 +187,9 @@ class Run {
     const pool = new Pool(availableParallelism())
     const bronze = this.datasets.filter((dataset): dataset is Bronze => dataset.tier === 'bronze')
     const databases = Databases.of(bronze)
-    const look = (dataset: Bronze) => discover(dataset, begun, context.relations.batches, databases)
+    const { backfill } = this.options
+    const look = (dataset: Bronze) =>
+      discover(dataset, begun, context.relations.batches, databases, backfill)
     // Where a source can't be looked at, its step tries again and tells why.
     const offers = await Promise.all(
       bronze.map(async (dataset) => ({

@@ -21,6 +21,7 @@ import {
   cursorOf,
   type Load,
   readsOf,
+  refuseBackfill,
   refuseDrift,
   type Watermark,
 } from './rows-position.js'
@@ -37,9 +38,10 @@ export async function discoverRows(
   source: DatabaseSource,
   state: LakeState,
   databases: Databases,
+  backfill?: Window,
 ): Promise<Offer> {
   const reader = await databases.reader(source)
-  const work = await RowsIntake.begin(dataset, source, state, reader)
+  const work = await RowsIntake.begin(dataset, source, state, reader, backfill)
   return { discovery: await work.look(), take: (context, base) => work.take(context, base) }
 }
 
@@ -55,6 +57,7 @@ class RowsIntake {
     private readonly cursor: RemoteColumn | undefined,
     private readonly horizon: Horizon | undefined,
     private readonly notes: readonly string[],
+    private readonly backfill: Window | undefined,
   ) {}
 
   static async begin(
@@ -62,6 +65,7 @@ class RowsIntake {
     source: DatabaseSource,
     state: LakeState,
     reader: Reader,
+    backfill: Window | undefined,
   ): Promise<RowsIntake> {
     const known = state.watermarks[fullName(dataset)] as Watermark | undefined
     const before = known?.reads === readsOf(source) ? known : undefined
@@ -72,12 +76,29 @@ class RowsIntake {
     const cursor = cursorOf(source, all)
     const horizon = cursor && (await reader.horizon(source, cursor, before?.marks ?? []))
     const notes = [...(horizon?.notes ?? []), ...changes.map(({ said }) => said)]
-    return new RowsIntake(dataset, source, reader, before, all, columns, cursor, horizon, notes)
+    if (backfill) refuseBackfill(dataset, cursor, before)
+    const window = cursor && backfill
+    return new RowsIntake(
+      dataset,
+      source,
+      reader,
+      before,
+      all,
+      columns,
+      cursor,
+      horizon,
+      notes,
+      window,
+    )
   }
 
   async look(): Promise<Offer['discovery']> {
     const { before, cursor, horizon, notes } = this
     const found = (news: string) => ({ news, none: '', notes })
+    if (this.backfill) {
+      const { from, until } = this.backfill
+      return found(`rows with ${cursor?.name} from ${from} to ${until} are read again`)
+    }
     if (!cursor) return found('all of its rows are read each time')
     if (before?.from === undefined)
       return found(before?.load ? 'its first reading goes on' : 'all of its rows are to be read')
@@ -104,6 +125,7 @@ class RowsIntake {
       bytes: 0,
       notes: [],
     }
+    if (this.backfill) return this.takeAgain(context, done, this.backfill)
     if (!this.cursor) return this.takeWhole(context, done)
     const taken = await (this.before?.from === undefined
       ? this.takeFirst(context, done)
@@ -113,6 +135,16 @@ class RowsIntake {
 
   private window(): Window {
     return { from: this.before?.from, until: this.horizon?.until }
+  }
+
+  /** Rows that were read before, once more; how far the source was read stays. */
+  private async takeAgain(context: RunContext, done: Intake, window: Window): Promise<Intake> {
+    const batch = this.newBatch(context, done.state)
+    const condition = this.reader.windowSql(this.cursor as RemoteColumn, window)
+    const files = await this.extract(context, batch, [[condition]])
+    if (files.length === 0) return { ...done, notes: ['there are no rows'] }
+    const { reads: _, columns: __, ...position } = this.before as Watermark
+    return this.commit(context, batch, files, position, done)
   }
 
   /** All rows of a source without a cursor, unless they are the same as before. */
@@ -153,6 +185,8 @@ class RowsIntake {
         : [
             `${this.reader.windowSql(cursor, { until: load.until })} OR ${this.reader.nullSql(cursor)}`,
           ]
+    if (load.done >= ranges.length)
+      return this.note(context, done, this.positionAt({ from: load.next, marks }))
     let result = done
     for (let at = load.done; at < ranges.length; at += TOGETHER) {
       const group = ranges.slice(at, at + TOGETHER)
@@ -190,7 +224,8 @@ class RowsIntake {
       this.extract(context, batch, [[window]]),
       this.extract(context, batch, [[reader.nullSql(cursor)]], 1),
     ])
-    const open = horizon?.until === undefined ? contentOf(rows) : undefined
+    // Where windows overlap, the same rows come again.
+    const open = horizon.until === horizon.next ? undefined : contentOf(rows)
     const fresh = open !== undefined && open === before?.open ? [] : rows
     const nullsNow = nulls.length > 0 ? contentOf(nulls) : undefined
     const files = [...fresh, ...(nullsNow === before?.nulls ? [] : nulls)]
@@ -203,11 +238,7 @@ class RowsIntake {
     if (files.length > 0) return this.commit(context, batch, files, position, done)
     // Where the counter stands lets a later run go so far; and what was the same need not be read again.
     if (horizon?.waiting || (rows.length > 0 && horizon.next !== before?.from))
-      return this.note(context, done, {
-        reads: readsOf(this.source),
-        columns: this.all,
-        ...position,
-      })
+      return this.note(context, done, this.positionAt(position))
     return { ...done, notes: ['its rows are the same as before'] }
   }
 
@@ -229,6 +260,10 @@ class RowsIntake {
       `${file.rows.toLocaleString('en-US')} keys are gone from its source`,
     ]
     return this.commit(context, batch, [file], position, { ...done, notes })
+  }
+
+  private positionAt(position: Omit<Watermark, 'reads' | 'columns'>): Watermark {
+    return { reads: readsOf(this.source), columns: this.all, ...position }
   }
 
   private marks(): readonly Mark[] {
@@ -267,7 +302,7 @@ class RowsIntake {
     more: { whole?: boolean } = {},
   ): Promise<Intake> {
     const name = fullName(this.dataset)
-    const watermark: Watermark = { reads: readsOf(this.source), columns: this.all, ...position }
+    const watermark = this.positionAt(position)
     // A first batch without rows says which columns there are.
     const known = done.state.batches[name] !== undefined
     if (files.length === 0 && known && !more.whole) return this.note(context, done, watermark)

@@ -2,6 +2,7 @@ import type { Bronze } from '../define/dataset.js'
 import type { LakeState } from '../log/commit.js'
 import type { Discovery } from '../plan/plan.js'
 import type { Databases } from '../source/connect/open.js'
+import type { Window } from '../source/connect/reader.js'
 import type { Batches } from './batches.js'
 import type { RunContext } from './context.js'
 import { discoverRows } from './intake-database.js'
@@ -33,9 +34,10 @@ export function discover(
   state: LakeState,
   batches: Batches,
   databases: Databases,
+  backfill?: Window,
 ): Promise<Offer> {
   const { from } = dataset
   return from.kind === 'files'
     ? discoverFiles(dataset, from, state, batches)
-    : discoverRows(dataset, from, state, databases)
+    : discoverRows(dataset, from, state, databases, backfill)
 }

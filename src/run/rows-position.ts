@@ -95,3 +95,20 @@ function noColumn(name: string, all: readonly RemoteColumn[]): MoraineError {
     hint: similar ? `Did you mean '${similar}'?` : `It has: ${names.join(', ')}`,
   })
 }
+
+/** @throws MoraineError where there is nothing to read again, or nothing by which. */
+export function refuseBackfill(
+  dataset: Bronze,
+  cursor: RemoteColumn | undefined,
+  before: Watermark | undefined,
+): void {
+  const name = fullName(dataset)
+  if (!cursor || cursor.name === 'xmin')
+    throw new MoraineError('usage', `${name} has no cursor by which rows could be read again`, {
+      hint: 'Give its source a cursor, or leave it out of the backfill.',
+    })
+  if (before?.from === undefined)
+    throw new MoraineError('usage', `${name} has not been read to its end yet`, {
+      hint: 'Run without --backfill first.',
+    })
+}

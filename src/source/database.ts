@@ -15,8 +15,8 @@ export interface TableOptions<C extends string> {
    */
   cursor?: C | 'xmin'
   /**
-   * How late a row may appear with an earlier cursor: `'30s'`, `'5m'`, `'2h'`; for a cursor that counts, so many numbers. Only
-   * needed where clocks other than the database's set the cursor, or the database can't tell which transactions are open.
+   * How late a row may appear with an earlier cursor: `'30s'`, `'5m'`, `'2h'`; for a cursor that counts, so many numbers.
+   * So much is read again each time. Only needed where clocks other than the database's set the cursor, or the database can't tell which transactions are open.
    */
   lag?: string | number
   /**

@@ -187,6 +187,35 @@ export default defineLake({ name: 'shop', datasets: [rows] })
         expect(ids.map(({ id }) => id)).toEqual([1, 2, 3, 4, 5])
       })
 
+      it('is read again where that is asked for', async () => {
+        const { project, table } = await shop(orders, incremental, schema, "key: 'id'")
+        await client.query(
+          `INSERT INTO ${table} VALUES (1, 10, '2026-01-05 00:00:00'), (2, 20, '2026-02-05 00:00:00')`,
+        )
+        await good(project)
+        await client.query(`UPDATE ${table} SET amount = amount + 1, changed = changed`)
+        expect(step(await good(project), 'bronze.rows').outcome).toBe('unchanged')
+        const backfill = { from: '2026-01-01', until: '2026-02-01' }
+        expect(step(await good(project, { backfill }), 'bronze.rows').rows).toBe(1)
+        expect((await amounts(project)).map(({ amount }) => amount)).toEqual([11, 20])
+        expect(step(await good(project), 'bronze.rows').outcome).toBe('unchanged')
+      })
+
+      it('with clocks that are wrong is read again as far as that is said', async () => {
+        const late = `${incremental}, lag: '1h'`
+        const { project, table } = await shop(orders, late, schema, incremental)
+        await client.query(`INSERT INTO ${table} VALUES (1, 10, ${kind.now})`)
+        await good(project)
+        await good(project)
+        // What is read again but was there before is not taken in again.
+        expect(step(await good(project), 'bronze.rows').outcome).toBe('unchanged')
+        await client.query(
+          `INSERT INTO ${table} VALUES (2, 20, ${kind.now} - interval '30' minute)`,
+        )
+        await good(project)
+        expect((await amounts(project)).map(({ id }) => id)).toEqual([1, 2])
+      })
+
       it('gives rows without a cursor, at the start and later', async () => {
         const { project, table } = await shop(orders, incremental, schema, incremental)
         await client.query(`INSERT INTO ${table} VALUES (1, 10, NULL), (2, 20, ${kind.now})`)

@@ -63,7 +63,10 @@ export function databaseError(
   if (error instanceof MoraineError) return error
   const code = (error as { code?: string }).code ?? ''
   const message = redact(messageOf(error), secrets)
-  const lost = /terminated|connection (is )?(lost|closed)|closed state|not queryable|invalid snapshot identifier/i.test(message)
+  const lost =
+    /terminated|connection (is )?(lost|closed)|closed state|not queryable|invalid snapshot identifier/i.test(
+      message,
+    )
   const known = meanings[code] ?? (lost ? meanings.ECONNRESET : undefined)
   const what = known ? `${known.what}${message ? ` (${message})` : ''}` : message
   const advice = hint ?? known?.hint

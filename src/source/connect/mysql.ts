@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { Connection as Client, ConnectionOptions, FieldPacket } from 'mysql2'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
+import { counterHorizon } from './counters.js'
 import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
 import type {
@@ -151,35 +152,20 @@ class MysqlReader implements Reader {
     marks: readonly Mark[],
   ): Promise<Horizon> {
     const { time, ahead, notes } = this.moment
-    const { lag } = source
-    if (counters.includes(cursor.type.replace(' unsigned', ''))) {
-      const mark = this.counters.get(counterKey(source))
-      const [, known] =
-        [...marks, ...(mark ? [mark] : [])].filter(([at]) => at <= time).at(-1) ?? []
-      const end =
-        known === undefined ? undefined : String(BigInt(known) + 1n - BigInt(Math.ceil(lag)))
-      const waiting = mark !== undefined && known !== mark[1]
-      return {
-        until: end,
-        next: end,
-        ...(end === undefined ? {} : { stamp: end }),
-        waiting,
-        ...(mark ? { mark } : {}),
-        notes,
-      }
-    }
-    const micros = time - Math.ceil(lag * 1e6)
-    const local = microsText(micros + ahead)
+    if (isCounter(cursor.type))
+      return counterHorizon(source, this.counters.get(counterKey(source)), marks, time, notes)
+    const late = time - Math.ceil(source.lag * 1e6)
     if (cursor.type === 'timestamp') {
-      const end = microsText(micros)
-      return { until: end, next: end, stamp: `${end}+00`, waiting: false, notes }
+      const until = microsText(time)
+      return { until, next: microsText(late), stamp: `${until}+00`, waiting: false, notes }
     }
-    if (cursor.type === 'datetime')
-      return { until: local, next: local, stamp: local, waiting: false, notes }
+    const [until, next] = [microsText(time + ahead), microsText(late + ahead)]
+    if (cursor.type === 'datetime') return { until, next, stamp: until, waiting: false, notes }
     // A day goes on: it is read again until it is over.
-    const day = local.slice(0, 10)
-    if (cursor.type === 'date')
-      return { until: undefined, next: day, stamp: day, waiting: false, notes }
+    if (cursor.type === 'date') {
+      const stamp = until.slice(0, 10)
+      return { until: undefined, next: next.slice(0, 10), stamp, waiting: false, notes }
+    }
     throw new MoraineError(
       'source',
       `The cursor ${cursor.name} is a ${cursor.type}, which does not tell what is new`,
@@ -240,7 +226,7 @@ class MysqlReader implements Reader {
     )
     const name = keys?.rows[0]?.[4]
     const column = (await this.columns(source)).find((c) => c.name === name)
-    if (!column || !counters.includes(column.type.replace(' unsigned', ''))) return undefined
+    if (!column || !isCounter(column.type)) return undefined
     const key = quote(column.name)
     const { rows } = await this.ask(`SELECT min(${key}), max(${key}) FROM ${table}`, source)
     const [low, high] = rows[0] ?? []
@@ -373,6 +359,7 @@ function typeOf(field: FieldPacket): string {
   return characterSet === BINARY ? 'binary' : 'text'
 }
 
+const isCounter = (type: string) => counters.includes(type.replace(' unsigned', ''))
 const counterKey = (source: DatabaseSource) => `${relation(source)} ${source.cursor}`
 
 /** The newest values of cursors that count. They are looked at before the open transactions are. */
@@ -386,7 +373,7 @@ async function countersOf(
     const name = quote(source.cursor)
     try {
       const { fields } = await ask(client, `SELECT ${name} FROM ${relation(source)} LIMIT 0`)
-      if (!fields[0] || !counters.includes(typeOf(fields[0]).replace(' unsigned', ''))) continue
+      if (!fields[0] || !isCounter(typeOf(fields[0]))) continue
       const { rows } = await ask(
         client,
         `SELECT max(${name}), CAST(UNIX_TIMESTAMP(sysdate(6)) * 1e6 AS SIGNED) FROM ${relation(source)}`,

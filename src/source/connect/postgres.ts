@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Client, ClientConfig, QueryResult } from 'pg'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
+import { counterHorizon } from './counters.js'
 import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
 import type {
   Extract,
@@ -165,43 +166,28 @@ class PostgresReader implements Reader {
     marks: readonly Mark[],
   ): Promise<Horizon> {
     const { time, notes } = this.moment
-    const { lag } = source
     const { xmin, zone } = this.facts
     if (cursor.name === 'xmin') return { until: undefined, next: xmin, waiting: false, notes: [] }
-    if (isCounter(cursor)) {
-      const mark = this.counters.get(counterKey(source))
-      const own = mark ? [mark] : []
-      // Who began after a mark counts on from there.
-      const [, known] = [...marks, ...own].filter(([at]) => at <= time).at(-1) ?? []
-      const end =
-        known === undefined ? undefined : String(BigInt(known) + 1n - BigInt(Math.ceil(lag)))
-      const waiting = mark !== undefined && known !== mark[1]
-      return {
-        until: end,
-        next: end,
-        ...(end === undefined ? {} : { stamp: end }),
-        waiting,
-        ...(mark ? { mark } : {}),
-        notes,
-      }
-    }
-    const micros = time - Math.ceil(lag * 1e6)
-    if (cursor.type.startsWith('timestamp') && cursor.type.endsWith('with time zone')) {
-      const end = `${microsText(micros)}+00`
-      return { until: end, next: end, stamp: end, waiting: false, notes }
-    }
-    const local = await this.query(
-      'SELECT (($1)::timestamptz AT TIME ZONE $2)::text AS t',
+    if (isCounter(cursor))
+      return counterHorizon(source, this.counters.get(counterKey(source)), marks, time, notes)
+    const [until, next] = [time, time - Math.ceil(source.lag * 1e6)].map(
+      (micros) => `${microsText(micros)}+00`,
+    ) as [string, string]
+    if (cursor.type.startsWith('timestamp') && cursor.type.endsWith('with time zone'))
+      return { until, next, stamp: until, waiting: false, notes }
+    const { rows } = await this.query(
+      'SELECT ($1::timestamptz AT TIME ZONE $3)::text AS until, ($2::timestamptz AT TIME ZONE $3)::text AS next',
       undefined,
-      [`${microsText(micros)}+00`, zone],
+      [until, next, zone],
     )
-    const text: string = local.rows[0].t
+    const local: { until: string; next: string } = rows[0]
     if (cursor.type.startsWith('timestamp'))
-      return { until: text, next: text, stamp: text, waiting: false, notes }
+      return { until: local.until, next: local.next, stamp: local.until, waiting: false, notes }
     // A day goes on: it is read again until it is over.
-    const day = text.slice(0, 10)
-    if (cursor.type === 'date')
-      return { until: undefined, next: day, stamp: day, waiting: false, notes }
+    if (cursor.type === 'date') {
+      const stamp = local.until.slice(0, 10)
+      return { until: undefined, next: local.next.slice(0, 10), stamp, waiting: false, notes }
+    }
     throw new MoraineError(
       'source',
       `The cursor ${cursor.name} is a ${cursor.type}, which does not tell what is new`,

@@ -1,0 +1,28 @@
+import type { DatabaseSource } from '../../define/source.js'
+import type { Horizon, Mark } from './reader.js'
+
+/**
+ * How far rows can be read by a cursor that counts: up to where it stood when nobody was at work who began before.
+ *
+ * @param mark where it stands now, as far as it was looked at before the snapshot.
+ * @param time nobody who was at work when the snapshot was taken had begun before it; microseconds since 1970.
+ */
+export function counterHorizon(
+  { lag }: DatabaseSource,
+  mark: Mark | undefined,
+  marks: readonly Mark[],
+  time: number,
+  notes: readonly string[],
+): Horizon {
+  // Who began after a mark counts on from there.
+  const [, known] = [...marks, ...(mark ? [mark] : [])].filter(([at]) => at <= time).at(-1) ?? []
+  const end = known === undefined ? undefined : BigInt(known) + 1n
+  return {
+    until: end?.toString(),
+    next: end === undefined ? undefined : String(end - BigInt(Math.ceil(lag))),
+    ...(end === undefined ? {} : { stamp: String(end) }),
+    waiting: mark !== undefined && known !== mark[1],
+    ...(mark ? { mark } : {}),
+    notes,
+  }
+}
