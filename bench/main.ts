@@ -10,7 +10,7 @@ import { tpcds } from './tpcds.js'
 import { upserts } from './upserts.js'
 
 /*
- * npm run bench -- NAME [--pairs N] [--scale N] [--json]: a benchmark beside what it is to be held against,
+ * npm run bench -- NAME [--pairs N] [--scale N] [--against NAME] [--json]: a benchmark beside what it is to be held against,
  * run by turns; the ratio is the median over pairs, with the interval that holds it in 95 of 100 cases.
  */
 export interface Contender {
@@ -29,7 +29,7 @@ export interface Measure {
 }
 
 /** A benchmark: what is measured, and what it is held against. */
-export type Benchmark = (scale: number) => Promise<[Contender, Contender]>
+export type Benchmark = (scale: number, against?: string) => Promise<[Contender, Contender]>
 
 const benchmarks: Record<string, Benchmark> = {
   tickit,
@@ -52,6 +52,7 @@ const { values, positionals } = parseArgs({
     pairs: { type: 'string', default: '7' },
     scale: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
+    against: { type: 'string' },
   },
 })
 const benchmark = benchmarks[positionals[0] ?? '']
@@ -60,7 +61,7 @@ if (!benchmark) {
   process.exit(2)
 }
 
-const [ours, theirs] = await benchmark(Number(values.scale))
+const [ours, theirs] = await benchmark(Number(values.scale), values.against)
 const pairs: [Measure, Measure][] = []
 for (let i = 0; i < Number(values.pairs); i++) {
   // By turns, and each first as often: what else the machine does falls on both.

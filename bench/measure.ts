@@ -8,11 +8,13 @@ export async function measure(
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
+  folder?: string,
 ): Promise<Measure> {
   const start = performance.now()
   const child = spawn(command, args, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
+    ...(folder === undefined ? {} : { cwd: folder }),
   })
   let peak = 0
   let cpu = 0

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { generate } from '../examples/tpcds/generate/main.js'
-import type { Contender } from './main.js'
+import type { Contender, Measure } from './main.js'
 import { measure } from './measure.js'
 import { benchFolder, repository } from './tickit.js'
+import { peers } from './tpcds/peers.js'
 
 /** The folder of the 24 files: TPCDS_DATA, or one that is made at the scale and kept. */
 export async function tpcdsData(scale: number): Promise<string> {
@@ -17,9 +18,9 @@ export async function tpcdsData(scale: number): Promise<string> {
 
 /**
  * The 24 tables of TPC-DS from text to reports, beside a script written by hand for DuckDB that makes the same reports
- * and partitions as plain Parquet. The files are those in TPCDS_DATA, or are made at the scale and kept.
+ * and partitions as plain Parquet, or beside the same work as a project of dbt, SQLMesh or Spark. The files are those in TPCDS_DATA, or are made at the scale and kept.
  */
-export async function tpcds(scale: number): Promise<[Contender, Contender]> {
+export async function tpcds(scale: number, against = 'script'): Promise<[Contender, Contender]> {
   const data = await tpcdsData(scale)
   const folder = await benchFolder()
   const env = { TPCDS_DATA: data, OUT: join(folder, 'out'), MORAINE_ROOT: join(folder, 'lake') }
@@ -44,13 +45,28 @@ export async function tpcds(scale: number): Promise<[Contender, Contender]> {
       },
     },
     {
-      name: 'script',
+      name: against,
       run: async () => {
         await clean()
-        const measured = await measure(process.execPath, [join(lake, 'by-hand.mjs')], env)
+        const measured = await measurePeer(against, join(lake, 'by-hand.mjs'), data, env)
         const stored = ['silver', 'gold'].map((tier) => bytes(join(env.OUT, tier)))
         return { ...measured, stored: stored.reduce((a, b) => a + b) }
       },
     },
   ]
+}
+
+async function measurePeer(
+  name: string,
+  script: string,
+  data: string,
+  env: { OUT: string },
+): Promise<Measure> {
+  if (name === 'script') return measure(process.execPath, [script], env)
+  const make = peers[name]
+  if (!make) throw new Error(`--against takes script, ${Object.keys(peers).join(', ')}`)
+  for (const tier of ['bronze', 'silver', 'gold'])
+    await mkdir(join(env.OUT, tier), { recursive: true })
+  const peer = await make(await benchFolder(), data, env.OUT)
+  return measure(peer.command, peer.args, peer.env, peer.folder)
 }
