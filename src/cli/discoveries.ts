@@ -16,7 +16,7 @@ export async function discoverAll(
   const discoveries: Record<string, Discovery> = {}
   const problems: Record<string, unknown> = {}
   const bronze = datasets.filter((dataset): dataset is Bronze => dataset.tier === 'bronze')
-  const databases = Databases.of(bronze)
+  await using databases = Databases.of(bronze)
   for (const dataset of bronze) {
     try {
       const { discovery } = await discover(dataset, state, batches, databases)
@@ -25,6 +25,5 @@ export async function discoverAll(
       problems[fullName(dataset)] = error
     }
   }
-  await databases.close()
   return { discoveries, problems }
 }

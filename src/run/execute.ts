@@ -186,7 +186,7 @@ class Run {
   private async intake(context: RunContext, begun: LakeState): Promise<LakeState> {
     const pool = new Pool(availableParallelism())
     const bronze = this.datasets.filter((dataset): dataset is Bronze => dataset.tier === 'bronze')
-    const databases = Databases.of(bronze)
+    await using databases = Databases.of(bronze)
     const { backfill } = this.options
     const look = (dataset: Bronze) =>
       discover(dataset, begun, context.relations.batches, databases, backfill)
@@ -206,7 +206,6 @@ class Run {
     // The largest first, so that no long one is left alone at the end.
     const ordered = offers.sort((a, b) => bytes(b) - bytes(a))
     await Promise.all(ordered.map((offered) => pool.run(() => one(offered))))
-    await databases.close()
     return this.log.head()
   }
 

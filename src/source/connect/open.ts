@@ -3,7 +3,7 @@ import type { DatabaseSource } from '../../define/source.js'
 import type { Reader } from './reader.js'
 
 /** The databases of one run: each is opened once, so that all of its tables are read from one snapshot. */
-export class Databases {
+export class Databases implements AsyncDisposable {
   private readonly readers = new Map<string, Promise<Reader>>()
 
   private constructor(private readonly sources: readonly DatabaseSource[]) {}
@@ -27,7 +27,7 @@ export class Databases {
     return opened
   }
 
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(
       [...this.readers.values()].map((reader) =>
         reader.then(

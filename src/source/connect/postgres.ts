@@ -4,6 +4,7 @@ import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
 import { counterHorizon } from './counters.js'
 import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
+import { InLine } from './in-line.js'
 import type {
   Extract,
   Extracted,
@@ -113,6 +114,7 @@ interface Facts {
 
 class PostgresReader implements Reader {
   private readonly idle: Client[] = []
+  private readonly line = new InLine()
   private readonly all: Client[]
 
   private constructor(
@@ -286,16 +288,18 @@ class PostgresReader implements Reader {
     source?: DatabaseSource,
     values: unknown[] = [],
   ): Promise<QueryResult> {
-    try {
-      await this.leader.query('SAVEPOINT asked')
-      const result = await this.leader.query(sql, values)
-      await this.leader.query('RELEASE SAVEPOINT asked')
-      return result
-    } catch (error) {
-      // A mistake in one source does not end the transaction that others are read in.
-      await this.leader.query('ROLLBACK TO SAVEPOINT asked').catch(() => {})
-      throw this.failure(error, source)
-    }
+    // One after the other: a mistake in one source must not end the transaction that others are read in.
+    return this.line.run(async () => {
+      try {
+        await this.leader.query('SAVEPOINT asked')
+        const result = await this.leader.query(sql, values)
+        await this.leader.query('RELEASE SAVEPOINT asked')
+        return result
+      } catch (error) {
+        await this.leader.query('ROLLBACK TO SAVEPOINT asked').catch(() => {})
+        throw this.failure(error, source)
+      }
+    })
   }
 
   private failure(error: unknown, source: DatabaseSource | undefined): MoraineError {
