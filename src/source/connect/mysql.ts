@@ -252,22 +252,13 @@ class MysqlReader implements Reader {
     const chosen = columns.map((name) => all.find((c) => c.name === name) ?? { name, type: '' })
     const sql = `SELECT ${recordSql(chosen)} FROM ${relation(source)}${whereSql(source, conditions)}`
     return this.line.run(async () => {
-      let lost: ((error: Error) => void) | undefined
+      const text = recordsOf(this.client, sql)
       try {
-        const rows = this.client
-          .query({ sql, rowsAsArray: true, typeCast: false })
-          .stream({ highWaterMark: 2000 })
-        // The driver does not tell a stream that its connection is gone.
-        lost = (error) => rows.destroy(error ?? new Error('connection lost'))
-        this.client.once('error', lost).once('end', lost)
-        const text = Readable.from(lines(rows), { objectMode: false, highWaterMark: CHUNK })
         return await streamToFile(text, path, signal)
       } catch (error) {
         this.client.destroy()
         signal.throwIfAborted()
         throw this.failure(error, source)
-      } finally {
-        if (lost) this.client.off('error', lost).off('end', lost)
       }
     })
   }
@@ -306,24 +297,46 @@ class MysqlReader implements Reader {
   }
 }
 
-/** The records of a result, each with its line end, in larger pieces. */
-async function* lines(rows: AsyncIterable<(Buffer | null)[]>): AsyncGenerator<Buffer> {
+/** The records of a query, each with its line end, in larger pieces; the server waits while nobody reads. */
+function recordsOf(client: Client, sql: string): Readable {
   const end = Buffer.from('\n')
   let parts: Buffer[] = []
   let size = 0
-  for await (const [record] of rows) {
-    if (!record)
-      throw new MoraineError('source', 'A row is larger than the server lets it be as one text', {
-        hint: "Raise the server's max_allowed_packet, or leave its largest columns out with columns: […].",
-      })
-    parts.push(record, end)
-    size += record.length + 1
-    if (size < CHUNK) continue
-    yield Buffer.concat(parts, size)
+  const text = new Readable({ read: () => client.resume(), highWaterMark: 4 * CHUNK })
+  const flush = () => {
+    const more = size === 0 || text.push(Buffer.concat(parts, size))
     parts = []
     size = 0
+    return more
   }
-  if (size > 0) yield Buffer.concat(parts, size)
+  const fail = (error?: Error) => {
+    settled()
+    text.destroy(error ?? new Error('connection lost'))
+  }
+  // The driver does not tell a query that its connection is gone.
+  const settled = () => client.off('error', fail).off('end', fail)
+  client.once('error', fail).once('end', fail)
+  const query = client.query({ sql, rowsAsArray: true, typeCast: false })
+  query.on('result', (row: unknown) => {
+    const [record] = row as [Buffer | null]
+    if (!record) return fail(tooLarge())
+    parts.push(record, end)
+    size += record.length + 1
+    if (size >= CHUNK && !flush()) client.pause()
+  })
+  query.on('error', fail)
+  query.on('end', () => {
+    settled()
+    flush()
+    text.push(null)
+  })
+  return text
+}
+
+function tooLarge(): MoraineError {
+  return new MoraineError('source', 'A row is larger than the server lets it be as one text', {
+    hint: "Raise the server's max_allowed_packet, or leave its largest columns out with columns: […].",
+  })
 }
 
 /** SQL for a row as delimited text, which the server puts together: values are quoted, NULL is nothing. */
@@ -338,12 +351,12 @@ function fieldSql({ name, type }: RemoteColumn): string {
   const value = quote(name)
   const kind = type.replace(' unsigned', '')
   if ([...counters, 'decimal', 'date', 'datetime', 'time', 'year', 'double'].includes(kind))
-    return `CAST(${value} AS CHAR CHARACTER SET utf8mb4)`
+    return value
   // All digits of it: the text of a float has six.
-  if (kind === 'float') return `CAST(${value} + 0e0 AS CHAR CHARACTER SET utf8mb4)`
-  if (kind === 'bit') return `CAST(${value} + 0 AS CHAR CHARACTER SET utf8mb4)`
+  if (kind === 'float') return `${value} + 0e0`
+  if (kind === 'bit') return `${value} + 0`
   // A moment, whatever zone it is shown in.
-  if (kind === 'timestamp') return `CONCAT(CAST(${value} AS CHAR CHARACTER SET utf8mb4), '+00')`
+  if (kind === 'timestamp') return `CONCAT(${value}, '+00')`
   if (kind === 'binary') return `CONCAT('\\\\x', LOWER(HEX(${value})))`
   if (kind === 'geometry') return `CONCAT('"', ST_AsText(${value}), '"')`
   return `CONCAT('"', REPLACE(CONVERT(${value} USING utf8mb4), '"', '""'), '"')`
