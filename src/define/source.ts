@@ -23,7 +23,7 @@ export interface FilesSource<C extends string = string> {
 }
 
 /** The kinds of databases that are read; MariaDB is read as MySQL is. */
-export type DatabaseKind = 'postgres' | 'mysql'
+export type DatabaseKind = 'postgres' | 'mysql' | 'sqlserver'
 
 /** How a database is reached. What is not given comes from the URL, and then from the client's own defaults. */
 export interface Connection {

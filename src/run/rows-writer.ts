@@ -30,7 +30,7 @@ function exactTypes(
   const found = new Map<string, string>()
   for (const { name, type } of columns) {
     const as = wanted.get(name.toLowerCase())
-    const scale = /^numeric\((\d+),(\d+)\)$/.exec(type)
+    const scale = /^(?:numeric|decimal)\((\d+),(\d+)\)$/.exec(type)
     const decimal = /^DECIMAL\((\d+),(\d+)\)$/i.exec(as ?? '')
     const whole = /^(tinyint|smallint|mediumint|int|integer|bigint)( unsigned)?$/.test(type)
     if (as !== undefined && whole && ['INTEGER', 'BIGINT'].includes(as)) found.set(name, as)

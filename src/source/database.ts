@@ -9,8 +9,8 @@ export interface TableOptions<C extends string> {
   /** Columns that tell rows apart. */
   key?: C | readonly C[]
   /**
-   * The column by which new and changed rows are found: a time or a number that grows with every change. In PostgreSQL
-   * `xmin` finds them without such a column. Without a cursor all rows are read each time, and rows that are gone
+   * The column by which new and changed rows are found: a time or a number that grows with every change, in SQL Server
+   * a `rowversion` best. In PostgreSQL `xmin` finds them without such a column. Without a cursor all rows are read each time, and rows that are gone
    * from the source are gone from what reads them.
    */
   cursor?: C | 'xmin'
@@ -53,6 +53,15 @@ export function postgres(connection: string | Connection): Database {
 /** A MySQL or MariaDB database; needs the package `mysql2`. All tables of a run are read from one snapshot. */
 export function mysql(connection: string | Connection): Database {
   return databaseOf('mysql', connection)
+}
+
+/**
+ * A SQL Server or Azure SQL database; needs the package `mssql`. Besides a URL (`sqlserver://user:password@host:1433/database`) it takes
+ * connection strings (`Server=…;Database=…;User Id=…;Password=…`). All tables of a run are read from one snapshot where the
+ * database allows snapshot isolation.
+ */
+export function sqlserver(connection: string | Connection): Database {
+  return databaseOf('sqlserver', connection)
 }
 
 function databaseOf(database: DatabaseKind, given: string | Connection): Database {

@@ -1,4 +1,4 @@
-export { type Database, mysql, postgres, type TableOptions } from './database.js'
+export { type Database, mysql, postgres, sqlserver, type TableOptions } from './database.js'
 
 import { fileURLToPath } from 'node:url'
 import { here } from '../define/place.js'

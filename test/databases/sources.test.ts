@@ -13,6 +13,7 @@ import {
   startPostgres,
 } from '../support/servers.js'
 import { withService } from '../support/services.js'
+import { sqlServerAt, startSqlServer } from '../support/sql-server.js'
 
 interface Client {
   query(sql: string): Promise<unknown>
@@ -21,8 +22,8 @@ interface Client {
 
 interface Kind {
   name: string
-  source: 'postgres' | 'mysql'
-  start(): Promise<Server>
+  source: 'postgres' | 'mysql' | 'sqlserver'
+  start(): Promise<Pick<Server, 'url' | 'stop'>>
   connect(url: string): Promise<Client>
   /** The type of moments, and SQL for now. */
   moment: string
@@ -30,7 +31,7 @@ interface Kind {
   /** A relation of the numbers from 1 on, in a column `n`. */
   numbers(count: number): string
   /** SQL that ends all other sessions. */
-  endOthers(client: Client): Promise<void>
+  endOthers(client: Client, url: string): Promise<void>
 }
 
 const kinds: [Kind, string | undefined][] = [
@@ -75,11 +76,24 @@ const kinds: [Kind, string | undefined][] = [
     },
     mariadbProgram,
   ],
+  [
+    {
+      name: 'SQL Server, played by a double',
+      source: 'sqlserver',
+      start: startSqlServer,
+      connect: (url) => sqlServerAt(url).connect(),
+      moment: 'datetimeoffset(6)',
+      now: 'SYSDATETIMEOFFSET()',
+      numbers: (count) => `(SELECT unnest(range(1, ${count} + 1)) AS n) AS s`,
+      endOthers: async (_, url) => sqlServerAt(url).hangUp(),
+    },
+    process.execPath,
+  ],
 ]
 
 for (const [kind, program] of kinds)
   withService(kind.name, [program], () => {
-    let server: Server
+    let server: Pick<Server, 'url' | 'stop'>
     let client: Client
     beforeAll(async () => {
       server = await kind.start()
@@ -287,7 +301,7 @@ export default defineLake({ name: 'shop', datasets: [rows] })
         const { project, table } = await shop(orders, incremental, schema, incremental)
         const rows = kind.numbers(300_000)
         await client.query(`INSERT INTO ${table} SELECT n, n, ${kind.now} FROM ${rows}`)
-        const timer = setInterval(() => kind.endOthers(client).catch(() => {}), 20)
+        const timer = setInterval(() => kind.endOthers(client, server.url).catch(() => {}), 20)
         const record = await project.run({ partBytes: 65_536 })
         clearInterval(timer)
         expect(record.outcome).toBe('failed')

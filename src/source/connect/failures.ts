@@ -30,6 +30,15 @@ const meanings: Readonly<Record<string, { what: string; hint: string; retryable?
     retryable: true,
   },
   '57P03': { what: 'it is starting up', hint: 'Run again in a moment.', retryable: true },
+  ETIMEOUT: {
+    what: 'it does not answer',
+    hint: 'Is it reachable from this machine?',
+    retryable: true,
+  },
+  ELOGIN: {
+    what: 'it refused the user or the password',
+    hint: 'Check both, and the name of the database; they are taken from its URL or its fields.',
+  },
   '28P01': {
     what: 'it refused the user or the password',
     hint: 'Check both; they are taken from its URL or its fields.',
@@ -64,7 +73,7 @@ export function databaseError(
   const code = (error as { code?: string }).code ?? ''
   const message = redact(messageOf(error), secrets)
   const lost =
-    /terminated|connection (is )?(lost|closed)|closed state|not queryable|invalid snapshot identifier/i.test(
+    /terminated|connection (is )?(lost|closed)|closed state|not queryable|LoggedIn state|socket hang up|invalid snapshot identifier/i.test(
       message,
     )
   const known = meanings[code] ?? (lost ? meanings.ECONNRESET : undefined)

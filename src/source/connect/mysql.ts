@@ -2,9 +2,11 @@ import { Readable } from 'node:stream'
 import type { Connection as Client, ConnectionOptions, FieldPacket } from 'mysql2'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
+import { literal, relationOf, whereOf } from './conditions.js'
 import { counterHorizon } from './counters.js'
 import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
+import { keyRanges, type Spread, spreadOf } from './key-ranges.js'
 import type {
   Extract,
   Extracted,
@@ -15,7 +17,7 @@ import type {
   RemoteColumn,
   Window,
 } from './reader.js'
-import { microsText } from './times.js'
+import { grainOf, microsText, windowEnds } from './times.js'
 import { streamToFile } from './to-file.js'
 
 /** Names of the protocol's type codes; the codes are those of MySQL's field packets. */
@@ -53,8 +55,9 @@ const CHUNK = 1 << 18
 /** Microseconds since 1970 before which nobody began who was at work when the snapshot was taken. */
 interface Moment {
   time: number
-  /** Microseconds that the server's own clock is ahead of UTC. */
+  /** Microseconds that the server's own clock is ahead of UTC, now and in a day. */
   ahead: number
+  tomorrow: number
   notes: string[]
 }
 
@@ -142,7 +145,7 @@ class MysqlReader implements Reader {
   ) {}
 
   async columns(source: DatabaseSource): Promise<RemoteColumn[]> {
-    const { fields } = await this.ask(`SELECT * FROM ${relation(source)} LIMIT 0`, source)
+    const { fields } = await this.ask(`SELECT * FROM ${relationOf(source)} LIMIT 0`, source)
     return fields.map((field) => ({ name: field.name, type: typeOf(field) }))
   }
 
@@ -151,18 +154,21 @@ class MysqlReader implements Reader {
     cursor: RemoteColumn,
     marks: readonly Mark[],
   ): Promise<Horizon> {
-    const { time, ahead, notes } = this.moment
+    const { time, ahead, tomorrow, notes } = this.moment
     if (isCounter(cursor.type))
       return counterHorizon(source, this.counters.get(counterKey(source)), marks, time, notes)
-    const late = time - Math.ceil(source.lag * 1e6)
-    if (cursor.type === 'timestamp') {
-      const until = microsText(time)
-      return { until, next: microsText(late), stamp: `${until}+00`, waiting: false, notes }
+    const kind = kindOf(cursor.type)
+    const ends = windowEnds(time, source.lag, grainOf(digitsOf(cursor.type)))
+    if (kind === 'timestamp') {
+      const [until, next] = [microsText(ends.until), microsText(ends.next)]
+      return { until, next, stamp: `${until}+00`, waiting: false, notes }
     }
-    const [until, next] = [microsText(time + ahead), microsText(late + ahead)]
-    if (cursor.type === 'datetime') return { until, next, stamp: until, waiting: false, notes }
+    // Where clocks are about to be put back, the next window begins before what they will show.
+    const until = microsText(ends.until + ahead)
+    const next = microsText(ends.next + Math.min(ahead, tomorrow))
+    if (kind === 'datetime') return { until, next, stamp: until, waiting: false, notes }
     // A day goes on: it is read again until it is over.
-    if (cursor.type === 'date') {
+    if (kind === 'date') {
       const stamp = until.slice(0, 10)
       return { until: undefined, next: next.slice(0, 10), stamp, waiting: false, notes }
     }
@@ -187,7 +193,7 @@ class MysqlReader implements Reader {
   }
 
   async any(source: DatabaseSource, conditions: readonly string[]): Promise<boolean> {
-    const sql = `SELECT 1 FROM ${relation(source)}${whereSql(source, conditions)} LIMIT 1`
+    const sql = `SELECT 1 FROM ${relationOf(source)}${whereOf(source, conditions)} LIMIT 1`
     return (await this.ask(sql, source)).rows.length > 0
   }
 
@@ -196,31 +202,17 @@ class MysqlReader implements Reader {
     bytes: number,
     epoch?: string,
   ): Promise<{ ranges: Range[]; epoch: string }> {
-    const none = { ranges: [{}], epoch: '' }
-    if (!('table' in source.reads)) return none
-    const known = epoch ? (JSON.parse(epoch) as [string, string, string, number]) : undefined
-    const found = known ?? (await this.spread(source, source.reads.table, bytes))
-    if (!found) return none
-    const [key, low, high, count] = found
-    const [least, span] = [BigInt(low), BigInt(high) - BigInt(low) + 1n]
-    const starts = Array.from(
-      { length: count },
-      (_, i) => least + (span * BigInt(i)) / BigInt(count),
-    )
-    const name = quote(key)
-    const ranges = starts.map((start, i) => {
-      const end = starts[i + 1]
-      const parts = [
-        ...(i > 0 ? [`${name} >= ${start}`] : []),
-        ...(end === undefined ? [] : [`${name} < ${end}`]),
-      ]
-      return parts.length > 0 ? { condition: parts.join(' AND ') } : {}
-    })
-    return { ranges, epoch: JSON.stringify(found) }
+    if (!('table' in source.reads)) return keyRanges(undefined, quote)
+    const known = epoch ? (JSON.parse(epoch) as Spread) : undefined
+    return keyRanges(known ?? (await this.spread(source, source.reads.table, bytes)), quote)
   }
 
-  /** The column that orders a table's rows on disk, its least and greatest value, and into how many ranges to cut. */
-  private async spread(source: DatabaseSource, table: string, bytes: number) {
+  /** How the column that orders a table's rows on disk is spread. */
+  private async spread(
+    source: DatabaseSource,
+    table: string,
+    bytes: number,
+  ): Promise<Spread | undefined> {
     const keys = await this.ask(`SHOW KEYS FROM ${table} WHERE Key_name = 'PRIMARY'`, source).catch(
       () => undefined,
     )
@@ -229,18 +221,13 @@ class MysqlReader implements Reader {
     if (!column || !isCounter(column.type)) return undefined
     const key = quote(column.name)
     const { rows } = await this.ask(`SELECT min(${key}), max(${key}) FROM ${table}`, source)
-    const [low, high] = rows[0] ?? []
-    if (low == null || high == null) return undefined
     const schema = /^(?:`?([^`.]+)`?\.)?`?([^`.]+)`?$/.exec(table)
     const size = await this.ask(
       'SELECT data_length FROM information_schema.tables WHERE table_schema = coalesce(?, database()) AND table_name = ?',
       undefined,
       [schema?.[1] ?? null, schema?.[2] ?? table],
     )
-    const most = Number(BigInt(high) - BigInt(low)) + 1
-    const wished = Math.ceil(Number(size.rows[0]?.[0] ?? 0) / bytes)
-    const count = Math.min(Math.max(1, wished), most)
-    return [column.name, low, high, count] as const
+    return spreadOf(column.name, rows[0] ?? [], Number(size.rows[0]?.[0] ?? 0), bytes)
   }
 
   async extract(
@@ -250,7 +237,7 @@ class MysqlReader implements Reader {
   ): Promise<Extracted> {
     const all = await this.columns(source)
     const chosen = columns.map((name) => all.find((c) => c.name === name) ?? { name, type: '' })
-    const sql = `SELECT ${recordSql(chosen)} FROM ${relation(source)}${whereSql(source, conditions)}`
+    const sql = `SELECT ${recordSql(chosen)} FROM ${relationOf(source)}${whereOf(source, conditions)}`
     return this.line.run(async () => {
       const text = recordsOf(this.client, sql)
       try {
@@ -349,7 +336,7 @@ function recordSql(columns: readonly RemoteColumn[]): string {
 
 function fieldSql({ name, type }: RemoteColumn): string {
   const value = quote(name)
-  const kind = type.replace(' unsigned', '')
+  const kind = kindOf(type)
   if ([...counters, 'decimal', 'date', 'datetime', 'time', 'year', 'double'].includes(kind))
     return value
   // All digits of it: the text of a float has six.
@@ -363,17 +350,22 @@ function fieldSql({ name, type }: RemoteColumn): string {
 }
 
 function typeOf(field: FieldPacket): string {
-  const { type, columnType, characterSet, flags } = field as unknown as Record<string, number>
-  const code = columnType ?? type ?? 0
+  const { type, columnType, characterSet, flags, decimals } = field as unknown as Record<
+    string,
+    number
+  >
+  const name = types[columnType ?? type ?? 0]
+  if (name === undefined) return characterSet === BINARY ? 'binary' : 'text'
+  if (name === 'timestamp' || name === 'datetime') return decimals ? `${name}(${decimals})` : name
   const unsigned = ((flags ?? 0) & 32) > 0 ? ' unsigned' : ''
-  const name = types[code]
-  if (name)
-    return counters.includes(name) || name === 'float' || name === 'double' ? name + unsigned : name
-  return characterSet === BINARY ? 'binary' : 'text'
+  return counters.includes(name) || name === 'float' || name === 'double' ? name + unsigned : name
 }
 
-const isCounter = (type: string) => counters.includes(type.replace(' unsigned', ''))
-const counterKey = (source: DatabaseSource) => `${relation(source)} ${source.cursor}`
+/** A type without what is said about it: `datetime(6)`, `int unsigned`. */
+const kindOf = (type: string) => type.replace(/ unsigned|\(\d\)/, '')
+const digitsOf = (type: string) => Number(/\((\d)\)/.exec(type)?.[1] ?? 0)
+const isCounter = (type: string) => counters.includes(kindOf(type))
+const counterKey = (source: DatabaseSource) => `${relationOf(source)} ${source.cursor}`
 
 /** The newest values of cursors that count. They are looked at before the open transactions are. */
 async function countersOf(
@@ -385,11 +377,11 @@ async function countersOf(
     if (source.cursor === undefined) continue
     const name = quote(source.cursor)
     try {
-      const { fields } = await ask(client, `SELECT ${name} FROM ${relation(source)} LIMIT 0`)
+      const { fields } = await ask(client, `SELECT ${name} FROM ${relationOf(source)} LIMIT 0`)
       if (!fields[0] || !isCounter(typeOf(fields[0]))) continue
       const { rows } = await ask(
         client,
-        `SELECT max(${name}), CAST(UNIX_TIMESTAMP(sysdate(6)) * 1e6 AS SIGNED) FROM ${relation(source)}`,
+        `SELECT max(${name}), CAST(UNIX_TIMESTAMP(sysdate(6)) * 1e6 AS SIGNED) FROM ${relationOf(source)}`,
       )
       const [newest, at] = rows[0] ?? []
       if (newest != null) found.set(counterKey(source), [Number(at), newest])
@@ -403,6 +395,12 @@ async function countersOf(
 const BLIND =
   "the open transactions of others can't be seen: rows that they commit late may be missed, unless lag covers them (GRANT PROCESS)"
 
+/** SQL for the microseconds that the clocks of the session's zone are ahead of UTC in so many seconds. */
+function aheadSql(seconds: number): string {
+  const time = `unix_timestamp() + ${seconds}`
+  return `TIMESTAMPDIFF(MICROSECOND, DATE_ADD('1970-01-01', INTERVAL ${time} SECOND), FROM_UNIXTIME(${time}))`
+}
+
 /** Looks which transactions are open, and waits a moment for those that are soon done. */
 async function settle(client: Client): Promise<Moment> {
   const start = Date.now()
@@ -413,11 +411,10 @@ async function settle(client: Client): Promise<Moment> {
       (await ask(client, 'SELECT CAST(UNIX_TIMESTAMP(sysdate(6)) * 1e6 AS SIGNED)')).rows[0]?.[0],
     )
   const first = await clock()
-  const { rows: zone } = await ask(
-    client,
-    "SELECT TIMESTAMPDIFF(MINUTE, utc_timestamp(), IF(@@global.time_zone = 'SYSTEM', now(), CONVERT_TZ(utc_timestamp(), '+00:00', @@global.time_zone)))",
-  )
-  const ahead = Number(zone[0]?.[0] ?? 0) * 60e6
+  await ask(client, 'SET SESSION time_zone = @@global.time_zone')
+  const { rows: zone } = await ask(client, `SELECT ${[0, 86_400].map(aheadSql).join(', ')}`)
+  await ask(client, "SET SESSION time_zone = 'SYSTEM'")
+  const [ahead, tomorrow] = [0, 1].map((i) => Number(zone[0]?.[i] ?? 0)) as [number, number]
   for (;;) {
     // InnoDB answers from memory for a tenth of a second after somebody asked.
     await new Promise((resolve) => setTimeout(resolve, FRESH))
@@ -429,25 +426,15 @@ async function settle(client: Client): Promise<Moment> {
       )
       oldest = rows[0]?.[0] == null ? undefined : Number(rows[0][0])
     } catch {
-      return { time: first, ahead, notes: [BLIND] }
+      return { time: first, ahead, tomorrow, notes: [BLIND] }
     }
-    if (oldest === undefined || oldest > first) return { time: first, ahead, notes: [] }
+    if (oldest === undefined || oldest > first) return { time: first, ahead, tomorrow, notes: [] }
     if (Date.now() - start > PATIENCE) {
       const since = new Date(oldest / 1000).toISOString()
       const notes = [`rows are read up to ${since}: a transaction has been open since then`]
-      return { time: oldest, ahead, notes }
+      return { time: oldest, ahead, tomorrow, notes }
     }
   }
 }
 
-function relation({ reads }: DatabaseSource): string {
-  return 'table' in reads ? reads.table : `(${reads.query}) AS q`
-}
-
-function whereSql({ where }: DatabaseSource, conditions: readonly string[]): string {
-  const all = [...(where === undefined ? [] : [where]), ...conditions]
-  return all.length > 0 ? ` WHERE ${all.map((condition) => `(${condition})`).join(' AND ')}` : ''
-}
-
 const quote = (name: string) => `\`${name.replaceAll('`', '``')}\``
-const literal = (text: string) => `'${text.replaceAll("'", "''")}'`

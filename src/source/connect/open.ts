@@ -51,5 +51,6 @@ async function open(
 ): Promise<Reader> {
   if (database === 'postgres')
     return (await import('./postgres.js')).openPostgres(connection, sources)
-  return (await import('./mysql.js')).openMysql(connection, sources)
+  if (database === 'mysql') return (await import('./mysql.js')).openMysql(connection, sources)
+  return (await import('./sqlserver.js')).openSqlServer(connection, sources)
 }

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Client, ClientConfig, QueryResult } from 'pg'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
+import { literal, relationOf, whereOf } from './conditions.js'
 import { counterHorizon } from './counters.js'
 import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
@@ -15,7 +16,7 @@ import type {
   RemoteColumn,
   Window,
 } from './reader.js'
-import { microsText } from './times.js'
+import { grainOf, microsText, windowEnds } from './times.js'
 import { streamToFile } from './to-file.js'
 
 /** How our sessions are called, so that they do not wait for each other. */
@@ -33,6 +34,11 @@ const OPEN = `
   FROM pg_stat_activity
   WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> '${NAME}'
     AND backend_type NOT IN ('autovacuum worker', 'walsender', 'parallel worker')`
+
+/** Times in a zone. Where its clocks are about to be put back, the next window begins before what they will show. */
+const LOCAL = `
+  SELECT ($1::timestamptz AT TIME ZONE $3)::text AS until,
+    least($2::timestamptz AT TIME ZONE $3, ($2::timestamptz + interval '24 hours') AT TIME ZONE $3 - interval '24 hours')::text AS next`
 
 /** Milliseconds that short transactions are waited for. */
 const PATIENCE = 1000
@@ -147,7 +153,7 @@ class PostgresReader implements Reader {
   }
 
   async columns(source: DatabaseSource): Promise<RemoteColumn[]> {
-    const { fields } = await this.query(`SELECT * FROM ${relation(source)} LIMIT 0`, source)
+    const { fields } = await this.query(`SELECT * FROM ${relationOf(source)} LIMIT 0`, source)
     if (fields.length === 0) return []
     const types = fields.map((f) => `format_type(${f.dataTypeID}, ${f.dataTypeModifier})`)
     const { rows } = await this.query(`SELECT ARRAY[${types.join(', ')}]::text[] AS t`)
@@ -172,16 +178,15 @@ class PostgresReader implements Reader {
     if (cursor.name === 'xmin') return { until: undefined, next: xmin, waiting: false, notes: [] }
     if (isCounter(cursor))
       return counterHorizon(source, this.counters.get(counterKey(source)), marks, time, notes)
-    const [until, next] = [time, time - Math.ceil(source.lag * 1e6)].map(
-      (micros) => `${microsText(micros)}+00`,
-    ) as [string, string]
+    const digits = /\((\d)\)/.exec(cursor.type)?.[1]
+    const ends = windowEnds(time, source.lag, grainOf(Number(digits ?? 6)))
+    const [until, next] = [ends.until, ends.next].map((micros) => `${microsText(micros)}+00`) as [
+      string,
+      string,
+    ]
     if (cursor.type.startsWith('timestamp') && cursor.type.endsWith('with time zone'))
       return { until, next, stamp: until, waiting: false, notes }
-    const { rows } = await this.query(
-      'SELECT ($1::timestamptz AT TIME ZONE $3)::text AS until, ($2::timestamptz AT TIME ZONE $3)::text AS next',
-      undefined,
-      [until, next, zone],
-    )
+    const { rows } = await this.query(LOCAL, undefined, [until, next, zone])
     const local: { until: string; next: string } = rows[0]
     if (cursor.type.startsWith('timestamp'))
       return { until: local.until, next: local.next, stamp: local.until, waiting: false, notes }
@@ -215,7 +220,7 @@ class PostgresReader implements Reader {
 
   async any(source: DatabaseSource, conditions: readonly string[]): Promise<boolean> {
     const { rows } = await this.query(
-      `SELECT EXISTS (SELECT 1 FROM ${relation(source)}${whereSql(source, conditions)}) AS found`,
+      `SELECT EXISTS (SELECT 1 FROM ${relationOf(source)}${whereOf(source, conditions)}) AS found`,
       source,
     )
     return rows[0].found === 't'
@@ -255,7 +260,7 @@ class PostgresReader implements Reader {
     signal: AbortSignal,
   ): Promise<Extracted> {
     const list = columns.map(quote).join(', ')
-    const sql = `COPY (SELECT ${list} FROM ${relation(source)}${whereSql(source, conditions)}) TO STDOUT (FORMAT csv)`
+    const sql = `COPY (SELECT ${list} FROM ${relationOf(source)}${whereOf(source, conditions)}) TO STDOUT (FORMAT csv)`
     let client: Client | undefined
     try {
       client = this.idle.pop() ?? (await this.join())
@@ -319,7 +324,7 @@ class PostgresReader implements Reader {
 }
 
 const isCounter = ({ type }: RemoteColumn) => /^(smallint|integer|bigint)$/.test(type)
-const counterKey = (source: DatabaseSource) => `${relation(source)} ${source.cursor}`
+const counterKey = (source: DatabaseSource) => `${relationOf(source)} ${source.cursor}`
 
 /** The newest values of cursors that count. They are looked at before the open transactions are. */
 async function countersOf(
@@ -333,13 +338,13 @@ async function countersOf(
     try {
       const [kind] = (
         await client.query(
-          `SELECT pg_typeof(${name})::text AS type FROM (SELECT ${name} FROM ${relation(source)} LIMIT 1) AS q`,
+          `SELECT pg_typeof(${name})::text AS type FROM (SELECT ${name} FROM ${relationOf(source)} LIMIT 1) AS q`,
         )
       ).rows
       if (!kind || !isCounter({ name, type: kind.type })) continue
       const [row] = (
         await client.query(
-          `SELECT max(${name})::text AS newest, (extract(epoch FROM clock_timestamp()) * 1e6)::bigint AS at FROM ${relation(source)}`,
+          `SELECT max(${name})::text AS newest, (extract(epoch FROM clock_timestamp()) * 1e6)::bigint AS at FROM ${relationOf(source)}`,
         )
       ).rows
       if (row.newest !== null) found.set(counterKey(source), [Number(row.at), row.newest])
@@ -386,14 +391,4 @@ function writtenSince(from: bigint): string {
   return `CASE WHEN ${whole} < ${next} THEN ${whole} ELSE ${whole} - ${half} END >= ${from}`
 }
 
-function relation({ reads }: DatabaseSource): string {
-  return 'table' in reads ? reads.table : `(${reads.query}) AS q`
-}
-
-function whereSql({ where }: DatabaseSource, conditions: readonly string[]): string {
-  const all = [...(where === undefined ? [] : [where]), ...conditions]
-  return all.length > 0 ? ` WHERE ${all.map((condition) => `(${condition})`).join(' AND ')}` : ''
-}
-
 const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
-const literal = (text: string) => `'${text.replaceAll("'", "''")}'`

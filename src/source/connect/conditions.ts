@@ -1,0 +1,15 @@
+import type { DatabaseSource } from '../../define/source.js'
+
+/** What a source reads, as SQL says it after FROM. */
+export function relationOf({ reads }: DatabaseSource): string {
+  return 'table' in reads ? reads.table : `(${reads.query}) AS q`
+}
+
+/** The condition of a source and others, as a WHERE clause with a space before it. */
+export function whereOf({ where }: DatabaseSource, conditions: readonly string[]): string {
+  const all = [...(where === undefined ? [] : [where]), ...conditions]
+  return all.length > 0 ? ` WHERE ${all.map((condition) => `(${condition})`).join(' AND ')}` : ''
+}
+
+/** A text in SQL. */
+export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`

@@ -1,0 +1,426 @@
+import { Readable } from 'node:stream'
+import type { config as Config, ConnectionPool, Request, Transaction } from 'mssql'
+import type { Connection, DatabaseSource } from '../../define/source.js'
+import { MoraineError } from '../../errors.js'
+import { literal, relationOf, whereOf } from './conditions.js'
+import { counterHorizon } from './counters.js'
+import { encryptedOnly } from './encrypted-only.js'
+import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
+import { InLine } from './in-line.js'
+import { keyRanges, type Spread, spreadOf } from './key-ranges.js'
+import type {
+  Extract,
+  Extracted,
+  Horizon,
+  Mark,
+  Range,
+  Reader,
+  RemoteColumn,
+  Window,
+} from './reader.js'
+import { settingsOf } from './sqlserver-settings.js'
+import {
+  COARSE,
+  cursorValue,
+  fieldText,
+  grainOfType,
+  isCounter,
+  isVersion,
+  kindOf,
+  quote,
+  textSql,
+} from './sqlserver-types.js'
+import { microsText, windowEnds } from './times.js'
+import { streamToFile } from './to-file.js'
+
+/** Milliseconds that short transactions are waited for. */
+const PATIENCE = 1000
+/** Bytes that are collected before they are handed on. */
+const CHUNK = 1 << 18
+/** An hour in microseconds: so far clocks are put back. */
+const HOUR = 3600e6
+
+const NOW = "DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME())"
+
+/** When the oldest transaction began that may still write rows, in the server's own time; all of the server, as one may reach over databases. */
+const OPEN = `
+  SELECT CONVERT(varchar(26), DATEDIFF_BIG(microsecond, '1970-01-01', MIN(transaction_begin_time))) AS oldest
+  FROM sys.dm_tran_active_transactions
+  WHERE transaction_type IN (1, 4) AND transaction_id <> CURRENT_TRANSACTION_ID()`
+
+interface Moment {
+  /** Nobody who was at work when the snapshot was taken had begun before it; microseconds since 1970. */
+  time: number
+  /** Microseconds that the server's own clock is ahead of UTC. */
+  ahead: number
+  /** All rows with earlier versions have been committed; the newest version there was. */
+  version: bigint
+  newest: bigint
+  notes: string[]
+}
+
+/** @param sources what will be read: counters are looked at before the snapshot is taken. */
+export async function openSqlServer(
+  given: Connection,
+  sources: readonly DatabaseSource[],
+): Promise<Reader> {
+  const sql = (await clientLibrary(() => import('mssql'), 'mssql')).default
+  const { connection, encrypt } = settingsOf(checkedConnection('SQL Server', given), (text) =>
+    sql.ConnectionPool.parseConnectionString(text),
+  )
+  const { password } = connection
+  const secret = typeof password === 'function' ? await password() : password
+  const secrets = [...secretsOf(given), ...(secret ? [secret] : [])]
+  const where = placeOf('SQL Server', connection)
+  const config: Config & { arrayRowMode: boolean; validateConnection: boolean } = {
+    server: connection.host ?? '',
+    ...(connection.port === undefined ? {} : { port: connection.port }),
+    ...(connection.user === undefined ? {} : { user: connection.user }),
+    ...(secret === undefined ? {} : { password: secret }),
+    ...(connection.database === undefined ? {} : { database: connection.database }),
+    connectionTimeout: 15_000,
+    requestTimeout: 0,
+    pool: { max: 1, min: 0, idleTimeoutMillis: 1e9 },
+    arrayRowMode: true,
+    validateConnection: false,
+    options: {
+      appName: 'moraine reads',
+      encrypt: encrypt.ask,
+      trustServerCertificate: !encrypt.verify,
+      ...(encrypt.ca ? { cryptoCredentialsDetails: { ca: encrypt.ca } } : {}),
+      ...(encrypt.must && encrypt.ask === true ? { connector: encryptedOnly } : {}),
+    } as NonNullable<Config['options']>,
+  }
+  const pool = new sql.ConnectionPool(config)
+  // A connection that is lost while nobody waits for it is told to who uses it next.
+  pool.on('error', () => {})
+  try {
+    await pool.connect()
+    const asks = new Asks(() => pool.request())
+    const counters = await countersOf(asks, sources)
+    const [[state]] = (await asks.rows(
+      'SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()',
+    )) as [[unknown]]
+    const moment = await settle(asks, Number(state) === 1)
+    const transaction = new sql.Transaction(pool)
+    await transaction.begin(
+      Number(state) === 1 ? sql.ISOLATION_LEVEL.SNAPSHOT : sql.ISOLATION_LEVEL.READ_COMMITTED,
+    )
+    return new SqlServerReader(pool, transaction, moment, counters, where, secrets)
+  } catch (error) {
+    await pool.close().catch(() => {})
+    throw failed(where, error, secrets)
+  }
+}
+
+/** A connection, which does one thing after the other. */
+class Asks {
+  private readonly line = new InLine()
+
+  constructor(private readonly request: () => Request) {}
+
+  /** The rows of a statement. */
+  rows(statement: string): Promise<unknown[][]> {
+    return this.use(async (request) => {
+      const { recordset } = await request.batch(statement)
+      return (recordset ?? []) as unknown as unknown[][]
+    })
+  }
+
+  use<T>(work: (request: Request) => Promise<T>): Promise<T> {
+    return this.line.run(() => work(this.request()))
+  }
+}
+
+class SqlServerReader implements Reader {
+  private readonly asks: Asks
+
+  constructor(
+    private readonly pool: ConnectionPool,
+    private readonly transaction: Transaction,
+    private readonly moment: Moment,
+    private readonly counters: ReadonlyMap<string, Mark>,
+    private readonly where: string,
+    private readonly secrets: readonly string[],
+  ) {
+    this.asks = new Asks(() => transaction.request())
+  }
+
+  async columns(source: DatabaseSource): Promise<RemoteColumn[]> {
+    const found = await this.ask(describeSql(`SELECT * FROM ${relationOf(source)}`), source)
+    const [, , number, message] = found[0] ?? []
+    if (message != null)
+      throw this.failure(Object.assign(new Error(String(message)), { number }), source)
+    const ids = new Map(
+      'table' in source.reads
+        ? (
+            await this.ask(
+              `SELECT name, column_id FROM sys.columns WHERE object_id = OBJECT_ID(N${literal(source.reads.table)})`,
+              source,
+            )
+          ).map(([name, id]) => [String(name), Number(id)])
+        : [],
+    )
+    return found.map(([name, type]) => {
+      const id = ids.get(String(name))
+      return { name: String(name), type: String(type), ...(id === undefined ? {} : { id }) }
+    })
+  }
+
+  async horizon(
+    source: DatabaseSource,
+    cursor: RemoteColumn,
+    marks: readonly Mark[],
+  ): Promise<Horizon> {
+    const { time, ahead, version, newest, notes } = this.moment
+    const { type } = cursor
+    if (isVersion(cursor)) {
+      const [until, waiting] = [String(version), version <= newest]
+      const open = waiting ? [`rows are read up to version ${version}: a transaction is open`] : []
+      return { until, next: until, stamp: until, waiting, notes: open }
+    }
+    if (isCounter(cursor))
+      return counterHorizon(source, this.counters.get(counterKey(source)), marks, time, notes)
+    const kind = kindOf(type)
+    const ends = windowEnds(time, source.lag, grainOfType(kind, type))
+    const [until, next] = [microsText(ends.until), microsText(ends.next)]
+    if (kind === 'datetimeoffset')
+      return { until, next, stamp: `${until}+00`, waiting: false, notes }
+    // Nobody says whether such columns are in UTC or in the server's zone: from the earlier of both, rows are read again each time.
+    const early = ahead === 0 ? next : microsText(ends.next + Math.min(0, ahead) - HOUR)
+    const stamp = microsText(ends.until + Math.max(0, ahead))
+    if (kind.startsWith('datetime') || kind === 'smalldatetime')
+      return { until: ahead === 0 ? until : undefined, next: early, stamp, waiting: false, notes }
+    if (kind === 'date') {
+      const [day, next] = [stamp.slice(0, 10), early.slice(0, 10)]
+      return { until: undefined, next, stamp: day, waiting: false, notes }
+    }
+    throw new MoraineError(
+      'source',
+      `The cursor ${cursor.name} is a ${type}, which does not tell what is new`,
+      { hint: 'Choose a rowversion, a datetime, a date or a whole number.' },
+    )
+  }
+
+  windowSql(cursor: RemoteColumn, { from, until }: Window): string {
+    const name = quote(cursor.name)
+    const parts = [
+      ...(from === undefined ? [] : [`${name} >= ${cursorValue(cursor, from)}`]),
+      ...(until === undefined ? [] : [`${name} < ${cursorValue(cursor, until)}`]),
+    ]
+    return parts.length > 0 ? parts.join(' AND ') : `${name} IS NOT NULL`
+  }
+
+  nullSql(cursor: RemoteColumn): string {
+    return `${quote(cursor.name)} IS NULL`
+  }
+
+  async any(source: DatabaseSource, conditions: readonly string[]): Promise<boolean> {
+    const sql = `SELECT TOP (1) 1 AS found FROM ${relationOf(source)}${whereOf(source, conditions)}`
+    return (await this.ask(sql, source)).length > 0
+  }
+
+  async ranges(
+    source: DatabaseSource,
+    bytes: number,
+    epoch?: string,
+  ): Promise<{ ranges: Range[]; epoch: string }> {
+    if (!('table' in source.reads)) return keyRanges(undefined, quote)
+    const known = epoch ? (JSON.parse(epoch) as Spread) : undefined
+    return keyRanges(known ?? (await this.spread(source, source.reads.table, bytes)), quote)
+  }
+
+  /** How the first column of a table's primary key is spread. */
+  private async spread(
+    source: DatabaseSource,
+    table: string,
+    bytes: number,
+  ): Promise<Spread | undefined> {
+    const object = `OBJECT_ID(N${literal(table)})`
+    const [[name] = []] = await this.ask(
+      `SELECT c.name FROM sys.indexes i
+         JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id AND k.key_ordinal = 1
+         JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
+       WHERE i.is_primary_key = 1 AND i.object_id = ${object}`,
+      source,
+    )
+    const column = (await this.columns(source)).find((c) => c.name === name)
+    if (!column || !isCounter(column)) return undefined
+    const key = quote(column.name)
+    const texts = ['MIN', 'MAX'].map((of) => `CONVERT(varchar(30), ${of}(${key}))`)
+    const [ends = []] = await this.ask(`SELECT ${texts.join(', ')} FROM ${table}`, source)
+    const [[pages] = []] = await this.ask(
+      `SELECT SUM(a.used_pages) FROM sys.partitions p JOIN sys.allocation_units a ON a.container_id = p.partition_id
+       WHERE p.object_id = ${object} AND p.index_id < 2`,
+      source,
+    )
+    return spreadOf(column.name, ends as string[], Number(pages ?? 0) * 8192, bytes)
+  }
+
+  async extract(
+    { source, columns, conditions }: Extract,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<Extracted> {
+    const all = await this.columns(source)
+    const chosen = columns.map((name) => all.find((c) => c.name === name) ?? { name, type: '' })
+    const list = chosen.map((column) => `${textSql(column)} AS ${quote(column.name)}`).join(', ')
+    const sql = `SELECT ${list} FROM ${relationOf(source)}${whereOf(source, conditions)}`
+    return this.asks.use(async (request) => {
+      const { text, ended } = recordsOf(request, sql)
+      try {
+        return await streamToFile(text, path, signal)
+      } catch (error) {
+        request.cancel()
+        request.resume()
+        await ended
+        signal.throwIfAborted()
+        throw this.failure(error, source)
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    // A pool does not close while it is in use.
+    await this.asks.use(() => this.transaction.rollback()).catch(() => {})
+    await this.pool.close().catch(() => {})
+  }
+
+  private async ask(sql: string, source: DatabaseSource): Promise<unknown[][]> {
+    try {
+      return await this.asks.rows(sql)
+    } catch (error) {
+      throw this.failure(error, source)
+    }
+  }
+
+  private failure(error: unknown, source: DatabaseSource): MoraineError {
+    const what = 'table' in source.reads ? `${this.where}, ${source.reads.table}` : this.where
+    return failed(what, error, this.secrets)
+  }
+}
+
+/** What an error's number means to who reads. */
+const hints: Readonly<Record<number, string>> = {
+  207: 'The source has no such column (any more).',
+  208: 'Check the name, with its schema: dbo.orders',
+  229: 'Grant the user SELECT on it.',
+  3961: 'The table was changed while it was read. Run again: what was taken in stays.',
+  4060: 'Check the name at the end of its URL.',
+}
+
+function failed(where: string, error: unknown, secrets: readonly string[]): MoraineError {
+  if (error instanceof MoraineError) return error
+  const hint = hints[(error as { number?: number }).number ?? 0]
+  return databaseError(where, innermost(error), secrets, hint)
+}
+
+/** The error that the others are about, where it has a code. */
+function innermost(error: unknown): unknown {
+  const { originalError, cause, errors } = error as {
+    originalError?: unknown
+    cause?: unknown
+    errors?: unknown[]
+  }
+  const inner = originalError ?? cause ?? errors?.[0]
+  if (!(inner instanceof Error)) return error
+  const found = innermost(inner)
+  return (found as { code?: string }).code ? found : error
+}
+
+function describeSql(query: string): string {
+  return `SELECT name, system_type_name, error_number, error_message
+    FROM sys.dm_exec_describe_first_result_set(N${literal(query)}, NULL, 0) WHERE COALESCE(is_hidden, 0) = 0 ORDER BY column_ordinal`
+}
+
+const counterKey = (source: DatabaseSource) => `${relationOf(source)} ${source.cursor}`
+
+/** The records of a query as delimited text; the server waits while nobody reads. */
+function recordsOf(request: Request, sql: string): { text: Readable; ended: Promise<unknown> } {
+  let part: string[] = []
+  let size = 0
+  let done = false
+  const text = new Readable({ read: () => done || request.resume(), highWaterMark: 4 * CHUNK })
+  const flush = () => {
+    const more = size === 0 || text.push(Buffer.from(part.join('')))
+    part = []
+    size = 0
+    return more
+  }
+  request.stream = true
+  request.on('row', (row: unknown[]) => {
+    const record = `${row.map(fieldText).join(',')}\n`
+    part.push(record)
+    size += record.length
+    if (size >= CHUNK && !flush()) request.pause()
+  })
+  request.on('error', (error: Error) => {
+    done = true
+    text.destroy(error)
+  })
+  request.on('done', () => {
+    done = true
+    flush()
+    text.push(null)
+  })
+  const ended = request.batch(sql).catch(() => {})
+  return { text, ended }
+}
+
+/** The newest values of cursors that count. They are looked at before the open transactions are. */
+async function countersOf(
+  asks: Asks,
+  sources: readonly DatabaseSource[],
+): Promise<Map<string, Mark>> {
+  const found = new Map<string, Mark>()
+  for (const source of sources) {
+    if (source.cursor === undefined) continue
+    const name = quote(source.cursor)
+    try {
+      const described = describeSql(`SELECT ${name} FROM ${relationOf(source)}`)
+      const [[, type] = []] = await asks.rows(described)
+      if (!isCounter({ type: String(type) })) continue
+      const [[newest, at] = []] = await asks.rows(
+        `SELECT CONVERT(varchar(30), MAX(${name})), CONVERT(varchar(30), ${NOW}) FROM ${relationOf(source)}`,
+      )
+      if (newest != null) found.set(counterKey(source), [Number(at), String(newest)])
+    } catch {
+      // What is wrong with a source is told when it is read.
+    }
+  }
+  return found
+}
+
+const BLIND =
+  "the open transactions of others can't be seen: rows that they commit late may be missed, unless lag covers them (GRANT VIEW SERVER STATE)"
+const MOVING =
+  'the database has no snapshot isolation: its tables are read one after the other (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON)'
+
+/** Looks which transactions are open, and waits a moment for those that are soon done. */
+async function settle(asks: Asks, snapshot: boolean): Promise<Moment> {
+  const start = Date.now()
+  const moving = snapshot ? [] : [MOVING]
+  const [clock] = (await asks.rows(
+    `SELECT CONVERT(varchar(30), ${NOW}), DATEPART(tzoffset, SYSDATETIMEOFFSET())`,
+  )) as [unknown[]]
+  const [first, ahead] = [Number(clock[0]), Number(clock[1]) * 60e6]
+  for (;;) {
+    const oldest = await asks.rows(OPEN).then(
+      ([[at] = [] as unknown[]]) => (at == null ? undefined : Number(at) - ahead - COARSE),
+      () => null,
+    )
+    const [versions] = (await asks.rows(
+      'SELECT CONVERT(varchar(30), CONVERT(bigint, MIN_ACTIVE_ROWVERSION())), CONVERT(varchar(30), CONVERT(bigint, @@DBTS))',
+    )) as [string[]]
+    const [version, newest] = versions.map(BigInt) as [bigint, bigint]
+    const moment = { time: first, ahead, version, newest }
+    if (oldest === null) return { ...moment, notes: [...moving, BLIND] }
+    if (oldest === undefined || oldest > first) return { ...moment, notes: moving }
+    if (Date.now() - start > PATIENCE) {
+      const since = new Date(oldest / 1000).toISOString()
+      const notes = [`rows are read up to ${since}: a transaction has been open since then`]
+      return { ...moment, time: oldest, notes: [...moving, ...notes] }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
