@@ -28,6 +28,8 @@ interface Kind {
   /** The type of moments, and SQL for now. */
   moment: string
   now: string
+  /** The same to the second. */
+  seconds: [type: string, now: string]
   /** A relation of the numbers from 1 on, in a column `n`. */
   numbers(count: number): string
   /** SQL that ends all other sessions. */
@@ -48,6 +50,7 @@ const kinds: [Kind, string | undefined][] = [
       },
       moment: 'timestamptz',
       now: 'clock_timestamp()',
+      seconds: ['timestamp(0)', 'clock_timestamp()'],
       numbers: (count) => `generate_series(1, ${count}) AS s(n)`,
       endOthers: async (client) => {
         await client.query(
@@ -66,6 +69,7 @@ const kinds: [Kind, string | undefined][] = [
         (await mysql.createConnection({ uri: url, multipleStatements: true })) as unknown as Client,
       moment: 'timestamp(6) NULL',
       now: 'current_timestamp(6)',
+      seconds: ['datetime', 'current_timestamp'],
       numbers: (count) => `(SELECT seq AS n FROM seq_1_to_${count}) AS s`,
       endOthers: async (client) => {
         const [rows] = (await client.query(
@@ -84,6 +88,7 @@ const kinds: [Kind, string | undefined][] = [
       connect: (url) => sqlServerAt(url).connect(),
       moment: 'datetimeoffset(6)',
       now: 'SYSDATETIMEOFFSET()',
+      seconds: ['datetimeoffset(0)', "date_trunc('second', SYSDATETIMEOFFSET())"],
       numbers: (count) => `(SELECT unnest(range(1, ${count} + 1)) AS n) AS s`,
       endOthers: async (_, url) => sqlServerAt(url).hangUp(),
     },
@@ -199,6 +204,26 @@ export default defineLake({ name: 'shop', datasets: [rows] })
         await good(project)
         const ids = await project.query('SELECT id FROM silver.rows ORDER BY id')
         expect(ids.map(({ id }) => id)).toEqual([1, 2, 3, 4, 5])
+      })
+
+      it('whose times are to the second loses no row of a second that goes on', async () => {
+        const [type, now] = kind.seconds
+        const { project, table } = await shop(
+          `id int PRIMARY KEY, changed ${type}`,
+          incremental,
+          'id: t.int()',
+          "key: 'id'",
+        )
+        const ids = Array.from({ length: 8 }, (_, i) => i + 1)
+        for (const id of ids) {
+          await client.query(`INSERT INTO ${table} VALUES (${id}, ${now})`)
+          await good(project)
+        }
+        await good(project)
+        const rows = await project.query('SELECT id FROM silver.rows ORDER BY id')
+        expect(rows.map(({ id }) => id)).toEqual(ids)
+        await good(project)
+        expect(step(await good(project), 'bronze.rows').outcome).toBe('unchanged')
       })
 
       it('is read again where that is asked for', async () => {
@@ -436,7 +461,47 @@ export default defineLake({ name: 'shop', datasets: [bronze('rows', { from: db.t
     })
   })
 
+/** A zone an hour ahead of UTC, whose clocks are put back in twelve hours. */
+function zoneThatGoesBack(): string {
+  const day = (hours: number) => {
+    const time = new Date(Date.now() + hours * 3600e3)
+    const days = Math.floor((time.getTime() - Date.UTC(time.getUTCFullYear(), 0, 1)) / 86400e3)
+    return `${days}/${time.getUTCHours()}`
+  }
+  return `AAA0BBB-1,${day(-100 * 24)},${day(13)}`
+}
+
+/** Reads a table by a time without a zone, and says how many minutes before now by the server's clock the next window begins. */
+async function overlap(source: string, url: string, client: Client): Promise<number> {
+  const type = source === 'mysql' ? 'datetime(6)' : 'timestamp'
+  await client.query(`CREATE TABLE times (id int, changed ${type})`)
+  const project = await Project.create({
+    'lake.ts': `
+import { bronze, defineLake } from 'moraine'
+import { ${source} } from 'moraine/sources'
+export default defineLake({ name: 'times', datasets: [bronze('times', { from: ${source}('${url}').table('times', { cursor: 'changed' }) })] })
+`,
+  })
+  expect((await project.run()).outcome).toBe('done')
+  const { from } = (await project.state()).watermarks['bronze.times'] as { from: string }
+  return Math.round((Date.now() + 3600e3 - Date.parse(`${from.replace(' ', 'T')}Z`)) / 60e3)
+}
+
 withService('PostgreSQL', [postgresPrograms], () => {
+  it('a table with times without a zone is read once more from before the clocks are put back', async () => {
+    const server = await startPostgres()
+    const client = new pg.Client(server.url)
+    client.on('error', () => {})
+    await client.connect()
+    try {
+      await client.query(`ALTER DATABASE postgres SET timezone = '${zoneThatGoesBack()}'`)
+      expect(await overlap('postgres', server.url, client)).toBe(60)
+    } finally {
+      await client.end()
+      await server.stop()
+    }
+  }, 60_000)
+
   it('every type comes through as the text that the database writes', async () => {
     const server = await startPostgres()
     try {
@@ -536,6 +601,17 @@ export default defineLake({ name: 'two', datasets: [a, b] })
 })
 
 withService('MariaDB', [mariadbProgram], () => {
+  it('a table with times without a zone is read once more from before the clocks are put back', async () => {
+    const server = await startMariadb(zoneThatGoesBack())
+    const client = await mysql.createConnection({ uri: server.url })
+    try {
+      expect(await overlap('mysql', server.url, client as unknown as Client)).toBe(60)
+    } finally {
+      await client.end()
+      await server.stop()
+    }
+  }, 60_000)
+
   it('every type comes through as the text that the database writes', async () => {
     const server = await startMariadb()
     try {

@@ -94,7 +94,8 @@ export async function startPostgres(): Promise<Server> {
   }
 }
 
-export async function startMariadb(): Promise<Server> {
+/** @param zone of the machine, as the server sees it. */
+export async function startMariadb(zone?: string): Promise<Server> {
   const program = mariadbProgram
   const folder = await folderFor('mariadb')
   const data = join(folder, 'data')
@@ -113,7 +114,8 @@ export async function startMariadb(): Promise<Server> {
       ...[`--port=${port}`, `--pid-file=${join(folder, 'pid')}`, '--innodb-buffer-pool-size=128M'],
       ...['--innodb-flush-log-at-trx-commit=0', '--max-connections=60'],
     ]
-    server = spawn(...unprivileged(program, args), { stdio: 'ignore' })
+    const env = { ...process.env, ...(zone ? { TZ: zone } : {}) }
+    server = spawn(...unprivileged(program, args), { stdio: 'ignore', env })
     for (let i = 0; i < 300; i++) {
       const asked = ['--no-defaults', `--socket=${socket}`, '-uroot', '-e', 'SELECT 1']
       const up = await run('mariadb', asked).then(

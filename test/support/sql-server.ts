@@ -156,8 +156,11 @@ export async function startSqlServer(tls?: TdsOptions['tls']): Promise<SqlServer
       const columns: Columns = new Map()
       const parts = list.split(/,(?![^(]*\))/).map((part, i) => {
         const [, name = '', type = '', rest = ''] =
-          /^\s*(\w+)\s+(\w+(?:\([\w, ]+\))?)(.*)$/s.exec(part) ?? []
-        columns.set(name, { type: type === 'rowversion' ? 'timestamp' : type, id: i + 1 })
+          /^\s*(\w+|\[(?:[^\]]|\]\])+\])\s+(\w+(?:\([\w, ]+\))?)(.*)$/s.exec(part) ?? []
+        columns.set(name.replace(/^\[|\]$/g, '').replaceAll(']]', ']'), {
+          type: type === 'rowversion' ? 'timestamp' : type,
+          id: i + 1,
+        })
         return `${name} ${duckType(type)}${rest}`
       })
       tables.set(table, columns)

@@ -19,7 +19,8 @@ export function windowEnds(
   grain: number,
 ): { until: number; next: number } {
   const floor = (micros: number) => Math.floor(micros / grain) * grain
-  const until = grain > 1 ? floor(time) + grain : time
+  // Some databases round, so that a row may have the value that is next.
+  const until = grain > 1 ? floor(time) + 2 * grain : time
   return { until, next: floor(time - Math.ceil(lag * 1e6)) }
 }
 
