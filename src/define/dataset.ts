@@ -35,6 +35,8 @@ type ColumnRefs<C extends string> = { readonly [K in C]: ColumnRef }
 
 export interface Bronze<R = unknown> extends Common<'bronze', R> {
   readonly from: Source
+  readonly format: BronzeFormat
+  readonly compression: 'snappy' | 'zstd' | 'deflate' | undefined
   readonly columns: ColumnRefs<keyof R & string>
 }
 
@@ -98,8 +100,18 @@ export interface BronzeColumns {
   _raw: string | null
 }
 
+/** How the files of bronze batches are written. */
+export type BronzeFormat = 'parquet' | 'avro' | 'csv' | 'jsonl'
+
 export interface BronzeOptions<C extends string> extends About {
   from: Source<C>
+  /**
+   * How rows of a database are kept: as Parquet (the default, and the quickest to read), or as Avro, CSV or JSON lines
+   * for others to read. All of them give the same rows.
+   */
+  format?: BronzeFormat
+  /** Of Parquet `snappy` (the default) or `zstd`, of Avro `deflate` (the default) or `snappy`. */
+  compression?: 'snappy' | 'zstd' | 'deflate'
 }
 
 /** Raw rows, as they came: nothing is converted, nothing is lost. */
@@ -107,7 +119,7 @@ export function bronze<C extends string = string>(
   name: string,
   options: BronzeOptions<C>,
 ): Bronze<{ [K in C]: string | null } & BronzeColumns> {
-  const { from, ...about } = options
+  const { from, format = 'parquet', compression, ...about } = options
   return {
     kind: 'dataset',
     tier: 'bronze',
@@ -115,6 +127,8 @@ export function bronze<C extends string = string>(
     about,
     place: here(),
     from,
+    format,
+    compression,
     columns: columnRefs(),
   } as Bronze<any>
 }

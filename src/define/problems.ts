@@ -64,7 +64,30 @@ class Collector {
   }
 }
 
-function bronzeProblems({ from }: Bronze, collect: Collector): void {
+/** What the files of a format can be compressed with. */
+const compressions: Readonly<Record<string, readonly string[]>> = {
+  parquet: ['snappy', 'zstd'],
+  avro: ['deflate', 'snappy'],
+  csv: [],
+  jsonl: [],
+}
+
+function bronzeProblems({ from, format, compression }: Bronze, collect: Collector): void {
+  const known = compressions[format]
+  if (!known)
+    collect.add(
+      `there is no format '${format}'`,
+      `'${format}'`,
+      'Choose parquet, avro, csv or jsonl',
+    )
+  else if (from.kind === 'files' && format !== 'parquet')
+    collect.add('rows of files are kept as Parquet', `'${format}'`, 'Leave the format out')
+  else if (compression !== undefined && !known.includes(compression))
+    collect.add(
+      `${format} can't be compressed with ${compression} here`,
+      `'${compression}'`,
+      known.length > 0 ? `Choose ${known.join(' or ')}` : 'Leave the compression out',
+    )
   columnNameProblems(from.columns ?? [], collect, (name) => `'${name}'`)
   if (from.kind === 'files') filesProblems(from, collect)
   else databaseProblems(from, collect)

@@ -86,6 +86,22 @@ export interface WrittenText {
   counts: ReadonlyMap<string, Counts>
 }
 
+export interface WriteFileOptions {
+  /** Whether texts that come again are worth looking for; `true` when not given. */
+  words?: boolean
+  /** `snappy` when not given. */
+  compression?: 'snappy' | 'zstd'
+}
+
+/** How blocks of an Avro file are compressed. */
+export type AvroCodec = 'deflate' | 'snappy'
+
+/** A file of a bronze batch in another format than Parquet. */
+export interface WrittenFormat {
+  rows: number
+  bytes: number
+}
+
 /** How many values a column has, NULLs included, and how many NULLs. */
 export interface Counts {
   values: number
@@ -176,9 +192,12 @@ export interface Session {
   /**
    * Runs a query and writes its rows, in their order, as one Parquet file.
    *
-   * @param words whether texts that come again are worth looking for; `true` when not given.
    */
-  writeFile(sql: string, location: string, words?: boolean): Promise<WrittenText>
+  writeFile(sql: string, location: string, options?: WriteFileOptions): Promise<WrittenText>
+  /** Runs a query of texts and longs and writes its rows, in their order, as a file of the format that its name ends with: avro, csv, jsonl. */
+  writeText(sql: string, location: string, codec: AvroCodec): Promise<WrittenFormat>
+  /** Readies bronze files for {@link batches} whatever their format; those in Parquet are ready. */
+  hold(files: readonly { location: string }[]): Promise<void>
   /** How far the running statement has come, in percent; 0 when it can't be told. */
   progress(): number
   /** Stops what the session is doing; the call under way fails. */

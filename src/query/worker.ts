@@ -44,8 +44,10 @@ class QueryProcess {
   private async run(sql: string, relations: readonly RelationFiles[]): Promise<Reply> {
     const session = this.open()
     proveSelect(await parseTree(session, sql), sql)
-    for (const relation of relations)
+    for (const relation of relations) {
+      if (!relation.schema) await session.hold(relation.files)
       await session.define(relation.tier, relation.name, relationSql(session, relation))
+    }
     const files = relations
       .flatMap((relation) => relation.files)
       .flatMap(({ location, deletes = [] }) => [location, ...deletes.map((d) => d.location)])

@@ -11,7 +11,10 @@ import type { ReadDeep } from '../log/verify.js'
 export function deepReader(session: Session): ReadDeep {
   return async (location, rows, table) => {
     try {
-      if (!table) return await readWhole(session, session.batches([{ location }]), rows)
+      if (!table) {
+        await session.hold([{ location }])
+        return await readWhole(session, session.batches([{ location }]), rows)
+      }
       if (table.file.content === 'position deletes')
         return await readPositions(session, location, table.file)
       return await readFile(session, location, rows, table)

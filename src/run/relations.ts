@@ -73,6 +73,7 @@ export class Relations {
   ): Promise<{ sql: string; columns: string[] }> {
     const manifests = await this.batches.manifests(pointers)
     const files = keptFiles(this.storage, manifests)
+    await session.hold(files)
     if (files.length > 0) {
       const columns = columnsOf(manifests)
       const shown = [...bronzeLineage, ...columns].map(quoteName).join(', ')
@@ -97,7 +98,9 @@ export class Relations {
     marked: boolean,
   ): Promise<BatchParts> {
     const manifests = await this.batches.manifests(pointers)
-    return session.batchParts(keptFiles(this.storage, manifests, marked), wanted)
+    const files = keptFiles(this.storage, manifests, marked)
+    await session.hold(files)
+    return session.batchParts(files, wanted)
   }
 
   /** SQL for all rows of a table as the view has it. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { DatabaseSource } from '../define/source.js'
 import { quoteName, quoteText } from '../define/sql.js'
+import type { Session } from '../engine/engine.js'
 import type { LakeState } from '../log/commit.js'
 import type { Extracted, Reader, RemoteColumn } from '../source/connect/reader.js'
 import { type Kept, keepRecords } from '../source/keep.js'
@@ -46,6 +47,10 @@ function exactTypes(
   return found
 }
 
+/** Whether all values of a database's type are whole numbers of 64 bits. */
+const isLong = (type: string) =>
+  /^(bigint|(tinyint|smallint|mediumint|int|integer)( unsigned)?)$/.test(type)
+
 /** A batch that is about to be. */
 export interface NewBatch {
   number: number
@@ -75,7 +80,7 @@ export class RowsWriter {
         context.signal.throwIfAborted()
         const path = join(staging, String(i))
         const part = `${first + i + 1}`
-        const data = `${folder}/${part.padStart(5, '0')}.parquet`
+        const data = `${folder}/${part.padStart(5, '0')}.${this.dataset.format}`
         const what = { source: this.source, columns, conditions }
         const extracted = await this.reader.extract(what, path, context.signal)
         if (extracted.bytes === 0) return []
@@ -112,6 +117,7 @@ export class RowsWriter {
   private async keep(path: string, { bytes, longest }: Extracted, data: string): Promise<Kept> {
     const { context } = this
     await context.storage.prepare(data)
+    if (this.dataset.format !== 'parquet') return this.keepTexts(path, { bytes, longest }, data)
     const columns = this.columns.map(({ name }) => name)
     const large = bytes >= context.valuesFrom
     const wanted = large ? wantedTypes(context.lake.datasets, this.dataset) : new Map()
@@ -122,7 +128,9 @@ export class RowsWriter {
       const write = (line: number, exact: ReadonlyMap<string, string>) => {
         const text = session.text(path, { ...textOptions, columns, types: exact, longest: line })
         const relation = `(SELECT *, ${nulls.join(', ')} FROM ${text})`
-        const records = { relation, columns: [...columns, ...change], lineage: [], location, exact }
+        const { compression } = this
+        const own = { columns: [...columns, ...change], lineage: [], location, compression }
+        const records = { relation, ...own, exact }
         return keepRecords(session, records, wanted)
       }
       try {
@@ -133,6 +141,50 @@ export class RowsWriter {
         return write(bytes, new Map())
       }
     })
+  }
+
+  private get compression(): 'snappy' | 'zstd' {
+    return this.dataset.compression === 'zstd' ? 'zstd' : 'snappy'
+  }
+
+  /** Keeps rows in a format for others: texts, and whole numbers as such. */
+  private async keepTexts(
+    path: string,
+    { bytes, longest }: Pick<Extracted, 'bytes' | 'longest'>,
+    data: string,
+  ): Promise<Kept> {
+    const { context } = this
+    const columns = this.columns.map(({ name }) => name)
+    const change = this.source.compareKeys ? [CHANGE] : []
+    const location = context.storage.locate(data)
+    const long = this.columns.filter(({ type }) => isLong(type)).map(({ name }) => name)
+    const types = new Map(long.map((name) => [name, 'BIGINT']))
+    return withSession(context, fullName(this.dataset), async (session) => {
+      const write = (line: number) => {
+        const text = session.text(path, { ...textOptions, columns, types, longest: line })
+        const relation = `(SELECT *${change.map((name) => `, CAST(NULL AS VARCHAR) AS ${name}`)} FROM ${text})`
+        return this.writeTexts(session, relation, [...columns, ...change], location)
+      }
+      try {
+        return await write(longest)
+      } catch {
+        context.signal.throwIfAborted()
+        // Values with line ends make records longer than lines.
+        return write(bytes)
+      }
+    })
+  }
+
+  private async writeTexts(
+    session: Session,
+    relation: string,
+    columns: readonly string[],
+    location: string,
+  ): Promise<Kept> {
+    const { compression } = this.dataset
+    const sql = `SELECT ${columns.map(quoteName).join(', ')} FROM ${relation}`
+    const codec = compression === 'snappy' ? 'snappy' : 'deflate'
+    return { ...(await session.writeText(sql, location, codec)), broken: 0 }
   }
 
   /**
@@ -170,12 +222,16 @@ export class RowsWriter {
             SELECT ${keys.join(', ')} FROM (${known.sql}) GROUP BY ALL HAVING arg_max(coalesce(_change, ''), _batch) <> 'delete')
           SELECT CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw, ${texts.join(', ')}, 'delete' AS _change
           FROM (FROM alive ANTI JOIN (${present}) USING (${keys.join(', ')})))`
-        const data = `${batch.folder}/deleted.parquet`
+        const { format } = this.dataset
+        const data = `${batch.folder}/deleted.${format}`
         await context.storage.prepare(data)
         const columns = [...names, CHANGE]
         const location = context.storage.locate(data)
-        const records = { relation, columns, lineage: [], location }
-        const kept = await keepRecords(session, records, new Map())
+        const records = { relation, columns, lineage: [], location, compression: this.compression }
+        const kept =
+          format === 'parquet'
+            ? await keepRecords(session, records, new Map())
+            : await this.writeTexts(session, relation, columns, location)
         if (kept.rows === 0) return undefined
         await context.storage.seal([data])
         return this.fileOf(`${this.what}#${batch.number}.deleted`, there, data, kept)

@@ -11,6 +11,8 @@ export interface Records {
   /** SQL for each row's batch and file, where the file shall say them. */
   lineage: readonly string[]
   location: string
+  /** How the file is compressed. */
+  compression?: 'snappy' | 'zstd'
   /** Columns of the relation that are values already, whose texts they give back, with their types. */
   exact?: ReadonlyMap<string, string>
 }
@@ -27,7 +29,7 @@ export interface Kept extends KeptAs {
  */
 export async function keepRecords(
   session: Session,
-  { relation, columns, lineage, location, exact = new Map() }: Records,
+  { relation, columns, lineage, location, compression = 'snappy', exact = new Map() }: Records,
   wanted: Wanted,
 ): Promise<Kept> {
   const texty = columns.filter((name) => !exact.has(name))
@@ -49,7 +51,7 @@ export async function keepRecords(
       ? `SELECT ${all.join(', ')} FROM ${relation}`
       : `SELECT ${[...all, texts].join(', ')} FROM (SELECT *${casts.join('')} FROM ${relation})`
   const words = names.length < columns.length
-  const { rows, bytes, counts } = await session.writeFile(sql, location, words)
+  const { rows, bytes, counts } = await session.writeFile(sql, location, { words, compression })
   const broken = rows - (counts.get('"_error"')?.nulls ?? rows)
   if (names.length === 0) return { rows, bytes, broken }
   const items = counts.get('"_texts"."element"') ?? { values: rows, nulls: rows }

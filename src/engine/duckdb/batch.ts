@@ -1,5 +1,6 @@
 import { quoteName, quoteText } from '../../define/sql.js'
 import type { BatchParts, KeptFile } from '../engine.js'
+import { formatOf, heldTable } from './formats.js'
 import { fileList } from './paths.js'
 
 /** SQL for the rows of bronze files: lineage, and every column as the text that came. */
@@ -56,7 +57,8 @@ function union(files: readonly KeptFile[], sql: (file: Alike) => string): string
   const groups = new Map<string, Alike>()
   for (const file of files) {
     const { values, inexact, firstLine, origin, superseded } = file
-    const key = JSON.stringify([values, inexact === 0, firstLine, origin, superseded])
+    const format = formatOf(file.location)
+    const key = JSON.stringify([format, values, inexact === 0, firstLine, origin, superseded])
     const group = groups.get(key)
     if (group) group.locations.push(file.location)
     else groups.set(key, { ...file, locations: [file.location] })
@@ -69,7 +71,10 @@ type Alike = KeptFile & { locations: string[] }
 function fileSql(file: Alike, more: readonly string[]): string {
   const { locations, values = {}, inexact = 0, firstLine, origin, superseded = false } = file
   const numbered = firstLine === undefined ? '' : ', file_row_number = true'
-  const reader = `read_parquet(${fileList(locations)}, union_by_name = true, hive_partitioning = false${numbered})`
+  const reader =
+    formatOf(file.location) === 'parquet'
+      ? `read_parquet(${fileList(locations)}, union_by_name = true, hive_partitioning = false${numbered})`
+      : `(${locations.map((held) => `SELECT * FROM ${heldTable(held)}`).join(' UNION ALL BY NAME ')})`
   const names = Object.keys(values)
   const texts = names.map((name, i) => {
     const own = `CAST(${quoteName(name)} AS VARCHAR)`

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { availableParallelism, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -19,6 +19,7 @@ import type { DataFile } from '../../iceberg/spec/manifest.js'
 import type { Schema } from '../../iceberg/spec/types.js'
 import type { JsFunction } from '../../quality/functions.js'
 import type {
+  AvroCodec,
   BatchParts,
   Counts,
   DeletesTarget,
@@ -30,12 +31,15 @@ import type {
   Session,
   TableFile,
   TextOptions,
+  WriteFileOptions,
   WriteTarget,
+  WrittenFormat,
   WrittenText,
 } from '../engine.js'
 import { SqlError } from '../sql-error.js'
 import { batchParts, batchSql } from './batch.js'
 import { copyDeletesSql, toDeletesFile } from './deletes.js'
+import { copyOptions, formatOf, holdFile, writeAvro } from './formats.js'
 import { enginePath, fileList } from './paths.js'
 import { tableSql } from './scan.js'
 import { partitionSql } from './transforms.js'
@@ -234,10 +238,14 @@ export class DuckDBSession implements Session {
     return toDeletesFile(file as WrittenFile, target)
   }
 
-  async writeFile(sql: string, location: string, words = true): Promise<WrittenText> {
+  async writeFile(
+    sql: string,
+    location: string,
+    { words = true, compression = 'snappy' }: WriteFileOptions = {},
+  ): Promise<WrittenText> {
     const target = quoteText(enginePath(location))
     const dictionaries = words ? '' : ', DICTIONARY_SIZE_LIMIT 1'
-    const copy = `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION snappy, PARQUET_VERSION V2${dictionaries}, RETURN_STATS)`
+    const copy = `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION ${compression}, PARQUET_VERSION V2${dictionaries}, RETURN_STATS)`
     const reader = await this.try(copy, (text) => this.connection.runAndReadAll(text))
     const [file] = reader.getRowObjects().map(writtenFile)
     const counts = [...(file?.column_statistics ?? [])].map(([name, statistics]) => {
@@ -248,6 +256,22 @@ export class DuckDBSession implements Session {
     })
     const { count = 0n, file_size_bytes = 0n } = file ?? {}
     return { rows: Number(count), bytes: Number(file_size_bytes), counts: new Map(counts) }
+  }
+
+  async writeText(sql: string, location: string, codec: AvroCodec): Promise<WrittenFormat> {
+    const format = formatOf(location)
+    if (format === 'avro')
+      return this.try(sql, (text) => writeAvro(this.connection, text, location, codec))
+    const options = copyOptions(format === 'csv' ? 'csv' : 'jsonl')
+    const path = enginePath(location)
+    const copy = `COPY (${sql}) TO ${quoteText(path)} (${options})`
+    const counted = await this.try(copy, (text) => this.connection.runAndReadAll(text))
+    return { rows: Number(counted.getRows()[0]?.[0]), bytes: (await stat(path)).size }
+  }
+
+  async hold(files: readonly { location: string }[]): Promise<void> {
+    for (const { location } of files)
+      await this.try(location, () => holdFile(this.connection, location))
   }
 
   progress(): number {

@@ -65,24 +65,34 @@ export interface Container {
 }
 
 /**
+ * The metadata of an object container file, and where its first block begins.
+ *
+ * @throws Error when the bytes are no such file.
+ */
+export function readHeader(buffer: Buffer): { metadata: Record<string, string>; offset: number } {
+  if (!buffer.subarray(0, 4).equals(MAGIC)) throw new Error('not an Avro file')
+  const { value, offset } = decodeAt(metadataType, buffer, 4)
+  const metadata = Object.fromEntries(
+    Object.entries(value as Record<string, Buffer>).map(([k, v]) => [k, v.toString()]),
+  )
+  return { metadata, offset: offset + 16 }
+}
+
+/**
  * Reads an object container file.
  *
  * @throws Error when the bytes are not one, or are compressed in a way that can't be undone.
  */
 export function decodeContainer(bytes: Uint8Array, inflate?: Inflate): Container {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (!buffer.subarray(0, 4).equals(MAGIC)) throw new Error('not an Avro file')
-  const header = decodeAt(metadataType, buffer, 4)
-  const metadata = Object.fromEntries(
-    Object.entries(header.value as Record<string, Buffer>).map(([k, v]) => [k, v.toString()]),
-  )
+  const { metadata, offset } = readHeader(buffer)
   const codec = metadata['avro.codec'] ?? 'null'
   if (codec !== 'null' && !(codec === 'deflate' && inflate))
     throw new Error(`Avro codec ${codec} is not supported`)
   const decode = (exactLongs: boolean) => {
     const type = typeOf(JSON.parse(metadata['avro.schema'] as string), exactLongs)
     const unpack = codec === 'null' ? undefined : inflate
-    return [...blocks(type, buffer, header.offset + 16, unpack)]
+    return [...blocks(type, buffer, offset, unpack)]
   }
   try {
     return { metadata, records: decode(false) }

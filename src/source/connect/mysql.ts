@@ -357,12 +357,14 @@ function typeOf(field: FieldPacket): string {
   const name = types[columnType ?? type ?? 0]
   if (name === undefined) return characterSet === BINARY ? 'binary' : 'text'
   if (name === 'timestamp' || name === 'datetime') return decimals ? `${name}(${decimals})` : name
-  const unsigned = ((flags ?? 0) & 32) > 0 ? ' unsigned' : ''
+  // Zeros in front are part of the text.
+  const zeros = ((flags ?? 0) & 64) > 0 ? ' zerofill' : ''
+  const unsigned = `${((flags ?? 0) & 32) > 0 ? ' unsigned' : ''}${zeros}`
   return counters.includes(name) || name === 'float' || name === 'double' ? name + unsigned : name
 }
 
 /** A type without what is said about it: `datetime(6)`, `int unsigned`. */
-const kindOf = (type: string) => type.replace(/ unsigned|\(\d\)/, '')
+const kindOf = (type: string) => type.replace(/( unsigned)?( zerofill)?$|\(\d\)/, '')
 const digitsOf = (type: string) => Number(/\((\d)\)/.exec(type)?.[1] ?? 0)
 const isCounter = (type: string) => counters.includes(kindOf(type))
 const counterKey = (source: DatabaseSource) => `${relationOf(source)} ${source.cursor}`
