@@ -1,3 +1,4 @@
+export type { Source } from '../define/source.js'
 export { type Database, mysql, postgres, sqlserver, type TableOptions } from './database.js'
 
 import { fileURLToPath } from 'node:url'

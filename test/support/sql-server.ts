@@ -84,6 +84,9 @@ export async function startSqlServer(tls?: TdsOptions['tls']): Promise<SqlServer
 
   async function answer(connection: DuckDBConnection, sql: string): Promise<Answer | undefined> {
     if (/^set /i.test(sql)) return undefined
+    if (/^(create|drop|insert|update|delete)\b/i.test(sql))
+      return void (await connection.run(translate(defined(sql))))
+    if (sql.includes('sys.schemas')) return texts([])
     if (sql.includes('sys.databases')) return texts([[allows.snapshots ? '1' : '0']])
     if (sql.includes('dm_tran_active_transactions')) {
       if (!allows.seeing) throw new TdsError(300, 'VIEW SERVER STATE permission was denied')
@@ -114,7 +117,7 @@ export async function startSqlServer(tls?: TdsOptions['tls']): Promise<SqlServer
   async function describe(connection: DuckDBConnection, query: string): Promise<Answer> {
     try {
       const rows = (await connection.runAndReadAll(`DESCRIBE ${translate(query)}`)).getRows()
-      const table = / FROM (?:dbo\.)?(\w+)/.exec(query)?.[1] ?? ''
+      const table = / FROM (?:dbo\.)?([\w.]+)/.exec(query)?.[1] ?? ''
       const known = tables.get(table)
       return texts(
         rows.map(([name, type]) => [
@@ -150,7 +153,7 @@ export async function startSqlServer(tls?: TdsOptions['tls']): Promise<SqlServer
 
   /** Notes which columns tables have, and says the same in the words of DuckDB. */
   function defined(sql: string): string {
-    const created = /^\s*CREATE TABLE (\w+) \((.*)\)\s*$/is.exec(sql)
+    const created = /^\s*CREATE TABLE ([\w.]+) \((.*)\)\s*$/is.exec(sql)
     if (created) {
       const [, table = '', list = ''] = created
       const columns: Columns = new Map()

@@ -8,6 +8,7 @@ import {
   rawUsers,
   rawVenues,
 } from './bronze.js'
+import { shop } from './companies.js'
 import { states } from './regions.js'
 
 const state = z.enum(Object.keys(states) as [string, ...string[]])
@@ -152,7 +153,7 @@ export const sales = silver('sales', {
     qtysold: t.int().min(1),
     pricepaid: t.decimal(8, 2).min(0).describe('For all tickets of the sale, in dollars.'),
     commission: t.decimal(8, 2).min(0).describe('15 % of the price.'),
-    saletime: t.timestamp({ format: '%m/%d/%Y %H:%M:%S' }),
+    saletime: shop ? t.timestamp() : t.timestamp({ format: '%m/%d/%Y %H:%M:%S' }),
   }),
   key: 'salesid',
   rules: [rule('nobody buys from himself', sql`sellerid <> buyerid`)],
