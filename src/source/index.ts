@@ -1,5 +1,6 @@
 export type { Source } from '../define/source.js'
 export { type Database, mysql, postgres, sqlserver, type TableOptions } from './database.js'
+export { secret } from './secret.js'
 
 import { fileURLToPath } from 'node:url'
 import { here } from '../define/place.js'

@@ -1,9 +1,13 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import mysql from 'mysql2/promise'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RunOptions } from '../../src/run/execute.js'
+import { openPostgres } from '../../src/source/connect/postgres.js'
+import { postgres } from '../../src/source/database.js'
 import { Project, step } from '../support/project.js'
 import {
   mariadbProgram,
@@ -20,10 +24,14 @@ interface Client {
   end(): Promise<void>
 }
 
+type Running = Pick<Server, 'url' | 'stop' | 'kill' | 'start'>
+
 interface Kind {
   name: string
   source: 'postgres' | 'mysql' | 'sqlserver'
-  start(): Promise<Pick<Server, 'url' | 'stop'>>
+  start(): Promise<Running>
+  /** SQL that writes a table anew, where that waits for its readers. */
+  rewrite?: (table: string) => string
   connect(url: string): Promise<Client>
   /** The type of moments, and SQL for now. */
   moment: string
@@ -42,6 +50,7 @@ const kinds: [Kind, string | undefined][] = [
       name: 'PostgreSQL',
       source: 'postgres',
       start: startPostgres,
+      rewrite: (table) => `VACUUM FULL ${table}`,
       connect: async (url) => {
         const client = new pg.Client(url)
         client.on('error', () => {})
@@ -65,6 +74,7 @@ const kinds: [Kind, string | undefined][] = [
       name: 'MariaDB',
       source: 'mysql',
       start: startMariadb,
+      rewrite: (table) => `ALTER TABLE ${table} FORCE`,
       connect: async (url) =>
         (await mysql.createConnection({ uri: url, multipleStatements: true })) as unknown as Client,
       moment: 'timestamp(6) NULL',
@@ -98,7 +108,7 @@ const kinds: [Kind, string | undefined][] = [
 
 for (const [kind, program] of kinds)
   withService(kind.name, [program], () => {
-    let server: Pick<Server, 'url' | 'stop'>
+    let server: Running
     let client: Client
     beforeAll(async () => {
       server = await kind.start()
@@ -340,6 +350,72 @@ export default defineLake({ name: 'shop', datasets: [rows] })
       })
     })
 
+    /** A table of many rows, and a storage that does something after the first of its commits. */
+    async function large(after: () => void) {
+      const { project, table } = await shop(orders, incremental, schema, incremental)
+      await client.query(
+        `INSERT INTO ${table} SELECT n, n, ${kind.now} FROM ${kind.numbers(30_000)}`,
+      )
+      if (kind.source === 'mysql') await client.query(`ANALYZE TABLE ${table}`)
+      const { storage } = project
+      const create = storage.createIfAbsent.bind(storage)
+      let first = true
+      storage.createIfAbsent = async (path, bytes) => {
+        const made = await create(path, bytes)
+        if (first && path.includes('_moraine/log/')) {
+          first = false
+          after()
+        }
+        return made
+      }
+      const all = async () => {
+        const [sum] = await project.query('SELECT count(*) AS n, sum(id) AS s FROM silver.rows')
+        expect(sum).toEqual({ n: 30_000n, s: BigInt((30_000 * 30_001) / 2) })
+      }
+      return { project, table, storage, all }
+    }
+    const parts = { partBytes: 32_768 }
+
+    describe(`a table of ${kind.name} that somebody works on`, () => {
+      const { rewrite } = kind
+      if (rewrite) {
+        it('is written anew while it is read: that waits', async () => {
+          const other = await kind.connect(server.url)
+          let rewritten: Promise<unknown> | undefined
+          const { project, table, storage, all } = await large(() => {
+            rewritten = other.query(rewrite(table))
+          })
+          expect((await project.runOn(storage, parts)).outcome).toBe('done')
+          await rewritten
+          await other.end()
+          await all()
+        })
+
+        it('is written anew between two parts of its first reading: it begins anew', async () => {
+          const stop = new AbortController()
+          const { project, table, storage, all } = await large(() => stop.abort())
+          const stopped = await project.runOn(storage, { ...parts, signal: stop.signal })
+          expect(stopped.outcome).toBe('cancelled')
+          await client.query(`UPDATE ${table} SET amount = amount + 1`)
+          await client.query(rewrite(table))
+          await good(project, parts)
+          await all()
+        })
+      }
+
+      it('on a server that is started again in the middle is read further', async () => {
+        const { project, storage, all } = await large(() => void server.kill())
+        const record = await project.runOn(storage, parts)
+        expect(record.outcome).toBe('failed')
+        await server.start()
+        await client.end().catch(() => {})
+        client = await kind.connect(server.url)
+        const rest = await good(project, parts)
+        expect(step(rest, 'bronze.rows').reason).toBe('its first reading goes on')
+        await all()
+      })
+    })
+
     describe(`columns of ${kind.name} that change`, () => {
       const drifting = async (drift: string) => {
         const made = await shop(orders, `${incremental}, drift: '${drift}'`, schema, incremental)
@@ -461,6 +537,9 @@ export default defineLake({ name: 'shop', datasets: [bronze('rows', { from: db.t
     })
   })
 
+/** A program that is there where small disks can be mounted: only root may. */
+const mayMount = process.getuid?.() === 0 ? '/usr/bin/mount' : undefined
+
 /** A zone an hour ahead of UTC, whose clocks are put back in twelve hours. */
 function zoneThatGoesBack(): string {
   const day = (hours: number) => {
@@ -488,6 +567,77 @@ export default defineLake({ name: 'times', datasets: [bronze('times', { from: ${
 }
 
 withService('PostgreSQL', [postgresPrograms], () => {
+  it('a table that somebody waits to change is read all the same', async () => {
+    const server = await startPostgres()
+    const [client, other] = [new pg.Client(server.url), new pg.Client(server.url)]
+    try {
+      for (const one of [client, other]) {
+        one.on('error', () => {})
+        await one.connect()
+      }
+      await client.query('CREATE TABLE rows AS SELECT n AS id FROM generate_series(1, 1000) n')
+      const source = postgres(server.url).table('rows')
+      const reader = await openPostgres({ url: server.url }, [source])
+      await reader.columns(source)
+      const changed = other.query('ALTER TABLE rows ADD COLUMN more int')
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      const folder = await mkdtemp(join(tmpdir(), 'moraine-test-'))
+      const what = { source, columns: ['id'], conditions: [] }
+      const never = new AbortController().signal
+      const read = () => reader.extract(what, join(folder, 'rows'), never)
+      expect((await read()).bytes).toBe(3893)
+      expect((await read()).bytes).toBe(3893)
+      await reader.close()
+      await changed
+      await rm(folder, { recursive: true })
+    } finally {
+      await client.end()
+      await other.end()
+      await server.stop()
+    }
+  }, 60_000)
+
+  it('a wrong password, and a secret that is not there, are told and not printed', async () => {
+    const server = await startPostgres()
+    const client = new pg.Client(server.url)
+    client.on('error', () => {})
+    await client.connect()
+    try {
+      await client.query("CREATE ROLE shop LOGIN PASSWORD 'r1ght-word'")
+      const rules = join(server.data, 'pg_hba.conf')
+      await writeFile(
+        rules,
+        `host all shop 127.0.0.1/32 scram-sha-256\n${await readFile(rules, 'utf8')}`,
+      )
+      await client.query('SELECT pg_reload_conf()')
+      const reading = (password: string) =>
+        Project.create({
+          'lake.ts': `
+import { bronze, defineLake } from 'moraine'
+import { postgres, secret } from 'moraine/sources'
+const db = postgres({ host: '127.0.0.1', port: ${server.port}, user: 'shop', database: 'postgres', password: ${password} })
+export default defineLake({ name: 'shop', datasets: [bronze('roles', { from: db.query('SELECT current_user AS me') })] })
+`,
+          password: 'r1ght-word\n',
+        })
+      const wrong = await (await reading("'wr0ng-word'")).run()
+      expect(step(wrong, 'bronze.roles').error?.message).toMatch(
+        /it refused the user or the password/,
+      )
+      expect(JSON.stringify(wrong)).not.toContain('wr0ng-word')
+      const missing = await (await reading("secret('env:NO_SUCH_SECRET')")).run()
+      expect(step(missing, 'bronze.roles').error).toMatchObject({
+        message: 'The secret env:NO_SUCH_SECRET is not there, or is empty',
+      })
+      const project = await reading("secret('file:' + import.meta.dirname + '/password')")
+      expect((await project.run()).outcome).toBe('done')
+      expect(await project.query('SELECT me FROM bronze.roles')).toEqual([{ me: 'shop' }])
+    } finally {
+      await client.end()
+      await server.stop()
+    }
+  }, 60_000)
+
   it('a table with times without a zone is read once more from before the clocks are put back', async () => {
     const server = await startPostgres()
     const client = new pg.Client(server.url)
@@ -599,6 +749,46 @@ export default defineLake({ name: 'two', datasets: [a, b] })
     }
   }, 60_000)
 })
+
+withService(
+  'PostgreSQL, and a disk that can be made small (mount)',
+  [postgresPrograms, mayMount],
+  () => {
+    it('a full disk on the way is told, and nothing is lost', async () => {
+      const server = await startPostgres()
+      const client = new pg.Client(server.url)
+      client.on('error', () => {})
+      await client.connect()
+      const disk = await mkdtemp(join(tmpdir(), 'moraine-disk-'))
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk])
+      const { TMPDIR } = process.env
+      try {
+        await client.query(
+          "CREATE TABLE rows AS SELECT n AS id, repeat('x', 50) AS note FROM generate_series(1, 100000) n",
+        )
+        const project = await Project.create({
+          'lake.ts': `
+import { bronze, defineLake } from 'moraine'
+import { postgres } from 'moraine/sources'
+export default defineLake({ name: 'shop', datasets: [bronze('rows', { from: postgres('${server.url}').table('rows') })] })
+`,
+        })
+        process.env.TMPDIR = disk
+        const { error } = step(await project.run(), 'bronze.rows')
+        expect(error?.message).toContain('The disk for temporary files is full')
+        expect(error?.hint).toContain('TMPDIR')
+        expect(await readdir(disk)).toEqual([])
+        delete process.env.TMPDIR
+        expect(step(await project.run(), 'bronze.rows').rows).toBe(100_000)
+      } finally {
+        if (TMPDIR !== undefined) process.env.TMPDIR = TMPDIR
+        execFileSync('umount', ['-l', disk])
+        await client.end()
+        await server.stop()
+      }
+    }, 60_000)
+  },
+)
 
 withService('MariaDB', [mariadbProgram], () => {
   it('a table with times without a zone is read once more from before the clocks are put back', async () => {

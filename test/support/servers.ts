@@ -112,7 +112,7 @@ export async function startMariadb(zone?: string): Promise<Server> {
     const args = [
       ...['--no-defaults', `--datadir=${data}`, `--socket=${socket}`, '--bind-address=127.0.0.1'],
       ...[`--port=${port}`, `--pid-file=${join(folder, 'pid')}`, '--innodb-buffer-pool-size=128M'],
-      ...['--innodb-flush-log-at-trx-commit=0', '--max-connections=60'],
+      ...['--innodb-flush-log-at-trx-commit=2', '--max-connections=60'],
     ]
     const env = { ...process.env, ...(zone ? { TZ: zone } : {}) }
     server = spawn(...unprivileged(program, args), { stdio: 'ignore', env })

@@ -73,7 +73,7 @@ export function databaseError(
   const code = (error as { code?: string }).code ?? ''
   const message = redact(messageOf(error), secrets)
   const lost =
-    /terminated|connection (is )?(lost|closed)|closed state|not queryable|LoggedIn state|socket hang up|invalid snapshot identifier/i.test(
+    /terminated|connection (is )?(lost|closed)|closed state|not queryable|LoggedIn state|socket hang up|invalid snapshot identifier|import the requested snapshot/i.test(
       message,
     )
   const known = meanings[code] ?? (lost ? meanings.ECONNRESET : undefined)

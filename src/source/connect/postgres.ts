@@ -43,6 +43,10 @@ const LOCAL = `
 /** Milliseconds that short transactions are waited for. */
 const PATIENCE = 1000
 
+/** The code of a lock that could not be had, and milliseconds that one is waited for. */
+const LOCKED = '55P03'
+const LOCK_PATIENCE = 2000
+
 /** Servers that read a range of blocks without the others. */
 const READS_RANGES = 140_000
 
@@ -264,7 +268,7 @@ class PostgresReader implements Reader {
     let client: Client | undefined
     try {
       client = this.idle.pop() ?? (await this.join())
-      const done = await streamToFile(this.access.copy(client, sql), path, signal)
+      const done = await this.copy(client, sql, path, signal)
       this.idle.push(client)
       return done
     } catch (error) {
@@ -272,6 +276,23 @@ class PostgresReader implements Reader {
       void client?.end().catch(() => {})
       signal.throwIfAborted()
       throw this.failure(error, source)
+    }
+  }
+
+  private async copy(
+    client: Client,
+    sql: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<Extracted> {
+    try {
+      return await streamToFile(this.access.copy(client, sql), path, signal)
+    } catch (error) {
+      if ((error as { code?: string }).code !== LOCKED) throw error
+      // Somebody waits to change the table until the leader is done, which has looked at it before and may read it.
+      await client.query('ROLLBACK')
+      await this.adopt(client)
+      return this.line.run(() => streamToFile(this.access.copy(this.leader, sql), path, signal))
     }
   }
 
@@ -283,9 +304,15 @@ class PostgresReader implements Reader {
   private async join(): Promise<Client> {
     const client = await this.access.connect()
     this.all.push(client)
+    await client.query(`SET lock_timeout = ${LOCK_PATIENCE}`)
+    await this.adopt(client)
+    return client
+  }
+
+  /** Lets a session see what the leader sees. */
+  private async adopt(client: Client): Promise<void> {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     await client.query(`SET TRANSACTION SNAPSHOT ${literal(this.facts.snapshot)}`)
-    return client
   }
 
   private async query(

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
+import { dirname } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { MoraineError, messageOf } from '../../errors.js'
 import type { Extracted } from './reader.js'
 
 const NEWLINE = 10
@@ -28,6 +30,25 @@ export async function streamToFile(
       done(null, chunk)
     },
   })
-  await pipeline(stream, measure, createWriteStream(path, { highWaterMark: 1 << 20 }), { signal })
+  const file = createWriteStream(path, { highWaterMark: 1 << 20 })
+  let unwritten: Error | undefined
+  file.on('error', (error) => {
+    unwritten = error
+  })
+  try {
+    await pipeline(stream, measure, file, { signal })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw unwritten && error === unwritten ? cannotWrite(unwritten, dirname(path)) : error
+  }
   return { bytes, longest: Math.max(longest, since), sha256: hash.digest('hex') }
+}
+
+function cannotWrite(error: Error, folder: string): MoraineError {
+  const full = ['ENOSPC', 'EDQUOT'].includes((error as { code?: string }).code ?? '')
+  const what = full ? 'The disk for temporary files is full' : 'Temporary files can not be written'
+  return new MoraineError('storage', `${what}: ${messageOf(error)}`, {
+    doing: `write to ${folder}`,
+    hint: 'Free some space there, or set TMPDIR to another folder, and run again: what was taken in stays.',
+  })
 }
