@@ -30,7 +30,7 @@ describe('the package', () => {
     expect(Object.fromEntries(names.map((name, i) => [name, listed[i]]))).toMatchInlineSnapshot(`
       {
         ".": "DefinitionError MoraineError bronze bucket check cron day defineLake every gold hour identity lookup month openLake rule silver sql sqlFile t truncate year z",
-        "./sources": "files mysql postgres sqlserver",
+        "./sources": "files mysql postgres secret sqlserver",
         "./testing": "MemoryStorage datasetTest expectDataset given storageContract",
       }
     `)
