@@ -76,17 +76,21 @@ export class RowsWriter {
     const pool = new Pool(SIDE_BY_SIDE)
     const columns = this.columns.map(({ name }) => name)
     return this.staged(async (staging) => {
+      const free = Array.from({ length: SIDE_BY_SIDE }, (_, i) => join(staging, String(i)))
       const one = async (conditions: readonly string[], i: number) => {
         context.signal.throwIfAborted()
-        const path = join(staging, String(i))
+        const path = free.pop() as string
         const part = `${first + i + 1}`
         const data = `${folder}/${part.padStart(5, '0')}.${this.dataset.format}`
         const what = { source: this.source, columns, conditions }
-        const extracted = await this.reader.extract(what, path, context.signal)
-        if (extracted.bytes === 0) return []
-        const kept = await this.keep(path, extracted, data)
-        await rm(path)
-        return [this.fileOf(`${this.what}#${number}.${part}`, extracted, data, kept)]
+        try {
+          const extracted = await this.reader.extract(what, path, context.signal)
+          if (extracted.bytes === 0) return []
+          const kept = await this.keep(path, extracted, data)
+          return [this.fileOf(`${this.what}#${number}.${part}`, extracted, data, kept)]
+        } finally {
+          free.push(path)
+        }
       }
       const files = await Promise.all(parts.map((part, i) => pool.run(() => one(part, i))))
       await context.storage.seal(files.flat().map(({ data }) => data))

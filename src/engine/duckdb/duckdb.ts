@@ -99,6 +99,9 @@ export class DuckDB implements Engine {
 /** Bytes of a line that are allowed in any case. */
 const LINE = 2 ** 21
 
+/** Rows of a row group: several files are written side by side, each with a row group of every thread in memory. */
+const ROW_GROUP = 40_960
+
 /** Rows that the engine handles at a time. */
 const CHUNK = 2048
 
@@ -245,7 +248,7 @@ export class DuckDBSession implements Session {
   ): Promise<WrittenText> {
     const target = quoteText(enginePath(location))
     const dictionaries = words ? '' : ', DICTIONARY_SIZE_LIMIT 1'
-    const copy = `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION ${compression}, PARQUET_VERSION V2${dictionaries}, RETURN_STATS)`
+    const copy = `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION ${compression}, PARQUET_VERSION V2, ROW_GROUP_SIZE ${ROW_GROUP}${dictionaries}, RETURN_STATS)`
     const reader = await this.try(copy, (text) => this.connection.runAndReadAll(text))
     const [file] = reader.getRowObjects().map(writtenFile)
     const counts = [...(file?.column_statistics ?? [])].map(([name, statistics]) => {
