@@ -219,14 +219,22 @@ class RowsIntake {
     if (horizon?.next === undefined)
       return this.note(context, done, { ...(before as Watermark), marks: this.marks() })
     const batch = this.newBatch(context, done.state)
-    const window = reader.windowSql(cursor, this.window())
-    const [rows = [], nulls = []] = await Promise.all([
-      this.extract(context, batch, [[window]]),
-      this.extract(context, batch, [[reader.nullSql(cursor)]], 1),
+    const { until, next } = horizon
+    const from = reader.windowSql(cursor, { from: before?.from })
+    const overlaps = until !== next
+    const [settled = [], again = [], nulls = []] = await Promise.all([
+      this.extract(context, batch, [[from, reader.windowSql(cursor, { until: next })]]),
+      // Where windows overlap, these rows come again.
+      overlaps
+        ? this.extract(context, batch, [[from, reader.windowSql(cursor, { from: next, until })]], 1)
+        : [],
+      this.extract(context, batch, [[reader.nullSql(cursor)]], 2),
     ])
-    // Where windows overlap, the same rows come again.
-    const open = horizon.until === horizon.next ? undefined : contentOf(rows)
-    const fresh = open !== undefined && open === before?.open ? [] : rows
+    const rows = [...settled, ...again]
+    const writer = this.writer(context, batch)
+    const open = overlaps ? await writer.fingerprint(again) : undefined
+    const same = before?.open !== undefined && (await writer.fingerprint(rows)) === before.open
+    const fresh = same ? [] : rows
     const nullsNow = nulls.length > 0 ? contentOf(nulls) : undefined
     const files = [...fresh, ...(nullsNow === before?.nulls ? [] : nulls)]
     const position = {

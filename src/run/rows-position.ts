@@ -19,8 +19,9 @@ export interface Watermark {
   marks?: readonly Mark[]
   /** A first reading of all rows that is under way. */
   load?: Load
-  /** SHA-256 of what is read again each time: rows without a cursor, and windows without an end. */
+  /** SHA-256 of the rows without a cursor, which are read each time. */
   nulls?: string
+  /** What was read and will be read again, as a fingerprint: the end of a window, or all of a source without a cursor. */
   open?: string
 }
 

@@ -98,6 +98,24 @@ export class RowsWriter {
     })
   }
 
+  /** What rows hold, whatever files they are in and in whatever order. */
+  async fingerprint(files: readonly BatchFile[]): Promise<string> {
+    if (files.length === 0) return '0'
+    const { context, columns } = this
+    const kept = files.map(({ data, values, inexact }) => ({
+      location: context.storage.locate(data),
+      ...(values ? { values, inexact: inexact ?? 0 } : {}),
+    }))
+    return withSession(context, fullName(this.dataset), async (session) => {
+      await session.hold(kept)
+      const row = columns.map(({ name }) => quoteName(name)).join(', ')
+      const [sum] = await session.rows(
+        `SELECT CAST(sum(CAST(hash(row(${row})) AS HUGEINT)) AS VARCHAR) AS s FROM (${session.batches(kept)})`,
+      )
+      return String(sum?.s)
+    })
+  }
+
   /** Uses a folder for texts on their way; nothing of it stays. */
   private async staged<T>(use: (folder: string) => Promise<T>): Promise<T> {
     const folder = await mkdtemp(join(tmpdir(), 'moraine-rows-'))

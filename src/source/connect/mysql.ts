@@ -45,6 +45,15 @@ const types: Readonly<Record<number, string>> = {
 const BINARY = 63
 const counters = ['tinyint', 'smallint', 'mediumint', 'int', 'bigint']
 
+/** The flag of columns without NULLs. */
+const NOT_NULL = 1
+/** The character sets of a table's texts, and those that others can be put together with. */
+const CHARSETS = `SELECT column_name, character_set_name FROM information_schema.columns
+  WHERE table_schema = coalesce(?, database()) AND table_name = ? AND character_set_name IS NOT NULL`
+const unicode = ['utf8mb4', 'utf8mb3', 'utf8', 'ascii']
+/** Those that do not write letters as ASCII does. */
+const wide = ['ucs2', 'utf16', 'utf16le', 'utf32']
+
 /** Milliseconds that short transactions are waited for. */
 const PATIENCE = 1000
 /** Milliseconds after which InnoDB looks again which transactions are open. */
@@ -149,6 +158,24 @@ class MysqlReader implements Reader {
     return fields.map((field) => ({ name: field.name, type: typeOf(field) }))
   }
 
+  private async fields(source: DatabaseSource): Promise<Field[]> {
+    const { fields } = await this.ask(`SELECT * FROM ${relationOf(source)} LIMIT 0`, source)
+    const { rows } =
+      'table' in source.reads
+        ? await this.ask(CHARSETS, source, namesOf(source.reads.table))
+        : { rows: [] }
+    const charsets = new Map(rows.map(([name, charset]) => [name, charset ?? '']))
+    const used = new Set(charsets.values())
+    // The server puts texts of one character set together as they are, and converts them as a whole.
+    const plain = used.size === 1 ? [...used].filter((c) => !wide.includes(c)) : unicode
+    return fields.map((field) => {
+      const { name, flags } = field
+      const required = (Number(flags) & NOT_NULL) > 0
+      const plainly = plain.includes(charsets.get(name) ?? '')
+      return { name, type: typeOf(field), required, plain: plainly }
+    })
+  }
+
   async horizon(
     source: DatabaseSource,
     cursor: RemoteColumn,
@@ -221,11 +248,10 @@ class MysqlReader implements Reader {
     if (!column || !isCounter(column.type)) return undefined
     const key = quote(column.name)
     const { rows } = await this.ask(`SELECT min(${key}), max(${key}) FROM ${table}`, source)
-    const schema = /^(?:`?([^`.]+)`?\.)?`?([^`.]+)`?$/.exec(table)
     const size = await this.ask(
       'SELECT data_length FROM information_schema.tables WHERE table_schema = coalesce(?, database()) AND table_name = ?',
       undefined,
-      [schema?.[1] ?? null, schema?.[2] ?? table],
+      namesOf(table),
     )
     return spreadOf(column.name, rows[0] ?? [], Number(size.rows[0]?.[0] ?? 0), bytes)
   }
@@ -235,13 +261,15 @@ class MysqlReader implements Reader {
     path: string,
     signal: AbortSignal,
   ): Promise<Extracted> {
-    const all = await this.columns(source)
-    const chosen = columns.map((name) => all.find((c) => c.name === name) ?? { name, type: '' })
+    const all = await this.fields(source)
+    const chosen = columns.map(
+      (name) =>
+        all.find((c) => c.name === name) ?? { name, type: '', required: false, plain: false },
+    )
     const sql = `SELECT ${recordSql(chosen)} FROM ${relationOf(source)}${whereOf(source, conditions)}`
     return this.line.run(async () => {
-      const text = recordsOf(this.client, sql)
       try {
-        return await streamToFile(text, path, signal)
+        return await streamToFile(() => recordsOf(this.client, sql), path, signal)
       } catch (error) {
         this.client.destroy()
         signal.throwIfAborted()
@@ -326,15 +354,23 @@ function tooLarge(): MoraineError {
   })
 }
 
+/** A column, and what the server need not do for it. */
+interface Field extends RemoteColumn {
+  /** It has no NULLs. */
+  required: boolean
+  /** Its texts need no conversion of their own. */
+  plain: boolean
+}
+
 /** SQL for a row as delimited text, which the server puts together: values are quoted, NULL is nothing. */
-function recordSql(columns: readonly RemoteColumn[]): string {
-  const fields = columns.map(
-    (column) => `IF(${quote(column.name)} IS NULL, '', ${fieldSql(column)})`,
+function recordSql(columns: readonly Field[]): string {
+  const fields = columns.map((column) =>
+    column.required ? fieldSql(column) : `COALESCE(${fieldSql(column)}, '')`,
   )
   return `CONCAT(${fields.join(`, ',', `)})`
 }
 
-function fieldSql({ name, type }: RemoteColumn): string {
+function fieldSql({ name, type, plain }: Field): string {
   const value = quote(name)
   const kind = kindOf(type)
   if ([...counters, 'decimal', 'date', 'datetime', 'time', 'year', 'double'].includes(kind))
@@ -346,7 +382,8 @@ function fieldSql({ name, type }: RemoteColumn): string {
   if (kind === 'timestamp') return `CONCAT(${value}, '+00')`
   if (kind === 'binary') return `CONCAT('\\\\x', LOWER(HEX(${value})))`
   if (kind === 'geometry') return `CONCAT('"', ST_AsText(${value}), '"')`
-  return `CONCAT('"', REPLACE(CONVERT(${value} USING utf8mb4), '"', '""'), '"')`
+  const text = plain ? value : `CONVERT(${value} USING utf8mb4)`
+  return `CONCAT('"', REPLACE(${text}, '"', '""'), '"')`
 }
 
 function typeOf(field: FieldPacket): string {
@@ -366,6 +403,12 @@ function typeOf(field: FieldPacket): string {
 /** A type without what is said about it: `datetime(6)`, `int unsigned`. */
 const kindOf = (type: string) => type.replace(/( unsigned)?( zerofill)?$|\(\d\)/, '')
 const digitsOf = (type: string) => Number(/\((\d)\)/.exec(type)?.[1] ?? 0)
+/** The database, if one is named, and the name of a table. */
+function namesOf(table: string): [string | null, string] {
+  const [, database, name] = /^(?:`?([^`.]+)`?\.)?`?([^`.]+)`?$/.exec(table) ?? []
+  return [database ?? null, name ?? table]
+}
+
 const isCounter = (type: string) => counters.includes(kindOf(type))
 const counterKey = (source: DatabaseSource) => `${relationOf(source)} ${source.cursor}`
 

@@ -286,13 +286,15 @@ class PostgresReader implements Reader {
     signal: AbortSignal,
   ): Promise<Extracted> {
     try {
-      return await streamToFile(this.access.copy(client, sql), path, signal)
+      return await streamToFile(() => this.access.copy(client, sql), path, signal)
     } catch (error) {
       if ((error as { code?: string }).code !== LOCKED) throw error
       // Somebody waits to change the table until the leader is done, which has looked at it before and may read it.
       await client.query('ROLLBACK')
       await this.adopt(client)
-      return this.line.run(() => streamToFile(this.access.copy(this.leader, sql), path, signal))
+      return this.line.run(() =>
+        streamToFile(() => this.access.copy(this.leader, sql), path, signal),
+      )
     }
   }
 

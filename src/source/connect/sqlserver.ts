@@ -267,13 +267,20 @@ class SqlServerReader implements Reader {
     const list = chosen.map((column) => `${textSql(column)} AS ${quote(column.name)}`).join(', ')
     const sql = `SELECT ${list} FROM ${relationOf(source)}${whereOf(source, conditions)}`
     return this.asks.use(async (request) => {
-      const { text, ended } = recordsOf(request, sql)
+      let ended: Promise<unknown> | undefined
+      const text = () => {
+        const records = recordsOf(request, sql)
+        ended = records.ended
+        return records.text
+      }
       try {
         return await streamToFile(text, path, signal)
       } catch (error) {
-        request.cancel()
-        request.resume()
-        await ended
+        if (ended) {
+          request.cancel()
+          request.resume()
+          await ended
+        }
         signal.throwIfAborted()
         throw this.failure(error, source)
       }

@@ -10,9 +10,9 @@ const NEWLINE = 10
 /** Bytes that are written at a time. */
 const BLOCK = 1 << 20
 
-/** Writes a stream of text to a file, and measures it on the way. A file that is there is written over: that is cheaper than a new one. */
+/** Writes a text to a file, and measures it on the way. A file that is there is written over: that is cheaper than a new one. */
 export async function streamToFile(
-  stream: Readable,
+  text: () => Readable,
   path: string,
   signal: AbortSignal,
 ): Promise<Extracted> {
@@ -21,7 +21,7 @@ export async function streamToFile(
   })
   const blocks = new Blocks(file, path)
   try {
-    for await (const chunk of addAbortSignal(signal, stream)) await blocks.add(chunk as Buffer)
+    for await (const chunk of addAbortSignal(signal, text())) await blocks.add(chunk as Buffer)
     return await blocks.end()
   } finally {
     await blocks.settled()
