@@ -1,6 +1,3 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { tmpdir } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import type { Field } from '../define/column-type.js'
 import { nearest } from '../define/nearest.js'
 import type { ResultRow } from '../engine/engine.js'
@@ -14,6 +11,7 @@ import type { Storage } from '../storage/storage.js'
 import type { TableRef } from './guard.js'
 import type { RelationFiles, Reply, Request } from './protocol.js'
 import type { Pushed } from './pushdown.js'
+import { takeProcess } from './spawn.js'
 
 /** A query's result while it is read; `close` ends the query's process. */
 export interface QueryResult extends AsyncDisposable {
@@ -74,7 +72,7 @@ async function* batchesOf(worker: Worker): AsyncGenerator<ResultRow[]> {
   try {
     for (;;) {
       const { rows } = await worker.ask({ type: 'next' }, 'rows')
-      if (!rows) return
+      if (!rows) return worker.release()
       yield rows
     }
   } finally {
@@ -148,19 +146,8 @@ function findName(state: LakeState, wanted: string): string {
 
 /** The process of one query; one question is asked at a time. */
 class Worker {
-  private readonly process: ChildProcess
-
-  constructor() {
-    const built = import.meta.url.replace(/\/src\/query\/query\.ts$/, '/dist/query/query.js')
-    this.process = fork(fileURLToPath(new URL('./worker.js', built)), {
-      serialization: 'advanced',
-      execArgv: [],
-      cwd: tmpdir(),
-      // No secrets of this process for the query: only what it takes to start.
-      env: { PATH: process.env.PATH ?? '', TMPDIR: tmpdir() },
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    })
-  }
+  private readonly process = takeProcess()
+  private released = false
 
   async ask<T extends Reply['type']>(
     request: Request,
@@ -186,7 +173,15 @@ class Worker {
     return reply as Extract<Reply, { type: T }>
   }
 
+  /** Lets go of a process that has nothing left to do: it ends by itself. */
+  release(): void {
+    if (this.process.connected) this.process.disconnect()
+    this.process.unref()
+    this.released = true
+  }
+
   async close(): Promise<void> {
+    if (this.released) return
     if (this.process.exitCode !== null || this.process.signalCode !== null) return
     const gone = new Promise((resolve) => this.process.once('exit', resolve))
     if (this.process.connected) this.process.disconnect()

@@ -93,6 +93,9 @@ process.on('message', (request: Request) => {
   )
 })
 process.on('SIGINT', () => {})
-process.on('disconnect', () => {
+const end = () => {
   query.close().finally(() => process.exit(0))
-})
+}
+process.on('disconnect', end)
+// Who started this process may be gone before it was loaded.
+if (!process.connected) end()

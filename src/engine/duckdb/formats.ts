@@ -12,7 +12,6 @@ import {
 } from '@duckdb/node-api'
 import { quoteName, quoteText } from '../../define/sql.js'
 import type { AvroCodec } from '../engine.js'
-import { AvroEncoder, readAvro } from './avro.js'
 import { enginePath, fileList } from './paths.js'
 
 /*
@@ -92,6 +91,7 @@ async function holdAvro(
   location: string,
   table: string,
 ): Promise<void> {
+  const { readAvro } = await import('./avro.js')
   const { columns, blocks } = readAvro(await readFile(enginePath(location)))
   const own = ['_error', '_raw', ...columns].map((name) => `${quoteName(name)} VARCHAR`)
   await connection.run(`CREATE TABLE ${table} (file_row_number BIGINT, ${own.join(', ')})`)
@@ -140,6 +140,7 @@ export async function writeAvro(
     long ? quoteName(name) : `encode(${quoteName(name)}) AS ${quoteName(name)}`,
   )
   const result = await connection.stream(`SELECT ${list.join(', ')} FROM (${sql})`)
+  const { AvroEncoder } = await import('./avro.js')
   const encoder = new AvroEncoder(columns, codec, randomBytes(16))
   const counted = { rows: 0, bytes: 0 }
   async function* pieces() {
