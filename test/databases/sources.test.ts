@@ -740,6 +740,9 @@ export default defineLake({ name: 'two', datasets: [a, b] })
       done = true
       await writer
       expect((await project.run()).outcome).toBe('done')
+      await client.query('UPDATE a SET v = v + 1 WHERE id = 7')
+      expect(step(await project.run(), 'bronze.a').rows).toBe(1)
+      expect(step(await project.run(), 'bronze.a').outcome).toBe('unchanged')
       const { rows } = await client.query('SELECT sum(v)::text AS s FROM a')
       expect(await project.query('SELECT CAST(sum(v) AS VARCHAR) AS s FROM silver.a')).toEqual(rows)
       await client.end()

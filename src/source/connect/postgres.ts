@@ -209,7 +209,13 @@ class PostgresReader implements Reader {
   }
 
   windowSql(cursor: RemoteColumn, { from, until }: Window): string {
-    if (cursor.name === 'xmin') return from === undefined ? 'true' : writtenSince(BigInt(from))
+    if (cursor.name === 'xmin') {
+      const parts = [
+        ...(from === undefined ? [] : [writtenSince(BigInt(from))]),
+        ...(until === undefined ? [] : [`NOT (${writtenSince(BigInt(until))})`]),
+      ]
+      return parts.join(' AND ') || 'true'
+    }
     const name = quote(cursor.name)
     const parts = [
       ...(from === undefined ? [] : [`${name} >= ${literal(from)}::${cursor.type}`]),
