@@ -21,8 +21,11 @@ function endWith({ data }: Server): void {
   })
 }
 
-/** 5,000,000 orders of PostgreSQL to committed bronze, beside a raw COPY of the same rows to a file. */
-export async function postgres(scale: number): Promise<[Contender, Contender]> {
+/**
+ * 5,000,000 orders of PostgreSQL to committed bronze, beside a raw COPY of the same rows to a file, or beside dlt
+ * (`--against connectorx`, `--against pyarrow`: its ways to read; DLT_PYTHON names a Python that has it).
+ */
+export async function postgres(scale: number, against?: string): Promise<[Contender, Contender]> {
   const server = await startPostgres()
   endWith(server)
   const client = new pg.Client(server.url)
@@ -38,10 +41,17 @@ export async function postgres(scale: number): Promise<[Contender, Contender]> {
   await client.end()
   const folder = await benchFolder()
   const out = join(folder, 'raw.csv')
+  const dlt = process.env.DLT_PYTHON ?? 'python3'
+  const script = join(import.meta.dirname, 'dlt.py')
   const raw = ['-X', '-q', server.url, '-c', `\\copy orders to '${out}' (format csv)`]
   return [
     await lake('postgres', server, folder),
-    { name: 'raw COPY to CSV', run: () => measure('psql', raw, {}) },
+    against === undefined
+      ? { name: 'raw COPY to CSV', run: () => measure('psql', raw, {}) }
+      : {
+          name: `dlt with ${against}`,
+          run: () => measure(dlt, [script, against, String(server.port), join(folder, 'dlt')], {}),
+        },
   ]
 }
 

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -23,21 +23,25 @@ const roots = {
 const number = (n: number) => n.toLocaleString('en-US')
 
 /** Runs the command line, as a person would. */
-function moraine(root: string, urls: Readonly<Record<string, string>>, ...args: string[]): string {
+async function moraine(
+  root: string,
+  urls: Readonly<Record<string, string>>,
+  ...args: string[]
+): Promise<string> {
   const bin = join(
     createRequire(import.meta.url).resolve('moraine/package.json'),
     '../bin/moraine.js',
   )
   const env = { ...process.env, ...urls, MORAINE_ROOT: root }
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, '-C', here, ...args], {
-    env,
-    encoding: 'utf8',
-  })
-  if (status !== 0) {
-    console.error(stdout + stderr)
-    throw new Error(`moraine ${args.join(' ')} failed`)
-  }
-  return stdout
+  const child = spawn(process.execPath, [bin, '-C', here, ...args], { env })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (bytes: Buffer) => {
+      output += bytes
+    })
+  const code = await new Promise((resolve) => child.on('close', resolve))
+  if (code !== 0) throw new Error(`moraine ${args.join(' ')} failed:\n${output}`)
+  return output
 }
 
 /** What each row of a table holds, as a checksum, without the time at which it was loaded. */
@@ -78,9 +82,9 @@ async function play(open: readonly Company[]): Promise<void> {
       )
   }
   const none = { TICKIT_POSTGRES_URL: '', TICKIT_MYSQL_URL: '', TICKIT_SQLSERVER_URL: '' }
-  moraine(roots.files, none, 'run')
+  await moraine(roots.files, none, 'run')
   console.log(
-    `\n$ moraine run\n\n${moraine(roots.databases, { ...none, ...urls }, 'run').trimEnd()}\n`,
+    `\n$ moraine run\n\n${(await moraine(roots.databases, { ...none, ...urls }, 'run')).trimEnd()}\n`,
   )
 
   console.log('Every row is the same as from the files')
@@ -97,7 +101,7 @@ async function play(open: readonly Company[]): Promise<void> {
          SELECT newest + 1, listid, sellerid, buyerid, eventid, dateid, qtysold, pricepaid, commission, saletime
          FROM tickit.sales, (SELECT max(salesid) AS newest FROM tickit.sales) AS others WHERE salesid = 1`,
     )
-    const again = moraine(roots.databases, { ...none, ...urls }, 'run')
+    const again = await moraine(roots.databases, { ...none, ...urls }, 'run')
     console.log(`\n$ moraine run\n\n${again}`)
   }
 }
@@ -106,11 +110,18 @@ async function play(open: readonly Company[]): Promise<void> {
 await rm(roots.databases, { recursive: true, force: true })
 if (!process.env.TICKIT_DATA && !existsSync(join(data, 'dirt.json'))) await generate(data)
 const open = await companies()
+let stopped: Promise<unknown> | undefined
+const stop = () => {
+  stopped ??= Promise.all(open.map((company) => company.stop()))
+  return stopped
+}
+// Ctrl-C leaves no server behind.
+process.on('SIGINT', () => void stop().finally(() => process.exit(130)))
 try {
   await play(open)
 } catch (error) {
   console.error(`\n${(error as Error).message}`)
   process.exitCode = 1
 } finally {
-  for (const { stop } of open) await stop()
+  await stop()
 }
