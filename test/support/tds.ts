@@ -47,6 +47,7 @@ const ATTENTION = 0x06
 
 export async function startTds(options: TdsOptions, port = 0) {
   const open = new Set<Socket>()
+  const clients = new Set<Client>()
   /** Bytes that clients sent in the clear. */
   const heard: Buffer[] = []
   const server = createServer((socket) => {
@@ -54,7 +55,9 @@ export async function startTds(options: TdsOptions, port = 0) {
     socket.on('close', () => open.delete(socket))
     socket.on('error', () => {})
     socket.on('data', (bytes: Buffer) => heard.push(bytes))
-    new Client(socket, options)
+    const client = new Client(socket, options)
+    clients.add(client)
+    void client.ended.then(() => clients.delete(client))
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   const hangUp = () => {
@@ -67,11 +70,13 @@ export async function startTds(options: TdsOptions, port = 0) {
     close: async () => {
       hangUp()
       await new Promise((resolve) => server.close(resolve))
+      await Promise.all([...clients].map((client) => client.ended))
     },
   }
 }
 
 class Client {
+  readonly ended: Promise<void>
   private session: Session | undefined
   private line: Promise<void> = Promise.resolve()
   private stream: Duplex
@@ -87,7 +92,15 @@ class Client {
       if (this.secure && this.stream !== socket) this.secure.push(bytes)
       else feed(bytes)
     })
-    socket.on('close', () => this.session?.end())
+    // What is being asked comes to its end first.
+    this.ended = new Promise((resolve) =>
+      socket.on('close', () => {
+        void this.line.finally(() => {
+          this.session?.end()
+          resolve()
+        })
+      }),
+    )
   }
 
   private take(type: number, body: Buffer): void {
