@@ -58,6 +58,7 @@ export interface DuckDBOptions {
 /** The embedded engine: everything in this process, larger than memory through a folder for spilling. */
 export class DuckDB implements Engine {
   private readonly functions = new Set<string>()
+  private readonly done = new Map<string, Promise<void>>()
 
   private constructor(
     private readonly instance: DuckDBInstance,
@@ -87,7 +88,7 @@ export class DuckDB implements Engine {
     await connection.run("SET TimeZone = 'UTC'")
     await connection.run('SET enable_progress_bar = true')
     await connection.run('SET enable_progress_bar_print = false')
-    return new DuckDBSession(connection, this.functions)
+    return new DuckDBSession(connection, this.functions, this.done)
   }
 
   async close(): Promise<void> {
@@ -109,6 +110,8 @@ export class DuckDBSession implements Session {
   constructor(
     private readonly connection: DuckDBConnection,
     private readonly functions: Set<string>,
+    /** What all sessions share and one of them makes: who comes later waits for it. */
+    private readonly done: Map<string, Promise<void>>,
   ) {}
 
   async run(sql: string): Promise<void> {
@@ -168,7 +171,9 @@ export class DuckDBSession implements Session {
   }
 
   async define(tier: string, name: string, relation: string): Promise<void> {
-    await this.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(tier)}`)
+    await this.once(`schema ${tier}`, () =>
+      this.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(tier)}`),
+    )
     await this.run(`CREATE OR REPLACE VIEW ${quoteName(tier)}.${quoteName(name)} AS ${relation}`)
   }
 
@@ -273,8 +278,13 @@ export class DuckDBSession implements Session {
   }
 
   async hold(files: readonly { location: string }[]): Promise<void> {
-    for (const { location } of files)
-      await this.try(location, () => holdFile(this.connection, location))
+    for (const { location } of files) {
+      if (formatOf(location) === 'parquet') continue
+      await this.once('schema held', () => this.run('CREATE SCHEMA IF NOT EXISTS held'))
+      await this.once(`held ${location}`, () =>
+        this.try(location, () => holdFile(this.connection, location)),
+      )
+    }
   }
 
   progress(): number {
@@ -287,6 +297,16 @@ export class DuckDBSession implements Session {
 
   close(): void {
     this.connection.closeSync()
+  }
+
+  /** Two sessions that make the same thing at the same time would be refused. */
+  private once(what: string, make: () => Promise<void>): Promise<void> {
+    const known = this.done.get(what)
+    if (known) return known
+    const made = make()
+    this.done.set(what, made)
+    made.catch(() => this.done.delete(what))
+    return made
   }
 
   /** Runs something and turns what the engine throws into an error that says what was run. */

@@ -35,16 +35,11 @@ export function heldTable(location: string): string {
   return `held.${quoteName(enginePath(location))}`
 }
 
-/** Makes a file readable as {@link heldTable}; a file never changes, so that it is held once. */
+/** Makes a file readable as {@link heldTable}. */
 export async function holdFile(connection: DuckDBConnection, location: string): Promise<void> {
   const format = formatOf(location)
   if (format === 'parquet') return
   const table = heldTable(location)
-  await connection.run('CREATE SCHEMA IF NOT EXISTS held')
-  const known = await connection.runAndReadAll(
-    `SELECT 1 FROM duckdb_tables() WHERE schema_name = 'held' AND table_name = ${quoteText(enginePath(location))}`,
-  )
-  if (known.currentRowCount > 0) return
   if (format === 'avro') await holdAvro(connection, location, table)
   else
     await connection.run(`CREATE TABLE ${table} AS ${await textsSql(connection, location, format)}`)
