@@ -42,7 +42,7 @@ export async function postgres(scale: number, against?: string): Promise<[Conten
   const folder = await benchFolder()
   const out = join(folder, 'raw.csv')
   const dlt = process.env.DLT_PYTHON ?? 'python3'
-  const script = join(import.meta.dirname, 'dlt.py')
+  const script = join(import.meta.dirname, 'orders_by_dlt.py')
   const raw = ['-X', '-q', server.url, '-c', `\\copy orders to '${out}' (format csv)`]
   return [
     await lake('postgres', server, folder),

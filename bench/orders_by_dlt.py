@@ -1,4 +1,4 @@
-"""Loads the table of orders with dlt into Parquet files: dlt.py BACKEND PORT FOLDER"""
+"""Loads the table of orders with dlt into Parquet files: orders_by_dlt.py BACKEND PORT FOLDER"""
 
 import os
 import shutil
