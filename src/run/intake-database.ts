@@ -232,8 +232,11 @@ class RowsIntake {
     ])
     const rows = [...settled, ...again]
     const writer = this.writer(context, batch)
-    const open = overlaps ? await writer.fingerprint(again) : undefined
-    const same = before?.open !== undefined && (await writer.fingerprint(rows)) === before.open
+    const held = await writer.fingerprint(again)
+    const open = overlaps ? String(held) : undefined
+    const same =
+      before?.open !== undefined &&
+      String(held + (await writer.fingerprint(settled))) === before.open
     const fresh = same ? [] : rows
     const nullsNow = nulls.length > 0 ? contentOf(nulls) : undefined
     const files = [...fresh, ...(nullsNow === before?.nulls ? [] : nulls)]

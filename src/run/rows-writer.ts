@@ -98,9 +98,9 @@ export class RowsWriter {
     })
   }
 
-  /** What rows hold, whatever files they are in and in whatever order. */
-  async fingerprint(files: readonly BatchFile[]): Promise<string> {
-    if (files.length === 0) return '0'
+  /** What rows hold, whatever files they are in and in whatever order: of two lots it is the sum of theirs. */
+  async fingerprint(files: readonly BatchFile[]): Promise<bigint> {
+    if (files.length === 0) return 0n
     const { context, columns } = this
     const kept = files.map(({ data, values, inexact }) => ({
       location: context.storage.locate(data),
@@ -112,7 +112,7 @@ export class RowsWriter {
       const [sum] = await session.rows(
         `SELECT CAST(sum(CAST(hash(row(${row})) AS HUGEINT)) AS VARCHAR) AS s FROM (${session.batches(kept)})`,
       )
-      return String(sum?.s)
+      return BigInt(String(sum?.s))
     })
   }
 
@@ -155,14 +155,22 @@ export class RowsWriter {
         const records = { relation, ...own, exact }
         return keepRecords(session, records, wanted)
       }
-      try {
-        return await write(longest, exactTypes(this.columns, wanted))
-      } catch {
-        context.signal.throwIfAborted()
-        // Values with line ends make records longer than lines; and a NaN is no decimal.
-        return write(bytes, new Map())
-      }
+      // A NaN is no decimal.
+      return this.orElse(
+        () => write(longest, exactTypes(this.columns, wanted)),
+        () => write(bytes, new Map()),
+      )
     })
+  }
+
+  /** Reads a text by its longest line, or else so that any record fits: values with line ends make records longer than lines. */
+  private async orElse(byLines: () => Promise<Kept>, anyway: () => Promise<Kept>): Promise<Kept> {
+    try {
+      return await byLines()
+    } catch {
+      this.context.signal.throwIfAborted()
+      return anyway()
+    }
   }
 
   private get compression(): 'snappy' | 'zstd' {
@@ -187,13 +195,10 @@ export class RowsWriter {
         const relation = `(SELECT *${change.map((name) => `, CAST(NULL AS VARCHAR) AS ${name}`)} FROM ${text})`
         return this.writeTexts(session, relation, [...columns, ...change], location)
       }
-      try {
-        return await write(longest)
-      } catch {
-        context.signal.throwIfAborted()
-        // Values with line ends make records longer than lines.
-        return write(bytes)
-      }
+      return this.orElse(
+        () => write(longest),
+        () => write(bytes),
+      )
     })
   }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { open, readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
@@ -72,13 +72,8 @@ async function textsSql(
 
 /** Bytes that a record may have: what lies between two line ends, and more where values have line ends of their own. */
 async function longestRecord(location: string): Promise<number> {
-  const file = await open(enginePath(location))
-  try {
-    const { size } = await file.stat()
-    return Math.max(2 ** 21, Math.min(size + 16, 2 ** 28))
-  } finally {
-    await file.close()
-  }
+  const { size } = await stat(enginePath(location))
+  return Math.max(2 ** 21, Math.min(size + 16, 2 ** 28))
 }
 
 async function holdAvro(

@@ -1,4 +1,5 @@
 import type { DatabaseSource } from '../../define/source.js'
+import { relationOf } from './conditions.js'
 import type { Horizon, Mark } from './reader.js'
 
 /**
@@ -26,3 +27,6 @@ export function counterHorizon(
     notes,
   }
 }
+
+/** Which counter a source reads by; two sources of one table and column have the same. */
+export const counterKey = (source: DatabaseSource) => `${relationOf(source)} ${source.cursor}`

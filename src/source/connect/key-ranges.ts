@@ -1,3 +1,4 @@
+import type { DatabaseSource } from '../../define/source.js'
 import type { Range } from './reader.js'
 
 /** A column of whole numbers, its least and its greatest value, and into how many ranges to cut what lies between. */
@@ -15,8 +16,20 @@ export function spreadOf(
   return [column, low, high, Math.min(Math.max(1, Math.ceil(size / bytes)), most)]
 }
 
+/** Ranges of a source by the key of its table, the same ones as an epoch says. */
+export async function rangesByKey(
+  { reads }: DatabaseSource,
+  epoch: string | undefined,
+  quote: (name: string) => string,
+  find: (table: string) => Promise<Spread | undefined>,
+): Promise<{ ranges: Range[]; epoch: string }> {
+  if (!('table' in reads)) return keyRanges(undefined, quote)
+  const known = epoch ? (JSON.parse(epoch) as Spread) : undefined
+  return keyRanges(known ?? (await find(reads.table)), quote)
+}
+
 /** Ranges of a key that have all rows between them; the spread is their epoch. */
-export function keyRanges(
+function keyRanges(
   spread: Spread | undefined,
   quote: (name: string) => string,
 ): { ranges: Range[]; epoch: string } {

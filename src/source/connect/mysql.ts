@@ -2,11 +2,11 @@ import { Readable } from 'node:stream'
 import type { Connection as Client, ConnectionOptions, FieldPacket } from 'mysql2'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
-import { literal, relationOf, whereOf } from './conditions.js'
-import { counterHorizon } from './counters.js'
+import { literal, relationOf, whereOf, windowOf } from './conditions.js'
+import { counterHorizon, counterKey } from './counters.js'
 import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
-import { keyRanges, type Spread, spreadOf } from './key-ranges.js'
+import { rangesByKey, type Spread, spreadOf } from './key-ranges.js'
 import type {
   Extract,
   Extracted,
@@ -206,13 +206,8 @@ class MysqlReader implements Reader {
     )
   }
 
-  windowSql(cursor: RemoteColumn, { from, until }: Window): string {
-    const name = quote(cursor.name)
-    const parts = [
-      ...(from === undefined ? [] : [`${name} >= ${literal(from)}`]),
-      ...(until === undefined ? [] : [`${name} < ${literal(until)}`]),
-    ]
-    return parts.length > 0 ? parts.join(' AND ') : `${name} IS NOT NULL`
+  windowSql(cursor: RemoteColumn, window: Window): string {
+    return windowOf(quote(cursor.name), window, literal)
   }
 
   nullSql(cursor: RemoteColumn): string {
@@ -229,9 +224,7 @@ class MysqlReader implements Reader {
     bytes: number,
     epoch?: string,
   ): Promise<{ ranges: Range[]; epoch: string }> {
-    if (!('table' in source.reads)) return keyRanges(undefined, quote)
-    const known = epoch ? (JSON.parse(epoch) as Spread) : undefined
-    return keyRanges(known ?? (await this.spread(source, source.reads.table, bytes)), quote)
+    return rangesByKey(source, epoch, quote, (table) => this.spread(source, table, bytes))
   }
 
   /** How the column that orders a table's rows on disk is spread. */
@@ -410,7 +403,6 @@ function namesOf(table: string): [string | null, string] {
 }
 
 const isCounter = (type: string) => counters.includes(kindOf(type))
-const counterKey = (source: DatabaseSource) => `${relationOf(source)} ${source.cursor}`
 
 /** The newest values of cursors that count. They are looked at before the open transactions are. */
 async function countersOf(

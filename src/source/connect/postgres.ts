@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream'
 import type { Client, ClientConfig, QueryResult } from 'pg'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
-import { literal, relationOf, whereOf } from './conditions.js'
-import { counterHorizon } from './counters.js'
+import { literal, relationOf, whereOf, windowOf } from './conditions.js'
+import { counterHorizon, counterKey } from './counters.js'
 import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
 import type {
@@ -208,20 +208,16 @@ class PostgresReader implements Reader {
     )
   }
 
-  windowSql(cursor: RemoteColumn, { from, until }: Window): string {
+  windowSql(cursor: RemoteColumn, window: Window): string {
     if (cursor.name === 'xmin') {
+      const { from, until } = window
       const parts = [
         ...(from === undefined ? [] : [writtenSince(BigInt(from))]),
         ...(until === undefined ? [] : [`NOT (${writtenSince(BigInt(until))})`]),
       ]
       return parts.join(' AND ') || 'true'
     }
-    const name = quote(cursor.name)
-    const parts = [
-      ...(from === undefined ? [] : [`${name} >= ${literal(from)}::${cursor.type}`]),
-      ...(until === undefined ? [] : [`${name} < ${literal(until)}::${cursor.type}`]),
-    ]
-    return parts.length > 0 ? parts.join(' AND ') : `${name} IS NOT NULL`
+    return windowOf(quote(cursor.name), window, (text) => `${literal(text)}::${cursor.type}`)
   }
 
   nullSql(cursor: RemoteColumn): string {
@@ -359,7 +355,6 @@ class PostgresReader implements Reader {
 }
 
 const isCounter = ({ type }: RemoteColumn) => /^(smallint|integer|bigint)$/.test(type)
-const counterKey = (source: DatabaseSource) => `${relationOf(source)} ${source.cursor}`
 
 /** The newest values of cursors that count. They are looked at before the open transactions are. */
 async function countersOf(

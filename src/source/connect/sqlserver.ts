@@ -2,12 +2,12 @@ import { Readable } from 'node:stream'
 import type { config as Config, ConnectionPool, Request, Transaction } from 'mssql'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
-import { literal, relationOf, whereOf } from './conditions.js'
-import { counterHorizon } from './counters.js'
+import { literal, relationOf, whereOf, windowOf } from './conditions.js'
+import { counterHorizon, counterKey } from './counters.js'
 import { encryptedOnly } from './encrypted-only.js'
 import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
-import { keyRanges, type Spread, spreadOf } from './key-ranges.js'
+import { rangesByKey, type Spread, spreadOf } from './key-ranges.js'
 import type {
   Extract,
   Extracted,
@@ -202,13 +202,8 @@ class SqlServerReader implements Reader {
     )
   }
 
-  windowSql(cursor: RemoteColumn, { from, until }: Window): string {
-    const name = quote(cursor.name)
-    const parts = [
-      ...(from === undefined ? [] : [`${name} >= ${cursorValue(cursor, from)}`]),
-      ...(until === undefined ? [] : [`${name} < ${cursorValue(cursor, until)}`]),
-    ]
-    return parts.length > 0 ? parts.join(' AND ') : `${name} IS NOT NULL`
+  windowSql(cursor: RemoteColumn, window: Window): string {
+    return windowOf(quote(cursor.name), window, (text) => cursorValue(cursor, text))
   }
 
   nullSql(cursor: RemoteColumn): string {
@@ -225,9 +220,7 @@ class SqlServerReader implements Reader {
     bytes: number,
     epoch?: string,
   ): Promise<{ ranges: Range[]; epoch: string }> {
-    if (!('table' in source.reads)) return keyRanges(undefined, quote)
-    const known = epoch ? (JSON.parse(epoch) as Spread) : undefined
-    return keyRanges(known ?? (await this.spread(source, source.reads.table, bytes)), quote)
+    return rangesByKey(source, epoch, quote, (table) => this.spread(source, table, bytes))
   }
 
   /** How the first column of a table's primary key is spread. */
@@ -339,8 +332,6 @@ function describeSql(query: string): string {
   return `SELECT name, system_type_name, error_number, error_message
     FROM sys.dm_exec_describe_first_result_set(N${literal(query)}, NULL, 0) WHERE COALESCE(is_hidden, 0) = 0 ORDER BY column_ordinal`
 }
-
-const counterKey = (source: DatabaseSource) => `${relationOf(source)} ${source.cursor}`
 
 /** The records of a query as delimited text; the server waits while nobody reads. */
 function recordsOf(request: Request, sql: string): { text: Readable; ended: Promise<unknown> } {
