@@ -17,11 +17,12 @@ export function withMemory(command: Command): Command {
   )
 }
 
-/** Starts the engine within the memory that the command line or MORAINE_MEMORY says. */
+/** Starts the engine within the memory that the command line or MORAINE_MEMORY says, with the extensions of DuckDB in MORAINE_EXTENSIONS, or else its own folder. */
 export async function startEngine(command: Command): Promise<DuckDB> {
   const text = command.opts<{ memory?: string }>().memory ?? process.env.MORAINE_MEMORY
   const { DuckDB } = await import('../engine/duckdb/duckdb.js')
-  return DuckDB.start(text ? { memory: parseSize(text) - BESIDE } : {})
+  const extensions = process.env.MORAINE_EXTENSIONS
+  return DuckDB.start({ extensions, ...(text ? { memory: parseSize(text) - BESIDE } : {}) })
 }
 
 function parseSize(text: string): number {

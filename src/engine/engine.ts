@@ -145,6 +145,15 @@ export interface TextOptions {
   longest: number
 }
 
+/** A transaction of a database that an engine reads by itself. */
+export interface RemoteSession {
+  kind: 'postgres'
+  /** As its client library calls them: host, port, user, password, dbname. */
+  connection: Readonly<Record<string, string>>
+  /** Statements that a transaction begins with. */
+  begin: readonly string[]
+}
+
 /**
  * What runs SQL over files. A session is one line of work: sessions of one engine run side by side
  * and see the same relations.
@@ -198,6 +207,14 @@ export interface Session {
   writeText(sql: string, location: string, codec: AvroCodec): Promise<WrittenFormat>
   /** Readies bronze files for {@link batches} whatever their format; those in Parquet are ready. */
   hold(files: readonly { location: string }[]): Promise<void>
+  /** Whether {@link remote} works for a kind of databases on this machine. */
+  reaches(kind: RemoteSession['kind']): Promise<boolean>
+  /** Hands SQL for the rows of a database's query to `use`, within a transaction of that database which ends with it. */
+  remote<T>(
+    session: RemoteSession,
+    query: string,
+    use: (relation: string) => Promise<T>,
+  ): Promise<T>
   /** How far the running statement has come, in percent; 0 when it can't be told. */
   progress(): number
   /** Stops what the session is doing; the call under way fails. */

@@ -47,6 +47,8 @@ export async function discoverRows(
 
 /** One look at a source, and the intake that follows from it. */
 class RowsIntake {
+  private readonly byEngine = { on: true }
+
   private constructor(
     private readonly dataset: Bronze,
     private readonly source: DatabaseSource,
@@ -292,7 +294,7 @@ class RowsIntake {
 
   private writer(context: RunContext, batch: NewBatch): RowsWriter {
     const { dataset, source, reader, columns } = this
-    return new RowsWriter(context, dataset, source, reader, columns, batch)
+    return new RowsWriter(context, dataset, source, reader, columns, batch, this.byEngine)
   }
 
   private extract(

@@ -6,12 +6,14 @@ import type { DatabaseSource } from '../define/source.js'
 import { quoteName, quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import type { LakeState } from '../log/commit.js'
+import { sha256 } from '../log/hash.js'
 import type { Extracted, Reader, RemoteColumn } from '../source/connect/reader.js'
-import { type Kept, keepRecords } from '../source/keep.js'
+import { type Kept, keepRecords, type Records } from '../source/keep.js'
 import type { BatchFile } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import { Pool } from './pool.js'
 import { Relations } from './relations.js'
+import { directColumns, directTimes } from './rows-direct.js'
 import { wantedTypes } from './wanted.js'
 
 /** Parts of a table that are read side by side. */
@@ -67,9 +69,11 @@ export class RowsWriter {
     private readonly reader: Reader,
     private readonly columns: readonly RemoteColumn[],
     private readonly batch: NewBatch,
+    /** Whether the engine may read parts itself; `false` once that failed, as it would again. */
+    private readonly byEngine: { on: boolean },
   ) {}
 
-  /** Reads rows, a file for each list of conditions, and keeps them as Parquet. */
+  /** Reads rows, a file for each list of conditions, and keeps them. */
   async extract(parts: readonly (readonly string[])[], first = 0): Promise<BatchFile[]> {
     const { context } = this
     const { number, folder } = this.batch
@@ -84,6 +88,8 @@ export class RowsWriter {
         const data = `${folder}/${part.padStart(5, '0')}.${this.dataset.format}`
         const what = { source: this.source, columns, conditions }
         try {
+          const direct = parts.length > 1 ? await this.direct(conditions, part, data) : undefined
+          if (direct) return direct
           const extracted = await this.reader.extract(what, path, context.signal)
           if (extracted.bytes === 0) return []
           const kept = await this.keep(path, extracted, data)
@@ -96,6 +102,46 @@ export class RowsWriter {
       await context.storage.seal(files.flat().map(({ data }) => data))
       return files.flat()
     })
+  }
+
+  /**
+   * Lets the engine read a part itself, which is quicker, where it can; `undefined` where it can't, or where it does not get on: the
+   * other way then says what is wrong.
+   */
+  private async direct(
+    conditions: readonly string[],
+    part: string,
+    data: string,
+  ): Promise<BatchFile[] | undefined> {
+    const { context, reader, source, columns, batch } = this
+    if (!reader.remote || !this.byEngine.on || this.dataset.format !== 'parquet') return undefined
+    const wanted = wantedTypes(context.lake.datasets, this.dataset)
+    const exact = new Map([...exactTypes(columns, wanted), ...directTimes(columns, wanted)])
+    const values = new Set(exact.keys())
+    try {
+      await context.storage.prepare(data)
+      const kept = await withSession(context, fullName(this.dataset), async (session) => {
+        const remote = (await session.reaches('postgres'))
+          ? await reader.remote?.({ source, columns, conditions }, values)
+          : undefined
+        return (
+          remote &&
+          session.remote(remote.session, remote.query, (rows) => {
+            const relation = `(SELECT ${directColumns(columns, exact)}, ${this.nulls} FROM ${rows})`
+            return keepRecords(session, { ...this.records(relation, data), exact }, new Map())
+          })
+        )
+      })
+      if (!kept) return undefined
+      if (kept.rows === 0) return []
+      const bytes = await context.storage.read(data)
+      const extracted = { bytes: kept.bytes, longest: 0, sha256: sha256(bytes) }
+      return [this.fileOf(`${this.what}#${batch.number}.${part}`, extracted, data, kept)]
+    } catch {
+      context.signal.throwIfAborted()
+      this.byEngine.on = false
+      return undefined
+    }
   }
 
   /** What rows hold, whatever files they are in and in whatever order: of two lots it is the sum of theirs. */
@@ -140,20 +186,14 @@ export class RowsWriter {
     const { context } = this
     await context.storage.prepare(data)
     if (this.dataset.format !== 'parquet') return this.keepTexts(path, { bytes, longest }, data)
-    const columns = this.columns.map(({ name }) => name)
     const large = bytes >= context.valuesFrom
     const wanted = large ? wantedTypes(context.lake.datasets, this.dataset) : new Map()
-    const location = context.storage.locate(data)
-    const change = this.source.compareKeys ? [CHANGE] : []
-    const nulls = ['_error', '_raw', ...change].map((name) => `CAST(NULL AS VARCHAR) AS ${name}`)
+    const columns = this.columns.map(({ name }) => name)
     return withSession(context, fullName(this.dataset), async (session) => {
       const write = (line: number, exact: ReadonlyMap<string, string>) => {
         const text = session.text(path, { ...textOptions, columns, types: exact, longest: line })
-        const relation = `(SELECT *, ${nulls.join(', ')} FROM ${text})`
-        const { compression } = this
-        const own = { columns: [...columns, ...change], lineage: [], location, compression }
-        const records = { relation, ...own, exact }
-        return keepRecords(session, records, wanted)
+        const relation = `(SELECT *, ${this.nulls} FROM ${text})`
+        return keepRecords(session, { ...this.records(relation, data), exact }, wanted)
       }
       // A NaN is no decimal.
       return this.orElse(
@@ -171,6 +211,23 @@ export class RowsWriter {
       this.context.signal.throwIfAborted()
       return anyway()
     }
+  }
+
+  /** What a row of a database does not have. */
+  private get nulls(): string {
+    return ['_error', '_raw', ...this.change]
+      .map((name) => `CAST(NULL AS VARCHAR) AS ${name}`)
+      .join(', ')
+  }
+
+  private get change(): string[] {
+    return this.source.compareKeys ? [CHANGE] : []
+  }
+
+  private records(relation: string, data: string): Records {
+    const columns = [...this.columns.map(({ name }) => name), ...this.change]
+    const location = this.context.storage.locate(data)
+    return { relation, columns, lineage: [], location, compression: this.compression }
   }
 
   private get compression(): 'snappy' | 'zstd' {

@@ -29,6 +29,8 @@ type Running = Pick<Server, 'url' | 'stop' | 'kill' | 'start'>
 interface Kind {
   name: string
   source: 'postgres' | 'mysql' | 'sqlserver'
+  /** The folder with extensions by which the engine reads it itself. */
+  extensions?: string
   start(): Promise<Running>
   /** SQL that writes a table anew, where that waits for its readers. */
   rewrite?: (table: string) => string
@@ -44,30 +46,37 @@ interface Kind {
   endOthers(client: Client, url: string): Promise<void>
 }
 
-const kinds: [Kind, string | undefined][] = [
+const byPostgres: Kind = {
+  name: 'PostgreSQL',
+  source: 'postgres',
+  start: startPostgres,
+  rewrite: (table) => `VACUUM FULL ${table}`,
+  connect: async (url) => {
+    const client = new pg.Client(url)
+    client.on('error', () => {})
+    await client.connect()
+    return client
+  },
+  moment: 'timestamptz',
+  now: 'clock_timestamp()',
+  seconds: ['timestamp(0)', 'clock_timestamp()'],
+  numbers: (count) => `generate_series(1, ${count}) AS s(n)`,
+  endOthers: async (client) => {
+    await client.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'moraine reads'",
+    )
+  },
+}
+
+const extensions = process.env.DUCKDB_EXTENSIONS
+const extension =
+  extensions && join(extensions, 'v1.5.5/linux_amd64/postgres_scanner.duckdb_extension')
+
+const kinds: [Kind, (string | undefined)[]][] = [
+  [byPostgres, [postgresPrograms]],
   [
-    {
-      name: 'PostgreSQL',
-      source: 'postgres',
-      start: startPostgres,
-      rewrite: (table) => `VACUUM FULL ${table}`,
-      connect: async (url) => {
-        const client = new pg.Client(url)
-        client.on('error', () => {})
-        await client.connect()
-        return client
-      },
-      moment: 'timestamptz',
-      now: 'clock_timestamp()',
-      seconds: ['timestamp(0)', 'clock_timestamp()'],
-      numbers: (count) => `generate_series(1, ${count}) AS s(n)`,
-      endOthers: async (client) => {
-        await client.query(
-          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'moraine reads'",
-        )
-      },
-    },
-    postgresPrograms,
+    { ...byPostgres, name: 'PostgreSQL, read by the engine', extensions: extensions ?? '' },
+    [postgresPrograms, extension],
   ],
   [
     {
@@ -88,7 +97,7 @@ const kinds: [Kind, string | undefined][] = [
         for (const { id } of rows) await client.query(`KILL ${id}`).catch(() => {})
       },
     },
-    mariadbProgram,
+    [mariadbProgram],
   ],
   [
     {
@@ -102,12 +111,12 @@ const kinds: [Kind, string | undefined][] = [
       numbers: (count) => `(SELECT unnest(range(1, ${count} + 1)) AS n) AS s`,
       endOthers: async (_, url) => sqlServerAt(url).hangUp(),
     },
-    process.execPath,
+    [process.execPath],
   ],
 ]
 
-for (const [kind, program] of kinds)
-  withService(kind.name, [program], () => {
+for (const [kind, programs] of kinds)
+  withService(kind.name, programs, () => {
     let server: Running
     let client: Client
     beforeAll(async () => {
@@ -139,15 +148,18 @@ for (const [kind, program] of kinds)
       more = '',
       url = server.url,
     ) =>
-      Project.create({
-        'lake.ts': `
+      Project.create(
+        {
+          'lake.ts': `
 import { bronze, defineLake, silver, sql, t, z } from 'moraine'
 import { ${kind.source} } from 'moraine/sources'
 const raw = bronze('rows', { from: ${kind.source}({ url: '${url}' }).table('${table}', { ${options} }) })
 const rows = silver('rows', { from: raw, schema: z.object({ ${schema} }), ${more} })
 export default defineLake({ name: 'shop', datasets: [rows] })
 `,
-      })
+        },
+        kind.extensions,
+      )
 
     const good = async (project: Project, options: Partial<RunOptions> = {}) => {
       const record = await project.run(options)

@@ -30,10 +30,14 @@ export type Files = Record<string, string | Uint8Array>
 
 /** A project in a folder of its own, as a user has it. */
 export class Project {
-  private constructor(readonly folder: string) {}
+  private constructor(
+    readonly folder: string,
+    /** The folder with extensions of the engine. */
+    private readonly extensions: string | undefined,
+  ) {}
 
-  static async create(files: Files): Promise<Project> {
-    const project = new Project(await temporaryFolder())
+  static async create(files: Files, extensions?: string): Promise<Project> {
+    const project = new Project(await temporaryFolder(), extensions)
     await project.write(files)
     return project
   }
@@ -62,7 +66,7 @@ export class Project {
     storage: Storage,
     options: Omit<RunOptions, 'storage' | 'engine'> = {},
   ): Promise<RunRecord> {
-    const engine = await DuckDB.start({ threads: 2 })
+    const engine = await DuckDB.start({ threads: 2, extensions: this.extensions })
     try {
       return await runLake(await this.load(), { storage, engine, ...options })
     } finally {

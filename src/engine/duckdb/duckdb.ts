@@ -25,6 +25,7 @@ import type {
   DeletesTarget,
   Engine,
   KeptFile,
+  RemoteSession,
   Result,
   ResultColumn,
   ResultRow,
@@ -41,6 +42,7 @@ import { batchParts, batchSql } from './batch.js'
 import { copyDeletesSql, toDeletesFile } from './deletes.js'
 import { copyOptions, formatOf, holdFile, writeAvro } from './formats.js'
 import { enginePath, fileList } from './paths.js'
+import { attach, type Loaded, loadFor, remoteName } from './remote.js'
 import { tableSql } from './scan.js'
 import { partitionSql } from './transforms.js'
 import { columnTypeOf } from './types.js'
@@ -51,6 +53,8 @@ export interface DuckDBOptions {
   /** Bytes that the engine may use; beyond it spills to disk. Default: 60 % of the machine's. */
   memory?: number
   threads?: number
+  /** The folder with DuckDB's extensions, where it is not DuckDB's own. */
+  extensions?: string | undefined
   /** Further settings; they are given to DuckDB as they are. */
   settings?: Readonly<Record<string, string>>
 }
@@ -59,6 +63,7 @@ export interface DuckDBOptions {
 export class DuckDB implements Engine {
   private readonly functions = new Set<string>()
   private readonly done = new Map<string, Promise<void>>()
+  private readonly loaded: Loaded = new Map()
 
   private constructor(
     private readonly instance: DuckDBInstance,
@@ -78,6 +83,7 @@ export class DuckDB implements Engine {
       // Giving memory back to the system after each query, to ask for it again, costs more than it saves.
       allocator_flush_threshold: '1GiB',
       allocator_bulk_deallocation_flush_threshold: '1GiB',
+      ...(options.extensions ? { extension_directory: options.extensions } : {}),
       ...options.settings,
     })
     return new DuckDB(instance, temporary)
@@ -88,7 +94,7 @@ export class DuckDB implements Engine {
     await connection.run("SET TimeZone = 'UTC'")
     await connection.run('SET enable_progress_bar = true')
     await connection.run('SET enable_progress_bar_print = false')
-    return new DuckDBSession(connection, this.functions, this.done)
+    return new DuckDBSession(connection, this.functions, this.done, this.loaded)
   }
 
   async close(): Promise<void> {
@@ -112,6 +118,7 @@ export class DuckDBSession implements Session {
     private readonly functions: Set<string>,
     /** What all sessions share and one of them makes: who comes later waits for it. */
     private readonly done: Map<string, Promise<void>>,
+    private readonly loaded: Loaded,
   ) {}
 
   async run(sql: string): Promise<void> {
@@ -284,6 +291,30 @@ export class DuckDBSession implements Session {
       await this.once(`held ${location}`, () =>
         this.try(location, () => holdFile(this.connection, location)),
       )
+    }
+  }
+
+  reaches(kind: RemoteSession['kind']): Promise<boolean> {
+    return loadFor(kind, this.loaded, (sql) => this.connection.run(sql))
+  }
+
+  async remote<T>(
+    session: RemoteSession,
+    query: string,
+    use: (relation: string) => Promise<T>,
+  ): Promise<T> {
+    const name = remoteName(session)
+    await this.once(name, () => attach(session, name, (sql) => this.connection.run(sql)))
+    await this.run('BEGIN')
+    try {
+      for (const statement of session.begin)
+        await this.run(`CALL postgres_execute(${quoteText(name)}, ${quoteText(statement)})`)
+      const result = await use(`postgres_query(${quoteText(name)}, ${quoteText(query)})`)
+      await this.run('COMMIT')
+      return result
+    } catch (error) {
+      await this.run('ROLLBACK').catch(() => {})
+      throw error
     }
   }
 

@@ -6,6 +6,7 @@ import { literal, relationOf, whereOf, windowOf } from './conditions.js'
 import { counterHorizon, counterKey } from './counters.js'
 import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
+import { joining, remoteColumn, remoteConnection } from './postgres-remote.js'
 import type {
   Extract,
   Extracted,
@@ -102,12 +103,18 @@ export async function openPostgres(
     }
   }
   const copy = (client: Client, sql: string) => client.query(to(sql)) as unknown as Readable
-  return PostgresReader.begin({ connect, copy, where, secrets }, sources)
+  const remote = async () => {
+    const found = remoteConnection(connection, await fresh())
+    return found && { ...found, application_name: NAME, connect_timeout: '15' }
+  }
+  return PostgresReader.begin({ connect, copy, remote, where, secrets }, sources)
 }
 
 interface Access {
   connect(): Promise<Client>
   copy(client: Client, sql: string): Readable
+  /** How others connect, where they can. */
+  remote(): Promise<Readonly<Record<string, string>> | undefined>
   where: string
   secrets: readonly string[]
 }
@@ -125,6 +132,8 @@ interface Facts {
 class PostgresReader implements Reader {
   private readonly idle: Client[] = []
   private readonly line = new InLine()
+  /** Somebody waits to change a table until the leader is done, which has looked at all of them and may read them; others wait. */
+  private waitedFor = false
   private readonly all: Client[]
 
   private constructor(
@@ -287,16 +296,38 @@ class PostgresReader implements Reader {
     path: string,
     signal: AbortSignal,
   ): Promise<Extracted> {
+    const alone = () =>
+      this.line.run(() => streamToFile(() => this.access.copy(this.leader, sql), path, signal))
+    if (this.waitedFor) return alone()
     try {
       return await streamToFile(() => this.access.copy(client, sql), path, signal)
     } catch (error) {
       if ((error as { code?: string }).code !== LOCKED) throw error
-      // Somebody waits to change the table until the leader is done, which has looked at it before and may read it.
+      this.waitedFor = true
       await client.query('ROLLBACK')
       await this.adopt(client)
-      return this.line.run(() =>
-        streamToFile(() => this.access.copy(this.leader, sql), path, signal),
-      )
+      return alone()
+    }
+  }
+
+  async remote(
+    {
+      source,
+      columns,
+      conditions,
+    }: Omit<Extract, 'columns'> & { columns: readonly RemoteColumn[] },
+    values: ReadonlySet<string>,
+  ) {
+    const connection = await this.access.remote()
+    if (!connection) return undefined
+    const list = columns.map((column) => remoteColumn(column, values.has(column.name)))
+    return {
+      session: {
+        kind: 'postgres' as const,
+        connection,
+        begin: joining(this.facts.snapshot, SETTINGS, LOCK_PATIENCE),
+      },
+      query: `SELECT ${list.join(', ')} FROM ${relationOf(source)}${whereOf(source, conditions)}`,
     }
   }
 

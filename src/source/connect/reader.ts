@@ -1,4 +1,5 @@
 import type { DatabaseSource } from '../../define/source.js'
+import type { RemoteSession } from '../../engine/engine.js'
 
 /** A column of a source, as its database describes it. */
 export interface RemoteColumn {
@@ -84,5 +85,13 @@ export interface Reader {
    * times at once.
    */
   extract(what: Extract, path: string, signal: AbortSignal): Promise<Extracted>
+  /**
+   * How an engine reads such rows by itself, from the same snapshot and in the same order: columns in `values` as values, others
+   * as texts. `undefined` where it can't.
+   */
+  remote?(
+    what: Omit<Extract, 'columns'> & { columns: readonly RemoteColumn[] },
+    values: ReadonlySet<string>,
+  ): Promise<{ session: RemoteSession; query: string } | undefined>
   close(): Promise<void>
 }
