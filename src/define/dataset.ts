@@ -100,14 +100,14 @@ export interface BronzeColumns {
   _raw: string | null
 }
 
-/** How the files of bronze batches are written. */
-export type BronzeFormat = 'parquet' | 'avro' | 'csv' | 'jsonl'
+/** How the files of bronze batches are written; `raw`: as Parquet, and beside it each source file as it came. */
+export type BronzeFormat = 'parquet' | 'avro' | 'csv' | 'jsonl' | 'raw'
 
 export interface BronzeOptions<C extends string> extends About {
   from: Source<C>
   /**
    * How rows of a database are kept: as Parquet (the default, and the quickest to read), or as Avro, CSV or JSON lines
-   * for others to read. All of them give the same rows.
+   * for others to read. All of them give the same rows. Of files, `raw` also keeps each as it came, byte for byte.
    */
   format?: BronzeFormat
   /** Of Parquet `snappy` (the default) or `zstd`, of Avro `deflate` (the default) or `snappy`. */

@@ -8,7 +8,7 @@ import { nearest } from './nearest.js'
 import { partitionProblem } from './partition.js'
 import { scheduleProblem } from './schedule.js'
 import { columnTypeOf, formatsOf, UntypedColumn } from './schema.js'
-import type { DatabaseSource, FilesSource } from './source.js'
+import type { DatabaseSource, FilesSource, Layout } from './source.js'
 import { knownSpecifiers, unknownSpecifiers } from './strptime.js'
 
 /** Columns that Moraine writes itself. */
@@ -70,6 +70,7 @@ const compressions: Readonly<Record<string, readonly string[]>> = {
   avro: ['deflate', 'snappy'],
   csv: [],
   jsonl: [],
+  raw: [],
 }
 
 function bronzeProblems({ from, format, compression }: Bronze, collect: Collector): void {
@@ -78,10 +79,16 @@ function bronzeProblems({ from, format, compression }: Bronze, collect: Collecto
     collect.add(
       `there is no format '${format}'`,
       `'${format}'`,
-      'Choose parquet, avro, csv or jsonl',
+      'Choose parquet, avro, csv, jsonl or raw',
     )
-  else if (from.kind === 'files' && format !== 'parquet')
-    collect.add('rows of files are kept as Parquet', `'${format}'`, 'Leave the format out')
+  else if (from.kind === 'files' && format !== 'parquet' && format !== 'raw')
+    collect.add(
+      'rows of files are kept as Parquet',
+      `'${format}'`,
+      "Leave the format out, or choose 'raw' to keep the files as they came beside it",
+    )
+  else if (from.kind !== 'files' && format === 'raw')
+    collect.add('a database has no files to keep', "'raw'", 'Choose parquet, avro, csv or jsonl')
   else if (compression !== undefined && !known.includes(compression))
     collect.add(
       `${format} can't be compressed with ${compression} here`,
@@ -119,8 +126,32 @@ function filesProblems(from: FilesSource, collect: Collector): void {
     )
   if (from.quote !== null && (!isMark(from.quote) || from.quote === from.delimiter))
     collect.add('the quote must be one ASCII character other than the delimiter, or null', 'quote')
-  if (!from.header && !from.columns)
+  if (from.layout) layoutProblems(from, from.layout, collect)
+  else if (!from.header && !from.columns)
     collect.add('files without a header need columns', 'header', "Add columns: ['id', 'name', …]")
+}
+
+function layoutProblems({ columns }: FilesSource, layout: Layout, collect: Collector): void {
+  if (layout.kind === 'pattern' && !columns?.length)
+    collect.add(
+      'the pattern has no named groups, which would be the columns',
+      'format',
+      'Name them: /(?<level>\\w+) (?<message>.*)/',
+    )
+  if (layout.kind !== 'fixed') return
+  const { widths } = layout
+  if (widths.length === 0 || !widths.every((width) => Number.isInteger(width) && width > 0))
+    collect.add(
+      'widths must be whole numbers from 1 up',
+      'widths',
+      'One for each column: [5, 20, 8]',
+    )
+  else if (columns?.length !== widths.length)
+    collect.add(
+      `there are ${widths.length} widths, but ${columns?.length ?? 0} columns`,
+      'widths',
+      'Give a name and a width for each column',
+    )
 }
 
 function isMark(text: string): boolean {

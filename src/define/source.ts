@@ -4,7 +4,23 @@
  */
 export type Source<C extends string = string> = FilesSource<C> | DatabaseSource<C>
 
-/** Delimited text files. */
+/** How files are laid out that are no delimited text. */
+export type Layout =
+  /** A JSON object a line; or documents, whose arrays are at `rows`: the names of the keys that lead there, between dots. */
+  | { readonly kind: 'json'; readonly lines: boolean; readonly rows: string | undefined }
+  /** Elements of a name; without one, those that the outermost element has. Elements in `lists` are lists however many there are. */
+  | { readonly kind: 'xml'; readonly rows: string | undefined; readonly lists: readonly string[] }
+  /** A pattern with named groups that each line matches as a whole. */
+  | { readonly kind: 'pattern'; readonly pattern: RegExp }
+  /** `key=value` pairs on each line. */
+  | { readonly kind: 'pairs' }
+  /** Columns of so many characters each. */
+  | { readonly kind: 'fixed'; readonly widths: readonly number[] }
+  | { readonly kind: 'parquet' }
+  | { readonly kind: 'avro' }
+  | { readonly kind: 'excel'; readonly sheet: string | undefined; readonly header: boolean }
+
+/** Files, of delimited text where no layout says otherwise. */
 export interface FilesSource<C extends string = string> {
   readonly kind: 'files'
   /** Paths or globs; relative ones start at `base`. */
@@ -20,6 +36,9 @@ export interface FilesSource<C extends string = string> {
   readonly columns: readonly C[] | undefined
   /** Texts that stand for NULL when they are not quoted. */
   readonly nulls: readonly string[]
+  readonly layout: Layout | undefined
+  /** How their characters are encoded, where it is not UTF-8: a label of the Encoding Standard. */
+  readonly encoding: string | undefined
 }
 
 /** The kinds of databases that are read; MariaDB is read as MySQL is. */

@@ -145,6 +145,9 @@ export interface TextOptions {
   longest: number
 }
 
+/** What may be added to the embedded engine; nothing essential needs one. */
+export type Extension = 'postgres_scanner' | 'excel'
+
 /** A transaction of a database that an engine reads by itself. */
 export interface RemoteSession {
   kind: 'postgres'
@@ -192,6 +195,10 @@ export interface Session {
   batchParts(files: readonly KeptFile[], wanted: ReadonlyMap<string, string>): BatchParts
   /** SQL for a relation over a delimited text file, all columns as text; it fails on what does not fit. */
   text(path: string, options: TextOptions): string
+  /** SQL for a relation over a Parquet file, with the types that it has. */
+  parquet(path: string): string
+  /** SQL for a relation over a sheet of an Excel file. Needs `excel`. */
+  excel(path: string, options: { sheet: string | undefined; header: boolean }): string
   /** Makes JavaScript functions callable from SQL. */
   register(functions: readonly JsFunction[]): void
   /** Runs a query and writes its rows as data files, with their statistics. */
@@ -207,9 +214,9 @@ export interface Session {
   writeText(sql: string, location: string, codec: AvroCodec): Promise<WrittenFormat>
   /** Readies bronze files for {@link batches} whatever their format; those in Parquet are ready. */
   hold(files: readonly { location: string }[]): Promise<void>
-  /** Whether {@link remote} works for a kind of databases on this machine. */
-  reaches(kind: RemoteSession['kind']): Promise<boolean>
-  /** Hands SQL for the rows of a database's query to `use`, within a transaction of that database which ends with it. */
+  /** Whether the engine has an extension on this machine. */
+  loads(extension: Extension): Promise<boolean>
+  /** Hands SQL for the rows of a database's query to `use`, within a transaction of that database which ends with it. Needs `postgres_scanner`. */
   remote<T>(
     session: RemoteSession,
     query: string,

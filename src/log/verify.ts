@@ -5,6 +5,7 @@ import { Table } from '../iceberg/table.js'
 import type { Storage } from '../storage/storage.js'
 import { Checkpoints } from './checkpoints.js'
 import { type BatchPointer, emptyState, fold, type LakeState, type TableState } from './commit.js'
+import { sha256 } from './hash.js'
 import type { CommitLog } from './log.js'
 
 /** What was looked at, and what is wrong. */
@@ -134,10 +135,24 @@ class Verifier {
     for (const file of manifest.files) {
       await this.object(what, file.data, file.bytes)
       await this.readDeep(what, file.data, file.rows)
+      if (file.original) await this.original(what, file.original)
       rows += file.rows
     }
     if (rows !== pointer.rows)
       this.problems.push(`${what}: its files hold ${rows} rows, but the log says ${pointer.rows}`)
+  }
+
+  /** A file as it came: in a deep look its bytes are held against their checksum. */
+  private async original(
+    what: string,
+    { path, bytes, sha256: sum }: { path: string; bytes: number; sha256: string },
+  ): Promise<void> {
+    await this.object(what, path, bytes)
+    if (!this.deep) return
+    await this.guarded(what, async () => {
+      if (sha256(await this.storage.read(path)) !== sum)
+        this.problems.push(`${what}: ${path} is not what was taken in: its SHA-256 is another`)
+    })
   }
 
   private async readDeep(what: string, path: string, ...[rows, table]: DeepArguments) {

@@ -73,7 +73,7 @@ function prefixed(name: string, typeChecks: Check[], checks: Check[]) {
 /** The engine's type of a column's values, where a value's usual text is one that the schema takes. */
 export function valueType(schema: z.ZodType): string | undefined {
   const type = inputTypeOf(schema)
-  const kinds = ['int', 'bigint', 'decimal', 'date', 'timestamp']
+  const kinds = ['int', 'bigint', 'decimal', 'date', 'timestamp', 'timestamptz']
   const formats = optionsOf(schema).formats ?? []
   return kinds.includes(type.kind) && formats.length === 0 ? sqlType(type) : undefined
 }

@@ -17,6 +17,8 @@ export interface BatchFile extends KeptAs {
   bare?: true
   /** Path of the Parquet file that holds them. */
   data: string
+  /** The source file as it came: several that were packed together have the same. */
+  original?: { path: string; bytes: number; sha256: string }
   bytes: number
 }
 

@@ -15,6 +15,7 @@ import {
 } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
+import { Originals } from './originals.js'
 import { wantedTypes } from './wanted.js'
 
 /** How far a file source has been read; visible in the same commit as its rows. */
@@ -77,13 +78,14 @@ async function takeIn(
   const batch = `${String(number).padStart(6, '0')}-${randomBytes(4).toString('hex')}`
   const folder = `bronze/${dataset.name}/${started.toISOString().slice(0, 10)}/${batch}`
   const taken: (BatchFile & { columns: string[] })[] = []
+  const originals = new Originals(storage, `${folder}/raw`, context.signal)
   const notes: string[] = []
   const touched = { ...before?.touched }
   const wanted = wantedTypes(context.lake.datasets, dataset)
   await withSession(context, name, async (session) => {
     for (const file of files) {
       context.signal.throwIfAborted()
-      await withUnpacked(file, context.signal, async (readable) => {
+      await withUnpacked(file, source, context.signal, async (readable) => {
         const inspection = await inspectFile(readable, source, context.signal)
         if (known.get(file.name)?.sha256 === inspection.sha256) {
           notes.push(`${file.name} has the same content as before`)
@@ -97,9 +99,12 @@ async function takeIn(
         const target = { session, location: storage.locate(data), batch, wanted, large, signal }
         delete touched[file.name]
         const result = await takeFile(readable, source, inspection, target)
+        const original = dataset.format === 'raw' ? await originals.keep(file) : undefined
         if (result.rows === 0) notes.push(`${file.name} holds no rows`)
         const { size, modified } = file
-        taken.push({ name: file.name, size, modified, sha256: inspection.sha256, data, ...result })
+        const { sha256 } = inspection
+        const kept = { name: file.name, size, modified, sha256, data, ...result }
+        taken.push({ ...kept, ...(original ? { original } : {}) })
       })
       context.progress(name, { rows: total(taken, 'rows') })
     }
@@ -116,7 +121,7 @@ async function takeIn(
     const state = await log.commit(base, changes, { ...info, message })
     return { state, commits: [state.number], rows: 0, broken: 0, files: 0, bytes: 0, notes }
   }
-  await storage.seal(taken.map((file) => file.data))
+  await storage.seal([...taken.map((file) => file.data), ...originals.paths])
   const manifest: BatchManifest = {
     format: 1,
     dataset: name,

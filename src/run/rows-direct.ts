@@ -5,10 +5,12 @@ import type { RemoteColumn } from '../source/connect/reader.js'
 const bounds: Readonly<Record<string, readonly [from: string, to: string]>> = {
   TIMESTAMP: ['0001-01-01 00:00:00', '9999-12-31 23:59:59.999999'],
   DATE: ['0001-01-01', '9999-12-31'],
+  'TIMESTAMP WITH TIME ZONE': ['0001-01-01 00:00:00+00', '9999-12-31 23:59:59.999999+00'],
 }
 
 const times: readonly [type: RegExp, as: string][] = [
   [/^timestamp(\(\d\))? without time zone$/, 'TIMESTAMP'],
+  [/^timestamp(\(\d\))? with time zone$/, 'TIMESTAMP WITH TIME ZONE'],
   [/^date$/, 'DATE'],
 ]
 

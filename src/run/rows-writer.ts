@@ -115,13 +115,13 @@ export class RowsWriter {
   ): Promise<BatchFile[] | undefined> {
     const { context, reader, source, columns, batch } = this
     if (!reader.remote || !this.byEngine.on || this.dataset.format !== 'parquet') return undefined
-    const wanted = wantedTypes(context.lake.datasets, this.dataset)
+    const wanted = wantedTypes(context.lake.datasets, this.dataset, true)
     const exact = new Map([...exactTypes(columns, wanted), ...directTimes(columns, wanted)])
     const values = new Set(exact.keys())
     try {
       await context.storage.prepare(data)
       const kept = await withSession(context, fullName(this.dataset), async (session) => {
-        const remote = (await session.reaches('postgres'))
+        const remote = (await session.loads('postgres_scanner'))
           ? await reader.remote?.({ source, columns, conditions }, values)
           : undefined
         return (

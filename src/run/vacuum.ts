@@ -133,7 +133,10 @@ class Roots {
       if (this.used.has(pointer.manifest)) continue
       const { files } = await this.batches.manifest(pointer as never)
       this.used.add(pointer.manifest)
-      for (const { data } of files) this.used.add(data)
+      for (const { data, original } of files) {
+        this.used.add(data)
+        if (original) this.used.add(original.path)
+      }
     }
   }
 

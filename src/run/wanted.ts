@@ -1,14 +1,19 @@
 import type { z } from 'zod'
 import type { AnyDataset, Bronze, Silver } from '../define/dataset.js'
+import { sqlType } from '../define/sql-type.js'
 import { valueType } from '../quality/column.js'
+
+const MOMENT = sqlType({ kind: 'timestamptz' })
 
 /**
  * The types in which silver datasets read columns of a bronze one, by their names in lower case: columns that
- * are best kept as values. Those that are read in several types are left out.
+ * are best kept as values. Those that are read in several types are left out, and so are moments where they would have to be
+ * compared with their texts, which costs more than it saves.
  */
 export function wantedTypes(
   datasets: readonly AnyDataset[],
   bronze: Bronze,
+  moments = false,
 ): ReadonlyMap<string, string> {
   const readers = datasets.filter(
     (dataset): dataset is Silver => dataset.tier === 'silver' && dataset.from.includes(bronze),
@@ -19,7 +24,9 @@ export function wantedTypes(
       const name = column.toLowerCase()
       found.set(name, found.has(name) && found.get(name) !== type ? undefined : type)
     }
-  return new Map([...found].filter((entry): entry is [string, string] => entry[1] !== undefined))
+  const isWanted = (entry: [string, string | undefined]): entry is [string, string] =>
+    entry[1] !== undefined && (moments || entry[1] !== MOMENT)
+  return new Map([...found].filter(isWanted))
 }
 
 /** Columns that a silver dataset reads as they are, with the engine's types of their values. */

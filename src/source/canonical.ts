@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import type { FilesSource } from '../define/source.js'
+import { LineReader, splitOf } from './formats/lines.js'
 import { canonicalBlock, type TextBlock } from './plain-block.js'
 import { RecordReader, type TextFacts, type TextRecord } from './records.js'
 
@@ -13,7 +14,7 @@ import { RecordReader, type TextFacts, type TextRecord } from './records.js'
 export const SEPARATOR = '\x1f'
 export const ESCAPE = '\x1a'
 /** Letters after 0x1A and what they stand for, in the order in which they are to be undone. */
-export const escapes: readonly (readonly [letter: string, text: string])[] = [
+const escapes: readonly (readonly [letter: string, text: string])[] = [
   ['q', ''],
   ['n', '\n'],
   ['r', '\r'],
@@ -53,7 +54,10 @@ export async function canonicalize(
   const blankIsValue = (options.columns ?? 0) === 1
   const writer = new CanonicalWriter(source, options, options.columns)
   const takeBlock = (block: TextBlock) => writer.addBlock(block)
-  const reader = new RecordReader(source, options, blankIsValue, takeBlock)
+  const split = splitOf(source)
+  const reader = split
+    ? new LineReader(split, options)
+    : new RecordReader(source, options, blankIsValue, takeBlock)
   const output = createWriteStream(to)
   const input = createReadStream(from, {
     highWaterMark: FLUSH,
@@ -200,11 +204,24 @@ function strayReturn(bytes: Buffer): boolean {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that mean something here
 const special = /[\x1a\n\r]/
 
-function escapeText(text: string): string {
+export function escapeText(text: string): string {
   if (!special.test(text) && !text.includes(SEPARATOR)) return text
   return text
     .replaceAll(ESCAPE, `${ESCAPE}s`)
     .replaceAll(SEPARATOR, `${ESCAPE}u`)
     .replaceAll('\n', `${ESCAPE}n`)
     .replaceAll('\r', `${ESCAPE}r`)
+}
+
+/** SQL that undoes the escapes in a column. */
+export function unescaped(column: string): string {
+  const undone = escapes.reduce(
+    (sql, [letter, text]) => `replace(${sql}, chr(26) || '${letter}', ${charSql(text)})`,
+    column,
+  )
+  return `CASE WHEN contains(${column}, chr(26)) THEN ${undone} ELSE ${column} END`
+}
+
+function charSql(text: string): string {
+  return text === '' ? `''` : `chr(${text.charCodeAt(0)})`
 }

@@ -4,6 +4,7 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { glob } from 'tinyglobby'
 import type { FilesSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
+import { entriesOf } from './archive.js'
 
 /** A file that a source offers now. */
 export interface SourceFile {
@@ -17,16 +18,23 @@ export interface SourceFile {
   size: number
   /** Milliseconds since 1970. */
   modified: number
+  /** The file that it is packed into with others, and its name there. */
+  archive?: { size: number; modified: number; entry: string }
+  /** Bytes that it has there. */
+  packed?: number
 }
 
 /**
  * The files that a source offers, ordered by name. A path that exists is taken literally, so
- * `orders[1].csv` is a file; otherwise it is a glob.
+ * `orders[1].csv` is a file; otherwise it is a glob. Of a zip the files in it are offered.
  */
 export async function discoverFiles(source: FilesSource): Promise<SourceFile[]> {
   const found = await Promise.all(source.paths.map((path) => expand(resolve(source.base, path))))
   const files = [...new Set(found.flat())].map((path) => describe(path, source))
-  return files.sort((a, b) => (a.name < b.name ? -1 : 1))
+  const single = await Promise.all(
+    files.map((file) => (/\.zip$/i.test(file.path) ? entriesOf(file) : [file])),
+  )
+  return single.flat().sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 async function expand(path: string): Promise<string[]> {

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { MoraineError } from '../errors.js'
+import { hasLongNumbers } from './formats/json-records.js'
 
 /** What one look over all bytes of a text file tells. */
 export interface Inspection {
@@ -20,6 +21,8 @@ export interface Inspection {
   controls: boolean
   /** Bytes of the longest line. */
   longest: number
+  /** It may hold numbers of more digits than a double keeps. */
+  numbers: boolean
   /**
    * The engine's own reader may try the file: no NUL, no stray carriage return, no blank line, no
    * space beside a quote (which the engine would drop). If it then finds as many records as there
@@ -35,7 +38,7 @@ const CHUNK = 1 << 20
 /**
  * Looks over a text file.
  *
- * @throws MoraineError of kind `source` when it can't be read or is not in an encoding of bytes.
+ * @throws MoraineError of kind `source` when it can't be read.
  */
 export async function inspect(
   path: string,
@@ -46,7 +49,7 @@ export async function inspect(
   const look = new Look(quote)
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: CHUNK, signal }))
-      look.at(chunk, name)
+      look.at(chunk)
   } catch (cause) {
     if (cause instanceof MoraineError) throw cause
     throw new MoraineError('source', `Can't read ${name}: ${(cause as Error).message}`, { cause })
@@ -67,6 +70,7 @@ class Look {
   private nul = false
   private quotes = false
   private controls = false
+  private numbers = false
   private utf8 = true
   private bom = false
   private last = LF
@@ -74,12 +78,13 @@ class Look {
 
   constructor(private readonly quote: string | null) {}
 
-  at(chunk: Buffer, name: string): void {
-    if (this.bytes === 0) this.begin(chunk, name)
+  at(chunk: Buffer): void {
+    if (this.bytes === 0) this.begin(chunk)
     this.hash.update(chunk)
     this.nul ||= chunk.includes(0)
     this.quotes ||= this.quote !== null && chunk.includes(this.quote)
     this.controls ||= chunk.includes(0x1a) || chunk.includes(0x1f)
+    this.numbers ||= this.quote === null && this.longNumbers(chunk)
     this.special ||= this.nul || this.controls || this.spaceAtQuote(chunk)
     this.countLines(chunk)
     this.checkUtf8(chunk)
@@ -93,16 +98,14 @@ class Look {
     return apart.some((text) => pair === text || chunk.includes(text))
   }
 
-  private begin(chunk: Buffer, name: string): void {
+  /** A number may be cut by the end of a chunk; then the chunks are taken to have one. */
+  private longNumbers(chunk: Buffer): boolean {
+    const isDigit = (byte: number | undefined) => byte !== undefined && byte >= 48 && byte <= 57
+    return hasLongNumbers(chunk) || (isDigit(this.last) && isDigit(chunk[0]))
+  }
+
+  private begin(chunk: Buffer): void {
     const [a, b, c] = chunk
-    if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff))
-      throw new MoraineError('source', `${name} is encoded in UTF-16`, {
-        hint: `Convert it to UTF-8 first, for example: iconv -f UTF-16 -t UTF-8 ${name}`,
-      })
-    if (a === 0x1f && b === 0x8b)
-      throw new MoraineError('source', `${name} is compressed with gzip`, {
-        hint: `Unpack it first: gunzip ${name}`,
-      })
     this.bom = a === 0xef && b === 0xbb && c === 0xbf
     this.lineStart = this.bom ? 3 : 0
   }
@@ -157,6 +160,7 @@ class Look {
       nul: this.nul,
       quotes: this.quotes,
       controls: this.controls,
+      numbers: this.numbers,
       longest: Math.max(this.longest, tail),
       plain: utf8 && uniform && !this.special && !this.blank,
     }

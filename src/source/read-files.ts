@@ -1,40 +1,28 @@
 import { createReadStream } from 'node:fs'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { FilesSource } from '../define/source.js'
+import type { FilesSource, Layout } from '../define/source.js'
 import { quoteName, quoteText } from '../define/sql.js'
-import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import { type CanonicalText, canonicalize, ESCAPE, escapes, SEPARATOR } from './canonical.js'
+import { type CanonicalText, canonicalize, ESCAPE, SEPARATOR, unescaped } from './canonical.js'
 import type { SourceFile } from './discover.js'
+import { splitOf } from './formats/lines.js'
+import { takeTable } from './formats/table.js'
+import { takeJson } from './formats/take-json.js'
 import { type Inspection, inspect } from './inspect.js'
-import { type Kept, keepRecords, type Wanted } from './keep.js'
 import { RecordReader, type TextFacts } from './records.js'
-
-/** A source file that was taken in as one Parquet file. */
-export interface TakenFile extends Kept {
-  columns: string[]
-  /** The rows do not say their batch and file. */
-  bare?: true
-}
-
-export interface Target {
-  session: Session
-  /** Absolute location of the Parquet file to write. */
-  location: string
-  batch: string
-  /** Columns to keep as values rather than texts, where the file is large. */
-  wanted: Wanted
-  /** Whether the file is large enough for what is the same in all rows to be left out. */
-  large: boolean
-  signal?: AbortSignal
-}
+import {
+  keepRows,
+  lineage,
+  NO_ERROR,
+  refuseChanged,
+  type TakenFile,
+  type Target,
+  textOf,
+} from './taken.js'
 
 const LONGEST = 100 * 2 ** 20
-
-/** Where a file's text lies. */
-const textOf = ({ path, unpacked = path }: SourceFile): string => unpacked
 
 /** Looks over a source file before it is taken in. */
 export async function inspectFile(
@@ -43,6 +31,7 @@ export async function inspectFile(
   signal?: AbortSignal,
 ): Promise<Inspection> {
   const inspection = await inspect(textOf(file), file.name, source.quote, signal)
+  if (source.layout && !hasLines(source.layout)) return inspection
   if (inspection.bytes === 0 && source.header)
     throw new MoraineError('source', `${file.name} is empty: it has not even a header`, {
       hint: 'Remove the file, or declare its columns if files without a header are expected.',
@@ -52,6 +41,13 @@ export async function inspectFile(
       hint: 'Lines may have up to 100 MiB. Is it a delimited text file, with ends of lines?',
     })
   return inspection
+}
+
+/** Whether what is read are the lines of a text. */
+function hasLines(layout: Layout): boolean {
+  return (
+    ['pattern', 'pairs', 'fixed'].includes(layout.kind) || (layout.kind === 'json' && layout.lines)
+  )
 }
 
 /**
@@ -65,36 +61,22 @@ export async function takeFile(
   inspection: Inspection,
   target: Target,
 ): Promise<TakenFile> {
-  const plain = inspection.plain ? await takePlain(file, source, inspection, target) : undefined
-  const taken = plain ?? (await takeCarefully(file, source, inspection, target))
+  const taken = await takerOf(source)(file, source, inspection, target)
   await refuseChanged(file)
   return taken
 }
 
-function lineage(file: SourceFile, { batch }: Target): string[] {
-  return [`${quoteText(batch)} AS _batch`, `${quoteText(file.name)} AS _source_file`]
+function takerOf(source: FilesSource): typeof takeFile {
+  const kind = source.layout?.kind
+  if (kind === 'parquet' || kind === 'excel') return takeTable
+  if (kind === undefined) return takeDelimited
+  return splitOf(source) ? takeCarefully : takeJson
 }
 
-const NO_ERROR = 'CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw'
-
-/**
- * Keeps the records of a relation in which each line is one. `undefined` when there is another number
- * of them.
- */
-async function keepLines(
-  file: SourceFile,
-  relation: string,
-  columns: readonly string[],
-  { lines }: Inspection,
-  skip: number,
-  target: Target,
-): Promise<TakenFile | undefined> {
-  const { session, location } = target
-  const { large, wanted } = target
-  const records = { relation, columns, lineage: large ? [] : lineage(file, target), location }
-  const kept = await keepRecords(session, records, large ? wanted : new Map())
-  if (kept.rows !== lines - skip) return undefined
-  return { ...kept, firstLine: skip + 1, columns: [...columns], ...(large ? { bare: true } : {}) }
+async function takeDelimited(...taking: Parameters<typeof takeFile>): Promise<TakenFile> {
+  const [, , inspection] = taking
+  const plain = inspection.plain ? await takePlain(...taking) : undefined
+  return plain ?? (await takeCarefully(...taking))
 }
 
 /** `undefined` when the engine finds records that do not fit, or another number of them. */
@@ -124,9 +106,10 @@ async function takePlain(
     skip,
     longest: inspection.longest,
   })
-  const records = `(SELECT *, ${NO_ERROR} FROM ${text})`
+  const relation = `(SELECT *, ${NO_ERROR} FROM ${text})`
+  const rows = inspection.lines - skip
   try {
-    return await keepLines(file, records, columns, inspection, skip, target)
+    return await keepRows(file, { relation, columns, rows, firstLine: skip + 1 }, target)
   } catch (error) {
     if (/CSV Error|Invalid Input/i.test((error as Error).message)) return undefined
     throw error
@@ -163,10 +146,11 @@ async function takeLines(
   // Delimiters at the end of a line make no further fields.
   const fits = `len(f) = ${n} OR (len(f) > ${n} AND array_to_string(f[${n + 1}:], '') = '')`
   const error = `concat(len(f), CASE WHEN len(f) = 1 THEN ' field' ELSE ' fields' END, ' instead of ${n}')`
-  const records = `(SELECT CASE WHEN NOT fits THEN ${error} END AS _error, CASE WHEN NOT fits THEN line END AS _raw,
+  const relation = `(SELECT CASE WHEN NOT fits THEN ${error} END AS _error, CASE WHEN NOT fits THEN line END AS _raw,
     ${values.join(', ')}
     FROM (SELECT *, CASE WHEN fits THEN f END AS g FROM (SELECT *, ${fits} AS fits FROM (SELECT line, string_split(line, ${quoteText(delimiter)}) AS f FROM ${text}))))`
-  const kept = await keepLines(file, records, columns, inspection, skip, target)
+  const rows = inspection.lines - skip
+  const kept = await keepRows(file, { relation, columns, rows, firstLine: skip + 1 }, target)
   return kept && kept.rows > 0 && kept.broken === kept.rows ? undefined : kept
 }
 
@@ -210,18 +194,6 @@ async function takeCarefully(
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-function unescaped(column: string): string {
-  const undone = escapes.reduce(
-    (sql, [letter, text]) => `replace(${sql}, chr(26) || '${letter}', ${charSql(text)})`,
-    column,
-  )
-  return `CASE WHEN contains(${column}, chr(26)) THEN ${undone} ELSE ${column} END`
-}
-
-function charSql(text: string): string {
-  return text === '' ? `''` : `chr(${text.charCodeAt(0)})`
 }
 
 function factsOf({ carriageReturns, utf8, nul, controls }: Inspection): TextFacts {
@@ -281,13 +253,4 @@ function refuseWrongLayout(
     `${file.name}: not one of its ${records} records has ${columns.length} fields separated by ${shown}; line ${firstBroken.line}: ${firstBroken.error}`,
     { hint: 'Check the delimiter and the columns given to files().' },
   )
-}
-
-async function refuseChanged(file: SourceFile): Promise<void> {
-  const now = await stat(file.path).catch(() => undefined)
-  if (now && now.size === file.size && Math.floor(now.mtimeMs) === file.modified) return
-  throw new MoraineError('source', `${file.name} changed while it was being read`, {
-    retryable: true,
-    hint: 'Nothing of it was taken in. Run again when the file is complete.',
-  })
 }

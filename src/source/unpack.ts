@@ -2,48 +2,180 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Duplex, type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
+import type { FilesSource } from '../define/source.js'
 import { MoraineError, messageOf } from '../errors.js'
+import { entryStream } from './archive.js'
 import type { SourceFile } from './discover.js'
+import { UnZstd } from './zstd.js'
+
+/** What is unpacked may be so many bytes, and beyond that so many times what it was packed into. */
+const FREE = 2 ** 28
+const RATIO = 250
 
 /**
- * Uses a file that may be compressed with gzip: it is unpacked to a place of its own for as long as it is used.
+ * Uses a file as the text or table that it is. What is packed (gzip, zstd, a file in a zip), or in another encoding than UTF-8, gets a
+ * place of its own for as long as it is used.
  *
- * @throws MoraineError of kind `source` when it is cut off or damaged.
+ * @throws MoraineError of kind `source` when it is cut off, damaged, locked, or would unpack to more than anybody means.
  */
 export async function withUnpacked<T>(
   file: SourceFile,
+  source: Pick<FilesSource, 'layout' | 'encoding'>,
   signal: AbortSignal,
   use: (file: SourceFile) => Promise<T>,
 ): Promise<T> {
-  if (!(await isGzip(file.path))) return use(file)
+  const start = file.archive ? Buffer.alloc(0) : await firstBytes(file.path)
+  const packed = file.archive ? 'zip' : packing(start)
+  const isText = !['parquet', 'avro', 'excel'].includes(source.layout?.kind ?? '')
+  // What a packed text begins with is seen once it is unpacked.
+  const encoding = isText ? encodingOf(source, packed ? undefined : start) : undefined
+  if (!packed && encoding === undefined) return use(file)
   const folder = await mkdtemp(join(tmpdir(), 'moraine-unpacked-'))
-  try {
-    const unpacked = join(folder, 'text')
-    await pipeline(createReadStream(file.path), createGunzip(), createWriteStream(unpacked), {
-      signal,
-    }).catch((cause) => {
+  const write = (path: string, from: Readable, through: Duplex[]) =>
+    pipeline([from, ...through, createWriteStream(path)], { signal }).catch((cause) => {
       signal.throwIfAborted()
+      if (cause instanceof MoraineError) throw cause
       throw new MoraineError('source', `${file.name} can't be unpacked: ${messageOf(cause)}`, {
         cause,
-        hint: 'It may not be complete: check it with gzip -t, and get it again.',
+        hint: 'It may not be complete: get it again, and run again.',
       })
     })
+  try {
+    let unpacked = file.path
+    if (packed) {
+      unpacked = join(folder, 'text')
+      const counted = new Counted()
+      const from = file.archive ? await entryStream(file) : createReadStream(file.path)
+      const unpack = packed === 'gzip' ? [createGunzip()] : packed === 'zstd' ? [new UnZstd()] : []
+      await write(unpacked, from, [counted, ...unpack, new Bounded(file, counted)])
+    }
+    const found = isText ? encodingOf(source, await firstBytes(unpacked)) : undefined
+    if (found !== undefined) {
+      const decoded = join(folder, 'decoded')
+      await write(decoded, createReadStream(unpacked), [new Decoded(found, file)])
+      unpacked = decoded
+    }
     return await use({ ...file, unpacked })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-/** Files of gzip begin with these bytes, whatever they are called (RFC 1952, 2.3.1). */
-async function isGzip(path: string): Promise<boolean> {
+async function firstBytes(path: string): Promise<Buffer> {
   const file = await open(path).catch(() => undefined)
-  if (!file) return false
+  if (!file) return Buffer.alloc(0)
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0)
-    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(256), 0, 256, 0)
+    return buffer.subarray(0, bytesRead)
   } finally {
     await file.close()
+  }
+}
+
+/** By the first bytes, whatever a file is called (RFC 1952, 2.3.1; RFC 8878, 3.1.1). */
+function packing(start: Buffer): 'gzip' | 'zstd' | undefined {
+  if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip'
+  return start.length >= 4 && start.readUInt32LE() === 0xfd2fb528 ? 'zstd' : undefined
+}
+
+/** An encoding other than UTF-8: as the source says, a byte order mark, or the declaration of XML. */
+function encodingOf(
+  { layout, encoding }: Pick<FilesSource, 'layout' | 'encoding'>,
+  start: Buffer | undefined,
+): string | undefined {
+  const [a, b] = start ?? []
+  const marked =
+    a === 0xff && b === 0xfe ? 'utf-16le' : a === 0xfe && b === 0xff ? 'utf-16be' : undefined
+  const declared =
+    layout?.kind === 'xml'
+      ? /^<\?xml[^>]*encoding=["']([\w.-]+)["']/.exec(start?.toString('latin1') ?? '')?.[1]
+      : undefined
+  const found = marked ?? encoding ?? declared
+  if (found === undefined || start === undefined) return undefined
+  return /^utf-?8$/i.test(found) ? undefined : found
+}
+
+/** Counts the bytes that pass. */
+class Counted extends Transform {
+  bytes = 0
+  override _transform(chunk: Buffer, _: string, done: (error: null, chunk: Buffer) => void): void {
+    this.bytes += chunk.length
+    done(null, chunk)
+  }
+}
+
+/** Refuses to grow without end: files that unpack to thousands of times their size are made to fill disks. */
+class Bounded extends Transform {
+  private bytes = 0
+
+  constructor(
+    private readonly file: SourceFile,
+    private readonly packed: Counted,
+  ) {
+    super()
+  }
+
+  override _transform(
+    chunk: Buffer,
+    _: string,
+    done: (error: Error | null, chunk?: Buffer) => void,
+  ): void {
+    this.bytes += chunk.length
+    const packed = this.file.archive ? (this.file.packed ?? 0) : this.packed.bytes
+    const fits = this.bytes <= FREE || this.bytes <= packed * RATIO
+    const error = new MoraineError(
+      'source',
+      `${this.file.name} unpacks to more than ${RATIO} times its size`,
+      { hint: 'Nothing of it was taken in. If it is what you expect, unpack it yourself.' },
+    )
+    if (fits) done(null, chunk)
+    else done(error)
+  }
+}
+
+/** Turns text of an encoding into UTF-8; bytes that are no characters end it. */
+class Decoded extends Transform {
+  private readonly decoder: InstanceType<typeof TextDecoder>
+
+  constructor(
+    encoding: string,
+    private readonly file: SourceFile,
+  ) {
+    super()
+    try {
+      this.decoder = new TextDecoder(encoding, { fatal: true })
+    } catch {
+      throw new MoraineError('source', `${file.name}: there is no encoding '${encoding}'`, {
+        hint: 'Use a label such as latin1, windows-1252, utf-16le or shift_jis.',
+      })
+    }
+  }
+
+  override _transform(
+    chunk: Buffer,
+    _: string,
+    done: (error: Error | null, text?: string) => void,
+  ): void {
+    this.decode(() => this.decoder.decode(chunk, { stream: true }), done)
+  }
+
+  override _flush(done: (error: Error | null, text?: string) => void): void {
+    this.decode(() => this.decoder.decode(), done)
+  }
+
+  private decode(decode: () => string, done: (error: Error | null, text?: string) => void): void {
+    try {
+      done(null, decode())
+    } catch {
+      const { encoding } = this.decoder
+      done(
+        new MoraineError('source', `${this.file.name} holds bytes that are no ${encoding}`, {
+          hint: 'Nothing of it was taken in. Is that how it is encoded?',
+        }),
+      )
+    }
   }
 }

@@ -14,7 +14,7 @@ const columns = `id int PRIMARY KEY, n numeric, d numeric(30,5), f float8, b boo
   z timestamptz, s timestamp, s3 timestamp(3), dt date, m mood, a text[], i interval, p point, r thing, o name, "Mixed ""Name" varchar(20)`
 
 const plain = `1.50, 1.5, 0.1, n % 2 = 0, 'ab', 'text ' || n, '{"a": "x,y"}', '6f9619ff-8b86-d011-b42d-00c04fc964ff', '\\x00ff',
-  '2026-01-31 23:59:59.123456+02', timestamp '2026-01-31' + n * interval '1 ms', '2026-01-31 10:00:00.5', date '2026-01-01' + n % 365,
+  '2026-01-31 23:59:59+02'::timestamptz + n * interval '12.5 ms', timestamp '2026-01-31' + n * interval '1 ms', '2026-01-31 10:00:00.5', date '2026-01-01' + n % 365,
   'sad, or "so"', '{a,"b,c",NULL}', '1 day 02:00', '(1,2)', ROW(1, NULL)::thing, 'pg_name', 'q"' || n`
 
 /** Values that the engine has no texts for, or others. */
@@ -41,7 +41,7 @@ withService('PostgreSQL, read by the engine', [postgresPrograms, extension], () 
 import { bronze, defineLake, silver, t, z } from 'moraine'
 import { postgres } from 'moraine/sources'
 const raw = bronze('things', { from: postgres('${server.url}').table('things', { key: 'id', cursor: 'id' }) })
-const schema = z.object({ id: t.int(), d: t.decimal(30, 5).nullable(), s: t.timestamp().nullable(), s3: t.timestamp().nullable(), dt: t.date().nullable() })
+const schema = z.object({ id: t.int(), d: t.decimal(30, 5).nullable(), s: t.timestamp().nullable(), s3: t.timestamp().nullable(), dt: t.date().nullable(), z: t.timestamptz().nullable() })
 export default defineLake({ name: 'things', datasets: [silver('things', { from: raw, schema })] })
 `,
           },

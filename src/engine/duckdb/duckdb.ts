@@ -24,6 +24,7 @@ import type {
   Counts,
   DeletesTarget,
   Engine,
+  Extension,
   KeptFile,
   RemoteSession,
   Result,
@@ -42,7 +43,7 @@ import { batchParts, batchSql } from './batch.js'
 import { copyDeletesSql, toDeletesFile } from './deletes.js'
 import { copyOptions, formatOf, holdFile, writeAvro } from './formats.js'
 import { enginePath, fileList } from './paths.js'
-import { attach, type Loaded, loadFor, remoteName } from './remote.js'
+import { attach, remoteName } from './remote.js'
 import { tableSql } from './scan.js'
 import { partitionSql } from './transforms.js'
 import { columnTypeOf } from './types.js'
@@ -58,6 +59,9 @@ export interface DuckDBOptions {
   /** Further settings; they are given to DuckDB as they are. */
   settings?: Readonly<Record<string, string>>
 }
+
+/** Extensions that could be loaded, or could not, each tried once. */
+type Loaded = Map<Extension, Promise<boolean>>
 
 /** The embedded engine: everything in this process, larger than memory through a folder for spilling. */
 export class DuckDB implements Engine {
@@ -223,6 +227,15 @@ export class DuckDBSession implements Session {
     return `read_csv(${fileList([path])}, ${settings.join(', ')})`
   }
 
+  parquet(path: string): string {
+    return `read_parquet(${fileList([path])}, hive_partitioning = false)`
+  }
+
+  excel(path: string, { sheet, header }: { sheet: string | undefined; header: boolean }): string {
+    const named = sheet === undefined ? '' : `, sheet = ${quoteText(sheet)}`
+    return `read_xlsx(${quoteText(path)}, header = ${header}, all_varchar = true${named})`
+  }
+
   register(functions: readonly JsFunction[]): void {
     for (const { name, call } of functions) {
       if (this.functions.has(name)) continue
@@ -294,8 +307,15 @@ export class DuckDBSession implements Session {
     }
   }
 
-  reaches(kind: RemoteSession['kind']): Promise<boolean> {
-    return loadFor(kind, this.loaded, (sql) => this.connection.run(sql))
+  loads(extension: Extension): Promise<boolean> {
+    const known = this.loaded.get(extension)
+    if (known) return known
+    const found = this.connection.run(`LOAD ${extension}`).then(
+      () => true,
+      () => false,
+    )
+    this.loaded.set(extension, found)
+    return found
   }
 
   async remote<T>(

@@ -1,0 +1,167 @@
+import { fileURLToPath } from 'node:url'
+import { here } from '../define/place.js'
+import type { FilesSource, Layout } from '../define/source.js'
+
+/** How a file is laid out. By its ending where nothing is said; text between delimiters where the ending tells nothing. */
+export type FileFormat =
+  | 'delimited'
+  | 'json'
+  | 'jsonl'
+  | 'xml'
+  | 'fixed'
+  | 'parquet'
+  | 'avro'
+  | 'excel'
+
+export interface FilesOptions<C extends string> {
+  format?: FileFormat
+  /** What stands between two fields. Default: by the file's ending, a comma for `.csv`. */
+  delimiter?: string
+  /** The quote character, or `null` when quotes are ordinary characters. Default: `"`. */
+  quote?: string | null
+  /** Whether the first record names the columns. Default: when no `columns` are given. */
+  header?: boolean
+  /** The names of the columns, in order. In JSON and XML: those that there are in any case. */
+  columns?: readonly C[]
+  /** Texts that stand for NULL unless they are quoted. Default: the empty text. */
+  nulls?: readonly string[]
+  /** How characters are encoded: `latin1`, `windows-1252`, `utf-16le`, `shift_jis` … Default: UTF-8, or as a byte order mark says. */
+  encoding?: string
+  /** Where the rows are: in JSON the keys that lead to them (`data.items`), in XML the name of their element. */
+  rows?: string
+  /** In XML: elements that may come more than once, and are lists even when there is one. */
+  lists?: readonly string[]
+  /** With `format: 'fixed'`: characters of each column. */
+  widths?: readonly number[]
+  /** In Excel: the sheet. Default: the first. */
+  sheet?: string
+}
+
+const delimiters: Record<string, string> = { tsv: '\t', tab: '\t', psv: '|', pipe: '|' }
+
+const endings: Record<string, FileFormat> = {
+  json: 'json',
+  jsonl: 'jsonl',
+  ndjson: 'jsonl',
+  xml: 'xml',
+  parquet: 'parquet',
+  avro: 'avro',
+  xlsx: 'excel',
+}
+
+/**
+ * Files: CSV and other delimited text, JSON, JSON lines, XML, columns of fixed width, Parquet, Avro, Excel; as they are or packed
+ * with gzip, zstd or zip. A path may be a file, a folder, or a glob; relative ones start at the folder of the file that calls this.
+ *
+ * @example
+ * files('data/venue_pipe.txt', { delimiter: '|', columns: ['venueid', 'venuename'] })
+ * files('exports/*.json', { rows: 'data.items' })
+ */
+export function files<const C extends string = string>(
+  paths: string | URL | readonly (string | URL)[],
+  options: FilesOptions<C> = {},
+): FilesSource<C> {
+  const list = (Array.isArray(paths) ? paths : [paths]).map(toPath)
+  const ending = endingOf(list[0] ?? '')
+  const { columns, widths } = options
+  const format = options.format ?? (widths ? 'fixed' : (endings[ending] ?? 'delimited'))
+  const layout = layoutOf(format, options)
+  return {
+    kind: 'files',
+    paths: list,
+    base: (here()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, ''),
+    delimiter: options.delimiter ?? delimiters[ending] ?? ',',
+    quote: layout ? null : options.quote === undefined ? '"' : options.quote,
+    header: layout ? false : (options.header ?? columns === undefined),
+    columns,
+    nulls: options.nulls ?? [''],
+    layout,
+    encoding: options.encoding,
+  }
+}
+
+export interface LogsOptions<C extends string> {
+  /**
+   * `common` and `combined` (Apache, nginx), `json` (an object a line), `pairs` (`level=info msg="…"`), or a pattern with
+   * named groups that each line matches.
+   */
+  format: 'common' | 'combined' | 'json' | 'pairs' | RegExp
+  /** Of JSON and pairs: columns that there are in any case. */
+  columns?: readonly C[]
+  encoding?: string
+}
+
+const common = String.raw`(?<host>\S+) (?<identity>\S+) (?<user>\S+) \[(?<time>[^\]]+)\] "(?<request>(?:[^"\\]|\\.)*)" (?<status>\d{3}|-) (?<bytes>\d+|-)`
+const patterns = {
+  common: new RegExp(common),
+  combined: new RegExp(
+    String.raw`${common} "(?<referrer>(?:[^"\\]|\\.)*)" "(?<agent>(?:[^"\\]|\\.)*)"`,
+  ),
+}
+
+/**
+ * Logs of applications: each line a row, and a line that does not fit a discarded one.
+ *
+ * @example
+ * logs('/var/log/app', { format: /(?<at>\S+) \[(?<level>\w+)\] (?<message>.*)/ })
+ */
+export function logs<const C extends string = string>(
+  paths: string | URL | readonly (string | URL)[],
+  { format, columns, encoding }: LogsOptions<C>,
+): FilesSource<C> {
+  const access = format === 'common' || format === 'combined'
+  const pattern = access ? patterns[format] : format
+  const layout: Layout =
+    pattern instanceof RegExp
+      ? { kind: 'pattern', pattern }
+      : pattern === 'pairs'
+        ? { kind: 'pairs' }
+        : { kind: 'json', lines: true, rows: undefined }
+  const groups = pattern instanceof RegExp ? groupsOf(pattern) : columns
+  const source = files(paths, {
+    format: 'jsonl',
+    ...(groups ? { columns: groups as readonly C[] } : {}),
+    ...(encoding === undefined ? {} : { encoding }),
+    nulls: access ? ['', '-'] : [''],
+  })
+  return { ...source, layout }
+}
+
+/** The names of a pattern's groups, in their order. */
+function groupsOf(pattern: RegExp): string[] {
+  return [...pattern.source.matchAll(/\(\?<([A-Za-z_$][\w$]*)>/g)].map(([, name]) => name as string)
+}
+
+function layoutOf(
+  format: FileFormat,
+  { rows, lists = [], widths = [], sheet, header = true }: FilesOptions<string>,
+): Layout | undefined {
+  switch (format) {
+    case 'json':
+      return { kind: 'json', lines: false, rows }
+    case 'jsonl':
+      return { kind: 'json', lines: true, rows: undefined }
+    case 'xml':
+      return { kind: 'xml', rows, lists }
+    case 'fixed':
+      return { kind: 'fixed', widths }
+    case 'excel':
+      return { kind: 'excel', sheet, header }
+    case 'parquet':
+    case 'avro':
+      return { kind: format }
+    default:
+      return undefined
+  }
+}
+
+/** The ending of a file's name, without that of what packed it. */
+function endingOf(path: string): string {
+  const name = path.toLowerCase().replace(/\.(gz|zst|zip)$/, '')
+  return /\.([a-z]+)$/.exec(name)?.[1] ?? ''
+}
+
+function toPath(path: string | URL): string {
+  if (path instanceof URL) return fileURLToPath(path)
+  return path.startsWith('file://') ? fileURLToPath(path) : path
+}

@@ -1,0 +1,109 @@
+import { createReadStream } from 'node:fs'
+import type { FilesSource, Layout } from '../../define/source.js'
+import { MoraineError } from '../../errors.js'
+import type { SourceFile } from '../discover.js'
+import type { Inspection } from '../inspect.js'
+import { type Target, textOf } from '../taken.js'
+import { BrokenDocument, exactNumbers, type JsonRecord, JsonSplitter } from './json-records.js'
+import { LineReader, readPairs } from './lines.js'
+import { XmlReader } from './xml.js'
+
+interface RowReader {
+  push(chunk: Buffer, last: boolean): JsonRecord[]
+}
+
+/**
+ * The rows of a file as JSON, some at a time.
+ *
+ * @throws MoraineError of kind `source` when a document is broken as a whole.
+ */
+export async function* recordsOf(
+  file: SourceFile,
+  { layout }: FilesSource,
+  inspection: Inspection,
+  { signal }: Pick<Target, 'signal'>,
+): AsyncGenerator<readonly JsonRecord[]> {
+  if (layout?.kind === 'avro') {
+    const { avroRecords } = await import('./avro.js')
+    yield* avroRecords(file, signal)
+    return
+  }
+  const reader = readerOf(file, layout, inspection)
+  const input = createReadStream(textOf(file), {
+    highWaterMark: 1 << 20,
+    start: inspection.bom ? 3 : 0,
+    signal,
+  })
+  try {
+    for await (const chunk of input) yield reader.push(chunk as Buffer, false)
+    yield reader.push(Buffer.alloc(0), true)
+  } catch (cause) {
+    if (!(cause instanceof BrokenDocument)) throw cause
+    throw new MoraineError('source', `${file.name}, line ${cause.line}: ${cause.message}`, {
+      hint: 'Nothing of the file was taken in. Is it complete?',
+    })
+  }
+}
+
+function readerOf(file: SourceFile, layout: Layout | undefined, inspection: Inspection): RowReader {
+  const { carriageReturns, utf8, nul, controls } = inspection
+  const facts = { carriageReturns, clean: utf8 && !nul, controls }
+  if (layout?.kind === 'pairs') return new Lines(facts, pairsAsJson)
+  if (layout?.kind === 'json' && layout.lines) return new Lines(facts, exactNumbers)
+  if (!facts.clean)
+    throw new MoraineError('source', `${file.name} is ${nul ? 'no text' : 'not valid UTF-8'}`, {
+      hint: "Say how it is encoded: encoding: 'latin1'",
+    })
+  if (layout?.kind === 'xml') {
+    const xml = new XmlReader(layout.rows, layout.lists)
+    const decoder = new TextDecoder()
+    return { push: (chunk, last) => xml.push(decoder.decode(chunk, { stream: !last }), last) }
+  }
+  const names = layout?.kind === 'json' && layout.rows !== undefined ? layout.rows.split('.') : []
+  return new Documents(file, names)
+}
+
+/** Lines of which each is a row. */
+class Lines implements RowReader {
+  private readonly lines: LineReader
+
+  constructor(
+    facts: ConstructorParameters<typeof LineReader>[1],
+    private readonly toJson: (line: string) => string | { error: string },
+  ) {
+    this.lines = new LineReader((line) => [line], facts)
+  }
+
+  push(chunk: Buffer, last: boolean): JsonRecord[] {
+    return this.lines.push(chunk, last).map(({ line, fields: [text = ''], error, raw }) => {
+      const json = error === undefined ? this.toJson(text) : { error }
+      return typeof json === 'string' ? { line, json } : { line, ...json, raw: raw() }
+    })
+  }
+}
+
+function pairsAsJson(line: string): string | { error: string } {
+  const pairs = readPairs(line)
+  return typeof pairs === 'string' ? { error: pairs } : JSON.stringify(pairs)
+}
+
+class Documents implements RowReader {
+  private readonly splitter: JsonSplitter
+
+  constructor(
+    private readonly file: SourceFile,
+    private readonly names: readonly string[],
+  ) {
+    this.splitter = new JsonSplitter(names)
+  }
+
+  push(chunk: Buffer, last: boolean): JsonRecord[] {
+    const records = this.splitter.push(chunk, last)
+    const { names, file } = this
+    if (last && names.length > 0 && !this.splitter.found)
+      throw new MoraineError('source', `${file.name} has nothing at ${names.join('.')}`, {
+        hint: 'Check where the rows are: rows names the keys that lead to them, with dots between.',
+      })
+    return records.map(({ line, json = '' }) => ({ line, json: exactNumbers(json) }))
+  }
+}

@@ -1,0 +1,238 @@
+/** One row as JSON, or what is in its place. */
+export interface JsonRecord {
+  /** The physical line it begins at, from 1. */
+  line: number
+  /** Its text, where it can be a row. */
+  json?: string
+  /** Why it is none, and what stands there. */
+  error?: string
+  raw?: string
+}
+
+/** Where a document of JSON goes wrong, as a whole. */
+export class BrokenDocument extends Error {
+  constructor(
+    readonly line: number,
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+const [LF, QUOTE, BACKSLASH, COLON, COMMA] = [10, 34, 92, 58, 44]
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [91, 93, 123, 125]
+const DEEPEST = 1000
+const LONGEST = 100 * 2 ** 20
+
+interface Container {
+  list: boolean
+  /** The names that lead to it. */
+  path: number
+  /** Whether those are the names looked for, as far as there are some. */
+  onPath: boolean
+}
+
+/**
+ * Finds the rows in documents of JSON, across chunks, without keeping more than one of them: the elements of the list that
+ * `names` lead to; without names those of a list, or each document. What a row holds is not looked at.
+ */
+export class JsonSplitter {
+  private line = 1
+  private rest: Buffer = Buffer.alloc(0)
+  private readonly stack: Container[] = []
+  /** The last string, which is a name when a colon follows it. */
+  private name: string | undefined
+  private named = false
+  /** Whether a list that the names lead to was there. */
+  found = false
+
+  constructor(private readonly names: readonly string[]) {}
+
+  /** The rows that are complete with this chunk; `last` marks the end of the text. */
+  push(chunk: Buffer, last: boolean): JsonRecord[] {
+    const buffer = this.rest.length > 0 ? Buffer.concat([this.rest, chunk]) : chunk
+    const records: JsonRecord[] = []
+    let at = 0
+    while (at < buffer.length) {
+      const byte = buffer[at] as number
+      if (byte === LF) this.line++
+      if (byte <= 32 || byte === COMMA) {
+        at++
+        continue
+      }
+      if (byte === COLON) {
+        this.named = true
+        at++
+        continue
+      }
+      const next = this.token(buffer, at, byte, last, records)
+      if (next === undefined) break
+      at = next
+    }
+    this.rest = Buffer.from(buffer.subarray(at))
+    if (this.rest.length > LONGEST)
+      throw new BrokenDocument(this.line, 'a row begins that is longer than 100 MiB')
+    if (last && (this.rest.length > 0 || this.stack.length > 0))
+      throw new BrokenDocument(this.line, 'the document ends in the middle')
+    return records
+  }
+
+  /** Where the next token begins; `undefined` when this one goes on in the next chunk. */
+  private token(
+    buffer: Buffer,
+    at: number,
+    byte: number,
+    last: boolean,
+    records: JsonRecord[],
+  ): number | undefined {
+    if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) {
+      const closed = this.stack.pop()
+      if (closed?.list !== (byte === CLOSE_LIST))
+        throw new BrokenDocument(this.line, `there is a ${String.fromCharCode(byte)} too many`)
+      return at + 1
+    }
+    const opens = byte === OPEN_LIST || byte === OPEN_OBJECT
+    const inside = this.stack.at(-1)
+    const isName = inside && !inside.list && !this.named
+    if (isName && byte !== QUOTE)
+      throw new BrokenDocument(this.line, 'there is something where a name should be')
+    if (!isName && this.isRow(byte)) {
+      const end = valueEnd(buffer, at, last)
+      if (end === undefined) return undefined
+      records.push(this.row(buffer, at, end))
+      this.named = false
+      return end
+    }
+    if (opens) {
+      this.open(byte === OPEN_LIST)
+      this.named = false
+      return at + 1
+    }
+    const end = valueEnd(buffer, at, last)
+    if (end === undefined) return undefined
+    if (isName) this.name = nameOf(buffer.toString('utf8', at, end), this.line)
+    this.named = false
+    return end
+  }
+
+  /** Whether the value that begins here is a row. */
+  private isRow(byte: number): boolean {
+    const inside = this.stack.at(-1)
+    if (!inside) return this.names.length === 0 && byte !== OPEN_LIST
+    if (!inside.onPath) return false
+    const steps = inside.path + (inside.list ? 0 : this.isNext(inside) ? 1 : Number.NaN)
+    if (steps !== this.names.length) return false
+    this.found = true
+    return inside.list || byte === OPEN_OBJECT
+  }
+
+  private isNext({ path }: Container): boolean {
+    return this.name === this.names[path]
+  }
+
+  private open(list: boolean): void {
+    if (this.stack.length >= DEEPEST)
+      throw new BrokenDocument(this.line, `there are more than ${DEEPEST} levels`)
+    const inside = this.stack.at(-1)
+    if (!inside) this.stack.push({ list, path: 0, onPath: true })
+    else if (inside.list)
+      this.stack.push({ list, path: inside.path, onPath: inside.onPath && !list })
+    else {
+      const onPath = inside.onPath && this.isNext(inside)
+      this.stack.push({ list, path: inside.path + 1, onPath })
+      if (onPath && list && inside.path + 1 === this.names.length) this.found = true
+    }
+  }
+
+  private row(buffer: Buffer, start: number, end: number): JsonRecord {
+    const { line } = this
+    const text = buffer.toString('utf8', start, end)
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) this.line++
+    return { line, json: text }
+  }
+}
+
+/** Where a value ends that begins at an offset; `undefined` when that is not in the buffer. */
+function valueEnd(buffer: Buffer, start: number, last: boolean): number | undefined {
+  const first = buffer[start]
+  if (first === QUOTE) return stringEnd(buffer, start)
+  if (first !== OPEN_LIST && first !== OPEN_OBJECT) return scalarEnd(buffer, start, last)
+  let depth = 0
+  for (let at = start; at < buffer.length; at++) {
+    const byte = buffer[at]
+    if (byte === QUOTE) {
+      const end = stringEnd(buffer, at)
+      if (end === undefined) return undefined
+      at = end - 1
+    } else if (byte === OPEN_LIST || byte === OPEN_OBJECT) depth++
+    else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) {
+      depth--
+      if (depth === 0) return at + 1
+    }
+  }
+  return undefined
+}
+
+function stringEnd(buffer: Buffer, start: number): number | undefined {
+  for (let at = buffer.indexOf(QUOTE, start + 1); at >= 0; at = buffer.indexOf(QUOTE, at + 1)) {
+    let slashes = 0
+    while (buffer[at - 1 - slashes] === BACKSLASH) slashes++
+    if (slashes % 2 === 0) return at + 1
+  }
+  return undefined
+}
+
+function scalarEnd(buffer: Buffer, start: number, last: boolean): number | undefined {
+  for (let at = start; at < buffer.length; at++) {
+    const byte = buffer[at] as number
+    const ends = byte <= 32 || byte === COMMA || byte === COLON || byte === QUOTE
+    if (ends || byte === OPEN_LIST || byte === OPEN_OBJECT) return Math.max(at, start + 1)
+    if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) return Math.max(at, start + 1)
+  }
+  return last ? buffer.length : undefined
+}
+
+function nameOf(text: string, line: number): string {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new BrokenDocument(line, `${text.slice(0, 40)} is no name`)
+  }
+}
+
+/** A number of more digits than a double keeps, in a string before it. */
+const LONG = /\d[\d.]{15,}|\d[eE]/
+const NUMBERS = /"(?:[^"\\]|\\.)*"|-?\d[\d.]*(?:[eE][+-]?\d+)?/g
+
+/** The text with numbers in quotes that would lose digits when they are read as doubles. */
+export function exactNumbers(json: string): string {
+  if (!LONG.test(json)) return json
+  return json.replace(NUMBERS, (token) =>
+    !token.startsWith('"') && /[.eE]/.test(token) && token.replace(/[eE].*|\D/g, '').length > 15
+      ? `"${token}"`
+      : token,
+  )
+}
+
+const [ZERO, NINE, DOT, MINUS] = [48, 57, 46, 45]
+/** A run this long of digits and points has one of them at every so many bytes. */
+const STRIDE = 16
+
+/** Whether a text may hold numbers with a point that a double can't keep, outside of strings that are nothing but a number. */
+export function hasLongNumbers(bytes: Buffer): boolean {
+  const isPart = (at: number) => {
+    const byte = bytes[at] as number
+    return (byte >= ZERO && byte <= NINE) || byte === DOT
+  }
+  for (let at = STRIDE - 1; at < bytes.length; at += STRIDE) {
+    if (!isPart(at)) continue
+    let from = at
+    while (from > 0 && isPart(from - 1)) from--
+    let to = at + 1
+    while (to < bytes.length && isPart(to)) to++
+    if (to - from <= STRIDE) continue
+    const before = bytes[from - 1] === MINUS ? bytes[from - 2] : bytes[from - 1]
+    if (before !== QUOTE && bytes.subarray(from, to).includes(DOT)) return true
+  }
+  return false
+}

@@ -1,0 +1,63 @@
+import type { FilesSource } from '../../define/source.js'
+import { quoteName, quoteText } from '../../define/sql.js'
+import type { Session } from '../../engine/engine.js'
+import { MoraineError, messageOf } from '../../errors.js'
+import type { SourceFile } from '../discover.js'
+import type { Inspection } from '../inspect.js'
+import { keepRows, NO_ERROR, type TakenFile, type Target, textOf } from '../taken.js'
+import { columnName } from './take-json.js'
+
+/** Types of which every value has one text, which gives it back. */
+const EXACT = /^(TINYINT|SMALLINT|INTEGER|BIGINT|DECIMAL\(\d+,\d+\)|DATE|TIMESTAMP)$/
+
+/** Writes the rows of a file that is a table already: Parquet, or a sheet of Excel. Values become texts, lists and structs JSON. */
+export async function takeTable(
+  file: SourceFile,
+  source: FilesSource,
+  _: Inspection,
+  target: Target,
+): Promise<TakenFile> {
+  const { session, wanted, large } = target
+  const relation = await relationOf(file, source, session)
+  const found = await session.describe(`SELECT * FROM ${relation}`).catch((cause) => {
+    throw new MoraineError('source', `${file.name} can't be read: ${messageOf(cause)}`, {
+      cause,
+      hint: 'Is it complete, and of the format that its source says?',
+    })
+  })
+  const exact = new Map<string, string>()
+  const names = found.map(({ name }, i) => source.columns?.[i] ?? columnName(name))
+  const texts = found.map(({ name, sqlType }, i) => {
+    const as = names[i] as string
+    if (large && EXACT.test(sqlType) && wanted.get(as.toLowerCase()) === sqlType) {
+      exact.set(as, sqlType)
+      return `${quoteName(name)} AS ${quoteName(as)}`
+    }
+    return `${textSql(quoteName(name), sqlType)} AS ${quoteName(as)}`
+  })
+  const rows = `(SELECT ${[NO_ERROR, ...texts].join(', ')} FROM ${relation})`
+  return (await keepRows(
+    file,
+    { relation: rows, columns: names, exact, firstLine: 1 },
+    target,
+  )) as TakenFile
+}
+
+async function relationOf(
+  file: SourceFile,
+  { layout }: FilesSource,
+  session: Session,
+): Promise<string> {
+  if (layout?.kind !== 'excel') return session.parquet(textOf(file))
+  if (await session.loads('excel')) return session.excel(textOf(file), layout)
+  throw new MoraineError('source', `${file.name}: reading Excel needs an extension of DuckDB`, {
+    hint: "Install it once: INSTALL excel in DuckDB's own shell, or set MORAINE_EXTENSIONS to the folder that has it.",
+  })
+}
+
+function textSql(column: string, type: string): string {
+  if (type === 'BLOB')
+    return `CASE WHEN ${column} IS NOT NULL THEN ${quoteText('\\x')} || lower(hex(${column})) END`
+  if (/\[\]$|^STRUCT|^MAP/.test(type)) return `CAST(to_json(${column}) AS VARCHAR)`
+  return `CAST(${column} AS VARCHAR)`
+}

@@ -1,0 +1,202 @@
+import { createWriteStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { FilesSource } from '../../define/source.js'
+import { quoteName, quoteText } from '../../define/sql.js'
+import { MoraineError } from '../../errors.js'
+import { ESCAPE, escapeText, SEPARATOR, unescaped } from '../canonical.js'
+import type { SourceFile } from '../discover.js'
+import type { Inspection } from '../inspect.js'
+import { keepRecords } from '../keep.js'
+import { keepRows, lineage, type TakenFile, type Target, textOf } from '../taken.js'
+import { recordsOf } from './document.js'
+import type { JsonRecord } from './json-records.js'
+
+/** More columns than this are no columns, but keys of something else. */
+const MOST_COLUMNS = 2000
+
+/**
+ * Writes rows that are JSON objects to Parquet, a column for each name that any of them has; values are texts, and objects and lists
+ * JSON. Plain JSON lines go to the engine as they are; all else is cut into rows first.
+ */
+export async function takeJson(
+  file: SourceFile,
+  source: FilesSource,
+  inspection: Inspection,
+  target: Target,
+): Promise<TakenFile> {
+  const { layout } = source
+  const asIs = layout?.kind === 'json' && layout.lines && inspection.plain && !inspection.numbers
+  const taken = asIs ? await takeLines(file, source, inspection, target) : undefined
+  return taken ?? takeRecords(file, source, recordsOf(file, source, inspection, target), target)
+}
+
+/** Lines of which each is an object go to the engine as they are; they are its rows, also where they are none. */
+async function takeLines(
+  file: SourceFile,
+  source: FilesSource,
+  { lines, longest }: Inspection,
+  target: Target,
+): Promise<TakenFile | undefined> {
+  const text = target.session.text(textOf(file), {
+    columns: ['_json'],
+    delimiter: SEPARATOR,
+    quote: null,
+    nulls: [ESCAPE],
+    skip: 0,
+    longest,
+  })
+  const lined = `(SELECT CAST(NULL AS VARCHAR) AS _why, CAST(NULL AS VARCHAR) AS _what, _json FROM ${text})`
+  const found = await columnsOf(file, source, lined, target)
+  const { columns } = found
+  return keepRows(file, { relation: found.relation, columns, rows: lines, firstLine: 1 }, target)
+}
+
+/** Writes rows down by the line before the engine reads them. */
+export async function takeRecords(
+  file: SourceFile,
+  source: Pick<FilesSource, 'columns'>,
+  records: AsyncIterable<readonly JsonRecord[]>,
+  target: Target,
+): Promise<TakenFile> {
+  const folder = await mkdtemp(join(tmpdir(), 'moraine-records-'))
+  try {
+    const path = join(folder, 'records')
+    const written = await writeRecords(records, path, target.signal)
+    const text = target.session.text(path, {
+      columns: ['_line', '_why', '_what', '_json'],
+      delimiter: SEPARATOR,
+      quote: null,
+      nulls: [''],
+      newline: '\n',
+      skip: 0,
+      longest: written.longest,
+    })
+    const lined = `(SELECT CAST(_line AS BIGINT) AS _source_line, _why, ${unescaped('_what')} AS _what, ${unescaped('_json')} AS _json FROM ${text})`
+    const { relation, columns } = await columnsOf(file, source, lined, target)
+    const kept = await keepRecords(
+      target.session,
+      {
+        relation,
+        columns,
+        lineage: [...lineage(file, target), '_source_line'],
+        location: target.location,
+      },
+      target.large ? target.wanted : new Map(),
+    )
+    if (kept.rows !== written.records)
+      throw new MoraineError(
+        'source',
+        `${file.name}: read ${kept.rows} of ${written.records} rows`,
+        {
+          hint: 'This is a mistake in Moraine; nothing was published. Please report it with the file.',
+        },
+      )
+    return { ...kept, columns }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function writeRecords(
+  records: AsyncIterable<readonly JsonRecord[]>,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<{ records: number; longest: number }> {
+  const written = { records: 0, longest: 0 }
+  const texts = async function* () {
+    for await (const some of records) {
+      let text = ''
+      for (const { line, json = '', error = '', raw = '' } of some) {
+        const row = `${line}${SEPARATOR}${error}${SEPARATOR}${escapeText(raw)}${SEPARATOR}${escapeText(json)}\n`
+        written.longest = Math.max(written.longest, row.length * 3)
+        text += row
+      }
+      written.records += some.length
+      if (text !== '') yield text
+    }
+  }
+  await pipeline(
+    Readable.from(texts(), { objectMode: true, highWaterMark: 1 }),
+    createWriteStream(path),
+    {
+      ...(signal ? { signal } : {}),
+    },
+  )
+  return written
+}
+
+/** A relation with `_error`, `_raw` and a text for each name in the objects of `lined`. */
+async function columnsOf(
+  file: SourceFile,
+  source: Pick<FilesSource, 'columns'>,
+  lined: string,
+  { session }: Target,
+): Promise<{ relation: string; columns: string[] }> {
+  const checked = `(SELECT *, CASE WHEN _why IS NOT NULL THEN _why WHEN NOT json_valid(_json) THEN 'it is no JSON'
+    WHEN json_type(_json) <> 'OBJECT' THEN 'it is no JSON object' END AS _bad FROM ${lined})`
+  const keysOf = async (relation: string, where: string, also: string) => {
+    const [found] = await session.rows(
+      `SELECT (SELECT list(DISTINCT k ORDER BY k) FROM (SELECT unnest(json_keys(_json)) AS k FROM ${relation} WHERE ${where})) AS k,
+        (SELECT json_keys(_json) FROM ${relation} WHERE ${where} LIMIT 1) AS f${also}`,
+    )
+    return found as { k: string[] | null; f: string[] | null; others?: bigint }
+  }
+  // Most files have nothing but objects; what fails here is looked at line by line.
+  const clean = await keysOf(
+    lined,
+    'true',
+    `, (SELECT count(*) FROM ${lined} WHERE _why IS NOT NULL OR json_type(_json) IS DISTINCT FROM 'OBJECT') AS others`,
+  ).catch(() => undefined)
+  const flagged = clean?.others !== 0n
+  const found = flagged ? await keysOf(checked, '_bad IS NULL', '') : clean
+  const keys = new Set([...(found?.f ?? []), ...(found?.k ?? [])])
+  const columns = new Map<string, { name: string; keys: string[] }>()
+  for (const name of source.columns ?? []) columns.set(name.toLowerCase(), { name, keys: [] })
+  for (const key of keys) {
+    const name = columnName(key)
+    const known = columns.get(name.toLowerCase())
+    if (known) known.keys.push(key)
+    else columns.set(name.toLowerCase(), { name, keys: [key] })
+  }
+  if (columns.size > MOST_COLUMNS)
+    throw new MoraineError(
+      'source',
+      `${file.name}: its rows have ${columns.size} different names`,
+      {
+        hint: `Up to ${MOST_COLUMNS} names can be columns. Are the rows further inside? Say where, with rows: 'data.items'.`,
+      },
+    )
+  const all = [...columns.values()]
+  // One look at the text for all columns; the engine's structs know no names that differ in case alone.
+  const first = all.flatMap(({ keys: [key] }) => (key ? [key] : []))
+  const spec = JSON.stringify(Object.fromEntries(first.map((key) => [key, 'VARCHAR'])))
+  const good = flagged ? 'CASE WHEN _bad IS NULL THEN _json END' : '_json'
+  const texts = all.map(({ name, keys: [key, ...others] }) => {
+    if (key === undefined) return `CAST(NULL AS VARCHAR) AS ${quoteName(name)}`
+    const other = (name: string) => `json_extract_string(${good}, ${quoteText(pointer(name))})`
+    const own = key === '' ? other(key) : `_row.${quoteName(key)}`
+    const more = others.map(other)
+    return `${more.length > 0 ? `coalesce(${[own, ...more].join(', ')})` : own} AS ${quoteName(name)}`
+  })
+  const row = first.length > 0 ? `json_transform(${good}, ${quoteText(spec)})` : 'NULL'
+  const bad = flagged
+    ? '_bad AS _error, CASE WHEN _bad IS NOT NULL THEN coalesce(_what, _json) END AS _raw'
+    : 'CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw'
+  const relation = `(SELECT * EXCLUDE (_why, _what, _json, _row${flagged ? ', _bad' : ''}), ${[bad, ...texts].join(', ')}
+    FROM (SELECT *, ${row} AS _row FROM ${flagged ? checked : lined}))`
+  return { relation, columns: all.map(({ name }) => name) }
+}
+
+/** Names that begin with `_` are those of columns that Moraine adds. */
+export function columnName(key: string): string {
+  return key === '' || key.startsWith('_') ? `x${key}` : key
+}
+
+/** A name as a JSON pointer (RFC 6901). */
+function pointer(key: string): string {
+  return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
+}

@@ -1,0 +1,75 @@
+import { stat } from 'node:fs/promises'
+import { quoteText } from '../define/sql.js'
+import type { Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import type { SourceFile } from './discover.js'
+import { type Kept, keepRecords, type Wanted } from './keep.js'
+
+/** A source file that was taken in as one Parquet file. */
+export interface TakenFile extends Kept {
+  columns: string[]
+  /** The rows do not say their batch and file. */
+  bare?: true
+}
+
+export interface Target {
+  session: Session
+  /** Absolute location of the Parquet file to write. */
+  location: string
+  batch: string
+  /** Columns to keep as values rather than texts, where the file is large. */
+  wanted: Wanted
+  /** Whether the file is large enough for what is the same in all rows to be left out. */
+  large: boolean
+  signal?: AbortSignal
+}
+
+/** Where a file's text lies. */
+export const textOf = ({ path, unpacked = path }: SourceFile): string => unpacked
+
+export function lineage(file: SourceFile, { batch }: Target): string[] {
+  return [`${quoteText(batch)} AS _batch`, `${quoteText(file.name)} AS _source_file`]
+}
+
+export const NO_ERROR = 'CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw'
+
+/** Rows of a file, of which each is a line, or a row of a table. */
+interface Rows {
+  relation: string
+  columns: readonly string[]
+  /** Columns that are values already. */
+  exact?: ReadonlyMap<string, string>
+  /** How many there must be. */
+  rows?: number
+  /** The line of the first. */
+  firstLine: number
+}
+
+/** Keeps the rows of a relation in their order. `undefined` when there is another number of them than there should be. */
+export async function keepRows(
+  file: SourceFile,
+  { relation, columns, exact, rows, firstLine }: Rows,
+  target: Target,
+): Promise<TakenFile | undefined> {
+  const { session, location, large, wanted } = target
+  const records = {
+    relation,
+    columns,
+    lineage: large ? [] : lineage(file, target),
+    location,
+    ...(exact ? { exact } : {}),
+  }
+  const kept = await keepRecords(session, records, large ? wanted : new Map())
+  if (rows !== undefined && kept.rows !== rows) return undefined
+  return { ...kept, firstLine, columns: [...columns], ...(large ? { bare: true } : {}) }
+}
+
+export async function refuseChanged(file: SourceFile): Promise<void> {
+  const now = await stat(file.path).catch(() => undefined)
+  const { size, modified } = { ...file, ...file.archive }
+  if (now && now.size === size && Math.floor(now.mtimeMs) === modified) return
+  throw new MoraineError('source', `${file.name} changed while it was being read`, {
+    retryable: true,
+    hint: 'Nothing of it was taken in. Run again when the file is complete.',
+  })
+}
