@@ -8,7 +8,7 @@ import { nearest } from './nearest.js'
 import { partitionProblem } from './partition.js'
 import { scheduleProblem } from './schedule.js'
 import { columnTypeOf, formatsOf, UntypedColumn } from './schema.js'
-import type { DatabaseSource, FilesSource, Layout } from './source.js'
+import type { DatabaseSource, FilesSource, HttpSource, Layout } from './source.js'
 import { knownSpecifiers, unknownSpecifiers } from './strptime.js'
 
 /** Columns that Moraine writes itself. */
@@ -97,7 +97,17 @@ function bronzeProblems({ from, format, compression }: Bronze, collect: Collecto
     )
   columnNameProblems(from.columns ?? [], collect, (name) => `'${name}'`)
   if (from.kind === 'files') filesProblems(from, collect)
+  else if (from.kind === 'http') httpProblems(from, format, collect)
   else databaseProblems(from, collect)
+}
+
+function httpProblems(from: HttpSource, format: string, collect: Collector): void {
+  if (format !== 'parquet')
+    collect.add('rows of an API are kept as Parquet', `'${format}'`, 'Leave the format out')
+  if (!(from.pause >= 0))
+    collect.add('pause must be a time', 'pause', "Write it as '200ms' or '1s'")
+  if (!(from.timeout > 0)) collect.add('timeout must be a time', 'timeout', "Write it as '30s'")
+  if (!(from.pages >= 1)) collect.add('pages must be a number from 1 up', 'pages')
 }
 
 function databaseProblems(

@@ -2,7 +2,7 @@
  * Where the rows of a bronze dataset come from, as data. Connectors in `moraine/sources` make these;
  * the room `source/` knows how to read them.
  */
-export type Source<C extends string = string> = FilesSource<C> | DatabaseSource<C>
+export type Source<C extends string = string> = FilesSource<C> | DatabaseSource<C> | HttpSource<C>
 
 /** How files are laid out that are no delimited text. */
 export type Layout =
@@ -88,4 +88,60 @@ export interface DatabaseSource<C extends string = string> {
   readonly drift: Drift
   /** Whether keys are compared with those of the source, to find rows that are gone from it. */
   readonly compareKeys: boolean
+}
+
+/** A text, or a function that gives one whenever it is needed, such as `secret('env:TOKEN')`. */
+export type Secret = string | (() => string | Promise<string>)
+
+/** How requests say who asks. It is sent to the source's own origin alone. */
+export type HttpAuth =
+  | { readonly bearer: Secret }
+  | { readonly user: string; readonly password: Secret }
+  | { readonly header: string; readonly value: Secret }
+  /** OAuth 2, client credentials (RFC 6749, 4.4). */
+  | {
+      readonly tokenUrl: string
+      readonly clientId: string
+      readonly clientSecret: Secret
+      readonly scope?: string
+    }
+
+/** How an API hands out its rows in pages. */
+export type Paging =
+  /** A number that counts pages, until one has no rows. */
+  | { readonly page: string; readonly first?: number }
+  /** The number of rows to pass over, until a page has none. */
+  | { readonly offset: string; readonly limit?: string; readonly size?: number }
+  /** A value of each answer that is a parameter of the next request, until there is none. */
+  | { readonly cursor: string; readonly next: string }
+  /** The address of the next page, in each answer. */
+  | { readonly next: string }
+  /** The address of the next page, in the header `Link` (RFC 8288). */
+  | { readonly link: true }
+
+/** Rows that are answers to HTTP requests. */
+export interface HttpSource<C extends string = string> {
+  readonly kind: 'http'
+  readonly url: string
+  /** `undefined`: as the answer says. */
+  readonly format: 'json' | 'jsonl' | 'csv' | undefined
+  /** Where the rows are in a JSON answer: the keys that lead there, between dots. */
+  readonly rows: string | undefined
+  readonly columns: readonly C[] | undefined
+  readonly headers: Readonly<Record<string, Secret>>
+  readonly params: Readonly<Record<string, Secret>>
+  readonly auth: HttpAuth | undefined
+  readonly paging: Paging | undefined
+  /** The column by which new and changed rows are found, and the parameter that asks for them. */
+  readonly cursor:
+    | { readonly column: C; readonly param: string; readonly start: string | undefined }
+    | undefined
+  /** Whether redirects and next pages may lead to addresses of private networks. */
+  readonly allowPrivate: boolean
+  /** Milliseconds between two requests. */
+  readonly pause: number
+  /** Pages that are read at most. */
+  readonly pages: number
+  /** Milliseconds that an answer may take to go on. */
+  readonly timeout: number
 }

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { DatabaseSource } from '../define/source.js'
-import type { BatchPointer, LakeState } from '../log/commit.js'
+import type { LakeState } from '../log/commit.js'
 import type { Databases } from '../source/connect/open.js'
 import type {
   Horizon,
@@ -11,10 +10,11 @@ import type {
   RemoteColumn,
   Window,
 } from '../source/connect/reader.js'
-import type { BatchFile, BatchManifest } from './batches.js'
+import type { BatchFile } from './batches.js'
 import type { RunContext } from './context.js'
 import { compareColumns } from './drift.js'
 import type { Intake, Offer } from './intake.js'
+import { commitRows, type NewBatch, newBatch, noteWatermark, nothingYet } from './rows-commit.js'
 import {
   chosen,
   contentOf,
@@ -25,7 +25,7 @@ import {
   refuseDrift,
   type Watermark,
 } from './rows-position.js'
-import { CHANGE, type NewBatch, RowsWriter } from './rows-writer.js'
+import { CHANGE, RowsWriter } from './rows-writer.js'
 
 /** Ranges of a first reading that are committed together. */
 const TOGETHER = 8
@@ -118,15 +118,7 @@ class RowsIntake {
   }
 
   async take(context: RunContext, base: LakeState): Promise<Intake> {
-    const done: Intake = {
-      state: base,
-      commits: [],
-      rows: 0,
-      broken: 0,
-      files: 0,
-      bytes: 0,
-      notes: [],
-    }
+    const done = nothingYet(base)
     if (this.backfill) return this.takeAgain(context, done, this.backfill)
     if (!this.cursor) return this.takeWhole(context, done)
     const taken = await (this.before?.from === undefined
@@ -285,11 +277,7 @@ class RowsIntake {
   }
 
   private newBatch(context: RunContext, state: LakeState): NewBatch {
-    const { name } = this.dataset
-    const number = (state.batches[fullName(this.dataset)]?.at(-1)?.number ?? 0) + 1
-    const batch = `${String(number).padStart(6, '0')}-${randomBytes(4).toString('hex')}`
-    const folder = `bronze/${name}/${context.started.toISOString().slice(0, 10)}/${batch}`
-    return { number, batch, folder }
+    return newBatch(context, state, this.dataset)
   }
 
   private writer(context: RunContext, batch: NewBatch): RowsWriter {
@@ -308,7 +296,7 @@ class RowsIntake {
 
   private async commit(
     context: RunContext,
-    { number, batch, folder }: NewBatch,
+    batch: NewBatch,
     files: readonly BatchFile[],
     position: Omit<Watermark, 'reads' | 'columns'>,
     done: Intake,
@@ -319,70 +307,21 @@ class RowsIntake {
     // A first batch without rows says which columns there are.
     const known = done.state.batches[name] !== undefined
     if (files.length === 0 && known && !more.whole) return this.note(context, done, watermark)
-    const total = (of: 'rows' | 'bytes') => files.reduce((sum, file) => sum + file[of], 0)
-    const manifest: BatchManifest = {
-      format: 1,
-      dataset: name,
+    const { database, reads, compareKeys } = this.source
+    const columns = this.columns.map((column) => column.name)
+    return commitRows(context, done, {
+      dataset: this.dataset,
       batch,
-      number,
-      created: context.started.toISOString(),
-      columns: [
-        ...this.columns.map((column) => column.name),
-        ...(this.source.compareKeys ? [CHANGE] : []),
-      ],
-      files: [...files],
-      source: {
-        database: this.source.database,
-        ...this.source.reads,
-        columns: this.columns,
-        ...this.window(),
-      },
-    }
-    const path = `${folder}/manifest.json`
-    await context.storage.write(path, new TextEncoder().encode(JSON.stringify(manifest, null, 1)))
-    const pointer: BatchPointer = {
-      dataset: name,
-      number,
-      batch,
-      manifest: path,
-      rows: total('rows'),
-      bytes: total('bytes'),
-      ...more,
-    }
-    const state = await context.log.commit(
-      done.state,
-      { batches: [pointer], watermarks: { [name]: watermark } },
-      {
-        author: context.author,
-        run: context.run,
-        message: `take in ${pointer.rows.toLocaleString('en-US')} rows of ${name}`,
-      },
-    )
-    return {
-      ...done,
-      state,
-      commits: [...done.commits, state.number],
-      rows: done.rows + pointer.rows,
-      bytes: done.bytes + pointer.bytes,
-      files: done.files + files.length,
-      notes: files.length > 0 ? done.notes : [...done.notes, 'there are no rows'],
-    }
+      files,
+      columns: [...columns, ...(compareKeys ? [CHANGE] : [])],
+      source: { database, ...reads, columns: this.columns, ...this.window() },
+      watermark,
+      more,
+    })
   }
 
-  /** Commits how far a source was read where there were no rows. */
-  private async note(context: RunContext, done: Intake, watermark: Watermark): Promise<Intake> {
-    const name = fullName(this.dataset)
-    const state = await context.log.commit(
-      done.state,
-      { watermarks: { [name]: watermark } },
-      { author: context.author, run: context.run, message: `note how far ${name} was read` },
-    )
-    return {
-      ...done,
-      state,
-      commits: [...done.commits, state.number],
-      notes: ['there are no rows'],
-    }
+  private note(context: RunContext, done: Intake, watermark: Watermark): Promise<Intake> {
+    return noteWatermark(context, done, this.dataset, watermark)
   }
 }
 

@@ -7,6 +7,7 @@ import type { Batches } from './batches.js'
 import type { RunContext } from './context.js'
 import { discoverRows } from './intake-database.js'
 import { discoverFiles } from './intake-files.js'
+import { discoverAnswers } from './intake-http.js'
 
 /** What an intake did. */
 export interface Intake {
@@ -37,7 +38,12 @@ export function discover(
   backfill?: Window,
 ): Promise<Offer> {
   const { from } = dataset
-  return from.kind === 'files'
-    ? discoverFiles(dataset, from, state, batches)
-    : discoverRows(dataset, from, state, databases, backfill)
+  switch (from.kind) {
+    case 'files':
+      return discoverFiles(dataset, from, state, batches)
+    case 'http':
+      return discoverAnswers(dataset, from, state)
+    default:
+      return discoverRows(dataset, from, state, databases, backfill)
+  }
 }

@@ -13,6 +13,7 @@ import type { BatchFile } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import { Pool } from './pool.js'
 import { Relations } from './relations.js'
+import type { NewBatch } from './rows-commit.js'
 import { directColumns, directTimes } from './rows-direct.js'
 import { wantedTypes } from './wanted.js'
 
@@ -52,13 +53,6 @@ function exactTypes(
 /** Whether all values of a database's type are whole numbers of 64 bits. */
 const isLong = (type: string) =>
   /^(bigint|(tinyint|smallint|mediumint|int|integer)( unsigned)?)$/.test(type)
-
-/** A batch that is about to be. */
-export interface NewBatch {
-  number: number
-  batch: string
-  folder: string
-}
 
 /** Writes rows of a database as files of a batch. */
 export class RowsWriter {

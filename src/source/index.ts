@@ -1,4 +1,5 @@
 export type { Source } from '../define/source.js'
 export { type Database, mysql, postgres, sqlserver, type TableOptions } from './database.js'
 export { type FilesOptions, files, type LogsOptions, logs } from './files.js'
+export { type HttpOptions, http } from './http.js'
 export { secret } from './secret.js'

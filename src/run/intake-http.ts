@@ -1,0 +1,200 @@
+import { createHash } from 'node:crypto'
+import { type Bronze, fullName } from '../define/dataset.js'
+import type { HttpSource } from '../define/source.js'
+import { MoraineError } from '../errors.js'
+import type { LakeState } from '../log/commit.js'
+import type { JsonRecord } from '../source/formats/json-records.js'
+import { takeRecords } from '../source/formats/take-json.js'
+import { HttpClient } from '../source/http/client.js'
+import { pagesOf } from '../source/http/pages.js'
+import type { BatchFile } from './batches.js'
+import { hash, type RunContext, withSession } from './context.js'
+import type { Intake, Offer } from './intake.js'
+import { commitRows, newBatch, noteWatermark, nothingYet } from './rows-commit.js'
+import { wantedTypes } from './wanted.js'
+
+/** How far an API was read; visible in the same commit as its rows. */
+interface Watermark {
+  /** What decides which rows are asked for, as a hash: with another one the reading begins anew. */
+  reads: string
+  /** The newest cursor that was seen; rows are asked for from there on. */
+  from?: string
+  /** Rows that will come again as they have just that cursor, or none. */
+  again?: string[]
+  /** All rows, of a source without a cursor. */
+  content?: string
+}
+
+/** Rows that are remembered as they may come again. */
+const REMEMBERED = 10_000
+
+/** Looks whether an API may have rows that the lake has not; it is not asked. */
+export async function discoverAnswers(
+  dataset: Bronze,
+  source: HttpSource,
+  state: LakeState,
+): Promise<Offer> {
+  const url = checkedUrl(source)
+  const known = state.watermarks[fullName(dataset)] as Watermark | undefined
+  const before = known?.reads === readsOf(source) ? known : undefined
+  const { cursor } = source
+  const news =
+    cursor && before?.from !== undefined
+      ? `rows with ${cursor.column} from ${before.from} on are asked for`
+      : cursor
+        ? 'all of its rows are to be read'
+        : 'all of its rows are read each time'
+  return {
+    discovery: { news, none: '', notes: [] },
+    take: (context, base) => new Answers(context, dataset, source, url, before).take(base),
+  }
+}
+
+function checkedUrl({ url }: HttpSource): URL {
+  if (URL.canParse(url)) return new URL(url)
+  throw new MoraineError(
+    'source',
+    url === '' ? 'It is not said where the API is' : `'${url}' is no URL`,
+    {
+      hint: 'Set its url: the environment variable that it comes from may be missing.',
+    },
+  )
+}
+
+function readsOf({ url, params, rows, cursor }: HttpSource): string {
+  const values = Object.entries(params).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : null,
+  ])
+  return hash(JSON.stringify([url, values, rows ?? null, cursor ?? null]))
+}
+
+/** The answers of one run, and where they leave off. */
+class Answers {
+  private newest: string | undefined
+  private again = new Set<string>()
+  private readonly content = createHash('sha256')
+  private bytes = 0
+  private readonly seen: ReadonlySet<string>
+
+  constructor(
+    private readonly context: RunContext,
+    private readonly dataset: Bronze,
+    private readonly source: HttpSource,
+    private readonly url: URL,
+    private readonly before: Watermark | undefined,
+  ) {
+    this.newest = before?.from
+    this.seen = new Set(before?.again)
+    for (const row of this.seen) this.again.add(row)
+  }
+
+  async take(base: LakeState): Promise<Intake> {
+    const { context, dataset, source, before } = this
+    const name = fullName(dataset)
+    const done = nothingYet(base)
+    const batch = newBatch(context, base, dataset)
+    const data = `${batch.folder}/00001.parquet`
+    await context.storage.prepare(data)
+    const wanted = wantedTypes(context.lake.datasets, dataset)
+    const place = `${this.url.host}${this.url.pathname}`
+    const taken = await withSession(context, name, (session) =>
+      takeRecords({ path: place, name: place, size: 0, modified: 0 }, source, this.rows(), {
+        session,
+        location: context.storage.locate(data),
+        batch: batch.batch,
+        wanted,
+        large: true,
+        signal: context.signal,
+      }),
+    )
+    const { columns, ...kept } = taken
+    const content = this.content.digest('hex')
+    const watermark = this.watermark(content)
+    const same = source.cursor ? kept.rows === 0 : content === before?.content
+    if (same && before) {
+      await context.storage.remove(data)
+      return watermark.from === before.from
+        ? { ...done, notes: ['its rows are the same as before'] }
+        : noteWatermark(context, done, dataset, watermark)
+    }
+    const modified = context.started.getTime()
+    const file: BatchFile = {
+      name: place,
+      size: this.bytes,
+      modified,
+      sha256: content,
+      data,
+      ...kept,
+    }
+    await context.storage.seal([data])
+    return commitRows(context, done, {
+      dataset,
+      batch,
+      files: [file],
+      columns,
+      source: { url: `${this.url.origin}${this.url.pathname}`, from: before?.from },
+      watermark,
+      more: source.cursor ? {} : { whole: true },
+    })
+  }
+
+  /** The rows of all pages, without those that were taken before and have come again. */
+  private async *rows(): AsyncGenerator<JsonRecord[]> {
+    const { context, source, url, before } = this
+    const client = new HttpClient(source, url, context.signal)
+    let count = 0
+    for await (const page of pagesOf(source, client, before?.from ?? source.cursor?.start)) {
+      const rows: JsonRecord[] = []
+      for (const row of page.rows) {
+        const { json = '' } = row
+        this.bytes += json.length
+        this.content.update(json).update('\n')
+        if (this.isNew(json)) rows.push({ ...row, line: ++count })
+      }
+      yield rows
+      context.progress(fullName(this.dataset), { rows: count })
+    }
+  }
+
+  private isNew(json: string): boolean {
+    const { cursor } = this.source
+    if (!cursor) return true
+    const print = hash(json)
+    const at = cursorOf(json, cursor.column)
+    if (at !== undefined && (this.newest === undefined || isLater(at, this.newest))) {
+      this.newest = at
+      this.again = new Set()
+    }
+    if ((at === undefined || at === this.newest) && this.again.size < REMEMBERED)
+      this.again.add(print)
+    return !this.seen.has(print)
+  }
+
+  private watermark(content: string): Watermark {
+    const reads = readsOf(this.source)
+    if (!this.source.cursor) return { reads, content }
+    return {
+      reads,
+      ...(this.newest === undefined ? {} : { from: this.newest }),
+      again: [...this.again],
+    }
+  }
+}
+
+function cursorOf(json: string, column: string): string | undefined {
+  try {
+    const value = JSON.parse(json)?.[column]
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined
+  } catch {
+    // What is no JSON is discarded later, with its reason.
+    return undefined
+  }
+}
+
+/** Numbers by their size, moments by when they are, all else as text. */
+function isLater(a: string, b: string): boolean {
+  if (/^-?\d+$/.test(a) && /^-?\d+$/.test(b)) return BigInt(a) > BigInt(b)
+  const [x, y] = [Date.parse(a), Date.parse(b)]
+  return Number.isNaN(x) || Number.isNaN(y) || x === y ? a > b : x > y
+}

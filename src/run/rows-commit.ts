@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto'
+import { type Bronze, fullName } from '../define/dataset.js'
+import type { BatchPointer, LakeState } from '../log/commit.js'
+import type { BatchFile, BatchManifest } from './batches.js'
+import type { RunContext } from './context.js'
+import type { Intake } from './intake.js'
+
+/** A batch that is about to be. */
+export interface NewBatch {
+  number: number
+  batch: string
+  folder: string
+}
+
+export function newBatch(context: RunContext, state: LakeState, dataset: Bronze): NewBatch {
+  const number = (state.batches[fullName(dataset)]?.at(-1)?.number ?? 0) + 1
+  const batch = `${String(number).padStart(6, '0')}-${randomBytes(4).toString('hex')}`
+  const folder = `bronze/${dataset.name}/${context.started.toISOString().slice(0, 10)}/${batch}`
+  return { number, batch, folder }
+}
+
+export function nothingYet(state: LakeState): Intake {
+  return { state, commits: [], rows: 0, broken: 0, files: 0, bytes: 0, notes: [] }
+}
+
+/** Rows that were read, and how far that was. */
+interface RowsRead {
+  dataset: Bronze
+  batch: NewBatch
+  files: readonly BatchFile[]
+  columns: readonly string[]
+  /** Where they were read, and which. */
+  source: object
+  watermark: unknown
+  /** `whole`: they are all rows that there are now. */
+  more: { whole?: boolean }
+}
+
+/** Commits a batch with the watermark that describes it. */
+export async function commitRows(
+  context: RunContext,
+  done: Intake,
+  { dataset, batch: { number, batch, folder }, files, columns, source, watermark, more }: RowsRead,
+): Promise<Intake> {
+  const name = fullName(dataset)
+  const total = (of: 'rows' | 'bytes' | 'broken') => files.reduce((sum, file) => sum + file[of], 0)
+  const manifest: BatchManifest = {
+    format: 1,
+    dataset: name,
+    batch,
+    number,
+    created: context.started.toISOString(),
+    columns: [...columns],
+    files: [...files],
+    source,
+  }
+  const path = `${folder}/manifest.json`
+  await context.storage.write(path, new TextEncoder().encode(JSON.stringify(manifest, null, 1)))
+  const pointer: BatchPointer = {
+    dataset: name,
+    number,
+    batch,
+    manifest: path,
+    rows: total('rows'),
+    bytes: total('bytes'),
+    ...more,
+  }
+  const state = await context.log.commit(
+    done.state,
+    { batches: [pointer], watermarks: { [name]: watermark } },
+    {
+      author: context.author,
+      run: context.run,
+      message: `take in ${pointer.rows.toLocaleString('en-US')} rows of ${name}`,
+    },
+  )
+  return {
+    ...done,
+    state,
+    commits: [...done.commits, state.number],
+    rows: done.rows + pointer.rows,
+    broken: done.broken + total('broken'),
+    bytes: done.bytes + pointer.bytes,
+    files: done.files + files.length,
+    notes: files.length > 0 ? done.notes : [...done.notes, 'there are no rows'],
+  }
+}
+
+/** Commits how far a source was read where there were no rows. */
+export async function noteWatermark(
+  context: RunContext,
+  done: Intake,
+  dataset: Bronze,
+  watermark: unknown,
+): Promise<Intake> {
+  const name = fullName(dataset)
+  const state = await context.log.commit(
+    done.state,
+    { watermarks: { [name]: watermark } },
+    { author: context.author, run: context.run, message: `note how far ${name} was read` },
+  )
+  const commits = [...done.commits, state.number]
+  return { ...done, state, commits, notes: ['there are no rows'] }
+}

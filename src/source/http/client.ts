@@ -1,0 +1,291 @@
+import { type IncomingMessage, request as plainRequest } from 'node:http'
+import { request as tlsRequest } from 'node:https'
+import type { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
+import type { HttpAuth, HttpSource, Secret } from '../../define/source.js'
+import { MoraineError, messageOf } from '../../errors.js'
+import { addressOf, isPrivate, PrivateAddress, publicOnly } from './addresses.js'
+
+const ATTEMPTS = 6
+const REDIRECTS = 5
+/** The longest that a server may ask us to wait, in milliseconds. */
+const LONGEST_WAIT = 300_000
+/** Bytes of an answer that are kept in memory. */
+const LARGEST = 256 * 2 ** 20
+
+/** An answer, whole. */
+export interface Answer {
+  /** Where it came from, after redirects. */
+  url: URL
+  type: string
+  headers: IncomingMessage['headers']
+  body: Buffer
+}
+
+/** What passes may pass: the request is worth trying again, at the earliest so many milliseconds from now. */
+class Passing extends Error {
+  constructor(
+    message: string,
+    readonly wait?: number,
+  ) {
+    super(message)
+  }
+}
+
+/** What a test puts in the place of time. */
+export interface ClientEffects {
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>
+}
+
+const realEffects: ClientEffects = {
+  sleep: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }),
+}
+
+/**
+ * Asks one API. Credentials go to its own origin alone; redirects and next pages lead to private addresses only where that is
+ * allowed. What may pass (429, 503, lost connections) is tried again, as late as the server says.
+ */
+export class HttpClient {
+  private readonly secrets: string[] = []
+  private token: string | undefined
+  private asked = 0
+
+  constructor(
+    private readonly source: HttpSource,
+    /** The origin that gets credentials. */
+    private readonly origin: URL,
+    private readonly signal: AbortSignal,
+    private readonly effects: ClientEffects = realEffects,
+  ) {}
+
+  async get(url: URL): Promise<Answer> {
+    if (this.asked++ > 0 && this.source.pause > 0)
+      await this.effects.sleep(this.source.pause, this.signal)
+    let renewed = false
+    return this.again(url, async () => {
+      const answer = await this.follow(url)
+      if (
+        answer.status !== 401 ||
+        renewed ||
+        !this.source.auth ||
+        !('tokenUrl' in this.source.auth)
+      )
+        return this.checked(answer)
+      renewed = true
+      this.token = undefined
+      throw new Passing('the token is not valid any more', 0)
+    })
+  }
+
+  /** A text without what must not be told. */
+  redact(text: string): string {
+    return this.secrets.reduce(
+      (told, secret) =>
+        secret.length > 2
+          ? told.replaceAll(secret, '***').replaceAll(encodeURIComponent(secret), '***')
+          : told,
+      text,
+    )
+  }
+
+  /** The value of a secret, which is redacted from now on. */
+  async reveal(secret: Secret): Promise<string> {
+    const value = typeof secret === 'function' ? await secret() : secret
+    if (typeof secret === 'function') this.secrets.push(value)
+    return value
+  }
+
+  private async again<T>(url: URL, attempt: () => Promise<T>): Promise<T> {
+    for (let count = 1; ; count++) {
+      try {
+        return await attempt()
+      } catch (error) {
+        this.signal.throwIfAborted()
+        if (!(error instanceof Passing) || count >= ATTEMPTS) throw this.failure(url, error)
+        const backoff = Math.random() * 250 * 2 ** count
+        await this.effects.sleep(Math.min(error.wait ?? backoff, LONGEST_WAIT), this.signal)
+      }
+    }
+  }
+
+  private async follow(url: URL): Promise<Answer & { status: number }> {
+    let at = url
+    for (let count = 0; count <= REDIRECTS; count++) {
+      const answer = await this.ask(at)
+      const to = answer.headers.location
+      if (![301, 302, 303, 307, 308].includes(answer.status) || to === undefined) return answer
+      at = new URL(to, at)
+    }
+    throw new Error(`it redirects more than ${REDIRECTS} times`)
+  }
+
+  private async ask(url: URL): Promise<Answer & { status: number }> {
+    const { hostname, protocol } = url
+    if (protocol !== 'https:' && protocol !== 'http:')
+      throw new Error(`it leads to ${protocol} which is not followed`)
+    const home = url.origin === this.origin.origin
+    if (!home && this.origin.protocol === 'https:' && protocol === 'http:')
+      throw new Error('it leads to an address without encryption')
+    const guarded = !this.source.allowPrivate && hostname !== this.origin.hostname
+    const address = addressOf(url)
+    if (guarded && address && isPrivate(address)) throw new PrivateAddress(address)
+    const headers: Record<string, string> = {
+      accept: 'application/json, application/x-ndjson, text/csv, */*;q=0.1',
+      'accept-encoding': 'gzip, deflate, br',
+      'user-agent': 'moraine',
+      ...(home ? await this.credentials() : {}),
+    }
+    return this.send(url, headers, guarded)
+  }
+
+  private async credentials(): Promise<Record<string, string>> {
+    const { auth, headers } = this.source
+    const own = await Promise.all(
+      Object.entries(headers).map(
+        async ([name, value]) => [name, await this.reveal(value)] as const,
+      ),
+    )
+    return { ...Object.fromEntries(own), ...(auth ? await this.authorization(auth) : {}) }
+  }
+
+  private async authorization(auth: HttpAuth): Promise<Record<string, string>> {
+    if ('bearer' in auth) return { authorization: `Bearer ${await this.reveal(auth.bearer)}` }
+    if ('header' in auth) return { [auth.header]: await this.reveal(auth.value) }
+    if ('user' in auth) {
+      const both = `${auth.user}:${await this.reveal(auth.password)}`
+      return { authorization: `Basic ${Buffer.from(both).toString('base64')}` }
+    }
+    this.token ??= await this.newToken(auth)
+    return { authorization: `Bearer ${this.token}` }
+  }
+
+  private async newToken(auth: Extract<HttpAuth, { tokenUrl: string }>): Promise<string> {
+    const form = new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: auth.clientId,
+      client_secret: await this.reveal(auth.clientSecret),
+      ...(auth.scope === undefined ? {} : { scope: auth.scope }),
+    })
+    const url = new URL(auth.tokenUrl)
+    const headers = {
+      'content-type': 'application/x-www-form-urlencoded',
+      accept: 'application/json',
+    }
+    const answer = this.checked(await this.send(url, headers, false, form.toString()))
+    const token = readToken(answer.body)
+    if (token === undefined) throw new Error(`${url.origin} gave no access token`)
+    this.secrets.push(token)
+    return token
+  }
+
+  private send(
+    url: URL,
+    headers: Record<string, string>,
+    guarded: boolean,
+    body?: string,
+  ): Promise<Answer & { status: number }> {
+    const { signal, source } = this
+    const { timeout } = source
+    const request = url.protocol === 'https:' ? tlsRequest : plainRequest
+    return new Promise((resolve, reject) => {
+      const method = body === undefined ? 'GET' : 'POST'
+      const lookup = guarded ? { lookup: publicOnly } : {}
+      const sent = request(url, { method, headers, signal, timeout, ...lookup }, (message) => {
+        const { statusCode: status = 0, headers: received } = message
+        const type = received['content-type'] ?? ''
+        wholeBody(message).then(
+          (body) => resolve({ url, type, headers: received, status, body }),
+          reject,
+        )
+      })
+      sent.on('timeout', () => sent.destroy(new Passing('it does not answer')))
+      sent.on('error', reject)
+      sent.end(body)
+    }).catch((error) => {
+      throw passes(error) ? new Passing(messageOf(error)) : error
+    }) as Promise<Answer & { status: number }>
+  }
+
+  /** An answer that holds what was asked for. */
+  private checked(answer: Answer & { status: number }): Answer {
+    const { status, headers, body } = answer
+    if (status === 429 || status === 408 || status >= 500)
+      throw new Passing(`it answers ${status}`, waitOf(headers['retry-after']))
+    if (status >= 300 || status < 200) {
+      const said = body.toString('utf8').replace(/\s+/g, ' ').slice(0, 200)
+      throw new Error(`it answers ${status}${said && !isPage(answer) ? `: ${said}` : ''}`)
+    }
+    if (isPage(answer)) throw new Error('it answers with a web page (HTML) instead of rows')
+    return answer
+  }
+
+  private failure(url: URL, error: unknown): MoraineError {
+    if (error instanceof MoraineError) return error
+    const place = `${url.origin}${url.pathname}`
+    const message = this.redact(messageOf(error))
+    const hint = /web page|answers (401|403)/.test(message)
+      ? 'Check the address, and auth: what is sent may not be what it wants.'
+      : error instanceof PrivateAddress
+        ? 'A redirect or a next page led there. If it should, set allowPrivate: true.'
+        : 'Nothing of it was taken in. Check the address, and run again.'
+    return new MoraineError('source', `${place}: ${message}`, { hint })
+  }
+}
+
+function isPage({ type, body }: Answer): boolean {
+  return /text\/html/i.test(type) || /^\s*<(!doctype|html)/i.test(body.toString('latin1', 0, 100))
+}
+
+async function wholeBody(message: IncomingMessage): Promise<Buffer> {
+  const unpack = {
+    gzip: createGunzip,
+    'x-gzip': createGunzip,
+    deflate: createInflate,
+    br: createBrotliDecompress,
+  }[message.headers['content-encoding'] ?? '']
+  const body: Readable = unpack ? message.pipe(unpack()) : message
+  if (unpack) message.on('error', (error) => body.destroy(error))
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    bytes += chunk.length
+    if (bytes > LARGEST) {
+      message.destroy()
+      throw new Error('an answer is longer than 256 MiB')
+    }
+    chunks.push(chunk)
+  }
+  if (!message.complete) throw new Passing('the answer was cut off')
+  return Buffer.concat(chunks)
+}
+
+function passes(error: unknown): boolean {
+  const { code = '' } = error as { code?: string }
+  return [
+    'ECONNRESET',
+    'ECONNREFUSED',
+    'ETIMEDOUT',
+    'EPIPE',
+    'EAI_AGAIN',
+    'ERR_STREAM_PREMATURE_CLOSE',
+  ].includes(code)
+}
+
+/** How long a server asks us to wait: seconds, or a date (RFC 9110, 10.2.3). */
+function waitOf(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined
+  const milliseconds = /^\d+$/.test(header)
+    ? Number(header) * 1000
+    : Date.parse(header) - Date.now()
+  return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : undefined
+}
+
+function readToken(body: Buffer): string | undefined {
+  try {
+    const { access_token: token } = JSON.parse(body.toString('utf8'))
+    return typeof token === 'string' ? token : undefined
+  } catch {
+    return undefined
+  }
+}
