@@ -4,11 +4,13 @@ import type { Lake } from '../define/lake.js'
 import { MoraineError } from '../errors.js'
 import { LocalStorage } from '../storage/local.js'
 import { RetryingStorage } from '../storage/retrying.js'
+import { S3Storage } from '../storage/s3.js'
 import type { Storage } from '../storage/storage.js'
 
 /** Where a lake lies when nothing else is said: `MORAINE_ROOT`, or its own root. */
 export function rootOf(lake: Lake, folder: string): string {
-  return process.env.MORAINE_ROOT || resolve(folder, lake.root)
+  const root = process.env.MORAINE_ROOT || lake.root
+  return isUrl(root) || process.env.MORAINE_ROOT ? root : resolve(folder, root)
 }
 
 /** The folder of the file that defined a lake. */
@@ -23,10 +25,12 @@ export function folderOf(lake: Lake): string {
  */
 export function openStorage(root: string, folder = process.cwd()): Storage {
   if (root.startsWith('file://')) return new RetryingStorage(new LocalStorage(fileURLToPath(root)))
-  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(root)?.[1]
-  if (scheme !== undefined)
-    throw new MoraineError('usage', `A lake can't lie at ${scheme}:// yet`, {
-      hint: 'Give a folder or a file:// URL.',
+  if (root.startsWith('s3://')) return new RetryingStorage(new S3Storage(root))
+  if (isUrl(root))
+    throw new MoraineError('usage', `A lake can't lie at ${root.replace(/:\/\/.*/, '')}:// yet`, {
+      hint: 'Give a folder, or a URL that begins with file:// or s3://.',
     })
   return new RetryingStorage(new LocalStorage(isAbsolute(root) ? root : resolve(folder, root)))
 }
+
+const isUrl = (root: string) => /^[a-z][a-z0-9+.-]+:\/\//i.test(root)

@@ -7,6 +7,7 @@ import type { LakeState } from '../log/commit.js'
 import { Batches, columnsOf, keptFiles } from '../run/batches.js'
 import { bronzeLineage } from '../run/relations.js'
 import { tableFiles } from '../run/table-files.js'
+import { fetchStaged, localPath } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
 import type { TableRef } from './guard.js'
 import type { RelationFiles, Reply, Request } from './protocol.js'
@@ -41,7 +42,7 @@ export async function queryLake(
     const scans = await Promise.all(
       parsed.tables.map(({ table, predicates }) => scan(storage, read, table, predicates)),
     )
-    const relations = scans.map((s) => s.relation)
+    const relations = await Promise.all(scans.map((s) => atHand(s.relation)))
     const { columns } = await worker.ask({ type: 'run', sql, relations }, 'columns')
     const files = {
       opened: relations.reduce((sum, r) => sum + r.files.length, 0),
@@ -78,6 +79,23 @@ async function* batchesOf(worker: Worker): AsyncGenerator<ResultRow[]> {
   } finally {
     await worker.close()
   }
+}
+
+/** A table whose files are on this machine: the query's process can open nothing else. */
+async function atHand(relation: RelationFiles): Promise<RelationFiles> {
+  const all = relation.files.flatMap(({ location, deletes = [] }) => [
+    location,
+    ...deletes.map((list) => list.location),
+  ])
+  await fetchStaged(all)
+  const here = (location: string) => `file://${localPath(location)}`
+  const files = relation.files.map(({ location, named = location, deletes, ...file }) => ({
+    ...file,
+    location: here(location),
+    ...(relation.schema ? { named } : {}),
+    ...(deletes ? { deletes: deletes.map((d) => ({ ...d, location: here(d.location) })) } : {}),
+  }))
+  return { ...relation, files }
 }
 
 /** What a query needs of one table: files, out of how many, of how many bytes. */

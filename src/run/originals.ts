@@ -3,8 +3,8 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { basename } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { fileURLToPath } from 'node:url'
 import type { SourceFile } from '../source/discover.js'
+import { localPath } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
 import type { BatchFile } from './batches.js'
 
@@ -42,7 +42,7 @@ export class Originals {
         done(null, chunk)
       },
     })
-    const to = createWriteStream(fileURLToPath(this.storage.locate(path)))
+    const to = createWriteStream(localPath(this.storage.locate(path)))
     await pipeline(createReadStream(file.path), measured, to, { signal: this.signal })
     const original = { path, bytes, sha256: hash.digest('hex') }
     this.kept.set(file.path, original)

@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -20,6 +20,10 @@ export const postgresPrograms: string | undefined =
 
 /** The MariaDB server's program. */
 export const mariadbProgram: string = process.env.MORAINE_MARIADB ?? '/usr/sbin/mariadbd'
+
+/** MinIO's program. */
+export const minioProgram: string =
+  process.env.MORAINE_MINIO ?? join(homedir(), '.cache/moraine-ci/bin/minio')
 
 /** A database server of its own, in a folder of its own. */
 export interface Server {
@@ -148,4 +152,49 @@ export async function startMariadb(zone?: string): Promise<Server> {
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Keys of the server that {@link startMinio} starts. */
+export const minioKeys = {
+  AWS_ACCESS_KEY_ID: 'moraine',
+  AWS_SECRET_ACCESS_KEY: 's3cret-of-the-lake',
+}
+
+/** An S3 server of its own, with a key for encryption; `url` is its endpoint. */
+export async function startMinio(): Promise<Server> {
+  const data = await mkdtemp(join(tmpdir(), 'moraine-minio-'))
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  let server: ChildProcess | undefined
+  const start = async () => {
+    const env = {
+      ...process.env,
+      MINIO_ROOT_USER: minioKeys.AWS_ACCESS_KEY_ID,
+      MINIO_ROOT_PASSWORD: minioKeys.AWS_SECRET_ACCESS_KEY,
+      MINIO_KMS_SECRET_KEY: `lake:${Buffer.alloc(32, 7).toString('base64')}`,
+    }
+    const args = ['server', '--quiet', '--address', `127.0.0.1:${port}`, data]
+    server = spawn(minioProgram, args, { stdio: 'ignore', env })
+    for (let i = 0; i < 300; i++) {
+      const ready = await fetch(`${url}/minio/health/live`).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+      if (ready) return
+      await new Promise((done) => setTimeout(done, 100))
+    }
+    throw new Error('MinIO did not start')
+  }
+  const kill = async () => {
+    if (!server || server.exitCode !== null || server.signalCode !== null) return
+    const gone = new Promise((done) => server?.once('exit', done))
+    server.kill('SIGKILL')
+    await gone
+  }
+  await start()
+  const stop = async () => {
+    await kill()
+    await rm(data, { recursive: true, force: true })
+  }
+  return { port, data, url, start, kill, stop }
 }

@@ -18,6 +18,7 @@ import { quoteName, quoteText } from '../../define/sql.js'
 import type { DataFile } from '../../iceberg/spec/manifest.js'
 import type { Schema } from '../../iceberg/spec/types.js'
 import type { JsFunction } from '../../quality/functions.js'
+import { fetchMentioned, fetchStaged } from '../../storage/staging.js'
 import type {
   AvroCodec,
   BatchParts,
@@ -298,6 +299,9 @@ export class DuckDBSession implements Session {
   }
 
   async hold(files: readonly { location: string }[]): Promise<void> {
+    await fetchStaged(
+      files.map(({ location }) => location).filter((l) => formatOf(l) !== 'parquet'),
+    )
     for (const { location } of files) {
       if (formatOf(location) === 'parquet') continue
       await this.once('schema held', () => this.run('CREATE SCHEMA IF NOT EXISTS held'))
@@ -362,6 +366,7 @@ export class DuckDBSession implements Session {
 
   /** Runs something and turns what the engine throws into an error that says what was run. */
   private async try<T>(sql: string, use: (sql: string) => Promise<T>): Promise<T> {
+    await fetchMentioned(sql)
     try {
       return await use(sql)
     } catch (cause) {

@@ -1,9 +1,8 @@
 import { quoteText } from '../../define/sql.js'
+import { localPath } from '../../storage/staging.js'
 
 /** A location as the path that DuckDB opens. */
-export function enginePath(location: string): string {
-  return location.startsWith('file://') ? location.slice('file://'.length) : location
-}
+export const enginePath = localPath
 
 /** A list of files in SQL; names are taken literally, never as patterns. */
 export function fileList(locations: readonly string[]): string {

@@ -1,0 +1,115 @@
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
+import { MoraineError } from '../errors.js'
+
+/** Where a lake lies in S3, and how its objects are reached. */
+export interface S3Place {
+  bucket: string
+  /** Without slashes at its ends; empty for the whole bucket. */
+  prefix: string
+  endpoint: string | undefined
+  region: string | undefined
+  pathStyle: boolean
+  /** How objects are encrypted: by S3, or by a key of KMS. */
+  encryption: { ServerSideEncryption?: 'AES256' | 'aws:kms'; SSEKMSKeyId?: string }
+  /** A role that is assumed for each session. */
+  role: string | undefined
+}
+
+const known = ['endpoint', 'region', 'pathStyle', 'sse', 'kmsKeyId', 'role']
+
+/**
+ * Reads `s3://bucket/prefix?endpoint=…&region=…&sse=aws:kms&kmsKeyId=…&role=…`. Credentials are not part of it: they come from where
+ * AWS's own tools have them.
+ *
+ * @throws MoraineError of kind `usage` when something in it is not known.
+ */
+export function s3Place(root: string): S3Place {
+  const url = URL.canParse(root) ? new URL(root) : undefined
+  const refuse = (message: string, hint: string) => new MoraineError('usage', message, { hint })
+  if (!url?.hostname) throw refuse(`'${root}' is no place in S3`, 'Write it as s3://bucket/prefix.')
+  if (url.username || url.password)
+    throw refuse(
+      'Keys do not belong into the address of a lake',
+      'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a profile.',
+    )
+  const unknown = [...url.searchParams.keys()].find((name) => !known.includes(name))
+  if (unknown !== undefined)
+    throw refuse(`There is no setting '${unknown}' for S3`, `There are: ${known.join(', ')}.`)
+  const setting = (name: string) => url.searchParams.get(name) ?? undefined
+  const sse = setting('sse')
+  if (sse !== undefined && sse !== 'AES256' && sse !== 'aws:kms')
+    throw refuse(`'${sse}' is no way to encrypt`, 'Choose sse=AES256 or sse=aws:kms.')
+  const kmsKeyId = setting('kmsKeyId')
+  const endpoint =
+    setting('endpoint') ?? process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL
+  return {
+    bucket: url.hostname,
+    prefix: decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, ''),
+    endpoint,
+    region: setting('region') ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION,
+    pathStyle:
+      setting('pathStyle') === undefined
+        ? endpoint !== undefined
+        : setting('pathStyle') !== 'false',
+    encryption: {
+      ...(sse ? { ServerSideEncryption: sse } : {}),
+      ...(kmsKeyId ? { ServerSideEncryption: 'aws:kms' as const, SSEKMSKeyId: kmsKeyId } : {}),
+    },
+    role: setting('role'),
+  }
+}
+
+export type S3 = typeof import('@aws-sdk/client-s3')
+
+/** The client library, which is installed by those who use S3. */
+export async function s3Library(): Promise<S3> {
+  try {
+    return await import('@aws-sdk/client-s3')
+  } catch (cause) {
+    throw new MoraineError('storage', 'A lake in S3 needs the package @aws-sdk/client-s3', {
+      cause,
+      hint: 'Install it: npm install @aws-sdk/client-s3',
+    })
+  }
+}
+
+/** A client, and one that tries nothing a second time. */
+export async function clientsFor(
+  place: S3Place,
+): Promise<{ s3: S3; client: S3Client; once: S3Client }> {
+  const s3 = await s3Library()
+  const config: S3ClientConfig = {
+    region: place.region ?? 'us-east-1',
+    ...(place.endpoint === undefined
+      ? {}
+      : {
+          endpoint: place.endpoint,
+          requestChecksumCalculation: 'WHEN_REQUIRED',
+          responseChecksumValidation: 'WHEN_REQUIRED',
+        }),
+    forcePathStyle: place.pathStyle,
+    requestHandler: { connectionTimeout: 5_000, requestTimeout: 60_000 },
+    ...(place.role === undefined ? {} : { credentials: await assumed(place.role) }),
+  }
+  return {
+    s3,
+    client: new s3.S3Client({ ...config, maxAttempts: 5, retryMode: 'standard' }),
+    once: new s3.S3Client({ ...config, maxAttempts: 1 }),
+  }
+}
+
+async function assumed(role: string): Promise<NonNullable<S3ClientConfig['credentials']>> {
+  try {
+    const { fromTemporaryCredentials } = await import('@aws-sdk/credential-providers')
+    return fromTemporaryCredentials({ params: { RoleArn: role, RoleSessionName: 'moraine' } })
+  } catch (cause) {
+    throw new MoraineError(
+      'storage',
+      'Assuming a role needs the package @aws-sdk/credential-providers',
+      {
+        cause,
+        hint: 'Install it: npm install @aws-sdk/credential-providers',
+      },
+    )
+  }
+}

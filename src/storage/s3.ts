@@ -1,0 +1,322 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PutObjectCommandInput } from '@aws-sdk/client-s3'
+import { MoraineError, messageOf } from '../errors.js'
+import { cacheFolder, cacheSize, touch, trim } from './cache.js'
+import { checkPath } from './paths.js'
+import { clientsFor, type S3Place, s3Place } from './s3-settings.js'
+import { mount } from './staging.js'
+import type { Storage, StoredObject } from './storage.js'
+
+/** Bytes of a part, where an object is sent in parts. */
+const PART = 16 * 2 ** 20
+const PARTS_AT_ONCE = 3
+/** How often a create is tried that another one is in the way of. */
+const CONFLICTS = 10
+
+type Clients = Awaited<ReturnType<typeof clientsFor>>
+
+/**
+ * A lake in a bucket of S3, or of what speaks its protocol. The engine reads and writes copies in a folder of this machine: objects
+ * never change, so a copy stays good.
+ */
+export class S3Storage implements Storage {
+  readonly url: string
+  private readonly place: S3Place
+  private readonly folder: string
+  private connected: Promise<Clients> | undefined
+  private trimmed: Promise<void> | undefined
+  private readonly fetching = new Map<string, Promise<void>>()
+
+  constructor(root: string) {
+    this.place = s3Place(root)
+    const { bucket, prefix, endpoint } = this.place
+    this.url = `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`
+    const id = createHash('sha256')
+      .update(`${endpoint ?? ''} ${this.url}`)
+      .digest('hex')
+    this.folder = join(cacheFolder(), 's3', id.slice(0, 16))
+    mount({ url: this.url, folder: this.folder, fetch: (path) => this.fetch(path) })
+  }
+
+  async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+    const { s3, once } = await this.clients()
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await once.send(
+          new s3.PutObjectCommand({ ...this.put(path), Body: bytes, IfNoneMatch: '*' }),
+        )
+        return true
+      } catch (error) {
+        const status = statusOf(error)
+        if (status === 412) return false
+        // Another one is at it at the same moment: who wins is not decided yet.
+        if (status !== 409 || attempt >= CONFLICTS) throw this.failed('create', path, error)
+        await sleep(Math.random() * 50 * attempt)
+      }
+    }
+  }
+
+  async write(path: string, bytes: Uint8Array): Promise<void> {
+    if (!(await this.createIfAbsent(path, bytes)))
+      throw new MoraineError('storage', `${path} exists already; objects are never overwritten`)
+  }
+
+  async read(path: string): Promise<Uint8Array> {
+    const found = await this.readIfPresent(path)
+    if (found) return found
+    throw new MoraineError('storage', `Can't read ${path}: there is no such object in ${this.url}`)
+  }
+
+  async readIfPresent(path: string): Promise<Uint8Array | undefined> {
+    const { s3, client } = await this.clients()
+    try {
+      const { Body } = await client.send(new s3.GetObjectCommand(this.named(path)))
+      return await Body?.transformToByteArray()
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw this.failed('read', path, error)
+    }
+  }
+
+  async stat(path: string): Promise<StoredObject | undefined> {
+    const { s3, client } = await this.clients()
+    try {
+      const { ContentLength = 0, LastModified } = await client.send(
+        new s3.HeadObjectCommand(this.named(path)),
+      )
+      return { path, size: ContentLength, modified: LastModified?.getTime() ?? 0 }
+    } catch (error) {
+      if (statusOf(error) === 404 && !isNoBucket(error)) return undefined
+      throw this.failed('look at', path, error)
+    }
+  }
+
+  async list(prefix: string): Promise<StoredObject[]> {
+    const found: StoredObject[] = []
+    for await (const { Contents = [] } of this.pages(prefix))
+      for (const { Key = '', Size = 0, LastModified } of Contents)
+        found.push({ path: this.pathOf(Key), size: Size, modified: LastModified?.getTime() ?? 0 })
+    return found.sort((a, b) => (a.path < b.path ? -1 : 1))
+  }
+
+  async folders(prefix: string): Promise<string[]> {
+    const found: string[] = []
+    for await (const { CommonPrefixes = [] } of this.pages(prefix, '/'))
+      for (const { Prefix = '' } of CommonPrefixes)
+        found.push(this.pathOf(Prefix).slice(prefix.length).replace(/\/$/, ''))
+    return found.sort()
+  }
+
+  async remove(path: string): Promise<void> {
+    const { s3, client } = await this.clients()
+    try {
+      await client.send(new s3.DeleteObjectCommand(this.named(path)))
+    } catch (error) {
+      if (!isMissing(error)) throw this.failed('remove', path, error)
+    }
+    await rm(this.at(path), { force: true })
+  }
+
+  locate(path: string): string {
+    return `${this.url}/${checkPath(path)}`
+  }
+
+  async prepare(path: string): Promise<void> {
+    await mkdir(dirname(this.at(path)), { recursive: true, mode: 0o700 })
+  }
+
+  async seal(paths: readonly string[]): Promise<void> {
+    const next = paths.values()
+    const work = async () => {
+      for (const path of next) await this.send(path)
+    }
+    await Promise.all(Array.from({ length: Math.min(4, paths.length) }, work))
+  }
+
+  /** Sends what the engine wrote, in parts where it is large. */
+  private async send(path: string): Promise<void> {
+    const { s3, client } = await this.clients()
+    const file = await open(this.at(path))
+    try {
+      const { size } = await file.stat()
+      if (size > PART) await this.sendParts(path, size, (at, length) => partOf(file, at, length))
+      else
+        await client.send(
+          new s3.PutObjectCommand({ ...this.put(path), Body: await partOf(file, 0, size) }),
+        )
+    } catch (error) {
+      throw this.failed('write', path, error)
+    } finally {
+      await file.close()
+    }
+  }
+
+  private async sendParts(
+    path: string,
+    size: number,
+    read: (at: number, length: number) => Promise<Buffer>,
+  ): Promise<void> {
+    const { s3, client } = await this.clients()
+    const { UploadId } = await client.send(new s3.CreateMultipartUploadCommand(this.put(path)))
+    const upload = { ...this.named(path), UploadId }
+    try {
+      const starts = Array.from({ length: Math.ceil(size / PART) }, (_, i) => i * PART)
+      const parts: { PartNumber: number; ETag: string | undefined }[] = []
+      const next = starts.entries()
+      const work = async () => {
+        for (const [i, at] of next) {
+          const Body = await read(at, Math.min(PART, size - at))
+          const PartNumber = i + 1
+          const { ETag } = await client.send(
+            new s3.UploadPartCommand({ ...upload, PartNumber, Body }),
+          )
+          parts.push({ PartNumber, ETag })
+        }
+      }
+      await Promise.all(Array.from({ length: PARTS_AT_ONCE }, work))
+      parts.sort((a, b) => a.PartNumber - b.PartNumber)
+      await client.send(
+        new s3.CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts: parts } }),
+      )
+    } catch (error) {
+      await client.send(new s3.AbortMultipartUploadCommand(upload)).catch(() => {})
+      throw error
+    }
+  }
+
+  /** Brings an object to its place on this machine. */
+  private fetch(path: string): Promise<void> {
+    const known = this.fetching.get(path)
+    if (known) return known
+    const fetched = this.download(path).finally(() => this.fetching.delete(path))
+    this.fetching.set(path, fetched)
+    return fetched
+  }
+
+  private async download(path: string): Promise<void> {
+    this.trimmed ??= trim(join(cacheFolder(), 's3'), cacheSize())
+    await this.trimmed
+    const { s3, client } = await this.clients()
+    const file = this.at(path)
+    const temporary = `${file}.${randomUUID()}.tmp`
+    try {
+      const { Body, ContentLength } = await client.send(new s3.GetObjectCommand(this.named(path)))
+      await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+      await pipeline(Body as Readable, createWriteStream(temporary, { mode: 0o600 }))
+      const { size } = await stat(temporary)
+      if (size !== ContentLength) throw new Error(`${size} bytes came instead of ${ContentLength}`)
+      await rename(temporary, file)
+      await touch(file)
+    } catch (error) {
+      await rm(temporary, { force: true })
+      if (!isMissing(error)) throw this.failed('read', path, error)
+    }
+  }
+
+  private async *pages(prefix: string, delimiter?: string) {
+    const { s3, client } = await this.clients()
+    const root = this.place.prefix === '' ? '' : `${this.place.prefix}/`
+    const input = {
+      Bucket: this.place.bucket,
+      Prefix: root + prefix,
+      ...(delimiter === undefined ? {} : { Delimiter: delimiter }),
+    }
+    try {
+      yield* s3.paginateListObjectsV2({ client }, input)
+    } catch (error) {
+      throw this.failed('list', prefix, error)
+    }
+  }
+
+  private clients(): Promise<Clients> {
+    this.connected ??= clientsFor(this.place)
+    return this.connected
+  }
+
+  private named(path: string): { Bucket: string; Key: string } {
+    const { bucket, prefix } = this.place
+    return { Bucket: bucket, Key: prefix === '' ? checkPath(path) : `${prefix}/${checkPath(path)}` }
+  }
+
+  private put(path: string): PutObjectCommandInput {
+    return { ...this.named(path), ...this.place.encryption }
+  }
+
+  private pathOf(key: string): string {
+    const { prefix } = this.place
+    return prefix === '' ? key : key.slice(prefix.length + 1)
+  }
+
+  private at(path: string): string {
+    return join(this.folder, checkPath(path))
+  }
+
+  private failed(doing: string, path: string, cause: unknown): MoraineError {
+    if (cause instanceof MoraineError) return cause
+    const { name = '' } = cause as { name?: string }
+    const hint = hints[name]
+    const status = statusOf(cause)
+    const passing = status === undefined || status >= 500 || status === 429 || status === 409
+    return new MoraineError('storage', `Can't ${doing} ${this.url}/${path}: ${said(cause)}`, {
+      cause,
+      doing,
+      retryable: passing && hint === undefined,
+      ...(hint ? { hint } : {}),
+    })
+  }
+}
+
+const keys = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.'
+const hints: Readonly<Record<string, string>> = {
+  NoSuchBucket: 'Create the bucket, or check its name and region.',
+  AccessDenied:
+    'The credentials may not do that: they need to get, put, delete and list objects there.',
+  InvalidAccessKeyId: keys,
+  SignatureDoesNotMatch: keys,
+  CredentialsProviderError: keys,
+  ExpiredToken: 'Get new credentials, and run again.',
+  PermanentRedirect: 'The bucket is in another region: set it with region=…',
+}
+
+/** What went wrong, in words, where the library has none. */
+function said(error: unknown): string {
+  const {
+    name = '',
+    code = '',
+    message = '',
+  } = error as { name?: string; code?: string; message?: string }
+  if (code === 'ECONNREFUSED') return 'nobody answers there'
+  return [name, message].filter((text) => text && text !== 'Error').join(': ') || messageOf(error)
+}
+
+function statusOf(error: unknown): number | undefined {
+  return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
+}
+
+function isNoBucket(error: unknown): boolean {
+  return (error as { name?: string }).name === 'NoSuchBucket'
+}
+
+function isMissing(error: unknown): boolean {
+  return statusOf(error) === 404 && !isNoBucket(error)
+}
+
+async function partOf(
+  file: Awaited<ReturnType<typeof open>>,
+  at: number,
+  length: number,
+): Promise<Buffer> {
+  const buffer = Buffer.alloc(length)
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(buffer, done, length - done, at + done)
+    if (bytesRead === 0) throw new Error('the file is shorter than it was')
+    done += bytesRead
+  }
+  return buffer
+}

@@ -1,0 +1,211 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CreateBucketCommand, HeadObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { MoraineError } from '../../src/errors.js'
+import { CommitLog } from '../../src/log/log.js'
+import { RetryingStorage } from '../../src/storage/retrying.js'
+import { S3Storage } from '../../src/storage/s3.js'
+import { storageContract } from '../../src/testing/storage-contract.js'
+import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
+import { withService } from '../support/services.js'
+
+withService('MinIO', [minioProgram], () => {
+  let server: Server
+  let client: S3Client
+  let cache: string
+  let made = 0
+  beforeAll(async () => {
+    server = await startMinio()
+    cache = await mkdtemp(join(tmpdir(), 'moraine-test-cache-'))
+    Object.assign(process.env, minioKeys, { MORAINE_CACHE: cache })
+    client = new S3Client({ endpoint: server.url, region: 'us-east-1', forcePathStyle: true })
+  }, 60_000)
+  afterAll(async () => {
+    await server.stop()
+    await rm(cache, { recursive: true, force: true })
+  })
+
+  const root = async (settings = '', endpoint = server.url) => {
+    const Bucket = `lake-${++made}`
+    await client.send(new CreateBucketCommand({ Bucket }))
+    return `s3://${Bucket}/deep/lake?endpoint=${endpoint}${settings}`
+  }
+  const storage = async (settings?: string) => new S3Storage(await root(settings))
+
+  describe('a bucket', () => {
+    for (const { name, run } of storageContract(storage)) it(name, run)
+
+    it('lets exactly one of 16 writers create an object, a hundred times', async () => {
+      const place = await root()
+      const writers = Array.from({ length: 16 }, () => new S3Storage(place))
+      for (let round = 0; round < 100; round++) {
+        const path = `log/${round}.json`
+        const won = await Promise.all(
+          writers.map((writer, i) => writer.createIfAbsent(path, Buffer.from(`writer ${i}`))),
+        )
+        expect(won.filter(Boolean)).toHaveLength(1)
+        const there = Buffer.from(await (writers[0] as S3Storage).read(path)).toString()
+        expect(there).toBe(`writer ${won.indexOf(true)}`)
+      }
+    }, 120_000)
+
+    it('has one line of commits, whoever of its writers is killed', async () => {
+      const place = await root()
+      const children: ChildProcess[] = []
+      const start = () => {
+        const child = fork(join(import.meta.dirname, 'writer.ts'), [place], {
+          execArgv: ['--import', 'tsx'],
+          stdio: 'ignore',
+        })
+        children.push(child)
+        return child
+      }
+      const stop = Date.now() + 12_000
+      const keep = async () => {
+        while (Date.now() < stop) {
+          const child = start()
+          const gone = new Promise((done) => child.once('exit', done))
+          await new Promise((done) => setTimeout(done, 1500 + Math.random() * 2500))
+          child.kill('SIGKILL')
+          await gone
+        }
+      }
+      await Promise.all([keep(), keep(), keep()])
+      const log = new CommitLog(new S3Storage(place))
+      const { number, watermarks } = await log.head()
+      expect(number).toBeGreaterThan(20)
+      // Each commit counts one up: none was lost, and none counted twice.
+      expect(watermarks['bronze.counter']).toEqual({ count: number })
+    }, 60_000)
+
+    it('is encrypted as it is asked to be, large objects too', async () => {
+      for (const [settings, expected] of [
+        ['&sse=AES256', 'AES256'],
+        ['&kmsKeyId=lake', 'aws:kms'],
+      ] as const) {
+        const place = await root(settings)
+        const lake = new S3Storage(place)
+        await lake.createIfAbsent('small', Buffer.from('x'))
+        await lake.prepare('large')
+        const { writeFile } = await import('node:fs/promises')
+        const { localPath } = await import('../../src/storage/staging.js')
+        const bytes = Buffer.alloc(40 * 2 ** 20, 'abc')
+        await writeFile(localPath(lake.locate('large')), bytes)
+        await lake.seal(['large'])
+        expect(Buffer.compare(Buffer.from(await lake.read('large')), bytes)).toBe(0)
+        const Bucket = new URL(place).hostname
+        for (const name of ['small', 'large']) {
+          const head = await client.send(
+            new HeadObjectCommand({ Bucket, Key: `deep/lake/${name}` }),
+          )
+          expect(head.ServerSideEncryption).toBe(expected)
+        }
+      }
+    }, 60_000)
+  })
+
+  describe('a bucket that fails', () => {
+    /** Stands before the server, and may do something else than to pass a request on. */
+    async function proxy(
+      meddle: (request: IncomingMessage) => 'pass' | 503 | 409 | 'lose',
+    ): Promise<string> {
+      const pass = (from: IncomingMessage, to: ServerResponse, lose: boolean) => {
+        const { method, url, headers } = from
+        const on = request(`${server.url}${url}`, { method, headers }, (answer) => {
+          if (lose) {
+            answer.resume()
+            answer.on('end', () => to.destroy())
+          } else {
+            to.writeHead(answer.statusCode ?? 0, answer.headers)
+            answer.pipe(to)
+          }
+        })
+        on.on('error', () => to.destroy())
+        from.pipe(on)
+      }
+      const before = createServer((from, to) => {
+        const what = meddle(from)
+        if (what === 503 || what === 409) {
+          from.resume()
+          const code = what === 503 ? 'SlowDown' : 'ConditionalRequestConflict'
+          to.writeHead(what, { 'content-type': 'application/xml' })
+          to.end(`<Error><Code>${code}</Code><Message>later</Message></Error>`)
+        } else pass(from, to, what === 'lose')
+      })
+      await new Promise<void>((done) => before.listen(0, '127.0.0.1', done))
+      onTestFinished(() => {
+        before.closeAllConnections()
+        before.close()
+      })
+      // The signature is over the host, which the server must be told.
+      return `http://127.0.0.1:${(before.address() as AddressInfo).port}`
+    }
+
+    it.each([
+      ['answers 503 a third of the time', () => (Math.random() < 0.3 ? 503 : 'pass')],
+      [
+        'is in conflict half of the time',
+        ({ method }: IncomingMessage) => (method === 'PUT' && Math.random() < 0.5 ? 409 : 'pass'),
+      ],
+      ['loses a third of its answers', () => (Math.random() < 0.33 ? 'lose' : 'pass')],
+    ] as [string, (request: IncomingMessage) => 'pass' | 503 | 409 | 'lose'][])(
+      'that %s loses nothing',
+      async (_, meddle) => {
+        const place = await root('', await proxy(meddle))
+        const lake = new RetryingStorage(new S3Storage(place))
+        const log = new CommitLog(lake)
+        const write = async (count: number) => {
+          const info = { author: 'a', run: 'r', message: 'm' }
+          for (;;) {
+            try {
+              const state = await log.head()
+              if (
+                Number((state.watermarks['bronze.counter'] as { count?: number })?.count ?? 0) >=
+                count
+              )
+                return
+              await log.commit(state, { watermarks: { 'bronze.counter': { count } } }, info)
+              return
+            } catch (error) {
+              expect(error).toBeInstanceOf(MoraineError)
+            }
+          }
+        }
+        for (let i = 1; i <= 15; i++) await write(i)
+        const { number, watermarks } = await new CommitLog(
+          new S3Storage(place.replace(/endpoint=.*/, `endpoint=${server.url}`)),
+        ).head()
+        expect(watermarks['bronze.counter']).toEqual({ count: 15 })
+        expect(number).toBe(15)
+      },
+      120_000,
+    )
+
+    it('is told clearly: no bucket, wrong keys, nobody there, unknown settings, keys in the address', async () => {
+      const message = async (place: string) =>
+        new S3Storage(place).list('').then(
+          () => undefined,
+          (error) => `${error.message} → ${error.hint}`,
+        )
+      expect(await message(`s3://no-such-bucket/x?endpoint=${server.url}`)).toMatch(
+        /NoSuchBucket.*Create the bucket/,
+      )
+      expect(await message('s3://lake/x?endpoint=http://127.0.0.1:9')).toMatch(
+        /nobody answers there/,
+      )
+      const right = process.env.AWS_SECRET_ACCESS_KEY
+      process.env.AWS_SECRET_ACCESS_KEY = 'wr0ng-secret'
+      const wrong = await message(await root())
+      process.env.AWS_SECRET_ACCESS_KEY = right
+      expect(wrong).toMatch(/SignatureDoesNotMatch.*Set AWS_ACCESS_KEY_ID/)
+      expect(wrong).not.toContain('wr0ng-secret')
+      expect(() => new S3Storage('s3://b/x?color=red')).toThrow(/no setting 'color'/)
+      expect(() => new S3Storage('s3://key:secret@b/x')).toThrow(/Keys do not belong/)
+    }, 60_000)
+  })
+})
