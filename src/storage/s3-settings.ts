@@ -63,6 +63,8 @@ export type S3 = typeof import('@aws-sdk/client-s3')
 
 /** The client library, which is installed by those who use S3. */
 export async function s3Library(): Promise<S3> {
+  // Its word about versions of Node is for who installs it, not for every run.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
   try {
     return await import('@aws-sdk/client-s3')
   } catch (cause) {

@@ -1,0 +1,166 @@
+import { execFile, spawn } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { moraine, repository } from '../support/project.js'
+import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
+import { withService } from '../support/services.js'
+
+const lake = `
+import { bronze, defineLake, gold, month, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('orders', { from: files('in') })
+const orders = silver('orders', {
+  from: raw,
+  schema: z.object({ id: t.int(), day: t.date(), amount: t.decimal(10, 2).min(0) }),
+  key: 'id',
+  partitionBy: [month('day')],
+})
+const daily = gold('daily', { query: sql\`select day, count(*) as n, sum(amount) as amount from \${orders} group by day\`, incremental: { by: 'day' }, columns: { day: t.date(), n: t.bigint(), amount: t.decimal(38, 2) } })
+export default defineLake({ name: 'orders', datasets: [daily] })
+`
+
+const csv = (from: number, to: number, amount: (id: number) => string) =>
+  `id,day,amount\n${Array.from({ length: to - from }, (_, i) => `${from + i},2026-0${((from + i) % 9) + 1}-01,${amount(from + i)}`).join('\n')}\n`
+
+const answers = [
+  'SELECT count(*) AS n, sum(amount) AS s, min(day) AS d FROM silver.orders',
+  'SELECT day, n, amount FROM gold.daily ORDER BY day',
+  "SELECT count(*) AS n FROM silver.orders WHERE day = '2026-03-01'",
+  'SELECT reasons, count(*) AS n FROM discarded.orders GROUP BY 1 ORDER BY 1',
+  'SELECT count(*) AS n FROM bronze.orders',
+]
+
+withService('MinIO', [minioProgram], () => {
+  let server: Server
+  let folder: string
+  let env: NodeJS.ProcessEnv
+  let root: string
+  beforeAll(async () => {
+    server = await startMinio()
+    folder = await mkdtemp(join(tmpdir(), 'moraine-test-'))
+    env = { ...minioKeys, MORAINE_CACHE: join(folder, 'cache') }
+    Object.assign(process.env, minioKeys)
+    const client = new S3Client({ endpoint: server.url, region: 'us-east-1', forcePathStyle: true })
+    await client.send(new CreateBucketCommand({ Bucket: 'lakes' }))
+    root = `s3://lakes/orders?endpoint=${server.url}`
+    await rm(join(folder, 'project'), { recursive: true, force: true })
+  }, 60_000)
+  afterAll(async () => {
+    await server.stop()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  const write = async (name: string, text: string) => {
+    const { mkdir, writeFile } = await import('node:fs/promises')
+    await mkdir(join(folder, 'project/in'), { recursive: true })
+    await writeFile(join(folder, 'project/lake.ts'), lake)
+    await writeFile(join(folder, 'project/in', name), text)
+  }
+  const cli = async (where: string[], ...args: string[]) => {
+    const done = await moraine(['-C', join(folder, 'project'), ...where, ...args], env)
+    if (done.code !== 0) throw new Error(`${args.join(' ')}: ${done.stdout}${done.stderr}`)
+    return done.stdout
+  }
+  const inBucket = () => ['--root', root]
+  const local = () => ['--root', join(folder, 'local')]
+  const told = async (where: string[]) =>
+    Promise.all(answers.map((sql) => cli(where, 'query', sql, '--json')))
+
+  it('a lake in a bucket holds what one in a folder holds, run for run, and is sound', async () => {
+    await write(
+      'a.csv',
+      csv(0, 4000, (id) => (id % 500 === 7 ? '-1' : `${id}.25`)),
+    )
+    for (const where of [inBucket(), local()]) await cli(where, 'run')
+    expect(await told(inBucket())).toEqual(await told(local()))
+    await write(
+      'b.csv',
+      csv(3000, 5000, (id) => `${id}.50`),
+    )
+    for (const where of [inBucket(), local()]) await cli(where, 'run')
+    expect(await told(inBucket())).toEqual(await told(local()))
+    expect(await cli(inBucket(), 'run')).toContain('Nothing to do')
+    await cli(inBucket(), 'verify', '--deep')
+    // All of it is in the bucket: another machine has no copies.
+    await rm(join(folder, 'cache'), { recursive: true })
+    await cli(inBucket(), 'verify', '--deep')
+    expect(await told(inBucket())).toEqual(await told(local()))
+    const before = ['query', '--at', '3', answers[0] as string, '--json']
+    expect(await cli(inBucket(), ...before)).toBe(await cli(local(), ...before))
+  }, 180_000)
+
+  it('a query brings only the files that it needs', async () => {
+    await rm(join(folder, 'cache'), { recursive: true, force: true })
+    await cli(inBucket(), 'query', answers[2] as string)
+    const copies = await readdir(join(folder, 'cache'), { recursive: true })
+    const data = copies.filter((path) => path.includes('silver/') && path.endsWith('.parquet'))
+    const all = JSON.parse(await cli(inBucket(), 'query', answers[0] as string, '--json'))
+    expect(all).toHaveLength(1)
+    const later = await readdir(join(folder, 'cache'), { recursive: true })
+    const every = later.filter((path) => path.includes('silver/') && path.endsWith('.parquet'))
+    expect(data).toHaveLength(1)
+    expect(every.length).toBeGreaterThan(5)
+  }, 60_000)
+
+  it('a run that is killed leaves it as it was, or as it is after', async () => {
+    for (let round = 0; round < 6; round++) {
+      await write(
+        `c${round}.csv`,
+        csv(5000 + round * 100, 5100 + round * 100, (id) => `${id}`),
+      )
+      const child = spawn(
+        process.execPath,
+        [join(repository, 'bin/moraine.js'), '-C', join(folder, 'project'), ...inBucket(), 'run'],
+        { env: { ...process.env, ...env }, stdio: 'ignore' },
+      )
+      await new Promise((done) => setTimeout(done, 700 + round * 250))
+      child.kill('SIGKILL')
+      await cli(inBucket(), 'verify')
+    }
+    await cli(inBucket(), 'run')
+    await cli(local(), 'run')
+    expect(await told(inBucket())).toEqual(await told(local()))
+    await cli(inBucket(), 'verify', '--deep')
+    await cli(inBucket(), 'vacuum', '--delete')
+    await cli(inBucket(), 'verify', '--deep')
+  }, 180_000)
+
+  const python = process.env.MORAINE_PYTHON
+  it.runIf(python)(
+    'PyIceberg reads its tables where they lie',
+    async () => {
+      const script = `
+import sys
+from pyiceberg.table import StaticTable
+t = StaticTable.from_metadata(sys.argv[1], properties={"s3.endpoint": sys.argv[2], "s3.region": "us-east-1",
+  "s3.access-key-id": sys.argv[3], "s3.secret-access-key": sys.argv[4]})
+a = t.scan().to_arrow()
+import pyarrow.compute as pc
+print(a.num_rows, pc.sum(a["amount"]).as_py())
+`
+      const status = JSON.parse(await cli(inBucket(), 'history', '--json'))
+      expect(status.length).toBeGreaterThan(0)
+      const { CommitLog } = await import('../../src/log/log.js')
+      const { S3Storage } = await import('../../src/storage/s3.js')
+      process.env.MORAINE_CACHE = join(folder, 'cache')
+      const storage = new S3Storage(root)
+      const { tables } = await new CommitLog(storage).head()
+      const metadata = storage.locate(tables['silver.orders']?.metadata as string)
+      const keys = [minioKeys.AWS_ACCESS_KEY_ID, minioKeys.AWS_SECRET_ACCESS_KEY]
+      const { stdout } = await promisify(execFile)(python as string, [
+        '-c',
+        script,
+        metadata,
+        server.url,
+        ...keys,
+      ])
+      const [row] = JSON.parse(await cli(local(), 'query', answers[0] as string, '--json'))
+      expect(stdout.trim()).toBe(`${row.n} ${row.s}`)
+    },
+    60_000,
+  )
+})
