@@ -10,6 +10,7 @@ const floors = [
   ['cli', 'index', 'testing'],
   ['query'],
   ['load'],
+  ['catalog'],
   ['run'],
   ['source', 'sql-file'],
   ['engine'],

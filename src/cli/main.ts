@@ -17,6 +17,16 @@ const commands: [name: string, load: () => Promise<CommandModule>, summary: stri
   ['status', () => import('./status.js'), 'show the datasets: rows, sizes, what is out of date'],
   ['history', () => import('./history.js'), 'show the commits of the lake'],
   ['query', () => import('./query.js'), 'run one SELECT over the lake'],
+  [
+    'catalog',
+    () => import('./catalog.js'),
+    'describe the datasets: columns, lineage, sizes; search',
+  ],
+  [
+    'crawl',
+    () => import('./crawl.js'),
+    'find the tables of a database or a folder, and write definitions',
+  ],
   ['preview', () => import('./preview.js'), 'show the first rows of a dataset or of a raw file'],
   ['discarded', () => import('./discarded.js'), 'show which rows were discarded, and why'],
   ['rollback', () => import('./rollback.js'), 'bring an earlier state back, as a new commit'],

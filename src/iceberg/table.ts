@@ -138,6 +138,16 @@ export class Table {
     return pathOf(this.storage, this.metadata.location) as string
   }
 
+  /** Where it lies, as a URL. */
+  get location(): string {
+    return this.storage.locate(this.folder)
+  }
+
+  /** When its rows or its shape last changed, in milliseconds since 1970. */
+  get lastUpdated(): number {
+    return this.metadata['last-updated-ms']
+  }
+
   /** The path in storage of a location that metadata names. */
   pathOf(location: string): string {
     const { location: table } = this.metadata

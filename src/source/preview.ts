@@ -3,7 +3,8 @@ import type { Field } from '../define/column-type.js'
 import { DuckDB } from '../engine/duckdb/duckdb.js'
 import { fileList } from '../engine/duckdb/paths.js'
 import type { ResultRow } from '../engine/engine.js'
-import { RecordReader, type TextRecord } from './records.js'
+import { delimitedLayout } from './layout.js'
+import type { TextRecord } from './records.js'
 
 /** The first rows of something. */
 export interface Preview {
@@ -40,26 +41,18 @@ async function previewTable(relation: string, limit: number): Promise<Preview> {
 }
 
 const ENOUGH = 1 << 18
-const delimiters = [',', '|', '\t', ';']
 const words: Record<string, string> = { ',': 'commas', '|': "'|'", '\t': 'tabs', ';': 'semicolons' }
 
 async function previewText(path: string, limit: number): Promise<Preview> {
   const { bytes, whole } = await firstBytes(path)
   if (bytes.length === 0) return { columns: [], rows: [], note: 'the file is empty' }
-  const layouts = delimiters.map((delimiter) => {
-    const records = recordsOf(bytes, delimiter, whole)
-    return { delimiter, records, fit: fitOf(records) }
-  })
-  const best = layouts.reduce((a, b) => (b.fit > a.fit ? b : a))
-  const width = Math.max(...best.records.slice(0, limit + 1).map((r) => r.fields.length), 1)
-  const [first] = best.records
-  const header = first && isHeader(best.records) ? first.fields : undefined
-  const names = Array.from({ length: width }, (_, i) => header?.[i] || `column ${i + 1}`)
-  const rows = best.records.slice(header ? 1 : 0).slice(0, limit)
+  const { delimiter, header, names, records } = delimitedLayout(bytes, whole)
+  const width = names.length
+  const rows = records.slice(0, limit)
   return {
     columns: names.map((name) => ({ name, type: { kind: 'string' } })),
     rows: rows.map((record) => rowOf(record, names)),
-    note: `${width === 1 ? 'one column' : `separated by ${words[best.delimiter]}`}, ${header ? 'with' : 'without'} a header`,
+    note: `${width === 1 ? 'one column' : `separated by ${words[delimiter]}`}, ${header ? 'with' : 'without'} a header`,
   }
 }
 
@@ -73,41 +66,6 @@ async function firstBytes(path: string): Promise<{ bytes: Buffer; whole: boolean
   } finally {
     await file.close()
   }
-}
-
-function recordsOf(bytes: Buffer, delimiter: string, whole: boolean): TextRecord[] {
-  const facts = {
-    clean: false,
-    controls: true,
-    carriageReturns: !bytes.includes(10) && bytes.includes(13),
-  }
-  const reader = new RecordReader({ delimiter, quote: '"' }, facts, false)
-  const records = reader.push(bytes, whole)
-  return records.length > 0 ? records : reader.push(Buffer.alloc(0), true)
-}
-
-/** How well a delimiter explains the first records: fields, times the share of records that agree. */
-function fitOf(records: readonly TextRecord[]): number {
-  const widths = records.slice(0, 50).map((record) => record.fields.length)
-  const counts = new Map<number, number>()
-  for (const width of widths) counts.set(width, (counts.get(width) ?? 0) + 1)
-  const [width, agreeing] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a), [0, 0])
-  return width < 2 ? 0 : (agreeing / widths.length) * (10 + width)
-}
-
-const isNumber = (text: string) => /^[+-]?[\d.,]+$/.test(text)
-
-/** Names are words, each once, over columns of which some hold something else. */
-function isHeader([first, ...rest]: readonly TextRecord[]): boolean {
-  if (!first || first.error) return false
-  const names = first.fields
-  const wordy = names.every((name) => /^[\p{L}_][\p{L}\p{N}_ .-]*$/u.test(name.trim()))
-  if (!wordy || new Set(names).size < names.length) return false
-  const sample = rest.slice(0, 50).filter((record) => record.fields.length === names.length)
-  return (
-    names.some((_, i) => sample.some(({ fields }) => isNumber(fields[i] as string))) ||
-    sample.length === 0
-  )
 }
 
 function rowOf(record: TextRecord, names: readonly string[]): ResultRow {

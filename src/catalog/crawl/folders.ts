@@ -1,0 +1,325 @@
+import { open, readdir, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, relative, sep } from 'node:path'
+import type { Session } from '../../engine/engine.js'
+import { MoraineError } from '../../errors.js'
+import { JsonSplitter } from '../../source/formats/json-records.js'
+import { columnName } from '../../source/formats/take-json.js'
+import { XmlReader } from '../../source/formats/xml.js'
+import { delimitedLayout } from '../../source/layout.js'
+import { datasetName, type Found, type FoundColumn, type FoundTable } from './found.js'
+import { inferColumn, inferKey } from './infer.js'
+
+/** Bytes of a file that are looked at, and files of a table. */
+const SAMPLE = 1 << 20
+const FILES = 5
+/** Files that one crawl looks through. */
+const MOST = 100_000
+
+type Row = Record<string, string | null>
+
+/** What a look at the start of a file tells. */
+interface Look {
+  /** Files that are laid out alike have the same. */
+  signature: string
+  /** What `files()` must be told. */
+  options: string
+  columns: string[]
+  rows: Row[]
+  /** All of the file was looked at. */
+  complete: boolean
+  /** Types that the file itself says. */
+  typed?: FoundColumn[]
+  count?: number
+}
+
+interface Group {
+  folder: string
+  ending: string
+  files: string[]
+  /** Names in folders such as `day=5`. */
+  hive: string[]
+}
+
+/** Files that are laid out alike. */
+interface Part {
+  files: string[]
+  looks: Look[]
+}
+
+/**
+ * Finds tables in a folder: files of one folder and one ending that are laid out alike are one table, and so are folders such as
+ * `day=2026-01-01/`.
+ *
+ * @param base the folder that paths in definitions are relative to.
+ * @throws MoraineError of kind `source` when there is nothing that can be read.
+ */
+export async function crawlFolder(path: string, base: string, session: Session): Promise<Found> {
+  const tables: FoundTable[] = []
+  const notes: string[] = []
+  const taken = new Set<string>()
+  for (const group of groupsOf(path, await filesBelow(path))) {
+    const parts = new Map<string, Part>()
+    for (const file of group.files) {
+      const [known] = parts.values()
+      // Of many files some are looked at; the others are taken to be like them.
+      if (known && parts.size === 1 && known.looks.length >= FILES) {
+        known.files.push(file)
+        continue
+      }
+      const look = await lookAt(file, session)
+      if (!look) {
+        notes.push(`${relative(base, file)} is not known, or holds nothing`)
+        continue
+      }
+      const part = parts.get(look.signature) ?? { files: [], looks: [] }
+      parts.set(look.signature, { files: [...part.files, file], looks: [...part.looks, look] })
+    }
+    for (const part of parts.values()) {
+      const whole = parts.size === 1
+      const table = tableOf(group, part, whole, base, taken)
+      taken.add(table.name)
+      tables.push(table)
+    }
+  }
+  if (tables.length === 0)
+    throw new MoraineError('source', `There are no files in ${path} that can be read`, {
+      hint: 'Delimited text, JSON, JSON lines, XML and Parquet are looked at, also when they are in folders.',
+    })
+  return { imports: ['files'], preamble: [], tables, notes }
+}
+
+async function filesBelow(path: string): Promise<string[]> {
+  const there = await stat(path).catch(() => undefined)
+  if (there?.isFile()) return [path]
+  if (!there)
+    throw new MoraineError('source', `There is nothing at ${path}`, { hint: 'Check the path.' })
+  const entries = await readdir(path, { recursive: true, withFileTypes: true })
+  const hidden = (full: string) =>
+    relative(path, full)
+      .split(sep)
+      .some((name) => name.startsWith('.') || name.startsWith('_') || name === 'node_modules')
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !hidden(file))
+  if (files.length > MOST)
+    throw new MoraineError('source', `${path} holds more than ${MOST} files`, {
+      hint: 'Crawl the folders in it one by one.',
+    })
+  return files.sort()
+}
+
+function groupsOf(root: string, files: readonly string[]): Group[] {
+  const groups = new Map<string, Group>()
+  for (const file of files) {
+    const parts = relative(root, dirname(file)).split(sep).filter(Boolean)
+    const plain = parts.filter((part) => !part.includes('='))
+    const hive = parts
+      .filter((part) => part.includes('='))
+      .map((part) => part.split('=')[0] as string)
+    const folder = join(root, ...plain)
+    const ending = extname(file.replace(/\.(gz|zst)$/i, '')).toLowerCase()
+    const key = JSON.stringify([folder, ending, hive])
+    const group = groups.get(key) ?? { folder, ending, files: [], hive }
+    group.files.push(file)
+    groups.set(key, group)
+  }
+  return [...groups.values()]
+}
+
+function tableOf(
+  { folder, ending, hive }: Group,
+  part: Part,
+  whole: boolean,
+  base: string,
+  taken: ReadonlySet<string>,
+): FoundTable {
+  const [first] = part.looks as [Look]
+  const single = part.files.length === 1 && hive.length === 0
+  const name = datasetName(
+    single ? stem(part.files[0] as string) : sharedStem(part.files, folder),
+    taken,
+  )
+  const inside = relative(base, folder).split(sep).join('/') || '.'
+  const glob = `${inside}/${hive.map((key) => `${key}=*/`).join('')}*${ending}`
+  const paths =
+    single || !whole ? part.files.map((file) => relative(base, file).split(sep).join('/')) : [glob]
+  const shown = paths.length === 1 ? JSON.stringify(paths[0]) : JSON.stringify(paths)
+  const rows = part.looks.flatMap((look) => look.rows)
+  const complete =
+    part.looks.length === part.files.length && part.looks.every((look) => look.complete)
+  const columns =
+    first.typed ??
+    columnsOf(part.looks).map((column) =>
+      inferColumn(
+        column,
+        rows.map((row) => row[column] ?? null),
+        complete,
+      ),
+    )
+  const derived = Object.fromEntries(
+    hive.map((key) => [key, `regexp_extract(_source_file, '${key}=([^/]+)', 1)`]),
+  )
+  return {
+    name,
+    at: paths.join(', '),
+    from: `files(${shown.replaceAll('"', "'")}${first.options === '' ? '' : `, { ${first.options} }`})`,
+    rows: complete ? (first.typed ? sum(part.looks) : rows.length) : null,
+    columns: [
+      ...columns,
+      ...hive.map((key) => ({ name: key, schema: 'z.string()', nullable: false })),
+    ],
+    key: complete ? inferKey(columns, rows, name) : [],
+    ...(hive.length > 0 ? { derived } : {}),
+  }
+}
+
+const sum = (looks: readonly Look[]) => looks.reduce((total, { count = 0 }) => total + count, 0)
+
+function columnsOf(looks: readonly Look[]): string[] {
+  return [...new Set(looks.flatMap(({ columns }) => columns))]
+}
+
+/** What the names of files have in common, or else the name of their folder. */
+function sharedStem(files: readonly string[], folder: string): string {
+  const names = files.map(stem)
+  const [first = ''] = names
+  let length = first.length
+  while (!names.every((name) => name.startsWith(first.slice(0, length)))) length--
+  const shared = first.slice(0, length).replace(/[\d_.-]+$/, '')
+  return shared.length > 2 ? shared : basename(folder)
+}
+
+const stem = (file: string) => basename(file).replace(/(\.[a-z0-9]+)+$/i, '')
+
+/** Files whose columns have no names are only alike when they are called alike. */
+const called = (file: string) => stem(file).replace(/[\W\d_]+/g, ' ')
+
+async function lookAt(file: string, session: Session): Promise<Look | undefined> {
+  const ending = extname(file.replace(/\.(gz|zst)$/i, '')).toLowerCase()
+  if (/\.(gz|zst|zip|xlsx|avro)$/i.test(file)) return undefined
+  if (ending === '.parquet') return lookAtParquet(file, session)
+  const { bytes, complete } = await startOf(file)
+  if (bytes.length === 0 || bytes.includes(0)) return undefined
+  if (ending === '.json' || ending === '.jsonl' || ending === '.ndjson')
+    return lookAtJson(file, bytes, complete, ending)
+  if (ending === '.xml') return lookAtXml(file, bytes, complete)
+  return lookAtText(file, bytes, complete)
+}
+
+async function startOf(file: string): Promise<{ bytes: Buffer; complete: boolean }> {
+  const opened = await open(file)
+  try {
+    const { buffer, bytesRead } = await opened.read(Buffer.alloc(SAMPLE), 0, SAMPLE, 0)
+    return { bytes: buffer.subarray(0, bytesRead), complete: bytesRead < SAMPLE }
+  } finally {
+    await opened.close()
+  }
+}
+
+async function lookAtParquet(file: string, session: Session): Promise<Look> {
+  const relation = session.parquet(file)
+  const columns = await session.describe(`SELECT * FROM ${relation}`)
+  const [row] = await session.rows(`SELECT count(*) AS n FROM ${relation}`)
+  const typed = columns.map(({ name, sqlType }) => ({
+    name: columnName(name),
+    schema: schemaOfSql(sqlType),
+    nullable: true,
+    native: sqlType,
+  }))
+  const signature = `parquet ${typed.map(({ name, native }) => `${name} ${native}`).join(',')}`
+  return {
+    signature,
+    options: '',
+    columns: [],
+    rows: [],
+    complete: true,
+    typed,
+    count: Number(row?.n),
+  }
+}
+
+const sqlSchemas: readonly [type: RegExp, schema: string][] = [
+  [/^(TINYINT|SMALLINT|INTEGER|UTINYINT|USMALLINT)$/, 't.int()'],
+  [/^(BIGINT|UINTEGER)$/, 't.bigint()'],
+  [/^(FLOAT|DOUBLE)$/, 't.double()'],
+  [/^BOOLEAN$/, 't.boolean()'],
+  [/^DATE$/, 't.date()'],
+  [/^TIMESTAMP WITH TIME ZONE$/, 't.timestamptz()'],
+  [/^TIMESTAMP/, 't.timestamp()'],
+  [/^UUID$/, 't.uuid()'],
+  [/\[\]$|^STRUCT|^MAP/, 't.json()'],
+]
+
+function schemaOfSql(type: string): string {
+  const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(type) ?? []
+  if (precision !== undefined) return `t.decimal(${precision}, ${scale})`
+  return sqlSchemas.find(([of]) => of.test(type))?.[1] ?? 'z.string()'
+}
+
+function lookAtJson(
+  file: string,
+  bytes: Buffer,
+  complete: boolean,
+  ending: string,
+): Look | undefined {
+  const splitter = new JsonSplitter([])
+  const rows: Row[] = []
+  try {
+    for (const { json = '' } of splitter.push(bytes, complete)) rows.push(textsOf(JSON.parse(json)))
+  } catch {
+    return undefined
+  }
+  const lines = /^\s*\{[^\n]*\}\s*\n\s*\{/.test(bytes.toString('utf8', 0, 65_536))
+  const options = ending === '.json' && lines ? "format: 'jsonl'" : ''
+  return {
+    signature: `json ${options} ${called(file)}`,
+    options,
+    columns: namesIn(rows),
+    rows,
+    complete,
+  }
+}
+
+function lookAtXml(file: string, bytes: Buffer, complete: boolean): Look | undefined {
+  try {
+    const found = new XmlReader(undefined, []).push(bytes.toString('utf8'), complete)
+    const rows = found.map(({ json = '' }) => textsOf(JSON.parse(json)))
+    return { signature: `xml ${called(file)}`, options: '', columns: namesIn(rows), rows, complete }
+  } catch {
+    return undefined
+  }
+}
+
+function textsOf(value: unknown): Row {
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw new Error('no object')
+  const text = (v: unknown) =>
+    v === null ? null : typeof v === 'object' ? JSON.stringify(v) : String(v)
+  return Object.fromEntries(Object.entries(value).map(([key, v]) => [columnName(key), text(v)]))
+}
+
+const namesIn = (rows: readonly Row[]) => [...new Set(rows.flatMap((row) => Object.keys(row)))]
+
+function lookAtText(file: string, bytes: Buffer, complete: boolean): Look | undefined {
+  const layout = delimitedLayout(bytes, complete)
+  if (!layout || layout.names.length < 2) return undefined
+  const { delimiter, header, records } = layout
+  const names = layout.names.map((name) => (header ? name : name.replace(' ', '_')))
+  const good = records.filter(
+    ({ error, fields }) => error === undefined && fields.length >= names.length,
+  )
+  const rows = good.map(({ fields }) =>
+    Object.fromEntries(
+      names.map((name, i) => [name, fields[i] === '' ? null : (fields[i] as string)]),
+    ),
+  )
+  const list = `columns: [${names.map((name) => `'${name.replaceAll("'", "\\'")}'`).join(', ')}]`
+  const separated =
+    delimiter === ',' ? [] : [`delimiter: ${JSON.stringify(delimiter).replaceAll('"', "'")}`]
+  const options = [...separated, ...(header ? [] : [list])].join(', ')
+  const signature = header
+    ? `text ${delimiter} ${names.join(',')}`
+    : `text ${delimiter} ${names.length} ${called(file)}`
+  return { signature, options, columns: names, rows, complete }
+}

@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto'
+import type { LakeState } from '../log/commit.js'
+import type { CommitLog } from '../log/log.js'
+import type { Storage } from '../storage/storage.js'
+import type { FoundTable } from './crawl/found.js'
+
+/** What a crawl registered of one source. */
+export interface Registered {
+  /** The name that the source was given. */
+  name: string
+  /** Where it is, without what is secret. */
+  place: string
+  /** ISO, UTC. */
+  crawled: string
+  tables: FoundTable[]
+}
+
+const PREFIX = 'crawl.'
+
+/** Sources that were crawled, as the lake's catalog knows them. */
+export async function registeredSources(storage: Storage, state: LakeState): Promise<Registered[]> {
+  const pointers = Object.entries(state.watermarks).filter(([name]) => name.startsWith(PREFIX))
+  return Promise.all(
+    pointers.map(async ([, watermark]) => {
+      const { index } = watermark as { index: { path: string } }
+      return JSON.parse(new TextDecoder().decode(await storage.read(index.path))) as Registered
+    }),
+  )
+}
+
+/** Writes down what a crawl found, and makes it known in one commit. */
+export async function register(
+  log: CommitLog,
+  storage: Storage,
+  state: LakeState,
+  source: Registered,
+  author: string,
+): Promise<void> {
+  const path = `_moraine/catalog/${source.name}-${randomBytes(6).toString('hex')}.json`
+  await storage.write(path, new TextEncoder().encode(JSON.stringify({ format: 1, ...source })))
+  await log.commit(
+    state,
+    { watermarks: { [`${PREFIX}${source.name}`]: { index: { path } } } },
+    { author, run: null, message: `register ${source.tables.length} tables of ${source.name}` },
+  )
+}
