@@ -12,15 +12,15 @@ export interface DelimitedLayout {
 
 const delimiters = [',', '|', '\t', ';']
 
-/** Guesses how a text is laid out, by its first bytes. */
-export function delimitedLayout(bytes: Buffer, whole: boolean): DelimitedLayout {
+/** Guesses how a text is laid out, by its first bytes. There are as many names as its header and the first `rows` have fields. */
+export function delimitedLayout(bytes: Buffer, whole: boolean, rows = 50): DelimitedLayout {
   const layouts = delimiters.map((delimiter) => {
     const records = recordsOf(bytes, delimiter, whole)
     return { delimiter, records, fit: fitOf(records) }
   })
   const best = layouts.reduce((a, b) => (b.fit > a.fit ? b : a))
   const header = isHeader(best.records)
-  const width = Math.max(...best.records.slice(0, 50).map((r) => r.fields.length), 1)
+  const width = Math.max(...best.records.slice(0, rows + 1).map((r) => r.fields.length), 1)
   const first = header ? best.records[0]?.fields : undefined
   const names = Array.from({ length: width }, (_, i) => first?.[i]?.trim() || `column ${i + 1}`)
   return { delimiter: best.delimiter, header, names, records: best.records.slice(header ? 1 : 0) }

@@ -46,7 +46,7 @@ const words: Record<string, string> = { ',': 'commas', '|': "'|'", '\t': 'tabs',
 async function previewText(path: string, limit: number): Promise<Preview> {
   const { bytes, whole } = await firstBytes(path)
   if (bytes.length === 0) return { columns: [], rows: [], note: 'the file is empty' }
-  const { delimiter, header, names, records } = delimitedLayout(bytes, whole)
+  const { delimiter, header, names, records } = delimitedLayout(bytes, whole, limit)
   const width = names.length
   const rows = records.slice(0, limit)
   return {

@@ -19,8 +19,12 @@ type Row = Record<string, string | null>
 
 /** What a look at the start of a file tells. */
 interface Look {
-  /** Files that are laid out alike have the same. */
-  signature: string
+  /** Its name, without folder and endings. */
+  stem: string
+  /** Its format, and what separates its columns. */
+  kind: string
+  /** Whether its columns have names of their own. */
+  named: boolean
   /** What `files()` must be told. */
   options: string
   columns: string[]
@@ -58,11 +62,11 @@ export async function crawlFolder(path: string, base: string, session: Session):
   const notes: string[] = []
   const taken = new Set<string>()
   for (const group of groupsOf(path, await filesBelow(path))) {
-    const parts = new Map<string, Part>()
+    const parts: Part[] = []
     for (const file of group.files) {
-      const [known] = parts.values()
+      const [known] = parts
       // Of many files some are looked at; the others are taken to be like them.
-      if (known && parts.size === 1 && known.looks.length >= FILES) {
+      if (known && parts.length === 1 && known.looks.length >= FILES) {
         known.files.push(file)
         continue
       }
@@ -71,11 +75,14 @@ export async function crawlFolder(path: string, base: string, session: Session):
         notes.push(`${relative(base, file)} is not known, or holds nothing`)
         continue
       }
-      const part = parts.get(look.signature) ?? { files: [], looks: [] }
-      parts.set(look.signature, { files: [...part.files, file], looks: [...part.looks, look] })
+      const part = parts.find(({ looks }) => alike(looks[0] as Look, look))
+      if (part) {
+        part.files.push(file)
+        part.looks.push(look)
+      } else parts.push({ files: [file], looks: [look] })
     }
-    for (const part of parts.values()) {
-      const whole = parts.size === 1
+    for (const part of parts) {
+      const whole = parts.length === 1
       const table = tableOf(group, part, whole, base, taken)
       taken.add(table.name)
       tables.push(table)
@@ -149,7 +156,7 @@ function tableOf(
   const complete =
     part.looks.length === part.files.length && part.looks.every((look) => look.complete)
   const columns =
-    first.typed ??
+    typedColumns(part.looks) ??
     columnsOf(part.looks).map((column) =>
       inferColumn(
         column,
@@ -174,6 +181,13 @@ function tableOf(
   }
 }
 
+/** The columns of files that say their types themselves. */
+function typedColumns(looks: readonly Look[]): FoundColumn[] | undefined {
+  if (!looks[0]?.typed) return undefined
+  const all = looks.flatMap(({ typed = [] }) => typed)
+  return [...new Map(all.map((column) => [column.name, column])).values()]
+}
+
 const sum = (looks: readonly Look[]) => looks.reduce((total, { count = 0 }) => total + count, 0)
 
 function columnsOf(looks: readonly Look[]): string[] {
@@ -192,8 +206,23 @@ function sharedStem(files: readonly string[], folder: string): string {
 
 const stem = (file: string) => basename(file).replace(/(\.[a-z0-9]+)+$/i, '')
 
-/** Files whose columns have no names are only alike when they are called alike. */
-const called = (file: string) => stem(file).replace(/[\W\d_]+/g, ' ')
+/** Whether two files are parts of one table: they are called alike, and have most of their columns in common. */
+function alike(a: Look, b: Look): boolean {
+  if (a.kind !== b.kind || !related(a.stem, b.stem)) return false
+  const [x, y] = [a, b].map(namesOf) as [string[], string[]]
+  if (!a.named) return x.length === y.length
+  const common = x.filter((name) => y.includes(name)).length
+  return common * 2 >= Math.max(x.length, y.length)
+}
+
+const namesOf = ({ columns, typed }: Look) => typed?.map(({ name }) => name) ?? columns
+
+/** `orders_jan` and `orders_feb`, or names that are nothing but numbers. */
+function related(a: string, b: string): boolean {
+  const [x, y] = [a, b].map((text) => text.toLowerCase())
+  if (x === y || !/[a-z]/.test(`${x}${y}`)) return true
+  return x?.slice(0, 3) === y?.slice(0, 3) && /^[a-z]{3}/.test(x ?? '')
+}
 
 async function lookAt(file: string, session: Session): Promise<Look | undefined> {
   const ending = extname(file.replace(/\.(gz|zst)$/i, '')).toLowerCase()
@@ -227,9 +256,10 @@ async function lookAtParquet(file: string, session: Session): Promise<Look> {
     nullable: true,
     native: sqlType,
   }))
-  const signature = `parquet ${typed.map(({ name, native }) => `${name} ${native}`).join(',')}`
   return {
-    signature,
+    stem: stem(file),
+    kind: 'parquet',
+    named: true,
     options: '',
     columns: [],
     rows: [],
@@ -273,7 +303,9 @@ function lookAtJson(
   const lines = /^\s*\{[^\n]*\}\s*\n\s*\{/.test(bytes.toString('utf8', 0, 65_536))
   const options = ending === '.json' && lines ? "format: 'jsonl'" : ''
   return {
-    signature: `json ${options} ${called(file)}`,
+    stem: stem(file),
+    kind: `json ${options}`,
+    named: true,
     options,
     columns: namesIn(rows),
     rows,
@@ -285,7 +317,15 @@ function lookAtXml(file: string, bytes: Buffer, complete: boolean): Look | undef
   try {
     const found = new XmlReader(undefined, []).push(bytes.toString('utf8'), complete)
     const rows = found.map(({ json = '' }) => textsOf(JSON.parse(json)))
-    return { signature: `xml ${called(file)}`, options: '', columns: namesIn(rows), rows, complete }
+    return {
+      stem: stem(file),
+      kind: 'xml',
+      named: true,
+      options: '',
+      columns: namesIn(rows),
+      rows,
+      complete,
+    }
   } catch {
     return undefined
   }
@@ -318,8 +358,6 @@ function lookAtText(file: string, bytes: Buffer, complete: boolean): Look | unde
   const separated =
     delimiter === ',' ? [] : [`delimiter: ${JSON.stringify(delimiter).replaceAll('"', "'")}`]
   const options = [...separated, ...(header ? [] : [list])].join(', ')
-  const signature = header
-    ? `text ${delimiter} ${names.join(',')}`
-    : `text ${delimiter} ${names.length} ${called(file)}`
-  return { signature, options, columns: names, rows, complete }
+  const kind = `text ${delimiter}`
+  return { stem: stem(file), kind, named: header, options, columns: names, rows, complete }
 }
