@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { commits } from './commits.js'
 import { mariadb, postgres } from './databases.js'
+import { formats } from './formats.js'
 import { increment } from './increment.js'
 import { planning } from './planning.js'
 import { queries } from './queries.js'
@@ -44,6 +45,7 @@ const benchmarks: Record<string, Benchmark> = {
   queries,
   postgres,
   mariadb,
+  formats,
 }
 
 const { values, positionals } = parseArgs({

@@ -34,6 +34,8 @@ export interface Inspection {
 const LF = 10
 const CR = 13
 const CHUNK = 1 << 20
+/** Bytes in which a number that is looked for is certainly seen. */
+const NUMBER = 64
 
 /**
  * Looks over a text file.
@@ -71,6 +73,8 @@ class Look {
   private quotes = false
   private controls = false
   private numbers = false
+  /** The last bytes of the chunk before. */
+  private tail: Buffer = Buffer.alloc(0)
   private utf8 = true
   private bom = false
   private last = LF
@@ -98,10 +102,11 @@ class Look {
     return apart.some((text) => pair === text || chunk.includes(text))
   }
 
-  /** A number may be cut by the end of a chunk; then the chunks are taken to have one. */
+  /** Also one that is cut by the end of a chunk. */
   private longNumbers(chunk: Buffer): boolean {
-    const isDigit = (byte: number | undefined) => byte !== undefined && byte >= 48 && byte <= 57
-    return hasLongNumbers(chunk) || (isDigit(this.last) && isDigit(chunk[0]))
+    const across = Buffer.concat([this.tail, chunk.subarray(0, NUMBER)])
+    this.tail = Buffer.from(chunk.subarray(-NUMBER))
+    return hasLongNumbers(across) || hasLongNumbers(chunk)
   }
 
   private begin(chunk: Buffer): void {

@@ -8,10 +8,9 @@ type Node = { [name: string]: string | null | Node | (string | null | Node)[] }
 
 interface Open {
   name: string
-  node: Node
+  /** Its attributes and elements; `undefined` when it has none, and its text is all. */
+  node: Node | undefined
   text: string
-  /** It has attributes or elements: its text is one part of several. */
-  parts: boolean
   empty: boolean
 }
 
@@ -64,17 +63,17 @@ export class XmlReader {
     const starts = this.rows === undefined ? this.depth === 2 : name === this.rows
     if (this.open.length === 0 && !starts) return
     if (this.open.length === 0) this.rowLine = this.parser.line
-    const node: Node = {}
-    let parts = false
+    let node: Node | undefined
     let empty = false
-    for (const [attribute, value] of Object.entries(attributes)) {
+    for (const attribute in attributes) {
+      const value = attributes[attribute] as string
       if (attribute === 'xsi:nil' && value === 'true') empty = true
       else {
+        node ??= {}
         put(node, `@${attribute}`, value)
-        parts = true
       }
     }
-    this.open.push({ name, node, text: '', parts, empty })
+    this.open.push({ name, node, text: '', empty })
   }
 
   private addText(text: string): void {
@@ -86,21 +85,22 @@ export class XmlReader {
     this.depth--
     const done = this.open.pop()
     if (!done) return
-    const { node, parts, empty } = done
-    const text = parts ? done.text.trim() : done.text
+    const { node, empty } = done
     const outer = this.open.at(-1)
-    if (!outer) {
-      if (text.trim() !== '') put(node, '#text', text)
-      this.records.push({ line: this.rowLine, json: JSON.stringify(node) })
-      return
+    const text = node === undefined ? done.text : done.text.trim()
+    if (node !== undefined && text !== '') put(node, '#text', text)
+    if (outer) {
+      outer.node ??= {}
+      this.add(outer.node, done.name, node ?? (empty ? null : text))
+    } else {
+      const row = node ?? (text.trim() === '' ? {} : { '#text': text })
+      this.records.push({ line: this.rowLine, json: JSON.stringify(row) })
     }
-    if (parts && text !== '') put(node, '#text', text)
-    outer.parts = true
-    this.add(outer.node, done.name, parts ? node : empty ? null : text)
   }
 
   private add(node: Node, name: string, value: string | null | Node): void {
-    const before = Object.hasOwn(node, name) ? node[name] : undefined
+    // What every object has is no part of it.
+    const before = name in node && Object.hasOwn(node, name) ? node[name] : undefined
     if (Array.isArray(before)) before.push(value)
     else if (before !== undefined) put(node, name, [before, value])
     else put(node, name, this.lists.has(name) ? [value] : value)
