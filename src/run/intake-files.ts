@@ -99,7 +99,7 @@ async function takeIn(
         const target = { session, location: storage.locate(data), batch, wanted, large, signal }
         delete touched[file.name]
         const result = await takeFile(readable, source, inspection, target)
-        const original = dataset.format === 'raw' ? await originals.keep(file) : undefined
+        const original = dataset.format === 'raw' ? await originals.keep(readable) : undefined
         if (result.rows === 0) notes.push(`${file.name} holds no rows`)
         const { size, modified } = file
         const { sha256 } = inspection

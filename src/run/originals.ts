@@ -30,7 +30,7 @@ export class Originals {
     if (known) return known
     const number = String(this.kept.size + 1).padStart(5, '0')
     // Of its name only what can't mean anything to a file system.
-    const name = basename(file.path).replace(/[^\w.-]+/g, '_')
+    const name = basename(file.remote ? file.name : file.path).replace(/[^\w.-]+/g, '_')
     const path = `${this.folder}/${number}-${name}`
     await this.storage.prepare(path)
     const hash = createHash('sha256')

@@ -5,6 +5,7 @@ import { glob } from 'tinyglobby'
 import type { FilesSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import { entriesOf } from './archive.js'
+import { objectsOf } from './bucket.js'
 
 /** A file that a source offers now. */
 export interface SourceFile {
@@ -22,6 +23,11 @@ export interface SourceFile {
   archive?: { size: number; modified: number; entry: string }
   /** Bytes that it has there. */
   packed?: number
+  /** How it is brought here, where it is elsewhere; its path is then its key there. */
+  remote?: {
+    download(to: string, signal: AbortSignal): Promise<void>
+    look(): Promise<{ size: number; modified: number } | undefined>
+  }
 }
 
 /**
@@ -29,13 +35,17 @@ export interface SourceFile {
  * `orders[1].csv` is a file; otherwise it is a glob. Of a zip the files in it are offered.
  */
 export async function discoverFiles(source: FilesSource): Promise<SourceFile[]> {
-  const found = await Promise.all(source.paths.map((path) => expand(resolve(source.base, path))))
+  const remote = await Promise.all(source.paths.filter(isRemote).map(objectsOf))
+  const local = source.paths.filter((path) => !isRemote(path))
+  const found = await Promise.all(local.map((path) => expand(resolve(source.base, path))))
   const files = [...new Set(found.flat())].map((path) => describe(path, source))
   const single = await Promise.all(
     files.map((file) => (/\.zip$/i.test(file.path) ? entriesOf(file) : [file])),
   )
-  return single.flat().sort((a, b) => (a.name < b.name ? -1 : 1))
+  return [...single.flat(), ...remote.flat()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
+
+const isRemote = (path: string) => path.startsWith('s3://')
 
 async function expand(path: string): Promise<string[]> {
   const there = await stat(path).catch(() => undefined)
@@ -69,7 +79,11 @@ function describe(path: string, source: FilesSource): SourceFile {
 
 /** The error for a source that offers nothing. */
 export function nothingFound(source: FilesSource): MoraineError {
-  const tried = source.paths.map((path) => resolve(source.base, path)).join(', ')
+  const tried = source.paths
+    .map((path) =>
+      isRemote(path) ? path.replace(/\?[a-zA-Z]+=.*/, '') : resolve(source.base, path),
+    )
+    .join(', ')
   return new MoraineError('source', `There is no file at ${tried}`, {
     hint: 'Check the path given to files(); relative paths start at the folder of the file that calls it.',
   })

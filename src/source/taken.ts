@@ -65,11 +65,16 @@ export async function keepRows(
 }
 
 export async function refuseChanged(file: SourceFile): Promise<void> {
-  const now = await stat(file.path).catch(() => undefined)
   const { size, modified } = { ...file, ...file.archive }
-  if (now && now.size === size && Math.floor(now.mtimeMs) === modified) return
+  const now = file.remote ? await file.remote.look() : await lookAt(file.path)
+  if (now && now.size === size && now.modified === modified) return
   throw new MoraineError('source', `${file.name} changed while it was being read`, {
     retryable: true,
     hint: 'Nothing of it was taken in. Run again when the file is complete.',
   })
+}
+
+async function lookAt(path: string): Promise<{ size: number; modified: number } | undefined> {
+  const found = await stat(path).catch(() => undefined)
+  return found && { size: found.size, modified: Math.floor(found.mtimeMs) }
 }

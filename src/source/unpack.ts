@@ -26,8 +26,25 @@ export async function withUnpacked<T>(
   source: Pick<FilesSource, 'layout' | 'encoding'>,
   signal: AbortSignal,
   use: (file: SourceFile) => Promise<T>,
+  /** A file that is elsewhere was brought here. */
+  here = false,
 ): Promise<T> {
+  if (file.remote && !here) {
+    const { remote } = file
+    const folder = await mkdtemp(join(tmpdir(), 'moraine-object-'))
+    try {
+      const path = join(folder, 'object')
+      await remote.download(path, signal)
+      return await withUnpacked({ ...file, path, unpacked: path }, source, signal, use, true)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
   const start = file.archive ? Buffer.alloc(0) : await firstBytes(file.path)
+  if (isZip(start) && source.layout?.kind !== 'excel')
+    throw new MoraineError('source', `${file.name} is a zip`, {
+      hint: 'Only files of this machine whose names end with .zip are taken apart. Unpack it first.',
+    })
   const packed = file.archive ? 'zip' : packing(start)
   const isText = !['parquet', 'avro', 'excel'].includes(source.layout?.kind ?? '')
   // What a packed text begins with is seen once it is unpacked.
@@ -74,6 +91,8 @@ async function firstBytes(path: string): Promise<Buffer> {
     await file.close()
   }
 }
+
+const isZip = (start: Buffer) => start.length >= 4 && start.readUInt32LE() === 0x04034b50
 
 /** By the first bytes, whatever a file is called (RFC 1952, 2.3.1; RFC 8878, 3.1.1). */
 function packing(start: Buffer): 'gzip' | 'zstd' | undefined {

@@ -33,7 +33,8 @@ export class S3Storage implements Storage {
   private trimmed: Promise<void> | undefined
   private readonly fetching = new Map<string, Promise<void>>()
 
-  constructor(root: string) {
+  /** @param mounted whether the engine shall find its objects: of a lake, not of a source. */
+  constructor(root: string, mounted = true) {
     this.place = s3Place(root)
     const { bucket, prefix, endpoint } = this.place
     this.url = `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`
@@ -41,7 +42,7 @@ export class S3Storage implements Storage {
       .update(`${endpoint ?? ''} ${this.url}`)
       .digest('hex')
     this.folder = join(cacheFolder(), 's3', id.slice(0, 16))
-    mount({ url: this.url, folder: this.folder, fetch: (path) => this.fetch(path) })
+    if (mounted) mount({ url: this.url, folder: this.folder, fetch: (path) => this.fetch(path) })
   }
 
   async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
@@ -194,29 +195,47 @@ export class S3Storage implements Storage {
   private fetch(path: string): Promise<void> {
     const known = this.fetching.get(path)
     if (known) return known
-    const fetched = this.download(path).finally(() => this.fetching.delete(path))
+    const fetched = this.copyHere(path).finally(() => this.fetching.delete(path))
     this.fetching.set(path, fetched)
     return fetched
   }
 
-  private async download(path: string): Promise<void> {
+  private async copyHere(path: string): Promise<void> {
     this.trimmed ??= trim(join(cacheFolder(), 's3'), cacheSize())
     await this.trimmed
-    const { s3, client } = await this.clients()
     const file = this.at(path)
     const temporary = `${file}.${randomUUID()}.tmp`
     try {
-      const { Body, ContentLength } = await client.send(new s3.GetObjectCommand(this.named(path)))
       await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-      await pipeline(Body as Readable, createWriteStream(temporary, { mode: 0o600 }))
-      const { size } = await stat(temporary)
-      if (size !== ContentLength) throw new Error(`${size} bytes came instead of ${ContentLength}`)
+      await this.receive(path, temporary)
       await rename(temporary, file)
       await touch(file)
     } catch (error) {
       await rm(temporary, { force: true })
       if (!isMissing(error)) throw this.failed('read', path, error)
     }
+  }
+
+  /** Writes an object to a file. */
+  async download(path: string, file: string, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.receive(path, file, signal)
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw this.failed('read', path, error)
+    }
+  }
+
+  private async receive(path: string, file: string, signal?: AbortSignal): Promise<void> {
+    const { s3, client } = await this.clients()
+    const options = signal ? { signal } : {}
+    const sent = await client.send(new s3.GetObjectCommand(this.named(path)), {
+      ...(signal ? { abortSignal: signal } : {}),
+    })
+    await pipeline(sent.Body as Readable, createWriteStream(file, { mode: 0o600 }), options)
+    const { size } = await stat(file)
+    if (size !== sent.ContentLength)
+      throw new Error(`${size} bytes came instead of ${sent.ContentLength}`)
   }
 
   private async *pages(prefix: string, delimiter?: string) {

@@ -1,0 +1,81 @@
+import { S3Storage } from '../storage/s3.js'
+import type { SourceFile } from './discover.js'
+
+/** A bucket, and which of its objects are meant. */
+interface Objects {
+  storage: S3Storage
+  bucket: string
+  /** What all of their keys begin with. */
+  prefix: string
+  matches: (key: string) => boolean
+}
+
+const buckets = new Map<string, S3Storage>()
+
+/** `s3://bucket/in/*.csv`, with settings behind a `?` as for lakes. */
+function objectsAt(path: string): Objects {
+  const [, bucket = '', rest = '', settings = ''] =
+    /^s3:\/\/([^/?]+)\/?([^?]*)(\?.*)?$/.exec(withSettings(path)) ?? []
+  const root = `s3://${bucket}${settings}`
+  const storage = buckets.get(root) ?? new S3Storage(root, false)
+  buckets.set(root, storage)
+  const key = decodeURI(rest)
+  const magic = key.search(/[*?{]/)
+  if (magic < 0) {
+    const folder = key === '' || key.endsWith('/') ? key : `${key}/`
+    return {
+      storage,
+      bucket,
+      prefix: key,
+      matches: (other) => other === key || other.startsWith(folder),
+    }
+  }
+  const pattern = patternOf(key)
+  const prefix = key.slice(0, magic)
+  return { storage, bucket, prefix, matches: (other) => pattern.test(other) }
+}
+
+/** A `?` is a pattern unless settings follow it. */
+function withSettings(path: string): string {
+  const at = path.lastIndexOf('?')
+  return at < 0 || /^\?[a-zA-Z]+=/.test(path.slice(at)) ? path : path.replaceAll('?', '%3F')
+}
+
+/** `*` and `?` within a name, `**` across folders, `{a,b}` either. */
+function patternOf(glob: string): RegExp {
+  const source = glob.replace(
+    /\*\*\/?|\*|\?|\{([^}]*)\}|[\\^$.|+()[\]}]/g,
+    (token, words?: string) => {
+      if (token === '**/') return '(?:.*/)?'
+      if (token === '**') return '.*'
+      if (token === '*') return '[^/]*'
+      if (token === '?') return '[^/]'
+      if (words !== undefined)
+        return `(?:${words
+          .split(',')
+          .map((w) => w.replace(/[\\^$.|+*?()[\]]/g, '\\$&'))
+          .join('|')})`
+      return `\\${token}`
+    },
+  )
+  return new RegExp(`^${source}$`)
+}
+
+/** The objects that a path in a bucket stands for, as files. */
+export async function objectsOf(path: string): Promise<SourceFile[]> {
+  const { storage, bucket, prefix, matches } = objectsAt(path)
+  const found = await storage.list(prefix)
+  return found
+    .filter((object) => matches(object.path) && !object.path.endsWith('/'))
+    .map(({ path: key, size, modified }) => ({
+      path: key,
+      name: `s3://${bucket}/${key}`,
+      size,
+      modified,
+      remote: {
+        download: (to: string, signal: AbortSignal) => storage.download(key, to, signal),
+        // Listed again: a look at the object itself tells its time less exactly.
+        look: async () => (await storage.list(key)).find((object) => object.path === key),
+      },
+    }))
+}

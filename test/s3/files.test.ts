@@ -1,0 +1,80 @@
+import { gzipSync } from 'node:zlib'
+import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { Project, step } from '../support/project.js'
+import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
+import { withService } from '../support/services.js'
+
+withService('MinIO', [minioProgram], () => {
+  let server: Server
+  let client: S3Client
+  beforeAll(async () => {
+    server = await startMinio()
+    Object.assign(process.env, minioKeys)
+    client = new S3Client({ endpoint: server.url, region: 'us-east-1', forcePathStyle: true })
+    await client.send(new CreateBucketCommand({ Bucket: 'drop' }))
+  }, 60_000)
+  afterAll(() => server.stop())
+
+  const put = (Key: string, Body: string | Buffer) =>
+    client.send(new PutObjectCommand({ Bucket: 'drop', Key, Body }))
+
+  const lake = (path: string, options = '', bronze = '') =>
+    Project.create({
+      'lake.ts': `
+import { bronze, defineLake } from 'moraine'
+import { files } from 'moraine/sources'
+export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: files('${path}?endpoint=${server.url}', { ${options} }), ${bronze} })] })
+`,
+    })
+  const rows = (project: Project) =>
+    project.query('SELECT _source_file AS f, id FROM bronze.rows ORDER BY f, id')
+
+  it('objects of a bucket are files: by glob, new ones, changed ones, each once', async () => {
+    await put('in/a.csv', 'id\n1\n2\n')
+    await put('in/deep/b.csv.gz', gzipSync('id\n3\n'))
+    await put('in/note.txt', 'nothing')
+    await put('out/c.csv', 'id\n9\n')
+    const project = await lake('s3://drop/in/**/*.{csv,csv.gz}', "columns: ['id'], header: true")
+    const first = await project.run()
+    expect(first.steps.map(({ error }) => error).filter(Boolean)).toEqual([])
+    expect(await rows(project)).toEqual([
+      { f: 's3://drop/in/a.csv', id: '1' },
+      { f: 's3://drop/in/a.csv', id: '2' },
+      { f: 's3://drop/in/deep/b.csv.gz', id: '3' },
+    ])
+    expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
+    await put('in/d.csv', 'id\n4\n')
+    await new Promise((done) => setTimeout(done, 1100))
+    await put('in/a.csv', 'id\n1\n5\n')
+    expect(step(await project.run(), 'bronze.rows').rows).toBe(3)
+    expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
+  }, 60_000)
+
+  it('a folder of a bucket, JSON in it, kept as it came', async () => {
+    await put('events/x.jsonl', '{"id": 1}\nnope\n')
+    const project = await lake('s3://drop/events/', "format: 'jsonl'", "format: 'raw'")
+    expect((await project.run()).outcome).toBe('done')
+    const all = await project.query('SELECT id, _error FROM bronze.rows ORDER BY _source_line')
+    expect(all).toEqual([
+      { id: '1', _error: null },
+      { id: null, _error: 'it is no JSON' },
+    ])
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+  }, 60_000)
+
+  it.each([
+    ['s3://drop/nowhere/*.csv', /There is no file at s3:\/\/drop\/nowhere\/\*\.csv/],
+    ['s3://no-such-bucket/*.csv', /NoSuchBucket/],
+  ])('%s is told clearly', async (path, message) => {
+    const { error } = step(await (await lake(path)).run(), 'bronze.rows')
+    expect(error?.message).toMatch(message)
+    expect(error?.message).not.toContain('endpoint')
+  })
+
+  it('a zip in a bucket is told clearly', async () => {
+    await put('zips/a.csv', Buffer.from('PK\u0003\u0004 and so on', 'latin1'))
+    const { error } = step(await (await lake('s3://drop/zips/')).run(), 'bronze.rows')
+    expect(error?.message).toBe('s3://drop/zips/a.csv is a zip')
+  })
+})
