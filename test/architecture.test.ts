@@ -8,6 +8,7 @@ const source = join(repository, 'src')
 /** The rooms from the top of the house to the bottom; a room may use those below it. */
 const floors = [
   ['cli', 'index', 'testing'],
+  ['serve'],
   ['query'],
   ['load'],
   ['catalog'],

@@ -27,6 +27,7 @@ const commands: [name: string, load: () => Promise<CommandModule>, summary: stri
     () => import('./crawl.js'),
     'find the tables of a database or a folder, and write definitions',
   ],
+  ['serve', () => import('./serve.js'), 'take in what apps and devices send'],
   ['preview', () => import('./preview.js'), 'show the first rows of a dataset or of a raw file'],
   ['discarded', () => import('./discarded.js'), 'show which rows were discarded, and why'],
   ['rollback', () => import('./rollback.js'), 'bring an earlier state back, as a new commit'],

@@ -98,7 +98,10 @@ function bronzeProblems({ from, format, compression }: Bronze, collect: Collecto
   columnNameProblems(from.columns ?? [], collect, (name) => `'${name}'`)
   if (from.kind === 'files') filesProblems(from, collect)
   else if (from.kind === 'http') httpProblems(from, format, collect)
-  else databaseProblems(from, collect)
+  else if (from.kind === 'ingest') {
+    if (format !== 'parquet')
+      collect.add('rows that are sent are kept as Parquet', `'${format}'`, 'Leave the format out')
+  } else databaseProblems(from, collect)
 }
 
 function httpProblems(from: HttpSource, format: string, collect: Collector): void {

@@ -2,7 +2,11 @@
  * Where the rows of a bronze dataset come from, as data. Connectors in `moraine/sources` make these;
  * the room `source/` knows how to read them.
  */
-export type Source<C extends string = string> = FilesSource<C> | DatabaseSource<C> | HttpSource<C>
+export type Source<C extends string = string> =
+  | FilesSource<C>
+  | DatabaseSource<C>
+  | HttpSource<C>
+  | IngestSource<C>
 
 /** How files are laid out that are no delimited text. */
 export type Layout =
@@ -144,4 +148,14 @@ export interface HttpSource<C extends string = string> {
   readonly pages: number
   /** Milliseconds that an answer may take to go on. */
   readonly timeout: number
+}
+
+/** Rows that others send to this lake's server. */
+export interface IngestSource<C extends string = string> {
+  readonly kind: 'ingest'
+  /** What senders must show; `undefined`: nothing, but then they must be on the server's own machine. */
+  readonly token: Secret | undefined
+  readonly columns: readonly C[] | undefined
+  /** Bytes of one request at most. */
+  readonly maxBytes: number
 }

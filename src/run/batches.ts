@@ -39,7 +39,7 @@ export interface BatchManifest {
 export class Batches {
   private readonly cache = new Map<string, Promise<BatchManifest>>()
 
-  constructor(private readonly storage: Storage) {}
+  constructor(readonly storage: Storage) {}
 
   manifest({ manifest }: BatchPointer): Promise<BatchManifest> {
     const known = this.cache.get(manifest)

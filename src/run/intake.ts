@@ -8,6 +8,7 @@ import type { RunContext } from './context.js'
 import { discoverRows } from './intake-database.js'
 import { discoverFiles } from './intake-files.js'
 import { discoverAnswers } from './intake-http.js'
+import { discoverLanded } from './intake-landing.js'
 
 /** What an intake did. */
 export interface Intake {
@@ -41,6 +42,8 @@ export function discover(
   switch (from.kind) {
     case 'files':
       return discoverFiles(dataset, from, state, batches)
+    case 'ingest':
+      return discoverLanded(dataset, from, batches)
     case 'http':
       return discoverAnswers(dataset, from, state)
     default:

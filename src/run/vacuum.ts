@@ -34,6 +34,9 @@ export interface Vacuumed {
 const PREFIXES = ['bronze/', 'silver/', 'gold/', 'discarded/', 'deleted/']
 const EXAMPLES = 20
 
+/** What has landed belongs to who sent it, until it is taken in. */
+const isOurs = ({ path }: StoredObject) => !path.startsWith('bronze/landing/')
+
 /**
  * Finds files that no commit within the history leads to, on any branch, and removes them when asked to. The
  * log itself is never touched.
@@ -47,7 +50,7 @@ export async function vacuum(
   const { history, grace, remove, info } = options
   // Listed first: what is written from now on is none of our business.
   const found: StoredObject[] = []
-  for (const prefix of PREFIXES) found.push(...(await storage.list(prefix)))
+  for (const prefix of PREFIXES) found.push(...(await storage.list(prefix)).filter(isOurs))
   const horizon = history === undefined ? undefined : new Date(now - history)
   const expired = horizon ? await expire(log, storage, horizon, remove, info) : []
   const used = await new Roots(storage).of(log, horizon)

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto'
+import { MoraineError } from '../errors.js'
+import type { Storage, StoredObject } from '../storage/storage.js'
+
+/** What one request brought. */
+export interface Landed {
+  /** By which it is known when it comes again. */
+  key: string
+  /** JSON objects, each without line ends. */
+  rows: readonly string[]
+}
+
+/**
+ * Rows that have arrived for a dataset and are in no batch yet. Each object holds whole requests, and is there or not: what was
+ * written is durable, and nobody ever sees a part of it.
+ */
+export class Landing {
+  private readonly prefix: string
+  private count = 0
+
+  constructor(
+    private readonly storage: Storage,
+    dataset: string,
+  ) {
+    this.prefix = `bronze/landing/${dataset}/`
+  }
+
+  /** Resolves when the requests are durable. */
+  async write(requests: readonly Landed[]): Promise<void> {
+    const header = {
+      format: 1,
+      requests: requests.map(({ key, rows }) => ({ key, rows: rows.length })),
+    }
+    const lines = [JSON.stringify(header), ...requests.flatMap(({ rows }) => rows)]
+    // By time, then by order: names sort as requests came.
+    const number = String(this.count++ % 1e6).padStart(6, '0')
+    const name = `${String(Date.now()).padStart(15, '0')}-${number}-${randomBytes(4).toString('hex')}.jsonl`
+    await this.storage.write(
+      `${this.prefix}${name}`,
+      new TextEncoder().encode(`${lines.join('\n')}\n`),
+    )
+  }
+
+  list(): Promise<StoredObject[]> {
+    return this.storage.list(this.prefix)
+  }
+
+  async read(path: string): Promise<Landed[]> {
+    const text = new TextDecoder().decode(await this.storage.read(path))
+    const end = text.indexOf('\n')
+    const lines = text.slice(end + 1).split('\n')
+    const { format, requests } = JSON.parse(text.slice(0, end)) as {
+      format: number
+      requests: { key: string; rows: number }[]
+    }
+    if (format !== 1)
+      throw new MoraineError('corrupt', `${path} was written by a newer Moraine`, {
+        hint: 'Update Moraine, and run again.',
+      })
+    let at = 0
+    return requests.map(({ key, rows }) => {
+      at += rows
+      return { key, rows: lines.slice(at - rows, at) }
+    })
+  }
+}
