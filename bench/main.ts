@@ -3,6 +3,7 @@ import { commits } from './commits.js'
 import { mariadb, postgres } from './databases.js'
 import { formats } from './formats.js'
 import { increment } from './increment.js'
+import { ingestion } from './ingest.js'
 import { planning } from './planning.js'
 import { queries } from './queries.js'
 import { plan, status } from './start.js'
@@ -46,6 +47,7 @@ const benchmarks: Record<string, Benchmark> = {
   postgres,
   mariadb,
   formats,
+  ingest: ingestion,
 }
 
 const { values, positionals } = parseArgs({

@@ -1,4 +1,5 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
+import { secondsOf } from '../define/check.js'
 import { MoraineError } from '../errors.js'
 
 /** Where a lake lies in S3, and how its objects are reached. */
@@ -13,9 +14,11 @@ export interface S3Place {
   encryption: { ServerSideEncryption?: 'AES256' | 'aws:kms'; SSEKMSKeyId?: string }
   /** A role that is assumed for each session. */
   role: string | undefined
+  /** Milliseconds that an answer may take to begin. */
+  timeout: number
 }
 
-const known = ['endpoint', 'region', 'pathStyle', 'sse', 'kmsKeyId', 'role']
+const known = ['endpoint', 'region', 'pathStyle', 'sse', 'kmsKeyId', 'role', 'timeout']
 
 /**
  * Reads `s3://bucket/prefix?endpoint=…&region=…&sse=aws:kms&kmsKeyId=…&role=…`. Credentials are not part of it: they come from where
@@ -56,7 +59,16 @@ export function s3Place(root: string): S3Place {
       ...(kmsKeyId ? { ServerSideEncryption: 'aws:kms' as const, SSEKMSKeyId: kmsKeyId } : {}),
     },
     role: setting('role'),
+    timeout: seconds(setting('timeout') ?? '60s') * 1000,
   }
+}
+
+function seconds(text: string): number {
+  const found = secondsOf(text)
+  if (found !== undefined) return found
+  throw new MoraineError('usage', `'${text}' is no time to wait`, {
+    hint: 'Write it as timeout=30s.',
+  })
 }
 
 export type S3 = typeof import('@aws-sdk/client-s3')
@@ -90,7 +102,11 @@ export async function clientsFor(
           responseChecksumValidation: 'WHEN_REQUIRED',
         }),
     forcePathStyle: place.pathStyle,
-    requestHandler: { connectionTimeout: 5_000, requestTimeout: 60_000 },
+    requestHandler: {
+      connectionTimeout: 5_000,
+      requestTimeout: place.timeout,
+      throwOnRequestTimeout: true,
+    },
     ...(place.role === undefined ? {} : { credentials: await assumed(place.role) }),
   }
   return {

@@ -112,7 +112,7 @@ withService('MinIO', [minioProgram], () => {
   describe('a bucket that fails', () => {
     /** Stands before the server, and may do something else than to pass a request on. */
     async function proxy(
-      meddle: (request: IncomingMessage) => 'pass' | 503 | 409 | 'lose',
+      meddle: (request: IncomingMessage) => 'pass' | 503 | 409 | 'lose' | 'hang',
     ): Promise<string> {
       const pass = (from: IncomingMessage, to: ServerResponse, lose: boolean) => {
         const { method, url, headers } = from
@@ -130,6 +130,7 @@ withService('MinIO', [minioProgram], () => {
       }
       const before = createServer((from, to) => {
         const what = meddle(from)
+        if (what === 'hang') return
         if (what === 503 || what === 409) {
           from.resume()
           const code = what === 503 ? 'SlowDown' : 'ConditionalRequestConflict'
@@ -153,7 +154,7 @@ withService('MinIO', [minioProgram], () => {
         ({ method }: IncomingMessage) => (method === 'PUT' && Math.random() < 0.5 ? 409 : 'pass'),
       ],
       ['loses a third of its answers', () => (Math.random() < 0.33 ? 'lose' : 'pass')],
-    ] as [string, (request: IncomingMessage) => 'pass' | 503 | 409 | 'lose'][])(
+    ] as [string, (request: IncomingMessage) => 'pass' | 503 | 409 | 'lose' | 'hang'][])(
       'that %s loses nothing',
       async (_, meddle) => {
         const place = await root('', await proxy(meddle))
@@ -185,6 +186,17 @@ withService('MinIO', [minioProgram], () => {
       },
       120_000,
     )
+
+    it('that hangs is given up, and said so; a run goes on once it answers', async () => {
+      let hangs = true
+      const place = await root('&timeout=1s', await proxy(() => (hangs ? 'hang' : 'pass')))
+      const lake = new S3Storage(place)
+      await expect(lake.createIfAbsent('x', Buffer.from('1'))).rejects.toThrow(
+        /Can't create .*TimeoutError/,
+      )
+      hangs = false
+      expect(await lake.createIfAbsent('x', Buffer.from('1'))).toBe(true)
+    }, 60_000)
 
     it('is told clearly: no bucket, wrong keys, nobody there, unknown settings, keys in the address', async () => {
       const message = async (place: string) =>

@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
+import { Agent, request } from 'node:http'
+import { join } from 'node:path'
+import type { Contender, Measure } from './main.js'
+import { measure } from './measure.js'
+import { benchFolder, repository } from './tickit.js'
+
+const ROWS = 600_000
+const BATCH = 500
+const CLIENTS = 8
+
+const lake = `
+import { bronze, defineLake } from 'moraine'
+import { ingest } from 'moraine/sources'
+export default defineLake({ name: 'events', datasets: [bronze('events', { from: ingest() })] })
+`
+
+const bodyOf = (from: number) =>
+  Array.from({ length: BATCH }, (_, i) =>
+    JSON.stringify({
+      id: from + i,
+      user: (from + i) % 1000,
+      page: '/products/42',
+      at: '2026-01-05T10:00:00Z',
+      ms: i,
+    }),
+  ).join('\n')
+
+/**
+ * 600,000 rows in requests of 500, from eight clients, to `moraine serve` until all are acknowledged, beside writing the same requests to a file
+ * with a sync for each. What the clients wait for is told on the error stream.
+ */
+export async function ingestion(scale: number): Promise<[Contender, Contender]> {
+  const folder = await benchFolder()
+  await writeFile(join(folder, 'lake.ts'), lake)
+  const requests = Math.round((ROWS * scale) / BATCH)
+  const script = `
+    import { openSync, writeSync, fsyncSync } from 'node:fs'
+    const file = openSync(${JSON.stringify(join(folder, 'floor'))}, 'w')
+    const body = ${JSON.stringify(bodyOf(0))}
+    for (let i = 0; i < ${requests}; i++) { writeSync(file, body); fsyncSync(file) }`
+  return [
+    {
+      name: 'moraine serve',
+      run: async () => {
+        await rm(join(folder, 'lake'), { recursive: true, force: true })
+        return send(folder, requests)
+      },
+    },
+    {
+      name: 'a file, synced each time',
+      run: () => measure(process.execPath, ['--input-type=module', '-e', script], {}),
+    },
+  ]
+}
+
+async function send(folder: string, requests: number): Promise<Measure> {
+  const args = [join(repository, 'bin/moraine.js'), '-C', folder, 'serve', '--port', '0']
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const url = await listening(child)
+  const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS })
+  const waits: number[] = []
+  let next = 0
+  const start = performance.now()
+  const client = async () => {
+    while (next < requests) {
+      const body = bodyOf(next++ * BATCH)
+      const sent = performance.now()
+      await post(`${url}/ingest/events`, body, agent)
+      waits.push(performance.now() - sent)
+    }
+  }
+  await Promise.all(Array.from({ length: CLIENTS }, client))
+  const seconds = (performance.now() - start) / 1000
+  const { peak, cpu } = used(child)
+  agent.destroy()
+  const gone = new Promise((done) => child.once('exit', done))
+  child.kill('SIGTERM')
+  await gone
+  waits.sort((a, b) => a - b)
+  const at = (share: number) => (waits[Math.floor(waits.length * share)] ?? 0).toFixed(0)
+  console.error(
+    `${Math.round((requests * BATCH) / seconds)} rows/s; answers after ${at(0.5)} ms (median), ${at(0.99)} ms (99 %)`,
+  )
+  return { seconds, cpu, mebibytes: peak / 1024 }
+}
+
+function listening(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    let text = ''
+    child.stdout?.on('data', (chunk) => {
+      text += chunk
+      const found = /"url":"([^"]+)"/.exec(text)?.[1]
+      if (found) resolve(found)
+    })
+  })
+}
+
+function used({ pid }: ChildProcess): { peak: number; cpu: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return {
+    peak: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0),
+    cpu: (Number(fields[11]) + Number(fields[12])) / 100,
+  }
+}
+
+function post(url: string, body: string, agent: Agent): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method: 'POST', agent }, (answer) => {
+      answer.resume()
+      answer.on('end', () =>
+        answer.statusCode === 200 ? resolve() : reject(new Error(`${answer.statusCode}`)),
+      )
+    })
+    sent.on('error', reject)
+    sent.end(body)
+  })
+}
