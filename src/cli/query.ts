@@ -20,6 +20,14 @@ export function define(command: Command): Command {
     .option('--format <format>', 'table, csv or json', 'table')
     .option('-n, --limit <rows>', 'rows that a table shows at most', '100')
     .option('--stats', 'tell how many files were opened')
+    .option(
+      '--save-as <name>',
+      'publish the result as a gold table, and add its definition to lake.ts',
+    )
+    .option(
+      '--partition-by <column...>',
+      "with --save-as: how the table is laid out, such as 'month(day)'",
+    )
     .addHelpText(
       'after',
       examples(
@@ -30,6 +38,10 @@ export function define(command: Command): Command {
         [
           'as it was yesterday',
           'moraine query --at 2026-01-31T00:00:00Z "from gold.daily_revenue"',
+        ],
+        [
+          'a question that is worth keeping',
+          'moraine query --save-as gold.by_status "select status, count(*) as n from silver.orders group by 1"',
         ],
         ['all rows into a file', 'moraine query --format csv "from silver.orders" > orders.csv'],
       ),
@@ -42,10 +54,16 @@ interface Options {
   format: string
   limit: string
   stats?: boolean
+  saveAs?: string
+  partitionBy?: string[]
 }
 
 export async function run(command: Command): Promise<number> {
   const options = command.opts<Options>()
+  if (options.saveAs !== undefined) {
+    const { saveQuery } = await import('./save.js')
+    return saveQuery(command, command.args[0] as string, options.saveAs, options.partitionBy ?? [])
+  }
   const { storage, log, json } = await openLog(command)
   const format = json ? 'json' : options.format
   const writer = writers[format]
