@@ -206,6 +206,15 @@ export interface Session {
   /** Writes the rows of a query, numbers in a column `pos`, as a list of deleted positions of one data file. */
   writeDeletes(sql: string, target: DeletesTarget): Promise<DataFile>
   /**
+   * Writes a list of deleted positions to another place, with data files that begin with the first of a pair named by the second.
+   * Returns its bytes.
+   */
+  relocateDeletes(
+    from: string,
+    to: string,
+    moves: readonly (readonly [from: string, to: string])[],
+  ): Promise<number>
+  /**
    * Runs a query and writes its rows, in their order, as one Parquet file.
    *
    */

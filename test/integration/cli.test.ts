@@ -122,8 +122,8 @@ describe('a first hour', () => {
       MORAINE_ROOT: root,
     })
     expect(stdout).toContain('5')
-    expect((await moraine(['--root', 's3://bucket', 'history'])).stderr).toContain(
-      "A lake can't lie at s3:// yet",
+    expect((await moraine(['--root', 'gs://bucket', 'history'])).stderr).toContain(
+      "A lake can't lie at gs:// yet",
     )
   })
 })

@@ -129,9 +129,19 @@ withService('MinIO', [minioProgram], () => {
     await cli(inBucket(), 'verify', '--deep')
   }, 180_000)
 
+  it('it moves between a folder and a bucket, and back', async () => {
+    const bucket = `s3://lakes/copied?endpoint=${server.url}`
+    await cli(local(), 'copy', bucket)
+    expect(await told(['--root', bucket])).toEqual(await told(local()))
+    await cli(['--root', bucket], 'verify', '--deep')
+    await cli(['--root', bucket], 'copy', join(folder, 'back'))
+    await cli(['--root', join(folder, 'back')], 'verify', '--deep')
+    expect(await told(['--root', join(folder, 'back')])).toEqual(await told(local()))
+  }, 120_000)
+
   const python = process.env.MORAINE_PYTHON
   it.runIf(python)(
-    'PyIceberg reads its tables where they lie',
+    'PyIceberg reads its tables where they lie, also those that were copied',
     async () => {
       const script = `
 import sys
@@ -142,24 +152,19 @@ a = t.scan().to_arrow()
 import pyarrow.compute as pc
 print(a.num_rows, pc.sum(a["amount"]).as_py())
 `
-      const status = JSON.parse(await cli(inBucket(), 'history', '--json'))
-      expect(status.length).toBeGreaterThan(0)
       const { CommitLog } = await import('../../src/log/log.js')
       const { S3Storage } = await import('../../src/storage/s3.js')
       process.env.MORAINE_CACHE = join(folder, 'cache')
-      const storage = new S3Storage(root)
-      const { tables } = await new CommitLog(storage).head()
-      const metadata = storage.locate(tables['silver.orders']?.metadata as string)
       const keys = [minioKeys.AWS_ACCESS_KEY_ID, minioKeys.AWS_SECRET_ACCESS_KEY]
-      const { stdout } = await promisify(execFile)(python as string, [
-        '-c',
-        script,
-        metadata,
-        server.url,
-        ...keys,
-      ])
       const [row] = JSON.parse(await cli(local(), 'query', answers[0] as string, '--json'))
-      expect(stdout.trim()).toBe(`${row.n} ${row.s}`)
+      for (const place of [root, `s3://lakes/copied?endpoint=${server.url}`]) {
+        const storage = new S3Storage(place)
+        const { tables } = await new CommitLog(storage).head()
+        const metadata = storage.locate(tables['silver.orders']?.metadata as string)
+        const args = ['-c', script, metadata, server.url, ...keys]
+        const { stdout } = await promisify(execFile)(python as string, args)
+        expect(stdout.trim()).toBe(`${row.n} ${row.s}`)
+      }
     },
     60_000,
   )

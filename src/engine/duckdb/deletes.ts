@@ -17,6 +17,21 @@ export function copyDeletesSql(query: string, { location, of, before }: DeletesT
     FIELD_IDS {file_path: ${filePath}, pos: ${pos}})`
 }
 
+/** The COPY statement that writes a list again, with data files named otherwise. */
+export function relocateDeletesSql(
+  from: string,
+  to: string,
+  moves: readonly (readonly [from: string, to: string])[],
+): string {
+  const cases = moves.map(
+    ([old, now]) =>
+      `WHEN starts_with(file_path, ${quoteText(`${old}/`)}) THEN ${quoteText(now)} || file_path[${[...old].length + 1}:]`,
+  )
+  const rows = `SELECT CASE ${cases.join(' ')} ELSE file_path END AS file_path, pos FROM read_parquet(${fileList([from])}, hive_partitioning = false)`
+  return `COPY (${rows}) TO ${quoteText(enginePath(to))} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS,
+    FIELD_IDS {file_path: ${filePath}, pos: ${pos}})`
+}
+
 /** The file of positions that COPY has written. */
 export function toDeletesFile(file: WrittenFile, { location, of }: DeletesTarget): DataFile {
   const path = Buffer.from(of.path)

@@ -41,7 +41,7 @@ import type {
 } from '../engine.js'
 import { SqlError } from '../sql-error.js'
 import { batchParts, batchSql } from './batch.js'
-import { copyDeletesSql, toDeletesFile } from './deletes.js'
+import { copyDeletesSql, relocateDeletesSql, toDeletesFile } from './deletes.js'
 import { copyOptions, formatOf, holdFile, writeAvro } from './formats.js'
 import { enginePath, fileList } from './paths.js'
 import { attach, remoteName } from './remote.js'
@@ -265,6 +265,18 @@ export class DuckDBSession implements Session {
     )
     const [file] = reader.getRowObjects().map(writtenFile)
     return toDeletesFile(file as WrittenFile, target)
+  }
+
+  async relocateDeletes(
+    from: string,
+    to: string,
+    moves: readonly (readonly [from: string, to: string])[],
+  ): Promise<number> {
+    const reader = await this.try(relocateDeletesSql(from, to, moves), (text) =>
+      this.connection.runAndReadAll(text),
+    )
+    const [file] = reader.getRowObjects().map(writtenFile)
+    return Number(file?.file_size_bytes)
   }
 
   async writeFile(
