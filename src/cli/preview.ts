@@ -7,6 +7,7 @@ import { MoraineError } from '../errors.js'
 import { named } from '../plan/graph.js'
 import { queryLake } from '../query/query.js'
 import { type Preview, previewFile } from '../source/preview.js'
+import { previewObject } from '../source/preview-object.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { plural, toJson } from './output/format.js'
@@ -16,7 +17,10 @@ import { tableColumn } from './query.js'
 
 export function define(command: Command): Command {
   return command
-    .argument('<dataset|file>', 'a dataset, or a raw file: delimited text, JSON, Parquet')
+    .argument(
+      '<dataset|file>',
+      'a dataset, or a raw file: delimited text, JSON, Parquet; also s3://bucket/key',
+    )
     .option('-n, --limit <rows>', 'how many rows', '10')
     .addHelpText(
       'after',
@@ -35,9 +39,11 @@ export async function run(command: Command): Promise<number> {
     throw new MoraineError('usage', `--limit ${options.limit} is not a whole number from 1 up`)
   const path = resolve(options.directory, what)
   const isFile = (await stat(path).catch(() => undefined))?.isFile()
-  const preview = isFile
-    ? await previewFile(path, limit)
-    : await previewDataset(command, what, limit)
+  const preview = what.startsWith('s3://')
+    ? await previewObject(what, limit)
+    : isFile
+      ? await previewFile(path, limit)
+      : await previewDataset(command, what, limit)
   if (options.json) print(toJson(preview.rows, 2))
   else {
     print(textTable(preview.columns.map(tableColumn), preview.rows))

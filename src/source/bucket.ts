@@ -1,3 +1,4 @@
+import { MoraineError } from '../errors.js'
 import { S3Storage } from '../storage/s3.js'
 import type { SourceFile } from './discover.js'
 
@@ -78,4 +79,17 @@ export async function objectsOf(path: string): Promise<SourceFile[]> {
         look: async () => (await storage.list(key)).find((object) => object.path === key),
       },
     }))
+}
+
+/** One object, whose bytes are read by ranges. */
+export async function objectAt(
+  path: string,
+): Promise<{ key: string; size: number; range(from: number, length: number): Promise<Buffer> }> {
+  const { storage, prefix: key } = objectsAt(path)
+  const found = await storage.stat(key)
+  if (!found)
+    throw new MoraineError('source', `There is no object ${key} in ${storage.url}`, {
+      hint: 'Check its name; patterns are not looked at here.',
+    })
+  return { key, size: found.size, range: (from, length) => storage.range(key, from, length) }
 }

@@ -216,6 +216,18 @@ export class S3Storage implements Storage {
     }
   }
 
+  /** Some of an object's bytes. */
+  async range(path: string, from: number, length: number): Promise<Buffer> {
+    const { s3, client } = await this.clients()
+    try {
+      const Range = `bytes=${from}-${from + length - 1}`
+      const { Body } = await client.send(new s3.GetObjectCommand({ ...this.named(path), Range }))
+      return Buffer.from((await Body?.transformToByteArray()) ?? [])
+    } catch (error) {
+      throw this.failed('read', path, error)
+    }
+  }
+
   /** Writes an object to a file. */
   async download(path: string, file: string, signal?: AbortSignal): Promise<void> {
     try {

@@ -1,6 +1,9 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import { Project, step } from '../support/project.js'
 import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
 import { withService } from '../support/services.js'
@@ -77,4 +80,46 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
     const { error } = step(await (await lake('s3://drop/zips/')).run(), 'bronze.rows')
     expect(error?.message).toBe('s3://drop/zips/a.csv is a zip')
   })
+
+  it('a preview reads a few bytes of an object, never the whole', async () => {
+    const project = await Project.create({})
+    const engine = await DuckDB.start()
+    const session = await engine.open()
+    const path = join(project.folder, 'big.parquet')
+    await session.run(
+      `COPY (SELECT i AS id, 'row ' || i AS name, md5(i::VARCHAR) AS noise FROM range(400000) t(i)) TO '${path}' (FORMAT parquet, ROW_GROUP_SIZE 20480)`,
+    )
+    session.close()
+    await engine.close()
+    const bytes = await readFile(path)
+    await put('big/a.parquet', bytes)
+    const lines = Array.from({ length: 100_000 }, (_, i) => `${i},name ${i}`).join('\n')
+    await put('big/a.csv', `id,name\n${lines}\n`)
+    const preview = async (key: string) => {
+      const { code, stdout, stderr } = await project.cli(
+        'preview',
+        `s3://drop/${key}?endpoint=${server.url}`,
+        '-n',
+        '2',
+      )
+      return {
+        code,
+        text: stdout + stderr,
+        read: Number(/(\d+) of \d+ bytes were read/.exec(stdout)?.[1]),
+      }
+    }
+    const parquet = await preview('big/a.parquet')
+    expect(parquet.text).toMatch(
+      /id\s+name\s+noise[\s\S]+0\s+row 0\s+cfcd208495d565ef66e7dff9f98764da/,
+    )
+    expect(parquet.read).toBeLessThan(bytes.length / 5)
+    const csv = await preview('big/a.csv')
+    expect(csv.text).toMatch(/0\s+name 0/)
+    expect(csv.read).toBe(256 * 1024)
+    expect((await preview('big/none.csv')).text).toMatch(
+      /There is no object big\/none.csv in s3:\/\/drop/,
+    )
+    await put('big/b.parquet', 'no parquet at all, but long enough')
+    expect((await preview('big/b.parquet')).text).toMatch(/is no Parquet file/)
+  }, 60_000)
 })

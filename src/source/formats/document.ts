@@ -38,6 +38,10 @@ export async function* recordsOf(
     for await (const chunk of input) yield reader.push(chunk as Buffer, false)
     yield reader.push(Buffer.alloc(0), true)
   } catch (cause) {
+    if (cause instanceof RangeError)
+      throw new MoraineError('source', `${file.name} has a value of more than 512 MB`, {
+        hint: 'Nothing of the file was taken in. Is it what its source says?',
+      })
     if (!(cause instanceof BrokenDocument)) throw cause
     throw new MoraineError('source', `${file.name}, line ${cause.line}: ${cause.message}`, {
       hint: 'Nothing of the file was taken in. Is it complete?',

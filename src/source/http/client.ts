@@ -89,10 +89,10 @@ export class HttpClient {
     )
   }
 
-  /** The value of a secret, which is redacted from now on. */
-  async reveal(secret: Secret): Promise<string> {
+  /** The value of a secret, which is redacted from now on; a text that is no secret is not, unless it is said to be one. */
+  async reveal(secret: Secret, hidden = typeof secret === 'function'): Promise<string> {
     const value = typeof secret === 'function' ? await secret() : secret
-    if (typeof secret === 'function') this.secrets.push(value)
+    if (hidden && !this.secrets.includes(value)) this.secrets.push(value)
     return value
   }
 
@@ -150,10 +150,10 @@ export class HttpClient {
   }
 
   private async authorization(auth: HttpAuth): Promise<Record<string, string>> {
-    if ('bearer' in auth) return { authorization: `Bearer ${await this.reveal(auth.bearer)}` }
-    if ('header' in auth) return { [auth.header]: await this.reveal(auth.value) }
+    if ('bearer' in auth) return { authorization: `Bearer ${await this.reveal(auth.bearer, true)}` }
+    if ('header' in auth) return { [auth.header]: await this.reveal(auth.value, true) }
     if ('user' in auth) {
-      const both = `${auth.user}:${await this.reveal(auth.password)}`
+      const both = `${auth.user}:${await this.reveal(auth.password, true)}`
       return { authorization: `Basic ${Buffer.from(both).toString('base64')}` }
     }
     this.token ??= await this.newToken(auth)
@@ -164,7 +164,7 @@ export class HttpClient {
     const form = new URLSearchParams({
       grant_type: 'client_credentials',
       client_id: auth.clientId,
-      client_secret: await this.reveal(auth.clientSecret),
+      client_secret: await this.reveal(auth.clientSecret, true),
       ...(auth.scope === undefined ? {} : { scope: auth.scope }),
     })
     const url = new URL(auth.tokenUrl)
