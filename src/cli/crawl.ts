@@ -79,7 +79,7 @@ async function runSource(command: Command, source: string): Promise<number> {
           .toLowerCase()
           .replace(/[^a-z0-9_-]+/g, '-')
       : undefined
-  const text = definitionsText(found, `moraine crawl ${source}`, lake)
+  const text = definitionsText(found, `moraine crawl ${placeOf(source)}`, lake)
   const path = join(folder, out)
   const there = await access(path).then(
     () => true,

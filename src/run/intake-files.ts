@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { FilesSource } from '../define/source.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
@@ -16,6 +15,7 @@ import {
 import { type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
 import { Originals } from './originals.js'
+import { newBatch } from './rows-commit.js'
 import { wantedTypes } from './wanted.js'
 
 /** How far a file source has been read; visible in the same commit as its rows. */
@@ -74,9 +74,7 @@ async function takeIn(
   const before = base.watermarks[name] as Watermark | undefined
   const batches = new Batches(storage)
   const known = await batches.knownFiles(pointers, before?.index)
-  const number = (pointers.at(-1)?.number ?? 0) + 1
-  const batch = `${String(number).padStart(6, '0')}-${randomBytes(4).toString('hex')}`
-  const folder = `bronze/${dataset.name}/${started.toISOString().slice(0, 10)}/${batch}`
+  const { number, batch, folder } = newBatch(context, base, dataset)
   const taken: (BatchFile & { columns: string[] })[] = []
   const originals = new Originals(storage, `${folder}/raw`, context.signal)
   const notes: string[] = []

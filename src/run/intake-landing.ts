@@ -14,7 +14,7 @@ import { commitRows, newBatch, nothingYet } from './rows-commit.js'
 import { wantedTypes } from './wanted.js'
 
 /** For so long a request that comes again is known, in milliseconds. */
-export const REMEMBERED = 3_600_000
+const REMEMBERED = 3_600_000
 /** Bytes that are taken in as one batch. */
 const TOGETHER = 256 * 2 ** 20
 

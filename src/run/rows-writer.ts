@@ -236,7 +236,7 @@ export class RowsWriter {
   ): Promise<Kept> {
     const { context } = this
     const columns = this.columns.map(({ name }) => name)
-    const change = this.source.compareKeys ? [CHANGE] : []
+    const { change } = this
     const location = context.storage.locate(data)
     const long = this.columns.filter(({ type }) => isLong(type)).map(({ name }) => name)
     const types = new Map(long.map((name) => [name, 'BIGINT']))

@@ -47,8 +47,10 @@ export async function inspect(
   name: string,
   quote: string | null,
   signal?: AbortSignal,
+  /** Whether numbers that a double can't keep are looked for. */
+  numbers = false,
 ): Promise<Inspection> {
-  const look = new Look(quote)
+  const look = new Look(quote, numbers)
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: CHUNK, signal }))
       look.at(chunk)
@@ -80,7 +82,10 @@ class Look {
   private last = LF
   private carry: Buffer = Buffer.alloc(0)
 
-  constructor(private readonly quote: string | null) {}
+  constructor(
+    private readonly quote: string | null,
+    private readonly looksForNumbers: boolean,
+  ) {}
 
   at(chunk: Buffer): void {
     if (this.bytes === 0) this.begin(chunk)
@@ -88,7 +93,7 @@ class Look {
     this.nul ||= chunk.includes(0)
     this.quotes ||= this.quote !== null && chunk.includes(this.quote)
     this.controls ||= chunk.includes(0x1a) || chunk.includes(0x1f)
-    this.numbers ||= this.quote === null && this.longNumbers(chunk)
+    this.numbers ||= this.looksForNumbers && this.longNumbers(chunk)
     this.special ||= this.nul || this.controls || this.spaceAtQuote(chunk)
     this.countLines(chunk)
     this.checkUtf8(chunk)

@@ -30,8 +30,10 @@ export async function inspectFile(
   source: FilesSource,
   signal?: AbortSignal,
 ): Promise<Inspection> {
-  const inspection = await inspect(textOf(file), file.name, source.quote, signal)
-  if (source.layout && !hasLines(source.layout)) return inspection
+  const { layout } = source
+  const numbers = layout?.kind === 'json' && layout.lines
+  const inspection = await inspect(textOf(file), file.name, source.quote, signal, numbers)
+  if (layout && !hasLines(layout)) return inspection
   if (inspection.bytes === 0 && source.header)
     throw new MoraineError('source', `${file.name} is empty: it has not even a header`, {
       hint: 'Remove the file, or declare its columns if files without a header are expected.',

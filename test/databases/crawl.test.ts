@@ -29,6 +29,14 @@ async function story(url: string, run: (sql: string) => Promise<unknown>, cursor
   // The URL is nowhere: not in what is printed, written or remembered.
   expect(first + text).not.toContain(url)
   expect(text).toContain('process.env.SHOP_URL')
+  // Also when somebody gives it itself: with a password it would be in a file that is committed.
+  const given = new URL(url)
+  given.password ||= 'w0rd'
+  const direct = await project.cli('crawl', given.href, '--name', 'direct', '--out', 'direct.ts')
+  expect(direct.code).toBe(0)
+  expect(await readFile(join(project.folder, 'direct.ts'), 'utf8')).not.toContain(
+    `:${given.password}@`,
+  )
   expect(text).toContain("key: 'id'")
   expect(text).toContain(`cursor: '${cursor}'`)
   expect(text).toContain("status: z.enum(['open', 'paid'])")

@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto'
 import { quoteName, quoteText } from '../../define/sql.js'
 import { MoraineError } from '../../errors.js'
+import { sha256 } from '../../log/hash.js'
 import type { RemoteSession } from '../engine.js'
 
 /** What a database is called in the engine. */
 export function remoteName({ connection }: RemoteSession): string {
-  const hash = createHash('sha256').update(JSON.stringify(connection)).digest('hex')
-  return `remote_${hash.slice(0, 16)}`
+  return `remote_${sha256(JSON.stringify(connection)).slice(0, 16)}`
 }
 
 /** Makes a database known under a name. What goes wrong is told without the password that the SQL has. */

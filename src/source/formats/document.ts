@@ -6,7 +6,6 @@ import type { Inspection } from '../inspect.js'
 import { type Target, textOf } from '../taken.js'
 import { BrokenDocument, exactNumbers, type JsonRecord, JsonSplitter } from './json-records.js'
 import { LineReader, readPairs } from './lines.js'
-import { XmlReader } from './xml.js'
 
 interface RowReader {
   push(chunk: Buffer, last: boolean): JsonRecord[]
@@ -28,7 +27,7 @@ export async function* recordsOf(
     yield* avroRecords(file, signal)
     return
   }
-  const reader = readerOf(file, layout, inspection)
+  const reader = await readerOf(file, layout, inspection)
   const input = createReadStream(textOf(file), {
     highWaterMark: 1 << 20,
     start: inspection.bom ? 3 : 0,
@@ -49,7 +48,11 @@ export async function* recordsOf(
   }
 }
 
-function readerOf(file: SourceFile, layout: Layout | undefined, inspection: Inspection): RowReader {
+async function readerOf(
+  file: SourceFile,
+  layout: Layout | undefined,
+  inspection: Inspection,
+): Promise<RowReader> {
   const { carriageReturns, utf8, nul, controls } = inspection
   const facts = { carriageReturns, clean: utf8 && !nul, controls }
   if (layout?.kind === 'pairs') return new Lines(facts, pairsAsJson)
@@ -59,6 +62,7 @@ function readerOf(file: SourceFile, layout: Layout | undefined, inspection: Insp
       hint: "Say how it is encoded: encoding: 'latin1'",
     })
   if (layout?.kind === 'xml') {
+    const { XmlReader } = await import('./xml.js')
     const xml = new XmlReader(layout.rows, layout.lists)
     const decoder = new TextDecoder()
     return { push: (chunk, last) => xml.push(decoder.decode(chunk, { stream: !last }), last) }

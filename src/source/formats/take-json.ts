@@ -11,7 +11,7 @@ import { ESCAPE, escapeText, SEPARATOR, unescaped } from '../canonical.js'
 import type { SourceFile } from '../discover.js'
 import type { Inspection } from '../inspect.js'
 import { keepRecords } from '../keep.js'
-import { keepRows, lineage, type TakenFile, type Target, textOf } from '../taken.js'
+import { keepRows, lineage, NO_ERROR, type TakenFile, type Target, textOf } from '../taken.js'
 import { recordsOf } from './document.js'
 import type { JsonRecord } from './json-records.js'
 
@@ -185,7 +185,7 @@ async function columnsOf(
   const row = first.length > 0 ? `json_transform(${good}, ${quoteText(spec)})` : 'NULL'
   const bad = flagged
     ? '_bad AS _error, CASE WHEN _bad IS NOT NULL THEN coalesce(_what, _json) END AS _raw'
-    : 'CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw'
+    : NO_ERROR
   const relation = `(SELECT * EXCLUDE (_why, _what, _json, _row${flagged ? ', _bad' : ''}), ${[bad, ...texts].join(', ')}
     FROM (SELECT *, ${row} AS _row FROM ${flagged ? checked : lined}))`
   return { relation, columns: all.map(({ name }) => name) }
