@@ -87,7 +87,7 @@ function printReasons(name: string, counts: RowCounts, reasons: readonly Reason[
     print(`\n${colors.yellow(plural(rows, 'row'))}  ${reason}`)
     for (const { file, line, raw } of found)
       print(
-        `  ${colors.dim(file === null ? 'from another table' : `${file}:${line}`)}  ${cut(raw ?? '')}`,
+        `  ${colors.dim(file === null ? 'from another table' : line ? `${file}:${line}` : file)}  ${cut(raw ?? '')}`,
       )
   }
   if (reasons.length > 0) print(colors.dim('\nA row may have several reasons.'))

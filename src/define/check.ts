@@ -75,14 +75,6 @@ function fraction(max: number | string): number {
   return typeof max === 'number' ? max : Number(max.replace('%', '')) / 100
 }
 
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86400 }
-
-/** The seconds of `30s`, `15m`, `2h`, `1d`; `undefined` for anything else. */
-export function secondsOf(interval: string): number | undefined {
-  const match = /^([1-9]\d*)([smhd])$/.exec(interval)
-  return match ? Number(match[1]) * (UNITS[match[2] as string] as number) : undefined
-}
-
 /** A check in words, as results and errors name it. */
 export function checkName(check: Check): string {
   switch (check.check) {

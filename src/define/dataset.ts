@@ -37,6 +37,7 @@ export interface Bronze<R = unknown> extends Common<'bronze', R> {
   readonly from: Source
   readonly format: BronzeFormat
   readonly compression: 'snappy' | 'zstd' | 'deflate' | undefined
+  readonly archive: boolean
   readonly columns: ColumnRefs<keyof R & string>
 }
 
@@ -112,6 +113,8 @@ export interface BronzeOptions<C extends string> extends About {
   format?: BronzeFormat
   /** Of Parquet `snappy` (the default) or `zstd`, of Avro `deflate` (the default) or `snappy`. */
   compression?: 'snappy' | 'zstd' | 'deflate'
+  /** Of an inbox: whether each file that ever came is kept for ever in `archive/`, as it came and read-only. */
+  archive?: boolean
 }
 
 /** Raw rows, as they came: nothing is converted, nothing is lost. */
@@ -119,7 +122,7 @@ export function bronze<C extends string = string>(
   name: string,
   options: BronzeOptions<C>,
 ): Bronze<{ [K in C]: string | null } & BronzeColumns> {
-  const { from, format = 'parquet', compression, ...about } = options
+  const { from, format = 'parquet', compression, archive = false, ...about } = options
   return {
     kind: 'dataset',
     tier: 'bronze',
@@ -129,6 +132,7 @@ export function bronze<C extends string = string>(
     from,
     format,
     compression,
+    archive,
     columns: columnRefs(),
   } as Bronze<any>
 }

@@ -1,14 +1,15 @@
 import { z } from 'zod'
 import type { Problem } from '../errors.js'
-import { checkName, secondsOf } from './check.js'
+import { checkName } from './check.js'
 import { type ColumnType, type Field, typeName } from './column-type.js'
 import { type AnyDataset, type Bronze, fullName, type Gold, type Silver } from './dataset.js'
+import { secondsOf } from './interval.js'
 import { lookupOf } from './lookup.js'
 import { nearest } from './nearest.js'
 import { partitionProblem } from './partition.js'
 import { scheduleProblem } from './schedule.js'
 import { columnTypeOf, formatsOf, UntypedColumn } from './schema.js'
-import type { DatabaseSource, FilesSource, HttpSource, Layout } from './source.js'
+import type { DatabaseSource, FilesSource, HttpSource, InboxSource, Layout } from './source.js'
 import { knownSpecifiers, unknownSpecifiers } from './strptime.js'
 
 /** Columns that Moraine writes itself. */
@@ -73,7 +74,14 @@ const compressions: Readonly<Record<string, readonly string[]>> = {
   raw: [],
 }
 
-function bronzeProblems({ from, format, compression }: Bronze, collect: Collector): void {
+function bronzeProblems(dataset: Bronze, collect: Collector): void {
+  const { from, format, compression, archive } = dataset
+  if (archive && from.kind !== 'inbox')
+    collect.add(
+      'only files that land in an inbox are archived',
+      'archive',
+      "Read them with inbox(…); of files(…), format: 'raw' keeps the originals",
+    )
   const known = compressions[format]
   if (!known)
     collect.add(
@@ -86,6 +94,12 @@ function bronzeProblems({ from, format, compression }: Bronze, collect: Collecto
       'rows of files are kept as Parquet',
       `'${format}'`,
       "Leave the format out, or choose 'raw' to keep the files as they came beside it",
+    )
+  else if (from.kind === 'inbox' && format !== 'parquet')
+    collect.add(
+      'rows of files are kept as Parquet',
+      `'${format}'`,
+      'Leave the format out; archive: true keeps the files as they came',
     )
   else if (from.kind !== 'files' && format === 'raw')
     collect.add('a database has no files to keep', "'raw'", 'Choose parquet, avro, csv or jsonl')
@@ -101,7 +115,21 @@ function bronzeProblems({ from, format, compression }: Bronze, collect: Collecto
   else if (from.kind === 'ingest') {
     if (format !== 'parquet')
       collect.add('rows that are sent are kept as Parquet', `'${format}'`, 'Leave the format out')
-  } else databaseProblems(from, collect)
+  } else if (from.kind === 'inbox') inboxProblems(from, collect)
+  else databaseProblems(from, collect)
+}
+
+function inboxProblems({ readers, settle, feed }: InboxSource, collect: Collector): void {
+  if (!(settle >= 0)) collect.add('settle must be a time', 'settle', "Write it as '200ms' or '2s'")
+  for (const reader of Object.values(readers)) filesProblems({ ...reader, paths: ['.'] }, collect)
+  if (!feed) return
+  if (feed.compareKeys)
+    collect.add(
+      'a feed can not compare keys: what it laid down is not all there is',
+      'deletes',
+      'Read the database by a bronze dataset of its own',
+    )
+  databaseProblems(feed, collect)
 }
 
 function httpProblems(from: HttpSource, format: string, collect: Collector): void {

@@ -7,6 +7,7 @@ export type Source<C extends string = string> =
   | DatabaseSource<C>
   | HttpSource<C>
   | IngestSource<C>
+  | InboxSource<C>
 
 /** How files are laid out that are no delimited text. */
 export type Layout =
@@ -43,6 +44,22 @@ export interface FilesSource<C extends string = string> {
   readonly layout: Layout | undefined
   /** How their characters are encoded, where it is not UTF-8: a label of the Encoding Standard. */
   readonly encoding: string | undefined
+}
+
+/** Files that others drop into a folder, which is emptied as they are taken in. */
+export interface InboxSource<C extends string = string> {
+  readonly kind: 'inbox'
+  /** A folder, or a prefix of a bucket; `undefined`: the lake's own, `bronze/landing/<dataset>`. */
+  readonly path: string | undefined
+  /** The folder of the file that defined the source. */
+  readonly base: string
+  /** How a file is read, by the ending of its name; `''` is for all others. Paths are left out. */
+  readonly readers: Readonly<Record<string, FilesSource<C>>>
+  readonly columns: readonly C[] | undefined
+  /** Milliseconds for which a file must not have changed before it is taken. */
+  readonly settle: number
+  /** Rows of a database that are laid into the inbox as files. */
+  readonly feed: DatabaseSource<C> | undefined
 }
 
 /** The kinds of databases that are read; MariaDB is read as MySQL is. */

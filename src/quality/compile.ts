@@ -127,7 +127,7 @@ function valuesSql(
   return `(SELECT ${lineageColumns.join(', ')},
   ${columns.map((c) => `${c.value} AS ${quoteName(c.name)}`).join(',\n  ')},
   _error IS NOT NULL${unreadable.map((u) => ` OR ${u}`).join('')} AS _unreadable,
-  CASE WHEN _error IS NOT NULL THEN [concat('line: ', _error)] WHEN _deleted THEN ${ofDeleted} ELSE ${list('discard')} END AS _reasons0,
+  CASE WHEN _error IS NOT NULL THEN [concat(CASE WHEN _source_line = 0 THEN 'file: ' ELSE 'line: ' END, _error)] WHEN _deleted THEN ${ofDeleted} ELSE ${list('discard')} END AS _reasons0,
   CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('warn')} END AS _warnings0,
   CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('fail')} END AS _failures0
 FROM ${relation})`

@@ -80,9 +80,12 @@ export class Batches {
     through: number,
     path: string,
     before: FileIndex | undefined,
+    most = Number.POSITIVE_INFINITY,
   ): Promise<FileIndex | undefined> {
     if (through - (before?.through ?? 0) < INDEXED) return before
-    const files = [...known.values()].map((f) => [f.name, f.size, f.modified, f.sha256])
+    const files = [...known.values()]
+      .slice(-most)
+      .map((f) => [f.name, f.size, f.modified, f.sha256])
     const text = JSON.stringify({ format: 1, files })
     await this.storage.write(path, new TextEncoder().encode(text))
     return { path, through }

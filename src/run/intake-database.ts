@@ -39,14 +39,20 @@ export async function discoverRows(
   state: LakeState,
   databases: Databases,
   backfill?: Window,
+  land?: Land,
 ): Promise<Offer> {
   const reader = await databases.reader(source)
   const work = await RowsIntake.begin(dataset, source, state, reader, backfill)
+  work.land = land
   return { discovery: await work.look(), take: (context, base) => work.take(context, base) }
 }
 
+/** Puts files elsewhere instead of making them a batch; returns what is noted of that beside the watermark. */
+type Land = (context: RunContext, files: readonly BatchFile[]) => Promise<string[]>
+
 /** One look at a source, and the intake that follows from it. */
 class RowsIntake {
+  land: Land | undefined
   private readonly byEngine = { on: true }
 
   private constructor(
@@ -304,6 +310,10 @@ class RowsIntake {
   ): Promise<Intake> {
     const name = fullName(this.dataset)
     const watermark = this.positionAt(position)
+    if (this.land) {
+      const landed = await this.land(context, files)
+      return this.note(context, done, { ...watermark, landed })
+    }
     // A first batch without rows says which columns there are.
     const known = done.state.batches[name] !== undefined
     if (files.length === 0 && known && !more.whole) return this.note(context, done, watermark)
@@ -320,7 +330,11 @@ class RowsIntake {
     })
   }
 
-  private note(context: RunContext, done: Intake, watermark: Watermark): Promise<Intake> {
+  private note(
+    context: RunContext,
+    done: Intake,
+    watermark: Watermark & { landed?: readonly string[] },
+  ): Promise<Intake> {
     return noteWatermark(context, done, this.dataset, watermark)
   }
 }

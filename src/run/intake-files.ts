@@ -18,14 +18,17 @@ import { Originals } from './originals.js'
 import { newBatch } from './rows-commit.js'
 import { wantedTypes } from './wanted.js'
 
+/** Where files that are known are listed. */
+export interface FileIndexWatermark {
+  index?: FileIndex
+}
+
 /** How far a file source has been read; visible in the same commit as its rows. */
-interface Watermark {
+interface Watermark extends FileIndexWatermark {
   /** The newest file time, in milliseconds since 1970. */
   modified: number
   /** Times of files that were touched since their batch, but hold the same content. */
   touched: Record<string, number>
-  /** Where the files of most batches are listed. */
-  index?: FileIndex
 }
 
 /** Looks at a source without reading its files. */

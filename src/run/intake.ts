@@ -8,6 +8,7 @@ import type { RunContext } from './context.js'
 import { discoverRows } from './intake-database.js'
 import { discoverFiles } from './intake-files.js'
 import { discoverAnswers } from './intake-http.js'
+import { discoverDropped } from './intake-inbox.js'
 import { discoverLanded } from './intake-landing.js'
 
 /** What an intake did. */
@@ -44,6 +45,8 @@ export function discover(
       return discoverFiles(dataset, from, state, batches)
     case 'ingest':
       return discoverLanded(dataset, from, batches)
+    case 'inbox':
+      return discoverDropped(dataset, from, state, batches, databases)
     case 'http':
       return discoverAnswers(dataset, from, state)
     default:

@@ -1,6 +1,7 @@
-import { type Check, checkName, secondsOf } from '../define/check.js'
+import { type Check, checkName } from '../define/check.js'
 import { fullName, type Gold, type Silver } from '../define/dataset.js'
 import { checkedAgainst } from '../define/inputs.js'
+import { secondsOf } from '../define/interval.js'
 import { quoteName, quoteText, reference, renderSql } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError, type Place } from '../errors.js'

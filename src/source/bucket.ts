@@ -68,17 +68,22 @@ export async function objectsOf(path: string): Promise<SourceFile[]> {
   const found = await storage.list(prefix)
   return found
     .filter((object) => matches(object.path) && !object.path.endsWith('/'))
-    .map(({ path: key, size, modified }) => ({
-      path: key,
-      name: `s3://${bucket}/${key}`,
-      size,
-      modified,
-      remote: {
-        download: (to: string, signal: AbortSignal) => storage.download(key, to, signal),
+    .map(({ path: key, size, modified }) => {
+      const remote: NonNullable<SourceFile['remote']> = {
+        download: async (to, signal) => {
+          remote.version = await storage.download(key, to, signal)
+        },
         // Listed again: a look at the object itself tells its time less exactly.
         look: async () => (await storage.list(key)).find((object) => object.path === key),
-      },
-    }))
+      }
+      return { path: key, name: `s3://${bucket}/${key}`, size, modified, remote }
+    })
+}
+
+/** Removes an object that was brought here, where the bucket keeps versions: no other version of it goes. */
+export async function removeObject(path: string, { path: key, remote }: SourceFile): Promise<void> {
+  if (remote?.version !== undefined)
+    await objectsAt(path).storage.removeVersion(key, remote.version)
 }
 
 /** One object, whose bytes are read by ranges. */

@@ -1,4 +1,4 @@
-import { secondsOf } from '../define/check.js'
+import { secondsOf } from '../define/interval.js'
 import type { Connection, DatabaseKind, DatabaseSource, Drift } from '../define/source.js'
 
 export interface TableOptions<C extends string> {

@@ -26,6 +26,8 @@ export interface SourceFile {
   /** How it is brought here, where it is elsewhere; its path is then its key there. */
   remote?: {
     download(to: string, signal: AbortSignal): Promise<void>
+    /** The version that was brought here, where the bucket keeps versions. */
+    version?: string | undefined
     look(): Promise<{ size: number; modified: number } | undefined>
   }
 }

@@ -1,4 +1,4 @@
-import { secondsOf } from '../define/check.js'
+import { millisecondsOf } from '../define/interval.js'
 import type { HttpAuth, HttpSource, Paging, Secret } from '../define/source.js'
 
 export interface HttpOptions<C extends string> {
@@ -53,13 +53,8 @@ export function http<const C extends string = string>(
     paging,
     cursor: cursor && { ...cursor, start: cursor.start },
     allowPrivate,
-    pause: pause === undefined ? 0 : millisOf(pause),
+    pause: pause === undefined ? 0 : millisecondsOf(pause),
     pages,
-    timeout: millisOf(timeout),
+    timeout: millisecondsOf(timeout),
   }
-}
-
-function millisOf(text: string): number {
-  const [, number] = /^(\d+)ms$/.exec(text) ?? []
-  return number === undefined ? (secondsOf(text) ?? Number.NaN) * 1000 : Number(number)
 }

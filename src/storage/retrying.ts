@@ -19,6 +19,10 @@ export class RetryingStorage implements Storage {
     return this.inner.url
   }
 
+  get address(): string {
+    return this.inner.address ?? this.inner.url
+  }
+
   createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
     return this.inner.createIfAbsent(path, bytes)
   }

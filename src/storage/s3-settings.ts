@@ -1,5 +1,5 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
-import { secondsOf } from '../define/check.js'
+import { secondsOf } from '../define/interval.js'
 import { MoraineError } from '../errors.js'
 
 /** Where a lake lies in S3, and how its objects are reached. */

@@ -34,7 +34,11 @@ export class S3Storage implements Storage {
   private readonly fetching = new Map<string, Promise<void>>()
 
   /** @param mounted whether the engine shall find its objects: of a lake, not of a source. */
-  constructor(root: string, mounted = true) {
+  constructor(
+    readonly address: string,
+    mounted = true,
+  ) {
+    const root = address
     this.place = s3Place(root)
     const { bucket, prefix, endpoint } = this.place
     this.url = `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`
@@ -228,17 +232,31 @@ export class S3Storage implements Storage {
     }
   }
 
-  /** Writes an object to a file. */
-  async download(path: string, file: string, signal?: AbortSignal): Promise<void> {
+  /** Writes an object to a file; returns its version where the bucket keeps versions. */
+  async download(path: string, file: string, signal?: AbortSignal): Promise<string | undefined> {
     try {
-      await this.receive(path, file, signal)
+      return await this.receive(path, file, signal)
     } catch (error) {
       signal?.throwIfAborted()
       throw this.failed('read', path, error)
     }
   }
 
-  private async receive(path: string, file: string, signal?: AbortSignal): Promise<void> {
+  /** Removes one version of an object: one that was written since stays. */
+  async removeVersion(path: string, VersionId: string): Promise<void> {
+    const { s3, client } = await this.clients()
+    try {
+      await client.send(new s3.DeleteObjectCommand({ ...this.named(path), VersionId }))
+    } catch (error) {
+      if (!isMissing(error)) throw this.failed('remove', path, error)
+    }
+  }
+
+  private async receive(
+    path: string,
+    file: string,
+    signal?: AbortSignal,
+  ): Promise<string | undefined> {
     const { s3, client } = await this.clients()
     const options = signal ? { signal } : {}
     const sent = await client.send(new s3.GetObjectCommand(this.named(path)), {
@@ -248,6 +266,7 @@ export class S3Storage implements Storage {
     const { size } = await stat(file)
     if (size !== sent.ContentLength)
       throw new Error(`${size} bytes came instead of ${sent.ContentLength}`)
+    return sent.VersionId === 'null' ? undefined : sent.VersionId
   }
 
   private async *pages(prefix: string, delimiter?: string) {

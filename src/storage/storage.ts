@@ -14,6 +14,8 @@ export interface StoredObject {
 export interface Storage {
   /** The root as a URL, without a trailing slash: `file:///data/lake`. */
   readonly url: string
+  /** The root with the settings that lead to it, where the URL alone does not. */
+  readonly address?: string
   /**
    * Creates an object if there is none of that name, atomically and durably: of several callers
    * exactly one gets `true`, and nobody ever sees a part of it.

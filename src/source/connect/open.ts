@@ -10,7 +10,12 @@ export class Databases implements AsyncDisposable {
 
   /** The databases of all datasets that will be read. */
   static of(datasets: readonly Bronze[]): Databases {
-    return new Databases(datasets.flatMap(({ from }) => (from.kind === 'database' ? [from] : [])))
+    return new Databases(
+      datasets.flatMap(({ from }) => {
+        const read = from.kind === 'inbox' ? from.feed : from
+        return read?.kind === 'database' ? [read] : []
+      }),
+    )
   }
 
   reader(source: DatabaseSource): Promise<Reader> {

@@ -1,0 +1,13 @@
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86400 }
+
+/** The seconds of `30s`, `15m`, `2h`, `1d`; `undefined` for anything else. */
+export function secondsOf(interval: string): number | undefined {
+  const match = /^([1-9]\d*)([smhd])$/.exec(interval)
+  return match ? Number(match[1]) * (UNITS[match[2] as string] as number) : undefined
+}
+
+/** The milliseconds of `200ms`, or of an interval of seconds and more; NaN for anything else. */
+export function millisecondsOf(interval: string): number {
+  const [, number] = /^(\d+)ms$/.exec(interval) ?? []
+  return number === undefined ? (secondsOf(interval) ?? Number.NaN) * 1000 : Number(number)
+}

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto'
+import { rename } from 'node:fs/promises'
+import { type Bronze, fullName } from '../../define/dataset.js'
+import type { DatabaseSource } from '../../define/source.js'
+import type { LakeState } from '../../log/commit.js'
+import type { Databases } from '../../source/connect/open.js'
+import { localPath } from '../../storage/staging.js'
+import type { Storage } from '../../storage/storage.js'
+import type { BatchFile } from '../batches.js'
+import type { RunContext } from '../context.js'
+import type { Intake } from '../intake.js'
+import { discoverRows } from '../intake-database.js'
+import { nothingYet } from '../rows-commit.js'
+
+/** Where files lie until the commit that says so makes them part of the inbox. */
+const HIDDEN = '.feeding'
+
+/** Milliseconds after which nobody is about to commit them any more. */
+const ORPHANED = 24 * 3_600_000
+
+/** How far a feed has been read, and the files that it has laid down last. */
+interface FedWatermark {
+  landed?: readonly string[]
+}
+
+/**
+ * Lays rows of a database into an inbox, as files of JSON lines. What was read and how far becomes part of the lake in one commit; only
+ * then the files get the names by which they are found. A feed that was stopped in between goes on with that.
+ */
+export class Feed {
+  private constructor(
+    private readonly target: Bronze,
+    private readonly landing: string,
+    private readonly offer: Awaited<ReturnType<typeof discoverRows>>,
+    private readonly left: boolean,
+  ) {}
+
+  static async look(
+    dataset: Bronze,
+    source: DatabaseSource,
+    state: LakeState,
+    storage: Storage,
+    databases: Databases,
+  ): Promise<Feed> {
+    const landing = `bronze/landing/${dataset.name}`
+    const land = (context: RunContext, files: readonly BatchFile[]) => lay(context, landing, files)
+    const name = `${dataset.name}_feed`
+    const target: Bronze = { ...dataset, name, from: source, format: 'jsonl' }
+    const offer = await discoverRows(target, source, state, databases, undefined, land)
+    const { landed = [] } = (state.watermarks[fullName(target)] ?? {}) as FedWatermark
+    const hidden = await storage.list(`${landing}/${HIDDEN}/`)
+    const left = hidden.some(({ path }) => landed.includes(path.split('/').at(-1) ?? ''))
+    return new Feed(target, landing, offer, left)
+  }
+
+  /** What there is to lay down. */
+  get news(): string | undefined {
+    const { discovery } = this.offer
+    const news = 'news' in discovery ? discovery.news : undefined
+    return news ?? (this.left ? 'files of its feed are ready' : undefined)
+  }
+
+  async take(context: RunContext, base: LakeState): Promise<Intake> {
+    const { discovery } = this.offer
+    const watermark = (state: LakeState) =>
+      (state.watermarks[fullName(this.target)] ?? {}) as FedWatermark
+    await show(context.storage, this.landing, watermark(base).landed ?? [])
+    await this.forgetOrphans(context)
+    if (!('news' in discovery) || discovery.news === undefined) return nothingYet(base)
+    const done = await this.offer.take(context, base)
+    await show(context.storage, this.landing, watermark(done.state).landed ?? [])
+    return done
+  }
+
+  /** What was laid down by a feed that was killed before its commit is read again. */
+  private async forgetOrphans({ storage, started }: RunContext): Promise<void> {
+    for (const { path, modified } of await storage.list(`${this.landing}/${HIDDEN}/`))
+      if (started.getTime() - modified > ORPHANED) await storage.remove(path)
+  }
+}
+
+/** Puts files where the inbox does not see them yet; returns their names. */
+async function lay(
+  { storage, started }: RunContext,
+  landing: string,
+  files: readonly BatchFile[],
+): Promise<string[]> {
+  const time = started.toISOString().replace(/[-:.]/g, '')
+  const names: string[] = []
+  for (const [i, file] of files.entries()) {
+    const number = String(i + 1).padStart(5, '0')
+    const name = `${time}-${number}-${randomBytes(3).toString('hex')}.jsonl`
+    await move(storage, file.data, `${landing}/${HIDDEN}/${name}`)
+    names.push(name)
+  }
+  return names
+}
+
+/** Gives files their names in the inbox, unless they have been taken from there since. */
+async function show(storage: Storage, landing: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const from = `${landing}/${HIDDEN}/${name}`
+    if (await storage.stat(from)) await move(storage, from, `${landing}/${name}`)
+  }
+}
+
+async function move(storage: Storage, from: string, to: string): Promise<void> {
+  await storage.prepare(to)
+  const [source, target] = [from, to].map((path) => storage.locate(path)) as [string, string]
+  if (target.startsWith('file://')) return rename(localPath(source), localPath(target))
+  await storage.createIfAbsent(to, await storage.read(from))
+  await storage.remove(from)
+}

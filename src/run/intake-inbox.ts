@@ -1,0 +1,367 @@
+import { resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Bronze, fullName } from '../define/dataset.js'
+import type { FilesSource, InboxSource } from '../define/source.js'
+import { quoteName, quoteText } from '../define/sql.js'
+import type { Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import type { BatchPointer, LakeState } from '../log/commit.js'
+import { entriesOf } from '../source/archive.js'
+import type { Databases } from '../source/connect/open.js'
+import type { SourceFile } from '../source/discover.js'
+import { inspectFile, takeFile } from '../source/read-files.js'
+import { withUnpacked } from '../source/unpack.js'
+import { localPath } from '../storage/staging.js'
+import type { Storage } from '../storage/storage.js'
+import {
+  Batches,
+  type BatchFile,
+  type BatchManifest,
+  columnsOf,
+  type KnownFile,
+} from './batches.js'
+import { type RunContext, withSession } from './context.js'
+import { DropBucket } from './inbox/bucket.js'
+import type { Drop } from './inbox/drop.js'
+import { Feed } from './inbox/feed.js'
+import { DropFolder } from './inbox/folder.js'
+
+import type { Intake, Offer } from './intake.js'
+import type { FileIndexWatermark } from './intake-files.js'
+import { Originals } from './originals.js'
+import { type NewBatch, newBatch, nothingYet } from './rows-commit.js'
+import { wantedTypes } from './wanted.js'
+
+/** Files and bytes that are taken in as one batch. */
+const TOGETHER = { files: 500, bytes: 2 ** 30 }
+/** Files that are known when they come again, at least. */
+const REMEMBERED = 50_000
+/** How often is looked for a file that is being written. */
+const LOOKS = 5
+
+/** Where the lake's own inbox of a dataset is. */
+export const landingOf = (dataset: { name: string }): string => `bronze/landing/${dataset.name}`
+
+/** The place where the files of a dataset are dropped: a folder of this machine, or a bucket's URL. */
+export function placeOf(storage: Storage, dataset: Bronze, source: InboxSource): string {
+  const { path, base } = source
+  if (path?.startsWith('s3://')) return path
+  if (path !== undefined) return resolve(base, path)
+  const own = storage.address ?? storage.url
+  if (!own.startsWith('s3://')) return localPath(storage.locate(landingOf(dataset)))
+  const [root = '', settings] = own.split('?')
+  return `${root.replace(/\/$/, '')}/${landingOf(dataset)}/${settings ? `?${settings}` : ''}`
+}
+
+/** Looks whether files were dropped, or whether the feed has rows to lay down. */
+export async function discoverDropped(
+  dataset: Bronze,
+  source: InboxSource,
+  state: LakeState,
+  batches: Batches,
+  databases: Databases,
+): Promise<Offer> {
+  const place = placeOf(batches.storage, dataset, source)
+  const drop: Drop = place.startsWith('s3://')
+    ? new DropBucket(place)
+    : new DropFolder(place, source.settle)
+  const feed =
+    source.feed && (await Feed.look(dataset, source.feed, state, batches.storage, databases))
+  const work = new InboxIntake(dataset, source, drop, batches)
+  const { ready, unfinished } = await work.look(state, source.settle)
+  const n = ready.length
+  const landed = n === 0 ? [] : [`${n} ${n === 1 ? 'file has' : 'files have'} landed`]
+  const news = [...(feed?.news ? [feed.news] : []), ...landed].join('; ')
+  const waiting = unfinished === 1 ? '1 file is' : `${unfinished} files are`
+  return {
+    discovery: {
+      news: news || undefined,
+      none: 'nothing has landed',
+      notes: unfinished > 0 ? [`${waiting} still being written`] : [],
+    },
+    take: async (context, base) => {
+      const fed = feed?.news ? await feed.take(context, base) : nothingYet(base)
+      const files = feed?.news ? (await work.look(fed.state, source.settle)).ready : ready
+      const done = await work.take(context, fed.state, files)
+      return { ...done, commits: [...fed.commits, ...done.commits] }
+    },
+  }
+}
+
+class InboxIntake {
+  constructor(
+    private readonly dataset: Bronze,
+    private readonly source: InboxSource,
+    private readonly drop: Drop,
+    private readonly batches: Batches,
+  ) {}
+
+  /** What is complete and new; a file that was only just written is waited for, for a moment. */
+  async look(
+    state: LakeState,
+    settle: number,
+  ): Promise<{ ready: SourceFile[]; unfinished: number }> {
+    for (let looks = 1; ; looks++) {
+      const found = await this.drop.look()
+      if (found.unfinished > 0 && looks < LOOKS && settle > 0) {
+        await sleep(settle)
+        continue
+      }
+      const known = await this.known(state)
+      // Objects that could not be removed.
+      const ready = found.ready.filter(({ name, size, modified, remote }) => {
+        const before = known.get(name)
+        return !remote || before?.size !== size || before.modified !== modified
+      })
+      return { ...found, ready }
+    }
+  }
+
+  private known(state: LakeState): Promise<Map<string, KnownFile>> {
+    const name = fullName(this.dataset)
+    const { index } = (state.watermarks[name] ?? {}) as FileIndexWatermark
+    return this.batches.knownFiles(state.batches[name] ?? [], index)
+  }
+
+  async take(context: RunContext, base: LakeState, files: readonly SourceFile[]): Promise<Intake> {
+    let done = nothingYet(base)
+    for (const group of groupsOf(files)) {
+      context.signal.throwIfAborted()
+      const claimed = await Promise.all(group.map((file) => this.drop.claim(file)))
+      const own = claimed.filter((file) => file !== undefined)
+      done = await this.takeGroup(context, done, own)
+      for (const file of own) await this.drop.remove(file)
+    }
+    return done
+  }
+
+  private async takeGroup(
+    context: RunContext,
+    done: Intake,
+    files: readonly SourceFile[],
+  ): Promise<Intake> {
+    const { dataset } = this
+    const known = await this.known(done.state)
+    const batch = newBatch(context, done.state, dataset)
+    const originals = new Originals(
+      context.storage,
+      dataset.archive ? archiveOf(batch.folder) : `${batch.folder}/raw`,
+      context.signal,
+    )
+    const taking = new Taking(context, dataset, this.source, batch, known, originals, done)
+    await withSession(context, fullName(dataset), async (session) => {
+      for (const file of files) {
+        context.signal.throwIfAborted()
+        await taking.file(session, file)
+        context.progress(fullName(dataset), { rows: taking.rows })
+      }
+    })
+    return this.commit(context, batch, taking, originals, done, known)
+  }
+
+  private async commit(
+    context: RunContext,
+    { number, batch, folder }: NewBatch,
+    { taken, notes }: Taking,
+    originals: Originals,
+    done: Intake,
+    known: ReadonlyMap<string, KnownFile>,
+  ): Promise<Intake> {
+    const { storage } = context
+    const name = fullName(this.dataset)
+    if (taken.length === 0) return { ...done, notes: [...done.notes, ...notes] }
+    await storage.seal([...taken.map(({ data }) => data), ...originals.paths])
+    if (this.dataset.archive) await originals.protect()
+    const files = taken.map(({ columns: _, ...file }) => file)
+    const manifest: BatchManifest = {
+      format: 1,
+      dataset: name,
+      batch,
+      number,
+      created: context.started.toISOString(),
+      columns: columnsOf(taken as unknown as BatchManifest[]),
+      files,
+    }
+    const bytes = new TextEncoder().encode(JSON.stringify(manifest, null, 1))
+    const path = `${folder}/manifest.json`
+    await storage.write(path, bytes)
+    if (this.dataset.archive) await storage.write(`${archiveOf(folder)}/manifest.json`, bytes)
+    const total = (of: 'rows' | 'bytes' | 'broken') => files.reduce((sum, f) => sum + f[of], 0)
+    const pointer: BatchPointer = {
+      dataset: name,
+      number,
+      batch,
+      manifest: path,
+      rows: total('rows'),
+      bytes: total('bytes'),
+    }
+    const all = new Map<string, KnownFile>([...known, ...files.map((f) => [f.name, f] as const)])
+    const list = `bronze/${this.dataset.name}/index/${batch}.json`
+    const { index: before } = (done.state.watermarks[name] ?? {}) as FileIndexWatermark
+    const index = await this.batches.index(all, number, list, before, REMEMBERED)
+    const message = `take in ${files.length} file${files.length === 1 ? '' : 's'} of ${name}`
+    const state = await context.log.commit(
+      done.state,
+      { batches: [pointer], watermarks: { [name]: index ? { index } : {} } },
+      { author: context.author, run: context.run, message },
+    )
+    return {
+      state,
+      commits: [...done.commits, state.number],
+      rows: done.rows + pointer.rows,
+      broken: done.broken + total('broken'),
+      bytes: done.bytes + pointer.bytes,
+      files: done.files + files.length,
+      notes: [...done.notes, ...notes],
+    }
+  }
+}
+
+/** The place in the archive of what came with a batch, by the batch's own. */
+export const archiveOf = (folder: string): string => folder.replace(/^bronze\//, 'archive/')
+
+type TakenFile = BatchFile & { columns: string[] }
+
+/** The files of one batch, as they are taken one after the other. */
+class Taking {
+  readonly taken: TakenFile[] = []
+  readonly notes: string[] = []
+
+  constructor(
+    private readonly context: RunContext,
+    private readonly dataset: Bronze,
+    private readonly source: InboxSource,
+    private readonly batch: NewBatch,
+    private readonly known: ReadonlyMap<string, KnownFile>,
+    private readonly originals: Originals,
+    private readonly done: Intake,
+  ) {}
+
+  get rows(): number {
+    return this.taken.reduce((sum, file) => sum + file.rows, 0)
+  }
+
+  /** Takes a file; one that can't be read is a row that says so. */
+  async file(session: Session, file: SourceFile): Promise<void> {
+    let parts: SourceFile[] = [file]
+    try {
+      if (/\.zip$/i.test(file.path)) parts = await entriesOf(file)
+    } catch (error) {
+      return this.unreadable(session, file, error)
+    }
+    for (const part of parts)
+      await this.part(session, part).catch((error) => this.unreadable(session, part, error))
+  }
+
+  private async part(session: Session, file: SourceFile): Promise<void> {
+    const { context, dataset } = this
+    const source = readerOf(this.source, file.name)
+    await withUnpacked(file, source, context.signal, async (readable) => {
+      const inspection = await inspectFile(readable, source, context.signal)
+      const { sha256 } = inspection
+      const name = this.nameFor(file.name, sha256)
+      if (name === undefined) return
+      const target = {
+        session,
+        ...(await this.place()),
+        wanted: wantedTypes(context.lake.datasets, dataset),
+        large: inspection.bytes >= context.valuesFrom,
+        signal: context.signal,
+      }
+      const result = await takeFile({ ...readable, name }, source, inspection, target)
+      const original = dataset.archive ? await this.originals.keep(readable) : undefined
+      if (result.rows === 0) this.notes.push(`${name} holds no rows`)
+      const { size, modified } = file
+      const kept = { name, size, modified, sha256, data: target.data, ...result }
+      this.taken.push({ ...kept, ...(original ? { original } : {}) })
+    })
+  }
+
+  /** Keeps a file that can't be read as it is, and a row that tells why. */
+  private async unreadable(session: Session, file: SourceFile, error: unknown): Promise<void> {
+    const { context } = this
+    context.signal.throwIfAborted()
+    const fault = error instanceof MoraineError && error.kind === 'source' && !error.retryable
+    if (!fault) throw error
+    const original = await this.originals.keepAny(file)
+    const name = this.nameFor(file.name, original.sha256)
+    if (name === undefined) return
+    const { data, location } = await this.place()
+    const columns = await this.columns()
+    const told = error.message.replaceAll(file.path, file.name)
+    const said = told.startsWith(file.name) ? told.slice(file.name.length).trim() : told
+    const values = columns.map((column) => `CAST(NULL AS VARCHAR) AS ${quoteName(column)}`)
+    const sql = `SELECT ${[
+      `${quoteText(this.batch.batch)} AS _batch`,
+      `${quoteText(name)} AS _source_file`,
+      'CAST(0 AS BIGINT) AS _source_line',
+      `${quoteText(said)} AS _error`,
+      `${quoteText(`all of it, kept at ${original.path}`)} AS _raw`,
+      ...values,
+    ].join(', ')}`
+    const { rows, bytes } = await session.writeFile(sql, location)
+    this.notes.push(`${name} can't be read: ${said}`)
+    const { size, modified } = file
+    const { sha256 } = original
+    const kept = { name, size, modified, sha256, data, rows, bytes, broken: 1 }
+    this.taken.push({ ...kept, columns, original })
+  }
+
+  /** A name for a file that no other has; `undefined` for one that has come before. */
+  private nameFor(name: string, sha256: string): string | undefined {
+    const other = `${name}@${sha256.slice(0, 8)}`
+    const before = (of: string) => this.taken.find((file) => file.name === of) ?? this.known.get(of)
+    if (before(name)?.sha256 === sha256 || before(other)) {
+      this.notes.push(`${name} came again, and is there once`)
+      return undefined
+    }
+    return before(name) ? other : name
+  }
+
+  private async place(): Promise<{ data: string; location: string; batch: string }> {
+    const { storage } = this.context
+    const { folder, batch } = this.batch
+    const data = `${folder}/${String(this.taken.length + 1).padStart(5, '0')}.parquet`
+    await storage.prepare(data)
+    return { data, location: storage.locate(data), batch }
+  }
+
+  /** The columns that files of this inbox have, as far as is known. */
+  private async columns(): Promise<string[]> {
+    const last = this.done.state.batches[fullName(this.dataset)]?.at(-1)
+    const before = last ? (await new Batches(this.context.storage).manifest(last)).columns : []
+    const declared = this.source.columns ?? []
+    const read = this.context.lake.datasets.flatMap((reader) =>
+      reader.tier === 'silver' && reader.from.includes(this.dataset)
+        ? Object.keys(reader.schema.shape).flatMap((name) => {
+            const chosen = Object.hasOwn(reader.select, name) ? reader.select[name] : name
+            return typeof chosen === 'string' ? [chosen] : []
+          })
+        : [],
+    )
+    return columnsOf([{ columns: [...before, ...declared, ...read] }] as never)
+  }
+}
+
+/** How a file is read: by the ending of its name, where that is known. */
+function readerOf({ readers }: InboxSource, name: string): FilesSource {
+  const bare = name.toLowerCase().replace(/\.(gz|zst|zip)$/, '')
+  const ending = /\.([a-z]+)$/.exec(bare)?.[1] ?? ''
+  return (Object.hasOwn(readers, ending) ? readers[ending] : readers['']) as FilesSource
+}
+
+function groupsOf(files: readonly SourceFile[]): SourceFile[][] {
+  const groups: SourceFile[][] = []
+  let bytes = 0
+  for (const file of files) {
+    const group = groups.at(-1)
+    if (!group || group.length >= TOGETHER.files || bytes + file.size > TOGETHER.bytes) {
+      groups.push([file])
+      bytes = file.size
+    } else {
+      group.push(file)
+      bytes += file.size
+    }
+  }
+  return groups
+}

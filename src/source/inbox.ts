@@ -1,0 +1,46 @@
+import { millisecondsOf } from '../define/interval.js'
+import { here } from '../define/place.js'
+import type { DatabaseSource, FilesSource, InboxSource } from '../define/source.js'
+import { type FilesOptions, files } from './files.js'
+
+export interface InboxOptions<C extends string> extends FilesOptions<C> {
+  /** A folder, or a prefix of a bucket such as `s3://drop/orders`. Default: `bronze/landing/<dataset>` of the lake. */
+  path?: string
+  /** For how long a file must not have changed before it is taken: `200ms` (the default), `2s`, `1m`. */
+  settle?: string
+  /** Rows of a database that are laid into the inbox as files, whenever the dataset's schedule comes round. */
+  feed?: DatabaseSource<C>
+}
+
+/** How files are read whose ending says so, where the definition does not. */
+const endings = ['json', 'jsonl', 'ndjson', 'xml', 'tsv', 'parquet', 'avro', 'xlsx']
+
+/**
+ * Files that anything drops into a folder or a bucket. Each is taken in once, and is gone from there afterwards; one that is still being
+ * written stays until it is complete, and one that can't be read at all is a discarded row. How a file is read is said as for `files()`;
+ * where nothing is said the ending of each name decides.
+ *
+ * @example
+ * bronze('orders', { from: inbox({ format: 'jsonl' }), archive: true })
+ */
+export function inbox<const C extends string = string>(
+  options: InboxOptions<C> = {},
+): InboxSource<C> {
+  const { path, settle = '200ms', feed, ...reading } = options
+  const said = reading.format !== undefined || reading.delimiter !== undefined || reading.widths
+  const reader = (ending: string): FilesSource<C> => ({
+    ...files(`x${ending && '.'}${ending}`, reading),
+    paths: [],
+  })
+  const own = said ? [] : endings.map((ending) => [ending, reader(ending)] as const)
+  const laid = feed ? [['jsonl', { ...files<C>('x.jsonl', {}), paths: [] }] as const] : []
+  return {
+    kind: 'inbox',
+    path,
+    base: (here()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, ''),
+    readers: Object.fromEntries([['', reader('')], ...own, ...laid]),
+    columns: options.columns,
+    settle: millisecondsOf(settle),
+    feed,
+  }
+}
