@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os'
 import type { Command } from 'commander'
 import type { DuckDB } from '../engine/duckdb/duckdb.js'
 import { MoraineError } from '../errors.js'
@@ -17,12 +18,13 @@ export function withMemory(command: Command): Command {
   )
 }
 
-/** Starts the engine within the memory that the command line or MORAINE_MEMORY says, with the extensions of DuckDB in MORAINE_EXTENSIONS, or else its own folder. */
-export async function startEngine(command: Command): Promise<DuckDB> {
+/** Starts one of so many engines within the memory that the command line or MORAINE_MEMORY says, with the extensions of DuckDB in MORAINE_EXTENSIONS, or else its own folder. */
+export async function startEngine(command: Command, shares = 1): Promise<DuckDB> {
   const text = command.opts<{ memory?: string }>().memory ?? process.env.MORAINE_MEMORY
   const { DuckDB } = await import('../engine/duckdb/duckdb.js')
   const extensions = process.env.MORAINE_EXTENSIONS
-  return DuckDB.start({ extensions, ...(text ? { memory: parseSize(text) - BESIDE } : {}) })
+  const memory = text ? parseSize(text) - BESIDE : Math.floor(totalmem() * 0.6)
+  return DuckDB.start({ extensions, memory: Math.max(memory / shares, LEAST / 4) })
 }
 
 function parseSize(text: string): number {

@@ -27,7 +27,12 @@ const commands: [name: string, load: () => Promise<CommandModule>, summary: stri
     () => import('./crawl.js'),
     'find the tables of a database or a folder, and write definitions',
   ],
-  ['serve', () => import('./serve.js'), 'take in what apps and devices send'],
+  [
+    'serve',
+    () => import('./serve.js'),
+    'run what is scheduled and what arrives, for as long as it lives',
+  ],
+  ['schedule', () => import('./schedule.js'), 'show what runs when; pause and resume jobs'],
   ['preview', () => import('./preview.js'), 'show the first rows of a dataset or of a raw file'],
   ['discarded', () => import('./discarded.js'), 'show which rows were discarded, and why'],
   ['rollback', () => import('./rollback.js'), 'bring an earlier state back, as a new commit'],

@@ -1,15 +1,20 @@
 import type { Command } from 'commander'
-import { type Bronze, fullName } from '../define/dataset.js'
-import type { IngestSource } from '../define/source.js'
-import { MoraineError, messageOf } from '../errors.js'
+import { type AnyDataset, type Bronze, fullName } from '../define/dataset.js'
+import type { InboxSource, IngestSource } from '../define/source.js'
+import { MoraineError } from '../errors.js'
+import { findLakeFile } from '../load/load.js'
+import { Threads } from '../load/threads.js'
+import { unscheduled } from '../plan/jobs.js'
 import { Batches } from '../run/batches.js'
-import { runLake } from '../run/execute.js'
 import { recentlySent } from '../run/intake-landing.js'
 import { isLoopback } from '../serve/access.js'
+import { Keeper } from '../serve/keeper.js'
 import { listen, openInbox, type Receiver } from '../serve/server.js'
 import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
-import { openProject, print } from './project.js'
+import { ProcessLog } from './output/process-log.js'
+import { whenOf } from './output/when.js'
+import { openProject, type Project } from './project.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
@@ -21,13 +26,14 @@ export function define(command: Command): Command {
     )
     .option('--name <names...>', 'names under which it is reached, beside localhost')
     .option('--behind-proxy', 'a proxy before it encrypts what is sent')
-    .option('--every <seconds>', 'how often what has landed is taken in', '10')
+    .option('--every <seconds>', 'how often is looked for what has arrived without a sign', '10')
+    .option('--jobs <n>', 'jobs that run at the same time', '1')
     .addHelpText(
       'after',
       examples(
-        ['take rows in from programs of this machine', 'moraine serve'],
+        ['run what is scheduled, and what arrives', 'moraine serve'],
         [
-          'for others, behind a proxy that encrypts',
+          'take rows in from others, behind a proxy that encrypts',
           'moraine serve --host 0.0.0.0 --name lake.example.com --behind-proxy',
         ],
       ),
@@ -40,76 +46,115 @@ interface Options {
   name?: string[]
   behindProxy?: boolean
   every: string
+  jobs: string
 }
 
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, log, json } = await openProject(command)
+  const project = await openProject(command)
+  const { lake, storage, folder, json } = project
   const options = command.opts<Options>()
   const port = numberOf('--port', options.port, 0, 65_535)
   const every = numberOf('--every', options.every, 1, 86_400)
-  const datasets = lake.datasets.filter(
-    (d): d is Bronze => d.tier === 'bronze' && d.from.kind === 'ingest',
-  )
-  checkAccess(datasets, options)
+  const concurrency = numberOf('--jobs', options.jobs, 1, 64)
+  const sent = bronzeOf(lake.datasets, 'ingest')
+  const dropped = bronzeOf(lake.datasets, 'inbox')
+  checkAccess(sent, dropped, options)
+  const receivers = await receiversOf(project, sent)
+  const javascript = new Threads(findLakeFile(folder))
+  let log: ProcessLog | undefined
+  const keeper = new Keeper({
+    lake,
+    storage,
+    startEngine: () => startEngine(command, concurrency),
+    javascript,
+    concurrency,
+    sweep: every * 1000,
+    onEvent: (event) => log?.event(event),
+  })
+  log = new ProcessLog(json || !process.stdout.isTTY, keeper.jobs)
+  const stopped = new Promise<void>((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(name, () => {
+        process.once(name, () => process.exit(130))
+        resolve()
+      })
+    }
+  })
+  const server = await listen({
+    port,
+    host: options.host,
+    names: options.name ?? [],
+    receivers,
+    listeners: dropped.map((dataset) => ({
+      dataset: dataset.name,
+      token: (dataset.from as InboxSource).token,
+      notify: () => keeper.notify(fullName(dataset)),
+    })),
+    metrics: () => keeper.metrics.text(),
+  })
+  const url = `http://${options.host}:${server.port}`
+  log.tell({ event: 'listening', url }, `Listening on ${url}; Ctrl-C stops.`)
+  for (const { dataset } of receivers)
+    log.tell(
+      { event: 'receives', dataset: fullName(dataset) },
+      `  POST ${url}/ingest/${dataset.name}`,
+    )
+  for (const job of keeper.jobs)
+    log.tell(
+      { event: 'job', job: job.name, when: whenOf(job) },
+      `  ${job.name}  ${whenOf(job)}: ${job.datasets.map(fullName).join(', ')}`,
+    )
+  const others = unscheduled(lake, keeper.jobs)
+  if (keeper.jobs.length > 0 && others.length > 0)
+    log.tell(
+      { event: 'not scheduled', datasets: others.map(fullName) },
+      `  Nobody runs ${others.map(fullName).join(', ')}: give a schedule to them, or to what they read.`,
+      'warn',
+    )
+  await keeper.start()
+  await stopped
+  log.tell({ event: 'stopping' }, 'Stopping …')
+  await keeper.stop()
+  await server.close()
+  if (sent.length > 0) await keeper.runNow(sent)
+  await keeper.close()
+  await javascript.close()
+  const text = receivers.length > 0 ? 'Stopped: all that was accepted is taken in.' : 'Stopped.'
+  log.tell({ event: 'stopped' }, text)
+  return 0
+}
+
+async function receiversOf({ storage, log }: Project, datasets: readonly Bronze[]) {
   const batches = new Batches(storage)
   const state = await log.head()
-  const receivers: Receiver[] = await Promise.all(
-    datasets.map(async (dataset) => {
+  return Promise.all(
+    datasets.map(async (dataset): Promise<Receiver> => {
       const { keys } = await recentlySent(state, fullName(dataset), batches)
       const inbox = await openInbox(storage, dataset, keys)
       return { dataset, source: dataset.from as IngestSource, inbox }
     }),
   )
-  const engine = await startEngine(command)
-  const told = (line: object, text: string) =>
-    print(
-      json || !process.stdout.isTTY
-        ? JSON.stringify({ time: new Date().toISOString(), ...line })
-        : text,
-    )
-  const stop = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort())
-  const server = await listen({ port, host: options.host, names: options.name ?? [], receivers })
-  const url = `http://${options.host}:${server.port}`
-  told({ event: 'listening', url }, `Listening on ${url}; Ctrl-C stops.`)
-  for (const { dataset } of receivers)
-    told({ event: 'receives', dataset: fullName(dataset) }, `  POST ${url}/ingest/${dataset.name}`)
-  const select = datasets.map(fullName)
-  const takeIn = async () => {
-    if (select.length === 0) return
-    try {
-      const record = await runLake(lake, { storage, engine, select })
-      for (const { dataset, rows, outcome, error } of record.steps)
-        if (outcome !== 'unchanged')
-          told(
-            { event: 'taken in', run: record.run, dataset, rows, outcome, error: error?.message },
-            `${outcome === 'failed' ? '✖' : '✔'} ${dataset}  ${error?.message ?? `${rows} rows`}`,
-          )
-    } catch (error) {
-      told({ event: 'failed', error: messageOf(error) }, `✖ ${messageOf(error)}`)
-    }
-  }
-  while (!stop.signal.aborted) {
-    await pause(every * 1000, stop.signal)
-    if (!stop.signal.aborted) await takeIn()
-  }
-  await server.close()
-  await takeIn()
-  await engine.close()
-  told({ event: 'stopped' }, 'Stopped: all that was accepted is taken in.')
-  return 0
+}
+
+function bronzeOf(datasets: readonly AnyDataset[], kind: 'ingest' | 'inbox'): Bronze[] {
+  return datasets.filter((d): d is Bronze => d.tier === 'bronze' && d.from.kind === kind)
 }
 
 /** Whoever is not on this machine must show a token, and must not send it in the clear. */
-function checkAccess(datasets: readonly Bronze[], { host, behindProxy }: Options): void {
+function checkAccess(
+  sent: readonly Bronze[],
+  dropped: readonly Bronze[],
+  { host, behindProxy }: Options,
+): void {
   if (isLoopback(host)) return
-  const open = datasets.find(({ from }) => (from as IngestSource).token === undefined)
+  const tokenOf = ({ from }: Bronze) => (from as IngestSource | InboxSource).token
+  const open = [...sent, ...dropped].find((dataset) => tokenOf(dataset) === undefined)
   if (open)
     throw new MoraineError(
       'usage',
-      `${fullName(open)} takes rows from anybody who reaches ${host}`,
+      `${fullName(open)} takes ${open.from.kind === 'ingest' ? 'rows' : 'events'} from anybody who reaches ${host}`,
       {
-        hint: "Give it a token: from: ingest({ token: secret('env:EVENTS_TOKEN') })",
+        hint: `Give it a token: from: ${open.from.kind}({ token: secret('env:EVENTS_TOKEN') })`,
       },
     )
   if (!behindProxy)
@@ -125,16 +170,4 @@ function numberOf(option: string, text: string, least: number, most: number): nu
     'usage',
     `${option} ${text} is not a whole number from ${least} to ${most}`,
   )
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, milliseconds)
-    signal.addEventListener('abort', done)
-  })
 }

@@ -19,6 +19,8 @@ export interface About {
   tags?: readonly string[]
   /** When this dataset, and those downstream without a schedule of their own, are run. */
   schedule?: Schedule
+  /** For how long it may not have been brought up to date before `moraine serve` tells of it: `2h`, `1d`. */
+  freshWithin?: string
 }
 
 interface Common<T extends Tier, R> {

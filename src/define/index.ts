@@ -1,3 +1,4 @@
+export { type Alert, type AlertOn, alert } from './alert.js'
 export { type Check, check } from './check.js'
 export type { ColumnType, Field } from './column-type.js'
 export {
@@ -17,6 +18,6 @@ export { defineLake, type Lake, type LakeOptions } from './lake.js'
 export { type Lookup, lookup } from './lookup.js'
 export { bucket, day, hour, identity, month, type Partition, truncate, year } from './partition.js'
 export { type Rule, rule, type Severity } from './rule.js'
-export { cron, every, type Schedule } from './schedule.js'
+export { after, byHand, cron, every, type Schedule, type SchedulePolicy } from './schedule.js'
 export { type Sql, type SqlValue, sql } from './sql.js'
 export { t } from './t.js'

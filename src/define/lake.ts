@@ -1,4 +1,5 @@
 import { DefinitionError, type Place, type Problem } from '../errors.js'
+import type { Alert } from './alert.js'
 import { type AnyDataset, fullName } from './dataset.js'
 import { checkedAgainst, inputsOf } from './inputs.js'
 import { here } from './place.js'
@@ -15,6 +16,8 @@ export interface LakeOptions {
    * upstreams (`passed`, the default), or nothing (`all`).
    */
   publish?: 'passed' | 'all'
+  /** Who `moraine serve` tells when something is wrong. */
+  alerts?: readonly Alert[]
 }
 
 /** A checked definition. `datasets` holds inputs before those that read them. */
@@ -23,6 +26,7 @@ export interface Lake {
   readonly name: string
   readonly root: string
   readonly publish: 'passed' | 'all'
+  readonly alerts: readonly Alert[]
   readonly datasets: readonly AnyDataset[]
   readonly place: Place | undefined
 }
@@ -34,7 +38,7 @@ export interface Lake {
  */
 export function defineLake(options: LakeOptions): Lake {
   const place = here()
-  const { name, root = 'lake', publish = 'passed' } = options
+  const { name, root = 'lake', publish = 'passed', alerts = [] } = options
   const problems: Problem[] = []
   if (!/^[a-z][a-z0-9_-]*$/.test(name))
     problems.push({
@@ -46,7 +50,7 @@ export function defineLake(options: LakeOptions): Lake {
     problems.push({ message: `These datasets read each other in a circle: ${cycle}`, place })
   problems.push(...duplicates(ordered), ...ordered.flatMap(problemsOf))
   if (problems.length > 0) throw new DefinitionError(problems)
-  return { kind: 'lake', name, root, publish, datasets: ordered, place }
+  return { kind: 'lake', name, root, publish, alerts, datasets: ordered, place }
 }
 
 function duplicates(datasets: readonly AnyDataset[]): Problem[] {

@@ -36,6 +36,13 @@ export function problemsOf(dataset: AnyDataset): Problem[] {
     )
   const schedule = dataset.about.schedule && scheduleProblem(dataset.about.schedule)
   if (schedule) collect.add(schedule, 'schedule')
+  const { freshWithin } = dataset.about
+  if (freshWithin !== undefined && secondsOf(freshWithin) === undefined)
+    collect.add(
+      `freshWithin: '${freshWithin}' is not an interval`,
+      `'${freshWithin}'`,
+      "Write it as '30m', '12h' or '2d'",
+    )
   if (dataset.tier === 'bronze') bronzeProblems(dataset, collect)
   if (dataset.tier === 'silver') silverProblems(dataset, collect)
   if (dataset.tier === 'gold') goldProblems(dataset, collect)

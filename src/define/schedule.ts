@@ -1,32 +1,112 @@
 import { Cron } from 'croner'
 import { messageOf } from '../errors.js'
+import type { AnyDataset } from './dataset.js'
+import { millisecondsOf, secondsOf } from './interval.js'
 
-/** When a dataset is brought up to date. */
-export type Schedule =
+/** When a dataset is brought up to date, and what is done when that does not go as planned. */
+export type Schedule = When & { readonly policy: SchedulePolicy }
+
+export type When =
   | { readonly kind: 'cron'; readonly pattern: string; readonly timezone?: string }
   | { readonly kind: 'every'; readonly interval: string }
+  | { readonly kind: 'after'; readonly datasets: readonly AnyDataset[] }
+  | { readonly kind: 'by hand' }
 
-/** A cron line of five or six fields, such as every 15 minutes; in UTC unless a time zone is given. */
-export function cron(pattern: string, options: { timezone?: string } = {}): Schedule {
-  return { kind: 'cron', pattern, ...options }
+export interface SchedulePolicy {
+  /** What becomes of times that passed while nobody was there to run: one run for all of them (`run`, the default), or none. */
+  readonly missed?: 'run' | 'skip'
+  /** What becomes of a time that passes while the run before still goes on: nothing (`skip`, the default), or a run right after it. */
+  readonly overlap?: 'skip' | 'queue'
+  /** A run begins up to so much later, the same each time: `30s`, `5m`. */
+  readonly jitter?: string
+  /** A run that takes longer is stopped: `10m`, `2h`. */
+  readonly timeout?: string
+  /** How often a failed run is tried again. Default: 3. */
+  readonly retries?: number
+  /** How long is waited before the first of them; before each further one twice as long. Default: `10s`. */
+  readonly backoff?: string
 }
 
-/** A fixed interval: `30s`, `15m`, `2h`, `1d`. */
-export function every(interval: string): Schedule {
-  return { kind: 'every', interval }
+/**
+ * A cron line of five or six fields, such as every 15 minutes; in UTC unless a time zone is given. A time that a change of the clocks
+ * leaves out comes right after it, and one that comes twice is meant once.
+ */
+export function cron(
+  pattern: string,
+  { timezone, ...policy }: SchedulePolicy & { timezone?: string } = {},
+): Schedule {
+  return { kind: 'cron', pattern, ...(timezone === undefined ? {} : { timezone }), policy }
+}
+
+/** A fixed interval: `30s`, `15m`, `2h`, `1d`; counted from midnight UTC. */
+export function every(interval: string, policy: SchedulePolicy = {}): Schedule {
+  return { kind: 'every', interval, policy }
+}
+
+/** Whenever one of these datasets has changed. */
+export function after(
+  datasets: AnyDataset | readonly AnyDataset[],
+  policy: SchedulePolicy = {},
+): Schedule {
+  return { kind: 'after', datasets: [datasets].flat() as AnyDataset[], policy }
+}
+
+/** Only when somebody runs it. */
+export function byHand(): Schedule {
+  return { kind: 'by hand', policy: {} }
 }
 
 /** What is wrong with a schedule; `undefined` when nothing is. */
 export function scheduleProblem(schedule: Schedule): string | undefined {
+  const { jitter, timeout, backoff, retries = 0 } = schedule.policy
+  for (const [name, text] of Object.entries({ jitter, timeout, backoff }))
+    if (text !== undefined && !(millisecondsOf(text) > 0))
+      return `${name} '${text}' is not a time such as '30s', '10m' or '2h'`
+  if (!Number.isInteger(retries) || retries < 0) return 'retries must be a number from 0 up'
+  if (schedule.kind === 'after' && schedule.datasets.length === 0) return 'after() names no dataset'
   if (schedule.kind === 'every')
-    return /^[1-9]\d*[smhd]$/.test(schedule.interval)
-      ? undefined
-      : `every('${schedule.interval}') is not an interval such as '30s', '15m', '2h' or '1d'`
+    return secondsOf(schedule.interval) === undefined
+      ? `every('${schedule.interval}') is not an interval such as '30s', '15m', '2h' or '1d'`
+      : undefined
+  if (schedule.kind !== 'cron') return undefined
   try {
-    const { pattern, timezone } = schedule
-    new Cron(pattern, { paused: true, ...(timezone ? { timezone } : {}) }).nextRun()
+    cronOf(schedule).nextRun()
     return undefined
   } catch (error) {
     return `cron('${schedule.pattern}') is not a cron line: ${messageOf(error).replace(/^CronPattern: /, '')}`
+  }
+}
+
+function cronOf({ pattern, timezone = 'UTC' }: When & { kind: 'cron' }): Cron {
+  return new Cron(pattern, { paused: true, timezone })
+}
+
+/** The first time of a schedule after another; `undefined` for schedules that do not go by the clock. */
+export function nextTime(schedule: When, after: Date): Date | undefined {
+  if (schedule.kind === 'every') {
+    const step = (secondsOf(schedule.interval) as number) * 1000
+    return new Date((Math.floor(after.getTime() / step) + 1) * step)
+  }
+  return schedule.kind === 'cron' ? (cronOf(schedule).nextRun(after) ?? undefined) : undefined
+}
+
+/** The last time of a schedule that is after one and not after the other. */
+export function lastTime(schedule: When, after: Date, until: Date): Date | undefined {
+  if (schedule.kind === 'every') {
+    const step = (secondsOf(schedule.interval) as number) * 1000
+    const last = new Date(Math.floor(until.getTime() / step) * step)
+    return last > after ? last : undefined
+  }
+  // Looked for in ever longer spans before the end, as there may be many times in between.
+  for (let span = 60_000; ; span *= 8) {
+    const start = new Date(Math.max(after.getTime(), until.getTime() - span))
+    let last: Date | undefined
+    for (
+      let at = nextTime(schedule, start);
+      at !== undefined && at <= until;
+      at = nextTime(schedule, at)
+    )
+      last = at
+    if (last || start <= after) return last
   }
 }

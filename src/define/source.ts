@@ -58,6 +58,8 @@ export interface InboxSource<C extends string = string> {
   readonly columns: readonly C[] | undefined
   /** Milliseconds for which a file must not have changed before it is taken. */
   readonly settle: number
+  /** What must be shown by who says that files have arrived. */
+  readonly token: Secret | undefined
   /** Rows of a database that are laid into the inbox as files. */
   readonly feed: DatabaseSource<C> | undefined
 }
@@ -77,6 +79,8 @@ export interface Connection {
   readonly database?: string
   /** `true`: encrypted, with a certificate that holds; an object for more. A connection that can't be encrypted then fails. */
   readonly tls?: boolean | TlsOptions
+  /** Jobs of `moraine serve` that may read it at the same time; as many as there are when not given. */
+  readonly concurrency?: number
 }
 
 export interface TlsOptions {

@@ -88,7 +88,12 @@ export async function silverInput(
   const names = await Promise.all(
     unions.map(async ({ sql }) => (await session.describe(sql)).map((c) => c.name)),
   )
-  const available = [...new Set(names.flat())].filter((name) => !/^_v\d+$/.test(name))
+  const given = [...new Set(names.flat())].filter((name) => !/^_v\d+$/.test(name))
+  // What earlier batches had is a column of the input, also where these do not have it.
+  const lower = new Set(given.map((name) => name.toLowerCase()))
+  const { raw = [] } = context.relations.view.tables[fullName(dataset)] ?? {}
+  const before = decision.mode === 'incremental' ? raw : []
+  const available = [...given, ...before.filter((name) => !lower.has(name))]
   const columns = available.filter(isOwn)
   const parts: SilverPart[] = []
   for (const [i, source] of unions.entries()) {

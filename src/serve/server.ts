@@ -1,7 +1,7 @@
 import { serve } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import type { Bronze } from '../define/dataset.js'
-import type { IngestSource } from '../define/source.js'
+import type { IngestSource, Secret } from '../define/source.js'
 import { MoraineError, messageOf } from '../errors.js'
 import type { Storage } from '../storage/storage.js'
 import { namesUs, shows } from './access.js'
@@ -21,6 +21,17 @@ export interface ServerOptions {
   /** Names under which the server is reached, beside this machine's own. */
   names: readonly string[]
   receivers: readonly Receiver[]
+  /** Buckets and others that say when something has arrived. */
+  listeners?: readonly Listener[]
+  /** What Prometheus reads. */
+  metrics?: () => string
+}
+
+/** A dataset whose source says when something has arrived. */
+export interface Listener {
+  dataset: string
+  token: Secret | undefined
+  notify: () => void
 }
 
 export interface RunningServer {
@@ -47,7 +58,9 @@ export async function openInbox(
 export function application({
   names,
   receivers,
-}: Pick<ServerOptions, 'names' | 'receivers'>): Hono {
+  listeners = [],
+  metrics,
+}: Omit<ServerOptions, 'port' | 'host'>): Hono {
   const app = new Hono()
   app.use(async (c, next) => {
     if (!namesUs(c.req.header('host'), names))
@@ -69,6 +82,23 @@ export function application({
     if (!receiver) return c.json({ error: 'there is no such dataset that takes rows' }, 404)
     return receive(c, receiver)
   })
+  // What is said to have arrived is looked for: the message itself is not believed.
+  app.post('/events/:dataset', async (c) => {
+    const listener = listeners.find(({ dataset }) => dataset === c.req.param('dataset'))
+    if (
+      listener?.token !== undefined &&
+      !(await shows(c.req.header('authorization'), listener.token))
+    )
+      return c.json({ error: 'the token is missing or wrong' }, 401)
+    if (!listener) return c.json({ error: 'there is no such dataset that has an inbox' }, 404)
+    await c.req.raw.body?.cancel()
+    listener.notify()
+    return c.json({ accepted: true }, 202)
+  })
+  if (metrics)
+    app.get('/metrics', (c) =>
+      c.body(metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }),
+    )
   app.notFound((c) => c.json({ error: 'there is nothing here' }, 404))
   app.onError((error, c) => c.json({ error: messageOf(error) }, 500))
   return app

@@ -1,6 +1,6 @@
 import { millisecondsOf } from '../define/interval.js'
 import { here } from '../define/place.js'
-import type { DatabaseSource, FilesSource, InboxSource } from '../define/source.js'
+import type { DatabaseSource, FilesSource, InboxSource, Secret } from '../define/source.js'
 import { type FilesOptions, files } from './files.js'
 
 export interface InboxOptions<C extends string> extends FilesOptions<C> {
@@ -8,6 +8,8 @@ export interface InboxOptions<C extends string> extends FilesOptions<C> {
   path?: string
   /** For how long a file must not have changed before it is taken: `200ms` (the default), `2s`, `1m`. */
   settle?: string
+  /** What a bucket must show that says to `POST /events/<dataset>` of `moraine serve` that files have arrived. */
+  token?: Secret
   /** Rows of a database that are laid into the inbox as files, whenever the dataset's schedule comes round. */
   feed?: DatabaseSource<C>
 }
@@ -26,7 +28,7 @@ const endings = ['json', 'jsonl', 'ndjson', 'xml', 'tsv', 'parquet', 'avro', 'xl
 export function inbox<const C extends string = string>(
   options: InboxOptions<C> = {},
 ): InboxSource<C> {
-  const { path, settle = '200ms', feed, ...reading } = options
+  const { path, settle = '200ms', token, feed, ...reading } = options
   const said = reading.format !== undefined || reading.delimiter !== undefined || reading.widths
   const reader = (ending: string): FilesSource<C> => ({
     ...files(`x${ending && '.'}${ending}`, reading),
@@ -41,6 +43,7 @@ export function inbox<const C extends string = string>(
     readers: Object.fromEntries([['', reader('')], ...own, ...laid]),
     columns: options.columns,
     settle: millisecondsOf(settle),
+    token,
     feed,
   }
 }

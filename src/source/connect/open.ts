@@ -45,7 +45,8 @@ export class Databases implements AsyncDisposable {
   }
 }
 
-function keyOf({ database, connection }: DatabaseSource): string {
+/** What tells one database from another. */
+export function keyOf({ database, connection }: DatabaseSource): string {
   const { password, ...rest } = connection
   return JSON.stringify([database, rest, typeof password === 'string' ? password : null])
 }

@@ -1,0 +1,103 @@
+import pino from 'pino'
+import { fullName } from '../../define/dataset.js'
+import type { Job } from '../../plan/jobs.js'
+import type { KeeperEvent } from '../../serve/keeper.js'
+import colors from './colors.js'
+import { stepLine } from './summary.js'
+
+type Level = 'info' | 'warn' | 'error'
+
+/** Tells what a long-running process does: a line for people on a terminal, an object of JSON a line anywhere else. */
+export class ProcessLog {
+  private readonly logger: pino.Logger | undefined
+  private readonly width: number
+
+  constructor(json: boolean, jobs: readonly Job[]) {
+    const names = jobs.flatMap(({ datasets }) =>
+      datasets.map((dataset) => fullName(dataset).length),
+    )
+    this.width = Math.max(0, ...names)
+    if (!json) return
+    const options = {
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      messageKey: 'message',
+    }
+    const formatters = { level: (level: string) => ({ level }) }
+    this.logger = pino({ ...options, formatters }, pino.destination({ fd: 1, sync: true }))
+  }
+
+  /** @param text what people see; nothing where it is left out. */
+  tell(fields: Readonly<Record<string, unknown>>, text?: string, level: Level = 'info'): void {
+    if (this.logger) this.logger[level](fields, text?.trim())
+    else if (text !== undefined) process.stdout.write(`${text}\n`)
+  }
+
+  event(event: KeeperEvent): void {
+    if (event.type === 'run') this.runEvent(event)
+    else if (event.type === 'job-finished') this.jobFinished(event)
+    else this.sign(event)
+  }
+
+  private sign(event: Exclude<KeeperEvent, { type: 'run' | 'job-finished' }>): void {
+    switch (event.type) {
+      case 'job-started': {
+        const { job, cause, attempt } = event
+        this.tell({ event: 'job started', job, cause, attempt })
+        break
+      }
+      case 'job-failed':
+        this.tell(
+          { event: 'job failed', job: event.job },
+          `✖ ${event.job}  ${event.message}`,
+          'error',
+        )
+        break
+      case 'job-lost':
+        this.tell(
+          { event: 'job lost', job: event.job },
+          `· ${event.job}  another process has taken it over`,
+          'warn',
+        )
+        break
+      case 'alert': {
+        const { told } = event
+        const text = `${colors.yellow('!')} ${told.dataset ?? told.job} ${told.on}: ${told.message}`
+        this.tell({ event: 'alert', ...told }, text, 'warn')
+        break
+      }
+      default:
+        this.tell({ event: 'trouble' }, `! ${event.message}`, 'warn')
+    }
+  }
+
+  private jobFinished({ job, record, again }: KeeperEvent & { type: 'job-finished' }): void {
+    const fields = { event: 'job finished', job, run: record.run, outcome: record.outcome, again }
+    const failed = record.outcome === 'failed'
+    const text = failed && again ? `· ${job}  is tried again` : undefined
+    this.tell(fields, text, failed ? 'error' : 'info')
+  }
+
+  private runEvent({ job, run, event }: KeeperEvent & { type: 'run' }): void {
+    if (event.type === 'step-started')
+      this.tell({ event: 'step started', job, run, dataset: event.dataset, step: event.reason })
+    if (event.type !== 'step-finished') return
+    const { result } = event
+    const { dataset, outcome, reason: step, seconds, rows, counts, error } = result
+    const level = outcome === 'failed' ? 'error' : 'info'
+    const fields = {
+      event: 'step finished',
+      job,
+      run,
+      dataset,
+      step,
+      outcome,
+      seconds,
+      rows,
+      counts,
+    }
+    const text = outcome === 'unchanged' ? undefined : stepLine(result, this.width)
+    if (this.logger) this.tell(error ? { ...fields, error } : fields, undefined, level)
+    else this.tell({}, text)
+  }
+}

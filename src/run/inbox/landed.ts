@@ -1,0 +1,51 @@
+import type { Bronze } from '../../define/dataset.js'
+import type { LakeState } from '../../log/commit.js'
+import { decideIntake } from '../../plan/plan.js'
+import { Databases } from '../../source/connect/open.js'
+import type { Storage } from '../../storage/storage.js'
+import { Batches } from '../batches.js'
+import { discoverDropped, placeOf } from '../intake-inbox.js'
+import { Landing } from '../landing.js'
+import { DropFolder } from './folder.js'
+
+/** Looks whether something has arrived for a dataset: cheaply, as it is asked every few seconds. */
+export class Arrivals {
+  private readonly folder: DropFolder | undefined
+  /** The folder of this machine where files arrive. */
+  readonly path: string | undefined
+  /** Milliseconds after which a file that does not change is complete. */
+  readonly settle: number
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly dataset: Bronze,
+    private readonly head: () => Promise<LakeState>,
+  ) {
+    const { from } = dataset
+    this.settle = from.kind === 'inbox' ? from.settle : 0
+    if (from.kind !== 'inbox') return
+    const place = placeOf(storage, dataset, from)
+    if (place.startsWith('s3://')) return
+    this.path = place
+    this.folder = new DropFolder(place, from.settle)
+  }
+
+  /** Whether something is complete, and whether something is being written. */
+  async look(): Promise<{ ready: boolean; unfinished: boolean }> {
+    if (!this.folder) return { ready: await this.any(), unfinished: false }
+    const { ready, unfinished } = await this.folder.look()
+    return { ready: ready.length > 0, unfinished: unfinished > 0 }
+  }
+
+  private async any(): Promise<boolean> {
+    const { from } = this.dataset
+    if (from.kind !== 'inbox')
+      return (await new Landing(this.storage, this.dataset.name).list()).length > 0
+    const own = { ...from, feed: undefined }
+    await using databases = Databases.of([])
+    const state = await this.head()
+    const batches = new Batches(this.storage)
+    const { discovery } = await discoverDropped(this.dataset, own, state, batches, databases)
+    return decideIntake(discovery).action !== 'none'
+  }
+}

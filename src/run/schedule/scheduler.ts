@@ -1,0 +1,325 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fullName } from '../../define/dataset.js'
+import { millisecondsOf } from '../../define/interval.js'
+import { lastTime } from '../../define/schedule.js'
+import { messageOf } from '../../errors.js'
+import type { LakeState } from '../../log/commit.js'
+import type { Job } from '../../plan/jobs.js'
+import { keyOf } from '../../source/connect/open.js'
+import type { Storage } from '../../storage/storage.js'
+import type { RunRecord } from '../events.js'
+import { Lease, pausedJobs } from './leases.js'
+
+/** What makes a job run. */
+export type Cause = 'schedule' | 'event' | 'upstream' | 'retry'
+
+export type ScheduleEvent =
+  | { type: 'job-started'; job: string; cause: Cause; attempt: number }
+  | {
+      type: 'job-finished'
+      job: string
+      record: RunRecord
+      attempt: number
+      /** It is tried again. */
+      again: boolean
+      timedOut: boolean
+    }
+  | { type: 'job-failed'; job: string; message: string; again: boolean }
+  | { type: 'job-lost'; job: string }
+
+export interface SchedulerOptions {
+  storage: Storage
+  jobs: readonly Job[]
+  /** Runs the datasets of a job. */
+  run: (job: Job, signal: AbortSignal) => Promise<RunRecord>
+  /** The lake as it is now; asked only where a job runs after others. */
+  head: () => Promise<LakeState>
+  /** Jobs that run at the same time; 1. */
+  concurrency?: number
+  onEvent: (event: ScheduleEvent) => void
+  now?: () => Date
+  /** Milliseconds between two looks at the clock; 500. */
+  interval?: number
+}
+
+/** Milliseconds between two looks at what other processes and people have done. */
+const LOOK_AROUND = 2000
+const RETRIES = 3
+const BACKOFF = '10s'
+/** Milliseconds between two words that a job's run is still alive. */
+const BEAT = 10_000
+/** Kinds of failures that another attempt does not change. */
+const LASTING = ['definition', 'usage', 'corrupt']
+
+interface Waiting {
+  job: Job
+  lease: Lease
+  running: boolean
+  /** Something has arrived since the last run began. */
+  dirty: boolean
+  /** When a process that runs it elsewhere is looked at again. */
+  busyUntil: number
+}
+
+/** Runs jobs when they are due. Several schedulers may share a lake: of each job one of them takes each turn. */
+export class Scheduler {
+  private readonly waiting: Waiting[]
+  private readonly stopped = new AbortController()
+  private readonly started: Date
+  private readonly now: () => Date
+  private active = 0
+  private loop: Promise<void> | undefined
+  private readonly runs = new Set<Promise<void>>()
+  private paused = new Set<string>()
+  /** Jobs that read a database now, by what tells it from others. */
+  private readonly reading = new Map<string, number>()
+  private versions: LakeState | undefined
+  private lookedAround = Number.NEGATIVE_INFINITY
+  private wake = () => {}
+
+  constructor(private readonly options: SchedulerOptions) {
+    this.now = options.now ?? (() => new Date())
+    this.started = this.now()
+    this.waiting = options.jobs.map((job) => ({
+      job,
+      lease: new Lease(options.storage, job.name, () => this.now().getTime()),
+      running: false,
+      dirty: false,
+      busyUntil: 0,
+    }))
+  }
+
+  /** Says that something has arrived for a job. */
+  notify(name: string): void {
+    const found = this.waiting.find(({ job }) => job.name === name)
+    if (!found) return
+    found.dirty = true
+    this.wake()
+  }
+
+  /** The last success of each job that is known. */
+  get successes(): ReadonlyMap<string, Date> {
+    return new Map(
+      this.waiting.flatMap(({ job, lease }) =>
+        lease.last.succeeded ? [[job.name, new Date(lease.last.succeeded)] as const] : [],
+      ),
+    )
+  }
+
+  start(): void {
+    this.loop ??= this.work()
+  }
+
+  /** Starts nothing more, stops what runs, and resolves when nothing does. */
+  async stop(): Promise<void> {
+    this.stopped.abort()
+    this.wake()
+    await this.loop
+    await Promise.all(this.runs)
+  }
+
+  private async work(): Promise<void> {
+    while (!this.stopped.signal.aborted) {
+      await this.lookAround().catch((error) =>
+        this.options.onEvent({
+          type: 'job-failed',
+          job: '',
+          message: messageOf(error),
+          again: true,
+        }),
+      )
+      for (const waiting of this.waiting) this.consider(waiting)
+      const woken = new Promise<void>((resolve) => {
+        this.wake = resolve
+      })
+      await Promise.race([woken, sleep(this.options.interval ?? 500)])
+    }
+  }
+
+  /** What others did: pauses, runs of other processes, new versions of datasets. */
+  private async lookAround(): Promise<void> {
+    const now = this.now().getTime()
+    if (Math.abs(now - this.lookedAround) < LOOK_AROUND) return
+    const first = this.lookedAround === Number.NEGATIVE_INFINITY
+    this.lookedAround = now
+    this.paused = await pausedJobs(this.options.storage)
+    if (this.waiting.some(({ job }) => job.schedule?.kind === 'after'))
+      this.versions = await this.options.head()
+    for (const { lease, running } of this.waiting) if (!running || first) await lease.look()
+  }
+
+  private consider(waiting: Waiting): void {
+    const { job } = waiting
+    const now = this.now().getTime()
+    if (waiting.running || this.paused.has(job.name) || this.stopped.signal.aborted) return
+    if (this.active >= (this.options.concurrency ?? 1) || now < waiting.busyUntil) return
+    if (!this.sourcesAreFree(job)) return
+    const due = this.due(waiting)
+    if (!due) return
+    waiting.running = true
+    this.active++
+    const sources = sourcesOf(job)
+    for (const { key } of sources) this.reading.set(key, (this.reading.get(key) ?? 0) + 1)
+    const run = this.take(waiting, due).finally(() => {
+      waiting.running = false
+      this.active--
+      for (const { key } of sources) this.reading.set(key, (this.reading.get(key) ?? 1) - 1)
+      this.runs.delete(run)
+      this.wake()
+    })
+    this.runs.add(run)
+  }
+
+  private sourcesAreFree(job: Job): boolean {
+    return sourcesOf(job).every(({ key, limit }) => (this.reading.get(key) ?? 0) < limit)
+  }
+
+  /** Whether a job is to run now, and for which time of its schedule. */
+  private due(waiting: Waiting): { cause: Cause; slot?: Date } | undefined {
+    const { job, lease, dirty } = waiting
+    const slot = this.slotOf(job, lease)
+    if (slot) return { cause: 'schedule', slot }
+    if (dirty) return { cause: 'event' }
+    if (job.schedule?.kind === 'after' && this.versions) {
+      const seen = versionsOf(job, this.versions)
+      if (seen !== null && seen !== lease.last.seen) return { cause: 'upstream' }
+    }
+    return undefined
+  }
+
+  private slotOf({ name, schedule }: Job, lease: Lease): Date | undefined {
+    if (schedule?.kind !== 'cron' && schedule?.kind !== 'every') return undefined
+    const { missed = 'run', jitter } = schedule.policy
+    const { slot } = lease.last
+    // A job that never ran runs at once, unless what was missed is left out.
+    if (slot === null && missed === 'run') return this.started
+    const begin = missed === 'skip' ? this.started : new Date(0)
+    const since = new Date(Math.max(begin.getTime(), slot === null ? 0 : Date.parse(slot)))
+    const last = lastTime(schedule, since, this.now())
+    if (!last || !jitter) return last
+    const part = createHash('sha256')
+      .update(`${name} ${last.toISOString()}`)
+      .digest()
+      .readUInt16BE()
+    const from = last.getTime() + (part / 65_536) * millisecondsOf(jitter)
+    return this.now().getTime() >= from ? last : undefined
+  }
+
+  private async take(waiting: Waiting, due: { cause: Cause; slot?: Date }): Promise<void> {
+    const { job, lease } = waiting
+    try {
+      if (!(await lease.acquire())) {
+        waiting.busyUntil = this.now().getTime() + 1000
+        return
+      }
+      // Another process may have been quicker.
+      if (due.slot && lease.last.slot !== null && Date.parse(lease.last.slot) >= due.slot.getTime())
+        return await lease.release({})
+      waiting.dirty = false
+      const seen = this.versions ? versionsOf(job, this.versions) : null
+      const ok = await this.attempts(waiting, due.cause)
+      const ended = this.now()
+      const queued = job.schedule?.policy.overlap === 'queue'
+      const passed = queued ? due.slot : lastSlot(job, due.slot, ended)
+      await lease.release({
+        ...(passed ? { slot: passed.toISOString() } : {}),
+        ...(seen === null ? {} : { seen }),
+        ...(ok ? { succeeded: ended.toISOString() } : {}),
+      })
+    } catch (error) {
+      waiting.dirty ||= job.event
+      waiting.busyUntil = this.now().getTime() + 1000
+      this.options.onEvent({
+        type: 'job-failed',
+        job: job.name,
+        message: messageOf(error),
+        again: true,
+      })
+    }
+  }
+
+  /** Runs a job until it succeeds or has failed often enough. */
+  private async attempts(waiting: Waiting, cause: Cause): Promise<boolean> {
+    const { job, lease } = waiting
+    const { retries = RETRIES, backoff = BACKOFF, timeout } = job.schedule?.policy ?? {}
+    const lost = new AbortController()
+    const beat = setInterval(() => {
+      lease.renew().then(
+        (held) => {
+          if (held || lost.signal.aborted) return
+          lost.abort()
+          this.options.onEvent({ type: 'job-lost', job: job.name })
+        },
+        () => {},
+      )
+    }, BEAT)
+    try {
+      for (let attempt = 0; ; attempt++) {
+        const late = timeout ? AbortSignal.timeout(millisecondsOf(timeout)) : undefined
+        const signals = [this.stopped.signal, lost.signal, ...(late ? [late] : [])]
+        this.options.onEvent({
+          type: 'job-started',
+          job: job.name,
+          cause: attempt === 0 ? cause : 'retry',
+          attempt,
+        })
+        const record = await this.options.run(job, AbortSignal.any(signals))
+        const conflict = errorsOf(record).includes('conflict')
+        const final = errorsOf(record).some((kind) => LASTING.includes(kind))
+        const ended = this.stopped.signal.aborted || lost.signal.aborted
+        const again = record.outcome !== 'done' && !final && !ended && attempt < retries
+        const timedOut = late?.aborted === true && !ended
+        this.options.onEvent({
+          type: 'job-finished',
+          job: job.name,
+          record,
+          attempt,
+          again,
+          timedOut,
+        })
+        if (!again) return record.outcome === 'done'
+        // Whoever was quicker has done it by now.
+        const pause = conflict ? 0 : millisecondsOf(backoff) * 2 ** attempt
+        await sleep(pause, undefined, { signal: AbortSignal.any(signals.slice(0, 2)) }).catch(
+          () => {},
+        )
+      }
+    } finally {
+      clearInterval(beat)
+    }
+  }
+}
+
+/** The databases that a job reads, and how many jobs may at the same time. */
+function sourcesOf({ datasets }: Job): { key: string; limit: number }[] {
+  const found = new Map<string, number>()
+  for (const dataset of datasets) {
+    if (dataset.tier !== 'bronze') continue
+    const source = dataset.from.kind === 'inbox' ? dataset.from.feed : dataset.from
+    if (source?.kind !== 'database') continue
+    found.set(keyOf(source), source.connection.concurrency ?? Number.POSITIVE_INFINITY)
+  }
+  return [...found].map(([key, limit]) => ({ key, limit }))
+}
+
+const errorsOf = ({ steps, error }: RunRecord): string[] =>
+  [...steps.map((step) => step.error?.kind), error?.kind].filter((kind) => kind !== undefined)
+
+/** The last time of a schedule that is over: what passed during the run is left out. */
+function lastSlot({ schedule }: Job, slot: Date | undefined, ended: Date): Date | undefined {
+  if (!slot || !schedule) return slot
+  return lastTime(schedule, slot, ended) ?? slot
+}
+
+/** The versions of the datasets that a job runs after; `null` when one of them is not there yet. */
+function versionsOf({ schedule }: Job, state: LakeState): string | null {
+  if (schedule?.kind !== 'after') return null
+  const found = schedule.datasets.map((dataset) => {
+    const name = fullName(dataset)
+    return dataset.tier === 'bronze'
+      ? state.batches[name]?.at(-1)?.batch
+      : state.tables[name]?.metadata
+  })
+  return found.every((version) => version !== undefined) ? JSON.stringify(found) : null
+}

@@ -1,0 +1,160 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { Project, repository } from '../support/project.js'
+
+const lake = (more = '') => `
+import { after, alert, bronze, check, defineLake, every, gold, silver, sql, t, z } from 'moraine'
+import { inbox } from 'moraine/sources'
+const raw = bronze('orders', { from: inbox({ settle: '50ms' }) })
+const orders = silver('orders', {
+  from: raw,
+  schema: z.object({ id: t.int(), amount: t.decimal(10, 2).min(0), changed: t.timestamp() }),
+  key: 'id', cursor: 'changed',
+  checks: [check.discarded({ max: '10%', severity: 'warn' })],
+})
+const total = gold('total', { query: sql\`select sum(amount) as total from \${orders}\`, schedule: after(orders) })
+export default defineLake({ name: 'shop', datasets: [total], ${more} })
+`
+
+type Line = Record<string, unknown>
+
+/** `moraine serve` as a process of its own, and what it says. */
+class Served {
+  readonly lines: Line[] = []
+  readonly ended: Promise<number | null>
+
+  constructor(readonly child: ChildProcess) {
+    onTestFinished(() => void child.kill('SIGKILL'))
+    this.ended = new Promise((done) => child.once('exit', done))
+    let text = ''
+    child.stdout?.on('data', (chunk) => {
+      text += chunk
+      const parts = text.split('\n')
+      text = parts.pop() ?? ''
+      this.lines.push(...parts.map((line) => JSON.parse(line) as Line))
+    })
+  }
+
+  static start(project: Project): Served {
+    const bin = join(repository, 'bin/moraine.js')
+    const args = ['-C', project.folder, 'serve', '--port', '0', '--every', '1']
+    const stdio = ['ignore', 'pipe', 'inherit'] as const
+    return new Served(spawn(process.execPath, [bin, ...args], { stdio: [...stdio] }))
+  }
+
+  async line(holds: (line: Line) => boolean): Promise<Line> {
+    for (let i = 0; i < 1000; i++) {
+      const found = this.lines.find(holds)
+      if (found) return found
+      await sleep(20)
+    }
+    throw new Error(`no such line in:\n${this.lines.map((l) => JSON.stringify(l)).join('\n')}`)
+  }
+
+  async stop(): Promise<number | null> {
+    this.child.kill('SIGTERM')
+    return this.ended
+  }
+}
+
+const csv = (...rows: string[]) => ['id,amount,changed', ...rows, ''].join('\n')
+
+async function drop(project: Project, name: string, content: string): Promise<void> {
+  const folder = join(project.folder, 'lake/bronze/landing/orders')
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, `.${name}`), content)
+  await rename(join(folder, `.${name}`), join(folder, name))
+}
+
+const totalOf = async (project: Project) =>
+  (await project.query('SELECT CAST(total AS VARCHAR) AS total FROM gold.total'))[0]?.total
+
+describe('moraine serve', () => {
+  it('brings a file that is dropped to gold, by an event and by what comes after it', async () => {
+    const project = await Project.create({ 'lake.ts': lake() })
+    const served = Served.start(project)
+    await served.line(({ event }) => event === 'listening')
+    await drop(project, 'a.csv', csv('1,10.00,2026-01-01 10:00:00'))
+    const done = (job: string, n: number) => () =>
+      served.lines.filter((line) => line.event === 'job finished' && line.job === job).length >= n
+    await served.line(done('gold.total', 1))
+    await drop(project, 'b.csv', csv('2,5.00,2026-01-01 10:00:00'))
+    await served.line(done('gold.total', 2))
+    const url = String(served.lines.find(({ event }) => event === 'listening')?.url)
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    expect(metrics).toContain('moraine_rows_total{dataset="silver.orders",result="kept"} 2')
+    expect((await fetch(`${url}/healthz`)).status).toBe(200)
+    expect(await served.stop()).toBe(0)
+    expect(await totalOf(project)).toBe('15.00')
+    // Each line of a run says which run, dataset and step it is about.
+    const steps = served.lines.filter(({ event }) => String(event).startsWith('step'))
+    expect(steps.length).toBeGreaterThan(0)
+    for (const line of steps)
+      expect([line.run, line.dataset, line.step, line.time]).not.toContain(undefined)
+    const shown = await project.cli('schedule')
+    expect(shown.stdout).toMatch(/bronze\.orders +when something arrives +- +\d{4}-.* waiting/)
+    expect(shown.stdout).toMatch(/gold\.total +after silver\.orders/)
+  })
+
+  it('takes a file once when two of them serve a lake, also when one is killed', async () => {
+    const project = await Project.create({ 'lake.ts': lake() })
+    const both = [Served.start(project), Served.start(project)] as const
+    for (const served of both) await served.line(({ event }) => event === 'listening')
+    for (let i = 1; i <= 6; i++) {
+      await drop(project, `${i}.csv`, csv(`${i},1.00,2026-01-01 10:00:00`))
+      if (i === 3) both[0].child.kill('SIGKILL')
+      await sleep(150)
+    }
+    // A claim of the one that was killed is there for the other; its lease runs out by and by.
+    for (let i = 0; i < 600; i++) {
+      const [row] = await project.query('SELECT count(*) AS n FROM silver.orders').catch(() => [])
+      if (row?.n === 6n) break
+      await sleep(100)
+    }
+    expect(await both[1].stop()).toBe(0)
+    expect(await project.query('SELECT count(*) AS n FROM bronze.orders')).toEqual([{ n: 6n }])
+    expect(await project.query('SELECT count(*) AS n FROM silver.orders')).toEqual([{ n: 6n }])
+  }, 120_000)
+
+  it('tells people what is wrong once, and when it is over', async () => {
+    const told: Line[] = []
+    const server = createServer((request, answer) => {
+      let body = ''
+      request.on('data', (chunk) => {
+        body += chunk
+      })
+      request.on('end', () => {
+        told.push(JSON.parse(body))
+        answer.end()
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as { port: number }
+    const hook = `http://127.0.0.1:${port}/hook-s3cret`
+    const alerts = `alerts: [alert.webhook('${hook}'), alert.slack('${hook}', { on: ['warned'] }), alert.webhook('http://127.0.0.1:1/s3cret')]`
+    const project = await Project.create({ 'lake.ts': lake(alerts) })
+    const served = Served.start(project)
+    await served.line(({ event }) => event === 'listening')
+    await drop(project, 'a.csv', csv('1,10.00,2026-01-01 10:00:00', '2,-1,2026-01-01 10:00:00'))
+    await served.line(({ event, on }) => event === 'alert' && on === 'warned')
+    await served.line(({ event }) => event === 'trouble')
+    await drop(project, 'b.csv', csv('3,-1,2026-01-01 10:00:00'))
+    await served.line(
+      () =>
+        served.lines.filter((l) => l.event === 'job finished' && l.job === 'bronze.orders').length >
+        1,
+    )
+    expect(await served.stop()).toBe(0)
+    expect(told.length).toBe(2)
+    expect(told).toContainEqual(
+      expect.objectContaining({ on: 'warned', lake: 'shop', dataset: 'silver.orders' }),
+    )
+    expect(told).toContainEqual({ text: expect.stringMatching(/^⚠ shop: silver\.orders warned: /) })
+    expect(JSON.stringify(served.lines)).not.toContain('s3cret')
+  })
+})
