@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Place } from '../errors.js'
+import { MoraineError, type Place } from '../errors.js'
 import type { Check } from './check.js'
 import type { Partition } from './partition.js'
 import { toPartition } from './partition.js'
@@ -55,6 +55,7 @@ export interface Silver<R = unknown> extends Common<'silver', R> {
   readonly deleteWhen: Sql | undefined
   readonly onInvalidUpdate: 'keep' | 'remove'
   readonly checks: readonly Check[]
+  readonly history: boolean
   readonly columns: ColumnRefs<keyof R & string>
 }
 
@@ -177,6 +178,8 @@ export interface SilverOptions<S extends Shape> extends About {
   onInvalidUpdate?: 'keep' | 'remove'
   /** What must hold for the whole table before a run is published. */
   checks?: readonly Check<Name<S>>[]
+  /** Whether every version of each key is kept, with `valid_from` and `valid_to`, as `history.<name>`. Needs a key and a cursor. */
+  history?: boolean
 }
 
 /** Rows that are typed, checked and deduplicated. */
@@ -185,7 +188,7 @@ export function silver<S extends Shape>(
   options: SilverOptions<S>,
 ): Silver<Stored<Output<S>> & SilverColumns> {
   const { from, select, schema, key, cursor, rules, severity, partitionBy, ...others } = options
-  const { deleteWhen, onInvalidUpdate, checks, ...about } = others
+  const { deleteWhen, onInvalidUpdate, checks, history = false, ...about } = others
   const columns = columnRefs()
   return {
     kind: 'dataset',
@@ -204,8 +207,26 @@ export function silver<S extends Shape>(
     deleteWhen: deleteWhen ?? (list(from).some(comparesKeys) ? sql`_change = 'delete'` : undefined),
     onInvalidUpdate: onInvalidUpdate ?? 'keep',
     checks: checks ?? [],
+    history,
     columns,
   } as Silver<any>
+}
+
+/**
+ * All versions of a dataset with `history: true`, for the SQL of others: its columns, and `valid_from` and `valid_to` (NULL for those that
+ * hold now).
+ *
+ * @example
+ * sql`select status, count(*) from ${history(orders)} where valid_from <= ${time} and (valid_to is null or valid_to > ${time}) group by 1`
+ * @throws MoraineError of kind `definition` when the dataset keeps none.
+ */
+export function history(dataset: Silver<any>): Sql {
+  const place = here()
+  if (dataset.history) return { kind: 'sql', place, parts: [{ kind: 'history', dataset }] }
+  throw new MoraineError('definition', `silver.${dataset.name} keeps no history`, {
+    ...(place ? { place } : {}),
+    hint: 'Give it history: true.',
+  })
 }
 
 /** Whether rows of an input say when keys are gone from its source. */

@@ -8,6 +8,7 @@ export {
   bronze,
   type Gold,
   gold,
+  history,
   type Incremental,
   type Row,
   type Silver,

@@ -10,6 +10,7 @@ import { partitionProblem } from './partition.js'
 import { scheduleProblem } from './schedule.js'
 import { columnTypeOf, formatsOf, UntypedColumn } from './schema.js'
 import type { DatabaseSource, FilesSource, HttpSource, InboxSource, Layout } from './source.js'
+import { historiesIn } from './sql.js'
 import { knownSpecifiers, unknownSpecifiers } from './strptime.js'
 
 /** Columns that Moraine writes itself. */
@@ -262,6 +263,7 @@ function silverProblems(dataset: Silver<any>, collect: Collector): void {
       dataset.deleteWhen ? 'deleteWhen' : 'onInvalidUpdate',
       "Say which columns tell rows apart: key: 'id'",
     )
+  if (dataset.history) historyProblems(dataset, names, collect)
   checkProblems(dataset, names, collect)
   for (const part of ['select', 'severity'] as const)
     for (const column of Object.keys(dataset[part]))
@@ -269,6 +271,32 @@ function silverProblems(dataset: Silver<any>, collect: Collector): void {
   ruleProblems(dataset, collect)
   partitionProblems(dataset, fields, collect)
   inputColumnProblems(dataset, names, collect)
+}
+
+function historyProblems(
+  { key, cursor, schema }: Silver<any>,
+  names: readonly string[],
+  collect: Collector,
+): void {
+  if (key.length === 0 || cursor === undefined)
+    collect.add(
+      'a history needs a key and a cursor, which say what a version is of and since when it holds',
+      'history',
+      "Add key: '…' and cursor: '…'",
+    )
+  else if (names.includes(cursor) && acceptsMissing(schema.shape[cursor]))
+    collect.add(
+      `cursor '${cursor}' may be missing, but each version must begin at some time`,
+      `${cursor}:`,
+      'Remove .optional(), .nullable() or .default() from it',
+    )
+  for (const name of ['valid_from', 'valid_to'])
+    if (names.includes(name))
+      collect.add(
+        `column '${name}' has a name that its history uses`,
+        `${name}:`,
+        'Give it another name',
+      )
 }
 
 function typedFields(shape: Record<string, z.ZodType>, collect: Collector): Field[] {
@@ -429,8 +457,17 @@ function checkProblems(
   }
 }
 
-function incrementalProblems({ incremental, declared }: Gold<any>, collect: Collector): void {
+function incrementalProblems(
+  { incremental, declared, query }: Gold<any>,
+  collect: Collector,
+): void {
   if (!incremental) return
+  if (historiesIn(query).length > 0)
+    collect.add(
+      'incremental: all versions of a dataset can not be read by parts',
+      'incremental',
+      'Leave it out: all of it is computed whenever an input changes',
+    )
   const { by, affects } = incremental
   const names = declared && Object.keys(declared)
   if (names && !names.includes(by)) {

@@ -16,6 +16,8 @@ export type SqlPart =
   | { kind: 'value'; value: SqlValue }
   | ColumnRef
   | { kind: 'dataset'; dataset: AnyDataset }
+  /** All versions of a dataset's rows. */
+  | { kind: 'history'; dataset: AnyDataset }
 
 /** A piece of SQL with its references; made by {@link sql}. */
 export interface Sql {
@@ -114,12 +116,20 @@ function renderPart(part: SqlPart): string {
       return quoteName(part.name)
     case 'dataset':
       return reference(part.dataset)
+    case 'history':
+      return reference({ tier: 'history', name: part.dataset.name })
   }
 }
 
 /** The datasets that a piece of SQL reads, each once. */
 export function datasetsIn(sql: Sql): AnyDataset[] {
-  const found = sql.parts.flatMap((part) => (part.kind === 'dataset' ? [part.dataset] : []))
+  const found = sql.parts.flatMap((part) => ('dataset' in part ? [part.dataset] : []))
+  return [...new Set(found)]
+}
+
+/** The datasets whose versions a piece of SQL reads, each once. */
+export function historiesIn(sql: Sql): AnyDataset[] {
+  const found = sql.parts.flatMap((part) => (part.kind === 'history' ? [part.dataset] : []))
   return [...new Set(found)]
 }
 

@@ -44,6 +44,7 @@ function silverParts(dataset: Silver<any>): Parts {
     partitions: JSON.stringify(dataset.partitionBy),
     order: JSON.stringify(columns.map(([name]) => name)),
     ...(deleteWhen ? { deleteWhen: sqlText(deleteWhen) } : {}),
+    ...(dataset.history ? { history: 'true' } : {}),
     ...(dataset.onInvalidUpdate === 'keep' ? {} : { onInvalidUpdate: dataset.onInvalidUpdate }),
     ...Object.fromEntries(
       columns.map(([name, column]) => {

@@ -1,6 +1,7 @@
 import { safeParse, type z } from 'zod'
 import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
 import { inputsOf, lookupsOf } from '../define/inputs.js'
+import { historiesIn } from '../define/sql.js'
 import type { BatchPointer, LakeState, Offsets, TableState } from '../log/commit.js'
 import { compareDefinitions, type DefinitionChanges } from './changes.js'
 import { definitionOf } from './fingerprint.js'
@@ -204,6 +205,8 @@ function decideByInputs(
       : !hasSeen(seen[fullName(input)], input, view),
   )
   const [first] = changed
+  const history = historiesOf(dataset).find((name) => seen[name] !== view.tables[name]?.metadata)
+  if (!first && history) return build(`${history} changed`)
   if (!first) return { action: 'none', reason: 'its inputs have not changed' }
   if (dataset.tier === 'gold') return decideGold(dataset, table, changed, view, seen, build)
   const other = changed.find((input) => input.tier !== 'bronze')
@@ -301,5 +304,13 @@ export function offsetsOn(dataset: AnyDataset, view: View): Offsets {
     if (input.tier === 'bronze') return [name, view.batches[name]?.at(-1)?.number ?? 0]
     return [name, version(input, view) ?? '']
   })
-  return Object.fromEntries(entries)
+  const histories = historiesOf(dataset).map((name) => [name, view.tables[name]?.metadata ?? ''])
+  return Object.fromEntries([...entries, ...histories])
+}
+
+/** The tables of versions that a dataset reads. */
+function historiesOf(dataset: AnyDataset): string[] {
+  return dataset.tier === 'gold'
+    ? historiesIn(dataset.query).map(({ name }) => `history.${name}`)
+    : []
 }

@@ -7,7 +7,7 @@ export interface TableRef {
   name: string
 }
 
-const tiers = ['bronze', 'silver', 'gold', 'discarded', 'deleted']
+const tiers = ['bronze', 'silver', 'gold', 'discarded', 'deleted', 'history']
 const queryNodes = ['SELECT_NODE', 'SET_OPERATION_NODE', 'RECURSIVE_CTE_NODE', 'CTE_NODE']
 const tableNodes = [
   'BASE_TABLE',

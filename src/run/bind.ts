@@ -11,6 +11,7 @@ import { type Batches, columnsOf } from './batches.js'
 import { bindExpression, emptyRelation } from './expressions.js'
 import { checkPartitions, columnsOf as goldColumns } from './gold.js'
 import { provePart } from './gold-parts.js'
+import { historyColumns } from './history.js'
 import { bronzeLineage } from './relations.js'
 import { discardedColumns, silverLineage } from './silver.js'
 import { tombstoneColumns } from './tombstones.js'
@@ -56,6 +57,12 @@ export async function bindSql(
     await session.define(dataset.tier, dataset.name, emptyRelation(columns))
     if (dataset.tier !== 'silver') continue
     await session.define('discarded', dataset.name, emptyRelation(discardedColumns))
+    if (dataset.history)
+      await session.define(
+        'history',
+        dataset.name,
+        emptyRelation(historyColumns(dataset, fieldsOfShape(dataset.schema.shape as never))),
+      )
     if (removesKeys(dataset))
       await session.define('deleted', dataset.name, emptyRelation(tombstoneColumns(dataset)))
     if (bound) for (const work of expressionsOf(session, dataset, columns)) await collect(work)

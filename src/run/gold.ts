@@ -5,7 +5,7 @@ import { inputsOf } from '../define/inputs.js'
 import { partitionProblem } from '../define/partition.js'
 import { icebergColumns } from '../define/problems.js'
 import { fieldsOfShape } from '../define/schema.js'
-import { quoteName, renderSql } from '../define/sql.js'
+import { historiesIn, quoteName, renderSql } from '../define/sql.js'
 import { sqlType } from '../define/sql-type.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
@@ -31,6 +31,7 @@ export async function buildGold(
     const driving = incremental ? drivingOf(context, dataset) : []
     const others = inputsOf(dataset).filter((input) => !driving.includes(input))
     await context.relations.define(session, others)
+    await context.relations.defineHistories(session, historiesIn(dataset.query))
     // A part looks at few rows of the inputs that decide: all of them need not even be bound.
     for (const input of driving) await defineEmpty(context, session, dataset, input)
     const query = driving.length > 0 ? queryOfPart(dataset, driving) : dataset.query

@@ -48,6 +48,18 @@ export class Relations {
     for (const dataset of datasets) await this.defineOne(session, dataset)
   }
 
+  /** Defines the tables of all versions of datasets. */
+  async defineHistories(session: Session, datasets: readonly AnyDataset[]): Promise<void> {
+    for (const { name } of datasets) {
+      const full = `history.${name}`
+      const made =
+        this.defined.get(full) ??
+        this.tableRelation(session, full).then((sql) => session.define('history', name, sql))
+      this.defined.set(full, made)
+      await made
+    }
+  }
+
   private defineOne(session: Session, dataset: AnyDataset): Promise<void> {
     const name = fullName(dataset)
     const known = this.defined.get(name)

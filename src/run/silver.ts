@@ -11,6 +11,7 @@ import type { BuildDecision } from '../plan/plan.js'
 import type { Built } from './build.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { bindExpression, emptyRelation } from './expressions.js'
+import { writeHistory } from './history.js'
 import { countReasons, judge, type Tally, tallyRows } from './judge.js'
 import { type Merge, mergeByKey } from './merge.js'
 import { refuseBreaking } from './schema-change.js'
@@ -73,7 +74,10 @@ export async function buildSilver(
     const merge = await mergeByKey(context, session, dataset, columns, incremental)
     const stale = await findStale(context, session, dataset, incremental, tally.discarded)
     const prepared = { dataset, decision, columns, raw, tally, duplicates, merge, stale }
-    return write(context, session, prepared)
+    const built = await write(context, session, prepared)
+    if (!dataset.history) return built
+    const versions = await writeHistory(context, session, dataset, columns, incremental)
+    return { ...built, tables: { ...built.tables, ...versions } }
   })
 }
 

@@ -31,7 +31,7 @@ export interface Vacuumed {
 }
 
 /** Folders that hold nothing but what the log leads to. */
-const PREFIXES = ['bronze/', 'silver/', 'gold/', 'discarded/', 'deleted/']
+const PREFIXES = ['bronze/', 'silver/', 'gold/', 'discarded/', 'deleted/', 'history/', 'ended/']
 const EXAMPLES = 20
 
 /** What has landed belongs to who sent it, until it is taken in. */
