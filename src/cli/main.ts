@@ -35,6 +35,7 @@ const commands: [name: string, load: () => Promise<CommandModule>, summary: stri
   ['schedule', () => import('./schedule.js'), 'show what runs when; pause and resume jobs'],
   ['preview', () => import('./preview.js'), 'show the first rows of a dataset or of a raw file'],
   ['discarded', () => import('./discarded.js'), 'show which rows were discarded, and why'],
+  ['replay', () => import('./replay.js'), 'judge discarded rows again'],
   ['rollback', () => import('./rollback.js'), 'bring an earlier state back, as a new commit'],
   ['test', () => import('./test.js'), 'run the unit tests of datasets'],
   ['optimize', () => import('./optimize.js'), 'put small files of tables together'],

@@ -49,6 +49,8 @@ export interface BuildDecision {
   windows: Window[]
   /** New names of columns, by the old ones. */
   renamed?: Readonly<Record<string, string>>
+  /** A relation with the places of the rows that are meant, where not all are. */
+  only?: string
 }
 
 /** The batches of a bronze dataset that a silver one has not read yet. */

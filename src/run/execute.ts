@@ -27,6 +27,7 @@ import { branchOf, Journal } from './journal.js'
 import { Pool } from './pool.js'
 import { type BuildOutcome, publishable } from './publish.js'
 import { Relations } from './relations.js'
+import { type Replay, replayDiscarded } from './replay.js'
 import { buildSilver } from './silver.js'
 import { describeError, StepFailure, Steps } from './steps.js'
 
@@ -39,6 +40,8 @@ export interface RunOptions {
   backfill?: { from: string; until: string }
   /** Build selected tables from all of their inputs again. */
   full?: boolean
+  /** Judge discarded rows of a silver dataset again, rather than to read new ones. */
+  replay?: Replay
   /** Let columns change in ways that break what reads the tables. */
   allowBreaking?: boolean
   /** Milliseconds of work from which a step's result is kept for a run that has to go on; 500. */
@@ -264,6 +267,8 @@ class Run {
   ): Promise<void> {
     const { view } = context.relations
     await this.steps.run(fullName(dataset), async (begin) => {
+      if (this.options.replay?.dataset === fullName(dataset))
+        return this.replayOne(context, dataset as Silver, this.options.replay, built, begin)
       const decision = decide(dataset, view, { full: this.options.full ?? false, hash })
       if (decision.action !== 'build') return { outcome: 'unchanged', reason: decision.reason }
       begin(decision.reason)
@@ -290,6 +295,28 @@ class Run {
         ? { ...result, notes: [...(result.notes ?? []), `kept from run ${kept.run}`] }
         : result
     })
+  }
+
+  private async replayOne(
+    context: RunContext,
+    dataset: Silver,
+    replay: Replay,
+    built: BuildOutcome[],
+    begin: (reason: string) => void,
+  ): Promise<Partial<StepResult>> {
+    begin('its discarded rows are judged again')
+    const { view } = context.relations
+    const made = await replayDiscarded(context, dataset, replay)
+    if (!made)
+      return { outcome: 'unchanged', reason: 'none of its discarded rows would end elsewhere now' }
+    if (made.failure) {
+      Object.assign(this.rejected, made.tables)
+      throw new StepFailure(made.failure, made.result)
+    }
+    for (const [table, state] of Object.entries(made.tables)) context.relations.stage(table, state)
+    const offsets = view.offsets[fullName(dataset)] ?? {}
+    built.push({ dataset, tables: made.tables, view, offsets })
+    return made.result
   }
 
   /** What a step's result depends on: the same key means that it need not be computed again. */

@@ -7,15 +7,17 @@ export interface BuildOutcome {
   dataset: AnyDataset
   tables: Record<string, TableState>
   view: View
+  /** How far it has read its inputs, where that is not as far as they go. */
+  offsets?: Offsets
 }
 
 /** All that was built, as one change: tables, and how far they have read their inputs. */
 export function publishable(built: readonly BuildOutcome[]): Changes {
   const tables: Record<string, TableState> = {}
   const offsets: Record<string, Offsets> = {}
-  for (const { dataset, tables: made, view } of built) {
+  for (const { dataset, tables: made, view, offsets: own } of built) {
     Object.assign(tables, made)
-    offsets[fullName(dataset)] = offsetsOn(dataset, view)
+    offsets[fullName(dataset)] = own ?? offsetsOn(dataset, view)
   }
   return { tables, offsets }
 }

@@ -14,6 +14,7 @@ import { inputTypeOf } from '../quality/javascript.js'
 import { bindExpression } from './expressions.js'
 import { bronzeLineage } from './relations.js'
 import { columnTypes } from './wanted.js'
+import { PLACE } from './winners.js'
 
 /** The rows that a silver step reads, ready to be checked. */
 export interface SilverInput {
@@ -80,8 +81,11 @@ export async function silverInput(
       const key = source.values.join()
       together.set(key, [...(together.get(key) ?? []), source])
     }
+  const { only } = decision
+  const chosen = ({ sql }: Source) =>
+    only ? `SELECT * FROM (${sql}) SEMI JOIN ${only} USING (${PLACE})` : sql
   const unions = [...together.values()].map((sources) => ({
-    sql: sources.map(({ sql }) => sql).join('\nUNION ALL BY NAME\n'),
+    sql: sources.map(chosen).join('\nUNION ALL BY NAME\n'),
     values: sources[0]?.values ?? [],
     rows: sources.reduce((sum, { rows }) => sum + rows, 0),
   }))

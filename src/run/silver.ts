@@ -202,7 +202,7 @@ function countEver(
   }
 }
 
-async function writeTombstones(
+export async function writeTombstones(
   context: RunContext,
   session: Session,
   dataset: Silver,
@@ -222,21 +222,25 @@ async function writeDiscarded(
   incremental: boolean,
 ) {
   const name = `discarded.${dataset.name}`
-  const at = `TIMESTAMPTZ ${quoteText(context.started.toISOString())}`
   const { table, added } = await writeTable(context, session, {
     name,
     columns: discardedColumns,
     partitions: [],
-    rows: `SELECT _reasons AS reasons, _raw AS raw, _source_file, _source_line, _batch, ${at} AS _discarded_at,
-      ${isStale(dataset)} AS _stale
-      FROM flawed WHERE _reasons IS NOT NULL AND NOT _superseded ORDER BY _batch, _source_file, _source_line`,
+    rows: `${discardedRows(context, dataset)} ORDER BY _batch, _source_file, _source_line`,
     removed: incremental ? new Set() : 'all',
   })
   return { name, table, written: added.reduce((sum, file) => sum + file.rows, 0) }
 }
 
+/** SQL for the rows of `flawed` that are discarded; a condition may follow. */
+export function discardedRows({ started }: RunContext, dataset: Silver): string {
+  const at = `TIMESTAMPTZ ${quoteText(started.toISOString())}`
+  return `SELECT _reasons AS reasons, _raw AS raw, _source_file, _source_line, _batch, ${at} AS _discarded_at,
+    ${isStale(dataset)} AS _stale FROM flawed WHERE _reasons IS NOT NULL AND NOT _superseded`
+}
+
 /** Every row in is kept, discarded, superseded or a deletion: anything else must not pass. */
-function proveNothingLost(name: string, counts: RowCounts): void {
+export function proveNothingLost(name: string, counts: RowCounts): void {
   const { deleted = 0 } = counts
   if (counts.in === counts.kept + counts.discarded + counts.superseded + deleted) return
   throw new MoraineError(

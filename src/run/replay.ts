@@ -1,0 +1,255 @@
+import { fullName, type Silver } from '../define/dataset.js'
+import { lookupsOf } from '../define/inputs.js'
+import { fieldsOfShape } from '../define/schema.js'
+import { quoteText, renderSql } from '../define/sql.js'
+import type { Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import type { RowCounts, TableState } from '../log/commit.js'
+import { definitionOf } from '../plan/fingerprint.js'
+import type { BuildDecision } from '../plan/plan.js'
+import type { Built } from './build.js'
+import { hash, type RunContext, withSession } from './context.js'
+import { writeHistory } from './history.js'
+import { judge, tallyRows } from './judge.js'
+import { mergeByKey } from './merge.js'
+import { chooseRemoval } from './removal.js'
+import {
+  discardedColumns,
+  discardedRows,
+  proveNothingLost,
+  silverLineage,
+  writeTombstones,
+} from './silver.js'
+import { findStale } from './stale.js'
+import { brokenChecks, holdChecks } from './table-checks.js'
+import { tableFiles } from './table-files.js'
+import { aboutTable, tableState, writeTable } from './tables.js'
+import { tombstonesOf } from './tombstones.js'
+import { count, PLACE, pickWinners } from './winners.js'
+
+/** SQL for a reason: whether it is about a rule of that name, or a column. */
+export function isForRule(reason: string, rule: string): string {
+  return `(starts_with(${reason}, ${quoteText(rule)}) OR starts_with(${reason}, ${quoteText(`rule: ${rule}`)}))`
+}
+
+/** Which discarded rows are judged again. */
+export interface Replay {
+  /** The full name of the silver dataset. */
+  dataset: string
+  /** Only rows that one of whose reasons begins so. */
+  rule?: string
+  /** Only rows that were discarded then or later. */
+  since?: string
+}
+
+/**
+ * Judges discarded rows again: those that pass now enter the table, unless it has a newer row of their key; the others stay where they
+ * are. `undefined` when that would change nothing.
+ */
+export async function replayDiscarded(
+  context: RunContext,
+  dataset: Silver,
+  replay: Replay,
+): Promise<Built | undefined> {
+  const name = fullName(dataset)
+  const before = context.relations.view.tables[name]
+  if (!before?.counts)
+    throw new MoraineError('usage', `${name} is not built yet`, {
+      hint: 'Build it with: moraine run',
+    })
+  return withSession(context, name, async (session) => {
+    await context.relations.define(session, lookupsOf(dataset))
+    const changed = await refuseOtherDefinition(context, session, dataset, before)
+    const { rows: n, decision } = await chooseRows(context, session, dataset, replay)
+    if (n === 0) return undefined
+    const columns = fieldsOfShape(dataset.schema.shape as never)
+    await judge(context, session, dataset, decision)
+    const tally = await tallyRows(session)
+    await session.run(
+      `CREATE TEMP TABLE leaving AS SELECT r.* FROM replayed AS r ANTI JOIN flawed AS f
+       ON r._source_line = f._source_line AND r._source_file = f._source_file AND r._batch = f._batch AND r.reasons = f._reasons`,
+    )
+    const leaving = await count(session, 'SELECT count(*) AS n FROM leaving')
+    if (leaving === 0 && !changed) return undefined
+    const duplicates = await pickWinners(session, dataset)
+    const merge = await mergeByKey(context, session, dataset, columns, true)
+    const stale = await findStale(context, session, dataset, true, tally.discarded)
+    const { table, added } = await writeTable(context, session, {
+      name,
+      columns: [...columns, ...silverLineage],
+      partitions: dataset.partitionBy,
+      about: aboutTable(dataset.about),
+      rows: merge.rows,
+      removed: merge.removed,
+      deletions: merge.deletions,
+      anyOrder: true,
+    })
+    const written = added.reduce((sum, file) => sum + file.rows, 0)
+    const counts: RowCounts = {
+      in: tally.rows,
+      kept: written - merge.carried,
+      discarded: tally.discarded,
+      superseded: tally.superseded + duplicates + merge.superseded,
+      ...(dataset.deleteWhen ? { deleted: merge.tombstones?.deleted ?? 0 } : {}),
+    }
+    proveNothingLost(name, counts)
+    const ever = countEver(
+      before.counts as RowCounts,
+      counts,
+      merge.replaced,
+      merge.tombstones?.lost,
+    )
+    proveNothingLost(name, { ...ever, kept: table.totals.rows })
+    const definition = definitionOf(dataset, hash)
+    const versions = dataset.history
+      ? await writeHistory(context, session, dataset, columns, true)
+      : {}
+    const buried = merge.tombstones && (await writeTombstones(context, session, dataset, merge))
+    const discarded = await writeLeft(context, session, dataset)
+    const checks = await holdChecks(context, session, dataset, table, ever)
+    const failure = brokenChecks(context, name, checks, dataset.place)
+    return {
+      tables: {
+        [name]: { ...before, ...tableState(table, definition, ever) },
+        [`discarded.${dataset.name}`]: discarded,
+        ...(buried ? { [tombstonesOf(dataset)]: tableState(buried, definition) } : {}),
+        ...versions,
+      },
+      result: {
+        counts: { ...counts, replaced: merge.replaced },
+        rows: counts.kept,
+        files: added.length,
+        bytes: added.reduce((sum, file) => sum + file.bytes, 0),
+        ...(stale > 0 ? { stale } : {}),
+        ...(checks.length > 0 ? { checks } : {}),
+        ...(tally.reasons.length > 0 ? { discarded: tally.reasons } : {}),
+      },
+      ...(failure ? { failure } : {}),
+    }
+  })
+}
+
+/** Fills `replayed` with the discarded rows that are meant, and says which batches they are in. */
+async function chooseRows(
+  { relations, storage }: RunContext,
+  session: Session,
+  dataset: Silver,
+  { rule, since }: Replay,
+): Promise<{ rows: number; decision: BuildDecision }> {
+  const table = await relations.table(`discarded.${dataset.name}`)
+  if (!table) return { rows: 0, decision: decisionOn([]) }
+  const files = tableFiles(storage, table, await table.plan())
+  const batches = dataset.from.map((from) => ({
+    dataset: fullName(from),
+    batches: relations.view.batches[fullName(from)] ?? [],
+  }))
+  const known = batches.flatMap((b) => b.batches.map(({ batch }) => quoteText(batch)))
+  const conditions = [
+    // A file that could not be read has no rows; and what bronze has forgotten can't be read again.
+    '_source_line > 0',
+    known.length > 0 ? `_batch IN (${known.join(', ')})` : 'false',
+    ...(rule ? [`len(list_filter(reasons, lambda r: ${isForRule('r', rule)})) > 0`] : []),
+    ...(since ? [`_discarded_at >= TIMESTAMPTZ ${quoteText(since)}`] : []),
+  ]
+  await session.run(
+    `CREATE TEMP TABLE replayed AS SELECT * FROM (${session.tableWithFiles(table.schema, files)}) WHERE ${conditions.join(' AND ')}`,
+  )
+  const found = await session.rows('SELECT DISTINCT _batch AS b FROM replayed')
+  const wanted = new Set(found.map(({ b }) => String(b)))
+  const windows = batches.map((window) => ({
+    dataset: window.dataset,
+    batches: window.batches.filter(({ batch }) => wanted.has(batch)),
+  }))
+  const rows = await count(session, 'SELECT count(*) AS n FROM replayed')
+  return { rows, decision: decisionOn(windows) }
+}
+
+function decisionOn(windows: BuildDecision['windows']): BuildDecision {
+  const reason = 'discarded rows are judged again'
+  return { action: 'build', mode: 'incremental', reason, windows, only: 'replayed' }
+}
+
+/**
+ * A definition that differs by more than its rules would give other rows than those that are there. One that differs by rules is taken
+ * where all rows that are there keep to them. Returns whether it differs.
+ */
+async function refuseOtherDefinition(
+  context: RunContext,
+  session: Session,
+  dataset: Silver,
+  { definition }: TableState,
+): Promise<boolean> {
+  const now = definitionOf(dataset, hash)
+  const names = [...new Set([...Object.keys(definition), ...Object.keys(now)])]
+  const changed = names.filter((part) => definition[part] !== now[part])
+  if (changed.length === 0) return false
+  const other = changed.find((part) => !part.startsWith('rule '))
+  const name = fullName(dataset)
+  const refuse = (why: string) =>
+    new MoraineError('usage', `${name} can't take its discarded rows alone: ${why}`, {
+      ...(dataset.place ? { place: dataset.place } : {}),
+      hint: `Run it: moraine run ${name} builds it from all of its rows, the discarded ones among them.`,
+    })
+  if (other) throw refuse(`its definition changed (${other})`)
+  const relation = await context.relations.tableRelation(session, name)
+  for (const rule of dataset.rules) {
+    if (rule.severity === 'warn' || !changed.includes(`rule ${rule.name}`)) continue
+    const broken = `SELECT count(*) AS n FROM (${relation}) WHERE NOT coalesce((${renderSql(rule.condition)}), true)`
+    const n = await count(session, broken)
+    if (n > 0) throw refuse(`${n} rows of the table break the rule '${rule.name}'`)
+  }
+  return true
+}
+
+/** Takes rows out of the discarded table, and gives those that stay their new reasons. */
+async function writeLeft(
+  context: RunContext,
+  session: Session,
+  dataset: Silver,
+): Promise<TableState> {
+  const name = `discarded.${dataset.name}`
+  const table = (await context.relations.table(name)) as NonNullable<
+    Awaited<ReturnType<RunContext['relations']['table']>>
+  >
+  await session.run(
+    'CREATE OR REPLACE TEMP TABLE matches AS SELECT _data_file, _data_row, false AS _stale FROM leaving',
+  )
+  const { storage, rewriteUpTo } = context
+  const tasks = await table.plan()
+  const { rewritten, deletions, removed } = await chooseRemoval(
+    storage,
+    session,
+    table,
+    tasks,
+    rewriteUpTo,
+  )
+  const again = `${discardedRows(context, dataset)} AND (${PLACE}) IN (SELECT (${PLACE}) FROM leaving)`
+  const names = discardedColumns.map((column) => column.name).join(', ')
+  const old = session.tableWithFiles(table.schema, tableFiles(storage, table, rewritten))
+  const carried =
+    rewritten.length === 0
+      ? ''
+      : ` UNION ALL BY NAME (SELECT ${names} FROM (${old}) ANTI JOIN matches USING (_data_file, _data_row))`
+  const written = await writeTable(context, session, {
+    name,
+    columns: discardedColumns,
+    partitions: [],
+    rows: `${again}${carried}`,
+    removed,
+    deletions,
+  })
+  return tableState(written.table, definitionOf(dataset, hash))
+}
+
+/** Where all rows that were ever read have ended, once some of the discarded ones have moved. */
+function countEver(before: RowCounts, counts: RowCounts, replaced: number, lost = 0): RowCounts {
+  return {
+    in: before.in,
+    kept: before.kept + counts.kept - replaced,
+    discarded: before.discarded - counts.in + counts.discarded,
+    superseded: before.superseded + counts.superseded + replaced + lost,
+    ...(counts.deleted === undefined
+      ? {}
+      : { deleted: (before.deleted ?? 0) + counts.deleted - lost }),
+  }
+}

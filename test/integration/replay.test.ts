@@ -1,0 +1,166 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Project, step } from '../support/project.js'
+
+const lake = (statuses: string, more = '') => `
+import { bronze, defineLake, gold, rule, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('orders', { from: files('in/*.csv', { columns: ['id', 'v', 'status', 'amount'], header: true }) })
+const orders = silver('orders', {
+  from: raw,
+  schema: z.object({ id: t.int(), v: t.int(), status: z.string(), amount: t.int() }),
+  key: 'id', cursor: 'v', ${more}
+  rules: [rule('status is known', sql\`status in (${statuses})\`), rule('amount is positive', sql\`amount > 0\`)],
+})
+const total = gold('total', { query: sql\`select sum(amount) as total, count(*) as n from \${orders}\` })
+export default defineLake({ name: 'shop', datasets: [total] })
+`
+
+const csv = (...rows: string[]) => ['id,v,status,amount', ...rows, ''].join('\n')
+const replay = { replay: { dataset: 'silver.orders' }, select: ['silver.orders+'] }
+const rows = (project: Project) =>
+  project.query('SELECT id, v, status, amount FROM silver.orders ORDER BY id')
+const discarded = (project: Project) =>
+  project.query(
+    'SELECT _source_line AS line, reasons FROM discarded.orders ORDER BY _batch, _source_line',
+  )
+
+describe('moraine replay', () => {
+  it('brings rows in that a mended rule lets pass, unless the table has newer ones', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new', 'paid'"),
+      'in/1.csv': csv('1,1,new,5', '2,1,sent,7', '3,1,sent,-1', '4,1,sent,9'),
+    })
+    await project.run()
+    await project.write({ 'in/2.csv': csv('4,2,paid,10') })
+    await project.run()
+    await project.write({ 'lake.ts': lake("'new', 'paid', 'sent'") })
+    const record = await project.run(replay)
+    expect(record.steps.map(({ error }) => error)).toEqual([undefined, undefined])
+    expect(step(record, 'silver.orders').counts).toEqual({
+      in: 3,
+      kept: 1,
+      discarded: 1,
+      superseded: 1,
+      replaced: 0,
+    })
+    expect(await rows(project)).toEqual([
+      { id: 1, v: 1, status: 'new', amount: 5 },
+      { id: 2, v: 1, status: 'sent', amount: 7 },
+      { id: 4, v: 2, status: 'paid', amount: 10 },
+    ])
+    // What stays has its new reasons, and gold has seen what came.
+    expect(await discarded(project)).toEqual([{ line: 4n, reasons: ['rule: amount is positive'] }])
+    expect(await project.query('SELECT n FROM gold.total')).toEqual([{ n: 3n }])
+    expect((await project.state()).tables['silver.orders']?.counts).toEqual({
+      in: 5,
+      kept: 3,
+      discarded: 1,
+      superseded: 1,
+    })
+    const again = await project.run(replay)
+    expect(step(again, 'silver.orders').reason).toBe(
+      'none of its discarded rows would end elsewhere now',
+    )
+    expect(again.commits).toEqual([])
+    // It is what a build from all rows gives, and so a run has nothing to do.
+    expect(step(await project.run(), 'silver.orders').outcome).toBe('unchanged')
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+  })
+
+  it('leaves new batches to the next run', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new'"),
+      'in/1.csv': csv('1,1,new,5', '2,1,sent,7'),
+    })
+    await project.run()
+    await project.write({ 'in/2.csv': csv('3,1,sent,1'), 'lake.ts': lake("'new', 'sent'") })
+    await project.run({ select: ['bronze.orders'] })
+    await project.run(replay)
+    expect((await rows(project)).map(({ id }) => id)).toEqual([1, 2])
+    await project.run()
+    expect((await rows(project)).map(({ id }) => id)).toEqual([1, 2, 3])
+  })
+
+  it('is told to run where that is not enough', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new'"),
+      'in/1.csv': csv('1,1,new,5', '2,1,sent,7'),
+    })
+    await project.run()
+    await project.write({ 'lake.ts': lake("'sent'") })
+    const stricter = await project.run(replay)
+    expect(step(stricter, 'silver.orders').error?.message).toBe(
+      "silver.orders can't take its discarded rows alone: 1 rows of the table break the rule 'status is known'",
+    )
+    await project.write({
+      'lake.ts': lake("'new'").replace('amount: t.int()', 'amount: t.bigint()'),
+    })
+    const other = await project.run(replay)
+    expect(step(other, 'silver.orders').error?.message).toMatch(
+      /its definition changed \(column amount\)$/,
+    )
+  })
+
+  it('ends where a build from all rows ends, whatever was discarded and in whatever order it came', async () => {
+    const row = fc.record({
+      id: fc.integer({ min: 1, max: 4 }),
+      v: fc.integer({ min: 1, max: 4 }),
+      status: fc.constantFrom('new', 'paid', 'sent', 'lost'),
+      amount: fc.integer({ min: -1, max: 3 }),
+    })
+    const batches = fc.array(fc.array(row, { minLength: 1, maxLength: 6 }), {
+      minLength: 1,
+      maxLength: 3,
+    })
+    const policy = fc.constantFrom('', 'history: true,')
+    await fc.assert(
+      fc.asyncProperty(batches, policy, async (parts, more) => {
+        const project = await Project.create({ 'lake.ts': lake("'new'", more) })
+        for (const [i, part] of parts.entries()) {
+          await project.write({
+            [`in/${i}.csv`]: csv(...part.map((r) => [r.id, r.v, r.status, r.amount].join())),
+          })
+          await project.run()
+        }
+        await project.write({ 'lake.ts': lake("'new', 'paid', 'sent'", more) })
+        const record = await project.run(replay)
+        expect(record.outcome).toBe('done')
+        const all = async () => [
+          await rows(project),
+          await discarded(project),
+          await project.query('SELECT * FROM gold.total'),
+          ...(more
+            ? [
+                await project.query(
+                  'SELECT id, v, status, valid_to FROM history.orders ORDER BY 1, 2',
+                ),
+              ]
+            : []),
+          (await project.state()).tables['silver.orders']?.counts,
+        ]
+        const found = await all()
+        await project.run({ full: true })
+        expect(found).toEqual(await all())
+      }),
+      { numRuns: 8 },
+    )
+  }, 120_000)
+
+  it('shows who owns the source what is wrong, and how it went', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new'"),
+      'in/1.csv': csv('1,1,new,5', '2,1,=cmd(),7', '3,1,sent,-1', '4,x'),
+    })
+    await project.run()
+    const exported = await project.cli('discarded', 'orders', '--export', 'csv')
+    expect(exported.stdout).toMatch(/^reasons,file,line,batch,amount,id,status,v,raw\n/)
+    expect(exported.stdout).toMatch(/rule: status is known,in\/1\.csv,3,\S+,7,2,'=cmd\(\),1,\n/)
+    expect(exported.stdout).toMatch(/line: 2 fields instead of 4,in\/1\.csv,5,\S+,,,,,"4,x"\n/)
+    const trend = await project.cli('discarded', 'orders', '--trend')
+    expect(trend.stdout).toMatch(/ 4 +3 +75\.00 +▇{20} +rule: status is known/)
+    const one = await project.cli('discarded', 'orders', '--rule', 'amount is positive')
+    expect(one.stdout).toContain('1 row  rule: amount is positive')
+    expect(one.stdout).not.toContain('status is known')
+  })
+})
