@@ -86,7 +86,7 @@ export type Row<D> = D extends { readonly row?: infer R } ? R : never
 
 /** The columns that Moraine adds to every silver row. */
 export interface SilverColumns {
-  /** When the run that brought the row began; an ISO string in UTC. */
+  /** When the batch came that the row is of; for rows of other tables, when their run began. An ISO string in UTC. */
   _loaded_at: string
   /** The bronze batch the row came from; `null` for rows from other tables. */
   _batch: string | null

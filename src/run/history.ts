@@ -1,9 +1,10 @@
 import type { Field } from '../define/column-type.js'
 import { fullName, type Silver } from '../define/dataset.js'
-import { quoteName, quoteText } from '../define/sql.js'
+import { quoteName } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import type { TableState } from '../log/commit.js'
 import { definitionOf } from '../plan/fingerprint.js'
+import type { Came } from './came.js'
 import { hash, type RunContext } from './context.js'
 import { emptyRelation } from './expressions.js'
 import { candidates } from './merge.js'
@@ -40,16 +41,16 @@ export async function writeHistory(
   dataset: Silver,
   columns: readonly Field[],
   incremental: boolean,
+  came: Came,
 ): Promise<Record<string, TableState>> {
   const name = historyOf(dataset)
   const all = historyColumns(dataset, columns)
   const before = incremental ? await context.relations.table(name) : undefined
   const keys = keysOf(dataset)
   const cursor = quoteName(dataset.cursor as string)
-  const loaded = `TIMESTAMPTZ ${quoteText(context.started.toISOString())}`
   const own = columns.map((column) => quoteName(column.name)).join(', ')
   await session.run(
-    `CREATE TEMP TABLE arrivals AS SELECT ${own}, ${loaded} AS _loaded_at, _batch, _kind, ${cursor} AS valid_from FROM contenders
+    `CREATE TEMP TABLE arrivals AS SELECT ${own}, _came AS _loaded_at, _batch, _kind, ${cursor} AS valid_from FROM ${came('contenders')}
      QUALIFY row_number() OVER (PARTITION BY ${[...keys, cursor].join(', ')} ORDER BY ${newestPlaceFirst(dataset)}) = 1`,
   )
   const tasks = before ? await candidates(session, dataset, before, 'arrivals') : []

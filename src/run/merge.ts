@@ -1,10 +1,11 @@
 import type { Field } from '../define/column-type.js'
 import { fullName, type Silver } from '../define/dataset.js'
-import { quoteName, quoteText } from '../define/sql.js'
+import { quoteName } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import type { ScanTask } from '../iceberg/deletes.js'
 import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
 import type { Table } from '../iceberg/table.js'
+import type { Came } from './came.js'
 import type { RunContext } from './context.js'
 import { chooseRemoval, type Deletion } from './removal.js'
 import { tableFiles } from './table-files.js'
@@ -35,11 +36,11 @@ export async function mergeByKey(
   dataset: Silver,
   columns: readonly Field[],
   incremental: boolean,
+  came: Came,
 ): Promise<Merge> {
   const names = columns.map((c) => quoteName(c.name)).join(', ')
-  const loaded = `TIMESTAMPTZ ${quoteText(context.started.toISOString())} AS _loaded_at`
   const fresh = (from: string) =>
-    `SELECT ${names}, ${loaded}, _batch FROM ${from} WHERE _kind = 'valid'`
+    `SELECT ${names}, _came AS _loaded_at, _batch FROM ${came(from)} WHERE _kind = 'valid'`
   const none = { superseded: 0, replaced: 0, carried: 0 }
   const table = incremental ? await context.relations.table(fullName(dataset)) : undefined
   if (!table || dataset.key.length === 0) {

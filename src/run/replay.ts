@@ -8,6 +8,7 @@ import type { RowCounts, TableState } from '../log/commit.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import type { BuildDecision } from '../plan/plan.js'
 import type { Built } from './build.js'
+import { type Came, cameWith } from './came.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { writeHistory } from './history.js'
 import { judge, tallyRows } from './judge.js'
@@ -72,7 +73,8 @@ export async function replayDiscarded(
     const leaving = await count(session, 'SELECT count(*) AS n FROM leaving')
     if (leaving === 0 && !changed) return undefined
     const duplicates = await pickWinners(session, dataset)
-    const merge = await mergeByKey(context, session, dataset, columns, true)
+    const came = await cameWith(context, session, [], decision)
+    const merge = await mergeByKey(context, session, dataset, columns, true, came)
     const stale = await findStale(context, session, dataset, true, tally.discarded)
     const { table, added } = await writeTable(context, session, {
       name,
@@ -102,10 +104,10 @@ export async function replayDiscarded(
     proveNothingLost(name, { ...ever, kept: table.totals.rows })
     const definition = definitionOf(dataset, hash)
     const versions = dataset.history
-      ? await writeHistory(context, session, dataset, columns, true)
+      ? await writeHistory(context, session, dataset, columns, true, came)
       : {}
     const buried = merge.tombstones && (await writeTombstones(context, session, dataset, merge))
-    const discarded = await writeLeft(context, session, dataset)
+    const discarded = await writeLeft(context, session, dataset, came)
     const checks = await holdChecks(context, session, dataset, table, ever)
     const failure = brokenChecks(context, name, checks, dataset.place)
     return {
@@ -206,6 +208,7 @@ async function writeLeft(
   context: RunContext,
   session: Session,
   dataset: Silver,
+  came: Came,
 ): Promise<TableState> {
   const name = `discarded.${dataset.name}`
   const table = (await context.relations.table(name)) as NonNullable<
@@ -223,7 +226,7 @@ async function writeLeft(
     tasks,
     rewriteUpTo,
   )
-  const again = `${discardedRows(context, dataset)} AND (${PLACE}) IN (SELECT (${PLACE}) FROM leaving)`
+  const again = `${discardedRows(dataset, came)} AND (${PLACE}) IN (SELECT (${PLACE}) FROM leaving)`
   const names = discardedColumns.map((column) => column.name).join(', ')
   const old = session.tableWithFiles(table.schema, tableFiles(storage, table, rewritten))
   const carried =

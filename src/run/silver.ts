@@ -2,13 +2,13 @@ import type { Field } from '../define/column-type.js'
 import { fullName, type Silver } from '../define/dataset.js'
 import { lookupsOf } from '../define/inputs.js'
 import { fieldsOfShape } from '../define/schema.js'
-import { quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { RowCounts, TableState } from '../log/commit.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import type { BuildDecision } from '../plan/plan.js'
 import type { Built } from './build.js'
+import { type Came, cameWith } from './came.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { bindExpression, emptyRelation } from './expressions.js'
 import { writeHistory } from './history.js'
@@ -71,12 +71,13 @@ export async function buildSilver(
     const tally = await tallyRows(session)
     const duplicates = await pickWinners(session, dataset)
     const incremental = decision.mode === 'incremental'
-    const merge = await mergeByKey(context, session, dataset, columns, incremental)
+    const came = await cameWith(context, session, dataset.from.map(fullName), decision)
+    const merge = await mergeByKey(context, session, dataset, columns, incremental, came)
     const stale = await findStale(context, session, dataset, incremental, tally.discarded)
-    const prepared = { dataset, decision, columns, raw, tally, duplicates, merge, stale }
+    const prepared = { dataset, decision, columns, raw, tally, duplicates, merge, stale, came }
     const built = await write(context, session, prepared)
     if (!dataset.history) return built
-    const versions = await writeHistory(context, session, dataset, columns, incremental)
+    const versions = await writeHistory(context, session, dataset, columns, incremental, came)
     return { ...built, tables: { ...built.tables, ...versions } }
   })
 }
@@ -114,10 +115,11 @@ interface Prepared {
   duplicates: number
   merge: Merge
   stale: number
+  came: Came
 }
 
 async function write(context: RunContext, session: Session, prepared: Prepared): Promise<Built> {
-  const { dataset, decision, columns, tally, merge, stale } = prepared
+  const { dataset, decision, columns, tally, merge, stale, came } = prepared
   const incremental = decision.mode === 'incremental'
   const name = fullName(dataset)
   const definition = definitionOf(dataset, hash)
@@ -132,7 +134,7 @@ async function write(context: RunContext, session: Session, prepared: Prepared):
     renamed: decision.renamed,
     anyOrder: true,
   })
-  const discarded = await writeDiscarded(context, session, dataset, incremental)
+  const discarded = await writeDiscarded(context, session, dataset, incremental, came)
   const buried = merge.tombstones && (await writeTombstones(context, session, dataset, merge))
   const written = added.reduce((sum, file) => sum + file.rows, 0)
   const before = incremental ? context.relations.view.tables[name] : undefined
@@ -220,23 +222,23 @@ async function writeDiscarded(
   session: Session,
   dataset: Silver,
   incremental: boolean,
+  came: Came,
 ) {
   const name = `discarded.${dataset.name}`
   const { table, added } = await writeTable(context, session, {
     name,
     columns: discardedColumns,
     partitions: [],
-    rows: `${discardedRows(context, dataset)} ORDER BY _batch, _source_file, _source_line`,
+    rows: `${discardedRows(dataset, came)} ORDER BY _batch, _source_file, _source_line`,
     removed: incremental ? new Set() : 'all',
   })
   return { name, table, written: added.reduce((sum, file) => sum + file.rows, 0) }
 }
 
 /** SQL for the rows of `flawed` that are discarded; a condition may follow. */
-export function discardedRows({ started }: RunContext, dataset: Silver): string {
-  const at = `TIMESTAMPTZ ${quoteText(started.toISOString())}`
-  return `SELECT _reasons AS reasons, _raw AS raw, _source_file, _source_line, _batch, ${at} AS _discarded_at,
-    ${isStale(dataset)} AS _stale FROM flawed WHERE _reasons IS NOT NULL AND NOT _superseded`
+export function discardedRows(dataset: Silver, came: Came): string {
+  return `SELECT _reasons AS reasons, _raw AS raw, _source_file, _source_line, _batch, _came AS _discarded_at,
+    ${isStale(dataset)} AS _stale FROM ${came('flawed')} AS flawed WHERE _reasons IS NOT NULL AND NOT _superseded`
 }
 
 /** Every row in is kept, discarded, superseded or a deletion: anything else must not pass. */

@@ -1,0 +1,42 @@
+import { quoteText } from '../define/sql.js'
+import type { Session } from '../engine/engine.js'
+import type { BuildDecision } from '../plan/plan.js'
+import type { RunContext } from './context.js'
+
+/** SQL for a relation that has `_batch`, with `_came` beside its columns: when the batch of each row came. */
+export type Came = (relation: string) => string
+
+/**
+ * Says when rows came. A row keeps the time of its batch however often its table is built; rows of other tables have the time of the run.
+ *
+ * @param batches the batches that the step reads, beside those of its windows.
+ */
+export async function cameWith(
+  { relations, started }: Pick<RunContext, 'relations' | 'started'>,
+  session: Session,
+  inputs: readonly string[],
+  { mode, windows }: BuildDecision,
+): Promise<Came> {
+  const found = new Map(windows.map((window) => [window.dataset, window.batches]))
+  const rest = mode === 'full' ? inputs.filter((name) => !found.has(name)) : []
+  const pointers = [
+    ...[...found.values()].flat(),
+    ...rest.flatMap((name) => relations.view.batches[name] ?? []),
+  ]
+  const manifests = await relations.batches.manifests(pointers)
+  const now = `TIMESTAMPTZ ${quoteText(started.toISOString())}`
+  const times = new Set(manifests.map(({ created }) => created))
+  if (times.size === 0) return (relation) => `(SELECT *, ${now} AS _came FROM ${relation})`
+  const [only] = times
+  if (times.size === 1) {
+    const then = `TIMESTAMPTZ ${quoteText(only as string)}`
+    const at = `CASE WHEN _batch IS NULL THEN ${now} ELSE ${then} END`
+    return (relation) => `(SELECT *, ${at} AS _came FROM ${relation})`
+  }
+  const rows = manifests.map(({ batch, created }) => `(${quoteText(batch)}, ${quoteText(created)})`)
+  await session.run(
+    `CREATE TEMP TABLE batch_times AS SELECT b AS _of, CAST(t AS TIMESTAMPTZ) AS _then FROM (VALUES ${rows.join(', ')}) AS v(b, t)`,
+  )
+  return (relation) =>
+    `(SELECT r.*, coalesce(_then, ${now}) AS _came FROM ${relation} AS r LEFT JOIN batch_times ON _of = r._batch)`
+}
