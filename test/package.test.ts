@@ -30,8 +30,8 @@ describe('the package', () => {
     )
     expect(Object.fromEntries(names.map((name, i) => [name, listed[i]]))).toMatchInlineSnapshot(`
       {
-        ".": "DefinitionError MoraineError bronze bucket check cron day defineLake every gold hour identity lookup month openLake rule silver sql sqlFile t truncate year z",
-        "./sources": "files http ingest logs mysql postgres secret sqlserver",
+        ".": "DefinitionError MoraineError after alert bronze bucket byHand check cron day defineLake every gold history hour identity lookup month openLake rule silver sql sqlFile t truncate year z",
+        "./sources": "files http inbox ingest logs mysql postgres secret sqlserver",
         "./testing": "MemoryStorage datasetTest expectDataset given storageContract",
       }
     `)

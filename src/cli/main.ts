@@ -36,6 +36,7 @@ const commands: [name: string, load: () => Promise<CommandModule>, summary: stri
   ['preview', () => import('./preview.js'), 'show the first rows of a dataset or of a raw file'],
   ['discarded', () => import('./discarded.js'), 'show which rows were discarded, and why'],
   ['replay', () => import('./replay.js'), 'judge discarded rows again'],
+  ['rebuild', () => import('./rebuild.js'), 'make datasets anew from what was archived'],
   ['rollback', () => import('./rollback.js'), 'bring an earlier state back, as a new commit'],
   ['test', () => import('./test.js'), 'run the unit tests of datasets'],
   ['optimize', () => import('./optimize.js'), 'put small files of tables together'],

@@ -218,7 +218,7 @@ class InboxIntake {
 }
 
 /** The place in the archive of what came with a batch, by the batch's own. */
-export const archiveOf = (folder: string): string => folder.replace(/^bronze\//, 'archive/')
+const archiveOf = (folder: string): string => folder.replace(/^bronze\//, 'archive/')
 
 type TakenFile = BatchFile & { columns: string[] }
 
@@ -281,25 +281,15 @@ class Taking {
   private async unreadable(session: Session, file: SourceFile, error: unknown): Promise<void> {
     const { context } = this
     context.signal.throwIfAborted()
-    const fault = error instanceof MoraineError && error.kind === 'source' && !error.retryable
-    if (!fault) throw error
+    if (!isFault(error)) throw error
     const original = await this.originals.keepAny(file)
     const name = this.nameFor(file.name, original.sha256)
     if (name === undefined) return
-    const { data, location } = await this.place()
+    const { data, location, batch } = await this.place()
     const columns = await this.columns()
-    const told = error.message.replaceAll(file.path, file.name)
-    const said = told.startsWith(file.name) ? told.slice(file.name.length).trim() : told
-    const values = columns.map((column) => `CAST(NULL AS VARCHAR) AS ${quoteName(column)}`)
-    const sql = `SELECT ${[
-      `${quoteText(this.batch.batch)} AS _batch`,
-      `${quoteText(name)} AS _source_file`,
-      'CAST(0 AS BIGINT) AS _source_line',
-      `${quoteText(said)} AS _error`,
-      `${quoteText(`all of it, kept at ${original.path}`)} AS _raw`,
-      ...values,
-    ].join(', ')}`
-    const { rows, bytes } = await session.writeFile(sql, location)
+    const said = faultOf(file, error)
+    const row = { name, batch, said, kept: original.path, columns }
+    const { rows, bytes } = await writeUnreadable(session, row, location)
     this.notes.push(`${name} can't be read: ${said}`)
     const { size, modified } = file
     const { sha256 } = original
@@ -343,8 +333,36 @@ class Taking {
   }
 }
 
+/** Whether a file can't be read whatever is tried. */
+export function isFault(error: unknown): error is MoraineError {
+  return error instanceof MoraineError && error.kind === 'source' && !error.retryable
+}
+
+/** What is wrong with a file, without its name. */
+export function faultOf({ path, name }: SourceFile, { message }: MoraineError): string {
+  const told = message.replaceAll(path, name)
+  return told.startsWith(name) ? told.slice(name.length).trim() : told
+}
+
+/** Writes the one row that stands for a file which can't be read. */
+export function writeUnreadable(
+  session: Session,
+  row: { name: string; batch: string; said: string; kept: string; columns: readonly string[] },
+  location: string,
+): Promise<{ rows: number; bytes: number }> {
+  const sql = `SELECT ${[
+    `${quoteText(row.batch)} AS _batch`,
+    `${quoteText(row.name)} AS _source_file`,
+    'CAST(0 AS BIGINT) AS _source_line',
+    `${quoteText(row.said)} AS _error`,
+    `${quoteText(`all of it, kept at ${row.kept}`)} AS _raw`,
+    ...row.columns.map((column) => `CAST(NULL AS VARCHAR) AS ${quoteName(column)}`),
+  ].join(', ')}`
+  return session.writeFile(sql, location)
+}
+
 /** How a file is read: by the ending of its name, where that is known. */
-function readerOf({ readers }: InboxSource, name: string): FilesSource {
+export function readerOf({ readers }: InboxSource, name: string): FilesSource {
   const bare = name.toLowerCase().replace(/\.(gz|zst|zip)$/, '')
   const ending = /\.([a-z]+)$/.exec(bare)?.[1] ?? ''
   return (Object.hasOwn(readers, ending) ? readers[ending] : readers['']) as FilesSource

@@ -1,6 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { appendFile, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -184,5 +194,61 @@ b=bytearray(open(sys.argv[1],'rb').read()); b[6]|=1; i=b.find(b'PK\\x01\\x02'); 
       { _source_file: 'sub/a.csv' },
     ])
     expect(await landed(project)).toEqual([])
+  })
+})
+
+describe('moraine rebuild --from archive', () => {
+  const all = async (project: Project) => [
+    await project.query('SELECT * FROM silver.orders ORDER BY id'),
+    await project.query(
+      'SELECT * FROM discarded.orders ORDER BY _batch, _source_file, _source_line',
+    ),
+    await project.query('SELECT * FROM bronze.orders ORDER BY _batch, _source_file, _source_line'),
+    (await project.state()).tables['silver.orders']?.counts,
+  ]
+
+  it('gives the same rows, column by column, when bronze is gone', async () => {
+    const project = await Project.create({ 'lake.ts': lake })
+    await drop(
+      project,
+      'a.csv',
+      csv('1,10.00,2026-01-01 10:00:00', '2,-5,2026-01-01 10:00:00', '3'),
+    )
+    await project.run()
+    const packed = gzipSync(csv('9,1.00,2026-01-01 10:00:00').repeat(50))
+    await drop(project, 'cut.csv.gz', packed.subarray(0, packed.length - 20))
+    await drop(project, 'b.jsonl', '{"id":1,"amount":7.5,"changed":"2026-01-01 11:00:00"}\n')
+    await project.run()
+    await drop(project, 'a.csv', csv('4,10.00,2026-01-01 10:00:00'))
+    await project.run()
+    const before = await all(project)
+    expect(before[3]).toEqual({ in: 6, kept: 2, discarded: 3, superseded: 1 })
+    await rm(join(project.folder, 'lake/bronze/orders'), { recursive: true })
+    for (let times = 0; times < 2; times++) {
+      const { code, stdout, stderr } = await project.cli('rebuild', 'orders', '--from', 'archive')
+      expect([code, stderr]).toEqual([0, ''])
+      expect(stdout).toContain('bronze.orders  6 rows of 4 files in 3 batches from the archive')
+      expect(await all(project)).toEqual(before)
+    }
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+    expect(step(await project.run(), 'silver.orders').outcome).toBe('unchanged')
+  })
+
+  it('changes nothing when the archive was tampered with', async () => {
+    const project = await Project.create({ 'lake.ts': lake })
+    await drop(project, 'a.csv', csv('1,10.00,2026-01-01 10:00:00'))
+    await project.run()
+    const before = await all(project)
+    const [file] = (await project.storage.list('archive/orders/')).filter(({ path }) =>
+      path.endsWith('.csv'),
+    )
+    const path = join(project.folder, 'lake', file?.path ?? '')
+    await chmod(path, 0o644)
+    await writeFile(path, csv('1,99.00,2026-01-01 10:00:00'))
+    const { code, stderr } = await project.cli('rebuild', 'orders', '--from', 'archive')
+    expect(code).toBe(1)
+    expect(stderr).toContain('a.csv is not what was archived')
+    expect(await all(project)).toEqual(before)
+    expect((await project.cli('verify', '--deep')).code).toBe(1)
   })
 })

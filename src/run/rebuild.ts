@@ -1,0 +1,207 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { type Bronze, fullName } from '../define/dataset.js'
+import type { InboxSource } from '../define/source.js'
+import type { Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import type { BatchPointer } from '../log/commit.js'
+import type { CommitLog } from '../log/log.js'
+import { entriesOf } from '../source/archive.js'
+import type { SourceFile } from '../source/discover.js'
+import { inspectFile, takeFile } from '../source/read-files.js'
+import { withUnpacked } from '../source/unpack.js'
+import { fetchStaged, localPath } from '../storage/staging.js'
+import type { BatchFile, BatchManifest } from './batches.js'
+import { type RunContext, withSession } from './context.js'
+import { faultOf, isFault, readerOf, writeUnreadable } from './intake-inbox.js'
+import { wantedTypes } from './wanted.js'
+
+/** What was made anew. */
+export interface Rebuilt {
+  batches: number
+  files: number
+  rows: number
+}
+
+type Context = Pick<
+  RunContext,
+  | 'lake'
+  | 'storage'
+  | 'log'
+  | 'engine'
+  | 'run'
+  | 'author'
+  | 'signal'
+  | 'started'
+  | 'valuesFrom'
+  | 'progress'
+>
+
+/**
+ * Makes the batches of an inbox anew from what was archived of them, whatever has become of bronze: each with the number, the name and the
+ * time that it had, so that what is built from them has the same rows. All of them become part of the lake in one commit.
+ *
+ * @throws MoraineError of kind `corrupt` when something of the archive is missing or was changed.
+ */
+export async function rebuildBronze(context: Context, dataset: Bronze): Promise<Rebuilt> {
+  const name = fullName(dataset)
+  const { from } = dataset
+  if (from.kind !== 'inbox' || !dataset.archive)
+    throw new MoraineError('usage', `${name} is not archived`, {
+      hint: 'Only an inbox with archive: true keeps what it was made from.',
+    })
+  const base = await context.log.head()
+  const ever = await everCommitted(context.log, name)
+  const archive = new Map<string, string>()
+  for (const { path } of await context.storage.list(`archive/${dataset.name}/`))
+    if (path.endsWith('/manifest.json')) archive.set(path.split('/').at(-2) as string, path)
+  const pointers: BatchPointer[] = []
+  let files = 0
+  await withSession(context as RunContext, name, async (session) => {
+    for (const before of ever) {
+      const archived = archive.get(before.batch)
+      const { pointer, count } = await rebuildBatch(
+        context,
+        session,
+        dataset,
+        from,
+        before,
+        archived,
+      )
+      pointers.push(pointer)
+      files += count
+      context.progress(name, { rows: pointers.reduce((sum, { rows }) => sum + rows, 0) })
+    }
+  })
+  await context.log.commit(
+    base,
+    { cut: { [name]: 0 }, batches: pointers },
+    {
+      author: context.author,
+      run: context.run,
+      message: `make ${pointers.length} batches of ${name} anew from the archive`,
+    },
+  )
+  const rows = pointers.reduce((sum, pointer) => sum + pointer.rows, 0)
+  return { batches: pointers.length, files, rows }
+}
+
+/** All batches of a dataset that the log has seen, but those that a rollback took back. */
+async function everCommitted(log: CommitLog, name: string): Promise<BatchPointer[]> {
+  let found: BatchPointer[] = []
+  for await (const { commit } of log.entries()) {
+    const cut = commit.changes.cut?.[name]
+    // A rebuild cuts all, and brings them back under the same numbers.
+    if (cut !== undefined) found = found.filter(({ number }) => number <= cut)
+    found.push(...(commit.changes.batches ?? []).filter(({ dataset }) => dataset === name))
+  }
+  return found
+}
+
+async function rebuildBatch(
+  context: Context,
+  session: Session,
+  dataset: Bronze,
+  source: InboxSource,
+  before: BatchPointer,
+  archived: string | undefined,
+): Promise<{ pointer: BatchPointer; count: number }> {
+  const { storage, started } = context
+  const bytes = archived && (await storage.readIfPresent(archived))
+  if (!bytes)
+    throw new MoraineError(
+      'corrupt',
+      `Batch ${before.number} of ${before.dataset} (${before.batch}) is missing from the archive`,
+      { hint: 'The lake is as it was. Bring the batch back from a copy of the archive.' },
+    )
+  const manifest = JSON.parse(new TextDecoder().decode(bytes)) as BatchManifest
+  const day = started.toISOString().slice(0, 10)
+  const folder = `bronze/${dataset.name}/${day}/${before.batch}-${randomBytes(3).toString('hex')}`
+  const files: BatchFile[] = []
+  for (const [i, file] of manifest.files.entries()) {
+    context.signal.throwIfAborted()
+    const data = `${folder}/${String(i + 1).padStart(5, '0')}.parquet`
+    await storage.prepare(data)
+    files.push(await rebuildFile(context, session, dataset, source, manifest, file, data))
+  }
+  await storage.seal(files.map(({ data }) => data))
+  const path = `${folder}/manifest.json`
+  const text = JSON.stringify({ ...manifest, files }, null, 1)
+  await storage.write(path, new TextEncoder().encode(text))
+  const total = (of: 'rows' | 'bytes') => files.reduce((sum, file) => sum + file[of], 0)
+  const pointer = { ...before, manifest: path, rows: total('rows'), bytes: total('bytes') }
+  return { pointer, count: files.length }
+}
+
+async function rebuildFile(
+  context: Context,
+  session: Session,
+  dataset: Bronze,
+  source: InboxSource,
+  { batch, columns }: BatchManifest,
+  file: BatchFile,
+  data: string,
+): Promise<BatchFile> {
+  const { storage, signal } = context
+  const { name, size, modified, original } = file
+  const location = storage.locate(data)
+  const found = await originalOf(storage, file)
+  const reader = readerOf(source, found.name)
+  const kept = {
+    name,
+    size,
+    modified,
+    sha256: file.sha256,
+    data,
+    ...(original ? { original } : {}),
+  }
+  try {
+    // One that could not be taken apart says so again.
+    if (/\.zip$/i.test(found.path) && !found.archive) await entriesOf(found)
+    return await withUnpacked(found, reader, signal, async (readable) => {
+      const inspection = await inspectFile(readable, reader, signal)
+      const large = inspection.bytes >= context.valuesFrom
+      const wanted = wantedTypes(context.lake.datasets, dataset)
+      const target = { session, location, batch, wanted, large, signal }
+      const { columns: _, ...taken } = await takeFile(
+        { ...readable, name },
+        reader,
+        inspection,
+        target,
+      )
+      return { ...kept, ...taken }
+    })
+  } catch (error) {
+    if (!isFault(error)) throw error
+    const row = { name, batch, said: faultOf(found, error), kept: original?.path ?? '', columns }
+    return { ...kept, ...(await writeUnreadable(session, row, location)), broken: 1 }
+  }
+}
+
+/** The archived file that a file of a batch was read from, once it is known to be as it was. */
+async function originalOf(storage: Context['storage'], file: BatchFile): Promise<SourceFile> {
+  const { original, name } = file
+  const missing = (why: string) =>
+    new MoraineError('corrupt', `${original?.path ?? name} ${why}`, {
+      hint: 'The lake is as it was. Bring the file back from a copy of the archive.',
+    })
+  if (!original) throw missing('was not archived')
+  const location = storage.locate(original.path)
+  await fetchStaged([location])
+  const path = localPath(location)
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash).catch(() => {
+    throw missing('is missing from the archive')
+  })
+  if (hash.digest('hex') !== original.sha256) throw missing('is not what was archived')
+  const stored = await storage.stat(original.path)
+  const own = name.replace(/@[0-9a-f]{8}$/, '')
+  const at = own.toLowerCase().indexOf('.zip/')
+  const { size = original.bytes, modified = file.modified } = stored ?? {}
+  if (at < 0) return { path, name: own, size, modified }
+  const zip = { path, name: own.slice(0, at + 4), size, modified }
+  const entry = (await entriesOf(zip)).find((one) => one.name === own)
+  if (!entry) throw missing(`has no file ${own.slice(at + 5)}`)
+  return entry
+}
