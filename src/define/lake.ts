@@ -16,6 +16,8 @@ export interface LakeOptions {
    * upstreams (`passed`, the default), or nothing (`all`).
    */
   publish?: 'passed' | 'all'
+  /** Other folders for the tables of a layer, below its own: `{ silver: 'silver/staging' }`. Tables that are there stay where they are. */
+  folders?: { readonly silver?: string; readonly gold?: string }
   /** Who `moraine serve` tells when something is wrong. */
   alerts?: readonly Alert[]
 }
@@ -27,6 +29,7 @@ export interface Lake {
   readonly root: string
   readonly publish: 'passed' | 'all'
   readonly alerts: readonly Alert[]
+  readonly folders: { readonly silver?: string; readonly gold?: string }
   readonly datasets: readonly AnyDataset[]
   readonly place: Place | undefined
 }
@@ -38,19 +41,25 @@ export interface Lake {
  */
 export function defineLake(options: LakeOptions): Lake {
   const place = here()
-  const { name, root = 'lake', publish = 'passed', alerts = [] } = options
+  const { name, root = 'lake', publish = 'passed', alerts = [], folders = {} } = options
   const problems: Problem[] = []
   if (!/^[a-z][a-z0-9_-]*$/.test(name))
     problems.push({
       message: `The lake's name '${name}' must be lower case letters, digits, '_' and '-'`,
       place: place && { ...place, near: name },
     })
+  for (const [layer, folder] of Object.entries(folders))
+    if (!new RegExp(`^${layer}(/[a-z0-9][a-z0-9_-]*)+$`).test(folder ?? ''))
+      problems.push({
+        message: `The folder '${folder}' of ${layer} must lie below ${layer}/, with names of lower case letters, digits, '_' and '-'`,
+        place: place && { ...place, near: `'${folder}'` },
+      })
   const { ordered, cycle } = inOrder(options.datasets)
   if (cycle)
     problems.push({ message: `These datasets read each other in a circle: ${cycle}`, place })
   problems.push(...duplicates(ordered), ...ordered.flatMap(problemsOf))
   if (problems.length > 0) throw new DefinitionError(problems)
-  return { kind: 'lake', name, root, publish, alerts, datasets: ordered, place }
+  return { kind: 'lake', name, root, publish, alerts, folders, datasets: ordered, place }
 }
 
 function duplicates(datasets: readonly AnyDataset[]): Problem[] {

@@ -35,7 +35,8 @@ export async function writeTable(
   work: TableWork,
 ): Promise<{ table: Table; added: DataFile[] }> {
   const { storage, run } = context
-  const path = work.name.replace('.', '/')
+  const [layer = '', ...rest] = work.name.split('.')
+  const path = `${folderOf(context, layer)}/${rest.join('.')}`
   const existing = await context.relations.table(work.name)
   const { columns, partitions, about, renamed } = work
   const table = (existing ?? Table.create(storage, path)).reshape({
@@ -60,6 +61,11 @@ export async function writeTable(
   if (nothing && existing?.snapshot) return { table: await table.save(), added }
   const summary = { 'moraine.run': run }
   return { table: await table.write({ removed: work.removed, added, deletes, summary }), added }
+}
+
+/** The folder of a layer's new tables. */
+function folderOf({ lake }: RunContext, layer: string): string {
+  return (layer === 'silver' || layer === 'gold' ? lake.folders[layer] : undefined) ?? layer
 }
 
 /** Writes which rows are deleted: one list for each file, together with those that were deleted before. */

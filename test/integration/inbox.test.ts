@@ -231,7 +231,9 @@ describe('moraine rebuild --from archive', () => {
       expect(await all(project)).toEqual(before)
     }
     expect((await project.cli('verify', '--deep')).code).toBe(0)
-    expect((await project.cli('run')).stdout).toContain('silver.orders  its inputs have not changed')
+    expect((await project.cli('run')).stdout).toContain(
+      'silver.orders  its inputs have not changed',
+    )
   })
 
   it('changes nothing when the archive was tampered with', async () => {

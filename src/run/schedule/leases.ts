@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import type { Storage } from '../../storage/storage.js'
 
 /** What is known of a job: who is at it, and what was done of it last. */
@@ -6,6 +7,8 @@ export interface LeaseState {
   format: 1
   /** Who has it; `null` when nobody does. */
   holder: string | null
+  /** The process that has it. */
+  by: { host: string; pid: number } | null
   /** Milliseconds since 1970 after which a holder that says nothing counts as gone. */
   until: number
   /** The last time of its schedule that was run, or passed over. */
@@ -19,6 +22,7 @@ export interface LeaseState {
 const nothing: LeaseState = {
   format: 1,
   holder: null,
+  by: null,
   until: 0,
   slot: null,
   seen: null,
@@ -71,8 +75,10 @@ export class Lease {
   async acquire(): Promise<boolean> {
     await this.look()
     const { holder, until } = this.state
-    if (holder !== null && holder !== this.me && until > this.now()) return false
-    return this.put({ ...this.state, holder: this.me, until: this.now() + HELD })
+    const others = holder !== null && holder !== this.me && until > this.now()
+    if (others && !isGone(this.state)) return false
+    const by = { host: hostname(), pid: process.pid }
+    return this.put({ ...this.state, holder: this.me, by, until: this.now() + HELD })
   }
 
   /** Says that this process is still at it; `false` when another has taken over. */
@@ -82,7 +88,7 @@ export class Lease {
 
   /** Gives it back, with what was done. */
   async release(done: Partial<Pick<LeaseState, 'slot' | 'seen' | 'succeeded'>>): Promise<void> {
-    await this.put({ ...this.state, ...done, holder: null, until: 0 })
+    await this.put({ ...this.state, ...done, holder: null, by: null, until: 0 })
   }
 
   private async put(state: LeaseState): Promise<boolean> {
@@ -101,6 +107,17 @@ export class Lease {
 
   private pathOf(number: number): string {
     return `${this.folder}${String(number).padStart(12, '0')}.json`
+  }
+}
+
+/** Whether the holder was a process of this machine that is no more. */
+function isGone({ by }: LeaseState): boolean {
+  if (by?.host !== hostname() || by.pid === process.pid) return false
+  try {
+    process.kill(by.pid, 0)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
   }
 }
 
