@@ -14,7 +14,7 @@ import {
 } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
-import { Originals } from './originals.js'
+import { besideBatch, Originals } from './originals.js'
 import { newBatch } from './rows-commit.js'
 import { wantedTypes } from './wanted.js'
 
@@ -79,7 +79,7 @@ async function takeIn(
   const known = await batches.knownFiles(pointers, before?.index)
   const { number, batch, folder } = newBatch(context, base, dataset)
   const taken: (BatchFile & { columns: string[] })[] = []
-  const originals = new Originals(storage, `${folder}/raw`, context.signal)
+  const originals = new Originals(storage, besideBatch(folder), context.signal)
   const notes: string[] = []
   const touched = { ...before?.touched }
   const wanted = wantedTypes(context.lake.datasets, dataset)
@@ -122,7 +122,8 @@ async function takeIn(
     const state = await log.commit(base, changes, { ...info, message })
     return { state, commits: [state.number], rows: 0, broken: 0, files: 0, bytes: 0, notes }
   }
-  await storage.seal([...taken.map((file) => file.data), ...originals.paths])
+  await storage.seal(taken.map((file) => file.data))
+  await originals.seal(false)
   const manifest: BatchManifest = {
     format: 1,
     dataset: name,

@@ -28,7 +28,7 @@ import { DropFolder } from './inbox/folder.js'
 
 import type { Intake, Offer } from './intake.js'
 import type { FileIndexWatermark } from './intake-files.js'
-import { Originals } from './originals.js'
+import { archivedBatch, besideBatch, inArchive, Originals } from './originals.js'
 import { type NewBatch, newBatch, nothingYet } from './rows-commit.js'
 import { wantedTypes } from './wanted.js'
 
@@ -145,7 +145,7 @@ class InboxIntake {
     const batch = newBatch(context, done.state, dataset)
     const originals = new Originals(
       context.storage,
-      dataset.archive ? archiveOf(batch.folder) : `${batch.folder}/raw`,
+      dataset.archive ? inArchive(dataset.name) : besideBatch(batch.folder),
       context.signal,
     )
     const taking = new Taking(context, dataset, this.source, batch, known, originals, done)
@@ -170,8 +170,8 @@ class InboxIntake {
     const { storage } = context
     const name = fullName(this.dataset)
     if (taken.length === 0) return { ...done, notes: [...done.notes, ...notes] }
-    await storage.seal([...taken.map(({ data }) => data), ...originals.paths])
-    if (this.dataset.archive) await originals.protect()
+    await storage.seal(taken.map(({ data }) => data))
+    await originals.seal(this.dataset.archive)
     const files = taken.map(({ columns: _, ...file }) => file)
     const manifest: BatchManifest = {
       format: 1,
@@ -185,7 +185,7 @@ class InboxIntake {
     const bytes = new TextEncoder().encode(JSON.stringify(manifest, null, 1))
     const path = `${folder}/manifest.json`
     await storage.write(path, bytes)
-    if (this.dataset.archive) await storage.write(`${archiveOf(folder)}/manifest.json`, bytes)
+    if (this.dataset.archive) await storage.write(archivedBatch(this.dataset.name, batch), bytes)
     const total = (of: 'rows' | 'bytes' | 'broken') => files.reduce((sum, f) => sum + f[of], 0)
     const pointer: BatchPointer = {
       dataset: name,
@@ -216,9 +216,6 @@ class InboxIntake {
     }
   }
 }
-
-/** The place in the archive of what came with a batch, by the batch's own. */
-const archiveOf = (folder: string): string => folder.replace(/^bronze\//, 'archive/')
 
 type TakenFile = BatchFile & { columns: string[] }
 

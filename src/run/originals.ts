@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, open, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { SourceFile } from '../source/discover.js'
 import { localPath } from '../storage/staging.js'
@@ -12,20 +11,38 @@ import type { BatchFile } from './batches.js'
 
 type Original = NonNullable<BatchFile['original']>
 
+/** Where a source file is kept, by its number among others, its name and its content. */
+export type Place = (number: number, name: string, sha256: string, file: SourceFile) => string
+
+/** Beside the batch that it is part of. */
+export const besideBatch =
+  (folder: string): Place =>
+  (number, name) =>
+    `${folder}/raw/${String(number).padStart(5, '0')}-${name}`
+
+/** By its day and content: what was archived by a run that was killed is found there by the next one. */
+export const inArchive =
+  (dataset: string): Place =>
+  (_, name, sha256, { modified }) => {
+    const day = new Date(modified).toISOString().slice(0, 10)
+    return `archive/${dataset}/files/${day}/${sha256.slice(0, 16)}-${name}`
+  }
+
+/** Where the archive says which files a batch was made from. */
+export const archivedBatch = (dataset: string, batch: string): string =>
+  `archive/${dataset}/batches/${batch}.json`
+
 /** Keeps source files as they came, byte for byte, each once. */
 export class Originals {
   private readonly kept = new Map<string, Original>()
+  /** Those that were written now. */
+  private readonly written: string[] = []
 
   constructor(
     private readonly storage: Storage,
-    /** The path of a folder of their own. */
-    private readonly folder: string,
+    private readonly place: Place,
     private readonly signal: AbortSignal,
   ) {}
-
-  get paths(): string[] {
-    return [...this.kept.values()].map(({ path }) => path)
-  }
 
   /** Keeps a file also when it is elsewhere, or could not be unpacked. */
   async keepAny(file: SourceFile): Promise<Original> {
@@ -41,9 +58,11 @@ export class Originals {
     }
   }
 
-  /** Makes them read-only, where they are files of this machine. */
-  async protect(): Promise<void> {
-    for (const path of this.paths) {
+  /** Makes them durable, and read-only where they are files of this machine. */
+  async seal(protect: boolean): Promise<void> {
+    await this.storage.seal(this.written)
+    if (!protect) return
+    for (const path of this.written) {
       const location = this.storage.locate(path)
       if (location.startsWith('file://')) await chmod(localPath(location), 0o444)
     }
@@ -53,24 +72,42 @@ export class Originals {
     const of = file.remote ? file.name : file.path
     const known = this.kept.get(of)
     if (known) return known
-    const number = String(this.kept.size + 1).padStart(5, '0')
+    const { sha256, bytes } = await this.measure(file.path)
     // Of its name only what can't mean anything to a file system.
     const name = basename(file.remote ? file.name : file.path).replace(/[^\w.-]+/g, '_')
-    const path = `${this.folder}/${number}-${name}`
+    const path = this.place(this.kept.size + 1, name, sha256, file)
+    const original = { path, bytes, sha256 }
+    this.kept.set(of, original)
+    if ((await this.storage.stat(path))?.size === bytes) return original
     await this.storage.prepare(path)
+    await this.copy(file.path, localPath(this.storage.locate(path)))
+    this.written.push(path)
+    return original
+  }
+
+  private async measure(path: string): Promise<{ sha256: string; bytes: number }> {
     const hash = createHash('sha256')
     let bytes = 0
-    const measured = new Transform({
-      transform(chunk: Buffer, _, done) {
-        hash.update(chunk)
+    const measured = async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
         bytes += chunk.length
-        done(null, chunk)
-      },
-    })
-    const to = createWriteStream(localPath(this.storage.locate(path)))
-    await pipeline(createReadStream(file.path), measured, to, { signal: this.signal })
-    const original = { path, bytes, sha256: hash.digest('hex') }
-    this.kept.set(of, original)
-    return original
+        yield chunk
+      }
+    }
+    await pipeline(createReadStream(path), measured, hash, { signal: this.signal })
+    return { sha256: hash.digest('hex'), bytes }
+  }
+
+  /** Under another name first: what is there under its own is whole. */
+  private async copy(from: string, to: string): Promise<void> {
+    const temporary = `${to}.${randomUUID()}.tmp`
+    try {
+      await pipeline(createReadStream(from), createWriteStream(temporary), { signal: this.signal })
+      const file = await open(temporary)
+      await file.sync().finally(() => file.close())
+      await rename(temporary, to)
+    } finally {
+      await rm(temporary, { force: true })
+    }
   }
 }

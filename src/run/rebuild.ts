@@ -15,6 +15,7 @@ import { fetchStaged, localPath } from '../storage/staging.js'
 import type { BatchFile, BatchManifest } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import { faultOf, isFault, readerOf, writeUnreadable } from './intake-inbox.js'
+import { archivedBatch } from './originals.js'
 import { wantedTypes } from './wanted.js'
 
 /** What was made anew. */
@@ -53,22 +54,11 @@ export async function rebuildBronze(context: Context, dataset: Bronze): Promise<
     })
   const base = await context.log.head()
   const ever = await everCommitted(context.log, name)
-  const archive = new Map<string, string>()
-  for (const { path } of await context.storage.list(`archive/${dataset.name}/`))
-    if (path.endsWith('/manifest.json')) archive.set(path.split('/').at(-2) as string, path)
   const pointers: BatchPointer[] = []
   let files = 0
   await withSession(context as RunContext, name, async (session) => {
     for (const before of ever) {
-      const archived = archive.get(before.batch)
-      const { pointer, count } = await rebuildBatch(
-        context,
-        session,
-        dataset,
-        from,
-        before,
-        archived,
-      )
+      const { pointer, count } = await rebuildBatch(context, session, dataset, from, before)
       pointers.push(pointer)
       files += count
       context.progress(name, { rows: pointers.reduce((sum, { rows }) => sum + rows, 0) })
@@ -105,10 +95,9 @@ async function rebuildBatch(
   dataset: Bronze,
   source: InboxSource,
   before: BatchPointer,
-  archived: string | undefined,
 ): Promise<{ pointer: BatchPointer; count: number }> {
   const { storage, started } = context
-  const bytes = archived && (await storage.readIfPresent(archived))
+  const bytes = await storage.readIfPresent(archivedBatch(dataset.name, before.batch))
   if (!bytes)
     throw new MoraineError(
       'corrupt',

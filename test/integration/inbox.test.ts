@@ -59,15 +59,13 @@ describe('a folder into which files are dropped', () => {
       { id: 3, amount: '7.50' },
     ])
     expect(await landed(project)).toEqual([])
-    const archived = (await project.storage.list('archive/orders/')).filter(
-      ({ path }) => !path.endsWith('manifest.json'),
+    const archived = (await project.storage.list('archive/orders/')).filter(({ path }) =>
+      path.includes('/files/'),
     )
-    expect(archived.map(({ path }) => path.split('/').at(-1))).toEqual([
-      '00001-a.csv',
-      '00002-b.jsonl',
-      '00003-c.csv.gz',
-    ])
-    const path = join(project.folder, 'lake', archived[0]?.path ?? '')
+    const name = ({ path }: { path: string }) => path.replace(/.*\/[0-9a-f]{16}-/, '')
+    expect(archived.map(name).sort()).toEqual(['a.csv', 'b.jsonl', 'c.csv.gz'])
+    const found = archived.find((file) => name(file) === 'a.csv')?.path ?? ''
+    const path = join(project.folder, 'lake', found)
     expect(await readFile(path, 'utf8')).toBe(first)
     expect((await stat(path)).mode & 0o222).toBe(0)
     const [discarded] = await project.query(

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import pg from 'pg'
 import { postgresPrograms, startPostgres } from '../../../test/support/servers.js'
 import type { Order } from './orders.js'
@@ -12,7 +13,7 @@ export interface Database {
 /** The database that ORDERS_URL names, or one that is started where PostgreSQL is installed; `undefined` without either. */
 export async function openDatabase(): Promise<Database | undefined> {
   const given = process.env.ORDERS_URL
-  if (!given && !postgresPrograms) return undefined
+  if (!given && !existsSync(postgresPrograms ?? '')) return undefined
   const server = given ? undefined : await startPostgres()
   const url = given ?? (server?.url as string)
   const client = new pg.Client(url)
