@@ -126,8 +126,9 @@ writeFileSync(join(landing, 'report.jsonl'), Buffer.from([0x50, 0x4b, 3, 4, 0, 0
 console.log(`  ${seconds} s: the day is over`)
 
 const waiting = () =>
-  readdirSync(landing, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-    .length
+  readdirSync(landing, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && !entry.parentPath.includes('.feeding'),
+  ).length
 for (let i = 0; i < 100 && waiting() > 0; i++) await sleep(200)
 await sleep(2500)
 await server.end('SIGTERM')

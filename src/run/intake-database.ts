@@ -47,12 +47,21 @@ export async function discoverRows(
   return { discovery: await work.look(), take: (context, base) => work.take(context, base) }
 }
 
-/** Puts files elsewhere instead of making them a batch; returns what is noted of that beside the watermark. */
-type Land = (context: RunContext, files: readonly BatchFile[]) => Promise<string[]>
+/** Puts files elsewhere instead of making them a batch, as part of the commit of a number; returns what they are called there. */
+type Land = (context: RunContext, files: readonly BatchFile[], laid: number) => Promise<string[]>
+
+/** What a feed notes beside how far it has read. */
+export interface Laid {
+  /** Files that the commit made part of the inbox. */
+  landed: readonly string[]
+  /** How many commits of the feed there were, this one included. */
+  laid: number
+}
 
 /** One look at a source, and the intake that follows from it. */
 class RowsIntake {
   land: Land | undefined
+  private laid = 0
   private readonly byEngine = { on: true }
 
   private constructor(
@@ -86,7 +95,7 @@ class RowsIntake {
     const notes = [...(horizon?.notes ?? []), ...changes.map(({ said }) => said)]
     if (backfill) refuseBackfill(dataset, cursor, before)
     const window = cursor && backfill
-    return new RowsIntake(
+    const intake = new RowsIntake(
       dataset,
       source,
       reader,
@@ -98,6 +107,8 @@ class RowsIntake {
       notes,
       window,
     )
+    intake.laid = (known as Partial<Laid> | undefined)?.laid ?? 0
+    return intake
   }
 
   async look(): Promise<Offer['discovery']> {
@@ -311,8 +322,8 @@ class RowsIntake {
     const name = fullName(this.dataset)
     const watermark = this.positionAt(position)
     if (this.land) {
-      const landed = await this.land(context, files)
-      return this.note(context, done, { ...watermark, landed })
+      const landed = await this.land(context, files, this.laid + 1)
+      return this.note(context, done, watermark, landed)
     }
     // A first batch without rows says which columns there are.
     const known = done.state.batches[name] !== undefined
@@ -333,9 +344,11 @@ class RowsIntake {
   private note(
     context: RunContext,
     done: Intake,
-    watermark: Watermark & { landed?: readonly string[] },
+    watermark: Watermark,
+    landed: readonly string[] = [],
   ): Promise<Intake> {
-    return noteWatermark(context, done, this.dataset, watermark)
+    const laid: Laid | undefined = this.land && { landed, laid: ++this.laid }
+    return noteWatermark(context, done, this.dataset, { ...watermark, ...laid })
   }
 }
 

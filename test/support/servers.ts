@@ -161,7 +161,7 @@ export const minioKeys = {
 }
 
 /** An S3 server of its own, with a key for encryption; `url` is its endpoint. */
-export async function startMinio(): Promise<Server> {
+export async function startMinio(settings: NodeJS.ProcessEnv = {}): Promise<Server> {
   const data = await mkdtemp(join(tmpdir(), 'moraine-minio-'))
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -171,6 +171,7 @@ export async function startMinio(): Promise<Server> {
       ...process.env,
       MINIO_ROOT_USER: minioKeys.AWS_ACCESS_KEY_ID,
       MINIO_ROOT_PASSWORD: minioKeys.AWS_SECRET_ACCESS_KEY,
+      ...settings,
       MINIO_KMS_SECRET_KEY: `lake:${Buffer.alloc(32, 7).toString('base64')}`,
     }
     const args = ['server', '--quiet', '--address', `127.0.0.1:${port}`, data]

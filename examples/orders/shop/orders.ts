@@ -52,6 +52,14 @@ export class Shop {
     return [...made.values()]
   }
 
+  /** An order as it is, changed now. */
+  again(id: number): Order {
+    const at = id - this.first
+    const order = { ...(this.orders[at] as Order), order_last_updated: this.time() }
+    this.orders[at] = order
+    return order
+  }
+
   private place(): Order {
     const order: Order = {
       order_id: this.first + this.orders.length,

@@ -9,19 +9,11 @@ import type { Storage } from '../../storage/storage.js'
 import type { BatchFile } from '../batches.js'
 import type { RunContext } from '../context.js'
 import type { Intake } from '../intake.js'
-import { discoverRows } from '../intake-database.js'
+import { discoverRows, type Laid } from '../intake-database.js'
 import { nothingYet } from '../rows-commit.js'
 
 /** Where files lie until the commit that says so makes them part of the inbox. */
 const HIDDEN = '.feeding'
-
-/** Milliseconds after which nobody is about to commit them any more. */
-const ORPHANED = 24 * 3_600_000
-
-/** How far a feed has been read, and the files that it has laid down last. */
-interface FedWatermark {
-  landed?: readonly string[]
-}
 
 /**
  * Lays rows of a database into an inbox, as files of JSON lines. What was read and how far becomes part of the lake in one commit; only
@@ -43,11 +35,12 @@ export class Feed {
     databases: Databases,
   ): Promise<Feed> {
     const landing = `bronze/landing/${dataset.name}`
-    const land = (context: RunContext, files: readonly BatchFile[]) => lay(context, landing, files)
+    const land = (context: RunContext, files: readonly BatchFile[], laid: number) =>
+      lay(context, landing, files, laid)
     const name = `${dataset.name}_feed`
     const target: Bronze = { ...dataset, name, from: source, format: 'jsonl' }
     const offer = await discoverRows(target, source, state, databases, undefined, land)
-    const { landed = [] } = (state.watermarks[fullName(target)] ?? {}) as FedWatermark
+    const { landed = [] } = (state.watermarks[fullName(target)] ?? {}) as Partial<Laid>
     const hidden = await storage.list(`${landing}/${HIDDEN}/`)
     const left = hidden.some(({ path }) => landed.includes(path.split('/').at(-1) ?? ''))
     return new Feed(target, landing, offer, left)
@@ -63,19 +56,27 @@ export class Feed {
   async take(context: RunContext, base: LakeState): Promise<Intake> {
     const { discovery } = this.offer
     const watermark = (state: LakeState) =>
-      (state.watermarks[fullName(this.target)] ?? {}) as FedWatermark
+      (state.watermarks[fullName(this.target)] ?? {}) as Partial<Laid>
     await show(context.storage, this.landing, watermark(base).landed ?? [])
-    await this.forgetOrphans(context)
+    await this.forgetOrphans(context.storage, watermark(base))
     if (!('news' in discovery) || discovery.news === undefined) return nothingYet(base)
     const done = await this.offer.take(context, base)
     await show(context.storage, this.landing, watermark(done.state).landed ?? [])
     return done
   }
 
-  /** What was laid down by a feed that was killed before its commit is read again. */
-  private async forgetOrphans({ storage, started }: RunContext): Promise<void> {
-    for (const { path, modified } of await storage.list(`${this.landing}/${HIDDEN}/`))
-      if (started.getTime() - modified > ORPHANED) await storage.remove(path)
+  /**
+   * Removes what was laid down by a feed that was killed before its commit, and so was read again. A file says of which commit it was to be
+   * part: once that one is there without it, no other will have it.
+   */
+  private async forgetOrphans(
+    storage: Storage,
+    { landed = [], laid = 0 }: Partial<Laid>,
+  ): Promise<void> {
+    for (const { path } of await storage.list(`${this.landing}/${HIDDEN}/`)) {
+      const name = path.split('/').at(-1) ?? ''
+      if (Number.parseInt(name, 10) <= laid && !landed.includes(name)) await storage.remove(path)
+    }
   }
 }
 
@@ -84,12 +85,13 @@ async function lay(
   { storage, started }: RunContext,
   landing: string,
   files: readonly BatchFile[],
+  laid: number,
 ): Promise<string[]> {
   const time = started.toISOString().replace(/[-:.]/g, '')
   const names: string[] = []
   for (const [i, file] of files.entries()) {
     const number = String(i + 1).padStart(5, '0')
-    const name = `${time}-${number}-${randomBytes(3).toString('hex')}.jsonl`
+    const name = `${laid}-${time}-${number}-${randomBytes(3).toString('hex')}.jsonl`
     await move(storage, file.data, `${landing}/${HIDDEN}/${name}`)
     names.push(name)
   }
@@ -100,7 +102,8 @@ async function lay(
 async function show(storage: Storage, landing: string, names: readonly string[]): Promise<void> {
   for (const name of names) {
     const from = `${landing}/${HIDDEN}/${name}`
-    if (await storage.stat(from)) await move(storage, from, `${landing}/${name}`)
+    if (await storage.stat(from))
+      await move(storage, from, `${landing}/${name.replace(/^\d+-/, '')}`)
   }
 }
 

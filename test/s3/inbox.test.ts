@@ -1,0 +1,145 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import {
+  CreateBucketCommand,
+  ListObjectsV2Command,
+  PutBucketNotificationConfigurationCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { Project, repository, step } from '../support/project.js'
+import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
+import { withService } from '../support/services.js'
+
+const csv = (...rows: string[]) => ['id,amount', ...rows, ''].join('\n')
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address() as { port: number }
+  await new Promise((done) => server.close(done))
+  return port
+}
+
+withService('MinIO', [minioProgram], () => {
+  let server: Server
+  let client: S3Client
+  let port: number
+  beforeAll(async () => {
+    port = await freePort()
+    server = await startMinio({
+      MINIO_NOTIFY_WEBHOOK_ENABLE_lake: 'on',
+      MINIO_NOTIFY_WEBHOOK_ENDPOINT_lake: `http://127.0.0.1:${port}/events/orders`,
+      MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_lake: 'Bearer t0ken',
+    })
+    Object.assign(process.env, minioKeys)
+    client = new S3Client({ endpoint: server.url, region: 'us-east-1', forcePathStyle: true })
+    for (const Bucket of ['plain', 'versions'])
+      await client.send(new CreateBucketCommand({ Bucket }))
+    await client.send(
+      new PutBucketVersioningCommand({
+        Bucket: 'versions',
+        VersioningConfiguration: { Status: 'Enabled' },
+      }),
+    )
+  }, 60_000)
+  afterAll(() => server.stop())
+
+  const put = (Bucket: string, Key: string, Body: string) =>
+    client.send(new PutObjectCommand({ Bucket, Key, Body }))
+  const keys = async (Bucket: string) =>
+    ((await client.send(new ListObjectsV2Command({ Bucket }))).Contents ?? []).map(({ Key }) => Key)
+  const create = (path: string) =>
+    Project.create({
+      'lake.ts': `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { inbox } from 'moraine/sources'
+const raw = bronze('orders', { from: inbox({ path: '${path}?endpoint=${server.url}', token: 't0ken' }), archive: true })
+export default defineLake({ name: 'shop', datasets: [silver('orders', { from: raw, schema: z.object({ id: t.int(), amount: t.int() }), key: 'id' })] })
+`,
+    })
+  const rows = (project: Project) =>
+    project.query('SELECT id, amount FROM silver.orders ORDER BY id')
+
+  it('is emptied by versions, so that what was written meanwhile stays', async () => {
+    const project = await create('s3://versions/in/')
+    await put('versions', 'in/a b+ü.csv', csv('1,10'))
+    await put('versions', 'in/b.csv', csv('2,20'))
+    let late = false
+    // Another version of an object, after it was read and before it is removed.
+    await project.run({
+      onEvent: (event) => {
+        if (event.type === 'step-progress' && !late) {
+          late = true
+          void put('versions', 'in/a b+ü.csv', csv('1,11'))
+        }
+      },
+    })
+    expect(late).toBe(true)
+    await expect.poll(() => keys('versions')).toEqual(['in/a b+ü.csv'])
+    await project.run()
+    expect(await keys('versions')).toEqual([])
+    expect(await rows(project)).toEqual([
+      { id: 1, amount: 11 },
+      { id: 2, amount: 20 },
+    ])
+    expect(
+      await project.query('SELECT DISTINCT _source_file AS f FROM bronze.orders ORDER BY 1'),
+    ).toEqual([
+      { f: 's3://versions/in/a b+ü.csv' },
+      { f: expect.stringMatching(/^s3:\/\/versions\/in\/a b\+ü\.csv@[0-9a-f]{8}$/) },
+      { f: 's3://versions/in/b.csv' },
+    ])
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+  }, 60_000)
+
+  it('leaves objects where a bucket keeps no versions, and takes each once', async () => {
+    const project = await create('s3://plain/in/')
+    await put('plain', 'in/a.csv', csv('1,10'))
+    await project.run()
+    expect(await keys('plain')).toEqual(['in/a.csv'])
+    expect(step(await project.run(), 'bronze.orders').reason).toBe('nothing has landed')
+    await new Promise((done) => setTimeout(done, 1100))
+    await put('plain', 'in/a.csv', csv('1,12'))
+    expect(step(await project.run(), 'bronze.orders').rows).toBe(1)
+    expect(await rows(project)).toEqual([{ id: 1, amount: 12 }])
+  }, 60_000)
+
+  it('is looked into when the bucket says that something has come, and not when somebody else does', async () => {
+    const project = await create('s3://versions/events/')
+    const bin = join(repository, 'bin/moraine.js')
+    const args = [bin, '-C', project.folder, 'serve', '--port', String(port), '--every', '3600']
+    const child: ChildProcess = spawn(process.execPath, args, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let text = ''
+    child.stdout?.on('data', (chunk) => {
+      text += chunk
+    })
+    await expect.poll(() => text, { timeout: 20_000 }).toContain('"listening"')
+    const url = `http://127.0.0.1:${port}/events/orders`
+    expect((await fetch(url, { method: 'POST', body: '{}' })).status).toBe(401)
+    expect((await fetch(url.replace('orders', 'nothing'), { method: 'POST' })).status).toBe(404)
+    await client.send(
+      new PutBucketNotificationConfigurationCommand({
+        Bucket: 'versions',
+        NotificationConfiguration: {
+          QueueConfigurations: [
+            { QueueArn: 'arn:minio:sqs::lake:webhook', Events: ['s3:ObjectCreated:*'] },
+          ],
+        },
+      }),
+    )
+    for (let i = 0; i < 5; i++) await put('versions', `events/${i}.csv`, csv(`${i},1`))
+    await expect
+      .poll(async () => (await rows(project).catch(() => [])).length, { timeout: 20_000 })
+      .toBe(5)
+    await expect.poll(() => keys('versions')).toEqual([])
+    child.kill('SIGTERM')
+    await new Promise((done) => child.once('exit', done))
+  }, 90_000)
+})
