@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { arrivals } from './arrivals.js'
 import { commits } from './commits.js'
 import { mariadb, postgres } from './databases.js'
 import { formats } from './formats.js'
@@ -48,6 +49,7 @@ const benchmarks: Record<string, Benchmark> = {
   mariadb,
   formats,
   ingest: ingestion,
+  arrivals: (scale, against) => arrivals(against === 'bucket' ? 'bucket' : 'folder', scale),
 }
 
 const { values, positionals } = parseArgs({

@@ -35,6 +35,7 @@ const commands: [name: string, load: () => Promise<CommandModule>, summary: stri
   ['schedule', () => import('./schedule.js'), 'show what runs when; pause and resume jobs'],
   ['preview', () => import('./preview.js'), 'show the first rows of a dataset or of a raw file'],
   ['discarded', () => import('./discarded.js'), 'show which rows were discarded, and why'],
+  ['profile', () => import('./profile.js'), 'show what the rows of a dataset are like'],
   ['replay', () => import('./replay.js'), 'judge discarded rows again'],
   ['rebuild', () => import('./rebuild.js'), 'make datasets anew from what was archived'],
   ['rollback', () => import('./rollback.js'), 'bring an earlier state back, as a new commit'],

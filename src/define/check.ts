@@ -20,6 +20,7 @@ type CheckKind<C extends string> =
       readonly max: number | undefined
     }
   | { readonly check: 'discarded'; readonly max: number }
+  | { readonly check: 'usual rows'; readonly deviations: number; readonly runs: number }
   | {
       readonly check: 'references'
       readonly columns: readonly C[]
@@ -49,6 +50,14 @@ export const check = {
   /** The number of rows lies within these bounds. */
   rowCount: (options: Severe & { min?: number; max?: number }): Check<never> =>
     made({ check: 'row count', min: options.min, max: options.max }, options),
+  /**
+   * The number of rows (of silver those that a run reads, of gold those of the table) is no further from the mean of the last runs than so
+   * many standard deviations. It holds until there are five runs to compare with. Default: 3 of 14 runs.
+   */
+  usualRows: (options: Severe & { deviations?: number; runs?: number } = {}): Check<never> => {
+    const { deviations = 3, runs = 14 } = options
+    return made({ check: 'usual rows', deviations, runs }, options)
+  },
   /** No more than this part of a run's rows is discarded: `0.01` or `'1%'`. For silver. */
   discarded: (options: Severe & { max: number | `${number}%` }): Check<never> =>
     made({ check: 'discarded', max: fraction(options.max) }, options),
@@ -84,6 +93,8 @@ export function checkName(check: Check): string {
       return `${check.columns[0]} within ${check.within}`
     case 'row count':
       return `row count ${check.min ?? 0} to ${check.max ?? 'any'}`
+    case 'usual rows':
+      return `rows within ${check.deviations} deviations of the last ${check.runs} runs`
     case 'discarded':
       return `at most ${Number((check.max * 100).toFixed(6))} % discarded`
     case 'references':

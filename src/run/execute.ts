@@ -25,6 +25,7 @@ import { discover, type Offer } from './intake.js'
 import { InThisThread, type JavaScript } from './javascript.js'
 import { branchOf, Journal } from './journal.js'
 import { Pool } from './pool.js'
+import { keepProfiles } from './profile.js'
 import { type BuildOutcome, publishable } from './publish.js'
 import { Relations } from './relations.js'
 import { type Replay, replayDiscarded } from './replay.js'
@@ -147,6 +148,7 @@ class Run {
       } finally {
         await this.keepRejected(base, built)
       }
+      await this.lookAtRows(base, built)
     } catch (error) {
       this.failure = describeError(error)
     }
@@ -325,6 +327,12 @@ class Run {
     const before = view.tables[name]?.metadata ?? null
     const parts = [name, definitionOf(dataset, hash), offsetsOn(dataset, view), before]
     return hash(JSON.stringify([...parts, this.options.full ?? false]))
+  }
+
+  /** What rows are like is worth to know, but it is no reason for a run to fail. */
+  private async lookAtRows(base: LakeState, built: readonly BuildOutcome[]): Promise<void> {
+    if (this.shared.signal.aborted) return
+    await keepProfiles(this.contextOn(base), built).catch(() => {})
   }
 
   /** What was built but may not be seen yet lies on a branch of its own, for those who want to look. */

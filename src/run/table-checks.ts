@@ -7,8 +7,10 @@ import type { Session } from '../engine/engine.js'
 import { MoraineError, type Place } from '../errors.js'
 import type { Table } from '../iceberg/table.js'
 import type { RowCounts } from '../log/commit.js'
+import type { Storage } from '../storage/storage.js'
 import type { RunContext } from './context.js'
 import type { CheckResult } from './events.js'
+import { Journal } from './journal.js'
 import { atUserSql } from './sql-errors.js'
 import { tableFiles } from './table-files.js'
 
@@ -51,7 +53,13 @@ export async function holdChecks(
   const files = tableFiles(context.storage, table, await table.plan())
   await context.relations.define(session, checkedAgainst(dataset))
   const relation = session.table(table.schema, files)
-  return holdOn(relation, dataset.checks, { session, counts, started: context.started })
+  const rowsBefore = (runs: number) => rowsOfRuns(context.storage, fullName(dataset), runs)
+  return holdOn(relation, dataset.checks, {
+    session,
+    counts,
+    started: context.started,
+    rowsBefore,
+  })
 }
 
 /** Holds a relation against checks. */
@@ -76,6 +84,36 @@ export interface Holding {
   session: Session
   counts: RowCounts | undefined
   started: Date
+  /** The rows of the last runs: those that were read, or those of the table. */
+  rowsBefore?: (runs: number) => Promise<number[]>
+}
+
+/** Runs from which on there is something to compare with. */
+const ENOUGH = 5
+
+/** Tells how far a number is from what is usual, where that is too far. */
+function unusual(n: number, before: readonly number[], deviations: number): string | undefined {
+  if (before.length < ENOUGH) return undefined
+  const mean = before.reduce((sum, x) => sum + x, 0) / before.length
+  const variance = before.reduce((sum, x) => sum + (x - mean) ** 2, 0) / before.length
+  // Where all runs were alike, a row more or less is nothing to tell of.
+  const deviation = Math.max(Math.sqrt(variance), mean * 0.01, 1)
+  if (Math.abs(n - mean) <= deviations * deviation) return undefined
+  const [shown, usual] = [n, Math.round(mean)].map((x) => x.toLocaleString('en-US'))
+  return `${shown} rows, where the last ${before.length} runs had ${usual} on average`
+}
+
+/** How many rows a dataset had in the last runs that built it, newest first. */
+async function rowsOfRuns(storage: Storage, name: string, runs: number): Promise<number[]> {
+  const entries = await new Journal(storage).latest(runs * 10)
+  return entries
+    .flatMap(({ record }) => {
+      const step = record?.steps.find(({ dataset }) => dataset === name)
+      if (step?.outcome !== 'done') return []
+      const rows = step.counts?.in ?? step.rows
+      return rows === undefined || rows === 0 ? [] : [rows]
+    })
+    .slice(0, runs)
 }
 
 /** What is wrong, in words; `undefined` when the check holds. */
@@ -102,6 +140,11 @@ async function hold(check: Check, holding: Holding): Promise<string | undefined>
       const n = Number((await one('SELECT count(*) AS n FROM this_table')).n)
       const { min = 0, max = Number.POSITIVE_INFINITY } = check
       return n >= min && n <= max ? undefined : `it has ${n.toLocaleString('en-US')} rows`
+    }
+    case 'usual rows': {
+      const before = (await holding.rowsBefore?.(check.runs)) ?? []
+      const all = await one('SELECT count(*) AS n FROM this_table')
+      return unusual(counts?.in ?? Number(all.n), before, check.deviations)
     }
     case 'discarded': {
       if (!counts || counts.in === 0) return undefined

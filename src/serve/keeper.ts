@@ -149,12 +149,14 @@ export class Keeper {
   private attend(job: string, arrivals: Arrivals): (_: string, name: string | null) => void {
     let signs = 0
     const wait = async () => {
-      for (let pause = arrivals.settle; signs > 0; pause = Math.min(pause * 2, LONGEST_WAIT)) {
+      for (let pause = arrivals.settle; signs > 0; ) {
         const before = signs
         await sleep(pause)
         const { ready, unfinished } = await arrivals.look()
         if (ready) this.scheduler.notify(job)
         if (!unfinished && signs === before) signs = 0
+        // A file that is written for long is not asked about all the time.
+        pause = signs === before ? Math.min(pause * 2, LONGEST_WAIT) : arrivals.settle
       }
     }
     return (_, name) => {

@@ -1,0 +1,119 @@
+import { fullName } from '../define/dataset.js'
+import { quoteName } from '../define/sql.js'
+import type { Session } from '../engine/engine.js'
+import type { Table } from '../iceberg/table.js'
+import type { Storage } from '../storage/storage.js'
+import { type RunContext, withSession } from './context.js'
+import type { BuildOutcome } from './publish.js'
+import { tableFiles } from './table-files.js'
+
+/** What is known of a column's values. */
+export interface ColumnProfile {
+  name: string
+  /** Share of rows that have no value, from 0 to 1. */
+  nulls: number
+  /** About how many different values there are. */
+  distinct: number
+  min: string | null
+  max: string | null
+  /** The most frequent values, and how often they come. */
+  top: [value: string, rows: number][]
+}
+
+/** What the rows are like that a run wrote of a table. */
+export interface Profile {
+  /** Rows that the run wrote. */
+  rows: number
+  /** Rows that were looked at: the first ones. */
+  of: number
+  columns: ColumnProfile[]
+}
+
+/** Rows that are looked at. */
+const LOOKED_AT = 20_000
+const TOP = 5
+/** Longer texts are cut. */
+const LONGEST = 100
+
+const profileOf = (run: string) => `_moraine/runs/${run}/profile.json`
+
+/** Looks at what a run has written, and keeps that beside its record. */
+export async function keepProfiles(
+  context: RunContext,
+  built: readonly BuildOutcome[],
+): Promise<void> {
+  const profiles: Record<string, Profile> = {}
+  for (const { dataset, tables } of built) {
+    const name = fullName(dataset)
+    const { metadata } = tables[name] ?? {}
+    if (!metadata) continue
+    const table = await context.relations.version(metadata)
+    const profile = await withSession(context, name, (session) => look(context, session, table))
+    if (profile) profiles[name] = profile
+  }
+  if (Object.keys(profiles).length === 0) return
+  const text = JSON.stringify({ format: 1, datasets: profiles })
+  await context.storage.write(profileOf(context.run), new TextEncoder().encode(text))
+}
+
+/** The profiles that a run has kept. */
+export async function profilesOf(storage: Storage, run: string): Promise<Record<string, Profile>> {
+  const bytes = await storage.readIfPresent(profileOf(run))
+  return bytes ? JSON.parse(new TextDecoder().decode(bytes)).datasets : {}
+}
+
+async function look(
+  { storage, run }: RunContext,
+  session: Session,
+  table: Table,
+): Promise<Profile | undefined> {
+  const written = (await table.plan()).filter(({ file }) => isOf(run, file.path))
+  const rows = written.reduce((sum, { file }) => sum + file.rows, 0)
+  if (rows === 0) return undefined
+  const relation = session.table(table.schema, tableFiles(storage, table, written))
+  await session.run(`CREATE TEMP TABLE looked_at AS SELECT * FROM (${relation}) LIMIT ${LOOKED_AT}`)
+  const fields = table.schema.fields.filter(({ name }) => !name.startsWith('_'))
+  const plain = fields.filter(({ type }) => typeof type === 'string')
+  const asked = plain.flatMap(({ name }, i) => {
+    const column = quoteName(name)
+    const text = (sql: string) => `left(CAST(${sql} AS VARCHAR), ${LONGEST})`
+    return [
+      `count(${column}) AS n${i}`,
+      `approx_count_distinct(${column}) AS d${i}`,
+      `${text(`min(${column})`)} AS l${i}`,
+      `${text(`max(${column})`)} AS u${i}`,
+    ]
+  })
+  const [facts = {}] = await session.rows(
+    `SELECT ${['count(*) AS n', ...asked].join(', ')} FROM looked_at`,
+  )
+  const most = plain.map(({ name }, i) => {
+    const column = quoteName(name)
+    return `(SELECT ${i} AS i, left(CAST(${column} AS VARCHAR), ${LONGEST}) AS v, count(*) AS n FROM looked_at
+      WHERE ${column} IS NOT NULL GROUP BY ${column} ORDER BY n DESC, v LIMIT ${TOP})`
+  })
+  const top =
+    most.length === 0
+      ? []
+      : await session.rows(`SELECT * FROM (${most.join(' UNION ALL ')}) ORDER BY i, n DESC, v`)
+  const of = Number(facts.n)
+  const columns = plain.map(({ name }, i): ColumnProfile => {
+    const present = Number(facts[`n${i}`])
+    return {
+      name,
+      nulls: of === 0 ? 0 : 1 - present / of,
+      distinct: Math.min(Number(facts[`d${i}`]), present),
+      min: textOf(facts[`l${i}`]),
+      max: textOf(facts[`u${i}`]),
+      top: top.filter((row) => Number(row.i) === i).map((row) => [String(row.v), Number(row.n)]),
+    }
+  })
+  return { rows, of, columns }
+}
+
+const textOf = (value: unknown) => (value === null || value === undefined ? null : String(value))
+
+/** Whether a run has written a file, by its name. */
+function isOf(run: string, path: string): boolean {
+  return path.slice(path.lastIndexOf('/') + 1).startsWith(run) || path.includes(`/${run}-`)
+}
