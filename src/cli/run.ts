@@ -5,6 +5,7 @@ import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
 import { select } from '../plan/graph.js'
 import { runLake } from '../run/execute.js'
+import { lineageTarget, OpenLineage } from '../run/openlineage.js'
 import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
 import { toJson } from './output/format.js'
@@ -75,6 +76,8 @@ export async function run(command: Command): Promise<number> {
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
   const javascript = new Threads(findLakeFile(folder))
+  const target = lineageTarget()
+  const lineage = target && new OpenLineage(target, { name: lake.name, url: storage.url })
   try {
     // A selector that names nothing is told before a run begins.
     select(lake, command.args)
@@ -87,8 +90,13 @@ export async function run(command: Command): Promise<number> {
       ...(backfill === undefined ? {} : { backfill: parseRange(backfill) }),
       select: command.args,
       signal: abort.signal,
-      onEvent: (event) => view?.event(event),
+      onEvent: (event) => {
+        view?.event(event)
+        lineage?.event(event)
+      },
     })
+    const problem = await lineage?.close()
+    if (problem) process.stderr.write(`! ${problem}\n`)
     if (json) print(toJson(record, 2))
     return record.outcome === 'done' ? 0 : 1
   } finally {

@@ -12,6 +12,7 @@ import type { RunEvent, RunRecord } from '../run/events.js'
 import { runLake } from '../run/execute.js'
 import { Arrivals } from '../run/inbox/landed.js'
 import type { JavaScript } from '../run/javascript.js'
+import { lineageTarget, OpenLineage } from '../run/openlineage.js'
 import { type ScheduleEvent, Scheduler } from '../run/schedule/scheduler.js'
 import type { Storage } from '../storage/storage.js'
 import { type Told, tell } from './alerts.js'
@@ -123,6 +124,8 @@ export class Keeper {
   private async run(job: Job, signal: AbortSignal): Promise<RunRecord> {
     const { lake, storage, javascript, onEvent } = this.options
     let run = ''
+    const target = lineageTarget()
+    const lineage = target && new OpenLineage(target, { name: lake.name, url: storage.url })
     const record = await this.engines.use((engine) =>
       runLake(lake, {
         storage,
@@ -133,10 +136,13 @@ export class Keeper {
         onEvent: (event) => {
           if (event.type === 'run-started') run = event.run
           onEvent({ type: 'run', job: job.name, run, event })
+          lineage?.event(event)
         },
       }),
     )
     this.metrics.run(job.name, record)
+    const problem = await lineage?.close()
+    if (problem) this.trouble(new Error(problem))
     return record
   }
 

@@ -22,7 +22,7 @@ const csv = (from: number, rows: number) =>
         from + i,
         i % 4 === 0 ? 'paid' : 'new',
         i % 2 === 0 ? '' : `${i}.50`,
-        '2026-01-0' + ((i % 9) + 1),
+        `2026-01-0${(i % 9) + 1}`,
       ].join(),
     ),
     '',

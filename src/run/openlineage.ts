@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto'
+import { appendFile } from 'node:fs/promises'
+import { messageOf } from '../errors.js'
+import type { RunEvent, StepResult } from './events.js'
+
+const PRODUCER = 'https://www.npmjs.com/package/moraine'
+const SCHEMA = 'https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent'
+const facet = (name: string, version: string) =>
+  `https://openlineage.io/spec/facets/${version}/${name}.json`
+/** Milliseconds that whoever is told may take. */
+const PATIENCE = 5000
+
+/** Where events go, as OpenLineage's own clients are told: by the environment. */
+export interface LineageTarget {
+  url?: string
+  key?: string
+  file?: string
+  namespace?: string
+}
+
+/** Reads OPENLINEAGE_URL, OPENLINEAGE_ENDPOINT, OPENLINEAGE_API_KEY, OPENLINEAGE_NAMESPACE, and the file of OPENLINEAGE__TRANSPORT__*. */
+export function lineageTarget(env: NodeJS.ProcessEnv = process.env): LineageTarget | undefined {
+  if (env.OPENLINEAGE_DISABLED === 'true') return undefined
+  const file =
+    env.OPENLINEAGE__TRANSPORT__TYPE === 'file'
+      ? env.OPENLINEAGE__TRANSPORT__LOG_FILE_PATH
+      : undefined
+  const { OPENLINEAGE_URL: base, OPENLINEAGE_ENDPOINT: endpoint = 'api/v1/lineage' } = env
+  if (!file && !base) return undefined
+  return {
+    ...(base ? { url: `${base.replace(/\/$/, '')}/${endpoint.replace(/^\//, '')}` } : {}),
+    ...(env.OPENLINEAGE_API_KEY ? { key: env.OPENLINEAGE_API_KEY } : {}),
+    ...(file ? { file } : {}),
+    ...(env.OPENLINEAGE_NAMESPACE ? { namespace: env.OPENLINEAGE_NAMESPACE } : {}),
+  }
+}
+
+/** Tells of the steps of runs as OpenLineage events: each dataset that is built is a job, with its inputs and its output. */
+export class OpenLineage {
+  private run = ''
+  private inputs = new Map<string, readonly string[]>()
+  private sending: Promise<void> = Promise.resolve()
+  private problem: string | undefined
+
+  constructor(
+    private readonly target: LineageTarget,
+    private readonly lake: { name: string; url: string },
+    private readonly now: () => Date = () => new Date(),
+  ) {}
+
+  event(event: RunEvent): void {
+    if (event.type === 'run-started') {
+      this.run = event.run
+      this.inputs = new Map(event.datasets.map(({ name, inputs }) => [name, inputs]))
+    }
+    if (event.type === 'step-started') this.send(this.made('START', event.dataset))
+    if (event.type !== 'step-finished') return
+    const { result } = event
+    if (result.outcome === 'done') this.send(this.made('COMPLETE', result.dataset, result))
+    if (result.outcome === 'failed') this.send(this.made('FAIL', result.dataset, result))
+    if (result.outcome === 'cancelled') this.send(this.made('ABORT', result.dataset, result))
+  }
+
+  /** Resolves when all has been sent; what went wrong with that, where something did. */
+  async close(): Promise<string | undefined> {
+    await this.sending
+    return this.problem
+  }
+
+  private made(eventType: string, dataset: string, result?: StepResult): object {
+    const namespace = this.target.namespace ?? this.lake.name
+    const named = (name: string) => ({ namespace: this.lake.url, name })
+    const error = result?.error
+    return {
+      eventType,
+      eventTime: this.now().toISOString(),
+      producer: PRODUCER,
+      schemaURL: SCHEMA,
+      run: {
+        runId: uuidOf(`${this.run} ${dataset}`),
+        facets: {
+          parent: {
+            _producer: PRODUCER,
+            _schemaURL: facet('ParentRunFacet', '1-1-0'),
+            run: { runId: uuidOf(this.run) },
+            job: { namespace, name: this.lake.name },
+          },
+          ...(error
+            ? {
+                errorMessage: {
+                  _producer: PRODUCER,
+                  _schemaURL: facet('ErrorMessageRunFacet', '1-0-1'),
+                  message: error.message,
+                  programmingLanguage: 'TypeScript',
+                },
+              }
+            : {}),
+        },
+      },
+      job: { namespace, name: dataset },
+      inputs: (this.inputs.get(dataset) ?? []).map(named),
+      outputs: [{ ...named(dataset), ...(result ? { outputFacets: facetsOf(result) } : {}) }],
+    }
+  }
+
+  private send(event: object): void {
+    this.sending = this.sending.then(async () => {
+      try {
+        await this.sendOne(JSON.stringify(event))
+      } catch (error) {
+        this.problem ??= `lineage could not be sent: ${messageOf(error)}`
+      }
+    })
+  }
+
+  private async sendOne(text: string): Promise<void> {
+    const { file, url, key } = this.target
+    if (file) await appendFile(file, `${text}\n`)
+    // One that does not answer is not asked for each step again.
+    if (!url || this.problem) return
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(key ? { authorization: `Bearer ${key}` } : {}),
+      },
+      body: text,
+      signal: AbortSignal.timeout(PATIENCE),
+    }).catch(() => {
+      throw new Error('nobody answers')
+    })
+    if (!answer.ok) throw new Error(`the answer is ${answer.status}`)
+  }
+}
+
+function facetsOf({ rows, bytes, files }: StepResult): object {
+  if (rows === undefined) return {}
+  return {
+    outputStatistics: {
+      _producer: PRODUCER,
+      _schemaURL: facet('OutputStatisticsOutputDatasetFacet', '1-0-2'),
+      rowCount: rows,
+      ...(bytes === undefined ? {} : { size: bytes }),
+      ...(files === undefined ? {} : { fileCount: files }),
+    },
+  }
+}
+
+/** A UUID that is the same for the same text. */
+function uuidOf(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex')
+  const variant = ((Number.parseInt(hex[16] as string, 16) & 3) | 8).toString(16)
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
