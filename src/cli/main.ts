@@ -14,6 +14,11 @@ const commands: [name: string, load: () => Promise<CommandModule>, summary: stri
   ['init', () => import('./init.js'), 'make a small working lake in a new folder'],
   ['plan', () => import('./plan.js'), 'show what a run would do, and why'],
   ['run', () => import('./run.js'), 'bring the lake up to date'],
+  [
+    'dev',
+    () => import('./dev.js'),
+    'try definitions out as they are written: on each save, plan and run',
+  ],
   ['status', () => import('./status.js'), 'show the datasets: rows, sizes, what is out of date'],
   ['history', () => import('./history.js'), 'show the commits of the lake'],
   ['query', () => import('./query.js'), 'run one SELECT over the lake'],

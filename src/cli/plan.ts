@@ -14,7 +14,7 @@ import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { renderError } from './output/errors.js'
 import { plural, toJson } from './output/format.js'
-import { openProject, print } from './project.js'
+import { openProject, type Project, print } from './project.js'
 
 export function define(command: Command): Command {
   return command
@@ -33,18 +33,34 @@ export function define(command: Command): Command {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, log, json } = await openProject(command)
-  const datasets = select(lake, command.args)
+  const project = await openProject(command)
+  const full = command.opts<{ full?: boolean }>().full ?? false
+  const { steps, problems, changes } = await makePlan(project, command.args, full)
+  if (project.json) print(toJson(planJson(steps, problems, changes), 2))
+  else printPlan({ steps, problems, changes })
+  const breaking = [...changes.values()].flat().some((change) => change.breaking)
+  return Object.keys(problems).length > 0 || breaking ? 1 : 0
+}
+
+interface Planned {
+  steps: readonly Step[]
+  /** What keeps sources from being looked at. */
+  problems: Record<string, unknown>
+  changes: Changes
+}
+
+/** What a run would do; SQL that is new is bound first. */
+export async function makePlan(
+  { lake, storage, log }: Pick<Project, 'lake' | 'storage' | 'log'>,
+  selectors: readonly string[],
+  full: boolean,
+): Promise<Planned> {
+  const datasets = select(lake, selectors)
   const state = await log.head()
   const columns = await bindNewSql(lake.datasets, state, storage)
   const { discoveries, problems } = await discoverAll(storage, state, datasets)
-  const full = command.opts<{ full?: boolean }>().full ?? false
   const steps = plan({ datasets, view: state, discoveries, full, hash })
-  const changes = await schemaChanges(steps, columns, state, storage)
-  if (json) print(toJson(planJson(steps, problems, changes), 2))
-  else printPlan(steps, problems, changes)
-  const breaking = [...changes.values()].flat().some((change) => change.breaking)
-  return Object.keys(problems).length > 0 || breaking ? 1 : 0
+  return { steps, problems, changes: await schemaChanges(steps, columns, state, storage) }
 }
 
 type Columns = ReadonlyMap<AnyDataset, readonly Field[]>
@@ -115,11 +131,24 @@ function planJson(
   }
 }
 
-function printPlan(
-  steps: readonly Step[],
-  problems: Record<string, unknown>,
-  changes: Changes,
-): void {
+function printPlan({ steps, problems, changes }: Planned): void {
+  printSteps({ steps, problems, changes })
+  const doing = steps.filter(({ name, decision }) => decision.action !== 'none' && !problems[name])
+  print('')
+  print(
+    doing.length === 0
+      ? 'Nothing to do: the lake is up to date.'
+      : `${plural(doing.length, 'step')} to do. Start with: moraine run`,
+  )
+  if ([...changes.values()].flat().some((change) => change.breaking))
+    print(
+      'Columns that readers may need go or change: a run refuses that. Keep them beside the new ones, or start it with --allow-breaking',
+    )
+  for (const problem of Object.values(problems)) process.stderr.write(`\n${renderError(problem)}\n`)
+}
+
+/** A line for each step, and what changes of its columns. */
+export function printSteps({ steps, problems, changes }: Planned): void {
   const width = Math.max(...steps.map(({ name }) => name.length))
   const words = {
     intake: colors.green('take in'),
@@ -139,16 +168,4 @@ function printPlan(
       )
     }
   }
-  const doing = steps.filter(({ name, decision }) => decision.action !== 'none' && !problems[name])
-  print('')
-  print(
-    doing.length === 0
-      ? 'Nothing to do: the lake is up to date.'
-      : `${plural(doing.length, 'step')} to do. Start with: moraine run`,
-  )
-  if ([...changes.values()].flat().some((change) => change.breaking))
-    print(
-      'Columns that readers may need go or change: a run refuses that. Keep them beside the new ones, or start it with --allow-breaking',
-    )
-  for (const problem of Object.values(problems)) process.stderr.write(`\n${renderError(problem)}\n`)
 }

@@ -21,6 +21,8 @@ export interface RunContext {
   signal: AbortSignal
   /** Whether columns may change in ways that break readers. */
   allowBreaking: boolean
+  /** Rows of each bronze input that silver reads at most; all when not given. */
+  sample: number | undefined
   /** Bytes of files from which on it pays to keep values rather than texts. */
   valuesFrom: number
   /** Bytes of files up to which rows are replaced by writing their files again. */

@@ -41,6 +41,8 @@ export interface RunOptions {
   backfill?: { from: string; until: string }
   /** Build selected tables from all of their inputs again. */
   full?: boolean
+  /** Rows of each bronze input that silver reads at most, to try a definition out. */
+  sample?: number
   /** Judge discarded rows of a silver dataset again, rather than to read new ones. */
   replay?: Replay
   /** Let columns change in ways that break what reads the tables. */
@@ -128,6 +130,7 @@ class Run {
       partBytes: options.partBytes ?? 128 << 20,
       javascript: options.javascript ?? new InThisThread(),
       allowBreaking: options.allowBreaking ?? false,
+      sample: options.sample,
       progress: (dataset, how) => onEvent({ type: 'step-progress', dataset, ...how }),
     }
   }

@@ -36,6 +36,7 @@ export interface SilverPart {
 /** What reading inputs needs of a run. */
 export interface InputContext {
   relations: InputRelations
+  sample?: number | undefined
 }
 
 /** Where the rows of inputs come from; a test gives its own. */
@@ -232,11 +233,29 @@ async function sourcesOf(
     ...(values ? [{ sql: values.sql, values: values.columns, rows: values.rows }] : []),
     ...(texts ? [{ sql: texts.sql, values: [], rows: texts.rows }] : []),
   ]
+  if (context.sample !== undefined) return sampled(session, dataset, from, parts, context.sample)
   if (parts.length > 0) return parts
   // No rows, but the columns that its files have.
   const known = relations.view.batches[fullName(from)] ?? []
   const { sql } = await relations.bronzeRelation(session, known.slice(-1), from.from.columns ?? [])
   return [{ sql: `SELECT *, false AS _superseded FROM (${sql}) WHERE false`, values: [], rows: 0 }]
+}
+
+/** The first rows of each part, the same ones however often they are read. */
+async function sampled(
+  session: Session,
+  dataset: Silver,
+  from: AnyDataset,
+  parts: readonly Source[],
+  most: number,
+): Promise<Source[]> {
+  const found: Source[] = []
+  for (const [i, part] of parts.entries()) {
+    const name = quoteName(`sample of ${fullName(from)} for ${dataset.name} ${i}`)
+    await session.run(`CREATE TEMP TABLE IF NOT EXISTS ${name} AS ${part.sql} LIMIT ${most}`)
+    found.push({ ...part, sql: `SELECT * FROM ${name}`, rows: Math.min(part.rows, most) })
+  }
+  return found
 }
 
 function windowOf(
