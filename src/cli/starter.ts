@@ -6,7 +6,7 @@ export function starterFiles(name: string): Record<string, string> {
     'data/orders.csv': orders,
     'package.json': `${JSON.stringify({ name, private: true, type: 'module', scripts: { run: 'moraine run' }, dependencies: { moraine: '^0.1.0' } }, null, 2)}\n`,
     'tsconfig.json': `${JSON.stringify({ compilerOptions: { module: 'nodenext', target: 'es2023', strict: true, noEmit: true, skipLibCheck: true } }, null, 2)}\n`,
-    '.gitignore': 'node_modules/\nlake/\n',
+    '.gitignore': 'node_modules/\nlake/\nlake-dev/\n',
   }
 }
 

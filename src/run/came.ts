@@ -33,6 +33,19 @@ export async function cameWith(
     const at = `CASE WHEN _batch IS NULL THEN ${now} ELSE ${then} END`
     return (relation) => `(SELECT *, ${at} AS _came FROM ${relation})`
   }
+  const own = manifests[0]?.dataset
+  if (manifests.every(({ dataset }) => dataset === own)) {
+    // By the number that a batch's name begins with: a join would change the order of the rows.
+    const numbers = manifests.map(({ number }) => number)
+    const first = numbers.reduce((a, b) => Math.min(a, b))
+    const last = numbers.reduce((a, b) => Math.max(a, b))
+    const list: string[] = Array.from({ length: last - first + 1 }, () => 'NULL')
+    for (const { number, created } of manifests) list[number - first] = quoteText(created)
+    const index = `CAST(split_part(_batch, '-', 1) AS BIGINT) - ${first - 1}`
+    const times = `CAST([${list.join(', ')}] AS TIMESTAMPTZ[])`
+    return (relation) =>
+      `(SELECT *, coalesce(${times}[${index}], ${now}) AS _came FROM ${relation})`
+  }
   const rows = manifests.map(({ batch, created }) => `(${quoteText(batch)}, ${quoteText(created)})`)
   await session.run(
     `CREATE TEMP TABLE batch_times AS SELECT b AS _of, CAST(t AS TIMESTAMPTZ) AS _then FROM (VALUES ${rows.join(', ')}) AS v(b, t)`,
