@@ -5,6 +5,7 @@ import type { Changes, CommitInfo, LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import type { Storage, StoredObject } from '../storage/storage.js'
 import { Batches } from './batches.js'
+import { Journal } from './journal.js'
 
 export interface VacuumOptions {
   /** Files that are younger stay, whoever may be about to refer to them. Milliseconds. */
@@ -54,16 +55,25 @@ export async function vacuum(
   const horizon = history === undefined ? undefined : new Date(now - history)
   const expired = horizon ? await expire(log, storage, horizon, remove, info) : []
   const used = await new Roots(storage).of(log, horizon)
-  const unused = found.filter(({ path, modified }) => !used.has(path) && modified < now - grace)
+  const old = horizon ? await oldRecords(storage, horizon) : []
+  const unused = [...found.filter(({ path }) => !used.has(path)), ...old].filter(
+    ({ modified }) => modified < now - grace,
+  )
   if (remove) for (const { path } of unused) await storage.remove(path)
   return {
     files: unused.length,
     bytes: unused.reduce((sum, { size }) => sum + size, 0),
-    kept: found.length - unused.length,
+    kept: found.length + old.length - unused.length,
     expired,
     removed: remove,
     examples: unused.slice(0, EXAMPLES).map(({ path }) => path),
   }
+}
+
+/** Records of runs from before the horizon. */
+async function oldRecords(storage: Storage, horizon: Date): Promise<StoredObject[]> {
+  const records = await storage.list('_moraine/runs/')
+  return records.filter(({ modified }) => modified < horizon.getTime())
 }
 
 /** Lets tables forget snapshots from before the horizon: readers could not open their files any more. */
@@ -108,6 +118,9 @@ class Roots {
       const branch = id === log.branch ? log : await log.openBranch(id)
       if (branch) await this.branch(branch, horizon)
     }
+    // What a run that was stopped has finished, the next one takes from there.
+    for (const metadata of await new Journal(this.storage).keptTables())
+      if (await this.storage.stat(metadata)) await this.table(metadata)
     return this.used
   }
 
