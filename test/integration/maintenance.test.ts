@@ -168,6 +168,41 @@ describe('vacuum', () => {
     expect(await project.query('select sum(n) as n from gold.months')).toEqual([{ n: 160n }])
   })
 
+  it('leaves what a stopped run has finished, for the next one to take', async () => {
+    const project = await lakeOf(1)
+    await project.write({ 'in/1.csv': file(1) })
+    // Silver is done and kept when the run is stopped before it publishes.
+    const stop = new AbortController()
+    const stopped = await project.run({
+      keepAfter: 0,
+      signal: stop.signal,
+      onEvent: (event) => {
+        if (event.type === 'step-finished' && event.result.dataset === 'silver.sales') stop.abort()
+      },
+    })
+    expect(stopped.outcome).toBe('cancelled')
+    await age(project)
+    expect((await project.cli('vacuum', '--delete')).code).toBe(0)
+    const next = await project.run()
+    expect(step(next, 'silver.sales').notes).toEqual([`kept from run ${stopped.run}`])
+    expect((await rows(project)).length).toBe(80)
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+  })
+
+  it('lets go of records of runs from before the history that is wanted', async () => {
+    const project = await lakeOf(2)
+    const runs = async () => (await project.storage.folders('_moraine/runs/')).length
+    await age(project)
+    await project.cli('vacuum', '--delete')
+    expect(await runs()).toBe(2)
+    await project.write({ 'in/9.csv': file(9) })
+    await project.run()
+    await project.cli('vacuum', '--delete', '--history', '1d')
+    const records = await project.storage.list('_moraine/runs/')
+    expect(new Set(records.map(({ path }) => path.split('/')[2])).size).toBe(1)
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+  })
+
   it('takes no other word for a duration', async () => {
     const project = await lakeOf(1)
     const { code, stderr } = await project.cli('vacuum', '--grace', 'a week')
