@@ -24,6 +24,10 @@ export function define(command: Command): Command {
       'read rows of databases again whose cursor lies there, such as 2026-01-01..2026-02-01',
     )
     .option('--full', 'build from all inputs again')
+    .option(
+      '--allow-loss',
+      'build from all inputs also where they do not have all of their rows any more',
+    )
     .option('--allow-breaking', 'let columns go or change their type, even if that breaks readers')
     .addHelpText(
       'after',
@@ -43,6 +47,7 @@ interface Options {
   backfill?: string
   full?: boolean
   allowBreaking?: boolean
+  allowLoss?: boolean
 }
 
 /** Starts the engine and loads the definition side by side: neither waits for the other. */
@@ -65,7 +70,12 @@ function parseRange(text: string): { from: string; until: string } {
 export async function run(command: Command): Promise<number> {
   const { engine, project } = await open(command)
   const { lake, storage, folder, json } = project
-  const { backfill, full = false, allowBreaking = false } = command.opts<Options>()
+  const {
+    backfill,
+    full = false,
+    allowBreaking = false,
+    allowLoss = false,
+  } = command.opts<Options>()
   const view = json ? undefined : process.stdout.isTTY ? new LiveView() : new PlainView()
   const abort = new AbortController()
   const stop = () => {
@@ -87,6 +97,7 @@ export async function run(command: Command): Promise<number> {
       javascript,
       full,
       allowBreaking,
+      allowLoss,
       ...(backfill === undefined ? {} : { backfill: parseRange(backfill) }),
       select: command.args,
       signal: abort.signal,

@@ -40,6 +40,7 @@ export interface Bronze<R = unknown> extends Common<'bronze', R> {
   readonly format: BronzeFormat
   readonly compression: 'snappy' | 'zstd' | 'deflate' | undefined
   readonly archive: boolean
+  readonly keep: string | undefined
   readonly columns: ColumnRefs<keyof R & string>
 }
 
@@ -118,6 +119,11 @@ export interface BronzeOptions<C extends string> extends About {
   compression?: 'snappy' | 'zstd' | 'deflate'
   /** Of an inbox: whether each file that ever came is kept for ever in `archive/`, as it came and read-only. */
   archive?: boolean
+  /**
+   * For how long batches stay once all that reads them has: `30d`. Not for `files()`, whose files would be new again. A table that has to be built
+   * from all of its rows later needs `moraine rebuild --from archive`.
+   */
+  keep?: string
 }
 
 /** Raw rows, as they came: nothing is converted, nothing is lost. */
@@ -125,7 +131,7 @@ export function bronze<C extends string = string>(
   name: string,
   options: BronzeOptions<C>,
 ): Bronze<{ [K in C]: string | null } & BronzeColumns> {
-  const { from, format = 'parquet', compression, archive = false, ...about } = options
+  const { from, format = 'parquet', compression, archive = false, keep, ...about } = options
   return {
     kind: 'dataset',
     tier: 'bronze',
@@ -136,6 +142,7 @@ export function bronze<C extends string = string>(
     format,
     compression,
     archive,
+    keep,
     columns: columnRefs(),
   } as Bronze<any>
 }

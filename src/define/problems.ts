@@ -83,7 +83,20 @@ const compressions: Readonly<Record<string, readonly string[]>> = {
 }
 
 function bronzeProblems(dataset: Bronze, collect: Collector): void {
-  const { from, format, compression, archive } = dataset
+  const { from, format, compression, archive, keep } = dataset
+  if (keep !== undefined && secondsOf(keep) === undefined)
+    collect.add(`keep: '${keep}' is not an interval`, `'${keep}'`, "Write it as '30d' or '12h'")
+  if (
+    keep !== undefined &&
+    (from.kind === 'files' || (from.kind === 'database' && from.compareKeys))
+  )
+    collect.add(
+      from.kind === 'files'
+        ? 'files that stay where they are would be taken in again once their batch is gone'
+        : 'keys are compared with all batches, so all of them are needed',
+      'keep',
+      'Leave keep out',
+    )
   if (archive && from.kind !== 'inbox')
     collect.add(
       'only files that land in an inbox are archived',

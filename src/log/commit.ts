@@ -58,6 +58,8 @@ export interface Changes {
   batches?: BatchPointer[]
   /** Batches of a dataset beyond this number are no longer part of the lake; only a rollback cuts. */
   cut?: Record<string, number>
+  /** Batches of a dataset up to this number are no longer part of the lake, as it keeps them only for so long. */
+  forget?: Record<string, number>
   /** The commit whose state this one brings back. Such a commit shares its base with no other. */
   rollback?: number
   offsets?: Record<string, Offsets | null>
@@ -97,6 +99,8 @@ export interface LakeState {
   batches: Readonly<Record<string, readonly BatchPointer[]>>
   offsets: Readonly<Record<string, Offsets>>
   watermarks: Readonly<Record<string, unknown>>
+  /** The last batch of each dataset that was let go, where some were. */
+  forgotten?: Readonly<Record<string, number>>
 }
 
 export const emptyState: LakeState = {
@@ -111,7 +115,10 @@ export const emptyState: LakeState = {
 
 /** The state after one more commit. */
 export function fold(state: LakeState, commit: Commit, hash: string): LakeState {
-  const { tables, offsets, watermarks } = commit.changes
+  const { tables, offsets, watermarks, forget } = commit.changes
+  const forgotten = forget
+    ? { forgotten: { ...state.forgotten, ...forget } }
+    : state.forgotten && { forgotten: state.forgotten }
   return {
     number: commit.number,
     time: commit.time,
@@ -120,6 +127,7 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
     batches: foldBatches(state.batches, commit.changes),
     offsets: merged(state.offsets, offsets),
     watermarks: merged(state.watermarks, watermarks),
+    ...forgotten,
   }
 }
 
@@ -132,11 +140,13 @@ function merged<T>(
   return Object.fromEntries(entries) as Record<string, T>
 }
 
-function foldBatches(before: LakeState['batches'], { batches, cut }: Changes) {
-  if (!batches && !cut) return before
+function foldBatches(before: LakeState['batches'], { batches, cut, forget }: Changes) {
+  if (!batches && !cut && !forget) return before
   const after: Record<string, readonly BatchPointer[]> = { ...before }
   for (const [dataset, last] of Object.entries(cut ?? {}))
     after[dataset] = (after[dataset] ?? []).filter(({ number }) => number <= last)
+  for (const [dataset, last] of Object.entries(forget ?? {}))
+    after[dataset] = (after[dataset] ?? []).filter(({ number }) => number > last)
   for (const batch of batches ?? []) after[batch.dataset] = [...(after[batch.dataset] ?? []), batch]
   return after
 }
@@ -158,7 +168,15 @@ export function changesTo(from: LakeState, to: LakeState): Changes {
     watermarks: differences(from.watermarks, to.watermarks),
     ...(Object.keys(cut).length > 0 ? { cut } : {}),
     ...(batches.length > 0 ? { batches } : {}),
+    ...forgetTo(from, to),
   }
+}
+
+function forgetTo({ forgotten: from = {} }: LakeState, { forgotten: to = {} }: LakeState): Changes {
+  const names = [...new Set([...Object.keys(from), ...Object.keys(to)])]
+  const changed = names.filter((name) => (from[name] ?? 0) !== (to[name] ?? 0))
+  if (changed.length === 0) return {}
+  return { forget: Object.fromEntries(changed.map((name) => [name, to[name] ?? 0])) }
 }
 
 function differences<T>(from: Readonly<Record<string, T>>, to: Readonly<Record<string, T>>) {
@@ -170,8 +188,8 @@ function differences<T>(from: Readonly<Record<string, T>>, to: Readonly<Record<s
 }
 
 /** Whether changes change anything. */
-export function isEmpty({ tables, batches, cut, offsets, watermarks }: Changes): boolean {
-  const parts = [tables, batches, cut, offsets, watermarks]
+export function isEmpty({ tables, batches, cut, offsets, watermarks, forget }: Changes): boolean {
+  const parts = [tables, batches, cut, offsets, watermarks, forget]
   return parts.every((part) => !part || Object.keys(part).length === 0)
 }
 
@@ -187,6 +205,7 @@ function written(changes: Changes): Set<string> {
   return new Set([
     ...Object.keys(changes.tables ?? {}).map((name) => `table ${name}`),
     ...(changes.batches ?? []).map(({ dataset }) => `batches of ${dataset}`),
+    ...Object.keys(changes.forget ?? {}).map((dataset) => `batches of ${dataset}`),
     ...Object.keys(changes.offsets ?? {}).map((name) => `offsets of ${name}`),
     ...Object.keys(changes.watermarks ?? {}).map((name) => `watermark of ${name}`),
   ])

@@ -30,7 +30,7 @@ export interface FilesDiscovery {
 }
 
 /** The state a decision is made on: the log's, or the log's with what this run has made so far. */
-export type View = Pick<LakeState, 'tables' | 'batches' | 'offsets'>
+export type View = Pick<LakeState, 'tables' | 'batches' | 'offsets' | 'forgotten'>
 
 /** What is to be done for a dataset, and why, in a sentence. */
 export type Decision =
@@ -49,6 +49,8 @@ export interface BuildDecision {
   windows: Window[]
   /** New names of columns, by the old ones. */
   renamed?: Readonly<Record<string, string>>
+  /** Inputs whose first rows are gone, so that a build from all rows would lose what was made from them. */
+  lost?: readonly string[]
   /** A relation with the places of the rows that are meant, where not all are. */
   only?: string
 }
@@ -135,12 +137,17 @@ export function decide(
   const name = fullName(dataset)
   const table = view.tables[name]
   const seen = view.offsets[name]
+  const lost = table ? lostInputs(dataset, view) : []
   const build = (reason: string, changes?: DefinitionChanges): BuildDecision => ({
     action: 'build',
     mode: 'full',
-    reason,
+    reason:
+      lost.length > 0
+        ? `${reason}, but ${lost.join(', ')} has not all of its rows any more`
+        : reason,
     windows: bronzeInputs(dataset).map((input) => windowAfter(input, view, 0)),
     ...(changes ? { renamed: changes.renamed } : {}),
+    ...(lost.length > 0 ? { lost } : {}),
   })
   const missing = inputsOf(dataset).find((i) => i.tier !== 'bronze' && !view.tables[fullName(i)])
   if (missing) return { action: 'none', reason: `${fullName(missing)} is not built yet` }
@@ -151,6 +158,19 @@ export function decide(
     return build(changes.said.join(', ') || 'its definition changed', changes)
   const decision = decideByInputs(dataset, view, seen, table, build)
   return changes ? withChanges(decision, changes) : decision
+}
+
+/** The number of a dataset's last batch, be it part of the lake or not any more. */
+export function lastNumber(name: string, view: Pick<View, 'batches' | 'forgotten'>): number {
+  return view.batches[name]?.at(-1)?.number ?? view.forgotten?.[name] ?? 0
+}
+
+/** Bronze inputs whose first batches were let go, and whose rest is not all that there is. */
+function lostInputs(dataset: AnyDataset, view: View): string[] {
+  return bronzeInputs(dataset)
+    .map(fullName)
+    .filter((name) => (view.forgotten?.[name] ?? 0) > 0)
+    .filter((name) => !view.batches[name]?.some((batch) => batch.whole))
 }
 
 /** Only silver that reads bronze takes a new definition for new rows alone. */
@@ -303,7 +323,7 @@ function hasSeen(seen: string | number | undefined, input: AnyDataset, view: Vie
 export function offsetsOn(dataset: AnyDataset, view: View): Offsets {
   const entries = inputsOf(dataset).map((input): [string, number | string] => {
     const name = fullName(input)
-    if (input.tier === 'bronze') return [name, view.batches[name]?.at(-1)?.number ?? 0]
+    if (input.tier === 'bronze') return [name, lastNumber(name, view)]
     return [name, version(input, view) ?? '']
   })
   const histories = historiesOf(dataset).map((name) => [name, view.tables[name]?.metadata ?? ''])

@@ -17,6 +17,7 @@ import { select } from '../plan/graph.js'
 import { decide, decideIntake, offsetsOn, type View } from '../plan/plan.js'
 import { Databases } from '../source/connect/open.js'
 import type { Storage } from '../storage/storage.js'
+import { Batches } from './batches.js'
 import type { Built } from './build.js'
 import { currentUser, hash, type RunContext } from './context.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
@@ -24,6 +25,7 @@ import { buildGold } from './gold.js'
 import { discover, type Offer } from './intake.js'
 import { InThisThread, type JavaScript } from './javascript.js'
 import { branchOf, Journal } from './journal.js'
+import { outlived, wouldLose } from './outlived.js'
 import { Pool } from './pool.js'
 import { keepProfiles } from './profile.js'
 import { type BuildOutcome, publishable } from './publish.js'
@@ -41,6 +43,8 @@ export interface RunOptions {
   backfill?: { from: string; until: string }
   /** Build selected tables from all of their inputs again. */
   full?: boolean
+  /** Build tables from all rows that there are, also where their inputs do not have all of them any more. */
+  allowLoss?: boolean
   /** Rows of each bronze input that silver reads at most, to try a definition out. */
   sample?: number
   /** Judge discarded rows of a silver dataset again, rather than to read new ones. */
@@ -152,6 +156,7 @@ class Run {
         await this.keepRejected(base, built)
       }
       await this.lookAtRows(base, built)
+      await this.letGo()
     } catch (error) {
       this.failure = describeError(error)
     }
@@ -277,6 +282,7 @@ class Run {
       const decision = decide(dataset, view, { full: this.options.full ?? false, hash })
       if (decision.action !== 'build') return { outcome: 'unchanged', reason: decision.reason }
       begin(decision.reason)
+      if (decision.lost && !this.options.allowLoss) throw wouldLose(dataset, decision.lost)
       const work = this.workKey(dataset, view)
       const start = performance.now()
       const kept = await this.journal.resumable(work)
@@ -330,6 +336,22 @@ class Run {
     const before = view.tables[name]?.metadata ?? null
     const parts = [name, definitionOf(dataset, hash), offsetsOn(dataset, view), before]
     return hash(JSON.stringify([...parts, this.options.full ?? false]))
+  }
+
+  /** Lets old batches go that all readers have read. */
+  private async letGo(): Promise<void> {
+    const { lake, storage, log, author, run, signal } = this.shared
+    const kept = this.datasets.filter(
+      (d): d is Bronze => d.tier === 'bronze' && d.keep !== undefined,
+    )
+    if (kept.length === 0 || signal.aborted) return
+    const state = await log.head()
+    const forget = await outlived(kept, lake, state, new Batches(storage), this.now())
+    const names = Object.keys(forget)
+    if (names.length === 0) return
+    const message = `let old batches of ${names.join(', ')} go`
+    const { number } = await log.commit(state, { forget }, { author, run, message })
+    this.committed(number, names)
   }
 
   /** What rows are like is worth to know, but it is no reason for a run to fail. */

@@ -66,7 +66,11 @@ export async function rebuildBronze(context: Context, dataset: Bronze): Promise<
   })
   await context.log.commit(
     base,
-    { cut: { [name]: 0 }, batches: pointers },
+    {
+      cut: { [name]: 0 },
+      batches: pointers,
+      ...(base.forgotten?.[name] ? { forget: { [name]: 0 } } : {}),
+    },
     {
       author: context.author,
       run: context.run,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
+import { lastNumber } from '../plan/plan.js'
 import type { BatchFile, BatchManifest } from './batches.js'
 import type { RunContext } from './context.js'
 import type { Intake } from './intake.js'
@@ -13,7 +14,7 @@ export interface NewBatch {
 }
 
 export function newBatch(context: RunContext, state: LakeState, dataset: Bronze): NewBatch {
-  const number = (state.batches[fullName(dataset)]?.at(-1)?.number ?? 0) + 1
+  const number = lastNumber(fullName(dataset), state) + 1
   const batch = `${String(number).padStart(6, '0')}-${randomBytes(4).toString('hex')}`
   const folder = `bronze/${dataset.name}/${context.started.toISOString().slice(0, 10)}/${batch}`
   return { number, batch, folder }

@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { OpenLake } from 'moraine'
 import type { Order } from './orders.js'
 
 const known = new Set(
@@ -40,6 +39,20 @@ function archived(lake: string): { file: string; readable: boolean; orders: Orde
     })
 }
 
+/** What the proof asks a lake, as `openLake` opens it. */
+interface Opened {
+  query(sql: string): Promise<Record<string, unknown>[]>
+  state(): Promise<{
+    tables: Readonly<
+      Record<
+        string,
+        { counts?: { in: number; kept: number; discarded: number; superseded: number } }
+      >
+    >
+    batches: Readonly<Record<string, readonly { rows: number }[]>>
+  }>
+}
+
 export interface Proof {
   files: number
   versions: number
@@ -61,7 +74,7 @@ function moment(text: string): number {
  *
  * @param last the newest versions that the sources have: all of them must have landed.
  */
-export async function prove(opened: OpenLake, lake: string, last: Iterable<Order>): Promise<Proof> {
+export async function prove(opened: Opened, lake: string, last: Iterable<Order>): Promise<Proof> {
   const faults: string[] = []
   const files = archived(lake)
   const versions = files.flatMap(({ orders }) => orders)
