@@ -90,7 +90,7 @@ export async function run(command: Command): Promise<number> {
       token: (dataset.from as InboxSource).token,
       notify: () => keeper.notify(fullName(dataset)),
     })),
-    metrics: () => keeper.metrics.text(),
+    ...metricsFor(options.host, () => keeper.metrics.text()),
   })
   const url = `http://${options.host}:${server.port}`
   log.tell({ event: 'listening', url }, `Listening on ${url}; Ctrl-C stops.`)
@@ -122,6 +122,12 @@ export async function run(command: Command): Promise<number> {
   const text = receivers.length > 0 ? 'Stopped: all that was accepted is taken in.' : 'Stopped.'
   log.tell({ event: 'stopped' }, text)
   return 0
+}
+
+/** Whoever is not on this machine must show MORAINE_METRICS_TOKEN; without one there is nothing to see. */
+function metricsFor(host: string, text: () => string) {
+  const token = process.env.MORAINE_METRICS_TOKEN
+  return isLoopback(host) || token ? { metrics: { text, token } } : {}
 }
 
 async function receiversOf({ storage, log }: Project, datasets: readonly Bronze[]) {

@@ -43,6 +43,8 @@ export interface RunOptions {
   backfill?: { from: string; until: string }
   /** Build selected tables from all of their inputs again. */
   full?: boolean
+  /** Whether databases that feed inboxes are asked for rows; `true`. */
+  feeds?: boolean
   /** Build tables from all rows that there are, also where their inputs do not have all of them any more. */
   allowLoss?: boolean
   /** Rows of each bronze input that silver reads at most, to try a definition out. */
@@ -200,9 +202,9 @@ class Run {
     const pool = new Pool(availableParallelism())
     const bronze = this.datasets.filter((dataset): dataset is Bronze => dataset.tier === 'bronze')
     await using databases = Databases.of(bronze)
-    const { backfill } = this.options
+    const { backfill, feeds } = this.options
     const look = (dataset: Bronze) =>
-      discover(dataset, begun, context.relations.batches, databases, backfill)
+      discover(dataset, begun, context.relations.batches, databases, backfill, feeds)
     // Where a source can't be looked at, its step tries again and tells why.
     const offers = await Promise.all(
       bronze.map(async (dataset) => ({

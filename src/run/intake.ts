@@ -31,13 +31,14 @@ export interface Offer {
   take(context: RunContext, base: LakeState): Promise<Intake>
 }
 
-/** Looks at a source without reading its rows. */
+/** Looks at a source without reading its rows; of an inbox also at the database that feeds it, where that is wanted. */
 export function discover(
   dataset: Bronze,
   state: LakeState,
   batches: Batches,
   databases: Databases,
   backfill?: Window,
+  feeds = true,
 ): Promise<Offer> {
   const { from } = dataset
   switch (from.kind) {
@@ -46,7 +47,13 @@ export function discover(
     case 'ingest':
       return discoverLanded(dataset, from, batches)
     case 'inbox':
-      return discoverDropped(dataset, from, state, batches, databases)
+      return discoverDropped(
+        dataset,
+        feeds ? from : { ...from, feed: undefined },
+        state,
+        batches,
+        databases,
+      )
     case 'http':
       return discoverAnswers(dataset, from, state)
     default:

@@ -13,7 +13,7 @@ import { runLake } from '../run/execute.js'
 import { Arrivals } from '../run/inbox/landed.js'
 import type { JavaScript } from '../run/javascript.js'
 import { lineageTarget, OpenLineage } from '../run/openlineage.js'
-import { type ScheduleEvent, Scheduler } from '../run/schedule/scheduler.js'
+import { type Cause, type ScheduleEvent, Scheduler } from '../run/schedule/scheduler.js'
 import type { Storage } from '../storage/storage.js'
 import { type Told, tell } from './alerts.js'
 import { Engines } from './engines.js'
@@ -69,7 +69,7 @@ export class Keeper {
       jobs: this.jobs,
       concurrency,
       head,
-      run: (job, signal) => this.run(job, signal),
+      run: (job, signal, cause) => this.run(job, signal, cause),
       onEvent: (event) => {
         onEvent(event)
         this.follow(event)
@@ -121,7 +121,7 @@ export class Keeper {
     )
   }
 
-  private async run(job: Job, signal: AbortSignal): Promise<RunRecord> {
+  private async run(job: Job, signal: AbortSignal, cause: Cause): Promise<RunRecord> {
     const { lake, storage, javascript, onEvent } = this.options
     let run = ''
     const target = lineageTarget()
@@ -132,6 +132,8 @@ export class Keeper {
         engine,
         javascript,
         signal,
+        // Files that arrive are no reason to ask databases sooner than they are scheduled.
+        feeds: cause !== 'event',
         select: job.datasets.map(fullName),
         onEvent: (event) => {
           if (event.type === 'run-started') run = event.run

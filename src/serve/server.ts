@@ -23,8 +23,8 @@ export interface ServerOptions {
   receivers: readonly Receiver[]
   /** Buckets and others that say when something has arrived. */
   listeners?: readonly Listener[]
-  /** What Prometheus reads. */
-  metrics?: () => string
+  /** What Prometheus reads, and what it must show for that. */
+  metrics?: { text: () => string; token: Secret | undefined }
 }
 
 /** A dataset whose source says when something has arrived. */
@@ -96,9 +96,12 @@ export function application({
     return c.json({ accepted: true }, 202)
   })
   if (metrics)
-    app.get('/metrics', (c) =>
-      c.body(metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }),
-    )
+    app.get('/metrics', async (c) => {
+      const { token, text } = metrics
+      if (token !== undefined && !(await shows(c.req.header('authorization'), token)))
+        return c.json({ error: 'the token is missing or wrong' }, 401)
+      return c.body(text(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
+    })
   app.notFound((c) => c.json({ error: 'there is nothing here' }, 404))
   app.onError((error, c) => c.json({ error: messageOf(error) }, 500))
   return app

@@ -8,9 +8,14 @@ import { discoverDropped, placeOf } from '../intake-inbox.js'
 import { Landing } from '../landing.js'
 import { DropFolder } from './folder.js'
 
+/** Looks for which descriptions of batches are remembered. */
+const LOOKS = 200
+
 /** Looks whether something has arrived for a dataset: cheaply, as it is asked every few seconds. */
 export class Arrivals {
   private readonly folder: DropFolder | undefined
+  private batches: Batches
+  private looks = 0
   /** The folder of this machine where files arrive. */
   readonly path: string | undefined
   /** Milliseconds after which a file that does not change is complete. */
@@ -22,6 +27,7 @@ export class Arrivals {
     private readonly head: () => Promise<LakeState>,
   ) {
     const { from } = dataset
+    this.batches = new Batches(storage)
     this.settle = from.kind === 'inbox' ? from.settle : 0
     if (from.kind !== 'inbox') return
     const place = placeOf(storage, dataset, from)
@@ -44,7 +50,9 @@ export class Arrivals {
     const own = { ...from, feed: undefined }
     await using databases = Databases.of([])
     const state = await this.head()
-    const batches = new Batches(this.storage)
+    // Descriptions of batches do not change, and most are asked for again.
+    if (this.looks++ % LOOKS === 0) this.batches = new Batches(this.storage)
+    const { batches } = this
     const { discovery } = await discoverDropped(this.dataset, own, state, batches, databases)
     return decideIntake(discovery).action !== 'none'
   }

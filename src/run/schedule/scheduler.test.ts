@@ -60,9 +60,9 @@ function start(storage: Storage, clock: Clock, options: Partial<SchedulerOptions
     interval: 2,
     onEvent: (event) => events.push(event),
     ...options,
-    run: async (job, signal) => {
+    run: async (job, signal, cause) => {
       runs.push(clock.time)
-      return options.run ? options.run(job, signal) : record('done')
+      return options.run ? options.run(job, signal, cause) : record('done')
     },
   })
   scheduler.start()

@@ -32,7 +32,7 @@ export interface SchedulerOptions {
   storage: Storage
   jobs: readonly Job[]
   /** Runs the datasets of a job. */
-  run: (job: Job, signal: AbortSignal) => Promise<RunRecord>
+  run: (job: Job, signal: AbortSignal, cause: Cause) => Promise<RunRecord>
   /** The lake as it is now; asked only where a job runs after others. */
   head: () => Promise<LakeState>
   /** Jobs that run at the same time; 1. */
@@ -45,6 +45,8 @@ export interface SchedulerOptions {
 
 /** Milliseconds between two looks at what other processes and people have done. */
 const LOOK_AROUND = 2000
+/** The same where each look is paid for. */
+const LOOK_AROUND_BUCKET = 15_000
 const RETRIES = 3
 const BACKOFF = '10s'
 /** Milliseconds between two words that a job's run is still alive. */
@@ -62,6 +64,15 @@ interface Waiting {
   busyUntil: number
 }
 
+/** Why a job is to run now. */
+interface Due {
+  cause: Cause
+  /** The time of its schedule that is meant. */
+  slot?: Date
+  /** The versions of what it runs after. */
+  seen?: string
+}
+
 /** Runs jobs when they are due. Several schedulers may share a lake: of each job one of them takes each turn. */
 export class Scheduler {
   private readonly waiting: Waiting[]
@@ -75,6 +86,7 @@ export class Scheduler {
   /** Jobs that read a database now, by what tells it from others. */
   private readonly reading = new Map<string, number>()
   private versions: LakeState | undefined
+  private askedVersions = 0
   private lookedAround = Number.NEGATIVE_INFINITY
   private wake = () => {}
 
@@ -139,14 +151,22 @@ export class Scheduler {
 
   /** What others did: pauses, runs of other processes, new versions of datasets. */
   private async lookAround(): Promise<void> {
+    await this.lookAtVersions()
     const now = this.now().getTime()
-    if (Math.abs(now - this.lookedAround) < LOOK_AROUND) return
+    const bucket = this.options.storage.url.startsWith('s3://')
+    if (Math.abs(now - this.lookedAround) < (bucket ? LOOK_AROUND_BUCKET : LOOK_AROUND)) return
     const first = this.lookedAround === Number.NEGATIVE_INFINITY
     this.lookedAround = now
     this.paused = await pausedJobs(this.options.storage)
-    if (this.waiting.some(({ job }) => job.schedule?.kind === 'after'))
-      this.versions = await this.options.head()
     for (const { lease, running } of this.waiting) if (!running || first) await lease.look()
+  }
+
+  private async lookAtVersions(): Promise<void> {
+    const now = this.now().getTime()
+    const asked = this.waiting.some(({ job }) => job.schedule?.kind === 'after')
+    if (!asked || (this.versions && Math.abs(now - this.askedVersions) < LOOK_AROUND)) return
+    this.askedVersions = now
+    this.versions = await this.options.head()
   }
 
   private consider(waiting: Waiting): void {
@@ -164,6 +184,8 @@ export class Scheduler {
     const run = this.take(waiting, due).finally(() => {
       waiting.running = false
       this.active--
+      // What it changed may be what others wait for.
+      this.versions = undefined
       for (const { key } of sources) this.reading.set(key, (this.reading.get(key) ?? 1) - 1)
       this.runs.delete(run)
       this.wake()
@@ -176,14 +198,14 @@ export class Scheduler {
   }
 
   /** Whether a job is to run now, and for which time of its schedule. */
-  private due(waiting: Waiting): { cause: Cause; slot?: Date } | undefined {
+  private due(waiting: Waiting): Due | undefined {
     const { job, lease, dirty } = waiting
     const slot = this.slotOf(job, lease)
     if (slot) return { cause: 'schedule', slot }
     if (dirty) return { cause: 'event' }
     if (job.schedule?.kind === 'after' && this.versions) {
       const seen = versionsOf(job, this.versions)
-      if (seen !== null && seen !== lease.last.seen) return { cause: 'upstream' }
+      if (seen !== null && seen !== lease.last.seen) return { cause: 'upstream', seen }
     }
     return undefined
   }
@@ -206,7 +228,7 @@ export class Scheduler {
     return this.now().getTime() >= from ? last : undefined
   }
 
-  private async take(waiting: Waiting, due: { cause: Cause; slot?: Date }): Promise<void> {
+  private async take(waiting: Waiting, due: Due): Promise<void> {
     const { job, lease } = waiting
     try {
       if (!(await lease.acquire())) {
@@ -217,14 +239,13 @@ export class Scheduler {
       if (due.slot && lease.last.slot !== null && Date.parse(lease.last.slot) >= due.slot.getTime())
         return await lease.release({})
       waiting.dirty = false
-      const seen = this.versions ? versionsOf(job, this.versions) : null
       const ok = await this.attempts(waiting, due.cause)
       const ended = this.now()
       const queued = job.schedule?.policy.overlap === 'queue'
       const passed = queued ? due.slot : lastSlot(job, due.slot, ended)
       await lease.release({
         ...(passed ? { slot: passed.toISOString() } : {}),
-        ...(seen === null ? {} : { seen }),
+        ...(due.seen === undefined ? {} : { seen: due.seen }),
         ...(ok ? { succeeded: ended.toISOString() } : {}),
       })
     } catch (error) {
@@ -264,7 +285,7 @@ export class Scheduler {
           cause: attempt === 0 ? cause : 'retry',
           attempt,
         })
-        const record = await this.options.run(job, AbortSignal.any(signals))
+        const record = await this.options.run(job, AbortSignal.any(signals), cause)
         const conflict = errorsOf(record).includes('conflict')
         const final = errorsOf(record).some((kind) => LASTING.includes(kind))
         const ended = this.stopped.signal.aborted || lost.signal.aborted
