@@ -60,6 +60,8 @@ export interface InboxSource<C extends string = string> {
   readonly settle: number
   /** What must be shown by who says that files have arrived. */
   readonly token: Secret | undefined
+  /** The address of a queue of SQS into which a bucket says what has arrived. */
+  readonly queue: string | undefined
   /** Rows of a database that are laid into the inbox as files. */
   readonly feed: DatabaseSource<C> | undefined
 }

@@ -18,6 +18,7 @@ import type { Storage } from '../storage/storage.js'
 import { type Told, tell } from './alerts.js'
 import { Engines } from './engines.js'
 import { Metrics } from './metrics.js'
+import { listenTo } from './queue.js'
 
 export type KeeperEvent =
   | ScheduleEvent
@@ -48,7 +49,7 @@ export class Keeper {
   readonly metrics = new Metrics()
   private readonly scheduler: Scheduler
   private readonly engines: Engines
-  private readonly arrivals: { job: string; arrivals: Arrivals }[]
+  private readonly arrivals: { job: string; queue: string | undefined; arrivals: Arrivals }[]
   private readonly closing: (() => void)[] = []
   /** Jobs, datasets and checks that somebody was told of. */
   private readonly told = new Set<string>()
@@ -61,8 +62,10 @@ export class Keeper {
     const log = new CommitLog(storage)
     const head = () => log.head()
     this.arrivals = this.jobs.flatMap(({ name, event, datasets }) => {
-      const root = datasets.find((dataset) => fullName(dataset) === name) as AnyDataset
-      return event ? [{ job: name, arrivals: new Arrivals(storage, root as Bronze, head) }] : []
+      const root = datasets.find((dataset) => fullName(dataset) === name) as Bronze
+      if (!event) return []
+      const queue = root.from.kind === 'inbox' ? root.from.queue : undefined
+      return [{ job: name, queue, arrivals: new Arrivals(storage, root, head) }]
     })
     this.scheduler = new Scheduler({
       storage,
@@ -78,7 +81,8 @@ export class Keeper {
   }
 
   async start(): Promise<void> {
-    for (const { job, arrivals } of this.arrivals) {
+    for (const { job, queue, arrivals } of this.arrivals) {
+      if (queue !== undefined) this.listen(job, queue)
       if (arrivals.path === undefined) continue
       await mkdir(arrivals.path, { recursive: true })
       const watcher = watch(arrivals.path, this.attend(job, arrivals))
@@ -90,6 +94,13 @@ export class Keeper {
     this.repeat(STALE_EVERY, () => this.findStale())
     await this.sweep()
     this.scheduler.start()
+  }
+
+  private listen(job: string, queue: string): void {
+    const stop = new AbortController()
+    this.closing.push(() => stop.abort())
+    const trouble = (error: unknown) => this.trouble(error)
+    listenTo(queue, () => this.scheduler.notify(job), trouble, stop.signal).catch(trouble)
   }
 
   /** Says that something has arrived for a dataset. */

@@ -10,6 +10,8 @@ export interface InboxOptions<C extends string> extends FilesOptions<C> {
   settle?: string
   /** What a bucket must show that says to `POST /events/<dataset>` of `moraine serve` that files have arrived. */
   token?: Secret
+  /** The URL of a queue of SQS that the bucket notifies; `moraine serve` listens to it. Needs `@aws-sdk/client-sqs`. */
+  queue?: string | undefined
   /** Rows of a database that are laid into the inbox as files, whenever the dataset's schedule comes round. */
   feed?: DatabaseSource<C>
 }
@@ -28,7 +30,7 @@ const endings = ['json', 'jsonl', 'ndjson', 'xml', 'tsv', 'parquet', 'avro', 'xl
 export function inbox<const C extends string = string>(
   options: InboxOptions<C> = {},
 ): InboxSource<C> {
-  const { path, settle = '200ms', token, feed, ...reading } = options
+  const { path, settle = '200ms', token, queue, feed, ...reading } = options
   const said = reading.format !== undefined || reading.delimiter !== undefined || reading.widths
   const reader = (ending: string): FilesSource<C> => ({
     ...files(`x${ending && '.'}${ending}`, reading),
@@ -44,6 +46,7 @@ export function inbox<const C extends string = string>(
     columns: options.columns,
     settle: millisecondsOf(settle),
     token,
+    queue,
     feed,
   }
 }

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import {
   CreateBucketCommand,
@@ -11,18 +10,10 @@ import {
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { Project, repository, step } from '../support/project.js'
-import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
+import { freePort, minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
 import { withService } from '../support/services.js'
 
 const csv = (...rows: string[]) => ['id,amount', ...rows, ''].join('\n')
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as { port: number }
-  await new Promise((done) => server.close(done))
-  return port
-}
 
 withService('MinIO', [minioProgram], () => {
   let server: Server

@@ -42,7 +42,7 @@ function unprivileged(program: string, args: readonly string[]): [string, string
   return isRoot ? ['runuser', ['-u', 'nobody', '--', program, ...args]] : [program, [...args]]
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const { port } = server.address() as { port: number }

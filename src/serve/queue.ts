@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MoraineError, messageOf } from '../errors.js'
+
+/** Seconds for which a queue waits until it has something to say. */
+const WAIT = 20
+/** Milliseconds after a failure. */
+const PAUSE = 5000
+
+type Sqs = typeof import('@aws-sdk/client-sqs')
+
+/** The client library, which is installed by those who use SQS. */
+async function library(): Promise<Sqs> {
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
+  try {
+    return await import('@aws-sdk/client-sqs')
+  } catch (cause) {
+    throw new MoraineError('usage', 'A queue of SQS needs the package @aws-sdk/client-sqs', {
+      cause,
+      hint: 'Install it: npm install @aws-sdk/client-sqs',
+    })
+  }
+}
+
+/**
+ * Listens to a queue of SQS into which a bucket says what has arrived, until it is told to stop. A message is a sign to look and no more, so that it is
+ * removed as soon as it was heard: what it was about is found by looking, now or at the next sweep.
+ */
+export async function listenTo(
+  url: string,
+  notify: () => void,
+  trouble: (error: unknown) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const sqs = await library()
+  const region = /^https:\/\/sqs\.([a-z0-9-]+)\.amazonaws\./.exec(url)?.[1]
+  const client = new sqs.SQSClient({
+    region: region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? 'us-east-1',
+  })
+  while (!signal.aborted) {
+    try {
+      const { Messages = [] } = await client.send(
+        new sqs.ReceiveMessageCommand({
+          QueueUrl: url,
+          WaitTimeSeconds: WAIT,
+          MaxNumberOfMessages: 10,
+        }),
+        { abortSignal: signal },
+      )
+      if (Messages.length === 0) continue
+      notify()
+      await client.send(
+        new sqs.DeleteMessageBatchCommand({
+          QueueUrl: url,
+          Entries: Messages.map(({ ReceiptHandle }, i) => ({ Id: String(i), ReceiptHandle })),
+        }),
+      )
+    } catch (error) {
+      if (signal.aborted) break
+      trouble(new Error(`the queue can not be asked: ${messageOf(error)}`))
+      await sleep(PAUSE, undefined, { signal }).catch(() => {})
+    }
+  }
+  client.destroy()
+}

@@ -1,0 +1,55 @@
+import pg from 'pg'
+import { expect, it } from 'vitest'
+import { Project, step } from '../support/project.js'
+import { postgresPrograms, startPostgres } from '../support/servers.js'
+import { withService } from '../support/services.js'
+
+withService('PostgreSQL', [postgresPrograms], () => {
+  it('lays new rows into an inbox as files, only when it is asked to, and each once', async () => {
+    const server = await startPostgres()
+    const client = new pg.Client(server.url)
+    await client.connect()
+    try {
+      await client.query(
+        'CREATE TABLE orders (id int PRIMARY KEY, amount numeric, note text, changed timestamptz NOT NULL DEFAULT now())',
+      )
+      await client.query(
+        "INSERT INTO orders VALUES (1, 1.5, 'a\"b\nc'), (2, 1e20, NULL), (3, -7, '')",
+      )
+      const project = await Project.create({
+        'lake.ts': `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { inbox, postgres } from 'moraine/sources'
+const feed = postgres({ url: '${server.url}' }).table('orders', { key: 'id', cursor: 'changed' })
+const raw = bronze('orders', { from: inbox({ settle: '20ms', feed }), archive: true })
+const orders = silver('orders', { from: raw, schema: z.object({ id: t.int(), amount: t.decimal(30, 2), note: z.string().nullable() }) })
+export default defineLake({ name: 'shop', datasets: [orders] })
+`,
+      })
+      expect(step(await project.run({ feeds: false }), 'bronze.orders').outcome).toBe('unchanged')
+      const first = await project.run()
+      expect(step(first, 'bronze.orders').rows).toBe(3)
+      expect(await project.query('SELECT id, amount, note FROM silver.orders ORDER BY id')).toEqual(
+        [
+          { id: 1, amount: '1.50', note: 'a"b\nc' },
+          { id: 2, amount: '100000000000000000000.00', note: null },
+          { id: 3, amount: '-7.00', note: '' },
+        ],
+      )
+      expect(step(await project.run(), 'silver.orders').outcome).toBe('unchanged')
+      await client.query('UPDATE orders SET amount = 9, changed = clock_timestamp() WHERE id = 1')
+      await project.run({ feeds: false })
+      expect((await project.query('SELECT count(*) AS n FROM silver.orders'))[0]?.n).toBe(3n)
+      await project.run()
+      await project.run()
+      expect((await project.query('SELECT count(*) AS n FROM silver.orders'))[0]?.n).toBe(4n)
+      const archived = await project.storage.list('archive/orders/files/')
+      expect(archived.length).toBe(2)
+      expect(await project.storage.list('bronze/landing/')).toEqual([])
+      expect((await project.cli('verify', '--deep')).code).toBe(0)
+    } finally {
+      await client.end()
+      await server.stop()
+    }
+  }, 60_000)
+})
