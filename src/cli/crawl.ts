@@ -1,6 +1,7 @@
 import { access, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { Command } from 'commander'
+import { crawlBucket } from '../catalog/crawl/bucket.js'
 import { crawlDatabase, databaseOf } from '../catalog/crawl/databases.js'
 import { applied, type Drift, driftOf, type Policy } from '../catalog/crawl/drift.js'
 import { crawlFolder } from '../catalog/crawl/folders.js'
@@ -23,7 +24,7 @@ export function define(command: Command): Command {
   return command
     .argument(
       '<source>',
-      'a folder, a file, env:NAME for the URL of a database; or a layer: bronze, silver, gold',
+      'a folder, a file, a bucket, env:NAME for the URL of a database; or a layer: bronze, silver, gold',
     )
     .option('--name <name>', 'how the source is called (default: by its folder or variable)')
     .option(
@@ -37,6 +38,7 @@ export function define(command: Command): Command {
       'after',
       examples(
         ['definitions for the files in a folder', 'moraine crawl data/'],
+        ['for the objects in a bucket', 'moraine crawl s3://exports/shop/'],
         [
           'for the tables of a database, whose URL is in SHOP_URL',
           'moraine crawl env:SHOP_URL --name shop',
@@ -128,7 +130,8 @@ function policyOf({ onChange, onGone }: Options): Policy {
 
 function nameOf(source: string): string {
   if (source.startsWith('env:')) return source.slice(4).replace(/_?URL$/i, '') || 'source'
-  return databaseOf(source) ?? (basename(resolve(source)) || 'files')
+  const plain = source.replace(/^s3:\/\//, '').replace(/\?.*$/, '')
+  return databaseOf(source) ?? (basename(resolve(plain)) || 'files')
 }
 
 /** A source as it may be told. */
@@ -150,14 +153,17 @@ async function crawl(
     })
   const kind = databaseOf(url)
   if (kind) return crawlDatabase(kind, url, name, variable, new AbortController().signal)
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(url))
+  const bucket = url.startsWith('s3://')
+  if (!bucket && /^[a-z][a-z0-9+.-]+:\/\//i.test(url))
     throw new MoraineError('usage', 'That is no source that can be crawled', {
-      hint: 'Give a folder, a file, or the URL of a PostgreSQL, MySQL or SQL Server database.',
+      hint: 'Give a folder, a file, a bucket (s3://…), or the URL of a PostgreSQL, MySQL or SQL Server database.',
     })
   const engine = await startEngine(command)
   try {
     const session = await engine.open()
-    return await crawlFolder(resolve(folder, url), folder, session)
+    return bucket
+      ? await crawlBucket(url, session)
+      : await crawlFolder(resolve(folder, url), folder, session)
   } finally {
     await engine.close()
   }

@@ -94,10 +94,10 @@ export async function silverInput(
     unions.map(async ({ sql }) => (await session.describe(sql)).map((c) => c.name)),
   )
   const given = [...new Set(names.flat())].filter((name) => !/^_v\d+$/.test(name))
-  // What earlier batches had is a column of the input, also where these do not have it.
+  // What earlier batches had is a column of the input, also where these happen not to have it.
   const lower = new Set(given.map((name) => name.toLowerCase()))
   const { raw = [] } = context.relations.view.tables[fullName(dataset)] ?? {}
-  const before = decision.mode === 'incremental' ? raw : []
+  const before = decision.mode === 'incremental' && dataset.from.every(mayLack) ? raw : []
   const available = [...given, ...before.filter((name) => !lower.has(name))]
   const columns = available.filter(isOwn)
   const parts: SilverPart[] = []
@@ -109,6 +109,14 @@ export async function silverInput(
     parts.push(await partOf(session, dataset, { ...source, sql: union }, available, columns))
   }
   return { parts, columns }
+}
+
+/** Whether batches may come without a column that others have: what has names row by row does, a table does not. */
+function mayLack(input: AnyDataset): boolean {
+  if (input.tier !== 'bronze') return false
+  const { from } = input
+  if (from.kind === 'files') return ['json', 'xml', 'pairs'].includes(from.layout?.kind ?? '')
+  return from.kind !== 'database'
 }
 
 /** Whether a column came from outside, rather than being lineage. */

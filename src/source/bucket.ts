@@ -86,6 +86,27 @@ export async function removeObject(path: string, { path: key, remote }: SourceFi
     await objectsAt(path).storage.removeVersion(key, remote.version)
 }
 
+/** The objects that a path in a bucket stands for, whose bytes are read by ranges; `prefix` is what the path names. */
+export async function rangedObjects(path: string): Promise<{
+  bucket: string
+  prefix: string
+  settings: string
+  objects: { key: string; size: number; range(from: number, length: number): Promise<Buffer> }[]
+}> {
+  const { storage, bucket, prefix, matches } = objectsAt(path)
+  const found = (await storage.list(prefix)).filter(({ path: key }) => matches(key))
+  return {
+    bucket,
+    prefix,
+    settings: /\?[a-zA-Z]+=.*$/.exec(path)?.[0] ?? '',
+    objects: found.map(({ path: key, size }) => ({
+      key,
+      size,
+      range: (from, length) => storage.range(key, from, length),
+    })),
+  }
+}
+
 /** One object, whose bytes are read by ranges. */
 export async function objectAt(
   path: string,

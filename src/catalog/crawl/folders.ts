@@ -9,11 +9,12 @@ import { delimitedLayout } from '../../source/layout.js'
 import { datasetName, type Found, type FoundColumn, type FoundTable } from './found.js'
 import { inferColumn, inferKey } from './infer.js'
 
-/** Bytes of a file that are looked at, and files of a table. */
-const SAMPLE = 1 << 20
+/** Bytes of a file that are looked at. */
+export const SAMPLE = 1 << 20
+/** Files of a table that are looked at. */
 const FILES = 5
 /** Files that one crawl looks through. */
-const MOST = 100_000
+export const MOST = 100_000
 
 type Row = Record<string, string | null>
 
@@ -50,6 +51,21 @@ interface Part {
   looks: Look[]
 }
 
+/** Files that are crawled. */
+export interface Crawled {
+  /** What was asked for, as it may be told. */
+  name: string
+  /** The folder that they are in. */
+  root: string
+  /** The folder that paths in definitions are relative to. */
+  base: string
+  files: readonly string[]
+  /** Makes sure that what is looked at of a file is there. */
+  bring: (file: string) => Promise<void>
+  /** A path as definitions say it. */
+  spell: (path: string) => string
+}
+
 /**
  * Finds tables in a folder: files of one folder and one ending that are laid out alike are one table, and so are folders such as
  * `day=2026-01-01/`.
@@ -58,10 +74,21 @@ interface Part {
  * @throws MoraineError of kind `source` when there is nothing that can be read.
  */
 export async function crawlFolder(path: string, base: string, session: Session): Promise<Found> {
+  const files = await filesBelow(path)
+  const bring = async () => {}
+  return crawlFiles(
+    { name: path, root: path, base, files, bring, spell: (inside) => inside },
+    session,
+  )
+}
+
+/** Finds tables among files. */
+export async function crawlFiles(crawled: Crawled, session: Session): Promise<Found> {
+  const { root: path, base, files, bring } = crawled
   const tables: FoundTable[] = []
   const notes: string[] = []
   const taken = new Set<string>()
-  for (const group of groupsOf(path, await filesBelow(path))) {
+  for (const group of groupsOf(path, files)) {
     const parts: Part[] = []
     for (const file of group.files) {
       const [known] = parts
@@ -70,6 +97,7 @@ export async function crawlFolder(path: string, base: string, session: Session):
         known.files.push(file)
         continue
       }
+      await bring(file)
       const look = await lookAt(file, session)
       if (!look) {
         notes.push(`${relative(base, file)} is not known, or holds nothing`)
@@ -83,13 +111,13 @@ export async function crawlFolder(path: string, base: string, session: Session):
     }
     for (const part of parts) {
       const whole = parts.length === 1
-      const table = tableOf(group, part, whole, base, taken)
+      const table = tableOf(group, part, whole, crawled, taken)
       taken.add(table.name)
       tables.push(table)
     }
   }
   if (tables.length === 0)
-    throw new MoraineError('source', `There are no files in ${path} that can be read`, {
+    throw new MoraineError('source', `There are no files in ${crawled.name} that can be read`, {
       hint: 'Delimited text, JSON, JSON lines, XML and Parquet are looked at, also when they are in folders.',
     })
   return { imports: ['files'], preamble: [], tables, notes }
@@ -101,20 +129,22 @@ async function filesBelow(path: string): Promise<string[]> {
   if (!there)
     throw new MoraineError('source', `There is nothing at ${path}`, { hint: 'Check the path.' })
   const entries = await readdir(path, { recursive: true, withFileTypes: true })
-  const hidden = (full: string) =>
-    relative(path, full)
-      .split(sep)
-      .some((name) => name.startsWith('.') || name.startsWith('_') || name === 'node_modules')
   const files = entries
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => !hidden(file))
+    .filter((file) => !isHidden(relative(path, file)))
   if (files.length > MOST)
     throw new MoraineError('source', `${path} holds more than ${MOST} files`, {
       hint: 'Crawl the folders in it one by one.',
     })
   return files.sort()
 }
+
+/** Whether a file is not meant to be seen, by its path. */
+export const isHidden = (inside: string) =>
+  inside
+    .split(sep)
+    .some((name) => name.startsWith('.') || name.startsWith('_') || name === 'node_modules')
 
 function groupsOf(root: string, files: readonly string[]): Group[] {
   const groups = new Map<string, Group>()
@@ -138,7 +168,7 @@ function tableOf(
   { folder, ending, hive }: Group,
   part: Part,
   whole: boolean,
-  base: string,
+  { base, spell }: Crawled,
   taken: ReadonlySet<string>,
 ): FoundTable {
   const [first] = part.looks as [Look]
@@ -149,8 +179,8 @@ function tableOf(
   )
   const inside = relative(base, folder).split(sep).join('/') || '.'
   const glob = `${inside}/${hive.map((key) => `${key}=*/`).join('')}*${ending}`
-  const paths =
-    single || !whole ? part.files.map((file) => relative(base, file).split(sep).join('/')) : [glob]
+  const own = part.files.map((file) => relative(base, file).split(sep).join('/'))
+  const paths = (single || !whole ? own : [glob]).map(spell)
   const shown = paths.length === 1 ? JSON.stringify(paths[0]) : JSON.stringify(paths)
   const rows = part.looks.flatMap((look) => look.rows)
   const complete =
@@ -169,7 +199,7 @@ function tableOf(
   )
   return {
     name,
-    at: paths.join(', '),
+    at: paths.map(withoutSettings).join(', '),
     from: `files(${shown.replaceAll('"', "'")}${first.options === '' ? '' : `, { ${first.options} }`})`,
     rows: complete ? (first.typed ? sum(part.looks) : rows.length) : null,
     columns: [
@@ -180,6 +210,9 @@ function tableOf(
     ...(hive.length > 0 ? { derived } : {}),
   }
 }
+
+/** Settings of buckets say how to get there, not what is there. */
+const withoutSettings = (path: string) => path.replace(/\?[a-zA-Z]+=.*$/, '')
 
 /** The columns of files that say their types themselves. */
 function typedColumns(looks: readonly Look[]): FoundColumn[] | undefined {

@@ -1,0 +1,61 @@
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import type { Session } from '../../engine/engine.js'
+import { MoraineError } from '../../errors.js'
+import { rangedObjects } from '../../source/bucket.js'
+import { crawlFiles, isHidden, MOST, SAMPLE } from './folders.js'
+import type { Found } from './found.js'
+
+/**
+ * Finds tables in a bucket as in a folder; of each object that is looked at only the start is read, of Parquet the end.
+ *
+ * @throws MoraineError of kind `source` when there is nothing that can be read.
+ */
+export async function crawlBucket(url: string, session: Session): Promise<Found> {
+  const { bucket, prefix, settings, objects } = await rangedObjects(url)
+  if (objects.length > MOST)
+    throw new MoraineError('source', `There are more than ${MOST} objects there`, {
+      hint: 'Crawl the prefixes in it one by one.',
+    })
+  const base = await mkdtemp(join(tmpdir(), 'moraine-crawl-'))
+  try {
+    // Keys become paths here, so none may lead elsewhere.
+    const safe = objects.filter(({ key }) => key.split('/').every((part) => part !== '..'))
+    const known = new Map(safe.map((object) => [join(base, object.key), object]))
+    const visible = [...known.keys()].filter((file) => !isHidden(relative(base, file)))
+    const bring = async (file: string) => {
+      const object = known.get(file)
+      if (object) await placeSample(object, file)
+    }
+    const spell = (inside: string) => `s3://${bucket}/${inside}${settings}`
+    const root = join(base, prefix.endsWith('/') ? prefix : dirname(`${prefix}/x`))
+    const name = `s3://${bucket}/${prefix}`
+    return await crawlFiles({ name, root, base, files: visible.sort(), bring, spell }, session)
+  } finally {
+    await rm(base, { recursive: true, force: true })
+  }
+}
+
+/** Of a text the start, of Parquet its footer at its place. */
+async function placeSample(
+  { size, range }: { size: number; range(from: number, length: number): Promise<Buffer> },
+  file: string,
+): Promise<void> {
+  await mkdir(dirname(file), { recursive: true })
+  const parquet = /\.parquet$/i.test(file)
+  if (!parquet || size <= SAMPLE) {
+    await writeFile(file, size === 0 ? '' : await range(0, Math.min(size, SAMPLE)))
+    return
+  }
+  const last = await range(size - 8, 8)
+  const footer = Math.min(size, last.readUInt32LE(0) + 8)
+  const opened = await open(file, 'w')
+  try {
+    await opened.truncate(size)
+    await opened.write(await range(0, 4), 0, 4, 0)
+    await opened.write(await range(size - footer, footer), 0, footer, size - footer)
+  } finally {
+    await opened.close()
+  }
+}
