@@ -5,7 +5,7 @@ import type { FilesSource, InboxSource } from '../define/source.js'
 import { quoteName, quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import type { BatchPointer, LakeState } from '../log/commit.js'
+import type { LakeState } from '../log/commit.js'
 import { entriesOf } from '../source/archive.js'
 import type { Databases } from '../source/connect/open.js'
 import type { SourceFile } from '../source/discover.js'
@@ -29,7 +29,7 @@ import { DropFolder } from './inbox/folder.js'
 import type { Intake, Offer } from './intake.js'
 import type { FileIndexWatermark } from './intake-files.js'
 import { archivedBatch, besideBatch, inArchive, Originals } from './originals.js'
-import { type NewBatch, newBatch, nothingYet } from './rows-commit.js'
+import { commitRows, type NewBatch, newBatch, nothingYet } from './rows-commit.js'
 import { wantedTypes } from './wanted.js'
 
 /** Files and bytes that are taken in as one batch. */
@@ -161,59 +161,31 @@ class InboxIntake {
 
   private async commit(
     context: RunContext,
-    { number, batch, folder }: NewBatch,
+    batch: NewBatch,
     { taken, notes }: Taking,
     originals: Originals,
     done: Intake,
     known: ReadonlyMap<string, KnownFile>,
   ): Promise<Intake> {
-    const { storage } = context
-    const name = fullName(this.dataset)
-    if (taken.length === 0) return { ...done, notes: [...done.notes, ...notes] }
-    await storage.seal(taken.map(({ data }) => data))
-    await originals.seal(this.dataset.archive)
+    const { dataset } = this
+    const told = { ...done, notes: [...done.notes, ...notes] }
+    if (taken.length === 0) return told
+    await context.storage.seal(taken.map(({ data }) => data))
+    await originals.seal(dataset.archive)
     const files = taken.map(({ columns: _, ...file }) => file)
-    const manifest: BatchManifest = {
-      format: 1,
-      dataset: name,
-      batch,
-      number,
-      created: context.started.toISOString(),
-      columns: columnsOf(taken as unknown as BatchManifest[]),
-      files,
-    }
-    const bytes = new TextEncoder().encode(JSON.stringify(manifest, null, 1))
-    const path = `${folder}/manifest.json`
-    await storage.write(path, bytes)
-    if (this.dataset.archive) await storage.write(archivedBatch(this.dataset.name, batch), bytes)
-    const total = (of: 'rows' | 'bytes' | 'broken') => files.reduce((sum, f) => sum + f[of], 0)
-    const pointer: BatchPointer = {
-      dataset: name,
-      number,
-      batch,
-      manifest: path,
-      rows: total('rows'),
-      bytes: total('bytes'),
-    }
     const all = new Map<string, KnownFile>([...known, ...files.map((f) => [f.name, f] as const)])
-    const list = `bronze/${this.dataset.name}/index/${batch}.json`
-    const { index: before } = (done.state.watermarks[name] ?? {}) as FileIndexWatermark
-    const index = await this.batches.index(all, number, list, before, REMEMBERED)
-    const message = `take in ${files.length} file${files.length === 1 ? '' : 's'} of ${name}`
-    const state = await context.log.commit(
-      done.state,
-      { batches: [pointer], watermarks: { [name]: index ? { index } : {} } },
-      { author: context.author, run: context.run, message },
-    )
-    return {
-      state,
-      commits: [...done.commits, state.number],
-      rows: done.rows + pointer.rows,
-      broken: done.broken + total('broken'),
-      bytes: done.bytes + pointer.bytes,
-      files: done.files + files.length,
-      notes: [...done.notes, ...notes],
-    }
+    const list = `bronze/${dataset.name}/index/${batch.batch}.json`
+    const { index: before } = (done.state.watermarks[fullName(dataset)] ?? {}) as FileIndexWatermark
+    const index = await this.batches.index(all, batch.number, list, before, REMEMBERED)
+    return commitRows(context, told, {
+      dataset,
+      batch,
+      files,
+      columns: columnsOf(taken as unknown as BatchManifest[]),
+      watermark: index ? { index } : {},
+      more: {},
+      ...(dataset.archive ? { copy: archivedBatch(dataset.name, batch.batch) } : {}),
+    })
   }
 }
 

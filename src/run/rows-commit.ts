@@ -30,18 +30,29 @@ interface RowsRead {
   batch: NewBatch
   files: readonly BatchFile[]
   columns: readonly string[]
-  /** Where they were read, and which. */
-  source: object
+  /** Where they were read, and which, where that is worth to know. */
+  source?: object
   watermark: unknown
   /** `whole`: they are all rows that there are now. */
   more: { whole?: boolean }
+  /** Where the batch is described a second time. */
+  copy?: string
 }
 
 /** Commits a batch with the watermark that describes it. */
 export async function commitRows(
   context: RunContext,
   done: Intake,
-  { dataset, batch: { number, batch, folder }, files, columns, source, watermark, more }: RowsRead,
+  {
+    dataset,
+    batch: { number, batch, folder },
+    files,
+    columns,
+    source,
+    watermark,
+    more,
+    copy,
+  }: RowsRead,
 ): Promise<Intake> {
   const name = fullName(dataset)
   const total = (of: 'rows' | 'bytes' | 'broken') => files.reduce((sum, file) => sum + file[of], 0)
@@ -53,10 +64,12 @@ export async function commitRows(
     created: context.started.toISOString(),
     columns: [...columns],
     files: [...files],
-    source,
+    ...(source ? { source } : {}),
   }
   const path = `${folder}/manifest.json`
-  await context.storage.write(path, new TextEncoder().encode(JSON.stringify(manifest, null, 1)))
+  const bytes = new TextEncoder().encode(JSON.stringify(manifest, null, 1))
+  await context.storage.write(path, bytes)
+  if (copy) await context.storage.write(copy, bytes)
   const pointer: BatchPointer = {
     dataset: name,
     number,
