@@ -42,20 +42,24 @@ function normal(text: string): string {
   const ordered = lines.map((line) =>
     /^[✔·✖] \w+\./.test(line) ? (steps.shift() as string) : line,
   )
-  return ordered
-    .join('\n')
+  return (
+    ordered
+      .join('\n')
 
-    .replace(/\d{8}T\d{9}Z-[0-9a-f]{6}/g, 'RUN')
-    .replace(/\b(\d{6})-[0-9a-f]{8}\b/g, '$1-BATCH')
-    .replace(/20(2[6-9]|[3-9]\d)-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{1,6}Z/g, 'TIME')
-    .replace(/[\d.]+ s\b/g, 'N s')
-    .replace(/[\d.]+ ms\b/g, 'N ms')
-    .replace(/[\d,]+ rows\/s/g, 'N rows/s')
-    .replace(/[\d.]+ (?:KiB|MiB|B)\b/g, 'SIZE')
-    .replace(/\/\S*my-lake/g, 'my-lake')
-    .replace(/ +/g, ' ')
-    .replace(/[─]+/g, '─')
-    .trim()
+      .replace(/\d{8}T\d{9}Z-[0-9a-f]{6}/g, 'RUN')
+      .replace(/\b(\d{6})-[0-9a-f]{8}\b/g, '$1-BATCH')
+      .replace(/20(2[6-9]|[3-9]\d)-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{1,6}Z/g, 'TIME')
+      // When a schedule comes round next.
+      .replace(/20\d\d-\d\d-\d\d \d\d:00:00Z/g, 'TIME')
+      .replace(/[\d.]+ s\b/g, 'N s')
+      .replace(/[\d.]+ ms\b/g, 'N ms')
+      .replace(/[\d,]+ rows\/s/g, 'N rows/s')
+      .replace(/[\d.]+ (?:KiB|MiB|B)\b/g, 'SIZE')
+      .replace(/\/\S*my-lake/g, 'my-lake')
+      .replace(/ +/g, ' ')
+      .replace(/[─]+/g, '─')
+      .trim()
+  )
 }
 
 /** Runs the commands of a page in a folder of its own, like a reader at a terminal. */

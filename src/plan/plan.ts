@@ -151,6 +151,8 @@ export function decide(
   })
   const missing = inputsOf(dataset).find((i) => i.tier !== 'bronze' && !view.tables[fullName(i)])
   if (missing) return { action: 'none', reason: `${fullName(missing)} is not built yet` }
+  const waiting = table ? undefined : nothingYet(dataset, view)
+  if (waiting) return { action: 'none', reason: `nothing has come to ${waiting} yet` }
   if (!table || !seen) return build('it is not built yet')
   const changes = changesOf(dataset, table, hash)
   if (full) return build('a full rebuild was asked for', changes)
@@ -158,6 +160,19 @@ export function decide(
     return build(changes.said.join(', ') || 'its definition changed', changes)
   const decision = decideByInputs(dataset, view, seen, table, build)
   return changes ? withChanges(decision, changes) : decision
+}
+
+/** An input to which nothing has ever come, so that nobody knows its columns, where there is no other to read. */
+function nothingYet(dataset: AnyDataset, view: View): string | undefined {
+  const isEmpty = (input: AnyDataset) =>
+    input.tier === 'bronze' &&
+    (input.from.kind === 'inbox' || input.from.kind === 'ingest') &&
+    input.from.columns === undefined &&
+    lastNumber(fullName(input), view) === 0
+  const read = dataset.tier === 'silver' ? dataset.from : inputsOf(dataset)
+  const empty = read.filter(isEmpty)
+  const all = dataset.tier === 'silver' ? empty.length === read.length : empty.length > 0
+  return all && empty[0] ? fullName(empty[0]) : undefined
 }
 
 /** The number of a dataset's last batch, be it part of the lake or not any more. */

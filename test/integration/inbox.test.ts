@@ -183,6 +183,17 @@ b=bytearray(open(sys.argv[1],'rb').read()); b[6]|=1; i=b.find(b'PK\\x01\\x02'); 
     expect(await rows(project)).toEqual([{ id: 1, amount: '10.00' }])
   })
 
+  it('has nothing to do before the first file, and says so', async () => {
+    const project = await Project.create({ 'lake.ts': lake })
+    const record = await project.run()
+    expect(record.steps.map(({ outcome, reason }) => [outcome, reason])).toEqual([
+      ['unchanged', 'nothing has landed'],
+      ['unchanged', 'nothing has come to bronze.orders yet'],
+    ])
+    await drop(project, 'a.csv', csv('1,10.00,2026-01-01 10:00:00'))
+    expect(step(await project.run(), 'silver.orders').rows).toBe(1)
+  })
+
   it('takes what a killed run had claimed', async () => {
     const project = await Project.create({ 'lake.ts': lake })
     await drop(project, `.taken/nowhere-1-abcd/sub/a.csv`, csv('1,10.00,2026-01-01 10:00:00'))
