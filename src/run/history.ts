@@ -8,6 +8,7 @@ import type { Came } from './came.js'
 import { hash, type RunContext } from './context.js'
 import { emptyRelation } from './expressions.js'
 import { candidates } from './merge.js'
+import type { Renamed } from './relations.js'
 import { chooseRemoval } from './removal.js'
 import { tableFiles } from './table-files.js'
 import { tableState, writeTable } from './tables.js'
@@ -42,10 +43,13 @@ export async function writeHistory(
   columns: readonly Field[],
   incremental: boolean,
   came: Came,
+  renamed?: Renamed,
 ): Promise<Record<string, TableState>> {
   const name = historyOf(dataset)
   const all = historyColumns(dataset, columns)
-  const before = incremental ? await context.relations.table(name) : undefined
+  const before = incremental
+    ? await context.relations.tableAs(name, all, dataset.partitionBy, renamed)
+    : undefined
   const keys = keysOf(dataset)
   const cursor = quoteName(dataset.cursor as string)
   const own = columns.map((column) => quoteName(column.name)).join(', ')
@@ -97,6 +101,7 @@ export async function writeHistory(
     rows,
     removed: incremental ? (removal?.removed ?? new Set()) : 'all',
     deletions: removal?.deletions,
+    renamed,
     anyOrder: true,
   })
   return { [name]: tableState(table, definitionOf(dataset, hash)), ...ended?.tables }

@@ -7,6 +7,7 @@ import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/s
 import type { Table } from '../iceberg/table.js'
 import type { Came } from './came.js'
 import type { RunContext } from './context.js'
+import { type Renamed, silverLineage } from './relations.js'
 import { chooseRemoval, type Deletion } from './removal.js'
 import { tableFiles } from './table-files.js'
 import { buryWinners, matchGraves, mergeTombstones, type Tombstones } from './tombstones.js'
@@ -37,12 +38,17 @@ export async function mergeByKey(
   columns: readonly Field[],
   incremental: boolean,
   came: Came,
+  renamed?: Renamed,
 ): Promise<Merge> {
   const names = columns.map((c) => quoteName(c.name)).join(', ')
   const fresh = (from: string) =>
     `SELECT ${names}, _came AS _loaded_at, _batch FROM ${came(from)} WHERE _kind = 'valid'`
   const none = { superseded: 0, replaced: 0, carried: 0 }
-  const table = incremental ? await context.relations.table(fullName(dataset)) : undefined
+  const all = [...columns, ...silverLineage]
+  const { partitionBy } = dataset
+  const table = incremental
+    ? await context.relations.tableAs(fullName(dataset), all, partitionBy, renamed)
+    : undefined
   if (!table || dataset.key.length === 0) {
     const tombstones = removesKeys(dataset) ? await buryWinners(session, dataset) : undefined
     const removed = incremental ? new Set<string>() : ('all' as const)

@@ -1,4 +1,6 @@
+import type { Field } from '../define/column-type.js'
 import { type AnyDataset, fullName } from '../define/dataset.js'
+import type { Partition } from '../define/partition.js'
 import { quoteName } from '../define/sql.js'
 import type { BatchParts, Session } from '../engine/engine.js'
 import { Manifests } from '../iceberg/manifests.js'
@@ -11,6 +13,15 @@ import { tableFiles } from './table-files.js'
 
 /** The columns of a bronze relation beside those of its files. */
 export const bronzeLineage = ['_batch', '_source_file', '_source_line', '_error', '_raw']
+
+/** Columns that every silver table has beside those of its schema. */
+export const silverLineage: readonly Field[] = [
+  { name: '_loaded_at', type: { kind: 'timestamptz' } },
+  { name: '_batch', type: { kind: 'string' } },
+]
+
+/** New names of columns, by the old ones. */
+export type Renamed = Readonly<Record<string, string>> | undefined
 
 /**
  * Makes datasets known to an engine under their names, each at the version of a view. What a run
@@ -126,6 +137,17 @@ export class Relations {
   async table(name: string): Promise<Table | undefined> {
     const state = this.view.tables[name]
     return state && this.version(state.metadata)
+  }
+
+  /** A table as it stands, with the columns and names that it is about to have. */
+  async tableAs(
+    name: string,
+    columns: readonly Field[],
+    partitions: readonly Partition[],
+    renamed: Renamed,
+  ): Promise<Table | undefined> {
+    const table = await this.table(name)
+    return table?.reshape({ columns, partitions, ...(renamed ? { renamed } : {}) })
   }
 
   /** A version of a table by its metadata file; each is read once. */

@@ -13,14 +13,9 @@ import { hash, type RunContext, withSession } from './context.js'
 import { writeHistory } from './history.js'
 import { judge, tallyRows } from './judge.js'
 import { mergeByKey } from './merge.js'
+import { silverLineage } from './relations.js'
 import { chooseRemoval } from './removal.js'
-import {
-  discardedColumns,
-  discardedRows,
-  proveNothingLost,
-  silverLineage,
-  writeTombstones,
-} from './silver.js'
+import { discardedColumns, discardedRows, proveNothingLost, writeTombstones } from './silver.js'
 import { findStale } from './stale.js'
 import { brokenChecks, holdChecks } from './table-checks.js'
 import { tableFiles } from './table-files.js'

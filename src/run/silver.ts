@@ -14,6 +14,7 @@ import { bindExpression, emptyRelation } from './expressions.js'
 import { writeHistory } from './history.js'
 import { countReasons, judge, type Tally, tallyRows } from './judge.js'
 import { type Merge, mergeByKey } from './merge.js'
+import { silverLineage } from './relations.js'
 import { refuseBreaking } from './schema-change.js'
 import { findStale, isStale } from './stale.js'
 import { brokenChecks, holdChecks, notPublished } from './table-checks.js'
@@ -38,12 +39,6 @@ export const discardedColumns: readonly Field[] = [
     type: { kind: 'boolean' },
     description: 'Whether an older, valid row of its key stayed in the table.',
   },
-]
-
-/** Columns that every silver table has beside those of its schema. */
-export const silverLineage: readonly Field[] = [
-  { name: '_loaded_at', type: { kind: 'timestamptz' } },
-  { name: '_batch', type: { kind: 'string' } },
 ]
 
 /**
@@ -72,12 +67,28 @@ export async function buildSilver(
     const duplicates = await pickWinners(session, dataset)
     const incremental = decision.mode === 'incremental'
     const came = await cameWith(context, session, dataset.from.map(fullName), decision)
-    const merge = await mergeByKey(context, session, dataset, columns, incremental, came)
+    const merge = await mergeByKey(
+      context,
+      session,
+      dataset,
+      columns,
+      incremental,
+      came,
+      decision.renamed,
+    )
     const stale = await findStale(context, session, dataset, incremental, tally.discarded)
     const prepared = { dataset, decision, columns, raw, tally, duplicates, merge, stale, came }
     const built = await write(context, session, prepared)
     if (!dataset.history) return built
-    const versions = await writeHistory(context, session, dataset, columns, incremental, came)
+    const versions = await writeHistory(
+      context,
+      session,
+      dataset,
+      columns,
+      incremental,
+      came,
+      decision.renamed,
+    )
     return { ...built, tables: { ...built.tables, ...versions } }
   })
 }
