@@ -1,11 +1,21 @@
 import type { MoraineError } from '../errors.js'
+import type { DataFile } from '../iceberg/spec/manifest.js'
+import type { Table } from '../iceberg/table.js'
 import type { TableState } from '../log/commit.js'
 import type { StepResult } from './events.js'
+
+/** Files that a step wrote of its dataset's table. */
+export interface Written {
+  table: Table
+  files: readonly DataFile[]
+}
 
 /** What a step has built: new versions of tables that wait for the commit. */
 export interface Built {
   tables: Record<string, TableState>
   result: Partial<StepResult>
+  /** The files that it wrote, unless it was taken over from a run before. */
+  written?: Written
   /** Why nobody may see it yet: a check of severity `fail` is broken. */
   failure?: MoraineError
 }

@@ -293,7 +293,7 @@ class Run {
         (await (dataset.tier === 'silver'
           ? buildSilver(context, dataset, decision)
           : buildGold(context, dataset, decision)))
-      const { tables, result, failure } = made
+      const { tables, result, failure, written } = made
       if (failure) {
         Object.assign(this.rejected, tables)
         throw new StepFailure(failure, result)
@@ -303,7 +303,7 @@ class Run {
       if (!kept && performance.now() - start >= keepAfter)
         await this.journal.keep(this.shared.run, fullName(dataset), { work, tables, result })
       for (const [table, state] of Object.entries(tables)) context.relations.stage(table, state)
-      built.push({ dataset, tables, view })
+      built.push({ dataset, tables, view, written })
       return kept
         ? { ...result, notes: [...(result.notes ?? []), `kept from run ${kept.run}`] }
         : result
@@ -328,7 +328,7 @@ class Run {
     }
     for (const [table, state] of Object.entries(made.tables)) context.relations.stage(table, state)
     const offsets = view.offsets[fullName(dataset)] ?? {}
-    built.push({ dataset, tables: made.tables, view, offsets })
+    built.push({ dataset, tables: made.tables, view, offsets, written: made.written })
     return made.result
   }
 

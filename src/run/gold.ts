@@ -78,6 +78,7 @@ export async function buildGold(
         ...(parts ? { notes: [parts.said] } : {}),
         ...(checks.length > 0 ? { checks } : {}),
       },
+      written: { table, files: added },
       ...(failure ? { failure } : {}),
     }
   })

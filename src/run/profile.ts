@@ -1,9 +1,12 @@
+import { availableParallelism } from 'node:os'
 import { fullName } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
-import type { Table } from '../iceberg/table.js'
+import type { DataFile } from '../iceberg/spec/manifest.js'
 import type { Storage } from '../storage/storage.js'
+import type { Written } from './build.js'
 import { type RunContext, withSession } from './context.js'
+import { Pool } from './pool.js'
 import type { BuildOutcome } from './publish.js'
 import { tableFiles } from './table-files.js'
 
@@ -30,7 +33,7 @@ export interface Profile {
 }
 
 /** Rows that are looked at. */
-const LOOKED_AT = 20_000
+const LOOKED_AT = 10_000
 const TOP = 5
 /** Longer texts are cut. */
 const LONGEST = 100
@@ -43,14 +46,14 @@ export async function keepProfiles(
   built: readonly BuildOutcome[],
 ): Promise<void> {
   const profiles: Record<string, Profile> = {}
-  for (const { dataset, tables } of built) {
+  const pool = new Pool(availableParallelism())
+  const one = async ({ dataset, written }: BuildOutcome) => {
+    if (!written) return
     const name = fullName(dataset)
-    const { metadata } = tables[name] ?? {}
-    if (!metadata) continue
-    const table = await context.relations.version(metadata)
-    const profile = await withSession(context, name, (session) => look(context, session, table))
+    const profile = await withSession(context, name, (session) => look(context, session, written))
     if (profile) profiles[name] = profile
   }
+  await Promise.all(built.map((outcome) => pool.run(() => one(outcome))))
   if (Object.keys(profiles).length === 0) return
   const text = JSON.stringify({ format: 1, datasets: profiles })
   await context.storage.write(profileOf(context.run), new TextEncoder().encode(text))
@@ -63,14 +66,14 @@ export async function profilesOf(storage: Storage, run: string): Promise<Record<
 }
 
 async function look(
-  { storage, run }: RunContext,
+  { storage }: RunContext,
   session: Session,
-  table: Table,
+  { table, files }: Written,
 ): Promise<Profile | undefined> {
-  const written = (await table.plan()).filter(({ file }) => isOf(run, file.path))
-  const rows = written.reduce((sum, { file }) => sum + file.rows, 0)
+  const rows = files.reduce((sum, file) => sum + file.rows, 0)
   if (rows === 0) return undefined
-  const relation = session.table(table.schema, tableFiles(storage, table, written))
+  const tasks = firstOf(files).map((file) => ({ file, deletes: [], spec: 0 }))
+  const relation = session.table(table.schema, tableFiles(storage, table, tasks))
   await session.run(`CREATE TEMP TABLE looked_at AS SELECT * FROM (${relation}) LIMIT ${LOOKED_AT}`)
   const fields = table.schema.fields.filter(({ name }) => !name.startsWith('_'))
   const plain = fields.filter(({ type }) => typeof type === 'string')
@@ -111,9 +114,16 @@ async function look(
   return { rows, of, columns }
 }
 
-const textOf = (value: unknown) => (value === null || value === undefined ? null : String(value))
-
-/** Whether a run has written a file, by its name. */
-function isOf(run: string, path: string): boolean {
-  return path.slice(path.lastIndexOf('/') + 1).startsWith(run) || path.includes(`/${run}-`)
+/** As many files as have the rows that are looked at: to open thousands would cost more than to look at them. */
+function firstOf(files: readonly DataFile[]): DataFile[] {
+  const chosen: DataFile[] = []
+  let rows = 0
+  for (const file of files) {
+    if (rows >= LOOKED_AT) break
+    chosen.push(file)
+    rows += file.rows
+  }
+  return chosen
 }
+
+const textOf = (value: unknown) => (value === null || value === undefined ? null : String(value))

@@ -1,12 +1,14 @@
 import { type AnyDataset, fullName } from '../define/dataset.js'
 import type { Changes, Offsets, TableState } from '../log/commit.js'
 import { offsetsOn, type View } from '../plan/plan.js'
+import type { Written } from './build.js'
 
 /** A dataset that was built, on the view its step saw. */
 export interface BuildOutcome {
   dataset: AnyDataset
   tables: Record<string, TableState>
   view: View
+  written?: Written | undefined
   /** How far it has read its inputs, where that is not as far as they go. */
   offsets?: Offsets
 }

@@ -121,6 +121,7 @@ export async function replayDiscarded(
         ...(checks.length > 0 ? { checks } : {}),
         ...(tally.reasons.length > 0 ? { discarded: tally.reasons } : {}),
       },
+      written: { table, files: added },
       ...(failure ? { failure } : {}),
     }
   })

@@ -178,6 +178,7 @@ async function write(context: RunContext, session: Session, prepared: Prepared):
       ...(tally.reasons.length > 0 ? { discarded: tally.reasons } : {}),
       ...(tally.warnings.length > 0 ? { warnings: tally.warnings } : {}),
     },
+    written: { table, files: added },
     ...(failure ? { failure } : {}),
   }
 }
