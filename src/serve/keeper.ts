@@ -160,8 +160,12 @@ export class Keeper {
   }
 
   private async sweep(): Promise<void> {
-    for (const { job, arrivals } of this.arrivals)
-      if ((await arrivals.look()).ready) this.scheduler.notify(job)
+    for (const { job, arrivals } of this.arrivals) {
+      // What a run is at is nothing that has arrived since.
+      if (this.scheduler.isRunning(job)) continue
+      const { ready } = await arrivals.look()
+      if (ready && !this.scheduler.isRunning(job)) this.scheduler.notify(job)
+    }
   }
 
   /** What is done at a sign that a file is there: it is waited for until it is complete. */
@@ -171,8 +175,10 @@ export class Keeper {
       for (let pause = arrivals.settle; signs > 0; ) {
         const before = signs
         await sleep(pause)
+        // What a run is at is nothing that has arrived since.
+        if (this.scheduler.isRunning(job)) continue
         const { ready, unfinished } = await arrivals.look()
-        if (ready) this.scheduler.notify(job)
+        if (ready && !this.scheduler.isRunning(job)) this.scheduler.notify(job)
         if (!unfinished && signs === before) signs = 0
         // A file that is written for long is not asked about all the time.
         pause = signs === before ? Math.min(pause * 2, LONGEST_WAIT) : arrivals.settle

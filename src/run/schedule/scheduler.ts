@@ -110,6 +110,11 @@ export class Scheduler {
     this.wake()
   }
 
+  /** Whether a job runs in this process now. */
+  isRunning(name: string): boolean {
+    return this.waiting.some(({ job, running }) => job.name === name && running)
+  }
+
   /** The last success of each job that is known. */
   get successes(): ReadonlyMap<string, Date> {
     return new Map(
