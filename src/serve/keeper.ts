@@ -24,7 +24,6 @@ export type KeeperEvent =
   | ScheduleEvent
   | { type: 'run'; job: string; run: string; event: RunEvent }
   | { type: 'alert'; told: Told }
-  | { type: 'trouble'; message: string }
 
 export interface KeeperOptions {
   lake: Lake

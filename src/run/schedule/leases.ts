@@ -31,6 +31,8 @@ const nothing: LeaseState = {
 
 /** Milliseconds for which a holder need not say that it is there. */
 const HELD = 30_000
+/** Milliseconds beyond which somebody's clock is wrong. */
+const LONGEST = 600_000
 /** States that are left behind the newest. */
 const LEFT = 3
 
@@ -75,7 +77,8 @@ export class Lease {
   async acquire(): Promise<boolean> {
     await this.look()
     const { holder, until } = this.state
-    const others = holder !== null && holder !== this.me && until > this.now()
+    const left = until - this.now()
+    const others = holder !== null && holder !== this.me && left > 0 && left < LONGEST
     if (others && !isGone(this.state)) return false
     const by = { host: hostname(), pid: process.pid }
     return this.put({ ...this.state, holder: this.me, by, until: this.now() + HELD })
@@ -88,6 +91,8 @@ export class Lease {
 
   /** Gives it back, with what was done. */
   async release(done: Partial<Pick<LeaseState, 'slot' | 'seen' | 'succeeded'>>): Promise<void> {
+    // Another one has it by now.
+    if (this.state.holder !== this.me) return
     await this.put({ ...this.state, ...done, holder: null, by: null, until: 0 })
   }
 

@@ -127,8 +127,11 @@ describe('a scheduler', () => {
     expect(runs).toEqual([])
     clock.forward(31)
     await until(() => runs.length === 1)
-    // Whoever wakes up has lost it.
+    // Whoever wakes up has lost it, and takes it from nobody.
     expect(await dead.renew()).toBe(false)
+    const { slot, holder } = await new Lease(storage, 'bronze.orders').look()
+    await dead.release({ slot: null })
+    expect(await new Lease(storage, 'bronze.orders').look()).toMatchObject({ slot, holder })
   })
 
   it('leaves out times that pass during a run, or runs right after it', async () => {
@@ -213,6 +216,34 @@ describe('a scheduler', () => {
     end()
     await sleep(30)
     expect(runs.length).toBe(2)
+  })
+
+  it('goes on when the clock is put back', async () => {
+    const [storage, clock] = [new MemoryStorage(), new Clock()]
+    const job = jobOf(undefined, true)
+    const other = new Lease(storage, job.name, () => clock.time)
+    await other.acquire()
+    const { runs, scheduler } = start(storage, clock, { job })
+    scheduler.notify(job.name)
+    await sleep(30)
+    expect(runs).toEqual([])
+    await other.release({})
+    clock.forward(-7200)
+    await until(() => runs.length === 1)
+  })
+
+  it('goes by the time that it is, after a clock was wrong by hours', async () => {
+    const [storage, clock] = [new MemoryStorage(), new Clock()]
+    const job = jobOf(every('10m'))
+    const wrong = new Lease(storage, job.name, () => clock.time + 7_200_000)
+    await wrong.acquire()
+    await wrong.release({ slot: new Date(clock.time + 7_200_000).toISOString() })
+    await wrong.acquire()
+    const { runs } = start(storage, clock, { job })
+    clock.forward(601)
+    await until(() => runs.length === 1)
+    clock.forward(600)
+    await until(() => runs.length === 2)
   })
 
   it('leaves few objects behind, however often it runs', async () => {

@@ -27,6 +27,7 @@ export type ScheduleEvent =
     }
   | { type: 'job-failed'; job: string; message: string; again: boolean }
   | { type: 'job-lost'; job: string }
+  | { type: 'trouble'; message: string }
 
 export interface SchedulerOptions {
   storage: Storage
@@ -49,6 +50,8 @@ const LOOK_AROUND = 2000
 const LOOK_AROUND_BUCKET = 15_000
 const RETRIES = 3
 const BACKOFF = '10s'
+/** Milliseconds after which a job is asked for again that another process is at. */
+const BUSY = 1000
 /** Milliseconds between two words that a job's run is still alive. */
 const BEAT = 10_000
 /** Kinds of failures that another attempt does not change. */
@@ -139,12 +142,7 @@ export class Scheduler {
   private async work(): Promise<void> {
     while (!this.stopped.signal.aborted) {
       await this.lookAround().catch((error) =>
-        this.options.onEvent({
-          type: 'job-failed',
-          job: '',
-          message: messageOf(error),
-          again: true,
-        }),
+        this.options.onEvent({ type: 'trouble', message: messageOf(error) }),
       )
       for (const waiting of this.waiting) this.consider(waiting)
       const woken = new Promise<void>((resolve) => {
@@ -178,7 +176,9 @@ export class Scheduler {
     const { job } = waiting
     const now = this.now().getTime()
     if (waiting.running || this.paused.has(job.name) || this.stopped.signal.aborted) return
-    if (this.active >= (this.options.concurrency ?? 1) || now < waiting.busyUntil) return
+    if (this.active >= (this.options.concurrency ?? 1)) return
+    // A clock that was put back does not make the pause longer.
+    if (now < waiting.busyUntil && waiting.busyUntil - now <= BUSY) return
     if (!this.sourcesAreFree(job)) return
     const due = this.due(waiting)
     if (!due) return
@@ -222,7 +222,9 @@ export class Scheduler {
     // A job that never ran runs at once, unless what was missed is left out.
     if (slot === null && missed === 'run') return this.started
     const begin = missed === 'skip' ? this.started : new Date(0)
-    const since = new Date(Math.max(begin.getTime(), slot === null ? 0 : Date.parse(slot)))
+    // A time that lies ahead was run by a clock that was wrong.
+    const before = slot === null ? 0 : Math.min(Date.parse(slot), this.now().getTime())
+    const since = new Date(Math.max(begin.getTime(), before))
     const last = lastTime(schedule, since, this.now())
     if (!last || !jitter) return last
     const part = createHash('sha256')
@@ -237,11 +239,12 @@ export class Scheduler {
     const { job, lease } = waiting
     try {
       if (!(await lease.acquire())) {
-        waiting.busyUntil = this.now().getTime() + 1000
+        waiting.busyUntil = this.now().getTime() + BUSY
         return
       }
       // Another process may have been quicker.
-      if (due.slot && lease.last.slot !== null && Date.parse(lease.last.slot) >= due.slot.getTime())
+      const slot = lease.last.slot === null ? 0 : Date.parse(lease.last.slot)
+      if (due.slot && slot >= due.slot.getTime() && slot <= this.now().getTime())
         return await lease.release({})
       waiting.dirty = false
       const ok = await this.attempts(waiting, due.cause)
@@ -255,7 +258,7 @@ export class Scheduler {
       })
     } catch (error) {
       waiting.dirty ||= job.event
-      waiting.busyUntil = this.now().getTime() + 1000
+      waiting.busyUntil = this.now().getTime() + BUSY
       this.options.onEvent({
         type: 'job-failed',
         job: job.name,
