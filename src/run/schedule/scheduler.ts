@@ -223,7 +223,8 @@ export class Scheduler {
     if (slot === null && missed === 'run') return this.started
     const begin = missed === 'skip' ? this.started : new Date(0)
     // A time that lies ahead was run by a clock that was wrong.
-    const before = slot === null ? 0 : Math.min(Date.parse(slot), this.now().getTime())
+    const known = slot === null ? 0 : Date.parse(slot)
+    const before = known > this.now().getTime() ? this.started.getTime() : known
     const since = new Date(Math.max(begin.getTime(), before))
     const last = lastTime(schedule, since, this.now())
     if (!last || !jitter) return last
