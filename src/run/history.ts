@@ -15,7 +15,7 @@ import { tableState, writeTable } from './tables.js'
 import { count, keysOf, newestPlaceFirst, removesKeys } from './winners.js'
 
 /** The table of all versions: `history.orders`. */
-export const historyOf = (dataset: { name: string }): string => `history.${dataset.name}`
+const historyOf = (dataset: { name: string }): string => `history.${dataset.name}`
 
 /** Its columns: those of the table, and from when to when each version held, by the cursor. */
 export function historyColumns(dataset: Silver, columns: readonly Field[]): Field[] {

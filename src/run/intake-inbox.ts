@@ -40,7 +40,7 @@ const REMEMBERED = 50_000
 const LOOKS = 5
 
 /** Where the lake's own inbox of a dataset is. */
-export const landingOf = (dataset: { name: string }): string => `bronze/landing/${dataset.name}`
+const landingOf = (dataset: { name: string }): string => `bronze/landing/${dataset.name}`
 
 /** The place where the files of a dataset are dropped: a folder of this machine, or a bucket's URL. */
 export function placeOf(storage: Storage, dataset: Bronze, source: InboxSource): string {

@@ -139,11 +139,3 @@ async function removeEmpty(folder: string): Promise<boolean> {
     () => false,
   )
 }
-
-/** Makes a file that was written elsewhere in the folder visible under its name. */
-export async function reveal(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true })
-  await rename(from, to).catch(async (error) => {
-    if (error.code !== 'ENOENT') throw error
-  })
-}
