@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,7 +7,7 @@ import { openStorage } from '../src/load/root.js'
 import { CommitLog } from '../src/log/log.js'
 import { minioKeys, startMinio } from '../test/support/servers.js'
 import type { Contender, Measure } from './main.js'
-import { measure } from './measure.js'
+import { measure, used } from './measure.js'
 import { benchFolder, repository } from './tickit.js'
 
 const FILES = 60
@@ -176,13 +175,4 @@ async function listening(child: ChildProcess): Promise<void> {
     })
   })
   child.stdout?.resume()
-}
-
-function used({ pid }: ChildProcess): { peak: number; cpu: number } {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return {
-    peak: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0),
-    cpu: (Number(fields[11]) + Number(fields[12])) / 100,
-  }
 }

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import type { Contender, Measure } from './main.js'
-import { measure } from './measure.js'
+import { measure, used } from './measure.js'
 import { benchFolder, repository } from './tickit.js'
 
 const ROWS = 600_000
@@ -96,15 +95,6 @@ function listening(child: ChildProcess): Promise<string> {
       if (found) resolve(found)
     })
   })
-}
-
-function used({ pid }: ChildProcess): { peak: number; cpu: number } {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return {
-    peak: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0),
-    cpu: (Number(fields[11]) + Number(fields[12])) / 100,
-  }
 }
 
 function post(url: string, body: string, agent: Agent): Promise<void> {

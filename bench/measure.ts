@@ -1,7 +1,18 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { Measure } from './main.js'
+
+/** What a process has taken so far: its peak memory in KiB, and processor time in seconds (Linux). */
+export function used({ pid }: ChildProcess): { peak: number; cpu: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  // Fields 14 and 15, counted behind the name: user and system time in hundredths of a second.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return {
+    peak: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0),
+    cpu: (Number(fields[11]) + Number(fields[12])) / 100,
+  }
+}
 
 /** Runs a program to its end; its peak memory and processor time are read while it runs (Linux). */
 export async function measure(
@@ -20,12 +31,9 @@ export async function measure(
   let cpu = 0
   const timer = setInterval(() => {
     try {
-      const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
-      peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0))
-      // Fields 14 and 15, counted behind the name: user and system time in hundredths of a second.
-      const fields =
-        readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-      cpu = Math.max(cpu, (Number(fields[11]) + Number(fields[12])) / 100)
+      const now = used(child)
+      peak = Math.max(peak, now.peak)
+      cpu = Math.max(cpu, now.cpu)
     } catch {
       // It has just ended.
     }

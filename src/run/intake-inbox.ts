@@ -28,6 +28,7 @@ import { DropFolder } from './inbox/folder.js'
 
 import type { Intake, Offer } from './intake.js'
 import type { FileIndexWatermark } from './intake-files.js'
+import { landingOf } from './landing.js'
 import { archivedBatch, besideBatch, inArchive, Originals } from './originals.js'
 import { commitRows, type NewBatch, newBatch, nothingYet } from './rows-commit.js'
 import { wantedTypes } from './wanted.js'
@@ -38,9 +39,6 @@ const TOGETHER = { files: 500, bytes: 2 ** 30 }
 const REMEMBERED = 50_000
 /** How often is looked for a file that is being written. */
 const LOOKS = 5
-
-/** Where the lake's own inbox of a dataset is. */
-const landingOf = (dataset: { name: string }): string => `bronze/landing/${dataset.name}`
 
 /** The place where the files of a dataset are dropped: a folder of this machine, or a bucket's URL. */
 export function placeOf(storage: Storage, dataset: Bronze, source: InboxSource): string {
@@ -107,8 +105,9 @@ class InboxIntake {
         await sleep(settle)
         continue
       }
-      const known = await this.known(state)
+      if (!found.ready.some(({ remote }) => remote)) return found
       // Objects that could not be removed.
+      const known = await this.known(state)
       const ready = found.ready.filter(({ name, size, modified, remote }) => {
         const before = known.get(name)
         return !remote || before?.size !== size || before.modified !== modified

@@ -10,6 +10,9 @@ export interface Landed {
   rows: readonly string[]
 }
 
+/** Where the lake's own inbox of a dataset is. */
+export const landingOf = (dataset: { name: string }): string => `bronze/landing/${dataset.name}`
+
 /**
  * Rows that have arrived for a dataset and are in no batch yet. Each object holds whole requests, and is there or not: what was
  * written is durable, and nobody ever sees a part of it.
@@ -22,7 +25,7 @@ export class Landing {
     private readonly storage: Storage,
     dataset: string,
   ) {
-    this.prefix = `bronze/landing/${dataset}/`
+    this.prefix = `${landingOf({ name: dataset })}/`
   }
 
   /** Resolves when the requests are durable. */

@@ -10,6 +10,7 @@ import type { BatchFile } from '../batches.js'
 import type { RunContext } from '../context.js'
 import type { Intake } from '../intake.js'
 import { discoverRows, type Laid } from '../intake-database.js'
+import { landingOf } from '../landing.js'
 import { nothingYet } from '../rows-commit.js'
 
 /** Where files lie until the commit that says so makes them part of the inbox. */
@@ -34,7 +35,7 @@ export class Feed {
     storage: Storage,
     databases: Databases,
   ): Promise<Feed> {
-    const landing = `bronze/landing/${dataset.name}`
+    const landing = landingOf(dataset)
     const land = (context: RunContext, files: readonly BatchFile[], laid: number) =>
       lay(context, landing, files, laid)
     const name = `${dataset.name}_feed`

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { dirname, join, relative, sep } from 'node:path'
 import { MoraineError, messageOf } from '../../errors.js'
 import type { SourceFile } from '../../source/discover.js'
+import { isAlive } from '../alive.js'
 import { type Drop, isMeant } from './drop.js'
 import { openForWriting } from './writers.js'
 
@@ -75,7 +76,7 @@ export class DropFolder implements Drop {
   private async abandoned(): Promise<SourceFile[]> {
     const top = join(this.folder, TAKEN)
     const claims = await readdir(top).catch(() => [])
-    const left = claims.filter((claim) => claim === this.own || !isAlive(claim))
+    const left = claims.filter((claim) => claim === this.own || !isAtWork(claim))
     const found = await Promise.all(
       left.map(async (claim) => {
         const paths = await filesIn(join(top, claim))
@@ -105,16 +106,10 @@ export class DropFolder implements Drop {
 }
 
 /** Whether the process that made a claim may still be at work. */
-function isAlive(claim: string): boolean {
+function isAtWork(claim: string): boolean {
   const [, host, pid] = /^(.*)-(\d+)-[0-9a-f]+$/.exec(claim) ?? []
   if (host !== hostname()) return false
-  if (Number(pid) === process.pid) return false
-  try {
-    process.kill(Number(pid), 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
+  return Number(pid) !== process.pid && isAlive(Number(pid))
 }
 
 async function filesIn(folder: string): Promise<string[]> {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Storage } from '../../storage/storage.js'
+import { isAlive } from '../alive.js'
 
 /** What is known of a job: who is at it, and what was done of it last. */
 export interface LeaseState {
@@ -117,13 +118,7 @@ export class Lease {
 
 /** Whether the holder was a process of this machine that is no more. */
 function isGone({ by }: LeaseState): boolean {
-  if (by?.host !== hostname() || by.pid === process.pid) return false
-  try {
-    process.kill(by.pid, 0)
-    return false
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
-  }
+  return by?.host === hostname() && by.pid !== process.pid && !isAlive(by.pid)
 }
 
 const pausedAt = (job: string) => `_moraine/paused/${job}.json`
