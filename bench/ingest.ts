@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Contender, Measure } from './main.js'
 import { measure, used } from './measure.js'
 import { benchFolder, repository } from './tickit.js'
@@ -9,6 +11,8 @@ import { benchFolder, repository } from './tickit.js'
 const ROWS = 600_000
 const BATCH = 500
 const CLIENTS = 8
+/** Rows a second, where they come steadily. */
+const STEADY = 20_000
 
 const lake = `
 import { bronze, defineLake } from 'moraine'
@@ -30,11 +34,15 @@ const bodyOf = (from: number) =>
 /**
  * 600,000 rows in requests of 500, from eight clients, to `moraine serve` until all are acknowledged, beside writing the same requests to a file
  * with a sync for each. What the clients wait for is told on the error stream.
+ *
+ * @param pace `steady`: 20,000 rows a second for ten minutes (at scale 1), with the memory at the end of each of them.
  */
-export async function ingestion(scale: number): Promise<[Contender, Contender]> {
+export async function ingestion(scale: number, pace?: string): Promise<[Contender, Contender]> {
+  const steady = pace === 'steady'
   const folder = await benchFolder()
   await writeFile(join(folder, 'lake.ts'), lake)
-  const requests = Math.round((ROWS * scale) / BATCH)
+  const rows = steady ? STEADY * 600 : ROWS
+  const requests = Math.round((rows * scale) / BATCH)
   const script = `
     import { openSync, writeSync, fsyncSync } from 'node:fs'
     const file = openSync(${JSON.stringify(join(folder, 'floor'))}, 'w')
@@ -45,7 +53,7 @@ export async function ingestion(scale: number): Promise<[Contender, Contender]> 
       name: 'moraine serve',
       run: async () => {
         await rm(join(folder, 'lake'), { recursive: true, force: true })
-        return send(folder, requests)
+        return send(folder, requests, steady ? STEADY / BATCH : undefined)
       },
     },
     {
@@ -55,7 +63,8 @@ export async function ingestion(scale: number): Promise<[Contender, Contender]> 
   ]
 }
 
-async function send(folder: string, requests: number): Promise<Measure> {
+/** @param rate requests a second; as many as there can be without it. */
+async function send(folder: string, requests: number, rate?: number): Promise<Measure> {
   const args = [join(repository, 'bin/moraine.js'), '-C', folder, 'serve', '--port', '0']
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const url = await listening(child)
@@ -65,13 +74,19 @@ async function send(folder: string, requests: number): Promise<Measure> {
   const start = performance.now()
   const client = async () => {
     while (next < requests) {
-      const body = bodyOf(next++ * BATCH)
+      const number = next++
+      const body = bodyOf(number * BATCH)
+      const early = rate === undefined ? 0 : start + (number * 1000) / rate - performance.now()
+      if (early > 0) await sleep(early)
       const sent = performance.now()
       await post(`${url}/ingest/events`, body, agent)
       waits.push(performance.now() - sent)
     }
   }
+  const memory: number[] = []
+  const watch = setInterval(() => memory.push(resident(child)), 60_000)
   await Promise.all(Array.from({ length: CLIENTS }, client))
+  clearInterval(watch)
   const seconds = (performance.now() - start) / 1000
   const { peak, cpu } = used(child)
   agent.destroy()
@@ -83,7 +98,14 @@ async function send(folder: string, requests: number): Promise<Measure> {
   console.error(
     `${Math.round((requests * BATCH) / seconds)} rows/s; answers after ${at(0.5)} ms (median), ${at(0.99)} ms (99 %)`,
   )
+  if (rate !== undefined) console.error(`MiB by the minute: ${memory.join(', ')}`)
   return { seconds, cpu, mebibytes: peak / 1024 }
+}
+
+/** MiB that a process has in memory now (Linux). */
+function resident({ pid }: ChildProcess): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024)
 }
 
 function listening(child: ChildProcess): Promise<string> {

@@ -5,8 +5,10 @@ import { mariadb, postgres } from './databases.js'
 import { formats } from './formats.js'
 import { increment } from './increment.js'
 import { ingestion } from './ingest.js'
+import { listing } from './listing.js'
 import { planning } from './planning.js'
 import { queries } from './queries.js'
+import { inBucket } from './s3.js'
 import { plan, status } from './start.js'
 import { overhead, tickit } from './tickit.js'
 import { tpcds } from './tpcds.js'
@@ -20,6 +22,8 @@ export interface Contender {
   name: string
   /** Runs once as a process of its own and returns seconds and peak MiB. */
   run(): Promise<Measure>
+  /** Ends what both need, once. */
+  close?(): Promise<void>
 }
 
 export interface Measure {
@@ -49,6 +53,8 @@ const benchmarks: Record<string, Benchmark> = {
   mariadb,
   formats,
   ingest: ingestion,
+  s3: inBucket,
+  listing,
   arrivals: (scale, against) => arrivals(against === 'bucket' ? 'bucket' : 'folder', scale),
 }
 
@@ -119,3 +125,4 @@ else {
     `${'ratio'.padEnd(36)} ${result.ratio.toFixed(2).padStart(8)} ×  ${result.cpuRatio.toFixed(2).padStart(8)} ×      ${result.memoryRatio.toFixed(2).padStart(6)} ×    [${low.toFixed(2)}, ${high.toFixed(2)}] over ${pairs.length} pairs`,
   )
 }
+await ours.close?.()

@@ -51,6 +51,7 @@ function normal(text: string): string {
       .replace(/20(2[6-9]|[3-9]\d)-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{1,6}Z/g, 'TIME')
       // When a schedule comes round next.
       .replace(/20\d\d-\d\d-\d\d \d\d:00:00Z/g, 'TIME')
+      .replace(/(\/files\/)20\d\d-\d\d-\d\d\//g, '$1DAY/')
       .replace(/[\d.]+ s\b/g, 'N s')
       .replace(/[\d.]+ ms\b/g, 'N ms')
       .replace(/[\d,]+ rows\/s/g, 'N rows/s')

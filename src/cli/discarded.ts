@@ -114,7 +114,7 @@ async function readReasons(
 
 function printReasons(name: string, counts: RowCounts, reasons: readonly Reason[]): void {
   print(
-    `${colors.bold(name)}: ${plural(counts.in, 'row')} in = ${counts.kept.toLocaleString('en-US')} kept + ${counts.discarded.toLocaleString('en-US')} discarded + ${counts.superseded.toLocaleString('en-US')} superseded${counts.deleted ? ` + ${plural(counts.deleted, 'deletion')}` : ''}`,
+    `${colors.bold(name)}: ${plural(counts.in, 'row')} in = ${counts.kept.toLocaleString('en-US')} kept + ${counts.discarded.toLocaleString('en-US')} discarded + ${counts.superseded.toLocaleString('en-US')} superseded${counts.deleted ? ` + ${plural(counts.deleted, 'deletion')}` : ''}${counts.expired ? ` + ${counts.expired.toLocaleString('en-US')} expired` : ''}`,
   )
   for (const { reason, rows, examples: found } of reasons) {
     print(`\n${colors.yellow(plural(rows, 'row'))}  ${reason}`)

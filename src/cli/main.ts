@@ -47,6 +47,7 @@ const commands: [name: string, load: () => Promise<CommandModule>, summary: stri
   ['test', () => import('./test.js'), 'run the unit tests of datasets'],
   ['optimize', () => import('./optimize.js'), 'put small files of tables together'],
   ['vacuum', () => import('./vacuum.js'), 'find and remove files that nothing refers to'],
+  ['lifecycle', () => import('./lifecycle.js'), "show rules for the lake's bucket, or set them"],
   ['copy', () => import('./copy.js'), 'copy the lake to another folder or bucket'],
   ['verify', () => import('./verify.js'), 'check that all that the log refers to is there'],
 ]

@@ -59,7 +59,7 @@ export async function makePlan(
   const state = await log.head()
   const columns = await bindNewSql(lake.datasets, state, storage)
   const { discoveries, problems } = await discoverAll(storage, state, datasets)
-  const steps = plan({ datasets, view: state, discoveries, full, hash })
+  const steps = plan({ datasets, view: state, discoveries, full, hash, now: new Date() })
   return { steps, problems, changes: await schemaChanges(steps, columns, state, storage) }
 }
 

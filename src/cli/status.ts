@@ -20,7 +20,14 @@ export async function run(command: Command): Promise<number> {
   const { lake, storage, log, json } = await openProject(command)
   const state = await log.head()
   const { discoveries, problems } = await discoverAll(storage, state, lake.datasets)
-  const steps = plan({ datasets: lake.datasets, view: state, discoveries, full: false, hash })
+  const steps = plan({
+    datasets: lake.datasets,
+    view: state,
+    discoveries,
+    full: false,
+    hash,
+    now: new Date(),
+  })
   const rows = steps.map((step) => statusOf(step, state, problems[step.name]))
   const [last] = await new Journal(storage).latest(1)
   if (json) {

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { MoraineError, type Place } from '../errors.js'
 import type { Check } from './check.js'
+import type { Keep } from './keep.js'
 import type { Partition } from './partition.js'
 import { toPartition } from './partition.js'
 import { here } from './place.js'
@@ -57,6 +58,7 @@ export interface Silver<R = unknown> extends Common<'silver', R> {
   readonly onInvalidUpdate: 'keep' | 'remove'
   readonly checks: readonly Check[]
   readonly history: boolean
+  readonly keep: Keep | undefined
   readonly columns: ColumnRefs<keyof R & string>
 }
 
@@ -66,6 +68,7 @@ export interface Gold<R = unknown> extends Common<'gold', R> {
   readonly partitionBy: readonly Partition[]
   readonly incremental: Incremental | undefined
   readonly checks: readonly Check[]
+  readonly keep: Keep | undefined
   readonly columns: ColumnRefs<keyof R & string>
 }
 
@@ -187,6 +190,11 @@ export interface SilverOptions<S extends Shape> extends About {
   checks?: readonly Check<Name<S>>[]
   /** Whether every version of each key is kept, with `valid_from` and `valid_to`, as `history.<name>`. Needs a key and a cursor. */
   history?: boolean
+  /**
+   * For how long rows stay: `400 days`. A row's time is its cursor's, or without one when it came; another column is named as in
+   * `{ for: '400 days', by: 'ordered_at' }`.
+   */
+  keep?: string | (Keep & { by?: Name<S> | '_loaded_at' })
 }
 
 /** Rows that are typed, checked and deduplicated. */
@@ -195,7 +203,7 @@ export function silver<S extends Shape>(
   options: SilverOptions<S>,
 ): Silver<Stored<Output<S>> & SilverColumns> {
   const { from, select, schema, key, cursor, rules, severity, partitionBy, ...others } = options
-  const { deleteWhen, onInvalidUpdate, checks, history = false, ...about } = others
+  const { deleteWhen, onInvalidUpdate, checks, history = false, keep, ...about } = others
   const columns = columnRefs()
   return {
     kind: 'dataset',
@@ -215,6 +223,7 @@ export function silver<S extends Shape>(
     onInvalidUpdate: onInvalidUpdate ?? 'keep',
     checks: checks ?? [],
     history,
+    keep: toKeep(keep),
     columns,
   } as Silver<any>
 }
@@ -250,6 +259,8 @@ export interface GoldOptions<S extends Shape> extends About {
   incremental?: Incremental<GoldName<S>>
   /** What must hold for the whole table before a run is published. */
   checks?: readonly Check<GoldName<S>>[]
+  /** For how long rows stay, and which column says from when a row is: `{ for: '3650 days', by: 'day' }`. */
+  keep?: Keep & { by: GoldName<S> }
 }
 
 /** Any name where the columns are not declared. */
@@ -262,7 +273,7 @@ export function gold<S extends Shape = Shape>(
   name: string,
   options: GoldOptions<S>,
 ): Gold<GoldRow<S>> {
-  const { query, columns, partitionBy, incremental, checks, ...about } = options
+  const { query, columns, partitionBy, incremental, checks, keep, ...about } = options
   return {
     kind: 'dataset',
     tier: 'gold',
@@ -274,8 +285,13 @@ export function gold<S extends Shape = Shape>(
     partitionBy: (partitionBy ?? []).map(toPartition),
     incremental,
     checks: checks ?? [],
+    keep: toKeep(keep),
     columns: columnRefs(),
   } as Gold<any>
+}
+
+function toKeep(keep: string | Keep | undefined): Keep | undefined {
+  return typeof keep === 'string' ? { for: keep } : keep
 }
 
 function list<T>(value: T | readonly T[]): readonly T[] {

@@ -47,6 +47,34 @@ describe('a definition', () => {
       ['silver.x: a cursor decides between rows with the same key, but there is no key'],
     ],
     [
+      'an end of rows that nobody can tell',
+      () => [
+        silver('x', { from: raw, schema, keep: '5 fortnights' }),
+        silver('y', { from: raw, schema, key: 'amount', cursor: 'id', keep: '30d' }),
+        silver('z', {
+          from: raw,
+          schema: z.object({ id: t.timestamp() }),
+          key: 'id',
+          cursor: 'id',
+          history: true,
+          keep: '30 days',
+        }),
+        silver('v', { from: raw, schema, keep: { for: '1 day', by: 'amount' } }),
+        gold('w', {
+          query: sql`select 1 as n`,
+          columns: { n: t.int() },
+          keep: { for: '30d', by: 'm' as 'n' },
+        }),
+      ],
+      [
+        "silver.x: keep: '5 fortnights' is not an interval → Write it as '400 days', '30d' or '12h'",
+        "silver.y: keep does not say by which column a row is old → Say so: keep: { for: '30d', by: '…' }",
+        'silver.z: a dataset with history has every version for ever, so its rows have no end → Leave keep out, or history',
+        "silver.v: keep: 'amount' is no time → Choose a date, a timestamp or a timestamptz",
+        "gold.w: keep 'm' is not a column of the schema → Did you mean 'n'?",
+      ],
+    ],
+    [
       'a column that the input lacks',
       () => [
         silver('x', {
@@ -70,7 +98,7 @@ describe('a definition', () => {
       'schedules that are none',
       () => [
         gold('x', { query: sql`select 1 as n`, schedule: cron('61 * * * *') }),
-        gold('y', { query: sql`select 1 as n`, schedule: every('15 minutes') }),
+        gold('y', { query: sql`select 1 as n`, schedule: every('15 fortnights') }),
         gold('z', {
           query: sql`select 1 as n`,
           schedule: cron('*/15 * * * *', { timezone: 'Europe/Berlin' }),
@@ -80,7 +108,7 @@ describe('a definition', () => {
         expect.stringContaining(
           "gold.x: cron('61 * * * *') is not a cron line",
         ) as unknown as string,
-        "gold.y: every('15 minutes') is not an interval such as '30s', '15m', '2h' or '1d'",
+        "gold.y: every('15 fortnights') is not an interval such as '30s', '15m', '2h' or '1d'",
       ],
     ],
     [

@@ -4,6 +4,7 @@ import { checkName } from './check.js'
 import { type ColumnType, type Field, typeName } from './column-type.js'
 import { type AnyDataset, type Bronze, fullName, type Gold, type Silver } from './dataset.js'
 import { secondsOf } from './interval.js'
+import { INTERVALS, keepProblems, notInterval } from './keep.js'
 import { lookupOf } from './lookup.js'
 import { nearest } from './nearest.js'
 import { partitionProblem } from './partition.js'
@@ -85,7 +86,7 @@ const compressions: Readonly<Record<string, readonly string[]>> = {
 function bronzeProblems(dataset: Bronze, collect: Collector): void {
   const { from, format, compression, archive, keep } = dataset
   if (keep !== undefined && secondsOf(keep) === undefined)
-    collect.add(`keep: '${keep}' is not an interval`, `'${keep}'`, "Write it as '30d' or '12h'")
+    collect.add(notInterval(keep), `'${keep}'`, INTERVALS)
   if (
     keep !== undefined &&
     (from.kind === 'files' || (from.kind === 'database' && from.compareKeys))
@@ -252,6 +253,7 @@ function silverProblems(dataset: Silver<any>, collect: Collector): void {
     return
   }
   const fields = typedFields(dataset.schema.shape, collect)
+  keepProblems(dataset, dataset.schema.shape, collect)
   const names = Object.keys(dataset.schema.shape)
   columnNameProblems(names, collect, (name) => `${name}:`)
   for (const column of dataset.key) {
@@ -499,6 +501,7 @@ function incrementalProblems(
 function goldProblems(dataset: Gold<any>, collect: Collector): void {
   checkProblems(dataset, dataset.declared && Object.keys(dataset.declared), collect)
   incrementalProblems(dataset, collect)
+  keepProblems(dataset, dataset.declared, collect)
   if (!dataset.declared) return
   const fields = typedFields({ ...dataset.declared }, collect)
   columnNameProblems(Object.keys(dataset.declared), collect, (name) => `${name}:`)

@@ -3,6 +3,8 @@ import type { DataFile } from '../iceberg/spec/manifest.js'
 import type { PartitionSpec } from '../iceberg/spec/transforms.js'
 import type { Schema } from '../iceberg/spec/types.js'
 import type { JsFunction } from '../quality/functions.js'
+import type { KnownColumns } from '../quality/known.js'
+import type { ObjectAccess } from '../storage/staging.js'
 
 /**
  * A value as programs see it: bigint, decimals as text, dates and timestamps as ISO texts with
@@ -58,6 +60,8 @@ export interface KeptAs {
   inexact?: number
   /** The line of the first row, where each row is a line; otherwise `_source_line` has them. */
   firstLine?: number
+  /** What is known of columns, where some are kept as values. */
+  known?: KnownColumns
 }
 
 /** A file of a bronze batch. */
@@ -73,7 +77,7 @@ export interface KeptFile extends KeptAs {
 /** SQL for the rows of bronze files in two parts; one that has no rows is missing. */
 export interface BatchParts {
   /** Rows that have columns (by names in lower case) also as values: the i-th as `_v<i>`. */
-  values?: { sql: string; columns: readonly string[]; rows: number }
+  values?: { sql: string; columns: readonly string[]; rows: number; known: KnownColumns }
   /** Rows of texts alone. */
   texts?: { sql: string; rows: number }
 }
@@ -102,10 +106,12 @@ export interface WrittenFormat {
   bytes: number
 }
 
-/** How many values a column has, NULLs included, and how many NULLs. */
+/** How many values a column has, NULLs included, and how many NULLs; the least and the greatest, as texts. */
 export interface Counts {
   values: number
   nulls: number
+  min?: string
+  max?: string
 }
 
 /** Where and how rows are written as data files of a table. */
@@ -146,7 +152,7 @@ export interface TextOptions {
 }
 
 /** What may be added to the embedded engine; nothing essential needs one. */
-export type Extension = 'postgres_scanner' | 'excel'
+export type Extension = 'postgres_scanner' | 'excel' | 'httpfs'
 
 /** A transaction of a database that an engine reads by itself. */
 export interface RemoteSession {
@@ -225,6 +231,8 @@ export interface Session {
   hold(files: readonly { location: string }[]): Promise<void>
   /** Whether the engine has an extension on this machine. */
   loads(extension: Extension): Promise<boolean>
+  /** Lets the engine read objects of a bucket where they lie. Needs `httpfs`. */
+  reach(access: ObjectAccess): Promise<void>
   /** Hands SQL for the rows of a database's query to `use`, within a transaction of that database which ends with it. Needs `postgres_scanner`. */
   remote<T>(
     session: RemoteSession,

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { SourceMap, type SourceMapPayload } from 'node:module'
-import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Message, Plugin } from 'esbuild'
 import type { Lake } from '../define/lake.js'
 import { mapPlaces } from '../define/place.js'
 import { DefinitionError, MoraineError, messageOf, type Place, type Problem } from '../errors.js'
+import { scratchFolder } from '../storage/scratch.js'
 
 const names = ['lake.ts', 'lake.mts', 'lake.js', 'lake.mjs']
 
@@ -130,7 +130,7 @@ function hintForImport(name: string): string {
 
 /** Runs the bundle; its source map leads places of datasets and of errors back to the user's files. */
 async function evaluate(code: string, file: string): Promise<{ default?: unknown }> {
-  const folder = await mkdtemp(join(tmpdir(), 'moraine-lake-'))
+  const folder = await scratchFolder('lake')
   const bundle = join(folder, 'lake.mjs')
   const map = mapOf(code, dirname(file))
   const original = placesIn(map, bundle)

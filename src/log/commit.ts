@@ -19,9 +19,16 @@ export interface TableState {
   same?: readonly string[]
   /** For gold tables that are kept up to date by parts: the inputs whose rows decide which parts. */
   driving?: readonly string[]
+  /** For gold tables: those of `driving` whose rows may go without that parts go which were made of them. */
+  lasting?: readonly string[]
+  /**
+   * Where rows are let go: the column that says from when they are, from when the oldest is that is there, and before which time rows
+   * have gone.
+   */
+  keep?: { by: string; oldest?: string; until?: string } | undefined
 }
 
-/** Every row in is in exactly one of the others: in = kept + discarded + superseded + deleted. */
+/** Every row in is in exactly one of the others: in = kept + discarded + superseded + deleted + expired. */
 export interface RowCounts {
   in: number
   kept: number
@@ -29,6 +36,8 @@ export interface RowCounts {
   superseded: number
   /** Rows that say that their key is gone, and are the newest of it. Only where `deleteWhen` is set. */
   deleted?: number
+  /** Rows that were kept, and let go as older than `keep`. */
+  expired?: number
 }
 
 /** One bronze batch, as the log points to it; its manifest says the rest. */

@@ -1,6 +1,7 @@
 import { safeParse, type z } from 'zod'
 import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
 import { inputsOf, lookupsOf } from '../define/inputs.js'
+import { keptFrom, retentionOf } from '../define/keep.js'
 import { historiesIn } from '../define/sql.js'
 import type { BatchPointer, LakeState, Offsets, TableState } from '../log/commit.js'
 import { compareDefinitions, type DefinitionChanges } from './changes.js'
@@ -51,6 +52,10 @@ export interface BuildDecision {
   renamed?: Readonly<Record<string, string>>
   /** Inputs whose first rows are gone, so that a build from all rows would lose what was made from them. */
   lost?: readonly string[]
+  /** Nothing is to be done but to let rows go that are older than `keep`. */
+  expires?: true
+  /** Of gold: compute all parts whose rows are still there, whatever changed. */
+  all?: true
   /** A relation with the places of the rows that are meant, where not all are. */
   only?: string
 }
@@ -75,6 +80,7 @@ export interface PlanInput {
   full: boolean
   /** A hash of a text; definitions are compared by it. */
   hash: (text: string) => string
+  now: Date
 }
 
 /**
@@ -92,11 +98,11 @@ export function plan(input: PlanInput): Step[] {
 
 function planOne(
   dataset: AnyDataset,
-  { view, discoveries, full, hash }: PlanInput,
+  { view, discoveries, full, hash, now }: PlanInput,
   changing: ReadonlySet<AnyDataset>,
 ): Decision {
   if (dataset.tier === 'bronze') return decideIntake(discoveries[fullName(dataset)])
-  const decision = decide(dataset, view, { full, hash })
+  const decision = decide(dataset, view, { full, hash, now })
   const upstream = inputsOf(dataset).filter((input) => changing.has(input))
   if (decision.action === 'build' || upstream.length === 0) return decision
   const names = upstream.map(fullName).join(', ')
@@ -132,7 +138,7 @@ const files = (n: number) => (n === 1 ? '1 file' : `${n} files`)
 export function decide(
   dataset: AnyDataset,
   view: View,
-  { full, hash }: { full: boolean; hash: (text: string) => string },
+  { full, hash, now }: Pick<PlanInput, 'full' | 'hash' | 'now'>,
 ): Decision {
   const name = fullName(dataset)
   const table = view.tables[name]
@@ -159,7 +165,22 @@ export function decide(
   if (changes && !(changes.harmless && canKeepRows(dataset)))
     return build(changes.said.join(', ') || 'its definition changed', changes)
   const decision = decideByInputs(dataset, view, seen, table, build)
-  return changes ? withChanges(decision, changes) : decision
+  if (changes) return withChanges(decision, changes)
+  return (decision.action === 'none' ? expiring(dataset, table, now) : undefined) ?? decision
+}
+
+/** What to do where nothing has come, but rows of a table have become older than its `keep`. */
+function expiring(dataset: AnyDataset, { keep }: TableState, now: Date): Decision | undefined {
+  const retention = dataset.tier === 'bronze' ? undefined : retentionOf(dataset)
+  if (!retention || dataset.tier === 'bronze') return undefined
+  const from = keptFrom(retention, now)
+  const known = keep?.by === retention.by
+  if (known && !(keep.oldest && Date.parse(keep.oldest) < from.getTime())) return undefined
+  const day = from.toISOString().replace('T00:00:00.000Z', '')
+  const reason = known
+    ? `rows of before ${day} are let go (keep: ${dataset.keep?.for})`
+    : `its rows are kept for ${dataset.keep?.for} now`
+  return { action: 'build', mode: 'incremental', reason, windows: [], expires: true }
 }
 
 /** An input to which nothing has ever come, so that nobody knows its columns, where there is no other to read. */
@@ -180,12 +201,18 @@ export function lastNumber(name: string, view: Pick<View, 'batches' | 'forgotten
   return view.batches[name]?.at(-1)?.number ?? view.forgotten?.[name] ?? 0
 }
 
-/** Bronze inputs whose first batches were let go, and whose rest is not all that there is. */
+/** Inputs whose first batches were let go, and whose rest is not all that there is, or of whose rows a table's parts were made that went. */
 function lostInputs(dataset: AnyDataset, view: View): string[] {
-  return bronzeInputs(dataset)
+  const batches = bronzeInputs(dataset)
     .map(fullName)
     .filter((name) => (view.forgotten?.[name] ?? 0) > 0)
     .filter((name) => !view.batches[name]?.some((batch) => batch.whole))
+  return [...batches, ...expiredInputs(view.tables[fullName(dataset)], view)]
+}
+
+/** Inputs that have let rows go of which a table keeps what was made of them. */
+function expiredInputs(table: TableState | undefined, view: View): string[] {
+  return (table?.lasting ?? []).filter((name) => view.tables[name]?.keep?.until !== undefined)
 }
 
 /** Only silver that reads bronze takes a new definition for new rows alone. */
@@ -243,7 +270,8 @@ function decideByInputs(
   )
   const [first] = changed
   const history = historiesOf(dataset).find((name) => seen[name] !== view.tables[name]?.metadata)
-  if (!first && history) return build(`${history} changed`)
+  if (!first && history)
+    return rebuildParts(table, view, `${history} changed`) ?? build(`${history} changed`)
   if (!first) return { action: 'none', reason: 'its inputs have not changed' }
   if (dataset.tier === 'gold') return decideGold(dataset, table, changed, view, seen, build)
   const other = changed.find((input) => input.tier !== 'bronze')
@@ -271,10 +299,18 @@ function decideGold(
   const { incremental } = dataset
   const { driving } = table
   if (!incremental || driving === undefined) return build(said)
-  if (names.some((name) => !driving.includes(name)))
-    return build(`${said}, which any part may look at`)
+  if (names.some((name) => !driving.includes(name))) {
+    const reason = `${said}, which any part may look at`
+    return rebuildParts(table, view, reason) ?? build(reason)
+  }
   const reason = `${said}: only what that touches of '${incremental.by}' is computed`
   return { action: 'build', mode: 'incremental', reason, windows: [] }
+}
+
+/** Where parts are final, as rows that they were made of are gone, the others are computed. */
+function rebuildParts(table: TableState, view: View, reason: string): Decision | undefined {
+  if (expiredInputs(table, view).length === 0) return undefined
+  return { action: 'build', mode: 'incremental', reason, windows: [], all: true }
 }
 
 function decideByBatches(

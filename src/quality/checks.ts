@@ -11,6 +11,20 @@ import { toRe2 } from './regex.js'
 export interface Check {
   fails: string
   reason: string
+  /** Where it only asks that a number is within bounds: of what, and which. */
+  interval?: Interval
+}
+
+export interface Interval {
+  /** SQL for the number. */
+  of: string
+  low?: Limit
+  high?: Limit
+}
+
+interface Limit {
+  value: string
+  inclusive: boolean
 }
 
 /** A value on its way through a schema's checks: SQL for it, and the checks so far. */
@@ -39,8 +53,22 @@ export function applyCheck(flow: Flow, def: CheckDef, type: ColumnType, js: Cont
 
 type Applier = (flow: Flow, def: CheckDef, type: ColumnType, js: Context) => Flow
 
-function failing(flow: Flow, def: CheckDef, fails: string, usual: string): Flow {
-  return { value: flow.value, checks: [...flow.checks, { fails, reason: messageFor(def, usual) }] }
+function failing(
+  flow: Flow,
+  def: CheckDef,
+  fails: string,
+  usual: string,
+  within?: Omit<Interval, 'of'>,
+): Flow {
+  const interval = within ? { interval: { of: flow.value, ...within } } : {}
+  const check = { fails, reason: messageFor(def, usual), ...interval }
+  return { value: flow.value, checks: [...flow.checks, check] }
+}
+
+/** One end of an interval, by an operator: `>=`, `>`, `<=`, `<`. */
+function oneEnd(operator: string, value: string): Omit<Interval, 'of'> {
+  const limit = { value, inclusive: operator.endsWith('=') }
+  return operator.startsWith('>') ? { low: limit } : { high: limit }
 }
 
 /** The message the user gave with the check, if it is a fixed one. */
@@ -57,11 +85,13 @@ function messageFor(def: CheckDef, usual: string): string {
 function bound(operator: string, inclusive: boolean, words: string): Applier {
   return (flow, def, type) => {
     const limit = numberLiteral(def.value, type)
-    const holds = `${flow.value} ${operator}${inclusive || def.inclusive ? '=' : ''} ${limit}`
+    const full = `${operator}${inclusive || def.inclusive ? '=' : ''}`
+    const holds = `${flow.value} ${full} ${limit}`
     const or = def.inclusive
       ? `must be at ${words === 'more' ? 'least' : 'most'}`
       : `must be ${words} than`
-    return failing(flow, def, `NOT (${holds})`, `${or} ${def.value}`)
+    const end = oneEnd(full, String(def.value))
+    return failing(flow, def, `NOT (${holds})`, `${or} ${def.value}`, end)
   }
 }
 
@@ -202,6 +232,7 @@ const numberFormat: Applier = (flow, def) => {
     def,
     `${flow.value} NOT BETWEEN ${low} AND ${high}`,
     `must be from ${low} to ${high}`,
+    { low: { value: low, inclusive: true }, high: { value: high, inclusive: true } },
   )
 }
 
@@ -210,7 +241,8 @@ const appliers: Record<string, Applier> = {
     const { op, bound: limit, error } = def as unknown as BoundCheck
     const fails = `NOT (${flow.value} ${op} CAST(${literal(limit)} AS ${sqlType(boundType(type, limit))}))`
     const words = { '>=': 'at least', '<=': 'at most', '>': 'more than', '<': 'less than' }[op]
-    return failing(flow, { check: '', error }, fails, `must be ${words} ${limit}`)
+    const end = oneEnd(op, String(limit))
+    return failing(flow, { check: '', error }, fails, `must be ${words} ${limit}`, end)
   },
   greater_than: bound('>', false, 'more'),
   less_than: bound('<', false, 'less'),

@@ -8,6 +8,7 @@ import { applyCheck, type Check, checkDefs, type Flow, NeedsJavaScript } from '.
 import type { Context } from './functions.js'
 import { type DecodeOptions, decode, isText } from './grammar.js'
 import { absentValues, inputTypeOf } from './javascript.js'
+import { compareNumbers, isNumber, type Known } from './known.js'
 
 /** A column compiled to SQL over its raw value. */
 export interface CompiledColumn {
@@ -26,6 +27,8 @@ export interface CompiledColumn {
 export interface RawColumn {
   sql: string
   sqlType: string
+  /** What is known of it in all rows. */
+  known?: Known
 }
 
 export function compileColumn(
@@ -48,11 +51,12 @@ export function compileColumn(
     if (isNested(inputType)) throw new NeedsJavaScript('nested')
     const flow = compileNode(schema, { value: decoded, checks: [] }, type, context)
     const missing = onMissing(schema, type)
-    const checks = flow.checks.map((check) => ({
+    const doubtful = flow.checks.filter((check) => !isProved(check, raw, inputType, decoded))
+    const checks = doubtful.map((check) => ({
       ...check,
       fails: `${decoded} IS NOT NULL AND (${check.fails})`,
     }))
-    if (missing === undefined)
+    if (missing === undefined && raw.known?.nulls !== 0)
       typeChecks.push({ fails: `${raw.sql} IS NULL`, reason: 'required, but it is missing' })
     const value =
       missing === undefined || missing === 'NULL'
@@ -63,6 +67,20 @@ export function compileColumn(
     if (!(error instanceof NeedsJavaScript)) throw error
     return inJavaScript(name, decoded, type, typeChecks, context)
   }
+}
+
+/** Whether a check holds for all rows, as their least and greatest values show. */
+function isProved({ interval }: Check, raw: RawColumn, type: ColumnType, decoded: string): boolean {
+  const { min, max } = raw.known ?? {}
+  if (interval?.of !== decoded || !decodesAsIs(raw, type)) return false
+  if (min === undefined || max === undefined) return false
+  const { low, high } = interval
+  const least = low && isNumber(low.value) ? compareNumbers(min, low.value) : low ? -1 : 1
+  const most = high && isNumber(high.value) ? compareNumbers(high.value, max) : high ? -1 : 1
+  return (
+    (least > 0 || (least === 0 && low?.inclusive === true)) &&
+    (most > 0 || (most === 0 && high?.inclusive === true))
+  )
 }
 
 function prefixed(name: string, typeChecks: Check[], checks: Check[]) {

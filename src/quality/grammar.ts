@@ -61,6 +61,9 @@ export function decode(text: string, type: ColumnType, options: DecodeOptions = 
   return `CASE ${canonical(text, type)}WHEN ${matches}${finite} THEN ${cast} END`
 }
 
+/** Values of these have one text of their own. */
+const exact: readonly ColumnType['kind'][] = ['int', 'bigint', 'decimal']
+
 /** Bytes of a value's own text, where all of its values within the grammar have the same. */
 const widths: Partial<Record<ColumnType['kind'], number>> = { date: 10, timestamp: 19 }
 
@@ -70,7 +73,7 @@ const widths: Partial<Record<ColumnType['kind'], number>> = { date: 10, timestam
  */
 function canonical(text: string, type: ColumnType): string {
   const width = widths[type.kind]
-  if (type.kind !== 'int' && type.kind !== 'bigint' && width === undefined) return ''
+  if (!exact.includes(type.kind) && width === undefined) return ''
   const cast = `TRY_CAST(${text} AS ${sqlType(type)})`
   const short = width === undefined ? '' : ` AND strlen(${text}) = ${width}`
   return `WHEN CAST(${cast} AS VARCHAR) = ${text}${short} THEN ${cast} `

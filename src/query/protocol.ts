@@ -1,13 +1,14 @@
 import type { Field } from '../define/column-type.js'
 import type { KeptAs, ResultRow, TableFile } from '../engine/engine.js'
 import type { Schema } from '../iceberg/spec/types.js'
+import type { ObjectAccess } from '../storage/staging.js'
 import type { TableRef } from './guard.js'
 import type { Pushed } from './pushdown.js'
 
 /** What a query's process is told. It knows nothing but this: no environment, no lake. */
 export type Request =
-  | { type: 'parse'; sql: string }
-  | { type: 'run'; sql: string; relations: RelationFiles[]; memory?: number }
+  | { type: 'parse'; sql: string; extensions?: string }
+  | { type: 'run'; sql: string; relations: RelationFiles[]; access?: ObjectAccess }
   | { type: 'next' }
 
 /** A table as the query's process reads it: by field id, or by name for bronze. */
@@ -22,7 +23,14 @@ export interface RelationFiles {
 }
 
 export type Reply =
-  | { type: 'parsed'; tables: { table: TableRef; predicates: Pushed[] }[] }
+  | {
+      type: 'parsed'
+      tables: { table: TableRef; predicates: Pushed[] }[]
+      /** Columns that it names, in lower case; `undefined` when it takes all of something. */
+      named: string[] | undefined
+      /** Whether the engine can read objects of buckets where they lie. */
+      reaches: boolean
+    }
   | { type: 'columns'; columns: Field[] }
   | { type: 'rows'; rows: ResultRow[] | null }
   | { type: 'failed'; message: string; hint?: string }

@@ -30,6 +30,16 @@ export function predicatesFor(table: TableRef, serialized: string): Pushed[] {
   )
 }
 
+/** The columns that a query names anywhere, in lower case; `undefined` when it takes all of something. */
+export function columnsNamed(serialized: string): string[] | undefined {
+  const nodes = [...nodesOf(JSON.parse(serialized))]
+  if (nodes.some((node) => node.class === 'STAR')) return undefined
+  const names = nodes.flatMap((node) =>
+    node.class === 'COLUMN_REF' ? (node.column_names as string[]).slice(-1) : [],
+  )
+  return [...new Set(names.map((name) => name.toLowerCase()))]
+}
+
 /** The tables of a FROM, without those of subqueries; a table function or subquery counts as one. */
 function fromTables(from: unknown): AstNode[] {
   const node = from as AstNode

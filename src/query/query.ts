@@ -1,13 +1,16 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import type { Field } from '../define/column-type.js'
 import { nearest } from '../define/nearest.js'
 import type { ResultRow } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
+import type { DataFile } from '../iceberg/spec/manifest.js'
 import { Table } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
 import { Batches, columnsOf, keptFiles } from '../run/batches.js'
 import { bronzeLineage } from '../run/relations.js'
 import { tableFiles } from '../run/table-files.js'
-import { fetchStaged, localPath } from '../storage/staging.js'
+import { fetchStaged, isReadInPlace, localPath, readableRoots } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
 import type { TableRef } from './guard.js'
 import type { RelationFiles, Reply, Request } from './protocol.js'
@@ -38,12 +41,24 @@ export async function queryLake(
   const worker = new Worker()
   try {
     // Side by side: the process takes its time to start.
-    const [parsed, read] = await Promise.all([worker.ask({ type: 'parse', sql }, 'parsed'), state])
+    const root = readableRoots().find(({ url }) => url === storage.url)
+    const parse = {
+      type: 'parse',
+      sql,
+      ...(root ? { extensions: extensionFolder() } : {}),
+    } as const
+    const [parsed, read] = await Promise.all([worker.ask(parse, 'parsed'), state])
     const scans = await Promise.all(
       parsed.tables.map(({ table, predicates }) => scan(storage, read, table, predicates)),
     )
-    const relations = await Promise.all(scans.map((s) => atHand(s.relation)))
-    const { columns } = await worker.ask({ type: 'run', sql, relations }, 'columns')
+    const { named, reaches } = parsed
+    const found = await Promise.all(
+      scans.map((s) => atHand(s, (file) => reaches && isWorthIt(s, file, named, root?.always))),
+    )
+    const relations = found.map(({ relation }) => relation)
+    const access = found.some(({ inPlace }) => inPlace) ? await root?.access() : undefined
+    const run = { type: 'run', sql, relations, ...(access ? { access } : {}) } as const
+    const { columns } = await worker.ask(run, 'columns')
     const files = {
       opened: relations.reduce((sum, r) => sum + r.files.length, 0),
       total: scans.reduce((sum, s) => sum + s.total, 0),
@@ -81,26 +96,57 @@ async function* batchesOf(worker: Worker): AsyncGenerator<ResultRow[]> {
   }
 }
 
-/** A table whose files are on this machine: the query's process can open nothing else. */
-async function atHand(relation: RelationFiles): Promise<RelationFiles> {
+/** Where DuckDB's extensions are, which the query's process does not know. */
+function extensionFolder(): string {
+  return process.env.MORAINE_EXTENSIONS || join(homedir(), '.duckdb', 'extensions')
+}
+
+/** A table with its files as the query's process opens them, which is nothing else: on this machine, or where they lie. */
+async function atHand(
+  { relation, sizes }: Scan,
+  stays: (file: DataFile | undefined) => boolean,
+): Promise<{ relation: RelationFiles; inPlace: boolean }> {
   const all = relation.files.flatMap(({ location, deletes = [] }) => [
     location,
     ...deletes.map((list) => list.location),
   ])
-  await fetchStaged(all)
-  const here = (location: string) => `file://${localPath(location)}`
+  const inPlace = new Set(all.filter((l) => stays(sizes.get(l)) && isReadInPlace(l)))
+  await fetchStaged(all.filter((location) => !inPlace.has(location)))
+  const here = (location: string) =>
+    inPlace.has(location) ? location : `file://${localPath(location)}`
   const files = relation.files.map(({ location, named = location, deletes, ...file }) => ({
     ...file,
     location: here(location),
     ...(relation.schema ? { named } : {}),
     ...(deletes ? { deletes: deletes.map((d) => ({ ...d, location: here(d.location) })) } : {}),
   }))
-  return { ...relation, files }
+  return { relation: { ...relation, files }, inPlace: inPlace.size > 0 }
+}
+
+/** Bytes of a file that are sooner brought whole than looked into. */
+const SMALL = 2 ** 20
+/** Bytes of a table's files from which on copies would be too much of the disk. */
+const LARGE = 2 ** 30
+
+/** Whether a file is better read where it lies than copied: where most of it is not asked for, or copies would be large. */
+function isWorthIt(
+  { relation, bytes }: Scan,
+  file: DataFile | undefined,
+  named: readonly string[] | undefined,
+  always = false,
+): boolean {
+  if (always || bytes > LARGE) return true
+  if (!file || !named || file.bytes < SMALL) return false
+  const fields = relation.schema?.fields.filter(({ name }) => named.includes(name.toLowerCase()))
+  const asked = (fields ?? []).reduce((sum, { id }) => sum + (file.columns.get(id)?.size ?? 0), 0)
+  return asked < file.bytes / 2
 }
 
 /** What a query needs of one table: files, out of how many, of how many bytes. */
 interface Scan {
   relation: RelationFiles
+  /** What is known of data files, by location. */
+  sizes: ReadonlyMap<string, DataFile>
   total: number
   bytes: number
 }
@@ -119,6 +165,7 @@ async function scan(
   const files = tableFiles(storage, table, tasks)
   return {
     relation: { tier, name, schema: table.schema, columns: [], files },
+    sizes: new Map(tasks.map(({ file }, i) => [files[i]?.location ?? '', file])),
     total: table.totals.files,
     bytes: tasks.reduce((sum, { file }) => sum + file.bytes, 0),
   }
@@ -139,6 +186,7 @@ async function scanBronze(storage: Storage, state: LakeState, name: string) {
   const columns = [...bronzeLineage, ...columnsOf(manifests)]
   return {
     relation: { tier: 'bronze', name, schema: null, columns, files },
+    sizes: new Map(),
     total: files.length,
     bytes: manifests.flatMap((m) => m.files).reduce((sum, file) => sum + file.bytes, 0),
   }

@@ -10,7 +10,7 @@ import { SqlError } from '../engine/sql-error.js'
 import { MoraineError, messageOf } from '../errors.js'
 import { proveSelect } from './guard.js'
 import type { RelationFiles, Reply, Request } from './protocol.js'
-import { predicatesFor } from './pushdown.js'
+import { columnsNamed, predicatesFor } from './pushdown.js'
 
 class QueryProcess {
   private readonly engine = DuckDB.start()
@@ -20,9 +20,9 @@ class QueryProcess {
   async answer(request: Request): Promise<Reply> {
     switch (request.type) {
       case 'parse':
-        return this.parse(request.sql)
+        return this.parse(request.sql, request.extensions)
       case 'run':
-        return this.run(request.sql, request.relations)
+        return this.run(request)
       case 'next': {
         const next = await this.batches?.next()
         return { type: 'rows', rows: next?.done === false ? next.value : null }
@@ -30,20 +30,29 @@ class QueryProcess {
     }
   }
 
-  private async parse(sql: string): Promise<Reply> {
+  private async parse(sql: string, extensions: string | undefined): Promise<Reply> {
     const engine = await this.engine
     this.session = await engine.open()
     const serialized = await parseTree(this.session, sql)
     const tables = proveSelect(serialized, sql)
+    const reaches = extensions !== undefined && (await this.loadHttpfs(this.session, extensions))
     return {
       type: 'parsed',
+      reaches,
+      named: columnsNamed(serialized),
       tables: tables.map((table) => ({ table, predicates: predicatesFor(table, serialized) })),
     }
   }
 
-  private async run(sql: string, relations: readonly RelationFiles[]): Promise<Reply> {
+  private async loadHttpfs(session: Session, extensions: string): Promise<boolean> {
+    await session.run(`SET extension_directory = ${quoteText(extensions)}`)
+    return session.loads('httpfs')
+  }
+
+  private async run({ sql, relations, access }: Extract<Request, { type: 'run' }>): Promise<Reply> {
     const session = this.open()
     proveSelect(await parseTree(session, sql), sql)
+    if (access) await session.reach(access)
     for (const relation of relations) {
       if (!relation.schema) await session.hold(relation.files)
       await session.define(relation.tier, relation.name, relationSql(session, relation))

@@ -104,13 +104,14 @@ export function keptFiles(
 ): KeptFile[] {
   const newest = new Map(manifests.flatMap(({ batch, files }) => files.map((f) => [f.name, batch])))
   return manifests.flatMap(({ batch, files }) =>
-    files.map(({ data, name, rows, bare, values, inexact, firstLine }) => ({
+    files.map(({ data, name, rows, bare, values, inexact, firstLine, known }) => ({
       location: storage.locate(data),
       rows,
       superseded: marked && newest.get(name) !== batch,
       ...(bare ? { origin: { batch, file: name } } : {}),
       ...(values ? { values, inexact: inexact ?? 0 } : {}),
       ...(firstLine === undefined ? {} : { firstLine }),
+      ...(known ? { known } : {}),
     })),
   )
 }

@@ -21,6 +21,7 @@ import { Batches } from './batches.js'
 import type { Built } from './build.js'
 import { currentUser, hash, type RunContext } from './context.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
+import { expireRows } from './expired.js'
 import { buildGold } from './gold.js'
 import { discover, type Offer } from './intake.js'
 import { InThisThread, type JavaScript } from './javascript.js'
@@ -281,7 +282,8 @@ class Run {
     await this.steps.run(fullName(dataset), async (begin) => {
       if (this.options.replay?.dataset === fullName(dataset))
         return this.replayOne(context, dataset as Silver, this.options.replay, built, begin)
-      const decision = decide(dataset, view, { full: this.options.full ?? false, hash })
+      const { started: now } = this.shared
+      const decision = decide(dataset, view, { full: this.options.full ?? false, hash, now })
       if (decision.action !== 'build') return { outcome: 'unchanged', reason: decision.reason }
       begin(decision.reason)
       if (decision.lost && !this.options.allowLoss) throw wouldLose(dataset, decision.lost)
@@ -290,9 +292,11 @@ class Run {
       const kept = await this.journal.resumable(work)
       const made: Built =
         kept ??
-        (await (dataset.tier === 'silver'
-          ? buildSilver(context, dataset, decision)
-          : buildGold(context, dataset, decision)))
+        (await (decision.expires
+          ? expireRows(context, dataset)
+          : dataset.tier === 'silver'
+            ? buildSilver(context, dataset, decision)
+            : buildGold(context, dataset, decision)))
       const { tables, result, failure, written } = made
       if (failure) {
         Object.assign(this.rejected, tables)
@@ -336,7 +340,13 @@ class Run {
   private workKey(dataset: Silver | Gold, view: View): string {
     const name = fullName(dataset)
     const before = view.tables[name]?.metadata ?? null
-    const parts = [name, definitionOf(dataset, hash), offsetsOn(dataset, view), before]
+    const parts = [
+      name,
+      definitionOf(dataset, hash),
+      offsetsOn(dataset, view),
+      before,
+      dataset.keep ?? null,
+    ]
     return hash(JSON.stringify([...parts, this.options.full ?? false]))
   }
 

@@ -1,14 +1,16 @@
 import { type Field, typeName } from '../define/column-type.js'
-import { type AnyDataset, fullName, type Gold } from '../define/dataset.js'
+import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
+import { type Retention, retentionOf } from '../define/keep.js'
 import { quoteName, quoteText, renderSql } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { parseTree } from '../engine/parse.js'
 import { MoraineError } from '../errors.js'
 import { pathsOf, type ScanTask } from '../iceberg/deletes.js'
+import { toColumnType } from '../iceberg/spec/types.js'
 import type { Table } from '../iceberg/table.js'
 import type { AstNode } from '../plan/ast.js'
-import { proveIncremental, type TableName, Unprovable } from '../plan/incremental.js'
+import { proveIncremental, risingColumn, type TableName, Unprovable } from '../plan/incremental.js'
 import type { RunContext } from './context.js'
 import { Part, type PartProof } from './part.js'
 import { type PartOfFile, tableFiles } from './table-files.js'
@@ -101,6 +103,51 @@ async function expressionSql(session: Session, expression: AstNode): Promise<str
   return String(row?.t).replace(/^SELECT /, '')
 }
 
+/** An input whose rows may go, and the parts that were made of them stay. */
+export interface LastingInput {
+  input: Silver | Gold
+  retention: Retention
+  proof: PartProof
+}
+
+/** Inputs whose rows go by the column that the parts rise with: parts from before what is kept are then final. */
+export function lastingInputs(dataset: Gold, proofs: readonly PartProof[]): LastingInput[] {
+  return proofs.flatMap((proof) => {
+    const input = inputsOf(dataset).find((one) => isNamed(one, proof.driving))
+    if (!input || input.tier === 'bronze') return []
+    const retention = retentionOf(input)
+    const by = risingColumn(proof.expression)
+    return retention && by?.toLowerCase() === retention.by.toLowerCase()
+      ? [{ input, retention, proof }]
+      : []
+  })
+}
+
+/** Closes the parts of which rows are gone. Returns whether there are any. */
+async function closeParts(
+  { relations }: RunContext,
+  part: Part,
+  lasting: readonly LastingInput[],
+): Promise<boolean> {
+  const gone: Parameters<Part['close']>[0][number][] = []
+  for (const { input, retention, proof } of lasting) {
+    const until = relations.view.tables[fullName(input)]?.keep?.until
+    const table = until && (await relations.table(fullName(input)))
+    const field = table
+      ? table.schema.fields.find((f) => f.name.toLowerCase() === retention.by.toLowerCase())
+      : undefined
+    if (until && field)
+      gone.push({
+        until: new Date(until),
+        proof,
+        column: field.name,
+        type: toColumnType(field.type),
+      })
+  }
+  await part.close(gone)
+  return gone.length > 0
+}
+
 /** Finds the parts that rows of driving inputs touch which are new, gone or changed. */
 export async function touchedParts(
   context: RunContext,
@@ -108,20 +155,31 @@ export async function touchedParts(
   dataset: Gold,
   columns: readonly Field[],
   proofs: readonly PartProof[],
+  all: boolean,
 ): Promise<TouchedParts | undefined> {
   const { by, affects } = dataset.incremental as NonNullable<Gold['incremental']>
   const column = columns.find((c) => c.name.toLowerCase() === by.toLowerCase()) as Field
   const part = new Part(session, column, affects)
   const gold = await context.relations.table(fullName(dataset))
   if (!gold) return undefined
+  const closed = await closeParts(context, part, lastingInputs(dataset, proofs))
   const inputs: { dataset: AnyDataset; proof: PartProof; input: DrivingInput }[] = []
   for (const proof of proofs) {
     const driving = inputsOf(dataset).find((input) => isNamed(input, proof.driving))
-    const input = driving && (await drivingInput(context, session, dataset, driving))
+    const input = driving && (await drivingInput(context, session, dataset, driving, all))
+    // Where nobody knows what changed, all parts are computed, but for those that can't be any more.
+    if (driving && !input && closed && !all)
+      return touchedParts(context, session, dataset, columns, proofs, true)
     if (!input) return undefined
     inputs.push({ dataset: driving, proof, input })
   }
-  await part.find(inputs.map(({ input, proof }) => ({ rows: input.changed, proof })))
+  const whole = async () =>
+    session.table(gold.schema, tableFiles(context.storage, gold, await gold.plan()))
+  const there = all ? `SELECT ${quoteName(column.name)} FROM (${await whole()})` : undefined
+  await part.find(
+    inputs.map(({ input, proof }) => ({ rows: input.changed, proof })),
+    there,
+  )
   for (const { dataset: driving, proof, input } of inputs) {
     const rows = await input.rows(part, proof)
     const read = `SELECT * FROM (${rows}) WHERE ${part.isRead(proof)}`
@@ -199,6 +257,7 @@ async function drivingInput(
   session: Session,
   dataset: Gold,
   driving: AnyDataset,
+  all: boolean,
 ): Promise<DrivingInput | undefined> {
   const { relations, storage } = context
   const seen = relations.view.offsets[fullName(dataset)]?.[fullName(driving)]
@@ -209,20 +268,24 @@ async function drivingInput(
       const found = pointers.filter(({ number }) => number > from)
       return (await relations.bronzeRelation(session, found, declared)).sql
     }
-    return { changed: await relation(Number(seen ?? 0)), rows: () => relation(0) }
+    return { changed: await relation(all ? 0 : Number(seen ?? 0)), rows: () => relation(0) }
   }
   const table = await relations.table(fullName(driving))
-  // Without the version that was read last there is nothing to compare with.
-  if (!table || typeof seen !== 'string' || !(await storage.stat(seen))) return undefined
-  const before = await (await relations.version(seen)).plan()
+  if (!table) return undefined
   const after = await table.plan()
   const relation = (tasks: readonly PartOfFile[]) =>
     session.table(table.schema, tableFiles(storage, table, tasks))
+  const rows = async (part: Part, proof: PartProof) =>
+    relation(await part.filesToRead(proof, after, table))
+  if (all) return { changed: relation(after), rows }
+  // Without the version that was read last there is nothing to compare with.
+  if (typeof seen !== 'string' || !(await storage.stat(seen))) return undefined
+  const before = await (await relations.version(seen)).plan()
   const { gone, added } = compareTasks(before, after)
   return {
     changed:
       gone.length === 0 ? relation(added) : differences(table, relation(added), relation(gone)),
-    rows: async (part, proof) => relation(await part.filesToRead(proof, after, table)),
+    rows,
   }
 }
 

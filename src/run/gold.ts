@@ -13,7 +13,15 @@ import { definitionOf } from '../plan/fingerprint.js'
 import type { BuildDecision } from '../plan/plan.js'
 import type { Built } from './build.js'
 import { hash, type RunContext, withSession } from './context.js'
-import { defineEmpty, drivingOf, provePart, queryOfPart, touchedParts } from './gold-parts.js'
+import { saidOf, withoutExpired } from './expired.js'
+import {
+  defineEmpty,
+  drivingOf,
+  lastingInputs,
+  provePart,
+  queryOfPart,
+  touchedParts,
+} from './gold-parts.js'
 import { refuseBreaking } from './schema-change.js'
 import { atUserSql } from './sql-errors.js'
 import { brokenChecks, holdChecks } from './table-checks.js'
@@ -42,7 +50,7 @@ export async function buildGold(
     const proofs = dataset.incremental && (await provePart(session, dataset, columns, driving))
     const parts =
       proofs && driving.length > 0
-        ? await touchedParts(context, session, dataset, columns, proofs)
+        ? await touchedParts(context, session, dataset, columns, proofs, decision.all ?? false)
         : undefined
     if (!parts) await context.relations.define(session, driving)
     const rendered = renderSql(parts ? query : dataset.query)
@@ -50,7 +58,7 @@ export async function buildGold(
       (c) => `CAST(${quoteName(c.name)} AS ${sqlType(c.type)}) AS ${quoteName(c.name)}`,
     )
     const computed = `SELECT ${casts.join(', ')} FROM (\n${rendered}\n)`
-    const { table, added } = await atUserSql(dataset.query, 1, () =>
+    const { table: all, added } = await atUserSql(dataset.query, 1, () =>
       writeTable(context, session, {
         name,
         columns,
@@ -61,12 +69,17 @@ export async function buildGold(
         renamed: decision.renamed,
       }),
     )
+    const before = parts || decision.lost ? context.relations.view.tables[name]?.keep : undefined
+    const { table, expired, keep } = await withoutExpired(context, dataset, all, before)
     const checks = await holdChecks(context, session, dataset, table)
     const failure = brokenChecks(context, name, checks, dataset.place)
     const followed = proofs?.map(({ driving: { tier, name } }) => `${tier}.${name}`)
+    const lasting = proofs ? lastingInputs(dataset, proofs).map(({ input }) => fullName(input)) : []
     const state = {
       ...tableState(table, definitionOf(dataset, hash)),
       ...(followed ? { driving: followed } : {}),
+      ...(lasting.length > 0 ? { lasting } : {}),
+      ...(keep ? { keep } : {}),
     }
     const written = added.reduce((sum, file) => sum + file.rows, 0)
     return {
@@ -75,7 +88,9 @@ export async function buildGold(
         rows: written,
         bytes: added.reduce((sum, file) => sum + file.bytes, 0),
         files: added.length,
-        ...(parts ? { notes: [parts.said] } : {}),
+        ...(parts || expired > 0
+          ? { notes: [...(parts ? [parts.said] : []), ...saidOf(expired)] }
+          : {}),
         ...(checks.length > 0 ? { checks } : {}),
       },
       written: { table, files: added },

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { FilesSource, InboxSource } from '../define/source.js'
@@ -6,11 +7,12 @@ import { quoteName, quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
-import { entriesOf } from '../source/archive.js'
+import { entriesOf, isZip } from '../source/archive.js'
 import type { Databases } from '../source/connect/open.js'
 import type { SourceFile } from '../source/discover.js'
 import { inspectFile, takeFile } from '../source/read-files.js'
 import { withUnpacked } from '../source/unpack.js'
+import { scratchFolder } from '../storage/scratch.js'
 import { localPath } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
 import {
@@ -211,12 +213,26 @@ class Taking {
 
   /** Takes a file; one that can't be read is a row that says so. */
   async file(session: Session, file: SourceFile): Promise<void> {
-    let parts: SourceFile[] = [file]
+    if (!isZip(file.path)) return this.parts(session, [file])
+    const { remote } = file
+    if (!remote) return this.zip(session, file)
+    // All of it, as one version: what is read is what is removed from the bucket.
+    const folder = await scratchFolder('object')
     try {
-      if (/\.zip$/i.test(file.path)) parts = await entriesOf(file)
-    } catch (error) {
-      return this.unreadable(session, file, error)
+      const here = join(folder, 'object')
+      await remote.download(here, this.context.signal)
+      await this.zip(session, { ...file, remote: { ...remote, here } })
+    } finally {
+      await rm(folder, { recursive: true, force: true })
     }
+  }
+
+  private async zip(session: Session, file: SourceFile): Promise<void> {
+    const parts = await entriesOf(file).catch((error) => this.unreadable(session, file, error))
+    if (parts) await this.parts(session, parts)
+  }
+
+  private async parts(session: Session, parts: readonly SourceFile[]): Promise<void> {
     for (const part of parts)
       await this.part(session, part).catch((error) => this.unreadable(session, part, error))
   }

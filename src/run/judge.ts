@@ -55,8 +55,11 @@ export async function judge(
   const passes = compiled.length === 1 ? only.checks.passes : []
   if (passes.length === 0 && isCheap(dataset, input)) {
     await session.run(`CREATE TEMP VIEW judged AS ${all}`)
-    await session.run(`CREATE TEMP TABLE flawed AS FROM judged WHERE ${FLAWED}`)
-    const none = (await count(session, 'SELECT count(*) AS n FROM flawed')) === 0
+    // Counting reads the columns that are checked, and no others.
+    const none = (await count(session, `SELECT count(*) AS n FROM judged WHERE ${FLAWED}`)) === 0
+    await session.run(
+      `CREATE TEMP TABLE flawed AS FROM judged WHERE ${FLAWED}${none ? ' LIMIT 0' : ''}`,
+    )
     // What was found to hold for rows need not be asked again.
     const nothing = ['_reasons', '_warnings', '_failures'].map((n) => `NULL::VARCHAR[] AS ${n}`)
     const others = none ? '' : ` ANTI JOIN flawed USING (${PLACE})`
@@ -112,8 +115,8 @@ async function keysAlone(
 const VOLATILE =
   /\b(random|setseed|\w*uuid\w*|now|today|current_\w+|get_current_\w+|transaction_timestamp|localtime\w*|nextval|currval)\b/i
 
-/** Rows of texts beside rows of values that may be judged again. */
-const FEW = 0.05
+/** Values that have to be read from texts, beside all: reading them again costs less than writing all of their rows down. */
+const FEW = 0.3
 
 /** Whether rows may be judged more than once: few texts have to be read, and the answer is the same each time. */
 function isCheap(dataset: Silver, { parts }: SilverInput): boolean {
@@ -122,13 +125,15 @@ function isCheap(dataset: Silver, { parts }: SilverInput): boolean {
   const own = [...Object.values(select), ...rules.map((rule) => rule.condition), deleteWhen]
   const sql = own.flatMap((part) => (part && typeof part !== 'string' ? [renderSql(part)] : []))
   if (sql.some((text) => VOLATILE.test(text))) return false
-  const reads = ({ raw }: SilverPart) =>
-    Object.entries(schema.shape).some(
-      ([name, column]) =>
-        raw[name]?.sqlType === 'VARCHAR' && !isText(inputTypeOf(column as z.ZodType)),
-    )
-  const rows = (some: readonly SilverPart[]) => some.reduce((sum, part) => sum + part.rows, 0)
-  return rows(parts.filter(reads)) <= rows(parts) * FEW
+  const columns = Object.entries(schema.shape)
+  const isRead = ({ raw }: SilverPart, name: string, column: unknown) =>
+    raw[name]?.sqlType === 'VARCHAR' && !isText(inputTypeOf(column as z.ZodType))
+  const read = parts.reduce(
+    (sum, part) => sum + part.rows * columns.filter(([n, c]) => isRead(part, n, c)).length,
+    0,
+  )
+  const values = parts.reduce((sum, part) => sum + part.rows, 0) * columns.length
+  return read <= values * FEW
 }
 
 export interface Tally {

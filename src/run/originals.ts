@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { chmod, mkdtemp, open, rename, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { SourceFile } from '../source/discover.js'
+import { scratchFolder } from '../storage/scratch.js'
 import { localPath } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
 import type { BatchFile } from './batches.js'
@@ -32,6 +32,12 @@ export const inArchive =
 export const archivedBatch = (dataset: string, batch: string): string =>
   `archive/${dataset}/batches/${batch}.json`
 
+/** What is kept of a file: of one that was packed with others, that. */
+function originOf({ remote, name, path, archive }: SourceFile): string {
+  if (!remote) return path
+  return archive ? name.slice(0, -archive.entry.length - 1) : name
+}
+
 /** Keeps source files as they came, byte for byte, each once. */
 export class Originals {
   private readonly kept = new Map<string, Original>()
@@ -47,40 +53,44 @@ export class Originals {
   /** Keeps a file also when it is elsewhere, or could not be unpacked. */
   async keepAny(file: SourceFile): Promise<Original> {
     const { remote } = file
+    const known = this.kept.get(originOf(file))
+    if (known) return known
     if (!remote) return this.keep(file)
-    const folder = await mkdtemp(join(tmpdir(), 'moraine-object-'))
+    if (remote.here) return this.keepCopy(file, remote.here)
+    const folder = await scratchFolder('object')
     try {
       const path = join(folder, 'object')
       await remote.download(path, this.signal)
-      return await this.keep({ ...file, path })
+      return await this.keepCopy(file, path)
     } finally {
       await rm(folder, { recursive: true, force: true })
     }
   }
 
-  /** Makes them durable, and read-only where they are files of this machine. */
+  /** Makes them durable, and write-once as far as the storage can; also those that a run which was killed had written. */
   async seal(protect: boolean): Promise<void> {
     await this.storage.seal(this.written)
-    if (!protect) return
-    for (const path of this.written) {
-      const location = this.storage.locate(path)
-      if (location.startsWith('file://')) await chmod(localPath(location), 0o444)
-    }
+    if (protect) await this.storage.protect([...this.kept.values()].map(({ path }) => path))
   }
 
+  /** Keeps a file that is here; of one that was packed with others, what they were packed into. */
   async keep(file: SourceFile): Promise<Original> {
-    const of = file.remote ? file.name : file.path
+    return file.remote && file.archive ? this.keepAny(file) : this.keepCopy(file, file.path)
+  }
+
+  private async keepCopy(file: SourceFile, from: string): Promise<Original> {
+    const of = originOf(file)
     const known = this.kept.get(of)
     if (known) return known
-    const { sha256, bytes } = await this.measure(file.path)
+    const { sha256, bytes } = await this.measure(from)
     // Of its name only what can't mean anything to a file system.
-    const name = basename(file.remote ? file.name : file.path).replace(/[^\w.-]+/g, '_')
+    const name = basename(of).replace(/[^\w.-]+/g, '_')
     const path = this.place(this.kept.size + 1, name, sha256, file)
     const original = { path, bytes, sha256 }
     this.kept.set(of, original)
     if ((await this.storage.stat(path))?.size === bytes) return original
     await this.storage.prepare(path)
-    await this.copy(file.path, localPath(this.storage.locate(path)))
+    await this.copy(from, localPath(this.storage.locate(path)))
     this.written.push(path)
     return original
   }

@@ -37,12 +37,16 @@ export async function outlived(
 /** The error for a build that would lose rows. */
 export function wouldLose(dataset: AnyDataset, lost: readonly string[]): MoraineError {
   const name = fullName(dataset)
+  const batches = lost.every((input) => input.startsWith('bronze.'))
+  const back = batches
+    ? `Bring them back first where they are archived: moraine rebuild ${name} --from archive. Or build`
+    : 'Build'
   return new MoraineError(
     'usage',
     `${name} would have to be built from all of its rows, but ${lost.join(', ')} keeps only the newest`,
     {
       ...(dataset.place ? { place: dataset.place } : {}),
-      hint: `Bring them back first where they are archived: moraine rebuild ${name} --from archive. Or build it from what there is: moraine run ${name} --allow-loss`,
+      hint: `${back} it from what there is: moraine run ${name} --allow-loss`,
     },
   )
 }

@@ -1,5 +1,6 @@
-import { type Field, typeName } from '../define/column-type.js'
-import { quoteName } from '../define/sql.js'
+import { type ColumnType, type Field, typeName } from '../define/column-type.js'
+import { timeAs } from '../define/keep.js'
+import { quoteName, quoteText } from '../define/sql.js'
 import { sqlType } from '../define/sql-type.js'
 import type { Session } from '../engine/engine.js'
 import type { ScanTask } from '../iceberg/deletes.js'
@@ -28,6 +29,8 @@ export class Part {
   private readonly before: number
   private readonly after: number
   private ordered = true
+  /** SQL for the last part that is final. */
+  private final: string | undefined
   /** Values as the engine writes them. */
   private readonly texts = new Map<Value, string>()
 
@@ -57,15 +60,40 @@ export class Part {
     return by === 0 ? value : `CAST(${value} ${by < 0 ? '-' : '+'} ${step} AS ${this.type})`
   }
 
-  /** Fills the table `touched`: for each touched part the parts that look at its rows. */
-  async find(changes: readonly { rows: string; proof: PartProof }[]): Promise<void> {
+  /** Makes the parts final that look at rows of a driving input from before a time: those rows are gone. */
+  async close(
+    gone: readonly { until: Date; proof: PartProof; column: string; type: ColumnType }[],
+  ): Promise<void> {
+    if (gone.length === 0) return
+    const last = gone.map(({ until, proof, column, type }) => {
+      const step = type.kind === 'date' ? '1 DAY' : '1 MICROSECOND'
+      const time = `CAST(${timeAs(until, type)} - INTERVAL ${step} AS ${sqlType(type)})`
+      return `(SELECT ${this.valueOf(proof)} FROM (SELECT ${time} AS ${quoteName(column)}))`
+    })
+    const [row] = await this.session.rows(
+      `SELECT CAST(${this.shifted(`greatest(${last.join(', ')})`, this.after)} AS VARCHAR) AS v`,
+    )
+    this.final = `CAST(${quoteText(String(row?.v))} AS ${this.type})`
+  }
+
+  /**
+   * Fills the table `touched`: for each touched part the parts that look at its rows.
+   *
+   * @param there SQL for parts that are touched in any case.
+   */
+  async find(
+    changes: readonly { rows: string; proof: PartProof }[],
+    there?: string,
+  ): Promise<void> {
     const values = changes.map(
       ({ rows, proof }) => `SELECT ${this.valueOf(proof)} AS v FROM (${rows})`,
     )
+    if (there) values.push(there)
     await this.session.run(
       `CREATE TEMP TABLE touched AS SELECT ${this.shifted('v', -this.before)} AS low, ${this.shifted('v', this.after)} AS high
        FROM (SELECT DISTINCT v FROM (${values.join(' UNION ALL ')}))`,
     )
+    if (this.final) await this.session.run(`DELETE FROM touched WHERE high <= ${this.final}`)
     const rows = await this.session.rows(
       'SELECT CAST(low AS VARCHAR) AS low, CAST(high AS VARCHAR) AS high FROM touched',
     )
@@ -86,8 +114,10 @@ export class Part {
 
   /** SQL that a value of `by` is one of the touched parts. */
   isTouched(value: string): string {
-    if (this.wide) return this.within(value, 't.low', 't.high')
-    return this.orNull(value, `${value} IN (SELECT low FROM touched WHERE low IS NOT NULL)`)
+    const touched = this.wide
+      ? this.within(value, 't.low', 't.high')
+      : this.orNull(value, `${value} IN (SELECT low FROM touched WHERE low IS NOT NULL)`)
+    return this.final ? `(${touched} AND coalesce(${value} > ${this.final}, true))` : touched
   }
 
   /** SQL that a row of a driving input is one that touched parts look at. */

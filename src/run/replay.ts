@@ -107,7 +107,12 @@ export async function replayDiscarded(
     const failure = brokenChecks(context, name, checks, dataset.place)
     return {
       tables: {
-        [name]: { ...before, ...tableState(table, definition, ever) },
+        [name]: {
+          ...before,
+          ...tableState(table, definition, ever),
+          // How old the rows are that came back is seen by the next run.
+          ...(before.keep ? { keep: { ...before.keep, oldest: new Date(0).toISOString() } } : {}),
+        },
         [`discarded.${dataset.name}`]: discarded,
         ...(buried ? { [tombstonesOf(dataset)]: tableState(buried, definition) } : {}),
         ...versions,
@@ -250,5 +255,6 @@ function countEver(before: RowCounts, counts: RowCounts, replaced: number, lost 
     ...(counts.deleted === undefined
       ? {}
       : { deleted: (before.deleted ?? 0) + counts.deleted - lost }),
+    ...(before.expired ? { expired: before.expired } : {}),
   }
 }

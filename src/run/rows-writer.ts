@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { DatabaseSource } from '../define/source.js'
@@ -9,6 +8,7 @@ import type { LakeState } from '../log/commit.js'
 import { sha256 } from '../log/hash.js'
 import type { Extracted, Reader, RemoteColumn } from '../source/connect/reader.js'
 import { type Kept, keepRecords, type Records } from '../source/keep.js'
+import { scratchFolder } from '../storage/scratch.js'
 import type { BatchFile } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import { Pool } from './pool.js'
@@ -158,7 +158,7 @@ export class RowsWriter {
 
   /** Uses a folder for texts on their way; nothing of it stays. */
   private async staged<T>(use: (folder: string) => Promise<T>): Promise<T> {
-    const folder = await mkdtemp(join(tmpdir(), 'moraine-rows-'))
+    const folder = await scratchFolder('rows')
     try {
       return await use(folder)
     } finally {

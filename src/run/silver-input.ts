@@ -11,6 +11,7 @@ import type { BuildDecision, View, Window } from '../plan/plan.js'
 import type { RawColumn } from '../quality/column.js'
 import { decode } from '../quality/grammar.js'
 import { inputTypeOf } from '../quality/javascript.js'
+import { type KnownColumns, knownOfAll } from '../quality/known.js'
 import { bindExpression } from './expressions.js'
 import { bronzeLineage } from './relations.js'
 import { columnTypes } from './wanted.js'
@@ -61,6 +62,7 @@ interface Source {
   sql: string
   values: readonly string[]
   rows: number
+  known?: KnownColumns
 }
 
 /**
@@ -88,6 +90,7 @@ export async function silverInput(
   const unions = [...together.values()].map((sources) => ({
     sql: sources.map(chosen).join('\nUNION ALL BY NAME\n'),
     values: sources[0]?.values ?? [],
+    known: knownOfAll(sources.map(({ known }) => known)),
     rows: sources.reduce((sum, { rows }) => sum + rows, 0),
   }))
   const names = await Promise.all(
@@ -125,7 +128,7 @@ const isOwn = (name: string) => !bronzeLineage.includes(name) && name !== '_supe
 async function partOf(
   session: Session,
   dataset: Silver,
-  { sql: union, values, rows }: Source,
+  { sql: union, values, rows, known = {} }: Source,
   available: readonly string[],
   columns: readonly string[],
 ): Promise<SilverPart> {
@@ -137,7 +140,8 @@ async function partOf(
     const { column, sql } = looked
       ? { sql: joins.take(name, looked), column: undefined }
       : columnSql(dataset, name, schema as z.ZodType, available)
-    return { name, alias: `r${i}`, sql: (column && kept(column)) ?? sql }
+    const facts = column === undefined ? undefined : known[column.toLowerCase()]
+    return { name, alias: `r${i}`, sql: (column && kept(column)) ?? sql, known: facts }
   })
   const selected = raws.map(({ sql, alias }) => `${sql} AS ${alias}`).join(',\n')
   const from = `FROM (${union}) AS i${joins.sql()}`
@@ -147,9 +151,9 @@ async function partOf(
 ${selected}
 ${from}`
   const types = await describe(session, dataset, relation, union)
-  const raw = raws.map(({ name, alias }) => {
+  const raw = raws.map(({ name, alias, known: facts }) => {
     const type = types.find((c) => c.name === alias)?.sqlType ?? 'VARCHAR'
-    return [name, { sql: alias, sqlType: type }] as const
+    return [name, { sql: alias, sqlType: type, ...(facts ? { known: facts } : {}) }] as const
   })
   return { relation, raw: Object.fromEntries(raw), rawJson, rows }
 }
@@ -238,7 +242,7 @@ async function sourcesOf(
   const marked = dataset.key.length === 0
   const { values, texts } = await relations.bronzeParts(session, pointers, wanted, marked)
   const parts = [
-    ...(values ? [{ sql: values.sql, values: values.columns, rows: values.rows }] : []),
+    ...(values ? [{ ...values, values: values.columns }] : []),
     ...(texts ? [{ sql: texts.sql, values: [], rows: texts.rows }] : []),
   ]
   if (context.sample !== undefined) return sampled(session, dataset, from, parts, context.sample)

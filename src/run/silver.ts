@@ -10,6 +10,7 @@ import type { BuildDecision } from '../plan/plan.js'
 import type { Built } from './build.js'
 import { type Came, cameWith } from './came.js'
 import { hash, type RunContext, withSession } from './context.js'
+import { saidOf, withExpired, withoutExpired } from './expired.js'
 import { bindExpression, emptyRelation } from './expressions.js'
 import { writeHistory } from './history.js'
 import { countReasons, judge, type Tally, tallyRows } from './judge.js'
@@ -134,7 +135,7 @@ async function write(context: RunContext, session: Session, prepared: Prepared):
   const incremental = decision.mode === 'incremental'
   const name = fullName(dataset)
   const definition = definitionOf(dataset, hash)
-  const { table, added } = await writeTable(context, session, {
+  const { table: all, added } = await writeTable(context, session, {
     name,
     columns: [...columns, ...silverLineage],
     partitions: dataset.partitionBy,
@@ -152,10 +153,14 @@ async function write(context: RunContext, session: Session, prepared: Prepared):
   const counts = countRows(prepared, written, discarded.written)
   const ever = countEver(prepared, counts, before?.counts)
   proveNothingLost(name, counts)
-  proveNothingLost(name, { ...ever, kept: table.totals.rows })
+  proveNothingLost(name, { ...ever, kept: all.totals.rows })
+  // What was made of rows that are gone goes on to be so, unless all of them are there again.
+  const kept = incremental || decision.lost ? context.relations.view.tables[name]?.keep : undefined
+  const { table, expired, keep } = await withoutExpired(context, dataset, all, kept)
   const raw = prepared.raw.map((column) => column.toLowerCase())
   const state: TableState = {
-    ...tableState(table, definition, ever),
+    ...tableState(table, definition, withExpired(ever, expired)),
+    ...(keep ? { keep } : {}),
     raw: [...new Set([...(before?.raw ?? []), ...raw])].sort(),
   }
   const checks = await holdChecks(context, session, dataset, table, counts)
@@ -174,6 +179,7 @@ async function write(context: RunContext, session: Session, prepared: Prepared):
       files: added.length,
       bytes: added.reduce((sum, file) => sum + file.bytes, 0),
       ...(stale > 0 ? { stale } : {}),
+      ...(expired > 0 ? { notes: saidOf(expired) } : {}),
       ...(checks.length > 0 ? { checks } : {}),
       ...(tally.reasons.length > 0 ? { discarded: tally.reasons } : {}),
       ...(tally.warnings.length > 0 ? { warnings: tally.warnings } : {}),
@@ -213,6 +219,7 @@ function countEver(
     ...(dataset.deleteWhen
       ? { deleted: (before?.deleted ?? 0) + (counts.deleted ?? 0) - lost }
       : {}),
+    ...(before?.expired ? { expired: before.expired } : {}),
   }
 }
 
@@ -253,13 +260,13 @@ export function discardedRows(dataset: Silver, came: Came): string {
     ${isStale(dataset)} AS _stale FROM ${came('flawed')} AS flawed WHERE _reasons IS NOT NULL AND NOT _superseded`
 }
 
-/** Every row in is kept, discarded, superseded or a deletion: anything else must not pass. */
+/** Every row in is kept, discarded, superseded, a deletion or let go with time: anything else must not pass. */
 export function proveNothingLost(name: string, counts: RowCounts): void {
-  const { deleted = 0 } = counts
-  if (counts.in === counts.kept + counts.discarded + counts.superseded + deleted) return
+  const { deleted = 0, expired = 0 } = counts
+  if (counts.in === counts.kept + counts.discarded + counts.superseded + deleted + expired) return
   throw new MoraineError(
     'corrupt',
-    `${name}: the rows do not add up: ${counts.in} in, but ${counts.kept} kept + ${counts.discarded} discarded + ${counts.superseded} superseded + ${deleted} deleted`,
+    `${name}: the rows do not add up: ${counts.in} in, but ${counts.kept} kept + ${counts.discarded} discarded + ${counts.superseded} superseded + ${deleted} deleted + ${expired} expired`,
     { hint: 'This is a mistake in Moraine; nothing was published. Please report it.' },
   )
 }

@@ -11,21 +11,25 @@ import type { RunContext } from './context.js'
 import type { Deletion } from './removal.js'
 
 /** A step's work on one table. */
-export interface TableWork {
+export type TableWork = {
   name: string
-  columns: readonly Field[]
-  partitions: readonly Partition[]
-  about?: Readonly<Record<string, string>>
   /** SQL for the rows to add. */
   rows: string
   /** Locations of files to drop, or all. */
   removed: ReadonlySet<string> | 'all'
   /** Rows that are deleted in files which stay. */
   deletions?: readonly Deletion[] | undefined
-  /** New names of columns, by the old ones. */
-  renamed?: Readonly<Record<string, string>> | undefined
   /** The order of the rows means nothing. */
   anyOrder?: boolean
+} & (Shape | { version: Table })
+
+/** What the table is to be like; `version`: as that version, from which it goes on. */
+interface Shape {
+  columns: readonly Field[]
+  partitions: readonly Partition[]
+  about?: Readonly<Record<string, string>>
+  /** New names of columns, by the old ones. */
+  renamed?: Readonly<Record<string, string>> | undefined
 }
 
 /** Writes rows as data files of a table and makes a new version of it, which nobody sees yet. */
@@ -35,16 +39,8 @@ export async function writeTable(
   work: TableWork,
 ): Promise<{ table: Table; added: DataFile[] }> {
   const { storage, run } = context
-  const [layer = '', ...rest] = work.name.split('.')
-  const path = `${folderOf(context, layer)}/${rest.join('.')}`
-  const existing = await context.relations.table(work.name)
-  const { columns, partitions, about, renamed } = work
-  const table = (existing ?? Table.create(storage, path)).reshape({
-    columns,
-    partitions,
-    ...(about ? { about } : {}),
-    ...(renamed ? { renamed } : {}),
-  })
+  const existing = 'version' in work ? work.version : await context.relations.table(work.name)
+  const table = 'version' in work ? work.version : shaped(context, work.name, existing, work)
   await storage.prepare(`${table.dataFolder}/x`)
   const added = await session.write(work.rows, {
     schema: table.schema,
@@ -61,6 +57,22 @@ export async function writeTable(
   if (nothing && existing?.snapshot) return { table: await table.save(), added }
   const summary = { 'moraine.run': run }
   return { table: await table.write({ removed: work.removed, added, deletes, summary }), added }
+}
+
+function shaped(
+  context: RunContext,
+  name: string,
+  existing: Table | undefined,
+  { columns, partitions, about, renamed }: Shape,
+): Table {
+  const [layer = '', ...rest] = name.split('.')
+  const path = `${folderOf(context, layer)}/${rest.join('.')}`
+  return (existing ?? Table.create(context.storage, path)).reshape({
+    columns,
+    partitions,
+    ...(about ? { about } : {}),
+    ...(renamed ? { renamed } : {}),
+  })
 }
 
 /** The folder of a layer's new tables. */

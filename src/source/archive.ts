@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { Entry, ZipFile } from 'yauzl'
 import { MoraineError, messageOf } from '../errors.js'
 import type { SourceFile } from './discover.js'
@@ -61,14 +61,35 @@ export async function entryStream(file: SourceFile): Promise<Readable> {
 }
 
 async function openZip(file: SourceFile): Promise<ZipFile> {
-  const { open } = (await import('yauzl')).default
-  return new Promise((resolve, reject) =>
-    open(
-      file.path,
-      { lazyEntries: true, autoClose: false, validateEntrySizes: true },
-      (error, zip) => (error ? reject(broken(file, error)) : resolve(zip)),
-    ),
-  )
+  const yauzl = (await import('yauzl')).default
+  const { path, remote, archive, size } = file
+  const options = { lazyEntries: true, autoClose: false, validateEntrySizes: true } as const
+  return new Promise((resolve, reject) => {
+    const opened = (error: Error | null, zip: ZipFile) =>
+      error ? reject(broken(file, error)) : resolve(zip)
+    if (!remote || remote.here) return yauzl.open(remote?.here ?? path, options, opened)
+    // Its end says what is in it; of the rest only what is asked for is brought.
+    class Ranges extends yauzl.RandomAccessReader {
+      override _readStreamForRange(from: number, end: number): Readable {
+        return Readable.from(pieces(remote as Remote, from, end))
+      }
+    }
+    yauzl.fromRandomAccessReader(new Ranges(), archive?.size ?? size, options, opened)
+  })
+}
+
+type Remote = NonNullable<SourceFile['remote']>
+
+/** Bytes that are asked for at a time. */
+const PIECE = 4 * 2 ** 20
+
+async function* pieces(remote: Remote, from: number, end: number): AsyncGenerator<Buffer> {
+  for (let at = from; at < end; at += PIECE) yield remote.range(at, Math.min(PIECE, end - at))
+}
+
+/** Whether a file is taken apart, by its name. */
+export function isZip(path: string): boolean {
+  return /\.zip$/i.test(path)
 }
 
 async function* eachEntry(zip: ZipFile): AsyncGenerator<Entry> {

@@ -73,6 +73,7 @@ export async function objectsOf(path: string): Promise<SourceFile[]> {
         download: async (to, signal) => {
           remote.version = await storage.download(key, to, signal)
         },
+        range: (from, length) => storage.range(key, from, length),
         // Listed again: a look at the object itself tells its time less exactly.
         look: async () => (await storage.list(key)).find((object) => object.path === key),
       }

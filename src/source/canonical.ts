@@ -190,7 +190,8 @@ function raggedness(fields: readonly string[], expected: number): string | undef
   return raggedText(fields.length, expected)
 }
 
-function raggedText(fields: number, expected: number): string {
+/** What is wrong with a record of another number of fields. */
+export function raggedText(fields: number, expected: number): string {
   return `${fields === 1 ? '1 field' : `${fields} fields`} instead of ${expected}`
 }
 

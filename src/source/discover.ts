@@ -4,7 +4,7 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { glob } from 'tinyglobby'
 import type { FilesSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
-import { entriesOf } from './archive.js'
+import { entriesOf, isZip } from './archive.js'
 import { objectsOf } from './bucket.js'
 
 /** A file that a source offers now. */
@@ -26,6 +26,10 @@ export interface SourceFile {
   /** How it is brought here, where it is elsewhere; its path is then its key there. */
   remote?: {
     download(to: string, signal: AbortSignal): Promise<void>
+    /** Where it was brought to, once that is done. */
+    here?: string
+    /** Some of its bytes. */
+    range(from: number, length: number): Promise<Buffer>
     /** The version that was brought here, where the bucket keeps versions. */
     version?: string | undefined
     look(): Promise<{ size: number; modified: number } | undefined>
@@ -42,9 +46,9 @@ export async function discoverFiles(source: FilesSource): Promise<SourceFile[]> 
   const found = await Promise.all(local.map((path) => expand(resolve(source.base, path))))
   const files = [...new Set(found.flat())].map((path) => describe(path, source))
   const single = await Promise.all(
-    files.map((file) => (/\.zip$/i.test(file.path) ? entriesOf(file) : [file])),
+    [...files, ...remote.flat()].map((file) => (isZip(file.path) ? entriesOf(file) : [file])),
   )
-  return [...single.flat(), ...remote.flat()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  return single.flat().sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 const isRemote = (path: string) => path.startsWith('s3://')

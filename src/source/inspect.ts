@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer'
-import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { MoraineError } from '../errors.js'
 import { hasLongNumbers } from './formats/json-records.js'
+import { type Sha256, sha256Of } from './hash.js'
 
 /** What one look over all bytes of a text file tells. */
 export interface Inspection {
@@ -33,6 +34,7 @@ export interface Inspection {
 
 const LF = 10
 const CR = 13
+const SPACE = 32
 const CHUNK = 1 << 20
 /** Bytes in which a number that is looked for is certainly seen. */
 const NUMBER = 64
@@ -51,18 +53,23 @@ export async function inspect(
   numbers = false,
 ): Promise<Inspection> {
   const look = new Look(quote, numbers)
+  let hash: Sha256 | undefined
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK, signal }))
+    hash = sha256Of((await stat(path)).size)
+    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK, signal })) {
       look.at(chunk)
+      await hash.take(chunk)
+    }
+    return look.result(await hash.digest())
   } catch (cause) {
     if (cause instanceof MoraineError) throw cause
     throw new MoraineError('source', `Can't read ${name}: ${(cause as Error).message}`, { cause })
+  } finally {
+    hash?.close()
   }
-  return look.result()
 }
 
 class Look {
-  private readonly hash = createHash('sha256')
   private bytes = 0
   private feeds = 0
   private crlf = 0
@@ -82,29 +89,38 @@ class Look {
   private last = LF
   private carry: Buffer = Buffer.alloc(0)
 
+  /** The quote character's byte; it is one of ASCII. */
+  private readonly quote: number | null
+
   constructor(
-    private readonly quote: string | null,
+    quote: string | null,
     private readonly looksForNumbers: boolean,
-  ) {}
+  ) {
+    this.quote = quote === null ? null : quote.charCodeAt(0)
+  }
 
   at(chunk: Buffer): void {
     if (this.bytes === 0) this.begin(chunk)
-    this.hash.update(chunk)
     this.nul ||= chunk.includes(0)
     this.quotes ||= this.quote !== null && chunk.includes(this.quote)
     this.controls ||= chunk.includes(0x1a) || chunk.includes(0x1f)
     this.numbers ||= this.looksForNumbers && this.longNumbers(chunk)
-    this.special ||= this.nul || this.controls || this.spaceAtQuote(chunk)
+    this.special ||= this.nul || this.controls || (this.quotes && this.spaceAtQuote(chunk))
     this.countLines(chunk)
     this.checkUtf8(chunk)
     this.bytes += chunk.length
   }
 
+  /** Looks at each quote: there are fewer of them than of spaces. */
   private spaceAtQuote(chunk: Buffer): boolean {
-    if (this.quote === null) return false
-    const pair = String.fromCharCode(this.last, chunk[0] ?? LF)
-    const apart = [` ${this.quote}`, `${this.quote} `]
-    return apart.some((text) => pair === text || chunk.includes(text))
+    const { quote } = this
+    if (quote === null) return false
+    if (this.last === quote && chunk[0] === SPACE) return true
+    for (let at = chunk.indexOf(quote); at >= 0; at = chunk.indexOf(quote, at + 1)) {
+      const before = at > 0 ? chunk[at - 1] : this.last
+      if (before === SPACE || chunk[at + 1] === SPACE) return true
+    }
+    return false
   }
 
   /** Also one that is cut by the end of a chunk. */
@@ -154,14 +170,14 @@ class Look {
     this.carry = Buffer.from(all.subarray(end))
   }
 
-  result(): Inspection {
+  result(sha256: string): Inspection {
     const tail = this.bytes - this.lineStart
     const unfinished = tail > 0 ? 1 : 0
     const utf8 = this.utf8 && this.carry.length === 0
     const carriageReturns = this.feeds === 0 && this.returns > 0
     const uniform = this.returns === 0 || (this.returns === this.crlf && this.crlf === this.feeds)
     return {
-      sha256: this.hash.digest('hex'),
+      sha256,
       bytes: this.bytes,
       lines: this.feeds + unfinished,
       carriageReturns,

@@ -1,5 +1,6 @@
 import { quoteName } from '../define/sql.js'
 import type { Counts, KeptAs, Session } from '../engine/engine.js'
+import { isNumber, type KnownColumns } from '../quality/known.js'
 
 /** Types in which columns are worth keeping, by their names in lower case: those in which silver reads them. */
 export type Wanted = ReadonlyMap<string, string>
@@ -55,7 +56,24 @@ export async function keepRecords(
   const broken = rows - (counts.get('"_error"')?.nulls ?? rows)
   if (names.length === 0) return { rows, bytes, broken }
   const items = counts.get('"_texts"."element"') ?? { values: rows, nulls: rows }
-  return { rows, bytes, broken, values, inexact: listsIn(items, rows, names.length) }
+  const known = knownOf(columns, values, counts)
+  return { rows, bytes, broken, values, inexact: listsIn(items, rows, names.length), known }
+}
+
+/** What the file says of its columns, as far as checks may ask: which have a value in each row, and bounds of numbers. */
+function knownOf(
+  columns: readonly string[],
+  values: Readonly<Record<string, string>>,
+  counts: ReadonlyMap<string, Counts>,
+): KnownColumns {
+  const found = columns.flatMap((name) => {
+    const { nulls, min, max } = counts.get(quoteName(name)) ?? {}
+    if (nulls === undefined) return []
+    const bounded = name in values && min && max && isNumber(min) && isNumber(max)
+    if (nulls > 0 && !bounded) return []
+    return [[name.toLowerCase(), { nulls, ...(bounded ? { min, max } : {}) }] as const]
+  })
+  return Object.fromEntries(found)
 }
 
 /** How many rows have a list of `length` items; an only item is never NULL, and NULL in a list's place counts as one. */

@@ -1,7 +1,7 @@
-import { mkdtemp, open, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MoraineError, messageOf } from '../errors.js'
+import { scratchFolder } from '../storage/scratch.js'
 import { objectAt } from './bucket.js'
 import { type Preview, previewFile } from './preview.js'
 
@@ -30,7 +30,7 @@ export async function previewObject(path: string, limit: number, cap = CAP): Pro
     read += length
     return range(from, length)
   }
-  const folder = await mkdtemp(join(tmpdir(), 'moraine-preview-'))
+  const folder = await scratchFolder('preview')
   try {
     // Called as there: its ending tells what it is.
     const file = join(folder, `object${/\.[a-z]+$/i.exec(key)?.[0] ?? ''}`)

@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FilesSource, Layout } from '../define/source.js'
 import { quoteName, quoteText } from '../define/sql.js'
 import { MoraineError } from '../errors.js'
+import { scratchFolder } from '../storage/scratch.js'
 import { type CanonicalText, canonicalize, ESCAPE, SEPARATOR, unescaped } from './canonical.js'
 import type { SourceFile } from './discover.js'
 import { splitOf } from './formats/lines.js'
@@ -162,7 +162,7 @@ async function takeCarefully(
   inspection: Inspection,
   target: Target,
 ): Promise<TakenFile> {
-  const folder = await mkdtemp(join(tmpdir(), 'moraine-text-'))
+  const folder = await scratchFolder('text')
   try {
     const path = join(folder, 'canonical')
     const { bom } = inspection

@@ -1,12 +1,12 @@
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdtemp, open, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Duplex, type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import type { FilesSource } from '../define/source.js'
 import { MoraineError, messageOf } from '../errors.js'
+import { scratchFolder } from '../storage/scratch.js'
 import { entryStream } from './archive.js'
 import type { SourceFile } from './discover.js'
 import { UnZstd } from './zstd.js'
@@ -29,9 +29,10 @@ export async function withUnpacked<T>(
   /** A file that is elsewhere was brought here. */
   here = false,
 ): Promise<T> {
-  if (file.remote && !here) {
+  // Of a zip that is elsewhere only the file itself is brought.
+  if (file.remote && !here && !file.archive) {
     const { remote } = file
-    const folder = await mkdtemp(join(tmpdir(), 'moraine-object-'))
+    const folder = await scratchFolder('object')
     try {
       const path = join(folder, 'object')
       await remote.download(path, signal)
@@ -41,16 +42,16 @@ export async function withUnpacked<T>(
     }
   }
   const start = file.archive ? Buffer.alloc(0) : await firstBytes(file.path)
-  if (isZip(start) && source.layout?.kind !== 'excel')
+  if (beginsAsZip(start) && source.layout?.kind !== 'excel')
     throw new MoraineError('source', `${file.name} is a zip`, {
-      hint: 'Only files of this machine whose names end with .zip are taken apart. Unpack it first.',
+      hint: 'Only files whose names end with .zip are taken apart. Give it such a name.',
     })
   const packed = file.archive ? 'zip' : packing(start)
   const isText = !['parquet', 'avro', 'excel'].includes(source.layout?.kind ?? '')
   // What a packed text begins with is seen once it is unpacked.
   const encoding = isText ? encodingOf(source, packed ? undefined : start) : undefined
   if (!packed && encoding === undefined) return use(file)
-  const folder = await mkdtemp(join(tmpdir(), 'moraine-unpacked-'))
+  const folder = await scratchFolder('unpacked')
   const write = (path: string, from: Readable, through: Duplex[]) =>
     pipeline([from, ...through, createWriteStream(path)], { signal }).catch((cause) => {
       signal.throwIfAborted()
@@ -92,7 +93,7 @@ async function firstBytes(path: string): Promise<Buffer> {
   }
 }
 
-const isZip = (start: Buffer) => start.length >= 4 && start.readUInt32LE() === 0x04034b50
+const beginsAsZip = (start: Buffer) => start.length >= 4 && start.readUInt32LE() === 0x04034b50
 
 /** By the first bytes, whatever a file is called (RFC 1952, 2.3.1; RFC 8878, 3.1.1). */
 function packing(start: Buffer): 'gzip' | 'zstd' | undefined {

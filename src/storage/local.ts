@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import {
   access,
+  chmod,
   constants,
   type FileHandle,
   link,
@@ -200,5 +201,12 @@ export class LocalStorage implements Storage {
         folders.add(dir)
     }
     for (const folder of folders) await syncFolder(folder)
+  }
+
+  async protect(paths: readonly string[]): Promise<void> {
+    for (const path of paths)
+      await chmod(this.at(path), 0o444).catch((error) => {
+        throw failed('protect', path, error)
+      })
   }
 }

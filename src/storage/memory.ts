@@ -64,4 +64,6 @@ export class MemoryStorage implements Storage {
   async prepare(): Promise<void> {}
 
   async seal(): Promise<void> {}
+
+  async protect(): Promise<void> {}
 }

@@ -77,6 +77,10 @@ export class RetryingStorage implements Storage {
     return this.again(() => this.inner.seal(paths))
   }
 
+  protect(paths: readonly string[]): Promise<void> {
+    return this.again(() => this.inner.protect(paths))
+  }
+
   private async again<T>(call: () => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {

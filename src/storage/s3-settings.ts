@@ -16,9 +16,11 @@ export interface S3Place {
   role: string | undefined
   /** Milliseconds that an answer may take to begin. */
   timeout: number
+  /** Whether engines that can shall read objects where they lie; otherwise as it costs less. */
+  reads: 'ranges' | 'copies' | undefined
 }
 
-const known = ['endpoint', 'region', 'pathStyle', 'sse', 'kmsKeyId', 'role', 'timeout']
+const known = ['endpoint', 'region', 'pathStyle', 'sse', 'kmsKeyId', 'role', 'timeout', 'reads']
 
 /**
  * Reads `s3://bucket/prefix?endpoint=…&region=…&sse=aws:kms&kmsKeyId=…&role=…`. Credentials are not part of it: they come from where
@@ -42,6 +44,9 @@ export function s3Place(root: string): S3Place {
   const sse = setting('sse')
   if (sse !== undefined && sse !== 'AES256' && sse !== 'aws:kms')
     throw refuse(`'${sse}' is no way to encrypt`, 'Choose sse=AES256 or sse=aws:kms.')
+  const reads = setting('reads')
+  if (reads !== undefined && reads !== 'ranges' && reads !== 'copies')
+    throw refuse(`'${reads}' is no way to read`, 'Choose reads=ranges or reads=copies.')
   const kmsKeyId = setting('kmsKeyId')
   const endpoint =
     setting('endpoint') ?? process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL
@@ -60,6 +65,7 @@ export function s3Place(root: string): S3Place {
     },
     role: setting('role'),
     timeout: seconds(setting('timeout') ?? '60s') * 1000,
+    reads,
   }
 }
 

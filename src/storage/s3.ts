@@ -9,8 +9,9 @@ import type { PutObjectCommandInput } from '@aws-sdk/client-s3'
 import { MoraineError, messageOf } from '../errors.js'
 import { cacheFolder, cacheSize, touch, trim } from './cache.js'
 import { checkPath } from './paths.js'
+import { type Given, hasObjectLock, holdObject, setLifecycle } from './s3-bucket.js'
 import { clientsFor, type S3Place, s3Place } from './s3-settings.js'
-import { mount } from './staging.js'
+import { mount, type ObjectAccess } from './staging.js'
 import type { Storage, StoredObject } from './storage.js'
 
 /** Bytes of a part, where an object is sent in parts. */
@@ -31,6 +32,7 @@ export class S3Storage implements Storage {
   private readonly folder: string
   private connected: Promise<Clients> | undefined
   private trimmed: Promise<void> | undefined
+  private lockable: Promise<boolean> | undefined
   private readonly fetching = new Map<string, Promise<void>>()
 
   /** @param mounted whether the engine shall find its objects: of a lake, not of a source. */
@@ -46,7 +48,12 @@ export class S3Storage implements Storage {
       .update(`${endpoint ?? ''} ${this.url}`)
       .digest('hex')
     this.folder = join(cacheFolder(), 's3', id.slice(0, 16))
-    if (mounted) mount({ url: this.url, folder: this.folder, fetch: (path) => this.fetch(path) })
+    const { url, folder } = this
+    const { reads } = this.place
+    const fetch = (path: string) => this.fetch(path)
+    const access = () => this.access()
+    const always = reads === 'ranges'
+    if (mounted) mount({ url, folder, fetch, ...(reads === 'copies' ? {} : { access, always }) })
   }
 
   async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
@@ -144,6 +151,31 @@ export class S3Storage implements Storage {
     await Promise.all(Array.from({ length: Math.min(4, paths.length) }, work))
   }
 
+  async protect(paths: readonly string[]): Promise<void> {
+    const clients = await this.clients()
+    const [first] = paths
+    if (first === undefined) return
+    try {
+      this.lockable ??= hasObjectLock(clients, this.place.bucket)
+      if (!(await this.lockable)) return
+      for (const path of paths) await holdObject(clients, this.named(path))
+    } catch (error) {
+      throw this.failed('protect', first, error)
+    }
+  }
+
+  /** Gives the bucket rules for its objects, beside those that others gave it. */
+  async setLifecycle(
+    rules: Parameters<typeof setLifecycle>[2],
+    isOwn: (id: string) => boolean,
+  ): Promise<Given> {
+    try {
+      return await setLifecycle(await this.clients(), this.place.bucket, rules, isOwn)
+    } catch (error) {
+      throw this.failed('give rules to', '', error)
+    }
+  }
+
   /** Sends what the engine wrote, in parts where it is large. */
   private async send(path: string): Promise<void> {
     const { s3, client } = await this.clients()
@@ -192,6 +224,27 @@ export class S3Storage implements Storage {
     } catch (error) {
       await client.send(new s3.AbortMultipartUploadCommand(upload)).catch(() => {})
       throw error
+    }
+  }
+
+  private async access(): Promise<ObjectAccess> {
+    try {
+      const { client } = await this.clients()
+      const found = await client.config.credentials()
+      const { endpoint, pathStyle } = this.place
+      const { host, protocol } = endpoint === undefined ? {} : new URL(endpoint)
+      return {
+        url: this.url,
+        keyId: found.accessKeyId,
+        secret: found.secretAccessKey,
+        token: found.sessionToken,
+        region: await client.config.region(),
+        endpoint: host === undefined ? undefined : { host, encrypted: protocol === 'https:' },
+        pathStyle,
+        expires: found.expiration,
+      }
+    } catch (error) {
+      throw this.failed('read', '', error)
     }
   }
 

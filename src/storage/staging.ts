@@ -9,6 +9,25 @@ export interface Staged {
   folder: string
   /** Brings an object to its place; there being none is no error. */
   fetch(path: string): Promise<void>
+  /** How an engine reads objects where they lie; `undefined` where copies are wanted. */
+  access?: () => Promise<ObjectAccess>
+  /** Whether that is wanted whatever it costs. */
+  always?: boolean
+}
+
+/** What it takes to read objects of a bucket where they lie. Not for logs: it has credentials. */
+export interface ObjectAccess {
+  /** The bucket's root that this is for. */
+  url: string
+  keyId: string
+  secret: string
+  token: string | undefined
+  region: string
+  /** Host and port of another store than S3. */
+  endpoint: { host: string; encrypted: boolean } | undefined
+  pathStyle: boolean
+  /** When the credentials end. */
+  expires: Date | undefined
 }
 
 const mounted = new Map<string, Staged>()
@@ -23,6 +42,41 @@ export function localPath(location: string): string {
   if (location.startsWith('file://')) return location.slice('file://'.length)
   for (const { url, folder } of mounted.values())
     if (location.startsWith(`${url}/`)) return join(folder, location.slice(url.length + 1))
+  return location
+}
+
+/** Objects that are read where they lie; what was once read so is for as long as the process lives, as readers compare names. */
+const inPlace = new Set<string>()
+let engineReads = false
+
+/** The roots whose objects an engine may read where they lie. */
+export function readableRoots(): Readable[] {
+  return [...mounted.values()].flatMap(({ url, access, always = false }) =>
+    access ? [{ url, access, always }] : [],
+  )
+}
+
+export type Readable = Required<Pick<Staged, 'url' | 'access' | 'always'>>
+
+/** From now on the engine opens Parquet files of {@link readableRoots} where they lie, unless there is a copy. */
+export function readInPlace(): void {
+  engineReads = true
+}
+
+/** Whether an object would be read where it lies by an engine that can: Parquet, with a plain name, and no copy here. */
+export function isReadInPlace(location: string): boolean {
+  if (inPlace.has(location)) return true
+  if (!/^s3:\/\/[\w./=@:,-]+\.parquet$/.test(location)) return false
+  return (
+    readableRoots().some(({ url }) => location.startsWith(`${url}/`)) &&
+    !existsSync(localPath(location))
+  )
+}
+
+/** What an engine of this process opens to read a location. */
+export function readPath(location: string): string {
+  if (!engineReads || !isReadInPlace(location)) return localPath(location)
+  inPlace.add(location)
   return location
 }
 

@@ -41,6 +41,8 @@ export interface Storage {
   prepare(path: string): Promise<void>
   /** Makes files durable that the engine wrote by itself. */
   seal(paths: readonly string[]): Promise<void>
+  /** Keeps objects from being changed or removed, as far as the storage can: read-only files, a legal hold in a bucket with object lock. */
+  protect(paths: readonly string[]): Promise<void>
 }
 
 /** The path of a located object, relative to the root; `undefined` when it lies elsewhere. */

@@ -11,6 +11,7 @@ import { type Order, Shop } from '../../examples/orders/shop/orders.js'
 import { prove } from '../../examples/orders/shop/proof.js'
 import { loadLake } from '../../src/load/load.js'
 import { openLake } from '../../src/query/open.js'
+import { type Fate, faultyProxy } from '../support/faulty-proxy.js'
 import { repository } from '../support/project.js'
 import { random, seed } from '../support/seed.js'
 import {
@@ -199,7 +200,10 @@ async function storm(weather: Weather): Promise<Map<number, Order>> {
   const errors = keepers.flatMap((keeper) => keeper.errors)
   expect(
     errors.filter(
-      (text) => !/nobody answers there|ECONNRE|No space left|RequestTimeTooSkewed/.test(text),
+      (text) =>
+        !/nobody answers there|ECONNRE|No space left|RequestTimeTooSkewed|SlowDown|socket hang up/.test(
+          text,
+        ),
     ),
   ).toEqual([])
   await sleep(1200)
@@ -367,7 +371,12 @@ withService('MinIO', [minioProgram], () => {
         },
       })
       await client.send(new CreateBucketCommand({ Bucket: 'lakes' }))
-      const root = `s3://lakes/orders?endpoint=${server.url}`
+      let isBusy = false
+      const busy: Fate[] = [503, 503, 503, 'lose', 'pass', 'pass']
+      const before = await faultyProxy(server.url, () =>
+        isBusy ? (busy[Math.floor(Math.random() * busy.length)] as Fate) : 'pass',
+      )
+      const root = `s3://lakes/orders?endpoint=${before.url}`
       const env: NodeJS.ProcessEnv = {
         ...process.env,
         ...minioKeys,
@@ -400,6 +409,11 @@ withService('MinIO', [minioProgram], () => {
               await sleep(500)
               await server.start()
             },
+            async () => {
+              isBusy = true
+              await sleep(3000)
+              isBusy = false
+            },
             () => maintain(env),
           ],
           write: undefined,
@@ -414,6 +428,7 @@ withService('MinIO', [minioProgram], () => {
         expect(proof.faults).toEqual([])
         expect(proof.invalid).toBeGreaterThan(0)
       } finally {
+        before.close()
         await server.stop()
         await rm(folder, { recursive: true, force: true })
       }

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { deflateRawSync, gzipSync } from 'node:zlib'
+import { gzipSync } from 'node:zlib'
 import avro from 'avsc'
 import { describe, expect, it } from 'vitest'
 import { AvroEncoder } from '../../src/engine/duckdb/avro.js'
 import { engineSession } from '../support/engine.js'
 import { type Files, Project, step, temporaryFolder } from '../support/project.js'
+import { zip } from '../support/zip.js'
 
 /** A lake with one bronze dataset over files in `in`. */
 const lake = (source: string, bronze = '') => `
@@ -52,6 +53,22 @@ describe('JSON lines', () => {
       { id: '2', name: null, amount: '1000.0', late: 'true' },
       { id: null, x_id: 'm', x: 'no name', text: 'a\nb é "q"' },
     ])
+  })
+
+  it('of large files are the same rows, also where names and mistakes come late', async () => {
+    const alike = Array.from({ length: 3000 }, (_, i) => `{"id":${i},"name":"n${i}"}`)
+    const late = ['{"id":1,"other":true}', '[1]', 'null', '{"id":2', '{}']
+    for (const more of [[], late.slice(0, 1), late.slice(1, 3), late]) {
+      const text = [...alike, ...more, '{"name":"last","id":7}'].join('\n')
+      const sources = { 'lake.ts': lake("files('in/a.jsonl')"), 'in/a.jsonl': text }
+      const [large, small] = [await Project.create(sources), await Project.create(sources)]
+      await large.run({ valuesFrom: 1 })
+      await small.run({ valuesFrom: 1 << 30 })
+      const rows = (project: Project) =>
+        project.query('SELECT * EXCLUDE (_batch) FROM bronze.rows ORDER BY _source_line')
+      expect(await rows(large)).toEqual(await rows(small))
+      expect(await rows(large)).toHaveLength(3001 + more.length)
+    }
   })
 
   it('that are broken are discarded one by one', async () => {
@@ -439,46 +456,4 @@ function zstd(text: string): Buffer {
   const block = Buffer.alloc(3)
   block.writeUIntLE((bytes.length << 3) | 1, 0, 3)
   return Buffer.concat([header, block, bytes])
-}
-
-/** A zip of files, deflated (APPNOTE 6.3, 4.3). */
-function zip(files: Record<string, string>, flags = 0): Buffer {
-  const locals: Buffer[] = []
-  const central: Buffer[] = []
-  let offset = 0
-  for (const [name, text] of Object.entries(files)) {
-    const data = deflateRawSync(text)
-    // What is large is refused before its checksum is looked at.
-    const crc = text.length < 2 ** 20 ? crc32(Buffer.from(text)) : 0
-    const fixed = Buffer.alloc(26)
-    fixed.writeUInt16LE(20, 0)
-    fixed.writeUInt16LE(flags, 2)
-    fixed.writeUInt16LE(8, 4)
-    fixed.writeUInt32LE(crc, 10)
-    fixed.writeUInt32LE(data.length, 14)
-    fixed.writeUInt32LE(Buffer.byteLength(text), 18)
-    fixed.writeUInt16LE(name.length, 22)
-    const local = Buffer.concat([Buffer.from('PK\x03\x04'), fixed, Buffer.from(name), data])
-    const rest = Buffer.alloc(14)
-    rest.writeUInt32LE(offset, 10)
-    central.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\x00'), fixed, rest, Buffer.from(name)]))
-    locals.push(local)
-    offset += local.length
-  }
-  const directory = Buffer.concat(central)
-  const end = Buffer.alloc(18)
-  end.writeUInt16LE(central.length, 4)
-  end.writeUInt16LE(central.length, 6)
-  end.writeUInt32LE(directory.length, 8)
-  end.writeUInt32LE(offset, 12)
-  return Buffer.concat([...locals, directory, Buffer.from('PK\x05\x06'), end])
-}
-
-function crc32(bytes: Buffer): number {
-  let crc = ~0
-  for (const byte of bytes) {
-    crc ^= byte
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
-  }
-  return ~crc >>> 0
 }

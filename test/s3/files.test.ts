@@ -7,6 +7,7 @@ import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import { Project, step } from '../support/project.js'
 import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
 import { withService } from '../support/services.js'
+import { zip } from '../support/zip.js'
 
 withService('MinIO', [minioProgram], () => {
   let server: Server
@@ -75,7 +76,37 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
     expect(error?.message).not.toContain('endpoint')
   })
 
-  it('a zip in a bucket is told clearly', async () => {
+  it('each file of a zip is one, and of the zip only its end and that file are brought', async () => {
+    const filler = Array.from({ length: 40_000 }, (_, i) => `${(i * 7919) % 99_991}`).join('\n')
+    const packed = zip({ 'big.txt': filler, 'a.csv': 'id\n1\n2\n', 'deep/b.csv': 'id\n3\n' })
+    await put('packed/all.zip', packed)
+    const project = await lake(
+      's3://drop/packed/',
+      "columns: ['id'], header: true",
+      "format: 'raw'",
+    )
+    const record = await project.run()
+    expect(record.steps.map(({ error }) => error).filter(Boolean)).toEqual([])
+    expect((await rows(project)).filter(({ f }) => !String(f).endsWith('.txt'))).toEqual([
+      { f: 's3://drop/packed/all.zip/a.csv', id: '1' },
+      { f: 's3://drop/packed/all.zip/a.csv', id: '2' },
+      { f: 's3://drop/packed/all.zip/deep/b.csv', id: '3' },
+    ])
+    expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
+    // As it came: the zip itself, once.
+    const kept = (await project.storage.list('bronze/')).filter(({ path }) =>
+      path.includes('/raw/'),
+    )
+    expect(kept.map(({ path, size }) => [path.split('/').at(-1), size])).toEqual([
+      ['00001-all.zip', packed.length],
+    ])
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+    await put('packed/broken.zip', packed.subarray(0, 5000))
+    const { error } = step(await project.run(), 'bronze.rows')
+    expect(error?.message).toContain("s3://drop/packed/broken.zip can't be unpacked")
+  }, 60_000)
+
+  it('a zip in a bucket that does not say so is told clearly', async () => {
     await put('zips/a.csv', Buffer.from('PK\u0003\u0004 and so on', 'latin1'))
     const { error } = step(await (await lake('s3://drop/zips/')).run(), 'bronze.rows')
     expect(error?.message).toBe('s3://drop/zips/a.csv is a zip')

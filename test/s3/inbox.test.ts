@@ -12,6 +12,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { Project, repository, step } from '../support/project.js'
 import { freePort, minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
 import { withService } from '../support/services.js'
+import { zip } from '../support/zip.js'
 
 const csv = (...rows: string[]) => ['id,amount', ...rows, ''].join('\n')
 
@@ -85,6 +86,33 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
       { f: 's3://versions/in/b.csv' },
     ])
     expect((await project.cli('verify', '--deep')).code).toBe(0)
+  }, 60_000)
+
+  it('takes zips apart, and removes them as a whole', async () => {
+    const project = await create('s3://versions/zips/')
+    const packed = zip({ 'a.csv': csv('1,10'), 'b.csv': csv('2,20') })
+    await client.send(
+      new PutObjectCommand({ Bucket: 'versions', Key: 'zips/all.zip', Body: packed }),
+    )
+    await put('versions', 'zips/broken.zip', 'PK no zip')
+    await project.run()
+    expect(await keys('versions')).toEqual([])
+    expect(await keys('versions')).toEqual([])
+    expect(await rows(project)).toEqual([
+      { id: 1, amount: 10 },
+      { id: 2, amount: 20 },
+    ])
+    expect(await project.query('SELECT _source_file AS f FROM discarded.orders')).toEqual([
+      { f: 's3://versions/zips/broken.zip' },
+    ])
+    const archived = await project.storage.list('archive/orders/files/')
+    expect(archived.map(({ path }) => path.replace(/^.*-/, '')).sort()).toEqual([
+      'all.zip',
+      'broken.zip',
+    ])
+    const before = await rows(project)
+    expect((await project.cli('rebuild', 'orders', '--from', 'archive')).code).toBe(0)
+    expect(await rows(project)).toEqual(before)
   }, 60_000)
 
   it('leaves objects where a bucket keeps no versions, and takes each once', async () => {

@@ -34,116 +34,145 @@ const answers = [
   'SELECT count(*) AS n FROM bronze.orders',
 ]
 
-withService('MinIO', [minioProgram], () => {
-  let server: Server
-  let folder: string
-  let env: NodeJS.ProcessEnv
-  let root: string
-  beforeAll(async () => {
-    server = await startMinio()
-    folder = await mkdtemp(join(tmpdir(), 'moraine-test-'))
-    env = { ...minioKeys, MORAINE_CACHE: join(folder, 'cache') }
-    Object.assign(process.env, minioKeys)
-    const client = new S3Client({ endpoint: server.url, region: 'us-east-1', forcePathStyle: true })
-    await client.send(new CreateBucketCommand({ Bucket: 'lakes' }))
-    root = `s3://lakes/orders?endpoint=${server.url}`
-    await rm(join(folder, 'project'), { recursive: true, force: true })
-  }, 60_000)
-  afterAll(async () => {
-    await server.stop()
-    await rm(folder, { recursive: true, force: true })
-  })
+const extensions = process.env.DUCKDB_EXTENSIONS
+const httpfs = extensions && join(extensions, 'v1.5.5/linux_amd64/httpfs.duckdb_extension')
 
-  const write = async (name: string, text: string) => {
-    const { mkdir, writeFile } = await import('node:fs/promises')
-    await mkdir(join(folder, 'project/in'), { recursive: true })
-    await writeFile(join(folder, 'project/lake.ts'), lake)
-    await writeFile(join(folder, 'project/in', name), text)
-  }
-  const cli = async (where: string[], ...args: string[]) => {
-    const done = await moraine(['-C', join(folder, 'project'), ...where, ...args], env)
-    if (done.code !== 0) throw new Error(`${args.join(' ')}: ${done.stdout}${done.stderr}`)
-    return done.stdout
-  }
-  const inBucket = () => ['--root', root]
-  const local = () => ['--root', join(folder, 'local')]
-  const told = async (where: string[]) =>
-    Promise.all(answers.map((sql) => cli(where, 'query', sql, '--json')))
+/** With DuckDB's extension objects are read where they lie, by ranges; without it copies are. */
+const ways: [name: string, needs: (string | undefined)[], inPlace: boolean][] = [
+  ['MinIO', [minioProgram], false],
+  ['MinIO, with httpfs', [minioProgram, httpfs], true],
+]
 
-  it('a lake in a bucket holds what one in a folder holds, run for run, and is sound', async () => {
-    await write(
-      'a.csv',
-      csv(0, 4000, (id) => (id % 500 === 7 ? '-1' : `${id}.25`)),
-    )
-    for (const where of [inBucket(), local()]) await cli(where, 'run')
-    expect(await told(inBucket())).toEqual(await told(local()))
-    await write(
-      'b.csv',
-      csv(3000, 5000, (id) => `${id}.50`),
-    )
-    for (const where of [inBucket(), local()]) await cli(where, 'run')
-    expect(await told(inBucket())).toEqual(await told(local()))
-    expect(await cli(inBucket(), 'run')).toContain('Nothing to do')
-    await cli(inBucket(), 'verify', '--deep')
-    // All of it is in the bucket: another machine has no copies.
-    await rm(join(folder, 'cache'), { recursive: true })
-    await cli(inBucket(), 'verify', '--deep')
-    expect(await told(inBucket())).toEqual(await told(local()))
-    const before = ['query', '--at', '3', answers[0] as string, '--json']
-    expect(await cli(inBucket(), ...before)).toBe(await cli(local(), ...before))
-  }, 180_000)
+for (const [name, needs, inPlace] of ways)
+  withService(name, needs, () => {
+    let server: Server
+    let folder: string
+    let env: NodeJS.ProcessEnv
+    let root: string
+    beforeAll(async () => {
+      server = await startMinio()
+      folder = await mkdtemp(join(tmpdir(), 'moraine-test-'))
+      env = {
+        ...minioKeys,
+        MORAINE_CACHE: join(folder, 'cache'),
+        MORAINE_EXTENSIONS: (inPlace ? extensions : undefined) ?? join(folder, 'none'),
+      }
+      Object.assign(process.env, minioKeys)
+      const client = new S3Client({
+        endpoint: server.url,
+        region: 'us-east-1',
+        forcePathStyle: true,
+      })
+      await client.send(new CreateBucketCommand({ Bucket: 'lakes' }))
+      root = `s3://lakes/orders?endpoint=${server.url}${inPlace ? '&reads=ranges' : ''}`
+      await rm(join(folder, 'project'), { recursive: true, force: true })
+    }, 60_000)
+    afterAll(async () => {
+      await server.stop()
+      await rm(folder, { recursive: true, force: true })
+    })
 
-  it('a query brings only the files that it needs', async () => {
-    await rm(join(folder, 'cache'), { recursive: true, force: true })
-    await cli(inBucket(), 'query', answers[2] as string)
-    const copies = await readdir(join(folder, 'cache'), { recursive: true })
-    const data = copies.filter((path) => path.includes('silver/') && path.endsWith('.parquet'))
-    const all = JSON.parse(await cli(inBucket(), 'query', answers[0] as string, '--json'))
-    expect(all).toHaveLength(1)
-    const later = await readdir(join(folder, 'cache'), { recursive: true })
-    const every = later.filter((path) => path.includes('silver/') && path.endsWith('.parquet'))
-    expect(data).toHaveLength(1)
-    expect(every.length).toBeGreaterThan(5)
-  }, 60_000)
-
-  it('a run that is killed leaves it as it was, or as it is after', async () => {
-    for (let round = 0; round < 6; round++) {
-      await write(
-        `c${round}.csv`,
-        csv(5000 + round * 100, 5100 + round * 100, (id) => `${id}`),
-      )
-      const child = spawn(
-        process.execPath,
-        [join(repository, 'bin/moraine.js'), '-C', join(folder, 'project'), ...inBucket(), 'run'],
-        { env: { ...process.env, ...env }, stdio: 'ignore' },
-      )
-      await new Promise((done) => setTimeout(done, 700 + round * 250))
-      child.kill('SIGKILL')
-      await cli(inBucket(), 'verify')
+    const write = async (name: string, text: string) => {
+      const { mkdir, writeFile } = await import('node:fs/promises')
+      await mkdir(join(folder, 'project/in'), { recursive: true })
+      await writeFile(join(folder, 'project/lake.ts'), lake)
+      await writeFile(join(folder, 'project/in', name), text)
     }
-    await cli(inBucket(), 'run')
-    await cli(local(), 'run')
-    expect(await told(inBucket())).toEqual(await told(local()))
-    await cli(inBucket(), 'verify', '--deep')
-    await cli(inBucket(), 'vacuum', '--delete')
-    await cli(inBucket(), 'verify', '--deep')
-  }, 180_000)
+    const cli = async (where: string[], ...args: string[]) => {
+      const done = await moraine(['-C', join(folder, 'project'), ...where, ...args], env)
+      if (done.code !== 0) throw new Error(`${args.join(' ')}: ${done.stdout}${done.stderr}`)
+      return done.stdout
+    }
+    const inBucket = () => ['--root', root]
+    const local = () => ['--root', join(folder, 'local')]
+    const told = async (where: string[]) =>
+      Promise.all(answers.map((sql) => cli(where, 'query', sql, '--json')))
 
-  it('it moves between a folder and a bucket, and back', async () => {
-    const bucket = `s3://lakes/copied?endpoint=${server.url}`
-    await cli(local(), 'copy', bucket)
-    expect(await told(['--root', bucket])).toEqual(await told(local()))
-    await cli(['--root', bucket], 'verify', '--deep')
-    await cli(['--root', bucket], 'copy', join(folder, 'back'))
-    await cli(['--root', join(folder, 'back')], 'verify', '--deep')
-    expect(await told(['--root', join(folder, 'back')])).toEqual(await told(local()))
-  }, 120_000)
+    it('a lake in a bucket holds what one in a folder holds, run for run, and is sound', async () => {
+      await write(
+        'a.csv',
+        csv(0, 4000, (id) => (id % 500 === 7 ? '-1' : `${id}.25`)),
+      )
+      for (const where of [inBucket(), local()]) await cli(where, 'run')
+      expect(await told(inBucket())).toEqual(await told(local()))
+      await write(
+        'b.csv',
+        csv(3000, 5000, (id) => `${id}.50`),
+      )
+      for (const where of [inBucket(), local()]) await cli(where, 'run')
+      expect(await told(inBucket())).toEqual(await told(local()))
+      expect(await cli(inBucket(), 'run')).toContain('Nothing to do')
+      await cli(inBucket(), 'verify', '--deep')
+      // All of it is in the bucket: another machine has no copies.
+      await rm(join(folder, 'cache'), { recursive: true, force: true })
+      await cli(inBucket(), 'verify', '--deep')
+      expect(await told(inBucket())).toEqual(await told(local()))
+      // So has a run that finds rows of the bucket's tables replaced.
+      await rm(join(folder, 'cache'), { recursive: true, force: true })
+      await write(
+        'b2.csv',
+        csv(100, 900, (id) => `${id}.75`),
+      )
+      for (const where of [inBucket(), local()]) await cli(where, 'run')
+      expect(await told(inBucket())).toEqual(await told(local()))
+      const before = ['query', '--at', '3', answers[0] as string, '--json']
+      expect(await cli(inBucket(), ...before)).toBe(await cli(local(), ...before))
+    }, 180_000)
 
-  const python = process.env.MORAINE_PYTHON
-  it.runIf(python)(
-    'PyIceberg reads its tables where they lie, also those that were copied',
-    async () => {
-      const script = `
+    it('a query brings only the files that it needs', async () => {
+      await rm(join(folder, 'cache'), { recursive: true, force: true })
+      await cli(inBucket(), 'query', answers[2] as string)
+      const copied = async () =>
+        (await readdir(join(folder, 'cache'), { recursive: true }).catch(() => [])).filter(
+          (path) => path.includes('silver/') && path.endsWith('.parquet'),
+        )
+      const data = await copied()
+      const all = JSON.parse(await cli(inBucket(), 'query', answers[0] as string, '--json'))
+      expect(all).toHaveLength(1)
+      const every = await copied()
+      expect(data).toHaveLength(inPlace ? 0 : 1)
+      if (inPlace) expect(every).toEqual([])
+      else expect(every.length).toBeGreaterThan(5)
+    }, 60_000)
+
+    it('a run that is killed leaves it as it was, or as it is after', async () => {
+      for (let round = 0; round < 6; round++) {
+        await write(
+          `c${round}.csv`,
+          csv(5000 + round * 100, 5100 + round * 100, (id) => `${id}`),
+        )
+        const child = spawn(
+          process.execPath,
+          [join(repository, 'bin/moraine.js'), '-C', join(folder, 'project'), ...inBucket(), 'run'],
+          { env: { ...process.env, ...env }, stdio: 'ignore' },
+        )
+        await new Promise((done) => setTimeout(done, 700 + round * 250))
+        child.kill('SIGKILL')
+        await cli(inBucket(), 'verify')
+      }
+      await cli(inBucket(), 'run')
+      await cli(local(), 'run')
+      expect(await told(inBucket())).toEqual(await told(local()))
+      await cli(inBucket(), 'verify', '--deep')
+      await cli(inBucket(), 'vacuum', '--delete')
+      await cli(inBucket(), 'verify', '--deep')
+    }, 180_000)
+
+    it('it moves between a folder and a bucket, and back', async () => {
+      const bucket = `s3://lakes/copied?endpoint=${server.url}`
+      await cli(local(), 'copy', bucket)
+      expect(await told(['--root', bucket])).toEqual(await told(local()))
+      await cli(['--root', bucket], 'verify', '--deep')
+      await cli(['--root', bucket], 'copy', join(folder, 'back'))
+      await cli(['--root', join(folder, 'back')], 'verify', '--deep')
+      expect(await told(['--root', join(folder, 'back')])).toEqual(await told(local()))
+    }, 120_000)
+
+    const python = process.env.MORAINE_PYTHON
+    it.runIf(python)(
+      'PyIceberg reads its tables where they lie, also those that were copied',
+      async () => {
+        const script = `
 import sys
 from pyiceberg.table import StaticTable
 t = StaticTable.from_metadata(sys.argv[1], properties={"s3.endpoint": sys.argv[2], "s3.region": "us-east-1",
@@ -152,20 +181,20 @@ a = t.scan().to_arrow()
 import pyarrow.compute as pc
 print(a.num_rows, pc.sum(a["amount"]).as_py())
 `
-      const { CommitLog } = await import('../../src/log/log.js')
-      const { S3Storage } = await import('../../src/storage/s3.js')
-      process.env.MORAINE_CACHE = join(folder, 'cache')
-      const keys = [minioKeys.AWS_ACCESS_KEY_ID, minioKeys.AWS_SECRET_ACCESS_KEY]
-      const [row] = JSON.parse(await cli(local(), 'query', answers[0] as string, '--json'))
-      for (const place of [root, `s3://lakes/copied?endpoint=${server.url}`]) {
-        const storage = new S3Storage(place)
-        const { tables } = await new CommitLog(storage).head()
-        const metadata = storage.locate(tables['silver.orders']?.metadata as string)
-        const args = ['-c', script, metadata, server.url, ...keys]
-        const { stdout } = await promisify(execFile)(python as string, args)
-        expect(stdout.trim()).toBe(`${row.n} ${row.s}`)
-      }
-    },
-    60_000,
-  )
-})
+        const { CommitLog } = await import('../../src/log/log.js')
+        const { S3Storage } = await import('../../src/storage/s3.js')
+        process.env.MORAINE_CACHE = join(folder, 'cache')
+        const keys = [minioKeys.AWS_ACCESS_KEY_ID, minioKeys.AWS_SECRET_ACCESS_KEY]
+        const [row] = JSON.parse(await cli(local(), 'query', answers[0] as string, '--json'))
+        for (const place of [root, `s3://lakes/copied?endpoint=${server.url}`]) {
+          const storage = new S3Storage(place)
+          const { tables } = await new CommitLog(storage).head()
+          const metadata = storage.locate(tables['silver.orders']?.metadata as string)
+          const args = ['-c', script, metadata, server.url, ...keys]
+          const { stdout } = await promisify(execFile)(python as string, args)
+          expect(stdout.trim()).toBe(`${row.n} ${row.s}`)
+        }
+      },
+      60_000,
+    )
+  })

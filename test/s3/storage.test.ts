@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateBucketCommand, HeadObjectCommand, S3Client } from '@aws-sdk/client-s3'
@@ -11,6 +10,7 @@ import { CommitLog } from '../../src/log/log.js'
 import { RetryingStorage } from '../../src/storage/retrying.js'
 import { S3Storage } from '../../src/storage/s3.js'
 import { storageContract } from '../../src/testing/storage-contract.js'
+import { type Fate, faultyProxy } from '../support/faulty-proxy.js'
 import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
 import { withService } from '../support/services.js'
 
@@ -110,41 +110,10 @@ withService('MinIO', [minioProgram], () => {
   })
 
   describe('a bucket that fails', () => {
-    /** Stands before the server, and may do something else than to pass a request on. */
-    async function proxy(
-      meddle: (request: IncomingMessage) => 'pass' | 503 | 409 | 'lose' | 'hang',
-    ): Promise<string> {
-      const pass = (from: IncomingMessage, to: ServerResponse, lose: boolean) => {
-        const { method, url, headers } = from
-        const on = request(`${server.url}${url}`, { method, headers }, (answer) => {
-          if (lose) {
-            answer.resume()
-            answer.on('end', () => to.destroy())
-          } else {
-            to.writeHead(answer.statusCode ?? 0, answer.headers)
-            answer.pipe(to)
-          }
-        })
-        on.on('error', () => to.destroy())
-        from.pipe(on)
-      }
-      const before = createServer((from, to) => {
-        const what = meddle(from)
-        if (what === 'hang') return
-        if (what === 503 || what === 409) {
-          from.resume()
-          const code = what === 503 ? 'SlowDown' : 'ConditionalRequestConflict'
-          to.writeHead(what, { 'content-type': 'application/xml' })
-          to.end(`<Error><Code>${code}</Code><Message>later</Message></Error>`)
-        } else pass(from, to, what === 'lose')
-      })
-      await new Promise<void>((done) => before.listen(0, '127.0.0.1', done))
-      onTestFinished(() => {
-        before.closeAllConnections()
-        before.close()
-      })
-      // The signature is over the host, which the server must be told.
-      return `http://127.0.0.1:${(before.address() as AddressInfo).port}`
+    async function proxy(meddle: (request: IncomingMessage) => Fate): Promise<string> {
+      const before = await faultyProxy(server.url, meddle)
+      onTestFinished(() => before.close())
+      return before.url
     }
 
     it.each([
@@ -154,7 +123,7 @@ withService('MinIO', [minioProgram], () => {
         ({ method }: IncomingMessage) => (method === 'PUT' && Math.random() < 0.5 ? 409 : 'pass'),
       ],
       ['loses a third of its answers', () => (Math.random() < 0.33 ? 'lose' : 'pass')],
-    ] as [string, (request: IncomingMessage) => 'pass' | 503 | 409 | 'lose' | 'hang'][])(
+    ] as [string, (request: IncomingMessage) => Fate][])(
       'that %s loses nothing',
       async (_, meddle) => {
         const place = await root('', await proxy(meddle))

@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, open, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import { rangedObjects } from '../../source/bucket.js'
+import { scratchFolder } from '../../storage/scratch.js'
 import { crawlFiles, isHidden, MOST, SAMPLE } from './folders.js'
 import type { Found } from './found.js'
 
@@ -18,7 +18,7 @@ export async function crawlBucket(url: string, session: Session): Promise<Found>
     throw new MoraineError('source', `There are more than ${MOST} objects there`, {
       hint: 'Crawl the prefixes in it one by one.',
     })
-  const base = await mkdtemp(join(tmpdir(), 'moraine-crawl-'))
+  const base = await scratchFolder('crawl')
   try {
     // Keys become paths here, so none may lead elsewhere.
     const safe = objects.filter(({ key }) => key.split('/').every((part) => part !== '..'))

@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseKind, DatabaseSource } from '../../define/source.js'
 import { Databases } from '../../source/connect/open.js'
 import { mysql, postgres, sqlserver } from '../../source/database.js'
 import { RecordReader } from '../../source/records.js'
+import { scratchFolder } from '../../storage/scratch.js'
 import { datasetName, type Found, type FoundColumn, type FoundTable } from './found.js'
 
 /** What a catalog of a database tells of a column. */
@@ -106,7 +106,7 @@ async function described(source: DatabaseSource, signal: AbortSignal): Promise<D
   await using databases = Databases.of([])
   const reader = await databases.reader(source)
   const columns = (await reader.columns(source)).map(({ name }) => name)
-  const folder = await mkdtemp(join(tmpdir(), 'moraine-crawl-'))
+  const folder = await scratchFolder('crawl')
   try {
     const path = join(folder, 'catalog')
     const { bytes } = await reader.extract({ source, columns, conditions: [] }, path, signal)

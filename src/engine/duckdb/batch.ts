@@ -1,4 +1,5 @@
 import { quoteName, quoteText } from '../../define/sql.js'
+import { knownOfAll } from '../../quality/known.js'
 import type { BatchParts, KeptFile } from '../engine.js'
 import { formatOf, heldTable } from './formats.js'
 import { fileList } from './paths.js'
@@ -38,6 +39,7 @@ export function batchParts(
             sql: union(typed, (file) => `${fileSql(file, values)} WHERE _texts IS NULL`),
             columns: (model ?? []).map((name) => name.toLowerCase()),
             rows: rows(typed) - bent,
+            known: knownOfAll(typed.map((file) => file.known)),
           },
         }
       : {}),

@@ -1,6 +1,5 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises'
-import { availableParallelism, tmpdir, totalmem } from 'node:os'
-import { join } from 'node:path'
+import { rm, stat } from 'node:fs/promises'
+import { availableParallelism, totalmem } from 'node:os'
 import {
   BIGINT,
   BLOB,
@@ -15,10 +14,18 @@ import {
   VARCHAR,
 } from '@duckdb/node-api'
 import { quoteName, quoteText } from '../../define/sql.js'
+import { MoraineError } from '../../errors.js'
 import type { DataFile } from '../../iceberg/spec/manifest.js'
 import type { Schema } from '../../iceberg/spec/types.js'
 import type { JsFunction } from '../../quality/functions.js'
-import { fetchMentioned, fetchStaged } from '../../storage/staging.js'
+import { scratchFolder } from '../../storage/scratch.js'
+import {
+  fetchMentioned,
+  fetchStaged,
+  type ObjectAccess,
+  readableRoots,
+  readInPlace,
+} from '../../storage/staging.js'
 import type {
   AvroCodec,
   BatchParts,
@@ -43,8 +50,8 @@ import { SqlError } from '../sql-error.js'
 import { batchParts, batchSql } from './batch.js'
 import { copyDeletesSql, relocateDeletesSql, toDeletesFile } from './deletes.js'
 import { copyOptions, formatOf, holdFile, writeAvro } from './formats.js'
-import { enginePath, fileList } from './paths.js'
-import { attach, remoteName } from './remote.js'
+import { enginePath, fileList, sourcePath } from './paths.js'
+import { attach, remoteName, secretSql } from './remote.js'
 import { tableSql } from './scan.js'
 import { partitionSql } from './transforms.js'
 import { columnTypeOf } from './types.js'
@@ -69,6 +76,8 @@ export class DuckDB implements Engine {
   private readonly functions = new Set<string>()
   private readonly done = new Map<string, Promise<void>>()
   private readonly loaded: Loaded = new Map()
+  /** Until when the roots of buckets can be read with the credentials that were given last. */
+  private readonly reached = new Map<string, number>()
 
   private constructor(
     private readonly instance: DuckDBInstance,
@@ -76,7 +85,7 @@ export class DuckDB implements Engine {
   ) {}
 
   static async start(options: DuckDBOptions = {}): Promise<DuckDB> {
-    const temporary = await mkdtemp(join(tmpdir(), 'moraine-'))
+    const temporary = await scratchFolder('engine')
     const memory = options.memory ?? Math.floor(totalmem() * 0.6)
     const instance = await DuckDBInstance.create(':memory:', {
       threads: String(options.threads ?? availableParallelism()),
@@ -99,7 +108,23 @@ export class DuckDB implements Engine {
     await connection.run("SET TimeZone = 'UTC'")
     await connection.run('SET enable_progress_bar = true')
     await connection.run('SET enable_progress_bar_print = false')
-    return new DuckDBSession(connection, this.functions, this.done, this.loaded)
+    const session = new DuckDBSession(connection, this.functions, this.done, this.loaded)
+    await this.reachObjects(session)
+    return session
+  }
+
+  /** Lets Parquet files in buckets be read where they lie, where that can be; otherwise copies are read. */
+  private async reachObjects(session: DuckDBSession): Promise<void> {
+    const roots = readableRoots()
+    if (roots.length === 0 || !(await session.loads('httpfs'))) return
+    for (const { url, access } of roots) {
+      if ((this.reached.get(url) ?? 0) > Date.now()) continue
+      const given = await access()
+      await session.reach(given)
+      const end = given.expires?.getTime() ?? Number.POSITIVE_INFINITY
+      this.reached.set(url, end - RENEWED)
+    }
+    readInPlace()
   }
 
   async close(): Promise<void> {
@@ -107,6 +132,9 @@ export class DuckDB implements Engine {
     await rm(this.temporary, { recursive: true, force: true })
   }
 }
+
+/** Milliseconds before their end from which credentials are asked for anew. */
+const RENEWED = 15 * 60_000
 
 /** Bytes of a line that are allowed in any case. */
 const LINE = 2 ** 21
@@ -198,7 +226,7 @@ export class DuckDBSession implements Session {
   }
 
   fileName(location: string): string {
-    return enginePath(location)
+    return sourcePath(location)
   }
 
   batches(files: readonly KeptFile[]): string {
@@ -293,7 +321,9 @@ export class DuckDBSession implements Session {
       const [values, nulls] = ['num_values', 'null_count'].map((s) =>
         Number(statistics.get(s) ?? 0),
       )
-      return [name, { values, nulls } as Counts] as const
+      const [min, max] = [statistics.get('min'), statistics.get('max')]
+      const bounds = min !== undefined && max !== undefined ? { min, max } : {}
+      return [name, { values, nulls, ...bounds } as Counts] as const
     })
     const { count = 0n, file_size_bytes = 0n } = file ?? {}
     return { rows: Number(count), bytes: Number(file_size_bytes), counts: new Map(counts) }
@@ -332,6 +362,15 @@ export class DuckDBSession implements Session {
     )
     this.loaded.set(extension, found)
     return found
+  }
+
+  async reach(access: ObjectAccess): Promise<void> {
+    // What the engine says of a statement may have its text.
+    await this.connection.run(secretSql(access)).catch(() => {
+      throw new MoraineError('engine', `DuckDB can't be given access to ${access.url}`, {
+        hint: 'Read copies instead: add reads=copies to the address of the lake.',
+      })
+    })
   }
 
   async remote<T>(

@@ -1,6 +1,7 @@
 import { quoteName, quoteText } from '../../define/sql.js'
 import { MoraineError } from '../../errors.js'
 import { sha256 } from '../../log/hash.js'
+import type { ObjectAccess } from '../../storage/staging.js'
 import type { RemoteSession } from '../engine.js'
 
 /** What a database is called in the engine. */
@@ -22,4 +23,20 @@ export async function attach(
   } catch {
     throw new MoraineError('engine', `The engine can not connect to ${connection.host} itself`)
   }
+}
+
+/** What lets the engine read objects below a bucket's root. Only in memory: it has credentials. */
+export function secretSql(access: ObjectAccess): string {
+  const { url, keyId, secret, token, region, endpoint, pathStyle } = access
+  const parts = [
+    'TYPE s3',
+    `SCOPE ${quoteText(`${url}/`)}`,
+    `KEY_ID ${quoteText(keyId)}`,
+    `SECRET ${quoteText(secret)}`,
+    ...(token === undefined ? [] : [`SESSION_TOKEN ${quoteText(token)}`]),
+    `REGION ${quoteText(region)}`,
+    `URL_STYLE ${pathStyle ? "'path'" : "'vhost'"}`,
+    ...(endpoint ? [`ENDPOINT ${quoteText(endpoint.host)}`, `USE_SSL ${endpoint.encrypted}`] : []),
+  ]
+  return `CREATE OR REPLACE TEMPORARY SECRET ${quoteName(`s3_${sha256(url).slice(0, 16)}`)} (${parts.join(', ')})`
 }

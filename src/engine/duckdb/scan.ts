@@ -2,7 +2,7 @@ import { quoteName, quoteText } from '../../define/sql.js'
 import { sqlType } from '../../define/sql-type.js'
 import { type Schema, toColumnType } from '../../iceberg/spec/types.js'
 import type { DeleteFile, TableFile } from '../engine.js'
-import { enginePath, fileList } from './paths.js'
+import { fileList, sourcePath } from './paths.js'
 
 interface Column {
   id: number
@@ -89,7 +89,7 @@ function isListed(files: readonly TableFile[], lists: readonly DeleteFile[]): st
   const locations = [...new Set(lists.map(({ location }) => location))]
   // Lists of positions spell files as the metadata did when they were written.
   const spelt = files.map(
-    ({ location, named = location }) => `(${quoteText(named)}, ${quoteText(enginePath(location))})`,
+    ({ location, named = location }) => `(${quoteText(named)}, ${quoteText(sourcePath(location))})`,
   )
   return `EXISTS (SELECT 1 FROM read_parquet(${fileList(locations)}, hive_partitioning = false) AS _p
     JOIN (VALUES ${spelt.join(', ')}) AS _f(spelt, file) ON _p.file_path = _f.spelt

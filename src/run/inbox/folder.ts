@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { dirname, join, relative, sep } from 'node:path'
 import { MoraineError, messageOf } from '../../errors.js'
 import type { SourceFile } from '../../source/discover.js'
-import { isAlive } from '../alive.js'
+import { isAlive } from '../../storage/alive.js'
 import { type Drop, isMeant } from './drop.js'
 import { openForWriting } from './writers.js'
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { isAlive } from '../../storage/alive.js'
 import type { Storage } from '../../storage/storage.js'
-import { isAlive } from '../alive.js'
 
 /** What is known of a job: who is at it, and what was done of it last. */
 export interface LeaseState {

@@ -7,6 +7,8 @@ import { type Target, textOf } from '../taken.js'
 import { BrokenDocument, exactNumbers, type JsonRecord, JsonSplitter } from './json-records.js'
 import { LineReader, readPairs } from './lines.js'
 
+const PIECE = 1 << 16
+
 interface RowReader {
   push(chunk: Buffer, last: boolean): JsonRecord[]
 }
@@ -65,7 +67,18 @@ async function readerOf(
     const { XmlReader } = await import('./xml.js')
     const xml = new XmlReader(layout.rows, layout.lists)
     const decoder = new TextDecoder()
-    return { push: (chunk, last) => xml.push(decoder.decode(chunk, { stream: !last }), last) }
+    return {
+      push: (chunk, last) => {
+        if (last) return xml.push(decoder.decode(chunk), true)
+        // Small texts: large ones are allocated one by one.
+        const found: JsonRecord[][] = []
+        for (let at = 0; at < chunk.length; at += PIECE)
+          found.push(
+            xml.push(decoder.decode(chunk.subarray(at, at + PIECE), { stream: true }), false),
+          )
+        return found.flat()
+      },
+    }
   }
   const names = layout?.kind === 'json' && layout.rows !== undefined ? layout.rows.split('.') : []
   return new Documents(file, names)

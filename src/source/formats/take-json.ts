@@ -1,12 +1,12 @@
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { FilesSource } from '../../define/source.js'
 import { quoteName, quoteText } from '../../define/sql.js'
 import { MoraineError } from '../../errors.js'
+import { scratchFolder } from '../../storage/scratch.js'
 import { ESCAPE, escapeText, SEPARATOR, unescaped } from '../canonical.js'
 import type { SourceFile } from '../discover.js'
 import type { Inspection } from '../inspect.js'
@@ -50,9 +50,57 @@ async function takeLines(
     longest,
   })
   const lined = `(SELECT CAST(NULL AS VARCHAR) AS _why, CAST(NULL AS VARCHAR) AS _what, _json FROM ${text})`
+  const all = await keepAll(file, source, lined, target, (found) =>
+    keepRows(file, { ...found, rows: lines, firstLine: 1 }, target),
+  )
+  return all.kept
+}
+
+interface Found {
+  relation: string
+  columns: string[]
+}
+
+/** Keeps rows that have the names of the first ones, as most do, with one look at them; otherwise the names of all are looked for first. */
+async function keepAll<T extends { broken: number } | undefined>(
+  file: SourceFile,
+  source: Pick<FilesSource, 'columns'>,
+  lined: string,
+  target: Target,
+  keep: (found: Found) => Promise<T>,
+): Promise<{ kept: T; columns: string[] }> {
+  const alike = target.large ? await alikeLines(file, source, lined, target) : undefined
+  // What is no JSON at all fails here, and is told line by line below.
+  const kept = alike && (await keep(alike).catch(() => undefined))
+  target.signal?.throwIfAborted()
+  if (kept?.broken === 0) return { kept, columns: alike?.columns ?? [] }
   const found = await columnsOf(file, source, lined, target)
-  const { columns } = found
-  return keepRows(file, { relation: found.relation, columns, rows: lines, firstLine: 1 }, target)
+  return { kept: await keep(found), columns: found.columns }
+}
+
+/** Lines that are looked at before it is assumed that all have the names which these have. */
+const SAMPLE = 2048
+/** Sets of names that rows are compared with. */
+const MOST_SETS = 8
+
+/** A relation for lines whose names are those of the first ones: others have an `_error`. `undefined` where the first ones differ much. */
+async function alikeLines(
+  file: SourceFile,
+  source: Pick<FilesSource, 'columns'>,
+  lined: string,
+  target: Target,
+): Promise<Found | undefined> {
+  const first = `(SELECT * FROM ${lined} LIMIT ${SAMPLE})`
+  const sets = await target.session
+    .rows(`SELECT DISTINCT json_keys(_json) AS k FROM ${first}`)
+    .catch(() => [])
+  const names = sets.map(({ k }) => (k ?? []) as string[])
+  // Of what is no object there are no names either.
+  if (names.length === 0 || names.length > MOST_SETS || names.some((k) => k.length === 0))
+    return undefined
+  const known = names.map((k) => `[${k.map(quoteText).join(', ')}]`).join(', ')
+  const other = `CASE WHEN coalesce(json_keys(_json) NOT IN (${known}), true) THEN 'it has other names' END`
+  return columnsOf(file, source, lined, target, { first, other })
 }
 
 /** Writes rows down by the line before the engine reads them. */
@@ -62,7 +110,7 @@ export async function takeRecords(
   records: AsyncIterable<readonly JsonRecord[]>,
   target: Target,
 ): Promise<TakenFile> {
-  const folder = await mkdtemp(join(tmpdir(), 'moraine-records-'))
+  const folder = await scratchFolder('records')
   try {
     const path = join(folder, 'records')
     const written = await writeRecords(records, path, target.signal)
@@ -76,17 +124,11 @@ export async function takeRecords(
       longest: written.longest,
     })
     const lined = `(SELECT CAST(_line AS BIGINT) AS _source_line, _why, ${unescaped('_what')} AS _what, ${unescaped('_json')} AS _json FROM ${text})`
-    const { relation, columns } = await columnsOf(file, source, lined, target)
-    const kept = await keepRecords(
-      target.session,
-      {
-        relation,
-        columns,
-        lineage: [...lineage(file, target), '_source_line'],
-        location: target.location,
-      },
-      target.large ? target.wanted : new Map(),
-    )
+    const { kept, columns } = await keepAll(file, source, lined, target, (found) => {
+      const { location } = target
+      const records = { ...found, lineage: [...lineage(file, target), '_source_line'], location }
+      return keepRecords(target.session, records, target.large ? target.wanted : new Map())
+    })
     if (kept.rows !== written.records)
       throw new MoraineError(
         'source',
@@ -135,7 +177,9 @@ async function columnsOf(
   source: Pick<FilesSource, 'columns'>,
   lined: string,
   { session }: Target,
-): Promise<{ relation: string; columns: string[] }> {
+  alike?: { first: string; other: string },
+): Promise<Found> {
+  const looked = alike?.first ?? lined
   const checked = `(SELECT *, CASE WHEN _why IS NOT NULL THEN _why WHEN NOT json_valid(_json) THEN 'it is no JSON'
     WHEN json_type(_json) <> 'OBJECT' THEN 'it is no JSON object' END AS _bad FROM ${lined})`
   const keysOf = async (relation: string, where: string, also: string) => {
@@ -147,9 +191,9 @@ async function columnsOf(
   }
   // Most files have nothing but objects; what fails here is looked at line by line.
   const clean = await keysOf(
-    lined,
+    looked,
     'true',
-    `, (SELECT count(*) FROM ${lined} WHERE _why IS NOT NULL OR json_type(_json) IS DISTINCT FROM 'OBJECT') AS others`,
+    `, (SELECT count(*) FROM ${looked} WHERE _why IS NOT NULL OR json_type(_json) IS DISTINCT FROM 'OBJECT') AS others`,
   ).catch(() => undefined)
   const flagged = clean?.others !== 0n
   const found = flagged ? await keysOf(checked, '_bad IS NULL', '') : clean
@@ -185,7 +229,9 @@ async function columnsOf(
   const row = first.length > 0 ? `json_transform(${good}, ${quoteText(spec)})` : 'NULL'
   const bad = flagged
     ? '_bad AS _error, CASE WHEN _bad IS NOT NULL THEN coalesce(_what, _json) END AS _raw'
-    : NO_ERROR
+    : alike
+      ? `${alike.other} AS _error, CAST(NULL AS VARCHAR) AS _raw`
+      : NO_ERROR
   const relation = `(SELECT * EXCLUDE (_why, _what, _json, _row${flagged ? ', _bad' : ''}), ${[bad, ...texts].join(', ')}
     FROM (SELECT *, ${row} AS _row FROM ${flagged ? checked : lined}))`
   return { relation, columns: all.map(({ name }) => name) }

@@ -1,5 +1,6 @@
 import { SaxesParser, type SaxesTagPlain } from 'saxes'
 import { BrokenDocument, type JsonRecord } from './json-records.js'
+import { isTag, PlainElements } from './xml-plain.js'
 
 const DEEPEST = 500
 
@@ -26,12 +27,19 @@ export class XmlReader {
   private depth = 0
   private rowLine = 1
   private records: JsonRecord[] = []
+  /** What was not read yet. */
+  private rest = ''
+  /** Reads rows that are plainly written; `undefined` once one was not. */
+  private plain: PlainElements | undefined
+  /** Lines of rows that the parser has not seen. */
+  private passed = 0
 
   constructor(
     private readonly rows: string | undefined,
     lists: readonly string[],
   ) {
     this.lists = new Set(lists)
+    this.plain = new PlainElements(this.lists)
     const { parser } = this
     parser.on('error', (error) => {
       throw this.broken(error.message.replace(/^.*?\d+:\d+: /, ''))
@@ -46,15 +54,75 @@ export class XmlReader {
   }
 
   push(text: string, last: boolean): JsonRecord[] {
-    this.parser.write(text)
+    this.take(text, last)
     if (last) this.parser.close()
     const { records } = this
     this.records = []
     return records
   }
 
+  private take(more: string, last: boolean): void {
+    if (!this.plain) {
+      this.parser.write(more)
+      return
+    }
+    const all = this.rest + more
+    this.rest = ''
+    // A line feed may follow with the next chunk.
+    const held = !last && all.endsWith('\r') ? '\r' : ''
+    let text = held ? all.slice(0, -1) : all
+    if (text.includes('\r')) text = text.replace(/\r\n?/g, '\n')
+    const left = text.slice(this.readPlain(text, last)) + held
+    if (this.plain) this.rest = left
+    else this.parser.write(left)
+  }
+
+  /** Reads rows where they are plainly written, and hands the parser what is around them. Returns how far it came. */
+  private readPlain(text: string, last: boolean): number {
+    let at = 0
+    while (this.plain && at < text.length) {
+      const next = text.indexOf('<', at)
+      if (next !== at) {
+        // Between rows only references would mean anything.
+        const between = text.slice(at, next < 0 ? text.length : next)
+        const isOutside = this.depth > 0 && this.open.length === 0
+        if (!isOutside || /\S/.test(between)) this.parser.write(between)
+        else this.passed += linesIn(between, 0, between.length)
+        at += between.length
+      } else if (this.isRow(text, at)) {
+        const row = this.plain.row(text, at)
+        if (row === 'cut' && !last && text.length - at < MOST_HELD) return at
+        if (row === 'cut' || row === 'odd') this.plain = undefined
+        else {
+          this.records.push({ line: this.parser.line + this.passed, json: row.json })
+          this.passed += linesIn(text, at, this.plain.end)
+          at = this.plain.end
+        }
+      } else {
+        const end = markupEnd(text, at)
+        if (end === undefined && !last) return at
+        const markup = text.slice(at, end)
+        // What may go on behind this `>` is the parser's.
+        if (/^<[^!?]/.test(markup) && /["']/.test(markup) && !isTag(markup)) this.plain = undefined
+        else {
+          this.parser.write(markup)
+          at += markup.length
+        }
+      }
+    }
+    return at
+  }
+
+  /** Whether the markup at an offset begins a row. */
+  private isRow(text: string, at: number): boolean {
+    if (this.depth === 0 || this.open.length > 0) return false
+    if (this.rows === undefined) return this.depth === 1 && /[A-Za-z_]/.test(text[at + 1] ?? '')
+    const end = at + 1 + this.rows.length
+    return text.startsWith(this.rows, at + 1) && /[\s/>]/.test(text[end] ?? '')
+  }
+
   private broken(message: string): BrokenDocument {
-    return new BrokenDocument(this.parser.line, message)
+    return new BrokenDocument(this.parser.line + this.passed, message)
   }
 
   private opened({ name, attributes }: SaxesTagPlain): void {
@@ -62,7 +130,7 @@ export class XmlReader {
     if (this.depth > DEEPEST) throw this.broken(`there are more than ${DEEPEST} levels`)
     const starts = this.rows === undefined ? this.depth === 2 : name === this.rows
     if (this.open.length === 0 && !starts) return
-    if (this.open.length === 0) this.rowLine = this.parser.line
+    if (this.open.length === 0) this.rowLine = this.parser.line + this.passed
     let node: Node | undefined
     let empty = false
     for (const attribute in attributes) {
@@ -105,6 +173,30 @@ export class XmlReader {
     else if (before !== undefined) put(node, name, [before, value])
     else put(node, name, this.lists.has(name) ? [value] : value)
   }
+}
+
+/** Characters of a row that are kept until it is complete; longer ones are the parser's. */
+const MOST_HELD = 4 * 2 ** 20
+
+/** Behind a tag, a comment, CDATA or an instruction; `undefined` where it is not complete. A declaration's end is not looked for. */
+function markupEnd(text: string, at: number): number | undefined {
+  const ends = { '<!--': '-->', '<![CDATA[': ']]>', '<?': '?>' }
+  for (const [begin, end] of Object.entries(ends))
+    if (text.startsWith(begin, at)) return after(text, end, at + begin.length)
+  if (text.length - at < 9 && '<![CDATA['.startsWith(text.slice(at, at + 9))) return undefined
+  return after(text, '>', at)
+}
+
+function after(text: string, mark: string, from: number): number | undefined {
+  const found = text.indexOf(mark, from)
+  return found < 0 ? undefined : found + mark.length
+}
+
+function linesIn(text: string, from: number, to: number): number {
+  let lines = 0
+  for (let at = text.indexOf('\n', from); at >= 0 && at < to; at = text.indexOf('\n', at + 1))
+    lines++
+  return lines
 }
 
 /** Also a part that is called `__proto__` is a part like any other. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { HttpSource, Paging } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
+import { raggedText } from '../canonical.js'
 import {
   BrokenDocument,
   exactNumbers,
@@ -132,9 +133,7 @@ function csvRows(body: Buffer): JsonRecord[] {
   return rows.map(({ line, fields, quoted, error, raw }) => {
     const wrong =
       error ??
-      (fields.length === names.length
-        ? undefined
-        : `${fields.length} fields instead of ${names.length}`)
+      (fields.length === names.length ? undefined : raggedText(fields.length, names.length))
     if (wrong !== undefined) return { line, error: wrong, raw: raw() }
     const values = fields.map((text, i) => (text === '' && !quoted?.[i] ? null : text))
     return {

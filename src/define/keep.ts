@@ -1,0 +1,108 @@
+import type { z } from 'zod'
+import type { ColumnType } from './column-type.js'
+import type { Gold, Silver } from './dataset.js'
+import { secondsOf } from './interval.js'
+import { columnTypeOf } from './schema.js'
+
+/** For how long rows of a table stay: those of before go, as a column tells their time. */
+export interface Keep {
+  /** `400d`, `400 days`, `12h`. */
+  for: string
+  /** The column that says from when a row is; without it silver goes by its cursor, or by when the row came. */
+  by?: string | undefined
+}
+
+/** When rows of a table are let go. */
+export interface Retention {
+  /** The column that says from when a row is: a date, a timestamp or a timestamptz. */
+  by: string
+  seconds: number
+}
+
+const times = ['date', 'timestamp', 'timestamptz']
+const LOADED = '_loaded_at'
+const HOUR = 3600
+const DAY = 24 * HOUR
+
+/** Rows without a `keep` stay for ever. */
+export function retentionOf(dataset: Silver<any> | Gold<any>): Retention | undefined {
+  const { keep } = dataset
+  const seconds = keep && secondsOf(keep.for)
+  const by = keep?.by ?? (dataset.tier === 'silver' ? ownTime(dataset) : undefined)
+  return seconds && by ? { by, seconds } : undefined
+}
+
+/** The cursor where it is a time. Without a cursor a later row of a key is the newer one, so that the time when it came does as well. */
+function ownTime({ schema, cursor }: Silver<any>): string | undefined {
+  if (cursor === undefined) return LOADED
+  const column = schema.shape[cursor]
+  return column && times.includes(typeOf(column)?.kind ?? '') ? cursor : undefined
+}
+
+function typeOf(column: z.ZodType): ColumnType | undefined {
+  try {
+    return columnTypeOf(column)
+  } catch {
+    // Told where the columns are checked.
+    return undefined
+  }
+}
+
+/** The time before which rows go: of days the beginning of one (UTC), of hours that of an hour. */
+export function keptFrom({ seconds }: Retention, now: Date): Date {
+  const unit = (seconds >= 2 * DAY ? DAY : seconds >= 2 * HOUR ? HOUR : 1) * 1000
+  return new Date(Math.floor((now.getTime() - seconds * 1000) / unit) * unit)
+}
+
+/** SQL for a time as a value of a column's type. */
+export function timeAs(time: Date, { kind }: ColumnType): string {
+  const text = time.toISOString().replace('T', ' ').replace('Z', '')
+  if (kind === 'date') return `DATE '${text.slice(0, 10)}'`
+  return kind === 'timestamptz' ? `TIMESTAMPTZ '${text}+00'` : `TIMESTAMP '${text}'`
+}
+
+export function isTime({ kind }: ColumnType): boolean {
+  return times.includes(kind)
+}
+
+interface Collector {
+  add(message: string, near?: string, hint?: string): void
+  unknown(what: string, name: string, known: readonly string[], near?: string): void
+}
+
+/** What is wrong with the `keep` of a table. */
+export function keepProblems(
+  dataset: Silver<any> | Gold<any>,
+  columns: Readonly<Record<string, z.ZodType>> | undefined,
+  collect: Collector,
+): void {
+  const { keep } = dataset
+  if (!keep) return
+  const { by } = keep
+  if (secondsOf(keep.for) === undefined)
+    collect.add(notInterval(keep.for), `'${keep.for}'`, INTERVALS)
+  if (dataset.tier === 'silver' && dataset.history)
+    collect.add(
+      'a dataset with history has every version for ever, so its rows have no end',
+      'keep',
+      'Leave keep out, or history',
+    )
+  const column = by === undefined ? undefined : columns?.[by]
+  if (by !== undefined && columns && !column && !(dataset.tier === 'silver' && by === LOADED))
+    collect.unknown('keep', by, Object.keys(columns))
+  else if (column && !times.includes(typeOf(column)?.kind ?? 'date'))
+    collect.add(
+      `keep: '${by}' is no time`,
+      `'${by}'`,
+      'Choose a date, a timestamp or a timestamptz',
+    )
+  else if (by === undefined && !retentionOf(dataset) && secondsOf(keep.for) !== undefined)
+    collect.add(
+      'keep does not say by which column a row is old',
+      'keep',
+      `Say so: keep: { for: '${keep.for}', by: '…' }`,
+    )
+}
+
+export const notInterval = (text: string) => `keep: '${text}' is not an interval`
+export const INTERVALS = "Write it as '400 days', '30d' or '12h'"

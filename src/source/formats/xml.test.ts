@@ -1,0 +1,128 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { XmlReader } from './xml.js'
+
+/** The rows of a document that comes in pieces of some length; what is wrong with it where it is broken. */
+function read(text: string, size: number, rows?: string, lists: readonly string[] = []) {
+  const reader = new XmlReader(rows, lists)
+  const found: [line: number, json: string | undefined][] = []
+  try {
+    for (let at = 0; at < text.length; at += size)
+      for (const { line, json } of reader.push(text.slice(at, at + size), at + size >= text.length))
+        found.push([line, json])
+    return { found }
+  } catch (error) {
+    return { found, error: (error as Error).message }
+  }
+}
+
+const pieces = fc.constantFrom(
+  ...[
+    'a',
+    'Ä',
+    ' ',
+    '\n',
+    '\r\n',
+    '\t',
+    '"',
+    "'",
+    '&amp;',
+    '&#65;',
+    '&#x1F600;',
+    '😀',
+    '\\',
+    ']]',
+    '>',
+    '<![CDATA[<b>&]]>',
+    '<!-- "x" <c> -->',
+  ],
+)
+/** What is no XML, or only a parser knows. */
+const odd = fc.constantFrom(
+  '&',
+  '&nbsp;',
+  '&#0;',
+  '<?pi a?>',
+  ']]>',
+  '<!-- -- -->',
+  '\u0001',
+  '<',
+  '</b>',
+)
+const text = fc
+  .array(fc.oneof({ weight: 60, arbitrary: pieces }, { weight: 1, arbitrary: odd }), {
+    maxLength: 4,
+  })
+  .map((all) => all.join(''))
+const name = fc.constantFrom('a', 'b', 'order', 'x:y', '_z.1-2', '__proto__', 'Ö')
+const attribute = fc
+  .tuple(
+    fc.constantFrom('id', 'b', 'xsi:nil', '__proto__'),
+    fc.constantFrom('"', "'"),
+    fc.constantFrom('1', 'true', ' &lt;\t', '>', ''),
+  )
+  .map(([key, quote, value]) => ` ${key} = ${quote}${value}${quote}`)
+const attributes = fc.oneof(
+  fc.constant(''),
+  fc.array(attribute, { maxLength: 2 }).map((all) => all.join('')),
+)
+const { element } = fc.letrec<{ element: string }>((tie) => ({
+  element: fc.oneof(
+    { maxDepth: 3 },
+    fc.tuple(name, attributes).map(([n, a]) => `<${n}${a}/>`),
+    fc
+      .tuple(name, attributes, fc.array(fc.oneof(text, tie('element')), { maxLength: 4 }))
+      .map(([n, a, inside]) => `<${n}${a}>${inside.join('')}</${n} >`),
+  ),
+}))
+
+it('reads plain rows as the parser does, in pieces of any length', () => {
+  const settings = fc.constantFrom<[string | undefined, string[]]>(
+    [undefined, []],
+    [undefined, ['a']],
+    ['order', []],
+    ['order', ['b', 'x:y']],
+  )
+  const between = fc.constantFrom('', '\n  ', '<!-- <order> -->', ' &amp; ', '<?p <order> ?>')
+  const leaf = fc
+    .tuple(text, text, text)
+    .map(
+      ([a, b, c]) => `<order id="${a.replace(/["<\r\n]/g, '')}"><a>${b}</a>\n<b>${c}</b></order>`,
+    )
+  const rows = fc.array(fc.tuple(fc.oneof(element, leaf), between), { maxLength: 6 })
+  fc.assert(
+    fc.property(
+      rows,
+      settings,
+      fc.integer({ min: 1, max: 60 }),
+      attributes,
+      (all, [named, lists], size, a) => {
+        const root = `<?xml version="1.0"?>\n<root${a}>`
+        const rest = `${all.map((parts) => parts.join('')).join('')}</root>`
+        const plain = read(`${root}${rest}`, size, named, lists)
+        // An instruction within a row hands all that follows to the parser.
+        const first = '<order><?by parser?></order>'
+        const parsed = read(`${root}${first}${rest}`, 1_000_000, named, lists)
+        if (parsed.error === undefined) {
+          expect(plain).toEqual({ found: parsed.found.slice(1) })
+        } else {
+          // Which of two mistakes is seen first may differ.
+          expect(plain.error).toBeDefined()
+        }
+      },
+    ),
+    { numRuns: 3000 },
+  )
+})
+
+it('tells the line of a row behind rows that the parser never saw', () => {
+  const rows = Array.from({ length: 50 }, (_, i) => `<r>\n<n>${i}</n>\r\n</r>`).join('\n')
+  const { found } = read(`<all>\n${rows}\n<r><?odd?>x</r>\n<r>y</r></all>`, 37)
+  expect(found.map(([line]) => line).slice(-3)).toEqual([2 + 49 * 3, 2 + 50 * 3, 3 + 50 * 3])
+})
+
+it('leaves a row that is very long to the parser', () => {
+  const long = `<r><n>${'x'.repeat(5 * 2 ** 20)}</n></r>`
+  const { found } = read(`<all>${long}<r><n>1</n></r></all>`, 2 ** 20)
+  expect(found.map(([, json]) => json?.length)).toEqual([5 * 2 ** 20 + 8, 9])
+})

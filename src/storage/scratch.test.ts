@@ -1,0 +1,28 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { scratchFolder, sweep } from './scratch.js'
+
+it('goes when its process is gone, and only then', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'moraine-test-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const own = await scratchFolder('rows')
+  onTestFinished(() => rm(own, { recursive: true, force: true }))
+  const name = basename(own)
+  // A process that has ended leaves its number behind.
+  const { pid } = spawnSync(process.execPath, ['-e', ''])
+  const dead = name.replace(`-${process.pid}-`, `-${pid}-`)
+  const elsewhere = dead.replace(/^(moraine-rows-)\d+/, '$11')
+  const others = ['moraine-notes', `moraine-rows-${pid}`, 'other']
+  for (const each of [name, dead, elsewhere, ...others]) {
+    await mkdir(join(folder, each, 'inner'), { recursive: true })
+    await writeFile(join(folder, each, 'inner/rows'), 'x')
+  }
+  await sweep(folder)
+  expect(existsSync(join(folder, dead))).toBe(false)
+  for (const each of [name, elsewhere, ...others])
+    expect(existsSync(join(folder, each, 'inner/rows'))).toBe(true)
+})

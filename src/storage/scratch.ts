@@ -1,0 +1,36 @@
+import { readlinkSync } from 'node:fs'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isAlive } from './alive.js'
+
+/** Where numbers of processes mean the same processes: containers may share a folder, but not those. */
+const space = (() => {
+  try {
+    return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0'
+  } catch {
+    return '0'
+  }
+})()
+
+let isSwept = false
+
+/**
+ * A new folder among the system's temporary ones. Who asks for it removes it; what a process that was killed could not remove goes when
+ * another one asks.
+ */
+export async function scratchFolder(what: string): Promise<string> {
+  if (!isSwept) sweep(tmpdir()).catch(() => {})
+  isSwept = true
+  return mkdtemp(join(tmpdir(), `moraine-${what}-${space}-${process.pid}-`))
+}
+
+/** Removes the folders of processes that are not there any more. */
+export async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const [, of, pid] = /^moraine-[a-z]+-(\d+)-(\d+)-\w+$/.exec(name) ?? []
+    if (of !== space || pid === undefined || isAlive(Number(pid))) continue
+    // Another one's, or somebody else is at it.
+    await rm(join(folder, name), { recursive: true, force: true }).catch(() => {})
+  }
+}

@@ -1,0 +1,51 @@
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** What becomes of a request: it is passed on, refused, passed on without an answer, or left alone. */
+export type Fate = 'pass' | 503 | 409 | 'lose' | 'hang'
+
+export interface FaultyProxy {
+  url: string
+  close(): void
+}
+
+/** Stands before an S3 server, and may do something else than to pass a request on. */
+export async function faultyProxy(
+  server: string,
+  meddle: (request: IncomingMessage) => Fate,
+): Promise<FaultyProxy> {
+  const pass = (from: IncomingMessage, to: ServerResponse, lose: boolean) => {
+    const { method, url, headers } = from
+    // The signature is over the host, so the server must be told the one that was asked.
+    const on = request(`${server}${url}`, { method, headers }, (answer) => {
+      answer.on('error', () => to.destroy())
+      if (lose) {
+        answer.resume()
+        answer.on('end', () => to.destroy())
+      } else {
+        to.writeHead(answer.statusCode ?? 0, answer.headers)
+        answer.pipe(to)
+      }
+    })
+    on.on('error', () => to.destroy())
+    from.pipe(on)
+  }
+  const before = createServer((from, to) => {
+    const what = meddle(from)
+    if (what === 'hang') return
+    if (what === 503 || what === 409) {
+      from.resume()
+      const code = what === 503 ? 'SlowDown' : 'ConditionalRequestConflict'
+      to.writeHead(what, { 'content-type': 'application/xml' })
+      to.end(`<Error><Code>${code}</Code><Message>later</Message></Error>`)
+    } else pass(from, to, what === 'lose')
+  })
+  await new Promise<void>((done) => before.listen(0, '127.0.0.1', done))
+  return {
+    url: `http://127.0.0.1:${(before.address() as AddressInfo).port}`,
+    close: () => {
+      before.closeAllConnections()
+      before.close()
+    },
+  }
+}
