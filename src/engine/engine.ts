@@ -70,8 +70,8 @@ export interface KeptFile extends KeptAs {
   /** What `_batch` and `_source_file` are in all of its rows, where the file does not say it itself. */
   origin?: { batch: string; file: string }
   rows?: number
-  /** A newer version of the same source file has taken its place. */
-  superseded?: boolean
+  /** A newer version of the same source file has taken its place: of all that it holds, or of source files of these names. */
+  superseded?: boolean | readonly string[]
 }
 
 /** SQL for the rows of bronze files in two parts; one that has no rows is missing. */

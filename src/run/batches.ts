@@ -15,10 +15,11 @@ export interface BatchFile extends KeptAs {
   broken: number
   /** The rows do not say their batch and file: the manifest does. */
   bare?: true
-  /** Path of the Parquet file that holds them. */
+  /** Path of the Parquet file that holds them. Small files may share one, which the first of them describes. */
   data: string
   /** The source file as it came: several that were packed together have the same. */
   original?: { path: string; bytes: number; sha256: string }
+  /** Bytes of the Parquet file; 0 where another source file describes it. */
   bytes: number
 }
 
@@ -104,16 +105,32 @@ export function keptFiles(
 ): KeptFile[] {
   const newest = new Map(manifests.flatMap(({ batch, files }) => files.map((f) => [f.name, batch])))
   return manifests.flatMap(({ batch, files }) =>
-    files.map(({ data, name, rows, bare, values, inexact, firstLine, known }) => ({
-      location: storage.locate(data),
-      rows,
-      superseded: marked && newest.get(name) !== batch,
-      ...(bare ? { origin: { batch, file: name } } : {}),
-      ...(values ? { values, inexact: inexact ?? 0 } : {}),
-      ...(firstLine === undefined ? {} : { firstLine }),
-      ...(known ? { known } : {}),
-    })),
+    byData(files).map((sources) => {
+      const { data, name, bare, values, inexact, firstLine, known } = sources[0] as BatchFile
+      const gone = sources.filter((file) => newest.get(file.name) !== batch)
+      const superseded = gone.length === sources.length || gone.map((file) => file.name)
+      return {
+        location: storage.locate(data),
+        rows: sources.reduce((sum, { rows }) => sum + rows, 0),
+        ...(marked && gone.length > 0 ? { superseded } : {}),
+        ...(bare ? { origin: { batch, file: name } } : {}),
+        ...(values ? { values, inexact: inexact ?? 0 } : {}),
+        ...(firstLine === undefined ? {} : { firstLine }),
+        ...(known ? { known } : {}),
+      }
+    }),
   )
+}
+
+/** Source files by the Parquet file that holds them. */
+function byData(files: readonly BatchFile[]): BatchFile[][] {
+  const found = new Map<string, BatchFile[]>()
+  for (const file of files) {
+    const same = found.get(file.data)
+    if (same) same.push(file)
+    else found.set(file.data, [file])
+  }
+  return [...found.values()]
 }
 
 /** Batches from one index to the next. */

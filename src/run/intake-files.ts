@@ -1,7 +1,12 @@
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { FilesSource } from '../define/source.js'
+import type { Session } from '../engine/engine.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
+import { broughtAhead } from '../source/bring.js'
 import { discoverFiles as filesOf, nothingFound, type SourceFile } from '../source/discover.js'
+import type { Inspection } from '../source/inspect.js'
+import type { Kept } from '../source/keep.js'
+import { Pack } from '../source/pack.js'
 import { inspectFile, takeFile } from '../source/read-files.js'
 import { withUnpacked } from '../source/unpack.js'
 import {
@@ -15,7 +20,7 @@ import {
 import { type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
 import { besideBatch, Originals } from './originals.js'
-import { newBatch } from './rows-commit.js'
+import { type NewBatch, newBatch } from './rows-commit.js'
 import { wantedTypes } from './wanted.js'
 
 /** Where files that are known are listed. */
@@ -30,6 +35,11 @@ interface Watermark extends FileIndexWatermark {
   /** Times of files that were touched since their batch, but hold the same content. */
   touched: Record<string, number>
 }
+
+/** Files that are taken in at once, up to which each of them is kept by itself. */
+const FEW = 16
+/** Files of a batch from which on its manifest is written without indentation. */
+const MANY = 1000
 
 /** Looks at a source without reading its files. */
 export async function discoverFiles(
@@ -78,37 +88,11 @@ async function takeIn(
   const batches = new Batches(storage)
   const known = await batches.knownFiles(pointers, before?.index)
   const { number, batch, folder } = newBatch(context, base, dataset)
-  const taken: (BatchFile & { columns: string[] })[] = []
-  const originals = new Originals(storage, besideBatch(folder), context.signal)
-  const notes: string[] = []
-  const touched = { ...before?.touched }
-  const wanted = wantedTypes(context.lake.datasets, dataset)
-  await withSession(context, name, async (session) => {
-    for (const file of files) {
-      context.signal.throwIfAborted()
-      await withUnpacked(file, source, context.signal, async (readable) => {
-        const inspection = await inspectFile(readable, source, context.signal)
-        if (known.get(file.name)?.sha256 === inspection.sha256) {
-          notes.push(`${file.name} has the same content as before`)
-          touched[file.name] = file.modified
-          return
-        }
-        const data = `${folder}/${String(taken.length + 1).padStart(5, '0')}.parquet`
-        await storage.prepare(data)
-        const { signal } = context
-        const large = inspection.bytes >= context.valuesFrom
-        const target = { session, location: storage.locate(data), batch, wanted, large, signal }
-        delete touched[file.name]
-        const result = await takeFile(readable, source, inspection, target)
-        const original = dataset.format === 'raw' ? await originals.keep(readable) : undefined
-        if (result.rows === 0) notes.push(`${file.name} holds no rows`)
-        const { size, modified } = file
-        const { sha256 } = inspection
-        const kept = { name: file.name, size, modified, sha256, data, ...result }
-        taken.push({ ...kept, ...(original ? { original } : {}) })
-      })
-      context.progress(name, { rows: total(taken, 'rows') })
-    }
+  const { taken, notes, touched } = await withSession(context, name, async (session) => {
+    const taking = new Taking(context, dataset, source, session, { batch, folder }, known)
+    Object.assign(taking.touched, before?.touched)
+    await taking.all(files)
+    return taking
   })
   const watermark: Watermark = {
     modified: Math.max(before?.modified ?? 0, ...taken.map((file) => file.modified)),
@@ -122,8 +106,6 @@ async function takeIn(
     const state = await log.commit(base, changes, { ...info, message })
     return { state, commits: [state.number], rows: 0, broken: 0, files: 0, bytes: 0, notes }
   }
-  await storage.seal(taken.map((file) => file.data))
-  await originals.seal(false)
   const manifest: BatchManifest = {
     format: 1,
     dataset: name,
@@ -134,7 +116,8 @@ async function takeIn(
     files: taken.map(({ columns: _, ...file }) => file),
   }
   const path = `${folder}/manifest.json`
-  await storage.write(path, new TextEncoder().encode(JSON.stringify(manifest, null, 1)))
+  const indent = taken.length > MANY ? 0 : 1
+  await storage.write(path, new TextEncoder().encode(JSON.stringify(manifest, null, indent)))
   const pointer: BatchPointer = {
     dataset: name,
     number,
@@ -159,6 +142,131 @@ async function takeIn(
   const { rows, bytes } = pointer
   const commits = [state.number]
   return { state, commits, rows, bytes, broken: total(taken, 'broken'), files: taken.length, notes }
+}
+
+/** A file that was taken in, and its columns. */
+type Taken = BatchFile & { columns: string[] }
+
+/** The files of one batch, as they are taken one after the other. */
+class Taking {
+  readonly taken: Taken[] = []
+  readonly notes: string[] = []
+  readonly touched: Record<string, number> = {}
+  private readonly originals: Originals
+  private readonly wanted: ReadonlyMap<string, string>
+  private pack: Pack
+  /** The files in the pack, as they will be described. */
+  private packed: { file: SourceFile; about: Omit<Taken, 'data' | 'columns' | keyof Kept> }[] = []
+  private written = 0
+
+  constructor(
+    private readonly context: RunContext,
+    private readonly dataset: Bronze,
+    private readonly source: FilesSource,
+    private readonly session: Session,
+    private readonly batch: Pick<NewBatch, 'batch' | 'folder'>,
+    private readonly known: ReadonlyMap<string, KnownFile>,
+  ) {
+    const { lake, storage, signal } = context
+    this.originals = new Originals(storage, besideBatch(batch.folder), signal)
+    this.wanted = wantedTypes(lake.datasets, dataset)
+    this.pack = new Pack(source)
+  }
+
+  /** Takes all of the files, and makes durable what was written of them. */
+  async all(files: readonly SourceFile[]): Promise<void> {
+    const { context, dataset } = this
+    const { signal, storage } = context
+    for await (const file of broughtAhead(files, signal)) {
+      signal.throwIfAborted()
+      await this.file(file, files.length > FEW)
+      context.progress(fullName(dataset), { rows: total(this.taken, 'rows') })
+    }
+    await this.keepPack()
+    await storage.seal([...new Set(this.taken.map(({ data }) => data))])
+    await this.originals.seal(false)
+  }
+
+  /** @param mayPack whether it may be kept together with others. */
+  private file(file: SourceFile, mayPack: boolean): Promise<void> {
+    const { source, context } = this
+    return withUnpacked(file, source, context.signal, async (readable) => {
+      const inspection = await inspectFile(readable, source, context.signal)
+      const { name, size, modified } = file
+      const { sha256 } = inspection
+      if (this.known.get(name)?.sha256 === sha256) {
+        this.notes.push(`${name} has the same content as before`)
+        this.touched[name] = modified
+        return
+      }
+      delete this.touched[name]
+      const isRaw = this.dataset.format === 'raw'
+      const original = isRaw ? { original: await this.originals.keep(readable) } : {}
+      const about = { name, size, modified, sha256, ...original }
+      if (mayPack && Pack.takes(source, inspection)) {
+        await this.put(readable, inspection)
+        this.packed.push({ file: elsewhere(file), about })
+        if (this.pack.isFull) await this.keepPack()
+      } else {
+        await this.keepPack()
+        const large = inspection.bytes >= context.valuesFrom
+        const { data, target } = await this.place()
+        const kept = await takeFile(readable, source, inspection, { ...target, large })
+        this.take({ ...about, data, ...kept })
+      }
+    })
+  }
+
+  private async put(file: SourceFile, inspection: Inspection): Promise<void> {
+    const { signal } = this.context
+    if (await this.pack.add(file, inspection, signal)) return
+    await this.keepPack()
+    await this.pack.add(file, inspection, signal)
+  }
+
+  /** Writes what is in the pack. What can't be written together is taken file by file, so that what is wrong is told of the one that it is. */
+  private async keepPack(): Promise<void> {
+    const { pack, packed, context } = this
+    this.pack = new Pack(this.source)
+    this.packed = []
+    if (packed.length === 0) return
+    const { data, target } = await this.place()
+    const kept = await pack.keep(target, context.valuesFrom).catch(() => undefined)
+    context.signal.throwIfAborted()
+    if (!kept) {
+      for (const { file } of packed) await this.file(file, false)
+      return
+    }
+    const { files, rows: _, broken: __, ...facts } = kept
+    for (const [i, { about }] of packed.entries()) {
+      const counts = files[i] as (typeof files)[number]
+      const { columns } = facts
+      // What the Parquet file is, its first one says.
+      this.take({ ...about, data, ...(i === 0 ? facts : { bytes: 0, columns }), ...counts })
+    }
+  }
+
+  private take(file: Taken): void {
+    if (file.rows === 0) this.notes.push(`${file.name} holds no rows`)
+    this.taken.push(file)
+  }
+
+  private async place() {
+    const { context, session, wanted } = this
+    const { storage, signal } = context
+    const { folder, batch } = this.batch
+    this.written++
+    const data = `${folder}/${String(this.written).padStart(5, '0')}.parquet`
+    await storage.prepare(data)
+    return { data, target: { session, location: storage.locate(data), batch, wanted, signal } }
+  }
+}
+
+/** A file as it was before it was brought here: that copy is there for its turn alone. */
+function elsewhere({ remote, ...file }: SourceFile): SourceFile {
+  if (!remote) return file
+  const { here: _, ...there } = remote
+  return { ...file, remote: there }
 }
 
 function total(files: readonly BatchFile[], of: 'rows' | 'broken' | 'bytes'): number {

@@ -68,14 +68,21 @@ export async function objectsOf(path: string): Promise<SourceFile[]> {
   const found = await storage.list(prefix)
   return found
     .filter((object) => matches(object.path) && !object.path.endsWith('/'))
-    .map(({ path: key, size, modified }) => {
+    .map(({ path: key, size, modified, etag }) => {
+      let came: string | undefined
       const remote: NonNullable<SourceFile['remote']> = {
         download: async (to, signal) => {
-          remote.version = await storage.download(key, to, signal)
+          const received = await storage.download(key, to, signal)
+          remote.version = received.version
+          came = received.etag
         },
         range: (from, length) => storage.range(key, from, length),
-        // Listed again: a look at the object itself tells its time less exactly.
-        look: async () => (await storage.list(key)).find((object) => object.path === key),
+        isSame: async () => {
+          if (came !== undefined && etag !== undefined) return came === etag
+          // Listed again: a look at the object itself tells its time less exactly.
+          const now = (await storage.list(key)).find((object) => object.path === key)
+          return now?.size === size && now.modified === modified
+        },
       }
       return { path: key, name: `s3://${bucket}/${key}`, size, modified, remote }
     })

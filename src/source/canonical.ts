@@ -36,6 +36,9 @@ export interface CanonicalText {
   longest: number
 }
 
+/** How a delimited text is read: what is known of it, and how many columns it should have. */
+type Options = TextFacts & { bom: boolean; columns: number | undefined }
+
 const FLUSH = 1 << 20
 const LF = 10
 const CR = 13
@@ -45,19 +48,10 @@ export async function canonicalize(
   from: string,
   to: string,
   source: FilesSource,
-  options: TextFacts & {
-    bom: boolean
-    columns: number | undefined
-    signal?: AbortSignal | undefined
-  },
+  options: Options & { signal?: AbortSignal | undefined },
 ): Promise<CanonicalText> {
-  const blankIsValue = (options.columns ?? 0) === 1
   const writer = new CanonicalWriter(source, options, options.columns)
-  const takeBlock = (block: TextBlock) => writer.addBlock(block)
-  const split = splitOf(source)
-  const reader = split
-    ? new LineReader(split, options)
-    : new RecordReader(source, options, blankIsValue, takeBlock)
+  const reader = readerOf(source, options, (block) => writer.addBlock(block))
   const output = createWriteStream(to)
   const input = createReadStream(from, {
     highWaterMark: FLUSH,
@@ -78,6 +72,31 @@ export async function canonicalize(
   return writer.summary()
 }
 
+/** The canonical form of a small text, each line of which begins with `lead`. */
+export function canonicalOf(
+  text: Buffer,
+  source: FilesSource,
+  options: Options,
+  lead: string,
+): CanonicalText & { text: Buffer } {
+  const writer = new CanonicalWriter(source, options, options.columns, lead)
+  const reader = readerOf(source, options)
+  const plain = options.bom ? text.subarray(3) : text
+  for (const record of reader.push(plain, false)) writer.add(record)
+  for (const record of reader.push(Buffer.alloc(0), true)) writer.add(record)
+  return { text: writer.flush(), ...writer.summary() }
+}
+
+function readerOf(
+  source: FilesSource,
+  options: Options,
+  takeBlock?: (block: TextBlock) => boolean,
+): LineReader | RecordReader {
+  const split = splitOf(source)
+  if (split) return new LineReader(split, options)
+  return new RecordReader(source, options, options.columns === 1, takeBlock)
+}
+
 class CanonicalWriter {
   private blocks: Buffer[] = []
   private out: string[] = []
@@ -95,6 +114,7 @@ class CanonicalWriter {
     private readonly source: FilesSource,
     private readonly facts: TextFacts,
     private columns: number | undefined,
+    private readonly lead = '',
   ) {
     this.nulls = new Set(source.nulls)
     this.simple = !facts.controls && this.nulls.size === 1 && this.nulls.has('')
@@ -165,8 +185,9 @@ class CanonicalWriter {
   }
 
   private put(line: string): void {
-    if (line.length > this.longest) this.longest = line.length
-    this.out.push(line)
+    const led = this.lead + line
+    if (led.length > this.longest) this.longest = led.length
+    this.out.push(led)
   }
 
   flush(): Buffer {

@@ -155,10 +155,10 @@ function layoutOf(
   }
 }
 
-/** The ending of a file's name, without that of what packed it, and the settings of a bucket. */
+/** The ending of a file's name, without that of what packed it (`*.jsonl*`, `*.csv{,.gz}`), and the settings of a bucket. */
 function endingOf(path: string): string {
   const plain = path.startsWith('s3://') ? path.replace(/\?[a-zA-Z]+=.*$/, '') : path
-  const name = plain.toLowerCase().replace(/\.(gz|zst|zip)$/, '')
+  const name = plain.toLowerCase().replace(/(\.(gz|zst|zip)|\*|\{,[^}]*\})$/, '')
   return /\.([a-z]+)$/.exec(name)?.[1] ?? ''
 }
 

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FilesSource, Layout } from '../define/source.js'
 import { quoteName, quoteText } from '../define/sql.js'
+import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { scratchFolder } from '../storage/scratch.js'
 import { type CanonicalText, canonicalize, ESCAPE, SEPARATOR, unescaped } from './canonical.js'
@@ -175,18 +176,9 @@ async function takeCarefully(
     })
     const columns = columnsOf(source, text.header, file)
     refuseWrongLayout(file, source, columns, text)
-    const canonical = ['_source_line', '_error', '_raw', ...columns.map((_, i) => `c${i}`)]
-    const relation = target.session.text(path, {
-      columns: canonical,
-      delimiter: SEPARATOR,
-      quote: null,
-      nulls: [''],
-      skip: 0,
-      longest: Math.max(text.longest, inspection.longest * 4),
-    })
-    const values = columns.map((name, i) => `${unescaped(`c${i}`)} AS ${quoteName(name)}`)
-    const sql = `SELECT ${lineage(file, target).join(', ')}, CAST(_source_line AS BIGINT) AS _source_line, _error,
-      ${unescaped('_raw')} AS _raw, ${values.join(', ')} FROM ${relation}`
+    const longest = Math.max(text.longest, inspection.longest * 4)
+    const relation = canonicalRows(target.session, path, columns, longest)
+    const sql = `SELECT ${lineage(file, target).join(', ')}, * FROM ${relation}`
     const { rows, bytes } = await target.session.writeFile(sql, target.location)
     if (rows !== text.records)
       throw new MoraineError('source', `${file.name}: read ${rows} of ${text.records} records`, {
@@ -198,7 +190,36 @@ async function takeCarefully(
   }
 }
 
-function factsOf({ carriageReturns, utf8, nul, controls }: Inspection): TextFacts {
+/** SQL for the rows of a canonical text, which begin with the name of their file where they are `named`. */
+export function canonicalRows(
+  session: Session,
+  path: string,
+  columns: readonly string[],
+  longest: number,
+  named = false,
+): string {
+  const name = named ? ['_file'] : []
+  const text = session.text(path, {
+    columns: [...name, '_source_line', '_error', '_raw', ...columns.map((_, i) => `c${i}`)],
+    delimiter: SEPARATOR,
+    quote: null,
+    nulls: [''],
+    skip: 0,
+    longest,
+  })
+  const values = columns.map((name, i) => `${unescaped(`c${i}`)} AS ${quoteName(name)}`)
+  const all = [
+    ...name.map((column) => `${unescaped(column)} AS _source_file`),
+    'CAST(_source_line AS BIGINT) AS _source_line',
+    '_error',
+    `${unescaped('_raw')} AS _raw`,
+    ...values,
+  ]
+  return `(SELECT ${all.join(', ')} FROM ${text})`
+}
+
+/** What an inspection tells a reader of records. */
+export function factsOf({ carriageReturns, utf8, nul, controls }: Inspection): TextFacts {
   return { carriageReturns, clean: utf8 && !nul, controls }
 }
 
@@ -214,7 +235,11 @@ async function readHeader(
 }
 
 /** The columns' names: as declared, or as the header says. */
-function columnsOf(source: FilesSource, header: string[] | undefined, file: SourceFile): string[] {
+export function columnsOf(
+  source: FilesSource,
+  header: string[] | undefined,
+  file: SourceFile,
+): string[] {
   if (source.header && header === undefined)
     throw new MoraineError('source', `${file.name} has no header that can be read`)
   const names = header?.map((name) => name.trim())
@@ -242,7 +267,7 @@ function columnsOf(source: FilesSource, header: string[] | undefined, file: Sour
 }
 
 /** When every single record has another number of fields, the declaration is wrong, not the data. */
-function refuseWrongLayout(
+export function refuseWrongLayout(
   file: SourceFile,
   source: FilesSource,
   columns: readonly string[],

@@ -65,16 +65,15 @@ export async function keepRows(
 }
 
 export async function refuseChanged(file: SourceFile): Promise<void> {
-  const { size, modified } = { ...file, ...file.archive }
-  const now = file.remote ? await file.remote.look() : await lookAt(file.path)
-  if (now && now.size === size && now.modified === modified) return
+  if (await (file.remote ?? { isSame: () => isAsItWas(file) }).isSame()) return
   throw new MoraineError('source', `${file.name} changed while it was being read`, {
     retryable: true,
     hint: 'Nothing of it was taken in. Run again when the file is complete.',
   })
 }
 
-async function lookAt(path: string): Promise<{ size: number; modified: number } | undefined> {
-  const found = await stat(path).catch(() => undefined)
-  return found && { size: found.size, modified: Math.floor(found.mtimeMs) }
+async function isAsItWas(file: SourceFile): Promise<boolean> {
+  const { size, modified } = { ...file, ...file.archive }
+  const now = await stat(file.path).catch(() => undefined)
+  return now?.size === size && Math.floor(now.mtimeMs) === modified
 }

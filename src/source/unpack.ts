@@ -26,21 +26,29 @@ export async function withUnpacked<T>(
   source: Pick<FilesSource, 'layout' | 'encoding'>,
   signal: AbortSignal,
   use: (file: SourceFile) => Promise<T>,
-  /** A file that is elsewhere was brought here. */
-  here = false,
 ): Promise<T> {
   // Of a zip that is elsewhere only the file itself is brought.
-  if (file.remote && !here && !file.archive) {
-    const { remote } = file
-    const folder = await scratchFolder('object')
-    try {
-      const path = join(folder, 'object')
-      await remote.download(path, signal)
-      return await withUnpacked({ ...file, path, unpacked: path }, source, signal, use, true)
-    } finally {
-      await rm(folder, { recursive: true, force: true })
-    }
+  if (!file.remote || file.archive) return withText(file, source, signal, use)
+  const { remote } = file
+  const { here } = remote
+  if (here !== undefined) return withText({ ...file, path: here }, source, signal, use)
+  const folder = await scratchFolder('object')
+  try {
+    const path = join(folder, 'object')
+    await remote.download(path, signal)
+    return await withText({ ...file, path }, source, signal, use)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** The same of a file that is here. */
+async function withText<T>(
+  file: SourceFile,
+  source: Pick<FilesSource, 'layout' | 'encoding'>,
+  signal: AbortSignal,
+  use: (file: SourceFile) => Promise<T>,
+): Promise<T> {
   const start = file.archive ? Buffer.alloc(0) : await firstBytes(file.path)
   if (beginsAsZip(start) && source.layout?.kind !== 'excel')
     throw new MoraineError('source', `${file.name} is a zip`, {

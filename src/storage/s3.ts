@@ -22,6 +22,13 @@ const CONFLICTS = 10
 
 type Clients = Awaited<ReturnType<typeof clientsFor>>
 
+/** An object that was received: which one it was. */
+interface Received {
+  etag: string | undefined
+  /** Where the bucket keeps versions. */
+  version: string | undefined
+}
+
 /**
  * A lake in a bucket of S3, or of what speaks its protocol. The engine reads and writes copies in a folder of this machine: objects
  * never change, so a copy stays good.
@@ -112,8 +119,15 @@ export class S3Storage implements Storage {
   async list(prefix: string): Promise<StoredObject[]> {
     const found: StoredObject[] = []
     for await (const { Contents = [] } of this.pages(prefix))
-      for (const { Key = '', Size = 0, LastModified } of Contents)
-        found.push({ path: this.pathOf(Key), size: Size, modified: LastModified?.getTime() ?? 0 })
+      for (const { Key = '', Size = 0, LastModified, ETag } of Contents) {
+        const modified = LastModified?.getTime() ?? 0
+        found.push({
+          path: this.pathOf(Key),
+          size: Size,
+          modified,
+          ...(ETag ? { etag: ETag } : {}),
+        })
+      }
     return found.sort((a, b) => (a.path < b.path ? -1 : 1))
   }
 
@@ -285,8 +299,8 @@ export class S3Storage implements Storage {
     }
   }
 
-  /** Writes an object to a file; returns its version where the bucket keeps versions. */
-  async download(path: string, file: string, signal?: AbortSignal): Promise<string | undefined> {
+  /** Writes an object to a file. */
+  async download(path: string, file: string, signal?: AbortSignal): Promise<Received> {
     try {
       return await this.receive(path, file, signal)
     } catch (error) {
@@ -305,11 +319,7 @@ export class S3Storage implements Storage {
     }
   }
 
-  private async receive(
-    path: string,
-    file: string,
-    signal?: AbortSignal,
-  ): Promise<string | undefined> {
+  private async receive(path: string, file: string, signal?: AbortSignal): Promise<Received> {
     const { s3, client } = await this.clients()
     const options = signal ? { signal } : {}
     const sent = await client.send(new s3.GetObjectCommand(this.named(path)), {
@@ -319,7 +329,7 @@ export class S3Storage implements Storage {
     const { size } = await stat(file)
     if (size !== sent.ContentLength)
       throw new Error(`${size} bytes came instead of ${sent.ContentLength}`)
-    return sent.VersionId === 'null' ? undefined : sent.VersionId
+    return { etag: sent.ETag, version: sent.VersionId === 'null' ? undefined : sent.VersionId }
   }
 
   private async *pages(prefix: string, delimiter?: string) {

@@ -5,6 +5,8 @@ export interface StoredObject {
   size: number
   /** When it was created, in milliseconds since 1970. */
   modified: number
+  /** What changes with its content, where the storage tells. */
+  etag?: string
 }
 
 /**

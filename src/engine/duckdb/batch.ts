@@ -70,6 +70,11 @@ function union(files: readonly KeptFile[], sql: (file: Alike) => string): string
 
 type Alike = KeptFile & { locations: string[] }
 
+function supersededSql(superseded: NonNullable<KeptFile['superseded']>): string {
+  if (typeof superseded === 'boolean') return `${superseded}`
+  return `coalesce(_source_file IN (${superseded.map(quoteText).join(', ')}), false)`
+}
+
 function fileSql(file: Alike, more: readonly string[]): string {
   const { locations, values = {}, inexact = 0, firstLine, origin, superseded = false } = file
   const numbered = firstLine === undefined ? '' : ', file_row_number = true'
@@ -95,7 +100,7 @@ function fileSql(file: Alike, more: readonly string[]): string {
       ? [`${quoteText(origin.batch)} AS _batch`, `${quoteText(origin.file)} AS _source_file`]
       : []),
     ...(firstLine === undefined ? [] : [`file_row_number + ${firstLine} AS _source_line`]),
-    `${superseded} AS _superseded`,
+    `${supersededSql(superseded)} AS _superseded`,
   ]
   return `SELECT ${[`*${exclude}${replace}`, ...lineage, ...more].join(', ')} FROM ${reader}`
 }

@@ -10,7 +10,7 @@ import { scratchFolder } from '../../storage/scratch.js'
 import { ESCAPE, escapeText, SEPARATOR, unescaped } from '../canonical.js'
 import type { SourceFile } from '../discover.js'
 import type { Inspection } from '../inspect.js'
-import { keepRecords } from '../keep.js'
+import { type Kept, keepRecords } from '../keep.js'
 import { keepRows, lineage, NO_ERROR, type TakenFile, type Target, textOf } from '../taken.js'
 import { recordsOf } from './document.js'
 import type { JsonRecord } from './json-records.js'
@@ -56,7 +56,8 @@ async function takeLines(
   return all.kept
 }
 
-interface Found {
+/** Rows that were found in a text. */
+export interface Found {
   relation: string
   columns: string[]
 }
@@ -114,21 +115,17 @@ export async function takeRecords(
   try {
     const path = join(folder, 'records')
     const written = await writeRecords(records, path, target.signal)
-    const text = target.session.text(path, {
-      columns: ['_line', '_why', '_what', '_json'],
-      delimiter: SEPARATOR,
-      quote: null,
-      nulls: [''],
-      newline: '\n',
-      skip: 0,
-      longest: written.longest,
-    })
-    const lined = `(SELECT CAST(_line AS BIGINT) AS _source_line, _why, ${unescaped('_what')} AS _what, ${unescaped('_json')} AS _json FROM ${text})`
-    const { kept, columns } = await keepAll(file, source, lined, target, (found) => {
-      const { location } = target
-      const records = { ...found, lineage: [...lineage(file, target), '_source_line'], location }
-      return keepRecords(target.session, records, target.large ? target.wanted : new Map())
-    })
+    const { kept, columns } = await keepTexts(
+      file,
+      source,
+      { path, longest: written.longest },
+      target,
+      (found) => {
+        const { location } = target
+        const records = { ...found, lineage: [...lineage(file, target), '_source_line'], location }
+        return keepRecords(target.session, records, target.large ? target.wanted : new Map())
+      },
+    )
     if (kept.rows !== written.records)
       throw new MoraineError(
         'source',
@@ -143,6 +140,42 @@ export async function takeRecords(
   }
 }
 
+/** Texts of records, a line each. */
+interface Texts {
+  path: string
+  /** Bytes of the longest line. */
+  longest: number
+  /** Each line begins with the name of its file. */
+  named?: boolean
+}
+
+/** Keeps records whose texts were written down. */
+export function keepTexts<T extends Kept>(
+  file: SourceFile,
+  source: Pick<FilesSource, 'columns'>,
+  { path, longest, named = false }: Texts,
+  target: Target,
+  keep: (found: Found) => Promise<T>,
+): Promise<{ kept: T; columns: string[] }> {
+  const text = target.session.text(path, {
+    columns: [...(named ? ['_file'] : []), '_line', '_why', '_what', '_json'],
+    delimiter: SEPARATOR,
+    quote: null,
+    nulls: [''],
+    newline: '\n',
+    skip: 0,
+    longest,
+  })
+  const name = named ? `${unescaped('_file')} AS _source_file, ` : ''
+  const lined = `(SELECT ${name}CAST(_line AS BIGINT) AS _source_line, _why, ${unescaped('_what')} AS _what, ${unescaped('_json')} AS _json FROM ${text})`
+  return keepAll(file, source, lined, target, keep)
+}
+
+/** A record as a line, which ends with a line feed. */
+export function recordText({ line, json = '', error = '', raw = '' }: JsonRecord): string {
+  return `${line}${SEPARATOR}${error}${SEPARATOR}${escapeText(raw)}${SEPARATOR}${escapeText(json)}\n`
+}
+
 async function writeRecords(
   records: AsyncIterable<readonly JsonRecord[]>,
   path: string,
@@ -152,8 +185,8 @@ async function writeRecords(
   const texts = async function* () {
     for await (const some of records) {
       let text = ''
-      for (const { line, json = '', error = '', raw = '' } of some) {
-        const row = `${line}${SEPARATOR}${error}${SEPARATOR}${escapeText(raw)}${SEPARATOR}${escapeText(json)}\n`
+      for (const record of some) {
+        const row = recordText(record)
         written.longest = Math.max(written.longest, row.length * 3)
         text += row
       }

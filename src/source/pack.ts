@@ -1,0 +1,168 @@
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { FilesSource } from '../define/source.js'
+import { quoteText } from '../define/sql.js'
+import type { Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import { scratchFolder } from '../storage/scratch.js'
+import { canonicalOf, escapeText, SEPARATOR } from './canonical.js'
+import type { SourceFile } from './discover.js'
+import { recordsOf } from './formats/document.js'
+import { splitOf } from './formats/lines.js'
+import { type Found, keepTexts, recordText } from './formats/take-json.js'
+import type { Inspection } from './inspect.js'
+import { type Kept, keepRecords } from './keep.js'
+import { canonicalRows, columnsOf, factsOf, refuseWrongLayout } from './read-files.js'
+import { refuseChanged, type Target, textOf } from './taken.js'
+
+/** Bytes of a file up to which it is small. */
+const SMALL = 2 ** 17
+/** What is kept together at most: bytes of texts, and files. */
+const MOST = { bytes: 2 ** 24, files: 4096 }
+
+/** Small files that are kept in one Parquet file. */
+interface PackedFiles extends Kept {
+  columns: string[]
+  /** Rows of each, in the order in which they came, and how many of them are broken. */
+  files: { rows: number; broken: number }[]
+}
+
+/** A file's records, as lines that begin with its name. */
+interface Lines {
+  text: Buffer
+  rows: number
+  longest: number
+  /** Those of a delimited text. */
+  columns?: readonly string[]
+}
+
+/**
+ * Small files that are laid out alike, to be kept together: a Parquet file for each would take more time, and more room, than what is in
+ * them.
+ */
+export class Pack {
+  private readonly files: { file: SourceFile; lines: Lines }[] = []
+  private bytes = 0
+
+  constructor(private readonly source: FilesSource) {}
+
+  /** Whether a file is one to be packed. */
+  static takes({ layout }: FilesSource, { bytes }: Inspection): boolean {
+    return bytes <= SMALL && layout?.kind !== 'parquet' && layout?.kind !== 'excel'
+  }
+
+  get isEmpty(): boolean {
+    return this.files.length === 0
+  }
+
+  get isFull(): boolean {
+    return this.bytes >= MOST.bytes || this.files.length >= MOST.files
+  }
+
+  /**
+   * Reads a file as a whole. `false` where it has other columns than those that are here already, and is not taken.
+   *
+   * @throws MoraineError of kind `source` when it can't be read, or changes meanwhile.
+   */
+  async add(file: SourceFile, inspection: Inspection, signal: AbortSignal): Promise<boolean> {
+    const isDelimited = !this.source.layout || splitOf(this.source)
+    const lines = isDelimited
+      ? await this.delimited(file, inspection)
+      : await this.records(file, inspection, signal)
+    await refuseChanged(file)
+    const [first] = this.files
+    if (first && first.lines.columns?.join(SEPARATOR) !== lines.columns?.join(SEPARATOR))
+      return false
+    this.files.push({ file, lines })
+    this.bytes += lines.text.length
+    return true
+  }
+
+  private async delimited(file: SourceFile, inspection: Inspection): Promise<Lines> {
+    const { source } = this
+    const options = {
+      ...factsOf(inspection),
+      bom: inspection.bom,
+      columns: source.columns?.length,
+    }
+    const found = canonicalOf(await readFile(textOf(file)), source, options, lead(file))
+    const columns = columnsOf(source, found.header, file)
+    refuseWrongLayout(file, source, columns, found)
+    return { text: found.text, rows: found.records, longest: found.longest, columns }
+  }
+
+  private async records(
+    file: SourceFile,
+    inspection: Inspection,
+    signal: AbortSignal,
+  ): Promise<Lines> {
+    const found: string[] = []
+    for await (const some of recordsOf(file, this.source, inspection, { signal }))
+      for (const record of some) found.push(lead(file) + recordText(record))
+    const longest = found.reduce((most, text) => Math.max(most, text.length * 3), 0)
+    return { text: Buffer.from(found.join('')), rows: found.length, longest }
+  }
+
+  /** Writes the rows of all of them to one Parquet file. */
+  async keep(target: Omit<Target, 'large'>, valuesFrom: number): Promise<PackedFiles> {
+    const { files, source } = this
+    const [first] = files
+    if (!first) throw new Error('There is nothing in it')
+    const { session, batch, location } = target
+    const large = this.bytes >= valuesFrom
+    const longest = files.reduce((most, { lines }) => Math.max(most, lines.longest), 0)
+    const lineage = [`${quoteText(batch)} AS _batch`, '_source_file', '_source_line']
+    const keep = async (found: Found) => {
+      const records = { ...found, lineage, location }
+      const kept = await keepRecords(session, records, large ? target.wanted : new Map())
+      return { ...kept, brokenOf: await brokenOf(session, found, kept) }
+    }
+    const folder = await scratchFolder('pack')
+    try {
+      const path = join(folder, 'texts')
+      await writeFile(path, Buffer.concat(files.map(({ lines }) => lines.text)))
+      const columns = first.lines.columns && [...first.lines.columns]
+      const found = columns && {
+        relation: canonicalRows(session, path, columns, longest, true),
+        columns,
+      }
+      const { kept, columns: all } = found
+        ? { kept: await keep(found), ...found }
+        : await keepTexts(
+            first.file,
+            source,
+            { path, longest, named: true },
+            { ...target, large },
+            keep,
+          )
+      const { brokenOf, ...facts } = kept
+      const rows = files.reduce((sum, { lines }) => sum + lines.rows, 0)
+      if (kept.rows !== rows)
+        throw new MoraineError('source', `Read ${kept.rows} of ${rows} rows of small files`)
+      return {
+        ...facts,
+        columns: all,
+        files: files.map(({ file: { name }, lines }) => {
+          return { rows: lines.rows, broken: brokenOf.get(name) ?? 0 }
+        }),
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+}
+
+const lead = ({ name }: SourceFile) => `${escapeText(name)}${SEPARATOR}`
+
+/** Rows of each file that are broken. */
+async function brokenOf(
+  session: Session,
+  { relation }: Found,
+  { broken }: Kept,
+): Promise<Map<string, number>> {
+  if (broken === 0) return new Map()
+  const counted = await session.rows(
+    `SELECT _source_file AS name, count(_error) AS n FROM ${relation} GROUP BY 1`,
+  )
+  return new Map(counted.map(({ name, n }) => [String(name), Number(n)]))
+}
