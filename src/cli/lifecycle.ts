@@ -1,10 +1,8 @@
-import type { LifecycleRule } from '@aws-sdk/client-s3'
 import type { Command } from 'commander'
-import type { Bronze } from '../define/dataset.js'
-import { secondsOf } from '../define/interval.js'
-import type { Lake } from '../define/lake.js'
 import { MoraineError } from '../errors.js'
 import { rootOf } from '../load/root.js'
+import { idOf, lifecycleRules } from '../run/lifecycle.js'
+import { secondsFor } from './duration.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { plural } from './output/format.js'
@@ -54,7 +52,7 @@ export async function run(command: Command): Promise<number> {
   const { s3Place } = await import('../storage/s3-settings.js')
   const { bucket, prefix } = s3Place(address)
   const rules = lifecycleRules(lake, prefix, {
-    removed: days('--removed', options.removed),
+    removed: Math.ceil(secondsFor('--removed', options.removed) / 86_400),
     archiveClass: options.class === 'none' ? undefined : options.class,
   })
   if (!options.apply) {
@@ -71,55 +69,4 @@ export async function run(command: Command): Promise<number> {
   if (refused.length > 0)
     print(`${colors.yellow('!')} the store knows no rule for: ${refused.join(', ')}`)
   return 0
-}
-
-const idOf = (prefix: string, what: string) => `moraine ${prefix === '' ? '/' : prefix}: ${what}`
-
-/** Days after which parts of uploads that nobody finished go: what vacuum gives files that nothing refers to. */
-const UNFINISHED = 7
-
-/**
- * What a bucket can do by itself: S3 judges objects by their age alone, so it may only take what no commit can lead to any more, and
- * move what only a rebuild reads.
- */
-export function lifecycleRules(
-  lake: Lake,
-  prefix: string,
-  { removed, archiveClass }: { removed: number; archiveClass: string | undefined },
-): LifecycleRule[] {
-  const root = prefix === '' ? '' : `${prefix}/`
-  const rule = (what: string, below: string, does: Partial<LifecycleRule>): LifecycleRule => ({
-    ID: idOf(prefix, what),
-    Status: 'Enabled',
-    Filter: { Prefix: root + below },
-    ...does,
-  })
-  const archived = lake.datasets.filter(
-    (d): d is Bronze => d.tier === 'bronze' && d.archive && d.keep !== undefined,
-  )
-  return [
-    rule('unfinished uploads', '', {
-      AbortIncompleteMultipartUpload: { DaysAfterInitiation: UNFINISHED },
-    }),
-    rule('removed objects', '', {
-      NoncurrentVersionExpiration: { NoncurrentDays: removed },
-      Expiration: { ExpiredObjectDeleteMarker: true },
-    }),
-    ...(archiveClass === undefined ? [] : archived).map(({ name, keep }) =>
-      rule(`archive of ${name}`, `archive/${name}/files/`, {
-        Transitions: [
-          {
-            Days: Math.ceil((secondsOf(keep as string) as number) / 86_400),
-            StorageClass: archiveClass as 'GLACIER_IR',
-          },
-        ],
-      }),
-    ),
-  ]
-}
-
-function days(option: string, text: string): number {
-  const seconds = secondsOf(text)
-  if (seconds !== undefined) return Math.ceil(seconds / 86_400)
-  throw new MoraineError('usage', `${option} ${text} is no time`, { hint: 'Write it as 30d.' })
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { MoraineError } from '../errors.js'
 import { currentUser } from '../run/context.js'
 import { type Vacuumed, vacuum } from '../run/vacuum.js'
+import { secondsFor } from './duration.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { plural, size, toJson } from './output/format.js'
@@ -35,26 +35,14 @@ export async function run(command: Command): Promise<number> {
   const { log, storage, json } = await openLog(command)
   const options = command.opts<Options>()
   const result = await vacuum(log, storage, {
-    grace: milliseconds('--grace', options.grace),
-    ...(options.history ? { history: milliseconds('--history', options.history) } : {}),
+    grace: secondsFor('--grace', options.grace) * 1000,
+    ...(options.history ? { history: secondsFor('--history', options.history) * 1000 } : {}),
     remove: options.delete ?? false,
     info: { author: currentUser(), run: null },
   })
   if (json) print(toJson(result, 2))
   else for (const line of shown(result, options)) print(line)
   return 0
-}
-
-const units: Readonly<Record<string, number>> = { m: 60, h: 3600, d: 86_400, w: 604_800 }
-
-/** A duration such as 90m, 12h, 7d or 2w. */
-function milliseconds(option: string, text: string): number {
-  const [, count, unit = ''] = /^(\d+)([mhdw])$/.exec(text.trim()) ?? []
-  const seconds = units[unit]
-  if (count !== undefined && seconds !== undefined) return Number(count) * seconds * 1000
-  throw new MoraineError('usage', `${option} ${text} is not a duration`, {
-    hint: 'Give minutes, hours, days or weeks: 90m, 12h, 7d, 2w.',
-  })
 }
 
 function shown({ files, bytes, kept, expired, removed, examples }: Vacuumed, { grace }: Options) {

@@ -1,32 +1,19 @@
 import { z } from 'zod'
 import type { Problem } from '../errors.js'
+import { bronzeProblems } from './bronze-problems.js'
 import { checkName } from './check.js'
+import { Collector, columnNameProblems, icebergColumns, reservedColumns } from './collector.js'
 import { type ColumnType, type Field, typeName } from './column-type.js'
-import { type AnyDataset, type Bronze, fullName, type Gold, type Silver } from './dataset.js'
+import { type AnyDataset, fullName, type Gold, type Silver } from './dataset.js'
 import { secondsOf } from './interval.js'
-import { INTERVALS, keepProblems, notInterval } from './keep.js'
+import { keepProblems } from './keep.js'
 import { lookupOf } from './lookup.js'
 import { nearest } from './nearest.js'
 import { partitionProblem } from './partition.js'
 import { scheduleProblem } from './schedule.js'
 import { columnTypeOf, formatsOf, UntypedColumn } from './schema.js'
-import type { DatabaseSource, FilesSource, HttpSource, InboxSource, Layout } from './source.js'
 import { historiesIn } from './sql.js'
 import { knownSpecifiers, unknownSpecifiers } from './strptime.js'
-
-/** Columns that Moraine writes itself. */
-const reservedColumns = ['_loaded_at', '_batch', '_source_file', '_source_line', '_error', '_raw']
-
-/** Names that Iceberg keeps for itself (spec, Reserved Field IDs): Spark refuses tables with them. */
-export const icebergColumns = [
-  '_file',
-  '_pos',
-  '_deleted',
-  '_spec_id',
-  '_partition',
-  '_row_id',
-  '_change_type',
-]
 
 /** What is wrong with one dataset, taken by itself. */
 export function problemsOf(dataset: AnyDataset): Problem[] {
@@ -49,201 +36,6 @@ export function problemsOf(dataset: AnyDataset): Problem[] {
   if (dataset.tier === 'silver') silverProblems(dataset, collect)
   if (dataset.tier === 'gold') goldProblems(dataset, collect)
   return collect.problems
-}
-
-class Collector {
-  readonly problems: Problem[] = []
-  constructor(private readonly dataset: AnyDataset) {}
-
-  add(message: string, near?: string, hint?: string): void {
-    const { place } = this.dataset
-    this.problems.push({
-      message: `${fullName(this.dataset)}: ${message}`,
-      hint,
-      place: place && (near === undefined ? place : { ...place, near }),
-    })
-  }
-
-  unknown(what: string, name: string, known: readonly string[], near = `'${name}'`): void {
-    const similar = nearest(name, known)
-    this.add(
-      `${what} '${name}' is not a column of the schema`,
-      near,
-      similar ? `Did you mean '${similar}'?` : `The columns are: ${known.join(', ')}`,
-    )
-  }
-}
-
-/** What the files of a format can be compressed with. */
-const compressions: Readonly<Record<string, readonly string[]>> = {
-  parquet: ['snappy', 'zstd'],
-  avro: ['deflate', 'snappy'],
-  csv: [],
-  jsonl: [],
-  raw: [],
-}
-
-function bronzeProblems(dataset: Bronze, collect: Collector): void {
-  const { from, format, compression, archive, keep } = dataset
-  if (keep !== undefined && secondsOf(keep) === undefined)
-    collect.add(notInterval(keep), `'${keep}'`, INTERVALS)
-  if (
-    keep !== undefined &&
-    (from.kind === 'files' || (from.kind === 'database' && from.compareKeys))
-  )
-    collect.add(
-      from.kind === 'files'
-        ? 'files that stay where they are would be taken in again once their batch is gone'
-        : 'keys are compared with all batches, so all of them are needed',
-      'keep',
-      'Leave keep out',
-    )
-  if (archive && from.kind !== 'inbox')
-    collect.add(
-      'only files that land in an inbox are archived',
-      'archive',
-      "Read them with inbox(…); of files(…), format: 'raw' keeps the originals",
-    )
-  const known = compressions[format]
-  if (!known)
-    collect.add(
-      `there is no format '${format}'`,
-      `'${format}'`,
-      'Choose parquet, avro, csv, jsonl or raw',
-    )
-  else if (from.kind === 'files' && format !== 'parquet' && format !== 'raw')
-    collect.add(
-      'rows of files are kept as Parquet',
-      `'${format}'`,
-      "Leave the format out, or choose 'raw' to keep the files as they came beside it",
-    )
-  else if (from.kind === 'inbox' && format !== 'parquet')
-    collect.add(
-      'rows of files are kept as Parquet',
-      `'${format}'`,
-      'Leave the format out; archive: true keeps the files as they came',
-    )
-  else if (from.kind !== 'files' && format === 'raw')
-    collect.add('a database has no files to keep', "'raw'", 'Choose parquet, avro, csv or jsonl')
-  else if (compression !== undefined && !known.includes(compression))
-    collect.add(
-      `${format} can't be compressed with ${compression} here`,
-      `'${compression}'`,
-      known.length > 0 ? `Choose ${known.join(' or ')}` : 'Leave the compression out',
-    )
-  columnNameProblems(from.columns ?? [], collect, (name) => `'${name}'`)
-  if (from.kind === 'files') filesProblems(from, collect)
-  else if (from.kind === 'http') httpProblems(from, format, collect)
-  else if (from.kind === 'ingest') {
-    if (format !== 'parquet')
-      collect.add('rows that are sent are kept as Parquet', `'${format}'`, 'Leave the format out')
-  } else if (from.kind === 'inbox') inboxProblems(from, collect)
-  else databaseProblems(from, collect)
-}
-
-function inboxProblems({ readers, settle, feed }: InboxSource, collect: Collector): void {
-  if (!(settle >= 0)) collect.add('settle must be a time', 'settle', "Write it as '200ms' or '2s'")
-  for (const reader of Object.values(readers)) filesProblems({ ...reader, paths: ['.'] }, collect)
-  if (!feed) return
-  if (feed.compareKeys)
-    collect.add(
-      'a feed can not compare keys: what it laid down is not all there is',
-      'deletes',
-      'Read the database by a bronze dataset of its own',
-    )
-  databaseProblems(feed, collect)
-}
-
-function httpProblems(from: HttpSource, format: string, collect: Collector): void {
-  if (format !== 'parquet')
-    collect.add('rows of an API are kept as Parquet', `'${format}'`, 'Leave the format out')
-  if (!(from.pause >= 0))
-    collect.add('pause must be a time', 'pause', "Write it as '200ms' or '1s'")
-  if (!(from.timeout > 0)) collect.add('timeout must be a time', 'timeout', "Write it as '30s'")
-  if (!(from.pages >= 1)) collect.add('pages must be a number from 1 up', 'pages')
-}
-
-function databaseProblems(
-  { columns, cursor, key, lag, compareKeys }: DatabaseSource,
-  collect: Collector,
-): void {
-  if (compareKeys && key.length === 0)
-    collect.add(
-      'deletes are found by comparing keys, but there is no key',
-      'deletes',
-      "Add key: '…'",
-    )
-  if (!(lag >= 0)) collect.add('lag must be a time', 'lag', "Write it as '30s', '5m', '2h' or '1d'")
-  const named = [...key, ...(cursor === undefined || cursor === 'xmin' ? [] : [cursor])]
-  for (const name of named)
-    if (columns && !columns.includes(name))
-      collect.add(`'${name}' is not among the columns that are read`, name, 'Add it to columns')
-}
-
-function filesProblems(from: FilesSource, collect: Collector): void {
-  if (from.paths.length === 0) collect.add('files() needs at least one path', 'files(')
-  if (!isMark(from.delimiter))
-    collect.add(
-      `the delimiter must be one ASCII character, not ${JSON.stringify(from.delimiter)}`,
-      'delimiter',
-    )
-  if (from.quote !== null && (!isMark(from.quote) || from.quote === from.delimiter))
-    collect.add('the quote must be one ASCII character other than the delimiter, or null', 'quote')
-  if (from.layout) layoutProblems(from, from.layout, collect)
-  else if (!from.header && !from.columns)
-    collect.add('files without a header need columns', 'header', "Add columns: ['id', 'name', …]")
-}
-
-function layoutProblems({ columns }: FilesSource, layout: Layout, collect: Collector): void {
-  if (layout.kind === 'pattern' && !columns?.length)
-    collect.add(
-      'the pattern has no named groups, which would be the columns',
-      'format',
-      'Name them: /(?<level>\\w+) (?<message>.*)/',
-    )
-  if (layout.kind !== 'fixed') return
-  const { widths } = layout
-  if (widths.length === 0 || !widths.every((width) => Number.isInteger(width) && width > 0))
-    collect.add(
-      'widths must be whole numbers from 1 up',
-      'widths',
-      'One for each column: [5, 20, 8]',
-    )
-  else if (columns?.length !== widths.length)
-    collect.add(
-      `there are ${widths.length} widths, but ${columns?.length ?? 0} columns`,
-      'widths',
-      'Give a name and a width for each column',
-    )
-}
-
-function isMark(text: string): boolean {
-  return text.length === 1 && text.charCodeAt(0) < 128 && text !== '\n' && text !== '\r'
-}
-
-function columnNameProblems(
-  names: readonly string[],
-  collect: Collector,
-  spelt: (name: string) => string,
-): void {
-  const seen = new Set<string>()
-  for (const name of names) {
-    if (seen.has(name.toLowerCase())) collect.add(`column '${name}' is named twice`, spelt(name))
-    if (reservedColumns.includes(name.toLowerCase()))
-      collect.add(
-        `column '${name}' has a name that Moraine uses itself`,
-        spelt(name),
-        'Give it another name',
-      )
-    if (icebergColumns.includes(name.toLowerCase()))
-      collect.add(
-        `column '${name}' has a name that Iceberg keeps for itself`,
-        spelt(name),
-        'Give it another name',
-      )
-    if (name.trim() === '') collect.add('a column has an empty name', "''")
-    seen.add(name.toLowerCase())
-  }
 }
 
 function silverProblems(dataset: Silver<any>, collect: Collector): void {

@@ -86,15 +86,8 @@ async function remove(
   tasks: Awaited<ReturnType<Table['plan']>>,
   expired: string,
 ): Promise<Table> {
-  const { storage, rewriteUpTo } = context
-  const { rewritten, deletions, removed } = await chooseRemoval(
-    storage,
-    session,
-    table,
-    tasks,
-    rewriteUpTo,
-  )
-  const files = session.table(table.schema, tableFiles(storage, table, rewritten))
+  const { rewritten, deletions, removed } = await chooseRemoval(context, session, table, tasks)
+  const files = session.table(table.schema, tableFiles(context.storage, table, rewritten))
   const written = await writeTable(context, session, {
     name: fullName(dataset),
     version: table,

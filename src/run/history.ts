@@ -86,7 +86,7 @@ export async function writeHistory(
   let rows = `SELECT ${shown} FROM versions ANTI JOIN unchanged USING (${list}, valid_from) WHERE _kind = 'valid'`
   const removal =
     before && (await count(session, 'SELECT count(*) AS n FROM matches')) > 0
-      ? await chooseRemoval(context.storage, session, before, tasks, context.rewriteUpTo)
+      ? await chooseRemoval(context, session, before, tasks)
       : undefined
   if (before && removal && removal.rewritten.length > 0) {
     const files = tableFiles(context.storage, before, removal.rewritten)

@@ -81,11 +81,10 @@ export async function mergeByKey(
     ...(tombstones ? { tombstones } : {}),
   }
   if (replaced === 0) return merge
-  const { storage, rewriteUpTo } = context
-  const removal = await chooseRemoval(storage, session, table, tasks, rewriteUpTo)
+  const removal = await chooseRemoval(context, session, table, tasks)
   const { rewritten, deletions, removed, carried } = removal
   if (rewritten.length === 0) return { ...merge, removed, deletions, replaced }
-  const old = session.table(table.schema, tableFiles(storage, table, rewritten))
+  const old = session.table(table.schema, tableFiles(context.storage, table, rewritten))
   const carriedRows = `SELECT ${names}, _loaded_at, _batch FROM (${old})
     ANTI JOIN (FROM matches WHERE NOT _stale) USING (${keys})`
   return {

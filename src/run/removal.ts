@@ -2,7 +2,7 @@ import { quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { pathsOf, type ScanTask } from '../iceberg/deletes.js'
 import type { Table } from '../iceberg/table.js'
-import type { Storage } from '../storage/storage.js'
+import type { RunContext } from './context.js'
 
 /** How replaced rows leave a table. */
 export interface Removal {
@@ -33,11 +33,10 @@ const MOST_DELETED = 0.1
  * @param rewriteUpTo bytes that are written again in any case.
  */
 export async function chooseRemoval(
-  storage: Storage,
+  { storage, rewriteUpTo }: Pick<RunContext, 'storage' | 'rewriteUpTo'>,
   session: Session,
   table: Table,
   tasks: readonly ScanTask[],
-  rewriteUpTo: number,
 ): Promise<Removal> {
   const found = await session.rows(
     'SELECT _data_file AS f, count(*) AS n FROM matches WHERE NOT _stale GROUP BY 1',

@@ -218,18 +218,11 @@ async function writeLeft(
   await session.run(
     'CREATE OR REPLACE TEMP TABLE matches AS SELECT _data_file, _data_row, false AS _stale FROM leaving',
   )
-  const { storage, rewriteUpTo } = context
   const tasks = await table.plan()
-  const { rewritten, deletions, removed } = await chooseRemoval(
-    storage,
-    session,
-    table,
-    tasks,
-    rewriteUpTo,
-  )
+  const { rewritten, deletions, removed } = await chooseRemoval(context, session, table, tasks)
   const again = `${discardedRows(dataset, came)} AND (${PLACE}) IN (SELECT (${PLACE}) FROM leaving)`
   const names = discardedColumns.map((column) => column.name).join(', ')
-  const old = session.tableWithFiles(table.schema, tableFiles(storage, table, rewritten))
+  const old = session.tableWithFiles(table.schema, tableFiles(context.storage, table, rewritten))
   const carried =
     rewritten.length === 0
       ? ''

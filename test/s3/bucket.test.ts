@@ -4,11 +4,12 @@ import {
   GetBucketLifecycleConfigurationCommand,
   ListObjectVersionsCommand,
   PutBucketLifecycleConfigurationCommand,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startBuckets } from '../support/buckets.js'
 import { moraine, Project } from '../support/project.js'
-import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
+import { minioKeys, minioProgram, type Server } from '../support/servers.js'
 import { withService } from '../support/services.js'
 
 const lake = `
@@ -22,9 +23,7 @@ withService('MinIO', [minioProgram], () => {
   let server: Server
   let client: S3Client
   beforeAll(async () => {
-    server = await startMinio()
-    Object.assign(process.env, minioKeys)
-    client = new S3Client({ endpoint: server.url, region: 'us-east-1', forcePathStyle: true })
+    ;({ server, client } = await startBuckets([]))
     await client.send(
       new CreateBucketCommand({ Bucket: 'locked', ObjectLockEnabledForBucket: true }),
     )

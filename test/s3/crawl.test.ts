@@ -1,20 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
+import { startBuckets } from '../support/buckets.js'
 import { Project, temporaryFolder } from '../support/project.js'
-import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
+import { minioProgram, type Server } from '../support/servers.js'
 import { withService } from '../support/services.js'
 
 withService('MinIO', [minioProgram], () => {
   let server: Server
   let client: S3Client
   beforeAll(async () => {
-    server = await startMinio()
-    Object.assign(process.env, minioKeys)
-    client = new S3Client({ endpoint: server.url, region: 'us-east-1', forcePathStyle: true })
-    await client.send(new CreateBucketCommand({ Bucket: 'exports' }))
+    ;({ server, client } = await startBuckets(['exports']))
   }, 60_000)
   afterAll(() => server.stop())
 

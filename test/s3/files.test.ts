@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
-import { Project, step } from '../support/project.js'
-import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
+import { objectsOf } from '../../src/source/bucket.js'
+import { startBuckets } from '../support/buckets.js'
+import { Project, step, temporaryFolder } from '../support/project.js'
+import { minioProgram, type Server } from '../support/servers.js'
 import { withService } from '../support/services.js'
 import { zip } from '../support/zip.js'
 
@@ -13,10 +15,7 @@ withService('MinIO', [minioProgram], () => {
   let server: Server
   let client: S3Client
   beforeAll(async () => {
-    server = await startMinio()
-    Object.assign(process.env, minioKeys)
-    client = new S3Client({ endpoint: server.url, region: 'us-east-1', forcePathStyle: true })
-    await client.send(new CreateBucketCommand({ Bucket: 'drop' }))
+    ;({ server, client } = await startBuckets(['drop']))
   }, 60_000)
   afterAll(() => server.stop())
 
@@ -33,6 +32,35 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
     })
   const rows = (project: Project) =>
     project.query('SELECT _source_file AS f, id FROM bronze.rows ORDER BY f, id')
+
+  it('many small objects are fetched side by side, and share a Parquet file', async () => {
+    const names = Array.from({ length: 40 }, (_, i) => `small/${i}.csv${i % 9 ? '' : '.gz'}`)
+    for (const [i, name] of names.entries())
+      await put(name, name.endsWith('.gz') ? gzipSync(`id\n${i}\n`) : `id\n${i}\n`)
+    const project = await lake('s3://drop/small/*.csv*')
+    expect(step(await project.run(), 'bronze.rows')).toMatchObject({ rows: 40 })
+    expect(await rows(project)).toEqual(
+      names
+        .map((name, i) => ({ f: `s3://drop/${name}`, id: `${i}` }))
+        .sort((a, b) => (a.f < b.f ? -1 : 1)),
+    )
+    const kept = await project.storage.list('bronze/rows')
+    expect(kept.filter(({ path }) => path.endsWith('.parquet'))).toHaveLength(1)
+    await put('small/7.csv', 'id\n700\n')
+    expect(step(await project.run(), 'bronze.rows')).toMatchObject({ rows: 1 })
+  })
+
+  it('an object that changes after it was listed is not taken for what was listed', async () => {
+    await put('moving/a.csv', 'id\n1\n')
+    const [file] = await objectsOf(`s3://drop/moving/?endpoint=${server.url}`)
+    const here = join(await temporaryFolder(), 'object')
+    const { signal } = new AbortController()
+    await file?.remote?.download(here, signal)
+    expect(await file?.remote?.isSame()).toBe(true)
+    await put('moving/a.csv', 'id\n2\n')
+    await file?.remote?.download(here, signal)
+    expect(await file?.remote?.isSame()).toBe(false)
+  })
 
   it('objects of a bucket are files: by glob, new ones, changed ones, each once', async () => {
     await put('in/a.csv', 'id\n1\n2\n')

@@ -1,16 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import {
-  CreateBucketCommand,
   ListObjectsV2Command,
   PutBucketNotificationConfigurationCommand,
   PutBucketVersioningCommand,
   PutObjectCommand,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { startBuckets } from '../support/buckets.js'
 import { Project, repository, step } from '../support/project.js'
-import { freePort, minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
+import { freePort, minioProgram, type Server } from '../support/servers.js'
 import { withService } from '../support/services.js'
 import { zip } from '../support/zip.js'
 
@@ -22,15 +22,11 @@ withService('MinIO', [minioProgram], () => {
   let port: number
   beforeAll(async () => {
     port = await freePort()
-    server = await startMinio({
+    ;({ server, client } = await startBuckets(['plain', 'versions'], {
       MINIO_NOTIFY_WEBHOOK_ENABLE_lake: 'on',
       MINIO_NOTIFY_WEBHOOK_ENDPOINT_lake: `http://127.0.0.1:${port}/events/orders`,
       MINIO_NOTIFY_WEBHOOK_AUTH_TOKEN_lake: 'Bearer t0ken',
-    })
-    Object.assign(process.env, minioKeys)
-    client = new S3Client({ endpoint: server.url, region: 'us-east-1', forcePathStyle: true })
-    for (const Bucket of ['plain', 'versions'])
-      await client.send(new CreateBucketCommand({ Bucket }))
+    }))
     await client.send(
       new PutBucketVersioningCommand({
         Bucket: 'versions',

@@ -1,0 +1,11 @@
+import { secondsOf } from '../define/interval.js'
+import { MoraineError } from '../errors.js'
+
+/** What an option such as `--grace 7d` says, in seconds. */
+export function secondsFor(option: string, text: string): number {
+  const seconds = /^0[smhdw]?$/.test(text) ? 0 : secondsOf(text)
+  if (seconds !== undefined) return seconds
+  throw new MoraineError('usage', `${option} ${text} is not a duration`, {
+    hint: 'Give minutes, hours, days or weeks: 90m, 12h, 7d, 2w.',
+  })
+}
