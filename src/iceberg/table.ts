@@ -338,7 +338,7 @@ export class Table {
             ? { ...entry, status: 'deleted', snapshotId: ids.snapshotId }
             : { ...entry, status: 'existing' },
       )
-      gone.push(...next.filter((e) => !isLive(e)).map((e) => e.file))
+      for (const entry of next) if (!isLive(entry)) gone.push(entry.file)
       kept.push(await writeManifest(this.target, next, manifest.partition_spec_id, ids))
     }
     return { kept, removed: gone }

@@ -95,7 +95,7 @@ async function takeIn(
     return taking
   })
   const watermark: Watermark = {
-    modified: Math.max(before?.modified ?? 0, ...taken.map((file) => file.modified)),
+    modified: taken.reduce((last, file) => Math.max(last, file.modified), before?.modified ?? 0),
     touched,
     ...(before?.index ? { index: before.index } : {}),
   }
@@ -158,6 +158,7 @@ class Taking {
   /** The files in the pack, as they will be described. */
   private packed: { file: SourceFile; about: Omit<Taken, 'data' | 'columns' | keyof Kept> }[] = []
   private written = 0
+  private rows = 0
 
   constructor(
     private readonly context: RunContext,
@@ -180,7 +181,7 @@ class Taking {
     for await (const file of broughtAhead(files, signal)) {
       signal.throwIfAborted()
       await this.file(file, files.length > FEW)
-      context.progress(fullName(dataset), { rows: total(this.taken, 'rows') })
+      context.progress(fullName(dataset), { rows: this.rows })
     }
     await this.keepPack()
     await storage.seal([...new Set(this.taken.map(({ data }) => data))])
@@ -249,6 +250,7 @@ class Taking {
   private take(file: Taken): void {
     if (file.rows === 0) this.notes.push(`${file.name} holds no rows`)
     this.taken.push(file)
+    this.rows += file.rows
   }
 
   private async place() {

@@ -51,7 +51,8 @@ export async function vacuum(
   const { history, grace, remove, info } = options
   // Listed first: what is written from now on is none of our business.
   const found: StoredObject[] = []
-  for (const prefix of PREFIXES) found.push(...(await storage.list(prefix)).filter(isOurs))
+  for (const prefix of PREFIXES)
+    for (const object of await storage.list(prefix)) if (isOurs(object)) found.push(object)
   const horizon = history === undefined ? undefined : new Date(now - history)
   const expired = horizon ? await expire(log, storage, horizon, remove, info) : []
   const used = await new Roots(storage).of(log, horizon)
