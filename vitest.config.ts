@@ -5,7 +5,8 @@ export default defineConfig({
     globalSetup: ['test/support/build.ts'],
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // A guard against what never ends, and no measure: machines are slow when they have much to do.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 })

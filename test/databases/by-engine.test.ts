@@ -69,7 +69,7 @@ export default defineLake({ name: 'things', datasets: [silver('things', { from: 
       await client.end()
       await server.stop()
     }
-  }, 60_000)
+  })
 })
 
 async function filesOf(project: Project): Promise<{ size: number; bytes: number }[]> {

@@ -79,7 +79,7 @@ withService('PostgreSQL', [postgresPrograms], () => {
       await client.end()
       await server.stop()
     }
-  }, 60_000)
+  })
 })
 
 withService('MariaDB', [mariadbProgram], () => {
@@ -99,5 +99,5 @@ withService('MariaDB', [mariadbProgram], () => {
       await client.end()
       await server.stop()
     }
-  }, 60_000)
+  })
 })

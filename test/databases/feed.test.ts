@@ -51,5 +51,5 @@ export default defineLake({ name: 'shop', datasets: [orders] })
       await client.end()
       await server.stop()
     }
-  }, 60_000)
+  })
 })

@@ -122,7 +122,7 @@ for (const [kind, programs] of kinds)
     beforeAll(async () => {
       server = await kind.start()
       client = await kind.connect(server.url)
-    }, 60_000)
+    })
     afterAll(async () => {
       await client.end()
       await server.stop()
@@ -606,7 +606,7 @@ withService('PostgreSQL', [postgresPrograms], () => {
       await other.end()
       await server.stop()
     }
-  }, 60_000)
+  })
 
   it('a wrong password, and a secret that is not there, are told and not printed', async () => {
     const server = await startPostgres()
@@ -647,7 +647,7 @@ export default defineLake({ name: 'shop', datasets: [bronze('roles', { from: db.
       await client.end()
       await server.stop()
     }
-  }, 60_000)
+  })
 
   it('a table with times without a zone is read once more from before the clocks are put back', async () => {
     const server = await startPostgres()
@@ -661,7 +661,7 @@ export default defineLake({ name: 'shop', datasets: [bronze('roles', { from: db.
       await client.end()
       await server.stop()
     }
-  }, 60_000)
+  })
 
   it('every type comes through as the text that the database writes', async () => {
     const server = await startPostgres()
@@ -709,7 +709,7 @@ export default defineLake({ name: 'things', datasets: [things] })
     } finally {
       await server.stop()
     }
-  }, 60_000)
+  })
 
   it('rows are found by the transaction that wrote them; tables are read at one moment', async () => {
     const server = await startPostgres()
@@ -761,7 +761,7 @@ export default defineLake({ name: 'two', datasets: [a, b] })
     } finally {
       await server.stop()
     }
-  }, 60_000)
+  })
 })
 
 withService(
@@ -800,7 +800,7 @@ export default defineLake({ name: 'shop', datasets: [bronze('rows', { from: post
         await client.end()
         await server.stop()
       }
-    }, 60_000)
+    })
   },
 )
 
@@ -814,7 +814,7 @@ withService('MariaDB', [mariadbProgram], () => {
       await client.end()
       await server.stop()
     }
-  }, 60_000)
+  })
 
   it('every type comes through as the text that the database writes', async () => {
     const server = await startMariadb()
@@ -869,5 +869,5 @@ export default defineLake({ name: 'things', datasets: [things] })
     } finally {
       await server.stop()
     }
-  }, 60_000)
+  })
 })

@@ -350,7 +350,7 @@ withService('PostgreSQL', [postgresPrograms], () => {
         await rm(root, { recursive: true, force: true })
       }
     },
-    SECONDS * 1000 + 240_000,
+    SECONDS * 1000 + 600_000,
   )
 })
 
@@ -433,6 +433,6 @@ withService('MinIO', [minioProgram], () => {
         await rm(folder, { recursive: true, force: true })
       }
     },
-    SECONDS * 1000 + 240_000,
+    SECONDS * 1000 + 600_000,
   )
 })

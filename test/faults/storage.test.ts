@@ -141,7 +141,7 @@ describe('eight processes that run at once', () => {
       })
     }
     expect((await verifyLake(project.storage, new CommitLog(project.storage))).problems).toEqual([])
-  }, 120_000)
+  })
 })
 
 describe('a lake that was damaged', () => {

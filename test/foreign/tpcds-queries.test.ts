@@ -69,7 +69,7 @@ withService("DuckDB's tpcds extension", [extension], () => {
       expect(wrong).toEqual([])
       expect(answered).toBeGreaterThan(50)
       connection.closeSync()
-    }, 300_000)
+    })
   })
 })
 

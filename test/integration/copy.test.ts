@@ -90,7 +90,7 @@ describe('a lake that is copied', () => {
       2,
       expect.stringMatching(/Another lake lies at .*there/),
     ])
-  }, 120_000)
+  })
 
   it('is not there before all of it is, and goes on where it was stopped', async () => {
     const project = await filled()
@@ -125,7 +125,7 @@ describe('a lake that is copied', () => {
       expect.stringContaining('Every value could be read'),
       0,
     ])
-  }, 120_000)
+  })
 
   it('does not go where it lies, or another does', async () => {
     const project = await filled()
@@ -134,5 +134,5 @@ describe('a lake that is copied', () => {
     expect((await project.cli('copy', join(other.folder, 'lake'))).stderr).toMatch(
       /Another lake lies at/,
     )
-  }, 60_000)
+  })
 })

@@ -126,7 +126,7 @@ describe('a silver dataset with history', () => {
       }),
       { numRuns: 15 },
     )
-  }, 120_000)
+  })
 
   it('writes nothing for what comes again as it was', async () => {
     const change = { id: 1, at: 1, status: 'new', op: '' }

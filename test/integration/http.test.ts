@@ -320,5 +320,5 @@ describe('an API', () => {
     const project = await lake(url, "{ timeout: '1s' }")
     expect((await errorOf(project))?.message).toMatch(/it does not answer/)
     expect(asked).toHaveLength(6)
-  }, 60_000)
+  })
 })

@@ -49,7 +49,8 @@ describe("a schema's own JavaScript", () => {
       project.folder,
       'run',
     ])
-    await sleep(2500)
+    while (!(await project.state()).batches['bronze.raw']) await sleep(50)
+    await sleep(500)
     expect(child.exitCode).toBe(null)
     child.kill('SIGINT')
     const [code] = await once(child, 'exit')

@@ -145,7 +145,7 @@ describe('moraine replay', () => {
       }),
       { numRuns: 8 },
     )
-  }, 120_000)
+  })
 
   it('shows who owns the source what is wrong, and how it went', async () => {
     const project = await Project.create({

@@ -49,7 +49,7 @@ it('a query is published as a table, and its definition kept as code', async () 
   await project.write({ 'in/b.csv': 'id,day,label\n4,2026-03-05,a`b\n' })
   expect((await project.run()).outcome).toBe('done')
   expect(await project.query('select * from gold.by_day')).toHaveLength(4)
-}, 60_000)
+})
 
 it.each([
   [['gold.bad', 'select nothing from silver.orders'], /Referenced column "nothing"/],

@@ -86,7 +86,6 @@ describe('many small files', () => {
         { numRuns: 2, endOnFailure: true },
       )
     },
-    240_000,
   )
 
   it('share a Parquet file; what a newer version replaces is superseded, row by row', async () => {

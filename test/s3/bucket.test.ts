@@ -27,7 +27,7 @@ withService('MinIO', [minioProgram], () => {
     await client.send(
       new CreateBucketCommand({ Bucket: 'locked', ObjectLockEnabledForBucket: true }),
     )
-  }, 60_000)
+  })
   afterAll(() => server.stop())
 
   const project = () => Project.create({ 'lake.ts': lake, 'drop/a.csv': 'id\n1\n' })
@@ -49,7 +49,7 @@ withService('MinIO', [minioProgram], () => {
     // What vacuum may remove is not held.
     const other = versions.find(({ Key }) => Key.startsWith('lake/silver/'))
     await expect(remove(other)).resolves.toBeDefined()
-  }, 60_000)
+  })
 
   it('gets rules that follow from the lake, beside those of others', async () => {
     const { folder } = await project()
@@ -116,5 +116,5 @@ withService('MinIO', [minioProgram], () => {
       2,
       expect.stringContaining('this lake is in a folder'),
     ])
-  }, 60_000)
+  })
 })

@@ -13,7 +13,7 @@ withService('MinIO', [minioProgram], () => {
   let client: S3Client
   beforeAll(async () => {
     ;({ server, client } = await startBuckets(['exports']))
-  }, 60_000)
+  })
   afterAll(() => server.stop())
 
   const put = (Key: string, Body: string | Buffer) =>
@@ -58,7 +58,7 @@ withService('MinIO', [minioProgram], () => {
     expect(await n('big')).toBe(100_000)
     const again = await project.cli('crawl', `s3://exports/shop/?endpoint=${server.url}`)
     expect(again.stdout).toContain('is as it was when it was last crawled')
-  }, 60_000)
+  })
 
   it('tells clearly where there is nothing', async () => {
     const project = await Project.create({})

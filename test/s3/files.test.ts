@@ -16,7 +16,7 @@ withService('MinIO', [minioProgram], () => {
   let client: S3Client
   beforeAll(async () => {
     ;({ server, client } = await startBuckets(['drop']))
-  }, 60_000)
+  })
   afterAll(() => server.stop())
 
   const put = (Key: string, Body: string | Buffer) =>
@@ -81,7 +81,7 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
     await put('in/a.csv', 'id\n1\n5\n')
     expect(step(await project.run(), 'bronze.rows').rows).toBe(3)
     expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
-  }, 60_000)
+  })
 
   it('a folder of a bucket, JSON in it, kept as it came', async () => {
     await put('events/x.jsonl', '{"id": 1}\nnope\n')
@@ -93,7 +93,7 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
       { id: null, _error: 'it is no JSON' },
     ])
     expect((await project.cli('verify', '--deep')).code).toBe(0)
-  }, 60_000)
+  })
 
   it.each([
     ['s3://drop/nowhere/*.csv', /There is no file at s3:\/\/drop\/nowhere\/\*\.csv/],
@@ -132,7 +132,7 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
     await put('packed/broken.zip', packed.subarray(0, 5000))
     const { error } = step(await project.run(), 'bronze.rows')
     expect(error?.message).toContain("s3://drop/packed/broken.zip can't be unpacked")
-  }, 60_000)
+  })
 
   it('a zip in a bucket that does not say so is told clearly', async () => {
     await put('zips/a.csv', Buffer.from('PK\u0003\u0004 and so on', 'latin1'))
@@ -180,5 +180,5 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
     )
     await put('big/b.parquet', 'no parquet at all, but long enough')
     expect((await preview('big/b.parquet')).text).toMatch(/is no Parquet file/)
-  }, 60_000)
+  })
 })

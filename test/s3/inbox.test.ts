@@ -33,7 +33,7 @@ withService('MinIO', [minioProgram], () => {
         VersioningConfiguration: { Status: 'Enabled' },
       }),
     )
-  }, 60_000)
+  })
   afterAll(() => server.stop())
 
   const put = (Bucket: string, Key: string, Body: string) =>
@@ -67,7 +67,7 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
       },
     })
     expect(late).toBe(true)
-    await expect.poll(() => keys('versions')).toEqual(['in/a b+ü.csv'])
+    await expect.poll(() => keys('versions'), { timeout: 100_000 }).toEqual(['in/a b+ü.csv'])
     await project.run()
     expect(await keys('versions')).toEqual([])
     expect(await rows(project)).toEqual([
@@ -82,7 +82,7 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
       { f: 's3://versions/in/b.csv' },
     ])
     expect((await project.cli('verify', '--deep')).code).toBe(0)
-  }, 60_000)
+  })
 
   it('takes zips apart, and removes them as a whole', async () => {
     const project = await create('s3://versions/zips/')
@@ -109,7 +109,7 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     const before = await rows(project)
     expect((await project.cli('rebuild', 'orders', '--from', 'archive')).code).toBe(0)
     expect(await rows(project)).toEqual(before)
-  }, 60_000)
+  })
 
   it('leaves objects where a bucket keeps no versions, and takes each once', async () => {
     const project = await create('s3://plain/in/')
@@ -121,7 +121,7 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     await put('plain', 'in/a.csv', csv('1,12'))
     expect(step(await project.run(), 'bronze.orders').rows).toBe(1)
     expect(await rows(project)).toEqual([{ id: 1, amount: 12 }])
-  }, 60_000)
+  })
 
   it('is looked into when the bucket says that something has come, and not when somebody else does', async () => {
     const project = await create('s3://versions/events/')
@@ -135,7 +135,7 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     child.stdout?.on('data', (chunk) => {
       text += chunk
     })
-    await expect.poll(() => text, { timeout: 20_000 }).toContain('"listening"')
+    await expect.poll(() => text, { timeout: 100_000 }).toContain('"listening"')
     const url = `http://127.0.0.1:${port}/events/orders`
     expect((await fetch(url, { method: 'POST', body: '{}' })).status).toBe(401)
     expect((await fetch(url.replace('orders', 'nothing'), { method: 'POST' })).status).toBe(404)
@@ -151,10 +151,10 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     )
     for (let i = 0; i < 5; i++) await put('versions', `events/${i}.csv`, csv(`${i},1`))
     await expect
-      .poll(async () => (await rows(project).catch(() => [])).length, { timeout: 20_000 })
+      .poll(async () => (await rows(project).catch(() => [])).length, { timeout: 100_000 })
       .toBe(5)
-    await expect.poll(() => keys('versions')).toEqual([])
+    await expect.poll(() => keys('versions'), { timeout: 100_000 }).toEqual([])
     child.kill('SIGTERM')
     await new Promise((done) => child.once('exit', done))
-  }, 90_000)
+  })
 })

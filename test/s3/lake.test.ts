@@ -66,7 +66,7 @@ for (const [name, needs, inPlace] of ways)
       await client.send(new CreateBucketCommand({ Bucket: 'lakes' }))
       root = `s3://lakes/orders?endpoint=${server.url}${inPlace ? '&reads=ranges' : ''}`
       await rm(join(folder, 'project'), { recursive: true, force: true })
-    }, 60_000)
+    })
     afterAll(async () => {
       await server.stop()
       await rm(folder, { recursive: true, force: true })
@@ -117,7 +117,7 @@ for (const [name, needs, inPlace] of ways)
       expect(await told(inBucket())).toEqual(await told(local()))
       const before = ['query', '--at', '3', answers[0] as string, '--json']
       expect(await cli(inBucket(), ...before)).toBe(await cli(local(), ...before))
-    }, 180_000)
+    })
 
     it('a query brings only the files that it needs', async () => {
       await rm(join(folder, 'cache'), { recursive: true, force: true })
@@ -133,7 +133,7 @@ for (const [name, needs, inPlace] of ways)
       expect(data).toHaveLength(inPlace ? 0 : 1)
       if (inPlace) expect(every).toEqual([])
       else expect(every.length).toBeGreaterThan(5)
-    }, 60_000)
+    })
 
     it('a run that is killed leaves it as it was, or as it is after', async () => {
       for (let round = 0; round < 6; round++) {
@@ -156,7 +156,7 @@ for (const [name, needs, inPlace] of ways)
       await cli(inBucket(), 'verify', '--deep')
       await cli(inBucket(), 'vacuum', '--delete')
       await cli(inBucket(), 'verify', '--deep')
-    }, 180_000)
+    })
 
     it('it moves between a folder and a bucket, and back', async () => {
       const bucket = `s3://lakes/copied?endpoint=${server.url}`
@@ -166,7 +166,7 @@ for (const [name, needs, inPlace] of ways)
       await cli(['--root', bucket], 'copy', join(folder, 'back'))
       await cli(['--root', join(folder, 'back')], 'verify', '--deep')
       expect(await told(['--root', join(folder, 'back')])).toEqual(await told(local()))
-    }, 120_000)
+    })
 
     const python = process.env.MORAINE_PYTHON
     it.runIf(python)(
@@ -195,6 +195,5 @@ print(a.num_rows, pc.sum(a["amount"]).as_py())
           expect(stdout.trim()).toBe(`${row.n} ${row.s}`)
         }
       },
-      60_000,
     )
   })

@@ -24,7 +24,7 @@ withService('MinIO', [minioProgram], () => {
     cache = await mkdtemp(join(tmpdir(), 'moraine-test-cache-'))
     Object.assign(process.env, minioKeys, { MORAINE_CACHE: cache })
     client = new S3Client({ endpoint: server.url, region: 'us-east-1', forcePathStyle: true })
-  }, 60_000)
+  })
   afterAll(async () => {
     await server.stop()
     await rm(cache, { recursive: true, force: true })
@@ -52,7 +52,7 @@ withService('MinIO', [minioProgram], () => {
         const there = Buffer.from(await (writers[0] as S3Storage).read(path)).toString()
         expect(there).toBe(`writer ${won.indexOf(true)}`)
       }
-    }, 120_000)
+    })
 
     it('has one line of commits, whoever of its writers is killed', async () => {
       const place = await root()
@@ -81,7 +81,7 @@ withService('MinIO', [minioProgram], () => {
       expect(number).toBeGreaterThan(20)
       // Each commit counts one up: none was lost, and none counted twice.
       expect(watermarks['bronze.counter']).toEqual({ count: number })
-    }, 60_000)
+    })
 
     it('is encrypted as it is asked to be, large objects too', async () => {
       for (const [settings, expected] of [
@@ -106,7 +106,7 @@ withService('MinIO', [minioProgram], () => {
           expect(head.ServerSideEncryption).toBe(expected)
         }
       }
-    }, 60_000)
+    })
   })
 
   describe('a bucket that fails', () => {
@@ -153,7 +153,6 @@ withService('MinIO', [minioProgram], () => {
         expect(watermarks['bronze.counter']).toEqual({ count: 15 })
         expect(number).toBe(15)
       },
-      120_000,
     )
 
     it('that hangs is given up, and said so; a run goes on once it answers', async () => {
@@ -165,7 +164,7 @@ withService('MinIO', [minioProgram], () => {
       )
       hangs = false
       expect(await lake.createIfAbsent('x', Buffer.from('1'))).toBe(true)
-    }, 60_000)
+    })
 
     it('is told clearly: no bucket, wrong keys, nobody there, unknown settings, keys in the address', async () => {
       const message = async (place: string) =>
@@ -187,6 +186,6 @@ withService('MinIO', [minioProgram], () => {
       expect(wrong).not.toContain('wr0ng-secret')
       expect(() => new S3Storage('s3://b/x?color=red')).toThrow(/no setting 'color'/)
       expect(() => new S3Storage('s3://key:secret@b/x')).toThrow(/Keys do not belong/)
-    }, 60_000)
+    })
   })
 })

@@ -54,6 +54,5 @@ withService('TICKIT in PostgreSQL and MariaDB', [postgresPrograms, mariadbProgra
         rmSync(folder, { recursive: true, force: true })
       }
     },
-    180_000,
   )
 })

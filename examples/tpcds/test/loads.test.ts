@@ -95,7 +95,7 @@ it('holds the same rows after any deliveries as a lake that is built from all of
     }),
     { numRuns: process.env.CI ? 4 : 1, endOnFailure: true, seed },
   )
-}, 300_000)
+})
 
 class Lake {
   private readonly root: string
