@@ -203,7 +203,7 @@ withService('PostgreSQL', [postgresPrograms], () => {
     async () => {
       await storm(postgres)
     },
-    (SECONDS + 120) * 1000,
+    (SECONDS + 600) * 1000,
   )
 })
 
@@ -213,6 +213,6 @@ withService('MariaDB', [mariadbProgram], () => {
     async () => {
       await storm(mariadb)
     },
-    (SECONDS + 120) * 1000,
+    (SECONDS + 600) * 1000,
   )
 })
