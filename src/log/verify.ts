@@ -131,12 +131,19 @@ class Verifier {
   async batch(pointer: BatchPointer): Promise<void> {
     const what = `${pointer.dataset} batch ${pointer.number}`
     const manifest = JSON.parse(new TextDecoder().decode(await this.storage.read(pointer.manifest)))
+    // Small source files share one Parquet file, which the first of them describes.
+    const kept = new Map<string, { bytes: number; rows: number }>()
     let rows = 0
     for (const file of manifest.files) {
-      await this.object(what, file.data, file.bytes)
-      await this.readDeep(what, file.data, file.rows)
+      const { data } = file
+      const before = kept.get(data) ?? { bytes: 0, rows: 0 }
+      kept.set(data, { bytes: before.bytes + file.bytes, rows: before.rows + file.rows })
       if (file.original) await this.original(what, file.original)
       rows += file.rows
+    }
+    for (const [path, file] of kept) {
+      await this.object(what, path, file.bytes)
+      await this.readDeep(what, path, file.rows)
     }
     if (rows !== pointer.rows)
       this.problems.push(`${what}: its files hold ${rows} rows, but the log says ${pointer.rows}`)

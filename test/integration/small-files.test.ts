@@ -102,5 +102,8 @@ describe('many small files', () => {
     ).toEqual([{ n: 3n }, { n: 70n }])
     const kept = await project.storage.list('bronze/rows')
     expect(kept.filter(({ path }) => path.endsWith('.parquet'))).toHaveLength(2)
+    const { code, stdout } = await project.cli('verify', '--deep')
+    expect(stdout).toContain('are there, with the right sizes and row counts')
+    expect(code).toBe(0)
   })
 })
