@@ -78,8 +78,8 @@ export async function objectsOf(path: string): Promise<SourceFile[]> {
         },
         range: (from, length) => storage.range(key, from, length),
         isSame: async () => {
-          if (came !== undefined && etag !== undefined) return came === etag
-          // Listed again: a look at the object itself tells its time less exactly.
+          if (came !== undefined && came === etag) return true
+          // Listed again: a look at the object itself tells its time less exactly, and some stores call it otherwise.
           const now = (await storage.list(key)).find((object) => object.path === key)
           return now?.size === size && now.modified === modified
         },
