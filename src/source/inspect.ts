@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises'
 import { MoraineError } from '../errors.js'
 import { hasLongNumbers } from './formats/json-records.js'
 import { type Sha256, sha256Of } from './hash.js'
+import { pieceOf } from './piece.js'
 
 /** What one look over all bytes of a text file tells. */
 export interface Inspection {
@@ -35,7 +36,6 @@ export interface Inspection {
 const LF = 10
 const CR = 13
 const SPACE = 32
-const CHUNK = 1 << 20
 /** Bytes in which a number that is looked for is certainly seen. */
 const NUMBER = 64
 
@@ -55,8 +55,9 @@ export async function inspect(
   const look = new Look(quote, numbers)
   let hash: Sha256 | undefined
   try {
-    hash = sha256Of((await stat(path)).size)
-    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK, signal })) {
+    const { size } = await stat(path)
+    hash = sha256Of(size)
+    for await (const chunk of createReadStream(path, { highWaterMark: pieceOf(size), signal })) {
       look.at(chunk)
       await hash.take(chunk)
     }

@@ -3,6 +3,7 @@ import type { FilesSource, Layout } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
 import type { SourceFile } from '../discover.js'
 import type { Inspection } from '../inspect.js'
+import { pieceOf } from '../piece.js'
 import { type Target, textOf } from '../taken.js'
 import { BrokenDocument, exactNumbers, type JsonRecord, JsonSplitter } from './json-records.js'
 import { LineReader, readPairs } from './lines.js'
@@ -31,7 +32,7 @@ export async function* recordsOf(
   }
   const reader = await readerOf(file, layout, inspection)
   const input = createReadStream(textOf(file), {
-    highWaterMark: 1 << 20,
+    highWaterMark: pieceOf(inspection.bytes),
     start: inspection.bom ? 3 : 0,
     signal,
   })
