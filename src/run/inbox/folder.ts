@@ -25,6 +25,8 @@ export class DropFolder implements Drop {
   /** Whose claims these are: the machine, the process, and a number. */
   private readonly own = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
   private readonly seen = new Map<string, Seen>()
+  /** Which file was last seen at a path. */
+  private readonly identities = new Map<string, string>()
 
   constructor(
     private readonly folder: string,
@@ -33,16 +35,20 @@ export class DropFolder implements Drop {
   ) {}
 
   async look(): Promise<{ ready: SourceFile[]; unfinished: number }> {
-    const ready = await this.abandoned()
+    const claimed = await this.abandoned()
     const paths = await filesIn(this.folder)
-    const written = paths.length > 0 ? await openForWriting(this.folder) : new Set<string>()
-    let unfinished = 0
-    for (const path of paths) {
-      const file = await this.describe(path, relative(this.folder, path))
-      if (!file) continue
-      if (written.has(path) || !this.hasSettled(file)) unfinished++
+    const described = await Promise.all(
+      paths.map((path) => this.describe(path, relative(this.folder, path))),
+    )
+    const found = described.filter((file) => file !== undefined)
+    // Who writes is looked at last: a file that was there by then is seen as what is taken, or is another one by then.
+    const some = found.length + claimed.length > 0
+    const written = some ? await openForWriting(this.folder) : new Set<string>()
+    const ready = claimed.filter(({ path }) => !written.has(path))
+    let unfinished = claimed.length - ready.length
+    for (const file of found)
+      if (written.has(file.path) || !this.hasSettled(file)) unfinished++
       else ready.push(file)
-    }
     return { ready: ready.sort((a, b) => (a.name < b.name ? -1 : 1)), unfinished }
   }
 
@@ -50,6 +56,8 @@ export class DropFolder implements Drop {
     if (file.path.startsWith(`${join(this.folder, TAKEN)}${sep}`))
       return this.describe(file.path, file.name)
     const path = join(this.folder, TAKEN, this.own, ...file.name.split('/'))
+    const before = this.identities.get(file.path)
+    this.identities.delete(file.path)
     try {
       await mkdir(dirname(path), { recursive: true })
       await rename(file.path, path)
@@ -61,11 +69,14 @@ export class DropFolder implements Drop {
       })
     }
     this.seen.delete(file.path)
-    return this.describe(path, file.name)
+    const claimed = await this.describe(path, file.name)
+    // Another file of that name, which may still be written: it stays claimed, and is there for the next look.
+    return before === this.identities.get(path) ? claimed : undefined
   }
 
   async remove(file: SourceFile): Promise<void> {
     await rm(file.path, { force: true })
+    this.identities.delete(file.path)
     // The folders that the claim needed.
     const top = join(this.folder, TAKEN)
     for (let at = dirname(file.path); at.startsWith(top); at = dirname(at))
@@ -101,6 +112,7 @@ export class DropFolder implements Drop {
     const found = await lstat(path).catch(() => undefined)
     if (!found?.isFile()) return undefined
     const modified = Math.floor(found.mtimeMs)
+    this.identities.set(path, `${found.ino} ${found.size} ${found.mtimeMs}`)
     return { path, name: name.split(sep).join('/'), size: found.size, modified }
   }
 }
