@@ -51,10 +51,6 @@ export class Pack {
     return bytes <= SMALL && layout?.kind !== 'parquet' && layout?.kind !== 'excel'
   }
 
-  get isEmpty(): boolean {
-    return this.files.length === 0
-  }
-
   get isFull(): boolean {
     return this.bytes >= MOST.bytes || this.files.length >= MOST.files
   }

@@ -25,7 +25,7 @@ export class DropFolder implements Drop {
   /** Whose claims these are: the machine, the process, and a number. */
   private readonly own = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
   private readonly seen = new Map<string, Seen>()
-  /** Which file was last seen at a path. */
+  /** Which file was at a path when it was looked at last. */
   private readonly identities = new Map<string, string>()
 
   constructor(
@@ -35,6 +35,7 @@ export class DropFolder implements Drop {
   ) {}
 
   async look(): Promise<{ ready: SourceFile[]; unfinished: number }> {
+    this.identities.clear()
     const claimed = await this.abandoned()
     const paths = await filesIn(this.folder)
     const described = await Promise.all(
@@ -57,7 +58,6 @@ export class DropFolder implements Drop {
       return this.describe(file.path, file.name)
     const path = join(this.folder, TAKEN, this.own, ...file.name.split('/'))
     const before = this.identities.get(file.path)
-    this.identities.delete(file.path)
     try {
       await mkdir(dirname(path), { recursive: true })
       await rename(file.path, path)
@@ -76,7 +76,6 @@ export class DropFolder implements Drop {
 
   async remove(file: SourceFile): Promise<void> {
     await rm(file.path, { force: true })
-    this.identities.delete(file.path)
     // The folders that the claim needed.
     const top = join(this.folder, TAKEN)
     for (let at = dirname(file.path); at.startsWith(top); at = dirname(at))
