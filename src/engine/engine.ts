@@ -56,8 +56,10 @@ export interface DeleteFile {
 export interface KeptAs {
   /** Columns kept as values, with the engine's types. Their texts are what the values give back … */
   values?: Readonly<Record<string, string>>
-  /** … but for so many rows, whose texts stand in `_texts`. */
+  /** … but for so many rows, whose texts stand in `_texts`; without a number there is no such column. */
   inexact?: number
+  /** No row is broken: the file has neither `_error` nor `_raw`. */
+  sound?: boolean
   /** The line of the first row, where each row is a line; otherwise `_source_line` has them. */
   firstLine?: number
   /** What is known of columns, where some are kept as values. */

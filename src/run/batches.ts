@@ -106,7 +106,7 @@ export function keptFiles(
   const newest = new Map(manifests.flatMap(({ batch, files }) => files.map((f) => [f.name, batch])))
   return manifests.flatMap(({ batch, files }) =>
     byData(files).map((sources) => {
-      const { data, name, bare, values, inexact, firstLine, known } = sources[0] as BatchFile
+      const { data, name, bare, values, inexact, sound, firstLine, known } = sources[0] as BatchFile
       const gone = sources.filter((file) => newest.get(file.name) !== batch)
       const superseded = gone.length === sources.length || gone.map((file) => file.name)
       return {
@@ -114,7 +114,9 @@ export function keptFiles(
         rows: sources.reduce((sum, { rows }) => sum + rows, 0),
         ...(marked && gone.length > 0 ? { superseded } : {}),
         ...(bare ? { origin: { batch, file: name } } : {}),
-        ...(values ? { values, inexact: inexact ?? 0 } : {}),
+        ...(values ? { values } : {}),
+        ...(inexact === undefined ? {} : { inexact }),
+        ...(sound ? { sound } : {}),
         ...(firstLine === undefined ? {} : { firstLine }),
         ...(known ? { known } : {}),
       }

@@ -5,9 +5,10 @@ import type { BatchPointer, LakeState } from '../log/commit.js'
 import { broughtAhead } from '../source/bring.js'
 import { discoverFiles as filesOf, nothingFound, type SourceFile } from '../source/discover.js'
 import type { Inspection } from '../source/inspect.js'
+import { inspectFile } from '../source/inspect-file.js'
 import type { Kept } from '../source/keep.js'
 import { Pack } from '../source/pack.js'
-import { inspectFile, takeFile } from '../source/read-files.js'
+import { takeFile } from '../source/read-files.js'
 import { withUnpacked } from '../source/unpack.js'
 import {
   Batches,
@@ -192,7 +193,9 @@ class Taking {
   private file(file: SourceFile, mayPack: boolean): Promise<void> {
     const { source, context } = this
     return withUnpacked(file, source, context.signal, async (readable) => {
-      const inspection = await inspectFile(readable, source, context.signal)
+      const { signal, valuesFrom } = context
+      const { wanted } = this
+      const inspection = await inspectFile(readable, source, { signal, wanted, valuesFrom })
       const { name, size, modified } = file
       const { sha256 } = inspection
       if (this.known.get(name)?.sha256 === sha256) {

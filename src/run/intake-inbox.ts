@@ -10,7 +10,8 @@ import type { LakeState } from '../log/commit.js'
 import { entriesOf, isZip } from '../source/archive.js'
 import type { Databases } from '../source/connect/open.js'
 import type { SourceFile } from '../source/discover.js'
-import { inspectFile, takeFile } from '../source/read-files.js'
+import { inspectFile } from '../source/inspect-file.js'
+import { takeFile } from '../source/read-files.js'
 import { withUnpacked } from '../source/unpack.js'
 import { scratchFolder } from '../storage/scratch.js'
 import { localPath } from '../storage/staging.js'
@@ -241,16 +242,18 @@ class Taking {
     const { context, dataset } = this
     const source = readerOf(this.source, file.name)
     await withUnpacked(file, source, context.signal, async (readable) => {
-      const inspection = await inspectFile(readable, source, context.signal)
+      const { signal, valuesFrom } = context
+      const wanted = wantedTypes(context.lake.datasets, dataset)
+      const inspection = await inspectFile(readable, source, { signal, wanted, valuesFrom })
       const { sha256 } = inspection
       const name = this.nameFor(file.name, sha256)
       if (name === undefined) return
       const target = {
         session,
         ...(await this.place()),
-        wanted: wantedTypes(context.lake.datasets, dataset),
-        large: inspection.bytes >= context.valuesFrom,
-        signal: context.signal,
+        wanted,
+        large: inspection.bytes >= valuesFrom,
+        signal,
       }
       const result = await takeFile({ ...readable, name }, source, inspection, target)
       const original = dataset.archive ? await this.originals.keep(readable) : undefined

@@ -9,7 +9,8 @@ import type { BatchPointer } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import { entriesOf } from '../source/archive.js'
 import type { SourceFile } from '../source/discover.js'
-import { inspectFile, takeFile } from '../source/read-files.js'
+import { inspectFile } from '../source/inspect-file.js'
+import { takeFile } from '../source/read-files.js'
 import { withUnpacked } from '../source/unpack.js'
 import { fetchStaged, localPath } from '../storage/staging.js'
 import type { BatchFile, BatchManifest } from './batches.js'
@@ -153,9 +154,10 @@ async function rebuildFile(
     // One that could not be taken apart says so again.
     if (/\.zip$/i.test(found.path) && !found.archive) await entriesOf(found)
     return await withUnpacked(found, reader, signal, async (readable) => {
-      const inspection = await inspectFile(readable, reader, signal)
-      const large = inspection.bytes >= context.valuesFrom
+      const { valuesFrom } = context
       const wanted = wantedTypes(context.lake.datasets, dataset)
+      const inspection = await inspectFile(readable, reader, { signal, wanted, valuesFrom })
+      const large = inspection.bytes >= valuesFrom
       const target = { session, location, batch, wanted, large, signal }
       const { columns: _, ...taken } = await takeFile(
         { ...readable, name },

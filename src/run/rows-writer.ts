@@ -142,9 +142,11 @@ export class RowsWriter {
   async fingerprint(files: readonly BatchFile[]): Promise<bigint> {
     if (files.length === 0) return 0n
     const { context, columns } = this
-    const kept = files.map(({ data, values, inexact }) => ({
+    const kept = files.map(({ data, values, inexact, sound }) => ({
       location: context.storage.locate(data),
-      ...(values ? { values, inexact: inexact ?? 0 } : {}),
+      ...(values ? { values } : {}),
+      ...(inexact === undefined ? {} : { inexact }),
+      ...(sound ? { sound } : {}),
     }))
     return withSession(context, fullName(this.dataset), async (session) => {
       await session.hold(kept)

@@ -2,9 +2,11 @@ import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { MoraineError } from '../errors.js'
+import type { Digest } from './bytes-digest.js'
+import { type Digesting, digestOf } from './digest.js'
 import { hasLongNumbers } from './formats/json-records.js'
-import { type Sha256, sha256Of } from './hash.js'
 import { pieceOf } from './piece.js'
+import type { TextLayout } from './value-texts.js'
 
 /** What one look over all bytes of a text file tells. */
 export interface Inspection {
@@ -31,6 +33,17 @@ export interface Inspection {
    * are lines, each line is one record.
    */
   plain: boolean
+  /** Columns, with their types, all of whose fields are just what values are written as; where it was asked for, and the text has no quotes. */
+  values: ReadonlyMap<string, string> | undefined
+}
+
+export interface InspectOptions {
+  quote: string | null
+  signal?: AbortSignal | undefined
+  /** Whether numbers that a double can't keep are looked for. */
+  numbers?: boolean
+  /** Looks for columns that can be read as values. */
+  layout?: TextLayout | undefined
 }
 
 const LF = 10
@@ -47,26 +60,23 @@ const NUMBER = 64
 export async function inspect(
   path: string,
   name: string,
-  quote: string | null,
-  signal?: AbortSignal,
-  /** Whether numbers that a double can't keep are looked for. */
-  numbers = false,
+  { quote, signal, numbers = false, layout }: InspectOptions,
 ): Promise<Inspection> {
   const look = new Look(quote, numbers)
-  let hash: Sha256 | undefined
+  let digest: Digesting | undefined
   try {
     const { size } = await stat(path)
-    hash = sha256Of(size)
+    digest = digestOf(size, layout)
     for await (const chunk of createReadStream(path, { highWaterMark: pieceOf(size), signal })) {
       look.at(chunk)
-      await hash.take(chunk)
+      await digest.take(chunk)
     }
-    return look.result(await hash.digest())
+    return look.result(await digest.digest())
   } catch (cause) {
     if (cause instanceof MoraineError) throw cause
     throw new MoraineError('source', `Can't read ${name}: ${(cause as Error).message}`, { cause })
   } finally {
-    hash?.close()
+    digest?.close()
   }
 }
 
@@ -110,6 +120,11 @@ class Look {
     this.countLines(chunk)
     this.checkUtf8(chunk)
     this.bytes += chunk.length
+  }
+
+  /** Whether all that separates fields are delimiters and ends of lines. */
+  private get isSimple(): boolean {
+    return !this.nul && !this.quotes && !this.controls
   }
 
   /** Looks at each quote: there are fewer of them than of spaces. */
@@ -171,7 +186,7 @@ class Look {
     this.carry = Buffer.from(all.subarray(end))
   }
 
-  result(sha256: string): Inspection {
+  result({ sha256, values }: Digest): Inspection {
     const tail = this.bytes - this.lineStart
     const unfinished = tail > 0 ? 1 : 0
     const utf8 = this.utf8 && this.carry.length === 0
@@ -190,6 +205,7 @@ class Look {
       numbers: this.numbers,
       longest: Math.max(this.longest, tail),
       plain: utf8 && uniform && !this.special && !this.blank,
+      values: this.isSimple ? values : undefined,
     }
   }
 }

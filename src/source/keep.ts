@@ -8,6 +8,8 @@ export type Wanted = ReadonlyMap<string, string>
 /** Records that are about to be kept: a relation with `_error`, `_raw` and a text a column. */
 export interface Records {
   relation: string
+  /** No record is broken: the relation has neither `_error` nor `_raw`. */
+  sound?: boolean
   columns: readonly string[]
   /** SQL for each row's batch and file, where the file shall say them. */
   lineage: readonly string[]
@@ -30,9 +32,11 @@ export interface Kept extends KeptAs {
  */
 export async function keepRecords(
   session: Session,
-  { relation, columns, lineage, location, compression = 'snappy', exact = new Map() }: Records,
+  records: Records,
   wanted: Wanted,
 ): Promise<Kept> {
+  const { relation, columns, lineage, location } = records
+  const { compression = 'snappy', exact = new Map<string, string>(), sound = false } = records
   const texty = columns.filter((name) => !exact.has(name))
   const found = await worthwhile(session, relation, texty, wanted)
   const values = { ...Object.fromEntries(exact), ...found }
@@ -46,18 +50,21 @@ export async function keepRecords(
   const bent = proved.map((name, i) => `NOT ${givesBack(name, `_v${i}`, found[name] as string)}`)
   const list = names.map((name) => `CAST(${quoteName(name)} AS VARCHAR)`)
   const texts = `CASE WHEN ${bent.join(' OR ') || 'false'} THEN [${list.join(', ')}] END AS _texts`
-  const all = [...lineage, '_error', '_raw', ...own]
+  // A column that is NULL in all rows costs as much as one of numbers.
+  const all = [...lineage, ...(sound ? [] : ['_error', '_raw']), ...own]
   const sql =
-    names.length === 0
+    proved.length === 0
       ? `SELECT ${all.join(', ')} FROM ${relation}`
       : `SELECT ${[...all, texts].join(', ')} FROM (SELECT *${casts.join('')} FROM ${relation})`
   const words = names.length < columns.length
   const { rows, bytes, counts } = await session.writeFile(sql, location, { words, compression })
   const broken = rows - (counts.get('"_error"')?.nulls ?? rows)
-  if (names.length === 0) return { rows, bytes, broken }
-  const items = counts.get('"_texts"."element"') ?? { values: rows, nulls: rows }
+  const kept = { rows, bytes, broken, ...(sound ? { sound } : {}) }
+  if (names.length === 0) return kept
   const known = knownOf(columns, values, counts)
-  return { rows, bytes, broken, values, inexact: listsIn(items, rows, names.length), known }
+  if (proved.length === 0) return { ...kept, values, known }
+  const items = counts.get('"_texts"."element"') ?? { values: rows, nulls: rows }
+  return { ...kept, values, inexact: listsIn(items, rows, names.length), known }
 }
 
 /** What the file says of its columns, as far as checks may ask: which have a value in each row, and bounds of numbers. */

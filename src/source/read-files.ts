@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FilesSource, Layout } from '../define/source.js'
+import type { FilesSource } from '../define/source.js'
 import { quoteName, quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
@@ -11,47 +11,9 @@ import type { SourceFile } from './discover.js'
 import { splitOf } from './formats/lines.js'
 import { takeTable } from './formats/table.js'
 import { takeJson } from './formats/take-json.js'
-import { type Inspection, inspect } from './inspect.js'
+import type { Inspection } from './inspect.js'
 import { RecordReader, type TextFacts } from './records.js'
-import {
-  keepRows,
-  lineage,
-  NO_ERROR,
-  refuseChanged,
-  type TakenFile,
-  type Target,
-  textOf,
-} from './taken.js'
-
-const LONGEST = 100 * 2 ** 20
-
-/** Looks over a source file before it is taken in. */
-export async function inspectFile(
-  file: SourceFile,
-  source: FilesSource,
-  signal?: AbortSignal,
-): Promise<Inspection> {
-  const { layout } = source
-  const numbers = layout?.kind === 'json' && layout.lines
-  const inspection = await inspect(textOf(file), file.name, source.quote, signal, numbers)
-  if (layout && !hasLines(layout)) return inspection
-  if (inspection.bytes === 0 && source.header)
-    throw new MoraineError('source', `${file.name} is empty: it has not even a header`, {
-      hint: 'Remove the file, or declare its columns if files without a header are expected.',
-    })
-  if (inspection.longest > LONGEST)
-    throw new MoraineError('source', `${file.name} has a line of ${inspection.longest} bytes`, {
-      hint: 'Lines may have up to 100 MiB. Is it a delimited text file, with ends of lines?',
-    })
-  return inspection
-}
-
-/** Whether what is read are the lines of a text. */
-function hasLines(layout: Layout): boolean {
-  return (
-    ['pattern', 'pairs', 'fixed'].includes(layout.kind) || (layout.kind === 'json' && layout.lines)
-  )
-}
+import { keepRows, lineage, refuseChanged, type TakenFile, type Target, textOf } from './taken.js'
 
 /**
  * Writes all records of a file to Parquet as they came: every column as text, each row with its
@@ -93,8 +55,10 @@ async function takePlain(
   const columns = columnsOf(source, header, file)
   const skip = source.header ? 1 : 0
   const { delimiter, quote } = source
-  if (quote === null || !inspection.quotes)
-    return takeLines(file, source, columns, inspection, target)
+  if (quote === null || !inspection.quotes) {
+    const taken = await takeValues(file, source, columns, inspection, target)
+    return taken ?? takeLines(file, source, columns, inspection, target)
+  }
   const others = source.nulls.filter((text) => text !== '')
   // Only unquoted texts stand for NULL; once they are read, the two can't be told apart.
   if (others.length > 0) return undefined
@@ -109,14 +73,45 @@ async function takePlain(
     skip,
     longest: inspection.longest,
   })
-  const relation = `(SELECT *, ${NO_ERROR} FROM ${text})`
-  const rows = inspection.lines - skip
+  const { lines } = inspection
+  return tryRecords(file, text, columns, { lines }, skip, target)
+}
+
+/** `undefined` when the engine finds records that do not fit, or another number of them than there are lines. */
+async function tryRecords(
+  file: SourceFile,
+  text: string,
+  columns: readonly string[],
+  { lines, values }: { lines: number; values?: Inspection['values'] },
+  skip: number,
+  target: Target,
+): Promise<TakenFile | undefined> {
+  const about = { columns, rows: lines - skip, firstLine: skip + 1 }
+  const rows = { relation: text, sound: true, ...about, ...(values ? { exact: values } : {}) }
   try {
-    return await keepRows(file, { relation, columns, rows, firstLine: skip + 1 }, target)
+    return await keepRows(file, rows, target)
   } catch (error) {
-    if (/CSV Error|Invalid Input/i.test((error as Error).message)) return undefined
+    if (/CSV Error|Invalid Input|Conversion Error/i.test((error as Error).message)) return undefined
     throw error
   }
+}
+
+/**
+ * Where it is known that fields are just what values are written as, the engine reads them as values, and that they give
+ * their texts back need not be proved. `undefined` where there are none, or the engine can't read one after all: a day that its month does not have.
+ */
+async function takeValues(
+  file: SourceFile,
+  { delimiter, header }: FilesSource,
+  columns: readonly string[],
+  { lines, longest, values }: Inspection,
+  target: Target,
+): Promise<TakenFile | undefined> {
+  if (!values || values.size === 0) return undefined
+  const skip = header ? 1 : 0
+  const layout = { columns, delimiter, quote: null, nulls: [''], skip, longest }
+  const text = target.session.text(textOf(file), { ...layout, types: values })
+  return tryRecords(file, text, columns, { lines, values }, skip, target)
 }
 
 /**

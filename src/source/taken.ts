@@ -31,11 +31,11 @@ export function lineage(file: SourceFile, { batch }: Target): string[] {
   return [`${quoteText(batch)} AS _batch`, `${quoteText(file.name)} AS _source_file`]
 }
 
-export const NO_ERROR = 'CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw'
-
 /** Rows of a file, of which each is a line, or a row of a table. */
 interface Rows {
   relation: string
+  /** None of them is broken: the relation has neither `_error` nor `_raw`. */
+  sound?: boolean
   columns: readonly string[]
   /** Columns that are values already. */
   exact?: ReadonlyMap<string, string>
@@ -48,7 +48,7 @@ interface Rows {
 /** Keeps the rows of a relation in their order. `undefined` when there is another number of them than there should be. */
 export async function keepRows(
   file: SourceFile,
-  { relation, columns, exact, rows, firstLine }: Rows,
+  { relation, sound, columns, exact, rows, firstLine }: Rows,
   target: Target,
 ): Promise<TakenFile | undefined> {
   const { session, location, large, wanted } = target
@@ -58,6 +58,7 @@ export async function keepRows(
     lineage: large ? [] : lineage(file, target),
     location,
     ...(exact ? { exact } : {}),
+    ...(sound ? { sound } : {}),
   }
   const kept = await keepRecords(session, records, large ? wanted : new Map())
   if (rows !== undefined && kept.rows !== rows) return undefined

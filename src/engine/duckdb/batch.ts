@@ -36,7 +36,7 @@ export function batchParts(
     ...(typed.length > 0
       ? {
           values: {
-            sql: union(typed, (file) => `${fileSql(file, values)} WHERE _texts IS NULL`),
+            sql: union(typed, (file) => `${fileSql(file, values)}${exactAlone(file)}`),
             columns: (model ?? []).map((name) => name.toLowerCase()),
             rows: rows(typed) - bent,
             known: knownOfAll(typed.map((file) => file.known)),
@@ -49,6 +49,8 @@ export function batchParts(
   }
 }
 
+const exactAlone = ({ inexact }: KeptFile) => (inexact ? ' WHERE _texts IS NULL' : '')
+
 /** The columns that a file keeps as values of just the types that are wanted, as it spells them. */
 function asWanted({ values = {} }: KeptFile, wanted: ReadonlyMap<string, string>): string[] {
   return Object.keys(values).filter((name) => wanted.get(name.toLowerCase()) === values[name])
@@ -58,9 +60,11 @@ function asWanted({ values = {} }: KeptFile, wanted: ReadonlyMap<string, string>
 function union(files: readonly KeptFile[], sql: (file: Alike) => string): string {
   const groups = new Map<string, Alike>()
   for (const file of files) {
-    const { values, inexact, firstLine, origin, superseded } = file
+    const { values, inexact, sound, firstLine, origin, superseded } = file
     const format = formatOf(file.location)
-    const key = JSON.stringify([format, values, inexact === 0, firstLine, origin, superseded])
+    const texts = inexact === undefined ? 'none' : inexact > 0
+    const alike = [format, values, texts, sound, firstLine, origin, superseded]
+    const key = JSON.stringify(alike)
     const group = groups.get(key)
     if (group) group.locations.push(file.location)
     else groups.set(key, { ...file, locations: [file.location] })
@@ -76,7 +80,8 @@ function supersededSql(superseded: NonNullable<KeptFile['superseded']>): string 
 }
 
 function fileSql(file: Alike, more: readonly string[]): string {
-  const { locations, values = {}, inexact = 0, firstLine, origin, superseded = false } = file
+  const { locations, values = {}, inexact, sound, firstLine, origin } = file
+  const { superseded = false } = file
   const numbered = firstLine === undefined ? '' : ', file_row_number = true'
   const reader =
     formatOf(file.location) === 'parquet'
@@ -85,12 +90,11 @@ function fileSql(file: Alike, more: readonly string[]): string {
   const names = Object.keys(values)
   const texts = names.map((name, i) => {
     const own = `CAST(${quoteName(name)} AS VARCHAR)`
-    const text =
-      inexact > 0 ? `CASE WHEN _texts IS NULL THEN ${own} ELSE _texts[${i + 1}] END` : own
+    const text = inexact ? `CASE WHEN _texts IS NULL THEN ${own} ELSE _texts[${i + 1}] END` : own
     return `${text} AS ${quoteName(name)}`
   })
   const hidden = [
-    ...(names.length > 0 ? ['_texts'] : []),
+    ...(inexact === undefined ? [] : ['_texts']),
     ...(firstLine === undefined ? [] : ['file_row_number']),
   ]
   const exclude = hidden.length > 0 ? ` EXCLUDE (${hidden.join(', ')})` : ''
@@ -100,6 +104,7 @@ function fileSql(file: Alike, more: readonly string[]): string {
       ? [`${quoteText(origin.batch)} AS _batch`, `${quoteText(origin.file)} AS _source_file`]
       : []),
     ...(firstLine === undefined ? [] : [`file_row_number + ${firstLine} AS _source_line`]),
+    ...(sound ? ['CAST(NULL AS VARCHAR) AS _error', 'CAST(NULL AS VARCHAR) AS _raw'] : []),
     `${supersededSql(superseded)} AS _superseded`,
   ]
   return `SELECT ${[`*${exclude}${replace}`, ...lineage, ...more].join(', ')} FROM ${reader}`

@@ -4,7 +4,7 @@ import type { Session } from '../../engine/engine.js'
 import { MoraineError, messageOf } from '../../errors.js'
 import type { SourceFile } from '../discover.js'
 import type { Inspection } from '../inspect.js'
-import { keepRows, NO_ERROR, type TakenFile, type Target, textOf } from '../taken.js'
+import { keepRows, type TakenFile, type Target, textOf } from '../taken.js'
 import { columnName } from './take-json.js'
 
 /** Types of which every value has one text, which gives it back. */
@@ -35,10 +35,10 @@ export async function takeTable(
     }
     return `${textSql(quoteName(name), sqlType)} AS ${quoteName(as)}`
   })
-  const rows = `(SELECT ${[NO_ERROR, ...texts].join(', ')} FROM ${relation})`
+  const rows = `(SELECT ${texts.join(', ')} FROM ${relation})`
   return (await keepRows(
     file,
-    { relation: rows, columns: names, exact, firstLine: 1 },
+    { relation: rows, sound: true, columns: names, exact, firstLine: 1 },
     target,
   )) as TakenFile
 }

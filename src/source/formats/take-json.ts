@@ -11,7 +11,7 @@ import { ESCAPE, escapeText, SEPARATOR, unescaped } from '../canonical.js'
 import type { SourceFile } from '../discover.js'
 import type { Inspection } from '../inspect.js'
 import { type Kept, keepRecords } from '../keep.js'
-import { keepRows, lineage, NO_ERROR, type TakenFile, type Target, textOf } from '../taken.js'
+import { keepRows, lineage, type TakenFile, type Target, textOf } from '../taken.js'
 import { recordsOf } from './document.js'
 import type { JsonRecord } from './json-records.js'
 
@@ -264,7 +264,7 @@ async function columnsOf(
     ? '_bad AS _error, CASE WHEN _bad IS NOT NULL THEN coalesce(_what, _json) END AS _raw'
     : alike
       ? `${alike.other} AS _error, CAST(NULL AS VARCHAR) AS _raw`
-      : NO_ERROR
+      : 'CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw'
   const relation = `(SELECT * EXCLUDE (_why, _what, _json, _row${flagged ? ', _bad' : ''}), ${[bad, ...texts].join(', ')}
     FROM (SELECT *, ${row} AS _row FROM ${flagged ? checked : lined}))`
   return { relation, columns: all.map(({ name }) => name) }
