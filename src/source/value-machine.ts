@@ -6,14 +6,8 @@
 const LF = 10
 const CR = 13
 
-/** A state is a row of the table, with a place for each kind of byte; it is given by where its row begins. */
-export interface Machine {
-  /** Few and small numbers, so that they are all close at hand. */
-  readonly table: Uint16Array
-  /** The kind of each byte. */
-  readonly kinds: Uint8Array
-  /** Rows have a power of two places: this one. */
-  readonly shift: number
+/** States are numbers; bytes are of few kinds, so that all steps are close at hand. */
+export interface Machine extends Steps {
   /** The state at the start of a line. */
   readonly start: number
   /**
@@ -64,21 +58,40 @@ export function machineOf(
   // A field that fails by its end is followed by what would follow it otherwise.
   for (let i = 0; i < n; i++) draft.copy(i === n - 1 ? extra : first + i + 1, n + i)
   draft.copy(first, ended)
-  const made = draft.table()
-  return (
-    made && {
-      ...made,
-      start: first << made.shift,
-      ragged,
-      isKnown: (column) => shapes[column] !== undefined,
-      failures: (column) => [column, n + column, ...(column === n - 1 ? [ended] : [])],
-    }
-  )
+  if (draft.count > STATES) return undefined
+  return {
+    ...draft.steps(ragged),
+    start: first,
+    ragged,
+    isKnown: (column) => shapes[column] !== undefined,
+    failures: (column) => [column, n + column, ...(column === n - 1 ? [ended] : [])],
+  }
 }
 
-/** Places that a table can have, and the fewest kinds of bytes. */
-const PLACES = 1 << 16
-const LEAST = 4
+/** Where each state goes by each kind of byte: `table[(state << shift) | kinds[byte]]`. */
+interface Steps {
+  readonly table: Uint16Array
+  readonly kinds: Uint8Array
+  readonly shift: number
+  /** The same for two bytes at once, where that is not too large a table. */
+  readonly pairs: Pairs | undefined
+}
+
+/**
+ * `table[(state << shift) | kinds[word]]`, for the word that two bytes are in this machine's memory. {@link CAREFULLY} where
+ * one of both steps says that something is wrong: they are to be taken one by one.
+ */
+export interface Pairs {
+  readonly table: Uint16Array
+  readonly kinds: Uint16Array
+  readonly shift: number
+}
+
+export const CAREFULLY = 0
+
+/** States that there may be, and steps of two bytes. */
+const STATES = 1 << 14
+const PAIRS = 1 << 19
 const UNSET = -1
 const BYTES = 256
 
@@ -112,9 +125,8 @@ class Draft {
     this.rows[to] = this.row(from)
   }
 
-  /** Bytes from which all states go the same way are of one kind. */
-  table(): Pick<Machine, 'table' | 'kinds' | 'shift'> | undefined {
-    if (this.rows.length > PLACES / LEAST) return undefined
+  /** Bytes by which all states go the same way are of one kind. */
+  steps(wrong: number): Steps {
     const known = new Map<string, number>()
     const kinds = Uint8Array.from({ length: BYTES }, (_, byte) => {
       const steps = this.rows.map((row) => row[byte]).join()
@@ -123,17 +135,39 @@ class Draft {
       return kind
     })
     const shift = Math.ceil(Math.log2(known.size))
-    if (this.rows.length << shift > PLACES) return undefined
     const table = new Uint16Array(this.rows.length << shift)
     for (const [state, row] of this.rows.entries())
-      for (const [byte, to] of row.entries())
-        table[(state << shift) + (kinds[byte] as number)] = to << shift
-    return { table, kinds, shift }
+      for (const [byte, to] of row.entries()) table[(state << shift) | (kinds[byte] as number)] = to
+    const pairs =
+      this.rows.length << (2 * shift) > PAIRS ? undefined : pairsOf(table, kinds, shift, wrong)
+    return { table, kinds, shift, pairs }
   }
 
   private row(state: number): Int32Array {
     return this.rows[state] as Int32Array
   }
+}
+
+function pairsOf(table: Uint16Array, kinds: Uint8Array, shift: number, wrong: number): Pairs {
+  const found = new Uint16Array(table.length << shift)
+  for (let state = 0; state < table.length >> shift; state++)
+    for (let first = 0; first < 1 << shift; first++) {
+      const between = table[(state << shift) | first] as number
+      for (let second = 0; second < 1 << shift; second++) {
+        const to = table[(between << shift) | second] as number
+        const place = (((state << shift) | first) << shift) | second
+        found[place] = between <= wrong || to <= wrong ? CAREFULLY : to
+      }
+    }
+  const words = new Uint16Array(1 << 16)
+  const bytes = new Uint8Array(2)
+  const [word] = [new Uint16Array(bytes.buffer)]
+  for (let first = 0; first < BYTES; first++)
+    for (let second = 0; second < BYTES; second++) {
+      bytes.set([first, second])
+      words[word[0] as number] = ((kinds[first] as number) << shift) | (kinds[second] as number)
+    }
+  return { table: found, kinds: words, shift: 2 * shift }
 }
 
 /** Adds the states of a type's texts, which are reached from `start`. @returns those at which a text may end. */

@@ -197,6 +197,17 @@ it('a delimiter that values have in their texts ends them', () => {
   expect(look(['DECIMAL(7,2)', 'BIGINT'], '1.25\n', { delimiter: '.' })?.size).toBe(1)
 })
 
+it('lines may be longer than what is taken at once, and end anywhere in it', () => {
+  const long = `1|${'x'.repeat(70_000)}|2.50`
+  for (const lines of [[long], [long, long], [long, '1||', long], ['1||'.padEnd(40_000), long]])
+    for (const end of ['', '\n']) {
+      const found = look(['BIGINT', 'VARCHAR', 'DECIMAL(7,2)'], lines.join('\n') + end)
+      expect([...(found?.keys() ?? [])]).toEqual(
+        lines.includes(long) && lines[0] === long ? ['c0', 'c2'] : ['c0'],
+      )
+    }
+})
+
 it('a byte order mark is no part of the first field', () => {
   expect(look(['BIGINT'], '\uFEFF1\n2\n')?.size).toBe(1)
   expect(look(['BIGINT'], '1\n\uFEFF2\n')?.size).toBe(0)

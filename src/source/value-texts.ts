@@ -1,4 +1,4 @@
-import { type Machine, machineOf } from './value-machine.js'
+import { CAREFULLY, type Machine, machineOf, type Pairs } from './value-machine.js'
 
 const LF = 10
 /** A byte order mark. */
@@ -91,19 +91,28 @@ export class ValueTexts {
   private go(bytes: Uint8Array, from: number): number {
     const { machine, wrong, state } = this
     const half = (bytes.length - from) >> 1
-    const middle = half < LONG ? 0 : bytes.indexOf(LF, from + half) + 1
-    if (middle === 0) return step(machine, wrong, bytes, from, bytes.length, state)
+    const middle = half < LONG || !machine.pairs ? 0 : bytes.indexOf(LF, from + half) + 1
+    if (middle === 0 || bytes.length - middle < LONG / 2)
+      return walk(machine, wrong, bytes, from, bytes.length, state)
     // A line begins in the middle: both halves are gone through side by side, as far as the shorter of them.
-    const length = Math.min(middle - from, bytes.length - middle)
-    const [one, other] = stepBoth(machine, wrong, bytes, from, middle, length, state)
-    step(machine, wrong, bytes, from + length, middle, one)
-    return step(machine, wrong, bytes, middle + length, bytes.length, other)
+    const even = (at: number) => at + ((bytes.byteOffset + at) & 1)
+    const [start, second] = [even(from), even(middle)]
+    const one = walk(machine, wrong, bytes, from, start, state)
+    const other = walk(machine, wrong, bytes, middle, second, machine.start)
+    const length = Math.min(middle - start, bytes.length - second) & -2
+    const ends = stride(machine, machine.pairs as Pairs, wrong, bytes, [start, second], length, [
+      one,
+      other,
+    ])
+    walk(machine, wrong, bytes, start + length, middle, ends[0])
+    return walk(machine, wrong, bytes, second + length, bytes.length, ends[1])
   }
 }
 
 const beginsWithMark = (bytes: Uint8Array) => MARK.every((byte, i) => bytes[i] === byte)
 
-function step(
+/** Takes a step for each byte. @returns the state after them. */
+function walk(
   { table, kinds, ragged, shift }: Machine,
   wrong: Uint8Array,
   bytes: Uint8Array,
@@ -111,33 +120,34 @@ function step(
   to: number,
   state: number,
 ): number {
-  const limit = (ragged + 1) << shift
   let at = state
   for (let i = from; i < to; i++) {
-    at = table[at + (kinds[bytes[i] as number] as number)] as number
-    if (at < limit) wrong[at >> shift] = 1
+    at = table[(at << shift) | (kinds[bytes[i] as number] as number)] as number
+    if (at <= ragged) wrong[at] = 1
   }
   return at
 }
 
-/** Two places at once: a step waits for the one before it, but not for the other's. */
-function stepBoth(
-  { table, kinds, ragged, shift, start }: Machine,
+/** Takes a step for every two bytes, from two places at once: a step waits for the one before it, but not for the other's. */
+function stride(
+  machine: Machine,
+  { table, kinds, shift }: Pairs,
   wrong: Uint8Array,
   bytes: Uint8Array,
-  from: number,
-  middle: number,
+  [from, second]: readonly [number, number],
   length: number,
-  state: number,
+  states: readonly [number, number],
 ): [number, number] {
-  const limit = (ragged + 1) << shift
-  let one = state
-  let other = start
-  for (let i = 0; i < length; i++) {
-    one = table[one + (kinds[bytes[from + i] as number] as number)] as number
-    other = table[other + (kinds[bytes[middle + i] as number] as number)] as number
-    if (one < limit) wrong[one >> shift] = 1
-    if (other < limit) wrong[other >> shift] = 1
+  let [one, other] = states
+  const words = length >> 1
+  const here = new Uint16Array(bytes.buffer, bytes.byteOffset + from, words)
+  const there = new Uint16Array(bytes.buffer, bytes.byteOffset + second, words)
+  for (let i = 0; i < words; i++) {
+    const a = table[(one << shift) | (kinds[here[i] as number] as number)] as number
+    const b = table[(other << shift) | (kinds[there[i] as number] as number)] as number
+    const at = i << 1
+    one = a === CAREFULLY ? walk(machine, wrong, bytes, from + at, from + at + 2, one) : a
+    other = b === CAREFULLY ? walk(machine, wrong, bytes, second + at, second + at + 2, other) : b
   }
   return [one, other]
 }
