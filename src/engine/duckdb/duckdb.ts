@@ -139,6 +139,9 @@ const RENEWED = 15 * 60_000
 /** Bytes of a line that are allowed in any case. */
 const LINE = 2 ** 21
 
+/** Bytes of a text that are read at a time, and so go to one thread. */
+const BUFFER = 2 ** 23
+
 /** Rows of a row group: several files are written side by side, each with a row group of every thread in memory. */
 const ROW_GROUP = 40_960
 
@@ -250,7 +253,7 @@ export class DuckDBSession implements Session {
       `quote = ${quoteText(quote ?? '')}, escape = ${quoteText(quote ?? '')}`,
       `header = false, skip = ${skip}, allow_quoted_nulls = false`,
       `nullstr = [${nulls.map(quoteText).join(', ')}]`,
-      `max_line_size = ${line}, buffer_size = ${2 * line}`,
+      `max_line_size = ${line}, buffer_size = ${Math.max(2 * line, BUFFER)}`,
       'auto_detect = false, strict_mode = true, hive_partitioning = false',
     ]
     return `read_csv(${fileList([path])}, ${settings.join(', ')})`
