@@ -72,7 +72,7 @@ export async function judge(
       `CREATE TEMP VIEW checked AS ${good}${none ? '' : ' UNION ALL BY NAME FROM flawed'}`,
     )
     await session.run(
-      `CREATE TEMP VIEW keyed AS ${await keysAlone(context, session, dataset, decision)}`,
+      `CREATE TEMP VIEW keyed AS ${(await keysAlone(context, session, dataset, decision)) ?? 'FROM checked'}`,
     )
     return input.columns
   }
@@ -93,15 +93,15 @@ function fewest<T extends { part: SilverPart }>(parts: readonly T[]): T | undefi
   return least <= all * 0.05 ? parts.find(({ part }) => part.rows === least) : undefined
 }
 
-/** SQL for key, cursor and place of all rows, in the order of the files: nothing else is computed. */
-async function keysAlone(
+/** SQL for key, cursor and place of all rows, in the order of the files: nothing else is computed. `undefined` where that takes more than SQL. */
+export async function keysAlone(
   context: InputContext,
   session: Session,
   dataset: Silver,
   decision: BuildDecision,
-): Promise<string> {
+): Promise<string | undefined> {
   const { key, cursor, schema, select } = dataset
-  if (key.length === 0) return 'FROM checked'
+  if (key.length === 0) return undefined
   const pick = <T>(from: Readonly<Record<string, T>>) =>
     Object.fromEntries(
       Object.entries(from).filter(([name]) => key.includes(name) || name === cursor),
@@ -115,11 +115,10 @@ async function keysAlone(
   const { parts } = await silverInput(context, session, narrow, decision)
   const keys = [...new Set([...key, ...(cursor ? [cursor] : [])].map(quoteName)), PLACE].join(', ')
   const checked = { ...narrow, severity: {}, rules: [], cursor: undefined }
+  const compiled = parts.map(({ raw }) => compileChecks(checked, raw, ''))
+  if (compiled.some(({ passes }) => passes.length > 0)) return undefined
   return parts
-    .map(({ raw, relation }) => {
-      const { over } = compileChecks(checked, raw, '')
-      return `SELECT ${keys} FROM (${over(`(${relation})`)})`
-    })
+    .map(({ relation }, i) => `SELECT ${keys} FROM (${compiled[i]?.over(`(${relation})`)})`)
     .join('\nUNION ALL\n')
 }
 

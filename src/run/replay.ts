@@ -1,7 +1,7 @@
 import { fullName, type Silver } from '../define/dataset.js'
 import { lookupsOf } from '../define/inputs.js'
 import { fieldsOfShape } from '../define/schema.js'
-import { quoteText, renderSql } from '../define/sql.js'
+import { quoteName, quoteText, renderSql } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { RowCounts, TableState } from '../log/commit.js'
@@ -11,7 +11,7 @@ import type { Built } from './build.js'
 import { type Came, cameWith } from './came.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { writeHistory } from './history.js'
-import { judge, tallyRows } from './judge.js'
+import { judge, keysAlone, tallyRows } from './judge.js'
 import { mergeByKey } from './merge.js'
 import { silverLineage } from './relations.js'
 import { chooseRemoval } from './removal.js'
@@ -21,7 +21,7 @@ import { brokenChecks, holdChecks } from './table-checks.js'
 import { tableFiles } from './table-files.js'
 import { aboutTable, tableState, writeTable } from './tables.js'
 import { tombstonesOf } from './tombstones.js'
-import { count, PLACE, pickWinners } from './winners.js'
+import { count, keysOf, PLACE, pickWinners } from './winners.js'
 
 /** SQL for a reason: whether it is about a rule of that name, or a column. */
 export function isForRule(reason: string, rule: string): string {
@@ -67,7 +67,8 @@ export async function replayDiscarded(
     )
     const leaving = await count(session, 'SELECT count(*) AS n FROM leaving')
     if (leaving === 0 && !changed) return undefined
-    const duplicates = await pickWinners(session, dataset)
+    const won = await pickWinners(session, dataset)
+    const duplicates = won + (await leaveOutrun(context, session, dataset, decision))
     const came = await cameWith(context, session, [], decision)
     const merge = await mergeByKey(context, session, dataset, columns, true, came)
     const stale = await findStale(context, session, dataset, true, tally.discarded)
@@ -130,6 +131,39 @@ export async function replayDiscarded(
       ...(failure ? { failure } : {}),
     }
   })
+}
+
+/**
+ * Takes from `winners` those that a later row of their batch has beaten: the table does not tell at which line of a batch its rows
+ * were. Returns how many there are.
+ */
+async function leaveOutrun(
+  context: RunContext,
+  session: Session,
+  dataset: Silver,
+  decision: BuildDecision,
+): Promise<number> {
+  const { only: _, ...whole } = decision
+  const all = await keysAlone(context, session, dataset, whole)
+  if (all === undefined) return 0
+  const keys = keysOf(dataset)
+  const { cursor } = dataset
+  const same = [...keys, ...(cursor ? [quoteName(cursor)] : []), '_batch'].map(
+    (column) => `k.${column} IS NOT DISTINCT FROM w.${column}`,
+  )
+  const isLater = `(k._source_file > w._source_file OR (k._source_file = w._source_file AND k._source_line > w._source_line))`
+  const discarded = await context.relations.tableRelation(session, `discarded.${dataset.name}`)
+  const shown = keys.map((key) => `w.${key} AS ${key}`).join(', ')
+  await session.run(
+    `CREATE TEMP TABLE outrun AS SELECT DISTINCT ${shown}, w._kind FROM winners AS w
+     JOIN (FROM (${all}) ANTI JOIN (${discarded}) USING (${PLACE})) AS k ON ${same.join(' AND ')} AND ${isLater}`,
+  )
+  const outrun = await count(session, `SELECT count(*) AS n FROM outrun WHERE _kind <> 'invalid'`)
+  await session.run(
+    `CREATE TEMP TABLE remaining AS FROM winners ANTI JOIN outrun USING (${keys.join(', ')})`,
+  )
+  await session.run('CREATE OR REPLACE TEMP VIEW winners AS FROM remaining')
+  return outrun
 }
 
 /** Fills `replayed` with the discarded rows that are meant, and says which batches they are in. */

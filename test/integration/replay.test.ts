@@ -68,6 +68,24 @@ describe('moraine replay', () => {
     expect((await project.cli('verify', '--deep')).code).toBe(0)
   })
 
+  it('knows which of two rows of a batch came later, where nothing else tells', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new'"),
+      'in/1.csv': csv('1,1,sent,5', '1,1,new,6', '2,1,new,6', '2,1,sent,5'),
+    })
+    await project.run()
+    await project.write({ 'lake.ts': lake("'new', 'sent'") })
+    const { counts } = step(await project.run(replay), 'silver.orders')
+    expect(counts).toEqual({ in: 2, kept: 1, discarded: 0, superseded: 1, replaced: 1 })
+    const found = [
+      { id: 1, v: 1, status: 'new', amount: 6 },
+      { id: 2, v: 1, status: 'sent', amount: 5 },
+    ]
+    expect(await rows(project)).toEqual(found)
+    await project.run({ full: true })
+    expect(await rows(project)).toEqual(found)
+  })
+
   it('leaves new batches to the next run', async () => {
     const project = await Project.create({
       'lake.ts': lake("'new'"),
