@@ -34,7 +34,7 @@ export function historyColumns(dataset: Silver, columns: readonly Field[]): Fiel
  * Keeps every version of every key (slowly changing dimension, type 2). What comes late finds its place between the others; only versions
  * that are new, or end at another time than before, are written.
  *
- * Reads `contenders`, as they were judged: rows that lost to a newer one are versions as well.
+ * Reads `contenders`, as they were judged, or those `from` another relation: rows that lost to a newer one are versions as well.
  */
 export async function writeHistory(
   context: RunContext,
@@ -44,6 +44,7 @@ export async function writeHistory(
   incremental: boolean,
   came: Came,
   renamed?: Renamed,
+  from = 'contenders',
 ): Promise<Record<string, TableState>> {
   const name = historyOf(dataset)
   const all = historyColumns(dataset, columns)
@@ -54,7 +55,7 @@ export async function writeHistory(
   const cursor = quoteName(dataset.cursor as string)
   const own = columns.map((column) => quoteName(column.name)).join(', ')
   await session.run(
-    `CREATE TEMP TABLE arrivals AS SELECT ${own}, _came AS _loaded_at, _batch, _kind, ${cursor} AS valid_from FROM ${came('contenders')}
+    `CREATE TEMP TABLE arrivals AS SELECT ${own}, _came AS _loaded_at, _batch, _kind, ${cursor} AS valid_from FROM ${came(from)}
      QUALIFY row_number() OVER (PARTITION BY ${[...keys, cursor].join(', ')} ORDER BY ${newestPlaceFirst(dataset)}) = 1`,
   )
   const tasks = before ? await candidates(session, dataset, before, 'arrivals') : []
@@ -142,13 +143,13 @@ async function writeEnds(
   }
 }
 
-/** Versions of the keys that rows came for, and what ends them: of two at the same time the one of the newer batch. */
+/** Versions of the keys that rows came for, and what ends them: of two at the same time the one of the newer batch, or that came now. */
 function versionsSql(own: string, keys: string, ended: string | undefined): string {
   return `SELECT *, lead(valid_from) OVER (PARTITION BY ${keys} ORDER BY valid_from) AS valid_to FROM (
     SELECT * FROM (
-      SELECT ${own}, _loaded_at, _batch, _kind, valid_from, 1 AS _rank FROM arrivals
+      SELECT ${own}, _loaded_at, _batch, _kind, valid_from, 2 AS _rank FROM arrivals
       UNION ALL BY NAME SELECT ${own}, _loaded_at, _batch, 'valid' AS _kind, valid_from, 1 AS _rank FROM past
 ${ended ? `      UNION ALL BY NAME SELECT *, 'delete' AS _kind, 1 AS _rank FROM (${ended})` : ''}
       UNION ALL BY NAME SELECT ${keys}, 'end' AS _kind, valid_to AS valid_from, 0 AS _rank FROM past WHERE valid_to IS NOT NULL)
-    QUALIFY row_number() OVER (PARTITION BY ${keys}, valid_from ORDER BY _rank DESC, _batch DESC NULLS LAST, _kind DESC) = 1)`
+    QUALIFY row_number() OVER (PARTITION BY ${keys}, valid_from ORDER BY _rank > 0 DESC, _batch DESC NULLS LAST, _rank DESC, _kind DESC) = 1)`
 }

@@ -100,7 +100,7 @@ export async function replayDiscarded(
     proveNothingLost(name, { ...ever, kept: table.totals.rows })
     const definition = definitionOf(dataset, hash)
     const versions = dataset.history
-      ? await writeHistory(context, session, dataset, columns, true, came)
+      ? await writeHistory(context, session, dataset, columns, true, came, undefined, 'standing')
       : {}
     const buried = merge.tombstones && (await writeTombstones(context, session, dataset, merge))
     const discarded = await writeLeft(context, session, dataset, came)
@@ -135,7 +135,7 @@ export async function replayDiscarded(
 
 /**
  * Takes from `winners` those that a later row of their batch has beaten: the table does not tell at which line of a batch its rows
- * were. Returns how many there are.
+ * were. Returns how many there are, and defines `standing`: the contenders that none has beaten so.
  */
 async function leaveOutrun(
   context: RunContext,
@@ -145,25 +145,30 @@ async function leaveOutrun(
 ): Promise<number> {
   const { only: _, ...whole } = decision
   const all = await keysAlone(context, session, dataset, whole)
-  if (all === undefined) return 0
-  const keys = keysOf(dataset)
+  if (all === undefined) {
+    await session.run('CREATE TEMP VIEW standing AS FROM contenders')
+    return 0
+  }
   const { cursor } = dataset
-  const same = [...keys, ...(cursor ? [quoteName(cursor)] : []), '_batch'].map(
+  const same = [...keysOf(dataset), ...(cursor ? [quoteName(cursor)] : []), '_batch'].map(
     (column) => `k.${column} IS NOT DISTINCT FROM w.${column}`,
   )
   const isLater = `(k._source_file > w._source_file OR (k._source_file = w._source_file AND k._source_line > w._source_line))`
   const discarded = await context.relations.tableRelation(session, `discarded.${dataset.name}`)
-  const shown = keys.map((key) => `w.${key} AS ${key}`).join(', ')
   await session.run(
-    `CREATE TEMP TABLE outrun AS SELECT DISTINCT ${shown}, w._kind FROM winners AS w
+    `CREATE TEMP TABLE outrun AS SELECT DISTINCT w._source_line, w._source_file, w._batch FROM contenders AS w
      JOIN (FROM (${all}) ANTI JOIN (${discarded}) USING (${PLACE})) AS k ON ${same.join(' AND ')} AND ${isLater}`,
   )
-  const outrun = await count(session, `SELECT count(*) AS n FROM outrun WHERE _kind <> 'invalid'`)
-  await session.run(
-    `CREATE TEMP TABLE remaining AS FROM winners ANTI JOIN outrun USING (${keys.join(', ')})`,
+  const beaten = await count(
+    session,
+    `SELECT count(*) AS n FROM (FROM winners SEMI JOIN outrun USING (${PLACE})) WHERE _kind <> 'invalid'`,
   )
+  await session.run(
+    `CREATE TEMP VIEW standing AS FROM contenders ANTI JOIN outrun USING (${PLACE})`,
+  )
+  await session.run(`CREATE TEMP TABLE remaining AS FROM winners ANTI JOIN outrun USING (${PLACE})`)
   await session.run('CREATE OR REPLACE TEMP VIEW winners AS FROM remaining')
-  return outrun
+  return beaten
 }
 
 /** Fills `replayed` with the discarded rows that are meant, and says which batches they are in. */

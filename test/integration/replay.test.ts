@@ -70,20 +70,24 @@ describe('moraine replay', () => {
 
   it('knows which of two rows of a batch came later, where nothing else tells', async () => {
     const project = await Project.create({
-      'lake.ts': lake("'new'"),
+      'lake.ts': lake("'new'", 'history: true,'),
       'in/1.csv': csv('1,1,sent,5', '1,1,new,6', '2,1,new,6', '2,1,sent,5'),
     })
     await project.run()
-    await project.write({ 'lake.ts': lake("'new', 'sent'") })
+    await project.write({ 'lake.ts': lake("'new', 'sent'", 'history: true,') })
     const { counts } = step(await project.run(replay), 'silver.orders')
     expect(counts).toEqual({ in: 2, kept: 1, discarded: 0, superseded: 1, replaced: 1 })
     const found = [
       { id: 1, v: 1, status: 'new', amount: 6 },
       { id: 2, v: 1, status: 'sent', amount: 5 },
     ]
+    const versions = () =>
+      project.query('SELECT id, v, status, amount FROM history.orders ORDER BY id')
     expect(await rows(project)).toEqual(found)
+    expect(await versions()).toEqual(found)
     await project.run({ full: true })
     expect(await rows(project)).toEqual(found)
+    expect(await versions()).toEqual(found)
   })
 
   it('leaves new batches to the next run', async () => {
