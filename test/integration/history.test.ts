@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Project } from '../support/project.js'
+import { seed } from '../support/seed.js'
 
 const lake = (more = '') => `
 import { bronze, defineLake, gold, history, silver, sql, t, z } from 'moraine'
@@ -124,7 +125,7 @@ describe('a silver dataset with history', () => {
         expect(await versions(project)).toEqual(found)
         expect(found).toEqual(expected(parts.flat()))
       }),
-      { numRuns: 15 },
+      { numRuns: 15, seed, endOnFailure: true },
     )
   })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { Project, step } from '../support/project.js'
+import { seed } from '../support/seed.js'
 
 const DAY = 86_400_000
 const lake = (more = '') => `
@@ -217,6 +218,6 @@ it('keeps the newest rows of the days that are kept, and each sum as it last was
       await project.run({ now: () => new Date(now), full: true, allowLoss: true })
       expect(await there()).toEqual(before)
     }),
-    { numRuns: 8 },
+    { numRuns: 8, seed, endOnFailure: true },
   )
 })

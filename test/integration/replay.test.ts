@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Project, step } from '../support/project.js'
+import { seed } from '../support/seed.js'
 
 const lake = (statuses: string, more = '') => `
 import { bronze, defineLake, gold, rule, silver, sql, t, z } from 'moraine'
@@ -165,7 +166,7 @@ describe('moraine replay', () => {
         await project.run({ full: true })
         expect(found).toEqual(await all())
       }),
-      { numRuns: 8 },
+      { numRuns: 8, seed, endOnFailure: true },
     )
   })
 
