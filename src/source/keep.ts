@@ -49,7 +49,7 @@ export async function keepRecords(
   const casts = proved.map((name, i) => `, ${castSql(name, found[name] as string)} AS _v${i}`)
   const bent = proved.map((name, i) => `NOT ${givesBack(name, `_v${i}`, found[name] as string)}`)
   const list = names.map((name) => `CAST(${quoteName(name)} AS VARCHAR)`)
-  const texts = `CASE WHEN ${bent.join(' OR ') || 'false'} THEN [${list.join(', ')}] END AS _texts`
+  const texts = `CASE WHEN ${bent.join(' OR ')} THEN [${list.join(', ')}] END AS _texts`
   // A column that is NULL in all rows costs as much as one of numbers.
   const all = [...lineage, ...(sound ? [] : ['_error', '_raw']), ...own]
   const sql =

@@ -21,7 +21,11 @@ export interface Machine extends Steps {
   failures(column: number): number[]
 }
 
-/** The machine for lines of fields of these types, `undefined` for any text; `undefined` where it would be too large. */
+/**
+ * The machine for lines of fields of these types; a type that is `undefined` takes any text.
+ *
+ * @returns `undefined` where it would be too large.
+ */
 export function machineOf(
   types: readonly (string | undefined)[],
   delimiter: number,
@@ -161,7 +165,7 @@ function pairsOf(table: Uint16Array, kinds: Uint8Array, shift: number, wrong: nu
     }
   const words = new Uint16Array(1 << 16)
   const bytes = new Uint8Array(2)
-  const [word] = [new Uint16Array(bytes.buffer)]
+  const word = new Uint16Array(bytes.buffer)
   for (let first = 0; first < BYTES; first++)
     for (let second = 0; second < BYTES; second++) {
       bytes.set([first, second])
