@@ -180,6 +180,8 @@ export interface Session {
   /** All rows of a result that is known to be small. */
   rows(sql: string): Promise<ResultRow[]>
   stream(sql: string): Promise<Result>
+  /** Calls for each number of a result's one column, of DOUBLEs that are not NULL, in its order, for as long as it is told to go on. */
+  numbers(sql: string, take: (value: number) => boolean): Promise<void>
   /** The columns of a result, which are all texts, to the last character. */
   texts(sql: string): Promise<(string | null)[][]>
   /** Adds rows to a temporary table whose first column is a number, counted from `first`. */

@@ -159,6 +159,8 @@ interface Reasons {
 
 const NONE = 'CAST(NULL AS VARCHAR[])'
 
+const any = (checks: readonly Check[]) => checks.map(({ fails }) => `(${fails})`).join(' OR ')
+
 /** A list of the reasons that apply; the list is only built for rows that fail some check. */
 function reasonList(groups: readonly Reasons[]): string {
   const checks = groups.flatMap((group) => group.checks)
@@ -192,7 +194,8 @@ function withRules(
     )
     if (mine.length === 0) return `${column}0 AS ${column}`
     const ofRules = reasonList([{ checks: mine }])
-    return `nullif(list_concat(coalesce(${column}0, []), coalesce(${ofRules}, [])), []) AS ${column}`
+    // Lists are not touched for the many rows that have none.
+    return `CASE WHEN ${column}0 IS NULL THEN ${ofRules} WHEN ${any(mine)} THEN list_concat(${column}0, ${ofRules}) ELSE ${column}0 END AS ${column}`
   }
   const relation = judged.length ? `(SELECT *, ${judged.join(', ')} FROM ${values})` : values
   return `SELECT ${lineageColumns.join(', ')}, ${names},

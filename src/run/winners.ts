@@ -1,6 +1,7 @@
 import type { Silver } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
+import { findSuspects } from './suspects.js'
 
 /**
  * What the newest row of a key says: that the key has these values, that it is gone, or (where
@@ -40,13 +41,13 @@ export async function pickWinners(session: Session, dataset: Silver): Promise<nu
     `CREATE TEMP VIEW contenders AS SELECT *, ${KIND} AS _kind FROM checked
      WHERE NOT _superseded AND (_reasons IS NULL${invalid})`,
   )
-  const suspects = keys !== '' && (await findSuspects(session, keysOf(dataset)))
+  const suspects = keys === '' ? undefined : await findSuspects(session, keysOf(dataset))
   if (!suspects) {
     await session.run('CREATE TEMP VIEW winners AS FROM contenders')
     return 0
   }
-  if (havePlaces(dataset) && !removesKeys(dataset)) return findLosers(session, dataset)
-  const repeated = await findRepeated(session, keys)
+  if (havePlaces(dataset) && !removesKeys(dataset)) return findLosers(session, dataset, suspects)
+  const repeated = await findRepeated(session, keys, suspects)
   await session.run(
     `CREATE TEMP TABLE newest AS SELECT * FROM (FROM contenders SEMI JOIN repeated USING (${keys}))
      QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestFirst(dataset)}) = 1`,
@@ -64,10 +65,10 @@ export async function pickWinners(session: Session, dataset: Silver): Promise<nu
 }
 
 /** Defines `winners` by the places of rows that lose: only keys, cursors and places are looked at. */
-async function findLosers(session: Session, dataset: Silver): Promise<number> {
+async function findLosers(session: Session, dataset: Silver, suspects: string): Promise<number> {
   const keys = keysOf(dataset).join(', ')
   await session.run(
-    `CREATE TEMP TABLE losers AS SELECT ${PLACE} FROM (FROM keyed WHERE hash(${keys}) IN (FROM suspects))
+    `CREATE TEMP TABLE losers AS SELECT ${PLACE} FROM (FROM keyed WHERE ${suspects})
      ANTI JOIN (FROM flawed WHERE _reasons IS NOT NULL OR _superseded) USING (${PLACE})
      QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestPlaceFirst(dataset)}) > 1`,
   )
@@ -84,60 +85,13 @@ export function newestPlaceFirst({ cursor }: Silver): string {
   ].join(', ')
 }
 
-/** Fills `suspects` with hashes of keys that come more than once; `false` where none does. */
-async function findSuspects(session: Session, keys: readonly string[]): Promise<boolean> {
-  if (await areInOrder(session, keys)) return false
-  // Hashes are quicker to group than keys; of those that come again the keys are looked at.
-  await session.run(
-    `CREATE TEMP TABLE suspects AS SELECT hash(${keys.join(', ')}) AS _hash FROM keyed GROUP BY 1 HAVING count(*) > 1`,
-  )
-  return (await count(session, 'SELECT count(*) AS n FROM suspects')) > 0
-}
-
 /** Fills `repeated` with keys that several rows have; returns the rows beyond the first of each. */
-async function findRepeated(session: Session, keys: string): Promise<number> {
+async function findRepeated(session: Session, keys: string, suspects: string): Promise<number> {
   await session.run(
     `CREATE TEMP TABLE repeated AS SELECT ${keys}, count(*) - 1 AS _more FROM contenders
-     WHERE hash(${keys}) IN (FROM suspects) GROUP BY ${keys} HAVING count(*) > 1`,
+     WHERE ${suspects} GROUP BY ${keys} HAVING count(*) > 1`,
   )
   return count(session, 'SELECT coalesce(sum(_more), 0) AS n FROM repeated')
-}
-
-/** Rows whose order tells whether all may be in the order of their key: so many that few other orders hold for them. */
-const SAMPLE = 200_000
-
-/** Whether all rows come in the order of their keys, so that none comes twice: quick to see, and often so. */
-async function areInOrder(session: Session, keys: readonly string[]): Promise<boolean> {
-  const few = `(SELECT ${keys.join(', ')} FROM keyed LIMIT ${SAMPLE})`
-  const likely = await ordersThatHold(session, keys, permutations(keys.slice(0, 3)), few)
-  return (await ordersThatHold(session, keys, likely, 'keyed')).length > 0
-}
-
-/** Those orders of key columns in which each row comes after the one before. */
-async function ordersThatHold(
-  session: Session,
-  keys: readonly string[],
-  orders: readonly (readonly string[])[],
-  from: string,
-): Promise<readonly (readonly string[])[]> {
-  if (orders.length === 0) return []
-  const rises = ([key, ...others]: readonly string[]): string =>
-    key === undefined
-      ? 'false'
-      : `(${key} > ${before(key)} OR (${key} = ${before(key)} AND ${rises(others)}))`
-  const before = (key: string) => `_before${keys.indexOf(key)}`
-  const falls = orders.map((order, i) => `count(*) FILTER (${rises(order)} IS NOT true) AS n${i}`)
-  const all = keys.map((key) => `${key}, lag(${key}) OVER () AS ${before(key)}`)
-  const [found] = await session.rows(
-    `SELECT ${falls.join(', ')} FROM (SELECT ${all.join(', ')} FROM ${from})`,
-  )
-  // There is none before the first row, which counts as one that does not.
-  return orders.filter((_, i) => Number(found?.[`n${i}`]) <= 1)
-}
-
-function permutations<T>(items: readonly T[]): T[][] {
-  if (items.length < 2) return [[...items]]
-  return items.flatMap((item, i) => permutations(items.toSpliced(i, 1)).map((p) => [item, ...p]))
 }
 
 /** The order that decides between rows of one key. */

@@ -6,6 +6,7 @@ import {
   type DuckDBBlobValue,
   type DuckDBConnection,
   DuckDBDataChunk,
+  type DuckDBDoubleVector,
   DuckDBInstance,
   type DuckDBMapValue,
   type DuckDBResult,
@@ -173,6 +174,19 @@ export class DuckDBSession implements Session {
     const read = () => result.fetchChunk()
     const attempt = <T>(use: () => Promise<T>) => this.try(sql, use)
     return { columns, batches: batchesOf(attempt, read, names) }
+  }
+
+  async numbers(sql: string, take: (value: number) => boolean): Promise<void> {
+    await this.try(sql, async (text) => {
+      const result = await this.connection.stream(text)
+      for (;;) {
+        const chunk = await result.fetchChunk()
+        if (!chunk || chunk.rowCount === 0) return
+        const column = chunk.getColumnVector(0) as DuckDBDoubleVector
+        for (let row = 0; row < column.itemCount; row++)
+          if (!take(column.getItem(row) as number)) return
+      }
+    })
   }
 
   async texts(sql: string): Promise<(string | null)[][]> {
@@ -437,7 +451,9 @@ function scalarFunction(name: string, call: JsFunction['call']): DuckDBScalarFun
     specialHandling: true,
     mainFunction: (_info, input, output) => {
       const texts = input.getColumnVector(0)
-      for (let row = 0; row < input.rowCount; row++) {
+      // Asking for it is a call into the engine.
+      const { rowCount } = input
+      for (let row = 0; row < rowCount; row++) {
         const item = texts.getItem(row) as DuckDBBlobValue | null
         output.setItem(row, call(textOf(item)))
       }
