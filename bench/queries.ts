@@ -10,10 +10,12 @@ import { benchFolder, repository } from './tickit.js'
 import { tpcdsData } from './tpcds.js'
 
 /**
- * The 99 queries of TPC-DS through `moraine query`, each a process, beside a script that asks DuckDB the same of the
+ * The 99 queries of TPC-DS through `moraine query`, beside a script that asks DuckDB the same of the
  * same Parquet files. Their text comes from DuckDB's extension: DUCKDB_EXTENSIONS names its folder.
+ *
+ * @param against `single`: each is a process; `together`: one process asks them one after the other.
  */
-export async function queries(scale: number): Promise<[Contender, Contender]> {
+export async function queries(scale: number, against = 'single'): Promise<[Contender, Contender]> {
   const extensions = process.env.DUCKDB_EXTENSIONS
   if (!extensions) throw new Error('Set DUCKDB_EXTENSIONS to the folder with its tpcds extension')
   const data = await tpcdsData(scale)
@@ -26,6 +28,20 @@ export async function queries(scale: number): Promise<[Contender, Contender]> {
   await writeFile(views, await viewsOf(root))
   const asked = await tpcdsQueries(extensions)
   const script = join(import.meta.dirname, 'tpcds/query-by-hand.mjs')
+  if (against === 'together') {
+    const files = asked.map((_, i) => join(folder, `${String(i + 1).padStart(2, '0')}.sql`))
+    await Promise.all(files.map((file, i) => writeFile(file, asked[i] ?? '')))
+    return [
+      {
+        name: 'moraine query --file',
+        run: () => measure(process.execPath, [...lake, '--json', 'query', '--file', ...files], {}),
+      },
+      {
+        name: 'script',
+        run: () => measure(process.execPath, [script, ...asked], { VIEWS: views }),
+      },
+    ]
+  }
   return [
     { name: 'moraine query', run: () => total(asked, (sql) => [...lake, 'query', sql]) },
     { name: 'script', run: () => total(asked, (sql) => [script, sql], { VIEWS: views }) },

@@ -1,13 +1,13 @@
 /*
  * What a careful engineer writes without Moraine: text to Parquet to typed tables to reports, in DuckDB's SQL,
  * over the tables of TPC-DS. Keys are not null and unique; no reasons, lineage, statistics, commits or Iceberg.
- * TPCDS_DATA is the folder with the files, OUT where the tables go.
+ * TPCDS_DATA is the folder with the files, OUT where the tables go; CAST=TRY_CAST lets it pass over bad values.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 
-const { TPCDS_DATA: data, OUT: out } = process.env
+const { TPCDS_DATA: data, OUT: out, CAST = 'CAST' } = process.env
 const { tables, gold } = JSON.parse(readFileSync(join(import.meta.dirname, 'by-hand.json'), 'utf8'))
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
@@ -32,7 +32,7 @@ for (const { name, columns } of tables) {
 
 const facts = tables.filter((table) => table.date)
 for (const { name, columns, key, date } of [...tables.filter((table) => !table.date), ...facts]) {
-  const casts = columns.map(([column, type]) => `CAST(${column} AS ${type}) AS ${column}`)
+  const casts = columns.map(([column, type]) => `${CAST}(${column} AS ${type}) AS ${column}`)
   const present = key.map((column) => `${column} IS NOT NULL`).join(' AND ')
   const rows = `SELECT *, current_timestamp AS load_timestamp FROM (SELECT DISTINCT ON (${key.join(', ')}) * FROM
     (SELECT ${casts.join(', ')} FROM read_parquet('${out}/bronze/${name}/*.parquet') WHERE ${present}))`

@@ -1,7 +1,10 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import type { Field } from '../define/column-type.js'
 import type { ResultRow } from '../engine/engine.js'
-import { MoraineError } from '../errors.js'
+import { MoraineError, messageOf } from '../errors.js'
 import type { CommitLog } from '../log/log.js'
 import { type QueryResult, queryLake } from '../query/query.js'
 import { branchOf } from '../run/journal.js'
@@ -14,7 +17,8 @@ import { openLog, pointOf } from './project.js'
 
 export function define(command: Command): Command {
   return command
-    .argument('<sql>', 'one SELECT over bronze.x, silver.x, gold.x and discarded.x')
+    .argument('[sql]', 'one SELECT over bronze.x, silver.x, gold.x and discarded.x')
+    .option('-f, --file <path...>', 'files with one SELECT each; - is standard input')
     .option('--at <commit|time>', 'the lake as it was at a commit or a time')
     .option('--run <id>', 'what a run built but did not publish, as its checks did not hold')
     .option('--format <format>', 'table, csv or json', 'table')
@@ -44,11 +48,13 @@ export function define(command: Command): Command {
           'moraine query --save-as gold.by_status "select status, count(*) as n from silver.orders group by 1"',
         ],
         ['all rows into a file', 'moraine query --format csv "from silver.orders" > orders.csv'],
+        ['questions that are kept in files', 'moraine query --file questions/*.sql'],
       ),
     )
 }
 
 interface Options {
+  file?: string[]
   at?: string
   run?: string
   format: string
@@ -60,9 +66,13 @@ interface Options {
 
 export async function run(command: Command): Promise<number> {
   const options = command.opts<Options>()
+  const questions = await questionsOf(command.args[0], options.file)
+  const [first, ...others] = questions
   if (options.saveAs !== undefined) {
+    if (others.length > 0)
+      throw new MoraineError('usage', '--save-as takes one query', { hint: 'Name one file.' })
     const { saveQuery } = await import('./save.js')
-    return saveQuery(command, command.args[0] as string, options.saveAs, options.partitionBy ?? [])
+    return saveQuery(command, first.sql, options.saveAs, options.partitionBy ?? [])
   }
   const { storage, log, json } = await openLog(command)
   const format = json ? 'json' : options.format
@@ -72,14 +82,63 @@ export async function run(command: Command): Promise<number> {
       hint: 'Choose table, csv or json.',
     })
   const point = options.at === undefined ? undefined : pointOf('--at', options.at)
+  // All are asked of the lake as it is at one time.
   const state = stateToRead(log, point, options.run)
-  await using result = await queryLake(storage, state, command.args[0] as string)
-  await writer(result, Number(options.limit))
-  if (options.stats)
-    process.stderr.write(
-      `${result.files.opened} of ${plural(result.files.total, 'file')} opened (${size(result.files.bytes)})\n`,
-    )
+  for (const { sql, file } of questions) {
+    if (others.length > 0 && format === 'table')
+      await write(`${file === first.file ? '' : '\n'}${colors.bold(file ?? '')}\n`)
+    else if (format === 'csv' && file !== first.file) await write('\n')
+    try {
+      await using result = await queryLake(storage, state, sql)
+      await writer(result, Number(options.limit))
+      if (options.stats)
+        process.stderr.write(
+          `${result.files.opened} of ${plural(result.files.total, 'file')} opened (${size(result.files.bytes)})\n`,
+        )
+    } catch (error) {
+      if (others.length === 0 || !(error instanceof MoraineError)) throw error
+      const { kind, message, hint } = error
+      throw new MoraineError(kind, `${file}: ${message}`, {
+        ...(hint ? { hint } : {}),
+        cause: error,
+      })
+    }
+  }
   return 0
+}
+
+interface Question {
+  sql: string
+  file?: string
+}
+
+/** What is asked: one SELECT as an argument, or those in files. */
+async function questionsOf(
+  sql: string | undefined,
+  files: readonly string[] = [],
+): Promise<[Question, ...Question[]]> {
+  if (sql !== undefined && files.length > 0)
+    throw new MoraineError('usage', 'A query is given as an argument or in files, not both', {
+      hint: `Leave out '${sql.slice(0, 40)}', or --file.`,
+    })
+  if (sql !== undefined) return [{ sql }]
+  const [first, ...others] = await Promise.all(files.map(readQuestion))
+  if (first) return [first, ...others]
+  throw new MoraineError('usage', 'There is no query', {
+    hint: 'Write it as an argument: moraine query "from gold.daily_revenue"; or name files: --file question.sql',
+  })
+}
+
+async function readQuestion(file: string): Promise<Question> {
+  if (file === '-') return { sql: await text(process.stdin), file: 'standard input' }
+  try {
+    return { sql: await readFile(resolve(file), 'utf8'), file }
+  } catch (error) {
+    throw new MoraineError('usage', `${file} can't be read: ${messageOf(error)}`, {
+      hint: 'Name files with one SELECT each.',
+      cause: error,
+    })
+  }
 }
 
 /** The lake as it is, as it was, or as a run built it but did not publish it. */

@@ -15,7 +15,7 @@ import type { Storage } from '../storage/storage.js'
 import type { TableRef } from './guard.js'
 import type { RelationFiles, Reply, Request } from './protocol.js'
 import type { Pushed } from './pushdown.js'
-import { takeProcess } from './spawn.js'
+import { giveBack, takeProcess } from './spawn.js'
 
 /** A query's result while it is read; `close` ends the query's process. */
 export interface QueryResult extends AsyncDisposable {
@@ -28,7 +28,7 @@ export interface QueryResult extends AsyncDisposable {
 }
 
 /**
- * Runs one SELECT over the lake as it is in a state. The query runs in a process of its own that can
+ * Runs one SELECT over the lake as it is in a state. The query runs in a process of its own, in an engine that can
  * open nothing but the files of the tables it names.
  *
  * @throws MoraineError of kind `query` when it is refused or fails.
@@ -210,7 +210,7 @@ function findName(state: LakeState, wanted: string): string {
   )
 }
 
-/** The process of one query; one question is asked at a time. */
+/** The process of one query at a time; one question is asked at a time. */
 class Worker {
   private readonly process = takeProcess()
   private released = false
@@ -239,10 +239,9 @@ class Worker {
     return reply as Extract<Reply, { type: T }>
   }
 
-  /** Lets go of a process that has nothing left to do: it ends by itself. */
+  /** Lets go of a process that has nothing left to do: the next query may have it. */
   release(): void {
-    if (this.process.connected) this.process.disconnect()
-    this.process.unref()
+    giveBack(this.process)
     this.released = true
   }
 

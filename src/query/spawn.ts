@@ -8,23 +8,43 @@ import { fileURLToPath } from 'node:url'
  */
 
 let ready: ChildProcess | undefined
+let patience: NodeJS.Timeout | undefined
+
+/** Milliseconds for which a process waits for another query. */
+const PATIENCE = 30_000
 
 /** Starts a process for the query that is about to be asked. */
 export function startAhead(): void {
-  ready = start()
-  // Who asks nothing after all does not wait for it; it ends with us.
-  ready.unref()
-  ready.channel?.unref()
+  giveBack(start())
 }
 
-/** A process for one query. */
+/** A process for a query, which nobody else has until it is given back. */
 export function takeProcess(): ChildProcess {
   const taken = ready
   ready = undefined
-  if (!taken || taken.exitCode !== null) return start()
+  clearTimeout(patience)
+  if (!taken?.connected) return start()
   taken.ref()
   taken.channel?.ref()
   return taken
+}
+
+/** Keeps a process whose query is done for the next one; one is enough. */
+export function giveBack(process: ChildProcess): void {
+  // Nobody waits for it: it ends with us.
+  process.unref()
+  process.channel?.unref()
+  const end = () => {
+    if (ready === process) ready = undefined
+    if (process.connected) process.disconnect()
+  }
+  if (ready?.connected) {
+    end()
+    return
+  }
+  ready = process
+  clearTimeout(patience)
+  patience = setTimeout(end, PATIENCE).unref()
 }
 
 function start(): ChildProcess {

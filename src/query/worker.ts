@@ -1,6 +1,6 @@
 /*
- * The process in which a query runs. It is given the SQL and the files of the tables, proves the SQL
- * on its parsed tree, and then shuts every door but those files before it runs it.
+ * The process in which queries run, one after the other. It is given the SQL and the files of the tables, proves the SQL
+ * on its parsed tree, and then shuts every door but those files before it runs it. Doors stay shut: each query has an engine of its own.
  */
 import { quoteName, quoteText } from '../define/sql.js'
 import { DuckDB } from '../engine/duckdb/duckdb.js'
@@ -13,7 +13,7 @@ import type { RelationFiles, Reply, Request } from './protocol.js'
 import { columnsNamed, predicatesFor } from './pushdown.js'
 
 class QueryProcess {
-  private readonly engine = DuckDB.start()
+  private engine = DuckDB.start()
   private session: Session | undefined
   private batches: AsyncIterator<ResultRow[]> | undefined
 
@@ -31,6 +31,11 @@ class QueryProcess {
   }
 
   private async parse(sql: string, extensions: string | undefined): Promise<Reply> {
+    if (this.session) {
+      await this.close()
+      this.session = undefined
+      this.engine = DuckDB.start()
+    }
     const engine = await this.engine
     this.session = await engine.open()
     const serialized = await parseTree(this.session, sql)

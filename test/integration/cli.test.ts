@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { moraine, Project, repository, temporaryFolder } from '../support/project.js'
 
@@ -13,6 +14,32 @@ async function newLake(): Promise<string> {
 }
 
 const json = ({ stdout }: { stdout: string }) => JSON.parse(stdout)
+
+describe('questions in files', () => {
+  it('are asked one after the other', async () => {
+    const folder = await newLake()
+    await moraine(['-C', folder, 'run'])
+    const ask = (...args: string[]) => moraine(['-C', folder, 'query', ...args])
+    const texts = ['select count(*) as n from silver.orders', 'select 2 as two', 'from gold.none']
+    const files = texts.map((_, i) => join(folder, `${i + 1}.sql`)) as [string, string, string]
+    await Promise.all(files.map((file, i) => writeFile(file, texts[i] as string)))
+    const [first, second, third] = files
+
+    expect(await ask('--file', first, second)).toMatchObject({
+      stdout: `${first}\nn\n─\n5\n1 row\n\n${second}\ntwo\n───\n  2\n1 row\n`,
+      code: 0,
+    })
+    expect((await ask('--format', 'csv', '--file', first, second)).stdout).toBe('n\n5\n\ntwo\n2\n')
+    const broken = await ask('--file', first, third, second)
+    expect(broken.code).toBe(2)
+    expect(broken.stderr).toContain(`${third}: There is no table gold.none in this lake`)
+
+    const bin = join(repository, 'bin/moraine.js')
+    const piped = spawn(process.execPath, [bin, '-C', folder, '--json', 'query', '--file', '-'])
+    piped.stdin.end('select 3 as three')
+    expect(JSON.parse(await text(piped.stdout))).toEqual([{ three: 3 }])
+  })
+})
 
 describe('a first hour', () => {
   it('from nothing to answers, in a folder without node_modules', async () => {
@@ -242,7 +269,9 @@ export default defineLake({ name: 'x', datasets: [gold('a', { query: sqlFile(new
 
   it.each([
     [['nonsense'], 'unknown command'],
-    [['query'], "missing required argument 'sql'"],
+    [['query'], 'There is no query'],
+    [['query', 'select 1', '--file', 'a.sql'], 'as an argument or in files, not both'],
+    [['query', '--root', '/tmp/none', '--file', 'none.sql'], "none.sql can't be read"],
     [['run', '--fulll'], "unknown option '--fulll'"],
     [['-C', '/nowhere', 'run'], 'There is no lake.ts in /nowhere'],
     [

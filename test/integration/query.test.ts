@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +10,9 @@ import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import { loadLake } from '../../src/load/load.js'
 import { CommitLog } from '../../src/log/log.js'
 import { openLake } from '../../src/query/open.js'
+import type { Reply, Request } from '../../src/query/protocol.js'
 import { queryLake } from '../../src/query/query.js'
+import { giveBack, takeProcess } from '../../src/query/spawn.js'
 import { runLake } from '../../src/run/execute.js'
 import { LocalStorage } from '../../src/storage/local.js'
 
@@ -156,6 +159,41 @@ describe('a query', () => {
       select count(*) as n from gold.shops g left join silver.sales s on s.shop = g.shop and s.id < 0
       where s.id is null`)
     for await (const [row] of result.batches) expect(row?.n).toBe(7n)
+  })
+})
+
+describe('queries one after the other', () => {
+  const processNow = () => {
+    const process = takeProcess()
+    giveBack(process)
+    return process.pid
+  }
+
+  it('run in one process, and one that fails ends it', async () => {
+    const open = openLake(lake)
+    await open.query('select 1')
+    const first = processNow()
+    await open.query('select count(*) from silver.sales')
+    expect(processNow()).toBe(first)
+    await expect(open.query('from silver.sales where nothing')).rejects.toThrow('nothing')
+    expect(processNow()).not.toBe(first)
+  })
+
+  it('each see the tables that they name, and none that one before them named', async () => {
+    const open = openLake(lake)
+    expect(await open.query('select count(*) as n from silver.sales')).toEqual([{ n: 240n }])
+    const process = takeProcess()
+    const ask = async (request: Request) => {
+      process.send(request)
+      return (await once(process, 'message'))[0] as Reply
+    }
+    const text = 'select count(*) as n from silver.sales'
+    expect(await ask({ type: 'parse', sql: text })).toMatchObject({ type: 'parsed' })
+    expect(await ask({ type: 'run', sql: text, relations: [] })).toMatchObject({
+      type: 'failed',
+      message: expect.stringContaining('does not exist'),
+    })
+    process.disconnect()
   })
 })
 
