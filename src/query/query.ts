@@ -159,7 +159,7 @@ async function scan(
 ): Promise<Scan> {
   if (tier === 'bronze') return scanBronze(storage, state, name)
   const known = findName(state, `${tier}.${name}`)
-  const table = await Table.load(storage, state.tables[known]?.metadata as string)
+  const table = await loadTable(storage, state, state.tables[known]?.metadata as string)
   const certain = predicates.filter((p) => isCertain(p, table))
   const tasks = await table.plan(certain)
   const files = tableFiles(storage, table, tasks)
@@ -169,6 +169,17 @@ async function scan(
     total: table.totals.files,
     bytes: tasks.reduce((sum, { file }) => sum + file.bytes, 0),
   }
+}
+
+/** Tables as queries of one state have found them, by their metadata: what describes them is read once. */
+const loaded = new WeakMap<LakeState, Map<string, Table>>()
+
+async function loadTable(storage: Storage, state: LakeState, metadata: string): Promise<Table> {
+  const tables = loaded.get(state) ?? new Map<string, Table>()
+  loaded.set(state, tables)
+  const table = tables.get(metadata) ?? (await Table.load(storage, metadata))
+  tables.set(metadata, table)
+  return table
 }
 
 /** A text column compared with a number is compared as a number, so its bounds say nothing. */

@@ -48,26 +48,20 @@ export async function judge(
     `SELECT * EXCLUDE (_input, _raw), CASE WHEN _error IS NOT NULL THEN _raw
     WHEN _reasons IS NOT NULL OR _failures IS NOT NULL THEN ${part.rawJson} END AS _raw
     FROM (${checks.over(relation)})`
-  const flaws = (relation: string) =>
-    count(session, `SELECT count(*) AS n FROM ${relation} WHERE ${FLAWED}`)
-  const all = compiled
-    .map((one) => over(one, `(${one.part.relation})`))
-    .join('\nUNION ALL BY NAME\n')
+  const union = (parts: typeof compiled) =>
+    parts.map((one) => over(one, `(${one.part.relation})`)).join('\nUNION ALL BY NAME\n')
+  const all = union(compiled)
   const [only] = compiled as [(typeof compiled)[number]]
   const passes = compiled.length === 1 ? only.checks.passes : []
   if (passes.length === 0 && isCheap(dataset, input)) {
     await session.run(`CREATE TEMP VIEW judged AS ${all}`)
-    // Counting reads the columns that are checked, and no others; of a few rows it may tell that there is no need to count all.
     const few = fewest(compiled)
-    const some = few && (await flaws(`(${over(few, `(${few.part.relation})`)})`)) > 0
-    const none = !some && (await flaws('judged')) === 0
-    await session.run(
-      `CREATE TEMP TABLE flawed AS FROM judged WHERE ${FLAWED}${none ? ' LIMIT 0' : ''}`,
-    )
+    const others = union(compiled.filter((one) => one !== few))
+    const none = !(await findFlawed(session, few && union([few]), others))
     // What was found to hold for rows need not be asked again.
     const nothing = ['_reasons', '_warnings', '_failures'].map((n) => `NULL::VARCHAR[] AS ${n}`)
-    const others = none ? '' : ` ANTI JOIN flawed USING (${PLACE})`
-    const good = `SELECT * REPLACE (${nothing.join(', ')}, false AS _superseded) FROM judged${others}`
+    const without = none ? '' : ` ANTI JOIN flawed USING (${PLACE})`
+    const good = `SELECT * REPLACE (${nothing.join(', ')}, false AS _superseded) FROM judged${without}`
     await session.run(
       `CREATE TEMP VIEW checked AS ${good}${none ? '' : ' UNION ALL BY NAME FROM flawed'}`,
     )
@@ -85,8 +79,23 @@ export async function judge(
   return input.columns
 }
 
+/** Fills `flawed` with the rows of `judged`, some of which are looked at first, that something is to be said about; `false` where there are none. */
+async function findFlawed(session: Session, few: string | undefined, others: string) {
+  const add = (rows: string) =>
+    session.run(`INSERT INTO flawed BY NAME SELECT * FROM (${rows}) WHERE ${FLAWED}`)
+  await session.run('CREATE TEMP TABLE flawed AS FROM judged LIMIT 0')
+  if (few) await add(few)
+  const some = few !== undefined && (await count(session, 'SELECT count(*) AS n FROM flawed')) > 0
+  // Counting reads the columns that are checked, and no others.
+  const flaws = `SELECT count(*) AS n FROM (${others}) WHERE ${FLAWED}`
+  if (!some && (await count(session, flaws)) === 0) return false
+  await add(others)
+  return true
+}
+
 /** The smallest of several parts, where it is small beside all: rows that are flawed are often there. */
 function fewest<T extends { part: SilverPart }>(parts: readonly T[]): T | undefined {
+  if (parts.length < 2) return undefined
   const rows = parts.map(({ part }) => part.rows)
   const least = Math.min(...rows)
   const all = rows.reduce((a, b) => a + b, 0)

@@ -1,7 +1,7 @@
 import type { Session } from '../engine/engine.js'
 import { Rising } from './rising.js'
 
-/** First rows whose order tells how all may be ordered: so many that few other orders hold for them. */
+/** First rows whose order tells whether all may be in order: so many that few other orders hold for them. */
 const SAMPLE = 200_000
 /** Keys that are looked at one by one, beside all rows: of more, all are put into groups. */
 const FEW = 0.05
@@ -17,17 +17,14 @@ export async function findSuspects(
   keys: readonly string[],
   sample = SAMPLE,
 ): Promise<string | undefined> {
-  const [input] = await session.rows(
-    `SELECT EXISTS (FROM flawed) AS flawed, (SELECT count(*) FROM (SELECT 1 FROM keyed LIMIT ${sample + 1})) AS n`,
-  )
   // Where something is wrong with rows, their order is often too.
-  if (!input?.flawed && (await areInOrder(session, keys, sample))) return undefined
-  if (Number(input?.n) > sample) {
-    const packing = await packingOf(session, keys)
-    const rising = packing && (await risingSuspects(session, packing, sample))
-    if (rising) return rising.none ? undefined : rising.sql
-  }
-  if (input?.flawed && (await areInOrder(session, keys, sample))) return undefined
+  const [flaw] = await session.rows('SELECT 1 FROM flawed LIMIT 1')
+  if (!flaw && (await areInOrder(session, keys, sample))) return undefined
+  const packing = await packingOf(session, keys)
+  const rising =
+    packing && packing.rows > sample && (await risingSuspects(session, packing, sample / 4))
+  if (rising) return rising.none ? undefined : rising.sql
+  if (flaw && (await areInOrder(session, keys, sample))) return undefined
   // Hashes are quicker to group than keys.
   const hash = `hash(${keys.join(', ')})`
   await session.run(
@@ -124,7 +121,7 @@ async function risingSuspects(session: Session, { digits, rows }: Packing, first
   const numbers = (order: readonly Digit[], from: string) =>
     `SELECT CAST(k AS DOUBLE) FROM (SELECT ${packed(order)} AS k FROM ${from}) WHERE k IS NOT NULL`
   const sample: number[] = []
-  const few = `(SELECT ${digits.map(({ column }) => column).join(', ')} FROM keyed LIMIT ${first})`
+  const few = `(SELECT ${digits.map(({ column }) => column).join(', ')} FROM keyed LIMIT ${Math.ceil(first)})`
   await session.numbers(numbers(digits, few), (n) => sample.push(n) > 0)
   const likely = likelyOrder(digits, sample)
   if (!likely) return undefined
@@ -145,7 +142,7 @@ async function risingSuspects(session: Session, { digits, rows }: Packing, first
 
 /** The order of columns, and the width of its groups, in which the fewest of some rows are out of place. */
 function likelyOrder(digits: readonly Digit[], sample: readonly number[]) {
-  const most = Math.max(sample.length * FEW, 100)
+  const most = sample.length * FEW
   let best: { order: readonly Digit[]; width: number; suspects: number } | undefined
   const orders = permutations(digits.slice(0, 3)).map((p) => [...p, ...digits.slice(3)])
   const ordered = orders.map((order) => ({ order, values: sample.map(repacking(digits, order)) }))
