@@ -1,18 +1,12 @@
 import { rm, stat } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
-import {
-  BIGINT,
-  BLOB,
-  type DuckDBBlobValue,
-  type DuckDBConnection,
-  DuckDBDataChunk,
-  type DuckDBDoubleVector,
-  DuckDBInstance,
-  type DuckDBMapValue,
-  type DuckDBResult,
-  DuckDBScalarFunction,
-  type DuckDBValue,
-  VARCHAR,
+import type {
+  DuckDBBlobValue,
+  DuckDBConnection,
+  DuckDBDoubleVector,
+  DuckDBMapValue,
+  DuckDBResult,
+  DuckDBValue,
 } from '@duckdb/node-api'
 import { quoteName, quoteText } from '../../define/sql.js'
 import { MoraineError } from '../../errors.js'
@@ -50,6 +44,14 @@ import type {
 import { SqlError } from '../sql-error.js'
 import { batchParts, batchSql } from './batch.js'
 import { copyDeletesSql, relocateDeletesSql, toDeletesFile } from './deletes.js'
+import {
+  BIGINT,
+  BLOB,
+  DuckDBDataChunk,
+  DuckDBInstance,
+  DuckDBScalarFunction,
+  VARCHAR,
+} from './driver.js'
 import { copyOptions, formatOf, holdFile, writeAvro } from './formats.js'
 import { enginePath, fileList, sourcePath } from './paths.js'
 import { attach, remoteName, secretSql } from './remote.js'

@@ -3,15 +3,10 @@ import { createWriteStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import {
-  BIGINT,
-  type DuckDBBlobValue,
-  type DuckDBConnection,
-  DuckDBDataChunk,
-  VARCHAR,
-} from '@duckdb/node-api'
+import type { DuckDBBlobValue, DuckDBConnection } from '@duckdb/node-api'
 import { quoteName, quoteText } from '../../define/sql.js'
 import type { AvroCodec } from '../engine.js'
+import { BIGINT, DuckDBDataChunk, VARCHAR } from './driver.js'
 import { enginePath, fileList } from './paths.js'
 
 /*

@@ -1,13 +1,12 @@
 import { quoteName } from '../../define/sql.js'
 import { sqlType } from '../../define/sql-type.js'
-import { sourceType } from '../../iceberg/spec/manifest.js'
 import {
   applyTransform,
   type PartitionField,
   parseTransform,
   resultType,
 } from '../../iceberg/spec/transforms.js'
-import { decimalOf, type Schema, toColumnType } from '../../iceberg/spec/types.js'
+import { decimalOf, type Schema, sourceType, toColumnType } from '../../iceberg/spec/types.js'
 import { parseValue } from '../../iceberg/spec/values.js'
 import type { JsFunction } from '../../quality/functions.js'
 

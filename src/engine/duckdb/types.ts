@@ -1,11 +1,6 @@
-import {
-  DuckDBDecimalType,
-  DuckDBListType,
-  DuckDBStructType,
-  type DuckDBType,
-  DuckDBTypeId,
-} from '@duckdb/node-api'
+import type { DuckDBType } from '@duckdb/node-api'
 import type { ColumnType } from '../../define/column-type.js'
+import { DuckDBDecimalType, DuckDBListType, DuckDBStructType, DuckDBTypeId } from './driver.js'
 
 const scalars: Partial<Record<DuckDBTypeId, ColumnType>> = {
   [DuckDBTypeId.BOOLEAN]: { kind: 'boolean' },

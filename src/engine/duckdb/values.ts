@@ -1,3 +1,5 @@
+import type { DuckDBValue } from '@duckdb/node-api'
+import type { RowValue } from '../engine.js'
 import {
   DuckDBBlobValue,
   DuckDBDateValue,
@@ -6,9 +8,7 @@ import {
   DuckDBStructValue,
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
-  type DuckDBValue,
-} from '@duckdb/node-api'
-import type { RowValue } from '../engine.js'
+} from './driver.js'
 
 const DAY_MS = 86_400_000
 

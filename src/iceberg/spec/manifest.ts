@@ -1,7 +1,7 @@
 import { decodeContainer, encodeContainer, type Inflate } from './avro.js'
 import type { Id } from './metadata.js'
 import { type PartitionField, type PartitionSpec, resultType } from './transforms.js'
-import { decimalOf, type Schema } from './types.js'
+import { decimalOf, type Schema, sourceType } from './types.js'
 import { minimalBigEndian, type Value } from './values.js'
 
 /** Statistics of one column in one data file, by field id. */
@@ -178,11 +178,6 @@ function avroType(type: string, name: string): unknown {
 /** The least number of bytes that hold any decimal of a precision. */
 function bytesFor(precision: number): number {
   return minimalBigEndian(10n ** BigInt(precision) - 1n).length
-}
-
-export function sourceType(schema: Schema, id: number): string {
-  const type = schema.fields.find((f) => f.id === id)?.type
-  return typeof type === 'string' ? type : 'string'
 }
 
 function toAvroValue(value: Value | null, type: string): unknown {

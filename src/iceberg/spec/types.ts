@@ -139,3 +139,9 @@ export function decimalOf(type: string): { precision: number; scale: number } | 
 export function sameFields(a: readonly IcebergField[], b: readonly IcebergField[]): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
 }
+
+/** The type of a field that has no parts; a partition is made of one. */
+export function sourceType(schema: Schema, id: number): string {
+  const type = schema.fields.find((f) => f.id === id)?.type
+  return typeof type === 'string' ? type : 'string'
+}
