@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Silver } from '../define/dataset.js'
-import { quoteName, renderSql } from '../define/sql.js'
+import { renderSql } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import type { BuildDecision } from '../plan/plan.js'
 import { compileChecks } from '../quality/compile.js'
@@ -15,7 +15,7 @@ import {
   type SilverPart,
   silverInput,
 } from './silver-input.js'
-import { count, havePlaces, PLACE } from './winners.js'
+import { count, havePlaces, keyedColumns, PLACE } from './winners.js'
 
 const FLAWED =
   '_reasons IS NOT NULL OR _warnings IS NOT NULL OR _failures IS NOT NULL OR _superseded'
@@ -122,7 +122,7 @@ export async function keysAlone(
     deleteWhen: undefined,
   }
   const { parts } = await silverInput(context, session, narrow, decision)
-  const keys = [...new Set([...key, ...(cursor ? [cursor] : [])].map(quoteName)), PLACE].join(', ')
+  const keys = keyedColumns(dataset)
   const checked = { ...narrow, severity: {}, rules: [], cursor: undefined }
   const compiled = parts.map(({ raw }) => compileChecks(checked, raw, ''))
   if (compiled.some(({ passes }) => passes.length > 0)) return undefined

@@ -6,6 +6,7 @@ import { tableFiles } from './table-files.js'
 import {
   count,
   havePlaces,
+  keyedColumns,
   keysOf,
   newer,
   newestFirst,
@@ -31,10 +32,12 @@ export async function findStale(
   if (discarded === 0) return none(session, list)
   const readable = `NOT _superseded AND ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`
   const bad = `(FROM flawed WHERE _reasons IS NOT NULL AND ${readable})`
+  // A row that is alone with its key is not contested.
+  const sameKeys = `FROM contested SEMI JOIN ${bad} USING (${list}) UNION SELECT ${keyedColumns(dataset)} FROM ${bad}`
   await session.run(
     havePlaces(dataset)
       ? `CREATE TEMP TABLE doubtful AS SELECT * FROM (
-           SELECT k.*, f._reasons FROM (FROM keyed SEMI JOIN ${bad} USING (${list})) AS k
+           SELECT k.*, f._reasons FROM (${sameKeys}) AS k
            LEFT JOIN (SELECT ${PLACE}, _reasons, _superseded FROM flawed) AS f USING (${PLACE})
            WHERE f._superseded IS NOT true
            QUALIFY row_number() OVER (PARTITION BY ${list} ORDER BY ${newestPlaceFirst(dataset)}) = 1)
@@ -49,7 +52,7 @@ export async function findStale(
   // Keys alone are quicker to look at than winners, and where no row takes a key away, each that is fine tells of one.
   const valid = [
     havePlaces(dataset) && !removesKeys(dataset)
-      ? `SELECT ${list} FROM (FROM keyed SEMI JOIN doubtful USING (${list}))
+      ? `SELECT ${list} FROM (FROM contested SEMI JOIN doubtful USING (${list}))
          ANTI JOIN (FROM flawed WHERE _reasons IS NOT NULL OR _superseded) USING (${PLACE})`
       : `SELECT ${list} FROM winners WHERE _kind = 'valid'`,
   ]

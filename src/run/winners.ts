@@ -24,6 +24,11 @@ export function havePlaces({ from }: Silver): boolean {
 
 export const keysOf = (dataset: Silver) => dataset.key.map(quoteName)
 
+/** The columns of `keyed`: key, cursor and place. */
+export function keyedColumns({ key, cursor }: Silver): string {
+  return [...new Set([...key, ...(cursor ? [cursor] : [])].map(quoteName)), PLACE].join(', ')
+}
+
 /** The number in the column `n` of a query's one row. */
 export async function count(session: Session, sql: string): Promise<number> {
   return Number((await session.rows(sql))[0]?.n)
@@ -31,7 +36,8 @@ export async function count(session: Session, sql: string): Promise<number> {
 
 /**
  * Defines `winners`, one row a key: the newest by cursor, batch, file and row. Only rows whose key
- * appears again are compared. Returns how many rows of `checked` lost to a newer one.
+ * appears again are compared. Where rows have places, `contested` has those of `keyed` whose key may appear again. Returns how
+ * many rows of `checked` lost to a newer one.
  */
 export async function pickWinners(session: Session, dataset: Silver): Promise<number> {
   const keys = keysOf(dataset).join(', ')
@@ -42,11 +48,15 @@ export async function pickWinners(session: Session, dataset: Silver): Promise<nu
      WHERE NOT _superseded AND (_reasons IS NULL${invalid})`,
   )
   const suspects = keys === '' ? undefined : await findSuspects(session, keysOf(dataset))
+  if (keys !== '' && havePlaces(dataset))
+    await session.run(
+      `CREATE TEMP TABLE contested AS SELECT ${keyedColumns(dataset)} FROM keyed WHERE ${suspects ?? 'false'}`,
+    )
   if (!suspects) {
     await session.run('CREATE TEMP VIEW winners AS FROM contenders')
     return 0
   }
-  if (havePlaces(dataset) && !removesKeys(dataset)) return findLosers(session, dataset, suspects)
+  if (havePlaces(dataset) && !removesKeys(dataset)) return findLosers(session, dataset)
   const repeated = await findRepeated(session, keys, suspects)
   await session.run(
     `CREATE TEMP TABLE newest AS SELECT * FROM (FROM contenders SEMI JOIN repeated USING (${keys}))
@@ -65,10 +75,10 @@ export async function pickWinners(session: Session, dataset: Silver): Promise<nu
 }
 
 /** Defines `winners` by the places of rows that lose: only keys, cursors and places are looked at. */
-async function findLosers(session: Session, dataset: Silver, suspects: string): Promise<number> {
+async function findLosers(session: Session, dataset: Silver): Promise<number> {
   const keys = keysOf(dataset).join(', ')
   await session.run(
-    `CREATE TEMP TABLE losers AS SELECT ${PLACE} FROM (FROM keyed WHERE ${suspects})
+    `CREATE TEMP TABLE losers AS SELECT ${PLACE} FROM contested
      ANTI JOIN (FROM flawed WHERE _reasons IS NOT NULL OR _superseded) USING (${PLACE})
      QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestPlaceFirst(dataset)}) > 1`,
   )
