@@ -44,4 +44,11 @@ describe('numbers that rise by and large', () => {
       )
     }
   })
+
+  it('are all suspected beyond what is remembered of a group', () => {
+    const group = Array.from({ length: 30_000 }, (_, i) => (i * 7) % 30_000)
+    const found = suspectsOf([...group, 0, 29_999], 30_000)
+    expect(found.size).toBeGreaterThanOrEqual(20_000)
+    expect(found.has(0) && found.has(29_999)).toBe(true)
+  })
 })

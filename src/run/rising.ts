@@ -1,13 +1,15 @@
-/** Numbers of a group that are gone through one by one: more are put into a set. */
+/** Numbers of a group that are gone through one by one: more are put into a set … */
 const FEW = 24
+/** … and of groups that are larger than this, those that do not fit in are suspects. */
+const MANY = 10_000
 
 /**
  * Finds numbers that may come more than once among numbers that rise by and large, looking at each once and remembering
  * those of one group: `width` numbers that follow each other, from a multiple of it.
  *
  * Whatever comes, each number that comes more than once is among the suspects: of two that are equal, either one is out
- * of place (its group lower than one that was there before, or higher than that of the number after it), or both come
- * while their group is remembered.
+ * of place (its group lower than one that was there before, or higher than that of the number after it) or not remembered, or
+ * the second comes while the first one is.
  */
 export class Rising {
   readonly suspects: number[] = []
@@ -55,7 +57,7 @@ export class Rising {
   private came(value: number): boolean {
     const { seen, many, count } = this
     if (count > FEW) {
-      if (many.has(value)) return true
+      if (many.has(value) || many.size === MANY) return true
       many.add(value)
       return false
     }

@@ -3,8 +3,9 @@ import { Rising } from './rising.js'
 
 /** First rows whose order tells whether all may be in order: so many that few other orders hold for them. */
 const SAMPLE = 200_000
-/** Keys that are looked at one by one, beside all rows: of more, all are put into groups. */
+/** Keys that are looked at one by one, beside all rows, and at most: of more, all are put into groups. */
 const FEW = 0.05
+const MOST = 500_000
 /** What numbers of JavaScript count to without a gap. */
 const EXACT = 2 ** 53
 
@@ -126,7 +127,7 @@ async function risingSuspects(session: Session, { digits, rows }: Packing, first
   const likely = likelyOrder(digits, sample)
   if (!likely) return undefined
   const rising = new Rising(likely.width)
-  const most = Math.max(rows * FEW, 1000)
+  const most = Math.min(Math.max(rows * FEW, 1000), MOST)
   await session.numbers(numbers(likely.order, 'keyed'), (n) => {
     rising.take(n)
     return rising.suspects.length <= most
