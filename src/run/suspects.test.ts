@@ -79,4 +79,13 @@ describe('keys that come more than once', () => {
     expect(expected.length).toBeGreaterThan(0)
     expect(byOrder).toBe(false)
   })
+
+  it('are told by hashes where only the first rows come in an order', async () => {
+    const rows = `(SELECT CASE WHEN i < 3000 THEN i ELSE (hash(i) % 50000)::BIGINT END AS a, 1 AS b
+      FROM range(60000) t(i) ORDER BY i)`
+    const { expected, found, byOrder } = await repeatedIn(session(), rows, 'BIGINT', false)
+    expect(found).toEqual(expected)
+    expect(expected.length).toBeGreaterThan(1000)
+    expect(byOrder).toBe(false)
+  })
 })
