@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
+import { seed } from '../../test/support/seed.js'
 import { silver } from '../define/dataset.js'
 import { t } from '../define/t.js'
 import { bronze } from '../index.js'
@@ -100,6 +101,7 @@ describe('what is known of a column', () => {
         const [x, y] = [a[0] * 10n ** BigInt(b[1]), b[0] * 10n ** BigInt(a[1])]
         expect(Math.sign(compareNumbers(text(a), text(b)))).toBe(x < y ? -1 : x > y ? 1 : 0)
       }),
+      { seed },
     )
   })
 })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { seed } from '../../test/support/seed.js'
 import { Rising } from './rising.js'
 
 function suspectsOf(numbers: readonly number[], width: number): Set<number> {
@@ -22,7 +23,7 @@ describe('numbers that rise by and large', () => {
         const found = suspectsOf(all, width)
         expect(repeated(all).filter((n) => !found.has(n))).toEqual([])
       }),
-      { numRuns: 2000 },
+      { seed, numRuns: 2000 },
     )
   })
 

@@ -3,6 +3,7 @@ import avro from 'avsc'
 import fc from 'fast-check'
 import { uncompress } from 'snappyjs'
 import { describe, expect, it } from 'vitest'
+import { seed } from '../../../test/support/seed.js'
 import { AvroEncoder, readAvro } from './avro.js'
 
 const text = fc.option(
@@ -83,7 +84,7 @@ describe('rows as an Avro file', () => {
           rows.map(({ s, n }) => ({ the_text: wellFormed(s), n })),
         )
       }),
-      { numRuns: 60 },
+      { seed, numRuns: 60 },
     )
   })
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { seed } from '../../../test/support/seed.js'
 import type { ColumnStatistics, DataFile } from './manifest.js'
 import { decodeManifest, encodeManifest } from './manifest.js'
 import { describeManifest } from './manifest-list.js'
@@ -45,6 +46,7 @@ describe('values', () => {
         const long = BigInt.asIntN(64, n)
         expect(decodeValue(encodeValue(long, 'long'), 'long')).toBe(long)
       }),
+      { seed },
     )
   })
 
@@ -58,6 +60,7 @@ describe('values', () => {
         if (bytes)
           expect(compareValues(decodeValue(bytes, 'string'), well)).toBeGreaterThanOrEqual(0)
       }),
+      { seed },
     )
   })
 })
@@ -213,7 +216,7 @@ describe('pruning', () => {
           expect(manifestMayMatch(manifest, predicates, schema, spec)).toBe(true)
         },
       ),
-      { numRuns: 2000 },
+      { seed, numRuns: 2000 },
     )
   })
 

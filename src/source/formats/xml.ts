@@ -83,10 +83,11 @@ export class XmlReader {
     while (this.plain && at < text.length) {
       const next = text.indexOf('<', at)
       if (next !== at) {
-        // Between rows only references would mean anything.
+        // Between rows only references would mean anything; white space that is not all of a text may keep `]]` and `>` apart.
         const between = text.slice(at, next < 0 ? text.length : next)
         const isOutside = this.depth > 0 && this.open.length === 0
-        if (!isOutside || /\S/.test(between)) this.parser.write(between)
+        const isWhole = at > 0 && next > 0
+        if (!isOutside || !isWhole || /\S/.test(between)) this.parser.write(between)
         else this.passed += linesIn(between, 0, between.length)
         at += between.length
       } else if (this.isRow(text, at)) {
