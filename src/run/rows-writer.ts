@@ -73,10 +73,13 @@ export class RowsWriter {
     const { number, folder } = this.batch
     const pool = new Pool(SIDE_BY_SIDE)
     const columns = this.columns.map(({ name }) => name)
+    // Where one part fails, the others end.
+    const stop = new AbortController()
+    const signal = AbortSignal.any([context.signal, stop.signal])
     return this.staged(async (staging) => {
       const free = Array.from({ length: SIDE_BY_SIDE }, (_, i) => join(staging, String(i)))
       const one = async (conditions: readonly string[], i: number) => {
-        context.signal.throwIfAborted()
+        signal.throwIfAborted()
         const path = free.pop() as string
         const part = `${first + i + 1}`
         const data = `${folder}/${part.padStart(5, '0')}.${this.dataset.format}`
@@ -84,15 +87,22 @@ export class RowsWriter {
         try {
           const direct = parts.length > 1 ? await this.direct(conditions, part, data) : undefined
           if (direct) return direct
-          const extracted = await this.reader.extract(what, path, context.signal)
+          const extracted = await this.reader.extract(what, path, signal)
           if (extracted.bytes === 0) return []
           const kept = await this.keep(path, extracted, data)
           return [this.fileOf(`${this.what}#${number}.${part}`, extracted, data, kept)]
+        } catch (error) {
+          stop.abort(error)
+          throw error
         } finally {
           free.push(path)
         }
       }
-      const files = await Promise.all(parts.map((part, i) => pool.run(() => one(part, i))))
+      const parted = parts.map((part, i) => pool.run(() => one(part, i)))
+      // Nobody may write into the folder any more when it goes.
+      await Promise.allSettled(parted)
+      if (stop.signal.aborted) throw stop.signal.reason
+      const files = await Promise.all(parted)
       await context.storage.seal(files.flat().map(({ data }) => data))
       return files.flat()
     })
@@ -164,7 +174,7 @@ export class RowsWriter {
     try {
       return await use(folder)
     } finally {
-      await rm(folder, { recursive: true, force: true })
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 })
     }
   }
 
