@@ -303,22 +303,26 @@ describe('being stopped', () => {
     const rows = Array.from({ length: 150_000 }, (_, i) => `${i},"name ${i}",${i % 100}.5`).join(
       '\n',
     )
+    // A check that takes its time, so that there is a run to stop.
     const project = await Project.create({
       'lake.ts': `
 import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
 import { files } from 'moraine/sources'
+const turns = process.env.SLOW ? 200_000 : 0
+const isLong = (s: string) => {
+  for (let i = 0; i < turns; i++) Math.sqrt(i)
+  return s.length > 3
+}
 const raw = bronze('a', { from: files('a.csv') })
-const a = silver('a', { from: raw, key: 'id', schema: z.object({ id: t.int(), name: z.string().refine((s) => s.length > 3), n: t.decimal(9, 2) }) })
+const a = silver('a', { from: raw, key: 'id', schema: z.object({ id: t.int(), name: z.string().refine(isLong), n: t.decimal(9, 2) }) })
 const g = gold('g', { query: sql\`select count(*) as n from \${a}\` })
 export default defineLake({ name: 'stop', datasets: [g] })`,
       'a.csv': `id,name,n\n${rows}\n`,
     })
-    const child = spawn(process.execPath, [
-      join(repository, 'bin/moraine.js'),
-      '-C',
-      project.folder,
-      'run',
-    ])
+    const bin = join(repository, 'bin/moraine.js')
+    const child = spawn(process.execPath, [bin, '-C', project.folder, 'run'], {
+      env: { ...process.env, SLOW: 'yes' },
+    })
     let out = ''
     let stopped = false
     child.stdout.on('data', (chunk) => {
