@@ -84,10 +84,9 @@ export async function run(command: Command): Promise<number> {
   const point = options.at === undefined ? undefined : pointOf('--at', options.at)
   // All are asked of the lake as it is at one time.
   const state = stateToRead(log, point, options.run)
-  for (const { sql, file } of questions) {
-    if (others.length > 0 && format === 'table')
-      await write(`${file === first.file ? '' : '\n'}${colors.bold(file ?? '')}\n`)
-    else if (format === 'csv' && file !== first.file) await write('\n')
+  for (const [i, { sql, file = '' }] of questions.entries()) {
+    if (i > 0 && format !== 'json') await write('\n')
+    if (others.length > 0 && format === 'table') await write(`${colors.bold(file)}\n`)
     try {
       await using result = await queryLake(storage, state, sql)
       await writer(result, Number(options.limit))

@@ -159,8 +159,6 @@ interface Reasons {
 
 const NONE = 'CAST(NULL AS VARCHAR[])'
 
-const any = (checks: readonly Check[]) => checks.map(({ fails }) => `(${fails})`).join(' OR ')
-
 /** A list of the reasons that apply; the list is only built for rows that fail some check. */
 function reasonList(groups: readonly Reasons[]): string {
   const checks = groups.flatMap((group) => group.checks)
@@ -195,7 +193,7 @@ function withRules(
     if (mine.length === 0) return `${column}0 AS ${column}`
     const ofRules = reasonList([{ checks: mine }])
     // Lists are not touched for the many rows that have none.
-    return `CASE WHEN ${column}0 IS NULL THEN ${ofRules} WHEN ${any(mine)} THEN list_concat(${column}0, ${ofRules}) ELSE ${column}0 END AS ${column}`
+    return `CASE WHEN ${column}0 IS NULL THEN ${ofRules} ELSE list_concat(${column}0, coalesce(${ofRules}, [])) END AS ${column}`
   }
   const relation = judged.length ? `(SELECT *, ${judged.join(', ')} FROM ${values})` : values
   return `SELECT ${lineageColumns.join(', ')}, ${names},

@@ -174,7 +174,7 @@ export class RowsWriter {
     try {
       return await use(folder)
     } finally {
-      await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+      await rm(folder, { recursive: true, force: true })
     }
   }
 

@@ -31,8 +31,8 @@ export async function findSuspects(
   await session.run(
     `CREATE TEMP TABLE suspects AS SELECT ${hash} AS _hash FROM keyed GROUP BY 1 HAVING count(*) > 1`,
   )
-  const [found] = await session.rows('SELECT count(*) AS n FROM suspects')
-  return Number(found?.n) > 0 ? `${hash} IN (FROM suspects)` : undefined
+  const [found] = await session.rows('SELECT 1 FROM suspects LIMIT 1')
+  return found ? `${hash} IN (FROM suspects)` : undefined
 }
 
 /** Whether all rows come in the order of their keys, so that none comes twice: quick to see, and often so. */
