@@ -35,7 +35,7 @@ export async function saveQuery(
   const engine = await startEngine(command)
   try {
     const session = await engine.open()
-    const tables = proveSelect(await parseTree(session, sql), sql)
+    const { tables } = proveSelect(await parseTree(session, sql), sql)
     session.close()
     const after = withSavedQuery(before, { name, sql, partitions, tables })
     await writeFile(file, after)

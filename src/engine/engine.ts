@@ -56,7 +56,7 @@ export interface DeleteFile {
 export interface KeptAs {
   /** Columns kept as values, with the engine's types. Their texts are what the values give back … */
   values?: Readonly<Record<string, string>>
-  /** … but for so many rows, whose texts stand in `_texts`; without a number there is no such column. */
+  /** … but for so many rows, whose texts stand in `_texts` as a JSON array; without a number there is no such column. */
   inexact?: number
   /** No row is broken: the file has neither `_error` nor `_raw`. */
   sound?: boolean
@@ -76,12 +76,14 @@ export interface KeptFile extends KeptAs {
   superseded?: boolean | readonly string[]
 }
 
-/** SQL for the rows of bronze files in two parts; one that has no rows is missing. */
+/** SQL for the rows of bronze files in parts; one that has no rows is missing. */
 export interface BatchParts {
   /** Rows that have columns (by names in lower case) also as values: the i-th as `_v<i>`. */
   values?: { sql: string; columns: readonly string[]; rows: number; known: KnownColumns }
   /** Rows of texts alone. */
-  texts?: { sql: string; rows: number }
+  texts?: { sql: string; rows: number | undefined }
+  /** Few rows that have to be looked for among those of values: they have texts alone. */
+  bent?: { sql: string; rows: number }
 }
 
 /** A Parquet file outside of a table. */

@@ -5,15 +5,19 @@ export interface AstNode {
   [key: string]: unknown
 }
 
-/** Visits all nodes of a tree, parents first. */
-export function* nodesOf(tree: unknown): Generator<AstNode> {
-  if (Array.isArray(tree)) {
-    for (const item of tree) yield* nodesOf(item)
-  } else if (tree !== null && typeof tree === 'object') {
-    const node = tree as AstNode
-    if (typeof node.type === 'string') yield node
-    for (const value of Object.values(node)) yield* nodesOf(value)
+/** All nodes of a tree, parents first. */
+export function nodesOf(tree: unknown): AstNode[] {
+  const found: AstNode[] = []
+  const visit = (value: unknown) => {
+    if (Array.isArray(value)) value.forEach(visit)
+    else if (value !== null && typeof value === 'object') {
+      const node = value as AstNode
+      if (typeof node.type === 'string') found.push(node)
+      for (const name in node) visit(node[name])
+    }
   }
+  visit(tree)
+  return found
 }
 
 /** The value of a constant as SQL would print it; `undefined` for anything else. */

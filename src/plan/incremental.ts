@@ -48,7 +48,7 @@ export function proveIncremental(input: ProofInput): Proof[] {
   refuseVolatile(root)
   const proofs = new Prover(input, root).prove(root, input.by, [])
   for (const { driving } of proofs) {
-    const uses = [...nodesOf(root)].filter(
+    const uses = nodesOf(root).filter(
       (node) => node.type === 'BASE_TABLE' && sameTable(node, driving),
     )
     if (uses.length !== 1)
@@ -175,7 +175,7 @@ class Prover {
   }
 
   private isReadOnce(cte: string): boolean {
-    const reads = [...nodesOf(this.root)].filter(
+    const reads = nodesOf(this.root).filter(
       (node) =>
         node.type === 'BASE_TABLE' &&
         !node.schema_name &&
@@ -256,9 +256,7 @@ class Prover {
   ): void {
     if (this.input.reaches) return
     const { select_list, qualify, modifiers } = node
-    const windows = [...nodesOf([select_list, qualify, modifiers])].filter(
-      (n) => n.class === 'WINDOW',
-    )
+    const windows = nodesOf([select_list, qualify, modifiers]).filter((n) => n.class === 'WINDOW')
     for (const window of windows) {
       const partitions = window.partitions as AstNode[]
       if (partitions.some((p) => this.means(p, expression, name, leaves, scope))) continue
@@ -403,7 +401,7 @@ function leavesOf(from: AstNode, nullable: boolean): Leaf[] {
 }
 
 function refsIn(expression: AstNode): AstNode[] {
-  return [...nodesOf(expression)].filter((node) => node.class === 'COLUMN_REF')
+  return nodesOf(expression).filter((node) => node.class === 'COLUMN_REF')
 }
 
 function columnsIn(expression: AstNode): string[] {

@@ -127,13 +127,13 @@ class Tracer {
     scope: Scope,
     before: ColumnLineage,
   ): ColumnSource[] {
-    const inner = [...nodesOf(expression)].flatMap((node) =>
+    const inner = nodesOf(expression).flatMap((node) =>
       node.class === 'SUBQUERY' ? [(node.subquery as { node: AstNode }).node] : [],
     )
     // What a subquery gives; the columns that it compares with are not its values.
     const given = inner.flatMap((query) => [...this.query(query, scope).values()].flat())
-    const inside = new Set(inner.flatMap((query) => [...nodesOf(query)]))
-    const refs = [...nodesOf(expression)].filter(
+    const inside = new Set(inner.flatMap((query) => nodesOf(query)))
+    const refs = nodesOf(expression).filter(
       (node) => node.class === 'COLUMN_REF' && !inside.has(node),
     )
     return distinct([...refs.flatMap((ref) => this.resolve(ref, leaves, before)), ...given])

@@ -35,7 +35,8 @@ export interface Pass {
 
 /** The checks of a dataset as one pass of SQL, or up to three where JavaScript has a say. */
 export interface CompiledChecks {
-  columns: { name: string; type: ColumnType }[]
+  /** The schema's columns, and whether a value is just what came. */
+  columns: { name: string; type: ColumnType; asIs: boolean }[]
   /** JavaScript functions that the SQL calls. */
   functions: JsFunction[]
   /** What comes before the last pass: the questions about columns, then those about rows. */
@@ -44,7 +45,7 @@ export interface CompiledChecks {
    * SQL over a relation with the raw values and {@link lineageColumns}, or over what the last of
    * `passes` gave, with its answers. It gives the columns of the
    * schema, the lineage, and three lists of reasons, NULL when empty: `_reasons` (discard),
-   * `_warnings`, `_failures` (the step must fail).
+   * `_warnings`, `_failures` (the step must fail); `_doubtful` holds for all rows that have any, and is quicker to ask for.
    */
   over(relation: string): string
 }
@@ -73,7 +74,10 @@ export function compileChecks(
     return valuesSql(checked, columns, layered(known, answered))
   }
   const result = {
-    columns: columns.map(({ name, type }) => ({ name, type })),
+    columns: columns.map(({ name, type, value }) => {
+      const layer = [...asking, ...answered].flat().find(({ alias }) => alias === value)
+      return { name, type, asIs: (layer?.sql ?? value) === raw[name]?.sql }
+    }),
     functions: workspace.functions,
   }
   if ((checked.schema._zod.def.checks ?? []).length === 0)
@@ -116,6 +120,10 @@ function valuesSql(
     })
   const unreadable = columns.flatMap((column) => column.typeChecks.map(({ fails }) => `(${fails})`))
   const list = (wanted: Severity) => reasonList(reasonsOf(wanted))
+  const doubts = columns.flatMap(({ checks, moreReasons }) => [
+    ...checks.map(({ fails }) => `(${fails})`),
+    ...(moreReasons ? [`(${moreReasons}) IS NOT NULL`] : []),
+  ])
   // Of a row that says that its key is gone, only key and cursor must be readable.
   const telling = columns.filter(({ name }) => key.includes(name) || name === cursor)
   const ofDeleted = reasonList(
@@ -129,7 +137,8 @@ function valuesSql(
   _error IS NOT NULL${unreadable.map((u) => ` OR ${u}`).join('')} AS _unreadable,
   CASE WHEN _error IS NOT NULL THEN [concat(CASE WHEN _source_line = 0 THEN 'file: ' ELSE 'line: ' END, _error)] WHEN _deleted THEN ${ofDeleted} ELSE ${list('discard')} END AS _reasons0,
   CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('warn')} END AS _warnings0,
-  CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('fail')} END AS _failures0
+  CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('fail')} END AS _failures0,
+  ${['_error IS NOT NULL', ...unreadable, ...doubts].join(' OR ')} AS _doubtful0
 FROM ${relation})`
 }
 
@@ -149,7 +158,9 @@ function rowPass(values: (relation: string) => string, columns: readonly Compile
 }
 
 function withRowReasons(relation: string): string {
-  return `(SELECT * REPLACE (coalesce(_reasons0, from_json(_said, '["VARCHAR"]')) AS _reasons0) FROM ${relation})`
+  const reasons = `coalesce(_reasons0, from_json(_said, '["VARCHAR"]')) AS _reasons0`
+  const doubtful = '_doubtful0 OR _said IS NOT NULL AS _doubtful0'
+  return `(SELECT * REPLACE (${reasons}, ${doubtful}) FROM ${relation})`
 }
 
 interface Reasons {
@@ -197,6 +208,7 @@ function withRules(
   }
   const relation = judged.length ? `(SELECT *, ${judged.join(', ')} FROM ${values})` : values
   return `SELECT ${lineageColumns.join(', ')}, ${names},
-  ${merged('discard', '_reasons')}, ${merged('warn', '_warnings')}, ${merged('fail', '_failures')}
+  ${merged('discard', '_reasons')}, ${merged('warn', '_warnings')}, ${merged('fail', '_failures')},
+  ${['_doubtful0', ...rules.map((_, i) => `_rule${i}`)].join(' OR ')} AS _doubtful
 FROM ${relation}`
 }

@@ -7,6 +7,13 @@ export interface TableRef {
   name: string
 }
 
+/** A text that is one SELECT. */
+export interface ProvenSelect {
+  tables: TableRef[]
+  /** All nodes of its tree, parents first. */
+  nodes: AstNode[]
+}
+
 const tiers = ['bronze', 'silver', 'gold', 'discarded', 'deleted', 'history']
 const queryNodes = ['SELECT_NODE', 'SET_OPERATION_NODE', 'RECURSIVE_CTE_NODE', 'CTE_NODE']
 const tableNodes = [
@@ -30,12 +37,12 @@ function refuse(message: string, hint: string): never {
 
 /**
  * Proves on the parsed tree that a text is one SELECT over tables of the lake, with no function that
- * opens a file, and returns the tables.
+ * opens a file.
  *
  * @param serialized what the parser's `json_serialize_sql` gave for the text.
  * @throws MoraineError of kind `query` otherwise.
  */
-export function proveSelect(serialized: string, sql: string): TableRef[] {
+export function proveSelect(serialized: string, sql: string): ProvenSelect {
   const tree = JSON.parse(serialized) as {
     error: boolean
     error_type?: string
@@ -57,7 +64,8 @@ export function proveSelect(serialized: string, sql: string): TableRef[] {
   if (statements.length === 0) refuse('There is no query', 'Give one SELECT.')
   if (statements.length > 1)
     refuse(`One SELECT is expected, not ${statements.length} statements`, 'Run them one by one.')
-  return proveNodes(statements)
+  const nodes = nodesOf(statements)
+  return { nodes, tables: proveNodes(nodes) }
 }
 
 /** The line of a position in a text, with a mark below it, as the engine shows it. */
@@ -68,8 +76,7 @@ function pointAt(sql: string, position: number): string {
   return `\n\n${label}${line}\n${' '.repeat(label.length + (before.at(-1) ?? '').length)}^`
 }
 
-function proveNodes(statements: readonly AstNode[]): TableRef[] {
-  const nodes = [...nodesOf(statements)]
+function proveNodes(nodes: readonly AstNode[]): TableRef[] {
   const ctes = new Set(nodes.flatMap(cteNames).map((name) => name.toLowerCase()))
   const found = new Map<string, TableRef>()
   for (const node of nodes) {

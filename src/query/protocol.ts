@@ -8,7 +8,7 @@ import type { Pushed } from './pushdown.js'
 /** What a query's process is told. It knows nothing but this: no environment, no lake. */
 export type Request =
   | { type: 'parse'; sql: string; extensions?: string }
-  | { type: 'run'; sql: string; relations: RelationFiles[]; access?: ObjectAccess }
+  | { type: 'run'; relations: RelationFiles[]; access?: ObjectAccess }
   | { type: 'next' }
 
 /** A table as the query's process reads it: by field id, or by name for bronze. */

@@ -1,5 +1,5 @@
 import type { Predicate } from '../iceberg/spec/prune.js'
-import { type AstNode, constantText, nodesOf } from '../plan/ast.js'
+import { type AstNode, constantText } from '../plan/ast.js'
 import type { TableRef } from './guard.js'
 
 /** A predicate, and whether its values were written as texts. */
@@ -11,8 +11,7 @@ export interface Pushed extends Predicate {
  * Conditions of WHERE that all wanted rows of a table meet, so that files without any need not be
  * opened. Only what is certain is taken: a table that is named once, and conditions joined by AND.
  */
-export function predicatesFor(table: TableRef, serialized: string): Pushed[] {
-  const nodes = [...nodesOf(JSON.parse(serialized))]
+export function predicatesFor(table: TableRef, nodes: readonly AstNode[]): Pushed[] {
   const isIt = (node: AstNode) =>
     node.type === 'BASE_TABLE' &&
     String(node.schema_name).toLowerCase() === table.tier &&
@@ -31,8 +30,7 @@ export function predicatesFor(table: TableRef, serialized: string): Pushed[] {
 }
 
 /** The columns that a query names anywhere, in lower case; `undefined` when it takes all of something. */
-export function columnsNamed(serialized: string): string[] | undefined {
-  const nodes = [...nodesOf(JSON.parse(serialized))]
+export function columnsNamed(nodes: readonly AstNode[]): string[] | undefined {
   if (nodes.some((node) => node.class === 'STAR')) return undefined
   const names = nodes.flatMap((node) =>
     node.class === 'COLUMN_REF' ? (node.column_names as string[]).slice(-1) : [],

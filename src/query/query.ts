@@ -57,7 +57,7 @@ export async function queryLake(
     )
     const relations = found.map(({ relation }) => relation)
     const access = found.some(({ inPlace }) => inPlace) ? await root?.access() : undefined
-    const run = { type: 'run', sql, relations, ...(access ? { access } : {}) } as const
+    const run = { type: 'run', relations, ...(access ? { access } : {}) } as const
     const { columns } = await worker.ask(run, 'columns')
     const files = {
       opened: relations.reduce((sum, r) => sum + r.files.length, 0),

@@ -1,6 +1,7 @@
 /*
  * The process in which queries run, one after the other. It is given the SQL and the files of the tables, proves the SQL
- * on its parsed tree, and then shuts every door but those files before it runs it. Doors stay shut: each query has an engine of its own.
+ * on its parsed tree, and then shuts every door but those files before it runs it. Doors stay shut: a query of other files
+ * has another engine, which may open what the queries before it had as well.
  */
 import { quoteName, quoteText } from '../define/sql.js'
 import { DuckDB } from '../engine/duckdb/duckdb.js'
@@ -8,19 +9,102 @@ import type { ResultRow, Session } from '../engine/engine.js'
 import { parseTree } from '../engine/parse.js'
 import { SqlError } from '../engine/sql-error.js'
 import { MoraineError, messageOf } from '../errors.js'
+import type { ObjectAccess } from '../storage/staging.js'
 import { proveSelect } from './guard.js'
 import type { RelationFiles, Reply, Request } from './protocol.js'
 import { columnsNamed, predicatesFor } from './pushdown.js'
 
+/** Files of queries before that an engine may open. */
+const REMEMBERED = 10_000
+
+/** An engine for queries, which can open what they name and nothing else once the first has run. */
+class Enclosure {
+  /** What can be opened, once the doors are shut. */
+  private allowed: ReadonlySet<string> | undefined
+  private views: string[] = []
+  /** Whether nothing stays of the last query. */
+  private isClean = true
+
+  private constructor(
+    private readonly engine: DuckDB,
+    readonly session: Session,
+    private readonly extensions: string | undefined,
+    /** Whether objects of buckets can be read where they lie. */
+    readonly reaches: boolean,
+  ) {}
+
+  static async around(engine: DuckDB, extensions: string | undefined): Promise<Enclosure> {
+    const session = await engine.open()
+    if (extensions === undefined) return new Enclosure(engine, session, extensions, false)
+    await session.run(`SET extension_directory = ${quoteText(extensions)}`)
+    return new Enclosure(engine, session, extensions, await session.loads('httpfs'))
+  }
+
+  /** Makes it ready for another query; `false` when that needs another engine. */
+  async clear(extensions: string | undefined): Promise<boolean> {
+    if (!this.isClean || this.extensions !== extensions) return false
+    for (const view of this.views) await this.session.run(`DROP VIEW ${view}`)
+    this.views = []
+    return true
+  }
+
+  /** Whether a query can be run that reads these files. */
+  allows(paths: readonly string[], access: ObjectAccess | undefined): boolean {
+    const { allowed } = this
+    return !allowed || (!access && paths.every((path) => allowed.has(path)))
+  }
+
+  /** One like it, with its doors open. */
+  async renewed(): Promise<Enclosure> {
+    await this.close()
+    return Enclosure.around(await DuckDB.start(), this.extensions)
+  }
+
+  async define(relations: readonly RelationFiles[]): Promise<void> {
+    for (const relation of relations) {
+      const { tier, name, schema, files } = relation
+      if (!schema) {
+        this.isClean = false
+        await this.session.hold(files)
+      }
+      await this.session.define(tier, name, relationSql(this.session, relation))
+      this.views.push(`${quoteName(tier)}.${quoteName(name)}`)
+    }
+  }
+
+  async reach(access: ObjectAccess): Promise<void> {
+    this.isClean = false
+    await this.session.reach(access)
+  }
+
+  /** Shuts the doors to all but these files, and those of queries before. */
+  async shut(paths: Iterable<string>): Promise<void> {
+    if (this.allowed) return
+    this.allowed = new Set(paths)
+    const files = [...this.allowed].map((path) => quoteText(this.session.fileName(path)))
+    if (files.length > 0) await this.session.run(`SET allowed_paths = [${files.join(', ')}]`)
+    await this.session.run('SET enable_external_access = false')
+    await this.session.run('SET lock_configuration = true')
+  }
+
+  async close(): Promise<void> {
+    this.session.close()
+    await this.engine.close()
+  }
+}
+
 class QueryProcess {
-  private engine = DuckDB.start()
-  private session: Session | undefined
+  private readonly first = DuckDB.start()
+  private enclosure: Enclosure | undefined
+  private sql = ''
   private batches: AsyncIterator<ResultRow[]> | undefined
+  /** What queries have read so far: a next engine may open it too, so that there are few. */
+  private known: string[] = []
 
   async answer(request: Request): Promise<Reply> {
     switch (request.type) {
       case 'parse':
-        return this.parse(request.sql, request.extensions)
+        return this.parse(request)
       case 'run':
         return this.run(request)
       case 'next': {
@@ -30,59 +114,41 @@ class QueryProcess {
     }
   }
 
-  private async parse(sql: string, extensions: string | undefined): Promise<Reply> {
-    if (this.session) {
-      await this.close()
-      this.session = undefined
-      this.engine = DuckDB.start()
+  private async parse({ sql, extensions }: Extract<Request, { type: 'parse' }>): Promise<Reply> {
+    this.sql = sql
+    this.enclosure ??= await Enclosure.around(await this.first, extensions)
+    if (!(await this.enclosure.clear(extensions))) {
+      await this.enclosure.close()
+      this.enclosure = await Enclosure.around(await DuckDB.start(), extensions)
     }
-    const engine = await this.engine
-    this.session = await engine.open()
-    const serialized = await parseTree(this.session, sql)
-    const tables = proveSelect(serialized, sql)
-    const reaches = extensions !== undefined && (await this.loadHttpfs(this.session, extensions))
+    const { session, reaches } = this.enclosure
+    const { nodes, tables } = proveSelect(await parseTree(session, sql), sql)
     return {
       type: 'parsed',
       reaches,
-      named: columnsNamed(serialized),
-      tables: tables.map((table) => ({ table, predicates: predicatesFor(table, serialized) })),
+      named: columnsNamed(nodes),
+      tables: tables.map((table) => ({ table, predicates: predicatesFor(table, nodes) })),
     }
   }
 
-  private async loadHttpfs(session: Session, extensions: string): Promise<boolean> {
-    await session.run(`SET extension_directory = ${quoteText(extensions)}`)
-    return session.loads('httpfs')
-  }
-
-  private async run({ sql, relations, access }: Extract<Request, { type: 'run' }>): Promise<Reply> {
-    const session = this.open()
-    proveSelect(await parseTree(session, sql), sql)
-    if (access) await session.reach(access)
-    for (const relation of relations) {
-      if (!relation.schema) await session.hold(relation.files)
-      await session.define(relation.tier, relation.name, relationSql(session, relation))
-    }
-    const files = relations
+  private async run({ relations, access }: Extract<Request, { type: 'run' }>): Promise<Reply> {
+    if (!this.enclosure) throw new Error('the query was not parsed')
+    const paths = relations
       .flatMap((relation) => relation.files)
       .flatMap(({ location, deletes = [] }) => [location, ...deletes.map((d) => d.location)])
-      .map((location) => session.fileName(location))
-    if (files.length > 0)
-      await session.run(`SET allowed_paths = [${files.map(quoteText).join(', ')}]`)
-    await session.run('SET enable_external_access = false')
-    await session.run('SET lock_configuration = true')
-    const result = await session.stream(sql)
+    if (!this.enclosure.allows(paths, access)) this.enclosure = await this.enclosure.renewed()
+    if (this.known.length > REMEMBERED) this.known = []
+    this.known = [...new Set([...this.known, ...paths])]
+    if (access) await this.enclosure.reach(access)
+    await this.enclosure.define(relations)
+    await this.enclosure.shut(this.known)
+    const result = await this.enclosure.session.stream(this.sql)
     this.batches = result.batches[Symbol.asyncIterator]()
     return { type: 'columns', columns: result.columns.map(({ name, type }) => ({ name, type })) }
   }
 
-  private open(): Session {
-    if (!this.session) throw new Error('the query was not parsed')
-    return this.session
-  }
-
   async close(): Promise<void> {
-    this.session?.close()
-    await (await this.engine).close()
+    await (this.enclosure ?? (await this.first)).close()
   }
 }
 

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import type { Silver } from '../define/dataset.js'
-import { renderSql } from '../define/sql.js'
+import { quoteName, renderSql } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import type { BuildDecision } from '../plan/plan.js'
-import { compileChecks } from '../quality/compile.js'
+import { type CompiledChecks, compileChecks } from '../quality/compile.js'
 import { isText } from '../quality/grammar.js'
 import { inputTypeOf } from '../quality/javascript.js'
 import type { RunContext } from './context.js'
@@ -15,14 +15,20 @@ import {
   type SilverPart,
   silverInput,
 } from './silver-input.js'
-import { count, havePlaces, keyedColumns, PLACE } from './winners.js'
+import { count, havePlaces, type Keyed, keyedColumns, keysOf, samePlace } from './winners.js'
 
 const FLAWED =
-  '_reasons IS NOT NULL OR _warnings IS NOT NULL OR _failures IS NOT NULL OR _superseded'
+  '(_reasons IS NOT NULL OR _warnings IS NOT NULL OR _failures IS NOT NULL OR _superseded)'
+
+/** What is known of the rows that were judged. */
+export interface Judged extends Partial<Keyed> {
+  /** The columns that the inputs have. */
+  columns: string[]
+}
 
 /**
  * Checks the rows that a silver step reads. Afterwards the relation `checked` has a row for each with values
- * and reasons, `flawed` those that something is to be said about, and `keyed` key, cursor and place of all. Returns the columns that the inputs have.
+ * and reasons, `flawed` those that something is to be said about, and `keyed` key, cursor and place of all.
  *
  * Where values are kept as such, judging a row costs less than writing it down: then `checked` is a view,
  * and only flawed rows are written.
@@ -32,7 +38,7 @@ export async function judge(
   session: Session,
   dataset: Silver,
   decision: BuildDecision,
-): Promise<string[]> {
+): Promise<Judged> {
   const prefix = `${context.run}_${dataset.name}`.replace(/\W/g, '_')
   const compile = ({ parts }: SilverInput) =>
     parts.map((part, i) => ({ part, checks: compileChecks(dataset, part.raw, `${prefix}_${i}`) }))
@@ -44,31 +50,32 @@ export async function judge(
     compiled = compile(input)
   }
   for (const { checks } of compiled) session.register(checks.functions)
-  const over = ({ part, checks }: (typeof compiled)[number], relation: string) =>
-    `SELECT * EXCLUDE (_input, _raw), CASE WHEN _error IS NOT NULL THEN _raw
+  const over = ({ part, checks }: (typeof compiled)[number], relation: string, where = '') =>
+    `SELECT * EXCLUDE (_input, _raw, _doubtful), CASE WHEN _error IS NOT NULL THEN _raw
     WHEN _reasons IS NOT NULL OR _failures IS NOT NULL THEN ${part.rawJson} END AS _raw
-    FROM (${checks.over(relation)})`
-  const union = (parts: typeof compiled) =>
-    parts.map((one) => over(one, `(${one.part.relation})`)).join('\nUNION ALL BY NAME\n')
+    FROM (${checks.over(relation)})${where}`
+  const union = (parts: typeof compiled, where?: string) =>
+    parts.map((one) => over(one, `(${one.part.relation})`, where)).join('\nUNION ALL BY NAME\n')
   const all = union(compiled)
   const [only] = compiled as [(typeof compiled)[number]]
   const passes = compiled.length === 1 ? only.checks.passes : []
   if (passes.length === 0 && isCheap(dataset, input)) {
     await session.run(`CREATE TEMP VIEW judged AS ${all}`)
     const few = fewest(compiled)
-    const others = union(compiled.filter((one) => one !== few))
-    const none = !(await findFlawed(session, few && union([few]), others))
+    const flawed = (parts: typeof compiled) =>
+      union(parts, ` WHERE (_doubtful OR _superseded) AND ${FLAWED}`)
+    const others = flawed(compiled.filter((one) => one !== few))
+    const none = !(await findFlawed(session, few && flawed([few]), others))
     // What was found to hold for rows need not be asked again.
     const nothing = ['_reasons', '_warnings', '_failures'].map((n) => `NULL::VARCHAR[] AS ${n}`)
-    const without = none ? '' : ` ANTI JOIN flawed USING (${PLACE})`
+    const without = none ? '' : ` ANTI JOIN flawed ON ${samePlace('judged', 'flawed')}`
     const good = `SELECT * REPLACE (${nothing.join(', ')}, false AS _superseded) FROM judged${without}`
     await session.run(
       `CREATE TEMP VIEW checked AS ${good}${none ? '' : ' UNION ALL BY NAME FROM flawed'}`,
     )
-    await session.run(
-      `CREATE TEMP VIEW keyed AS ${(await keysAlone(context, session, dataset, decision)) ?? 'FROM checked'}`,
-    )
-    return input.columns
+    const keyed = await keysAlone(context, session, dataset, decision)
+    await session.run(`CREATE TEMP VIEW keyed AS ${keyed?.sql ?? 'FROM checked'}`)
+    return { columns: input.columns, ...keyed }
   }
   const given = passes.length > 0 ? `(${only.part.relation})` : ''
   await withAnswers(context, session, dataset, passes, given, (relation) =>
@@ -76,18 +83,17 @@ export async function judge(
   )
   await session.run(`CREATE TEMP VIEW flawed AS FROM checked WHERE ${FLAWED}`)
   await session.run('CREATE TEMP VIEW keyed AS FROM checked')
-  return input.columns
+  return { columns: input.columns }
 }
 
-/** Fills `flawed` with the rows of `judged`, some of which are looked at first, that something is to be said about; `false` where there are none. */
+/** Fills `flawed` with rows that something is to be said about, those of `few` first; `false` where there are none. */
 async function findFlawed(session: Session, few: string | undefined, others: string) {
-  const add = (rows: string) =>
-    session.run(`INSERT INTO flawed BY NAME SELECT * FROM (${rows}) WHERE ${FLAWED}`)
+  const add = (rows: string) => session.run(`INSERT INTO flawed BY NAME SELECT * FROM (${rows})`)
   await session.run('CREATE TEMP TABLE flawed AS FROM judged LIMIT 0')
   if (few) await add(few)
   const some = few !== undefined && (await count(session, 'SELECT count(*) AS n FROM flawed')) > 0
   // Counting reads the columns that are checked, and no others.
-  const flaws = `SELECT count(*) AS n FROM (${others}) WHERE ${FLAWED}`
+  const flaws = `SELECT count(*) AS n FROM (${others})`
   if (!some && (await count(session, flaws)) === 0) return false
   await add(others)
   return true
@@ -96,19 +102,19 @@ async function findFlawed(session: Session, few: string | undefined, others: str
 /** The smallest of several parts, where it is small beside all: rows that are flawed are often there. */
 function fewest<T extends { part: SilverPart }>(parts: readonly T[]): T | undefined {
   if (parts.length < 2) return undefined
-  const rows = parts.map(({ part }) => part.rows)
+  const rows = parts.map(({ part }) => part.rows ?? 0)
   const least = Math.min(...rows)
   const all = rows.reduce((a, b) => a + b, 0)
-  return least <= all * 0.05 ? parts.find(({ part }) => part.rows === least) : undefined
+  return least <= all * 0.05 ? parts[rows.indexOf(least)] : undefined
 }
 
-/** SQL for key, cursor and place of all rows, in the order of the files: nothing else is computed. `undefined` where that takes more than SQL. */
+/** Key, cursor and place of all rows, in the order of the files: nothing else is computed. `undefined` where that takes more than SQL. */
 export async function keysAlone(
   context: InputContext,
   session: Session,
   dataset: Silver,
   decision: BuildDecision,
-): Promise<string | undefined> {
+): Promise<(Keyed & { sql: string }) | undefined> {
   const { key, cursor, schema, select } = dataset
   if (key.length === 0) return undefined
   const pick = <T>(from: Readonly<Record<string, T>>) =>
@@ -121,14 +127,38 @@ export async function keysAlone(
     select: pick(select),
     deleteWhen: undefined,
   }
-  const { parts } = await silverInput(context, session, narrow, decision)
+  const { parts, rows } = await silverInput(context, session, narrow, decision)
   const keys = keyedColumns(dataset)
   const checked = { ...narrow, severity: {}, rules: [], cursor: undefined }
   const compiled = parts.map(({ raw }) => compileChecks(checked, raw, ''))
   if (compiled.some(({ passes }) => passes.length > 0)) return undefined
-  return parts
-    .map(({ relation }, i) => `SELECT ${keys} FROM (${compiled[i]?.over(`(${relation})`)})`)
-    .join('\nUNION ALL\n')
+  const own = parts.map(
+    ({ relation }, i) => `SELECT ${keys} FROM (${compiled[i]?.over(`(${relation})`)})`,
+  )
+  const extremes = parts.map(
+    (part, i) =>
+      knownExtremes(dataset, part, compiled[i] as CompiledChecks) ??
+      `SELECT ${keysOf(dataset).join(', ')} FROM (${own[i]})`,
+  )
+  return { sql: own.join('\nUNION ALL\n'), rows, extremes: extremes.join('\nUNION ALL\n') }
+}
+
+/** SQL for the least and the greatest of each column of the key, where files know them of the values as they are. */
+function knownExtremes(
+  { key }: Silver,
+  { raw }: SilverPart,
+  { columns }: CompiledChecks,
+): string | undefined {
+  const found = key.map((name) => {
+    const isKept = columns.some((column) => column.name === name && column.asIs)
+    return isKept && raw[name]?.sqlType === 'BIGINT' ? raw[name].known : undefined
+  })
+  const row = (values: readonly (string | undefined)[]) =>
+    `SELECT ${values.map((value, i) => `CAST('${value}' AS BIGINT) AS ${quoteName(key[i] as string)}`).join(', ')}`
+  const [least, greatest] = [found.map((of) => of?.min), found.map((of) => of?.max)]
+  return [...least, ...greatest].includes(undefined)
+    ? undefined
+    : `${row(least)} UNION ALL ${row(greatest)}`
 }
 
 /** Functions that may give something else when they are asked again. */
@@ -149,10 +179,10 @@ function isCheap(dataset: Silver, { parts }: SilverInput): boolean {
   const isRead = ({ raw }: SilverPart, name: string, column: unknown) =>
     raw[name]?.sqlType === 'VARCHAR' && !isText(inputTypeOf(column as z.ZodType))
   const read = parts.reduce(
-    (sum, part) => sum + part.rows * columns.filter(([n, c]) => isRead(part, n, c)).length,
+    (sum, part) => sum + (part.rows ?? 0) * columns.filter(([n, c]) => isRead(part, n, c)).length,
     0,
   )
-  const values = parts.reduce((sum, part) => sum + part.rows, 0) * columns.length
+  const values = parts.reduce((sum, part) => sum + (part.rows ?? 0), 0) * columns.length
   return read <= values * FEW
 }
 
@@ -165,10 +195,10 @@ export interface Tally {
   warnings: ReasonCount[]
 }
 
-/** What became of the rows that were judged. */
-export async function tallyRows(session: Session): Promise<Tally> {
+/** What became of the rows that were judged; they are counted unless it is known how many there are. */
+export async function tallyRows(session: Session, { rows }: Judged): Promise<Tally> {
   const [row] = await session.rows(
-    `SELECT (SELECT count(*) FROM keyed) AS n, count(*) FILTER (NOT _superseded AND _reasons IS NOT NULL) AS discarded,
+    `SELECT ${rows ?? '(SELECT count(*) FROM keyed)'} AS n, count(*) FILTER (NOT _superseded AND _reasons IS NOT NULL) AS discarded,
      count(*) FILTER (_superseded) AS superseded FROM flawed`,
   )
   return {

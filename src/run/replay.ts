@@ -59,15 +59,15 @@ export async function replayDiscarded(
     const { rows: n, decision } = await chooseRows(context, session, dataset, replay)
     if (n === 0) return undefined
     const columns = fieldsOfShape(dataset.schema.shape as never)
-    await judge(context, session, dataset, decision)
-    const tally = await tallyRows(session)
+    const judged = await judge(context, session, dataset, decision)
+    const tally = await tallyRows(session, judged)
     await session.run(
       `CREATE TEMP TABLE leaving AS SELECT r.* FROM replayed AS r ANTI JOIN flawed AS f
        ON r._source_line = f._source_line AND r._source_file = f._source_file AND r._batch = f._batch AND r.reasons = f._reasons`,
     )
     const leaving = await count(session, 'SELECT count(*) AS n FROM leaving')
     if (leaving === 0 && !changed) return undefined
-    const won = await pickWinners(session, dataset)
+    const won = await pickWinners(session, dataset, judged)
     const duplicates = won + (await leaveOutrun(context, session, dataset, decision))
     const came = await cameWith(context, session, [], decision)
     const merge = await mergeByKey(context, session, dataset, columns, true, came)

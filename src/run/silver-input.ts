@@ -12,6 +12,7 @@ import type { RawColumn } from '../quality/column.js'
 import { decode } from '../quality/grammar.js'
 import { inputTypeOf } from '../quality/javascript.js'
 import { type KnownColumns, knownOfAll } from '../quality/known.js'
+import { hash } from './context.js'
 import { bindExpression } from './expressions.js'
 import { bronzeLineage } from './relations.js'
 import { columnTypes } from './wanted.js'
@@ -23,6 +24,8 @@ export interface SilverInput {
   parts: SilverPart[]
   /** The columns that the inputs have. */
   columns: string[]
+  /** How many rows there are, where that is known. */
+  rows: number | undefined
 }
 
 export interface SilverPart {
@@ -31,7 +34,7 @@ export interface SilverPart {
   raw: Record<string, RawColumn>
   /** SQL over `_input` for all raw values of a row as JSON. */
   rawJson: string
-  rows: number
+  rows: number | undefined
 }
 
 /** What reading inputs needs of a run. */
@@ -61,7 +64,7 @@ export interface InputRelations {
 interface Source {
   sql: string
   values: readonly string[]
-  rows: number
+  rows: number | undefined
   known?: KnownColumns
 }
 
@@ -91,7 +94,7 @@ export async function silverInput(
     sql: sources.map(chosen).join('\nUNION ALL BY NAME\n'),
     values: sources[0]?.values ?? [],
     known: knownOfAll(sources.map(({ known }) => known)),
-    rows: sources.reduce((sum, { rows }) => sum + rows, 0),
+    rows: only ? undefined : sumOf(sources),
   }))
   const names = await Promise.all(
     unions.map(async ({ sql }) => (await session.describe(sql)).map((c) => c.name)),
@@ -111,7 +114,12 @@ export async function silverInput(
     const union = nulls.length > 0 ? `SELECT *${nulls.join('')} FROM (${source.sql})` : source.sql
     parts.push(await partOf(session, dataset, { ...source, sql: union }, available, columns))
   }
-  return { parts, columns }
+  return { parts, columns, rows: sumOf(parts) }
+}
+
+function sumOf(counted: readonly { rows: number | undefined }[]): number | undefined {
+  const counts = counted.flatMap(({ rows }) => rows ?? [])
+  return counts.length < counted.length ? undefined : counts.reduce((a, b) => a + b, 0)
 }
 
 /** Whether batches may come without a column that others have: what has names row by row does, a table does not. */
@@ -235,15 +243,16 @@ async function sourcesOf(
     const hidden = ['_loaded_at', '_batch'].filter((name) => present.includes(name))
     const exclude = hidden.length > 0 ? ` EXCLUDE (${hidden.join(', ')})` : ''
     const sql = `SELECT *${exclude}, ${lineage.join(', ')}, false AS _superseded FROM ${from.tier}.${quoteName(from.name)}`
-    return [{ sql, values: [], rows: 0 }]
+    return [{ sql, values: [], rows: undefined }]
   }
   const pointers = windowOf(context, from, decision)
   // Without a key, only the newest version of each source file counts.
   const marked = dataset.key.length === 0
-  const { values, texts } = await relations.bronzeParts(session, pointers, wanted, marked)
+  const { values, texts, bent } = await relations.bronzeParts(session, pointers, wanted, marked)
   const parts = [
     ...(values ? [{ ...values, values: values.columns }] : []),
-    ...(texts ? [{ sql: texts.sql, values: [], rows: texts.rows }] : []),
+    ...(texts ? [{ ...texts, values: [] }] : []),
+    ...(bent ? [{ ...bent, sql: await found(session, bent.sql), values: [] }] : []),
   ]
   if (context.sample !== undefined) return sampled(session, dataset, from, parts, context.sample)
   if (parts.length > 0) return parts
@@ -251,6 +260,13 @@ async function sourcesOf(
   const known = relations.view.batches[fullName(from)] ?? []
   const { sql } = await relations.bronzeRelation(session, known.slice(-1), from.from.columns ?? [])
   return [{ sql: `SELECT *, false AS _superseded FROM (${sql}) WHERE false`, values: [], rows: 0 }]
+}
+
+/** Rows that take a look at many others, looked for once in a session. */
+async function found(session: Session, sql: string): Promise<string> {
+  const name = quoteName(`found ${hash(sql)}`)
+  await session.run(`CREATE TEMP TABLE IF NOT EXISTS ${name} AS ${sql}`)
+  return `SELECT * FROM ${name}`
 }
 
 /** The first rows of each part, the same ones however often they are read. */
@@ -265,7 +281,7 @@ async function sampled(
   for (const [i, part] of parts.entries()) {
     const name = quoteName(`sample of ${fullName(from)} for ${dataset.name} ${i}`)
     await session.run(`CREATE TEMP TABLE IF NOT EXISTS ${name} AS ${part.sql} LIMIT ${most}`)
-    found.push({ ...part, sql: `SELECT * FROM ${name}`, rows: Math.min(part.rows, most) })
+    found.push({ ...part, sql: `SELECT * FROM ${name}`, rows: undefined })
   }
   return found
 }

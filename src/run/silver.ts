@@ -63,9 +63,10 @@ export async function buildSilver(
       )
     for (const { condition } of dataset.rules)
       await bindExpression(session, condition, emptyRelation(columns))
-    const raw = await judge(context, session, dataset, decision)
-    const tally = await tallyRows(session)
-    const duplicates = await pickWinners(session, dataset)
+    const judged = await judge(context, session, dataset, decision)
+    const raw = judged.columns
+    const tally = await tallyRows(session, judged)
+    const duplicates = await pickWinners(session, dataset, judged)
     const incremental = decision.mode === 'incremental'
     const came = await cameWith(context, session, dataset.from.map(fullName), decision)
     const merge = await mergeByKey(

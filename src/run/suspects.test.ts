@@ -13,7 +13,7 @@ async function repeatedIn(session: Session, rows: string, type: string, flawed: 
     `CREATE TEMP TABLE keyed AS SELECT a::${type} AS a, b::${type} AS b FROM ${rows}`,
   )
   await session.run(`CREATE TEMP TABLE flawed AS FROM keyed LIMIT ${flawed ? 1 : 0}`)
-  const suspects = await findSuspects(session, ['a', 'b'], 200)
+  const suspects = await findSuspects(session, ['a', 'b'], {}, 200)
   const keys = 'SELECT a, b FROM keyed WHERE a IS NOT NULL AND b IS NOT NULL'
   const groups = (from: string) =>
     session.rows(`SELECT a, b, count(*) AS n FROM (${from}) GROUP BY ALL HAVING n > 1 ORDER BY ALL`)

@@ -22,6 +22,21 @@ export function havePlaces({ from }: Silver): boolean {
   return from.length === 1 && from[0]?.tier === 'bronze'
 }
 
+/** SQL that rows of two relations have the same place. One number is quick to compare, texts that are looked at where it is equal cost nothing. */
+export function samePlace(a: string, b: string): string {
+  const same = (column: string) =>
+    `${a}.${column} <= ${b}.${column} AND ${a}.${column} >= ${b}.${column}`
+  return `${a}._source_line = ${b}._source_line AND ${same('_source_file')} AND ${same('_batch')}`
+}
+
+/** What is known of the rows of `keyed`. */
+export interface Keyed {
+  /** How many there are; `undefined` where that has to be counted. */
+  rows: number | undefined
+  /** SQL for keys among which are the least and the greatest of each column. */
+  extremes: string
+}
+
 export const keysOf = (dataset: Silver) => dataset.key.map(quoteName)
 
 /** The columns of `keyed`: key, cursor and place. */
@@ -39,7 +54,11 @@ export async function count(session: Session, sql: string): Promise<number> {
  * appears again are compared. Where rows have places, `contested` has those of `keyed` whose key may appear again. Returns how
  * many rows of `checked` lost to a newer one.
  */
-export async function pickWinners(session: Session, dataset: Silver): Promise<number> {
+export async function pickWinners(
+  session: Session,
+  dataset: Silver,
+  keyed: Partial<Keyed>,
+): Promise<number> {
   const keys = keysOf(dataset).join(', ')
   const readable = keysOf(dataset).map((key) => `${key} IS NOT NULL`)
   const invalid = dataset.onInvalidUpdate === 'remove' ? ` OR (${readable.join(' AND ')})` : ''
@@ -47,7 +66,7 @@ export async function pickWinners(session: Session, dataset: Silver): Promise<nu
     `CREATE TEMP VIEW contenders AS SELECT *, ${KIND} AS _kind FROM checked
      WHERE NOT _superseded AND (_reasons IS NULL${invalid})`,
   )
-  const suspects = keys === '' ? undefined : await findSuspects(session, keysOf(dataset))
+  const suspects = keys === '' ? undefined : await findSuspects(session, keysOf(dataset), keyed)
   if (keys !== '' && havePlaces(dataset))
     await session.run(
       `CREATE TEMP TABLE contested AS SELECT ${keyedColumns(dataset)} FROM keyed WHERE ${suspects ?? 'false'}`,
@@ -82,7 +101,9 @@ async function findLosers(session: Session, dataset: Silver): Promise<number> {
      ANTI JOIN (FROM flawed WHERE _reasons IS NOT NULL OR _superseded) USING (${PLACE})
      QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestPlaceFirst(dataset)}) > 1`,
   )
-  await session.run(`CREATE TEMP VIEW winners AS FROM contenders ANTI JOIN losers USING (${PLACE})`)
+  await session.run(
+    `CREATE TEMP VIEW winners AS FROM contenders ANTI JOIN losers ON ${samePlace('contenders', 'losers')}`,
+  )
   return count(session, 'SELECT count(*) AS n FROM losers')
 }
 

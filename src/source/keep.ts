@@ -28,7 +28,7 @@ export interface Kept extends KeptAs {
 
 /**
  * Writes records to Parquet so that every text can be given back. A text is kept as a value when the value
- * gives back the very same text; rows in which one does not keep all of theirs in `_texts` as well.
+ * gives back the very same text; rows in which one does not keep all of theirs in `_texts` as well, as JSON.
  */
 export async function keepRecords(
   session: Session,
@@ -49,8 +49,9 @@ export async function keepRecords(
   const casts = proved.map((name, i) => `, ${castSql(name, found[name] as string)} AS _v${i}`)
   const bent = proved.map((name, i) => `NOT ${givesBack(name, `_v${i}`, found[name] as string)}`)
   const list = names.map((name) => `CAST(${quoteName(name)} AS VARCHAR)`)
-  const texts = `CASE WHEN ${bent.join(' OR ')} THEN [${list.join(', ')}] END AS _texts`
-  // A column that is NULL in all rows costs as much as one of numbers.
+  // As one text: a list that is NULL in all rows costs more than a column of numbers, to write and to read.
+  const json = `CAST(to_json([${list.join(', ')}]) AS VARCHAR)`
+  const texts = `CASE WHEN ${bent.join(' OR ')} THEN ${json} END AS _texts`
   const all = [...lineage, ...(sound ? [] : ['_error', '_raw']), ...own]
   const sql =
     proved.length === 0
@@ -63,8 +64,7 @@ export async function keepRecords(
   if (names.length === 0) return kept
   const known = knownOf(columns, values, counts)
   if (proved.length === 0) return { ...kept, values, known }
-  const items = counts.get('"_texts"."element"') ?? { values: rows, nulls: rows }
-  return { ...kept, values, inexact: listsIn(items, rows, names.length), known }
+  return { ...kept, values, inexact: rows - (counts.get('"_texts"')?.nulls ?? rows), known }
 }
 
 /** What the file says of its columns, as far as checks may ask: which have a value in each row, and bounds of numbers. */
@@ -81,11 +81,6 @@ function knownOf(
     return [[name.toLowerCase(), { nulls, ...(bounded ? { min, max } : {}) }] as const]
   })
   return Object.fromEntries(found)
-}
-
-/** How many rows have a list of `length` items; an only item is never NULL, and NULL in a list's place counts as one. */
-function listsIn({ values, nulls }: Counts, rows: number, length: number): number {
-  return length === 1 ? rows - nulls : (values - rows) / (length - 1)
 }
 
 /** Rows that are looked at before it is decided which columns are kept as values. */

@@ -75,9 +75,14 @@ async function silverResult(
     javascript: new InThisThread(),
     signal: new AbortController().signal,
   }
-  await judge(context, session, dataset, { action: 'build', mode: 'full', reason: '', windows: [] })
-  const tally = await tallyRows(session)
-  await pickWinners(session, dataset)
+  const judged = await judge(context, session, dataset, {
+    action: 'build',
+    mode: 'full',
+    reason: '',
+    windows: [],
+  })
+  const tally = await tallyRows(session, judged)
+  await pickWinners(session, dataset, judged)
   const columns = fieldsOfShape(dataset.schema.shape as never)
   const names = columns.map((c) => quoteName(c.name)).join(', ')
   const rows = await session.rows(
@@ -272,6 +277,6 @@ class GivenRelations implements InputRelations {
     pointers: readonly { dataset: string }[],
   ): Promise<BatchParts> {
     const { sql } = await this.bronzeRelation(session, pointers, [])
-    return { texts: { sql: `SELECT *, false AS _superseded FROM (${sql})`, rows: 0 } }
+    return { texts: { sql: `SELECT *, false AS _superseded FROM (${sql})`, rows: undefined } }
   }
 }

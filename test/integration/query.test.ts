@@ -179,6 +179,24 @@ describe('queries one after the other', () => {
     expect(processNow()).not.toBe(first)
   })
 
+  it('may read other tables, other files of them, and other states each time', async () => {
+    const open = openLake(lake)
+    const asked = [
+      ['silver.sales', 240n],
+      ["silver.sales where sold_at < '2025-02-01'", 20n],
+      ['gold.shops', 7n],
+      ['bronze.sales', 240n],
+      ["silver.sales where sold_at >= '2025-12-01'", 20n],
+      ['gold.shops as s join silver.sales as t using (shop)', 240n],
+    ] as const
+    for (const [from, n] of [...asked, ...asked.toReversed(), ...asked])
+      expect(await open.query(`select count(*) as n from ${from}`)).toEqual([{ n }])
+    expect(await open.query('select count(*) as n from bronze.sales', { at: 1 })).toEqual([
+      { n: 240n },
+    ])
+    await expect(open.query('from silver.sales', { at: 1 })).rejects.toThrow('There is no table')
+  })
+
   it('each see the tables that they name, and none that one before them named', async () => {
     const open = openLake(lake)
     expect(await open.query('select count(*) as n from silver.sales')).toEqual([{ n: 240n }])
@@ -189,7 +207,7 @@ describe('queries one after the other', () => {
     }
     const text = 'select count(*) as n from silver.sales'
     expect(await ask({ type: 'parse', sql: text })).toMatchObject({ type: 'parsed' })
-    expect(await ask({ type: 'run', sql: text, relations: [] })).toMatchObject({
+    expect(await ask({ type: 'run', relations: [] })).toMatchObject({
       type: 'failed',
       message: expect.stringContaining('does not exist'),
     })

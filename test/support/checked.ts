@@ -28,7 +28,15 @@ export async function checkTexts(
     NULL AS _input, false AS _superseded, false AS _deleted, CAST(t AS VARCHAR) AS r0 FROM (VALUES ${rows}) v(i, t))`
   const asking = { javascript: new InThisThread(), signal: new AbortController().signal }
   const dataset = checked as unknown as Silver
-  return withAnswers(asking, session, dataset, compiled.passes, relation, (given) =>
-    session.rows(`${compiled.over(given)} ORDER BY _source_line`),
+  const checkedRows = await withAnswers(
+    asking,
+    session,
+    dataset,
+    compiled.passes,
+    relation,
+    (given) => session.rows(`${compiled.over(given)} ORDER BY _source_line`),
   )
+  const missed = checkedRows.find((row) => row._reasons !== null && row._doubtful !== true)
+  if (missed) throw new Error(`${missed._reasons}, but it is not in doubt`)
+  return checkedRows
 }

@@ -10,7 +10,7 @@ export function batchSql(files: readonly KeptFile[]): string {
 }
 
 /**
- * The same in two parts, where columns are wanted in types: rows of files that keep those columns as such values
+ * The same in parts, where columns are wanted in types: rows of files that keep those columns as such values
  * have the i-th of them also as `_v<i>`, but for the few whose texts the values do not give back; these and
  * the rows of all other files are texts alone.
  */
@@ -26,12 +26,7 @@ export function batchParts(
   const values = (model ?? []).map((name, i) => `${quoteName(name)} AS _v${i}`)
   const rows = (part: readonly KeptFile[]) => part.reduce((sum, file) => sum + (file.rows ?? 0), 0)
   const bent = inexact.reduce((sum, file) => sum + (file.inexact ?? 0), 0)
-  const texts = [
-    ...(others.length > 0 ? [batchSql(others)] : []),
-    ...(inexact.length > 0
-      ? [union(inexact, (file) => `${fileSql(file, [])} WHERE _texts IS NOT NULL`)]
-      : []),
-  ]
+  const ofBent = (file: Alike) => `${fileSql(file, [])} WHERE _texts IS NOT NULL`
   return {
     ...(typed.length > 0
       ? {
@@ -43,9 +38,8 @@ export function batchParts(
           },
         }
       : {}),
-    ...(texts.length > 0
-      ? { texts: { sql: texts.join('\nUNION ALL BY NAME\n'), rows: rows(others) + bent } }
-      : {}),
+    ...(others.length > 0 ? { texts: { sql: batchSql(others), rows: rows(others) } } : {}),
+    ...(inexact.length > 0 ? { bent: { sql: union(inexact, ofBent), rows: bent } } : {}),
   }
 }
 
@@ -90,7 +84,9 @@ function fileSql(file: Alike, more: readonly string[]): string {
   const names = Object.keys(values)
   const texts = names.map((name, i) => {
     const own = `CAST(${quoteName(name)} AS VARCHAR)`
-    const text = inexact ? `CASE WHEN _texts IS NULL THEN ${own} ELSE _texts[${i + 1}] END` : own
+    const text = inexact
+      ? `CASE WHEN _texts IS NULL THEN ${own} ELSE json_extract_string(_texts, ${i}) END`
+      : own
     return `${text} AS ${quoteName(name)}`
   })
   const hidden = [

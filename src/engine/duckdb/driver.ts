@@ -2,10 +2,10 @@ import { createRequire } from 'node:module'
 import type * as Driver from '@duckdb/node-api'
 
 /*
- * DuckDB's driver, by `require`: to find what a CommonJS package exports, `import` parses all of its files once more, which takes
- * twice as long as to load them.
+ * DuckDB's driver, from the one file that the build puts its many into: to load them takes longer than to start the engine.
+ * By `require`: to find what a CommonJS file exports, `import` parses it once more.
  */
-const driver: typeof Driver = createRequire(import.meta.url)('@duckdb/node-api')
+const driver: typeof Driver = createRequire(import.meta.url)('#duckdb')
 
 export const {
   BIGINT,

@@ -1,0 +1,30 @@
+// The last step of `npm run build`: what is loaded at each start is put into few files.
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { buildSync } from 'esbuild'
+
+const require = createRequire(import.meta.url)
+
+/** Puts a file and what it loads into one: to load many files takes longer than to run them. */
+function bundle(from, to, options) {
+  buildSync({
+    entryPoints: [from],
+    outfile: to,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    allowOverwrite: true,
+    logLevel: 'warning',
+    ...options,
+  })
+}
+
+const driver = require.resolve('@duckdb/node-api')
+const licence = readFileSync(new URL('../LICENSE', `file://${driver}`), 'utf8')
+bundle(driver, 'dist/duckdb.cjs', {
+  format: 'cjs',
+  minify: true,
+  external: ['@duckdb/node-bindings'],
+  banner: { js: `/*! @duckdb/node-api\n\n${licence.trim()}\n*/` },
+})
+bundle('dist/query/worker.js', 'dist/query/worker.js', { format: 'esm', packages: 'external' })
