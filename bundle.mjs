@@ -27,4 +27,10 @@ bundle(driver, 'dist/duckdb.cjs', {
   external: ['@duckdb/node-bindings'],
   banner: { js: `/*! @duckdb/node-api\n\n${licence.trim()}\n*/` },
 })
-bundle('dist/query/worker.js', 'dist/query/worker.js', { format: 'esm', packages: 'external' })
+// A process of ES modules takes longer to start.
+bundle('dist/query/worker.js', 'dist/query/worker.cjs', {
+  format: 'cjs',
+  packages: 'external',
+  define: { 'import.meta.url': 'url' },
+  banner: { js: "const url = require('node:url').pathToFileURL(__filename).href" },
+})

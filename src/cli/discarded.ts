@@ -12,7 +12,7 @@ import type { Storage } from '../storage/storage.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { csvRecord } from './output/csv.js'
-import { plural, readableTime, toJson } from './output/format.js'
+import { count, plural, readableTime, toJson } from './output/format.js'
 import { printable } from './output/printable.js'
 import { textTable } from './output/table.js'
 import { openProject, print } from './project.js'
@@ -114,7 +114,7 @@ async function readReasons(
 
 function printReasons(name: string, counts: RowCounts, reasons: readonly Reason[]): void {
   print(
-    `${colors.bold(name)}: ${plural(counts.in, 'row')} in = ${counts.kept.toLocaleString('en-US')} kept + ${counts.discarded.toLocaleString('en-US')} discarded + ${counts.superseded.toLocaleString('en-US')} superseded${counts.deleted ? ` + ${plural(counts.deleted, 'deletion')}` : ''}${counts.expired ? ` + ${counts.expired.toLocaleString('en-US')} expired` : ''}`,
+    `${colors.bold(name)}: ${plural(counts.in, 'row')} in = ${count(counts.kept)} kept + ${count(counts.discarded)} discarded + ${count(counts.superseded)} superseded${counts.deleted ? ` + ${plural(counts.deleted, 'deletion')}` : ''}${counts.expired ? ` + ${count(counts.expired)} expired` : ''}`,
   )
   for (const { reason, rows, examples: found } of reasons) {
     print(`\n${colors.yellow(plural(rows, 'row'))}  ${reason}`)

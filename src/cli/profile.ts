@@ -6,7 +6,7 @@ import { Journal } from '../run/journal.js'
 import { type Profile, profilesOf } from '../run/profile.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
-import { plural, readableTime, toJson } from './output/format.js'
+import { count, plural, readableTime, toJson } from './output/format.js'
 import { textTable } from './output/table.js'
 import { openProject, print } from './project.js'
 
@@ -57,8 +57,7 @@ const cut = (text: string | null) =>
   text === null ? '' : text.length > 24 ? `${text.slice(0, 23)}…` : text
 
 function showAll(name: string, started: string, { rows, of, columns }: Profile): void {
-  const looked =
-    of < rows ? `, of which the first ${of.toLocaleString('en-US')} were looked at` : ''
+  const looked = of < rows ? `, of which the first ${count(of)} were looked at` : ''
   print(
     `${colors.bold(name)}: ${plural(rows, 'row')} of the run at ${readableTime(started)}${looked}\n`,
   )

@@ -3,6 +3,7 @@ import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dat
 import { inputsOf, lookupsOf } from '../define/inputs.js'
 import { keptFrom, retentionOf } from '../define/keep.js'
 import { historiesIn } from '../define/sql.js'
+import { thousands } from '../define/thousands.js'
 import type { BatchPointer, LakeState, Offsets, TableState } from '../log/commit.js'
 import { compareDefinitions, type DefinitionChanges } from './changes.js'
 import { definitionOf } from './fingerprint.js'
@@ -338,7 +339,7 @@ function decideByBatches(
 }
 
 function newBatches(batches: readonly BatchPointer[]): string {
-  const rows = batches.reduce((sum, batch) => sum + batch.rows, 0).toLocaleString('en-US')
+  const rows = thousands(batches.reduce((sum, batch) => sum + batch.rows, 0))
   return batches.length === 1
     ? `a new batch of ${rows} rows`
     : `${batches.length} new batches of ${rows} rows`

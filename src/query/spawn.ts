@@ -49,7 +49,7 @@ export function giveBack(process: ChildProcess): void {
 
 function start(): ChildProcess {
   const built = import.meta.url.replace(/\/src\/query\/spawn\.ts$/, '/dist/query/spawn.js')
-  return fork(fileURLToPath(new URL('./worker.js', built)), {
+  return fork(fileURLToPath(new URL('./worker.cjs', built)), {
     serialization: 'advanced',
     execArgv: [],
     cwd: tmpdir(),

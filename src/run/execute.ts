@@ -9,6 +9,7 @@ import {
 } from '../define/dataset.js'
 import { checkedAgainst, inputsOf } from '../define/inputs.js'
 import type { Lake } from '../define/lake.js'
+import { thousands } from '../define/thousands.js'
 import type { Engine } from '../engine/engine.js'
 import type { LakeState, TableState } from '../log/commit.js'
 import { CommitLog } from '../log/log.js'
@@ -242,7 +243,7 @@ class Run {
     const notes = [...told, ...taken.notes]
     for (const commit of commits) this.committed(commit, [fullName(dataset)])
     if (taken.files === 0) return { outcome: 'unchanged', reason: notes.join(', ') }
-    const records = broken === 1 ? '1 record' : `${broken.toLocaleString('en-US')} records`
+    const records = broken === 1 ? '1 record' : `${thousands(broken)} records`
     const split = broken > 0 ? [`${records} could not be split into columns`] : []
     return { rows, bytes, files: taken.files, notes: [...notes, ...split] }
   }

@@ -1,6 +1,7 @@
 import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
 import { isTime, keptFrom, type Retention, retentionOf, timeAs } from '../define/keep.js'
 import { quoteName } from '../define/sql.js'
+import { thousands } from '../define/thousands.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { toColumnType } from '../iceberg/spec/types.js'
@@ -154,5 +155,5 @@ export function withExpired(counts: RowCounts, expired: number): RowCounts {
 /** How a run tells of rows that were let go. */
 export function saidOf(expired: number): string[] {
   if (expired === 0) return []
-  return [`${expired.toLocaleString('en-US')} expired ${expired === 1 ? 'row' : 'rows'} let go`]
+  return [`${thousands(expired)} expired ${expired === 1 ? 'row' : 'rows'} let go`]
 }

@@ -1,5 +1,6 @@
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { DatabaseSource } from '../define/source.js'
+import { thousands } from '../define/thousands.js'
 import type { LakeState } from '../log/commit.js'
 import type { Databases } from '../source/connect/open.js'
 import type {
@@ -279,7 +280,7 @@ class RowsIntake {
     const { reads: _, columns: __, ...position } = watermark
     const notes = [
       ...(done.files > 0 ? done.notes : []),
-      `${file.rows.toLocaleString('en-US')} keys are gone from its source`,
+      `${thousands(file.rows)} keys are gone from its source`,
     ]
     return this.commit(context, batch, [file], position, { ...done, notes })
   }

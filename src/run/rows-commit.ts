@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Bronze, fullName } from '../define/dataset.js'
+import { thousands } from '../define/thousands.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
 import { lastNumber } from '../plan/plan.js'
 import type { BatchFile, BatchManifest } from './batches.js'
@@ -85,7 +86,7 @@ export async function commitRows(
     {
       author: context.author,
       run: context.run,
-      message: `take in ${pointer.rows.toLocaleString('en-US')} rows of ${name}`,
+      message: `take in ${thousands(pointer.rows)} rows of ${name}`,
     },
   )
   return {

@@ -3,6 +3,7 @@ import { fullName, type Gold, type Silver } from '../define/dataset.js'
 import { checkedAgainst } from '../define/inputs.js'
 import { secondsOf } from '../define/interval.js'
 import { quoteName, quoteText, reference, renderSql } from '../define/sql.js'
+import { thousands } from '../define/thousands.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError, type Place } from '../errors.js'
 import type { Table } from '../iceberg/table.js'
@@ -99,7 +100,7 @@ function unusual(n: number, before: readonly number[], deviations: number): stri
   // Where all runs were alike, a row more or less is nothing to tell of.
   const deviation = Math.max(Math.sqrt(variance), mean * 0.01, 1)
   if (Math.abs(n - mean) <= deviations * deviation) return undefined
-  const [shown, usual] = [n, Math.round(mean)].map((x) => x.toLocaleString('en-US'))
+  const [shown, usual] = [n, Math.round(mean)].map(thousands)
   return `${shown} rows, where the last ${before.length} runs had ${usual} on average`
 }
 
@@ -139,7 +140,7 @@ async function hold(check: Check, holding: Holding): Promise<string | undefined>
     case 'row count': {
       const n = Number((await one('SELECT count(*) AS n FROM this_table')).n)
       const { min = 0, max = Number.POSITIVE_INFINITY } = check
-      return n >= min && n <= max ? undefined : `it has ${n.toLocaleString('en-US')} rows`
+      return n >= min && n <= max ? undefined : `it has ${thousands(n)} rows`
     }
     case 'usual rows': {
       const before = (await holding.rowsBefore?.(check.runs)) ?? []
@@ -152,7 +153,7 @@ async function hold(check: Check, holding: Holding): Promise<string | undefined>
       const percent = Number((part * 100).toPrecision(3))
       return part <= check.max
         ? undefined
-        : `${counts.discarded.toLocaleString('en-US')} of ${counts.in.toLocaleString('en-US')} rows were discarded (${percent} %)`
+        : `${thousands(counts.discarded)} of ${thousands(counts.in)} rows were discarded (${percent} %)`
     }
     case 'fresh': {
       const column = quoteName(check.columns[0] as string)

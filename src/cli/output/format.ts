@@ -1,9 +1,8 @@
+import { thousands } from '../../define/thousands.js'
 import type { RowValue } from '../../engine/engine.js'
 
 /** `172,456` */
-export function count(n: number): string {
-  return n.toLocaleString('en-US')
-}
+export const count = thousands
 
 /** `1 row`, `2 rows`. */
 export function plural(n: number, noun: string): string {
