@@ -60,12 +60,13 @@ export async function judge(
   const [only] = compiled as [(typeof compiled)[number]]
   const passes = compiled.length === 1 ? only.checks.passes : []
   if (passes.length === 0 && isCheap(dataset, input)) {
-    await session.run(`CREATE TEMP VIEW judged AS ${all}`)
     const few = fewest(compiled)
-    const flawed = (parts: typeof compiled) =>
-      union(parts, ` WHERE (_doubtful OR _superseded) AND ${FLAWED}`)
-    const others = flawed(compiled.filter((one) => one !== few))
-    const none = !(await findFlawed(session, few && flawed([few]), others))
+    const others = compiled.filter((one) => one !== few)
+    if (few) await session.run(`CREATE TEMP TABLE judged_few AS ${union([few])}`)
+    const judged = few ? `${union(others)}\nUNION ALL BY NAME FROM judged_few` : all
+    await session.run(`CREATE TEMP VIEW judged AS ${judged}`)
+    const flawed = union(others, ` WHERE (_doubtful OR _superseded) AND ${FLAWED}`)
+    const none = !(await findFlawed(session, few && `FROM judged_few WHERE ${FLAWED}`, flawed))
     // What was found to hold for rows need not be asked again.
     const nothing = ['_reasons', '_warnings', '_failures'].map((n) => `NULL::VARCHAR[] AS ${n}`)
     const without = none ? '' : ` ANTI JOIN flawed ON ${samePlace('judged', 'flawed')}`

@@ -157,7 +157,7 @@ async function leaveOutrun(
   const discarded = await context.relations.tableRelation(session, `discarded.${dataset.name}`)
   await session.run(
     `CREATE TEMP TABLE outrun AS SELECT DISTINCT w._source_line, w._source_file, w._batch FROM contenders AS w
-     JOIN (FROM (${all}) ANTI JOIN (${discarded}) USING (${PLACE})) AS k ON ${same.join(' AND ')} AND ${isLater}`,
+     JOIN (FROM (${all.sql}) ANTI JOIN (${discarded}) USING (${PLACE})) AS k ON ${same.join(' AND ')} AND ${isLater}`,
   )
   const beaten = await count(
     session,
