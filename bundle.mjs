@@ -1,6 +1,7 @@
 // The last step of `npm run build`: what is loaded at each start is put into few files.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { buildSync } from 'esbuild'
 
 const require = createRequire(import.meta.url)
@@ -13,14 +14,13 @@ function bundle(from, to, options) {
     bundle: true,
     platform: 'node',
     target: 'node20',
-    allowOverwrite: true,
     logLevel: 'warning',
     ...options,
   })
 }
 
 const driver = require.resolve('@duckdb/node-api')
-const licence = readFileSync(new URL('../LICENSE', `file://${driver}`), 'utf8')
+const licence = readFileSync(join(dirname(driver), '../LICENSE'), 'utf8')
 bundle(driver, 'dist/duckdb.cjs', {
   format: 'cjs',
   minify: true,
