@@ -28,7 +28,7 @@ class Enclosure {
   private constructor(
     private readonly engine: DuckDB,
     readonly session: Session,
-    private readonly extensions: string | undefined,
+    readonly extensions: string | undefined,
     /** Whether objects of buckets can be read where they lie. */
     readonly reaches: boolean,
   ) {}
@@ -54,10 +54,10 @@ class Enclosure {
     return !allowed || (!access && paths.every((path) => allowed.has(path)))
   }
 
-  /** One like it, with its doors open. */
-  async renewed(): Promise<Enclosure> {
+  /** Another one in its place, with its doors open. */
+  async renewed(extensions: string | undefined): Promise<Enclosure> {
     await this.close()
-    return Enclosure.around(await DuckDB.start(), this.extensions)
+    return Enclosure.around(await DuckDB.start(), extensions)
   }
 
   async define(relations: readonly RelationFiles[]): Promise<void> {
@@ -96,6 +96,7 @@ class Enclosure {
 class QueryProcess {
   private readonly first = DuckDB.start()
   private enclosure: Enclosure | undefined
+  /** What was proved last. */
   private sql = ''
   private batches: AsyncIterator<ResultRow[]> | undefined
   /** What queries have read so far: a next engine may open it too, so that there are few. */
@@ -115,14 +116,12 @@ class QueryProcess {
   }
 
   private async parse({ sql, extensions }: Extract<Request, { type: 'parse' }>): Promise<Reply> {
-    this.sql = sql
     this.enclosure ??= await Enclosure.around(await this.first, extensions)
-    if (!(await this.enclosure.clear(extensions))) {
-      await this.enclosure.close()
-      this.enclosure = await Enclosure.around(await DuckDB.start(), extensions)
-    }
+    if (!(await this.enclosure.clear(extensions)))
+      this.enclosure = await this.enclosure.renewed(extensions)
     const { session, reaches } = this.enclosure
     const { nodes, tables } = proveSelect(await parseTree(session, sql), sql)
+    this.sql = sql
     return {
       type: 'parsed',
       reaches,
@@ -136,7 +135,8 @@ class QueryProcess {
     const paths = relations
       .flatMap((relation) => relation.files)
       .flatMap(({ location, deletes = [] }) => [location, ...deletes.map((d) => d.location)])
-    if (!this.enclosure.allows(paths, access)) this.enclosure = await this.enclosure.renewed()
+    if (!this.enclosure.allows(paths, access))
+      this.enclosure = await this.enclosure.renewed(this.enclosure.extensions)
     if (this.known.length > REMEMBERED) this.known = []
     this.known = [...new Set([...this.known, ...paths])]
     if (access) await this.enclosure.reach(access)

@@ -56,14 +56,13 @@ export async function judge(
     FROM (${checks.over(relation)})${where}`
   const union = (parts: typeof compiled, where?: string) =>
     parts.map((one) => over(one, `(${one.part.relation})`, where)).join('\nUNION ALL BY NAME\n')
-  const all = union(compiled)
   const [only] = compiled as [(typeof compiled)[number]]
   const passes = compiled.length === 1 ? only.checks.passes : []
   if (passes.length === 0 && isCheap(dataset, input)) {
     const few = fewest(compiled)
     const others = compiled.filter((one) => one !== few)
     if (few) await session.run(`CREATE TEMP TABLE judged_few AS ${union([few])}`)
-    const judged = few ? `${union(others)}\nUNION ALL BY NAME FROM judged_few` : all
+    const judged = `${union(others)}${few ? '\nUNION ALL BY NAME FROM judged_few' : ''}`
     await session.run(`CREATE TEMP VIEW judged AS ${judged}`)
     const flawed = union(others, ` WHERE (_doubtful OR _superseded) AND ${FLAWED}`)
     const none = !(await findFlawed(session, few && `FROM judged_few WHERE ${FLAWED}`, flawed))
@@ -80,7 +79,9 @@ export async function judge(
   }
   const given = passes.length > 0 ? `(${only.part.relation})` : ''
   await withAnswers(context, session, dataset, passes, given, (relation) =>
-    session.run(`CREATE TEMP TABLE checked AS ${passes.length > 0 ? over(only, relation) : all}`),
+    session.run(
+      `CREATE TEMP TABLE checked AS ${passes.length > 0 ? over(only, relation) : union(compiled)}`,
+    ),
   )
   await session.run(`CREATE TEMP VIEW flawed AS FROM checked WHERE ${FLAWED}`)
   await session.run('CREATE TEMP VIEW keyed AS FROM checked')
