@@ -3,7 +3,7 @@ import { type Bronze, fullName } from '../define/dataset.js'
 import type { HttpSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
-import type { JsonRecord } from '../source/formats/json-records.js'
+import { type JsonRecord, MARK } from '../source/formats/json-records.js'
 import { takeRecords } from '../source/formats/take-json.js'
 import { HttpClient } from '../source/http/client.js'
 import { pagesOf } from '../source/http/pages.js'
@@ -147,7 +147,8 @@ class Answers {
     for await (const page of pagesOf(source, client, before?.from ?? source.cursor?.start)) {
       const rows: JsonRecord[] = []
       for (const row of page.rows) {
-        const { json = '' } = row
+        // Without marks, as rows are known by what earlier versions made of them.
+        const json = row.marked ? (row.json?.replaceAll(MARK, '') ?? '') : (row.json ?? '')
         this.bytes += json.length
         this.content.update(json).update('\n')
         if (this.isNew(json)) rows.push({ ...row, line: ++count })

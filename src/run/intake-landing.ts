@@ -130,7 +130,7 @@ async function takeGroup(
           content.update(row).update('\n')
           bytes += row.length
         }
-        yield request.rows.map((row) => ({ line: ++line, json: exactNumbers(row) }))
+        yield request.rows.map((row) => ({ line: ++line, ...exactNumbers(row) }))
       }
   }
   await context.storage.prepare(data)

@@ -32,6 +32,8 @@ interface Lines {
   text: Buffer
   rows: number
   longest: number
+  /** Numbers in them are marked. */
+  marked?: boolean
   /** Those of a delimited text. */
   columns?: readonly string[]
 }
@@ -93,10 +95,14 @@ export class Pack {
     signal: AbortSignal,
   ): Promise<Lines> {
     const found: string[] = []
+    let marked = false
     for await (const some of recordsOf(file, this.source, inspection, { signal }))
-      for (const record of some) found.push(lead(file) + recordText(record))
+      for (const record of some) {
+        found.push(lead(file) + recordText(record))
+        marked ||= record.marked === true
+      }
     const longest = found.reduce((most, text) => Math.max(most, text.length * 3), 0)
-    return { text: Buffer.from(found.join('')), rows: found.length, longest }
+    return { text: Buffer.from(found.join('')), rows: found.length, longest, marked }
   }
 
   /** Writes the rows of all of them to one Parquet file. */
@@ -127,7 +133,7 @@ export class Pack {
         : await keepTexts(
             first.file,
             source,
-            { path, longest, named: true },
+            { path, longest, named: true, marked: files.some(({ lines }) => lines.marked) },
             { ...target, large },
             keep,
           )

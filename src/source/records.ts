@@ -24,6 +24,9 @@ export interface TextFacts {
   controls: boolean
 }
 
+/** The error of a line that holds nothing. */
+export const EMPTY = 'empty line'
+
 const LF = 10
 const CR = 13
 /** A quoted field that goes on for longer than this has lost its closing quote. */
@@ -115,7 +118,7 @@ export class RecordReader {
   /** Blank lines are reported, except those at the very end. */
   private add(record: TextRecord, records: TextRecord[]): void {
     for (const line of this.blanks)
-      records.push({ line, fields: [], quoted: undefined, error: 'empty line', raw: () => '' })
+      records.push({ line, fields: [], quoted: undefined, error: EMPTY, raw: () => '' })
     if (this.blanks.length > 0) this.blanks = []
     records.push(record)
   }

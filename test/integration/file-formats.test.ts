@@ -79,7 +79,6 @@ describe('JSON lines', () => {
     expect(broken).toEqual([
       [2, 'it is no JSON', 'nope'],
       [3, 'it is no JSON object', '[1]'],
-      [4, 'empty line', null],
       [6, 'it is no JSON', '{"id":3'],
       [7, 'it is not valid UTF-8', '"\\xFF"'],
     ])

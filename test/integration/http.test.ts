@@ -121,6 +121,29 @@ describe('an API', () => {
     expect(kept.map(({ id }) => id)).toEqual([2, 3, 4, 5, 33])
   })
 
+  it.each(['json', 'jsonl'])('keeps the types and digits of nested numbers: %s', async (format) => {
+    const lines = [
+      '{"id":1,"at":"a","pos":{"lat":32.383276483316240,"n":18446744073709551616}}',
+      '{"id":2,"at":"a","pos":{"lat":1.5}}',
+    ]
+    const { url } = await api(() => (format === 'json' ? `[${lines}]` : lines.join('\n')))
+    const options = `{ format: '${format}', cursor: { column: 'at', param: 'since' } }`
+    const silver =
+      "schema: z.object({ id: t.int(), pos: t.struct({ lat: t.double() }) }), key: 'id'"
+    const project = await lake(url, options, silver)
+    await project.run()
+    expect(await project.query('SELECT id, pos FROM bronze.rows ORDER BY id')).toEqual([
+      { id: '1', pos: '{"lat":32.383276483316240,"n":18446744073709551616}' },
+      { id: '2', pos: '{"lat":1.5}' },
+    ])
+    expect(await project.query('SELECT pos.lat FROM silver.rows ORDER BY id')).toEqual([
+      { lat: 32.38327648331624 },
+      { lat: 1.5 },
+    ])
+    // What has come before is known again.
+    expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
+  })
+
   it('that gives all rows each time: those that are gone there are gone here', async () => {
     let there = rows.slice(0, 3)
     const { url } = await api(() => there)

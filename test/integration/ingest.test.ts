@@ -61,7 +61,10 @@ describe('POST /ingest', () => {
   it('takes JSON and JSON lines, every digit of them, each request once', async () => {
     const project = await Project.create({ 'lake.ts': lake() })
     const server = await serve(project)
-    const first = await post(server.url, '[{"id": 1, "n": 1234567890.0123456789},\n {"id": 2}]')
+    const first = await post(
+      server.url,
+      '[{"id": 1, "n": 1234567890.0123456789, "pos": {"lat": 32.383276483316240}},\n {"id": 2}]',
+    )
     expect([first.status, await first.json()]).toEqual([
       200,
       { rows: 2, key: expect.any(String), duplicate: false },
@@ -88,6 +91,9 @@ describe('POST /ingest', () => {
     expect((await project.run()).outcome).toBe('done')
     expect(await project.query('SELECT n FROM silver.events WHERE id = 1')).toEqual([
       { n: '1234567890.0123456789' },
+    ])
+    expect(await project.query("SELECT pos FROM bronze.events WHERE id = '1'")).toEqual([
+      { pos: '{"lat":32.383276483316240}' },
     ])
     expect((await project.cli('verify', '--deep')).code).toBe(0)
   })

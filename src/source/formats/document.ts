@@ -4,8 +4,15 @@ import { MoraineError } from '../../errors.js'
 import type { SourceFile } from '../discover.js'
 import type { Inspection } from '../inspect.js'
 import { pieceOf } from '../piece.js'
+import { EMPTY } from '../records.js'
 import { type Target, textOf } from '../taken.js'
-import { BrokenDocument, exactNumbers, type JsonRecord, JsonSplitter } from './json-records.js'
+import {
+  BrokenDocument,
+  type ExactJson,
+  exactNumbers,
+  type JsonRecord,
+  JsonSplitter,
+} from './json-records.js'
 import { LineReader, readPairs } from './lines.js'
 
 const PIECE = 1 << 16
@@ -59,7 +66,7 @@ async function readerOf(
   const { carriageReturns, utf8, nul, controls } = inspection
   const facts = { carriageReturns, clean: utf8 && !nul, controls }
   if (layout?.kind === 'pairs') return new Lines(facts, pairsAsJson)
-  if (layout?.kind === 'json' && layout.lines) return new Lines(facts, exactNumbers)
+  if (layout?.kind === 'json' && layout.lines) return new Lines(facts, lineAsJson)
   if (!facts.clean)
     throw new MoraineError('source', `${file.name} is ${nul ? 'no text' : 'not valid UTF-8'}`, {
       hint: "Say how it is encoded: encoding: 'latin1'",
@@ -91,22 +98,31 @@ class Lines implements RowReader {
 
   constructor(
     facts: ConstructorParameters<typeof LineReader>[1],
-    private readonly toJson: (line: string) => string | { error: string },
+    private readonly toJson: (line: string) => RowText | undefined,
   ) {
     this.lines = new LineReader((line) => [line], facts)
   }
 
   push(chunk: Buffer, last: boolean): JsonRecord[] {
-    return this.lines.push(chunk, last).map(({ line, fields: [text = ''], error, raw }) => {
-      const json = error === undefined ? this.toJson(text) : { error }
-      return typeof json === 'string' ? { line, json } : { line, ...json, raw: raw() }
+    return this.lines.push(chunk, last).flatMap(({ line, fields: [text = ''], error, raw }) => {
+      const found = error === undefined || error === EMPTY ? this.toJson(text) : { error }
+      if (!found) return []
+      return 'error' in found ? { line, ...found, raw: raw() } : { line, ...found }
     })
   }
 }
 
-function pairsAsJson(line: string): string | { error: string } {
+/** What a line is, or why it is no row. */
+type RowText = ExactJson | { error: string }
+
+function pairsAsJson(line: string): RowText {
   const pairs = readPairs(line)
-  return typeof pairs === 'string' ? { error: pairs } : JSON.stringify(pairs)
+  return typeof pairs === 'string' ? { error: pairs } : { json: JSON.stringify(pairs) }
+}
+
+/** Blank lines are no rows. */
+function lineAsJson(line: string): RowText | undefined {
+  return line.trim() === '' ? undefined : exactNumbers(line)
 }
 
 class Documents implements RowReader {
@@ -126,6 +142,6 @@ class Documents implements RowReader {
       throw new MoraineError('source', `${file.name} has nothing at ${names.join('.')}`, {
         hint: 'Check where the rows are: rows names the keys that lead to them, with dots between.',
       })
-    return records.map(({ line, json = '' }) => ({ line, json: exactNumbers(json) }))
+    return records.map(({ line, json = '' }) => ({ line, ...exactNumbers(json) }))
   }
 }

@@ -4,6 +4,8 @@ export interface JsonRecord {
   line: number
   /** Its text, where it can be a row. */
   json?: string
+  /** Numbers in it are marked, see `MARK`. */
+  marked?: boolean
   /** Why it is none, and what stands there. */
   error?: string
   raw?: string
@@ -202,23 +204,61 @@ function nameOf(text: string, line: number): string {
 
 /** A number of more digits than a double keeps, in a string before it. */
 const LONG = /\d[\d.]{15,}|\d[eE]/
-const NUMBERS = /"(?:[^"\\]|\\.)*"|-?\d[\d.]*(?:[eE][+-]?\d+)?/g
+const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.]*(?:[eE][+-]?\d+)?/g
 
-/** The text with numbers in quotes that would lose digits when they are read as doubles. */
-export function exactNumbers(json: string): string {
-  if (!LONG.test(json)) return json
-  return json.replace(NUMBERS, (token) =>
-    !token.startsWith('"') && /[.eE]/.test(token) && token.replace(/[eE].*|\D/g, '').length > 15
-      ? `"${token}"`
-      : token,
-  )
+/**
+ * Begins a string that is a number, while the engine takes the row apart: a character that no text should have (a noncharacter of
+ * Unicode). In texts that have it all the same a `z` follows it meanwhile.
+ */
+export const MARK = '\ufdd1'
+
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+
+/** A row's text, which may be `marked`. */
+export type ExactJson = Pick<JsonRecord, 'marked'> & { json: string }
+
+/** The text with numbers that would lose digits when they are read as doubles as strings, which a mark begins. */
+export function exactNumbers(json: string): ExactJson {
+  const odd = hasMark(json)
+  if (!odd && !LONG.test(json)) return { json }
+  let marked = odd
+  const exact = json.replace(TOKENS, (token, at: number) => {
+    if (token.startsWith('"')) return odd ? escaped(token) : token
+    if (!/[.eE]/.test(token) || token.replace(/[eE].*|\D/g, '').length <= 15) return token
+    // What is no JSON must not become some.
+    if (!NUMBER.test(token) || /^\s*:/.test(json.slice(at + token.length))) return token
+    marked = true
+    return `"${MARK}${token}"`
+  })
+  return marked ? { json: exact, marked } : { json: exact }
+}
+
+const hasMark = (json: string) => json.includes(MARK) || /\\ufdd1/i.test(json)
+
+function escaped(token: string): string {
+  if (!hasMark(token)) return token
+  try {
+    return JSON.stringify(JSON.parse(token).replaceAll(MARK, `${MARK}z`))
+  } catch {
+    // What is no JSON is discarded later, with its reason.
+    return token
+  }
+}
+
+/** SQL for a value, or a piece of JSON, as it was before numbers were marked. */
+export function unmarked(text: string): string {
+  const inside = `regexp_replace(${text}, '"${MARK}(-?[0-9][^"]*)"', '\\1', 'g')`
+  const alone = `regexp_replace(${inside}, '${MARK}([-0-9])', '\\1', 'g')`
+  const plain = `replace(${alone}, '${MARK}z', '${MARK}')`
+  return `CASE WHEN contains(${text}, '${MARK}') THEN ${plain} ELSE ${text} END`
 }
 
 const [ZERO, NINE, DOT, MINUS] = [48, 57, 46, 45]
+const EXPONENTS = [69, 101]
 /** A run this long of digits and points has one of them at every so many bytes. */
 const STRIDE = 16
 
-/** Whether a text may hold numbers with a point that a double can't keep, outside of strings that are nothing but a number. */
+/** Whether a text may hold numbers with a point or an exponent that a double can't keep, outside of strings that are nothing but a number. */
 export function hasLongNumbers(bytes: Buffer): boolean {
   const isPart = (at: number) => {
     const byte = bytes[at] as number
@@ -232,7 +272,8 @@ export function hasLongNumbers(bytes: Buffer): boolean {
     while (to < bytes.length && isPart(to)) to++
     if (to - from <= STRIDE) continue
     const before = bytes[from - 1] === MINUS ? bytes[from - 2] : bytes[from - 1]
-    if (before !== QUOTE && bytes.subarray(from, to).includes(DOT)) return true
+    const isReal = bytes.subarray(from, to).includes(DOT) || EXPONENTS.includes(bytes[to] as number)
+    if (before !== QUOTE && isReal) return true
   }
   return false
 }

@@ -1,5 +1,5 @@
 import type { FilesSource, Layout } from '../../define/source.js'
-import { RecordReader, type TextFacts, type TextRecord } from '../records.js'
+import { EMPTY, RecordReader, type TextFacts, type TextRecord } from '../records.js'
 
 /** Splits a line into fields; a text says why it can't be. A field that is missing is empty. */
 type Split = (line: string) => string[] | string
@@ -85,7 +85,7 @@ export function readPairs(line: string): Record<string, string> | string {
     Object.defineProperty(found, key, { value, enumerable: true, configurable: true })
     at += all.length
   }
-  return at === 0 ? 'empty line' : found
+  return at === 0 ? EMPTY : found
 }
 
 function unquoted(text: string): string {

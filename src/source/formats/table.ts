@@ -5,6 +5,7 @@ import { MoraineError, messageOf } from '../../errors.js'
 import type { SourceFile } from '../discover.js'
 import type { Inspection } from '../inspect.js'
 import { keepRows, type TakenFile, type Target, textOf } from '../taken.js'
+import { nestedJson } from './nested-json.js'
 import { columnName } from './take-json.js'
 
 /** Types of which every value has one text, which gives it back. */
@@ -58,6 +59,6 @@ async function relationOf(
 function textSql(column: string, type: string): string {
   if (type === 'BLOB')
     return `CASE WHEN ${column} IS NOT NULL THEN ${quoteText('\\x')} || lower(hex(${column})) END`
-  if (/\[\]$|^STRUCT|^MAP/.test(type)) return `CAST(to_json(${column}) AS VARCHAR)`
+  if (/\[\d*\]$|^STRUCT|^MAP/.test(type)) return nestedJson(column, type)
   return `CAST(${column} AS VARCHAR)`
 }

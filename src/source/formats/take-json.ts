@@ -13,7 +13,7 @@ import type { Inspection } from '../inspect.js'
 import { type Kept, keepRecords } from '../keep.js'
 import { keepRows, lineage, type TakenFile, type Target, textOf } from '../taken.js'
 import { recordsOf } from './document.js'
-import type { JsonRecord } from './json-records.js'
+import { type JsonRecord, unmarked } from './json-records.js'
 
 /** More columns than this are no columns, but keys of something else. */
 const MOST_COLUMNS = 2000
@@ -50,10 +50,25 @@ async function takeLines(
     longest,
   })
   const lined = `(SELECT CAST(NULL AS VARCHAR) AS _why, CAST(NULL AS VARCHAR) AS _what, _json FROM ${text})`
-  const all = await keepAll(file, source, lined, target, (found) =>
+  const all = await keepAll(file, source, { relation: lined }, target, (found) =>
     keepRows(file, { ...found, rows: lines, firstLine: 1 }, target),
   )
-  return all.kept
+  // Lines of nothing but spaces are no rows, which only a look at each of them tells.
+  const { kept } = all
+  const [blank] =
+    kept && kept.broken > 0
+      ? await target.session.rows(`SELECT 1 FROM ${text} WHERE ${BLANK} LIMIT 1`)
+      : []
+  return blank ? undefined : kept
+}
+
+const BLANK = `regexp_full_match(_json, '\\s*')`
+
+/** The lines of a text: `_why` and `_what` of those that are no rows, `_json` of the others. */
+interface Lined {
+  relation: string
+  /** Numbers in them are marked. */
+  marked?: boolean
 }
 
 /** Rows that were found in a text. */
@@ -66,7 +81,7 @@ export interface Found {
 async function keepAll<T extends { broken: number } | undefined>(
   file: SourceFile,
   source: Pick<FilesSource, 'columns'>,
-  lined: string,
+  lined: Lined,
   target: Target,
   keep: (found: Found) => Promise<T>,
 ): Promise<{ kept: T; columns: string[] }> {
@@ -88,10 +103,10 @@ const MOST_SETS = 8
 async function alikeLines(
   file: SourceFile,
   source: Pick<FilesSource, 'columns'>,
-  lined: string,
+  lined: Lined,
   target: Target,
 ): Promise<Found | undefined> {
-  const first = `(SELECT * FROM ${lined} LIMIT ${SAMPLE})`
+  const first = `(SELECT * FROM ${lined.relation} LIMIT ${SAMPLE})`
   const sets = await target.session
     .rows(`SELECT DISTINCT json_keys(_json) AS k FROM ${first}`)
     .catch(() => [])
@@ -118,7 +133,7 @@ export async function takeRecords(
     const { kept, columns } = await keepTexts(
       file,
       source,
-      { path, longest: written.longest },
+      { path, ...written },
       target,
       (found) => {
         const { location } = target
@@ -145,6 +160,8 @@ interface Texts {
   path: string
   /** Bytes of the longest line. */
   longest: number
+  /** Numbers in it are marked. */
+  marked?: boolean
   /** Each line begins with the name of its file. */
   named?: boolean
 }
@@ -153,7 +170,7 @@ interface Texts {
 export function keepTexts<T extends Kept>(
   file: SourceFile,
   source: Pick<FilesSource, 'columns'>,
-  { path, longest, named = false }: Texts,
+  { path, longest, named = false, marked = false }: Texts,
   target: Target,
   keep: (found: Found) => Promise<T>,
 ): Promise<{ kept: T; columns: string[] }> {
@@ -168,7 +185,7 @@ export function keepTexts<T extends Kept>(
   })
   const name = named ? `${unescaped('_file')} AS _source_file, ` : ''
   const lined = `(SELECT ${name}CAST(_line AS BIGINT) AS _source_line, _why, ${unescaped('_what')} AS _what, ${unescaped('_json')} AS _json FROM ${text})`
-  return keepAll(file, source, lined, target, keep)
+  return keepAll(file, source, { relation: lined, marked }, target, keep)
 }
 
 /** A record as a line, which ends with a line feed. */
@@ -180,14 +197,15 @@ async function writeRecords(
   records: AsyncIterable<readonly JsonRecord[]>,
   path: string,
   signal: AbortSignal | undefined,
-): Promise<{ records: number; longest: number }> {
-  const written = { records: 0, longest: 0 }
+): Promise<{ records: number; longest: number; marked: boolean }> {
+  const written = { records: 0, longest: 0, marked: false }
   const texts = async function* () {
     for await (const some of records) {
       let text = ''
       for (const record of some) {
         const row = recordText(record)
         written.longest = Math.max(written.longest, row.length * 3)
+        if (record.marked) written.marked = true
         text += row
       }
       written.records += some.length
@@ -208,13 +226,13 @@ async function writeRecords(
 async function columnsOf(
   file: SourceFile,
   source: Pick<FilesSource, 'columns'>,
-  lined: string,
+  lined: Lined,
   { session }: Target,
   alike?: { first: string; other: string },
 ): Promise<Found> {
-  const looked = alike?.first ?? lined
+  const looked = alike?.first ?? lined.relation
   const checked = `(SELECT *, CASE WHEN _why IS NOT NULL THEN _why WHEN NOT json_valid(_json) THEN 'it is no JSON'
-    WHEN json_type(_json) <> 'OBJECT' THEN 'it is no JSON object' END AS _bad FROM ${lined})`
+    WHEN json_type(_json) <> 'OBJECT' THEN 'it is no JSON object' END AS _bad FROM ${lined.relation})`
   const keysOf = async (relation: string, where: string, also: string) => {
     const [found] = await session.rows(
       `SELECT (SELECT list(DISTINCT k ORDER BY k) FROM (SELECT unnest(json_keys(_json)) AS k FROM ${relation} WHERE ${where})) AS k,
@@ -248,6 +266,7 @@ async function columnsOf(
       },
     )
   const all = [...columns.values()]
+  const plain = (text: string) => (lined.marked ? unmarked(text) : text)
   // One look at the text for all columns; the engine's structs know no names that differ in case alone.
   const first = all.flatMap(({ keys: [key] }) => (key ? [key] : []))
   const spec = JSON.stringify(Object.fromEntries(first.map((key) => [key, 'VARCHAR'])))
@@ -257,16 +276,17 @@ async function columnsOf(
     const other = (name: string) => `json_extract_string(${good}, ${quoteText(pointer(name))})`
     const own = key === '' ? other(key) : `_row.${quoteName(key)}`
     const more = others.map(other)
-    return `${more.length > 0 ? `coalesce(${[own, ...more].join(', ')})` : own} AS ${quoteName(name)}`
+    const value = more.length > 0 ? `coalesce(${[own, ...more].join(', ')})` : own
+    return `${plain(value)} AS ${quoteName(name)}`
   })
   const row = first.length > 0 ? `json_transform(${good}, ${quoteText(spec)})` : 'NULL'
   const bad = flagged
-    ? '_bad AS _error, CASE WHEN _bad IS NOT NULL THEN coalesce(_what, _json) END AS _raw'
+    ? `_bad AS _error, CASE WHEN _bad IS NOT NULL THEN coalesce(_what, ${plain('_json')}) END AS _raw`
     : alike
       ? `${alike.other} AS _error, CAST(NULL AS VARCHAR) AS _raw`
       : 'CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw'
   const relation = `(SELECT * EXCLUDE (_why, _what, _json, _row${flagged ? ', _bad' : ''}), ${[bad, ...texts].join(', ')}
-    FROM (SELECT *, ${row} AS _row FROM ${flagged ? checked : lined}))`
+    FROM (SELECT *, ${row} AS _row FROM ${flagged ? checked : lined.relation}))`
   return { relation, columns: all.map(({ name }) => name) }
 }
 

@@ -152,14 +152,14 @@ function rowsOf(answer: Answer, source: HttpSource, place: string): JsonRecord[]
       .toString('utf8')
       .split('\n')
       .flatMap((text, i) =>
-        text.trim() === '' ? [] : [{ line: i + 1, json: exactNumbers(text.trim()) }],
+        text.trim() === '' ? [] : [{ line: i + 1, ...exactNumbers(text.trim()) }],
       )
   const splitter = new JsonSplitter(source.rows === undefined ? [] : source.rows.split('.'))
   try {
     const rows = splitter.push(body, true)
     if (source.rows !== undefined && !splitter.found)
       throw new BrokenDocument(1, `it has nothing at ${source.rows}`)
-    return rows.map(({ line, json = '' }) => ({ line, json: exactNumbers(json) }))
+    return rows.map(({ line, json = '' }) => ({ line, ...exactNumbers(json) }))
   } catch (cause) {
     if (!(cause instanceof BrokenDocument)) throw cause
     throw new MoraineError('source', `${place}: ${cause.message}`, {
