@@ -1,10 +1,26 @@
 import { type AstNode, nodesOf } from './ast.js'
+import { rowFunctions } from './functions.js'
+import { whyReaches } from './reach.js'
+import { callOf, whyUnrepeatable } from './repeatable.js'
+import {
+  columnsOfLeaf,
+  cteOf,
+  ctesOf,
+  type Leaf,
+  leavesOf,
+  nameOf,
+  namesGiven,
+  plain,
+  queryOf,
+  refsIn,
+  type Scope,
+  starColumns,
+  substituted,
+  type TableName,
+  unqualified,
+} from './select.js'
 
-/** A dataset as SQL names it. */
-export interface TableName {
-  tier: string
-  name: string
-}
+export type { TableName } from './select.js'
 
 /** How the part of a row is found, for an input whose rows decide which parts there are. */
 export interface Proof {
@@ -23,29 +39,44 @@ export class Unprovable extends Error {
   }
 }
 
+/** How many parts before and after its own a row may be looked at from. */
+export interface Affects {
+  before?: number
+  after?: number
+}
+
 /** What the proof is about. */
 export interface ProofInput {
   /** What the parser gave for the query. */
   serialized: string
   /** The column of the result that tells the parts. */
   by: string
-  /** Whether windows may look beyond their part, as `affects` declares. */
-  reaches: boolean
+  /** How far windows may look beyond their part. */
+  affects?: Affects | undefined
   /** The columns of a dataset, in lower case. */
   columnsOf: (table: TableName) => readonly string[]
+  /** The type of a dataset's column (its name in lower case), as the engine writes it. */
+  typeOf?: (table: TableName, column: string) => string | undefined
 }
 
 /**
  * Proves on the parsed SQL that every row of the result depends on rows of one input that fall in the
  * same part, and on nothing else of that input. Where a UNION or the like puts several inputs together, that
- * holds for each of them.
+ * holds for each of them. Only what is known to keep that is let through: kinds of nodes, joins and functions
+ * that nobody has looked at are refused.
  *
  * @throws Unprovable otherwise.
  */
 export function proveIncremental(input: ProofInput): Proof[] {
-  const tree = JSON.parse(input.serialized) as { statements: { node: AstNode }[] }
-  const root = tree.statements[0]?.node as AstNode
-  refuseVolatile(root)
+  const tree = JSON.parse(input.serialized) as { statements?: { node: AstNode }[] }
+  const root = tree.statements?.[0]?.node
+  if (!root)
+    throw new Unprovable(
+      'its query is not a plain SELECT',
+      'Write it as one, or remove incremental',
+    )
+  const bad = whyUnrepeatable(root)
+  if (bad) throw new Unprovable(bad.message, bad.hint)
   const proofs = new Prover(input, root).prove(root, input.by, [])
   for (const { driving } of proofs) {
     const uses = nodesOf(root).filter(
@@ -60,22 +91,6 @@ export function proveIncremental(input: ProofInput): Proof[] {
   return proofs
 }
 
-const VOLATILE =
-  /^(random|setseed|uuid|gen_random_uuid|uuidv4|uuidv7|now|today|current_date|current_time|current_timestamp|localtime|localtimestamp|get_current_timestamp|get_current_time|transaction_timestamp|nextval|currval)$/
-
-function refuseVolatile(root: AstNode): void {
-  for (const node of nodesOf(root)) {
-    const names = node.class === 'COLUMN_REF' ? (node.column_names as string[]) : []
-    const name =
-      node.class === 'FUNCTION' ? String(node.function_name) : names.length === 1 ? names[0] : ''
-    if (VOLATILE.test(String(name).toLowerCase()))
-      throw new Unprovable(
-        `${name} gives another value at each run, so that parts that are not computed again would differ`,
-        `Remove ${name}, or remove incremental`,
-      )
-  }
-}
-
 function sameTable(node: AstNode, { tier, name }: TableName): boolean {
   return (
     String(node.schema_name).toLowerCase() === tier.toLowerCase() &&
@@ -83,15 +98,16 @@ function sameTable(node: AstNode, { tier, name }: TableName): boolean {
   )
 }
 
-interface Leaf {
+/** One SELECT of the query, where the part is followed. */
+interface Level {
   node: AstNode
-  alias: string
-  /** Whether a join may put NULLs in place of its rows. */
-  nullable: boolean
+  name: string
+  /** What the part is computed by, over the columns of its leaf. */
+  expression: AstNode
+  leaf: Leaf
+  leaves: readonly Leaf[]
+  scope: Scope
 }
-
-/** Named subqueries that a query can see, innermost first. */
-type Scope = readonly { name: string; node: AstNode }[]
 
 class Prover {
   constructor(
@@ -108,29 +124,28 @@ class Prover {
         'Put it into a dataset of its own, or remove incremental',
       )
     const scope = [...ctesOf(node), ...outer]
-    refuseModifiers(node, name)
-    const expression = columnNamed(node, name)
+    refuseLimit(node, name)
+    const leaves = leavesOf(node.from_table as AstNode)
+    for (const leaf of leaves) refuseStranger(leaf, scope)
+    const expression = this.columnNamed(node, name, leaves, scope)
     refuseFunctions(expression, name)
-    const leaves = leavesOf(node.from_table as AstNode, false)
     const leaf = this.leafOf(expression, leaves, scope, name)
-    this.checkGroups(node, expression, name, leaves, scope)
-    this.checkWindows(node, expression, name, leaves, scope)
-    if (leaf.nullable)
-      throw new Unprovable(
-        `'${name}' comes from the side of an outer join that may be missing`,
-        'Put its input on the left of a LEFT JOIN',
-      )
-    return this.follow(leaf, expression, name, scope)
+    const level = { node, name, expression, leaf, leaves, scope }
+    this.checkDistinct(level)
+    this.checkGroups(level)
+    this.checkWindows(level)
+    refuseSide(level)
+    return this.follow(level)
   }
 
   /** Each side of UNION and its kin must give the part, at the same place; only equal rows of both meet. */
   private proveSides(node: AstNode, name: string, outer: Scope): Proof[] {
     const scope = [...ctesOf(node), ...outer]
-    refuseModifiers(node, name)
+    refuseLimit(node, name)
     const sides = [node.left, node.right] as AstNode[]
     if (node.setop_type === 'UNION_BY_NAME')
       return sides.flatMap((side) => this.prove(side, name, scope))
-    const position = outputNames(node).indexOf(name.toLowerCase())
+    const position = firstNames(node).indexOf(name.toLowerCase())
     if (position < 0)
       throw new Unprovable(
         `'${name}' is not named by the first side of ${node.setop_type}`,
@@ -140,19 +155,21 @@ class Prover {
   }
 
   /** Goes on with the input that a part comes from: a dataset, or a query of its own. */
-  private follow(leaf: Leaf, expression: AstNode, name: string, scope: Scope): Proof[] {
+  private follow({ leaf, expression, name, scope }: Level): Proof[] {
     const { node } = leaf
+    if (namesGiven(node).length > 0)
+      throw new Unprovable(
+        `'${name}' comes from columns that are renamed in FROM`,
+        'Name them in the SELECT',
+      )
     const cte = cteOf(node, scope)
     if (node.type === 'BASE_TABLE' && !cte) {
       const driving = { tier: String(node.schema_name), name: String(node.table_name) }
       return [{ driving, expression: unqualified(expression) }]
     }
-    if ((node.column_name_alias as unknown[] | undefined)?.length)
-      throw new Unprovable(
-        `'${name}' comes from columns that are renamed in FROM`,
-        'Name them in the SELECT',
-      )
-    const columns = new Set(columnsIn(expression).map((column) => column.toLowerCase()))
+    const columns = new Set(
+      refsIn(expression).map((ref) => String((ref.column_names as string[]).at(-1)).toLowerCase()),
+    )
     const [column] = columns
     if (column === undefined || columns.size > 1)
       throw new Unprovable(
@@ -164,14 +181,37 @@ class Prover {
         `${cte.name} is read more than once, so that rows of one part could look at others`,
         'Read it once, or remove incremental',
       )
-    const query = cte?.node ?? (node.subquery as { node: AstNode } | undefined)?.node
-    if (!query)
+    const inner = queryOf(node, scope)
+    if (!inner)
       throw new Unprovable(`'${name}' does not come from a dataset`, 'Let it come from an input')
-    const rest = cte ? scope.slice(scope.indexOf(cte) + 1) : scope
-    return this.prove(query, column, rest).map((inner) => ({
-      driving: inner.driving,
-      expression: substituted(unqualified(expression), inner.expression),
+    const found = this.prove(inner.query, column, inner.scope)
+    if (expression.class !== 'COLUMN_REF') this.checkTypes(found, name)
+    return found.map(({ driving, expression: own }) => ({
+      driving,
+      expression: substituted(unqualified(expression), () => own),
     }))
+  }
+
+  /** What is computed of the sides of a UNION is computed of the type that they have together. */
+  private checkTypes(proofs: readonly Proof[], name: string): void {
+    const types = new Set(proofs.map((proof) => this.typeText(proof)))
+    if (types.size > 1)
+      throw new Unprovable(
+        `'${name}' is computed of a column that may have another type on each side of a UNION`,
+        'Compute it in each side, or cast it there to one type',
+      )
+  }
+
+  /** The type of a part's expression: texts that are the same stand for the same type. */
+  private typeText({ driving, expression }: Proof): string {
+    if (expression.class === 'CAST') return JSON.stringify(expression.cast_type)
+    const typed = substituted(expression, (ref) => {
+      const column = String((ref.column_names as string[]).at(-1)).toLowerCase()
+      const type =
+        this.input.typeOf?.(driving, column) ?? `${driving.tier}.${driving.name}.${column}`
+      return { class: 'TYPE', type }
+    })
+    return plain(typed)
   }
 
   private isReadOnce(cte: string): boolean {
@@ -184,23 +224,38 @@ class Prover {
     return reads.length === 1
   }
 
+  private columns(leaf: Leaf, scope: Scope): readonly string[] | undefined {
+    return columnsOfLeaf(leaf, scope, this.input.columnsOf)
+  }
+
+  /** The relation that a column's name means; `undefined` where it can't be told. */
+  private leafOfRef(ref: AstNode, leaves: readonly Leaf[], scope: Scope): Leaf | undefined {
+    const names = (ref.column_names as string[]).map((name) => name.toLowerCase())
+    const [column = '', alias] = [names.at(-1), names.at(-2)]
+    if (alias !== undefined) {
+      const called = leaves.filter((leaf) => leaf.alias === alias)
+      return called.length === 1 && names.length === 2 ? called[0] : undefined
+    }
+    const known = leaves.map((leaf) => this.columns(leaf, scope))
+    // Where two have it, they are joined by it.
+    const at = known.findIndex((columns) => columns?.includes(column))
+    if (at >= 0) return leaves[at]
+    const open = leaves.filter((_, i) => known[i] === undefined)
+    return open.length === 1 ? open[0] : undefined
+  }
+
   /** The one input that all columns of an expression come from. */
   private leafOf(expression: AstNode, leaves: readonly Leaf[], scope: Scope, name: string): Leaf {
-    const found = new Set(
-      refsIn(expression).map((ref) => {
-        const names = ref.column_names as string[]
-        const column = String(names.at(-1)).toLowerCase()
-        const alias = names.length > 1 ? String(names.at(-2)).toLowerCase() : undefined
-        if (names.length > 2)
-          throw new Unprovable(
-            `'${names.join('.')}' names a table with its schema`,
-            `Write ${names.slice(-2).join('.')}`,
-          )
-        return leaves.find((leaf) =>
-          alias === undefined ? this.has(leaf, column, leaves, scope) : leaf.alias === alias,
+    const refs = refsIn(expression)
+    for (const { column_names } of refs) {
+      const names = column_names as string[]
+      if (names.length > 2)
+        throw new Unprovable(
+          `'${names.join('.')}' names a table with its schema`,
+          `Write ${names.slice(-2).join('.')}`,
         )
-      }),
-    )
+    }
+    const found = new Set(refs.map((ref) => this.leafOfRef(ref, leaves, scope)))
     const [leaf] = found
     if (found.size !== 1 || !leaf)
       throw new Unprovable(
@@ -212,133 +267,179 @@ class Prover {
     return leaf
   }
 
-  private has(leaf: Leaf, column: string, leaves: readonly Leaf[], scope: Scope): boolean {
-    if (leaves.length === 1) return true
-    const { node } = leaf
-    const query = cteOf(node, scope)?.node ?? (node.subquery as { node: AstNode } | undefined)?.node
-    if (query) return outputNames(query).includes(column)
-    if (node.type !== 'BASE_TABLE') return false
-    return this.input
-      .columnsOf({ tier: String(node.schema_name), name: String(node.table_name) })
-      .includes(column)
+  /** The expression behind a column of a SELECT's result. */
+  private columnNamed(node: AstNode, name: string, leaves: readonly Leaf[], scope: Scope): AstNode {
+    const items = node.select_list as AstNode[]
+    const lower = name.toLowerCase()
+    for (const [i, item] of items.entries()) {
+      const star = item.class === 'STAR' && this.behindStar(item, items, name, leaves, scope)
+      if (star) return star
+      if (item.class !== 'STAR' && nameOf(item) === lower)
+        return this.withAliases(item, items.slice(0, i), leaves, scope)
+    }
+    const names = items.map(nameOf).filter(Boolean)
+    throw new Unprovable(`'${name}' is not a column of the query`, `It gives: ${names.join(', ')}`)
   }
 
-  private checkGroups(
-    node: AstNode,
-    expression: AstNode,
+  /** The column of a star that has a name; `undefined` where it has none. */
+  private behindStar(
+    star: AstNode,
+    items: readonly AstNode[],
     name: string,
     leaves: readonly Leaf[],
     scope: Scope,
-  ): void {
+  ): AstNode | undefined {
+    const lower = name.toLowerCase()
+    const qualifier = String(star.relation_name ?? '')
+    const replaced = (star.replace_list as { key: string; value: AstNode }[] | undefined)?.find(
+      ({ key }) => key.toLowerCase() === lower,
+    )
+    const names = starColumns(star, leaves, scope, this.input.columnsOf)
+    const only =
+      items.length === 1 || !items.some((item) => item !== star && nameOf(item) === lower)
+    const plainStar = !star.columns && !star.expr && !(star.rename_list as unknown[])?.length
+    // Of a relation whose columns are not known, the star is the only place that the name can come from.
+    const open = !names && plainStar && only && items.filter((i) => i.class === 'STAR').length === 1
+    if (!names && !open)
+      throw new Unprovable(
+        `which column of * stands for '${name}' can't be told`,
+        'Write the columns out in the SELECT',
+      )
+    if (names && !names.includes(lower)) return undefined
+    if (replaced) return { ...replaced.value, alias: name }
+    const column_names = qualifier ? [qualifier, name] : [name]
+    return { class: 'COLUMN_REF', type: 'COLUMN_REF', alias: '', column_names }
+  }
+
+  /** An expression with those before it in the place of their aliases, where no column is called so. */
+  private withAliases(
+    item: AstNode,
+    before: readonly AstNode[],
+    leaves: readonly Leaf[],
+    scope: Scope,
+  ): AstNode {
+    return substituted(item, (ref) => {
+      const [column = '', ...more] = ref.column_names as string[]
+      const at = before.findIndex((one) => one.alias && nameOf(one) === column.toLowerCase())
+      if (more.length > 0 || at < 0) return undefined
+      if (leaves.some((leaf) => this.columns(leaf, scope)?.includes(column.toLowerCase())))
+        return undefined
+      if (leaves.some((leaf) => !this.columns(leaf, scope)))
+        throw new Unprovable(
+          `'${column}' may be a column or the expression before it`,
+          'Give the expression another name',
+        )
+      return this.withAliases(before[at] as AstNode, before.slice(0, at), leaves, scope)
+    })
+  }
+
+  private checkDistinct(level: Level): void {
+    const { node, name } = level
+    const on = (node.modifiers as AstNode[]).flatMap(
+      (modifier) => (modifier.distinct_on_targets as AstNode[] | undefined) ?? [],
+    )
+    if (on.length > 0 && !on.some((target) => this.isPart(target, level)))
+      throw new Unprovable(`DISTINCT ON picks among rows of several '${name}'`, `Add ${name} to it`)
+  }
+
+  private checkGroups(level: Level): void {
+    const { node, name } = level
     const groups = node.group_expressions as AstNode[]
     if (groups.length === 0) return
     const sets = node.group_sets as number[][]
-    const items = node.select_list as AstNode[]
-    const position = items.findIndex((item) => nameOf(item) === name.toLowerCase())
-    const held = groups.some((group) => {
-      const value = (group.value as { value?: unknown } | undefined)?.value
-      if (group.class === 'CONSTANT') return value === position + 1
-      return this.means(group, expression, name, leaves, scope)
-    })
-    if (!held || sets.length !== 1)
+    const held = groups.flatMap((group, i) => (this.isPart(group, level) ? [i] : []))
+    if (sets.length === 0 || !sets.every((set) => set.some((i) => held.includes(i))))
       throw new Unprovable(
         `'${name}' is not in every GROUP BY, so that rows of several parts are put together`,
         `Add ${name} to the GROUP BY`,
       )
   }
 
-  private checkWindows(
-    node: AstNode,
-    expression: AstNode,
-    name: string,
-    leaves: readonly Leaf[],
-    scope: Scope,
-  ): void {
-    if (this.input.reaches) return
-    const { select_list, qualify, modifiers } = node
+  private checkWindows(level: Level): void {
+    const { select_list, qualify, modifiers } = level.node
     const windows = nodesOf([select_list, qualify, modifiers]).filter((n) => n.class === 'WINDOW')
     for (const window of windows) {
       const partitions = window.partitions as AstNode[]
-      if (partitions.some((p) => this.means(p, expression, name, leaves, scope))) continue
+      if (partitions.some((one) => this.means(one, level))) continue
+      const { affects } = this.input
+      const order = (window.orders as { expression: AstNode }[])[0]?.expression
+      const why = affects && whyReaches(window, affects, !!order && this.means(order, level))
+      if (affects && !why) continue
       throw new Unprovable(
-        `the window of ${window.function_name} looks at rows of several '${name}'`,
-        `Add ${name} to its PARTITION BY; or say how far it looks: affects: { before, after }`,
+        `the window of ${window.function_name} looks at rows of several '${level.name}'${why ? `, and ${why.message}` : ''}`,
+        why?.hint ??
+          `Add ${level.name} to its PARTITION BY; or say how far it looks: affects: { before, after }`,
       )
     }
   }
 
+  /** Whether an item of GROUP BY or DISTINCT ON is the part, also by its position. */
+  private isPart(item: AstNode, level: Level): boolean {
+    const value = (item.value as { value?: unknown } | undefined)?.value
+    const items = level.node.select_list as AstNode[]
+    // Behind a star nobody counts.
+    const position = items.findIndex((one) => nameOf(one) === level.name.toLowerCase())
+    if (item.class === 'CONSTANT')
+      return value === position + 1 && !items.slice(0, position + 1).some((i) => i.class === 'STAR')
+    return this.means(item, level)
+  }
+
   /** Whether an expression is the part: the same, or its name where no input has a column of that name. */
-  private means(
-    other: AstNode,
-    expression: AstNode,
-    name: string,
-    leaves: readonly Leaf[],
-    scope: Scope,
-  ): boolean {
-    if (plain(unqualified(other)) === plain(unqualified(expression))) return true
+  private means(other: AstNode, { expression, leaf, leaves, scope, name }: Level): boolean {
+    const resolved = refsIn(other).map((ref) => this.leafOfRef(ref, leaves, scope))
+    const same = plain(other) === plain(expression)
+    if (same && resolved.every((one) => one === leaf)) return true
     const names = (other.column_names as string[] | undefined) ?? []
     const isName = names.length === 1 && names[0]?.toLowerCase() === name.toLowerCase()
-    return isName && !leaves.some((leaf) => this.certainly(leaf, name.toLowerCase(), scope))
+    return (
+      isName &&
+      leaves.every((one) => this.columns(one, scope)?.includes(name.toLowerCase()) === false)
+    )
   }
-
-  private certainly(leaf: Leaf, column: string, scope: Scope): boolean {
-    return this.has(leaf, column, [leaf, leaf], scope)
-  }
 }
 
-function ctesOf(node: AstNode): Scope {
-  const map = (node.cte_map as { map: { key: string; value: { query: { node: AstNode } } }[] }).map
-  // A later one sees those before it.
-  return [...map]
-    .reverse()
-    .map(({ key, value }) => ({ name: key.toLowerCase(), node: value.query.node }))
+/** A relation in FROM is a dataset, or a query in the text. */
+function refuseStranger({ node }: Leaf, scope: Scope): void {
+  if (node.type !== 'BASE_TABLE' || node.schema_name || cteOf(node, scope)) return
+  throw new Unprovable(
+    `${String(node.table_name).toLowerCase()} is not a dataset of the lake`,
+    'Put datasets in as ${dataset}',
+  )
 }
 
-function cteOf(node: AstNode, scope: Scope): Scope[number] | undefined {
-  if (node.type !== 'BASE_TABLE' || node.schema_name) return undefined
-  const name = String(node.table_name).toLowerCase()
-  const found = scope.find((cte) => cte.name === name)
-  if (!found)
-    throw new Unprovable(`${name} is not a dataset of the lake`, 'Put datasets in as ${dataset}')
-  return found
+function refuseSide({ leaf, name }: Level): void {
+  if (leaf.picked)
+    throw new Unprovable(
+      `'${name}' comes from the right of an ASOF JOIN: which row is joined there depends on those of other parts`,
+      'Let it come from the left, or remove incremental',
+    )
+  if (leaf.nullable)
+    throw new Unprovable(
+      `'${name}' comes from the side of an outer join that may be missing`,
+      'Put its input on the left of a LEFT JOIN',
+    )
 }
 
-function refuseModifiers(node: AstNode, name: string): void {
+function refuseLimit(node: AstNode, name: string): void {
   const modifiers = node.modifiers as AstNode[]
   if (modifiers.some(({ type }) => type?.startsWith('LIMIT')))
     throw new Unprovable(
       'LIMIT counts rows of all parts together',
       `Rank within each ${name} with QUALIFY row_number() OVER (PARTITION BY ${name} …), or remove incremental`,
     )
-  const on = modifiers.flatMap((m) => (m.distinct_on_targets as AstNode[] | undefined) ?? [])
-  if (on.length > 0 && !on.some((target) => nameOf(target) === name.toLowerCase()))
-    throw new Unprovable(`DISTINCT ON picks among rows of several '${name}'`, `Add ${name} to it`)
-  const from = node.from_table as AstNode | undefined
-  const sampled = [node, ...(from ? leavesOf(from, false).map((leaf) => leaf.node) : [])]
-  if (sampled.some(({ sample }) => sample))
-    throw new Unprovable('a sample differs from run to run', 'Remove it, or remove incremental')
-}
-
-/** The expression behind a column of a SELECT's result. */
-function columnNamed(node: AstNode, name: string): AstNode {
-  const items = node.select_list as AstNode[]
-  const found = items.find((item) => nameOf(item) === name.toLowerCase())
-  if (found) return found
-  const column = { class: 'COLUMN_REF', type: 'COLUMN_REF', alias: '', column_names: [name] }
-  if (items.some((item) => item.class === 'STAR')) return column
-  const names = items.map(nameOf).filter(Boolean)
-  throw new Unprovable(`'${name}' is not a column of the query`, `It gives: ${names.join(', ')}`)
-}
-
-function nameOf(item: AstNode): string {
-  if (item.alias) return String(item.alias).toLowerCase()
-  return String((item.column_names as string[] | undefined)?.at(-1) ?? '').toLowerCase()
 }
 
 /** A query whose column at a place has a name. */
 function naming(node: AstNode, position: number, name: string): AstNode {
-  if (node.type === 'SET_OPERATION_NODE')
-    return { ...node, left: naming(node.left as AstNode, position, name) }
+  if (node.type === 'SET_OPERATION_NODE') {
+    const given = firstNames(node)[position]
+    if (node.setop_type !== 'UNION_BY_NAME' || given === name.toLowerCase())
+      return { ...node, left: naming(node.left as AstNode, position, name) }
+    throw new Unprovable(
+      `which column of UNION BY NAME stands for '${name}' can't be told`,
+      `Call it ${name} there, too`,
+    )
+  }
   const items = (node.select_list as AstNode[] | undefined) ?? []
   if (items.slice(0, position + 1).some((item) => item.class === 'STAR'))
     throw new Unprovable(
@@ -351,102 +452,32 @@ function naming(node: AstNode, position: number, name: string): AstNode {
   }
 }
 
-function outputNames(query: AstNode): string[] {
-  if (query.type === 'SET_OPERATION_NODE') return outputNames(query.left as AstNode)
+/** The names that the first side of a UNION writes out. */
+function firstNames(query: AstNode): string[] {
+  if (query.type === 'SET_OPERATION_NODE') return firstNames(query.left as AstNode)
   return ((query.select_list as AstNode[] | undefined) ?? []).map(nameOf)
 }
 
-/** Functions of a row alone, the same at each run. */
-const SCALAR =
-  /^(date_trunc|date_part|datepart|year|month|quarter|week|yearweek|isoyear|day|dayofmonth|dayofweek|dayofyear|hour|minute|last_day|make_date|strftime|monthname|dayname|lower|upper|left|right|substr|substring|trim|coalesce|concat|length|abs|floor|ceil|round|div|mod|\|\||[-+*/%]|\/\/)$/
+const rowExpressions = new Set([
+  'BETWEEN',
+  'CASE',
+  'CAST',
+  'COLUMN_REF',
+  'COMPARISON',
+  'CONJUNCTION',
+  'CONSTANT',
+  'OPERATOR',
+])
 
+/** The part is computed of a row alone, and is the same at each run. */
 function refuseFunctions(expression: AstNode, name: string): void {
   for (const node of nodesOf(expression)) {
-    const kind = node.class
-    const call = String(node.function_name ?? '').toLowerCase()
-    const bad =
-      kind === 'SUBQUERY' || kind === 'WINDOW' || (kind === 'FUNCTION' && !SCALAR.test(call))
-    if (bad)
-      throw new Unprovable(
-        `'${name}' is computed by ${kind === 'FUNCTION' ? call : `a ${kind?.toLowerCase()}`}, which may look beyond its row`,
-        'Compute it from columns of the row: date_trunc, cast, year and the like',
-      )
+    const { class: kind } = node
+    if (kind === undefined || rowExpressions.has(kind)) continue
+    if (kind === 'FUNCTION' && rowFunctions.has(callOf(node))) continue
+    throw new Unprovable(
+      `'${name}' is computed by ${kind === 'FUNCTION' ? callOf(node) : `a ${kind.toLowerCase()}`}, which may look beyond its row`,
+      'Compute it from columns of the row: date_trunc, cast, year and the like',
+    )
   }
-}
-
-const nullableSides: Readonly<Record<string, readonly [left: boolean, right: boolean]>> = {
-  INNER: [false, false],
-  LEFT: [false, true],
-  RIGHT: [true, false],
-  OUTER: [true, true],
-  FULL: [true, true],
-  SEMI: [false, true],
-  ANTI: [false, true],
-}
-
-function leavesOf(from: AstNode, nullable: boolean): Leaf[] {
-  if (from.type === 'JOIN') {
-    const sides = nullableSides[String(from.join_type)]
-    if (!sides || from.ref_type === 'POSITIONAL')
-      throw new Unprovable('rows are joined by their position', 'Join them by a condition')
-    return [
-      ...leavesOf(from.left as AstNode, nullable || sides[0]),
-      ...leavesOf(from.right as AstNode, nullable || sides[1]),
-    ]
-  }
-  if (from.type === 'EMPTY') return []
-  return [
-    { node: from, alias: String(from.alias || from.table_name || '').toLowerCase(), nullable },
-  ]
-}
-
-function refsIn(expression: AstNode): AstNode[] {
-  return nodesOf(expression).filter((node) => node.class === 'COLUMN_REF')
-}
-
-function columnsIn(expression: AstNode): string[] {
-  return refsIn(expression).map((ref) => String((ref.column_names as string[]).at(-1)))
-}
-
-/** A copy of an expression that names columns without their table, and has no alias of its own. */
-function unqualified(expression: AstNode): AstNode {
-  const copy = JSON.parse(JSON.stringify(expression)) as AstNode
-  copy.alias = ''
-  for (const node of nodesOf(copy)) {
-    if ('query_location' in node) node.query_location = 0
-    if (node.class === 'COLUMN_REF')
-      node.column_names = [String((node.column_names as string[]).at(-1))]
-  }
-  return copy
-}
-
-/** An expression over one column, with another expression in the column's place. */
-function substituted(expression: AstNode, column: AstNode): AstNode {
-  const replace = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(replace)
-    if (value === null || typeof value !== 'object') return value
-    if ((value as AstNode).class === 'COLUMN_REF') return column
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, replace(inner)]))
-  }
-  return replace(expression) as AstNode
-}
-
-function plain(expression: AstNode): string {
-  return JSON.stringify(expression).toLowerCase()
-}
-
-/** Whether a part rises with the one column it is made of, so that bounds of the one bound the other. */
-export function risingColumn(expression: AstNode): string | undefined {
-  if (expression.class === 'COLUMN_REF') return (expression.column_names as string[])[0]
-  if (expression.class === 'CAST') {
-    const target = (expression.cast_type as { id: string }).id
-    const rises = ['DATE', 'TIMESTAMP'].includes(target)
-    return rises ? risingColumn(expression.child as AstNode) : undefined
-  }
-  if (expression.class !== 'FUNCTION') return undefined
-  const children = expression.children as AstNode[]
-  const name = String(expression.function_name)
-  if (name === 'date_trunc' && children[0]?.class === 'CONSTANT')
-    return risingColumn(children[1] as AstNode)
-  return name === 'year' || name === 'last_day' ? risingColumn(children[0] as AstNode) : undefined
 }

@@ -10,7 +10,8 @@ import { pathsOf, type ScanTask } from '../iceberg/deletes.js'
 import { toColumnType } from '../iceberg/spec/types.js'
 import type { Table } from '../iceberg/table.js'
 import type { AstNode } from '../plan/ast.js'
-import { proveIncremental, risingColumn, type TableName, Unprovable } from '../plan/incremental.js'
+import { proveIncremental, type TableName, Unprovable } from '../plan/incremental.js'
+import { risingColumn } from '../plan/rising.js'
 import type { RunContext } from './context.js'
 import { Part, type PartProof } from './part.js'
 import { type PartOfFile, tableFiles } from './table-files.js'
@@ -37,22 +38,23 @@ export async function provePart(
 ): Promise<PartProof[]> {
   const { incremental, query } = dataset
   const { by, affects } = incremental as NonNullable<Gold['incremental']>
-  const inputs = new Map<string, string[]>()
+  const inputs = new Map<string, Map<string, string>>()
   for (const input of inputsOf(dataset)) {
     const schema = driving.includes(input) ? partSchema(dataset) : input.tier
     const found = await session.describe(`FROM ${quoteName(schema)}.${quoteName(input.name)}`)
     inputs.set(
       fullName(input).toLowerCase(),
-      found.map(({ name }) => name.toLowerCase()),
+      new Map(found.map(({ name, sqlType }) => [name.toLowerCase(), sqlType])),
     )
   }
-  const columnsOf = ({ tier, name }: TableName) => inputs.get(`${tier}.${name}`.toLowerCase()) ?? []
+  const typesOf = ({ tier, name }: TableName) => inputs.get(`${tier}.${name}`.toLowerCase())
+  const columnsOf = (table: TableName) => [...(typesOf(table)?.keys() ?? [])]
+  const typeOf = (table: TableName, column: string) => typesOf(table)?.get(column)
   const serialized = await parseTree(session, renderSql(query))
   try {
     checkReach(dataset, columns)
-    const reaches = affects !== undefined
     const proofs: PartProof[] = []
-    for (const proof of proveIncremental({ serialized, by, reaches, columnsOf }))
+    for (const proof of proveIncremental({ serialized, by, affects, columnsOf, typeOf }))
       proofs.push({ ...proof, sql: await expressionSql(session, proof.expression) })
     return proofs
   } catch (error) {

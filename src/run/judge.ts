@@ -2,7 +2,9 @@ import { z } from 'zod'
 import type { Silver } from '../define/dataset.js'
 import { quoteName, renderSql } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
+import { parseTree } from '../engine/parse.js'
 import type { BuildDecision } from '../plan/plan.js'
+import { whyUnrepeatable } from '../plan/repeatable.js'
 import { type CompiledChecks, compileChecks } from '../quality/compile.js'
 import { isText } from '../quality/grammar.js'
 import { inputTypeOf } from '../quality/javascript.js'
@@ -58,7 +60,7 @@ export async function judge(
     parts.map((one) => over(one, `(${one.part.relation})`, where)).join('\nUNION ALL BY NAME\n')
   const [only] = compiled as [(typeof compiled)[number]]
   const passes = compiled.length === 1 ? only.checks.passes : []
-  if (passes.length === 0 && isCheap(dataset, input)) {
+  if (passes.length === 0 && (await isCheap(session, dataset, input))) {
     const few = fewest(compiled)
     const others = compiled.filter((one) => one !== few)
     if (few) await session.run(`CREATE TEMP TABLE judged_few AS ${union([few])}`)
@@ -163,20 +165,23 @@ function knownExtremes(
     : `${row(least)} UNION ALL ${row(greatest)}`
 }
 
-/** Functions that may give something else when they are asked again. */
-const VOLATILE =
-  /\b(random|setseed|\w*uuid\w*|now|today|current_\w+|get_current_\w+|transaction_timestamp|localtime\w*|nextval|currval)\b/i
-
 /** Values that have to be read from texts, beside all: reading them again costs less than writing all of their rows down. */
 const FEW = 0.3
 
 /** Whether rows may be judged more than once: few texts have to be read, and the answer is the same each time. */
-function isCheap(dataset: Silver, { parts }: SilverInput): boolean {
+async function isCheap(
+  session: Session,
+  dataset: Silver,
+  { parts }: SilverInput,
+): Promise<boolean> {
   const { schema, select, rules, deleteWhen } = dataset
   if (!havePlaces(dataset)) return false
   const own = [...Object.values(select), ...rules.map((rule) => rule.condition), deleteWhen]
   const sql = own.flatMap((part) => (part && typeof part !== 'string' ? [renderSql(part)] : []))
-  if (sql.some((text) => VOLATILE.test(text))) return false
+  if (sql.length > 0) {
+    const tree = JSON.parse(await parseTree(session, `SELECT ${sql.map((s) => `(${s}\n)`)}`))
+    if (tree.error || whyUnrepeatable(tree)) return false
+  }
   const columns = Object.entries(schema.shape)
   const isRead = ({ raw }: SilverPart, name: string, column: unknown) =>
     raw[name]?.sqlType === 'VARCHAR' && !isText(inputTypeOf(column as z.ZodType))

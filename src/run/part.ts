@@ -7,7 +7,8 @@ import type { ScanTask } from '../iceberg/deletes.js'
 import type { Predicate } from '../iceberg/spec/prune.js'
 import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
 import type { Table } from '../iceberg/table.js'
-import { type Proof, risingColumn } from '../plan/incremental.js'
+import type { Proof } from '../plan/incremental.js'
+import { risingColumn } from '../plan/rising.js'
 
 /** A part's proof with the SQL for the part of a row of its driving input. */
 export interface PartProof extends Proof {

@@ -1,0 +1,79 @@
+import type { AstNode } from './ast.js'
+
+/** How far a window may look: days, or numbers, before and after its own part. */
+interface Affects {
+  before?: number
+  after?: number
+}
+
+const hint =
+  'Order it by the part and give its frame bounds: RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW'
+
+/**
+ * Why a window may look farther than `affects` says; `undefined` where its frame proves that it doesn't.
+ *
+ * @param byPart whether it is ordered by the part.
+ */
+export function whyReaches(
+  window: AstNode,
+  { before = 0, after = 0 }: Affects,
+  byPart: boolean,
+): { message: string; hint: string } | undefined {
+  if (!byPart) return { message: 'is not ordered by it', hint }
+  // Rows are as far apart as the parts that have none.
+  if (window.type !== 'WINDOW_AGGREGATE' && !framed.has(String(window.function_name).toLowerCase()))
+    return { message: 'counts rows, which may be any number of parts apart', hint }
+  const first = (window.orders as { type: string }[])[0]
+  const down = first?.type === 'DESCENDING'
+  const start = boundOf(window, 'start')
+  const end = boundOf(window, 'end')
+  if (start === undefined || end === undefined)
+    return { message: "how far its frame reaches can't be told", hint }
+  // A row that is looked at from a later part affects parts after its own.
+  const [earlier, later] = down ? [end, -start] : [-start, end]
+  if (earlier > after || later > before)
+    return {
+      message: `its frame looks at ${Math.max(earlier, 0)} before and ${Math.max(later, 0)} after`,
+      hint: `Say so: affects: { before: ${Math.max(Math.ceil(later), before)}, after: ${Math.max(Math.ceil(earlier), after)} }`,
+    }
+  return undefined
+}
+
+const framed = new Set(['first_value', 'last_value', 'nth_value'])
+
+/** Where a frame begins or ends, seen from the row: before it as a negative number. */
+function boundOf(window: AstNode, side: 'start' | 'end'): number | undefined {
+  const kind = String(window[side])
+  if (kind === 'CURRENT_ROW_RANGE') return 0
+  if (kind !== 'EXPR_PRECEDING_RANGE' && kind !== 'EXPR_FOLLOWING_RANGE') return undefined
+  const size = sizeOf(window[`${side}_expr`])
+  return size === undefined ? undefined : kind === 'EXPR_PRECEDING_RANGE' ? -size : size
+}
+
+const days: Readonly<Record<string, number>> = {
+  to_seconds: 1 / 86_400,
+  to_minutes: 1 / 1_440,
+  to_hours: 1 / 24,
+  to_days: 1,
+  to_weeks: 7,
+  to_months: 31,
+  to_years: 366,
+}
+
+/** A constant number, or the days of a constant interval at most. */
+function sizeOf(value: unknown): number | undefined {
+  const node = value as AstNode | undefined
+  if (node?.class === 'CAST') return sizeOf(node.child)
+  if (node?.class === 'CONSTANT') {
+    const { value: own, type } = node.value as { value: unknown; type: { id: string } }
+    const whole = ['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT'].includes(type.id)
+    return whole && typeof own === 'number' && own >= 0 ? own : undefined
+  }
+  if (node?.class !== 'FUNCTION') return undefined
+  const [child] = node.children as AstNode[]
+  const name = String(node.function_name).toLowerCase()
+  if (name === 'trunc') return sizeOf(child)
+  const unit = days[name]
+  const count = unit === undefined ? undefined : sizeOf(child)
+  return count === undefined ? undefined : count * (unit as number)
+}
