@@ -1,3 +1,4 @@
+import { Console } from 'node:console'
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { errorJson, exitCodeOf, renderError } from './output/errors.js'
@@ -62,6 +63,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0)
   })
+  // What a definition logs must not stand among what is printed for programs.
+  globalThis.console = new Console(process.stderr, process.stderr)
   let exit = 0
   const program = new Command('moraine')
     .description('A medallion data lake in one typed file.')

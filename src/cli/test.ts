@@ -2,7 +2,8 @@ import { relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { glob } from 'tinyglobby'
 import { fullName } from '../define/dataset.js'
-import { MoraineError, messageOf } from '../errors.js'
+import { takeMistakes } from '../define/mistakes.js'
+import { DefinitionError, MoraineError, messageOf } from '../errors.js'
 import { loadModule } from '../load/load.js'
 import type { DatasetTest } from '../testing/dataset-test.js'
 import { examples } from './examples.js'
@@ -67,6 +68,8 @@ export async function run(command: Command): Promise<number> {
 
 async function testsOf(file: string): Promise<DatasetTest[]> {
   const { default: found } = await loadModule(file)
+  const mistakes = takeMistakes()
+  if (mistakes.length > 0) throw new DefinitionError(mistakes)
   const tests = Array.isArray(found) ? found : [found]
   if (tests.every((test) => test?.kind === 'dataset test')) return tests
   throw new MoraineError('definition', `${file} does not export tests`, {

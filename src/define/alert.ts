@@ -1,3 +1,6 @@
+import { oneOf, secretText, texts } from './expected.js'
+import { checked, checkedArguments, type OptionList } from './options.js'
+
 /** What people are told of. */
 export type AlertOn =
   /** A job failed and is not tried again. */
@@ -24,22 +27,37 @@ interface AlertOptions {
 
 const all: readonly AlertOn[] = ['failed', 'recovered', 'stale', 'warned']
 
+const one = oneOf(...all)
+const alertOptions: OptionList<AlertOptions> = {
+  on: {
+    is: `a list of ${one.is}`,
+    fits: (value) => Array.isArray(value) && value.every(one.fits),
+    advise: (value) => (one.fits(value) ? `Put it into a list: ['${value}']` : undefined),
+  },
+}
+
+function onOf(call: string, options: AlertOptions): readonly AlertOn[] {
+  return checked(call, options, alertOptions).on ?? all
+}
+
+type Url = string | (() => string | Promise<string>)
+
+function toUrl(kind: 'webhook' | 'slack', url: Url, options: AlertOptions): Alert {
+  const call = `alert.${kind}(…)`
+  const good = checkedArguments(call, { url }, { url: secretText })
+  return { kind, url: good.url ?? '', on: onOf(call, options) }
+}
+
 /** Ways to tell people that something is wrong, from `moraine serve`. */
 export const alert = {
   /** A POST of `{ on, lake, job, dataset, run, message, time }` as JSON. */
-  webhook: (
-    url: string | (() => string | Promise<string>),
-    { on = all }: AlertOptions = {},
-  ): Alert => ({ kind: 'webhook', url, on }),
+  webhook: (url: Url, options: AlertOptions = {}): Alert => toUrl('webhook', url, options),
   /** A message to Slack, or to what takes the same: `{ text }`. */
-  slack: (
-    url: string | (() => string | Promise<string>),
-    { on = all }: AlertOptions = {},
-  ): Alert => ({ kind: 'slack', url, on }),
+  slack: (url: Url, options: AlertOptions = {}): Alert => toUrl('slack', url, options),
   /** A program that is given the same JSON as a webhook, on its standard input. */
-  command: (command: readonly string[], { on = all }: AlertOptions = {}): Alert => ({
-    kind: 'command',
-    command,
-    on,
-  }),
+  command: (command: readonly string[], options: AlertOptions = {}): Alert => {
+    const call = 'alert.command(…)'
+    const good = checkedArguments(call, { command }, { command: texts })
+    return { kind: 'command', command: good.command ?? [], on: onOf(call, options) }
+  },
 }

@@ -1,5 +1,17 @@
 import type { AnyDataset, Row } from './dataset.js'
-import type { Sql } from './sql.js'
+import {
+  columnName,
+  columnNames,
+  datasets,
+  interval,
+  isDataset,
+  number,
+  oneOf,
+  sqlTag,
+  text,
+} from './expected.js'
+import { checked, checkedArguments, type Expected, needed, type OptionList } from './options.js'
+import { noSql, type Sql } from './sql.js'
 
 /** What a broken check of a whole table means: the run does not publish it, or it is only told. */
 export type CheckSeverity = 'fail' | 'warn'
@@ -32,49 +44,99 @@ type CheckKind<C extends string> =
 interface Severe {
   severity?: CheckSeverity
 }
+type Fresh = Severe & { within: string }
+type RowCount = Severe & { min?: number; max?: number }
+type UsualRows = Severe & { deviations?: number; runs?: number }
+type Discarded = Severe & { max: number | `${number}%` }
+
+const severe: OptionList<Severe> = { severity: oneOf('fail', 'warn') }
+const fresh: OptionList<Fresh> = { ...severe, within: needed(interval) }
+const rowCount: OptionList<RowCount> = { ...severe, min: number, max: number }
+const usualRows: OptionList<UsualRows> = { ...severe, deviations: number, runs: number }
+const discarded: OptionList<Discarded> = {
+  ...severe,
+  max: needed({
+    is: "a number from 0 to 1, or a percentage such as '1%'",
+    fits: (value) =>
+      number.fits(value) || (typeof value === 'string' && /^\d+(\.\d+)?%$/.test(value)),
+  }),
+}
 
 function made<K extends CheckKind<string>>(kind: K, { severity = 'fail' }: Severe = {}) {
   return { kind: 'check', severity, ...kind } as const
 }
 
+/** The columns of a check; none where they are no texts, once that is said. */
+function columnsOf<C extends string>(call: string, columns: C | readonly C[]): readonly C[] {
+  const good = checkedArguments(call, { columns }, { columns: columnNames }).columns
+  return good === undefined ? [] : list(good)
+}
+
 /** Checks of whole tables. A broken one of severity `fail`, the default, keeps the run from publishing. */
 export const check = {
   /** No two rows have the same values in these columns. */
-  unique: <C extends string>(columns: C | readonly C[], options?: Severe): Check<C> =>
-    made({ check: 'unique', columns: list(columns) }, options),
+  unique: <C extends string>(columns: C | readonly C[], options: Severe = {}): Check<C> =>
+    made(
+      { check: 'unique', columns: columnsOf('check.unique', columns) },
+      checked('check.unique', options, severe),
+    ),
   /** There is at least one row. */
-  notEmpty: (options?: Severe): Check<never> => made({ check: 'not empty' }, options),
+  notEmpty: (options: Severe = {}): Check<never> =>
+    made({ check: 'not empty' }, checked('check.notEmpty', options, severe)),
   /** The newest value of a date or timestamp is no older than this: `12h`, `2d`. */
-  fresh: <C extends string>(column: C, options: Severe & { within: string }): Check<C> =>
-    made({ check: 'fresh', columns: [column], within: options.within }, options),
+  fresh: <C extends string>(column: C, options: Fresh): Check<C> => {
+    const good = checked('check.fresh', options, fresh)
+    const columns = columnsOf('check.fresh', column)
+    return made({ check: 'fresh', columns, within: good.within ?? '1d' }, good)
+  },
   /** The number of rows lies within these bounds. */
-  rowCount: (options: Severe & { min?: number; max?: number }): Check<never> =>
-    made({ check: 'row count', min: options.min, max: options.max }, options),
+  rowCount: (options: RowCount): Check<never> => {
+    const good = checked('check.rowCount', options, rowCount)
+    return made({ check: 'row count', min: good.min, max: good.max }, good)
+  },
   /**
    * The number of rows (of silver those that a run reads, of gold those of the table) is no further from the mean of the last runs than so
    * many standard deviations. It holds until there are five runs to compare with. Default: 3 of 14 runs.
    */
-  usualRows: (options: Severe & { deviations?: number; runs?: number } = {}): Check<never> => {
-    const { deviations = 3, runs = 14 } = options
-    return made({ check: 'usual rows', deviations, runs }, options)
+  usualRows: (options: UsualRows = {}): Check<never> => {
+    const good = checked('check.usualRows', options, usualRows)
+    const { deviations = 3, runs = 14 } = good
+    return made({ check: 'usual rows', deviations, runs }, good)
   },
   /** No more than this part of a run's rows is discarded: `0.01` or `'1%'`. For silver. */
-  discarded: (options: Severe & { max: number | `${number}%` }): Check<never> =>
-    made({ check: 'discarded', max: fraction(options.max) }, options),
+  discarded: (options: Discarded): Check<never> => {
+    const good = checked('check.discarded', options, discarded)
+    return made({ check: 'discarded', max: fraction(good.max ?? 1) }, good)
+  },
   /** Every value of the column that is not NULL is a value of a column of another dataset. */
   references: <C extends string, D extends AnyDataset>(
     column: C,
     to: D,
     target: keyof Row<D> & string,
-    options?: Severe,
-  ): Check<C> => made({ check: 'references', columns: [column], to, target }, options),
+    options: Severe = {},
+  ): Check<C> => {
+    const call = 'check.references'
+    const good = checkedArguments(call, { to, target }, { to: aDataset, target: columnName })
+    const columns = columnsOf(call, column)
+    const severity = checked(call, options, severe)
+    // Without what it refers to nothing is held; that it is missing is said.
+    if (good.to === undefined) return made({ check: 'not empty' }, severity)
+    return made({ check: 'references', columns, to, target: good.target ?? '' }, severity)
+  },
   /**
    * A query that finds what should not be: the check is broken when it gives any row. `this_table` in
    * it is the table that is checked.
    */
-  sql: (name: string, query: Sql, options?: Severe): Check<never> =>
-    made({ check: 'sql', name, query }, options),
+  sql: (name: string, query: Sql, options: Severe = {}): Check<never> => {
+    const good = checkedArguments('check.sql', { name, query }, { name: text, query: sqlTag })
+    return made(
+      { check: 'sql', name: good.name ?? '', query: good.query ?? noSql },
+      checked('check.sql', options, severe),
+    )
+  },
 }
+
+const aDataset: Expected = { ...datasets, is: 'a dataset', fits: isDataset }
 
 function list<T>(value: T | readonly T[]): readonly T[] {
   return Array.isArray(value) ? value : [value as T]

@@ -1,14 +1,19 @@
-import type { z } from 'zod'
-import { MoraineError, type Place } from '../errors.js'
+import { z } from 'zod'
+import type { Place } from '../errors.js'
 import type { Check } from './check.js'
+import { bronzeOptions, goldOptions, ruleList, silverOptions } from './dataset-options.js'
+import { described } from './described.js'
+import { sqlTag } from './expected.js'
 import type { Keep } from './keep.js'
+import { isBroken, markBroken, mistake } from './mistakes.js'
+import { checked, needed } from './options.js'
 import type { Partition } from './partition.js'
 import { toPartition } from './partition.js'
 import { here } from './place.js'
 import type { Rule, Severity } from './rule.js'
 import type { Schedule } from './schedule.js'
-import type { Source } from './source.js'
-import { type ColumnRef, type Sql, sql } from './sql.js'
+import { noSource, type Source } from './source.js'
+import { type ColumnRef, noSql, type Sql, sql } from './sql.js'
 
 export type Tier = 'bronze' | 'silver' | 'gold'
 
@@ -134,11 +139,12 @@ export function bronze<C extends string = string>(
   name: string,
   options: BronzeOptions<C>,
 ): Bronze<{ [K in C]: string | null } & BronzeColumns> {
-  const { from, format = 'parquet', compression, archive = false, keep, ...about } = options
-  return {
+  const good = checked<BronzeOptions<string>>(callOf('bronze', name), options, bronzeOptions)
+  const { from = noSource, format = 'parquet', compression, archive = false, keep, ...about } = good
+  return made(good, {
     kind: 'dataset',
     tier: 'bronze',
-    name,
+    name: String(name),
     about,
     place: here(),
     from,
@@ -147,7 +153,23 @@ export function bronze<C extends string = string>(
     archive,
     keep,
     columns: columnRefs(),
-  } as Bronze<any>
+  }) as unknown as Bronze<any>
+}
+
+/** How mistakes name a builder's call. */
+function callOf(tier: Tier, name: unknown): string {
+  if (typeof name === 'string') return `${tier}.${name}`
+  mistake(
+    `${tier}(…) takes a name first, not ${described(name)}`,
+    undefined,
+    `Write ${tier}('orders', { … })`,
+  )
+  return `${tier}(…)`
+}
+
+/** A dataset of which no more can be said where its options are not what they must be. */
+function made<D extends object>(options: object, dataset: D): D {
+  return isBroken(options) ? markBroken(dataset) : dataset
 }
 
 type Shape = Record<string, z.ZodType>
@@ -202,21 +224,22 @@ export function silver<S extends Shape>(
   name: string,
   options: SilverOptions<S>,
 ): Silver<Stored<Output<S>> & SilverColumns> {
-  const { from, select, schema, key, cursor, rules, severity, partitionBy, ...others } = options
+  const good = checked<SilverOptions<Shape>>(callOf('silver', name), options, silverOptions)
+  const { from = [], select, schema, key, cursor, rules, severity, partitionBy, ...others } = good
   const { deleteWhen, onInvalidUpdate, checks, history = false, keep, ...about } = others
   const columns = columnRefs()
-  return {
+  return made(good, {
     kind: 'dataset',
     tier: 'silver',
-    name,
+    name: String(name),
     about,
     place: here(),
     from: list(from),
     select: { ...(select as Record<string, string | Sql>) },
-    schema: schema as unknown as z.ZodObject,
+    schema: (schema ?? z.object({})) as unknown as z.ZodObject,
     key: key === undefined ? [] : list(key),
     cursor,
-    rules: typeof rules === 'function' ? rules(columns as ColumnRefs<Name<S>>) : (rules ?? []),
+    rules: rulesOf(name, rules, columns),
     severity: { ...(severity as Record<string, Severity>) },
     partitionBy: (partitionBy ?? []).map(toPartition),
     deleteWhen: deleteWhen ?? (list(from).some(comparesKeys) ? sql`_change = 'delete'` : undefined),
@@ -225,7 +248,23 @@ export function silver<S extends Shape>(
     history,
     keep: toKeep(keep),
     columns,
-  } as Silver<any>
+  }) as unknown as Silver<any>
+}
+
+/** The rules; those that a function makes are looked at once it has made them. */
+function rulesOf(
+  name: unknown,
+  rules: SilverOptions<Shape>['rules'],
+  columns: ColumnRefs<string>,
+): readonly Rule[] {
+  if (typeof rules !== 'function') return rules ?? []
+  return (
+    checked<{ rules: readonly Rule[] }>(
+      callOf('silver', name),
+      { rules: rules(columns) },
+      { rules: needed(ruleList) },
+    ).rules ?? []
+  )
 }
 
 /**
@@ -234,15 +273,12 @@ export function silver<S extends Shape>(
  *
  * @example
  * sql`select status, count(*) from ${history(orders)} where valid_from <= ${time} and (valid_to is null or valid_to > ${time}) group by 1`
- * @throws MoraineError of kind `definition` when the dataset keeps none.
  */
 export function history(dataset: Silver<any>): Sql {
   const place = here()
   if (dataset.history) return { kind: 'sql', place, parts: [{ kind: 'history', dataset }] }
-  throw new MoraineError('definition', `silver.${dataset.name} keeps no history`, {
-    ...(place ? { place } : {}),
-    hint: 'Give it history: true.',
-  })
+  mistake(`silver.${dataset.name} keeps no history`, undefined, 'Give it history: true.')
+  return { kind: 'sql', place, parts: [] }
 }
 
 /** Whether rows of an input say when keys are gone from its source. */
@@ -273,11 +309,14 @@ export function gold<S extends Shape = Shape>(
   name: string,
   options: GoldOptions<S>,
 ): Gold<GoldRow<S>> {
-  const { query, columns, partitionBy, incremental, checks, keep, ...about } = options
-  return {
+  const good = checked<GoldOptions<Shape>>(callOf('gold', name), options, goldOptions, (given) =>
+    sqlTag.fits(given) ? 'Write gold(name, { query: sql`…` })' : undefined,
+  )
+  const { query = noSql, columns, partitionBy, incremental, checks, keep, ...about } = good
+  return made(good, {
     kind: 'dataset',
     tier: 'gold',
-    name,
+    name: String(name),
     about,
     place: here(),
     query,
@@ -287,7 +326,7 @@ export function gold<S extends Shape = Shape>(
     checks: checks ?? [],
     keep: toKeep(keep),
     columns: columnRefs(),
-  } as Gold<any>
+  }) as unknown as Gold<any>
 }
 
 function toKeep(keep: string | Keep | undefined): Keep | undefined {

@@ -1,7 +1,10 @@
 import { DefinitionError, type Place, type Problem } from '../errors.js'
 import type { Alert } from './alert.js'
 import { type AnyDataset, fullName } from './dataset.js'
+import { datasetList, oneOf, text } from './expected.js'
 import { checkedAgainst, inputsOf } from './inputs.js'
+import { inOrderOfPlace, takeMistakes } from './mistakes.js'
+import { checked, having, needed, type OptionList } from './options.js'
 import { here } from './place.js'
 import { problemsOf } from './problems.js'
 
@@ -20,6 +23,19 @@ export interface LakeOptions {
   folders?: { readonly silver?: string; readonly gold?: string }
   /** Who `moraine serve` tells when something is wrong. */
   alerts?: readonly Alert[]
+}
+
+const lakeOptions: OptionList<LakeOptions> = {
+  name: needed(text),
+  datasets: needed(datasetList),
+  root: text,
+  publish: oneOf('passed', 'all'),
+  folders: having<NonNullable<LakeOptions['folders']>>({ silver: text, gold: text }),
+  alerts: {
+    is: 'a list of alerts',
+    fits: (value) => Array.isArray(value) && value.every((item) => Array.isArray(item?.on)),
+    advise: () => "Write [alert.slack(secret('env:SLACK_URL'))]",
+  },
 }
 
 /** A checked definition. `datasets` holds inputs before those that read them. */
@@ -41,9 +57,10 @@ export interface Lake {
  */
 export function defineLake(options: LakeOptions): Lake {
   const place = here()
-  const { name, root = 'lake', publish = 'passed', alerts = [], folders = {} } = options
+  const good = checked<LakeOptions>('defineLake', options, lakeOptions)
+  const { name, root = 'lake', publish = 'passed', alerts = [], folders = {} } = good
   const problems: Problem[] = []
-  if (!/^[a-z][a-z0-9_-]*$/.test(name))
+  if (name !== undefined && !/^[a-z][a-z0-9_-]*$/.test(name))
     problems.push({
       message: `The lake's name '${name}' must be lower case letters, digits, '_' and '-'`,
       place: place && { ...place, near: name },
@@ -54,11 +71,11 @@ export function defineLake(options: LakeOptions): Lake {
         message: `The folder '${folder}' of ${layer} must lie below ${layer}/, with names of lower case letters, digits, '_' and '-'`,
         place: place && { ...place, near: `'${folder}'` },
       })
-  const { ordered, cycle } = inOrder(options.datasets)
+  const { ordered, cycle } = inOrder(good.datasets ?? [])
   if (cycle)
     problems.push({ message: `These datasets read each other in a circle: ${cycle}`, place })
-  problems.push(...duplicates(ordered), ...ordered.flatMap(problemsOf))
-  if (problems.length > 0) throw new DefinitionError(problems)
+  problems.push(...duplicates(ordered), ...ordered.flatMap(problemsOf), ...takeMistakes())
+  if (problems.length > 0) throw new DefinitionError(inOrderOfPlace(problems))
   return { kind: 'lake', name, root, publish, alerts, folders, datasets: ordered, place }
 }
 

@@ -1,7 +1,9 @@
-import { MoraineError } from '../errors.js'
 import type { Row, Silver } from './dataset.js'
+import { columnName, isDataset } from './expected.js'
+import { mistake } from './mistakes.js'
+import { checkedArguments, type Expected } from './options.js'
 import { here } from './place.js'
-import { quoteName, type Sql } from './sql.js'
+import { noSql, quoteName, type Sql } from './sql.js'
 
 /** A value of another dataset's row, found by its key. */
 export interface Lookup extends Sql {
@@ -16,13 +18,25 @@ export interface Lookup extends Sql {
   }
 }
 
+const silverDataset: Expected = {
+  is: 'a silver dataset',
+  fits: (value) => isDataset(value) && (value as Silver).tier === 'silver',
+  advise: (value) =>
+    typeof value === 'string'
+      ? 'Datasets are named by their variables, without quotes.'
+      : undefined,
+}
+
+/** Stands where a look-up is wrong, once that is said. */
+const broken = { ...noSql } as Lookup
+
 /**
  * For `select`: a column of the row whose key the input's column `by` holds; NULL where there is no such row.
  * It says the same as a subquery, and is much quicker.
  *
  * @example
  * select: { sold_date: lookup(dates, 'd_date', 'ss_sold_date_sk') }
- * @throws MoraineError of kind `definition` when the dataset has no key of one column.
+ * The dataset needs a key of one column.
  */
 export function lookup<D extends Silver<any>>(
   dataset: D,
@@ -30,13 +44,22 @@ export function lookup<D extends Silver<any>>(
   by: string,
 ): Lookup {
   const place = here()
+  const call = `lookup(…, '${take}', '${by}')`
+  const good = checkedArguments(
+    call,
+    { dataset, take, by },
+    { dataset: silverDataset, take: columnName, by: columnName },
+  )
+  if (Object.values(good).includes(undefined) || Object.keys(good).length < 3) return broken
   const [key, ...others] = dataset.key
-  if (key === undefined || others.length > 0)
-    throw new MoraineError(
-      'definition',
+  if (key === undefined || others.length > 0) {
+    mistake(
       `silver.${dataset.name} can't be looked up in: its key is not one column`,
-      { ...(place ? { place } : {}), hint: 'Look it up with a subquery: sql`(select … )`.' },
+      undefined,
+      'Look it up with a subquery: sql`(select … )`.',
     )
+    return broken
+  }
   const names = [take, key, by].map(quoteName)
   return {
     kind: 'sql',

@@ -1,4 +1,6 @@
 import type { ColumnType } from './column-type.js'
+import { columnName, number } from './expected.js'
+import { checkedArguments } from './options.js'
 
 export type TransformName = 'identity' | 'year' | 'month' | 'day' | 'hour' | 'bucket' | 'truncate'
 
@@ -13,7 +15,10 @@ export interface Partition<C extends string = string> {
 
 const simple =
   (transform: TransformName) =>
-  <C extends string>(column: C): Partition<C> => ({ kind: 'partition', transform, column })
+  <C extends string>(column: C): Partition<C> => {
+    const good = checkedArguments(`${transform}(…)`, { column }, { column: columnName })
+    return { kind: 'partition', transform, column: good.column ?? ('' as C) }
+  }
 
 /** One partition for each value. */
 export const identity = simple('identity')
@@ -26,19 +31,21 @@ export const day = simple('day')
 /** One partition for each hour of a timestamp. */
 export const hour = simple('hour')
 /** `count` partitions by a hash of the value. */
-export const bucket = <C extends string>(column: C, count: number): Partition<C> => ({
-  kind: 'partition',
-  transform: 'bucket',
-  column,
-  width: count,
-})
+export const bucket = <C extends string>(column: C, count: number): Partition<C> =>
+  ofWidth('bucket', column, count)
 /** Texts cut to `width` characters, numbers rounded down to a multiple of it. */
-export const truncate = <C extends string>(column: C, width: number): Partition<C> => ({
-  kind: 'partition',
-  transform: 'truncate',
-  column,
-  width,
-})
+export const truncate = <C extends string>(column: C, width: number): Partition<C> =>
+  ofWidth('truncate', column, width)
+
+function ofWidth<C extends string>(
+  transform: 'bucket' | 'truncate',
+  column: C,
+  width: number,
+): Partition<C> {
+  const list = { column: columnName, width: number }
+  const good = checkedArguments(`${transform}(…)`, { column, width }, list)
+  return { kind: 'partition', transform, column: good.column ?? ('' as C), width: good.width ?? 1 }
+}
 
 export function toPartition(partition: string | Partition): Partition {
   return typeof partition === 'string' ? identity(partition) : partition

@@ -5,9 +5,12 @@ import { checkName } from './check.js'
 import { Collector, columnNameProblems, icebergColumns, reservedColumns } from './collector.js'
 import { type ColumnType, type Field, typeName } from './column-type.js'
 import { type AnyDataset, fullName, type Gold, type Silver } from './dataset.js'
+import { described } from './described.js'
+import { isType } from './expected.js'
 import { secondsOf } from './interval.js'
 import { keepProblems } from './keep.js'
 import { lookupOf } from './lookup.js'
+import { isBroken } from './mistakes.js'
 import { nearest } from './nearest.js'
 import { partitionProblem } from './partition.js'
 import { scheduleProblem } from './schedule.js'
@@ -17,6 +20,8 @@ import { knownSpecifiers, unknownSpecifiers } from './strptime.js'
 
 /** What is wrong with one dataset, taken by itself. */
 export function problemsOf(dataset: AnyDataset): Problem[] {
+  // What its options lack is said already; the rest would be about what stands in their place.
+  if (isBroken(dataset)) return []
   const collect = new Collector(dataset)
   if (!/^[a-z][a-z0-9_]*$/i.test(dataset.name))
     collect.add(
@@ -40,10 +45,6 @@ export function problemsOf(dataset: AnyDataset): Problem[] {
 
 function silverProblems(dataset: Silver<any>, collect: Collector): void {
   if (dataset.from.length === 0) collect.add('from names no dataset', 'from')
-  if (!(dataset.schema instanceof z.ZodObject)) {
-    collect.add('schema must be a z.object({ … })', 'schema')
-    return
-  }
   const fields = typedFields(dataset.schema.shape, collect)
   keepProblems(dataset, dataset.schema.shape, collect)
   const names = Object.keys(dataset.schema.shape)
@@ -108,6 +109,16 @@ function historyProblems(
 
 function typedFields(shape: Record<string, z.ZodType>, collect: Collector): Field[] {
   return Object.entries(shape).flatMap(([name, schema]) => {
+    if (!isType(schema)) {
+      collect.add(
+        `column '${name}' has no type: it is ${described(schema)}`,
+        `${name}:`,
+        typeof schema === 'function'
+          ? 'Call it, such as t.bigint()'
+          : 'Write t.bigint(), t.string() …',
+      )
+      return []
+    }
     try {
       const type = columnTypeOf(schema)
       const problem = decimalProblem(type)
@@ -211,6 +222,7 @@ function acceptsMissing(schema: z.core.$ZodType | undefined): boolean {
 
 /** The columns a dataset is known to have by its definition alone. */
 function knownColumns(dataset: AnyDataset): readonly string[] | undefined {
+  if (isBroken(dataset)) return undefined
   switch (dataset.tier) {
     case 'bronze':
       return dataset.from.columns && [...dataset.from.columns, ...reservedColumns]

@@ -1,4 +1,6 @@
-import type { Sql } from './sql.js'
+import { oneOf, sqlTag, text } from './expected.js'
+import { checked, checkedArguments, type OptionList } from './options.js'
+import { noSql, type Sql } from './sql.js'
 
 /**
  * What happens to a row that breaks a rule: it goes to the discarded table, it stays and is counted,
@@ -14,10 +16,24 @@ export interface Rule {
   readonly severity: Severity
 }
 
+interface RuleOptions {
+  severity?: Severity
+}
+
+const ruleOptions: OptionList<RuleOptions> = { severity: oneOf('discard', 'warn', 'fail') }
+
 /**
  * @example
  * rule('ships after it is ordered', sql`shipped_at is null or shipped_at >= ordered_at`)
  */
-export function rule(name: string, condition: Sql, options: { severity?: Severity } = {}): Rule {
-  return { kind: 'rule', name, condition, severity: options.severity ?? 'discard' }
+export function rule(name: string, condition: Sql, options: RuleOptions = {}): Rule {
+  const call = typeof name === 'string' ? `rule('${name}')` : 'rule(…)'
+  const good = checkedArguments(call, { name, condition }, { name: text, condition: sqlTag })
+  const { severity = 'discard' } = checked(call, options, ruleOptions)
+  return {
+    kind: 'rule',
+    name: good.name ?? '',
+    condition: good.condition ?? noSql,
+    severity,
+  }
 }

@@ -1,7 +1,15 @@
 import { Cron } from 'croner'
 import { messageOf } from '../errors.js'
 import type { AnyDataset } from './dataset.js'
+import {
+  datasets as datasetKind,
+  interval as intervalKind,
+  number,
+  oneOf,
+  text,
+} from './expected.js'
 import { millisecondsOf, secondsOf } from './interval.js'
+import { checked, checkedArguments, type OptionList } from './options.js'
 
 /** When a dataset is brought up to date, and what is done when that does not go as planned. */
 export type Schedule = When & { readonly policy: SchedulePolicy }
@@ -27,20 +35,44 @@ export interface SchedulePolicy {
   readonly backoff?: string
 }
 
+interface CronOptions extends SchedulePolicy {
+  timezone?: string
+}
+
+const policyOptions: OptionList<SchedulePolicy> = {
+  missed: oneOf('run', 'skip'),
+  overlap: oneOf('skip', 'queue'),
+  jitter: intervalKind,
+  timeout: intervalKind,
+  retries: number,
+  backoff: intervalKind,
+}
+const cronOptions: OptionList<CronOptions> = { ...policyOptions, timezone: text }
+
 /**
  * A cron line of five or six fields, such as every 15 minutes; in UTC unless a time zone is given. A time that a change of the clocks
  * leaves out comes right after it, and one that comes twice is meant once.
  */
-export function cron(
-  pattern: string,
-  { timezone, ...policy }: SchedulePolicy & { timezone?: string } = {},
-): Schedule {
-  return { kind: 'cron', pattern, ...(timezone === undefined ? {} : { timezone }), policy }
+export function cron(pattern: string, options: CronOptions = {}): Schedule {
+  const good = checkedArguments('cron(…)', { pattern }, { pattern: text })
+  const { timezone, ...policy } = checked<CronOptions>(`cron('${pattern}')`, options, cronOptions)
+  return {
+    kind: 'cron',
+    pattern: good.pattern ?? '* * * * *',
+    ...(timezone === undefined ? {} : { timezone }),
+    policy,
+  }
 }
 
 /** A fixed interval: `30s`, `15m`, `2h`, `1d`; counted from midnight UTC. */
 export function every(interval: string, policy: SchedulePolicy = {}): Schedule {
-  return { kind: 'every', interval, policy }
+  const list = { interval: intervalKind }
+  const good = checkedArguments('every(…)', { interval }, list)
+  return {
+    kind: 'every',
+    interval: good.interval ?? '1d',
+    policy: checked(`every('${interval}')`, policy, policyOptions),
+  }
 }
 
 /** Whenever one of these datasets has changed. */
@@ -48,7 +80,12 @@ export function after(
   datasets: AnyDataset | readonly AnyDataset[],
   policy: SchedulePolicy = {},
 ): Schedule {
-  return { kind: 'after', datasets: [datasets].flat() as AnyDataset[], policy }
+  const good = checkedArguments('after(…)', { datasets }, { datasets: datasetKind })
+  return {
+    kind: 'after',
+    datasets: [good.datasets ?? []].flat() as AnyDataset[],
+    policy: checked('after(…)', policy, policyOptions),
+  }
 }
 
 /** Only when somebody runs it. */

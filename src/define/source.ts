@@ -46,6 +46,20 @@ export interface FilesSource<C extends string = string> {
   readonly encoding: string | undefined
 }
 
+/** Stands where a source is missing, once that is said. */
+export const noSource: FilesSource = {
+  kind: 'files',
+  paths: [],
+  base: '',
+  delimiter: ',',
+  quote: null,
+  header: true,
+  columns: undefined,
+  nulls: [],
+  layout: undefined,
+  encoding: undefined,
+}
+
 /** Files that others drop into a folder, which is emptied as they are taken in. */
 export interface InboxSource<C extends string = string> {
   readonly kind: 'inbox'

@@ -1,5 +1,7 @@
 import { MoraineError, type Place } from '../errors.js'
 import type { AnyDataset } from './dataset.js'
+import { described } from './described.js'
+import { mistake } from './mistakes.js'
 import { here } from './place.js'
 
 /** A value that may stand in a SQL template; a list becomes `(a, b, c)`. */
@@ -26,6 +28,9 @@ export interface Sql {
   readonly place: Place | undefined
 }
 
+/** Stands where SQL is missing, once that is said. */
+export const noSql: Sql = { kind: 'sql', parts: [], place: undefined }
+
 type Interpolated = SqlValue | ColumnRef | AnyDataset | Sql
 
 /**
@@ -39,7 +44,7 @@ export function sql(strings: TemplateStringsArray, ...values: Interpolated[]): S
   const parts: SqlPart[] = []
   strings.forEach((text, i) => {
     parts.push({ kind: 'text', text })
-    if (i < values.length) parts.push(...toParts(values[i] as Interpolated))
+    if (i < values.length) parts.push(...sound(values[i], text))
   })
   return { kind: 'sql', parts, place: here() }
 }
@@ -65,6 +70,40 @@ export function sqlText(
       })
   })
   return { kind: 'sql', parts, place }
+}
+
+/** The parts of what stands in `${}`; what can't stand there is a mistake, found before the engine sees it. */
+function sound(value: unknown, before: string): readonly SqlPart[] {
+  if (isInterpolated(value)) return toParts(value)
+  const near = `${before.trimStart().split('\n').at(-1)}\${`
+  mistake(
+    `sql\`…\`: \${…} is ${value === undefined ? 'undefined here' : `${described(value)}, which is not SQL`}`,
+    before.trim() === '' ? undefined : near,
+    adviceFor(value),
+  )
+  return [{ kind: 'value', value: null }]
+}
+
+function isInterpolated(value: unknown): value is Interpolated {
+  if (value === null || ['string', 'bigint', 'boolean', 'number'].includes(typeof value))
+    return true
+  if (Array.isArray(value)) return value.every((item) => isValue(item))
+  if (value instanceof Date) return !Number.isNaN(value.getTime())
+  const kind =
+    typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined
+  return kind === 'sql' || kind === 'column' || kind === 'dataset'
+}
+
+function isValue(item: unknown): boolean {
+  return isInterpolated(item) && !(typeof item === 'object' && item !== null && 'kind' in item)
+}
+
+function adviceFor(value: unknown): string {
+  if (value === undefined)
+    return 'What it names is defined further down, not exported by its file, or two datasets read each other.'
+  if (typeof value === 'function') return 'Call it, or name a dataset, a column or a value.'
+  if (value instanceof Promise) return 'Await it.'
+  return 'It can be a dataset, a column, sql`…`, a text, a number, a boolean, a date, NULL, or a list of values.'
 }
 
 function toParts(value: Interpolated): readonly SqlPart[] {

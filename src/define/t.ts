@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { textOrTexts, texts } from './expected.js'
+import { checked, type OptionList } from './options.js'
 import { columnHints, type DecimalValue, decimal, type TemporalValue, temporal } from './values.js'
 
 export interface TemporalOptions {
@@ -16,8 +18,13 @@ export interface BooleanOptions {
   false?: readonly string[]
 }
 
-function formatsOf(options: TemporalOptions | undefined): readonly string[] {
-  const { format } = options ?? {}
+const temporalOptions: OptionList<TemporalOptions> = { format: textOrTexts }
+const booleanOptions: OptionList<BooleanOptions> = { true: texts, false: texts }
+
+function formatsOf(call: string, options: TemporalOptions = {}): readonly string[] {
+  const { format } = checked(call, options, temporalOptions, (given) =>
+    typeof given === 'string' ? `Write ${call}({ format: '${given}' })` : undefined,
+  )
   return format === undefined ? [] : typeof format === 'string' ? [format] : format
 }
 
@@ -47,15 +54,19 @@ export const t = {
   decimal: (precision: number, scale: number): DecimalValue => decimal(precision, scale),
   /** True or false, written as TRUE/FALSE, t/f or 1/0 unless `options` say otherwise. */
   boolean: (options: BooleanOptions = {}) =>
-    z.boolean().register(columnHints, { columnType: { kind: 'boolean' }, ...options }),
+    z.boolean().register(columnHints, {
+      columnType: { kind: 'boolean' },
+      ...checked('t.boolean', options, booleanOptions),
+    }),
   /** Calendar day; an ISO string. */
-  date: (options?: TemporalOptions): TemporalValue => temporal('date', formatsOf(options)),
+  date: (options?: TemporalOptions): TemporalValue =>
+    temporal('date', formatsOf('t.date', options)),
   /** Date and time of day without a zone, to the microsecond; an ISO string. */
   timestamp: (options?: TemporalOptions): TemporalValue =>
-    temporal('timestamp', formatsOf(options)),
+    temporal('timestamp', formatsOf('t.timestamp', options)),
   /** A moment in time (the source names an offset), stored in UTC; an ISO string. */
   timestamptz: (options?: TemporalOptions): TemporalValue =>
-    temporal('timestamptz', formatsOf(options)),
+    temporal('timestamptz', formatsOf('t.timestamptz', options)),
   /** UUID, stored as a string: engines disagree on the order of binary UUIDs. */
   uuid: () => z.guid().register(columnHints, { columnType: { kind: 'uuid' } }),
   /** JSON, kept as its text. */

@@ -2,12 +2,21 @@ import { existsSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { SourceMap, type SourceMapPayload } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { Message, Plugin } from 'esbuild'
+import { pathToFileURL } from 'node:url'
+import type { Plugin } from 'esbuild'
 import type { Lake } from '../define/lake.js'
+import { takeMistakes } from '../define/mistakes.js'
 import { mapPlaces } from '../define/place.js'
-import { DefinitionError, MoraineError, messageOf, type Place, type Problem } from '../errors.js'
+import { MoraineError, type Place } from '../errors.js'
 import { scratchFolder } from '../storage/scratch.js'
+import {
+  asDefinitionError,
+  hintForEntry,
+  missingExport,
+  noLake,
+  thrownByUser,
+  withMistakes,
+} from './load-errors.js'
 
 const names = ['lake.ts', 'lake.mts', 'lake.js', 'lake.mjs']
 
@@ -27,16 +36,17 @@ export function findLakeFile(folder: string): string {
  * @throws DefinitionError with all mistakes and their places.
  */
 export async function loadLake(file: string): Promise<Lake> {
-  const lake = (await loadModule(file)).default as Lake | undefined
+  const module = await loadModule(file)
+  const lake = module.default as Lake | undefined
   if (lake?.kind === 'lake') return lake
-  throw new MoraineError('definition', `${file} does not export a lake`, {
-    place: { file, line: 1, column: 1 },
-    hint: "End it with: export default defineLake({ name: '…', datasets: […] })",
-  })
+  throw withMistakes(noLake(file, module))
 }
 
-/** What a TypeScript file of a project exports as its default. */
-export async function loadModule(file: string): Promise<{ default?: unknown }> {
+/** What a module exports, by name. */
+type Module = Readonly<Record<string, unknown>>
+
+/** What a TypeScript file of a project exports. */
+export async function loadModule(file: string): Promise<Module> {
   const { build } = await import('esbuild')
   const result = await build({
     entryPoints: [file],
@@ -70,10 +80,12 @@ export async function loadModule(file: string): Promise<{ default?: unknown }> {
 const packagesStayOutside: Plugin = {
   name: 'packages-stay-outside',
   setup(build) {
-    build.onResolve({ filter: /^moraine($|\/)/ }, ({ path }) => ({
-      path: own(path.slice('moraine'.length)),
-      external: true,
-    }))
+    build.onResolve({ filter: /^moraine($|\/)/ }, ({ path }) => {
+      const found = own(path.slice('moraine'.length))
+      return found === undefined
+        ? { errors: [{ text: `There is no '${path}'`, detail: hintForEntry(path, parts) }] }
+        : { path: found, external: true }
+    })
     build.onResolve({ filter: /^[^./]/ }, async ({ path, resolveDir, kind, pluginData }) => {
       if (pluginData === 'again' || path.startsWith('node:') || kind === 'entry-point')
         return undefined
@@ -84,15 +96,17 @@ const packagesStayOutside: Plugin = {
   },
 }
 
-const entries: Record<string, string> = {
+const entries: Readonly<Record<string, string>> = {
   '': '../index',
   '/sources': '../source/index',
   '/testing': '../testing/index',
 }
 
-function own(subpath: string): string {
+const parts = Object.keys(entries).map((subpath) => `moraine${subpath}`)
+
+function own(subpath: string): string | undefined {
   const entry = entries[subpath]
-  if (entry === undefined) throw new Error(`moraine has no '${subpath.slice(1)}'`)
+  if (entry === undefined) return undefined
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   return new URL(`${entry}.${extension}`, import.meta.url).href
 }
@@ -111,25 +125,8 @@ const filesKnowTheirPlace: Plugin = {
   },
 }
 
-function asDefinitionError(error: { errors?: Message[] }): Error {
-  if (!error.errors?.length) return error as Error
-  const problems = error.errors.map(({ text, location }): Problem => {
-    if (!location) return { message: text }
-    const place = { file: resolve(location.file), line: location.line, column: location.column + 1 }
-    const missing = /^Could not resolve "(.+)"/.exec(text)
-    return missing
-      ? { message: `Can't find '${missing[1]}'`, hint: hintForImport(missing[1] as string), place }
-      : { message: text, place }
-  })
-  return new DefinitionError(problems)
-}
-
-function hintForImport(name: string): string {
-  return name.startsWith('.') ? 'Check the path.' : `Install it: npm install ${name}`
-}
-
 /** Runs the bundle; its source map leads places of datasets and of errors back to the user's files. */
-async function evaluate(code: string, file: string): Promise<{ default?: unknown }> {
+async function evaluate(code: string, file: string): Promise<Module> {
   const folder = await scratchFolder('lake')
   const bundle = join(folder, 'lake.mjs')
   const map = mapOf(code, dirname(file))
@@ -137,12 +134,17 @@ async function evaluate(code: string, file: string): Promise<{ default?: unknown
   const stop = mapPlaces(original)
   const before = process.sourceMapsEnabled
   process.setSourceMapsEnabled(false)
+  // Those of a definition that was loaded before and never put together are not this one's.
+  takeMistakes()
   try {
     await writeFile(bundle, withMap(code, map))
     return await import(pathToFileURL(bundle).href)
   } catch (error) {
-    if (error instanceof MoraineError) throw error
-    throw missingExport(error, code, original, bundle) ?? thrownByUser(error, file, original)
+    const thrown =
+      error instanceof MoraineError
+        ? error
+        : (missingExport(error, code, original, bundle) ?? thrownByUser(error, file, original))
+    throw withMistakes(thrown)
   } finally {
     stop()
     process.setSourceMapsEnabled(before)
@@ -179,44 +181,4 @@ function placesIn(payload: Payload, bundle: string): (place: Place) => Place {
     const { originalSource: file, originalLine, originalColumn } = found
     return { file, line: originalLine + 1, column: originalColumn + 1 }
   }
-}
-
-/** A name that is imported from Moraine or a package, but that it does not have. */
-function missingExport(
-  error: unknown,
-  code: string,
-  original: (place: Place) => Place,
-  bundle: string,
-): MoraineError | undefined {
-  const found = /module '(.+)' does not provide an export named '(.+)'/.exec(messageOf(error))
-  if (!found) return undefined
-  const [, module = '', name = ''] = found
-  const lines = code.split('\n')
-  const line = lines.findIndex((text) => text.startsWith('import') && text.includes(name))
-  // The bundler keeps a name's first use on a line of its own file.
-  const place = original({ file: bundle, line: line + 1, column: 1 })
-  const known = module.endsWith('/index.js') || module.endsWith('/index.ts') ? 'moraine' : module
-  return new MoraineError('definition', `'${known}' has no export '${name}'`, {
-    cause: error,
-    ...(place.file === bundle ? {} : { place: { ...place, line: 1, column: 1, near: name } }),
-    hint: 'Check the name, and the version of the package that is installed.',
-  })
-}
-
-/** An error that the user's own code threw, with the line that threw it. */
-function thrownByUser(
-  error: unknown,
-  file: string,
-  original: (place: Place) => Place,
-): MoraineError {
-  const stack = error instanceof Error ? (error.stack ?? '') : ''
-  const frames = [...stack.matchAll(/(file:\/\/\S+?|\/[^\s():]+):(\d+):(\d+)/g)]
-  const frame = frames.find(
-    ([, path]) => path && /\.[cm]?[jt]s$/.test(path) && !path.includes('node_modules'),
-  )
-  const path = frame?.[1]?.startsWith('file:') ? fileURLToPath(frame[1]) : frame?.[1]
-  const place = frame
-    ? original({ file: path as string, line: Number(frame[2]), column: Number(frame[3]) })
-    : { file, line: 1, column: 1 }
-  return new MoraineError('definition', messageOf(error), { cause: error, place })
 }

@@ -2,6 +2,7 @@
  * A thread that runs the JavaScript of a lake's schemas. It loads the definition for itself:
  * functions can't be sent to other threads.
  */
+import { Console } from 'node:console'
 import { parentPort, workerData } from 'node:worker_threads'
 import { fullName, type Silver } from '../define/dataset.js'
 import { MoraineError, messageOf } from '../errors.js'
@@ -9,6 +10,8 @@ import { InThisThread } from '../run/javascript.js'
 import { loadLake } from './load.js'
 import { type Answers, type Asked, type ThreadData, textOf } from './threads.js'
 
+// As in the command line's own thread: standard output is for what is asked.
+globalThis.console = new Console(process.stderr, process.stderr)
 const javascript = new InThisThread()
 const lake = loadLake((workerData as ThreadData).file)
 // Whoever asks is told; there may be no question at all.

@@ -1,5 +1,24 @@
+import {
+  columnName,
+  columnNames,
+  either,
+  flag,
+  interval,
+  number,
+  oneOf,
+  secretText,
+  text,
+  texts,
+} from '../define/expected.js'
 import { secondsOf } from '../define/interval.js'
-import type { Connection, DatabaseKind, DatabaseSource, Drift } from '../define/source.js'
+import { checked, checkedArguments, having, type OptionList } from '../define/options.js'
+import type {
+  Connection,
+  DatabaseKind,
+  DatabaseSource,
+  Drift,
+  TlsOptions,
+} from '../define/source.js'
 
 export interface TableOptions<C extends string> {
   /** The columns to read; all when not given. */
@@ -29,6 +48,27 @@ export interface TableOptions<C extends string> {
    * drops those keys. Needs `key`. Without it, rows that are deleted in the source stay.
    */
   deletes?: 'compare'
+}
+
+const tableOptions: OptionList<TableOptions<string>> = {
+  columns: texts,
+  where: text,
+  key: columnNames,
+  cursor: columnName,
+  lag: either("a time such as '30s' or '5m', or a number", interval, number),
+  drift: oneOf('evolve', 'freeze', 'discard'),
+  deletes: oneOf('compare'),
+}
+
+const connectionOptions: OptionList<Connection> = {
+  url: text,
+  host: text,
+  port: number,
+  user: text,
+  password: secretText,
+  database: text,
+  tls: having<TlsOptions>({ ca: text, verify: flag }, 'true, false or an object', flag),
+  concurrency: number,
 }
 
 /** A database that datasets are read from. */
@@ -65,25 +105,44 @@ export function sqlserver(connection: string | Connection): Database {
 }
 
 function databaseOf(database: DatabaseKind, given: string | Connection): Database {
-  const connection = typeof given === 'string' ? { url: given } : given
+  const connection =
+    typeof given === 'string' || given === undefined
+      ? { url: given }
+      : checked(
+          `${database}(…)`,
+          given,
+          connectionOptions,
+          () => `Write ${database}({ url: process.env.SHOP_URL })`,
+        )
   const source = <C extends string>(
+    call: string,
     reads: DatabaseSource['reads'],
-    { columns, where, key = [], cursor, lag = 0, drift = 'evolve', deletes }: TableOptions<C>,
-  ): DatabaseSource<C> => ({
-    kind: 'database',
-    database,
-    connection,
-    reads,
-    columns,
-    where,
-    key: typeof key === 'string' ? [key] : key,
-    cursor: cursor as C | undefined,
-    lag: typeof lag === 'number' ? lag : (secondsOf(lag) ?? Number.NaN),
-    drift,
-    compareKeys: deletes === 'compare',
-  })
+    options: TableOptions<C>,
+  ): DatabaseSource<C> => {
+    const good = checked<TableOptions<C>>(call, options, tableOptions)
+    const { columns, where, key = [], cursor, lag = 0, drift = 'evolve', deletes } = good
+    return {
+      kind: 'database',
+      database,
+      connection,
+      reads,
+      columns,
+      where,
+      key: typeof key === 'string' ? [key] : key,
+      cursor: cursor as C | undefined,
+      lag: typeof lag === 'number' ? lag : (secondsOf(lag) ?? Number.NaN),
+      drift,
+      compareKeys: deletes === 'compare',
+    }
+  }
   return {
-    table: (table, options = {}) => source({ table }, options),
-    query: (query, options = {}) => source({ query }, options),
+    table: (table, options = {}) => {
+      const good = checkedArguments('.table(…)', { table }, { table: text })
+      return source(`.table('${table}')`, { table: good.table ?? '' }, options)
+    },
+    query: (query, options = {}) => {
+      const good = checkedArguments('.query(…)', { query }, { query: text })
+      return source('.query(…)', { query: good.query ?? '' }, options)
+    },
   }
 }

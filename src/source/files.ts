@@ -1,4 +1,12 @@
 import { fileURLToPath } from 'node:url'
+import { either, flag, number, oneOf, text, texts } from '../define/expected.js'
+import {
+  checked,
+  checkedArguments,
+  type Expected,
+  needed,
+  type OptionList,
+} from '../define/options.js'
 import { here } from '../define/place.js'
 import type { FilesSource, Layout } from '../define/source.js'
 
@@ -37,6 +45,49 @@ export interface FilesOptions<C extends string> {
   sheet?: string
 }
 
+const formats: readonly FileFormat[] = [
+  'delimited',
+  'json',
+  'jsonl',
+  'xml',
+  'fixed',
+  'parquet',
+  'avro',
+  'excel',
+]
+
+const widths: Expected = {
+  is: 'a list of numbers',
+  fits: (value) => Array.isArray(value) && value.every(number.fits),
+}
+
+export const filesOptions: OptionList<FilesOptions<string>> = {
+  format: oneOf(...formats),
+  delimiter: text,
+  quote: either('a character, or null', text, { is: '', fits: (value) => value === null }),
+  header: flag,
+  columns: texts,
+  nulls: texts,
+  encoding: text,
+  rows: text,
+  lists: texts,
+  widths,
+  sheet: text,
+}
+
+const aPath = (value: unknown) => typeof value === 'string' || value instanceof URL
+
+const pathList: Expected = {
+  is: 'a path, or a list of them',
+  fits: (value) => aPath(value) || (Array.isArray(value) && value.every(aPath)),
+}
+
+/** The paths as texts; none where they are something else, once that is said. */
+function pathsOf(call: string, paths: string | URL | readonly (string | URL)[]): string[] {
+  const good = checkedArguments(call, { paths }, { paths: pathList }).paths ?? []
+  return (Array.isArray(good) ? good : [good as string | URL]).map(toPath)
+}
+
 const delimiters: Record<string, string> = { tsv: '\t', tab: '\t', psv: '|', pipe: '|' }
 
 const endings: Record<string, FileFormat> = {
@@ -61,7 +112,25 @@ export function files<const C extends string = string>(
   paths: string | URL | readonly (string | URL)[],
   options: FilesOptions<C> = {},
 ): FilesSource<C> {
-  const list = (Array.isArray(paths) ? paths : [paths]).map(toPath)
+  const list = pathsOf('files(…)', paths)
+  return filesSource(
+    list,
+    checked<FilesOptions<C>>('files(…)', options, filesOptions, adviceForOptions),
+  )
+}
+
+/** What to write instead of options that are none. */
+function adviceForOptions(given: unknown): string | undefined {
+  return typeof given === 'string'
+    ? "Several paths are a list: files(['a.csv', 'b.csv'])"
+    : undefined
+}
+
+/** A source of files from options that are known to be good. */
+export function filesSource<C extends string>(
+  list: readonly string[],
+  options: FilesOptions<C>,
+): FilesSource<C> {
   const ending = endingOf(list[0] ?? '')
   const { columns, widths } = options
   const format = options.format ?? (widths ? 'fixed' : (endings[ending] ?? 'delimited'))
@@ -91,6 +160,18 @@ export interface LogsOptions<C extends string> {
   encoding?: string
 }
 
+const logsOptions: OptionList<LogsOptions<string>> = {
+  format: needed(
+    either(
+      "'common', 'combined', 'json', 'pairs' or a pattern",
+      oneOf('common', 'combined', 'json', 'pairs'),
+      { is: '', fits: (value) => value instanceof RegExp },
+    ),
+  ),
+  columns: texts,
+  encoding: text,
+}
+
 const common = String.raw`(?<host>\S+) (?<identity>\S+) (?<user>\S+) \[(?<time>[^\]]+)\] "(?<request>(?:[^"\\]|\\.)*)" (?<status>\d{3}|-) (?<bytes>\d+|-)`
 const patterns = {
   common: new RegExp(common),
@@ -107,8 +188,10 @@ const patterns = {
  */
 export function logs<const C extends string = string>(
   paths: string | URL | readonly (string | URL)[],
-  { format, columns, encoding }: LogsOptions<C>,
+  options: LogsOptions<C>,
 ): FilesSource<C> {
+  const list = pathsOf('logs(…)', paths)
+  const { format = 'json', columns, encoding } = checked('logs(…)', options, logsOptions)
   const access = format === 'common' || format === 'combined'
   const pattern = access ? patterns[format] : format
   const layout: Layout =
@@ -118,7 +201,7 @@ export function logs<const C extends string = string>(
         ? { kind: 'pairs' }
         : { kind: 'json', lines: true, rows: undefined }
   const groups = pattern instanceof RegExp ? groupsOf(pattern) : columns
-  const source = files(paths, {
+  const source = filesSource(list, {
     format: 'jsonl',
     ...(groups ? { columns: groups as readonly C[] } : {}),
     ...(encoding === undefined ? {} : { encoding }),

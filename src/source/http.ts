@@ -1,4 +1,17 @@
+import {
+  columnName,
+  either,
+  flag,
+  interval,
+  number,
+  oneOf,
+  secretText,
+  secretTexts,
+  text,
+  texts,
+} from '../define/expected.js'
 import { millisecondsOf } from '../define/interval.js'
+import { checked, checkedArguments, having, needed, type OptionList } from '../define/options.js'
 import type { HttpAuth, HttpSource, Paging, Secret } from '../define/source.js'
 
 export interface HttpOptions<C extends string> {
@@ -25,6 +38,51 @@ export interface HttpOptions<C extends string> {
   timeout?: string
 }
 
+const yes = { is: 'true', fits: (value: unknown) => value === true }
+
+/** Ways to page and to say who asks are alternatives: all of their options are in one list. */
+const pagingOptions: OptionList<Paging> = {
+  page: text,
+  first: number,
+  offset: text,
+  limit: text,
+  size: number,
+  cursor: text,
+  next: text,
+  link: yes,
+}
+const authOptions: OptionList<HttpAuth> = {
+  bearer: secretText,
+  user: text,
+  password: secretText,
+  header: text,
+  value: secretText,
+  tokenUrl: text,
+  clientId: text,
+  clientSecret: secretText,
+  scope: text,
+}
+
+const httpOptions: OptionList<HttpOptions<string>> = {
+  format: oneOf('json', 'jsonl', 'csv'),
+  rows: text,
+  columns: texts,
+  headers: secretTexts,
+  params: secretTexts,
+  auth: having(authOptions, "an object such as { bearer: secret('env:TOKEN') }"),
+  paging: having(pagingOptions, "an object such as { page: 'page' }"),
+  cursor: having<NonNullable<HttpOptions<string>['cursor']>>(
+    { column: needed(columnName), param: needed(text), start: text },
+    "an object such as { column: 'updated_at', param: 'since' }",
+  ),
+  allowPrivate: flag,
+  pause: interval,
+  pages: number,
+  timeout: interval,
+}
+
+const url = either('an address', text, { is: '', fits: (value) => value === undefined })
+
 /**
  * Rows from an HTTP API. Each run asks for what is new, where the API can tell (`cursor`), and otherwise for all; how far it was read is
  * part of the commit that brings the rows.
@@ -36,14 +94,15 @@ export interface HttpOptions<C extends string> {
  * })
  */
 export function http<const C extends string = string>(
-  url: string | undefined,
+  address: string | undefined,
   options: HttpOptions<C> = {},
 ): HttpSource<C> {
-  const { format, rows, columns, headers = {}, params = {}, auth, paging, cursor } = options
-  const { allowPrivate = false, pause, pages = 10_000, timeout = '60s' } = options
+  const good = checked<HttpOptions<C>>('http(…)', options, httpOptions)
+  const { format, rows, columns, headers = {}, params = {}, auth, paging, cursor } = good
+  const { allowPrivate = false, pause, pages = 10_000, timeout = '60s' } = good
   return {
     kind: 'http',
-    url: url ?? '',
+    url: checkedArguments('http(…)', { url: address }, { url }).url ?? '',
     format,
     rows,
     columns,

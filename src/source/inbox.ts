@@ -1,7 +1,9 @@
+import { interval, secretText, source, text } from '../define/expected.js'
 import { millisecondsOf } from '../define/interval.js'
+import { checked, type OptionList } from '../define/options.js'
 import { here } from '../define/place.js'
 import type { DatabaseSource, FilesSource, InboxSource, Secret } from '../define/source.js'
-import { type FilesOptions, files } from './files.js'
+import { type FilesOptions, filesOptions, filesSource } from './files.js'
 
 export interface InboxOptions<C extends string> extends FilesOptions<C> {
   /** A folder, or a prefix of a bucket such as `s3://drop/orders`. Default: `bronze/landing/<dataset>` of the lake. */
@@ -14,6 +16,19 @@ export interface InboxOptions<C extends string> extends FilesOptions<C> {
   queue?: string | undefined
   /** Rows of a database that are laid into the inbox as files, whenever the dataset's schedule comes round. */
   feed?: DatabaseSource<C>
+}
+
+const inboxOptions: OptionList<InboxOptions<string>> = {
+  ...filesOptions,
+  path: text,
+  settle: interval,
+  token: secretText,
+  queue: text,
+  feed: {
+    is: "rows of a database, such as postgres(…).table('orders')",
+    fits: (value) => source.fits(value) && (value as DatabaseSource).kind === 'database',
+    ...(source.advise ? { advise: source.advise } : {}),
+  },
 }
 
 /** How files are read whose ending says so, where the definition does not. */
@@ -30,20 +45,21 @@ const endings = ['json', 'jsonl', 'ndjson', 'xml', 'tsv', 'parquet', 'avro', 'xl
 export function inbox<const C extends string = string>(
   options: InboxOptions<C> = {},
 ): InboxSource<C> {
-  const { path, settle = '200ms', token, queue, feed, ...reading } = options
+  const good = checked<InboxOptions<C>>('inbox(…)', options, inboxOptions)
+  const { path, settle = '200ms', token, queue, feed, ...reading } = good
   const said = reading.format !== undefined || reading.delimiter !== undefined || reading.widths
   const reader = (ending: string): FilesSource<C> => ({
-    ...files(`x${ending && '.'}${ending}`, reading),
+    ...filesSource([`x${ending && '.'}${ending}`], reading),
     paths: [],
   })
   const own = said ? [] : endings.map((ending) => [ending, reader(ending)] as const)
-  const laid = feed ? [['jsonl', { ...files<C>('x.jsonl', {}), paths: [] }] as const] : []
+  const laid = feed ? [['jsonl', { ...filesSource<C>(['x.jsonl'], {}), paths: [] }] as const] : []
   return {
     kind: 'inbox',
     path,
     base: (here()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, ''),
     readers: Object.fromEntries([['', reader('')], ...own, ...laid]),
-    columns: options.columns,
+    columns: reading.columns,
     settle: millisecondsOf(settle),
     token,
     queue,

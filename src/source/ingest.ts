@@ -1,3 +1,5 @@
+import { number, secretText, texts } from '../define/expected.js'
+import { checked, type OptionList } from '../define/options.js'
 import type { IngestSource, Secret } from '../define/source.js'
 
 export interface IngestOptions<C extends string> {
@@ -7,6 +9,12 @@ export interface IngestOptions<C extends string> {
   columns?: readonly C[]
   /** Bytes of one request at most. Default: 5 MiB. */
   maxBytes?: number
+}
+
+const ingestOptions: OptionList<IngestOptions<string>> = {
+  token: secretText,
+  columns: texts,
+  maxBytes: number,
 }
 
 /**
@@ -19,6 +27,10 @@ export interface IngestOptions<C extends string> {
 export function ingest<const C extends string = string>(
   options: IngestOptions<C> = {},
 ): IngestSource<C> {
-  const { token, columns, maxBytes = 5 * 2 ** 20 } = options
+  const {
+    token,
+    columns,
+    maxBytes = 5 * 2 ** 20,
+  } = checked<IngestOptions<C>>('ingest(…)', options, ingestOptions)
   return { kind: 'ingest', token, columns, maxBytes }
 }

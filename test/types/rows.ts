@@ -2,6 +2,8 @@
  * Types are part of what Moraine promises. This file is compiled by `npm run types`: a line under
  * @ts-expect-error that compiles is a failure.
  */
+import { text } from '../../src/define/expected.js'
+import { needed, type OptionList } from '../../src/define/options.js'
 import {
   bronze,
   check,
@@ -117,3 +119,21 @@ export async function reads(): Promise<void> {
   // @ts-expect-error there is no such column
   await lake.read(orders, { columns: ['nothing'] })
 }
+
+// The list of a builder's options names each of them, and says which are needed.
+interface Options {
+  from: string
+  keep?: string
+}
+holds<Same<keyof OptionList<Options>, 'from' | 'keep'>>()
+const complete: OptionList<Options> = { from: needed(text), keep: text }
+// @ts-expect-error an option is forgotten
+const forgotten: OptionList<Options> = { from: needed(text) }
+const another: OptionList<Options> = {
+  ...complete,
+  // @ts-expect-error there is no such option
+  kept: text,
+}
+// @ts-expect-error it is needed, which the list does not say
+const optional: OptionList<Options> = { from: text, keep: text }
+export const lists = [complete, forgotten, another, optional]

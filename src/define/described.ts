@@ -1,0 +1,49 @@
+const LONGEST = 40
+
+/** What a value is, in words that can follow "not". */
+export function described(value: unknown): string {
+  if (value === null || ['undefined', 'number', 'bigint', 'boolean'].includes(typeof value))
+    return String(value)
+  if (typeof value === 'string') return `the text ${quoted(value)}`
+  if (typeof value === 'function') return value.name ? `the function ${value.name}` : 'a function'
+  if (typeof value === 'symbol') return 'a symbol'
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
+  if (value instanceof Promise) return 'a promise'
+  if (value instanceof RegExp) return `the pattern ${value}`
+  if (value instanceof Date) return 'a Date'
+  if (value instanceof URL) return 'a URL'
+  return describedObject(value as Readonly<Record<string, unknown>>)
+}
+
+function describedObject(value: Readonly<Record<string, unknown>>): string {
+  if ('_zod' in value) return `the type ${typeOf(value)}`
+  switch (value.kind) {
+    case 'dataset':
+      return `the ${value.tier} dataset '${value.name}'`
+    case 'sql':
+      return 'SQL'
+    case 'lake':
+      return 'a lake'
+    case 'rule':
+    case 'check':
+      return `a ${value.kind}`
+    case 'files':
+    case 'database':
+    case 'http':
+    case 'ingest':
+    case 'inbox':
+      return 'a source'
+  }
+  return typeof value.table === 'function' ? 'a database' : 'an object'
+}
+
+/** A schema of Zod, as it is written. */
+function typeOf(schema: object): string {
+  const { columnType, def } = schema as { columnType?: { kind: string }; def?: { type?: string } }
+  return columnType ? `t.${columnType.kind}(…)` : `z.${def?.type ?? 'any'}(…)`
+}
+
+function quoted(text: string): string {
+  const shown = text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text
+  return `'${shown.replaceAll('\n', ' ')}'`
+}
