@@ -5,6 +5,7 @@ import { MoraineError } from '../errors.js'
 import { findLakeFile, loadLake } from '../load/load.js'
 import { openStorage, rootOf } from '../load/root.js'
 import { CommitLog } from '../log/log.js'
+import { parsePoint } from '../log/point.js'
 import type { Storage } from '../storage/storage.js'
 
 /** Options that every command takes. */
@@ -49,8 +50,8 @@ export function print(text: string): void {
 
 /** A commit's number or a time, as an option gives it. */
 export function pointOf(option: string, text: string): number | Date {
-  const point = /^\d+$/.test(text) ? Number(text) : new Date(text)
-  if (typeof point === 'number' || !Number.isNaN(point.getTime())) return point
+  const point = parsePoint(text)
+  if (point !== undefined) return point
   throw new MoraineError('usage', `${option} ${text} is neither a commit nor a time`, {
     hint: 'Give a commit number (moraine history) or a time such as 2026-01-31T12:00:00Z.',
   })

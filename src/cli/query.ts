@@ -142,7 +142,7 @@ async function readQuestion(file: string): Promise<Question> {
 
 /** The lake as it is, as it was, or as a run built it but did not publish it. */
 async function stateToRead(log: CommitLog, point: number | Date | undefined, run?: string) {
-  if (run === undefined) return point === undefined ? log.head() : log.stateAt(point)
+  if (run === undefined) return point === undefined ? log.head() : log.visibleAt(point)
   const branch = /^[\w-]+$/.test(run) ? await log.openBranch(branchOf(run)) : undefined
   if (branch) return branch.head()
   throw new MoraineError('usage', `Run ${run} left nothing that was not published`, {

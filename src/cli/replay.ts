@@ -3,6 +3,7 @@ import { fullName } from '../define/dataset.js'
 import { MoraineError } from '../errors.js'
 import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
+import { parseTime } from '../log/point.js'
 import { runLake } from '../run/execute.js'
 import { silverNamed } from './discarded.js'
 import { startEngine, withMemory } from './engine.js'
@@ -30,7 +31,8 @@ export async function run(command: Command): Promise<number> {
   const { lake, storage, folder, json } = await openProject(command)
   const { rule, since } = command.opts<{ rule?: string; since?: string }>()
   const dataset = fullName(silverNamed(lake, command.args[0] as string))
-  if (since !== undefined && Number.isNaN(Date.parse(since)))
+  const from = since === undefined ? undefined : parseTime(since)
+  if (since !== undefined && !from)
     throw new MoraineError('usage', `--since ${since} is not a time`, {
       hint: 'Write it as 2026-01-31 or 2026-01-31T12:00:00Z.',
     })
@@ -46,7 +48,7 @@ export async function run(command: Command): Promise<number> {
       replay: {
         dataset,
         ...(rule === undefined ? {} : { rule }),
-        ...(since === undefined ? {} : { since: new Date(since).toISOString() }),
+        ...(from ? { since: from.toISOString() } : {}),
       },
       onEvent: (event) => view?.event(event),
     })

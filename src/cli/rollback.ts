@@ -1,10 +1,16 @@
 import type { Command } from 'commander'
+import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
+import { damageOf } from '../log/verify.js'
 import { currentUser } from '../run/context.js'
+import type { Storage } from '../storage/storage.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { readableTime, toJson } from './output/format.js'
 import { openLog, pointOf, print } from './project.js'
+
+/** Missing files that are named; the others are counted. */
+const SHOWN = 5
 
 export function define(command: Command): Command {
   return command
@@ -19,9 +25,10 @@ export function define(command: Command): Command {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { log, json } = await openLog(command)
+  const { log, storage, json } = await openLog(command)
   const to = pointOf('--to', command.opts<{ to: string }>().to)
   const before = await log.head()
+  await refuseDamaged(storage, await log.visibleAt(to))
   const state = await log.rollback(to, { author: currentUser(), run: null })
   const target = await log.stateAt(to)
   const changed = state.number !== before.number
@@ -40,4 +47,16 @@ export async function run(command: Command): Promise<number> {
     print(`Nothing was deleted; go back with: moraine rollback --to ${before.number}`)
   }
   return 0
+}
+
+/** A state whose files are not all there can't come back: readers would find half of it. */
+async function refuseDamaged(storage: Storage, target: LakeState): Promise<void> {
+  const damage = await damageOf(storage, target)
+  if (damage.length === 0) return
+  const more = damage.length > SHOWN ? [`… and ${damage.length - SHOWN} more`] : []
+  throw new MoraineError(
+    'corrupt',
+    `Commit ${target.number} can't come back, as not all of its files are there:\n${[...damage.slice(0, SHOWN), ...more].map((line) => `- ${line}`).join('\n')}`,
+    { hint: 'Restore them from a backup, or choose another commit. Nothing was changed.' },
+  )
 }

@@ -1,7 +1,5 @@
 import type { Command } from 'commander'
-import type { CommitLog } from '../log/log.js'
-import { type Verification, verifyLake } from '../log/verify.js'
-import type { Storage } from '../storage/storage.js'
+import { type ReadDeep, type Verification, verifyLake } from '../log/verify.js'
 import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
@@ -11,11 +9,13 @@ import { openLog, print } from './project.js'
 export function define(command: Command): Command {
   return withMemory(command)
     .option('--deep', 'also read every value, and hold it against what manifests say')
+    .option('--head', 'look at the newest commit alone, not at all that can still be seen')
     .addHelpText(
       'after',
       examples(
         ['is everything there?', 'moraine verify'],
         ['and can every file be read?', 'moraine verify --deep'],
+        ['is what readers see now there?', 'moraine verify --head'],
         ['a lake in another folder', 'moraine verify --root /data/lake'],
       ),
     )
@@ -23,13 +23,14 @@ export function define(command: Command): Command {
 
 export async function run(command: Command): Promise<number> {
   const { storage, log, json } = await openLog(command)
-  const { deep = false } = command.opts<{ deep?: boolean }>()
-  const result = await (deep ? verifyDeep(command, storage, log) : verifyLake(storage, log))
+  const { deep = false, head = false } = command.opts<{ deep?: boolean; head?: boolean }>()
+  const verify = (read?: ReadDeep) => verifyLake(storage, log, { head, deep: read })
+  const result = await (deep ? withReader(command, verify) : verify())
   const good = result.problems.length === 0
   if (json) print(toJson(result, 2))
   else if (good)
     print(
-      `${colors.green('✔')} ${plural(result.commits, 'commit')} in an unbroken chain; ${plural(result.tables, 'table')} and ${plural(result.batches, 'batch').replace('batchs', 'batches')}: ${plural(result.files, 'file')} (${size(result.bytes)}) are there, with the right sizes and row counts.${deep ? ' Every value could be read.' : ''}`,
+      `${colors.green('✔')} ${summary(result, head)}${deep ? ' Every value could be read.' : ''}`,
     )
   else {
     for (const problem of result.problems) print(`${colors.red('✖')} ${problem}`)
@@ -40,16 +41,22 @@ export async function run(command: Command): Promise<number> {
   return good ? 0 : 1
 }
 
-async function verifyDeep(
+function summary({ commits, since, tables, batches, files, bytes }: Verification, head: boolean) {
+  const range = since > 1 && !head ? ` Commits before ${since} were let go by vacuum.` : ''
+  const newest = `${plural(tables, 'table')} and ${batches === 1 ? '1 batch' : `${batches} batches`}`
+  const all = head ? 'of the newest' : 'of all commits'
+  return `${plural(commits, 'commit')} in an unbroken chain; ${newest}: ${plural(files, 'file')} (${size(bytes)}) ${all} are there, with the right sizes and row counts.${range}`
+}
+
+async function withReader(
   command: Command,
-  storage: Storage,
-  log: CommitLog,
+  verify: (read: ReadDeep) => Promise<Verification>,
 ): Promise<Verification> {
   const { deepReader } = await import('../run/read-deep.js')
   const engine = await startEngine(command)
   try {
     const session = await engine.open()
-    const result = await verifyLake(storage, log, deepReader(session))
+    const result = await verify(deepReader(session))
     session.close()
     return result
   } finally {

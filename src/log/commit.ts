@@ -69,6 +69,8 @@ export interface Changes {
   cut?: Record<string, number>
   /** Batches of a dataset up to this number are no longer part of the lake, as it keeps them only for so long. */
   forget?: Record<string, number>
+  /** Commits before this one can't be seen any more: vacuum removes what only they refer to. */
+  horizon?: number
   /** The commit whose state this one brings back. Such a commit shares its base with no other. */
   rollback?: number
   offsets?: Record<string, Offsets | null>
@@ -110,6 +112,8 @@ export interface LakeState {
   watermarks: Readonly<Record<string, unknown>>
   /** The last batch of each dataset that was let go, where some were. */
   forgotten?: Readonly<Record<string, number>>
+  /** The oldest commit whose files are all there, where vacuum has removed older ones. */
+  horizon?: number
 }
 
 export const emptyState: LakeState = {
@@ -125,6 +129,7 @@ export const emptyState: LakeState = {
 /** The state after one more commit. */
 export function fold(state: LakeState, commit: Commit, hash: string): LakeState {
   const { tables, offsets, watermarks, forget } = commit.changes
+  const horizon = Math.max(state.horizon ?? 0, commit.changes.horizon ?? 0)
   const forgotten = forget
     ? { forgotten: { ...state.forgotten, ...forget } }
     : state.forgotten && { forgotten: state.forgotten }
@@ -137,6 +142,7 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
     offsets: merged(state.offsets, offsets),
     watermarks: merged(state.watermarks, watermarks),
     ...forgotten,
+    ...(horizon > 0 ? { horizon } : {}),
   }
 }
 
@@ -160,7 +166,7 @@ function foldBatches(before: LakeState['batches'], { batches, cut, forget }: Cha
   return after
 }
 
-/** The changes that lead from one state to another: what a rollback commits. */
+/** The changes that lead from one state to another: what a rollback commits. What was removed stays so. */
 export function changesTo(from: LakeState, to: LakeState): Changes {
   const cut: Record<string, number> = {}
   const batches: BatchPointer[] = []
@@ -197,9 +203,10 @@ function differences<T>(from: Readonly<Record<string, T>>, to: Readonly<Record<s
 }
 
 /** Whether changes change anything. */
-export function isEmpty({ tables, batches, cut, offsets, watermarks, forget }: Changes): boolean {
+export function isEmpty(changes: Changes): boolean {
+  const { tables, batches, cut, offsets, watermarks, forget, horizon } = changes
   const parts = [tables, batches, cut, offsets, watermarks, forget]
-  return parts.every((part) => !part || Object.keys(part).length === 0)
+  return horizon === undefined && parts.every((part) => !part || Object.keys(part).length === 0)
 }
 
 /** What two changes both write, and so can't both do on one base; empty when they don't meet. */

@@ -212,6 +212,86 @@ describe('the commit log', () => {
     expect((await log.rollback(4, { author: 'ada', run: null })).number).toBe(4)
   })
 
+  it.each([
+    [1, 2],
+    [4, 8],
+    [7, 8],
+    [42, 60],
+    [50, 130],
+    [99, 100],
+    [99, 101],
+    [100, 101],
+    [3, 130],
+  ])(
+    'refuses to read or write when commit %i of %i is gone, and names the object',
+    async (gone, last) => {
+      const storage = new MemoryStorage()
+      const log = new CommitLog(storage, 'main', quick)
+      let state = await log.head()
+      for (let i = 0; i < last; i++)
+        state = await log.commit(state, change(`silver.t${i % 3}`, `v${i}`), info)
+      const path = `_moraine/log/main/${String(gone).padStart(20, '0')}.json`
+      storage.objects.delete(path)
+      const isRefused = expect.objectContaining({
+        kind: 'corrupt',
+        message: expect.stringContaining(path),
+      })
+      const { problems } = await verifyLake(storage, new CommitLog(storage))
+      expect(problems).toEqual([`the log: ${path} is missing`])
+      const all = async () => {
+        for await (const { commit } of new CommitLog(storage).entries())
+          expect(commit).toBeDefined()
+      }
+      await expect(all()).rejects.toEqual(isRefused)
+      // A checkpoint behind the gap still tells what was there: reading goes on, and nothing is written over.
+      const reader = new CommitLog(storage, 'main', quick)
+      if (last >= 50 && gone < Math.floor(last / 50) * 50) {
+        const head = await reader.head()
+        expect(head).toEqual(state)
+        expect((await reader.commit(head, change('silver.a'), info)).number).toBe(last + 1)
+      } else {
+        await expect(reader.head()).rejects.toEqual(isRefused)
+        await expect(reader.stateAt(last)).rejects.toEqual(isRefused)
+      }
+      expect(storage.objects.has(path)).toBe(false)
+    },
+  )
+
+  it('takes commits that arrive while it looks for a gap for what they are', async () => {
+    const storage = new MemoryStorage()
+    const writer = new CommitLog(storage, 'main', quick)
+    let state = await writer.head()
+    let lists = 0
+    const busy = new Proxy(storage, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name)
+        if (name !== 'list') return typeof value === 'function' ? value.bind(target) : value
+        return async (prefix: string) => {
+          if (prefix.includes('/log/') && lists++ < 3)
+            state = await writer.commit(state, change('silver.a', `v${lists}`), info)
+          return target.list(prefix)
+        }
+      },
+    })
+    expect((await new CommitLog(busy).head()).number).toBe(3)
+  })
+
+  it('shows no commit whose files vacuum has removed, and rolls back to none', async () => {
+    const log = new CommitLog(new MemoryStorage(), 'main', quick)
+    let state = await log.head()
+    for (let i = 0; i < 4; i++) state = await log.commit(state, change('silver.a', `v${i}`), info)
+    await log.commit(state, { horizon: 3 }, info)
+    const gone = expect.objectContaining({
+      kind: 'usage',
+      hint: 'The oldest commit that is whole is 3.',
+    })
+    await expect(log.visibleAt(2)).rejects.toEqual(gone)
+    await expect(log.rollback(2, { author: 'ada', run: null })).rejects.toEqual(gone)
+    expect((await log.visibleAt(3)).tables['silver.a']?.metadata).toBe('v2')
+    // What was removed does not come back with an older state.
+    expect((await log.rollback(3, { author: 'ada', run: null })).horizon).toBe(3)
+  })
+
   it('keeps a branch to itself until it is merged', async () => {
     const storage = new MemoryStorage()
     const main = new CommitLog(storage, 'main', quick)

@@ -15,6 +15,7 @@ import {
   type LakeState,
 } from './commit.js'
 import { type Entry, encodeCommit, parseEntry } from './entry.js'
+import { AHEAD, entryPath, firstAfter, missingEntries } from './gaps.js'
 
 /** What the log takes from the world; tests give their own. */
 export interface LogEffects {
@@ -38,8 +39,6 @@ const ATTEMPTS = 40
 const LOST = 5
 /** Commits from one checkpoint to the next. */
 const INTERVAL = 50
-/** Entries that are asked for at once. */
-const AHEAD = 8
 
 /** Where a branch left the one it came from; the first object in its folder. */
 interface Fork {
@@ -59,6 +58,7 @@ export class CommitLog {
   private readonly checkpoints: Checkpoints
   /** The commit up to which a state was found in a checkpoint; `undefined` before one was looked for. */
   private checkpointed: number | undefined
+  private numbers: Promise<number[]> | undefined
 
   constructor(
     private readonly storage: Storage,
@@ -74,7 +74,13 @@ export class CommitLog {
   }
 
   private pathOf(number: number): string {
-    return `${this.folder}/${String(number).padStart(20, '0')}.json`
+    if (this.parent && number <= this.parent.fork.number) return this.parent.log.pathOf(number)
+    return entryPath(this.folder, number)
+  }
+
+  /** The last commit that this branch shares with the one it came from; 0 for main. */
+  get forkedAt(): number {
+    return this.parent?.fork.number ?? 0
   }
 
   /** Refuses a storage that lets two writers create the same object. */
@@ -101,15 +107,60 @@ export class CommitLog {
 
   /** The newest state. */
   async head(): Promise<LakeState> {
-    this.cache ??= await this.nearest(Number.POSITIVE_INFINITY)
-    this.cache = await this.advance(this.cache)
+    this.cache = this.cache
+      ? await this.advance(this.cache)
+      : await this.complete(await this.nearest(Number.POSITIVE_INFINITY))
     return this.cache
+  }
+
+  /**
+   * Advances to the newest state, and makes sure that it is: where an entry in the middle was lost,
+   * what lies behind it is still there, and nobody may write or read as if it were not.
+   */
+  private async complete(from: LakeState): Promise<LakeState> {
+    let state = await this.advance(from)
+    while (await this.hasMore(state.number)) state = await this.advance(state)
+    return state
+  }
+
+  /**
+   * Whether commits came meanwhile, once no entry was found behind `number`.
+   *
+   * @throws MoraineError of kind `corrupt` when there are later entries and the next one is missing.
+   */
+  private async hasMore(number: number): Promise<boolean> {
+    const later = await firstAfter(this.storage, this.folder, number, await this.known())
+    if (later === undefined) return false
+    if (await this.entry(number + 1)) return true
+    throw new MoraineError(
+      'corrupt',
+      `Commit ${number + 1} is missing: there is no ${this.pathOf(number + 1)}, although ${later > number + 1 ? `commit ${later} was made after it` : 'there is a checkpoint of it'}`,
+      {
+        hint: 'Restore this object from a backup or an older version of it in the bucket; until then nothing reads or writes this lake. moraine verify shows what else is missing.',
+      },
+    )
+  }
+
+  /** Entries that are missing between the first and the last that is there. */
+  async missing(): Promise<string[]> {
+    return missingEntries(
+      this.storage,
+      this.folder,
+      this.forkedAt,
+      await this.checkpoints.numbers(),
+    )
+  }
+
+  /** Commits that have a checkpoint, newest first, as they were when they were first looked for. */
+  private known(): Promise<number[]> {
+    this.numbers ??= this.checkpoints.numbers()
+    return this.numbers
   }
 
   /** A state at or before a commit from which folding may start. */
   private async nearest(number: number): Promise<LakeState> {
     if (this.parent && number <= this.parent.fork.number) return this.parent.log.nearest(number)
-    for (const candidate of await this.checkpoints.numbers()) {
+    for (const candidate of await this.known()) {
       if (candidate > number) continue
       const state = await this.fromCheckpoint(candidate)
       if (!state) continue
@@ -152,11 +203,24 @@ export class CommitLog {
     const number = typeof at === 'number' ? at : await this.numberAt(at)
     const state = await this.advance(await this.nearest(number), number)
     if (state.number === number) return state
+    if (await this.hasMore(state.number)) return this.stateAt(number)
     throw new MoraineError(
       'usage',
       `There is no commit ${number}; the last one is ${state.number}`,
       { hint: 'See the commits with: moraine history' },
     )
+  }
+
+  /**
+   * The state at a commit or a time, as users ask for it.
+   *
+   * @throws MoraineError of kind `usage` for one whose files vacuum has removed.
+   */
+  async visibleAt(at: number | Date): Promise<LakeState> {
+    const { horizon = 0 } = await this.head()
+    const number = typeof at === 'number' ? at : await this.numberAt(at)
+    if (number < horizon && number > 0) throw behind(number, horizon)
+    return this.stateAt(number)
   }
 
   /** The last commit up to a time; their times rise. */
@@ -172,13 +236,21 @@ export class CommitLog {
   }
 
   /** All commits, oldest first. */
-  async *entries(): AsyncGenerator<Entry> {
-    for (let number = 1; ; number += AHEAD) {
+  entries(): AsyncGenerator<Entry> {
+    return this.entriesFrom(1)
+  }
+
+  private async *entriesFrom(first: number): AsyncGenerator<Entry> {
+    for (let number = first; ; number += AHEAD) {
       const numbers = Array.from({ length: AHEAD }, (_, i) => number + i)
-      for (const entry of await Promise.all(numbers.map((n) => this.entry(n)))) {
-        if (!entry) return
-        yield entry
-      }
+      const found = await Promise.all(numbers.map((n) => this.entry(n)))
+      const gap = found.indexOf(undefined)
+      for (const entry of found)
+        if (entry) yield entry
+        else break
+      if (gap < 0) continue
+      if (await this.hasMore(number + gap - 1)) yield* this.entriesFrom(number + gap)
+      return
     }
   }
 
@@ -262,6 +334,7 @@ export class CommitLog {
     const target = await this.stateAt(to)
     for (let attempt = 0; ; attempt++) {
       const base = await this.head()
+      if (target.number < (base.horizon ?? 0)) throw behind(target.number, base.horizon as number)
       const changes = changesTo(base, target)
       if (isEmpty(changes)) return base
       const message = `roll back to commit ${target.number}`
@@ -319,6 +392,14 @@ function isFinal(failure: unknown): boolean {
   return failure instanceof MoraineError && !failure.retryable
 }
 
+function behind(number: number, horizon: number): MoraineError {
+  return new MoraineError(
+    'usage',
+    `Commit ${number} can't be seen any more: vacuum --history has removed files of it`,
+    { hint: `The oldest commit that is whole is ${horizon}.` },
+  )
+}
+
 function lost(path: string): MoraineError {
   return new MoraineError('storage', `${path} was refused, but there is no such object`, {
     retryable: true,
@@ -326,7 +407,12 @@ function lost(path: string): MoraineError {
   })
 }
 
-function checkedFold(state: LakeState, { commit, hash }: Entry, path: string): LakeState {
+/** @throws MoraineError of kind `corrupt` for an entry that does not follow from the state. */
+export function checkedFold(
+  state: LakeState,
+  { commit, hash }: Entry,
+  path = `commit ${state.number + 1}`,
+) {
   if (commit.number !== state.number + 1 || commit.previous !== state.hash)
     throw new MoraineError('corrupt', `${path} does not follow from the commit before it`, {
       hint: 'An object of the log was changed or replaced: moraine verify shows what is wrong.',

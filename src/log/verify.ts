@@ -4,17 +4,20 @@ import type { Schema } from '../iceberg/spec/types.js'
 import { Table } from '../iceberg/table.js'
 import type { Storage } from '../storage/storage.js'
 import { Checkpoints } from './checkpoints.js'
-import { type BatchPointer, emptyState, fold, type LakeState, type TableState } from './commit.js'
+import { type BatchPointer, emptyState, type LakeState, type TableState } from './commit.js'
 import { sha256 } from './hash.js'
-import type { CommitLog } from './log.js'
+import { type CommitLog, checkedFold } from './log.js'
 
 /** What was looked at, and what is wrong. */
 export interface Verification {
   commits: number
+  /** The oldest commit that was looked at; earlier ones were let go by vacuum. */
+  since: number
+  /** Tables and batches of the newest commit. */
   tables: number
   batches: number
+  /** Files that the commits which were looked at refer to, and their bytes. */
   files: number
-  /** Bytes of all data files that the last commit refers to. */
   bytes: number
   problems: string[]
 }
@@ -29,74 +32,146 @@ export type ReadDeep = (
   table?: { schema: Schema; file: DataFile },
 ) => Promise<string[]>
 
+export interface VerifyOptions {
+  /** Looks at the newest commit alone, and not at what earlier ones and other branches refer to. */
+  head?: boolean
+  /** Reads each data file in full. */
+  deep?: ReadDeep | undefined
+}
+
 /**
- * Checks that all that the log refers to is there: the chain of commits, its checkpoints, and for the
- * last commit each table's metadata, manifests and data files, each batch's manifest and files, by
+ * Checks that all that the log refers to is there: the chain of commits, its checkpoints, and for each commit that can
+ * be seen, on all branches, its tables' metadata, manifests and data files, each batch's manifest and files, by
  * existence, size and counts. Data are only read with `deep`.
  */
 export async function verifyLake(
   storage: Storage,
   log: CommitLog,
-  deep?: ReadDeep,
+  { head = false, deep }: VerifyOptions = {},
 ): Promise<Verification> {
   const found = new Verifier(storage, deep)
-  let state: LakeState
-  try {
-    state = await found.chain(log)
-  } catch (error) {
-    found.problems.push(messageOf(error))
-    return found.report(0, 0, 0)
-  }
-  const tables = Object.entries(state.tables)
-  for (const [name, table] of tables) await found.guarded(name, () => found.table(name, table))
-  const batches = Object.values(state.batches).flat()
-  for (const batch of batches)
-    await found.guarded(`${batch.dataset} batch ${batch.number}`, () => found.batch(batch))
-  return found.report(state.number, tables.length, batches.length)
+  const state = await found.chain(log)
+  if (!state) return found.report(emptyState, 0)
+  await found.state(state)
+  if (head) return found.report(state, state.number)
+  await found.commits(log, state)
+  for (const id of await storage.folders('_moraine/log/'))
+    if (id !== log.branch) await found.guarded(`branch ${id}`, () => found.branch(log, id))
+  return found.report(state, Math.min(state.number, Math.max(1, state.horizon ?? 1)))
+}
+
+/** What of a state is missing or damaged, by existence and size; nothing when it can be brought back. */
+export async function damageOf(storage: Storage, state: LakeState): Promise<string[]> {
+  const found = new Verifier(storage, undefined)
+  await found.state(state)
+  return found.problems
 }
 
 type DeepArguments = [rows: number, table?: { schema: Schema; file: DataFile }]
 
 class Verifier {
   readonly problems: string[] = []
-  private files = 0
-  private bytes = 0
+  private readonly seen = new Set<string>()
+  /** Bytes of the files that were looked at, by their paths. */
+  private readonly objects = new Map<string, number>()
+  /** Rows of manifests that were looked at, by their paths. */
+  private readonly manifests = new Map<string, number>()
 
   constructor(
     private readonly storage: Storage,
     private readonly deep: ReadDeep | undefined,
   ) {}
 
-  /** Folds the whole log, as if there were no checkpoints, and holds them against it. */
-  async chain(log: CommitLog): Promise<LakeState> {
+  /** Folds the whole log, as if there were no checkpoints, and holds them against it; `undefined` where it is broken. */
+  async chain(log: CommitLog): Promise<LakeState | undefined> {
+    const missing = await log.missing()
+    for (const path of missing) this.problems.push(`the log: ${path} is missing`)
+    if (missing.length > 0) return undefined
     const checkpoints = new Checkpoints(this.storage, log.branch)
     const numbers = new Set(await checkpoints.numbers())
     let state = emptyState
-    for await (const { commit, hash } of log.entries()) {
-      if (commit.number !== state.number + 1 || commit.previous !== state.hash)
-        throw new Error(
-          `commit ${state.number + 1} does not follow from the one before it: an object of the log was changed or replaced`,
-        )
-      state = fold(state, commit, hash)
-      if (numbers.delete(commit.number))
-        await this.guarded('log', async () => {
-          const kept = await checkpoints.read(commit.number)
-          if (JSON.stringify(kept) !== JSON.stringify(state))
-            this.problems.push(
-              `${checkpoints.pathOf(commit.number)} is not the state of its commit: remove it`,
-            )
-        })
+    try {
+      for await (const entry of log.entries()) {
+        state = checkedFold(state, entry)
+        if (numbers.delete(state.number)) await this.checkpoint(checkpoints, state)
+      }
+    } catch (error) {
+      this.problems.push(messageOf(error))
+      return undefined
     }
-    for (const number of numbers)
-      this.problems.push(
-        `commit ${state.number + 1} is missing: there is a checkpoint of commit ${number}`,
-      )
     return state
   }
 
-  report(commits: number, tables: number, batches: number): Verification {
-    const { files, bytes, problems } = this
-    return { commits, tables, batches, files, bytes, problems }
+  private async checkpoint(checkpoints: Checkpoints, state: LakeState): Promise<void> {
+    await this.guarded('log', async () => {
+      const kept = await checkpoints.read(state.number)
+      if (JSON.stringify(kept) !== JSON.stringify(state))
+        this.problems.push(
+          `${checkpoints.pathOf(state.number)} is not the state of its commit: remove it`,
+        )
+    })
+  }
+
+  report(state: LakeState, since: number): Verification {
+    const [tables, batches] = [Object.keys(state.tables), Object.values(state.batches).flat()]
+    const files = [...this.objects.values()]
+    return {
+      commits: state.number,
+      since,
+      tables: tables.length,
+      batches: batches.length,
+      files: files.length,
+      bytes: files.reduce((sum, size) => sum + size, 0),
+      problems: [...new Set(this.problems)],
+    }
+  }
+
+  /** All that a commit shows. */
+  async state({ tables, batches, watermarks }: LakeState): Promise<void> {
+    await this.parts(tables, Object.values(batches).flat(), watermarks)
+  }
+
+  /** What earlier commits of a branch showed, as far back as it can be seen. */
+  async commits(log: CommitLog, head: LakeState): Promise<void> {
+    const first = Math.max(log.forkedAt, head.horizon ?? 0)
+    if (first > log.forkedAt) await this.state(await log.stateAt(first))
+    for (let number = first + 1; number < head.number; number++) {
+      const entry = await log.entry(number)
+      const { tables = {}, batches = [], watermarks = {} } = entry?.commit.changes ?? {}
+      await this.parts(tables, batches, watermarks, ` of commit ${number}`)
+    }
+  }
+
+  async branch(log: CommitLog, id: string): Promise<void> {
+    const branch = await log.openBranch(id)
+    if (!branch) return
+    for (const path of await branch.missing())
+      this.problems.push(`branch ${id}: ${path} is missing`)
+    await this.state(await branch.head())
+  }
+
+  private async parts(
+    tables: Readonly<Record<string, TableState | null>>,
+    batches: readonly BatchPointer[],
+    watermarks: Readonly<Record<string, unknown>>,
+    of = '',
+  ): Promise<void> {
+    for (const [name, table] of Object.entries(tables))
+      if (table && this.isNew(table.metadata))
+        await this.guarded(`${name}${of}`, () => this.table(`${name}${of}`, table))
+    for (const batch of batches)
+      if (this.isNew(batch.manifest))
+        await this.guarded(`${batch.dataset} batch ${batch.number}${of}`, () => this.batch(batch))
+    for (const [name, watermark] of Object.entries(watermarks)) {
+      const path = (watermark as { index?: { path?: string } } | null)?.index?.path
+      if (path) await this.guarded(name, () => this.object(name, path))
+    }
+  }
+
+  private isNew(path: string): boolean {
+    const is = !this.seen.has(path)
+    this.seen.add(path)
+    return is
   }
 
   async guarded(what: string, check: () => Promise<void>): Promise<void> {
@@ -117,15 +192,21 @@ class Verifier {
   }
 
   private async manifest(name: string, table: Table, manifest: ManifestFile): Promise<number> {
-    await this.object(name, table.pathOf(manifest.manifest_path), manifest.manifest_length)
+    const location = table.pathOf(manifest.manifest_path)
+    const known = this.manifests.get(location)
+    if (known !== undefined) return known
+    await this.object(name, location, manifest.manifest_length)
     const live = (await table.entries(manifest)).filter((entry) => entry.status !== 'deleted')
     for (const { file } of live) {
       const path = table.pathOf(file.path)
+      if (!this.isNew(path)) continue
       await this.object(name, path, file.bytes)
       await this.readDeep(name, path, file.rows, { schema: table.schema, file })
     }
     const signs = { data: 1, 'position deletes': -1, 'equality deletes': 0 }
-    return live.reduce((sum, { file }) => sum + signs[file.content ?? 'data'] * file.rows, 0)
+    const rows = live.reduce((sum, { file }) => sum + signs[file.content ?? 'data'] * file.rows, 0)
+    this.manifests.set(location, rows)
+    return rows
   }
 
   async batch(pointer: BatchPointer): Promise<void> {
@@ -170,12 +251,12 @@ class Verifier {
     })
   }
 
-  private async object(what: string, path: string, size: number): Promise<void> {
+  private async object(what: string, path: string, size?: number): Promise<void> {
+    if (this.objects.has(path)) return
     const object = await this.storage.stat(path)
-    this.files++
-    this.bytes += object?.size ?? 0
+    this.objects.set(path, object?.size ?? 0)
     if (!object) this.problems.push(`${what}: ${path} is missing`)
-    else if (object.size !== size)
+    else if (size !== undefined && object.size !== size)
       this.problems.push(`${what}: ${path} has ${object.size} bytes instead of ${size}`)
   }
 }

@@ -4,9 +4,11 @@ import type { Lake } from '../define/lake.js'
 import { defOf } from '../define/schema.js'
 import { quoteName, reference, renderSql, type Sql } from '../define/sql.js'
 import type { ResultRow, RowValue } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
 import { folderOf, openStorage, rootOf } from '../load/root.js'
 import type { LakeState } from '../log/commit.js'
 import { CommitLog } from '../log/log.js'
+import { parsePoint } from '../log/point.js'
 import { queryLake, queryRows } from './query.js'
 
 /** A point in the lake's history: a commit's number, or a time. */
@@ -52,7 +54,7 @@ export function openLake(lake: Lake, options: { root?: string } = {}): OpenLake 
   const folder = folderOf(lake)
   const storage = openStorage(options.root ?? rootOf(lake, folder), folder)
   const log = new CommitLog(storage)
-  const state = (at?: At) => (at === undefined ? log.head() : log.stateAt(toPoint(at)))
+  const state = (at?: At) => (at === undefined ? log.head() : log.visibleAt(toPoint(at)))
 
   async function* stream(dataset: AnyDataset, read: ReadOptions<string> = {}) {
     await using result = await queryLake(storage, await state(read.at), readSql(dataset, read))
@@ -72,10 +74,14 @@ export function openLake(lake: Lake, options: { root?: string } = {}): OpenLake 
   }
 }
 
-/** A commit number or a time, from what a person writes. */
-export function toPoint(at: At): number | Date {
+/** @throws MoraineError of kind `usage` for what is neither. */
+function toPoint(at: At): number | Date {
   if (typeof at !== 'string') return at
-  return /^\d+$/.test(at) ? Number(at) : new Date(at)
+  const point = parsePoint(at)
+  if (point !== undefined) return point
+  throw new MoraineError('usage', `at: '${at}' is neither a commit nor a time`, {
+    hint: "Give a commit's number or a time such as '2026-01-31T12:00:00Z'.",
+  })
 }
 
 function readSql(dataset: AnyDataset, { where, columns, orderBy, limit }: ReadOptions<string>) {

@@ -1,7 +1,7 @@
 import { MoraineError } from '../errors.js'
 import { Manifests } from '../iceberg/manifests.js'
 import { realEffects, Table } from '../iceberg/table.js'
-import type { Changes, CommitInfo, LakeState } from '../log/commit.js'
+import { type Changes, type CommitInfo, isEmpty, type LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import type { Storage, StoredObject } from '../storage/storage.js'
 import { Batches } from './batches.js'
@@ -53,10 +53,10 @@ export async function vacuum(
   const found: StoredObject[] = []
   for (const prefix of PREFIXES)
     for (const object of await storage.list(prefix)) if (isOurs(object)) found.push(object)
-  const horizon = history === undefined ? undefined : new Date(now - history)
-  const expired = horizon ? await expire(log, storage, horizon, remove, info) : []
+  const since = history === undefined ? undefined : new Date(now - history)
+  const { expired, horizon } = await expire(log, storage, since, remove, info)
   const used = await new Roots(storage).of(log, horizon)
-  const old = horizon ? await oldRecords(storage, horizon) : []
+  const old = since ? await oldRecords(storage, since) : []
   const unused = [...found.filter(({ path }) => !used.has(path)), ...old].filter(
     ({ modified }) => modified < now - grace,
   )
@@ -77,28 +77,39 @@ async function oldRecords(storage: Storage, horizon: Date): Promise<StoredObject
   return records.filter(({ modified }) => modified < horizon.getTime())
 }
 
-/** Lets tables forget snapshots from before the horizon: readers could not open their files any more. */
+/**
+ * Settles from which commit on the lake stays visible, and lets tables forget snapshots from before that time:
+ * readers could not open their files any more. The horizon is committed before the first file goes, so that whoever
+ * asks for an older commit, also after a crash in the middle, is told instead of finding half of it.
+ */
 async function expire(
   log: CommitLog,
   storage: Storage,
-  horizon: Date,
+  since: Date | undefined,
   remove: boolean,
   info: Omit<CommitInfo, 'message'>,
-): Promise<string[]> {
+): Promise<{ expired: string[]; horizon: number }> {
   const base = await log.head()
+  const before = base.horizon ?? 0
+  if (!since) return { expired: [], horizon: before }
+  const horizon = Math.max(before, (await log.stateAt(since)).number)
   const tables: NonNullable<Changes['tables']> = {}
   for (const [name, state] of Object.entries(base.tables)) {
     const table = await Table.load(storage, state.metadata)
-    const old = table.metadata.snapshots.some((s) => s['timestamp-ms'] < horizon.getTime())
+    const old = table.metadata.snapshots.some((s) => s['timestamp-ms'] < since.getTime())
     if (!old || table.metadata.snapshots.length < 2) continue
-    const left = remove ? await table.expire(horizon) : table
+    const left = remove ? await table.expire(since) : table
     const same = [state.metadata, ...(state.same ?? [])]
     tables[name] = { ...state, metadata: left.file as string, same }
   }
-  const names = Object.keys(tables)
-  if (remove && names.length > 0)
-    await log.commit(base, { tables }, { ...info, message: 'forget old snapshots' })
-  return names
+  const expired = Object.keys(tables)
+  const changes: Changes = {
+    ...(expired.length > 0 ? { tables } : {}),
+    ...(horizon > before ? { horizon } : {}),
+  }
+  if (remove && !isEmpty(changes))
+    await log.commit(base, changes, { ...info, message: `expire commits before ${horizon}` })
+  return { expired, horizon }
 }
 
 /** The files that commits lead to. */
@@ -113,11 +124,14 @@ class Roots {
     this.batches = new Batches(storage)
   }
 
-  async of(log: CommitLog, horizon: Date | undefined): Promise<ReadonlySet<string>> {
-    const branches = await this.storage.folders('_moraine/log/')
-    for (const id of branches) {
-      const branch = id === log.branch ? log : await log.openBranch(id)
-      if (branch) await this.branch(branch, horizon)
+  /** All that is visible from commit `horizon` of main on, and on other branches from its time on. */
+  async of(log: CommitLog, horizon: number): Promise<ReadonlySet<string>> {
+    const time = (await log.stateAt(horizon)).time
+    for (const id of await this.storage.folders('_moraine/log/')) {
+      if (id === log.branch) await this.commits(log, horizon)
+      const branch = id === log.branch ? undefined : await log.openBranch(id)
+      if (branch)
+        await this.commits(branch, time ? (await branch.stateAt(new Date(time))).number : 0)
     }
     // What a run that was stopped has finished, the next one takes from there.
     for (const metadata of await new Journal(this.storage).keptTables())
@@ -125,11 +139,12 @@ class Roots {
     return this.used
   }
 
-  private async branch(log: CommitLog, horizon: Date | undefined): Promise<void> {
+  /** What a branch's own commits lead to; of those it shares with another, that one knows. */
+  private async commits(log: CommitLog, first: number): Promise<void> {
     const head = await log.head()
-    const start = horizon && (await log.stateAt(horizon).catch(() => undefined))
-    for (const state of [start, head]) if (state) await this.state(state)
-    for (let number = (start?.number ?? 0) + 1; number < head.number; number++) {
+    await this.state(head)
+    if (first > log.forkedAt && first < head.number) await this.state(await log.stateAt(first))
+    for (let number = Math.max(first, log.forkedAt) + 1; number < head.number; number++) {
       const entry = await log.entry(number)
       if (!entry) throw new MoraineError('corrupt', `commit ${number} of the log is missing`)
       const { tables = {}, batches = [], watermarks = {} } = entry.commit.changes

@@ -1,4 +1,4 @@
-import { readdir, utimes } from 'node:fs/promises'
+import { readdir, rm, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Table } from '../../src/iceberg/table.js'
@@ -168,6 +168,41 @@ describe('vacuum', () => {
     expect(await project.query('select sum(n) as n from gold.months')).toEqual([{ n: 160n }])
   })
 
+  it('remembers what it has let go: it goes on, and nobody gets half of an old commit', async () => {
+    const project = await lakeOf(3)
+    await project.cli('optimize')
+    const before = await project.state()
+    await age(project)
+    const deep = ['vacuum', '--grace', '1d', '--delete']
+    expect((await project.cli(...deep, '--history', '0m')).code).toBe(0)
+    expect((await project.state()).horizon).toBe(before.number)
+    for (const again of [[], ['--history', '365d'], ['--history', '0m']]) {
+      const { code, stderr } = await project.cli(...deep, ...again)
+      expect([code, stderr]).toEqual([0, ''])
+    }
+    const number = (await project.state()).horizon as number
+    for (const command of [
+      ['query', 'from silver.sales', '--at', '2'],
+      ['rollback', '--to', '2'],
+    ]) {
+      const { code, stderr } = await project.cli(...command)
+      expect(code).toBe(2)
+      expect(stderr).toContain("Commit 2 can't be seen any more")
+      expect(stderr).toContain(`The oldest commit that is whole is ${number}.`)
+    }
+    const { stdout, code } = await project.cli('verify', '--deep')
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringContaining(`Commits before ${number} were let go`),
+    ])
+    // Going back to what is still there works, and forward again.
+    await project.write({ 'in/9.csv': file(9) })
+    await project.run()
+    expect((await project.cli('rollback', '--to', String(number))).code).toBe(0)
+    expect((await rows(project)).length).toBe(120)
+    expect((await project.cli('verify')).code).toBe(0)
+  })
+
   it('leaves what a stopped run has finished, for the next one to take', async () => {
     const project = await lakeOf(1)
     await project.write({ 'in/1.csv': file(1) })
@@ -208,5 +243,66 @@ describe('vacuum', () => {
     const { code, stderr } = await project.cli('vacuum', '--grace', 'a week')
     expect(code).toBe(2)
     expect(stderr).toContain('--grace a week is not a duration')
+  })
+})
+
+describe('verify and rollback', () => {
+  it('look at earlier commits too: a file that only they need is missed', async () => {
+    const project = await lakeOf(2)
+    const { tables } = await project.state(2)
+    const old = await Table.load(project.storage, tables['gold.months']?.metadata as string)
+    const [gone] = (await old.scan()).map(({ path }) => old.pathOf(path)) as [string]
+    expect((await project.cli('verify')).code).toBe(0)
+    await rm(join(project.folder, 'lake', gone))
+    expect((await project.cli('verify', '--head')).code).toBe(0)
+    const { stdout, code } = await project.cli('verify')
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringContaining(`gold.months of commit 2: ${gone} is missing`),
+    ])
+    const back = await project.cli('rollback', '--to', '2')
+    expect(back.code).toBe(1)
+    expect(back.stderr).toContain("Commit 2 can't come back, as not all of its files are there")
+    expect(back.stderr).toContain(gone)
+    expect((await project.state()).number).toBe(4)
+    expect((await project.cli('rollback', '--to', '1')).code).toBe(0)
+  })
+
+  it.each(['-1', '1.5', '2026-02-31', 'yesterday', '2026'])(
+    'take %s for no point in time',
+    async (point) => {
+      const project = await lakeOf(1)
+      const before = await project.state()
+      const rolled = await project.cli('rollback', `--to=${point}`)
+      expect(rolled.code).toBe(2)
+      if (point === '2026') expect(rolled.stderr).toContain('There is no commit 2026')
+      else expect(rolled.stderr).toContain(`--to ${point} is neither a commit nor a time`)
+      expect((await project.cli('query', 'from gold.months', `--at=${point}`)).code).toBe(2)
+      expect(await project.state()).toEqual(before)
+    },
+  )
+
+  it('refuse a log with a gap, and a run does not write over it', async () => {
+    const project = await lakeOf(3)
+    const path = `_moraine/log/main/${'4'.padStart(20, '0')}.json`
+    await rm(join(project.folder, 'lake', path))
+    const verified = await project.cli('verify')
+    expect([verified.code, verified.stdout]).toEqual([
+      1,
+      expect.stringContaining(`the log: ${path} is missing`),
+    ])
+    for (const command of [
+      ['status'],
+      ['run'],
+      ['history'],
+      ['vacuum', '--delete'],
+      ['query', 'from gold.months'],
+    ]) {
+      const { code, stderr } = await project.cli(...command)
+      expect(code, command[0]).toBe(1)
+      expect(stderr).toContain('Commit 4 is missing')
+      expect(stderr).toContain(path)
+    }
+    expect(await project.storage.stat(path)).toBeUndefined()
   })
 })

@@ -126,6 +126,12 @@ class SeenStorage extends MemoryStorage {
     return this.world.later(this.writer, `read ${path}`, false, () => storage.readIfPresent(path))
   }
 
+  override remove(path: string): Promise<void> {
+    return this.world.later(this.writer, `remove ${path}`, true, () =>
+      this.world.storage.remove(path),
+    )
+  }
+
   override read(path: string): Promise<Uint8Array> {
     return this.world.storage.read(path)
   }

@@ -186,4 +186,55 @@ describe('whatever happens between writers, storage and chance', () => {
       },
     })
   })
+
+  it.each([1, 2, 3])(
+    'an entry that somebody deletes is missed by all, commit %i of 3',
+    async (gone) => {
+      let ends: Outcome[][] = []
+      const path = `_moraine/log/main/${String(gone).padStart(20, '0')}.json`
+      let [refused, whole] = [0, 0]
+      await explore({
+        writers: 2,
+        faults: deep,
+        start: async (world) => {
+          ends = [[], []]
+          const log = new CommitLog(world.storage, 'main', effects(9))
+          for (const name of ['silver.a', 'silver.b', 'silver.c'])
+            await log.commit(await log.head(), writes(name, 'before'), {
+              author: 'before',
+              run: null,
+              message: '',
+            })
+          void write(
+            world.storageOf(0),
+            0,
+            [writes('silver.a', '1'), writes('silver.a', '2')],
+            ends,
+          )
+          void world
+            .storageOf(1)
+            .remove(path)
+            .catch(() => {})
+        },
+        check: async (world) => {
+          try {
+            const { commits, head } = await history(world)
+            // Nobody was refused: then nothing is missing, but for a tail that nobody built upon.
+            expect(commits.map(({ number }) => number)).toEqual(commits.map((_, i) => i + 1))
+            expect(head.number).toBe(commits.length)
+            expect(world.storage.objects.has(path) || gone > commits.length).toBe(true)
+            whole++
+          } catch (error) {
+            expect(error).toMatchObject({ kind: 'corrupt' })
+            expect((error as Error).message).toContain(path)
+            expect(world.storage.objects.has(path)).toBe(false)
+            refused++
+          }
+        },
+      })
+      expect(refused).toBeGreaterThan(0)
+      // Only a tail can go without that what is left shows it.
+      expect(whole > 0).toBe(gone === 3)
+    },
+  )
 })
