@@ -19,7 +19,7 @@ export function define(command: Command): Command {
   return command
     .argument(
       '<dataset|file>',
-      'a dataset, or a raw file: delimited text, JSON, Parquet; also s3://bucket/key',
+      'a dataset, or a raw file: delimited text, JSON, Parquet, Excel; also s3://bucket/key',
     )
     .option('-n, --limit <rows>', 'how many rows', '10')
     .addHelpText(

@@ -132,6 +132,7 @@ function layoutProblems({ columns }: FilesSource, layout: Layout, collect: Colle
       'format',
       'Name them: /(?<level>\\w+) (?<message>.*)/',
     )
+  if (layout.kind === 'excel') excelProblems(layout, collect)
   if (layout.kind !== 'fixed') return
   const { widths } = layout
   if (widths.length === 0 || !widths.every((width) => Number.isInteger(width) && width > 0))
@@ -145,6 +146,30 @@ function layoutProblems({ columns }: FilesSource, layout: Layout, collect: Colle
       `there are ${widths.length} widths, but ${columns?.length ?? 0} columns`,
       'widths',
       'Give a name and a width for each column',
+    )
+}
+
+/** Cells as Excel names them: `B3:F200`, `B:F`, `3:200`, `B3`. */
+const CELLS = /^(?=.)\$?[A-Za-z]{0,3}\$?\d{0,7}(:(?=.)\$?[A-Za-z]{0,3}\$?\d{0,7})?$/
+
+function excelProblems(
+  { sheet, range, headerRows }: Extract<Layout, { kind: 'excel' }>,
+  collect: Collector,
+): void {
+  const isNumber = (n: number) => Number.isInteger(n) && n >= 1
+  if (typeof sheet === 'number' && !isNumber(sheet))
+    collect.add('sheet must be a name, or a number from 1 up', 'sheet')
+  if (range !== undefined && !CELLS.test(range))
+    collect.add(
+      `'${range}' is no range of cells`,
+      'range',
+      "Write it as in Excel: 'B3:F200', 'B:F' for columns, '3:200' for rows, 'B3' for all from there on",
+    )
+  if (headerRows && !(headerRows.every(isNumber) && headerRows[0] <= headerRows[1]))
+    collect.add(
+      'header must be true, false, the number of a row from 1 up, or two of them',
+      'header',
+      'Write header: 3, or header: [3, 4] where two rows name the columns',
     )
 }
 

@@ -23,7 +23,18 @@ export type Layout =
   | { readonly kind: 'fixed'; readonly widths: readonly number[] }
   | { readonly kind: 'parquet' }
   | { readonly kind: 'avro' }
-  | { readonly kind: 'excel'; readonly sheet: string | undefined; readonly header: boolean }
+  /** A sheet: by its name or number, or else the first that is not hidden. */
+  | {
+      readonly kind: 'excel'
+      readonly sheet: string | number | undefined
+      /** The cells that are read, as Excel writes them: `B3:F200`. */
+      readonly range: string | undefined
+      readonly header: boolean
+      /** The rows that name the columns, by their numbers; `undefined`: the first that has a value. */
+      readonly headerRows: readonly [first: number, last: number] | undefined
+      /** What cells hold that are merged with others: the first one alone has the value, or all of them. */
+      readonly merged: 'first' | 'fill'
+    }
 
 /** Files, of delimited text where no layout says otherwise. */
 export interface FilesSource<C extends string = string> {

@@ -156,7 +156,7 @@ export interface TextOptions {
 }
 
 /** What may be added to the embedded engine; nothing essential needs one. */
-export type Extension = 'postgres_scanner' | 'excel' | 'httpfs'
+export type Extension = 'postgres_scanner' | 'httpfs'
 
 /** A transaction of a database that an engine reads by itself. */
 export interface RemoteSession {
@@ -209,8 +209,6 @@ export interface Session {
   text(path: string, options: TextOptions): string
   /** SQL for a relation over a Parquet file, with the types that it has. */
   parquet(path: string): string
-  /** SQL for a relation over a sheet of an Excel file. Needs `excel`. */
-  excel(path: string, options: { sheet: string | undefined; header: boolean }): string
   /** Makes JavaScript functions callable from SQL. */
   register(functions: readonly JsFunction[]): void
   /** Runs a query and writes its rows as data files, with their statistics. */

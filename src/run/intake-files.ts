@@ -215,7 +215,8 @@ class Taking {
         await this.keepPack()
         const large = inspection.bytes >= context.valuesFrom
         const { data, target } = await this.place()
-        const kept = await takeFile(readable, source, inspection, { ...target, large })
+        const note = (text: string) => this.notes.push(`${name}: ${text}`)
+        const kept = await takeFile(readable, source, inspection, { ...target, large, note })
         this.take({ ...about, data, ...kept })
       }
     })

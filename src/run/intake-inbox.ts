@@ -254,6 +254,7 @@ class Taking {
         wanted,
         large: inspection.bytes >= valuesFrom,
         signal,
+        note: (text: string) => this.notes.push(`${name}: ${text}`),
       }
       const result = await takeFile({ ...readable, name }, source, inspection, target)
       const original = dataset.archive ? await this.originals.keep(readable) : undefined

@@ -27,8 +27,11 @@ export interface FilesOptions<C extends string> {
   delimiter?: string
   /** The quote character, or `null` when quotes are ordinary characters. Default: `"`. */
   quote?: string | null
-  /** Whether the first record names the columns. Default: when no `columns` are given. */
-  header?: boolean
+  /**
+   * Where the columns are named: `true`, by the first record; in Excel also a number, by that row (from 1), or two numbers, by the
+   * rows from one to another, whose names are joined with `_`. Default: `true` when no `columns` are given.
+   */
+  header?: boolean | number | readonly [first: number, last: number]
   /** The names of the columns, in order. In JSON and XML: those that there are in any case. */
   columns?: readonly C[]
   /** Texts that stand for NULL unless they are quoted. Default: the empty text. */
@@ -41,8 +44,12 @@ export interface FilesOptions<C extends string> {
   lists?: readonly string[]
   /** With `format: 'fixed'`: characters of each column. */
   widths?: readonly number[]
-  /** In Excel: the sheet. Default: the first. */
-  sheet?: string
+  /** In Excel: the sheet, by its name or number from 1. Default: the first that is not hidden. */
+  sheet?: string | number
+  /** In Excel: the cells that are read, as `B3:F200`, `B:F`, `3:200`, or `B3` for all from there on. Default: all. */
+  range?: string
+  /** In Excel: `fill` gives every cell of a merged one its value; by default the first cell alone has it. */
+  merged?: 'first' | 'fill'
 }
 
 const formats: readonly FileFormat[] = [
@@ -98,6 +105,9 @@ const endings: Record<string, FileFormat> = {
   parquet: 'parquet',
   avro: 'avro',
   xlsx: 'excel',
+  xlsm: 'excel',
+  xls: 'excel',
+  xlsb: 'excel',
 }
 
 /**
@@ -141,7 +151,7 @@ export function filesSource<C extends string>(
     base: (here()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, ''),
     delimiter: options.delimiter ?? delimiters[ending] ?? ',',
     quote: layout ? null : options.quote === undefined ? '"' : options.quote,
-    header: layout ? false : (options.header ?? columns === undefined),
+    header: layout ? false : (options.header ?? columns === undefined) !== false,
     columns,
     nulls: options.nulls ?? [''],
     layout,
@@ -215,10 +225,8 @@ function groupsOf(pattern: RegExp): string[] {
   return [...pattern.source.matchAll(/\(\?<([A-Za-z_$][\w$]*)>/g)].map(([, name]) => name as string)
 }
 
-function layoutOf(
-  format: FileFormat,
-  { rows, lists = [], widths = [], sheet, header = true }: FilesOptions<string>,
-): Layout | undefined {
+function layoutOf(format: FileFormat, options: FilesOptions<string>): Layout | undefined {
+  const { rows, lists = [], widths = [] } = options
   switch (format) {
     case 'json':
       return { kind: 'json', lines: false, rows }
@@ -229,13 +237,21 @@ function layoutOf(
     case 'fixed':
       return { kind: 'fixed', widths }
     case 'excel':
-      return { kind: 'excel', sheet, header }
+      return excelLayout(options)
     case 'parquet':
     case 'avro':
       return { kind: format }
     default:
       return undefined
   }
+}
+
+function excelLayout(options: FilesOptions<string>): Layout {
+  const { sheet, range, merged = 'first', columns, header = columns === undefined } = options
+  const [first, last] = typeof header === 'object' ? header : [header, header]
+  const headerRows =
+    typeof first === 'number' && typeof last === 'number' ? ([first, last] as const) : undefined
+  return { kind: 'excel', sheet, range, header: header !== false, headerRows, merged }
 }
 
 /** The ending of a file's name, without that of what packed it (`*.jsonl*`, `*.csv{,.gz}`), and the settings of a bucket. */

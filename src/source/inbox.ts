@@ -32,7 +32,19 @@ const inboxOptions: OptionList<InboxOptions<string>> = {
 }
 
 /** How files are read whose ending says so, where the definition does not. */
-const endings = ['json', 'jsonl', 'ndjson', 'xml', 'tsv', 'parquet', 'avro', 'xlsx']
+const endings = [
+  'json',
+  'jsonl',
+  'ndjson',
+  'xml',
+  'tsv',
+  'parquet',
+  'avro',
+  'xlsx',
+  'xlsm',
+  'xls',
+  'xlsb',
+]
 
 /**
  * Files that anything drops into a folder or a bucket. Each is taken in once, and is gone from there afterwards; one that is still being

@@ -1,9 +1,9 @@
-import { open, rm } from 'node:fs/promises'
+import { open, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MoraineError, messageOf } from '../errors.js'
 import { scratchFolder } from '../storage/scratch.js'
 import { objectAt } from './bucket.js'
-import { type Preview, previewFile } from './preview.js'
+import { isWorkbook, type Preview, previewFile } from './preview.js'
 
 /** Bytes that are read where nothing else is said. */
 const CAP = 16 * 2 ** 20
@@ -25,7 +25,7 @@ export async function previewObject(path: string, limit: number, cap = CAP): Pro
   const counted: Ranges = async (from, length) => {
     if (read + length > cap)
       throw new MoraineError('source', `More than ${cap} bytes of ${key} would have to be read`, {
-        hint: 'Its first row group is large. Take it in, and preview the dataset.',
+        hint: 'It is too large for a look. Take it in, and preview the dataset.',
       })
     read += length
     return range(from, length)
@@ -37,7 +37,9 @@ export async function previewObject(path: string, limit: number, cap = CAP): Pro
     const parquet = /\.parquet$/i.test(key)
     const placed = parquet
       ? await parquetParts(counted, size, file)
-      : await textStart(counted, size, file)
+      : isWorkbook(key)
+        ? await whole(counted, size, file)
+        : await textStart(counted, size, file)
     const preview = await previewFile(placed, limit).catch((cause) => {
       throw new MoraineError(
         'source',
@@ -55,6 +57,12 @@ export async function previewObject(path: string, limit: number, cap = CAP): Pro
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** A zip says at its end what is in it. */
+async function whole(range: Ranges, size: number, file: string): Promise<string> {
+  await writeFile(file, size === 0 ? '' : await range(0, size))
+  return file
 }
 
 async function textStart(range: Ranges, size: number, file: string): Promise<string> {

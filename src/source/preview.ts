@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { basename } from 'node:path'
 import type { Field } from '../define/column-type.js'
 import { DuckDB } from '../engine/duckdb/duckdb.js'
 import { fileList } from '../engine/duckdb/paths.js'
@@ -23,7 +24,36 @@ export async function previewFile(path: string, limit: number): Promise<Preview>
     return previewTable(`read_parquet(${list}, hive_partitioning = false)`, limit)
   if (/\.(json|jsonl|ndjson)$/i.test(path))
     return previewTable(`read_json(${list}, hive_partitioning = false)`, limit)
+  if (isWorkbook(path)) return previewSheet(path, limit)
   return previewText(path, limit)
+}
+
+/** Whether a file is a workbook of Excel, by its name. */
+export const isWorkbook = (path: string) => /\.(xlsx|xlsm|xls|xlsb)$/i.test(path)
+
+async function previewSheet(path: string, limit: number): Promise<Preview> {
+  const { excelSheet, withSheet } = await import('./formats/excel/rows.js')
+  const file = { path, name: basename(path), size: 0, modified: 0 }
+  return withSheet(
+    file,
+    { layout: excelSheet(), columns: undefined, nulls: [''] },
+    async (sheet) => {
+      const rows: ResultRow[] = []
+      for await (const some of sheet.rows) {
+        rows.push(...some.map(({ json = '{}' }) => JSON.parse(json) as ResultRow))
+        if (rows.length >= limit) break
+      }
+      const shown = rows.slice(0, limit)
+      const names = [...new Set([...sheet.columns, ...shown.flatMap((row) => Object.keys(row))])]
+      return {
+        columns: names.map((name) => ({ name, type: { kind: 'string' } })),
+        rows: shown.map((row) =>
+          Object.fromEntries(names.map((name) => [name, row[name] ?? null])),
+        ),
+        note: [`sheet '${sheet.name}'`, ...sheet.notes()].join('; '),
+      }
+    },
+  )
 }
 
 async function previewTable(relation: string, limit: number): Promise<Preview> {

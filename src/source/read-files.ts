@@ -8,6 +8,7 @@ import { MoraineError } from '../errors.js'
 import { scratchFolder } from '../storage/scratch.js'
 import { type CanonicalText, canonicalize, ESCAPE, SEPARATOR, unescaped } from './canonical.js'
 import type { SourceFile } from './discover.js'
+import { takeExcel } from './formats/excel/take-excel.js'
 import { splitOf } from './formats/lines.js'
 import { takeTable } from './formats/table.js'
 import { takeJson } from './formats/take-json.js'
@@ -33,7 +34,8 @@ export async function takeFile(
 
 function takerOf(source: FilesSource): typeof takeFile {
   const kind = source.layout?.kind
-  if (kind === 'parquet' || kind === 'excel') return takeTable
+  if (kind === 'parquet') return takeTable
+  if (kind === 'excel') return takeExcel
   if (kind === undefined) return takeDelimited
   return splitOf(source) ? takeCarefully : takeJson
 }

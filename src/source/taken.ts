@@ -22,6 +22,8 @@ export interface Target {
   /** Whether the file is large enough for what is the same in all rows to be left out. */
   large: boolean
   signal?: AbortSignal
+  /** Told what whoever reads the file should know of it. */
+  note?: (text: string) => void
 }
 
 /** Where a file's text lies. */

@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import { rangedObjects } from '../../source/bucket.js'
+import { isWorkbook } from '../../source/preview.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import { crawlFiles, isHidden, MOST, SAMPLE } from './folders.js'
 import type { Found } from './found.js'
@@ -37,12 +38,19 @@ export async function crawlBucket(url: string, session: Session): Promise<Found>
   }
 }
 
+/** Bytes of a workbook that is looked at: it has to be here as a whole. */
+const WORKBOOK = 64 * 2 ** 20
+
 /** Of a text the start, of Parquet its footer at its place. */
 async function placeSample(
   { size, range }: { size: number; range(from: number, length: number): Promise<Buffer> },
   file: string,
 ): Promise<void> {
   await mkdir(dirname(file), { recursive: true })
+  if (isWorkbook(file) && size <= WORKBOOK) {
+    await writeFile(file, size === 0 ? '' : await range(0, size))
+    return
+  }
   const parquet = /\.parquet$/i.test(file)
   if (!parquet || size <= SAMPLE) {
     await writeFile(file, size === 0 ? '' : await range(0, Math.min(size, SAMPLE)))

@@ -2,10 +2,13 @@ import { open, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, relative, sep } from 'node:path'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
+import type { SourceFile } from '../../source/discover.js'
+import { excelSheet, sheetNames, withSheet } from '../../source/formats/excel/rows.js'
 import { JsonSplitter } from '../../source/formats/json-records.js'
 import { columnName } from '../../source/formats/take-json.js'
 import { XmlReader } from '../../source/formats/xml.js'
 import { delimitedLayout } from '../../source/layout.js'
+import { isWorkbook } from '../../source/preview.js'
 import { datasetName, type Found, type FoundColumn, type FoundTable } from './found.js'
 import { inferColumn, inferKey } from './infer.js'
 
@@ -35,6 +38,8 @@ interface Look {
   /** Types that the file itself says. */
   typed?: FoundColumn[]
   count?: number
+  /** The sheet that it is, of several in a workbook. */
+  sheet?: string
 }
 
 interface Group {
@@ -98,16 +103,20 @@ export async function crawlFiles(crawled: Crawled, session: Session): Promise<Fo
         continue
       }
       await bring(file)
-      const look = await lookAt(file, session)
-      if (!look) {
-        notes.push(`${relative(base, file)} is not known, or holds nothing`)
-        continue
+      const looks = isWorkbook(file)
+        ? await lookAtSheets(file, notes)
+        : [await lookAt(file, session)]
+      for (const look of looks) {
+        if (!look) {
+          notes.push(`${relative(base, file)} is not known, or holds nothing`)
+          continue
+        }
+        const part = parts.find(({ looks }) => alike(looks[0] as Look, look))
+        if (part) {
+          part.files.push(file)
+          part.looks.push(look)
+        } else parts.push({ files: [file], looks: [look] })
       }
-      const part = parts.find(({ looks }) => alike(looks[0] as Look, look))
-      if (part) {
-        part.files.push(file)
-        part.looks.push(look)
-      } else parts.push({ files: [file], looks: [look] })
     }
     for (const part of parts) {
       const whole = parts.length === 1
@@ -118,7 +127,7 @@ export async function crawlFiles(crawled: Crawled, session: Session): Promise<Fo
   }
   if (tables.length === 0)
     throw new MoraineError('source', `There are no files in ${crawled.name} that can be read`, {
-      hint: 'Delimited text, JSON, JSON lines, XML and Parquet are looked at, also when they are in folders.',
+      hint: 'Delimited text, JSON, JSON lines, XML, Parquet and Excel are looked at, also when they are in folders.',
     })
   return { imports: ['files'], preamble: [], tables, notes }
 }
@@ -174,7 +183,8 @@ function tableOf(
   const [first] = part.looks as [Look]
   const single = part.files.length === 1 && hive.length === 0
   const name = datasetName(
-    single ? stem(part.files[0] as string) : sharedStem(part.files, folder),
+    (single ? stem(part.files[0] as string) : sharedStem(part.files, folder)) +
+      (first.sheet === undefined ? '' : `_${first.sheet}`),
     taken,
   )
   const inside = relative(base, folder).split(sep).join('/') || '.'
@@ -259,7 +269,7 @@ function related(a: string, b: string): boolean {
 
 async function lookAt(file: string, session: Session): Promise<Look | undefined> {
   const ending = extname(file.replace(/\.(gz|zst)$/i, '')).toLowerCase()
-  if (/\.(gz|zst|zip|xlsx|avro)$/i.test(file)) return undefined
+  if (/\.(gz|zst|zip|avro)$/i.test(file)) return undefined
   if (ending === '.parquet') return lookAtParquet(file, session)
   const { bytes, complete } = await startOf(file)
   if (bytes.length === 0 || bytes.includes(0)) return undefined
@@ -277,6 +287,54 @@ async function startOf(file: string): Promise<{ bytes: Buffer; complete: boolean
   } finally {
     await opened.close()
   }
+}
+
+/** Rows of a sheet that are looked at. */
+const ROWS = 5000
+
+/** Each sheet that is not hidden is a table. */
+async function lookAtSheets(path: string, notes: string[]): Promise<(Look | undefined)[]> {
+  const file = { path, name: basename(path), size: 0, modified: 0 }
+  try {
+    const names = await sheetNames(file)
+    const looks: Look[] = []
+    for (const [i, name] of names.entries()) {
+      const sheet = names.length === 1 ? undefined : name
+      const look = await lookAtSheet(file, sheet).catch(() => undefined)
+      if (look) looks.push(look)
+      else if (i === 0 || names.length > 1)
+        notes.push(`sheet '${name}' of ${file.name} holds nothing`)
+    }
+    return looks
+  } catch (error) {
+    if (!(error instanceof MoraineError)) throw error
+    notes.push(error.message)
+    return []
+  }
+}
+
+function lookAtSheet(file: SourceFile, sheet: string | undefined): Promise<Look | undefined> {
+  const reading = { layout: excelSheet(sheet), columns: undefined, nulls: [''] }
+  return withSheet(file, reading, async ({ columns, rows: found }) => {
+    const rows: Row[] = []
+    let complete = true
+    for await (const some of found) {
+      rows.push(...some.map(({ json = '{}' }) => JSON.parse(json) as Row))
+      complete = rows.length < ROWS
+      if (!complete) break
+    }
+    const options = sheet === undefined ? '' : `sheet: '${sheet.replace(/['\\]/g, '\\$&')}'`
+    return {
+      stem: stem(file.path),
+      kind: `excel ${options}`,
+      named: true,
+      options,
+      columns: [...new Set([...columns, ...namesIn(rows)])],
+      rows,
+      complete,
+      ...(sheet === undefined ? {} : { sheet }),
+    }
+  })
 }
 
 async function lookAtParquet(file: string, session: Session): Promise<Look> {

@@ -279,11 +279,6 @@ export class DuckDBSession implements Session {
     return `read_parquet(${fileList([path])}, hive_partitioning = false)`
   }
 
-  excel(path: string, { sheet, header }: { sheet: string | undefined; header: boolean }): string {
-    const named = sheet === undefined ? '' : `, sheet = ${quoteText(sheet)}`
-    return `read_xlsx(${quoteText(path)}, header = ${header}, all_varchar = true${named})`
-  }
-
   register(functions: readonly JsFunction[]): void {
     for (const { name, call } of functions) {
       if (this.functions.has(name)) continue

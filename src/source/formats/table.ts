@@ -1,6 +1,5 @@
 import type { FilesSource } from '../../define/source.js'
 import { quoteName, quoteText } from '../../define/sql.js'
-import type { Session } from '../../engine/engine.js'
 import { MoraineError, messageOf } from '../../errors.js'
 import type { SourceFile } from '../discover.js'
 import type { Inspection } from '../inspect.js'
@@ -11,7 +10,7 @@ import { columnName } from './take-json.js'
 /** Types of which every value has one text, which gives it back. */
 const EXACT = /^(TINYINT|SMALLINT|INTEGER|BIGINT|DECIMAL\(\d+,\d+\)|DATE|TIMESTAMP)$/
 
-/** Writes the rows of a file that is a table already: Parquet, or a sheet of Excel. Values become texts, lists and structs JSON. */
+/** Writes the rows of a file of Parquet, which is a table already. Values become texts, lists and structs JSON. */
 export async function takeTable(
   file: SourceFile,
   source: FilesSource,
@@ -19,7 +18,7 @@ export async function takeTable(
   target: Target,
 ): Promise<TakenFile> {
   const { session, wanted, large } = target
-  const relation = await relationOf(file, source, session)
+  const relation = session.parquet(textOf(file))
   const found = await session.describe(`SELECT * FROM ${relation}`).catch((cause) => {
     throw new MoraineError('source', `${file.name} can't be read: ${messageOf(cause)}`, {
       cause,
@@ -42,18 +41,6 @@ export async function takeTable(
     { relation: rows, sound: true, columns: names, exact, firstLine: 1 },
     target,
   )) as TakenFile
-}
-
-async function relationOf(
-  file: SourceFile,
-  { layout }: FilesSource,
-  session: Session,
-): Promise<string> {
-  if (layout?.kind !== 'excel') return session.parquet(textOf(file))
-  if (await session.loads('excel')) return session.excel(textOf(file), layout)
-  throw new MoraineError('source', `${file.name}: reading Excel needs an extension of DuckDB`, {
-    hint: "Install it once: INSTALL excel in DuckDB's own shell, or set MORAINE_EXTENSIONS to the folder that has it.",
-  })
 }
 
 function textSql(column: string, type: string): string {
