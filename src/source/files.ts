@@ -68,18 +68,28 @@ const widths: Expected = {
   fits: (value) => Array.isArray(value) && value.every(number.fits),
 }
 
+const header: Expected = {
+  is: 'true, false, the number of a line, or two of them',
+  fits: (value) =>
+    flag.fits(value) ||
+    number.fits(value) ||
+    (Array.isArray(value) && value.length === 2 && value.every(number.fits)),
+}
+
 export const filesOptions: OptionList<FilesOptions<string>> = {
   format: oneOf(...formats),
   delimiter: text,
   quote: either('a character, or null', text, { is: '', fits: (value) => value === null }),
-  header: flag,
+  header,
   columns: texts,
   nulls: texts,
   encoding: text,
   rows: text,
   lists: texts,
   widths,
-  sheet: text,
+  sheet: either('a name or a number', text, number),
+  range: text,
+  merged: oneOf('first', 'fill'),
 }
 
 const aPath = (value: unknown) => typeof value === 'string' || value instanceof URL
