@@ -74,6 +74,7 @@ const header: Expected = {
     flag.fits(value) ||
     number.fits(value) ||
     (Array.isArray(value) && value.length === 2 && value.every(number.fits)),
+  ...(flag.advise ? { advise: flag.advise } : {}),
 }
 
 export const filesOptions: OptionList<FilesOptions<string>> = {
