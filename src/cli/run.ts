@@ -28,6 +28,11 @@ export function define(command: Command): Command {
       '--allow-loss',
       'build from all inputs also where they do not have all of their rows any more',
     )
+    .option(
+      '--accept-shrink <dataset>',
+      'take rows of a dataset that were held back as they were far fewer than before',
+      (name: string, before: string[] = []) => [...before, name],
+    )
     .option('--allow-breaking', 'let columns go or change their type, even if that breaks readers')
     .addHelpText(
       'after',
@@ -44,6 +49,7 @@ export function define(command: Command): Command {
 }
 
 interface Options {
+  acceptShrink?: string[]
   backfill?: string
   full?: boolean
   allowBreaking?: boolean
@@ -75,6 +81,7 @@ export async function run(command: Command): Promise<number> {
     full = false,
     allowBreaking = false,
     allowLoss = false,
+    acceptShrink = [],
   } = command.opts<Options>()
   const view = json ? undefined : process.stdout.isTTY ? new LiveView() : new PlainView()
   const abort = new AbortController()
@@ -98,6 +105,7 @@ export async function run(command: Command): Promise<number> {
       full,
       allowBreaking,
       allowLoss,
+      acceptShrink,
       ...(backfill === undefined ? {} : { backfill: parseRange(backfill) }),
       select: command.args,
       signal: abort.signal,

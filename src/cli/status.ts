@@ -5,6 +5,7 @@ import type { LakeState } from '../log/commit.js'
 import { plan, type Step } from '../plan/plan.js'
 import { hash } from '../run/context.js'
 import { Journal, type JournalEntry } from '../run/journal.js'
+import { acceptCommand, type Held, heldOf, heldText } from '../run/shrink.js'
 import { discoverAll } from './discoveries.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
@@ -67,6 +68,8 @@ interface Status {
   discarded?: number
   superseded?: number
   state: string
+  /** An extract that has far fewer rows than the one that is there, and waits for somebody to accept it. */
+  held?: Held
   upToDate: boolean
   description: string | null
   owner: string | null
@@ -79,6 +82,14 @@ function statusOf({ dataset, name, decision }: Step, state: LakeState, problem: 
   const { description, owner, tags } = dataset.about
   const about = { description: description ?? null, owner: owner ?? null, tags: tags ?? [] }
   const common = { dataset: name, state: reason, upToDate, ...about }
+  const held = heldOf(state, name)
+  if (dataset.tier === 'bronze' && held)
+    return {
+      ...common,
+      state: `${heldText(held)}; ${acceptCommand(name)} takes them`,
+      held,
+      ...bronzeTotals(dataset, state),
+    }
   if (dataset.tier === 'bronze') return { ...common, ...bronzeTotals(dataset, state) }
   const table = state.tables[name]
   if (!table) return { ...common, rows: null, bytes: null, files: null }

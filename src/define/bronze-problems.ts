@@ -2,7 +2,14 @@ import { type Collector, columnNameProblems } from './collector.js'
 import type { Bronze } from './dataset.js'
 import { secondsOf } from './interval.js'
 import { INTERVALS, notInterval } from './keep.js'
-import type { DatabaseSource, FilesSource, HttpSource, InboxSource, Layout } from './source.js'
+import type {
+  DatabaseSource,
+  FilesSource,
+  HttpSource,
+  InboxSource,
+  Layout,
+  Paging,
+} from './source.js'
 
 /** What the files of a format can be compressed with. */
 const compressions: Readonly<Record<string, readonly string[]>> = {
@@ -62,6 +69,13 @@ export function bronzeProblems(dataset: Bronze, collect: Collector): void {
       `'${compression}'`,
       known.length > 0 ? `Choose ${known.join(' or ')}` : 'Leave the compression out',
     )
+  const maxShrink = 'maxShrink' in from ? from.maxShrink : undefined
+  if (maxShrink !== undefined && !(maxShrink >= 0 && maxShrink <= 1))
+    collect.add(
+      'maxShrink is a share of rows, from 0 to 1',
+      'maxShrink',
+      'Write 0.2 where a fifth of the rows may be gone at once',
+    )
   columnNameProblems(from.columns ?? [], collect, (name) => `'${name}'`)
   if (from.kind === 'files') filesProblems(from, collect)
   else if (from.kind === 'http') httpProblems(from, format, collect)
@@ -92,6 +106,59 @@ function httpProblems(from: HttpSource, format: string, collect: Collector): voi
     collect.add('pause must be a time', 'pause', "Write it as '200ms' or '1s'")
   if (!(from.timeout > 0)) collect.add('timeout must be a time', 'timeout', "Write it as '30s'")
   if (!(from.pages >= 1)) collect.add('pages must be a number from 1 up', 'pages')
+  requestProblems(from, collect)
+  if (from.paging) pagingProblems(from.paging, collect)
+}
+
+function requestProblems(
+  { method, body, graphql, parametersIn, format, lists }: HttpSource,
+  collect: Collector,
+): void {
+  const hasBody = body !== undefined || graphql !== undefined
+  if (body !== undefined && graphql)
+    collect.add('a request has a body or a query of GraphQL, not both', 'graphql')
+  if (method === 'GET' && hasBody)
+    collect.add('a request with a body is a POST, not a GET', 'method', 'Leave method out')
+  if (parametersIn === 'body' && (!hasBody || typeof body === 'string'))
+    collect.add(
+      'parameters can only go into a body of JSON',
+      'parametersIn',
+      'Give body: {}, or leave parametersIn out',
+    )
+  if (lists.length > 0 && format !== undefined && format !== 'xml')
+    collect.add('lists are of XML', 'lists', "Leave lists out, or set format: 'xml'")
+}
+
+/** What tells how pages are read: one of these. */
+const pagingKinds = ['page', 'offset', 'after', 'next', 'link']
+
+function pagingProblems(paging: Paging, collect: Collector): void {
+  const given = pagingKinds.filter((kind) => kind in paging)
+  if (given.length !== 1)
+    collect.add(
+      given.length === 0
+        ? 'paging does not say how the next page is asked for'
+        : `paging says ${given.join(' and ')}: one of them tells how the next page is asked for`,
+      'paging',
+      "Such as paging: { page: 'page' }, { cursor: 'after', next: 'meta.next' } or { link: true }",
+    )
+  if ('after' in paging && !paging.column)
+    collect.add(
+      'paging after the last row needs the column by which that is told',
+      'after',
+      "Write { after: 'starting_after', column: 'id' }",
+    )
+  const { limit, size, until = [] } = paging
+  const ends: readonly string[] = [until].flat()
+  const other = ends.find((end) => end !== 'short' && end !== 'not found')
+  if (other !== undefined)
+    collect.add(`pages do not end by '${other}'`, `'${other}'`, "Choose 'short' or 'not found'")
+  if (size !== undefined && !(Number.isInteger(size) && size > 0))
+    collect.add('size must be a number of rows from 1 up', 'size')
+  if (limit !== undefined && size === undefined)
+    collect.add('limit is the parameter that asks for size rows, but there is no size', 'limit')
+  if (ends.includes('short') && size === undefined)
+    collect.add("until: 'short' needs the size of a page", "'short'", 'Add size: 100')
 }
 
 function databaseProblems(

@@ -140,6 +140,8 @@ export interface DatabaseSource<C extends string = string> {
   readonly drift: Drift
   /** Whether keys are compared with those of the source, to find rows that are gone from it. */
   readonly compareKeys: boolean
+  /** The share of rows that may be gone from one full extract to the next. */
+  readonly maxShrink?: number | undefined
 }
 
 /** A text, or a function that gives one whenever it is needed, such as `secret('env:TOKEN')`. */
@@ -158,32 +160,73 @@ export type HttpAuth =
       readonly scope?: string
     }
 
-/** How an API hands out its rows in pages. */
-export type Paging =
+/** How an API hands out its rows in pages, and what ends them. */
+export type Paging = PagingKind & PagingEnd
+
+export type PagingKind =
   /** A number that counts pages, until one has no rows. */
   | { readonly page: string; readonly first?: number }
   /** The number of rows to pass over, until a page has none. */
-  | { readonly offset: string; readonly limit?: string; readonly size?: number }
+  | { readonly offset: string }
+  /** The value that the last row has in a column, until a page has no rows. */
+  | { readonly after: string; readonly column: string }
   /** A value of each answer that is a parameter of the next request, until there is none. */
   | { readonly cursor: string; readonly next: string }
   /** The address of the next page, in each answer. */
   | { readonly next: string }
-  /** The address of the next page, in the header `Link` (RFC 8288). */
+  /** The address of the next page, in the header `Link` (RFC 8288) or, in XML, in an element `link` (RFC 4287). */
   | { readonly link: true }
+
+/** What ends pages beside that there is no next one: `short`, a page with fewer than `size` rows; `not found`, an answer 404 after the first page. */
+export type PagingUntil = 'short' | 'not found'
+
+export interface PagingEnd {
+  /** The parameter that says how many rows a page has, and how many are asked for by it. */
+  readonly limit?: string
+  readonly size?: number
+  /** Where each answer says whether there are more pages: `has_more`, `data.orders.pageInfo.hasNextPage`. */
+  readonly more?: string
+  readonly until?: PagingUntil | readonly PagingUntil[]
+}
+
+/** A value of a body: JSON, in which secrets are looked up when it is sent. */
+export type BodyValue =
+  | string
+  | number
+  | boolean
+  | null
+  | (() => string | Promise<string>)
+  | readonly BodyValue[]
+  | { readonly [name: string]: BodyValue }
 
 /** Rows that are answers to HTTP requests. */
 export interface HttpSource<C extends string = string> {
   readonly kind: 'http'
   readonly url: string
+  readonly method: 'GET' | 'POST'
+  /** JSON, or a text that is sent as it is. */
+  readonly body: string | Readonly<Record<string, BodyValue>> | undefined
+  /** A query of GraphQL, in place of a body. */
+  readonly graphql:
+    | { readonly query: string; readonly variables: Readonly<Record<string, BodyValue>> }
+    | undefined
+  /** Where parameters of pages and of the cursor go. */
+  readonly parametersIn: 'query' | 'body'
   /** `undefined`: as the answer says. */
-  readonly format: 'json' | 'jsonl' | 'csv' | undefined
-  /** Where the rows are in a JSON answer: the keys that lead there, between dots. */
+  readonly format: 'json' | 'jsonl' | 'csv' | 'xml' | undefined
+  /** Where the rows are: in JSON the keys that lead there, between dots; in XML the name of their element. */
   readonly rows: string | undefined
+  /** In XML: elements that are lists however many there are. */
+  readonly lists: readonly string[]
   readonly columns: readonly C[] | undefined
   readonly headers: Readonly<Record<string, Secret>>
   readonly params: Readonly<Record<string, Secret>>
   readonly auth: HttpAuth | undefined
   readonly paging: Paging | undefined
+  /** The share of rows that may be gone from one full extract to the next. */
+  readonly maxShrink?: number | undefined
+  /** Places of an answer that look as if there were more, and do not mean it. */
+  readonly ignoreMore: readonly string[]
   /** The column by which new and changed rows are found, and the parameter that asks for them. */
   readonly cursor:
     | { readonly column: C; readonly param: string; readonly start: string | undefined }

@@ -188,7 +188,7 @@ function expiring(dataset: AnyDataset, { keep }: TableState, now: Date): Decisio
 function nothingYet(dataset: AnyDataset, view: View): string | undefined {
   const isEmpty = (input: AnyDataset) =>
     input.tier === 'bronze' &&
-    (input.from.kind === 'inbox' || input.from.kind === 'ingest') &&
+    ['inbox', 'ingest', 'http'].includes(input.from.kind) &&
     input.from.columns === undefined &&
     lastNumber(fullName(input), view) === 0
   const read = dataset.tier === 'silver' ? dataset.from : inputsOf(dataset)

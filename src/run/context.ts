@@ -19,6 +19,8 @@ export interface RunContext {
   started: Date
   author: string
   signal: AbortSignal
+  /** Full names of datasets whose full extracts may have far fewer rows than before. */
+  acceptShrink: ReadonlySet<string>
   /** Whether columns may change in ways that break readers. */
   allowBreaking: boolean
   /** Rows of each bronze input that silver reads at most; all when not given. */

@@ -1,7 +1,14 @@
 import type { RowCounts } from '../log/commit.js'
 
 /** How a step ended. */
-export type Outcome = 'done' | 'unchanged' | 'failed' | 'blocked' | 'cancelled'
+export type Outcome =
+  | 'done'
+  | 'unchanged'
+  | 'failed'
+  | 'blocked'
+  | 'cancelled'
+  /** What its source gave has far fewer rows than before, and waits for somebody to accept that; what was there stays. */
+  | 'held'
 
 /** How often a reason applied. */
 export interface ReasonCount {
@@ -37,6 +44,10 @@ export interface StepResult {
   warnings?: ReasonCount[]
   /** Things that are no failure but that somebody should know. */
   notes?: string[]
+  /** What may be wrong with what a source gave. */
+  sourceWarnings?: readonly string[]
+  /** Of an extract that was held back: its rows, and those of the one that stays. */
+  held?: { rows: number; before: number }
   error?: { kind: string; message: string; hint?: string; place?: { file: string; line: number } }
 }
 

@@ -33,6 +33,7 @@ import { keepProfiles } from './profile.js'
 import { type BuildOutcome, publishable } from './publish.js'
 import { Relations } from './relations.js'
 import { type Replay, replayDiscarded } from './replay.js'
+import { acceptedShrinks, heldResult } from './shrink.js'
 import { buildSilver } from './silver.js'
 import { describeError, StepFailure, Steps } from './steps.js'
 
@@ -49,6 +50,8 @@ export interface RunOptions {
   feeds?: boolean
   /** Build tables from all rows that there are, also where their inputs do not have all of them any more. */
   allowLoss?: boolean
+  /** Datasets whose full extracts may have far fewer rows than before: what was held back of them is taken. */
+  acceptShrink?: readonly string[]
   /** Rows of each bronze input that silver reads at most, to try a definition out. */
   sample?: number
   /** Judge discarded rows of a silver dataset again, rather than to read new ones. */
@@ -138,6 +141,7 @@ class Run {
       partBytes: options.partBytes ?? 128 << 20,
       javascript: options.javascript ?? new InThisThread(),
       allowBreaking: options.allowBreaking ?? false,
+      acceptShrink: acceptedShrinks(options.acceptShrink ?? [], datasets),
       sample: options.sample,
       progress: (dataset, how) => onEvent({ type: 'step-progress', dataset, ...how }),
     }
@@ -242,10 +246,12 @@ class Run {
     const { rows, broken, bytes, commits } = taken
     const notes = [...told, ...taken.notes]
     for (const commit of commits) this.committed(commit, [fullName(dataset)])
-    if (taken.files === 0) return { outcome: 'unchanged', reason: notes.join(', ') }
+    if (taken.held) return heldResult(fullName(dataset), taken.held)
+    const warned = taken.warnings?.length ? { sourceWarnings: taken.warnings } : {}
+    if (taken.files === 0) return { outcome: 'unchanged', reason: notes.join(', '), ...warned }
     const records = broken === 1 ? '1 record' : `${thousands(broken)} records`
     const split = broken > 0 ? [`${records} could not be split into columns`] : []
-    return { rows, bytes, files: taken.files, notes: [...notes, ...split] }
+    return { rows, bytes, files: taken.files, notes: [...notes, ...split], ...warned }
   }
 
   /** Builds silver and gold as the graph allows; a failed step stops only what depends on it. */

@@ -27,6 +27,7 @@ import {
   type Watermark,
 } from './rows-position.js'
 import { CHANGE, RowsWriter } from './rows-writer.js'
+import { heldOf, holdBack, rowsOfFull } from './shrink.js'
 
 /** Ranges of a first reading that are committed together. */
 const TOGETHER = 8
@@ -165,8 +166,15 @@ class RowsIntake {
     const batch = this.newBatch(context, done.state)
     const files = await this.extract(context, batch, ranges.map(conditionsOf))
     const open = contentOf(files)
-    if (open === this.before?.open) return { ...done, notes: ['its rows are the same as before'] }
-    return this.commit(context, batch, files, { open }, done, { whole: true })
+    const name = fullName(this.dataset)
+    if (open === this.before?.open) {
+      const same = { ...done, notes: ['its rows are the same as before'] }
+      if (!heldOf(done.state, name)) return same
+      return { ...(await this.note(context, done, this.positionAt({ open }))), notes: same.notes }
+    }
+    const rows = files.reduce((sum, file) => sum + file.rows, 0)
+    const held = await this.holdBack(context, done, rows, rowsOfFull(done.state, name), files)
+    return held ?? this.commit(context, batch, files, { open }, done, { whole: true })
   }
 
   /** A first reading: range by range, each group of them committed, so that one that was stopped goes on. */
@@ -275,14 +283,33 @@ class RowsIntake {
       this.cursor && this.horizon?.stamp !== undefined
         ? { column: this.cursor.name, text: this.horizon.stamp }
         : undefined
-    const file = await this.writer(context, batch).deleted(done.state, stamp)
-    if (!file) return done
-    const { reads: _, columns: __, ...position } = watermark
+    const { file, known } = await this.writer(context, batch).deleted(done.state, stamp)
+    const { reads: _, columns: __, held: before, ...position } = watermark
+    if (!file) return before ? this.note(context, done, this.positionAt(position)) : done
+    const held = await this.holdBack(context, done, known - file.rows, known, [file])
+    if (held) return held
     const notes = [
       ...(done.files > 0 ? done.notes : []),
       `${thousands(file.rows)} keys are gone from its source`,
     ]
     return this.commit(context, batch, [file], position, { ...done, notes })
+  }
+
+  /** Holds rows back that are far fewer than before, and removes their files again. */
+  private async holdBack(
+    context: RunContext,
+    done: Intake,
+    rows: number,
+    before: number | undefined,
+    files: readonly BatchFile[],
+  ): Promise<Intake | undefined> {
+    if (before === undefined) return undefined
+    const { maxShrink } = this.source
+    const known = this.before?.held
+    const extract = { rows, before, maxShrink, known }
+    const held = await holdBack(context, done, this.dataset, extract)
+    if (held) for (const { data } of files) await context.storage.remove(data)
+    return held
   }
 
   private positionAt(position: Omit<Watermark, 'reads' | 'columns'>): Watermark {

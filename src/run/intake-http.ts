@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { LosslessNumber } from 'lossless-json'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { HttpSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
@@ -6,11 +7,14 @@ import type { LakeState } from '../log/commit.js'
 import { type JsonRecord, MARK } from '../source/formats/json-records.js'
 import { takeRecords } from '../source/formats/take-json.js'
 import { HttpClient } from '../source/http/client.js'
+import { parseExactly, saying } from '../source/http/document.js'
 import { pagesOf } from '../source/http/pages.js'
+import type { TakenFile } from '../source/taken.js'
 import type { BatchFile } from './batches.js'
 import { hash, type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
-import { commitRows, newBatch, noteWatermark, nothingYet } from './rows-commit.js'
+import { commitRows, type NewBatch, newBatch, noteWatermark, nothingYet } from './rows-commit.js'
+import { heldOf, heldText, holdBack, rowsOfFull } from './shrink.js'
 import { wantedTypes } from './wanted.js'
 
 /** How far an API was read; visible in the same commit as its rows. */
@@ -19,6 +23,8 @@ interface Watermark {
   reads: string
   /** The newest cursor that was seen; rows are asked for from there on. */
   from?: string
+  /** Whether it is a number in JSON. */
+  number?: true
   /** Rows that will come again as they have just that cursor, or none. */
   again?: string[]
   /** All rows, of a source without a cursor. */
@@ -44,8 +50,13 @@ export async function discoverAnswers(
       : cursor
         ? 'all of its rows are to be read'
         : 'all of its rows are read each time'
+  const held = heldOf(state, fullName(dataset))
   return {
-    discovery: { news, none: '', notes: [] },
+    discovery: {
+      news: held ? `${news}; the last were ${heldText(held)}` : news,
+      none: '',
+      notes: [],
+    },
     take: (context, base) => new Answers(context, dataset, source, url, before).take(base),
   }
 }
@@ -61,17 +72,23 @@ function checkedUrl({ url }: HttpSource): URL {
   )
 }
 
-function readsOf({ url, params, rows, cursor }: HttpSource): string {
+function readsOf({ url, params, rows, cursor, body, graphql }: HttpSource): string {
   const values = Object.entries(params).map(([name, value]) => [
     name,
     typeof value === 'string' ? value : null,
   ])
-  return hash(JSON.stringify([url, values, rows ?? null, cursor ?? null]))
+  // Secrets do not decide which rows there are.
+  const sent = body ?? graphql
+  const more = sent === undefined ? [] : [sent]
+  const known = [url, values, rows ?? null, cursor ?? null, ...more]
+  return hash(JSON.stringify(known, (_, value) => (typeof value === 'function' ? null : value)))
 }
 
 /** The answers of one run, and where they leave off. */
 class Answers {
   private newest: string | undefined
+  private isNumber = false
+  private readonly warnings: string[] = []
   private again = new Set<string>()
   private readonly content = createHash('sha256')
   private bytes = 0
@@ -85,12 +102,13 @@ class Answers {
     private readonly before: Watermark | undefined,
   ) {
     this.newest = before?.from
+    this.isNumber = before?.number ?? false
     this.seen = new Set(before?.again)
     for (const row of this.seen) this.again.add(row)
   }
 
   async take(base: LakeState): Promise<Intake> {
-    const { context, dataset, source, before } = this
+    const { context, dataset, source } = this
     const name = fullName(dataset)
     const done = nothingYet(base)
     const batch = newBatch(context, base, dataset)
@@ -108,16 +126,30 @@ class Answers {
         signal: context.signal,
       }),
     )
-    const { columns, ...kept } = taken
+    return this.keep(done, batch, data, taken)
+  }
+
+  /** Makes what was read a batch, unless it is what was there before, or is held back. */
+  private async keep(
+    before: Intake,
+    batch: NewBatch,
+    data: string,
+    { columns, ...kept }: TakenFile,
+  ): Promise<Intake> {
+    const { context, dataset, source, warnings } = this
+    const done = { ...before, warnings }
     const content = this.content.digest('hex')
     const watermark = this.watermark(content)
-    const same = source.cursor ? kept.rows === 0 : content === before?.content
-    if (same && before) {
-      await context.storage.remove(data)
-      return watermark.from === before.from
-        ? { ...done, notes: ['its rows are the same as before'] }
-        : noteWatermark(context, done, dataset, watermark)
-    }
+    const last = done.state.batches[fullName(dataset)]?.at(-1)
+    const aside = this.isSame(kept.rows, content)
+      ? await this.noteSame(done, watermark)
+      : // An answer without rows does not tell which columns there are.
+        kept.rows === 0 && !last && !source.columns
+        ? await noteWatermark(context, done, dataset, watermark)
+        : await this.holdBack(done, kept.rows)
+    if (aside || kept.rows === 0) await context.storage.remove(data)
+    if (aside) return aside
+    const place = `${this.url.host}${this.url.pathname}`
     const modified = context.started.getTime()
     const file: BatchFile = {
       name: place,
@@ -127,16 +159,37 @@ class Answers {
       data,
       ...kept,
     }
-    await context.storage.seal([data])
+    const known =
+      last && columns.length === 0 ? await context.relations.batches.manifest(last) : undefined
+    if (kept.rows > 0) await context.storage.seal([data])
     return commitRows(context, done, {
       dataset,
       batch,
-      files: [file],
-      columns,
-      source: { url: `${this.url.origin}${this.url.pathname}`, from: before?.from },
+      files: kept.rows > 0 ? [file] : [],
+      columns: known?.columns ?? columns,
+      source: { url: `${this.url.origin}${this.url.pathname}`, from: this.before?.from },
       watermark,
       more: source.cursor ? {} : { whole: true },
     })
+  }
+
+  private isSame(rows: number, content: string): boolean {
+    if (!this.before) return false
+    return this.source.cursor ? rows === 0 : content === this.before.content
+  }
+
+  private async noteSame(done: Intake, watermark: Watermark): Promise<Intake> {
+    const { context, dataset, before } = this
+    const told = { ...done, notes: ['its rows are the same as before'] }
+    if (watermark.from === before?.from && !heldOf(done.state, fullName(dataset))) return told
+    return { ...(await noteWatermark(context, told, dataset, watermark)), notes: told.notes }
+  }
+
+  private async holdBack(done: Intake, rows: number): Promise<Intake | undefined> {
+    const { context, dataset, source } = this
+    const before = rowsOfFull(done.state, fullName(dataset))
+    if (source.cursor || before === undefined) return undefined
+    return holdBack(context, done, dataset, { rows, before, maxShrink: source.maxShrink })
   }
 
   /** The rows of all pages, without those that were taken before and have come again. */
@@ -144,7 +197,10 @@ class Answers {
     const { context, source, url, before } = this
     const client = new HttpClient(source, url, context.signal)
     let count = 0
-    for await (const page of pagesOf(source, client, before?.from ?? source.cursor?.start)) {
+    const from = before?.from ?? source.cursor?.start
+    const since = before?.number ? new LosslessNumber(before.from as string) : from
+    const pages = pagesOf(source, client, since, (message) => this.warnings.push(message))
+    for await (const page of pages) {
       const rows: JsonRecord[] = []
       for (const row of page.rows) {
         // Without marks, as rows are known by what earlier versions made of them.
@@ -162,9 +218,11 @@ class Answers {
     const { cursor } = this.source
     if (!cursor) return true
     const print = hash(json)
-    const at = cursorOf(json, cursor.column)
+    const value = cursorOf(json, cursor.column)
+    const at = value === undefined ? undefined : String(value)
     if (at !== undefined && (this.newest === undefined || isLater(at, this.newest))) {
       this.newest = at
+      this.isNumber = typeof value !== 'string'
       this.again = new Set()
     }
     if ((at === undefined || at === this.newest) && this.again.size < REMEMBERED)
@@ -178,15 +236,17 @@ class Answers {
     return {
       reads,
       ...(this.newest === undefined ? {} : { from: this.newest }),
+      ...(this.isNumber ? { number: true as const } : {}),
       again: [...this.again],
     }
   }
 }
 
-function cursorOf(json: string, column: string): string | undefined {
+/** The value of a row's cursor, with all of its digits. */
+function cursorOf(json: string, column: string): string | number | object | undefined {
   try {
-    const value = JSON.parse(json)?.[column]
-    return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined
+    const row = /\d{16}/.test(json) ? parseExactly(json) : JSON.parse(json)
+    return saying(row?.[column])
   } catch {
     // What is no JSON is discarded later, with its reason.
     return undefined

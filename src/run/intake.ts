@@ -10,6 +10,7 @@ import { discoverFiles } from './intake-files.js'
 import { discoverAnswers } from './intake-http.js'
 import { discoverDropped } from './intake-inbox.js'
 import { discoverLanded } from './intake-landing.js'
+import type { Held } from './shrink.js'
 
 /** What an intake did. */
 export interface Intake {
@@ -22,6 +23,10 @@ export interface Intake {
   files: number
   bytes: number
   notes: string[]
+  /** What may be wrong with what the source gave. */
+  warnings?: readonly string[]
+  /** It is not part of the lake: it has far fewer rows than the extract before. */
+  held?: Held
 }
 
 /** What a source offers beside what the lake has. */

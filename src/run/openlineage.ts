@@ -57,7 +57,8 @@ export class OpenLineage {
     if (event.type !== 'step-finished') return
     const { result } = event
     if (result.outcome === 'done') this.send(this.made('COMPLETE', result.dataset, result))
-    if (result.outcome === 'failed') this.send(this.made('FAIL', result.dataset, result))
+    if (['failed', 'held'].includes(result.outcome))
+      this.send(this.made('FAIL', result.dataset, result))
     if (result.outcome === 'cancelled') this.send(this.made('ABORT', result.dataset, result))
   }
 

@@ -7,6 +7,7 @@ import type { Mark, RemoteColumn } from '../source/connect/reader.js'
 import type { BatchFile } from './batches.js'
 import { hash } from './context.js'
 import type { Change } from './drift.js'
+import type { Held } from './shrink.js'
 
 /** How far a database's table has been read; visible in the same commit as its rows. */
 export interface Watermark {
@@ -23,6 +24,8 @@ export interface Watermark {
   nulls?: string
   /** What was read and will be read again, as a fingerprint: the end of a window, or all of a source without a cursor. */
   open?: string
+  /** Rows that were held back. */
+  held?: Held
 }
 
 /** A first reading, in ranges that are committed one after the other. */

@@ -15,6 +15,7 @@ import { Pool } from './pool.js'
 import { Relations } from './relations.js'
 import type { NewBatch } from './rows-commit.js'
 import { directColumns, directTimes } from './rows-direct.js'
+import { FEW } from './shrink.js'
 import { wantedTypes } from './wanted.js'
 
 /** Parts of a table that are read side by side. */
@@ -278,14 +279,15 @@ export class RowsWriter {
   }
 
   /**
-   * A file with a row for each key that the lake has and the source has not any more; `undefined` where there is none.
+   * A file with a row for each key that the lake has and the source has not any more, `undefined` where there is none; and how many keys the
+   * lake has.
    *
    * @param stamp the cursor that such rows get.
    */
   async deleted(
     state: LakeState,
     stamp: { column: string; text: string } | undefined,
-  ): Promise<BatchFile | undefined> {
+  ): Promise<{ file: BatchFile | undefined; known: number }> {
     const { context, source, reader, batch } = this
     const name = fullName(this.dataset)
     const keys = source.key.map(quoteName)
@@ -308,8 +310,8 @@ export class RowsWriter {
           longest: there.longest,
         })
         const present = there.bytes > 0 ? `FROM ${text}` : 'FROM alive WHERE false'
-        const relation = `(WITH alive AS (
-            SELECT ${keys.join(', ')} FROM (${known.sql}) GROUP BY ALL HAVING arg_max(coalesce(_change, ''), _batch) <> 'delete')
+        const alive = `SELECT ${keys.join(', ')} FROM (${known.sql}) GROUP BY ALL HAVING arg_max(coalesce(_change, ''), _batch) <> 'delete'`
+        const relation = `(WITH alive AS (${alive})
           SELECT CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw, ${texts.join(', ')}, 'delete' AS _change
           FROM (FROM alive ANTI JOIN (${present}) USING (${keys.join(', ')})))`
         const { format } = this.dataset
@@ -322,9 +324,13 @@ export class RowsWriter {
           format === 'parquet'
             ? await keepRecords(session, records, new Map())
             : await this.writeTexts(session, relation, columns, location)
-        if (kept.rows === 0) return undefined
+        if (kept.rows === 0) return { file: undefined, known: 0 }
         await context.storage.seal([data])
-        return this.fileOf(`${this.what}#${batch.number}.deleted`, there, data, kept)
+        // How many there are matters only where many are gone.
+        const [all] =
+          kept.rows < FEW ? [] : await session.rows(`SELECT count(*) AS n FROM (${alive})`)
+        const file = this.fileOf(`${this.what}#${batch.number}.deleted`, there, data, kept)
+        return { file, known: Number(all?.n ?? kept.rows) }
       })
     })
   }

@@ -41,7 +41,7 @@ export class Steps {
   }
 
   get anyFailed(): boolean {
-    return this.results.some(({ outcome }) => outcome === 'failed' || outcome === 'blocked')
+    return this.results.some(({ outcome }) => ['failed', 'blocked', 'held'].includes(outcome))
   }
 
   /** Whether a dataset ended in a way that nothing may be built on it. */

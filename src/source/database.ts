@@ -48,6 +48,11 @@ export interface TableOptions<C extends string> {
    * drops those keys. Needs `key`. Without it, rows that are deleted in the source stay.
    */
   deletes?: 'compare'
+  /**
+   * The share of rows that may be gone when all are read each time, or of keys when they are compared; what has fewer is held back, until
+   * `moraine run --accept-shrink` takes it. Fewer than 20 rows may always go. Default: 0.5; with 1 nothing is held back.
+   */
+  maxShrink?: number
 }
 
 const tableOptions: OptionList<TableOptions<string>> = {
@@ -58,6 +63,7 @@ const tableOptions: OptionList<TableOptions<string>> = {
   lag: either("a time such as '30s' or '5m', or a number", interval, number),
   drift: oneOf('evolve', 'freeze', 'discard'),
   deletes: oneOf('compare'),
+  maxShrink: number,
 }
 
 const connectionOptions: OptionList<Connection> = {
@@ -120,7 +126,7 @@ function databaseOf(database: DatabaseKind, given: string | Connection): Databas
     options: TableOptions<C>,
   ): DatabaseSource<C> => {
     const good = checked<TableOptions<C>>(call, options, tableOptions)
-    const { columns, where, key = [], cursor, lag = 0, drift = 'evolve', deletes } = good
+    const { columns, where, key = [], cursor, lag = 0, drift = 'evolve', deletes, maxShrink } = good
     return {
       kind: 'database',
       database,
@@ -133,6 +139,7 @@ function databaseOf(database: DatabaseKind, given: string | Connection): Databas
       lag: typeof lag === 'number' ? lag : (secondsOf(lag) ?? Number.NaN),
       drift,
       compareKeys: deletes === 'compare',
+      ...(maxShrink === undefined ? {} : { maxShrink }),
     }
   }
   return {

@@ -1,30 +1,8 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { api } from '../support/api.js'
 import { Project, step } from '../support/project.js'
-
-type Handler = (request: IncomingMessage, url: URL, response: ServerResponse) => unknown
-
-/** A server that answers what a handler returns as JSON, and remembers what was asked. */
-async function api(handler: Handler) {
-  const asked: string[] = []
-  const server = createServer(async (request, response) => {
-    asked.push(request.url ?? '')
-    const url = new URL(request.url ?? '', `http://${request.headers.host}`)
-    const value = await handler(request, url, response)
-    if (value === undefined || response.writableEnded) return
-    if (!response.headersSent) response.setHeader('content-type', 'application/json')
-    response.end(typeof value === 'string' ? value : JSON.stringify(value))
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}`, port, asked }
-}
 
 const lake = (url: string, options: string, silver = '') =>
   Project.create({

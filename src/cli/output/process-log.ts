@@ -84,7 +84,7 @@ export class ProcessLog {
     if (event.type !== 'step-finished') return
     const { result } = event
     const { dataset, outcome, reason: step, seconds, rows, counts, error } = result
-    const level = outcome === 'failed' ? 'error' : 'info'
+    const level = outcome === 'failed' ? 'error' : outcome === 'held' ? 'warn' : 'info'
     const fields = {
       event: 'step finished',
       job,

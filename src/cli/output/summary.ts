@@ -9,6 +9,7 @@ const marks: Record<StepResult['outcome'], string> = {
   failed: colors.red('✖'),
   blocked: colors.yellow('⊘'),
   cancelled: colors.yellow('■'),
+  held: colors.yellow('!'),
 }
 
 /** One line for a step that has ended. */
@@ -28,6 +29,8 @@ function describe(result: StepResult): string {
       )
     case 'blocked':
       return colors.yellow(`not run: ${result.reason}`)
+    case 'held':
+      return colors.yellow(result.reason)
     case 'cancelled':
       return colors.yellow('cancelled')
     default:
@@ -66,15 +69,17 @@ export function closing(record: RunRecord): string {
     for (const { check, passed, severity, message } of step.checks ?? [])
       if (!passed && severity === 'warn')
         out.push(`${colors.yellow('!')} ${step.dataset}: ${check}: ${message}`)
+    for (const warning of step.sourceWarnings ?? [])
+      out.push(`${colors.yellow('!')} ${step.dataset}: ${warning}`)
     for (const { reason, rows } of step.warnings ?? [])
       out.push(
         `${colors.yellow('!')} ${step.dataset}: ${plural(rows, 'row')} kept with a warning: ${reason}`,
       )
   }
-  for (const { dataset, error } of record.steps)
+  for (const { dataset, outcome, error } of record.steps)
     if (error)
       out.push(
-        `\n${colors.red('✖')} ${colors.bold(dataset)}: ${renderProblem(withColumn(shortened(dataset, error)))}`,
+        `\n${outcome === 'held' ? colors.yellow('!') : colors.red('✖')} ${colors.bold(dataset)}: ${renderProblem(withColumn(shortened(dataset, error)))}`,
       )
   if (record.error) out.push(`\n${colors.red('✖')} ${renderProblem(record.error)}`)
   out.push(outcome(record))
@@ -100,6 +105,12 @@ function outcome(record: RunRecord): string {
   if (record.outcome === 'cancelled')
     return `\n${colors.yellow('Stopped.')} What was taken in is kept; tables are as they were. Go on with: moraine run`
   if (record.outcome === 'failed') {
+    const stopped = record.steps.filter((step) => ['failed', 'blocked'].includes(step.outcome))
+    if (!record.error && stopped.length === 0) {
+      const held = record.steps.filter((step) => step.outcome === 'held')
+      const rest = record.commits.length > 0 ? `The rest is published${where}.` : ''
+      return `\n${colors.yellow('Held back')}: ${held.map(({ dataset }) => dataset).join(', ')}. ${rest}`.trimEnd()
+    }
     const published =
       record.commits.length > 0 ? `What succeeded is published${where}.` : 'Nothing was published.'
     return `\n${colors.red('Failed')} after ${duration(seconds)}. ${published}`

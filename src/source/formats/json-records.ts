@@ -48,7 +48,11 @@ export class JsonSplitter {
   /** Whether a list that the names lead to was there. */
   found = false
 
-  constructor(private readonly names: readonly string[]) {}
+  /** @param onRow is told where each row lies in its chunk. */
+  constructor(
+    private readonly names: readonly string[],
+    private readonly onRow?: (start: number, end: number) => void,
+  ) {}
 
   /** The rows that are complete with this chunk; `last` marks the end of the text. */
   push(chunk: Buffer, last: boolean): JsonRecord[] {
@@ -148,6 +152,7 @@ export class JsonSplitter {
 
   private row(buffer: Buffer, start: number, end: number): JsonRecord {
     const { line } = this
+    this.onRow?.(start, end)
     const text = buffer.toString('utf8', start, end)
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) this.line++
     return { line, json: text }

@@ -18,13 +18,31 @@ const LARGEST = 256 * 2 ** 20
 export interface Answer {
   /** Where it came from, after redirects. */
   url: URL
+  status: number
   type: string
   headers: IncomingMessage['headers']
   body: Buffer
 }
 
+/** A request: of `GET` there is no body. */
+export interface ApiRequest {
+  url: URL
+  method: 'GET' | 'POST'
+  body?: string
+  /** Of the body. */
+  type?: string
+}
+
+/** What is made of an answer before it counts as one. */
+export interface Expected {
+  /** Whether 404 is an answer, which has no rows, rather than an error. */
+  mayBeMissing?: boolean
+  /** Looks into an answer; what it throws as `Passing` is tried again. */
+  check?: (answer: Answer) => void
+}
+
 /** What passes may pass: the request is worth trying again, at the earliest so many milliseconds from now. */
-class Passing extends Error {
+export class Passing extends Error {
   constructor(
     message: string,
     readonly wait?: number,
@@ -59,19 +77,24 @@ export class HttpClient {
     private readonly effects: ClientEffects = realEffects,
   ) {}
 
-  async get(url: URL): Promise<Answer> {
+  /** Asks, and gives the answer; `undefined` where nothing is there, and that may be so. */
+  async ask(request: ApiRequest, expected: Expected = {}): Promise<Answer | undefined> {
     if (this.asked++ > 0 && this.source.pause > 0)
       await this.effects.sleep(this.source.pause, this.signal)
     let renewed = false
-    return this.again(url, async () => {
-      const answer = await this.follow(url)
+    return this.again(request.url, async () => {
+      const answer = await this.follow(request)
+      if (answer.status === 404 && expected.mayBeMissing) return undefined
       if (
         answer.status !== 401 ||
         renewed ||
         !this.source.auth ||
         !('tokenUrl' in this.source.auth)
-      )
-        return this.checked(answer)
+      ) {
+        const good = this.checked(answer)
+        expected.check?.(good)
+        return good
+      }
       renewed = true
       this.token = undefined
       throw new Passing('the token is not valid any more', 0)
@@ -109,34 +132,39 @@ export class HttpClient {
     }
   }
 
-  private async follow(url: URL): Promise<Answer & { status: number }> {
-    let at = url
+  private async follow(request: ApiRequest): Promise<Answer> {
+    let at = request
     for (let count = 0; count <= REDIRECTS; count++) {
-      const answer = await this.ask(at)
+      const answer = await this.request(at)
       const to = answer.headers.location
       if (![301, 302, 303, 307, 308].includes(answer.status) || to === undefined) return answer
-      at = new URL(to, at)
+      const url = new URL(to, at.url)
+      at = answer.status === 303 ? { url, method: 'GET' } : { ...at, url }
     }
     throw new Error(`it redirects more than ${REDIRECTS} times`)
   }
 
-  private async ask(url: URL): Promise<Answer & { status: number }> {
+  private async request({ url, method, body, type }: ApiRequest) {
     const { hostname, protocol } = url
     if (protocol !== 'https:' && protocol !== 'http:')
       throw new Error(`it leads to ${protocol} which is not followed`)
     const home = url.origin === this.origin.origin
     if (!home && this.origin.protocol === 'https:' && protocol === 'http:')
       throw new Error('it leads to an address without encryption')
+    // What a body holds is for the source alone, as credentials are.
+    if (!home && method === 'POST')
+      throw new Error(`it leads to ${url.origin}, where a body is not sent`)
     const guarded = !this.source.allowPrivate && hostname !== this.origin.hostname
     const address = addressOf(url)
     if (guarded && address && isPrivate(address)) throw new PrivateAddress(address)
     const headers: Record<string, string> = {
-      accept: 'application/json, application/x-ndjson, text/csv, */*;q=0.1',
+      accept: accepted(this.source),
       'accept-encoding': 'gzip, deflate, br',
       'user-agent': 'moraine',
+      ...(type === undefined ? {} : { 'content-type': type }),
       ...(home ? await this.credentials() : {}),
     }
-    return this.send(url, headers, guarded)
+    return this.send(url, headers, guarded, body, method)
   }
 
   private async credentials(): Promise<Record<string, string>> {
@@ -184,12 +212,12 @@ export class HttpClient {
     headers: Record<string, string>,
     guarded: boolean,
     body?: string,
-  ): Promise<Answer & { status: number }> {
+    method = body === undefined ? 'GET' : 'POST',
+  ): Promise<Answer> {
     const { signal, source } = this
     const { timeout } = source
     const request = url.protocol === 'https:' ? tlsRequest : plainRequest
     return new Promise((resolve, reject) => {
-      const method = body === undefined ? 'GET' : 'POST'
       const lookup = guarded ? { lookup: publicOnly } : {}
       const sent = request(url, { method, headers, signal, timeout, ...lookup }, (message) => {
         const { statusCode: status = 0, headers: received } = message
@@ -204,11 +232,11 @@ export class HttpClient {
       sent.end(body)
     }).catch((error) => {
       throw passes(error) ? new Passing(messageOf(error)) : error
-    }) as Promise<Answer & { status: number }>
+    }) as Promise<Answer>
   }
 
   /** An answer that holds what was asked for. */
-  private checked(answer: Answer & { status: number }): Answer {
+  private checked(answer: Answer): Answer {
     const { status, headers, body } = answer
     if (status === 429 || status === 408 || status >= 500)
       throw new Passing(`it answers ${status}`, waitOf(headers['retry-after']))
@@ -216,7 +244,8 @@ export class HttpClient {
       const said = body.toString('utf8').replace(/\s+/g, ' ').slice(0, 200)
       throw new Error(`it answers ${status}${said && !isPage(answer) ? `: ${said}` : ''}`)
     }
-    if (isPage(answer)) throw new Error('it answers with a web page (HTML) instead of rows')
+    if (isPage(answer, this.source))
+      throw new Error('it answers with a web page (HTML) instead of rows')
     return answer
   }
 
@@ -233,8 +262,21 @@ export class HttpClient {
   }
 }
 
-function isPage({ type, body }: Answer): boolean {
-  return /text\/html/i.test(type) || /^\s*<(!doctype|html)/i.test(body.toString('latin1', 0, 100))
+/** Whether an answer is a web page: by its first bytes; by what it says of itself where nobody else says what it is. */
+function isPage({ type, body }: Answer, source?: HttpSource): boolean {
+  const start = body
+    .toString('latin1', 0, 1000)
+    .replace(/^(\xef\xbb\xbf)?\s*(<\?xml[^>]*\?>\s*)?/, '')
+  const says = /text\/html|application\/xhtml/i.test(type)
+  return (
+    /^<(!doctype\s+html|html)\b/i.test(start) || (says && (!source?.format || start[0] === '<'))
+  )
+}
+
+function accepted({ format }: HttpSource): string {
+  if (format === 'xml') return 'application/xml, text/xml, */*;q=0.1'
+  if (format === 'csv') return 'text/csv, */*;q=0.1'
+  return 'application/json, application/x-ndjson, text/csv, */*;q=0.1'
 }
 
 async function wholeBody(message: IncomingMessage): Promise<Buffer> {

@@ -1,15 +1,12 @@
 import { createHash } from 'node:crypto'
-import type { HttpSource, Paging } from '../../define/source.js'
+import type { HttpSource, Paging, PagingUntil } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
-import { raggedText } from '../canonical.js'
-import {
-  BrokenDocument,
-  exactNumbers,
-  type JsonRecord,
-  JsonSplitter,
-} from '../formats/json-records.js'
-import { RecordReader } from '../records.js'
-import type { Answer, HttpClient } from './client.js'
+import type { JsonRecord } from '../formats/json-records.js'
+import { type Answer, type HttpClient, Passing } from './client.js'
+import { type Content, contentOf } from './content.js'
+import { flagIn, isObject, lookUp, saying } from './document.js'
+import { type MoreSign, nextLink, signsOfMore } from './more.js'
+import { identityOf, type PageRequest, type ParamValue, Requests } from './requests.js'
 
 /** A page of rows. */
 export interface Page {
@@ -17,155 +14,281 @@ export interface Page {
   rows: JsonRecord[]
 }
 
+/** Pages without a row, one after the other, of an API that says that there is more. */
+const MOST_EMPTY = 100
+
 /**
  * The pages of an API, one after the other.
  *
  * @param since from where on rows are asked for, as their cursor tells it.
- * @throws MoraineError of kind `source` when an answer is no JSON, or the pages have no end.
+ * @param warn is told what may be wrong once all pages were read.
+ * @throws MoraineError of kind `source` when an answer is not what it should be, the pages have no end, or there is more than was found.
  */
 export async function* pagesOf(
   source: HttpSource,
   client: HttpClient,
-  since: string | undefined,
+  since: ParamValue | undefined,
+  warn: (message: string) => void = () => {},
 ): AsyncGenerator<Page> {
-  const { paging, pages } = source
-  let next: URL | undefined = await firstUrl(source, client, since)
-  const seen = new Set<string>()
-  const asked = new Set<string>()
-  let rowsBefore = 0
+  const requests = await Requests.of(source, client)
+  const reading = new Reading(source, requests)
+  let next: PageRequest | undefined = await requests.first(client, since)
   for (let number = 1; next; number++) {
-    const place = `${next.origin}${next.pathname}, page ${number}`
-    if (number > pages) throw endless(place, `there are more than ${pages} pages`)
-    asked.add(next.href)
-    const answer = await client.get(next)
-    const rows = rowsOf(answer, source, place)
-    const print = createHash('sha256').update(answer.body).digest('hex')
-    if (rows.length > 0 && seen.has(print))
-      throw endless(place, 'it gives the same page again, and again')
-    seen.add(print)
-    yield { number, rows }
-    rowsBefore += rows.length
-    next = paging && nextUrl(paging, next, answer, { number, rows: rows.length, rowsBefore })
-    if (next && asked.has(next.href))
-      throw endless(place, 'its next page is one that was read before')
+    const place = `${next.url.origin}${next.url.pathname}, page ${number}`
+    if (number > source.pages) throw endless(place, `there are more than ${source.pages} pages`)
+    const request = requests.toSend(next)
+    reading.begin(identityOf(request), place)
+    const mayBeMissing = number > 1 && ends(source.paging).includes('not found')
+    const check = source.graphql ? refuseErrors : () => {}
+    const answer = await client.ask(request, { mayBeMissing, check })
+    if (!answer) {
+      reading.refuseMore()
+      break
+    }
+    const content = await contentOf(answer, source, place)
+    reading.take(answer, content)
+    yield { number, rows: content.rows }
+    next = reading.next(next)
   }
+  for (const message of reading.warnings()) warn(message)
 }
 
-async function firstUrl(
-  { url, params, paging, cursor }: HttpSource,
-  client: HttpClient,
-  since: string | undefined,
-): Promise<URL> {
-  const first = new URL(url)
-  for (const [name, value] of Object.entries(params))
-    first.searchParams.set(name, await client.reveal(value))
-  if (cursor && since !== undefined) first.searchParams.set(cursor.param, since)
-  if (!paging) return first
-  if ('page' in paging) first.searchParams.set(paging.page, String(paging.first ?? 1))
-  if ('offset' in paging) {
-    first.searchParams.set(paging.offset, '0')
-    const { limit, size } = paging
-    if (limit !== undefined && size !== undefined) first.searchParams.set(limit, String(size))
+const ends = (paging: Paging | undefined): readonly PagingUntil[] => [paging?.until ?? []].flat()
+
+/** What was read so far, and what follows from it. */
+class Reading {
+  private readonly asked = new Set<string>()
+  private readonly seen = new Set<string>()
+  private place = ''
+  private rows = 0
+  private pages = 0
+  private filled = 0
+  private empty = 0
+  private answer!: Answer
+  private content!: Content
+  /** What is around the rows of the last answer, once it was asked for. */
+  private document: { value: unknown } | undefined
+  /** Paths that are looked for in answers, and whether one ever was there. */
+  private readonly paths = new Map<string, boolean>()
+
+  constructor(
+    private readonly source: HttpSource,
+    private readonly requests: Requests,
+  ) {}
+
+  begin(identity: string, place: string): void {
+    // The first request can't have been made before.
+    if (this.asked.has(identity))
+      throw endless(this.place, 'its next page is one that was read before')
+    this.asked.add(identity)
+    this.place = place
   }
-  return first
-}
 
-interface Progress {
-  number: number
-  rows: number
-  rowsBefore: number
-}
+  take(answer: Answer, content: Content): void {
+    const { source, place } = this
+    const { rows, found } = content
+    this.pages++
+    const isNothing = answer.status === 204
+    // A place in JSON is there even where there are no rows; an element of XML is not.
+    if (!found && !isNothing && content.format !== 'xml') throw this.noRows()
+    if (source.rows !== undefined) this.noted(source.rows, found || isNothing)
+    for (const print of printsOf(answer, rows)) {
+      if (rows.length > 0 && this.seen.has(print))
+        throw endless(place, 'it gives the same page again, and again')
+      this.seen.add(print)
+    }
+    this.answer = answer
+    this.content = content
+    this.document = undefined
+    this.rows += rows.length
+    this.filled += rows.length > 0 ? 1 : 0
+    this.empty = rows.length > 0 ? 0 : this.empty + 1
+    if (this.empty > MOST_EMPTY)
+      throw endless(place, `${MOST_EMPTY} pages without a row came one after the other`)
+  }
 
-function nextUrl(
-  paging: Paging,
-  last: URL,
-  answer: Answer,
-  { number, rows, rowsBefore }: Progress,
-): URL | undefined {
-  const withParam = (name: string, value: string) => {
-    const next = new URL(last)
-    next.searchParams.set(name, value)
+  /** The request for the next page; `undefined` where this one was the last. */
+  next(request: PageRequest): PageRequest | undefined {
+    const { paging } = this.source
+    const more = paging?.more === undefined ? undefined : flagIn(this.at(paging.more) ?? undefined)
+    if (more === false) return undefined
+    const next = paging && this.follow(paging, request, more === true)
+    if (!next) this.refuseMore()
     return next
   }
-  if ('page' in paging)
-    return rows === 0 ? undefined : withParam(paging.page, String((paging.first ?? 1) + number))
-  if ('offset' in paging)
-    return rows === 0 ? undefined : withParam(paging.offset, String(rowsBefore))
-  if ('link' in paging) return linkOf(answer)
-  const value = valueAt(answer, paging.next)
-  if (value === undefined) return undefined
-  return 'cursor' in paging ? withParam(paging.cursor, value) : new URL(value, answer.url)
-}
 
-/** The address that a `Link` header names as the next one (RFC 8288). */
-function linkOf({ headers, url }: Answer): URL | undefined {
-  const header = [headers.link ?? ''].flat().join(', ')
-  for (const [, target = '', params = ''] of header.matchAll(/<([^>]*)>((?:\s*;\s*[^,;]+)*)/g))
-    if (/;\s*rel="?(?:[^"]*\s)?next(?:\s[^"]*)?"?\s*(;|$)/i.test(params))
-      return new URL(target, url)
-  return undefined
-}
-
-function valueAt({ body }: Answer, path: string): string | undefined {
-  const value = path
-    .split('.')
-    .reduce<unknown>(
-      (inside, name) => (inside as Record<string, unknown> | null)?.[name],
-      JSON.parse(body.toString('utf8')),
-    )
-  return typeof value === 'string' || typeof value === 'number'
-    ? String(value) || undefined
-    : undefined
-}
-
-function formatOf({ type }: Answer, source: HttpSource): 'json' | 'jsonl' | 'csv' {
-  if (source.format) return source.format
-  return /ndjson|jsonl|json-seq/i.test(type) ? 'jsonl' : /\/csv/i.test(type) ? 'csv' : 'json'
-}
-
-/** Rows of a text with a header, as objects of texts. */
-function csvRows(body: Buffer): JsonRecord[] {
-  const bare = body.subarray(0, 3).equals(Buffer.from('\ufeff')) ? body.subarray(3) : body
-  const facts = { carriageReturns: false, clean: false, controls: true }
-  const records = new RecordReader({ delimiter: ',', quote: '"' }, facts, false).push(bare, true)
-  const [header, ...rows] = records
-  const names = header?.fields ?? []
-  return rows.map(({ line, fields, quoted, error, raw }) => {
-    const wrong =
-      error ??
-      (fields.length === names.length ? undefined : raggedText(fields.length, names.length))
-    if (wrong !== undefined) return { line, error: wrong, raw: raw() }
-    const values = fields.map((text, i) => (text === '' && !quoted?.[i] ? null : text))
-    return {
-      line,
-      json: JSON.stringify(Object.fromEntries(names.map((name, i) => [name, values[i]]))),
+  private follow(paging: Paging, request: PageRequest, more: boolean): PageRequest | undefined {
+    const { requests, content, answer } = this
+    const count = content.rows.length
+    const isShort = paging.size !== undefined && count < paging.size
+    if (ends(paging).includes('short') && isShort && !more) return undefined
+    if ('page' in paging) {
+      const page = (paging.first ?? 1) + this.pages
+      return count === 0 && !more ? undefined : requests.with(request, paging.page, page)
     }
-  })
-}
-
-function rowsOf(answer: Answer, source: HttpSource, place: string): JsonRecord[] {
-  const { body } = answer
-  const format = formatOf(answer, source)
-  if (format === 'csv') return csvRows(body)
-  if (format === 'jsonl')
-    return body
-      .toString('utf8')
-      .split('\n')
-      .flatMap((text, i) =>
-        text.trim() === '' ? [] : [{ line: i + 1, ...exactNumbers(text.trim()) }],
+    if ('offset' in paging)
+      return count === 0 ? undefined : requests.with(request, paging.offset, this.rows)
+    if ('after' in paging)
+      return count === 0
+        ? undefined
+        : requests.with(request, paging.after, this.last(paging.column))
+    if ('link' in paging)
+      return this.addressed(
+        request,
+        linkOf(answer, () => this.around),
       )
-  const splitter = new JsonSplitter(source.rows === undefined ? [] : source.rows.split('.'))
-  try {
-    const rows = splitter.push(body, true)
-    if (source.rows !== undefined && !splitter.found)
-      throw new BrokenDocument(1, `it has nothing at ${source.rows}`)
-    return rows.map(({ line, json = '' }) => ({ line, ...exactNumbers(json) }))
-  } catch (cause) {
-    if (!(cause instanceof BrokenDocument)) throw cause
-    throw new MoraineError('source', `${place}: ${cause.message}`, {
+    const value = saying(hrefIn(this.at(paging.next)))
+    if (value === undefined) return undefined
+    return 'cursor' in paging
+      ? requests.with(request, paging.cursor, value)
+      : this.addressed(request, String(value))
+  }
+
+  private addressed(request: PageRequest, to: string | undefined): PageRequest | undefined {
+    if (to === undefined) return undefined
+    const { url } = this.answer
+    if (URL.canParse(to, url.href)) return { ...request, url: new URL(to, url) }
+    throw new MoraineError(
+      'source',
+      `${this.place}: its next page is at '${to.slice(0, 80)}', which is no address`,
+      {
+        hint: 'Nothing of it was taken in. If that is a value of a parameter: paging: { cursor: …, next: … }.',
+      },
+    )
+  }
+
+  private get around(): unknown {
+    this.document ??= { value: this.content.document() }
+    return this.document.value
+  }
+
+  private at(path: string): unknown {
+    const { there, value } = lookUp(this.around, path)
+    this.noted(path, there)
+    return value
+  }
+
+  private noted(path: string, there: boolean): void {
+    this.paths.set(path, there || (this.paths.get(path) ?? false))
+  }
+
+  /** The value that the last row has in a column. */
+  private last(column: string): string | number | object {
+    const row = this.content.last()
+    const value = saying(lookUp(row, column).value)
+    if (value !== undefined) return value
+    const has = isObject(row) ? `It has: ${Object.keys(row).slice(0, 12).join(', ')}. ` : ''
+    throw new MoraineError(
+      'source',
+      `${this.place}: its last row has no '${column}' by which to ask for the next page`,
+      {
+        hint: `${has}Nothing of it was taken in. Check the column of paging.`,
+      },
+    )
+  }
+
+  /** @throws MoraineError where the last answer says that there is more. */
+  refuseMore(): void {
+    const { source, answer, content, rows, filled } = this
+    const isXml = content.format === 'xml'
+    const path = isXml ? undefined : source.rows
+    // Without a path, an answer that is an object is the one row.
+    const document = isXml || path !== undefined ? this.around : undefined
+    const signs = signsOfMore(document, path, answer.headers, { rows, pages: filled }).filter(
+      ({ place }) =>
+        !source.ignoreMore.some((other) => other.toLowerCase() === place.toLowerCase()),
+    )
+    const [sign] = signs
+    if (sign) throw this.more(sign, signs)
+  }
+
+  private more({ place: sign, says }: MoreSign, signs: readonly MoreSign[]): MoraineError {
+    const { paging } = this.source
+    const where = !paging
+      ? 'no paging is given'
+      : 'next' in paging
+        ? `there is nothing at ${paging.next}, where its next page should be`
+        : 'link' in paging
+          ? 'no Link header names a next page'
+          : 'its pages end here'
+    const next = signs.find((other) => other.next !== undefined)
+    const way =
+      next?.next === 'address'
+        ? `paging: { next: '${next.place}' }`
+        : next
+          ? `paging: { cursor: '…', next: '${next.place}' }`
+          : signs.some(({ place }) => place === 'Link')
+            ? 'paging: { link: true }'
+            : 'paging: { … } as the API wants it'
+    return new MoraineError(
+      'source',
+      `${this.place}: it says that there is more (${sign} ${says}), but ${where}`,
+      {
+        hint: `Nothing of it was taken in. Say how its pages are read: ${way}. If ${sign} means something else: ignoreMore: ['${sign}'].`,
+      },
+    )
+  }
+
+  private noRows(): MoraineError {
+    const path = this.source.rows
+    return new MoraineError('source', `${this.place}: it has nothing at ${path}`, {
       hint: 'Nothing of it was taken in. Is the answer what you expect, and are the rows where you say?',
     })
   }
+
+  /** What was looked for in answers, and never there. */
+  warnings(): string[] {
+    const { rows } = this.source
+    const pages = this.pages === 1 ? '1 page was' : `${this.pages} pages were`
+    return [...this.paths]
+      .filter(([, there]) => !there)
+      .map(([path]) =>
+        path === rows
+          ? `no answer has an element ${path}, which would be its rows`
+          : `no answer has anything at ${path}, where paging looks: ${pages} read`,
+      )
+  }
+}
+
+/** Prints by which a page is known again: of all of it, and of its rows, where those are not few. */
+function* printsOf({ body }: Answer, rows: readonly JsonRecord[]): Generator<string> {
+  yield createHash('sha256').update(body).digest('hex')
+  if (rows.length < 2) return
+  const print = createHash('sha256')
+  for (const { json = '', raw = '' } of rows) print.update(json).update(raw).update('\n')
+  yield `rows ${print.digest('hex')}`
+}
+
+const hrefIn = (value: unknown) => (isObject(value) ? (value.href ?? value.url) : value)
+
+function linkOf({ headers }: Answer, document: () => unknown): string | undefined {
+  const header = nextLink([headers.link ?? ''].flat().join(', '))
+  if (header !== undefined) return header
+  const found = document()
+  const links = isObject(found) ? [found.link ?? []].flat() : []
+  const next = links.find((link) => isObject(link) && link['@rel'] === 'next')
+  return isObject(next) ? (saying(next['@href']) as string | undefined) : undefined
+}
+
+/** GraphQL tells of errors in answers that are a success to HTTP. */
+function refuseErrors({ body }: Answer): void {
+  let errors: unknown
+  if (!body.includes('"errors"')) return
+  try {
+    errors = JSON.parse(body.toString('utf8'))?.errors
+  } catch {
+    // What is no JSON is told where it is read.
+    return
+  }
+  if (!Array.isArray(errors) || errors.length === 0) return
+  const said = errors.slice(0, 3).map((error) => {
+    const path = Array.isArray(error?.path) ? ` at ${error.path.join('.')}` : ''
+    return `${typeof error?.message === 'string' ? error.message.slice(0, 200) : 'an error without a message'}${path}`
+  })
+  const message = `it answers with errors: ${said.join('; ')}${errors.length > 3 ? '; and others' : ''}`
+  const codes = errors.map((error) => `${error?.type} ${error?.extensions?.code}`)
+  if (codes.every((code) => /RATE_?LIMIT|THROTTLE/i.test(code))) throw new Passing(message)
+  throw new Error(message)
 }
 
 function endless(place: string, what: string): MoraineError {
