@@ -10,6 +10,7 @@ import { recentlySent } from '../run/intake-landing.js'
 import { isLoopback } from '../serve/access.js'
 import { Keeper } from '../serve/keeper.js'
 import { listen, openInbox, type Receiver } from '../serve/server.js'
+import { intervalFor } from './duration.js'
 import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
 import { ProcessLog } from './output/process-log.js'
@@ -26,7 +27,11 @@ export function define(command: Command): Command {
     )
     .option('--name <names...>', 'names under which it is reached, beside localhost')
     .option('--behind-proxy', 'a proxy before it encrypts what is sent')
-    .option('--every <seconds>', 'how often is looked for what has arrived without a sign', '10')
+    .option(
+      '--every <interval>',
+      'how often to look for what has arrived unannounced: 2s, 5m, or seconds',
+      '10s',
+    )
     .option('--jobs <n>', 'jobs that run at the same time', '1')
     .addHelpText(
       'after',
@@ -54,7 +59,7 @@ export async function run(command: Command): Promise<number> {
   const { lake, storage, folder, json } = project
   const options = command.opts<Options>()
   const port = numberOf('--port', options.port, 0, 65_535)
-  const every = numberOf('--every', options.every, 1, 86_400)
+  const every = intervalFor('--every', options.every)
   const concurrency = numberOf('--jobs', options.jobs, 1, 64)
   const sent = bronzeOf(lake.datasets, 'ingest')
   const dropped = bronzeOf(lake.datasets, 'inbox')

@@ -77,14 +77,17 @@ export async function discoverDropped(
   return {
     discovery: {
       news: news || undefined,
-      none: 'nothing has landed',
+      none: feed ? `its feed has ${feed.none}` : 'nothing has landed',
       notes: unfinished > 0 ? [`${waiting} still being written`] : [],
     },
     take: async (context, base) => {
       const fed = feed?.news ? await feed.take(context, base) : nothingYet(base)
       const files = feed?.news ? (await work.look(fed.state, source.settle)).ready : ready
       const done = await work.take(context, fed.state, files)
-      return { ...done, commits: [...fed.commits, ...done.commits] }
+      // What the feed laid down has been taken in as files.
+      const idle = done.files === 0 && feed ? fed.notes.map((note) => `its feed: ${note}`) : []
+      const notes = [...idle, ...done.notes]
+      return { ...done, notes, commits: [...fed.commits, ...done.commits] }
     },
   }
 }

@@ -36,7 +36,9 @@ export default defineLake({ name: 'shop', datasets: [orders] })
           { id: 3, amount: '-7.00', note: '' },
         ],
       )
-      expect(step(await project.run(), 'silver.orders').outcome).toBe('unchanged')
+      const idle = await project.run()
+      expect(step(idle, 'silver.orders').outcome).toBe('unchanged')
+      expect(step(idle, 'bronze.orders').reason).toBe('its feed has no rows with a newer changed')
       await client.query('UPDATE orders SET amount = 9, changed = clock_timestamp() WHERE id = 1')
       await project.run({ feeds: false })
       expect((await project.query('SELECT count(*) AS n FROM silver.orders'))[0]?.n).toBe(3n)

@@ -54,6 +54,12 @@ export class Feed {
     return news ?? (this.left ? 'files of its feed are ready' : undefined)
   }
 
+  /** Why there is nothing to lay down. */
+  get none(): string {
+    const { discovery } = this.offer
+    return 'none' in discovery ? discovery.none : ''
+  }
+
   async take(context: RunContext, base: LakeState): Promise<Intake> {
     const { discovery } = this.offer
     const watermark = (state: LakeState) =>
