@@ -180,17 +180,59 @@ function databaseProblems(
 
 function filesProblems(from: FilesSource, collect: Collector): void {
   if (from.paths.length === 0) collect.add('files() needs at least one path', 'files(')
-  if (!isMark(from.delimiter))
+  if (!isText(from.delimiter))
     collect.add(
-      `the delimiter must be one ASCII character, not ${JSON.stringify(from.delimiter)}`,
+      `the delimiter must be one character or more, without ends of lines, not ${JSON.stringify(from.delimiter)}`,
       'delimiter',
     )
-  if (from.quote !== null && (!isMark(from.quote) || from.quote === from.delimiter))
-    collect.add('the quote must be one ASCII character other than the delimiter, or null', 'quote')
+  if (from.quote !== null && (!isMark(from.quote) || from.delimiter.includes(from.quote)))
+    collect.add('the quote must be one ASCII character outside of the delimiter, or null', 'quote')
+  textProblems(from, collect)
   if (from.layout) layoutProblems(from, from.layout, collect)
   else if (!from.header && !from.columns)
     collect.add('files without a header need columns', 'header', "Add columns: ['id', 'name', …]")
 }
+
+function textProblems(
+  { delimiter, escape, comment, skip = 0, headerRows = 1, footer = 0, layout }: FilesSource,
+  collect: Collector,
+): void {
+  if (escape !== undefined && (!isMark(escape) || delimiter.includes(escape)))
+    collect.add(
+      `escape must be one ASCII character outside of the delimiter, not ${JSON.stringify(escape)}`,
+      'escape',
+      String.raw`A backslash is written '\\' in TypeScript`,
+    )
+  if (comment !== undefined && !isText(comment))
+    collect.add('comment must be what such lines begin with', 'comment', "Such as '#'")
+  if (Number.isNaN(skip))
+    collect.add(
+      'header says on which line the names are, so skip has no meaning beside it',
+      'skip',
+      'Leave skip out',
+    )
+  else if (!isCount(skip))
+    collect.add(
+      'skip must be a whole number from 0 up, and header a line from 1 up',
+      skip < 0 ? 'header' : 'skip',
+    )
+  if (!isCount(headerRows - 1))
+    collect.add('header must lead from a line to one that is not before it', 'header')
+  if (!isCount(footer)) collect.add('footer must be a whole number from 0 up', 'footer')
+  const given = Object.entries({
+    escape,
+    comment,
+    skip: skip || undefined,
+    footer: footer || undefined,
+  })
+  const hasNoLines = layout && layout.kind !== 'fixed'
+  for (const [name, value] of given)
+    if (hasNoLines && value !== undefined)
+      collect.add(`${name} is for delimited text; these files are ${layout.kind}`, name)
+}
+
+const isCount = (n: number) => Number.isInteger(n) && n >= 0
+const isText = (text: string) => text !== '' && !/[\r\n]/.test(text)
 
 function layoutProblems({ columns }: FilesSource, layout: Layout, collect: Collector): void {
   if (layout.kind === 'pattern' && !columns?.length)

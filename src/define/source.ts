@@ -36,6 +36,9 @@ export type Layout =
       readonly merged: 'first' | 'fill'
     }
 
+/** What becomes of columns that come, go or change in the source. */
+export type Drift = 'evolve' | 'freeze' | 'discard'
+
 /** Files, of delimited text where no layout says otherwise. */
 export interface FilesSource<C extends string = string> {
   readonly kind: 'files'
@@ -48,13 +51,23 @@ export interface FilesSource<C extends string = string> {
   readonly quote: string | null
   /** Whether the first record names the columns. */
   readonly header: boolean
-  /** The columns' names in files without a header; `undefined`: as the header says. */
+  /** Names of columns: all of them in files without a header, otherwise those that must be there. `undefined`: as the file says. */
   readonly columns: readonly C[] | undefined
   /** Texts that stand for NULL when they are not quoted. */
   readonly nulls: readonly string[]
   readonly layout: Layout | undefined
   /** How their characters are encoded, where it is not UTF-8: a label of the Encoding Standard. */
   readonly encoding: string | undefined
+  /** Physical lines before the header, or before the first record. */
+  readonly skip?: number
+  /** Records that together name the columns; 1 where there is a header and nothing else is said. */
+  readonly headerRows?: number
+  /** Lines at the end that are no records; blank ones at the very end are not counted. */
+  readonly footer?: number
+  /** What lines begin with that are no records. */
+  readonly comment?: string
+  /** The character that takes the meaning from the one after it. */
+  readonly escape?: string
 }
 
 /** Stands where a source is missing, once that is said. */
@@ -116,9 +129,6 @@ export interface TlsOptions {
   /** `false`: any certificate will do. */
   readonly verify?: boolean
 }
-
-/** What becomes of columns that come, go or change in the source. */
-export type Drift = 'evolve' | 'freeze' | 'discard'
 
 /** Rows of a table, a view or a query of a database. */
 export interface DatabaseSource<C extends string = string> {

@@ -148,7 +148,7 @@ export interface FileIndex {
 }
 
 /** All columns that batches have, in the order of their first appearance. */
-export function columnsOf(manifests: readonly BatchManifest[]): string[] {
+export function columnsOf(manifests: readonly { columns: readonly string[] }[]): string[] {
   const seen = new Map<string, string>()
   for (const column of manifests.flatMap((m) => m.columns))
     if (!seen.has(column.toLowerCase())) seen.set(column.toLowerCase(), column)

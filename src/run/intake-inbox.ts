@@ -332,7 +332,9 @@ export function isFault(error: unknown): error is MoraineError {
 /** What is wrong with a file, without its name. */
 export function faultOf({ path, name }: SourceFile, { message }: MoraineError): string {
   const told = message.replaceAll(path, name)
-  return told.startsWith(name) ? told.slice(name.length).trim() : told
+  if (!told.startsWith(name)) return told
+  const said = told.slice(name.length).replace(/^[\s:,]+/, '')
+  return said.replace(/^can't be read:\s*/, '').replace(/^(is|has|holds|unpacks|ends) /, 'it $1 ')
 }
 
 /** Writes the one row that stands for a file which can't be read. */

@@ -110,6 +110,11 @@ export class Relations {
     return { sql: `SELECT ${columns.join(', ')} WHERE false`, columns: [...own] }
   }
 
+  /** All columns that bronze batches have. */
+  async batchColumns(pointers: readonly BatchPointer[]): Promise<string[]> {
+    return columnsOf(await this.batches.manifests(pointers))
+  }
+
   /**
    * SQL for the rows of bronze batches as silver reads them: in parts, and where `marked`, with `_superseded` where a
    * newer version of their file is among the batches.

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { z as zod } from 'zod'
-import { type AnyDataset, fullName, type Silver } from '../define/dataset.js'
+import { type AnyDataset, type Bronze, fullName, type Silver } from '../define/dataset.js'
 import { type Lookup, lookupOf } from '../define/lookup.js'
 import { nearest } from '../define/nearest.js'
 import { quoteName, reference, renderSql } from '../define/sql.js'
@@ -12,6 +12,7 @@ import type { RawColumn } from '../quality/column.js'
 import { decode } from '../quality/grammar.js'
 import { inputTypeOf } from '../quality/javascript.js'
 import { type KnownColumns, knownOfAll } from '../quality/known.js'
+import { columnsOf } from './batches.js'
 import { hash } from './context.js'
 import { bindExpression } from './expressions.js'
 import { bronzeLineage } from './relations.js'
@@ -52,6 +53,7 @@ export interface InputRelations {
     pointers: readonly BatchPointer[],
     declared: readonly string[],
   ): Promise<{ sql: string; columns: string[] }>
+  batchColumns(pointers: readonly BatchPointer[]): Promise<string[]>
   bronzeParts(
     session: Session,
     pointers: readonly BatchPointer[],
@@ -99,17 +101,16 @@ export async function silverInput(
   const names = await Promise.all(
     unions.map(async ({ sql }) => (await session.describe(sql)).map((c) => c.name)),
   )
-  const given = [...new Set(names.flat())].filter((name) => !/^_v\d+$/.test(name))
-  // What earlier batches had is a column of the input, also where these happen not to have it.
-  const lower = new Set(given.map((name) => name.toLowerCase()))
-  const { raw = [] } = context.relations.view.tables[fullName(dataset)] ?? {}
-  const before = decision.mode === 'incremental' && dataset.from.every(mayLack) ? raw : []
-  const available = [...given, ...before.filter((name) => !lower.has(name))]
-  const columns = available.filter(isOwn)
+  const given = distinct(names.flat()).filter((name) => !/^_v\d+$/.test(name))
+  const earlier = await earlierColumns(context, dataset, decision)
+  const all = distinct([...given, ...earlier])
+  const columns = all.filter(isOwn)
+  const available = dataset.from.every(mayLack) ? all : given
   const parts: SilverPart[] = []
   for (const [i, source] of unions.entries()) {
     // A part may lack columns that others have.
-    const missing = columns.filter((name) => !names[i]?.includes(name))
+    const own = new Set(names[i]?.map((name) => name.toLowerCase()))
+    const missing = columns.filter((name) => !own.has(name.toLowerCase()))
     const nulls = missing.map((name) => `, CAST(NULL AS VARCHAR) AS ${quoteName(name)}`)
     const union = nulls.length > 0 ? `SELECT *${nulls.join('')} FROM (${source.sql})` : source.sql
     parts.push(await partOf(session, dataset, { ...source, sql: union }, available, columns))
@@ -117,17 +118,37 @@ export async function silverInput(
   return { parts, columns, rows: sumOf(parts) }
 }
 
+/** Names of columns, each once, as it is spelt first. */
+function distinct(names: readonly string[]): string[] {
+  return columnsOf([{ columns: names }])
+}
+
+/**
+ * The columns that any batch of the inputs ever had: they are columns of the input also where the batches that are read happen not to
+ * have them, so that an increment knows the columns which a build from all rows knows.
+ */
+async function earlierColumns(
+  { relations }: InputContext,
+  dataset: Silver,
+  { mode }: BuildDecision,
+): Promise<readonly string[]> {
+  const { view } = relations
+  const names = dataset.from.map(fullName)
+  const isPart = mode === 'incremental' || names.some((name) => view.forgotten?.[name])
+  if (!isPart) return []
+  const { raw } = view.tables[fullName(dataset)] ?? {}
+  if (raw) return raw
+  return relations.batchColumns(names.flatMap((name) => view.batches[name] ?? []))
+}
+
 function sumOf(counted: readonly { rows: number | undefined }[]): number | undefined {
   const counts = counted.flatMap(({ rows }) => rows ?? [])
   return counts.length < counted.length ? undefined : counts.reduce((a, b) => a + b, 0)
 }
 
-/** Whether batches may come without a column that others have: what has names row by row does, a table does not. */
+/** Whether batches may come without a column that others have; where a table's column is gone, what reads it says so. */
 function mayLack(input: AnyDataset): boolean {
-  if (input.tier !== 'bronze') return false
-  const { from } = input
-  if (from.kind === 'files') return ['json', 'xml', 'pairs'].includes(from.layout?.kind ?? '')
-  return from.kind !== 'database'
+  return input.tier === 'bronze' && input.from.kind !== 'database'
 }
 
 /** Whether a column came from outside, rather than being lineage. */
@@ -333,9 +354,18 @@ function available(
       place: dataset.place && { ...dataset.place, near: `${name}:` },
       hint: similar
         ? `Did you mean '${similar}'? Rename it with select: { ${name}: '${similar}' }`
-        : `The input has: ${known.join(', ')}. Is the delimiter right?`,
+        : `The input has: ${known.join(', ')}.${isDelimited(dataset) ? ' Is the delimiter right?' : ''}`,
     },
   )
+}
+
+/** Whether an input is text between delimiters. */
+function isDelimited({ from }: Silver): boolean {
+  return from.some(({ tier, ...input }) => {
+    const source = tier === 'bronze' && 'from' in input ? (input as Bronze).from : undefined
+    if (!source) return false
+    return source.kind === 'inbox' || (source.kind === 'files' && !source.layout)
+  })
 }
 
 /** Asks for the types; an error in a `select` expression is blamed on the expression. */

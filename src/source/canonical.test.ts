@@ -17,7 +17,8 @@ async function canonical(text: string, clean: boolean, header: boolean) {
   writeFileSync(from, text)
   const source = files(from, { delimiter: '|', columns: ['x', 'y', 'z'], header })
   const facts = { clean, controls: false, carriageReturns: false, bom: false, columns: 3 }
-  const { longest, ...summary } = await canonicalize(from, to, source, facts)
+  const { longest, header: named, ...rest } = await canonicalize(from, to, source, facts)
+  const summary = { ...rest, header: named.map(({ fields }) => fields) }
   const lines = readFileSync(to, 'utf8').split('\n').filter(Boolean)
   expect(longest).toBeGreaterThanOrEqual(0)
   return { summary, lines: lines.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10)) }

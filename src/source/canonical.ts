@@ -4,7 +4,8 @@ import { finished } from 'node:stream/promises'
 import type { FilesSource } from '../define/source.js'
 import { LineReader, splitOf } from './formats/lines.js'
 import { canonicalBlock, type TextBlock } from './plain-block.js'
-import { RecordReader, type TextFacts, type TextRecord } from './records.js'
+import { EMPTY, RecordReader, type TextFacts, type TextRecord } from './records.js'
+import { regionOfFile, regionOfText } from './region.js'
 
 /*
  * The canonical form of a delimited text: one line a record, fields between unit separators (0x1F),
@@ -30,14 +31,17 @@ export interface CanonicalText {
   ragged: number
   /** The first record that was broken, for messages. */
   firstBroken: { line: number; error: string } | undefined
-  /** Fields of the header, if there is one. */
-  header: string[] | undefined
+  /** The records that name the columns; none where there is no header. */
+  header: readonly TextRecord[]
   /** Bytes of the longest line written. */
   longest: number
 }
 
-/** How a delimited text is read: what is known of it, and how many columns it should have. */
-type Options = TextFacts & { bom: boolean; columns: number | undefined }
+/** How a delimited text is read: what is known of it, and how many columns it should have, by its header where it has one. */
+type Options = TextFacts & {
+  bom: boolean
+  columns: number | ((header: readonly TextRecord[]) => number)
+}
 
 const FLUSH = 1 << 20
 const LF = 10
@@ -50,14 +54,15 @@ export async function canonicalize(
   source: FilesSource,
   options: Options & { signal?: AbortSignal | undefined },
 ): Promise<CanonicalText> {
-  const writer = new CanonicalWriter(source, options, options.columns)
-  const reader = readerOf(source, options, (block) => writer.addBlock(block))
+  const { start, end, firstLine } = await regionOfFile(from, source, options)
+  const facts = { ...options, firstLine }
+  const writer = new CanonicalWriter(source, facts)
+  const reader = readerOf(source, facts, (block) => writer.addBlock(block))
   const output = createWriteStream(to)
-  const input = createReadStream(from, {
-    highWaterMark: FLUSH,
-    start: options.bom ? 3 : 0,
-    signal: options.signal,
-  })
+  const { signal } = options
+  // Where nothing is left the end lies before the start, which streams refuse.
+  const input =
+    start < end ? createReadStream(from, { highWaterMark: FLUSH, start, end: end - 1, signal }) : []
   const take = async (chunk: Buffer, last: boolean) => {
     for (const record of reader.push(chunk, last)) writer.add(record)
     if (!output.write(writer.flush())) await once(output, 'drain')
@@ -73,16 +78,17 @@ export async function canonicalize(
 }
 
 /** The canonical form of a small text, each line of which begins with `lead`. */
-export function canonicalOf(
+export async function canonicalOf(
   text: Buffer,
   source: FilesSource,
   options: Options,
   lead: string,
-): CanonicalText & { text: Buffer } {
-  const writer = new CanonicalWriter(source, options, options.columns, lead)
-  const reader = readerOf(source, options)
-  const plain = options.bom ? text.subarray(3) : text
-  for (const record of reader.push(plain, false)) writer.add(record)
+): Promise<CanonicalText & { text: Buffer }> {
+  const { start, end, firstLine } = await regionOfText(text, source, options)
+  const facts = { ...options, firstLine }
+  const writer = new CanonicalWriter(source, facts, lead)
+  const reader = readerOf(source, facts)
+  for (const record of reader.push(text.subarray(start, end), false)) writer.add(record)
   for (const record of reader.push(Buffer.alloc(0), true)) writer.add(record)
   return { text: writer.flush(), ...writer.summary() }
 }
@@ -93,7 +99,7 @@ function readerOf(
   takeBlock?: (block: TextBlock) => boolean,
 ): LineReader | RecordReader {
   const split = splitOf(source)
-  if (split) return new LineReader(split, options)
+  if (split) return new LineReader(split, options, source.comment)
   return new RecordReader(source, options, options.columns === 1, takeBlock)
 }
 
@@ -105,35 +111,43 @@ class CanonicalWriter {
   private ragged = 0
   private longest = 0
   private firstBroken: CanonicalText['firstBroken']
-  private header: string[] | undefined
+  private readonly header: TextRecord[] = []
+  /** Records of the header that are still to come. */
+  private toName: number
+  private columns: number | undefined
+  private terminated: boolean | undefined
   private readonly nulls: ReadonlySet<string>
   /** A line without quotes needs no look at each of its fields. */
   private readonly simple: boolean
+  private readonly delimiter: number | undefined
 
   constructor(
     private readonly source: FilesSource,
-    private readonly facts: TextFacts,
-    private columns: number | undefined,
+    private readonly facts: Options,
     private readonly lead = '',
   ) {
     this.nulls = new Set(source.nulls)
     this.simple = !facts.controls && this.nulls.size === 1 && this.nulls.has('')
+    this.toName = headerRowsOf(source)
+    this.columns = typeof facts.columns === 'number' ? facts.columns : undefined
+    this.delimiter = byteOf(source.delimiter)
   }
 
   /** Takes lines as they are, where nothing in them needs more than another separator. */
   addBlock(block: TextBlock): boolean {
-    const { columns: expected, facts, header, source } = this
+    const { columns: expected, facts, delimiter } = this
     if (!this.simple || facts.carriageReturns || expected === undefined) return false
-    if ((source.header && !header) || strayReturn(block.bytes)) return false
-    const delimiter = source.delimiter.charCodeAt(0)
+    if (this.toName > 0 || delimiter === undefined || strayReturn(block.bytes)) return false
+    this.terminated ??= endsWith(block.bytes, delimiter)
     const { output, lines } = canonicalBlock(
       block,
       { delimiter, expected },
       (line, fields, text) => {
         this.ragged++
-        return Buffer.from(
-          `${this.brokenLine(line, raggedText(fields, expected), text, expected)}\n`,
-        )
+        const counted = text.endsWith(this.source.delimiter) ? fields - 1 : fields
+        const told = this.terminated || fields > expected ? counted : fields
+        const error = raggedText(told, expected)
+        return Buffer.from(`${this.brokenLine(line, error, text, expected)}\n`)
       },
     )
     this.blocks.push(output)
@@ -142,14 +156,15 @@ class CanonicalWriter {
   }
 
   add(record: TextRecord): void {
-    if (this.source.header && !this.header && record.error === undefined) {
-      this.header = record.fields
-      this.columns ??= this.header.length
-      return
-    }
+    const isEmpty = record.error === EMPTY
+    if (this.toName > 0 && !isEmpty) return this.addHeader(record)
+    this.terminated ??= isEmpty ? undefined : isTerminated(record)
     this.records++
     const expected = this.columns ?? record.fields.length
-    const ragged = record.error === undefined ? raggedness(record.fields, expected) : undefined
+    const ragged =
+      record.error === undefined
+        ? raggedness(record.fields, expected, this.terminated ?? false)
+        : undefined
     if (ragged !== undefined) this.ragged++
     const error = record.error ?? ragged
     this.put(
@@ -157,6 +172,13 @@ class CanonicalWriter {
         ? this.goodLine(record, expected)
         : this.brokenLine(record.line, error, record.raw(), expected),
     )
+  }
+
+  private addHeader(record: TextRecord): void {
+    this.header.push(record)
+    this.terminated ??= isTerminated(record)
+    const { columns } = this.facts
+    if (--this.toName === 0 && typeof columns === 'function') this.columns = columns(this.header)
   }
 
   private brokenLine(line: number, error: string, raw: string, expected: number): string {
@@ -204,16 +226,44 @@ class CanonicalWriter {
   }
 }
 
+/** How many records name the columns. */
+export function headerRowsOf({ header, headerRows = 1 }: FilesSource): number {
+  return header ? headerRows : 0
+}
+
+/** The one byte that a character is; `undefined` where it is more. */
+export function byteOf(character: string): number | undefined {
+  const bytes = Buffer.from(character)
+  return bytes.length === 1 ? bytes[0] : undefined
+}
+
+/** Whether a record ends with a delimiter: where the first one does, they all are meant to. */
+export function isTerminated({ fields, quoted }: Pick<TextRecord, 'fields' | 'quoted'>): boolean {
+  return fields.length > 1 && fields.at(-1) === '' && !quoted?.at(-1)
+}
+
 /** Delimiters at the end of a line make no further fields. */
-function raggedness(fields: readonly string[], expected: number): string | undefined {
+function raggedness(
+  fields: readonly string[],
+  expected: number,
+  terminated: boolean,
+): string | undefined {
   const extra = fields.slice(expected)
   if (fields.length >= expected && extra.every((field) => field === '')) return undefined
-  return raggedText(fields.length, expected)
+  const ends = fields.length > 1 && fields.at(-1) === '' && (terminated || extra.length > 0)
+  return raggedText(ends ? fields.length - 1 : fields.length, expected)
 }
 
 /** What is wrong with a record of another number of fields. */
 export function raggedText(fields: number, expected: number): string {
   return `${fields === 1 ? '1 field' : `${fields} fields`} instead of ${expected}`
+}
+
+/** Whether the first of some lines ends with a byte. */
+function endsWith(bytes: Buffer, byte: number): boolean {
+  const end = bytes.indexOf(LF)
+  const last = end < 0 ? bytes.length - 1 : end - 1
+  return bytes[bytes[last] === CR ? last - 1 : last] === byte
 }
 
 /** Whether a carriage return stands elsewhere than at the end of a line. */

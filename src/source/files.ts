@@ -23,17 +23,31 @@ export type FileFormat =
 
 export interface FilesOptions<C extends string> {
   format?: FileFormat
-  /** What stands between two fields. Default: by the file's ending, a comma for `.csv`. */
+  /** What stands between two fields, one character or more. Default: by the file's ending, a comma for `.csv`. */
   delimiter?: string
   /** The quote character, or `null` when quotes are ordinary characters. Default: `"`. */
   quote?: string | null
   /**
-   * Where the columns are named: `true`, by the first record; in Excel also a number, by that row (from 1), or two numbers, by the
-   * rows from one to another, whose names are joined with `_`. Default: `true` when no `columns` are given.
+   * Where the columns are named: `true`, by the first record; a number, by the record on that line or row (from 1); two numbers, by the
+   * records from one line to another, whose names are joined with `_`. Default: `true` when no `columns` are given.
    */
   header?: boolean | number | readonly [first: number, last: number]
-  /** The names of the columns, in order. In JSON and XML: those that there are in any case. */
+  /**
+   * The names of the columns: all of them, in order, where there is no header. Where a file has names, those that must be there, in any
+   * order; others come as well. In JSON and XML: those that there are in any case.
+   */
   columns?: readonly C[]
+  /** Lines at the start that are neither header nor records. */
+  skip?: number
+  /** Lines at the end that are no records, such as a sum; blank ones at the very end are not counted. */
+  footer?: number
+  /** What lines begin with that are no records, such as `#`. */
+  comment?: string
+  /**
+   * A character that takes the meaning from the one after it, such as `\\`. With `quote: null` letters after it stand for characters, as
+   * PostgreSQL's COPY and MySQL's INTO OUTFILE write them: `\\t`, `\\n`.
+   */
+  escape?: string
   /** Texts that stand for NULL unless they are quoted. Default: the empty text. */
   nulls?: readonly string[]
   /** How characters are encoded: `latin1`, `windows-1252`, `utf-16le`, `shift_jis` … Default: UTF-8, or as a byte order mark says. */
@@ -153,7 +167,7 @@ export function filesSource<C extends string>(
   options: FilesOptions<C>,
 ): FilesSource<C> {
   const ending = endingOf(list[0] ?? '')
-  const { columns, widths } = options
+  const { columns, widths, comment, escape, footer } = options
   const format = options.format ?? (widths ? 'fixed' : (endings[ending] ?? 'delimited'))
   const layout = layoutOf(format, options)
   return {
@@ -162,12 +176,30 @@ export function filesSource<C extends string>(
     base: (here()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, ''),
     delimiter: options.delimiter ?? delimiters[ending] ?? ',',
     quote: layout ? null : options.quote === undefined ? '"' : options.quote,
-    header: layout ? false : (options.header ?? columns === undefined) !== false,
+    ...headerOf(options, layout),
     columns,
     nulls: options.nulls ?? [''],
     layout,
     encoding: options.encoding,
+    ...(footer === undefined ? {} : { footer }),
+    ...(comment === undefined ? {} : { comment }),
+    ...(escape === undefined ? {} : { escape }),
   }
+}
+
+/** Where the names of columns are, and how many lines come before them. */
+function headerOf(
+  { header, columns, skip }: FilesOptions<string>,
+  layout: Layout | undefined,
+): Pick<FilesSource, 'header' | 'headerRows' | 'skip'> {
+  const before = skip === undefined ? {} : { skip }
+  if (layout) return { header: false, ...before }
+  if (typeof header === 'boolean' || header === undefined)
+    return { header: header ?? columns === undefined, ...before }
+  const [first, last] = typeof header === 'number' ? [header, header] : header
+  // Lines that are said twice are a mistake, which the definition's check tells.
+  const lines = skip === undefined ? first - 1 : Number.NaN
+  return { header: true, skip: lines, headerRows: last - first + 1 }
 }
 
 export interface LogsOptions<C extends string> {

@@ -1,6 +1,7 @@
 import { open, stat } from 'node:fs/promises'
 import type { FilesSource, Layout } from '../define/source.js'
 import { MoraineError } from '../errors.js'
+import { byteOf } from './canonical.js'
 import type { SourceFile } from './discover.js'
 import { type Inspection, inspect } from './inspect.js'
 import type { Wanted } from './keep.js'
@@ -32,6 +33,7 @@ export async function inspectFile(
   const textLayout = await textLayoutOf(file, source, wanted, valuesFrom)
   const inspection = await inspect(textOf(file), file.name, {
     quote,
+    escape: source.escape,
     signal,
     numbers,
     layout: textLayout,
@@ -55,17 +57,20 @@ async function textLayoutOf(
   wanted: Wanted,
   valuesFrom: number,
 ): Promise<TextLayout | undefined> {
-  const { layout, nulls, delimiter, header } = source
-  const isUsual = !layout && nulls.length === 1 && nulls[0] === ''
-  const code = delimiter.charCodeAt(0)
-  if (!isUsual || wanted.size === 0 || code >= 128) return undefined
+  const { layout, nulls, delimiter, header, headerRows = 1, skip = 0, footer = 0 } = source
+  const hasMore = footer > 0 || source.comment !== undefined || (header && headerRows > 1)
+  const isUsual = !layout && nulls.length === 1 && nulls[0] === '' && !hasMore
+  const code = byteOf(delimiter)
+  if (!isUsual || wanted.size === 0 || code === undefined) return undefined
   const found = await stat(textOf(file)).catch(() => undefined)
   if (!found || found.size < valuesFrom) return undefined
   try {
-    const names = header ? (await firstLine(textOf(file)))?.split(delimiter) : undefined
-    const columns = columnsOf(source, names, file)
+    const names = header ? await lineAt(textOf(file), skip) : undefined
+    const about = { line: 1, quoted: undefined, error: undefined, raw: () => '' }
+    const first = names === undefined ? [] : [{ ...about, fields: names.split(delimiter) }]
+    const columns = columnsOf(source, first, file)
     const typed = columns.map((name) => ({ name, type: wanted.get(name.toLowerCase()) }))
-    return { columns: typed, delimiter: code, skip: header ? 1 : 0 }
+    return { columns: typed, delimiter: code, skip: skip + (header ? 1 : 0) }
   } catch (error) {
     // Whoever takes the file in tells.
     if (error instanceof MoraineError) return undefined
@@ -73,17 +78,16 @@ async function textLayoutOf(
   }
 }
 
-/** The first line of a text; `undefined` where it is too long for a header. */
-async function firstLine(path: string): Promise<string | undefined> {
+/** A line near the start of a text, from 0; `undefined` where it is too far, or too long for a header. */
+async function lineAt(path: string, index: number): Promise<string | undefined> {
   const file = await open(path)
   try {
     const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(HEADER) })
-    const end = buffer.subarray(0, bytesRead).indexOf(10)
-    if (end < 0) return undefined
-    return buffer
-      .toString('utf8', 0, end)
-      .replace(/^\uFEFF/, '')
-      .replace(/\r$/, '')
+    const lines = buffer.toString('utf8', 0, bytesRead).split('\n')
+    // The last may go on.
+    return lines.length - 1 > index
+      ? lines[index]?.replace(/^\uFEFF/, '').replace(/\r$/, '')
+      : undefined
   } finally {
     await file.close()
   }

@@ -19,7 +19,7 @@ export interface Inspection {
   bom: boolean
   utf8: boolean
   nul: boolean
-  /** It holds the quote character. */
+  /** It holds the quote character, or the one that escapes. */
   quotes: boolean
   /** It holds 0x1A or 0x1F, which have a meaning in the canonical form. */
   controls: boolean
@@ -39,6 +39,8 @@ export interface Inspection {
 
 export interface InspectOptions {
   quote: string | null
+  /** The character that takes the meaning from the one after it. */
+  escape?: string | undefined
   signal?: AbortSignal | undefined
   /** Whether numbers that a double can't keep are looked for. */
   numbers?: boolean
@@ -60,9 +62,9 @@ const NUMBER = 64
 export async function inspect(
   path: string,
   name: string,
-  { quote, signal, numbers = false, layout }: InspectOptions,
+  { quote, escape, signal, numbers = false, layout }: InspectOptions,
 ): Promise<Inspection> {
-  const look = new Look(quote, numbers)
+  const look = new Look(quote, numbers, escape?.charCodeAt(0))
   let digest: Digesting | undefined
   try {
     const { size } = await stat(path)
@@ -106,6 +108,7 @@ class Look {
   constructor(
     quote: string | null,
     private readonly looksForNumbers: boolean,
+    private readonly escape: number | undefined,
   ) {
     this.quote = quote === null ? null : quote.charCodeAt(0)
   }
@@ -114,6 +117,7 @@ class Look {
     if (this.bytes === 0) this.begin(chunk)
     this.nul ||= chunk.includes(0)
     this.quotes ||= this.quote !== null && chunk.includes(this.quote)
+    this.quotes ||= this.escape !== undefined && chunk.includes(this.escape)
     this.controls ||= chunk.includes(0x1a) || chunk.includes(0x1f)
     this.numbers ||= this.looksForNumbers && this.longNumbers(chunk)
     this.special ||= this.nul || this.controls || (this.quotes && this.spaceAtQuote(chunk))

@@ -12,7 +12,7 @@ import { splitOf } from './formats/lines.js'
 import { type Found, keepTexts, recordText } from './formats/take-json.js'
 import type { Inspection } from './inspect.js'
 import { type Kept, keepRecords } from './keep.js'
-import { canonicalRows, columnsOf, factsOf, refuseWrongLayout } from './read-files.js'
+import { canonicalOptions, canonicalRows, columnsOf, refuseWrongLayout } from './read-files.js'
 import { refuseChanged, type Target, textOf } from './taken.js'
 
 /** Bytes of a file up to which it is small. */
@@ -78,12 +78,8 @@ export class Pack {
 
   private async delimited(file: SourceFile, inspection: Inspection): Promise<Lines> {
     const { source } = this
-    const options = {
-      ...factsOf(inspection),
-      bom: inspection.bom,
-      columns: source.columns?.length,
-    }
-    const found = canonicalOf(await readFile(textOf(file)), source, options, lead(file))
+    const options = canonicalOptions(file, source, inspection)
+    const found = await canonicalOf(await readFile(textOf(file)), source, options, lead(file))
     const columns = columnsOf(source, found.header, file)
     refuseWrongLayout(file, source, columns, found)
     return { text: found.text, rows: found.records, longest: found.longest, columns }

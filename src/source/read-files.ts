@@ -6,14 +6,25 @@ import { quoteName, quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { scratchFolder } from '../storage/scratch.js'
-import { type CanonicalText, canonicalize, ESCAPE, SEPARATOR, unescaped } from './canonical.js'
+import {
+  byteOf,
+  type CanonicalText,
+  canonicalize,
+  ESCAPE,
+  headerRowsOf,
+  isTerminated,
+  SEPARATOR,
+  unescaped,
+} from './canonical.js'
+import { headerOfRows, namesOfHeader } from './columns.js'
 import type { SourceFile } from './discover.js'
 import { takeExcel } from './formats/excel/take-excel.js'
 import { splitOf } from './formats/lines.js'
 import { takeTable } from './formats/table.js'
 import { takeJson } from './formats/take-json.js'
 import type { Inspection } from './inspect.js'
-import { RecordReader, type TextFacts } from './records.js'
+import { RecordReader, type TextFacts, type TextRecord } from './records.js'
+import { regionOfFile } from './region.js'
 import { keepRows, lineage, refuseChanged, type TakenFile, type Target, textOf } from './taken.js'
 
 /**
@@ -53,14 +64,18 @@ async function takePlain(
   inspection: Inspection,
   target: Target,
 ): Promise<TakenFile | undefined> {
-  const header = source.header ? await readHeader(file, source, inspection) : undefined
+  const { delimiter, quote, skip: before = 0, footer = 0, comment, escape } = source
+  if (footer > 0 || comment !== undefined) return undefined
+  const header = source.header ? await readHeader(file, source, inspection) : []
   const columns = columnsOf(source, header, file)
-  const skip = source.header ? 1 : 0
-  const { delimiter, quote } = source
-  if (quote === null || !inspection.quotes) {
+  const skip = before + headerRowsOf(source)
+  if (!inspection.quotes) {
     const taken = await takeValues(file, source, columns, inspection, target)
-    return taken ?? takeLines(file, source, columns, inspection, target)
+    return taken ?? takeLines(file, source, columns, header[0], inspection, target)
   }
+  // The engine counts lines before the records as it counts records.
+  const isUsual = byteOf(delimiter) !== undefined && escape === undefined && quote !== null
+  if (!isUsual || before > 0 || skip > 1) return undefined
   const others = source.nulls.filter((text) => text !== '')
   // Only unquoted texts stand for NULL; once they are read, the two can't be told apart.
   if (others.length > 0) return undefined
@@ -104,13 +119,14 @@ async function tryRecords(
  */
 async function takeValues(
   file: SourceFile,
-  { delimiter, header }: FilesSource,
+  source: FilesSource,
   columns: readonly string[],
   { lines, longest, values }: Inspection,
   target: Target,
 ): Promise<TakenFile | undefined> {
   if (!values || values.size === 0) return undefined
-  const skip = header ? 1 : 0
+  const { delimiter } = source
+  const skip = (source.skip ?? 0) + headerRowsOf(source)
   const layout = { columns, delimiter, quote: null, nulls: [''], skip, longest }
   const text = target.session.text(textOf(file), { ...layout, types: values })
   return tryRecords(file, text, columns, { lines, values }, skip, target)
@@ -122,12 +138,14 @@ async function takeValues(
  */
 async function takeLines(
   file: SourceFile,
-  { delimiter, nulls, header }: FilesSource,
+  source: FilesSource,
   columns: readonly string[],
+  header: TextRecord | undefined,
   inspection: Inspection,
   target: Target,
 ): Promise<TakenFile | undefined> {
-  const skip = header ? 1 : 0
+  const { delimiter, nulls } = source
+  const skip = (source.skip ?? 0) + headerRowsOf(source)
   const { longest } = inspection
   // Neither of the two control characters is in a plain file.
   const text = target.session.text(textOf(file), {
@@ -145,7 +163,10 @@ async function takeLines(
   })
   // Delimiters at the end of a line make no further fields.
   const fits = `len(f) = ${n} OR (len(f) > ${n} AND array_to_string(f[${n + 1}:], '') = '')`
-  const error = `concat(len(f), CASE WHEN len(f) = 1 THEN ' field' ELSE ' fields' END, ' instead of ${n}')`
+  const first = header ?? (await readRecords(file, source, inspection, 1))[0]
+  const counted = first && isTerminated(first) ? 'len(f) > 1' : `len(f) > ${n}`
+  const fields = `(len(f) - CASE WHEN ${counted} AND f[-1] = '' THEN 1 ELSE 0 END)`
+  const error = `concat(${fields}, CASE WHEN ${fields} = 1 THEN ' field' ELSE ' fields' END, ' instead of ${n}')`
   const relation = `(SELECT CASE WHEN NOT fits THEN ${error} END AS _error, CASE WHEN NOT fits THEN line END AS _raw,
     ${values.join(', ')}
     FROM (SELECT *, CASE WHEN fits THEN f END AS g FROM (SELECT *, ${fits} AS fits FROM (SELECT line, string_split(line, ${quoteText(delimiter)}) AS f FROM ${text}))))`
@@ -163,12 +184,8 @@ async function takeCarefully(
   const folder = await scratchFolder('text')
   try {
     const path = join(folder, 'canonical')
-    const { bom } = inspection
-    const columnCount = source.columns?.length
     const text = await canonicalize(textOf(file), path, source, {
-      ...factsOf(inspection),
-      bom,
-      columns: columnCount,
+      ...canonicalOptions(file, source, inspection),
       signal: target.signal,
     })
     const columns = columnsOf(source, text.header, file)
@@ -220,57 +237,88 @@ export function factsOf({ carriageReturns, utf8, nul, controls }: Inspection): T
   return { carriageReturns, clean: utf8 && !nul, controls }
 }
 
-async function readHeader(
+/** How a text is read into its canonical form. */
+export function canonicalOptions(file: SourceFile, source: FilesSource, inspection: Inspection) {
+  return {
+    ...factsOf(inspection),
+    bom: inspection.bom,
+    columns: source.header
+      ? (header: readonly TextRecord[]) => columnsOf(source, header, file).length
+      : (source.columns?.length ?? 0),
+  }
+}
+
+/** The records that name a file's columns. */
+function readHeader(
   file: SourceFile,
   source: FilesSource,
   inspection: Inspection,
-): Promise<string[] | undefined> {
-  const reader = new RecordReader(source, factsOf(inspection), false)
-  const input = createReadStream(textOf(file), { start: inspection.bom ? 3 : 0 })
-  for await (const chunk of input) for (const { fields } of reader.push(chunk, false)) return fields
-  return reader.push(Buffer.alloc(0), true)[0]?.fields
+): Promise<TextRecord[]> {
+  return readRecords(file, source, inspection, headerRowsOf(source))
 }
 
-/** The columns' names: as declared, or as the header says. */
+/** The first records of a file. */
+async function readRecords(
+  file: SourceFile,
+  source: FilesSource,
+  inspection: Inspection,
+  most: number,
+): Promise<TextRecord[]> {
+  const facts = { ...factsOf(inspection), bom: inspection.bom }
+  const { start, end, firstLine } = await regionOfFile(textOf(file), source, facts)
+  const reader = new RecordReader(source, { ...facts, firstLine }, false)
+  const found: TextRecord[] = []
+  if (start < end)
+    for await (const chunk of createReadStream(textOf(file), { start, end: end - 1 })) {
+      found.push(...reader.push(chunk, false))
+      if (found.length >= most) return found.slice(0, most)
+    }
+  return [...found, ...reader.push(Buffer.alloc(0), true)].slice(0, most)
+}
+
+/**
+ * The columns' names: as declared, or as the header says.
+ *
+ * @throws MoraineError of kind `source` when a header is no good, or lacks a declared name.
+ */
 export function columnsOf(
   source: FilesSource,
-  header: string[] | undefined,
+  header: readonly TextRecord[],
   file: SourceFile,
 ): string[] {
-  if (source.header && header === undefined)
-    throw new MoraineError('source', `${file.name} has no header that can be read`)
-  const names = header?.map((name) => name.trim())
-  const trailing = names?.at(-1) === '' && names.length - 1 === source.columns?.length
-  if (names && source.columns && names.length !== source.columns.length && !trailing)
+  if (!source.header) return [...(source.columns ?? [])]
+  const bad = header.find(({ error }) => error !== undefined)
+  const control = header.find(({ fields }) => fields.some((name) => CONTROL.test(name)))
+  const why = bad?.error ?? (control && 'it holds control characters')
+  if (header.length < headerRowsOf(source) || why !== undefined)
     throw new MoraineError(
       'source',
-      `${file.name} has ${names.length} columns, but ${source.columns.length} are declared`,
-      { hint: `Its header is: ${names.join(', ')}. Check the delimiter and the columns.` },
+      `${file.name} has no header that can be read${why === undefined ? '' : `: ${why}`}`,
+      {
+        hint: `Is it text between delimiters, and is its header on line ${(source.skip ?? 0) + 1}?`,
+      },
     )
-  const columns = [...(source.columns ?? names ?? [])]
-  const lower = columns.map((name) => name.toLowerCase())
-  const bad = columns.find(
-    (name, i) => name === '' || name.startsWith('_') || lower.indexOf(name.toLowerCase()) !== i,
-  )
-  if (bad !== undefined)
-    throw new MoraineError(
-      'source',
-      bad === ''
-        ? `${file.name}: a column in the header has no name`
-        : `${file.name}: the column name '${bad}' ${bad.startsWith('_') ? 'begins with _' : 'appears twice'}`,
-      { hint: 'Give the names yourself with columns: [...] and header: true.' },
-    )
-  return columns
+  return namesOfHeader(headerOfRows(header.map(({ fields }) => fields)), source, file)
 }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a name with one of them is no name
+const CONTROL = /[\x00-\x08\x0e-\x1f\x7f]/
 
 /** When every single record has another number of fields, the declaration is wrong, not the data. */
 export function refuseWrongLayout(
   file: SourceFile,
   source: FilesSource,
   columns: readonly string[],
-  { records, ragged, firstBroken }: CanonicalText,
+  { records, ragged, firstBroken, header }: CanonicalText,
 ): void {
   if (records === 0 || ragged < records || !firstBroken) return
+  const named = header[0]?.fields.length ?? 0
+  if (named > columns.length)
+    throw new MoraineError(
+      'source',
+      `${file.name}: column ${columns.length + 1} in the header has no name, but its records have a value there`,
+      { hint: 'Give the names yourself with columns: [...] and header: true.' },
+    )
   const shown = source.delimiter === '\t' ? 'tabs' : `'${source.delimiter}'`
   throw new MoraineError(
     'source',

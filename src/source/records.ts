@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { FilesSource } from '../define/source.js'
+import { Escapes } from './escapes.js'
 import type { TextBlock } from './plain-block.js'
 
 /** A record of a delimited text, or what is in its place. */
@@ -22,10 +23,16 @@ export interface TextFacts {
   clean: boolean
   /** It holds 0x1A or 0x1F. */
   controls: boolean
+  /** The number of its first line, where lines before it were passed over. */
+  firstLine?: number
 }
 
 /** The error of a line that holds nothing. */
 export const EMPTY = 'empty line'
+
+/** What a reader of records has to know of how a text is laid out. */
+export type RecordLayout = Pick<FilesSource, 'delimiter' | 'quote' | 'comment' | 'escape'> &
+  Partial<Pick<FilesSource, 'nulls'>>
 
 const LF = 10
 const CR = 13
@@ -39,26 +46,31 @@ const MAX_RECORD = 64 * 2 ** 20
  */
 export class RecordReader {
   private rest: Buffer = Buffer.alloc(0)
-  private line = 1
+  private line: number
   private blanks: number[] = []
-  private readonly delimiter: number
+  private readonly delimiter: Buffer
   private readonly quote: number
   private readonly newline: number
   private readonly separator: string
-  /** Where the next quote of the current buffer is. */
+  private readonly comment: Buffer | undefined
+  private readonly escapes: Escapes | undefined
+  /** Where the next quote, or the next escape, of the current buffer is. */
   private nextQuote = -1
 
   constructor(
-    private readonly source: Pick<FilesSource, 'delimiter' | 'quote'>,
+    private readonly source: RecordLayout,
     private readonly facts: TextFacts,
     /** In files of one column a blank line is a value. */
     private readonly blankIsValue: boolean,
     /** Offered blocks of plain lines; where it takes one, their records are not made. */
     private readonly takeBlock?: (block: TextBlock) => boolean,
   ) {
-    this.delimiter = source.delimiter.charCodeAt(0)
+    this.line = facts.firstLine ?? 1
+    this.delimiter = Buffer.from(source.delimiter)
     this.quote = source.quote === null ? -1 : source.quote.charCodeAt(0)
     this.newline = facts.carriageReturns ? CR : LF
+    this.comment = source.comment === undefined ? undefined : Buffer.from(source.comment)
+    this.escapes = Escapes.of(source, this.delimiter)
     this.separator = facts.carriageReturns ? '\r' : '\n'
   }
 
@@ -95,7 +107,7 @@ export class RecordReader {
 
   /** Hands a block on as it is, unless a blank line in it or before it needs a record of its own. */
   private passOn(buffer: Buffer, start: number, end: number): boolean {
-    if (!this.takeBlock || this.blanks.length > 0 || this.blankIsValue) return false
+    if (!this.takeBlock || this.blanks.length > 0 || this.blankIsValue || this.comment) return false
     const bytes = buffer.subarray(start, end)
     if (hasBlankLine(bytes)) return false
     if (!this.takeBlock({ line: this.line, bytes })) return false
@@ -107,6 +119,8 @@ export class RecordReader {
     for (const line of text.split(this.separator)) {
       const content = this.newline === LF && line.endsWith('\r') ? line.slice(0, -1) : line
       if (content === '' && !this.blankIsValue) this.blanks.push(this.line++)
+      else if (this.source.comment !== undefined && content.startsWith(this.source.comment))
+        this.line++
       else {
         const fields = content.split(this.source.delimiter)
         const raw = () => content
@@ -129,6 +143,10 @@ export class RecordReader {
     const physicalEnd = lineEnd < 0 ? buffer.length : lineEnd
     if (this.contentEnd(buffer, start, physicalEnd) === start && !this.blankIsValue) {
       this.blanks.push(this.line++)
+      return { end: physicalEnd + 1, record: undefined }
+    }
+    if (this.comment && beginsAt(buffer, start, this.comment)) {
+      this.line++
       return { end: physicalEnd + 1, record: undefined }
     }
     if (this.nextQuote < start) this.nextQuote = this.quoteFrom(buffer, start)
@@ -168,7 +186,8 @@ export class RecordReader {
 
   private quoteFrom(buffer: Buffer, at: number): number {
     const found = this.quote < 0 ? -1 : buffer.indexOf(this.quote, at)
-    return found < 0 ? Number.POSITIVE_INFINITY : found
+    const quote = found < 0 ? Number.POSITIVE_INFINITY : found
+    return this.escapes ? Math.min(quote, this.escapes.next(buffer, at)) : quote
   }
 
   private problem(raw: Buffer): string | undefined {
@@ -190,7 +209,11 @@ export class RecordReader {
       if (buffer[at] === this.quote && at < buffer.length) {
         const field = this.quotedField(buffer, at, last)
         if (field === undefined || typeof field === 'string') return field
-        fields.push(field.bytes.toString('utf8'))
+        fields.push(
+          this.escapes
+            ? this.escapes.undone(field.bytes, true)
+            : (field.doubled ? undouble(field.bytes, this.quote) : field.bytes).toString('utf8'),
+        )
         quoted.push(true)
         extraLines += field.lines
         at = field.end
@@ -199,20 +222,29 @@ export class RecordReader {
         if (end === buffer.length && !last) return undefined
         const isLast = end === buffer.length || buffer[end] === this.newline
         const textEnd = isLast ? this.contentEnd(buffer, at, end) : end
-        fields.push(buffer.toString('utf8', at, textEnd))
-        quoted.push(false)
+        const plain = this.escapes?.field(buffer.subarray(at, textEnd))
+        fields.push(plain?.text ?? buffer.toString('utf8', at, textEnd))
+        quoted.push(plain?.escaped ?? false)
+        if (this.escapes) extraLines += count(buffer, this.newline, at, textEnd)
         at = end
       }
       if (at >= buffer.length || buffer[at] === this.newline)
         return { fields, quoted, end: at, extraLines }
-      at++
+      at += this.delimiter.length
     }
   }
 
+  /** The end of a field without quotes: a delimiter, the end of the line, or the end of the buffer. */
   private plainEnd(buffer: Buffer, start: number): number {
+    const { delimiter, escapes, newline } = this
+    const [first] = delimiter
     let at = start
-    while (at < buffer.length && buffer[at] !== this.delimiter && buffer[at] !== this.newline) at++
-    return at
+    while (at < buffer.length && buffer[at] !== newline) {
+      if (buffer[at] === first && beginsAt(buffer, at, delimiter)) return at
+      if (escapes && buffer[at] === escapes.byte) at = escapes.after(buffer, at)
+      else at++
+    }
+    return Math.min(at, buffer.length)
   }
 
   private quotedField(buffer: Buffer, open: number, last: boolean) {
@@ -220,13 +252,13 @@ export class RecordReader {
     let doubled = false
     let from = open + 1
     for (;;) {
-      const close = buffer.indexOf(this.quote, from)
+      const close = this.escapes?.close(buffer, from) ?? buffer.indexOf(this.quote, from)
       if (close < 0 || close - open > MAX_RECORD) {
         const more = !last && buffer.length - open <= MAX_RECORD
         return more ? undefined : 'a quote is never closed'
       }
       lines += count(buffer, this.newline, from, close)
-      const cut = buffer[close + 1] === CR ? close + 2 : close + 1
+      const cut = buffer[close + 1] === CR ? close + 2 : close + this.delimiter.length
       if (cut >= buffer.length && !last) return undefined
       if (buffer[close + 1] === this.quote && close + 1 < buffer.length) {
         doubled = true
@@ -235,18 +267,23 @@ export class RecordReader {
       }
       const end = this.afterQuote(buffer, close + 1)
       if (end === undefined) return 'there is text after a closing quote'
-      const bytes = buffer.subarray(open + 1, close)
-      return { bytes: doubled ? undouble(bytes, this.quote) : bytes, lines, end }
+      return { bytes: buffer.subarray(open + 1, close), doubled, lines, end }
     }
   }
 
   /** Where a field ends whose closing quote was just read; `undefined` if something follows. */
   private afterQuote(buffer: Buffer, at: number): number | undefined {
-    if (at >= buffer.length || buffer[at] === this.delimiter || buffer[at] === this.newline)
-      return at
+    if (at >= buffer.length || buffer[at] === this.newline) return at
+    if (beginsAt(buffer, at, this.delimiter)) return at
     const ends = this.newline === LF && buffer[at] === CR
     return ends && (at + 1 >= buffer.length || buffer[at + 1] === LF) ? at + 1 : undefined
   }
+}
+
+/** Whether the bytes at an offset are these. */
+export function beginsAt(buffer: Buffer, at: number, bytes: Buffer): boolean {
+  for (let i = 0; i < bytes.length; i++) if (buffer[at + i] !== bytes[i]) return false
+  return true
 }
 
 /** Whether one of the lines is empty; the end of the last line is not among the bytes. */

@@ -272,6 +272,10 @@ class GivenRelations implements InputRelations {
     return { sql: bronzeSql([...declared, ...this.read], rows), columns: [] }
   }
 
+  async batchColumns(): Promise<string[]> {
+    return []
+  }
+
   async bronzeParts(
     session: Session,
     pointers: readonly { dataset: string }[],

@@ -157,7 +157,8 @@ describe('files as they come', () => {
       "x.csv can't be unpacked",
     ],
     ['a column named twice', 'a,A\n1,2\n', "x.csv: the column name 'A' appears twice"],
-    ['a column without a name', 'a,\n1,2\n', 'x.csv: a column in the header has no name'],
+    ['a column without a name', 'a,\n1,2\n', 'x.csv: column 2 in the header has no name'],
+    ['a column in the middle without a name', 'a,,b\n1,2,3\n', 'x.csv: column 2 in the header has'],
   ])('%s is an error, and no table is published', async (_, content, message) => {
     const { error, state } = await load(content)
     expect(error?.message).toContain(message)
@@ -180,13 +181,48 @@ describe('files as they come', () => {
     expect(state?.number).toBe(0)
   })
 
-  it('declared columns stand in for those of a header that is no good', async () => {
+  it('declared columns are found in a header by name, and name those that have none there', async () => {
     const from = "files('x.csv', { header: true, columns: ['a', 'b'] })"
     const expected = { rows: [['1', '2']], discarded: [] }
+    expect(await load('A,B\n1,2\n', from)).toEqual(expected)
+    expect(await load('b,a\n2,1\n', from)).toEqual(expected)
+    expect(await load('more,b,a\n3,2,1\n', from)).toEqual(expected)
     expect(await load('A,,\n1,2,\n', from)).toEqual(expected)
-    expect(await load('x;y,y\n1,2\n', from)).toEqual(expected)
-    const { error } = await load('A,B,C\n1,2,3\n', from)
-    expect(error?.message).toBe('x.csv has 3 columns, but 2 are declared')
+    expect(await load(',a\n2,1\n', from)).toEqual(expected)
+    expect(await load('a,a\n1,2\n', from)).toEqual(expected)
+    const { error } = await load('x;y,y\n1,2\n', from)
+    expect(error?.message).toBe("x.csv has no column 'a'")
+    expect(error?.hint).toContain('Its columns are: x;y, y')
+  })
+
+  it('a delimiter at the end of the header makes no column', async () => {
+    const rows = [['1', '2']]
+    expect(await load('a;b;\n1;2;\n', "files('x.csv', { delimiter: ';' })")).toEqual({
+      rows,
+      discarded: [],
+    })
+    expect(await load('a;b;;;\n1;2;;;\n"3";4;5;;\n', "files('x.csv', { delimiter: ';' })")).toEqual(
+      {
+        rows,
+        discarded: [[3, 'line: 4 fields instead of 2', '"3";4;5;;']],
+      },
+    )
+  })
+
+  it('where lines end with a delimiter, it is not counted as a field', async () => {
+    const from = (quote: string) =>
+      `files('x.csv', { delimiter: '|', quote: ${quote}, columns: ['a', 'b', 'c'] })`
+    const text = '1|2|3|\n3|\n4|5|6|7|\n'
+    const discarded = [
+      [2, 'line: 1 field instead of 3', '3|'],
+      [3, 'line: 4 fields instead of 3', '4|5|6|7|'],
+    ]
+    const expected = { rows: [['1', '2']], discarded }
+    expect(await load(text, from('null'))).toEqual(expected)
+    expect(await load(`${text}"7"|"8"|"9"|\n`, from(`'"'`))).toEqual({
+      rows: [...expected.rows, ['7', '8']],
+      discarded,
+    })
   })
 
   it('a missing file is an error that names it', async () => {

@@ -54,6 +54,14 @@ it.each([
   ['without quotes', { quote: null }],
   ['with other texts for NULL', { nulls: ['\\N', 'NULL'] }],
   ['between bars', { delimiter: '|' }],
+  ['between two characters', { delimiter: '||' }],
+  ['between characters of several bytes', { delimiter: '¦' }],
+  ['behind two lines', { skip: 2 }],
+  ['behind a line, without quotes', { skip: 1, quote: null }],
+  [
+    'with escapes, as PostgreSQL and MySQL write them',
+    { quote: null, escape: '\\', nulls: ['\\N'] },
+  ],
 ] as const)('a file gives the same rows however it is read: %s', async (_, options) => {
   await holdEqual(
     options,
@@ -61,6 +69,8 @@ it.each([
     fc
       .array(fc.constantFrom(...units), { minLength: 1, maxLength: 9 })
       .map((parts) => parts.join('')),
+    undefined,
+    90,
   )
 })
 
@@ -160,16 +170,19 @@ async function holdEqual(
     return rows
   }
   const good = goodFields.map((fields) => fields.join(source.delimiter))
+  const before = fc.array(line, { minLength: source.skip ?? 0, maxLength: source.skip ?? 0 })
   const content = fc.tuple(
     fc.array(fc.oneof({ weight: 25, arbitrary: good }, line), { minLength: 1, maxLength: 5 }),
     fc.constantFrom('\n', '\r\n'),
     fc.boolean(),
+    before,
   )
   await fc.assert(
-    fc.asyncProperty(content, async ([lines, end, last]) => {
+    fc.asyncProperty(content, async ([lines, end, last, preamble]) => {
       // One record that fits, so that the layout is not called wrong as a whole.
       const delimiter = source.delimiter
-      await writeFile(path, [`1${delimiter}`, ...lines].join(end) + (last ? end : ''))
+      const all = [...preamble, `1${delimiter}`, ...lines]
+      await writeFile(path, all.join(end) + (last ? end : ''))
       const carefully = await read(false, false)
       expect(await read(true, false)).toEqual(carefully)
       expect(await read(true, true)).toEqual(carefully)

@@ -11,8 +11,10 @@ export class LineReader {
   constructor(
     private readonly split: Split,
     facts: TextFacts,
+    comment?: string,
   ) {
-    this.lines = new RecordReader({ delimiter: NEVER, quote: null }, facts, false)
+    const layout = { delimiter: NEVER, quote: null, ...(comment === undefined ? {} : { comment }) }
+    this.lines = new RecordReader(layout, facts, false)
   }
 
   push(chunk: Buffer, last: boolean): TextRecord[] {

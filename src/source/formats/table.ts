@@ -1,6 +1,7 @@
 import type { FilesSource } from '../../define/source.js'
 import { quoteName, quoteText } from '../../define/sql.js'
 import { MoraineError, messageOf } from '../../errors.js'
+import { namesOfTable } from '../columns.js'
 import type { SourceFile } from '../discover.js'
 import type { Inspection } from '../inspect.js'
 import { keepRows, type TakenFile, type Target, textOf } from '../taken.js'
@@ -26,7 +27,11 @@ export async function takeTable(
     })
   })
   const exact = new Map<string, string>()
-  const names = found.map(({ name }, i) => source.columns?.[i] ?? columnName(name))
+  const names = namesOfTable(
+    found.map(({ name }) => columnName(name)),
+    source,
+    file,
+  )
   const texts = found.map(({ name, sqlType }, i) => {
     const as = names[i] as string
     if (large && EXACT.test(sqlType) && wanted.get(as.toLowerCase()) === sqlType) {

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest'
+import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
+import { type Files, Project, step } from '../support/project.js'
+
+const lake = (from: string, silvers: string) => `
+import { bronze, defineLake, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('pay', { from: ${from} })
+${silvers}
+`
+
+const prices = (from: string) =>
+  lake(
+    from,
+    `const prices = silver('prices', {
+  from: raw, key: 'sku',
+  schema: z.object({ sku: z.string(), price: t.decimal(9, 2), cost: t.decimal(9, 2) }),
+})
+export default defineLake({ name: 'shop', datasets: [prices] })`,
+  )
+
+async function parquet(sql: string, format = 'parquet'): Promise<Uint8Array> {
+  const { mkdtemp, readFile, rm } = await import('node:fs/promises')
+  const { tmpdir } = await import('node:os')
+  const folder = await mkdtemp(`${tmpdir()}/moraine-parquet-`)
+  const engine = await DuckDB.start({ threads: 1 })
+  try {
+    const session = await engine.open()
+    await session.run(`COPY (${sql}) TO '${folder}/x' (FORMAT ${format})`)
+    return await readFile(`${folder}/x`)
+  } finally {
+    await engine.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+describe('declared columns of files that name theirs', () => {
+  const expected = [
+    { sku: 'A1', price: '11.00', cost: '7.50' },
+    { sku: 'A2', price: '12.00', cost: '8.00' },
+  ]
+  const all =
+    'SELECT sku, price::varchar AS price, cost::varchar AS cost FROM silver.prices ORDER BY 1'
+  const declared = "columns: ['sku', 'price', 'cost']"
+
+  it.each<[string, string, () => Promise<Files>, () => Promise<Files>]>([
+    [
+      'CSV',
+      `files('in/*.csv', { ${declared}, header: true })`,
+      async () => ({ 'in/1.csv': 'sku,price,cost\nA1,10.00,7.00\nA2,12.00,8.00\n' }),
+      async () => ({ 'in/2.csv': 'SKU,cost,price\nA1,7.50,11.00\n' }),
+    ],
+    [
+      'Parquet',
+      `files('in/*.parquet', { ${declared} })`,
+      async () => ({
+        'in/1.parquet': await parquet(
+          `SELECT * FROM (VALUES ('A1', 10.00, 7.00), ('A2', 12.00, 8.00)) AS t(sku, price, cost)`,
+        ),
+      }),
+      async () => ({
+        'in/2.parquet': await parquet(
+          `SELECT 'A1' AS SKU, 1 AS more, 7.50 AS cost, 11.00 AS price`,
+        ),
+      }),
+    ],
+    [
+      'JSON lines',
+      `files('in/*.jsonl', { ${declared} })`,
+      async () => ({
+        'in/1.jsonl':
+          '{"sku":"A1","price":10,"cost":7}\n{"sku":"A2","price":12,"cost":8,"more":true}\n',
+      }),
+      async () => ({ 'in/2.jsonl': '{"cost":7.5,"price":11,"sku":"A1"}\n' }),
+    ],
+  ])('are found by name in %s, whatever their order', async (_, from, first, later) => {
+    const project = await Project.create({ 'lake.ts': prices(from), ...(await first()) })
+    expect((await project.run()).outcome).toBe('done')
+    await project.write(await later())
+    expect((await project.run()).outcome).toBe('done')
+    expect(await project.query(all)).toEqual(expected)
+    expect((await project.run({ full: true })).outcome).toBe('done')
+    expect(await project.query(all)).toEqual(expected)
+  })
+
+  it('that Parquet does not have are an error which says what it has', async () => {
+    const project = await Project.create({
+      'lake.ts': prices(`files('in/*.parquet', { ${declared} })`),
+      'in/1.parquet': await parquet("SELECT 'A1' AS sku, 1.00 AS prize, 2.00 AS cost"),
+    })
+    const { error } = step(await project.run(), 'bronze.pay')
+    expect(error?.message).toBe("in/1.parquet has no column 'price'")
+    expect(error?.hint).toContain("Its columns are: sku, prize, cost. Did you mean 'prize'?")
+  })
+})
+
+describe('a column that was renamed', () => {
+  const definition = lake(
+    "files('in/*.csv')",
+    `const plain = silver('plain', { from: raw, schema: z.object({ id: t.int(), amount: t.decimal(9, 2).nullable() }), key: 'id' })
+const both = silver('both', { from: raw, select: { amount: sql\`coalesce(amount_eur, amount)\` }, schema: z.object({ id: t.int(), amount: t.decimal(9, 2) }), key: 'id' })
+export default defineLake({ name: 'pay', datasets: [plain, both] })`,
+  )
+  const first = { 'in/1.csv': 'id,amount\n1,10.00\n' }
+  const second = { 'in/2.csv': 'id,amount_eur\n2,20.00\n' }
+  const third = { 'in/3.csv': 'ID,Amount_EUR\n3,30.00\n' }
+  const tables = async (project: Project) => ({
+    plain: await project.query('SELECT id, amount::varchar AS a FROM silver.plain ORDER BY id'),
+    both: await project.query('SELECT id, amount::varchar AS a FROM silver.both ORDER BY id'),
+  })
+
+  it('is the same whether its files come together, one by one, or are all read again', async () => {
+    const together = await Project.create({ 'lake.ts': definition, ...first, ...second, ...third })
+    expect((await together.run()).outcome).toBe('done')
+    const expected = await tables(together)
+    expect(expected.both).toEqual([
+      { id: 1, a: '10.00' },
+      { id: 2, a: '20.00' },
+      { id: 3, a: '30.00' },
+    ])
+    const single = await Project.create({ 'lake.ts': definition, ...first, ...second })
+    await single.run()
+    await single.write(third)
+    expect((await single.run()).outcome).toBe('done')
+    await single.write({ 'in/4.csv': 'id,amount\n4,40.00\n' })
+    await together.write({ 'in/4.csv': 'id,amount\n4,40.00\n' })
+    expect((await single.run()).outcome).toBe('done')
+    expect((await together.run({ full: true })).outcome).toBe('done')
+    expect(await tables(single)).toEqual(await tables(together))
+  })
+})
