@@ -193,13 +193,11 @@ function filesProblems(from: FilesSource, collect: Collector): void {
     collect.add('files without a header need columns', 'header', "Add columns: ['id', 'name', …]")
 }
 
-function textProblems(
-  { delimiter, escape, comment, skip = 0, headerRows = 1, footer = 0, layout }: FilesSource,
-  collect: Collector,
-): void {
-  if (escape !== undefined && (!isMark(escape) || delimiter.includes(escape)))
+function textProblems(from: FilesSource, collect: Collector): void {
+  const { delimiter, escape: mark, comment, skip = 0, headerRows = 1, footer = 0, layout } = from
+  if (mark !== undefined && (!isMark(mark) || delimiter.includes(mark)))
     collect.add(
-      `escape must be one ASCII character outside of the delimiter, not ${JSON.stringify(escape)}`,
+      `escape must be one ASCII character outside of the delimiter, not ${JSON.stringify(mark)}`,
       'escape',
       String.raw`A backslash is written '\\' in TypeScript`,
     )
@@ -211,16 +209,15 @@ function textProblems(
       'skip',
       'Leave skip out',
     )
+  else if (!isCount(skip) && from.headerRows === undefined)
+    collect.add('skip must be a whole number from 0 up', 'skip')
   else if (!isCount(skip))
-    collect.add(
-      'skip must be a whole number from 0 up, and header a line from 1 up',
-      skip < 0 ? 'header' : 'skip',
-    )
+    collect.add('header must be a line from 1 up, or two of them', 'header')
   if (!isCount(headerRows - 1))
     collect.add('header must lead from a line to one that is not before it', 'header')
   if (!isCount(footer)) collect.add('footer must be a whole number from 0 up', 'footer')
   const given = Object.entries({
-    escape,
+    escape: mark,
     comment,
     skip: skip || undefined,
     footer: footer || undefined,

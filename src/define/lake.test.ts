@@ -155,10 +155,10 @@ describe('a definition', () => {
     ],
     [
       'a source that makes no sense',
-      () => [bronze('x', { from: files([], { delimiter: '||', header: false }) })],
+      () => [bronze('x', { from: files([], { delimiter: '', header: false }) })],
       [
         'bronze.x: files() needs at least one path',
-        'bronze.x: the delimiter must be one ASCII character, not "||"',
+        'bronze.x: the delimiter must be one character or more, without ends of lines, not ""',
         "bronze.x: files without a header need columns → Add columns: ['id', 'name', …]",
       ],
     ],

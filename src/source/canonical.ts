@@ -157,7 +157,10 @@ class CanonicalWriter {
 
   add(record: TextRecord): void {
     const isEmpty = record.error === EMPTY
-    if (this.toName > 0 && !isEmpty) return this.addHeader(record)
+    if (this.toName > 0 && !isEmpty) {
+      this.addHeader(record)
+      return
+    }
     this.terminated ??= isEmpty ? undefined : isTerminated(record)
     this.records++
     const expected = this.columns ?? record.fields.length

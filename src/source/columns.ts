@@ -72,7 +72,7 @@ function unnamed(field: string, index: number, { name: file }: Named): never {
       ? `column ${index + 1} in the header has no name`
       : `the column name '${field}' ${field.startsWith('_') ? 'begins with _' : 'appears twice'}`
   throw new MoraineError('source', `${file}: ${said}`, {
-    hint: 'Give the names yourself with columns: [...] and header: true: those that the header lacks are for columns without a name, in order.',
+    hint: 'Give the names yourself with columns: [...] and header: true.',
   })
 }
 

@@ -25,11 +25,14 @@ export class Escapes {
     private readonly nulls: ReadonlySet<string>,
   ) {}
 
-  static of({ escape, quote, nulls = [] }: RecordLayout, delimiter: Buffer): Escapes | undefined {
+  static of(
+    { escape: mark, quote, nulls = [] }: RecordLayout,
+    delimiter: Buffer,
+  ): Escapes | undefined {
     // A quote that is written twice needs no word.
-    if (escape === undefined || escape === quote) return undefined
+    if (mark === undefined || mark === quote) return undefined
     const byte = quote === null ? -1 : quote.charCodeAt(0)
-    return new Escapes(escape.charCodeAt(0), byte, delimiter, new Set(nulls))
+    return new Escapes(mark.charCodeAt(0), byte, delimiter, new Set(nulls))
   }
 
   /** Where the next one is. */

@@ -167,7 +167,7 @@ export function filesSource<C extends string>(
   options: FilesOptions<C>,
 ): FilesSource<C> {
   const ending = endingOf(list[0] ?? '')
-  const { columns, widths, comment, escape, footer } = options
+  const { columns, widths, comment, escape: mark, footer } = options
   const format = options.format ?? (widths ? 'fixed' : (endings[ending] ?? 'delimited'))
   const layout = layoutOf(format, options)
   return {
@@ -183,7 +183,7 @@ export function filesSource<C extends string>(
     encoding: options.encoding,
     ...(footer === undefined ? {} : { footer }),
     ...(comment === undefined ? {} : { comment }),
-    ...(escape === undefined ? {} : { escape }),
+    ...(mark === undefined ? {} : { escape: mark }),
   }
 }
 

@@ -62,9 +62,9 @@ const NUMBER = 64
 export async function inspect(
   path: string,
   name: string,
-  { quote, escape, signal, numbers = false, layout }: InspectOptions,
+  { quote, escape: mark, signal, numbers = false, layout }: InspectOptions,
 ): Promise<Inspection> {
-  const look = new Look(quote, numbers, escape?.charCodeAt(0))
+  const look = new Look(quote, numbers, mark?.charCodeAt(0))
   let digest: Digesting | undefined
   try {
     const { size } = await stat(path)
@@ -108,7 +108,7 @@ class Look {
   constructor(
     quote: string | null,
     private readonly looksForNumbers: boolean,
-    private readonly escape: number | undefined,
+    private readonly mark: number | undefined,
   ) {
     this.quote = quote === null ? null : quote.charCodeAt(0)
   }
@@ -117,7 +117,7 @@ class Look {
     if (this.bytes === 0) this.begin(chunk)
     this.nul ||= chunk.includes(0)
     this.quotes ||= this.quote !== null && chunk.includes(this.quote)
-    this.quotes ||= this.escape !== undefined && chunk.includes(this.escape)
+    this.quotes ||= this.mark !== undefined && chunk.includes(this.mark)
     this.controls ||= chunk.includes(0x1a) || chunk.includes(0x1f)
     this.numbers ||= this.looksForNumbers && this.longNumbers(chunk)
     this.special ||= this.nul || this.controls || (this.quotes && this.spaceAtQuote(chunk))

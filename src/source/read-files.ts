@@ -64,7 +64,7 @@ async function takePlain(
   inspection: Inspection,
   target: Target,
 ): Promise<TakenFile | undefined> {
-  const { delimiter, quote, skip: before = 0, footer = 0, comment, escape } = source
+  const { delimiter, quote, skip: before = 0, footer = 0, comment } = source
   if (footer > 0 || comment !== undefined) return undefined
   const header = source.header ? await readHeader(file, source, inspection) : []
   const columns = columnsOf(source, header, file)
@@ -74,7 +74,7 @@ async function takePlain(
     return taken ?? takeLines(file, source, columns, header[0], inspection, target)
   }
   // The engine counts lines before the records as it counts records.
-  const isUsual = byteOf(delimiter) !== undefined && escape === undefined && quote !== null
+  const isUsual = byteOf(delimiter) !== undefined && source.escape === undefined && quote !== null
   if (!isUsual || before > 0 || skip > 1) return undefined
   const others = source.nulls.filter((text) => text !== '')
   // Only unquoted texts stand for NULL; once they are read, the two can't be told apart.
