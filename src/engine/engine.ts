@@ -74,6 +74,8 @@ export interface KeptFile extends KeptAs {
   rows?: number
   /** A newer version of the same source file has taken its place: of all that it holds, or of source files of these names. */
   superseded?: boolean | readonly string[]
+  /** Columns that are made of others of the file: the first that has a value, of those that are there. */
+  madeOf?: Readonly<Record<string, readonly string[]>>
 }
 
 /** SQL for the rows of bronze files in parts; one that has no rows is missing. */
@@ -128,8 +130,6 @@ export interface WriteTarget {
   name: string
   /** Rows may come in another order than the query gives, which is quicker. */
   anyOrder?: boolean
-  /** `zstd` when not given. */
-  compression?: 'zstd' | 'snappy'
 }
 
 /** Where a list of deleted positions is written, and which data file it is about. */

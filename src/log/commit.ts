@@ -56,6 +56,8 @@ export interface BatchPointer {
   replaces?: boolean
   /** It holds all rows of its source: those of earlier batches are not there any more, or have come again. */
   whole?: boolean
+  /** Names that are together in rows of it and would be one column, and which of equal ones they are; present where any fall together. */
+  names?: readonly (readonly [name: string, nth: number])[]
 }
 
 /** How far a dataset has read its inputs: batch numbers for bronze, metadata paths for tables. */

@@ -332,10 +332,21 @@ function decideByBatches(
   // Only a key tells which rows of a file's earlier version a new one takes the place of.
   if (dataset.key.length === 0 && replaces)
     return build(`${reason}, with files that were there before`)
+  const named = windows.find((window) => namesFellTogether(window, view, seen))
+  if (named && lostInputs(dataset, view).length === 0)
+    return build(`${reason}, in which names of ${named.dataset} are together for the first time`)
   const lookups = lookupsOf(dataset).map(fullName)
   const looked = windows.find((window) => lookups.includes(window.dataset))
   if (looked) return build(`${reason}, where other rows look something up`)
   return { action: 'build', mode: 'incremental', reason, windows }
+}
+
+/** Whether batches have names in rows together that were one column before: what was read of earlier ones may be in another now. */
+function namesFellTogether({ dataset, batches }: Window, view: View, seen: Offsets): boolean {
+  const before = (view.batches[dataset] ?? []).filter((b) => b.number <= Number(seen[dataset] ?? 0))
+  if (before.length === 0) return false
+  const known = new Set(before.flatMap(({ names = [] }) => names).map((key) => key.join('\n')))
+  return batches.some(({ names = [] }) => names.some((key) => !known.has(key.join('\n'))))
 }
 
 function newBatches(batches: readonly BatchPointer[]): string {

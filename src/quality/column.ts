@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { article } from '../define/article.js'
 import { type ColumnType, typeName } from '../define/column-type.js'
 import { columnTypeOf, defOf } from '../define/schema.js'
 import { literal, quoteText, type SqlValue } from '../define/sql.js'
@@ -99,6 +98,10 @@ export function valueType(schema: z.ZodType): string | undefined {
 
 function isNested(type: ColumnType): boolean {
   return type.kind === 'list' || type.kind === 'struct'
+}
+
+function article(noun: string): string {
+  return /^[aeiou]/.test(noun) ? `an ${noun}` : `a ${noun}`
 }
 
 function formatNote(schema: z.ZodType): string {

@@ -8,6 +8,7 @@ import type { DataFile } from '../iceberg/spec/manifest.js'
 import { Table } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
 import { Batches, columnsOf, keptFiles } from '../run/batches.js'
+import { Naming } from '../run/naming.js'
 import { bronzeLineage } from '../run/relations.js'
 import { tableFiles } from '../run/table-files.js'
 import { fetchStaged, isReadInPlace, localPath, readableRoots } from '../storage/staging.js'
@@ -192,9 +193,11 @@ function isCertain(predicate: Pushed, table: Table): boolean {
 
 async function scanBronze(storage: Storage, state: LakeState, name: string) {
   const known = findName(state, `bronze.${name}`)
-  const manifests = await new Batches(storage).manifests(state.batches[known] ?? [])
-  const files = keptFiles(storage, manifests)
-  const columns = [...bronzeLineage, ...columnsOf(manifests)]
+  const pointers = state.batches[known] ?? []
+  const manifests = await new Batches(storage).manifests(pointers)
+  const naming = pointers.some(({ names }) => names) ? Naming.of(manifests) : undefined
+  const files = keptFiles(storage, manifests, false, naming)
+  const columns = [...bronzeLineage, ...(naming?.columnsOf(manifests) ?? columnsOf(manifests))]
   return {
     relation: { tier: 'bronze', name, schema: null, columns, files },
     sizes: new Map(),

@@ -1,9 +1,11 @@
 import type { KeptAs, KeptFile } from '../engine/engine.js'
 import type { BatchPointer } from '../log/commit.js'
+import type { NamesOutside } from '../source/names.js'
 import type { Storage } from '../storage/storage.js'
+import { type Naming, namesInBatch } from './naming.js'
 
 /** One source file in a batch. */
-export interface BatchFile extends KeptAs {
+export interface BatchFile extends KeptAs, NamesOutside {
   /** The name that lineage shows. */
   name: string
   size: number
@@ -97,16 +99,21 @@ export class Batches {
  * The files of batches as the engine reads them.
  *
  * @param marked whether files are marked that a newer version among the batches takes the place of.
+ * @param naming what columns are called where names fall together.
  */
 export function keptFiles(
   storage: Storage,
   manifests: readonly BatchManifest[],
   marked = false,
+  naming?: Naming,
 ): KeptFile[] {
   const newest = new Map(manifests.flatMap(({ batch, files }) => files.map((f) => [f.name, batch])))
-  return manifests.flatMap(({ batch, files }) =>
-    byData(files).map((sources) => {
-      const { data, name, bare, values, inexact, sound, firstLine, known } = sources[0] as BatchFile
+  return manifests.flatMap((manifest) => {
+    const { batch, files } = manifest
+    return byData(files).map((sources) => {
+      const [first] = sources as [BatchFile, ...BatchFile[]]
+      const { data, name, bare, values, inexact, sound, firstLine, known } = first
+      const madeOf = naming?.madeOf(manifest, first)
       const gone = sources.filter((file) => newest.get(file.name) !== batch)
       const superseded = gone.length === sources.length || gone.map((file) => file.name)
       return {
@@ -118,10 +125,11 @@ export function keptFiles(
         ...(inexact === undefined ? {} : { inexact }),
         ...(sound ? { sound } : {}),
         ...(firstLine === undefined ? {} : { firstLine }),
-        ...(known ? { known } : {}),
+        ...(known && !madeOf ? { known } : {}),
+        ...(madeOf ? { madeOf } : {}),
       }
-    }),
-  )
+    })
+  })
 }
 
 /** Source files by the Parquet file that holds them. */
@@ -133,6 +141,21 @@ function byData(files: readonly BatchFile[]): BatchFile[][] {
     else found.set(file.data, [file])
   }
   return [...found.values()]
+}
+
+/** Files of a batch as its manifest describes them, by what was read of each. */
+export function describedFiles(
+  taken: readonly (BatchFile & { columns: readonly string[] })[],
+): BatchFile[] {
+  const outside = new Map<string, NamesOutside>()
+  // What a Parquet file is, the first of those that share it says.
+  const first = taken.filter(({ bytes }) => bytes > 0)
+  const columns = columnsOf(taken as unknown as BatchManifest[])
+  for (const [i, names] of namesInBatch(first, columns).entries())
+    outside.set((first[i] as BatchFile).name, names)
+  return taken.map(({ columns: _, names: __, apart: ___, ...file }) => {
+    return { ...file, ...outside.get(file.name) }
+  })
 }
 
 /** Batches from one index to the next. */

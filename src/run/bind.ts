@@ -9,9 +9,10 @@ import { MoraineError, type Problem } from '../errors.js'
 import type { View } from '../plan/plan.js'
 import { type Batches, columnsOf } from './batches.js'
 import { bindExpression, emptyRelation } from './expressions.js'
-import { checkPartitions, describeGold } from './gold.js'
+import { checkPartitions, columnsOf as goldColumns } from './gold.js'
 import { provePart } from './gold-parts.js'
 import { historyColumns } from './history.js'
+import { Naming } from './naming.js'
 import { bronzeLineage, silverLineage } from './relations.js'
 import { discardedColumns } from './silver.js'
 import { tombstoneColumns } from './tombstones.js'
@@ -89,7 +90,8 @@ async function columnsBy(
 async function bronzeColumns(dataset: AnyDataset, view: View, batches: Batches) {
   if (dataset.tier !== 'bronze') return undefined
   const manifests = await batches.manifests(view.batches[fullName(dataset)] ?? [])
-  const names = manifests.length > 0 ? columnsOf(manifests) : dataset.from.columns
+  const known = Naming.of(manifests)?.columnsOf(manifests) ?? columnsOf(manifests)
+  const names = manifests.length > 0 ? known : dataset.from.columns
   return names && [...bronzeLineage, ...names].map(bronzeColumn)
 }
 
@@ -119,8 +121,8 @@ function expressionsOf(
   ]
 }
 
-async function boundGold(session: Session, dataset: Gold): Promise<readonly Field[]> {
-  const { fields: columns } = await describeGold(session, dataset)
+async function boundGold(session: Session, dataset: Gold): Promise<Field[]> {
+  const columns = await goldColumns(session, dataset)
   checkPartitions(dataset, columns)
   if (dataset.incremental) await provePart(session, dataset, columns)
   return columns

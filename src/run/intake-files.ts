@@ -15,11 +15,13 @@ import {
   type BatchFile,
   type BatchManifest,
   columnsOf,
+  describedFiles,
   type FileIndex,
   type KnownFile,
 } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
+import { Naming, namesTogether } from './naming.js'
 import { besideBatch, Originals } from './originals.js'
 import { type NewBatch, newBatch } from './rows-commit.js'
 import { wantedTypes } from './wanted.js'
@@ -114,7 +116,7 @@ async function takeIn(
     number,
     created: started.toISOString(),
     columns: columnsOf(taken as unknown as BatchManifest[]),
-    files: taken.map(({ columns: _, ...file }) => file),
+    files: describedFiles(taken),
   }
   const path = `${folder}/manifest.json`
   const indent = taken.length > MANY ? 0 : 1
@@ -127,7 +129,9 @@ async function takeIn(
     rows: total(taken, 'rows'),
     bytes: total(taken, 'bytes'),
     ...(taken.some((file) => known.has(file.name)) ? { replaces: true } : {}),
+    ...namesTogether(manifest.files),
   }
+  const naming = pointer.names && Naming.of([...(await batches.manifests(pointers)), manifest])
   const all = new Map<string, KnownFile>([...known, ...taken.map((f) => [f.name, f] as const)])
   const list = `bronze/${dataset.name}/index/${batch}.json`
   const index = await batches.index(all, number, list, before?.index)
@@ -142,7 +146,9 @@ async function takeIn(
   )
   const { rows, bytes } = pointer
   const commits = [state.number]
-  return { state, commits, rows, bytes, broken: total(taken, 'broken'), files: taken.length, notes }
+  const broken = total(taken, 'broken')
+  const said = [...notes, ...(naming?.notes ?? [])]
+  return { state, commits, rows, bytes, broken, files: taken.length, notes: said }
 }
 
 /** A file that was taken in, and its columns. */

@@ -21,6 +21,7 @@ import {
   type BatchFile,
   type BatchManifest,
   columnsOf,
+  describedFiles,
   type KnownFile,
 } from './batches.js'
 import { type RunContext, withSession } from './context.js'
@@ -177,7 +178,7 @@ class InboxIntake {
     if (taken.length === 0) return told
     await context.storage.seal(taken.map(({ data }) => data))
     await originals.seal(dataset.archive)
-    const files = taken.map(({ columns: _, ...file }) => file)
+    const files = describedFiles(taken)
     const all = new Map<string, KnownFile>([...known, ...files.map((f) => [f.name, f] as const)])
     const list = `bronze/${dataset.name}/index/${batch.batch}.json`
     const { index: before } = (done.state.watermarks[fullName(dataset)] ?? {}) as FileIndexWatermark

@@ -9,6 +9,7 @@ import type { BatchPointer, TableState } from '../log/commit.js'
 import type { View } from '../plan/plan.js'
 import type { Storage } from '../storage/storage.js'
 import { Batches, columnsOf, keptFiles } from './batches.js'
+import { Naming } from './naming.js'
 import { tableFiles } from './table-files.js'
 
 /** The columns of a bronze relation beside those of its files. */
@@ -95,14 +96,16 @@ export class Relations {
     declared: readonly string[],
   ): Promise<{ sql: string; columns: string[] }> {
     const manifests = await this.batches.manifests(pointers)
-    const files = keptFiles(this.storage, manifests)
+    const naming = await this.naming(pointers)
+    const files = keptFiles(this.storage, manifests, false, naming)
     await session.hold(files)
     if (files.length > 0) {
-      const columns = columnsOf(manifests)
+      const columns = naming?.columnsOf(manifests) ?? columnsOf(manifests)
       const shown = [...bronzeLineage, ...columns].map(quoteName).join(', ')
       return { sql: `SELECT ${shown} FROM (${session.batches(files)})`, columns }
     }
-    const own = manifests.length > 0 ? columnsOf(manifests) : declared
+    const known = naming?.columnsOf(manifests) ?? columnsOf(manifests)
+    const own = manifests.length > 0 ? known : declared
     const columns = [...bronzeLineage, ...own].map((column) => {
       const type = column === '_source_line' ? 'BIGINT' : 'VARCHAR'
       return `CAST(NULL AS ${type}) AS ${quoteName(column)}`
@@ -110,9 +113,18 @@ export class Relations {
     return { sql: `SELECT ${columns.join(', ')} WHERE false`, columns: [...own] }
   }
 
-  /** All columns that bronze batches have. */
+  /** All columns that bronze batches of a dataset have. */
   async batchColumns(pointers: readonly BatchPointer[]): Promise<string[]> {
-    return columnsOf(await this.batches.manifests(pointers))
+    const manifests = await this.batches.manifests(pointers)
+    return (await this.naming(pointers))?.columnsOf(manifests) ?? columnsOf(manifests)
+  }
+
+  /** What columns are called where names fall together, by all batches of their dataset. */
+  async naming(pointers: readonly BatchPointer[]): Promise<Naming | undefined> {
+    const [first] = pointers
+    const all = (first && this.view.batches[first.dataset]) ?? pointers
+    if (!all.some(({ names }) => names)) return undefined
+    return Naming.of(await this.batches.manifests(all))
   }
 
   /**
@@ -126,7 +138,7 @@ export class Relations {
     marked: boolean,
   ): Promise<BatchParts> {
     const manifests = await this.batches.manifests(pointers)
-    const files = keptFiles(this.storage, manifests, marked)
+    const files = keptFiles(this.storage, manifests, marked, await this.naming(pointers))
     await session.hold(files)
     return session.batchParts(files, wanted)
   }

@@ -3,9 +3,10 @@ import { type Bronze, fullName } from '../define/dataset.js'
 import { thousands } from '../define/thousands.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
 import { lastNumber } from '../plan/plan.js'
-import type { BatchFile, BatchManifest } from './batches.js'
+import { Batches, type BatchFile, type BatchManifest } from './batches.js'
 import type { RunContext } from './context.js'
 import type { Intake } from './intake.js'
+import { Naming, namesTogether } from './naming.js'
 
 /** A batch that is about to be. */
 export interface NewBatch {
@@ -79,7 +80,11 @@ export async function commitRows(
     rows: total('rows'),
     bytes: total('bytes'),
     ...more,
+    ...namesTogether(manifest.files),
   }
+  const before = done.state.batches[name] ?? []
+  const all = pointer.names && (await new Batches(context.storage).manifests(before))
+  const naming = all && Naming.of([...all, manifest])
   const state = await context.log.commit(
     done.state,
     { batches: [pointer], watermarks: { [name]: watermark } },
@@ -97,7 +102,11 @@ export async function commitRows(
     broken: done.broken + total('broken'),
     bytes: done.bytes + pointer.bytes,
     files: done.files + files.length,
-    notes: files.length > 0 ? done.notes : [...done.notes, 'there are no rows'],
+    notes: [
+      ...done.notes,
+      ...(naming?.notes ?? []).filter((note) => !done.notes.includes(note)),
+      ...(files.length > 0 ? [] : ['there are no rows']),
+    ],
   }
 }
 

@@ -54,6 +54,10 @@ export interface InputRelations {
     declared: readonly string[],
   ): Promise<{ sql: string; columns: string[] }>
   batchColumns(pointers: readonly BatchPointer[]): Promise<string[]>
+  /** What columns are called where names fall together. */
+  naming?(
+    pointers: readonly BatchPointer[],
+  ): Promise<{ readonly spelt: ReadonlyMap<string, string> } | undefined>
   bronzeParts(
     session: Session,
     pointers: readonly BatchPointer[],
@@ -103,9 +107,10 @@ export async function silverInput(
   )
   const given = distinct(names.flat()).filter((name) => !/^_v\d+$/.test(name))
   const earlier = await earlierColumns(context, dataset, decision)
-  const all = distinct([...given, ...earlier])
-  const columns = all.filter(isOwn)
-  const available = dataset.from.every(mayLack) ? all : given
+  const known = distinct([...given, ...earlier])
+  const columns = known.filter(isOwn)
+  const available = dataset.from.every(mayLack) ? known : given
+  const all = { names: available, spelt: await speltBy(context, dataset) }
   const parts: SilverPart[] = []
   for (const [i, source] of unions.entries()) {
     // A part may lack columns that others have.
@@ -113,7 +118,7 @@ export async function silverInput(
     const missing = columns.filter((name) => !own.has(name.toLowerCase()))
     const nulls = missing.map((name) => `, CAST(NULL AS VARCHAR) AS ${quoteName(name)}`)
     const union = nulls.length > 0 ? `SELECT *${nulls.join('')} FROM (${source.sql})` : source.sql
-    parts.push(await partOf(session, dataset, { ...source, sql: union }, available, columns))
+    parts.push(await partOf(session, dataset, { ...source, sql: union }, all, columns))
   }
   return { parts, columns, rows: sumOf(parts) }
 }
@@ -138,7 +143,23 @@ async function earlierColumns(
   if (!isPart) return []
   const { raw } = view.tables[fullName(dataset)] ?? {}
   if (raw) return raw
-  return relations.batchColumns(names.flatMap((name) => view.batches[name] ?? []))
+  const batches = names.map((name) => relations.batchColumns(view.batches[name] ?? []))
+  return distinct((await Promise.all(batches)).flat())
+}
+
+/** The columns of an input, and those that are spelt otherwise outside, by that. */
+interface Available {
+  names: readonly string[]
+  spelt: ReadonlyMap<string, string>
+}
+
+async function speltBy({ relations }: InputContext, { from }: Silver) {
+  const spelt = new Map<string, string>()
+  for (const name of from.map(fullName)) {
+    const naming = await relations.naming?.(relations.view.batches[name] ?? [])
+    for (const [outside, column] of naming?.spelt ?? []) spelt.set(outside, column)
+  }
+  return spelt
 }
 
 function sumOf(counted: readonly { rows: number | undefined }[]): number | undefined {
@@ -158,7 +179,7 @@ async function partOf(
   session: Session,
   dataset: Silver,
   { sql: union, values, rows, known = {} }: Source,
-  available: readonly string[],
+  available: Available,
   columns: readonly string[],
 ): Promise<SilverPart> {
   const kept = keptValues(values)
@@ -219,7 +240,7 @@ class Joins {
   constructor(
     private readonly dataset: Silver,
     private readonly kept: KeptValue,
-    private readonly available: readonly string[],
+    private readonly available: Available,
   ) {}
 
   /** SQL for the value that is looked up. */
@@ -323,14 +344,14 @@ function columnSql(
   dataset: Silver,
   name: string,
   schema: z.ZodType,
-  columns: readonly string[],
+  columns: Available,
 ): { sql: string; column?: string } {
   const chosen = Object.hasOwn(dataset.select, name) ? dataset.select[name] : name
   if (chosen !== undefined && typeof chosen !== 'string')
     return { sql: `(\n${renderSql(chosen)}\n)` }
   const source = chosen ?? name
   const missing = zod.safeParse(schema, undefined).success
-  if (missing && !columns.some((column) => column.toLowerCase() === source.toLowerCase()))
+  if (missing && !columns.names.some((column) => column.toLowerCase() === source.toLowerCase()))
     return { sql: 'CAST(NULL AS VARCHAR)' }
   const column = available(dataset, name, source, columns)
   return { sql: `i.${quoteName(column)}`, column }
@@ -341,11 +362,15 @@ function available(
   dataset: Silver,
   name: string,
   source: string,
-  columns: readonly string[],
+  { names, spelt }: Available,
 ): string {
-  const found = columns.find((column) => column.toLowerCase() === source.toLowerCase())
+  const lower = source.toLowerCase()
+  const found =
+    names.find((column) => column === source) ??
+    names.find((column) => column.toLowerCase() === spelt.get(source)?.toLowerCase()) ??
+    names.find((column) => column.toLowerCase() === lower)
   if (found) return found
-  const known = columns.filter(isOwn)
+  const known = names.filter(isOwn)
   const similar = nearest(source, known)
   throw new MoraineError(
     'definition',

@@ -12,6 +12,7 @@ import { splitOf } from './formats/lines.js'
 import { type Found, keepTexts, recordText } from './formats/take-json.js'
 import type { Inspection } from './inspect.js'
 import { type Kept, keepRecords } from './keep.js'
+import type { NamesOutside } from './names.js'
 import { canonicalOptions, canonicalRows, columnsOf, refuseWrongLayout } from './read-files.js'
 import { refuseChanged, type Target, textOf } from './taken.js'
 
@@ -21,7 +22,7 @@ const SMALL = 2 ** 17
 const MOST = { bytes: 2 ** 24, files: 4096 }
 
 /** Small files that are kept in one Parquet file. */
-interface PackedFiles extends Kept {
+interface PackedFiles extends Kept, NamesOutside {
   columns: string[]
   /** Rows of each, in the order in which they came, and how many of them are broken. */
   files: { rows: number; broken: number }[]
@@ -111,7 +112,8 @@ export class Pack {
     const longest = files.reduce((most, { lines }) => Math.max(most, lines.longest), 0)
     const lineage = [`${quoteText(batch)} AS _batch`, '_source_file', '_source_line']
     const keep = async (found: Found) => {
-      const records = { ...found, lineage, location }
+      const { relation, columns } = found
+      const records = { relation, columns, lineage, location }
       const kept = await keepRecords(session, records, large ? target.wanted : new Map())
       return { ...kept, brokenOf: await brokenOf(session, found, kept) }
     }
@@ -123,8 +125,13 @@ export class Pack {
       const found = columns && {
         relation: canonicalRows(session, path, columns, longest, true),
         columns,
+        outside: {},
       }
-      const { kept, columns: all } = found
+      const {
+        kept,
+        columns: all,
+        outside,
+      } = found
         ? { kept: await keep(found), ...found }
         : await keepTexts(
             first.file,
@@ -139,6 +146,7 @@ export class Pack {
         throw new MoraineError('source', `Read ${kept.rows} of ${rows} rows of small files`)
       return {
         ...facts,
+        ...outside,
         columns: all,
         files: files.map(({ file: { name }, lines }) => {
           return { rows: lines.rows, broken: brokenOf.get(name) ?? 0 }

@@ -4,9 +4,10 @@ import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { SourceFile } from './discover.js'
 import { type Kept, keepRecords, type Wanted } from './keep.js'
+import type { NamesOutside } from './names.js'
 
 /** A source file that was taken in as one Parquet file. */
-export interface TakenFile extends Kept {
+export interface TakenFile extends Kept, NamesOutside {
   columns: string[]
   /** The rows do not say their batch and file. */
   bare?: true

@@ -46,7 +46,12 @@ export function batchParts(
 const exactAlone = ({ inexact }: KeptFile) => (inexact ? ' WHERE _texts IS NULL' : '')
 
 /** The columns that a file keeps as values of just the types that are wanted, as it spells them. */
-function asWanted({ values = {} }: KeptFile, wanted: ReadonlyMap<string, string>): string[] {
+function asWanted(
+  { values = {}, madeOf }: KeptFile,
+  wanted: ReadonlyMap<string, string>,
+): string[] {
+  // Which column is which is a matter of texts there.
+  if (madeOf) return []
   return Object.keys(values).filter((name) => wanted.get(name.toLowerCase()) === values[name])
 }
 
@@ -54,10 +59,10 @@ function asWanted({ values = {} }: KeptFile, wanted: ReadonlyMap<string, string>
 function union(files: readonly KeptFile[], sql: (file: Alike) => string): string {
   const groups = new Map<string, Alike>()
   for (const file of files) {
-    const { values, inexact, sound, firstLine, origin, superseded } = file
+    const { values, inexact, sound, firstLine, origin, superseded, madeOf } = file
     const format = formatOf(file.location)
     const texts = inexact === undefined ? 'none' : inexact > 0
-    const alike = [format, values, texts, sound, firstLine, origin, superseded]
+    const alike = [format, values, texts, sound, firstLine, origin, superseded, madeOf]
     const key = JSON.stringify(alike)
     const group = groups.get(key)
     if (group) group.locations.push(file.location)
@@ -103,5 +108,18 @@ function fileSql(file: Alike, more: readonly string[]): string {
     ...(sound ? ['CAST(NULL AS VARCHAR) AS _error', 'CAST(NULL AS VARCHAR) AS _raw'] : []),
     `${supersededSql(superseded)} AS _superseded`,
   ]
-  return `SELECT ${[`*${exclude}${replace}`, ...lineage, ...more].join(', ')} FROM ${reader}`
+  const sql = `SELECT ${[`*${exclude}${replace}`, ...lineage, ...more].join(', ')} FROM ${reader}`
+  return file.madeOf ? renamed(sql, file.madeOf) : sql
+}
+
+/** Rows with columns under the names that they have in the dataset. A file may lack those that others of its batch have. */
+function renamed(sql: string, madeOf: NonNullable<KeptFile['madeOf']>): string {
+  const nothing = (name: string) => `CAST(NULL AS VARCHAR) AS ${quoteName(name)}`
+  const parts = [...new Set(Object.values(madeOf).flat())]
+  const columns = Object.entries(madeOf).map(([name, [...of]]) => {
+    if (of.length === 0) return nothing(name)
+    return `coalesce(${of.map(quoteName).join(', ')}) AS ${quoteName(name)}`
+  })
+  const all = `SELECT ${parts.map(nothing).join(', ')} WHERE false UNION ALL BY NAME ${sql}`
+  return `SELECT * EXCLUDE (${parts.map(quoteName).join(', ')}), ${columns.join(', ')} FROM (${all})`
 }

@@ -12,6 +12,7 @@ import {
   exactNumbers,
   type JsonRecord,
   JsonSplitter,
+  objectText,
 } from './json-records.js'
 import { LineReader, readPairs } from './lines.js'
 
@@ -117,7 +118,7 @@ type RowText = ExactJson | { error: string }
 
 function pairsAsJson(line: string): RowText {
   const pairs = readPairs(line)
-  return typeof pairs === 'string' ? { error: pairs } : { json: JSON.stringify(pairs) }
+  return typeof pairs === 'string' ? { error: pairs } : { json: objectText(pairs) }
 }
 
 /** Blank lines are no rows. */

@@ -207,6 +207,14 @@ function nameOf(text: string, line: number): string {
   }
 }
 
+/** JSON of an object, also of one with equal names. */
+export function objectText(pairs: Iterable<readonly [name: string, value: string | null]>): string {
+  const parts = [...pairs].map(
+    ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`,
+  )
+  return `{${parts.join(',')}}`
+}
+
 /** A number of more digits than a double keeps, in a string before it. */
 const LONG = /\d[\d.]{15,}|\d[eE]/
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.]*(?:[eE][+-]?\d+)?/g

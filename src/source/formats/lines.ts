@@ -71,11 +71,11 @@ function splitFixed(widths: readonly number[]): Split {
 }
 
 /**
- * `key=value` pairs as an object: values may stand in quotes, with `\"` and `\\` in them; a word alone is true. A text says why
- * they are none.
+ * `key=value` pairs, also of equal keys: values may stand in quotes, with `\"` and `\\` in them; a word alone is true. A text says
+ * why they are none.
  */
-export function readPairs(line: string): Record<string, string> | string {
-  const found: Record<string, string> = {}
+export function readPairs(line: string): [key: string, value: string][] | string {
+  const found: [string, string][] = []
   const pair = /\s*([^\s="]+)(?:=(?:"((?:[^"\\]|\\.)*)"(?=\s|$)|([^\s"]*)(?=\s|$)))?(?=\s|$)/y
   let at = 0
   while (at < line.trimEnd().length) {
@@ -83,8 +83,7 @@ export function readPairs(line: string): Record<string, string> | string {
     const match = pair.exec(line)
     if (!match) return `there is no key=value at character ${at + 1}`
     const [all, key = '', quoted, bare] = match
-    const value = quoted === undefined ? (bare ?? 'true') : unquoted(quoted)
-    Object.defineProperty(found, key, { value, enumerable: true, configurable: true })
+    found.push([key, quoted === undefined ? (bare ?? 'true') : unquoted(quoted)])
     at += all.length
   }
   return at === 0 ? EMPTY : found

@@ -1,12 +1,13 @@
 import type { FilesSource } from '../../define/source.js'
 import { quoteName, quoteText } from '../../define/sql.js'
+import type { Session } from '../../engine/engine.js'
 import { MoraineError, messageOf } from '../../errors.js'
 import { namesOfTable } from '../columns.js'
 import type { SourceFile } from '../discover.js'
 import type { Inspection } from '../inspect.js'
+import { distinctNames, type Key, keysInOrder, outsideOfTable } from '../names.js'
 import { keepRows, type TakenFile, type Target, textOf } from '../taken.js'
 import { nestedJson } from './nested-json.js'
-import { columnName } from './take-json.js'
 
 /** Types of which every value has one text, which gives it back. */
 const EXACT = /^(TINYINT|SMALLINT|INTEGER|BIGINT|DECIMAL\(\d+,\d+\)|DATE|TIMESTAMP)$/
@@ -27,11 +28,8 @@ export async function takeTable(
     })
   })
   const exact = new Map<string, string>()
-  const names = namesOfTable(
-    found.map(({ name }) => columnName(name)),
-    source,
-    file,
-  )
+  const keys = await keysOf(file, session, found)
+  const names = namesOfTable(distinctNames(keys), source, file)
   const texts = found.map(({ name, sqlType }, i) => {
     const as = names[i] as string
     if (large && EXACT.test(sqlType) && wanted.get(as.toLowerCase()) === sqlType) {
@@ -41,11 +39,34 @@ export async function takeTable(
     return `${textSql(quoteName(name), sqlType)} AS ${quoteName(as)}`
   })
   const rows = `(SELECT ${texts.join(', ')} FROM ${relation})`
-  return (await keepRows(
+  const kept = (await keepRows(
     file,
     { relation: rows, sound: true, columns: names, exact, firstLine: 1 },
     target,
   )) as TakenFile
+  return { ...kept, ...outsideOfTable(names, keys) }
+}
+
+/** What columns are called in the file: the engine gives those a number that it can't tell apart. */
+async function keysOf(
+  file: SourceFile,
+  session: Session,
+  found: readonly { name: string }[],
+): Promise<Key[]> {
+  const numbered = found.some(({ name }) => /_\d+$/.test(name))
+  if (!numbered) return found.map(({ name }) => [name, 0])
+  const fields = await session.rows(
+    `SELECT name, coalesce(num_children, 0) AS inner FROM parquet_schema(${quoteText(textOf(file))})`,
+  )
+  const names: string[] = []
+  // The root comes first, and what is inside of a column after it.
+  let skip = 0
+  for (const { name, inner } of fields.slice(1)) {
+    if (skip === 0) names.push(String(name))
+    else skip--
+    skip += Number(inner)
+  }
+  return keysInOrder(names)
 }
 
 function textSql(column: string, type: string): string {

@@ -11,12 +11,14 @@ import { ESCAPE, escapeText, SEPARATOR, unescaped } from '../canonical.js'
 import type { SourceFile } from '../discover.js'
 import type { Inspection } from '../inspect.js'
 import { type Kept, keepRecords } from '../keep.js'
+import { type Key, type NamesOutside, namesOf, namesOutside } from '../names.js'
 import { keepRows, lineage, type TakenFile, type Target, textOf } from '../taken.js'
 import { recordsOf } from './document.js'
+import { namesIn, valuesOf } from './json-names.js'
 import { type JsonRecord, unmarked } from './json-records.js'
 
 /** More columns than this are no columns, but keys of something else. */
-const MOST_COLUMNS = 2000
+const MOST_COLUMNS = 10_000
 
 /**
  * Writes rows that are JSON objects to Parquet, a column for each name that any of them has; values are texts, and objects and lists
@@ -59,7 +61,7 @@ async function takeLines(
     kept && kept.broken > 0
       ? await target.session.rows(`SELECT 1 FROM ${text} WHERE ${BLANK} LIMIT 1`)
       : []
-  return blank ? undefined : kept
+  return blank ? undefined : kept && { ...kept, ...all.outside }
 }
 
 const BLANK = `regexp_full_match(_json, '\\s*')`
@@ -75,7 +77,11 @@ interface Lined {
 export interface Found {
   relation: string
   columns: string[]
+  outside: NamesOutside
 }
+
+/** What was kept, and the columns and their names. */
+type KeptNamed<T> = { kept: T; columns: string[]; outside: NamesOutside }
 
 /** Keeps rows that have the names of the first ones, as most do, with one look at them; otherwise the names of all are looked for first. */
 async function keepAll<T extends { broken: number } | undefined>(
@@ -84,14 +90,14 @@ async function keepAll<T extends { broken: number } | undefined>(
   lined: Lined,
   target: Target,
   keep: (found: Found) => Promise<T>,
-): Promise<{ kept: T; columns: string[] }> {
+): Promise<KeptNamed<T>> {
   const alike = target.large ? await alikeLines(file, source, lined, target) : undefined
   // What is no JSON at all fails here, and is told line by line below.
   const kept = alike && (await keep(alike).catch(() => undefined))
   target.signal?.throwIfAborted()
-  if (kept?.broken === 0) return { kept, columns: alike?.columns ?? [] }
+  if (alike && kept?.broken === 0) return { kept, columns: alike.columns, outside: alike.outside }
   const found = await columnsOf(file, source, lined, target)
-  return { kept: await keep(found), columns: found.columns }
+  return { kept: await keep(found), columns: found.columns, outside: found.outside }
 }
 
 /** Lines that are looked at before it is assumed that all have the names which these have. */
@@ -130,14 +136,16 @@ export async function takeRecords(
   try {
     const path = join(folder, 'records')
     const written = await writeRecords(records, path, target.signal)
-    const { kept, columns } = await keepTexts(
+    const { kept, columns, outside } = await keepTexts(
       file,
       source,
       { path, ...written },
       target,
       (found) => {
         const { location } = target
-        const records = { ...found, lineage: [...lineage(file, target), '_source_line'], location }
+        const { relation, columns } = found
+        const lines = [...lineage(file, target), '_source_line']
+        const records = { relation, columns, lineage: lines, location }
         return keepRecords(target.session, records, target.large ? target.wanted : new Map())
       },
     )
@@ -149,7 +157,7 @@ export async function takeRecords(
           hint: 'This is a mistake in Moraine; nothing was published. Please report it with the file.',
         },
       )
-    return { ...kept, columns }
+    return { ...kept, ...outside, columns }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -173,7 +181,7 @@ export function keepTexts<T extends Kept>(
   { path, longest, named = false, marked = false }: Texts,
   target: Target,
   keep: (found: Found) => Promise<T>,
-): Promise<{ kept: T; columns: string[] }> {
+): Promise<KeptNamed<T>> {
   const text = target.session.text(path, {
     columns: [...(named ? ['_file'] : []), '_line', '_why', '_what', '_json'],
     delimiter: SEPARATOR,
@@ -234,11 +242,12 @@ async function columnsOf(
   const checked = `(SELECT *, CASE WHEN _why IS NOT NULL THEN _why WHEN NOT json_valid(_json) THEN 'it is no JSON'
     WHEN json_type(_json) <> 'OBJECT' THEN 'it is no JSON object' END AS _bad FROM ${lined.relation})`
   const keysOf = async (relation: string, where: string, also: string) => {
+    const lists = `SELECT json_keys(_json) AS l FROM ${relation} WHERE ${where}`
     const [found] = await session.rows(
-      `SELECT (SELECT list(DISTINCT k ORDER BY k) FROM (SELECT unnest(json_keys(_json)) AS k FROM ${relation} WHERE ${where})) AS k,
-        (SELECT json_keys(_json) FROM ${relation} WHERE ${where} LIMIT 1) AS f${also}`,
+      `SELECT k, t, (SELECT json_keys(_json) FROM ${relation} WHERE ${where} LIMIT 1) AS f${also}
+       FROM (SELECT list(DISTINCT k ORDER BY k) AS k, bool_or(t) AS t FROM (SELECT unnest(l) AS k, len(l) > list_unique(l) AS t FROM (${lists})))`,
     )
-    return found as { k: string[] | null; f: string[] | null; others?: bigint }
+    return found as { k: string[] | null; f: string[] | null; t: boolean | null; others?: bigint }
   }
   // Most files have nothing but objects; what fails here is looked at line by line.
   const clean = await keysOf(
@@ -248,38 +257,29 @@ async function columnsOf(
   ).catch(() => undefined)
   const flagged = clean?.others !== 0n
   const found = flagged ? await keysOf(checked, '_bad IS NULL', '') : clean
-  const keys = new Set([...(found?.f ?? []), ...(found?.k ?? [])])
-  const columns = new Map<string, { name: string; keys: string[] }>()
-  for (const name of source.columns ?? []) columns.set(name.toLowerCase(), { name, keys: [] })
-  for (const key of keys) {
-    const name = columnName(key)
-    const known = columns.get(name.toLowerCase())
-    if (known) known.keys.push(key)
-    else columns.set(name.toLowerCase(), { name, keys: [key] })
+  const look = {
+    names: [...new Set([...(found?.f ?? []), ...(found?.k ?? [])])],
+    twice: found?.t === true,
   }
-  if (columns.size > MOST_COLUMNS)
+  const objects = flagged ? `(SELECT _json FROM ${checked} WHERE _bad IS NULL)` : looked
+  const { keys, apart } = await namesIn(session, objects, look)
+  const { columns, ...outside } = columnsFor(source.columns ?? [], keys, apart)
+  if (columns.length > MOST_COLUMNS)
     throw new MoraineError(
       'source',
-      `${file.name}: its rows have ${columns.size} different names`,
+      `${file.name}: its rows have ${columns.length} different names`,
       {
         hint: `Up to ${MOST_COLUMNS} names can be columns. Are the rows further inside? Say where, with rows: 'data.items'.`,
       },
     )
-  const all = [...columns.values()]
   const plain = (text: string) => (lined.marked ? unmarked(text) : text)
-  // One look at the text for all columns; the engine's structs know no names that differ in case alone.
-  const first = all.flatMap(({ keys: [key] }) => (key ? [key] : []))
-  const spec = JSON.stringify(Object.fromEntries(first.map((key) => [key, 'VARCHAR'])))
   const good = flagged ? 'CASE WHEN _bad IS NULL THEN _json END' : '_json'
-  const texts = all.map(({ name, keys: [key, ...others] }) => {
-    if (key === undefined) return `CAST(NULL AS VARCHAR) AS ${quoteName(name)}`
-    const other = (name: string) => `json_extract_string(${good}, ${quoteText(pointer(name))})`
-    const own = key === '' ? other(key) : `_row.${quoteName(key)}`
-    const more = others.map(other)
-    const value = more.length > 0 ? `coalesce(${[own, ...more].join(', ')})` : own
-    return `${plain(value)} AS ${quoteName(name)}`
+  const { row, values } = valuesOf(good, keys)
+  const texts = columns.map(([name, key]) => {
+    const i = key ? keys.indexOf(key) : -1
+    const value = i < 0 ? 'CAST(NULL AS VARCHAR)' : plain(values[i] as string)
+    return `${value} AS ${quoteName(name)}`
   })
-  const row = first.length > 0 ? `json_transform(${good}, ${quoteText(spec)})` : 'NULL'
   const bad = flagged
     ? `_bad AS _error, CASE WHEN _bad IS NOT NULL THEN coalesce(_what, ${plain('_json')}) END AS _raw`
     : alike
@@ -287,15 +287,23 @@ async function columnsOf(
       : 'CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw'
   const relation = `(SELECT * EXCLUDE (_why, _what, _json, _row${flagged ? ', _bad' : ''}), ${[bad, ...texts].join(', ')}
     FROM (SELECT *, ${row} AS _row FROM ${flagged ? checked : lined.relation}))`
-  return { relation, columns: all.map(({ name }) => name) }
+  return { relation, columns: columns.map(([name]) => name), outside }
 }
 
-/** Names that begin with `_` are those of columns that Moraine adds. */
-export function columnName(key: string): string {
-  return key === '' || key.startsWith('_') ? `x${key}` : key
-}
-
-/** A name as a JSON pointer (RFC 6901). */
-function pointer(key: string): string {
-  return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
+/** Columns for names, and those that there are in any case, in the order in which they come. */
+function columnsFor(
+  declared: readonly string[],
+  keys: readonly Key[],
+  apart: ReadonlySet<string>,
+): { columns: [name: string, key?: Key][] } & NamesOutside {
+  const named = new Map(namesOf(keys).map(([name, key]) => [key, name]))
+  const spelt = new Map(declared.map((name) => [name.toLowerCase(), name]))
+  const columns = keys.map((key): [string, Key] => {
+    const name = named.get(key) as string
+    return [spelt.get(name.toLowerCase()) ?? name, key]
+  })
+  const byName = new Map(columns.map((column) => [column[0].toLowerCase(), column]))
+  const first = declared.map((name): [string, Key?] => byName.get(name.toLowerCase()) ?? [name])
+  const more = columns.filter(([name]) => !spelt.has(name.toLowerCase()))
+  return { columns: [...first, ...more], ...namesOutside(columns, apart) }
 }

@@ -8,6 +8,7 @@ import {
   type JsonRecord,
   JsonSplitter,
   MARK,
+  objectText,
 } from '../formats/json-records.js'
 import { RecordReader } from '../records.js'
 import type { Answer } from './client.js'
@@ -265,7 +266,7 @@ function csvRows(body: Buffer): JsonRecord[] {
   const facts = { carriageReturns: false, clean: false, controls: true }
   const records = new RecordReader({ delimiter: ',', quote: '"' }, facts, false).push(body, true)
   const [header, ...rows] = records
-  const names = distinct(header?.fields ?? [])
+  const names = header?.fields ?? []
   return rows.map(({ line, fields, quoted, error, raw }) => {
     const wrong =
       error ??
@@ -273,18 +274,6 @@ function csvRows(body: Buffer): JsonRecord[] {
     if (wrong !== undefined) return { line, error: wrong, raw: raw() }
     // Text by text: names that numbers are would be put first in an object.
     const values = fields.map((text, i) => (text === '' && !quoted?.[i] ? null : text))
-    const pairs = names.map((name, i) => `${JSON.stringify(name)}:${JSON.stringify(values[i])}`)
-    return { line, json: `{${pairs.join(',')}}` }
-  })
-}
-
-/** Names of which none is there twice: the second `id` is `id_1`. */
-function distinct(names: readonly string[]): string[] {
-  const taken = new Set<string>()
-  return names.map((name) => {
-    let own = name
-    for (let n = 1; taken.has(own.toLowerCase()); n++) own = `${name}_${n}`
-    taken.add(own.toLowerCase())
-    return own
+    return { line, json: objectText(names.map((name, i) => [name, values[i] ?? null])) }
   })
 }
