@@ -5,12 +5,14 @@ import { fullName } from '../define/dataset.js'
 import { MoraineError } from '../errors.js'
 import { named } from '../plan/graph.js'
 import type { ColumnSource } from '../plan/lineage.js'
+import { removedFrom } from '../plan/removed.js'
 import { startEngine } from './engine.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { count, plural, readableTime, size, toJson } from './output/format.js'
 import { textTable } from './output/table.js'
 import { openProject, print } from './project.js'
+import { removedLines } from './removed.js'
 
 export function define(command: Command): Command {
   return command
@@ -52,7 +54,11 @@ export async function run(command: Command): Promise<number> {
         hint: 'Fewer or shorter words find more; moraine catalog lists all datasets.',
       })
     else if (names) for (const entry of found) print(inFull(entry))
-    else printList(found)
+    else {
+      printList(found)
+      if (search === undefined)
+        for (const line of removedLines(removedFrom(lake.datasets, state))) print(line)
+    }
     return 0
   } finally {
     await engine.close()

@@ -21,6 +21,7 @@ const commands: [name: string, load: () => Promise<CommandModule>, summary: stri
     'try definitions out as they are written: on each save, plan and run',
   ],
   ['status', () => import('./status.js'), 'show the datasets: rows, sizes, what is out of date'],
+  ['runs', () => import('./runs.js'), 'show the runs: what they did, and what failed'],
   ['history', () => import('./history.js'), 'show the commits of the lake'],
   ['query', () => import('./query.js'), 'run one SELECT over the lake'],
   [
@@ -44,6 +45,8 @@ const commands: [name: string, load: () => Promise<CommandModule>, summary: stri
   ['profile', () => import('./profile.js'), 'show what the rows of a dataset are like'],
   ['replay', () => import('./replay.js'), 'judge discarded rows again'],
   ['rebuild', () => import('./rebuild.js'), 'make datasets anew from what was archived'],
+  ['rename', () => import('./rename.js'), 'give a dataset another name, with all it has'],
+  ['drop', () => import('./drop.js'), 'take a dataset out of the lake that lake.ts no longer has'],
   ['rollback', () => import('./rollback.js'), 'bring an earlier state back, as a new commit'],
   ['test', () => import('./test.js'), 'run the unit tests of datasets'],
   ['optimize', () => import('./optimize.js'), 'put small files of tables together'],

@@ -6,6 +6,7 @@ import { DefinitionError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { select } from '../plan/graph.js'
 import { changesOf, plan, type Step } from '../plan/plan.js'
+import { type Removed, removedFrom } from '../plan/removed.js'
 import { type ColumnChange, sayChange } from '../plan/schema-diff.js'
 import { hash } from '../run/context.js'
 import type { Storage } from '../storage/storage.js'
@@ -15,6 +16,7 @@ import colors from './output/colors.js'
 import { renderError } from './output/errors.js'
 import { plural, toJson } from './output/format.js'
 import { openProject, type Project, print } from './project.js'
+import { removedLines } from './removed.js'
 
 export function define(command: Command): Command {
   return command
@@ -35,9 +37,10 @@ export function define(command: Command): Command {
 export async function run(command: Command): Promise<number> {
   const project = await openProject(command)
   const full = command.opts<{ full?: boolean }>().full ?? false
-  const { steps, problems, changes } = await makePlan(project, command.args, full)
-  if (project.json) print(toJson(planJson(steps, problems, changes), 2))
-  else printPlan({ steps, problems, changes })
+  const planned = await makePlan(project, command.args, full)
+  const { problems, changes } = planned
+  if (project.json) print(toJson(planJson(planned), 2))
+  else printPlan(planned)
   const breaking = [...changes.values()].flat().some((change) => change.breaking)
   return Object.keys(problems).length > 0 || breaking ? 1 : 0
 }
@@ -47,6 +50,8 @@ interface Planned {
   /** What keeps sources from being looked at. */
   problems: Record<string, unknown>
   changes: Changes
+  /** Datasets that the lake holds and lake.ts no longer has. */
+  removed: readonly Removed[]
 }
 
 /** What a run would do; SQL that is new is bound first. */
@@ -60,7 +65,8 @@ export async function makePlan(
   const columns = await bindNewSql(lake.datasets, state, storage)
   const { discoveries, problems } = await discoverAll(storage, state, datasets)
   const steps = plan({ datasets, view: state, discoveries, full, hash, now: new Date() })
-  return { steps, problems, changes: await schemaChanges(steps, columns, state, storage) }
+  const changes = await schemaChanges(steps, columns, state, storage)
+  return { steps, problems, changes, removed: removedFrom(lake.datasets, state) }
 }
 
 type Columns = ReadonlyMap<AnyDataset, readonly Field[]>
@@ -115,12 +121,9 @@ async function schemaChanges(
   return found
 }
 
-function planJson(
-  steps: readonly Step[],
-  problems: Record<string, unknown>,
-  changes: Changes,
-): object {
+function planJson({ steps, problems, changes, removed }: Planned): object {
   return {
+    ...(removed.length > 0 ? { removed } : {}),
     steps: steps.map(({ name, decision }) => ({
       dataset: name,
       action: problems[name] ? 'error' : decision.action,
@@ -131,8 +134,10 @@ function planJson(
   }
 }
 
-function printPlan({ steps, problems, changes }: Planned): void {
-  printSteps({ steps, problems, changes })
+function printPlan(planned: Planned): void {
+  const { steps, problems, changes, removed } = planned
+  printSteps(planned)
+  for (const line of removedLines(removed)) print(line)
   const doing = steps.filter(({ name, decision }) => decision.action !== 'none' && !problems[name])
   print('')
   print(
@@ -148,7 +153,7 @@ function printPlan({ steps, problems, changes }: Planned): void {
 }
 
 /** A line for each step, and what changes of its columns. */
-export function printSteps({ steps, problems, changes }: Planned): void {
+export function printSteps({ steps, problems, changes }: Omit<Planned, 'removed'>): void {
   const width = Math.max(...steps.map(({ name }) => name.length))
   const words = {
     intake: colors.green('take in'),

@@ -35,7 +35,7 @@ export async function run(command: Command): Promise<number> {
   const now = new Date()
   const rows = await Promise.all(
     jobs.map(async (job) => {
-      const { slot, succeeded, holder, until } = await new Lease(storage, job.name).look()
+      const { slot, succeeded, failed, holder, until } = await new Lease(storage, job.name).look()
       const next = job.schedule && nextTime(job.schedule, now)
       return {
         job: job.name,
@@ -43,11 +43,14 @@ export async function run(command: Command): Promise<number> {
         next: paused.has(job.name) ? null : (next?.toISOString() ?? null),
         lastTime: slot,
         lastSuccess: succeeded,
+        lastFailure: failed ?? null,
         state: paused.has(job.name)
           ? 'paused'
           : holder !== null && until > now.getTime()
             ? 'running'
-            : 'waiting',
+            : failed
+              ? 'failed'
+              : 'waiting',
         datasets: job.datasets.map(fullName),
       }
     }),
@@ -69,6 +72,10 @@ export async function run(command: Command): Promise<number> {
       ),
     )
   }
+  if (!json && rows.some(({ state }) => state === 'failed'))
+    print(
+      '\nfailed: its retries are used up; it runs again at its next time. Why: moraine runs --failed',
+    )
   return 0
 }
 

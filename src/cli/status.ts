@@ -3,6 +3,7 @@ import { type AnyDataset, fullName } from '../define/dataset.js'
 import { messageOf } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { plan, type Step } from '../plan/plan.js'
+import { removedFrom } from '../plan/removed.js'
 import { hash } from '../run/context.js'
 import { Journal, type JournalEntry } from '../run/journal.js'
 import { acceptCommand, type Held, heldOf, heldText } from '../run/shrink.js'
@@ -12,6 +13,7 @@ import colors from './output/colors.js'
 import { count, readableTime, size, toJson } from './output/format.js'
 import { textTable } from './output/table.js'
 import { openProject, print } from './project.js'
+import { removedLines } from './removed.js'
 
 export function define(command: Command): Command {
   return command.addHelpText('after', examples(['the state of the lake', 'moraine status']))
@@ -30,6 +32,7 @@ export async function run(command: Command): Promise<number> {
     now: new Date(),
   })
   const rows = steps.map((step) => statusOf(step, state, problems[step.name]))
+  const removed = removedFrom(lake.datasets, state)
   const [last] = await new Journal(storage).latest(1)
   if (json) {
     const { number: commit, time } = state
@@ -41,6 +44,7 @@ export async function run(command: Command): Promise<number> {
           commit,
           time,
           datasets: rows,
+          removed,
           lastRun: runJson(last),
         },
         2,
@@ -55,6 +59,7 @@ export async function run(command: Command): Promise<number> {
       : `Commit ${state.number}, ${readableTime(state.time ?? '')}\n`,
   )
   printTable(rows)
+  for (const line of removedLines(removed)) print(line)
   if (last) print(`\nLast run: ${last.run}, ${last.record?.outcome ?? 'running, or it was killed'}`)
   return 0
 }

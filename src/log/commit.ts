@@ -67,10 +67,12 @@ export type Offsets = Readonly<Record<string, number | string>>
 export interface Changes {
   tables?: Record<string, TableState | null>
   batches?: BatchPointer[]
-  /** Batches of a dataset beyond this number are no longer part of the lake; only a rollback cuts. */
+  /** Batches of a dataset beyond this number are no longer part of the lake: rollbacks cut, and drops. */
   cut?: Record<string, number>
   /** Batches of a dataset up to this number are no longer part of the lake, as it keeps them only for so long. */
   forget?: Record<string, number>
+  /** Datasets that got another name, new names by old ones. */
+  renamed?: Record<string, string>
   /** Commits before this one can't be seen any more: vacuum removes what only they refer to. */
   horizon?: number
   /** The commit whose state this one brings back. Such a commit shares its base with no other. */
@@ -114,6 +116,8 @@ export interface LakeState {
   watermarks: Readonly<Record<string, unknown>>
   /** The last batch of each dataset that was let go, where some were. */
   forgotten?: Readonly<Record<string, number>>
+  /** New names of datasets by the names they had: tables that were made before may know the old ones. */
+  renamed?: Readonly<Record<string, string>>
   /** The oldest commit whose files are all there, where vacuum has removed older ones. */
   horizon?: number
 }
@@ -132,6 +136,7 @@ export const emptyState: LakeState = {
 export function fold(state: LakeState, commit: Commit, hash: string): LakeState {
   const { tables, offsets, watermarks, forget } = commit.changes
   const horizon = Math.max(state.horizon ?? 0, commit.changes.horizon ?? 0)
+  const renamed = { ...state.renamed, ...commit.changes.renamed }
   const forgotten = forget
     ? { forgotten: { ...state.forgotten, ...forget } }
     : state.forgotten && { forgotten: state.forgotten }
@@ -145,6 +150,7 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
     watermarks: merged(state.watermarks, watermarks),
     ...forgotten,
     ...(horizon > 0 ? { horizon } : {}),
+    ...(Object.keys(renamed).length > 0 ? { renamed } : {}),
   }
 }
 
@@ -223,7 +229,7 @@ function written(changes: Changes): Set<string> {
   return new Set([
     ...Object.keys(changes.tables ?? {}).map((name) => `table ${name}`),
     ...(changes.batches ?? []).map(({ dataset }) => `batches of ${dataset}`),
-    ...Object.keys(changes.forget ?? {}).map((dataset) => `batches of ${dataset}`),
+    ...Object.keys({ ...changes.forget, ...changes.cut }).map((name) => `batches of ${name}`),
     ...Object.keys(changes.offsets ?? {}).map((name) => `offsets of ${name}`),
     ...Object.keys(changes.watermarks ?? {}).map((name) => `watermark of ${name}`),
   ])

@@ -1,3 +1,4 @@
+import { MoraineError } from '../errors.js'
 import type { TableState } from '../log/commit.js'
 import type { Storage } from '../storage/storage.js'
 import type { RunRecord, StepResult } from './events.js'
@@ -90,6 +91,33 @@ export class Journal {
     const runs = (await this.storage.folders('_moraine/runs/')).reverse().slice(0, limit)
     const entries = await Promise.all(runs.map((run) => this.read(run)))
     return entries.filter((entry) => entry !== undefined)
+  }
+
+  /** All runs that left something, newest first, read as they are asked for. */
+  async *newestFirst(): AsyncGenerator<JournalEntry> {
+    for (const run of (await this.storage.folders('_moraine/runs/')).reverse()) {
+      const entry = await this.read(run)
+      if (entry) yield entry
+    }
+  }
+
+  /**
+   * The run of an id, or the one whose id begins or ends so.
+   *
+   * @throws MoraineError of kind `usage` when there is none or several.
+   */
+  async find(text: string): Promise<JournalEntry> {
+    const runs = await this.storage.folders('_moraine/runs/')
+    const found = runs.includes(text)
+      ? [text]
+      : runs.filter((run) => run.startsWith(text) || run.endsWith(text))
+    const entry = found.length === 1 ? await this.read(found[0] as string) : undefined
+    if (entry) return entry
+    throw new MoraineError(
+      'usage',
+      found.length > 1 ? `${found.length} runs are called ${text}…` : `There is no run ${text}`,
+      { hint: 'See the runs with: moraine runs' },
+    )
   }
 
   private async read(run: string): Promise<JournalEntry | undefined> {

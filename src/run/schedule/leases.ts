@@ -18,6 +18,8 @@ export interface LeaseState {
   seen: string | null
   /** When it last succeeded. */
   succeeded: string | null
+  /** When it failed, with its retries used up, and has not succeeded since; absent where it was never told. */
+  failed?: string | null
 }
 
 const nothing: LeaseState = {
@@ -91,7 +93,9 @@ export class Lease {
   }
 
   /** Gives it back, with what was done. */
-  async release(done: Partial<Pick<LeaseState, 'slot' | 'seen' | 'succeeded'>>): Promise<void> {
+  async release(
+    done: Partial<Pick<LeaseState, 'slot' | 'seen' | 'succeeded' | 'failed'>>,
+  ): Promise<void> {
     // Another one has it by now.
     if (this.state.holder !== this.me) return
     await this.put({ ...this.state, ...done, holder: null, by: null, until: 0 })

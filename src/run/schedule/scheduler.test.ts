@@ -165,13 +165,21 @@ describe('a scheduler', () => {
       ['source', 3],
       ['definition', 1],
     ] as const) {
-      const { runs, events } = start(new MemoryStorage(), new Clock(), {
+      const [storage, clock] = [new MemoryStorage(), new Clock()]
+      let outcome: RunRecord['outcome'] = 'failed'
+      const { runs, events } = start(storage, clock, {
         job: jobOf(every('10m', policy)),
-        run: async () => record('failed', kind),
+        run: async () => record(outcome, kind),
       })
       await until(() => events.some((e) => e.type === 'job-finished' && !e.again))
       await sleep(20)
       expect(runs.length).toBe(expected)
+      // That it failed is known to whoever looks, until it succeeds.
+      const failed = async () => (await new Lease(storage, 'bronze.orders').look()).failed
+      expect(await failed()).toBe('2026-01-01T10:00:00.000Z')
+      outcome = 'done'
+      clock.forward(600)
+      await until(async () => (await failed()) === null)
     }
   })
 

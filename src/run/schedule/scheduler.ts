@@ -255,7 +255,8 @@ export class Scheduler {
       await lease.release({
         ...(passed ? { slot: passed.toISOString() } : {}),
         ...(due.seen === undefined ? {} : { seen: due.seen }),
-        ...(ok ? { succeeded: ended.toISOString() } : {}),
+        ...(ok ? { succeeded: ended.toISOString(), failed: null } : {}),
+        ...(ok || this.stopped.signal.aborted ? {} : { failed: ended.toISOString() }),
       })
     } catch (error) {
       waiting.dirty ||= job.event

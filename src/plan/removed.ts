@@ -1,0 +1,173 @@
+import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
+import { inputsOf } from '../define/inputs.js'
+import type { Sql } from '../define/sql.js'
+import type { Changes, Definition, LakeState, TableState } from '../log/commit.js'
+import { definitionOf } from './fingerprint.js'
+
+/** A dataset that the lake holds and its definition no longer names. */
+export interface Removed {
+  /** `silver.orders`. */
+  name: string
+  rows: number
+}
+
+/** Tiers of the tables that go with a silver dataset's own. */
+const COMPANIONS = ['discarded', 'deleted', 'history', 'ended']
+
+/** The datasets that are in the lake, but not in its definition any more. */
+export function removedFrom(datasets: readonly AnyDataset[], state: LakeState): Removed[] {
+  const defined = new Set(datasets.map(fullName))
+  const tables = Object.entries(state.tables)
+    .filter(([name]) => /^(silver|gold)\./.test(name))
+    .map(([name, { rows }]) => ({ name, rows }))
+  const bronze = Object.entries(state.batches)
+    .filter(([, batches]) => batches.length > 0)
+    .map(([name, batches]) => ({ name, rows: batches.reduce((sum, b) => sum + b.rows, 0) }))
+  return [...bronze, ...tables].filter(({ name }) => !defined.has(name))
+}
+
+/** What takes a dataset out of the lake: its tables, batches, offsets and watermark. */
+export function dropChanges(state: LakeState, name: string): Changes {
+  const tables = tablesOf(state, name)
+  return {
+    ...(tables.length > 0 ? { tables: Object.fromEntries(tables.map((t) => [t, null])) } : {}),
+    ...(state.offsets[name] ? { offsets: { [name]: null } } : {}),
+    ...(name in state.watermarks ? { watermarks: { [name]: null } } : {}),
+    ...(state.batches[name] ? { cut: { [name]: 0 } } : {}),
+    ...(state.forgotten?.[name] ? { forget: { [name]: 0 } } : {}),
+  }
+}
+
+/** The names of the tables that a dataset has, in a state. */
+function tablesOf(state: LakeState, name: string): string[] {
+  const [tier, own] = name.split('.') as [string, string]
+  const names = tier === 'silver' ? [name, ...COMPANIONS.map((tier) => `${tier}.${own}`)] : [name]
+  return names.filter((table) => table in state.tables)
+}
+
+/**
+ * What gives a dataset another name: its rows, versions, discarded rows, offsets and watermark go with it,
+ * as do the offsets of what reads it. Definitions that differ by the name alone count as the same,
+ * so that nothing is built again for it.
+ *
+ * @param datasets all datasets of the definition, which has the new name.
+ */
+export function renameChanges(
+  state: LakeState,
+  from: string,
+  to: string,
+  datasets: readonly AnyDataset[],
+  hash: (text: string) => string,
+): Changes {
+  const dropped = dropChanges(state, from)
+  const renamed = { ...state.renamed, [from]: to }
+  const [, newName] = to.split('.') as [string, string]
+  const movedTables = tablesOf(state, from).map((table) => [
+    `${table.split('.')[0]}.${newName}`,
+    state.tables[table] as TableState,
+  ])
+  const readers = Object.entries(state.offsets).filter(([, offsets]) => from in offsets)
+  const swap = (name: string) => (name === from ? to : name)
+  const offsets = Object.fromEntries(
+    [...readers, ...Object.entries(state.offsets).filter(([name]) => name === from)].map(
+      ([name, old]) => [
+        swap(name),
+        Object.fromEntries(Object.entries(old).map(([input, at]) => [swap(input), at])),
+      ],
+    ),
+  )
+  const tables: Record<string, TableState> = Object.fromEntries(movedTables)
+  for (const dataset of datasets) {
+    const name = fullName(dataset)
+    const table = tables[name] ?? state.tables[name]
+    if (!table || dataset.tier === 'bronze') continue
+    const changed = renamedIn(table, dataset, renamed, hash)
+    if (name in tables || JSON.stringify(changed) !== JSON.stringify(table)) tables[name] = changed
+  }
+  const batches = state.batches[from]?.map((batch) => ({ ...batch, dataset: to }))
+  return {
+    ...dropped,
+    renamed: { [from]: to },
+    tables: { ...dropped.tables, ...tables },
+    offsets: { ...dropped.offsets, ...offsets },
+    ...(from in state.watermarks
+      ? { watermarks: { ...dropped.watermarks, [to]: state.watermarks[from] } }
+      : {}),
+    ...(batches ? { batches } : {}),
+    ...(state.forgotten?.[from]
+      ? { forget: { ...dropped.forget, [to]: state.forgotten[from] } }
+      : {}),
+  }
+}
+
+/** A table whose inputs are called otherwise by now: what it was made from is known by the new names. */
+function renamedIn(
+  table: TableState,
+  dataset: Silver | Gold,
+  renamed: Readonly<Record<string, string>>,
+  hash: (text: string) => string,
+): TableState {
+  const newest = (name: string): string => (renamed[name] ? newest(renamed[name]) : name)
+  const after: Definition = definitionOf(dataset, hash)
+  const definition = { ...table.definition }
+  for (const names of namesBefore(inputsOf(dataset), renamed)) {
+    const before: Definition = definitionOf(withNames(dataset, names), hash)
+    for (const [part, now] of Object.entries(after))
+      if (before[part] === table.definition[part]) definition[part] = now
+  }
+  const { driving, lasting } = table
+  return {
+    ...table,
+    definition,
+    ...(driving ? { driving: driving.map(newest) } : {}),
+    ...(lasting ? { lasting: lasting.map(newest) } : {}),
+  }
+}
+
+/** Combinations of names that are tried at most. */
+const MOST = 64
+
+/** The names that inputs may have had when a table was made: each combination, by the names they have now. */
+function namesBefore(
+  inputs: readonly AnyDataset[],
+  renamed: Readonly<Record<string, string>>,
+): ReadonlyMap<string, string>[] {
+  const olds = (name: string): string[] =>
+    Object.entries(renamed)
+      .filter(([, to]) => to === name)
+      .flatMap(([from]) => [from, ...olds(from)])
+  let found: ReadonlyMap<string, string>[] = [new Map()]
+  for (const name of new Set(inputs.map(fullName)))
+    for (const old of olds(name))
+      if (found.length < MOST)
+        found = [...found, ...found.map((names) => new Map([...names, [name, old]]))]
+  return found
+}
+
+/** A dataset as it would be if its inputs had other names. */
+function withNames<D extends Silver | Gold>(dataset: D, names: ReadonlyMap<string, string>): D {
+  const other = <T extends AnyDataset>(input: T): T => {
+    const old = names.get(fullName(input))
+    return old === undefined ? input : { ...input, name: old.slice(old.indexOf('.') + 1) }
+  }
+  const inSql = (sql: Sql): Sql => ({
+    ...sql,
+    parts: sql.parts.map((part) =>
+      'dataset' in part ? { ...part, dataset: other(part.dataset) } : part,
+    ),
+  })
+  if (dataset.tier === 'gold') return { ...dataset, query: inSql(dataset.query) }
+  const { select, rules, deleteWhen } = dataset
+  return {
+    ...dataset,
+    from: dataset.from.map(other),
+    select: Object.fromEntries(
+      Object.entries(select).map(([column, source]) => [
+        column,
+        typeof source === 'string' ? source : inSql(source as Sql),
+      ]),
+    ),
+    rules: rules.map((rule) => ({ ...rule, condition: inSql(rule.condition) })),
+    ...(deleteWhen ? { deleteWhen: inSql(deleteWhen) } : {}),
+  }
+}
