@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
@@ -5,6 +6,8 @@ export default defineConfig({
     globalSetup: ['test/support/build.ts'],
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
+    // Most tests wait for processes of their own, so no core is left out.
+    maxWorkers: availableParallelism(),
     // A guard against what never ends, and no measure: machines are slow when they have much to do.
     testTimeout: 300_000,
     hookTimeout: 300_000,
