@@ -211,8 +211,8 @@ export interface Session {
   text(path: string, options: TextOptions): string
   /** SQL for a relation over a Parquet file, with the types that it has. */
   parquet(path: string): string
-  /** Makes JavaScript functions callable from SQL. */
-  register(functions: readonly JsFunction[]): void
+  /** Makes a JavaScript function callable from SQL; returns its name. */
+  addFunction(call: JsFunction['call']): string
   /** Runs a query and writes its rows as data files, with their statistics. */
   write(sql: string, target: WriteTarget): Promise<DataFile[]>
   /** Writes the rows of a query, numbers in a column `pos`, as a list of deleted positions of one data file. */

@@ -4,7 +4,7 @@ import type { Rule, Severity } from '../define/rule.js'
 import { quoteName, quoteText, renderSql } from '../define/sql.js'
 import type { Check } from './checks.js'
 import { type CompiledColumn, compileColumn, type RawColumn } from './column.js'
-import { Context, type JsFunction, type Layers, type Question, Workspace } from './functions.js'
+import { Context, type FunctionHost, type Layers, type Question, Workspace } from './functions.js'
 
 /** Columns of the relation that is checked, beside the raw values. */
 export const lineageColumns = [
@@ -37,8 +37,6 @@ export interface Pass {
 export interface CompiledChecks {
   /** The schema's columns, and whether a value is just what came. */
   columns: { name: string; type: ColumnType; asIs: boolean }[]
-  /** JavaScript functions that the SQL calls. */
-  functions: JsFunction[]
   /** What comes before the last pass: the questions about columns, then those about rows. */
   passes: Pass[]
   /**
@@ -54,14 +52,14 @@ export interface CompiledChecks {
  * Compiles a schema and its rules to SQL.
  *
  * @param raw SQL for each column's raw value, over the relation that will be checked.
- * @param prefix a prefix for function names that no other dataset uses.
+ * @param host what will run the SQL: it is told of the JavaScript that the SQL calls.
  */
 export function compileChecks(
   checked: CheckedSchema,
   raw: Readonly<Record<string, RawColumn>>,
-  prefix: string,
+  host: FunctionHost,
 ): CompiledChecks {
-  const workspace = new Workspace(prefix)
+  const workspace = new Workspace(host)
   const columns = Object.entries(checked.schema.shape).map(([name, schema]) =>
     compileColumn(name, schema as z.ZodType, raw[name] as RawColumn, new Context(workspace)),
   )
@@ -78,7 +76,6 @@ export function compileChecks(
       const layer = [...asking, ...answered].flat().find(({ alias }) => alias === value)
       return { name, type, asIs: (layer?.sql ?? value) === raw[name]?.sql }
     }),
-    functions: workspace.functions,
   }
   if ((checked.schema._zod.def.checks ?? []).length === 0)
     return {

@@ -9,6 +9,15 @@ export interface JsFunction {
 }
 
 /**
+ * Makes JavaScript callable from SQL: a session of the engine. SQL is compiled for one of these, so
+ * that there is none whose functions nobody knows.
+ */
+export interface FunctionHost {
+  /** Adds a function; returns the name by which SQL calls it. */
+  addFunction(call: JsFunction['call']): string
+}
+
+/**
  * What a schema's own JavaScript is asked about each row: the text of a column, or the whole row. It is
  * asked between two passes of SQL, so that it may run in other threads.
  */
@@ -26,20 +35,13 @@ export type Layers = { alias: string; sql: string }[][]
 
 /** What the columns of one dataset gather while they are compiled. */
 export class Workspace {
-  readonly functions: JsFunction[] = []
   readonly questions: Question[] = []
   readonly asking: Layers = []
   /** What can only be computed when the questions were answered. */
   readonly answered: Layers = []
   private aliases = 0
 
-  constructor(private readonly prefix: string) {}
-
-  addFunction(call: JsFunction['call']): string {
-    const name = `${this.prefix}_${this.functions.length}`
-    this.functions.push({ name, call })
-    return name
-  }
+  constructor(readonly host: FunctionHost) {}
 
   bind(sql: string, layers: Layers, depth: number): string {
     const alias = `v${this.aliases++}`
@@ -78,9 +80,9 @@ export class Context {
     return answer
   }
 
-  /** Registers a function and returns SQL that calls it. */
+  /** Makes a function known and returns SQL that calls it. */
   add(call: JsFunction['call']): (argument: string) => string {
-    const name = this.workspace.addFunction(call)
+    const name = this.workspace.host.addFunction(call)
     return (argument) => `"${name}"(encode(${argument}))`
   }
 

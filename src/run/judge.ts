@@ -36,14 +36,13 @@ export interface Judged extends Partial<Keyed> {
  * and only flawed rows are written.
  */
 export async function judge(
-  context: InputContext & Pick<RunContext, 'run' | 'javascript' | 'signal'>,
+  context: InputContext & Pick<RunContext, 'javascript' | 'signal'>,
   session: Session,
   dataset: Silver,
   decision: BuildDecision,
 ): Promise<Judged> {
-  const prefix = `${context.run}_${dataset.name}`.replace(/\W/g, '_')
   const compile = ({ parts }: SilverInput) =>
-    parts.map((part, i) => ({ part, checks: compileChecks(dataset, part.raw, `${prefix}_${i}`) }))
+    parts.map((part) => ({ part, checks: compileChecks(dataset, part.raw, session) }))
   let input = await silverInput(context, session, dataset, decision)
   let compiled = compile(input)
   if (compiled.length > 1 && compiled.some(({ checks }) => checks.passes.length > 0)) {
@@ -51,7 +50,6 @@ export async function judge(
     input = await silverInput(context, session, dataset, decision, true)
     compiled = compile(input)
   }
-  for (const { checks } of compiled) session.register(checks.functions)
   const over = ({ part, checks }: (typeof compiled)[number], relation: string, where = '') =>
     `SELECT * EXCLUDE (_input, _raw, _doubtful), CASE WHEN _error IS NOT NULL THEN _raw
     WHEN _reasons IS NOT NULL OR _failures IS NOT NULL THEN ${part.rawJson} END AS _raw
@@ -134,7 +132,7 @@ export async function keysAlone(
   const { parts, rows } = await silverInput(context, session, narrow, decision)
   const keys = keyedColumns(dataset)
   const checked = { ...narrow, severity: {}, rules: [], cursor: undefined }
-  const compiled = parts.map(({ raw }) => compileChecks(checked, raw, ''))
+  const compiled = parts.map(({ raw }) => compileChecks(checked, raw, session))
   if (compiled.some(({ passes }) => passes.length > 0)) return undefined
   const own = parts.map(
     ({ relation }, i) => `SELECT ${keys} FROM (${compiled[i]?.over(`(${relation})`)})`,

@@ -70,7 +70,6 @@ async function silverResult(
 ): Promise<Computed> {
   const relations = new GivenRelations(example.given, columnsRead(dataset))
   const context = {
-    run: `test${++tests}`,
     relations,
     javascript: new InThisThread(),
     signal: new AbortController().signal,

@@ -5,8 +5,6 @@ import type { ResultRow, Session } from '../../src/engine/engine.js'
 import { compileChecks } from '../../src/quality/compile.js'
 import { InThisThread, withAnswers } from '../../src/run/javascript.js'
 
-let prefix = 0
-
 /** Runs texts through the compiled checks of one column `c`; a row for each, in their order. */
 export async function checkTexts(
   session: Session,
@@ -21,8 +19,7 @@ export async function checkTexts(
     cursor: undefined,
   }
   const raw = { c: { sql: 'r0', sqlType: 'VARCHAR' } }
-  const compiled = compileChecks(checked, raw, `test${prefix++}`)
-  session.register(compiled.functions)
+  const compiled = compileChecks(checked, raw, session)
   const rows = texts.map((t, i) => `(${i}, ${t === null ? 'NULL' : quoteText(t)})`).join(', ')
   const relation = `(SELECT i AS _source_line, '' AS _batch, '' AS _source_file, NULL AS _error, NULL AS _raw,
     NULL AS _input, false AS _superseded, false AS _deleted, CAST(t AS VARCHAR) AS r0 FROM (VALUES ${rows}) v(i, t))`

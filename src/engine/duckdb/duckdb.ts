@@ -279,7 +279,13 @@ export class DuckDBSession implements Session {
     return `read_parquet(${fileList([path])}, hive_partitioning = false)`
   }
 
-  register(functions: readonly JsFunction[]): void {
+  addFunction(call: JsFunction['call']): string {
+    const name = `js_${this.functions.size}`
+    this.register([{ name, call }])
+    return name
+  }
+
+  private register(functions: readonly JsFunction[]): void {
     for (const { name, call } of functions) {
       if (this.functions.has(name)) continue
       this.functions.add(name)
