@@ -18,6 +18,15 @@ export {
 export { defineLake, type Lake, type LakeOptions } from './lake.js'
 export { type Lookup, lookup } from './lookup.js'
 export { bucket, day, hour, identity, month, type Partition, truncate, year } from './partition.js'
+export type {
+  BooleanOptions,
+  DateOptions,
+  MomentOptions,
+  NullOptions,
+  NumberOptions,
+  TimestampOptions,
+  WholeNumberOptions,
+} from './reading.js'
 export { type Rule, rule, type Severity } from './rule.js'
 export { after, byHand, cron, every, type Schedule, type SchedulePolicy } from './schedule.js'
 export { type Sql, type SqlValue, sql } from './sql.js'

@@ -174,8 +174,8 @@ describe('a definition', () => {
         }),
       ],
       [
-        "silver.x: column 'id': the format '%Y-%q' uses %q, which is not known → Known are: %Y %y %m %d %H %I %M %S %f %p %b %B %a %A %j %z",
-        "silver.x: column 'amount': the format '%Y-%m-%d' needs %z, the offset that makes it a moment → Without an offset in the source, use t.timestamp()",
+        "silver.x: column 'id': the format '%Y-%q' uses %q, which is not known → Known are: %Y %y %m %d %e %H %I %M %S %f %p %b %B %a %A %j %z %Z",
+        "silver.x: column 'amount': the format '%Y-%m-%d' needs %z, the offset that makes it a moment → Without an offset in the source, use t.timestamp(), or say the time zone: zone: 'Europe/Berlin'",
       ],
     ],
   ])('shows all mistakes together: %s', (_, datasets, expected) => {

@@ -13,10 +13,10 @@ import { lookupOf } from './lookup.js'
 import { isBroken } from './mistakes.js'
 import { nearest } from './nearest.js'
 import { partitionProblem } from './partition.js'
+import { readingProblems } from './reading-problems.js'
 import { scheduleProblem } from './schedule.js'
-import { columnTypeOf, formatsOf, UntypedColumn } from './schema.js'
+import { columnTypeOf, UntypedColumn } from './schema.js'
 import { historiesIn } from './sql.js'
-import { knownSpecifiers, unknownSpecifiers } from './strptime.js'
 
 /** What is wrong with one dataset, taken by itself. */
 export function problemsOf(dataset: AnyDataset): Problem[] {
@@ -123,7 +123,7 @@ function typedFields(shape: Record<string, z.ZodType>, collect: Collector): Fiel
       const type = columnTypeOf(schema)
       const problem = decimalProblem(type)
       if (problem) collect.add(`column '${name}': ${problem}`, `${name}:`)
-      formatProblems(name, schema, collect)
+      readingProblems(name, schema, collect)
       return [{ name, type }]
     } catch (error) {
       if (!(error instanceof UntypedColumn)) throw error
@@ -131,26 +131,6 @@ function typedFields(shape: Record<string, z.ZodType>, collect: Collector): Fiel
       return []
     }
   })
-}
-
-function formatProblems(name: string, schema: z.ZodType, collect: Collector): void {
-  const zoned = columnTypeOf(schema).kind === 'timestamptz'
-  for (const format of formatsOf(schema)) {
-    if (format.includes('%z') !== zoned)
-      collect.add(
-        zoned
-          ? `column '${name}': the format '${format}' needs %z, the offset that makes it a moment`
-          : `column '${name}': the format '${format}' reads an offset (%z), which this type would lose`,
-        `'${format}'`,
-        zoned ? 'Without an offset in the source, use t.timestamp()' : 'Use t.timestamptz()',
-      )
-    for (const specifier of unknownSpecifiers(format))
-      collect.add(
-        `column '${name}': the format '${format}' uses %${specifier}, which is not known`,
-        `'${format}'`,
-        `Known are: ${knownSpecifiers.map((s) => `%${s}`).join(' ')}`,
-      )
-  }
 }
 
 function decimalProblem(type: ColumnType): string | undefined {

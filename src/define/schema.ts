@@ -108,10 +108,3 @@ function describedAs(schema: z.ZodType): string | undefined {
   const { innerType } = defOf(schema)
   return innerType ? describedAs(innerType) : undefined
 }
-
-/** The strptime formats of a date or timestamp, also when it is wrapped by `.optional()` and the like. */
-export function formatsOf(schema: z.ZodType): readonly string[] {
-  if ('formats' in schema) return schema.formats as readonly string[]
-  const { innerType } = defOf(schema)
-  return innerType ? formatsOf(innerType) : []
-}

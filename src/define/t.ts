@@ -1,32 +1,26 @@
 import { z } from 'zod'
-import { textOrTexts, texts } from './expected.js'
 import { checked, type OptionList } from './options.js'
+import {
+  type BooleanOptions,
+  type DateOptions,
+  listOf,
+  type MomentOptions,
+  type NullOptions,
+  type NumberOptions,
+  type TimestampOptions,
+  told,
+  type WholeNumberOptions,
+} from './reading.js'
+import {
+  booleanOptions,
+  dateOptions,
+  momentOptions,
+  nullOptions,
+  numberOptions,
+  timestampOptions,
+  wholeNumberOptions,
+} from './reading-options.js'
 import { columnHints, type DecimalValue, decimal, type TemporalValue, temporal } from './values.js'
-
-export interface TemporalOptions {
-  /**
-   * How the text is written in the source, in strptime's notation: `%m/%d/%Y %H:%M:%S`.
-   * Several are tried in turn. Without it: ISO 8601 (`2008-02-18`, `2008-02-18 02:36:48.5`).
-   */
-  format?: string | readonly string[]
-}
-
-export interface BooleanOptions {
-  /** Texts that mean true, whatever their case. Default: `true`, `t`, `1`. */
-  true?: readonly string[]
-  /** Texts that mean false, whatever their case. Default: `false`, `f`, `0`. */
-  false?: readonly string[]
-}
-
-const temporalOptions: OptionList<TemporalOptions> = { format: textOrTexts }
-const booleanOptions: OptionList<BooleanOptions> = { true: texts, false: texts }
-
-function formatsOf(call: string, options: TemporalOptions = {}): readonly string[] {
-  const { format } = checked(call, options, temporalOptions, (given) =>
-    typeof given === 'string' ? `Write ${call}({ format: '${given}' })` : undefined,
-  )
-  return format === undefined ? [] : typeof format === 'string' ? [format] : format
-}
 
 const isJson = (text: string) => {
   try {
@@ -37,44 +31,82 @@ const isJson = (text: string) => {
   }
 }
 
+/** A type, and what it is told of how its texts are read. */
+function read<S extends z.ZodType, O extends object>(
+  call: string,
+  schema: S,
+  options: O | undefined,
+  list: OptionList<O>,
+): S {
+  return options === undefined ? schema : told(schema, call, checked(call, options, list))
+}
+
+function time<O extends { format?: string | readonly string[] }>(
+  kind: 'date' | 'timestamp' | 'timestamptz',
+  options: O | undefined,
+  list: OptionList<O>,
+): TemporalValue {
+  const call = `t.${kind}`
+  const good =
+    options === undefined
+      ? undefined
+      : checked(call, options, list, (given) =>
+          typeof given === 'string' ? `Write ${call}({ format: '${given}' })` : undefined,
+        )
+  const { format } = good ?? {}
+  return told(temporal(kind, format === undefined ? [] : listOf(format)), call, good)
+}
+
 /**
  * Column types: Zod schemas that also say how a value is stored. They chain like any Zod schema
  * (`t.int().min(1).optional()`), and plain Zod schemas may stand beside them.
  */
 export const t = {
   /** Text; any Zod string method applies. */
-  string: () => z.string(),
+  string: (options?: NullOptions) => read('t.string', z.string(), options, nullOptions),
   /** 32-bit integer; a `number` in TypeScript. */
-  int: () => z.int32(),
+  int: (options?: WholeNumberOptions) => read('t.int', z.int32(), options, wholeNumberOptions),
   /** 64-bit integer; a `bigint` in TypeScript. */
-  bigint: () => z.int64(),
+  bigint: (options?: WholeNumberOptions) =>
+    read('t.bigint', z.int64(), options, wholeNumberOptions),
   /** 64-bit floating point, finite; a `number`. */
-  double: () => z.number(),
+  double: (options?: NumberOptions) => read('t.double', z.number(), options, numberOptions),
   /** Exact decimal with up to 38 digits; a `string` in TypeScript, so nothing is rounded. */
-  decimal: (precision: number, scale: number): DecimalValue => decimal(precision, scale),
+  decimal: (precision: number, scale: number, options?: NumberOptions): DecimalValue =>
+    read('t.decimal', decimal(precision, scale), options, numberOptions),
   /** True or false, written as TRUE/FALSE, t/f or 1/0 unless `options` say otherwise. */
-  boolean: (options: BooleanOptions = {}) =>
-    z.boolean().register(columnHints, {
-      columnType: { kind: 'boolean' },
-      ...checked('t.boolean', options, booleanOptions),
-    }),
+  boolean: (options: BooleanOptions = {}) => {
+    const good = checked('t.boolean', options, booleanOptions)
+    const { nulls: _, ...words } = good
+    const schema = z.boolean().register(columnHints, { columnType: { kind: 'boolean' }, ...words })
+    return told(schema, 't.boolean', good)
+  },
   /** Calendar day; an ISO string. */
-  date: (options?: TemporalOptions): TemporalValue =>
-    temporal('date', formatsOf('t.date', options)),
+  date: (options?: DateOptions): TemporalValue => time('date', options, dateOptions),
   /** Date and time of day without a zone, to the microsecond; an ISO string. */
-  timestamp: (options?: TemporalOptions): TemporalValue =>
-    temporal('timestamp', formatsOf('t.timestamp', options)),
-  /** A moment in time (the source names an offset), stored in UTC; an ISO string. */
-  timestamptz: (options?: TemporalOptions): TemporalValue =>
-    temporal('timestamptz', formatsOf('t.timestamptz', options)),
+  timestamp: (options?: TimestampOptions): TemporalValue =>
+    time('timestamp', options, timestampOptions),
+  /** A moment in time, stored in UTC; an ISO string. The source names an offset, or `options` say what times are of. */
+  timestamptz: (options?: MomentOptions): TemporalValue =>
+    time('timestamptz', options, momentOptions),
   /** UUID, stored as a string: engines disagree on the order of binary UUIDs. */
-  uuid: () => z.guid().register(columnHints, { columnType: { kind: 'uuid' } }),
+  uuid: (options?: NullOptions) =>
+    read(
+      't.uuid',
+      z.guid().register(columnHints, { columnType: { kind: 'uuid' } }),
+      options,
+      nullOptions,
+    ),
   /** JSON, kept as its text. */
-  json: () =>
-    z
-      .string()
-      .refine(isJson, 'not JSON')
-      .register(columnHints, { columnType: { kind: 'json' } }),
+  json: (options?: NullOptions) => {
+    const schema = z.string().refine(isJson, 'not JSON')
+    return read(
+      't.json',
+      schema.register(columnHints, { columnType: { kind: 'json' } }),
+      options,
+      nullOptions,
+    )
+  },
   /** A list; read from a JSON array when the source is text. */
   list: <T extends z.ZodType>(element: T) => z.array(element),
   /** Named fields; read from a JSON object when the source is text. */

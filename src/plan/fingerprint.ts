@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { typeName } from '../define/column-type.js'
 import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
+import { readings } from '../define/reading.js'
 import { columnTypeOf, defOf } from '../define/schema.js'
 import { renderSql, type Sql } from '../define/sql.js'
 import { normalSql } from '../define/sql-normal.js'
@@ -106,10 +107,22 @@ function replacer(_: string, value: unknown): unknown {
 function plainDef(value: { _zod: { def: { type?: string; checks?: unknown } } }): object {
   const { def } = value._zod
   const hint = columnHints.get(value as never)
+  const reading = readingPart(value)
   // A refine() is a check of type `custom`, without a type of its own.
   if (['number', 'bigint'].includes(def.type ?? '') || 'columnType' in value) {
     const { kind } = columnTypeOf(value as never)
-    if (numeric.includes(kind)) return { numeric: true, checks: def.checks ?? null }
+    if (numeric.includes(kind)) return { numeric: true, checks: def.checks ?? null, ...reading }
   }
-  return hint ? { ...def, hint } : { ...def }
+  return { ...def, ...(hint ? { hint } : {}), ...reading }
+}
+
+/** What says how texts are read, beyond what the definition and the hint tell already. */
+function readingPart(value: object): { reading?: object } {
+  const {
+    format: _,
+    true: _yes,
+    false: _no,
+    ...reading
+  } = readings.get(value as never)?.options ?? {}
+  return Object.keys(reading).length > 0 ? { reading } : {}
 }

@@ -1,14 +1,16 @@
 import { z } from 'zod'
-import { type ColumnType, typeName } from '../define/column-type.js'
+import type { ColumnType } from '../define/column-type.js'
+import { readingOf } from '../define/reading.js'
 import { columnTypeOf, defOf } from '../define/schema.js'
 import { literal, quoteText, type SqlValue } from '../define/sql.js'
 import { sqlType } from '../define/sql-type.js'
-import { columnHints } from '../define/values.js'
 import { applyCheck, type Check, checkDefs, type Flow, NeedsJavaScript } from './checks.js'
 import type { Context } from './functions.js'
-import { type DecodeOptions, decode, isText } from './grammar.js'
+import { decode, isText } from './grammar.js'
 import { absentValues, inputTypeOf } from './javascript.js'
-import { compareNumbers, isNumber, type Known } from './known.js'
+import { compareNumbers, isNumber } from './known.js'
+import { decodeRaw, decodesAsIs, isNested, notOne, type RawColumn, withoutNulls } from './raw.js'
+import type { Bind } from './times.js'
 
 /** A column compiled to SQL over its raw value. */
 export interface CompiledColumn {
@@ -23,30 +25,26 @@ export interface CompiledColumn {
   moreReasons?: string
 }
 
-/** The raw value of a column: SQL for it and the engine's name of its type. */
-export interface RawColumn {
-  sql: string
-  sqlType: string
-  /** What is known of it in all rows. */
-  known?: Known
-}
-
 export function compileColumn(
   name: string,
   schema: z.ZodType,
-  raw: RawColumn,
+  given: RawColumn,
   context: Context,
 ): CompiledColumn {
   const type = columnTypeOf(schema)
   const inputType = inputTypeOf(schema)
-  const decoded = context.bind(decodeRaw(raw, inputType, optionsOf(schema)))
+  const reading = readingOf(schema)
+  const bind: Bind = (sql) => context.bind(sql)
+  const raw = withoutNulls(given, inputType, reading, bind)
+  const { value: read, isNone, doubts = [] } = decodeRaw(raw, inputType, reading, bind)
+  const decoded = context.bind(read)
   const unreadable: Check = {
-    fails: `${raw.sql} IS NOT NULL AND ${decoded} IS NULL`,
-    reason: `not ${article(typeName(inputType))}${formatNote(schema)}`,
+    fails: `${raw.sql} IS NOT NULL AND ${isNone === undefined ? `${decoded} IS NULL` : `(${isNone})`}`,
+    reason: notOne(inputType, reading),
   }
   // What is a value of the type already can't fail to be read as one.
   const certain = isText(inputType) || isNested(inputType) || decodesAsIs(raw, inputType)
-  const typeChecks = certain ? [] : [unreadable]
+  const typeChecks = certain ? [] : [unreadable, ...doubts]
   try {
     if (isNested(inputType)) throw new NeedsJavaScript('nested')
     const flow = compileNode(schema, { value: decoded, checks: [] }, type, context)
@@ -86,61 +84,6 @@ function isProved({ interval }: Check, raw: RawColumn, type: ColumnType, decoded
 function prefixed(name: string, typeChecks: Check[], checks: Check[]) {
   const named = (check: Check) => ({ ...check, reason: `${name}: ${check.reason}` })
   return { typeChecks: typeChecks.map(named), checks: checks.map(named) }
-}
-
-/** The engine's type of a column's values, where a value's usual text is one that the schema takes. */
-export function valueType(schema: z.ZodType): string | undefined {
-  const type = inputTypeOf(schema)
-  const kinds = ['int', 'bigint', 'decimal', 'date', 'timestamp', 'timestamptz']
-  const formats = optionsOf(schema).formats ?? []
-  return kinds.includes(type.kind) && formats.length === 0 ? sqlType(type) : undefined
-}
-
-function isNested(type: ColumnType): boolean {
-  return type.kind === 'list' || type.kind === 'struct'
-}
-
-function article(noun: string): string {
-  return /^[aeiou]/.test(noun) ? `an ${noun}` : `a ${noun}`
-}
-
-function formatNote(schema: z.ZodType): string {
-  const formats = optionsOf(schema).formats ?? []
-  return formats.length > 0 ? ` written as ${formats.join(' or ')}` : ''
-}
-
-function decodesAsIs(raw: RawColumn, type: ColumnType): boolean {
-  return raw.sqlType === sqlType(type)
-}
-
-/** A raw value as the schema's type: typed inputs pass when nothing can be lost, else as text. */
-function decodeRaw(raw: RawColumn, type: ColumnType, options: DecodeOptions): string {
-  const target = sqlType(type)
-  if (isNested(type))
-    return raw.sqlType === 'VARCHAR' ? raw.sql : `CAST(to_json(${raw.sql}) AS VARCHAR)`
-  if (raw.sqlType === target) return raw.sql
-  if (raw.sqlType === 'VARCHAR') return decode(raw.sql, type, options)
-  if (widens(raw.sqlType, target)) return `CAST(${raw.sql} AS ${target})`
-  return decode(`CAST(${raw.sql} AS VARCHAR)`, type, { ...options, formats: [] })
-}
-
-const integers = ['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT']
-
-function widens(from: string, to: string): boolean {
-  if (from === 'DATE') return to === 'TIMESTAMP'
-  if (from === 'FLOAT') return to === 'DOUBLE'
-  return integers.includes(from) && integers.indexOf(to) > integers.indexOf(from)
-}
-
-/** Hints given to a schema, also when it is wrapped by `.optional()` and the like. */
-function optionsOf(schema: z.ZodType): DecodeOptions {
-  if ('formats' in schema) return { formats: schema.formats as readonly string[] }
-  const hint = columnHints.get(schema)
-  if (hint) return hint
-  const def = defOf(schema)
-  if (def.type === 'union') return optionsOf(def.options[0])
-  const inner = def.innerType ?? (def.type === 'pipe' ? def.in : undefined)
-  return inner ? optionsOf(inner) : {}
 }
 
 /** SQL for the value when the input has none; `undefined` when a value is required. */

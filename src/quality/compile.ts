@@ -3,8 +3,9 @@ import type { ColumnType } from '../define/column-type.js'
 import type { Rule, Severity } from '../define/rule.js'
 import { quoteName, quoteText, renderSql } from '../define/sql.js'
 import type { Check } from './checks.js'
-import { type CompiledColumn, compileColumn, type RawColumn } from './column.js'
+import { type CompiledColumn, compileColumn } from './column.js'
 import { Context, type FunctionHost, type Layers, type Question, Workspace } from './functions.js'
+import type { RawColumn } from './raw.js'
 
 /** Columns of the relation that is checked, beside the raw values. */
 export const lineageColumns = [

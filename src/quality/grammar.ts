@@ -1,32 +1,14 @@
 import type { ColumnType } from '../define/column-type.js'
+import type { Reading } from '../define/reading.js'
 import { quoteText } from '../define/sql.js'
 import { sqlType } from '../define/sql-type.js'
-import { formatGrammar } from '../define/strptime.js'
-
-/** How the texts of a column are to be read, beyond its type. */
-export interface DecodeOptions {
-  formats?: readonly string[]
-  true?: readonly string[]
-  false?: readonly string[]
-}
-
-const DATE = '[0-9]{4}-[0-9]{2}-[0-9]{2}'
-const TIME = '[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?'
-const ZONE = '(Z|z|[+-][0-9]{2}(:?[0-9]{2})?)'
+import { decodeNumber, hasNumberWords, isAmbiguous, isNumeric, numberBody } from './numbers.js'
+import { type Bind, DATE, type Decoded, decodeTime, hasTimeWords, TIME, ZONE } from './times.js'
 
 /** What a text must look like to be a value of the type; the same on every engine. */
 function grammarOf(type: ColumnType): string {
+  if (isNumeric(type)) return `[+-]?${numberBody(type)}`
   switch (type.kind) {
-    case 'int':
-    case 'bigint':
-      return '[+-]?[0-9]+'
-    case 'float':
-    case 'double':
-      return '[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?'
-    case 'decimal': {
-      const part = type.scale === 0 ? '0*' : `[0-9]{0,${type.scale}}0*`
-      return `[+-]?([0-9]+([.]${part})?|[.][0-9]${part})`
-    }
     case 'date':
       return DATE
     case 'timestamp':
@@ -50,15 +32,31 @@ export function isText(type: ColumnType): boolean {
  * What a cast would bend (`1.5` to 2, `12.345` to 12.35, `0x1F`, `1e400`) is not a value.
  * Spaces around anything but a text mean nothing.
  */
-export function decode(text: string, type: ColumnType, options: DecodeOptions = {}): string {
-  if (isText(type)) return text
-  const trimmed = `trim(${text}, ${quoteText(' \t')})`
-  if (type.kind === 'boolean') return decodeBoolean(trimmed, options)
-  if (options.formats?.length) return decodeFormats(trimmed, type, options.formats)
-  const cast = `TRY_CAST(${trimmed} AS ${sqlType(type)})`
-  const matches = `regexp_full_match(${trimmed}, ${quoteText(grammarOf(type))})`
+export function decode(text: string, type: ColumnType, reading: Reading = {}): string {
+  return decodeText(text, type, reading, (sql) => sql).value
+}
+
+/** The same, with what can be said of a text that gives no value. */
+export function decodeText(text: string, type: ColumnType, reading: Reading, bind: Bind): Decoded {
+  if (isText(type)) return { value: text }
+  const own = trimmed(text)
+  if (type.kind === 'boolean') return { value: decodeBoolean(own, reading) }
+  if (isNumeric(type) && hasNumberWords(reading)) {
+    const read = decodeNumber(own, type, reading)
+    const short = isAmbiguous(reading, type) ? '' : canonical(text, type)
+    return { value: short ? `CASE ${short}ELSE ${read} END` : read }
+  }
+  if (widths[type.kind] !== undefined || type.kind === 'timestamptz')
+    if (hasTimeWords(reading)) return decodeTime(own, type, reading, bind)
+  const cast = `TRY_CAST(${own} AS ${sqlType(type)})`
+  const matches = `regexp_full_match(${own}, ${quoteText(grammarOf(type))})`
   const finite = type.kind === 'double' || type.kind === 'float' ? ` AND isfinite(${cast})` : ''
-  return `CASE ${canonical(text, type)}WHEN ${matches}${finite} THEN ${cast} END`
+  return { value: `CASE ${canonical(text, type)}WHEN ${matches}${finite} THEN ${cast} END` }
+}
+
+/** SQL for a text without the spaces around it. */
+export function trimmed(text: string): string {
+  return `trim(${text}, ${quoteText(' \t')})`
 }
 
 /** Values of these have one text of their own. */
@@ -79,18 +77,10 @@ function canonical(text: string, type: ColumnType): string {
   return `WHEN CAST(${cast} AS VARCHAR) = ${text}${short} THEN ${cast} `
 }
 
-function decodeBoolean(trimmed: string, options: DecodeOptions): string {
+function decodeBoolean(trimmed: string, options: Reading): string {
   const words = (given: readonly string[] | undefined, usual: readonly string[]) =>
     (given ?? usual).map((word) => quoteText(word.toLowerCase())).join(', ')
   const yes = words(options.true, ['true', 't', '1'])
   const no = words(options.false, ['false', 'f', '0'])
   return `CASE WHEN lower(${trimmed}) IN (${yes}) THEN true WHEN lower(${trimmed}) IN (${no}) THEN false END`
-}
-
-function decodeFormats(trimmed: string, type: ColumnType, formats: readonly string[]): string {
-  const attempts = formats.map((format) => {
-    const parsed = `try_strptime(${trimmed}, ${quoteText(format)})`
-    return `CASE WHEN regexp_full_match(${trimmed}, ${quoteText(formatGrammar(format))}) THEN ${parsed} END`
-  })
-  return `CAST(coalesce(${attempts.join(', ')}) AS ${sqlType(type)})`
 }

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { AnyDataset, Bronze, Silver } from '../define/dataset.js'
 import { sqlType } from '../define/sql-type.js'
-import { valueType } from '../quality/column.js'
+import { valueType } from '../quality/raw.js'
 
 const MOMENT = sqlType({ kind: 'timestamptz' })
 

@@ -153,4 +153,86 @@ export const keyKinds: KeyKind[] = [
     /^(2026-02-0\d)T/,
     ([, day]) => `${day} 10:00:00+00`,
   ),
+  pattern(
+    't.decimal(9, 2, { decimal: ",", group: ".", currency: "€", nulls: ["-"] })',
+    mostly(
+      fc
+        .tuple(fc.nat(4), fc.nat(2))
+        .map(([n, form]) => [`1.00${n},50 €`, `100${n},5`, `€1.00${n},500`][form] ?? ''),
+      '1.5',
+      '-',
+    ),
+    /^(?:€)?1\.?00(\d),50*(?: €)?$/,
+    ([, n]) => `100${n}.50`,
+  ),
+  pattern(
+    't.bigint({ zeroFraction: true, nulls: ["-1", "NaN"] })',
+    mostly(
+      fc.tuple(fc.nat(5), oneOf('', '.', '.0', '.000')).map(([n, end]) => `${n}${end}`),
+      '-1',
+      '-1.0',
+      'NaN',
+      '1.5',
+    ),
+    /^(\d+)(?:\.0*)?$/,
+    ([, n]) => n,
+  ),
+  pattern(
+    't.timestamptz({ epoch: "ms" })',
+    mostly(
+      fc.nat(5).map((n) => String(1_700_000_000_000 + n * 500)),
+      '1.7e12',
+      'x',
+    ),
+    /^\d+$/,
+    ([ms]) =>
+      new Date(Number(ms))
+        .toISOString()
+        .replace('T', ' ')
+        .replace(/(\.\d*?)0*Z$/, '$1+00')
+        .replace('.+', '+'),
+  ),
+  pattern(
+    't.timestamptz({ format: ["rfc2822", "iso"], zone: "Asia/Tokyo" })',
+    mostly(
+      fc
+        .tuple(fc.nat(3), fc.nat(2))
+        .map(
+          ([n, form]) =>
+            [
+              `Tue, 01 Apr 2025 0${n}:00:00 GMT`,
+              `1 Apr 2025 0${n + 2}:00 +0200`,
+              `2025-04-01 ${n + 9 < 10 ? '0' : ''}${n + 9}:00:00`,
+            ][form] ?? '',
+        ),
+      'Mon, 01 Apr 2025 01:00:00 GMT',
+    ),
+    /^(?:Tue, 01 Apr 2025 (\d\d):00:00 GMT|1 Apr 2025 (\d\d):00 \+0200|2025-04-01 (\d\d):00:00)$/,
+    ([, gmt, cest, tokyo]) => {
+      const hour = gmt ?? (cest ? Number(cest) - 2 : Number(tokyo) - 9)
+      return `2025-04-01 ${String(hour).padStart(2, '0')}:00:00+00`
+    },
+  ),
+  pattern(
+    't.date({ midnight: true, zeroDates: "null" })',
+    mostly(
+      fc
+        .tuple(days, oneOf('', ' 00:00:00', 'T00:00:00.000Z'))
+        .map(([d, end]) => `2026-02-0${d}${end}`),
+      '0000-00-00',
+      '2026-02-01 00:00:01',
+    ),
+    /^(2026-02-0\d)(?: 00:00:00|T00:00:00\.000Z)?$/,
+    ([, day]) => day,
+  ),
+  pattern(
+    't.timestamp({ format: "syslog", year: 2024 })',
+    mostly(
+      days.map((d) => `Feb  ${d} 10:00:00`),
+      'Feb 30 10:00:00',
+      '2024-02-01 10:00:00',
+    ),
+    /^Feb {2}(\d) 10:00:00$/,
+    ([, d]) => `2024-02-0${d} 10:00:00`,
+  ),
 ]

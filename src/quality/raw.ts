@@ -1,0 +1,103 @@
+import type { z } from 'zod'
+import { type ColumnType, typeName } from '../define/column-type.js'
+import { type Reading, readingOf } from '../define/reading.js'
+import { sqlType } from '../define/sql-type.js'
+import { decodeText } from './grammar.js'
+import { inputTypeOf } from './javascript.js'
+import type { Known } from './known.js'
+import { meansNull } from './nulls.js'
+import { isAmbiguous } from './numbers.js'
+import type { Bind, Decoded } from './times.js'
+
+/** The raw value of a column: SQL for it and the engine's name of its type. */
+export interface RawColumn {
+  sql: string
+  sqlType: string
+  /** What is known of it in all rows. */
+  known?: Known
+}
+
+/** The engine's type of a column's values, where a value's usual text is one that the schema takes as that value. */
+export function valueType(schema: z.ZodType): string | undefined {
+  const type = inputTypeOf(schema)
+  const { formats = [], epoch, ...reading } = readingOf(schema)
+  const kinds = ['int', 'bigint', 'decimal', 'date', 'timestamp', 'timestamptz']
+  const isUsual = formats.length === 0 && epoch === undefined && !isAmbiguous(reading, type)
+  return kinds.includes(type.kind) && isUsual ? sqlType(type) : undefined
+}
+
+/** The raw value, which is NULL also where its column was said to mean NULL. */
+export function withoutNulls(
+  raw: RawColumn,
+  type: ColumnType,
+  reading: Reading,
+  bind: Bind,
+): RawColumn {
+  const text = raw.sqlType === 'VARCHAR' ? raw.sql : `CAST(${raw.sql} AS VARCHAR)`
+  const words = raw.sqlType === 'VARCHAR' ? reading : ofValues(reading, isNumericSql(raw.sqlType))
+  const condition = isNested(type) ? undefined : meansNull(text, type, words)
+  if (condition === undefined) return raw
+  const sql = bind(`CASE WHEN ${condition} THEN NULL ELSE ${raw.sql} END`)
+  const { known } = raw
+  return {
+    sql,
+    sqlType: raw.sqlType,
+    ...(known ? { known: { ...known, nulls: known.nulls + 1 } } : {}),
+  }
+}
+
+export function isNested(type: ColumnType): boolean {
+  return type.kind === 'list' || type.kind === 'struct'
+}
+
+/** What to say of a text that is no value of the type. */
+export function notOne(type: ColumnType, reading: Reading): string {
+  const noun = typeName(type)
+  return `not ${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}${readingNote(reading)}`
+}
+
+const units = { s: 'seconds', ms: 'milliseconds', us: 'microseconds', ns: 'nanoseconds' }
+
+/** How a text had to be written, where that was said. */
+function readingNote({ formats = [], epoch, decimal, group }: Reading): string {
+  if (epoch !== undefined) return ` in ${units[epoch]} since 1970`
+  if (formats.length > 0) return ` written as ${formats.join(' or ')}`
+  const marks = [
+    ...(decimal === ',' ? ["',' before decimals"] : []),
+    ...(group === undefined ? [] : [`'${group}' between groups`]),
+  ]
+  return marks.length > 0 ? ` with ${marks.join(' and ')}` : ''
+}
+
+/** Whether values have the type already. */
+export function decodesAsIs(raw: RawColumn, type: ColumnType): boolean {
+  return raw.sqlType === sqlType(type)
+}
+
+/** A raw value as the schema's type: typed inputs pass when nothing can be lost, else as text. */
+export function decodeRaw(raw: RawColumn, type: ColumnType, reading: Reading, bind: Bind): Decoded {
+  const target = sqlType(type)
+  if (isNested(type))
+    return { value: raw.sqlType === 'VARCHAR' ? raw.sql : `CAST(to_json(${raw.sql}) AS VARCHAR)` }
+  if (raw.sqlType === target) return { value: raw.sql }
+  if (raw.sqlType === 'VARCHAR') return decodeText(raw.sql, type, reading, bind)
+  if (widens(raw.sqlType, target)) return { value: `CAST(${raw.sql} AS ${target})` }
+  const words = ofValues(reading, isNumericSql(raw.sqlType))
+  return decodeText(`CAST(${raw.sql} AS VARCHAR)`, type, words, bind)
+}
+
+const isNumericSql = (type: string) => /INT|DECIMAL|DOUBLE|FLOAT/.test(type)
+
+/** Of what was said about texts, what goes for values whose texts the engine writes itself. */
+function ofValues(reading: Reading, areNumbers: boolean): Reading {
+  const { formats: _, year: _year, decimal: _decimal, group: _group, epoch, ...others } = reading
+  return { ...others, ...(areNumbers && epoch ? { epoch } : {}) }
+}
+
+const integers = ['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT']
+
+function widens(from: string, to: string): boolean {
+  if (from === 'DATE') return to === 'TIMESTAMP'
+  if (from === 'FLOAT') return to === 'DOUBLE'
+  return integers.includes(from) && integers.indexOf(to) > integers.indexOf(from)
+}
