@@ -52,6 +52,8 @@ interface Planned {
   changes: Changes
   /** Datasets that the lake holds and lake.ts no longer has. */
   removed: readonly Removed[]
+  /** What somebody should know of a source, by the name of its dataset. */
+  notes: Readonly<Record<string, readonly string[]>>
 }
 
 /** What a run would do; SQL that is new is bound first. */
@@ -65,8 +67,13 @@ export async function makePlan(
   const columns = await bindNewSql(lake.datasets, state, storage)
   const { discoveries, problems } = await discoverAll(storage, state, datasets)
   const steps = plan({ datasets, view: state, discoveries, full, hash, now: new Date() })
+  const notes = Object.fromEntries(
+    Object.entries(discoveries).flatMap(([name, discovery]) =>
+      'notes' in discovery && discovery.notes.length > 0 ? [[name, discovery.notes]] : [],
+    ),
+  )
   const changes = await schemaChanges(steps, columns, state, storage)
-  return { steps, problems, changes, removed: removedFrom(lake.datasets, state) }
+  return { steps, problems, changes, notes, removed: removedFrom(lake.datasets, state) }
 }
 
 type Columns = ReadonlyMap<AnyDataset, readonly Field[]>
@@ -121,7 +128,7 @@ async function schemaChanges(
   return found
 }
 
-function planJson({ steps, problems, changes, removed }: Planned): object {
+function planJson({ steps, problems, changes, notes, removed }: Planned): object {
   return {
     ...(removed.length > 0 ? { removed } : {}),
     steps: steps.map(({ name, decision }) => ({
@@ -130,6 +137,7 @@ function planJson({ steps, problems, changes, removed }: Planned): object {
       ...(decision.action === 'build' ? { mode: decision.mode } : {}),
       reason: problems[name] ? String((problems[name] as Error).message) : decision.reason,
       ...(changes.has(name) ? { columns: changes.get(name) } : {}),
+      ...(notes[name] ? { notes: notes[name] } : {}),
     })),
   }
 }
@@ -140,11 +148,13 @@ function printPlan(planned: Planned): void {
   for (const line of removedLines(removed)) print(line)
   const doing = steps.filter(({ name, decision }) => decision.action !== 'none' && !problems[name])
   print('')
-  print(
-    doing.length === 0
-      ? 'Nothing to do: the lake is up to date.'
-      : `${plural(doing.length, 'step')} to do. Start with: moraine run`,
-  )
+  const unread = Object.keys(problems).length
+  if (unread > 0)
+    print(
+      `${plural(unread, 'source')} can't be read, so it is not known whether the lake is up to date.`,
+    )
+  else if (doing.length === 0) print('Nothing to do: the lake is up to date.')
+  else print(`${plural(doing.length, 'step')} to do. Start with: moraine run`)
   if ([...changes.values()].flat().some((change) => change.breaking))
     print(
       'Columns that readers may need go or change: a run refuses that. Keep them beside the new ones, or start it with --allow-breaking',
@@ -153,7 +163,7 @@ function printPlan(planned: Planned): void {
 }
 
 /** A line for each step, and what changes of its columns. */
-export function printSteps({ steps, problems, changes }: Omit<Planned, 'removed'>): void {
+export function printSteps({ steps, problems, changes, notes }: Omit<Planned, 'removed'>): void {
   const width = Math.max(...steps.map(({ name }) => name.length))
   const words = {
     intake: colors.green('take in'),
@@ -166,6 +176,7 @@ export function printSteps({ steps, problems, changes }: Omit<Planned, 'removed'
     const word = problems[name] ? colors.red('error  ') : words[decision.action]
     const reason = problems[name] ? 'its source can not be read, see below' : decision.reason
     print(`${word}  ${name.padEnd(width)}  ${colors.dim(`${reason}${mode}`)}`)
+    for (const note of notes[name] ?? []) print(`${' '.repeat(11 + width)}${colors.dim(note)}`)
     for (const change of changes.get(name) ?? []) {
       const said = sayChange(change)
       print(

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { type AnyDataset, fullName } from '../define/dataset.js'
 import type { DuckDB } from '../engine/duckdb/duckdb.js'
 import { MoraineError } from '../errors.js'
 import { findLakeFile } from '../load/load.js'
@@ -65,12 +66,46 @@ async function open(command: Command): Promise<{ engine: DuckDB; project: Projec
   throw project.reason
 }
 
+/** Whether a range is known to end where it begins, or before: numbers, or days and times as databases write them. */
+function isReversed(from: string, until: string): boolean {
+  const numbers = [from, until].every((text) => /^-?\d+$/.test(text))
+  if (numbers) return BigInt(from) >= BigInt(until)
+  const times = [from, until].every((text) => /^\d{4}-\d\d-\d\d/.test(text))
+  return times && from >= until
+}
+
 function parseRange(text: string): { from: string; until: string } {
   const [from, until, ...more] = text.split('..')
-  if (from && until && more.length === 0) return { from, until }
-  throw new MoraineError('usage', `--backfill ${text} is not a range`, {
-    hint: 'Give where it begins and where it ends: --backfill 2026-01-01..2026-02-01',
-  })
+  const hint = 'Give where it begins and where it ends: --backfill 2026-01-01..2026-02-01'
+  if (!from || !until || more.length > 0)
+    throw new MoraineError('usage', `--backfill ${text} is not a range`, { hint })
+  if (isReversed(from, until))
+    throw new MoraineError(
+      'usage',
+      `--backfill ${text} has no rows: it ends where it begins, or before`,
+      { hint },
+    )
+  return { from, until }
+}
+
+/** Rows are read again by the cursor of a database's table; other sources have none. */
+function refuseOthers(selected: readonly AnyDataset[]): void {
+  const bronze = selected.filter((dataset) => dataset.tier === 'bronze')
+  const [other] = bronze.filter(({ from }) => from.kind !== 'database')
+  const hint =
+    'Name a dataset that reads a table by a cursor: moraine run bronze.orders+ --backfill 2026-01-01..2026-02-01'
+  if (other)
+    throw new MoraineError(
+      'usage',
+      `${fullName(other)} does not read a database: --backfill can't read its rows again`,
+      { hint, place: other.place },
+    )
+  if (bronze.length === 0)
+    throw new MoraineError(
+      'usage',
+      'None of these datasets reads a source: --backfill has nothing to read again',
+      { hint },
+    )
 }
 
 export async function run(command: Command): Promise<number> {
@@ -97,7 +132,9 @@ export async function run(command: Command): Promise<number> {
   const lineage = target && new OpenLineage(target, { name: lake.name, url: storage.url })
   try {
     // A selector that names nothing is told before a run begins.
-    select(lake, command.args)
+    const selected = select(lake, command.args)
+    const range = backfill === undefined ? undefined : parseRange(backfill)
+    if (range) refuseOthers(selected)
     const record = await runLake(lake, {
       storage,
       engine,
@@ -106,7 +143,7 @@ export async function run(command: Command): Promise<number> {
       allowBreaking,
       allowLoss,
       acceptShrink,
-      ...(backfill === undefined ? {} : { backfill: parseRange(backfill) }),
+      ...(range ? { backfill: range } : {}),
       select: command.args,
       signal: abort.signal,
       onEvent: (event) => {

@@ -6,6 +6,7 @@ import { plan, type Step } from '../plan/plan.js'
 import { removedFrom } from '../plan/removed.js'
 import { hash } from '../run/context.js'
 import { Journal, type JournalEntry } from '../run/journal.js'
+import { afterNow } from '../run/rows-position.js'
 import { acceptCommand, type Held, heldOf, heldText } from '../run/shrink.js'
 import { discoverAll } from './discoveries.js'
 import { examples } from './examples.js'
@@ -16,13 +17,24 @@ import { openProject, print } from './project.js'
 import { removedLines } from './removed.js'
 
 export function define(command: Command): Command {
-  return command.addHelpText('after', examples(['the state of the lake', 'moraine status']))
+  return command
+    .option('--check', 'ask the sources whether they have anything new')
+    .addHelpText(
+      'after',
+      examples(
+        ['the state of the lake, as its log knows it', 'moraine status'],
+        ['and whether its sources have anything new', 'moraine status --check'],
+      ),
+    )
 }
 
 export async function run(command: Command): Promise<number> {
   const { lake, storage, log, json } = await openProject(command)
   const state = await log.head()
-  const { discoveries, problems } = await discoverAll(storage, state, lake.datasets)
+  const check = command.opts<{ check?: boolean }>().check ?? false
+  const { discoveries, problems } = check
+    ? await discoverAll(storage, state, lake.datasets)
+    : { discoveries: {}, problems: {} as Record<string, unknown> }
   const steps = plan({
     datasets: lake.datasets,
     view: state,
@@ -31,8 +43,8 @@ export async function run(command: Command): Promise<number> {
     hash,
     now: new Date(),
   })
-  const rows = steps.map((step) => statusOf(step, state, problems[step.name]))
   const removed = removedFrom(lake.datasets, state)
+  const rows = steps.map((step) => statusOf(step, state, check, problems[step.name]))
   const [last] = await new Journal(storage).latest(1)
   if (json) {
     const { number: commit, time } = state
@@ -60,6 +72,9 @@ export async function run(command: Command): Promise<number> {
   )
   printTable(rows)
   for (const line of removedLines(removed)) print(line)
+  for (const { dataset, notes } of rows)
+    for (const note of notes) print(`${colors.cyan('ℹ')} ${dataset}: ${note}`)
+  if (!check) print('\nAs the log knows it. Ask the sources for news with: moraine status --check')
   if (last) print(`\nLast run: ${last.run}, ${last.record?.outcome ?? 'running, or it was killed'}`)
   return 0
 }
@@ -76,26 +91,36 @@ interface Status {
   /** An extract that has far fewer rows than the one that is there, and waits for somebody to accept it. */
   held?: Held
   upToDate: boolean
+  /** What somebody should know of it. */
+  notes: readonly string[]
   description: string | null
   owner: string | null
   tags: readonly string[]
 }
 
-function statusOf({ dataset, name, decision }: Step, state: LakeState, problem: unknown): Status {
+function statusOf(
+  { dataset, name, decision }: Step,
+  state: LakeState,
+  checked: boolean,
+  problem: unknown,
+): Status {
   const upToDate = decision.action === 'none' && problem === undefined
-  const reason = problem === undefined ? decision.reason : messageOf(problem)
+  const bronze = dataset.tier === 'bronze'
+  const known = bronze && !checked ? batchesOf(dataset, state) : decision.reason
+  const reason = problem === undefined ? known : messageOf(problem)
+  const notes = laterOf(dataset, state)
   const { description, owner, tags } = dataset.about
   const about = { description: description ?? null, owner: owner ?? null, tags: tags ?? [] }
-  const common = { dataset: name, state: reason, upToDate, ...about }
+  const common = { dataset: name, state: reason, upToDate, notes, ...about }
   const held = heldOf(state, name)
-  if (dataset.tier === 'bronze' && held)
+  if (bronze && held)
     return {
       ...common,
       state: `${heldText(held)}; ${acceptCommand(name)} takes them`,
       held,
       ...bronzeTotals(dataset, state),
     }
-  if (dataset.tier === 'bronze') return { ...common, ...bronzeTotals(dataset, state) }
+  if (bronze) return { ...common, ...bronzeTotals(dataset, state) }
   const table = state.tables[name]
   if (!table) return { ...common, rows: null, bytes: null, files: null }
   const { rows, bytes, files, counts } = table
@@ -109,6 +134,22 @@ function statusOf({ dataset, name, decision }: Step, state: LakeState, problem: 
       ? { in: read as number, discarded: discarded as number, superseded: superseded as number }
       : {}),
   }
+}
+
+/** What the log knows of a bronze dataset's rows. */
+function batchesOf(dataset: AnyDataset, state: LakeState): string {
+  const batches = state.batches[fullName(dataset)] ?? []
+  const day = /\/(\d{4}-\d\d-\d\d)\//.exec(batches.at(-1)?.manifest ?? '')?.[1]
+  if (batches.length === 0) return 'nothing has come to it yet'
+  const many = batches.length === 1 ? '1 batch' : `${count(batches.length)} batches`
+  return `${many}${day ? `, the last on ${day}` : ''}`
+}
+
+/** Rows of a database whose cursor lies after now. */
+function laterOf(dataset: AnyDataset, state: LakeState): string[] {
+  if (dataset.tier !== 'bronze' || dataset.from.kind !== 'database') return []
+  const { later } = (state.watermarks[fullName(dataset)] ?? {}) as { later?: number }
+  return later ? [afterNow(dataset.from.cursor ?? '', later)] : []
 }
 
 function bronzeTotals(dataset: AnyDataset, state: LakeState) {

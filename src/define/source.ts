@@ -1,3 +1,5 @@
+import type { Place } from '../errors.js'
+
 /**
  * Where the rows of a bronze dataset come from, as data. Connectors in `moraine/sources` make these;
  * the room `source/` knows how to read them.
@@ -152,6 +154,8 @@ export interface DatabaseSource<C extends string = string> {
   readonly compareKeys: boolean
   /** The share of rows that may be gone from one full extract to the next. */
   readonly maxShrink?: number | undefined
+  /** Where its database was said. */
+  readonly place?: Place | undefined
 }
 
 /** A text, or a function that gives one whenever it is needed, such as `secret('env:TOKEN')`. */

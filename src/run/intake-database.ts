@@ -1,9 +1,15 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { DatabaseSource } from '../define/source.js'
 import { thousands } from '../define/thousands.js'
+import type { Session } from '../engine/engine.js'
 import type { LakeState } from '../log/commit.js'
+import { openRows } from '../source/connect/conditions.js'
+import { isBefore, nextWindow } from '../source/connect/cursor-text.js'
 import type { Databases } from '../source/connect/open.js'
 import type {
+  Census,
   Horizon,
   Mark,
   Range,
@@ -11,12 +17,14 @@ import type {
   RemoteColumn,
   Window,
 } from '../source/connect/reader.js'
+import { scratchFolder } from '../storage/scratch.js'
 import type { BatchFile } from './batches.js'
-import type { RunContext } from './context.js'
+import { type RunContext, withSession } from './context.js'
 import { compareColumns } from './drift.js'
 import type { Intake, Offer } from './intake.js'
 import { commitRows, type NewBatch, newBatch, noteWatermark, nothingYet } from './rows-commit.js'
 import {
+  afterNow,
   chosen,
   contentOf,
   cursorOf,
@@ -26,13 +34,18 @@ import {
   refuseDrift,
   type Watermark,
 } from './rows-position.js'
-import { CHANGE, RowsWriter } from './rows-writer.js'
+import { CHANGE, HELD, HELD_ALONE, knowBronze, knowHashes, newestInBronze } from './rows-taken.js'
+import { RowsWriter } from './rows-writer.js'
 import { heldOf, holdBack, rowsOfFull } from './shrink.js'
 
 /** Ranges of a first reading that are committed together. */
 const TOGETHER = 8
 /** Marks that are remembered. */
 const MARKS = 20
+/** Rows that are read again to see whether they are the same; of more, their number has to tell. */
+const COMPARED = 100_000
+/** Keys that are asked for at once. */
+const LOT = 1000
 
 /** Looks whether a database has rows that the lake has not. */
 export async function discoverRows(
@@ -120,20 +133,42 @@ class RowsIntake {
       const { from, until } = this.backfill
       return found(`rows with ${cursor?.name} from ${from} to ${until} are read again`)
     }
-    if (!cursor) return found('all of its rows are read each time')
+    if (!cursor || !horizon) return found('all of its rows are read each time')
     if (before?.from === undefined)
       return found(before?.load ? 'its first reading goes on' : 'all of its rows are to be read')
+    if (before.taken === undefined)
+      return found(`rows are read again from the newest ${cursor.name} that the lake has`)
     if (this.source.compareKeys) return found('its keys are compared each time')
-    const none = `no rows with a newer ${cursor.name}`
-    if (horizon?.waiting) return found('rows are there that wait for an open transaction')
-    if (horizon?.next === undefined) return { news: undefined, none, notes }
-    const window = this.reader.windowSql(cursor, this.window())
-    const some =
-      (await this.reader.any(this.source, [window])) ||
-      (await this.reader.any(this.source, [this.reader.nullSql(cursor)]))
-    return some
-      ? found(`rows with ${cursor.name} from ${before.from} on`)
-      : { news: undefined, none, notes }
+    const census = await this.reader.census(this.source, cursor, before.from, horizon)
+    const said = this.saidLater(census.later)
+    if (await this.isSame(census))
+      return { news: undefined, none: `no rows with a newer ${cursor.name}`, notes: said }
+    const since = before.from === null ? '' : ` from ${before.from} on`
+    return { ...found(`rows with ${cursor.name}${since}`), notes: said }
+  }
+
+  /** What is said of rows that lie after now, beside the other notes. */
+  private saidLater(later = 0): readonly string[] {
+    return [...this.notes, ...(later > 0 ? [afterNow(this.cursor?.name ?? '', later)] : [])]
+  }
+
+  /** Whether the rows from the last window's end on are those that have been taken. */
+  private async isSame({ rows }: Census): Promise<boolean> {
+    const { tail, from = null } = this.before as Watermark
+    if (rows === 0) return tail?.rows === 0
+    if (tail?.rows !== rows) return false
+    // Of very many rows with the newest cursor, more or fewer would be another number.
+    if (tail.sha256 === undefined) return rows > COMPARED
+    const again = [openRows(this.reader, this.cursor as RemoteColumn, from)]
+    const columns = this.columns.map(({ name }) => name)
+    const folder = await scratchFolder('tail')
+    try {
+      const what = { source: this.source, columns, conditions: again }
+      const never = new AbortController().signal
+      return (await this.reader.extract(what, join(folder, 'tail'), never)).sha256 === tail.sha256
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
   }
 
   async take(context: RunContext, base: LakeState): Promise<Intake> {
@@ -143,11 +178,7 @@ class RowsIntake {
     const taken = await (this.before?.from === undefined
       ? this.takeFirst(context, done)
       : this.takeWindow(context, done))
-    return this.source.compareKeys ? this.takeDeleted(context, taken) : taken
-  }
-
-  private window(): Window {
-    return { from: this.before?.from, until: this.horizon?.until }
+    return this.source.compareKeys && !this.land ? this.takeCompared(context, taken) : taken
   }
 
   /** Rows that were read before, once more; how far the source was read stays. */
@@ -179,45 +210,29 @@ class RowsIntake {
 
   /** A first reading: range by range, each group of them committed, so that one that was stopped goes on. */
   private async takeFirst(context: RunContext, done: Intake): Promise<Intake> {
-    const cursor = this.cursor as RemoteColumn
-    const { ranges, epoch } = await this.reader.ranges(
-      this.source,
-      this.before?.load?.bytes ?? context.partBytes,
-      this.before?.load?.epoch,
-    )
-    const going = this.before?.load
-    const same = going && going.epoch === epoch ? going : undefined
-    const load: Load = same ?? {
-      ...(this.horizon?.until === undefined ? {} : { until: this.horizon.until }),
-      ...(this.horizon?.next === undefined ? {} : { next: this.horizon.next }),
-      done: 0,
-      bytes: context.partBytes,
-      epoch,
-    }
+    const [cursor, horizon] = [this.cursor as RemoteColumn, this.horizon as Horizon]
+    const before = this.before?.load
+    // Earlier versions left rows out that lay after the end of a window.
+    const going = before?.until === undefined ? before : undefined
+    const bytes = going?.bytes ?? context.partBytes
+    const { ranges, epoch } = await this.reader.ranges(this.source, bytes, going?.epoch)
     const marks = this.marks()
-    if (load.next === undefined) {
+    if (horizon.next === undefined && !going) {
       // Nothing can be read yet; but where the cursor stands now lets the next run begin.
       return this.commit(context, this.newBatch(context, done.state), [], { marks }, done)
     }
-    const early =
-      load.until === undefined
-        ? []
-        : [
-            `${this.reader.windowSql(cursor, { until: load.until })} OR ${this.reader.nullSql(cursor)}`,
-          ]
-    if (load.done >= ranges.length)
-      return this.note(context, done, this.positionAt({ from: load.next, marks }))
+    const resumed = going !== undefined && going.epoch === epoch
+    const load: Load = resumed ? going : await this.beginLoad(cursor, horizon, bytes, epoch)
+    const { next = null } = load
     let result = done
-    for (let at = load.done; at < ranges.length; at += TOGETHER) {
+    for (let at = load.done; at < Math.max(ranges.length, load.done + 1); at += TOGETHER) {
       const group = ranges.slice(at, at + TOGETHER)
       const batch = this.newBatch(context, result.state)
-      const files = await this.extract(
-        context,
-        batch,
-        group.map((range) => [...conditionsOf(range), ...early]),
-      )
+      const files = await this.extract(context, batch, group.map(conditionsOf))
       const last = at + TOGETHER >= ranges.length
-      const position = last ? { from: load.next } : { load: { ...load, done: at + TOGETHER } }
+      const position = last
+        ? { from: next, ...(await this.takenNow(context, batch, next, resumed)) }
+        : { load: { ...load, done: at + TOGETHER } }
       const whole = at === 0 && result.state.batches[fullName(this.dataset)] !== undefined
       result = await this.commit(
         context,
@@ -228,71 +243,200 @@ class RowsIntake {
         whole ? { whole } : {},
       )
       context.progress(fullName(this.dataset), { rows: result.rows })
+      if ('later' in position && position.later)
+        result.notes.push(afterNow(cursor.name, position.later))
     }
     return result
   }
 
-  /** The rows of a window, and those that have no cursor, where they are not the same as before. */
-  private async takeWindow(context: RunContext, done: Intake): Promise<Intake> {
-    const cursor = this.cursor as RemoteColumn
-    const { reader, before, horizon } = this
-    if (horizon?.next === undefined)
-      return this.note(context, done, { ...(before as Watermark), marks: this.marks() })
-    const batch = this.newBatch(context, done.state)
-    const { until, next } = horizon
-    const from = reader.windowSql(cursor, { from: before?.from })
-    const overlaps = until !== next
-    const [settled = [], again = [], nulls = []] = await Promise.all([
-      this.extract(context, batch, [[from, reader.windowSql(cursor, { until: next })]]),
-      // Where windows overlap, these rows come again.
-      overlaps
-        ? this.extract(context, batch, [[from, reader.windowSql(cursor, { from: next, until })]], 1)
-        : [],
-      this.extract(context, batch, [[reader.nullSql(cursor)]], 2),
-    ])
-    const rows = [...settled, ...again]
-    const writer = this.writer(context, batch)
-    const held = await writer.fingerprint(again)
-    const open = overlaps ? String(held) : undefined
-    const same =
-      before?.open !== undefined &&
-      String(held + (await writer.fingerprint(settled))) === before.open
-    const fresh = same ? [] : rows
-    const nullsNow = nulls.length > 0 ? contentOf(nulls) : undefined
-    const files = [...fresh, ...(nullsNow === before?.nulls ? [] : nulls)]
-    const position = {
-      from: horizon.next,
-      marks: this.marks(),
-      ...(nullsNow === undefined ? {} : { nulls: nullsNow }),
-      ...(open === undefined ? {} : { open }),
+  /** A first reading ends where the newest row was, or the bound of open transactions, when it began. */
+  private async beginLoad(
+    cursor: RemoteColumn,
+    horizon: Horizon,
+    bytes: number,
+    epoch: string,
+  ): Promise<Load> {
+    const { newest } = await this.reader.census(this.source, cursor, null, horizon)
+    const next = this.nextFrom(newest, null)
+    return { next, done: 0, bytes, epoch }
+  }
+
+  /** Where the next window begins, once the newest value below the bound is known. */
+  private nextFrom(newest: string | undefined, before: string | null): string | null {
+    const { bound, next } = this.horizon as Horizon
+    // A cursor that only transactions move needs no row to say how far that is.
+    if (bound === undefined) return next ?? before
+    return nextWindow(newest, next, before, this.source.lag)
+  }
+
+  /** What a first reading has taken of the rows that will be read again. */
+  private async takenNow(
+    context: RunContext,
+    batch: NewBatch,
+    from: string | null,
+    resumed: boolean,
+  ): Promise<Partial<Watermark>> {
+    const [cursor, horizon] = [this.cursor as RemoteColumn, this.horizon as Horizon]
+    const census = await this.reader.census(this.source, cursor, from, horizon)
+    const { rows, later } = census
+    const common = { ...this.freshFrom(census), ...(later > 0 ? { later } : {}) }
+    // What was read by other runs may have changed since, and very many rows are looked for in bronze where need be.
+    if (resumed || rows > COMPARED)
+      return { ...common, taken: this.takenOf(undefined), tail: { rows } }
+    const open = openRows(this.reader, cursor, from)
+    const { hashes, tail } = await this.writer(context, batch).hashesOf([open])
+    return {
+      ...common,
+      taken: this.takenOf(hashes),
+      tail: { rows: hashes.length, sha256: tail.sha256 },
     }
-    if (files.length > 0) return this.commit(context, batch, files, position, done)
-    // Where the counter stands lets a later run go so far; and what was the same need not be read again.
-    if (horizon?.waiting || (rows.length > 0 && horizon.next !== before?.from))
+  }
+
+  /** Whether rows of bronze show which of them have been taken: those of a feed are elsewhere, and some do not show their cursor. */
+  private get inBronze(): boolean {
+    return !this.land && this.columns.some(({ name }) => name === this.cursor?.name)
+  }
+
+  /** Rows that are known by their hashes, or (`undefined`, or too many) by what bronze has. */
+  private takenOf(hashes: readonly string[] | undefined): readonly string[] | 'bronze' {
+    const most = this.inBronze ? HELD : HELD_ALONE
+    if (hashes && hashes.length <= most) return hashes
+    return this.inBronze ? 'bronze' : []
+  }
+
+  /** From which cursor on no row has been taken yet. */
+  private freshFrom({ last }: Census): Pick<Watermark, 'fresh'> {
+    const { later, bound } = this.horizon as Horizon
+    if (later !== undefined) return { fresh: later }
+    return bound !== undefined && last !== undefined ? { fresh: String(BigInt(last) + 1n) } : {}
+  }
+
+  /**
+   * All rows from the end of the last window on, and those that have no cursor. Those that may have been taken are compared by
+   * what they hold, so that each comes once.
+   */
+  private async takeWindow(context: RunContext, done: Intake): Promise<Intake> {
+    const [cursor, horizon] = [this.cursor as RemoteColumn, this.horizon as Horizon]
+    const { reader } = this
+    const before = await this.upgraded(context, done.state)
+    const from = before.from ?? null
+    const census = await reader.census(this.source, cursor, from, horizon)
+    const next = this.nextFrom(census.newest, from)
+    const batch = this.newBatch(context, done.state)
+    const since = from === null ? {} : { from }
+    const [settled, fresh] = this.partsOf(before, from, next)
+    const news = fresh
+      ? await this.extract(context, batch, [[reader.windowSql(cursor, fresh)]])
+      : []
+    const parts = [
+      ...(settled ? [[reader.windowSql(cursor, { ...since, ...settled })]] : []),
+      [openRows(reader, cursor, next)],
+    ]
+    const know = (session: Session) => this.know(context, session, done.state, before)
+    const { files, hashes, tail } = await this.writer(context, batch).extractNew(parts, know, 1)
+    const compared = hashes.length <= COMPARED && tail ? { sha256: tail.sha256 } : {}
+    const position = {
+      from: next,
+      ...this.freshFrom(census),
+      taken: this.takenOf(hashes),
+      tail: { rows: hashes.length, ...compared },
+      ...(census.later > 0 ? { later: census.later } : {}),
+      marks: this.marks(),
+    }
+    const all = [...news, ...files]
+    if (all.length > 0) return this.commit(context, batch, all, position, done)
+    if (!isSamePosition(this.before, position))
       return this.note(context, done, this.positionAt(position))
     return { ...done, notes: ['its rows are the same as before'] }
   }
 
-  /** Keys that the lake has and the source has not any more: rows that say so, in a batch of their own. */
-  private async takeDeleted(context: RunContext, done: Intake): Promise<Intake> {
+  /** Rows up to the next window: those that may have been taken, and those that certainly have not. */
+  private partsOf(
+    { fresh, later }: Watermark,
+    from: string | null,
+    next: string | null,
+  ): [settled: Window | undefined, fresh: Window | undefined] {
+    if (next === null || (from !== null && !isBefore(from, next))) return [undefined, undefined]
+    // Of rows that lay after now, the time may have come.
+    if (fresh === undefined || later || !isBefore(fresh, next)) return [{ until: next }, undefined]
+    if (from !== null && !isBefore(from, fresh)) return [undefined, { from, until: next }]
+    return [{ until: fresh }, { from: fresh, until: next }]
+  }
+
+  /** Tells an engine which of the rows that are read again have been taken. */
+  private know(
+    context: RunContext,
+    session: Session,
+    state: LakeState,
+    { taken = 'bronze', from = null }: Watermark,
+  ): Promise<void> {
+    const { dataset, cursor } = this
+    const columns = this.columns.map(({ name }) => name)
+    // Where a column is gone, rows are compared by those that are left.
+    const gone = this.before?.columns.some(({ name }) => !columns.includes(name)) ?? false
+    if (taken !== 'bronze' && !(gone && this.inBronze)) return knowHashes(session, taken)
+    if (!this.inBronze) return knowHashes(session, [])
+    const name = (cursor as RemoteColumn).name
+    return knowBronze(session, context.storage, state, dataset, columns, name, from)
+  }
+
+  /**
+   * How far a source was read. Earlier versions noted the server's clock: rows that programs wrote with an earlier time were
+   * missed, and are read from the newest time on that the lake has.
+   */
+  private async upgraded(context: RunContext, state: LakeState): Promise<Watermark> {
+    const before = this.before as Watermark
+    const { from } = before
+    if (before.taken !== undefined || from == null || !this.inBronze) return before
+    const { name } = this.cursor as RemoteColumn
+    const newest = await withSession(context, fullName(this.dataset), (session) =>
+      newestInBronze(session, context.storage, state, this.dataset, name, from),
+    )
+    const plain = newest?.replace(/\+00$/, '')
+    return { ...before, ...(plain !== undefined && isBefore(plain, from) ? { from: plain } : {}) }
+  }
+
+  /** Keys that the lake has and the source has not any more, and the reverse: rows that say so, and rows, in a batch of their own. */
+  private async takeCompared(context: RunContext, done: Intake): Promise<Intake> {
     const name = fullName(this.dataset)
     const watermark = done.state.watermarks[name] as Watermark | undefined
     if (watermark?.from === undefined) return done
     const batch = this.newBatch(context, done.state)
-    const stamp =
-      this.cursor && this.horizon?.stamp !== undefined
-        ? { column: this.cursor.name, text: this.horizon.stamp }
-        : undefined
-    const { file, known } = await this.writer(context, batch).deleted(done.state, stamp)
+    const writer = this.writer(context, batch)
+    const { gone, known, lacking } = await writer.compared(done.state, this.cursor?.name)
     const { reads: _, columns: __, held: before, ...position } = watermark
-    if (!file) return before ? this.note(context, done, this.positionAt(position)) : done
-    const held = await this.holdBack(context, done, known - file.rows, known, [file])
-    if (held) return held
+    const back = await this.extract(context, batch, this.keyConditions(lacking), 1)
+    const held = gone && (await this.holdBack(context, done, known - gone.rows, known, [gone]))
+    const files = [...(gone && !held ? [gone] : []), ...back]
+    if (held && files.length === 0) return held
+    if (files.length === 0)
+      return before ? this.note(context, done, this.positionAt(position)) : done
+    const found = back.reduce((sum, { rows }) => sum + rows, 0)
     const notes = [
       ...(done.files > 0 ? done.notes : []),
-      `${thousands(file.rows)} keys are gone from its source`,
+      ...(gone && !held ? [`${thousands(gone.rows)} keys are gone from its source`] : []),
+      ...(found > 0 ? [`${thousands(found)} rows were there that the lake lacked`] : []),
     ]
-    return this.commit(context, batch, [file], position, { ...done, notes })
+    const still = held?.held ? { held: held.held } : {}
+    return this.commit(
+      context,
+      batch,
+      files,
+      { ...position, ...still },
+      { ...(held ?? done), notes },
+    )
+  }
+
+  /** Conditions for the rows of keys; of very many, for all rows. */
+  private keyConditions(keys: readonly (readonly string[])[]): string[][] {
+    if (keys.length > COMPARED) return [[]]
+    const columns = this.source.key.map(
+      (name) => this.all.find((c) => c.name === name) ?? { name, type: '' },
+    )
+    const lots = Array.from({ length: Math.ceil(keys.length / LOT) }, (_, i) =>
+      keys.slice(i * LOT, (i + 1) * LOT),
+    )
+    return lots.map((lot) => [this.reader.keysSql(columns, lot)])
   }
 
   /** Holds rows back that are far fewer than before, and removes their files again. */
@@ -363,7 +507,7 @@ class RowsIntake {
       batch,
       files,
       columns: [...columns, ...(compareKeys ? [CHANGE] : [])],
-      source: { database, ...reads, columns: this.columns, ...this.window() },
+      source: { database, ...reads, columns: this.columns, from: this.before?.from ?? undefined },
       watermark,
       more,
     })
@@ -378,6 +522,13 @@ class RowsIntake {
     const laid: Laid | undefined = this.land && { landed, laid: ++this.laid }
     return noteWatermark(context, done, this.dataset, { ...watermark, ...laid })
   }
+}
+
+/** Whether nothing is to be noted: where the next window begins and what it will find are the same. */
+function isSamePosition(before: Watermark | undefined, now: Partial<Watermark>): boolean {
+  const told = ({ from, taken, tail, later }: Partial<Watermark>) =>
+    JSON.stringify([from, taken, tail, later])
+  return before !== undefined && told(before) === told(now)
 }
 
 const conditionsOf = ({ condition }: Range) => (condition === undefined ? [] : [condition])

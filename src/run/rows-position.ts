@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type Bronze, fullName } from '../define/dataset.js'
 import { nearest } from '../define/nearest.js'
 import type { DatabaseSource } from '../define/source.js'
+import { thousands } from '../define/thousands.js'
 import { MoraineError } from '../errors.js'
 import type { Mark, RemoteColumn } from '../source/connect/reader.js'
 import type { BatchFile } from './batches.js'
@@ -15,23 +16,39 @@ export interface Watermark {
   reads: string
   /** The columns that the source had. */
   columns: readonly RemoteColumn[]
-  /** All rows with earlier cursors have been read. */
-  from?: string
+  /** All rows with earlier cursors have been read; `null`: none had a cursor yet. */
+  from?: string | null
+  /** No row from this cursor on has been taken, but those that `later` counts. */
+  fresh?: string
+  /**
+   * The rows from `from` on, and those without a cursor, that have been taken, as hashes; `bronze`: those that bronze has.
+   * Watermarks of earlier versions have none: `from` was then the server's clock, and rows that were written with an earlier time were missed.
+   */
+  taken?: readonly string[] | 'bronze'
+  /** The same rows as their database wrote them: how many, and their SHA-256 where they are not too many. */
+  tail?: Tail
+  /** How many of them lie after the source's own now. */
+  later?: number
   marks?: readonly Mark[]
   /** A first reading of all rows that is under way. */
   load?: Load
-  /** SHA-256 of the rows without a cursor, which are read each time. */
-  nulls?: string
-  /** What was read and will be read again, as a fingerprint: the end of a window, or all of a source without a cursor. */
+  /** SHA-256 of the rows of a source without a cursor. */
   open?: string
   /** Rows that were held back. */
   held?: Held
 }
 
+export interface Tail {
+  rows: number
+  sha256?: string
+}
+
 /** A first reading, in ranges that are committed one after the other. */
 export interface Load {
+  /** Where it ended, in earlier versions: those begin anew. */
   until?: string
-  next?: string
+  /** Where the next window begins. */
+  next?: string | null
   /** Ranges that are done, of about so many bytes each. */
   done: number
   bytes: number
@@ -49,6 +66,12 @@ export function contentOf(files: readonly BatchFile[]): string {
   const sum = createHash('sha256')
   for (const { sha256 } of files) sum.update(sha256)
   return sum.digest('hex')
+}
+
+/** How rows are told whose cursor lies after their source's own now. */
+export function afterNow(cursor: string, rows: number): string {
+  const [noun, verb] = rows === 1 ? ['row', 'lies'] : ['rows', 'lie']
+  return `${thousands(rows)} ${noun} whose ${cursor} ${verb} after now: read in each run`
 }
 
 export function refuseDrift(

@@ -15,14 +15,12 @@ import { Pool } from './pool.js'
 import { Relations } from './relations.js'
 import type { NewBatch } from './rows-commit.js'
 import { directColumns, directTimes } from './rows-direct.js'
+import { CHANGE, greatest, rowHash } from './rows-taken.js'
 import { FEW } from './shrink.js'
 import { wantedTypes } from './wanted.js'
 
 /** Parts of a table that are read side by side. */
 const SIDE_BY_SIDE = 2
-
-/** The column that says that a key is gone. */
-export const CHANGE = '_change'
 
 /** How readers write their texts. */
 const textOptions = { delimiter: ',', quote: '"', nulls: [''], newline: '\n' as const, skip: 0 }
@@ -54,6 +52,9 @@ function exactTypes(
 /** Whether all values of a database's type are whole numbers of 64 bits. */
 const isLong = (type: string) =>
   /^(bigint|(tinyint|smallint|mediumint|int|integer)( unsigned)?)$/.test(type)
+
+/** Whether values of a type have 32 bits, in MySQL. */
+const isFloat = (type: string) => /^float\b/.test(type)
 
 /** Writes rows of a database as files of a batch. */
 export class RowsWriter {
@@ -149,23 +150,97 @@ export class RowsWriter {
     }
   }
 
-  /** What rows hold, whatever files they are in and in whatever order: of two lots it is the sum of theirs. */
-  async fingerprint(files: readonly BatchFile[]): Promise<bigint> {
-    if (files.length === 0) return 0n
-    const { context, columns } = this
-    const kept = files.map(({ data, values, inexact, sound }) => ({
-      location: context.storage.locate(data),
-      ...(values ? { values } : {}),
-      ...(inexact === undefined ? {} : { inexact }),
-      ...(sound ? { sound } : {}),
-    }))
-    return withSession(context, fullName(this.dataset), async (session) => {
-      await session.hold(kept)
-      const row = columns.map(({ name }) => quoteName(name)).join(', ')
-      const [sum] = await session.rows(
-        `SELECT CAST(sum(CAST(hash(row(${row})) AS HUGEINT)) AS VARCHAR) AS s FROM (${session.batches(kept)})`,
-      )
-      return BigInt(String(sum?.s))
+  /**
+   * Reads rows of which some have been taken, and keeps the others. Of the last of the lists of conditions it is told what they hold:
+   * those rows will be read again.
+   *
+   * @param know fills `known` with hashes (`_hash`) of the rows that have been taken, numbered (`_nth`) where several are the same.
+   */
+  async extractNew(
+    parts: readonly (readonly string[])[],
+    know: (session: Session) => Promise<void>,
+    first: number,
+  ): Promise<{ files: BatchFile[]; hashes: string[]; tail: Extracted | undefined }> {
+    const { context, source, batch } = this
+    const columns = this.columns.map(({ name }) => name)
+    return this.staged(async (staging) => {
+      const read: { path: string; extracted: Extracted; last: boolean }[] = []
+      let tail: Extracted | undefined
+      for (const [i, conditions] of parts.entries()) {
+        const path = join(staging, String(i))
+        const extracted = await this.reader.extract(
+          { source, columns, conditions },
+          path,
+          context.signal,
+        )
+        const last = i === parts.length - 1
+        if (last) tail = extracted
+        if (extracted.bytes > 0) read.push({ path, extracted, last })
+      }
+      if (read.length === 0) return { files: [], hashes: [], tail }
+      const data = `${batch.folder}/${String(first + 1).padStart(5, '0')}.${this.dataset.format}`
+      return withSession(context, fullName(this.dataset), async (session) => {
+        await know(session)
+        await this.orElse(
+          () => this.load(session, read, ({ longest }) => longest),
+          () => this.load(session, read, ({ bytes }) => bytes),
+        )
+        const hashed = await session.rows('SELECT _hash FROM came WHERE _last')
+        const hashes = hashed.map(({ _hash }) => String(_hash))
+        const [count] = await session.rows('SELECT count(*) AS n FROM fresh')
+        if (Number(count?.n) === 0) return { files: [], hashes, tail }
+        await context.storage.prepare(data)
+        const list = columns.map(quoteName).join(', ')
+        const relation = `(SELECT ${list}, ${this.nulls} FROM fresh)`
+        const kept = await this.write(session, relation, data)
+        const bytes = await context.storage.read(data)
+        const extracted = { bytes: kept.bytes, longest: 0, sha256: sha256(bytes) }
+        await context.storage.seal([data])
+        const name = `${this.what}#${batch.number}.${first + 1}`
+        return { files: [this.fileOf(name, extracted, data, kept)], hashes, tail }
+      })
+    })
+  }
+
+  /** Fills `came` with the rows of texts, and `fresh` with those that are not `known`. */
+  private async load(
+    session: Session,
+    read: readonly { path: string; extracted: Extracted; last: boolean }[],
+    lineOf: (extracted: Extracted) => number,
+  ): Promise<void> {
+    const columns = this.columns.map(({ name }) => name)
+    const texts = read.map(({ path, extracted, last }) => {
+      const text = this.text(session, path, columns, lineOf(extracted))
+      return `SELECT *, ${last} AS _last FROM ${text}`
+    })
+    await session.run(
+      `CREATE OR REPLACE TEMP TABLE came AS SELECT *, row_number() OVER (PARTITION BY _hash) AS _nth
+       FROM (SELECT *, ${rowHash(columns)} AS _hash FROM (${texts.join(' UNION ALL ')}))`,
+    )
+    await session.run(
+      'CREATE OR REPLACE TEMP VIEW fresh AS FROM came ANTI JOIN known USING (_hash, _nth)',
+    )
+  }
+
+  /** What rows hold that will be read again, and have just been taken. */
+  async hashesOf(conditions: readonly string[]): Promise<{ hashes: string[]; tail: Extracted }> {
+    const { context, source } = this
+    const columns = this.columns.map(({ name }) => name)
+    return this.staged(async (staging) => {
+      const path = join(staging, 'tail')
+      const tail = await this.reader.extract({ source, columns, conditions }, path, context.signal)
+      if (tail.bytes === 0) return { hashes: [], tail }
+      return withSession(context, fullName(this.dataset), async (session) => {
+        const read = (longest: number) =>
+          session.rows(
+            `SELECT ${rowHash(columns)} AS _hash FROM ${this.text(session, path, columns, longest)}`,
+          )
+        const rows = await this.orElse(
+          () => read(tail.longest),
+          () => read(tail.bytes),
+        )
+        return { hashes: rows.map(({ _hash }) => String(_hash)), tail }
+      })
     })
   }
 
@@ -198,7 +273,7 @@ export class RowsWriter {
     const columns = this.columns.map(({ name }) => name)
     return withSession(context, fullName(this.dataset), async (session) => {
       const write = (line: number, exact: ReadonlyMap<string, string>) => {
-        const text = session.text(path, { ...textOptions, columns, types: exact, longest: line })
+        const text = this.text(session, path, columns, line, exact)
         const relation = `(SELECT *, ${this.nulls} FROM ${text})`
         return keepRecords(session, { ...this.records(relation, data), exact }, wanted)
       }
@@ -211,13 +286,31 @@ export class RowsWriter {
   }
 
   /** Reads a text by its longest line, or else so that any record fits: values with line ends make records longer than lines. */
-  private async orElse(byLines: () => Promise<Kept>, anyway: () => Promise<Kept>): Promise<Kept> {
+  private async orElse<T>(byLines: () => Promise<T>, anyway: () => Promise<T>): Promise<T> {
     try {
       return await byLines()
     } catch {
       this.context.signal.throwIfAborted()
       return anyway()
     }
+  }
+
+  /** SQL for the rows of a text. MySQL writes numbers of 32 bits in six digits, or in those of 64 bits: here they get their own. */
+  private text(
+    session: Session,
+    path: string,
+    columns: readonly string[],
+    longest: number,
+    types: ReadonlyMap<string, string> = new Map(),
+  ): string {
+    const text = session.text(path, { ...textOptions, columns, types, longest })
+    const floats = this.columns.filter(({ name, type }) => isFloat(type) && columns.includes(name))
+    if (this.source.database !== 'mysql' || floats.length === 0) return text
+    const short = floats.map(({ name }) => {
+      const column = quoteName(name)
+      return `regexp_replace(CAST(CAST(${column} AS FLOAT) AS VARCHAR), '\\.0$', '') AS ${column}`
+    })
+    return `(SELECT * REPLACE (${short.join(', ')}) FROM ${text})`
   }
 
   /** What a row of a database does not have. */
@@ -255,7 +348,7 @@ export class RowsWriter {
     const types = new Map(long.map((name) => [name, 'BIGINT']))
     return withSession(context, fullName(this.dataset), async (session) => {
       const write = (line: number) => {
-        const text = session.text(path, { ...textOptions, columns, types, longest: line })
+        const text = this.text(session, path, columns, line, types)
         const relation = `(SELECT *${change.map((name) => `, CAST(NULL AS VARCHAR) AS ${name}`)} FROM ${text})`
         return this.writeTexts(session, relation, [...columns, ...change], location)
       }
@@ -279,22 +372,21 @@ export class RowsWriter {
   }
 
   /**
-   * A file with a row for each key that the lake has and the source has not any more, `undefined` where there is none; and how many keys the
-   * lake has.
-   *
-   * @param stamp the cursor that such rows get.
+   * Compares the keys of the source with those of the lake: a file with a row for each that is gone, and how many the lake has;
+   * and the keys that the lake lacks. A row that says that a key is gone has the newest cursor that the key had: so it counts as newer than the rows it had,
+   * and a row that comes back as it was counts as newer than that.
    */
-  async deleted(
+  async compared(
     state: LakeState,
-    stamp: { column: string; text: string } | undefined,
-  ): Promise<{ file: BatchFile | undefined; known: number }> {
+    cursor: string | undefined,
+  ): Promise<{ gone: BatchFile | undefined; known: number; lacking: string[][] }> {
     const { context, source, reader, batch } = this
     const name = fullName(this.dataset)
     const keys = source.key.map(quoteName)
     const names = this.columns.map((column) => column.name)
     const texts = names.map((column) => {
       if (source.key.includes(column)) return quoteName(column)
-      const text = stamp?.column === column ? quoteText(stamp.text) : 'CAST(NULL AS VARCHAR)'
+      const text = column === cursor ? '_newest' : 'CAST(NULL AS VARCHAR)'
       return `${text} AS ${quoteName(column)}`
     })
     return this.staged(async (staging) => {
@@ -304,34 +396,42 @@ export class RowsWriter {
       return withSession(context, name, async (session) => {
         const relations = new Relations(context.storage, state)
         const known = await relations.bronzeRelation(session, state.batches[name] ?? [], [])
-        const text = session.text(path, {
-          ...textOptions,
-          columns: source.key,
-          longest: there.longest,
-        })
-        const present = there.bytes > 0 ? `FROM ${text}` : 'FROM alive WHERE false'
-        const alive = `SELECT ${keys.join(', ')} FROM (${known.sql}) GROUP BY ALL HAVING arg_max(coalesce(_change, ''), _batch) <> 'delete'`
-        const relation = `(WITH alive AS (${alive})
-          SELECT CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw, ${texts.join(', ')}, 'delete' AS _change
-          FROM (FROM alive ANTI JOIN (${present}) USING (${keys.join(', ')})))`
-        const { format } = this.dataset
-        const data = `${batch.folder}/deleted.${format}`
+        const shows = cursor !== undefined && known.columns.includes(cursor)
+        const newest = shows ? greatest(quoteName(cursor)) : 'CAST(NULL AS VARCHAR)'
+        await session.run(
+          `CREATE TEMP TABLE alive AS SELECT ${keys.join(', ')}, ${newest} AS _newest FROM (${known.sql})
+           GROUP BY ${keys.join(', ')} HAVING arg_max(coalesce(_change, ''), _batch) <> 'delete'`,
+        )
+        const present =
+          there.bytes > 0
+            ? `FROM ${this.text(session, path, source.key, there.longest)}`
+            : 'FROM alive WHERE false'
+        const same = `USING (${keys.join(', ')})`
+        const lacking = await session.rows(
+          `SELECT DISTINCT ${keys.join(', ')} FROM (${present}) ANTI JOIN alive ${same} WHERE ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`,
+        )
+        const relation = `(SELECT CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw, ${texts.join(', ')}, 'delete' AS _change
+          FROM (FROM alive ANTI JOIN (${present}) ${same}))`
+        const data = `${batch.folder}/deleted.${this.dataset.format}`
         await context.storage.prepare(data)
-        const columns = [...names, CHANGE]
-        const location = context.storage.locate(data)
-        const records = { relation, columns, lineage: [], location, compression: this.compression }
-        const kept =
-          format === 'parquet'
-            ? await keepRecords(session, records, new Map())
-            : await this.writeTexts(session, relation, columns, location)
-        if (kept.rows === 0) return { file: undefined, known: 0 }
+        const kept = await this.write(session, relation, data)
+        const found = lacking.map((row) => source.key.map((column) => String(row[column])))
+        if (kept.rows === 0) return { gone: undefined, known: 0, lacking: found }
         await context.storage.seal([data])
-        // How many there are matters only where many are gone.
-        const [all] =
-          kept.rows < FEW ? [] : await session.rows(`SELECT count(*) AS n FROM (${alive})`)
         const file = this.fileOf(`${this.what}#${batch.number}.deleted`, there, data, kept)
-        return { file, known: Number(all?.n ?? kept.rows) }
+        // How many there are matters only where many are gone.
+        const [all] = kept.rows < FEW ? [] : await session.rows('SELECT count(*) AS n FROM alive')
+        return { gone: file, known: Number(all?.n ?? kept.rows), lacking: found }
       })
     })
+  }
+
+  /** Writes a relation of texts in the dataset's format. */
+  private write(session: Session, relation: string, data: string): Promise<Kept> {
+    const columns = [...this.columns.map(({ name }) => name), ...this.change]
+    const location = this.context.storage.locate(data)
+    return this.dataset.format === 'parquet'
+      ? keepRecords(session, this.records(relation, data), new Map())
+      : this.writeTexts(session, relation, columns, location)
   }
 }

@@ -12,6 +12,7 @@ import {
 } from '../define/expected.js'
 import { secondsOf } from '../define/interval.js'
 import { checked, checkedArguments, having, type OptionList } from '../define/options.js'
+import { here } from '../define/place.js'
 import type {
   Connection,
   DatabaseKind,
@@ -120,6 +121,7 @@ function databaseOf(database: DatabaseKind, given: string | Connection): Databas
           connectionOptions,
           () => `Write ${database}({ url: process.env.SHOP_URL })`,
         )
+  const place = here()
   const source = <C extends string>(
     call: string,
     reads: DatabaseSource['reads'],
@@ -140,6 +142,7 @@ function databaseOf(database: DatabaseKind, given: string | Connection): Databas
       drift,
       compareKeys: deletes === 'compare',
       ...(maxShrink === undefined ? {} : { maxShrink }),
+      place,
     }
   }
   return {

@@ -40,6 +40,9 @@ interface Kind {
   now: string
   /** The same to the second. */
   seconds: [type: string, now: string]
+  /** The type of times without a zone, and what stands for never. */
+  local: string
+  never: string
   /** A relation of the numbers from 1 on, in a column `n`. */
   numbers(count: number): string
   /** SQL that ends all other sessions. */
@@ -60,6 +63,8 @@ const byPostgres: Kind = {
   moment: 'timestamptz',
   now: 'clock_timestamp()',
   seconds: ['timestamp(0)', 'clock_timestamp()'],
+  local: 'timestamp',
+  never: "'infinity'",
   numbers: (count) => `generate_series(1, ${count}) AS s(n)`,
   endOthers: async (client) => {
     await client.query(
@@ -89,6 +94,8 @@ const kinds: [Kind, (string | undefined)[]][] = [
       moment: 'timestamp(6) NULL',
       now: 'current_timestamp(6)',
       seconds: ['datetime', 'current_timestamp'],
+      local: 'datetime(6)',
+      never: "'9999-12-31 23:59:59'",
       numbers: (count) => `(SELECT seq AS n FROM seq_1_to_${count}) AS s`,
       endOthers: async (client) => {
         const [rows] = (await client.query(
@@ -108,6 +115,8 @@ const kinds: [Kind, (string | undefined)[]][] = [
       moment: 'datetimeoffset(6)',
       now: 'SYSDATETIMEOFFSET()',
       seconds: ['datetimeoffset(0)', "date_trunc('second', SYSDATETIMEOFFSET())"],
+      local: 'datetime2(6)',
+      never: "'9999-12-31 23:59:59'",
       numbers: (count) => `(SELECT unnest(range(1, ${count} + 1)) AS n) AS s`,
       endOthers: async (_, url) => sqlServerAt(url).hangUp(),
     },
@@ -250,14 +259,16 @@ export default defineLake({ name: 'shop', datasets: [rows] })
       it('is read again where that is asked for', async () => {
         const { project, table } = await shop(orders, incremental, schema, "key: 'id'")
         await client.query(
-          `INSERT INTO ${table} VALUES (1, 10, '2026-01-05 00:00:00'), (2, 20, '2026-02-05 00:00:00')`,
+          `INSERT INTO ${table} VALUES (1, 10, '2026-01-05 00:00:00'), (2, 20, '2026-02-05 00:00:00'), (3, 30, '2026-03-05 00:00:00')`,
         )
         await good(project)
-        await client.query(`UPDATE ${table} SET amount = amount + 1, changed = changed`)
+        await client.query(
+          `UPDATE ${table} SET amount = amount + 1, changed = changed WHERE id < 3`,
+        )
         expect(step(await good(project), 'bronze.rows').outcome).toBe('unchanged')
         const backfill = { from: '2026-01-01', until: '2026-02-01' }
         expect(step(await good(project, { backfill }), 'bronze.rows').rows).toBe(1)
-        expect((await amounts(project)).map(({ amount }) => amount)).toEqual([11, 20])
+        expect((await amounts(project)).map(({ amount }) => amount)).toEqual([11, 20, 30])
         expect(step(await good(project), 'bronze.rows').outcome).toBe('unchanged')
       })
 
@@ -388,6 +399,169 @@ export default defineLake({ name: 'shop', datasets: [rows] })
         expect(await project.query('SELECT count(*) AS n FROM silver.rows')).toEqual([
           { n: 300_000n },
         ])
+      })
+    })
+
+    describe(`a table of ${kind.name} whose cursor programs set`, () => {
+      const rowsOf = async (project: Project) => {
+        const [row] = await project.query('SELECT count(*) AS n FROM bronze.rows')
+        return Number(row?.n)
+      }
+      const idsOf = async (project: Project) =>
+        (await project.query('SELECT id FROM silver.rows ORDER BY id')).map(({ id }) => id)
+      const told = (record: Awaited<ReturnType<typeof good>>) => {
+        const { reason, notes } = step(record, 'bronze.rows')
+        return [reason, ...(notes ?? [])].join('; ')
+      }
+
+      it.each([
+        ['moments', kind.moment, (day: number) => `'2024-07-${day} 08:00:00'`],
+        ['times without a zone', kind.local, (day: number) => `'2024-07-${day} 08:00:00.25'`],
+        ['days', 'date', (day: number) => `'2024-07-${day}'`],
+        ['numbers', 'bigint', (day: number) => `${day}`],
+      ])('comes whole, and each row once: %s', async (_, type, at) => {
+        const { project, table } = await shop(
+          `id int PRIMARY KEY, changed ${type}`,
+          incremental,
+          'id: t.int()',
+          "key: 'id'",
+        )
+        await client.query(`INSERT INTO ${table} VALUES (1, ${at(10)}), (2, ${at(12)})`)
+        await good(project)
+        expect(step(await good(project), 'bronze.rows').outcome).toBe('unchanged')
+        // Newer than what was read, but long before now; and one as new as the newest.
+        await client.query(`INSERT INTO ${table} VALUES (3, ${at(13)})`)
+        await good(project)
+        await client.query(`INSERT INTO ${table} VALUES (4, ${at(13)}), (5, NULL)`)
+        await good(project)
+        await client.query(`INSERT INTO ${table} VALUES (6, ${at(20)}), (7, NULL)`)
+        await good(project)
+        expect(await idsOf(project)).toEqual([1, 2, 3, 4, 5, 6, 7])
+        expect(await rowsOf(project)).toBe(7)
+        const last = await good(project)
+        expect(step(last, 'bronze.rows').outcome).toBe('unchanged')
+        expect(step(last, 'silver.rows').outcome).toBe('unchanged')
+      })
+
+      it.each([
+        ['times', kind.local, kind.never, "'2024-07-31 08:00:00'"],
+        ['days', 'date', "'9999-12-31'", "'2024-07-31'"],
+      ])('gives rows that lie after now, each once, and goes on: %s', async (_, type, end, at) => {
+        const { project, table } = await shop(
+          `id int PRIMARY KEY, amount int, changed ${type}`,
+          incremental,
+          'id: t.int(), amount: t.int()',
+          "key: 'id'",
+        )
+        const ahead = `'${new Date(Date.now() + 30 * 86400e3).toISOString().slice(0, 10)}'`
+        await client.query(`INSERT INTO ${table} VALUES (1, 1, ${at}), (2, 1, ${end})`)
+        expect(told(await good(project))).toContain('1 row whose changed lies after now')
+        await client.query(`INSERT INTO ${table} VALUES (3, 1, ${ahead}), (4, 1, ${end})`)
+        expect(told(await good(project))).toContain('3 rows whose changed lie after now')
+        expect(await idsOf(project)).toEqual([1, 2, 3, 4])
+        expect(await rowsOf(project)).toBe(4)
+        const same = await good(project)
+        expect(step(same, 'bronze.rows').outcome).toBe('unchanged')
+        expect(step(same, 'silver.rows').outcome).toBe('unchanged')
+        const plan = await project.cli('plan')
+        expect(plan.stdout).toContain('3 rows whose changed lie after now')
+        const status = await project.cli('status')
+        expect(status.stdout).toContain('3 rows whose changed lie after now')
+        // What lies after now has not ended the reading of what does not; and may change.
+        await client.query(`INSERT INTO ${table} VALUES (5, 1, ${at})`)
+        await client.query(`UPDATE ${table} SET amount = 2 WHERE id = 3`)
+        await good(project)
+        expect(await amounts(project)).toEqual(
+          [1, 2, 3, 4, 5].map((id) => ({ id, amount: id === 3 ? 2 : 1 })),
+        )
+        expect(await rowsOf(project)).toBe(6)
+      })
+
+      it('gives rows that are the same as others, as often as they are there', async () => {
+        const { project, table } = await shop(
+          `amount int, changed ${kind.local}`,
+          "cursor: 'changed'",
+          'amount: t.int()',
+        )
+        const one = `INSERT INTO ${table} VALUES (7, '2024-07-31 08:00:00')`
+        for (const n of [1, 2, 3]) {
+          await client.query(one)
+          await good(project)
+          expect(await rowsOf(project)).toBe(n)
+        }
+        await client.query(`INSERT INTO ${table} VALUES (8, '2024-08-01 08:00:00')`)
+        await client.query(one)
+        await good(project)
+        expect(await rowsOf(project)).toBe(5)
+      })
+
+      it('of which very many rows have the newest time takes each of them once', async () => {
+        const { project, table } = await shop(
+          `id int PRIMARY KEY, changed ${kind.local}`,
+          incremental,
+          'id: t.int()',
+          "key: 'id'",
+        )
+        await client.query(
+          `INSERT INTO ${table} SELECT n, '2024-07-31 08:00:00' FROM ${kind.numbers(3000)}`,
+        )
+        await good(project)
+        expect(step(await good(project), 'bronze.rows').outcome).toBe('unchanged')
+        await client.query(
+          `INSERT INTO ${table} VALUES (4001, '2024-07-31 08:00:00'), (4002, '2024-08-01 08:00:00')`,
+        )
+        await good(project)
+        await client.query(`INSERT INTO ${table} VALUES (4003, '2024-08-01 08:00:00')`)
+        await good(project)
+        expect((await idsOf(project)).length).toBe(3003)
+        expect(await rowsOf(project)).toBe(3003)
+      })
+
+      it('whose keys are compared: a row that is put back with its old time comes back', async () => {
+        const { project, table } = await shop(
+          `id int PRIMARY KEY, code varchar(9), changed ${kind.local}`,
+          "key: ['id', 'code'], cursor: 'changed', deletes: 'compare'",
+          'id: t.int(), code: z.string(), changed: t.timestamp()',
+          "key: ['id', 'code'], cursor: 'changed'",
+        )
+        const row = (id: number, code: string, day: number) =>
+          client.query(
+            `INSERT INTO ${table} VALUES (${id}, '${code.replace("'", "''")}', '2024-07-${day} 08:00:00')`,
+          )
+        await row(1, "it's", 10)
+        await row(2, 'b', 20)
+        await good(project)
+        await client.query(`DELETE FROM ${table} WHERE id = 1`)
+        await good(project)
+        expect(await idsOf(project)).toEqual([2])
+        await row(1, "it's", 10)
+        // One that was never seen, written with a time that was passed long ago.
+        await row(3, '', 15)
+        const back = await good(project)
+        expect(told(back)).toContain('2 rows were there that the lake lacked')
+        expect(await idsOf(project)).toEqual([1, 2, 3])
+        const last = await good(project)
+        expect(step(last, 'silver.rows').outcome).toBe('unchanged')
+      })
+
+      it('whose reading was noted by an earlier version loses no row since the newest it has', async () => {
+        const { project, table } = await shop(orders, incremental, schema, "key: 'id'")
+        const row = (id: number, at: string) =>
+          client.query(`INSERT INTO ${table} VALUES (${id}, 1, '${at}')`)
+        await row(1, '2024-07-31 08:00:00')
+        await good(project)
+        const state = await project.state()
+        const { reads, columns, marks } = state.watermarks['bronze.rows'] as Record<string, unknown>
+        const clock = new Date().toISOString().replace('T', ' ').replace('Z', '000')
+        const from = kind.source === 'postgres' ? `${clock}+00` : clock
+        const old = { reads, columns, from, marks }
+        await project.commit({ watermarks: { 'bronze.rows': old } })
+        // It never came: the server's clock was past it when it was written.
+        await row(2, '2024-08-01 08:00:00')
+        await good(project)
+        expect(await idsOf(project)).toEqual([1, 2])
+        expect(await rowsOf(project)).toBe(2)
+        expect(step(await good(project), 'bronze.rows').outcome).toBe('unchanged')
       })
     })
 
@@ -595,6 +769,10 @@ function zoneThatGoesBack(): string {
 async function overlap(source: string, url: string, client: Client): Promise<number> {
   const type = source === 'mysql' ? 'datetime(6)' : 'timestamp'
   await client.query(`CREATE TABLE times (id int, changed ${type})`)
+  // A row of just now, as the server's clock shows it: an hour ahead of UTC.
+  await client.query(
+    `INSERT INTO times VALUES (1, '${new Date(Date.now() + 3600e3).toISOString().slice(0, 19)}')`,
+  )
   const project = await Project.create({
     'lake.ts': `
 import { bronze, defineLake } from 'moraine'
@@ -666,6 +844,9 @@ export default defineLake({ name: 'shop', datasets: [bronze('roles', { from: db.
         /it refused the user or the password/,
       )
       expect(JSON.stringify(wrong)).not.toContain('wr0ng-word')
+      const none = step(await (await reading('undefined')).run(), 'bronze.roles').error
+      expect(none?.message).toMatch(/it wants a password, and none is given/)
+      expect(none?.hint).toContain('secret(')
       const missing = await (await reading("secret('env:NO_SUCH_SECRET')")).run()
       expect(step(missing, 'bronze.roles').error).toMatchObject({
         message: 'The secret env:NO_SUCH_SECRET is not there, or is empty',
@@ -879,7 +1060,7 @@ export default defineLake({ name: 'things', datasets: [things] })
           id: '1',
           big: '18446744073709551615',
           d: '12345678901234567890.123456789012345678901234567890',
-          f: '0.10000000149011612',
+          f: '0.1',
           b: '5',
           e: 'y,"z',
           st: 'p,q',

@@ -321,6 +321,28 @@ it('Avro becomes rows, exactly: decimals, moments, numbers of 64 bits, unions', 
   }
 })
 
+it('numbers of 32 bits have their own digits, within lists and structs too', async () => {
+  const path = join(await temporaryFolder(), 'f.parquet')
+  await session().run(`COPY (SELECT 1.1::FLOAT AS f, [1.1::FLOAT, NULL, 16777216] AS list,
+    {'FLOAT': 0.1::FLOAT, 'd': 1.1::DOUBLE} AS s) TO '${path}' (FORMAT parquet)`)
+  const parquet = await rowsOf("files('in/*.parquet')", { 'in/f.parquet': await readFile(path) })
+  expect(parquet.rows).toEqual([
+    { f: '1.1', list: '[1.1,null,16777216.0]', s: '{"FLOAT":0.1,"d":1.1}' },
+  ])
+  const fields = [
+    { name: 'f', type: 'float' },
+    { name: 'maybe', type: ['null', 'float'] },
+    { name: 'list', type: { type: 'array', items: 'float' } },
+  ]
+  const schema = { type: 'record', name: 'row', fields }
+  const encoder = new avro.streams.BlockEncoder(schema as never, { codec: 'null' } as never)
+  encoder.end({ f: 1.1, maybe: 0.3, list: [2.7, -1e-7] })
+  const blocks: Buffer[] = []
+  for await (const block of encoder) blocks.push(block as Buffer)
+  const found = await rowsOf("files('in/*.avro')", { 'in/a.avro': Buffer.concat(blocks) })
+  expect(found.rows).toEqual([{ f: '1.1', maybe: '0.3', list: '[2.7,-1e-7]' }])
+})
+
 it('Avro in snappy keeps whole numbers of 64 bits', async () => {
   const columns = [
     { name: 'id', long: true },

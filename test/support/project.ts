@@ -8,7 +8,7 @@ import type { Lake } from '../../src/define/lake.js'
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import type { ResultRow } from '../../src/engine/engine.js'
 import { loadLake } from '../../src/load/load.js'
-import type { LakeState } from '../../src/log/commit.js'
+import type { Changes, LakeState } from '../../src/log/commit.js'
 import { CommitLog } from '../../src/log/log.js'
 import { queryRows } from '../../src/query/query.js'
 import type { RunRecord, StepResult } from '../../src/run/events.js'
@@ -77,6 +77,13 @@ export class Project {
   state(at?: number): Promise<LakeState> {
     const log = new CommitLog(this.storage)
     return at === undefined ? log.head() : log.stateAt(at)
+  }
+
+  /** Commits changes of the state, as another version of Moraine might have. */
+  async commit(changes: Changes): Promise<void> {
+    const log = new CommitLog(this.storage)
+    const info = { author: 'test', message: 'an earlier version', run: 'test' }
+    await log.commit(await log.head(), changes, info)
   }
 
   async query(sql: string, at?: number): Promise<ResultRow[]> {

@@ -1,5 +1,5 @@
 import type { DatabaseSource } from '../../define/source.js'
-import type { Window } from './reader.js'
+import type { Census, Horizon, Reader, RemoteColumn, Window } from './reader.js'
 
 /** What a source reads, as SQL says it after FROM. */
 export function relationOf({ reads }: DatabaseSource): string {
@@ -27,3 +27,63 @@ export function windowOf(
   ]
   return parts.length > 0 ? parts.join(' AND ') : `${name} IS NOT NULL`
 }
+
+/** The rows that are read again each time: from a cursor's value on, and those without one. */
+export function openRows(reader: Conditions, cursor: RemoteColumn, from: string | null): string {
+  const since = reader.windowSql(cursor, from === null ? {} : { from })
+  return `(${since}) OR (${reader.nullSql(cursor)})`
+}
+
+type Conditions = Pick<Reader, 'windowSql' | 'nullSql'>
+
+/**
+ * SQL that counts the rows which a cursor gives from a value on: how many, how many of them lie after now, the newest below the
+ * horizon's bound, and the newest of all. Where a cursor's values say nothing of that, the last two are left out.
+ *
+ * @param toText SQL for a value of the cursor as a text.
+ */
+export function censusSql(
+  reader: Conditions,
+  source: DatabaseSource,
+  cursor: RemoteColumn,
+  from: string | null,
+  { bound, later }: Pick<Horizon, 'bound' | 'later'>,
+  column: string,
+  toText: (value: string) => string,
+): string {
+  const among = `FROM ${relationOf(source)}${whereOf(source, [openRows(reader, cursor, from)])}`
+  if (bound === undefined) return `SELECT count(*) AS n, 0 AS l ${among}`
+  const below = reader.windowSql(cursor, { until: bound })
+  const after = later === undefined ? undefined : reader.windowSql(cursor, { from: later })
+  const counts = `count(*) AS n, ${after ? `count(CASE WHEN ${after} THEN 1 END)` : '0'} AS l`
+  return `SELECT q.n, q.l, ${toText('q.b')} AS b, ${toText('q.m')} AS m
+    FROM (SELECT ${counts}, max(CASE WHEN ${below} THEN ${column} END) AS b, max(${column}) AS m ${among}) AS q`
+}
+
+/** A row of it as what it says. */
+export function censusOf([rows, later, newest, last]: readonly unknown[]): Census {
+  return {
+    rows: Number(rows),
+    later: Number(later),
+    ...(newest == null ? {} : { newest: String(newest) }),
+    ...(last == null ? {} : { last: String(last) }),
+  }
+}
+
+/** The condition that rows have one of several keys; `toSql` says a column's text as SQL. */
+export function amongKeys(
+  columns: readonly RemoteColumn[],
+  keys: readonly (readonly string[])[],
+  quote: (name: string) => string,
+  toSql: (text: string, column: RemoteColumn) => string,
+): string {
+  const [only, ...more] = columns
+  if (only && more.length === 0)
+    return `${quote(only.name)} IN (${keys.map(([text = '']) => toSql(text, only)).join(', ')})`
+  const same = (key: readonly string[]) =>
+    columns.map((column, i) => `${quote(column.name)} = ${toSql(key[i] ?? '', column)}`)
+  return keys.map((key) => `(${same(key).join(' AND ')})`).join(' OR ')
+}
+
+/** Whether a text can stand in SQL as a number does. */
+export const isNumeral = (text: string) => /^-?\d+(\.\d+)?$/.test(text)

@@ -1,5 +1,6 @@
 import type { DatabaseSource } from '../../define/source.js'
 import { relationOf } from './conditions.js'
+import { earlier } from './cursor-text.js'
 import type { Horizon, Mark } from './reader.js'
 
 /**
@@ -17,12 +18,9 @@ export function counterHorizon(
 ): Horizon {
   // Who began after a mark counts on from there.
   const [, known] = [...marks, ...(mark ? [mark] : [])].filter(([at]) => at <= time).at(-1) ?? []
-  const end = known === undefined ? undefined : BigInt(known) + 1n
   return {
-    until: end?.toString(),
-    next: end === undefined ? undefined : String(end - BigInt(Math.ceil(lag))),
-    ...(end === undefined ? {} : { stamp: String(end) }),
-    waiting: mark !== undefined && known !== mark[1],
+    bound: known === undefined ? undefined : String(BigInt(known) + 1n),
+    next: known === undefined ? undefined : earlier(known, lag),
     ...(mark ? { mark } : {}),
     notes,
   }

@@ -1,5 +1,5 @@
 import type { Connection } from '../../define/source.js'
-import { MoraineError, messageOf } from '../../errors.js'
+import { MoraineError, messageOf, type Place } from '../../errors.js'
 
 /** What a database's or a socket's error code means to people. */
 const meanings: Readonly<Record<string, { what: string; hint: string; retryable?: boolean }>> = {
@@ -62,6 +62,9 @@ const meanings: Readonly<Record<string, { what: string; hint: string; retryable?
   },
 }
 
+/** What clients say where a server wants a password and none was given. */
+const NO_PASSWORD = /password must be a (non-empty )?string/i
+
 /** An error of a database in our words, without anything secret. */
 export function databaseError(
   where: string,
@@ -71,6 +74,10 @@ export function databaseError(
 ): MoraineError {
   if (error instanceof MoraineError) return error
   const code = (error as { code?: string }).code ?? ''
+  if (NO_PASSWORD.test(messageOf(error)))
+    return new MoraineError('source', `${where}: it wants a password, and none is given`, {
+      hint: "Put it into the URL, or say password: secret('env:NAME'): the environment variable that it comes from may be missing.",
+    })
   const message = redact(messageOf(error), secrets)
   const lost =
     /terminated|connection (is )?(lost|closed)|closed state|not queryable|LoggedIn state|socket hang up|invalid snapshot identifier|import the requested snapshot/i.test(
@@ -121,10 +128,15 @@ export function placeOf(kind: string, { url, host, port, database }: Connection)
 }
 
 /** The settings, once it is sure that there are any. */
-export function checkedConnection(kind: string, connection: Connection): Connection {
-  if (connection.url !== undefined || connection.host !== undefined) return connection
+export function checkedConnection(
+  kind: string,
+  connection: Connection,
+  place?: Place | undefined,
+): Connection {
+  if (connection.url || connection.host) return connection
   throw new MoraineError('source', `It is not said where the ${kind} database is`, {
     hint: 'Set its url or its host: the environment variable that it comes from may be missing.',
+    place,
   })
 }
 

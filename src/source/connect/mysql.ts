@@ -2,12 +2,23 @@ import { Readable } from 'node:stream'
 import type { Connection as Client, ConnectionOptions, FieldPacket } from 'mysql2'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
-import { literal, relationOf, whereOf, windowOf } from './conditions.js'
+import {
+  amongKeys,
+  censusOf,
+  censusSql,
+  isNumeral,
+  literal,
+  relationOf,
+  whereOf,
+  windowOf,
+} from './conditions.js'
 import { counterHorizon, counterKey } from './counters.js'
+import { dayAfter } from './cursor-text.js'
 import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
 import { rangesByKey, type Spread, spreadOf } from './key-ranges.js'
 import type {
+  Census,
   Extract,
   Extracted,
   Horizon,
@@ -64,6 +75,8 @@ const CHUNK = 1 << 18
 /** Microseconds since 1970 before which nobody began who was at work when the snapshot was taken. */
 interface Moment {
   time: number
+  /** The server's clock once the snapshot was taken. */
+  now: number
   /** Microseconds that the server's own clock is ahead of UTC, now and in a day. */
   ahead: number
   tomorrow: number
@@ -114,7 +127,8 @@ export async function openMysql(
     await ask(client, "SET SESSION time_zone = '+00:00'")
     await ask(client, 'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ')
     await ask(client, 'START TRANSACTION WITH CONSISTENT SNAPSHOT')
-    return new MysqlReader(client, moment, found, where, secrets)
+    const now = await clockOf(client)
+    return new MysqlReader(client, { ...moment, now }, found, where, secrets)
   } catch (error) {
     client.destroy()
     throw databaseError(where, error, secrets)
@@ -181,24 +195,25 @@ class MysqlReader implements Reader {
     cursor: RemoteColumn,
     marks: readonly Mark[],
   ): Promise<Horizon> {
-    const { time, ahead, tomorrow, notes } = this.moment
+    const { time, now, ahead, tomorrow, notes } = this.moment
     if (isCounter(cursor.type))
       return counterHorizon(source, this.counters.get(counterKey(source)), marks, time, notes)
     const kind = kindOf(cursor.type)
-    const ends = windowEnds(time, source.lag, grainOf(digitsOf(cursor.type)))
+    const grain = grainOf(digitsOf(cursor.type))
+    const ends = windowEnds(time, source.lag, grain)
+    const after = windowEnds(now, 0, grain).until
     if (kind === 'timestamp') {
-      const [until, next] = [microsText(ends.until), microsText(ends.next)]
-      return { until, next, stamp: `${until}+00`, waiting: false, notes }
+      const [bound, next, later] = [ends.until, ends.next, after].map(microsText)
+      return { bound, next, later: later as string, notes }
     }
     // Where clocks are about to be put back, the next window begins before what they will show.
-    const until = microsText(ends.until + ahead)
+    const bound = microsText(ends.until + ahead)
     const next = microsText(ends.next + Math.min(ahead, tomorrow))
-    if (kind === 'datetime') return { until, next, stamp: until, waiting: false, notes }
+    const later = microsText(after + ahead)
+    if (kind === 'datetime') return { bound, next, later, notes }
     // A day goes on: it is read again until it is over.
-    if (kind === 'date') {
-      const stamp = until.slice(0, 10)
-      return { until: undefined, next: next.slice(0, 10), stamp, waiting: false, notes }
-    }
+    if (kind === 'date')
+      return { bound: dayAfter(bound), next: next.slice(0, 10), later: dayAfter(later), notes }
     throw new MoraineError(
       'source',
       `The cursor ${cursor.name} is a ${cursor.type}, which does not tell what is new`,
@@ -214,9 +229,18 @@ class MysqlReader implements Reader {
     return `${quote(cursor.name)} IS NULL`
   }
 
-  async any(source: DatabaseSource, conditions: readonly string[]): Promise<boolean> {
-    const sql = `SELECT 1 FROM ${relationOf(source)}${whereOf(source, conditions)} LIMIT 1`
-    return (await this.ask(sql, source)).rows.length > 0
+  keysSql(columns: readonly RemoteColumn[], keys: readonly (readonly string[])[]): string {
+    return amongKeys(columns, keys, quote, keyValue)
+  }
+
+  async census(
+    source: DatabaseSource,
+    cursor: RemoteColumn,
+    from: string | null,
+    horizon: Horizon,
+  ): Promise<Census> {
+    const sql = censusSql(this, source, cursor, from, horizon, quote(cursor.name), (v) => v)
+    return censusOf((await this.ask(sql, source)).rows[0] ?? [])
   }
 
   async ranges(
@@ -438,16 +462,18 @@ function aheadSql(seconds: number): string {
   return `TIMESTAMPDIFF(MICROSECOND, DATE_ADD('1970-01-01', INTERVAL ${time} SECOND), FROM_UNIXTIME(${time}))`
 }
 
+/** Microseconds since 1970 by the server's clock. */
+async function clockOf(client: Client): Promise<number> {
+  const sql = 'SELECT CAST(UNIX_TIMESTAMP(sysdate(6)) * 1e6 AS SIGNED)'
+  return Number((await ask(client, sql)).rows[0]?.[0])
+}
+
 /** Looks which transactions are open, and waits a moment for those that are soon done. */
-async function settle(client: Client): Promise<Moment> {
+async function settle(client: Client): Promise<Omit<Moment, 'now'>> {
   const start = Date.now()
   // InnoDB says in the zone of the machine when a transaction began, to the second.
   await ask(client, "SET SESSION time_zone = 'SYSTEM'")
-  const clock = async () =>
-    Number(
-      (await ask(client, 'SELECT CAST(UNIX_TIMESTAMP(sysdate(6)) * 1e6 AS SIGNED)')).rows[0]?.[0],
-    )
-  const first = await clock()
+  const first = await clockOf(client)
   await ask(client, 'SET SESSION time_zone = @@global.time_zone')
   const { rows: zone } = await ask(client, `SELECT ${[0, 86_400].map(aheadSql).join(', ')}`)
   await ask(client, "SET SESSION time_zone = 'SYSTEM'")
@@ -468,10 +494,21 @@ async function settle(client: Client): Promise<Moment> {
     if (oldest === undefined || oldest > first) return { time: first, ahead, tomorrow, notes: [] }
     if (Date.now() - start > PATIENCE) {
       const since = new Date(oldest / 1000).toISOString()
-      const notes = [`rows are read up to ${since}: a transaction has been open since then`]
+      const notes = [
+        `rows from ${since} on are read again next time: a transaction has been open since then`,
+      ]
       return { time: oldest, ahead, tomorrow, notes }
     }
   }
+}
+
+/** The text of a key's column as a value: no escapes, no conversion of numbers and bytes. */
+function keyValue(text: string, { type }: RemoteColumn): string {
+  const kind = kindOf(type)
+  if ((isCounter(type) || kind === 'decimal') && isNumeral(text)) return text
+  if (kind === 'timestamp') return literal(text.replace(/\+00$/, ''))
+  if (kind === 'binary') return text === '\\x' ? "''" : `0x${text.slice(2)}`
+  return text === '' ? "''" : `_utf8mb4 0x${Buffer.from(text).toString('hex')}`
 }
 
 const quote = (name: string) => `\`${name.replaceAll('`', '``')}\``

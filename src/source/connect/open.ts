@@ -1,5 +1,6 @@
 import type { Bronze } from '../../define/dataset.js'
 import type { DatabaseSource } from '../../define/source.js'
+import { checkedConnection } from './failures.js'
 import type { Reader } from './reader.js'
 
 /** The databases of one run: each is opened once, so that all of its tables are read from one snapshot. */
@@ -51,10 +52,13 @@ export function keyOf({ database, connection }: DatabaseSource): string {
   return JSON.stringify([database, rest, typeof password === 'string' ? password : null])
 }
 
+const names = { postgres: 'PostgreSQL', mysql: 'MySQL', sqlserver: 'SQL Server' } as const
+
 async function open(
-  { database, connection }: DatabaseSource,
+  { database, connection, place }: DatabaseSource,
   sources: readonly DatabaseSource[],
 ): Promise<Reader> {
+  checkedConnection(names[database], connection, place)
   if (database === 'postgres')
     return (await import('./postgres.js')).openPostgres(connection, sources)
   if (database === 'mysql') return (await import('./mysql.js')).openMysql(connection, sources)

@@ -2,12 +2,22 @@ import type { Readable } from 'node:stream'
 import type { Client, ClientConfig, QueryResult } from 'pg'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
-import { literal, relationOf, whereOf, windowOf } from './conditions.js'
+import {
+  amongKeys,
+  censusOf,
+  censusSql,
+  literal,
+  relationOf,
+  whereOf,
+  windowOf,
+} from './conditions.js'
 import { counterHorizon, counterKey } from './counters.js'
+import { dayAfter } from './cursor-text.js'
 import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
 import { joining, remoteColumn, remoteConnection } from './postgres-remote.js'
 import type {
+  Census,
   Extract,
   Extracted,
   Horizon,
@@ -38,7 +48,7 @@ const OPEN = `
 
 /** Times in a zone. Where its clocks are about to be put back, the next window begins before what they will show. */
 const LOCAL = `
-  SELECT ($1::timestamptz AT TIME ZONE $3)::text AS until,
+  SELECT ($1::timestamptz AT TIME ZONE $3)::text AS bound, ($4::timestamptz AT TIME ZONE $3)::text AS later,
     least($2::timestamptz AT TIME ZONE $3, ($2::timestamptz + interval '24 hours') AT TIME ZONE $3 - interval '24 hours')::text AS next`
 
 /** Milliseconds that short transactions are waited for. */
@@ -124,6 +134,8 @@ interface Facts {
   snapshot: string
   /** All transactions before this number are in the snapshot or were rolled back. */
   xmin: string
+  /** The server's clock once the snapshot was taken; microseconds since 1970. */
+  now: number
   version: number
   /** The zone in which times without one are written. */
   zone: string
@@ -155,9 +167,10 @@ class PostgresReader implements Reader {
       await leader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
       const { rows } = await leader.query(`
         SELECT pg_export_snapshot() AS snapshot, pg_snapshot_xmin(pg_current_snapshot())::text AS xmin,
+          (extract(epoch FROM clock_timestamp()) * 1e6)::bigint AS now,
           current_setting('server_version_num') AS version, (SELECT reset_val FROM pg_settings WHERE name = 'TimeZone') AS zone`)
-      const { snapshot, xmin, version, zone } = rows[0]
-      const facts = { snapshot, xmin, version: Number(version), zone }
+      const { snapshot, xmin, now, version, zone } = rows[0]
+      const facts = { snapshot, xmin, now: Number(now), version: Number(version), zone }
       return new PostgresReader(access, leader, moment, counters, facts)
     } catch (error) {
       await leader.end().catch(() => {})
@@ -187,26 +200,25 @@ class PostgresReader implements Reader {
     marks: readonly Mark[],
   ): Promise<Horizon> {
     const { time, notes } = this.moment
-    const { xmin, zone } = this.facts
-    if (cursor.name === 'xmin') return { until: undefined, next: xmin, waiting: false, notes: [] }
+    const { xmin, now, zone } = this.facts
+    if (cursor.name === 'xmin') return { bound: undefined, next: xmin, notes: [] }
     if (isCounter(cursor))
       return counterHorizon(source, this.counters.get(counterKey(source)), marks, time, notes)
-    const digits = /\((\d)\)/.exec(cursor.type)?.[1]
-    const ends = windowEnds(time, source.lag, grainOf(Number(digits ?? 6)))
-    const [until, next] = [ends.until, ends.next].map((micros) => `${microsText(micros)}+00`) as [
-      string,
-      string,
-    ]
+    const grain = grainOf(Number(/\((\d)\)/.exec(cursor.type)?.[1] ?? 6))
+    const ends = windowEnds(time, source.lag, grain)
+    const after = windowEnds(now, 0, grain).until
+    const [bound, next, later] = [ends.until, ends.next, after].map(
+      (micros) => `${microsText(micros)}+00`,
+    ) as [string, string, string]
     if (cursor.type.startsWith('timestamp') && cursor.type.endsWith('with time zone'))
-      return { until, next, stamp: until, waiting: false, notes }
-    const { rows } = await this.query(LOCAL, undefined, [until, next, zone])
-    const local: { until: string; next: string } = rows[0]
-    if (cursor.type.startsWith('timestamp'))
-      return { until: local.until, next: local.next, stamp: local.until, waiting: false, notes }
+      return { bound, next, later, notes }
+    const { rows } = await this.query(LOCAL, undefined, [bound, next, zone, later])
+    const local: { bound: string; next: string; later: string } = rows[0]
+    if (cursor.type.startsWith('timestamp')) return { ...local, notes }
     // A day goes on: it is read again until it is over.
     if (cursor.type === 'date') {
-      const stamp = local.until.slice(0, 10)
-      return { until: undefined, next: local.next.slice(0, 10), stamp, waiting: false, notes }
+      const [bound, later] = [local.bound, local.later].map(dayAfter) as [string, string]
+      return { bound, next: local.next.slice(0, 10), later, notes }
     }
     throw new MoraineError(
       'source',
@@ -233,12 +245,28 @@ class PostgresReader implements Reader {
     return cursor.name === 'xmin' ? 'false' : `${quote(cursor.name)} IS NULL`
   }
 
-  async any(source: DatabaseSource, conditions: readonly string[]): Promise<boolean> {
-    const { rows } = await this.query(
-      `SELECT EXISTS (SELECT 1 FROM ${relationOf(source)}${whereOf(source, conditions)}) AS found`,
+  keysSql(columns: readonly RemoteColumn[], keys: readonly (readonly string[])[]): string {
+    return amongKeys(columns, keys, quote, (text, { type }) => `${stringOf(text)}::${type}`)
+  }
+
+  async census(
+    source: DatabaseSource,
+    cursor: RemoteColumn,
+    from: string | null,
+    horizon: Horizon,
+  ): Promise<Census> {
+    const sql = censusSql(
+      this,
       source,
+      cursor,
+      from,
+      horizon,
+      quote(cursor.name),
+      (v) => `${v}::text`,
     )
-    return rows[0].found === 't'
+    const { rows } = await this.query(sql, source)
+    const { n, l, b, m } = rows[0]
+    return censusOf([n, l, b, m])
   }
 
   async ranges(source: DatabaseSource, bytes: number): Promise<{ ranges: Range[]; epoch: string }> {
@@ -436,7 +464,10 @@ async function settle(client: Client): Promise<Moment> {
       const since = new Date(oldest / 1000).toISOString()
       return {
         time: oldest,
-        notes: [...notes, `rows are read up to ${since}: a transaction has been open since then`],
+        notes: [
+          ...notes,
+          `rows from ${since} on are read again next time: a transaction has been open since then`,
+        ],
       }
     }
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -452,4 +483,6 @@ function writtenSince(from: bigint): string {
   return `CASE WHEN ${whole} < ${next} THEN ${whole} ELSE ${whole} - ${half} END >= ${from}`
 }
 
+/** A text in SQL, whatever the server thinks of backslashes. */
+const stringOf = (text: string) => `E${literal(text.replaceAll('\\', '\\\\'))}`
 const quote = (name: string) => `"${name.replaceAll('"', '""')}"`

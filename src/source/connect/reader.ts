@@ -16,20 +16,32 @@ export interface Window {
   until?: string | undefined
 }
 
-/** How far a source can be read by its cursor. */
+/**
+ * How far a source's clock and its open transactions let a cursor be trusted. All rows are read that are there; where the
+ * next window begins is decided by this and by the newest value among them.
+ */
 export interface Horizon {
-  /** Rows with this cursor or a later one are left for later; `undefined`: all that are there can be read. */
-  until: string | undefined
-  /** Where the next window begins; `undefined`: nothing can be read yet. */
+  /** Rows with this cursor or a later one don't move the next window; `undefined`: no row's cursor says how far that goes. */
+  bound: string | undefined
+  /** Where the next window begins at the latest, set back by the lag; `undefined`: nothing can be read yet. */
   next: string | undefined
-  /** The cursor of rows that are found to be gone, as a row's text would have it. */
-  stamp?: string
-  /** There are rows that are left for later, as a transaction is open. */
-  waiting: boolean
+  /** Rows with this cursor or a later one lie after the source's own now; `undefined`: a cursor that knows no now. */
+  later?: string
   /** The newest cursor there is, and when that was seen: a later window may go so far. */
   mark?: Mark
   /** What somebody should know of it. */
   notes: readonly string[]
+}
+
+/** What is there to read by a cursor, from one value on, and of rows without one. */
+export interface Census {
+  rows: number
+  /** The newest cursor below the horizon's bound. */
+  newest?: string
+  /** The newest of all. */
+  last?: string
+  /** Rows that lie after the source's own now. */
+  later: number
 }
 
 /** The newest cursor that was there at a time of the database's clock, in microseconds since 1970. */
@@ -66,11 +78,18 @@ export interface Reader {
   columns(source: DatabaseSource): Promise<RemoteColumn[]>
   /** How far the rows can be read by a cursor, given earlier marks. */
   horizon(source: DatabaseSource, cursor: RemoteColumn, marks: readonly Mark[]): Promise<Horizon>
+  /** Counts rows from a cursor's value on (`null`: all that have one), and those without a cursor. */
+  census(
+    source: DatabaseSource,
+    cursor: RemoteColumn,
+    from: string | null,
+    horizon: Horizon,
+  ): Promise<Census>
   /** Conditions for the rows of a window, and for those without a cursor. */
   windowSql(cursor: RemoteColumn, window: Window): string
   nullSql(cursor: RemoteColumn): string
-  /** Whether there is a row that meets conditions. */
-  any(source: DatabaseSource, conditions: readonly string[]): Promise<boolean>
+  /** The condition that rows have one of several keys, as their texts have it. */
+  keysSql(columns: readonly RemoteColumn[], keys: readonly (readonly string[])[]): string
   /**
    * Ranges of about so many bytes that have all rows between them. With the epoch of earlier ones they are the same
    * as then, unless another epoch is returned.

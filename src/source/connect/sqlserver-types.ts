@@ -1,4 +1,5 @@
-import { literal } from './conditions.js'
+import { shortFloat } from '../float-text.js'
+import { isNumeral, literal } from './conditions.js'
 import type { RemoteColumn } from './reader.js'
 import { grainOf } from './times.js'
 
@@ -10,9 +11,19 @@ export const kindOf = (type: string) => /^\w+/.exec(type)?.[0] ?? ''
 
 export const quote = (name: string) => `[${name.replaceAll(']', ']]')}]`
 
+/** SQL for a cursor's value (a name in SQL) as a text by which it is asked for again. */
+export function cursorText({ type }: RemoteColumn, value: string): string {
+  if (isCounter({ type })) return `CONVERT(varchar(30), ${value})`
+  const text = valueText(value, type)
+  return kindOf(type) === 'datetimeoffset' ? text.replace(/ \+ '\+00'$/, '') : text
+}
+
 /** SQL for a value as the client gives it without loss: most as a text. */
 export function textSql({ name, type }: RemoteColumn): string {
-  const value = quote(name)
+  return valueText(quote(name), type)
+}
+
+function valueText(value: string, type: string): string {
   const kind = kindOf(type)
   const text = (length: number | 'max', style?: number) =>
     `CONVERT(${length === 'max' ? 'nvarchar(max)' : `varchar(${length})`}, ${value}${style === undefined ? '' : `, ${style}`})`
@@ -45,6 +56,16 @@ export function cursorValue(cursor: RemoteColumn, text: string): string {
   return `CONVERT(${as}, N${literal(text)}, 121)`
 }
 
+/** The text of a key's column as a value. */
+export function keyValue(text: string, column: RemoteColumn): string {
+  const kind = kindOf(column.type)
+  if (isCounter(column) && isNumeral(text)) return text
+  if (/^(datetime|datetime2|smalldatetime|datetimeoffset|date)$/.test(kind))
+    return cursorValue(column, text.replace(/\+00$/, ''))
+  if (/binary$/.test(kind)) return text.replace(/^\\x/, '0x')
+  return `N${literal(text)}`
+}
+
 /** Microseconds between two values of a type of times. */
 export function grainOfType(kind: string, type: string): number {
   if (kind === 'smalldatetime') return 60e6
@@ -56,10 +77,11 @@ export const isCounter = ({ type }: { type: string }) =>
 export const isVersion = ({ type }: { type: string }) =>
   type === 'timestamp' || type === 'rowversion'
 /** A value as a field of delimited text: NULL is nothing. */
-export function fieldText(value: unknown): string {
+export function fieldText(value: unknown, type = ''): string {
   if (value === null || value === undefined) return ''
   if (typeof value === 'string')
     return `"${value.includes('"') ? value.replaceAll('"', '""') : value}"`
   if (typeof value === 'boolean') return value ? '1' : '0'
+  if (typeof value === 'number' && type === 'real') return String(shortFloat(value))
   return Buffer.isBuffer(value) ? `\\x${value.toString('hex')}` : String(value)
 }

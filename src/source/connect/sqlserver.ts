@@ -2,13 +2,23 @@ import { Readable } from 'node:stream'
 import type { config as Config, ConnectionPool, Request, Transaction } from 'mssql'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
-import { literal, relationOf, whereOf, windowOf } from './conditions.js'
+import {
+  amongKeys,
+  censusOf,
+  censusSql,
+  literal,
+  relationOf,
+  whereOf,
+  windowOf,
+} from './conditions.js'
 import { counterHorizon, counterKey } from './counters.js'
+import { dayAfter } from './cursor-text.js'
 import { encryptedOnly } from './encrypted-only.js'
 import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
 import { rangesByKey, type Spread, spreadOf } from './key-ranges.js'
 import type {
+  Census,
   Extract,
   Extracted,
   Horizon,
@@ -21,11 +31,13 @@ import type {
 import { settingsOf } from './sqlserver-settings.js'
 import {
   COARSE,
+  cursorText,
   cursorValue,
   fieldText,
   grainOfType,
   isCounter,
   isVersion,
+  keyValue,
   kindOf,
   quote,
   textSql,
@@ -51,6 +63,8 @@ const OPEN = `
 interface Moment {
   /** Nobody who was at work when the snapshot was taken had begun before it; microseconds since 1970. */
   time: number
+  /** The server's clock once the snapshot was taken. */
+  now: number
   /** Microseconds that the server's own clock is ahead of UTC. */
   ahead: number
   /** All rows with earlier versions have been committed; the newest version there was. */
@@ -106,7 +120,10 @@ export async function openSqlServer(
     await transaction.begin(
       Number(state) === 1 ? sql.ISOLATION_LEVEL.SNAPSHOT : sql.ISOLATION_LEVEL.READ_COMMITTED,
     )
-    return new SqlServerReader(pool, transaction, moment, counters, where, secrets)
+    const begun = new Asks(() => transaction.request())
+    const [[now] = []] = await begun.rows(`SELECT CONVERT(varchar(30), ${NOW})`)
+    const seen = { ...moment, now: Number(now) }
+    return new SqlServerReader(pool, transaction, seen, counters, where, secrets)
   } catch (error) {
     await pool.close().catch(() => {})
     throw failed(where, error, secrets)
@@ -172,29 +189,31 @@ class SqlServerReader implements Reader {
     cursor: RemoteColumn,
     marks: readonly Mark[],
   ): Promise<Horizon> {
-    const { time, ahead, version, newest, notes } = this.moment
+    const { time, now, ahead, version, newest, notes } = this.moment
     const { type } = cursor
     if (isVersion(cursor)) {
-      const [until, waiting] = [String(version), version <= newest]
-      const open = waiting ? [`rows are read up to version ${version}: a transaction is open`] : []
-      return { until, next: until, stamp: until, waiting, notes: open }
+      const next = String(version)
+      const open = `rows from version ${version} on are read again next time: a transaction is open`
+      return { bound: undefined, next, notes: version <= newest ? [open] : [] }
     }
     if (isCounter(cursor))
       return counterHorizon(source, this.counters.get(counterKey(source)), marks, time, notes)
     const kind = kindOf(type)
-    const ends = windowEnds(time, source.lag, grainOfType(kind, type))
-    const [until, next] = [microsText(ends.until), microsText(ends.next)]
-    if (kind === 'datetimeoffset')
-      return { until, next, stamp: `${until}+00`, waiting: false, notes }
-    // Nobody says whether such columns are in UTC or in the server's zone: from the earlier of both, rows are read again each time.
-    const early = ahead === 0 ? next : microsText(ends.next + Math.min(0, ahead) - HOUR)
-    const stamp = microsText(ends.until + Math.max(0, ahead))
-    if (kind.startsWith('datetime') || kind === 'smalldatetime')
-      return { until: ahead === 0 ? until : undefined, next: early, stamp, waiting: false, notes }
-    if (kind === 'date') {
-      const [day, next] = [stamp.slice(0, 10), early.slice(0, 10)]
-      return { until: undefined, next, stamp: day, waiting: false, notes }
+    const grain = grainOfType(kind, type)
+    const ends = windowEnds(time, source.lag, grain)
+    const after = windowEnds(now, 0, grain).until
+    if (kind === 'datetimeoffset') {
+      const [bound, next, later] = [ends.until, ends.next, after].map(microsText)
+      return { bound, next, later: later as string, notes }
     }
+    // Nobody says whether such columns are in UTC or in the server's zone: rows from the earlier of both on are read again each time.
+    const bound = microsText(ends.until + Math.min(0, ahead))
+    const next = microsText(ends.next + (ahead === 0 ? 0 : Math.min(0, ahead) - HOUR))
+    const later = microsText(after + Math.max(0, ahead))
+    if (kind.startsWith('datetime') || kind === 'smalldatetime')
+      return { bound, next, later, notes }
+    if (kind === 'date')
+      return { bound: dayAfter(bound), next: next.slice(0, 10), later: dayAfter(later), notes }
     throw new MoraineError(
       'source',
       `The cursor ${cursor.name} is a ${type}, which does not tell what is new`,
@@ -210,9 +229,19 @@ class SqlServerReader implements Reader {
     return `${quote(cursor.name)} IS NULL`
   }
 
-  async any(source: DatabaseSource, conditions: readonly string[]): Promise<boolean> {
-    const sql = `SELECT TOP (1) 1 AS found FROM ${relationOf(source)}${whereOf(source, conditions)}`
-    return (await this.ask(sql, source)).length > 0
+  keysSql(columns: readonly RemoteColumn[], keys: readonly (readonly string[])[]): string {
+    return amongKeys(columns, keys, quote, keyValue)
+  }
+
+  async census(
+    source: DatabaseSource,
+    cursor: RemoteColumn,
+    from: string | null,
+    horizon: Horizon,
+  ): Promise<Census> {
+    const text = (name: string) => cursorText(cursor, name)
+    const sql = censusSql(this, source, cursor, from, horizon, quote(cursor.name), text)
+    return censusOf((await this.ask(sql, source))[0] ?? [])
   }
 
   async ranges(
@@ -257,12 +286,13 @@ class SqlServerReader implements Reader {
   ): Promise<Extracted> {
     const all = await this.columns(source)
     const chosen = columns.map((name) => all.find((c) => c.name === name) ?? { name, type: '' })
+    const types = chosen.map(({ type }) => type)
     const list = chosen.map((column) => `${textSql(column)} AS ${quote(column.name)}`).join(', ')
     const sql = `SELECT ${list} FROM ${relationOf(source)}${whereOf(source, conditions)}`
     return this.asks.use(async (request) => {
       let ended: Promise<unknown> | undefined
       const text = () => {
-        const records = recordsOf(request, sql)
+        const records = recordsOf(request, sql, types)
         ended = records.ended
         return records.text
       }
@@ -334,7 +364,11 @@ function describeSql(query: string): string {
 }
 
 /** The records of a query as delimited text; the server waits while nobody reads. */
-function recordsOf(request: Request, sql: string): { text: Readable; ended: Promise<unknown> } {
+function recordsOf(
+  request: Request,
+  sql: string,
+  types: readonly string[],
+): { text: Readable; ended: Promise<unknown> } {
   let part: string[] = []
   let size = 0
   let done = false
@@ -347,7 +381,7 @@ function recordsOf(request: Request, sql: string): { text: Readable; ended: Prom
   }
   request.stream = true
   request.on('row', (row: unknown[]) => {
-    const record = `${row.map(fieldText).join(',')}\n`
+    const record = `${row.map((value, i) => fieldText(value, types[i])).join(',')}\n`
     part.push(record)
     size += record.length
     if (size >= CHUNK && !flush()) request.pause()
@@ -395,7 +429,7 @@ const MOVING =
   'the database has no snapshot isolation: its tables are read one after the other (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON)'
 
 /** Looks which transactions are open, and waits a moment for those that are soon done. */
-async function settle(asks: Asks, snapshot: boolean): Promise<Moment> {
+async function settle(asks: Asks, snapshot: boolean): Promise<Omit<Moment, 'now'>> {
   const start = Date.now()
   const moving = snapshot ? [] : [MOVING]
   const [clock] = (await asks.rows(
@@ -416,7 +450,9 @@ async function settle(asks: Asks, snapshot: boolean): Promise<Moment> {
     if (oldest === undefined || oldest > first) return { ...moment, notes: moving }
     if (Date.now() - start > PATIENCE) {
       const since = new Date(oldest / 1000).toISOString()
-      const notes = [`rows are read up to ${since}: a transaction has been open since then`]
+      const notes = [
+        `rows from ${since} on are read again next time: a transaction has been open since then`,
+      ]
       return { ...moment, time: oldest, notes: [...moving, ...notes] }
     }
     await new Promise((resolve) => setTimeout(resolve, 50))

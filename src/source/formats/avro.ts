@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import avro from 'avsc'
 import { MoraineError, messageOf } from '../../errors.js'
 import type { SourceFile } from '../discover.js'
+import { shortFloat } from '../float-text.js'
 import { textOf } from '../taken.js'
 import type { JsonRecord } from './json-records.js'
 
@@ -100,7 +101,19 @@ const long = avro.types.LongType.__with({
 /** Numbers that mean moments fit a double for some centuries, or else the file is refused. */
 function typeHook(schema: unknown): unknown {
   const { type = schema, logicalType } = schema as { type?: unknown; logicalType?: unknown }
-  return type === 'long' && logicalType === undefined ? long : undefined
+  if (logicalType !== undefined) return undefined
+  if (type === 'float') return new ShortFloat({ type: 'float', logicalType: 'short' } as never)
+  return type === 'long' ? long : undefined
+}
+
+/** Numbers of 32 bits, in their own digits. */
+class ShortFloat extends avro.types.LogicalType {
+  protected override _fromValue(value: number): number {
+    return shortFloat(value)
+  }
+  protected override _toValue(value: number): number {
+    return value
+  }
 }
 
 /** A logical type whose values are read as texts. */

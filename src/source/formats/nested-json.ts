@@ -6,11 +6,21 @@ import { quoteName, quoteText } from '../../define/sql.js'
  */
 
 /** SQL for a list, struct or map of a type, as the engine writes it, as the text of JSON. */
-export function nestedJson(column: string, type: string): string {
+export function nestedJson(given: string, givenType: string): string {
+  const [column, type] = withShortFloats(given, givenType)
   const plain = `CAST(to_json(${column}) AS VARCHAR)`
   if (!/DOUBLE|FLOAT/.test(type)) return plain
   const careful = `CAST(to_json(${finite(column, parseType(type), 0)}) AS VARCHAR)`
   return `CASE WHEN regexp_matches(${plain}, 'NaN|Infinity') THEN ${careful} ELSE ${plain} END`
+}
+
+/** SQL for a nested value whose numbers of 32 bits have the digits of their texts, and its type: JSON knows doubles alone. */
+function withShortFloats(column: string, type: string): [sql: string, type: string] {
+  const as = (of: string) =>
+    type.replace(/"(?:[^"]|"")*"|\bFLOAT\b/g, (word) => (word === 'FLOAT' ? of : word))
+  const doubles = as('DOUBLE')
+  if (doubles === type) return [column, type]
+  return [`CAST(CAST(${column} AS ${as('VARCHAR')}) AS ${doubles})`, doubles]
 }
 
 /** A type of the engine; `name` is that of one which is not nested. */
