@@ -27,7 +27,7 @@ export function bronzeProblems(dataset: Bronze, collect: Collector): void {
     collect.add(notInterval(keep), `'${keep}'`, INTERVALS)
   if (
     keep !== undefined &&
-    (from.kind === 'files' || (from.kind === 'database' && from.compareKeys))
+    ((from.kind === 'files' && !from.full) || (from.kind === 'database' && from.compareKeys))
   )
     collect.add(
       from.kind === 'files'
@@ -70,6 +70,12 @@ export function bronzeProblems(dataset: Bronze, collect: Collector): void {
       known.length > 0 ? `Choose ${known.join(' or ')}` : 'Leave the compression out',
     )
   const maxShrink = 'maxShrink' in from ? from.maxShrink : undefined
+  if (from.kind === 'files' && maxShrink !== undefined && !from.full)
+    collect.add(
+      'maxShrink is of full exports, and these files are added to each other',
+      'maxShrink',
+      'Add full: true where each file holds everything',
+    )
   if (maxShrink !== undefined && !(maxShrink >= 0 && maxShrink <= 1))
     collect.add(
       'maxShrink is a share of rows, from 0 to 1',

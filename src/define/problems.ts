@@ -82,10 +82,17 @@ function silverProblems(dataset: Silver<any>, collect: Collector): void {
 }
 
 function historyProblems(
-  { key, cursor, schema }: Silver<any>,
+  { from, key, cursor, schema }: Silver<any>,
   names: readonly string[],
   collect: Collector,
 ): void {
+  const full = from.find((d) => d.tier === 'bronze' && d.from.kind === 'files' && d.from.full)
+  if (full)
+    collect.add(
+      `a history can not be kept of full exports (${fullName(full)}): rows that are gone do not say since when`,
+      'history',
+      'Leave history out, or read the exports without full, which keeps what is gone',
+    )
   if (key.length === 0 || cursor === undefined)
     collect.add(
       'a history needs a key and a cursor, which say what a version is of and since when it holds',

@@ -70,6 +70,18 @@ export interface FilesSource<C extends string = string> {
   readonly comment?: string
   /** The character that takes the meaning from the one after it. */
   readonly escape?: string
+  /** Set where the files that are there do not add up, but each export holds all rows. */
+  readonly full?: FullExports
+  /** The share of rows that may be gone from one full export to the next. */
+  readonly maxShrink?: number | undefined
+}
+
+/** How exports that each hold everything are told apart, and which is the newest. */
+export interface FullExports {
+  /** What belongs together: each file for itself, those of a folder, or those in whose names a pattern finds the same. */
+  readonly by: 'file' | 'folder' | RegExp
+  /** Whether names tell the order, numbers in them by their size, or the times of files. */
+  readonly newest: 'name' | 'modified'
 }
 
 /** Stands where a source is missing, once that is said. */

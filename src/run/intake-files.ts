@@ -155,7 +155,7 @@ async function takeIn(
 type Taken = BatchFile & { columns: string[] }
 
 /** The files of one batch, as they are taken one after the other. */
-class Taking {
+export class Taking {
   readonly taken: Taken[] = []
   readonly notes: string[] = []
   readonly touched: Record<string, number> = {}

@@ -7,6 +7,7 @@ import type { Batches } from './batches.js'
 import type { RunContext } from './context.js'
 import { discoverRows } from './intake-database.js'
 import { discoverFiles } from './intake-files.js'
+import { discoverFull } from './intake-full.js'
 import { discoverAnswers } from './intake-http.js'
 import { discoverDropped } from './intake-inbox.js'
 import { discoverLanded } from './intake-landing.js'
@@ -48,7 +49,9 @@ export function discover(
   const { from } = dataset
   switch (from.kind) {
     case 'files':
-      return discoverFiles(dataset, from, state, batches)
+      return from.full
+        ? discoverFull(dataset, from, from.full, state)
+        : discoverFiles(dataset, from, state, batches)
     case 'ingest':
       return discoverLanded(dataset, from, batches)
     case 'inbox':

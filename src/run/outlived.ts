@@ -8,7 +8,7 @@ import type { Batches } from './batches.js'
 
 /**
  * The last batch of each dataset that has been kept for long enough: older than its `keep`, and read by all that reads the dataset. What nobody
- * reads stays.
+ * reads stays, and so does a full extract that no other has taken the place of.
  */
 export async function outlived(
   datasets: readonly Bronze[],
@@ -24,8 +24,10 @@ export async function outlived(
     const read = readers.map((reader) => Number(state.offsets[fullName(reader)]?.[name] ?? 0))
     const before = now.getTime() - (secondsOf(dataset.keep as string) as number) * 1000
     const all = Math.min(...read, readers.length === 0 ? 0 : Number.POSITIVE_INFINITY)
+    // What a source consists of stays, however old it is.
+    const whole = state.batches[name]?.findLast((batch) => batch.whole)?.number
     for (const pointer of state.batches[name] ?? []) {
-      if (pointer.number > all) break
+      if (pointer.number > all || pointer.number === whole) break
       const { created } = await batches.manifest(pointer)
       if (Date.parse(created) >= before) break
       found[name] = pointer.number

@@ -4,6 +4,7 @@ import {
   checked,
   checkedArguments,
   type Expected,
+  having,
   needed,
   type OptionList,
 } from '../define/options.js'
@@ -66,6 +67,20 @@ export interface FilesOptions<C extends string> {
   merged?: 'first' | 'fill'
 }
 
+export interface FullExportOptions {
+  /**
+   * Each file holds everything: only the newest is read, and rows that are gone from it are gone from what reads it. With `by` several files
+   * make up one export: those of a folder, or in whose names a pattern finds the same (its first group, where it has one). Which is the newest
+   * tell names, numbers in them by their size, or with `newest: 'modified'` the times of the files.
+   */
+  full?: boolean | { by?: 'file' | 'folder' | RegExp; newest?: 'name' | 'modified' }
+  /**
+   * The share of rows that may be gone from one full export to the next; one that has fewer is held back, until `moraine run --accept-shrink`
+   * takes it. Fewer than 20 rows may always go. Default: 0.5; with 1 nothing is held back.
+   */
+  maxShrink?: number
+}
+
 const formats: readonly FileFormat[] = [
   'delimited',
   'json',
@@ -111,6 +126,21 @@ export const filesOptions: OptionList<FilesOptions<string>> = {
   merged: oneOf('first', 'fill'),
 }
 
+const fullOptions: OptionList<FullExportOptions> = {
+  full: having<Exclude<NonNullable<FullExportOptions['full']>, boolean>>(
+    {
+      by: either("'file', 'folder' or a pattern", oneOf('file', 'folder'), {
+        is: '',
+        fits: (value) => value instanceof RegExp,
+      }),
+      newest: oneOf('name', 'modified'),
+    },
+    "true, or an object such as { by: 'folder' }",
+    flag,
+  ),
+  maxShrink: number,
+}
+
 const aPath = (value: unknown) => typeof value === 'string' || value instanceof URL
 
 const pathList: Expected = {
@@ -146,16 +176,22 @@ const endings: Record<string, FileFormat> = {
  * @example
  * files('data/venue_pipe.txt', { delimiter: '|', columns: ['venueid', 'venuename'] })
  * files('exports/*.json', { rows: 'data.items' })
+ * files('exports/customers-*.csv', { full: true })
  */
 export function files<const C extends string = string>(
   paths: string | URL | readonly (string | URL)[],
-  options: FilesOptions<C> = {},
+  options: FilesOptions<C> & FullExportOptions = {},
 ): FilesSource<C> {
   const list = pathsOf('files(…)', paths)
-  return filesSource(
-    list,
-    checked<FilesOptions<C>>('files(…)', options, filesOptions, adviceForOptions),
-  )
+  const known: OptionList<FilesOptions<C> & FullExportOptions> = { ...filesOptions, ...fullOptions }
+  const good = checked('files(…)', options, known, adviceForOptions)
+  const { full = false, maxShrink, ...reading } = good
+  const { by = 'file', newest = 'name' } = typeof full === 'boolean' ? {} : full
+  return {
+    ...filesSource<C>(list, reading as FilesOptions<C>),
+    ...(full ? { full: { by, newest } } : {}),
+    ...(maxShrink === undefined ? {} : { maxShrink }),
+  }
 }
 
 /** What to write instead of options that are none. */
