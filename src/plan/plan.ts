@@ -304,6 +304,11 @@ function decideGold(
     const reason = `${said}, which any part may look at`
     return rebuildParts(table, view, reason) ?? build(reason)
   }
+  const whole = changed.some((input) => {
+    const { batches } = windowAfter(input, view, Number(seen[fullName(input)] ?? 0))
+    return input.tier === 'bronze' && batches.some((batch) => batch.whole)
+  })
+  if (whole) return build(`${said}, which is all of its source`)
   const reason = `${said}: only what that touches of '${incremental.by}' is computed`
   return { action: 'build', mode: 'incremental', reason, windows: [] }
 }
@@ -366,10 +371,14 @@ function tableInputs(dataset: AnyDataset): AnyDataset[] {
 
 function windowAfter(input: AnyDataset, view: View, number: number): Window {
   const dataset = fullName(input)
-  const all = view.batches[dataset] ?? []
-  // What was read before a batch that is all of the source is not there any more.
-  const first = all.findLast((batch) => batch.whole)?.number ?? 0
-  return { dataset, batches: all.filter((b) => b.number > number && b.number >= first) }
+  const batches = sinceFull(view.batches[dataset] ?? []).filter((b) => b.number > number)
+  return { dataset, batches }
+}
+
+/** The batches that make up a dataset: what came before one that is all of its source is not there any more. */
+export function sinceFull(batches: readonly BatchPointer[]): readonly BatchPointer[] {
+  const first = batches.findLastIndex((batch) => batch.whole)
+  return first > 0 ? batches.slice(first) : batches
 }
 
 function version(input: AnyDataset, view: View): string | undefined {

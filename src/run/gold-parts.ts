@@ -11,6 +11,7 @@ import { toColumnType } from '../iceberg/spec/types.js'
 import type { Table } from '../iceberg/table.js'
 import type { AstNode } from '../plan/ast.js'
 import { proveIncremental, type TableName, Unprovable } from '../plan/incremental.js'
+import { sinceFull } from '../plan/plan.js'
 import { risingColumn } from '../plan/rising.js'
 import type { RunContext } from './context.js'
 import { Part, type PartProof } from './part.js'
@@ -264,7 +265,7 @@ async function drivingInput(
   const { relations, storage } = context
   const seen = relations.view.offsets[fullName(dataset)]?.[fullName(driving)]
   if (driving.tier === 'bronze') {
-    const pointers = relations.view.batches[fullName(driving)] ?? []
+    const pointers = sinceFull(relations.view.batches[fullName(driving)] ?? [])
     const declared = driving.from.columns ?? []
     const relation = async (from: number) => {
       const found = pointers.filter(({ number }) => number > from)

@@ -6,7 +6,7 @@ import type { BatchParts, Session } from '../engine/engine.js'
 import { Manifests } from '../iceberg/manifests.js'
 import { realEffects, Table } from '../iceberg/table.js'
 import type { BatchPointer, TableState } from '../log/commit.js'
-import type { View } from '../plan/plan.js'
+import { sinceFull, type View } from '../plan/plan.js'
 import type { Storage } from '../storage/storage.js'
 import { Batches, columnsOf, keptFiles } from './batches.js'
 import { Naming } from './naming.js'
@@ -85,8 +85,16 @@ export class Relations {
 
   private async relation(session: Session, dataset: AnyDataset): Promise<string> {
     if (dataset.tier !== 'bronze') return this.tableRelation(session, fullName(dataset))
-    const pointers = this.base.batches[fullName(dataset)] ?? []
-    return (await this.bronzeRelation(session, pointers, dataset.from.columns ?? [])).sql
+    const all = this.base.batches[fullName(dataset)] ?? []
+    const declared = dataset.from.columns ?? []
+    const { sql, columns } = await this.bronzeRelation(session, sinceFull(all), declared)
+    // Columns that only earlier full extracts had are still known.
+    const known = new Set(columns.map((column) => column.toLowerCase()))
+    const others = columnsOf(await this.batches.manifests(all)).filter(
+      (column) => !known.has(column.toLowerCase()),
+    )
+    const nulls = others.map((column) => `, CAST(NULL AS VARCHAR) AS ${quoteName(column)}`)
+    return nulls.length > 0 ? `SELECT *${nulls.join('')} FROM (${sql})` : sql
   }
 
   /** SQL for the rows of bronze batches, and the columns of their files. */

@@ -1,4 +1,4 @@
-import { rm, utimes } from 'node:fs/promises'
+import { readFile, rm, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -16,7 +16,7 @@ const lakeOf = (
   Project.create({
     ...files,
     'lake.ts': `
-import { bronze, defineLake, silver, t, z } from 'moraine'
+import { bronze, defineLake, rule, silver, sql, t, z } from 'moraine'
 import { files } from 'moraine/sources'
 const raw = bronze('customers', { from: ${source}${bronze} })
 const customers = silver('customers', {
@@ -193,32 +193,52 @@ describe('files that each hold everything', () => {
     expect(await idsIn(project)).toEqual([3])
   })
 
-  it('discarded rows of the newest can be judged again', async () => {
-    const project = await lakeOf({ 'in/1.csv': csv(1, 'x'), 'in/2.csv': csv(1, 'x', 'y') })
+  it('discarded rows of the newest can be judged again, and those alone', async () => {
+    const rule = ", rules: [rule('small', sql`id <= 2`)]"
+    const exports = { 'in/1.csv': csv(1, 3, 4), 'in/2.csv': csv(1, 3, 9) }
+    const project = await lakeOf(exports, undefined, '', rule)
     await good(project)
-    const lake = await project.load()
-    expect(lake.name).toBe('crm')
-    const text = `
-import { bronze, defineLake, silver, t, z } from 'moraine'
+    expect(await idsIn(project)).toEqual([1])
+    const path = join(project.folder, 'lake.ts')
+    await project.write({ 'lake.ts': (await readFile(path, 'utf8')).replace('id <= 2', 'id <= 5') })
+    await good(project, { replay: { dataset: 'silver.customers' } })
+    expect(await idsIn(project)).toEqual([1, 3])
+    const { counts } = (await project.state()).tables['silver.customers'] ?? {}
+    expect(counts).toMatchObject({ in: 3, kept: 2, discarded: 1 })
+  })
+
+  it('what reads them beside silver sees no row of an earlier one', async () => {
+    const project = await Project.create({
+      'in/1.csv': csv(1, 2, 3),
+      'orders.csv': 'id,customer\n10,1\n11,3\n',
+      'lake.ts': `
+import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
 import { files } from 'moraine/sources'
 const raw = bronze('customers', { from: files('in/*.csv', { full: true }) })
-const customers = silver('customers', {
-  from: raw, schema: z.object({ id: t.int().nullable().catch(null), name: z.string().nullable() }), key: 'name',
+const orders = silver('orders', {
+  from: bronze('orders', { from: files('orders.csv') }),
+  schema: z.object({ id: t.int(), name: z.string().nullable() }), key: 'id',
+  select: { name: sql\`(select r.name from \${raw} as r where r.id = customer)\` },
 })
-export default defineLake({ name: 'crm', datasets: [customers] })
-`
-    await project.write({
-      'lake.ts': text
-        .replace('.catch(null)', '')
-        .replace("key: 'name'", "key: 'id'")
-        .replace('t.int().nullable()', 't.int()'),
+const all = gold('all_names', { query: sql\`select count(*) as n from \${raw}\` })
+const parts = gold('by_name', {
+  query: sql\`select name, count(*) as n from \${raw} group by name\`, incremental: { by: 'name' },
+})
+export default defineLake({ name: 'crm', datasets: [orders, all, parts] })
+`,
     })
-    await good(project, { replay: { dataset: 'silver.customers' } })
-    expect((await project.state()).tables['silver.customers']?.counts).toMatchObject({
-      in: 3,
-      kept: 1,
-      discarded: 2,
-    })
+    await good(project)
+    await project.write({ 'in/2.csv': csv(3, 4) })
+    await good(project)
+    expect(await project.query('SELECT id, name FROM silver.orders ORDER BY id')).toEqual([
+      { id: 10, name: null },
+      { id: 11, name: 'n3' },
+    ])
+    expect(await project.query('SELECT n FROM gold.all_names')).toEqual([{ n: 2n }])
+    expect(await project.query('SELECT * FROM gold.by_name ORDER BY name')).toEqual([
+      { name: 'n3', n: 1n },
+      { name: 'n4', n: 1n },
+    ])
   })
 
   it('in whatever order they come, silver has what the newest has', async () => {
@@ -282,7 +302,6 @@ describe('a definition of full exports that can not work', () => {
   ])('is refused: %s', async (_, source, silver, message) => {
     const project = await lakeOf({}, source, '', silver)
     const file = `import { inbox } from 'moraine/sources'\n`
-    const { readFile } = await import('node:fs/promises')
     const path = join(project.folder, 'lake.ts')
     await project.write({ 'lake.ts': file + (await readFile(path, 'utf8')) })
     const error = await project.load().catch((error) => String(error.message))
