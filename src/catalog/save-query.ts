@@ -8,7 +8,15 @@ export interface Saved {
   /** `month(day)`, `status`, `bucket(8, id)`. */
   partitions: readonly string[]
   /** The tables that it reads, as the SQL may write them. */
-  tables: readonly { tier: string; name: string }[]
+  tables: readonly SavedTable[]
+}
+
+/** A table that a query reads. */
+export interface SavedTable {
+  tier: string
+  name: string
+  /** The file that defines it, where that is another than `lake.ts`: how `lake.ts` imports it, and its text. */
+  home?: { specifier: string; text: string } | undefined
 }
 
 /**
@@ -17,10 +25,11 @@ export interface Saved {
  * @throws MoraineError of kind `usage` where the file is not written as usual; its hint has what is to be pasted.
  */
 export function withSavedQuery(text: string, saved: Saved): string {
+  const found = saved.tables.map((table) => ({ table, known: known(text, table) }))
   const names = new Map(
-    saved.tables.map((table) => [
-      `${table.tier}.${table.name}`.toLowerCase(),
-      variableOf(text, table),
+    found.map(({ table: { tier, name }, known }) => [
+      `${tier}.${name}`.toLowerCase(),
+      known?.variable,
     ]),
   )
   const own = variable(saved.name)
@@ -37,13 +46,15 @@ export function withSavedQuery(text: string, saved: Saved): string {
     new MoraineError('usage', why, { hint: `Put it there yourself:\n\n${definition}` })
   if (missing.length > 0) throw paste(`lake.ts has no variable for ${missing.join(', ')}`)
   const lake = /^export default defineLake\(/m.exec(text)
-  const list = /(datasets:\s*\[)(\s*)/.exec(text.slice(lake?.index))
-  if (!lake || !list) throw paste('lake.ts does not end with a lake that lists its datasets')
+  const after = lake && withDataset(text.slice(lake.index), own)
+  if (!lake || after === undefined)
+    throw paste('lake.ts does not end with a lake that lists its datasets')
   if (new RegExp(`\\b(const|let|var|function|class)\\s+${own}\\b`).test(text))
     throw paste(`lake.ts has something else that is called ${own}`)
   const at = lake.index
-  const after = text.slice(at).replace(/(datasets:\s*\[)(\s*)/, `$1$2${own}, `)
-  return `${withImports(text.slice(0, at), imports)}${definition}\n\n${after}`
+  const lines = found.flatMap(({ known }) => known?.line ?? [])
+  const before = withLines(withImports(text.slice(0, at), imports), lines)
+  return `${before}${definition}\n\n${after}`
 }
 
 function definitionText(
@@ -73,6 +84,64 @@ function template(sql: string, names: ReadonlyMap<string, string | undefined>): 
     const name = tier && table ? names.get(`${tier}.${table}`.toLowerCase()) : undefined
     return name === undefined ? token : `\${${name}}`
   })
+}
+
+/** A lake with one dataset more in its list; `undefined` where the list is not written as usual. */
+function withDataset(lake: string, own: string): string | undefined {
+  const list = /\bdatasets\s*:\s*\[\s*/.exec(lake)
+  if (list) return lake.replace(list[0], `${list[0]}${own}, `)
+  // `datasets` that was imported, or has another name.
+  const named = /\bdatasets\b(?:\s*:\s*([\w$.]+))?(?=\s*[,}])/.exec(lake)
+  return named
+    ? lake.replace(named[0], `datasets: [${own}, ...${named[1] ?? 'datasets'}]`)
+    : undefined
+}
+
+/** How `lake.ts` names a dataset, and the import that it needs for that. */
+function known(text: string, table: SavedTable): { variable: string; line?: string } | undefined {
+  const own = variableOf(text, table)
+  if (own !== undefined) return { variable: own }
+  const { home } = table
+  const exported = home && variableOf(home.text, table)
+  if (!home || exported === undefined || !isExported(home.text, exported)) return undefined
+  const from = home.specifier.replace(/[.$]/g, '\\$&')
+  const imports = new RegExp(`import\\s*\\{([^}]*)\\}\\s*from\\s*['"]${from}['"]`, 'g')
+  for (const [, names = ''] of text.matchAll(imports)) {
+    const there = new RegExp(`(?:^|,)\\s*${exported}(?:\\s+as\\s+([\\w$]+))?\\s*(?=,|$)`).exec(
+      names,
+    )
+    if (there) return { variable: there[1] ?? exported }
+  }
+  // A name that means something else here.
+  const taken = new RegExp(`\\b${exported.replace(/\$/g, '\\$&')}\\b`).test(withoutTexts(text))
+  const variable = taken ? `${exported}Of${capital(table.tier)}` : exported
+  const imported = taken ? `${exported} as ${variable}` : exported
+  return { variable, line: `import { ${imported} } from '${home.specifier}'` }
+}
+
+function isExported(text: string, variable: string): boolean {
+  return new RegExp(
+    `export\\s+(?:const|let|var)\\s+${variable}\\b|export\\s*\\{[^}]*\\b${variable}\\s*(?:,|\\})`,
+  ).test(text)
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1).toLowerCase()
+}
+
+function withoutTexts(text: string): string {
+  return text.replace(
+    /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|\/\/[^\n]*|\/\*[\s\S]*?\*\//g,
+    '',
+  )
+}
+
+/** Imports after the last one that is there. */
+function withLines(text: string, lines: readonly string[]): string {
+  if (lines.length === 0) return text
+  const last = [...text.matchAll(/^import\b[^;]*?from\s*['"][^'"]+['"];?[^\n]*\n/gm)].at(-1)
+  const at = last ? last.index + last[0].length : 0
+  return `${text.slice(0, at)}${[...new Set(lines)].join('\n')}\n${text.slice(at)}`
 }
 
 /** The variable that a dataset is assigned to. */

@@ -92,13 +92,18 @@ export async function main(argv: readonly string[]): Promise<number> {
     } else program.command(name).description(summary)
   }
   try {
-    await program.parseAsync([...argv])
+    await program.parseAsync(wanted === 'query' ? argv.map(sqlNotOption) : [...argv])
     return exit
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     report(error, program)
     return exitCodeOf(error)
   }
+}
+
+/** SQL may begin with a comment, which is no option: no option has white space in its name. */
+function sqlNotOption(arg: string): string {
+  return /^--[^=\s]*\s/.test(arg) ? ` ${arg}` : arg
 }
 
 function takesValue(arg: string | undefined): boolean {

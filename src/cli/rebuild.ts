@@ -1,13 +1,24 @@
 import type { Command } from 'commander'
 import { type AnyDataset, type Bronze, fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
-import { MoraineError } from '../errors.js'
+import { DefinitionError, MoraineError } from '../errors.js'
 import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
-import { named } from '../plan/graph.js'
-import { currentUser } from '../run/context.js'
+import type { LakeState } from '../log/commit.js'
+import { named, select } from '../plan/graph.js'
+import { decide } from '../plan/plan.js'
+import { Batches } from '../run/batches.js'
+import { bindSql } from '../run/bind.js'
+import { currentUser, hash, type RunContext } from '../run/context.js'
 import { runLake } from '../run/execute.js'
-import { rebuildBronze } from '../run/rebuild.js'
+import { wouldLose } from '../run/outlived.js'
+import {
+  commitRebuilt,
+  isArchived,
+  type Prepared,
+  prepareRebuild,
+  withRebuilt,
+} from '../run/rebuild.js'
 import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
 import { plural, toJson } from './output/format.js'
@@ -37,40 +48,51 @@ export async function run(command: Command): Promise<number> {
     })
   const chosen = named(lake, command.args[0] as string)
   const sources = [...new Set(chosen.flatMap(sourcesOf))]
+  const archived = sources.filter(isArchived)
+  if (archived.length === 0)
+    throw new MoraineError(
+      'usage',
+      `${sources.length === 1 ? `${sources.map(fullName)} is` : `none of ${sources.map(fullName).join(', ')} is`} archived`,
+      { hint: 'Only an inbox with archive: true keeps what it was made from.' },
+    )
   const engine = await startEngine(command)
   const javascript = new Threads(findLakeFile(folder))
   const view = json ? undefined : new PlainView()
   const stop = new AbortController()
   process.once('SIGINT', () => stop.abort())
+  const started = new Date()
+  const context = {
+    lake,
+    storage,
+    log,
+    engine,
+    run: `rebuild-${started.toISOString().replace(/[-:.]/g, '')}`,
+    author: currentUser(),
+    signal: stop.signal,
+    started,
+    valuesFrom: 1 << 20,
+    progress: () => {},
+  }
   try {
-    for (const source of sources) {
-      const started = new Date()
-      const { batches, files, rows } = await rebuildBronze(
-        {
-          lake,
-          storage,
-          log,
-          engine,
-          run: `rebuild-${started.toISOString().replace(/[-:.]/g, '')}`,
-          author: currentUser(),
-          signal: stop.signal,
-          started,
-          valuesFrom: 1 << 20,
-          progress: () => {},
-        },
-        source,
+    const base = await log.head()
+    const prepared: Prepared[] = []
+    for (const source of archived) prepared.push(await prepareRebuild(context, source))
+    const selectors = archived.map((source) => `${fullName(source)}+`)
+    // Whatever keeps the tables from being built is met before anything is changed.
+    await refuseImpossible(context, withRebuilt(base, prepared), select(lake, selectors))
+    await commitRebuilt(context, base, prepared)
+    for (const { dataset, rows, files, batches } of json ? [] : prepared)
+      print(
+        `✔ ${fullName(dataset)}  ${plural(rows, 'row')} of ${plural(files, 'file')} in ${batches} ${batches === 1 ? 'batch' : 'batches'} from the archive`,
       )
-      if (!json)
-        print(
-          `✔ ${fullName(source)}  ${plural(rows, 'row')} of ${plural(files, 'file')} in ${batches} ${batches === 1 ? 'batch' : 'batches'} from the archive`,
-        )
-    }
+    for (const source of json ? [] : sources.filter((one) => !archived.includes(one)))
+      print(`ℹ ${fullName(source)} is not archived: it stays as it is`)
     const record = await runLake(lake, {
       storage,
       engine,
       javascript,
       full: true,
-      select: sources.map((source) => `${fullName(source)}+`),
+      select: selectors,
       signal: stop.signal,
       onEvent: (event) => view?.event(event),
     })
@@ -82,7 +104,32 @@ export async function run(command: Command): Promise<number> {
   }
 }
 
-/** The archived sources that a dataset is made from, directly or not. */
+/** Refuses what a run on a state could not do: SQL that does not bind, tables that would lose rows. */
+async function refuseImpossible(
+  {
+    lake,
+    storage,
+    engine,
+    started: now,
+  }: Pick<RunContext, 'lake' | 'storage' | 'engine' | 'started'>,
+  state: LakeState,
+  datasets: readonly AnyDataset[],
+): Promise<void> {
+  const session = await engine.open()
+  try {
+    const { problems } = await bindSql(session, lake.datasets, state, new Batches(storage))
+    if (problems.length > 0) throw new DefinitionError(problems)
+  } finally {
+    session.close()
+  }
+  for (const dataset of datasets) {
+    if (dataset.tier === 'bronze') continue
+    const decision = decide(dataset, state, { full: true, hash, now })
+    if ('lost' in decision && decision.lost) throw wouldLose(dataset, decision.lost)
+  }
+}
+
+/** The sources that a dataset is made from, directly or not, look-ups included. */
 function sourcesOf(dataset: AnyDataset): Bronze[] {
   if (dataset.tier === 'bronze') return [dataset]
   return inputsOf(dataset).flatMap(sourcesOf)

@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
+import { dirname, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { withSavedQuery } from '../catalog/save-query.js'
-import { fullName } from '../define/dataset.js'
+import { type SavedTable, withSavedQuery } from '../catalog/save-query.js'
+import { type AnyDataset, fullName } from '../define/dataset.js'
 import { parseTree } from '../engine/parse.js'
 import { MoraineError } from '../errors.js'
 import { findLakeFile, loadLake } from '../load/load.js'
@@ -37,7 +38,10 @@ export async function saveQuery(
     const session = await engine.open()
     const { tables } = proveSelect(await parseTree(session, sql), sql)
     session.close()
-    const after = withSavedQuery(before, { name, sql, partitions, tables })
+    const saved = await Promise.all(
+      tables.map((table) => withHome(table, lake.datasets, file, before)),
+    )
+    const after = withSavedQuery(before, { name, sql, partitions, tables: saved })
     await writeFile(file, after)
     try {
       const record = await runLake(await loadLake(file), { storage, engine, select: [wanted] })
@@ -60,4 +64,28 @@ export async function saveQuery(
   } finally {
     await engine.close()
   }
+}
+
+/** A table with the file that defines it, where that is not `lake.ts` itself. */
+async function withHome(
+  table: SavedTable,
+  datasets: readonly AnyDataset[],
+  file: string,
+  text: string,
+): Promise<SavedTable> {
+  const name = `${table.tier}.${table.name}`.toLowerCase()
+  const home = datasets.find((dataset) => fullName(dataset).toLowerCase() === name)?.place?.file
+  if (home === undefined || resolve(home) === resolve(file)) return table
+  const content = await readFile(home, 'utf8').catch(() => undefined)
+  if (content === undefined) return table
+  const folder = dirname(file)
+  const plain = (path: string) => resolve(folder, path).replace(/\.[cm]?[jt]s$/, '')
+  const specifiers = [...text.matchAll(/from\s*['"](\.[^'"]+)['"]/g)].map(([, path]) => path ?? '')
+  const path = relative(folder, home)
+    .replaceAll('\\', '/')
+    .replace(/\.([cm]?)ts$/, '.$1js')
+  const specifier =
+    specifiers.find((one) => plain(one) === plain(home)) ??
+    (path.startsWith('.') ? path : `./${path}`)
+  return { ...table, home: { specifier, text: content } }
 }

@@ -15,6 +15,7 @@ export {
   type SilverColumns,
   silver,
 } from './dataset.js'
+export { divide } from './divide.js'
 export { defineLake, type Lake, type LakeOptions } from './lake.js'
 export { type Lookup, lookup } from './lookup.js'
 export { bucket, day, hour, identity, month, type Partition, truncate, year } from './partition.js'

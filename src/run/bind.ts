@@ -9,7 +9,7 @@ import { MoraineError, type Problem } from '../errors.js'
 import type { View } from '../plan/plan.js'
 import { type Batches, columnsOf } from './batches.js'
 import { bindExpression, emptyRelation } from './expressions.js'
-import { checkPartitions, columnsOf as goldColumns } from './gold.js'
+import { checkPartitions, describeGold } from './gold.js'
 import { provePart } from './gold-parts.js'
 import { historyColumns } from './history.js'
 import { Naming } from './naming.js'
@@ -121,8 +121,8 @@ function expressionsOf(
   ]
 }
 
-async function boundGold(session: Session, dataset: Gold): Promise<Field[]> {
-  const columns = await goldColumns(session, dataset)
+async function boundGold(session: Session, dataset: Gold): Promise<readonly Field[]> {
+  const { fields: columns } = await describeGold(session, dataset)
   checkPartitions(dataset, columns)
   if (dataset.incremental) await provePart(session, dataset, columns)
   return columns

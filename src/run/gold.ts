@@ -5,8 +5,7 @@ import { fullName, type Gold } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import { partitionProblem } from '../define/partition.js'
 import { fieldsOfShape } from '../define/schema.js'
-import { historiesIn, quoteName, renderSql } from '../define/sql.js'
-import { sqlType } from '../define/sql-type.js'
+import { historiesIn, renderSql } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { definitionOf } from '../plan/fingerprint.js'
@@ -14,6 +13,7 @@ import type { BuildDecision } from '../plan/plan.js'
 import type { Built } from './build.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { saidOf, withoutExpired } from './expired.js'
+import { castRows, computing, type GoldColumns, refuseRounding } from './gold-casts.js'
 import {
   defineEmpty,
   drivingOf,
@@ -43,7 +43,8 @@ export async function buildGold(
     // A part looks at few rows of the inputs that decide: all of them need not even be bound.
     for (const input of driving) await defineEmpty(context, session, dataset, input)
     const query = driving.length > 0 ? queryOfPart(dataset, driving) : dataset.query
-    const columns = await columnsOf(session, { ...dataset, query })
+    const described = await describeGold(session, { ...dataset, query })
+    const columns = described.fields
     checkPartitions(dataset, columns)
     if (!context.allowBreaking)
       refuseBreaking(dataset, await context.relations.table(name), columns, decision.renamed)
@@ -54,11 +55,8 @@ export async function buildGold(
         : undefined
     if (!parts) await context.relations.define(session, driving)
     const rendered = renderSql(parts ? query : dataset.query)
-    const casts = columns.map(
-      (c) => `CAST(${quoteName(c.name)} AS ${sqlType(c.type)}) AS ${quoteName(c.name)}`,
-    )
-    const computed = `SELECT ${casts.join(', ')} FROM (\n${rendered}\n)`
-    const { table: all, added } = await atUserSql(dataset.query, 1, () =>
+    const computed = castRows(described, rendered)
+    const { table: all, added } = await computing(dataset, columns, () =>
       writeTable(context, session, {
         name,
         columns,
@@ -99,13 +97,13 @@ export async function buildGold(
   })
 }
 
-/** The columns as declared, or as the query gives them. */
-export async function columnsOf(session: Session, dataset: Gold): Promise<Field[]> {
+/** The columns as declared, or as the query gives them; a declared type that would round them is refused. */
+export async function describeGold(session: Session, dataset: Gold): Promise<GoldColumns> {
   const found = await atUserSql(dataset.query, 0, () => session.describe(renderSql(dataset.query)))
   const names = found.map((c) => c.name)
   checkNames(dataset, names)
   const { declared, place } = dataset
-  if (!declared) return found.map(({ name, type }) => ({ name, type }))
+  if (!declared) return { fields: found.map(({ name, type }) => ({ name, type })), found }
   const fields = fieldsOfShape(declared as Record<string, z.ZodType>)
   const missing = fields.filter((f) => !names.includes(f.name)).map((f) => f.name)
   const more = names.filter((n) => !fields.some((f) => f.name === n))
@@ -121,7 +119,8 @@ export async function columnsOf(session: Session, dataset: Gold): Promise<Field[
         ].join('; '),
       },
     )
-  return fields
+  await refuseRounding(session, dataset, { fields, found })
+  return { fields, found }
 }
 
 function checkNames(dataset: Gold, names: readonly string[]): void {

@@ -5,7 +5,7 @@ import { type Bronze, fullName } from '../define/dataset.js'
 import type { InboxSource } from '../define/source.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import type { BatchPointer } from '../log/commit.js'
+import type { BatchPointer, LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import { entriesOf } from '../source/archive.js'
 import type { SourceFile } from '../source/discover.js'
@@ -40,20 +40,30 @@ type Context = Pick<
   | 'progress'
 >
 
+/** An inbox whose batches were made anew: nobody sees them before they are committed. */
+export interface Prepared extends Rebuilt {
+  dataset: Bronze
+  pointers: readonly BatchPointer[]
+}
+
+/** Whether all that ever came to a dataset was archived. */
+export function isArchived(dataset: Bronze): boolean {
+  return dataset.from.kind === 'inbox' && dataset.archive
+}
+
 /**
  * Makes the batches of an inbox anew from what was archived of them, whatever has become of bronze: each with the number, the name and the
- * time that it had, so that what is built from them has the same rows. All of them become part of the lake in one commit.
+ * time that it had, so that what is built from them has the same rows.
  *
  * @throws MoraineError of kind `corrupt` when something of the archive is missing or was changed.
  */
-export async function rebuildBronze(context: Context, dataset: Bronze): Promise<Rebuilt> {
+export async function prepareRebuild(context: Context, dataset: Bronze): Promise<Prepared> {
   const name = fullName(dataset)
   const { from } = dataset
-  if (from.kind !== 'inbox' || !dataset.archive)
+  if (from.kind !== 'inbox' || !isArchived(dataset))
     throw new MoraineError('usage', `${name} is not archived`, {
       hint: 'Only an inbox with archive: true keeps what it was made from.',
     })
-  const base = await context.log.head()
   const ever = await everCommitted(context.log, name)
   const pointers: BatchPointer[] = []
   let files = 0
@@ -65,21 +75,44 @@ export async function rebuildBronze(context: Context, dataset: Bronze): Promise<
       context.progress(name, { rows: pointers.reduce((sum, { rows }) => sum + rows, 0) })
     }
   })
-  await context.log.commit(
+  const rows = pointers.reduce((sum, pointer) => sum + pointer.rows, 0)
+  return { dataset, pointers, batches: pointers.length, files, rows }
+}
+
+/** A state of the lake as it will be once what was prepared is part of it. */
+export function withRebuilt(state: LakeState, prepared: readonly Prepared[]): LakeState {
+  const names = prepared.map(({ dataset }) => fullName(dataset))
+  const own = Object.fromEntries(
+    prepared.map(({ pointers }, i): [string, BatchPointer[]] => [
+      names[i] as string,
+      [...pointers],
+    ]),
+  )
+  const forgotten = Object.fromEntries(
+    Object.entries(state.forgotten ?? {}).filter(([name]) => !names.includes(name)),
+  )
+  return { ...state, batches: { ...state.batches, ...own }, forgotten }
+}
+
+/** Makes what was prepared part of the lake, all of it in one commit. */
+export async function commitRebuilt(
+  { log, author, run }: Context,
+  base: LakeState,
+  prepared: readonly Prepared[],
+): Promise<void> {
+  const names = prepared.map(({ dataset }) => fullName(dataset))
+  const count = prepared.reduce((sum, { batches }) => sum + batches, 0)
+  const forgotten = names.filter((name) => base.forgotten?.[name])
+  const zero = (of: readonly string[]) => Object.fromEntries(of.map((name) => [name, 0]))
+  await log.commit(
     base,
     {
-      cut: { [name]: 0 },
-      batches: pointers,
-      ...(base.forgotten?.[name] ? { forget: { [name]: 0 } } : {}),
+      cut: zero(names),
+      batches: prepared.flatMap(({ pointers }) => pointers),
+      ...(forgotten.length > 0 ? { forget: zero(forgotten) } : {}),
     },
-    {
-      author: context.author,
-      run: context.run,
-      message: `make ${pointers.length} batches of ${name} anew from the archive`,
-    },
+    { author, run, message: `make ${count} batches of ${names.join(', ')} anew from the archive` },
   )
-  const rows = pointers.reduce((sum, pointer) => sum + pointer.rows, 0)
-  return { batches: pointers.length, files, rows }
 }
 
 /** All batches of a dataset that the log has seen, but those that a rollback took back. */

@@ -10,12 +10,12 @@ import type { BatchParts, ResultRow, RowValue, Session } from '../engine/engine.
 import type { RowCounts } from '../log/commit.js'
 import type { View } from '../plan/plan.js'
 import { emptyRelation } from '../run/expressions.js'
-import { columnsOf } from '../run/gold.js'
+import { describeGold } from '../run/gold.js'
+import { castRows, computing } from '../run/gold-casts.js'
 import { InThisThread } from '../run/javascript.js'
 import { judge, tallyRows } from '../run/judge.js'
 import { bronzeLineage, silverLineage } from '../run/relations.js'
 import type { InputRelations } from '../run/silver-input.js'
-import { atUserSql } from '../run/sql-errors.js'
 import { holdOn } from '../run/table-checks.js'
 import { pickWinners } from '../run/winners.js'
 import type { Example, Given } from './dataset-test.js'
@@ -96,16 +96,11 @@ async function silverResult(
 }
 
 async function goldResult(session: Session, dataset: Gold): Promise<Computed> {
-  const columns = await columnsOf(session, dataset)
-  const casts = columns.map(
-    (c) => `CAST(${quoteName(c.name)} AS ${sqlType(c.type)}) AS ${quoteName(c.name)}`,
-  )
+  const described = await describeGold(session, dataset)
+  const columns = [...described.fields]
   const table = `result_${++tests}`
-  await atUserSql(dataset.query, 1, () =>
-    session.run(
-      `CREATE TEMP TABLE ${table} AS SELECT ${casts.join(', ')} FROM (\n${renderSql(dataset.query)}\n)`,
-    ),
-  )
+  const rows = castRows(described, renderSql(dataset.query))
+  await computing(dataset, columns, () => session.run(`CREATE TEMP TABLE ${table} AS ${rows}`))
   return { columns, relation: `FROM ${table}`, discarded: [] }
 }
 

@@ -262,4 +262,54 @@ describe('moraine rebuild --from archive', () => {
     expect(await all(project)).toEqual(before)
     expect((await project.cli('verify', '--deep')).code).toBe(1)
   })
+
+  const withLookup = () => `
+import { bronze, defineLake, gold, rule, silver, sql, t, z } from 'moraine'
+import { files, inbox } from 'moraine/sources'
+const known = silver('shops', {
+  from: bronze('shops', { from: files('shops.csv') }),
+  schema: z.object({ shop: t.int() }),
+  key: 'shop',
+})
+const orders = silver('orders', {
+  from: bronze('orders', { from: inbox({ settle: '50ms' }), archive: true }),
+  schema: z.object({ id: t.int(), amount: t.decimal(10, 2).min(0), changed: t.timestamp() }),
+  rules: [rule('shop is known', sql\`id in (select shop from \${known})\`)],
+  key: 'id', cursor: 'changed',
+})
+const days = gold('days', { query: sql\`select changed::date as day, count(*) as n from \${orders} group by 1\` })
+
+export default defineLake({ name: 'shop', datasets: [orders, days] })
+`
+
+  it('leaves what it only looks up as it is, and says so', async () => {
+    const project = await Project.create({ 'lake.ts': withLookup(), 'shops.csv': 'shop\n1\n2\n' })
+    await drop(project, 'a.csv', csv('1,10.00,2026-01-01 10:00:00', '7,5,2026-01-01 10:00:00'))
+    await project.run()
+    const before = [...(await all(project)), await project.query('from gold.days')]
+    const shops = (await project.state()).tables['silver.shops']
+    await rm(join(project.folder, 'lake/bronze/orders'), { recursive: true })
+    const { code, stdout, stderr } = await project.cli('rebuild', 'orders', '--from', 'archive')
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toContain('bronze.shops is not archived: it stays as it is')
+    expect([...(await all(project)), await project.query('from gold.days')]).toEqual(before)
+    expect((await project.state()).tables['silver.shops']).toEqual(shops)
+    // What nothing of is archived can't be made anew.
+    const other = await project.cli('rebuild', 'shops', '--from', 'archive')
+    expect([other.code, other.stderr]).toEqual([
+      2,
+      expect.stringContaining('bronze.shops is not archived'),
+    ])
+  })
+
+  it('changes nothing where a table that reads it can not be built', async () => {
+    const project = await Project.create({ 'lake.ts': withLookup(), 'shops.csv': 'shop\n1\n2\n' })
+    await drop(project, 'a.csv', csv('1,10.00,2026-01-01 10:00:00'))
+    await project.run()
+    const { number } = await project.state()
+    await project.write({ 'lake.ts': withLookup().replace('count(*) as n', 'sum(amonut) as n') })
+    const { code, stderr } = await project.cli('rebuild', 'orders', '--from', 'archive')
+    expect([code, stderr]).toEqual([2, expect.stringContaining('amonut')])
+    expect((await project.state()).number).toBe(number)
+  })
 })

@@ -21,6 +21,13 @@ const tables = {
   'silver.shops': 'shop INTEGER, city VARCHAR, opened DATE',
 }
 
+const sample = "(1, '2026-01-01 12:00:00', 1, 3, 'a')"
+const samples: Readonly<Record<string, string>> = {
+  'silver.orders': sample,
+  'silver.refunds': sample,
+  'silver.shops': "(1, 'Bern', '2026-01-01')",
+}
+
 const pick = <T>(...values: T[]) => fc.constantFrom(...values)
 const facts = pick('silver.orders', 'silver.refunds')
 const columns = 'id, placed, shop, amount, kind'
@@ -187,7 +194,8 @@ const value = pick(
   'quantile_disc(amount, 0.3)',
   'random()',
   'max(current_date)',
-  'count(*) filter (where kind in (select kind from silver.refunds))',
+  // A subquery inside of FILTER is an internal error of DuckDB 1.5.5.
+  "count(*) filter (where kind <> 'a' and shop in (1, 2))",
 )
 const windowed = pick(
   ...[
@@ -314,6 +322,8 @@ async function accepts(on: Session, sql: string): Promise<boolean | undefined> {
   try {
     const found = await on.describe(sql)
     if (new Set(found.map(({ name }) => name.toLowerCase())).size < found.length) return undefined
+    // Some casts are only tried when there are rows.
+    await on.rows(`select count(*) as n from (${sql})`)
   } catch {
     return undefined
   }
@@ -414,6 +424,7 @@ it('every query that is accepted gives what a full rebuild gives, whatever arriv
   for (const [name, columns] of Object.entries(tables)) {
     await session().run('CREATE SCHEMA IF NOT EXISTS silver')
     await session().run(`CREATE TABLE IF NOT EXISTS ${name} (${columns})`)
+    await session().run(`INSERT INTO ${name} VALUES ${samples[name]}`)
   }
   await fc.assert(
     fc.asyncProperty(

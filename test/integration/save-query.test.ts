@@ -73,3 +73,66 @@ it.each([
     ).toEqual([])
   },
 )
+
+it('SQL that begins with a comment is no option', async () => {
+  const project = await Project.create(content)
+  await project.run()
+  const sql = '-- how many?\nselect count(*) as n from silver.orders'
+  const asked = await project.cli('query', sql, '--format', 'csv')
+  expect([asked.code, asked.stderr, asked.stdout]).toEqual([0, '', 'n\n3\n'])
+})
+
+const crawled = (name: string) => `import { bronze, silver, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+
+export const ${name} = silver('${name}', {
+  from: bronze('${name}', { from: files('in/*.csv') }),
+  schema: z.object({ id: t.int(), day: t.date(), label: z.string() }),
+  key: 'id',
+})
+
+export const datasets = [${name}]
+`
+
+it.each([
+  [
+    'spread into the list',
+    `import { defineLake } from 'moraine'
+import { datasets as crm } from './crm.js'
+import { datasets as shop } from './shop.js'
+
+export default defineLake({ name: 'shop', datasets: [...crm, ...shop] })
+`,
+  ],
+  [
+    'as one list, and one of them used here',
+    `import { defineLake, gold, sql } from 'moraine'
+import { datasets as crm, sales as sold } from './crm'
+import * as shop from './shop.js'
+
+// A word that means something here: leads.
+const leads = gold('leads_by_day', { query: sql\`select day, count(*) as n from \${sold} group by 1\` })
+const datasets = [...crm, ...shop.datasets, leads]
+export default defineLake({ name: 'shop', datasets })
+`,
+  ],
+])('datasets of files that a crawl wrote are imported: %s', async (_, lake) => {
+  const project = await Project.create({
+    'in/a.csv': content['in/a.csv'],
+    'lake.ts': lake,
+    'crm.ts': crawled('sales'),
+    'shop.ts': crawled('leads'),
+  })
+  await project.run()
+  const sql =
+    'select s.day, count(*) as n from silver.sales s join silver.leads using (id) group by 1'
+  const saved = await project.cli('query', sql, '--save-as', 'gold.won')
+  expect([saved.code, saved.stderr]).toEqual([0, ''])
+  expect(await project.query('select count(*) as n from gold.won')).toEqual([{ n: 3n }])
+  expect((await project.run()).outcome).toBe('done')
+  // Another one needs no import again.
+  const again = await project.cli('query', sql, '--save-as', 'gold.won_again')
+  expect([again.code, again.stderr]).toEqual([0, ''])
+  const text = await readFile(join(project.folder, 'lake.ts'), 'utf8')
+  expect(text.match(/import \{ leads/g)).toHaveLength(1)
+})

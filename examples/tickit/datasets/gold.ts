@@ -1,4 +1,4 @@
-import { gold, sql, t, z } from 'moraine'
+import { divide, gold, sql, t, z } from 'moraine'
 import { consolidatedSales } from './consolidated.js'
 
 export const topSellers = gold('top_sellers', {
@@ -39,7 +39,7 @@ export const commissionByRegion = gold('commission_by_region', {
     with regions as (
       select year, region, sum(commission) as commission from ${consolidatedSales} group by all
     )
-    select *, cast(100 * commission / sum(commission) over (partition by year) as decimal(5, 2)) as percent
+    select *, ${divide(sql`100 * commission`, sql`sum(commission) over (partition by year)`, 2)} as percent
     from regions
     order by commission desc`,
 })

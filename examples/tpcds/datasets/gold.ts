@@ -1,4 +1,4 @@
-import { gold, month, sql, t, z } from 'moraine'
+import { divide, gold, month, sql, t, z } from 'moraine'
 import { customer, dateDim, item } from './dimensions.js'
 import {
   catalogReturns,
@@ -30,7 +30,7 @@ export const dailySalesSummary = gold('daily_sales_summary', {
   query: sql`
     select sold_date as date, channel, count(*) as sales_lines, sum(net_paid) as sales,
       sum(quantity) as quantity, count(distinct order_number) as transactions,
-      cast(sum(net_paid) / nullif(sum(quantity), 0) as decimal(18, 2)) as average_price,
+      ${divide(sql`sum(net_paid)`, sql`sum(quantity)`, 2)} as average_price,
       count(distinct customer_sk) as unique_customers, sum(net_profit) as profit
     from (${allSales})
     where sold_date is not null
@@ -61,7 +61,7 @@ export const customerLifetimeValue = gold('customer_lifetime_value', {
       where customer_sk is not null
       group by customer_sk)
     select c.c_customer_sk as customer_sk, c.c_customer_id as customer_id, c.full_name, c.email, c.birth_country,
-      o.lifetime_value, o.orders, cast(o.lifetime_value / o.orders as decimal(18, 2)) as average_order,
+      o.lifetime_value, o.orders, ${divide(sql`o.lifetime_value`, sql`o.orders`, 2)} as average_order,
       o.first_purchase, o.last_purchase,
       cast(ntile(5) over (order by o.last_purchase nulls first, c.c_customer_sk) as integer) as recency_score,
       cast(ntile(5) over (order by o.orders, c.c_customer_sk) as integer) as frequency_score,
@@ -108,10 +108,10 @@ export const productPerformance = gold('product_performance', {
       group by item_sk, year(returned_date))
     select s.item_sk, i.i_item_id as item_id, i.product_name, i.brand, i.category, s.year,
       s.revenue, s.units, s.transactions,
-      cast(s.revenue / nullif(s.units, 0) as decimal(18, 2)) as average_price,
+      ${divide(sql`s.revenue`, sql`s.units`, 2)} as average_price,
       rank() over (partition by i.category, s.year order by s.revenue desc nulls last, s.item_sk) as category_rank,
-      cast(100 * s.revenue / nullif(sum(s.revenue) over (partition by i.category, s.year), 0) as decimal(9, 4)) as category_share,
-      cast(100 * coalesce(r.units, 0) / nullif(s.units, 0) as decimal(18, 2)) as return_rate
+      ${divide(sql`100 * s.revenue`, sql`sum(s.revenue) over (partition by i.category, s.year)`, 4)} as category_share,
+      ${divide(sql`100 * coalesce(r.units, 0)`, sql`s.units`, 2)} as return_rate
     from sold as s
     join ${item} as i on i.i_item_sk = s.item_sk
     left join returned as r on r.item_sk = s.item_sk and r.year = s.year`,
@@ -148,11 +148,11 @@ export const monthlyTrends = gold('monthly_trends', {
       from (${allSales}) as s join ${dateDim} as d on d.d_date = s.sold_date
       group by d.d_year, d.d_moy, s.channel)
     select year, month, channel, revenue, quantity, transactions, customers,
-      cast(revenue / transactions as decimal(18, 2)) as average,
+      ${divide(sql`revenue`, sql`transactions`, 2)} as average,
       lag(revenue) over months as previous_month,
-      cast(100 * (revenue - lag(revenue) over months) / nullif(lag(revenue) over months, 0) as decimal(18, 2)) as growth,
+      ${divide(sql`100 * (revenue - lag(revenue) over months)`, sql`lag(revenue) over months`, 2)} as growth,
       lag(revenue) over years as same_month_last_year,
-      cast(100 * (revenue - lag(revenue) over years) / nullif(lag(revenue) over years, 0) as decimal(18, 2)) as year_on_year,
+      ${divide(sql`100 * (revenue - lag(revenue) over years)`, sql`lag(revenue) over years`, 2)} as year_on_year,
       sum(revenue) over months as running_total
     from months
     window months as (partition by channel order by year, month),

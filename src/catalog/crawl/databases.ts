@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { article } from '../../define/article.js'
 import type { DatabaseKind, DatabaseSource } from '../../define/source.js'
 import { Databases } from '../../source/connect/open.js'
 import { mysql, postgres, sqlserver } from '../../source/database.js'
@@ -200,7 +201,7 @@ function columnOf({ column: name, type, nullable, words }: Described): FoundColu
   const list = (own ?? words).map(quoted).join(', ')
   if (list !== '') return { name, schema: `z.enum([${list}])`, nullable, native: type }
   const schema = schemaOf(type.toLowerCase())
-  const note = schema === undefined ? `a ${type}, which is read as text` : undefined
+  const note = schema === undefined ? `${article(type)}, which is read as text` : undefined
   return {
     name,
     schema: schema ?? 'z.string()',
