@@ -52,7 +52,9 @@ export async function run(command: Command): Promise<number> {
   if (archived.length === 0)
     throw new MoraineError(
       'usage',
-      `${sources.length === 1 ? `${sources.map(fullName)} is` : `none of ${sources.map(fullName).join(', ')} is`} archived`,
+      sources.length === 1
+        ? `${sources.map(fullName)} is not archived`
+        : `none of ${sources.map(fullName).join(', ')} is archived`,
       { hint: 'Only an inbox with archive: true keeps what it was made from.' },
     )
   const engine = await startEngine(command)

@@ -121,6 +121,7 @@ export const silverOptions: OptionList<SilverOptions<Shape>> = {
     "a time such as '400 days', or { for: '400 days', by: 'ordered_at' }",
     interval,
   ),
+  compression: oneOf('zstd', 'snappy'),
 }
 
 export const goldOptions: OptionList<GoldOptions<Shape>> = {
@@ -146,4 +147,5 @@ export const goldOptions: OptionList<GoldOptions<Shape>> = {
     { for: needed(interval), by: needed(columnName) },
     "an object such as { for: '3650 days', by: 'day' }",
   ),
+  compression: oneOf('zstd', 'snappy'),
 }

@@ -64,6 +64,7 @@ export interface Silver<R = unknown> extends Common<'silver', R> {
   readonly checks: readonly Check[]
   readonly history: boolean
   readonly keep: Keep | undefined
+  readonly compression: TableCompression | undefined
   readonly columns: ColumnRefs<keyof R & string>
 }
 
@@ -74,8 +75,12 @@ export interface Gold<R = unknown> extends Common<'gold', R> {
   readonly incremental: Incremental | undefined
   readonly checks: readonly Check[]
   readonly keep: Keep | undefined
+  readonly compression: TableCompression | undefined
   readonly columns: ColumnRefs<keyof R & string>
 }
+
+/** How Parquet files of tables are compressed: `zstd` is smaller, `snappy` is what every old reader knows. */
+export type TableCompression = 'zstd' | 'snappy'
 
 /** How a gold dataset is kept up to date without computing all of it again. */
 export interface Incremental<C extends string = string> {
@@ -217,6 +222,8 @@ export interface SilverOptions<S extends Shape> extends About {
    * `{ for: '400 days', by: 'ordered_at' }`.
    */
   keep?: string | (Keep & { by?: Name<S> | '_loaded_at' })
+  /** How the files of its table are compressed; `zstd` when not given. A change holds for files that are written from then on. */
+  compression?: TableCompression
 }
 
 /** Rows that are typed, checked and deduplicated. */
@@ -226,7 +233,15 @@ export function silver<S extends Shape>(
 ): Silver<Stored<Output<S>> & SilverColumns> {
   const good = checked<SilverOptions<Shape>>(callOf('silver', name), options, silverOptions)
   const { from = [], select, schema, key, cursor, rules, severity, partitionBy, ...others } = good
-  const { deleteWhen, onInvalidUpdate, checks, history = false, keep, ...about } = others
+  const {
+    deleteWhen,
+    onInvalidUpdate,
+    checks,
+    history = false,
+    keep,
+    compression,
+    ...about
+  } = others
   const columns = columnRefs()
   return made(good, {
     kind: 'dataset',
@@ -247,6 +262,7 @@ export function silver<S extends Shape>(
     checks: checks ?? [],
     history,
     keep: toKeep(keep),
+    compression,
     columns,
   }) as unknown as Silver<any>
 }
@@ -297,6 +313,8 @@ export interface GoldOptions<S extends Shape> extends About {
   checks?: readonly Check<GoldName<S>>[]
   /** For how long rows stay, and which column says from when a row is: `{ for: '3650 days', by: 'day' }`. */
   keep?: Keep & { by: GoldName<S> }
+  /** How the files of its table are compressed; `zstd` when not given. */
+  compression?: TableCompression
 }
 
 /** Any name where the columns are not declared. */
@@ -312,7 +330,8 @@ export function gold<S extends Shape = Shape>(
   const good = checked<GoldOptions<Shape>>(callOf('gold', name), options, goldOptions, (given) =>
     sqlTag.fits(given) ? 'Write gold(name, { query: sql`…` })' : undefined,
   )
-  const { query = noSql, columns, partitionBy, incremental, checks, keep, ...about } = good
+  const { query = noSql, columns, partitionBy, incremental, checks, keep, ...others } = good
+  const { compression, ...about } = others
   return made(good, {
     kind: 'dataset',
     tier: 'gold',
@@ -325,6 +344,7 @@ export function gold<S extends Shape = Shape>(
     incremental,
     checks: checks ?? [],
     keep: toKeep(keep),
+    compression,
     columns: columnRefs(),
   }) as unknown as Gold<any>
 }

@@ -23,7 +23,7 @@ const builders: Record<string, [call: (options: any) => unknown, ...options: str
   silver: [
     (o) => silver('a', o),
     ...['from', 'select', 'schema', 'key', 'cursor', 'rules', 'severity', 'partitionBy'],
-    ...['deleteWhen', 'onInvalidUpdate', 'checks', 'history', 'freshWithin', 'description'],
+    ...['deleteWhen', 'onInvalidUpdate', 'checks', 'history', 'freshWithin', 'compression'],
   ],
   gold: [(o) => gold('a', o), 'query', 'columns', 'partitionBy', 'incremental', 'checks', 'keep'],
   defineLake: [(o) => defineLake(o), 'name', 'datasets', 'root', 'publish', 'folders', 'alerts'],

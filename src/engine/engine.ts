@@ -130,6 +130,8 @@ export interface WriteTarget {
   name: string
   /** Rows may come in another order than the query gives, which is quicker. */
   anyOrder?: boolean
+  /** `zstd` when not given. */
+  compression?: 'zstd' | 'snappy'
 }
 
 /** Where a list of deleted positions is written, and which data file it is about. */

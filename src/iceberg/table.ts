@@ -41,6 +41,9 @@ export interface TableEffects {
   snapshotId: () => Id
 }
 
+/** The property that says how data files are compressed, for other engines too. */
+export const CODEC = 'write.parquet.compression-codec'
+
 export const realEffects: TableEffects = {
   now: () => new Date(),
   uuid: randomUUID,
@@ -160,6 +163,11 @@ export class Table {
   /** The path for a new file below `data/`. */
   get dataFolder(): string {
     return `${this.folder}/data`
+  }
+
+  /** How new data files are compressed. */
+  get compression(): 'zstd' | 'snappy' {
+    return this.metadata.properties[CODEC] === 'snappy' ? 'snappy' : 'zstd'
   }
 
   /** This table with another shape; files that are written next follow it. */

@@ -76,10 +76,18 @@ function judge(
   if (name.startsWith(COLUMN)) return judgeColumn(name.slice(COLUMN.length), before, after, known)
   const [kind = '', ...rest] = name.split(' ')
   const what = name.startsWith('rule ') ? `rule '${rest.join(' ')}'` : (words[kind] ?? name)
-  const how = before === undefined ? 'was added' : after === undefined ? 'was removed' : 'changed'
+  const how =
+    name === 'compression'
+      ? 'changed'
+      : before === undefined
+        ? 'was added'
+        : after === undefined
+          ? 'was removed'
+          : 'changed'
   // Without discarded rows there are none that a rule less would bring back.
   const harmless =
     name === 'partitions' ||
+    name === 'compression' ||
     name === 'order' ||
     (name.startsWith('rule ') && !after && known.discarded === 0)
   return { said: name === 'order' ? '' : `${what} ${how}`, harmless }
@@ -89,6 +97,7 @@ const words: Readonly<Record<string, string>> = {
   from: 'what it reads',
   key: 'its key or cursor',
   partitions: 'its partitioning',
+  compression: 'how its files are compressed',
   query: 'its query',
   meaning: 'how Moraine reads definitions',
   incremental: 'how it is kept up to date',

@@ -46,6 +46,7 @@ function silverParts(dataset: Silver<any>): Parts {
     order: JSON.stringify(columns.map(([name]) => name)),
     ...(deleteWhen ? { deleteWhen: sqlText(deleteWhen) } : {}),
     ...(dataset.history ? { history: 'true' } : {}),
+    ...compressionPart(dataset),
     ...(dataset.onInvalidUpdate === 'keep' ? {} : { onInvalidUpdate: dataset.onInvalidUpdate }),
     ...Object.fromEntries(
       columns.map(([name, column]) => {
@@ -66,6 +67,11 @@ function schemaChecks(schema: z.ZodType): string {
   return checks.length > 0 ? JSON.stringify(checks, replacer) : ''
 }
 
+/** The usual compression is no part of a definition: tables from before there was a choice have it. */
+function compressionPart({ compression = 'zstd' }: Silver<any> | Gold<any>): Parts {
+  return compression === 'zstd' ? {} : { compression }
+}
+
 function goldParts(dataset: Gold<any>): Parts {
   const declared = Object.entries(dataset.declared ?? {}) as [string, z.ZodType][]
   const { incremental } = dataset
@@ -73,6 +79,7 @@ function goldParts(dataset: Gold<any>): Parts {
     query: sqlText(dataset.query),
     partitions: JSON.stringify(dataset.partitionBy),
     ...(incremental ? { incremental: JSON.stringify(incremental) } : {}),
+    ...compressionPart(dataset),
     ...Object.fromEntries(
       declared.map(([name, schema]) => {
         const type = columnTypeOf(schema)

@@ -61,7 +61,7 @@ export async function buildGold(
         name,
         columns,
         partitions: dataset.partitionBy,
-        about: aboutTable(dataset.about),
+        about: aboutTable(dataset),
         rows: parts ? parts.rows(computed) : computed,
         removed: parts?.removed ?? 'all',
         renamed: decision.renamed,

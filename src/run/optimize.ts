@@ -169,6 +169,7 @@ async function rewrite(
     spec: currentSpec(table.metadata),
     location: storage.locate(table.dataFolder),
     name: `optimized-${randomUUID()}`,
+    compression: table.compression,
   })
   const count = (files: readonly DataFile[]) => files.reduce((sum, file) => sum + file.rows, 0)
   const before = count(bin.map(({ file }) => file))

@@ -76,7 +76,7 @@ export async function replayDiscarded(
       name,
       columns: [...columns, ...silverLineage],
       partitions: dataset.partitionBy,
-      about: aboutTable(dataset.about),
+      about: aboutTable(dataset),
       rows: merge.rows,
       removed: merge.removed,
       deletions: merge.deletions,

@@ -140,7 +140,7 @@ async function write(context: RunContext, session: Session, prepared: Prepared):
     name,
     columns: [...columns, ...silverLineage],
     partitions: dataset.partitionBy,
-    about: aboutTable(dataset.about),
+    about: aboutTable(dataset),
     rows: merge.rows,
     removed: merge.removed,
     deletions: merge.deletions,

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Field } from '../define/column-type.js'
-import type { About } from '../define/dataset.js'
+import type { Gold, Silver } from '../define/dataset.js'
 import type { Partition } from '../define/partition.js'
 import type { Session } from '../engine/engine.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import { currentSpec } from '../iceberg/spec/metadata.js'
-import { Table } from '../iceberg/table.js'
+import { CODEC, Table } from '../iceberg/table.js'
 import type { Definition, RowCounts, TableState } from '../log/commit.js'
 import type { RunContext } from './context.js'
 import type { Deletion } from './removal.js'
@@ -47,6 +47,7 @@ export async function writeTable(
     spec: currentSpec(table.metadata),
     location: storage.locate(table.dataFolder),
     name: `${run}-${randomUUID().slice(0, 8)}`,
+    compression: table.compression,
     ...(work.anyOrder ? { anyOrder: true } : {}),
   })
   const deletes = await writeDeletions(context, session, table, work.deletions ?? [])
@@ -107,6 +108,11 @@ export function tableState(table: Table, definition: Definition, counts?: RowCou
 }
 
 /** What a dataset says about itself, as table properties that other engines show. */
-export function aboutTable({ description, owner }: About): Record<string, string> {
-  return { ...(description ? { comment: description } : {}), ...(owner ? { owner } : {}) }
+export function aboutTable({ about, compression = 'zstd' }: Silver | Gold): Record<string, string> {
+  const { description, owner } = about
+  return {
+    ...(description ? { comment: description } : {}),
+    ...(owner ? { owner } : {}),
+    [CODEC]: compression,
+  }
 }

@@ -24,7 +24,7 @@ export interface WrittenFile {
 /** The COPY statement that writes a query's rows as data files. */
 export function copySql(
   query: string,
-  { schema, spec, location, name, anyOrder }: WriteTarget,
+  { schema, spec, location, name, anyOrder, compression = 'zstd' }: WriteTarget,
 ): string {
   const columns = schema.fields.map(
     (f) => `CAST(${quoteName(f.name)} AS ${sqlType(toColumnType(f.type))}) AS ${quoteName(f.name)}`,
@@ -35,7 +35,7 @@ export function copySql(
   }))
   const options = [
     'FORMAT parquet',
-    'COMPRESSION zstd',
+    `COMPRESSION ${compression}`,
     // Its encodings are quicker to write; Spark and PyIceberg read them in tests.
     'PARQUET_VERSION V2',
     'RETURN_STATS',
