@@ -43,6 +43,8 @@ export interface CatalogEntry {
   files: number | null
   /** When its rows last changed; ISO, UTC. */
   changed: string | null
+  /** It is stored as a query: there are no rows of its own. */
+  view?: true
   location: string | null
 }
 
@@ -81,6 +83,7 @@ export async function describeLake(
         })),
       key: dataset.tier === 'silver' ? dataset.key : [],
       partitions: dataset.tier === 'bronze' ? [] : dataset.partitionBy.map(partitionText),
+      ...(dataset.tier === 'gold' && dataset.view ? { view: true as const } : {}),
       from: inputsOf(dataset).map(fullName),
       to: readers.map(fullName),
       ...(await heldOf(dataset, storage, state, batches)),

@@ -98,7 +98,11 @@ function printList(entries: readonly CatalogEntry[]): void {
     columns: count(entry.columns.length),
     rows: entry.rows === null ? '' : count(entry.rows),
     size: entry.bytes === null ? '' : size(entry.bytes),
-    changed: entry.changed === null ? 'not built yet' : readableTime(entry.changed),
+    changed: entry.view
+      ? 'a view'
+      : entry.changed === null
+        ? 'not built yet'
+        : readableTime(entry.changed),
     description: entry.description ?? '',
   }))
   const right = ['columns', 'rows', 'size']

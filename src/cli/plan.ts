@@ -4,6 +4,8 @@ import type { AnyDataset } from '../define/dataset.js'
 import { fullName } from '../define/dataset.js'
 import { DefinitionError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
+import { compareDefinitions } from '../plan/changes.js'
+import { definitionOf } from '../plan/fingerprint.js'
 import { select } from '../plan/graph.js'
 import { changesOf, plan, type Step } from '../plan/plan.js'
 import { type Removed, removedFrom } from '../plan/removed.js'
@@ -76,6 +78,9 @@ export async function makePlan(
   return { steps, problems, changes, notes, removed: removedFrom(lake.datasets, state) }
 }
 
+/** Of a view there are no rows that could stay. */
+const NO_ROWS = { discarded: 0, isNull: () => false }
+
 type Columns = ReadonlyMap<AnyDataset, readonly Field[]>
 type Changes = ReadonlyMap<string, readonly ColumnChange[]>
 
@@ -87,6 +92,9 @@ async function bindNewSql(
 ): Promise<Columns> {
   const isNew = (dataset: AnyDataset) => {
     const table = state.tables[fullName(dataset)]
+    const view = state.views?.[fullName(dataset)]
+    if (view && dataset.tier === 'gold' && dataset.view)
+      return compareDefinitions(view.definition, definitionOf(dataset, hash), NO_ROWS) !== undefined
     return dataset.tier !== 'bronze' && (!table || changesOf(dataset, table, hash) !== undefined)
   }
   if (!datasets.some(isNew)) return new Map()

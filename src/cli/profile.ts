@@ -34,6 +34,10 @@ export async function run(command: Command): Promise<number> {
     throw new MoraineError('usage', `'${command.args[0]}' is not a silver or gold dataset`, {
       hint: 'Rows are looked at where they are typed.',
     })
+  if (found[0]?.tier === 'gold' && found[0].view)
+    throw new MoraineError('usage', `${name} is a view: it has no rows of its own to look at`, {
+      hint: `Look at what it reads, or ask: moraine query "summarize from ${name}"`,
+    })
   const { column } = command.opts<{ column?: string }>()
   const profiles: { started: string; profile: Profile }[] = []
   for (const { run, started } of await new Journal(storage).latest(RUNS)) {

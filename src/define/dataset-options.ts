@@ -148,4 +148,5 @@ export const goldOptions: OptionList<GoldOptions<Shape>> = {
     "an object such as { for: '3650 days', by: 'day' }",
   ),
   compression: oneOf('zstd', 'snappy'),
+  view: flag,
 }

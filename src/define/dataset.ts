@@ -76,6 +76,8 @@ export interface Gold<R = unknown> extends Common<'gold', R> {
   readonly checks: readonly Check[]
   readonly keep: Keep | undefined
   readonly compression: TableCompression | undefined
+  /** Whether it is stored as a query, without rows of its own. */
+  readonly view: boolean
   readonly columns: ColumnRefs<keyof R & string>
 }
 
@@ -315,6 +317,11 @@ export interface GoldOptions<S extends Shape> extends About {
   keep?: Keep & { by: GoldName<S> }
   /** How the files of its table are compressed; `zstd` when not given. */
   compression?: TableCompression
+  /**
+   * Store the query and not its rows: whoever asks gets what its inputs hold then. There is no table, so other engines
+   * do not see it, and there is nothing to partition, check, compress or keep.
+   */
+  view?: boolean
 }
 
 /** Any name where the columns are not declared. */
@@ -331,7 +338,7 @@ export function gold<S extends Shape = Shape>(
     sqlTag.fits(given) ? 'Write gold(name, { query: sql`…` })' : undefined,
   )
   const { query = noSql, columns, partitionBy, incremental, checks, keep, ...others } = good
-  const { compression, ...about } = others
+  const { compression, view = false, ...about } = others
   return made(good, {
     kind: 'dataset',
     tier: 'gold',
@@ -345,6 +352,7 @@ export function gold<S extends Shape = Shape>(
     checks: checks ?? [],
     keep: toKeep(keep),
     compression,
+    view,
     columns: columnRefs(),
   }) as unknown as Gold<any>
 }

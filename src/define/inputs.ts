@@ -1,6 +1,6 @@
 import type { Check } from './check.js'
 import type { AnyDataset, Silver } from './dataset.js'
-import { datasetsIn, type Sql } from './sql.js'
+import { datasetsIn, type Sql, viewsIn } from './sql.js'
 
 /** The datasets that a dataset reads directly, each once: first the rows' origin, then look-ups. */
 export function inputsOf(dataset: AnyDataset): AnyDataset[] {
@@ -24,13 +24,27 @@ export function checkedAgainst(dataset: AnyDataset): AnyDataset[] {
   return [...new Set<AnyDataset>(found)].filter((other) => other !== dataset)
 }
 
-/** The datasets that a silver dataset looks something up in. */
-export function lookupsOf(dataset: Silver<any>): AnyDataset[] {
+/** The views that a dataset's SQL names: they are part of a lake whose tables do not read them, but what they read. */
+export function viewsOf(dataset: AnyDataset): AnyDataset[] {
+  if (dataset.tier === 'bronze') return []
+  const checks = dataset.checks.flatMap((check: Check) =>
+    check.check === 'sql' ? [check.query] : [],
+  )
+  const own = dataset.tier === 'gold' ? [dataset.query] : sqlOf(dataset)
+  return [...new Set([...own, ...checks].flatMap(viewsIn))]
+}
+
+function sqlOf(dataset: Silver<any>): Sql[] {
   const pieces: readonly (string | Sql)[] = [
     ...Object.values(dataset.select),
     ...dataset.rules.map((rule) => rule.condition),
     ...(dataset.deleteWhen ? [dataset.deleteWhen] : []),
   ]
-  const found = pieces.flatMap((piece) => (typeof piece === 'string' ? [] : datasetsIn(piece)))
+  return pieces.flatMap((piece) => (typeof piece === 'string' ? [] : [piece]))
+}
+
+/** The datasets that a silver dataset looks something up in. */
+export function lookupsOf(dataset: Silver<any>): AnyDataset[] {
+  const found = sqlOf(dataset).flatMap(datasetsIn)
   return [...new Set(found)].filter((input) => !dataset.from.includes(input))
 }

@@ -2,7 +2,7 @@ import { DefinitionError, type Place, type Problem } from '../errors.js'
 import type { Alert } from './alert.js'
 import { type AnyDataset, fullName } from './dataset.js'
 import { datasetList, oneOf, text } from './expected.js'
-import { checkedAgainst, inputsOf } from './inputs.js'
+import { checkedAgainst, inputsOf, viewsOf } from './inputs.js'
 import { inOrderOfPlace, takeMistakes } from './mistakes.js'
 import { checked, having, needed, type OptionList } from './options.js'
 import { here } from './place.js'
@@ -112,7 +112,8 @@ function inOrder(datasets: readonly AnyDataset[]) {
       return
     }
     path.push(dataset)
-    for (const other of [...inputsOf(dataset), ...checkedAgainst(dataset)]) visit(other)
+    for (const other of [...inputsOf(dataset), ...viewsOf(dataset), ...checkedAgainst(dataset)])
+      visit(other)
     path.pop()
     done.add(dataset)
     ordered.push(dataset)

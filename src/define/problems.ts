@@ -45,6 +45,13 @@ export function problemsOf(dataset: AnyDataset): Problem[] {
 
 function silverProblems(dataset: Silver<any>, collect: Collector): void {
   if (dataset.from.length === 0) collect.add('from names no dataset', 'from')
+  for (const input of dataset.from)
+    if (input.tier === 'gold' && input.view)
+      collect.add(
+        `from: gold.${input.name} is a view, and has no rows that could be read once`,
+        'from',
+        'Read what the view reads, or store its rows: remove view: true',
+      )
   const fields = typedFields(dataset.schema.shape, collect)
   keepProblems(dataset, dataset.schema.shape, collect)
   const names = Object.keys(dataset.schema.shape)
@@ -289,8 +296,29 @@ function incrementalProblems(
     collect.add('incremental: affects needs whole numbers from 0 up', 'affects')
 }
 
+/** A view has no rows of its own, and so nothing that is about rows which are stored. */
+function viewProblems(dataset: Gold<any>, collect: Collector): void {
+  if (!dataset.view) return
+  const { partitionBy, incremental, checks, keep, compression } = dataset
+  const given = {
+    partitionBy: partitionBy.length > 0,
+    incremental,
+    checks: checks.length > 0,
+    keep,
+    compression,
+  }
+  for (const [option, value] of Object.entries(given))
+    if (value)
+      collect.add(
+        `${option}: a view stores its query and no rows`,
+        option,
+        `Remove ${option}, or view: true`,
+      )
+}
+
 function goldProblems(dataset: Gold<any>, collect: Collector): void {
   checkProblems(dataset, dataset.declared && Object.keys(dataset.declared), collect)
+  viewProblems(dataset, collect)
   incrementalProblems(dataset, collect)
   keepProblems(dataset, dataset.declared, collect)
   if (!dataset.declared) return

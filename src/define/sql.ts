@@ -1,8 +1,9 @@
 import { MoraineError, type Place } from '../errors.js'
-import type { AnyDataset } from './dataset.js'
+import type { AnyDataset, Gold } from './dataset.js'
 import { described } from './described.js'
 import { mistake } from './mistakes.js'
 import { here } from './place.js'
+import { normalSql } from './sql-normal.js'
 
 /** A value that may stand in a SQL template; a list becomes `(a, b, c)`. */
 export type SqlValue = string | number | bigint | boolean | Date | null | readonly SqlValue[]
@@ -154,21 +155,42 @@ function renderPart(part: SqlPart): string {
     case 'column':
       return quoteName(part.name)
     case 'dataset':
-      return reference(part.dataset)
+      return isView(part.dataset)
+        ? `(${normalSql(renderSql(part.dataset.query))})`
+        : reference(part.dataset)
     case 'history':
       return reference({ tier: 'history', name: part.dataset.name })
   }
 }
 
-/** The datasets that a piece of SQL reads, each once. */
+/** A dataset that stands for its query wherever SQL names it. */
+function isView(dataset: AnyDataset): dataset is Gold<any> & { view: true } {
+  return dataset.tier === 'gold' && dataset.view
+}
+
+/** The datasets whose rows a piece of SQL reads, each once; in the place of a view those that it reads. */
 export function datasetsIn(sql: Sql): AnyDataset[] {
-  const found = sql.parts.flatMap((part) => ('dataset' in part ? [part.dataset] : []))
+  const found = sql.parts.flatMap((part) => {
+    if (!('dataset' in part)) return []
+    return isView(part.dataset) ? datasetsIn(part.dataset.query) : [part.dataset]
+  })
+  return [...new Set(found)]
+}
+
+/** The views that a piece of SQL names, each once. */
+export function viewsIn(sql: Sql): AnyDataset[] {
+  const found = sql.parts.flatMap((part) =>
+    part.kind === 'dataset' && isView(part.dataset) ? [part.dataset] : [],
+  )
   return [...new Set(found)]
 }
 
 /** The datasets whose versions a piece of SQL reads, each once. */
 export function historiesIn(sql: Sql): AnyDataset[] {
-  const found = sql.parts.flatMap((part) => (part.kind === 'history' ? [part.dataset] : []))
+  const found = sql.parts.flatMap((part) => {
+    if (part.kind === 'history') return [part.dataset]
+    return part.kind === 'dataset' && isView(part.dataset) ? historiesIn(part.dataset.query) : []
+  })
   return [...new Set(found)]
 }
 

@@ -63,9 +63,18 @@ export interface BatchPointer {
 /** How far a dataset has read its inputs: batch numbers for bronze, metadata paths for tables. */
 export type Offsets = Readonly<Record<string, number | string>>
 
+/** A dataset that is stored as a query: its rows are those that the query gives over the tables of the same state. */
+export interface ViewState {
+  /** One SELECT over tables of the lake. */
+  sql: string
+  columns: readonly { name: string; type: string }[]
+  definition: Definition
+}
+
 /** What a commit changes; `null` says that something is no longer part of the lake. */
 export interface Changes {
   tables?: Record<string, TableState | null>
+  views?: Record<string, ViewState | null>
   batches?: BatchPointer[]
   /** Batches of a dataset beyond this number are no longer part of the lake: rollbacks cut, and drops. */
   cut?: Record<string, number>
@@ -111,6 +120,8 @@ export interface LakeState {
   /** SHA-256 of the last commit. */
   hash: string | null
   tables: Readonly<Record<string, TableState>>
+  /** Datasets that are stored as queries, where there are some. */
+  views?: Readonly<Record<string, ViewState>>
   batches: Readonly<Record<string, readonly BatchPointer[]>>
   offsets: Readonly<Record<string, Offsets>>
   watermarks: Readonly<Record<string, unknown>>
@@ -134,7 +145,7 @@ export const emptyState: LakeState = {
 
 /** The state after one more commit. */
 export function fold(state: LakeState, commit: Commit, hash: string): LakeState {
-  const { tables, offsets, watermarks, forget } = commit.changes
+  const { tables, views, offsets, watermarks, forget } = commit.changes
   const horizon = Math.max(state.horizon ?? 0, commit.changes.horizon ?? 0)
   const renamed = { ...state.renamed, ...commit.changes.renamed }
   const forgotten = forget
@@ -145,6 +156,7 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
     time: commit.time,
     hash,
     tables: merged(state.tables, tables),
+    ...(views || state.views ? { views: merged(state.views ?? {}, views) } : {}),
     batches: foldBatches(state.batches, commit.changes),
     offsets: merged(state.offsets, offsets),
     watermarks: merged(state.watermarks, watermarks),
@@ -187,6 +199,7 @@ export function changesTo(from: LakeState, to: LakeState): Changes {
   }
   return {
     tables: differences(from.tables, to.tables),
+    ...(from.views || to.views ? { views: differences(from.views ?? {}, to.views ?? {}) } : {}),
     offsets: differences(from.offsets, to.offsets),
     watermarks: differences(from.watermarks, to.watermarks),
     ...(Object.keys(cut).length > 0 ? { cut } : {}),
@@ -212,8 +225,8 @@ function differences<T>(from: Readonly<Record<string, T>>, to: Readonly<Record<s
 
 /** Whether changes change anything. */
 export function isEmpty(changes: Changes): boolean {
-  const { tables, batches, cut, offsets, watermarks, forget, horizon } = changes
-  const parts = [tables, batches, cut, offsets, watermarks, forget]
+  const { tables, views, batches, cut, offsets, watermarks, forget, horizon } = changes
+  const parts = [tables, views, batches, cut, offsets, watermarks, forget]
   return horizon === undefined && parts.every((part) => !part || Object.keys(part).length === 0)
 }
 
@@ -228,6 +241,7 @@ export function conflictsOf(mine: Changes, others: Changes): string[] {
 function written(changes: Changes): Set<string> {
   return new Set([
     ...Object.keys(changes.tables ?? {}).map((name) => `table ${name}`),
+    ...Object.keys(changes.views ?? {}).map((name) => `table ${name}`),
     ...(changes.batches ?? []).map(({ dataset }) => `batches of ${dataset}`),
     ...Object.keys({ ...changes.forget, ...changes.cut }).map((name) => `batches of ${name}`),
     ...Object.keys(changes.offsets ?? {}).map((name) => `offsets of ${name}`),

@@ -98,6 +98,7 @@ const words: Readonly<Record<string, string>> = {
   key: 'its key or cursor',
   partitions: 'its partitioning',
   compression: 'how its files are compressed',
+  view: 'that it is a view',
   query: 'its query',
   meaning: 'how Moraine reads definitions',
   incremental: 'how it is kept up to date',

@@ -80,6 +80,7 @@ function goldParts(dataset: Gold<any>): Parts {
     partitions: JSON.stringify(dataset.partitionBy),
     ...(incremental ? { incremental: JSON.stringify(incremental) } : {}),
     ...compressionPart(dataset),
+    ...(dataset.view ? { view: 'true' } : {}),
     ...Object.fromEntries(
       declared.map(([name, schema]) => {
         const type = columnTypeOf(schema)

@@ -32,7 +32,7 @@ export interface FilesDiscovery {
 }
 
 /** The state a decision is made on: the log's, or the log's with what this run has made so far. */
-export type View = Pick<LakeState, 'tables' | 'batches' | 'offsets' | 'forgotten'>
+export type View = Pick<LakeState, 'tables' | 'views' | 'batches' | 'offsets' | 'forgotten'>
 
 /** What is to be done for a dataset, and why, in a sentence. */
 export type Decision =
@@ -105,7 +105,8 @@ function planOne(
   if (dataset.tier === 'bronze') return decideIntake(discoveries[fullName(dataset)])
   const decision = decide(dataset, view, { full, hash, now })
   const upstream = inputsOf(dataset).filter((input) => changing.has(input))
-  if (decision.action === 'build' || upstream.length === 0) return decision
+  const isView = dataset.tier === 'gold' && dataset.view
+  if (decision.action === 'build' || upstream.length === 0 || isView) return decision
   const names = upstream.map(fullName).join(', ')
   const driving = view.tables[fullName(dataset)]?.driving ?? []
   const incremental =
@@ -160,6 +161,7 @@ export function decide(
   if (missing) return { action: 'none', reason: `${fullName(missing)} is not built yet` }
   const waiting = table ? undefined : nothingYet(dataset, view)
   if (waiting) return { action: 'none', reason: `nothing has come to ${waiting} yet` }
+  if (dataset.tier === 'gold' && dataset.view) return decideView(dataset, view, hash)
   if (!table || !seen) return build('it is not built yet')
   const changes = changesOf(dataset, table, hash)
   if (full) return build('a full rebuild was asked for', changes)
@@ -168,6 +170,22 @@ export function decide(
   const decision = decideByInputs(dataset, view, seen, table, build)
   if (changes) return withChanges(decision, changes)
   return (decision.action === 'none' ? expiring(dataset, table, now) : undefined) ?? decision
+}
+
+/** A view is stored when its definition is new; its rows are those of its inputs, whenever somebody asks. */
+function decideView(dataset: Gold, view: View, hash: PlanInput['hash']): Decision {
+  const stored = view.views?.[fullName(dataset)]
+  const build = (reason: string): Decision => ({
+    action: 'build',
+    mode: 'full',
+    reason,
+    windows: [],
+  })
+  if (!stored) return build('its query is not stored yet')
+  const known = { discarded: 0, isNull: () => false }
+  const changes = compareDefinitions(stored.definition, definitionOf(dataset, hash), known)
+  if (changes) return build(changes.said.join(', ') || 'its definition changed')
+  return { action: 'none', reason: 'a view: its query is stored, and computed when somebody asks' }
 }
 
 /** What to do where nothing has come, but rows of a table have become older than its `keep`. */

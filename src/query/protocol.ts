@@ -8,6 +8,8 @@ import type { Pushed } from './pushdown.js'
 /** What a query's process is told. It knows nothing but this: no environment, no lake. */
 export type Request =
   | { type: 'parse'; sql: string; extensions?: string }
+  /** Which tables the query of a view reads. */
+  | { type: 'tables'; sql: string }
   | { type: 'run'; relations: RelationFiles[]; access?: ObjectAccess }
   | { type: 'next' }
 
@@ -20,6 +22,8 @@ export interface RelationFiles {
   columns: string[]
   /** All that the process may open. */
   files: (TableFile & KeptAs)[]
+  /** Of a view: its query, over relations that come before it. */
+  query?: string
 }
 
 export type Reply =
@@ -31,6 +35,7 @@ export type Reply =
       /** Whether the engine can read objects of buckets where they lie. */
       reaches: boolean
     }
+  | { type: 'tables'; tables: TableRef[] }
   | { type: 'columns'; columns: Field[] }
   | { type: 'rows'; rows: ResultRow[] | null }
   | { type: 'failed'; message: string; hint?: string }

@@ -49,14 +49,17 @@ export async function queryLake(
       ...(root ? { extensions: extensionFolder() } : {}),
     } as const
     const [parsed, read] = await Promise.all([worker.ask(parse, 'parsed'), state])
+    const { tables, views } = await throughViews(worker, read, parsed.tables)
     const scans = await Promise.all(
-      parsed.tables.map(({ table, predicates }) => scan(storage, read, table, predicates)),
+      tables.map(({ table, predicates }) => scan(storage, read, table, predicates)),
     )
-    const { named, reaches } = parsed
+    const { reaches } = parsed
+    // What a view takes of a table is not looked into.
+    const named = views.length > 0 ? undefined : parsed.named
     const found = await Promise.all(
       scans.map((s) => atHand(s, (file) => reaches && isWorthIt(s, file, named, root?.always))),
     )
-    const relations = found.map(({ relation }) => relation)
+    const relations = [...found.map(({ relation }) => relation), ...views]
     const access = found.some(({ inPlace }) => inPlace) ? await root?.access() : undefined
     const run = { type: 'run', relations, ...(access ? { access } : {}) } as const
     const { columns } = await worker.ask(run, 'columns')
@@ -71,6 +74,33 @@ export async function queryLake(
     await worker.close()
     throw error
   }
+}
+
+type Wanted = Extract<Reply, { type: 'parsed' }>['tables'][number]
+
+/** The tables that a query reads, directly or through views, and the views. */
+async function throughViews(
+  worker: Worker,
+  state: LakeState,
+  asked: readonly Wanted[],
+): Promise<{ tables: Wanted[]; views: RelationFiles[] }> {
+  const known = new Map(
+    Object.entries(state.views ?? {}).map(([name, view]) => [name.toLowerCase(), view]),
+  )
+  const nameOf = ({ tier, name }: TableRef) => `${tier}.${name}`.toLowerCase()
+  const tables = new Map<string, Wanted>()
+  const views: RelationFiles[] = []
+  for (const wanted of asked) {
+    const view = known.get(nameOf(wanted.table))
+    if (!view) tables.set(nameOf(wanted.table), wanted)
+    else views.push({ ...wanted.table, schema: null, columns: [], files: [], query: view.sql })
+  }
+  for (const { query = '' } of views) {
+    const read = await worker.ask({ type: 'tables', sql: query }, 'tables')
+    // Conditions of the question are not those of the view.
+    for (const table of read.tables) tables.set(nameOf(table), { table, predicates: [] })
+  }
+  return { tables: [...tables.values()], views }
 }
 
 /** All rows of a query whose result is known to be small. */
@@ -207,7 +237,7 @@ async function scanBronze(storage: Storage, state: LakeState, name: string) {
 }
 
 function findName(state: LakeState, wanted: string): string {
-  const all = [...Object.keys(state.batches), ...Object.keys(state.tables)]
+  const all = [state.batches, state.tables, state.views ?? {}].flatMap((of) => Object.keys(of))
   const found = all.find((name) => name.toLowerCase() === wanted.toLowerCase())
   if (found) return found
   const similar = nearest(wanted, all)

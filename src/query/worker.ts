@@ -63,7 +63,7 @@ class Enclosure {
   async define(relations: readonly RelationFiles[]): Promise<void> {
     for (const relation of relations) {
       const { tier, name, schema, files } = relation
-      if (!schema) {
+      if (!schema && relation.query === undefined) {
         this.isClean = false
         await this.session.hold(files)
       }
@@ -106,6 +106,8 @@ class QueryProcess {
     switch (request.type) {
       case 'parse':
         return this.parse(request)
+      case 'tables':
+        return this.tables(request.sql)
       case 'run':
         return this.run(request)
       case 'next': {
@@ -130,6 +132,12 @@ class QueryProcess {
     }
   }
 
+  private async tables(sql: string): Promise<Reply> {
+    if (!this.enclosure) throw new Error('the query was not parsed')
+    const { tables } = proveSelect(await parseTree(this.enclosure.session, sql), sql)
+    return { type: 'tables', tables }
+  }
+
   private async run({ relations, access }: Extract<Request, { type: 'run' }>): Promise<Reply> {
     if (!this.enclosure) throw new Error('the query was not parsed')
     const paths = relations
@@ -152,7 +160,8 @@ class QueryProcess {
   }
 }
 
-function relationSql(session: Session, { schema, columns, files }: RelationFiles): string {
+function relationSql(session: Session, { schema, columns, files, query }: RelationFiles): string {
+  if (query !== undefined) return query
   if (schema) return session.table(schema, files)
   if (files.length > 0)
     return `SELECT ${columns.map(quoteName).join(', ')} FROM (${session.batches(files)})`

@@ -16,6 +16,7 @@ import { Naming } from './naming.js'
 import { bronzeLineage, silverLineage } from './relations.js'
 import { discardedColumns } from './silver.js'
 import { tombstoneColumns } from './tombstones.js'
+import { describeView } from './view.js'
 import { removesKeys } from './winners.js'
 
 /** What binding found. */
@@ -122,7 +123,9 @@ function expressionsOf(
 }
 
 async function boundGold(session: Session, dataset: Gold): Promise<readonly Field[]> {
-  const { fields: columns } = await describeGold(session, dataset)
+  const { fields: columns } = dataset.view
+    ? await describeView(session, dataset)
+    : await describeGold(session, dataset)
   checkPartitions(dataset, columns)
   if (dataset.incremental) await provePart(session, dataset, columns)
   return columns

@@ -1,7 +1,7 @@
 import type { MoraineError } from '../errors.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import type { Table } from '../iceberg/table.js'
-import type { TableState } from '../log/commit.js'
+import type { TableState, ViewState } from '../log/commit.js'
 import type { StepResult } from './events.js'
 
 /** Files that a step wrote of its dataset's table. */
@@ -13,6 +13,8 @@ export interface Written {
 /** What a step has built: new versions of tables that wait for the commit. */
 export interface Built {
   tables: Record<string, TableState>
+  /** What is stored as a query. */
+  views?: Record<string, ViewState>
   result: Partial<StepResult>
   /** The files that it wrote, unless it was taken over from a run before. */
   written?: Written

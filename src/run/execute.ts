@@ -36,6 +36,7 @@ import { type Replay, replayDiscarded } from './replay.js'
 import { acceptedShrinks, heldResult } from './shrink.js'
 import { buildSilver } from './silver.js'
 import { describeError, StepFailure, Steps } from './steps.js'
+import { buildView } from './view.js'
 
 export interface RunOptions {
   storage: Storage
@@ -303,18 +304,20 @@ class Run {
           ? expireRows(context, dataset)
           : dataset.tier === 'silver'
             ? buildSilver(context, dataset, decision)
-            : buildGold(context, dataset, decision)))
-      const { tables, result, failure, written } = made
+            : dataset.view
+              ? buildView(context, dataset)
+              : buildGold(context, dataset, decision)))
+      const { tables, views, result, failure, written } = made
       if (failure) {
         Object.assign(this.rejected, tables)
         throw new StepFailure(failure, result)
       }
       // What takes no time is sooner done again than kept.
       const { keepAfter = WORTH_KEEPING } = this.options
-      if (!kept && performance.now() - start >= keepAfter)
+      if (!kept && !views && performance.now() - start >= keepAfter)
         await this.journal.keep(this.shared.run, fullName(dataset), { work, tables, result })
       for (const [table, state] of Object.entries(tables)) context.relations.stage(table, state)
-      built.push({ dataset, tables, view, written })
+      built.push({ dataset, tables, views, view, written })
       return kept
         ? { ...result, notes: [...(result.notes ?? []), `kept from run ${kept.run}`] }
         : result

@@ -2,7 +2,8 @@ import { type Field, typeName } from '../define/column-type.js'
 import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import { type Retention, retentionOf } from '../define/keep.js'
-import { quoteName, quoteText, renderSql } from '../define/sql.js'
+import { quoteName, quoteText, renderSql, type Sql } from '../define/sql.js'
+import { normalSql } from '../define/sql-normal.js'
 import type { Session } from '../engine/engine.js'
 import { parseTree } from '../engine/parse.js'
 import { MoraineError } from '../errors.js'
@@ -218,12 +219,20 @@ export function drivingOf({ relations }: RunContext, dataset: Gold): AnyDataset[
 
 /** The dataset's query over a part's rows of the inputs that decide. */
 export function queryOfPart(dataset: Gold, driving: readonly AnyDataset[]): Gold['query'] {
-  const parts = dataset.query.parts.map((part) => {
-    if (part.kind !== 'dataset' || !driving.includes(part.dataset)) return part
-    const text = `${quoteName(partSchema(dataset))}.${quoteName(part.dataset.name)}`
-    return { kind: 'text' as const, text }
+  const ofPart = (query: Sql): Sql => ({
+    ...query,
+    parts: query.parts.map((part) => {
+      if (part.kind !== 'dataset') return part
+      const { dataset: input } = part
+      // A view stands for its query, in which there may be an input that decides.
+      if (input.tier === 'gold' && input.view)
+        return { kind: 'text', text: `(${normalSql(renderSql(ofPart(input.query)))})` }
+      if (!driving.includes(input)) return part
+      const text = `${quoteName(partSchema(dataset))}.${quoteName(input.name)}`
+      return { kind: 'text', text }
+    }),
   })
-  return { ...dataset.query, parts }
+  return ofPart(dataset.query)
 }
 
 /** Makes the columns of an input that decides known, before it is known which of its rows count. */

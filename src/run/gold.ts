@@ -14,6 +14,7 @@ import type { Built } from './build.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { saidOf, withoutExpired } from './expired.js'
 import { castRows, computing, type GoldColumns, refuseRounding } from './gold-casts.js'
+
 import {
   defineEmpty,
   drivingOf,

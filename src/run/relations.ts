@@ -1,7 +1,8 @@
 import type { Field } from '../define/column-type.js'
 import { type AnyDataset, fullName } from '../define/dataset.js'
+import { inputsOf } from '../define/inputs.js'
 import type { Partition } from '../define/partition.js'
-import { quoteName } from '../define/sql.js'
+import { quoteName, renderSql } from '../define/sql.js'
 import type { BatchParts, Session } from '../engine/engine.js'
 import { Manifests } from '../iceberg/manifests.js'
 import { realEffects, Table } from '../iceberg/table.js'
@@ -84,6 +85,10 @@ export class Relations {
   }
 
   private async relation(session: Session, dataset: AnyDataset): Promise<string> {
+    if (dataset.tier === 'gold' && dataset.view) {
+      await this.define(session, inputsOf(dataset))
+      return renderSql(dataset.query)
+    }
     if (dataset.tier !== 'bronze') return this.tableRelation(session, fullName(dataset))
     const all = this.base.batches[fullName(dataset)] ?? []
     const declared = dataset.from.columns ?? []
