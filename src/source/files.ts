@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { either, flag, number, oneOf, text, texts } from '../define/expected.js'
+import { mistake } from '../define/mistakes.js'
 import {
   checked,
   checkedArguments,
@@ -65,6 +66,8 @@ export interface FilesOptions<C extends string> {
   range?: string
   /** In Excel: `fill` gives every cell of a merged one its value; by default the first cell alone has it. */
   merged?: 'first' | 'fill'
+  /** Of a bucket that is public: it is read without credentials. */
+  anonymous?: boolean
 }
 
 export interface FullExportOptions {
@@ -124,6 +127,7 @@ export const filesOptions: OptionList<FilesOptions<string>> = {
   sheet: either('a name or a number', text, number),
   range: text,
   merged: oneOf('first', 'fill'),
+  anonymous: flag,
 }
 
 const fullOptions: OptionList<FullExportOptions> = {
@@ -212,7 +216,7 @@ export function filesSource<C extends string>(
   const layout = layoutOf(format, options)
   return {
     kind: 'files',
-    paths: list,
+    paths: options.anonymous ? list.map(unsigned) : list,
     base: (here()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, ''),
     delimiter: options.delimiter ?? delimiters[ending] ?? ',',
     quote: layout ? null : options.quote === undefined ? '"' : options.quote,
@@ -240,6 +244,18 @@ function headerOf(
   // Lines that are said twice are a mistake, which the definition's check tells.
   const lines = skip === undefined ? first - 1 : Number.NaN
   return { header: true, skip: lines, headerRows: last - first + 1 }
+}
+
+/** A path in a bucket with the setting that it is read without credentials. */
+function unsigned(path: string): string {
+  if (path.startsWith('s3://'))
+    return `${path}${/\?[a-zA-Z]+=/.test(path) ? '&' : '?'}anonymous=true`
+  mistake(
+    `files(…): anonymous is for buckets, and '${path}' is none`,
+    'anonymous',
+    'Leave it out: files of this machine need no credentials.',
+  )
+  return path
 }
 
 export interface LogsOptions<C extends string> {

@@ -18,9 +18,24 @@ export interface S3Place {
   timeout: number
   /** Whether engines that can shall read objects where they lie; otherwise as it costs less. */
   reads: 'ranges' | 'copies' | undefined
+  /** Requests are not signed: the bucket is public. */
+  anonymous: boolean
+  /** Whoever asks pays for it, where the bucket wants that. */
+  requesterPays: boolean
 }
 
-const known = ['endpoint', 'region', 'pathStyle', 'sse', 'kmsKeyId', 'role', 'timeout', 'reads']
+const known = [
+  'endpoint',
+  'region',
+  'pathStyle',
+  'sse',
+  'kmsKeyId',
+  'role',
+  'timeout',
+  'reads',
+  'anonymous',
+  'requesterPays',
+]
 
 /**
  * Reads `s3://bucket/prefix?endpoint=…&region=…&sse=aws:kms&kmsKeyId=…&role=…`. Credentials are not part of it: they come from where
@@ -66,6 +81,8 @@ export function s3Place(root: string): S3Place {
     role: setting('role'),
     timeout: seconds(setting('timeout') ?? '60s') * 1000,
     reads,
+    anonymous: setting('anonymous') === 'true',
+    requesterPays: setting('requesterPays') === 'true',
   }
 }
 
@@ -113,13 +130,22 @@ export async function clientsFor(
       requestTimeout: place.timeout,
       throwOnRequestTimeout: true,
     },
+    // A bucket in another region says in which, and is asked there.
+    followRegionRedirects: true,
     ...(place.role === undefined ? {} : { credentials: await assumed(place.role) }),
+    ...(place.anonymous ? unsigned : {}),
   }
   return {
     s3,
     client: new s3.S3Client({ ...config, maxAttempts: 5, retryMode: 'standard' }),
     once: new s3.S3Client({ ...config, maxAttempts: 1 }),
   }
+}
+
+/** Requests go as they are: nothing is looked for that could sign them. */
+const unsigned: S3ClientConfig = {
+  credentials: { accessKeyId: '', secretAccessKey: '' },
+  signer: { sign: async (request) => request },
 }
 
 async function assumed(role: string): Promise<NonNullable<S3ClientConfig['credentials']>> {

@@ -6,10 +6,11 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3'
-import { MoraineError, messageOf } from '../errors.js'
+import { MoraineError } from '../errors.js'
 import { cacheFolder, cacheSize, touch, trim } from './cache.js'
 import { checkPath } from './paths.js'
 import { type Given, hasObjectLock, holdObject, setLifecycle } from './s3-bucket.js'
+import { type S3Action, s3Failure, statusOf } from './s3-failures.js'
 import { clientsFor, type S3Place, s3Place } from './s3-settings.js'
 import { mount, type ObjectAccess } from './staging.js'
 import type { Storage, StoredObject } from './storage.js'
@@ -315,7 +316,7 @@ export class S3Storage implements Storage {
     try {
       await client.send(new s3.DeleteObjectCommand({ ...this.named(path), VersionId }))
     } catch (error) {
-      if (!isMissing(error)) throw this.failed('remove', path, error)
+      if (!isMissing(error)) throw this.failed('remove a version of', path, error)
     }
   }
 
@@ -338,6 +339,7 @@ export class S3Storage implements Storage {
     const input = {
       Bucket: this.place.bucket,
       Prefix: root + prefix,
+      ...this.payer,
       ...(delimiter === undefined ? {} : { Delimiter: delimiter }),
     }
     try {
@@ -352,9 +354,14 @@ export class S3Storage implements Storage {
     return this.connected
   }
 
-  private named(path: string): { Bucket: string; Key: string } {
+  private named(path: string): { Bucket: string; Key: string; RequestPayer?: 'requester' } {
     const { bucket, prefix } = this.place
-    return { Bucket: bucket, Key: prefix === '' ? checkPath(path) : `${prefix}/${checkPath(path)}` }
+    const key = checkPath(path)
+    return { Bucket: bucket, Key: prefix === '' ? key : `${prefix}/${key}`, ...this.payer }
+  }
+
+  private get payer(): { RequestPayer?: 'requester' } {
+    return this.place.requesterPays ? { RequestPayer: 'requester' } : {}
   }
 
   private put(path: string): PutObjectCommandInput {
@@ -370,46 +377,12 @@ export class S3Storage implements Storage {
     return join(this.folder, checkPath(path))
   }
 
-  private failed(doing: string, path: string, cause: unknown): MoraineError {
+  private failed(action: S3Action, path: string, cause: unknown): MoraineError {
     if (cause instanceof MoraineError) return cause
-    const { name = '' } = cause as { name?: string }
-    const hint = hints[name]
-    const status = statusOf(cause)
-    const passing = status === undefined || status >= 500 || status === 429 || status === 409
-    return new MoraineError('storage', `Can't ${doing} ${this.url}/${path}: ${said(cause)}`, {
-      cause,
-      doing,
-      retryable: passing && hint === undefined,
-      ...(hint ? { hint } : {}),
-    })
+    const { anonymous, encryption } = this.place
+    const encrypted = encryption.ServerSideEncryption === 'aws:kms'
+    return s3Failure({ action, what: `${this.url}/${path}`, anonymous, encrypted }, cause)
   }
-}
-
-const keys = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.'
-const hints: Readonly<Record<string, string>> = {
-  NoSuchBucket: 'Create the bucket, or check its name and region.',
-  AccessDenied:
-    'The credentials may not do that: they need to get, put, delete and list objects there.',
-  InvalidAccessKeyId: keys,
-  SignatureDoesNotMatch: keys,
-  CredentialsProviderError: keys,
-  ExpiredToken: 'Get new credentials, and run again.',
-  PermanentRedirect: 'The bucket is in another region: set it with region=…',
-}
-
-/** What went wrong, in words, where the library has none. */
-function said(error: unknown): string {
-  const {
-    name = '',
-    code = '',
-    message = '',
-  } = error as { name?: string; code?: string; message?: string }
-  if (code === 'ECONNREFUSED') return 'nobody answers there'
-  return [name, message].filter((text) => text && text !== 'Error').join(': ') || messageOf(error)
-}
-
-function statusOf(error: unknown): number | undefined {
-  return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
 }
 
 function isNoBucket(error: unknown): boolean {
