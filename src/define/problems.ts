@@ -219,7 +219,9 @@ function knownColumns(dataset: AnyDataset): readonly string[] | undefined {
   if (isBroken(dataset)) return undefined
   switch (dataset.tier) {
     case 'bronze':
-      return dataset.from.columns && [...dataset.from.columns, ...reservedColumns]
+      return dataset.from.kind === 'files' && dataset.from.hive
+        ? undefined
+        : dataset.from.columns && [...dataset.from.columns, ...reservedColumns]
     case 'silver':
       return [...Object.keys(dataset.schema.shape), '_loaded_at', '_batch']
     case 'gold':

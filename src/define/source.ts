@@ -70,6 +70,8 @@ export interface FilesSource<C extends string = string> {
   readonly comment?: string
   /** The character that takes the meaning from the one after it. */
   readonly escape?: string
+  /** Folders such as `day=2026-01-05` are columns. */
+  readonly hive?: boolean
   /** Set where the files that are there do not add up, but each export holds all rows. */
   readonly full?: FullExports
   /** The share of rows that may be gone from one full export to the next. */

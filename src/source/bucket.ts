@@ -1,6 +1,7 @@
 import { MoraineError } from '../errors.js'
 import { S3Storage } from '../storage/s3.js'
 import type { SourceFile } from './discover.js'
+import { isInNoData, isNoData } from './folders.js'
 
 /** A bucket, and which of its objects are meant. */
 interface Objects {
@@ -28,12 +29,14 @@ function objectsAt(path: string): Objects {
       storage,
       bucket,
       prefix: key,
-      matches: (other) => other === key || other.startsWith(folder),
+      matches: (other) =>
+        other === key || (other.startsWith(folder) && !isNoData(other.slice(folder.length))),
     }
   }
   const pattern = patternOf(key)
   const prefix = key.slice(0, magic)
-  return { storage, bucket, prefix, matches: (other) => pattern.test(other) }
+  const matches = (other: string) => pattern.test(other) && !isInNoData(other, key)
+  return { storage, bucket, prefix, matches }
 }
 
 /** A `?` is a pattern unless settings follow it. */

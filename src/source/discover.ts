@@ -6,6 +6,7 @@ import type { FilesSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import { entriesOf, isZip } from './archive.js'
 import { objectsOf } from './bucket.js'
+import { isInNoData, isNoData } from './folders.js'
 
 /** A file that a source offers now. */
 export interface SourceFile {
@@ -60,12 +61,19 @@ async function expand(path: string): Promise<string[]> {
   if (there?.isDirectory()) {
     const names = await readdir(path, { recursive: true, withFileTypes: true })
     return names
-      .filter((entry) => entry.isFile() && !entry.name.startsWith('.'))
+      .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name))
+      .filter((file) => !isNoData(relative(path, file).split(sep).join('/')))
   }
   const { root, pattern } = splitGlob(path)
   if (pattern === '') return []
-  return glob(pattern, { cwd: root, absolute: true, onlyFiles: true, expandDirectories: false })
+  const found = await glob(pattern, {
+    cwd: root,
+    absolute: true,
+    onlyFiles: true,
+    expandDirectories: false,
+  })
+  return found.filter((file) => !isInNoData(relative(root, file).split(sep).join('/'), pattern))
 }
 
 /** The part of a glob that names a folder literally, and the rest. */

@@ -66,6 +66,11 @@ export interface FilesOptions<C extends string> {
   range?: string
   /** In Excel: `fill` gives every cell of a merged one its value; by default the first cell alone has it. */
   merged?: 'first' | 'fill'
+  /**
+   * Whether folders such as `day=2026-01-05` are columns, as Hive and Spark write them: texts, with `%2F` decoded, and NULL for
+   * `__HIVE_DEFAULT_PARTITION__`.
+   */
+  hive?: boolean
   /** Of a bucket that is public: it is read without credentials. */
   anonymous?: boolean
 }
@@ -127,6 +132,7 @@ export const filesOptions: OptionList<FilesOptions<string>> = {
   sheet: either('a name or a number', text, number),
   range: text,
   merged: oneOf('first', 'fill'),
+  hive: flag,
   anonymous: flag,
 }
 
@@ -228,6 +234,7 @@ export function filesSource<C extends string>(
     ...(footer === undefined ? {} : { footer }),
     ...(comment === undefined ? {} : { comment }),
     ...(mark === undefined ? {} : { escape: mark }),
+    ...(options.hive ? { hive: true } : {}),
   }
 }
 

@@ -7,6 +7,7 @@ import { MoraineError } from '../errors.js'
 import { scratchFolder } from '../storage/scratch.js'
 import { canonicalOf, escapeText, SEPARATOR } from './canonical.js'
 import type { SourceFile } from './discover.js'
+import { folderValues, withFoldersOf } from './folders.js'
 import { recordsOf } from './formats/document.js'
 import { splitOf } from './formats/lines.js'
 import { type Found, keepTexts, recordText } from './formats/take-json.js'
@@ -72,9 +73,26 @@ export class Pack {
     const [first] = this.files
     if (first && first.lines.columns?.join(SEPARATOR) !== lines.columns?.join(SEPARATOR))
       return false
+    if (first && this.folderNames(first.file) !== this.folderNames(file)) return false
     this.files.push({ file, lines })
     this.bytes += lines.text.length
     return true
+  }
+
+  private folderNames({ name }: SourceFile): string {
+    if (!this.source.hive) return ''
+    const names = folderValues(name).map(([column]) => column)
+    return names.join(SEPARATOR)
+  }
+
+  /** Rows with what the folders of their files say. */
+  private inFolders<T extends { relation: string; columns: readonly string[] }>(rows: T): T {
+    if (!this.source.hive) return rows
+    const { files } = this
+    return withFoldersOf(
+      rows,
+      files.map(({ file: { name } }) => [name, folderValues(name)] as const),
+    )
   }
 
   private async delimited(file: SourceFile, inspection: Inspection): Promise<Lines> {
@@ -112,7 +130,7 @@ export class Pack {
     const longest = files.reduce((most, { lines }) => Math.max(most, lines.longest), 0)
     const lineage = [`${quoteText(batch)} AS _batch`, '_source_file', '_source_line']
     const keep = async (found: Found) => {
-      const { relation, columns } = found
+      const { relation, columns } = this.inFolders(found)
       const records = { relation, columns, lineage, location }
       const kept = await keepRecords(session, records, large ? target.wanted : new Map())
       return { ...kept, brokenOf: await brokenOf(session, found, kept) }
@@ -147,7 +165,7 @@ export class Pack {
       return {
         ...facts,
         ...outside,
-        columns: all,
+        columns: this.inFolders({ relation: '', columns: all }).columns,
         files: files.map(({ file: { name }, lines }) => {
           return { rows: lines.rows, broken: brokenOf.get(name) ?? 0 }
         }),

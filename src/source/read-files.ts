@@ -18,6 +18,7 @@ import {
 } from './canonical.js'
 import { headerOfRows, namesOfHeader } from './columns.js'
 import type { SourceFile } from './discover.js'
+import { folderValues, withFolders } from './folders.js'
 import { takeExcel } from './formats/excel/take-excel.js'
 import { splitOf } from './formats/lines.js'
 import { takeTable } from './formats/table.js'
@@ -38,7 +39,8 @@ export async function takeFile(
   inspection: Inspection,
   target: Target,
 ): Promise<TakenFile> {
-  const taken = await takerOf(source)(file, source, inspection, target)
+  const own = source.hive ? { ...target, folders: folderValues(file.name) } : target
+  const taken = await takerOf(source)(file, source, inspection, own)
   await refuseChanged(file)
   return taken
 }
@@ -191,14 +193,15 @@ async function takeCarefully(
     const columns = columnsOf(source, text.header, file)
     refuseWrongLayout(file, source, columns, text)
     const longest = Math.max(text.longest, inspection.longest * 4)
-    const relation = canonicalRows(target.session, path, columns, longest)
+    const rowsOf = { relation: canonicalRows(target.session, path, columns, longest), columns }
+    const { relation, columns: all } = withFolders(rowsOf, target.folders)
     const sql = `SELECT ${lineage(file, target).join(', ')}, * FROM ${relation}`
     const { rows, bytes } = await target.session.writeFile(sql, target.location)
     if (rows !== text.records)
       throw new MoraineError('source', `${file.name}: read ${rows} of ${text.records} records`, {
         hint: 'This is a mistake in Moraine; nothing was published. Please report it with the file.',
       })
-    return { rows, bytes, broken: text.broken, columns }
+    return { rows, bytes, broken: text.broken, columns: all }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -3,6 +3,7 @@ import { quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { SourceFile } from './discover.js'
+import { type FolderValues, withFolders } from './folders.js'
 import { type Kept, keepRecords, type Wanted } from './keep.js'
 import type { NamesOutside } from './names.js'
 
@@ -23,6 +24,8 @@ export interface Target {
   /** Whether the file is large enough for what is the same in all rows to be left out. */
   large: boolean
   signal?: AbortSignal
+  /** What the folders of the file say. */
+  folders?: FolderValues
   /** Told what whoever reads the file should know of it. */
   note?: (text: string) => void
 }
@@ -51,9 +54,10 @@ interface Rows {
 /** Keeps the rows of a relation in their order. `undefined` when there is another number of them than there should be. */
 export async function keepRows(
   file: SourceFile,
-  { relation, sound, columns, exact, rows, firstLine }: Rows,
+  found: Rows,
   target: Target,
 ): Promise<TakenFile | undefined> {
+  const { relation, sound, columns, exact, rows, firstLine } = withFolders(found, target.folders)
   const { session, location, large, wanted } = target
   const records = {
     relation,

@@ -3,6 +3,7 @@ import { basename, dirname, extname, join, relative, sep } from 'node:path'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import type { SourceFile } from '../../source/discover.js'
+import { folderValues } from '../../source/folders.js'
 import { excelSheet, sheetNames, withSheet } from '../../source/formats/excel/rows.js'
 import { JsonSplitter } from '../../source/formats/json-records.js'
 import { XmlReader } from '../../source/formats/xml.js'
@@ -204,22 +205,23 @@ function tableOf(
         complete,
       ),
     )
-  const derived = Object.fromEntries(
-    hive.map((key) => [key, `regexp_extract(_source_file, '${key}=([^/]+)', 1)`]),
-  )
+  const options = [first.options, ...(hive.length > 0 ? ['hive: true'] : [])].filter(Boolean)
   return {
     name,
     at: paths.map(withoutSettings).join(', '),
-    from: `files(${shown.replaceAll('"', "'")}${first.options === '' ? '' : `, { ${first.options} }`})`,
+    from: `files(${shown.replaceAll('"', "'")}${options.length === 0 ? '' : `, { ${options.join(', ')} }`})`,
     rows: complete ? (first.typed ? sum(part.looks) : rows.length) : null,
     columns: [
       ...columns,
-      ...hive.map((key) => ({ name: key, schema: 'z.string()', nullable: false })),
+      ...hive.map((key) => ({ name: key, schema: 'z.string()', nullable: mayBeNone(key, part) })),
     ],
     key: complete ? inferKey(columns, rows, name) : [],
-    ...(hive.length > 0 ? { derived } : {}),
   }
 }
+
+/** Whether some files lie in the folder of what has no value. */
+const mayBeNone = (key: string, { files }: Part) =>
+  files.some((file) => folderValues(file).some(([name, value]) => name === key && value === null))
 
 /** Settings of buckets say how to get there, not what is there. */
 const withoutSettings = (path: string) => path.replace(/\?[a-zA-Z]+=.*$/, '')

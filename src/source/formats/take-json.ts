@@ -9,6 +9,7 @@ import { MoraineError } from '../../errors.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import { ESCAPE, escapeText, SEPARATOR, unescaped } from '../canonical.js'
 import type { SourceFile } from '../discover.js'
+import { withFolders } from '../folders.js'
 import type { Inspection } from '../inspect.js'
 import { type Kept, keepRecords } from '../keep.js'
 import { type Key, type NamesOutside, namesOf, namesOutside } from '../names.js'
@@ -143,7 +144,7 @@ export async function takeRecords(
       target,
       (found) => {
         const { location } = target
-        const { relation, columns } = found
+        const { relation, columns } = withFolders(found, target.folders)
         const lines = [...lineage(file, target), '_source_line']
         const records = { relation, columns, lineage: lines, location }
         return keepRecords(target.session, records, target.large ? target.wanted : new Map())
@@ -157,7 +158,8 @@ export async function takeRecords(
           hint: 'This is a mistake in Moraine; nothing was published. Please report it with the file.',
         },
       )
-    return { ...kept, ...outside, columns }
+    const all = withFolders({ relation: '', columns }, target.folders).columns
+    return { ...kept, ...outside, columns: all }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

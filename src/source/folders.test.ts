@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest'
+import { folderValues, isInNoData, isNoData } from './folders.js'
+
+describe('folders that are values', () => {
+  it.each([
+    ['out/store=007/city=S%C3%A3o%20Paulo/part-0.parquet', { store: '007', city: 'São Paulo' }],
+    ['s3://b/out/city=a%2Fb/x=/p.csv', { city: 'a/b', x: '' }],
+    ['store=__HIVE_DEFAULT_PARTITION__/city=Rome/p.csv', { store: null, city: 'Rome' }],
+    ['a=b=c/a%20b=1/_d=2/p.csv', { a: 'b=c', 'a b': '1', x_d: '2' }],
+    ['100%=%zz%E9%2F/p=1.csv', { '100%': '%zz%E9/' }],
+    ['=x/plain/p.csv', {}],
+  ])('%s', (path, values) => {
+    expect(Object.fromEntries(folderValues(path))).toEqual(values)
+  })
+
+  it('hold no data where jobs keep their own', () => {
+    const none = [
+      '_SUCCESS',
+      '_temporary/0/a.csv',
+      'a=1/.a.csv.crc',
+      '.hidden/a.csv',
+      '_delta_log/0.json',
+    ]
+    expect([...none, 'a=1/b.csv', '_day=5/b.csv', 'b_c/d.csv'].map(isNoData)).toEqual([
+      ...none.map(() => true),
+      false,
+      false,
+      false,
+    ])
+    // What a pattern names is meant.
+    expect(isInNoData('_old/a.csv', '_old/*.csv')).toBe(false)
+    expect(isInNoData('_old/a.csv', '**/*.csv')).toBe(true)
+    expect(isInNoData('in/_a.csv', '**/*.csv')).toBe(false)
+  })
+})
