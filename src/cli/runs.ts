@@ -88,7 +88,7 @@ function secondsOf({ started, finished }: { started: string; finished: string })
 
 function whatOf({ record }: JournalEntry): string {
   if (!record) return ''
-  const failed = record.steps.filter(({ outcome }) => outcome === 'failed')
+  const failed = record.steps.filter(({ outcome }) => outcome === 'failed' || outcome === 'held')
   if (failed.length > 0) return failed.map(({ dataset }) => dataset).join(', ')
   if (record.error) return record.error.message
   const done = record.steps.filter(({ outcome }) => outcome === 'done').length

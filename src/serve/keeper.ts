@@ -213,14 +213,15 @@ export class Keeper {
     if (event.type !== 'job-finished' || event.again) return
     const { job, record, timedOut } = event
     const failed = record.steps.find(({ error }) => error)
-    const message = failed?.error?.message ?? record.error?.message
+    const { message = record.error?.message, hint } = failed?.error ?? {}
+    const way = failed?.outcome === 'held' ? `. ${hint}` : ''
     if (record.outcome === 'failed' || timedOut)
       this.tellOnce(`failed ${job}`, {
         on: 'failed',
         job,
         ...(failed ? { dataset: failed.dataset } : {}),
         run: record.run,
-        message: timedOut ? 'it was stopped: it took too long' : (message ?? 'it failed'),
+        message: timedOut ? 'it was stopped: it took too long' : `${message ?? 'it failed'}${way}`,
       })
     else if (record.outcome === 'done' && this.told.delete(`failed ${job}`))
       this.send({ on: 'recovered', job, run: record.run, message: 'it succeeds again' })

@@ -183,6 +183,29 @@ describe('a scheduler', () => {
     }
   })
 
+  it('does not read again what is held back, which waits for somebody, unless something else failed', async () => {
+    const kinds = [['held'], ['held', 'source']]
+    for (const [i, errors] of kinds.entries()) {
+      let runs = 0
+      const job = jobOf(every('1h', { retries: 2, backoff: '1ms' }))
+      const steps = errors.map((kind) => ({
+        dataset: kind,
+        outcome: kind === 'held' ? ('held' as const) : ('failed' as const),
+        reason: '',
+        seconds: 0,
+        error: { kind, message: 'no' },
+      }))
+      const { error: _, ...failed } = record('failed')
+      const run = async () => {
+        runs++
+        return { ...failed, steps }
+      }
+      const { events } = start(new MemoryStorage(), new Clock(), { job, run })
+      await until(() => events.some((event) => event.type === 'job-finished' && !event.again))
+      expect(runs).toBe(i === 0 ? 1 : 3)
+    }
+  }, 20_000)
+
   it('stops a run that takes too long', async () => {
     const { events } = start(new MemoryStorage(), new Clock(), {
       job: jobOf(every('10m', { timeout: '30ms', retries: 0 })),

@@ -297,7 +297,10 @@ export class Scheduler {
         })
         const record = await this.options.run(job, AbortSignal.any(signals), cause)
         const conflict = errorsOf(record).includes('conflict')
-        const final = errorsOf(record).some((kind) => LASTING.includes(kind))
+        const kinds = errorsOf(record)
+        // What is held back waits for somebody, and what failed beside it is tried again.
+        const isHeld = kinds.length > 0 && kinds.every((kind) => kind === 'held')
+        const final = isHeld || kinds.some((kind) => LASTING.includes(kind))
         const ended = this.stopped.signal.aborted || lost.signal.aborted
         const again = record.outcome !== 'done' && !final && !ended && attempt < retries
         const timedOut = late?.aborted === true && !ended
