@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { inflateRawSync } from 'node:zlib'
 import { MoraineError } from '../errors.js'
+import { remedyFor } from '../storage/remedy.js'
 import type { Storage } from '../storage/storage.js'
 import {
   type DataFile,
@@ -80,7 +81,7 @@ async function guarded<T>(path: string, read: () => Promise<T>): Promise<T> {
     if (cause instanceof MoraineError) throw cause
     throw new MoraineError('corrupt', `${path} is damaged: ${(cause as Error).message}`, {
       cause,
-      hint: 'Restore it from a backup, or bring an earlier state back: moraine rollback --to COMMIT',
+      hint: remedyFor(path),
     })
   }
 }

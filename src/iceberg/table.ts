@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { Field } from '../define/column-type.js'
 import type { Partition } from '../define/partition.js'
 import { MoraineError } from '../errors.js'
+import { remedyFor } from '../storage/remedy.js'
 import { pathOf, type Storage } from '../storage/storage.js'
 import { Deletes, type Planned, type ScanTask } from './deletes.js'
 import { parseJson, toJsonText } from './json.js'
@@ -115,7 +116,7 @@ export class Table {
     } catch (cause) {
       throw new MoraineError('corrupt', `${file} is damaged: it is not JSON`, {
         cause,
-        hint: 'Restore it from a backup, or bring an earlier state back: moraine rollback --to COMMIT',
+        hint: remedyFor(file),
       })
     }
     if (metadata['format-version'] !== 2)
@@ -255,7 +256,11 @@ export class Table {
     const snapshotId = this.effects.snapshotId()
     const sequenceNumber = this.metadata['last-sequence-number'] + 1
     const ids: SnapshotIds = { snapshotId, sequenceNumber }
-    const before = await this.manifests()
+    // What goes as a whole need not be read: so a damaged table is made anew.
+    const before = await this.manifests().catch((error) => {
+      if (change.removed !== 'all') throw error
+      return []
+    })
     const { kept, removed } = await this.rewriteManifests(before, change.removed, ids)
     const deletes = change.deletes ?? []
     const written = await writeAdded(
@@ -335,7 +340,9 @@ export class Table {
     const ordered = [...live.filter(wasRead), ...live.filter((manifest) => !wasRead(manifest))]
     for (const manifest of ordered) {
       const done = removed !== 'all' && gone.length === removed.size
-      const entries = done ? [] : (await this.entries(manifest)).filter(isLive)
+      const read = done ? [] : await this.entriesUnless(manifest, removed === 'all')
+      if (!read) continue
+      const entries = read.filter(isLive)
       if (!entries.some((entry) => isRemoved(entry.file))) {
         kept.push(manifest)
         continue
@@ -350,6 +357,14 @@ export class Table {
       kept.push(await writeManifest(this.target, next, manifest.partition_spec_id, ids))
     }
     return { kept, removed: gone }
+  }
+
+  /** A manifest's entries; `undefined` where they can't be read and `spare` says that they need not be. */
+  private async entriesUnless(manifest: ManifestFile, spare: boolean) {
+    return this.entries(manifest).catch((error) => {
+      if (!spare) throw error
+      return undefined
+    })
   }
 
   /** The newest schema that has all columns a partition spec is made from. */

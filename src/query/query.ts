@@ -11,6 +11,7 @@ import { Batches, columnsOf, keptFiles } from '../run/batches.js'
 import { Naming } from '../run/naming.js'
 import { bronzeLineage } from '../run/relations.js'
 import { tableFiles } from '../run/table-files.js'
+import { damageIn } from '../storage/damage.js'
 import { fetchStaged, isReadInPlace, localPath, readableRoots } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
 import type { TableRef } from './guard.js'
@@ -69,10 +70,16 @@ export async function queryLake(
       bytes: scans.reduce((sum, s) => sum + s.bytes, 0),
     }
     const close = () => worker.close()
-    return { columns, files, close, batches: batchesOf(worker), [Symbol.asyncDispose]: close }
+    return {
+      columns,
+      files,
+      close,
+      batches: batchesOf(worker, storage),
+      [Symbol.asyncDispose]: close,
+    }
   } catch (error) {
     await worker.close()
-    throw error
+    throw damageIn(error, storage) ?? error
   }
 }
 
@@ -115,13 +122,15 @@ export async function queryRows(
   return rows
 }
 
-async function* batchesOf(worker: Worker): AsyncGenerator<ResultRow[]> {
+async function* batchesOf(worker: Worker, storage: Storage): AsyncGenerator<ResultRow[]> {
   try {
     for (;;) {
       const { rows } = await worker.ask({ type: 'next' }, 'rows')
       if (!rows) return worker.release()
       yield rows
     }
+  } catch (error) {
+    throw damageIn(error, storage) ?? error
   } finally {
     await worker.close()
   }

@@ -17,6 +17,7 @@ import { definitionOf } from '../plan/fingerprint.js'
 import { select } from '../plan/graph.js'
 import { decide, decideIntake, offsetsOn, type View } from '../plan/plan.js'
 import { Databases } from '../source/connect/open.js'
+import { damageIn } from '../storage/damage.js'
 import type { Storage } from '../storage/storage.js'
 import { Batches } from './batches.js'
 import type { Built } from './build.js'
@@ -126,7 +127,7 @@ class Run {
     const started = now()
     this.emit = onEvent
     this.now = now
-    this.steps = new Steps(onEvent, options.signal)
+    this.steps = new Steps(onEvent, options.signal, (error) => damageIn(error, storage) ?? error)
     this.journal = new Journal(storage)
     this.shared = {
       lake,

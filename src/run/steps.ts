@@ -36,6 +36,8 @@ export class Steps {
   constructor(
     private readonly emit: (event: RunEvent) => void,
     signal: AbortSignal | undefined,
+    /** Says in the lake's words what an error of the engine is about. */
+    private readonly explain: (error: unknown) => unknown = (error) => error,
   ) {
     this.signal = signal ?? new AbortController().signal
   }
@@ -71,7 +73,7 @@ export class Steps {
         outcome: cancelled ? 'cancelled' : 'failed',
         reason,
         seconds: seconds(),
-        ...(cancelled ? {} : { error: describeError(failure?.cause ?? error) }),
+        ...(cancelled ? {} : { error: describeError(failure?.cause ?? this.explain(error)) }),
       })
     }
   }

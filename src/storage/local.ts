@@ -15,6 +15,7 @@ import {
 import { dirname, join, relative, sep } from 'node:path'
 import { MoraineError, messageOf } from '../errors.js'
 import { checkPath } from './paths.js'
+import { missing } from './remedy.js'
 import type { Storage, StoredObject } from './storage.js'
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
@@ -115,7 +116,8 @@ export class LocalStorage implements Storage {
     try {
       return await readFile(this.at(path))
     } catch (error) {
-      throw failed('read', path, error)
+      if (codeOf(error) !== 'ENOENT') throw failed('read', path, error)
+      throw missing(path, error)
     }
   }
 

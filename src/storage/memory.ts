@@ -1,5 +1,6 @@
 import { MoraineError } from '../errors.js'
 import { checkPath } from './paths.js'
+import { missing } from './remedy.js'
 import type { Storage, StoredObject } from './storage.js'
 
 /** A storage in memory, for tests of what needs no engine. */
@@ -22,7 +23,7 @@ export class MemoryStorage implements Storage {
 
   async read(path: string): Promise<Uint8Array> {
     const bytes = this.objects.get(checkPath(path))
-    if (!bytes) throw new MoraineError('storage', `Can't read ${path}: there is no such object`)
+    if (!bytes) throw missing(path)
     return Uint8Array.from(bytes)
   }
 

@@ -9,6 +9,7 @@ import type { PutObjectCommandInput } from '@aws-sdk/client-s3'
 import { MoraineError } from '../errors.js'
 import { cacheFolder, cacheSize, touch, trim } from './cache.js'
 import { checkPath } from './paths.js'
+import { missing } from './remedy.js'
 import { type Given, hasObjectLock, holdObject, setLifecycle } from './s3-bucket.js'
 import { type S3Action, s3Failure, statusOf } from './s3-failures.js'
 import { clientsFor, type S3Place, s3Place } from './s3-settings.js'
@@ -90,7 +91,7 @@ export class S3Storage implements Storage {
   async read(path: string): Promise<Uint8Array> {
     const found = await this.readIfPresent(path)
     if (found) return found
-    throw new MoraineError('storage', `Can't read ${path}: there is no such object in ${this.url}`)
+    throw missing(path)
   }
 
   async readIfPresent(path: string): Promise<Uint8Array | undefined> {
