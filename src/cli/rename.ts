@@ -43,7 +43,7 @@ export async function run(command: Command): Promise<number> {
       hint: `A dataset keeps its tier: write ${tier}.NAME, as lake.ts has it now.`,
     })
   const to = fullName(dataset)
-  if (to in state.tables || (state.batches[to]?.length ?? 0) > 0)
+  if (to in state.tables || to in (state.views ?? {}) || (state.batches[to]?.length ?? 0) > 0)
     throw new MoraineError('usage', `${to} has rows of its own already`, {
       hint: `Only a name that has none yet can take what ${from} has. To start from its rows anyway, roll back to before ${to} was built.`,
     })

@@ -1,6 +1,6 @@
 import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
-import type { Sql } from '../define/sql.js'
+import { quoteName, type Sql } from '../define/sql.js'
 import type { Changes, Definition, LakeState, TableState } from '../log/commit.js'
 import { definitionOf } from './fingerprint.js'
 
@@ -23,7 +23,8 @@ export function removedFrom(datasets: readonly AnyDataset[], state: LakeState): 
   const bronze = Object.entries(state.batches)
     .filter(([, batches]) => batches.length > 0)
     .map(([name, batches]) => ({ name, rows: batches.reduce((sum, b) => sum + b.rows, 0) }))
-  return [...bronze, ...tables].filter(({ name }) => !defined.has(name))
+  const views = Object.keys(state.views ?? {}).map((name) => ({ name, rows: 0 }))
+  return [...bronze, ...tables, ...views].filter(({ name }) => !defined.has(name))
 }
 
 /** What takes a dataset out of the lake: its tables, batches, offsets and watermark. */
@@ -31,6 +32,7 @@ export function dropChanges(state: LakeState, name: string): Changes {
   const tables = tablesOf(state, name)
   return {
     ...(tables.length > 0 ? { tables: Object.fromEntries(tables.map((t) => [t, null])) } : {}),
+    ...(state.views?.[name] ? { views: { [name]: null } } : {}),
     ...(state.offsets[name] ? { offsets: { [name]: null } } : {}),
     ...(name in state.watermarks ? { watermarks: { [name]: null } } : {}),
     ...(state.batches[name] ? { cut: { [name]: 0 } } : {}),
@@ -89,6 +91,7 @@ export function renameChanges(
     ...dropped,
     renamed: { [from]: to },
     tables: { ...dropped.tables, ...tables },
+    ...(state.views ? { views: renamedViews(state.views, from, to) } : {}),
     offsets: { ...dropped.offsets, ...offsets },
     ...(from in state.watermarks
       ? { watermarks: { ...dropped.watermarks, [to]: state.watermarks[from] } }
@@ -98,6 +101,26 @@ export function renameChanges(
       ? { forget: { ...dropped.forget, [to]: state.forgotten[from] } }
       : {}),
   }
+}
+
+/** Views that are called otherwise, or read what is. */
+function renamedViews(
+  views: NonNullable<LakeState['views']>,
+  from: string,
+  to: string,
+): NonNullable<Changes['views']> {
+  const quoted = (name: string) => name.split('.').map(quoteName)
+  const [tier = '', own = ''] = quoted(from).map((text) =>
+    text.replace(/[$()*+.?[\\\]^{|}]/g, '\\$&'),
+  )
+  const named = new RegExp(`${tier}\\s*\\.\\s*${own}`, 'g')
+  const after: NonNullable<Changes['views']> = {}
+  for (const [name, view] of Object.entries(views)) {
+    const sql = view.sql.replace(named, () => quoted(to).join('.'))
+    if (name === from) after[name] = null
+    if (name === from || sql !== view.sql) after[name === from ? to : name] = { ...view, sql }
+  }
+  return after
 }
 
 /** A table whose inputs are called otherwise by now: what it was made from is known by the new names. */
@@ -148,6 +171,7 @@ function namesBefore(
 function withNames<D extends Silver | Gold>(dataset: D, names: ReadonlyMap<string, string>): D {
   const other = <T extends AnyDataset>(input: T): T => {
     const old = names.get(fullName(input))
+    if (input.tier === 'gold' && input.view) return { ...input, query: inSql(input.query) }
     return old === undefined ? input : { ...input, name: old.slice(old.indexOf('.') + 1) }
   }
   const inSql = (sql: Sql): Sql => ({

@@ -135,3 +135,31 @@ it('is shown as what it is, read by programs, and told of mistakes before anythi
     "'amount' is declared as double, but the query of the view gives DECIMAL(9,2)",
   )
 })
+
+it('is renamed with what it reads, and dropped', async () => {
+  const project = await Project.create(files)
+  const cli = async (...args: string[]) => {
+    const { code, stdout, stderr } = await project.cli(...args)
+    expect([code, stderr]).toEqual([0, ''])
+    return stdout
+  }
+  await cli('run')
+  const text = lake().replace("silver('orders'", "silver('sales'")
+  await project.write({ 'lake.ts': text.replace("gold('paid'", "gold('good'") })
+  await cli('rename', 'silver.orders', 'silver.sales')
+  expect(await project.query(large)).toEqual([{ id: 3 }])
+  await cli('rename', 'gold.paid', 'gold.good')
+  expect(await project.query('select id from gold.good order by id')).toEqual([
+    { id: 1 },
+    { id: 3 },
+  ])
+  const plan = await cli('plan')
+  expect(plan).not.toMatch(/build +gold.days/)
+  await cli('run')
+  await project.write({
+    'lake.ts': text.replace('datasets: [large, days, versions]', 'datasets: [days]'),
+  })
+  expect(await cli('status')).toContain('gold.large')
+  await cli('drop', 'gold.large')
+  expect(Object.keys((await project.state()).views ?? {})).not.toContain('gold.large')
+})
