@@ -72,6 +72,12 @@ export interface FilesSource<C extends string = string> {
   readonly escape?: string
   /** Folders such as `day=2026-01-05` are columns. */
   readonly hive?: boolean
+  /** What becomes of columns that come or go; without it they are taken as they are. */
+  readonly drift?: Drift
+  /** The definition says what the files are, rather than their endings. */
+  readonly formatIsSaid?: boolean
+  /** How files of other endings than that of the path are read; also those whose first bytes tell what they are, where no ending does. */
+  readonly readers?: Readonly<Record<string, FilesSource<C>>>
   /** Set where the files that are there do not add up, but each export holds all rows. */
   readonly full?: FullExports
   /** The share of rows that may be gone from one full export to the next. */

@@ -29,6 +29,8 @@ export interface FilesDiscovery {
   bytes: number
   /** Files that the lake has already. */
   known: number
+  /** What is to be said of where they are looked for. */
+  notes?: readonly string[]
 }
 
 /** The state a decision is made on: the log's, or the log's with what this run has made so far. */

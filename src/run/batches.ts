@@ -21,6 +21,8 @@ export interface BatchFile extends KeptAs, NamesOutside {
   data: string
   /** The source file as it came: several that were packed together have the same. */
   original?: { path: string; bytes: number; sha256: string }
+  /** It could not be read, and is one row that says why: what it was tried to be read as, as a hash. */
+  unread?: string
   /** Bytes of the Parquet file; 0 where another source file describes it. */
   bytes: number
 }
@@ -72,8 +74,9 @@ export class Batches {
 
   private async readIndex(path: string): Promise<KnownFile[]> {
     const { files } = JSON.parse(new TextDecoder().decode(await this.storage.read(path)))
-    return (files as [string, number, number, string][]).map(([name, size, modified, sha256]) => {
-      return { name, size, modified, sha256 }
+    type Line = [name: string, size: number, modified: number, sha256: string, unread?: string]
+    return (files as Line[]).map(([name, size, modified, sha256, unread]) => {
+      return { name, size, modified, sha256, ...(unread ? { unread } : {}) }
     })
   }
 
@@ -88,7 +91,7 @@ export class Batches {
     if (through - (before?.through ?? 0) < INDEXED) return before
     const files = [...known.values()]
       .slice(-most)
-      .map((f) => [f.name, f.size, f.modified, f.sha256])
+      .map((f) => [f.name, f.size, f.modified, f.sha256, ...(f.unread ? [f.unread] : [])])
     const text = JSON.stringify({ format: 1, files })
     await this.storage.write(path, new TextEncoder().encode(text))
     return { path, through }
@@ -162,7 +165,7 @@ export function describedFiles(
 const INDEXED = 64
 
 /** A source file as it was when it was taken in. */
-export type KnownFile = Pick<BatchFile, 'name' | 'size' | 'modified' | 'sha256'>
+export type KnownFile = Pick<BatchFile, 'name' | 'size' | 'modified' | 'sha256' | 'unread'>
 
 /** An object that lists the files of all batches up to a number, so that nobody need read them all. */
 export interface FileIndex {

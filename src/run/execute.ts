@@ -240,7 +240,7 @@ class Run {
     begin: (reason: string) => void,
   ): Promise<Partial<StepResult>> {
     const decision = decideIntake(discovery)
-    const told = 'notes' in discovery ? discovery.notes : []
+    const told = discovery.notes ?? []
     if (decision.action === 'none')
       return { outcome: 'unchanged', reason: decision.reason, notes: [...told] }
     begin(decision.reason)

@@ -1,12 +1,14 @@
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { FilesSource } from '../define/source.js'
 import type { Session } from '../engine/engine.js'
+import type { MoraineError } from '../errors.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
 import { broughtAhead } from '../source/bring.js'
-import { discoverFiles as filesOf, nothingFound, type SourceFile } from '../source/discover.js'
+import { discoverFiles as filesOf, nothingThere, type SourceFile } from '../source/discover.js'
 import type { Inspection } from '../source/inspect.js'
 import { inspectFile } from '../source/inspect-file.js'
 import type { Kept } from '../source/keep.js'
+import { readerFor, settleKind } from '../source/kind.js'
 import { Pack } from '../source/pack.js'
 import { takeFile } from '../source/read-files.js'
 import { withUnpacked } from '../source/unpack.js'
@@ -20,10 +22,12 @@ import {
   type KnownFile,
 } from './batches.js'
 import { type RunContext, withSession } from './context.js'
+import { FileColumns, type KnownColumns } from './file-columns.js'
 import type { Intake, Offer } from './intake.js'
 import { Naming, namesTogether } from './naming.js'
 import { besideBatch, Originals } from './originals.js'
 import { type NewBatch, newBatch } from './rows-commit.js'
+import { digestOfFile, faultOf, isFault, readingOf, writeUnreadable } from './unreadable.js'
 import { wantedTypes } from './wanted.js'
 
 /** Where files that are known are listed. */
@@ -32,7 +36,7 @@ export interface FileIndexWatermark {
 }
 
 /** How far a file source has been read; visible in the same commit as its rows. */
-interface Watermark extends FileIndexWatermark {
+interface Watermark extends FileIndexWatermark, Partial<KnownColumns> {
   /** The newest file time, in milliseconds since 1970. */
   modified: number
   /** Times of files that were touched since their batch, but hold the same content. */
@@ -56,19 +60,22 @@ export async function discoverFiles(
   const watermark = state.watermarks[name] as Watermark | undefined
   const known = await batches.knownFiles(state.batches[name] ?? [], watermark?.index)
   const touched = watermark?.touched ?? {}
-  if (offered.length === 0 && known.size === 0) throw nothingFound(source)
+  const reading = readingOf(source)
+  const missing = await nothingThere(source, offered, known.size)
   const added = offered.filter((file) => !known.has(file.name))
   const changed = offered.filter((file) => {
     const before = known.get(file.name)
     const modified = touched[file.name] ?? before?.modified
-    return before && (before.size !== file.size || modified !== file.modified)
+    const again = before?.unread !== undefined && before.unread !== reading
+    return before && (again || before.size !== file.size || modified !== file.modified)
   })
   const files = [...added, ...changed]
   const discovery = {
     added: added.length,
     changed: changed.length,
     bytes: files.reduce((sum, file) => sum + file.size, 0),
-    known: offered.length - files.length,
+    known: offered.length === 0 ? known.size : offered.length - files.length,
+    notes: missing,
   }
   return { discovery, take: (context, base) => takeIn(context, dataset, source, base, files) }
 }
@@ -91,8 +98,10 @@ async function takeIn(
   const batches = new Batches(storage)
   const known = await batches.knownFiles(pointers, before?.index)
   const { number, batch, folder } = newBatch(context, base, dataset)
-  const { taken, notes, touched } = await withSession(context, name, async (session) => {
-    const taking = new Taking(context, dataset, source, session, { batch, folder }, known)
+  const columns = await columnsBefore(batches, pointers, before)
+  const { taken, notes, touched, seen } = await withSession(context, name, async (session) => {
+    const compare = new FileColumns(dataset, source.drift ?? 'evolve', columns)
+    const taking = new Taking(context, dataset, source, session, { batch, folder }, known, compare)
     Object.assign(taking.touched, before?.touched)
     await taking.all(files)
     return taking
@@ -100,6 +109,7 @@ async function takeIn(
   const watermark: Watermark = {
     modified: taken.reduce((last, file) => Math.max(last, file.modified), before?.modified ?? 0),
     touched,
+    ...seen,
     ...(before?.index ? { index: before.index } : {}),
   }
   const info = { author: context.author, run: context.run }
@@ -151,6 +161,17 @@ async function takeIn(
   return { state, commits, rows, bytes, broken, files: taken.length, notes: said }
 }
 
+/** The columns that files had before; lakes of earlier versions have noted none. */
+async function columnsBefore(
+  batches: Batches,
+  pointers: readonly BatchPointer[],
+  { columns, latest }: Partial<Watermark> = {},
+): Promise<KnownColumns> {
+  if (columns && latest) return { columns, latest }
+  const manifests = await batches.manifests(pointers)
+  return { columns: columnsOf(manifests), latest: manifests.at(-1)?.columns ?? [] }
+}
+
 /** A file that was taken in, and its columns. */
 type Taken = BatchFile & { columns: string[] }
 
@@ -166,6 +187,9 @@ export class Taking {
   private packed: { file: SourceFile; about: Omit<Taken, 'data' | 'columns' | keyof Kept> }[] = []
   private written = 0
   private rows = 0
+  private readonly faults: { file: SourceFile; error: MoraineError }[] = []
+  /** Columns may not be others than before, and are. */
+  private frozen: unknown
 
   constructor(
     private readonly context: RunContext,
@@ -174,6 +198,8 @@ export class Taking {
     private readonly session: Session,
     private readonly batch: Pick<NewBatch, 'batch' | 'folder'>,
     private readonly known: ReadonlyMap<string, KnownFile>,
+    /** Without it, a file that can't be read is an error: what is read is one whole. */
+    private readonly columns?: FileColumns,
   ) {
     const { lake, storage, signal } = context
     this.originals = new Originals(storage, besideBatch(batch.folder), signal)
@@ -191,20 +217,46 @@ export class Taking {
       context.progress(fullName(dataset), { rows: this.rows })
     }
     await this.keepPack()
+    await this.keepFaults()
+    this.notes.push(...(this.columns?.notes() ?? []))
     await storage.seal([...new Set(this.taken.map(({ data }) => data))])
     await this.originals.seal(false)
   }
 
-  /** @param mayPack whether it may be kept together with others. */
-  private file(file: SourceFile, mayPack: boolean): Promise<void> {
-    const { source, context } = this
-    return withUnpacked(file, source, context.signal, async (readable) => {
+  /** The columns of all files, these included. */
+  get seen(): KnownColumns {
+    return this.columns?.all ?? { columns: [], latest: [] }
+  }
+
+  /**
+   * Takes a file, or notes that it can't be read.
+   *
+   * @param mayPack whether it may be kept together with others.
+   */
+  private async file(file: SourceFile, mayPack: boolean): Promise<void> {
+    const { signal } = this.context
+    const ending = readerFor(this.source, file.name)
+    try {
+      if (file.fault) throw file.fault
+      await withUnpacked(file, ending, signal, (readable) => this.read(file, readable, mayPack))
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!this.columns || error === this.frozen || !isFault(error)) throw error
+      this.faults.push({ file, error })
+    }
+  }
+
+  private async read(file: SourceFile, readable: SourceFile, mayPack: boolean): Promise<void> {
+    const { context } = this
+    const source = settleKind(readable, this.source)
+    {
       const { signal, valuesFrom } = context
       const { wanted } = this
       const inspection = await inspectFile(readable, source, { signal, wanted, valuesFrom })
       const { name, size, modified } = file
       const { sha256 } = inspection
-      if (this.known.get(name)?.sha256 === sha256) {
+      const known = this.known.get(name)
+      if (known?.sha256 === sha256 && known.unread === undefined) {
         this.notes.push(`${name} has the same content as before`)
         this.touched[name] = modified
         return
@@ -214,7 +266,7 @@ export class Taking {
       const original = isRaw ? { original: await this.originals.keep(readable) } : {}
       const about = { name, size, modified, sha256, ...original }
       if (mayPack && Pack.takes(source, inspection)) {
-        await this.put(readable, inspection)
+        await this.put(readable, source, inspection)
         this.packed.push({ file: elsewhere(file), about })
         if (this.pack.isFull) await this.keepPack()
       } else {
@@ -222,23 +274,75 @@ export class Taking {
         const large = inspection.bytes >= context.valuesFrom
         const { data, target } = await this.place()
         const note = (text: string) => this.notes.push(`${name}: ${text}`)
-        const kept = await takeFile(readable, source, inspection, { ...target, large, note })
+        const how = { ...target, large, note }
+        const { leftOut, ...kept } = await takeFile(readable, source, inspection, how)
+        this.see(name, kept.columns, leftOut, source)
         this.take({ ...about, data, ...kept })
       }
-    })
+    }
   }
 
-  private async put(file: SourceFile, inspection: Inspection): Promise<void> {
+  /** Compares a file's columns with those of the files before it. */
+  private see(
+    name: string,
+    columns: readonly string[],
+    leftOut: readonly string[] = [],
+    source = this.pack.source,
+  ): void {
+    try {
+      this.columns?.take(name, columns, leftOut, source)
+    } catch (error) {
+      this.frozen = error
+      throw error
+    }
+  }
+
+  private async put(file: SourceFile, source: FilesSource, inspection: Inspection): Promise<void> {
     const { signal } = this.context
-    if (await this.pack.add(file, inspection, signal)) return
-    await this.keepPack()
+    if (this.pack.source === source && (await this.pack.add(file, inspection, signal))) return
+    await this.keepPack(source)
     await this.pack.add(file, inspection, signal)
   }
 
+  /**
+   * Files that can't be read are a row each, which says why. Where there is no other file, and never was, what is wrong is what the
+   * definition says of them.
+   */
+  private async keepFaults(): Promise<void> {
+    const { faults, known, source, session, dataset } = this
+    const [first] = faults
+    if (!first) return
+    const isAny = [...known.values()].some(({ unread }) => unread === undefined)
+    if (this.taken.length === 0 && !isAny) throw first.error
+    const reading = readingOf(source)
+    for (const { file, error } of faults) {
+      const { name, size, modified } = file
+      const sha256 = await digestOfFile(file)
+      const before = known.get(name)
+      if (before?.unread === reading && before.sha256 === sha256 && sha256 !== '') {
+        this.notes.push(`${name} has the same content as before`)
+        this.touched[name] = modified
+        continue
+      }
+      delete this.touched[name]
+      const isRaw = dataset.format === 'raw'
+      const original = isRaw ? await this.originals.keepAny(file) : undefined
+      const { data, target } = await this.place()
+      const columns = [...this.seen.columns]
+      const said = faultOf(file, error)
+      const kept = original ? { kept: original.path } : {}
+      const row = { name, batch: target.batch, said, columns, ...kept }
+      const { rows, bytes } = await writeUnreadable(session, row, target.location)
+      this.notes.push(`${name} can't be read, and is discarded as a whole: ${said}`)
+      const about = { name, size, modified, sha256, ...(original ? { original } : {}) }
+      this.take({ ...about, data, rows, bytes, broken: 1, unread: reading, columns })
+    }
+  }
+
   /** Writes what is in the pack. What can't be written together is taken file by file, so that what is wrong is told of the one that it is. */
-  private async keepPack(): Promise<void> {
+  private async keepPack(next = this.pack.source): Promise<void> {
     const { pack, packed, context } = this
-    this.pack = new Pack(this.source)
+    this.pack = new Pack(next)
     this.packed = []
     if (packed.length === 0) return
     const { data, target } = await this.place()
@@ -248,7 +352,8 @@ export class Taking {
       for (const { file } of packed) await this.file(file, false)
       return
     }
-    const { files, rows: _, broken: __, ...facts } = kept
+    const { files, rows: _, broken: __, leftOut, ...facts } = kept
+    this.see(packed[0]?.file.name ?? '', facts.columns, leftOut, pack.source)
     for (const [i, { about }] of packed.entries()) {
       const counts = files[i] as (typeof files)[number]
       const { columns } = facts
@@ -270,7 +375,9 @@ export class Taking {
     this.written++
     const data = `${folder}/${String(this.written).padStart(5, '0')}.parquet`
     await storage.prepare(data)
-    return { data, target: { session, location: storage.locate(data), batch, wanted, signal } }
+    const only = this.columns?.only
+    const where = { session, location: storage.locate(data), batch, wanted, signal }
+    return { data, target: { ...where, ...(only ? { only } : {}) } }
   }
 }
 

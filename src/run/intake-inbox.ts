@@ -3,14 +3,13 @@ import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { FilesSource, InboxSource } from '../define/source.js'
-import { quoteName, quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
-import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { entriesOf, isZip } from '../source/archive.js'
 import type { Databases } from '../source/connect/open.js'
 import type { SourceFile } from '../source/discover.js'
 import { inspectFile } from '../source/inspect-file.js'
+import { settleKind } from '../source/kind.js'
 import { takeFile } from '../source/read-files.js'
 import { withUnpacked } from '../source/unpack.js'
 import { scratchFolder } from '../storage/scratch.js'
@@ -35,6 +34,7 @@ import type { FileIndexWatermark } from './intake-files.js'
 import { landingOf } from './landing.js'
 import { archivedBatch, besideBatch, inArchive, Originals } from './originals.js'
 import { commitRows, type NewBatch, newBatch, nothingYet } from './rows-commit.js'
+import { faultOf, isFault, writeUnreadable } from './unreadable.js'
 import { wantedTypes } from './wanted.js'
 
 /** Files and bytes that are taken in as one batch. */
@@ -244,10 +244,11 @@ class Taking {
 
   private async part(session: Session, file: SourceFile): Promise<void> {
     const { context, dataset } = this
-    const source = readerOf(this.source, file.name)
-    await withUnpacked(file, source, context.signal, async (readable) => {
+    const ending = readerOf(this.source, file.name)
+    await withUnpacked(file, ending, context.signal, async (readable) => {
       const { signal, valuesFrom } = context
       const wanted = wantedTypes(context.lake.datasets, dataset)
+      const source = settleKind(readable, ending)
       const inspection = await inspectFile(readable, source, { signal, wanted, valuesFrom })
       const { sha256 } = inspection
       const name = this.nameFor(file.name, sha256)
@@ -323,36 +324,6 @@ class Taking {
     )
     return columnsOf([{ columns: [...before, ...declared, ...read] }] as never)
   }
-}
-
-/** Whether a file can't be read whatever is tried. */
-export function isFault(error: unknown): error is MoraineError {
-  return error instanceof MoraineError && error.kind === 'source' && !error.retryable
-}
-
-/** What is wrong with a file, without its name. */
-export function faultOf({ path, name }: SourceFile, { message }: MoraineError): string {
-  const told = message.replaceAll(path, name)
-  if (!told.startsWith(name)) return told
-  const said = told.slice(name.length).replace(/^[\s:,]+/, '')
-  return said.replace(/^can't be read:\s*/, '').replace(/^(is|has|holds|unpacks|ends) /, 'it $1 ')
-}
-
-/** Writes the one row that stands for a file which can't be read. */
-export function writeUnreadable(
-  session: Session,
-  row: { name: string; batch: string; said: string; kept: string; columns: readonly string[] },
-  location: string,
-): Promise<{ rows: number; bytes: number }> {
-  const sql = `SELECT ${[
-    `${quoteText(row.batch)} AS _batch`,
-    `${quoteText(row.name)} AS _source_file`,
-    'CAST(0 AS BIGINT) AS _source_line',
-    `${quoteText(row.said)} AS _error`,
-    `${quoteText(`all of it, kept at ${row.kept}`)} AS _raw`,
-    ...row.columns.map((column) => `CAST(NULL AS VARCHAR) AS ${quoteName(column)}`),
-  ].join(', ')}`
-  return session.writeFile(sql, location)
 }
 
 /** How a file is read: by the ending of its name, where that is known. */

@@ -10,13 +10,15 @@ import type { CommitLog } from '../log/log.js'
 import { entriesOf } from '../source/archive.js'
 import type { SourceFile } from '../source/discover.js'
 import { inspectFile } from '../source/inspect-file.js'
+import { settleKind } from '../source/kind.js'
 import { takeFile } from '../source/read-files.js'
 import { withUnpacked } from '../source/unpack.js'
 import { fetchStaged, localPath } from '../storage/staging.js'
 import type { BatchFile, BatchManifest } from './batches.js'
 import { type RunContext, withSession } from './context.js'
-import { faultOf, isFault, readerOf, writeUnreadable } from './intake-inbox.js'
+import { readerOf } from './intake-inbox.js'
 import { archivedBatch } from './originals.js'
+import { faultOf, isFault, writeUnreadable } from './unreadable.js'
 import { wantedTypes } from './wanted.js'
 
 /** What was made anew. */
@@ -189,12 +191,13 @@ async function rebuildFile(
     return await withUnpacked(found, reader, signal, async (readable) => {
       const { valuesFrom } = context
       const wanted = wantedTypes(context.lake.datasets, dataset)
-      const inspection = await inspectFile(readable, reader, { signal, wanted, valuesFrom })
+      const source = settleKind(readable, reader)
+      const inspection = await inspectFile(readable, source, { signal, wanted, valuesFrom })
       const large = inspection.bytes >= valuesFrom
       const target = { session, location, batch, wanted, large, signal }
       const { columns: _, ...taken } = await takeFile(
         { ...readable, name },
-        reader,
+        source,
         inspection,
         target,
       )

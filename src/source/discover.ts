@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
-import { isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { glob } from 'tinyglobby'
 import type { FilesSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
@@ -22,6 +22,8 @@ export interface SourceFile {
   modified: number
   /** The file that it is packed into with others, and its name there. */
   archive?: { size: number; modified: number; entry: string }
+  /** Why it can't be taken apart. */
+  fault?: unknown
   /** Bytes that it has there. */
   packed?: number
   /** How it is brought here, where it is elsewhere; its path is then its key there. */
@@ -48,9 +50,14 @@ export async function discoverFiles(source: FilesSource): Promise<SourceFile[]> 
   const found = await Promise.all(local.map((path) => expand(resolve(source.base, path))))
   const files = [...new Set(found.flat())].map((path) => describe(path, source))
   const single = await Promise.all(
-    [...files, ...remote.flat()].map((file) => (isZip(file.path) ? entriesOf(file) : [file])),
+    [...files, ...remote.flat()].map((file) => (isZip(file.path) ? partsOf(file) : [file])),
   )
   return single.flat().sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** The files in a zip; the zip itself where it can't be taken apart, which whoever takes it tells. */
+function partsOf(file: SourceFile): Promise<SourceFile[]> {
+  return entriesOf(file).catch((fault) => [{ ...file, fault }])
 }
 
 const isRemote = (path: string) => path.startsWith('s3://')
@@ -90,6 +97,46 @@ function describe(path: string, source: FilesSource): SourceFile {
   const inside = relative(source.base, path)
   const name = inside.startsWith('..') || isAbsolute(inside) ? path : inside
   return { path, name: name.split(sep).join('/'), size, modified: Math.floor(mtimeMs) }
+}
+
+/**
+ * What is to be said where a source offers nothing, or one of its paths does not.
+ *
+ * @throws MoraineError of kind `source` where the place itself is not there, or all that is there is called otherwise.
+ */
+export async function nothingThere(
+  source: FilesSource,
+  offered: readonly SourceFile[],
+  known: number,
+): Promise<string[]> {
+  const local = source.paths.filter((path) => !isRemote(path))
+  const looked = await Promise.all(
+    local.map(async (path) => ({ path, looks: await lookAt(resolve(source.base, path)) })),
+  )
+  if (offered.length === 0 && known === 0) throw nothingFound(source)
+  const gone = looked.filter(({ looks }) => looks !== 'there')
+  if (offered.length > 0 || gone.length === 0)
+    return offered.length === 0
+      ? ['there are no files any more']
+      : gone.map(({ path }) => `there is no file at ${path}`)
+  const bad = gone.filter(({ looks }) => looks !== 'empty')
+  if (bad.length === 0) return gone.map(({ path }) => `there is no file at ${path} any more`)
+  const { message } = nothingFound(source)
+  throw new MoraineError('source', `${message} any more`, {
+    hint: 'Files were taken in from there before, and are still part of the lake. Was the folder moved, or the path changed? Where files are removed once they were read, leave the folder.',
+  })
+}
+
+/** Whether a path leads to files; where it does not, whether its folder is there, and empty. */
+async function lookAt(path: string): Promise<'there' | 'empty' | 'other' | 'gone'> {
+  if ((await expand(path)).length > 0) return 'there'
+  const { root, pattern } = splitGlob(path)
+  const folder = pattern === '' ? dirname(path) : root
+  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory()
+  const names = await readdir(isFolder ? path : folder).catch(() => undefined)
+  if (!names) return 'gone'
+  if (isFolder) return 'empty'
+  return names.some((name) => !name.startsWith('.')) ? 'other' : 'empty'
 }
 
 /** The error for a source that offers nothing. */

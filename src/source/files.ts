@@ -50,6 +50,11 @@ export interface FilesOptions<C extends string> {
    * PostgreSQL's COPY and MySQL's INTO OUTFILE write them: `\\t`, `\\n`.
    */
   escape?: string
+  /**
+   * What becomes of columns that are new, or gone, in later files: `evolve` (the default) takes them as they are and says so, `freeze`
+   * takes nothing in until they are what they were, `discard` leaves new ones out.
+   */
+  drift?: 'evolve' | 'freeze' | 'discard'
   /** Texts that stand for NULL unless they are quoted. Default: the empty text. */
   nulls?: readonly string[]
   /** How characters are encoded: `latin1`, `windows-1252`, `utf-16le`, `shift_jis` … Default: UTF-8, or as a byte order mark says. */
@@ -124,6 +129,7 @@ export const filesOptions: OptionList<FilesOptions<string>> = {
   footer: number,
   comment: text,
   escape: text,
+  drift: oneOf('evolve', 'freeze', 'discard'),
   nulls: texts,
   encoding: text,
   rows: text,
@@ -217,13 +223,40 @@ export function filesSource<C extends string>(
   options: FilesOptions<C>,
 ): FilesSource<C> {
   const ending = endingOf(list[0] ?? '')
+  const said = options.format !== undefined || options.widths !== undefined
+  const base = (here()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, '')
+  const paths = options.anonymous ? list.map(unsigned) : list
+  const about = { paths, base, ...(said ? { formatIsSaid: true } : {}) }
+  const own = sourceOf(about, ending, options)
+  // Where all paths have one ending there is nothing else to be found.
+  if (said || (isKnown(ending) && list.every((path) => endingOf(path) === ending))) return own
+  const readers = [...Object.keys(endings), ...Object.keys(delimiters), ...commas].map(
+    (name) => [name, sourceOf(about, name, options)] as const,
+  )
+  return { ...own, readers: Object.fromEntries(readers) }
+}
+
+/** Endings of delimited text whose delimiter is a comma where nothing else is said. */
+const commas = ['csv', 'txt']
+
+/** Whether an ending tells what a file is. */
+export function isKnown(ending: string): boolean {
+  return (
+    [endings, delimiters].some((known) => Object.hasOwn(known, ending)) || commas.includes(ending)
+  )
+}
+
+function sourceOf<C extends string>(
+  about: Pick<FilesSource, 'paths' | 'base' | 'formatIsSaid'>,
+  ending: string,
+  options: FilesOptions<C>,
+): FilesSource<C> {
   const { columns, widths, comment, escape: mark, footer } = options
   const format = options.format ?? (widths ? 'fixed' : (endings[ending] ?? 'delimited'))
   const layout = layoutOf(format, options)
   return {
     kind: 'files',
-    paths: options.anonymous ? list.map(unsigned) : list,
-    base: (here()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, ''),
+    ...about,
     delimiter: options.delimiter ?? delimiters[ending] ?? ',',
     quote: layout ? null : options.quote === undefined ? '"' : options.quote,
     ...headerOf(options, layout),
@@ -235,6 +268,7 @@ export function filesSource<C extends string>(
     ...(comment === undefined ? {} : { comment }),
     ...(mark === undefined ? {} : { escape: mark }),
     ...(options.hive ? { hive: true } : {}),
+    ...(options.drift === undefined ? {} : { drift: options.drift }),
   }
 }
 
@@ -360,8 +394,8 @@ function excelLayout(options: FilesOptions<string>): Layout {
   return { kind: 'excel', sheet, range, header: header !== false, headerRows, merged }
 }
 
-/** The ending of a file's name, without that of what packed it (`*.jsonl*`, `*.csv{,.gz}`), and the settings of a bucket. */
-function endingOf(path: string): string {
+/** The ending of a file's name, in lower case, without that of what packed it (`*.jsonl*`, `*.csv{,.gz}`), and the settings of a bucket. */
+export function endingOf(path: string): string {
   const plain = path.startsWith('s3://') ? path.replace(/\?[a-zA-Z]+=.*$/, '') : path
   const name = plain.toLowerCase().replace(/(\.(gz|zst|zip)|\*|\{,[^}]*\})$/, '')
   return /\.([a-z]+)$/.exec(name)?.[1] ?? ''

@@ -15,7 +15,7 @@ import type { Inspection } from './inspect.js'
 import { type Kept, keepRecords } from './keep.js'
 import type { NamesOutside } from './names.js'
 import { canonicalOptions, canonicalRows, columnsOf, refuseWrongLayout } from './read-files.js'
-import { refuseChanged, type Target, textOf } from './taken.js'
+import { keptColumns, refuseChanged, type Target, textOf } from './taken.js'
 
 /** Bytes of a file up to which it is small. */
 const SMALL = 2 ** 17
@@ -25,6 +25,8 @@ const MOST = { bytes: 2 ** 24, files: 4096 }
 /** Small files that are kept in one Parquet file. */
 interface PackedFiles extends Kept, NamesOutside {
   columns: string[]
+  /** Columns that they have as well, and are not kept. */
+  leftOut: string[]
   /** Rows of each, in the order in which they came, and how many of them are broken. */
   files: { rows: number; broken: number }[]
 }
@@ -48,7 +50,7 @@ export class Pack {
   private readonly files: { file: SourceFile; lines: Lines }[] = []
   private bytes = 0
 
-  constructor(private readonly source: FilesSource) {}
+  constructor(readonly source: FilesSource) {}
 
   /** Whether a file is one to be packed. */
   static takes({ layout }: FilesSource, { bytes }: Inspection): boolean {
@@ -130,7 +132,8 @@ export class Pack {
     const longest = files.reduce((most, { lines }) => Math.max(most, lines.longest), 0)
     const lineage = [`${quoteText(batch)} AS _batch`, '_source_file', '_source_line']
     const keep = async (found: Found) => {
-      const { relation, columns } = this.inFolders(found)
+      const { relation, columns: all } = this.inFolders(found)
+      const columns = keptColumns(all, target)
       const records = { relation, columns, lineage, location }
       const kept = await keepRecords(session, records, large ? target.wanted : new Map())
       return { ...kept, brokenOf: await brokenOf(session, found, kept) }
@@ -162,10 +165,13 @@ export class Pack {
       const rows = files.reduce((sum, { lines }) => sum + lines.rows, 0)
       if (kept.rows !== rows)
         throw new MoraineError('source', `Read ${kept.rows} of ${rows} rows of small files`)
+      const named = this.inFolders({ relation: '', columns: all }).columns
+      const own = keptColumns(named, target)
       return {
         ...facts,
         ...outside,
-        columns: this.inFolders({ relation: '', columns: all }).columns,
+        columns: own,
+        leftOut: named.filter((name) => !own.includes(name)),
         files: files.map(({ file: { name }, lines }) => {
           return { rows: lines.rows, broken: brokenOf.get(name) ?? 0 }
         }),

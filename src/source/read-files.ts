@@ -26,7 +26,16 @@ import { takeJson } from './formats/take-json.js'
 import type { Inspection } from './inspect.js'
 import { RecordReader, type TextFacts, type TextRecord } from './records.js'
 import { regionOfFile } from './region.js'
-import { keepRows, lineage, refuseChanged, type TakenFile, type Target, textOf } from './taken.js'
+import {
+  keepRows,
+  keptColumns,
+  leftOut,
+  lineage,
+  refuseChanged,
+  type TakenFile,
+  type Target,
+  textOf,
+} from './taken.js'
 
 /**
  * Writes all records of a file to Parquet as they came: every column as text, each row with its
@@ -195,13 +204,15 @@ async function takeCarefully(
     const longest = Math.max(text.longest, inspection.longest * 4)
     const rowsOf = { relation: canonicalRows(target.session, path, columns, longest), columns }
     const { relation, columns: all } = withFolders(rowsOf, target.folders)
-    const sql = `SELECT ${lineage(file, target).join(', ')}, * FROM ${relation}`
+    const own = keptColumns(all, target)
+    const kept = ['_source_line', '_error', '_raw', ...own.map(quoteName)]
+    const sql = `SELECT ${[...lineage(file, target), ...kept].join(', ')} FROM ${relation}`
     const { rows, bytes } = await target.session.writeFile(sql, target.location)
     if (rows !== text.records)
-      throw new MoraineError('source', `${file.name}: read ${rows} of ${text.records} records`, {
+      throw new MoraineError('engine', `${file.name}: read ${rows} of ${text.records} records`, {
         hint: 'This is a mistake in Moraine; nothing was published. Please report it with the file.',
       })
-    return { rows, bytes, broken: text.broken, columns: all }
+    return { rows, bytes, broken: text.broken, columns: own, ...leftOut(all, target) }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

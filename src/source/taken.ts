@@ -10,6 +10,8 @@ import type { NamesOutside } from './names.js'
 /** A source file that was taken in as one Parquet file. */
 export interface TakenFile extends Kept, NamesOutside {
   columns: string[]
+  /** Columns that the file has as well, and are not kept. */
+  leftOut?: string[]
   /** The rows do not say their batch and file. */
   bare?: true
 }
@@ -23,11 +25,25 @@ export interface Target {
   wanted: Wanted
   /** Whether the file is large enough for what is the same in all rows to be left out. */
   large: boolean
+  /** The columns that are kept, in lower case; all where none are named. */
+  only?: ReadonlySet<string>
   signal?: AbortSignal
   /** What the folders of the file say. */
   folders?: FolderValues
   /** Told what whoever reads the file should know of it. */
   note?: (text: string) => void
+}
+
+/** Those of a file's columns that are kept. */
+export function keptColumns(columns: readonly string[], { only }: Pick<Target, 'only'>): string[] {
+  return columns.filter((name) => !only || only.has(name.toLowerCase()))
+}
+
+/** What is told of columns that are not kept. */
+export function leftOut(columns: readonly string[], target: Pick<Target, 'only'>) {
+  const kept = new Set(keptColumns(columns, target))
+  const others = columns.filter((name) => !kept.has(name))
+  return others.length > 0 ? { leftOut: others } : {}
 }
 
 /** Where a file's text lies. */
@@ -61,7 +77,7 @@ export async function keepRows(
   const { session, location, large, wanted } = target
   const records = {
     relation,
-    columns,
+    columns: keptColumns(columns, target),
     lineage: large ? [] : lineage(file, target),
     location,
     ...(exact ? { exact } : {}),
@@ -69,7 +85,8 @@ export async function keepRows(
   }
   const kept = await keepRecords(session, records, large ? wanted : new Map())
   if (rows !== undefined && kept.rows !== rows) return undefined
-  return { ...kept, firstLine, columns: [...columns], ...(large ? { bare: true } : {}) }
+  const own = { columns: records.columns, ...leftOut(columns, target) }
+  return { ...kept, firstLine, ...own, ...(large ? { bare: true } : {}) }
 }
 
 export async function refuseChanged(file: SourceFile): Promise<void> {

@@ -9,6 +9,7 @@ import { MoraineError, messageOf } from '../errors.js'
 import { scratchFolder } from '../storage/scratch.js'
 import { entryStream } from './archive.js'
 import type { SourceFile } from './discover.js'
+import { isWorkbook } from './kind.js'
 import { UnZstd } from './zstd.js'
 
 /** What is unpacked may be so many bytes, and beyond that so many times what it was packed into. */
@@ -50,7 +51,8 @@ async function withText<T>(
   use: (file: SourceFile) => Promise<T>,
 ): Promise<T> {
   const start = file.archive ? Buffer.alloc(0) : await firstBytes(file.path)
-  if (beginsAsZip(start) && source.layout?.kind !== 'excel')
+  // What a workbook is read as is told with the other kinds of files.
+  if (beginsAsZip(start) && source.layout?.kind !== 'excel' && !isWorkbook(start))
     throw new MoraineError('source', `${file.name} is a zip`, {
       hint: 'Only files whose names end with .zip are taken apart. Give it such a name.',
     })

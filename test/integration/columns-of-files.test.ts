@@ -129,3 +129,107 @@ export default defineLake({ name: 'pay', datasets: [plain, both] })`,
     expect(await tables(single)).toEqual(await tables(together))
   })
 })
+
+describe('columns that come and go in later files', () => {
+  const definition = (drift: string) =>
+    lake(
+      `files('in/*.csv'${drift})`,
+      `const pay = silver('pay', { from: raw, schema: z.object({ id: t.int(), amount: t.decimal(9, 2).nullable() }), key: 'id' })
+export default defineLake({ name: 'pay', datasets: [pay] })`,
+    )
+  const first = { 'in/1.csv': 'id,amount\n1,10.00\n' }
+  const renamed = { 'in/2.csv': 'id,amount_eur\n2,20.00\n', 'in/3.csv': 'id,amount_eur\n3,30.00\n' }
+  const bronze =
+    'SELECT * EXCLUDE (_batch, _source_file, _source_line, _error, _raw) FROM bronze.pay ORDER BY id'
+
+  it.each([true, false])(
+    'are taken and told, once for all files (together: %s)',
+    async (together) => {
+      const project = await Project.create({ 'lake.ts': definition(''), ...first })
+      if (!together) await project.run()
+      await project.write(renamed)
+      const record = await project.run()
+      expect(record.outcome).toBe('done')
+      expect(step(record, 'bronze.pay').notes).toEqual([
+        "column 'amount_eur' is new, in in/2.csv",
+        "column 'amount' is not in in/2.csv",
+      ])
+      expect(await project.query(bronze)).toEqual([
+        { id: '1', amount: '10.00', amount_eur: null },
+        { id: '2', amount: null, amount_eur: '20.00' },
+        { id: '3', amount: null, amount_eur: '30.00' },
+      ])
+      expect(
+        await project.query('SELECT id, amount FROM silver.pay WHERE amount IS NULL'),
+      ).toHaveLength(2)
+    },
+  )
+
+  it('keep frozen files from being taken in, until they are gone', async () => {
+    const { rm } = await import('node:fs/promises')
+    const project = await Project.create({
+      'lake.ts': definition(", { drift: 'freeze' }"),
+      ...first,
+    })
+    await project.run()
+    await project.write({ ...renamed, 'in/4.csv': 'amount,id\n40.00,4\n' })
+    const { error } = step(await project.run(), 'bronze.pay')
+    expect(error?.message).toBe(
+      "The columns of in/2.csv are others than before: column 'amount' is gone, column 'amount_eur' is new",
+    )
+    expect(await project.query('SELECT count(*) AS n FROM bronze.pay')).toEqual([{ n: 1n }])
+    for (const name of Object.keys(renamed)) await rm(`${project.folder}/${name}`)
+    expect((await project.run()).outcome).toBe('done')
+    expect(await project.query(bronze)).toEqual([
+      { id: '1', amount: '10.00' },
+      { id: '4', amount: '40.00' },
+    ])
+  })
+
+  it.each([5, 20])('are left out where that is asked for, of %d files', async (n) => {
+    const project = await Project.create({
+      'lake.ts': definition(", { drift: 'discard' }"),
+      ...first,
+    })
+    await project.run()
+    const more = Array.from({ length: n }, (_, i) => [
+      `in/${i + 10}.csv`,
+      i % 2 ? `id,note,amount\n${i + 10},x,1.00\n` : `id,amount\n${i + 10},1.00\n`,
+    ])
+    await project.write(Object.fromEntries(more))
+    const record = await project.run()
+    expect(record.outcome).toBe('done')
+    expect(step(record, 'bronze.pay').notes?.join()).toMatch(
+      /^column 'note' of in\/11.csv( and \d+ more)? is left out \(drift: 'discard'\)$/,
+    )
+    const found = await project.query(bronze)
+    expect(found).toHaveLength(n + 1)
+    expect(Object.keys(found[0] ?? {})).toEqual(['id', 'amount'])
+    expect(await project.query('SELECT count(amount) AS n FROM silver.pay')).toEqual([
+      { n: BigInt(n + 1) },
+    ])
+  })
+
+  it('do not hold up a run, however few they are: one that comes alone, and goes again', async () => {
+    const { rm } = await import('node:fs/promises')
+    const from = `files('in/*.csv', { columns: ['id', 'amount'], header: true })`
+    const project = await Project.create({
+      'lake.ts': definition('').replace("files('in/*.csv')", from),
+      ...first,
+    })
+    await project.run()
+    await project.write({ 'in/2.csv': 'id,amount_eur\n2,20.00\n' })
+    const record = await project.run()
+    expect(record.outcome).toBe('done')
+    expect(step(record, 'bronze.pay').notes?.join()).toContain(
+      "in/2.csv can't be read, and is discarded as a whole: has no column 'amount'",
+    )
+    await rm(`${project.folder}/in/2.csv`)
+    await project.write({ 'in/3.csv': 'amount,id\n30.00,3\n' })
+    expect((await project.run()).outcome).toBe('done')
+    expect(await project.query('SELECT id FROM silver.pay ORDER BY id')).toEqual([
+      { id: 1 },
+      { id: 3 },
+    ])
+  })
+})

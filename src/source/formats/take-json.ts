@@ -8,15 +8,27 @@ import { quoteName, quoteText } from '../../define/sql.js'
 import { MoraineError } from '../../errors.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import { ESCAPE, escapeText, SEPARATOR, unescaped } from '../canonical.js'
+import { noColumn } from '../columns.js'
 import type { SourceFile } from '../discover.js'
 import { withFolders } from '../folders.js'
 import type { Inspection } from '../inspect.js'
 import { type Kept, keepRecords } from '../keep.js'
 import { type Key, type NamesOutside, namesOf, namesOutside } from '../names.js'
-import { keepRows, lineage, type TakenFile, type Target, textOf } from '../taken.js'
+import {
+  keepRows,
+  keptColumns,
+  leftOut,
+  lineage,
+  type TakenFile,
+  type Target,
+  textOf,
+} from '../taken.js'
 import { recordsOf } from './document.js'
 import { namesIn, valuesOf } from './json-names.js'
 import { type JsonRecord, unmarked } from './json-records.js'
+
+/** What is to be known of rows that have names. */
+type NamedRows = Pick<FilesSource, 'columns'> & Partial<Pick<FilesSource, 'layout'>>
 
 /** More columns than this are no columns, but keys of something else. */
 const MOST_COLUMNS = 10_000
@@ -87,7 +99,7 @@ type KeptNamed<T> = { kept: T; columns: string[]; outside: NamesOutside }
 /** Keeps rows that have the names of the first ones, as most do, with one look at them; otherwise the names of all are looked for first. */
 async function keepAll<T extends { broken: number } | undefined>(
   file: SourceFile,
-  source: Pick<FilesSource, 'columns'>,
+  source: NamedRows,
   lined: Lined,
   target: Target,
   keep: (found: Found) => Promise<T>,
@@ -109,7 +121,7 @@ const MOST_SETS = 8
 /** A relation for lines whose names are those of the first ones: others have an `_error`. `undefined` where the first ones differ much. */
 async function alikeLines(
   file: SourceFile,
-  source: Pick<FilesSource, 'columns'>,
+  source: NamedRows,
   lined: Lined,
   target: Target,
 ): Promise<Found | undefined> {
@@ -129,7 +141,7 @@ async function alikeLines(
 /** Writes rows down by the line before the engine reads them. */
 export async function takeRecords(
   file: SourceFile,
-  source: Pick<FilesSource, 'columns'>,
+  source: NamedRows,
   records: AsyncIterable<readonly JsonRecord[]>,
   target: Target,
 ): Promise<TakenFile> {
@@ -144,7 +156,8 @@ export async function takeRecords(
       target,
       (found) => {
         const { location } = target
-        const { relation, columns } = withFolders(found, target.folders)
+        const { relation, columns: all } = withFolders(found, target.folders)
+        const columns = keptColumns(all, target)
         const lines = [...lineage(file, target), '_source_line']
         const records = { relation, columns, lineage: lines, location }
         return keepRecords(target.session, records, target.large ? target.wanted : new Map())
@@ -152,14 +165,15 @@ export async function takeRecords(
     )
     if (kept.rows !== written.records)
       throw new MoraineError(
-        'source',
+        'engine',
         `${file.name}: read ${kept.rows} of ${written.records} rows`,
         {
           hint: 'This is a mistake in Moraine; nothing was published. Please report it with the file.',
         },
       )
     const all = withFolders({ relation: '', columns }, target.folders).columns
-    return { ...kept, ...outside, columns: all }
+    const own = { columns: keptColumns(all, target), ...leftOut(all, target) }
+    return { ...kept, ...outside, ...own }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -179,7 +193,7 @@ interface Texts {
 /** Keeps records whose texts were written down. */
 export function keepTexts<T extends Kept>(
   file: SourceFile,
-  source: Pick<FilesSource, 'columns'>,
+  source: NamedRows,
   { path, longest, named = false, marked = false }: Texts,
   target: Target,
   keep: (found: Found) => Promise<T>,
@@ -235,7 +249,7 @@ async function writeRecords(
 /** A relation with `_error`, `_raw` and a text for each name in the objects of `lined`. */
 async function columnsOf(
   file: SourceFile,
-  source: Pick<FilesSource, 'columns'>,
+  source: NamedRows,
   lined: Lined,
   { session }: Target,
   alike?: { first: string; other: string },
@@ -266,6 +280,10 @@ async function columnsOf(
   const objects = flagged ? `(SELECT _json FROM ${checked} WHERE _bad IS NULL)` : looked
   const { keys, apart } = await namesIn(session, objects, look)
   const { columns, ...outside } = columnsFor(source.columns ?? [], keys, apart)
+  // All rows of an Avro file have the names of its schema.
+  const lacking = columns.find(([, key]) => key === undefined)
+  if (lacking && keys.length > 0 && source.layout?.kind === 'avro')
+    throw noColumn(file, lacking[0], look.names)
   if (columns.length > MOST_COLUMNS)
     throw new MoraineError(
       'source',
