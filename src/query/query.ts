@@ -41,6 +41,7 @@ export async function queryLake(
   sql: string,
 ): Promise<QueryResult> {
   const worker = new Worker()
+  const names: string[] = []
   try {
     // Side by side: the process takes its time to start.
     const root = readableRoots().find(({ url }) => url === storage.url)
@@ -51,6 +52,7 @@ export async function queryLake(
     } as const
     const [parsed, read] = await Promise.all([worker.ask(parse, 'parsed'), state])
     const { tables, views } = await throughViews(worker, read, parsed.tables)
+    names.push(...tables.map(({ table: { tier, name } }) => `${tier}.${name}`))
     const scans = await Promise.all(
       tables.map(({ table, predicates }) => scan(storage, read, table, predicates)),
     )
@@ -74,12 +76,12 @@ export async function queryLake(
       columns,
       files,
       close,
-      batches: batchesOf(worker, storage),
+      batches: batchesOf(worker, storage, names),
       [Symbol.asyncDispose]: close,
     }
   } catch (error) {
     await worker.close()
-    throw damageIn(error, storage) ?? error
+    throw damageIn(error, storage, names) ?? error
   }
 }
 
@@ -122,7 +124,11 @@ export async function queryRows(
   return rows
 }
 
-async function* batchesOf(worker: Worker, storage: Storage): AsyncGenerator<ResultRow[]> {
+async function* batchesOf(
+  worker: Worker,
+  storage: Storage,
+  tables: readonly string[],
+): AsyncGenerator<ResultRow[]> {
   try {
     for (;;) {
       const { rows } = await worker.ask({ type: 'next' }, 'rows')
@@ -130,7 +136,7 @@ async function* batchesOf(worker: Worker, storage: Storage): AsyncGenerator<Resu
       yield rows
     }
   } catch (error) {
-    throw damageIn(error, storage) ?? error
+    throw damageIn(error, storage, tables) ?? error
   } finally {
     await worker.close()
   }

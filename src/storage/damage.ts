@@ -8,14 +8,28 @@ const MISSING = /No files found that match|No such file|Cannot open file|ENOENT|
 /** What it says of files whose bytes are not those that were written. */
 const DAMAGED =
   /magic bytes|decompress|corrupt|too small to be a Parquet|TProtocol|Failed to read file|Invalid (?:Input )?Error|out of range|unexpected end/i
+/** The same, of errors that do not name the file. */
+const NAMELESS = /TProtocolException|decompress(?:ion)? fail|corrupt/i
 const FILE = /["']((?:[a-z0-9]+:\/\/|\/)[^"']+?\.(?:parquet|avro|csv|jsonl|json))["']/i
 
 /**
  * A failure of the engine that is about a file of the lake: which one, what is wrong with it, and what brings it
  * back. `undefined` for all other failures.
+ *
+ * @param read the tables that were read, for errors that do not name the file.
  */
-export function damageIn(error: unknown, storage: Storage): MoraineError | undefined {
+export function damageIn(
+  error: unknown,
+  storage: Storage,
+  read: readonly string[] = [],
+): MoraineError | undefined {
   const message = messageOf(error)
+  if (NAMELESS.test(message) && !FILE.test(message))
+    return new MoraineError(
+      'corrupt',
+      `A file of ${read.length > 0 ? read.join(' or ') : 'what it reads'} is damaged: ${reason(message, '')}`,
+      { cause: error, hint: 'moraine verify --deep names the file, and what brings it back.' },
+    )
   const is = MISSING.test(message) ? 'is missing' : DAMAGED.test(message) ? 'is damaged' : undefined
   const file = FILE.exec(message)?.[1]
   if (!is || file === undefined) return undefined
@@ -38,5 +52,10 @@ function pathInLake(file: string, storage: Storage): string | undefined {
 function reason(message: string, file: string): string {
   const [first = ''] = message.split('\n')
   const said = first.replace(/^(?:[A-Z]\w+ )+Error: /, '').replaceAll(file, '…')
-  return said.replace(/(?:Failed to read file )?["']…["']:? ?/, '').trim() || 'it can not be read'
+  return (
+    said
+      .replace(/^Invalid Error: /, '')
+      .replace(/(?:Failed to read file )?["']…["']:? ?/, '')
+      .trim() || 'it can not be read'
+  )
 }

@@ -107,11 +107,19 @@ it.each([
   const { error } = JSON.parse(stdout)
   expect(code).toBe(1)
   expect(error).toMatchObject({
-    message: expect.stringContaining(`${path.replace('lake/', '')} ${said}`),
+    message: expect.stringContaining(
+      damage === scribble
+        ? `A file of silver.orders ${said}`
+        : `${path.replace('lake/', '')} ${said}`,
+    ),
   })
   expect(error.message).not.toMatch(/Error:|LINE|read_parquet/)
   expect(error.hint).toContain(
-    remedy ? `moraine ${remedy.join(' ')}` : 'moraine rebuild orders --from archive',
+    damage === scribble
+      ? 'moraine verify --deep'
+      : remedy
+        ? `moraine ${remedy.join(' ')}`
+        : 'moraine rebuild orders --from archive',
   )
   if (!remedy) {
     const record = await project.run({ full: true })
