@@ -12,6 +12,14 @@ import { compareNumbers, isNumber } from './known.js'
 import { decodeRaw, decodesAsIs, isNested, notOne, type RawColumn, withoutNulls } from './raw.js'
 import type { Bind } from './times.js'
 
+/** What to say of a row on which SQL of the user's fails. */
+export const FAILED = 'its SQL fails on this row'
+
+/** SQL that is never true, but computes what is in it. */
+export function forced(sql: string): string {
+  return `hash(${sql}) IS NULL`
+}
+
 /** A column compiled to SQL over its raw value. */
 export interface CompiledColumn {
   name: string
@@ -23,6 +31,8 @@ export interface CompiledColumn {
   checks: Check[]
   /** SQL that gives further reasons as a list of texts, or NULL. */
   moreReasons?: string
+  /** SQL that is never true, but computes the value: where it fails, that must not depend on who looks. */
+  forced?: string
 }
 
 export function compileColumn(
@@ -44,7 +54,8 @@ export function compileColumn(
   }
   // What is a value of the type already can't fail to be read as one.
   const certain = isText(inputType) || isNested(inputType) || decodesAsIs(raw, inputType)
-  const typeChecks = certain ? [] : [unreadable, ...doubts]
+  const failed = raw.failed === undefined ? [] : [{ fails: raw.failed, reason: FAILED }]
+  const typeChecks = [...failed, ...(certain ? [] : [unreadable, ...doubts])]
   try {
     if (isNested(inputType)) throw new NeedsJavaScript('nested')
     const flow = compileNode(schema, { value: decoded, checks: [] }, type, context)
@@ -55,12 +66,17 @@ export function compileColumn(
       fails: `${decoded} IS NOT NULL AND (${check.fails})`,
     }))
     if (missing === undefined && raw.known?.nulls !== 0)
-      typeChecks.push({ fails: `${raw.sql} IS NULL`, reason: 'required, but it is missing' })
+      typeChecks.push({
+        fails: `${raw.sql} IS NULL${raw.failed ? ` AND NOT ${raw.failed}` : ''}`,
+        reason: 'required, but it is missing',
+      })
     const value =
       missing === undefined || missing === 'NULL'
         ? flow.value
         : `CASE WHEN ${raw.sql} IS NULL THEN ${missing} ELSE ${flow.value} END`
-    return { name, type, value, ...prefixed(name, typeChecks, checks) }
+    const asked = prefixed(name, typeChecks, checks)
+    const isComputed = given.computed && typeChecks.length + checks.length === 0
+    return { name, type, value, ...asked, ...(isComputed ? { forced: forced(given.sql) } : {}) }
   } catch (error) {
     if (!(error instanceof NeedsJavaScript)) throw error
     return inJavaScript(name, decoded, type, typeChecks, context)

@@ -3,7 +3,7 @@ import type { ColumnType } from '../define/column-type.js'
 import type { Rule, Severity } from '../define/rule.js'
 import { quoteName, quoteText, renderSql } from '../define/sql.js'
 import type { Check } from './checks.js'
-import { type CompiledColumn, compileColumn } from './column.js'
+import { type CompiledColumn, compileColumn, FAILED, forced } from './column.js'
 import { Context, type FunctionHost, type Layers, type Question, Workspace } from './functions.js'
 import type { RawColumn } from './raw.js'
 
@@ -25,6 +25,15 @@ export interface CheckedSchema {
   rules: readonly Rule[]
   key: readonly string[]
   cursor: string | undefined
+  deleteWhen?: unknown
+}
+
+/** What is done where SQL of the user's has failed on some row. */
+export interface Care {
+  /** SQL that `deleteWhen` has failed on the row. */
+  deleteFailed?: string
+  /** Rules, by name, that are tried on each row by itself. */
+  triedRules: ReadonlySet<string>
 }
 
 /** A pass after which JavaScript is asked. */
@@ -59,6 +68,7 @@ export function compileChecks(
   checked: CheckedSchema,
   raw: Readonly<Record<string, RawColumn>>,
   host: FunctionHost,
+  care: Care = { triedRules: new Set() },
 ): CompiledChecks {
   const workspace = new Workspace(host)
   const columns = Object.entries(checked.schema.shape).map(([name, schema]) =>
@@ -70,7 +80,7 @@ export function compileChecks(
   const before = questions.length > 0 ? [first] : []
   const values = (relation: string) => {
     const known = questions.length > 0 ? relation : asked(relation)
-    return valuesSql(checked, columns, layered(known, answered))
+    return valuesSql(checked, columns, layered(known, answered), care)
   }
   const result = {
     columns: columns.map(({ name, type, value }) => {
@@ -82,12 +92,12 @@ export function compileChecks(
     return {
       ...result,
       passes: before,
-      over: (relation) => withRules(values(relation), columns, checked),
+      over: (relation) => withRules(values(relation), columns, checked, care),
     }
   return {
     ...result,
     passes: [...before, rowPass(values, columns)],
-    over: (relation) => withRules(withRowReasons(relation), columns, checked),
+    over: (relation) => withRules(withRowReasons(relation), columns, checked, care),
   }
 }
 
@@ -100,10 +110,12 @@ function layered(relation: string, layers: Layers): string {
 }
 
 function valuesSql(
-  { severity, key, cursor }: CheckedSchema,
+  { severity, key, cursor, deleteWhen }: CheckedSchema,
   columns: readonly CompiledColumn[],
   relation: string,
+  { deleteFailed }: Care,
 ): string {
+  const ofRow = deleteFailed ? [{ fails: deleteFailed, reason: `deleteWhen: ${FAILED}` }] : []
   const reasonsOf = (wanted: Severity) =>
     columns.map((column) => {
       const given = severity[column.name] ?? 'discard'
@@ -116,12 +128,16 @@ function valuesSql(
         more: given === wanted ? column.moreReasons : undefined,
       }
     })
-  const unreadable = columns.flatMap((column) => column.typeChecks.map(({ fails }) => `(${fails})`))
-  const list = (wanted: Severity) => reasonList(reasonsOf(wanted))
+  const typeChecks = [...ofRow, ...columns.flatMap((column) => column.typeChecks)]
+  const unreadable = typeChecks.map(({ fails }) => `(${fails})`)
+  const list = (wanted: Severity) =>
+    reasonList([...(wanted === 'discard' ? [{ checks: ofRow }] : []), ...reasonsOf(wanted)])
   const doubts = columns.flatMap(({ checks, moreReasons }) => [
     ...checks.map(({ fails }) => `(${fails})`),
     ...(moreReasons ? [`(${moreReasons}) IS NOT NULL`] : []),
   ])
+  const computed = columns.flatMap((column) => column.forced ?? [])
+  if (deleteWhen !== undefined) computed.push(forced('_deleted'))
   // Of a row that says that its key is gone, only key and cursor must be readable.
   const telling = columns.filter(({ name }) => key.includes(name) || name === cursor)
   const ofDeleted = reasonList(
@@ -136,7 +152,7 @@ function valuesSql(
   CASE WHEN _error IS NOT NULL THEN [concat(CASE WHEN _source_line = 0 THEN 'file: ' ELSE 'line: ' END, _error)] WHEN _deleted THEN ${ofDeleted} ELSE ${list('discard')} END AS _reasons0,
   CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('warn')} END AS _warnings0,
   CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('fail')} END AS _failures0,
-  ${['_error IS NOT NULL', ...unreadable, ...doubts].join(' OR ')} AS _doubtful0
+  ${['_error IS NOT NULL', ...unreadable, ...doubts, ...computed].join(' OR ')} AS _doubtful0
 FROM ${relation})`
 }
 
@@ -185,17 +201,33 @@ function withRules(
   values: string,
   columns: readonly CompiledColumn[],
   { rules }: CheckedSchema,
+  { triedRules }: Care,
 ): string {
   const names = columns.map((c) => quoteName(c.name)).join(', ')
-  const judged = rules.map((rule, i) => `NOT (${renderSql(rule.condition)}) AS _rule${i}`)
+  const isTried = rules.map(({ name }) => triedRules.has(name))
+  const judged = rules.map(({ condition }, i) =>
+    isTried[i]
+      ? `${tried(renderSql(condition))} AS _tried${i}`
+      : `NOT (${renderSql(condition)}) AS _rule${i}`,
+  )
+  const found = rules.map((_, i) => (isTried[i] ? `NOT (_tried${i}.v)` : `_rule${i}`))
+  const failed = rules.map((_, i) => (isTried[i] ? `_tried${i} IS NULL` : 'false'))
   const merged = (wanted: Severity, column: string) => {
     const mine = rules.flatMap((rule, i) =>
       rule.severity === wanted
         ? [
             {
-              fails: `_rule${i} AND NOT _unreadable AND NOT _deleted`,
+              fails: `${found[i]} AND NOT _unreadable AND NOT _deleted`,
               reason: `rule: ${rule.name}`,
             },
+            ...(isTried[i]
+              ? [
+                  {
+                    fails: `${failed[i]} AND NOT _unreadable AND NOT _deleted`,
+                    reason: `rule: ${rule.name}: ${FAILED}`,
+                  },
+                ]
+              : []),
           ]
         : [],
     )
@@ -207,6 +239,11 @@ function withRules(
   const relation = judged.length ? `(SELECT *, ${judged.join(', ')} FROM ${values})` : values
   return `SELECT ${lineageColumns.join(', ')}, ${names},
   ${merged('discard', '_reasons')}, ${merged('warn', '_warnings')}, ${merged('fail', '_failures')},
-  ${['_doubtful0', ...rules.map((_, i) => `_rule${i}`)].join(' OR ')} AS _doubtful
+  ${['_doubtful0', ...found, ...failed.filter((_, i) => isTried[i])].join(' OR ')} AS _doubtful
 FROM ${relation}`
+}
+
+/** SQL for a struct whose `v` is what an expression gives; NULL where the expression fails on the row. */
+export function tried(expression: string): string {
+  return `TRY(struct_pack(v := (\n${expression}\n)))`
 }

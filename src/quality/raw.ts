@@ -15,6 +15,10 @@ export interface RawColumn {
   sqlType: string
   /** What is known of it in all rows. */
   known?: Known
+  /** It is computed by SQL of the user's, which may fail on a row. */
+  computed?: boolean
+  /** SQL that computing it has failed on the row. */
+  failed?: string
 }
 
 /** The engine's type of a column's values, where a value's usual text is one that the schema takes as that value. */
@@ -40,8 +44,8 @@ export function withoutNulls(
   const sql = bind(`CASE WHEN ${condition} THEN NULL ELSE ${raw.sql} END`)
   const { known } = raw
   return {
+    ...raw,
     sql,
-    sqlType: raw.sqlType,
     ...(known ? { known: { ...known, nulls: known.nulls + 1 } } : {}),
   }
 }

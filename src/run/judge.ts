@@ -10,6 +10,7 @@ import { isText } from '../quality/grammar.js'
 import { inputTypeOf } from '../quality/javascript.js'
 import type { RunContext } from './context.js'
 import type { ReasonCount } from './events.js'
+import { refuseWhatFails, rulesToTry } from './failing.js'
 import { withAnswers } from './javascript.js'
 import {
   type InputContext,
@@ -41,8 +42,13 @@ export async function judge(
   dataset: Silver,
   decision: BuildDecision,
 ): Promise<Judged> {
+  const triedRules = await rulesToTry(context, session, dataset)
   const compile = ({ parts }: SilverInput) =>
-    parts.map((part) => ({ part, checks: compileChecks(dataset, part.raw, session) }))
+    parts.map((part) => {
+      const { deleteFailed } = part
+      const care = { triedRules, ...(deleteFailed ? { deleteFailed } : {}) }
+      return { part, checks: compileChecks(dataset, part.raw, session, care) }
+    })
   let input = await silverInput(context, session, dataset, decision)
   let compiled = compile(input)
   if (compiled.length > 1 && compiled.some(({ checks }) => checks.passes.length > 0)) {
@@ -50,6 +56,7 @@ export async function judge(
     input = await silverInput(context, session, dataset, decision, true)
     compiled = compile(input)
   }
+  if (context.careful) await refuseWhatFails(session, dataset, input, triedRules)
   const over = ({ part, checks }: (typeof compiled)[number], relation: string, where = '') =>
     `SELECT * EXCLUDE (_input, _raw, _doubtful), CASE WHEN _error IS NOT NULL THEN _raw
     WHEN _reasons IS NOT NULL OR _failures IS NOT NULL THEN ${part.rawJson} END AS _raw

@@ -9,6 +9,7 @@ import { definitionOf } from '../plan/fingerprint.js'
 import type { BuildDecision } from '../plan/plan.js'
 import type { Built } from './build.js'
 import { type Came, cameWith } from './came.js'
+import { carefully } from './careful.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { writeHistory } from './history.js'
 import { judge, keysAlone, tallyRows } from './judge.js'
@@ -53,6 +54,17 @@ export async function replayDiscarded(
     throw new MoraineError('usage', `${name} is not built yet`, {
       hint: 'Build it with: moraine run',
     })
+  const known = { ...before, counts: before.counts }
+  return carefully(context, dataset, (how) => replayed(how, dataset, replay, known))
+}
+
+async function replayed(
+  context: RunContext & { careful?: boolean },
+  dataset: Silver,
+  replay: Replay,
+  before: TableState & { counts: RowCounts },
+): Promise<Built | undefined> {
+  const name = fullName(dataset)
   return withSession(context, name, async (session) => {
     await context.relations.define(session, lookupsOf(dataset))
     const changed = await refuseOtherDefinition(context, session, dataset, before)
@@ -91,12 +103,7 @@ export async function replayDiscarded(
       ...(dataset.deleteWhen ? { deleted: merge.tombstones?.deleted ?? 0 } : {}),
     }
     proveNothingLost(name, counts)
-    const ever = countEver(
-      before.counts as RowCounts,
-      counts,
-      merge.replaced,
-      merge.tombstones?.lost,
-    )
+    const ever = countEver(before.counts, counts, merge.replaced, merge.tombstones?.lost)
     proveNothingLost(name, { ...ever, kept: table.totals.rows })
     const definition = definitionOf(dataset, hash)
     const versions = dataset.history
@@ -138,7 +145,7 @@ export async function replayDiscarded(
  * were. Returns how many there are, and defines `standing`: the contenders that none has beaten so.
  */
 async function leaveOutrun(
-  context: RunContext,
+  context: RunContext & { careful?: boolean },
   session: Session,
   dataset: Silver,
   decision: BuildDecision,

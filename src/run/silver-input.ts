@@ -3,16 +3,18 @@ import { z as zod } from 'zod'
 import { type AnyDataset, type Bronze, fullName, type Silver } from '../define/dataset.js'
 import { type Lookup, lookupOf } from '../define/lookup.js'
 import { nearest } from '../define/nearest.js'
-import { quoteName, reference, renderSql } from '../define/sql.js'
+import { quoteName, reference, renderSql, type Sql } from '../define/sql.js'
 import type { BatchParts, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { BatchPointer } from '../log/commit.js'
 import type { BuildDecision, View, Window } from '../plan/plan.js'
+import { tried } from '../quality/compile.js'
 import { decode } from '../quality/grammar.js'
 import { inputTypeOf } from '../quality/javascript.js'
 import { type KnownColumns, knownOfAll } from '../quality/known.js'
 import type { RawColumn } from '../quality/raw.js'
 import { columnsOf } from './batches.js'
+import { canBeTried } from './careful.js'
 import { hash } from './context.js'
 import { bindExpression } from './expressions.js'
 import { bronzeLineage } from './relations.js'
@@ -36,12 +38,18 @@ export interface SilverPart {
   /** SQL over `_input` for all raw values of a row as JSON. */
   rawJson: string
   rows: number | undefined
+  /** SQL for the rows of the input, which `select` and `deleteWhen` are computed over. */
+  input: string
+  /** SQL that `deleteWhen` has failed on the row, where it was tried. */
+  deleteFailed?: string
 }
 
 /** What reading inputs needs of a run. */
 export interface InputContext {
   relations: InputRelations
   sample?: number | undefined
+  /** Whether SQL of the user's is tried on each row by itself; see {@link carefully}. */
+  careful?: boolean
 }
 
 /** Where the rows of inputs come from; a test gives its own. */
@@ -118,7 +126,8 @@ export async function silverInput(
     const missing = columns.filter((name) => !own.has(name.toLowerCase()))
     const nulls = missing.map((name) => `, CAST(NULL AS VARCHAR) AS ${quoteName(name)}`)
     const union = nulls.length > 0 ? `SELECT *${nulls.join('')} FROM (${source.sql})` : source.sql
-    parts.push(await partOf(session, dataset, { ...source, sql: union }, all, columns))
+    const whole = { ...source, sql: union }
+    parts.push(await partOf(session, dataset, whole, all, columns, context.careful))
   }
   return { parts, columns, rows: sumOf(parts) }
 }
@@ -181,6 +190,7 @@ async function partOf(
   { sql: union, values, rows, known = {} }: Source,
   available: Available,
   columns: readonly string[],
+  careful = false,
 ): Promise<SilverPart> {
   const kept = keptValues(values)
   const { input, rawJson } = rawValues(columns, kept)
@@ -191,21 +201,54 @@ async function partOf(
       ? { sql: joins.take(name, looked), column: undefined }
       : columnSql(dataset, name, schema as z.ZodType, available)
     const facts = column === undefined ? undefined : known[column.toLowerCase()]
-    return { name, alias: `r${i}`, sql: (column && kept(column)) ?? sql, known: facts }
+    const chosen = looked || column ? undefined : dataset.select[name]
+    const own = typeof chosen === 'object' ? chosen : undefined
+    return { name, alias: `r${i}`, sql: (column && kept(column)) ?? sql, known: facts, own }
   })
-  const selected = raws.map(({ sql, alias }) => `${sql} AS ${alias}`).join(',\n')
-  const from = `FROM (${union}) AS i${joins.sql()}`
   const { deleteWhen } = dataset
-  const deleted = deleteWhen ? `coalesce((\n${renderSql(deleteWhen)}\n), false)` : 'false'
-  const relation = `SELECT i._batch, i._source_file, i._source_line, i._error, i._raw, i._superseded, ${deleted} AS _deleted, ${input} AS _input,
-${selected}
-${from}`
+  const isTried = async (own: Sql | undefined) =>
+    careful && own !== undefined && (await canBeTried(session, own, union))
+  const tries = await Promise.all(raws.map(({ own }) => isTried(own)))
+  const triesDelete = await isTried(deleteWhen)
+  const selected = raws.map(({ sql, alias, own }, i) =>
+    own && tries[i] ? `${tried(renderSql(own))} AS t${i}` : `${sql} AS ${alias}`,
+  )
+  const condition = deleteWhen && renderSql(deleteWhen)
+  const deleted = !condition
+    ? 'false AS _deleted'
+    : triesDelete
+      ? `${tried(condition)} AS td`
+      : `coalesce((\n${condition}\n), false) AS _deleted`
+  const computed = `SELECT i._batch, i._source_file, i._source_line, i._error, i._raw, i._superseded, ${deleted}, ${input} AS _input,
+${selected.join(',\n')}
+FROM (${union}) AS i${joins.sql()}`
+  const got = [
+    ...raws.flatMap(({ alias }, i) =>
+      tries[i] ? [`t${i}.v AS ${alias}, t${i} IS NULL AS f${i}`] : [],
+    ),
+    ...(triesDelete ? ['coalesce(td.v, false) AS _deleted, td IS NULL AS fd'] : []),
+  ]
+  const relation = got.length > 0 ? `SELECT *, ${got.join(', ')} FROM (${computed})` : computed
   const types = await describe(session, dataset, relation, union)
-  const raw = raws.map(({ name, alias, known: facts }) => {
+  const raw = raws.map(({ name, alias, known: facts, own }, i) => {
     const type = types.find((c) => c.name === alias)?.sqlType ?? 'VARCHAR'
-    return [name, { sql: alias, sqlType: type, ...(facts ? { known: facts } : {}) }] as const
+    const found: RawColumn = {
+      sql: alias,
+      sqlType: type,
+      ...(facts ? { known: facts } : {}),
+      ...(own ? { computed: true } : {}),
+      ...(tries[i] ? { failed: `f${i}` } : {}),
+    }
+    return [name, found] as const
   })
-  return { relation, raw: Object.fromEntries(raw), rawJson, rows }
+  return {
+    relation,
+    raw: Object.fromEntries(raw),
+    rawJson,
+    rows,
+    input: union,
+    ...(triesDelete ? { deleteFailed: 'fd' } : {}),
+  }
 }
 
 /** SQL for a struct of all raw values, and SQL that makes JSON of texts from it, for the few rows that need it. */

@@ -9,6 +9,7 @@ import { definitionOf } from '../plan/fingerprint.js'
 import type { BuildDecision } from '../plan/plan.js'
 import type { Built } from './build.js'
 import { type Came, cameWith } from './came.js'
+import { carefully } from './careful.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { saidOf, withExpired, withoutExpired } from './expired.js'
 import { bindExpression, emptyRelation } from './expressions.js'
@@ -48,6 +49,14 @@ export const discardedColumns: readonly Field[] = [
  */
 export async function buildSilver(
   context: RunContext,
+  dataset: Silver,
+  decision: BuildDecision,
+): Promise<Built> {
+  return carefully(context, dataset, (how) => build(how, dataset, decision))
+}
+
+async function build(
+  context: RunContext & { careful?: boolean },
   dataset: Silver,
   decision: BuildDecision,
 ): Promise<Built> {

@@ -71,6 +71,7 @@ async function silverResult(
   const relations = new GivenRelations(example.given, columnsRead(dataset))
   const context = {
     relations,
+    careful: true,
     javascript: new InThisThread(),
     signal: new AbortController().signal,
   }
