@@ -95,6 +95,25 @@ describe('SQL that fails on a row', () => {
     ])
   })
 
+  it('is found though the row lost to a newer one of its key, and nothing asks about its value', async () => {
+    const project = await Project.create({
+      'lake.ts': lake({
+        select: 'n: sql`cast(a as integer)`',
+        schema: 'n: t.int().nullable(), w1: z.string().optional(), w2: z.string().optional()',
+        more: "key: 'id',",
+      }),
+      'in/1.csv': csv('1,x,', '1,5,'),
+      'shops.csv': shops,
+    })
+    // As it would be, had the rows come one after the other.
+    expect(step(await project.run(), 'silver.things').counts).toMatchObject({
+      in: 2,
+      kept: 1,
+      discarded: 1,
+      superseded: 0,
+    })
+  })
+
   it('is said with the row and a way out where rows can not be tried one by one', async () => {
     const project = await Project.create({
       'lake.ts': lake({
