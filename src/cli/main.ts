@@ -47,6 +47,11 @@ const commands: [name: string, load: () => Promise<CommandModule>, summary: stri
   ['rebuild', () => import('./rebuild.js'), 'make datasets anew from what was archived'],
   ['rename', () => import('./rename.js'), 'give a dataset another name, with all it has'],
   ['drop', () => import('./drop.js'), 'take a dataset out of the lake that lake.ts no longer has'],
+  [
+    'discard-batch',
+    () => import('./discard-batch.js'),
+    'take the rows of one batch out of the lake',
+  ],
   ['rollback', () => import('./rollback.js'), 'bring an earlier state back, as a new commit'],
   ['test', () => import('./test.js'), 'run the unit tests of datasets'],
   ['optimize', () => import('./optimize.js'), 'put small files of tables together'],

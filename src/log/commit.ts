@@ -11,6 +11,8 @@ export interface TableState {
   /** Bytes of all data files. */
   bytes: number
   files: number
+  /** Why all of its rows must be computed anew, where they must. */
+  rebuild?: string
   /** For silver tables: what became of all rows that were ever read into this table. */
   counts?: RowCounts
   /** For silver tables: the columns that its inputs had, in lower case. */
@@ -54,6 +56,8 @@ export interface BatchPointer {
   bytes: number
   /** Some of its files take the place of earlier versions of the same files. */
   replaces?: boolean
+  /** It was discarded: how many rows it had. Its manifest names no data any more. */
+  discarded?: number
   /** It holds all rows of its source: those of earlier batches are not there any more, or have come again. */
   whole?: boolean
   /** Names that are together in rows of it and would be one column, and which of equal ones they are; present where any fall together. */
@@ -193,8 +197,8 @@ export function changesTo(from: LakeState, to: LakeState): Changes {
   for (const dataset of new Set([...Object.keys(from.batches), ...Object.keys(to.batches)])) {
     const [before, after] = [from.batches[dataset] ?? [], to.batches[dataset] ?? []]
     let same = 0
-    while (same < before.length && before[same]?.batch === after[same]?.batch) same++
-    if (same < before.length) cut[dataset] = same
+    while (same < before.length && isSame(before[same], after[same])) same++
+    if (same < before.length) cut[dataset] = before[same - 1]?.number ?? 0
     batches.push(...after.slice(same))
   }
   return {
@@ -206,6 +210,11 @@ export function changesTo(from: LakeState, to: LakeState): Changes {
     ...(batches.length > 0 ? { batches } : {}),
     ...forgetTo(from, to),
   }
+}
+
+/** Whether two pointers lead to the same rows: a batch that was discarded has another manifest. */
+function isSame(a: BatchPointer | undefined, b: BatchPointer | undefined): boolean {
+  return a?.batch === b?.batch && a?.manifest === b?.manifest
 }
 
 function forgetTo({ forgotten: from = {} }: LakeState, { forgotten: to = {} }: LakeState): Changes {

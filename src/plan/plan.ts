@@ -167,6 +167,7 @@ export function decide(
   if (!table || !seen) return build('it is not built yet')
   const changes = changesOf(dataset, table, hash)
   if (full) return build('a full rebuild was asked for', changes)
+  if (table.rebuild) return build(table.rebuild, changes)
   if (changes && !(changes.harmless && canKeepRows(dataset)))
     return build(changes.said.join(', ') || 'its definition changed', changes)
   const decision = decideByInputs(dataset, view, seen, table, build)

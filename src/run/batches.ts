@@ -38,6 +38,8 @@ export interface BatchManifest {
   files: BatchFile[]
   /** Where rows of a database were read, and which. */
   source?: object
+  /** It was discarded: the files that it had, which are known all the same. */
+  discarded?: { time: string; author: string; rows: number; files: KnownFile[] }
 }
 
 /** Reads batch manifests, each once. */
@@ -68,7 +70,7 @@ export class Batches {
     const { through = 0, path } = index ?? {}
     const indexed: KnownFile[] = path === undefined ? [] : await this.readIndex(path)
     const manifests = await this.manifests(pointers.filter(({ number }) => number > through))
-    const files = [...indexed, ...manifests.flatMap((manifest) => manifest.files)]
+    const files = [...indexed, ...manifests.flatMap(filesOf)]
     return new Map(files.map((file) => [file.name, file]))
   }
 
@@ -160,6 +162,11 @@ export function describedFiles(
     return { ...file, ...outside.get(file.name) }
   })
 }
+
+const filesOf = ({ files, discarded }: BatchManifest): readonly KnownFile[] => [
+  ...(discarded?.files ?? []),
+  ...files,
+]
 
 /** Batches from one index to the next. */
 const INDEXED = 64

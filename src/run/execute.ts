@@ -357,6 +357,10 @@ class Run {
       offsetsOn(dataset, view),
       before,
       dataset.keep ?? null,
+      // What is no part of the lake any more changes no number of a batch.
+      ...inputsOf(dataset)
+        .flatMap((input) => view.batches[fullName(input)] ?? [])
+        .flatMap(({ discarded, manifest }) => (discarded === undefined ? [] : [manifest])),
     ]
     return hash(JSON.stringify([...parts, this.options.full ?? false]))
   }

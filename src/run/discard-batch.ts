@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto'
+import { MoraineError } from '../errors.js'
+import type { BatchPointer, LakeState, TableState } from '../log/commit.js'
+import type { CommitLog } from '../log/log.js'
+import type { Storage } from '../storage/storage.js'
+import { Batches, type BatchManifest } from './batches.js'
+
+/** What discarding a batch did. */
+export interface Discarded {
+  commit: number
+  batch: string
+  rows: number
+  /** Tables that held rows of it: the next run builds them anew. */
+  tables: string[]
+}
+
+/**
+ * Takes the rows of a batch out of the lake, by a commit. What it was made from stays known: files are not read again unless they
+ * change, rows of a database not unless they are asked for. Tables that were made from it are built anew by the next run.
+ *
+ * @param name the bronze dataset, `bronze.orders`.
+ * @param which the batch's name, its start, or its number.
+ * @throws MoraineError of kind `usage` when there is no such batch, or it was discarded already.
+ */
+export async function discardBatch(
+  storage: Storage,
+  log: CommitLog,
+  name: string,
+  which: string,
+  author: string,
+  now = new Date(),
+): Promise<Discarded> {
+  const state = await log.head()
+  const pointers = state.batches[name] ?? []
+  const pointer = batchOf(name, pointers, which)
+  const manifest = await new Batches(storage).manifest(pointer)
+  const path = pointer.manifest.replace(
+    /[^/]*$/,
+    `discarded-${randomBytes(4).toString('hex')}.json`,
+  )
+  const left: BatchManifest = {
+    ...manifest,
+    files: [],
+    discarded: {
+      time: now.toISOString(),
+      author,
+      rows: pointer.rows,
+      files: manifest.files.map(({ name, size, modified, sha256, unread }) => {
+        return { name, size, modified, sha256, ...(unread ? { unread } : {}) }
+      }),
+    },
+  }
+  await storage.write(path, new TextEncoder().encode(JSON.stringify(left, null, 1)))
+  const empty = { ...pointer, manifest: path, rows: 0, bytes: 0, discarded: pointer.rows }
+  const tables = readersOf(state, name, pointer)
+  const rows = pointer.rows === 1 ? '1 row' : `${pointer.rows} rows`
+  const { number } = await log.commit(
+    state,
+    {
+      cut: { [name]: pointer.number - 1 },
+      batches: [empty, ...pointers.filter((other) => other.number > pointer.number)],
+      ...(Object.keys(tables).length > 0 ? { tables } : {}),
+    },
+    { author, run: null, message: `discard batch ${pointer.batch} of ${name}: ${rows}` },
+  )
+  return { commit: number, batch: pointer.batch, rows: pointer.rows, tables: Object.keys(tables) }
+}
+
+/** The tables that have read a batch, as they are to be built anew. */
+function readersOf(
+  { tables, offsets }: LakeState,
+  name: string,
+  { number, batch }: BatchPointer,
+): Record<string, TableState> {
+  const readers = Object.entries(offsets).flatMap(([reader, seen]) => {
+    const table = tables[reader]
+    if (!table || !(Number(seen[name] ?? 0) >= number)) return []
+    return [[reader, { ...table, rebuild: `batch ${batch} of ${name} was discarded` }] as const]
+  })
+  return Object.fromEntries(readers)
+}
+
+function batchOf(name: string, pointers: readonly BatchPointer[], which: string): BatchPointer {
+  const found = pointers.filter(
+    ({ batch, number }) =>
+      batch === which || String(number) === which || batch.startsWith(`${which}-`),
+  )
+  const [pointer] = found
+  if (!pointer)
+    throw new MoraineError('usage', `${name} has no batch '${which}'`, {
+      hint:
+        pointers.length === 0
+          ? 'It has none yet.'
+          : `Its newest are: ${pointers
+              .slice(-5)
+              .map(({ batch }) => batch)
+              .join(', ')}. The column _batch of a row says which it came with.`,
+    })
+  if (pointer.discarded !== undefined)
+    throw new MoraineError('usage', `Batch ${pointer.batch} of ${name} was discarded already`, {
+      hint: 'Nothing was changed. moraine history shows when.',
+    })
+  return pointer
+}
