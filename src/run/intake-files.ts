@@ -162,10 +162,10 @@ async function takeIn(
 }
 
 /** The columns that files had before; lakes of earlier versions have noted none. */
-async function columnsBefore(
+export async function columnsBefore(
   batches: Batches,
   pointers: readonly BatchPointer[],
-  { columns, latest }: Partial<Watermark> = {},
+  { columns, latest }: Partial<KnownColumns> = {},
 ): Promise<KnownColumns> {
   if (columns && latest) return { columns, latest }
   const manifests = await batches.manifests(pointers)
@@ -198,8 +198,9 @@ export class Taking {
     private readonly session: Session,
     private readonly batch: Pick<NewBatch, 'batch' | 'folder'>,
     private readonly known: ReadonlyMap<string, KnownFile>,
-    /** Without it, a file that can't be read is an error: what is read is one whole. */
-    private readonly columns?: FileColumns,
+    private readonly columns: FileColumns,
+    /** Where files are one whole, one that can't be read is an error. */
+    private readonly isWhole = false,
   ) {
     const { lake, storage, signal } = context
     this.originals = new Originals(storage, besideBatch(batch.folder), signal)
@@ -218,14 +219,14 @@ export class Taking {
     }
     await this.keepPack()
     await this.keepFaults()
-    this.notes.push(...(this.columns?.notes() ?? []))
+    this.notes.push(...this.columns.notes())
     await storage.seal([...new Set(this.taken.map(({ data }) => data))])
     await this.originals.seal(false)
   }
 
   /** The columns of all files, these included. */
   get seen(): KnownColumns {
-    return this.columns?.all ?? { columns: [], latest: [] }
+    return this.columns.all
   }
 
   /**
@@ -241,7 +242,7 @@ export class Taking {
       await withUnpacked(file, ending, signal, (readable) => this.read(file, readable, mayPack))
     } catch (error) {
       signal.throwIfAborted()
-      if (!this.columns || error === this.frozen || !isFault(error)) throw error
+      if (this.isWhole || error === this.frozen || !isFault(error)) throw error
       this.faults.push({ file, error })
     }
   }
@@ -290,7 +291,7 @@ export class Taking {
     source = this.pack.source,
   ): void {
     try {
-      this.columns?.take(name, columns, leftOut, source)
+      this.columns.take(name, columns, leftOut, source)
     } catch (error) {
       this.frozen = error
       throw error
@@ -375,7 +376,7 @@ export class Taking {
     this.written++
     const data = `${folder}/${String(this.written).padStart(5, '0')}.parquet`
     await storage.prepare(data)
-    const only = this.columns?.only
+    const only = this.columns.only
     const where = { session, location: storage.locate(data), batch, wanted, signal }
     return { data, target: { ...where, ...(only ? { only } : {}) } }
   }

@@ -1,12 +1,13 @@
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { FilesSource, FullExports } from '../define/source.js'
 import type { LakeState } from '../log/commit.js'
-import { discoverFiles as filesOf, nothingFound, type SourceFile } from '../source/discover.js'
+import { discoverFiles as filesOf, nothingThere, type SourceFile } from '../source/discover.js'
 import { compareExports, exportsOf, type FullExport } from '../source/exports.js'
 import { type BatchFile, type BatchManifest, columnsOf } from './batches.js'
 import { hash, type RunContext, withSession } from './context.js'
+import { FileColumns, type KnownColumns } from './file-columns.js'
 import type { Intake, Offer } from './intake.js'
-import { Taking } from './intake-files.js'
+import { columnsBefore, Taking } from './intake-files.js'
 import { commitRows, newBatch, noteWatermark, nothingYet } from './rows-commit.js'
 import { type Held, heldOf, heldText, holdBack, rowsOfFull } from './shrink.js'
 
@@ -14,7 +15,7 @@ import { type Held, heldOf, heldText, holdBack, rowsOfFull } from './shrink.js'
 type Seen = readonly (readonly [string, number, number])[]
 
 /** The export that a dataset consists of; visible in the same commit as its rows. */
-interface Watermark {
+interface Watermark extends Partial<KnownColumns> {
   export?: { name: string; modified: number; files: Seen; content: string }
   held?: Held & { files?: Seen }
 }
@@ -28,9 +29,10 @@ export async function discoverFull(
 ): Promise<Offer> {
   const name = fullName(dataset)
   const { export: before } = (state.watermarks[name] ?? {}) as Watermark
-  const exports = exportsOf(await filesOf(source), full)
+  const offered = await filesOf(source)
+  const notes = await nothingThere(source, offered, before ? before.files.length : 0)
+  const exports = exportsOf(offered, full)
   const newest = exports.at(-1)
-  if (!newest && !before) throw nothingFound(source)
   const known = before && `${before.name} was taken in before`
   const none =
     !newest || (before && compareExports(newest, before, full.newest) < 0)
@@ -40,14 +42,14 @@ export async function discoverFull(
         : undefined
   if (none !== undefined || !newest)
     return {
-      discovery: { news: undefined, none: none ?? '', notes: [] },
+      discovery: { news: undefined, none: none ?? '', notes },
       take: async (_, base) => nothingYet(base),
     }
   const held = heldOf(state, name)
   const others = exports.length === 1 ? '' : `, the newest of ${exports.length} exports`
   const news = `${newest.name} holds all rows that there are${others}${held ? `; the last were ${heldText(held)}` : ''}`
   return {
-    discovery: { news, none: '', notes: [] },
+    discovery: { news, none: '', notes },
     take: (context, base) => takeFull(context, dataset, source, newest, base),
   }
 }
@@ -85,8 +87,11 @@ async function takeFull(
     same && !context.acceptShrink.has(name) ? await hold(before.held?.rows ?? 0) : undefined
   if (still) return still
   const batch = newBatch(context, base, dataset)
+  const { batches } = context.relations
   const taking = await withSession(context, name, async (session) => {
-    const work = new Taking(context, dataset, source, session, batch, new Map())
+    const columns = await columnsBefore(batches, base.batches[name] ?? [], before)
+    const compare = new FileColumns(dataset, source.drift ?? 'evolve', columns)
+    const work = new Taking(context, dataset, source, session, batch, new Map(), compare, true)
     await work.all(files)
     return work
   })
@@ -94,6 +99,7 @@ async function takeFull(
   const content = hash(taking.taken.map(({ sha256 }) => sha256).join())
   const watermark: Watermark = {
     export: { name: exportName, modified, files: seen(files), content },
+    ...taking.seen,
   }
   const aside =
     before.export?.content === content

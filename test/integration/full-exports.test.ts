@@ -89,7 +89,8 @@ describe('files that each hold everything', () => {
       'in/3.csv was taken in before, and nothing that is there is newer',
     )
     await rm(join(project.folder, 'in'), { recursive: true })
-    await good(project)
+    const gone = step(await project.run(), 'bronze.customers')
+    expect(gone.error?.message).toMatch(/There is no file at .* any more/)
     expect(await idsIn(project)).toEqual([1, 2])
   })
 
@@ -154,6 +155,22 @@ describe('files that each hold everything', () => {
     await project.write({ 'in/5.csv': csv(7) })
     await good(project)
     expect(await idsIn(project)).toEqual([7])
+  })
+
+  it('with other columns than before are told, or refused where that is said', async () => {
+    for (const drift of ['evolve', 'freeze']) {
+      const source = `files('in/*.csv', { full: true, drift: '${drift}' })`
+      const project = await lakeOf({ 'in/1.csv': csv(1) }, source)
+      await good(project)
+      await project.write({ 'in/2.csv': 'id,name,city\n2,b,Rome\n' })
+      const record = await project.run()
+      expect(record.outcome).toBe(drift === 'freeze' ? 'failed' : 'done')
+      expect(await idsIn(project)).toEqual([drift === 'freeze' ? 1 : 2])
+      if (drift === 'evolve')
+        expect(step(record, 'bronze.customers').notes).toContain(
+          "column 'city' is new, in in/2.csv",
+        )
+    }
   })
 
   it('that can not be read leave what was there', async () => {
