@@ -185,10 +185,10 @@ async function lakeAt(command: Command, folder: string) {
 }
 
 function printFound({ tables, notes }: Found): void {
-  const rows = tables.map(({ name, at, rows, columns, key, cursor }) => ({
+  const rows = tables.map(({ name, at, rows, estimated, columns, key, cursor }) => ({
     table: name,
     at,
-    rows: rows === null ? '?' : count(rows),
+    rows: rows === null ? '?' : `${estimated ? 'about ' : ''}${count(rows)}`,
     columns: count(columns.length),
     key: key.join(', '),
     cursor: cursor ?? '',

@@ -1,11 +1,11 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { article } from '../../define/article.js'
 import type { DatabaseKind, DatabaseSource } from '../../define/source.js'
 import { Databases } from '../../source/connect/open.js'
 import { mysql, postgres, sqlserver } from '../../source/database.js'
 import { RecordReader } from '../../source/records.js'
 import { scratchFolder } from '../../storage/scratch.js'
+import { columnOf, questionOf, quoted } from './database-types.js'
 import { datasetName, type Found, type FoundColumn, type FoundTable } from './found.js'
 
 /** What a catalog of a database tells of a column. */
@@ -20,20 +20,35 @@ interface Described {
   rows: number | null
   /** The words of an enumeration. */
   words: string[]
+  /** What its database says it is for, and what its table is for. */
+  comment: string
+  tableComment: string
 }
 
+/** Types of domains are those that they are made of; those of money say how many digits it has here. */
 const POSTGRES = `
-  SELECT n.nspname, r.relname, a.attname, format_type(a.atttypid, a.atttypmod), (NOT a.attnotnull)::int,
-    coalesce(a.attnum = ANY (i.indkey), false)::int, CASE WHEN r.relkind IN ('r', 'm', 'p') AND r.reltuples >= 0 THEN r.reltuples::bigint END,
-    (SELECT string_agg(enumlabel, chr(31) ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = a.atttypid)
+  WITH RECURSIVE made AS (
+    SELECT oid AS domain, typbasetype AS type, typtypmod AS mod, typnotnull AS required FROM pg_type WHERE typtype = 'd'
+    UNION ALL SELECT m.domain, t.typbasetype, CASE WHEN m.mod >= 0 THEN m.mod ELSE t.typtypmod END, m.required OR t.typnotnull
+    FROM made m JOIN pg_type t ON t.oid = m.type WHERE t.typtype = 'd'),
+  base AS (SELECT m.* FROM made m JOIN pg_type t ON t.oid = m.type WHERE t.typtype <> 'd')
+  SELECT n.nspname, r.relname, a.attname,
+    CASE WHEN coalesce(b.type, a.atttypid) = 'money'::regtype THEN 'money(' || scale(0::money::numeric) || ')'
+      ELSE format_type(coalesce(b.type, a.atttypid), coalesce(CASE WHEN a.atttypmod < 0 THEN b.mod END, a.atttypmod)) END,
+    (NOT a.attnotnull AND NOT coalesce(b.required, false))::int, coalesce(a.attnum = ANY (i.indkey), false)::int,
+    CASE WHEN r.relkind IN ('r', 'm', 'p') AND r.reltuples >= 0 THEN r.reltuples::bigint END,
+    (SELECT string_agg(enumlabel, chr(31) ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = coalesce(b.type, a.atttypid)),
+    col_description(r.oid, a.attnum), obj_description(r.oid, 'pg_class')
   FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace
     JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN base b ON b.domain = a.atttypid
     LEFT JOIN pg_index i ON i.indrelid = r.oid AND i.indisprimary
   WHERE r.relkind IN ('r', 'p', 'v', 'm') AND NOT r.relispartition AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
   ORDER BY n.nspname, r.relname, a.attnum`
 
 const MYSQL = `
-  SELECT c.table_schema, c.table_name, c.column_name, c.column_type, c.is_nullable = 'YES', c.column_key = 'PRI', t.table_rows, NULL
+  SELECT c.table_schema, c.table_name, c.column_name, c.column_type, c.is_nullable = 'YES', c.column_key = 'PRI', t.table_rows, NULL AS words,
+    c.column_comment, CASE WHEN t.table_type LIKE '%VIEW%' THEN '' ELSE t.table_comment END AS about
   FROM information_schema.columns c JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name
   WHERE c.table_schema = database()
   ORDER BY c.table_schema, c.table_name, c.ordinal_position`
@@ -41,7 +56,7 @@ const MYSQL = `
 const SQLSERVER = `
   SELECT c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME,
     CASE WHEN c.DATA_TYPE IN ('decimal', 'numeric') THEN CONCAT(c.DATA_TYPE, '(', c.NUMERIC_PRECISION, ',', c.NUMERIC_SCALE, ')') ELSE c.DATA_TYPE END AS t,
-    CASE WHEN c.IS_NULLABLE = 'YES' THEN 1 ELSE 0 END AS n, CASE WHEN k.COLUMN_NAME IS NULL THEN 0 ELSE 1 END AS k, NULL AS r, NULL AS w
+    CASE WHEN c.IS_NULLABLE = 'YES' THEN 1 ELSE 0 END AS n, CASE WHEN k.COLUMN_NAME IS NULL THEN 0 ELSE 1 END AS k, NULL AS r, NULL AS w, NULL AS d, NULL AS a
   FROM INFORMATION_SCHEMA.COLUMNS c LEFT JOIN (
     SELECT u.TABLE_SCHEMA, u.TABLE_NAME, u.COLUMN_NAME FROM INFORMATION_SCHEMA.KEY_COLUMN_USAGE u
     JOIN INFORMATION_SCHEMA.TABLE_CONSTRAINTS p ON p.CONSTRAINT_NAME = u.CONSTRAINT_NAME AND p.TABLE_SCHEMA = u.TABLE_SCHEMA
@@ -81,7 +96,9 @@ export async function crawlDatabase(
   signal: AbortSignal,
 ): Promise<Found> {
   const { sql, connect } = catalogs[kind]
-  const columns = await described(connect(url).query(sql), signal)
+  await using databases = Databases.of([])
+  const ask: Ask = (query) => records(databases, connect(url).query(query), signal)
+  const columns = (await ask(sql)).map(describedOf)
   const tables = new Map<string, Described[]>()
   for (const column of columns) {
     const id = `${column.schema}\u0000${column.table}`
@@ -89,11 +106,12 @@ export async function crawlDatabase(
   }
   // The database has a name in the definitions as well.
   const taken = new Set([name])
-  const found = [...tables.values()].map((own) => {
-    const table = tableOf(kind, name, own, taken)
+  const found: FoundTable[] = []
+  for (const own of tables.values()) {
+    const table = tableOf(kind, name, own, taken, await oddities(kind, own, ask))
     taken.add(table.name)
-    return table
-  })
+    found.push(table)
+  }
   return {
     imports: [kind],
     preamble: [`const ${name} = ${kind}({ url: process.env.${variable} })`],
@@ -102,9 +120,15 @@ export async function crawlDatabase(
   }
 }
 
-/** Reads the catalog as any other rows: through the same connection, with the same care for secrets. */
-async function described(source: DatabaseSource, signal: AbortSignal): Promise<Described[]> {
-  await using databases = Databases.of([])
+/** Asks a database; values are texts, and nothing for NULL. */
+type Ask = (query: string) => Promise<string[][]>
+
+/** Reads as any other rows: through the same connection, with the same care for secrets. */
+async function records(
+  databases: Databases,
+  source: DatabaseSource,
+  signal: AbortSignal,
+): Promise<string[][]> {
   const reader = await databases.reader(source)
   const columns = (await reader.columns(source)).map(({ name }) => name)
   const folder = await scratchFolder('crawl')
@@ -113,32 +137,56 @@ async function described(source: DatabaseSource, signal: AbortSignal): Promise<D
     const { bytes } = await reader.extract({ source, columns, conditions: [] }, path, signal)
     if (bytes === 0) return []
     const facts = { carriageReturns: false, clean: true, controls: true }
-    const records = new RecordReader({ delimiter: ',', quote: '"' }, facts, false)
-    return records.push(await readFile(path), true).map(({ fields }) => {
-      const [
-        schema = '',
-        table = '',
-        column = '',
-        type = '',
-        nullable,
-        key,
-        rows = '',
-        words = '',
-      ] = fields
-      return {
-        schema,
-        table,
-        column,
-        type,
-        nullable: nullable === '1',
-        key: key === '1',
-        rows: rows === '' ? null : Number(rows),
-        words: words === '' ? [] : words.split('\u001f'),
-      }
-    })
+    const split = new RecordReader({ delimiter: ',', quote: '"' }, facts, false)
+    return split.push(await readFile(path), true).map(({ fields }) => fields.map((f) => f ?? ''))
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+function describedOf(fields: readonly string[]): Described {
+  const [schema = '', table = '', column = '', type = '', nullable, key, rows = '', words = ''] =
+    fields
+  return {
+    schema,
+    table,
+    column,
+    type,
+    nullable: nullable === '1',
+    key: key === '1',
+    rows: rows === '' ? null : Number(rows),
+    words: words === '' ? [] : words.split('\u001f'),
+    comment: fields[8] ?? '',
+    tableComment: fields[9] ?? '',
+  }
+}
+
+/** Rows that are looked at, at most, for values that no type of ours has. */
+const LOOKED_AT = 1_000_000
+
+/** What a look at the rows of a table says of its columns, by their names. */
+async function oddities(
+  kind: DatabaseKind,
+  columns: readonly Described[],
+  ask: Ask,
+): Promise<ReadonlyMap<string, string>> {
+  const asked = columns.flatMap(({ column, type }) => {
+    const question = questionOf(kind, quotedIn(kind, column), type)
+    return question === undefined ? [] : [[column, question] as const]
+  })
+  if (asked.length === 0) return new Map()
+  const list = asked.map(([, question], i) => `${question} AS q${i}`).join(', ')
+  const names = asked.map(([column]) => quotedIn(kind, column)).join(', ')
+  const [answers = []] = await ask(
+    `SELECT ${list} FROM (SELECT ${names} FROM ${placeIn(kind, columns)} LIMIT ${LOOKED_AT}) AS looked`,
+  )
+  return new Map(asked.map(([column], i) => [column, answers[i] ?? '']))
+}
+
+/** A table as the database's own SQL names it. */
+function placeIn(kind: DatabaseKind, [first]: readonly Described[]): string {
+  const { schema = '', table = '' } = first ?? {}
+  return kind === 'mysql' ? nameIn(kind, table) : `${nameIn(kind, schema)}.${nameIn(kind, table)}`
 }
 
 function tableOf(
@@ -146,13 +194,15 @@ function tableOf(
   database: string,
   columns: readonly Described[],
   taken: ReadonlySet<string>,
+  odd: ReadonlyMap<string, string>,
 ): FoundTable {
-  const [{ schema, table, rows }] = columns as [Described]
-  const at =
-    kind === 'mysql' ? nameIn(kind, table) : `${nameIn(kind, schema)}.${nameIn(kind, table)}`
-  const found = columns.map(columnOf)
+  const [{ table, rows, tableComment }] = columns as [Described]
+  const at = placeIn(kind, columns)
+  const found = columns.map((column) => columnOf(kind, column, odd.get(column.column) ?? ''))
   const key = columns.filter((column) => column.key).map(({ column }) => column)
   const cursor = cursorOf(columns)
+  // Values that no time of ours has are texts, which have another order.
+  const plain = cursor !== undefined && !isTextual(found.find(({ name }) => name === cursor))
   const list = (names: readonly string[]) =>
     names.length === 1 ? quoted(names[0] as string) : `[${names.map(quoted).join(', ')}]`
   const options = [
@@ -165,17 +215,22 @@ function tableOf(
     at,
     from: `${database}.table(${quoted(at)}${given})`,
     rows,
+    ...(rows === null ? {} : { estimated: true as const }),
+    ...(tableComment === '' ? {} : { description: tableComment }),
     columns: found,
     key,
-    ...(cursor === undefined ? {} : { cursor }),
+    ...(cursor === undefined || !plain ? {} : { cursor }),
   }
 }
 
-const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+const isTextual = (column: FoundColumn | undefined) => column?.schema.startsWith('z.string')
 
 /** A name as the database's own SQL writes it. */
 function nameIn(kind: DatabaseKind, name: string): string {
-  if (/^[a-z_][a-z0-9_]*$/.test(name)) return name
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : quotedIn(kind, name)
+}
+
+function quotedIn(kind: DatabaseKind, name: string): string {
   if (kind === 'mysql') return `\`${name.replaceAll('`', '``')}\``
   return kind === 'postgres' ? `"${name.replaceAll('"', '""')}"` : `[${name.replaceAll(']', ']]')}]`
 }
@@ -191,49 +246,4 @@ function cursorOf(columns: readonly Described[]): string | undefined {
       /(updated|modified|changed|last_?update)/i.test(column) && /^(timestamp|datetime)/.test(type),
   )
   return (named ?? version)?.column
-}
-
-function columnOf({ column: name, type, nullable, words }: Described): FoundColumn {
-  const enumeration = /^enum\((.*)\)$/.exec(type)?.[1]
-  const own = enumeration
-    ?.match(/'(?:[^']|'')*'/g)
-    ?.map((word) => word.slice(1, -1).replaceAll("''", "'"))
-  const list = (own ?? words).map(quoted).join(', ')
-  if (list !== '') return { name, schema: `z.enum([${list}])`, nullable, native: type }
-  const schema = schemaOf(type.toLowerCase())
-  const note = schema === undefined ? `${article(type)}, which is read as text` : undefined
-  return {
-    name,
-    schema: schema ?? 'z.string()',
-    nullable,
-    native: type,
-    ...(note && !TEXT.test(type) ? { note } : {}),
-  }
-}
-
-const TEXT =
-  /^(text|character|char|varchar|nchar|nvarchar|ntext|tinytext|mediumtext|longtext|name|citext)/i
-
-const schemas: readonly [type: RegExp, schema: string][] = [
-  [/\[\]$/, 'z.string()'],
-  [/^bigint.* unsigned/, 't.decimal(20, 0)'],
-  [/^int.* unsigned/, 't.bigint()'],
-  [/^(smallint|integer|int|tinyint|mediumint|year)\b/, 't.int()'],
-  [/^bigint/, 't.bigint()'],
-  [/^(real|float|double)/, 't.double()'],
-  [/^(boolean|bit)$/, 't.boolean()'],
-  [/^date$/, 't.date()'],
-  [/^timestamp(\(\d\))? with time zone|^datetimeoffset/, 't.timestamptz()'],
-  [/^timestamp(\(\d\))?$/, 't.timestamptz()'],
-  [/^timestamp|^datetime|^smalldatetime/, 't.timestamp()'],
-  [/^(uuid|uniqueidentifier)$/, 't.uuid()'],
-  [/^jsonb?$/, 't.json()'],
-  [/^money$/, 't.decimal(19, 4)'],
-  [/^smallmoney$/, 't.decimal(10, 4)'],
-]
-
-function schemaOf(type: string): string | undefined {
-  const [, precision, scale = '0'] = /^(?:numeric|decimal)\((\d+)(?:,\s*(\d+))?\)/.exec(type) ?? []
-  if (precision !== undefined && Number(precision) <= 38) return `t.decimal(${precision}, ${scale})`
-  return schemas.find(([of]) => of.test(type))?.[1]
 }

@@ -8,6 +8,8 @@ export interface FoundColumn {
   native?: string
   /** What somebody should know who reads the schema. */
   note?: string
+  /** What the source says it is for. */
+  description?: string
 }
 
 /** A table of a source, as a crawl found it. */
@@ -20,6 +22,10 @@ export interface FoundTable {
   from: string
   /** The rows that there are, about; `null` where nobody knows. */
   rows: number | null
+  /** The rows are the source's own estimate. */
+  estimated?: true
+  /** What the source says it is for. */
+  description?: string
   columns: FoundColumn[]
   /** Columns that tell rows apart. */
   key: string[]

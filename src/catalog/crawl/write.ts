@@ -38,9 +38,18 @@ const RESERVED = new Set(
   ),
 )
 
-function tableText({ name, from, columns, key, cursor, derived = {} }: FoundTable): string {
-  const own = columns.map(({ name, schema, nullable, note }) => {
-    const type = `${schema}${nullable ? '.nullable()' : ''}`
+function tableText({
+  name,
+  from,
+  columns,
+  key,
+  cursor,
+  description,
+  derived = {},
+}: FoundTable): string {
+  const own = columns.map(({ name, schema, nullable, note, description: about }) => {
+    const said = about === undefined ? '' : `.describe(${JSON.stringify(about)})`
+    const type = `${schema}${nullable ? '.nullable()' : ''}${said}`
     return `    ${property(name)}: ${type},${note === undefined ? '' : ` // ${note}`}`
   })
   const select = Object.entries(derived).map(
@@ -48,6 +57,7 @@ function tableText({ name, from, columns, key, cursor, derived = {} }: FoundTabl
   )
   const list = key.map((column) => `'${column.replaceAll("'", "\\'")}'`)
   const options = [
+    ...(description === undefined ? [] : [`  description: ${JSON.stringify(description)},`]),
     `  from: bronze('${name}', { from: ${from} }),`,
     ...(select.length > 0 ? [`  select: { ${select.join(', ')} },`] : []),
     `  schema: z.object({\n${own.join('\n')}\n  }),`,

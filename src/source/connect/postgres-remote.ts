@@ -44,6 +44,7 @@ export function joining(snapshot: string, settings: string, lockTimeout: number)
 export function remoteColumn({ name, type }: RemoteColumn, asValue: boolean): string {
   const column = `"${name.replaceAll('"', '""')}"`
   if (asValue || TEXTS.test(type)) return column
+  if (type === 'money') return `${column}::numeric::text AS ${column}`
   if (CASTS.test(type) && !type.endsWith('[]')) return `${column}::text AS ${column}`
   return `CASE WHEN ${column} IS NOT DISTINCT FROM NULL THEN NULL ELSE format('%s', ${column}) END AS ${column}`
 }

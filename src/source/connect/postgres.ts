@@ -143,6 +143,8 @@ interface Facts {
 
 class PostgresReader implements Reader {
   private readonly idle: Client[] = []
+  /** The columns of what was asked for already. */
+  private readonly described = new Map<string, Promise<RemoteColumn[]>>()
   private readonly line = new InLine()
   /** Somebody waits to change a table until the leader is done, which has looked at all of them and may read them; others wait. */
   private waitedFor = false
@@ -178,7 +180,15 @@ class PostgresReader implements Reader {
     }
   }
 
-  async columns(source: DatabaseSource): Promise<RemoteColumn[]> {
+  columns(source: DatabaseSource): Promise<RemoteColumn[]> {
+    const key = relationOf(source)
+    const found = this.described.get(key) ?? this.describe(source)
+    this.described.set(key, found)
+    found.catch(() => this.described.delete(key))
+    return found
+  }
+
+  private async describe(source: DatabaseSource): Promise<RemoteColumn[]> {
     const { fields } = await this.query(`SELECT * FROM ${relationOf(source)} LIMIT 0`, source)
     if (fields.length === 0) return []
     const types = fields.map((f) => `format_type(${f.dataTypeID}, ${f.dataTypeModifier})`)
@@ -302,8 +312,11 @@ class PostgresReader implements Reader {
     path: string,
     signal: AbortSignal,
   ): Promise<Extracted> {
-    const list = columns.map(quote).join(', ')
-    const sql = `COPY (SELECT ${list} FROM ${relationOf(source)}${whereOf(source, conditions)}) TO STDOUT (FORMAT csv)`
+    const all = await this.columns(source)
+    const list = columns.map((name) =>
+      columnSql(all.find((c) => c.name === name) ?? { name, type: '' }),
+    )
+    const sql = `COPY (SELECT ${list.join(', ')} FROM ${relationOf(source)}${whereOf(source, conditions)}) TO STDOUT (FORMAT csv)`
     let client: Client | undefined
     try {
       client = this.idle.pop() ?? (await this.join())
@@ -481,6 +494,12 @@ function writtenSince(from: bigint): string {
   const half = '4294967296'
   const whole = `(floor(${next} / ${half}) * ${half} + ${low})`
   return `CASE WHEN ${whole} < ${next} THEN ${whole} ELSE ${whole} - ${half} END >= ${from}`
+}
+
+/** A column as it is read: money as a number, as its text depends on the server's language. */
+function columnSql({ name, type }: RemoteColumn): string {
+  const column = quote(name)
+  return /^money(\[\])?$/.test(type) ? `${column}::numeric${type.slice(5)} AS ${column}` : column
 }
 
 /** A text in SQL, whatever the server thinks of backslashes. */
