@@ -205,8 +205,8 @@ async function story(kind: Kind): Promise<void> {
 
   const record = await project.run()
   const values = await project.query('SELECT * FROM silver.all_types WHERE id = 1')
-  const valueOf = (type: string) => values[0]?.[`c${kind.types.findIndex(([of]) => of === type)}`]
-  for (const [type, value] of kind.values) expect([type, valueOf(type)]).toEqual([type, value])
+  const firstOf = (type: string) => values[0]?.[`c${kind.types.findIndex(([of]) => of === type)}`]
+  for (const [type, value] of kind.values) expect([type, firstOf(type)]).toEqual([type, value])
   expect([record.error, ...record.steps.map((s) => s.error)].filter(Boolean)).toEqual([])
   for (const [table, count] of rows) {
     const found = record.steps.find(({ dataset }) => dataset === `silver.${table}`)
