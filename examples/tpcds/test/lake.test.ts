@@ -66,6 +66,21 @@ it('keeps what is good of 24 dirty tables, and discards exactly what was spoilt'
     sums?.silver,
     sums?.silver,
   ])
+  const customers = await queryRows(
+    storage,
+    state,
+    `select lifetime_value as value, orders, average_order as mean, cast(value / orders as decimal(18, 2)) as doubles
+     from gold.customer_lifetime_value where value is not null`,
+  )
+  // To the cent by whole numbers; a division of doubles is off by one now and then.
+  const exact = ({ value, orders }: (typeof customers)[number]) => {
+    const cents = BigInt(String(value).replace('.', ''))
+    const rounded = (2n * cents + BigInt(String(orders))) / (2n * BigInt(String(orders)))
+    return `${rounded / 100n}.${String(rounded % 100n).padStart(2, '0')}`
+  }
+  expect(customers.length).toBeGreaterThan(500)
+  expect(customers.filter((row) => row.mean !== exact(row))).toEqual([])
+  expect(customers.filter((row) => row.doubles !== exact(row)).length).toBeGreaterThan(0)
 })
 
 it('gives the reports that a script by hand gives, row for row', async () => {
