@@ -13,7 +13,7 @@ import { lookupOf } from './lookup.js'
 import { isBroken } from './mistakes.js'
 import { nearest } from './nearest.js'
 import { partitionProblem } from './partition.js'
-import { readingProblems } from './reading-problems.js'
+import { readingProblems, unreadProblems } from './reading-problems.js'
 import { scheduleProblem } from './schedule.js'
 import { columnTypeOf, UntypedColumn } from './schema.js'
 import { historiesIn } from './sql.js'
@@ -121,7 +121,11 @@ function historyProblems(
       )
 }
 
-function typedFields(shape: Record<string, z.ZodType>, collect: Collector): Field[] {
+function typedFields(
+  shape: Record<string, z.ZodType>,
+  collect: Collector,
+  problemsOfReading = readingProblems,
+): Field[] {
   return Object.entries(shape).flatMap(([name, schema]) => {
     if (!isType(schema)) {
       collect.add(
@@ -137,7 +141,7 @@ function typedFields(shape: Record<string, z.ZodType>, collect: Collector): Fiel
       const type = columnTypeOf(schema)
       const problem = decimalProblem(type)
       if (problem) collect.add(`column '${name}': ${problem}`, `${name}:`)
-      readingProblems(name, schema, collect)
+      problemsOfReading(name, schema, collect)
       return [{ name, type }]
     } catch (error) {
       if (!(error instanceof UntypedColumn)) throw error
@@ -324,7 +328,7 @@ function goldProblems(dataset: Gold<any>, collect: Collector): void {
   incrementalProblems(dataset, collect)
   keepProblems(dataset, dataset.declared, collect)
   if (!dataset.declared) return
-  const fields = typedFields({ ...dataset.declared }, collect)
+  const fields = typedFields({ ...dataset.declared }, collect, unreadProblems)
   columnNameProblems(Object.keys(dataset.declared), collect, (name) => `${name}:`)
   partitionProblems(dataset, fields, collect)
 }

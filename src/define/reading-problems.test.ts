@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { DefinitionError } from '../errors.js'
 import { files } from '../source/index.js'
-import { bronze, silver } from './dataset.js'
+import { bronze, gold, silver } from './dataset.js'
 import { defineLake } from './lake.js'
 import { readingOf } from './reading.js'
+import { sql } from './sql.js'
 import { t } from './t.js'
 
 const raw = bronze('raw', { from: files('x.csv', { columns: ['v'] }) })
@@ -124,6 +125,16 @@ describe('words that say how texts are read', () => {
     ],
   ])('are refused: %s', (_, schema, message) => {
     expect(problems(schema)).toEqual([message])
+  })
+
+  it('are refused in gold, whose values SQL gives', () => {
+    const day = gold('days', {
+      query: sql`select 1`,
+      columns: { day: t.date({ format: '%d.%m.%Y' }) },
+    })
+    expect(() => defineLake({ name: 'test', datasets: [day] })).toThrow(
+      "gold.days: column 'day': t.date({ format }) says how a text is read, but SQL gives gold its values",
+    )
   })
 
   it('stay with a schema through its checks and wrappers', () => {

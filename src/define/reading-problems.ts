@@ -19,6 +19,16 @@ export function readingProblems(name: string, schema: z.ZodType, collect: Collec
   timeProblems(columnTypeOf(schema).kind === 'timestamptz', reading, problem)
 }
 
+/** Of gold, nothing is read from texts: its columns are what SQL gives. */
+export function unreadProblems(name: string, schema: z.ZodType, collect: Collector): void {
+  for (const said of [saidOf(schema) ?? [], saidWithin(schema)].flat())
+    collect.add(
+      `column '${name}': ${said.call}({ ${Object.keys(said.options).join(', ')} }) says how a text is read, but SQL gives gold its values`,
+      `${name}:`,
+      'Leave the options out, or say it in silver',
+    )
+}
+
 type Report = (message: string, near: string, hint?: string) => void
 
 /** What types inside of lists and structs were told. */

@@ -120,6 +120,17 @@ export async function reads(): Promise<void> {
   await lake.read(orders, { columns: ['nothing'] })
 }
 
+// Words for how texts are read are those of the type.
+t.decimal(12, 2, { decimal: ',', group: '.', currency: ['€', 'EUR'] })
+t.timestamptz({ format: ['rfc2822', 'iso'], zone: 'Europe/Berlin', ambiguous: 'earlier' })
+holds<Same<ReturnType<typeof t.int>['_output'], number>>()
+// @ts-expect-error a whole number has no zone
+t.int({ zone: 'Europe/Berlin' })
+// @ts-expect-error a day has no epoch
+t.date({ epoch: 's' })
+// @ts-expect-error marks for decimals are a point and a comma
+t.double({ decimal: ';' })
+
 // The list of a builder's options names each of them, and says which are needed.
 interface Options {
   from: string
