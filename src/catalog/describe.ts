@@ -56,7 +56,12 @@ export async function describeLake(
   state: LakeState,
 ): Promise<CatalogEntry[]> {
   const batches = new Batches(storage)
-  const { columns } = await bindSql(session, lake.datasets, state, batches)
+  const { columns } = await bindSql(
+    session,
+    new Map(lake.datasets.map((dataset) => [dataset, 'all'])),
+    state,
+    batches,
+  )
   const namesOf = new Map(
     lake.datasets.map((d) => [fullName(d).toLowerCase(), namesIn(d, columns.get(d) ?? [])]),
   )

@@ -1,21 +1,20 @@
 import type { Command } from 'commander'
 import type { Field } from '../define/column-type.js'
-import type { AnyDataset } from '../define/dataset.js'
+import type { AnyDataset, Bronze } from '../define/dataset.js'
 import { fullName } from '../define/dataset.js'
-import { DefinitionError } from '../errors.js'
+import type { Problem } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
-import { compareDefinitions } from '../plan/changes.js'
-import { definitionOf } from '../plan/fingerprint.js'
 import { select } from '../plan/graph.js'
-import { changesOf, plan, type Step } from '../plan/plan.js'
+import { changesOf, decideIntake, plan, type Step } from '../plan/plan.js'
 import { type Removed, removedFrom } from '../plan/removed.js'
 import { type ColumnChange, sayChange } from '../plan/schema-diff.js'
+import { bindNew, newSql, type SqlLeft } from '../run/bind-new.js'
 import { hash } from '../run/context.js'
 import type { Storage } from '../storage/storage.js'
 import { discoverAll } from './discoveries.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
-import { renderError } from './output/errors.js'
+import { renderError, renderProblem } from './output/errors.js'
 import { plural, toJson } from './output/format.js'
 import { openProject, type Project, print } from './project.js'
 import { removedLines } from './removed.js'
@@ -40,11 +39,11 @@ export async function run(command: Command): Promise<number> {
   const project = await openProject(command)
   const full = command.opts<{ full?: boolean }>().full ?? false
   const planned = await makePlan(project, command.args, full)
-  const { problems, changes } = planned
+  const { problems, changes, left } = planned
   if (project.json) print(toJson(planJson(planned), 2))
   else printPlan(planned)
   const breaking = [...changes.values()].flat().some((change) => change.breaking)
-  return Object.keys(problems).length > 0 || breaking ? 1 : 0
+  return Object.keys(problems).length > 0 || left.problems.length > 0 || breaking ? 1 : 0
 }
 
 interface Planned {
@@ -56,6 +55,8 @@ interface Planned {
   removed: readonly Removed[]
   /** What somebody should know of a source, by the name of its dataset. */
   notes: Readonly<Record<string, readonly string[]>>
+  /** SQL that can only be bound once more of bronze has arrived. */
+  left: SqlLeft
 }
 
 /** What a run would do; SQL that is new is bound first. */
@@ -66,48 +67,43 @@ export async function makePlan(
 ): Promise<Planned> {
   const datasets = select(lake, selectors)
   const state = await log.head()
-  const columns = await bindNewSql(lake.datasets, state, storage)
   const { discoveries, problems } = await discoverAll(storage, state, datasets)
+  const arriving = (dataset: AnyDataset) =>
+    problems[fullName(dataset)] !== undefined ||
+    decideIntake(discoveries[fullName(dataset)]).action === 'intake'
+  const left = await bindNewSql(datasets, state, storage, arriving)
   const steps = plan({ datasets, view: state, discoveries, full, hash, now: new Date() })
   const notes = Object.fromEntries(
     Object.entries(discoveries).flatMap(([name, discovery]) =>
       'notes' in discovery && discovery.notes.length > 0 ? [[name, discovery.notes]] : [],
     ),
   )
-  const changes = await schemaChanges(steps, columns, state, storage)
-  return { steps, problems, changes, notes, removed: removedFrom(lake.datasets, state) }
+  const changes = await schemaChanges(steps, left.columns, state, storage)
+  return { steps, problems, changes, left, notes, removed: removedFrom(lake.datasets, state) }
 }
-
-/** Of a view there are no rows that could stay. */
-const NO_ROWS = { discarded: 0, isNull: () => false }
 
 type Columns = ReadonlyMap<AnyDataset, readonly Field[]>
 type Changes = ReadonlyMap<string, readonly ColumnChange[]>
 
+const nothingLeft: SqlLeft = { problems: [], unbound: new Map(), columns: new Map() }
+
 /** SQL that is new is bound before anything runs; what is built has been bound before. */
-async function bindNewSql(
+export async function bindNewSql(
   datasets: readonly AnyDataset[],
   state: LakeState,
   storage: Storage,
-): Promise<Columns> {
-  const isNew = (dataset: AnyDataset) => {
-    const table = state.tables[fullName(dataset)]
-    const view = state.views?.[fullName(dataset)]
-    if (view && dataset.tier === 'gold' && dataset.view)
-      return compareDefinitions(view.definition, definitionOf(dataset, hash), NO_ROWS) !== undefined
-    return dataset.tier !== 'bronze' && (!table || changesOf(dataset, table, hash) !== undefined)
-  }
-  if (!datasets.some(isNew)) return new Map()
+  arriving: (dataset: AnyDataset) => boolean,
+): Promise<SqlLeft> {
+  const wanted = newSql(datasets, state)
+  if (wanted.size === 0) return nothingLeft
   const { DuckDB } = await import('../engine/duckdb/duckdb.js')
-  const { bindSql } = await import('../run/bind.js')
   const { Batches } = await import('../run/batches.js')
   const engine = await DuckDB.start({ threads: 1 })
   try {
     const session = await engine.open()
-    const { problems, columns } = await bindSql(session, datasets, state, new Batches(storage))
+    const left = await bindNew(session, wanted, state, new Batches(storage), arriving)
     session.close()
-    if (problems.length > 0) throw new DefinitionError(problems)
-    return columns
+    return left
   } finally {
     await engine.close()
   }
@@ -136,9 +132,10 @@ async function schemaChanges(
   return found
 }
 
-function planJson({ steps, problems, changes, notes, removed }: Planned): object {
+function planJson({ steps, problems, changes, left, notes, removed }: Planned): object {
   return {
     ...(removed.length > 0 ? { removed } : {}),
+    ...(left.problems.length > 0 ? { maybe: left.problems.map(asProblem) } : {}),
     steps: steps.map(({ name, decision }) => ({
       dataset: name,
       action: problems[name] ? 'error' : decision.action,
@@ -150,8 +147,31 @@ function planJson({ steps, problems, changes, notes, removed }: Planned): object
   }
 }
 
+function asProblem({ message, hint, place }: Problem): Problem {
+  return { message, hint, place }
+}
+
+/** What is known of SQL only once more of bronze has arrived. */
+function printLeft({ problems, unbound }: SqlLeft): void {
+  const by = new Map<Bronze, string[]>()
+  for (const [dataset, bronze] of unbound)
+    by.set(bronze, [...(by.get(bronze) ?? []), fullName(dataset)])
+  for (const [bronze, names] of by)
+    print(
+      colors.dim(
+        `The SQL of ${names.join(', ')} is checked once ${fullName(bronze)} has data: nobody knows its columns yet.`,
+      ),
+    )
+  for (const problem of problems) {
+    const inputs = problem.unsure.map(fullName).join(', ')
+    process.stderr.write(
+      `\n${colors.yellow('!')} Unless what is to be taken in of ${inputs} changes it:\n${renderProblem(problem)}\n`,
+    )
+  }
+}
+
 function printPlan(planned: Planned): void {
-  const { steps, problems, changes, removed } = planned
+  const { steps, problems, changes, left, removed } = planned
   printSteps(planned)
   for (const line of removedLines(removed)) print(line)
   const doing = steps.filter(({ name, decision }) => decision.action !== 'none' && !problems[name])
@@ -167,11 +187,17 @@ function printPlan(planned: Planned): void {
     print(
       'Columns that readers may need go or change: a run refuses that. Keep them beside the new ones, or start it with --allow-breaking',
     )
+  printLeft(left)
   for (const problem of Object.values(problems)) process.stderr.write(`\n${renderError(problem)}\n`)
 }
 
 /** A line for each step, and what changes of its columns. */
-export function printSteps({ steps, problems, changes, notes }: Omit<Planned, 'removed'>): void {
+export function printSteps({
+  steps,
+  problems,
+  changes,
+  notes,
+}: Omit<Planned, 'left' | 'removed'>): void {
   const width = Math.max(...steps.map(({ name }) => name.length))
   const words = {
     intake: colors.green('take in'),

@@ -1,14 +1,14 @@
 import type { Command } from 'commander'
 import { type AnyDataset, type Bronze, fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
-import { DefinitionError, MoraineError } from '../errors.js'
+import { MoraineError } from '../errors.js'
 import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
 import type { LakeState } from '../log/commit.js'
 import { named, select } from '../plan/graph.js'
 import { decide } from '../plan/plan.js'
 import { Batches } from '../run/batches.js'
-import { bindSql } from '../run/bind.js'
+import { bindNew } from '../run/bind-new.js'
 import { currentUser, hash, type RunContext } from '../run/context.js'
 import { runLake } from '../run/execute.js'
 import { wouldLose } from '../run/outlived.js'
@@ -119,8 +119,8 @@ async function refuseImpossible(
 ): Promise<void> {
   const session = await engine.open()
   try {
-    const { problems } = await bindSql(session, lake.datasets, state, new Batches(storage))
-    if (problems.length > 0) throw new DefinitionError(problems)
+    const all = new Map(lake.datasets.map((dataset) => [dataset, 'all' as const]))
+    await bindNew(session, all, state, new Batches(storage), () => false)
   } finally {
     session.close()
   }

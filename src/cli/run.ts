@@ -154,7 +154,8 @@ export async function run(command: Command): Promise<number> {
     const problem = await lineage?.close()
     if (problem) process.stderr.write(`! ${problem}\n`)
     if (json) print(toJson(record, 2))
-    return record.outcome === 'done' ? 0 : 1
+    if (record.outcome === 'done') return 0
+    return record.error?.kind === 'definition' ? 2 : 1
   } finally {
     view?.close()
     await javascript.close()

@@ -15,6 +15,7 @@ import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
 import { ProcessLog } from './output/process-log.js'
 import { whenOf } from './output/when.js'
+import { bindNewSql } from './plan.js'
 import { openProject, type Project } from './project.js'
 
 export function define(command: Command): Command {
@@ -56,7 +57,7 @@ interface Options {
 
 export async function run(command: Command): Promise<number> {
   const project = await openProject(command)
-  const { lake, storage, folder, json } = project
+  const { lake, storage, log: commits, folder, json } = project
   const options = command.opts<Options>()
   const port = numberOf('--port', options.port, 0, 65_535)
   const every = intervalFor('--every', options.every)
@@ -64,6 +65,8 @@ export async function run(command: Command): Promise<number> {
   const sent = bronzeOf(lake.datasets, 'ingest')
   const dropped = bronzeOf(lake.datasets, 'inbox')
   checkAccess(sent, dropped, options)
+  // What a job's columns show to be wrong later is told by that job's run.
+  await bindNewSql(lake.datasets, await commits.head(), storage, () => true)
   const receivers = await receiversOf(project, sent)
   const javascript = new Threads(findLakeFile(folder))
   let log: ProcessLog | undefined

@@ -207,3 +207,35 @@ export function placeInSql(sql: Sql, line: number): Place | undefined {
     column: fromTemplate ? 1 : sql.place.column,
   }
 }
+
+/** The line of the user's file that holds a text of SQL, which is pointed at. */
+export function placeOfText(sql: Sql, text: string): Place | undefined {
+  if (!sql.place) return undefined
+  let line = 0
+  let { column } = sql.place
+  for (const part of sql.parts) {
+    const rendered = renderPart(part)
+    const at = part.kind === 'text' ? indexOfName(part.text, text) : -1
+    const before = at < 0 ? rendered : rendered.slice(0, at)
+    const last = before.lastIndexOf('\n')
+    // How wide a `${}` is in the file is not known: the column is the least that it can be.
+    line += before.split('\n').length - 1
+    if (last >= 0) column = before.length - last
+    else if (part.kind === 'text') column += before.length
+    if (at >= 0)
+      return {
+        ...sql.place,
+        line: sql.place.line + line,
+        column,
+        near: text.split('\n')[0] ?? text,
+      }
+  }
+  return sql.place
+}
+
+/** Where a name stands by itself, after FROM or JOIN best. */
+function indexOfName(text: string, name: string): number {
+  const quoted = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  const after = new RegExp(`(?:from|join|,)\\s+(?:["\\w]+\\.)?["']?(${quoted})`, 'di').exec(text)
+  return after?.indices?.[1]?.[0] ?? text.toLowerCase().indexOf(name.toLowerCase())
+}

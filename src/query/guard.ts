@@ -1,5 +1,5 @@
 import { MoraineError } from '../errors.js'
-import { type AstNode, nodesOf } from '../plan/ast.js'
+import { type AstNode, cteNames, nodesOf } from '../plan/ast.js'
 
 /** A table that a query names. */
 export interface TableRef {
@@ -84,13 +84,6 @@ function proveNodes(nodes: readonly AstNode[]): TableRef[] {
     if (table) found.set(`${table.tier}.${table.name}`.toLowerCase(), table)
   }
   return [...found.values()]
-}
-
-function cteNames(node: AstNode): string[] {
-  const map = (node.cte_map as { map?: { key: string }[] } | undefined)?.map ?? []
-  const own =
-    node.type === 'RECURSIVE_CTE_NODE' || node.type === 'CTE_NODE' ? [String(node.cte_name)] : []
-  return [...map.map((entry) => entry.key), ...own]
 }
 
 function proveNode(node: AstNode, ctes: ReadonlySet<string>): TableRef | undefined {

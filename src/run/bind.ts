@@ -1,99 +1,252 @@
 import type { z } from 'zod'
 import type { Field } from '../define/column-type.js'
-import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
-import { inputsOf } from '../define/inputs.js'
+import {
+  type AnyDataset,
+  type Bronze,
+  fullName,
+  type Gold,
+  type Silver,
+} from '../define/dataset.js'
+import { checkedAgainst, inputsOf, lookupsOf } from '../define/inputs.js'
 import { fieldsOfShape } from '../define/schema.js'
 import { quoteName, type Sql } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError, type Problem } from '../errors.js'
 import type { View } from '../plan/plan.js'
 import { type Batches, columnsOf } from './batches.js'
+import { bindCheck } from './bind-checks.js'
+import { referenceProblems } from './bind-references.js'
 import { bindExpression, emptyRelation } from './expressions.js'
 import { checkPartitions, describeGold } from './gold.js'
 import { provePart } from './gold-parts.js'
 import { historyColumns } from './history.js'
 import { Naming } from './naming.js'
 import { bronzeLineage, silverLineage } from './relations.js'
+import { CHANGE } from './rows-taken.js'
 import { discardedColumns } from './silver.js'
 import { tombstoneColumns } from './tombstones.js'
 import { describeView } from './view.js'
 import { removesKeys } from './winners.js'
 
+/** A mistake in SQL. */
+export interface SqlProblem extends Problem {
+  dataset: AnyDataset
+  /** Inputs whose columns may be others once more of them has arrived: then it may be none. */
+  unsure: readonly Bronze[]
+}
+
 /** What binding found. */
 export interface Bound {
-  problems: Problem[]
+  problems: SqlProblem[]
   /** The columns that datasets will have, as far as they can be known. */
   columns: ReadonlyMap<AnyDataset, readonly Field[]>
+  /** Datasets whose SQL could not be bound, as nobody knows the columns of bronze that it reads. */
+  unbound: Map<AnyDataset, Bronze>
+}
+
+/** Which SQL of a dataset is bound: all of it, or what may be new although its table's definition is not. */
+export type Wanted = 'all' | 'checks'
+
+interface Known {
+  fields: readonly Field[]
+  unsure: readonly Bronze[]
 }
 
 /**
  * Binds the SQL of datasets against tables that have the right columns and no rows: finds unknown
  * columns, functions and mistakes of grammar before anything runs. What depends on columns that only
- * a run will know, such as those of a file's header, is left to the run.
+ * a run will know, such as those of a file's header, is told apart.
  */
 export async function bindSql(
   session: Session,
-  datasets: readonly AnyDataset[],
+  wanted: ReadonlyMap<AnyDataset, Wanted>,
   view: View,
   batches: Batches,
 ): Promise<Bound> {
-  const problems: Problem[] = []
-  const known = new Map<AnyDataset, readonly Field[]>()
-  for (const dataset of datasets) {
-    const collect = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
-      try {
-        return await work()
-      } catch (error) {
-        if (!(error instanceof MoraineError)) throw error
-        const { message, hint, place } = error
-        const name = fullName(dataset)
-        const said = message.startsWith(name) ? message : `${name}: ${message}`
-        problems.push({ message: said, hint, place })
-        return undefined
-      }
-    }
-    const bound = inputsOf(dataset).every((input) => known.has(input))
-    const columns = await columnsBy(session, dataset, bound, view, batches, collect)
-    if (!columns) continue
-    known.set(dataset, columns)
-    await session.define(dataset.tier, dataset.name, emptyRelation(columns))
-    if (dataset.tier !== 'silver') continue
-    await session.define('discarded', dataset.name, emptyRelation(discardedColumns))
-    if (dataset.history)
-      await session.define(
-        'history',
-        dataset.name,
-        emptyRelation(historyColumns(dataset, fieldsOfShape(dataset.schema.shape as never))),
-      )
-    if (removesKeys(dataset))
-      await session.define('deleted', dataset.name, emptyRelation(tombstoneColumns(dataset)))
-    if (bound) for (const work of expressionsOf(session, dataset, columns)) await collect(work)
-  }
-  return { problems, columns: known }
+  const binder = new Binder(session, view, batches)
+  for (const [dataset, what] of wanted) await binder.bind(dataset, what)
+  await binder.close()
+  return binder.bound
 }
 
-type Collect = <T>(work: () => Promise<T>) => Promise<T | undefined>
+class Binder {
+  readonly bound: Bound = { problems: [], columns: new Map(), unbound: new Map() }
+  private readonly known = new Map<AnyDataset, Promise<Known | undefined>>()
+  private readonly defined: string[] = []
 
-/** The columns a dataset will have; `undefined` while they can't be known. */
-async function columnsBy(
-  session: Session,
-  dataset: AnyDataset,
-  bound: boolean,
+  constructor(
+    private readonly session: Session,
+    private readonly view: View,
+    private readonly batches: Batches,
+  ) {}
+
+  async bind(dataset: AnyDataset, wanted: Wanted): Promise<void> {
+    const known = await this.columnsOf(dataset)
+    if (dataset.tier === 'bronze') return
+    if (dataset.tier === 'silver') await this.bindSilver(dataset, known as Known, wanted)
+    if (known) await this.bindChecks(dataset, known)
+  }
+
+  /** What was defined is nothing that a run may find. */
+  async close(): Promise<void> {
+    for (const name of this.defined) await this.session.run(`DROP VIEW IF EXISTS ${name}`)
+  }
+
+  private async bindSilver(dataset: Silver, { fields }: Known, wanted: Wanted): Promise<void> {
+    const inputs = await this.allOf([...dataset.from, ...lookupsOf(dataset)], dataset)
+    const rows = emptyRelation(fields)
+    for (const { name, condition } of dataset.rules)
+      if (await this.refers(dataset, `rule '${name}'`, condition, true))
+        await this.collect(dataset, inputs?.unsure ?? [], () =>
+          bindExpression(this.session, condition, rows),
+        )
+    if (wanted !== 'all') return
+    const from = dataset.from.map((input) => `SELECT * FROM ${input.tier}.${quoteName(input.name)}`)
+    const input = from.join(' UNION ALL BY NAME ')
+    const selected = [...Object.values(dataset.select), dataset.deleteWhen].filter(
+      (chosen): chosen is Sql => chosen !== undefined && typeof chosen !== 'string',
+    )
+    for (const chosen of selected)
+      if ((await this.refers(dataset, 'select', chosen, true)) && inputs)
+        await this.collect(dataset, inputs.unsure, () =>
+          bindExpression(this.session, chosen, input),
+        )
+  }
+
+  private async bindChecks(dataset: Silver | Gold, { fields, unsure }: Known): Promise<void> {
+    for (const check of dataset.checks) {
+      if (check.check === 'sql' && !(await this.refers(dataset, 'check', check.query, false)))
+        continue
+      const others = await this.allOf(checkedAgainst(dataset), dataset)
+      if (others)
+        await this.collect(dataset, [...unsure, ...others.unsure], () =>
+          bindCheck(this.session, dataset, check, fields),
+        )
+    }
+  }
+
+  /** The columns a dataset will have, which the engine then knows; `undefined` while they can't be known. */
+  private columnsOf(dataset: AnyDataset): Promise<Known | undefined> {
+    const found = this.known.get(dataset) ?? this.find(dataset)
+    this.known.set(dataset, found)
+    return found
+  }
+
+  private async find(dataset: AnyDataset): Promise<Known | undefined> {
+    const known =
+      dataset.tier === 'bronze'
+        ? await bronzeColumns(dataset, this.view, this.batches)
+        : dataset.tier === 'silver'
+          ? { fields: silverColumns(dataset), unsure: [] }
+          : await this.gold(dataset)
+    if (!known) return undefined
+    ;(this.bound.columns as Map<AnyDataset, readonly Field[]>).set(dataset, known.fields)
+    await this.define(dataset.tier, dataset.name, known.fields)
+    if (dataset.tier !== 'silver') return known
+    const fields = fieldsOfShape(dataset.schema.shape as Record<string, z.ZodType>)
+    await this.define('discarded', dataset.name, discardedColumns)
+    if (dataset.history) await this.define('history', dataset.name, historyColumns(dataset, fields))
+    if (removesKeys(dataset)) await this.define('deleted', dataset.name, tombstoneColumns(dataset))
+    return known
+  }
+
+  private async define(tier: string, name: string, fields: readonly Field[]): Promise<void> {
+    await this.session.define(tier, name, emptyRelation(fields))
+    this.defined.push(`${quoteName(tier)}.${quoteName(name)}`)
+  }
+
+  private async gold(dataset: Gold): Promise<Known | undefined> {
+    if (!(await this.refers(dataset, 'query', dataset.query, false))) return undefined
+    const inputs = await this.allOf(inputsOf(dataset), dataset)
+    if (!inputs) return undefined
+    const fields = await this.collect(dataset, inputs.unsure, () =>
+      boundGold(this.session, dataset),
+    )
+    return fields && { fields, unsure: inputs.unsure }
+  }
+
+  /** Makes all inputs known; `undefined` where one can't be. */
+  private async allOf(
+    inputs: readonly AnyDataset[],
+    reader: AnyDataset,
+  ): Promise<{ unsure: readonly Bronze[] } | undefined> {
+    const unsure: Bronze[] = []
+    let all = true
+    for (const input of inputs) {
+      const known = await this.columnsOf(input)
+      unsure.push(...(known?.unsure ?? []))
+      all &&= known !== undefined
+      const open = known
+        ? undefined
+        : input.tier === 'bronze'
+          ? input
+          : this.bound.unbound.get(input)
+      if (open) this.bound.unbound.set(reader, open)
+    }
+    return all ? { unsure: [...new Set(unsure)] } : undefined
+  }
+
+  /** Whether SQL names the datasets that it reads as values; what it names otherwise is a mistake. */
+  private async refers(
+    dataset: Silver | Gold,
+    what: string,
+    sql: Sql,
+    expression: boolean,
+  ): Promise<boolean> {
+    const found = await referenceProblems(this.session, dataset, what, sql, expression)
+    this.bound.problems.push(...found.map((problem) => ({ ...problem, dataset, unsure: [] })))
+    return found.length === 0
+  }
+
+  private async collect<T>(
+    dataset: AnyDataset,
+    unsure: readonly Bronze[],
+    work: () => Promise<T>,
+  ): Promise<T | undefined> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof MoraineError)) throw error
+      const { message, hint, place } = error
+      const name = fullName(dataset)
+      const said = message.startsWith(name) ? message : `${name}: ${message}`
+      this.bound.problems.push({ message: said, hint, place, dataset, unsure })
+      return undefined
+    }
+  }
+}
+
+function sqlChecks(dataset: AnyDataset): boolean {
+  return dataset.tier !== 'bronze' && dataset.checks.some(({ check }) => check === 'sql')
+}
+
+/** Whether a dataset has SQL of which its table's definition says nothing. */
+export function hasOtherSql(dataset: AnyDataset): boolean {
+  const warns = dataset.tier === 'silver' && dataset.rules.some((r) => r.severity === 'warn')
+  return warns || sqlChecks(dataset)
+}
+
+/** What a bronze dataset's rows have; more may come with its next batch where its definition does not say all. */
+async function bronzeColumns(
+  dataset: Bronze,
   view: View,
   batches: Batches,
-  collect: Collect,
-): Promise<readonly Field[] | undefined> {
-  if (dataset.tier === 'bronze') return bronzeColumns(dataset, view, batches)
-  if (dataset.tier === 'silver') return silverColumns(dataset)
-  return bound ? collect(() => boundGold(session, dataset)) : undefined
+): Promise<Known | undefined> {
+  const manifests = await batches.manifests(view.batches[fullName(dataset)] ?? [])
+  const { from } = dataset
+  const known = Naming.of(manifests)?.columnsOf(manifests) ?? columnsOf(manifests)
+  const names = manifests.length > 0 ? known : from.columns
+  const change = from.kind === 'database' && from.compareKeys && !names?.includes(CHANGE)
+  const all = names && [...bronzeLineage, ...names, ...(change ? [CHANGE] : [])]
+  return all && { fields: all.map(bronzeColumn), unsure: isSettled(dataset) ? [] : [dataset] }
 }
 
-async function bronzeColumns(dataset: AnyDataset, view: View, batches: Batches) {
-  if (dataset.tier !== 'bronze') return undefined
-  const manifests = await batches.manifests(view.batches[fullName(dataset)] ?? [])
-  const known = Naming.of(manifests)?.columnsOf(manifests) ?? columnsOf(manifests)
-  const names = manifests.length > 0 ? known : dataset.from.columns
-  return names && [...bronzeLineage, ...names].map(bronzeColumn)
+/** Whether a source has the columns that its definition says, and no others. */
+function isSettled({ from }: Bronze): boolean {
+  if (from.columns === undefined) return false
+  if (from.kind === 'database') return true
+  const positional = from.kind === 'files' && ['fixed', 'pattern'].includes(from.layout?.kind ?? '')
+  return positional || (from.kind === 'files' && !from.layout && !from.header)
 }
 
 function bronzeColumn(name: string): Field {
@@ -102,24 +255,6 @@ function bronzeColumn(name: string): Field {
 
 function silverColumns(dataset: Silver): Field[] {
   return [...fieldsOfShape(dataset.schema.shape as Record<string, z.ZodType>), ...silverLineage]
-}
-
-/** Each expression of a silver dataset, ready to be bound by itself. */
-function expressionsOf(
-  session: Session,
-  dataset: Silver,
-  columns: readonly Field[],
-): (() => Promise<unknown>)[] {
-  const inputs = dataset.from.map((input) => `SELECT * FROM ${input.tier}.${quoteName(input.name)}`)
-  const input = inputs.join(' UNION ALL BY NAME ')
-  const rows = emptyRelation(columns)
-  const selected = [...Object.values(dataset.select), dataset.deleteWhen].filter(
-    (chosen): chosen is Sql => chosen !== undefined && typeof chosen !== 'string',
-  )
-  return [
-    ...selected.map((chosen) => () => bindExpression(session, chosen, input)),
-    ...dataset.rules.map((rule) => () => bindExpression(session, rule.condition, rows)),
-  ]
 }
 
 async function boundGold(session: Session, dataset: Gold): Promise<readonly Field[]> {

@@ -1,3 +1,4 @@
+import type { Problem } from '../errors.js'
 import type { RowCounts } from '../log/commit.js'
 
 /** How a step ended. */
@@ -78,5 +79,11 @@ export interface RunRecord {
   commits: number[]
   /** Tables that were built but not published; `moraine query --run ID` reads them. */
   rejected?: string[]
-  error?: { kind: string; message: string; hint?: string }
+  error?: {
+    kind: string
+    message: string
+    hint?: string
+    /** All mistakes of a definition. */
+    problems?: readonly Problem[]
+  }
 }

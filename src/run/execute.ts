@@ -20,6 +20,8 @@ import { Databases } from '../source/connect/open.js'
 import { damageIn } from '../storage/damage.js'
 import type { Storage } from '../storage/storage.js'
 import { Batches } from './batches.js'
+import type { Wanted } from './bind.js'
+import { bindNew, newSql, type SqlLeft, stillWanted } from './bind-new.js'
 import type { Built } from './build.js'
 import { currentUser, hash, type RunContext } from './context.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
@@ -158,7 +160,10 @@ class Run {
     }))
     this.emit({ type: 'run-started', run, time: started.toISOString(), datasets })
     try {
+      const left = await this.bind(begun)
       const base = await this.intake(this.contextOn(begun), begun)
+      // What the columns of these rows show to be wrong is found before any table is built.
+      await this.bound(left, base, () => false)
       const built = await this.build(this.contextOn(base))
       try {
         await this.publish(base, built)
@@ -177,6 +182,29 @@ class Run {
     const record = this.record()
     this.emit({ type: 'run-finished', record })
     return record
+  }
+
+  /** Binds all SQL that is new, before anything is done; returns what depends on rows that may be about to arrive. */
+  private async bind(view: LakeState): Promise<ReadonlyMap<AnyDataset, Wanted>> {
+    const wanted = newSql(this.datasets, view)
+    const arriving = (dataset: Bronze) => this.datasets.includes(dataset)
+    const left = await this.bound(wanted, view, arriving)
+    return left ? stillWanted(left, wanted) : wanted
+  }
+
+  private async bound(
+    wanted: ReadonlyMap<AnyDataset, Wanted>,
+    view: LakeState,
+    arriving: (dataset: Bronze) => boolean,
+  ): Promise<SqlLeft | undefined> {
+    if (wanted.size === 0) return undefined
+    const { engine, storage } = this.shared
+    const session = await engine.open()
+    try {
+      return await bindNew(session, wanted, view, new Batches(storage), arriving)
+    } finally {
+      session.close()
+    }
   }
 
   private contextOn(state: LakeState): RunContext {

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MoraineError, messageOf } from '../errors.js'
-import type { RunEvent, StepResult } from './events.js'
+import { DefinitionError, MoraineError, messageOf } from '../errors.js'
+import type { RunEvent, RunRecord, StepResult } from './events.js'
 
 const ATTEMPTS = 3
 
 /** An error as records and `--json` show it. */
-export function describeError(error: unknown): NonNullable<StepResult['error']> {
+export function describeError(error: unknown): NonNullable<RunRecord['error']> {
+  if (error instanceof DefinitionError)
+    return { kind: error.kind, message: error.message, problems: error.problems }
   if (!(error instanceof MoraineError)) return { kind: 'engine', message: messageOf(error) }
   const { kind, message, hint, place } = error
   return {

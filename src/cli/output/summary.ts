@@ -1,6 +1,7 @@
+import { DefinitionError } from '../../errors.js'
 import type { RunRecord, StepResult } from '../../run/events.js'
 import colors from './colors.js'
-import { renderProblem } from './errors.js'
+import { renderError, renderProblem } from './errors.js'
 import { count, duration, plural, size } from './format.js'
 
 const marks: Record<StepResult['outcome'], string> = {
@@ -81,9 +82,14 @@ export function closing(record: RunRecord): string {
       out.push(
         `\n${outcome === 'held' ? colors.yellow('!') : colors.red('✖')} ${colors.bold(dataset)}: ${renderProblem(withColumn(shortened(dataset, error)))}`,
       )
-  if (record.error) out.push(`\n${colors.red('✖')} ${renderProblem(record.error)}`)
+  if (record.error) out.push(`\n${failureOf(record.error)}`)
   out.push(outcome(record))
   return out.join('\n')
+}
+
+function failureOf(error: NonNullable<RunRecord['error']>): string {
+  if (error.problems) return renderError(new DefinitionError(error.problems))
+  return `${colors.red('✖')} ${renderProblem(error)}`
 }
 
 /** Without the dataset's name, where it has just been said. */
@@ -111,6 +117,8 @@ function outcome(record: RunRecord): string {
       const rest = record.commits.length > 0 ? `The rest is published${where}.` : ''
       return `\n${colors.yellow('Held back')}: ${held.map(({ dataset }) => dataset).join(', ')}. ${rest}`.trimEnd()
     }
+    if (record.error?.problems)
+      return `\n${colors.red('Nothing was built')}: no table was changed.${last === undefined ? '' : ` What was taken in is kept${where}.`}`
     const published =
       record.commits.length > 0 ? `What succeeded is published${where}.` : 'Nothing was published.'
     return `\n${colors.red('Failed')} after ${duration(seconds)}. ${published}`

@@ -1,0 +1,92 @@
+import { type AnyDataset, type Bronze, fullName } from '../define/dataset.js'
+import { checkedAgainst, inputsOf } from '../define/inputs.js'
+import type { Session } from '../engine/engine.js'
+import { DefinitionError } from '../errors.js'
+import { compareDefinitions } from '../plan/changes.js'
+import { definitionOf } from '../plan/fingerprint.js'
+import { changesOf, type View } from '../plan/plan.js'
+import type { Batches } from './batches.js'
+import { type Bound, bindSql, hasOtherSql, type SqlProblem, type Wanted } from './bind.js'
+import { hash } from './context.js'
+
+/** Datasets whose checks and warnings were bound by this process: their definition in the log says nothing of them. */
+const bound = new WeakSet<AnyDataset>()
+
+/** The SQL that was not bound before, by the datasets whose it is: theirs changed, or what it reads did. */
+export function newSql(
+  datasets: readonly AnyDataset[],
+  view: View,
+): ReadonlyMap<AnyDataset, Wanted> {
+  const fresh = new Set<AnyDataset>()
+  const wanted = new Map<AnyDataset, Wanted>()
+  for (const dataset of datasets) {
+    if (dataset.tier === 'bronze') continue
+    const inputs = [...inputsOf(dataset), ...checkedAgainst(dataset)]
+    if (isNew(dataset, view) || inputs.some((input) => fresh.has(input))) {
+      fresh.add(dataset)
+      wanted.set(dataset, 'all')
+    } else if (hasOtherSql(dataset) && !bound.has(dataset)) wanted.set(dataset, 'checks')
+  }
+  return wanted
+}
+
+/** Of a view there are no rows that could stay. */
+const NO_ROWS = { discarded: 0, isNull: () => false }
+
+function isNew(dataset: AnyDataset, { tables, views }: View): boolean {
+  const table = tables[fullName(dataset)]
+  const view = views?.[fullName(dataset)]
+  if (view && dataset.tier === 'gold' && dataset.view)
+    return compareDefinitions(view.definition, definitionOf(dataset, hash), NO_ROWS) !== undefined
+  return !table || changesOf(dataset, table, hash) !== undefined
+}
+
+/** What is left to be bound once more of bronze has arrived. */
+export interface SqlLeft {
+  /** Mistakes that may be none then. */
+  problems: readonly SqlProblem[]
+  /** What could not be bound, by the bronze dataset whose columns nobody knows yet. */
+  unbound: ReadonlyMap<AnyDataset, Bronze>
+  columns: Bound['columns']
+}
+
+/**
+ * Binds SQL, and refuses mistakes in it.
+ *
+ * @param arriving whether more of a bronze dataset may arrive before anything is built.
+ * @throws DefinitionError with all mistakes that are mistakes whatever arrives.
+ */
+export async function bindNew(
+  session: Session,
+  wanted: ReadonlyMap<AnyDataset, Wanted>,
+  view: View,
+  batches: Batches,
+  arriving: (dataset: Bronze) => boolean,
+): Promise<SqlLeft> {
+  const { problems, unbound, columns } = await bindSql(session, wanted, view, batches)
+  const later = problems.filter(({ unsure }) => unsure.some(arriving))
+  const certain = problems.filter((problem) => !later.includes(problem))
+  if (certain.length > 0) throw mistakesIn(certain)
+  for (const [dataset] of wanted)
+    if (!unbound.has(dataset) && later.length === 0) bound.add(dataset)
+  return { problems: later, unbound, columns }
+}
+
+function mistakesIn(problems: readonly SqlProblem[]): DefinitionError {
+  return new DefinitionError(
+    problems.map(({ message, hint, place }) => ({
+      message,
+      ...(hint ? { hint } : {}),
+      ...(place ? { place } : {}),
+    })),
+  )
+}
+
+/** The SQL that is to be bound once what was arriving has arrived. */
+export function stillWanted(
+  { problems, unbound }: SqlLeft,
+  wanted: ReadonlyMap<AnyDataset, Wanted>,
+): ReadonlyMap<AnyDataset, Wanted> {
+  const datasets = new Set([...problems.map(({ dataset }) => dataset), ...unbound.keys()])
+  return new Map([...wanted].filter(([dataset]) => datasets.has(dataset)))
+}
