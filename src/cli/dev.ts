@@ -43,12 +43,10 @@ const MOST = 500
 
 /** Shows what definitions do as they are written. What is built lies in a lake of its own: the real one is not touched. */
 export async function run(command: Command): Promise<number> {
-  const options = command.optsWithGlobals<GlobalOptions & { sample: string; full?: boolean }>()
+  const options = command.optsWithGlobals<GlobalOptions & { sample: number; full?: boolean }>()
   const folder = resolve(options.directory)
   const file = findLakeFile(folder)
-  const sample = options.full ? undefined : Number(options.sample)
-  if (sample !== undefined && !(Number.isInteger(sample) && sample > 0))
-    throw new MoraineError('usage', `--sample ${options.sample} is not a number of rows`)
+  const sample = options.full ? undefined : options.sample
   const engine = startEngine(command)
   const abort = new AbortController()
   const trial = new Trial(file, command.args, sample, options.root, () => engine)

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { fullName, type Silver } from '../define/dataset.js'
 import type { Lake } from '../define/lake.js'
+import { nearest } from '../define/nearest.js'
 import { quoteName } from '../define/sql.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState, RowCounts } from '../log/commit.js'
@@ -20,7 +21,7 @@ import { openProject, print } from './project.js'
 export function define(command: Command): Command {
   return command
     .argument('<dataset>', 'a silver dataset')
-    .option('-n, --examples <n>', 'examples for each reason', '3')
+    .option('-n, --examples <examples>', 'examples for each reason', '3')
     .option('--rule <name>', 'only what was discarded for that: a rule, or a column')
     .option('--trend', 'how many were discarded by each of the last runs')
     .option('--export <format>', 'all of them as csv, for those who own the source')
@@ -36,7 +37,7 @@ export function define(command: Command): Command {
 }
 
 interface Options {
-  examples: string
+  examples: number
   rule?: string
   trend?: boolean
   export?: string
@@ -71,10 +72,11 @@ export async function run(command: Command): Promise<number> {
       hint: 'Build it with: moraine run',
     })
   const options = command.opts<Options>()
+  if (options.rule !== undefined) await checkRule(storage, state, dataset, options.rule)
   if (options.trend) return showTrend(storage, dataset, json)
   if (options.export !== undefined)
     return exportRows(storage, state, dataset, options.export, options.rule)
-  const limit = Number(options.examples)
+  const limit = options.examples
   const reasons =
     counts.discarded === 0
       ? []
@@ -84,6 +86,30 @@ export async function run(command: Command): Promise<number> {
   if (json) print(toJson({ dataset: fullName(dataset), ...counts, reasons }, 2))
   else printReasons(fullName(dataset), counts, reasons)
   return 0
+}
+
+/** Refuses the name of a rule or a column that the dataset does not have, where no reason begins so either. */
+export async function checkRule(
+  storage: Storage,
+  state: LakeState,
+  dataset: Silver<any>,
+  rule: string,
+): Promise<void> {
+  const known = [...dataset.rules.map(({ name }) => name), ...Object.keys(dataset.schema.shape)]
+  if (known.some((name) => rule === name || rule.startsWith(`${name}:`))) return
+  if (!state.tables[fullName(dataset)]) return
+  const found = await queryRows(
+    storage,
+    state,
+    `SELECT 1 FROM (SELECT unnest(reasons) AS reason FROM discarded.${quoteName(dataset.name)}) WHERE ${isForRule('reason', rule)} LIMIT 1`,
+  )
+  if (found.length > 0) return
+  const similar = nearest(rule, known)
+  throw new MoraineError(
+    'usage',
+    `${fullName(dataset)} has no rule or column '${rule}', and no row was discarded for such a reason`,
+    { hint: similar ? `Did you mean '${similar}'?` : `It has: ${known.join(', ')}` },
+  )
 }
 
 const isFor = (rule: string | undefined) =>

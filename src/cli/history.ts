@@ -7,13 +7,13 @@ import { openLog, print } from './project.js'
 
 export function define(command: Command): Command {
   return command
-    .option('-n, --limit <n>', 'how many of the newest commits to show', '20')
+    .option('-n, --limit <commits>', 'how many of the newest commits to show', '20')
     .addHelpText('after', examples(['the last five commits', 'moraine history -n 5']))
 }
 
 export async function run(command: Command): Promise<number> {
   const { log, json } = await openLog(command)
-  const shown = await log.latest(Number(command.opts<{ limit: string }>().limit))
+  const shown = await log.latest(command.opts<{ limit: number }>().limit)
   if (json) {
     print(
       toJson(

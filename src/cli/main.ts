@@ -1,6 +1,7 @@
 import { Console } from 'node:console'
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { readValues } from './option-values.js'
 import { errorJson, exitCodeOf, renderError } from './output/errors.js'
 import { toJson } from './output/format.js'
 import type { GlobalOptions } from './project.js'
@@ -11,7 +12,7 @@ export interface CommandModule {
   run(command: Command): Promise<number>
 }
 
-const commands: [name: string, load: () => Promise<CommandModule>, summary: string][] = [
+export const commands: [name: string, load: () => Promise<CommandModule>, summary: string][] = [
   ['init', () => import('./init.js'), 'make a small working lake in a new folder'],
   ['plan', () => import('./plan.js'), 'show what a run would do, and why'],
   ['run', () => import('./run.js'), 'bring the lake up to date'],
@@ -81,6 +82,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     .option('--root <url>', 'where the lake lies, instead of what lake.ts or MORAINE_ROOT says')
     .option('--json', 'print one JSON value')
     .showHelpAfterError('(moraine --help shows the commands, moraine COMMAND --help examples)')
+    // Each command's help shows the options that all take.
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
   const wanted = argv
     .slice(2)
@@ -88,12 +91,11 @@ export async function main(argv: readonly string[]): Promise<number> {
   for (const [name, load, summary] of commands) {
     if (name === wanted || wanted === 'help') {
       const module = await load()
-      module
-        .define(program.command(name).description(summary))
-        .exitOverride()
-        .action(async (...args) => {
-          exit = await module.run(args.at(-1) as Command)
-        })
+      const command = module.define(program.command(name).description(summary))
+      readValues(command)
+      command.exitOverride().action(async (...args) => {
+        exit = await module.run(args.at(-1) as Command)
+      })
     } else program.command(name).description(summary)
   }
   try {

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { MoraineError } from '../errors.js'
 import { currentUser } from '../run/context.js'
 import { type Optimized, optimizeTable } from '../run/optimize.js'
 import { startEngine, withMemory } from './engine.js'
@@ -27,14 +26,9 @@ export function define(command: Command): Command {
 
 export async function run(command: Command): Promise<number> {
   const { log, storage, json } = await openLog(command)
-  const { orderBy, target } = command.opts<{ orderBy?: string; target: string }>()
+  const { orderBy, target } = command.opts<{ orderBy?: string; target: number }>()
   const { tables } = await log.head()
   const names = command.args.length > 0 ? command.args : Object.keys(tables).sort()
-  const mebibytes = Number(target)
-  if (!(mebibytes > 0))
-    throw new MoraineError('usage', `--target ${target} is not a size in MiB`, {
-      hint: 'For example: --target 128',
-    })
   const abort = new AbortController()
   const stop = () => abort.abort()
   process.on('SIGINT', stop)
@@ -46,7 +40,7 @@ export async function run(command: Command): Promise<number> {
       if (abort.signal.aborted) break
       done.push(
         await optimizeTable(log, storage, session, name, {
-          target: mebibytes * 2 ** 20,
+          target: target * 2 ** 20,
           ...(orderBy ? { orderBy: orderBy.split(',').map((column) => column.trim()) } : {}),
           info: { author: currentUser(), run: null },
           signal: abort.signal,

@@ -33,10 +33,8 @@ export function define(command: Command): Command {
 
 export async function run(command: Command): Promise<number> {
   const [what] = command.args as [string]
-  const options = command.optsWithGlobals<GlobalOptions & { limit: string }>()
-  const limit = Number(options.limit)
-  if (!Number.isInteger(limit) || limit < 1)
-    throw new MoraineError('usage', `--limit ${options.limit} is not a whole number from 1 up`)
+  const options = command.optsWithGlobals<GlobalOptions & { limit: number }>()
+  const { limit } = options
   const path = resolve(options.directory, what)
   const isFile = (await stat(path).catch(() => undefined))?.isFile()
   const preview = what.startsWith('s3://')

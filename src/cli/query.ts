@@ -6,6 +6,7 @@ import type { Field } from '../define/column-type.js'
 import type { ResultRow } from '../engine/engine.js'
 import { MoraineError, messageOf } from '../errors.js'
 import type { CommitLog } from '../log/log.js'
+import { stateToRead } from '../query/point.js'
 import { type QueryResult, queryLake } from '../query/query.js'
 import { branchOf } from '../run/journal.js'
 import { examples } from './examples.js'
@@ -58,7 +59,7 @@ interface Options {
   at?: string
   run?: string
   format: string
-  limit: string
+  limit: number
   stats?: boolean
   saveAs?: string
   partitionBy?: string[]
@@ -83,13 +84,13 @@ export async function run(command: Command): Promise<number> {
     })
   const point = options.at === undefined ? undefined : pointOf('--at', options.at)
   // All are asked of the lake as it is at one time.
-  const state = stateToRead(log, point, options.run)
+  const state = stateAsked(log, point, options.run)
   for (const [i, { sql, file = '' }] of questions.entries()) {
     if (i > 0 && format !== 'json') await write('\n')
     if (others.length > 0 && format === 'table') await write(`${colors.bold(file)}\n`)
     try {
       await using result = await queryLake(storage, state, sql)
-      await writer(result, Number(options.limit))
+      await writer(result, options.limit)
       if (options.stats)
         process.stderr.write(
           `${result.files.opened} of ${plural(result.files.total, 'file')} opened (${size(result.files.bytes)})\n`,
@@ -141,8 +142,8 @@ async function readQuestion(file: string): Promise<Question> {
 }
 
 /** The lake as it is, as it was, or as a run built it but did not publish it. */
-async function stateToRead(log: CommitLog, point: number | Date | undefined, run?: string) {
-  if (run === undefined) return point === undefined ? log.head() : log.visibleAt(point)
+async function stateAsked(log: CommitLog, point: number | Date | undefined, run?: string) {
+  if (run === undefined) return point === undefined ? log.head() : stateToRead(log, point)
   const branch = /^[\w-]+$/.test(run) ? await log.openBranch(branchOf(run)) : undefined
   if (branch) return branch.head()
   throw new MoraineError('usage', `Run ${run} left nothing that was not published`, {

@@ -5,7 +5,7 @@ import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
 import { parseTime } from '../log/point.js'
 import { runLake } from '../run/execute.js'
-import { silverNamed } from './discarded.js'
+import { checkRule, silverNamed } from './discarded.js'
 import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
 import { toJson } from './output/format.js'
@@ -28,9 +28,11 @@ export function define(command: Command): Command {
 
 /** Judges discarded rows again, and builds what reads their dataset. */
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, folder, json } = await openProject(command)
+  const { lake, storage, log, folder, json } = await openProject(command)
   const { rule, since } = command.opts<{ rule?: string; since?: string }>()
-  const dataset = fullName(silverNamed(lake, command.args[0] as string))
+  const silver = silverNamed(lake, command.args[0] as string)
+  const dataset = fullName(silver)
+  if (rule !== undefined) await checkRule(storage, await log.head(), silver, rule)
   const from = since === undefined ? undefined : parseTime(since)
   if (since !== undefined && !from)
     throw new MoraineError('usage', `--since ${since} is not a time`, {

@@ -33,12 +33,18 @@ export async function run(command: Command): Promise<number> {
   const target = await log.stateAt(to)
   const changed = state.number !== before.number
   if (json) print(toJson({ commit: state.number, to: target.number, changed }, 2))
-  else if (!changed) print(`Nothing to do: the lake is as it was after commit ${target.number}.`)
-  else {
-    const time = readableTime(target.time ?? '')
+  else if (!changed)
     print(
-      `${colors.green('✔')} Commit ${state.number}: the lake is as it was after commit ${target.number} (${time}).`,
+      target.number === 0
+        ? 'Nothing to do: the lake is empty, as it was before its first commit.'
+        : `Nothing to do: the lake is as it was after commit ${target.number}.`,
     )
+  else {
+    const then =
+      target.number === 0
+        ? 'before its first commit: empty'
+        : `after commit ${target.number} (${readableTime(target.time ?? '')})`
+    print(`${colors.green('✔')} Commit ${state.number}: the lake is as it was ${then}.`)
     const batches = (of: LakeState) => Object.values(of.batches).flat().length
     if (batches(before) > batches(state))
       print(

@@ -10,7 +10,6 @@ import { recentlySent } from '../run/intake-landing.js'
 import { isLoopback } from '../serve/access.js'
 import { Keeper } from '../serve/keeper.js'
 import { listen, openInbox, type Receiver } from '../serve/server.js'
-import { intervalFor } from './duration.js'
 import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
 import { ProcessLog } from './output/process-log.js'
@@ -33,7 +32,7 @@ export function define(command: Command): Command {
       'how often to look for what has arrived unannounced: 2s, 5m, or seconds',
       '10s',
     )
-    .option('--jobs <n>', 'jobs that run at the same time', '1')
+    .option('--jobs <jobs>', 'jobs that run at the same time', '1')
     .addHelpText(
       'after',
       examples(
@@ -47,21 +46,19 @@ export function define(command: Command): Command {
 }
 
 interface Options {
-  port: string
+  port: number
   host: string
   name?: string[]
   behindProxy?: boolean
-  every: string
-  jobs: string
+  every: number
+  jobs: number
 }
 
 export async function run(command: Command): Promise<number> {
   const project = await openProject(command)
   const { lake, storage, log: commits, folder, json } = project
   const options = command.opts<Options>()
-  const port = numberOf('--port', options.port, 0, 65_535)
-  const every = intervalFor('--every', options.every)
-  const concurrency = numberOf('--jobs', options.jobs, 1, 64)
+  const { port, every, jobs: concurrency } = options
   const sent = bronzeOf(lake.datasets, 'ingest')
   const dropped = bronzeOf(lake.datasets, 'inbox')
   checkAccess(sent, dropped, options)
@@ -175,13 +172,4 @@ function checkAccess(
     throw new MoraineError('usage', `On ${host} tokens and rows would travel in the clear`, {
       hint: 'Put a proxy before it that encrypts, and say so: --behind-proxy',
     })
-}
-
-function numberOf(option: string, text: string, least: number, most: number): number {
-  const number = Number(text)
-  if (Number.isInteger(number) && number >= least && number <= most) return number
-  throw new MoraineError(
-    'usage',
-    `${option} ${text} is not a whole number from ${least} to ${most}`,
-  )
 }

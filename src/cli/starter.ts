@@ -1,10 +1,10 @@
-/** The files of a new project, by their paths. */
-export function starterFiles(name: string): Record<string, string> {
+/** The files of a new project, by their paths. `moraine` is how it depends on Moraine. */
+export function starterFiles(name: string, moraine: string): Record<string, string> {
   return {
     'lake.ts': lake(name),
     'lake.tests.ts': tests,
     'data/orders.csv': orders,
-    'package.json': `${JSON.stringify({ name, private: true, type: 'module', scripts: { run: 'moraine run' }, dependencies: { moraine: '^0.1.0' } }, null, 2)}\n`,
+    'package.json': `${JSON.stringify({ name, private: true, type: 'module', scripts: { run: 'moraine run' }, dependencies: { moraine } }, null, 2)}\n`,
     'tsconfig.json': `${JSON.stringify({ compilerOptions: { module: 'nodenext', target: 'es2023', strict: true, noEmit: true, skipLibCheck: true } }, null, 2)}\n`,
     '.gitignore': 'node_modules/\nlake/\nlake-dev/\n',
   }

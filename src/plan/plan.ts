@@ -115,7 +115,7 @@ function planOne(
     dataset.tier === 'silver'
       ? upstream.every((d) => d.tier === 'bronze')
       : upstream.every((d) => driving.includes(fullName(d)))
-  const reason = `${names} will change`
+  const reason = `${names} will change${readAgain(dataset, upstream, view)}`
   return { action: 'build', mode: incremental ? 'incremental' : 'full', reason, windows: [] }
 }
 
@@ -297,7 +297,7 @@ function decideByInputs(
   if (!first) return { action: 'none', reason: 'its inputs have not changed' }
   if (dataset.tier === 'gold') return decideGold(dataset, table, changed, view, seen, build)
   const other = changed.find((input) => input.tier !== 'bronze')
-  if (other) return build(`${fullName(other)} changed`)
+  if (other) return build(`${fullName(other)} changed${readAgain(dataset, changed, view)}`)
   return decideByBatches(dataset as Silver, view, seen, build)
 }
 
@@ -363,7 +363,7 @@ function decideByBatches(
     return build(`${reason}, in which names of ${named.dataset} are together for the first time`)
   const lookups = lookupsOf(dataset).map(fullName)
   const looked = windows.find((window) => lookups.includes(window.dataset))
-  if (looked) return build(`${reason}, where other rows look something up`)
+  if (looked) return build(`${reason}${readAgain(dataset, lookupsOf(dataset), view)}`)
   return { action: 'build', mode: 'incremental', reason, windows }
 }
 
@@ -373,6 +373,21 @@ function namesFellTogether({ dataset, batches }: Window, view: View, seen: Offse
   if (before.length === 0) return false
   const known = new Set(before.flatMap(({ names = [] }) => names).map((key) => key.join('\n')))
   return batches.some(({ names = [] }) => names.some((key) => !known.has(key.join('\n'))))
+}
+
+/** What a change costs of what rows look something up in: any of them may find something else now. */
+function readAgain(dataset: AnyDataset, changed: readonly AnyDataset[], view: View): string {
+  if (dataset.tier !== 'silver') return ''
+  const looked = lookupsOf(dataset)
+  if (!changed.some((input) => looked.includes(input))) return ''
+  const rows = dataset.from.reduce((sum, input) => sum + rowsOf(input, view), 0)
+  const inputs = dataset.from.map(fullName).join(', ')
+  return `, where it looks something up: all ${thousands(rows)} rows of ${inputs} are read again`
+}
+
+function rowsOf(input: AnyDataset, view: View): number {
+  if (input.tier !== 'bronze') return view.tables[fullName(input)]?.rows ?? 0
+  return windowAfter(input, view, 0).batches.reduce((sum, batch) => sum + batch.rows, 0)
 }
 
 function newBatches(batches: readonly BatchPointer[]): string {

@@ -9,6 +9,7 @@ import { folderOf, openStorage, rootOf } from '../load/root.js'
 import type { LakeState } from '../log/commit.js'
 import { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
+import { stateToRead } from './point.js'
 import { queryLake, queryRows } from './query.js'
 
 /** A point in the lake's history: a commit's number, or a time. */
@@ -54,7 +55,7 @@ export function openLake(lake: Lake, options: { root?: string } = {}): OpenLake 
   const folder = folderOf(lake)
   const storage = openStorage(options.root ?? rootOf(lake, folder), folder)
   const log = new CommitLog(storage)
-  const state = (at?: At) => (at === undefined ? log.head() : log.visibleAt(toPoint(at)))
+  const state = (at?: At) => (at === undefined ? log.head() : stateToRead(log, toPoint(at)))
 
   async function* stream(dataset: AnyDataset, read: ReadOptions<string> = {}) {
     await using result = await queryLake(storage, await state(read.at), readSql(dataset, read))

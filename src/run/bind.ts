@@ -242,7 +242,7 @@ async function bronzeColumns(
 }
 
 /** Whether a source has the columns that its definition says, and no others. */
-function isSettled({ from }: Bronze): boolean {
+export function isSettled({ from }: Bronze): boolean {
   if (from.columns === undefined) return false
   if (from.kind === 'database') return true
   const positional = from.kind === 'files' && ['fixed', 'pattern'].includes(from.layout?.kind ?? '')

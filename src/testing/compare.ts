@@ -2,19 +2,23 @@ import type { Field } from '../define/column-type.js'
 import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
 import { checkedAgainst, inputsOf } from '../define/inputs.js'
 import { lookupOf } from '../define/lookup.js'
+import { nearest } from '../define/nearest.js'
 import { fieldsOfShape } from '../define/schema.js'
 import { quoteName, quoteText, renderSql } from '../define/sql.js'
 import { sqlType } from '../define/sql-type.js'
 import { DuckDB } from '../engine/duckdb/duckdb.js'
 import type { BatchParts, ResultRow, RowValue, Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
 import type { RowCounts } from '../log/commit.js'
 import type { View } from '../plan/plan.js'
+import { isSettled } from '../run/bind.js'
 import { emptyRelation } from '../run/expressions.js'
 import { describeGold } from '../run/gold.js'
 import { castRows, computing } from '../run/gold-casts.js'
 import { InThisThread } from '../run/javascript.js'
 import { judge, tallyRows } from '../run/judge.js'
 import { bronzeLineage, silverLineage } from '../run/relations.js'
+import { CHANGE } from '../run/rows-writer.js'
 import type { InputRelations } from '../run/silver-input.js'
 import { holdOn } from '../run/table-checks.js'
 import { pickWinners } from '../run/winners.js'
@@ -43,6 +47,7 @@ async function compareNow(dataset: AnyDataset, example: Example): Promise<Differ
       throw new Error(
         `${fullName(dataset)} does not read ${fullName(stray.dataset)}, which is given`,
       )
+    for (const { dataset: input, rows } of example.given) refuseUnknown(input, rows)
     for (const input of inputs)
       await session.define(input.tier, input.name, relationOf(input, example.given))
     const result =
@@ -185,6 +190,28 @@ function valueSql(value: unknown, { type }: Field): string {
   if (typeof value !== 'object') return `CAST(${quoteText(String(value))} AS ${sqlType(type)})`
   const json = JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? String(v) : v))
   return `CAST(CAST(${quoteText(json)} AS JSON) AS ${sqlType(type)})`
+}
+
+/** Refuses given columns that an input is known not to have: they would be left out without a word. */
+function refuseUnknown(input: AnyDataset, rows: Given['rows']): void {
+  const known = columnsKnown(input)
+  if (!known) return
+  const unknown = rows.flatMap((row) => Object.keys(row)).find((name) => !known.includes(name))
+  if (unknown === undefined) return
+  const similar = nearest(unknown, known)
+  throw new MoraineError(
+    'definition',
+    `${fullName(input)} has no column '${unknown}', which is given`,
+    { hint: similar ? `Did you mean '${similar}'?` : `It has: ${known.join(', ')}` },
+  )
+}
+
+/** The columns that an input has, where its definition says all of them. */
+function columnsKnown(input: AnyDataset): readonly string[] | undefined {
+  if (input.tier === 'gold') return input.declared && Object.keys(input.declared)
+  if (input.tier === 'silver')
+    return [...Object.keys(input.schema.shape), ...silverLineage.map(({ name }) => name)]
+  return isSettled(input) ? [...(input.from.columns ?? []), ...bronzeLineage, CHANGE] : undefined
 }
 
 /** SQL for an input's given rows, with the columns that it has in a lake. */

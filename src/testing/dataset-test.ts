@@ -1,7 +1,16 @@
 import type { AnyDataset, Gold, Row, Silver } from '../define/dataset.js'
 import { fullName } from '../define/dataset.js'
+import { isDataset, object, text, texts } from '../define/expected.js'
+import { takeMistakes } from '../define/mistakes.js'
+import {
+  checked,
+  checkedArguments,
+  type Expected,
+  needed,
+  type OptionList,
+} from '../define/options.js'
 import { here } from '../define/place.js'
-import { MoraineError, type Place } from '../errors.js'
+import { DefinitionError, MoraineError, type Place } from '../errors.js'
 import type { Difference } from './row-diff.js'
 
 /** Rows of an input. */
@@ -34,6 +43,29 @@ export interface DatasetTest {
   compare(): Promise<Difference[]>
 }
 
+const tested: Expected = {
+  is: 'a silver or gold dataset',
+  fits: (value) => isDataset(value) && (value as AnyDataset).tier !== 'bronze',
+}
+
+const rows: Expected = {
+  is: 'a list of rows',
+  fits: (value) => Array.isArray(value) && value.every(object.fits),
+}
+
+const exampleOptions: OptionList<Example> = {
+  given: needed({
+    is: 'a list of given(dataset, rows)',
+    fits: (value) =>
+      Array.isArray(value) &&
+      value.every((item) => isDataset(item?.dataset) && rows.fits(item?.rows)),
+    advise: () => "Write given: [given(orders, [{ id: '1' }])]",
+  }),
+  expect: rows,
+  discarded: texts,
+  broken: texts,
+}
+
 type Rows<D extends AnyDataset> = readonly Partial<Row<D>>[]
 
 /** Rows of one input; columns that are left out are NULL. */
@@ -57,9 +89,12 @@ export function datasetTest<D extends Silver<any> | Gold<any>>(
   dataset: D,
   example: Example<D>,
 ): DatasetTest {
+  const call = typeof name === 'string' ? `datasetTest('${name}')` : 'datasetTest(…)'
+  checkedArguments(call, { name, dataset }, { name: text, dataset: tested })
+  const good = checked<Example>(call, example, exampleOptions)
   const compare = async () => {
     const { compareDataset } = await import('./compare.js')
-    return compareDataset(dataset, example as Example)
+    return compareDataset(dataset, good)
   }
   const run = () => refuseDifferences(dataset, compare)
   return { kind: 'dataset test', name, dataset, place: here(), run, compare }
@@ -74,7 +109,10 @@ export async function expectDataset<D extends Silver<any> | Gold<any>>(
   dataset: D,
   example: Example<D>,
 ): Promise<void> {
-  await datasetTest('', dataset, example).run()
+  const test = datasetTest('', dataset, example)
+  const mistakes = takeMistakes()
+  if (mistakes.length > 0) throw new DefinitionError(mistakes)
+  await test.run()
 }
 
 async function refuseDifferences(

@@ -1,0 +1,13 @@
+import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+
+const raw = bronze('orders', { from: files('orders.csv') })
+const orders = silver('orders', {
+  from: raw,
+  select: { amount: sql`cast(amuont as int)` },
+  schema: z.object({ id: t.bigint(), amount: t.int() }),
+  key: 'id',
+})
+const daily = gold('daily', { query: sql`select sum(amount) as revenue from ${orders}` })
+
+export default defineLake({ name: 'shop', datasets: [orders, daily] })
