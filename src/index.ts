@@ -1,5 +1,5 @@
 import type { Lake } from './define/lake.js'
-import type { OpenLake } from './query/open.js'
+import type { OpenLake, OpenOptions } from './query/open.js'
 
 export { z } from 'zod'
 export * from './define/index.js'
@@ -10,7 +10,7 @@ export {
   type Place,
   type Problem,
 } from './errors.js'
-export type { At, OpenLake, ReadOptions } from './query/open.js'
+export type { At, OpenLake, OpenOptions, ReadOptions } from './query/open.js'
 export { sqlFile } from './sql-file.js'
 
 /**
@@ -21,7 +21,7 @@ export { sqlFile } from './sql-file.js'
  * const lake = await openLake(shop)
  * const paid = await lake.read(orders, { where: sql`status = ${'paid'}` })
  */
-export async function openLake(lake: Lake, options: { root?: string } = {}): Promise<OpenLake> {
+export async function openLake(lake: Lake, options: OpenOptions = {}): Promise<OpenLake> {
   const { openLake: open } = await import('./query/open.js')
   return open(lake, options)
 }

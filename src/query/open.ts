@@ -1,10 +1,14 @@
 import type { z } from 'zod'
 import type { AnyDataset, Row } from '../define/dataset.js'
+import { described } from '../define/described.js'
+import { datasets, isDataset, number, sqlTag, text, texts } from '../define/expected.js'
 import type { Lake } from '../define/lake.js'
+import { takeMistakes } from '../define/mistakes.js'
+import { checked, checkedArguments, type Expected, type OptionList } from '../define/options.js'
 import { defOf } from '../define/schema.js'
 import { quoteName, reference, renderSql, type Sql } from '../define/sql.js'
 import type { ResultRow, RowValue } from '../engine/engine.js'
-import { MoraineError } from '../errors.js'
+import { DefinitionError, MoraineError } from '../errors.js'
 import { folderOf, openStorage, rootOf } from '../load/root.js'
 import type { LakeState } from '../log/commit.js'
 import { CommitLog } from '../log/log.js'
@@ -44,6 +48,45 @@ export interface OpenLake {
   state(at?: At): Promise<LakeState>
 }
 
+/** How a lake is opened. */
+export interface OpenOptions {
+  /** The folder or bucket that holds it, instead of what its definition or MORAINE_ROOT says. */
+  root?: string
+}
+
+const openOptions: OptionList<OpenOptions> = { root: text }
+
+const readOptions: OptionList<ReadOptions<string>> = {
+  where: sqlTag,
+  columns: texts,
+  orderBy: sqlTag,
+  limit: number,
+  at: {
+    is: "a commit's number, or a time",
+    fits: (value) =>
+      typeof value === 'number' || typeof value === 'string' || value instanceof Date,
+  },
+}
+
+const aDataset: Expected = { ...datasets, is: 'a dataset', fits: isDataset }
+
+/** Does what checks options, and throws what is wrong with them at once: a program has nobody else to tell. */
+function sound<T>(check: () => T): T {
+  const found = check()
+  const mistakes = takeMistakes()
+  if (mistakes.length > 0) throw new DefinitionError(mistakes)
+  return found
+}
+
+/** The lake; a CommonJS module gives it as the default of its default where an ES module imports it. */
+function lakeIn(given: Lake | { default?: Lake }): Lake {
+  const found = given && 'default' in given ? given.default : given
+  if ((found as Lake | undefined)?.kind === 'lake') return found as Lake
+  throw new MoraineError('usage', `openLake takes a lake, not ${described(given)}`, {
+    hint: "Give it what lake.ts exports: import shop from './lake.js'",
+  })
+}
+
 /**
  * Opens a lake for reading. Every read sees one commit of the lake, never parts of two.
  *
@@ -51,13 +94,19 @@ export interface OpenLake {
  * const lake = await openLake(shop)
  * const paid = await lake.read(orders, { where: sql`status = ${'paid'}` })
  */
-export function openLake(lake: Lake, options: { root?: string } = {}): OpenLake {
+export function openLake(given: Lake, options: OpenOptions = {}): OpenLake {
+  const lake = lakeIn(given)
+  const { root } = sound(() => checked('openLake(…)', options, openOptions))
   const folder = folderOf(lake)
-  const storage = openStorage(options.root ?? rootOf(lake, folder), folder)
+  const storage = openStorage(root ?? rootOf(lake, folder), folder)
   const log = new CommitLog(storage)
   const state = (at?: At) => (at === undefined ? log.head() : stateToRead(log, toPoint(at)))
 
-  async function* stream(dataset: AnyDataset, read: ReadOptions<string> = {}) {
+  async function* stream(dataset: AnyDataset, options: ReadOptions<string> = {}) {
+    const read = sound(() => {
+      checkedArguments('read(…)', { dataset }, { dataset: aDataset })
+      return checked('read(…)', options, readOptions)
+    })
     await using result = await queryLake(storage, await state(read.at), readSql(dataset, read))
     const convert = converterOf(dataset)
     for await (const batch of result.batches) yield batch.map(convert)
