@@ -194,43 +194,58 @@ export function historiesIn(sql: Sql): AnyDataset[] {
   return [...new Set(found)]
 }
 
-/** The line of the user's file that holds line `line` (from 1) of the rendered SQL. */
-export function placeInSql(sql: Sql, line: number): Place | undefined {
-  if (!sql.place) return undefined
+/** Where a line (from 1) of the rendered SQL, and a column of it, stand in the user's file; `near` is searched from there. */
+export function placeInSql(
+  sql: Sql,
+  {
+    line,
+    column = 1,
+    near,
+  }: { line: number; column?: number | undefined; near?: string | undefined },
+): Place | undefined {
   const whole = sql.parts.map(renderPart).join('')
-  const trimmed = whole.length - whole.trimStart().length
-  const skipped = whole.slice(0, trimmed).split('\n').length - 1
-  const fromTemplate = skipped + line - 1
-  return {
-    ...sql.place,
-    line: sql.place.line + fromTemplate,
-    column: fromTemplate ? 1 : sql.place.column,
-  }
+  const trimmed = whole.trimStart()
+  const before = trimmed.split('\n').slice(0, line - 1)
+  const start = whole.length - trimmed.length + before.reduce((sum, l) => sum + l.length + 1, 0)
+  return placeAt(sql, start + column - 1, near)
 }
 
-/** The line of the user's file that holds a text of SQL, which is pointed at. */
+/** Where a text of SQL stands in the user's file. */
 export function placeOfText(sql: Sql, text: string): Place | undefined {
-  if (!sql.place) return undefined
-  let line = 0
-  let { column } = sql.place
+  let start = 0
   for (const part of sql.parts) {
-    const rendered = renderPart(part)
     const at = part.kind === 'text' ? indexOfName(part.text, text) : -1
-    const before = at < 0 ? rendered : rendered.slice(0, at)
-    const last = before.lastIndexOf('\n')
-    // How wide a `${}` is in the file is not known: the column is the least that it can be.
-    line += before.split('\n').length - 1
-    if (last >= 0) column = before.length - last
-    else if (part.kind === 'text') column += before.length
-    if (at >= 0)
-      return {
-        ...sql.place,
-        line: sql.place.line + line,
-        column,
-        near: text.split('\n')[0] ?? text,
-      }
+    if (at >= 0) return placeAt(sql, start + at, text.split('\n')[0])
+    start += renderPart(part).length
   }
   return sql.place
+}
+
+/** The place of a character of the rendered SQL. How wide a `${}` is in the file is not known: the column is the least that it can be. */
+function placeAt(sql: Sql, offset: number, near: string | undefined): Place | undefined {
+  if (!sql.place) return undefined
+  let left = offset
+  let line = 0
+  let { column } = sql.place
+  let exact = false
+  for (const part of sql.parts) {
+    const text = renderPart(part)
+    const before = text.slice(0, left)
+    const last = before.lastIndexOf('\n')
+    line += before.split('\n').length - 1
+    if (last >= 0) {
+      column = before.length - last
+      exact = true
+    } else if (part.kind === 'text') column += before.length
+    if (part.kind !== 'text') exact = false
+    left -= text.length
+    if (left < 0) break
+  }
+  const first = line === 0 ? sql.place.column : 1
+  const place = { ...sql.place, line: sql.place.line + line }
+  return near === undefined
+    ? { ...place, column: exact ? column : first }
+    : { ...place, column, near }
 }
 
 /** Where a name stands by itself, after FROM or JOIN best. */

@@ -20,10 +20,24 @@ function readable(message: string): { said: string; near?: string; similar?: str
   }
 }
 
+/** The column that the engine's mark is under: it shows a part of the line, with dots where it leaves something out. */
+function columnOf(message: string, sql: string): number | undefined {
+  const found = /\nLINE (\d+): (.*)\n( *)\^/.exec(message)
+  if (!found) return undefined
+  const [, line = '', shown = '', space = ''] = found
+  const mark = space.length - `LINE ${line}: `.length
+  const dots = shown.startsWith('...') ? 3 : 0
+  const part = shown.slice(dots).replace(/\.\.\.$/, '')
+  const start = (sql.split('\n')[Number(line) - 1] ?? '').indexOf(part)
+  return start < 0 || mark < dots ? undefined : start + mark - dots + 1
+}
+
 /** SQL that the engine refused or that failed while it ran. */
 export class SqlError extends MoraineError {
   /** The line of the SQL that the engine points to, from 1. */
   readonly line: number | undefined
+  /** The column of that line, from 1, where it can be told. */
+  readonly column: number | undefined
   /** The name that the message is about, as it stands in the SQL. */
   readonly near: string | undefined
 
@@ -40,5 +54,6 @@ export class SqlError extends MoraineError {
     this.near = near
     const line = /\nLINE (\d+):/.exec(message)
     this.line = line ? Number(line[1]) : undefined
+    this.column = columnOf(message, sql)
   }
 }

@@ -9,7 +9,7 @@ import {
 } from '../define/dataset.js'
 import { checkedAgainst, inputsOf, lookupsOf } from '../define/inputs.js'
 import { fieldsOfShape } from '../define/schema.js'
-import { quoteName, type Sql } from '../define/sql.js'
+import { datasetsIn, quoteName, type Sql } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError, type Problem } from '../errors.js'
 import type { View } from '../plan/plan.js'
@@ -93,14 +93,17 @@ class Binder {
   }
 
   private async bindSilver(dataset: Silver, { fields }: Known, wanted: Wanted): Promise<void> {
-    const inputs = await this.allOf([...dataset.from, ...lookupsOf(dataset)], dataset)
     const rows = emptyRelation(fields)
     for (const { name, condition } of dataset.rules)
-      if (await this.refers(dataset, `rule '${name}'`, condition, true))
-        await this.collect(dataset, inputs?.unsure ?? [], () =>
-          bindExpression(this.session, condition, rows),
-        )
+      if (await this.refers(dataset, `rule '${name}'`, condition, true)) {
+        const looked = await this.allOf(datasetsIn(condition), dataset)
+        if (looked)
+          await this.collect(dataset, looked.unsure, () =>
+            bindExpression(this.session, condition, rows),
+          )
+      }
     if (wanted !== 'all') return
+    const inputs = await this.allOf([...dataset.from, ...lookupsOf(dataset)], dataset)
     const from = dataset.from.map((input) => `SELECT * FROM ${input.tier}.${quoteName(input.name)}`)
     const input = from.join(' UNION ALL BY NAME ')
     const selected = [...Object.values(dataset.select), dataset.deleteWhen].filter(

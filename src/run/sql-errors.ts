@@ -12,11 +12,10 @@ export async function atUserSql<T>(sql: Sql, before: number, use: () => Promise<
   } catch (error) {
     if (!(error instanceof SqlError)) throw error
     const line = error.line === undefined ? 1 : Math.max(1, error.line - before)
-    const found = placeInSql(sql, line)
     throw new MoraineError(error.kind, error.message, {
       cause: error,
       retryable: error.retryable,
-      place: found && error.near ? { ...found, near: error.near } : found,
+      place: placeInSql(sql, { line, column: error.column, near: error.near }),
       ...(error.hint ? { hint: error.hint } : {}),
     })
   }

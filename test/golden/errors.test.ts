@@ -40,6 +40,7 @@ describe('a mistake', () => {
       .replaceAll(/\S*\/shop\b/g, 'shop')
       .replaceAll(/\d{8}T\d{9}Z-[0-9a-f]{6}/g, 'RUN')
       .replaceAll(/[\d.]+ s\b/g, 'N s')
+      .replaceAll(/\(\d+ B\)/g, '(N B)')
       .trimEnd()
     const shown = `$ moraine ${command.trim()}\n${printed}\n(${code})\n`
     expect(printed).not.toMatch(/\n +at .*:\d+:\d+/)

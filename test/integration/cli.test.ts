@@ -216,9 +216,9 @@ export default defineLake({ name: 'Shop', datasets: [orders] })
     [
       'code that throws',
       'const a = undefined as any\nexport default a.b',
-      "Cannot read properties of undefined (reading 'b')",
+      "'.b' is asked of something that is undefined",
     ],
-    ['no lake', 'export const lake = 1', 'does not export a lake'],
+    ['no lake', 'export const lake = 1', 'lake.ts has no default export'],
   ])('in TypeScript have a place and no stack: %s', async (_, text, message) => {
     const project = await Project.create({ 'lake.ts': text })
     const { code, stderr } = await project.cli('plan')
@@ -263,7 +263,7 @@ export default defineLake({ name: 'x', datasets: [gold('a', { query: sqlFile(new
       'a.sql': '-- the answer\nselect 42 as answer,\n  nothing\nfrom (select 1)\n',
     })
     const { code, stdout } = await project.cli('run')
-    expect(code).toBe(1)
+    expect(code).toBe(2)
     expect(stdout).toMatch(/> 3 │ {3}nothing/)
   })
 
@@ -273,6 +273,14 @@ export default defineLake({ name: 'x', datasets: [gold('a', { query: sqlFile(new
     [['query', 'select 1', '--file', 'a.sql'], 'as an argument or in files, not both'],
     [['query', '--root', '/tmp/none', '--file', 'none.sql'], "none.sql can't be read"],
     [['run', '--fulll'], "unknown option '--fulll'"],
+    [['query', '-n', 'abc', 'select 1'], '--limit abc is not a whole number from 1 up'],
+    [['query', '--limit', '-5', 'select 1'], '--limit -5 is not a whole number from 1 up'],
+    [['query', '--limit', '2.5', 'select 1'], '--limit 2.5 is not a whole number from 1 up'],
+    [['history', '-n', '0'], '--limit 0 is not a whole number from 1 up'],
+    [['discarded', 'orders', '-n', '1e3'], '--examples 1e3 is not a whole number from 0 up'],
+    [['serve', '--port', '65536'], '--port 65536 is not a whole number from 0 to 65535'],
+    [['optimize', '--target', ''], '--target  is not a whole number from 1 to 1000000'],
+    [['vacuum', '--grace', 'soon'], '--grace soon is not a duration'],
     [['-C', '/nowhere', 'run'], 'There is no lake.ts in /nowhere'],
     [
       ['query', '--at', 'yesterday', 'select 1', '--root', '/tmp/none'],
