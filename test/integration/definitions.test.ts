@@ -1,6 +1,10 @@
-import { readFile, realpath } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdir, readFile, realpath, symlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { openLake } from '../../src/index.js'
 import { moraine, Project, repository, step, temporaryFolder } from '../support/project.js'
 
 const head = `import { bronze, check, defineLake, gold, rule, silver, sql, t, z } from 'moraine'
@@ -171,6 +175,58 @@ describe('a new lake', () => {
     const { code, stderr } = await project.cli('init', '.')
     expect(code).toBe(2)
     expect(stderr).toContain('is not empty: it has notes.txt')
+  })
+})
+
+describe('a program', () => {
+  it.each(['read.ts', 'read.mts'])('reads a lake in a package of CommonJS: %s', async (file) => {
+    const project = await Project.create({
+      'lake.ts': lake('', 'orders').replace('const orders', 'export const orders'),
+      'package.json': '{"type":"commonjs"}',
+      [file]: `import { openLake } from 'moraine'
+import shop, { orders } from './lake.js'
+openLake(shop).then(async (lake) => console.log(JSON.stringify(await lake.read(orders, { columns: ['amount'] }))))`,
+      ...csv,
+    })
+    await mkdir(join(project.folder, 'node_modules'))
+    await symlink(repository, join(project.folder, 'node_modules/moraine'))
+    await project.run()
+    const tsx = pathToFileURL(join(repository, 'node_modules/tsx/dist/loader.mjs')).href
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', tsx, file], {
+      cwd: project.folder,
+    })
+    expect(JSON.parse(stdout)).toEqual([{ amount: 10 }, { amount: 20 }])
+  })
+
+  it('is told what is no lake, and what is no option', async () => {
+    const project = await Project.create({ 'lake.ts': lake('', 'orders'), ...csv })
+    const shop = await project.load()
+    await expect(openLake({} as never)).rejects.toThrow('openLake takes a lake, not an object')
+    await expect(openLake(shop, { rot: 'x' } as never)).rejects.toThrow("no option 'rot'")
+    const opened = await openLake(shop, { root: join(project.folder, 'lake') })
+    const [orders] = shop.datasets as [never]
+    await expect(opened.read(orders, { where: 'id = 1' } as never)).rejects.toThrow(
+      "where must be SQL, written as sql`…`, not the text 'id = 1'",
+    )
+  })
+})
+
+describe('a unit test of a dataset', () => {
+  it('refuses columns that an input does not have', async () => {
+    const project = await Project.create({
+      'lake.ts': lake(
+        'export const sums = gold("sums", { query: sql`select sum(amount) as s from ${orders}` })',
+        'orders, sums',
+      ).replace('const orders', 'export const orders'),
+      'lake.tests.ts': `import { datasetTest, given } from 'moraine/testing'
+import { orders, sums } from './lake.js'
+export default [datasetTest('adds', sums, { given: [given(orders, [{ amuont: 1 }] as any)], expect: [{ s: null }] as any })]`,
+      ...csv,
+    })
+    const { code, stdout } = await project.cli('test')
+    expect(code).toBe(1)
+    expect(stdout).toContain("silver.orders has no column 'amuont', which is given")
+    expect(stdout).toContain("Did you mean 'amount'?")
   })
 })
 
