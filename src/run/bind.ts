@@ -102,13 +102,13 @@ class Binder {
             bindExpression(this.session, condition, rows),
           )
       }
-    if (wanted !== 'all') return
-    const inputs = await this.allOf([...dataset.from, ...lookupsOf(dataset)], dataset)
-    const from = dataset.from.map((input) => `SELECT * FROM ${input.tier}.${quoteName(input.name)}`)
-    const input = from.join(' UNION ALL BY NAME ')
     const selected = [...Object.values(dataset.select), dataset.deleteWhen].filter(
       (chosen): chosen is Sql => chosen !== undefined && typeof chosen !== 'string',
     )
+    if (wanted !== 'all' || selected.length === 0) return
+    const inputs = await this.allOf([...dataset.from, ...lookupsOf(dataset)], dataset)
+    const from = dataset.from.map((input) => `SELECT * FROM ${input.tier}.${quoteName(input.name)}`)
+    const input = from.join(' UNION ALL BY NAME ')
     for (const chosen of selected)
       if ((await this.refers(dataset, 'select', chosen, true)) && inputs)
         await this.collect(dataset, inputs.unsure, () =>
