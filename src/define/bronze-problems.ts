@@ -194,9 +194,36 @@ function filesProblems(from: FilesSource, collect: Collector): void {
   if (from.quote !== null && (!isMark(from.quote) || from.delimiter.includes(from.quote)))
     collect.add('the quote must be one ASCII character outside of the delimiter, or null', 'quote')
   textProblems(from, collect)
+  if (from.follow) followProblems(from, collect)
   if (from.layout) layoutProblems(from, from.layout, collect)
   else if (!from.header && !from.columns)
     collect.add('files without a header need columns', 'header', "Add columns: ['id', 'name', …]")
+}
+
+/** Only where a line is a row, or begins one, can be read on from a place. */
+function followProblems(
+  { layout, paths, encoding = '', full, hive }: FilesSource,
+  collect: Collector,
+): void {
+  const lines =
+    ['pattern', 'pairs', 'fixed'].includes(layout?.kind ?? '') ||
+    (layout?.kind === 'json' && layout.lines)
+  if (!lines)
+    collect.add(
+      'only files whose lines are rows can be followed',
+      'follow',
+      "Read them with logs(…), or as format: 'jsonl' or 'fixed'",
+    )
+  if (paths.some((path) => path.startsWith('s3://')))
+    collect.add(
+      'objects of a bucket never grow, so they are not followed',
+      'follow',
+      'Leave follow out: each object is read once',
+    )
+  if (/^(utf-?16|ucs|utf-?32)/i.test(encoding))
+    collect.add(`logs in ${encoding} can't be followed`, 'encoding', 'Leave follow out')
+  if (full || hive)
+    collect.add(`follow has no meaning beside ${full ? 'full' : 'hive'}`, 'follow', 'Leave one out')
 }
 
 function textProblems(from: FilesSource, collect: Collector): void {

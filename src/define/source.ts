@@ -70,6 +70,8 @@ export interface FilesSource<C extends string = string> {
   readonly comment?: string
   /** The character that takes the meaning from the one after it. */
   readonly escape?: string
+  /** Files are logs that grow and are rotated; `event`: what the first line of each event matches, where it has several. */
+  readonly follow?: { readonly event: RegExp | undefined }
   /** Folders such as `day=2026-01-05` are columns. */
   readonly hive?: boolean
   /** What becomes of columns that come or go; without it they are taken as they are. */

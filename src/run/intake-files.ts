@@ -1,7 +1,7 @@
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { FilesSource } from '../define/source.js'
 import type { Session } from '../engine/engine.js'
-import type { MoraineError } from '../errors.js'
+import { MoraineError } from '../errors.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
 import { broughtAhead } from '../source/bring.js'
 import { discoverFiles as filesOf, nothingThere, type SourceFile } from '../source/discover.js'
@@ -57,7 +57,11 @@ export async function discoverFiles(
 ): Promise<Offer> {
   const name = fullName(dataset)
   const offered = await filesOf(source)
-  const watermark = state.watermarks[name] as Watermark | undefined
+  const watermark = state.watermarks[name] as (Watermark & { follow?: string }) | undefined
+  if (watermark?.follow !== undefined)
+    throw new MoraineError('source', `${name} was followed before`, {
+      hint: 'Its rows would be taken in once more. Give the dataset another name, or follow it again.',
+    })
   const known = await batches.knownFiles(state.batches[name] ?? [], watermark?.index)
   const touched = watermark?.touched ?? {}
   const reading = readingOf(source)

@@ -11,6 +11,7 @@ import { discoverFull } from './intake-full.js'
 import { discoverAnswers } from './intake-http.js'
 import { discoverDropped } from './intake-inbox.js'
 import { discoverLanded } from './intake-landing.js'
+import { discoverLogs } from './intake-logs.js'
 import type { Held } from './shrink.js'
 
 /** What an intake did. */
@@ -49,6 +50,7 @@ export function discover(
   const { from } = dataset
   switch (from.kind) {
     case 'files':
+      if (from.follow) return discoverLogs(dataset, from, state, batches)
       return from.full
         ? discoverFull(dataset, from, from.full, state)
         : discoverFiles(dataset, from, state, batches)

@@ -76,6 +76,13 @@ export interface FilesOptions<C extends string> {
    * `__HIVE_DEFAULT_PARTITION__`.
    */
   hive?: boolean
+  /**
+   * Whether files are logs that grow: only what is new in them is read, also when they are rotated (`app.log`, `app.log.1`,
+   * `app.log.2.gz`) or truncated. For files whose lines are rows.
+   */
+  follow?: boolean
+  /** Of logs whose events have several lines, such as stack traces: what the first line of each matches. They are followed. */
+  event?: RegExp
   /** Of a bucket that is public: it is read without credentials. */
   anonymous?: boolean
 }
@@ -110,6 +117,11 @@ const widths: Expected = {
   fits: (value) => Array.isArray(value) && value.every(number.fits),
 }
 
+const aPattern: Expected = {
+  is: 'a regular expression',
+  fits: (value) => value instanceof RegExp,
+}
+
 const header: Expected = {
   is: 'true, false, the number of a line, or two of them',
   fits: (value) =>
@@ -139,6 +151,8 @@ export const filesOptions: OptionList<FilesOptions<string>> = {
   range: text,
   merged: oneOf('first', 'fill'),
   hive: flag,
+  follow: flag,
+  event: aPattern,
   anonymous: flag,
 }
 
@@ -269,7 +283,12 @@ function sourceOf<C extends string>(
     ...(mark === undefined ? {} : { escape: mark }),
     ...(options.hive ? { hive: true } : {}),
     ...(options.drift === undefined ? {} : { drift: options.drift }),
+    ...followed(options),
   }
+}
+
+function followed({ follow, event }: Pick<FilesOptions<string>, 'follow' | 'event'>) {
+  return (follow ?? event !== undefined) ? { follow: { event } } : {}
 }
 
 /** Where the names of columns are, and how many lines come before them. */
@@ -308,6 +327,10 @@ export interface LogsOptions<C extends string> {
   /** Of JSON and pairs: columns that there are in any case. */
   columns?: readonly C[]
   encoding?: string
+  /** Whether logs that grow and are rotated are read on from where they were read before. */
+  follow?: boolean
+  /** Of events that have several lines, such as stack traces: what the first line of each matches. They are followed. */
+  event?: RegExp
 }
 
 const logsOptions: OptionList<LogsOptions<string>> = {
@@ -320,6 +343,8 @@ const logsOptions: OptionList<LogsOptions<string>> = {
   ),
   columns: texts,
   encoding: text,
+  follow: flag,
+  event: aPattern,
 }
 
 const common = String.raw`(?<host>\S+) (?<identity>\S+) (?<user>\S+) \[(?<time>[^\]]+)\] "(?<request>(?:[^"\\]|\\.)*)" (?<status>\d{3}|-) (?<bytes>\d+|-)`
@@ -341,7 +366,8 @@ export function logs<const C extends string = string>(
   options: LogsOptions<C>,
 ): FilesSource<C> {
   const list = pathsOf('logs(…)', paths)
-  const { format = 'json', columns, encoding } = checked('logs(…)', options, logsOptions)
+  const good = checked('logs(…)', options, logsOptions)
+  const { format = 'json', columns, encoding } = good
   const access = format === 'common' || format === 'combined'
   const pattern = access ? patterns[format] : format
   const layout: Layout =
@@ -357,7 +383,7 @@ export function logs<const C extends string = string>(
     ...(encoding === undefined ? {} : { encoding }),
     nulls: access ? ['', '-'] : [''],
   })
-  return { ...source, layout }
+  return { ...source, ...followed(good), layout }
 }
 
 /** The names of a pattern's groups, in their order. */

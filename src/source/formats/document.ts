@@ -114,11 +114,16 @@ class Lines implements RowReader {
 }
 
 /** What a line is, or why it is no row. */
-type RowText = ExactJson | { error: string }
+export type RowText = ExactJson | { error: string }
 
 function pairsAsJson(line: string): RowText {
   const pairs = readPairs(line)
   return typeof pairs === 'string' ? { error: pairs } : { json: objectText(pairs) }
+}
+
+/** How a line is a row where its layout says no columns. */
+export function rowTextOf(layout: Layout | undefined): (line: string) => RowText | undefined {
+  return layout?.kind === 'pairs' ? pairsAsJson : lineAsJson
 }
 
 /** Blank lines are no rows. */

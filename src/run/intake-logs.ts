@@ -1,0 +1,239 @@
+import { rm, stat } from 'node:fs/promises'
+import { type Bronze, fullName } from '../define/dataset.js'
+import type { FilesSource } from '../define/source.js'
+import { MoraineError } from '../errors.js'
+import type { LakeState } from '../log/commit.js'
+import { discoverFiles as filesOf, nothingThere, type SourceFile } from '../source/discover.js'
+import { eventsOf, type Part } from '../source/follow/events.js'
+import {
+  continues,
+  isAsItWas,
+  isCopy,
+  type Readable,
+  readableOf,
+  type Stream,
+  streamAt,
+} from '../source/follow/streams.js'
+import { takeRecords } from '../source/formats/take-json.js'
+import { textOf } from '../source/taken.js'
+import { withUnpacked } from '../source/unpack.js'
+import { Batches, type BatchFile, type BatchManifest, columnsOf } from './batches.js'
+import { type RunContext, withSession } from './context.js'
+import type { Intake, Offer } from './intake.js'
+import { commitRows, type NewBatch, newBatch, nothingYet } from './rows-commit.js'
+
+/** Where the places are written down up to which logs were read: in the manifest of the last batch. */
+interface Watermark {
+  follow: string
+}
+
+/** Milliseconds after which a log that does not grow has said all of its last event. */
+const IDLE = 10_000
+/** Logs that are known again. */
+const REMEMBERED = 10_000
+
+/** Looks which logs have grown, without reading more than what tells them apart. */
+export async function discoverLogs(
+  dataset: Bronze,
+  source: FilesSource,
+  state: LakeState,
+  batches: Batches,
+): Promise<Offer> {
+  refuseOtherReading(dataset, state)
+  const offered = await filesOf(source)
+  const streams = await streamsOf(dataset, state, batches)
+  const missing = await nothingThere(source, offered, streams.length)
+  const known: SourceFile[] = []
+  const grown: SourceFile[] = []
+  const added: SourceFile[] = []
+  for (const file of offered) {
+    const same = await find(streams, (stream) => isAsItWas(file, stream))
+    const before = streams.find(({ name }) => name === file.name)
+    if (same && same.offset >= same.size && !isPacked(file.name)) known.push(file)
+    else if (same && isPacked(file.name)) known.push(file)
+    else (before ? grown : added).push(file)
+  }
+  const news = [...added, ...grown]
+  return {
+    discovery: {
+      added: added.length,
+      changed: grown.length,
+      bytes: news.reduce((sum, { size }) => sum + size, 0),
+      known: known.length,
+      notes: missing,
+    },
+    take: (context, base) => new LogIntake(context, dataset, source, base).take(offered),
+  }
+}
+
+/** Rows of a log that was read as a file are there already, and nobody knows up to which line. */
+function refuseOtherReading(dataset: Bronze, state: LakeState): void {
+  const name = fullName(dataset)
+  const watermark = state.watermarks[name] as Partial<Watermark> | undefined
+  if (watermark === undefined || watermark.follow !== undefined) return
+  throw new MoraineError('source', `${name} was read without follow before`, {
+    hint: 'Its rows would be taken in once more. Give the dataset another name, or leave follow out.',
+  })
+}
+
+const isPacked = (name: string) => /\.(gz|zst)$/i.test(name)
+
+async function streamsOf(dataset: Bronze, state: LakeState, batches: Batches): Promise<Stream[]> {
+  const watermark = state.watermarks[fullName(dataset)] as Watermark | undefined
+  if (watermark?.follow === undefined) return []
+  const { source } = await batches.manifest({ manifest: watermark.follow } as never)
+  return (source as { logs?: Stream[] } | undefined)?.logs ?? []
+}
+
+async function find<T>(items: readonly T[], is: (item: T) => Promise<boolean>) {
+  for (const item of items) if (await is(item)) return item
+  return undefined
+}
+
+/** The logs of one batch: which file is which log, and what is new in each. */
+class LogIntake {
+  private readonly taken: (BatchFile & { columns: string[] })[] = []
+  private readonly notes: string[] = []
+  /** Logs that a file was found for, and those that were read on. */
+  private readonly claimed = new Map<Stream, Readable>()
+  private readonly read = new Map<Stream | Readable, Stream>()
+  private readonly fresh: Readable[] = []
+
+  constructor(
+    private readonly context: RunContext,
+    private readonly dataset: Bronze,
+    private readonly source: FilesSource,
+    private readonly base: LakeState,
+  ) {}
+
+  async take(files: readonly SourceFile[]): Promise<Intake> {
+    const { context, dataset, base } = this
+    const streams = await streamsOf(dataset, base, new Batches(context.storage))
+    const batch = newBatch(context, base, dataset)
+    // Files that are packed are unpacked for as long as the batch is made, as one may be the rest of another.
+    const work = async (readable: Readable[]): Promise<void> => {
+      const file = files[readable.length]
+      if (file)
+        return withUnpacked(
+          file,
+          { layout: this.source.layout, encoding: undefined },
+          context.signal,
+          async (text) => work([...readable, await readableOf(text)]),
+        )
+      await this.all(readable, streams, batch)
+    }
+    await work([])
+    const done = { ...nothingYet(base), notes: this.notes }
+    if (this.taken.length === 0) return done
+    await context.storage.seal(this.taken.map(({ data }) => data))
+    const logs = [
+      ...streams.map((stream) => this.read.get(stream) ?? this.renamed(stream)),
+      ...this.fresh.flatMap((log) => this.read.get(log) ?? []),
+    ].slice(-REMEMBERED)
+    const watermark: Watermark = { follow: `${batch.folder}/manifest.json` }
+    return commitRows(context, done, {
+      dataset,
+      batch,
+      files: this.taken.map(({ columns: _, ...file }) => file),
+      columns: columnsOf(this.taken as unknown as BatchManifest[]),
+      source: { logs },
+      watermark,
+      more: {},
+    })
+  }
+
+  /** A log that was rotated, and has nothing new, is in another file now. */
+  private renamed(stream: Stream): Stream {
+    const log = this.claimed.get(stream)
+    if (!log || log.size > stream.offset) return stream
+    const { name, size, modified } = log.file
+    return { ...stream, name, size, modified, inode: log.inode }
+  }
+
+  private async all(files: readonly Readable[], streams: readonly Stream[], batch: NewBatch) {
+    // The longest first: of a log that is there twice, while it is rotated, the other is a copy.
+    const sorted = [...files].sort((a, b) => b.size - a.size || Number(a.packed) - Number(b.packed))
+    for (const log of sorted) {
+      if (log.size === 0) continue
+      const own = await find(byInode(streams, log.inode), (stream) => continues(log, stream))
+      if (own) {
+        if (!this.claimed.has(own)) this.claimed.set(own, log)
+        continue
+      }
+      const all = [...this.claimed.values(), ...this.fresh]
+      if (await find(all, (other) => isCopy(log, other))) continue
+      const cut = streams.find(({ name, inode }) => name === log.file.name && inode === log.inode)
+      if (cut) this.notes.push(`${log.file.name} was truncated, and is read from its start`)
+      this.fresh.push(log)
+    }
+    // In the order of their names: rotated files have rows that are older, but silver looks at cursors.
+    await withSession(this.context, fullName(this.dataset), async (session) => {
+      for (const [stream, log] of this.claimed) await this.part(session, batch, log, stream)
+      for (const log of this.fresh) await this.part(session, batch, log, undefined)
+    })
+  }
+
+  private async part(
+    session: Parameters<Parameters<typeof withSession>[2]>[0],
+    batch: NewBatch,
+    log: Readable,
+    before: Stream | undefined,
+  ): Promise<void> {
+    const { context, source, dataset } = this
+    const { storage, signal } = context
+    const { file, size, packed } = log
+    const { offset = 0, line = 0 } = before ?? {}
+    if (size <= offset) return
+    const idle = Date.now() - file.modified > IDLE
+    const rotated = packed || /\.\d+$/.test(file.name) || (before && before.name !== file.name)
+    const part: Part = {
+      file,
+      source,
+      offset,
+      line,
+      end: size,
+      eventsEnd: packed || idle,
+      linesEnd: packed || (idle && rotated === true),
+      signal,
+    }
+    const reached = { offset, line }
+    const data = `${batch.folder}/${String(this.taken.length + 1).padStart(5, '0')}.parquet`
+    await storage.prepare(data)
+    const target = {
+      session,
+      location: storage.locate(data),
+      batch: batch.batch,
+      wanted: new Map<string, string>(),
+      large: false,
+      signal,
+    }
+    const columns = source.columns ? { columns: source.columns } : { columns: undefined }
+    const kept = await takeRecords(file, columns, eventsOf(part, reached), target)
+    if (reached.offset < size)
+      this.notes.push(`${file.name}: its end is not complete yet, and waits`)
+    if (reached.offset === offset) return
+    const after = await streamAt(log, reached)
+    // What was read must still be what the log begins with: one that was cut meanwhile is read by the next run.
+    const now = await stat(textOf(file))
+    const isSame = before === undefined || (await continues({ ...log, size: now.size }, before))
+    if (now.size < reached.offset || !isSame)
+      throw new MoraineError('source', `${file.name} changed while it was being read`, {
+        retryable: true,
+        hint: 'Nothing of it was taken in. Run again.',
+      })
+    this.read.set(before ?? log, after)
+    if (kept.rows === 0) return void (await rm(target.location, { force: true }).catch(() => {}))
+    const name = `${file.name}@${after.head.slice(0, 8)}:${offset}`
+    const { modified } = file
+    const sha256 = after.tail
+    this.taken.push({ name, size: reached.offset - offset, modified, sha256, data, ...kept })
+    context.progress(fullName(dataset), {
+      rows: this.taken.reduce((sum, { rows }) => sum + rows, 0),
+    })
+  }
+}
+
+function byInode(streams: readonly Stream[], inode: number): Stream[] {
+  const own = streams.filter((stream) => stream.inode === inode)
+  return [...own, ...streams.filter((stream) => stream.inode !== inode)]
+}
