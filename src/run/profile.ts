@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { fullName } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
-import type { Session } from '../engine/engine.js'
+import type { ResultRow, Session } from '../engine/engine.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import type { Storage } from '../storage/storage.js'
 import type { Written } from './build.js'
@@ -34,6 +34,8 @@ export interface Profile {
 
 /** Rows that are looked at. */
 const LOOKED_AT = 10_000
+/** Values that are looked at, which makes it fewer rows where there are many columns. */
+const VALUES = 1_000_000
 const TOP = 5
 /** Longer texts are cut. */
 const LONGEST = 100
@@ -74,31 +76,15 @@ async function look(
   if (rows === 0) return undefined
   const tasks = firstOf(files).map((file) => ({ file, deletes: [], spec: 0 }))
   const relation = session.table(table.schema, tableFiles(storage, table, tasks))
-  await session.run(`CREATE TEMP TABLE looked_at AS SELECT * FROM (${relation}) LIMIT ${LOOKED_AT}`)
   const fields = table.schema.fields.filter(({ name }) => !name.startsWith('_'))
+  const most = Math.min(LOOKED_AT, Math.ceil(VALUES / Math.max(1, fields.length)))
+  await session.run(`CREATE TEMP TABLE looked_at AS SELECT * FROM (${relation}) LIMIT ${most}`)
   const plain = fields.filter(({ type }) => typeof type === 'string')
-  const asked = plain.flatMap(({ name }, i) => {
-    const column = quoteName(name)
-    const text = (sql: string) => `left(CAST(${sql} AS VARCHAR), ${LONGEST})`
-    return [
-      `count(${column}) AS n${i}`,
-      `approx_count_distinct(${column}) AS d${i}`,
-      `${text(`min(${column})`)} AS l${i}`,
-      `${text(`max(${column})`)} AS u${i}`,
-    ]
-  })
-  const [facts = {}] = await session.rows(
-    `SELECT ${['count(*) AS n', ...asked].join(', ')} FROM looked_at`,
-  )
-  const most = plain.map(({ name }, i) => {
-    const column = quoteName(name)
-    return `(SELECT ${i} AS i, left(CAST(${column} AS VARCHAR), ${LONGEST}) AS v, count(*) AS n FROM looked_at
-      WHERE ${column} IS NOT NULL GROUP BY ${column} ORDER BY n DESC, v LIMIT ${TOP})`
-  })
-  const top =
-    most.length === 0
-      ? []
-      : await session.rows(`SELECT * FROM (${most.join(' UNION ALL ')}) ORDER BY i, n DESC, v`)
+  const names = plain.map(({ name }) => name)
+  const facts: ResultRow = {}
+  for (let from = 0; from < names.length || from === 0; from += TOGETHER)
+    Object.assign(facts, await factsOf(session, names.slice(from, from + TOGETHER), from))
+  const top = await mostFrequent(session, names)
   const of = Number(facts.n)
   const columns = plain.map(({ name }, i): ColumnProfile => {
     const present = Number(facts[`n${i}`])
@@ -108,10 +94,55 @@ async function look(
       distinct: Math.min(Number(facts[`d${i}`]), present),
       min: textOf(facts[`l${i}`]),
       max: textOf(facts[`u${i}`]),
-      top: top.filter((row) => Number(row.i) === i).map((row) => [String(row.v), Number(row.n)]),
+      top: top.get(i) ?? [],
     }
   })
   return { rows, of, columns }
+}
+
+/** Columns that are asked for in one query, as the engine compares each aggregate with all others. */
+const TOGETHER = 25
+
+async function factsOf(
+  session: Session,
+  names: readonly string[],
+  first: number,
+): Promise<ResultRow> {
+  const asked = names.flatMap((name, i) => {
+    const column = quoteName(name)
+    const text = (sql: string) => `left(CAST(${sql} AS VARCHAR), ${LONGEST})`
+    return [
+      `count(${column}) AS n${first + i}`,
+      `approx_count_distinct(${column}) AS d${first + i}`,
+      `${text(`min(${column})`)} AS l${first + i}`,
+      `${text(`max(${column})`)} AS u${first + i}`,
+    ]
+  })
+  const [facts = {}] = await session.rows(
+    `SELECT ${['count(*) AS n', ...asked].join(', ')} FROM looked_at`,
+  )
+  return facts
+}
+
+/** The most frequent values of columns, by the columns' places. */
+async function mostFrequent(
+  session: Session,
+  names: readonly string[],
+): Promise<Map<number, [value: string, rows: number][]>> {
+  const top = new Map<number, [string, number][]>()
+  if (names.length === 0) return top
+  const texts = names.map((name) => `CAST(${quoteName(name)} AS VARCHAR)`)
+  const rows = await session.rows(
+    `SELECT i, left(v, ${LONGEST}) AS v, n FROM (
+       SELECT i, v, count(*) AS n FROM (SELECT unnest(range(${names.length})) AS i, unnest([${texts.join(', ')}]) AS v FROM looked_at)
+       WHERE v IS NOT NULL GROUP BY i, v
+     ) QUALIFY row_number() OVER (PARTITION BY i ORDER BY n DESC, v) <= ${TOP} ORDER BY i, n DESC, v`,
+  )
+  for (const { i, v, n } of rows) {
+    const place = Number(i)
+    top.set(place, [...(top.get(place) ?? []), [String(v), Number(n)]])
+  }
+  return top
 }
 
 /** As many files as have the rows that are looked at: to open thousands would cost more than to look at them. */

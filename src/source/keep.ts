@@ -99,14 +99,34 @@ async function worthwhile(
     return type === undefined ? [] : [[name, type] as const]
   })
   if (candidates.length === 0) return {}
-  const exact = candidates.map(([name, type], i) => {
-    return `count(*) FILTER (${givesBack(name, castSql(name, type), type)}) AS n${i}`
-  })
-  const [row] = await session.rows(
-    `SELECT count(*) AS n, ${exact.join(', ')} FROM (SELECT * FROM ${relation} LIMIT ${SAMPLE})`,
+  const tests = candidates.map(([name, type]) => givesBack(name, castSql(name, type), type))
+  const sample = `(SELECT * FROM ${relation} LIMIT ${SAMPLE})`
+  const { rows, counts } = await countTrue(session, sample, tests)
+  return Object.fromEntries(candidates.filter((_, i) => (counts[i] ?? 0) >= rows * MOST))
+}
+
+/** Aggregates in one query, up to which the engine plans them quickly: it compares each with all others. */
+const FEW = 64
+
+/** For how many rows each of some conditions is true. */
+async function countTrue(
+  session: Session,
+  relation: string,
+  conditions: readonly string[],
+): Promise<{ rows: number; counts: number[] }> {
+  if (conditions.length <= FEW) {
+    const counted = conditions.map((sql, i) => `count(*) FILTER (${sql}) AS n${i}`)
+    const [row] = await session.rows(`SELECT count(*) AS n, ${counted.join(', ')} FROM ${relation}`)
+    return { rows: Number(row?.n), counts: conditions.map((_, i) => Number(row?.[`n${i}`])) }
+  }
+  const counted = await session.rows(
+    `SELECT i, count(*) AS n, count(*) FILTER (yes) AS yes FROM (
+       SELECT unnest(range(${conditions.length})) AS i, unnest([${conditions.join(', ')}]) AS yes FROM ${relation}
+     ) GROUP BY i ORDER BY i`,
   )
-  const enough = Number(row?.n) * MOST
-  return Object.fromEntries(candidates.filter((_, i) => Number(row?.[`n${i}`]) >= enough))
+  const counts = conditions.map(() => 0)
+  for (const { i, yes } of counted) counts[Number(i)] = Number(yes)
+  return { rows: Number(counted[0]?.n ?? 0), counts }
 }
 
 function castSql(name: string, type: string): string {

@@ -75,17 +75,37 @@ async function takePlain(
   inspection: Inspection,
   target: Target,
 ): Promise<TakenFile | undefined> {
-  const { delimiter, quote, skip: before = 0, footer = 0, comment } = source
+  const { footer = 0, comment } = source
   if (footer > 0 || comment !== undefined) return undefined
   const header = source.header ? await readHeader(file, source, inspection) : []
   const columns = columnsOf(source, header, file)
-  const skip = before + headerRowsOf(source)
   if (!inspection.quotes) {
     const taken = await takeValues(file, source, columns, inspection, target)
-    return taken ?? takeLines(file, source, columns, header[0], inspection, target)
+    if (taken) return taken
+    const wide =
+      columns.length > WIDE && (await takeText(file, source, columns, inspection, target))
+    return wide || takeLines(file, source, columns, header[0], inspection, target)
   }
+  return takeText(file, source, columns, inspection, target)
+}
+
+/** Columns from which on the engine's own reader is much quicker than to split lines by SQL. */
+const WIDE = 256
+
+/** By the engine's own reader of delimited text. */
+async function takeText(
+  file: SourceFile,
+  source: FilesSource,
+  columns: readonly string[],
+  inspection: Inspection,
+  target: Target,
+): Promise<TakenFile | undefined> {
+  const { delimiter, quote, skip: before = 0 } = source
+  const skip = before + headerRowsOf(source)
   // The engine counts lines before the records as it counts records.
-  const isUsual = byteOf(delimiter) !== undefined && source.escape === undefined && quote !== null
+  const isUsual = byteOf(delimiter) !== undefined && source.escape === undefined
+  const quoted = inspection.quotes
+  if (quoted && quote === null) return undefined
   if (!isUsual || before > 0 || skip > 1) return undefined
   const others = source.nulls.filter((text) => text !== '')
   // Only unquoted texts stand for NULL; once they are read, the two can't be told apart.
@@ -96,7 +116,7 @@ async function takePlain(
   const text = target.session.text(textOf(file), {
     columns,
     delimiter,
-    quote,
+    quote: quoted ? quote : null,
     nulls,
     skip,
     longest: inspection.longest,

@@ -71,6 +71,9 @@ function union(files: readonly KeptFile[], sql: (file: Alike) => string): string
   return [...groups.values()].map(sql).join('\nUNION ALL BY NAME\n')
 }
 
+/** Columns from which on a table is wide. */
+const MANY = 64
+
 type Alike = KeptFile & { locations: string[] }
 
 function supersededSql(superseded: NonNullable<KeptFile['superseded']>): string {
@@ -98,8 +101,11 @@ function fileSql(file: Alike, more: readonly string[]): string {
     ...(inexact === undefined ? [] : ['_texts']),
     ...(firstLine === undefined ? [] : ['file_row_number']),
   ]
-  const exclude = hidden.length > 0 ? ` EXCLUDE (${hidden.join(', ')})` : ''
-  const replace = texts.length > 0 ? ` REPLACE (${texts.join(', ')})` : ''
+  // To replace a column the engine goes through all that are to be replaced.
+  const many = names.length > MANY
+  const excluded = many ? [...hidden, ...names.map(quoteName)] : hidden
+  const exclude = excluded.length > 0 ? ` EXCLUDE (${excluded.join(', ')})` : ''
+  const replace = texts.length > 0 && !many ? ` REPLACE (${texts.join(', ')})` : ''
   const lineage = [
     ...(origin
       ? [`${quoteText(origin.batch)} AS _batch`, `${quoteText(origin.file)} AS _source_file`]
@@ -108,7 +114,7 @@ function fileSql(file: Alike, more: readonly string[]): string {
     ...(sound ? ['CAST(NULL AS VARCHAR) AS _error', 'CAST(NULL AS VARCHAR) AS _raw'] : []),
     `${supersededSql(superseded)} AS _superseded`,
   ]
-  const sql = `SELECT ${[`*${exclude}${replace}`, ...lineage, ...more].join(', ')} FROM ${reader}`
+  const sql = `SELECT ${[`*${exclude}${replace}`, ...(many ? texts : []), ...lineage, ...more].join(', ')} FROM ${reader}`
   return file.madeOf ? renamed(sql, file.madeOf) : sql
 }
 

@@ -259,9 +259,11 @@ async function columnsOf(
     WHEN json_type(_json) <> 'OBJECT' THEN 'it is no JSON object' END AS _bad FROM ${lined.relation})`
   const keysOf = async (relation: string, where: string, also: string) => {
     const lists = `SELECT json_keys(_json) AS l FROM ${relation} WHERE ${where}`
+    // Beside unnest() it would be computed for each name.
+    const counted = `SELECT l, len(l) > list_unique(l) AS t FROM (${lists})`
     const [found] = await session.rows(
       `SELECT k, t, (SELECT json_keys(_json) FROM ${relation} WHERE ${where} LIMIT 1) AS f${also}
-       FROM (SELECT list(DISTINCT k ORDER BY k) AS k, bool_or(t) AS t FROM (SELECT unnest(l) AS k, len(l) > list_unique(l) AS t FROM (${lists})))`,
+       FROM (SELECT list(DISTINCT k ORDER BY k) AS k, bool_or(t) AS t FROM (SELECT unnest(l) AS k, t FROM (${counted})))`,
     )
     return found as { k: string[] | null; f: string[] | null; t: boolean | null; others?: bigint }
   }
