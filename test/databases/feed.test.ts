@@ -54,4 +54,37 @@ export default defineLake({ name: 'shop', datasets: [orders] })
       await server.stop()
     }
   })
+
+  it('lays rows down whose time programs set, and those that lie after now, each once', async () => {
+    const server = await startPostgres()
+    const client = new pg.Client(server.url)
+    await client.connect()
+    try {
+      await client.query('CREATE TABLE orders (id int, changed timestamp)')
+      const project = await Project.create({
+        'lake.ts': `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { inbox, postgres } from 'moraine/sources'
+const feed = postgres({ url: '${server.url}' }).table('orders', { cursor: 'changed' })
+const raw = bronze('orders', { from: inbox({ settle: '20ms', feed }) })
+export default defineLake({ name: 'shop', datasets: [silver('orders', { from: raw, schema: z.object({ id: t.int() }) })] })
+`,
+      })
+      const run = async (rows: string) => {
+        await client.query(`INSERT INTO orders VALUES ${rows}`)
+        await project.run()
+        await project.run()
+        const found = await project.query('SELECT id FROM silver.orders ORDER BY id')
+        return found.map(({ id }) => id)
+      }
+      expect(await run("(1, '2024-07-31 08:00:00'), (2, 'infinity')")).toEqual([1, 2])
+      expect(await run("(3, '2024-08-01 08:00:00'), (4, '2024-07-31 08:00:00')")).toEqual([
+        1, 2, 3, 4,
+      ])
+      expect(await run("(5, '2024-08-01 08:00:00'), (6, NULL)")).toEqual([1, 2, 3, 4, 5, 6])
+    } finally {
+      await client.end()
+      await server.stop()
+    }
+  })
 })
