@@ -9,7 +9,7 @@ import { definitionOf } from '../plan/fingerprint.js'
 import type { BuildDecision } from '../plan/plan.js'
 import type { Built } from './build.js'
 import { type Came, cameWith } from './came.js'
-import { carefully } from './careful.js'
+import { carefully, isAboutValue } from './careful.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { writeHistory } from './history.js'
 import { judge, keysAlone, tallyRows } from './judge.js'
@@ -244,7 +244,10 @@ async function refuseOtherDefinition(
   for (const rule of dataset.rules) {
     if (rule.severity === 'warn' || !changed.includes(`rule ${rule.name}`)) continue
     const broken = `SELECT count(*) AS n FROM (${relation}) WHERE NOT coalesce((${renderSql(rule.condition)}), true)`
-    const n = await count(session, broken)
+    const n = await count(session, broken).catch((error) => {
+      if (isAboutValue(error)) throw refuse(`the rule '${rule.name}' fails on rows of the table`)
+      throw error
+    })
     if (n > 0) throw refuse(`${n} rows of the table break the rule '${rule.name}'`)
   }
   return true

@@ -140,6 +140,33 @@ describe('SQL that fails on a row', () => {
     expect(step(await project.run(), 'silver.things').counts).toMatchObject({ in: 5, kept: 5 })
   })
 
+  it('of a rule that is new is no reason to take discarded rows alone', async () => {
+    const rules = (more: string) =>
+      lake({
+        schema: 'a: z.string(), b: z.string()',
+        more: `rules: [rule('b is y', sql\`b = 'y'\`)${more}],`,
+      })
+    const project = await Project.create({
+      'lake.ts': rules(''),
+      'in/1.csv': csv('1,x,y', '2,3,n'),
+      'shops.csv': shops,
+    })
+    await project.run()
+    await project.write({
+      'lake.ts': rules(", rule('a is positive', sql`cast(a as integer) > 0`)"),
+    })
+    const replay = { replay: { dataset: 'silver.things' }, select: ['silver.things'] }
+    const { error } = step(await project.run(replay), 'silver.things')
+    expect(error?.message).toBe(
+      "silver.things can't take its discarded rows alone: the rule 'a is positive' fails on rows of the table",
+    )
+    await project.run()
+    expect((await discarded(project)).map(({ line, reasons }) => [line, reasons])).toEqual([
+      [2n, ['rule: a is positive: its SQL fails on this row']],
+      [3n, ['rule: b is y']],
+    ])
+  })
+
   it('makes the same rows in full runs, increments and replays', async () => {
     const value = fc.oneof(
       { weight: 5, arbitrary: fc.nat(9).map(String) },
