@@ -35,21 +35,23 @@ export async function refuseRounding(
   })
   if (suspects.length === 0) return
   const tree = await parseTree(session, renderSql(dataset.query))
-  for (const { field, given } of suspects) {
-    const exact = given.sqlType.startsWith('DECIMAL')
-    if (!exact && !isUnrounded(tree, field.name)) continue
-    const gives = exact
-      ? typeName(given.type)
-      : `a ${given.sqlType.toLowerCase()} that nothing rounds`
-    throw new MoraineError(
-      'definition',
-      `${fullName(dataset)}: '${field.name}' is declared as ${typeName(field.type)}, but the query gives ${gives}`,
-      {
-        place: dataset.place && { ...dataset.place, near: `${field.name}:` },
-        hint: roundingHint(field),
-      },
-    )
-  }
+  const isExact = ({ given }: (typeof suspects)[number]) => given.sqlType.startsWith('DECIMAL')
+  const wrong = suspects.filter((one) => isExact(one) || isUnrounded(tree, one.field.name))
+  const [first, ...others] = wrong
+  if (!first) return
+  const { field, given } = first
+  const gives = isExact(first)
+    ? typeName(given.type)
+    : `a ${given.sqlType.toLowerCase()} that nothing rounds`
+  const also = others.map((one) => `'${one.field.name}'`).join(', ')
+  throw new MoraineError(
+    'definition',
+    `${fullName(dataset)}: '${field.name}' is declared as ${typeName(field.type)}, but the query gives ${gives}`,
+    {
+      place: dataset.place && { ...dataset.place, near: `${field.name}:` },
+      hint: `${roundingHint(field)}${also ? `. The same holds for ${also}` : ''}`,
+    },
+  )
 }
 
 function roundingHint({ name, type }: Field): string {

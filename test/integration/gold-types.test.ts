@@ -97,6 +97,14 @@ it.each([
   expect(gold.error?.place).toMatchObject({ near: 'x:' })
 })
 
+it('all columns that would round are named at once', async () => {
+  const { gold } = await built(
+    'select avg(n) as n, sum(n) / 3 as third, max(amount) as top, count(*) as rows from ${sales}',
+    'n: t.int(), third: t.int(), top: t.decimal(9, 2), rows: t.int()',
+  )
+  expect(gold.error?.hint).toContain("The same holds for 'third', 'top'")
+})
+
 it('a rounding that is written in the SQL is what the column holds', async () => {
   const { project, gold } = await built(
     `select round(sum(amount) / count(*), 2) as mean, round(avg(n)) as n, \${divide(sql\`sum(amount)\`, sql\`count(*)\`, 2)} as exact,
