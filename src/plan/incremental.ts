@@ -408,11 +408,6 @@ function refuseStranger({ node }: Leaf, scope: Scope): void {
 }
 
 function refuseSide({ leaf, name }: Level): void {
-  if (leaf.picked)
-    throw new Unprovable(
-      `'${name}' comes from the right of an ASOF JOIN: which row is joined there depends on those of other parts`,
-      'Let it come from the left, or remove incremental',
-    )
   if (leaf.nullable)
     throw new Unprovable(
       `'${name}' comes from the side of an outer join that may be missing`,

@@ -15,8 +15,6 @@ export interface Leaf {
   alias: string
   /** Whether a join may put NULLs in place of its rows. */
   nullable: boolean
-  /** Whether a join picks among its rows: which one a row gets depends on the others. */
-  picked: boolean
 }
 
 /** The columns of a dataset in lower case; none where they are not known. */
@@ -57,19 +55,17 @@ const nullableSides: Readonly<Record<string, readonly [left: boolean, right: boo
 }
 
 /** The relations of a FROM, from left to right. */
-export function leavesOf(from: AstNode | undefined, nullable = false, picked = false): Leaf[] {
+export function leavesOf(from: AstNode | undefined, nullable = false): Leaf[] {
   if (!from || from.type === 'EMPTY') return []
   if (from.type === 'JOIN') {
     const [left, right] = nullableSides[String(from.join_type)] ?? [true, true]
-    // Of each row on the right it depends on the others there which rows on the left it is joined to.
-    const asof = from.ref_type === 'ASOF'
     return [
-      ...leavesOf(from.left as AstNode, nullable || left, picked),
-      ...leavesOf(from.right as AstNode, nullable || right, picked || asof),
+      ...leavesOf(from.left as AstNode, nullable || left),
+      ...leavesOf(from.right as AstNode, nullable || right),
     ]
   }
   const alias = String(from.alias || from.table_name || '').toLowerCase()
-  return [{ node: from, alias, nullable, picked }]
+  return [{ node: from, alias, nullable }]
 }
 
 export function nameOf(item: AstNode): string {
