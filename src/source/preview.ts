@@ -4,6 +4,8 @@ import type { Field } from '../define/column-type.js'
 import { DuckDB } from '../engine/duckdb/duckdb.js'
 import { fileList } from '../engine/duckdb/paths.js'
 import type { ResultRow } from '../engine/engine.js'
+import { filesSource } from './files.js'
+import { settleKind } from './kind.js'
 import { delimitedLayout } from './layout.js'
 import type { TextRecord } from './records.js'
 
@@ -25,6 +27,8 @@ export async function previewFile(path: string, limit: number): Promise<Preview>
   if (/\.(json|jsonl|ndjson)$/i.test(path))
     return previewTable(`read_json(${list}, hive_partitioning = false)`, limit)
   if (isWorkbook(path)) return previewSheet(path, limit)
+  // What is no text is not shown as if it were.
+  settleKind({ path, name: basename(path), size: 0, modified: 0 }, filesSource([path], {}))
   return previewText(path, limit)
 }
 

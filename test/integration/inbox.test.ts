@@ -135,7 +135,7 @@ b=bytearray(open(sys.argv[1],'rb').read()); b[6]|=1; i=b.find(b'PK\\x01\\x02'); 
     ])
     expect(found.map(({ reason }) => reason)).toEqual([
       expect.stringMatching(/^file: can't be unpacked/),
-      'file: it is empty: it has not even a header',
+      'file: is empty: it has not even a header',
       expect.stringMatching(/^file: .*encrypt/),
       expect.stringMatching(/^file: /),
       expect.anything(),
