@@ -7,6 +7,7 @@ import type { ResultRow } from '../engine/engine.js'
 import { filesSource } from './files.js'
 import { settleKind } from './kind.js'
 import { delimitedLayout } from './layout.js'
+import { columnName } from './names.js'
 import type { TextRecord } from './records.js'
 
 /** The first rows of something. */
@@ -25,7 +26,10 @@ export async function previewFile(path: string, limit: number): Promise<Preview>
   if (/\.parquet$/i.test(path))
     return previewTable(`read_parquet(${list}, hive_partitioning = false)`, limit)
   if (/\.(json|jsonl|ndjson)$/i.test(path))
-    return previewTable(`read_json(${list}, hive_partitioning = false)`, limit)
+    return previewTable(`read_json(${list}, hive_partitioning = false)`, limit).catch((error) => {
+      if (/\.json$/i.test(path)) throw error
+      return previewLines(path, limit)
+    })
   if (isWorkbook(path)) return previewSheet(path, limit)
   // What is no text is not shown as if it were.
   settleKind({ path, name: basename(path), size: 0, modified: 0 }, filesSource([path], {}))
@@ -58,6 +62,47 @@ async function previewSheet(path: string, limit: number): Promise<Preview> {
       }
     },
   )
+}
+
+/** The first rows of JSON lines of which some are no JSON, which are named. */
+async function previewLines(path: string, limit: number): Promise<Preview> {
+  const { parse, stringify } = await import('lossless-json')
+  const { bytes, whole } = await firstBytes(path)
+  const lines = bytes.toString('utf8').split(/\r?\n/)
+  if (!whole) lines.pop()
+  const rows: ResultRow[] = []
+  const broken: number[] = []
+  for (const [i, line] of lines.entries()) {
+    if (rows.length >= limit) break
+    if (line.trim() === '') continue
+    const row = objectIn(line, parse)
+    if (!row) broken.push(i + 1)
+    else {
+      const cells = Object.entries(row).map(([name, value]) => {
+        const text = value === null || typeof value === 'string' ? value : stringify(value)
+        return [columnName(name), text ?? null]
+      })
+      rows.push(Object.fromEntries(cells))
+    }
+  }
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+  const few = broken.slice(0, 5).join(', ')
+  return {
+    columns: names.map((name) => ({ name, type: { kind: 'string' } })),
+    rows: rows.map((row) => Object.fromEntries(names.map((name) => [name, row[name] ?? null]))),
+    ...(broken.length > 0
+      ? { note: `no JSON object in line ${few}${broken.length > 5 ? ', …' : ''}` }
+      : {}),
+  }
+}
+
+function objectIn(line: string, parse: (text: string) => unknown): object | undefined {
+  try {
+    const value = parse(line)
+    return value !== null && typeof value === 'object' && !Array.isArray(value) ? value : undefined
+  } catch {
+    return undefined
+  }
 }
 
 async function previewTable(relation: string, limit: number): Promise<Preview> {

@@ -1,0 +1,17 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { temporaryFolder } from '../../test/support/project.js'
+import { previewFile } from './preview.js'
+
+it('shows JSON lines also where one of them is no JSON, and says which', async () => {
+  const path = join(await temporaryFolder(), 'a.jsonl')
+  await writeFile(path, '{"id":1,"n":12345678901234567890}\n\nnope\n{"id":2,"tags":["a"]}\n')
+  expect(await previewFile(path, 10)).toMatchObject({
+    rows: [
+      { id: '1', n: '12345678901234567890', tags: null },
+      { id: '2', n: null, tags: '["a"]' },
+    ],
+    note: 'no JSON object in line 3',
+  })
+})
