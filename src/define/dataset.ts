@@ -3,10 +3,10 @@ import type { Place } from '../errors.js'
 import type { Check } from './check.js'
 import { bronzeOptions, goldOptions, ruleList, silverOptions } from './dataset-options.js'
 import { described } from './described.js'
-import { sqlTag } from './expected.js'
+import { silverDataset, sqlTag } from './expected.js'
 import type { Keep } from './keep.js'
 import { isBroken, markBroken, mistake } from './mistakes.js'
-import { checked, needed } from './options.js'
+import { checked, checkedArguments, needed } from './options.js'
 import type { Partition } from './partition.js'
 import { toPartition } from './partition.js'
 import { here } from './place.js'
@@ -294,6 +294,8 @@ function rulesOf(
  */
 export function history(dataset: Silver<any>): Sql {
   const place = here()
+  const good = checkedArguments('history(…)', { dataset }, { dataset: silverDataset }).dataset
+  if (!good) return noSql
   if (dataset.history) return { kind: 'sql', place, parts: [{ kind: 'history', dataset }] }
   mistake(`silver.${dataset.name} keeps no history`, undefined, 'Give it history: true.')
   return { kind: 'sql', place, parts: [] }

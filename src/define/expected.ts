@@ -113,6 +113,15 @@ export const source: Expected = {
   },
 }
 
+export const silverDataset: Expected = {
+  is: 'a silver dataset',
+  fits: (value) => isDataset(value) && (value as { tier?: unknown }).tier === 'silver',
+  advise: (value) =>
+    typeof value === 'string'
+      ? 'Datasets are named by their variables, without quotes.'
+      : undefined,
+}
+
 export const datasets: Expected = {
   is: 'a dataset, or a list of them',
   fits: (value) => isDataset(value) || (Array.isArray(value) && value.every(isDataset)),

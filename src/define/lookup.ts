@@ -1,7 +1,7 @@
 import type { Row, Silver } from './dataset.js'
-import { columnName, isDataset } from './expected.js'
+import { columnName, silverDataset } from './expected.js'
 import { mistake } from './mistakes.js'
-import { checkedArguments, type Expected } from './options.js'
+import { checkedArguments } from './options.js'
 import { here } from './place.js'
 import { noSql, quoteName, type Sql } from './sql.js'
 
@@ -16,15 +16,6 @@ export interface Lookup extends Sql {
     /** The input's column that says which row is meant. */
     readonly by: string
   }
-}
-
-const silverDataset: Expected = {
-  is: 'a silver dataset',
-  fits: (value) => isDataset(value) && (value as Silver).tier === 'silver',
-  advise: (value) =>
-    typeof value === 'string'
-      ? 'Datasets are named by their variables, without quotes.'
-      : undefined,
 }
 
 /** Stands where a look-up is wrong, once that is said. */

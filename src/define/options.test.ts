@@ -5,7 +5,7 @@ import { DefinitionError } from '../errors.js'
 import { files, http, inbox, ingest, logs, mysql, postgres, sqlserver } from '../source/index.js'
 import { alert } from './alert.js'
 import { check } from './check.js'
-import { bronze, gold, silver } from './dataset.js'
+import { bronze, gold, history, silver } from './dataset.js'
 import { defineLake } from './lake.js'
 import { takeMistakes } from './mistakes.js'
 import { nearest } from './nearest.js'
@@ -153,6 +153,14 @@ describe('mistakes', () => {
       ]),
     )
     expect(said).toHaveLength(4)
+  })
+
+  it('of arguments are told without a stack', () => {
+    const calls = [() => t.list(undefined as never), () => t.struct({ a: 'int' } as never)]
+    const others = [() => sql('select 1' as never), () => history('orders' as never)]
+    for (const call of [...calls, ...others]) expect(mistakesOf(call)).toHaveLength(1)
+    const said = mistakesOf(() => bronze('x', files('a.csv') as never)).map((p) => p.message)
+    expect(said).toEqual(['bronze.x takes its options as an object, not a source'])
   })
 
   it('are not told again by the next lake', () => {

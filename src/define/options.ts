@@ -168,9 +168,12 @@ function missingOption(call: string, name: string, expected: Expected, said: boo
   else mistake(`${call} needs ${name}: ${expected.is}`, undefined, expected.advise?.(undefined))
 }
 
+/** What builders give is no list of options. */
+const builtKinds = ['sql', 'dataset', 'lake', 'files', 'database', 'http', 'ingest', 'inbox']
+
 function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype = Object.getPrototypeOf(value)
   const plain = prototype === null || Object.getPrototypeOf(prototype) === null
-  return plain && !('kind' in value && ['sql', 'dataset'].includes(String(value.kind)))
+  return plain && !('kind' in value && builtKinds.includes(String(value.kind)))
 }

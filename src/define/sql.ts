@@ -42,6 +42,14 @@ type Interpolated = SqlValue | ColumnRef | AnyDataset | Sql
  * sql`select count(*) as n from ${orders} where status <> ${'cancelled'}`
  */
 export function sql(strings: TemplateStringsArray, ...values: Interpolated[]): Sql {
+  if (!Array.isArray(strings)) {
+    mistake(
+      `sql is a tag, and was called with ${described(strings)}`,
+      undefined,
+      'Write sql`…`, without brackets.',
+    )
+    return noSql
+  }
   const parts: SqlPart[] = []
   strings.forEach((text, i) => {
     parts.push({ kind: 'text', text })

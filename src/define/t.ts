@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { checked, type OptionList } from './options.js'
+import { isType, object } from './expected.js'
+import { checked, checkedArguments, type Expected, type OptionList } from './options.js'
 import {
   type BooleanOptions,
   type DateOptions,
@@ -21,6 +22,13 @@ import {
   wholeNumberOptions,
 } from './reading-options.js'
 import { columnHints, type DecimalValue, decimal, type TemporalValue, temporal } from './values.js'
+
+const aType: Expected = { is: 'a type, such as t.int()', fits: isType }
+const someTypes: Expected = {
+  is: 'an object of types, such as { id: t.int() }',
+  fits: (value) =>
+    object.fits(value) && !isType(value) && Object.values(value as object).every(isType),
+}
 
 const isJson = (text: string) => {
   try {
@@ -108,7 +116,14 @@ export const t = {
     )
   },
   /** A list; read from a JSON array when the source is text. */
-  list: <T extends z.ZodType>(element: T) => z.array(element),
+  list: <T extends z.ZodType>(element: T) =>
+    z.array(
+      checkedArguments('t.list(…)', { element }, { element: aType }).element ??
+        (z.string() as never as T),
+    ),
   /** Named fields; read from a JSON object when the source is text. */
-  struct: <T extends z.core.$ZodLooseShape>(fields: T) => z.object(fields),
+  struct: <T extends z.core.$ZodLooseShape>(fields: T) =>
+    z.object(
+      checkedArguments('t.struct(…)', { fields }, { fields: someTypes }).fields ?? ({} as T),
+    ),
 }

@@ -8,7 +8,14 @@ const hints: readonly [pattern: RegExp, hint: string][] = [
 /** What the engine says, without what only its makers need: the kind of error, the SQL again. */
 function readable(message: string): { said: string; near?: string; similar?: string } {
   const [first = ''] = message.replace(/\n+LINE \d+:[\s\S]*$/, '').split('\n')
-  const said = first.replace(/^(Binder|Catalog|Parser) Error: /, '').replace(/!$/, '')
+  const said = first
+    .replace(/^(Binder|Catalog|Parser|Invalid Input) Error: /, '')
+    .replace(/^No statement to prepare.*$/, 'There is no SQL')
+    .replace(
+      /^Cannot prepare multiple statements.*$/,
+      'There are several statements where one SELECT is expected',
+    )
+    .replace(/!$/, '')
   const near = (/"([^"]+)"/.exec(said) ?? /with name (\S+)/.exec(said))?.[1]
   const candidates = /\n(?:Candidate bindings|Did you mean)[:\s]+(.*)/.exec(message)?.[1]
   const names = [...(candidates ?? '').matchAll(/"([^"]+)"/g)].flatMap(([, name]) => name ?? [])

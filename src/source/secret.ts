@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { here } from '../define/place.js'
 import { MoraineError } from '../errors.js'
 
 /**
@@ -11,6 +12,7 @@ export function secret(reference: string): () => Promise<string> {
   const [, kind, name = ''] = /^(env|file):(.+)$/s.exec(reference) ?? []
   if (!kind)
     throw new MoraineError('definition', 'A secret is named by where it is', {
+      place: here(),
       hint: "Write secret('env:SHOP_PASSWORD') or secret('file:/run/secrets/shop').",
     })
   return async () => {
