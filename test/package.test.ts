@@ -94,10 +94,17 @@ describe('the package', () => {
       'README.md',
       'bin',
       'dist',
+      'docs',
+      'examples',
       'package.json',
     ])
+    // Who reads the README in node_modules can follow its links.
+    const readme = readFileSync(join(repository, 'README.md'), 'utf8')
+    const links = [...readme.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link = '']) => link)
+    const leadsTo = (link: string) => paths.some((p) => p === link || p.startsWith(link))
+    expect(links.filter((link) => !leadsTo(link))).toEqual([])
     expect(paths.filter((path) => path.includes('.test.'))).toEqual([])
-    expect(pack.unpackedSize).toBeLessThan(2_500_000)
+    expect(pack.unpackedSize).toBeLessThan(3_000_000)
   })
 
   it('has a lockfile without download addresses', () => {

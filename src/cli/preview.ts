@@ -13,7 +13,7 @@ import { previewDelimited } from '../source/preview-text.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { plural, toJson } from './output/format.js'
-import { textTable } from './output/table.js'
+import { MAX_CELL, textTable } from './output/table.js'
 import { type GlobalOptions, openProject, print } from './project.js'
 import { tableColumn } from './query.js'
 
@@ -62,7 +62,7 @@ export async function run(command: Command): Promise<number> {
       : await previewDataset(command, what, limit)
   if (options.json) print(toJson(preview.rows, 2))
   else {
-    print(textTable(preview.columns.map(tableColumn), preview.rows))
+    print(textTable(preview.columns.map(tableColumn), preview.rows, { longest: MAX_CELL }))
     print(
       colors.dim(
         `${preview.note ? `${preview.note}; ` : ''}the first ${plural(preview.rows.length, 'row')}`,

@@ -3,7 +3,7 @@ import { fullName } from '../define/dataset.js'
 import { MoraineError } from '../errors.js'
 import { named } from '../plan/graph.js'
 import { Journal } from '../run/journal.js'
-import { type Profile, profilesOf } from '../run/profile.js'
+import { type ColumnProfile, type Profile, profilesOf, TOP } from '../run/profile.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { count, plural, readableTime, toJson } from './output/format.js'
@@ -60,6 +60,10 @@ const percent = (share: number) => (share * 100).toFixed(share > 0 && share < 0.
 const cut = (text: string | null) =>
   text === null ? '' : text.length > 24 ? `${text.slice(0, 23)}…` : text
 
+/** Distinct values are estimated, but where all of them are listed. */
+const distinctOf = ({ distinct, top }: ColumnProfile) =>
+  top.length < TOP ? count(top.length) : `≈ ${count(distinct)}`
+
 function showAll(name: string, started: string, { rows, of, columns }: Profile): void {
   const looked = of < rows ? `, of which the first ${count(of)} were looked at` : ''
   print(
@@ -72,7 +76,7 @@ function showAll(name: string, started: string, { rows, of, columns }: Profile):
       columns.map((c) => ({
         column: c.name,
         'null %': percent(c.nulls),
-        distinct: c.distinct,
+        distinct: distinctOf(c),
         min: cut(c.min),
         max: cut(c.max),
         'most frequent': c.top
@@ -109,7 +113,7 @@ function showColumn(
           'run at': readableTime(r.started),
           rows: r.rows,
           'null %': percent(r.nulls),
-          distinct: r.distinct,
+          distinct: distinctOf(r),
           min: cut(r.min),
           max: cut(r.max),
         })),

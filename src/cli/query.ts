@@ -13,7 +13,7 @@ import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { csvRecord } from './output/csv.js'
 import { plural, size, toJson } from './output/format.js'
-import { textTable } from './output/table.js'
+import { MAX_CELL, textTable } from './output/table.js'
 import { openLog, pointOf } from './project.js'
 
 export function define(command: Command): Command {
@@ -166,7 +166,9 @@ async function writeTable({ columns, batches }: QueryResult, limit: number): Pro
     rows.push(...batch)
     if (rows.length > limit) break
   }
-  await write(`${textTable(columns.map(tableColumn), rows.slice(0, limit))}\n`)
+  await write(
+    `${textTable(columns.map(tableColumn), rows.slice(0, limit), { longest: MAX_CELL })}\n`,
+  )
   if (rows.length > limit)
     await write(
       colors.dim(`The first ${plural(limit, 'row')}; more with --limit N, all with --format csv\n`),

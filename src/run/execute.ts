@@ -118,6 +118,7 @@ class Run {
   private readonly commits: number[] = []
   private readonly rejected: Record<string, TableState> = {}
   private failure: RunRecord['error']
+  private begun: Promise<void> | undefined
 
   constructor(
     private readonly lake: Lake,
@@ -127,9 +128,13 @@ class Run {
   ) {
     const { storage, engine, onEvent = () => {}, now = () => new Date() } = options
     const started = now()
-    this.emit = onEvent
+    this.emit = (event) => {
+      // What goes wrong with it is told at the end.
+      if (event.type === 'step-started') this.begin().catch(() => {})
+      onEvent(event)
+    }
     this.now = now
-    this.steps = new Steps(onEvent, options.signal, (error) => damageIn(error, storage) ?? error)
+    this.steps = new Steps(this.emit, options.signal, (error) => damageIn(error, storage) ?? error)
     this.journal = new Journal(storage)
     this.shared = {
       lake,
@@ -153,7 +158,6 @@ class Run {
 
   async execute(begun: LakeState): Promise<RunRecord> {
     const { run, started } = this.shared
-    await this.journal.begin(run, started.toISOString())
     const datasets = this.datasets.map((d) => ({
       name: fullName(d),
       inputs: inputsOf(d).map(fullName),
@@ -176,7 +180,7 @@ class Run {
       this.failure = describeError(error)
     }
     // A record that can't be kept is told, but it is no reason to hide what happened.
-    await this.journal.end(this.record()).catch((error) => {
+    await this.keepRecord().catch((error) => {
       this.failure ??= describeError(error)
     })
     const record = this.record()
@@ -205,6 +209,22 @@ class Run {
     } finally {
       session.close()
     }
+  }
+
+  /** The run's folder in storage is made when the first step has something to do. */
+  private begin(): Promise<void> {
+    const { run, started } = this.shared
+    this.begun ??= this.journal.begin(run, started.toISOString())
+    return this.begun
+  }
+
+  /** A schedule that finds nothing to do a thousand times a day leaves nothing. */
+  private async keepRecord(): Promise<void> {
+    const record = this.record()
+    const idle = record.steps.every(({ outcome }) => outcome === 'unchanged')
+    if (idle && record.outcome === 'done' && !this.begun) return
+    await this.begin()
+    await this.journal.end(record)
   }
 
   private contextOn(state: LakeState): RunContext {
@@ -343,8 +363,10 @@ class Run {
       }
       // What takes no time is sooner done again than kept.
       const { keepAfter = WORTH_KEEPING } = this.options
-      if (!kept && !views && performance.now() - start >= keepAfter)
+      if (!kept && !views && performance.now() - start >= keepAfter) {
+        await this.begin()
         await this.journal.keep(this.shared.run, fullName(dataset), { work, tables, result })
+      }
       for (const [table, state] of Object.entries(tables)) context.relations.stage(table, state)
       built.push({ dataset, tables, views, view, written })
       return kept

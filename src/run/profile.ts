@@ -36,7 +36,7 @@ export interface Profile {
 const LOOKED_AT = 10_000
 /** Values that are looked at, which makes it fewer rows where there are many columns. */
 const VALUES = 1_000_000
-const TOP = 5
+export const TOP = 5
 /** Longer texts are cut. */
 const LONGEST = 100
 

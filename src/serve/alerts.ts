@@ -32,7 +32,7 @@ export async function tell(alerts: readonly Alert[], told: Told): Promise<string
 }
 
 async function send(alert: Alert, told: Told): Promise<void> {
-  if (alert.kind === 'command') return runProgram(alert.command, JSON.stringify(told))
+  if (alert.kind === 'command') return runProgram(alert.command, `${JSON.stringify(told)}\n`)
   const url = typeof alert.url === 'function' ? await alert.url() : alert.url
   const body = alert.kind === 'slack' ? { text: textOf(told) } : told
   // Where it goes is often a secret itself, and so is not told.

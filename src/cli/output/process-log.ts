@@ -7,6 +7,11 @@ import { stepLine } from './summary.js'
 
 type Level = 'info' | 'warn' | 'error'
 
+/** The time of day here, as people read it beside what happened. */
+function clock(now: Date): string {
+  return now.toTimeString().slice(0, 8)
+}
+
 /** Tells what a long-running process does: a line for people on a terminal, an object of JSON a line anywhere else. */
 export class ProcessLog {
   private readonly logger: pino.Logger | undefined
@@ -30,7 +35,7 @@ export class ProcessLog {
   /** @param text what people see; nothing where it is left out. */
   tell(fields: Readonly<Record<string, unknown>>, text?: string, level: Level = 'info'): void {
     if (this.logger) this.logger[level](fields, text?.trim())
-    else if (text !== undefined) process.stdout.write(`${text}\n`)
+    else if (text !== undefined) process.stdout.write(`${colors.dim(clock(new Date()))} ${text}\n`)
   }
 
   event(event: KeeperEvent): void {

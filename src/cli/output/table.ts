@@ -8,41 +8,169 @@ export interface TableColumn {
   right?: boolean
 }
 
-const MAX_CELL = 60
-
-/** Rows as a table of text, numbers to the right; long values are cut. */
-export function textTable(
-  columns: readonly TableColumn[],
-  rows: readonly Readonly<Record<string, RowValue | undefined>>[],
-): string {
-  const cells = rows.map((row) => columns.map(({ name }) => shown(row[name])))
-  const widths = columns.map(({ name }, i) =>
-    Math.max(width(name), ...cells.map((row) => width(row[i] as string))),
-  )
-  const line = (texts: readonly string[], paint = (text: string) => text) =>
-    texts
-      .map((text, i) => {
-        const fill = ' '.repeat((widths[i] as number) - width(text))
-        return columns[i]?.right ? fill + paint(text) : paint(text) + fill
-      })
-      .join('  ')
-      .trimEnd()
-  const head = line(
-    columns.map((c) => c.name),
-    colors.bold,
-  )
-  const rule = colors.dim(widths.map((w) => '─'.repeat(w)).join('  '))
-  return [head, rule, ...cells.map((row) => line(row))].join('\n')
+export interface TableLayout {
+  /** Cells of the terminal that a line may take; as many as it needs without it. */
+  width?: number | undefined
+  /** Characters of a value that are shown at most. */
+  longest?: number
 }
 
-function shown(value: RowValue | undefined): string {
+/** Characters of a value of a query that are shown at most. */
+export const MAX_CELL = 60
+/** Cells that a column of text is narrowed to at least before rows are shown one below the other. */
+const NARROWEST = 12
+const GAP = '  '
+
+type Row = Readonly<Record<string, RowValue | undefined>>
+
+/** The width of the terminal, where there is one. */
+export function terminalWidth(): number | undefined {
+  return process.stdout.isTTY ? process.stdout.columns : undefined
+}
+
+/**
+ * Rows as a table of text, numbers to the right. What is wider than the terminal is broken within its
+ * column; a table that has too many columns for that is shown as one record below the other.
+ */
+export function textTable(
+  columns: readonly TableColumn[],
+  rows: readonly Row[],
+  { width = terminalWidth(), longest = Number.POSITIVE_INFINITY }: TableLayout = {},
+): string {
+  const cells = rows.map((row) => columns.map(({ name }) => shown(row[name], longest)))
+  const natural = columns.map(({ name }, i) =>
+    Math.max(cellsOf(name), ...cells.map((row) => cellsOf(row[i] as string))),
+  )
+  const widths = fitted(columns, natural, width)
+  if (!widths) return records(columns, cells, width as number)
+  const head = line(
+    columns,
+    widths,
+    columns.map(({ name }) => name),
+    colors.bold,
+  )
+  const rule = colors.dim(widths.map((w) => '─'.repeat(w)).join(GAP))
+  return [head, rule, ...cells.flatMap((row) => lines(columns, widths, row))].join('\n')
+}
+
+/** Widths that fit a line; `undefined` where no columns of text can be narrowed so far. */
+function fitted(
+  columns: readonly TableColumn[],
+  natural: readonly number[],
+  width: number | undefined,
+): number[] | undefined {
+  const widths = [...natural]
+  if (width === undefined) return widths
+  const least = columns.map(({ name, right }, i) =>
+    right
+      ? (natural[i] as number)
+      : Math.min(natural[i] as number, Math.max(NARROWEST, cellsOf(name))),
+  )
+  const sum = () => widths.reduce((a, b) => a + b, 0) + GAP.length * (widths.length - 1)
+  while (sum() > width) {
+    const narrowable = widths.map((w, i) => (w > (least[i] as number) ? w : 0))
+    const widest = narrowable.indexOf(Math.max(...narrowable))
+    if (narrowable[widest] === 0) return undefined
+    widths[widest] = (widths[widest] as number) - 1
+  }
+  return widths
+}
+
+function lines(columns: readonly TableColumn[], widths: readonly number[], row: readonly string[]) {
+  const wrapped = row.map((text, i) => wrap(text, widths[i] as number))
+  const height = Math.max(1, ...wrapped.map(({ length }) => length))
+  return Array.from({ length: height }, (_, n) =>
+    line(
+      columns,
+      widths,
+      wrapped.map((parts) => parts[n] ?? ''),
+    ),
+  )
+}
+
+function line(
+  columns: readonly TableColumn[],
+  widths: readonly number[],
+  texts: readonly string[],
+  paint = (text: string) => text,
+): string {
+  return texts
+    .map((text, i) => {
+      const fill = ' '.repeat(Math.max(0, (widths[i] as number) - cellsOf(text)))
+      return columns[i]?.right ? fill + paint(text) : paint(text) + fill
+    })
+    .join(GAP)
+    .trimEnd()
+}
+
+/** Breaks a text into lines, between words where there are any. */
+function wrap(text: string, width: number): string[] {
+  if (cellsOf(text) <= width) return [text]
+  const found: string[] = []
+  let current = ''
+  for (const word of text.split(' ')) {
+    const longer = current === '' ? word : `${current} ${word}`
+    if (cellsOf(longer) <= width) {
+      current = longer
+      continue
+    }
+    if (current !== '') found.push(current)
+    const pieces = pieced(word, width)
+    current = pieces.pop() ?? ''
+    found.push(...pieces)
+  }
+  return current === '' ? found : [...found, current]
+}
+
+/** A word in pieces that each fit. */
+function pieced(word: string, width: number): string[] {
+  const found: string[] = []
+  let current = ''
+  for (const char of word) {
+    if (cellsOf(current + char) > width) {
+      found.push(current)
+      current = ''
+    }
+    current += char
+  }
+  return [...found, current]
+}
+
+/** One record below the other, a line a value. */
+function records(
+  columns: readonly TableColumn[],
+  rows: readonly (readonly string[])[],
+  width: number,
+): string {
+  const names = Math.min(30, Math.max(...columns.map(({ name }) => cellsOf(name))))
+  const left = Math.max(NARROWEST, width - names - GAP.length)
+  return rows
+    .map((row, n) =>
+      [
+        colors.dim(
+          `── ${n + 1} ${'─'.repeat(Math.max(0, Math.min(40, width) - 4 - String(n + 1).length))}`,
+        ),
+        ...row.flatMap((text, i) =>
+          wrap(text, left).map((part, k) => {
+            const name = k === 0 ? (columns[i] as TableColumn).name : ''
+            return `${colors.bold(name)}${' '.repeat(Math.max(0, names - cellsOf(name)))}${GAP}${part}`.trimEnd()
+          }),
+        ),
+      ].join('\n'),
+    )
+    .join('\n')
+}
+
+function shown(value: RowValue | undefined, longest: number): string {
   const text = typeof value === 'string' ? readableTime(value) : cell(value)
-  const line = printable(text, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
-  return [...line].length > MAX_CELL ? `${[...line].slice(0, MAX_CELL - 1).join('')}…` : line
+  const safe = printable(text, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  if (safe.length <= longest) return safe
+  const chars = [...safe]
+  return chars.length > longest ? `${chars.slice(0, longest - 1).join('')}…` : safe
 }
 
 /** Cells that a text takes on a terminal, nearly: wide characters count double. */
-function width(text: string): number {
+function cellsOf(text: string): number {
   let cells = 0
   for (const char of text)
     cells +=
