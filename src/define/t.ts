@@ -21,6 +21,7 @@ import {
   timestampOptions,
   wholeNumberOptions,
 } from './reading-options.js'
+import { withText } from './stable-text.js'
 import { columnHints, type DecimalValue, decimal, type TemporalValue, temporal } from './values.js'
 
 const aType: Expected = { is: 'a type, such as t.int()', fits: isType }
@@ -30,14 +31,15 @@ const someTypes: Expected = {
     object.fits(value) && !isType(value) && Object.values(value as object).every(isType),
 }
 
-const isJson = (text: string) => {
+// The text is that of the build which made the first tables.
+const isJson = withText((text: string) => {
   try {
     JSON.parse(text)
     return true
   } catch {
     return false
   }
-}
+}, '(text) => {\n    try {\n        JSON.parse(text);\n        return true;\n    }\n    catch {\n        return false;\n    }\n}')
 
 /** A type, and what it is told of how its texts are read. */
 function read<S extends z.ZodType, O extends object>(

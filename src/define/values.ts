@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { ColumnType } from './column-type.js'
+import { withText } from './stable-text.js'
 
 /**
  * Zod schemas for values that JavaScript has no type for. They hold their value as text, so nothing
@@ -34,9 +35,11 @@ interface TextValueDef extends z.core.$ZodTypeDef {
   compare: Compare
 }
 
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
-}
+// The text is that of the build which made the first tables.
+const compareText = withText(
+  (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0),
+  'function compareText(a, b) {\n    return a < b ? -1 : a > b ? 1 : 0;\n}',
+)
 
 /** Compares two decimal texts exactly, whatever their scale. */
 function compareDecimals(a: string, b: string): number {

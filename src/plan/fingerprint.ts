@@ -6,6 +6,7 @@ import { columnTypeOf, defOf } from '../define/schema.js'
 import { renderSql, type Sql } from '../define/sql.js'
 import { normalSql } from '../define/sql-normal.js'
 import { sqlType } from '../define/sql-type.js'
+import { stableText } from '../define/stable-text.js'
 import { columnHints } from '../define/values.js'
 import type { Definition } from '../log/commit.js'
 
@@ -106,7 +107,7 @@ function schemaText(schema: z.ZodType): string {
 }
 
 function replacer(_: string, value: unknown): unknown {
-  if (typeof value === 'function') return String(value)
+  if (typeof value === 'function') return stableText(value)
   if (typeof value === 'bigint' || value instanceof RegExp) return String(value)
   if (value && typeof value === 'object' && '_zod' in value) return plainDef(value as never)
   return value
