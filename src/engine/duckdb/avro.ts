@@ -1,6 +1,7 @@
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { compress, uncompress } from 'snappyjs'
-import { encodeContainer, readHeader } from '../../iceberg/spec/avro.js'
+import { encodeContainer } from '../../iceberg/spec/avro.js'
+import { readHeader } from '../../iceberg/spec/avro-bytes.js'
 import type { AvroCodec } from '../engine.js'
 
 /*
@@ -161,7 +162,11 @@ function* blocksOf(
   while (file.at < buffer.length) {
     const rows = Number(file.long())
     const size = Number(file.long())
+    if (!(rows >= 0 && size >= 0 && file.at + size + 16 <= buffer.length))
+      throw new Error('the Avro file ends too early')
     const plain = unpack(buffer.subarray(file.at, file.at + size))
+    // A field of a row has a byte at least.
+    if (rows * longs.length > plain.length) throw new Error('the Avro file ends too early')
     file.at += size + 16
     const block = new Reader(Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength), 0)
     const columns = longs.map(() => new Array<string | null>(rows))
@@ -184,6 +189,7 @@ class Reader {
     const start = this.at
     let [value, scale] = [0, 1]
     for (;;) {
+      if (this.at - start >= 10) throw new Error('a number has more than 64 bits')
       const byte = this.buffer[this.at++]
       if (byte === undefined) throw new Error('the Avro file ends too early')
       value += (byte & 127) * scale
@@ -199,7 +205,8 @@ class Reader {
 
   text(): string {
     const length = Number(this.long())
-    if (this.at + length > this.buffer.length) throw new Error('the Avro file ends too early')
+    if (length < 0 || this.at + length > this.buffer.length)
+      throw new Error('the Avro file ends too early')
     const text = this.buffer.toString('utf8', this.at, this.at + length)
     this.at += length
     return text

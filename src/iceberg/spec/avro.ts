@@ -1,4 +1,6 @@
 import avro from 'avsc'
+import { AvroBytes, DamagedAvro, readHeader, SYNC } from './avro-bytes.js'
+import { type CheckBlock, checkOf } from './avro-check.js'
 
 type AvroType = avro.Type
 
@@ -65,20 +67,6 @@ export interface Container {
 }
 
 /**
- * The metadata of an object container file, and where its first block begins.
- *
- * @throws Error when the bytes are no such file.
- */
-export function readHeader(buffer: Buffer): { metadata: Record<string, string>; offset: number } {
-  if (!buffer.subarray(0, 4).equals(MAGIC)) throw new Error('not an Avro file')
-  const { value, offset } = decodeAt(metadataType, buffer, 4)
-  const metadata = Object.fromEntries(
-    Object.entries(value as Record<string, Buffer>).map(([k, v]) => [k, v.toString()]),
-  )
-  return { metadata, offset: offset + 16 }
-}
-
-/**
  * Reads an object container file.
  *
  * @throws Error when the bytes are not one, or are compressed in a way that can't be undone.
@@ -89,10 +77,12 @@ export function decodeContainer(bytes: Uint8Array, inflate?: Inflate): Container
   const codec = metadata['avro.codec'] ?? 'null'
   if (codec !== 'null' && !(codec === 'deflate' && inflate))
     throw new Error(`Avro codec ${codec} is not supported`)
+  const schema = JSON.parse(metadata['avro.schema'] ?? '') as object
+  const check = checkOf(schema)
   const decode = (exactLongs: boolean) => {
-    const type = typeOf(JSON.parse(metadata['avro.schema'] as string), exactLongs)
+    const type = typeOf(structuredClone(schema), exactLongs)
     const unpack = codec === 'null' ? undefined : inflate
-    return [...blocks(type, buffer, offset, unpack)]
+    return [...blocks(type, buffer, offset, unpack, check)]
   }
   try {
     return { metadata, records: decode(false) }
@@ -108,26 +98,21 @@ function* blocks(
   buffer: Buffer,
   start: number,
   inflate: Inflate | undefined,
+  check: CheckBlock,
 ): Generator<unknown> {
-  let offset = start
-  while (offset < buffer.length) {
-    const count = decodeAt(longType, buffer, offset)
-    const size = decodeAt(longType, buffer, count.offset)
-    const end = size.offset + (size.value as number)
-    const packed = buffer.subarray(size.offset, end)
+  const file = new AvroBytes(buffer, start)
+  while (file.left > 0) {
+    const count = file.long()
+    const packed = Buffer.from(file.take(file.length()))
+    file.skip(SYNC)
     const block = inflate ? Buffer.from(inflate(packed)) : packed
+    check(block, count)
     let at = 0
-    for (let i = 0; i < (count.value as number); i++) {
-      const record = decodeAt(type, block, at)
-      yield record.value
-      at = record.offset
+    for (let i = 0; i < count; i++) {
+      const { value, offset } = type.decode(block, at) as { value: unknown; offset: number }
+      if (offset < 0) throw new DamagedAvro('the Avro file ends too early')
+      yield value
+      at = offset
     }
-    offset = end + 16
   }
-}
-
-function decodeAt(type: AvroType, buffer: Buffer, offset: number) {
-  const result = type.decode(buffer, offset)
-  if (result.offset < 0) throw new Error('the Avro file ends too early')
-  return result as { value: unknown; offset: number }
 }

@@ -1,87 +1,141 @@
-import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { isUtf8 } from 'node:buffer'
+import { type FileHandle, open } from 'node:fs/promises'
+import { crc32, inflateRawSync } from 'node:zlib'
 import avro from 'avsc'
 import { MoraineError, messageOf } from '../../errors.js'
+import {
+  AvroBytes,
+  type AvroHeader,
+  LONGEST_HEADER,
+  readHeader,
+  SYNC,
+} from '../../iceberg/spec/avro-bytes.js'
+import { checkOf } from '../../iceberg/spec/avro-check.js'
 import type { SourceFile } from '../discover.js'
 import { shortFloat } from '../float-text.js'
 import { textOf } from '../taken.js'
 import type { JsonRecord } from './json-records.js'
 
-const TOGETHER = 1000
+/** Rows, and characters of them, that are given on at a time. */
+const TOGETHER = { rows: 1000, length: 2 ** 20 }
+/** Bytes of a block once it is unpacked. */
+const LARGEST_BLOCK = 2 ** 28
 
 /** The rows of an Avro object container file, as JSON: numbers that JSON would bend are texts, bytes `\x00ff`, moments in UTC. */
 export async function* avroRecords(
   file: SourceFile,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<JsonRecord[]> {
-  const decoder = new avro.streams.BlockDecoder({
-    parseHook: (schema) => avro.Type.forSchema(schema, { typeHook, logicalTypes } as never),
-    codecs: {
-      snappy,
-      deflate: inflate,
-      null: (bytes: Buffer, done: Done) => done(null, bytes),
-    } as never,
-  })
-  const input = createReadStream(textOf(file), { signal })
-  input.on('error', (error) => decoder.destroy(error))
-  input.pipe(decoder)
-  let sync: Buffer | undefined
-  decoder.on('metadata', (_type, _codec, header: { sync: Buffer }) => {
-    sync = header.sync
-  })
+  const input = await open(textOf(file))
   let line = 0
-  let rows: JsonRecord[] = []
   try {
-    for await (const value of decoder) {
-      rows.push({ line: ++line, json: JSON.stringify(value, plain) })
-      if (rows.length < TOGETHER) continue
-      yield rows
-      rows = []
+    for await (const values of blocksOf(input)) {
+      let rows: JsonRecord[] = []
+      let length = 0
+      for (const value of values) {
+        signal?.throwIfAborted()
+        const json = JSON.stringify(value, plain)
+        rows.push({ line: ++line, json })
+        length += json.length
+        if (rows.length < TOGETHER.rows && length < TOGETHER.length) continue
+        yield rows
+        rows = []
+        length = 0
+      }
+      if (rows.length > 0) yield rows
     }
-    // Every block ends with the same bytes; the decoder passes over one that does not.
-    if (!sync || !(await lastBytes(textOf(file), sync.length)).equals(sync))
-      throw new Error('it ends in the middle of a block')
-    if (rows.length > 0) yield rows
   } catch (cause) {
     signal?.throwIfAborted()
     throw new MoraineError('source', `${file.name} can't be read as Avro: ${messageOf(cause)}`, {
       cause,
       hint: 'Is it complete? Nothing of it was taken in.',
     })
-  }
-}
-
-async function lastBytes(path: string, count: number): Promise<Buffer> {
-  const file = await open(path)
-  try {
-    const { size } = await file.stat()
-    const { buffer, bytesRead } = await file.read(
-      Buffer.alloc(count),
-      0,
-      count,
-      Math.max(0, size - count),
-    )
-    return buffer.subarray(0, bytesRead)
   } finally {
-    await file.close()
+    await input.close()
   }
 }
 
-type Done = (error: Error | null, bytes?: Buffer) => void
-
-async function inflate(bytes: Buffer, done: Done): Promise<void> {
-  const { inflateRaw } = await import('node:zlib')
-  inflateRaw(bytes, done)
+/** The values of each block, which was checked before it is decoded: decoders believe what a block says of itself. */
+async function* blocksOf(input: FileHandle): AsyncGenerator<Iterable<unknown>> {
+  const { size } = await input.stat()
+  const { metadata, sync, offset } = await headerOf(input, size)
+  const codec = metadata['avro.codec'] ?? 'null'
+  const unpack = Object.hasOwn(codecs, codec) ? codecs[codec] : undefined
+  if (!unpack) throw new Error(`its codec ${codec.slice(0, 40)} is not supported`)
+  const schema = JSON.parse(metadata['avro.schema'] ?? 'null')
+  const check = checkOf(schema, isUtf8)
+  const type = avro.Type.forSchema(schema, { typeHook, logicalTypes } as never)
+  for (let at = offset; at < size; ) {
+    const start = new AvroBytes(await bytesAt(input, at, Math.min(20, size - at)))
+    const records = start.long()
+    const length = start.long()
+    const body = at + start.at
+    if (length < 0) throw new Error('the size of a block is negative')
+    if (body + length + SYNC > size) throw new Error('it ends in the middle of a block')
+    if (length > LARGEST_BLOCK) throw TOO_LARGE
+    const bytes = await bytesAt(input, body, length + SYNC)
+    if (!bytes.subarray(length).equals(sync)) throw new Error('a block has no end')
+    const block = await unpack(bytes.subarray(0, length))
+    check(block, records)
+    yield valuesOf(type, block, records)
+    at = body + length + SYNC
+  }
 }
 
-async function snappy(bytes: Buffer, done: Done): Promise<void> {
+function* valuesOf(type: avro.Type, block: Buffer, records: number): Generator<unknown> {
+  let at = 0
+  for (let i = 0; i < records; i++) {
+    const { value, offset } = type.decode(block, at)
+    if (offset < 0) throw new Error('a record ends too early')
+    yield value
+    at = offset
+  }
+}
+
+/** Most headers are short, and only some are longer than what is read at first. */
+async function headerOf(input: FileHandle, size: number): Promise<AvroHeader> {
+  for (let bytes = 2 ** 16; ; bytes *= 16)
+    try {
+      return readHeader(await bytesAt(input, 0, Math.min(bytes, size)))
+    } catch (error) {
+      if (bytes >= size || bytes >= LONGEST_HEADER) throw error
+    }
+}
+
+async function bytesAt(input: FileHandle, at: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(length)
+  for (let read = 0; read < length; ) {
+    const { bytesRead } = await input.read(bytes, read, length - read, at + read)
+    if (bytesRead === 0) throw new Error('it ends too early')
+    read += bytesRead
+  }
+  return bytes
+}
+
+const TOO_LARGE = new Error(`a block has more than ${LARGEST_BLOCK / 2 ** 20} MiB`)
+
+const codecs: Record<string, (bytes: Buffer) => Promise<Buffer>> = {
+  null: async (bytes) => bytes,
+  deflate: inflate,
+  snappy,
+}
+
+async function inflate(bytes: Buffer): Promise<Buffer> {
   try {
-    const { uncompress } = await import('snappyjs')
-    // A checksum of four bytes is at the end of each block.
-    done(null, Buffer.from(uncompress(bytes.subarray(0, -4))))
+    return inflateRawSync(bytes, { maxOutputLength: LARGEST_BLOCK })
   } catch (error) {
-    done(error as Error)
+    throw (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? TOO_LARGE : error
   }
+}
+
+async function snappy(bytes: Buffer): Promise<Buffer> {
+  const { uncompress } = await import('snappyjs')
+  if (bytes.length < 5) throw new Error('a block is too short')
+  // A checksum of four bytes is at the end of each block.
+  const plain = Buffer.from(uncompress(bytes.subarray(0, -4), LARGEST_BLOCK))
+  if (crc32(plain) !== bytes.readUInt32BE(bytes.length - 4))
+    throw new Error('a block is damaged: its checksum differs')
+  return plain
 }
 
 /** Whole numbers of 64 bits, exactly. */
