@@ -166,6 +166,50 @@ describe('XML', () => {
     }
   })
 
+  it('keeps the columns of an element whichever of its rows have attributes, in either order of files', async () => {
+    const files = {
+      'in/1.xml': '<r><o><price>1.50</price><by><name>Ada</name></by></o></r>',
+      'in/2.xml':
+        '<r><o><price currency="CHF">2.50</price><by id="7"/></o><o><price currency="EUR"/><by id="8"><name>Bo</name></by></o></r>',
+    }
+    const lake = `
+import { bronze, defineLake, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('orders', { from: files('in/*.xml', { columns: ['price', 'price@currency', 'by', 'by@id'] }) })
+const orders = silver('orders', {
+  from: raw,
+  select: {
+    price: sql\`nullif(price, '')\`,
+    currency: 'price@currency',
+    id: 'by@id',
+    name: sql\`json_extract_string(nullif("by", ''), '$.name')\`,
+  },
+  schema: z.object({ price: t.decimal(5, 2).nullable(), currency: z.string().nullable(), id: t.int().nullable(), name: z.string().nullable() }),
+})
+export default defineLake({ name: 'shop', datasets: [orders] })`
+    const expected = [
+      { price: '1.50', currency: null, id: null, name: 'Ada' },
+      { price: '2.50', currency: 'CHF', id: 7, name: null },
+      { price: null, currency: 'EUR', id: 8, name: 'Bo' },
+    ]
+    const paths = Object.keys(files) as (keyof typeof files)[]
+    for (const order of [paths, [...paths].reverse(), [paths.join()]]) {
+      const project = await Project.create({ 'lake.ts': lake })
+      for (const some of order) {
+        for (const path of some.split(',') as typeof paths)
+          await project.write({ [path]: files[path] })
+        const { steps } = await project.run()
+        expect(steps.map(({ error }) => error?.message)).toEqual([undefined, undefined])
+      }
+      const rows = await project.query(
+        'SELECT CAST(price AS VARCHAR) AS price, currency, id, name FROM silver.orders ORDER BY coalesce(id, 0)',
+      )
+      expect(rows.map((row) => ({ ...row, id: row.id === null ? null : Number(row.id) }))).toEqual(
+        expected,
+      )
+    }
+  })
+
   it('has lists of one where that is said', async () => {
     const one = '<o><r><item>1</item></r></o>'
     const found = await rowsOf("files('in/a.xml', { lists: ['item'] })", { 'in/a.xml': one })

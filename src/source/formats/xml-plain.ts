@@ -1,3 +1,5 @@
+import { jsonText, Parts } from './xml-shape.js'
+
 /** Why an element could not be read here: it is not complete yet, or it is written in a way that only a whole parser knows. */
 export type Unread = 'cut' | 'odd'
 
@@ -9,9 +11,6 @@ const OPEN = /<([A-Za-z_][\w.:-]*)((?:\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^
 /** An element that has its text alone. */
 const LEAF = /<([A-Za-z_][\w.:-]*)>([^<\]]*)<\/\1>/y
 const ATTRIBUTE = /([A-Za-z_][\w.:-]*)[ \t\n]*=[ \t\n]*(?:"([^"]*)"|'([^']*)')/g
-/** What JSON writes in another way. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/
 const ENTITY = /&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));/y
 const named: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
@@ -56,8 +55,7 @@ export class PlainElements {
     const { said, name } = content
     this.alike =
       this.shape && said.trim() === '' ? Alike.of(name, parts, this.shape, this.lists) : undefined
-    if (parts.isEmpty) return { json: said.trim() === '' ? '{}' : `{"#text":${jsonText(said)}}` }
-    return { json: parts.json(said.trim()) }
+    return { json: parts.row(said) }
   }
 
   /** Reads an element's attributes and elements into `parts`; gives its name and its own text. */
@@ -106,10 +104,7 @@ export class PlainElements {
         if (child === 'cut' || child === 'odd') return child
         if (depth === 0) this.shape = undefined
         position = this.end
-        const plain = inner.isEmpty
-        const value =
-          plain && child.nil ? 'null' : plain ? jsonText(child.said) : inner.json(child.said.trim())
-        parts.add(child.name, value)
+        parts.addElement(child.name, inner, child.said, child.nil)
       }
     }
   }
@@ -122,7 +117,7 @@ export class PlainElements {
     const name = found?.[1] as string
     this.end = LEAF.lastIndex
     if (depth === 0) this.shape?.elements.push(name)
-    parts.add(name, jsonText(text))
+    parts.addText(name, jsonText(text))
     return true
   }
 
@@ -174,25 +169,23 @@ class Alike {
     { elements }: Shape,
     lists: ReadonlySet<string>,
   ): Alike | undefined {
-    const names = parts.all
-    const attributes = names.length - elements.length
-    // A name that comes twice is one part, so there are fewer parts than elements.
-    const own = names.slice(0, Math.max(0, attributes))
+    const own = parts.attributes.map(([attribute]) => attribute)
     const isPlain =
-      names.length > 0 &&
+      !parts.isEmpty &&
       new Set(elements).size === elements.length &&
-      own.every((n) => n.startsWith('@') && n !== '@xsi:nil') &&
-      !names.some((n) => lists.has(n))
+      !own.includes('xsi:nil') &&
+      !elements.some((element) => lists.has(element))
     if (!isPlain) return undefined
     const given = own
-      .map((n) => `[ \\t\\n]+${literally(n.slice(1))}="([^"<${forbidden}]*)"`)
+      .map((attribute) => `[ \\t\\n]+${literally(attribute)}="([^"<${forbidden}]*)"`)
       .join('')
     const inside = elements
       .map((n) => `<${literally(n)}>([^<\\]${forbidden}]*)</${literally(n)}>[ \\t\\n]*`)
       .join('')
     const pattern = `<${literally(name)}${given}[ \\t\\n]*>[ \\t\\n]*${inside}</${literally(name)}>`
+    const names = [...own.map((attribute) => `@${attribute}`), ...elements]
     const keys = names.map((n, i) => `${i === 0 ? '{' : ','}"${n}":`)
-    return new Alike(new RegExp(pattern, 'y'), keys, attributes)
+    return new Alike(new RegExp(pattern, 'y'), keys, own.length)
   }
 
   read(text: string, at: number): { json: string; length: number } | undefined {
@@ -213,47 +206,6 @@ class Alike {
 
 const literally = (name: string) => name.replace(/[.-]/g, '\\$&')
 
-/** The parts of an element by name, as JSON; what comes several times is a list. */
-class Parts {
-  private readonly names: string[] = []
-  private readonly values: (string | string[])[] = []
-
-  constructor(private readonly lists: ReadonlySet<string>) {}
-
-  get all(): readonly string[] {
-    return this.names
-  }
-
-  get isEmpty(): boolean {
-    return this.names.length === 0
-  }
-
-  add(name: string, value: string): void {
-    const i = this.names.indexOf(name)
-    const before = this.values[i]
-    if (before === undefined) {
-      this.names.push(name)
-      this.values.push(this.lists.has(name) ? [value] : value)
-    } else if (typeof before === 'string') this.values[i] = [before, value]
-    else before.push(value)
-  }
-
-  /** @param said the element's own text beside them. */
-  json(said: string): string {
-    // Joined at once: a text that grows by its parts would keep each of them until it is read.
-    const pieces: string[] = []
-    for (let i = 0; i < this.names.length; i++) {
-      const value = this.values[i] as string | string[]
-      pieces.push(i > 0 ? ',"' : '{"', this.names[i] as string, '":')
-      if (typeof value === 'string') pieces.push(value)
-      else pieces.push('[', value.join(','), ']')
-    }
-    if (said !== '') pieces.push(',"#text":', jsonText(said))
-    pieces.push('}')
-    return pieces.join('')
-  }
-}
-
 /** Takes attributes as parts; gives whether the element says to be nil, `undefined` where they are not well-formed. */
 function readAttributes(text: string, parts: Parts): boolean | undefined {
   let nil = false
@@ -264,7 +216,7 @@ function readAttributes(text: string, parts: Parts): boolean | undefined {
     const value = meaning(asAttribute(double ?? single ?? ''))
     if (value === undefined) return undefined
     if (name === 'xsi:nil' && value === 'true') nil = true
-    else parts.add(`@${name}`, jsonText(value))
+    else parts.attributes.push([name, jsonText(value)])
   }
   return nil
 }
@@ -306,8 +258,4 @@ function characterOf([, name, decimal, hexadecimal]: RegExpExecArray): string | 
   if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined
   const character = String.fromCodePoint(code)
   return FORBIDDEN.test(character) ? undefined : character
-}
-
-function jsonText(text: string): string {
-  return ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`
 }

@@ -133,3 +133,69 @@ it('leaves a row that is very long to the parser', () => {
   const { found } = read(`<all>${long}<r><n>1</n></r></all>`, 2 ** 20)
   expect(found.map(([, json]) => json?.length)).toEqual([5 * 2 ** 20 + 8, 9])
 })
+
+const rowOf = (inside: string, lists: readonly string[] = []) => {
+  const { found } = read(`<all><row>${inside}</row></all>`, 1000, 'row', lists)
+  return JSON.parse(found[0]?.[1] ?? 'null')
+}
+
+it('puts a value where its place in the document says, whatever else its element has', () => {
+  const part = fc.record({
+    id: fc.option(fc.constantFrom('1', '', ' x '), { nil: undefined }),
+    text: fc.constantFrom('', '2.50', ' a '),
+    inside: fc.option(fc.constantFrom('b', ''), { nil: undefined }),
+  })
+  fc.assert(
+    fc.property(part, fc.integer({ min: 0, max: 3 }), ({ id, text, inside }, depth) => {
+      const own = id === undefined ? '' : ` id="${id}"`
+      const element = `<price${own}>${text}${inside === undefined ? '' : `<b>${inside}</b>`}</price>`
+      const nested = '<o k="v">'.repeat(depth) + element + '</o>'.repeat(depth)
+      let row = rowOf(nested)
+      for (let at = 0; at < depth; at++) {
+        expect(row['o@k']).toBe('v')
+        row = row.o
+      }
+      expect(row['price@id']).toBe(id)
+      if (inside === undefined) expect(row.price).toBe(text)
+      else
+        expect(row.price).toEqual({
+          b: inside,
+          ...(text === '' ? {} : { '#text': text.trim() }),
+        })
+    }),
+    { seed },
+  )
+})
+
+it.each([
+  ['texts', '<t>a</t><t>b</t>', { t: ['a', 'b'] }],
+  [
+    'texts of which some have attributes',
+    '<t>a</t><t lang="en">b</t><t/>',
+    { t: ['a', 'b', ''], 't@lang': [null, 'en', null] },
+  ],
+  [
+    'attributes alone',
+    '<c currency="USD" rate="1.08"/><c currency="JPY"/><c/>',
+    { c: [{ '@currency': 'USD', '@rate': '1.08' }, { '@currency': 'JPY' }, {}] },
+  ],
+  [
+    'elements',
+    '<i sku="a"><n>1</n><n u="kg">2</n></i><i>x</i>',
+    { i: [{ '@sku': 'a', n: ['1', '2'], 'n@u': [null, 'kg'] }, { '#text': 'x' }] },
+  ],
+  [
+    'values that are nil',
+    '<p xsi:nil="true" unit="kg"/><p unit="g">1</p>',
+    { p: [null, '1'], 'p@unit': ['kg', 'g'] },
+  ],
+])('has lists of one shape: %s', (_, inside, row) => {
+  expect(rowOf(inside)).toEqual(row)
+  expect(rowOf(`<?parser?>${inside}`)).toEqual(row)
+})
+
+it('has a list of one as it has one of several', () => {
+  expect(rowOf('<i sku="a"/>', ['i'])).toEqual({ i: [{ '@sku': 'a' }] })
+  expect(rowOf('<i sku="a">x</i>', ['i'])).toEqual({ i: ['x'], 'i@sku': ['a'] })
+  expect(rowOf('<i>x</i>', ['i'])).toEqual({ i: ['x'] })
+})

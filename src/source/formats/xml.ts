@@ -1,23 +1,20 @@
 import { SaxesParser, type SaxesTagPlain } from 'saxes'
 import { BrokenDocument, type JsonRecord } from './json-records.js'
 import { isTag, PlainElements } from './xml-plain.js'
+import { jsonText, Parts } from './xml-shape.js'
 
 const DEEPEST = 500
 
-/** What an element holds: its text alone, or its parts by name. */
-type Node = { [name: string]: string | null | Node | (string | null | Node)[] }
-
 interface Open {
   name: string
-  /** Its attributes and elements; `undefined` when it has none, and its text is all. */
-  node: Node | undefined
+  parts: Parts
   text: string
-  empty: boolean
+  nil: boolean
 }
 
 /**
- * Makes rows of the elements of an XML document, across chunks: attributes are `@name`, elements their text or, where they have
- * elements or attributes, an object; what comes several times is a list; text beside elements is `#text`. What is not
+ * Makes rows of the elements of an XML document, across chunks: elements are their text or, where they have elements, an object, with
+ * attributes beside them (see `Parts`); what comes several times is a list; text beside elements is `#text`. What is not
  * well-formed, or has a DTD, ends the document (XML 1.0; entities of its own are never read).
  */
 export class XmlReader {
@@ -132,17 +129,14 @@ export class XmlReader {
     const starts = this.rows === undefined ? this.depth === 2 : name === this.rows
     if (this.open.length === 0 && !starts) return
     if (this.open.length === 0) this.rowLine = this.parser.line + this.passed
-    let node: Node | undefined
-    let empty = false
+    const parts = new Parts(this.lists)
+    let nil = false
     for (const attribute in attributes) {
       const value = attributes[attribute] as string
-      if (attribute === 'xsi:nil' && value === 'true') empty = true
-      else {
-        node ??= {}
-        put(node, `@${attribute}`, value)
-      }
+      if (attribute === 'xsi:nil' && value === 'true') nil = true
+      else parts.attributes.push([attribute, jsonText(value)])
     }
-    this.open.push({ name, node, text: '', empty })
+    this.open.push({ name, parts, text: '', nil })
   }
 
   private addText(text: string): void {
@@ -154,25 +148,10 @@ export class XmlReader {
     this.depth--
     const done = this.open.pop()
     if (!done) return
-    const { node, empty } = done
+    const { name, parts, text, nil } = done
     const outer = this.open.at(-1)
-    const text = node === undefined ? done.text : done.text.trim()
-    if (node !== undefined && text !== '') put(node, '#text', text)
-    if (outer) {
-      outer.node ??= {}
-      this.add(outer.node, done.name, node ?? (empty ? null : text))
-    } else {
-      const row = node ?? (text.trim() === '' ? {} : { '#text': text })
-      this.records.push({ line: this.rowLine, json: JSON.stringify(row) })
-    }
-  }
-
-  private add(node: Node, name: string, value: string | null | Node): void {
-    // What every object has is no part of it.
-    const before = name in node && Object.hasOwn(node, name) ? node[name] : undefined
-    if (Array.isArray(before)) before.push(value)
-    else if (before !== undefined) put(node, name, [before, value])
-    else put(node, name, this.lists.has(name) ? [value] : value)
+    if (outer) outer.parts.addElement(name, parts, text, nil)
+    else this.records.push({ line: this.rowLine, json: parts.row(text) })
   }
 }
 
@@ -198,11 +177,4 @@ function linesIn(text: string, from: number, to: number): number {
   for (let at = text.indexOf('\n', from); at >= 0 && at < to; at = text.indexOf('\n', at + 1))
     lines++
   return lines
-}
-
-/** Also a part that is called `__proto__` is a part like any other. */
-function put(node: Node, name: string, value: Node[string]): void {
-  if (name === '__proto__')
-    Object.defineProperty(node, name, { value, enumerable: true, writable: true })
-  else node[name] = value
 }

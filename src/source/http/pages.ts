@@ -265,7 +265,10 @@ function linkOf({ headers }: Answer, document: () => unknown): string | undefine
   const header = nextLink([headers.link ?? ''].flat().join(', '))
   if (header !== undefined) return header
   const found = document()
-  const links = isObject(found) ? [found.link ?? []].flat() : []
+  if (!isObject(found)) return undefined
+  // One that is alone has its attributes beside it, several are a list of objects.
+  const alone = { '@rel': found['link@rel'], '@href': found['link@href'] }
+  const links = [alone, ...[found.link ?? []].flat()]
   const next = links.find((link) => isObject(link) && link['@rel'] === 'next')
   return isObject(next) ? (saying(next['@href']) as string | undefined) : undefined
 }
