@@ -1,20 +1,30 @@
 import type { Command } from 'commander'
+import { fullName } from '../define/dataset.js'
+import type { Lake } from '../define/lake.js'
 import { MoraineError } from '../errors.js'
-import type { LakeState } from '../log/commit.js'
+import type { BatchPointer, LakeState } from '../log/commit.js'
 import { damageOf } from '../log/verify.js'
 import { currentUser } from '../run/context.js'
 import type { Storage } from '../storage/storage.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
-import { readableTime, toJson } from './output/format.js'
-import { openLog, pointOf, print } from './project.js'
+import { plural, readableTime, toJson } from './output/format.js'
+import { openLog, openProject, pointOf, print } from './project.js'
 
 /** Missing files that are named; the others are counted. */
 const SHOWN = 5
 
+interface Options {
+  to: string
+  undoIntake?: boolean
+  allowLoss?: boolean
+}
+
 export function define(command: Command): Command {
   return command
     .requiredOption('--to <commit>', 'the commit or time whose state is to come back')
+    .option('--undo-intake', 'take what arrived since out of bronze, too')
+    .option('--allow-loss', 'also what its source will not give again')
     .addHelpText(
       'after',
       examples(
@@ -26,11 +36,13 @@ export function define(command: Command): Command {
 
 export async function run(command: Command): Promise<number> {
   const { log, storage, json } = await openLog(command)
-  const to = pointOf('--to', command.opts<{ to: string }>().to)
+  const { to: point, undoIntake = false, allowLoss = false } = command.opts<Options>()
+  const to = pointOf('--to', point)
   const before = await log.head()
-  await refuseDamaged(storage, await log.visibleAt(to))
-  const state = await log.rollback(to, { author: currentUser(), run: null })
-  const target = await log.stateAt(to)
+  const target = await log.visibleAt(to)
+  await refuseDamaged(storage, target)
+  if (undoIntake && !allowLoss) refuseLoss((await openProject(command)).lake, before, target)
+  const state = await log.rollback(to, { author: currentUser(), run: null }, undoIntake)
   const changed = state.number !== before.number
   if (json) print(toJson({ commit: state.number, to: target.number, changed }, 2))
   else if (!changed)
@@ -45,14 +57,48 @@ export async function run(command: Command): Promise<number> {
         ? 'before its first commit: empty'
         : `after commit ${target.number} (${readableTime(target.time ?? '')})`
     print(`${colors.green('✔')} Commit ${state.number}: the lake is as it was ${then}.`)
-    const batches = (of: LakeState) => Object.values(of.batches).flat().length
-    if (batches(before) > batches(state))
+    const arrived = Object.values(arrivalsSince(before, target)).flat().length
+    const batches = arrived === 1 ? '1 batch that' : `${arrived} batches that`
+    if (arrived > 0 && undoIntake)
+      print(`${batches} arrived since then went, too: the next run asks their sources again.`)
+    else if (arrived > 0)
       print(
-        'Batches that were taken in since then are not part of it any more: the next run takes them in again.',
+        `${batches} arrived since then stayed in bronze: the next run builds from them again. To leave one out: moraine discard-batch`,
       )
     print(`Nothing was deleted; go back with: moraine rollback --to ${before.number}`)
   }
   return 0
+}
+
+/** Batches that the lake has and that a target has not, by dataset. */
+function arrivalsSince(before: LakeState, target: LakeState): Record<string, BatchPointer[]> {
+  const known = new Set(Object.values(target.batches).flatMap((of) => of.map((b) => b.batch)))
+  const found = Object.entries(before.batches).map(([name, batches]) => [
+    name,
+    batches.filter(({ batch }) => !known.has(batch)),
+  ])
+  return Object.fromEntries(found.filter(([, batches]) => (batches as []).length > 0))
+}
+
+/** Files are still where they came from, and a database still has its rows; what was sent or dropped came once. */
+function refuseLoss(lake: Lake, before: LakeState, target: LakeState): void {
+  const lost = Object.entries(arrivalsSince(before, target)).filter(([name]) => {
+    const dataset = lake.datasets.find((d) => fullName(d) === name)
+    const source = dataset?.tier === 'bronze' ? dataset.from.kind : undefined
+    return source !== 'files' && source !== 'database'
+  })
+  if (lost.length === 0) return
+  const said = lost.map(([name, batches]) => {
+    const rows = batches.reduce((sum, batch) => sum + batch.rows, 0)
+    return `${name} (${plural(rows, 'row')})`
+  })
+  throw new MoraineError(
+    'usage',
+    `What arrived for ${said.join(', ')} would be lost: nothing gives it a second time`,
+    {
+      hint: 'Without --undo-intake it stays in bronze; moraine discard-batch leaves single batches out. If it is to go all the same: --undo-intake --allow-loss',
+    },
+  )
 }
 
 /** A state whose files are not all there can't come back: readers would find half of it. */

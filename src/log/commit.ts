@@ -212,6 +212,30 @@ export function changesTo(from: LakeState, to: LakeState): Changes {
   }
 }
 
+/**
+ * An earlier state with all that arrived since: batches, and what sources are known to have delivered. Tables and offsets
+ * are the earlier ones, so that the next run builds from the batches again.
+ */
+export function withArrivals(to: LakeState, from: LakeState): LakeState {
+  const there = new Set(Object.values(to.batches).flatMap((of) => of.map(({ batch }) => batch)))
+  const batches: Record<string, readonly BatchPointer[]> = { ...to.batches }
+  for (const [dataset, before] of Object.entries(from.batches)) {
+    const known = to.batches[dataset] ?? []
+    const last = known.at(-1)?.number ?? 0
+    const since = before.filter(({ number, batch }) => number > last && !there.has(batch))
+    if (since.length > 0) batches[dataset] = [...known, ...since]
+  }
+  const { forgotten: _, ...rest } = to
+  return {
+    ...rest,
+    batches,
+    watermarks: { ...to.watermarks, ...from.watermarks },
+    ...(from.forgotten || to.forgotten
+      ? { forgotten: { ...to.forgotten, ...from.forgotten } }
+      : {}),
+  }
+}
+
 /** Whether two pointers lead to the same rows: a batch that was discarded has another manifest. */
 function isSame(a: BatchPointer | undefined, b: BatchPointer | undefined): boolean {
   return a?.batch === b?.batch && a?.manifest === b?.manifest

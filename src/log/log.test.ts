@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MoraineError } from '../errors.js'
 import { MemoryStorage } from '../storage/memory.js'
@@ -200,10 +201,10 @@ describe('the commit log', () => {
       offsets,
       watermarks,
     })
-    const back = await log.rollback(1, { author: 'ada', run: null })
+    const back = await log.rollback(1, { author: 'ada', run: null }, true)
     expect(back.number).toBe(3)
     expect(same(back)).toEqual(same(before))
-    const forth = await log.rollback(2, { author: 'ada', run: null })
+    const forth = await log.rollback(2, { author: 'ada', run: null }, true)
     expect(same(forth)).toEqual(same(after))
     // What was read before a rollback does not fit what is there after it.
     await expect(log.commit(after, change('silver.c'), info)).rejects.toMatchObject({
@@ -290,6 +291,58 @@ describe('the commit log', () => {
     expect((await log.visibleAt(3)).tables['silver.a']?.metadata).toBe('v2')
     // What was removed does not come back with an older state.
     expect((await log.rollback(3, { author: 'ada', run: null })).horizon).toBe(3)
+  })
+
+  it('never loses what arrived, however often and wherever to it is rolled back', async () => {
+    const step = fc.oneof(
+      fc.record({ arrives: fc.constantFrom('bronze.a', 'bronze.b') }),
+      fc.record({ builds: fc.constantFrom('silver.a', 'silver.b') }),
+      fc.record({ back: fc.double({ min: 0, max: 1, noNaN: true }) }),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+        const log = new CommitLog(new MemoryStorage(), 'main', quick)
+        const arrived = new Set<string>()
+        let state = await log.head()
+        for (const one of steps) {
+          if ('back' in one) {
+            const to = Math.floor(one.back * state.number)
+            const { tables } = await log.stateAt(to)
+            state = await log.rollback(to, { author: 'ada', run: null })
+            expect(state.tables).toEqual(tables)
+          } else if ('builds' in one) {
+            const offsets = { [one.builds]: { 'bronze.a': state.batches['bronze.a']?.length ?? 0 } }
+            state = await log.commit(state, { ...change(one.builds), offsets }, info)
+          } else {
+            const number = (state.batches[one.arrives]?.at(-1)?.number ?? 0) + 1
+            const batch = `${one.arrives} ${arrived.size}`
+            arrived.add(batch)
+            const pointer = {
+              dataset: one.arrives,
+              number,
+              batch,
+              manifest: batch,
+              rows: 1,
+              bytes: 1,
+            }
+            state = await log.commit(
+              state,
+              { batches: [pointer], watermarks: { [one.arrives]: batch } },
+              info,
+            )
+          }
+          const there = Object.values(state.batches).flat()
+          expect(new Set(there.map(({ batch }) => batch))).toEqual(arrived)
+          for (const [name, batches] of Object.entries(state.batches)) {
+            expect(batches.map(({ number }) => number)).toEqual(batches.map((_, i) => i + 1))
+            expect(state.watermarks[name]).toBe(batches.at(-1)?.batch)
+          }
+          for (const offsets of Object.values(state.offsets))
+            expect(offsets['bronze.a']).toBeLessThanOrEqual(state.batches['bronze.a']?.length ?? 0)
+        }
+      }),
+      { seed: 11, numRuns: 100 },
+    )
   })
 
   it('keeps a branch to itself until it is merged', async () => {

@@ -13,6 +13,7 @@ import {
   fold,
   isEmpty,
   type LakeState,
+  withArrivals,
 } from './commit.js'
 import { type Entry, encodeCommit, parseEntry } from './entry.js'
 import { AHEAD, entryPath, firstAfter, missingEntries } from './gaps.js'
@@ -329,13 +330,20 @@ export class CommitLog {
     return state
   }
 
-  /** Brings the state of an earlier commit back, as a new commit; nothing of the history is lost. */
-  async rollback(to: number | Date, info: Omit<CommitInfo, 'message'>): Promise<LakeState> {
+  /**
+   * Brings the state of an earlier commit back, as a new commit; nothing of the history is lost. What arrived
+   * since stays in bronze, unless it is to be undone as well: not all sources give it a second time.
+   */
+  async rollback(
+    to: number | Date,
+    info: Omit<CommitInfo, 'message'>,
+    undoIntake = false,
+  ): Promise<LakeState> {
     const target = await this.stateAt(to)
     for (let attempt = 0; ; attempt++) {
       const base = await this.head()
       if (target.number < (base.horizon ?? 0)) throw behind(target.number, base.horizon as number)
-      const changes = changesTo(base, target)
+      const changes = changesTo(base, undoIntake ? target : withArrivals(target, base))
       if (isEmpty(changes)) return base
       const message = `roll back to commit ${target.number}`
       try {

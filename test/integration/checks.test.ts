@@ -238,9 +238,8 @@ describe('a rollback', () => {
     await project.run()
     const rows = () => project.query('select id, shop from silver.orders order by id')
     const after = await rows()
-    expect((await project.cli('rollback', '--to', String(before.number))).stdout).toContain(
-      'the next run takes them in again',
-    )
+    const undo = ['rollback', '--to', String(before.number), '--undo-intake']
+    expect((await project.cli(...undo)).stdout).toContain('the next run asks their sources again')
     expect(await project.query('select id, shop from silver.orders order by id')).toEqual([
       { id: 1, shop: 1 },
       { id: 2, shop: 1 },
@@ -251,7 +250,7 @@ describe('a rollback', () => {
       before.offsets,
       before.watermarks,
     ])
-    expect((await project.cli('status')).stdout).toContain('1 file to take in')
+    expect((await project.cli('status', '--check')).stdout).toContain('1 file to take in')
     expect((await project.run()).outcome).toBe('done')
     expect(await rows()).toEqual(after)
     expect((await project.state()).tables['silver.orders']?.counts).toMatchObject({
