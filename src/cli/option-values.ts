@@ -8,6 +8,8 @@ type Reader = (option: string, text: string) => unknown
 const readers: Readonly<Record<string, Reader>> = {
   commits: whole(1),
   rows: whole(1),
+  runs: whole(1),
+  lines: whole(0),
   examples: whole(0),
   jobs: whole(1, 64),
   port: whole(0, 65_535),
@@ -23,7 +25,7 @@ const readers: Readonly<Record<string, Reader>> = {
 export const textValues: readonly string[] = [
   ...['dir', 'url', 'text', 'name', 'names', 'file', 'path', 'policy', 'format', 'rule', 'columns'],
   ...['commit|time', 'commit', 'id', 'column', 'where', 'time', 'from..until', 'job', 'address'],
-  ...['class', 'size', 'dataset', 'option'],
+  ...['class', 'size', 'dataset', 'option', 'line', 'character', 'label'],
 ]
 
 /** What an option calls its value. */

@@ -25,9 +25,9 @@ export function define(command: Command): Command {
     )
     .option('-n, --limit <rows>', 'how many rows', '10')
     .option('--delimiter <text>', 'delimited text: what stands between fields; \\t for a tab')
-    .option('--header <lines>', 'the line of the names, or two: 3, 3-4; none')
-    .option('--skip <lines>', 'lines before the header or the first record', count)
-    .option('--footer <lines>', 'lines at the end that are no records', count)
+    .option('--header <line>', 'the line of the names, or two: 3, 3-4; none')
+    .option('--skip <lines>', 'lines before the header or the first record')
+    .option('--footer <lines>', 'lines at the end that are no records')
     .option('--comment <text>', 'what lines begin with that are no records')
     .option('--quote <character>', 'the quote character; none')
     .option('--escape <character>', 'what takes the meaning from the next character')
@@ -109,13 +109,6 @@ function textOptions(given: TextOptions): FilesOptions<string> | undefined {
   }
   const said = Object.entries(found).filter(([, value]) => value !== undefined)
   return said.length === 0 ? undefined : Object.fromEntries(said)
-}
-
-/** A number of lines on the command line. */
-function count(text: string): number {
-  const n = Number(text)
-  if (Number.isInteger(n) && n >= 0) return n
-  throw new MoraineError('usage', `${text} is not a whole number from 0 up`)
 }
 
 async function previewDataset(command: Command, what: string, limit: number): Promise<Preview> {

@@ -12,7 +12,7 @@ import { openLog, pointOf, print } from './project.js'
 export function define(command: Command): Command {
   return command
     .argument('[run]', 'a run to show in full: its steps, notes and failures')
-    .option('-n, --limit <n>', 'how many of the newest runs to show', '20')
+    .option('-n, --limit <runs>', 'how many of the newest runs to show', '20')
     .option('--failed', 'only runs that failed, were stopped, or never ended')
     .option('--since <time>', 'only runs that began then or later')
     .addHelpText(
@@ -26,7 +26,7 @@ export function define(command: Command): Command {
 }
 
 interface Options {
-  limit: string
+  limit: number
   failed?: boolean
   since?: string
 }
@@ -44,7 +44,7 @@ export async function run(command: Command): Promise<number> {
     })
   const runs: JournalEntry[] = []
   for await (const entry of journal.newestFirst()) {
-    if (runs.length >= Number(limit) || (from && new Date(entry.started) < from)) break
+    if (runs.length >= limit || (from && new Date(entry.started) < from)) break
     if (!failed || entry.record?.outcome !== 'done') runs.push(entry)
   }
   if (json) print(toJson(runs.map(shortJson), 2))
