@@ -174,13 +174,15 @@ export default defineLake({ name: 'Shop', datasets: [orders] })
     expect(stderr.replaceAll(/\S*lake\.ts/g, 'lake.ts')).toMatchInlineSnapshot(`
       "✖ The definition has 3 mistakes
 
-      The lake's name 'Shop' must be lower case letters, digits, '_' and '-'
-        lake.ts:9:36
-         7 │   key: 'ident' as 'id',
-         8 │ })
-      >  9 │ export default defineLake({ name: 'Shop', datasets: [orders] })
-           │                                    ^^^^
-        10 │ 
+      silver.orders: column 'amuont' is not in bronze.orders
+        lake.ts:6:35
+        4 │ const orders = silver('orders', {
+        5 │   from: raw,
+      > 6 │   schema: z.object({ id: t.int(), amuont: t.int() }),
+          │                                   ^^^^^^^
+        7 │   key: 'ident' as 'id',
+        8 │ })
+      → Did you mean 'amount'? Rename it with select: { amuont: 'amount' }
 
       silver.orders: key 'ident' is not a column of the schema
         lake.ts:7:8
@@ -192,15 +194,13 @@ export default defineLake({ name: 'Shop', datasets: [orders] })
         9 │ export default defineLake({ name: 'Shop', datasets: [orders] })
       → The columns are: id, amuont
 
-      silver.orders: column 'amuont' is not in bronze.orders
-        lake.ts:6:35
-        4 │ const orders = silver('orders', {
-        5 │   from: raw,
-      > 6 │   schema: z.object({ id: t.int(), amuont: t.int() }),
-          │                                   ^^^^^^^
-        7 │   key: 'ident' as 'id',
-        8 │ })
-      → Did you mean 'amount'? Rename it with select: { amuont: 'amount' }
+      The lake's name 'Shop' must be lower case letters, digits, '_' and '-'
+        lake.ts:9:36
+         7 │   key: 'ident' as 'id',
+         8 │ })
+      >  9 │ export default defineLake({ name: 'Shop', datasets: [orders] })
+           │                                    ^^^^
+        10 │ 
       "
     `)
   })

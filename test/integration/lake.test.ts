@@ -311,7 +311,9 @@ export default defineLake({ name: 'people', datasets: [people] })
     await project.run()
     await project.write({ 'c.csv': 'code,name\nGB,United Kingdom\nZZ,Nowhere\n' })
     const run = await project.run()
-    expect(step(run, 'silver.people').reason).toBe('silver.countries changed')
+    expect(step(run, 'silver.people').reason).toBe(
+      'silver.countries changed, where it looks something up: all 4 rows of bronze.a, bronze.b are read again',
+    )
     const countries = (await project.query(people)).map((row) => row.country)
     expect(countries).toEqual(['United Kingdom', 'America', 'United Kingdom', 'Nowhere'])
   })
