@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { parse, stringify } from 'lossless-json'
 import { fullName, type Silver } from '../define/dataset.js'
 import type { Lake } from '../define/lake.js'
 import { nearest } from '../define/nearest.js'
@@ -187,6 +188,9 @@ async function showTrend(storage: Storage, dataset: Silver<any>, json: boolean):
   return 0
 }
 
+/** Columns of an export beside the data's own. */
+const OWN = ['_reasons', '_source_file', '_source_line', '_batch', '_raw']
+
 /** Writes all discarded rows, with their raw values as columns of their own. */
 async function exportRows(
   storage: Storage,
@@ -212,7 +216,11 @@ async function exportRows(
     `SELECT array_to_string(reasons, '; ') AS reasons, _source_file, _source_line, _batch, raw FROM ${table}
      WHERE len(list_filter(reasons, lambda reason: ${isFor(rule)})) > 0 ORDER BY _batch, _source_file, _source_line`,
   )
-  process.stdout.write(csvRecord(['reasons', 'file', 'line', 'batch', ...names, 'raw']))
+  // Data may have columns of any name, these included.
+  const taken = new Set(names.map((name) => name.toLowerCase()))
+  const own = (name: string): string => (taken.has(name) ? own(`_${name}`) : name)
+  const [reasonsName, fileName, lineName, batchName, rawName] = OWN.map(own)
+  process.stdout.write(csvRecord([reasonsName, fileName, lineName, batchName, ...names, rawName]))
   for await (const batch of result.batches)
     for (const { reasons, _source_file: file, _source_line: line, _batch, raw } of batch) {
       const values = valuesIn(String(raw))
@@ -225,11 +233,14 @@ async function exportRows(
   return 0
 }
 
-/** The raw values of a row; `undefined` for a line that could not be split. */
-function valuesIn(raw: string): Record<string, string> | undefined {
+/** The raw values of a row, numbers with every digit; `undefined` for a line that could not be split. */
+function valuesIn(raw: string): Record<string, string | null> | undefined {
   try {
-    const found = JSON.parse(raw)
-    return typeof found === 'object' && found !== null ? found : undefined
+    const found = parse(raw)
+    if (typeof found !== 'object' || found === null || Array.isArray(found)) return undefined
+    const text = (value: unknown) =>
+      value === null || typeof value === 'string' ? value : (stringify(value) ?? null)
+    return Object.fromEntries(Object.entries(found).map(([name, value]) => [name, text(value)]))
   } catch {
     return undefined
   }

@@ -177,7 +177,9 @@ describe('moraine replay', () => {
     })
     await project.run()
     const exported = await project.cli('discarded', 'orders', '--export', 'csv')
-    expect(exported.stdout).toMatch(/^reasons,file,line,batch,amount,id,status,v,raw\n/)
+    expect(exported.stdout).toMatch(
+      /^_reasons,_source_file,_source_line,_batch,amount,id,status,v,_raw\n/,
+    )
     expect(exported.stdout).toMatch(/rule: status is known,in\/1\.csv,3,\S+,7,2,'=cmd\(\),1,\n/)
     expect(exported.stdout).toMatch(/line: 2 fields instead of 4,in\/1\.csv,5,\S+,,,,,"4,x"\n/)
     const trend = await project.cli('discarded', 'orders', '--trend')
@@ -185,5 +187,23 @@ describe('moraine replay', () => {
     const one = await project.cli('discarded', 'orders', '--rule', 'amount is positive')
     expect(one.stdout).toContain('1 row  rule: amount is positive')
     expect(one.stdout).not.toContain('status is known')
+  })
+
+  it('exports columns whose names the export has too, and every digit of numbers', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new'").replace('in/*.csv', 'in/*.jsonl'),
+      'in/1.jsonl':
+        '{"id":1,"v":1,"status":"=cmd()","amount":5,"batch":"b","file":"f","line":9007199254740993,"_Raw":{"n":12345678901234567890.5}}\n',
+    })
+    await project.run()
+    const { stdout } = await project.cli('discarded', 'orders', '--export', 'csv')
+    const [head = '', row = ''] = stdout.split('\n')
+    const names = head.split(',').map((name) => name.toLowerCase())
+    expect(new Set(names).size).toBe(names.length)
+    expect(names).toEqual(
+      expect.arrayContaining(['batch', 'file', 'line', '_batch', '_source_line']),
+    )
+    expect(row).toContain('9007199254740993')
+    expect(row).toContain('12345678901234567890.5')
   })
 })
