@@ -1,6 +1,7 @@
 import { nearest } from '../define/nearest.js'
 import type { FilesSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
+import { columnName } from './names.js'
 
 type Declared = Pick<FilesSource, 'columns'>
 interface Named {
@@ -10,7 +11,7 @@ interface Named {
 /**
  * The names of a file's columns, as its header says: declared names are looked for by name, whatever their order. What has no name of
  * its own there (none at all, one that is there already, one that begins with `_`) takes, in order, those declared names that the
- * header lacks. A delimiter at the header's end makes no column.
+ * header lacks; one that begins with `_` has an `x` before it where they do not suffice. A delimiter at the header's end makes no column.
  *
  * @throws MoraineError of kind `source` when a declared name is not there, or a column is left without one.
  */
@@ -29,7 +30,17 @@ export function namesOfHeader(
     return spelt.get(lower) ?? field
   })
   const others = declared.filter((name) => !seen.has(name.toLowerCase()))
-  const found = names.map((name) => name ?? others.shift())
+  // Where not all of them are declared, those that begin with `_` keep theirs, as in JSON and Parquet: `x_id`.
+  const isShort = others.length < names.filter((name) => name === undefined).length
+  const found = names.map((name, i) => {
+    const own = columnName(fields[i] as string)
+    const lower = own.toLowerCase()
+    const isOwn = isShort && name === undefined && fields[i]?.startsWith('_') && !seen.has(lower)
+    if (!isOwn) return name ?? others.shift()
+    seen.add(lower)
+    const at = others.findIndex((other) => other.toLowerCase() === lower)
+    return at < 0 ? own : others.splice(at, 1)[0]
+  })
   while (found.length > 0 && found.at(-1) === undefined && fields.at(found.length - 1) === '')
     found.pop()
   const [lacking] = others
@@ -70,7 +81,7 @@ function unnamed(field: string, index: number, { name: file }: Named): never {
   const said =
     field === ''
       ? `column ${index + 1} in the header has no name`
-      : `the column name '${field}' ${field.startsWith('_') ? 'begins with _' : 'appears twice'}`
+      : `the column name '${field}' appears twice`
   throw new MoraineError('source', `${file}: ${said}`, {
     hint: 'Give the names yourself with columns: [...] and header: true.',
   })

@@ -518,3 +518,44 @@ describe('an API that has no rows', () => {
     expect(await idsIn(project)).toEqual([])
   })
 })
+
+describe('an answer that says that it failed, though HTTP says that all is well', () => {
+  it.each<[string, string, object, RegExp]>([
+    ['error', "{ rows: 'data' }", { data: [], error: 'internal' }, /error is internal/],
+    ['an error alone', "{ rows: 'data' }", { error: { code: 7 } }, /error is {"code":7}/],
+    ['an error where a row may be', '{}', { error: 'rate limited' }, /error is rate limited/],
+    ['errors', "{ rows: 'data' }", { data: null, errors: ['no'] }, /errors is \["no"\]/],
+    ['success', "{ rows: 'data' }", { success: false, data: [] }, /success is false/],
+    ['ok', "{ rows: 'channels' }", { ok: false, channels: [], error: 'x' }, /ok is false/],
+    ['status', "{ rows: 'data' }", { status: 'error', data: [] }, /status is 'error'/],
+  ])('says so by %s', async (_, options, answer, message) => {
+    const { url } = await api(() => answer)
+    const error = await errorOf(await lakeOf(url, options))
+    expect(error?.message).toMatch(message)
+  })
+
+  it.each<[string, string, object]>([
+    ['no error', "{ rows: 'data' }", { data: [], error: null, errors: [], success: true }],
+    ['a word for none', "{ rows: 'data' }", { data: [], error: '', status: 'ok' }],
+    [
+      'what the definition ignores',
+      "{ rows: 'data', ignoreMore: ['error'] }",
+      { data: [], error: 'x' },
+    ],
+    ['rows', "{ rows: 'data' }", { data: rows, errors: ['one of them was slow'] }],
+    ['a row with an error of its own', '{}', { id: 7, error: 'timeout', status: 'failed' }],
+  ])('takes an answer with %s', async (_, options, answer) => {
+    const { url } = await api(() => answer)
+    expect(await errorOf(await lakeOf(url, options))).toBeUndefined()
+  })
+
+  it('is not the end of the pages, and an object is no row among lists', async () => {
+    const { url } = await api((_request, { searchParams }) =>
+      searchParams.get('page') === '1' ? rows : { id: 0, request: Math.random() },
+    )
+    const project = await lakeOf(url, "{ paging: { page: 'page' } }")
+    expect((await errorOf(project))?.message).toMatch(
+      /page 2: it is an object, where the pages before were/,
+    )
+  })
+})

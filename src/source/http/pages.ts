@@ -5,6 +5,7 @@ import type { JsonRecord } from '../formats/json-records.js'
 import { type Answer, type HttpClient, Passing } from './client.js'
 import { type Content, contentOf } from './content.js'
 import { flagIn, isObject, lookUp, saying } from './document.js'
+import { refuseFailure } from './failure.js'
 import { type MoreSign, nextLink, signsOfMore } from './more.js'
 import { identityOf, type PageRequest, type ParamValue, Requests } from './requests.js'
 
@@ -64,6 +65,7 @@ class Reading {
   private pages = 0
   private filled = 0
   private empty = 0
+  private shape: string | undefined
   private answer!: Answer
   private content!: Content
   /** What is around the rows of the last answer, once it was asked for. */
@@ -88,6 +90,10 @@ class Reading {
     const { source, place } = this
     const { rows, found } = content
     this.pages++
+    if (content.format === 'json') {
+      refuseFailure(answer, rows.length, source, place)
+      this.refuseOtherShape(answer)
+    }
     const isNothing = answer.status === 204
     // A place in JSON is there even where there are no rows; an element of XML is not.
     if (!found && !isNothing && content.format !== 'xml') throw this.noRows()
@@ -105,6 +111,20 @@ class Reading {
     this.empty = rows.length > 0 ? 0 : this.empty + 1
     if (this.empty > MOST_EMPTY)
       throw endless(place, `${MOST_EMPTY} pages without a row came one after the other`)
+  }
+
+  /** A list of rows, and then an object: that is no row, but says something else. */
+  private refuseOtherShape({ body }: Answer): void {
+    const shape = /[[{]/.exec(body.toString('latin1', 0, 100))?.[0]
+    this.shape ??= shape
+    if (this.source.rows !== undefined || this.shape !== '[' || shape !== '{') return
+    throw new MoraineError(
+      'source',
+      `${this.place}: it is an object, where the pages before were lists of rows`,
+      {
+        hint: 'Nothing of it was taken in. Is the answer what you expect, or does it tell of an error?',
+      },
+    )
   }
 
   /** The request for the next page; `undefined` where this one was the last. */
