@@ -77,6 +77,16 @@ describe('the house', () => {
     expect(upwards).toEqual([])
   })
 
+  it('writes files of the user by replaceFile alone, which leaves the old one or the new', () => {
+    const writers = files
+      .filter((path) => roomOf(path) === 'cli')
+      .filter((path) =>
+        /\b(writeFile|writeFileSync|createWriteStream)\b/.test(readFileSync(path, 'utf8')),
+      )
+      .map((path) => relative(source, path))
+    expect(writers).toEqual([])
+  })
+
   it('has no file that imports itself through others', () => {
     const next = new Map<string, string[]>()
     for (const { from, to, typeOnly } of imports)

@@ -1,4 +1,4 @@
-import { access, writeFile } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { crawlBucket } from '../catalog/crawl/bucket.js'
@@ -13,6 +13,7 @@ import { MoraineError } from '../errors.js'
 import { openStorage } from '../load/root.js'
 import { CommitLog } from '../log/log.js'
 import { currentUser } from '../run/context.js'
+import { replaceFile } from '../storage/replace-file.js'
 import { startEngine } from './engine.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
@@ -89,7 +90,7 @@ async function runSource(command: Command, source: string): Promise<number> {
   )
   // What was crawled before has its definitions, wherever they are by now.
   const write = options.force === true || (!there && (!known || options.out !== undefined))
-  if (write) await writeFile(path, text)
+  if (write) await replaceFile(path, text)
   const tables = known ? applied(known.tables, found.tables, policy) : found.tables
   if (JSON.stringify(tables) !== JSON.stringify(known?.tables))
     await register(

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { MoraineError, messageOf } from '../errors.js'
+import { replaceFile } from '../storage/replace-file.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { toJson } from './output/format.js'
@@ -39,7 +40,7 @@ export async function run(command: Command): Promise<number> {
   )
   for (const [path, text] of written) {
     await mkdir(dirname(join(folder, path)), { recursive: true })
-    await writeFile(join(folder, path), text)
+    await replaceFile(join(folder, path), text)
   }
   const shown = relative(process.cwd(), folder) || '.'
   if (options.json) print(toJson({ folder, files: written.map(([path]) => path) }, 2))

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { type SavedTable, withSavedQuery } from '../catalog/save-query.js'
@@ -8,6 +8,7 @@ import { MoraineError } from '../errors.js'
 import { findLakeFile, loadLake } from '../load/load.js'
 import { proveSelect } from '../query/guard.js'
 import { runLake } from '../run/execute.js'
+import { replaceFile } from '../storage/replace-file.js'
 import { startEngine } from './engine.js'
 import colors from './output/colors.js'
 import { plural, toJson } from './output/format.js'
@@ -42,7 +43,7 @@ export async function saveQuery(
       tables.map((table) => withHome(table, lake.datasets, file, before)),
     )
     const after = withSavedQuery(before, { name, sql, partitions, tables: saved })
-    await writeFile(file, after)
+    await replaceFile(file, after)
     try {
       const record = await runLake(await loadLake(file), { storage, engine, select: [wanted] })
       const [step] = record.steps
@@ -58,7 +59,7 @@ export async function saveQuery(
       return 0
     } catch (error) {
       // What can't be built is not left behind.
-      await writeFile(file, before)
+      await replaceFile(file, before)
       throw error
     }
   } finally {

@@ -6,7 +6,7 @@ import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
 import { unscheduled } from '../plan/jobs.js'
 import { Batches } from '../run/batches.js'
-import { recentlySent } from '../run/intake-landing.js'
+import { recentlySent } from '../run/sent-requests.js'
 import { isLoopback } from '../serve/access.js'
 import { Keeper } from '../serve/keeper.js'
 import { listen, openInbox, type Receiver } from '../serve/server.js'
@@ -140,8 +140,8 @@ async function receiversOf({ storage, log }: Project, datasets: readonly Bronze[
   const state = await log.head()
   return Promise.all(
     datasets.map(async (dataset): Promise<Receiver> => {
-      const { keys } = await recentlySent(state, fullName(dataset), batches)
-      const inbox = await openInbox(storage, dataset, keys)
+      const { requests } = await recentlySent(state, fullName(dataset), batches)
+      const inbox = await openInbox(storage, dataset, requests)
       return { dataset, source: dataset.from as IngestSource, inbox }
     }),
   )

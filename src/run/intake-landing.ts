@@ -4,25 +4,29 @@ import type { IngestSource } from '../define/source.js'
 import type { LakeState } from '../log/commit.js'
 import type { JsonRecord } from '../source/formats/json-records.js'
 import { exactNumbers } from '../source/formats/json-records.js'
-import { takeRecords } from '../source/formats/take-json.js'
+import { MOST_COLUMNS, takeRecords } from '../source/formats/take-json.js'
 import type { StoredObject } from '../storage/storage.js'
 import type { Batches, BatchFile } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
 import { Landing } from './landing.js'
+import { NameLimit } from './name-limit.js'
 import { commitRows, newBatch, nothingYet } from './rows-commit.js'
+import {
+  hashOfRows,
+  hasOwnKey,
+  indexKeys,
+  type RecentlySent,
+  recentlySent,
+  type Sent,
+  type SentRequest,
+  sameRequest,
+} from './sent-requests.js'
+import { isFault } from './unreadable.js'
 import { wantedTypes } from './wanted.js'
 
-/** For so long a request that comes again is known, in milliseconds. */
-const REMEMBERED = 3_600_000
 /** Bytes that are taken in as one batch. */
 const TOGETHER = 256 * 2 ** 20
-
-/** What a batch of sent rows was made from. */
-interface Sent {
-  landed: string[]
-  keys: string[]
-}
 
 /** Looks whether requests have landed. */
 export async function discoverLanded(
@@ -37,25 +41,6 @@ export async function discoverLanded(
     discovery: { news, none: 'nothing has landed', notes: [] },
     take: (context, base) => take(context, dataset, source, base, batches),
   }
-}
-
-/** The keys of requests that batches of the last while hold, and the landed objects that they were made from. */
-export async function recentlySent(
-  state: Pick<LakeState, 'batches'>,
-  name: string,
-  batches: Batches,
-  now = Date.now(),
-): Promise<{ keys: Set<string>; landed: Set<string> }> {
-  const keys = new Set<string>()
-  const landed = new Set<string>()
-  for (const pointer of [...(state.batches[name] ?? [])].reverse()) {
-    const { created, source } = await batches.manifest(pointer)
-    const sent = source as Partial<Sent> | undefined
-    for (const key of sent?.keys ?? []) keys.add(key)
-    for (const path of sent?.landed ?? []) landed.add(path)
-    if (now - Date.parse(created) > REMEMBERED) break
-  }
-  return { keys, landed }
 }
 
 async function take(
@@ -76,7 +61,7 @@ async function take(
   await removeAll(context, left)
   for (const group of groupsOf(fresh)) {
     context.signal.throwIfAborted()
-    done = await takeGroup(context, dataset, source, done, landing, group, known.keys)
+    done = await takeGroup(context, dataset, source, done, { landing, group, batches }, known)
     await removeAll(context, group)
   }
   return done
@@ -100,53 +85,50 @@ async function removeAll(context: RunContext, objects: readonly StoredObject[]):
   for (const { path } of objects) await context.storage.remove(path)
 }
 
+/** Landed objects that become one batch. */
+interface Group {
+  landing: Landing
+  group: readonly StoredObject[]
+  batches: Batches
+}
+
 async function takeGroup(
   context: RunContext,
   dataset: Bronze,
   source: IngestSource,
   done: Intake,
-  landing: Landing,
-  group: readonly StoredObject[],
-  known: Set<string>,
+  { landing, group, batches }: Group,
+  { requests: known }: RecentlySent,
 ): Promise<Intake> {
   const name = fullName(dataset)
   const batch = newBatch(context, done.state, dataset)
   const data = `${batch.folder}/00001.parquet`
-  const content = createHash('sha256')
-  const keys: string[] = []
-  let again = 0
-  let bytes = 0
-  async function* rows(): AsyncGenerator<JsonRecord[]> {
-    let line = 0
-    for (const { path } of group)
-      for (const request of await landing.read(path)) {
-        if (known.has(request.key)) {
-          again += request.rows.length
-          continue
-        }
-        known.add(request.key)
-        keys.push(request.key)
-        for (const row of request.rows) {
-          content.update(row).update('\n')
-          bytes += row.length
-        }
-        yield request.rows.map((row) => ({ line: ++line, ...exactNumbers(row) }))
-      }
-  }
+  const before = [...known]
+  const reading = () => new GroupReader(landing, group, known)
+  let read = reading()
   await context.storage.prepare(data)
   const place = `POST /ingest/${dataset.name}`
   const file = { path: place, name: place, size: 0, modified: 0 }
-  const { columns, ...kept } = await withSession(context, name, (session) =>
-    takeRecords(file, source, rows(), {
+  const { columns, ...kept } = await withSession(context, name, async (session) => {
+    const target = {
       session,
       location: context.storage.locate(data),
       batch: batch.batch,
       wanted: wantedTypes(context.lake.datasets, dataset),
       large: true,
       signal: context.signal,
-    }),
-  )
-  const notes = again > 0 ? [`${again} rows came again, and are there once`] : []
+    }
+    return takeRecords(file, source, read.rows(), target).catch((error) => {
+      context.signal.throwIfAborted()
+      if (!isFault(error)) throw error
+      // Rows of different senders: what is wrong with some is told of each of them.
+      read = reading()
+      return takeRecords(file, source, read.rows(new NameLimit(MOST_COLUMNS)), target)
+    })
+  })
+  const { notes, keys, hashes, bytes, content } = read
+  for (const [i, key] of keys.entries())
+    known.set(key, { hash: hashes[i] as string, at: context.started.getTime() })
   if (kept.rows === 0) {
     await context.storage.remove(data)
     return { ...done, notes: [...done.notes, ...notes] }
@@ -161,15 +143,72 @@ async function takeGroup(
     ...kept,
   }
   await context.storage.seal([data])
-  const sent: Sent = { landed: group.map(({ path }) => path), keys }
+  const sent: Sent = { landed: group.map(({ path }) => path), keys, hashes }
+  const about = { name: dataset.name, batch: batch.batch, number: batch.number }
+  const index = await indexKeys(done.state, about, batches, before)
   const result = await commitRows(context, done, {
     dataset,
     batch,
     files: [taken],
     columns,
     source: sent,
-    watermark: { landed: group.at(-1)?.path },
+    watermark: { landed: group.at(-1)?.path, ...(index ? { index } : {}) },
     more: {},
   })
   return { ...result, notes: [...result.notes, ...notes] }
+}
+
+/** The rows of landed objects, each request once. */
+class GroupReader {
+  readonly content = createHash('sha256')
+  readonly keys: string[] = []
+  readonly hashes: string[] = []
+  bytes = 0
+  private again = 0
+  private others = 0
+
+  constructor(
+    private readonly landing: Landing,
+    private readonly group: readonly StoredObject[],
+    private readonly known: ReadonlyMap<string, SentRequest>,
+  ) {}
+
+  get notes(): string[] {
+    const { again, others } = this
+    return [
+      ...(again > 0 ? [`${again} rows came again, and are there once`] : []),
+      ...(others > 0 ? [`${others} rows came under a key of other rows, and are there too`] : []),
+    ]
+  }
+
+  async *rows(limit?: NameLimit): AsyncGenerator<JsonRecord[]> {
+    const own = new Map<string, SentRequest>()
+    let line = 0
+    for (const { path } of this.group)
+      for (const request of await this.landing.read(path)) {
+        const { key, rows } = request
+        const before = own.get(key) ?? this.known.get(key)
+        if (before && sameRequest(before, rows)) {
+          this.again += rows.length
+          continue
+        }
+        // It was accepted, by a server that did not know the other one: nothing of it may be lost.
+        if (before) this.others += rows.length
+        const hash = hashOfRows(rows)
+        if (!before) own.set(key, { hash, at: 0 })
+        if (hasOwnKey(request) && !before) {
+          this.keys.push(key)
+          this.hashes.push(hash)
+        }
+        for (const row of rows) {
+          this.content.update(row).update('\n')
+          this.bytes += row.length
+        }
+        yield rows.map((row) => {
+          const error = limit?.refusal(row)
+          line++
+          return error === undefined ? { line, ...exactNumbers(row) } : { line, error, raw: row }
+        })
+      }
+  }
 }

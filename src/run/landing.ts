@@ -6,6 +6,8 @@ import type { Storage, StoredObject } from '../storage/storage.js'
 export interface Landed {
   /** By which it is known when it comes again. */
   key: string
+  /** The key is the server's own: its sender gave none. */
+  generated?: true
   /** JSON objects, each without line ends. */
   rows: readonly string[]
 }
@@ -32,7 +34,11 @@ export class Landing {
   async write(requests: readonly Landed[]): Promise<void> {
     const header = {
       format: 1,
-      requests: requests.map(({ key, rows }) => ({ key, rows: rows.length })),
+      requests: requests.map(({ key, rows, generated }) => ({
+        key,
+        rows: rows.length,
+        ...(generated ? { generated } : {}),
+      })),
     }
     const lines = [JSON.stringify(header), ...requests.flatMap(({ rows }) => rows)]
     // By time, then by order: names sort as requests came.
@@ -54,16 +60,16 @@ export class Landing {
     const lines = text.slice(end + 1).split('\n')
     const { format, requests } = JSON.parse(text.slice(0, end)) as {
       format: number
-      requests: { key: string; rows: number }[]
+      requests: { key: string; rows: number; generated?: true }[]
     }
     if (format !== 1)
       throw new MoraineError('corrupt', `${path} was written by a newer Moraine`, {
         hint: 'Update Moraine, and run again.',
       })
     let at = 0
-    return requests.map(({ key, rows }) => {
+    return requests.map(({ key, rows, generated }) => {
       at += rows
-      return { key, rows: lines.slice(at - rows, at) }
+      return { key, rows: lines.slice(at - rows, at), ...(generated ? { generated } : {}) }
     })
   }
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { BrokenDocument, JsonSplitter } from '../source/formats/json-records.js'
 
 /** A body that can't be taken, and the status that says so. */
@@ -31,6 +32,7 @@ export async function readBody(
  * @throws BadBody when one of them is none; none is taken then.
  */
 export function rowsIn(body: Buffer): string[] {
+  if (!isUtf8(body)) throw new BadBody(400, `line ${lineOfBadText(body)} is not valid UTF-8`)
   let texts: string[]
   try {
     texts = new JsonSplitter([]).push(body, true).map(({ json = '' }) => json)
@@ -47,7 +49,49 @@ export function rowsIn(body: Buffer): string[] {
     }
     if (value === null || typeof value !== 'object' || Array.isArray(value))
       throw new BadBody(400, `row ${i + 1} is no JSON object: ${text.slice(0, 60)}`)
+    refuseNames(value, i + 1)
+    if (isDeeper(text, DEEPEST))
+      throw new BadBody(400, `row ${i + 1} has more than ${DEEPEST} levels`)
     // Within strings JSON has no line ends.
     return text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]/g, ' ') : text
   })
+}
+
+/** Names of one row; all rows of a batch together may have more. */
+const MOST_NAMES = 2000
+
+/** Names that can be no column are refused before anything is durable: nobody could take such a row in. */
+function refuseNames(row: object, number: number): void {
+  const names = Object.keys(row)
+  if (names.length > MOST_NAMES)
+    throw new BadBody(400, `row ${number} has ${names.length} names, and may have ${MOST_NAMES}`)
+  const bad = names.find((name) => name.includes('\0') || !name.isWellFormed())
+  if (bad !== undefined)
+    throw new BadBody(400, `row ${number} has a name that is no text: ${JSON.stringify(bad)}`)
+}
+
+/** Levels of lists and objects in a row. */
+const DEEPEST = 500
+
+function isDeeper(text: string, most: number): boolean {
+  // Most rows have fewer brackets than that in all.
+  if (text.length < 2 * most) return false
+  let depth = 0
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{]|[\]}]/g)) {
+    if (token === '[' || token === '{') depth++
+    else if (token === ']' || token === '}') depth--
+    if (depth > most) return true
+  }
+  return false
+}
+
+function lineOfBadText(body: Buffer): number {
+  let line = 1
+  for (let at = 0; at < body.length; line++) {
+    const end = body.indexOf(10, at)
+    const next = end < 0 ? body.length : end + 1
+    if (!isUtf8(body.subarray(at, next))) break
+    at = next
+  }
+  return line
 }

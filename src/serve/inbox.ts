@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type Landed, Landing } from '../run/landing.js'
+import { hashOfRows, KEPT, type SentRequest } from '../run/sent-requests.js'
 import type { Storage } from '../storage/storage.js'
 
 /** Bytes that wait to become durable, at most; whoever sends more is asked to come again. */
@@ -7,7 +8,9 @@ const WAITING = 64 * 2 ** 20
 /** Bytes of one object. */
 const TOGETHER = 16 * 2 ** 20
 /** Requests that are remembered, at most. */
-const REMEMBERED = 200_000
+const REMEMBERED = 500_000
+
+const none = Promise.resolve(0)
 
 interface Waiting extends Landed {
   bytes: number
@@ -23,25 +26,41 @@ export interface Accepted {
   duplicate: boolean
 }
 
+/** A key that came with other rows before. */
+export class KeyConflict extends Error {}
+
+/** A request that is known by its key, and how many rows it has once they are durable. */
+interface Known extends SentRequest {
+  rows: Promise<number>
+}
+
 /** Makes requests for one dataset durable: while one object is written, those that come meanwhile wait for the next. */
 export class Inbox {
   private readonly landing: Landing
   private readonly queue: Waiting[] = []
   private waiting = 0
   private writing: Promise<void> | undefined
-  private readonly known = new Map<string, Promise<number>>()
+  private readonly known = new Map<string, Known>()
 
-  /** @param known keys of requests that are in the lake already. */
-  constructor(storage: Storage, dataset: string, known: Iterable<string>) {
+  /** @param known requests that are in the lake already, by their keys. */
+  constructor(
+    storage: Storage,
+    dataset: string,
+    known: ReadonlyMap<string, SentRequest>,
+    private readonly now: () => number = Date.now,
+  ) {
     this.landing = new Landing(storage, dataset)
-    for (const key of known) this.known.set(key, Promise.resolve(0))
+    for (const [key, request] of known) this.remember(key, { ...request, rows: none })
   }
 
   /** Learns which requests have landed and wait to be taken in. */
   async load(): Promise<void> {
     for (const { path } of await this.landing.list())
-      for (const { key, rows } of await this.landing.read(path))
-        this.known.set(key, Promise.resolve(rows.length))
+      for (const { key, rows, generated } of await this.landing.read(path)) {
+        if (generated || this.known.has(key)) continue
+        const request = { hash: hashOfRows(rows), at: this.now() }
+        this.remember(key, { ...request, rows: Promise.resolve(rows.length) })
+      }
   }
 
   /** Whether there is room for so many bytes. */
@@ -49,15 +68,29 @@ export class Inbox {
     return this.waiting + bytes <= WAITING
   }
 
-  /** Resolves when the rows are durable. */
+  /**
+   * Resolves when the rows are durable.
+   *
+   * @throws KeyConflict when the key came with other rows within a day.
+   */
   async accept(rows: readonly string[], key: string | undefined): Promise<Accepted> {
-    const before = key === undefined ? undefined : this.known.get(key)
-    if (key !== undefined && before) return { rows: await before, key, duplicate: true }
-    const own = key ?? randomUUID()
-    const done = this.put({ key: own, rows })
-    this.remember(own, done)
+    if (key === undefined) {
+      const own = randomUUID()
+      await this.put({ key: own, rows, generated: true })
+      return { rows: rows.length, key: own, duplicate: false }
+    }
+    const hash = hashOfRows(rows)
+    const before = this.known.get(key)
+    if (before && this.now() - before.at <= KEPT) {
+      if (before.hash !== '' && before.hash !== hash) throw new KeyConflict()
+      return { rows: (await before.rows) || rows.length, key, duplicate: true }
+    }
+    const done = this.put({ key, rows })
+    this.remember(key, { hash, at: this.now(), rows: done })
+    // What failed may be sent again.
+    done.catch(() => this.known.delete(key))
     await done
-    return { rows: rows.length, key: own, duplicate: false }
+    return { rows: rows.length, key, duplicate: false }
   }
 
   /** Resolves when nothing waits any more. */
@@ -65,10 +98,11 @@ export class Inbox {
     while (this.writing) await this.writing
   }
 
-  private put({ key, rows }: Landed): Promise<number> {
+  private put({ key, rows, generated }: Landed): Promise<number> {
     const bytes = rows.reduce((sum, row) => sum + row.length + 1, 0)
     const put = new Promise<number>((resolve, reject) => {
-      this.queue.push({ key, rows, bytes, resolve: () => resolve(rows.length), reject })
+      const landed = { key, rows, ...(generated ? { generated } : {}) }
+      this.queue.push({ ...landed, bytes, resolve: () => resolve(rows.length), reject })
     })
     this.waiting += bytes
     this.writing ??= this.writeAll().finally(() => {
@@ -77,10 +111,9 @@ export class Inbox {
     return put
   }
 
-  private remember(key: string, done: Promise<number>): void {
-    this.known.set(key, done)
-    // What failed may be sent again.
-    done.catch(() => this.known.delete(key))
+  private remember(key: string, request: Known): void {
+    this.known.delete(key)
+    this.known.set(key, request)
     if (this.known.size <= REMEMBERED) return
     const [oldest] = this.known.keys()
     if (oldest !== undefined) this.known.delete(oldest)

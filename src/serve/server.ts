@@ -3,10 +3,11 @@ import { type Context, Hono } from 'hono'
 import type { Bronze } from '../define/dataset.js'
 import type { IngestSource, Secret } from '../define/source.js'
 import { MoraineError, messageOf } from '../errors.js'
+import type { SentRequest } from '../run/sent-requests.js'
 import type { Storage } from '../storage/storage.js'
 import { namesUs, shows } from './access.js'
 import { BadBody, readBody, rowsIn } from './body.js'
-import { Inbox } from './inbox.js'
+import { Inbox, KeyConflict } from './inbox.js'
 
 /** A dataset that takes what is sent. */
 export interface Receiver {
@@ -47,7 +48,7 @@ const LONGEST_KEY = 200
 export async function openInbox(
   storage: Storage,
   dataset: Bronze,
-  known: Iterable<string>,
+  known: ReadonlyMap<string, SentRequest>,
 ): Promise<Inbox> {
   const inbox = new Inbox(storage, dataset.name, known)
   await inbox.load()
@@ -124,6 +125,8 @@ async function receive(c: Context, { source, inbox }: Receiver): Promise<Respons
     if (!inbox.hasRoom(announced)) return busy()
     return c.json(await inbox.accept(rows, key), 200)
   } catch (error) {
+    if (error instanceof KeyConflict)
+      return c.json({ error: `the Idempotency-Key ${key} was used for another body` }, 409)
     if (error instanceof BadBody) return c.json({ error: error.message }, error.status)
     const passing = error instanceof MoraineError && error.retryable
     return c.json({ error: messageOf(error) }, passing ? 503 : 500)

@@ -76,13 +76,18 @@ describe('POST /ingest', () => {
     }
     await expect.poll(() => ids(project), { timeout: 100_000 }).toEqual([1, 2, 3, 4])
     // Also when it is sent again after it was taken in, and to a server that was started since.
-    expect(await (await post(server.url, '{"id":3}', key)).json()).toMatchObject({
-      duplicate: true,
-    })
+    const same = '[{"id":3}, {"id":4,"text":"a\\nb"}]'
+    expect(await (await post(server.url, same, key)).json()).toMatchObject({ duplicate: true })
+    const others = await post(server.url, '{"id":3}', key)
+    expect([others.status, await others.json()]).toEqual([
+      409,
+      { error: 'the Idempotency-Key once was used for another body' },
+    ])
     server.child.kill('SIGTERM')
     expect(await server.ended).toBe(0)
     const next = await serve(project)
-    expect(await (await post(next.url, '{"id":3}', key)).json()).toMatchObject({ duplicate: true })
+    expect(await (await post(next.url, same, key)).json()).toMatchObject({ duplicate: true })
+    expect((await post(next.url, '{"id":3}', key)).status).toBe(409)
     expect((await post(next.url, '{"id":5}')).status).toBe(200)
     next.child.kill('SIGINT')
     expect(await next.ended).toBe(0)
@@ -191,6 +196,47 @@ describe('POST /ingest', () => {
     expect(await status(url, { ...token, host: 'evil.example' })).toBe(421)
     expect((await fetch(`${url}/healthz`)).status).toBe(200)
     expect((await project.storage.list('bronze/landing/')).length).toBe(0)
+  })
+
+  it('refuses rows that no run could take in, and takes in all others, every digit of them', async () => {
+    const project = await Project.create({ 'lake.ts': lake() })
+    const server = await serve(project, '--every', '3600')
+    const said = async (body: string | Uint8Array<ArrayBuffer>) => {
+      const answer = await fetch(`${server.url}/ingest/events`, { method: 'POST', body })
+      return [answer.status, ((await answer.json()) as { error?: string }).error]
+    }
+    const wide = (from: number, count: number) =>
+      JSON.stringify(
+        Object.fromEntries([
+          ['id', from],
+          ...Array.from({ length: count }, (_, i) => [`n${from + i}`, 1]),
+        ]),
+      )
+    const latin = Buffer.from('{"id":1}\n{"id":"\xe9"}\n', 'latin1')
+    expect(await said(latin)).toEqual([400, 'line 2 is not valid UTF-8'])
+    expect(await said('{"a\\u0000b":1}')).toEqual([
+      400,
+      'row 1 has a name that is no text: "a\\u0000b"',
+    ])
+    expect(await said(wide(1, 2000))).toEqual([400, 'row 1 has 2001 names, and may have 2000'])
+    expect((await said('{"\\ud800":1}'))[0]).toBe(400)
+    expect((await project.storage.list('bronze/landing/')).length).toBe(0)
+    for (let from = 0; from < 3; from++)
+      expect(await said(wide(from * 700, 700))).toEqual([200, undefined])
+    expect(await said('{"id":20000,"n":1,"x":1e-99999999999999999999,"y":-2.5E+400}')).toEqual([
+      200,
+      undefined,
+    ])
+    const deep = `{"id":20001,"x":${'['.repeat(200_000)}${']'.repeat(200_000)}}`
+    expect((await said(deep))[0]).toBe(400)
+    server.child.kill('SIGKILL')
+    await server.ended
+    const record = await project.run()
+    expect(step(record, 'bronze.events')).toMatchObject({ outcome: 'done', rows: 4 })
+    expect(await project.query('SELECT x, y FROM bronze.events WHERE id = 20000')).toEqual([
+      { x: '1e-99999999999999999999', y: '-2.5E+400' },
+    ])
+    expect(await project.query('SELECT id FROM silver.events ORDER BY id')).toHaveLength(4)
   })
 
   it.each([

@@ -237,13 +237,19 @@ export function exactNumbers(json: string): ExactJson {
   let marked = odd
   const exact = json.replace(TOKENS, (token, at: number) => {
     if (token.startsWith('"')) return odd ? escaped(token) : token
-    if (!/[.eE]/.test(token) || token.replace(/[eE].*|\D/g, '').length <= 15) return token
+    if (!/[.eE]/.test(token) || fitsDouble(token)) return token
     // What is no JSON must not become some.
     if (!NUMBER.test(token) || /^\s*:/.test(json.slice(at + token.length))) return token
     marked = true
     return `"${MARK}${token}"`
   })
   return marked ? { json: exact, marked } : { json: exact }
+}
+
+/** Whether a double gives a number's digits back: it has 15 of them, and exponents up to 308. */
+function fitsDouble(token: string): boolean {
+  const [digits = '', exponent = '0'] = token.split(/[eE]/)
+  return digits.replace(/\D/g, '').length <= 15 && Math.abs(Number(exponent)) <= 290
 }
 
 const hasMark = (json: string) => json.includes(MARK) || /\\ufdd1/i.test(json)
@@ -268,6 +274,7 @@ export function unmarked(text: string): string {
 
 const [ZERO, NINE, DOT, MINUS] = [48, 57, 46, 45]
 const EXPONENTS = [69, 101]
+const SIGNS = [MINUS, 43]
 /** A run this long of digits and points has one of them at every so many bytes. */
 const STRIDE = 16
 
@@ -284,7 +291,9 @@ export function hasLongNumbers(bytes: Buffer): boolean {
     let to = at + 1
     while (to < bytes.length && isPart(to)) to++
     if (to - from <= STRIDE) continue
-    const before = bytes[from - 1] === MINUS ? bytes[from - 2] : bytes[from - 1]
+    const signed = SIGNS.includes(bytes[from - 1] as number)
+    const before = signed ? bytes[from - 2] : bytes[from - 1]
+    if (EXPONENTS.includes(before as number)) return true
     const isReal = bytes.subarray(from, to).includes(DOT) || EXPONENTS.includes(bytes[to] as number)
     if (before !== QUOTE && isReal) return true
   }

@@ -31,7 +31,7 @@ import { type JsonRecord, unmarked } from './json-records.js'
 type NamedRows = Pick<FilesSource, 'columns'> & Partial<Pick<FilesSource, 'layout'>>
 
 /** More columns than this are no columns, but keys of something else. */
-const MOST_COLUMNS = 10_000
+export const MOST_COLUMNS = 10_000
 
 /**
  * Writes rows that are JSON objects to Parquet, a column for each name that any of them has; values are texts, and objects and lists
@@ -256,7 +256,8 @@ async function columnsOf(
 ): Promise<Found> {
   const looked = alike?.first ?? lined.relation
   const checked = `(SELECT *, CASE WHEN _why IS NOT NULL THEN _why WHEN NOT json_valid(_json) THEN 'it is no JSON'
-    WHEN json_type(_json) <> 'OBJECT' THEN 'it is no JSON object' END AS _bad FROM ${lined.relation})`
+    WHEN json_type(_json) <> 'OBJECT' THEN 'it is no JSON object'
+    WHEN contains(array_to_string(json_keys(_json), ''), chr(0)) THEN 'a name in it holds a NUL' END AS _bad FROM ${lined.relation})`
   const keysOf = async (relation: string, where: string, also: string) => {
     const lists = `SELECT json_keys(_json) AS l FROM ${relation} WHERE ${where}`
     // Beside unnest() it would be computed for each name.
@@ -273,7 +274,8 @@ async function columnsOf(
     'true',
     `, (SELECT count(*) FROM ${looked} WHERE _why IS NOT NULL OR json_type(_json) IS DISTINCT FROM 'OBJECT') AS others`,
   ).catch(() => undefined)
-  const flagged = clean?.others !== 0n
+  // A name with a NUL can be no column.
+  const flagged = clean?.others !== 0n || clean.k?.some((name) => name.includes('\0')) === true
   const found = flagged ? await keysOf(checked, '_bad IS NULL', '') : clean
   const look = {
     names: [...new Set([...(found?.f ?? []), ...(found?.k ?? [])])],
