@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type ReadDeep, type Verification, verifyLake } from '../log/verify.js'
+import { Journal } from '../run/journal.js'
 import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
@@ -26,6 +27,11 @@ export async function run(command: Command): Promise<number> {
   const { deep = false, head = false } = command.opts<{ deep?: boolean; head?: boolean }>()
   const verify = (read?: ReadDeep) => verifyLake(storage, log, { head, deep: read })
   const result = await (deep ? withReader(command, verify) : verify())
+  const cut = await new Journal(storage).beyond(result.commits)
+  if (cut && result.problems.length === 0)
+    result.problems.push(
+      `the log: it ends with commit ${result.commits}, but run ${cut.run} made commit ${cut.commit}: its newest objects were removed`,
+    )
   const good = result.problems.length === 0
   if (json) print(toJson(result, 2))
   else if (good)

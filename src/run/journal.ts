@@ -93,6 +93,15 @@ export class Journal {
     return entries.filter((entry) => entry !== undefined)
   }
 
+  /** A commit that the newest runs made and that the log, which ends at `last`, does not have: its tail was cut off. */
+  async beyond(last: number): Promise<{ run: string; commit: number } | undefined> {
+    for (const { run, record } of await this.latest(LOOK_BACK)) {
+      const commit = Math.max(0, ...(record?.commits ?? []))
+      if (commit > last) return { run, commit }
+    }
+    return undefined
+  }
+
   /** All runs that left something, newest first, read as they are asked for. */
   async *newestFirst(): AsyncGenerator<JournalEntry> {
     for (const run of (await this.storage.folders('_moraine/runs/')).reverse()) {

@@ -282,6 +282,16 @@ describe('verify and rollback', () => {
     },
   )
 
+  it('miss a tail of the log that was cut off', async () => {
+    const project = await lakeOf(2)
+    await rm(join(project.folder, 'lake', `_moraine/log/main/${'4'.padStart(20, '0')}.json`))
+    const { code, stdout } = await project.cli('verify')
+    expect([code, stdout]).toEqual([
+      1,
+      expect.stringMatching(/ends with commit 3, but run \S+ made commit 4/),
+    ])
+  })
+
   it('refuse a log with a gap, and a run does not write over it', async () => {
     const project = await lakeOf(3)
     const path = `_moraine/log/main/${'4'.padStart(20, '0')}.json`
