@@ -1,0 +1,14 @@
+/** Columns whose type in silver is wider than their writer's (`group/case.column`), and why. */
+export const wider: Record<string, string> = {
+  'pyarrow/partitions.day': 'folders are texts, as Hive, Spark and Trino disagree on their types',
+  'spark/parquet_int96.moment': 'INT96 does not say that it is a moment: it is its time in UTC',
+  'postgres/copy_csv.ok': 't and f may be letters',
+  'postgres/copy_header.ok': 't and f may be letters',
+  'postgres/copy_pipes.ok': 't and f may be letters',
+  'postgres/copy_quoted.ok': 't and f may be letters',
+}
+
+/** Cases whose values do not come back yet (`group/case`), and why. */
+export const gaps: Record<string, string> = {
+  'mariadb/xml': 'elements that are all called field, and named by an attribute, are one column',
+}
