@@ -62,7 +62,7 @@ async function* blocksOf(input: FileHandle): AsyncGenerator<Iterable<unknown>> {
   const codec = metadata['avro.codec'] ?? 'null'
   const unpack = Object.hasOwn(codecs, codec) ? codecs[codec] : undefined
   if (!unpack) throw new Error(`its codec ${codec.slice(0, 40)} is not supported`)
-  const schema = JSON.parse(metadata['avro.schema'] ?? 'null')
+  const schema = named(metadata['avro.schema'] ?? 'null')
   const check = checkOf(schema, isUtf8)
   const type = avro.Type.forSchema(schema, { typeHook, logicalTypes } as never)
   for (let at = offset; at < size; ) {
@@ -80,6 +80,16 @@ async function* blocksOf(input: FileHandle): AsyncGenerator<Iterable<unknown>> {
     yield valuesOf(type, block, records)
     at = body + length + SYNC
   }
+}
+
+/** A schema whose records have names: polars leaves them without one, which readers refuse. */
+function named(schema: string): any {
+  let count = 0
+  return JSON.parse(schema, (_, value) =>
+    value?.name === '' && ['record', 'enum', 'fixed'].includes(value.type)
+      ? { ...value, name: `unnamed_${++count}` }
+      : value,
+  )
 }
 
 function* valuesOf(type: avro.Type, block: Buffer, records: number): Generator<unknown> {
