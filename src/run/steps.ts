@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DefinitionError, MoraineError, messageOf } from '../errors.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
@@ -42,6 +43,8 @@ export class Steps {
     private readonly explain: (error: unknown) => unknown = (error) => error,
   ) {
     this.signal = signal ?? new AbortController().signal
+    // Every step, and every object that is being fetched, listens: many are no leak that Node should warn of.
+    setMaxListeners(0, this.signal)
   }
 
   get anyFailed(): boolean {

@@ -27,11 +27,14 @@ function isRefused(cause: unknown): boolean {
 
 /** What is wrong with a file, without its name. */
 export function faultOf({ path, name }: SourceFile, { message }: MoraineError): string {
-  const told = message.replaceAll(path, name)
+  // Of an object the path is a part of the name: whichever begins first is meant.
+  const told = message.replaceAll(new RegExp(`${literal(path)}|${literal(name)}`, 'g'), () => name)
   if (!told.startsWith(name)) return told
   const said = told.slice(name.length).replace(/^[\s:,]+/, '')
   return said.replace(/^can't be read:\s*/, '')
 }
+
+const literal = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 
 /** The row that stands for a file which can't be read. */
 interface UnreadableRow {

@@ -130,8 +130,20 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
     ])
     expect((await project.cli('verify', '--deep')).code).toBe(0)
     await put('packed/broken.zip', packed.subarray(0, 5000))
-    const { error } = step(await project.run(), 'bronze.rows')
-    expect(error?.message).toContain("s3://drop/packed/broken.zip can't be unpacked")
+    // Others are there, so it holds nothing up.
+    const { outcome, notes } = step(await project.run(), 'bronze.rows')
+    expect(outcome).toBe('done')
+    expect(notes).toContainEqual(
+      expect.stringContaining(
+        "s3://drop/packed/broken.zip can't be read, and is discarded as a whole: can't be unpacked",
+      ),
+    )
+    const faulty =
+      'SELECT _source_file AS f, _error AS why FROM bronze.rows WHERE _error IS NOT NULL'
+    expect((await project.query(faulty)).at(-1)).toEqual({
+      f: 's3://drop/packed/broken.zip',
+      why: expect.stringContaining("can't be unpacked"),
+    })
   })
 
   it('a zip in a bucket that does not say so is told clearly', async () => {
