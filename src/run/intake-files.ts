@@ -27,7 +27,14 @@ import type { Intake, Offer } from './intake.js'
 import { Naming, namesTogether } from './naming.js'
 import { besideBatch, Originals } from './originals.js'
 import { type NewBatch, newBatch } from './rows-commit.js'
-import { digestOfFile, faultOf, isFault, readingOf, writeUnreadable } from './unreadable.js'
+import {
+  digestOfFile,
+  faultOf,
+  isFault,
+  readingOf,
+  textReadingOf,
+  writeUnreadable,
+} from './unreadable.js'
 import { wantedTypes } from './wanted.js'
 
 /** Where files that are known are listed. */
@@ -41,6 +48,8 @@ interface Watermark extends FileIndexWatermark, Partial<KnownColumns> {
   modified: number
   /** Times of files that were touched since their batch, but hold the same content. */
   touched: Record<string, number>
+  /** How the definition last read files, as a hash. Lakes of earlier versions have noted none. */
+  reading?: string
 }
 
 /** Files that are taken in at once, up to which each of them is kept by itself. */
@@ -79,9 +88,23 @@ export async function discoverFiles(
     changed: changed.length,
     bytes: files.reduce((sum, file) => sum + file.size, 0),
     known: offered.length === 0 ? known.size : offered.length - files.length,
-    notes: missing,
+    notes: [...missing, ...readOtherwise(source, watermark, known.size - changed.length)],
   }
   return { discovery, take: (context, base) => takeIn(context, dataset, source, base, files) }
+}
+
+/** What is to be said where the definition reads files otherwise than those that the lake has. */
+function readOtherwise(
+  source: FilesSource,
+  watermark: Watermark | undefined,
+  files: number,
+): string[] {
+  if (files === 0 || watermark?.reading === undefined) return []
+  if (watermark.reading === textReadingOf(source)) return []
+  const stay = files === 1 ? '1 file stays' : `${files} files stay`
+  return [
+    `its definition reads files otherwise than before, but ${stay} as read then: to have all of them read again, give the dataset another name`,
+  ]
 }
 
 /**
@@ -113,6 +136,8 @@ async function takeIn(
   const watermark: Watermark = {
     modified: taken.reduce((last, file) => Math.max(last, file.modified), before?.modified ?? 0),
     touched,
+    ...(taken.length > 0 || !before ? { reading: textReadingOf(source) } : {}),
+    ...(taken.length === 0 && before?.reading ? { reading: before.reading } : {}),
     ...seen,
     ...(before?.index ? { index: before.index } : {}),
   }

@@ -71,6 +71,31 @@ export function readingOf({ paths: _, base: __, ...source }: FilesSource): strin
   return hash(JSON.stringify(source, plain))
 }
 
+const TEXT = [
+  ...([
+    'delimiter',
+    'quote',
+    'escape',
+    'header',
+    'headerRows',
+    'columns',
+    'skip',
+    'footer',
+  ] as const),
+  ...(['comment', 'nulls', 'encoding', 'layout', 'hive'] as const),
+]
+
+/** What decides which rows a file has, as a hash: how it is split into lines, fields and names. */
+export function textReadingOf(source: FilesSource): string {
+  const plain = (_: string, value: unknown) => (value instanceof RegExp ? String(value) : value)
+  return hash(
+    JSON.stringify(
+      TEXT.map((key) => source[key] ?? null),
+      plain,
+    ),
+  )
+}
+
 /** The SHA-256 of a file's bytes; empty where it is elsewhere. */
 export async function digestOfFile({ path, remote }: SourceFile): Promise<string> {
   if (remote) return ''

@@ -233,3 +233,28 @@ export default defineLake({ name: 'pay', datasets: [pay] })`,
     ])
   })
 })
+
+describe('a definition that reads files otherwise than before', () => {
+  it('says that files stay as they were read, until all of them were read so', async () => {
+    const source = (options: string) => ({
+      'lake.ts': prices(`files('in/*.csv', ${options})`),
+    })
+    const notes = async (project: Project) =>
+      (step(await project.run(), 'bronze.pay').notes ?? []).filter((note) => /otherwise/.test(note))
+    const project = await Project.create({
+      ...source('{}'),
+      'in/1.csv': 'sku,price,cost\nA1,1,n/a\n',
+    })
+    expect(await notes(project)).toEqual([])
+    await project.write(source("{ drift: 'freeze' }"))
+    expect(await notes(project)).toEqual([])
+    await project.write(source("{ nulls: ['n/a'] }"))
+    expect(await notes(project)).toEqual([
+      'its definition reads files otherwise than before, but 1 file stays as read then: to have all of them read again, give the dataset another name',
+    ])
+    expect(await notes(project)).toHaveLength(1)
+    await project.write({ 'in/1.csv': 'sku,price,cost\nA1,1,n/a\nA2,1,2\n' })
+    expect(await notes(project)).toEqual([])
+    expect(await notes(project)).toEqual([])
+  })
+})
