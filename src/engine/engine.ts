@@ -183,6 +183,11 @@ export interface Engine {
 export interface Session {
   /** Runs a statement that has no result. */
   run(sql: string): Promise<void>
+  /**
+   * The same for a statement over many columns and few rows: the engine does not look for expressions that it could share, as the
+   * time for that grows with the square of the columns.
+   */
+  runQuicklyPlanned(sql: string): Promise<void>
   /** All rows of a result that is known to be small. */
   rows(sql: string): Promise<ResultRow[]>
   stream(sql: string): Promise<Result>

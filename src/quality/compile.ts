@@ -82,10 +82,10 @@ export function compileChecks(
     const known = questions.length > 0 ? relation : asked(relation)
     return valuesSql(checked, columns, layered(known, answered), care)
   }
+  const bound = new Map([...asking, ...answered].flat().map(({ alias, sql }) => [alias, sql]))
   const result = {
     columns: columns.map(({ name, type, value }) => {
-      const layer = [...asking, ...answered].flat().find(({ alias }) => alias === value)
-      return { name, type, asIs: (layer?.sql ?? value) === raw[name]?.sql }
+      return { name, type, asIs: (bound.get(value) ?? value) === raw[name]?.sql }
     }),
   }
   if ((checked.schema._zod.def.checks ?? []).length === 0)

@@ -65,7 +65,8 @@ export async function judge(
     parts.map((one) => over(one, `(${one.part.relation})`, where)).join('\nUNION ALL BY NAME\n')
   const [only] = compiled as [(typeof compiled)[number]]
   const passes = compiled.length === 1 ? only.checks.passes : []
-  if (passes.length === 0 && (await isCheap(session, dataset, input))) {
+  const wide = isWide(dataset, input)
+  if (passes.length === 0 && !wide && (await isCheap(session, dataset, input))) {
     const few = fewest(compiled)
     const others = compiled.filter((one) => one !== few)
     if (few) await session.run(`CREATE TEMP TABLE judged_few AS ${union([few])}`)
@@ -85,11 +86,11 @@ export async function judge(
     return { columns: input.columns, ...keyed }
   }
   const given = passes.length > 0 ? `(${only.part.relation})` : ''
-  await withAnswers(context, session, dataset, passes, given, (relation) =>
-    session.run(
-      `CREATE TEMP TABLE checked AS ${passes.length > 0 ? over(only, relation) : union(compiled)}`,
-    ),
-  )
+  await withAnswers(context, session, dataset, passes, given, (relation) => {
+    const rows = passes.length > 0 ? over(only, relation) : union(compiled)
+    const sql = `CREATE TEMP TABLE checked AS ${rows}`
+    return wide ? session.runQuicklyPlanned(sql) : session.run(sql)
+  })
   await session.run(`CREATE TEMP VIEW flawed AS FROM checked WHERE ${FLAWED}`)
   await session.run('CREATE TEMP VIEW keyed AS FROM checked')
   return { columns: input.columns }
@@ -168,6 +169,16 @@ function knownExtremes(
   return [...least, ...greatest].includes(undefined)
     ? undefined
     : `${row(least)} UNION ALL ${row(greatest)}`
+}
+
+/** Columns from which on a table is wide, and rows for each of them, up to which planning a statement takes longer than to run it. */
+const WIDE = 256
+const ROWS_A_COLUMN = 10
+
+/** Whether to look at the rows takes less time than to plan how to. */
+function isWide({ schema }: Silver, { rows = Number.POSITIVE_INFINITY }: SilverInput): boolean {
+  const columns = Object.keys(schema.shape).length
+  return columns >= WIDE && rows <= columns * ROWS_A_COLUMN
 }
 
 /** Values that have to be read from texts, beside all: reading them again costs less than writing all of their rows down. */

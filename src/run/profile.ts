@@ -35,7 +35,7 @@ export interface Profile {
 /** Rows that are looked at. */
 const LOOKED_AT = 10_000
 /** Values that are looked at, which makes it fewer rows where there are many columns. */
-const VALUES = 1_000_000
+const VALUES = 250_000
 export const TOP = 5
 /** Longer texts are cut. */
 const LONGEST = 100
@@ -81,17 +81,17 @@ async function look(
   await session.run(`CREATE TEMP TABLE looked_at AS SELECT * FROM (${relation}) LIMIT ${most}`)
   const plain = fields.filter(({ type }) => typeof type === 'string')
   const names = plain.map(({ name }) => name)
-  const facts: ResultRow = {}
-  for (let from = 0; from < names.length || from === 0; from += TOGETHER)
-    Object.assign(facts, await factsOf(session, names.slice(from, from + TOGETHER), from))
-  const top = await mostFrequent(session, names)
+  const isMany = names.length > FEW
+  if (isMany) await countValues(session, plain)
+  const facts = await (isMany ? factsOfCounted(session) : factsOf(session, names))
+  const top = await mostFrequent(session, names, isMany ? 'counted' : undefined)
   const of = Number(facts.n)
   const columns = plain.map(({ name }, i): ColumnProfile => {
-    const present = Number(facts[`n${i}`])
+    const present = Number(facts[`n${i}`] ?? 0)
     return {
       name,
       nulls: of === 0 ? 0 : 1 - present / of,
-      distinct: Math.min(Number(facts[`d${i}`]), present),
+      distinct: Math.min(Number(facts[`d${i}`] ?? 0), present),
       min: textOf(facts[`l${i}`]),
       max: textOf(facts[`u${i}`]),
       top: top.get(i) ?? [],
@@ -100,22 +100,18 @@ async function look(
   return { rows, of, columns }
 }
 
-/** Columns that are asked for in one query, as the engine compares each aggregate with all others. */
-const TOGETHER = 25
+/** Columns that are asked for in one query, up to which it is planned quickly: the engine compares each aggregate with all others. */
+const FEW = 25
 
-async function factsOf(
-  session: Session,
-  names: readonly string[],
-  first: number,
-): Promise<ResultRow> {
+async function factsOf(session: Session, names: readonly string[]): Promise<ResultRow> {
   const asked = names.flatMap((name, i) => {
     const column = quoteName(name)
     const text = (sql: string) => `left(CAST(${sql} AS VARCHAR), ${LONGEST})`
     return [
-      `count(${column}) AS n${first + i}`,
-      `approx_count_distinct(${column}) AS d${first + i}`,
-      `${text(`min(${column})`)} AS l${first + i}`,
-      `${text(`max(${column})`)} AS u${first + i}`,
+      `count(${column}) AS n${i}`,
+      `approx_count_distinct(${column}) AS d${i}`,
+      `${text(`min(${column})`)} AS l${i}`,
+      `${text(`max(${column})`)} AS u${i}`,
     ]
   })
   const [facts = {}] = await session.rows(
@@ -124,19 +120,56 @@ async function factsOf(
   return facts
 }
 
+/** Fills `counted` with how often each value comes, and `bounds` with the least and the greatest, by the columns' places. */
+async function countValues(
+  session: Session,
+  fields: readonly { name: string; type: unknown }[],
+): Promise<void> {
+  const byType = new Map<unknown, number[]>()
+  for (const [i, { type }] of fields.entries()) byType.set(type, [...(byType.get(type) ?? []), i])
+  await session.run('CREATE TEMP TABLE counted (i BIGINT, v VARCHAR, n BIGINT)')
+  await session.run('CREATE TEMP TABLE bounds (i BIGINT, l VARCHAR, u VARCHAR)')
+  for (const places of byType.values()) {
+    const columns = places.map((i) => quoteName(fields[i]?.name ?? ''))
+    await session.run(
+      `CREATE OR REPLACE TEMP TABLE alike AS SELECT i, v, count(*) AS n FROM (
+         SELECT unnest([${places.join(', ')}]) AS i, unnest([${columns.join(', ')}]) AS v FROM looked_at)
+       WHERE v IS NOT NULL GROUP BY i, v`,
+    )
+    await session.run('INSERT INTO counted SELECT i, CAST(v AS VARCHAR), n FROM alike')
+    await session.run(
+      'INSERT INTO bounds SELECT i, CAST(min(v) AS VARCHAR), CAST(max(v) AS VARCHAR) FROM alike GROUP BY i',
+    )
+  }
+}
+
+/** The same facts of values that were counted. */
+async function factsOfCounted(session: Session): Promise<ResultRow> {
+  const [all] = await session.rows('SELECT count(*) AS n FROM looked_at')
+  const facts: ResultRow = { n: all?.n ?? 0 }
+  const found = await session.rows(
+    `SELECT i, sum(n) AS n, count(*) AS d, left(any_value(l), ${LONGEST}) AS l, left(any_value(u), ${LONGEST}) AS u
+     FROM counted JOIN bounds USING (i) GROUP BY i`,
+  )
+  for (const { i, n, d, l, u } of found)
+    Object.assign(facts, { [`n${i}`]: n, [`d${i}`]: d, [`l${i}`]: l, [`u${i}`]: u })
+  return facts
+}
+
 /** The most frequent values of columns, by the columns' places. */
 async function mostFrequent(
   session: Session,
   names: readonly string[],
+  counted?: string,
 ): Promise<Map<number, [value: string, rows: number][]>> {
   const top = new Map<number, [string, number][]>()
   if (names.length === 0) return top
   const texts = names.map((name) => `CAST(${quoteName(name)} AS VARCHAR)`)
+  const together = `SELECT i, v, count(*) AS n FROM (
+       SELECT unnest(range(${names.length})) AS i, unnest([${texts.join(', ')}]) AS v FROM looked_at)
+     WHERE v IS NOT NULL GROUP BY i, v`
   const rows = await session.rows(
-    `SELECT i, left(v, ${LONGEST}) AS v, n FROM (
-       SELECT i, v, count(*) AS n FROM (SELECT unnest(range(${names.length})) AS i, unnest([${texts.join(', ')}]) AS v FROM looked_at)
-       WHERE v IS NOT NULL GROUP BY i, v
-     ) QUALIFY row_number() OVER (PARTITION BY i ORDER BY n DESC, v) <= ${TOP} ORDER BY i, n DESC, v`,
+    `SELECT i, left(v, ${LONGEST}) AS v, n FROM (${counted ? `FROM ${counted}` : together}) QUALIFY row_number() OVER (PARTITION BY i ORDER BY n DESC, v) <= ${TOP} ORDER BY i, n DESC, v`,
   )
   for (const { i, v, n } of rows) {
     const place = Number(i)

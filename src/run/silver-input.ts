@@ -229,9 +229,11 @@ FROM (${union}) AS i${joins.sql()}`
     ...(triesDelete ? ['coalesce(td.v, false) AS _deleted, td IS NULL AS fd'] : []),
   ]
   const relation = got.length > 0 ? `SELECT *, ${got.join(', ')} FROM (${computed})` : computed
-  const types = await describe(session, dataset, relation, union)
+  // The struct of all raw values takes longer to describe than all else.
+  const shown = raws.map(({ alias }) => alias).join(', ') || '_batch'
+  const types = await describe(session, dataset, `SELECT ${shown} FROM (${relation})`, union)
   const raw = raws.map(({ name, alias, known: facts, own }, i) => {
-    const type = types.find((c) => c.name === alias)?.sqlType ?? 'VARCHAR'
+    const type = types[i]?.sqlType ?? 'VARCHAR'
     const found: RawColumn = {
       sql: alias,
       sqlType: type,

@@ -71,6 +71,12 @@ export interface DuckDBOptions {
   settings?: Readonly<Record<string, string>>
 }
 
+/** How many statements are planned quickly at the moment, and the optimizers that are off otherwise. */
+interface QuickPlans {
+  statements: number
+  otherwise: string
+}
+
 /** Extensions that could be loaded, or could not, each tried once. */
 type Loaded = Map<Extension, Promise<boolean>>
 
@@ -85,6 +91,7 @@ export class DuckDB implements Engine {
   private constructor(
     private readonly instance: DuckDBInstance,
     private readonly temporary: string,
+    private readonly quick: QuickPlans,
   ) {}
 
   static async start(options: DuckDBOptions = {}): Promise<DuckDB> {
@@ -103,7 +110,8 @@ export class DuckDB implements Engine {
       ...(options.extensions ? { extension_directory: options.extensions } : {}),
       ...options.settings,
     })
-    return new DuckDB(instance, temporary)
+    const otherwise = options.settings?.disabled_optimizers ?? ''
+    return new DuckDB(instance, temporary, { statements: 0, otherwise })
   }
 
   async open(): Promise<DuckDBSession> {
@@ -111,7 +119,13 @@ export class DuckDB implements Engine {
     await connection.run("SET TimeZone = 'UTC'")
     await connection.run('SET enable_progress_bar = true')
     await connection.run('SET enable_progress_bar_print = false')
-    const session = new DuckDBSession(connection, this.functions, this.done, this.loaded)
+    const session = new DuckDBSession(
+      connection,
+      this.functions,
+      this.done,
+      this.loaded,
+      this.quick,
+    )
     await this.reachObjects(session)
     return session
   }
@@ -158,10 +172,26 @@ export class DuckDBSession implements Session {
     /** What all sessions share and one of them makes: who comes later waits for it. */
     private readonly done: Map<string, Promise<void>>,
     private readonly loaded: Loaded,
+    private readonly quick: QuickPlans,
   ) {}
 
   async run(sql: string): Promise<void> {
     await this.try(sql, (text) => this.connection.run(text))
+  }
+
+  async runQuicklyPlanned(sql: string): Promise<void> {
+    const { connection, quick } = this
+    // It is a setting of all sessions: statements of others are planned like this one meanwhile.
+    const turnOff = (names: readonly string[]) =>
+      connection.run(
+        `SET disabled_optimizers = ${quoteText(names.filter((name) => name !== '').join(','))}`,
+      )
+    if (quick.statements++ === 0) await turnOff([quick.otherwise, 'common_subexpressions'])
+    try {
+      await this.run(sql)
+    } finally {
+      if (--quick.statements === 0) await turnOff([quick.otherwise])
+    }
   }
 
   async rows(sql: string): Promise<ResultRow[]> {
