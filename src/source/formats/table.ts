@@ -43,8 +43,32 @@ export async function takeTable(
     file,
     { relation: rows, sound: true, columns: names, exact, firstLine: 1 },
     target,
-  )) as TakenFile
+  ).catch(async (cause) => {
+    target.signal?.throwIfAborted()
+    throw (await damageOf(file, session, relation)) ?? cause
+  })) as TakenFile
   return { ...kept, ...outsideOfTable(names, keys) }
+}
+
+/** What says nothing of a file's own bytes. */
+const ELSEWHERE =
+  /out of memory|no space left|interrupt|could not|cannot open|permission|invalidated/i
+
+/** Why a file can't be read whose footer can: a page of it is damaged. `undefined` where the fault is not its own. */
+async function damageOf(
+  file: SourceFile,
+  session: Session,
+  relation: string,
+): Promise<MoraineError | undefined> {
+  // All of its values are read once more, and nothing is written.
+  const found = await session.rows(`SELECT bit_xor(hash(t)) FROM ${relation} t`).then(
+    () => undefined,
+    (error) => error,
+  )
+  if (found === undefined || ELSEWHERE.test(messageOf(found))) return undefined
+  return new MoraineError('source', `${file.name} can't be read: ${messageOf(found)}`, {
+    hint: 'Nothing of it was taken in. It is damaged: get it again.',
+  })
 }
 
 /** What columns are called in the file: the engine gives those a number that it can't tell apart. */
