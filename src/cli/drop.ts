@@ -30,7 +30,7 @@ export async function run(command: Command): Promise<number> {
   if (json) print(toJson({ commit: number, dropped, rows }, 2))
   else {
     print(
-      `${colors.green('✔')} Commit ${number}: ${dropped.join(', ')} (${plural(rows, 'row')}) no longer part of the lake.`,
+      `${colors.green('✔')} Commit ${number}: ${dropped.join(', ')} (${plural(rows, 'row')}) ${dropped.length === 1 ? 'is' : 'are'} no longer part of the lake.`,
     )
     print(
       `Nothing was deleted: go back with moraine rollback --to ${state.number}; moraine vacuum --history removes the files in time.`,
