@@ -1,17 +1,32 @@
 import { nearest } from '../define/nearest.js'
 import type { FilesSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
-import { columnName } from './names.js'
+import {
+  classOf,
+  columnName,
+  distinctNames,
+  type Key,
+  keysInOrder,
+  type NamesOutside,
+  outsideOfTable,
+} from './names.js'
 
 type Declared = Pick<FilesSource, 'columns'>
 interface Named {
   name: string
 }
 
+/** The columns of a file with what its header calls them. */
+export interface HeaderColumns {
+  columns: string[]
+  outside: NamesOutside
+}
+
 /**
- * The names of a file's columns, as its header says: declared names are looked for by name, whatever their order. What has no name of
+ * The columns of a file, as its header names them: declared names are looked for by name, whatever their order. What has no name of
  * its own there (none at all, one that is there already, one that begins with `_`) takes, in order, those declared names that the
- * header lacks; one that begins with `_` has an `x` before it where they do not suffice. A delimiter at the header's end makes no column.
+ * header lacks; where those do not suffice, one that begins with `_` keeps its own, `x_id`, and names that are left over are told apart, as
+ * those of JSON are. A delimiter at the header's end makes no column.
  *
  * @throws MoraineError of kind `source` when a declared name is not there, or a column is left without one.
  */
@@ -19,34 +34,44 @@ export function namesOfHeader(
   header: readonly string[],
   { columns: declared = [] }: Declared,
   file: Named,
-): string[] {
+): HeaderColumns {
   const fields = header.map((name) => name.trim())
-  const spelt = new Map(declared.map((name) => [name.toLowerCase(), name]))
   const seen = new Set<string>()
-  const names = fields.map((field): string | undefined => {
+  const hasOwn = fields.map((field) => {
     const lower = field.toLowerCase()
-    if (field === '' || field.startsWith('_') || seen.has(lower)) return undefined
+    if (field === '' || field.startsWith('_') || seen.has(lower)) return false
     seen.add(lower)
-    return spelt.get(lower) ?? field
+    return true
   })
   const others = declared.filter((name) => !seen.has(name.toLowerCase()))
   // Where not all of them are declared, those that begin with `_` keep theirs, as in JSON and Parquet: `x_id`.
-  const isShort = others.length < names.filter((name) => name === undefined).length
-  const found = names.map((name, i) => {
-    const own = columnName(fields[i] as string)
-    const lower = own.toLowerCase()
-    const isOwn = isShort && name === undefined && fields[i]?.startsWith('_') && !seen.has(lower)
-    if (!isOwn) return name ?? others.shift()
-    seen.add(lower)
-    const at = others.findIndex((other) => other.toLowerCase() === lower)
-    return at < 0 ? own : others.splice(at, 1)[0]
+  const isShort = others.length < hasOwn.filter((own) => !own).length
+  const names = fields.map((field, i) => {
+    if (hasOwn[i]) return field
+    if (!isShort || !field.startsWith('_')) return others.shift() ?? field
+    const at = others.findIndex((name) => name.toLowerCase() === classOf(field))
+    if (at >= 0) others.splice(at, 1)
+    return field
   })
-  while (found.length > 0 && found.at(-1) === undefined && fields.at(found.length - 1) === '')
-    found.pop()
+  while (names.at(-1) === '') names.pop()
   const [lacking] = others
   if (lacking !== undefined) throw noColumn(file, lacking, fields)
-  return found.map((name, i) => name ?? unnamed(fields[i] as string, i, file))
+  const nameless = names.indexOf('')
+  if (nameless >= 0) throw unnamed(nameless, file)
+  const keys = keysInOrder(names)
+  const spelt = spellings(declared)
+  const columns = distinctNames(keys).map((name) => spelt.get(name.toLowerCase()) ?? name)
+  return { columns, outside: isPlain(keys) ? {} : outsideOfTable(columns, keys) }
 }
+
+/** Whether names are those of their columns, and each is there once. */
+function isPlain(keys: readonly Key[]): boolean {
+  const classes = new Set(keys.map(([name]) => classOf(name)))
+  return classes.size === keys.length && keys.every(([name]) => columnName(name) === name)
+}
+
+const spellings = (declared: readonly string[]) =>
+  new Map(declared.map((name) => [name.toLowerCase(), name]))
 
 /**
  * The columns of a table whose columns have names: as it calls them, or as the declaration spells them.
@@ -61,7 +86,7 @@ export function namesOfTable(
   const lower = new Set(found.map((name) => name.toLowerCase()))
   const lacking = declared.find((name) => !lower.has(name.toLowerCase()))
   if (lacking !== undefined) throw noColumn(file, lacking, found)
-  const spelt = new Map(declared.map((name) => [name.toLowerCase(), name]))
+  const spelt = spellings(declared)
   return found.map((name) => spelt.get(name.toLowerCase()) ?? name)
 }
 
@@ -77,12 +102,8 @@ export function noColumn(
   })
 }
 
-function unnamed(field: string, index: number, { name: file }: Named): never {
-  const said =
-    field === ''
-      ? `column ${index + 1} in the header has no name`
-      : `the column name '${field}' appears twice`
-  throw new MoraineError('source', `${file}: ${said}`, {
+function unnamed(index: number, { name: file }: Named): MoraineError {
+  return new MoraineError('source', `${file}: column ${index + 1} in the header has no name`, {
     hint: 'Give the names yourself with columns: [...] and header: true.',
   })
 }

@@ -68,7 +68,7 @@ async function textLayoutOf(
     const names = header ? await lineAt(textOf(file), skip) : undefined
     const about = { line: 1, quoted: undefined, error: undefined, raw: () => '' }
     const first = names === undefined ? [] : [{ ...about, fields: names.split(delimiter) }]
-    const columns = columnsOf(source, first, file)
+    const { columns } = columnsOf(source, first, file)
     const typed = columns.map((name) => ({ name, type: wanted.get(name.toLowerCase()) }))
     return { columns: typed, delimiter: code, skip: skip + (header ? 1 : 0) }
   } catch (error) {

@@ -40,6 +40,7 @@ interface Lines {
   marked?: boolean
   /** Those of a delimited text. */
   columns?: readonly string[]
+  outside?: NamesOutside
 }
 
 /**
@@ -73,8 +74,7 @@ export class Pack {
       : await this.records(file, inspection, signal)
     await refuseChanged(file)
     const [first] = this.files
-    if (first && first.lines.columns?.join(SEPARATOR) !== lines.columns?.join(SEPARATOR))
-      return false
+    if (first && namesIn(first.lines) !== namesIn(lines)) return false
     if (first && this.folderNames(first.file) !== this.folderNames(file)) return false
     this.files.push({ file, lines })
     this.bytes += lines.text.length
@@ -101,9 +101,9 @@ export class Pack {
     const { source } = this
     const options = canonicalOptions(file, source, inspection)
     const found = await canonicalOf(await readFile(textOf(file)), source, options, lead(file))
-    const columns = columnsOf(source, found.header, file)
+    const { columns, outside } = columnsOf(source, found.header, file)
     refuseWrongLayout(file, source, columns, found)
-    return { text: found.text, rows: found.records, longest: found.longest, columns }
+    return { text: found.text, rows: found.records, longest: found.longest, columns, outside }
   }
 
   private async records(
@@ -146,7 +146,7 @@ export class Pack {
       const found = columns && {
         relation: canonicalRows(session, path, columns, longest, true),
         columns,
-        outside: {},
+        outside: first.lines.outside ?? {},
       }
       const {
         kept,
@@ -181,6 +181,9 @@ export class Pack {
     }
   }
 }
+
+/** The columns and what the header calls them. */
+const namesIn = ({ columns = [], outside = {} }: Lines) => JSON.stringify([columns, outside])
 
 const lead = ({ name }: SourceFile) => `${escapeText(name)}${SEPARATOR}`
 

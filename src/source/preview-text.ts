@@ -38,7 +38,7 @@ export async function previewDelimited(
     const rows = records.slice(needed)
     const width = Math.max(...rows.map(({ fields }) => fields.length), 0)
     const names = source.header
-      ? columnsOf(source, records.slice(0, needed), file)
+      ? columnsOf(source, records.slice(0, needed), file).columns
       : Array.from({ length: width }, (_, i) => options.columns?.[i] ?? `column ${i + 1}`)
     const [first] = rows
     return {

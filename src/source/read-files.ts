@@ -16,7 +16,7 @@ import {
   SEPARATOR,
   unescaped,
 } from './canonical.js'
-import { headerOfRows, namesOfHeader } from './columns.js'
+import { type HeaderColumns, headerOfRows, namesOfHeader } from './columns.js'
 import type { SourceFile } from './discover.js'
 import { folderValues, withFolders } from './folders.js'
 import { takeExcel } from './formats/excel/take-excel.js'
@@ -78,15 +78,25 @@ async function takePlain(
   const { footer = 0, comment } = source
   if (footer > 0 || comment !== undefined) return undefined
   const header = source.header ? await readHeader(file, source, inspection) : []
-  const columns = columnsOf(source, header, file)
-  if (!inspection.quotes) {
-    const taken = await takeValues(file, source, columns, inspection, target)
-    if (taken) return taken
-    const wide =
-      columns.length > WIDE && (await takeText(file, source, columns, inspection, target))
-    return wide || takeLines(file, source, columns, header[0], inspection, target)
-  }
-  return takeText(file, source, columns, inspection, target)
+  const { columns, outside } = columnsOf(source, header, file)
+  const taken = inspection.quotes
+    ? await takeText(file, source, columns, inspection, target)
+    : await takeUnquoted(file, source, columns, header[0], inspection, target)
+  return taken && { ...taken, ...outside }
+}
+
+async function takeUnquoted(
+  file: SourceFile,
+  source: FilesSource,
+  columns: readonly string[],
+  header: TextRecord | undefined,
+  inspection: Inspection,
+  target: Target,
+): Promise<TakenFile | undefined> {
+  const taken = await takeValues(file, source, columns, inspection, target)
+  if (taken) return taken
+  const wide = columns.length > WIDE && (await takeText(file, source, columns, inspection, target))
+  return wide || takeLines(file, source, columns, header, inspection, target)
 }
 
 /** Columns from which on the engine's own reader is much quicker than to split lines by SQL. */
@@ -219,7 +229,7 @@ async function takeCarefully(
       ...canonicalOptions(file, source, inspection),
       signal: target.signal,
     })
-    const columns = columnsOf(source, text.header, file)
+    const { columns, outside } = columnsOf(source, text.header, file)
     refuseWrongLayout(file, source, columns, text)
     const longest = Math.max(text.longest, inspection.longest * 4)
     const rowsOf = { relation: canonicalRows(target.session, path, columns, longest), columns }
@@ -232,7 +242,7 @@ async function takeCarefully(
       throw new MoraineError('engine', `${file.name}: read ${rows} of ${text.records} records`, {
         hint: 'This is a mistake in Moraine; nothing was published. Please report it with the file.',
       })
-    return { rows, bytes, broken: text.broken, columns: own, ...leftOut(all, target) }
+    return { rows, bytes, broken: text.broken, columns: own, ...outside, ...leftOut(all, target) }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -277,7 +287,7 @@ export function canonicalOptions(file: SourceFile, source: FilesSource, inspecti
     ...factsOf(inspection),
     bom: inspection.bom,
     columns: source.header
-      ? (header: readonly TextRecord[]) => columnsOf(source, header, file).length
+      ? (header: readonly TextRecord[]) => columnsOf(source, header, file).columns.length
       : (source.columns?.length ?? 0),
   }
 }
@@ -311,7 +321,7 @@ async function readRecords(
 }
 
 /**
- * The columns' names: as declared, or as the header says.
+ * The columns: as declared, or as the header says.
  *
  * @throws MoraineError of kind `source` when a header is no good, or lacks a declared name.
  */
@@ -319,8 +329,8 @@ export function columnsOf(
   source: FilesSource,
   header: readonly TextRecord[],
   file: SourceFile,
-): string[] {
-  if (!source.header) return [...(source.columns ?? [])]
+): HeaderColumns {
+  if (!source.header) return { columns: [...(source.columns ?? [])], outside: {} }
   const bad = header.find(({ error }) => error !== undefined)
   const control = header.find(({ fields }) => fields.some((name) => CONTROL.test(name)))
   const why = bad?.error ?? (control && 'it holds control characters')

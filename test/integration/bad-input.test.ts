@@ -156,7 +156,6 @@ describe('files as they come', () => {
       gzipSync('a,b\n1,2\n').subarray(0, 20),
       "x.csv can't be unpacked",
     ],
-    ['a column named twice', 'a,A\n1,2\n', "x.csv: the column name 'A' appears twice"],
     ['a column without a name', 'a,\n1,2\n', 'x.csv: column 2 in the header has no name'],
     ['a column in the middle without a name', 'a,,b\n1,2,3\n', 'x.csv: column 2 in the header has'],
   ])('%s is an error, and no table is published', async (_, content, message) => {

@@ -16,6 +16,35 @@ ${silver === '' ? '' : `const events = silver('events', { from: raw, ${silver} }
 export default defineLake({ name: 'names', datasets: [${silver === '' ? 'raw' : 'events'}] })
 `
 
+/** A container file of Avro (1.11, "Object Container Files") with one row of texts. */
+function avroOf(names: readonly string[], values: readonly string[]): Buffer {
+  const text = (value: string) => Buffer.from([value.length * 2, ...Buffer.from(value)])
+  const long = (n: number) => {
+    const bytes: number[] = []
+    for (let rest = n * 2; ; rest >>>= 7) {
+      bytes.push((rest & 127) | (rest > 127 ? 128 : 0))
+      if (rest <= 127) return Buffer.from(bytes)
+    }
+  }
+  const fields = names.map((name) => ({ name, type: 'string' }))
+  const schema = Buffer.from(JSON.stringify({ type: 'record', name: 'r', fields }))
+  const sync = Buffer.alloc(16, 7)
+  const row = Buffer.concat(values.map(text))
+  return Buffer.concat([
+    Buffer.from('Obj\u0001'),
+    long(1),
+    text('avro.schema'),
+    long(schema.length),
+    schema,
+    long(0),
+    sync,
+    long(1),
+    long(row.length),
+    row,
+    sync,
+  ])
+}
+
 const bronzeOf = async (project: Project) => {
   const rows = await project.query(
     'SELECT * FROM bronze.events ORDER BY _source_file, _source_line',
@@ -84,6 +113,105 @@ describe('names that would be one column', () => {
     expect(await bronzeOf(project)).toEqual([
       { id: '1', ID_1: '2' },
       { id: null, ID_1: '3' },
+    ])
+  })
+
+  it.each([
+    ['equal ones', 'a,a,b,a', { a: '1', a_1: '2', b: '3', a_2: '4' }],
+    ['those that differ in case', 'Id,id,ID,b', { id: '2', Id_1: '1', ID_2: '3', b: '4' }],
+    [
+      "Moraine's own",
+      '_batch,_source_line,x_batch,_error',
+      {
+        x_batch: '3',
+        x_source_line: '2',
+        x_batch_1: '1',
+        x_error: '4',
+      },
+    ],
+    ['one that is made already', 'id,ID,id_1,Id', { id: '1', ID_3: '2', id_1: '3', Id_2: '4' }],
+  ])('a header with %s', async (_, header, row) => {
+    const files: [string, string, string][] = [
+      ['plain', '1,2,3,4', ''],
+      ['quoted', '"1","2","3","4"', ''],
+      ['read carefully', '1,2,3,4', ", { comment: '#' }"],
+    ]
+    for (const [, line, options] of files) {
+      const content = { 'in/a.csv': `${header}\n${line}\n` }
+      const { rows } = await taken(`files('in/a.csv'${options})`, content)
+      expect(rows).toEqual([row])
+    }
+    const small = Object.fromEntries(
+      Array.from({ length: 12 }, (_, i) => [`in/${i}.csv`, `${header}\n1,2,3,4\n`]),
+    )
+    expect((await taken("files('in/*.csv')", small)).rows).toEqual(Array(12).fill(row))
+    const project = await Project.create({ 'lake.ts': lake('inbox()') })
+    await project.write({ 'lake/bronze/landing/events/a.csv': `${header}\n1,2,3,4\n` })
+    expect(step(await project.run(), 'bronze.events').error).toBeUndefined()
+    expect(await bronzeOf(project)).toEqual([row])
+  })
+
+  it('a header of several, as run tells, and as their files have them whichever come first', async () => {
+    const both = 'Id,id,_id,n\nu,e,m,1\n'
+    const one = 'n,Id\n2,w\n'
+    const expected = [
+      { id: 'e', Id_1: 'u', x_id: 'm', n: '1' },
+      { id: null, Id_1: 'w', x_id: null, n: '2' },
+    ]
+    for (const order of [
+      [both, one],
+      [one, both],
+    ]) {
+      const project = await Project.create({ 'lake.ts': lake("files('in/*.csv')") })
+      const notes: string[] = []
+      for (const text of order) {
+        await project.write({ [`in/${text === both ? 1 : 2}.csv`]: text })
+        const done = step(await project.run(), 'bronze.events')
+        expect(done.error).toBeUndefined()
+        notes.push(...(done.notes ?? []))
+      }
+      expect(await bronzeOf(project)).toEqual(expected)
+      expect(notes).toContain('names that fall together: "id" is column id, "Id" is column Id_1')
+    }
+  })
+
+  it('declared columns of a header that has their name twice', async () => {
+    const source = "files('in/a.csv', { header: true, columns: ['ID', 'second'] })"
+    expect((await taken(source, { 'in/a.csv': 'id,n,Id\n1,2,3\n' })).rows).toEqual([
+      { ID: '1', n: '2', second: '3' },
+    ])
+    const known = "files('in/a.csv', { header: true, columns: ['ID'] })"
+    expect((await taken(known, { 'in/a.csv': 'id,n,Id\n1,2,3\n' })).rows).toEqual([
+      { id: '1', n: '2', Id_1: '3' },
+    ])
+  })
+
+  it('columns of a header that are values in large files', async () => {
+    const project = await Project.create({
+      'lake.ts': lake(
+        "files('in/a.csv')",
+        "select: { other: 'Id', own: '_batch' }, schema: z.object({ id: t.int(), other: t.int(), own: t.date() })",
+      ).replace("own: '_batch'", "own: 'x_batch'"),
+      'in/a.csv': `id,Id,_batch\n${Array.from({ length: 50 }, (_, i) => `${i},${2 * i},2026-01-05`).join('\n')}\n`,
+    })
+    const { steps } = await project.run({ valuesFrom: 1 })
+    expect(steps.map(({ error }) => error?.message)).toEqual([undefined, undefined])
+    expect(
+      await project.query(
+        'SELECT sum(id)::int AS ids, sum(other)::int AS others, min(own)::text AS own FROM silver.events',
+      ),
+    ).toEqual([{ ids: 1225, others: 2450, own: '2026-01-05' }])
+  })
+
+  it('Avro', async () => {
+    const project = await Project.create({ 'lake.ts': lake("files('in/a.avro')"), 'in/x': '' })
+    await writeFile(
+      join(project.folder, 'in', 'a.avro'),
+      avroOf(['id', 'Id', '_batch', 'x_batch', '_id'], ['1', '2', '3', '4', '5']),
+    )
+    expect(step(await project.run(), 'bronze.events').error).toBeUndefined()
+    expect(await bronzeOf(project)).toEqual([
+      { id: '1', Id_1: '2', x_batch: '4', x_batch_1: '3', x_id: '5' },
     ])
   })
 

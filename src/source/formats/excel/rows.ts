@@ -1,7 +1,7 @@
 import type { Layout } from '../../../define/source.js'
 import { MoraineError } from '../../../errors.js'
 import type { SourceFile } from '../../discover.js'
-import { columnName } from '../../names.js'
+import { columnName, distinctNames, keysInOrder } from '../../names.js'
 import type { JsonRecord } from '../json-records.js'
 import { mergedRanges, type SheetFacts, type SheetRow, sheetRows } from './sheet.js'
 import { columnLetters, MOST, parseRange, type Range } from './values.js'
@@ -88,7 +88,7 @@ async function openSheet(
             ? 'It holds no value. Is it the sheet that you mean?'
             : 'There is no value in the row that should have it.',
       })
-    for (const [column, text] of header) names.put(column, text)
+    names.ofHeader(header)
     refuseMissing(file, given, names)
   } else
     for (const [i, name] of (given ?? []).entries()) names.put((range?.firstColumn ?? 0) + i, name)
@@ -267,8 +267,17 @@ class ColumnNames {
 
   constructor(private readonly nulls: readonly string[]) {}
 
+  /** Names that fall together are told apart as those of other files. */
+  ofHeader(cells: Iterable<readonly [column: number, text: string]>): void {
+    const named = [...cells]
+      .map(([column, text]) => [column, oneLine(text)] as const)
+      .filter(([, text]) => text !== '')
+    const names = distinctNames(keysInOrder(named.map(([, text]) => text)))
+    for (const [i, [column]] of named.entries()) this.put(column, names[i] as string)
+  }
+
   put(column: number, text: string): void {
-    const plain = text.replace(/\s+/g, ' ').trim()
+    const plain = oneLine(text)
     if (plain === '') return
     const wanted = columnName(plain)
     let name = wanted
@@ -299,6 +308,8 @@ class ColumnNames {
     return { line: number, json: `${json}}` }
   }
 }
+
+const oneLine = (text: string) => text.replace(/\s+/g, ' ').trim()
 
 /** Columns of which rows that have few values leave out the others. */
 const SPARSE = 64
