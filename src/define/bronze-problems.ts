@@ -95,6 +95,19 @@ export function bronzeProblems(dataset: Bronze, collect: Collector): void {
 function inboxProblems({ readers, settle, feed }: InboxSource, collect: Collector): void {
   if (!(settle >= 0)) collect.add('settle must be a time', 'settle', "Write it as '200ms' or '2s'")
   for (const reader of Object.values(readers)) filesProblems({ ...reader, paths: ['.'] }, collect)
+  const { drift = 'evolve', follow } = readers[''] ?? {}
+  if (drift !== 'evolve')
+    collect.add(
+      `an inbox takes in whatever arrives, since it is gone from there afterwards, so drift can't be '${drift}'`,
+      'drift',
+      'Leave drift out. Files without a column are refused one by one where columns: [...] names it',
+    )
+  if (follow)
+    collect.add(
+      'files of an inbox are complete when they are taken in, so they are not followed',
+      'event' in follow && follow.event ? 'event' : 'follow',
+      'Read logs that grow with logs(…, { follow: true })',
+    )
   if (!feed) return
   if (feed.compareKeys)
     collect.add(

@@ -11,17 +11,9 @@ import {
 } from '../define/options.js'
 import { here } from '../define/place.js'
 import type { FilesSource, Layout } from '../define/source.js'
+import { type FileFormat, refuseMeaningless } from './format-options.js'
 
-/** How a file is laid out. By its ending where nothing is said; text between delimiters where the ending tells nothing. */
-export type FileFormat =
-  | 'delimited'
-  | 'json'
-  | 'jsonl'
-  | 'xml'
-  | 'fixed'
-  | 'parquet'
-  | 'avro'
-  | 'excel'
+export type { FileFormat } from './format-options.js'
 
 export interface FilesOptions<C extends string> {
   format?: FileFormat
@@ -216,12 +208,25 @@ export function files<const C extends string = string>(
   const known: OptionList<FilesOptions<C> & FullExportOptions> = { ...filesOptions, ...fullOptions }
   const good = checked('files(…)', options, known, adviceForOptions)
   const { full = false, maxShrink, ...reading } = good
+  const format = formatOf(list, reading)
+  if (format) refuseMeaningless('files(…)', reading, format)
   const { by = 'file', newest = 'name' } = typeof full === 'boolean' ? {} : full
   return {
     ...filesSource<C>(list, reading as FilesOptions<C>),
     ...(full ? { full: { by, newest } } : {}),
     ...(maxShrink === undefined ? {} : { maxShrink }),
   }
+}
+
+/** What files are, where that does not hang on which there are. */
+function formatOf(
+  paths: readonly string[],
+  { format, widths }: FilesOptions<string>,
+): FileFormat | undefined {
+  if (format ?? widths) return format ?? 'fixed'
+  const ending = endingOf(paths[0] ?? '')
+  const isOne = isKnown(ending) && paths.every((path) => endingOf(path) === ending)
+  return isOne ? (endings[ending] ?? 'delimited') : undefined
 }
 
 /** What to write instead of options that are none. */
@@ -243,7 +248,7 @@ export function filesSource<C extends string>(
   const about = { paths, base, ...(said ? { formatIsSaid: true } : {}) }
   const own = sourceOf(about, ending, options)
   // Where all paths have one ending there is nothing else to be found.
-  if (said || (isKnown(ending) && list.every((path) => endingOf(path) === ending))) return own
+  if (formatOf(list, options)) return own
   const readers = [...Object.keys(endings), ...Object.keys(delimiters), ...commas].map(
     (name) => [name, sourceOf(about, name, options)] as const,
   )

@@ -4,6 +4,7 @@ import { checked, type OptionList } from '../define/options.js'
 import { here } from '../define/place.js'
 import type { DatabaseSource, FilesSource, InboxSource, Secret } from '../define/source.js'
 import { type FilesOptions, filesOptions, filesSource } from './files.js'
+import { refuseMeaningless } from './format-options.js'
 
 export interface InboxOptions<C extends string> extends FilesOptions<C> {
   /** A folder, or a prefix of a bucket such as `s3://drop/orders`. Default: `bronze/landing/<dataset>` of the lake. */
@@ -60,6 +61,8 @@ export function inbox<const C extends string = string>(
   const good = checked<InboxOptions<C>>('inbox(…)', options, inboxOptions)
   const { path, settle = '200ms', token, queue, feed, ...reading } = good
   const said = reading.format !== undefined || reading.delimiter !== undefined || reading.widths
+  const { format = reading.widths ? 'fixed' : reading.delimiter && 'delimited' } = reading
+  if (format) refuseMeaningless('inbox(…)', reading, format)
   const reader = (ending: string): FilesSource<C> => ({
     ...filesSource([`x${ending && '.'}${ending}`], reading),
     paths: [],
