@@ -55,7 +55,7 @@ export function refuseMeaningless(call: string, options: object, format: FileFor
 
 function adviceFor(option: string, format: FileFormat): string {
   if (option === 'nulls')
-    return 'Leave it out: NULL is what these files say is none. Texts that mean none are for the schema, or for select: sql`nullif(…)`.'
+    return "Leave it out: a type says it for its column, t.int({ nulls: ['N/A'] }).nullable()"
   if (option === 'rows' && format === 'jsonl')
     return "Leave it out: each line is a row. Documents with rows in them are format: 'json'."
   return 'Leave it out, or say what the files are: format.'

@@ -228,3 +228,31 @@ describe('a path that leads to no file any more', () => {
     expect(await project.query('SELECT a FROM silver.x')).toEqual([{ a: '1' }])
   })
 })
+
+it.each([
+  ['XML', 'xml', '<r><e><a>1</a><more/></e></r>'],
+  ['JSON', 'json', '[{"a":"1","more":""}]'],
+  ['JSON lines', 'jsonl', '{"a":"1","more":""}'],
+])('%s with declared columns, found or not, holds up no other dataset', async (_, ending, text) => {
+  const project = await Project.create({
+    'lake.ts': `
+import { bronze, defineLake, silver, z } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('x', { from: files('in/*.${ending}', { columns: ['a', 'b'] }) })
+const other = bronze('y', { from: files('in/*.csv') })
+const x = silver('x', { from: raw, schema: z.object({ a: z.string(), b: z.string().nullable() }) })
+const y = silver('y', { from: other, schema: z.object({ a: z.string() }) })
+export default defineLake({ name: 'kinds', datasets: [x, y] })
+`,
+    [`in/1.${ending}`]: text,
+    'in/1.csv': 'a\n2\n',
+  })
+  const all =
+    'SELECT (SELECT list((a, b)) FROM silver.x)::text AS x, (SELECT list(a ORDER BY a) FROM silver.y)::text AS y'
+  expect((await project.run()).outcome).toBe('done')
+  expect(await project.query(all)).toEqual([{ x: '[(1, NULL)]', y: '[2]' }])
+  // What can't be read is that file's matter alone.
+  await project.write({ [`in/2.${ending}`]: '<r>{"a":', 'in/2.csv': 'a\n3\n' })
+  await project.run()
+  expect(await project.query(all)).toEqual([{ x: '[(1, NULL)]', y: '[2, 3]' }])
+})
