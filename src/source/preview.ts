@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { Field } from '../define/column-type.js'
 import { DuckDB } from '../engine/duckdb/duckdb.js'
@@ -7,7 +7,7 @@ import type { ResultRow } from '../engine/engine.js'
 import { filesSource } from './files.js'
 import { settleKind } from './kind.js'
 import { delimitedLayout } from './layout.js'
-import { columnName } from './names.js'
+import { columnName, distinctNames, type Key, keysInOrder } from './names.js'
 import type { TextRecord } from './records.js'
 
 /** The first rows of something. */
@@ -24,9 +24,13 @@ export interface Preview {
 export async function previewFile(path: string, limit: number): Promise<Preview> {
   const list = fileList([path])
   if (/\.parquet$/i.test(path))
-    return previewTable(`read_parquet(${list}, hive_partitioning = false)`, limit)
+    return previewTable(`read_parquet(${list}, hive_partitioning = false)`, limit, (found) =>
+      namesInFile(path, found),
+    )
   if (/\.(json|jsonl|ndjson)$/i.test(path))
-    return previewTable(`read_json(${list}, hive_partitioning = false)`, limit).catch((error) => {
+    return previewTable(`read_json(${list}, hive_partitioning = false)`, limit, (found) =>
+      namesInFile(path, found),
+    ).catch((error) => {
       if (/\.json$/i.test(path)) throw error
       return previewLines(path, limit)
     })
@@ -105,7 +109,12 @@ function objectIn(line: string, parse: (text: string) => unknown): object | unde
   }
 }
 
-async function previewTable(relation: string, limit: number): Promise<Preview> {
+/** @param ownNames what columns are called in the file, by what the engine calls them. */
+async function previewTable(
+  relation: string,
+  limit: number,
+  ownNames: (found: readonly string[]) => Promise<readonly Key[]>,
+): Promise<Preview> {
   const engine = await DuckDB.start()
   try {
     const session = await engine.open()
@@ -113,9 +122,39 @@ async function previewTable(relation: string, limit: number): Promise<Preview> {
     const rows: ResultRow[] = []
     for await (const batch of result.batches) rows.push(...batch)
     session.close()
-    return { columns: result.columns, rows }
+    const found = result.columns.map(({ name }) => name)
+    const names = distinctNames(await ownNames(found))
+    return {
+      columns: result.columns.map((column, i) => ({ ...column, name: names[i] as string })),
+      rows: rows.map((row) =>
+        Object.fromEntries(found.map((name, i) => [names[i] as string, row[name] ?? null])),
+      ),
+    }
   } finally {
     await engine.close()
+  }
+}
+
+/** Names without the number that the engine gives those that it can't tell apart, which the file does not have. */
+async function namesInFile(path: string, found: readonly string[]): Promise<readonly Key[]> {
+  if (!found.some((name) => NUMBERED.test(name))) return keysInOrder(found)
+  const { size } = await stat(path)
+  const start = Math.max(0, /\.parquet$/i.test(path) ? size - ENOUGH : 0)
+  const bytes = await bytesOf(path, start, ENOUGH)
+  return keysInOrder(
+    found.map((name) => (bytes.includes(name) ? name : name.replace(NUMBERED, ''))),
+  )
+}
+
+const NUMBERED = /_\d+$/
+
+async function bytesOf(path: string, start: number, most: number): Promise<Buffer> {
+  const file = await open(path)
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(most), 0, most, start)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await file.close()
   }
 }
 
@@ -125,7 +164,8 @@ const words: Record<string, string> = { ',': 'commas', '|': "'|'", '\t': 'tabs',
 async function previewText(path: string, limit: number): Promise<Preview> {
   const { bytes, whole } = await firstBytes(path)
   if (bytes.length === 0) return { columns: [], rows: [], note: 'the file is empty' }
-  const { delimiter, header, names, records } = delimitedLayout(bytes, whole, limit)
+  const { delimiter, header, names: found, records } = delimitedLayout(bytes, whole, limit)
+  const names = header ? distinctNames(keysInOrder(found)) : found
   const width = names.length
   const rows = records.slice(0, limit)
   return {
@@ -136,15 +176,9 @@ async function previewText(path: string, limit: number): Promise<Preview> {
 }
 
 async function firstBytes(path: string): Promise<{ bytes: Buffer; whole: boolean }> {
-  const file = await open(path)
-  try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(ENOUGH), 0, ENOUGH, 0)
-    const bytes = buffer.subarray(0, bytesRead)
-    const bom = bytes.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf]))
-    return { bytes: bom ? bytes.subarray(3) : bytes, whole: bytesRead < ENOUGH }
-  } finally {
-    await file.close()
-  }
+  const bytes = await bytesOf(path, 0, ENOUGH)
+  const bom = bytes.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf]))
+  return { bytes: bom ? bytes.subarray(3) : bytes, whole: bytes.length < ENOUGH }
 }
 
 function rowOf(record: TextRecord, names: readonly string[]): ResultRow {
