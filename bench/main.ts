@@ -13,6 +13,7 @@ import { plan, status } from './start.js'
 import { overhead, tickit } from './tickit.js'
 import { tpcds } from './tpcds.js'
 import { upserts } from './upserts.js'
+import { wide } from './wide.js'
 
 /*
  * npm run bench -- NAME [--pairs N] [--scale N] [--against NAME] [--json]: a benchmark beside what it is to be held against,
@@ -55,6 +56,7 @@ const benchmarks: Record<string, Benchmark> = {
   ingest: ingestion,
   s3: inBucket,
   listing,
+  wide,
   arrivals: (scale, against) => arrivals(against === 'bucket' ? 'bucket' : 'folder', scale),
 }
 
