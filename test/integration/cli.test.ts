@@ -342,7 +342,8 @@ export default defineLake({ name: 'stop', datasets: [g] })`,
     expect(code).toBe(1)
     const state = await project.state()
     expect([Object.keys(state.batches), Object.keys(state.tables)]).toEqual([['bronze.a'], []])
-    expect((await project.cli('run')).code).toBe(0)
+    const next = await project.cli('run')
+    expect(next.code, `${next.stdout}${next.stderr}`).toBe(0)
     expect(await project.query('from gold.g')).toEqual([{ n: 150_000n }])
   })
 
