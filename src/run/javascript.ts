@@ -2,6 +2,7 @@ import type { Silver } from '../define/dataset.js'
 import type { Session } from '../engine/engine.js'
 import type { Pass } from '../quality/compile.js'
 import { type Answering, checkOf } from '../quality/javascript.js'
+import { InLine } from '../source/connect/in-line.js'
 
 /** Texts of a column, or answers about them. */
 export type Texts = readonly (string | null)[]
@@ -105,17 +106,18 @@ async function answered(
   const rows = Number(size?.n)
   const of = questions.map((question) => question.of)
   const texts = questions.map(({ text }) => text).join(', ')
+  // A statement that begins ends one of the same session that waits to be carried out.
+  const line = new InLine()
   let next = 0
   const work = async () => {
     while (next < rows) {
       signal.throwIfAborted()
       const first = next
       next += LOT
-      const lot = await session.texts(
-        `SELECT ${texts} FROM asked_${name} WHERE rowid BETWEEN ${first} AND ${first + LOT - 1} ORDER BY rowid`,
-      )
+      const sql = `SELECT ${texts} FROM asked_${name} WHERE rowid BETWEEN ${first} AND ${first + LOT - 1} ORDER BY rowid`
+      const lot = await line.run(() => session.texts(sql))
       const said = await unlessAborted(signal, javascript.answer(dataset, of, lot))
-      await session.append(`answers_${name}`, first, said)
+      await line.run(() => session.append(`answers_${name}`, first, said))
     }
   }
   await Promise.all(Array.from({ length: javascript.width }, work))
