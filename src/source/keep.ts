@@ -83,9 +83,8 @@ function knownOf(
   return Object.fromEntries(found)
 }
 
-/** Rows that are looked at before it is decided which columns are kept as values: fewer where there are many columns. */
+/** Rows that are looked at before it is decided which columns are kept as values. */
 const SAMPLE = 4096
-const LEAST_SAMPLE = 128
 /** The share of them that must give their text back. */
 const MOST = 0.95
 
@@ -101,8 +100,7 @@ async function worthwhile(
   })
   if (candidates.length === 0) return {}
   const tests = candidates.map(([name, type]) => givesBack(name, castSql(name, type), type))
-  const looked = Math.floor((SAMPLE * FEW) / Math.max(FEW, columns.length))
-  const sample = `(SELECT * FROM ${relation} LIMIT ${Math.max(LEAST_SAMPLE, looked)})`
+  const sample = `(SELECT * FROM ${relation} LIMIT ${SAMPLE})`
   const { rows, counts } = await countTrue(session, sample, tests)
   return Object.fromEntries(candidates.filter((_, i) => (counts[i] ?? 0) >= rows * MOST))
 }
