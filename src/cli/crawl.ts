@@ -6,7 +6,7 @@ import { crawlDatabase, databaseOf } from '../catalog/crawl/databases.js'
 import { applied, type Drift, driftOf, type Policy } from '../catalog/crawl/drift.js'
 import { crawlFolder } from '../catalog/crawl/folders.js'
 import { datasetName, type Found } from '../catalog/crawl/found.js'
-import { definitionsText } from '../catalog/crawl/write.js'
+import { definitionsText, lakeNameOf } from '../catalog/crawl/write.js'
 import { crawlLayer, type LayerDrift } from '../catalog/layers.js'
 import { register, registeredSources } from '../catalog/registry.js'
 import { MoraineError } from '../errors.js'
@@ -70,18 +70,19 @@ async function runSource(command: Command, source: string): Promise<number> {
   const folder = resolve(global.directory)
   const policy = policyOf(options)
   const name = datasetName(options.name ?? nameOf(source), new Set())
-  const found = await crawl(command, source, folder, name)
-  const { storage, log, lakeFile } = await lakeAt(command, folder)
+  const { storage, log, lakeFile, datasets } = await lakeAt(command, folder)
   const state = await log.head()
-  const known = (await registeredSources(storage, state)).find((other) => other.name === name)
+  const sources = await registeredSources(storage, state)
+  const known = sources.find((other) => other.name === name)
+  // What was crawled before keeps its names.
+  const own = new Set(known?.tables.map((table) => table.name))
+  const others = sources.filter((other) => other !== known).flatMap(({ tables }) => tables)
+  const names = [...datasets, ...others.map((table) => table.name)]
+  const taken = new Set(names.filter((other) => !own.has(other)))
+  const found = await crawl(command, source, folder, name, taken)
   const drift = known ? driftOf(known.tables, found.tables) : []
   const out = options.out ?? (lakeFile ? `${name}.ts` : 'lake.ts')
-  const lake =
-    out === 'lake.ts'
-      ? basename(folder)
-          .toLowerCase()
-          .replace(/[^a-z0-9_-]+/g, '-')
-      : undefined
+  const lake = out === 'lake.ts' ? lakeNameOf(basename(folder)) : undefined
   const text = definitionsText(found, `moraine crawl ${placeOf(source)}`, lake)
   const path = join(folder, out)
   const there = await access(path).then(
@@ -145,6 +146,7 @@ async function crawl(
   source: string,
   folder: string,
   name: string,
+  taken: ReadonlySet<string>,
 ): Promise<Found> {
   const variable = source.startsWith('env:') ? source.slice(4) : `${name.toUpperCase()}_URL`
   const url = source.startsWith('env:') ? process.env[variable] : source
@@ -153,7 +155,7 @@ async function crawl(
       hint: 'Set it to the URL of the database.',
     })
   const kind = databaseOf(url)
-  if (kind) return crawlDatabase(kind, url, name, variable, new AbortController().signal)
+  if (kind) return crawlDatabase(kind, url, name, variable, new AbortController().signal, taken)
   const bucket = url.startsWith('s3://')
   if (!bucket && /^[a-z][a-z0-9+.-]+:\/\//i.test(url))
     throw new MoraineError('usage', 'That is no source that can be crawled', {
@@ -163,8 +165,8 @@ async function crawl(
   try {
     const session = await engine.open()
     return bucket
-      ? await crawlBucket(url, session)
-      : await crawlFolder(resolve(folder, url), folder, session)
+      ? await crawlBucket(url, session, taken)
+      : await crawlFolder(resolve(folder, url), folder, session, taken)
   } finally {
     await engine.close()
   }
@@ -177,12 +179,12 @@ async function lakeAt(command: Command, folder: string) {
     () => false,
   )
   if (lakeFile) {
-    const { storage, log } = await openProject(command)
-    return { storage, log, lakeFile }
+    const { lake, storage, log } = await openProject(command)
+    return { storage, log, lakeFile, datasets: lake.datasets.map(({ name }) => name.toLowerCase()) }
   }
   const { root } = command.optsWithGlobals<GlobalOptions>()
   const storage = openStorage(root ?? process.env.MORAINE_ROOT ?? join(folder, 'lake'))
-  return { storage, log: new CommitLog(storage), lakeFile }
+  return { storage, log: new CommitLog(storage), lakeFile, datasets: [] }
 }
 
 function printFound({ tables, notes }: Found): void {

@@ -252,12 +252,12 @@ export function silver<S extends Shape>(
     about,
     place: here(),
     from: list(from),
-    select: { ...(select as Record<string, string | Sql>) },
+    select: byColumn(select as Record<string, string | Sql>),
     schema: (schema ?? z.object({})) as unknown as z.ZodObject,
     key: key === undefined ? [] : list(key),
     cursor,
     rules: rulesOf(name, rules, columns),
-    severity: { ...(severity as Record<string, Severity>) },
+    severity: byColumn(severity as Record<string, Severity>),
     partitionBy: (partitionBy ?? []).map(toPartition),
     deleteWhen: deleteWhen ?? (list(from).some(comparesKeys) ? sql`_change = 'delete'` : undefined),
     onInvalidUpdate: onInvalidUpdate ?? 'keep',
@@ -365,6 +365,11 @@ function toKeep(keep: string | Keep | undefined): Keep | undefined {
 
 function list<T>(value: T | readonly T[]): readonly T[] {
   return Array.isArray(value) ? value : [value as T]
+}
+
+/** A column may be called as what every object has: `constructor`. */
+function byColumn<T>(given: Readonly<Record<string, T>> | undefined): Record<string, T> {
+  return Object.assign(Object.create(null), given)
 }
 
 function columnRefs(): Record<string, ColumnRef> {

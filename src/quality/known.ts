@@ -14,7 +14,7 @@ export function knownOfAll(parts: readonly (KnownColumns | undefined)[]): KnownC
   const [first = {}, ...others] = parts
   return others.reduce<KnownColumns>((all, part = {}) => {
     const both = Object.entries(all).flatMap(([name, a]) => {
-      const b = part[name]
+      const b = Object.hasOwn(part, name) ? part[name] : undefined
       return b ? [[name, together(a, b)] as const] : []
     })
     return Object.fromEntries(both)

@@ -132,6 +132,10 @@ export async function silverInput(
   return { parts, columns, rows: sumOf(parts) }
 }
 
+/** What is known of a column, whatever it is called: every object has a `constructor`. */
+const factsOf = (known: KnownColumns, column: string) =>
+  Object.hasOwn(known, column) ? known[column] : undefined
+
 /** Names of columns, each once, as it is spelt first. */
 function distinct(names: readonly string[]): string[] {
   return columnsOf([{ columns: names }])
@@ -200,7 +204,7 @@ async function partOf(
     const { column, sql } = looked
       ? { sql: joins.take(name, looked), column: undefined }
       : columnSql(dataset, name, schema as z.ZodType, available)
-    const facts = column === undefined ? undefined : known[column.toLowerCase()]
+    const facts = column === undefined ? undefined : factsOf(known, column.toLowerCase())
     const chosen = looked || column ? undefined : dataset.select[name]
     const own = typeof chosen === 'object' ? chosen : undefined
     return { name, alias: `r${i}`, sql: (column && kept(column)) ?? sql, known: facts, own }

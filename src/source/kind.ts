@@ -182,6 +182,9 @@ function binaryKind(start: Buffer): Kind | undefined {
 
 const workbook: Kind = { name: 'an Excel workbook', ending: 'xlsx' }
 
+/** What a text or a binary file is by its first bytes; `undefined` where they tell nothing. */
+export const kindOf = (start: Buffer): Kind | undefined => binaryKind(start) ?? textKind(start)
+
 export const isWorkbook = (start: Buffer) =>
   ['[Content_Types].xml', 'xl/', '_rels/.rels'].some((entry) => start.includes(entry))
 

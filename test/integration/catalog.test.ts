@@ -217,7 +217,7 @@ describe('a crawl of a folder', () => {
     const project = await Project.create(content)
     const { code, stdout, stderr } = await project.cli('crawl', 'data')
     expect([code, stderr]).toEqual([0, ''])
-    expect(stdout).toContain('data/image.png is not known')
+    expect(stdout).toContain('data/image.png has no columns')
     const text = await readFile(join(project.folder, 'lake.ts'), 'utf8')
     expect(text).toContain("files('data/*.csv')")
     expect(text).toContain('order_id: t.int(),')
@@ -272,7 +272,9 @@ describe('a crawl of a folder', () => {
     const log = await crawl('--on-change', 'log', '--on-gone', 'log')
     expect(log).toContain('~ data/prices.json')
     expect(log).toMatch(/\+ from: t\.date\(\)/)
-    expect(log).toMatch(/~ price: t\.decimal\(18, 1\) not null → z\.string\(\)/)
+    expect(log).toMatch(
+      /~ price: t\.decimal\(18, 1\) not null → t\.decimal\(18, 1, \{ currency: 'CHF' \}\)/,
+    )
     expect(log).toContain('- data/stock.xml is gone')
     expect(await known()).toMatchObject({
       'source.data.prices': ['', 2],

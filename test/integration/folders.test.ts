@@ -77,7 +77,7 @@ describe('files in folders that are values', () => {
     expect([crawled.code, crawled.stderr]).toEqual([0, ''])
     const ran = await project.cli('run')
     expect(ran.stdout).toMatch(/3 rows in = 3 kept/)
-    expect(await project.query(`SELECT id, store, city FROM silver.data ORDER BY id`)).toEqual([
+    expect(await project.query(`SELECT id, store, city FROM silver.out ORDER BY id`)).toEqual([
       { id: 1, store: '7', city: 'São Paulo' },
       { id: 2, store: null, city: 'a/b' },
       { id: 3, store: '8', city: 'Rome' },

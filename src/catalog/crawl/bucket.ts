@@ -5,15 +5,23 @@ import { MoraineError } from '../../errors.js'
 import { rangedObjects } from '../../source/bucket.js'
 import { isWorkbook } from '../../source/preview.js'
 import { scratchFolder } from '../../storage/scratch.js'
-import { crawlFiles, isHidden, MOST, SAMPLE } from './folders.js'
+import { crawlFiles } from './folders.js'
 import type { Found } from './found.js'
+import { isHidden, MOST } from './walk.js'
+
+/** Bytes of an object that are looked at. */
+const SAMPLE = 2 ** 20
 
 /**
  * Finds tables in a bucket as in a folder; of each object that is looked at only the start is read, of Parquet the end.
  *
  * @throws MoraineError of kind `source` when there is nothing that can be read.
  */
-export async function crawlBucket(url: string, session: Session): Promise<Found> {
+export async function crawlBucket(
+  url: string,
+  session: Session,
+  taken: ReadonlySet<string> = new Set(),
+): Promise<Found> {
   const { bucket, prefix, settings, objects } = await rangedObjects(url)
   if (objects.length > MOST)
     throw new MoraineError('source', `There are more than ${MOST} objects there`, {
@@ -27,12 +35,13 @@ export async function crawlBucket(url: string, session: Session): Promise<Found>
     const visible = [...known.keys()].filter((file) => !isHidden(relative(base, file)))
     const bring = async (file: string) => {
       const object = known.get(file)
-      if (object) await placeSample(object, file)
+      return { isCut: object ? await placeSample(object, file) : false }
     }
     const spell = (inside: string) => `s3://${bucket}/${inside}${settings}`
     const root = join(base, prefix.endsWith('/') ? prefix : dirname(`${prefix}/x`))
     const name = `s3://${bucket}/${prefix}`
-    return await crawlFiles({ name, root, base, files: visible.sort(), bring, spell }, session)
+    const about = { name, root, base, files: visible.sort(), bring, spell, taken }
+    return await crawlFiles(about, session)
   } finally {
     await rm(base, { recursive: true, force: true })
   }
@@ -41,20 +50,20 @@ export async function crawlBucket(url: string, session: Session): Promise<Found>
 /** Bytes of a workbook that is looked at: it has to be here as a whole. */
 const WORKBOOK = 64 * 2 ** 20
 
-/** Of a text the start, of Parquet its footer at its place. */
+/** Of a text the start, of Parquet its footer at its place; returns whether that is less than all of it. */
 async function placeSample(
   { size, range }: { size: number; range(from: number, length: number): Promise<Buffer> },
   file: string,
-): Promise<void> {
+): Promise<boolean> {
   await mkdir(dirname(file), { recursive: true })
   if (isWorkbook(file) && size <= WORKBOOK) {
     await writeFile(file, size === 0 ? '' : await range(0, size))
-    return
+    return false
   }
   const parquet = /\.parquet$/i.test(file)
   if (!parquet || size <= SAMPLE) {
     await writeFile(file, size === 0 ? '' : await range(0, Math.min(size, SAMPLE)))
-    return
+    return size > SAMPLE
   }
   const last = await range(size - 8, 8)
   const footer = Math.min(size, last.readUInt32LE(0) + 8)
@@ -66,4 +75,5 @@ async function placeSample(
   } finally {
     await opened.close()
   }
+  return true
 }

@@ -87,6 +87,7 @@ export function databaseOf(url: string): DatabaseKind | undefined {
  * Finds the tables and views of a database, with their keys.
  *
  * @param variable the variable of the environment that the URL is read from in definitions.
+ * @param others names that other datasets have.
  */
 export async function crawlDatabase(
   kind: DatabaseKind,
@@ -94,6 +95,7 @@ export async function crawlDatabase(
   name: string,
   variable: string,
   signal: AbortSignal,
+  others: ReadonlySet<string> = new Set(),
 ): Promise<Found> {
   const { sql, connect } = catalogs[kind]
   await using databases = Databases.of([])
@@ -105,7 +107,7 @@ export async function crawlDatabase(
     tables.set(id, [...(tables.get(id) ?? []), column])
   }
   // The database has a name in the definitions as well.
-  const taken = new Set([name])
+  const taken = new Set([name, ...others])
   const found: FoundTable[] = []
   for (const own of tables.values()) {
     const table = tableOf(kind, name, own, taken, await oddities(kind, own, ask))

@@ -33,6 +33,8 @@ export interface FoundTable {
   cursor?: string
   /** Columns that are not in the rows: their expressions, as SQL. */
   derived?: Readonly<Record<string, string>>
+  /** What was looked at, where that is not all of it. */
+  sampled?: string
   /** The source does not have it any more. */
   deprecated?: true
 }
@@ -53,7 +55,7 @@ export function datasetName(text: string, taken: ReadonlySet<string>): string {
     .replace(/[^\w]+/g, '_')
     .replace(/^_+|_+$/g, '')
     .toLowerCase()
-  const name = /^[a-z]/.test(plain) ? plain : `t_${plain}`
+  const name = plain === '' ? 'rows' : /^[a-z]/.test(plain) ? plain : `t_${plain}`
   for (let i = 1; ; i++) {
     const found = i === 1 ? name : `${name}_${i}`
     if (!taken.has(found)) return found
