@@ -93,7 +93,10 @@ function readingsWith(delimiter: string, bytes: Buffer, whole: boolean): Reading
   const usual: Reading[] = [{ delimiter, quote: '"' }]
   if (text.includes('\\"')) usual.push({ delimiter, quote: '"', escape: '\\' })
   const mark = Buffer.from(delimiter).toString('latin1')
-  if (text.includes(`'${mark}'`)) usual.push({ delimiter, quote: "'" })
+  const isSingle = text
+    .split(/\r?\n|\r/)
+    .some((line) => line.split(`${mark}'`).length > 1 && line.includes(`'${mark}`))
+  if (isSingle) usual.push({ delimiter, quote: "'" })
   // Where a field stands between quotes, they are none of its characters.
   const isQuoted = recordsOf(bytes, { delimiter, quote: '"' }, whole).some(
     ({ error, quoted }) => error === undefined && quoted?.some(Boolean),

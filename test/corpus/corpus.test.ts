@@ -171,9 +171,18 @@ function canonical(kind: Kind, value: unknown): unknown {
         .replace(/\.(?=$|Z)/, '')
         .replace(/Z$/, '')
     case 'json':
-      return typeof value === 'string' ? sorted(plain(parseLossless(value))) : sorted(plain(value))
+      return typeof value === 'string' ? sorted(jsonOr(value)) : sorted(plain(value))
     default:
       return text
+  }
+}
+
+/** The value that a text is as JSON; where it is none, the text. */
+function jsonOr(text: string): unknown {
+  try {
+    return plain(parseLossless(text))
+  } catch {
+    return text
   }
 }
 
