@@ -153,9 +153,12 @@ class LogIntake {
   private async all(files: readonly Readable[], streams: readonly Stream[], batch: NewBatch) {
     // The longest first: of a log that is there twice, while it is rotated, the other is a copy.
     const sorted = [...files].sort((a, b) => b.size - a.size || Number(a.packed) - Number(b.packed))
+    const owners = await ownersOf(streams, files)
     for (const log of sorted) {
       if (log.size === 0) continue
-      const own = await find(byInode(streams, log.inode), (stream) => continues(log, stream))
+      const isOwn = async (stream: Stream) =>
+        (owners.get(stream) ?? log) === log && (await continues(log, stream))
+      const own = await find(byInode(streams, log.inode), isOwn)
       if (own) {
         if (!this.claimed.has(own)) this.claimed.set(own, log)
         continue
@@ -231,6 +234,23 @@ class LogIntake {
       rows: this.taken.reduce((sum, { rows }) => sum + rows, 0),
     })
   }
+}
+
+/**
+ * The file that each log is in still, by number and content: another one that begins alike is another log, as the new
+ * file of a service may begin with the very line that the rotated one consists of.
+ */
+async function ownersOf(
+  streams: readonly Stream[],
+  files: readonly Readable[],
+): Promise<Map<Stream, Readable>> {
+  const owners = new Map<Stream, Readable>()
+  for (const stream of streams) {
+    const same = files.filter(({ inode, packed }) => inode === stream.inode && !packed)
+    const owner = await find(same, (file) => continues(file, stream))
+    if (owner) owners.set(stream, owner)
+  }
+  return owners
 }
 
 function byInode(streams: readonly Stream[], inode: number): Stream[] {

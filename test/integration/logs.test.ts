@@ -137,6 +137,24 @@ describe('logs that are followed', () => {
     ])
   })
 
+  it('are told apart although the new one begins with all that the rotated one holds', async () => {
+    const project = await Project.create({ 'lake.ts': lake(lines), 'in/app.log': '6 start\n' })
+    const log = join(project.folder, 'in/app.log')
+    await project.run()
+    await rename(log, `${log}.1`)
+    await writeFile(log, '6 start\n7 next\n')
+    await project.run()
+    expect(await numbers(project)).toEqual([
+      [6, 1],
+      [6, 1],
+      [7, 2],
+    ])
+    await appendFile(log, '8 more\n')
+    await project.run()
+    expect(await numbers(project)).toHaveLength(4)
+    expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
+  })
+
   it('have events of several lines, the last of which waits until it is complete', async () => {
     const project = await Project.create({
       'lake.ts': lake(events),
