@@ -101,9 +101,18 @@ function readingsWith(delimiter: string, bytes: Buffer, whole: boolean): Reading
   const isQuoted = recordsOf(bytes, { delimiter, quote: '"' }, whole).some(
     ({ error, quoted }) => error === undefined && quoted?.some(Boolean),
   )
+  if (delimiter === '\t' && !isQuoted && isEscaped(text))
+    return [{ delimiter, quote: null, escape: '\\' }]
   if (text.includes('"') && !isQuoted) usual.push({ delimiter, quote: null })
   const commented = /^\uFEFF?#|\n#/.test(bytes.toString('utf8', 0, 1 << 16))
   return commented ? usual.flatMap((reading) => [reading, { ...reading, comment: '#' }]) : usual
+}
+
+/** Whether text between tabs is as PostgreSQL's COPY or MySQL write it: each backslash is doubled, or begins a sign of theirs. */
+function isEscaped(text: string): boolean {
+  const marks: readonly string[] = text.match(/\\[\s\S]?/g) ?? []
+  const isOwn = marks.every((mark) => mark === '\\' || /\\[\\NntrbfvZ0\t\n]/.test(mark))
+  return isOwn && (marks.includes('\\\\') || /(^|[\t\n])\\N($|[\t\r\n])/.test(text))
 }
 
 function guessOf(bytes: Buffer, whole: boolean, reading: Reading): Guess {

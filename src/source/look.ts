@@ -29,6 +29,7 @@ export type FileOptions = Pick<
   | 'header'
   | 'columns'
   | 'encoding'
+  | 'nulls'
   | 'sheet'
   | 'hive'
 >

@@ -103,7 +103,8 @@ async function differences(id: string, about: Case, table: Crawled, rows: Rows):
   const order = kinds.map(([name], i) => {
     if (!about.names) return own[i]
     const found = name === '' ? unnamed[0] : own.find((column) => column.column_name === name)
-    if (!found) problems.push(`there is no ${name}, but ${own.map((c) => c.column_name).join(', ')}`)
+    if (!found)
+      problems.push(`there is no ${name}, but ${own.map((c) => c.column_name).join(', ')}`)
     return found
   })
   if (problems.length > 0) return problems
@@ -171,16 +172,16 @@ function canonical(kind: Kind, value: unknown): unknown {
         .replace(/\.(?=$|Z)/, '')
         .replace(/Z$/, '')
     case 'json':
-      return typeof value === 'string' ? sorted(jsonOr(value)) : sorted(plain(value))
+      return sorted(plain(typeof value === 'string' ? parsed(value) : value))
     default:
       return text
   }
 }
 
-/** The value that a text is as JSON; where it is none, the text. */
-function jsonOr(text: string): unknown {
+/** What is no JSON is compared as the text that it is. */
+function parsed(text: string): unknown {
   try {
-    return plain(parseLossless(text))
+    return parseLossless(text)
   } catch {
     return text
   }

@@ -104,7 +104,8 @@ export async function crawlFiles(crawled: Crawled, session: Session): Promise<Fo
 }
 
 /** The tables that files of a group make up, and how many of them were looked at. */
-async function partsOf(group: Group, { bring }: Crawled, looks: Looks, notes: string[]) {
+async function partsOf(group: Group, crawled: Crawled, looks: Looks, notes: string[]) {
+  const { bring } = crawled
   const parts: Part[] = []
   const { files, hive } = group
   const step = files.length > FILES ? (files.length - 1) / (FILES - 1) : 1
@@ -132,8 +133,43 @@ async function partsOf(group: Group, { bring }: Crawled, looks: Looks, notes: st
       }
     }
   }
-  return { parts, seen }
+  return { parts: await joined(parts, crawled, looks), seen }
 }
+
+/** Options that a file shows only where it has a quote or a missing value. */
+const SOME = ['escape', 'quote', 'nulls'] as const
+
+/** Parts that all can be read as one of them is: some files have no value that shows how. */
+async function joined(parts: Part[], { bring }: Crawled, looks: Looks): Promise<Part[]> {
+  const left: Part[] = []
+  for (const part of parts) {
+    let isOne = false
+    for (const [i, other] of left.entries()) {
+      const [a, b] = [other.looks[0] as Looked, part.looks[0] as Looked]
+      const options = { ...a.options, ...b.options }
+      if (!alike({ ...a, options: general(a) }, { ...b, options: general(b) })) continue
+      const all: Looked[] = []
+      for (const file of [...other.files, ...part.files]) {
+        const { isCut } = await bring(file)
+        all.push(...(await looks.at(file, a.options.hive === true, isCut, options)))
+      }
+      const broken = (some: readonly Looked[]) => some.reduce((n, l) => n + l.taken.broken, 0)
+      if (broken(all) > broken([...other.looks, ...part.looks])) continue
+      if (all.length !== other.looks.length + part.looks.length) continue
+      left[i] = { files: [...other.files, ...part.files], looks: all }
+      isOne = true
+      break
+    }
+    if (!isOne) left.push(part)
+  }
+  return left
+}
+
+/** How a file is read, but for what only some files show. */
+const general = ({ options }: Looked): Looked['options'] =>
+  Object.fromEntries(
+    Object.entries(options).filter(([name]) => !SOME.some((other) => other === name)),
+  )
 
 async function tableOf(
   session: Session,

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
 import type { FilesSource } from '../../define/source.js'
-import { quoteText } from '../../define/sql.js'
+import { quoteName, quoteText } from '../../define/sql.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError, messageOf } from '../../errors.js'
 import { entriesOf, isZip } from '../../source/archive.js'
@@ -53,13 +53,13 @@ export class Looks {
   ) {}
 
   /** What is in a file; nothing where it can't be read, which is told. */
-  async at(path: string, hive: boolean, isCut: boolean): Promise<Looked[]> {
+  async at(path: string, hive: boolean, isCut: boolean, forced?: FileOptions): Promise<Looked[]> {
     const name = relative(this.base, path).split(sep).join('/')
     try {
       const { size, mtimeMs } = await stat(path)
       const file = { path, name, size, modified: Math.floor(mtimeMs) }
       if (isZip(path)) return await this.ofZip(file, hive)
-      return await this.ofFile(file, hive, isCut)
+      return await this.ofFile(file, hive, isCut, forced)
     } catch (error) {
       this.notes.push(toldOf(name, error))
       return []
@@ -72,29 +72,42 @@ export class Looks {
     return looks
   }
 
-  private ofFile(file: SourceFile, hive: boolean, isCut: boolean): Promise<Looked[]> {
+  private ofFile(
+    file: SourceFile,
+    hive: boolean,
+    isCut: boolean,
+    forced?: FileOptions,
+  ): Promise<Looked[]> {
     return withSample(file, { most: WHOLE, isCut }, async (sample) => {
       const ending = kindOf(sample.start)?.ending
       if (ending === 'xlsx' && !/\.(csv|tsv|psv|txt|json|xml)$/i.test(file.name))
         return this.sheets(sample.file)
       if (ending === 'parquet') return [await this.parquet(sample)]
-      return [await this.rows(sample, hive)]
+      return [await this.rows(sample, hive, forced)]
     })
   }
 
-  private async rows(sample: Sample, hive: boolean): Promise<Looked> {
+  private async rows(sample: Sample, hive: boolean, forced?: FileOptions): Promise<Looked> {
     const look = await lookAt(sample)
     if (look.note) this.notes.push(look.note)
-    const options = { ...look.options, ...(hive ? { hive: true } : {}) }
+    const options = forced ?? { ...look.options, ...(hive ? { hive: true } : {}) }
     let best = { options, taken: await this.take(sample, options) }
     const isOften = best.taken.broken * 4 > best.taken.rows
-    if (look.layout && best.taken.broken > 0)
+    if (look.layout && best.taken.broken > 0 && forced === undefined)
       // What quotes mean is not always seen at the start.
       for (const other of [{ escape: '\\' }, ...(isOften ? [{ quote: null }] : [])]) {
         const again = { ...options, ...other }
         const taken = await this.take(sample, again).catch(() => undefined)
         if (taken && taken.broken < best.taken.broken) best = { options: again, taken }
       }
+    const words = look.layout ? await this.wordsForNull(best.taken) : []
+    // Where no quotes are meant, an escape would take the meaning from this word, too.
+    const isCopy = best.options.quote === null && best.options.escape !== undefined
+    const nulls = isCopy ? [...new Set(['\\N', ...words])] : words
+    if (nulls.length > 0 && forced === undefined) {
+      const again = { ...best.options, nulls }
+      best = { options: again, taken: await this.take(sample, again) }
+    }
     const { rows, broken } = best.taken
     if (broken > 0)
       this.notes.push(
@@ -104,6 +117,24 @@ export class Looks {
     const { complete } = sample
     const about = { stem: stemOf(sample.file.name), complete, natives: new Map() }
     return { ...best, ...about, rows: complete ? rows : null }
+  }
+
+  /**
+   * What means NULL in all columns, texts among them: `\\N`, and NULL where it stands among numbers or times. An empty field is then an
+   * empty text.
+   */
+  private async wordsForNull({ location, columns }: TakenSample): Promise<string[]> {
+    const has = columns.map((name) => `${quoteName(name)} = '\\N'`)
+    const among = columns.map((name) => {
+      const sql = quoteName(name)
+      const value = `regexp_full_match(${sql}, '[-+]?[0-9][-0-9.,:eE+TZ ]*')`
+      return `(bool_or(${sql} = 'NULL') AND bool_or(${value}) AND bool_and(${sql} IS NULL OR ${sql} = 'NULL' OR ${value}))`
+    })
+    const [row = {}] = await this.session.rows(
+      `SELECT coalesce(bool_or(${has.join(' OR ')}), false) AS n, coalesce(${among.join(' OR ')}, false) AS w
+       FROM ${this.session.parquet(location)}`,
+    )
+    return [...(row.n ? ['\\N'] : []), ...(row.w ? ['NULL'] : [])]
   }
 
   private take(sample: Sample, options: FileOptions, natives?: FilesSource): Promise<TakenSample> {

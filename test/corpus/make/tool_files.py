@@ -33,7 +33,9 @@ def dialect(case, file, encoding="utf-8", lines=rows, **options):
         writer.writerows(lines)
     with open(path, newline="", encoding=encoding) as back:
         found = list(csv.reader(back, **options))[1:]
-    g.expect(case, kinds, [[v or None for v in row] for row in found], f"csv.writer, csv.reader {options or ''}; an empty field is no value", by=python)
+    # An empty field is no value, unless it stands in quotes.
+    none = "" if options.get("dialect") == "unix" else None
+    g.expect(case, kinds, [[v or none for v in row] for row in found], f"csv.writer, csv.reader {options or ''}", by=python)
 
 
 dialect("csv_excel", "orders.csv")
@@ -46,8 +48,8 @@ dialect("csv_single_quotes", "orders.csv", quotechar="'")
 # JSON as Python's json writes it: nested, indented, exact.
 path = g.place("json_nested", "report.json")
 path.write_text(json.dumps({"page": 1, "items": [{"id": 1, "mean": 32.38327648331624, "by": {"a": [1, 2.5, None]}}, {"id": 2, "mean": 1e-12, "by": {"a": []}}]}, indent=1))
-back = json.loads(path.read_text())["items"]
-g.expect("json_nested", {"id": "int", "mean": "double", "by": "json"}, [list(r.values()) for r in back], "json.dumps, json.loads", by=python)
+back = json.loads(path.read_text())
+g.expect("json_nested", {"page": "int", "items": "json"}, [[back["page"], back["items"]]], "json.dumps, json.loads", by=python)
 path = g.place("json_missing", "events.jsonl")
 things = [{"id": "evt-1", "type": "a", "n": 12345678901234567890}, {"id": "evt-2", "ok": True}, {"id": "evt-3", "type": None, "n": -1, "ok": False}]
 path.write_text("".join(json.dumps(t) + "\n" for t in things))

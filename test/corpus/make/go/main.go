@@ -45,7 +45,6 @@ func main() {
 	text, err := os.Create(filepath.Join(out, "go_csv", "orders.csv"))
 	must(err)
 	writer := csv.NewWriter(text)
-	writer.UseCRLF = true
 	must(writer.Write([]string{"id", "note", "amount", "at", "paid"}))
 	for _, r := range rows {
 		must(writer.Write([]string{fmt.Sprint(r.ID), r.Note, fmt.Sprint(r.Amount), r.At.Format(time.RFC3339Nano), fmt.Sprint(r.Paid)}))
