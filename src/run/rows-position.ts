@@ -8,6 +8,7 @@ import type { Mark, RemoteColumn } from '../source/connect/reader.js'
 import type { BatchFile } from './batches.js'
 import { hash } from './context.js'
 import type { Change } from './drift.js'
+import { bronzeLineage } from './relations.js'
 import type { Held } from './shrink.js'
 
 /** How far a database's table has been read; visible in the same commit as its rows. */
@@ -97,10 +98,31 @@ export function chosen(
   for (const name of source.columns ?? [])
     if (!all.some((c) => c.name === name)) throw noColumn(name, all)
   const known = source.drift === 'discard' ? before?.columns : undefined
-  return all.filter(
+  const found = all.filter(
     ({ name }) =>
       (source.columns?.includes(name) ?? true) && (known?.some((c) => c.name === name) ?? true),
   )
+  refuseTwins(found)
+  return found
+}
+
+/** Names that the lake can't tell apart, from each other or from its own: one of two would be lost, or stand in the place of the other. */
+function refuseTwins(columns: readonly RemoteColumn[]): void {
+  const seen = new Map(bronzeLineage.map((name) => [name, undefined as string | undefined]))
+  for (const { name } of columns) {
+    const lower = name.toLowerCase()
+    if (seen.has(lower)) {
+      const other = seen.get(lower)
+      const what =
+        other === undefined
+          ? `'${name}' is a name that every bronze dataset has itself`
+          : `'${other}' and '${name}' differ in nothing but capitals`
+      throw new MoraineError('source', `Columns of the source can't be told apart: ${what}`, {
+        hint: `Leave one out with columns: [ … ], or name them in a query: .query('select …, "${name}" as other_name from …')`,
+      })
+    }
+    seen.set(lower, name)
+  }
 }
 
 export function cursorOf(

@@ -692,6 +692,14 @@ export default defineLake({ name: 'shop', datasets: [rows] })
         expect(step(record, 'bronze.rows').error?.hint).toContain('Check the name')
       })
 
+      it('a column that is called as one of the lake itself', async () => {
+        const { project, table } = await shop(orders, incremental, schema, incremental)
+        await client.query(`ALTER TABLE ${table} ADD COLUMN _batch varchar(20)`)
+        const { error } = step(await project.run(), 'bronze.rows')
+        expect(error?.message).toContain("'_batch' is a name that every bronze dataset has itself")
+        expect(error?.hint).toContain('"_batch" as other_name')
+      })
+
       it('a cursor that is no column', async () => {
         const { project } = await shop(orders, "key: 'id', cursor: 'chnaged'", schema, incremental)
         const { error } = step(await project.run(), 'bronze.rows')
