@@ -62,9 +62,9 @@ async function* blocksOf(input: FileHandle): AsyncGenerator<Iterable<unknown>> {
   const codec = metadata['avro.codec'] ?? 'null'
   const unpack = Object.hasOwn(codecs, codec) ? codecs[codec] : undefined
   if (!unpack) throw new Error(`its codec ${codec.slice(0, 40)} is not supported`)
-  const schema = named(metadata['avro.schema'] ?? 'null')
+  const schema = JSON.parse(metadata['avro.schema'] ?? 'null')
   const check = checkOf(schema, isUtf8)
-  const type = avro.Type.forSchema(schema, { typeHook, logicalTypes } as never)
+  const type = avro.Type.forSchema(named(schema), { typeHook, logicalTypes } as never)
   for (let at = offset; at < size; ) {
     const start = new AvroBytes(await bytesAt(input, at, Math.min(20, size - at)))
     const records = start.long()
@@ -82,10 +82,10 @@ async function* blocksOf(input: FileHandle): AsyncGenerator<Iterable<unknown>> {
   }
 }
 
-/** A schema whose records have names: polars leaves them without one, which readers refuse. */
-function named(schema: string): any {
+/** A schema, known to be of few levels, whose records have names: polars leaves them without one, which the decoder refuses. */
+function named(schema: unknown): any {
   let count = 0
-  return JSON.parse(schema, (_, value) =>
+  return JSON.parse(JSON.stringify(schema), (_, value) =>
     value?.name === '' && ['record', 'enum', 'fixed'].includes(value.type)
       ? { ...value, name: `unnamed_${++count}` }
       : value,
