@@ -41,7 +41,10 @@ export function textTable(
   const natural = columns.map(({ name }, i) =>
     Math.max(cellsOf(name), ...cells.map((row) => cellsOf(row[i] as string))),
   )
-  const widths = fitted(columns, natural, width)
+  const words = columns.map((_, i) =>
+    Math.max(0, ...cells.map((row) => longestWord(row[i] as string))),
+  )
+  const widths = fitted(columns, natural, words, width)
   if (!widths) return records(columns, cells, width as number)
   const head = line(
     columns,
@@ -53,19 +56,32 @@ export function textTable(
   return [head, rule, ...cells.flatMap((row) => lines(columns, widths, row))].join('\n')
 }
 
-/** Widths that fit a line; `undefined` where no columns of text can be narrowed so far. */
+/** Widths that fit a line; `undefined` where no columns of text can be narrowed so far. Words are broken last. */
 function fitted(
   columns: readonly TableColumn[],
   natural: readonly number[],
+  words: readonly number[],
   width: number | undefined,
 ): number[] | undefined {
   const widths = [...natural]
   if (width === undefined) return widths
-  const least = columns.map(({ name, right }, i) =>
-    right
-      ? (natural[i] as number)
-      : Math.min(natural[i] as number, Math.max(NARROWEST, cellsOf(name))),
-  )
+  const least = (i: number, word: number) => {
+    const { name, right } = columns[i] as TableColumn
+    const own = natural[i] as number
+    return right ? own : Math.min(own, Math.max(NARROWEST, cellsOf(name), word))
+  }
+  const whole = columns.map((_, i) => least(i, words[i] as number))
+  const broken = columns.map((_, i) => least(i, 0))
+  return narrowed(widths, whole, width) ?? narrowed(whole, broken, width)
+}
+
+/** Narrows the widest column, again and again, until a line fits; `undefined` where none may become narrower. */
+function narrowed(
+  from: readonly number[],
+  least: readonly number[],
+  width: number,
+): number[] | undefined {
+  const widths = [...from]
   const sum = () => widths.reduce((a, b) => a + b, 0) + GAP.length * (widths.length - 1)
   while (sum() > width) {
     const narrowable = widths.map((w, i) => (w > (least[i] as number) ? w : 0))
@@ -74,6 +90,10 @@ function fitted(
     widths[widest] = (widths[widest] as number) - 1
   }
   return widths
+}
+
+function longestWord(text: string): number {
+  return Math.max(...text.split(' ').map(cellsOf))
 }
 
 function lines(columns: readonly TableColumn[], widths: readonly number[], row: readonly string[]) {
