@@ -34,6 +34,11 @@ export function define(command: Command): Command {
       'take rows of a dataset that were held back as they were far fewer than before',
       (name: string, before: string[] = []) => [...before, name],
     )
+    .option(
+      '--reread <dataset>',
+      'read all files of a dataset again, as its definition says now',
+      (name: string, before: string[] = []) => [...before, name],
+    )
     .option('--allow-breaking', 'let columns go or change their type, even if that breaks readers')
     .addHelpText(
       'after',
@@ -51,6 +56,7 @@ export function define(command: Command): Command {
 
 interface Options {
   acceptShrink?: string[]
+  reread?: string[]
   backfill?: string
   full?: boolean
   allowBreaking?: boolean
@@ -117,6 +123,7 @@ export async function run(command: Command): Promise<number> {
     allowBreaking = false,
     allowLoss = false,
     acceptShrink = [],
+    reread = [],
   } = command.opts<Options>()
   const view = json ? undefined : process.stdout.isTTY ? new LiveView() : new PlainView()
   const abort = new AbortController()
@@ -143,6 +150,7 @@ export async function run(command: Command): Promise<number> {
       allowBreaking,
       allowLoss,
       acceptShrink,
+      reread,
       ...(range ? { backfill: range } : {}),
       select: command.args,
       signal: abort.signal,

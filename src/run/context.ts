@@ -21,6 +21,8 @@ export interface RunContext {
   signal: AbortSignal
   /** Full names of datasets whose full extracts may have far fewer rows than before. */
   acceptShrink: ReadonlySet<string>
+  /** Full names of datasets whose files are read again, whatever was taken of them. */
+  reread: ReadonlySet<string>
   /** Whether columns may change in ways that break readers. */
   allowBreaking: boolean
   /** Rows of each bronze input that silver reads at most; all when not given. */

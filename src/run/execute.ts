@@ -30,13 +30,14 @@ import { buildGold } from './gold.js'
 import { discover, type Offer } from './intake.js'
 import { InThisThread, type JavaScript } from './javascript.js'
 import { branchOf, Journal } from './journal.js'
+import { filesToReread, sourcesNamed } from './named-sources.js'
 import { outlived, wouldLose } from './outlived.js'
 import { Pool } from './pool.js'
 import { keepProfiles } from './profile.js'
 import { type BuildOutcome, publishable } from './publish.js'
 import { Relations } from './relations.js'
 import { type Replay, replayDiscarded } from './replay.js'
-import { acceptedShrinks, heldResult } from './shrink.js'
+import { heldResult } from './shrink.js'
 import { buildSilver } from './silver.js'
 import { describeError, StepFailure, Steps } from './steps.js'
 import { buildView } from './view.js'
@@ -56,6 +57,8 @@ export interface RunOptions {
   allowLoss?: boolean
   /** Datasets whose full extracts may have far fewer rows than before: what was held back of them is taken. */
   acceptShrink?: readonly string[]
+  /** Datasets whose files are read again, all of them, as their definition says now. */
+  reread?: readonly string[]
   /** Rows of each bronze input that silver reads at most, to try a definition out. */
   sample?: number
   /** Judge discarded rows of a silver dataset again, rather than to read new ones. */
@@ -150,7 +153,10 @@ class Run {
       partBytes: options.partBytes ?? 128 << 20,
       javascript: options.javascript ?? new InThisThread(),
       allowBreaking: options.allowBreaking ?? false,
-      acceptShrink: acceptedShrinks(options.acceptShrink ?? [], datasets),
+      acceptShrink: new Set(
+        sourcesNamed('--accept-shrink', options.acceptShrink ?? [], datasets).map(fullName),
+      ),
+      reread: filesToReread(options.reread ?? [], datasets),
       sample: options.sample,
       progress: (dataset, how) => onEvent({ type: 'step-progress', dataset, ...how }),
     }
@@ -260,7 +266,11 @@ class Run {
     await using databases = Databases.of(bronze)
     const { backfill, feeds } = this.options
     const look = (dataset: Bronze) =>
-      discover(dataset, begun, context.relations.batches, databases, backfill, feeds)
+      discover(dataset, begun, context.relations.batches, databases, {
+        backfill,
+        feeds,
+        reread: context.reread.has(fullName(dataset)),
+      })
     // Where a source can't be looked at, its step tries again and tells why.
     const offers = await Promise.all(
       bronze.map(async (dataset) => ({

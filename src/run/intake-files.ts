@@ -63,6 +63,7 @@ export async function discoverFiles(
   source: FilesSource,
   state: LakeState,
   batches: Batches,
+  reread = false,
 ): Promise<Offer> {
   const name = fullName(dataset)
   const offered = await filesOf(source)
@@ -79,7 +80,7 @@ export async function discoverFiles(
   const changed = offered.filter((file) => {
     const before = known.get(file.name)
     const modified = touched[file.name] ?? before?.modified
-    const again = before?.unread !== undefined && before.unread !== reading
+    const again = reread || (before?.unread !== undefined && before.unread !== reading)
     return before && (again || before.size !== file.size || modified !== file.modified)
   })
   const files = [...added, ...changed]
@@ -88,13 +89,14 @@ export async function discoverFiles(
     changed: changed.length,
     bytes: files.reduce((sum, file) => sum + file.size, 0),
     known: offered.length === 0 ? known.size : offered.length - files.length,
-    notes: [...missing, ...readOtherwise(source, watermark, known.size - changed.length)],
+    notes: [...missing, ...readOtherwise(name, source, watermark, known.size - changed.length)],
   }
   return { discovery, take: (context, base) => takeIn(context, dataset, source, base, files) }
 }
 
 /** What is to be said where the definition reads files otherwise than those that the lake has. */
 function readOtherwise(
+  name: string,
   source: FilesSource,
   watermark: Watermark | undefined,
   files: number,
@@ -103,7 +105,7 @@ function readOtherwise(
   if (watermark.reading === textReadingOf(source)) return []
   const stay = files === 1 ? '1 file stays' : `${files} files stay`
   return [
-    `its definition reads files otherwise than before, but ${stay} as read then: to have all of them read again, give the dataset another name`,
+    `its definition reads files otherwise than before, but ${stay} as read then: to have all of them read again: moraine run ${name}+ --reread ${name}`,
   ]
 }
 
@@ -286,7 +288,8 @@ export class Taking {
       const { name, size, modified } = file
       const { sha256 } = inspection
       const known = this.known.get(name)
-      if (known?.sha256 === sha256 && known.unread === undefined) {
+      const again = context.reread.has(fullName(this.dataset))
+      if (known?.sha256 === sha256 && known.unread === undefined && !again) {
         this.notes.push(`${name} has the same content as before`)
         this.touched[name] = modified
         return

@@ -38,14 +38,23 @@ export interface Offer {
   take(context: RunContext, base: LakeState): Promise<Intake>
 }
 
+/** What is asked of sources beyond what they have that is new. */
+interface Wanted {
+  /** Rows of databases whose cursor lies there are read again. */
+  backfill?: Window | undefined
+  /** Whether databases that feed inboxes are asked for rows. */
+  feeds?: boolean | undefined
+  /** All files are read again. */
+  reread?: boolean
+}
+
 /** Looks at a source without reading its rows; of an inbox also at the database that feeds it, where that is wanted. */
 export function discover(
   dataset: Bronze,
   state: LakeState,
   batches: Batches,
   databases: Databases,
-  backfill?: Window,
-  feeds = true,
+  { backfill, feeds = true, reread = false }: Wanted = {},
 ): Promise<Offer> {
   const { from } = dataset
   switch (from.kind) {
@@ -53,7 +62,7 @@ export function discover(
       if (from.follow) return discoverLogs(dataset, from, state, batches)
       return from.full
         ? discoverFull(dataset, from, from.full, state)
-        : discoverFiles(dataset, from, state, batches)
+        : discoverFiles(dataset, from, state, batches, reread)
     case 'ingest':
       return discoverLanded(dataset, from, batches)
     case 'inbox':

@@ -1,7 +1,5 @@
-import { type AnyDataset, type Bronze, fullName } from '../define/dataset.js'
-import { nearest } from '../define/nearest.js'
+import { type Bronze, fullName } from '../define/dataset.js'
 import { thousands } from '../define/thousands.js'
-import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import type { RunContext } from './context.js'
 import type { StepResult } from './events.js'
@@ -93,27 +91,4 @@ export function heldResult(name: string, held: Held): Partial<StepResult> {
       hint: `If that is as it should be: ${acceptCommand(name)} (maxShrink of its source says how much may go at once)`,
     },
   }
-}
-
-/**
- * The full names of datasets whose extracts may shrink.
- *
- * @throws MoraineError of kind `usage` for names of none that is read in this run.
- */
-export function acceptedShrinks(
-  names: readonly string[],
-  datasets: readonly AnyDataset[],
-): ReadonlySet<string> {
-  const bronze = datasets.filter(({ tier }) => tier === 'bronze')
-  return new Set(
-    names.map((name) => {
-      const found = bronze.find((dataset) => fullName(dataset) === name || dataset.name === name)
-      if (found) return fullName(found)
-      const known = bronze.map(fullName)
-      const similar = nearest(name.includes('.') ? name : `bronze.${name}`, known)
-      throw new MoraineError('usage', `--accept-shrink ${name}: this run reads no such dataset`, {
-        hint: similar ? `Did you mean '${similar}'?` : `It reads: ${known.join(', ') || 'none'}`,
-      })
-    }),
-  )
 }

@@ -250,11 +250,39 @@ describe('a definition that reads files otherwise than before', () => {
     expect(await notes(project)).toEqual([])
     await project.write(source("{ nulls: ['n/a'] }"))
     expect(await notes(project)).toEqual([
-      'its definition reads files otherwise than before, but 1 file stays as read then: to have all of them read again, give the dataset another name',
+      'its definition reads files otherwise than before, but 1 file stays as read then: to have all of them read again: moraine run bronze.pay+ --reread bronze.pay',
     ])
     expect(await notes(project)).toHaveLength(1)
     await project.write({ 'in/1.csv': 'sku,price,cost\nA1,1,n/a\nA2,1,2\n' })
     expect(await notes(project)).toEqual([])
     expect(await notes(project)).toEqual([])
+  })
+
+  it('has all of them read again when that is asked for: each file once, as it says now', async () => {
+    const source = (options: string) => ({ 'lake.ts': prices(`files('in/*.csv', ${options})`) })
+    const project = await Project.create({
+      ...source('{}'),
+      'in/1.csv': 'sku,price,cost\nA1,1,n/a\n',
+      'in/2.csv': 'sku,price,cost\nB1,1,2\n',
+    })
+    await project.run()
+    await project.write(source("{ nulls: ['n/a'] }"))
+    await project.run()
+    const rows = () => project.query('select sku, cost from bronze.pay order by sku')
+    expect(await rows()).toContainEqual({ sku: 'A1', cost: 'n/a' })
+    const record = await project.run({ reread: ['pay'] })
+    expect(step(record, 'bronze.pay')).toMatchObject({ outcome: 'done', rows: 2 })
+    expect((await rows()).slice(-2)).toContainEqual({ sku: 'B1', cost: '2' })
+    expect(step(await project.run(), 'bronze.pay')).toMatchObject({
+      outcome: 'unchanged',
+      notes: [],
+    })
+    for (const [name, message] of [
+      ['nope', 'this run reads no such dataset'],
+      ['bronze.payed', "Did you mean 'bronze.pay'?"],
+    ] as const) {
+      const { code, stderr } = await project.cli('run', '--reread', name)
+      expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
+    }
   })
 })

@@ -1,0 +1,50 @@
+import { type AnyDataset, type Bronze, fullName } from '../define/dataset.js'
+import { nearest } from '../define/nearest.js'
+import { MoraineError } from '../errors.js'
+
+/**
+ * The bronze datasets that an option of a run names, in full or without their tier.
+ *
+ * @throws MoraineError of kind `usage` for names of none that is read in this run.
+ */
+export function sourcesNamed(
+  option: string,
+  names: readonly string[],
+  datasets: readonly AnyDataset[],
+): Bronze[] {
+  const bronze = datasets.filter((dataset): dataset is Bronze => dataset.tier === 'bronze')
+  return names.map((name) => {
+    const found = bronze.find((dataset) => fullName(dataset) === name || dataset.name === name)
+    if (found) return found
+    const known = bronze.map(fullName)
+    const similar = nearest(name.includes('.') ? name : `bronze.${name}`, known)
+    throw new MoraineError('usage', `${option} ${name}: this run reads no such dataset`, {
+      hint: similar ? `Did you mean '${similar}'?` : `It reads: ${known.join(', ') || 'none'}`,
+    })
+  })
+}
+
+/**
+ * The full names of datasets whose files are to be read again, all of them, as their definition says now.
+ *
+ * @throws MoraineError of kind `usage` where the source is none of files that are still there.
+ */
+export function filesToReread(
+  names: readonly string[],
+  datasets: readonly AnyDataset[],
+): ReadonlySet<string> {
+  const found = sourcesNamed('--reread', names, datasets)
+  for (const { from, name } of found)
+    if (from.kind !== 'files' || from.follow || from.full)
+      throw new MoraineError(
+        'usage',
+        `--reread bronze.${name}: its source is not read file by file`,
+        {
+          hint:
+            from.kind === 'database'
+              ? 'Rows of a database are read again with --backfill.'
+              : 'What was taken in stays as it was read then; a dataset of another name reads it anew.',
+        },
+      )
+  return new Set(found.map(fullName))
+}
