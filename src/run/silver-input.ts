@@ -110,9 +110,9 @@ export async function silverInput(
     known: knownOfAll(sources.map(({ known }) => known)),
     rows: only ? undefined : sumOf(sources),
   }))
-  const names = await Promise.all(
-    unions.map(async ({ sql }) => (await session.describe(sql)).map((c) => c.name)),
-  )
+  // One after the other, as all that is asked of a session.
+  const names: string[][] = []
+  for (const { sql } of unions) names.push((await session.describe(sql)).map((c) => c.name))
   const given = distinct(names.flat()).filter((name) => !/^_v\d+$/.test(name))
   const earlier = await earlierColumns(context, dataset, decision)
   const known = distinct([...given, ...earlier])
@@ -212,7 +212,8 @@ async function partOf(
   const { deleteWhen } = dataset
   const isTried = async (own: Sql | undefined) =>
     careful && own !== undefined && (await canBeTried(session, own, union))
-  const tries = await Promise.all(raws.map(({ own }) => isTried(own)))
+  const tries: boolean[] = []
+  for (const { own } of raws) tries.push(await isTried(own))
   const triesDelete = await isTried(deleteWhen)
   const selected = raws.map(({ sql, alias, own }, i) =>
     own && tries[i] ? `${tried(renderSql(own))} AS t${i}` : `${sql} AS ${alias}`,
