@@ -65,7 +65,8 @@ export async function run(command: Command): Promise<number> {
       print(
         `${batches} arrived since then stayed in bronze: the next run builds from them again. To leave one out: moraine discard-batch`,
       )
-    print(`Nothing was deleted; go back with: moraine rollback --to ${before.number}`)
+    const again = undoIntake && arrived > 0 ? ' --undo-intake' : ''
+    print(`Nothing was deleted; go back with: moraine rollback --to ${before.number}${again}`)
   }
   return 0
 }

@@ -85,7 +85,7 @@ export interface Changes {
   /** Batches of a dataset up to this number are no longer part of the lake, as it keeps them only for so long. */
   forget?: Record<string, number>
   /** Datasets that got another name, new names by old ones. */
-  renamed?: Record<string, string>
+  renamed?: Record<string, string | null>
   /** Commits before this one can't be seen any more: vacuum removes what only they refer to. */
   horizon?: number
   /** The commit whose state this one brings back. Such a commit shares its base with no other. */
@@ -151,7 +151,7 @@ export const emptyState: LakeState = {
 export function fold(state: LakeState, commit: Commit, hash: string): LakeState {
   const { tables, views, offsets, watermarks, forget } = commit.changes
   const horizon = Math.max(state.horizon ?? 0, commit.changes.horizon ?? 0)
-  const renamed = { ...state.renamed, ...commit.changes.renamed }
+  const renamed = merged(state.renamed ?? {}, commit.changes.renamed)
   const forgotten = forget
     ? { forgotten: { ...state.forgotten, ...forget } }
     : state.forgotten && { forgotten: state.forgotten }
@@ -215,25 +215,48 @@ export function changesTo(from: LakeState, to: LakeState): Changes {
 /**
  * An earlier state with all that arrived since: batches, and what sources are known to have delivered. Tables and offsets
  * are the earlier ones, so that the next run builds from the batches again.
+ *
+ * @param from a later state, with the batches that `keep` let go since.
  */
 export function withArrivals(to: LakeState, from: LakeState): LakeState {
-  const there = new Set(Object.values(to.batches).flatMap((of) => of.map(({ batch }) => batch)))
+  const since = underOldNames(from, to)
+  const there = idsOf(to)
   const batches: Record<string, readonly BatchPointer[]> = { ...to.batches }
-  for (const [dataset, before] of Object.entries(from.batches)) {
-    const known = to.batches[dataset] ?? []
-    const last = known.at(-1)?.number ?? 0
-    const since = before.filter(({ number, batch }) => number > last && !there.has(batch))
-    if (since.length > 0) batches[dataset] = [...known, ...since]
+  for (const [dataset, before] of Object.entries(since.batches)) {
+    const arrived = before.filter(({ batch }) => !there.has(batch))
+    if (arrived.length > 0) batches[dataset] = [...(to.batches[dataset] ?? []), ...arrived]
   }
-  const { forgotten: _, ...rest } = to
-  return {
-    ...rest,
-    batches,
-    watermarks: { ...to.watermarks, ...from.watermarks },
-    ...(from.forgotten || to.forgotten
-      ? { forgotten: { ...to.forgotten, ...from.forgotten } }
-      : {}),
+  return { ...to, batches, watermarks: { ...to.watermarks, ...since.watermarks } }
+}
+
+/**
+ * Datasets of which batches came under numbers that an earlier state has others of: intake was undone and done anew, or
+ * they were dropped. What arrived since can't stand behind what was there then.
+ */
+export function forkedSince(to: LakeState, from: LakeState): string[] {
+  const there = idsOf(to)
+  return Object.entries(underOldNames(from, to).batches).flatMap(([dataset, batches]) => {
+    const last = to.batches[dataset]?.at(-1)?.number ?? 0
+    return batches.some(({ batch, number }) => !there.has(batch) && number <= last) ? [dataset] : []
+  })
+}
+
+const idsOf = ({ batches }: LakeState): ReadonlySet<string> =>
+  new Set(Object.values(batches).flatMap((of) => of.map(({ batch }) => batch)))
+
+/** A state whose datasets are called as they were in an earlier one. */
+function underOldNames(from: LakeState, to: LakeState): Pick<LakeState, 'batches' | 'watermarks'> {
+  const batches = { ...from.batches }
+  const watermarks = { ...from.watermarks }
+  for (const [old, now] of Object.entries(from.renamed ?? {}).reverse()) {
+    const moved = batches[now]
+    if (to.renamed?.[old] === now || !moved || batches[old]?.length) continue
+    batches[old] = moved.map((batch) => ({ ...batch, dataset: old }))
+    if (now in watermarks) watermarks[old] = watermarks[now]
+    delete batches[now]
+    delete watermarks[now]
   }
+  return { batches, watermarks }
 }
 
 /** Whether two pointers lead to the same rows: a batch that was discarded has another manifest. */
@@ -267,7 +290,17 @@ export function isEmpty(changes: Changes): boolean {
 export function conflictsOf(mine: Changes, others: Changes): string[] {
   if (mine.rollback !== undefined || others.rollback !== undefined) return ['the whole lake']
   const names = written(mine)
-  return [...written(others)].filter((name) => names.has(name))
+  const both = [...written(others)].filter((name) => names.has(name))
+  return [...new Set([...both, ...readOfCut(mine, others), ...readOfCut(others, mine)])]
+}
+
+/** What one takes out of a dataset while the other has read it. */
+function readOfCut({ cut = {} }: Changes, { offsets = {} }: Changes): string[] {
+  return Object.entries(cut).flatMap(([dataset, last]) =>
+    Object.values(offsets).some((seen) => Number(seen?.[dataset] ?? 0) > last)
+      ? [`batches of ${dataset}`]
+      : [],
+  )
 }
 
 /** The names of what a commit writes. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MoraineError } from '../errors.js'
+import { renameChanges } from '../plan/removed.js'
 import { MemoryStorage } from '../storage/memory.js'
 import type { BatchPointer, Changes, CommitInfo, LakeState, TableState } from './commit.js'
 import { CommitLog } from './log.js'
@@ -343,6 +344,96 @@ describe('the commit log', () => {
       }),
       { seed: 11, numRuns: 100 },
     )
+  })
+
+  describe('a rollback that keeps what arrived', () => {
+    const pointer = (number: number, batch = `b${number}`, dataset = 'bronze.a'): BatchPointer => {
+      return { dataset, number, batch, manifest: batch, rows: 1, bytes: 1 }
+    }
+    const who = { author: 'ada', run: null }
+    const names = (state: LakeState, dataset = 'bronze.a') =>
+      state.batches[dataset]?.map(({ batch }) => batch)
+
+    it('brings back what keep has let go meanwhile, as tables have not read it', async () => {
+      const log = new CommitLog(new MemoryStorage(), 'main', quick)
+      let state = await log.commit(await log.head(), { batches: [pointer(1), pointer(2)] }, info)
+      state = await log.commit(state, { batches: [pointer(3)] }, info)
+      state = await log.commit(state, { forget: { 'bronze.a': 3 } }, info)
+      state = await log.commit(state, { batches: [pointer(4)] }, info)
+      expect(names(state)).toEqual(['b4'])
+      state = await log.rollback(1, who)
+      expect(names(state)).toEqual(['b1', 'b2', 'b3', 'b4'])
+      expect(state.forgotten?.['bronze.a'] ?? 0).toBe(0)
+    })
+
+    it('is refused where intake was undone and done anew: numbers would stand for two batches', async () => {
+      const log = new CommitLog(new MemoryStorage(), 'main', quick)
+      let state = await log.commit(await log.head(), { batches: [pointer(1)] }, info)
+      state = await log.commit(state, { batches: [pointer(2, '2x')] }, info)
+      await log.rollback(1, who, true)
+      state = await log.commit(await log.head(), { batches: [pointer(2, '2y')] }, info)
+      await expect(log.rollback(2, who)).rejects.toMatchObject({
+        kind: 'usage',
+        message: expect.stringContaining('bronze.a was taken in anew since commit 2'),
+      })
+      expect(names(await log.rollback(2, who, true))).toEqual(['b1', '2x'])
+    })
+
+    it('gives a renamed dataset its old name back, with what arrived under the new one', async () => {
+      const log = new CommitLog(new MemoryStorage(), 'main', quick)
+      const mark = (name: string, value: string) => ({ watermarks: { [name]: value } })
+      let state = await log.commit(
+        await log.head(),
+        { batches: [pointer(1)], ...mark('bronze.a', 'one') },
+        info,
+      )
+      state = await log.commit(
+        state,
+        renameChanges(state, 'bronze.a', 'bronze.b', [], String),
+        info,
+      )
+      state = await log.commit(
+        state,
+        { batches: [pointer(2, 'b2', 'bronze.b')], ...mark('bronze.b', 'two') },
+        info,
+      )
+      expect(names(state, 'bronze.b')).toEqual(['b1', 'b2'])
+      state = await log.rollback(1, who)
+      expect(names(state)).toEqual(['b1', 'b2'])
+      expect(state.batches['bronze.b'] ?? []).toEqual([])
+      expect(state.watermarks).toEqual({ 'bronze.a': 'two' })
+      // And forth and back by name, as often as wanted.
+      for (const [from, to] of [
+        ['a', 'b'],
+        ['b', 'a'],
+        ['a', 'b'],
+      ] as const)
+        state = await log.commit(
+          state,
+          renameChanges(state, `bronze.${from}`, `bronze.${to}`, [], String),
+          info,
+        )
+      expect(names(state, 'bronze.b')).toEqual(['b1', 'b2'])
+      expect(state.renamed).toEqual({ 'bronze.a': 'bronze.b' })
+    })
+  })
+
+  it.each([
+    ['discards a batch that another has just read', 1],
+    ['reads a batch that another has just discarded', 0],
+  ])('refuses who %s', async (_, first) => {
+    const storage = new MemoryStorage()
+    const [a, b] = [new CommitLog(storage, 'main', quick), new CommitLog(storage, 'main', quick)]
+    const batch = { dataset: 'bronze.a', number: 1, batch: 'x', manifest: 'x', rows: 1, bytes: 1 }
+    const base = await a.commit(await a.head(), { batches: [batch] }, info)
+    const discards: Changes = {
+      cut: { 'bronze.a': 0 },
+      batches: [{ ...batch, manifest: 'y', rows: 0, discarded: 1 }],
+    }
+    const reads: Changes = { ...change('silver.a'), offsets: { 'silver.a': { 'bronze.a': 1 } } }
+    const [one, other] = first === 1 ? [reads, discards] : [discards, reads]
+    await a.commit(base, one, info)
+    await expect(b.commit(base, other, info)).rejects.toMatchObject({ kind: 'conflict' })
   })
 
   it('keeps a branch to itself until it is merged', async () => {

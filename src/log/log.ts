@@ -11,6 +11,7 @@ import {
   conflictsOf,
   emptyState,
   fold,
+  forkedSince,
   isEmpty,
   type LakeState,
   withArrivals,
@@ -343,7 +344,7 @@ export class CommitLog {
     for (let attempt = 0; ; attempt++) {
       const base = await this.head()
       if (target.number < (base.horizon ?? 0)) throw behind(target.number, base.horizon as number)
-      const changes = changesTo(base, undoIntake ? target : withArrivals(target, base))
+      const changes = changesTo(base, undoIntake ? target : await this.arrived(target, base))
       if (isEmpty(changes)) return base
       const message = `roll back to commit ${target.number}`
       try {
@@ -358,6 +359,23 @@ export class CommitLog {
         await this.effects.pause(attempt)
       }
     }
+  }
+
+  /** A state with all that arrived since, also what `keep` has let go meanwhile: its tables have not read it. */
+  private async arrived(target: LakeState, base: LakeState): Promise<LakeState> {
+    let since = target
+    for (let number = target.number + 1; number <= base.number; number++) {
+      const entry = (await this.entry(number)) as Entry
+      const { forget: _, ...changes } = entry.commit.changes
+      since = fold(since, { ...entry.commit, changes }, entry.hash)
+    }
+    const forked = forkedSince(target, since)
+    if (forked.length === 0) return withArrivals(target, since)
+    throw new MoraineError(
+      'usage',
+      `${forked.join(', ')} was taken in anew since commit ${target.number}: its batches of now can't stand behind those of then`,
+      { hint: 'Bring bronze back as it was then, too, with --undo-intake. Nothing was changed.' },
+    )
   }
 
   /**

@@ -29,15 +29,29 @@ export function removedFrom(datasets: readonly AnyDataset[], state: LakeState): 
 
 /** What takes a dataset out of the lake: its tables, batches, offsets and watermark. */
 export function dropChanges(state: LakeState, name: string): Changes {
-  const tables = tablesOf(state, name)
+  const tables = {
+    ...readersOf(state, name),
+    ...Object.fromEntries(tablesOf(state, name).map((table) => [table, null])),
+  }
   return {
-    ...(tables.length > 0 ? { tables: Object.fromEntries(tables.map((t) => [t, null])) } : {}),
+    ...(Object.keys(tables).length > 0 ? { tables } : {}),
     ...(state.views?.[name] ? { views: { [name]: null } } : {}),
     ...(state.offsets[name] ? { offsets: { [name]: null } } : {}),
     ...(name in state.watermarks ? { watermarks: { [name]: null } } : {}),
     ...(state.batches[name] ? { cut: { [name]: 0 } } : {}),
     ...(state.forgotten?.[name] ? { forget: { [name]: 0 } } : {}),
   }
+}
+
+/** Tables that have read batches of a dataset: one of its name that comes later begins at the first again. */
+function readersOf(state: LakeState, name: string): Record<string, TableState> {
+  const readers = Object.entries(state.offsets).flatMap(([reader, seen]) => {
+    const table = state.tables[reader]
+    return state.batches[name] && table && name in seen
+      ? [[reader, { ...table, rebuild: `${name} was dropped` }] as const]
+      : []
+  })
+  return Object.fromEntries(readers)
 }
 
 /** The names of the tables that a dataset has, in a state. */
@@ -61,8 +75,10 @@ export function renameChanges(
   datasets: readonly AnyDataset[],
   hash: (text: string) => string,
 ): Changes {
-  const dropped = dropChanges(state, from)
-  const renamed = { ...state.renamed, [from]: to }
+  const { tables: _, ...dropped } = dropChanges(state, from)
+  const gone = Object.fromEntries(tablesOf(state, from).map((table) => [table, null]))
+  const { [to]: _old, ...earlier } = state.renamed ?? {}
+  const renamed = { ...earlier, [from]: to }
   const [, newName] = to.split('.') as [string, string]
   const movedTables = tablesOf(state, from).map((table) => [
     `${table.split('.')[0]}.${newName}`,
@@ -89,8 +105,8 @@ export function renameChanges(
   const batches = state.batches[from]?.map((batch) => ({ ...batch, dataset: to }))
   return {
     ...dropped,
-    renamed: { [from]: to },
-    tables: { ...dropped.tables, ...tables },
+    renamed: { [from]: to, ...(state.renamed?.[to] ? { [to]: null } : {}) },
+    tables: { ...gone, ...tables },
     ...(state.views ? { views: renamedViews(state.views, from, to) } : {}),
     offsets: { ...dropped.offsets, ...offsets },
     ...(from in state.watermarks

@@ -51,7 +51,9 @@ export async function discardBatch(
     },
   }
   await storage.write(path, new TextEncoder().encode(JSON.stringify(left, null, 1)))
-  const empty = { ...pointer, manifest: path, rows: 0, bytes: 0, discarded: pointer.rows }
+  // It is no full extract any more, so the one before counts again, and its names are none of the dataset's.
+  const { whole: _, names: _names, ...rest } = pointer
+  const empty = { ...rest, manifest: path, rows: 0, bytes: 0, discarded: pointer.rows }
   const tables = readersOf(state, name, pointer)
   const rows = pointer.rows === 1 ? '1 row' : `${pointer.rows} rows`
   const { number } = await log.commit(

@@ -417,10 +417,10 @@ class Run {
       offsetsOn(dataset, view),
       before,
       dataset.keep ?? null,
-      // What is no part of the lake any more changes no number of a batch.
+      // A number may stand for another batch after a rollback, and for none after a discard.
       ...inputsOf(dataset)
         .flatMap((input) => view.batches[fullName(input)] ?? [])
-        .flatMap(({ discarded, manifest }) => (discarded === undefined ? [] : [manifest])),
+        .map(({ manifest }) => manifest),
     ]
     return hash(JSON.stringify([...parts, this.options.full ?? false]))
   }

@@ -346,7 +346,8 @@ export class Taking {
     const [first] = faults
     if (!first) return
     const isAny = [...known.values()].some(({ unread }) => unread === undefined)
-    if (this.taken.length === 0 && !isAny) throw first.error
+    const again = this.context.reread.has(fullName(dataset))
+    if (this.taken.length === 0 && (again || !isAny)) throw first.error
     const reading = readingOf(source)
     for (const { file, error } of faults) {
       const { name, size, modified } = file

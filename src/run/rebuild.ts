@@ -71,6 +71,11 @@ export async function prepareRebuild(context: Context, dataset: Bronze): Promise
   let files = 0
   await withSession(context as RunContext, name, async (session) => {
     for (const before of ever) {
+      // What was discarded stays so.
+      if (before.discarded !== undefined) {
+        pointers.push(before)
+        continue
+      }
       const { pointer, count } = await rebuildBatch(context, session, dataset, from, before)
       pointers.push(pointer)
       files += count
