@@ -124,4 +124,34 @@ describe('a batch that should not have come', () => {
     const table = await project.cli('discard-batch', 'silver.pay', '2')
     expect(table.stderr).toContain("'silver.pay' is no bronze dataset")
   })
+
+  it('stays out when an archived inbox is made anew', async () => {
+    const project = await Project.create({
+      'lake.ts': lake()
+        .replace("files('in/*.csv')", "inbox({ settle: '20ms' }), archive: true")
+        .replace('{ files }', '{ inbox }'),
+    })
+    for (const id of [1, 2]) {
+      await project.write({ [`lake/bronze/landing/pay/${id}.csv`]: `id,amount\n${id},1\n` })
+      await project.run()
+    }
+    expect((await project.cli('discard-batch', 'pay', '2')).code).toBe(0)
+    await project.run()
+    expect((await project.cli('rebuild', 'pay', '--from', 'archive')).code).toBe(0)
+    expect(await project.query('SELECT id FROM silver.pay')).toEqual([{ id: 1 }])
+  })
+
+  it('that held everything leaves the export before it', async () => {
+    const project = await Project.create({
+      'lake.ts': lake().replace("'in/*.csv'", "'in/*.csv', { full: true }"),
+    })
+    for (const [n, rows] of ['1,10.00\n2,20.00\n', '1,999.00\n2,999.00\n'].entries()) {
+      await project.write({ [`in/${n + 1}.csv`]: `id,amount\n${rows}` })
+      expect((await project.run()).outcome).toBe('done')
+    }
+    expect(await project.query(total)).toEqual([{ amount: '1998.00' }])
+    expect((await project.cli('discard-batch', 'pay', '2')).code).toBe(0)
+    expect((await project.run()).outcome).toBe('done')
+    expect(await project.query(total)).toEqual([{ amount: '30.00' }])
+  })
 })

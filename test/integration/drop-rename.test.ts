@@ -136,6 +136,22 @@ describe('a dataset that is dropped', () => {
   })
 })
 
+describe('a bronze dataset that is dropped under its readers', () => {
+  it('begins anew, and so do they', async () => {
+    const project = await filled()
+    await project.write({ 'lake.ts': lake(old, ['raw', 'orders', 'days', 'late']) })
+    expect((await project.cli('drop', 'bronze.orders')).code).toBe(0)
+    await project.write({ 'lake.ts': lake(old) })
+    const record = await run(project)
+    const orders = record.steps.find(({ dataset }) => dataset === 'silver.orders')
+    expect(orders).toMatchObject({ outcome: 'done', reason: 'bronze.orders was dropped' })
+    expect(await project.query('select count(*) as n from silver.orders')).toEqual([{ n: 2n }])
+    await project.write({ 'in/3.csv': csv('3,2026-01-02,1,1,a') })
+    await run(project)
+    expect(await project.query('select count(*) as n from silver.orders')).toEqual([{ n: 3n }])
+  })
+})
+
 describe('runs', () => {
   it('shows what failed, and why', async () => {
     const project = await filled()

@@ -74,3 +74,23 @@ it('intake is undone where sources give it again, and else only when that is sai
   expect((await project.cli('rollback', '--to', String(before.number))).code).toBe(0)
   expect(await rows(project, 'dropped')).toEqual([first, second])
 })
+
+it('what a stopped run built of batches that were undone is not taken for those that came instead', async () => {
+  const project = await Project.create({ 'lake.ts': lake, 'in/1.csv': 'id,amount\n1,10\n' })
+  await project.run()
+  const { number } = await project.state()
+  await project.write({ 'in/2.csv': 'id,amount\n2,999\n' })
+  // Silver is done and kept when the run is stopped before it publishes.
+  const stop = new AbortController()
+  await project.run({
+    keepAfter: 0,
+    signal: stop.signal,
+    onEvent: (event) => {
+      if (event.type === 'step-finished' && event.result.dataset === 'silver.listed') stop.abort()
+    },
+  })
+  expect((await project.cli('rollback', '--to', String(number), '--undo-intake')).code).toBe(0)
+  await project.write({ 'in/2.csv': 'id,amount\n2,20\n' })
+  await project.run()
+  expect(await rows(project, 'listed')).toEqual([first, second])
+})
