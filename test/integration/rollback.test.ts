@@ -70,8 +70,14 @@ it('intake is undone where sources give it again, and else only when that is sai
   await project.run()
   expect(await rows(project, 'dropped')).toEqual([first])
   expect(await rows(project, 'listed')).toEqual([first, second])
-  // It is still in the history.
-  expect((await project.cli('rollback', '--to', String(before.number))).code).toBe(0)
+  // It is still in the history; what came anew under the same numbers can't stand behind it.
+  const back = ['rollback', '--to', String(before.number)]
+  const forked = await project.cli(...back)
+  expect([forked.code, forked.stderr]).toEqual([
+    2,
+    expect.stringContaining('bronze.listed was taken in anew since commit'),
+  ])
+  expect((await project.cli(...back, '--undo-intake')).code).toBe(0)
   expect(await rows(project, 'dropped')).toEqual([first, second])
 })
 
