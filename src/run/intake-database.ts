@@ -62,8 +62,13 @@ export async function discoverRows(
   return { discovery: await work.look(), take: (context, base) => work.take(context, base) }
 }
 
-/** Puts files elsewhere instead of making them a batch, as part of the commit of a number; returns what they are called there. */
-type Land = (context: RunContext, files: readonly BatchFile[], laid: number) => Promise<string[]>
+/** Puts files elsewhere instead of making them a batch. */
+interface Land {
+  /** As part of the commit of a number; returns what they are called there. */
+  lay(context: RunContext, files: readonly BatchFile[], laid: number): Promise<string[]>
+  /** Once that commit is there, and before the next one, which says nothing of them. */
+  show(context: RunContext, names: readonly string[]): Promise<void>
+}
 
 /** What a feed notes beside how far it has read. */
 export interface Laid {
@@ -494,8 +499,10 @@ class RowsIntake {
     const name = fullName(this.dataset)
     const watermark = this.positionAt(position)
     if (this.land) {
-      const landed = await this.land(context, files, this.laid + 1)
-      return this.note(context, done, watermark, landed)
+      const landed = await this.land.lay(context, files, this.laid + 1)
+      const noted = await this.note(context, done, watermark, landed)
+      await this.land.show(context, landed)
+      return noted
     }
     // A first batch without rows says which columns there are.
     const known = done.state.batches[name] !== undefined
