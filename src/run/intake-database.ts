@@ -28,10 +28,12 @@ import {
   chosen,
   contentOf,
   cursorOf,
+  knownOf,
   type Load,
   readsOf,
   refuseBackfill,
   refuseDrift,
+  seenOf,
   type Watermark,
 } from './rows-position.js'
 import { CHANGE, HELD, HELD_ALONE, knowBronze, knowHashes, newestInBronze } from './rows-taken.js'
@@ -158,12 +160,13 @@ class RowsIntake {
   }
 
   /** Whether the rows from the last window's end on are those that have been taken. */
-  private async isSame({ rows }: Census): Promise<boolean> {
+  private async isSame(census: Census): Promise<boolean> {
+    const { rows } = census
     const { tail, from = null } = this.before as Watermark
     if (rows === 0) return tail?.rows === 0
     if (tail?.rows !== rows) return false
-    // Of very many rows with the newest cursor, more or fewer would be another number.
-    if (tail.sha256 === undefined) return rows > COMPARED
+    // Very many rows are not read again only to see whether they are the same: what is counted of them has to tell.
+    if (tail.sha256 === undefined) return rows > COMPARED && tail.seen === seenOf(census)
     const again = [openRows(this.reader, this.cursor as RemoteColumn, from)]
     const columns = this.columns.map(({ name }) => name)
     const folder = await scratchFolder('tail')
@@ -285,9 +288,11 @@ class RowsIntake {
     const census = await this.reader.census(this.source, cursor, from, horizon)
     const { rows, later } = census
     const common = { ...this.freshFrom(census), ...(later > 0 ? { later } : {}) }
-    // What was read by other runs may have changed since, and very many rows are looked for in bronze where need be.
-    if (resumed || rows > COMPARED)
-      return { ...common, taken: this.takenOf(undefined), tail: { rows } }
+    // What was read by other runs may have changed since: the next run looks which of it bronze has.
+    if (resumed) return { ...common, taken: this.takenOf(undefined) }
+    // So it does for very many rows, where need be.
+    if (rows > COMPARED)
+      return { ...common, taken: this.takenOf(undefined), tail: { rows, seen: seenOf(census) } }
     const open = openRows(this.reader, cursor, from)
     const { hashes, tail } = await this.writer(context, batch).hashesOf([open])
     return {
@@ -339,7 +344,8 @@ class RowsIntake {
     ]
     const know = (session: Session) => this.know(context, session, done.state, before)
     const { files, hashes, tail } = await this.writer(context, batch).extractNew(parts, know, 1)
-    const compared = hashes.length <= COMPARED && tail ? { sha256: tail.sha256 } : {}
+    const few = hashes.length <= COMPARED
+    const compared = few ? tail && { sha256: tail.sha256 } : { seen: seenOf(census) }
     const position = {
       from: next,
       ...this.freshFrom(census),
@@ -378,7 +384,8 @@ class RowsIntake {
     const { dataset, cursor } = this
     const columns = this.columns.map(({ name }) => name)
     // Where a column is gone, rows are compared by those that are left.
-    const gone = this.before?.columns.some(({ name }) => !columns.includes(name)) ?? false
+    const gone =
+      this.before?.columns.some((was) => !this.all.some(({ name }) => name === was.name)) ?? false
     if (taken !== 'bronze' && !(gone && this.inBronze)) return knowHashes(session, taken)
     if (!this.inBronze) return knowHashes(session, [])
     const name = (cursor as RemoteColumn).name
@@ -462,7 +469,8 @@ class RowsIntake {
   }
 
   private positionAt(position: Omit<Watermark, 'reads' | 'columns'>): Watermark {
-    return { reads: readsOf(this.source), columns: this.all, ...position }
+    const columns = knownOf(this.source, this.all, this.before)
+    return { reads: readsOf(this.source), columns, ...position }
   }
 
   private marks(): readonly Mark[] {

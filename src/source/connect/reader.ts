@@ -36,6 +36,8 @@ export interface Horizon {
 /** What is there to read by a cursor, from one value on, and of rows without one. */
 export interface Census {
   rows: number
+  /** How many of them have no cursor. */
+  empty: number
   /** The newest cursor below the horizon's bound. */
   newest?: string
   /** The newest of all. */
