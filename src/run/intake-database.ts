@@ -288,8 +288,8 @@ class RowsIntake {
     const census = await this.reader.census(this.source, cursor, from, horizon)
     const { rows, later } = census
     const common = { ...this.freshFrom(census), ...(later > 0 ? { later } : {}) }
-    // What was read by other runs may have changed since: the next run looks which of it bronze has.
-    if (resumed) return { ...common, taken: this.takenOf(undefined) }
+    // What was read by other runs, or without a snapshot, may have changed since: the next run looks which of it bronze has.
+    if (resumed || this.reader.moving) return { ...common, taken: this.takenOf(undefined) }
     // So it does for very many rows, where need be.
     if (rows > COMPARED)
       return { ...common, taken: this.takenOf(undefined), tail: { rows, seen: seenOf(census) } }
@@ -317,6 +317,8 @@ class RowsIntake {
   /** From which cursor on no row has been taken yet. */
   private freshFrom({ last }: Census): Pick<Watermark, 'fresh'> {
     const { later, bound } = this.horizon as Horizon
+    // Without a snapshot, rows that are newer may have been taken with the others.
+    if (this.reader.moving) return {}
     if (later !== undefined) return { fresh: later }
     return bound !== undefined && last !== undefined ? { fresh: String(BigInt(last) + 1n) } : {}
   }
