@@ -28,10 +28,12 @@ import {
   chosen,
   contentOf,
   cursorOf,
+  knownOf,
   type Load,
   readsOf,
   refuseBackfill,
   refuseDrift,
+  seenOf,
   type Watermark,
 } from './rows-position.js'
 import { CHANGE, HELD, HELD_ALONE, knowBronze, knowHashes, newestInBronze } from './rows-taken.js'
@@ -62,8 +64,13 @@ export async function discoverRows(
   return { discovery: await work.look(), take: (context, base) => work.take(context, base) }
 }
 
-/** Puts files elsewhere instead of making them a batch, as part of the commit of a number; returns what they are called there. */
-type Land = (context: RunContext, files: readonly BatchFile[], laid: number) => Promise<string[]>
+/** Puts files elsewhere instead of making them a batch. */
+interface Land {
+  /** As part of the commit of a number; returns what they are called there. */
+  lay(context: RunContext, files: readonly BatchFile[], laid: number): Promise<string[]>
+  /** Once that commit is there, and before the next one, which says nothing of them. */
+  show(context: RunContext, names: readonly string[]): Promise<void>
+}
 
 /** What a feed notes beside how far it has read. */
 export interface Laid {
@@ -153,12 +160,13 @@ class RowsIntake {
   }
 
   /** Whether the rows from the last window's end on are those that have been taken. */
-  private async isSame({ rows }: Census): Promise<boolean> {
+  private async isSame(census: Census): Promise<boolean> {
+    const { rows } = census
     const { tail, from = null } = this.before as Watermark
     if (rows === 0) return tail?.rows === 0
     if (tail?.rows !== rows) return false
-    // Of very many rows with the newest cursor, more or fewer would be another number.
-    if (tail.sha256 === undefined) return rows > COMPARED
+    // Very many rows are not read again only to see whether they are the same: what is counted of them has to tell.
+    if (tail.sha256 === undefined) return rows > COMPARED && tail.seen === seenOf(census)
     const again = [openRows(this.reader, this.cursor as RemoteColumn, from)]
     const columns = this.columns.map(({ name }) => name)
     const folder = await scratchFolder('tail')
@@ -280,9 +288,11 @@ class RowsIntake {
     const census = await this.reader.census(this.source, cursor, from, horizon)
     const { rows, later } = census
     const common = { ...this.freshFrom(census), ...(later > 0 ? { later } : {}) }
-    // What was read by other runs may have changed since, and very many rows are looked for in bronze where need be.
-    if (resumed || rows > COMPARED)
-      return { ...common, taken: this.takenOf(undefined), tail: { rows } }
+    // What was read by other runs, or without a snapshot, may have changed since: the next run looks which of it bronze has.
+    if (resumed || this.reader.moving) return { ...common, taken: this.takenOf(undefined) }
+    // So it does for very many rows, where need be.
+    if (rows > COMPARED)
+      return { ...common, taken: this.takenOf(undefined), tail: { rows, seen: seenOf(census) } }
     const open = openRows(this.reader, cursor, from)
     const { hashes, tail } = await this.writer(context, batch).hashesOf([open])
     return {
@@ -307,6 +317,8 @@ class RowsIntake {
   /** From which cursor on no row has been taken yet. */
   private freshFrom({ last }: Census): Pick<Watermark, 'fresh'> {
     const { later, bound } = this.horizon as Horizon
+    // Without a snapshot, rows that are newer may have been taken with the others.
+    if (this.reader.moving) return {}
     if (later !== undefined) return { fresh: later }
     return bound !== undefined && last !== undefined ? { fresh: String(BigInt(last) + 1n) } : {}
   }
@@ -334,7 +346,8 @@ class RowsIntake {
     ]
     const know = (session: Session) => this.know(context, session, done.state, before)
     const { files, hashes, tail } = await this.writer(context, batch).extractNew(parts, know, 1)
-    const compared = hashes.length <= COMPARED && tail ? { sha256: tail.sha256 } : {}
+    const few = hashes.length <= COMPARED
+    const compared = few ? tail && { sha256: tail.sha256 } : { seen: seenOf(census) }
     const position = {
       from: next,
       ...this.freshFrom(census),
@@ -373,7 +386,8 @@ class RowsIntake {
     const { dataset, cursor } = this
     const columns = this.columns.map(({ name }) => name)
     // Where a column is gone, rows are compared by those that are left.
-    const gone = this.before?.columns.some(({ name }) => !columns.includes(name)) ?? false
+    const gone =
+      this.before?.columns.some((was) => !this.all.some(({ name }) => name === was.name)) ?? false
     if (taken !== 'bronze' && !(gone && this.inBronze)) return knowHashes(session, taken)
     if (!this.inBronze) return knowHashes(session, [])
     const name = (cursor as RemoteColumn).name
@@ -457,7 +471,8 @@ class RowsIntake {
   }
 
   private positionAt(position: Omit<Watermark, 'reads' | 'columns'>): Watermark {
-    return { reads: readsOf(this.source), columns: this.all, ...position }
+    const columns = knownOf(this.source, this.all, this.before)
+    return { reads: readsOf(this.source), columns, ...position }
   }
 
   private marks(): readonly Mark[] {
@@ -494,8 +509,10 @@ class RowsIntake {
     const name = fullName(this.dataset)
     const watermark = this.positionAt(position)
     if (this.land) {
-      const landed = await this.land(context, files, this.laid + 1)
-      return this.note(context, done, watermark, landed)
+      const landed = await this.land.lay(context, files, this.laid + 1)
+      const noted = await this.note(context, done, watermark, landed)
+      await this.land.show(context, landed)
+      return noted
     }
     // A first batch without rows says which columns there are.
     const known = done.state.batches[name] !== undefined

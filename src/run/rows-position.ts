@@ -4,7 +4,7 @@ import { nearest } from '../define/nearest.js'
 import type { DatabaseSource } from '../define/source.js'
 import { thousands } from '../define/thousands.js'
 import { MoraineError } from '../errors.js'
-import type { Mark, RemoteColumn } from '../source/connect/reader.js'
+import type { Census, Mark, RemoteColumn } from '../source/connect/reader.js'
 import type { BatchFile } from './batches.js'
 import { hash } from './context.js'
 import type { Change } from './drift.js'
@@ -15,7 +15,7 @@ import type { Held } from './shrink.js'
 export interface Watermark {
   /** What decides which rows are read, as a hash: with another one the reading begins anew. */
   reads: string
-  /** The columns that the source had. */
+  /** The columns that the source had, but those that are left out since they are new. */
   columns: readonly RemoteColumn[]
   /** All rows with earlier cursors have been read; `null`: none had a cursor yet. */
   from?: string | null
@@ -26,7 +26,10 @@ export interface Watermark {
    * Watermarks of earlier versions have none: `from` was then the server's clock, and rows that were written with an earlier time were missed.
    */
   taken?: readonly string[] | 'bronze'
-  /** The same rows as their database wrote them: how many, and their SHA-256 where they are not too many. */
+  /**
+   * The same rows as their database wrote them: how many, and their SHA-256, or what else was counted where they are too many.
+   * None where they may have changed since they were read.
+   */
   tail?: Tail
   /** How many of them lie after the source's own now. */
   later?: number
@@ -42,6 +45,7 @@ export interface Watermark {
 export interface Tail {
   rows: number
   sha256?: string
+  seen?: string
 }
 
 /** A first reading, in ranges that are committed one after the other. */
@@ -89,6 +93,20 @@ export function refuseDrift(
   })
 }
 
+/** What a census tells of rows that are too many to be read again: their newest cursors, and how many have none. */
+export const seenOf = ({ newest, last, empty }: Census): string =>
+  [newest ?? '', last ?? '', empty].join(' ')
+
+/** The columns of a source that are known: new ones are not where they are left out. */
+export function knownOf(
+  { drift }: DatabaseSource,
+  all: readonly RemoteColumn[],
+  before: Watermark | undefined,
+): readonly RemoteColumn[] {
+  const known = drift === 'discard' ? before?.columns : undefined
+  return known ? all.filter(({ name }) => known.some((c) => c.name === name)) : all
+}
+
 /** The columns to read, of those that there are. */
 export function chosen(
   source: DatabaseSource,
@@ -97,10 +115,8 @@ export function chosen(
 ): readonly RemoteColumn[] {
   for (const name of source.columns ?? [])
     if (!all.some((c) => c.name === name)) throw noColumn(name, all)
-  const known = source.drift === 'discard' ? before?.columns : undefined
-  const found = all.filter(
-    ({ name }) =>
-      (source.columns?.includes(name) ?? true) && (known?.some((c) => c.name === name) ?? true),
+  const found = knownOf(source, all, before).filter(
+    ({ name }) => source.columns?.includes(name) ?? true,
   )
   refuseTwins(found)
   return found

@@ -87,4 +87,38 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
       await server.stop()
     }
   })
+
+  it('lays a large table down in groups of ranges, and loses no group', async () => {
+    const server = await startPostgres()
+    const client = new pg.Client(server.url)
+    await client.connect()
+    try {
+      await client.query(
+        "CREATE TABLE orders AS SELECT n AS id, now() - n * interval '1 minute' AS changed FROM generate_series(1, 30000) n",
+      )
+      const project = await Project.create({
+        'lake.ts': `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { inbox, postgres } from 'moraine/sources'
+const feed = postgres({ url: '${server.url}' }).table('orders', { key: 'id', cursor: 'changed' })
+const raw = bronze('orders', { from: inbox({ settle: '20ms', feed }) })
+export default defineLake({ name: 'shop', datasets: [silver('orders', { from: raw, schema: z.object({ id: t.int() }) })] })
+`,
+      })
+      await project.run({ partBytes: 32_768 })
+      const { watermarks } = await project.state()
+      // Several commits, or there were no groups that could be lost.
+      expect((watermarks['bronze.orders_feed'] as { laid: number }).laid).toBeGreaterThan(2)
+      await project.run({ partBytes: 32_768 })
+      await client.query('INSERT INTO orders VALUES (30001, clock_timestamp())')
+      await project.run()
+      await project.run()
+      const [sum] = await project.query('SELECT count(*) AS n, sum(id) AS s FROM silver.orders')
+      expect(sum).toEqual({ n: 30_001n, s: BigInt((30_001 * 30_002) / 2) })
+      expect(await project.storage.list('bronze/landing/')).toEqual([])
+    } finally {
+      await client.end()
+      await server.stop()
+    }
+  })
 })

@@ -402,6 +402,42 @@ export default defineLake({ name: 'shop', datasets: [rows] })
       })
     })
 
+    describe(`rows of ${kind.name} that have been taken`, () => {
+      it('are known by their hashes, also where some of the columns are read', async () => {
+        const some = `${incremental}, columns: ['id', 'changed']`
+        const { project, table } = await shop(orders, some, 'id: t.int()', "key: 'id'")
+        await client.query(`INSERT INTO ${table} VALUES (1, 10, ${kind.now})`)
+        await good(project)
+        const discarded = await project.cli('discard-batch', 'bronze.rows', '1')
+        expect(discarded.code).toBe(0)
+        await client.query(`INSERT INTO ${table} VALUES (2, 20, ${kind.now})`)
+        expect(step(await good(project), 'bronze.rows').rows).toBe(1)
+        expect(await project.query('SELECT id FROM silver.rows')).toEqual([{ id: 2 }])
+      })
+
+      it('and are very many without a time show which of them get one', async () => {
+        const { project, table } = await shop(orders, incremental, schema, incremental)
+        await client.query(`INSERT INTO ${table} SELECT n, n, NULL FROM ${kind.numbers(100_001)}`)
+        await good(project)
+        expect(step(await good(project), 'bronze.rows').outcome).toBe('unchanged')
+        for (const [id, time] of [
+          [7, '2026-03-05 00:00:00'],
+          [8, '2026-03-05 00:00:00'],
+          [9, '2026-03-06 00:00:00'],
+        ]) {
+          await client.query(
+            `UPDATE ${table} SET amount = -1, changed = '${time}' WHERE id = ${id}`,
+          )
+          expect(step(await good(project), 'bronze.rows').rows).toBe(1)
+        }
+        const found = await project.query(
+          'SELECT id FROM silver.rows WHERE amount = -1 ORDER BY id',
+        )
+        expect(found.map(({ id }) => id)).toEqual([7, 8, 9])
+        expect(step(await good(project), 'bronze.rows').outcome).toBe('unchanged')
+      })
+    })
+
     describe(`a table of ${kind.name} whose cursor programs set`, () => {
       const rowsOf = async (project: Project) => {
         const [row] = await project.query('SELECT count(*) AS n FROM bronze.rows')
@@ -671,10 +707,16 @@ export default defineLake({ name: 'shop', datasets: [rows] })
       })
 
       it('are left out where that is asked for', async () => {
-        const { project } = await drifting('discard')
+        const { project, table } = await drifting('discard')
+        const told = step(await good(project), 'bronze.rows').notes?.join()
+        expect(told).toMatch(/column 'note' \(.+\) is new/)
+        await client.query(
+          `INSERT INTO ${table} (id, amount, changed, note) VALUES (3, 30, ${kind.now}, 'newer')`,
+        )
         await good(project)
-        const [row] = await project.query('SELECT * FROM bronze.rows WHERE id = 2')
-        expect(Object.keys(row ?? {})).not.toContain('note')
+        const rows = await project.query('SELECT * FROM bronze.rows ORDER BY id')
+        expect(rows.map(({ id }) => id)).toEqual(['1', '2', '3'])
+        expect(Object.keys(rows[0] ?? {})).not.toContain('note')
       })
     })
 

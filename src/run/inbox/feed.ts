@@ -36,8 +36,12 @@ export class Feed {
     databases: Databases,
   ): Promise<Feed> {
     const landing = landingOf(dataset)
-    const land = (context: RunContext, files: readonly BatchFile[], laid: number) =>
-      lay(context, landing, files, laid)
+    const land = {
+      lay: (context: RunContext, files: readonly BatchFile[], laid: number) =>
+        lay(context, landing, files, laid),
+      show: (context: RunContext, names: readonly string[]) =>
+        show(context.storage, landing, names),
+    }
     const name = `${dataset.name}_feed`
     const target: Bronze = { ...dataset, name, from: source, format: 'jsonl' }
     const offer = await discoverRows(target, source, state, databases, undefined, land)
@@ -67,9 +71,7 @@ export class Feed {
     await show(context.storage, this.landing, watermark(base).landed ?? [])
     await this.forgetOrphans(context.storage, watermark(base))
     if (!('news' in discovery) || discovery.news === undefined) return nothingYet(base)
-    const done = await this.offer.take(context, base)
-    await show(context.storage, this.landing, watermark(done.state).landed ?? [])
-    return done
+    return this.offer.take(context, base)
   }
 
   /**

@@ -37,8 +37,8 @@ export function openRows(reader: Conditions, cursor: RemoteColumn, from: string 
 type Conditions = Pick<Reader, 'windowSql' | 'nullSql'>
 
 /**
- * SQL that counts the rows which a cursor gives from a value on: how many, how many of them lie after now, the newest below the
- * horizon's bound, and the newest of all. Where a cursor's values say nothing of that, the last two are left out.
+ * SQL that counts the rows which a cursor gives from a value on: how many, how many of them lie after now, how many have none,
+ * the newest below the horizon's bound, and the newest of all. Where a cursor's values say nothing of that, the last two are left out.
  *
  * @param toText SQL for a value of the cursor as a text.
  */
@@ -52,19 +52,20 @@ export function censusSql(
   toText: (value: string) => string,
 ): string {
   const among = `FROM ${relationOf(source)}${whereOf(source, [openRows(reader, cursor, from)])}`
-  if (bound === undefined) return `SELECT count(*) AS n, 0 AS l ${among}`
+  if (bound === undefined) return `SELECT count(*) AS n, 0 AS l, 0 AS e ${among}`
   const below = reader.windowSql(cursor, { until: bound })
   const after = later === undefined ? undefined : reader.windowSql(cursor, { from: later })
-  const counts = `count(*) AS n, ${after ? `count(CASE WHEN ${after} THEN 1 END)` : '0'} AS l`
-  return `SELECT q.n, q.l, ${toText('q.b')} AS b, ${toText('q.m')} AS m
+  const counts = `count(*) AS n, ${after ? `count(CASE WHEN ${after} THEN 1 END)` : '0'} AS l, count(*) - count(${column}) AS e`
+  return `SELECT q.n, q.l, q.e, ${toText('q.b')} AS b, ${toText('q.m')} AS m
     FROM (SELECT ${counts}, max(CASE WHEN ${below} THEN ${column} END) AS b, max(${column}) AS m ${among}) AS q`
 }
 
 /** A row of it as what it says. */
-export function censusOf([rows, later, newest, last]: readonly unknown[]): Census {
+export function censusOf([rows, later, empty, newest, last]: readonly unknown[]): Census {
   return {
     rows: Number(rows),
     later: Number(later),
+    empty: Number(empty),
     ...(newest == null ? {} : { newest: String(newest) }),
     ...(last == null ? {} : { last: String(last) }),
   }

@@ -275,8 +275,8 @@ class PostgresReader implements Reader {
       (v) => `${v}::text`,
     )
     const { rows } = await this.query(sql, source)
-    const { n, l, b, m } = rows[0]
-    return censusOf([n, l, b, m])
+    const { n, l, e, b, m } = rows[0]
+    return censusOf([n, l, e, b, m])
   }
 
   async ranges(source: DatabaseSource, bytes: number): Promise<{ ranges: Range[]; epoch: string }> {

@@ -36,6 +36,8 @@ export interface Horizon {
 /** What is there to read by a cursor, from one value on, and of rows without one. */
 export interface Census {
   rows: number
+  /** How many of them have no cursor. */
+  empty: number
   /** The newest cursor below the horizon's bound. */
   newest?: string
   /** The newest of all. */
@@ -71,9 +73,11 @@ export interface Extracted {
 
 /**
  * A database while a run reads it: everything that it gives comes from one snapshot, which was taken after the open
- * transactions were looked at. Connectors implement this; `test/contract/reader.ts` holds them to it.
+ * transactions were looked at, unless it is `moving`. Connectors implement this; `test/contract/reader.ts` holds them to it.
  */
 export interface Reader {
+  /** Whether there is no snapshot, as the database gives none: rows may come while others are read. */
+  readonly moving?: boolean
   /** @throws MoraineError of kind `source` when there is no such table, or the query is wrong. */
   columns(source: DatabaseSource): Promise<RemoteColumn[]>
   /** How far the rows can be read by a cursor, given earlier marks. */

@@ -70,6 +70,8 @@ interface Moment {
   /** All rows with earlier versions have been committed; the newest version there was. */
   version: bigint
   newest: bigint
+  /** Whether rows come while others are read. */
+  moving: boolean
   notes: string[]
 }
 
@@ -150,6 +152,7 @@ class Asks {
 }
 
 class SqlServerReader implements Reader {
+  readonly moving: boolean
   private readonly asks: Asks
 
   constructor(
@@ -160,6 +163,7 @@ class SqlServerReader implements Reader {
     private readonly where: string,
     private readonly secrets: readonly string[],
   ) {
+    this.moving = moment.moving
     this.asks = new Asks(() => transaction.request())
   }
 
@@ -445,7 +449,7 @@ async function settle(asks: Asks, snapshot: boolean): Promise<Omit<Moment, 'now'
       'SELECT CONVERT(varchar(30), CONVERT(bigint, MIN_ACTIVE_ROWVERSION())), CONVERT(varchar(30), CONVERT(bigint, @@DBTS))',
     )) as [string[]]
     const [version, newest] = versions.map(BigInt) as [bigint, bigint]
-    const moment = { time: first, ahead, version, newest }
+    const moment = { time: first, ahead, version, newest, moving: !snapshot }
     if (oldest === null) return { ...moment, notes: [...moving, BLIND] }
     if (oldest === undefined || oldest > first) return { ...moment, notes: moving }
     if (Date.now() - start > PATIENCE) {
