@@ -201,7 +201,7 @@ async function story(kind: Kind): Promise<void> {
         expect(`${type}: ${line}`).toContain(`${type}:     c${i}: ${schema}`)
       }
   expect(written).toContain('description: "It\'s all \\"types\\".\\nTwo lines."')
-  expect(written).toContain('.describe("The `first` ${one}.")')
+  expect(written).toContain(".describe('The `first` ${one}.')")
 
   const record = await project.run()
   const values = await project.query('SELECT * FROM silver.all_types WHERE id = 1')

@@ -73,7 +73,7 @@ withService('PostgreSQL', [postgresPrograms], () => {
       const text = await story(server.url, (sql) => client.query(sql), 'updated_at')
       expect(text).toContain("key: ['order_id', 'line']")
       expect(text).toContain(`.table('"Other"."My View"')`)
-      expect(text).toContain('"Odd Name": t.json().nullable()')
+      expect(text).toContain("'Odd Name': t.json().nullable()")
       expect(text).toContain('paid: t.boolean().nullable()')
     } finally {
       await client.end()
