@@ -82,7 +82,11 @@ async function parquetParts(range: Ranges, size: number, file: string): Promise<
   if (footer === 0 || footer > size || tail.toString('latin1', tail.length - 4) !== 'PAR1')
     throw new MoraineError('source', 'The object is no Parquet file', { hint: 'Is it complete?' })
   const end = footer <= tail.length ? tail : await range(size - footer, footer)
-  await place(file, size, [[size - end.length, end]])
+  // Its first bytes are those of its last: by them it is told what it is.
+  await place(file, size, [
+    [0, Buffer.from('PAR1')],
+    [size - end.length, end],
+  ])
   const { DuckDB } = await import('../engine/duckdb/duckdb.js')
   const { fileList } = await import('../engine/duckdb/paths.js')
   const engine = await DuckDB.start()
