@@ -73,6 +73,8 @@ function contradicts(
     return !expected.includes(found?.ending ?? '')
   if (!found) return isJsonLines(layout) && hasNoObject(start)
   if (expected.includes(found.ending ?? '')) return false
+  // Of a line that is longer than what is looked at, nothing says whether others follow.
+  if (found === longLine && isJsonLines(layout)) return false
   if (isBinary(found)) return true
   // Text that says what it is, is so only where the definition does not say otherwise.
   return !formatIsSaid && (layout === undefined || layout.kind === 'json')
@@ -245,10 +247,13 @@ function jsonKind(text: string, whole: boolean): Kind | undefined {
   const goesOn =
     /^(\[\s*)?\{?\s*$/.test(line) && /^[\s[{]*("([^"\\]|\\.)*"\s*:|[[{}])/.test(trimmed)
   const isCut = second === undefined && !whole && /^(\[\s*)?\{\s*"([^"\\]|\\.)*"\s*:/.test(line)
-  return goesOn || isCut ? json : undefined
+  if (goesOn) return json
+  return isCut ? (line.startsWith('{') ? longLine : json) : undefined
 }
 
 const json: Kind = { name: 'JSON', ending: 'json' }
+/** An object in one line whose end is not in sight. */
+const longLine: Kind = { ...json }
 
 function parses(line: string): boolean {
   try {

@@ -104,6 +104,28 @@ describe('what a file is, its ending, its first bytes and the definition say tog
     ])
   })
 
+  it.each([70_000, 300_000])(
+    'JSON lines are so however long their lines are (%i bytes)',
+    async (long) => {
+      const line = (a: string) => `{"a":"${a}","b":"${'x'.repeat(long)}"}\n`
+      for (const name of ['in/1.jsonl', 'in/1.ndjson', 'in/events']) {
+        const options = name === 'in/events' ? ", { format: 'jsonl' }" : ''
+        const project = await Project.create({
+          'lake.ts': lake(`files('in/*'${options})`),
+          [name]: line('1') + line('2'),
+        })
+        expect((await project.run()).steps.map(({ error }) => error)).toEqual([
+          undefined,
+          undefined,
+        ])
+        expect(await project.query('SELECT a, length(b) AS n FROM silver.x ORDER BY a')).toEqual([
+          { a: '1', n: BigInt(long) },
+          { a: '2', n: BigInt(long) },
+        ])
+      }
+    },
+  )
+
   it('text that looks like something else at first is text', async () => {
     const project = await Project.create({
       'lake.ts': lake("files('in/*.csv', { columns: ['a', 'b'] })"),
