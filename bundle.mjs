@@ -27,10 +27,11 @@ bundle(driver, 'dist/duckdb.cjs', {
   external: ['@duckdb/node-bindings'],
   banner: { js: `/*! @duckdb/node-api\n\n${licence.trim()}\n*/` },
 })
-// A process of ES modules takes longer to start.
-bundle('dist/query/worker.js', 'dist/query/worker.cjs', {
-  format: 'cjs',
-  packages: 'external',
-  define: { 'import.meta.url': 'url' },
-  banner: { js: "const url = require('node:url').pathToFileURL(__filename).href" },
-})
+// Processes and threads of ES modules take longer to start.
+for (const script of ['dist/query/worker', 'dist/process/watchdog-thread'])
+  bundle(`${script}.js`, `${script}.cjs`, {
+    format: 'cjs',
+    packages: 'external',
+    define: { 'import.meta.url': 'url' },
+    banner: { js: "const url = require('node:url').pathToFileURL(__filename).href" },
+  })

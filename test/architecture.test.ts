@@ -19,6 +19,7 @@ const floors = [
   ['iceberg'],
   ['plan'],
   ['quality'],
+  ['process'],
   ['storage', 'define'],
   ['errors'],
 ]

@@ -7,6 +7,7 @@ import { MoraineError } from '../errors.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import { Table } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
+import { endChild } from '../process/child.js'
 import { Batches, columnsOf, keptFiles } from '../run/batches.js'
 import { Naming } from '../run/naming.js'
 import { bronzeLineage } from '../run/relations.js'
@@ -305,12 +306,6 @@ class Worker {
   }
 
   async close(): Promise<void> {
-    if (this.released) return
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return
-    const gone = new Promise((resolve) => this.process.once('exit', resolve))
-    if (this.process.connected) this.process.disconnect()
-    const timer = setTimeout(() => this.process.kill('SIGKILL'), 500)
-    await gone
-    clearTimeout(timer)
+    if (!this.released) await endChild(this.process)
   }
 }

@@ -1,9 +1,8 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { tmpdir } from 'node:os'
-import { fileURLToPath } from 'node:url'
+import type { ChildProcess } from 'node:child_process'
+import { startChild } from '../process/child.js'
 
 /*
- * Loads nothing else, so that the process of a query can be started before the command that needs it is loaded: both take
+ * Loads next to nothing, so that the process of a query can be started before the command that needs it is loaded: both take
  * their time to start.
  */
 
@@ -36,6 +35,7 @@ export function giveBack(process: ChildProcess): void {
   process.channel?.unref()
   const end = () => {
     if (ready === process) ready = undefined
+    // It ends without its channel.
     if (process.connected) process.disconnect()
   }
   if (ready?.connected) {
@@ -49,12 +49,6 @@ export function giveBack(process: ChildProcess): void {
 
 function start(): ChildProcess {
   const built = import.meta.url.replace(/\/src\/query\/spawn\.ts$/, '/dist/query/spawn.js')
-  return fork(fileURLToPath(new URL('./worker.cjs', built)), {
-    serialization: 'advanced',
-    execArgv: [],
-    cwd: tmpdir(),
-    // No secrets of this process for the query: only what it takes to start.
-    env: { PATH: process.env.PATH ?? '', TMPDIR: tmpdir() },
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  })
+  // No secrets of this process for the query: only what it takes to start.
+  return startChild(new URL('./worker.cjs', built))
 }

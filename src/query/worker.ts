@@ -9,6 +9,7 @@ import type { ResultRow, Session } from '../engine/engine.js'
 import { parseTree } from '../engine/parse.js'
 import { SqlError } from '../engine/sql-error.js'
 import { MoraineError, messageOf } from '../errors.js'
+import { watchParent } from '../process/watchdog.js'
 import type { ObjectAccess } from '../storage/staging.js'
 import { proveSelect } from './guard.js'
 import type { RelationFiles, Reply, Request } from './protocol.js'
@@ -154,10 +155,6 @@ class QueryProcess {
     this.batches = result.batches[Symbol.asyncIterator]()
     return { type: 'columns', columns: result.columns.map(({ name, type }) => ({ name, type })) }
   }
-
-  async close(): Promise<void> {
-    await (this.enclosure ?? (await this.first)).close()
-  }
 }
 
 function relationSql(session: Session, { schema, columns, files, query }: RelationFiles): string {
@@ -169,6 +166,7 @@ function relationSql(session: Session, { schema, columns, files, query }: Relati
   return `SELECT ${nulls.join(', ') || 'NULL AS "no rows yet"'} WHERE false`
 }
 
+watchParent()
 const query = new QueryProcess()
 process.on('message', (request: Request) => {
   query.answer(request).then(
@@ -181,10 +179,3 @@ process.on('message', (request: Request) => {
     },
   )
 })
-process.on('SIGINT', () => {})
-const end = () => {
-  query.close().finally(() => process.exit(0))
-}
-process.on('disconnect', end)
-// Who started this process may be gone before it was loaded.
-if (!process.connected) end()

@@ -1,4 +1,4 @@
-import { readlinkSync } from 'node:fs'
+import { readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,5 +32,16 @@ export async function sweep(folder: string): Promise<void> {
     if (of !== space || pid === undefined || isAlive(Number(pid))) continue
     // Another one's, or somebody else is at it.
     await rm(join(folder, name), { recursive: true, force: true }).catch(() => {})
+  }
+}
+
+/** Removes the folders of this process, which is about to end. */
+export function removeScratch(folder = tmpdir()): void {
+  const own = new RegExp(`^moraine-[a-z]+-${space}-${process.pid}-\\w+$`)
+  try {
+    for (const name of readdirSync(folder))
+      if (own.test(name)) rmSync(join(folder, name), { recursive: true, force: true })
+  } catch {
+    // Somebody writes there still: the next one that asks for a folder removes it.
   }
 }

@@ -1,0 +1,51 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { tmpdir } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+/*
+ * Processes that we start. Each calls `watchParent` (`watchdog.ts`) first, and so ends with this process whatever it does.
+ * Loads nothing else, so that one can be started before the command that needs it is loaded.
+ */
+
+/** Why a child ended itself. Each reason has a signal of its own: that tells it also when nothing else of the child runs. */
+export type Ending = 'memory' | 'disk'
+
+export const endings: Readonly<Record<Ending, NodeJS.Signals>> = {
+  memory: 'SIGUSR2',
+  disk: 'SIGVTALRM',
+}
+
+export interface ChildOptions {
+  /** Arguments of the script, from `process.argv[3]` on: the second is the process that it belongs to. */
+  args?: readonly string[]
+  /** What it needs of the environment beside the path and the folder for temporary files: no secrets unless they are named. */
+  env?: Readonly<Record<string, string>>
+}
+
+/**
+ * Starts a script of Moraine's in a process of its own, with a channel for messages.
+ *
+ * @param script must call `watchParent()` before anything else.
+ */
+export function startChild(script: URL, { args = [], env = {} }: ChildOptions = {}): ChildProcess {
+  return fork(fileURLToPath(script), [String(process.pid), ...args], {
+    serialization: 'advanced',
+    execArgv: [],
+    cwd: tmpdir(),
+    env: { PATH: process.env.PATH ?? '', TMPDIR: tmpdir(), ...env },
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+}
+
+/** Why a child that is gone ended itself; `undefined` where it did not. */
+export function endingOf({ signalCode }: ChildProcess): Ending | undefined {
+  return (Object.keys(endings) as Ending[]).find((reason) => endings[reason] === signalCode)
+}
+
+/** Ends a child, whatever it does; resolves when it is gone. */
+export async function endChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGKILL')
+  await gone
+}
