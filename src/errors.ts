@@ -9,6 +9,7 @@
  * - `conflict`: somebody else changed what this commit writes
  * - `storage`, `engine`: the parts below refused
  * - `corrupt`: what lies in storage is not what the log says
+ * - `version`: the lake uses what this version of Moraine does not know
  * - `cancelled`: the user stopped it
  */
 export type ErrorKind =
@@ -21,6 +22,7 @@ export type ErrorKind =
   | 'storage'
   | 'engine'
   | 'corrupt'
+  | 'version'
   | 'cancelled'
 
 /** A place in a user's file. Line and column count from 1. */

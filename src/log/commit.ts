@@ -102,9 +102,27 @@ export interface CommitInfo {
   message: string
 }
 
+/** What a program must know to work with a commit that uses a feature: see docs/adr/0070-features-of-the-log.md. */
+export interface FeatureUse {
+  /** The first version of Moraine that knows it. */
+  since: string
+  /** What a program that does not know it can't do: read what has it, write to the lake, or nothing less. */
+  needed: 'read' | 'write' | 'none'
+  /** What it brought: `changes.tables.*.sha256`. */
+  fields: readonly string[]
+}
+
+/** Features by their names. */
+export type FeatureUses = Readonly<Record<string, FeatureUse>>
+
 /** One entry of the log, as it lies in storage. */
 export interface Commit extends CommitInfo {
-  format: 1
+  /** 1: from before features were named. */
+  format: 1 | 2
+  /** The version of Moraine that made it. */
+  program?: string
+  /** What it has beyond its format. */
+  features?: FeatureUses
   /** An id of its own, by which a writer knows its commit again. */
   id: string
   /** From 1 up, without gaps. */
@@ -135,6 +153,8 @@ export interface LakeState {
   renamed?: Readonly<Record<string, string>>
   /** The oldest commit whose files are all there, where vacuum has removed older ones. */
   horizon?: number
+  /** Features that commits so far have used. */
+  features?: FeatureUses
 }
 
 export const emptyState: LakeState = {
@@ -167,6 +187,9 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
     ...forgotten,
     ...(horizon > 0 ? { horizon } : {}),
     ...(Object.keys(renamed).length > 0 ? { renamed } : {}),
+    ...(commit.features || state.features
+      ? { features: { ...state.features, ...commit.features } }
+      : {}),
   }
 }
 

@@ -1,6 +1,8 @@
 import { MoraineError } from '../errors.js'
 import type { Commit } from './commit.js'
+import { refuseUnknown } from './features.js'
 import { sha256 } from './hash.js'
+import { program } from './program.js'
 
 /** A commit with the hash of its bytes. */
 export interface Entry {
@@ -8,7 +10,7 @@ export interface Entry {
   hash: string
 }
 
-/** @throws MoraineError of kind `corrupt` for what is no commit of a known format. */
+/** @throws MoraineError of kind `corrupt` for what is no commit, `version` for one that only newer programs can read. */
 export function parseEntry(bytes: Uint8Array, path: string): Entry {
   let commit: Commit
   try {
@@ -19,12 +21,13 @@ export function parseEntry(bytes: Uint8Array, path: string): Entry {
       hint: 'Restore this object from a backup of the lake; nothing was changed.',
     })
   }
-  if (commit?.format !== 1)
+  if (commit?.format !== 1 && commit?.format !== 2)
     throw new MoraineError(
-      'corrupt',
-      `${path} has format ${commit?.format}, which this version does not know`,
+      'version',
+      `${path} has format ${commit?.format}, which this version of Moraine (${program}) does not know`,
       { hint: 'Use a newer version of Moraine.' },
     )
+  refuseUnknown(commit, path)
   return { commit, hash: sha256(bytes) }
 }
 

@@ -99,7 +99,7 @@ describe('the commit log', () => {
     ['was changed', (text: string) => text.replace('"ada"', '"eve"'), 'does not follow'],
     [
       'has a format of the future',
-      (text: string) => text.replace('"format": 1', '"format": 9'),
+      (text: string) => text.replace('"format": 2', '"format": 9'),
       'has format 9',
     ],
   ])('says so when an entry %s', async (_, spoil, message) => {

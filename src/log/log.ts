@@ -17,7 +17,9 @@ import {
   withArrivals,
 } from './commit.js'
 import { type Entry, encodeCommit, parseEntry } from './entry.js'
+import { featuresOf, isKnown, refuseWriting } from './features.js'
 import { AHEAD, entryPath, firstAfter, missingEntries } from './gaps.js'
+import { program } from './program.js'
 
 /** What the log takes from the world; tests give their own. */
 export interface LogEffects {
@@ -219,7 +221,12 @@ export class CommitLog {
    * @throws MoraineError of kind `usage` for one whose files vacuum has removed.
    */
   async visibleAt(at: number | Date): Promise<LakeState> {
-    const { horizon = 0 } = await this.head()
+    const { horizon = 0 } = await this.head().catch((error) => {
+      // What was before a commit that only newer programs can read can be read.
+      if (error instanceof MoraineError && error.kind === 'version' && typeof at === 'number')
+        return emptyState
+      throw error
+    })
     const number = typeof at === 'number' ? at : await this.numberAt(at)
     if (number < horizon && number > 0) throw behind(number, horizon)
     return this.stateAt(number)
@@ -274,6 +281,7 @@ export class CommitLog {
     const id = this.effects.id()
     let state = await this.caughtUp(base, changes)
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      refuseWriting(state)
       const there = await this.offer(this.next(state, id, changes, info))
       state = checkedFold(state, there, this.pathOf(there.commit.number))
       if (there.commit.id === id) return this.committed(state)
@@ -323,6 +331,8 @@ export class CommitLog {
   private async committed(state: LakeState): Promise<LakeState> {
     const { interval = INTERVAL } = this.effects
     this.cache = state
+    // Of what this program does not know, the log has more than its state.
+    if (!isKnown(state)) return state
     if (this.checkpointed !== undefined && state.number - this.checkpointed >= interval) {
       this.checkpointed = state.number
       // It only saves later readers work: without it the commit is as good.
@@ -409,7 +419,10 @@ export class CommitLog {
   private next(state: LakeState, id: string, changes: Changes, info: CommitInfo): Commit {
     const earliest = state.time === null ? 0 : new Date(state.time).getTime() + 1
     const time = new Date(Math.max(this.effects.now().getTime(), earliest)).toISOString()
-    return { format: 1, id, number: state.number + 1, time, previous: state.hash, ...info, changes }
+    const [number, previous] = [state.number + 1, state.hash]
+    const commit = { format: 2, id, number, time, previous, ...info, program, changes } as const
+    const features = featuresOf(commit, state.features)
+    return features ? { ...commit, features } : commit
   }
 }
 

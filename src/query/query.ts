@@ -7,6 +7,7 @@ import { MoraineError } from '../errors.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import { Table } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
+import { refuseReading } from '../log/features.js'
 import { endChild } from '../process/child.js'
 import { Batches, columnsOf, keptFiles } from '../run/batches.js'
 import { Naming } from '../run/naming.js'
@@ -54,6 +55,7 @@ export async function queryLake(
     const [parsed, read] = await Promise.all([worker.ask(parse, 'parsed'), state])
     const { tables, views } = await throughViews(worker, read, parsed.tables)
     names.push(...tables.map(({ table: { tier, name } }) => `${tier}.${name}`))
+    for (const name of names) refuseReading(read, findName(read, name))
     const scans = await Promise.all(
       tables.map(({ table, predicates }) => scan(storage, read, table, predicates)),
     )

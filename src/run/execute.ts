@@ -12,6 +12,7 @@ import type { Lake } from '../define/lake.js'
 import { thousands } from '../define/thousands.js'
 import type { Engine } from '../engine/engine.js'
 import type { LakeState, TableState } from '../log/commit.js'
+import { refuseWriting } from '../log/features.js'
 import { CommitLog } from '../log/log.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import { select } from '../plan/graph.js'
@@ -95,6 +96,7 @@ export async function runLake(lake: Lake, options: RunOptions): Promise<RunRecor
   await log.probe()
   const datasets = select(lake, options.select ?? [])
   const begun = await log.head()
+  refuseWriting(begun)
   return new Run(lake, datasets, log, options).execute(begun)
 }
 

@@ -7,6 +7,7 @@ import type { DataFile } from '../iceberg/spec/manifest.js'
 import { currentSpec } from '../iceberg/spec/metadata.js'
 import { Table } from '../iceberg/table.js'
 import type { CommitInfo, LakeState, TableState } from '../log/commit.js'
+import { refuseWriting } from '../log/features.js'
 import type { CommitLog } from '../log/log.js'
 import type { Storage } from '../storage/storage.js'
 import { tableFiles } from './table-files.js'
@@ -53,6 +54,7 @@ export async function optimizeTable(
   const { target = 128 * 2 ** 20, step = 2 ** 30, signal, onStep } = options
   const total: Optimized = { table: name, before: 0, after: 0, bytes: 0 }
   let state = await log.head()
+  refuseWriting(state)
   const first = await tableAt(storage, state, name)
   const bins = binsOf(await first.plan(), target, options.orderBy !== undefined)
   while (bins.length > 0) {

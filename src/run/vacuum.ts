@@ -2,6 +2,7 @@ import { MoraineError } from '../errors.js'
 import { Manifests } from '../iceberg/manifests.js'
 import { realEffects, Table } from '../iceberg/table.js'
 import { type Changes, type CommitInfo, isEmpty, type LakeState } from '../log/commit.js'
+import { refuseWriting } from '../log/features.js'
 import type { CommitLog } from '../log/log.js'
 import type { Storage, StoredObject } from '../storage/storage.js'
 import { Batches } from './batches.js'
@@ -49,6 +50,7 @@ export async function vacuum(
 ): Promise<Vacuumed> {
   const now = (options.now?.() ?? new Date()).getTime()
   const { history, grace, remove, info } = options
+  if (remove) refuseWriting(await log.head())
   // Listed first: what is written from now on is none of our business.
   const found: StoredObject[] = []
   for (const prefix of PREFIXES)

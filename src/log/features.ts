@@ -1,0 +1,210 @@
+import { MoraineError } from '../errors.js'
+import type {
+  BatchPointer,
+  Changes,
+  Commit,
+  FeatureUse,
+  FeatureUses,
+  LakeState,
+  TableState,
+  ViewState,
+} from './commit.js'
+import { program } from './program.js'
+import { any, fieldsByFeature, inspect, list, map, object, type Shape } from './shape.js'
+
+/*
+ * How to add to the format: add the field to its type in commit.ts, and below as `since('its-feature')`. Name the
+ * feature here: the version of Moraine that is the first to know it, and what a program can't do that does not.
+ */
+export const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {}
+
+const table = object<TableState>({
+  metadata: any,
+  definition: any,
+  rows: any,
+  bytes: any,
+  files: any,
+  rebuild: any,
+  counts: any,
+  raw: any,
+  same: any,
+  driving: any,
+  lasting: any,
+  keep: any,
+})
+
+const view = object<ViewState>({ sql: any, columns: any, definition: any })
+
+const batch = object<BatchPointer>({
+  dataset: any,
+  number: any,
+  batch: any,
+  manifest: any,
+  rows: any,
+  bytes: any,
+  replaces: any,
+  discarded: any,
+  whole: any,
+  names: any,
+})
+
+const changes = object<Changes>({
+  tables: map(table),
+  views: map(view),
+  batches: list(batch),
+  cut: map(any),
+  forget: map(any),
+  renamed: map(any),
+  horizon: any,
+  rollback: any,
+  offsets: map(any),
+  watermarks: map(any),
+})
+
+const commit: Shape = object<Commit>({
+  format: any,
+  id: any,
+  number: any,
+  time: any,
+  previous: any,
+  author: any,
+  run: any,
+  message: any,
+  program: any,
+  features: map(any),
+  changes,
+})
+
+const fields = fieldsByFeature(commit)
+
+/** The features of what this program writes, and of what it took over from commits of others. */
+export function featuresOf(written: Commit, known: FeatureUses = {}): FeatureUses | undefined {
+  const found = inspect(written, commit)
+  const own = [...found.features].map((name) => [name, useOf(name)])
+  const others = Object.entries(known).filter(([, use]) =>
+    use.fields.some((field) => found.unknown.has(field)),
+  )
+  const uses = [...own, ...others]
+  // What no one could read must not be written: it is a field that commit.ts does not know.
+  refuseUnexplained([...found.unknown], Object.fromEntries(others), 'What is to be committed')
+  return uses.length > 0 ? Object.fromEntries(uses) : undefined
+}
+
+function useOf(name: string): FeatureUse {
+  const feature = isKnownFeature(name) ? features[name] : undefined
+  if (!feature) throw new Error(`the feature ${name} is not listed`)
+  return { ...feature, fields: fields.get(name) ?? [] }
+}
+
+/** Parts of a state that belong to one dataset: who reads another one need not know what they hold. */
+const OF_DATASETS = /^changes\.(tables|views|batches)\.\*\./
+
+/**
+ * Makes sure that a commit can be folded: all that it holds is known, or it says itself which features brought it, and
+ * these do not change what the other datasets are.
+ *
+ * @throws MoraineError of kind `version` for a feature that readers must know, `corrupt` for what nothing explains.
+ */
+export function refuseUnknown(entry: Commit, path: string): void {
+  const { features: uses = {} } = entry
+  if (!Object.values(uses).every(isUse))
+    throw new MoraineError(
+      'corrupt',
+      `${path} is damaged: its features are not as they are written`,
+    )
+  for (const [name, use] of Object.entries(uses)) {
+    const ofDatasets = use.fields.length > 0 && use.fields.every((field) => OF_DATASETS.test(field))
+    if (use.needed === 'read' && !isKnownFeature(name) && !ofDatasets)
+      throw tooOld(`Commit ${entry.number}`, name, use, entry.number - 1)
+  }
+  const hint = entry.program
+    ? `It was made by Moraine ${entry.program}: use that version, or a newer one.`
+    : 'Use a newer version of Moraine, or restore this object from a backup. Nothing was changed.'
+  refuseUnexplained([...inspect(entry, commit).unknown], uses, path, hint)
+}
+
+function refuseUnexplained(
+  unknown: readonly string[],
+  uses: FeatureUses,
+  what: string,
+  hint?: string,
+): void {
+  const explained = new Set(Object.values(uses).flatMap(({ fields }) => fields))
+  const left = unknown.filter((field) => !covers(explained, field))
+  if (left.length > 0)
+    throw new MoraineError(
+      'corrupt',
+      `${what} has what this version of Moraine (${program}) does not know: ${left.join(', ')}`,
+      hint ? { hint } : {},
+    )
+}
+
+function isUse(use: Partial<FeatureUse> | null): boolean {
+  return typeof use?.since === 'string' && Array.isArray(use.fields)
+}
+
+function covers(explained: ReadonlySet<string>, field: string): boolean {
+  const parts = field.split('.')
+  return parts.some((_, i) => explained.has(parts.slice(0, i + 1).join('.')))
+}
+
+/** @throws MoraineError of kind `version` when the lake uses a feature that writers must know. */
+export function refuseWriting({ features: uses = {} }: LakeState): void {
+  for (const [name, use] of unknownOf(uses))
+    if (use.needed !== 'none')
+      throw new MoraineError(
+        'version',
+        `This lake uses ${name}, which this version of Moraine (${program}) can't write`,
+        {
+          hint: `Use Moraine ${use.since} or newer. What does not use it can still be read with this one.`,
+        },
+      )
+}
+
+/** Whether all that commits have used so far is known, so that a state that was folded is all of it. */
+export function isKnown({ features: uses = {} }: LakeState): boolean {
+  return unknownOf(uses).length === 0
+}
+
+/**
+ * Makes sure that a dataset can be read.
+ *
+ * @throws MoraineError of kind `version` when its part of the state has what its readers must know.
+ */
+export function refuseReading(state: LakeState, name: string): void {
+  const needed = unknownOf(state.features ?? {}).filter(([, use]) => use.needed === 'read')
+  if (needed.length === 0) return
+  const { unknown } = inspect({ changes: partOf(state, name) }, commit)
+  for (const [feature, use] of needed)
+    if ([...unknown].some((field) => covers(new Set(use.fields), field)))
+      throw tooOld(name, feature, use)
+}
+
+function partOf(state: LakeState, name: string): Changes {
+  const [table, view] = [state.tables[name], state.views?.[name]]
+  return {
+    ...(table ? { tables: { [name]: table } } : {}),
+    ...(view ? { views: { [name]: view } } : {}),
+    batches: [...(state.batches[name] ?? [])],
+  }
+}
+
+const isKnownFeature = (name: string) => Object.hasOwn(features, name)
+
+function unknownOf(uses: FeatureUses): [string, FeatureUse][] {
+  return Object.entries(uses).filter(([name]) => !isKnownFeature(name))
+}
+
+function tooOld(what: string, name: string, use: FeatureUse, before?: number): MoraineError {
+  const rest =
+    before === undefined
+      ? ' The other datasets can still be read with this one.'
+      : before > 0
+        ? ` The lake as it was before can still be read with this one: moraine query --at ${before}`
+        : ''
+  return new MoraineError(
+    'version',
+    `${what} uses ${name}, which this version of Moraine (${program}) can't read`,
+    { hint: `Use Moraine ${use.since} or newer.${rest}` },
+  )
+}
