@@ -21,7 +21,7 @@ const floors = [
   ['quality'],
   ['process'],
   ['storage', 'define'],
-  ['errors'],
+  ['errors', 'secrets'],
 ]
 
 /** Types that a lower room may take from a higher one: they cost nothing and hold no code. */

@@ -19,6 +19,7 @@ import colors from './output/colors.js'
 import { renderError } from './output/errors.js'
 import { PlainView } from './output/plain.js'
 import { textTable } from './output/table.js'
+import { ESC, show } from './output/terminal.js'
 import { makePlan, printSteps } from './plan.js'
 import { type GlobalOptions, print } from './project.js'
 
@@ -78,7 +79,7 @@ class Trial {
 
   /** Says what is wrong, or what the definition gives; what was built before stays where it fails. */
   async once(signal: AbortSignal): Promise<void> {
-    if (process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[3J\x1b[H')
+    if (process.stdout.isTTY) show(`${ESC}[2J${ESC}[3J${ESC}[H`)
     print(colors.dim(`${new Date().toLocaleTimeString('en-GB')}  ${this.file}\n`))
     const types = checkTypes(resolve(this.file, '..'))
     try {
@@ -93,9 +94,9 @@ class Trial {
         await this.show(record, storage, log)
       } else print('\nIt gives what it gave before.')
       for (const problem of Object.values(planned.problems))
-        process.stderr.write(`\n${renderError(problem)}\n`)
+        show(`\n${renderError(problem)}\n`, process.stderr)
     } catch (error) {
-      process.stderr.write(`${renderError(error)}\n`)
+      show(`${renderError(error)}\n`, process.stderr)
       print(colors.dim('\nWhat was built before is still there.'))
     }
     const found = await types

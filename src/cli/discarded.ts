@@ -15,8 +15,8 @@ import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { csvRecord } from './output/csv.js'
 import { count, plural, readableTime, toJson } from './output/format.js'
-import { printable } from './output/printable.js'
 import { textTable } from './output/table.js'
+import { printable, writeData } from './output/terminal.js'
 import { openProject, print } from './project.js'
 
 export function define(command: Command): Command {
@@ -220,15 +220,14 @@ async function exportRows(
   const taken = new Set(names.map((name) => name.toLowerCase()))
   const own = (name: string): string => (taken.has(name) ? own(`_${name}`) : name)
   const [reasonsName, fileName, lineName, batchName, rawName] = OWN.map(own)
-  process.stdout.write(csvRecord([reasonsName, fileName, lineName, batchName, ...names, rawName]))
+  await writeData(csvRecord([reasonsName, fileName, lineName, batchName, ...names, rawName]))
   for await (const batch of result.batches)
     for (const { reasons, _source_file: file, _source_line: line, _batch, raw } of batch) {
       const values = valuesIn(String(raw))
       const shown = values
         ? [...names.map((name) => values[name] ?? null), null]
         : [...names.map(() => null), raw]
-      if (!process.stdout.write(csvRecord([reasons, file, line, _batch, ...shown])))
-        await new Promise((resolve) => process.stdout.once('drain', resolve))
+      await writeData(csvRecord([reasons, file, line, _batch, ...shown]))
     }
   return 0
 }

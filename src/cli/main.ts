@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { readValues } from './option-values.js'
 import { errorJson, exitCodeOf, renderError } from './output/errors.js'
 import { toJson } from './output/format.js'
+import { show } from './output/terminal.js'
 import type { GlobalOptions } from './project.js'
 
 /** Adds a command; `run` is only loaded when it is called. */
@@ -119,6 +120,6 @@ function takesValue(arg: string | undefined): boolean {
 
 function report(error: unknown, program: Command): void {
   const json = program.opts<GlobalOptions>().json || process.argv.includes('--json')
-  if (json) process.stdout.write(`${toJson(errorJson(error), 2)}\n`)
-  else process.stderr.write(`${renderError(error)}\n`)
+  if (json) show(`${toJson(errorJson(error), 2)}\n`)
+  else show(`${renderError(error)}\n`, process.stderr)
 }

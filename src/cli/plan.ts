@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Field } from '../define/column-type.js'
 import type { AnyDataset, Bronze } from '../define/dataset.js'
 import { fullName } from '../define/dataset.js'
-import type { Problem } from '../errors.js'
+import { messageOf, type Problem } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { select } from '../plan/graph.js'
 import { changesOf, decideIntake, plan, type Step } from '../plan/plan.js'
@@ -10,12 +10,14 @@ import { type Removed, removedFrom } from '../plan/removed.js'
 import { type ColumnChange, sayChange } from '../plan/schema-diff.js'
 import { bindNew, newSql, type SqlLeft } from '../run/bind-new.js'
 import { hash } from '../run/context.js'
+import { redact } from '../secrets.js'
 import type { Storage } from '../storage/storage.js'
 import { discoverAll } from './discoveries.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { renderError, renderProblem } from './output/errors.js'
 import { plural, toJson } from './output/format.js'
+import { show } from './output/terminal.js'
 import { openProject, type Project, print } from './project.js'
 import { removedLines } from './removed.js'
 
@@ -140,7 +142,7 @@ function planJson({ steps, problems, changes, left, notes, removed }: Planned): 
       dataset: name,
       action: problems[name] ? 'error' : decision.action,
       ...(decision.action === 'build' ? { mode: decision.mode } : {}),
-      reason: problems[name] ? String((problems[name] as Error).message) : decision.reason,
+      reason: problems[name] ? redact(messageOf(problems[name])) : decision.reason,
       ...(changes.has(name) ? { columns: changes.get(name) } : {}),
       ...(notes[name] ? { notes: notes[name] } : {}),
     })),
@@ -164,8 +166,9 @@ function printLeft({ problems, unbound }: SqlLeft): void {
     )
   for (const problem of problems) {
     const inputs = problem.unsure.map(fullName).join(', ')
-    process.stderr.write(
+    show(
       `\n${colors.yellow('!')} Unless what is to be taken in of ${inputs} changes it:\n${renderProblem(problem)}\n`,
+      process.stderr,
     )
   }
 }
@@ -188,7 +191,7 @@ function printPlan(planned: Planned): void {
       'Columns that readers may need go or change: a run refuses that. Keep them beside the new ones, or start it with --allow-breaking',
     )
   printLeft(left)
-  for (const problem of Object.values(problems)) process.stderr.write(`\n${renderError(problem)}\n`)
+  for (const problem of Object.values(problems)) show(`\n${renderError(problem)}\n`, process.stderr)
 }
 
 /** A line for each step, and what changes of its columns. */

@@ -7,6 +7,7 @@ import { openStorage, rootOf } from '../load/root.js'
 import { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
 import type { Storage } from '../storage/storage.js'
+import { show } from './output/terminal.js'
 
 /** Options that every command takes. */
 export interface GlobalOptions {
@@ -45,7 +46,7 @@ export async function openLog(command: Command): Promise<Omit<Project, 'lake'>> 
 }
 
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`)
+  show(`${text}\n`)
 }
 
 /** A commit's number or a time, as an option gives it. */

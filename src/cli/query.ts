@@ -14,6 +14,7 @@ import colors from './output/colors.js'
 import { csvRecord } from './output/csv.js'
 import { plural, size, toJson } from './output/format.js'
 import { MAX_CELL, textTable } from './output/table.js'
+import { show, writeData } from './output/terminal.js'
 import { openLog, pointOf } from './project.js'
 
 export function define(command: Command): Command {
@@ -86,14 +87,15 @@ export async function run(command: Command): Promise<number> {
   // All are asked of the lake as it is at one time.
   const state = stateAsked(log, point, options.run)
   for (const [i, { sql, file = '' }] of questions.entries()) {
-    if (i > 0 && format !== 'json') await write('\n')
-    if (others.length > 0 && format === 'table') await write(`${colors.bold(file)}\n`)
+    if (i > 0 && format !== 'json') show('\n')
+    if (others.length > 0 && format === 'table') show(`${colors.bold(file)}\n`)
     try {
       await using result = await queryLake(storage, state, sql)
       await writer(result, options.limit)
       if (options.stats)
-        process.stderr.write(
+        show(
           `${result.files.opened} of ${plural(result.files.total, 'file')} opened (${size(result.files.bytes)})\n`,
+          process.stderr,
         )
     } catch (error) {
       if (others.length === 0 || !(error instanceof MoraineError)) throw error
@@ -153,11 +155,6 @@ async function stateAsked(log: CommitLog, point: number | Date | undefined, run?
 
 type Writer = (result: QueryResult, limit: number) => Promise<void>
 
-const write = async (text: string) => {
-  if (process.stdout.write(text)) return
-  await new Promise((resolve) => process.stdout.once('drain', resolve))
-}
-
 const writers: Record<string, Writer> = { table: writeTable, csv: writeCsv, json: writeJson }
 
 async function writeTable({ columns, batches }: QueryResult, limit: number): Promise<void> {
@@ -166,14 +163,12 @@ async function writeTable({ columns, batches }: QueryResult, limit: number): Pro
     rows.push(...batch)
     if (rows.length > limit) break
   }
-  await write(
-    `${textTable(columns.map(tableColumn), rows.slice(0, limit), { longest: MAX_CELL })}\n`,
-  )
+  show(`${textTable(columns.map(tableColumn), rows.slice(0, limit), { longest: MAX_CELL })}\n`)
   if (rows.length > limit)
-    await write(
+    show(
       colors.dim(`The first ${plural(limit, 'row')}; more with --limit N, all with --format csv\n`),
     )
-  else await write(colors.dim(`${plural(rows.length, 'row')}\n`))
+  else show(colors.dim(`${plural(rows.length, 'row')}\n`))
 }
 
 const numbers = ['int', 'bigint', 'float', 'double', 'decimal']
@@ -183,17 +178,17 @@ export function tableColumn({ name, type }: Field) {
 }
 
 async function writeCsv({ columns, batches }: QueryResult): Promise<void> {
-  await write(csvRecord(columns.map((c) => c.name)))
+  await writeData(csvRecord(columns.map((c) => c.name)))
   for await (const batch of batches)
-    await write(batch.map((row) => csvRecord(columns.map((c) => row[c.name]))).join(''))
+    await writeData(batch.map((row) => csvRecord(columns.map((c) => row[c.name]))).join(''))
 }
 
 async function writeJson({ batches }: QueryResult): Promise<void> {
   let before = '\n'
-  await write('[')
+  await writeData('[')
   for await (const batch of batches) {
-    await write(before + batch.map((row) => toJson(row)).join(',\n'))
+    await writeData(before + batch.map((row) => toJson(row)).join(',\n'))
     before = ',\n'
   }
-  await write('\n]\n')
+  await writeData('\n]\n')
 }

@@ -12,6 +12,7 @@ import { examples } from './examples.js'
 import { toJson } from './output/format.js'
 import { LiveView } from './output/live.js'
 import { PlainView } from './output/plain.js'
+import { show } from './output/terminal.js'
 import { openProject, type Project, print } from './project.js'
 
 export function define(command: Command): Command {
@@ -160,7 +161,7 @@ export async function run(command: Command): Promise<number> {
       },
     })
     const problem = await lineage?.close()
-    if (problem) process.stderr.write(`! ${problem}\n`)
+    if (problem) show(`! ${problem}\n`, process.stderr)
     if (json) print(toJson(record, 2))
     if (record.outcome === 'done') return 0
     return record.error?.kind === 'definition' ? 2 : 1

@@ -4,6 +4,7 @@ import { type Bronze, fullName } from '../define/dataset.js'
 import type { HttpSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
+import { shownUrl } from '../secrets.js'
 import { type JsonRecord, MARK } from '../source/formats/json-records.js'
 import { takeRecords } from '../source/formats/take-json.js'
 import { HttpClient } from '../source/http/client.js'
@@ -65,9 +66,12 @@ function checkedUrl({ url }: HttpSource): URL {
   if (URL.canParse(url)) return new URL(url)
   throw new MoraineError(
     'source',
-    url === '' ? 'It is not said where the API is' : `'${url}' is no URL`,
+    url === '' ? 'It is not said where the API is' : `'${shownUrl(url)}' is no URL`,
     {
-      hint: 'Set its url: the environment variable that it comes from may be missing.',
+      hint:
+        url === ''
+          ? 'Set its url: the environment variable that it comes from may be missing.'
+          : 'Write it as https://host/path. Credentials belong into auth.',
     },
   )
 }

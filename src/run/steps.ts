@@ -1,16 +1,22 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DefinitionError, MoraineError, messageOf } from '../errors.js'
+import { redact } from '../secrets.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
 
 const ATTEMPTS = 3
 
 /** An error as records and `--json` show it. */
 export function describeError(error: unknown): NonNullable<RunRecord['error']> {
+  const message = redact(messageOf(error))
   if (error instanceof DefinitionError)
-    return { kind: error.kind, message: error.message, problems: error.problems }
-  if (!(error instanceof MoraineError)) return { kind: 'engine', message: messageOf(error) }
-  const { kind, message, hint, place } = error
+    return {
+      kind: error.kind,
+      message,
+      problems: error.problems.map((problem) => ({ ...problem, message: redact(problem.message) })),
+    }
+  if (!(error instanceof MoraineError)) return { kind: 'engine', message }
+  const { kind, hint, place } = error
   return {
     kind,
     message,
@@ -87,7 +93,13 @@ export class Steps {
     this.finish({ dataset, outcome: 'blocked', reason: `${by} did not succeed`, seconds: 0 })
   }
 
-  private finish(result: StepResult): void {
+  private finish(told: StepResult): void {
+    const { notes, sourceWarnings } = told
+    const result = {
+      ...told,
+      ...(notes ? { notes: notes.map(redact) } : {}),
+      ...(sourceWarnings ? { sourceWarnings: sourceWarnings.map(redact) } : {}),
+    }
     this.results.push(result)
     this.emit({ type: 'step-finished', result })
   }

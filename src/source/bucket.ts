@@ -1,4 +1,5 @@
 import { MoraineError } from '../errors.js'
+import { shownUrl } from '../secrets.js'
 import { S3Storage } from '../storage/s3.js'
 import type { SourceFile } from './discover.js'
 import { isInNoData, isNoData } from './folders.js'
@@ -18,6 +19,11 @@ const buckets = new Map<string, S3Storage>()
 function objectsAt(path: string): Objects {
   const [, bucket = '', rest = '', settings = ''] =
     /^s3:\/\/([^/?]+)\/?([^?]*)(\?.*)?$/.exec(withSettings(path)) ?? []
+  // A bucket's name has neither: these are credentials, which do not belong here and are not told.
+  if (/[:@]/.test(`${bucket}${rest.split('/', 1)[0]}`) && path.includes('@'))
+    throw new MoraineError('usage', `'${shownUrl(path)}' is no place in S3`, {
+      hint: 'Write it as s3://bucket/folder/*.csv. Credentials come from where the tools of AWS have them.',
+    })
   const root = `s3://${bucket}${settings}`
   const storage = buckets.get(root) ?? new S3Storage(root, false)
   buckets.set(root, storage)

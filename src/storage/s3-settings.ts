@@ -1,6 +1,7 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import { secondsOf } from '../define/interval.js'
 import { MoraineError } from '../errors.js'
+import { shownUrl } from '../secrets.js'
 
 /** Where a lake lies in S3, and how its objects are reached. */
 export interface S3Place {
@@ -46,7 +47,8 @@ const known = [
 export function s3Place(root: string): S3Place {
   const url = URL.canParse(root) ? new URL(root) : undefined
   const refuse = (message: string, hint: string) => new MoraineError('usage', message, { hint })
-  if (!url?.hostname) throw refuse(`'${root}' is no place in S3`, 'Write it as s3://bucket/prefix.')
+  if (!url?.hostname)
+    throw refuse(`'${shownUrl(root)}' is no place in S3`, 'Write it as s3://bucket/prefix.')
   if (url.username || url.password)
     throw refuse(
       'Keys do not belong into the address of a lake',

@@ -215,6 +215,16 @@ describe('an API', () => {
     }
   })
 
+  it('that leads to another port of its own machine is not followed there, unless that is allowed', async () => {
+    const other = await api(() => rows)
+    const { url } = await api((_, __, response) => {
+      response.writeHead(302, { location: `${other.url}/` }).end()
+    })
+    expect((await errorOf(await lake(url, '{}')))?.message).toContain('a private network')
+    expect(other.asked).toEqual([])
+    expect(await errorOf(await lake(url, '{ allowPrivate: true }'))).toBeUndefined()
+  })
+
   it('that wants a token by OAuth gets one, and a new one when it is not valid any more', async () => {
     let given = 0
     const { url } = await api(async (request, url, response) => {

@@ -1,8 +1,26 @@
 import picocolors from 'picocolors'
+import { ESC } from './terminal.js'
 
 const { NO_COLOR, FORCE_COLOR, TERM } = process.env
 
-/** Colours where a terminal shows them; pipes and files get plain text, in CI too. */
-export default picocolors.createColors(
+const plain = picocolors.createColors(
   !NO_COLOR && (Boolean(FORCE_COLOR) || (process.stdout.isTTY === true && TERM !== 'dumb')),
 )
+
+/** What the text holds of escape sequences is not ours, and stays as it is, to be spelled when it is shown. */
+const painted = (paint: (text: string) => string) => {
+  const [before, after] = paint('\0').replaceAll('\x1b', ESC).split('\0')
+  return (text: string) => `${before}${text}${after}`
+}
+
+const { bold, dim, red, green, yellow, cyan } = plain
+
+/** Colours where a terminal shows them; pipes and files get plain text, in CI too. */
+export default {
+  bold: painted(bold),
+  dim: painted(dim),
+  red: painted(red),
+  green: painted(green),
+  yellow: painted(yellow),
+  cyan: painted(cyan),
+}

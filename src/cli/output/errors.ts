@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { DefinitionError, MoraineError, messageOf, type Place, type Problem } from '../../errors.js'
+import { redact, starred } from '../../secrets.js'
 import colors from './colors.js'
 
 /** An error for people: what, where with a code frame, what to do. Never a stack trace. */
@@ -36,11 +37,14 @@ function asTheyStand(problems: readonly Problem[]): Problem[] {
 export function renderProblem({ message, hint, place }: Problem): string {
   const frame = place && codeFrame(place)
   return [
-    colors.bold(message),
+    colors.bold(indented(redact(message))),
     ...(frame ? [frame] : []),
     ...(hint ? [`${colors.cyan('→')} ${hint}`] : []),
   ].join('\n')
 }
+
+/** A message of several lines, those after the first set in: none can pass for a line of our own. */
+const indented = (message: string) => message.replace(/\n(?=[^\n])/g, '\n  ')
 
 const AROUND = 2
 const FAR = 60
@@ -77,7 +81,7 @@ function codeFrame(place: Place): string | undefined {
   ]
   for (let n = from; n <= to; n++) {
     const mark = n === line ? colors.red('>') : ' '
-    const text = shortened(lines[n - 1] ?? '', n === line ? shift : 0)
+    const text = shortened(starred(lines[n - 1] ?? ''), n === line ? shift : 0)
     out.push(`${mark} ${colors.dim(`${String(n).padStart(gutter)} │`)} ${text}`)
     if (n === line) {
       const before = ' '.repeat(column - 1 - shift + (shift > 0 ? 1 : 0))
@@ -122,8 +126,9 @@ export function errorJson(error: unknown): object {
   if (error instanceof DefinitionError)
     return { error: { kind: error.kind, problems: error.problems } }
   if (!(error instanceof MoraineError))
-    return { error: { kind: 'unexpected', message: messageOf(error) } }
-  const { kind, message, hint, place } = error
+    return { error: { kind: 'unexpected', message: redact(messageOf(error)) } }
+  const { kind, hint, place } = error
+  const message = redact(error.message)
   return { error: { kind, message, ...(hint ? { hint } : {}), ...(place ? { place } : {}) } }
 }
 

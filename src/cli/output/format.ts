@@ -1,5 +1,6 @@
 import { thousands } from '../../define/thousands.js'
 import type { RowValue } from '../../engine/engine.js'
+import { printableJson } from './terminal.js'
 
 /** `172,456` */
 export const count = thousands
@@ -37,7 +38,7 @@ export function cell(value: RowValue | undefined): string {
 
 /** JSON of rows: bigint as text, as `JSON.parse` would lose digits; bytes in hexadecimal. */
 export function toJson(value: unknown, indent?: number): string {
-  return JSON.stringify(
+  const json = JSON.stringify(
     value,
     (_, v) => {
       if (typeof v === 'bigint') return String(v)
@@ -45,6 +46,7 @@ export function toJson(value: unknown, indent?: number): string {
     },
     indent,
   )
+  return printableJson(json)
 }
 
 /** A timestamp for people: without the T, and without a fraction of zeros. */

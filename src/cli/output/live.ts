@@ -3,6 +3,7 @@ import colors from './colors.js'
 import { count, duration } from './format.js'
 import type { RunView } from './plain.js'
 import { closing, stepLine } from './summary.js'
+import { ESC, printable, show } from './terminal.js'
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 const INTERVAL = 100
@@ -29,7 +30,7 @@ export class LiveView implements RunView {
     switch (event.type) {
       case 'run-started':
         this.lines = event.datasets.map(({ name, inputs }) => ({ dataset: name, inputs }))
-        process.stdout.write('\x1b[?25l')
+        show(`${ESC}[?25l`)
         this.timer = setInterval(() => this.draw(), INTERVAL)
         break
       case 'step-started':
@@ -43,7 +44,7 @@ export class LiveView implements RunView {
         break
       case 'run-finished':
         this.close()
-        process.stdout.write(`${closing(event.record)}\n`)
+        show(`${closing(event.record)}\n`)
     }
   }
 
@@ -57,7 +58,7 @@ export class LiveView implements RunView {
     this.timer = undefined
     this.note = ''
     this.draw(true)
-    process.stdout.write('\x1b[?25h')
+    show(`${ESC}[?25h`)
   }
 
   private change(dataset: string, what: Partial<Line>): void {
@@ -78,10 +79,8 @@ export class LiveView implements RunView {
       ? []
       : [colors.dim(`${ended} of ${this.lines.length} steps, ${elapsed}  ${this.note}`)]
     const rows = [...active.map(({ text }) => text), ...foot]
-    const up = this.drawn > 0 ? `\x1b[${this.drawn}A` : ''
-    process.stdout.write(
-      `${up}${rows.map((row) => `\x1b[2K${last ? row : fit(row)}\n`).join('')}\x1b[0J`,
-    )
+    const up = this.drawn > 0 ? `${ESC}[${this.drawn}A` : ''
+    show(`${up}${rows.map((row) => `${ESC}[2K${last ? row : fit(row)}\n`).join('')}${ESC}[0J`)
     this.drawn = rows.length
   }
 
@@ -104,14 +103,16 @@ export class LiveView implements RunView {
   }
 }
 
+/** What paints: ESC, and what follows to its end. */
+const PAINT = new RegExp(`(${ESC}\\[[0-9;]*m)`)
+
 /** Cuts a line to the screen's width; colours take no room. */
 function fit(text: string): string {
   const columns = process.stdout.columns ?? 80
   let cells = 0
   let out = ''
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
-  for (const part of text.split(/(\x1b\[[0-9;]*m)/)) {
-    if (part.startsWith('\x1b[')) out += part
+  for (const part of printable(text).split(PAINT)) {
+    if (part.startsWith(ESC)) out += part
     else {
       out += part.slice(0, Math.max(0, columns - 1 - cells))
       cells += part.length

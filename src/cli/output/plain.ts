@@ -1,5 +1,6 @@
 import type { RunEvent } from '../../run/events.js'
 import { closing, stepLine } from './summary.js'
+import { show } from './terminal.js'
 
 /** What shows a run to people, by its events. */
 export interface RunView {
@@ -27,6 +28,6 @@ export class PlainView implements RunView {
   close(): void {}
 
   private line(text: string): void {
-    process.stdout.write(`${text}\n`)
+    show(`${text}\n`)
   }
 }

@@ -4,6 +4,7 @@ import type { Job } from '../../plan/jobs.js'
 import type { KeeperEvent } from '../../serve/keeper.js'
 import colors from './colors.js'
 import { stepLine } from './summary.js'
+import { printableJson, show } from './terminal.js'
 
 type Level = 'info' | 'warn' | 'error'
 
@@ -28,14 +29,16 @@ export class ProcessLog {
       timestamp: pino.stdTimeFunctions.isoTime,
       messageKey: 'message',
     }
+    const stdout = pino.destination({ fd: 1, sync: true })
+    const output = { write: (line: string) => stdout.write(printableJson(line)) }
     const formatters = { level: (level: string) => ({ level }) }
-    this.logger = pino({ ...options, formatters }, pino.destination({ fd: 1, sync: true }))
+    this.logger = pino({ ...options, formatters }, output)
   }
 
   /** @param text what people see; nothing where it is left out. */
   tell(fields: Readonly<Record<string, unknown>>, text?: string, level: Level = 'info'): void {
     if (this.logger) this.logger[level](fields, text?.trim())
-    else if (text !== undefined) process.stdout.write(`${colors.dim(clock(new Date()))} ${text}\n`)
+    else if (text !== undefined) show(`${colors.dim(clock(new Date()))} ${text}\n`)
   }
 
   event(event: KeeperEvent): void {

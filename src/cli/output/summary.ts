@@ -3,6 +3,7 @@ import type { RunRecord, StepResult } from '../../run/events.js'
 import colors from './colors.js'
 import { renderError, renderProblem } from './errors.js'
 import { count, duration, plural, size } from './format.js'
+import { printable } from './terminal.js'
 
 const marks: Record<StepResult['outcome'], string> = {
   done: colors.green('✔'),
@@ -62,19 +63,20 @@ function speed({ counts, rows, seconds }: StepResult): string[] {
 export function closing(record: RunRecord): string {
   const out: string[] = []
   for (const step of record.steps) {
-    for (const note of step.notes ?? []) out.push(`${colors.cyan('ℹ')} ${step.dataset}: ${note}`)
+    for (const note of step.notes ?? [])
+      out.push(`${colors.cyan('ℹ')} ${step.dataset}: ${printable(note)}`)
     if (step.stale)
       out.push(
         `${colors.yellow('!')} ${step.dataset}: ${plural(step.stale, 'key')} ${step.stale === 1 ? 'keeps its' : 'keep their'} last valid row, as the newest one is invalid`,
       )
     for (const { check, passed, severity, message } of step.checks ?? [])
       if (!passed && severity === 'warn')
-        out.push(`${colors.yellow('!')} ${step.dataset}: ${check}: ${message}`)
+        out.push(`${colors.yellow('!')} ${step.dataset}: ${check}: ${printable(message ?? '')}`)
     for (const warning of step.sourceWarnings ?? [])
-      out.push(`${colors.yellow('!')} ${step.dataset}: ${warning}`)
+      out.push(`${colors.yellow('!')} ${step.dataset}: ${printable(warning)}`)
     for (const { reason, rows } of step.warnings ?? [])
       out.push(
-        `${colors.yellow('!')} ${step.dataset}: ${plural(rows, 'row')} kept with a warning: ${reason}`,
+        `${colors.yellow('!')} ${step.dataset}: ${plural(rows, 'row')} kept with a warning: ${printable(reason)}`,
       )
   }
   for (const { dataset, outcome, error } of record.steps)

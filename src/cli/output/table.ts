@@ -1,7 +1,7 @@
 import type { RowValue } from '../../engine/engine.js'
 import colors from './colors.js'
 import { cell, readableTime } from './format.js'
-import { printable } from './printable.js'
+import { printable } from './terminal.js'
 
 export interface TableColumn {
   name: string
@@ -33,11 +33,12 @@ export function terminalWidth(): number | undefined {
  * column; a table that has too many columns for that is shown as one record below the other.
  */
 export function textTable(
-  columns: readonly TableColumn[],
+  given: readonly TableColumn[],
   rows: readonly Row[],
   { width = terminalWidth(), longest = Number.POSITIVE_INFINITY }: TableLayout = {},
 ): string {
-  const cells = rows.map((row) => columns.map(({ name }) => shown(row[name], longest)))
+  const columns = given.map((column) => ({ ...column, name: printable(column.name) }))
+  const cells = rows.map((row) => given.map(({ name }) => shown(row[name], longest)))
   const natural = columns.map(({ name }, i) =>
     Math.max(cellsOf(name), ...cells.map((row) => cellsOf(row[i] as string))),
   )
@@ -183,7 +184,7 @@ function records(
 
 function shown(value: RowValue | undefined, longest: number): string {
   const text = typeof value === 'string' ? readableTime(value) : cell(value)
-  const safe = printable(text, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  const safe = printable(text)
   if (safe.length <= longest) return safe
   const chars = [...safe]
   return chars.length > longest ? `${chars.slice(0, longest - 1).join('')}…` : safe

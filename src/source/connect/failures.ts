@@ -1,5 +1,6 @@
 import type { Connection } from '../../define/source.js'
 import { MoraineError, messageOf, type Place } from '../../errors.js'
+import { OwnSecrets, shownUrl } from '../../secrets.js'
 
 /** What a database's or a socket's error code means to people. */
 const meanings: Readonly<Record<string, { what: string; hint: string; retryable?: boolean }>> = {
@@ -78,7 +79,7 @@ export function databaseError(
     return new MoraineError('source', `${where}: it wants a password, and none is given`, {
       hint: "Put it into the URL, or say password: secret('env:NAME'): the environment variable that it comes from may be missing.",
     })
-  const message = redact(messageOf(error), secrets)
+  const message = hidden(messageOf(error), secrets)
   const lost =
     /terminated|connection (is )?(lost|closed)|closed state|not queryable|LoggedIn state|socket hang up|invalid snapshot identifier|import the requested snapshot/i.test(
       message,
@@ -93,17 +94,27 @@ export function databaseError(
   })
 }
 
-/** Takes secrets out of a text. */
-export function redact(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((left, secret) => (secret ? left.replaceAll(secret, '***') : left), text)
+function hidden(text: string, secrets: readonly string[]): string {
+  const own = new OwnSecrets()
+  own.hide(...secrets)
+  return own.redact(text)
 }
 
-/** The secrets in a connection's settings, as they may appear in texts. */
+/** The secrets in a connection's settings, as they may appear in texts: also of a URL that can't be parsed. */
 export function secretsOf({ url, password }: Connection): string[] {
-  const inUrl = /:\/\/[^/]*?:([^@/]*)@/.exec(url ?? '')?.[1] ?? ''
-  const found = [typeof password === 'string' ? password : '', inUrl, decoded(inUrl)]
-  return [...new Set(found.filter((secret) => secret !== ''))]
+  const [, whole = url ?? ''] = /^\w[\w+.-]*:\/\/(.*)$/s.exec(url ?? '') ?? []
+  // A password may hold what ends one in a URL that is well formed: all ends are tried.
+  const ends = [...whole.matchAll(/@/g)].map(({ index }) =>
+    whole.slice(whole.indexOf(':') + 1, index),
+  )
+  const named = [...(url ?? '').matchAll(SETTING)].map(([, quoted, plain]) => quoted ?? plain ?? '')
+  const found = [typeof password === 'string' ? password : '', ...ends, ...named]
+  return [...new Set([...found, ...found.map(decoded)].filter((secret) => secret !== ''))]
 }
+
+/** A password as a parameter of a URL, or in a list of settings. */
+const SETTING =
+  /\b(?:password|pwd|passphrase|secret|token)\s*=\s*(?:'([^']*)'|"[^"]*"|([^&;\s]*))/gi
 
 function decoded(text: string): string {
   try {
@@ -133,7 +144,13 @@ export function checkedConnection(
   connection: Connection,
   place?: Place | undefined,
 ): Connection {
-  if (connection.url || connection.host) return connection
+  const { url } = connection
+  if (url && /^\w+:\/\//.test(url) && !URL.canParse(url))
+    throw new MoraineError('source', `The URL of the ${kind} database can't be read`, {
+      hint: `It looks like ${shownUrl(url).replace('…', '')}user:password@host/database. What is special in a password is written with %: / as %2F, @ as %40, : as %3A, # as %23.`,
+      place,
+    })
+  if (url || connection.host) return connection
   throw new MoraineError('source', `It is not said where the ${kind} database is`, {
     hint: 'Set its url or its host: the environment variable that it comes from may be missing.',
     place,

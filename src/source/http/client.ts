@@ -1,10 +1,11 @@
-import { type IncomingMessage, request as plainRequest } from 'node:http'
-import { request as tlsRequest } from 'node:https'
+import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http'
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import type { HttpAuth, HttpSource, Secret } from '../../define/source.js'
 import { MoraineError, messageOf } from '../../errors.js'
+import { OwnSecrets } from '../../secrets.js'
 import { addressOf, isPrivate, PrivateAddress, publicOnly } from './addresses.js'
 
 const ATTEMPTS = 6
@@ -56,6 +57,12 @@ export interface ClientEffects {
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>
 }
 
+/** Connections to addresses that were looked at: none is shared with those that need no look. */
+const guardedAgents = {
+  'http:': new PlainAgent({ keepAlive: true, lookup: publicOnly }),
+  'https:': new TlsAgent({ keepAlive: true, lookup: publicOnly }),
+}
+
 const realEffects: ClientEffects = {
   sleep: (milliseconds, signal) => sleep(milliseconds, undefined, { signal }),
 }
@@ -65,7 +72,7 @@ const realEffects: ClientEffects = {
  * allowed. What may pass (429, 503, lost connections) is tried again, as late as the server says.
  */
 export class HttpClient {
-  private readonly secrets: string[] = []
+  private readonly secrets = new OwnSecrets()
   private token: string | undefined
   private asked = 0
 
@@ -75,7 +82,9 @@ export class HttpClient {
     private readonly origin: URL,
     private readonly signal: AbortSignal,
     private readonly effects: ClientEffects = realEffects,
-  ) {}
+  ) {
+    this.secrets.hide(origin.password)
+  }
 
   /** Asks, and gives the answer; `undefined` where nothing is there, and that may be so. */
   async ask(request: ApiRequest, expected: Expected = {}): Promise<Answer | undefined> {
@@ -103,19 +112,13 @@ export class HttpClient {
 
   /** A text without what must not be told. */
   redact(text: string): string {
-    return this.secrets.reduce(
-      (told, secret) =>
-        secret.length > 2
-          ? told.replaceAll(secret, '***').replaceAll(encodeURIComponent(secret), '***')
-          : told,
-      text,
-    )
+    return this.secrets.redact(text)
   }
 
   /** The value of a secret, which is redacted from now on; a text that is no secret is not, unless it is said to be one. */
   async reveal(secret: Secret, hidden = typeof secret === 'function'): Promise<string> {
     const value = typeof secret === 'function' ? await secret() : secret
-    if (hidden && !this.secrets.includes(value)) this.secrets.push(value)
+    if (hidden) this.secrets.hide(value)
     return value
   }
 
@@ -145,7 +148,7 @@ export class HttpClient {
   }
 
   private async request({ url, method, body, type }: ApiRequest) {
-    const { hostname, protocol } = url
+    const { protocol } = url
     if (protocol !== 'https:' && protocol !== 'http:')
       throw new Error(`it leads to ${protocol} which is not followed`)
     const home = url.origin === this.origin.origin
@@ -154,7 +157,7 @@ export class HttpClient {
     // What a body holds is for the source alone, as credentials are.
     if (!home && method === 'POST')
       throw new Error(`it leads to ${url.origin}, where a body is not sent`)
-    const guarded = !this.source.allowPrivate && hostname !== this.origin.hostname
+    const guarded = !this.source.allowPrivate && !this.isOwn(url)
     const address = addressOf(url)
     if (guarded && address && isPrivate(address)) throw new PrivateAddress(address)
     const headers: Record<string, string> = {
@@ -165,6 +168,16 @@ export class HttpClient {
       ...(home ? await this.credentials() : {}),
     }
     return this.send(url, headers, guarded, body, method)
+  }
+
+  /** Whether an address is where the definition itself leads: the source's origin, or the same host with encryption. */
+  private isOwn({ origin, protocol, hostname, port }: URL): boolean {
+    const own = this.origin
+    const isUpgrade = own.protocol === 'http:' && protocol === 'https:'
+    return (
+      origin === own.origin ||
+      (isUpgrade && hostname === own.hostname && port === '' && own.port === '')
+    )
   }
 
   private async credentials(): Promise<Record<string, string>> {
@@ -203,7 +216,7 @@ export class HttpClient {
     const answer = this.checked(await this.send(url, headers, false, form.toString()))
     const token = readToken(answer.body)
     if (token === undefined) throw new Error(`${url.origin} gave no access token`)
-    this.secrets.push(token)
+    this.secrets.hide(token)
     return token
   }
 
@@ -218,8 +231,8 @@ export class HttpClient {
     const { timeout } = source
     const request = url.protocol === 'https:' ? tlsRequest : plainRequest
     return new Promise((resolve, reject) => {
-      const lookup = guarded ? { lookup: publicOnly } : {}
-      const sent = request(url, { method, headers, signal, timeout, ...lookup }, (message) => {
+      const agent = guarded ? guardedAgents[url.protocol as keyof typeof guardedAgents] : undefined
+      const sent = request(url, { method, headers, signal, timeout, agent }, (message) => {
         const { statusCode: status = 0, headers: received } = message
         const type = received['content-type'] ?? ''
         wholeBody(message).then(
