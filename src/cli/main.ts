@@ -46,6 +46,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
   ['discarded', () => import('./discarded.js'), 'show which rows were discarded, and why'],
   ['profile', () => import('./profile.js'), 'show what the rows of a dataset are like'],
   ['replay', () => import('./replay.js'), 'judge discarded rows again'],
+  [
+    'quarantine',
+    () => import('./quarantine.js'),
+    'show what could not be read and was set aside; try it again',
+  ],
   ['rebuild', () => import('./rebuild.js'), 'make datasets anew from what was archived'],
   ['rename', () => import('./rename.js'), 'give a dataset another name, with all it has'],
   ['drop', () => import('./drop.js'), 'take a dataset out of the lake that lake.ts no longer has'],

@@ -2,10 +2,12 @@ import type { Command } from 'commander'
 import { type AnyDataset, fullName } from '../define/dataset.js'
 import { messageOf } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
+import { quarantinedOf } from '../log/quarantined.js'
 import { plan, type Step } from '../plan/plan.js'
 import { removedFrom } from '../plan/removed.js'
 import { hash } from '../run/context.js'
 import { Journal, type JournalEntry } from '../run/journal.js'
+import { quarantineText } from '../run/quarantine/told.js'
 import { afterNow } from '../run/rows-position.js'
 import { acceptCommand, type Held, heldOf, heldText } from '../run/shrink.js'
 import { discoverAll } from './discoveries.js'
@@ -91,6 +93,8 @@ interface Status {
   /** An extract that has far fewer rows than the one that is there, and waits for somebody to accept it. */
   held?: Held
   upToDate: boolean
+  /** Objects that could not be read, and were set aside. */
+  quarantined?: number
   /** What somebody should know of it. */
   notes: readonly string[]
   description: string | null
@@ -108,10 +112,16 @@ function statusOf(
   const bronze = dataset.tier === 'bronze'
   const known = bronze && !checked ? batchesOf(dataset, state) : decision.reason
   const reason = problem === undefined ? known : messageOf(problem)
-  const notes = laterOf(dataset, state)
+  const quarantined = quarantinedOf(state, name)
+  const quarantine = quarantineText(quarantined)
+  const notes = [
+    ...laterOf(dataset, state),
+    ...(quarantine ? [`${quarantine}: moraine quarantine`] : []),
+  ]
   const { description, owner, tags } = dataset.about
   const about = { description: description ?? null, owner: owner ?? null, tags: tags ?? [] }
-  const common = { dataset: name, state: reason, upToDate, notes, ...about }
+  const counted = quarantined.length > 0 ? { quarantined: quarantined.length } : {}
+  const common = { dataset: name, state: reason, upToDate, notes, ...counted, ...about }
   const held = heldOf(state, name)
   if (bronze && held)
     return {

@@ -23,6 +23,8 @@ export interface LakeOptions {
   folders?: { readonly silver?: string; readonly gold?: string }
   /** Who `moraine serve` tells when something is wrong. */
   alerts?: readonly Alert[]
+  /** Failures after which a file or a request that can't be read stays in quarantine and is not tried again by itself. Default: 3. */
+  quarantineAfter?: number
 }
 
 const lakeOptions: OptionList<LakeOptions> = {
@@ -36,6 +38,10 @@ const lakeOptions: OptionList<LakeOptions> = {
     fits: (value) => Array.isArray(value) && value.every((item) => Array.isArray(item?.on)),
     advise: () => "Write [alert.slack(secret('env:SLACK_URL'))]",
   },
+  quarantineAfter: {
+    is: 'a whole number from 1 on',
+    fits: (value) => Number.isInteger(value) && Number(value) >= 1,
+  },
 }
 
 /** A checked definition. `datasets` holds inputs before those that read them. */
@@ -47,6 +53,7 @@ export interface Lake {
   readonly alerts: readonly Alert[]
   readonly folders: { readonly silver?: string; readonly gold?: string }
   readonly datasets: readonly AnyDataset[]
+  readonly quarantineAfter: number
   readonly place: Place | undefined
 }
 
@@ -59,6 +66,7 @@ export function defineLake(options: LakeOptions): Lake {
   const place = here()
   const good = checked<LakeOptions>('defineLake', options, lakeOptions)
   const { name, root = 'lake', publish = 'passed', alerts = [], folders = {} } = good
+  const { quarantineAfter = 3 } = good
   const problems: Problem[] = []
   if (name !== undefined && !/^[a-z][a-z0-9_-]*$/.test(name))
     problems.push({
@@ -76,7 +84,17 @@ export function defineLake(options: LakeOptions): Lake {
     problems.push({ message: `These datasets read each other in a circle: ${cycle}`, place })
   problems.push(...duplicates(ordered), ...ordered.flatMap(problemsOf), ...takeMistakes())
   if (problems.length > 0) throw new DefinitionError(inOrderOfPlace(problems))
-  return { kind: 'lake', name, root, publish, alerts, folders, datasets: ordered, place }
+  return {
+    kind: 'lake',
+    name,
+    root,
+    publish,
+    alerts,
+    folders,
+    datasets: ordered,
+    quarantineAfter,
+    place,
+  }
 }
 
 function duplicates(datasets: readonly AnyDataset[]): Problem[] {

@@ -1,3 +1,5 @@
+import { quarantineKey } from '../define/quarantine.js'
+
 /** What a dataset's rows depend on: a hash of each part of its definition, by the part's name. */
 export type Definition = Readonly<Record<string, string>>
 
@@ -275,9 +277,14 @@ function underOldNames(from: LakeState, to: LakeState): Pick<LakeState, 'batches
     const moved = batches[now]
     if (to.renamed?.[old] === now || !moved || batches[old]?.length) continue
     batches[old] = moved.map((batch) => ({ ...batch, dataset: old }))
-    if (now in watermarks) watermarks[old] = watermarks[now]
     delete batches[now]
-    delete watermarks[now]
+    for (const [key, before] of [
+      [now, old],
+      [quarantineKey(now), quarantineKey(old)],
+    ] as const) {
+      if (key in watermarks) watermarks[before] = watermarks[key]
+      delete watermarks[key]
+    }
   }
   return { batches, watermarks }
 }

@@ -7,6 +7,7 @@ import { Checkpoints } from './checkpoints.js'
 import { type BatchPointer, emptyState, type LakeState, type TableState } from './commit.js'
 import { sha256 } from './hash.js'
 import { type CommitLog, checkedFold } from './log.js'
+import { quarantinedIn } from './quarantined.js'
 
 /** What was looked at, and what is wrong. */
 export interface Verification {
@@ -19,6 +20,8 @@ export interface Verification {
   /** Files that the commits which were looked at refer to, and their bytes. */
   files: number
   bytes: number
+  /** What could not be read and is not part of any table: it is kept, and can be put back. */
+  quarantined: { dataset: string; name: string; held: boolean; reason: string }[]
   problems: string[]
 }
 
@@ -122,6 +125,9 @@ class Verifier {
       batches: batches.length,
       files: files.length,
       bytes: files.reduce((sum, size) => sum + size, 0),
+      quarantined: quarantinedIn(state).map(({ dataset, object: { name, held, reason } }) => {
+        return { dataset, name, held, reason }
+      }),
       problems: [...new Set(this.problems)],
     }
   }
@@ -165,6 +171,11 @@ class Verifier {
     for (const [name, watermark] of Object.entries(watermarks)) {
       const path = (watermark as { index?: { path?: string } } | null)?.index?.path
       if (path) await this.guarded(name, () => this.object(name, path))
+    }
+    for (const { dataset, object } of quarantinedIn({ watermarks })) {
+      const what = `${object.name} in the quarantine of ${dataset}`
+      if (this.isNew(object.original.path))
+        await this.guarded(what, () => this.original(what, object.original))
     }
   }
 

@@ -9,7 +9,10 @@ import { compareDefinitions, type DefinitionChanges } from './changes.js'
 import { definitionOf } from './fingerprint.js'
 
 /** What a bronze source offers that the lake does not have yet. */
-export type Discovery = FilesDiscovery | RowsDiscovery
+export type Discovery = (FilesDiscovery | RowsDiscovery) & {
+  /** Objects in quarantine that are tried again. */
+  again?: number
+}
 
 /** What a database offers. */
 export interface RowsDiscovery {
@@ -122,6 +125,13 @@ function planOne(
 /** What to do for a bronze dataset, by what its source offers. */
 export function decideIntake(discovery: Discovery | undefined): Decision {
   if (!discovery) return { action: 'none', reason: 'its source was not looked at' }
+  const { again = 0, ...others } = discovery
+  if (again > 0) {
+    const news = decideIntake(others)
+    const said = `${again === 1 ? '1 object' : `${again} objects`} of its quarantine to be tried again`
+    const reason = news.action === 'none' ? said : `${news.reason}; ${said}`
+    return { action: 'intake', reason }
+  }
   if ('none' in discovery) {
     const { news, none } = discovery
     return news ? { action: 'intake', reason: news } : { action: 'none', reason: none }

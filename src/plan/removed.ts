@@ -1,5 +1,6 @@
 import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
+import { quarantineKey } from '../define/quarantine.js'
 import { quoteName, type Sql } from '../define/sql.js'
 import type { Changes, Definition, LakeState, TableState } from '../log/commit.js'
 import { definitionOf } from './fingerprint.js'
@@ -37,10 +38,36 @@ export function dropChanges(state: LakeState, name: string): Changes {
     ...(Object.keys(tables).length > 0 ? { tables } : {}),
     ...(state.views?.[name] ? { views: { [name]: null } } : {}),
     ...(state.offsets[name] ? { offsets: { [name]: null } } : {}),
-    ...(name in state.watermarks ? { watermarks: { [name]: null } } : {}),
+    ...watermarksOf(state, name, () => null),
     ...(state.batches[name] ? { cut: { [name]: 0 } } : {}),
     ...(state.forgotten?.[name] ? { forget: { [name]: 0 } } : {}),
   }
+}
+
+/** A dataset's watermark and quarantine, by the names that the log has for them. */
+function watermarksOf(
+  { watermarks }: LakeState,
+  name: string,
+  becomes: (key: string) => unknown,
+): Pick<Changes, 'watermarks'> {
+  const keys = [name, quarantineKey(name)].filter((key) => key in watermarks)
+  if (keys.length === 0) return {}
+  return { watermarks: Object.fromEntries(keys.map((key) => [key, becomes(key)])) }
+}
+
+function movedWatermarks(
+  state: LakeState,
+  from: string,
+  to: string,
+  dropped: Changes,
+): Pick<Changes, 'watermarks'> {
+  const there = watermarksOf(state, from, (key) => state.watermarks[key])
+  const moved = Object.entries(there.watermarks ?? {}).map(([key, value]) => [
+    key === from ? to : quarantineKey(to),
+    value,
+  ])
+  if (moved.length === 0) return {}
+  return { watermarks: { ...dropped.watermarks, ...Object.fromEntries(moved) } }
 }
 
 /** Tables that have read batches of a dataset: one of its name that comes later begins at the first again. */
@@ -109,9 +136,7 @@ export function renameChanges(
     tables: { ...gone, ...tables },
     ...(state.views ? { views: renamedViews(state.views, from, to) } : {}),
     offsets: { ...dropped.offsets, ...offsets },
-    ...(from in state.watermarks
-      ? { watermarks: { ...dropped.watermarks, [to]: state.watermarks[from] } }
-      : {}),
+    ...movedWatermarks(state, from, to, dropped),
     ...(batches ? { batches } : {}),
     ...(state.forgotten?.[from]
       ? { forget: { ...dropped.forget, [to]: state.forgotten[from] } }

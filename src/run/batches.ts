@@ -34,12 +34,18 @@ export interface BatchManifest {
   batch: string
   number: number
   created: string
+  /** What its dataset was read as, as a hash. */
+  reading?: string
   columns: string[]
   files: BatchFile[]
   /** Where rows of a database were read, and which. */
   source?: object
   /** It was discarded: the files that it had, which are known all the same. */
   discarded?: { time: string; author: string; rows: number; files: KnownFile[] }
+  /** Objects that could not be read, whose place it holds. */
+  quarantined?: readonly KnownFile[]
+  /** Its rows are of an object that was in quarantine, by its id: they come where the batch's name sorts. */
+  restored?: string
 }
 
 /** Reads batch manifests, each once. */
@@ -112,7 +118,9 @@ export function keptFiles(
   marked = false,
   naming?: Naming,
 ): KeptFile[] {
-  const newest = new Map(manifests.flatMap(({ batch, files }) => files.map((f) => [f.name, batch])))
+  // By name, as what was in quarantine comes later than where it belongs.
+  const inOrder = [...manifests].sort((a, b) => (a.batch < b.batch ? -1 : 1))
+  const newest = new Map(inOrder.flatMap(({ batch, files }) => files.map((f) => [f.name, batch])))
   return manifests.flatMap((manifest) => {
     const { batch, files } = manifest
     return byData(files).map((sources) => {
@@ -163,8 +171,9 @@ export function describedFiles(
   })
 }
 
-const filesOf = ({ files, discarded }: BatchManifest): readonly KnownFile[] => [
+const filesOf = ({ files, discarded, quarantined }: BatchManifest): readonly KnownFile[] => [
   ...(discarded?.files ?? []),
+  ...(quarantined ?? []),
   ...files,
 ]
 

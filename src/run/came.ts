@@ -36,11 +36,12 @@ export async function cameWith(
   const own = manifests[0]?.dataset
   if (manifests.every(({ dataset }) => dataset === own)) {
     // By the number that a batch's name begins with: a join would change the order of the rows.
-    const numbers = manifests.map(({ number }) => number)
+    const numberOf = (batch: string) => Number.parseInt(batch, 10)
+    const numbers = manifests.map(({ batch }) => numberOf(batch))
     const first = numbers.reduce((a, b) => Math.min(a, b))
     const last = numbers.reduce((a, b) => Math.max(a, b))
     const list: string[] = Array.from({ length: last - first + 1 }, () => 'NULL')
-    for (const { number, created } of manifests) list[number - first] = quoteText(created)
+    for (const { batch, created } of manifests) list[numberOf(batch) - first] = quoteText(created)
     const index = `CAST(split_part(_batch, '-', 1) AS BIGINT) - ${first - 1}`
     const times = `CAST([${list.join(', ')}] AS TIMESTAMPTZ[])`
     return (relation) =>

@@ -33,6 +33,8 @@ export interface RunContext {
   rewriteUpTo: number
   /** Bytes of a database's table that are read as one part. */
   partBytes: number
+  /** Failures after which an object in quarantine is not tried again by itself. */
+  quarantineAfter: number
   relations: Relations
   javascript: JavaScript
   /** Tells how far a step has come. */

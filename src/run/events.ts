@@ -47,6 +47,19 @@ export interface StepResult {
   notes?: string[]
   /** What may be wrong with what a source gave. */
   sourceWarnings?: readonly string[]
+  /** Objects that could not be read, where there are some: those of this run, and how many there are in all. */
+  quarantine?: {
+    objects: readonly {
+      id: string
+      name: string
+      reason: string
+      failures: number
+      held: boolean
+    }[]
+    /** In all, and of these those that are not tried again by themselves. */
+    total: number
+    held: number
+  }
   /** Of an extract that was held back: its rows, and those of the one that stays. */
   held?: { rows: number; before: number }
   error?: { kind: string; message: string; hint?: string; place?: { file: string; line: number } }

@@ -28,7 +28,7 @@ import { currentUser, hash, type RunContext } from './context.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
 import { expireRows } from './expired.js'
 import { buildGold } from './gold.js'
-import { discover, type Offer } from './intake.js'
+import { discover, type Intake, type Offer } from './intake.js'
 import { InThisThread, type JavaScript } from './javascript.js'
 import { branchOf, Journal } from './journal.js'
 import { filesToReread, sourcesNamed } from './named-sources.js'
@@ -36,6 +36,7 @@ import { outlived, wouldLose } from './outlived.js'
 import { Pool } from './pool.js'
 import { keepProfiles } from './profile.js'
 import { type BuildOutcome, publishable } from './publish.js'
+import { quarantineResult, quarantineWarnings } from './quarantine/told.js'
 import { Relations } from './relations.js'
 import { type Replay, replayDiscarded } from './replay.js'
 import { heldResult } from './shrink.js'
@@ -153,6 +154,7 @@ class Run {
       valuesFrom: options.valuesFrom ?? 1 << 20,
       rewriteUpTo: options.rewriteUpTo ?? 16 << 20,
       partBytes: options.partBytes ?? 128 << 20,
+      quarantineAfter: lake.quarantineAfter,
       javascript: options.javascript ?? new InThisThread(),
       allowBreaking: options.allowBreaking ?? false,
       acceptShrink: new Set(
@@ -301,16 +303,30 @@ class Run {
   ): Promise<Partial<StepResult>> {
     const decision = decideIntake(discovery)
     const told = discovery.notes ?? []
+    const quarantine = (state: LakeState, taken?: Intake) =>
+      quarantineResult(fullName(dataset), state, taken?.setAside ?? [])
     if (decision.action === 'none')
-      return { outcome: 'unchanged', reason: decision.reason, notes: [...told] }
+      return {
+        outcome: 'unchanged',
+        reason: decision.reason,
+        notes: [...told],
+        ...quarantine(begun),
+      }
     begin(decision.reason)
     const taken = await take(context, begun)
     const { rows, broken, bytes, commits } = taken
     const notes = [...told, ...taken.notes]
     for (const commit of commits) this.committed(commit, [fullName(dataset)])
     if (taken.held) return heldResult(fullName(dataset), taken.held)
-    const warned = taken.warnings?.length ? { sourceWarnings: taken.warnings } : {}
-    if (taken.files === 0) return { outcome: 'unchanged', reason: notes.join(', '), ...warned }
+    const set = quarantine(taken.state, taken)
+    const warnings = [...(taken.warnings ?? []), ...quarantineWarnings(set)]
+    const warned = { ...(warnings.length > 0 ? { sourceWarnings: warnings } : {}), ...set }
+    if (taken.files === 0)
+      return {
+        outcome: 'unchanged',
+        reason: notes.join(', ') || 'nothing could be read',
+        ...warned,
+      }
     const records = broken === 1 ? '1 record' : `${thousands(broken)} records`
     const split = broken > 0 ? [`${records} could not be split into columns`] : []
     return { rows, bytes, files: taken.files, notes: [...notes, ...split], ...warned }

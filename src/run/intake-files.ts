@@ -3,6 +3,7 @@ import type { FilesSource } from '../define/source.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
+import type { QuarantinedObject } from '../log/quarantined.js'
 import { broughtAhead } from '../source/bring.js'
 import { discoverFiles as filesOf, nothingThere, type SourceFile } from '../source/discover.js'
 import type { Inspection } from '../source/inspect.js'
@@ -25,8 +26,17 @@ import { type RunContext, withSession } from './context.js'
 import { FileColumns, type KnownColumns } from './file-columns.js'
 import type { Intake, Offer } from './intake.js'
 import { Naming, namesTogether } from './naming.js'
-import { besideBatch, Originals } from './originals.js'
-import { type NewBatch, newBatch } from './rows-commit.js'
+import { besideBatch, Originals, originalOf } from './originals.js'
+import {
+  isAtFault,
+  mayBeItsBytes,
+  ObjectFailure,
+  readAround,
+  readingOfDataset,
+} from './quarantine/blame.js'
+import type { ReadAgain } from './quarantine/retry.js'
+import { setAside } from './quarantine/set-aside.js'
+import { addedTo, type NewBatch, newBatch, nothingYet } from './rows-commit.js'
 import {
   digestOfFile,
   faultOf,
@@ -54,6 +64,8 @@ interface Watermark extends FileIndexWatermark, Partial<KnownColumns> {
 
 /** Files that are taken in at once, up to which each of them is kept by itself. */
 const FEW = 16
+/** Files that are tried to find out whether any can be read. */
+const TRIED = 5
 /** Files of a batch from which on its manifest is written without indentation. */
 const MANY = 1000
 
@@ -91,7 +103,117 @@ export async function discoverFiles(
     known: offered.length === 0 ? known.size : offered.length - files.length,
     notes: [...missing, ...readOtherwise(name, source, watermark, known.size - changed.length)],
   }
-  return { discovery, take: (context, base) => takeIn(context, dataset, source, base, files) }
+  const take = (context: RunContext, base: LakeState) =>
+    takeAround(context, dataset, source, base, files)
+  return { discovery, take }
+}
+
+/** Takes files in, together; those that can't be read, whatever they hold, are set aside. */
+function takeAround(
+  context: RunContext,
+  dataset: Bronze,
+  source: FilesSource,
+  base: LakeState,
+  files: readonly SourceFile[],
+): Promise<Intake> {
+  const taken = (done: Intake, some: readonly SourceFile[]) =>
+    takeIn(context, dataset, source, done.state, some).then((more) => addedTo(done, more))
+  const aside = (done: Intake, file: SourceFile, error: unknown) =>
+    setFileAside(context, dataset, source, done, file, error, files)
+  // By their names, as their rows are: what is set aside parts those before it from those behind it.
+  const byName = () => [...files].sort((a, b) => (a.name < b.name ? -1 : 1))
+  return taken(nothingYet(base), files).catch((error) => {
+    context.signal.throwIfAborted()
+    if (!(error instanceof ObjectFailure) && !mayBeItsBytes(error)) throw error
+    return readAround(nothingYet(base), byName(), taken, aside)
+  })
+}
+
+async function setFileAside(
+  context: RunContext,
+  dataset: Bronze,
+  source: FilesSource,
+  done: Intake,
+  file: SourceFile,
+  error: unknown,
+  all: readonly SourceFile[],
+): Promise<Intake> {
+  const { storage, signal, run } = context
+  const others = async () => {
+    for (const other of all.filter((one) => one !== file).slice(0, TRIED)) {
+      const folder = `bronze/${dataset.name}/probe/${run}`
+      const found = await readAlone(context, dataset, source, other, { batch: '', folder }).catch(
+        () => undefined,
+      )
+      for (const { data } of found?.taken ?? []) await storage.remove(data)
+      if (found && found.taken.length > 0) return true
+    }
+    return false
+  }
+  if (!(await isAtFault(context, dataset, done.state, error, others))) throw error
+  const { name, size, modified } = file
+  return setAside(context, done, dataset, {
+    name,
+    kind: 'file',
+    size,
+    modified,
+    keep: async ({ folder }) => {
+      const originals = new Originals(storage, besideBatch(folder), signal)
+      const original = await originals.keepAny(file)
+      await originals.seal(false)
+      return original
+    },
+    error,
+    watermark: done.state.watermarks[fullName(dataset)],
+  })
+}
+
+/** Reads one file as a batch of its own, without what is known of others. */
+async function readAlone(
+  context: RunContext,
+  dataset: Bronze,
+  source: FilesSource,
+  file: SourceFile,
+  batch: Pick<NewBatch, 'batch' | 'folder'>,
+  columns: KnownColumns = { columns: [], latest: [] },
+): Promise<Taking> {
+  return withSession(context, fullName(dataset), async (session) => {
+    const compare = new FileColumns(dataset, source.drift ?? 'evolve', columns)
+    const taking = new Taking(context, dataset, source, session, batch, new Map(), compare)
+    await taking.all([file])
+    return taking
+  })
+}
+
+/** Reads a file that was in quarantine. */
+export async function readFileAgain(
+  context: RunContext,
+  dataset: Bronze,
+  source: FilesSource,
+  object: QuarantinedObject,
+  batch: NewBatch,
+  { state }: Intake,
+): Promise<ReadAgain> {
+  const name = fullName(dataset)
+  const before = state.watermarks[name] as Watermark | undefined
+  const batches = new Batches(context.storage)
+  const pointers = state.batches[name] ?? []
+  const versions = (await batches.manifests(pointers)).flatMap((manifest) =>
+    manifest.files.some((file) => file.name === object.name) ? [manifest.batch] : [],
+  )
+  if (versions.some((version) => version > object.batch))
+    return { files: [], columns: [], notes: [], outdated: true }
+  const { size, modified } = object
+  const file = { ...(await originalOf(context.storage, object)), name: object.name }
+  const known = await columnsBefore(batches, pointers, before)
+  const { taken, notes, seen } = await readAlone(context, dataset, source, file, batch, known)
+  return {
+    files: describedFiles(taken).map((one) => ({ ...one, size, modified })),
+    columns: columnsOf(taken as unknown as BatchManifest[]),
+    notes,
+    ...(versions.length > 0 ? { replaces: true } : {}),
+    ...(before ? { watermark: { ...before, columns: seen.columns } } : {}),
+  }
 }
 
 /** What is to be said where the definition reads files otherwise than those that the lake has. */
@@ -156,6 +278,7 @@ async function takeIn(
     batch,
     number,
     created: started.toISOString(),
+    reading: readingOfDataset(dataset),
     columns: columnsOf(taken as unknown as BatchManifest[]),
     files: describedFiles(taken),
   }
@@ -218,6 +341,7 @@ export class Taking {
   private packed: { file: SourceFile; about: Omit<Taken, 'data' | 'columns' | keyof Kept> }[] = []
   private written = 0
   private rows = 0
+  private readonly files = new Map<string, SourceFile>()
   private readonly faults: { file: SourceFile; error: MoraineError }[] = []
   /** Columns may not be others than before, and are. */
   private frozen: unknown
@@ -243,6 +367,7 @@ export class Taking {
   async all(files: readonly SourceFile[]): Promise<void> {
     const { context, dataset } = this
     const { signal, storage } = context
+    for (const file of files) this.files.set(file.name, file)
     for await (const file of broughtAhead(files, signal)) {
       signal.throwIfAborted()
       await this.file(file, files.length > FEW)
@@ -253,6 +378,11 @@ export class Taking {
     this.notes.push(...this.columns.notes())
     await storage.seal([...new Set(this.taken.map(({ data }) => data))])
     await this.originals.seal(false)
+  }
+
+  /** A file as it was given, of one that was brought here. */
+  private given(file: SourceFile): SourceFile {
+    return this.files.get(file.name) ?? file
   }
 
   /** The columns of all files, these included. */
@@ -273,7 +403,9 @@ export class Taking {
       await withUnpacked(file, ending, signal, (readable) => this.read(file, readable, mayPack))
     } catch (error) {
       signal.throwIfAborted()
-      if (this.isWhole || error === this.frozen || !isFault(error)) throw error
+      if (this.isWhole || error === this.frozen) throw error
+      if (!isFault(error))
+        throw mayBeItsBytes(error) ? new ObjectFailure(this.given(file), error) : error
       this.faults.push({ file, error })
     }
   }

@@ -5,6 +5,7 @@ import { type Bronze, fullName } from '../define/dataset.js'
 import type { FilesSource, InboxSource } from '../define/source.js'
 import type { Session } from '../engine/engine.js'
 import type { LakeState } from '../log/commit.js'
+import type { QuarantinedObject } from '../log/quarantined.js'
 import { entriesOf, isZip } from '../source/archive.js'
 import type { Databases } from '../source/connect/open.js'
 import type { SourceFile } from '../source/discover.js'
@@ -32,7 +33,17 @@ import { DropFolder } from './inbox/folder.js'
 import type { Intake, Offer } from './intake.js'
 import type { FileIndexWatermark } from './intake-files.js'
 import { landingOf } from './landing.js'
-import { archivedBatch, besideBatch, inArchive, Originals } from './originals.js'
+import {
+  archivedBatch,
+  besideBatch,
+  inArchive,
+  Originals,
+  originalOf,
+  type Place,
+} from './originals.js'
+import { isAtFault, mayBeItsBytes, ObjectFailure, readAround } from './quarantine/blame.js'
+import type { ReadAgain } from './quarantine/retry.js'
+import { setAside } from './quarantine/set-aside.js'
 import { commitRows, type NewBatch, newBatch, nothingYet } from './rows-commit.js'
 import { faultOf, isFault, writeUnreadable } from './unreadable.js'
 import { wantedTypes } from './wanted.js'
@@ -41,6 +52,8 @@ import { wantedTypes } from './wanted.js'
 const TOGETHER = { files: 500, bytes: 2 ** 30 }
 /** Files that are known when they come again, at least. */
 const REMEMBERED = 50_000
+/** Files that are tried to find out whether any can be read. */
+const TRIED = 5
 /** How often is looked for a file that is being written. */
 const LOOKS = 5
 
@@ -135,7 +148,12 @@ class InboxIntake {
       context.signal.throwIfAborted()
       const claimed = await Promise.all(group.map((file) => this.drop.claim(file)))
       const own = claimed.filter((file) => file !== undefined)
-      done = await this.takeGroup(context, done, own)
+      done = await readAround(
+        done,
+        own,
+        (done, files) => this.takeGroup(context, done, files),
+        (done, file, error) => this.setAside(context, done, file, error, own),
+      )
       for (const file of own) await this.drop.remove(file)
     }
     return done
@@ -163,6 +181,61 @@ class InboxIntake {
       }
     })
     return this.commit(context, batch, taking, originals, done, known)
+  }
+
+  private async setAside(
+    context: RunContext,
+    done: Intake,
+    file: SourceFile,
+    error: unknown,
+    all: readonly SourceFile[],
+  ): Promise<Intake> {
+    const { dataset } = this
+    const others = () => this.isAnyReadable(context, done, all, file)
+    if (!(await isAtFault(context, dataset, done.state, error, others))) throw error
+    const known = await this.known(done.state)
+    const { name, size, modified } = file
+    return setAside(context, done, dataset, {
+      name,
+      kind: 'file',
+      size,
+      modified,
+      keep: async ({ folder }) => {
+        const place = dataset.archive ? inArchive(dataset.name) : besideBatch(folder)
+        const originals = new Originals(context.storage, place, context.signal)
+        const original = await originals.keepAny(file)
+        await originals.seal(dataset.archive)
+        return original
+      },
+      nameFor: (sha256) => {
+        const before = known.get(name)
+        const other = `${name}@${sha256.slice(0, 8)}`
+        if (before?.sha256 === sha256 || known.has(other)) return undefined
+        return before ? other : name
+      },
+      error,
+      watermark: done.state.watermarks[fullName(dataset)] ?? {},
+      ...(dataset.archive ? { archive: (batch) => archivedBatch(dataset.name, batch) } : {}),
+    })
+  }
+
+  /** Whether one of the files that came with another can be read. */
+  private async isAnyReadable(
+    context: RunContext,
+    done: Intake,
+    all: readonly SourceFile[],
+    unread: SourceFile,
+  ): Promise<boolean> {
+    for (const file of all.filter((one) => one !== unread).slice(0, TRIED)) {
+      const folder = `bronze/${this.dataset.name}/probe/${context.run}-${file.modified}`
+      const batch = { number: 0, batch: '', folder }
+      const found = await readFile(context, this.dataset, this.source, { file, batch, done }).catch(
+        () => undefined,
+      )
+      for (const { data } of found?.taken ?? []) await context.storage.remove(data)
+      if (found && found.taken.length > 0) return true
+    }
+    return false
   }
 
   private async commit(
@@ -201,6 +274,8 @@ type TakenFile = BatchFile & { columns: string[] }
 class Taking {
   readonly taken: TakenFile[] = []
   readonly notes: string[] = []
+  /** The file whose turn it is, with all that is packed into it. */
+  private current: SourceFile | undefined
 
   constructor(
     private readonly context: RunContext,
@@ -218,6 +293,7 @@ class Taking {
 
   /** Takes a file; one that can't be read is a row that says so. */
   async file(session: Session, file: SourceFile): Promise<void> {
+    this.current = file
     if (!isZip(file.path)) return this.parts(session, [file])
     const { remote } = file
     if (!remote) return this.zip(session, file)
@@ -274,7 +350,7 @@ class Taking {
   private async unreadable(session: Session, file: SourceFile, error: unknown): Promise<void> {
     const { context } = this
     context.signal.throwIfAborted()
-    if (!isFault(error)) throw error
+    if (!isFault(error)) throw mayBeItsBytes(error) ? new ObjectFailure(this.current, error) : error
     const original = await this.originals.keepAny(file)
     const name = this.nameFor(file.name, original.sha256)
     if (name === undefined) return
@@ -311,7 +387,8 @@ class Taking {
 
   /** The columns that files of this inbox have, as far as is known. */
   private async columns(): Promise<string[]> {
-    const last = this.done.state.batches[fullName(this.dataset)]?.at(-1)
+    const all = this.done.state.batches[fullName(this.dataset)]
+    const last = all?.findLast(({ rows }) => rows > 0) ?? all?.at(-1)
     const before = last ? (await new Batches(this.context.storage).manifest(last)).columns : []
     const declared = this.source.columns ?? []
     const read = this.context.lake.datasets.flatMap((reader) =>
@@ -324,6 +401,51 @@ class Taking {
     )
     return columnsOf([{ columns: [...before, ...declared, ...read] }] as never)
   }
+}
+
+/** One file as a batch of its own, without what is known of others. */
+interface Alone {
+  file: SourceFile
+  batch: NewBatch
+  done: Intake
+  known?: ReadonlyMap<string, KnownFile>
+  /** Where it is kept as it came. */
+  place?: Place
+}
+
+async function readFile(
+  context: RunContext,
+  dataset: Bronze,
+  source: InboxSource,
+  { file, batch, done, known = new Map(), place = besideBatch(batch.folder) }: Alone,
+): Promise<Taking> {
+  const originals = new Originals(context.storage, place, context.signal)
+  const taking = new Taking(context, dataset, source, batch, known, originals, done)
+  await withSession(context, fullName(dataset), (session) => taking.file(session, file))
+  await originals.seal(dataset.archive)
+  return taking
+}
+
+/** Reads a dropped file that was in quarantine. */
+export async function readDropped(
+  context: RunContext,
+  dataset: Bronze,
+  source: InboxSource,
+  object: QuarantinedObject,
+  batch: NewBatch,
+  done: Intake,
+): Promise<ReadAgain> {
+  const { size, modified, original } = object
+  const file = await originalOf(context.storage, object)
+  // A file that was there under its name when it arrived has left it another one.
+  const other = { name: file.name, size: 0, modified: 0, sha256: '' }
+  const known = new Map(object.name === file.name ? [] : [[file.name, other] as const])
+  // It is kept already.
+  const place = () => original.path
+  const how = { file, batch, done, known, place }
+  const { taken, notes } = await readFile(context, dataset, source, how)
+  const files = describedFiles(taken).map((one) => ({ ...one, size, modified }))
+  return { files, columns: columnsOf(taken as unknown as BatchManifest[]), notes }
 }
 
 /** How a file is read: by the ending of its name, where that is known. */

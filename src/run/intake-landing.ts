@@ -2,16 +2,21 @@ import { createHash } from 'node:crypto'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { IngestSource } from '../define/source.js'
 import type { LakeState } from '../log/commit.js'
+import { sha256 } from '../log/hash.js'
+import type { QuarantinedObject } from '../log/quarantined.js'
 import type { JsonRecord } from '../source/formats/json-records.js'
 import { exactNumbers } from '../source/formats/json-records.js'
 import { MOST_COLUMNS, takeRecords } from '../source/formats/take-json.js'
 import type { StoredObject } from '../storage/storage.js'
-import type { Batches, BatchFile } from './batches.js'
+import { Batches, type BatchFile } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
-import { Landing } from './landing.js'
+import { encodeLanded, Landing } from './landing.js'
 import { NameLimit } from './name-limit.js'
-import { commitRows, newBatch, nothingYet } from './rows-commit.js'
+import { isAtFault, mayBeItsBytes } from './quarantine/blame.js'
+import type { ReadAgain } from './quarantine/retry.js'
+import { setAside } from './quarantine/set-aside.js'
+import { commitRows, type NewBatch, newBatch, nothingYet } from './rows-commit.js'
 import {
   hashOfRows,
   hasOwnKey,
@@ -61,7 +66,8 @@ async function take(
   await removeAll(context, left)
   for (const group of groupsOf(fresh)) {
     context.signal.throwIfAborted()
-    done = await takeGroup(context, dataset, source, done, { landing, group, batches }, known)
+    const reader = new LandedIntake(context, dataset, source, { landing, group, batches }, known)
+    done = await reader.take(done)
     await removeAll(context, group)
   }
   return done
@@ -85,77 +91,248 @@ async function removeAll(context: RunContext, objects: readonly StoredObject[]):
   for (const { path } of objects) await context.storage.remove(path)
 }
 
-/** Landed objects that become one batch. */
+/** Landed objects that become one batch, unless one of them can't be read. */
 interface Group {
   landing: Landing
   group: readonly StoredObject[]
   batches: Batches
 }
 
-async function takeGroup(
+/** A landed object, or some of its requests. */
+export interface Piece {
+  path: string
+  /** Its requests from the first to before the last that are meant; all of them without it. */
+  part?: { from: number; to: number; of: number }
+}
+
+/** Pieces that are tried to find out whether anything can be read. */
+const TRIED = 5
+
+/** Reads landed objects: together, and where that fails, in halves, until what can't be read is alone. */
+class LandedIntake {
+  private readonly pieces: readonly Piece[]
+  private isAnyRead = false
+
+  constructor(
+    private readonly context: RunContext,
+    private readonly dataset: Bronze,
+    private readonly source: IngestSource,
+    private readonly group: Group,
+    private readonly known: RecentlySent,
+  ) {
+    this.pieces = group.group.map(({ path }) => ({ path }))
+  }
+
+  take(done: Intake): Promise<Intake> {
+    return this.all(done, this.pieces)
+  }
+
+  private async all(done: Intake, pieces: readonly Piece[]): Promise<Intake> {
+    try {
+      const result = await this.together(done, pieces)
+      this.isAnyRead = true
+      return result
+    } catch (error) {
+      this.context.signal.throwIfAborted()
+      if (!mayBeItsBytes(error)) throw error
+      const halves = await this.halvesOf(pieces)
+      if (halves) {
+        const [first, second] = halves
+        return this.all(await this.all(done, first), second)
+      }
+      return this.setAside(done, pieces[0] as Piece, error)
+    }
+  }
+
+  /** Objects apart; of one object, its requests. `undefined` for a single request. */
+  private async halvesOf(pieces: readonly Piece[]): Promise<[Piece[], Piece[]] | undefined> {
+    const middle = Math.ceil(pieces.length / 2)
+    if (pieces.length > 1) return [pieces.slice(0, middle), pieces.slice(middle)]
+    const { path, part } = pieces[0] as Piece
+    const all = part ?? (await this.requestsOf(path))
+    if (!all || all.to - all.from < 2) return undefined
+    const cut = Math.ceil((all.from + all.to) / 2)
+    return [[{ path, part: { ...all, to: cut } }], [{ path, part: { ...all, from: cut } }]]
+  }
+
+  private async requestsOf(path: string): Promise<Required<Piece>['part'] | undefined> {
+    const requests = await this.group.landing.read(path).catch(() => undefined)
+    return requests && { from: 0, to: requests.length, of: requests.length }
+  }
+
+  /** One batch of all of them. */
+  private async together(done: Intake, pieces: readonly Piece[]): Promise<Intake> {
+    const { context, dataset } = this
+    const { requests: known } = this.known
+    const { batches } = this.group
+    const _name = fullName(dataset)
+    const batch = newBatch(context, done.state, dataset)
+    const data = `${batch.folder}/00001.parquet`
+    const before = [...known]
+    await context.storage.prepare(data)
+    const { read, columns, kept } = await this.read(pieces, batch.batch, data)
+    const { notes, keys, hashes, bytes, content } = read
+    if (kept.rows === 0) {
+      await context.storage.remove(data)
+      return { ...done, notes: [...done.notes, ...notes] }
+    }
+    const place = placeOf(dataset)
+    const modified = context.started.getTime()
+    const taken: BatchFile = {
+      name: `${place}#${batch.number}`,
+      size: bytes,
+      modified,
+      sha256: content.digest('hex'),
+      data,
+      ...kept,
+    }
+    await context.storage.seal([data])
+    const sent: Sent = { landed: finished(pieces), keys, hashes }
+    const about = { name: dataset.name, batch: batch.batch, number: batch.number }
+    const index = await indexKeys(done.state, about, batches, before)
+    const result = await commitRows(context, done, {
+      dataset,
+      batch,
+      files: [taken],
+      columns,
+      source: sent,
+      watermark: { landed: pieces.at(-1)?.path, ...(index ? { index } : {}) },
+      more: {},
+    })
+    for (const [i, key] of keys.entries())
+      known.set(key, { hash: hashes[i] as string, at: context.started.getTime() })
+    return { ...result, notes: [...result.notes, ...notes] }
+  }
+
+  /** Writes the rows of pieces to a Parquet file. */
+  async read(pieces: readonly Piece[], batch: string, data: string) {
+    const { context, dataset, source } = this
+    const reading = () => new GroupReader(this.group.landing, pieces, this.known.requests)
+    let read = reading()
+    const place = placeOf(dataset)
+    const file = { path: place, name: place, size: 0, modified: 0 }
+    const { columns, ...kept } = await withSession(context, fullName(dataset), async (session) => {
+      const target = {
+        session,
+        location: context.storage.locate(data),
+        batch,
+        wanted: wantedTypes(context.lake.datasets, dataset),
+        large: true,
+        signal: context.signal,
+      }
+      return takeRecords(file, source, read.rows(), target).catch((error) => {
+        context.signal.throwIfAborted()
+        if (!isFault(error)) throw error
+        // Rows of different senders: what is wrong with some is told of each of them.
+        read = reading()
+        return takeRecords(file, source, read.rows(new NameLimit(MOST_COLUMNS)), target)
+      })
+    })
+    return { read, columns, kept }
+  }
+
+  private async setAside(done: Intake, piece: Piece, error: unknown): Promise<Intake> {
+    const { context, dataset, known, group } = this
+    const others = () => this.isAnyOtherReadable(piece)
+    if (!(await isAtFault(context, dataset, done.state, error, others))) throw error
+    const before = done.state.watermarks[fullName(dataset)] as object | undefined
+    const { bytes, requests } = await unreadPiece(group.landing, context, piece)
+    const own = requests.filter((request) => hasOwnKey(request) || piece.part)
+    const keys = own.map(({ key }) => key)
+    const hashes = own.map(({ rows }) => hashOfRows(rows))
+    const sent: Sent = { landed: finished([piece]), keys, hashes }
+    const result = await setAside(context, done, dataset, {
+      name: placeOf(dataset),
+      kind: 'request',
+      ...(requests.length > 0
+        ? { rows: requests.reduce((sum, { rows }) => sum + rows.length, 0) }
+        : {}),
+      size: bytes.length,
+      modified: Number.parseInt(piece.path.split('/').at(-1) ?? '', 10) || 0,
+      keep: async ({ folder }) => {
+        const path = `${folder}/raw/request.jsonl`
+        await context.storage.write(path, bytes)
+        return { path, bytes: bytes.length, sha256: sha256(bytes) }
+      },
+      error,
+      source: sent,
+      watermark: { ...before, landed: piece.path },
+    })
+    for (const [i, key] of keys.entries())
+      known.requests.set(key, { hash: hashes[i] as string, at: context.started.getTime() })
+    return result
+  }
+
+  /** Whether something of the same group can be read: if nothing can, no object is at fault. */
+  private async isAnyOtherReadable(piece: Piece): Promise<boolean> {
+    if (this.isAnyRead) return true
+    const { from = 0, to = 0, of = 0 } = piece.part ?? {}
+    const beside = Array.from({ length: of }, (_, i) => i)
+      .filter((i) => i < from || i >= to)
+      .map((i) => ({ path: piece.path, part: { from: i, to: i + 1, of } }))
+    const others = this.pieces.filter(({ path }) => path !== piece.path)
+    const all = [...beside, ...others]
+    const step = Math.max(1, Math.floor(all.length / TRIED))
+    for (const other of all.filter((_, i) => i % step === 0).slice(0, TRIED))
+      if (await this.canRead(other)) return true
+    return false
+  }
+
+  private async canRead(piece: Piece): Promise<boolean> {
+    const { storage, run } = this.context
+    const data = `bronze/${this.dataset.name}/probe/${run}.parquet`
+    try {
+      await storage.prepare(data)
+      await this.read([piece], '', data)
+      return true
+    } catch {
+      return false
+    } finally {
+      await storage.remove(data).catch(() => {})
+    }
+  }
+}
+
+const placeOf = ({ name }: Bronze): string => `POST /ingest/${name}`
+
+/** The objects of which nothing is left to read behind these pieces. */
+function finished(pieces: readonly Piece[]): string[] {
+  return pieces.filter(({ part }) => !part || part.to === part.of).map(({ path }) => path)
+}
+
+/** A piece as an object of its own, and its requests, where these can be told. */
+async function unreadPiece(landing: Landing, { storage }: RunContext, { path, part }: Piece) {
+  const requests = await landing.read(path).catch(() => undefined)
+  if (!requests) return { bytes: await storage.read(path), requests: [] }
+  const own = part ? requests.slice(part.from, part.to) : requests
+  return { bytes: encodeLanded(own), requests: own }
+}
+
+/**
+ * Reads a request that was in quarantine.
+ *
+ * @throws what keeps it from being read.
+ */
+export async function readRequest(
   context: RunContext,
   dataset: Bronze,
   source: IngestSource,
-  done: Intake,
-  { landing, group, batches }: Group,
-  { requests: known }: RecentlySent,
-): Promise<Intake> {
-  const name = fullName(dataset)
-  const batch = newBatch(context, done.state, dataset)
-  const data = `${batch.folder}/00001.parquet`
-  const before = [...known]
-  const reading = () => new GroupReader(landing, group, known)
-  let read = reading()
+  object: QuarantinedObject,
+  { batch, folder }: NewBatch,
+): Promise<ReadAgain> {
+  const data = `${folder}/00001.parquet`
   await context.storage.prepare(data)
-  const place = `POST /ingest/${dataset.name}`
-  const file = { path: place, name: place, size: 0, modified: 0 }
-  const { columns, ...kept } = await withSession(context, name, async (session) => {
-    const target = {
-      session,
-      location: context.storage.locate(data),
-      batch: batch.batch,
-      wanted: wantedTypes(context.lake.datasets, dataset),
-      large: true,
-      signal: context.signal,
-    }
-    return takeRecords(file, source, read.rows(), target).catch((error) => {
-      context.signal.throwIfAborted()
-      if (!isFault(error)) throw error
-      // Rows of different senders: what is wrong with some is told of each of them.
-      read = reading()
-      return takeRecords(file, source, read.rows(new NameLimit(MOST_COLUMNS)), target)
-    })
-  })
-  const { notes, keys, hashes, bytes, content } = read
-  for (const [i, key] of keys.entries())
-    known.set(key, { hash: hashes[i] as string, at: context.started.getTime() })
-  if (kept.rows === 0) {
-    await context.storage.remove(data)
-    return { ...done, notes: [...done.notes, ...notes] }
-  }
-  const modified = context.started.getTime()
-  const taken: BatchFile = {
-    name: `${place}#${batch.number}`,
-    size: bytes,
-    modified,
-    sha256: content.digest('hex'),
-    data,
-    ...kept,
-  }
-  await context.storage.seal([data])
-  const sent: Sent = { landed: group.map(({ path }) => path), keys, hashes }
-  const about = { name: dataset.name, batch: batch.batch, number: batch.number }
-  const index = await indexKeys(done.state, about, batches, before)
-  const result = await commitRows(context, done, {
-    dataset,
-    batch,
-    files: [taken],
-    columns,
-    source: sent,
-    watermark: { landed: group.at(-1)?.path, ...(index ? { index } : {}) },
-    more: {},
-  })
-  return { ...result, notes: [...result.notes, ...notes] }
+  const landing = new Landing(context.storage, dataset.name)
+  const { path } = object.original
+  const group = { landing, group: [], batches: new Batches(context.storage) }
+  const nothing = { requests: new Map(), landed: new Set<string>() }
+  const reader = new LandedIntake(context, dataset, source, group, nothing)
+  const { read, columns, kept } = await reader.read([{ path }], batch, data)
+  const { bytes, content } = read
+  const { name, modified } = object
+  const about = { name: `${name}#${batch}`, size: bytes, modified }
+  const file = { ...about, sha256: content.digest('hex'), data, ...kept }
+  return { files: [file], columns, notes: [] }
 }
 
 /** The rows of landed objects, each request once. */
@@ -169,7 +346,7 @@ class GroupReader {
 
   constructor(
     private readonly landing: Landing,
-    private readonly group: readonly StoredObject[],
+    private readonly pieces: readonly Piece[],
     private readonly known: ReadonlyMap<string, SentRequest>,
   ) {}
 
@@ -184,8 +361,9 @@ class GroupReader {
   async *rows(limit?: NameLimit): AsyncGenerator<JsonRecord[]> {
     const own = new Map<string, SentRequest>()
     let line = 0
-    for (const { path } of this.group)
-      for (const request of await this.landing.read(path)) {
+    for (const { path, part } of this.pieces) {
+      const all = await this.landing.read(path)
+      for (const request of part ? all.slice(part.from, part.to) : all) {
         const { key, rows } = request
         const before = own.get(key) ?? this.known.get(key)
         if (before && sameRequest(before, rows)) {
@@ -196,7 +374,8 @@ class GroupReader {
         if (before) this.others += rows.length
         const hash = hashOfRows(rows)
         if (!before) own.set(key, { hash, at: 0 })
-        if (hasOwnKey(request) && !before) {
+        // Of an object that is read in pieces, all keys: a run that was killed between them is known by these.
+        if ((hasOwnKey(request) || part) && !before) {
           this.keys.push(key)
           this.hashes.push(hash)
         }
@@ -210,5 +389,6 @@ class GroupReader {
           return error === undefined ? { line, ...exactNumbers(row) } : { line, error, raw: row }
         })
       }
+    }
   }
 }

@@ -1,17 +1,21 @@
-import type { Bronze } from '../define/dataset.js'
+import { type Bronze, fullName } from '../define/dataset.js'
+import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
-import type { Discovery } from '../plan/plan.js'
+import { type QuarantinedObject, quarantinedOf } from '../log/quarantined.js'
+import { type Discovery, decideIntake } from '../plan/plan.js'
 import type { Databases } from '../source/connect/open.js'
 import type { Window } from '../source/connect/reader.js'
 import type { Batches } from './batches.js'
 import type { RunContext } from './context.js'
 import { discoverRows } from './intake-database.js'
-import { discoverFiles } from './intake-files.js'
+import { discoverFiles, readFileAgain } from './intake-files.js'
 import { discoverFull } from './intake-full.js'
 import { discoverAnswers } from './intake-http.js'
-import { discoverDropped } from './intake-inbox.js'
-import { discoverLanded } from './intake-landing.js'
+import { discoverDropped, readDropped } from './intake-inbox.js'
+import { discoverLanded, readRequest } from './intake-landing.js'
 import { discoverLogs } from './intake-logs.js'
+import { type ReadObject, retryQuarantined } from './quarantine/retry.js'
+import { addedTo } from './rows-commit.js'
 import type { Held } from './shrink.js'
 
 /** What an intake did. */
@@ -29,6 +33,8 @@ export interface Intake {
   warnings?: readonly string[]
   /** It is not part of the lake: it has far fewer rows than the extract before. */
   held?: Held
+  /** Objects that could not be read, and were set aside. */
+  setAside?: readonly QuarantinedObject[]
 }
 
 /** What a source offers beside what the lake has. */
@@ -49,12 +55,48 @@ interface Wanted {
 }
 
 /** Looks at a source without reading its rows; of an inbox also at the database that feeds it, where that is wanted. */
-export function discover(
+export async function discover(
   dataset: Bronze,
   state: LakeState,
   batches: Batches,
   databases: Databases,
-  { backfill, feeds = true, reread = false }: Wanted = {},
+  wanted: Wanted = {},
+): Promise<Offer> {
+  const offer = await offerOf(dataset, state, batches, databases, wanted)
+  return withQuarantine(dataset, state, offer)
+}
+
+/** What a source offers, and before it what is in quarantine and to be tried again. */
+function withQuarantine(dataset: Bronze, state: LakeState, offer: Offer): Offer {
+  const again = quarantinedOf(state, fullName(dataset)).filter(({ held }) => !held).length
+  if (again === 0) return offer
+  const { discovery, take } = offer
+  const hasNews = decideIntake(discovery).action !== 'none'
+  return {
+    discovery: { ...discovery, again },
+    take: async (context, base) => {
+      const done = await retryQuarantined(context, dataset, base, readAgain(dataset))
+      return hasNews ? addedTo(done, await take(context, done.state)) : done
+    },
+  }
+}
+
+function readAgain(dataset: Bronze): ReadObject {
+  const { from } = dataset
+  return async (context, object, batch, done) => {
+    if (from.kind === 'inbox') return readDropped(context, dataset, from, object, batch, done)
+    if (from.kind === 'files') return readFileAgain(context, dataset, from, object, batch, done)
+    if (from.kind === 'ingest') return readRequest(context, dataset, from, object, batch)
+    throw new MoraineError('source', `${fullName(dataset)} does not read such objects any more`)
+  }
+}
+
+function offerOf(
+  dataset: Bronze,
+  state: LakeState,
+  batches: Batches,
+  databases: Databases,
+  { backfill, feeds = true, reread = false }: Wanted,
 ): Promise<Offer> {
   const { from } = dataset
   switch (from.kind) {

@@ -15,6 +15,20 @@ export interface Landed {
 /** Where the lake's own inbox of a dataset is. */
 export const landingOf = (dataset: { name: string }): string => `bronze/landing/${dataset.name}`
 
+/** Requests as one object: a line that says which there are, and their rows. */
+export function encodeLanded(requests: readonly Landed[]): Uint8Array {
+  const header = {
+    format: 1,
+    requests: requests.map(({ key, rows, generated }) => ({
+      key,
+      rows: rows.length,
+      ...(generated ? { generated } : {}),
+    })),
+  }
+  const lines = [JSON.stringify(header), ...requests.flatMap(({ rows }) => rows)]
+  return new TextEncoder().encode(`${lines.join('\n')}\n`)
+}
+
 /**
  * Rows that have arrived for a dataset and are in no batch yet. Each object holds whole requests, and is there or not: what was
  * written is durable, and nobody ever sees a part of it.
@@ -32,22 +46,10 @@ export class Landing {
 
   /** Resolves when the requests are durable. */
   async write(requests: readonly Landed[]): Promise<void> {
-    const header = {
-      format: 1,
-      requests: requests.map(({ key, rows, generated }) => ({
-        key,
-        rows: rows.length,
-        ...(generated ? { generated } : {}),
-      })),
-    }
-    const lines = [JSON.stringify(header), ...requests.flatMap(({ rows }) => rows)]
     // By time, then by order: names sort as requests came.
     const number = String(this.count++ % 1e6).padStart(6, '0')
     const name = `${String(Date.now()).padStart(15, '0')}-${number}-${randomBytes(4).toString('hex')}.jsonl`
-    await this.storage.write(
-      `${this.prefix}${name}`,
-      new TextEncoder().encode(`${lines.join('\n')}\n`),
-    )
+    await this.storage.write(`${this.prefix}${name}`, encodeLanded(requests))
   }
 
   list(): Promise<StoredObject[]> {

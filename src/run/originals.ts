@@ -3,9 +3,11 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { MoraineError } from '../errors.js'
+import { entriesOf } from '../source/archive.js'
 import type { SourceFile } from '../source/discover.js'
 import { scratchFolder } from '../storage/scratch.js'
-import { localPath } from '../storage/staging.js'
+import { fetchStaged, localPath } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
 import type { BatchFile } from './batches.js'
 
@@ -120,4 +122,38 @@ export class Originals {
       await rm(temporary, { force: true })
     }
   }
+}
+
+/**
+ * The file that was kept of what was read, once it is known to be as it was.
+ *
+ * @throws MoraineError of kind `corrupt` when it is not there, or not as it was.
+ */
+export async function originalOf(
+  storage: Storage,
+  file: Pick<BatchFile, 'name' | 'modified' | 'original'>,
+): Promise<SourceFile> {
+  const { original, name } = file
+  const missing = (why: string) =>
+    new MoraineError('corrupt', `${original?.path ?? name} ${why}`, {
+      hint: 'The lake is as it was. Bring the file back from a copy of the archive.',
+    })
+  if (!original) throw missing('was not archived')
+  const location = storage.locate(original.path)
+  await fetchStaged([location])
+  const path = localPath(location)
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash).catch(() => {
+    throw missing('is missing from the archive')
+  })
+  if (hash.digest('hex') !== original.sha256) throw missing('is not what was archived')
+  const stored = await storage.stat(original.path)
+  const own = name.replace(/@[0-9a-f]{8}$/, '')
+  const at = own.toLowerCase().indexOf('.zip/')
+  const { size = original.bytes, modified = file.modified } = stored ?? {}
+  if (at < 0) return { path, name: own, size, modified }
+  const zip = { path, name: own.slice(0, at + 4), size, modified }
+  const entry = (await entriesOf(zip)).find((one) => one.name === own)
+  if (!entry) throw missing(`has no file ${own.slice(at + 5)}`)
+  return entry
 }

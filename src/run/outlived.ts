@@ -4,6 +4,7 @@ import { secondsOf } from '../define/interval.js'
 import type { Lake } from '../define/lake.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
+import { quarantinedOf } from '../log/quarantined.js'
 import type { Batches } from './batches.js'
 
 /**
@@ -26,8 +27,11 @@ export async function outlived(
     const all = Math.min(...read, readers.length === 0 ? 0 : Number.POSITIVE_INFINITY)
     // What a source consists of stays, however old it is.
     const whole = state.batches[name]?.findLast((batch) => batch.whole)?.number
+    // What is in quarantine is to come back where it arrived: that and what is behind it stays.
+    const places = quarantinedOf(state, name).map(({ batch }) => Number.parseInt(batch, 10))
+    const waiting = Math.min(...places, Number.POSITIVE_INFINITY)
     for (const pointer of state.batches[name] ?? []) {
-      if (pointer.number > all || pointer.number === whole) break
+      if (pointer.number > all || pointer.number === whole || pointer.number >= waiting) break
       const { created } = await batches.manifest(pointer)
       if (Date.parse(created) >= before) break
       found[name] = pointer.number

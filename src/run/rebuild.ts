@@ -1,6 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
+import { randomBytes } from 'node:crypto'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { InboxSource } from '../define/source.js'
 import type { Session } from '../engine/engine.js'
@@ -8,16 +6,14 @@ import { MoraineError } from '../errors.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import { entriesOf } from '../source/archive.js'
-import type { SourceFile } from '../source/discover.js'
 import { inspectFile } from '../source/inspect-file.js'
 import { settleKind } from '../source/kind.js'
 import { takeFile } from '../source/read-files.js'
 import { withUnpacked } from '../source/unpack.js'
-import { fetchStaged, localPath } from '../storage/staging.js'
 import type { BatchFile, BatchManifest } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import { readerOf } from './intake-inbox.js'
-import { archivedBatch } from './originals.js'
+import { archivedBatch, originalOf } from './originals.js'
 import { faultOf, isFault, writeUnreadable } from './unreadable.js'
 import { wantedTypes } from './wanted.js'
 
@@ -213,31 +209,4 @@ async function rebuildFile(
     const row = { name, batch, said: faultOf(found, error), kept: original?.path ?? '', columns }
     return { ...kept, ...(await writeUnreadable(session, row, location)), broken: 1 }
   }
-}
-
-/** The archived file that a file of a batch was read from, once it is known to be as it was. */
-async function originalOf(storage: Context['storage'], file: BatchFile): Promise<SourceFile> {
-  const { original, name } = file
-  const missing = (why: string) =>
-    new MoraineError('corrupt', `${original?.path ?? name} ${why}`, {
-      hint: 'The lake is as it was. Bring the file back from a copy of the archive.',
-    })
-  if (!original) throw missing('was not archived')
-  const location = storage.locate(original.path)
-  await fetchStaged([location])
-  const path = localPath(location)
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash).catch(() => {
-    throw missing('is missing from the archive')
-  })
-  if (hash.digest('hex') !== original.sha256) throw missing('is not what was archived')
-  const stored = await storage.stat(original.path)
-  const own = name.replace(/@[0-9a-f]{8}$/, '')
-  const at = own.toLowerCase().indexOf('.zip/')
-  const { size = original.bytes, modified = file.modified } = stored ?? {}
-  if (at < 0) return { path, name: own, size, modified }
-  const zip = { path, name: own.slice(0, at + 4), size, modified }
-  const entry = (await entriesOf(zip)).find((one) => one.name === own)
-  if (!entry) throw missing(`has no file ${own.slice(at + 5)}`)
-  return entry
 }

@@ -3,10 +3,11 @@ import { type Bronze, fullName } from '../define/dataset.js'
 import { thousands } from '../define/thousands.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
 import { lastNumber } from '../plan/plan.js'
-import { Batches, type BatchFile, type BatchManifest } from './batches.js'
+import { Batches, type BatchFile, type BatchManifest, type KnownFile } from './batches.js'
 import type { RunContext } from './context.js'
 import type { Intake } from './intake.js'
 import { Naming, namesTogether } from './naming.js'
+import { readingOfDataset } from './quarantine/blame.js'
 
 /** A batch that is about to be. */
 export interface NewBatch {
@@ -26,6 +27,20 @@ export function nothingYet(state: LakeState): Intake {
   return { state, commits: [], rows: 0, broken: 0, files: 0, bytes: 0, notes: [] }
 }
 
+/** What was done, and then more. */
+export function addedTo(done: Intake, more: Intake): Intake {
+  return {
+    ...more,
+    commits: [...done.commits, ...more.commits],
+    rows: done.rows + more.rows,
+    broken: done.broken + more.broken,
+    files: done.files + more.files,
+    bytes: done.bytes + more.bytes,
+    notes: [...done.notes, ...more.notes],
+    setAside: [...(done.setAside ?? []), ...(more.setAside ?? [])],
+  }
+}
+
 /** Rows that were read, and how far that was. */
 interface RowsRead {
   dataset: Bronze
@@ -36,9 +51,18 @@ interface RowsRead {
   source?: object
   watermark: unknown
   /** `whole`: they are all rows that there are now. */
-  more: { whole?: boolean }
+  more: { whole?: boolean; replaces?: boolean }
   /** Where the batch is described a second time. */
   copy?: string
+  /** When its rows arrived, where that was not now. */
+  created?: string
+  /** Objects that hold a place in it and could not be read. */
+  quarantined?: readonly KnownFile[]
+  /** What was in quarantine, by its id. */
+  restored?: string
+  /** Other watermarks of the same commit. */
+  also?: Readonly<Record<string, unknown>>
+  message?: string
 }
 
 /** Commits a batch with the watermark that describes it. */
@@ -54,6 +78,11 @@ export async function commitRows(
     watermark,
     more,
     copy,
+    created = context.started.toISOString(),
+    quarantined,
+    restored,
+    also,
+    message,
   }: RowsRead,
 ): Promise<Intake> {
   const name = fullName(dataset)
@@ -63,10 +92,13 @@ export async function commitRows(
     dataset: name,
     batch,
     number,
-    created: context.started.toISOString(),
+    created,
+    reading: readingOfDataset(dataset),
     columns: [...columns],
     files: [...files],
     ...(source ? { source } : {}),
+    ...(quarantined ? { quarantined } : {}),
+    ...(restored ? { restored } : {}),
   }
   const path = `${folder}/manifest.json`
   const bytes = new TextEncoder().encode(JSON.stringify(manifest, null, 1))
@@ -87,11 +119,14 @@ export async function commitRows(
   const naming = all && Naming.of([...all, manifest])
   const state = await context.log.commit(
     done.state,
-    { batches: [pointer], watermarks: { [name]: watermark } },
+    {
+      batches: [pointer],
+      watermarks: { ...(watermark === undefined ? {} : { [name]: watermark }), ...also },
+    },
     {
       author: context.author,
       run: context.run,
-      message: `take in ${thousands(pointer.rows)} rows of ${name}`,
+      message: message ?? `take in ${thousands(pointer.rows)} rows of ${name}`,
     },
   )
   return {

@@ -61,7 +61,9 @@ export async function recentlySent(
   let isOld = false
   for (const pointer of [...(state.batches[name] ?? [])].reverse()) {
     if (isOld || pointer.number <= (index?.through ?? 0)) break
-    const { created, source } = await batches.manifest(pointer)
+    const { created, source, restored } = await batches.manifest(pointer)
+    // What was in quarantine is as old as when it arrived; the batch that held its place has its keys.
+    if (restored !== undefined) continue
     const { keys = [], hashes = [], landed: paths = [] } = (source ?? {}) as Partial<Sent>
     const at = Date.parse(created)
     found.push(keys.map((key, i) => [key, { hash: hashes[i] ?? '', at }]))

@@ -4,6 +4,7 @@ import { realEffects, Table } from '../iceberg/table.js'
 import { type Changes, type CommitInfo, isEmpty, type LakeState } from '../log/commit.js'
 import { refuseWriting } from '../log/features.js'
 import type { CommitLog } from '../log/log.js'
+import { quarantinedIn } from '../log/quarantined.js'
 import type { Storage, StoredObject } from '../storage/storage.js'
 import { Batches } from './batches.js'
 import { Journal } from './journal.js'
@@ -179,6 +180,7 @@ class Roots {
       const path = (watermark as { index?: { path?: string } } | null)?.index?.path
       if (path) this.used.add(path)
     }
+    for (const { object } of quarantinedIn({ watermarks })) this.used.add(object.original.path)
   }
 
   /** A version of a table: its metadata, and what its current snapshot leads to. */

@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto'
+import { type Bronze, fullName } from '../../define/dataset.js'
+import { MoraineError } from '../../errors.js'
+import type { LakeState } from '../../log/commit.js'
+import { type QuarantinedObject, quarantinedOf, quarantineOf } from '../../log/quarantined.js'
+import { lastNumber } from '../../plan/plan.js'
+import type { BatchFile } from '../batches.js'
+import type { RunContext } from '../context.js'
+import type { Intake } from '../intake.js'
+import { archivedBatch } from '../originals.js'
+import { commitRows, type NewBatch, nothingYet } from '../rows-commit.js'
+import { isAtFault } from './blame.js'
+import { reasonOf } from './set-aside.js'
+
+/** What was read of an object. */
+export interface ReadAgain {
+  files: readonly BatchFile[]
+  columns: readonly string[]
+  notes: readonly string[]
+  /** How far the dataset was read, where that changes with it. */
+  watermark?: unknown
+  /** It takes the place of an earlier version of the same file. */
+  replaces?: boolean
+  /** It is not needed any more: a newer version of the same file was read meanwhile. */
+  outdated?: boolean
+}
+
+/** Reads an object that was in quarantine, as part of a batch. */
+export type ReadObject = (
+  context: RunContext,
+  object: QuarantinedObject,
+  batch: NewBatch,
+  done: Intake,
+) => Promise<ReadAgain>
+
+/**
+ * Tries objects again that are in quarantine and have not failed often enough. One that can be read becomes a batch whose
+ * name, and so whose rows, sort where it arrived.
+ */
+export async function retryQuarantined(
+  context: RunContext,
+  dataset: Bronze,
+  base: LakeState,
+  read: ReadObject,
+): Promise<Intake> {
+  let done = nothingYet(base)
+  for (const object of quarantinedOf(base, fullName(dataset))) {
+    context.signal.throwIfAborted()
+    if (!object.held) done = await tryOne(context, dataset, done, object, read)
+  }
+  return done
+}
+
+async function tryOne(
+  context: RunContext,
+  dataset: Bronze,
+  done: Intake,
+  object: QuarantinedObject,
+  read: ReadObject,
+): Promise<Intake> {
+  const name = fullName(dataset)
+  const day = context.started.toISOString().slice(0, 10)
+  const batch: NewBatch = {
+    number: lastNumber(name, done.state) + 1,
+    batch: object.batch,
+    folder: `bronze/${dataset.name}/${day}/${object.batch}-${randomBytes(3).toString('hex')}`,
+  }
+  let found: ReadAgain
+  try {
+    found = await read(context, object, batch, done)
+    await context.storage.seal(found.files.map(({ data }) => data))
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (error instanceof MoraineError && error.kind === 'conflict') throw error
+    // It stays as it is, and what is behind it goes on.
+    if (!(await isAtFault(context, dataset, done.state, error, async () => false)))
+      return { ...done, notes: [...done.notes, notTried(object, error)] }
+    return failedAgain(context, dataset, done, object, error)
+  }
+  const others = quarantinedOf(done.state, name).filter(({ id }) => id !== object.id)
+  const also = quarantineOf(name, others)
+  if (found.outdated) {
+    const message = `let ${object.name} of ${name} go: a newer version of it was read`
+    return { ...(await note(context, done, also, message)), notes: [...done.notes, message] }
+  }
+  const { files, columns, notes, watermark, replaces = false } = found
+  const result = await commitRows(context, done, {
+    dataset,
+    batch,
+    files,
+    columns,
+    watermark,
+    more: replaces ? { replaces } : {},
+    created: object.arrived,
+    restored: object.id,
+    also,
+    message: `take ${object.name} of ${name} in, which was in quarantine`,
+    ...(dataset.archive ? { copy: archivedBatch(dataset.name, batch.batch) } : {}),
+  })
+  const said = `${object.name} is out of quarantine, and comes where it arrived`
+  return { ...result, notes: [...done.notes, ...notes, said] }
+}
+
+async function failedAgain(
+  context: RunContext,
+  dataset: Bronze,
+  done: Intake,
+  object: QuarantinedObject,
+  error: unknown,
+): Promise<Intake> {
+  const name = fullName(dataset)
+  const failures = object.failures + 1
+  const after: QuarantinedObject = {
+    ...object,
+    failures,
+    last: context.started.toISOString(),
+    reason: reasonOf(error),
+    held: failures >= context.quarantineAfter,
+  }
+  const all = quarantinedOf(done.state, name).map((one) => (one.id === object.id ? after : one))
+  const message = `note that ${object.name} of ${name} could not be read again`
+  const result = await note(context, done, quarantineOf(name, all), message)
+  return { ...result, setAside: [...(done.setAside ?? []), after] }
+}
+
+async function note(
+  context: RunContext,
+  done: Intake,
+  watermarks: Record<string, unknown>,
+  message: string,
+): Promise<Intake> {
+  const info = { author: context.author, run: context.run, message }
+  const state = await context.log.commit(done.state, { watermarks }, info)
+  return { ...done, state, commits: [...done.commits, state.number] }
+}
+
+const notTried = ({ name }: QuarantinedObject, error: unknown) =>
+  `${name} could not be tried again: ${reasonOf(error)}`

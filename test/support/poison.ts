@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs'
+import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
+import type { Engine, Session } from '../../src/engine/engine.js'
+import { SqlError } from '../../src/engine/sql-error.js'
+import type { RunRecord } from '../../src/run/events.js'
+import { type RunOptions, runLake } from '../../src/run/execute.js'
+import type { Storage } from '../../src/storage/storage.js'
+import type { Project } from './project.js'
+
+/** What a text must hold for the decoder of {@link poisoned} to fail. */
+export const POISON = 'P0IS0N'
+
+/** What it says then: a mistake of the engine, as nobody has foreseen it. */
+export const FAILURE = 'INTERNAL Error: Attempted to access index 7 within vector of size 7'
+
+/** An engine whose decoder fails on texts that hold {@link POISON}, and on no others. */
+export function poisoned(engine: Engine, marker = POISON, message = FAILURE): Engine {
+  return {
+    async open() {
+      return refusing(await engine.open(), marker, message)
+    },
+    close: () => engine.close(),
+  }
+}
+
+function refusing(session: Session, marker: string, message: string): Session {
+  return new Proxy(session, {
+    get(target, name) {
+      const value = Reflect.get(target, name)
+      if (typeof value !== 'function') return value
+      if (name !== 'text') return value.bind(target)
+      return (path: string, ...rest: unknown[]) => {
+        if (readFileSync(path, 'utf8').includes(marker)) throw new SqlError('', new Error(message))
+        return value.call(target, path, ...rest)
+      }
+    },
+  })
+}
+
+/** A run of a project whose decoder fails on what holds a marker. */
+export async function runPoisoned(
+  project: Project,
+  options: Omit<RunOptions, 'storage' | 'engine'> & {
+    storage?: Storage
+    marker?: string
+    message?: string
+  } = {},
+): Promise<RunRecord> {
+  const { storage = project.storage, marker, message, ...rest } = options
+  const engine = await DuckDB.start({ threads: 2 })
+  try {
+    const failing = poisoned(engine, marker, message)
+    return await runLake(await project.load(), { storage, engine: failing, ...rest })
+  } finally {
+    await engine.close()
+  }
+}
