@@ -16,8 +16,8 @@ import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { plural, readableTime, size, toJson } from './output/format.js'
 import { PlainView } from './output/plain.js'
-import { printable } from './output/printable.js'
 import { textTable } from './output/table.js'
+import { printable } from './output/terminal.js'
 import { openLog, openProject, print } from './project.js'
 
 const ACTIONS = ['list', 'show', 'retry', 'discard']
@@ -75,7 +75,6 @@ export async function run(command: Command): Promise<number> {
 }
 
 const jsonOf = ({ dataset, object }: Found) => ({ dataset, ...object })
-const safe = (text: string) => printable(text, (c) => `\\x${c.charCodeAt(0).toString(16)}`)
 
 function list(found: readonly Found[], json: boolean): number {
   if (json) {
@@ -109,14 +108,14 @@ function list(found: readonly Found[], json: boolean): number {
 function show({ dataset, object }: Found, bytes: Uint8Array | undefined): void {
   const { original, rows, failures, held } = object
   const line = (name: string, value: string) => print(`${name.padEnd(10)}${value}`)
-  print(colors.bold(`${object.id}  ${safe(object.name)}`))
+  print(colors.bold(`${object.id}  ${printable(object.name)}`))
   line('dataset', dataset)
   line('size', `${size(object.size)}${rows === undefined ? '' : `, ${plural(rows, 'row')}`}`)
   line('arrived', `${readableTime(object.arrived)} (place ${object.batch})`)
   const since = failures > 1 ? `, first ${readableTime(object.since)}` : ''
   line('failed', `${plural(failures, 'time')}, last ${readableTime(object.last)}${since}`)
   line('next', held ? 'it stays until it is retried or discarded' : 'the next run tries it again')
-  line('reason', safe(object.reason))
+  line('reason', printable(object.reason))
   line('kept at', original.path)
   line('sha256', original.sha256)
   if (!bytes) {
@@ -124,7 +123,7 @@ function show({ dataset, object }: Found, bytes: Uint8Array | undefined): void {
     return
   }
   const text = new TextDecoder().decode(bytes.subarray(0, SHOWN))
-  print(`\n${safe(text.replaceAll('\r\n', '\n')).replaceAll('\\xa', '\n').trimEnd()}`)
+  print(`\n${text.trimEnd()}`)
   if (bytes.length > SHOWN) print(colors.dim(`… ${size(bytes.length - SHOWN)} more`))
 }
 
@@ -166,7 +165,7 @@ async function discard(command: Command, found: readonly Found[]): Promise<numbe
     }
     for (const { dataset, object } of found)
       print(
-        `${colors.green('✔')} ${safe(object.name)} of ${dataset} is discarded; its bytes stay at ${object.original.path}`,
+        `${colors.green('✔')} ${printable(object.name)} of ${dataset} is discarded; its bytes stay at ${object.original.path}`,
       )
     print('The next run counts it among the discarded rows: moraine discarded')
     return 0

@@ -5,7 +5,7 @@ import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { plural, size, toJson } from './output/format.js'
-import { printable } from './output/printable.js'
+import { printable } from './output/terminal.js'
 import { openLog, print } from './project.js'
 
 export function define(command: Command): Command {
@@ -47,11 +47,11 @@ export async function run(command: Command): Promise<number> {
   }
   if (!json)
     for (const { dataset, name, reason } of result.quarantined)
-      print(`${colors.yellow('!')} ${dataset}: ${safe(name)} is in quarantine: ${safe(reason)}`)
+      print(
+        `${colors.yellow('!')} ${dataset}: ${printable(name)} is in quarantine: ${printable(reason)}`,
+      )
   return good ? 0 : 1
 }
-
-const safe = (text: string) => printable(text, (c) => `\\x${c.charCodeAt(0).toString(16)}`)
 
 function summary({ commits, since, tables, batches, files, bytes }: Verification, head: boolean) {
   const range = since > 1 && !head ? ` Commits before ${since} were let go by vacuum.` : ''

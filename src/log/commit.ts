@@ -60,6 +60,8 @@ export interface BatchPointer {
   replaces?: boolean
   /** It was discarded: how many rows it had. Its manifest names no data any more. */
   discarded?: number
+  /** Objects that could not be read, and whose place it holds; what became of them, the quarantine of its dataset says. */
+  quarantined?: number
   /** It holds all rows of its source: those of earlier batches are not there any more, or have come again. */
   whole?: boolean
   /** Names that are together in rows of it and would be one column, and which of equal ones they are; present where any fall together. */

@@ -10,13 +10,16 @@ import type {
   ViewState,
 } from './commit.js'
 import { program } from './program.js'
-import { any, fieldsByFeature, inspect, list, map, object, type Shape } from './shape.js'
+import { any, fieldsByFeature, inspect, list, map, object, type Shape, since } from './shape.js'
 
 /*
  * How to add to the format: add the field to its type in commit.ts, and below as `since('its-feature')`. Name the
  * feature here: the version of Moraine that is the first to know it, and what a program can't do that does not.
  */
-export const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {}
+export const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
+  // The vacuum of a program that does not know it would remove what is to be put back.
+  quarantine: { since: '0.1.0', needed: 'write' },
+}
 
 const table = object<TableState>({
   metadata: any,
@@ -44,6 +47,7 @@ const batch = object<BatchPointer>({
   bytes: any,
   replaces: any,
   discarded: any,
+  quarantined: since('quarantine'),
   whole: any,
   names: any,
 })

@@ -112,6 +112,7 @@ export async function commitRows(
     rows: total('rows'),
     bytes: total('bytes'),
     ...more,
+    ...(quarantined ? { quarantined: quarantined.length } : {}),
     ...namesTogether(manifest.files),
   }
   const before = done.state.batches[name] ?? []

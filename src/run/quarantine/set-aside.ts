@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type Bronze, fullName } from '../../define/dataset.js'
 import { messageOf } from '../../errors.js'
 import { type QuarantinedObject, quarantinedOf, quarantineOf } from '../../log/quarantined.js'
+import { redact } from '../../secrets.js'
 import type { RunContext } from '../context.js'
 import type { Intake } from '../intake.js'
 import { commitRows, type NewBatch, newBatch } from '../rows-commit.js'
@@ -81,6 +82,6 @@ export async function setAside(
 
 /** What went wrong, in one line that is not too long. */
 export function reasonOf(error: unknown): string {
-  const [first = ''] = messageOf(error).split('\n')
+  const [first = ''] = redact(messageOf(error)).split('\n')
   return first.length > LONGEST ? `${first.slice(0, LONGEST - 1)}…` : first
 }
