@@ -5,6 +5,7 @@ import { readValues } from './option-values.js'
 import { errorJson, exitCodeOf, renderError } from './output/errors.js'
 import { toJson } from './output/format.js'
 import { show } from './output/terminal.js'
+import { tellWaits } from './output/waits.js'
 import type { GlobalOptions } from './project.js'
 
 /** Adds a command; `run` is only loaded when it is called. */
@@ -80,6 +81,11 @@ export async function main(argv: readonly string[]): Promise<number> {
   })
   // What a definition logs must not stand among what is printed for programs.
   globalThis.console = new Console(process.stderr, process.stderr)
+  // Progress of a run has a place of its own for it, and serve tells it as its log does.
+  const wanted = argv
+    .slice(2)
+    .find((arg, i, all) => !arg.startsWith('-') && !takesValue(all[i - 1]))
+  if (wanted !== 'run' && wanted !== 'serve') tellWaits()
   let exit = 0
   const program = new Command('moraine')
     .description('A medallion data lake in one typed file.')
@@ -91,9 +97,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     // Each command's help shows the options that all take.
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
-  const wanted = argv
-    .slice(2)
-    .find((arg, i, all) => !arg.startsWith('-') && !takesValue(all[i - 1]))
   for (const [name, load, summary] of commands) {
     if (name === wanted || wanted === 'help') {
       const module = await load()

@@ -6,8 +6,9 @@ import { findLakeFile, loadLake } from '../load/load.js'
 import { openStorage, rootOf } from '../load/root.js'
 import { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
-import type { Storage } from '../storage/storage.js'
 import { show } from './output/terminal.js'
+import type { Patience } from '../storage/retry.js'
+import type { RetryingStorage } from '../storage/retrying.js'
 
 /** Options that every command takes. */
 export interface GlobalOptions {
@@ -19,19 +20,23 @@ export interface GlobalOptions {
 /** A project as commands use it: the definition and the storage behind it. */
 export interface Project {
   lake: Lake
-  storage: Storage
+  storage: RetryingStorage
   log: CommitLog
   folder: string
   json: boolean
 }
 
-/** Loads the project that the command's options choose. */
-export async function openProject(command: Command): Promise<Project> {
+/**
+ * Loads the project that the command's options choose.
+ *
+ * @param patience how long its storage is waited for where it does not answer; ten seconds.
+ */
+export async function openProject(command: Command, patience?: Patience): Promise<Project> {
   const options = command.optsWithGlobals<GlobalOptions>()
   const folder = resolve(options.directory)
   const lake = await loadLake(findLakeFile(folder))
   const root = options.root ?? rootOf(lake, folder)
-  const storage = openStorage(root)
+  const storage = openStorage(root, undefined, patience)
   return { lake, storage, log: new CommitLog(storage), folder, json: options.json ?? false }
 }
 

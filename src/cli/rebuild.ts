@@ -19,6 +19,7 @@ import {
   prepareRebuild,
   withRebuilt,
 } from '../run/rebuild.js'
+import { PATIENT } from '../storage/retry.js'
 import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
 import { plural, toJson } from './output/format.js'
@@ -40,7 +41,7 @@ export function define(command: Command): Command {
 
 /** Makes bronze anew from the archive, and builds all that reads it. */
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, log, folder, json } = await openProject(command)
+  const { lake, storage, log, folder, json } = await openProject(command, { total: PATIENT })
   const from = command.opts<{ from: string }>().from
   if (from !== 'archive')
     throw new MoraineError('usage', `--from ${from} is not known`, {

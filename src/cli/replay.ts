@@ -5,6 +5,7 @@ import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
 import { parseTime } from '../log/point.js'
 import { runLake } from '../run/execute.js'
+import { PATIENT } from '../storage/retry.js'
 import { checkRule, silverNamed } from './discarded.js'
 import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
@@ -28,7 +29,7 @@ export function define(command: Command): Command {
 
 /** Judges discarded rows again, and builds what reads their dataset. */
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, log, folder, json } = await openProject(command)
+  const { lake, storage, log, folder, json } = await openProject(command, { total: PATIENT })
   const { rule, since } = command.opts<{ rule?: string; since?: string }>()
   const silver = silverNamed(lake, command.args[0] as string)
   const dataset = fullName(silver)

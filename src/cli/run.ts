@@ -7,12 +7,14 @@ import { Threads } from '../load/threads.js'
 import { select } from '../plan/graph.js'
 import { runLake } from '../run/execute.js'
 import { lineageTarget, OpenLineage } from '../run/openlineage.js'
+import { PATIENT, type Patience } from '../storage/retry.js'
 import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
 import { toJson } from './output/format.js'
 import { LiveView } from './output/live.js'
 import { PlainView } from './output/plain.js'
 import { show } from './output/terminal.js'
+import { tellWaits } from './output/waits.js'
 import { openProject, type Project, print } from './project.js'
 
 export function define(command: Command): Command {
@@ -65,8 +67,14 @@ interface Options {
 }
 
 /** Starts the engine and loads the definition side by side: neither waits for the other. */
-async function open(command: Command): Promise<{ engine: DuckDB; project: Project }> {
-  const [engine, project] = await Promise.allSettled([startEngine(command), openProject(command)])
+async function open(
+  command: Command,
+  patience: Patience,
+): Promise<{ engine: DuckDB; project: Project }> {
+  const [engine, project] = await Promise.allSettled([
+    startEngine(command),
+    openProject(command, patience),
+  ])
   if (engine.status === 'rejected') throw engine.reason
   if (project.status === 'fulfilled') return { engine: engine.value, project: project.value }
   await engine.value.close()
@@ -116,7 +124,8 @@ function refuseOthers(selected: readonly AnyDataset[]): void {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { engine, project } = await open(command)
+  const abort = new AbortController()
+  const { engine, project } = await open(command, { total: PATIENT, signal: abort.signal })
   const { lake, storage, folder, json } = project
   const {
     backfill,
@@ -127,7 +136,10 @@ export async function run(command: Command): Promise<number> {
     reread = [],
   } = command.opts<Options>()
   const view = json ? undefined : process.stdout.isTTY ? new LiveView() : new PlainView()
-  const abort = new AbortController()
+  const unwatch = tellWaits((text) => {
+    if (view) view.waiting(text)
+    else if (text !== undefined) process.stderr.write(`${text}\n`)
+  })
   const stop = () => {
     if (abort.signal.aborted) process.exit(130)
     abort.abort()
@@ -167,6 +179,7 @@ export async function run(command: Command): Promise<number> {
     return record.error?.kind === 'definition' ? 2 : 1
   } finally {
     view?.close()
+    unwatch()
     await javascript.close()
     await engine.close()
     process.off('SIGINT', stop)

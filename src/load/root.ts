@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { Lake } from '../define/lake.js'
 import { MoraineError } from '../errors.js'
 import { LocalStorage } from '../storage/local.js'
+import { BRISK, type Patience } from '../storage/retry.js'
 import { RetryingStorage } from '../storage/retrying.js'
 import { S3Storage } from '../storage/s3.js'
 import type { Storage } from '../storage/storage.js'
@@ -21,16 +22,22 @@ export function folderOf(lake: Lake): string {
 /**
  * The storage behind a path or URL.
  *
+ * @param patience how long it is waited for where it does not answer; ten seconds.
  * @throws MoraineError of kind `usage` for a URL of a kind that is not known.
  */
-export function openStorage(root: string, folder = process.cwd()): Storage {
-  if (root.startsWith('file://')) return new RetryingStorage(new LocalStorage(fileURLToPath(root)))
-  if (root.startsWith('s3://')) return new RetryingStorage(new S3Storage(root))
+export function openStorage(
+  root: string,
+  folder = process.cwd(),
+  patience: Patience = { total: BRISK },
+): RetryingStorage {
+  const patient = (storage: Storage) => new RetryingStorage(storage, patience)
+  if (root.startsWith('file://')) return patient(new LocalStorage(fileURLToPath(root)))
+  if (root.startsWith('s3://')) return patient(new S3Storage(root))
   if (isUrl(root))
     throw new MoraineError('usage', `A lake can't lie at ${root.replace(/:\/\/.*/, '')}:// yet`, {
       hint: 'Give a folder, or a URL that begins with file:// or s3://.',
     })
-  return new RetryingStorage(new LocalStorage(isAbsolute(root) ? root : resolve(folder, root)))
+  return patient(new LocalStorage(isAbsolute(root) ? root : resolve(folder, root)))
 }
 
 const isUrl = (root: string) => /^[a-z][a-z0-9+.-]+:\/\//i.test(root)

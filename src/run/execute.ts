@@ -114,6 +114,11 @@ function readsBronzeAlone(dataset: AnyDataset): boolean {
   return [...inputsOf(dataset), ...checkedAgainst(dataset)].every(({ tier }) => tier === 'bronze')
 }
 
+/** Whether several runs may empty or read the same place, each of them knowing it by looking. */
+function isSharedPlace({ from }: Bronze): boolean {
+  return from.kind === 'inbox' || from.kind === 'ingest' || from.kind === 'files'
+}
+
 /** One run: its steps, its commits, and what is told about them. */
 class Run {
   private readonly emit: (event: RunEvent) => void
@@ -269,8 +274,8 @@ class Run {
     const bronze = this.datasets.filter((dataset): dataset is Bronze => dataset.tier === 'bronze')
     await using databases = Databases.of(bronze)
     const { backfill, feeds } = this.options
-    const look = (dataset: Bronze) =>
-      discover(dataset, begun, context.relations.batches, databases, {
+    const look = (dataset: Bronze, state = begun) =>
+      discover(dataset, state, context.relations.batches, databases, {
         backfill,
         feeds,
         reread: context.reread.has(fullName(dataset)),
@@ -284,10 +289,16 @@ class Run {
     )
     const bytes = ({ offer }: (typeof offers)[number]) =>
       offer && 'bytes' in offer.discovery ? offer.discovery.bytes : 0
-    const one = ({ dataset, offer }: (typeof offers)[number]) =>
-      this.steps.run(fullName(dataset), async (begin) =>
-        this.intakeOne(context, dataset, begun, offer ?? (await look(dataset)), begin),
-      )
+    const one = ({ dataset, offer }: (typeof offers)[number]) => {
+      let attempts = 0
+      return this.steps.run(fullName(dataset), async (begin) => {
+        // What was there may have been ingested by another run meanwhile.
+        const again = attempts++ > 0 && isSharedPlace(dataset)
+        const state = again ? await this.log.head() : begun
+        const found = again ? undefined : offer
+        return this.intakeOne(context, dataset, state, found ?? (await look(dataset, state)), begin)
+      })
+    }
     // The largest first, so that no long one is left alone at the end.
     const ordered = offers.sort((a, b) => bytes(b) - bytes(a))
     await Promise.all(ordered.map((offered) => pool.run(() => one(offered))))

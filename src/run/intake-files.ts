@@ -6,6 +6,7 @@ import type { BatchPointer, LakeState } from '../log/commit.js'
 import type { QuarantinedObject } from '../log/quarantined.js'
 import { broughtAhead } from '../source/bring.js'
 import { discoverFiles as filesOf, nothingThere, type SourceFile } from '../source/discover.js'
+import { isGoneSince } from '../source/gone.js'
 import type { Inspection } from '../source/inspect.js'
 import { inspectFile } from '../source/inspect-file.js'
 import type { Kept } from '../source/keep.js'
@@ -404,6 +405,10 @@ export class Taking {
     } catch (error) {
       signal.throwIfAborted()
       if (this.isWhole || error === this.frozen) throw error
+      if (await isGoneSince(file, error)) {
+        this.notes.push(`${file.name} is gone since it was listed`)
+        return
+      }
       if (!isFault(error))
         throw mayBeItsBytes(error) ? new ObjectFailure(this.given(file), error) : error
       this.faults.push({ file, error })

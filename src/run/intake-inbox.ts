@@ -9,6 +9,7 @@ import type { QuarantinedObject } from '../log/quarantined.js'
 import { entriesOf, isZip } from '../source/archive.js'
 import type { Databases } from '../source/connect/open.js'
 import type { SourceFile } from '../source/discover.js'
+import { isGoneSince } from '../source/gone.js'
 import { inspectFile } from '../source/inspect-file.js'
 import { settleKind } from '../source/kind.js'
 import { takeFile } from '../source/read-files.js'
@@ -26,7 +27,7 @@ import {
 } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import { DropBucket } from './inbox/bucket.js'
-import type { Drop } from './inbox/drop.js'
+import type { Drop, Look } from './inbox/drop.js'
 import { Feed } from './inbox/feed.js'
 import { DropFolder } from './inbox/folder.js'
 
@@ -83,7 +84,7 @@ export async function discoverDropped(
   const feed =
     source.feed && (await Feed.look(dataset, source.feed, state, batches.storage, databases))
   const work = new InboxIntake(dataset, source, drop, batches)
-  const { ready, unfinished } = await work.look(state, source.settle)
+  const { ready, unfinished, notes } = await work.look(state, source.settle)
   const n = ready.length
   const landed = n === 0 ? [] : [`${n} ${n === 1 ? 'file has' : 'files have'} landed`]
   const news = [...(feed?.news ? [feed.news] : []), ...landed].join('; ')
@@ -92,7 +93,7 @@ export async function discoverDropped(
     discovery: {
       news: news || undefined,
       none: feed ? `its feed has ${feed.none}` : 'nothing has landed',
-      notes: unfinished > 0 ? [`${waiting} still being written`] : [],
+      notes: [...notes, ...(unfinished > 0 ? [`${waiting} still being written`] : [])],
     },
     take: async (context, base) => {
       const fed = feed?.news ? await feed.take(context, base) : nothingYet(base)
@@ -115,10 +116,7 @@ class InboxIntake {
   ) {}
 
   /** What is complete and new; a file that was only just written is waited for, for a moment. */
-  async look(
-    state: LakeState,
-    settle: number,
-  ): Promise<{ ready: SourceFile[]; unfinished: number }> {
+  async look(state: LakeState, settle: number): Promise<Look> {
     for (let looks = 1; ; looks++) {
       const found = await this.drop.look()
       if (found.unfinished > 0 && looks < LOOKS && settle > 0) {
@@ -291,8 +289,18 @@ class Taking {
     return this.taken.reduce((sum, file) => sum + file.rows, 0)
   }
 
-  /** Takes a file; one that can't be read is a row that says so. */
+  /** Ingests a file; one that can't be read is a row that says so, and one that is gone is another run's. */
   async file(session: Session, file: SourceFile): Promise<void> {
+    try {
+      await this.whole(session, file)
+    } catch (error) {
+      this.context.signal.throwIfAborted()
+      if (!(file.remote && (await isGoneSince(file, error)))) throw error
+      this.notes.push(`${file.name} is gone since it was listed`)
+    }
+  }
+
+  private async whole(session: Session, file: SourceFile): Promise<void> {
     this.current = file
     if (!isZip(file.path)) return this.parts(session, [file])
     const { remote } = file

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { IngestSource } from '../define/source.js'
+import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { sha256 } from '../log/hash.js'
 import type { QuarantinedObject } from '../log/quarantined.js'
@@ -11,7 +12,7 @@ import type { StoredObject } from '../storage/storage.js'
 import { Batches, type BatchFile } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
-import { encodeLanded, Landing } from './landing.js'
+import { encodeLanded, Landing, strayNotes } from './landing.js'
 import { NameLimit } from './name-limit.js'
 import { isAtFault, mayBeItsBytes } from './quarantine/blame.js'
 import type { ReadAgain } from './quarantine/retry.js'
@@ -39,11 +40,12 @@ export async function discoverLanded(
   source: IngestSource,
   batches: Batches,
 ): Promise<Offer> {
-  const objects = await new Landing(batches.storage, dataset.name).list()
+  const landing = new Landing(batches.storage, dataset.name)
+  const { objects, strays } = await landing.look()
   const n = objects.length
   const news = n === 0 ? undefined : `${n} ${n === 1 ? 'object has' : 'objects have'} landed`
   return {
-    discovery: { news, none: 'nothing has landed', notes: [] },
+    discovery: { news, none: 'nothing has landed', notes: strayNotes(dataset, strays) },
     take: (context, base) => take(context, dataset, source, base, batches),
   }
 }
@@ -362,7 +364,7 @@ class GroupReader {
     const own = new Map<string, SentRequest>()
     let line = 0
     for (const { path, part } of this.pieces) {
-      const all = await this.landing.read(path)
+      const all = (await this.landing.read(path)) ?? gone(path)
       for (const request of part ? all.slice(part.from, part.to) : all) {
         const { key, rows } = request
         const before = own.get(key) ?? this.known.get(key)
@@ -391,4 +393,12 @@ class GroupReader {
       }
     }
   }
+}
+
+/** Who removes landed objects has committed them: what this run knows of the lake is not true any more. */
+function gone(path: string): never {
+  throw new MoraineError('conflict', `${path} was ingested by another run meanwhile`, {
+    retryable: true,
+    hint: 'Nothing of this one was published; run it again.',
+  })
 }

@@ -12,6 +12,9 @@ export interface Landed {
   rows: readonly string[]
 }
 
+/** Names of objects that the server writes. */
+const OBJECT = /^\d{15}-\d{6}-[0-9a-f]{8}\.jsonl$/
+
 /** Where the lake's own inbox of a dataset is. */
 export const landingOf = (dataset: { name: string }): string => `bronze/landing/${dataset.name}`
 
@@ -52,18 +55,32 @@ export class Landing {
     await this.storage.write(`${this.prefix}${name}`, encodeLanded(requests))
   }
 
-  list(): Promise<StoredObject[]> {
-    return this.storage.list(this.prefix)
+  /** What has landed, and what else lies there: nobody knows what that is, and it is left alone. */
+  async look(): Promise<{ objects: StoredObject[]; strays: string[] }> {
+    const [found, folders] = await Promise.all([
+      this.storage.entries(this.prefix),
+      this.storage.folders(this.prefix),
+    ])
+    const nameOf = ({ path }: StoredObject) => path.slice(this.prefix.length)
+    const others = found.map(nameOf).filter((name) => !OBJECT.test(name))
+    return {
+      objects: found.filter((object) => OBJECT.test(nameOf(object))),
+      strays: [...others, ...folders.map((name) => `${name}/`)],
+    }
   }
 
-  async read(path: string): Promise<Landed[]> {
-    const text = new TextDecoder().decode(await this.storage.read(path))
+  async list(): Promise<StoredObject[]> {
+    return (await this.look()).objects
+  }
+
+  /** The requests of an object; `undefined` when it is gone, as a run has ingested it since it was listed. */
+  async read(path: string): Promise<Landed[] | undefined> {
+    const bytes = await this.storage.readIfPresent(path)
+    if (!bytes) return undefined
+    const text = new TextDecoder().decode(bytes)
     const end = text.indexOf('\n')
     const lines = text.slice(end + 1).split('\n')
-    const { format, requests } = JSON.parse(text.slice(0, end)) as {
-      format: number
-      requests: { key: string; rows: number; generated?: true }[]
-    }
+    const { format, requests } = headerOf(path, text.slice(0, end))
     if (format !== 1)
       throw new MoraineError('corrupt', `${path} was written by a newer Moraine`, {
         hint: 'Update Moraine, and run again.',
@@ -72,6 +89,32 @@ export class Landing {
     return requests.map(({ key, rows, generated }) => {
       at += rows
       return { key, rows: lines.slice(at - rows, at), ...(generated ? { generated } : {}) }
+    })
+  }
+}
+
+/** Shown of them, at most. */
+const STRAYS = 5
+
+/** What is said of what lies in a landing folder and was written by no server. */
+export function strayNotes(dataset: { name: string }, strays: readonly string[]): string[] {
+  if (strays.length === 0) return []
+  const more = strays.length > STRAYS ? ` and ${strays.length - STRAYS} more` : ''
+  const names = strays.slice(0, STRAYS).join(', ')
+  return [`${landingOf(dataset)} holds what no server wrote, and it is left there: ${names}${more}`]
+}
+
+interface Header {
+  format: number
+  requests: { key: string; rows: number; generated?: true }[]
+}
+
+function headerOf(path: string, line: string): Header {
+  try {
+    return JSON.parse(line) as Header
+  } catch (cause) {
+    throw new MoraineError('source', `${path} is damaged: it does not begin with its requests`, {
+      cause,
     })
   }
 }

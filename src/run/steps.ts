@@ -2,9 +2,12 @@ import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DefinitionError, MoraineError, messageOf } from '../errors.js'
 import { redact } from '../secrets.js'
+import { backoff, wasWaitedFor } from '../storage/retry.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
 
 const ATTEMPTS = 3
+/** The same of steps in whose way other runs are. */
+const CONFLICTS = 10
 
 /** An error as records and `--json` show it. */
 export function describeError(error: unknown): NonNullable<RunRecord['error']> {
@@ -109,9 +112,11 @@ export class Steps {
       try {
         return await work()
       } catch (error) {
-        const again = error instanceof MoraineError && error.retryable && attempt < ATTEMPTS
-        if (!again || this.signal.aborted) throw error
-        await sleep(100 * 2 ** attempt)
+        // Storage that was waited for is not waited for once more.
+        const mayPass = error instanceof MoraineError && error.retryable && !wasWaitedFor(error)
+        const most = mayPass && error.kind === 'conflict' ? CONFLICTS : ATTEMPTS
+        if (!mayPass || attempt >= most || this.signal.aborted) throw error
+        await sleep(backoff(attempt, 100))
       }
     }
   }

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Alert, AlertOn } from '../define/alert.js'
 import { messageOf } from '../errors.js'
+import { backoff } from '../storage/retry.js'
 
 /** What people are told. */
 export interface Told {
@@ -16,19 +18,42 @@ export interface Told {
 /** Milliseconds that somebody who is told may take to answer. */
 const PATIENCE = 10_000
 
-/** Tells all who want to know; returns what went wrong with that. Nobody who can't be reached keeps others from it. */
-export async function tell(alerts: readonly Alert[], told: Told): Promise<string[]> {
-  const failures = await Promise.all(
-    alerts
-      .filter(({ on }) => on.includes(told.on))
-      .map((alert) =>
-        send(alert, told).then(
-          () => [],
-          (error) => [`an alert by ${alert.kind} could not be sent: ${messageOf(error)}`],
-        ),
-      ),
-  )
-  return failures.flat()
+/** How often an alert is sent that does not arrive: over some ten minutes. */
+const ATTEMPTS = 8
+/** Milliseconds between the first two, and at most between two. */
+const FIRST = 2_000
+const LONGEST = 300_000
+
+/** How an alert that does not arrive is sent again. */
+export interface Resending {
+  /** Told of what went wrong, the first time and when it is given up. */
+  onFailure: (message: string) => void
+  signal: AbortSignal
+}
+
+/** Tells all who want to know. Nobody who can't be reached keeps others from it, and each is tried again for a while. */
+export async function tell(
+  alerts: readonly Alert[],
+  told: Told,
+  resending: Resending,
+): Promise<void> {
+  const wanted = alerts.filter(({ on }) => on.includes(told.on))
+  await Promise.all(wanted.map((alert) => deliver(alert, told, resending)))
+}
+
+async function deliver(alert: Alert, told: Told, { onFailure, signal }: Resending): Promise<void> {
+  const about = `an alert by ${alert.kind} could not be sent`
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await send(alert, told)
+    } catch (error) {
+      const last = attempt + 1 >= ATTEMPTS || signal.aborted
+      if (last) return onFailure(`${about}, and is given up: ${messageOf(error)}`)
+      if (attempt === 0) onFailure(`${about}, and is tried again: ${messageOf(error)}`)
+      const pause = backoff(attempt, FIRST, LONGEST)
+      await sleep(pause, undefined, { signal, ref: false }).catch(() => {})
+    }
+  }
 }
 
 async function send(alert: Alert, told: Told): Promise<void> {

@@ -1,29 +1,74 @@
 import { isUtf8 } from 'node:buffer'
 import { BrokenDocument, JsonSplitter } from '../source/formats/json-records.js'
+import type { HeldBytes } from './held-bytes.js'
 
 /** A body that can't be taken, and the status that says so. */
 export class BadBody extends Error {
   constructor(
-    readonly status: 400 | 413,
+    readonly status: 400 | 408 | 413 | 503,
     message: string,
   ) {
     super(message)
   }
 }
 
-/** Reads a request's body, but never more of it than is allowed. */
+/** How slowly a body may come: milliseconds until it goes on, and bytes a second beyond that. */
+export interface Pace {
+  idle: number
+  rate: number
+}
+
+const usual: Pace = { idle: 30_000, rate: 8192 }
+
+/**
+ * Reads a request's body, but never more of it than is allowed, and for no longer than it takes senders that mean it.
+ *
+ * @param held counts each byte from when it is there; whoever calls gives `counted.bytes` back.
+ * @throws BadBody when it is too large or too slow, or when there is no room for it now.
+ */
 export async function readBody(
   body: ReadableStream<Uint8Array> | null,
   most: number,
+  held: HeldBytes,
+  counted: { bytes: number },
+  { idle, rate }: Pace = usual,
 ): Promise<Buffer> {
+  if (!body) return Buffer.alloc(0)
+  const reader = body.getReader()
   const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of body ?? []) {
-    bytes += chunk.length
-    if (bytes > most) throw new BadBody(413, `a request may have up to ${most} bytes`)
-    chunks.push(chunk)
+  const begun = Date.now()
+  try {
+    for (;;) {
+      const left = begun + idle + (counted.bytes / rate) * 1000 - Date.now()
+      const { done, value } = await within(Math.min(idle, left), reader.read())
+      if (done) return Buffer.concat(chunks, counted.bytes)
+      if (counted.bytes + value.length > most)
+        throw new BadBody(413, `a request may have up to ${most} bytes`)
+      if (!held.take(value.length)) throw new BadBody(503, BUSY)
+      counted.bytes += value.length
+      chunks.push(value)
+    }
+  } catch (error) {
+    // What else is sent is not read.
+    reader.cancel().catch(() => {})
+    throw error
   }
-  return Buffer.concat(chunks)
+}
+
+/** What whoever sends is told when too much is being received. */
+export const BUSY = 'too much is waiting: send it again in a moment'
+
+async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const slow = () => reject(new BadBody(408, 'the request was sent too slowly'))
+    timer = setTimeout(slow, Math.max(0, milliseconds))
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { MoraineError } from '../errors.js'
 import { type Landed, Landing } from '../run/landing.js'
 import { hashOfRows, KEPT, type SentRequest } from '../run/sent-requests.js'
 import type { Storage } from '../storage/storage.js'
@@ -50,17 +51,32 @@ export class Inbox {
     private readonly now: () => number = Date.now,
   ) {
     this.landing = new Landing(storage, dataset)
+    this.learn(known)
+  }
+
+  /** Learns which requests are in the lake already, by their keys. */
+  learn(known: ReadonlyMap<string, SentRequest>): void {
     for (const [key, request] of known) this.remember(key, { ...request, rows: none })
   }
 
   /** Learns which requests have landed and wait to be taken in. */
   async load(): Promise<void> {
     for (const { path } of await this.landing.list())
-      for (const { key, rows, generated } of await this.landing.read(path)) {
+      for (const { key, rows, generated } of await this.requestsOf(path)) {
         if (generated || this.known.has(key)) continue
         const request = { hash: hashOfRows(rows), at: this.now() }
         this.remember(key, { ...request, rows: Promise.resolve(rows.length) })
       }
+  }
+
+  /** None of an object that is gone, or can't be read: that is for the run which is to ingest it. */
+  private async requestsOf(path: string): Promise<readonly Landed[]> {
+    try {
+      return (await this.landing.read(path)) ?? []
+    } catch (error) {
+      if (error instanceof MoraineError && error.kind === 'storage') throw error
+      return []
+    }
   }
 
   /** Whether there is room for so many bytes. */

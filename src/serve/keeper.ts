@@ -1,4 +1,4 @@
-import { watch } from 'node:fs'
+import { type FSWatcher, watch } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AnyDataset, type Bronze, fullName } from '../define/dataset.js'
@@ -19,15 +19,21 @@ import { type Told, tell } from './alerts.js'
 import { Engines } from './engines.js'
 import { Metrics } from './metrics.js'
 import { listenTo } from './queue.js'
+import { type HealthEvent, StorageHealth } from './storage-health.js'
 
 export type KeeperEvent =
   | ScheduleEvent
+  | HealthEvent
+  /** What should be known of what a dataset's source holds; each of them is told once. */
+  | { type: 'notes'; dataset: string; notes: string[] }
   | { type: 'run'; job: string; run: string; event: RunEvent }
   | { type: 'alert'; told: Told }
 
 export interface KeeperOptions {
   lake: Lake
   storage: Storage
+  /** The same storage, of which calls fail at once. */
+  impatient?: Storage
   startEngine: () => Promise<Engine>
   javascript: JavaScript
   /** Jobs that run at the same time. */
@@ -41,6 +47,10 @@ export interface KeeperOptions {
 const STALE_EVERY = 10_000
 /** Milliseconds between two looks at a file that is being written. */
 const LONGEST_WAIT = 2000
+/** Milliseconds after which people are told that storage is away. */
+const ALERT_AFTER = 10_000
+/** Notes of one dataset that are remembered. */
+const REMEMBERED = 1000
 
 /** Keeps a lake up to date for as long as the process lives. */
 export class Keeper {
@@ -52,12 +62,19 @@ export class Keeper {
   private readonly closing: (() => void)[] = []
   /** Jobs, datasets and checks that somebody was told of. */
   private readonly told = new Set<string>()
+  private readonly noted = new Map<string, Set<string>>()
+  /** What is wrong now, by what it is about: each is told when it begins. */
+  private readonly troubles = new Map<string, string>()
+  readonly health: StorageHealth
+  private readonly ended = new AbortController()
   private readonly started = Date.now()
 
   constructor(private readonly options: KeeperOptions) {
     const { lake, storage, concurrency, onEvent } = options
     this.jobs = jobsOf(lake)
     this.engines = new Engines(options.startEngine)
+    this.health = new StorageHealth(options.impatient ?? storage, (event) => this.changed(event))
+    this.metrics.storage(true)
     const log = new CommitLog(storage)
     const head = () => log.head()
     this.arrivals = this.jobs.flatMap(({ name, event, datasets }) => {
@@ -71,6 +88,7 @@ export class Keeper {
       jobs: this.jobs,
       concurrency,
       head,
+      health: this.health,
       run: (job, signal, cause) => this.run(job, signal, cause),
       onEvent: (event) => {
         onEvent(event)
@@ -79,27 +97,44 @@ export class Keeper {
     })
   }
 
-  async start(): Promise<void> {
+  /** Begins to look, and to run; what does not work yet is tried again. */
+  start(): void {
     for (const { job, queue, arrivals } of this.arrivals) {
       if (queue !== undefined) this.listen(job, queue)
-      if (arrivals.path === undefined) continue
-      await mkdir(arrivals.path, { recursive: true })
-      const watcher = watch(arrivals.path, this.attend(job, arrivals))
-      // Without signs there are still the sweeps.
-      watcher.on('error', (error) => this.trouble(error))
-      this.closing.push(() => watcher.close())
+      if (arrivals.path !== undefined) this.watch(job, arrivals.path, arrivals)
     }
-    this.repeat(this.options.sweep, () => this.sweep())
-    this.repeat(STALE_EVERY, () => this.findStale())
-    await this.sweep()
+    this.repeat('look for what has arrived', this.options.sweep, () => this.sweep())
+    this.repeat('find what is stale', STALE_EVERY, () => this.findStale())
     this.scheduler.start()
+  }
+
+  /** Hears of files as they come. Without that there are still the sweeps. */
+  private watch(job: string, path: string, arrivals: Arrivals): void {
+    let watcher: FSWatcher | undefined
+    const about = `watch ${path}`
+    const begin = async () => {
+      if (watcher) return
+      await mkdir(path, { recursive: true })
+      watcher = watch(path, this.attend(job, arrivals))
+      watcher.on('error', (error) => {
+        watcher?.close()
+        watcher = undefined
+        this.trouble(about, error)
+      })
+    }
+    this.repeat(about, this.options.sweep, begin)
+    this.closing.push(() => watcher?.close())
   }
 
   private listen(job: string, queue: string): void {
     const stop = new AbortController()
     this.closing.push(() => stop.abort())
-    const trouble = (error: unknown) => this.trouble(error)
-    listenTo(queue, () => this.scheduler.notify(job), trouble, stop.signal).catch(trouble)
+    const trouble = (error: unknown) => this.trouble(`listen to ${queue}`, error)
+    const heard = () => {
+      this.troubles.delete(`listen to ${queue}`)
+      this.scheduler.notify(job)
+    }
+    listenTo(queue, heard, trouble, stop.signal).catch(trouble)
   }
 
   /** Says that something has arrived for a dataset. */
@@ -114,6 +149,8 @@ export class Keeper {
   }
 
   async close(): Promise<void> {
+    this.health.close()
+    this.ended.abort()
     await this.engines.close()
   }
 
@@ -147,6 +184,8 @@ export class Keeper {
         select: job.datasets.map(fullName),
         onEvent: (event) => {
           if (event.type === 'run-started') run = event.run
+          if (event.type === 'step-finished')
+            this.note(event.result.dataset, event.result.notes ?? [])
           onEvent({ type: 'run', job: job.name, run, event })
           lineage?.event(event)
         },
@@ -154,15 +193,21 @@ export class Keeper {
     )
     this.metrics.run(job.name, record)
     const problem = await lineage?.close()
-    if (problem) this.trouble(new Error(problem))
+    if (problem) this.trouble('send lineage', new Error(problem))
+    else this.troubles.delete('send lineage')
     return record
   }
 
   private async sweep(): Promise<void> {
     for (const { job, arrivals } of this.arrivals) {
       // What a run is at is nothing that has arrived since.
-      if (this.scheduler.isRunning(job)) continue
-      const { ready } = await arrivals.look()
+      if (this.scheduler.isRunning(job) || !this.health.isSound) continue
+      const about = `look for what has arrived for ${job}`
+      const found = await arrivals.look().catch((error) => this.failed(about, error))
+      if (!found) continue
+      this.troubles.delete(about)
+      this.note(job, found.notes)
+      const { ready } = found
       if (ready && !this.scheduler.isRunning(job)) this.scheduler.notify(job)
     }
   }
@@ -189,23 +234,60 @@ export class Keeper {
       if (signs++ === 0)
         wait().catch((error) => {
           signs = 0
-          this.trouble(error)
+          this.failed(`look for what has arrived for ${job}`, error)
         })
     }
   }
 
-  private repeat(milliseconds: number, work: () => Promise<void>): void {
+  /** Does something at once, and again each so many milliseconds, however it ends. */
+  private repeat(about: string, milliseconds: number, work: () => Promise<void>): void {
     let busy = false
-    const timer = setInterval(() => {
+    const one = () => {
       if (busy) return
       busy = true
       work()
-        .catch((error) => this.trouble(error))
+        .then(
+          () => this.troubles.delete(about),
+          (error) => this.failed(about, error),
+        )
         .finally(() => {
           busy = false
         })
-    }, milliseconds)
+    }
+    one()
+    const timer = setInterval(one, milliseconds)
     this.closing.push(() => clearInterval(timer))
+  }
+
+  /** Storage has gone away, or come back. */
+  private changed(event: HealthEvent): void {
+    this.options.onEvent(event)
+    this.metrics.storage(event.type === 'storage-up')
+    const job = 'storage'
+    if (event.type === 'storage-up') {
+      if (this.told.delete('failed storage'))
+        this.send({ on: 'recovered', job, message: `it was away for ${event.seconds} s` })
+      return
+    }
+    // What is over in a moment is nothing that anybody could do something about.
+    const timer = setTimeout(() => {
+      const { state } = this.health
+      if (state.up || state.since !== event.since) return
+      this.tellOnce('failed storage', { on: 'failed', job, message: state.message })
+    }, ALERT_AFTER)
+    timer.unref()
+    this.closing.push(() => clearTimeout(timer))
+  }
+
+  /** Says what should be known of a dataset, each time only what was not said before. */
+  private note(dataset: string, notes: readonly string[]): void {
+    const known = this.noted.get(dataset) ?? new Set()
+    const fresh = notes.filter((note) => !known.has(note))
+    if (fresh.length === 0) return
+    if (known.size > REMEMBERED) known.clear()
+    for (const note of fresh) known.add(note)
+    this.noted.set(dataset, known)
+    this.options.onEvent({ type: 'notes', dataset, notes: fresh })
   }
 
   /** Tells people what a run found, once until it is over. */
@@ -264,12 +346,35 @@ export class Keeper {
     const { lake, onEvent } = this.options
     const told = { ...what, lake: lake.name, time: new Date().toISOString() }
     onEvent({ type: 'alert', told })
-    tell(lake.alerts, told).then((failures) => {
-      for (const message of failures) onEvent({ type: 'trouble', message })
+    void tell(lake.alerts, told, {
+      onFailure: (message) => onEvent({ type: 'trouble', message }),
+      signal: this.ended.signal,
     })
   }
 
-  private trouble(error: unknown): void {
-    this.options.onEvent({ type: 'trouble', message: messageOf(error) })
+  /** Tells what went wrong, unless storage is away: that is told of by itself. */
+  private async failed(about: string, error: unknown): Promise<undefined> {
+    if (await this.health.answers(error)) this.trouble(about, error)
+  }
+
+  /** Tells what is wrong, once for as long as it is the same. */
+  private trouble(about: string, error: unknown): void {
+    const message = messageOf(error)
+    if (this.troubles.get(about) === message) return
+    this.troubles.set(about, message)
+    this.options.onEvent({ type: 'trouble', message })
+  }
+
+  isRunning(job: string): boolean {
+    return this.scheduler.isRunning(job)
+  }
+
+  lastSuccess(job: string): Date | undefined {
+    return this.scheduler.successes.get(job)
+  }
+
+  /** All that is wrong now. */
+  get problems(): string[] {
+    return [...this.troubles.values()]
   }
 }

@@ -37,6 +37,17 @@ export class Metrics {
     }
   }
 
+  /** Whether storage is there. */
+  storage(up: boolean): void {
+    this.set('moraine_storage_up', {}, up ? 1 : 0)
+    this.add('moraine_storage_outages_total', {}, up ? 0 : 1)
+  }
+
+  /** Bytes of requests that are being received. */
+  held(bytes: number): void {
+    this.set('moraine_ingest_held_bytes', {}, bytes)
+  }
+
   /** All of it, with what the process itself takes. */
   text(): string {
     this.set('process_resident_memory_bytes', {}, process.memoryUsage.rss())
@@ -83,6 +94,9 @@ const help: Readonly<Record<string, string>> = {
   moraine_steps_total: 'Steps of runs, by how they ended.',
   moraine_rows_total: 'Rows that steps read or wrote, and what became of them.',
   moraine_last_success_timestamp_seconds: 'When a job last succeeded.',
+  moraine_storage_up: 'Whether the storage of the lake can be read and written.',
+  moraine_storage_outages_total: 'How often the storage of the lake was away.',
+  moraine_ingest_held_bytes: 'Bytes of requests that are received and not durable yet.',
   process_resident_memory_bytes: 'Resident memory.',
   process_start_time_seconds: 'When the process started.',
 }

@@ -3,18 +3,27 @@ import { type Context, Hono } from 'hono'
 import type { Bronze } from '../define/dataset.js'
 import type { IngestSource, Secret } from '../define/source.js'
 import { MoraineError, messageOf } from '../errors.js'
-import type { SentRequest } from '../run/sent-requests.js'
-import type { Storage } from '../storage/storage.js'
 import { namesUs, shows } from './access.js'
-import { BadBody, readBody, rowsIn } from './body.js'
-import { Inbox, KeyConflict } from './inbox.js'
+import { BadBody, BUSY, readBody, rowsIn } from './body.js'
+import { HeldBytes } from './held-bytes.js'
+import { type Inbox, KeyConflict } from './inbox.js'
+import type { Health, StorageHealth } from './storage-health.js'
 
 /** A dataset that takes what is sent. */
 export interface Receiver {
   dataset: Bronze
   source: IngestSource
-  inbox: Inbox
+  /** Missing until the lake was read once: nothing can be accepted before. */
+  inbox?: Inbox
 }
+
+/** Bytes of requests that may be held in memory together, where nothing else is said. */
+export const HELD = 64 * 2 ** 20
+/** Milliseconds that a request waits for its rows to be durable. */
+const DURABLE_WITHIN = 15_000
+/** Seconds after which whoever is refused should come again. */
+const SOON = 1
+const LATER = 5
 
 export interface ServerOptions {
   port: number
@@ -24,8 +33,12 @@ export interface ServerOptions {
   receivers: readonly Receiver[]
   /** Buckets and others that say when something has arrived. */
   listeners?: readonly Listener[]
-  /** What Prometheus reads, and what it must show for that. */
-  metrics?: { text: () => string; token: Secret | undefined }
+  /** What Prometheus reads, and what people do, and what they must show for that. */
+  metrics?: { text: () => string; status: () => object; token: Secret | undefined }
+  /** What is known of the lake's storage. */
+  health?: StorageHealth
+  /** Counts the bytes of requests that are being received. */
+  held?: HeldBytes
 }
 
 /** A dataset whose source says when something has arrived. */
@@ -44,23 +57,14 @@ export interface RunningServer {
 /** The longest key that requests may have. */
 const LONGEST_KEY = 200
 
-/** An inbox that knows what has landed. */
-export async function openInbox(
-  storage: Storage,
-  dataset: Bronze,
-  known: ReadonlyMap<string, SentRequest>,
-): Promise<Inbox> {
-  const inbox = new Inbox(storage, dataset.name, known)
-  await inbox.load()
-  return inbox
-}
-
 /** The application, as requests see it. */
 export function application({
   names,
   receivers,
   listeners = [],
   metrics,
+  health,
+  held = new HeldBytes(HELD),
 }: Omit<ServerOptions, 'port' | 'host'>): Hono {
   const app = new Hono()
   app.use(async (c, next) => {
@@ -72,7 +76,13 @@ export function application({
       return c.json({ error: 'requests of pages of other sites are refused' }, 403)
     return next()
   })
+  // The process is up; whether it can do its work is another question.
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  app.get('/readyz', (c) => {
+    if (receivers.some(({ inbox }) => !inbox)) return c.json({ status: 'starting' }, 503)
+    if (health && !health.state.up) return c.json({ status: 'storage is away' }, 503)
+    return c.json({ status: 'ok' })
+  })
   app.post('/ingest/:dataset', async (c) => {
     const receiver = receivers.find(({ dataset }) => dataset.name === c.req.param('dataset'))
     if (
@@ -81,7 +91,7 @@ export function application({
     )
       return c.json({ error: 'the token is missing or wrong' }, 401)
     if (!receiver) return c.json({ error: 'there is no such dataset that takes rows' }, 404)
-    return receive(c, receiver)
+    return receive(c, receiver, held, health)
   })
   // What is said to have arrived is looked for: the message itself is not believed.
   app.post('/events/:dataset', async (c) => {
@@ -96,40 +106,94 @@ export function application({
     listener.notify()
     return c.json({ accepted: true }, 202)
   })
-  if (metrics)
-    app.get('/metrics', async (c) => {
-      const { token, text } = metrics
-      if (token !== undefined && !(await shows(c.req.header('authorization'), token)))
-        return c.json({ error: 'the token is missing or wrong' }, 401)
-      return c.body(text(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
-    })
+  if (metrics) {
+    const { token, text, status } = metrics
+    const guarded = (answer: (c: Context) => Response) => async (c: Context) =>
+      token === undefined || (await shows(c.req.header('authorization'), token))
+        ? answer(c)
+        : c.json({ error: 'the token is missing or wrong' }, 401)
+    const plain = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }
+    app.get(
+      '/metrics',
+      guarded((c) => c.body(text(), 200, plain)),
+    )
+    app.get(
+      '/status',
+      guarded((c) => c.json(status())),
+    )
+  }
   app.notFound((c) => c.json({ error: 'there is nothing here' }, 404))
   app.onError((error, c) => c.json({ error: messageOf(error) }, 500))
   return app
 }
 
-async function receive(c: Context, { source, inbox }: Receiver): Promise<Response> {
+async function receive(
+  c: Context,
+  { source, inbox }: Receiver,
+  held: HeldBytes,
+  health: StorageHealth | undefined,
+): Promise<Response> {
+  const refuse = (error: string, seconds: number) => {
+    c.header('retry-after', String(seconds))
+    // What is not read of the body would be taken for the next request.
+    c.header('connection', 'close')
+    return c.json({ error }, 503)
+  }
   const key = c.req.header('idempotency-key')
   if (key !== undefined && (key === '' || key.length > LONGEST_KEY))
     return c.json({ error: `an Idempotency-Key has 1 to ${LONGEST_KEY} characters` }, 400)
   const announced = Number(c.req.header('content-length') ?? 0)
-  const busy = () => {
-    c.header('retry-after', '1')
-    return c.json({ error: 'too much is waiting: send it again in a moment' }, 503)
-  }
   if (announced > source.maxBytes)
     return c.json({ error: `a request may have up to ${source.maxBytes} bytes` }, 413)
-  if (!inbox.hasRoom(announced)) return busy()
+  const state = health?.state ?? { up: true }
+  if (!inbox || !state.up) return refuse(AWAY, secondsUntil(state))
+  if (!held.hasRoom(announced) || !inbox.hasRoom(announced)) return refuse(BUSY, SOON)
+  const counted = { bytes: 0 }
+  let accepted: Promise<unknown> | undefined
   try {
-    const rows = rowsIn(await readBody(c.req.raw.body, source.maxBytes))
-    if (!inbox.hasRoom(announced)) return busy()
-    return c.json(await inbox.accept(rows, key), 200)
+    const rows = rowsIn(await readBody(c.req.raw.body, source.maxBytes, held, counted))
+    if (!inbox.hasRoom(counted.bytes)) return refuse(BUSY, SOON)
+    const durable = inbox.accept(rows, key)
+    accepted = durable.catch(() => {})
+    return c.json(await soon(durable), 200)
   } catch (error) {
     if (error instanceof KeyConflict)
       return c.json({ error: `the Idempotency-Key ${key} was used for another body` }, 409)
-    if (error instanceof BadBody) return c.json({ error: error.message }, error.status)
-    const passing = error instanceof MoraineError && error.retryable
-    return c.json({ error: messageOf(error) }, passing ? 503 : 500)
+    if (error instanceof BadBody && error.status === 503) return refuse(error.message, SOON)
+    if (error instanceof BadBody) {
+      if (error.status === 408) c.header('connection', 'close')
+      return c.json({ error: error.message }, error.status)
+    }
+    if (!(error instanceof MoraineError && error.kind === 'storage')) throw error
+    health?.suspect(error)
+    return refuse(AWAY, secondsUntil(health?.state ?? { up: true }))
+  } finally {
+    // What waits to become durable is held as well, whoever waits for it.
+    const give = () => held.give(counted.bytes)
+    if (accepted) void accepted.then(give)
+    else give()
+  }
+}
+
+/** What whoever sends is told while nothing can become durable; of what is wrong only those who run it hear more. */
+const AWAY = 'the storage does not answer: send it again later'
+
+function secondsUntil(state: Health): number {
+  if (state.up) return LATER
+  return Math.max(SOON, Math.ceil((state.retryAt - Date.now()) / 1000))
+}
+
+/** Rows that are not durable by then may still become so: whoever sends them again with their key has them once. */
+async function soon<T>(durable: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const error = new MoraineError('storage', 'the storage takes too long', { retryable: true })
+    timer = setTimeout(() => reject(error), DURABLE_WITHIN)
+  })
+  try {
+    return await Promise.race([durable, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -143,7 +207,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
         port,
         close: async () => {
           const closed = new Promise<void>((done) => server.close(() => done()))
-          await Promise.all(receivers.map(({ inbox }) => inbox.drain()))
+          await Promise.all(receivers.map(({ inbox }) => inbox?.drain()))
           if ('closeIdleConnections' in server) server.closeIdleConnections()
           const late = setTimeout(
             () => 'closeAllConnections' in server && server.closeAllConnections(),

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { scratchFolder } from '../storage/scratch.js'
 import type { SourceFile } from './discover.js'
+import { isGoneSince } from './gone.js'
 
 /** Objects that are on their way at once … */
 const AT_ONCE = 16
@@ -38,7 +39,8 @@ export async function* broughtAhead(
     for (start(); coming.length > 0; start()) {
       const file = await (coming.shift() as Promise<SourceFile>)
       yield file
-      if (isAhead(file)) await rm(file.remote?.here as string, { force: true })
+      const { here } = file.remote ?? {}
+      if (isAhead(file) && here !== undefined) await rm(here, { force: true })
     }
   } finally {
     await Promise.allSettled(coming)
@@ -48,6 +50,13 @@ export async function* broughtAhead(
 
 async function bring(file: SourceFile, here: string, signal: AbortSignal): Promise<SourceFile> {
   const { remote } = file
-  await remote?.download(here, signal)
+  try {
+    await remote?.download(here, signal)
+  } catch (fault) {
+    signal.throwIfAborted()
+    // Told when it is its turn, where it is no reason to fail.
+    if (await isGoneSince(file, fault)) return { ...file, fault }
+    throw fault
+  }
   return remote ? { ...file, remote: { ...remote, here } } : file
 }

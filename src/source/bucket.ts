@@ -1,8 +1,11 @@
 import { MoraineError } from '../errors.js'
 import { shownUrl } from '../secrets.js'
+import { PATIENT, patiently } from '../storage/retry.js'
 import { S3Storage } from '../storage/s3.js'
 import type { SourceFile } from './discover.js'
 import { isInNoData, isNoData } from './folders.js'
+
+const patience = { total: PATIENT }
 
 /** A bucket, and which of its objects are meant. */
 interface Objects {
@@ -74,18 +77,21 @@ function patternOf(glob: string): RegExp {
 /** The objects that a path in a bucket stands for, as files. */
 export async function objectsOf(path: string): Promise<SourceFile[]> {
   const { storage, bucket, prefix, matches } = objectsAt(path)
-  const found = await storage.list(prefix)
+  const found = await patiently(storage.url, patience, () => storage.list(prefix))
   return found
     .filter((object) => matches(object.path) && !object.path.endsWith('/'))
     .map(({ path: key, size, modified, etag }) => {
       let came: string | undefined
       const remote: NonNullable<SourceFile['remote']> = {
         download: async (to, signal) => {
-          const received = await storage.download(key, to, signal)
+          const received = await patiently(storage.url, { ...patience, signal }, () =>
+            storage.download(key, to, signal),
+          )
           remote.version = received.version
           came = received.etag
         },
-        range: (from, length) => storage.range(key, from, length),
+        range: (from, length) =>
+          patiently(storage.url, patience, () => storage.range(key, from, length)),
         isSame: async () => {
           if (came !== undefined && came === etag) return true
           // Listed again: a look at the object itself tells its time less exactly, and some stores call it otherwise.

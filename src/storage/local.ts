@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Dirent } from 'node:fs'
 import {
   access,
   chmod,
@@ -21,7 +22,11 @@ import type { Storage, StoredObject } from './storage.js'
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
 
 /** Refusals that may be over at the next attempt. */
-const passing = ['EIO', 'EAGAIN', 'EBUSY', 'EMFILE', 'ENFILE', 'ETIMEDOUT', 'ESTALE', 'EINTR']
+const passing = [
+  ...['EIO', 'EAGAIN', 'EBUSY', 'EMFILE', 'ENFILE', 'ETIMEDOUT', 'ESTALE', 'EINTR'],
+  // Folders of other machines.
+  ...['ENOTCONN', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNRESET', 'ENODEV', 'ENXIO'],
+]
 
 function failed(doing: string, path: string, cause: unknown): MoraineError {
   const hints: Record<string, string> = {
@@ -70,9 +75,13 @@ async function syncFolder(path: string): Promise<void> {
   await withFile(path, 'r', (folder) => folder.sync())
 }
 
+/** What each lake has in its folder from its first run on. */
+const OWN = '_moraine'
+
 /** A lake in a folder of this machine. */
 export class LocalStorage implements Storage {
   readonly url: string
+  private seen = false
 
   constructor(readonly folder: string) {
     // Not percent-encoded: Iceberg's readers take locations literally.
@@ -90,6 +99,7 @@ export class LocalStorage implements Storage {
   async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
     const target = this.at(path)
     const temporary = join(dirname(target), `.${randomUUID()}.tmp`)
+    await this.refuseOther()
     try {
       await makeFolder(dirname(target))
       await withFile(temporary, 'wx', async (file) => {
@@ -105,6 +115,20 @@ export class LocalStorage implements Storage {
     } finally {
       await unlink(temporary).catch(() => {})
     }
+  }
+
+  /** A lake that was there and is gone is a disk that is not mounted: nothing is begun anew in its place. */
+  private async refuseOther(): Promise<void> {
+    const found = await stat(join(this.folder, OWN)).catch((error) => {
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
+      throw failed('look at', this.folder, error)
+    })
+    if (!found && this.seen)
+      throw new MoraineError('storage', `The lake in ${this.folder} is not there any more`, {
+        retryable: true,
+        hint: 'Is its disk mounted?',
+      })
+    this.seen ||= found !== undefined
   }
 
   async write(path: string, bytes: Uint8Array): Promise<void> {
@@ -148,30 +172,50 @@ export class LocalStorage implements Storage {
       .map((file) => relative(this.folder, file).split(sep).join('/'))
       .filter((path) => path.startsWith(prefix))
       .sort()
+    return this.described(paths)
+  }
+
+  /** Without those that were removed since they were listed. */
+  private async described(paths: readonly string[]): Promise<StoredObject[]> {
     const objects = await Promise.all(paths.map((path) => this.stat(path)))
     return objects.filter((object) => object !== undefined)
   }
 
-  async folders(prefix: string): Promise<string[]> {
-    const folder = this.at(prefix.replace(/\/$/, ''))
-    try {
-      const entries = await readdir(folder, { withFileTypes: true })
-      const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
-      return names.sort()
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') return []
-      throw failed('list', folder, error)
-    }
+  async entries(prefix: string): Promise<StoredObject[]> {
+    const names = (await this.look(this.at(prefix.replace(/\/$/, ''))))
+      .filter((entry) => entry.isFile() && !entry.name.endsWith('.tmp'))
+      .map(({ name }) => `${prefix}${name}`)
+    return this.described(names.sort())
   }
 
+  async folders(prefix: string): Promise<string[]> {
+    const entries = await this.look(this.at(prefix.replace(/\/$/, '')))
+    const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
+    return names.sort()
+  }
+
+  /** All files below a folder. A folder that is removed meanwhile takes nothing from what lies beside it. */
   private async files(folder: string): Promise<string[]> {
+    const found: string[] = []
+    for (let folders = [folder]; folders.length > 0; ) {
+      const next: string[] = []
+      for (const at of folders)
+        for (const entry of await this.look(at)) {
+          const path = join(at, entry.name)
+          if (entry.isDirectory()) next.push(path)
+          else if (entry.isFile() && !entry.name.endsWith('.tmp')) found.push(path)
+        }
+      folders = next
+    }
+    return found
+  }
+
+  /** What is in a folder; nothing where there is none. */
+  private async look(folder: string): Promise<Dirent[]> {
     try {
-      const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-      return entries
-        .filter((entry) => entry.isFile() && !entry.name.endsWith('.tmp'))
-        .map((entry) => join(entry.parentPath, entry.name))
+      return await readdir(folder, { withFileTypes: true })
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return []
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return []
       throw failed('list', folder, error)
     }
   }
@@ -187,6 +231,7 @@ export class LocalStorage implements Storage {
   }
 
   async prepare(path: string): Promise<void> {
+    await this.refuseOther()
     await makeFolder(dirname(this.at(path))).catch((error) => {
       throw failed('create a folder for', path, error)
     })

@@ -48,6 +48,11 @@ export class MemoryStorage implements Storage {
       .sort((a, b) => (a.path < b.path ? -1 : 1))
   }
 
+  async entries(prefix: string): Promise<StoredObject[]> {
+    const found = await this.list(prefix)
+    return found.filter(({ path }) => !path.slice(prefix.length).includes('/'))
+  }
+
   async folders(prefix: string): Promise<string[]> {
     const below = [...this.objects.keys()].filter((path) => path.startsWith(prefix))
     const names = below.flatMap((path) => /^([^/]+)\//.exec(path.slice(prefix.length))?.[1] ?? [])

@@ -1,8 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { MoraineError } from '../errors.js'
+import { PATIENT, type Patience, patiently } from './retry.js'
 import type { Storage, StoredObject } from './storage.js'
-
-const ATTEMPTS = 5
 
 /**
  * A storage whose calls are tried again when their failure may pass. Only the create that decides about
@@ -11,9 +8,13 @@ const ATTEMPTS = 5
 export class RetryingStorage implements Storage {
   constructor(
     private readonly inner: Storage,
-    private readonly pause: (attempt: number) => Promise<void> = (attempt) =>
-      sleep(Math.random() * 20 * 2 ** attempt),
+    private readonly patience: Patience = { total: PATIENT },
   ) {}
+
+  /** The same storage, for whoever waits longer or shorter for it. */
+  with(patience: Partial<Patience>): RetryingStorage {
+    return new RetryingStorage(this.inner, { ...this.patience, ...patience })
+  }
 
   get url(): string {
     return this.inner.url
@@ -24,7 +25,8 @@ export class RetryingStorage implements Storage {
   }
 
   createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
-    return this.inner.createIfAbsent(path, bytes)
+    const once = { ...this.patience, total: 0 }
+    return patiently(this.url, once, () => this.inner.createIfAbsent(path, bytes))
   }
 
   /** An attempt whose answer was lost may have written the object. */
@@ -57,6 +59,10 @@ export class RetryingStorage implements Storage {
     return this.again(() => this.inner.list(prefix))
   }
 
+  entries(prefix: string): Promise<StoredObject[]> {
+    return this.again(() => this.inner.entries(prefix))
+  }
+
   folders(prefix: string): Promise<string[]> {
     return this.again(() => this.inner.folders(prefix))
   }
@@ -81,15 +87,7 @@ export class RetryingStorage implements Storage {
     return this.again(() => this.inner.protect(paths))
   }
 
-  private async again<T>(call: () => Promise<T>): Promise<T> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await call()
-      } catch (error) {
-        const passing = error instanceof MoraineError && error.retryable
-        if (!passing || attempt + 1 >= ATTEMPTS) throw error
-        await this.pause(attempt)
-      }
-    }
+  private again<T>(call: () => Promise<T>): Promise<T> {
+    return patiently(this.url, this.patience, call)
   }
 }

@@ -35,15 +35,28 @@ interface Asked {
 /** The error for a request that failed, in words that say what is missing. */
 export function s3Failure(asked: Asked, cause: unknown): MoraineError {
   const { action, what } = asked
-  const status = statusOf(cause)
-  const passing = status === undefined || status >= 500 || status === 429 || status === 409
   const { said, hint } = reasonOf(asked, cause)
   return new MoraineError('storage', `Can't ${action} ${what}: ${said}`, {
     cause,
     doing: action,
-    retryable: passing && hint === undefined,
+    retryable: mayPass(cause) && hint === undefined,
     ...(hint === undefined ? {} : { hint }),
   })
+}
+
+/** Codes of a disk of this machine that does not take a copy, and of mistakes: they stay as they are. */
+const LASTING = /^(ERR_|ENOSPC$|EDQUOT$|EROFS$|EACCES$|EPERM$)/
+
+function mayPass(cause: unknown): boolean {
+  const { name, code = '' } = cause as { name?: string; code?: string }
+  const status = statusOf(cause)
+  if (status === undefined)
+    return !(cause instanceof TypeError || LASTING.test(typeof code === 'string' ? code : ''))
+  return (
+    (status >= 500 && status !== 501) ||
+    [408, 409, 425, 429].includes(status) ||
+    (name !== undefined && /^(RequestTimeout|SlowDown|Throttling)/.test(name))
+  )
 }
 
 function reasonOf(asked: Asked, cause: unknown): { said: string; hint?: string | undefined } {

@@ -139,7 +139,7 @@ export async function clientsFor(
   }
   return {
     s3,
-    client: new s3.S3Client({ ...config, maxAttempts: 5, retryMode: 'standard' }),
+    client: new s3.S3Client({ ...config, maxAttempts: 3, retryMode: 'standard' }),
     once: new s3.S3Client({ ...config, maxAttempts: 1 }),
   }
 }

@@ -10,6 +10,7 @@ import { MoraineError } from '../errors.js'
 import { cacheFolder, cacheSize, touch, trim } from './cache.js'
 import { checkPath } from './paths.js'
 import { missing } from './remedy.js'
+import { PATIENT, patiently } from './retry.js'
 import { type Given, hasObjectLock, holdObject, setLifecycle } from './s3-bucket.js'
 import { type S3Action, s3Failure, statusOf } from './s3-failures.js'
 import { clientsFor, type S3Place, s3Place } from './s3-settings.js'
@@ -118,9 +119,17 @@ export class S3Storage implements Storage {
     }
   }
 
-  async list(prefix: string): Promise<StoredObject[]> {
+  list(prefix: string): Promise<StoredObject[]> {
+    return this.objects(prefix)
+  }
+
+  entries(prefix: string): Promise<StoredObject[]> {
+    return this.objects(prefix, '/')
+  }
+
+  private async objects(prefix: string, delimiter?: string): Promise<StoredObject[]> {
     const found: StoredObject[] = []
-    for await (const { Contents = [] } of this.pages(prefix))
+    for await (const { Contents = [] } of this.pages(prefix, delimiter))
       for (const { Key = '', Size = 0, LastModified, ETag } of Contents) {
         const modified = LastModified?.getTime() ?? 0
         found.push({
@@ -280,12 +289,12 @@ export class S3Storage implements Storage {
     const temporary = `${file}.${randomUUID()}.tmp`
     try {
       await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-      await this.receive(path, temporary)
+      await patiently(this.url, { total: PATIENT }, () => this.download(path, temporary))
       await rename(temporary, file)
       await touch(file)
     } catch (error) {
       await rm(temporary, { force: true })
-      if (!isMissing(error)) throw this.failed('read', path, error)
+      if (!isGone(error)) throw error
     }
   }
 
@@ -386,12 +395,17 @@ export class S3Storage implements Storage {
   }
 }
 
+/** Whether a call failed because the object is not there (any more). */
+export function isGone(error: unknown): boolean {
+  return error instanceof MoraineError && isMissing(error.cause)
+}
+
 function isNoBucket(error: unknown): boolean {
   return (error as { name?: string }).name === 'NoSuchBucket'
 }
 
 function isMissing(error: unknown): boolean {
-  return statusOf(error) === 404 && !isNoBucket(error)
+  return error instanceof Object && statusOf(error) === 404 && !isNoBucket(error)
 }
 
 async function partOf(

@@ -33,6 +33,8 @@ export interface Storage {
   stat(path: string): Promise<StoredObject | undefined>
   /** All objects whose path begins with the prefix, ordered by path. */
   list(prefix: string): Promise<StoredObject[]>
+  /** The objects directly below a prefix that ends with `/`, ordered by path; what lies deeper is not looked at. */
+  entries(prefix: string): Promise<StoredObject[]>
   /** The names of what lies directly below a prefix and has something below it, in order. */
   folders(prefix: string): Promise<string[]>
   /** Removes an object; there being none is no error. */

@@ -67,6 +67,35 @@ export function storageContract(make: () => Storage | Promise<Storage>): Contrac
       assert.deepEqual(await paths('none/'), [])
       assert.equal((await storage.list('')).length, 5)
     }),
+    given(
+      'lists what is directly below a prefix, and nothing that lies deeper',
+      async (storage) => {
+        for (const path of ['in/2', 'in/10', 'in/deep/3', 'in/deep/er/4', 'into/5'])
+          await storage.write(path, bytes(path))
+        const found = await storage.entries('in/')
+        assert.deepEqual(
+          found.map(({ path, size }) => [path, size]),
+          [
+            ['in/10', 5],
+            ['in/2', 4],
+          ],
+        )
+        assert.deepEqual(await storage.entries('none/'), [])
+      },
+    ),
+    given('lists what stays while others remove what lies beside it', async (storage) => {
+      const write = (path: string) => storage.write(path, bytes(path))
+      for (let i = 0; i < 40; i++) await write(`stays/${i}/x`)
+      for (let i = 0; i < 200; i++) await write(`goes/${i}/x`)
+      const removing = Promise.all(
+        Array.from({ length: 200 }, (_, i) => storage.remove(`goes/${i}/x`)),
+      )
+      for (let round = 0; round < 5; round++) {
+        const paths = (await storage.list('')).map(({ path }) => path)
+        assert.equal(paths.filter((path) => path.startsWith('stays/')).length, 40)
+      }
+      await removing
+    }),
     given('names folders', async (storage) => {
       for (const path of ['r/2/a', 'r/10/a', 'r/10/b/c', 'r/file', 's/1/a'])
         await storage.write(path, bytes(path))

@@ -78,7 +78,7 @@ describe('a storage that is slow, refuses calls and loses answers', () => {
     const lake = await project.load()
     const engine = await DuckDB.start({ threads: 2 })
     const { storage, failures } = flapping(project.storage, 0.04, seed)
-    const retrying = new RetryingStorage(storage, async () => {})
+    const retrying = new RetryingStorage(storage, { total: 60_000, pause: async () => {} })
     for (const [name, from, to] of [
       ['1', 0, 60],
       ['2', 40, 90],

@@ -39,7 +39,7 @@ const ways = {
     put: async (project: Project, n: number, row: object) => {
       const landing = new Landing(project.storage, 'events')
       const [last] = n % 4 === 1 ? [] : (await landing.list()).slice(-1)
-      const before = last ? await landing.read(last.path) : []
+      const before = (last && (await landing.read(last.path))) ?? []
       if (last) await project.storage.remove(last.path)
       await landing.write([...before, request(row)])
     },

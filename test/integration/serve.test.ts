@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { Project, repository } from '../support/project.js'
+import { Project } from '../support/project.js'
+import { type Line, Served } from '../support/served.js'
 
 const lake = (more = '') => `
 import { after, alert, bronze, check, defineLake, every, gold, silver, sql, t, z } from 'moraine'
@@ -19,47 +19,6 @@ const orders = silver('orders', {
 const total = gold('total', { query: sql\`select sum(amount) as total from \${orders}\`, schedule: after(orders) })
 export default defineLake({ name: 'shop', datasets: [total], ${more} })
 `
-
-type Line = Record<string, unknown>
-
-/** `moraine serve` as a process of its own, and what it says. */
-class Served {
-  readonly lines: Line[] = []
-  readonly ended: Promise<number | null>
-
-  constructor(readonly child: ChildProcess) {
-    onTestFinished(() => void child.kill('SIGKILL'))
-    this.ended = new Promise((done) => child.once('exit', done))
-    let text = ''
-    child.stdout?.on('data', (chunk) => {
-      text += chunk
-      const parts = text.split('\n')
-      text = parts.pop() ?? ''
-      this.lines.push(...parts.map((line) => JSON.parse(line) as Line))
-    })
-  }
-
-  static start(project: Project): Served {
-    const bin = join(repository, 'bin/moraine.js')
-    const args = ['-C', project.folder, 'serve', '--port', '0', '--every', '1']
-    const stdio = ['ignore', 'pipe', 'inherit'] as const
-    return new Served(spawn(process.execPath, [bin, ...args], { stdio: [...stdio] }))
-  }
-
-  async line(holds: (line: Line) => boolean): Promise<Line> {
-    for (let i = 0; i < 5000; i++) {
-      const found = this.lines.find(holds)
-      if (found) return found
-      await sleep(20)
-    }
-    throw new Error(`no such line in:\n${this.lines.map((l) => JSON.stringify(l)).join('\n')}`)
-  }
-
-  async stop(): Promise<number | null> {
-    this.child.kill('SIGTERM')
-    return this.ended
-  }
-}
 
 const csv = (...rows: string[]) => ['id,amount,changed', ...rows, ''].join('\n')
 

@@ -48,6 +48,11 @@ export class LiveView implements RunView {
     }
   }
 
+  waiting(text: string | undefined): void {
+    if (this.timer) this.note = text ?? ''
+    else if (text !== undefined) process.stderr.write(`${text}\n`)
+  }
+
   stopping(): void {
     this.note = 'Stopping … (Ctrl-C again ends it at once)'
   }

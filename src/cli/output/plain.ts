@@ -5,6 +5,8 @@ import { show } from './terminal.js'
 /** What shows a run to people, by its events. */
 export interface RunView {
   event(event: RunEvent): void
+  /** What it waits for; nothing once that is over. */
+  waiting(text: string | undefined): void
   /** The user asked to stop. */
   stopping(): void
   close(): void
@@ -19,6 +21,10 @@ export class PlainView implements RunView {
       this.width = Math.max(0, ...event.datasets.map(({ name }) => name.length))
     if (event.type === 'step-finished') this.line(stepLine(event.result, this.width))
     if (event.type === 'run-finished') this.line(closing(event.record))
+  }
+
+  waiting(text: string | undefined): void {
+    if (text !== undefined) this.line(text)
   }
 
   stopping(): void {

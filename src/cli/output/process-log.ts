@@ -74,6 +74,24 @@ export class ProcessLog {
         this.tell({ event: 'alert', ...told }, text, 'warn')
         break
       }
+      case 'notes': {
+        const { dataset, notes } = event
+        this.tell({ event: 'notes', dataset, notes }, `ℹ ${dataset}: ${notes.join('; ')}`)
+        break
+      }
+      case 'storage-down':
+        this.tell(
+          { event: 'storage is away', since: new Date(event.since).toISOString() },
+          `! the storage does not answer, and is tried again until it does: ${event.message}`,
+          'error',
+        )
+        break
+      case 'storage-up':
+        this.tell(
+          { event: 'storage answers', seconds: event.seconds },
+          `· the storage answers again, after ${event.seconds} s`,
+        )
+        break
       default:
         this.tell({ event: 'trouble' }, `! ${event.message}`, 'warn')
     }

@@ -1,6 +1,6 @@
 import { objectsOf, removeObject } from '../../source/bucket.js'
 import type { SourceFile } from '../../source/discover.js'
-import { type Drop, isMeant } from './drop.js'
+import { type Drop, isMeant, type Look } from './drop.js'
 
 /**
  * A prefix of a bucket. An object is there as a whole or not at all, so that none has to be waited for. What was taken in is removed by
@@ -9,10 +9,10 @@ import { type Drop, isMeant } from './drop.js'
 export class DropBucket implements Drop {
   constructor(private readonly url: string) {}
 
-  async look(): Promise<{ ready: SourceFile[]; unfinished: number }> {
+  async look(): Promise<Look> {
     const found = await objectsOf(this.url)
     const meant = found.filter(({ path }) => path.split('/').every(isMeant))
-    return { ready: meant, unfinished: 0 }
+    return { ready: meant, unfinished: 0, notes: [] }
   }
 
   async claim(file: SourceFile): Promise<SourceFile> {

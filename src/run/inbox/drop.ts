@@ -1,9 +1,18 @@
 import type { SourceFile } from '../../source/discover.js'
 
+/** What is in an inbox. */
+export interface Look {
+  /** The files that are complete. */
+  ready: SourceFile[]
+  /** How many are not yet. */
+  unfinished: number
+  /** What lies there and is left alone, and why. */
+  notes: string[]
+}
+
 /** A place where files are dropped. */
 export interface Drop {
-  /** The files that are complete, and how many are not yet. */
-  look(): Promise<{ ready: SourceFile[]; unfinished: number }>
+  look(): Promise<Look>
   /** Takes a file so that nobody else does; `undefined` when it is gone. */
   claim(file: SourceFile): Promise<SourceFile | undefined>
   /** Removes what was taken in; where that is not safe it is left, and known by its name, size and time. */

@@ -5,7 +5,7 @@ import { dirname, join, relative, sep } from 'node:path'
 import { MoraineError, messageOf } from '../../errors.js'
 import type { SourceFile } from '../../source/discover.js'
 import { isAlive } from '../../storage/alive.js'
-import { type Drop, isMeant } from './drop.js'
+import { type Drop, isMeant, type Look } from './drop.js'
 import { openForWriting } from './writers.js'
 
 /** Where files lie from when they were claimed until they are part of the lake. */
@@ -34,7 +34,7 @@ export class DropFolder implements Drop {
     private readonly settle: number,
   ) {}
 
-  async look(): Promise<{ ready: SourceFile[]; unfinished: number }> {
+  async look(): Promise<Look> {
     this.identities.clear()
     const claimed = await this.abandoned()
     const paths = await filesIn(this.folder)
@@ -50,7 +50,7 @@ export class DropFolder implements Drop {
     for (const file of found)
       if (written.has(file.path) || !this.hasSettled(file)) unfinished++
       else ready.push(file)
-    return { ready: ready.sort((a, b) => (a.name < b.name ? -1 : 1)), unfinished }
+    return { ready: ready.sort((a, b) => (a.name < b.name ? -1 : 1)), unfinished, notes: [] }
   }
 
   async claim(file: SourceFile): Promise<SourceFile | undefined> {

@@ -5,11 +5,18 @@ import { Databases } from '../../source/connect/open.js'
 import type { Storage } from '../../storage/storage.js'
 import { Batches } from '../batches.js'
 import { discoverDropped, placeOf } from '../intake-inbox.js'
-import { Landing } from '../landing.js'
+import { Landing, strayNotes } from '../landing.js'
 import { DropFolder } from './folder.js'
 
 /** Looks for which descriptions of batches are remembered. */
 const LOOKS = 200
+
+/** What a look found. */
+export interface Arrived {
+  ready: boolean
+  unfinished: boolean
+  notes: readonly string[]
+}
 
 /** Looks whether something has arrived for a dataset: cheaply, as it is asked every few seconds. */
 export class Arrivals {
@@ -36,17 +43,19 @@ export class Arrivals {
     this.folder = new DropFolder(place, from.settle)
   }
 
-  /** Whether something is complete, and whether something is being written. */
-  async look(): Promise<{ ready: boolean; unfinished: boolean }> {
-    if (!this.folder) return { ready: await this.any(), unfinished: false }
-    const { ready, unfinished } = await this.folder.look()
-    return { ready: ready.length > 0, unfinished: unfinished > 0 }
+  /** Whether something is complete, whether something is being written, and what should be known of what lies there. */
+  async look(): Promise<Arrived> {
+    if (!this.folder) return { unfinished: false, ...(await this.any()) }
+    const { ready, unfinished, notes } = await this.folder.look()
+    return { ready: ready.length > 0, unfinished: unfinished > 0, notes }
   }
 
-  private async any(): Promise<boolean> {
+  private async any(): Promise<Omit<Arrived, 'unfinished'>> {
     const { from } = this.dataset
-    if (from.kind !== 'inbox')
-      return (await new Landing(this.storage, this.dataset.name).list()).length > 0
+    if (from.kind !== 'inbox') {
+      const { objects, strays } = await new Landing(this.storage, this.dataset.name).look()
+      return { ready: objects.length > 0, notes: strayNotes(this.dataset, strays) }
+    }
     const own = { ...from, feed: undefined }
     await using databases = Databases.of([])
     const state = await this.head()
@@ -54,6 +63,6 @@ export class Arrivals {
     if (this.looks++ % LOOKS === 0) this.batches = new Batches(this.storage)
     const { batches } = this
     const { discovery } = await discoverDropped(this.dataset, own, state, batches, databases)
-    return decideIntake(discovery).action !== 'none'
+    return { ready: decideIntake(discovery).action !== 'none', notes: discovery.notes ?? [] }
   }
 }

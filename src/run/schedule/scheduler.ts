@@ -7,6 +7,7 @@ import { messageOf } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
 import type { Job } from '../../plan/jobs.js'
 import { keyOf } from '../../source/connect/open.js'
+import { backoff } from '../../storage/retry.js'
 import type { Storage } from '../../storage/storage.js'
 import type { RunRecord } from '../events.js'
 import { Lease, pausedJobs } from './leases.js'
@@ -42,6 +43,23 @@ export interface SchedulerOptions {
   now?: () => Date
   /** Milliseconds between two looks at the clock; 500. */
   interval?: number
+  /** Whether storage is there; without it, it is taken to be. */
+  health?: StorageWatch
+}
+
+/** What a scheduler asks about the lake's storage: while it is away no job begins, and no failure counts. */
+export interface StorageWatch {
+  readonly isSound: boolean
+  /** Whether storage answers now, after something has failed. */
+  answers(error: unknown): Promise<boolean>
+  /** Resolves when it does, or when it is aborted. */
+  sound(signal?: AbortSignal): Promise<void>
+}
+
+const alwaysThere: StorageWatch = {
+  isSound: true,
+  answers: async () => true,
+  sound: async () => {},
 }
 
 /** Milliseconds between two looks at what other processes and people have done. */
@@ -52,6 +70,10 @@ const RETRIES = 3
 const BACKOFF = '10s'
 /** Milliseconds after which a job is asked for again that another process is at. */
 const BUSY = 1000
+/** Milliseconds after which one is, at most, that can't even begin. */
+const LONGEST_BUSY = 60_000
+/** How often what a run did is noted, where that fails. */
+const RELEASES = 5
 /** Milliseconds between two words that a job's run is still alive. */
 const BEAT = 10_000
 /** Kinds of failures that another attempt does not change. */
@@ -63,8 +85,10 @@ interface Waiting {
   running: boolean
   /** Something has arrived since the last run began. */
   dirty: boolean
-  /** When a process that runs it elsewhere is looked at again. */
+  /** When it is considered again: another process is at it, or it could not begin. */
   busyUntil: number
+  /** How often in a row it could not begin. */
+  failures: number
 }
 
 /** Why a job is to run now. */
@@ -102,6 +126,7 @@ export class Scheduler {
       running: false,
       dirty: false,
       busyUntil: 0,
+      failures: 0,
     }))
   }
 
@@ -141,15 +166,23 @@ export class Scheduler {
 
   private async work(): Promise<void> {
     while (!this.stopped.signal.aborted) {
-      await this.lookAround().catch((error) =>
-        this.options.onEvent({ type: 'trouble', message: messageOf(error) }),
-      )
+      if (this.health.isSound) await this.lookAround().catch((error) => this.failed(error))
       for (const waiting of this.waiting) this.consider(waiting)
       const woken = new Promise<void>((resolve) => {
         this.wake = resolve
       })
       await Promise.race([woken, sleep(this.options.interval ?? 500)])
     }
+  }
+
+  private get health(): StorageWatch {
+    return this.options.health ?? alwaysThere
+  }
+
+  /** Tells what went wrong, unless storage is away: that is told of once, for all. */
+  private async failed(error: unknown): Promise<void> {
+    if (await this.health.answers(error))
+      this.options.onEvent({ type: 'trouble', message: messageOf(error) })
   }
 
   /** What others did: pauses, runs of other processes, new versions of datasets. */
@@ -176,9 +209,9 @@ export class Scheduler {
     const { job } = waiting
     const now = this.now().getTime()
     if (waiting.running || this.paused.has(job.name) || this.stopped.signal.aborted) return
-    if (this.active >= (this.options.concurrency ?? 1)) return
+    if (this.active >= (this.options.concurrency ?? 1) || !this.health.isSound) return
     // A clock that was put back does not make the pause longer.
-    if (now < waiting.busyUntil && waiting.busyUntil - now <= BUSY) return
+    if (now < waiting.busyUntil && waiting.busyUntil - now <= LONGEST_BUSY) return
     if (!this.sourcesAreFree(job)) return
     const due = this.due(waiting)
     if (!due) return
@@ -252,7 +285,8 @@ export class Scheduler {
       const ended = this.now()
       const queued = job.schedule?.policy.overlap === 'queue'
       const passed = queued ? due.slot : lastSlot(job, due.slot, ended)
-      await lease.release({
+      waiting.failures = 0
+      await this.release(lease, {
         ...(passed ? { slot: passed.toISOString() } : {}),
         ...(due.seen === undefined ? {} : { seen: due.seen }),
         ...(ok ? { succeeded: ended.toISOString(), failed: null } : {}),
@@ -260,13 +294,29 @@ export class Scheduler {
       })
     } catch (error) {
       waiting.dirty ||= job.event
-      waiting.busyUntil = this.now().getTime() + BUSY
+      const answers = await this.health.answers(error)
+      const pause = answers ? backoff(waiting.failures++, BUSY, LONGEST_BUSY) : 0
+      waiting.busyUntil = this.now().getTime() + pause
+      if (!answers) return
       this.options.onEvent({
         type: 'job-failed',
         job: job.name,
         message: messageOf(error),
         again: true,
       })
+    }
+  }
+
+  /** Notes what was done, also where storage goes away at that moment: it would be done once more otherwise. */
+  private async release(lease: Lease, done: Parameters<Lease['release']>[0]): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await lease.release(done)
+      } catch (error) {
+        if (attempt >= RELEASES || this.stopped.signal.aborted) throw error
+        if (await this.health.answers(error)) await sleep(backoff(attempt, 100))
+        else await this.health.sound(this.stopped.signal)
+      }
     }
   }
 
@@ -302,7 +352,13 @@ export class Scheduler {
         const isHeld = kinds.length > 0 && kinds.every((kind) => kind === 'held')
         const final = isHeld || kinds.some((kind) => LASTING.includes(kind))
         const ended = this.stopped.signal.aborted || lost.signal.aborted
-        const again = record.outcome !== 'done' && !final && !ended && attempt < retries
+        // While storage is away nothing that a job does can help: such an attempt does not count.
+        const away =
+          record.outcome !== 'done' &&
+          !ended &&
+          kinds.includes('storage') &&
+          !(await this.health.answers(new Error(`${job.name} could not reach the storage`)))
+        const again = record.outcome !== 'done' && !ended && (away || (!final && attempt < retries))
         const timedOut = late?.aborted === true && !ended
         this.options.onEvent({
           type: 'job-finished',
@@ -313,6 +369,12 @@ export class Scheduler {
           timedOut,
         })
         if (!again) return record.outcome === 'done'
+        if (away) {
+          attempt--
+          await this.health.sound(AbortSignal.any([this.stopped.signal, lost.signal]))
+          if (this.stopped.signal.aborted || lost.signal.aborted) return false
+          continue
+        }
         // Whoever was quicker has done it by now.
         const pause = conflict ? 0 : millisecondsOf(backoff) * 2 ** attempt
         await sleep(pause, undefined, { signal: AbortSignal.any(signals.slice(0, 2)) }).catch(

@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MoraineError } from '../errors.js'
+
+/** How long a call is tried again that fails for a reason which may pass. */
+export interface Patience {
+  /** Milliseconds from the first failure on; a call that fails later than that is not tried again. */
+  total: number
+  /** No call is tried again once it is aborted. */
+  signal?: AbortSignal | undefined
+  /** Waits so many milliseconds; tests give their own. */
+  pause?: (milliseconds: number, signal?: AbortSignal) => Promise<void>
+}
+
+/** Milliseconds for which commands that work on a lake wait for its storage. */
+export const PATIENT = 60_000
+/** Milliseconds for which commands wait that somebody looks at. */
+export const BRISK = 10_000
+
+/** Milliseconds before the first further attempt, and at most between two. */
+const FIRST = 50
+const LONGEST = 5_000
+
+/**
+ * Milliseconds until another attempt: twice as long each time, up to a limit, and less by chance, so that many that
+ * failed together do not come back together.
+ *
+ * @param attempt counted from 0.
+ */
+export function backoff(attempt: number, first = FIRST, longest = LONGEST): number {
+  const whole = Math.min(longest, first * 2 ** Math.min(attempt, 30))
+  return whole * (0.5 + Math.random() / 2)
+}
+
+/** What becomes of a storage that fails: told of each failure, and of the first call that succeeds again. */
+export type StorageEvent =
+  | {
+      type: 'failing'
+      /** The storage's URL. */
+      storage: string
+      error: MoraineError
+      /** When the first of its calls failed, in milliseconds since 1970. */
+      since: number
+      /** Milliseconds until the call is tried again; nothing when it is given up. */
+      wait?: number
+      /** Milliseconds after which it is given up. */
+      patience: number
+    }
+  | { type: 'answering'; storage: string; since: number }
+
+type Listener = (event: StorageEvent) => void
+
+const listeners = new Set<Listener>()
+/** Storages whose last call failed, and since when. */
+const failing = new Map<string, number>()
+/** Failures that were waited for as long as was allowed. */
+const exhausted = new WeakSet<object>()
+
+/** Is told of storages that fail and answer again, until the function that is returned is called. */
+export function watchStorages(listener: Listener): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
+/** Whether a failure was waited for already: whoever tries again at once waits as long once more. */
+export const wasWaitedFor = (error: unknown): boolean =>
+  error instanceof MoraineError && exhausted.has(error)
+
+/** Calls until it succeeds, fails for good, or patience is at its end. */
+export async function patiently<T>(
+  storage: string,
+  { total, signal, pause = wait }: Patience,
+  call: () => Promise<T>,
+): Promise<T> {
+  let waited = 0
+  let begun: number | undefined
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const result = await call()
+      if (failing.size > 0) answered(storage)
+      return result
+    } catch (error) {
+      if (!(error instanceof MoraineError && error.retryable)) throw error
+      begun ??= Date.now()
+      const since = failing.get(storage) ?? begun
+      failing.set(storage, since)
+      const next = backoff(attempt)
+      const late = waited + next > total || Date.now() - begun > total
+      const about = { type: 'failing', storage, error, since, patience: total } as const
+      if (late || signal?.aborted) {
+        tell(about)
+        if (total > 0) exhausted.add(error)
+        throw error
+      }
+      tell({ ...about, wait: next })
+      waited += next
+      await pause(next, signal)
+    }
+  }
+}
+
+async function wait(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, signal ? { signal } : {}).catch(() => {})
+}
+
+function answered(storage: string): void {
+  const since = failing.get(storage)
+  if (since === undefined) return
+  failing.delete(storage)
+  tell({ type: 'answering', storage, since })
+}
+
+function tell(event: StorageEvent): void {
+  for (const listener of listeners) listener(event)
+}

@@ -1,0 +1,56 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { onTestFinished } from 'vitest'
+import { type Project, repository } from './project.js'
+
+export type Line = Record<string, unknown>
+
+/** `moraine serve` as a process of its own, and what it says. */
+export class Served {
+  readonly lines: Line[] = []
+  readonly ended: Promise<number | null>
+
+  constructor(readonly child: ChildProcess) {
+    onTestFinished(() => void child.kill('SIGKILL'))
+    this.ended = new Promise((done) => child.once('exit', done))
+    let text = ''
+    child.stdout?.on('data', (chunk) => {
+      text += chunk
+      const parts = text.split('\n')
+      text = parts.pop() ?? ''
+      this.lines.push(...parts.map((line) => JSON.parse(line) as Line))
+    })
+  }
+
+  /** Starts it on a free port; it looks for what has arrived each second. */
+  static start(
+    project: Project,
+    args: readonly string[] = [],
+    env: NodeJS.ProcessEnv = {},
+  ): Served {
+    const bin = join(repository, 'bin/moraine.js')
+    const all = ['-C', project.folder, 'serve', '--port', '0', '--every', '1', ...args]
+    const child = spawn(process.execPath, [bin, ...all], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
+    })
+    return new Served(child)
+  }
+
+  /** The first line of which something holds, once it was said. */
+  async line(holds: (line: Line) => boolean): Promise<Line> {
+    for (let i = 0; i < 5000; i++) {
+      const found = this.lines.find(holds)
+      if (found) return found
+      if (this.child.exitCode !== null && i > 10) break
+      await sleep(20)
+    }
+    throw new Error(`no such line in:\n${this.lines.map((l) => JSON.stringify(l)).join('\n')}`)
+  }
+
+  async stop(): Promise<number | null> {
+    this.child.kill('SIGTERM')
+    return this.ended
+  }
+}
