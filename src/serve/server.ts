@@ -112,10 +112,10 @@ export function application({
       token === undefined || (await shows(c.req.header('authorization'), token))
         ? answer(c)
         : c.json({ error: 'the token is missing or wrong' }, 401)
-    const plain = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }
+    const plain = 'text/plain; version=0.0.4; charset=utf-8'
     app.get(
       '/metrics',
-      guarded((c) => c.body(text(), 200, plain)),
+      guarded((c) => c.body(text(), 200, { 'content-type': plain })),
     )
     app.get(
       '/status',

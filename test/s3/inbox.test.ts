@@ -52,6 +52,22 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
   const rows = (project: Project) =>
     project.query('SELECT id, amount FROM silver.orders ORDER BY id')
 
+  it('several runs that empty one inbox at the same time ingest each object once', async () => {
+    const project = await create('s3://versions/many/')
+    const most = 60
+    const numbers = Array.from({ length: most }, (_, i) => i + 1)
+    await Promise.all(
+      numbers.map((i) => put('versions', `many/${i}.csv`, csv(`${i},${i}`, `${i + 1000},1`))),
+    )
+    const runs = await Promise.all([1, 2, 3, 4].map(() => project.cli('run', 'bronze.orders')))
+    for (const { code, stdout, stderr } of runs)
+      expect([code, stdout + stderr]).toEqual([0, expect.not.stringContaining('NoSuchKey')])
+    expect(await keys('versions')).toEqual([])
+    expect(
+      await project.query('SELECT count(*) AS n, count(DISTINCT id) AS ids FROM bronze.orders'),
+    ).toEqual([{ n: BigInt(2 * most), ids: BigInt(2 * most) }])
+  })
+
   it('is emptied by versions, so that what was written meanwhile stays', async () => {
     const project = await create('s3://versions/in/')
     await put('versions', 'in/a b+ü.csv', csv('1,10'))

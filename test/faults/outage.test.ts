@@ -1,0 +1,198 @@
+import { spawn } from 'node:child_process'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startBuckets } from '../support/buckets.js'
+import { faultyProxy } from '../support/faulty-proxy.js'
+import { moraine, Project, repository } from '../support/project.js'
+import { Served } from '../support/served.js'
+import { minioKeys, minioProgram, type Server } from '../support/servers.js'
+import { withService } from '../support/services.js'
+
+const lake = (root: string) => `
+import { alert, bronze, defineLake, every, gold, silver, sql, t, z } from 'moraine'
+import { files, ingest } from 'moraine/sources'
+const events = silver('events', { from: bronze('events', { from: ingest() }), schema: z.object({ id: t.int() }), key: 'id' })
+const rates = silver('rates', {
+  from: bronze('rates', { from: files('rates.csv'), schedule: every('1s') }),
+  schema: z.object({ currency: z.string(), rate: t.double() }), key: 'currency',
+})
+const total = gold('total', { query: sql\`select count(*) as n from \${events}\` })
+export default defineLake({
+  name: 'shop', root: '${root}', datasets: [total, rates],
+  alerts: [alert.command(['sh', '-c', 'cat >> alerts.jsonl'])],
+})
+`
+const rates = 'currency,rate\nEUR,1.0\n'
+
+const post = async (url: unknown, id: number) => {
+  const answer = await fetch(`${url}/ingest/events`, {
+    method: 'POST',
+    body: JSON.stringify({ id }),
+    headers: { 'idempotency-key': `k${id}` },
+  })
+  const { status, headers } = answer
+  await answer.arrayBuffer()
+  return { status, retry: Number(headers.get('retry-after') ?? 0) }
+}
+
+/** Sends a row until it is told that it was accepted, as clients do; returns how often it was refused. */
+async function insist(url: unknown, id: number): Promise<number> {
+  for (let refused = 0; ; refused++) {
+    const { status, retry } = await post(url, id)
+    if (status === 200) return refused
+    expect([status, retry > 0]).toEqual([503, true])
+    await sleep(200)
+  }
+}
+
+/** What a server says of itself. */
+const said = async (url: unknown, path: string) => {
+  const answer = await fetch(`${url}${path}`)
+  return { status: answer.status, text: await answer.text() }
+}
+
+withService('MinIO', [minioProgram], () => {
+  let server: Server
+  beforeAll(async () => {
+    ;({ server } = await startBuckets(['outage', 'waits', 'denied']))
+  })
+  afterAll(() => server.stop())
+  const place = (bucket: string) => `s3://${bucket}/lake?endpoint=${server.url}`
+
+  it('serve begins while storage is away, says so, accepts nothing, and goes on by itself', async () => {
+    const project = await Project.create({ 'lake.ts': lake(place('outage')), 'rates.csv': rates })
+    await server.kill()
+    const served = Served.start(project)
+    const { url } = await served.line(({ event }) => event === 'listening')
+    const away = await served.line(({ event }) => event === 'storage is away')
+    expect(String(away.message)).toContain('nobody answers there')
+    expect((await post(url, 1)).status).toBe(503)
+    expect((await said(url, '/healthz')).status).toBe(200)
+    expect((await said(url, '/readyz')).status).toBe(503)
+    await server.start()
+    await insist(url, 1)
+    expect((await said(url, '/readyz')).status).toBe(200)
+    const finished = (job: string) =>
+      served.lines.filter((l) => l.event === 'job finished' && l.job === job)
+    const succeeded = (job: string, n: number) => () =>
+      finished(job).filter(({ outcome }) => outcome === 'done').length >= n
+    await served.line(succeeded('bronze.events', 1))
+    await served.line(succeeded('bronze.rates', 1))
+
+    await server.kill()
+    const lines = served.lines.length
+    // What is sent meanwhile is refused, or waits; none is told that it was accepted.
+    const waiting = [2, 3, 4].map((id) => insist(url, id))
+    await expect
+      .poll(async () => (await said(url, '/readyz')).text, { timeout: 60_000 })
+      .toContain('storage is away')
+    const status = JSON.parse((await said(url, '/status')).text)
+    expect(status).toMatchObject({ status: 'storage is away', storage: { up: false } })
+    expect(status.storage.message).toContain('nobody answers there')
+    expect((await said(url, '/metrics')).text).toContain('moraine_storage_up 0')
+    await served.line(
+      ({ event, on, job }) => event === 'alert' && on === 'failed' && job === 'storage',
+    )
+    expect(served.child.exitCode).toBe(null)
+    await server.start()
+    expect((await Promise.all(waiting)).some((refused) => refused > 0)).toBe(true)
+    await served.line(({ event, on }) => event === 'alert' && on === 'recovered')
+    expect((await said(url, '/metrics')).text).toContain('moraine_storage_up 1')
+    const before = finished('bronze.rates').length
+    await served.line(() => finished('bronze.rates').length > before)
+    await served.line(succeeded('bronze.events', 2))
+    // It is told of once, not with each attempt.
+    const told = served.lines
+      .slice(lines)
+      .filter(({ level }) => level === 'error' || level === 'warn')
+    expect(told.length).toBeLessThan(8)
+    expect(await served.stop()).toBe(0)
+    const run = await project.cli(
+      'query',
+      'select id from silver.events order by id',
+      '--format',
+      'csv',
+    )
+    expect(run.stdout.trim().split('\n')).toEqual(['id', '1', '2', '3', '4'])
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+  })
+
+  it('a run waits for storage, says that it does, and goes on when it is back', async () => {
+    const project = await Project.create({ 'lake.ts': lake(place('waits')), 'rates.csv': rates })
+    await server.kill()
+    const running = project.cli('run', 'silver.rates', 'bronze.rates')
+    await sleep(4000)
+    await server.start()
+    const { code, stdout, stderr } = await running
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('✖')])
+    expect(stdout + stderr).toMatch(
+      /! waiting for s3:\/\/waits\/lake, for up to 60 s: Can't .*nobody/,
+    )
+    expect(stdout + stderr).toMatch(/· s3:\/\/waits\/lake answers again, after \d+ s/)
+  })
+
+  it('a run that is refused for good does not wait', async () => {
+    const denied = { AWS_ACCESS_KEY_ID: 'nobody', AWS_SECRET_ACCESS_KEY: 'wrong' }
+    const project = await Project.create({ 'lake.ts': lake(place('denied')), 'rates.csv': rates })
+    const { code, stdout, stderr } = await moraine(['-C', project.folder, 'run'], denied)
+    expect(code).toBe(1)
+    expect(stdout + stderr).not.toContain('waiting for')
+  })
+
+  it('a run goes on where one request of many is refused, lost or left alone', async () => {
+    let n = 0
+    const proxy = await faultyProxy(server.url, () => {
+      n++
+      return n % 7 === 0 ? 503 : n % 11 === 0 ? 'lose' : 'pass'
+    })
+    const root = `s3://waits/flapping?endpoint=${proxy.url}`
+    const project = await Project.create({ 'lake.ts': lake(root), 'rates.csv': rates })
+    const { code, stdout } = await moraine(['-C', project.folder, 'run'], minioKeys)
+    expect([code, stdout]).toEqual([0, expect.stringContaining('silver.rates')])
+    proxy.close()
+  })
+})
+
+describe('a lake in a folder', () => {
+  it('that is not mounted for a while is waited for, and no other is begun in its place', async () => {
+    const project = await Project.create({ 'lake.ts': lake('lake'), 'rates.csv': rates })
+    const served = Served.start(project)
+    const { url } = await served.line(({ event }) => event === 'listening')
+    await insist(url, 1)
+    await served.line((l) => l.event === 'job finished' && l.job === 'bronze.events')
+    const [here, away] = [join(project.folder, 'lake'), join(project.folder, 'elsewhere')]
+    await rename(here, away)
+    await mkdir(here)
+    await served.line(({ event }) => event === 'storage is away')
+    expect((await post(url, 2)).status).toBe(503)
+    expect(String((await said(url, '/status')).text)).toContain('is not there any more')
+    await rm(here, { recursive: true })
+    await rename(away, here)
+    await insist(url, 2)
+    expect(await served.stop()).toBe(0)
+    expect(await project.query('select id from bronze.events order by id')).toEqual([
+      { id: '1' },
+      { id: '2' },
+    ])
+  })
+
+  it('that can not be written to at first is served as soon as it can', async () => {
+    const project = await Project.create({ 'lake.ts': lake('lake'), 'rates.csv': rates })
+    // Where the folder should be is a file.
+    await writeFile(join(project.folder, 'lake'), 'x')
+    const bin = join(repository, 'bin/moraine.js')
+    const served = new Served(
+      spawn(process.execPath, [bin, '-C', project.folder, 'serve', '--port', '0', '--every', '1'], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      }),
+    )
+    const { url } = await served.line(({ event }) => event === 'listening')
+    await served.line(({ event }) => event === 'storage is away')
+    expect((await post(url, 1)).status).toBe(503)
+    await rm(join(project.folder, 'lake'))
+    await insist(url, 1)
+    expect(await served.stop()).toBe(0)
+  })
+})
