@@ -6,9 +6,9 @@ import { findLakeFile, loadLake } from '../load/load.js'
 import { openStorage, rootOf } from '../load/root.js'
 import { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
-import { show } from './output/terminal.js'
 import type { Patience } from '../storage/retry.js'
 import type { RetryingStorage } from '../storage/retrying.js'
+import { show } from './output/terminal.js'
 
 /** Options that every command takes. */
 export interface GlobalOptions {

@@ -138,7 +138,7 @@ export async function run(command: Command): Promise<number> {
   const view = json ? undefined : process.stdout.isTTY ? new LiveView() : new PlainView()
   const unwatch = tellWaits((text) => {
     if (view) view.waiting(text)
-    else if (text !== undefined) process.stderr.write(`${text}\n`)
+    else if (text !== undefined) show(`${text}\n`, process.stderr)
   })
   const stop = () => {
     if (abort.signal.aborted) process.exit(130)

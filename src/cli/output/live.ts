@@ -50,7 +50,7 @@ export class LiveView implements RunView {
 
   waiting(text: string | undefined): void {
     if (this.timer) this.note = text ?? ''
-    else if (text !== undefined) process.stderr.write(`${text}\n`)
+    else if (text !== undefined) show(`${text}\n`, process.stderr)
   }
 
   stopping(): void {

@@ -1,4 +1,5 @@
 import { type StorageEvent, watchStorages } from '../../storage/retry.js'
+import { show } from './terminal.js'
 
 /** Milliseconds of failures after which somebody should know what is waited for. */
 const AFTER = 1000
@@ -10,7 +11,7 @@ const AFTER = 1000
  */
 export function tellWaits(
   say: (text: string | undefined) => void = (text) => {
-    if (text !== undefined) process.stderr.write(`${text}\n`)
+    if (text !== undefined) show(`${text}\n`, process.stderr)
   },
 ): () => void {
   const told = new Map<string, string>()
