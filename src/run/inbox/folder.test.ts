@@ -20,7 +20,7 @@ it.runIf(process.platform === 'linux')(
     const writer = await open(path, 'w')
     await writer.appendFile('id\n1')
     expect(await drop.claim(ready[0] as SourceFile)).toBe(undefined)
-    expect(await drop.look()).toEqual({ ready: [], unfinished: 1 })
+    expect(await drop.look()).toMatchObject({ ready: [], unfinished: 1 })
     await writer.appendFile('234\n')
     await writer.close()
     const [file] = (await drop.look()).ready
