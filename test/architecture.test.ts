@@ -17,7 +17,7 @@ const floors = [
   ['engine'],
   ['log'],
   ['iceberg'],
-  ['plan'],
+  ['plan', 'sql'],
   ['quality'],
   ['process'],
   ['storage', 'define'],

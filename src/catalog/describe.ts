@@ -147,7 +147,7 @@ async function silverSources(
   const expression = typeof chosen === 'string' ? quoteName(chosen) : renderSql(chosen)
   const all = await Promise.all(
     from.map(async (input) => {
-      const sql = `SELECT (${expression}) AS c FROM ${reference(input)} AS i`
+      const sql = `SELECT (\n${expression}\n) AS c FROM ${reference(input)} AS i`
       const sources = columnLineage(await parseTree(session, sql), columnsOf).get('c') ?? []
       return sources.map((source) =>
         source.column === chosen ? { ...source, column: chosen } : source,

@@ -8,3 +8,12 @@ export async function parseTree(session: Session, sql: string): Promise<string> 
   )
   return String(row?.tree)
 }
+
+/** The same of several texts, in their order. */
+export async function parseTrees(session: Session, texts: readonly string[]): Promise<string[]> {
+  if (texts.length === 0) return []
+  const rows = await session.rows(
+    `SELECT CAST(json_serialize_sql(t) AS VARCHAR) AS tree FROM (SELECT unnest([${texts.map(quoteText).join(', ')}]) AS t)`,
+  )
+  return rows.map(({ tree }) => String(tree))
+}

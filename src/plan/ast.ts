@@ -20,14 +20,6 @@ export function nodesOf(tree: unknown): AstNode[] {
   return found
 }
 
-/** The names that a query gives to parts of itself: `WITH name AS (…)`. */
-export function cteNames(node: AstNode): string[] {
-  const map = (node.cte_map as { map?: { key: string }[] } | undefined)?.map ?? []
-  const own =
-    node.type === 'RECURSIVE_CTE_NODE' || node.type === 'CTE_NODE' ? [String(node.cte_name)] : []
-  return [...map.map((entry) => entry.key), ...own]
-}
-
 /** The value of a constant as SQL would print it; `undefined` for anything else. */
 export function constantText(tree: unknown): { text: string; isText: boolean } | undefined {
   const node = tree as AstNode | undefined

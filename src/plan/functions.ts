@@ -101,19 +101,19 @@ export const orderedWindows = words(
 )
 
 /** Functions that give another value at another time. */
-const clock = words(`
+export const clock = words(`
   ago current_date current_localtime current_localtimestamp current_time current_timestamp
   get_current_time get_current_timestamp localtime localtimestamp now pg_conf_load_time
   pg_postmaster_start_time today transaction_timestamp
 `)
 
 /** Functions that give another value at each call. */
-const chance = words(
+export const chance = words(
   'gen_random_uuid nextval currval random reservoir_quantile setseed uuid uuidv4 uuidv7',
 )
 
 /** Estimates that depend on the order of rows. */
-const estimates = words('approx_quantile approx_top_k')
+export const estimates = words('approx_quantile approx_top_k')
 
 /** Functions that tell of the session, the machine or the version of the engine, or that only the engine itself calls. */
 const session = words(`
@@ -129,7 +129,7 @@ const session = words(`
   write_log
 `)
 
-const internal = /^(__internal_|icu_|pg_|has_|inet_)/
+export const internal = /^(__internal_|icu_|pg_|has_|inet_)/
 
 /** What SQL gives without parentheses, where no column is called so; those that never change are left out. */
 export const bareNames = words(
@@ -160,6 +160,9 @@ const known = [
   rankFunctions,
   orderedWindows,
 ]
+
+/** The names of all functions that give the same value for the same rows. */
+export const callable: readonly string[] = known.flatMap((list) => [...list])
 
 /** Whether a function stands on one of the lists of what may be called. */
 export function isKnown(name: string): boolean {

@@ -208,7 +208,7 @@ function withRules(
   const judged = rules.map(({ condition }, i) =>
     isTried[i]
       ? `${tried(renderSql(condition))} AS _tried${i}`
-      : `NOT (${renderSql(condition)}) AS _rule${i}`,
+      : `NOT (\n${renderSql(condition)}\n) AS _rule${i}`,
   )
   const found = rules.map((_, i) => (isTried[i] ? `NOT (_tried${i}.v)` : `_rule${i}`))
   const failed = rules.map((_, i) => (isTried[i] ? `_tried${i} IS NULL` : 'false'))

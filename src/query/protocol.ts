@@ -1,8 +1,8 @@
 import type { Field } from '../define/column-type.js'
 import type { KeptAs, ResultRow, TableFile } from '../engine/engine.js'
 import type { Schema } from '../iceberg/spec/types.js'
+import type { TableRef } from '../sql/guard.js'
 import type { ObjectAccess } from '../storage/staging.js'
-import type { TableRef } from './guard.js'
 import type { Pushed } from './pushdown.js'
 
 /** What a query's process is told. It knows nothing but this: no environment, no lake. */

@@ -1,6 +1,6 @@
 import type { Predicate } from '../iceberg/spec/prune.js'
 import { type AstNode, constantText } from '../plan/ast.js'
-import type { TableRef } from './guard.js'
+import type { TableRef } from '../sql/guard.js'
 
 /** A predicate, and whether its values were written as texts. */
 export interface Pushed extends Predicate {

@@ -15,12 +15,12 @@ import { MoraineError, type Problem } from '../errors.js'
 import type { View } from '../plan/plan.js'
 import { type Batches, columnsOf } from './batches.js'
 import { bindCheck } from './bind-checks.js'
-import { referenceProblems } from './bind-references.js'
 import { bindExpression, emptyRelation } from './expressions.js'
 import { checkPartitions, describeGold } from './gold.js'
 import { provePart } from './gold-parts.js'
 import { historyColumns } from './history.js'
 import { Naming } from './naming.js'
+import { sqlProblems } from './prove-sql.js'
 import { bronzeLineage, silverLineage } from './relations.js'
 import { CHANGE } from './rows-taken.js'
 import { discardedColumns } from './silver.js'
@@ -189,16 +189,17 @@ class Binder {
     return all ? { unsure: [...new Set(unsure)] } : undefined
   }
 
-  /** Whether SQL names the datasets that it reads as values; what it names otherwise is a mistake. */
+  /** Whether SQL does no more than it may, and names the datasets that it reads as values; anything else is a mistake. */
   private async refers(
     dataset: Silver | Gold,
     what: string,
     sql: Sql,
     expression: boolean,
   ): Promise<boolean> {
-    const found = await referenceProblems(this.session, dataset, what, sql, expression)
-    this.bound.problems.push(...found.map((problem) => ({ ...problem, dataset, unsure: [] })))
-    return found.length === 0
+    const found = await sqlProblems(this.session, dataset, [{ what, sql, expression }])
+    const problems = found.get(sql) ?? []
+    this.bound.problems.push(...problems.map((problem) => ({ ...problem, dataset, unsure: [] })))
+    return problems.length === 0
   }
 
   private async collect<T>(

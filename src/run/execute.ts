@@ -35,6 +35,7 @@ import { filesToReread, sourcesNamed } from './named-sources.js'
 import { outlived, wouldLose } from './outlived.js'
 import { Pool } from './pool.js'
 import { keepProfiles } from './profile.js'
+import { isProved, proveDefinition } from './prove-sql.js'
 import { type BuildOutcome, publishable } from './publish.js'
 import { quarantineResult, quarantineWarnings } from './quarantine/told.js'
 import { Relations } from './relations.js'
@@ -382,6 +383,7 @@ class Run {
       const decision = decide(dataset, view, { full: this.options.full ?? false, hash, now })
       if (decision.action !== 'build') return { outcome: 'unchanged', reason: decision.reason }
       begin(decision.reason)
+      await this.prove(dataset)
       if (decision.lost && !this.options.allowLoss) throw wouldLose(dataset, decision.lost)
       const work = this.workKey(dataset, view)
       const start = performance.now()
@@ -414,6 +416,17 @@ class Run {
     })
   }
 
+  /** Proves SQL of which the log says nothing: what was built before may be by another program. */
+  private async prove(dataset: Silver | Gold): Promise<void> {
+    if (isProved(dataset)) return
+    const session = await this.shared.engine.open()
+    try {
+      await proveDefinition(session, dataset)
+    } finally {
+      session.close()
+    }
+  }
+
   private async replayOne(
     context: RunContext,
     dataset: Silver,
@@ -422,6 +435,7 @@ class Run {
     begin: (reason: string) => void,
   ): Promise<Partial<StepResult>> {
     begin('its discarded rows are judged again')
+    await this.prove(dataset)
     const { view } = context.relations
     const made = await replayDiscarded(context, dataset, replay)
     if (!made)

@@ -243,7 +243,7 @@ async function refuseOtherDefinition(
   const relation = await context.relations.tableRelation(session, name)
   for (const rule of dataset.rules) {
     if (rule.severity === 'warn' || !changed.includes(`rule ${rule.name}`)) continue
-    const broken = `SELECT count(*) AS n FROM (${relation}) WHERE NOT coalesce((${renderSql(rule.condition)}), true)`
+    const broken = `SELECT count(*) AS n FROM (${relation}) WHERE NOT coalesce((\n${renderSql(rule.condition)}\n), true)`
     const n = await count(session, broken).catch((error) => {
       if (isAboutValue(error)) throw refuse(`the rule '${rule.name}' fails on rows of the table`)
       throw error

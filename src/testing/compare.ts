@@ -17,6 +17,7 @@ import { describeGold } from '../run/gold.js'
 import { castRows, computing } from '../run/gold-casts.js'
 import { InThisThread } from '../run/javascript.js'
 import { judge, tallyRows } from '../run/judge.js'
+import { proveDefinition } from '../run/prove-sql.js'
 import { bronzeLineage, silverLineage } from '../run/relations.js'
 import { CHANGE } from '../run/rows-taken.js'
 import type { InputRelations } from '../run/silver-input.js'
@@ -47,6 +48,7 @@ async function compareNow(dataset: AnyDataset, example: Example): Promise<Differ
       throw new Error(
         `${fullName(dataset)} does not read ${fullName(stray.dataset)}, which is given`,
       )
+    await proveDefinition(session, dataset)
     for (const { dataset: input, rows } of example.given) refuseUnknown(input, rows)
     for (const input of inputs)
       await session.define(input.tier, input.name, relationOf(input, example.given))

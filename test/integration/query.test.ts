@@ -78,6 +78,16 @@ describe('a query', () => {
       'hides a file behind a CTE',
       () => `with "${'x'}" as (select 1) select * from "${folder}/secret.csv"`,
     ],
+    [
+      'hides a file behind a CTE that it does not see',
+      () =>
+        `select t2.* from (with "${folder}/secret.csv" as (select 1) select 1) t, "${folder}/secret.csv" t2`,
+    ],
+    [
+      'hides a file behind a name that differs in a letter of Unicode',
+      () => 'with "\u212A.csv" as (select 1) select * from "k.csv"',
+    ],
+    ['plans other SQL', () => "select json_serialize_plan('select 1')"],
     ['lists files', () => "select * from glob('/etc/*')"],
     ['runs other SQL', () => `select * from query('select 1')`],
     ['names a table by a text', () => `select * from query_table('${folder}/secret.csv')`],

@@ -1,0 +1,235 @@
+import { MoraineError } from '../errors.js'
+import type { AstNode } from '../plan/ast.js'
+import { similarFunction, whyNotCallable } from './callable.js'
+import { folded, type Visited, visit } from './relations.js'
+
+/** A table that a query names. */
+export interface TableRef {
+  tier: string
+  name: string
+}
+
+/** A text that is one SELECT. */
+export interface ProvenSelect {
+  tables: TableRef[]
+  /** All nodes of its tree, parents first. */
+  nodes: AstNode[]
+}
+
+/** What a text has that it may not have. */
+export interface Refusal {
+  message: string
+  hint?: string
+  /** Where it stands in the text that was parsed, in bytes. */
+  at?: number | undefined
+  /** A function, or a table that the text names; what is neither has none. */
+  named?: { kind: 'function' | 'table'; name: string }
+}
+
+const tiers = ['bronze', 'silver', 'gold', 'discarded', 'deleted', 'history']
+
+/** All kinds of nodes that DuckDB's parser gives for a SELECT; a new one has to be looked at before it may pass. */
+const queryNodes = new Set(['SELECT_NODE', 'SET_OPERATION_NODE', 'RECURSIVE_CTE_NODE'])
+const tableNodes = new Set([
+  'BASE_TABLE',
+  'EMPTY',
+  'EXPRESSION_LIST',
+  'JOIN',
+  'PIVOT',
+  'SHOW_REF',
+  'SUBQUERY',
+  'TABLE_FUNCTION',
+])
+const expressions = new Set([
+  'BETWEEN',
+  'CASE',
+  'CAST',
+  'COLLATE',
+  'COLUMN_REF',
+  'COMPARISON',
+  'CONJUNCTION',
+  'CONSTANT',
+  'FUNCTION',
+  'LAMBDA',
+  'LAMBDA_REF',
+  'OPERATOR',
+  'POSITIONAL_REFERENCE',
+  'STAR',
+  'SUBQUERY',
+  'TYPE',
+  'WINDOW',
+])
+
+/** What the parser gives for a text. */
+export interface Tree {
+  error: boolean
+  error_type?: string
+  error_message?: string
+  position?: string
+  statements?: AstNode[]
+}
+
+/**
+ * Proves on the parsed tree that a text is one SELECT over tables of the lake, with functions that only compute.
+ *
+ * @param serialized what the parser's `json_serialize_sql` gave for the text.
+ * @throws MoraineError of kind `query` otherwise.
+ */
+export function proveSelect(serialized: string, sql: string): ProvenSelect {
+  const tree = parsed(serialized)
+  const [refusal] = examineTree(tree)
+  const visited = [...visit(tree.statements)]
+  const [first] = refusal ? [refusal] : examine(visited, (node) => whyNoTable(node))
+  if (first) {
+    const where = first.at === undefined ? '' : pointAt(sql, first.at)
+    throw new MoraineError('query', `${first.message}${where}`, {
+      hint: first.hint ?? 'Check the SQL.',
+    })
+  }
+  const found = new Map<string, TableRef>()
+  for (const { node, free } of visited) {
+    if (!free) continue
+    const table = { tier: folded(String(node.schema_name)), name: String(node.table_name) }
+    found.set(folded(`${table.tier}.${table.name}`), table)
+  }
+  return { nodes: visited.map(({ node }) => node), tables: [...found.values()] }
+}
+
+/** A tree from its serialized form. */
+export function parsed(serialized: string): Tree {
+  return JSON.parse(serialized) as Tree
+}
+
+/** What is wrong with a text as a whole: it does not parse, or is not one SELECT. */
+export function examineTree(tree: Tree): Refusal[] {
+  const { error, error_type, error_message, position, statements = [] } = tree
+  if (error && error_type === 'not implemented')
+    return [
+      {
+        message: 'Only a SELECT can be run here',
+        hint: 'A lake is changed by its definition and `moraine run` alone.',
+      },
+    ]
+  if (error)
+    return [
+      {
+        message: error_message ?? 'The query can not be parsed',
+        at: position === undefined ? undefined : Number(position),
+      },
+    ]
+  if (statements.length === 0) return [{ message: 'There is no query', hint: 'Give one SELECT.' }]
+  if (statements.length > 1)
+    return [
+      {
+        message: `One SELECT is expected, not ${statements.length} statements`,
+        hint: 'Run them one by one.',
+      },
+    ]
+  return []
+}
+
+/** All that the nodes of a SELECT have and may not have; `whyNot` says it of tables that the text does not make itself. */
+export function examine(
+  visited: readonly Visited[],
+  whyNot: (table: AstNode) => Omit<Refusal, 'at' | 'named'> | undefined,
+): Refusal[] {
+  return visited.flatMap(({ node, free, inFrom }) => {
+    if (free) {
+      const why = whyNot(node)
+      const name = String(node.table_name)
+      return why ? [{ ...why, ...place(node), named: { kind: 'table', name } as const }] : []
+    }
+    const why = inFrom ? whyCall(node, 'from') : whyNode(node)
+    return why ? [{ ...place(node), ...why }] : []
+  })
+}
+
+function place({ query_location: at }: AstNode): { at?: number } {
+  // The parser's "nowhere" is the greatest number.
+  return Number.isSafeInteger(at) ? { at: at as number } : {}
+}
+
+function whyNode(node: AstNode): Refusal | undefined {
+  const { type = '', class: kind } = node
+  if (kind === 'PARAMETER')
+    return { message: 'Parameters can not be used here', hint: 'Write the value into the query.' }
+  if (kind === 'FUNCTION' || kind === 'WINDOW') return whyCall(node, 'value')
+  if (kind !== undefined) return expressions.has(kind) ? undefined : unknownNode(kind)
+  if ('cte_map' in node) return queryNodes.has(type) ? undefined : unknownNode(type)
+  if (!isTableNode(node)) return undefined
+  if (type === 'SHOW_REF' && !node.query)
+    return { message: 'SHOW can not be used here', hint: 'List the tables with: moraine status' }
+  if (node.at_clause) return atClause
+  return tableNodes.has(type) ? undefined : unknownNode(type)
+}
+
+/** Nodes in FROM carry an alias and a sample; other nodes without a class are parts of them. */
+function isTableNode(node: AstNode): boolean {
+  return 'sample' in node && 'alias' in node && !('select_list' in node)
+}
+
+function unknownNode(type: string): Refusal {
+  return { message: `A query can not contain ${type}`, hint: 'Write it as a plain SELECT.' }
+}
+
+const atClause: Refusal = {
+  message: 'AT can not be used in a query',
+  hint: 'Choose the commit or the time with --at.',
+}
+
+function whyCall(node: AstNode, where: 'value' | 'from'): Refusal | undefined {
+  const name = folded(String(node.function_name ?? ''))
+  const why = whyNotCallable(name, where)
+  if (why === undefined) return undefined
+  const named = { kind: 'function', name } as const
+  if (why !== 'unknown')
+    return {
+      message: `The function ${name} can not be called here: ${why}`,
+      hint: 'SQL reads the tables of the lake: bronze.x, silver.x, gold.x, discarded.x.',
+      ...place(node),
+      named,
+    }
+  const similar = similarFunction(name, where)
+  return {
+    message: `There is no function ${name} that can be called ${where === 'from' ? 'in FROM' : 'here'}`,
+    hint: similar
+      ? `Did you mean ${similar}?`
+      : 'Look its name up: https://duckdb.org/docs/stable/sql/functions/overview',
+    ...place(node),
+    named,
+  }
+}
+
+function whyNoTable(node: AstNode): Omit<Refusal, 'at' | 'named'> | undefined {
+  const tier = folded(String(node.schema_name ?? ''))
+  const name = String(node.table_name ?? '')
+  if (node.at_clause) return atClause
+  if (node.catalog_name)
+    return {
+      message: `There is no catalog '${node.catalog_name}'`,
+      hint: 'Name tables as silver.orders.',
+    }
+  if (tiers.includes(tier)) return undefined
+  if (tier !== '')
+    return {
+      message: `There is no '${tier}.${name}' in this lake`,
+      hint: `The tiers are ${tiers.join(', ')}.`,
+    }
+  if (/[./\\*:]/.test(name))
+    return {
+      message: `'${name}' is no table of the lake, and files can not be read by a query`,
+      hint: 'Look at a file with: moraine preview FILE',
+    }
+  return {
+    message: `The table '${name}' needs its tier in front`,
+    hint: `Write bronze.${name}, silver.${name} or gold.${name}.`,
+  }
+}
+
+/** The line of a position in a text, with a mark below it, as the engine shows it. */
+function pointAt(sql: string, position: number): string {
+  const before = Buffer.from(sql).subarray(0, position).toString().split('\n')
+  const label = `LINE ${before.length}: `
+  const line = sql.split('\n')[before.length - 1] ?? ''
+  return `\n\n${label}${line}\n${' '.repeat(label.length + (before.at(-1) ?? '').length)}^`
+}
