@@ -43,6 +43,8 @@ export interface ErrorDetails {
   retryable?: boolean
   cause?: unknown
   place?: Place | undefined
+  /** The object of the lake that it is about, where it is about one. */
+  path?: string | undefined
 }
 
 /** The one error class of Moraine; `kind` tells the family, `hint` what to do next. */
@@ -53,6 +55,7 @@ export class MoraineError extends Error {
   readonly hint: string | undefined
   readonly retryable: boolean
   readonly place: Place | undefined
+  readonly path: string | undefined
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
@@ -61,6 +64,7 @@ export class MoraineError extends Error {
     this.hint = details.hint
     this.retryable = details.retryable ?? false
     this.place = details.place
+    this.path = details.path
   }
 }
 

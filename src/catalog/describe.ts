@@ -183,8 +183,8 @@ async function heldOf(
   }
   const table = state.tables[name]
   if (!table) return none
-  const { rows, bytes, files, metadata } = table
-  const { lastUpdated, location } = await Table.load(storage, metadata)
+  const { rows, bytes, files } = table
+  const { lastUpdated, location } = await Table.load(storage, table)
   return { rows, bytes, files, changed: new Date(lastUpdated).toISOString(), location }
 }
 

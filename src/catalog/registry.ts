@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
+import { readJson } from '../storage/checked.js'
+import { sha256 } from '../storage/checksum.js'
 import type { Storage } from '../storage/storage.js'
 import type { FoundTable } from './crawl/found.js'
 
@@ -22,8 +24,8 @@ export async function registeredSources(storage: Storage, state: LakeState): Pro
   const pointers = Object.entries(state.watermarks).filter(([name]) => name.startsWith(PREFIX))
   return Promise.all(
     pointers.map(async ([, watermark]) => {
-      const { index } = watermark as { index: { path: string } }
-      return JSON.parse(new TextDecoder().decode(await storage.read(index.path))) as Registered
+      const { index } = watermark as { index: { path: string; sha256?: string } }
+      return readJson<Registered>(storage, index.path, index.sha256)
     }),
   )
 }
@@ -37,10 +39,11 @@ export async function register(
   author: string,
 ): Promise<void> {
   const path = `_moraine/catalog/${source.name}-${randomBytes(6).toString('hex')}.json`
-  await storage.write(path, new TextEncoder().encode(JSON.stringify({ format: 1, ...source })))
+  const bytes = new TextEncoder().encode(JSON.stringify({ format: 1, ...source }))
+  await storage.write(path, bytes)
   await log.commit(
     state,
-    { watermarks: { [`${PREFIX}${source.name}`]: { index: { path } } } },
+    { watermarks: { [`${PREFIX}${source.name}`]: { index: { path, sha256: sha256(bytes) } } } },
     { author, run: null, message: `register ${source.tables.length} tables of ${source.name}` },
   )
 }

@@ -37,10 +37,12 @@ export async function run(command: Command): Promise<number> {
       print(
         `${colors.green('✔')} ${count(copied.objects)} objects (${size(copied.bytes)}), ${count(copied.commits)} commits.`,
       )
+      for (const path of copied.damaged)
+        print(`✖ ${path} is damaged in ${storage.url.replace('file://', '')}, too`)
       for (const problem of problems) print(`✖ ${problem}`)
       print(`Use it with: moraine --root ${target.url.replace('file://', '')} …`)
     }
-    return problems.length === 0 ? 0 : 1
+    return problems.length + copied.damaged.length === 0 ? 0 : 1
   } finally {
     await engine.close()
   }

@@ -126,7 +126,7 @@ async function schemaChanges(
     if (changesOf(dataset, table, hash) === undefined) continue
     const { Table } = await import('../iceberg/table.js')
     const { columnChanges } = await import('../run/schema-change.js')
-    const before = await Table.load(storage, table.metadata)
+    const before = await Table.load(storage, table)
     const shown = fresh.filter((column) => !column.name.startsWith('_'))
     const changes = columnChanges(before, shown, decision.renamed)
     if (changes.length > 0) found.set(name, changes)

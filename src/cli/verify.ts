@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { type ReadDeep, type Verification, verifyLake } from '../log/verify.js'
+import type { ReadDeep, Verification } from '../log/damage.js'
+import { verifyLake } from '../log/verify.js'
 import { Journal } from '../run/journal.js'
 import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
@@ -37,7 +38,7 @@ export async function run(command: Command): Promise<number> {
   if (json) print(toJson(result, 2))
   else if (good)
     print(
-      `${colors.green('✔')} ${summary(result, head)}${deep ? ' Every value could be read.' : ''}`,
+      `${colors.green('✔')} ${summary(result, head)}${deep ? ` Every value could be read. ${sums(result)}` : ''}`,
     )
   else {
     for (const problem of result.problems) print(`${colors.red('✖')} ${problem}`)
@@ -58,6 +59,12 @@ function summary({ commits, since, tables, batches, files, bytes }: Verification
   const newest = `${plural(tables, 'table')} and ${batches === 1 ? '1 batch' : `${batches} batches`}`
   const all = head ? 'of the newest' : 'of all commits'
   return `${plural(commits, 'commit')} in an unbroken chain; ${newest}: ${plural(files, 'file')} (${size(bytes)}) ${all} are there, with the right sizes and row counts.${range}`
+}
+
+function sums({ checked = 0, unchecked = 0 }: Verification): string {
+  const same = `${plural(checked, 'file')} ${checked === 1 ? 'has' : 'have'} the SHA-256 of what was written.`
+  if (unchecked === 0) return same
+  return `${same} ${plural(unchecked, 'file')} ${unchecked === 1 ? 'has' : 'have'} none to compare with: an earlier version of Moraine wrote ${unchecked === 1 ? 'it' : 'them'}.`
 }
 
 async function withReader(

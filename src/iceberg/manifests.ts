@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { inflateRawSync } from 'node:zlib'
 import { MoraineError } from '../errors.js'
+import { readChecked } from '../storage/checked.js'
+import { sha256 } from '../storage/checksum.js'
 import { remedyFor } from '../storage/remedy.js'
 import type { Storage } from '../storage/storage.js'
 import {
@@ -52,9 +54,12 @@ export class Manifests {
     return this.entriesOf.has(path)
   }
 
-  list(path: string): Promise<ManifestFile[]> {
+  /** @param sum SHA-256 of the list, where it is known. */
+  list(path: string, sum?: string): Promise<ManifestFile[]> {
     return once(this.lists, path, async () =>
-      guarded(path, async () => decodeManifestList(await this.storage.read(path), inflate)),
+      guarded(path, async () =>
+        decodeManifestList(await readChecked(this.storage, path, sum), inflate),
+      ),
     )
   }
 
@@ -69,7 +74,7 @@ export class Manifests {
 
   private read(path: string, manifest: ManifestFile): Promise<ManifestEntry[]> {
     return guarded(path, async () =>
-      decodeManifest(await this.storage.read(path), manifest, inflate),
+      decodeManifest(await readChecked(this.storage, path, manifest.sha256), manifest, inflate),
     )
   }
 }
@@ -81,6 +86,7 @@ async function guarded<T>(path: string, read: () => Promise<T>): Promise<T> {
     if (cause instanceof MoraineError) throw cause
     throw new MoraineError('corrupt', `${path} is damaged: ${(cause as Error).message}`, {
       cause,
+      path,
       hint: remedyFor(path),
     })
   }
@@ -108,7 +114,7 @@ export async function writeManifest(
   const path = `${folder}/metadata/${uuid()}-m0.avro`
   await storage.write(path, bytes)
   return describeManifest(
-    { path: storage.locate(path), bytes: bytes.length, ...ids },
+    { path: storage.locate(path), bytes: bytes.length, sha256: sha256(bytes), ...ids },
     entries,
     schema,
     spec,

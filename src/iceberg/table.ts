@@ -2,6 +2,8 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { Field } from '../define/column-type.js'
 import type { Partition } from '../define/partition.js'
 import { MoraineError } from '../errors.js'
+import { readChecked } from '../storage/checked.js'
+import { sha256 } from '../storage/checksum.js'
 import { remedyFor } from '../storage/remedy.js'
 import { pathOf, type Storage } from '../storage/storage.js'
 import { Deletes, type Planned, type ScanTask } from './deletes.js'
@@ -15,6 +17,7 @@ import {
   writeAdded,
   writeManifest,
 } from './manifests.js'
+import { LIST_CHECKSUM } from './spec/checksums.js'
 import { type DataFile, isDeletes, type ManifestEntry, type ManifestFile } from './spec/manifest.js'
 import { encodeManifestList } from './spec/manifest-list.js'
 import {
@@ -49,6 +52,14 @@ export const realEffects: TableEffects = {
   now: () => new Date(),
   uuid: randomUUID,
   snapshotId: () => Number(randomBytes(8).readBigUInt64BE() >> 12n),
+}
+
+/** Where a version of a table is. */
+export interface TablePointer {
+  /** Path of the Iceberg metadata file, relative to the lake's root. */
+  metadata: string
+  /** SHA-256 of that file, in hex; earlier versions of Moraine did not note it. */
+  sha256?: string
 }
 
 /** What a table looks like: columns and partitioning. */
@@ -88,13 +99,23 @@ export class Table {
   private constructor(
     private readonly storage: Storage,
     readonly metadata: TableMetadata,
-    /** Path of the metadata file; `undefined` for a table that was never written. */
-    readonly file: string | undefined,
+    /** The metadata file; `undefined` for a table that was never written. */
+    private readonly at: TablePointer | undefined,
     private readonly effects: TableEffects,
     private readonly cache = new Manifests(storage),
     /** The metadata as it lies in the file. */
-    private readonly saved: TableMetadata | undefined = file === undefined ? undefined : metadata,
+    private readonly saved: TableMetadata | undefined = at === undefined ? undefined : metadata,
   ) {}
+
+  /** Path of the metadata file; `undefined` for a table that was never written. */
+  get file(): string | undefined {
+    return this.at?.metadata
+  }
+
+  /** What the log has to know to find this version, once it is written. */
+  get pointer(): TablePointer {
+    return this.at as TablePointer
+  }
 
   /** A table that does not exist yet, in the folder `path`. */
   static create(storage: Storage, path: string, effects = realEffects): Table {
@@ -102,20 +123,22 @@ export class Table {
     return new Table(storage, metadata, undefined, effects)
   }
 
-  /** @throws MoraineError of kind `corrupt` when the file is not table metadata. */
+  /** @throws MoraineError of kind `corrupt` when the file is not the table metadata that was written. */
   static async load(
     storage: Storage,
-    file: string,
+    at: TablePointer | string,
     effects = realEffects,
     cache = new Manifests(storage),
   ): Promise<Table> {
-    const text = decoder.decode(await storage.read(file))
+    const { metadata: file, sha256: sum } = typeof at === 'string' ? { metadata: at } : at
+    const text = decoder.decode(await readChecked(storage, file, sum))
     let metadata: TableMetadata
     try {
       metadata = parseJson(text) as TableMetadata
     } catch (cause) {
       throw new MoraineError('corrupt', `${file} is damaged: it is not JSON`, {
         cause,
+        path: file,
         hint: remedyFor(file),
       })
     }
@@ -124,7 +147,13 @@ export class Table {
         'corrupt',
         `${file} has Iceberg format version ${metadata['format-version']}; version 2 is supported`,
       )
-    return new Table(storage, metadata, file, effects, cache)
+    return new Table(
+      storage,
+      metadata,
+      { metadata: file, ...(sum ? { sha256: sum } : {}) },
+      effects,
+      cache,
+    )
   }
 
   get schema(): Schema {
@@ -161,6 +190,12 @@ export class Table {
     throw new MoraineError('corrupt', `${this.file} names a file outside of the lake: ${location}`)
   }
 
+  /** A file of this table with its checksum, as sealing it has told. */
+  withChecksum(file: DataFile, sums: ReadonlyMap<string, string>): DataFile {
+    const sha256 = sums.get(this.pathOf(file.path))
+    return sha256 ? { ...file, sha256 } : file
+  }
+
   /** The path for a new file below `data/`. */
   get dataFolder(): string {
     return `${this.folder}/data`
@@ -179,12 +214,16 @@ export class Table {
 
   /** This table with other metadata, which nobody sees before it is saved or written. */
   with(metadata: TableMetadata): Table {
-    return new Table(this.storage, metadata, this.file, this.effects, this.cache, this.saved)
+    return new Table(this.storage, metadata, this.at, this.effects, this.cache, this.saved)
   }
 
   async manifests(): Promise<ManifestFile[]> {
     const { snapshot } = this
-    return snapshot ? this.cache.list(this.pathOf(snapshot['manifest-list'])) : []
+    if (!snapshot) return []
+    return this.cache.list(
+      this.pathOf(snapshot['manifest-list']),
+      snapshot.summary?.[LIST_CHECKSUM],
+    )
   }
 
   private async passing(manifest: ManifestFile): Promise<ManifestEntry[]> {
@@ -277,6 +316,7 @@ export class Table {
     const parentId = this.snapshot?.['snapshot-id'] ?? null
     const list = encodeManifestList(manifests, { ...ids, parentId }, randomBytes(16))
     await this.storage.write(listPath, list)
+    const listed = { [LIST_CHECKSUM]: sha256(list) }
     return this.writeMetadata({
       'snapshot-id': snapshotId,
       ...(parentId === null ? {} : { 'parent-snapshot-id': parentId }),
@@ -293,6 +333,7 @@ export class Table {
           this.snapshot?.summary,
         ),
         ...change.summary,
+        ...listed,
       },
       'manifest-list': this.storage.locate(listPath),
       'schema-id': this.schema['schema-id'],
@@ -385,8 +426,10 @@ export class Table {
     const before = /\/v?(\d+)[^/]*\.metadata\.json$/.exec(this.file ?? '')?.[1]
     const version = String(Number(before ?? 0) + 1).padStart(5, '0')
     const file = `${this.folder}/metadata/${version}-${this.effects.uuid()}.metadata.json`
-    await this.storage.write(file, encoder.encode(toJsonText(metadata)))
-    return new Table(this.storage, metadata, file, this.effects, this.cache)
+    const bytes = encoder.encode(toJsonText(metadata))
+    await this.storage.write(file, bytes)
+    const at = { metadata: file, sha256: sha256(bytes) }
+    return new Table(this.storage, metadata, at, this.effects, this.cache)
   }
 
   /** Rows (without deleted ones), data files and bytes of the current snapshot. */

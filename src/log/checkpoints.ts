@@ -1,7 +1,14 @@
 import { MoraineError } from '../errors.js'
+import { sha256 } from '../storage/checksum.js'
 import type { Storage } from '../storage/storage.js'
+import { Anchors } from './anchors.js'
 import type { LakeState } from './commit.js'
-import { sha256 } from './hash.js'
+
+/** Numbers of commits that have a checkpoint, or an anchor. */
+export interface Told {
+  checkpoints: readonly number[]
+  anchors: readonly number[]
+}
 
 interface Head {
   format: 1
@@ -16,12 +23,14 @@ interface Head {
  */
 export class Checkpoints {
   private readonly folder: string
+  readonly anchors: Anchors
 
   constructor(
     private readonly storage: Storage,
-    branch: string,
+    readonly branch: string,
   ) {
     this.folder = `_moraine/checkpoints/${branch}/`
+    this.anchors = new Anchors(storage, this.folder)
   }
 
   pathOf(number: number): string {
@@ -29,17 +38,32 @@ export class Checkpoints {
   }
 
   async write(state: LakeState): Promise<void> {
-    const body = JSON.stringify(state)
-    const head: Head = { format: 1, number: state.number, sha256: sha256(body) }
-    const bytes = new TextEncoder().encode(`${JSON.stringify(head)}\n${body}\n`)
-    await this.storage.createIfAbsent(this.pathOf(state.number), bytes)
+    await this.storage.createIfAbsent(this.pathOf(state.number), encode(state))
   }
 
-  /** Numbers of the commits that have a checkpoint, newest first. */
-  async numbers(): Promise<number[]> {
+  /**
+   * Whether the checkpoint of a state is it, to the last bit.
+   *
+   * @throws MoraineError of kind `corrupt` when it is not what was written.
+   */
+  async isOf(state: LakeState): Promise<boolean> {
+    const kept = await this.read(state.number)
+    if (JSON.stringify(kept) !== JSON.stringify(state)) return false
+    return Buffer.compare(await this.storage.read(this.pathOf(state.number)), encode(kept)) === 0
+  }
+
+  /** Commits that something outside of the log tells of, newest first of each kind. */
+  async told(): Promise<Told> {
     const objects = await this.storage.list(this.folder)
-    const names = objects.map(({ path }) => /\/(\d+)\.json$/.exec(path)?.[1])
-    return names.flatMap((name) => (name === undefined ? [] : [Number(name)])).reverse()
+    const numbers = (ending: RegExp) =>
+      objects.flatMap(({ path }) => {
+        const name = ending.exec(path)?.[1]
+        return name === undefined ? [] : [Number(name)]
+      })
+    return {
+      checkpoints: numbers(/\/(\d+)\.json$/).reverse(),
+      anchors: numbers(/\/(\d+)\.head$/).reverse(),
+    }
   }
 
   /** @throws MoraineError of kind `corrupt` when it is not what was written. */
@@ -51,6 +75,7 @@ export class Checkpoints {
     const damaged = (why: string, cause?: unknown) =>
       new MoraineError('corrupt', `${path} is damaged: ${why}`, {
         cause,
+        path,
         hint: 'Remove this object: checkpoints are made from the log, which still has everything.',
       })
     try {
@@ -62,4 +87,10 @@ export class Checkpoints {
       throw error instanceof MoraineError ? error : damaged('it is not JSON', error)
     }
   }
+}
+
+function encode(state: LakeState): Uint8Array {
+  const body = JSON.stringify(state)
+  const head: Head = { format: 1, number: state.number, sha256: sha256(body) }
+  return new TextEncoder().encode(`${JSON.stringify(head)}\n${body}\n`)
 }

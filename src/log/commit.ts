@@ -7,6 +7,8 @@ export type Definition = Readonly<Record<string, string>>
 export interface TableState {
   /** Path of the Iceberg metadata file, relative to the lake's root. */
   metadata: string
+  /** SHA-256 of that file, in hex; earlier versions of Moraine did not note it. */
+  sha256?: string
   /** The definition that made the table. */
   definition: Definition
   rows: number
@@ -54,6 +56,10 @@ export interface BatchPointer {
   batch: string
   /** Path of the batch manifest. */
   manifest: string
+  /** SHA-256 of the manifest, in hex; earlier versions of Moraine did not note it. */
+  sha256?: string
+  /** Where the archive says of which files it was made, and the SHA-256 of that. */
+  archived?: { path: string; sha256: string }
   rows: number
   bytes: number
   /** Some of its files take the place of earlier versions of the same files. */
@@ -127,6 +133,8 @@ export interface Commit extends CommitInfo {
   program?: string
   /** What it has beyond its format. */
   features?: FeatureUses
+  /** Of all bytes of the entry before this field, which is its last one; entries of format 1 have none. */
+  sha256?: string
   /** An id of its own, by which a writer knows its commit again. */
   id: string
   /** From 1 up, without gaps. */

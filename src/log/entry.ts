@@ -1,7 +1,8 @@
 import { MoraineError } from '../errors.js'
+import { OTHER } from '../storage/checked.js'
+import { sha256 } from '../storage/checksum.js'
 import type { Commit } from './commit.js'
 import { refuseUnknown } from './features.js'
-import { sha256 } from './hash.js'
 import { program } from './program.js'
 
 /** A commit with the hash of its bytes. */
@@ -18,6 +19,7 @@ export function parseEntry(bytes: Uint8Array, path: string): Entry {
   } catch (cause) {
     throw new MoraineError('corrupt', `${path} is damaged: it is not JSON`, {
       cause,
+      path,
       hint: 'Restore this object from a backup of the lake; nothing was changed.',
     })
   }
@@ -28,9 +30,27 @@ export function parseEntry(bytes: Uint8Array, path: string): Entry {
       { hint: 'Use a newer version of Moraine.' },
     )
   refuseUnknown(commit, path)
+  refuseOther(commit, bytes, path)
   return { commit, hash: sha256(bytes) }
 }
 
-export function encodeCommit(commit: Commit): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(commit, null, 1))
+/** A commit as it lies in storage. Its last field is the SHA-256 of all bytes before it. */
+export function encodeCommit({ sha256: _, ...commit }: Commit): Uint8Array {
+  const text = JSON.stringify(commit, null, 1).slice(0, -2)
+  return new TextEncoder().encode(text + ending(sha256(text)))
+}
+
+const ending = (sum: string) => `,\n "sha256": "${sum}"\n}`
+const ENDING = ending(sha256('')).length
+
+/** The newest entry has none after it that would tell of its bytes. */
+function refuseOther({ sha256: sum }: Commit, bytes: Uint8Array, path: string): void {
+  if (sum === undefined) return
+  const [text, end] = [bytes.subarray(0, -ENDING), bytes.subarray(-ENDING)]
+  const isSame = sha256(text) === sum && new TextDecoder().decode(end) === ending(sum)
+  if (!isSame)
+    throw new MoraineError('corrupt', `${path} is damaged: ${OTHER}`, {
+      path,
+      hint: 'moraine repair looks whether it can be brought back; else restore this object from a backup of the lake. Nothing was changed.',
+    })
 }

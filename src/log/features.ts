@@ -19,10 +19,13 @@ import { any, fieldsByFeature, inspect, list, map, object, type Shape, since } f
 export const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   // The vacuum of a program that does not know it would remove what is to be put back.
   quarantine: { since: '0.1.0', needed: 'write' },
+  // A writer that does not know them would leave them with files that they are not of.
+  checksums: { since: '0.1.0', needed: 'write' },
 }
 
 const table = object<TableState>({
   metadata: any,
+  sha256: since('checksums'),
   definition: any,
   rows: any,
   bytes: any,
@@ -43,6 +46,8 @@ const batch = object<BatchPointer>({
   number: any,
   batch: any,
   manifest: any,
+  sha256: since('checksums'),
+  archived: since('checksums'),
   rows: any,
   bytes: any,
   replaces: any,
@@ -76,6 +81,7 @@ const commit: Shape = object<Commit>({
   message: any,
   program: any,
   features: map(any),
+  sha256: since('checksums'),
   changes,
 })
 

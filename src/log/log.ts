@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError } from '../errors.js'
 import type { Storage } from '../storage/storage.js'
-import { Checkpoints } from './checkpoints.js'
+import { Checkpoints, type Told } from './checkpoints.js'
 import {
   type Changes,
   type Commit,
@@ -62,7 +62,7 @@ export class CommitLog {
   private readonly checkpoints: Checkpoints
   /** The commit up to which a state was found in a checkpoint; `undefined` before one was looked for. */
   private checkpointed: number | undefined
-  private numbers: Promise<number[]> | undefined
+  private told: Promise<Told> | undefined
 
   constructor(
     private readonly storage: Storage,
@@ -133,12 +133,12 @@ export class CommitLog {
    * @throws MoraineError of kind `corrupt` when there are later entries and the next one is missing.
    */
   private async hasMore(number: number): Promise<boolean> {
-    const later = await firstAfter(this.storage, this.folder, number, await this.known())
+    const later = await firstAfter(this.storage, this.folder, number, all(await this.known()))
     if (later === undefined) return false
     if (await this.entry(number + 1)) return true
     throw new MoraineError(
       'corrupt',
-      `Commit ${number + 1} is missing: there is no ${this.pathOf(number + 1)}, although ${later > number + 1 ? `commit ${later} was made after it` : 'there is a checkpoint of it'}`,
+      `Commit ${number + 1} is missing: there is no ${this.pathOf(number + 1)}, although ${later > number + 1 ? `commit ${later} was made after it` : 'something outside of the log tells of it'}`,
       {
         hint: 'Restore this object from a backup or an older version of it in the bucket; until then nothing reads or writes this lake. moraine verify shows what else is missing.',
       },
@@ -151,20 +151,20 @@ export class CommitLog {
       this.storage,
       this.folder,
       this.forkedAt,
-      await this.checkpoints.numbers(),
+      all(await this.checkpoints.told()),
     )
   }
 
-  /** Commits that have a checkpoint, newest first, as they were when they were first looked for. */
-  private known(): Promise<number[]> {
-    this.numbers ??= this.checkpoints.numbers()
-    return this.numbers
+  /** Commits that have a checkpoint or an anchor, as they were when they were first looked for. */
+  private known(): Promise<Told> {
+    this.told ??= this.checkpoints.told()
+    return this.told
   }
 
   /** A state at or before a commit from which folding may start. */
   private async nearest(number: number): Promise<LakeState> {
     if (this.parent && number <= this.parent.fork.number) return this.parent.log.nearest(number)
-    for (const candidate of await this.known()) {
+    for (const candidate of (await this.known()).checkpoints) {
       if (candidate > number) continue
       const state = await this.fromCheckpoint(candidate)
       if (!state) continue
@@ -421,10 +421,12 @@ export class CommitLog {
     const time = new Date(Math.max(this.effects.now().getTime(), earliest)).toISOString()
     const [number, previous] = [state.number + 1, state.hash]
     const commit = { format: 2, id, number, time, previous, ...info, program, changes } as const
-    const features = featuresOf(commit, state.features)
+    const features = featuresOf({ ...commit, sha256: '' }, state.features)
     return features ? { ...commit, features } : commit
   }
 }
+
+const all = ({ checkpoints, anchors }: Told) => [...checkpoints, ...anchors].sort((a, b) => b - a)
 
 /** Whether a refusal will not pass by itself: a full disk, no permission. */
 function isFinal(failure: unknown): boolean {
@@ -454,6 +456,7 @@ export function checkedFold(
 ) {
   if (commit.number !== state.number + 1 || commit.previous !== state.hash)
     throw new MoraineError('corrupt', `${path} does not follow from the commit before it`, {
+      path,
       hint: 'An object of the log was changed or replaced: moraine verify shows what is wrong.',
     })
   return fold(state, commit, hash)

@@ -1,44 +1,20 @@
-import { messageOf } from '../errors.js'
-import type { DataFile, ManifestFile } from '../iceberg/spec/manifest.js'
-import type { Schema } from '../iceberg/spec/types.js'
+import { MoraineError, messageOf } from '../errors.js'
+import { LIST_CHECKSUM } from '../iceberg/spec/checksums.js'
+import type { ManifestFile } from '../iceberg/spec/manifest.js'
 import { Table } from '../iceberg/table.js'
+import { readJson } from '../storage/checked.js'
 import type { Storage } from '../storage/storage.js'
 import { Checkpoints } from './checkpoints.js'
 import { type BatchPointer, emptyState, type LakeState, type TableState } from './commit.js'
-import { sha256 } from './hash.js'
+import type { Damage, Part, ReadDeep, Verification } from './damage.js'
 import { type CommitLog, checkedFold } from './log.js'
+import { type Look, Objects } from './objects.js'
 import { quarantinedIn } from './quarantined.js'
-
-/** What was looked at, and what is wrong. */
-export interface Verification {
-  commits: number
-  /** The oldest commit that was looked at; earlier ones were let go by vacuum. */
-  since: number
-  /** Tables and batches of the newest commit. */
-  tables: number
-  batches: number
-  /** Files that the commits which were looked at refer to, and their bytes. */
-  files: number
-  bytes: number
-  /** What could not be read and is not part of any table: it is kept, and can be put back. */
-  quarantined: { dataset: string; name: string; held: boolean; reason: string }[]
-  problems: string[]
-}
-
-/**
- * Reads a data file in full; returns what is wrong with it. `file` is what a manifest says of it, for
- * files of tables.
- */
-export type ReadDeep = (
-  location: string,
-  rows: number,
-  table?: { schema: Schema; file: DataFile },
-) => Promise<string[]>
 
 export interface VerifyOptions {
   /** Looks at the newest commit alone, and not at what earlier ones and other branches refer to. */
   head?: boolean
-  /** Reads each data file in full. */
+  /** Reads each object in full, and holds it against its checksum; and each data file's values. */
   deep?: ReadDeep | undefined
 }
 
@@ -56,11 +32,29 @@ export async function verifyLake(
   const state = await found.chain(log)
   if (!state) return found.report(emptyState, 0)
   await found.state(state)
+  await found.beside()
   if (head) return found.report(state, state.number)
+  found.isHead = false
   await found.commits(log, state)
   for (const id of await storage.folders('_moraine/log/'))
-    if (id !== log.branch) await found.guarded(`branch ${id}`, () => found.branch(log, id))
+    if (id !== log.branch)
+      await found.guarded(`branch ${id}`, { kind: 'log', branch: id }, () => found.branch(log, id))
   return found.report(state, Math.min(state.number, Math.max(1, state.horizon ?? 1)))
+}
+
+/** SHA-256 of all objects that commits refer to, by path; of those that have none, and of what damaged ones refer to, nothing is said. */
+export async function checksumsOf(
+  storage: Storage,
+  log: CommitLog,
+): Promise<ReadonlyMap<string, string>> {
+  const found = new Verifier(storage, undefined, 'none')
+  const state = await log.head()
+  await found.state(state)
+  await found.commits(log, state)
+  for (const id of await storage.folders('_moraine/log/'))
+    if (id !== log.branch)
+      await found.guarded(`branch ${id}`, { kind: 'log', branch: id }, () => found.branch(log, id))
+  return found.checksums
 }
 
 /** What of a state is missing or damaged, by existence and size; nothing when it can be brought back. */
@@ -70,65 +64,112 @@ export async function damageOf(storage: Storage, state: LakeState): Promise<stri
   return found.problems
 }
 
-type DeepArguments = [rows: number, table?: { schema: Schema; file: DataFile }]
+/** Files of a batch, as its manifest tells of them. */
+interface BatchFiles {
+  files: {
+    data: string
+    rows: number
+    bytes: number
+    dataSha256?: string
+    original?: { path: string; bytes: number; sha256: string }
+  }[]
+}
 
 class Verifier {
   readonly problems: string[] = []
+  readonly damaged: Damage[] = []
+  /** Whether what is looked at is part of the newest commit. */
+  isHead = true
   private readonly seen = new Set<string>()
-  /** Bytes of the files that were looked at, by their paths. */
-  private readonly objects = new Map<string, number>()
+  private readonly objects: Objects
   /** Rows of manifests that were looked at, by their paths. */
   private readonly manifests = new Map<string, number>()
 
   constructor(
     private readonly storage: Storage,
     private readonly deep: ReadDeep | undefined,
-  ) {}
+    look: Look = deep ? 'bytes' : 'sizes',
+  ) {
+    this.objects = new Objects(storage, look)
+  }
+
+  get checksums(): ReadonlyMap<string, string> {
+    return this.objects.expected
+  }
 
   /** Folds the whole log, as if there were no checkpoints, and holds them against it; `undefined` where it is broken. */
   async chain(log: CommitLog): Promise<LakeState | undefined> {
-    const missing = await log.missing()
-    for (const path of missing) this.problems.push(`the log: ${path} is missing`)
-    if (missing.length > 0) return undefined
-    const checkpoints = new Checkpoints(this.storage, log.branch)
-    const numbers = new Set(await checkpoints.numbers())
+    const { branch } = log
+    for (const path of await log.missing())
+      this.found(`the log: ${path} is missing`, {
+        path,
+        is: 'missing',
+        why: 'is missing',
+        part: { kind: 'log', branch },
+      })
+    if (this.problems.length > 0) return undefined
+    const checkpoints = new Checkpoints(this.storage, branch)
+    const told = await checkpoints.told()
+    const numbers = new Set(told.checkpoints)
+    const anchors = new Set(told.anchors)
     let state = emptyState
     try {
       for await (const entry of log.entries()) {
         state = checkedFold(state, entry)
         if (numbers.delete(state.number)) await this.checkpoint(checkpoints, state)
+        if (anchors.delete(state.number)) await this.anchor(checkpoints, state)
       }
     } catch (error) {
-      this.problems.push(messageOf(error))
+      this.failed('', error, { kind: 'log', branch })
       return undefined
     }
     return state
   }
 
   private async checkpoint(checkpoints: Checkpoints, state: LakeState): Promise<void> {
-    await this.guarded('log', async () => {
-      const kept = await checkpoints.read(state.number)
-      if (JSON.stringify(kept) !== JSON.stringify(state))
-        this.problems.push(
-          `${checkpoints.pathOf(state.number)} is not the state of its commit: remove it`,
-        )
+    const path = checkpoints.pathOf(state.number)
+    const part: Part = { kind: 'checkpoint', branch: checkpoints.branch, number: state.number }
+    await this.guarded('log', part, async () => {
+      const why = 'is not the state of its commit: remove it'
+      if (!(await checkpoints.isOf(state)))
+        this.found(`${path} ${why}`, { path, is: 'damaged', why, part })
     })
+  }
+
+  private async anchor({ anchors, branch }: Checkpoints, { number, hash }: LakeState) {
+    const path = anchors.pathOf(number)
+    const part: Part = { kind: 'anchor', branch, number }
+    await this.guarded('log', part, async () => {
+      const anchor = await anchors.read(number)
+      if (anchor?.hash === hash && anchor.number === number) return
+      const why = anchor
+        ? `was made for another commit ${number} than the log has: an object of the log was replaced`
+        : 'is damaged: its content does not fit its checksum'
+      this.found(`${path} ${why}`, { path, is: anchor ? 'wrong' : 'damaged', why, part })
+    })
+  }
+
+  /** Checksums that do not stand where they belong. */
+  async beside(): Promise<void> {
+    for (const path of await this.objects.damagedChecksums()) {
+      const why = 'is damaged: its content does not fit its checksum'
+      this.found(`${path} ${why}`, { path, is: 'damaged', why, part: { kind: 'checksums' } })
+    }
   }
 
   report(state: LakeState, since: number): Verification {
     const [tables, batches] = [Object.keys(state.tables), Object.values(state.batches).flat()]
-    const files = [...this.objects.values()]
     return {
       commits: state.number,
       since,
       tables: tables.length,
       batches: batches.length,
-      files: files.length,
-      bytes: files.reduce((sum, size) => sum + size, 0),
+      ...this.objects.totals,
       quarantined: quarantinedIn(state).map(({ dataset, object: { name, held, reason } }) => {
         return { dataset, name, held, reason }
       }),
       problems: [...new Set(this.problems)],
+      damaged: this.damaged,
     }
   }
 
@@ -152,7 +193,12 @@ class Verifier {
     const branch = await log.openBranch(id)
     if (!branch) return
     for (const path of await branch.missing())
-      this.problems.push(`branch ${id}: ${path} is missing`)
+      this.found(`branch ${id}: ${path} is missing`, {
+        path,
+        is: 'missing',
+        why: 'is missing',
+        part: { kind: 'log', branch: id },
+      })
     await this.state(await branch.head())
   }
 
@@ -163,19 +209,18 @@ class Verifier {
     of = '',
   ): Promise<void> {
     for (const [name, table] of Object.entries(tables))
-      if (table && this.isNew(table.metadata))
-        await this.guarded(`${name}${of}`, () => this.table(`${name}${of}`, table))
-    for (const batch of batches)
-      if (this.isNew(batch.manifest))
-        await this.guarded(`${batch.dataset} batch ${batch.number}${of}`, () => this.batch(batch))
-    for (const [name, watermark] of Object.entries(watermarks)) {
-      const path = (watermark as { index?: { path?: string } } | null)?.index?.path
-      if (path) await this.guarded(name, () => this.object(name, path))
+      if (table && this.isNew(table.metadata)) await this.table(name, `${name}${of}`, table)
+    for (const batch of batches) if (this.isNew(batch.manifest)) await this.batch(batch, of)
+    for (const [dataset, watermark] of Object.entries(watermarks)) {
+      const { index } = (watermark ?? {}) as { index?: { path?: string; sha256?: string } }
+      if (index?.path === undefined) continue
+      const { path, sha256 } = index
+      await this.object(dataset, { kind: 'index', dataset }, path, { sha256 })
     }
     for (const { dataset, object } of quarantinedIn({ watermarks })) {
+      const { path, ...original } = object.original
       const what = `${object.name} in the quarantine of ${dataset}`
-      if (this.isNew(object.original.path))
-        await this.guarded(what, () => this.original(what, object.original))
+      await this.object(what, { kind: 'quarantine', dataset, name: object.name }, path, original)
     }
   }
 
@@ -185,89 +230,161 @@ class Verifier {
     return is
   }
 
-  async guarded(what: string, check: () => Promise<void>): Promise<void> {
+  async guarded(what: string, part: Part, check: () => Promise<void>): Promise<void> {
     try {
       await check()
     } catch (error) {
-      this.problems.push(`${what}: ${messageOf(error)}`)
+      this.failed(what, error, part)
     }
   }
 
-  async table(name: string, state: TableState): Promise<void> {
-    const table = await Table.load(this.storage, state.metadata)
-    let rows = 0
-    for (const manifest of await table.manifests())
-      rows += await this.manifest(name, table, manifest)
-    if (rows !== state.rows)
-      this.problems.push(`${name}: its files hold ${rows} rows, but the log says ${state.rows}`)
+  private failed(what: string, error: unknown, part: Part): void {
+    const why = messageOf(error)
+    const text = what === '' ? why : `${what}: ${why}`
+    const path = error instanceof MoraineError ? error.path : undefined
+    if (path === undefined) this.problems.push(text)
+    else {
+      const is = error instanceof MoraineError && error.kind === 'storage' ? 'missing' : 'damaged'
+      this.found(text, { path, is, why, part })
+    }
   }
 
-  private async manifest(name: string, table: Table, manifest: ManifestFile): Promise<number> {
+  private found(text: string, damage: Omit<Damage, 'head'>): void {
+    this.problems.push(text)
+    if (!this.damaged.some(({ path }) => path === damage.path))
+      this.damaged.push({ ...damage, head: this.isHead })
+  }
+
+  async table(name: string, what: string, state: TableState): Promise<void> {
+    const part = { kind: 'table', table: name } as const
+    const { metadata, sha256 } = state
+    if (!(await this.object(what, { ...part, file: 'metadata' }, metadata, { sha256 }))) return
+    await this.guarded(what, { ...part, file: 'metadata' }, async () => {
+      const table = await Table.load(this.storage, state)
+      const list = table.snapshot?.['manifest-list']
+      const sum = table.snapshot?.summary?.[LIST_CHECKSUM]
+      const listed = { ...part, file: 'manifest list' } as const
+      if (list && !(await this.object(what, listed, table.pathOf(list), { sha256: sum }))) return
+      await this.guarded(what, listed, async () => {
+        let rows: number | undefined = 0
+        for (const manifest of await table.manifests()) {
+          const found = await this.manifest(name, what, table, manifest)
+          rows = rows === undefined || found === undefined ? undefined : rows + found
+        }
+        if (rows !== undefined && rows !== state.rows)
+          this.problems.push(`${what}: its files hold ${rows} rows, but the log says ${state.rows}`)
+      })
+    })
+  }
+
+  /** The rows that a manifest adds; `undefined` where it can't be read. */
+  private async manifest(
+    name: string,
+    what: string,
+    table: Table,
+    manifest: ManifestFile,
+  ): Promise<number | undefined> {
     const location = table.pathOf(manifest.manifest_path)
     const known = this.manifests.get(location)
     if (known !== undefined) return known
-    await this.object(name, location, manifest.manifest_length)
-    const live = (await table.entries(manifest)).filter((entry) => entry.status !== 'deleted')
-    for (const { file } of live) {
-      const path = table.pathOf(file.path)
-      if (!this.isNew(path)) continue
-      await this.object(name, path, file.bytes)
-      await this.readDeep(name, path, file.rows, { schema: table.schema, file })
-    }
-    const signs = { data: 1, 'position deletes': -1, 'equality deletes': 0 }
-    const rows = live.reduce((sum, { file }) => sum + signs[file.content ?? 'data'] * file.rows, 0)
-    this.manifests.set(location, rows)
-    return rows
+    const part = { kind: 'table', table: name, file: 'manifest' } as const
+    const { manifest_length: bytes, sha256 } = manifest
+    if (!(await this.object(what, part, location, { bytes, sha256 }))) return undefined
+    await this.guarded(what, part, async () => {
+      const live = (await table.entries(manifest)).filter((entry) => entry.status !== 'deleted')
+      for (const { file } of live) {
+        const path = table.pathOf(file.path)
+        if (!this.isNew(path)) continue
+        const of = { ...part, file: 'data' } as const
+        if (await this.object(what, of, path, file))
+          await this.readDeep(what, of, path, file.rows, { schema: table.schema, file })
+      }
+      const signs = { data: 1, 'position deletes': -1, 'equality deletes': 0 }
+      const rows = live.reduce(
+        (sum, { file }) => sum + signs[file.content ?? 'data'] * file.rows,
+        0,
+      )
+      this.manifests.set(location, rows)
+    })
+    return this.manifests.get(location)
   }
 
-  async batch(pointer: BatchPointer): Promise<void> {
-    const what = `${pointer.dataset} batch ${pointer.number}`
-    const manifest = JSON.parse(new TextDecoder().decode(await this.storage.read(pointer.manifest)))
+  async batch(pointer: BatchPointer, of = ''): Promise<void> {
+    const what = `${pointer.dataset} batch ${pointer.number}${of}`
+    const { dataset, number, manifest: path, sha256 } = pointer
+    const part = { kind: 'batch', dataset, number } as const
+    const described = { ...part, file: 'manifest' } as const
+    if (!(await this.object(what, described, path, { sha256 }))) return
+    await this.guarded(what, described, async () => {
+      const manifest = await readJson<BatchFiles>(this.storage, path, sha256)
+      await this.batchFiles(what, part, pointer, manifest)
+    })
+    await this.archived(what, part, pointer)
+  }
+
+  private async batchFiles(
+    what: string,
+    part: { kind: 'batch'; dataset: string; number: number },
+    pointer: BatchPointer,
+    { files }: BatchFiles,
+  ): Promise<void> {
     // Small source files share one Parquet file, which the first of them describes.
-    const kept = new Map<string, { bytes: number; rows: number }>()
+    const kept = new Map<string, { bytes: number; rows: number; sha256: string | undefined }>()
     let rows = 0
-    for (const file of manifest.files) {
-      const { data } = file
-      const before = kept.get(data) ?? { bytes: 0, rows: 0 }
-      kept.set(data, { bytes: before.bytes + file.bytes, rows: before.rows + file.rows })
-      if (file.original) await this.original(what, file.original)
+    for (const file of files) {
+      const { data, original } = file
+      const before = kept.get(data) ?? { bytes: 0, rows: 0, sha256: undefined }
+      kept.set(data, {
+        bytes: before.bytes + file.bytes,
+        rows: before.rows + file.rows,
+        sha256: before.sha256 ?? file.dataSha256,
+      })
+      if (original) await this.object(what, { ...part, file: 'original' }, original.path, original)
       rows += file.rows
     }
     for (const [path, file] of kept) {
-      await this.object(what, path, file.bytes)
-      await this.readDeep(what, path, file.rows)
+      const of = { ...part, file: 'data' } as const
+      if (await this.object(what, of, path, file)) await this.readDeep(what, of, path, file.rows)
     }
     if (rows !== pointer.rows)
       this.problems.push(`${what}: its files hold ${rows} rows, but the log says ${pointer.rows}`)
   }
 
-  /** A file as it came: in a deep look its bytes are held against their checksum. */
-  private async original(
+  /** What the archive says of a batch. */
+  private async archived(
     what: string,
-    { path, bytes, sha256: sum }: { path: string; bytes: number; sha256: string },
+    part: { kind: 'batch'; dataset: string; number: number },
+    { archived }: BatchPointer,
   ): Promise<void> {
-    await this.object(what, path, bytes)
-    if (!this.deep) return
-    await this.guarded(what, async () => {
-      if (sha256(await this.storage.read(path)) !== sum)
-        this.problems.push(`${what}: ${path} is not what was taken in: its SHA-256 is another`)
-    })
+    if (!archived) return
+    await this.object(what, { ...part, file: 'archived manifest' }, archived.path, archived)
   }
 
-  private async readDeep(what: string, path: string, ...[rows, table]: DeepArguments) {
-    if (!this.deep) return
-    await this.guarded(what, async () => {
-      const wrong = await this.deep?.(this.storage.locate(path), rows, table)
-      for (const problem of wrong ?? []) this.problems.push(`${what}: ${path}: ${problem}`)
-    })
+  private async readDeep(what: string, part: Part, path: string, ...of: DeepArguments) {
+    const { deep } = this
+    if (!deep) return
+    for (const why of await deep(this.storage.locate(path), ...of))
+      this.found(`${what}: ${path}: ${why}`, { path, is: 'wrong', why, part })
   }
 
-  private async object(what: string, path: string, size?: number): Promise<void> {
-    if (this.objects.has(path)) return
-    const object = await this.storage.stat(path)
-    this.objects.set(path, object?.size ?? 0)
-    if (!object) this.problems.push(`${what}: ${path} is missing`)
-    else if (size !== undefined && object.size !== size)
-      this.problems.push(`${what}: ${path} has ${object.size} bytes instead of ${size}`)
+  /** Looks at an object, once; tells whether it is as it should be, as far as it was looked at. */
+  private async object(
+    what: string,
+    part: Part,
+    path: string,
+    { bytes, sha256 }: { bytes?: number; sha256?: string | undefined },
+  ): Promise<boolean> {
+    const wrong = await this.objects.check(path, bytes, sha256)
+    if (!wrong) return true
+    this.found(`${what}: ${path} ${wrong.why}`, {
+      path,
+      ...wrong,
+      part,
+      ...(sha256 ? { sha256 } : {}),
+      ...(bytes === undefined ? {} : { bytes }),
+    })
+    return false
   }
 }
+
+type DeepArguments = Parameters<ReadDeep> extends [string, ...infer Rest] ? Rest : never

@@ -5,7 +5,7 @@ import { nearest } from '../define/nearest.js'
 import type { ResultRow } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
-import { Table } from '../iceberg/table.js'
+import { Table, type TablePointer } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
 import { refuseReading } from '../log/features.js'
 import { endChild } from '../process/child.js'
@@ -208,7 +208,7 @@ async function scan(
 ): Promise<Scan> {
   if (tier === 'bronze') return scanBronze(storage, state, name)
   const known = findName(state, `${tier}.${name}`)
-  const table = await loadTable(storage, state, state.tables[known]?.metadata as string)
+  const table = await loadTable(storage, state, state.tables[known] as TablePointer)
   const certain = predicates.filter((p) => isCertain(p, table))
   const tasks = await table.plan(certain)
   const files = tableFiles(storage, table, tasks)
@@ -223,11 +223,11 @@ async function scan(
 /** Tables as queries of one state have found them, by their metadata: what describes them is read once. */
 const loaded = new WeakMap<LakeState, Map<string, Table>>()
 
-async function loadTable(storage: Storage, state: LakeState, metadata: string): Promise<Table> {
+async function loadTable(storage: Storage, state: LakeState, at: TablePointer): Promise<Table> {
   const tables = loaded.get(state) ?? new Map<string, Table>()
   loaded.set(state, tables)
-  const table = tables.get(metadata) ?? (await Table.load(storage, metadata))
-  tables.set(metadata, table)
+  const table = tables.get(at.metadata) ?? (await Table.load(storage, at))
+  tables.set(at.metadata, table)
   return table
 }
 

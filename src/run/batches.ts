@@ -1,6 +1,8 @@
 import type { KeptAs, KeptFile } from '../engine/engine.js'
 import type { BatchPointer } from '../log/commit.js'
 import type { NamesOutside } from '../source/names.js'
+import { readJson } from '../storage/checked.js'
+import { sha256 } from '../storage/checksum.js'
 import type { Storage } from '../storage/storage.js'
 import { type Naming, namesInBatch } from './naming.js'
 
@@ -25,6 +27,8 @@ export interface BatchFile extends KeptAs, NamesOutside {
   unread?: string
   /** Bytes of the Parquet file; 0 where another source file describes it. */
   bytes: number
+  /** SHA-256 of that file; earlier versions of Moraine did not note it. */
+  dataSha256?: string
 }
 
 /** The immutable description of a batch. */
@@ -48,18 +52,49 @@ export interface BatchManifest {
   restored?: string
 }
 
+/**
+ * Makes the data files of a batch durable.
+ *
+ * @returns the same files with the checksums of what they are kept in; of those that share one, the first has it.
+ */
+export async function sealFiles<F extends Pick<BatchFile, 'data' | 'bytes'>>(
+  storage: Storage,
+  files: readonly F[],
+): Promise<F[]> {
+  const sums = new Map(await storage.seal([...new Set(files.map(({ data }) => data))]))
+  return files.map((file) => {
+    const dataSha256 = sums.get(file.data)
+    sums.delete(file.data)
+    return dataSha256 ? { ...file, dataSha256 } : file
+  })
+}
+
+/** Writes the description of a batch; returns where it is, as a pointer to the batch says it. */
+export async function writeManifest(
+  storage: Storage,
+  path: string,
+  manifest: BatchManifest,
+  indent = 1,
+): Promise<Required<Pick<BatchPointer, 'manifest' | 'sha256'>> & { body: Uint8Array }> {
+  const body = new TextEncoder().encode(JSON.stringify(manifest, null, indent))
+  await storage.write(path, body)
+  return { manifest: path, sha256: sha256(body), body }
+}
+
 /** Reads batch manifests, each once. */
 export class Batches {
   private readonly cache = new Map<string, Promise<BatchManifest>>()
 
   constructor(readonly storage: Storage) {}
 
-  manifest({ manifest }: BatchPointer): Promise<BatchManifest> {
+  /** @throws MoraineError of kind `corrupt` when it is not what was written. */
+  manifest({
+    manifest,
+    sha256,
+  }: Pick<BatchPointer, 'manifest' | 'sha256'>): Promise<BatchManifest> {
     const known = this.cache.get(manifest)
     if (known) return known
-    const read = this.storage
-      .read(manifest)
-      .then((bytes) => JSON.parse(new TextDecoder().decode(bytes)) as BatchManifest)
+    const read = readJson<BatchManifest>(this.storage, manifest, sha256)
     this.cache.set(manifest, read)
     return read
   }
@@ -73,15 +108,15 @@ export class Batches {
     pointers: readonly BatchPointer[],
     index: FileIndex | undefined,
   ): Promise<Map<string, KnownFile>> {
-    const { through = 0, path } = index ?? {}
-    const indexed: KnownFile[] = path === undefined ? [] : await this.readIndex(path)
+    const { through = 0 } = index ?? {}
+    const indexed: KnownFile[] = index === undefined ? [] : await this.readIndex(index)
     const manifests = await this.manifests(pointers.filter(({ number }) => number > through))
     const files = [...indexed, ...manifests.flatMap(filesOf)]
     return new Map(files.map((file) => [file.name, file]))
   }
 
-  private async readIndex(path: string): Promise<KnownFile[]> {
-    const { files } = JSON.parse(new TextDecoder().decode(await this.storage.read(path)))
+  private async readIndex({ path, sha256 }: FileIndex): Promise<KnownFile[]> {
+    const { files } = await readJson<{ files: unknown }>(this.storage, path, sha256)
     type Line = [name: string, size: number, modified: number, sha256: string, unread?: string]
     return (files as Line[]).map(([name, size, modified, sha256, unread]) => {
       return { name, size, modified, sha256, ...(unread ? { unread } : {}) }
@@ -100,9 +135,9 @@ export class Batches {
     const files = [...known.values()]
       .slice(-most)
       .map((f) => [f.name, f.size, f.modified, f.sha256, ...(f.unread ? [f.unread] : [])])
-    const text = JSON.stringify({ format: 1, files })
-    await this.storage.write(path, new TextEncoder().encode(text))
-    return { path, through }
+    const bytes = new TextEncoder().encode(JSON.stringify({ format: 1, files }))
+    await this.storage.write(path, bytes)
+    return { path, through, sha256: sha256(bytes) }
   }
 }
 
@@ -187,6 +222,7 @@ export type KnownFile = Pick<BatchFile, 'name' | 'size' | 'modified' | 'sha256' 
 export interface FileIndex {
   path: string
   through: number
+  sha256?: string
 }
 
 /** All columns that batches have, in the order of their first appearance. */

@@ -1,13 +1,17 @@
+import { randomUUID } from 'node:crypto'
 import { copyFile } from 'node:fs/promises'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
+import { CommitLog } from '../log/log.js'
+import { checksumsOf } from '../log/verify.js'
+import { MovedChecksums } from '../storage/moved.js'
 import { fetchStaged, localPath } from '../storage/staging.js'
 import type { Storage, StoredObject } from '../storage/storage.js'
 import { relocateTable } from './relocate.js'
 
 const LOG = '_moraine/log/'
 /** What is made anew where it is missing, or says nothing about the lake. */
-const LEFT = [LOG, '_moraine/probe/', '_moraine/checkpoints/']
+const LEFT = [LOG, '_moraine/probe/', '_moraine/checkpoints/', '_moraine/checksums/']
 /** Objects that are made durable together. */
 const TOGETHER = 16
 
@@ -15,6 +19,8 @@ export interface Copied {
   objects: number
   bytes: number
   commits: number
+  /** Files that are damaged where they come from: copied as they are, but for those that say where others lie. */
+  damaged: string[]
 }
 
 /**
@@ -36,12 +42,13 @@ export async function copyLake(
     })
   const log = await from.list(LOG)
   await refuseOther(from, to)
+  const sums = await checksumsOf(from, new CommitLog(from))
   const all = (await from.list('')).filter(
     ({ path }) => !LEFT.some((left) => path.startsWith(left)),
   )
   const isMetadata = ({ path }: StoredObject) =>
     /^[^/]+\/.+\/metadata\/[^/]+$/.test(path) && !path.startsWith('bronze/')
-  const done: Copied = { objects: 0, bytes: 0, commits: 0 }
+  const done: Copied = { objects: 0, bytes: 0, commits: 0, damaged: [] }
   const count = (objects: readonly StoredObject[]) => {
     done.objects += objects.length
     done.bytes += objects.reduce((sum, { size }) => sum + size, 0)
@@ -51,15 +58,18 @@ export async function copyLake(
   for (let at = 0; at < data.length; at += TOGETHER) {
     signal.throwIfAborted()
     const group = data.slice(at, at + TOGETHER)
-    await copyObjects(from, to, group)
+    done.damaged.push(...(await copyObjects(from, to, group, sums)))
     count(group)
   }
+  const moved = new Map(await MovedChecksums.of(from).all())
   // After the data: lists of deleted rows are written anew over their copies.
   for (const [folder, objects] of tablesOf(all.filter(isMetadata))) {
     signal.throwIfAborted()
-    await relocateTable(from, to, session, folder, objects)
+    done.damaged.push(...(await relocateTable(from, to, session, folder, objects, sums, moved)))
     count(objects)
   }
+  // The log says what metadata were before they were moved, and can't be changed.
+  if (moved.size > 0) await MovedChecksums.of(to).add(`copy-${randomUUID()}`, moved)
   for (const entry of log) {
     await to.createIfAbsent(entry.path, await from.read(entry.path))
     done.commits++
@@ -83,7 +93,8 @@ async function copyObjects(
   from: Storage,
   to: Storage,
   objects: readonly StoredObject[],
-): Promise<void> {
+  expected: ReadonlyMap<string, string>,
+): Promise<string[]> {
   const missing: StoredObject[] = []
   for (const object of objects)
     if ((await to.stat(object.path))?.size !== object.size) missing.push(object)
@@ -92,7 +103,8 @@ async function copyObjects(
     await to.prepare(path)
     await copyFile(localPath(from.locate(path)), localPath(to.locate(path)))
   }
-  await to.seal(missing.map(({ path }) => path))
+  const sums = await to.seal(missing.map(({ path }) => path))
+  return [...sums].flatMap(([path, sum]) => ((expected.get(path) ?? sum) === sum ? [] : [path]))
 }
 
 function tablesOf(objects: readonly StoredObject[]): Map<string, StoredObject[]> {

@@ -3,7 +3,7 @@ import { MoraineError } from '../errors.js'
 import type { BatchPointer, LakeState, TableState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import type { Storage } from '../storage/storage.js'
-import { Batches, type BatchManifest } from './batches.js'
+import { Batches, type BatchManifest, writeManifest } from './batches.js'
 
 /** What discarding a batch did. */
 export interface Discarded {
@@ -50,10 +50,10 @@ export async function discardBatch(
       }),
     },
   }
-  await storage.write(path, new TextEncoder().encode(JSON.stringify(left, null, 1)))
+  const { body: _, ...described } = await writeManifest(storage, path, left)
   // It is no full extract any more, so the one before counts again, and its names are none of the dataset's.
-  const { whole: _, names: _names, ...rest } = pointer
-  const empty = { ...rest, manifest: path, rows: 0, bytes: 0, discarded: pointer.rows }
+  const { whole: _whole, names: _names, ...rest } = pointer
+  const empty = { ...rest, ...described, rows: 0, bytes: 0, discarded: pointer.rows }
   const tables = readersOf(state, name, pointer)
   const rows = pointer.rows === 1 ? '1 row' : `${pointer.rows} rows`
   const { number } = await log.commit(

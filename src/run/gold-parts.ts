@@ -292,7 +292,7 @@ async function drivingInput(
   if (all) return { changed: relation(after), rows }
   // Without the version that was read last there is nothing to compare with.
   if (typeof seen !== 'string' || !(await storage.stat(seen))) return undefined
-  const before = await (await relations.version(seen)).plan()
+  const before = await (await relations.version({ metadata: seen })).plan()
   const { gone, added } = compareTasks(before, after)
   return {
     changed:

@@ -22,6 +22,8 @@ import {
   describedFiles,
   type FileIndex,
   type KnownFile,
+  sealFiles,
+  writeManifest,
 } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import { FileColumns, type KnownColumns } from './file-columns.js'
@@ -285,12 +287,12 @@ async function takeIn(
   }
   const path = `${folder}/manifest.json`
   const indent = taken.length > MANY ? 0 : 1
-  await storage.write(path, new TextEncoder().encode(JSON.stringify(manifest, null, indent)))
+  const { body: _, ...described } = await writeManifest(storage, path, manifest, indent)
   const pointer: BatchPointer = {
     dataset: name,
     number,
     batch,
-    manifest: path,
+    ...described,
     rows: total(taken, 'rows'),
     bytes: total(taken, 'bytes'),
     ...(taken.some((file) => known.has(file.name)) ? { replaces: true } : {}),
@@ -377,7 +379,7 @@ export class Taking {
     await this.keepPack()
     await this.keepFaults()
     this.notes.push(...this.columns.notes())
-    await storage.seal([...new Set(this.taken.map(({ data }) => data))])
+    this.taken.splice(0, this.taken.length, ...(await sealFiles(storage, this.taken)))
     await this.originals.seal(false)
   }
 

@@ -11,7 +11,7 @@ import { HttpClient } from '../source/http/client.js'
 import { parseExactly, saying } from '../source/http/document.js'
 import { pagesOf } from '../source/http/pages.js'
 import type { TakenFile } from '../source/taken.js'
-import type { BatchFile } from './batches.js'
+import { type BatchFile, sealFiles } from './batches.js'
 import { hash, type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
 import { commitRows, type NewBatch, newBatch, noteWatermark, nothingYet } from './rows-commit.js'
@@ -165,11 +165,11 @@ class Answers {
     }
     const known =
       last && columns.length === 0 ? await context.relations.batches.manifest(last) : undefined
-    if (kept.rows > 0) await context.storage.seal([data])
+    const files = kept.rows > 0 ? await sealFiles(context.storage, [file]) : []
     return commitRows(context, done, {
       dataset,
       batch,
-      files: kept.rows > 0 ? [file] : [],
+      files,
       columns: known?.columns ?? columns,
       source: { url: `${this.url.origin}${this.url.pathname}`, from: this.before?.from },
       watermark,

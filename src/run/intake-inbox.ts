@@ -24,6 +24,7 @@ import {
   columnsOf,
   describedFiles,
   type KnownFile,
+  sealFiles,
 } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import { DropBucket } from './inbox/bucket.js'
@@ -247,9 +248,9 @@ class InboxIntake {
     const { dataset } = this
     const told = { ...done, notes: [...done.notes, ...notes] }
     if (taken.length === 0) return told
-    await context.storage.seal(taken.map(({ data }) => data))
+    const sealed = await sealFiles(context.storage, taken)
     await originals.seal(dataset.archive)
-    const files = describedFiles(taken)
+    const files = describedFiles(sealed)
     const all = new Map<string, KnownFile>([...known, ...files.map((f) => [f.name, f] as const)])
     const list = `bronze/${dataset.name}/index/${batch.batch}.json`
     const { index: before } = (done.state.watermarks[fullName(dataset)] ?? {}) as FileIndexWatermark

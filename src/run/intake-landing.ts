@@ -3,13 +3,13 @@ import { type Bronze, fullName } from '../define/dataset.js'
 import type { IngestSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
-import { sha256 } from '../log/hash.js'
 import type { QuarantinedObject } from '../log/quarantined.js'
 import type { JsonRecord } from '../source/formats/json-records.js'
 import { exactNumbers } from '../source/formats/json-records.js'
 import { MOST_COLUMNS, takeRecords } from '../source/formats/take-json.js'
+import { sha256 } from '../storage/checksum.js'
 import type { StoredObject } from '../storage/storage.js'
-import { Batches, type BatchFile } from './batches.js'
+import { Batches, type BatchFile, sealFiles } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
 import { encodeLanded, Landing, strayNotes } from './landing.js'
@@ -188,14 +188,14 @@ class LandedIntake {
       data,
       ...kept,
     }
-    await context.storage.seal([data])
+    const files = await sealFiles(context.storage, [taken])
     const sent: Sent = { landed: finished(pieces), keys, hashes }
     const about = { name: dataset.name, batch: batch.batch, number: batch.number }
     const index = await indexKeys(done.state, about, batches, before)
     const result = await commitRows(context, done, {
       dataset,
       batch,
-      files: [taken],
+      files,
       columns,
       source: sent,
       watermark: { landed: pieces.at(-1)?.path, ...(index ? { index } : {}) },

@@ -17,7 +17,7 @@ import {
 import { takeRecords } from '../source/formats/take-json.js'
 import { textOf } from '../source/taken.js'
 import { withUnpacked } from '../source/unpack.js'
-import { Batches, type BatchFile, type BatchManifest, columnsOf } from './batches.js'
+import { Batches, type BatchFile, type BatchManifest, columnsOf, sealFiles } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
 import { commitRows, type NewBatch, newBatch, nothingYet } from './rows-commit.js'
@@ -125,7 +125,7 @@ class LogIntake {
     await work([])
     const done = { ...nothingYet(base), notes: this.notes }
     if (this.taken.length === 0) return done
-    await context.storage.seal(this.taken.map(({ data }) => data))
+    const sealed = await sealFiles(context.storage, this.taken)
     const logs = [
       ...streams.map((stream) => this.read.get(stream) ?? this.renamed(stream)),
       ...this.fresh.flatMap((log) => this.read.get(log) ?? []),
@@ -134,7 +134,7 @@ class LogIntake {
     return commitRows(context, done, {
       dataset,
       batch,
-      files: this.taken.map(({ columns: _, ...file }) => file),
+      files: sealed.map(({ columns: _, ...file }) => file),
       columns: columnsOf(this.taken as unknown as BatchManifest[]),
       source: { logs },
       watermark,

@@ -62,9 +62,10 @@ export async function optimizeTable(
     const table = await tableAt(storage, state, name)
     const chosen = takeUpTo(bins, step)
     const removed = chosen.flat()
-    const added: DataFile[] = []
-    for (const bin of chosen) added.push(...(await rewrite(storage, session, table, bin, options)))
-    await storage.seal(added.map((file) => table.pathOf(file.path)))
+    const files: DataFile[] = []
+    for (const bin of chosen) files.push(...(await rewrite(storage, session, table, bin, options)))
+    const sums = await storage.seal(files.map((file) => table.pathOf(file.path)))
+    const added = files.map((file) => table.withChecksum(file, sums))
     const written = await table.write({
       removed: pathsOf(removed),
       added,
@@ -87,8 +88,8 @@ export async function optimizeTable(
 }
 
 async function tableAt(storage: Storage, state: LakeState, name: string): Promise<Table> {
-  const { metadata } = state.tables[name] ?? {}
-  if (metadata) return Table.load(storage, metadata)
+  const found = state.tables[name]
+  if (found) return Table.load(storage, found)
   throw new MoraineError('usage', `There is no table ${name} in this lake`, {
     hint: `It has: ${Object.keys(state.tables).join(', ')}`,
   })
@@ -108,7 +109,7 @@ async function publish(
   const changed: TableState = {
     ...before,
     ...table.totals,
-    metadata: table.file as string,
+    ...table.pointer,
     same: [before.metadata, ...(before.same ?? [])].slice(0, REMEMBERED),
   }
   const message = `optimize ${name}`

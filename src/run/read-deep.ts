@@ -5,7 +5,7 @@ import type { ColumnStatistics, DataFile } from '../iceberg/spec/manifest.js'
 import { positionsSchema } from '../iceberg/spec/positions.js'
 import type { Schema } from '../iceberg/spec/types.js'
 import { compareValues, decodeValue, parseValue } from '../iceberg/spec/values.js'
-import type { ReadDeep } from '../log/verify.js'
+import type { ReadDeep } from '../log/damage.js'
 
 /** Reads every value of a data file, and holds rows, NULLs and bounds against what manifests say. */
 export function deepReader(session: Session): ReadDeep {

@@ -10,7 +10,7 @@ import { inspectFile } from '../source/inspect-file.js'
 import { settleKind } from '../source/kind.js'
 import { takeFile } from '../source/read-files.js'
 import { withUnpacked } from '../source/unpack.js'
-import type { BatchFile, BatchManifest } from './batches.js'
+import { type BatchFile, type BatchManifest, sealFiles, writeManifest } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import { readerOf } from './intake-inbox.js'
 import { archivedBatch, originalOf } from './originals.js'
@@ -155,12 +155,11 @@ async function rebuildBatch(
     await storage.prepare(data)
     files.push(await rebuildFile(context, session, dataset, source, manifest, file, data))
   }
-  await storage.seal(files.map(({ data }) => data))
-  const path = `${folder}/manifest.json`
-  const text = JSON.stringify({ ...manifest, files }, null, 1)
-  await storage.write(path, new TextEncoder().encode(text))
+  const sealed = await sealFiles(storage, files)
+  const made = { ...manifest, files: sealed }
+  const { body: _, ...described } = await writeManifest(storage, `${folder}/manifest.json`, made)
   const total = (of: 'rows' | 'bytes') => files.reduce((sum, file) => sum + file[of], 0)
-  const pointer = { ...before, manifest: path, rows: total('rows'), bytes: total('bytes') }
+  const pointer = { ...before, ...described, rows: total('rows'), bytes: total('bytes') }
   return { pointer, count: files.length }
 }
 

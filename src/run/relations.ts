@@ -5,7 +5,7 @@ import type { Partition } from '../define/partition.js'
 import { quoteName, renderSql } from '../define/sql.js'
 import type { BatchParts, Session } from '../engine/engine.js'
 import { Manifests } from '../iceberg/manifests.js'
-import { realEffects, Table } from '../iceberg/table.js'
+import { realEffects, Table, type TablePointer } from '../iceberg/table.js'
 import type { BatchPointer, TableState } from '../log/commit.js'
 import { sinceFull, type View } from '../plan/plan.js'
 import type { Storage } from '../storage/storage.js'
@@ -166,7 +166,7 @@ export class Relations {
   /** The Iceberg table behind a name, if it was ever built. */
   async table(name: string): Promise<Table | undefined> {
     const state = this.view.tables[name]
-    return state && this.version(state.metadata)
+    return state && this.version(state)
   }
 
   /** A table as it stands, with the columns and names that it is about to have. */
@@ -181,10 +181,11 @@ export class Relations {
   }
 
   /** A version of a table by its metadata file; each is read once. */
-  version(metadata: string): Promise<Table> {
+  version({ metadata, sha256 }: TablePointer): Promise<Table> {
     const known = this.tables.get(metadata)
     if (known) return known
-    const loaded = Table.load(this.storage, metadata, realEffects, this.manifests)
+    const at = { metadata, ...(sha256 ? { sha256 } : {}) }
+    const loaded = Table.load(this.storage, at, realEffects, this.manifests)
     this.tables.set(metadata, loaded)
     return loaded
   }

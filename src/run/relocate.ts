@@ -1,7 +1,11 @@
 import { inflateRawSync } from 'node:zlib'
 import type { Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
 import { decodeContainer, encodeContainer } from '../iceberg/spec/avro.js'
+import { checksumHeader, checksumsIn, LIST_CHECKSUM } from '../iceberg/spec/checksums.js'
 import { positionsSchema } from '../iceberg/spec/positions.js'
+import { readChecked } from '../storage/checked.js'
+import { sha256 } from '../storage/checksum.js'
 import type { Storage, StoredObject } from '../storage/storage.js'
 
 const inflate = (bytes: Uint8Array): Uint8Array => inflateRawSync(bytes)
@@ -35,6 +39,8 @@ interface Opened {
   metadata: Record<string, string>
   records: unknown[]
   sync: Uint8Array
+  /** SHA-256 of the file as it was. */
+  sum: string
 }
 
 /**
@@ -42,6 +48,9 @@ interface Opened {
  * files as well, and are written anew.
  *
  * @param folder of the table, the same in both storages.
+ * @param expected checksums of what there is.
+ * @param moved is told those of metadata files where they lie now.
+ * @returns paths of objects that are damaged: they are left out.
  */
 export async function relocateTable(
   from: Storage,
@@ -49,43 +58,91 @@ export async function relocateTable(
   session: Session,
   folder: string,
   objects: readonly StoredObject[],
-): Promise<void> {
-  const paths = objects.map(({ path }) => path)
-  const texts = paths.filter((path) => path.endsWith('.metadata.json'))
+  expected: ReadonlyMap<string, string>,
+  moved: Map<string, string>,
+): Promise<string[]> {
+  const damaged: string[] = []
+  const whole = async <T>(path: string, take: (bytes: Uint8Array) => T): Promise<T[]> => {
+    try {
+      return [take(await readChecked(from, path, expected.get(path)))]
+    } catch (error) {
+      if (error instanceof MoraineError && error.kind !== 'corrupt') throw error
+      damaged.push(path)
+      return []
+    }
+  }
+  const all = <T>(ending: string, take: (bytes: Uint8Array, path: string) => T) =>
+    Promise.all(
+      objects
+        .filter(({ path }) => path.endsWith(ending))
+        .map(({ path }) => whole(path, (bytes) => take(bytes, path))),
+    ).then((found) => found.flat())
+  const texts = await all('.metadata.json', (bytes, path) => {
+    const text = new TextDecoder().decode(bytes)
+    return { path, text, location: String(JSON.parse(text).location) }
+  })
   const newest = texts.at(-1)
-  if (newest === undefined) return
-  const decode = async (path: string) => new TextDecoder().decode(await from.read(path))
-  const old = String(JSON.parse(await decode(newest)).location)
-  const move = new Move(old, to.locate(folder), from.url, to.url)
-  const opened = await Promise.all(
-    paths
-      .filter((path) => path.endsWith('.avro'))
-      .map(async (path) => open(path, await from.read(path))),
-  )
+  if (newest === undefined) return damaged
+  const move = new Move(newest.location, to.locate(folder), from.url, to.url)
+  const opened = await all('.avro', (bytes, path) => open(path, bytes))
   const sizes = new Map<string, number>()
+  const sums = new Map<string, string>()
   const manifests = opened.filter(({ isList }) => !isList)
   for (const path of deleteFiles(manifests)) {
     const there = move.path(path, folder)
     if (there === undefined) continue
     await to.prepare(there)
     const bytes = await session.relocateDeletes(from.locate(there), to.locate(there), move.pairs)
-    await to.seal([there])
+    for (const [, sum] of await to.seal([there])) sums.set(path, sum)
     sizes.set(path, bytes)
   }
   for (const manifest of manifests) {
-    for (const record of manifest.records as EntryRecord[]) moveEntry(record, move, sizes)
-    sizes.set(manifest.path, await write(to, manifest))
+    const records = manifest.records as EntryRecord[]
+    sumUp(manifest, (i) => sums.get(records[i]?.data_file.file_path ?? ''))
+    for (const record of records) moveEntry(record, move, sizes)
+    const { bytes, sha256 } = await write(to, manifest)
+    sizes.set(manifest.path, bytes)
+    sums.set(manifest.path, sha256)
   }
+  const lists = new Map<string, string>()
   for (const list of opened.filter(({ isList }) => isList)) {
-    for (const record of list.records as ListRecord[]) {
-      const path = move.path(record.manifest_path, folder)
-      record.manifest_length = sizes.get(path ?? '') ?? record.manifest_length
-      record.manifest_path = move.location(record.manifest_path)
-    }
-    await write(to, list)
+    const records = list.records as ListRecord[]
+    const pathOf = (i: number) => move.path(records[i]?.manifest_path ?? '', folder) ?? ''
+    sumUp(list, (i) => sums.get(pathOf(i)))
+    for (const [i, record] of records.entries())
+      record.manifest_length = sizes.get(pathOf(i)) ?? record.manifest_length
+    for (const record of records) record.manifest_path = move.location(record.manifest_path)
+    lists.set(list.sum, (await write(to, list)).sha256)
   }
-  for (const path of texts)
-    await put(to, path, new TextEncoder().encode(move.json(await decode(path))))
+  for (const { path, text } of texts) {
+    const bytes = new TextEncoder().encode(relisted(move.json(text), lists))
+    await put(to, path, bytes)
+    if (expected.has(path)) moved.set(path, sha256(bytes))
+  }
+  return damaged
+}
+
+/** Gives a file's header the checksums of what its records name, where those are others now. */
+function sumUp(file: Opened, now: (record: number) => string | undefined): void {
+  const before = checksumsIn(file.metadata, file.records.length)
+  if (before.length === 0) return
+  Object.assign(
+    file.metadata,
+    checksumHeader(
+      before.map(({ sha256: old }, i) => {
+        const sum = old && (now(i) ?? old)
+        return sum ? { sha256: sum } : {}
+      }),
+    ),
+  )
+}
+
+/** Metadata with the checksums of manifest lists as they are now, by those that they had. */
+function relisted(text: string, lists: ReadonlyMap<string, string>): string {
+  return text.replace(
+    new RegExp(`("${LIST_CHECKSUM}": ?")([0-9a-f]{64})(?=")`, 'g'),
+    (_, name: string, sum: string) => name + (lists.get(sum) ?? sum),
+  )
 }
 
 /** Where locations of a table lead after it was moved. */
@@ -134,7 +191,8 @@ function open(path: string, bytes: Uint8Array): Opened {
   const schema = JSON.parse(metadata['avro.schema'] as string) as { name?: string }
   const { 'avro.schema': _, 'avro.codec': __, ...rest } = metadata
   const sync = bytes.slice(-16)
-  return { path, isList: schema.name === 'manifest_file', schema, metadata: rest, records, sync }
+  const isList = schema.name === 'manifest_file'
+  return { path, isList, schema, metadata: rest, records, sync, sum: sha256(bytes) }
 }
 
 function deleteFiles(manifests: readonly Opened[]): Set<string> {
@@ -162,10 +220,10 @@ function moveEntry(
 async function write(
   to: Storage,
   { path, schema, metadata, records, sync }: Opened,
-): Promise<number> {
+): Promise<{ bytes: number; sha256: string }> {
   const bytes = encodeContainer(schema, metadata, records, sync)
   await put(to, path, bytes)
-  return bytes.length
+  return { bytes: bytes.length, sha256: sha256(bytes) }
 }
 
 /** Writes an object unless an earlier attempt has. */

@@ -3,7 +3,13 @@ import { type Bronze, fullName } from '../define/dataset.js'
 import { thousands } from '../define/thousands.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
 import { lastNumber } from '../plan/plan.js'
-import { Batches, type BatchFile, type BatchManifest, type KnownFile } from './batches.js'
+import {
+  Batches,
+  type BatchFile,
+  type BatchManifest,
+  type KnownFile,
+  writeManifest,
+} from './batches.js'
 import type { RunContext } from './context.js'
 import type { Intake } from './intake.js'
 import { Naming, namesTogether } from './naming.js'
@@ -101,14 +107,14 @@ export async function commitRows(
     ...(restored ? { restored } : {}),
   }
   const path = `${folder}/manifest.json`
-  const bytes = new TextEncoder().encode(JSON.stringify(manifest, null, 1))
-  await context.storage.write(path, bytes)
-  if (copy) await context.storage.write(copy, bytes)
+  const { body, ...described } = await writeManifest(context.storage, path, manifest)
+  if (copy) await context.storage.write(copy, body)
   const pointer: BatchPointer = {
     dataset: name,
     number,
     batch,
-    manifest: path,
+    ...described,
+    ...(copy ? { archived: { path: copy, sha256: described.sha256 } } : {}),
     rows: total('rows'),
     bytes: total('bytes'),
     ...more,

@@ -5,11 +5,11 @@ import type { DatabaseSource } from '../define/source.js'
 import { quoteName } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import type { LakeState } from '../log/commit.js'
-import { sha256 } from '../log/hash.js'
 import type { Extracted, Reader, RemoteColumn } from '../source/connect/reader.js'
 import { type Kept, keepRecords, type Records } from '../source/keep.js'
+import { sha256 } from '../storage/checksum.js'
 import { scratchFolder } from '../storage/scratch.js'
-import type { BatchFile } from './batches.js'
+import { type BatchFile, sealFiles } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import { Pool } from './pool.js'
 import { Relations } from './relations.js'
@@ -105,8 +105,7 @@ export class RowsWriter {
       await Promise.allSettled(parted)
       if (stop.signal.aborted) throw stop.signal.reason
       const files = await Promise.all(parted)
-      await context.storage.seal(files.flat().map(({ data }) => data))
-      return files.flat()
+      return sealFiles(context.storage, files.flat())
     })
   }
 
@@ -195,9 +194,9 @@ export class RowsWriter {
         const kept = await this.write(session, relation, data)
         const bytes = await context.storage.read(data)
         const extracted = { bytes: kept.bytes, longest: 0, sha256: sha256(bytes) }
-        await context.storage.seal([data])
         const name = `${this.what}#${batch.number}.${first + 1}`
-        return { files: [this.fileOf(name, extracted, data, kept)], hashes, tail }
+        const file = this.fileOf(name, extracted, data, kept)
+        return { files: await sealFiles(context.storage, [file]), hashes, tail }
       })
     })
   }
@@ -417,8 +416,8 @@ export class RowsWriter {
         const kept = await this.write(session, relation, data)
         const found = lacking.map((row) => source.key.map((column) => String(row[column])))
         if (kept.rows === 0) return { gone: undefined, known: 0, lacking: found }
-        await context.storage.seal([data])
-        const file = this.fileOf(`${this.what}#${batch.number}.deleted`, there, data, kept)
+        const about = this.fileOf(`${this.what}#${batch.number}.deleted`, there, data, kept)
+        const [file] = await sealFiles(context.storage, [about])
         // How many there are matters only where many are gone.
         const [all] = kept.rows < FEW ? [] : await session.rows('SELECT count(*) AS n FROM alive')
         return { gone: file, known: Number(all?.n ?? kept.rows), lacking: found }

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { LakeState } from '../log/commit.js'
+import { readJson } from '../storage/checked.js'
+import { sha256 } from '../storage/checksum.js'
 import type { Batches } from './batches.js'
 import type { Landed } from './landing.js'
 
@@ -28,6 +30,7 @@ export interface Sent {
 export interface KeyIndex {
   path: string
   through: number
+  sha256?: string
 }
 
 /** The requests of the last day, and the landed objects that the newest batches were made from. */
@@ -71,8 +74,8 @@ export async function recentlySent(
     isOld = now - at > KEPT
   }
   if (index && !isOld) {
-    const text = new TextDecoder().decode(await batches.storage.read(index.path))
-    const { requests } = JSON.parse(text) as { requests: [string, string, number][] }
+    type Index = { requests: [string, string, number][] }
+    const { requests } = await readJson<Index>(batches.storage, index.path, index.sha256)
     found.push(requests.map(([key, hash, at]) => [key, { hash, at }]))
   }
   const all = found.reverse().flat()
@@ -97,9 +100,9 @@ export async function indexKeys(
   if (through - (before?.through ?? 0) < APART) return before
   const path = `bronze/${dataset.name}/index/${dataset.batch}.json`
   const requests = known.map(([key, { hash, at }]) => [key, hash, at])
-  const text = JSON.stringify({ format: 1, through, requests })
-  await storage.write(path, new TextEncoder().encode(text))
-  return { path, through }
+  const bytes = new TextEncoder().encode(JSON.stringify({ format: 1, through, requests }))
+  await storage.write(path, bytes)
+  return { path, through, sha256: sha256(bytes) }
 }
 
 /** Whether a request's key was its sender's: others can't come again. */

@@ -42,7 +42,7 @@ export async function writeTable(
   const existing = 'version' in work ? work.version : await context.relations.table(work.name)
   const table = 'version' in work ? work.version : shaped(context, work.name, existing, work)
   await storage.prepare(`${table.dataFolder}/x`)
-  const added = await session.write(work.rows, {
+  const written = await session.write(work.rows, {
     schema: table.schema,
     spec: currentSpec(table.metadata),
     location: storage.locate(table.dataFolder),
@@ -50,10 +50,12 @@ export async function writeTable(
     compression: table.compression,
     ...(work.anyOrder ? { anyOrder: true } : {}),
   })
-  const deletes = await writeDeletions(context, session, table, work.deletions ?? [])
-  await storage.seal(
-    [...added, ...deletes.map(({ file }) => file)].map((f) => table.pathOf(f.path)),
+  const lists = await writeDeletions(context, session, table, work.deletions ?? [])
+  const sums = await storage.seal(
+    [...written, ...lists.map(({ file }) => file)].map((f) => table.pathOf(f.path)),
   )
+  const added = written.map((file) => table.withChecksum(file, sums))
+  const deletes = lists.map(({ file, spec }) => ({ file: table.withChecksum(file, sums), spec }))
   const nothing = added.length === 0 && work.removed !== 'all' && work.removed.size === 0
   if (nothing && existing?.snapshot) return { table: await table.save(), added }
   const summary = { 'moraine.run': run }
@@ -100,7 +102,7 @@ async function writeDeletions(
 
 export function tableState(table: Table, definition: Definition, counts?: RowCounts): TableState {
   return {
-    metadata: table.file as string,
+    ...table.pointer,
     definition,
     ...table.totals,
     ...(counts ? { counts } : {}),

@@ -1,6 +1,6 @@
 import { MoraineError } from '../errors.js'
 import { Manifests } from '../iceberg/manifests.js'
-import { realEffects, Table } from '../iceberg/table.js'
+import { realEffects, Table, type TablePointer } from '../iceberg/table.js'
 import { type Changes, type CommitInfo, isEmpty, type LakeState } from '../log/commit.js'
 import { refuseWriting } from '../log/features.js'
 import type { CommitLog } from '../log/log.js'
@@ -98,12 +98,12 @@ async function expire(
   const horizon = Math.max(before, (await log.stateAt(since)).number)
   const tables: NonNullable<Changes['tables']> = {}
   for (const [name, state] of Object.entries(base.tables)) {
-    const table = await Table.load(storage, state.metadata)
+    const table = await Table.load(storage, state)
     const old = table.metadata.snapshots.some((s) => s['timestamp-ms'] < since.getTime())
     if (!old || table.metadata.snapshots.length < 2) continue
     const left = remove ? await table.expire(since) : table
     const same = [state.metadata, ...(state.same ?? [])]
-    tables[name] = { ...state, metadata: left.file as string, same }
+    tables[name] = { ...state, ...left.pointer, same }
   }
   const expired = Object.keys(tables)
   const changes: Changes = {
@@ -138,7 +138,7 @@ class Roots {
     }
     // What a run that was stopped has finished, the next one takes from there.
     for (const metadata of await new Journal(this.storage).keptTables())
-      if (await this.storage.stat(metadata)) await this.table(metadata)
+      if (await this.storage.stat(metadata)) await this.table({ metadata })
     return this.used
   }
 
@@ -151,14 +151,14 @@ class Roots {
       const entry = await log.entry(number)
       if (!entry) throw new MoraineError('corrupt', `commit ${number} of the log is missing`)
       const { tables = {}, batches = [], watermarks = {} } = entry.commit.changes
-      for (const table of Object.values(tables)) if (table) await this.table(table.metadata)
+      for (const table of Object.values(tables)) if (table) await this.table(table)
       await this.pointers(batches)
       this.indexes(watermarks)
     }
   }
 
   private async state({ tables, batches, watermarks }: LakeState): Promise<void> {
-    for (const { metadata } of Object.values(tables)) await this.table(metadata)
+    for (const table of Object.values(tables)) await this.table(table)
     await this.pointers(Object.values(batches).flat())
     this.indexes(watermarks)
   }
@@ -184,11 +184,12 @@ class Roots {
   }
 
   /** A version of a table: its metadata, and what its current snapshot leads to. */
-  private async table(metadata: string): Promise<void> {
+  private async table({ metadata, sha256 }: TablePointer): Promise<void> {
     if (this.metadata.has(metadata)) return
     this.metadata.add(metadata)
     this.used.add(metadata)
-    const table = await Table.load(this.storage, metadata, realEffects, this.manifests)
+    const at = { metadata, ...(sha256 ? { sha256 } : {}) }
+    const table = await Table.load(this.storage, at, realEffects, this.manifests)
     const list = table.snapshot?.['manifest-list']
     if (list) this.used.add(table.pathOf(list))
     for (const manifest of await table.manifests()) {

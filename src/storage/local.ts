@@ -10,11 +10,13 @@ import {
   open,
   readdir,
   readFile,
+  rename,
   stat,
   unlink,
 } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { MoraineError, messageOf } from '../errors.js'
+import { fileSha256 } from './checksum.js'
 import { checkPath } from './paths.js'
 import { missing } from './remedy.js'
 import type { Storage, StoredObject } from './storage.js'
@@ -164,6 +166,15 @@ export class LocalStorage implements Storage {
     }
   }
 
+  async digest(path: string): Promise<string | undefined> {
+    try {
+      return await fileSha256(this.at(path))
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
+      throw failed('read', path, error)
+    }
+  }
+
   async list(prefix: string): Promise<StoredObject[]> {
     const slash = prefix.lastIndexOf('/')
     const folder = slash < 0 ? this.folder : this.at(prefix.slice(0, slash))
@@ -237,10 +248,16 @@ export class LocalStorage implements Storage {
     })
   }
 
-  async seal(paths: readonly string[]): Promise<void> {
+  async seal(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const folders = new Set<string>()
+    const sums = new Map<string, string>()
     for (const path of paths) {
       const file = this.at(path)
+      // What was just written is read from memory: before it is synced, so that it need not wait for the disk.
+      const sum = await fileSha256(file).catch((error) => {
+        throw failed('read', path, error)
+      })
+      sums.set(path, sum)
       await withFile(file, 'r', (handle) => handle.sync()).catch((error) => {
         throw failed('sync', path, error)
       })
@@ -248,6 +265,25 @@ export class LocalStorage implements Storage {
         folders.add(dir)
     }
     for (const folder of folders) await syncFolder(folder)
+    return sums
+  }
+
+  async restore(path: string, bytes: Uint8Array): Promise<void> {
+    const target = this.at(path)
+    const temporary = join(dirname(target), `.${randomUUID()}.tmp`)
+    try {
+      await makeFolder(dirname(target))
+      await withFile(temporary, 'wx', async (file) => {
+        await file.writeFile(bytes)
+        await file.sync()
+      })
+      await rename(temporary, target)
+      await syncFolder(dirname(target))
+    } catch (error) {
+      throw failed('restore', path, error)
+    } finally {
+      await unlink(temporary).catch(() => {})
+    }
   }
 
   async protect(paths: readonly string[]): Promise<void> {

@@ -1,4 +1,5 @@
 import { MoraineError } from '../errors.js'
+import { sha256 } from './checksum.js'
 import { checkPath } from './paths.js'
 import { missing } from './remedy.js'
 import type { Storage, StoredObject } from './storage.js'
@@ -37,6 +38,11 @@ export class MemoryStorage implements Storage {
     return bytes && { path, size: bytes.length, modified: this.times.get(path) ?? 0 }
   }
 
+  async digest(path: string): Promise<string | undefined> {
+    const bytes = this.objects.get(checkPath(path))
+    return bytes && sha256(bytes)
+  }
+
   async list(prefix: string): Promise<StoredObject[]> {
     return [...this.objects]
       .filter(([path]) => path.startsWith(prefix))
@@ -69,7 +75,16 @@ export class MemoryStorage implements Storage {
 
   async prepare(): Promise<void> {}
 
-  async seal(): Promise<void> {}
+  async seal(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const sums = new Map<string, string>()
+    for (const path of paths) sums.set(path, sha256(await this.read(path)))
+    return sums
+  }
+
+  async restore(path: string, bytes: Uint8Array): Promise<void> {
+    this.objects.delete(checkPath(path))
+    await this.write(path, bytes)
+  }
 
   async protect(): Promise<void> {}
 }

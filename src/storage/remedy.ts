@@ -21,6 +21,7 @@ export function remedyFor(path: string): string {
 export function missing(path: string, cause?: unknown): MoraineError {
   return new MoraineError('storage', `${path} is missing`, {
     cause,
+    path,
     doing: 'read',
     hint: remedyFor(path),
   })

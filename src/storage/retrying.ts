@@ -55,6 +55,10 @@ export class RetryingStorage implements Storage {
     return this.again(() => this.inner.stat(path))
   }
 
+  digest(path: string): Promise<string | undefined> {
+    return this.again(() => this.inner.digest(path))
+  }
+
   list(prefix: string): Promise<StoredObject[]> {
     return this.again(() => this.inner.list(prefix))
   }
@@ -79,8 +83,12 @@ export class RetryingStorage implements Storage {
     return this.again(() => this.inner.prepare(path))
   }
 
-  seal(paths: readonly string[]): Promise<void> {
+  seal(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
     return this.again(() => this.inner.seal(paths))
+  }
+
+  restore(path: string, bytes: Uint8Array): Promise<void> {
+    return this.again(() => this.inner.restore(path, bytes))
   }
 
   protect(paths: readonly string[]): Promise<void> {

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3'
 import { MoraineError } from '../errors.js'
 import { cacheFolder, cacheSize, touch, trim } from './cache.js'
+import { OrderedSha256, streamSha256 } from './checksum.js'
 import { checkPath } from './paths.js'
 import { missing } from './remedy.js'
 import { PATIENT, patiently } from './retry.js'
@@ -71,7 +72,7 @@ export class S3Storage implements Storage {
     for (let attempt = 1; ; attempt++) {
       try {
         await once.send(
-          new s3.PutObjectCommand({ ...this.put(path), Body: bytes, IfNoneMatch: '*' }),
+          new s3.PutObjectCommand({ ...this.put(path), ...proven(bytes), IfNoneMatch: '*' }),
         )
         return true
       } catch (error) {
@@ -116,6 +117,17 @@ export class S3Storage implements Storage {
     } catch (error) {
       if (statusOf(error) === 404 && !isNoBucket(error)) return undefined
       throw this.failed('look at', path, error)
+    }
+  }
+
+  async digest(path: string): Promise<string | undefined> {
+    const { s3, client } = await this.clients()
+    try {
+      const { Body } = await client.send(new s3.GetObjectCommand(this.named(path)))
+      return await streamSha256(Body as Readable)
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw this.failed('read', path, error)
     }
   }
 
@@ -168,12 +180,25 @@ export class S3Storage implements Storage {
     await mkdir(dirname(this.at(path)), { recursive: true, mode: 0o700 })
   }
 
-  async seal(paths: readonly string[]): Promise<void> {
+  async seal(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const next = paths.values()
+    const sums = new Map<string, string>()
     const work = async () => {
-      for (const path of next) await this.send(path)
+      for (const path of next) sums.set(path, await this.send(path))
     }
     await Promise.all(Array.from({ length: Math.min(4, paths.length) }, work))
+    return sums
+  }
+
+  async restore(path: string, bytes: Uint8Array): Promise<void> {
+    const { s3, client } = await this.clients()
+    try {
+      await client.send(new s3.PutObjectCommand({ ...this.put(path), ...proven(bytes) }))
+    } catch (error) {
+      throw this.failed('write', path, error)
+    }
+    // A copy on this machine may be of the bytes that were replaced.
+    await rm(this.at(path), { force: true })
   }
 
   async protect(paths: readonly string[]): Promise<void> {
@@ -201,17 +226,22 @@ export class S3Storage implements Storage {
     }
   }
 
-  /** Sends what the engine wrote, in parts where it is large. */
-  private async send(path: string): Promise<void> {
+  /** Sends what the engine wrote, in parts where it is large; returns its SHA-256. */
+  private async send(path: string): Promise<string> {
     const { s3, client } = await this.clients()
     const file = await open(this.at(path))
     try {
       const { size } = await file.stat()
-      if (size > PART) await this.sendParts(path, size, (at, length) => partOf(file, at, length))
-      else
-        await client.send(
-          new s3.PutObjectCommand({ ...this.put(path), Body: await partOf(file, 0, size) }),
-        )
+      const hash = new OrderedSha256()
+      const read = (at: number, length: number) => hash.next(() => partOf(file, at, length))
+      if (size > PART) await this.sendParts(path, size, read)
+      else {
+        const body = await read(0, size)
+        const sum = hash.digest()
+        await client.send(new s3.PutObjectCommand({ ...this.put(path), ...proven(body, sum) }))
+        return sum
+      }
+      return hash.digest()
     } catch (error) {
       throw this.failed('write', path, error)
     } finally {
@@ -222,23 +252,25 @@ export class S3Storage implements Storage {
   private async sendParts(
     path: string,
     size: number,
-    read: (at: number, length: number) => Promise<Buffer>,
+    read: (at: number, length: number) => Promise<Uint8Array>,
   ): Promise<void> {
     const { s3, client } = await this.clients()
-    const { UploadId } = await client.send(new s3.CreateMultipartUploadCommand(this.put(path)))
+    const { UploadId } = await client.send(
+      new s3.CreateMultipartUploadCommand({ ...this.put(path), ChecksumAlgorithm: 'SHA256' }),
+    )
     const upload = { ...this.named(path), UploadId }
     try {
       const starts = Array.from({ length: Math.ceil(size / PART) }, (_, i) => i * PART)
-      const parts: { PartNumber: number; ETag: string | undefined }[] = []
+      const parts: { PartNumber: number; ETag: string | undefined; ChecksumSHA256: string }[] = []
       const next = starts.entries()
       const work = async () => {
         for (const [i, at] of next) {
-          const Body = await read(at, Math.min(PART, size - at))
+          const body = proven(await read(at, Math.min(PART, size - at)))
           const PartNumber = i + 1
           const { ETag } = await client.send(
-            new s3.UploadPartCommand({ ...upload, PartNumber, Body }),
+            new s3.UploadPartCommand({ ...upload, PartNumber, ...body }),
           )
-          parts.push({ PartNumber, ETag })
+          parts.push({ PartNumber, ETag, ChecksumSHA256: body.ChecksumSHA256 })
         }
       }
       await Promise.all(Array.from({ length: PARTS_AT_ONCE }, work))
@@ -398,6 +430,12 @@ export class S3Storage implements Storage {
 /** Whether a call failed because the object is not there (any more). */
 export function isGone(error: unknown): boolean {
   return error instanceof MoraineError && isMissing(error.cause)
+}
+
+/** A body with its checksum, by which the storage knows that it came whole, and which it keeps. */
+function proven(bytes: Uint8Array, sum?: string): { Body: Uint8Array; ChecksumSHA256: string } {
+  const hash = sum ? Buffer.from(sum, 'hex') : createHash('sha256').update(bytes).digest()
+  return { Body: bytes, ChecksumSHA256: hash.toString('base64') }
 }
 
 function isNoBucket(error: unknown): boolean {

@@ -31,6 +31,8 @@ export interface Storage {
   readIfPresent(path: string): Promise<Uint8Array | undefined>
   /** `undefined` when there is no such object. */
   stat(path: string): Promise<StoredObject | undefined>
+  /** SHA-256 of the bytes that lie in storage, in hex, without keeping them; `undefined` when there is no such object. */
+  digest(path: string): Promise<string | undefined>
   /** All objects whose path begins with the prefix, ordered by path. */
   list(prefix: string): Promise<StoredObject[]>
   /** The objects directly below a prefix that ends with `/`, ordered by path; what lies deeper is not looked at. */
@@ -43,8 +45,13 @@ export interface Storage {
   locate(path: string): string
   /** Readies the place for a file that the engine is going to write at `path`. */
   prepare(path: string): Promise<void>
-  /** Makes files durable that the engine wrote by itself. */
-  seal(paths: readonly string[]): Promise<void>
+  /** Makes files durable that the engine wrote by itself; returns the SHA-256 of each, in hex, by its path. */
+  seal(paths: readonly string[]): Promise<ReadonlyMap<string, string>>
+  /**
+   * Puts an object in the place of one whose bytes are not those that were written, or that is gone: it is there as it was or as it
+   * should be, never in between. What is protected is replaced too.
+   */
+  restore(path: string, bytes: Uint8Array): Promise<void>
   /** Keeps objects from being changed or removed, as far as the storage can: read-only files, a legal hold in a bucket with object lock. */
   protect(paths: readonly string[]): Promise<void>
 }

@@ -1,6 +1,6 @@
 import { quoteName, quoteText } from '../../define/sql.js'
 import { MoraineError } from '../../errors.js'
-import { sha256 } from '../../log/hash.js'
+import { sha256 } from '../../storage/checksum.js'
 import type { ObjectAccess } from '../../storage/staging.js'
 import type { RemoteSession } from '../engine.js'
 

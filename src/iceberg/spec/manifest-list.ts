@@ -1,4 +1,5 @@
 import { decodeContainer, encodeContainer, type Inflate } from './avro.js'
+import { checksumHeader, checksumsIn } from './checksums.js'
 import {
   isDeletes,
   type ManifestEntry,
@@ -64,13 +65,16 @@ export function encodeManifestList(
     'parent-snapshot-id': String(ids.parentId),
     'sequence-number': String(ids.sequenceNumber),
     'format-version': '2',
+    ...checksumHeader(manifests),
   }
   return encodeContainer(listSchema, metadata, manifests, sync)
 }
 
 export function decodeManifestList(bytes: Uint8Array, inflate?: Inflate): ManifestFile[] {
-  return (decodeContainer(bytes, inflate).records as Record<string, unknown>[]).map(
-    (record) => ({ ...record, ...renamed(record) }) as unknown as ManifestFile,
+  const { metadata, records } = decodeContainer(bytes, inflate)
+  const sums = checksumsIn(metadata, records.length)
+  return (records as Record<string, unknown>[]).map(
+    (record, i) => ({ ...record, ...renamed(record), ...sums[i] }) as unknown as ManifestFile,
   )
 }
 
@@ -85,7 +89,7 @@ function renamed(record: Record<string, unknown>) {
 
 /** The list's row for a manifest with these entries. */
 export function describeManifest(
-  at: { path: string; bytes: number; snapshotId: Id; sequenceNumber: number },
+  at: { path: string; bytes: number; sha256?: string; snapshotId: Id; sequenceNumber: number },
   entries: readonly ManifestEntry[],
   schema: Schema,
   spec: PartitionSpec,
@@ -115,6 +119,7 @@ export function describeManifest(
       ),
     ),
     key_metadata: null,
+    ...(at.sha256 ? { sha256: at.sha256 } : {}),
   }
 }
 

@@ -1,4 +1,5 @@
 import { decodeContainer, encodeContainer, type Inflate } from './avro.js'
+import { checksumHeader, checksumsIn } from './checksums.js'
 import type { Id } from './metadata.js'
 import { type PartitionField, type PartitionSpec, resultType } from './transforms.js'
 import { decimalOf, type Schema, sourceType } from './types.js'
@@ -35,6 +36,8 @@ export interface DataFile {
   partition: readonly (Value | null)[]
   columns: ReadonlyMap<number, ColumnStatistics>
   splitOffsets?: readonly number[]
+  /** SHA-256 of its bytes, in hex; files of earlier versions and of other writers have none. */
+  sha256?: string
 }
 
 export type EntryStatus = 'existing' | 'added' | 'deleted'
@@ -65,6 +68,8 @@ export interface ManifestFile {
   deleted_rows_count: number
   partitions: PartitionSummary[] | null
   key_metadata: null
+  /** SHA-256 of its bytes, which the header of the list says and not its row. */
+  sha256?: string
 }
 
 export interface PartitionSummary {
@@ -267,6 +272,7 @@ export function encodeManifest(
     'partition-spec-id': String(spec['spec-id']),
     'format-version': '2',
     content: deletes ? 'deletes' : 'data',
+    ...checksumHeader(entries.map(({ file }) => file)),
   }
   return encodeContainer(entrySchema(spec.fields, schema, deletes), metadata, records, sync)
 }
@@ -289,7 +295,8 @@ export function decodeManifest(
   const schema: Schema = JSON.parse(metadata.schema as string)
   const fields: PartitionField[] = JSON.parse(metadata['partition-spec'] as string)
   const types = partitionTypes(schema, { 'spec-id': listed.partition_spec_id, fields })
-  return (records as any[]).map((record) => {
+  const sums = checksumsIn(metadata, records.length)
+  return (records as any[]).map((record, i) => {
     const added = record.status === 1
     const inherited = added ? listed.sequence_number : null
     return {
@@ -297,7 +304,7 @@ export function decodeManifest(
       snapshotId: record.snapshot_id ?? listed.added_snapshot_id,
       sequenceNumber: record.sequence_number ?? inherited,
       fileSequenceNumber: record.file_sequence_number ?? inherited,
-      file: toDataFile(record.data_file, fields, types),
+      file: { ...toDataFile(record.data_file, fields, types), ...sums[i] },
     }
   })
 }

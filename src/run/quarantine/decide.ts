@@ -10,7 +10,7 @@ import {
 } from '../../log/quarantined.js'
 import { lastNumber } from '../../plan/plan.js'
 import type { Storage } from '../../storage/storage.js'
-import { Batches, type BatchManifest } from '../batches.js'
+import { Batches, type BatchManifest, sealFiles, writeManifest } from '../batches.js'
 import { writeUnreadable } from '../unreadable.js'
 
 /** An object in quarantine, and its dataset. */
@@ -99,7 +99,6 @@ export async function discardQuarantined(
   const { rows, bytes } = await writeUnreadable(session, row, storage.locate(data)).finally(() =>
     session.close(),
   )
-  await storage.seal([data])
   const { sha256 } = original
   const file = { name, size, modified, sha256, data, rows, bytes, broken: 1, original }
   const manifest: BatchManifest = {
@@ -109,15 +108,15 @@ export async function discardQuarantined(
     number,
     created: now.toISOString(),
     columns,
-    files: [file],
+    files: await sealFiles(storage, [file]),
   }
   const path = `${folder}/manifest.json`
-  await storage.write(path, new TextEncoder().encode(JSON.stringify(manifest, null, 1)))
+  const { body: _, ...described } = await writeManifest(storage, path, manifest)
   const rest = quarantinedOf(state, dataset).filter(({ id }) => id !== object.id)
   return log.commit(
     state,
     {
-      batches: [{ dataset, number, batch, manifest: path, rows, bytes }],
+      batches: [{ dataset, number, batch, ...described, rows, bytes }],
       watermarks: quarantineOf(dataset, rest),
     },
     { author, run: null, message: `discard ${name} of ${dataset}, which was in quarantine` },

@@ -4,7 +4,7 @@ import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
 import { type QuarantinedObject, quarantinedOf, quarantineOf } from '../../log/quarantined.js'
 import { lastNumber } from '../../plan/plan.js'
-import type { BatchFile } from '../batches.js'
+import { type BatchFile, sealFiles } from '../batches.js'
 import type { RunContext } from '../context.js'
 import type { Intake } from '../intake.js'
 import { archivedBatch } from '../originals.js'
@@ -68,7 +68,7 @@ async function tryOne(
   let found: ReadAgain
   try {
     found = await read(context, object, batch, done)
-    await context.storage.seal(found.files.map(({ data }) => data))
+    found.files = await sealFiles(context.storage, found.files)
   } catch (error) {
     context.signal.throwIfAborted()
     if (error instanceof MoraineError && error.kind === 'conflict') throw error

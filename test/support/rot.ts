@@ -1,0 +1,93 @@
+import { chmod, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
+import { CommitLog } from '../../src/log/log.js'
+import { vacuum } from '../../src/run/vacuum.js'
+import { Project } from './project.js'
+
+const definition = `
+import { bronze, defineLake, gold, month, silver, sql, t, z } from 'moraine'
+import { files, inbox } from 'moraine/sources'
+const rawOrders = bronze('orders', { from: files('in'), format: 'raw' })
+const orders = silver('orders', {
+  from: rawOrders,
+  schema: z.object({ id: t.int(), v: t.int(), day: t.date(), amount: t.decimal(10, 2).min(0) }),
+  key: 'id', cursor: 'v', partitionBy: [month('day')], deleteWhen: sql\`op = 'D'\`, history: true,
+})
+const rawVisits = bronze('visits', { from: inbox(), archive: true })
+const visits = silver('visits', { from: rawVisits, schema: z.object({ page: z.string(), n: t.int() }) })
+const rates = silver('rates', {
+  from: bronze('rates', { from: files('rates/*.csv') }),
+  schema: z.object({ currency: z.string(), rate: t.double() }), key: 'currency',
+})
+const daily = gold('daily', { query: sql\`select day, sum(amount) as amount from \${orders} group by day\`, incremental: { by: 'day' } })
+const pages = gold('pages', { query: sql\`select page, sum(n) as n from \${visits} group by page\` })
+export default defineLake({ name: 'shop', datasets: [orders, visits, rates, daily, pages] })
+`
+
+const orders = (v: number, from: number, to: number, op = '') =>
+  `id,v,day,amount,op\n${Array.from({ length: to - from }, (_, i) => `${from + i},${v},2026-0${(i % 3) + 1}-01,${i % 50 === 7 ? '-1' : i},${op}`).join('\n')}\n`
+
+/** A small lake with all layers: raw and packed files, an archive, deleted rows, history, what was discarded, and what was optimized. */
+export async function lakeOfAllLayers(): Promise<Project> {
+  const rates = Object.fromEntries(
+    Array.from({ length: 20 }, (_, i) => [`rates/${i}.csv`, `currency,rate\nC${i},${i}.5\n`]),
+  )
+  const project = await Project.create({
+    'lake.ts': definition,
+    'in/a.csv': orders(1, 0, 900),
+    ...rates,
+    'lake/bronze/landing/visits/1.csv': 'page,n\n/a,1\n/b,2\nbad,x\n',
+  })
+  const run = async () => {
+    const record = await project.run({ rewriteUpTo: 0 })
+    if (record.outcome !== 'done') throw new Error(JSON.stringify(record.steps))
+  }
+  await run()
+  await project.write({
+    'in/b.csv': orders(2, 10, 40),
+    'lake/bronze/landing/visits/2.csv': 'page,n\n/a,4\n/c,1\n',
+  })
+  await run()
+  await project.write({ 'in/c.csv': orders(3, 100, 105, 'D') })
+  await run()
+  // Files of tables that stayed empty are written, and left.
+  const info = { author: 'test', run: null }
+  await vacuum(new CommitLog(project.storage), project.storage, { grace: -1, remove: true, info })
+  return project
+}
+
+/** All files of a lake but the records of runs, which nothing is made from. */
+export async function filesOf(project: Project): Promise<string[]> {
+  const lake = join(project.folder, 'lake')
+  const found = await readdir(lake, { recursive: true, withFileTypes: true })
+  return found
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(lake, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .filter((path) => !/^_moraine\/(runs|leases)\//.test(path))
+    .sort()
+}
+
+/** Replaces a file's bytes, and returns how to put back those that were there. */
+export async function change(
+  project: Project,
+  path: string,
+  by: (bytes: Buffer) => Buffer,
+): Promise<() => Promise<void>> {
+  const file = join(project.folder, 'lake', path)
+  const before = await readFile(file)
+  // Beside it first: a file that is protected can't be written to.
+  const put = async (bytes: Buffer) => {
+    await writeFile(`${file}.new`, bytes)
+    await rename(`${file}.new`, file)
+    await chmod(file, 0o644)
+  }
+  await put(by(Buffer.from(before)))
+  return () => put(before)
+}
+
+/** The bytes with one bit flipped; `at` from 0 to 1 says where. */
+export function flipped(bytes: Buffer, at: number): Buffer {
+  const bit = Math.floor(at * bytes.length * 8)
+  bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7))
+  return bytes
+}
