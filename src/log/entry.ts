@@ -23,14 +23,14 @@ export function parseEntry(bytes: Uint8Array, path: string): Entry {
       hint: 'Restore this object from a backup of the lake; nothing was changed.',
     })
   }
+  refuseOther(commit, bytes, path)
   if (commit?.format !== 1 && commit?.format !== 2)
     throw new MoraineError(
       'version',
       `${path} has format ${commit?.format}, which this version of Moraine (${program}) does not know`,
-      { hint: 'Use a newer version of Moraine.' },
+      { path, hint: 'Use a newer version of Moraine.' },
     )
   refuseUnknown(commit, path)
-  refuseOther(commit, bytes, path)
   return { commit, hash: sha256(bytes) }
 }
 
@@ -44,7 +44,8 @@ const ending = (sum: string) => `,\n "sha256": "${sum}"\n}`
 const ENDING = ending(sha256('')).length
 
 /** The newest entry has none after it that would tell of its bytes. */
-function refuseOther({ sha256: sum }: Commit, bytes: Uint8Array, path: string): void {
+function refuseOther(commit: Commit | null, bytes: Uint8Array, path: string): void {
+  const sum = commit?.sha256
   if (sum === undefined) return
   const [text, end] = [bytes.subarray(0, -ENDING), bytes.subarray(-ENDING)]
   const isSame = sha256(text) === sum && new TextDecoder().decode(end) === ending(sum)

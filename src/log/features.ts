@@ -1,4 +1,4 @@
-import { MoraineError } from '../errors.js'
+import { type ErrorDetails, MoraineError } from '../errors.js'
 import type {
   BatchPointer,
   Changes,
@@ -121,6 +121,7 @@ export function refuseUnknown(entry: Commit, path: string): void {
     throw new MoraineError(
       'corrupt',
       `${path} is damaged: its features are not as they are written`,
+      { path },
     )
   for (const [name, use] of Object.entries(uses)) {
     const ofDatasets = use.fields.length > 0 && use.fields.every((field) => OF_DATASETS.test(field))
@@ -130,14 +131,14 @@ export function refuseUnknown(entry: Commit, path: string): void {
   const hint = entry.program
     ? `It was made by Moraine ${entry.program}: use that version, or a newer one.`
     : 'Use a newer version of Moraine, or restore this object from a backup. Nothing was changed.'
-  refuseUnexplained([...inspect(entry, commit).unknown], uses, path, hint)
+  refuseUnexplained([...inspect(entry, commit).unknown], uses, path, { path, hint })
 }
 
 function refuseUnexplained(
   unknown: readonly string[],
   uses: FeatureUses,
   what: string,
-  hint?: string,
+  details: ErrorDetails = {},
 ): void {
   const explained = new Set(Object.values(uses).flatMap(({ fields }) => fields))
   const left = unknown.filter((field) => !covers(explained, field))
@@ -145,7 +146,7 @@ function refuseUnexplained(
     throw new MoraineError(
       'corrupt',
       `${what} has what this version of Moraine (${program}) does not know: ${left.join(', ')}`,
-      hint ? { hint } : {},
+      details,
     )
 }
 

@@ -4,6 +4,7 @@ import { MoraineError } from '../errors.js'
 import { renameChanges } from '../plan/removed.js'
 import { MemoryStorage } from '../storage/memory.js'
 import type { BatchPointer, Changes, CommitInfo, LakeState, TableState } from './commit.js'
+import { encodeCommit } from './entry.js'
 import { CommitLog } from './log.js'
 import { verifyLake } from './verify.js'
 
@@ -96,10 +97,19 @@ describe('the commit log', () => {
 
   it.each([
     ['is damaged', (text: string) => text.slice(0, 40), 'is not JSON'],
-    ['was changed', (text: string) => text.replace('"ada"', '"eve"'), 'does not follow'],
+    ['was changed', (text: string) => text.replace('"ada"', '"eve"'), 'is damaged: its SHA-256'],
+    [
+      'was changed, and its checksum with it',
+      (text: string) => {
+        const { sha256: _, ...commit } = JSON.parse(text)
+        return new TextDecoder().decode(encodeCommit({ ...commit, author: 'eve' }))
+      },
+      'does not follow',
+    ],
     [
       'has a format of the future',
-      (text: string) => text.replace('"format": 2', '"format": 9'),
+      (text: string) =>
+        text.replace('"format": 2', '"format": 9').replace(/,\n "sha256": "\w+"/, ''),
       'has format 9',
     ],
   ])('says so when an entry %s', async (_, spoil, message) => {

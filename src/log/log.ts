@@ -331,6 +331,8 @@ export class CommitLog {
   private async committed(state: LakeState): Promise<LakeState> {
     const { interval = INTERVAL } = this.effects
     this.cache = state
+    // What tells of a commit from outside of the log is of use once it is lost: without it the commit is as good.
+    await this.checkpoints.anchors.write(state).catch(() => {})
     // Of what this program does not know, the log has more than its state.
     if (!isKnown(state)) return state
     if (this.checkpointed !== undefined && state.number - this.checkpointed >= interval) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { sha256 } from '../storage/checksum.js'
 import type { Storage } from '../storage/storage.js'
 
 /** One promise of an interface, as a test that any runner can run. */
@@ -57,6 +58,23 @@ export function storageContract(make: () => Storage | Promise<Storage>): Contrac
       await assert.rejects(storage.read('nowhere/x'))
       await storage.write('somewhere/x', bytes('here'))
       assert.equal(text((await storage.readIfPresent('somewhere/x')) as Uint8Array), 'here')
+    }),
+    given('tells the SHA-256 of what lies there', async (storage) => {
+      const large = new Uint8Array(5_000_000).map((_, i) => i % 251)
+      for (const content of [bytes('one'), new Uint8Array(), large]) {
+        const path = `of/${content.length}`
+        await storage.write(path, content)
+        assert.equal(await storage.digest(path), sha256(content))
+      }
+      assert.equal(await storage.digest('of/nothing'), undefined)
+    }),
+    given('puts right bytes in the place of others, and of none', async (storage) => {
+      await storage.write('bad', bytes('bed'))
+      await storage.protect(['bad'])
+      for (const path of ['bad', 'gone/too']) {
+        await storage.restore(path, bytes('bad'))
+        assert.equal(text(await storage.read(path)), 'bad')
+      }
     }),
     given('lists by prefix, in the order of paths', async (storage) => {
       for (const path of ['b/2', 'b/10', 'a/1', 'b/c/3', 'bb/4'])

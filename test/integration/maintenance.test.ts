@@ -282,8 +282,33 @@ describe('verify and rollback', () => {
     },
   )
 
-  it('miss a tail of the log that was cut off', async () => {
+  it.each([
+    ['run', async () => {}],
+    ['rollback', (project: Project) => project.cli('rollback', '--to', '2')],
+    ['optimize', (project: Project) => project.cli('optimize')],
+    ['vacuum', (project: Project) => project.cli('vacuum', '--history', '0s', '--delete')],
+  ])('miss a tail of the log that was cut off, whatever made it: %s', async (_, more) => {
     const project = await lakeOf(2)
+    const before = (await project.state()).number
+    await more(project)
+    const { number } = await project.state()
+    expect(number > before).toBe(_ !== 'run')
+    const path = `_moraine/log/main/${String(number).padStart(20, '0')}.json`
+    await rm(join(project.folder, 'lake', path))
+    const { code, stdout } = await project.cli('verify')
+    expect([code, stdout]).toEqual([1, expect.stringContaining(`the log: ${path} is missing`)])
+    // Nobody writes another history over the one that was lost.
+    const run = await project.cli('run')
+    expect([run.code, run.stderr]).toEqual([
+      1,
+      expect.stringContaining(`Commit ${number} is missing`),
+    ])
+    expect(await project.storage.stat(path)).toBeUndefined()
+  })
+
+  it('miss a tail of a log of an earlier version by the records of its runs', async () => {
+    const project = await lakeOf(2)
+    await rm(join(project.folder, 'lake', '_moraine/checkpoints'), { recursive: true })
     await rm(join(project.folder, 'lake', `_moraine/log/main/${'4'.padStart(20, '0')}.json`))
     const { code, stdout } = await project.cli('verify')
     expect([code, stdout]).toEqual([

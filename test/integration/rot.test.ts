@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { CommitLog } from '../../src/log/log.js'
 import { verifyLake } from '../../src/log/verify.js'
 import type { Project } from '../support/project.js'
@@ -9,7 +9,7 @@ import { random, seed } from '../support/seed.js'
 const look = async ({ storage }: Project) =>
   verifyLake(storage, new CommitLog(storage), { deep: async () => [] })
 
-const FLIPS = Number(process.env.MORAINE_FLIPS ?? 240)
+const FLIPS = Number(process.env.MORAINE_FLIPS ?? 150)
 
 describe('a bit that flips', () => {
   it('is found wherever it is', async () => {
