@@ -77,6 +77,11 @@ async function syncFolder(path: string): Promise<void> {
   await withFile(path, 'r', (folder) => folder.sync())
 }
 
+/** Above the lake there may be folders that can be passed and not be opened. */
+function mayNotBeRead(error: unknown): void {
+  if (codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error
+}
+
 /** What each lake has in its folder from its first run on. */
 const OWN = '_moraine'
 
@@ -90,8 +95,26 @@ export class LocalStorage implements Storage {
     this.url = `file://${sep === '/' ? '' : '/'}${folder.split(sep).join('/')}`
   }
 
+  /** Folders whose names are known to be durable, in all that lead to them. */
+  private readonly rooted = new Set<string>()
+
   private at(path: string): string {
     return join(this.folder, checkPath(path))
+  }
+
+  /**
+   * Makes the names in a folder durable, and those of the folders that lead to it: a power cut may take away a folder that nobody
+   * synced the name of, with all that is in it. Also one that somebody else made a moment ago.
+   */
+  private async syncNames(folder: string): Promise<void> {
+    await syncFolder(folder)
+    const above: string[] = []
+    for (let dir = folder; !this.rooted.has(dir); dir = dirname(dir)) {
+      above.push(dir)
+      if (dir.length <= this.folder.length) break
+    }
+    for (const dir of above) await syncFolder(dirname(dir)).catch(mayNotBeRead)
+    for (const dir of above) this.rooted.add(dir)
   }
 
   /**
@@ -109,7 +132,7 @@ export class LocalStorage implements Storage {
         await file.sync()
       })
       await link(temporary, target)
-      await syncFolder(dirname(target))
+      await this.syncNames(dirname(target))
       return true
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return false
@@ -249,7 +272,6 @@ export class LocalStorage implements Storage {
   }
 
   async seal(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const folders = new Set<string>()
     const sums = new Map<string, string>()
     for (const path of paths) {
       const file = this.at(path)
@@ -261,10 +283,9 @@ export class LocalStorage implements Storage {
       await withFile(file, 'r', (handle) => handle.sync()).catch((error) => {
         throw failed('sync', path, error)
       })
-      for (let dir = dirname(file); dir.length >= this.folder.length; dir = dirname(dir))
-        folders.add(dir)
     }
-    for (const folder of folders) await syncFolder(folder)
+    for (const folder of new Set(paths.map((path) => dirname(this.at(path)))))
+      await this.syncNames(folder)
     return sums
   }
 
@@ -278,7 +299,7 @@ export class LocalStorage implements Storage {
         await file.sync()
       })
       await rename(temporary, target)
-      await syncFolder(dirname(target))
+      await this.syncNames(dirname(target))
     } catch (error) {
       throw failed('restore', path, error)
     } finally {
