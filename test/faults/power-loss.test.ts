@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -15,7 +15,10 @@ import { CALLS, Disk } from '../support/disk.js'
 import { Project, repository } from '../support/project.js'
 import { withService } from '../support/services.js'
 
-const STRACE = ['/usr/bin/strace', '/usr/local/bin/strace'].find(existsSync)
+/** Where it may watch: in some containers it may not. */
+const STRACE = ['/usr/bin/strace', '/usr/local/bin/strace'].find(
+  (path) => existsSync(path) && spawnSync(path, ['-o', '/dev/null', 'true']).status === 0,
+)
 
 const lake = `
 import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
@@ -135,7 +138,7 @@ class Watched {
     if (what === 'answer') {
       this.answers++
       for (const file of this.disk.seen)
-        if (file.includes('/bronze/landing/') && file.endsWith('.json') && !file.includes('.tmp'))
+        if (file.includes('/bronze/landing/clicks/') && file.endsWith('.jsonl'))
           this.note(file, 'when it was answered')
     }
   }
