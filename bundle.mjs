@@ -28,8 +28,12 @@ bundle(driver, 'dist/duckdb.cjs', {
   banner: { js: `/*! @duckdb/node-api\n\n${licence.trim()}\n*/` },
 })
 // Processes and threads of ES modules take longer to start.
-for (const script of ['dist/query/worker', 'dist/process/watchdog-thread'])
-  bundle(`${script}.js`, `${script}.cjs`, {
+for (const [from, to = from] of [
+  ['query/worker'],
+  ['process/watchdog-thread'],
+  ['source/decoder/process', 'source/decoder'],
+])
+  bundle(`dist/${from}.js`, `dist/${to}.cjs`, {
     format: 'cjs',
     packages: 'external',
     define: { 'import.meta.url': 'url' },

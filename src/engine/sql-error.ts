@@ -39,6 +39,13 @@ function columnOf(message: string, sql: string): number | undefined {
   return start < 0 || mark < dots ? undefined : start + mark - dots + 1
 }
 
+/** Whether what failed ended the engine: nothing that is asked of it can be answered any more. */
+export function isEngineLost(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (/INTERNAL Error|FATAL Error|database has been invalidated/i.test(cause.message)) return true
+  return false
+}
+
 /** SQL that the engine refused or that failed while it ran. */
 export class SqlError extends MoraineError {
   /** The line of the SQL that the engine points to, from 1. */

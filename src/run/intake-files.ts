@@ -7,12 +7,12 @@ import type { QuarantinedObject } from '../log/quarantined.js'
 import { broughtAhead } from '../source/bring.js'
 import { discoverFiles as filesOf, nothingThere, type SourceFile } from '../source/discover.js'
 import { isGoneSince } from '../source/gone.js'
-import type { Inspection } from '../source/inspect.js'
 import { inspectFile } from '../source/inspect-file.js'
 import type { Kept } from '../source/keep.js'
 import { readerFor, settleKind } from '../source/kind.js'
 import { Pack } from '../source/pack.js'
 import { takeFile } from '../source/read-files.js'
+import { decodeSmall, readSmall, type SmallFile } from '../source/small-files.js'
 import { withUnpacked } from '../source/unpack.js'
 import {
   Batches,
@@ -69,6 +69,8 @@ interface Watermark extends FileIndexWatermark, Partial<KnownColumns> {
 const FEW = 16
 /** Files that are tried to find out whether any can be read. */
 const TRIED = 5
+/** Small files that are decoded together. */
+const TOGETHER = 64
 /** Files of a batch from which on its manifest is written without indentation. */
 const MANY = 1000
 
@@ -331,6 +333,8 @@ export async function columnsBefore(
 
 /** A file that was taken in, and its columns. */
 type Taken = BatchFile & { columns: string[] }
+/** What is known of it before it is. */
+type About = Omit<Taken, 'data' | 'columns' | keyof Kept>
 
 /** The files of one batch, as they are taken one after the other. */
 export class Taking {
@@ -341,7 +345,9 @@ export class Taking {
   private readonly wanted: ReadonlyMap<string, string>
   private pack: Pack
   /** The files in the pack, as they will be described. */
-  private packed: { file: SourceFile; about: Omit<Taken, 'data' | 'columns' | keyof Kept> }[] = []
+  private packed: { file: SourceFile; about: About }[] = []
+  /** Small files whose bytes were read, to be decoded together. */
+  private readonly waiting: { small: SmallFile; file: SourceFile; about: About }[] = []
   private written = 0
   private rows = 0
   private readonly files = new Map<string, SourceFile>()
@@ -376,6 +382,7 @@ export class Taking {
       await this.file(file, files.length > FEW)
       context.progress(fullName(dataset), { rows: this.rows })
     }
+    await this.decodeWaiting()
     await this.keepPack()
     await this.keepFaults()
     this.notes.push(...this.columns.notes())
@@ -406,14 +413,11 @@ export class Taking {
       await withUnpacked(file, ending, signal, (readable) => this.read(file, readable, mayPack))
     } catch (error) {
       signal.throwIfAborted()
-      if (this.isWhole || error === this.frozen) throw error
-      if (await isGoneSince(file, error)) {
+      if (!this.isWhole && error !== this.frozen && (await isGoneSince(file, error))) {
         this.notes.push(`${file.name} is gone since it was listed`)
         return
       }
-      if (!isFault(error))
-        throw mayBeItsBytes(error) ? new ObjectFailure(this.given(file), error) : error
-      this.faults.push({ file, error })
+      this.fault(file, error)
     }
   }
 
@@ -438,10 +442,11 @@ export class Taking {
       const original = isRaw ? { original: await this.originals.keep(readable) } : {}
       const about = { name, size, modified, sha256, ...original }
       if (mayPack && Pack.takes(source, inspection)) {
-        await this.put(readable, source, inspection)
-        this.packed.push({ file: elsewhere(file), about })
-        if (this.pack.isFull) await this.keepPack()
+        const small = await readSmall(readable, source, inspection, signal)
+        this.waiting.push({ small, file: elsewhere(file), about })
+        if (this.waiting.length >= TOGETHER) await this.decodeWaiting()
       } else {
+        await this.decodeWaiting()
         await this.keepPack()
         const large = inspection.bytes >= context.valuesFrom
         const { data, target } = await this.place()
@@ -469,11 +474,31 @@ export class Taking {
     }
   }
 
-  private async put(file: SourceFile, source: FilesSource, inspection: Inspection): Promise<void> {
-    const { signal } = this.context
-    if (this.pack.source === source && (await this.pack.add(file, inspection, signal))) return
-    await this.keepPack(source)
-    await this.pack.add(file, inspection, signal)
+  /** Decodes the small files whose bytes were read, and packs them. */
+  private async decodeWaiting(): Promise<void> {
+    const waiting = this.waiting.splice(0)
+    const decoded = waiting.length === 0 ? [] : decodeSmall(waiting.map(({ small }) => small))
+    for (const [i, { small, file, about }] of waiting.entries()) {
+      const found = decoded[i] as (typeof decoded)[number]
+      if ('error' in found) {
+        this.fault(file, found.error)
+        continue
+      }
+      if (this.pack.source !== small.source || !this.pack.add(found)) {
+        await this.keepPack(small.source)
+        this.pack.add(found)
+      }
+      this.packed.push({ file, about })
+      if (this.pack.isFull) await this.keepPack()
+    }
+  }
+
+  /** Notes that a file can't be read, where that is its own fault. */
+  private fault(file: SourceFile, error: unknown): void {
+    if (this.isWhole || error === this.frozen || error instanceof ObjectFailure) throw error
+    if (!isFault(error))
+      throw mayBeItsBytes(error) ? new ObjectFailure(this.given(file), error) : error
+    this.faults.push({ file, error })
   }
 
   /**

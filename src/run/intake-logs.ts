@@ -3,8 +3,9 @@ import { type Bronze, fullName } from '../define/dataset.js'
 import type { FilesSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
+import { decode } from '../source/decoder/client.js'
+import type { LogPart } from '../source/decoder/jobs.js'
 import { discoverFiles as filesOf, nothingThere, type SourceFile } from '../source/discover.js'
-import { eventsOf, type Part } from '../source/follow/events.js'
 import {
   continues,
   isAsItWas,
@@ -14,7 +15,7 @@ import {
   type Stream,
   streamAt,
 } from '../source/follow/streams.js'
-import { takeRecords } from '../source/formats/take-json.js'
+import { takeWritten } from '../source/formats/take-json.js'
 import { textOf } from '../source/taken.js'
 import { withUnpacked } from '../source/unpack.js'
 import { Batches, type BatchFile, type BatchManifest, columnsOf, sealFiles } from './batches.js'
@@ -189,15 +190,13 @@ class LogIntake {
     if (size <= offset) return
     const idle = Date.now() - file.modified > IDLE
     const rotated = packed || /\.\d+$/.test(file.name) || (before && before.name !== file.name)
-    const part: Part = {
-      file,
+    const part: LogPart = {
       source,
       offset,
       line,
       end: size,
       eventsEnd: packed || idle,
       linesEnd: packed || (idle && rotated === true),
-      signal,
     }
     const reached = { offset, line }
     const data = `${batch.folder}/${String(this.taken.length + 1).padStart(5, '0')}.parquet`
@@ -211,7 +210,12 @@ class LogIntake {
       signal,
     }
     const columns = source.columns ? { columns: source.columns } : { columns: undefined }
-    const kept = await takeRecords(file, columns, eventsOf(part, reached), target)
+    const write = async (to: string) => {
+      const found = await decode('events', file, { part, to }, signal)
+      Object.assign(reached, found.reached)
+      return found.written
+    }
+    const kept = await takeWritten(file, columns, write, target)
     if (reached.offset < size)
       this.notes.push(`${file.name}: its end is not complete yet, and waits`)
     if (reached.offset === offset) return

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { Entry, ZipFile } from 'yauzl'
 import { MoraineError, messageOf } from '../errors.js'
+import { decode } from './decoder/client.js'
 import type { SourceFile } from './discover.js'
 
 /** Files that one archive may hold. */
@@ -12,6 +13,13 @@ const MOST = 100_000
  * @throws MoraineError of kind `source` when it is no zip, is damaged, or holds names that lead out of it.
  */
 export async function entriesOf(file: SourceFile): Promise<SourceFile[]> {
+  const { remote } = file
+  const found = await decode('entries', file, {})
+  return found.map((entry) => (remote ? { ...entry, remote } : entry) as SourceFile)
+}
+
+/** The same, in the process that asks. */
+export async function readEntries(file: SourceFile): Promise<SourceFile[]> {
   const zip = await openZip(file)
   const found: SourceFile[] = []
   try {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import type { FilesSource } from '../define/source.js'
+import { progressed } from './decoder/progress.js'
 import { LineReader, splitOf } from './formats/lines.js'
 import { canonicalBlock, type TextBlock } from './plain-block.js'
 import { EMPTY, RecordReader, type TextFacts, type TextRecord } from './records.js'
@@ -65,6 +66,7 @@ export async function canonicalize(
     start < end ? createReadStream(from, { highWaterMark: FLUSH, start, end: end - 1, signal }) : []
   const take = async (chunk: Buffer, last: boolean) => {
     for (const record of reader.push(chunk, last)) writer.add(record)
+    progressed()
     if (!output.write(writer.flush())) await once(output, 'drain')
   }
   try {
@@ -77,20 +79,22 @@ export async function canonicalize(
   return writer.summary()
 }
 
-/** The canonical form of a small text, each line of which begins with `lead`. */
+/** Decodes a small text to its canonical form, each line of which begins with `lead`; a decoder in place (see `withinTime`). */
 export async function canonicalOf(
   text: Buffer,
   source: FilesSource,
   options: Options,
-  lead: string,
-): Promise<CanonicalText & { text: Buffer }> {
+  lead = '',
+): Promise<() => CanonicalText & { text: Buffer }> {
   const { start, end, firstLine } = await regionOfText(text, source, options)
   const facts = { ...options, firstLine }
-  const writer = new CanonicalWriter(source, facts, lead)
-  const reader = readerOf(source, facts)
-  for (const record of reader.push(text.subarray(start, end), false)) writer.add(record)
-  for (const record of reader.push(Buffer.alloc(0), true)) writer.add(record)
-  return { text: writer.flush(), ...writer.summary() }
+  return () => {
+    const writer = new CanonicalWriter(source, facts, lead)
+    const reader = readerOf(source, facts)
+    for (const record of reader.push(text.subarray(start, end), false)) writer.add(record)
+    for (const record of reader.push(Buffer.alloc(0), true)) writer.add(record)
+    return { text: writer.flush(), ...writer.summary() }
+  }
 }
 
 function readerOf(

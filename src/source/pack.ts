@@ -1,21 +1,20 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FilesSource } from '../define/source.js'
 import { quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { scratchFolder } from '../storage/scratch.js'
-import { canonicalOf, escapeText, SEPARATOR } from './canonical.js'
+import { SEPARATOR } from './canonical.js'
 import type { SourceFile } from './discover.js'
 import { folderValues, withFoldersOf } from './folders.js'
-import { recordsOf } from './formats/document.js'
-import { splitOf } from './formats/lines.js'
-import { type Found, keepTexts, recordText } from './formats/take-json.js'
+import { type Found, keepTexts } from './formats/take-json.js'
 import type { Inspection } from './inspect.js'
 import { type Kept, keepRecords } from './keep.js'
 import type { NamesOutside } from './names.js'
-import { canonicalOptions, canonicalRows, columnsOf, refuseWrongLayout } from './read-files.js'
-import { keptColumns, refuseChanged, type Target, textOf } from './taken.js'
+import { canonicalRows } from './read-files.js'
+import type { DecodedFile, Lines } from './small-files.js'
+import { keptColumns, type Target } from './taken.js'
 
 /** Bytes of a file up to which it is small. */
 const SMALL = 2 ** 17
@@ -31,24 +30,12 @@ interface PackedFiles extends Kept, NamesOutside {
   files: { rows: number; broken: number }[]
 }
 
-/** A file's records, as lines that begin with its name. */
-interface Lines {
-  text: Buffer
-  rows: number
-  longest: number
-  /** Numbers in them are marked. */
-  marked?: boolean
-  /** Those of a delimited text. */
-  columns?: readonly string[]
-  outside?: NamesOutside
-}
-
 /**
  * Small files that are laid out alike, to be kept together: a Parquet file for each would take more time, and more room, than what is in
  * them.
  */
 export class Pack {
-  private readonly files: { file: SourceFile; lines: Lines }[] = []
+  private readonly files: DecodedFile[] = []
   private bytes = 0
 
   constructor(readonly source: FilesSource) {}
@@ -62,17 +49,8 @@ export class Pack {
     return this.bytes >= MOST.bytes || this.files.length >= MOST.files
   }
 
-  /**
-   * Reads a file as a whole. `false` where it has other columns than those that are here already, and is not taken.
-   *
-   * @throws MoraineError of kind `source` when it can't be read, or changes meanwhile.
-   */
-  async add(file: SourceFile, inspection: Inspection, signal: AbortSignal): Promise<boolean> {
-    const isDelimited = !this.source.layout || splitOf(this.source)
-    const lines = isDelimited
-      ? await this.delimited(file, inspection)
-      : await this.records(file, inspection, signal)
-    await refuseChanged(file)
+  /** Takes a file that was decoded. `false` where it has other columns than those that are here already. */
+  add({ file, lines }: DecodedFile): boolean {
     const [first] = this.files
     if (first && namesIn(first.lines) !== namesIn(lines)) return false
     if (first && this.folderNames(first.file) !== this.folderNames(file)) return false
@@ -95,31 +73,6 @@ export class Pack {
       rows,
       files.map(({ file: { name } }) => [name, folderValues(name)] as const),
     )
-  }
-
-  private async delimited(file: SourceFile, inspection: Inspection): Promise<Lines> {
-    const { source } = this
-    const options = canonicalOptions(file, source, inspection)
-    const found = await canonicalOf(await readFile(textOf(file)), source, options, lead(file))
-    const { columns, outside } = columnsOf(source, found.header, file)
-    refuseWrongLayout(file, source, columns, found)
-    return { text: found.text, rows: found.records, longest: found.longest, columns, outside }
-  }
-
-  private async records(
-    file: SourceFile,
-    inspection: Inspection,
-    signal: AbortSignal,
-  ): Promise<Lines> {
-    const found: string[] = []
-    let marked = false
-    for await (const some of recordsOf(file, this.source, inspection, { signal }))
-      for (const record of some) {
-        found.push(lead(file) + recordText(record))
-        marked ||= record.marked === true
-      }
-    const longest = found.reduce((most, text) => Math.max(most, text.length * 3), 0)
-    return { text: Buffer.from(found.join('')), rows: found.length, longest, marked }
   }
 
   /** Writes the rows of all of them to one Parquet file. */
@@ -184,8 +137,6 @@ export class Pack {
 
 /** The columns and what the header calls them. */
 const namesIn = ({ columns = [], outside = {} }: Lines) => JSON.stringify([columns, outside])
-
-const lead = ({ name }: SourceFile) => `${escapeText(name)}${SEPARATOR}`
 
 /** Rows of each file that are broken. */
 async function brokenOf(

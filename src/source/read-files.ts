@@ -1,15 +1,17 @@
 import { createReadStream } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FilesSource } from '../define/source.js'
 import { quoteName, quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
+import { isEngineLost } from '../engine/sql-error.js'
 import { MoraineError } from '../errors.js'
 import { scratchFolder } from '../storage/scratch.js'
+import { localPath } from '../storage/staging.js'
 import {
   byteOf,
   type CanonicalText,
-  canonicalize,
+  canonicalOf,
   ESCAPE,
   headerRowsOf,
   isTerminated,
@@ -17,6 +19,9 @@ import {
   unescaped,
 } from './canonical.js'
 import { type HeaderColumns, headerOfRows, namesOfHeader } from './columns.js'
+import { decode as decodeElsewhere } from './decoder/client.js'
+import { SMALL_TEXT } from './decoder/limits.js'
+import { withinTime } from './decoder/watchdog.js'
 import type { SourceFile } from './discover.js'
 import { folderValues, withFolders } from './folders.js'
 import { takeExcel } from './formats/excel/take-excel.js'
@@ -49,9 +54,50 @@ export async function takeFile(
   target: Target,
 ): Promise<TakenFile> {
   const own = source.hive ? { ...target, folders: folderValues(file.name) } : target
-  const taken = await takerOf(source)(file, source, inspection, own)
+  const taken = await takeSafely(file, source, inspection, own)
   await refuseChanged(file)
   return taken
+}
+
+/**
+ * Where the engine itself decodes a file, it does so in a process of its own; plain texts excepted, which are read here. One that
+ * ends the engine all the same is tried once more there, where it costs itself alone.
+ */
+async function takeSafely(
+  file: SourceFile,
+  source: FilesSource,
+  inspection: Inspection,
+  target: Target,
+): Promise<TakenFile> {
+  if (source.layout?.kind === 'parquet') return takeElsewhere(file, source, inspection, target)
+  try {
+    return await takeHere(file, source, inspection, target)
+  } catch (error) {
+    if (!isEngineLost(error)) throw error
+    return takeElsewhere(file, source, inspection, target)
+  }
+}
+
+async function takeElsewhere(
+  file: SourceFile,
+  { readers: _, ...source }: FilesSource,
+  inspection: Inspection,
+  { session, signal, note, ...target }: Target,
+): Promise<TakenFile> {
+  const own = { ...target, location: localPath(target.location) }
+  const { taken, notes } = await decodeElsewhere(
+    'take',
+    file,
+    { source, inspection, target: own },
+    signal,
+  )
+  for (const text of notes) note?.(text)
+  return taken
+}
+
+/** Reads a file with the engine of the session. */
+export function takeHere(...taking: Parameters<typeof takeFile>): Promise<TakenFile> {
+  return takerOf(taking[1])(...taking)
 }
 
 function takerOf(source: FilesSource): typeof takeFile {
@@ -225,10 +271,7 @@ async function takeCarefully(
   const folder = await scratchFolder('text')
   try {
     const path = join(folder, 'canonical')
-    const text = await canonicalize(textOf(file), path, source, {
-      ...canonicalOptions(file, source, inspection),
-      signal: target.signal,
-    })
+    const text = await canonicalText(file, source, inspection, path, target)
     const { columns, outside } = columnsOf(source, text.header, file)
     refuseWrongLayout(file, source, columns, text)
     const longest = Math.max(text.longest, inspection.longest * 4)
@@ -246,6 +289,25 @@ async function takeCarefully(
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** Writes the canonical form of a text: in place where it is small, otherwise in a process that can be stopped. */
+async function canonicalText(
+  file: SourceFile,
+  source: FilesSource,
+  inspection: Inspection,
+  to: string,
+  { signal }: Target,
+): Promise<CanonicalText> {
+  if (inspection.bytes > SMALL_TEXT) {
+    const { readers: _, ...own } = source
+    return decodeElsewhere('canonical', file, { source: own, inspection, to }, signal)
+  }
+  const options = canonicalOptions(file, source, inspection)
+  const decode = await canonicalOf(await readFile(textOf(file)), source, options)
+  const { text, ...found } = withinTime(file.name, decode)
+  await writeFile(to, text)
+  return found
 }
 
 /** SQL for the rows of a canonical text, which begin with the name of their file where they are `named`. */

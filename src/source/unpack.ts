@@ -8,6 +8,8 @@ import type { FilesSource } from '../define/source.js'
 import { MoraineError, messageOf } from '../errors.js'
 import { scratchFolder } from '../storage/scratch.js'
 import { entryStream } from './archive.js'
+import { decode } from './decoder/client.js'
+import { progressed } from './decoder/progress.js'
 import type { SourceFile } from './discover.js'
 import { isWorkbook } from './kind.js'
 import { UnZstd } from './zstd.js'
@@ -15,6 +17,9 @@ import { UnZstd } from './zstd.js'
 /** What is unpacked may be so many bytes, and beyond that so many times what it was packed into. */
 const FREE = 2 ** 28
 const RATIO = 250
+
+/** What has to be known of a source to unpack its files. */
+export type Unpacking = Pick<FilesSource, 'layout' | 'encoding'>
 
 /**
  * Uses a file as the text or table that it is. What is packed (gzip, zstd, a file in a zip), or in another encoding than UTF-8, gets a
@@ -24,7 +29,7 @@ const RATIO = 250
  */
 export async function withUnpacked<T>(
   file: SourceFile,
-  source: Pick<FilesSource, 'layout' | 'encoding'>,
+  source: Unpacking,
   signal: AbortSignal,
   use: (file: SourceFile) => Promise<T>,
 ): Promise<T> {
@@ -46,7 +51,7 @@ export async function withUnpacked<T>(
 /** The same of a file that is here. */
 async function withText<T>(
   file: SourceFile,
-  source: Pick<FilesSource, 'layout' | 'encoding'>,
+  source: Unpacking,
   signal: AbortSignal,
   use: (file: SourceFile) => Promise<T>,
 ): Promise<T> {
@@ -56,41 +61,52 @@ async function withText<T>(
     throw new MoraineError('source', `${file.name} is a zip`, {
       hint: 'Only files whose names end with .zip are taken apart. Give it such a name.',
     })
-  const packed = file.archive ? 'zip' : packing(start)
-  const isText = !['parquet', 'avro', 'excel'].includes(source.layout?.kind ?? '')
+  const packed = packingOf(file, start)
+  const { layout, encoding } = source
   // What a packed text begins with is seen once it is unpacked.
-  const encoding = isText ? encodingOf(source, packed ? undefined : start) : undefined
-  if (!packed && encoding === undefined) return use(file)
+  if (!packed && !(isText(source) && encodingOf(source, start) !== undefined)) return use(file)
   const folder = await scratchFolder('unpacked')
+  try {
+    const unpacked = await decode('unpack', file, { source: { layout, encoding }, folder }, signal)
+    return await use({ ...file, unpacked })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Unpacks a file into a folder, in UTF-8 where it is text; gives the path of what it is then. */
+export async function unpackInto(
+  file: SourceFile,
+  source: Unpacking,
+  folder: string,
+): Promise<string> {
+  const packed = packingOf(file, file.archive ? Buffer.alloc(0) : await firstBytes(file.path))
   const write = (path: string, from: Readable, through: Duplex[]) =>
-    pipeline([from, ...through, createWriteStream(path)], { signal }).catch((cause) => {
-      signal.throwIfAborted()
+    pipeline([from, ...through, createWriteStream(path)]).catch((cause) => {
       if (cause instanceof MoraineError) throw cause
       throw new MoraineError('source', `${file.name} can't be unpacked: ${messageOf(cause)}`, {
         cause,
         hint: 'It may not be complete: get it again, and run again.',
       })
     })
-  try {
-    let unpacked = file.path
-    if (packed) {
-      unpacked = join(folder, 'text')
-      const counted = new Counted()
-      const from = file.archive ? await entryStream(file) : createReadStream(file.path)
-      const unpack = packed === 'gzip' ? [createGunzip()] : packed === 'zstd' ? [new UnZstd()] : []
-      await write(unpacked, from, [counted, ...unpack, new Bounded(file, counted)])
-    }
-    const found = isText ? encodingOf(source, await firstBytes(unpacked)) : undefined
-    if (found !== undefined) {
-      const decoded = join(folder, 'decoded')
-      await write(decoded, createReadStream(unpacked), [new Decoded(found, file)])
-      unpacked = decoded
-    }
-    return await use({ ...file, unpacked })
-  } finally {
-    await rm(folder, { recursive: true, force: true })
+  let unpacked = file.path
+  if (packed) {
+    unpacked = join(folder, 'text')
+    const counted = new Counted()
+    const from = file.archive ? await entryStream(file) : createReadStream(file.path)
+    const unpack = packed === 'gzip' ? [createGunzip()] : packed === 'zstd' ? [new UnZstd()] : []
+    await write(unpacked, from, [counted, ...unpack, new Bounded(file, counted)])
   }
+  const found = isText(source) ? encodingOf(source, await firstBytes(unpacked)) : undefined
+  if (found === undefined) return unpacked
+  const decoded = join(folder, 'decoded')
+  await write(decoded, createReadStream(unpacked), [new Decoded(found, file)])
+  return decoded
 }
+
+const isText = ({ layout }: Unpacking) => !['parquet', 'avro', 'excel'].includes(layout?.kind ?? '')
+
+const packingOf = (file: SourceFile, start: Buffer) => (file.archive ? 'zip' : packing(start))
 
 async function firstBytes(path: string): Promise<Buffer> {
   const file = await open(path).catch(() => undefined)
@@ -113,7 +129,7 @@ function packing(start: Buffer): 'gzip' | 'zstd' | undefined {
 
 /** An encoding other than UTF-8: as the source says, a byte order mark, or the declaration of XML. */
 function encodingOf(
-  { layout, encoding }: Pick<FilesSource, 'layout' | 'encoding'>,
+  { layout, encoding }: Unpacking,
   start: Buffer | undefined,
 ): string | undefined {
   const [a, b] = start ?? []
@@ -133,6 +149,7 @@ class Counted extends Transform {
   bytes = 0
   override _transform(chunk: Buffer, _: string, done: (error: null, chunk: Buffer) => void): void {
     this.bytes += chunk.length
+    progressed()
     done(null, chunk)
   }
 }
@@ -154,6 +171,7 @@ class Bounded extends Transform {
     done: (error: Error | null, chunk?: Buffer) => void,
   ): void {
     this.bytes += chunk.length
+    progressed()
     const packed = this.file.archive ? (this.file.packed ?? 0) : this.packed.bytes
     const fits = this.bytes <= FREE || this.bytes <= packed * RATIO
     const error = new MoraineError(

@@ -6,6 +6,7 @@ import { type FilesOptions, files } from '../../src/source/files.js'
 import { inspectFile } from '../../src/source/inspect-file.js'
 import { Pack } from '../../src/source/pack.js'
 import { takeFile } from '../../src/source/read-files.js'
+import { decodeSmall, readSmall } from '../../src/source/small-files.js'
 import { engineSession } from '../support/engine.js'
 import { temporaryFolder } from '../support/project.js'
 import { seed } from '../support/seed.js'
@@ -35,7 +36,9 @@ async function rowsOf(text: string | Buffer, options: FilesOptions<string>) {
     const take = async () => {
       if (way === 'packed') {
         const pack = new Pack(source)
-        await pack.add(file, inspection, signal)
+        const [found] = decodeSmall([await readSmall(file, source, inspection, signal)])
+        if (!found || 'error' in found) throw found?.error
+        pack.add(found)
         return pack.keep(target, valuesFrom)
       }
       const plain = way !== 'careful' && inspection.plain

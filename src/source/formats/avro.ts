@@ -11,6 +11,7 @@ import {
   SYNC,
 } from '../../iceberg/spec/avro-bytes.js'
 import { checkOf } from '../../iceberg/spec/avro-check.js'
+import { progressed } from '../decoder/progress.js'
 import type { SourceFile } from '../discover.js'
 import { shortFloat } from '../float-text.js'
 import { textOf } from '../taken.js'
@@ -76,7 +77,9 @@ async function* blocksOf(input: FileHandle): AsyncGenerator<Iterable<unknown>> {
     const bytes = await bytesAt(input, body, length + SYNC)
     if (!bytes.subarray(length).equals(sync)) throw new Error('a block has no end')
     const block = await unpack(bytes.subarray(0, length))
+    progressed()
     check(block, records)
+    progressed()
     yield valuesOf(type, block, records)
     at = body + length + SYNC
   }

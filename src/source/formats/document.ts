@@ -1,6 +1,10 @@
 import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import type { FilesSource, Layout } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
+import { SMALL_TEXT } from '../decoder/limits.js'
+import { progressed } from '../decoder/progress.js'
+import { withinTime } from '../decoder/watchdog.js'
 import type { SourceFile } from '../discover.js'
 import type { Inspection } from '../inspect.js'
 import { pieceOf } from '../piece.js'
@@ -15,6 +19,7 @@ import {
   objectText,
 } from './json-records.js'
 import { LineReader, readPairs } from './lines.js'
+import type { XmlReader } from './xml.js'
 
 const PIECE = 1 << 16
 
@@ -38,59 +43,102 @@ export async function* recordsOf(
     yield* avroRecords(file, signal)
     return
   }
-  const reader = await readerOf(file, layout, inspection)
+  const open = await readerOf(file, layout, inspection)
+  if (inspection.bytes <= SMALL_TEXT) {
+    const bytes = await readFile(textOf(file))
+    yield withinTime(file.name, () => allRecords(file, open(), bytes, inspection))
+    return
+  }
+  const reader = open()
   const input = createReadStream(textOf(file), {
     highWaterMark: pieceOf(inspection.bytes),
     start: inspection.bom ? 3 : 0,
     signal,
   })
   try {
-    for await (const chunk of input) yield reader.push(chunk as Buffer, false)
+    for await (const chunk of input) {
+      yield reader.push(chunk as Buffer, false)
+      progressed()
+    }
     yield reader.push(Buffer.alloc(0), true)
   } catch (cause) {
-    if (cause instanceof RangeError)
-      throw new MoraineError('source', `${file.name} has a value of more than 512 MB`, {
-        hint: 'Nothing of the file was taken in. Is it what its source says?',
-      })
-    if (!(cause instanceof BrokenDocument)) throw cause
-    throw new MoraineError('source', `${file.name}, line ${cause.line}: ${cause.message}`, {
-      hint: 'Nothing of the file was taken in. Is it complete?',
-    })
+    throw told(file, cause)
   }
+}
+
+/** Decodes a small text to its rows; a decoder in place (see `withinTime`). */
+export async function smallRecords(
+  file: SourceFile,
+  { layout }: FilesSource,
+  inspection: Inspection,
+  text: Buffer,
+): Promise<() => readonly JsonRecord[]> {
+  const open = await readerOf(file, layout, inspection)
+  return () => allRecords(file, open(), text, inspection)
+}
+
+function allRecords(
+  file: SourceFile,
+  reader: RowReader,
+  text: Buffer,
+  { bom }: Inspection,
+): JsonRecord[] {
+  try {
+    const records = reader.push(text.subarray(bom ? 3 : 0), false)
+    return records.concat(reader.push(Buffer.alloc(0), true))
+  } catch (cause) {
+    throw told(file, cause)
+  }
+}
+
+/** What is wrong with a document as a whole. */
+function told(file: SourceFile, cause: unknown): unknown {
+  if (cause instanceof RangeError)
+    return new MoraineError('source', `${file.name} has a value of more than 512 MB`, {
+      hint: 'Nothing of the file was taken in. Is it what its source says?',
+    })
+  if (!(cause instanceof BrokenDocument)) return cause
+  return new MoraineError('source', `${file.name}, line ${cause.line}: ${cause.message}`, {
+    hint: 'Nothing of the file was taken in. Is it complete?',
+  })
 }
 
 async function readerOf(
   file: SourceFile,
   layout: Layout | undefined,
   inspection: Inspection,
-): Promise<RowReader> {
+): Promise<() => RowReader> {
   const { carriageReturns, utf8, nul, controls } = inspection
   const facts = { carriageReturns, clean: utf8 && !nul, controls }
-  if (layout?.kind === 'pairs') return new Lines(facts, pairsAsJson)
-  if (layout?.kind === 'json' && layout.lines) return new Lines(facts, lineAsJson)
+  if (layout?.kind === 'pairs') return () => new Lines(facts, pairsAsJson)
+  if (layout?.kind === 'json' && layout.lines) return () => new Lines(facts, lineAsJson)
   if (!facts.clean)
     throw new MoraineError('source', `${file.name} is ${nul ? 'no text' : 'not valid UTF-8'}`, {
       hint: "Say how it is encoded: encoding: 'latin1'",
     })
   if (layout?.kind === 'xml') {
     const { XmlReader } = await import('./xml.js')
-    const xml = new XmlReader(layout.rows, layout.lists)
-    const decoder = new TextDecoder()
-    return {
-      push: (chunk, last) => {
-        if (last) return xml.push(decoder.decode(chunk), true)
-        // Small texts: large ones are allocated one by one.
-        const found: JsonRecord[][] = []
-        for (let at = 0; at < chunk.length; at += PIECE)
-          found.push(
-            xml.push(decoder.decode(chunk.subarray(at, at + PIECE), { stream: true }), false),
-          )
-        return found.flat()
-      },
-    }
+    return () => new XmlChunks(new XmlReader(layout.rows, layout.lists))
   }
   const names = layout?.kind === 'json' && layout.rows !== undefined ? layout.rows.split('.') : []
-  return new Documents(file, names)
+  return () => new Documents(file, names)
+}
+
+class XmlChunks implements RowReader {
+  private readonly decoder = new TextDecoder()
+
+  constructor(private readonly xml: XmlReader) {}
+
+  push(chunk: Buffer, last: boolean): JsonRecord[] {
+    if (last) return this.xml.push(this.decoder.decode(chunk), true)
+    // Small texts: large ones are allocated one by one.
+    const found: JsonRecord[][] = []
+    for (let at = 0; at < chunk.length; at += PIECE) {
+      const text = this.decoder.decode(chunk.subarray(at, at + PIECE), { stream: true })
+      found.push(this.xml.push(text, false))
+    }
+    return found.flat()
+  }
 }
 
 /** Lines of which each is a row. */

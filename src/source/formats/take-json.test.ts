@@ -12,6 +12,7 @@ import { type FilesOptions, files } from '../files.js'
 import { inspectFile } from '../inspect-file.js'
 import { Pack } from '../pack.js'
 import { takeFile } from '../read-files.js'
+import { decodeSmall, readSmall } from '../small-files.js'
 import { exactNumbers } from './json-records.js'
 import { takeRecords } from './take-json.js'
 
@@ -148,7 +149,11 @@ async function taken(
     const inspection = await inspectFile(file, source, purpose)
     if (way === 'packed') {
       const pack = new Pack(source)
-      await pack.add(file, inspection, new AbortController().signal)
+      const [found] = decodeSmall([
+        await readSmall(file, source, inspection, new AbortController().signal),
+      ])
+      if (!found || 'error' in found) throw found?.error
+      pack.add(found)
       await pack.keep(target, 1 << 20)
     } else await takeFile(file, source, inspection, target)
   }

@@ -1,14 +1,13 @@
-import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import type { FilesSource } from '../../define/source.js'
 import { quoteName, quoteText } from '../../define/sql.js'
 import { MoraineError } from '../../errors.js'
 import { scratchFolder } from '../../storage/scratch.js'
-import { ESCAPE, escapeText, SEPARATOR, unescaped } from '../canonical.js'
+import { ESCAPE, SEPARATOR, unescaped } from '../canonical.js'
 import { noColumn } from '../columns.js'
+import { decode } from '../decoder/client.js'
+import { SMALL_TEXT } from '../decoder/limits.js'
 import type { SourceFile } from '../discover.js'
 import { withFolders } from '../folders.js'
 import type { Inspection } from '../inspect.js'
@@ -26,6 +25,7 @@ import {
 import { recordsOf } from './document.js'
 import { namesIn, valuesOf } from './json-names.js'
 import { type JsonRecord, unmarked } from './json-records.js'
+import { type WrittenRecords, writeRecords } from './write-records.js'
 
 /** What is to be known of rows that have names. */
 type NamedRows = Pick<FilesSource, 'columns'> & Partial<Pick<FilesSource, 'layout'>>
@@ -46,7 +46,29 @@ export async function takeJson(
   const { layout } = source
   const asIs = layout?.kind === 'json' && layout.lines && inspection.plain && !inspection.numbers
   const taken = asIs ? await takeLines(file, source, inspection, target) : undefined
-  return taken ?? takeRecords(file, source, recordsOf(file, source, inspection, target), target)
+  if (taken) return taken
+  const write = (to: string) => writeFileRecords(file, source, inspection, to, target)
+  return takeWritten(file, source, write, target)
+}
+
+/** Writes the rows of a file down: in place where it is a small text, otherwise in a process that can be stopped. */
+export function writeFileRecords(
+  file: SourceFile,
+  source: FilesSource,
+  inspection: Inspection,
+  to: string,
+  { signal }: Pick<Target, 'signal'>,
+  lead?: string,
+): Promise<WrittenRecords> {
+  const led = lead === undefined ? {} : { lead }
+  if (inspection.bytes <= SMALL_TEXT && source.layout?.kind !== 'avro')
+    return writeRecords(
+      recordsOf(file, source, inspection, { ...(signal ? { signal } : {}) }),
+      to,
+      led,
+    )
+  const { readers: _, ...own } = source
+  return decode('records', file, { source: own, inspection, to, ...led }, signal)
 }
 
 /** Lines of which each is an object go to the engine as they are; they are its rows, also where they are none. */
@@ -145,13 +167,25 @@ export async function takeRecords(
   records: AsyncIterable<readonly JsonRecord[]>,
   target: Target,
 ): Promise<TakenFile> {
+  const { signal } = target
+  const write = (to: string) => writeRecords(records, to, { ...(signal ? { signal } : {}) })
+  return takeWritten(file, source, write, target)
+}
+
+/** Takes rows that somebody writes down to a path. */
+export async function takeWritten(
+  file: SourceFile,
+  source: NamedRows | ((written: WrittenRecords) => NamedRows),
+  write: (to: string) => Promise<WrittenRecords>,
+  target: Target,
+): Promise<TakenFile> {
   const folder = await scratchFolder('records')
   try {
     const path = join(folder, 'records')
-    const written = await writeRecords(records, path, target.signal)
+    const written = await write(path)
     const { kept, columns, outside } = await keepTexts(
       file,
-      source,
+      typeof source === 'function' ? source(written) : source,
       { path, ...written },
       target,
       (found) => {
@@ -210,40 +244,6 @@ export function keepTexts<T extends Kept>(
   const name = named ? `${unescaped('_file')} AS _source_file, ` : ''
   const lined = `(SELECT ${name}CAST(_line AS BIGINT) AS _source_line, _why, ${unescaped('_what')} AS _what, ${unescaped('_json')} AS _json FROM ${text})`
   return keepAll(file, source, { relation: lined, marked }, target, keep)
-}
-
-/** A record as a line, which ends with a line feed. */
-export function recordText({ line, json = '', error = '', raw = '' }: JsonRecord): string {
-  return `${line}${SEPARATOR}${error}${SEPARATOR}${escapeText(raw)}${SEPARATOR}${escapeText(json)}\n`
-}
-
-async function writeRecords(
-  records: AsyncIterable<readonly JsonRecord[]>,
-  path: string,
-  signal: AbortSignal | undefined,
-): Promise<{ records: number; longest: number; marked: boolean }> {
-  const written = { records: 0, longest: 0, marked: false }
-  const texts = async function* () {
-    for await (const some of records) {
-      let text = ''
-      for (const record of some) {
-        const row = recordText(record)
-        written.longest = Math.max(written.longest, row.length * 3)
-        if (record.marked) written.marked = true
-        text += row
-      }
-      written.records += some.length
-      if (text !== '') yield text
-    }
-  }
-  await pipeline(
-    Readable.from(texts(), { objectMode: true, highWaterMark: 1 }),
-    createWriteStream(path),
-    {
-      ...(signal ? { signal } : {}),
-    },
-  )
-  return written
 }
 
 /** A relation with `_error`, `_raw` and a text for each name in the objects of `lined`. */

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import { SaxesParser } from 'saxes'
 import type { Entry, ZipFile } from 'yauzl'
 import { MoraineError, messageOf } from '../../../errors.js'
+import { progressed } from '../../decoder/progress.js'
 import type { SourceFile } from '../../discover.js'
 import { textOf } from '../../taken.js'
 
@@ -84,6 +85,7 @@ export class Package {
         if (bytes === 0) utf16 = utf16Of(chunk)
         bytes += chunk.length
         this.refuseBomb(chunk.length, bytes, most)
+        progressed()
         parser.write((utf16 ?? decoder).decode(chunk, { stream: true }))
         yield
       }

@@ -1,5 +1,6 @@
 import type { Layout } from '../../../define/source.js'
 import { MoraineError } from '../../../errors.js'
+import { decode } from '../../decoder/client.js'
 import type { SourceFile } from '../../discover.js'
 import { columnName, distinctNames, keysInOrder } from '../../names.js'
 import type { JsonRecord } from '../json-records.js'
@@ -10,7 +11,7 @@ import { openWorkbook, type SheetPart, type Workbook } from './workbook.js'
 export type ExcelLayout = Extract<Layout, { kind: 'excel' }>
 
 /** How a sheet is read. */
-interface Reading {
+export interface Reading {
   layout: ExcelLayout
   columns: readonly string[] | undefined
   /** Texts that stand for NULL. */
@@ -59,7 +60,12 @@ export async function withSheet<T>(
 }
 
 /** The names of a workbook's sheets that are not hidden, in their order. */
-export async function sheetNames(file: SourceFile): Promise<string[]> {
+export function sheetNames(file: SourceFile): Promise<string[]> {
+  return decode('sheetNames', file, {})
+}
+
+/** The same, in the process that asks. */
+export async function readSheetNames(file: SourceFile): Promise<string[]> {
   const { sheets, parts } = await openWorkbook(file)
   parts.close()
   return sheets.filter(({ hidden }) => !hidden).map(({ name }) => name)

@@ -1,9 +1,11 @@
 import type { FilesSource } from '../../../define/source.js'
+import { decode } from '../../decoder/client.js'
+import type { WrittenSheet } from '../../decoder/jobs.js'
 import type { SourceFile } from '../../discover.js'
 import type { Inspection } from '../../inspect.js'
 import type { TakenFile, Target } from '../../taken.js'
-import { takeRecords } from '../take-json.js'
-import { type ExcelLayout, withSheet } from './rows.js'
+import { takeWritten } from '../take-json.js'
+import type { ExcelLayout } from './rows.js'
 
 /** Writes the rows of a sheet, each value as text. */
 export async function takeExcel(
@@ -14,9 +16,14 @@ export async function takeExcel(
 ): Promise<TakenFile> {
   const { columns, nulls } = source
   const layout = source.layout as ExcelLayout
-  return withSheet(file, { layout, columns, nulls }, async (sheet) => {
-    const taken = await takeRecords(file, { columns: sheet.columns }, sheet.rows, target)
-    for (const note of sheet.notes()) target.note?.(note)
-    return taken
-  })
+  const reading = { layout, columns, nulls }
+  let sheet: WrittenSheet | undefined
+  const write = async (to: string) => {
+    sheet = await decode('sheet', file, { reading, to }, target.signal)
+    return sheet
+  }
+  const named = () => ({ columns: sheet?.columns })
+  const taken = await takeWritten(file, named, write, target)
+  for (const note of sheet?.notes ?? []) target.note?.(note)
+  return taken
 }

@@ -1,0 +1,67 @@
+import { totalmem } from 'node:os'
+import { MoraineError } from '../../errors.js'
+
+/** What a decoder may take for one file before it is stopped. */
+export interface DecoderLimits {
+  /** Seconds of processor time without progress: no further byte of the file read, no further row delivered. */
+  seconds: number
+  /** Bytes of memory of the decoder's process. */
+  memory: number
+}
+
+/** Files of up to so many bytes of text are decoded in place. */
+export const SMALL_TEXT = 2 ** 17
+
+/** Seconds that are added for each MiB of a file: the engine and some formats work on larger pieces. */
+export const SECONDS_PER_MIB = 1
+/** All processor time that a file may take: so much in any case, and for each MiB. */
+export const TOTAL = { seconds: 600, secondsPerMiB: 60 }
+
+const LEAST = 2 ** 30
+let most = Number.POSITIVE_INFINITY
+
+/** From now on decoders stay within the memory that a command was given. */
+export function limitDecoderMemory(bytes: number): void {
+  most = bytes
+}
+
+/**
+ * The limits of decoders: MORAINE_DECODER_SECONDS (20 when not set) and MORAINE_DECODER_MEMORY (half of the machine's
+ * memory, or what the command may use where that is less).
+ */
+export function decoderLimits(env: NodeJS.ProcessEnv = process.env): DecoderLimits {
+  const usual = Math.max(LEAST, Math.min(Math.floor(totalmem() / 2), most))
+  return {
+    seconds: secondsOf(env.MORAINE_DECODER_SECONDS) ?? 20,
+    memory: bytesOf(env.MORAINE_DECODER_MEMORY) ?? usual,
+  }
+}
+
+function secondsOf(text: string | undefined): number | undefined {
+  if (!text) return undefined
+  const seconds = Number(text)
+  if (seconds > 0 && Number.isFinite(seconds)) return seconds
+  throw new MoraineError('usage', `MORAINE_DECODER_SECONDS is '${text}', which is no number`, {
+    hint: 'Give seconds, such as 60.',
+  })
+}
+
+const units = { mb: 1e6, gb: 1e9, mib: 2 ** 20, gib: 2 ** 30 }
+/** Node and a decoder need this much before they have read anything. */
+const SMALLEST = 256 * 2 ** 20
+
+function bytesOf(text: string | undefined): number | undefined {
+  if (!text) return undefined
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([mg]i?b)$/i.exec(text.trim()) ?? []
+  const bytes = Number(number) * (units[unit.toLowerCase() as keyof typeof units] ?? 0)
+  if (bytes >= SMALLEST) return bytes
+  throw new MoraineError('usage', `MORAINE_DECODER_MEMORY is '${text}', which is no size`, {
+    hint: 'Give a number and a unit, at least 256MiB: MORAINE_DECODER_MEMORY=4GiB',
+  })
+}
+
+/** A size for people. */
+export function sizeText(bytes: number): string {
+  const gib = bytes / 2 ** 30
+  return gib >= 1 ? `${Number(gib.toFixed(1))} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`
+}
