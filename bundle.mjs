@@ -36,6 +36,7 @@ for (const [from, to = from] of [
   bundle(`dist/${from}.js`, `dist/${to}.cjs`, {
     format: 'cjs',
     packages: 'external',
+    minify: true,
     define: { 'import.meta.url': 'url' },
     banner: { js: "const url = require('node:url').pathToFileURL(__filename).href" },
   })
