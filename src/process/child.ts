@@ -8,11 +8,12 @@ import { fileURLToPath } from 'node:url'
  */
 
 /** Why a child ended itself. Each reason has a signal of its own: that tells it also when nothing else of the child runs. */
-export type Ending = 'memory' | 'disk'
+export type Ending = 'memory' | 'disk' | 'stalled'
 
 export const endings: Readonly<Record<Ending, NodeJS.Signals>> = {
   memory: 'SIGUSR2',
   disk: 'SIGVTALRM',
+  stalled: 'SIGALRM',
 }
 
 export interface ChildOptions {
@@ -20,6 +21,10 @@ export interface ChildOptions {
   args?: readonly string[]
   /** What it needs of the environment beside the path and the folder for temporary files: no secrets unless they are named. */
   env?: Readonly<Record<string, string>>
+  /** Options of Node's. */
+  execArgv?: readonly string[]
+  /** Whether what it writes to its standard error is wanted. */
+  isHeard?: boolean
 }
 
 /**
@@ -27,13 +32,14 @@ export interface ChildOptions {
  *
  * @param script must call `watchParent()` before anything else.
  */
-export function startChild(script: URL, { args = [], env = {} }: ChildOptions = {}): ChildProcess {
+export function startChild(script: URL, options: ChildOptions = {}): ChildProcess {
+  const { args = [], env = {}, execArgv = [], isHeard = false } = options
   return fork(fileURLToPath(script), [String(process.pid), ...args], {
     serialization: 'advanced',
-    execArgv: [],
+    execArgv: [...execArgv],
     cwd: tmpdir(),
     env: { PATH: process.env.PATH ?? '', TMPDIR: tmpdir(), ...env },
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    stdio: ['ignore', 'ignore', isHeard ? 'pipe' : 'ignore', 'ipc'],
   })
 }
 

@@ -6,13 +6,27 @@ import { removeScratch } from '../storage/scratch.js'
 export interface Watchdog {
   /** Ends the process when it holds more bytes of memory than that; without a number there is no limit. */
   limitMemory(bytes?: number): void
+  /** Ends the process when the work that begins now does not get on; without limits no work is watched. */
+  watchWork(limits?: WorkLimits): void
+  /** Counts how often the work got on; whoever does it adds to the first number, by `Atomics`. */
+  readonly progress: Int32Array
+}
+
+/** Limits of processor time, in seconds. */
+export interface WorkLimits {
+  /** Without progress. */
+  seconds: number
+  /** In all. */
+  total: number
 }
 
 /** What the thread of a watchdog is given. */
 export interface Watched {
   parent: number
-  /** One number: the bytes that the process may hold, or 0. */
+  /** Numbers: the bytes that the process may hold, and the seconds of its work without progress and in all; 0: no limit. */
   limits: SharedArrayBuffer
+  /** Whole numbers: how often the work got on, and which one it is. */
+  work: SharedArrayBuffer
 }
 
 /**
@@ -26,11 +40,12 @@ export function watchParent(parent = Number(process.argv[2])): Watchdog {
   process.once('disconnect', end)
   if (!process.connected || process.ppid !== parent) end()
   sacrifice()
-  const limits = new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT)
+  const limits = new SharedArrayBuffer(3 * Float64Array.BYTES_PER_ELEMENT)
+  const work = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)
   // Also from the one file that the build makes of a script and what it loads.
   const built = import.meta.url.replace(/\/src\/(\w+)\/[\w-]+\.ts$/, '/dist/$1/script.js')
   const thread = new Worker(new URL('../process/watchdog-thread.cjs', built), {
-    workerData: { parent, limits } satisfies Watched,
+    workerData: { parent, limits, work } satisfies Watched,
     env: SHARE_ENV,
     execArgv: [],
     trackUnmanagedFds: false,
@@ -40,10 +55,17 @@ export function watchParent(parent = Number(process.argv[2])): Watchdog {
   thread.unref()
   // Without its watchdog a process does not go on.
   thread.once('error', end)
-  const memory = new Float64Array(limits)
+  const numbers = new Float64Array(limits)
+  const progress = new Int32Array(work)
   return {
+    progress,
     limitMemory: (bytes = 0) => {
-      memory[0] = bytes
+      numbers[0] = bytes
+    },
+    watchWork: ({ seconds, total } = { seconds: 0, total: 0 }) => {
+      numbers[1] = seconds
+      numbers[2] = total
+      Atomics.add(progress, 1, 1)
     },
   }
 }

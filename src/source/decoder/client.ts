@@ -1,7 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { tmpdir } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { MoraineError } from '../../errors.js'
+import { endingOf, startChild } from '../../process/child.js'
 import { sweep } from '../../storage/scratch.js'
 import type { SourceFile } from '../discover.js'
 import type { Input, JobName, Jobs, Output } from './jobs.js'
@@ -193,7 +193,7 @@ class Decoder {
   private reason(code: number | null, by: string | null): Ended {
     const { seconds, memory } = this.limits
     const message = `ended (${by ?? `exit code ${code}`})`
-    const [, limit] = /moraine-decoder: (\w+)/.exec(this.said) ?? []
+    const limit = endingOf(this.child)
     const more = (name: string, value: string) =>
       `; where that is as it should be, set ${name}=${value}`
     if (limit === 'memory' || /heap out of memory|bad_alloc/.test(this.said)) {
@@ -203,15 +203,10 @@ class Decoder {
         message,
       )
     }
-    if (limit === 'stalled' || limit === 'total') {
-      const twice = more('MORAINE_DECODER_SECONDS', String(Math.ceil(seconds * 10)))
-      const told =
-        limit === 'total'
-          ? 'its decoder was at work for too long'
-          : `its decoder did not get on for ${seconds} s`
-      return new Ended(`${told}${twice}`, message)
+    if (limit === 'stalled') {
+      const more10 = more('MORAINE_DECODER_SECONDS', String(Math.ceil(seconds * 10)))
+      return new Ended(`its decoder did not get on for ${seconds} s${more10}`, message)
     }
-    if (limit === 'silent') return new Ended(undefined, 'could not get at it for half an hour')
     if (!this.isReady)
       return new Ended(undefined, `can't be started: ${firstLine(this.said) || message}`)
     const crashed = by === null ? code !== 0 : CRASHES.has(by)
@@ -226,21 +221,17 @@ const firstLine = (text: string) => text.trim().split('\n', 1)[0] ?? ''
 
 const unrefStream = (stream: unknown) => (stream as { unref?: () => void } | null)?.unref?.()
 
-function start({ memory }: DecoderLimits): ChildProcess {
+function start({ seconds, memory }: DecoderLimits): ChildProcess {
   const built = import.meta.url.replace(
     /\/src\/source\/decoder\/client\.ts$/,
     '/dist/source/decoder/client.js',
   )
-  const env: NodeJS.ProcessEnv = { PATH: process.env.PATH ?? '', TMPDIR: tmpdir() }
-  for (const name of ['MORAINE_DECODER_SECONDS', 'MORAINE_DECODER_MEMORY'])
-    if (process.env[name]) env[name] = process.env[name]
-  env.MORAINE_DECODER_MEMORY = `${Math.floor(memory / 2 ** 20)}MiB`
-  return fork(fileURLToPath(new URL('./process.cjs', built)), {
-    serialization: 'advanced',
+  return startChild(new URL('../decoder.cjs', built), {
+    env: {
+      MORAINE_DECODER_SECONDS: String(seconds),
+      MORAINE_DECODER_MEMORY: `${Math.floor(memory / 2 ** 20)}MiB`,
+    },
     execArgv: [`--max-old-space-size=${Math.floor(memory / 2 ** 21)}`],
-    cwd: tmpdir(),
-    // No secrets of this process for what a file may do to its decoder.
-    env,
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    isHeard: true,
   })
 }

@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os'
 import { MoraineError } from '../../errors.js'
+import type { WorkLimits } from '../../process/watchdog.js'
 
 /** What a decoder may take for one file before it is stopped. */
 export interface DecoderLimits {
@@ -13,9 +14,16 @@ export interface DecoderLimits {
 export const SMALL_TEXT = 2 ** 17
 
 /** Seconds that are added for each MiB of a file: the engine and some formats work on larger pieces. */
-export const SECONDS_PER_MIB = 1
-/** All processor time that a file may take: so much in any case, and for each MiB. */
-export const TOTAL = { seconds: 600, secondsPerMiB: 60 }
+const SECONDS_PER_MIB = 1
+/** All processor time that a file may take, many times what the slowest format needs: so much in any case, and for each MiB. */
+const TOTAL = { seconds: 600, secondsPerMiB: 60 }
+
+/** What a file of so many MiB may take. */
+export function workLimits(mib: number): WorkLimits {
+  const { seconds } = decoderLimits()
+  const total = Math.max(TOTAL.seconds, seconds) + TOTAL.secondsPerMiB * mib
+  return { seconds: seconds + SECONDS_PER_MIB * mib, total }
+}
 
 const LEAST = 2 ** 30
 let most = Number.POSITIVE_INFINITY

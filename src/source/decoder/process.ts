@@ -1,9 +1,8 @@
-import { Worker } from 'node:worker_threads'
 import { isEngineLost } from '../../engine/sql-error.js'
+import { watchParent } from '../../process/watchdog.js'
 import { setLocalJobs } from './client.js'
 import { type JobName, jobs } from './jobs.js'
-import { decoderLimits } from './limits.js'
-import type { MonitorData } from './monitor.js'
+import { decoderLimits, workLimits } from './limits.js'
 import { countProgress } from './progress.js'
 import { type Answer, errorData, errorOf, fileOf, type Reply, type Request } from './wire.js'
 
@@ -12,18 +11,17 @@ import { type Answer, errorData, errorOf, fileOf, type Reply, type Request } fro
  * its decoder. Whoever asked it tells what that means for the file.
  */
 
-const shared = new Int32Array(new SharedArrayBuffer(12))
+const watchdog = watchParent()
 const asked = new Map<
   number,
   { resolve: (bytes: Buffer) => void; reject: (error: Error) => void }
 >()
-let number = 0
 let asks = 0
-let isWatched = false
 
 const reply = (message: Reply) => process.send?.(message)
 
-countProgress(shared)
+watchdog.limitMemory(decoderLimits().memory)
+countProgress(watchdog.progress)
 // Jobs that are made of others do those here.
 setLocalJobs(jobs)
 
@@ -31,9 +29,6 @@ process.on('message', (message: Request) => {
   if ('answer' in message) answered(message)
   else void work(message)
 })
-process.on('disconnect', () => process.exit())
-// Whoever started this decides what an interrupt means.
-process.on('SIGINT', () => {})
 process.on('uncaughtException', (error) => {
   process.send?.({ failed: errorData(error), isBroken: true } satisfies Reply, () =>
     process.exit(1),
@@ -42,10 +37,7 @@ process.on('uncaughtException', (error) => {
 reply({ ready: true })
 
 async function work({ job, input, mib }: Exclude<Request, Answer>): Promise<void> {
-  if (!isWatched) startMonitor()
-  isWatched = true
-  Atomics.store(shared, 2, mib)
-  Atomics.store(shared, 1, ++number)
+  watchdog.watchWork(workLimits(mib))
   const idle = watchIdle()
   try {
     const run = jobs[job as JobName] as (input: unknown) => Promise<unknown>
@@ -57,7 +49,7 @@ async function work({ job, input, mib }: Exclude<Request, Answer>): Promise<void
     reply({ failed: errorData(error), isBroken: isEngineLost(error) })
   } finally {
     clearInterval(idle)
-    Atomics.store(shared, 1, 0)
+    watchdog.watchWork()
   }
 }
 
@@ -72,11 +64,6 @@ function answered({ answer, bytes, error }: Answer): void {
   asked.delete(answer)
   if (error) waiting?.reject(errorOf(error))
   else waiting?.resolve(Buffer.from(bytes ?? []))
-}
-
-function startMonitor(): void {
-  const workerData: MonitorData = { shared, parent: process.ppid, ...decoderLimits() }
-  new Worker(new URL('./monitor.js', import.meta.url), { workerData }).unref()
 }
 
 /** Seconds in which a decoder may wait for nothing. */
