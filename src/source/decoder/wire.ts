@@ -15,6 +15,8 @@ export interface FileData extends Omit<SourceFile, 'remote' | 'fault'> {
 export interface ErrorData {
   message: string
   moraine?: Pick<MoraineError, 'kind' | 'hint' | 'retryable'>
+  /** Names and codes by which those are known that clients and the system throw. */
+  name?: string
   code?: unknown
   cause?: ErrorData
 }
@@ -60,14 +62,16 @@ export function errorData(error: unknown, depth = 0): ErrorData {
     ...(known
       ? { moraine: { kind: known.kind, hint: known.hint, retryable: known.retryable } }
       : {}),
+    ...(known === undefined && error instanceof Error ? { name: error.name } : {}),
     ...(typeof code === 'string' ? { code } : {}),
     ...(cause !== undefined && depth < DEEPEST ? { cause: errorData(cause, depth + 1) } : {}),
   }
 }
 
-export function errorOf({ message, moraine, code, cause }: ErrorData): Error {
+export function errorOf({ message, moraine, name, code, cause }: ErrorData): Error {
   const about = cause ? { cause: errorOf(cause) } : {}
-  if (!moraine) return Object.assign(new Error(message, about), code === undefined ? {} : { code })
+  const more = { ...(name === undefined ? {} : { name }), ...(code === undefined ? {} : { code }) }
+  if (!moraine) return Object.assign(new Error(message, about), more)
   const { kind, hint, retryable } = moraine
   return new MoraineError(kind, message, { retryable, ...(hint ? { hint } : {}), ...about })
 }
