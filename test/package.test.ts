@@ -81,6 +81,27 @@ describe('the package', () => {
     expect(bytes([...loaded].filter((path) => path.startsWith('dist/')))).toBeLessThan(150_000)
   })
 
+  it('asks a query without loading what definitions need', async () => {
+    const { metafile } = await build({
+      entryPoints: [join(repository, 'dist/cli/query.js')],
+      bundle: true,
+      metafile: true,
+      write: false,
+      platform: 'node',
+      format: 'esm',
+      packages: 'external',
+      absWorkingDir: repository,
+      logLevel: 'silent',
+    })
+    const loaded = new Set(['dist/cli/query.js'])
+    for (const path of loaded)
+      for (const { path: next, kind } of metafile.inputs[path]?.imports ?? [])
+        if (kind === 'import-statement') loaded.add(next)
+    expect(loaded).toContain('dist/query/query.js')
+    // Each command starts anew, and Zod alone takes longer to load than a query to run.
+    expect([...loaded]).not.toContain('zod')
+  })
+
   it('packs the build and the papers, and nothing else', () => {
     const [pack] = JSON.parse(
       execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {

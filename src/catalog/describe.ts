@@ -9,9 +9,8 @@ import { parseTree } from '../engine/parse.js'
 import { Table } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
 import { type ColumnLineage, type ColumnSource, columnLineage } from '../plan/lineage.js'
-import { Batches } from '../run/batches.js'
+import { Batches, bronzeLineage } from '../run/batches.js'
 import { bindSql } from '../run/bind.js'
-import { bronzeLineage } from '../run/relations.js'
 import type { Storage } from '../storage/storage.js'
 
 /** A column as the catalog shows it. */

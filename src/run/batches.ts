@@ -6,6 +6,9 @@ import { sha256 } from '../storage/checksum.js'
 import type { Storage } from '../storage/storage.js'
 import { type Naming, namesInBatch } from './naming.js'
 
+/** The columns of a bronze relation beside those of its files. */
+export const bronzeLineage = ['_batch', '_source_file', '_source_line', '_error', '_raw']
+
 /** One source file in a batch. */
 export interface BatchFile extends KeptAs, NamesOutside {
   /** The name that lineage shows. */

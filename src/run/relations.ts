@@ -9,12 +9,9 @@ import { realEffects, Table, type TablePointer } from '../iceberg/table.js'
 import type { BatchPointer, TableState } from '../log/commit.js'
 import { sinceFull, type View } from '../plan/plan.js'
 import type { Storage } from '../storage/storage.js'
-import { Batches, columnsOf, keptFiles } from './batches.js'
+import { Batches, bronzeLineage, columnsOf, keptFiles } from './batches.js'
 import { Naming } from './naming.js'
 import { tableFiles } from './table-files.js'
-
-/** The columns of a bronze relation beside those of its files. */
-export const bronzeLineage = ['_batch', '_source_file', '_source_line', '_error', '_raw']
 
 /** Columns that every silver table has beside those of its schema. */
 export const silverLineage: readonly Field[] = [

@@ -6,9 +6,9 @@ import { thousands } from '../define/thousands.js'
 import { MoraineError } from '../errors.js'
 import type { Census, Mark, RemoteColumn } from '../source/connect/reader.js'
 import type { BatchFile } from './batches.js'
+import { bronzeLineage } from './batches.js'
 import { hash } from './context.js'
 import type { Change } from './drift.js'
-import { bronzeLineage } from './relations.js'
 import type { Held } from './shrink.js'
 
 /** How far a database's table has been read; visible in the same commit as its rows. */
