@@ -6,6 +6,7 @@
  * - `source`: a source can't be read as declared
  * - `quality`: data broke a rule of severity `fail`
  * - `query`: a query is refused or fails
+ * - `limit`: a query needs more than it may use: memory, time, disk, rows
  * - `conflict`: somebody else changed what this commit writes
  * - `storage`, `engine`: the parts below refused
  * - `corrupt`: what lies in storage is not what the log says
@@ -18,6 +19,7 @@ export type ErrorKind =
   | 'source'
   | 'quality'
   | 'query'
+  | 'limit'
   | 'conflict'
   | 'storage'
   | 'engine'

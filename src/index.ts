@@ -10,7 +10,7 @@ export {
   type Place,
   type Problem,
 } from './errors.js'
-export type { At, OpenLake, OpenOptions, ReadOptions } from './query/open.js'
+export type { AskOptions, At, OpenLake, OpenOptions, ReadOptions } from './query/open.js'
 export { sqlFile } from './sql-file.js'
 
 /**

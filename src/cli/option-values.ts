@@ -12,6 +12,7 @@ const readers: Readonly<Record<string, Reader>> = {
   lines: whole(0),
   examples: whole(0),
   jobs: whole(1, 64),
+  threads: whole(1, 1024),
   port: whole(0, 65_535),
   mebibytes: whole(1, 1_000_000),
   interval: intervalFor,
@@ -25,7 +26,7 @@ const readers: Readonly<Record<string, Reader>> = {
 export const textValues: readonly string[] = [
   ...['dir', 'url', 'text', 'name', 'names', 'file', 'path', 'policy', 'format', 'rule', 'columns'],
   ...['commit|time', 'commit', 'id', 'column', 'where', 'time', 'from..until', 'job', 'address'],
-  ...['class', 'size', 'dataset', 'option', 'line', 'character', 'label'],
+  ...['class', 'size', 'dataset', 'option', 'line', 'character', 'label', 'duration|none'],
 ]
 
 /** What an option calls its value. */

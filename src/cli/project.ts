@@ -41,7 +41,7 @@ export async function openProject(command: Command, patience?: Patience): Promis
 }
 
 /** The lake's storage; the definition is only read when the root is not given. */
-export async function openLog(command: Command): Promise<Omit<Project, 'lake'>> {
+export async function openLog(command: Command): Promise<Omit<Project, 'lake'> & { lake?: Lake }> {
   const options = command.optsWithGlobals<GlobalOptions>()
   const root = options.root ?? process.env.MORAINE_ROOT
   if (!root) return openProject(command)

@@ -16,9 +16,10 @@ import { plural, size, toJson } from './output/format.js'
 import { MAX_CELL, textTable } from './output/table.js'
 import { show, writeData } from './output/terminal.js'
 import { openLog, pointOf } from './project.js'
+import { limitsFor, withLimits } from './query-limits.js'
 
 export function define(command: Command): Command {
-  return command
+  return withLimits(command)
     .argument('[sql]', 'one SELECT over bronze.x, silver.x, gold.x and discarded.x')
     .option('-f, --file <path...>', 'files with one SELECT each; - is standard input')
     .option('--at <commit|time>', 'the lake as it was at a commit or a time')
@@ -76,7 +77,8 @@ export async function run(command: Command): Promise<number> {
     const { saveQuery } = await import('./save.js')
     return saveQuery(command, first.sql, options.saveAs, options.partitionBy ?? [])
   }
-  const { storage, log, json } = await openLog(command)
+  const { storage, log, json, lake } = await openLog(command)
+  const limits = limitsFor(command, lake?.queries)
   const format = json ? 'json' : options.format
   const writer = writers[format]
   if (!writer)
@@ -90,7 +92,7 @@ export async function run(command: Command): Promise<number> {
     if (i > 0 && format !== 'json') show('\n')
     if (others.length > 0 && format === 'table') show(`${colors.bold(file)}\n`)
     try {
-      await using result = await queryLake(storage, state, sql)
+      await using result = await queryLake(storage, state, sql, { limits })
       await writer(result, options.limit)
       if (options.stats)
         show(

@@ -3,6 +3,7 @@ import type { Alert } from './alert.js'
 import { type AnyDataset, fullName } from './dataset.js'
 import { datasetList, oneOf, text } from './expected.js'
 import { checkedAgainst, inputsOf, viewsOf } from './inputs.js'
+import { type QueryLimits, queryLimits } from './limits.js'
 import { inOrderOfPlace, takeMistakes } from './mistakes.js'
 import { checked, having, needed, type OptionList } from './options.js'
 import { here } from './place.js'
@@ -25,6 +26,8 @@ export interface LakeOptions {
   alerts?: readonly Alert[]
   /** Failures after which a file or a request that can't be read stays in quarantine and is not tried again by itself. Default: 3. */
   quarantineAfter?: number
+  /** What each query of the lake may use, where the question does not say. */
+  queries?: QueryLimits
 }
 
 const lakeOptions: OptionList<LakeOptions> = {
@@ -42,6 +45,7 @@ const lakeOptions: OptionList<LakeOptions> = {
     is: 'a whole number from 1 on',
     fits: (value) => Number.isInteger(value) && Number(value) >= 1,
   },
+  queries: having<QueryLimits>(queryLimits),
 }
 
 /** A checked definition. `datasets` holds inputs before those that read them. */
@@ -51,6 +55,7 @@ export interface Lake {
   readonly root: string
   readonly publish: 'passed' | 'all'
   readonly alerts: readonly Alert[]
+  readonly queries: QueryLimits
   readonly folders: { readonly silver?: string; readonly gold?: string }
   readonly datasets: readonly AnyDataset[]
   readonly quarantineAfter: number
@@ -66,7 +71,7 @@ export function defineLake(options: LakeOptions): Lake {
   const place = here()
   const good = checked<LakeOptions>('defineLake', options, lakeOptions)
   const { name, root = 'lake', publish = 'passed', alerts = [], folders = {} } = good
-  const { quarantineAfter = 3 } = good
+  const { quarantineAfter = 3, queries = {} } = good
   const problems: Problem[] = []
   if (name !== undefined && !/^[a-z][a-z0-9_-]*$/.test(name))
     problems.push({
@@ -90,6 +95,7 @@ export function defineLake(options: LakeOptions): Lake {
     root,
     publish,
     alerts,
+    queries,
     folders,
     datasets: ordered,
     quarantineAfter,

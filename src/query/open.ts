@@ -3,6 +3,7 @@ import type { AnyDataset, Row } from '../define/dataset.js'
 import { described } from '../define/described.js'
 import { datasets, isDataset, number, sqlTag, text, texts } from '../define/expected.js'
 import type { Lake } from '../define/lake.js'
+import { type QueryLimits, queryLimits } from '../define/limits.js'
 import { takeMistakes } from '../define/mistakes.js'
 import { checked, checkedArguments, type Expected, type OptionList } from '../define/options.js'
 import { defOf } from '../define/schema.js'
@@ -13,13 +14,20 @@ import { folderOf, openStorage, rootOf } from '../load/root.js'
 import type { LakeState } from '../log/commit.js'
 import { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
+import { asList, limitsOf } from './limits.js'
 import { stateToRead } from './point.js'
-import { queryLake, queryRows } from './query.js'
+import { type QueryOptions, queryLake, queryRows } from './query.js'
 
 /** A point in the lake's history: a commit's number, or a time. */
 export type At = number | Date | string
 
-export interface ReadOptions<C extends string> {
+/** How a question is asked: what it may use, and what stops it. */
+export interface AskOptions extends QueryLimits {
+  /** Stops the query. What waits for it is thrown the signal's reason. */
+  signal?: AbortSignal
+}
+
+export interface ReadOptions<C extends string> extends AskOptions {
   /** A condition on the rows: sql`amount > 10`. */
   where?: Sql
   /** The columns to read; all without it. */
@@ -43,29 +51,35 @@ export interface OpenLake {
     options?: ReadOptions<C>,
   ): AsyncIterable<Pick<Row<D>, C>[]>
   /** One SELECT over `bronze.x`, `silver.x`, `gold.x` and `discarded.x`. */
-  query(sql: string | Sql, options?: { at?: At }): Promise<ResultRow[]>
+  query(sql: string | Sql, options?: AskOptions & { at?: At }): Promise<ResultRow[]>
   /** What the commit log says now, or said then. */
   state(at?: At): Promise<LakeState>
 }
 
-/** How a lake is opened. */
-export interface OpenOptions {
+/** How a lake is opened: where it is, and what each of its queries may use. */
+export interface OpenOptions extends QueryLimits {
   /** The folder or bucket that holds it, instead of what its definition or MORAINE_ROOT says. */
   root?: string
 }
 
-const openOptions: OptionList<OpenOptions> = { root: text }
+const openOptions: OptionList<OpenOptions> = { root: text, ...queryLimits }
 
-const readOptions: OptionList<ReadOptions<string>> = {
-  where: sqlTag,
-  columns: texts,
-  orderBy: sqlTag,
-  limit: number,
+const askOptions: OptionList<AskOptions & { at?: At }> = {
+  ...queryLimits,
+  signal: { is: 'an AbortSignal', fits: (value) => value instanceof AbortSignal },
   at: {
     is: "a commit's number, or a time",
     fits: (value) =>
       typeof value === 'number' || typeof value === 'string' || value instanceof Date,
   },
+}
+
+const readOptions: OptionList<ReadOptions<string>> = {
+  ...askOptions,
+  where: sqlTag,
+  columns: texts,
+  orderBy: sqlTag,
+  limit: number,
 }
 
 const aDataset: Expected = { ...datasets, is: 'a dataset', fits: isDataset }
@@ -96,31 +110,50 @@ function lakeIn(given: Lake | { default?: Lake }): Lake {
  */
 export function openLake(given: Lake, options: OpenOptions = {}): OpenLake {
   const lake = lakeIn(given)
-  const { root } = sound(() => checked('openLake(…)', options, openOptions))
+  const { root, ...usual } = sound(() => checked('openLake(…)', options, openOptions))
   const folder = folderOf(lake)
   const storage = openStorage(root ?? rootOf(lake, folder), folder)
   const log = new CommitLog(storage)
   const state = (at?: At) => (at === undefined ? log.head() : stateToRead(log, toPoint(at)))
 
-  async function* stream(dataset: AnyDataset, options: ReadOptions<string> = {}) {
-    const read = sound(() => {
+  const asked = ({ signal, ...own }: AskOptions) => ({
+    limits: limitsOf(own, usual, lake.queries),
+    ...(signal ? { signal } : {}),
+  })
+
+  async function* batches(dataset: AnyDataset, read: ReadOptions<string>, options: QueryOptions) {
+    const sql = readSql(dataset, read)
+    await using result = await queryLake(storage, await state(read.at), sql, options)
+    const convert = converterOf(dataset)
+    for await (const batch of result.batches) yield batch.map(convert)
+  }
+
+  const reading = (dataset: AnyDataset, options: ReadOptions<string> = {}) =>
+    sound(() => {
       checkedArguments('read(…)', { dataset }, { dataset: aDataset })
       return checked('read(…)', options, readOptions)
     })
-    await using result = await queryLake(storage, await state(read.at), readSql(dataset, read))
-    const convert = converterOf(dataset)
-    for await (const batch of result.batches) yield batch.map(convert)
+
+  async function* stream(dataset: AnyDataset, options?: ReadOptions<string>) {
+    const read = reading(dataset, options)
+    yield* batches(dataset, read, asked(read))
   }
   return {
     state,
     stream: stream as OpenLake['stream'],
-    read: (async (dataset: AnyDataset, read?: ReadOptions<string>) => {
+    read: (async (dataset: AnyDataset, options?: ReadOptions<string>) => {
+      const read = reading(dataset, options)
+      const { limits, ...rest } = asked(read)
       const rows: ResultRow[] = []
-      for await (const batch of stream(dataset, read)) rows.push(...batch)
+      const all = { limits: asList(limits), ...rest }
+      for await (const batch of batches(dataset, read, all)) rows.push(...batch)
       return rows
     }) as OpenLake['read'],
-    query: async (sql, { at } = {}) =>
-      queryRows(storage, await state(at), typeof sql === 'string' ? sql : renderSql(sql)),
+    query: async (sql, options = {}) => {
+      const { at, ...rest } = sound(() => checked('query(…)', options, askOptions))
+      const written = typeof sql === 'string' ? sql : renderSql(sql)
+      return queryRows(storage, await state(at), written, asked(rest))
+    },
   }
 }
 

@@ -3,11 +3,12 @@ import type { KeptAs, ResultRow, TableFile } from '../engine/engine.js'
 import type { Schema } from '../iceberg/spec/types.js'
 import type { TableRef } from '../sql/guard.js'
 import type { ObjectAccess } from '../storage/staging.js'
+import type { Excess, Limits } from './limits.js'
 import type { Pushed } from './pushdown.js'
 
 /** What a query's process is told. It knows nothing but this: no environment, no lake. */
 export type Request =
-  | { type: 'parse'; sql: string; extensions?: string }
+  | { type: 'parse'; sql: string; limits: Limits; extensions?: string }
   /** Which tables the query of a view reads. */
   | { type: 'tables'; sql: string }
   | { type: 'run'; relations: RelationFiles[]; access?: ObjectAccess }
@@ -37,5 +38,6 @@ export type Reply =
     }
   | { type: 'tables'; tables: TableRef[] }
   | { type: 'columns'; columns: Field[] }
-  | { type: 'rows'; rows: ResultRow[] | null }
-  | { type: 'failed'; message: string; hint?: string }
+  /** No rows at the end; `isLarge` where the process holds so much that the next query is better off with another. */
+  | { type: 'rows'; rows: ResultRow[] | null; isLarge?: boolean }
+  | { type: 'failed'; message: string; hint?: string; excess?: Excess }

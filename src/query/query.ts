@@ -8,7 +8,6 @@ import type { DataFile } from '../iceberg/spec/manifest.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
 import { refuseReading } from '../log/features.js'
-import { endChild } from '../process/child.js'
 import { Batches, bronzeLineage, columnsOf, keptFiles } from '../run/batches.js'
 import { Naming } from '../run/naming.js'
 import { tableFiles } from '../run/table-files.js'
@@ -16,9 +15,17 @@ import type { TableRef } from '../sql/guard.js'
 import { damageIn } from '../storage/damage.js'
 import { fetchStaged, isReadInPlace, localPath, readableRoots } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
-import type { RelationFiles, Reply, Request } from './protocol.js'
+import { asList, type Limits, limitsOf } from './limits.js'
+import type { RelationFiles, Reply } from './protocol.js'
 import type { Pushed } from './pushdown.js'
-import { giveBack, takeProcess } from './spawn.js'
+import { Worker } from './query-process.js'
+
+/** How a query is run. */
+export interface QueryOptions {
+  limits?: Limits
+  /** Stops the query, and ends its process. */
+  signal?: AbortSignal
+}
 
 /** A query's result while it is read; `close` ends the query's process. */
 export interface QueryResult extends AsyncDisposable {
@@ -34,14 +41,17 @@ export interface QueryResult extends AsyncDisposable {
  * Runs one SELECT over the lake as it is in a state. The query runs in a process of its own, in an engine that can
  * open nothing but the files of the tables it names.
  *
- * @throws MoraineError of kind `query` when it is refused or fails.
+ * @throws MoraineError of kind `query` when it is refused or fails, of kind `limit` when it needs more than it may use; the
+ *   reason of the signal when that has stopped it.
  */
 export async function queryLake(
   storage: Storage,
   state: LakeState | Promise<LakeState>,
   sql: string,
+  { limits = limitsOf(), signal }: QueryOptions = {},
 ): Promise<QueryResult> {
-  const worker = new Worker()
+  signal?.throwIfAborted()
+  const worker = new Worker(limits, signal)
   const names: string[] = []
   try {
     // Side by side: the process takes its time to start.
@@ -49,6 +59,7 @@ export async function queryLake(
     const parse = {
       type: 'parse',
       sql,
+      limits,
       ...(root ? { extensions: extensionFolder() } : {}),
     } as const
     const [parsed, read] = await Promise.all([worker.ask(parse, 'parsed'), state])
@@ -119,8 +130,10 @@ export async function queryRows(
   storage: Storage,
   state: LakeState,
   sql: string,
+  { limits = limitsOf(), signal }: QueryOptions = {},
 ): Promise<ResultRow[]> {
-  await using result = await queryLake(storage, state, sql)
+  const options = { limits: asList(limits), ...(signal ? { signal } : {}) }
+  await using result = await queryLake(storage, state, sql, options)
   const rows: ResultRow[] = []
   for await (const batch of result.batches) rows.push(...batch)
   return rows
@@ -133,8 +146,11 @@ async function* batchesOf(
 ): AsyncGenerator<ResultRow[]> {
   try {
     for (;;) {
-      const { rows } = await worker.ask({ type: 'next' }, 'rows')
-      if (!rows) return worker.release()
+      const { rows, isLarge = false } = await worker.ask({ type: 'next' }, 'rows')
+      if (!rows) {
+        if (!isLarge) worker.release()
+        return
+      }
       yield rows
     }
   } catch (error) {
@@ -269,44 +285,4 @@ function findName(state: LakeState, wanted: string): string {
           : 'Fill the lake first: moraine run',
     },
   )
-}
-
-/** The process of one query at a time; one question is asked at a time. */
-class Worker {
-  private readonly process = takeProcess()
-  private released = false
-
-  async ask<T extends Reply['type']>(
-    request: Request,
-    type: T,
-  ): Promise<Extract<Reply, { type: T }>> {
-    const reply = await new Promise<Reply>((resolve, reject) => {
-      const gone = () =>
-        reject(
-          new MoraineError('query', 'The process of the query ended before it was done', {
-            hint: 'It may have run out of memory: limit the rows or the columns.',
-          }),
-        )
-      this.process.once('exit', gone)
-      this.process.once('message', (message) => {
-        this.process.off('exit', gone)
-        resolve(message as Reply)
-      })
-      this.process.send(request)
-    })
-    if (reply.type === 'failed') throw new MoraineError('query', reply.message, reply)
-    if (reply.type !== type)
-      throw new MoraineError('query', `The query's process answered ${reply.type}`)
-    return reply as Extract<Reply, { type: T }>
-  }
-
-  /** Lets go of a process that has nothing left to do: the next query may have it. */
-  release(): void {
-    giveBack(this.process)
-    this.released = true
-  }
-
-  async close(): Promise<void> {
-    if (!this.released) await endChild(this.process)
-  }
 }

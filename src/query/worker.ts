@@ -3,8 +3,10 @@
  * on its parsed tree, and then shuts every door but those files before it runs it. Doors stay shut: a query of other files
  * has another engine, which may open what the queries before it had as well.
  */
+
+import { isDeepStrictEqual } from 'node:util'
 import { quoteName, quoteText } from '../define/sql.js'
-import { DuckDB } from '../engine/duckdb/duckdb.js'
+import { DuckDB, type DuckDBOptions } from '../engine/duckdb/duckdb.js'
 import type { ResultRow, Session } from '../engine/engine.js'
 import { parseTree } from '../engine/parse.js'
 import { SqlError } from '../engine/sql-error.js'
@@ -12,11 +14,22 @@ import { MoraineError, messageOf } from '../errors.js'
 import { watchParent } from '../process/watchdog.js'
 import { proveSelect } from '../sql/guard.js'
 import type { ObjectAccess } from '../storage/staging.js'
+import { defaultMemory, type Excess, engineShare, type Limits, limitsOf } from './limits.js'
 import type { RelationFiles, Reply, Request } from './protocol.js'
 import { columnsNamed, predicatesFor } from './pushdown.js'
+import { sizer } from './result-size.js'
 
 /** Files of queries before that an engine may open. */
 const REMEMBERED = 10_000
+
+/** What an engine is started with. */
+interface Needs extends Pick<Limits, 'memory' | 'spill' | 'threads'> {
+  extensions: string | undefined
+}
+
+function engineOptions({ memory, spill, threads }: Partial<Needs>): DuckDBOptions {
+  return { ...engineShare(memory ?? defaultMemory(), threads), spill }
+}
 
 /** An engine for queries, which can open what they name and nothing else once the first has run. */
 class Enclosure {
@@ -29,21 +42,22 @@ class Enclosure {
   private constructor(
     private readonly engine: DuckDB,
     readonly session: Session,
-    readonly extensions: string | undefined,
+    readonly needs: Needs,
     /** Whether objects of buckets can be read where they lie. */
     readonly reaches: boolean,
   ) {}
 
-  static async around(engine: DuckDB, extensions: string | undefined): Promise<Enclosure> {
+  static async around(engine: DuckDB, needs: Needs): Promise<Enclosure> {
     const session = await engine.open()
-    if (extensions === undefined) return new Enclosure(engine, session, extensions, false)
+    const { extensions } = needs
+    if (extensions === undefined) return new Enclosure(engine, session, needs, false)
     await session.run(`SET extension_directory = ${quoteText(extensions)}`)
-    return new Enclosure(engine, session, extensions, await session.loads('httpfs'))
+    return new Enclosure(engine, session, needs, await session.loads('httpfs'))
   }
 
   /** Makes it ready for another query; `false` when that needs another engine. */
-  async clear(extensions: string | undefined): Promise<boolean> {
-    if (!this.isClean || this.extensions !== extensions) return false
+  async clear(needs: Needs): Promise<boolean> {
+    if (!this.isClean || !isDeepStrictEqual(this.needs, needs)) return false
     for (const view of this.views) await this.session.run(`DROP VIEW ${view}`)
     this.views = []
     return true
@@ -56,9 +70,9 @@ class Enclosure {
   }
 
   /** Another one in its place, with its doors open. */
-  async renewed(extensions: string | undefined): Promise<Enclosure> {
+  async renewed(needs: Needs): Promise<Enclosure> {
     await this.close()
-    return Enclosure.around(await DuckDB.start(), extensions)
+    return Enclosure.around(await DuckDB.start(engineOptions(needs)), needs)
   }
 
   async define(relations: readonly RelationFiles[]): Promise<void> {
@@ -95,7 +109,12 @@ class Enclosure {
 }
 
 class QueryProcess {
-  private readonly first = DuckDB.start()
+  /** Started before it is known what is asked: most queries have no limits of their own. */
+  private readonly first = DuckDB.start(engineOptions({}))
+  private limits = limitsOf()
+  private rows = 0
+  private bytes = 0
+  private sizeOf: ReturnType<typeof sizer> | undefined
   private enclosure: Enclosure | undefined
   /** What was proved last. */
   private sql = ''
@@ -111,17 +130,24 @@ class QueryProcess {
         return this.tables(request.sql)
       case 'run':
         return this.run(request)
-      case 'next': {
-        const next = await this.batches?.next()
-        return { type: 'rows', rows: next?.done === false ? next.value : null }
-      }
+      case 'next':
+        return this.next()
     }
   }
 
-  private async parse({ sql, extensions }: Extract<Request, { type: 'parse' }>): Promise<Reply> {
-    this.enclosure ??= await Enclosure.around(await this.first, extensions)
-    if (!(await this.enclosure.clear(extensions)))
-      this.enclosure = await this.enclosure.renewed(extensions)
+  private async parse(asked: Extract<Request, { type: 'parse' }>): Promise<Reply> {
+    const { sql, limits, extensions } = asked
+    watchdog.limitMemory(limits.memory)
+    this.limits = limits
+    this.rows = this.bytes = 0
+    const { memory, spill, threads } = limits
+    const needs = { memory, spill, threads, extensions }
+    const isUsual = memory === defaultMemory() && spill === undefined && threads === undefined
+    if (!this.enclosure) {
+      const first = await this.first
+      this.enclosure = await Enclosure.around(first, isUsual ? needs : { ...needs, memory: 0 })
+    }
+    if (!(await this.enclosure.clear(needs))) this.enclosure = await this.enclosure.renewed(needs)
     const { session, reaches } = this.enclosure
     const { nodes, tables } = proveSelect(await parseTree(session, sql), sql)
     this.sql = sql
@@ -145,7 +171,7 @@ class QueryProcess {
       .flatMap((relation) => relation.files)
       .flatMap(({ location, deletes = [] }) => [location, ...deletes.map((d) => d.location)])
     if (!this.enclosure.allows(paths, access))
-      this.enclosure = await this.enclosure.renewed(this.enclosure.extensions)
+      this.enclosure = await this.enclosure.renewed(this.enclosure.needs)
     if (this.known.length > REMEMBERED) this.known = []
     this.known = [...new Set([...this.known, ...paths])]
     if (access) await this.enclosure.reach(access)
@@ -153,8 +179,33 @@ class QueryProcess {
     await this.enclosure.shut(this.known)
     const result = await this.enclosure.session.stream(this.sql)
     this.batches = result.batches[Symbol.asyncIterator]()
+    this.sizeOf = this.limits.bytes < Number.POSITIVE_INFINITY ? sizer(result.columns) : undefined
     return { type: 'columns', columns: result.columns.map(({ name, type }) => ({ name, type })) }
   }
+
+  private async next(): Promise<Reply> {
+    const next = await this.batches?.next()
+    if (next?.done !== false) {
+      const isLarge = process.memoryUsage.rss() > this.limits.memory / 2
+      return { type: 'rows', rows: null, ...(isLarge ? { isLarge } : {}) }
+    }
+    this.rows += next.value.length
+    if (this.rows > this.limits.rows) return failedBy('rows')
+    this.bytes += this.sizeOf?.(next.value) ?? 0
+    if (this.bytes > this.limits.bytes) return failedBy('bytes')
+    return { type: 'rows', rows: next.value }
+  }
+}
+
+/** A limit that was passed; whoever knows the limits says more. */
+function failedBy(excess: Excess, message = ''): Reply {
+  return { type: 'failed', message, excess }
+}
+
+/** Of which limit the engine says that it was passed. */
+function excessIn(message: string): Excess | undefined {
+  if (!/^Out of Memory Error|Array buffer allocation failed/.test(message)) return undefined
+  return message.includes('max_temp_directory_size') ? 'spill' : 'memory'
 }
 
 function relationSql(session: Session, { schema, columns, files, query }: RelationFiles): string {
@@ -166,7 +217,7 @@ function relationSql(session: Session, { schema, columns, files, query }: Relati
   return `SELECT ${nulls.join(', ') || 'NULL AS "no rows yet"'} WHERE false`
 }
 
-watchParent()
+const watchdog = watchParent()
 const query = new QueryProcess()
 process.on('message', (request: Request) => {
   query.answer(request).then(
@@ -175,7 +226,10 @@ process.on('message', (request: Request) => {
       const hint = error instanceof MoraineError ? error.hint : undefined
       // The engine's own message points at the line.
       const message = messageOf(error instanceof SqlError ? error.cause : error)
-      process.send?.({ type: 'failed', message, ...(hint ? { hint } : {}) })
+      const excess = excessIn(message)
+      process.send?.(
+        excess ? failedBy(excess, message) : { type: 'failed', message, ...(hint ? { hint } : {}) },
+      )
     },
   )
 })

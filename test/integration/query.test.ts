@@ -9,6 +9,7 @@ import { sql } from '../../src/define/sql.js'
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import { loadLake } from '../../src/load/load.js'
 import { CommitLog } from '../../src/log/log.js'
+import { limitsOf } from '../../src/query/limits.js'
 import { openLake } from '../../src/query/open.js'
 import type { Reply, Request } from '../../src/query/protocol.js'
 import { queryLake } from '../../src/query/query.js'
@@ -216,7 +217,9 @@ describe('queries one after the other', () => {
       return (await once(process, 'message'))[0] as Reply
     }
     const text = 'select count(*) as n from silver.sales'
-    expect(await ask({ type: 'parse', sql: text })).toMatchObject({ type: 'parsed' })
+    expect(await ask({ type: 'parse', sql: text, limits: limitsOf() })).toMatchObject({
+      type: 'parsed',
+    })
     expect(await ask({ type: 'run', relations: [] })).toMatchObject({
       type: 'failed',
       message: expect.stringContaining('does not exist'),

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isAlive } from '../../src/storage/alive.js'
@@ -16,4 +17,26 @@ export function isRunning(pid: number): boolean {
 /** Waits until a process has ended, however slow the machine is. */
 export async function ended(pid: number): Promise<void> {
   while (isRunning(pid)) await sleep(20)
+}
+
+/** The processes that a process has started. */
+export function childrenOf(pid: number): number[] {
+  const all = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
+  return all
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .filter(([, parent]) => parent === pid)
+    .map(([child]) => child as number)
+}
+
+/** Waits until a process has worked for longer than it takes to start. */
+export async function working(pid: number): Promise<void> {
+  const seconds = () => {
+    const text = execFileSync('ps', ['-o', 'time=', '-p', String(pid)], { encoding: 'utf8' })
+    return text
+      .trim()
+      .split(/[:-]/)
+      .reduce((sum, part) => sum * 60 + Number(part), 0)
+  }
+  while (seconds() < 1) await sleep(100)
 }

@@ -1,3 +1,4 @@
+import { sizeText } from '../../define/size.js'
 import { thousands } from '../../define/thousands.js'
 import type { RowValue } from '../../engine/engine.js'
 import { printableJson } from './terminal.js'
@@ -5,21 +6,12 @@ import { printableJson } from './terminal.js'
 /** `172,456` */
 export const count = thousands
 
+/** `1.4 MiB` */
+export const size = sizeText
+
 /** `1 row`, `2 rows`. */
 export function plural(n: number, noun: string): string {
   return `${count(n)} ${noun}${n === 1 ? '' : 's'}`
-}
-
-/** `1.4 MiB` */
-export function size(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  let value = bytes
-  let unit = 0
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
 }
 
 /** `0.4 s`, `2 min 5 s` */

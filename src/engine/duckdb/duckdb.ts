@@ -1,5 +1,5 @@
 import { rm, stat } from 'node:fs/promises'
-import { availableParallelism, totalmem } from 'node:os'
+import { availableParallelism } from 'node:os'
 import type {
   DuckDBBlobValue,
   DuckDBConnection,
@@ -12,7 +12,9 @@ import { quoteName, quoteText } from '../../define/sql.js'
 import { MoraineError } from '../../errors.js'
 import type { DataFile } from '../../iceberg/spec/manifest.js'
 import type { Schema } from '../../iceberg/spec/types.js'
+import { machineMemory } from '../../process/memory.js'
 import type { JsFunction } from '../../quality/functions.js'
+import { diskOf, roomToSpill } from '../../storage/disk.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import {
   fetchMentioned,
@@ -64,6 +66,8 @@ import { copySql, toDataFile, type WrittenFile } from './write.js'
 export interface DuckDBOptions {
   /** Bytes that the engine may use; beyond it spills to disk. Default: 60 % of the machine's. */
   memory?: number
+  /** Bytes of disk that it may spill. Default, and at most: half of what is free. */
+  spill?: number | undefined
   threads?: number
   /** The folder with DuckDB's extensions, where it is not DuckDB's own. */
   extensions?: string | undefined
@@ -96,10 +100,15 @@ export class DuckDB implements Engine {
 
   static async start(options: DuckDBOptions = {}): Promise<DuckDB> {
     const temporary = await scratchFolder('engine')
-    const memory = options.memory ?? Math.floor(totalmem() * 0.6)
+    const memory = options.memory ?? Math.floor(machineMemory() * 0.6)
+    const room = roomToSpill(diskOf(temporary))
+    const spill = Math.min(
+      room ?? Number.POSITIVE_INFINITY,
+      options.spill ?? Number.POSITIVE_INFINITY,
+    )
     const instance = await DuckDBInstance.create(':memory:', {
       threads: String(options.threads ?? availableParallelism()),
-      memory_limit: `${Math.ceil(memory / 2 ** 20)}MiB`,
+      memory_limit: kibibytes(memory),
       temp_directory: temporary,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
@@ -110,6 +119,7 @@ export class DuckDB implements Engine {
       ...(options.extensions ? { extension_directory: options.extensions } : {}),
       ...options.settings,
     })
+    if (spill < Number.POSITIVE_INFINITY) await limitSpill(instance, spill)
     const otherwise = options.settings?.disabled_optimizers ?? ''
     return new DuckDB(instance, temporary, { statements: 0, otherwise })
   }
@@ -148,6 +158,18 @@ export class DuckDB implements Engine {
     this.instance.closeSync()
     await rm(this.temporary, { recursive: true, force: true })
   }
+}
+
+/** By a statement: what an instance is created with has no effect. */
+async function limitSpill(instance: DuckDBInstance, bytes: number): Promise<void> {
+  const connection = await instance.connect()
+  await connection.run(`SET max_temp_directory_size = '${kibibytes(bytes)}'`)
+  connection.closeSync()
+}
+
+/** A size as the engine reads it. */
+function kibibytes(bytes: number): string {
+  return `${Math.floor(bytes / 1024)}KiB`
 }
 
 /** Milliseconds before their end from which credentials are asked for anew. */

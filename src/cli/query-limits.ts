@@ -1,0 +1,59 @@
+import type { Command } from 'commander'
+import { LEAST_MEMORY, type QueryLimits, queryLimits } from '../define/limits.js'
+import { sizeText } from '../define/size.js'
+import { MoraineError } from '../errors.js'
+import { type Limits, limitsOf } from '../query/limits.js'
+
+/** Gives a command the options that {@link limitsFor} reads. */
+export function withLimits(command: Command): Command {
+  return command
+    .option(
+      '--memory <size>',
+      'memory that the query may use (default: a quarter of the machine, at most 4 GiB)',
+    )
+    .option(
+      '--timeout <duration|none>',
+      'how long it may work (default: 10m; none where a terminal shows the rows)',
+    )
+    .option(
+      '--spill <size>',
+      'disk for what does not fit into memory (default, and at most: half of what is free)',
+    )
+    .option('--max-rows <rows>', 'end it where it has more rows')
+    .option('--max-bytes <size>', 'end it where its result is larger')
+    .option('--threads <threads>', 'threads that it may use (default: one for each processor)')
+}
+
+/** What a query of a command may use: what its options say, then what `lake.ts` says, then what is usual. */
+export function limitsFor(command: Command, ofLake: QueryLimits = {}): Limits {
+  const given = command.opts<QueryLimits>()
+  refuse('--memory', given.memory, queryLimits.memory.fits, {
+    what: 'a size of memory to work within',
+    hint: `Give a number and a unit, at least ${sizeText(LEAST_MEMORY)}: --memory 2GB`,
+  })
+  for (const [option, size] of [
+    ['--spill', given.spill],
+    ['--max-bytes', given.maxBytes],
+  ] as const)
+    refuse(option, size, queryLimits.spill.fits, {
+      what: 'a size',
+      hint: `Give a number and a unit: ${option} 20GB`,
+    })
+  refuse('--timeout', given.timeout, queryLimits.timeout.fits, {
+    what: 'a duration',
+    hint: "Give seconds, minutes or hours, or 'none': --timeout 30s, --timeout 15m",
+  })
+  // Whoever looks at a terminal can see how long it takes, and stop it.
+  const here = process.stdout.isTTY ? { timeout: 'none' } : {}
+  return limitsOf(given, ofLake, here)
+}
+
+function refuse(
+  option: string,
+  value: string | undefined,
+  fits: (value: unknown) => boolean,
+  { what, hint }: { what: string; hint: string },
+): void {
+  if (value === undefined || fits(value)) return
+  throw new MoraineError('usage', `${option} ${value} is not ${what}`, { hint })
+}

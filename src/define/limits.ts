@@ -1,0 +1,62 @@
+import { number } from './expected.js'
+import { secondsOf } from './interval.js'
+import type { Expected, OptionList } from './options.js'
+import { bytesOf } from './size.js'
+
+/** What one query may use. A query that needs more is ended, and says which limit it was. */
+export interface QueryLimits {
+  /**
+   * Memory of its process, such as `2GB`; before that is reached, it goes on on disk where it can. Default: a quarter of the
+   * machine's, or of the container's, and at most 4 GiB.
+   */
+  memory?: string
+  /** How long it may work, such as `30s`, `15m`, or `none`. Time in which its rows are not read does not count. Default: `10m`. */
+  timeout?: string
+  /** Space on disk for what does not fit into memory, such as `20GB`. Default, and at most: half of what is free. */
+  spill?: string
+  /** Rows that it may give. Default: any number. */
+  maxRows?: number
+  /**
+   * Size of the values that it may give, such as `1GB`. Default: any size where rows are read one after the other; where they are
+   * returned as one list, what the memory of JavaScript has room for.
+   */
+  maxBytes?: string
+  /** Threads that it may use. Default: one for each processor. */
+  threads?: number
+}
+
+/** What limits of memory begin with: below it nothing runs. */
+export const LEAST_MEMORY = 2 ** 28
+
+const size: Expected = {
+  is: "a size such as '512MiB' or '2GB'",
+  fits: (value) => typeof value === 'string' && bytesOf(value) !== undefined,
+  advise: (value) => (typeof value === 'number' ? 'Write its unit as well, in quotes.' : undefined),
+}
+
+export const memorySize: Expected = {
+  ...size,
+  is: "a size of at least 256MiB, such as '512MiB' or '2GB'",
+  fits: (value) => size.fits(value) && (bytesOf(value as string) as number) >= LEAST_MEMORY,
+}
+
+const counting: Expected = {
+  ...number,
+  is: 'a whole number from 1 up',
+  fits: (value) => Number.isSafeInteger(value) && (value as number) >= 1,
+}
+
+export const queryLimits: OptionList<QueryLimits> = {
+  memory: memorySize,
+  timeout: {
+    is: "a time such as '30s', '15m' or '2h', or 'none'",
+    fits: (value) =>
+      typeof value === 'string' && (value === 'none' || secondsOf(value) !== undefined),
+    advise: (value) =>
+      typeof value === 'number' ? 'Write its unit as well, in quotes.' : undefined,
+  },
+  spill: size,
+  maxRows: counting,
+  maxBytes: size,
+  threads: counting,
+}
