@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import { MoraineError } from '../errors.js'
-import { type Ending, endChild, endingOf } from '../process/child.js'
+import { endChild, endingOf } from '../process/child.js'
 import { sweep } from '../storage/scratch.js'
 import { excessError, type Limits } from './limits.js'
 import type { Reply, Request } from './protocol.js'
@@ -100,8 +100,8 @@ export class Worker {
 
   /** What the end of the process means. */
   private death(): MoraineError {
-    const ending: Ending | undefined = endingOf(this.process)
-    if (ending) return excessError(ending, this.limits)
+    const ending = endingOf(this.process)
+    if (ending === 'memory' || ending === 'disk') return excessError(ending, this.limits)
     const { exitCode, signalCode } = this.process
     // V8 ends itself where it has no memory left.
     if (signalCode === 'SIGABRT' || signalCode === 'SIGTRAP')
