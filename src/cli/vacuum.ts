@@ -40,6 +40,10 @@ export async function run(command: Command): Promise<number> {
     remove: options.delete ?? false,
     info: { author: currentUser(), run: null },
   })
+  for (const { id, author, host, silent } of result.silent)
+    process.stderr.write(
+      `! Run ${id} of ${author} on ${host} has not been heard of for ${Math.round(silent / 60_000)} minutes. If it was only stopped, it will say when it goes on that it has to be run again.\n`,
+    )
   if (json) print(toJson(result, 2))
   else for (const line of shown(result, options)) print(line)
   return 0

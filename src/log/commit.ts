@@ -98,6 +98,11 @@ export interface Changes {
   renamed?: Record<string, string | null>
   /** Commits before this one can't be seen any more: vacuum removes what only they refer to. */
   horizon?: number
+  /**
+   * Vacuum may remove files that were last modified before this time and that no commit so far leads to (ISO, by the clock of the
+   * storage): later commits must not refer to them.
+   */
+  vacuumed?: string
   /** The commit whose state this one brings back. Such a commit shares its base with no other. */
   rollback?: number
   offsets?: Record<string, Offsets | null>
@@ -165,6 +170,8 @@ export interface LakeState {
   renamed?: Readonly<Record<string, string>>
   /** The oldest commit whose files are all there, where vacuum has removed older ones. */
   horizon?: number
+  /** Files of before this time that no commit led to may be gone, where vacuum has removed some. */
+  vacuumed?: string
   /** Features that commits so far have used. */
   features?: FeatureUses
 }
@@ -198,11 +205,20 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
     watermarks: merged(state.watermarks, watermarks),
     ...forgotten,
     ...(horizon > 0 ? { horizon } : {}),
+    ...later(state.vacuumed, commit.changes.vacuumed),
     ...(Object.keys(renamed).length > 0 ? { renamed } : {}),
     ...(commit.features || state.features
       ? { features: { ...state.features, ...commit.features } }
       : {}),
   }
+}
+
+function later(...times: (string | undefined)[]): { vacuumed?: string } {
+  const last = times
+    .filter((time) => time !== undefined)
+    .sort()
+    .at(-1)
+  return last === undefined ? {} : { vacuumed: last }
 }
 
 function merged<T>(
@@ -321,9 +337,13 @@ function differences<T>(from: Readonly<Record<string, T>>, to: Readonly<Record<s
 
 /** Whether changes change anything. */
 export function isEmpty(changes: Changes): boolean {
-  const { tables, views, batches, cut, offsets, watermarks, forget, horizon } = changes
+  const { tables, views, batches, cut, offsets, watermarks, forget, horizon, vacuumed } = changes
   const parts = [tables, views, batches, cut, offsets, watermarks, forget]
-  return horizon === undefined && parts.every((part) => !part || Object.keys(part).length === 0)
+  return (
+    horizon === undefined &&
+    vacuumed === undefined &&
+    parts.every((part) => !part || Object.keys(part).length === 0)
+  )
 }
 
 /** What two changes both write, and so can't both do on one base; empty when they don't meet. */

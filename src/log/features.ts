@@ -21,6 +21,8 @@ export const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   quarantine: { since: '0.1.0', needed: 'write' },
   // A writer that does not know them would leave them with files that they are not of.
   checksums: { since: '0.1.0', needed: 'write' },
+  // A writer that passes over it would refer to files that are gone.
+  'vacuum-cutoff': { since: '0.1.0', needed: 'write' },
 }
 
 const table = object<TableState>({
@@ -65,6 +67,7 @@ const changes = object<Changes>({
   forget: map(any),
   renamed: map(any),
   horizon: any,
+  vacuumed: since('vacuum-cutoff'),
   rollback: any,
   offsets: map(any),
   watermarks: map(any),

@@ -14,12 +14,15 @@ import {
   forkedSince,
   isEmpty,
   type LakeState,
+  type TableState,
   withArrivals,
 } from './commit.js'
 import { type Entry, encodeCommit, parseEntry } from './entry.js'
 import { featuresOf, isKnown, refuseWriting } from './features.js'
 import { AHEAD, entryPath, firstAfter, missingEntries } from './gaps.js'
+import type { Base } from './gone.js'
 import { program } from './program.js'
+import { StaleWriter } from './stale-writer.js'
 
 /** What the log takes from the world; tests give their own. */
 export interface LogEffects {
@@ -44,6 +47,14 @@ const LOST = 5
 /** Commits from one checkpoint to the next. */
 const INTERVAL = 50
 
+/** What is known of the files that a commit refers to. */
+export interface CommitFiles {
+  /** When the first of them may have been written; since the log was opened without it. */
+  since?: Date
+  /** Commits that can be seen lead to all of them already. */
+  seen?: boolean
+}
+
 /** Where a branch left the one it came from; the first object in its folder. */
 interface Fork {
   format: 1
@@ -63,6 +74,8 @@ export class CommitLog {
   /** The commit up to which a state was found in a checkpoint; `undefined` before one was looked for. */
   private checkpointed: number | undefined
   private told: Promise<Told> | undefined
+  /** When this log was opened: what is committed to it was written since, unless a commit says more. */
+  private readonly opened: number
 
   constructor(
     private readonly storage: Storage,
@@ -71,6 +84,7 @@ export class CommitLog {
     private readonly parent?: { log: CommitLog; fork: Fork },
   ) {
     this.checkpoints = new Checkpoints(storage, branch)
+    this.opened = parent?.log.opened ?? effects.now().getTime()
   }
 
   private get folder(): string {
@@ -275,13 +289,31 @@ export class CommitLog {
    * Makes changes visible, all at once. Commits of others since `base` are no hindrance unless
    * they wrote something that these changes write too.
    *
-   * @throws MoraineError of kind `conflict` in that case.
+   * @throws MoraineError of kind `conflict` in that case, and when a vacuum has removed files of it.
    */
-  async commit(base: LakeState, changes: Changes, info: CommitInfo): Promise<LakeState> {
+  async commit(
+    base: LakeState,
+    changes: Changes,
+    info: CommitInfo,
+    files: CommitFiles = {},
+  ): Promise<LakeState> {
+    const writer = files.seen ? undefined : this.writerOf(base, changes, files.since)
+    const state = await this.append(base, changes, info, writer)
+    if (this.parent && writer) await this.takeBackStale(base, state, info, writer)
+    return state
+  }
+
+  private async append(
+    base: LakeState,
+    changes: Changes,
+    info: CommitInfo,
+    writer: StaleWriter | undefined,
+  ): Promise<LakeState> {
     const id = this.effects.id()
     let state = await this.caughtUp(base, changes)
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       refuseWriting(state)
+      await writer?.refuse(await this.vacuums(state), this.effects.now().getTime())
       const there = await this.offer(this.next(state, id, changes, info))
       state = checkedFold(state, there, this.pathOf(there.commit.number))
       if (there.commit.id === id) return this.committed(state)
@@ -292,6 +324,61 @@ export class CommitLog {
       retryable: true,
       hint: 'Run it again.',
     })
+  }
+
+  private writerOf(base: Base, changes: Changes, since?: Date): StaleWriter {
+    const first = since?.getTime() ?? this.opened
+    return new StaleWriter(this.storage, base, changes, first, (from) => this.visible(from))
+  }
+
+  /** What vacuums have said that they remove: on main, whatever the branch. */
+  private async vacuums(state: LakeState): Promise<LakeState> {
+    return this.parent ? this.parent.log.vacuums(await this.parent.log.head()) : state
+  }
+
+  /** Paths of metadata and manifests of all commits of main from a number on. */
+  private async visible(from: number): Promise<ReadonlySet<string>> {
+    if (this.parent) return this.parent.log.visible(from)
+    const paths = new Set<string>()
+    const add = ({ tables = {}, batches = [] }: Pick<Changes, 'tables' | 'batches'>) => {
+      for (const table of Object.values(tables)) if (table) paths.add(table.metadata)
+      for (const { manifest } of batches) paths.add(manifest)
+    }
+    const { tables, batches } = await this.stateAt(from)
+    add({ tables, batches: Object.values(batches).flat() })
+    for await (const { commit } of this.entriesFrom(from + 1)) add(commit.changes)
+    return paths
+  }
+
+  /**
+   * A vacuum looks at branches after it has said on main what it removes. Who commits to a branch looks once more behind the
+   * commit: either the vacuum has seen the commit, or this sees the vacuum, and takes the commit back.
+   */
+  private async takeBackStale(
+    base: LakeState,
+    state: LakeState,
+    info: CommitInfo,
+    writer: StaleWriter,
+  ): Promise<void> {
+    try {
+      await writer.refuse(await this.vacuums(state), this.effects.now().getTime())
+    } catch (error) {
+      const message = `take commit ${state.number} back: vacuum has removed files of it`
+      await this.append(state, changesTo(state, base), { ...info, message }, undefined)
+      throw error
+    }
+  }
+
+  /** Whether vacuums have left all files of tables that were written at some time, by whomever. */
+  async hasFiles(base: Base, tables: Record<string, TableState>): Promise<boolean> {
+    const writer = this.writerOf(base, { tables }, new Date(0))
+    try {
+      await writer.refuse(await this.vacuums(await this.head()), this.effects.now().getTime())
+      return true
+    } catch (error) {
+      if (error instanceof MoraineError && error.kind === 'conflict') return false
+      throw error
+    }
   }
 
   /** The newest state that is known here, if nothing since the base is in the way. */
@@ -364,6 +451,7 @@ export class CommitLog {
           base,
           { ...changes, rollback: target.number },
           { ...info, message },
+          { seen: true },
         )
       } catch (error) {
         if (!(error instanceof MoraineError && error.kind === 'conflict') || attempt >= LOST)
@@ -399,6 +487,12 @@ export class CommitLog {
     const path = `_moraine/log/${id}/fork.json`
     if (!(await this.storage.createIfAbsent(path, encoder.encode(JSON.stringify(fork)))))
       throw new MoraineError('usage', `There is a branch ${id} already`)
+    // A vacuum looks for branches after it has moved the horizon.
+    const { horizon = 0 } = await this.head()
+    if (at.number < horizon) {
+      await this.storage.remove(path)
+      throw behind(at.number, horizon)
+    }
     return new CommitLog(this.storage, id, this.effects, { log: this, fork })
   }
 
@@ -415,7 +509,7 @@ export class CommitLog {
     if (!this.parent) throw new MoraineError('usage', 'main comes from no other branch')
     const { log, fork } = this.parent
     const base = await log.stateAt(fork.number)
-    return log.commit(base, changesTo(base, await this.head()), info)
+    return log.commit(base, changesTo(base, await this.head()), info, { seen: true })
   }
 
   private next(state: LakeState, id: string, changes: Changes, info: CommitInfo): Commit {

@@ -8,7 +8,9 @@ import type { DataFile } from '../iceberg/spec/manifest.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
 import { refuseReading } from '../log/features.js'
+import { Heartbeat } from '../log/live.js'
 import { Batches, bronzeLineage, columnsOf, keptFiles } from '../run/batches.js'
+import { currentUser } from '../run/context.js'
 import { Naming } from '../run/naming.js'
 import { tableFiles } from '../run/table-files.js'
 import type { TableRef } from '../sql/guard.js'
@@ -53,6 +55,12 @@ export async function queryLake(
   signal?.throwIfAborted()
   const worker = new Worker(limits, signal)
   const names: string[] = []
+  // Says while the query goes on what it reads.
+  let heartbeat: Heartbeat | undefined
+  const close = async () => {
+    await heartbeat?.stop()
+    await worker.close()
+  }
   try {
     // Side by side: the process takes its time to start.
     const root = readableRoots().find(({ url }) => url === storage.url)
@@ -63,6 +71,7 @@ export async function queryLake(
       ...(root ? { extensions: extensionFolder() } : {}),
     } as const
     const [parsed, read] = await Promise.all([worker.ask(parse, 'parsed'), state])
+    heartbeat = Heartbeat.ofReader(storage, currentUser(), read.number)
     const { tables, views } = await throughViews(worker, read, parsed.tables)
     names.push(...tables.map(({ table: { tier, name } }) => `${tier}.${name}`))
     for (const name of names) refuseReading(read, findName(read, name))
@@ -84,16 +93,15 @@ export async function queryLake(
       total: scans.reduce((sum, s) => sum + s.total, 0),
       bytes: scans.reduce((sum, s) => sum + s.bytes, 0),
     }
-    const close = () => worker.close()
     return {
       columns,
       files,
       close,
-      batches: batchesOf(worker, storage, names),
+      batches: batchesOf(worker, storage, names, close),
       [Symbol.asyncDispose]: close,
     }
   } catch (error) {
-    await worker.close()
+    await close()
     throw damageIn(error, storage, names) ?? error
   }
 }
@@ -143,6 +151,7 @@ async function* batchesOf(
   worker: Worker,
   storage: Storage,
   tables: readonly string[],
+  close: () => Promise<void>,
 ): AsyncGenerator<ResultRow[]> {
   try {
     for (;;) {
@@ -156,7 +165,7 @@ async function* batchesOf(
   } catch (error) {
     throw damageIn(error, storage, tables) ?? error
   } finally {
-    await worker.close()
+    await close()
   }
 }
 

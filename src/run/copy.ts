@@ -11,7 +11,13 @@ import { relocateTable } from './relocate.js'
 
 const LOG = '_moraine/log/'
 /** What is made anew where it is missing, or says nothing about the lake. */
-const LEFT = [LOG, '_moraine/probe/', '_moraine/checkpoints/', '_moraine/checksums/']
+const LEFT = [
+  LOG,
+  '_moraine/probe/',
+  '_moraine/checkpoints/',
+  '_moraine/checksums/',
+  '_moraine/live/',
+]
 /** Objects that are made durable together. */
 const TOGETHER = 16
 

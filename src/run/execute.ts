@@ -13,7 +13,8 @@ import { thousands } from '../define/thousands.js'
 import type { Engine } from '../engine/engine.js'
 import type { LakeState, TableState } from '../log/commit.js'
 import { refuseWriting } from '../log/features.js'
-import { CommitLog } from '../log/log.js'
+import { Heartbeat } from '../log/live.js'
+import { type CommitFiles, CommitLog } from '../log/log.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import { select } from '../plan/graph.js'
 import { decide, decideIntake, offsetsOn, type View } from '../plan/plan.js'
@@ -120,6 +121,11 @@ function isSharedPlace({ from }: Bronze): boolean {
   return from.kind === 'inbox' || from.kind === 'ingest' || from.kind === 'files'
 }
 
+/** What a run took over from another was written at any time. */
+function filesOf(built: readonly BuildOutcome[]): CommitFiles {
+  return built.some(({ resumed }) => resumed) ? { since: new Date(0) } : {}
+}
+
 /** One run: its steps, its commits, and what is told about them. */
 class Run {
   private readonly emit: (event: RunEvent) => void
@@ -131,6 +137,8 @@ class Run {
   private readonly rejected: Record<string, TableState> = {}
   private failure: RunRecord['error']
   private begun: Promise<void> | undefined
+  private heartbeat: Heartbeat | undefined
+  private base = 0
 
   constructor(
     private readonly lake: Lake,
@@ -179,6 +187,7 @@ class Run {
       inputs: inputsOf(d).map(fullName),
     }))
     this.emit({ type: 'run-started', run, time: started.toISOString(), datasets })
+    this.base = begun.number
     try {
       const left = await this.bind(begun)
       const base = await this.intake(this.contextOn(begun), begun)
@@ -199,6 +208,7 @@ class Run {
     await this.keepRecord().catch((error) => {
       this.failure ??= describeError(error)
     })
+    await this.heartbeat?.stop()
     const record = this.record()
     this.emit({ type: 'run-finished', record })
     return record
@@ -229,8 +239,10 @@ class Run {
 
   /** The run's folder in storage is made when the first step has something to do. */
   private begin(): Promise<void> {
-    const { run, started } = this.shared
-    this.begun ??= this.journal.begin(run, started.toISOString())
+    const { run, author, storage } = this.shared
+    const started = this.shared.started.toISOString()
+    this.heartbeat ??= Heartbeat.ofRun(storage, { id: run, author, started, commit: this.base })
+    this.begun ??= this.journal.begin(run, started)
     return this.begun
   }
 
@@ -387,7 +399,8 @@ class Run {
       if (decision.lost && !this.options.allowLoss) throw wouldLose(dataset, decision.lost)
       const work = this.workKey(dataset, view)
       const start = performance.now()
-      const kept = await this.journal.resumable(work)
+      const found = await this.journal.resumable(work)
+      const kept = found && (await this.log.hasFiles(view, found.tables)) ? found : undefined
       const made: Built =
         kept ??
         (await (decision.expires
@@ -409,7 +422,7 @@ class Run {
         await this.journal.keep(this.shared.run, fullName(dataset), { work, tables, result })
       }
       for (const [table, state] of Object.entries(tables)) context.relations.stage(table, state)
-      built.push({ dataset, tables, views, view, written })
+      built.push({ dataset, tables, views, view, written, resumed: kept !== undefined })
       return kept
         ? { ...result, notes: [...(result.notes ?? []), `kept from run ${kept.run}`] }
         : result
@@ -498,7 +511,7 @@ class Run {
     const { tables } = publishable(built)
     const message = 'not published: checks do not hold'
     const changes = { tables: { ...tables, ...this.rejected } }
-    await branch.commit(await branch.head(), changes, { author, run, message })
+    await branch.commit(await branch.head(), changes, { author, run, message }, filesOf(built))
   }
 
   /** One commit with all that passed. */
@@ -508,7 +521,12 @@ class Run {
     if (this.lake.publish === 'all' && this.steps.anyFailed) return
     const names = built.map(({ dataset }) => fullName(dataset))
     const message = `build ${names.length === 1 ? names[0] : `${names.length} tables`}`
-    const state = await this.log.commit(base, publishable(built), { author, run, message })
+    const state = await this.log.commit(
+      base,
+      publishable(built),
+      { author, run, message },
+      filesOf(built),
+    )
     this.committed(state.number, names)
   }
 }

@@ -47,12 +47,6 @@ export class Journal {
     return (await this.unpublished).find((step) => step.work === work)
   }
 
-  /** Metadata of tables that a later run may publish. */
-  async keptTables(): Promise<string[]> {
-    const steps = await this.findUnpublished()
-    return steps.flatMap(({ tables }) => Object.values(tables).map(({ metadata }) => metadata))
-  }
-
   private async findUnpublished(): Promise<(KeptStep & { run: string })[]> {
     const runs = await this.latest(LOOK_BACK)
     const stopped = runs.filter(({ record }) => record?.outcome !== 'done')

@@ -11,6 +11,8 @@ export interface BuildOutcome {
   views?: Record<string, ViewState> | undefined
   view: View
   written?: Written | undefined
+  /** An earlier run has built it. */
+  resumed?: boolean
   /** How far it has read its inputs, where that is not as far as they go. */
   offsets?: Offsets
 }

@@ -115,6 +115,8 @@ export async function commitRebuilt(
       ...(forgotten.length > 0 ? { forget: zero(forgotten) } : {}),
     },
     { author, run, message: `make ${count} batches of ${names.join(', ')} anew from the archive` },
+    // Batches that were discarded are taken over.
+    { since: new Date(0) },
   )
 }
 

@@ -1,13 +1,13 @@
 import { MoraineError } from '../errors.js'
 import { Manifests } from '../iceberg/manifests.js'
-import { realEffects, Table, type TablePointer } from '../iceberg/table.js'
+import { realEffects, Table, type TableEffects, type TablePointer } from '../iceberg/table.js'
 import { type Changes, type CommitInfo, isEmpty, type LakeState } from '../log/commit.js'
 import { refuseWriting } from '../log/features.js'
+import { type Live, lookForLive } from '../log/live.js'
 import type { CommitLog } from '../log/log.js'
 import { quarantinedIn } from '../log/quarantined.js'
 import type { Storage, StoredObject } from '../storage/storage.js'
 import { Batches } from './batches.js'
-import { Journal } from './journal.js'
 
 export interface VacuumOptions {
   /** Files that are younger stay, whoever may be about to refer to them. Milliseconds. */
@@ -18,6 +18,8 @@ export interface VacuumOptions {
   remove: boolean
   info: Omit<CommitInfo, 'message'>
   now?: () => Date
+  /** What new metadata of tables takes from the world. */
+  effects?: TableEffects
 }
 
 export interface Vacuumed {
@@ -31,6 +33,8 @@ export interface Vacuumed {
   removed: boolean
   /** The first of the files. */
   examples: string[]
+  /** Runs of which nobody knows whether they go on. */
+  silent: Live[]
 }
 
 /** Folders that hold nothing but what the log leads to. */
@@ -50,20 +54,35 @@ export async function vacuum(
   options: VacuumOptions,
 ): Promise<Vacuumed> {
   const now = (options.now?.() ?? new Date()).getTime()
-  const { history, grace, remove, info } = options
-  if (remove) refuseWriting(await log.head())
+  const { history, grace, remove, info, effects = realEffects } = options
+  const head = await log.head()
+  if (remove) refuseWriting(head)
+  const { live, left } = await lookForLive(storage, now)
+  if (remove) refuseLive(live, now, grace)
   // Listed first: what is written from now on is none of our business.
   const found: StoredObject[] = []
   for (const prefix of PREFIXES)
     for (const object of await storage.list(prefix)) if (isOurs(object)) found.push(object)
   const since = history === undefined ? undefined : new Date(now - history)
-  const { expired, horizon } = await expire(log, storage, since, remove, info)
-  const used = await new Roots(storage).of(log, horizon)
+  const cutoff = now - grace
+  const { expired, horizon } = await expire(log, storage, since, remove, info, effects)
+  const roots = new Roots(storage)
+  // What somebody reads at this moment stays, although it can't be asked for any more.
+  const pins = live.map(({ commit }) => commit).filter((commit) => commit >= (head.horizon ?? 0))
+  const oldest = Math.min(horizon, ...pins)
   const old = since ? await oldRecords(storage, since) : []
-  const unused = [...found.filter(({ path }) => !used.has(path)), ...old].filter(
-    ({ modified }) => modified < now - grace,
-  )
-  if (remove) for (const { path } of unused) await storage.remove(path)
+  const unusedOf = async (objects: readonly StoredObject[]) => {
+    const used = await roots.of(log, oldest)
+    return objects.filter(({ path, modified }) => !used.has(path) && modified < cutoff)
+  }
+  let unused = await unusedOf([...found, ...old])
+  if (remove && unused.length > 0) {
+    await announce(log, cutoff, info)
+    // Whoever committed before the announcement keeps its files; whoever commits behind it looks for them.
+    unused = await unusedOf(unused)
+    for (const { path } of unused) await storage.remove(path)
+  }
+  if (remove) for (const path of left) await storage.remove(path)
   return {
     files: unused.length,
     bytes: unused.reduce((sum, { size }) => sum + size, 0),
@@ -71,7 +90,38 @@ export async function vacuum(
     expired,
     removed: remove,
     examples: unused.slice(0, EXAMPLES).map(({ path }) => path),
+    silent: live.filter(({ kind, certain }) => kind === 'run' && !certain),
   }
+}
+
+/** What a run has written so far would go before it can commit it. */
+function refuseLive(live: readonly Live[], now: number, grace: number): void {
+  const [run] = live.filter(
+    ({ kind, certain, started }) => kind === 'run' && certain && now - Date.parse(started) > grace,
+  )
+  if (!run) return
+  const minutes = Math.round((now - Date.parse(run.started)) / 60_000)
+  const age = minutes < 1 ? 'less than a minute' : minutes === 1 ? '1 minute' : `${minutes} minutes`
+  throw new MoraineError(
+    'usage',
+    `Run ${run.id} of ${run.author} is still going on (process ${run.pid} on ${run.host}), for longer than --grace: ${age}`,
+    {
+      hint: 'Files that it has written and not committed yet would be removed. Wait for it, end it, or give a longer --grace. Nothing was removed.',
+    },
+  )
+}
+
+/** Says in the log which files may be gone from now on, whatever becomes of this process. */
+async function announce(
+  log: CommitLog,
+  cutoff: number,
+  info: Omit<CommitInfo, 'message'>,
+): Promise<void> {
+  const head = await log.head()
+  if (head.vacuumed !== undefined && Date.parse(head.vacuumed) >= cutoff) return
+  const vacuumed = new Date(cutoff).toISOString()
+  const message = `vacuum what nothing refers to, from before ${vacuumed}`
+  await log.commit(head, { vacuumed }, { ...info, message })
 }
 
 /** Records of runs from before the horizon. */
@@ -91,6 +141,7 @@ async function expire(
   since: Date | undefined,
   remove: boolean,
   info: Omit<CommitInfo, 'message'>,
+  effects: TableEffects,
 ): Promise<{ expired: string[]; horizon: number }> {
   const base = await log.head()
   const before = base.horizon ?? 0
@@ -98,7 +149,7 @@ async function expire(
   const horizon = Math.max(before, (await log.stateAt(since)).number)
   const tables: NonNullable<Changes['tables']> = {}
   for (const [name, state] of Object.entries(base.tables)) {
-    const table = await Table.load(storage, state)
+    const table = await Table.load(storage, state, effects)
     const old = table.metadata.snapshots.some((s) => s['timestamp-ms'] < since.getTime())
     if (!old || table.metadata.snapshots.length < 2) continue
     const left = remove ? await table.expire(since) : table
@@ -119,6 +170,8 @@ async function expire(
 class Roots {
   private readonly used = new Set<string>()
   private readonly metadata = new Set<string>()
+  /** The last commit of each branch that was followed. */
+  private readonly followed = new Map<string, number>()
   private readonly manifests: Manifests
   private readonly batches: Batches
 
@@ -136,9 +189,6 @@ class Roots {
       if (branch)
         await this.commits(branch, time ? (await branch.stateAt(new Date(time))).number : 0)
     }
-    // What a run that was stopped has finished, the next one takes from there.
-    for (const metadata of await new Journal(this.storage).keptTables())
-      if (await this.storage.stat(metadata)) await this.table({ metadata })
     return this.used
   }
 
@@ -146,8 +196,12 @@ class Roots {
   private async commits(log: CommitLog, first: number): Promise<void> {
     const head = await log.head()
     await this.state(head)
-    if (first > log.forkedAt && first < head.number) await this.state(await log.stateAt(first))
-    for (let number = Math.max(first, log.forkedAt) + 1; number < head.number; number++) {
+    const done = this.followed.get(log.branch)
+    this.followed.set(log.branch, head.number)
+    if (done === undefined && first > log.forkedAt && first < head.number)
+      await this.state(await log.stateAt(first))
+    const from = Math.max(first, log.forkedAt, done ?? 0)
+    for (let number = from + 1; number < head.number; number++) {
       const entry = await log.entry(number)
       if (!entry) throw new MoraineError('corrupt', `commit ${number} of the log is missing`)
       const { tables = {}, batches = [], watermarks = {} } = entry.commit.changes

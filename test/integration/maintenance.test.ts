@@ -2,6 +2,8 @@ import { readdir, rm, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Table } from '../../src/iceberg/table.js'
+import type { LiveEntry } from '../../src/log/live.js'
+import { damageOf } from '../../src/log/verify.js'
 import { Project, step } from '../support/project.js'
 
 const definition = `
@@ -168,6 +170,31 @@ describe('vacuum', () => {
     expect(await project.query('select sum(n) as n from gold.months')).toEqual([{ n: 160n }])
   })
 
+  it('leaves what a long query reads at this moment', async () => {
+    const project = await lakeOf(3)
+    await age(project)
+    const reader: LiveEntry = {
+      format: 1,
+      kind: 'read',
+      id: 'read-20260131T090000000Z-1a2b3c',
+      author: 'ada',
+      host: 'elsewhere',
+      pid: 1,
+      started: new Date().toISOString(),
+      commit: 2,
+    }
+    const path = `_moraine/live/${reader.id}/000000000001.json`
+    await project.storage.write(path, new TextEncoder().encode(JSON.stringify(reader)))
+    const earlier = await project.state(2)
+    const wanted = ['vacuum', '--history', '0m', '--grace', '1d', '--delete']
+    expect((await project.cli(...wanted)).code).toBe(0)
+    expect(await damageOf(project.storage, earlier)).toEqual([])
+    await project.storage.remove(path)
+    expect((await project.cli(...wanted)).code).toBe(0)
+    expect(await damageOf(project.storage, earlier)).not.toEqual([])
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+  })
+
   it('remembers what it has let go: it goes on, and nobody gets half of an old commit', async () => {
     const project = await lakeOf(3)
     await project.cli('optimize')
@@ -203,7 +230,10 @@ describe('vacuum', () => {
     expect((await project.cli('verify')).code).toBe(0)
   })
 
-  it('leaves what a stopped run has finished, for the next one to take', async () => {
+  it.each([
+    ['leaves what a stopped run has finished, for the next one to take', false],
+    ['removes what a stopped run has finished long ago: the next one does it again', true],
+  ])('%s', async (_, isOld) => {
     const project = await lakeOf(1)
     await project.write({ 'in/1.csv': file(1) })
     // Silver is done and kept when the run is stopped before it publishes.
@@ -216,10 +246,11 @@ describe('vacuum', () => {
       },
     })
     expect(stopped.outcome).toBe('cancelled')
-    await age(project)
+    if (isOld) await age(project)
     expect((await project.cli('vacuum', '--delete')).code).toBe(0)
     const next = await project.run()
-    expect(step(next, 'silver.sales').notes).toEqual([`kept from run ${stopped.run}`])
+    const kept = isOld ? undefined : [`kept from run ${stopped.run}`]
+    expect(step(next, 'silver.sales').notes).toEqual(kept)
     expect((await rows(project)).length).toBe(80)
     expect((await project.cli('verify', '--deep')).code).toBe(0)
   })

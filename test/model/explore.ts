@@ -1,4 +1,5 @@
 import { MemoryStorage } from '../../src/storage/memory.js'
+import type { StoredObject } from '../../src/storage/storage.js'
 
 /** What may become of an operation on storage. */
 export type Fate = 'done' | 'answer lost' | 'request lost' | 'crash before' | 'crash after'
@@ -132,18 +133,37 @@ class SeenStorage extends MemoryStorage {
     )
   }
 
+  override write(path: string, bytes: Uint8Array): Promise<void> {
+    return this.world.storage.write(path, bytes)
+  }
+
+  override folders(prefix: string): Promise<string[]> {
+    return this.world.storage.folders(prefix)
+  }
+
   override read(path: string): Promise<Uint8Array> {
     return this.world.storage.read(path)
   }
 
-  override list(prefix: string) {
-    return this.world.storage.list(prefix)
+  override async list(prefix: string) {
+    return (await this.world.storage.list(prefix)).map(timeless)
   }
 
+  /** Files of tables come and go; those of the log are only created. */
   override stat(path: string) {
-    return this.world.storage.stat(path)
+    const { storage } = this.world
+    const look = async () => {
+      const found = await storage.stat(path)
+      return found && timeless(found)
+    }
+    return path.startsWith('_moraine/')
+      ? look()
+      : this.world.later(this.writer, `stat ${path}`, false, look)
   }
 }
+
+/** Histories that differ in nothing but when they were tried are the same. */
+const timeless = (object: StoredObject): StoredObject => ({ ...object, modified: 0 })
 
 export interface Scenario {
   /** Starts the writers of a new world. */

@@ -1,0 +1,143 @@
+import { MoraineError } from '../errors.js'
+import { Table } from '../iceberg/table.js'
+import type { Storage } from '../storage/storage.js'
+import type { BatchPointer, Changes, LakeState, TableState } from './commit.js'
+
+/** Requests at once. */
+const TOGETHER = 16
+
+/** What was there when a writer began. */
+export type Base = Pick<LakeState, 'tables' | 'batches'> & Partial<Pick<LakeState, 'watermarks'>>
+
+/** What a commit refers to, beside what was there at its base. */
+interface Reference {
+  /** What the log holds: the path of a table's metadata, of a batch's manifest, or of an index. */
+  path: string
+  /** All files that belong to it. */
+  files: () => Promise<string[]>
+  /** Those that the same dataset had at the base. */
+  before: () => Promise<string[]>
+}
+
+/**
+ * The files of changes that are missing, or that a vacuum may be removing at this moment: those from before `cutoff` that no
+ * commit led to when it began.
+ *
+ * @param cutoff milliseconds since 1970, by the storage's own times; nothing is removed without it.
+ * @param visible what commits lead to that can be seen: paths of metadata, manifests and indexes.
+ */
+export async function goneFiles(
+  storage: Storage,
+  base: Base,
+  changes: Changes,
+  cutoff: number,
+  visible: () => Promise<ReadonlySet<string>>,
+): Promise<string[]> {
+  const gone: string[] = []
+  let seen: ReadonlySet<string> | undefined
+  for (const reference of referencesOf(storage, base, changes)) {
+    const suspects = await suspectsOf(storage, reference, cutoff)
+    if (suspects.length === 0) continue
+    // What may go, and what is gone all the same.
+    const old = suspects.filter(({ missing }) => !missing).map(({ path }) => path)
+    gone.push(...suspects.filter(({ missing }) => missing).map(({ path }) => path))
+    if (old.length === 0) continue
+    seen ??= await visible()
+    if (seen.has(reference.path)) continue
+    const before = new Set(await reference.before())
+    gone.push(...old.filter((path) => !before.has(path)))
+  }
+  return gone
+}
+
+async function suspectsOf(
+  storage: Storage,
+  reference: Reference,
+  cutoff: number,
+): Promise<{ path: string; missing: boolean }[]> {
+  let files: string[]
+  try {
+    files = await reference.files()
+  } catch (error) {
+    if (!(error instanceof MoraineError) || error.retryable) throw error
+    // What says which files there are is gone itself, or a part of it.
+    return [{ path: reference.path, missing: true }]
+  }
+  const found: { path: string; missing: boolean }[] = []
+  for (let at = 0; at < files.length; at += TOGETHER) {
+    const looked = files.slice(at, at + TOGETHER).map(async (path) => {
+      const object = await storage.stat(path)
+      if (!object) return [{ path, missing: true }]
+      return object.modified < cutoff ? [{ path, missing: false }] : []
+    })
+    found.push(...(await Promise.all(looked)).flat())
+  }
+  return found
+}
+
+function referencesOf(storage: Storage, base: Base, changes: Changes): Reference[] {
+  const known = new Set(Object.values(base.tables).map(({ metadata }) => metadata))
+  const tables = Object.entries(changes.tables ?? {}).flatMap(([name, table]) =>
+    table && !known.has(table.metadata) ? [tableReference(storage, base.tables[name], table)] : [],
+  )
+  const batches = (changes.batches ?? []).flatMap((batch) => {
+    const before = base.batches[batch.dataset]?.find(({ number }) => number === batch.number)
+    return before?.manifest === batch.manifest ? [] : [batchReference(storage, before, batch)]
+  })
+  const indexes = Object.entries(changes.watermarks ?? {}).flatMap(([name, watermark]) => {
+    const [path, earlier] = [indexOf(watermark), indexOf(base.watermarks?.[name])]
+    return path && path !== earlier
+      ? [{ path, files: async () => [path], before: async () => [] }]
+      : []
+  })
+  return [...tables, ...batches, ...indexes]
+}
+
+function tableReference(
+  storage: Storage,
+  before: TableState | undefined,
+  { metadata }: TableState,
+): Reference {
+  return {
+    path: metadata,
+    files: () => filesOfTable(storage, metadata),
+    before: async () => (before ? filesOfTable(storage, before.metadata) : []),
+  }
+}
+
+function batchReference(
+  storage: Storage,
+  before: BatchPointer | undefined,
+  { manifest }: BatchPointer,
+): Reference {
+  return {
+    path: manifest,
+    files: () => filesOfBatch(storage, manifest),
+    before: async () => (before ? filesOfBatch(storage, before.manifest) : []),
+  }
+}
+
+function indexOf(watermark: unknown): string | undefined {
+  return (watermark as { index?: { path?: string } } | null | undefined)?.index?.path
+}
+
+/** A version of a table: its metadata, and what its current snapshot leads to. */
+export async function filesOfTable(storage: Storage, metadata: string): Promise<string[]> {
+  const table = await Table.load(storage, metadata)
+  const list = table.snapshot?.['manifest-list']
+  const files = [metadata, ...(list ? [table.pathOf(list)] : [])]
+  for (const manifest of await table.manifests()) {
+    files.push(table.pathOf(manifest.manifest_path))
+    for (const { status, file } of await table.entries(manifest))
+      if (status !== 'deleted') files.push(table.pathOf(file.path))
+  }
+  return files
+}
+
+async function filesOfBatch(storage: Storage, manifest: string): Promise<string[]> {
+  const { files } = JSON.parse(new TextDecoder().decode(await storage.read(manifest))) as {
+    files: { data: string; original?: { path: string } }[]
+  }
+  const paths = files.flatMap(({ data, original }) => [data, ...(original ? [original.path] : [])])
+  return [...new Set([manifest, ...paths])]
+}
