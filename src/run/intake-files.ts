@@ -83,7 +83,8 @@ export async function discoverFiles(
   reread = false,
 ): Promise<Offer> {
   const name = fullName(dataset)
-  const offered = await filesOf(source)
+  const passed: string[] = []
+  const offered = await filesOf(source, passed)
   const watermark = state.watermarks[name] as (Watermark & { follow?: string }) | undefined
   if (watermark?.follow !== undefined)
     throw new MoraineError('source', `${name} was followed before`, {
@@ -92,7 +93,7 @@ export async function discoverFiles(
   const known = await batches.knownFiles(state.batches[name] ?? [], watermark?.index)
   const touched = watermark?.touched ?? {}
   const reading = readingOf(source)
-  const missing = await nothingThere(source, offered, known.size)
+  const missing = await nothingThere(source, offered, known.size, passed)
   const added = offered.filter((file) => !known.has(file.name))
   const changed = offered.filter((file) => {
     const before = known.get(file.name)
@@ -106,7 +107,11 @@ export async function discoverFiles(
     changed: changed.length,
     bytes: files.reduce((sum, file) => sum + file.size, 0),
     known: offered.length === 0 ? known.size : offered.length - files.length,
-    notes: [...missing, ...readOtherwise(name, source, watermark, known.size - changed.length)],
+    notes: [
+      ...passed,
+      ...missing,
+      ...readOtherwise(name, source, watermark, known.size - changed.length),
+    ],
   }
   const take = (context: RunContext, base: LakeState) =>
     takeAround(context, dataset, source, base, files)

@@ -29,8 +29,10 @@ export async function discoverFull(
 ): Promise<Offer> {
   const name = fullName(dataset)
   const { export: before } = (state.watermarks[name] ?? {}) as Watermark
-  const offered = await filesOf(source)
-  const notes = await nothingThere(source, offered, before ? before.files.length : 0)
+  const passed: string[] = []
+  const offered = await filesOf(source, passed)
+  const missing = await nothingThere(source, offered, before ? before.files.length : 0, passed)
+  const notes = [...passed, ...missing]
   const exports = exportsOf(offered, full)
   const newest = exports.at(-1)
   const known = before && `${before.name} was taken in before`

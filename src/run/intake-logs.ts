@@ -41,9 +41,10 @@ export async function discoverLogs(
   batches: Batches,
 ): Promise<Offer> {
   refuseOtherReading(dataset, state)
-  const offered = await filesOf(source)
+  const passed: string[] = []
+  const offered = await filesOf(source, passed)
   const streams = await streamsOf(dataset, state, batches)
-  const missing = await nothingThere(source, offered, streams.length)
+  const missing = await nothingThere(source, offered, streams.length, passed)
   const known: SourceFile[] = []
   const grown: SourceFile[] = []
   const added: SourceFile[] = []
@@ -61,7 +62,7 @@ export async function discoverLogs(
       changed: grown.length,
       bytes: news.reduce((sum, { size }) => sum + size, 0),
       known: known.length,
-      notes: missing,
+      notes: [...passed, ...missing],
     },
     take: (context, base) => new LogIntake(context, dataset, source, base).take(offered),
   }

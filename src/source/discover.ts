@@ -1,12 +1,13 @@
 import { statSync } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { glob } from 'tinyglobby'
 import type { FilesSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import { entriesOf, isZip } from './archive.js'
 import { objectsOf } from './bucket.js'
 import { isInNoData, isNoData } from './folders.js'
+import { type Entry, leavesFolder, notText, Walk } from './walk.js'
 
 /** A file that a source offers now. */
 export interface SourceFile {
@@ -43,16 +44,34 @@ export interface SourceFile {
 /**
  * The files that a source offers, ordered by name. A path that exists is taken literally, so
  * `orders[1].csv` is a file; otherwise it is a glob. Of a zip the files in it are offered.
+ *
+ * @param notes what is passed over, and why: links that leave their folder, names that are no text.
  */
-export async function discoverFiles(source: FilesSource): Promise<SourceFile[]> {
+export async function discoverFiles(
+  source: FilesSource,
+  notes: string[] = [],
+): Promise<SourceFile[]> {
   const remote = await Promise.all(source.paths.filter(isRemote).map(objectsOf))
   const local = source.paths.filter((path) => !isRemote(path))
-  const found = await Promise.all(local.map((path) => expand(resolve(source.base, path))))
-  const files = [...new Set(found.flat())].map((path) => describe(path, source))
+  const found = await Promise.all(local.map((path) => expand(resolve(source.base, path), source)))
+  notes.push(...new Set(found.flatMap(({ notes }) => notes)))
+  const all = [...new Set(found.flatMap(({ files }) => files))]
+  const paths = found.some(({ linked }) => linked) ? await eachOnce(all) : all
+  const files = paths.map((path) => describe(path, source)).filter((f) => f !== undefined)
   const single = await Promise.all(
     [...files, ...remote.flat()].map((file) => (isZip(file.path) ? partsOf(file) : [file])),
   )
   return single.flat().sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Files to which several names lead, under one of them: their own, where that is among them. */
+async function eachOnce(paths: readonly string[]): Promise<string[]> {
+  const found = new Map<string, string>()
+  for (const path of paths) {
+    const real = await realpath(path).catch(() => path)
+    if (real === path || !found.has(real)) found.set(real, path)
+  }
+  return [...found.values()]
 }
 
 /** The files in a zip; the zip itself where it can't be taken apart, which whoever takes it tells. */
@@ -62,25 +81,105 @@ function partsOf(file: SourceFile): Promise<SourceFile[]> {
 
 const isRemote = (path: string) => path.startsWith('s3://')
 
-async function expand(path: string): Promise<string[]> {
+/** Where a source's paths start, for those who look at its files. */
+type Base = Pick<FilesSource, 'base'>
+
+interface Expanded {
+  files: string[]
+  notes: string[]
+  /** A link leads to one of them. */
+  linked?: boolean
+}
+
+async function expand(path: string, source: Base): Promise<Expanded> {
+  const show = (at: string) => nameOf(at, source)
   const there = await stat(path).catch(() => undefined)
-  if (there?.isFile()) return [path]
+  if (there?.isFile()) return single(path, show)
   if (there?.isDirectory()) {
-    const names = await readdir(path, { recursive: true, withFileTypes: true })
-    return names
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .filter((file) => !isNoData(relative(path, file).split(sep).join('/')))
+    const walk = await Walk.in(path, show)
+    const found = await walk.files((inside) => !isNoData(inside))
+    return { files: named(found, walk, show), notes: walk.notes, linked: walk.hasLinks }
   }
   const { root, pattern } = splitGlob(path)
-  if (pattern === '') return []
-  const found = await glob(pattern, {
+  if (pattern === '') return { files: [], notes: [] }
+  const walk = await Walk.in(root, show)
+  const unnamed = new Set<string>()
+  const all = await glob(pattern, {
     cwd: root,
     absolute: true,
     onlyFiles: true,
     expandDirectories: false,
+    fs: { readdir: folderReader(walk, unnamed) as never },
   })
-  return found.filter((file) => !isInNoData(relative(root, file).split(sep).join('/'), pattern))
+  const meant = all.filter(
+    (file) => !isInNoData(relative(root, file).split(sep).join('/'), pattern) && walk.accept(file),
+  )
+  const found = meant.filter((file) => !unnamed.has(file))
+  const passed = meant.filter((file) => unnamed.has(file)).map((file) => notText(show(file)))
+  const notes = [...walk.notes, ...passed]
+  return { files: await walk.once(found), notes, linked: walk.hasLinks }
+}
+
+/** A file that is named; where that is a link, its own folder is the one that it may not leave. */
+async function single(path: string, show: (path: string) => string): Promise<Expanded> {
+  const folder = dirname(path)
+  const [file, real] = await Promise.all([realpath(path), realpath(folder)]).catch(() => [])
+  if (file === undefined || real === undefined) return { files: [], notes: [] }
+  if (file.startsWith(real === sep ? sep : real + sep))
+    return { files: [path], notes: [], linked: file !== join(real, basename(path)) }
+  const where = show(folder)
+  return { files: [], notes: [leavesFolder(show(path), where)] }
+}
+
+/** Nobody can name a file whose name is no text. */
+function named(
+  entries: readonly Entry[],
+  { notes }: Walk,
+  show: (path: string) => string,
+): string[] {
+  return entries.flatMap(({ path, bytes }) => {
+    if (!bytes) return [path]
+    notes.push(notText(show(path)))
+    return []
+  })
+}
+
+/** What a glob sees of what is in a folder. */
+class Shown {
+  constructor(
+    readonly name: string,
+    private readonly isFolder: boolean,
+  ) {}
+
+  isFile(): boolean {
+    return !this.isFolder
+  }
+
+  isDirectory(): boolean {
+    return this.isFolder
+  }
+
+  isSymbolicLink(): boolean {
+    return false
+  }
+}
+
+/** Lets a glob see folders by the rule of {@link Walk}; files whose names are no text are put into `unnamed`. */
+function folderReader(walk: Walk, unnamed: Set<string>) {
+  return (
+    path: string,
+    _: unknown,
+    done: (error: Error | null, entries: readonly object[]) => void,
+  ): void => {
+    const shown = ({ name, path, kind, bytes }: Entry) => {
+      if (bytes) unnamed.add(path)
+      return new Shown(name, kind === 'folder')
+    }
+    walk.read(path).then(
+      (entries) => done(null, entries.map(shown)),
+      (error) => done(error, []),
+    )
+  }
 }
 
 /** The part of a glob that names a folder literally, and the rest. */
@@ -91,12 +190,18 @@ function splitGlob(path: string): { root: string; pattern: string } {
   return { root: parts.slice(0, first).join(sep) || sep, pattern: parts.slice(first).join('/') }
 }
 
-/** Synchronously: of ten thousand files that takes a fifth of the time. */
-function describe(path: string, source: FilesSource): SourceFile {
-  const { size, mtimeMs } = statSync(path)
-  const inside = relative(source.base, path)
+/** Synchronously: of ten thousand files that takes a fifth of the time. Nothing of a file that is gone. */
+function describe(path: string, source: FilesSource): SourceFile | undefined {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (!found) return undefined
+  const { size, mtimeMs } = found
+  return { path, name: nameOf(path, source), size, modified: Math.floor(mtimeMs) }
+}
+
+function nameOf(path: string, { base }: Base): string {
+  const inside = relative(base, path)
   const name = inside.startsWith('..') || isAbsolute(inside) ? path : inside
-  return { path, name: name.split(sep).join('/'), size, modified: Math.floor(mtimeMs) }
+  return name.split(sep).join('/')
 }
 
 /**
@@ -108,12 +213,13 @@ export async function nothingThere(
   source: FilesSource,
   offered: readonly SourceFile[],
   known: number,
+  notes: readonly string[] = [],
 ): Promise<string[]> {
   const local = source.paths.filter((path) => !isRemote(path))
   const looked = await Promise.all(
-    local.map(async (path) => ({ path, looks: await lookAt(resolve(source.base, path)) })),
+    local.map(async (path) => ({ path, looks: await lookAt(resolve(source.base, path), source) })),
   )
-  if (offered.length === 0 && known === 0) throw nothingFound(source)
+  if (offered.length === 0 && known === 0) throw nothingFound(source, notes)
   const gone = looked.filter(({ looks }) => looks !== 'there')
   if (offered.length > 0 || gone.length === 0)
     return offered.length === 0
@@ -128,8 +234,8 @@ export async function nothingThere(
 }
 
 /** Whether a path leads to files; where it does not, whether its folder is there, and empty. */
-async function lookAt(path: string): Promise<'there' | 'empty' | 'other' | 'gone'> {
-  if ((await expand(path)).length > 0) return 'there'
+async function lookAt(path: string, source: Base): Promise<'there' | 'empty' | 'other' | 'gone'> {
+  if ((await expand(path, source)).files.length > 0) return 'there'
   const { root, pattern } = splitGlob(path)
   const folder = pattern === '' ? dirname(path) : root
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory()
@@ -140,12 +246,16 @@ async function lookAt(path: string): Promise<'there' | 'empty' | 'other' | 'gone
 }
 
 /** The error for a source that offers nothing. */
-export function nothingFound(source: FilesSource): MoraineError {
+export function nothingFound(source: FilesSource, notes: readonly string[] = []): MoraineError {
   const tried = source.paths
     .map((path) =>
       isRemote(path) ? path.replace(/\?[a-zA-Z]+=.*/, '') : resolve(source.base, path),
     )
     .join(', ')
+  if (notes.length > 0)
+    return new MoraineError('source', `There is no file at ${tried} that can be read`, {
+      hint: `${notes.join('. ')}.`,
+    })
   return new MoraineError('source', `There is no file at ${tried}`, {
     hint: 'Check the path given to files(); relative paths start at the folder of the file that calls it.',
   })

@@ -1,7 +1,8 @@
-import { readdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname, extname, join, relative, sep } from 'node:path'
-import { MoraineError, messageOf } from '../../errors.js'
+import { MoraineError } from '../../errors.js'
 import { isNoData } from '../../source/folders.js'
+import { notText, Walk } from '../../source/walk.js'
 
 /** Files that one crawl looks through. */
 export const MOST = 100_000
@@ -15,7 +16,7 @@ export const isHidden = (inside: string) =>
   isNoData(inside.split(sep).join('/')) || inside.split(sep).some((name) => NO_DATA.test(name))
 
 /**
- * The files in a folder and below; what can't be entered is told. Links to files are files, links to folders are not followed.
+ * The files in a folder and below, as a run finds them; what is passed over is told.
  *
  * @throws MoraineError of kind `source` when there is nothing at the path.
  */
@@ -24,34 +25,24 @@ export async function filesBelow(path: string, notes: string[]): Promise<string[
   if (there?.isFile()) return [path]
   if (!there)
     throw new MoraineError('source', `There is nothing at ${path}`, { hint: 'Check the path.' })
+  const walk = await Walk.in(path, (at) => relative(path, at) || at)
   const found: string[] = []
   const folders = [path]
   while (folders.length > 0 && found.length < MOST) {
-    const folder = folders.pop() as string
-    const entries = await readdir(folder, { withFileTypes: true }).catch((error) => {
-      notes.push(`${relative(path, folder) || folder} can't be entered: ${messageOf(error)}`)
-      return []
-    })
+    const entries = await walk.read(folders.pop() as string)
     // A lake is no source of itself.
-    if (entries.some((entry) => entry.name === '_moraine')) continue
-    for (const entry of entries) {
-      const file = join(folder, entry.name)
+    if (entries.some(({ name }) => name === '_moraine')) continue
+    for (const { path: file, kind, bytes } of entries) {
       if (isHidden(relative(path, file))) continue
-      if (entry.isDirectory()) folders.push(file)
-      else if (entry.isFile()) found.push(file)
-      else if (entry.isSymbolicLink()) {
-        const target = await stat(file).catch(() => undefined)
-        if (target?.isFile()) found.push(file)
-        else
-          notes.push(
-            `${relative(path, file)} is a link to ${target ? 'a folder, and not followed' : 'nothing'}`,
-          )
-      }
+      if (kind === 'folder') folders.push(file)
+      else if (bytes) walk.notes.push(notText(relative(path, file)))
+      else if (walk.accept(file)) found.push(file)
     }
   }
+  notes.push(...walk.notes)
   if (found.length >= MOST)
     notes.push(`there are more than ${MOST} files: the first ${MOST} were looked through`)
-  return found.slice(0, MOST).sort()
+  return (await walk.once(found.slice(0, MOST))).sort()
 }
 
 /** Files of one folder and one ending. */

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { lstat, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
+import { access, constants, lstat, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join, relative, sep } from 'node:path'
 import { MoraineError, messageOf } from '../../errors.js'
 import type { SourceFile } from '../../source/discover.js'
+import { type Entry, Walk } from '../../source/walk.js'
 import { isAlive } from '../../storage/alive.js'
 import { type Drop, isMeant, type Look } from './drop.js'
 import { openForWriting } from './writers.js'
@@ -27,6 +28,8 @@ export class DropFolder implements Drop {
   private readonly seen = new Map<string, Seen>()
   /** Which file was at a path when it was looked at last. */
   private readonly identities = new Map<string, string>()
+  /** What was found there, by its path. */
+  private readonly found = new Map<string, Entry>()
 
   constructor(
     private readonly folder: string,
@@ -36,11 +39,11 @@ export class DropFolder implements Drop {
 
   async look(): Promise<Look> {
     this.identities.clear()
+    this.found.clear()
     const claimed = await this.abandoned()
-    const paths = await filesIn(this.folder)
-    const described = await Promise.all(
-      paths.map((path) => this.describe(path, relative(this.folder, path))),
-    )
+    const walk = await Walk.in(this.folder, (path) => relative(this.folder, path))
+    const entries = await walk.files((inside) => inside.split('/').every(isMeant))
+    const described = await Promise.all(entries.map((entry) => this.seenAs(entry, walk.notes)))
     const found = described.filter((file) => file !== undefined)
     // Who writes is looked at last: a file that was there by then is seen as what is taken, or is another one by then.
     const some = found.length + claimed.length > 0
@@ -48,9 +51,13 @@ export class DropFolder implements Drop {
     const ready = claimed.filter(({ path }) => !written.has(path))
     let unfinished = claimed.length - ready.length
     for (const file of found)
-      if (written.has(file.path) || !this.hasSettled(file)) unfinished++
+      if (this.isOpen(file, written) || !this.hasSettled(file)) unfinished++
       else ready.push(file)
-    return { ready: ready.sort((a, b) => (a.name < b.name ? -1 : 1)), unfinished, notes: [] }
+    return {
+      ready: ready.sort((a, b) => (a.name < b.name ? -1 : 1)),
+      unfinished,
+      notes: walk.notes,
+    }
   }
 
   async claim(file: SourceFile): Promise<SourceFile | undefined> {
@@ -58,9 +65,13 @@ export class DropFolder implements Drop {
       return this.describe(file.path, file.name)
     const path = join(this.folder, TAKEN, this.own, ...file.name.split('/'))
     const before = this.identities.get(file.path)
+    const { bytes, target } = this.found.get(file.path) ?? {}
     try {
       await mkdir(dirname(path), { recursive: true })
-      await rename(file.path, path)
+      // A name that was spelled may be another file's: nothing that was claimed is written over.
+      if (bytes && (await lstat(path).catch(() => undefined))) return undefined
+      await rename(bytes ?? target ?? file.path, path)
+      if (target) await rm(file.path, { force: true })
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       throw new MoraineError('storage', `Can't take ${file.name}: ${messageOf(cause)}`, {
@@ -89,11 +100,19 @@ export class DropFolder implements Drop {
     const left = claims.filter((claim) => claim === this.own || !isAtWork(claim))
     const found = await Promise.all(
       left.map(async (claim) => {
-        const paths = await filesIn(join(top, claim))
-        return Promise.all(paths.map((p) => this.describe(p, relative(join(top, claim), p))))
+        const walk = await Walk.in(join(top, claim))
+        const files = (await walk.files()).filter(({ bytes, target }) => !bytes && !target)
+        return Promise.all(
+          files.map(({ path }) => this.describe(path, relative(join(top, claim), path))),
+        )
       }),
     )
     return found.flat().filter((file) => file !== undefined)
+  }
+
+  private isOpen({ path }: SourceFile, written: ReadonlySet<string>): boolean {
+    const { target = path } = this.found.get(path) ?? {}
+    return written.has(path) || written.has(target)
   }
 
   /** By its time; and where the two clocks differ, by having looked twice. */
@@ -106,9 +125,30 @@ export class DropFolder implements Drop {
     return now - modified >= this.settle && modified <= now
   }
 
-  private async describe(path: string, name: string): Promise<SourceFile | undefined> {
-    // A link could lead anywhere: only files themselves are read.
-    const found = await lstat(path).catch(() => undefined)
+  /** A file of the folder; what nobody may read is noted, and left there. */
+  private async seenAs(entry: Entry, notes: string[]): Promise<SourceFile | undefined> {
+    const { path, bytes, target } = entry
+    const name = relative(this.folder, path)
+    const refused = await access(bytes ?? path, constants.R_OK).then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => error.code,
+    )
+    if (refused === 'ENOENT') return undefined
+    if (refused !== undefined) {
+      notes.push(`${name} can't be read: ${refused}`)
+      return undefined
+    }
+    this.found.set(path, entry)
+    return this.describe(path, name, bytes ?? target)
+  }
+
+  /** @param at what is looked at instead of the path: a file that a link leads to, or a name that is no text. */
+  private async describe(
+    path: string,
+    name: string,
+    at: string | Buffer = path,
+  ): Promise<SourceFile | undefined> {
+    const found = await lstat(at).catch(() => undefined)
     if (!found?.isFile()) return undefined
     const modified = Math.floor(found.mtimeMs)
     this.identities.set(path, `${found.ino} ${found.size} ${found.mtimeMs}`)
@@ -121,22 +161,6 @@ function isAtWork(claim: string): boolean {
   const [, host, pid] = /^(.*)-(\d+)-[0-9a-f]+$/.exec(claim) ?? []
   if (host !== hostname()) return false
   return Number(pid) !== process.pid && isAlive(Number(pid))
-}
-
-async function filesIn(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error) => {
-    if (error.code === 'ENOENT') return []
-    throw new MoraineError('source', `Can't look into ${folder}: ${messageOf(error)}`)
-  })
-  const found = await Promise.all(
-    entries.map(async (entry) => {
-      const path = join(folder, entry.name)
-      if (!isMeant(entry.name)) return []
-      if (entry.isDirectory()) return filesIn(path)
-      return entry.isFile() ? [path] : []
-    }),
-  )
-  return found.flat()
 }
 
 async function removeEmpty(folder: string): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { sep } from 'node:path'
+import { textOf } from '../../source/walk.js'
 
 /** Flags of `open(2)` that let a process write. */
 const WRITES = 0o3
@@ -17,7 +18,9 @@ export async function openForWriting(folder: string): Promise<Set<string>> {
     processes.map(async (pid) => {
       const open = await readdir(`/proc/${pid}/fd`).catch(() => [])
       for (const fd of open) {
-        const path = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')
+        const link = `/proc/${pid}/fd/${fd}`
+        const bytes = await readlink(link, { encoding: 'buffer' }).catch(() => undefined)
+        const path = bytes ? textOf(bytes) : ''
         if (!path.startsWith(below)) continue
         const info = await readFile(`/proc/${pid}/fdinfo/${fd}`, 'utf8').catch(() => '')
         const flags = /^flags:\s*(\d+)/m.exec(info)?.[1] ?? '0'
