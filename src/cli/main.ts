@@ -67,6 +67,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
   ['lifecycle', () => import('./lifecycle.js'), "show rules for the lake's bucket, or set them"],
   ['copy', () => import('./copy.js'), 'copy the lake to another folder or bucket'],
   ['verify', () => import('./verify.js'), 'check that all that the log refers to is there'],
+  [
+    'repair',
+    () => import('./repair.js'),
+    'mend what is damaged, as far as something tells what it was',
+  ],
 ]
 
 function version(): string {

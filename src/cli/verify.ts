@@ -43,7 +43,7 @@ export async function run(command: Command): Promise<number> {
   else {
     for (const problem of result.problems) print(`${colors.red('✖')} ${problem}`)
     print(
-      `\n${plural(result.problems.length, 'problem')} found. Restore what is missing from a backup; nothing was changed.`,
+      `\n${plural(result.problems.length, 'problem')} found. Nothing was changed. What can be mended, and how, says: moraine repair`,
     )
   }
   if (!json)

@@ -27,7 +27,7 @@ export class Anchors {
 
   async write({ number, hash }: Pick<LakeState, 'number' | 'hash'>): Promise<void> {
     if (hash === null) return
-    await this.storage.createIfAbsent(this.pathOf(number), encode({ number, hash }))
+    await this.storage.createIfAbsent(this.pathOf(number), encodeAnchor({ number, hash }))
     if (number > KEPT) await this.storage.remove(this.pathOf(number - KEPT))
   }
 
@@ -37,7 +37,7 @@ export class Anchors {
     if (!bytes) return undefined
     try {
       const anchor = JSON.parse(new TextDecoder().decode(bytes).split('\n')[0] ?? '') as Anchor
-      return Buffer.compare(bytes, encode(anchor)) === 0 ? anchor : undefined
+      return Buffer.compare(bytes, encodeAnchor(anchor)) === 0 ? anchor : undefined
     } catch {
       return undefined
     }
@@ -48,7 +48,8 @@ export class Anchors {
   }
 }
 
-function encode({ number, hash }: Anchor): Uint8Array {
+/** An anchor as it lies in storage. */
+export function encodeAnchor({ number, hash }: Anchor): Uint8Array {
   const line = JSON.stringify({ format: 1, number, hash })
   return new TextEncoder().encode(`${line}\n${sha256(line)}\n`)
 }

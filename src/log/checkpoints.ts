@@ -38,7 +38,7 @@ export class Checkpoints {
   }
 
   async write(state: LakeState): Promise<void> {
-    await this.storage.createIfAbsent(this.pathOf(state.number), encode(state))
+    await this.storage.createIfAbsent(this.pathOf(state.number), encodeCheckpoint(state))
   }
 
   /**
@@ -49,7 +49,10 @@ export class Checkpoints {
   async isOf(state: LakeState): Promise<boolean> {
     const kept = await this.read(state.number)
     if (JSON.stringify(kept) !== JSON.stringify(state)) return false
-    return Buffer.compare(await this.storage.read(this.pathOf(state.number)), encode(kept)) === 0
+    return (
+      Buffer.compare(await this.storage.read(this.pathOf(state.number)), encodeCheckpoint(kept)) ===
+      0
+    )
   }
 
   /** Commits that something outside of the log tells of, newest first of each kind. */
@@ -89,7 +92,8 @@ export class Checkpoints {
   }
 }
 
-function encode(state: LakeState): Uint8Array {
+/** A checkpoint as it lies in storage. */
+export function encodeCheckpoint(state: LakeState): Uint8Array {
   const body = JSON.stringify(state)
   const head: Head = { format: 1, number: state.number, sha256: sha256(body) }
   return new TextEncoder().encode(`${JSON.stringify(head)}\n${body}\n`)

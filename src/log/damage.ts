@@ -50,6 +50,8 @@ export interface Verification {
   /** What could not be read and is not part of any table: it is kept, and can be put back. */
   quarantined: { dataset: string; name: string; held: boolean; reason: string }[]
   problems: string[]
+  /** How many of the problems are of the newest commit: they come first. */
+  problemsNow: number
   /** The same, object by object. */
   damaged: Damage[]
 }

@@ -9,6 +9,8 @@ import { program } from './program.js'
 export interface Entry {
   commit: Commit
   hash: string
+  /** Where it lies. */
+  path: string
 }
 
 /** @throws MoraineError of kind `corrupt` for what is no commit, `version` for one that only newer programs can read. */
@@ -31,7 +33,7 @@ export function parseEntry(bytes: Uint8Array, path: string): Entry {
       { path, hint: 'Use a newer version of Moraine.' },
     )
   refuseUnknown(commit, path)
-  return { commit, hash: sha256(bytes) }
+  return { commit, hash: sha256(bytes), path }
 }
 
 /** A commit as it lies in storage. Its last field is the SHA-256 of all bytes before it. */
@@ -54,4 +56,33 @@ function refuseOther(commit: Commit | null, bytes: Uint8Array, path: string): vo
       path,
       hint: 'moraine repair looks whether it can be brought back; else restore this object from a backup of the lake. Nothing was changed.',
     })
+}
+
+/**
+ * An entry as it was written, where its own checksum proves it.
+ *
+ * @param mend gives bytes of a checksum that are nearly those given.
+ */
+export function checkEntry(
+  bytes: Uint8Array,
+  mend: (bytes: Uint8Array, sum: string) => Uint8Array | undefined,
+): Uint8Array | undefined {
+  const [text, end] = [bytes.subarray(0, -ENDING), bytes.subarray(-ENDING)]
+  // Either what the checksum is of was changed, or the checksum.
+  const sum = /"([0-9a-f]{64})"\n}$/.exec(new TextDecoder().decode(end))?.[1]
+  const whole = sum && mend(text, sum)
+  if (whole) return joined(whole, ending(sum))
+  const right = new TextEncoder().encode(ending(sha256(text)))
+  const bits = end.reduce((n, byte, i) => n + ones(byte ^ (right[i] as number)), 0)
+  return bits === 1 ? joined(text, ending(sha256(text))) : undefined
+}
+
+function joined(text: Uint8Array, end: string): Uint8Array {
+  return Buffer.concat([text, new TextEncoder().encode(end)])
+}
+
+function ones(byte: number): number {
+  let count = 0
+  for (let left = byte; left > 0; left >>= 1) count += left & 1
+  return count
 }

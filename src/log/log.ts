@@ -159,6 +159,14 @@ export class CommitLog {
     )
   }
 
+  /** The SHA-256 of an entry, as the one after it or its anchor says; `undefined` where nothing does. */
+  async hashOf(number: number): Promise<string | undefined> {
+    if (this.parent && number <= this.parent.fork.number) return this.parent.log.hashOf(number)
+    const next = await this.entry(number + 1).catch(() => undefined)
+    const anchor = await this.checkpoints.anchors.read(number)
+    return next?.commit.previous ?? anchor?.hash
+  }
+
   /** Entries that are missing between the first and the last that is there. */
   async missing(): Promise<string[]> {
     return missingEntries(
@@ -167,6 +175,39 @@ export class CommitLog {
       this.forkedAt,
       all(await this.checkpoints.told()),
     )
+  }
+
+  /** The last commit that is there, where only those after it are missing; `undefined` where none is, or one in the middle. */
+  async lostTail(): Promise<{ last: number } | undefined> {
+    const missing = await this.missing()
+    const [first] = missing
+    if (first === undefined) return undefined
+    const last = Number(/(\d+)\.json$/.exec(first)?.[1]) - 1
+    const { checkpoints, anchors } = await this.checkpoints.told()
+    const told = Math.max(...checkpoints, ...anchors, 0)
+    return last + missing.length === told ? { last } : undefined
+  }
+
+  /** Gives up the commits that are missing from the end: nothing tells of them any more. */
+  async forgetTail(): Promise<void> {
+    const tail = await this.lostTail()
+    if (!tail) return
+    const { checkpoints, anchors } = await this.checkpoints.told()
+    const after = (number: number) => number > tail.last
+    for (const number of anchors.filter(after)) await this.checkpoints.anchors.remove(number)
+    for (const number of checkpoints.filter(after))
+      await this.storage.remove(this.checkpoints.pathOf(number))
+    this.told = undefined
+  }
+
+  /** The state at a commit, from the entries alone. */
+  async foldedTo(number: number): Promise<LakeState> {
+    let state = emptyState
+    for await (const entry of this.entries()) {
+      state = checkedFold(state, entry)
+      if (state.number === number) break
+    }
+    return state
   }
 
   /** Commits that have a checkpoint or an anchor, as they were when they were first looked for. */
@@ -210,7 +251,7 @@ export class CommitLog {
       const entries = await Promise.all(numbers.map((number) => this.entry(number)))
       for (const entry of entries) {
         if (!entry) return current
-        current = checkedFold(current, entry, this.pathOf(current.number + 1))
+        current = checkedFold(current, entry)
       }
       if (entries.length === 0) return current
     }
@@ -315,7 +356,7 @@ export class CommitLog {
       refuseWriting(state)
       await writer?.refuse(await this.vacuums(state), this.effects.now().getTime())
       const there = await this.offer(this.next(state, id, changes, info))
-      state = checkedFold(state, there, this.pathOf(there.commit.number))
+      state = checkedFold(state, there)
       if (there.commit.id === id) return this.committed(state)
       refuseConflict(changes, there.commit)
       await this.effects.pause(attempt)
@@ -387,7 +428,7 @@ export class CommitLog {
     while (this.cache && state.number < this.cache.number) {
       const next = await this.entry(state.number + 1)
       if (!next) break
-      state = checkedFold(state, next, this.pathOf(next.commit.number))
+      state = checkedFold(state, next)
       refuseConflict(changes, next.commit)
     }
     return state
@@ -545,11 +586,7 @@ function lost(path: string): MoraineError {
 }
 
 /** @throws MoraineError of kind `corrupt` for an entry that does not follow from the state. */
-export function checkedFold(
-  state: LakeState,
-  { commit, hash }: Entry,
-  path = `commit ${state.number + 1}`,
-) {
+export function checkedFold(state: LakeState, { commit, hash, path }: Entry): LakeState {
   if (commit.number !== state.number + 1 || commit.previous !== state.hash)
     throw new MoraineError('corrupt', `${path} does not follow from the commit before it`, {
       path,

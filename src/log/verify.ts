@@ -34,7 +34,7 @@ export async function verifyLake(
   await found.state(state)
   await found.beside()
   if (head) return found.report(state, state.number)
-  found.isHead = false
+  found.endHead()
   await found.commits(log, state)
   for (const id of await storage.folders('_moraine/log/'))
     if (id !== log.branch)
@@ -78,8 +78,8 @@ interface BatchFiles {
 class Verifier {
   readonly problems: string[] = []
   readonly damaged: Damage[] = []
-  /** Whether what is looked at is part of the newest commit. */
-  isHead = true
+  /** How many problems there were once the newest commit had been looked at. */
+  private headEnds: number | undefined
   private readonly seen = new Set<string>()
   private readonly objects: Objects
   /** Rows of manifests that were looked at, by their paths. */
@@ -169,6 +169,7 @@ class Verifier {
         return { dataset, name, held, reason }
       }),
       problems: [...new Set(this.problems)],
+      problemsNow: new Set(this.problems.slice(0, this.headEnds ?? this.problems.length)).size,
       damaged: this.damaged,
     }
   }
@@ -252,7 +253,12 @@ class Verifier {
   private found(text: string, damage: Omit<Damage, 'head'>): void {
     this.problems.push(text)
     if (!this.damaged.some(({ path }) => path === damage.path))
-      this.damaged.push({ ...damage, head: this.isHead })
+      this.damaged.push({ ...damage, head: this.headEnds === undefined })
+  }
+
+  /** From now on it is earlier commits that are looked at. */
+  endHead(): void {
+    this.headEnds = this.problems.length
   }
 
   async table(name: string, what: string, state: TableState): Promise<void> {

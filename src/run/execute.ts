@@ -55,6 +55,8 @@ export interface RunOptions {
   backfill?: { from: string; until: string }
   /** Build selected tables from all of their inputs again. */
   full?: boolean
+  /** Tables that are made as if there had been none before, as their metadata are damaged. */
+  anew?: readonly string[]
   /** Whether databases that feed inboxes are asked for rows; `true`. */
   feeds?: boolean
   /** Build tables from all rows that there are, also where their inputs do not have all of them any more. */
@@ -256,7 +258,11 @@ class Run {
   }
 
   private contextOn(state: LakeState): RunContext {
-    return { ...this.shared, relations: new Relations(this.shared.storage, state) }
+    // What can't be read is made as if it had never been there.
+    const { anew = [] } = this.options
+    const tables = Object.entries(state.tables).filter(([name]) => !anew.includes(name))
+    const view = anew.length > 0 ? { ...state, tables: Object.fromEntries(tables) } : state
+    return { ...this.shared, relations: new Relations(this.shared.storage, view) }
   }
 
   private record(): RunRecord {

@@ -10,6 +10,7 @@ import type { CommitInfo, LakeState, TableState } from '../log/commit.js'
 import { refuseWriting } from '../log/features.js'
 import type { CommitLog } from '../log/log.js'
 import type { Storage } from '../storage/storage.js'
+import { checkFiles } from './check-files.js'
 import { tableFiles } from './table-files.js'
 
 export interface OptimizeOptions {
@@ -164,6 +165,7 @@ async function rewrite(
   bin: Bin,
   { orderBy }: OptimizeOptions,
 ): Promise<DataFile[]> {
+  await checkFiles(storage, table, bin)
   await storage.prepare(`${table.dataFolder}/x`)
   const rows = session.table(table.schema, tableFiles(storage, table, bin))
   const order = orderBy ? ` ORDER BY ${orderBy.map(quoteName).join(', ')}` : ''

@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { type Bronze, fullName } from '../define/dataset.js'
-import type { InboxSource } from '../define/source.js'
+import type { FilesSource, InboxSource } from '../define/source.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import { entriesOf } from '../source/archive.js'
+import type { SourceFile } from '../source/discover.js'
 import { inspectFile } from '../source/inspect-file.js'
 import { settleKind } from '../source/kind.js'
 import { takeFile } from '../source/read-files.js'
 import { withUnpacked } from '../source/unpack.js'
+import { readJson } from '../storage/checked.js'
 import { type BatchFile, type BatchManifest, sealFiles, writeManifest } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import { readerOf } from './intake-inbox.js'
@@ -139,15 +141,39 @@ async function rebuildBatch(
   source: InboxSource,
   before: BatchPointer,
 ): Promise<{ pointer: BatchPointer; count: number }> {
-  const { storage, started } = context
-  const bytes = await storage.readIfPresent(archivedBatch(dataset.name, before.batch))
-  if (!bytes)
+  const { storage } = context
+  const path = before.archived?.path ?? archivedBatch(dataset.name, before.batch)
+  if (!(await storage.stat(path)))
     throw new MoraineError(
       'corrupt',
       `Batch ${before.number} of ${before.dataset} (${before.batch}) is missing from the archive`,
       { hint: 'The lake is as it was. Bring the batch back from a copy of the archive.' },
     )
-  const manifest = JSON.parse(new TextDecoder().decode(bytes)) as BatchManifest
+  const manifest = await readJson<BatchManifest>(storage, path, before.archived?.sha256)
+  return remakeBatch(context, session, dataset, before, manifest, {
+    find: (file) => originalOf(storage, file),
+    readerOf: (name) => readerOf(source, name),
+  })
+}
+
+/** Where the files of a batch are read again, and how. */
+interface ReadAgain {
+  find: (file: BatchFile) => Promise<SourceFile>
+  readerOf: (name: string) => FilesSource
+  /** They must give what they gave: the same content, and as many rows. */
+  exact?: boolean
+}
+
+/** Makes a batch anew from what its files were made from, with its number, its name and its time. */
+export async function remakeBatch(
+  context: Context,
+  session: Session,
+  dataset: Bronze,
+  before: BatchPointer,
+  manifest: BatchManifest,
+  again: ReadAgain,
+): Promise<{ pointer: BatchPointer; count: number }> {
+  const { storage, started } = context
   const day = started.toISOString().slice(0, 10)
   const folder = `bronze/${dataset.name}/${day}/${before.batch}-${randomBytes(3).toString('hex')}`
   const files: BatchFile[] = []
@@ -155,7 +181,7 @@ async function rebuildBatch(
     context.signal.throwIfAborted()
     const data = `${folder}/${String(i + 1).padStart(5, '0')}.parquet`
     await storage.prepare(data)
-    files.push(await rebuildFile(context, session, dataset, source, manifest, file, data))
+    files.push(await rebuildFile(context, session, dataset, again, manifest, file, data))
   }
   const sealed = await sealFiles(storage, files)
   const made = { ...manifest, files: sealed }
@@ -169,7 +195,7 @@ async function rebuildFile(
   context: Context,
   session: Session,
   dataset: Bronze,
-  source: InboxSource,
+  { find, readerOf, exact = false }: ReadAgain,
   { batch, columns }: BatchManifest,
   file: BatchFile,
   data: string,
@@ -177,13 +203,14 @@ async function rebuildFile(
   const { storage, signal } = context
   const { name, size, modified, original } = file
   const location = storage.locate(data)
-  const found = await originalOf(storage, file)
-  const reader = readerOf(source, found.name)
+  const found = await find(file)
+  const reader = readerOf(found.name)
   const kept = {
     name,
     size,
     modified,
     sha256: file.sha256,
+    ...(file.unread ? { unread: file.unread } : {}),
     data,
     ...(original ? { original } : {}),
   }
@@ -195,6 +222,7 @@ async function rebuildFile(
       const wanted = wantedTypes(context.lake.datasets, dataset)
       const source = settleKind(readable, reader)
       const inspection = await inspectFile(readable, source, { signal, wanted, valuesFrom })
+      if (exact && inspection.sha256 !== file.sha256) throw otherNow(name)
       const large = inspection.bytes >= valuesFrom
       const target = { session, location, batch, wanted, large, signal }
       const { columns: _, ...taken } = await takeFile(
@@ -203,11 +231,18 @@ async function rebuildFile(
         inspection,
         target,
       )
+      if (exact && taken.rows !== file.rows) throw otherNow(name)
       return { ...kept, ...taken }
     })
   } catch (error) {
-    if (!isFault(error)) throw error
+    if (!isFault(error) || (exact && !file.unread)) throw error
     const row = { name, batch, said: faultOf(found, error), kept: original?.path ?? '', columns }
     return { ...kept, ...(await writeUnreadable(session, row, location)), broken: 1 }
   }
+}
+
+function otherNow(name: string): MoraineError {
+  return new MoraineError('source', `${name} is not what it was when it was taken in`, {
+    hint: 'Its rows would be others. Bring the file back as it was.',
+  })
 }

@@ -10,6 +10,7 @@ import type { BuildDecision } from '../plan/plan.js'
 import type { Built } from './build.js'
 import { type Came, cameWith } from './came.js'
 import { carefully, isAboutValue } from './careful.js'
+import { checkFiles } from './check-files.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { writeHistory } from './history.js'
 import { judge, keysAlone, tallyRows } from './judge.js'
@@ -187,7 +188,9 @@ async function chooseRows(
 ): Promise<{ rows: number; decision: BuildDecision }> {
   const table = await relations.table(`discarded.${dataset.name}`)
   if (!table) return { rows: 0, decision: decisionOn([]) }
-  const files = tableFiles(storage, table, await table.plan())
+  const tasks = await table.plan()
+  await checkFiles(storage, table, tasks)
+  const files = tableFiles(storage, table, tasks)
   const batches = dataset.from.map((from) => ({
     dataset: fullName(from),
     batches: relations.view.batches[fullName(from)] ?? [],

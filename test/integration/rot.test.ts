@@ -1,8 +1,13 @@
+import { cp, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
+import { Table } from '../../src/iceberg/table.js'
 import { CommitLog } from '../../src/log/log.js'
 import { verifyLake } from '../../src/log/verify.js'
+import { type Repair, repairLake } from '../../src/run/repair/repair.js'
 import type { Project } from '../support/project.js'
-import { change, filesOf, flipped, lakeOfAllLayers } from '../support/rot.js'
+import { change, filesOf, flipped, kindOf, lakeOfAllLayers } from '../support/rot.js'
 import { random, seed } from '../support/seed.js'
 
 /** What a deep look finds without reading values: checksums alone. */
@@ -32,3 +37,163 @@ describe('a bit that flips', () => {
     expect((await look(project)).problems).toEqual([])
   })
 })
+
+const TRIALS = Number(process.env.MORAINE_REPAIRS ?? 24)
+
+const tables = ['silver.orders', 'silver.visits', 'silver.rates', 'gold.daily', 'gold.pages']
+const companions = ['discarded.orders', 'discarded.visits', 'history.orders']
+
+/** All rows of all tables, and of bronze as silver would read it. */
+const rowsOf = (project: Project) =>
+  project.reading(async (rows) => {
+    const found: Record<string, unknown> = {}
+    for (const name of [...tables, ...companions])
+      found[name] = await rows(`SELECT * FROM ${name} ORDER BY ALL`)
+    return found
+  })
+
+async function repair(project: Project, more: Partial<Parameters<typeof repairLake>[0]> = {}) {
+  const engine = await DuckDB.start({ threads: 2 })
+  try {
+    const { storage } = project
+    const lake = await project.load()
+    const options = { lake, storage, engine, apply: true, deep: async () => [], author: 'test' }
+    return await repairLake({ ...options, ...more })
+  } finally {
+    await engine.close()
+  }
+}
+
+describe('a file that is damaged', () => {
+  it('is mended with the same rows, or it is said what is lost', async () => {
+    const project = await lakeOfAllLayers()
+    const lake = join(project.folder, 'lake')
+    await cp(lake, join(project.folder, 'whole'), { recursive: true })
+    const before = await rowsOf(project)
+    const files = await filesOf(project)
+    const kinds = [...new Set(files.map(kindOf))].sort()
+    const next = random(seed + 1)
+    const pick = <T>(of: readonly T[]) => of[Math.floor(next() * of.length)] as T
+    for (let i = 0; i < TRIALS; i++) {
+      const kind = kinds[(i + seed) % kinds.length] as string
+      const path = pick(files.filter((file) => kindOf(file) === kind))
+      const how = pick(['flip', 'scribble', 'cut', 'remove'])
+      const at = next()
+      if (how === 'remove') await rm(join(lake, path))
+      else
+        await change(project, path, (bytes) => {
+          if (how === 'flip') return flipped(bytes, at)
+          const from = Math.floor(at * bytes.length)
+          return how === 'cut' ? bytes.subarray(0, from) : bytes.fill(0x5a, from, from + 9)
+        })
+      const what = `${how} of ${path} at ${at}`
+      const dry = await repair(project, { apply: false })
+      const done = await repair(project)
+      const of = (mends: Repair['mends']) => mends.find((mend) => mend.path === path)?.how
+      expect([what, of(done.mends)]).toEqual([what, of(dry.mends)])
+      if (how === 'flip' && !/\.parquet$/.test(path))
+        expect([what, of(done.mends)]).toEqual([what, 'bytes'])
+      // What is lost is said, and nothing is said to be mended that is not.
+      const wrong = [...done.left, ...done.earlier].some((problem) => problem.includes(path))
+      if (of(done.mends) === 'lost') expect([what, wrong]).toEqual([what, true])
+      if (done.left.length > 0) expect([what, of(done.mends)]).toEqual([what, 'lost'])
+      // The log itself: nothing is read before it is whole.
+      if (!/_moraine.log/.test(path) || done.left.length === 0)
+        expect([what, await rowsOf(project).catch((error) => error.message)]).toEqual([
+          what,
+          // What is lost of a table can't be read; all else is as it was.
+          done.left.length === 0 || !/^(silver|gold|discarded|history|deleted)/.test(path)
+            ? before
+            : expect.anything(),
+        ])
+      await rm(lake, { recursive: true })
+      await cp(join(project.folder, 'whole'), lake, { recursive: true })
+    }
+  })
+})
+
+describe('a damaged file', () => {
+  it('is not carried on by what rewrites tables, nor by a copy without a word', async () => {
+    const project = await lakeOfAllLayers()
+    const before = (await project.state()).number
+    const { metadata } = (await project.state()).tables['silver.orders'] as { metadata: string }
+    const table = await Table.load(project.storage, metadata)
+    const [{ file } = never()] = await table.plan()
+    const path = table.pathOf(file.path)
+    await change(project, path, (bytes) => flipped(bytes, 0.1))
+    const optimized = await project.cli('optimize', 'silver.orders')
+    expect([optimized.code, optimized.stderr]).toEqual([
+      1,
+      expect.stringContaining(`${path} is damaged`),
+    ])
+    expect((await project.state()).number).toBe(before)
+    const copied = await project.cli('copy', 'there')
+    expect([copied.code, copied.stdout]).toEqual([1, expect.stringContaining(`${path} is damaged`)])
+    // What is wrong there is known there, too.
+    const there = await project.cli('--root', join(project.folder, 'there'), 'verify', '--deep')
+    expect([there.code, there.stdout]).toEqual([1, expect.stringContaining(`${path} is damaged`)])
+  })
+
+  it('is found and mended from the command line, a lost one named with what is lost', async () => {
+    const project = await lakeOfAllLayers()
+    const state = await project.state()
+    const { manifest = '' } = state.batches['bronze.orders']?.[0] ?? {}
+    const { files } = JSON.parse(String(await readFile(join(project.folder, 'lake', manifest))))
+    const { metadata } = state.tables['gold.pages'] as { metadata: string }
+    const scribble = (bytes: Buffer) => bytes.fill(0x5a, 40, 60)
+    await change(project, files[0].data, scribble)
+    await change(project, metadata, scribble)
+    const before = await project.query('select * from silver.orders order by all')
+    const json = async (...args: string[]) =>
+      JSON.parse((await project.cli(...args, '--json')).stdout)
+    const { mends, applied } = (await json('repair')) as Repair
+    expect(applied).toBe(false)
+    expect(mends.map(({ path, how }) => [path, how])).toEqual([
+      [files[0].data, 'made'],
+      [metadata, 'made'],
+    ])
+    expect((await project.state()).number).toBe(state.number)
+    const done = await project.cli('repair', '--yes')
+    expect([done.code, done.stdout]).toEqual([
+      0,
+      expect.stringContaining('2 files mended: the lake is as it should be'),
+    ])
+    expect((await project.cli('verify', '--head', '--deep')).code).toBe(0)
+    expect(await project.query('select * from silver.orders order by all')).toEqual(before)
+
+    // Without what it was made from there is nothing to mend it with.
+    const again = (await project.state()).batches['bronze.rates']?.[0]
+    const batch = JSON.parse(
+      String(await readFile(join(project.folder, 'lake', again?.manifest ?? ''))),
+    )
+    await change(project, batch.files[0].data, scribble)
+    await rm(join(project.folder, 'rates/7.csv'))
+    const lost = await project.cli('repair', '--yes')
+    expect([lost.code, lost.stdout]).toEqual([
+      1,
+      expect.stringMatching(
+        /rates.7\.csv, which it was read from, is not there any more\. Lost are the 20 rows of batch 1 in bronze\.rates/,
+      ),
+    ])
+    expect(lost.stdout).toContain('moraine discard-batch rates 1')
+  })
+
+  it('of the log is given up only when that is asked for', async () => {
+    const project = await lakeOfAllLayers()
+    const { number } = await project.state()
+    const last = `_moraine/log/main/${String(number).padStart(20, '0')}.json`
+    await rm(join(project.folder, 'lake', last))
+    const refused = await repair(project)
+    expect(refused.mends).toMatchObject([{ path: last, how: 'lost' }])
+    expect(refused.mends[0]?.text).toContain('moraine repair --allow-loss')
+    await expect(project.state()).rejects.toThrow('is missing')
+    const given = await repair(project, { allowLoss: true })
+    expect([given.mends[0]?.how, given.left]).toEqual(['made', []])
+    expect((await project.state()).number).toBe(number - 1)
+    expect((await project.run({ rewriteUpTo: 0 })).outcome).toBe('done')
+  })
+})
+
+function never(): never {
+  throw new Error('there is none')
+}

@@ -91,3 +91,16 @@ export function flipped(bytes: Buffer, at: number): Buffer {
   bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7))
   return bytes
 }
+
+/** What a file is, so that a few of each kind can be chosen. */
+export function kindOf(path: string): string {
+  const [top = ''] = path.split('/')
+  if (path.startsWith('_moraine/')) return path.split('/').slice(0, 2).join('/') + path.slice(-5)
+  if (path.endsWith('.metadata.json')) return `${top} metadata`
+  if (/\/snap-[^/]*\.avro$/.test(path)) return `${top} manifest list`
+  if (path.endsWith('.avro')) return `${top} manifest`
+  if (path.endsWith('/manifest.json')) return 'bronze manifest'
+  if (path.endsWith('-deletes.parquet')) return `${top} deletes`
+  if (path.includes('/raw/')) return 'raw original'
+  return `${top} ${path.slice(path.lastIndexOf('.'))}`
+}

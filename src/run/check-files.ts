@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs'
+import type { ScanTask } from '../iceberg/deletes.js'
+import type { Table } from '../iceberg/table.js'
+import { notAsWritten } from '../storage/checked.js'
+import { fileSha256 } from '../storage/checksum.js'
+import { fetchStaged, localPath } from '../storage/staging.js'
+import type { Storage } from '../storage/storage.js'
+
+/**
+ * Holds files of a table against their checksums before they are rewritten: what is wrong with them would be right in the new ones.
+ *
+ * @throws MoraineError of kind `corrupt` that names the first which is not what was written.
+ */
+export async function checkFiles(
+  storage: Storage,
+  table: Table,
+  tasks: readonly ScanTask[],
+): Promise<void> {
+  const files = tasks.flatMap(({ file, deletes }) => [file, ...deletes])
+  for (const { path: location, sha256 } of files) {
+    if (sha256 === undefined) continue
+    const path = table.pathOf(location)
+    // What the engine is about to read: of an object in a bucket, its copy here.
+    const place = localPath(storage.locate(path))
+    await fetchStaged([storage.locate(path)])
+    const sum = existsSync(place) ? await fileSha256(place) : await storage.digest(path)
+    if (sum !== sha256) throw notAsWritten(path)
+  }
+}
