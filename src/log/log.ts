@@ -177,39 +177,6 @@ export class CommitLog {
     )
   }
 
-  /** The last commit that is there, where only those after it are missing; `undefined` where none is, or one in the middle. */
-  async lostTail(): Promise<{ last: number } | undefined> {
-    const missing = await this.missing()
-    const [first] = missing
-    if (first === undefined) return undefined
-    const last = Number(/(\d+)\.json$/.exec(first)?.[1]) - 1
-    const { checkpoints, anchors } = await this.checkpoints.told()
-    const told = Math.max(...checkpoints, ...anchors, 0)
-    return last + missing.length === told ? { last } : undefined
-  }
-
-  /** Gives up the commits that are missing from the end: nothing tells of them any more. */
-  async forgetTail(): Promise<void> {
-    const tail = await this.lostTail()
-    if (!tail) return
-    const { checkpoints, anchors } = await this.checkpoints.told()
-    const after = (number: number) => number > tail.last
-    for (const number of anchors.filter(after)) await this.checkpoints.anchors.remove(number)
-    for (const number of checkpoints.filter(after))
-      await this.storage.remove(this.checkpoints.pathOf(number))
-    this.told = undefined
-  }
-
-  /** The state at a commit, from the entries alone. */
-  async foldedTo(number: number): Promise<LakeState> {
-    let state = emptyState
-    for await (const entry of this.entries()) {
-      state = checkedFold(state, entry)
-      if (state.number === number) break
-    }
-    return state
-  }
-
   /** Commits that have a checkpoint or an anchor, as they were when they were first looked for. */
   private known(): Promise<Told> {
     this.told ??= this.checkpoints.told()

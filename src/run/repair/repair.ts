@@ -4,6 +4,7 @@ import { encodeCheckpoint } from '../../log/checkpoints.js'
 import type { LakeState } from '../../log/commit.js'
 import type { Damage } from '../../log/damage.js'
 import { CommitLog } from '../../log/log.js'
+import { foldedTo, forgetTail, lostTail } from '../../log/tail.js'
 import { verifyLake } from '../../log/verify.js'
 import { BatchRepairs } from './batches.js'
 import { type Found, wholeBytes, wholeEntry } from './bytes.js'
@@ -126,9 +127,9 @@ class Repairs {
       branch === this.log.branch ? this.log : ((await this.log.openBranch(branch)) ?? this.log)
     const found = await wholeEntry(storage, log, one.path)
     if (found) return this.restored(one, found)
-    const tail = one.is === 'missing' ? await log.lostTail() : undefined
+    const tail = one.is === 'missing' ? await lostTail(storage, log) : undefined
     if (tail && allowLoss) {
-      if (apply) await log.forgetTail()
+      if (apply) await forgetTail(storage, log)
       const text = `commits after ${tail.last} are given up: the lake is as commit ${tail.last} left it`
       return { path: one.path, why: one.why, how: 'made', text }
     }
@@ -152,7 +153,7 @@ class Repairs {
         'the log has another commit of that number than was made: restore it from a backup. An anchor is never made to fit',
       )
     const { storage, apply } = this.options
-    const state = await log.foldedTo(part.number)
+    const state = await foldedTo(log, part.number)
     const bytes =
       part.kind === 'checkpoint'
         ? encodeCheckpoint(state)
