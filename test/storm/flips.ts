@@ -29,6 +29,8 @@ async function objects(round: Round): Promise<{ kind: string; path: string }[]> 
     }
   }
   for (const { path } of await storage.list('_moraine/log/')) found.push({ kind: 'log', path })
+  for (const { path } of await storage.list('_moraine/checkpoints/'))
+    found.push({ kind: path.endsWith('.json') ? 'checkpoint' : 'anchor', path })
   return [...new Map(found.map((one) => [one.path, one])).values()]
 }
 
@@ -69,9 +71,12 @@ export async function flip(round: Round): Promise<void> {
   try {
     const { code, text } = await (await round.start(['verify', '--deep'])).end
     counts.flips++
-    if (code === 70) throw new Fault(`verify --deep fails:\n${text}`)
-    if (code === 0) counts.notFound.push(`${kind}: bit ${bit} of byte ${at} of ${size} of ${path}`)
-    else counts.flipsFound++
+    if (code === 70 || code === undefined) throw new Fault(`verify --deep fails:\n${text}`)
+    if (code === 0)
+      throw new Fault(
+        `verify --deep misses bit ${bit} of byte ${at} of ${size} of ${path} (${kind})`,
+      )
+    counts.flipsFound++
   } finally {
     await restore()
   }

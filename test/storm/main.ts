@@ -207,7 +207,6 @@ class Storm {
     line('struck', `${killed} killed, ${frozen} stopped and woken, ${terminated} terminated`)
     line('commits', `${counts.commits}, each read as its readers saw it`)
     line('bits flipped', `${counts.flips}, of which verify --deep found ${counts.flipsFound}`)
-    for (const one of counts.notFound.slice(0, 10)) console.log(`  not found: ${one}`)
   }
 }
 

@@ -77,7 +77,8 @@ export class Reader {
       if (!current || !shape || typeof metadata !== 'string' || current.metadata === metadata)
         continue
       if (!(await this.storage.stat(metadata))) return {}
-      const then = { ...state, tables: { [input]: { ...current, metadata } } }
+      const { sha256: _, ...others } = current
+      const then = { ...state, tables: { [input]: { ...others, metadata } } }
       const sql = await new Relations(this.storage, then).tableRelation(this.session, input)
       found[input] = await this.texts(`SELECT ${texts(shape)} AS r FROM (${sql})`)
     }

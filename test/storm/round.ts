@@ -22,7 +22,6 @@ export class Counts {
   commits = 0
   flips = 0
   flipsFound = 0
-  readonly notFound: string[] = []
   readonly events = new Map<string, number>()
 
   event(name: string): void {

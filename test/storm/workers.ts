@@ -59,6 +59,7 @@ export class Workers {
 
   private start(): Worker {
     const child = fork(program, [], {
+      execArgv: [],
       env: this.env,
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     })
