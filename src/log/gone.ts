@@ -6,6 +6,20 @@ import type { BatchPointer, Changes, LakeState, TableState } from './commit.js'
 /** Requests at once. */
 const TOGETHER = 16
 
+/** Folders that hold nothing but what the log leads to: all that a vacuum removes data from. */
+export const VACUUMED = [
+  'bronze/',
+  'silver/',
+  'gold/',
+  'discarded/',
+  'deleted/',
+  'history/',
+  'ended/',
+]
+
+/** What is archived is never removed: a file of any age may be found there, and be referred to, again. */
+const mayGo = (path: string) => VACUUMED.some((folder) => path.startsWith(folder))
+
 /** What was there when a writer began. */
 export type Base = Pick<LakeState, 'tables' | 'batches'> & Partial<Pick<LakeState, 'watermarks'>>
 
@@ -68,7 +82,7 @@ async function suspectsOf(
     const looked = files.slice(at, at + TOGETHER).map(async (path) => {
       const object = await storage.stat(path)
       if (!object) return [{ path, missing: true }]
-      return object.modified < cutoff ? [{ path, missing: false }] : []
+      return object.modified < cutoff && mayGo(path) ? [{ path, missing: false }] : []
     })
     found.push(...(await Promise.all(looked)).flat())
   }

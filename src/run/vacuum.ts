@@ -3,6 +3,7 @@ import { Manifests } from '../iceberg/manifests.js'
 import { realEffects, Table, type TableEffects, type TablePointer } from '../iceberg/table.js'
 import { type Changes, type CommitInfo, isEmpty, type LakeState } from '../log/commit.js'
 import { refuseWriting } from '../log/features.js'
+import { VACUUMED } from '../log/gone.js'
 import { type Live, lookForLive } from '../log/live.js'
 import type { CommitLog } from '../log/log.js'
 import { quarantinedIn } from '../log/quarantined.js'
@@ -37,8 +38,6 @@ export interface Vacuumed {
   silent: Live[]
 }
 
-/** Folders that hold nothing but what the log leads to. */
-const PREFIXES = ['bronze/', 'silver/', 'gold/', 'discarded/', 'deleted/', 'history/', 'ended/']
 const EXAMPLES = 20
 
 /** What has landed belongs to who sent it, until it is taken in. */
@@ -61,7 +60,7 @@ export async function vacuum(
   if (remove) refuseLive(live, now, grace)
   // Listed first: what is written from now on is none of our business.
   const found: StoredObject[] = []
-  for (const prefix of PREFIXES)
+  for (const prefix of VACUUMED)
     for (const object of await storage.list(prefix)) if (isOurs(object)) found.push(object)
   const since = history === undefined ? undefined : new Date(now - history)
   const cutoff = now - grace

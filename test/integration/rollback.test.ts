@@ -100,3 +100,15 @@ it('what a stopped run built of batches that were undone is not taken for those 
   await project.run()
   expect(await rows(project, 'listed')).toEqual([first, second])
 })
+
+it('a file that was undone is taken when it is dropped again, also after a vacuum that left its archive', async () => {
+  const { project, number } = await filled()
+  const undo = ['rollback', '--to', number, '--undo-intake', '--allow-loss']
+  expect((await project.cli(...undo)).code).toBe(0)
+  const { stdout } = await project.cli('vacuum', '--history', '0s', '--grace', '0s', '--delete')
+  expect(stdout).toContain('Removed')
+  await drop(project, '2.csv', 'id,amount\n2,20\n')
+  const record = await project.run()
+  expect([record.outcome, step(record, 'bronze.dropped').error]).toEqual(['done', undefined])
+  expect(await rows(project, 'dropped')).toEqual([first, second])
+})
