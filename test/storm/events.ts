@@ -23,7 +23,7 @@ async function oneRun(round: Round): Promise<void> {
 }
 
 /** Two commands at once, of which one may be stopped or killed: whoever is slower gives way. */
-async function atOnce(round: Round): Promise<void> {
+export async function atOnce(round: Round): Promise<void> {
   const other = round.pick([
     ['run'],
     ['run'],
@@ -31,6 +31,7 @@ async function atOnce(round: Round): Promise<void> {
     ['run', '--full'],
     ['replay', 'items'],
     ['vacuum', '--delete', '--grace', '1h'],
+    ['vacuum', '--delete', '--grace', '0s'],
     ['query', 'select count(*) from silver.items'],
   ])
   const fates = [round.fate(), round.fate()]
@@ -40,6 +41,28 @@ async function atOnce(round: Round): Promise<void> {
   outcomes.forEach((outcome, i) => {
     round.judge(commands[i] as string[], outcome, fates[i], round.lostRace)
   })
+}
+
+/**
+ * A run that is stopped, and of which nothing says that it is there, as if its machine were silent; files are removed that it has written
+ * and not committed. It goes on, and publishes nothing of which files are gone.
+ */
+export async function stoppedWriter(round: Round): Promise<void> {
+  const writer = await round.start(['run'])
+  const isOver = await Promise.race([
+    writer.end.then(() => true),
+    sleep(round.below(700)).then(() => false),
+  ])
+  if (!isOver) {
+    writer.signal('SIGSTOP')
+    round.workers.counts.frozen++
+    for (const { path } of await round.storage.list('_moraine/live/'))
+      await round.storage.remove(path)
+    await round.command(['vacuum', '--delete', '--grace', '0s'])
+    writer.signal('SIGCONT')
+  }
+  // What it has written itself may be gone when it reads that again, before it would publish it.
+  round.judge(['run'], await writer.end, undefined, /files of this run| is missing/)
 }
 
 /** A server for a while, to which requests are sent, and files dropped beside it. */
@@ -163,6 +186,7 @@ const stress: [string, number, Happening][] = [
   ['run', 5, oneRun],
   ['two at once', 3, atOnce],
   ['serve', 3, serve],
+  ['stopped writer', 1, stoppedWriter],
   ['nothing', 1, async () => {}],
 ]
 
