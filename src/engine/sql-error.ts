@@ -1,6 +1,10 @@
 import { MoraineError, messageOf } from '../errors.js'
 
 const hints: readonly [pattern: RegExp, hint: string][] = [
+  [
+    /offload data block/i,
+    'That is all of the disk that it may use for what does not fit into memory: free some of it, or give the engine more memory.',
+  ],
   [/out of memory/i, 'Give the engine more memory, or close other programs.'],
   [/no space left/i, 'The disk is full: free some space and run again.'],
 ]

@@ -8,11 +8,10 @@ import { fileURLToPath } from 'node:url'
  */
 
 /** Why a child ended itself. Each reason has a signal of its own: that tells it also when nothing else of the child runs. */
-export type Ending = 'memory' | 'disk' | 'stalled'
+export type Ending = 'memory' | 'stalled'
 
 export const endings: Readonly<Record<Ending, NodeJS.Signals>> = {
   memory: 'SIGUSR2',
-  disk: 'SIGVTALRM',
   stalled: 'SIGALRM',
 }
 

@@ -100,8 +100,7 @@ export class Worker {
 
   /** What the end of the process means. */
   private death(): MoraineError {
-    const ending = endingOf(this.process)
-    if (ending === 'memory' || ending === 'disk') return excessError(ending, this.limits)
+    if (endingOf(this.process) === 'memory') return excessError('memory', this.limits)
     const { exitCode, signalCode } = this.process
     // V8 ends itself where it has no memory left.
     if (signalCode === 'SIGABRT' || signalCode === 'SIGTRAP')

@@ -6,6 +6,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { quoteName, quoteText } from '../define/sql.js'
+import { DiskFull } from '../engine/duckdb/disk-guard.js'
 import { DuckDB, type DuckDBOptions } from '../engine/duckdb/duckdb.js'
 import type { ResultRow, Session } from '../engine/engine.js'
 import { parseTree } from '../engine/parse.js'
@@ -226,7 +227,7 @@ process.on('message', (request: Request) => {
       const hint = error instanceof MoraineError ? error.hint : undefined
       // The engine's own message points at the line.
       const message = messageOf(error instanceof SqlError ? error.cause : error)
-      const excess = excessIn(message)
+      const excess = error instanceof DiskFull ? 'disk' : excessIn(message)
       process.send?.(
         excess ? failedBy(excess, message) : { type: 'failed', message, ...(hint ? { hint } : {}) },
       )

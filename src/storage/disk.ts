@@ -1,4 +1,5 @@
 import { statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 /** Bytes of a disk that are free for who runs this process, and all that it has. */
 export interface Disk {
@@ -6,19 +7,26 @@ export interface Disk {
   size: number
 }
 
-/** The disk that a folder lies on; `undefined` where the system does not say. */
+/** The disk that a folder lies on, or will lie on; `undefined` where the system does not say. */
 export function diskOf(folder: string): Disk | undefined {
   try {
     const { bavail, blocks, bsize } = statfsSync(folder)
     return { free: bavail * bsize, size: blocks * bsize }
-  } catch {
-    return undefined
+  } catch (error) {
+    const above = dirname(folder)
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    return isMissing && above !== folder ? diskOf(above) : undefined
   }
 }
 
-/** Bytes of a disk that stay free for others, whatever is done: a twentieth of it, and at most 1 GiB. */
+/** Bytes of a disk that stay free for others, whatever does not fit into memory: a twentieth of it, and at most 1 GiB. */
 export function reserveOf({ size }: Disk): number {
   return Math.min(2 ** 30, Math.floor(size / 20))
+}
+
+/** Bytes that stay free when a lake is written: less, as what is written is what the disk is there for. */
+export function lastOf({ size }: Disk): number {
+  return Math.min(2 ** 28, Math.floor(size / 50))
 }
 
 /** Bytes that one engine may use for what does not fit into memory: half of what is free, and never the reserve. */

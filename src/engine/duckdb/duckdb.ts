@@ -46,6 +46,7 @@ import type {
 import { SqlError } from '../sql-error.js'
 import { batchParts, batchSql } from './batch.js'
 import { copyDeletesSql, relocateDeletesSql, toDeletesFile } from './deletes.js'
+import { DiskFull, DiskGuard } from './disk-guard.js'
 import {
   BIGINT,
   BLOB,
@@ -71,6 +72,8 @@ export interface DuckDBOptions {
   threads?: number
   /** The folder with DuckDB's extensions, where it is not DuckDB's own. */
   extensions?: string | undefined
+  /** What tells of disks. */
+  disk?: typeof diskOf
   /** Further settings; they are given to DuckDB as they are. */
   settings?: Readonly<Record<string, string>>
 }
@@ -96,12 +99,14 @@ export class DuckDB implements Engine {
     private readonly instance: DuckDBInstance,
     private readonly temporary: string,
     private readonly quick: QuickPlans,
+    private readonly disk: DiskGuard,
   ) {}
 
   static async start(options: DuckDBOptions = {}): Promise<DuckDB> {
     const temporary = await scratchFolder('engine')
+    const { disk = diskOf } = options
     const memory = options.memory ?? Math.floor(machineMemory() * 0.6)
-    const room = roomToSpill(diskOf(temporary))
+    const room = roomToSpill(disk(temporary))
     const spill = Math.min(
       room ?? Number.POSITIVE_INFINITY,
       options.spill ?? Number.POSITIVE_INFINITY,
@@ -121,7 +126,8 @@ export class DuckDB implements Engine {
     })
     if (spill < Number.POSITIVE_INFINITY) await limitSpill(instance, spill)
     const otherwise = options.settings?.disabled_optimizers ?? ''
-    return new DuckDB(instance, temporary, { statements: 0, otherwise })
+    const guard = new DiskGuard(temporary, disk)
+    return new DuckDB(instance, temporary, { statements: 0, otherwise }, guard)
   }
 
   async open(): Promise<DuckDBSession> {
@@ -135,6 +141,7 @@ export class DuckDB implements Engine {
       this.done,
       this.loaded,
       this.quick,
+      this.disk,
     )
     await this.reachObjects(session)
     return session
@@ -195,6 +202,7 @@ export class DuckDBSession implements Session {
     private readonly done: Map<string, Promise<void>>,
     private readonly loaded: Loaded,
     private readonly quick: QuickPlans,
+    private readonly disk: DiskGuard,
   ) {}
 
   async run(sql: string): Promise<void> {
@@ -348,8 +356,10 @@ export class DuckDBSession implements Session {
   async write(sql: string, target: WriteTarget): Promise<DataFile[]> {
     const partitions = target.spec.fields.map((field) => partitionSql(field, target.schema))
     this.register(partitions.flatMap((p) => (p.function ? [p.function] : [])))
-    const reader = await this.try(copySql(sql, target), (text) =>
-      this.connection.runAndReadAll(text),
+    const reader = await this.try(
+      copySql(sql, target),
+      (text) => this.connection.runAndReadAll(text),
+      target.location,
     )
     return reader
       .getRowObjects()
@@ -360,8 +370,10 @@ export class DuckDBSession implements Session {
   }
 
   async writeDeletes(sql: string, target: DeletesTarget): Promise<DataFile> {
-    const reader = await this.try(copyDeletesSql(sql, target), (text) =>
-      this.connection.runAndReadAll(text),
+    const reader = await this.try(
+      copyDeletesSql(sql, target),
+      (text) => this.connection.runAndReadAll(text),
+      target.location,
     )
     const [file] = reader.getRowObjects().map(writtenFile)
     return toDeletesFile(file as WrittenFile, target)
@@ -387,7 +399,7 @@ export class DuckDBSession implements Session {
     const target = quoteText(enginePath(location))
     const dictionaries = words ? '' : ', DICTIONARY_SIZE_LIMIT 1'
     const copy = `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION ${compression}, PARQUET_VERSION V2, ROW_GROUP_SIZE ${ROW_GROUP}${dictionaries}, RETURN_STATS)`
-    const reader = await this.try(copy, (text) => this.connection.runAndReadAll(text))
+    const reader = await this.try(copy, (text) => this.connection.runAndReadAll(text), location)
     const [file] = reader.getRowObjects().map(writtenFile)
     const counts = [...(file?.column_statistics ?? [])].map(([name, statistics]) => {
       const [values, nulls] = ['num_values', 'null_count'].map((s) =>
@@ -404,11 +416,11 @@ export class DuckDBSession implements Session {
   async writeText(sql: string, location: string, codec: AvroCodec): Promise<WrittenFormat> {
     const format = formatOf(location)
     if (format === 'avro')
-      return this.try(sql, (text) => writeAvro(this.connection, text, location, codec))
+      return this.try(sql, (text) => writeAvro(this.connection, text, location, codec), location)
     const options = copyOptions(format === 'csv' ? 'csv' : 'jsonl')
     const path = enginePath(location)
     const copy = `COPY (${sql}) TO ${quoteText(path)} (${options})`
-    const counted = await this.try(copy, (text) => this.connection.runAndReadAll(text))
+    const counted = await this.try(copy, (text) => this.connection.runAndReadAll(text), location)
     return { rows: Number(counted.getRows()[0]?.[0]), bytes: (await stat(path)).size }
   }
 
@@ -488,12 +500,22 @@ export class DuckDBSession implements Session {
   }
 
   /** Runs something and turns what the engine throws into an error that says what was run. */
-  private async try<T>(sql: string, use: (sql: string) => Promise<T>): Promise<T> {
+  private async try<T>(
+    sql: string,
+    use: (sql: string) => Promise<T>,
+    /** Where it writes. */
+    to?: string,
+  ): Promise<T> {
     await fetchMentioned(sql)
     try {
-      return await use(sql)
+      const path = to && enginePath(to)
+      return await this.disk.during(
+        () => this.interrupt(),
+        path,
+        () => use(sql),
+      )
     } catch (cause) {
-      throw new SqlError(sql, cause)
+      throw cause instanceof DiskFull ? cause : new SqlError(sql, cause)
     }
   }
 }

@@ -1,0 +1,74 @@
+import { readdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { sizeText } from '../../define/size.js'
+import { MoraineError } from '../../errors.js'
+import { diskOf, lastOf, reserveOf } from '../../storage/disk.js'
+
+/** Milliseconds between two looks at the disk. */
+const PAUSE = 200
+
+/** A folder whose disk is nearly full, and the bytes that are free. */
+interface Full {
+  folder: string
+  free: number
+}
+
+/** A statement that was stopped, or not begun, as the disk is nearly full. */
+export class DiskFull extends MoraineError {
+  constructor({ folder, free }: Full, cause?: unknown) {
+    super(
+      'storage',
+      `The disk with ${folder} is nearly full: the ${sizeText(free)} that are free are left to others`,
+      { hint: 'Free some of it, and do it again.', ...(cause === undefined ? {} : { cause }) },
+    )
+  }
+}
+
+/** Stops statements before they fill a disk to its last byte, by what they write or by what does not fit into memory. */
+export class DiskGuard {
+  constructor(
+    /** The folder for what does not fit into memory. */
+    private readonly spills: string,
+    private readonly disk = diskOf,
+  ) {}
+
+  /**
+   * @param to what is written, if anything.
+   * @throws DiskFull.
+   */
+  async during<T>(
+    interrupt: () => void,
+    to: string | undefined,
+    use: () => Promise<T>,
+  ): Promise<T> {
+    let full = this.writing(to)
+    if (full) throw new DiskFull(full)
+    const timer = setInterval(() => {
+      full ??= this.writing(to) ?? this.spilling()
+      if (full) interrupt()
+    }, PAUSE)
+    timer.unref()
+    try {
+      return await use()
+    } catch (cause) {
+      throw full ? new DiskFull(full, cause) : cause
+    } finally {
+      clearInterval(timer)
+    }
+  }
+
+  private writing(to: string | undefined): Full | undefined {
+    if (to === undefined) return undefined
+    const folder = dirname(to)
+    const disk = this.disk(folder)
+    return disk && disk.free < lastOf(disk) ? { folder, free: disk.free } : undefined
+  }
+
+  private spilling(): Full | undefined {
+    const folder = this.spills
+    const disk = this.disk(folder)
+    if (!disk || disk.free >= reserveOf(disk)) return undefined
+    // What has spilled nothing takes no room from anybody.
+    return readdirSync(folder).length > 0 ? { folder: dirname(folder), free: disk.free } : undefined
+  }
+}
