@@ -23,6 +23,8 @@ export interface Project {
   storage: RetryingStorage
   log: CommitLog
   folder: string
+  /** Where the lake lies, as it was said. */
+  root: string
   json: boolean
 }
 
@@ -37,7 +39,8 @@ export async function openProject(command: Command, patience?: Patience): Promis
   const lake = await loadLake(findLakeFile(folder))
   const root = options.root ?? rootOf(lake, folder)
   const storage = openStorage(root, undefined, patience)
-  return { lake, storage, log: new CommitLog(storage), folder, json: options.json ?? false }
+  const { json = false } = options
+  return { lake, storage, log: new CommitLog(storage), folder, root, json }
 }
 
 /** The lake's storage; the definition is only read when the root is not given. */
@@ -47,7 +50,7 @@ export async function openLog(command: Command): Promise<Omit<Project, 'lake'> &
   if (!root) return openProject(command)
   const storage = openStorage(root)
   const folder = resolve(options.directory)
-  return { storage, log: new CommitLog(storage), folder, json: options.json ?? false }
+  return { storage, log: new CommitLog(storage), folder, root, json: options.json ?? false }
 }
 
 export function print(text: string): void {

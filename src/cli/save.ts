@@ -5,14 +5,14 @@ import { type SavedTable, withSavedQuery } from '../catalog/save-query.js'
 import { type AnyDataset, fullName } from '../define/dataset.js'
 import { parseTree } from '../engine/parse.js'
 import { MoraineError } from '../errors.js'
-import { findLakeFile, loadLake } from '../load/load.js'
-import { runLake } from '../run/execute.js'
+import { findLakeFile } from '../load/load.js'
 import { proveSelect } from '../sql/guard.js'
 import { replaceFile } from '../storage/replace-file.js'
-import { startEngine } from './engine.js'
+import { buildSaved } from './build-saved.js'
 import colors from './output/colors.js'
 import { plural, toJson } from './output/format.js'
 import { openProject, print } from './project.js'
+import { limitsFor } from './query-limits.js'
 
 /** Publishes a query's result as a gold table, and keeps the query as its definition in `lake.ts`. */
 export async function saveQuery(
@@ -21,7 +21,8 @@ export async function saveQuery(
   as: string,
   partitions: readonly string[],
 ): Promise<number> {
-  const { lake, storage, folder, json } = await openProject(command)
+  const { lake, folder, json, root } = await openProject(command)
+  const limits = limitsFor(command, lake.queries)
   const name = /^(?:gold\.)?([a-z][a-z0-9_]*)$/i.exec(as)?.[1]
   if (name === undefined)
     throw new MoraineError('usage', `'${as}' can't be the name of a gold dataset`, {
@@ -34,34 +35,42 @@ export async function saveQuery(
     })
   const file = findLakeFile(folder)
   const before = await readFile(file, 'utf8')
-  const engine = await startEngine(command)
+  const saved = await Promise.all(
+    (await tablesOf(sql)).map((table) => withHome(table, lake.datasets, file, before)),
+  )
+  const after = withSavedQuery(before, { name, sql, partitions, tables: saved })
+  await replaceFile(file, after)
+  try {
+    const extensions = process.env.MORAINE_EXTENSIONS
+    const directory = process.cwd()
+    const { record } = await buildSaved({
+      ...{ file, root, dataset: wanted, directory, extensions, limits },
+    })
+    const [step] = record.steps
+    if (record.outcome !== 'done' || !step) {
+      const { message = 'it was not built', hint } = step?.error ?? record.error ?? {}
+      throw new MoraineError('query', message, hint ? { hint } : {})
+    }
+    if (json) print(toJson({ dataset: wanted, rows: step.rows, run: record.run, file }, 2))
+    else
+      print(
+        `${colors.green('✔')} ${wanted} has ${plural(step.rows ?? 0, 'row')}. Its definition is in lake.ts.`,
+      )
+    return 0
+  } catch (error) {
+    // What can't be built is not left behind.
+    await replaceFile(file, before)
+    throw error
+  }
+}
+
+/** The tables that a query reads. */
+async function tablesOf(sql: string): Promise<SavedTable[]> {
+  const { DuckDB } = await import('../engine/duckdb/duckdb.js')
+  const engine = await DuckDB.start({ memory: 2 ** 28 })
   try {
     const session = await engine.open()
-    const { tables } = proveSelect(await parseTree(session, sql), sql)
-    session.close()
-    const saved = await Promise.all(
-      tables.map((table) => withHome(table, lake.datasets, file, before)),
-    )
-    const after = withSavedQuery(before, { name, sql, partitions, tables: saved })
-    await replaceFile(file, after)
-    try {
-      const record = await runLake(await loadLake(file), { storage, engine, select: [wanted] })
-      const [step] = record.steps
-      if (record.outcome !== 'done' || !step) {
-        const { message = 'it was not built', hint } = step?.error ?? record.error ?? {}
-        throw new MoraineError('query', message, hint ? { hint } : {})
-      }
-      if (json) print(toJson({ dataset: wanted, rows: step.rows, run: record.run, file }, 2))
-      else
-        print(
-          `${colors.green('✔')} ${wanted} has ${plural(step.rows ?? 0, 'row')}. Its definition is in lake.ts.`,
-        )
-      return 0
-    } catch (error) {
-      // What can't be built is not left behind.
-      await replaceFile(file, before)
-      throw error
-    }
+    return proveSelect(await parseTree(session, sql), sql).tables
   } finally {
     await engine.close()
   }

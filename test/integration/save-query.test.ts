@@ -1,7 +1,11 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
-import { Project } from '../support/project.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it, onTestFinished } from 'vitest'
+import { childrenOf, ended } from '../support/processes.js'
+import { Project, repository } from '../support/project.js'
 
 const lake = `import { bronze, defineLake, silver, t, z } from 'moraine'
 import { files } from 'moraine/sources'
@@ -136,3 +140,54 @@ export default defineLake({ name: 'shop', datasets })
   const text = await readFile(join(project.folder, 'lake.ts'), 'utf8')
   expect(text.match(/import \{ leads/g)).toHaveLength(1)
 })
+
+it('a query that needs more than it may use is not saved, and lake.ts is as it was', async () => {
+  const project = await Project.create(content)
+  await project.run()
+  const save = (...args: string[]) => project.cli('query', '--save-as', 'gold.all', ...args)
+  const greedy = await save(
+    '--memory',
+    '500MB',
+    'select len(range(300000000)) as n from silver.orders',
+  )
+  expect([greedy.code, greedy.stderr]).toEqual([
+    1,
+    expect.stringContaining('needs more memory than the 500 MB'),
+  ])
+  const endless = await save(
+    ...['--timeout', '3s'],
+    'select count(*) as n from silver.orders, range(10000000000) a, range(10000000000) b where a.range * b.range = 1',
+  )
+  expect([endless.code, endless.stderr]).toEqual([
+    1,
+    expect.stringContaining('was not done after the 3 s'),
+  ])
+  expect(await readFile(join(project.folder, 'lake.ts'), 'utf8')).toBe(lake)
+  expect(JSON.parse((await project.cli('--json', 'verify')).stdout).problems).toEqual([])
+})
+
+it.each(['SIGINT', 'SIGTERM'] as const)(
+  '%s while it is saved leaves lake.ts as it was, and no process',
+  async (signal) => {
+    const project = await Project.create(content)
+    await project.run()
+    const sql =
+      'select count(*) as n from silver.orders, range(10000000000) a, range(10000000000) b where a.range * b.range = 1'
+    const bin = join(repository, 'bin/moraine.js')
+    const command = spawn(
+      process.execPath,
+      [bin, '-C', project.folder, 'query', '--save-as', 'gold.all', sql],
+      { stdio: 'ignore' },
+    )
+    onTestFinished(() => void command.kill('SIGKILL'))
+    const text = () => readFile(join(project.folder, 'lake.ts'), 'utf8')
+    while ((await text()) === lake) await sleep(50)
+    await sleep(1000)
+    const children = childrenOf(command.pid as number)
+    expect(children.length).toBeGreaterThan(0)
+    command.kill(signal)
+    await once(command, 'exit')
+    for (const child of children) await ended(child)
+    expect(await text()).toBe(lake)
+  },
+)

@@ -1,0 +1,63 @@
+import { tmpdir } from 'node:os'
+import { MoraineError } from '../errors.js'
+import { endChild, endingOf, startChild } from '../process/child.js'
+import { excessError } from '../query/limits.js'
+import { sweep } from '../storage/scratch.js'
+import type { Building, Built } from './save-process.js'
+
+/** Milliseconds that a timer can wait. */
+const LONGEST = 2 ** 31 - 1
+
+/**
+ * Builds a query that is saved, in a process of its own. Ctrl-C stops it, and what it was saved to is put back.
+ *
+ * @throws MoraineError of kind `limit` where it needs more than a query may use.
+ */
+export async function buildSaved(asked: Building): Promise<Exclude<Built, { failed: unknown }>> {
+  const built = import.meta.url.replace(/\/src\/cli\/build-saved\.ts$/, '/dist/cli/build-saved.js')
+  // The definition needs what it needs of the environment.
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    ),
+  )
+  const child = startChild(new URL('./save-process.js', built), { env, isHeard: true })
+  child.stderr?.pipe(process.stderr, { end: false })
+  let stopped: MoraineError | undefined
+  const stop = (reason: MoraineError) => {
+    stopped ??= reason
+    child.kill('SIGKILL')
+  }
+  const cancel = () =>
+    stop(new MoraineError('cancelled', 'The query was stopped, and is not saved'))
+  process.on('SIGINT', cancel).on('SIGTERM', cancel)
+  const { limits } = asked
+  const timer =
+    limits.time < LONGEST
+      ? setTimeout(() => stop(excessError('time', limits)), limits.time)
+      : undefined
+  try {
+    const reply = await new Promise<Built>((resolve, reject) => {
+      child.once('message', (message) => resolve(message as Built))
+      child.once('exit', (code, signal) =>
+        reject(
+          stopped ??
+            (endingOf(child) === 'memory'
+              ? excessError('memory', limits)
+              : new MoraineError(
+                  'query',
+                  `The process of the query was ended by ${signal ?? code}`,
+                )),
+        ),
+      )
+      child.send(asked, () => {})
+    })
+    if ('failed' in reply) throw new MoraineError('query', reply.failed.message, reply.failed)
+    return reply
+  } finally {
+    clearTimeout(timer)
+    process.off('SIGINT', cancel).off('SIGTERM', cancel)
+    await endChild(child)
+    await sweep(tmpdir()).catch(() => {})
+  }
+}

@@ -1,0 +1,51 @@
+/*
+ * The process in which a query that is saved is built for the first time. It may use no more than any other query; what ends
+ * it leaves the lake as it was.
+ */
+import { DuckDB } from '../engine/duckdb/duckdb.js'
+import { MoraineError, messageOf } from '../errors.js'
+import { loadLake } from '../load/load.js'
+import { openStorage } from '../load/root.js'
+import { watchParent } from '../process/watchdog.js'
+import { engineShare, type Limits } from '../query/limits.js'
+import type { RunRecord } from '../run/events.js'
+import { runLake } from '../run/execute.js'
+
+/** What is to be built. */
+export interface Building {
+  /** The file that defines the lake, and where the lake lies. */
+  file: string
+  root: string
+  dataset: string
+  /** The folder that paths are relative to. */
+  directory: string
+  extensions: string | undefined
+  limits: Limits
+}
+
+export type Built = { record: RunRecord } | { failed: { message: string; hint?: string } }
+
+const watchdog = watchParent()
+
+async function build(asked: Building): Promise<Built> {
+  const { file, root, dataset, directory, extensions, limits } = asked
+  process.chdir(directory)
+  watchdog.limitMemory(limits.memory)
+  const share = engineShare(limits.memory, limits.threads)
+  const engine = await DuckDB.start({ ...share, spill: limits.spill, extensions })
+  try {
+    const storage = openStorage(root)
+    return { record: await runLake(await loadLake(file), { storage, engine, select: [dataset] }) }
+  } finally {
+    await engine.close()
+  }
+}
+
+process.once('message', (asked: Building) => {
+  build(asked)
+    .catch((error): Built => {
+      const hint = error instanceof MoraineError ? error.hint : undefined
+      return { failed: { message: messageOf(error), ...(hint ? { hint } : {}) } }
+    })
+    .then((built) => process.send?.(built))
+})
