@@ -16,6 +16,7 @@ import { plural, toJson } from './output/format.js'
 import { MAX_CELL, textTable } from './output/table.js'
 import { type GlobalOptions, openProject, print } from './project.js'
 import { tableColumn } from './query.js'
+import { limitsFor } from './query-limits.js'
 
 export function define(command: Command): Command {
   return command
@@ -116,7 +117,9 @@ async function previewDataset(command: Command, what: string, limit: number): Pr
   const name = tableName(what, () => named(lake, what))
   const [tier = '', table = ''] = name.split('.')
   const sql = `SELECT * FROM ${quoteName(tier)}.${quoteName(table)} LIMIT ${limit}`
-  await using result = await queryLake(storage, await log.head(), sql)
+  // What a view computes may be much; how many rows are shown is said already.
+  const limits = { ...limitsFor(command, lake.queries), rows: limit }
+  await using result = await queryLake(storage, await log.head(), sql, { limits })
   const rows = []
   for await (const batch of result.batches) rows.push(...batch)
   return { columns: result.columns, rows, note: name }

@@ -85,7 +85,7 @@ function textOf({ on, lake, job, dataset, message }: Told): string {
 
 function runProgram([program = '', ...args]: readonly string[], input: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = execFile(program, args, { timeout: PATIENCE }, (error) =>
+    const child = execFile(program, args, { timeout: PATIENCE, killSignal: 'SIGKILL' }, (error) =>
       error ? reject(error) : resolve(),
     )
     child.stdin?.on('error', () => {})
