@@ -1,14 +1,13 @@
-import { totalmem } from 'node:os'
 import type { Command } from 'commander'
+import { bytesOf } from '../define/size.js'
 import type { DuckDB } from '../engine/duckdb/duckdb.js'
 import { MoraineError } from '../errors.js'
+import { machineMemory } from '../process/memory.js'
 
 /** What the process needs beside the engine: Node, and what the engine does not count. */
 const BESIDE = 400 * 2 ** 20
 /** Below this nothing runs. */
 const LEAST = 512 * 2 ** 20
-
-const units = { kb: 1e3, mb: 1e6, gb: 1e9, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30 }
 
 /** Gives a command the option that {@link startEngine} reads. */
 export function withMemory(command: Command): Command {
@@ -22,14 +21,16 @@ export function withMemory(command: Command): Command {
 export async function startEngine(command: Command, shares = 1): Promise<DuckDB> {
   const text = command.opts<{ memory?: string }>().memory ?? process.env.MORAINE_MEMORY
   const { DuckDB } = await import('../engine/duckdb/duckdb.js')
+  const { MemoryGuard } = await import('../engine/duckdb/memory-guard.js')
   const extensions = process.env.MORAINE_EXTENSIONS
-  const memory = text ? parseSize(text) - BESIDE : Math.floor(totalmem() * 0.6)
-  return DuckDB.start({ extensions, memory: Math.max(memory / shares, LEAST / 4) })
+  const asked = text ? readSize(text) : undefined
+  const memory = asked === undefined ? Math.floor(machineMemory() * 0.6) : asked - BESIDE
+  const guard = MemoryGuard.within(asked)
+  return DuckDB.start({ extensions, memory: Math.max(memory / shares, LEAST / 4), guard })
 }
 
-function parseSize(text: string): number {
-  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([kmg]i?b)$/i.exec(text.trim()) ?? []
-  const bytes = Number(number) * (units[unit.toLowerCase() as keyof typeof units] ?? 0)
+function readSize(text: string): number {
+  const bytes = bytesOf(text) ?? 0
   if (bytes >= LEAST) return bytes
   throw new MoraineError('usage', `'${text}' is not a size of memory to work within`, {
     hint: 'Give a number and a unit, at least 512MiB: --memory 2GB',

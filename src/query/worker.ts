@@ -6,8 +6,8 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { quoteName, quoteText } from '../define/sql.js'
-import { DiskFull } from '../engine/duckdb/disk-guard.js'
 import { DuckDB, type DuckDBOptions } from '../engine/duckdb/duckdb.js'
+import { DiskFull } from '../engine/duckdb/statement-guard.js'
 import type { ResultRow, Session } from '../engine/engine.js'
 import { parseTree } from '../engine/parse.js'
 import { SqlError } from '../engine/sql-error.js'

@@ -46,7 +46,6 @@ import type {
 import { SqlError } from '../sql-error.js'
 import { batchParts, batchSql } from './batch.js'
 import { copyDeletesSql, relocateDeletesSql, toDeletesFile } from './deletes.js'
-import { DiskFull, DiskGuard } from './disk-guard.js'
 import {
   BIGINT,
   BLOB,
@@ -56,9 +55,12 @@ import {
   VARCHAR,
 } from './driver.js'
 import { copyOptions, formatOf, holdFile, writeAvro } from './formats.js'
+import type { MemoryGuard } from './memory-guard.js'
 import { enginePath, fileList, sourcePath } from './paths.js'
 import { attach, remoteName, secretSql } from './remote.js'
 import { tableSql } from './scan.js'
+import { kibibytes, limitSpill } from './sizes.js'
+import { StatementGuard, wasStopped } from './statement-guard.js'
 import { partitionSql } from './transforms.js'
 import { columnTypeOf } from './types.js'
 import { plainValue } from './values.js'
@@ -72,6 +74,8 @@ export interface DuckDBOptions {
   threads?: number
   /** The folder with DuckDB's extensions, where it is not DuckDB's own. */
   extensions?: string | undefined
+  /** Looks at the memory of the whole process. */
+  guard?: MemoryGuard
   /** What tells of disks. */
   disk?: typeof diskOf
   /** Further settings; they are given to DuckDB as they are. */
@@ -99,7 +103,7 @@ export class DuckDB implements Engine {
     private readonly instance: DuckDBInstance,
     private readonly temporary: string,
     private readonly quick: QuickPlans,
-    private readonly disk: DiskGuard,
+    private readonly guard: StatementGuard,
   ) {}
 
   static async start(options: DuckDBOptions = {}): Promise<DuckDB> {
@@ -126,7 +130,7 @@ export class DuckDB implements Engine {
     })
     if (spill < Number.POSITIVE_INFINITY) await limitSpill(instance, spill)
     const otherwise = options.settings?.disabled_optimizers ?? ''
-    const guard = new DiskGuard(temporary, disk)
+    const guard = new StatementGuard(temporary, disk, options.guard)
     return new DuckDB(instance, temporary, { statements: 0, otherwise }, guard)
   }
 
@@ -141,7 +145,7 @@ export class DuckDB implements Engine {
       this.done,
       this.loaded,
       this.quick,
-      this.disk,
+      this.guard,
     )
     await this.reachObjects(session)
     return session
@@ -167,18 +171,6 @@ export class DuckDB implements Engine {
   }
 }
 
-/** By a statement: what an instance is created with has no effect. */
-async function limitSpill(instance: DuckDBInstance, bytes: number): Promise<void> {
-  const connection = await instance.connect()
-  await connection.run(`SET max_temp_directory_size = '${kibibytes(bytes)}'`)
-  connection.closeSync()
-}
-
-/** A size as the engine reads it. */
-function kibibytes(bytes: number): string {
-  return `${Math.floor(bytes / 1024)}KiB`
-}
-
 /** Milliseconds before their end from which credentials are asked for anew. */
 const RENEWED = 15 * 60_000
 
@@ -202,7 +194,7 @@ export class DuckDBSession implements Session {
     private readonly done: Map<string, Promise<void>>,
     private readonly loaded: Loaded,
     private readonly quick: QuickPlans,
-    private readonly disk: DiskGuard,
+    private readonly guard: StatementGuard,
   ) {}
 
   async run(sql: string): Promise<void> {
@@ -509,13 +501,13 @@ export class DuckDBSession implements Session {
     await fetchMentioned(sql)
     try {
       const path = to && enginePath(to)
-      return await this.disk.during(
+      return await this.guard.during(
         () => this.interrupt(),
         path,
         () => use(sql),
       )
     } catch (cause) {
-      throw cause instanceof DiskFull ? cause : new SqlError(sql, cause)
+      throw wasStopped(cause) ? cause : new SqlError(sql, cause)
     }
   }
 }

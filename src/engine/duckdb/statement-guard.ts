@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { sizeText } from '../../define/size.js'
 import { MoraineError } from '../../errors.js'
 import { diskOf, lastOf, reserveOf } from '../../storage/disk.js'
+import { MemoryExcess, type MemoryGuard } from './memory-guard.js'
 
 /** Milliseconds between two looks at the disk. */
 const PAUSE = 200
@@ -15,46 +16,56 @@ interface Full {
 
 /** A statement that was stopped, or not begun, as the disk is nearly full. */
 export class DiskFull extends MoraineError {
-  constructor({ folder, free }: Full, cause?: unknown) {
+  constructor({ folder, free }: Full) {
     super(
       'storage',
       `The disk with ${folder} is nearly full: the ${sizeText(free)} that are free are left to others`,
-      { hint: 'Free some of it, and do it again.', ...(cause === undefined ? {} : { cause }) },
+      { hint: 'Free some of it, and do it again.' },
     )
   }
 }
 
-/** Stops statements before they fill a disk to its last byte, by what they write or by what does not fit into memory. */
-export class DiskGuard {
+/**
+ * Stops statements before they fill a disk to its last byte, by what they write or by what does not fit into memory, and before
+ * they take all memory.
+ */
+export class StatementGuard {
   constructor(
     /** The folder for what does not fit into memory. */
     private readonly spills: string,
     private readonly disk = diskOf,
+    private readonly memory?: MemoryGuard,
   ) {}
 
   /**
    * @param to what is written, if anything.
-   * @throws DiskFull.
+   * @throws DiskFull, or MemoryExcess.
    */
   async during<T>(
     interrupt: () => void,
     to: string | undefined,
     use: () => Promise<T>,
   ): Promise<T> {
-    let full = this.writing(to)
+    const full = this.writing(to)
     if (full) throw new DiskFull(full)
+    let stopped: MoraineError | undefined
     const timer = setInterval(() => {
-      full ??= this.writing(to) ?? this.spilling()
-      if (full) interrupt()
+      stopped ??= this.reason(to)
+      if (stopped) interrupt()
     }, PAUSE)
     timer.unref()
     try {
       return await use()
     } catch (cause) {
-      throw full ? new DiskFull(full, cause) : cause
+      throw stopped ?? cause
     } finally {
       clearInterval(timer)
     }
+  }
+
+  private reason(to: string | undefined): MoraineError | undefined {
+    const full = this.writing(to) ?? this.spilling()
+    return full ? new DiskFull(full) : this.memory?.excess()
   }
 
   private writing(to: string | undefined): Full | undefined {
@@ -71,4 +82,9 @@ export class DiskGuard {
     // What has spilled nothing takes no room from anybody.
     return readdirSync(folder).length > 0 ? { folder: dirname(folder), free: disk.free } : undefined
   }
+}
+
+/** Whether a guard stopped it, and not the engine. */
+export function wasStopped(error: unknown): boolean {
+  return error instanceof DiskFull || error instanceof MemoryExcess
 }

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Disk } from '../../storage/disk.js'
-import { DiskFull } from './disk-guard.js'
 import { DuckDB } from './duckdb.js'
+import { DiskFull } from './statement-guard.js'
 
 const GB = 2 ** 30
 
