@@ -112,6 +112,8 @@ class Trial {
         engine: await this.engine(),
         javascript,
         signal,
+        // Whoever tries things goes back and forth.
+        acceptDefinition: true,
         allowBreaking: true,
         select: this.selectors,
         ...(this.sample === undefined ? {} : { sample: this.sample }),

@@ -10,6 +10,7 @@ import { type Removed, removedFrom } from '../plan/removed.js'
 import { type ColumnChange, sayChange } from '../plan/schema-diff.js'
 import { bindNew, newSql, type SqlLeft } from '../run/bind-new.js'
 import { hash } from '../run/context.js'
+import { olderDefinition } from '../run/older-definition.js'
 import { redact } from '../secrets.js'
 import type { Storage } from '../storage/storage.js'
 import { discoverAll } from './discoveries.js'
@@ -41,11 +42,12 @@ export async function run(command: Command): Promise<number> {
   const project = await openProject(command)
   const full = command.opts<{ full?: boolean }>().full ?? false
   const planned = await makePlan(project, command.args, full)
-  const { problems, changes, left } = planned
+  const { problems, changes, left, older } = planned
   if (project.json) print(toJson(planJson(planned), 2))
   else printPlan(planned)
   const breaking = [...changes.values()].flat().some((change) => change.breaking)
-  return Object.keys(problems).length > 0 || left.problems.length > 0 || breaking ? 1 : 0
+  const unsure = [problems, older].some((of) => Object.keys(of).length > 0)
+  return unsure || left.problems.length > 0 || breaking ? 1 : 0
 }
 
 interface Planned {
@@ -57,6 +59,8 @@ interface Planned {
   removed: readonly Removed[]
   /** What somebody should know of a source, by the name of its dataset. */
   notes: Readonly<Record<string, readonly string[]>>
+  /** Datasets whose definition is an earlier one, which a run refuses to build by: what it would say. */
+  older: Readonly<Record<string, string>>
   /** SQL that can only be bound once more of bronze has arrived. */
   left: SqlLeft
 }
@@ -81,7 +85,21 @@ export async function makePlan(
     ),
   )
   const changes = await schemaChanges(steps, left.columns, state, storage)
-  return { steps, problems, changes, left, notes, removed: removedFrom(lake.datasets, state) }
+  const older = Object.fromEntries(
+    steps.flatMap(({ dataset, name, decision }) => {
+      const found = decision.action === 'build' ? olderDefinition(dataset, state, hash) : undefined
+      return found ? [[name, found.message]] : []
+    }),
+  )
+  return {
+    steps,
+    problems,
+    changes,
+    left,
+    notes,
+    older,
+    removed: removedFrom(lake.datasets, state),
+  }
 }
 
 type Columns = ReadonlyMap<AnyDataset, readonly Field[]>
@@ -134,7 +152,7 @@ async function schemaChanges(
   return found
 }
 
-function planJson({ steps, problems, changes, left, notes, removed }: Planned): object {
+function planJson({ steps, problems, changes, left, notes, older, removed }: Planned): object {
   return {
     ...(removed.length > 0 ? { removed } : {}),
     ...(left.problems.length > 0 ? { maybe: left.problems.map(asProblem) } : {}),
@@ -145,6 +163,7 @@ function planJson({ steps, problems, changes, left, notes, removed }: Planned): 
       reason: problems[name] ? redact(messageOf(problems[name])) : decision.reason,
       ...(changes.has(name) ? { columns: changes.get(name) } : {}),
       ...(notes[name] ? { notes: notes[name] } : {}),
+      ...(older[name] ? { older: older[name] } : {}),
     })),
   }
 }
@@ -174,7 +193,7 @@ function printLeft({ problems, unbound }: SqlLeft): void {
 }
 
 function printPlan(planned: Planned): void {
-  const { steps, problems, changes, left, removed } = planned
+  const { steps, problems, changes, left, older, removed } = planned
   printSteps(planned)
   for (const line of removedLines(removed)) print(line)
   const doing = steps.filter(({ name, decision }) => decision.action !== 'none' && !problems[name])
@@ -190,6 +209,9 @@ function printPlan(planned: Planned): void {
     print(
       'Columns that readers may need go or change: a run refuses that. Keep them beside the new ones, or start it with --allow-breaking',
     )
+  for (const message of Object.values(older)) print(`${colors.yellow('!')} ${message}`)
+  if (Object.keys(older).length > 0)
+    print('A run builds by an earlier definition only with --accept-definition')
   printLeft(left)
   for (const problem of Object.values(problems)) show(`\n${renderError(problem)}\n`, process.stderr)
 }
@@ -200,7 +222,7 @@ export function printSteps({
   problems,
   changes,
   notes,
-}: Omit<Planned, 'left' | 'removed'>): void {
+}: Omit<Planned, 'left' | 'older' | 'removed'>): void {
   const width = Math.max(...steps.map(({ name }) => name.length))
   const words = {
     intake: colors.green('take in'),

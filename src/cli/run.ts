@@ -5,11 +5,14 @@ import { MoraineError } from '../errors.js'
 import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
 import { select } from '../plan/graph.js'
+import { hash } from '../run/context.js'
 import { runLake } from '../run/execute.js'
+import { olderDefinition } from '../run/older-definition.js'
 import { lineageTarget, OpenLineage } from '../run/openlineage.js'
 import { PATIENT, type Patience } from '../storage/retry.js'
 import { startEngine, withMemory } from './engine.js'
 import { examples } from './examples.js'
+import { confirm } from './output/confirm.js'
 import { toJson } from './output/format.js'
 import { LiveView } from './output/live.js'
 import { PlainView } from './output/plain.js'
@@ -42,6 +45,10 @@ export function define(command: Command): Command {
       'read all files of a dataset again, as its definition says now',
       (name: string, before: string[] = []) => [...before, name],
     )
+    .option(
+      '--accept-definition',
+      'build also by a definition that another one has replaced since: it is wanted again',
+    )
     .option('--allow-breaking', 'let columns go or change their type, even if that breaks readers')
     .addHelpText(
       'after',
@@ -62,6 +69,7 @@ interface Options {
   reread?: string[]
   backfill?: string
   full?: boolean
+  acceptDefinition?: boolean
   allowBreaking?: boolean
   allowLoss?: boolean
 }
@@ -123,6 +131,20 @@ function refuseOthers(selected: readonly AnyDataset[]): void {
     )
 }
 
+/** On a terminal whoever has an older lake.ts is asked; elsewhere the datasets that it would rebuild fail. */
+async function isMeant(
+  { log }: Pick<Project, 'log'>,
+  selected: readonly AnyDataset[],
+): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stdout.isTTY) return false
+  const state = await log.head()
+  const older = selected.flatMap((dataset) => olderDefinition(dataset, state, hash) ?? [])
+  if (older.length === 0) return false
+  const what = older.map(({ message }) => `! ${message}`).join('\n')
+  const question = older.length === 1 ? 'Build it as it was then?' : 'Build them as they were then?'
+  return confirm(`${what}\n${question}`, process.stdin, process.stdout)
+}
+
 export async function run(command: Command): Promise<number> {
   const abort = new AbortController()
   const { engine, project } = await open(command, { total: PATIENT, signal: abort.signal })
@@ -130,6 +152,7 @@ export async function run(command: Command): Promise<number> {
   const {
     backfill,
     full = false,
+    acceptDefinition = false,
     allowBreaking = false,
     allowLoss = false,
     acceptShrink = [],
@@ -155,11 +178,13 @@ export async function run(command: Command): Promise<number> {
     const selected = select(lake, command.args)
     const range = backfill === undefined ? undefined : parseRange(backfill)
     if (range) refuseOthers(selected)
+    const isAccepted = acceptDefinition || (!json && (await isMeant(project, selected)))
     const record = await runLake(lake, {
       storage,
       engine,
       javascript,
       full,
+      acceptDefinition: isAccepted,
       allowBreaking,
       allowLoss,
       acceptShrink,

@@ -1,4 +1,5 @@
 import { quarantineKey } from '../define/quarantine.js'
+import { foldDefinitions } from './definitions.js'
 
 /** What a dataset's rows depend on: a hash of each part of its definition, by the part's name. */
 export type Definition = Readonly<Record<string, string>>
@@ -127,6 +128,16 @@ export interface FeatureUse {
   fields: readonly string[]
 }
 
+/** When a dataset was first built by a definition, after another one. */
+export interface MadeBy {
+  /** The definition, as a hash. */
+  hash: string
+  commit: number
+  time: string
+  author: string
+  program?: string
+}
+
 /** Features by their names. */
 export type FeatureUses = Readonly<Record<string, FeatureUse>>
 
@@ -136,6 +147,8 @@ export interface Commit extends CommitInfo {
   format: 1 | 2
   /** The version of Moraine that made it. */
   program?: string
+  /** The definition of the lake that its run had, as a hash; absent where no lake.ts was read. */
+  definition?: string
   /** What it has beyond its format. */
   features?: FeatureUses
   /** Of all bytes of the entry before this field, which is its last one; entries of format 1 have none. */
@@ -172,6 +185,8 @@ export interface LakeState {
   horizon?: number
   /** Files of before this time that no commit led to may be gone, where vacuum has removed some. */
   vacuumed?: string
+  /** By which definitions datasets have been built, oldest first. */
+  definitions?: Readonly<Record<string, readonly MadeBy[]>>
   /** Features that commits so far have used. */
   features?: FeatureUses
 }
@@ -206,6 +221,7 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
     ...forgotten,
     ...(horizon > 0 ? { horizon } : {}),
     ...later(state.vacuumed, commit.changes.vacuumed),
+    ...foldDefinitions(state.definitions, commit),
     ...(Object.keys(renamed).length > 0 ? { renamed } : {}),
     ...(commit.features || state.features
       ? { features: { ...state.features, ...commit.features } }

@@ -23,6 +23,7 @@ export const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   checksums: { since: '0.1.0', needed: 'write' },
   // A writer that passes over it would refer to files that are gone.
   'vacuum-cutoff': { since: '0.1.0', needed: 'write' },
+  definitions: { since: '0.1.0', needed: 'none' },
 }
 
 const table = object<TableState>({
@@ -83,6 +84,7 @@ const commit: Shape = object<Commit>({
   run: any,
   message: any,
   program: any,
+  definition: since('definitions'),
   features: map(any),
   sha256: since('checksums'),
   changes,

@@ -74,6 +74,8 @@ export class CommitLog {
   /** The commit up to which a state was found in a checkpoint; `undefined` before one was looked for. */
   private checkpointed: number | undefined
   private told: Promise<Told> | undefined
+  /** The definition that commits from here on are made by, as a hash. */
+  definition: string | undefined
   /** When this log was opened: what is committed to it was written since, unless a commit says more. */
   private readonly opened: number
 
@@ -501,7 +503,9 @@ export class CommitLog {
       await this.storage.remove(path)
       throw behind(at.number, horizon)
     }
-    return new CommitLog(this.storage, id, this.effects, { log: this, fork })
+    const branch = new CommitLog(this.storage, id, this.effects, { log: this, fork })
+    branch.definition = this.definition
+    return branch
   }
 
   /** A branch that was made before; `undefined` when there is none of that id. */
@@ -524,7 +528,9 @@ export class CommitLog {
     const earliest = state.time === null ? 0 : new Date(state.time).getTime() + 1
     const time = new Date(Math.max(this.effects.now().getTime(), earliest)).toISOString()
     const [number, previous] = [state.number + 1, state.hash]
-    const commit = { format: 2, id, number, time, previous, ...info, program, changes } as const
+    const defined = this.definition === undefined ? {} : { definition: this.definition }
+    const own = { ...info, program, ...defined }
+    const commit = { format: 2, id, number, time, previous, ...own, changes } as const
     const features = featuresOf({ ...commit, sha256: '' }, state.features)
     return features ? { ...commit, features } : commit
   }

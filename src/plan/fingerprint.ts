@@ -36,6 +36,12 @@ export function definitionOf(dataset: AnyDataset, hash: Hash): Definition {
   return { meaning: MEANING, ...Object.fromEntries(hashed) }
 }
 
+/** All that the rows of a lake depend on, as one hash: what its commits say they were made by. */
+export function lakeDefinition(datasets: readonly AnyDataset[], hash: Hash): string {
+  const own = datasets.map((dataset) => [fullName(dataset), definitionOf(dataset, hash)])
+  return hash(JSON.stringify(own.sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1))))
+}
+
 function silverParts(dataset: Silver<any>): Parts {
   const { select, schema, rules, severity, deleteWhen } = dataset
   const columns = Object.entries(schema.shape) as [string, z.ZodType][]

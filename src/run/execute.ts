@@ -15,7 +15,7 @@ import type { LakeState, TableState } from '../log/commit.js'
 import { refuseWriting } from '../log/features.js'
 import { Heartbeat } from '../log/live.js'
 import { type CommitFiles, CommitLog } from '../log/log.js'
-import { definitionOf } from '../plan/fingerprint.js'
+import { definitionOf, lakeDefinition } from '../plan/fingerprint.js'
 import { select } from '../plan/graph.js'
 import { decide, decideIntake, offsetsOn, type View } from '../plan/plan.js'
 import { Databases } from '../source/connect/open.js'
@@ -33,6 +33,7 @@ import { discover, type Intake, type Offer } from './intake.js'
 import { InThisThread, type JavaScript } from './javascript.js'
 import { branchOf, Journal } from './journal.js'
 import { filesToReread, sourcesNamed } from './named-sources.js'
+import { olderDefinition } from './older-definition.js'
 import { outlived, wouldLose } from './outlived.js'
 import { Pool } from './pool.js'
 import { keepProfiles } from './profile.js'
@@ -69,6 +70,8 @@ export interface RunOptions {
   sample?: number
   /** Judge discarded rows of a silver dataset again, rather than to read new ones. */
   replay?: Replay
+  /** Build also by a definition that another one has taken the place of since: this one is wanted again. */
+  acceptDefinition?: boolean
   /** Let columns change in ways that break what reads the tables. */
   allowBreaking?: boolean
   /** Milliseconds of work from which a step's result is kept for a run that has to go on; 500. */
@@ -102,6 +105,7 @@ export async function runLake(lake: Lake, options: RunOptions): Promise<RunRecor
   const datasets = select(lake, options.select ?? [])
   const begun = await log.head()
   refuseWriting(begun)
+  log.definition = lakeDefinition(lake.datasets, hash).slice(0, 16)
   return new Run(lake, datasets, log, options).execute(begun)
 }
 
@@ -402,6 +406,8 @@ class Run {
       if (decision.action !== 'build') return { outcome: 'unchanged', reason: decision.reason }
       begin(decision.reason)
       await this.prove(dataset)
+      const older = this.options.acceptDefinition ? undefined : olderDefinition(dataset, view, hash)
+      if (older) throw older
       if (decision.lost && !this.options.allowLoss) throw wouldLose(dataset, decision.lost)
       const work = this.workKey(dataset, view)
       const start = performance.now()

@@ -86,7 +86,7 @@ it('is stored anew when its definition changes, becomes a table and a view again
   ])
   expect(await project.query(large)).toEqual([{ id: 3 }])
   await project.write({ 'lake.ts': lake() })
-  await project.run()
+  await project.run({ acceptDefinition: true })
   state = await project.state()
   expect(state.tables['gold.paid']).toBeUndefined()
   expect((await project.cli('verify', '--deep')).code).toBe(0)
