@@ -82,7 +82,7 @@ export class Journal {
 
   /** The newest runs first. */
   async latest(limit: number): Promise<JournalEntry[]> {
-    const runs = (await this.storage.folders('_moraine/runs/')).reverse().slice(0, limit)
+    const runs = (await this.ids()).reverse().slice(0, limit)
     const entries = await Promise.all(runs.map((run) => this.read(run)))
     return entries.filter((entry) => entry !== undefined)
   }
@@ -98,7 +98,7 @@ export class Journal {
 
   /** All runs that left something, newest first, read as they are asked for. */
   async *newestFirst(): AsyncGenerator<JournalEntry> {
-    for (const run of (await this.storage.folders('_moraine/runs/')).reverse()) {
+    for (const run of (await this.ids()).reverse()) {
       const entry = await this.read(run)
       if (entry) yield entry
     }
@@ -110,7 +110,7 @@ export class Journal {
    * @throws MoraineError of kind `usage` when there is none or several.
    */
   async find(text: string): Promise<JournalEntry> {
-    const runs = await this.storage.folders('_moraine/runs/')
+    const runs = await this.ids()
     const found = runs.includes(text)
       ? [text]
       : runs.filter((run) => run.startsWith(text) || run.endsWith(text))
@@ -121,6 +121,12 @@ export class Journal {
       found.length > 1 ? `${found.length} runs are called ${text}…` : `There is no run ${text}`,
       { hint: 'See the runs with: moraine runs' },
     )
+  }
+
+  /** All runs, oldest first; what else lies there is none. */
+  private async ids(): Promise<string[]> {
+    const folders = await this.storage.folders('_moraine/runs/')
+    return folders.filter((name) => /^\d/.test(name))
   }
 
   private async read(run: string): Promise<JournalEntry | undefined> {

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { appendFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../errors.js'
+import { backoff } from '../storage/retry.js'
 import type { RunEvent, StepResult } from './events.js'
 
 const PRODUCER = 'https://www.npmjs.com/package/moraine'
@@ -9,6 +11,9 @@ const facet = (name: string, version: string) =>
   `https://openlineage.io/spec/facets/${version}/${name}.json`
 /** Milliseconds that whoever is told may take. */
 const PATIENCE = 5000
+/** How often an event is sent, and milliseconds between the first two. */
+const ATTEMPTS = 3
+const AGAIN = 200
 
 /** Where events go, as OpenLineage's own clients are told: by the environment. */
 export interface LineageTarget {
@@ -105,20 +110,30 @@ export class OpenLineage {
   }
 
   private send(event: object): void {
-    this.sending = this.sending.then(async () => {
-      try {
-        await this.sendOne(JSON.stringify(event))
-      } catch (error) {
-        this.problem ??= `lineage could not be sent: ${messageOf(error)}`
-      }
-    })
+    const text = JSON.stringify(event)
+    this.sending = this.sending.then(() => this.sendOne(text))
   }
 
   private async sendOne(text: string): Promise<void> {
-    const { file, url, key } = this.target
-    if (file) await appendFile(file, `${text}\n`)
+    const failed = (error: unknown) => {
+      this.problem ??= `lineage could not be sent: ${messageOf(error)}`
+    }
+    const { file, url } = this.target
+    if (file) await appendFile(file, `${text}\n`).catch(failed)
     // One that does not answer is not asked for each step again.
     if (!url || this.problem) return
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.post(url, text)
+      } catch (error) {
+        if (attempt >= ATTEMPTS) return failed(error)
+        await sleep(backoff(attempt, AGAIN))
+      }
+    }
+  }
+
+  private async post(url: string, text: string): Promise<void> {
+    const { key } = this.target
     const answer = await fetch(url, {
       method: 'POST',
       headers: {

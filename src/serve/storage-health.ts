@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { messageOf } from '../errors.js'
+import { MoraineError, messageOf } from '../errors.js'
 import { backoff, type StorageEvent, watchStorages } from '../storage/retry.js'
 import type { Storage } from '../storage/storage.js'
 
@@ -9,6 +9,8 @@ const GRACE = 1500
 /** Milliseconds between two probes of a storage that is away: at first, and at most. */
 const FIRST = 200
 const LONGEST = 15_000
+/** Milliseconds after which a probe has failed. */
+const PROBE = 10_000
 
 export type HealthEvent =
   | { type: 'storage-down'; message: string; since: number }
@@ -132,15 +134,26 @@ export class StorageHealth {
 
   /** What went wrong. */
   private async probe(): Promise<unknown> {
-    const path = `_moraine/probe/${randomUUID()}`
+    const slow = new AbortController()
+    const late = sleep(PROBE, undefined, { signal: slow.signal, ref: false }).then(() => {
+      throw new MoraineError('storage', `${this.storage.url} takes too long to answer`)
+    })
+    late.catch(() => {})
     try {
-      await this.storage.createIfAbsent(path, encoder.encode('1'))
-      await this.storage.read(path)
-      await this.storage.remove(path)
+      await Promise.race([this.writeAndRead(), late])
       return undefined
     } catch (error) {
       return error ?? new Error('storage failed')
+    } finally {
+      slow.abort()
     }
+  }
+
+  private async writeAndRead(): Promise<void> {
+    const path = `_moraine/probe/${randomUUID()}`
+    await this.storage.createIfAbsent(path, encoder.encode('1'))
+    await this.storage.read(path)
+    await this.storage.remove(path)
   }
 
   private recovered(): void {

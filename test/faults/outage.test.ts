@@ -141,6 +141,25 @@ withService('MinIO', [minioProgram], () => {
     expect(stdout + stderr).not.toContain('waiting for')
   })
 
+  it('serve goes on where storage takes requests and never answers them', async () => {
+    let isStuck = false
+    const proxy = await faultyProxy(server.url, () => (isStuck ? 'hang' : 'pass'))
+    const root = `s3://outage/stuck?endpoint=${proxy.url}`
+    const project = await Project.create({ 'lake.ts': lake(root), 'rates.csv': rates })
+    const served = Served.start(project)
+    const { url } = await served.line(({ event }) => event === 'listening')
+    await insist(url, 1)
+    isStuck = true
+    expect((await post(url, 2)).status).toBe(503)
+    await served.line(({ event }) => event === 'storage is away')
+    expect((await said(url, '/status')).text).toContain('takes too long to answer')
+    isStuck = false
+    await insist(url, 2)
+    expect((await said(url, '/readyz')).status).toBe(200)
+    served.child.kill('SIGKILL')
+    proxy.close()
+  })
+
   it('a run goes on where one request of many is refused, lost or left alone', async () => {
     let n = 0
     const proxy = await faultyProxy(server.url, () => {

@@ -60,12 +60,16 @@ export class Lease {
 
   /** What is known now. */
   async look(): Promise<LeaseState> {
-    const objects = await this.storage.list(this.folder)
+    const objects = await this.storage.entries(this.folder)
     for (const { path } of objects.reverse()) {
-      const bytes = await this.storage.readIfPresent(path)
+      // Other files may lie there, as anywhere.
+      const [, number] = /\/(\d{12})\.json$/.exec(path) ?? []
+      const bytes = number === undefined ? undefined : await this.storage.readIfPresent(path)
+      const state = bytes && stateIn(bytes)
       if (!bytes) continue
-      this.number = Number(path.slice(this.folder.length).replace('.json', ''))
-      this.state = JSON.parse(new TextDecoder().decode(bytes)) as LeaseState
+      this.number = Number(number)
+      // One that is damaged says nothing; the next number is free all the same.
+      if (state) this.state = state
       return this.state
     }
     return this.state
@@ -120,6 +124,14 @@ export class Lease {
   }
 }
 
+function stateIn(bytes: Uint8Array): LeaseState | undefined {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as LeaseState
+  } catch {
+    return undefined
+  }
+}
+
 /** Whether the holder was a process of this machine that is no more. */
 function isGone({ by }: LeaseState): boolean {
   return by?.host === hostname() && by.pid !== process.pid && !isAlive(by.pid)
@@ -130,7 +142,8 @@ const pausedAt = (job: string) => `_moraine/paused/${job}.json`
 /** The jobs that somebody has paused. */
 export async function pausedJobs(storage: Storage): Promise<Set<string>> {
   const objects = await storage.list('_moraine/paused/')
-  return new Set(objects.map(({ path }) => path.replace(/^.*\//, '').replace(/\.json$/, '')))
+  const own = objects.filter(({ path }) => path.endsWith('.json'))
+  return new Set(own.map(({ path }) => path.replace(/^.*\//, '').replace(/\.json$/, '')))
 }
 
 export async function pause(storage: Storage, job: string, by: string): Promise<void> {

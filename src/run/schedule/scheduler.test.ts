@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { bronze } from '../../define/dataset.js'
 import { cron, every, type Schedule } from '../../define/schedule.js'
+import { MoraineError } from '../../errors.js'
 import { emptyState } from '../../log/commit.js'
 import type { Job } from '../../plan/jobs.js'
+import { StorageHealth } from '../../serve/storage-health.js'
 import { files } from '../../source/files.js'
 import { MemoryStorage } from '../../storage/memory.js'
 import type { Storage } from '../../storage/storage.js'
@@ -69,6 +71,104 @@ function start(storage: Storage, clock: Clock, options: Partial<SchedulerOptions
   onTestFinished(() => scheduler.stop())
   return { scheduler, runs, events }
 }
+
+/** A storage that is away while it is told to be. */
+class Away extends MemoryStorage {
+  isAway = false
+  private check(): void {
+    if (this.isAway) throw new MoraineError('storage', 'nobody answers', { retryable: true })
+  }
+  override async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+    this.check()
+    return super.createIfAbsent(path, bytes)
+  }
+  override async readIfPresent(path: string): Promise<Uint8Array | undefined> {
+    this.check()
+    return super.readIfPresent(path)
+  }
+  override async entries(prefix: string) {
+    this.check()
+    return super.entries(prefix)
+  }
+  override async list(prefix: string) {
+    this.check()
+    return super.list(prefix)
+  }
+}
+
+describe('a scheduler whose storage goes away', () => {
+  const begin = (storage: Away, clock: Clock, options: Partial<SchedulerOptions>) => {
+    const told: string[] = []
+    const health = new StorageHealth(storage, ({ type }) => told.push(type))
+    onTestFinished(() => health.close())
+    const job = jobOf(every('1h', { retries: 0 }))
+    return { told, ...start(storage, clock, { job, health, ...options }) }
+  }
+
+  it('goes on with the run that failed by it, and uses up no retry', async () => {
+    const [storage, clock] = [new Away(), new Clock()]
+    let attempts = 0
+    const { runs, events, told } = begin(storage, clock, {
+      run: async () => {
+        storage.isAway = attempts++ < 1
+        return record(storage.isAway ? 'failed' : 'done', 'storage')
+      },
+    })
+    await until(() => told.includes('storage-down'))
+    expect(runs).toHaveLength(1)
+    storage.isAway = false
+    await until(() => runs.length === 2)
+    await until(async () => (await new Lease(storage, 'bronze.orders').look()).succeeded !== null)
+    expect(told).toEqual(['storage-down', 'storage-up'])
+    const ended = events.filter((event) => event.type === 'job-finished')
+    expect(ended.map(({ record, again }) => [record.outcome, again])).toEqual([
+      ['failed', true],
+      ['done', false],
+    ])
+  })
+
+  it('begins nothing meanwhile, says so once, and runs what was due when it is back', async () => {
+    const [storage, clock] = [new Away(), new Clock()]
+    const { runs, events, told } = begin(storage, clock, {})
+    await until(() => runs.length === 1)
+    await until(async () => (await new Lease(storage, 'bronze.orders').look()).slot !== null)
+    storage.isAway = true
+    clock.forward(3600)
+    await until(() => told.includes('storage-down'))
+    clock.forward(3 * 3600)
+    await sleep(50)
+    expect(runs).toHaveLength(1)
+    storage.isAway = false
+    await until(() => runs.length === 2)
+    expect(events.filter(({ type }) => type === 'trouble' || type === 'job-failed')).toEqual([])
+  })
+
+  it('notes what was done although storage goes away at that moment', async () => {
+    const [storage, clock] = [new Away(), new Clock()]
+    const { runs, told } = begin(storage, clock, {
+      run: async () => {
+        storage.isAway = true
+        return record('done')
+      },
+    })
+    await until(() => told.includes('storage-down'))
+    storage.isAway = false
+    await until(async () => (await new Lease(storage, 'bronze.orders').look()).succeeded !== null)
+    expect(runs).toHaveLength(1)
+  })
+
+  it('minds no file that others left among its leases', async () => {
+    const [storage, clock] = [new Away(), new Clock()]
+    const put = (path: string) => storage.write(path, new Uint8Array([0, 1]))
+    await put('_moraine/leases/bronze.orders/.DS_Store')
+    await put('_moraine/leases/bronze.orders/notes.txt')
+    await put('_moraine/leases/bronze.orders/deeper/000000000001.json')
+    await put('_moraine/leases/bronze.orders/000000000007.json')
+    await put('_moraine/paused/.DS_Store')
+    const { runs } = begin(storage, clock, {})
+    await until(() => runs.length === 1)
+  })
+})
 
 describe('a scheduler', () => {
   it('runs a new job at once, and then at each of its times', async () => {
