@@ -52,6 +52,8 @@ const ALERT_AFTER = 10_000
 /** Notes of one dataset that are remembered. */
 const REMEMBERED = 1000
 
+const lookFor = (job: string): string => `look for what has arrived for ${job}`
+
 /** Keeps a lake up to date for as long as the process lives. */
 export class Keeper {
   readonly jobs: readonly Job[]
@@ -60,6 +62,8 @@ export class Keeper {
   private readonly engines: Engines
   private readonly arrivals: { job: string; queue: string | undefined; arrivals: Arrivals }[]
   private readonly closing: (() => void)[] = []
+  /** Ends what watches folders; it begins again with the next look. */
+  private readonly watching: (() => void)[] = []
   /** Jobs, datasets and checks that somebody was told of. */
   private readonly told = new Set<string>()
   private readonly noted = new Map<string, Set<string>>()
@@ -102,8 +106,9 @@ export class Keeper {
     for (const { job, queue, arrivals } of this.arrivals) {
       if (queue !== undefined) this.listen(job, queue)
       if (arrivals.path !== undefined) this.watch(job, arrivals.path, arrivals)
+      // Each by itself: a bucket that does not answer keeps no other inbox waiting.
+      this.repeat(lookFor(job), this.options.sweep, () => this.sweep(job, arrivals))
     }
-    this.repeat('look for what has arrived', this.options.sweep, () => this.sweep())
     this.repeat('find what is stale', STALE_EVERY, () => this.findStale())
     this.scheduler.start()
   }
@@ -112,18 +117,22 @@ export class Keeper {
   private watch(job: string, path: string, arrivals: Arrivals): void {
     let watcher: FSWatcher | undefined
     const about = `watch ${path}`
+    const end = () => {
+      watcher?.close()
+      watcher = undefined
+    }
     const begin = async () => {
-      if (watcher) return
+      if (watcher || !this.health.isSound) return
       await mkdir(path, { recursive: true })
       watcher = watch(path, this.attend(job, arrivals))
       watcher.on('error', (error) => {
-        watcher?.close()
-        watcher = undefined
+        end()
         this.trouble(about, error)
       })
     }
     this.repeat(about, this.options.sweep, begin)
-    this.closing.push(() => watcher?.close())
+    this.watching.push(end)
+    this.closing.push(end)
   }
 
   private listen(job: string, queue: string): void {
@@ -198,18 +207,12 @@ export class Keeper {
     return record
   }
 
-  private async sweep(): Promise<void> {
-    for (const { job, arrivals } of this.arrivals) {
-      // What a run is at is nothing that has arrived since.
-      if (this.scheduler.isRunning(job) || !this.health.isSound) continue
-      const about = `look for what has arrived for ${job}`
-      const found = await arrivals.look().catch((error) => this.failed(about, error))
-      if (!found) continue
-      this.troubles.delete(about)
-      this.note(job, found.notes)
-      const { ready } = found
-      if (ready && !this.scheduler.isRunning(job)) this.scheduler.notify(job)
-    }
+  private async sweep(job: string, arrivals: Arrivals): Promise<void> {
+    // What a run is at is nothing that has arrived since.
+    if (this.scheduler.isRunning(job) || !this.health.isSound) return
+    const { ready, notes } = await arrivals.look()
+    this.note(job, notes)
+    if (ready && !this.scheduler.isRunning(job)) this.scheduler.notify(job)
   }
 
   /** What is done at a sign that a file is there: it is waited for until it is complete. */
@@ -234,7 +237,7 @@ export class Keeper {
       if (signs++ === 0)
         wait().catch((error) => {
           signs = 0
-          this.failed(`look for what has arrived for ${job}`, error)
+          this.failed(lookFor(job), error)
         })
     }
   }
@@ -265,6 +268,8 @@ export class Keeper {
     this.metrics.storage(event.type === 'storage-up')
     const job = 'storage'
     if (event.type === 'storage-up') {
+      // A disk that was mounted anew has other folders of the same names.
+      for (const end of this.watching) end()
       if (this.told.delete('failed storage'))
         this.send({ on: 'recovered', job, message: `it was away for ${event.seconds} s` })
       return
