@@ -2,7 +2,14 @@ import type { ColumnType } from '../define/column-type.js'
 import type { Reading } from '../define/reading.js'
 import { quoteText } from '../define/sql.js'
 import { sqlType } from '../define/sql-type.js'
-import { decodeNumber, hasNumberWords, isAmbiguous, isNumeric, numberBody } from './numbers.js'
+import {
+  decodeNumber,
+  hasNumberWords,
+  isAmbiguous,
+  isNumeric,
+  numberBody,
+  numberValue,
+} from './numbers.js'
 import { type Bind, DATE, type Decoded, decodeTime, hasTimeWords, TIME, ZONE } from './times.js'
 
 /** What a text must look like to be a value of the type; the same on every engine. */
@@ -29,7 +36,7 @@ export function isText(type: ColumnType): boolean {
 
 /**
  * SQL that turns a text into a value of the type, or into NULL when the text is not one.
- * What a cast would bend (`1.5` to 2, `12.345` to 12.35, `0x1F`, `1e400`) is not a value.
+ * What a cast would bend (`1.5` to 2, `12.345` to 12.35, `0x1F`, `1e400`, `1e-400`) is not a value.
  * Spaces around anything but a text mean nothing.
  */
 export function decode(text: string, type: ColumnType, reading: Reading = {}): string {
@@ -50,8 +57,8 @@ export function decodeText(text: string, type: ColumnType, reading: Reading, bin
     if (hasTimeWords(reading)) return decodeTime(own, type, reading, bind)
   const cast = `TRY_CAST(${own} AS ${sqlType(type)})`
   const matches = `regexp_full_match(${own}, ${quoteText(grammarOf(type))})`
-  const finite = type.kind === 'double' || type.kind === 'float' ? ` AND isfinite(${cast})` : ''
-  return { value: `CASE ${canonical(text, type)}WHEN ${matches}${finite} THEN ${cast} END` }
+  const found = numberValue(cast, own, type)
+  return { value: `CASE ${canonical(text, type)}WHEN ${matches} THEN ${found} END` }
 }
 
 /** SQL for a text without the spaces around it. */

@@ -69,6 +69,13 @@ export function decodeNumber(text: string, type: ColumnType, reading: Reading): 
   const pointed = decimal === '.' ? plain : `replace(${plain}, ${quoteText(decimal)}, '.')`
   const whole = zeroFraction ? `regexp_replace(${pointed}, '[.]0*$', '')` : pointed
   const cast = `TRY_CAST(${whole} AS ${sqlType(type)})`
-  const finite = type.kind === 'double' || type.kind === 'float' ? ` AND isfinite(${cast})` : ''
-  return `CASE WHEN regexp_full_match(${text}, ${quoteText(grammar)})${finite} THEN ${cast} END`
+  const value = numberValue(cast, whole, type)
+  return `CASE WHEN regexp_full_match(${text}, ${quoteText(grammar)}) THEN ${value} END`
+}
+
+/** SQL for the value of a text that the grammar allows: too large or too small a number for a double would be infinity, or 0. */
+export function numberValue(cast: string, text: string, { kind }: ColumnType): string {
+  if (kind !== 'double' && kind !== 'float') return cast
+  const isZero = `NOT regexp_matches(${text}, '^[^eE1-9]*[1-9]')`
+  return `CASE WHEN ${cast} <> 0 AND isfinite(${cast}) THEN ${cast} WHEN ${cast} = 0 AND ${isZero} THEN ${cast} END`
 }

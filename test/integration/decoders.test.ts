@@ -58,3 +58,20 @@ it('a file whose decoder needs more memory than it may have is discarded; those 
     { file: 'in/2.json', why: expect.stringContaining('takes more than 256 MiB of memory') },
   ])
 })
+
+it('numbers that no double can hold are no values of the type, and bronze keeps their texts', async () => {
+  const numbers = ['1.5', '1e-400', '1e-99999999999', '-2E+400', '5e-290', '0.25']
+  const project = await Project.create({
+    'lake.ts': lake(`files('in')`).replace('z.string()', 't.double()').replace('z }', 't, z }'),
+    'in/1.jsonl': numbers.map((n) => `{"a":${n}}\n`).join(''),
+  })
+  expect((await project.run()).outcome).toBe('done')
+  const kept = await project.query('SELECT a FROM silver.x ORDER BY a')
+  expect(kept).toEqual([{ a: 5e-290 }, { a: 0.25 }, { a: 1.5 }])
+  const gone = await project.query('SELECT raw FROM discarded.x ORDER BY _source_line')
+  expect(gone.map(({ raw }) => JSON.parse(String(raw)).a)).toEqual([
+    '1e-400',
+    '1e-99999999999',
+    '-2E+400',
+  ])
+})

@@ -91,7 +91,8 @@ const whole = (bits: bigint, to: (value: bigint) => unknown) => (text: string) =
 const double = (text: string) => {
   const value = Number(trimmed(text))
   const matches = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(trimmed(text))
-  return matches && Number.isFinite(value) ? value : undefined
+  const isBent = value === 0 && /^[^e]*[1-9]/i.test(text)
+  return matches && Number.isFinite(value) && !isBent ? value : undefined
 }
 const yes = ['true', 't', '1']
 const no = ['false', 'f', '0']
@@ -190,6 +191,8 @@ const text = fc.oneof(
     '1.0',
     '1e3',
     '1e400',
+    '1e-400',
+    '0e-400',
     '.5',
     '5.',
     '0x1F',

@@ -246,10 +246,13 @@ export function exactNumbers(json: string): ExactJson {
   return marked ? { json: exact, marked } : { json: exact }
 }
 
-/** Whether a double gives a number's digits back: it has 15 of them, and exponents up to 308. */
+/** Exponents up to which a double gives 15 digits back: it has those up to 308. */
+const EXPONENT = 290
+
+/** Whether a double gives a number's digits back. */
 function fitsDouble(token: string): boolean {
   const [digits = '', exponent = '0'] = token.split(/[eE]/)
-  return digits.replace(/\D/g, '').length <= 15 && Math.abs(Number(exponent)) <= 290
+  return digits.replace(/\D/g, '').length <= 15 && Math.abs(Number(exponent)) <= EXPONENT
 }
 
 const hasMark = (json: string) => json.includes(MARK) || /\\ufdd1/i.test(json)
@@ -280,6 +283,38 @@ const STRIDE = 16
 
 /** Whether a text may hold numbers with a point or an exponent that a double can't keep, outside of strings that are nothing but a number. */
 export function hasLongNumbers(bytes: Buffer): boolean {
+  return hasManyDigits(bytes) || hasLargeExponent(bytes)
+}
+
+/** Digits of an exponent that may be too large: one of them is at every so many bytes. */
+const LARGE = 3
+/** What stands before a number: a colon, a bracket, a comma, white space. */
+const BEFORE = new Set([58, 91, 44, 32, 9, 10, 13])
+
+function hasLargeExponent(bytes: Buffer): boolean {
+  const isDigit = (at: number) => {
+    const byte = bytes[at] as number
+    return byte >= ZERO && byte <= NINE
+  }
+  for (let at = LARGE - 1; at < bytes.length; at += LARGE) {
+    if (!isDigit(at)) continue
+    let from = at
+    while (from > 0 && isDigit(from - 1)) from--
+    while (at + 1 < bytes.length && isDigit(at + 1)) at++
+    if (at + 1 - from < LARGE) continue
+    const signed = SIGNS.includes(bytes[from - 1] as number)
+    let start = from - (signed ? 2 : 1)
+    if (!EXPONENTS.includes(bytes[start] as number)) continue
+    if (!(Number(bytes.toString('latin1', from, at + 1)) > EXPONENT)) continue
+    // Letters and digits are that of names and hashes, too.
+    while (start > 0 && (isDigit(start - 1) || bytes[start - 1] === DOT)) start--
+    if (bytes[start - 1] === MINUS) start--
+    if (start <= 0 || BEFORE.has(bytes[start - 1] as number)) return true
+  }
+  return false
+}
+
+function hasManyDigits(bytes: Buffer): boolean {
   const isPart = (at: number) => {
     const byte = bytes[at] as number
     return (byte >= ZERO && byte <= NINE) || byte === DOT

@@ -38,6 +38,8 @@ const numbers = fc.oneof(
   fc.bigInt({ min: -(2n ** 80n), max: 2n ** 80n }).map(String),
   fc.tuple(digits(1, 30), digits(0, 20)).map(([whole, part]) => `-${whole}.${part}`),
   fc.tuple(digits(0, 30), fc.integer({ min: -30, max: 30 })).map(([n, e]) => `${n}E${e}`),
+  fc.tuple(digits(0, 3), fc.integer({ min: -999, max: 999 })).map(([n, e]) => `-${n}.5e${e}`),
+  fc.constantFrom('1e-400', '-2.5E+00400', '7e99999'),
 )
 
 /** Also what looks like a number that is marked. */
