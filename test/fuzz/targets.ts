@@ -1,14 +1,11 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { deflateRawSync, gzipSync, inflateRawSync } from 'node:zlib'
 import { AvroEncoder, readAvro } from '../../src/engine/duckdb/avro.js'
-import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import { MoraineError } from '../../src/errors.js'
 import { decodeContainer } from '../../src/iceberg/spec/avro.js'
 import { BadBody, rowsIn } from '../../src/serve/body.js'
 import { entriesOf } from '../../src/source/archive.js'
-import type { SourceFile } from '../../src/source/discover.js'
 import { avroRecords } from '../../src/source/formats/avro.js'
 import { excelSheet, withSheet } from '../../src/source/formats/excel/rows.js'
 import {
@@ -22,42 +19,17 @@ import { withUnpacked } from '../../src/source/unpack.js'
 import { container, hostileAvro, long, text } from '../support/hostile-avro.js'
 import { repository } from '../support/project.js'
 import { zip } from '../support/zip.js'
-
-/** A decoder of bytes from outside. */
-export interface Target {
-  /** Files as honest programs write them, and those that broke it once. */
-  seeds(): Promise<Uint8Array[]>
-  /** Reads bytes, and throws what is said of bytes that can't be read. */
-  read(bytes: Buffer): Promise<unknown> | unknown
-  /** Whether an error is one that makes a discarded file or a refused request of them. */
-  isRefusal(error: unknown): boolean
-}
-
-const isFault = (error: unknown) =>
-  error instanceof MoraineError && error.kind === 'source' && !error.retryable
-
-/** Bytes of the lake itself: whoever reads them makes an error of it, which no stack or heap that is used up may be. */
-const isPlain = (error: unknown) =>
-  error instanceof Error && !/call stack|heap/i.test(error.message)
-
-let scratch: Promise<string> | undefined
-let count = 0
-
-/** Uses bytes as a file. */
-async function asFile<T>(bytes: Buffer, name: string, use: (file: SourceFile) => Promise<T>) {
-  scratch ??= mkdtemp(join(tmpdir(), 'moraine-fuzz-'))
-  const path = join(await scratch, `${count++}-${name}`)
-  await writeFile(path, bytes)
-  try {
-    return await use({ path, name, size: bytes.length, modified: 0 })
-  } finally {
-    await rm(path, { force: true })
-  }
-}
-
-async function all(rows: AsyncIterable<unknown>): Promise<void> {
-  for await (const _ of rows);
-}
+import { others } from './other-targets.js'
+import {
+  asFile,
+  closeAll,
+  drain,
+  isPlain,
+  openSession,
+  scratchOf,
+  type Target,
+  target,
+} from './target.js'
 
 const order = {
   type: 'record',
@@ -106,31 +78,48 @@ const ownAvro = (codec: 'snappy' | 'deflate') => {
   return Buffer.concat([encoder.header('x'), ...encoder.add(values, 3), ...encoder.end()])
 }
 
-const csv = 'id,name,note\n1,"a ""b""","x\ny"\n2,ö,\r\n3,,"z"\n'
-const json = '{"data":{"items":[{"id":1,"t":"a\\"b","n":1e-5},{"id":[1,{"x":null}]}]}}\n'
-const xml =
-  '<?xml version="1.0"?><rows><row id="1"><a>x &amp; y</a><a/></row><!-- c --><row/></rows>'
-const options = { delimiter: ',', quote: '"', nulls: [''], header: true } as never
-
-const target = (
-  seeds: () => Uint8Array[] | Promise<Uint8Array[]>,
-  read: Target['read'],
-  isRefusal: Target['isRefusal'] = isFault,
-): Target => ({ seeds: async () => seeds(), read, isRefusal })
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
 
 const unpack = (name: string) => (bytes: Buffer) =>
   asFile(bytes, name, (file) =>
     withUnpacked(file, {} as never, new AbortController().signal, async () => undefined),
   )
 
-let engine: Promise<DuckDB> | undefined
+/** A text read at once, and in pieces that end anywhere, has the same rows; otherwise one was lost, or made up. */
+function sameInPieces(bytes: Buffer, rowsOf: (pieces: readonly Buffer[]) => unknown[]): void {
+  const attempt = (pieces: readonly Buffer[]) => {
+    try {
+      return JSON.stringify(rowsOf(pieces))
+    } catch (error) {
+      if (error instanceof BrokenDocument) return 'broken'
+      throw error
+    }
+  }
+  // Even, so that it also cuts UTF-16.
+  const third = 2 * Math.ceil(bytes.length / 6)
+  const pieces = [0, 1, 2].map((i) => bytes.subarray(i * third, (i + 1) * third))
+  const [whole, parts] = [attempt([bytes]), attempt(pieces)]
+  if (whole !== parts) throw new Error(`In pieces it has other rows: ${whole} and ${parts}`)
+}
+
+const csv = 'id,name,note\n1,"a ""b""","x\ny"\n2,ö,\r\n3,,"z"\n'
+const json = '{"data":{"items":[{"id":1,"t":"a\\"b","n":1e-5},{"id":[1,{"x":null}]}]}}\n'
+const xml =
+  '<?xml version="1.0"?><rows><row id="1"><a>x &amp; y</a><a/></row><!-- c --><row/></rows>'
+const options = { delimiter: ',', quote: '"', nulls: [''], header: true } as never
+
+let count = 0
 
 /** A file as the engine writes it. */
 async function made(copy: string, how: string): Promise<Uint8Array[]> {
-  engine ??= DuckDB.start({ threads: 1 })
-  const session = await (await engine).open()
-  scratch ??= mkdtemp(join(tmpdir(), 'moraine-fuzz-'))
-  const path = join(await scratch, `seed-${count++}`)
+  const session = await openSession()
+  const path = join(await scratchOf(), `seed-${count++}`)
   await session.run(`${copy} '${path}' ${how}`)
   session.close()
   return [await readFile(path)]
@@ -147,8 +136,7 @@ async function parquet(): Promise<Uint8Array[]> {
 
 const readParquet = (bytes: Buffer) =>
   asFile(bytes, 'x.parquet', async ({ path }) => {
-    engine ??= DuckDB.start({ threads: 1 })
-    const session = await (await engine).open()
+    const session = await openSession()
     try {
       await session.rows(`SELECT bit_xor(hash(t)) FROM ${session.parquet(path)} t`)
     } finally {
@@ -160,9 +148,9 @@ const readParquet = (bytes: Buffer) =>
 const isEngines = (error: unknown) =>
   error instanceof MoraineError && !/internal|invalidated|fatal/i.test(error.message)
 
-export const targets: Record<string, Target> = {
+const files: Record<string, Target> = {
   avro: target(orders, (bytes) =>
-    asFile(bytes, 'x.avro', (file) => all(avroRecords(file, undefined))),
+    asFile(bytes, 'x.avro', (file) => drain(avroRecords(file, undefined))),
   ),
   manifest: target(
     orders,
@@ -177,33 +165,49 @@ export const targets: Record<string, Target> = {
   json: target(
     () => [Buffer.from(json), Buffer.from(`[${json},${json}]`)],
     (bytes) => {
-      const splitter = new JsonSplitter(['data', 'items'])
-      const half = bytes.length >> 1
-      const rows = splitter.push(bytes.subarray(0, half), false)
-      for (const row of [...rows, ...splitter.push(bytes.subarray(half), true)])
-        exactNumbers(row.json ?? '')
+      sameInPieces(bytes, (pieces) => {
+        const splitter = new JsonSplitter(['data', 'items'])
+        const rows = pieces.flatMap((piece) => splitter.push(piece, false))
+        return [...rows, ...splitter.push(Buffer.alloc(0), true)]
+      })
+      const splitter = new JsonSplitter([])
+      for (const row of splitter.push(bytes, true)) exactNumbers(row.json ?? '')
     },
     (error) => error instanceof BrokenDocument,
   ),
   xml: target(
     () => [Buffer.from(xml)],
-    (bytes) => new XmlReader('row', []).push(bytes.toString(), true),
+    (bytes) => {
+      const text = bytes.toString()
+      sameInPieces(Buffer.from(text, 'utf16le'), (pieces) => {
+        const reader = new XmlReader('row', [])
+        const rows = pieces.flatMap((piece) => reader.push(piece.toString('utf16le'), false))
+        return [...rows, ...reader.push('', true)]
+      })
+    },
     (error) => error instanceof BrokenDocument,
   ),
   csv: target(
     () => [Buffer.from(csv)],
     (bytes) => {
       const facts = { carriageReturns: bytes.includes(13), clean: false, controls: true }
-      const reader = new RecordReader(options, { ...facts, firstLine: 1 }, true)
-      const half = bytes.length >> 1
-      const found = reader.push(bytes.subarray(0, half), false)
-      for (const one of [...found, ...reader.push(bytes.subarray(half), true)]) one.raw()
+      sameInPieces(bytes, (pieces) => {
+        const reader = new RecordReader(options, { ...facts, firstLine: 1 }, true)
+        const rows = pieces.flatMap((piece) => reader.push(piece, false))
+        return [...rows, ...reader.push(Buffer.alloc(0), true)].map((row) => [row, row.raw()])
+      })
     },
     () => false,
   ),
   body: target(
     () => [Buffer.from(json), Buffer.from(`[${json}]`)],
-    (bytes) => rowsIn(bytes),
+    (bytes) => {
+      const rows = rowsIn(bytes).map((row) => JSON.parse(row))
+      const all = parsed(bytes.toString())
+      // What JavaScript reads as a list of objects has just these rows.
+      if (Array.isArray(all) && JSON.stringify(all) !== JSON.stringify(rows))
+        throw new Error('Rows were lost')
+    },
     (error) => error instanceof BadBody,
   ),
   gzip: target(() => [gzipSync(csv.repeat(20))], unpack('x.csv.gz')),
@@ -230,12 +234,15 @@ export const targets: Record<string, Target> = {
     (bytes) =>
       asFile(bytes, 'x.xlsx', (file) =>
         withSheet(file, { layout: excelSheet(), columns: undefined, nulls: [''] }, ({ rows }) =>
-          all(rows),
+          drain(rows),
         ),
       ),
   ),
   parquet: target(parquet, readParquet, isEngines),
 }
+
+/** Every target, by its name. */
+export const all: Record<string, Target> = { ...files, ...others }
 
 const kept = join(repository, 'test/fuzz/seeds')
 
@@ -244,13 +251,7 @@ export async function seedsOf(name: string): Promise<Buffer[]> {
   const folder = join(kept, name)
   const files = await readdir(folder).catch(() => [])
   const broke = await Promise.all(files.map((file) => readFile(join(folder, file))))
-  return [...(await (targets[name] as Target).seeds()), ...broke].map((bytes) => Buffer.from(bytes))
+  return [...(await (all[name] as Target).seeds()), ...broke].map((bytes) => Buffer.from(bytes))
 }
 
-/** Closes what targets share. */
-export async function closeAll(): Promise<void> {
-  if (engine) await (await engine).close()
-  if (scratch) await rm(await scratch, { recursive: true, force: true })
-  engine = undefined
-  scratch = undefined
-}
+export { closeAll, type Target }
