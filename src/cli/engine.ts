@@ -3,6 +3,7 @@ import { bytesOf } from '../define/size.js'
 import type { DuckDB } from '../engine/duckdb/duckdb.js'
 import { MoraineError } from '../errors.js'
 import { machineMemory } from '../process/memory.js'
+import { limitDecoderMemory } from '../source/decoder/limits.js'
 
 /** What the process needs beside the engine: Node, and what the engine does not count. */
 const BESIDE = 400 * 2 ** 20
@@ -26,6 +27,7 @@ export async function startEngine(command: Command, shares = 1): Promise<DuckDB>
   const asked = text ? readSize(text) : undefined
   const memory = asked === undefined ? Math.floor(machineMemory() * 0.6) : asked - BESIDE
   const guard = MemoryGuard.within(asked)
+  if (asked !== undefined) limitDecoderMemory(memory)
   return DuckDB.start({ extensions, memory: Math.max(memory / shares, LEAST / 4), guard })
 }
 

@@ -1,4 +1,6 @@
 import { isUtf8 } from 'node:buffer'
+import { MoraineError } from '../errors.js'
+import { withinTime } from '../source/decoder/watchdog.js'
 import { BrokenDocument, JsonSplitter } from '../source/formats/json-records.js'
 import type { HeldBytes } from './held-bytes.js'
 
@@ -77,6 +79,19 @@ async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> 
  * @throws BadBody when one of them is none; none is taken then.
  */
 export function rowsIn(body: Buffer): string[] {
+  if (body.length < LARGE) return decodeRows(body)
+  try {
+    return withinTime('the body', () => decodeRows(body))
+  } catch (error) {
+    if (error instanceof MoraineError) throw new BadBody(400, error.message)
+    throw error
+  }
+}
+
+/** Bytes from which on it is worth to watch over how long they take. */
+const LARGE = 2 ** 16
+
+function decodeRows(body: Buffer): string[] {
   if (!isUtf8(body)) throw new BadBody(400, `line ${lineOfBadText(body)} is not valid UTF-8`)
   let texts: string[]
   try {

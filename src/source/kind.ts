@@ -245,7 +245,7 @@ function jsonKind(text: string, whole: boolean): Kind | undefined {
     return { name: 'JSON lines', ending: 'jsonl' }
   }
   const goesOn =
-    /^(\[\s*)?\{?\s*$/.test(line) && /^[\s[{]*("([^"\\]|\\.)*"\s*:|[[{}])/.test(trimmed)
+    /^\[?\{?$/.test(line.replace(/\s/g, '')) && /^[\s[{]*("([^"\\]|\\.)*"\s*:|[[{}])/.test(trimmed)
   const isCut = second === undefined && !whole && /^(\[\s*)?\{\s*"([^"\\]|\\.)*"\s*:/.test(line)
   if (goesOn) return json
   return isCut ? (line.startsWith('{') ? longLine : json) : undefined

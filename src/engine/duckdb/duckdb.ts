@@ -5,7 +5,6 @@ import type {
   DuckDBConnection,
   DuckDBDoubleVector,
   DuckDBMapValue,
-  DuckDBResult,
   DuckDBValue,
 } from '@duckdb/node-api'
 import { quoteName, quoteText } from '../../define/sql.js'
@@ -43,27 +42,21 @@ import type {
   WrittenFormat,
   WrittenText,
 } from '../engine.js'
-import { SqlError } from '../sql-error.js'
+import { isEngineLost, SqlError } from '../sql-error.js'
 import { batchParts, batchSql } from './batch.js'
 import { copyDeletesSql, relocateDeletesSql, toDeletesFile } from './deletes.js'
-import {
-  BIGINT,
-  BLOB,
-  DuckDBDataChunk,
-  DuckDBInstance,
-  DuckDBScalarFunction,
-  VARCHAR,
-} from './driver.js'
+import { BIGINT, DuckDBDataChunk, DuckDBInstance, VARCHAR } from './driver.js'
 import { copyOptions, formatOf, holdFile, writeAvro } from './formats.js'
+import { type Life, Lives } from './lives.js'
 import type { MemoryGuard } from './memory-guard.js'
 import { enginePath, fileList, sourcePath } from './paths.js'
 import { attach, remoteName, secretSql } from './remote.js'
+import { batchesOf, plainRow, resultColumns, scalarFunction, textOf } from './results.js'
 import { tableSql } from './scan.js'
 import { kibibytes, limitSpill } from './sizes.js'
 import { StatementGuard, wasStopped } from './statement-guard.js'
 import { partitionSql } from './transforms.js'
 import { columnTypeOf } from './types.js'
-import { plainValue } from './values.js'
 import { copySql, toDataFile, type WrittenFile } from './write.js'
 
 export interface DuckDBOptions {
@@ -98,13 +91,20 @@ export class DuckDB implements Engine {
   private readonly loaded: Loaded = new Map()
   /** Until when the roots of buckets can be read with the credentials that were given last. */
   private readonly reached = new Map<string, number>()
+  private readonly lives: Lives
 
   private constructor(
-    private readonly instance: DuckDBInstance,
+    instance: DuckDBInstance,
+    begin: () => Promise<DuckDBInstance>,
     private readonly temporary: string,
     private readonly quick: QuickPlans,
     private readonly guard: StatementGuard,
-  ) {}
+  ) {
+    this.lives = new Lives(instance, begin, () => {
+      for (const made of [this.functions, this.done, this.loaded, this.reached]) made.clear()
+      quick.statements = 0
+    })
+  }
 
   static async start(options: DuckDBOptions = {}): Promise<DuckDB> {
     const temporary = await scratchFolder('engine')
@@ -115,7 +115,7 @@ export class DuckDB implements Engine {
       room ?? Number.POSITIVE_INFINITY,
       options.spill ?? Number.POSITIVE_INFINITY,
     )
-    const instance = await DuckDBInstance.create(':memory:', {
+    const settings = {
       threads: String(options.threads ?? availableParallelism()),
       memory_limit: kibibytes(memory),
       temp_directory: temporary,
@@ -127,20 +127,24 @@ export class DuckDB implements Engine {
       allocator_bulk_deallocation_flush_threshold: '1GiB',
       ...(options.extensions ? { extension_directory: options.extensions } : {}),
       ...options.settings,
-    })
-    if (spill < Number.POSITIVE_INFINITY) await limitSpill(instance, spill)
+    }
+    const begin = async () => {
+      const instance = await DuckDBInstance.create(':memory:', settings)
+      if (spill < Number.POSITIVE_INFINITY) await limitSpill(instance, spill)
+      return instance
+    }
     const otherwise = options.settings?.disabled_optimizers ?? ''
     const guard = new StatementGuard(temporary, disk, options.guard)
-    return new DuckDB(instance, temporary, { statements: 0, otherwise }, guard)
+    return new DuckDB(await begin(), begin, temporary, { statements: 0, otherwise }, guard)
   }
 
   async open(): Promise<DuckDBSession> {
-    const connection = await this.instance.connect()
-    await connection.run("SET TimeZone = 'UTC'")
-    await connection.run('SET enable_progress_bar = true')
-    await connection.run('SET enable_progress_bar_print = false')
     const session = new DuckDBSession(
-      connection,
+      await this.lives.connect(),
+      async (lost) => {
+        session.goOn(await this.lives.after(lost))
+        await this.reachObjects(session)
+      },
       this.functions,
       this.done,
       this.loaded,
@@ -166,7 +170,7 @@ export class DuckDB implements Engine {
   }
 
   async close(): Promise<void> {
-    this.instance.closeSync()
+    this.lives.close()
     await rm(this.temporary, { recursive: true, force: true })
   }
 }
@@ -188,7 +192,9 @@ const CHUNK = 2048
 
 export class DuckDBSession implements Session {
   constructor(
-    private readonly connection: DuckDBConnection,
+    private life: Life,
+    /** Has it go on with another instance of the engine. */
+    private readonly renew: (lost: DuckDBInstance) => Promise<void>,
     private readonly functions: Set<string>,
     /** What all sessions share and one of them makes: who comes later waits for it. */
     private readonly done: Map<string, Promise<void>>,
@@ -196,6 +202,14 @@ export class DuckDBSession implements Session {
     private readonly quick: QuickPlans,
     private readonly guard: StatementGuard,
   ) {}
+
+  private get connection(): DuckDBConnection {
+    return this.life.connection
+  }
+
+  goOn(life: Life): void {
+    this.life = life
+  }
 
   async run(sql: string): Promise<void> {
     await this.try(sql, (text) => this.connection.run(text))
@@ -507,56 +521,11 @@ export class DuckDBSession implements Session {
         () => use(sql),
       )
     } catch (cause) {
+      const { instance } = this.life
+      if (isEngineLost(cause)) await this.renew(instance).catch(() => {})
       throw wasStopped(cause) ? cause : new SqlError(sql, cause)
     }
   }
-}
-
-function scalarFunction(name: string, call: JsFunction['call']): DuckDBScalarFunction {
-  return DuckDBScalarFunction.create({
-    name,
-    parameterTypes: [BLOB],
-    returnType: VARCHAR,
-    specialHandling: true,
-    mainFunction: (_info, input, output) => {
-      const texts = input.getColumnVector(0)
-      // Asking for it is a call into the engine.
-      const { rowCount } = input
-      for (let row = 0; row < rowCount; row++) {
-        const item = texts.getItem(row) as DuckDBBlobValue | null
-        output.setItem(row, call(textOf(item)))
-      }
-      output.flush()
-    },
-  })
-}
-
-function textOf(bytes: DuckDBBlobValue | null): string | null {
-  return bytes && Buffer.from(bytes.bytes).toString('utf8')
-}
-
-function plainRow(row: Record<string, DuckDBValue>): ResultRow {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plainValue(value)]))
-}
-
-async function* batchesOf(
-  attempt: <T>(use: () => Promise<T>) => Promise<T>,
-  read: () => ReturnType<DuckDBResult['fetchChunk']>,
-  names: readonly string[],
-): AsyncGenerator<ResultRow[]> {
-  for (;;) {
-    const chunk = await attempt(read)
-    if (!chunk || chunk.rowCount === 0) return
-    yield chunk.getRowObjects(names).map(plainRow)
-  }
-}
-
-function resultColumns(result: DuckDBResult, names: readonly string[]): ResultColumn[] {
-  return result.columnTypes().map((type, i) => ({
-    name: names[i] as string,
-    type: columnTypeOf(type),
-    sqlType: String(type),
-  }))
 }
 
 function writtenFile(row: Record<string, DuckDBValue>): WrittenFile {

@@ -14,4 +14,27 @@ describe('sessions of one engine', () => {
       await engine.close()
     }
   })
+
+  it('go on with another instance after an error that ends the engine', async () => {
+    const engine = await DuckDB.start({ threads: 2 })
+    const [first, second] = [await engine.open(), await engine.open()]
+    await first.define('silver', 'x', 'SELECT 1 AS a')
+    // What DuckDB says from then on, of whatever it is asked.
+    const lost = new Error(
+      'FATAL Error: the database has been invalidated because of a previous fatal error',
+    )
+    for (const session of [first, second]) {
+      const { connection } = (session as never as { life: { connection: object } }).life
+      Object.assign(connection, { runAndReadAll: () => Promise.reject(lost) })
+    }
+    const failures = [first, second, first].map((one) => one.rows('SELECT 1 AS a').catch((e) => e))
+    expect((await Promise.all(failures)).map(({ kind }) => kind)).toEqual(Array(3).fill('engine'))
+    for (const session of [first, second]) {
+      expect(await session.rows('SELECT 1 AS a')).toEqual([{ a: 1 }])
+      await session.define('silver', 'y', 'SELECT 2 AS a')
+      expect(await session.rows('SELECT a FROM silver.y')).toEqual([{ a: 2 }])
+      await expect(session.rows('SELECT a FROM silver.x')).rejects.toThrow('x')
+    }
+    await engine.close()
+  })
 })

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { HttpSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
 import { raggedText } from '../canonical.js'
+import { withinTime } from '../decoder/watchdog.js'
 import {
   BrokenDocument,
   exactNumbers,
@@ -41,9 +42,9 @@ export async function contentOf(
   const format = formatOf(answer, source, place)
   const body = inUtf8(answer, format, place)
   try {
-    if (format === 'xml') return await xmlContent(body, source)
-    if (format === 'json') return jsonContent(body, source)
-    const rows = format === 'csv' ? csvRows(body) : lineRows(body)
+    if (format === 'xml') return await xmlContent(body, source, place)
+    if (format === 'json') return withinTime(place, () => jsonContent(body, source))
+    const rows = withinTime(place, () => (format === 'csv' ? csvRows(body) : lineRows(body)))
     const last = () => parseRow(rows.at(-1)?.json)
     return { format, rows, found: true, document: () => undefined, last }
   } catch (cause) {
@@ -218,11 +219,17 @@ function without(body: Buffer, spans: readonly (readonly [number, number])[]): s
   return [...parts, body.toString('utf8', spans.at(-1)?.[1] ?? 0)].join('null')
 }
 
-async function xmlContent(body: Buffer, { rows: name, lists }: HttpSource): Promise<Content> {
+async function xmlContent(
+  body: Buffer,
+  { rows: name, lists }: HttpSource,
+  place: string,
+): Promise<Content> {
   const { XmlReader } = await import('../formats/xml.js')
   const text = body.toString('utf8')
   const read = (element: string | undefined) =>
-    text.trim() === '' ? [] : new XmlReader(element, lists).push(text, true)
+    text.trim() === ''
+      ? []
+      : withinTime(place, () => new XmlReader(element, lists).push(text, true))
   const rows = read(name)
   const outermost = /<([A-Za-z_][\w.:-]*)/.exec(text.replace(/<[!?][^>]*>/g, ''))?.[1]
   return {

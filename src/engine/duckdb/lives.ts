@@ -1,0 +1,54 @@
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { DuckDBInstance } from './driver.js'
+
+/** A connection to an instance of the engine, and which instance that is. */
+export interface Life {
+  connection: DuckDBConnection
+  instance: DuckDBInstance
+}
+
+/**
+ * After an error of its own an instance answers nothing any more: another takes its place, once for all sessions. What the lost
+ * one held, temporary tables and views, is gone.
+ */
+export class Lives {
+  private renewal: Promise<void> | undefined
+
+  /** @param forget forgets what was made in the instance. */
+  constructor(
+    private instance: DuckDBInstance,
+    private readonly begin: () => Promise<DuckDBInstance>,
+    private readonly forget: () => void,
+  ) {}
+
+  async connect(): Promise<Life> {
+    const { instance } = this
+    const connection = await instance.connect()
+    await connection.run("SET TimeZone = 'UTC'")
+    await connection.run('SET enable_progress_bar = true')
+    await connection.run('SET enable_progress_bar_print = false')
+    return { connection, instance }
+  }
+
+  /** A connection for who had one to an instance that is lost. */
+  async after(lost: DuckDBInstance): Promise<Life> {
+    if (lost === this.instance) {
+      this.renewal ??= this.renew()
+      await this.renewal
+    }
+    return this.connect()
+  }
+
+  private async renew(): Promise<void> {
+    try {
+      this.instance = await this.begin()
+      this.forget()
+    } finally {
+      this.renewal = undefined
+    }
+  }
+
+  close(): void {
+    this.instance.closeSync()
+  }
+}
