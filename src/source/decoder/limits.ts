@@ -1,5 +1,5 @@
-import { totalmem } from 'node:os'
 import { MoraineError } from '../../errors.js'
+import { machineMemory } from '../../process/memory.js'
 import type { WorkLimits } from '../../process/watchdog.js'
 
 /** What a decoder may take for one file before it is stopped. */
@@ -38,7 +38,7 @@ export function limitDecoderMemory(bytes: number): void {
  * memory, or what the command may use where that is less).
  */
 export function decoderLimits(env: NodeJS.ProcessEnv = process.env): DecoderLimits {
-  const usual = Math.max(LEAST, Math.min(Math.floor(totalmem() / 2), most))
+  const usual = Math.max(LEAST, Math.min(Math.floor(machineMemory() / 2), most))
   return {
     seconds: secondsOf(env.MORAINE_DECODER_SECONDS) ?? 20,
     memory: bytesOf(env.MORAINE_DECODER_MEMORY) ?? usual,

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { HttpSource } from '../../define/source.js'
-import { MoraineError } from '../../errors.js'
+import { MoraineError, messageOf } from '../../errors.js'
 import { raggedText } from '../canonical.js'
 import { withinTime } from '../decoder/watchdog.js'
 import {
@@ -43,7 +43,7 @@ export async function contentOf(
   const body = inUtf8(answer, format, place)
   try {
     if (format === 'xml') return await xmlContent(body, source, place)
-    if (format === 'json') return withinTime(place, () => jsonContent(body, source))
+    if (format === 'json') return withinTime(place, () => jsonContent(body, source, place))
     const rows = withinTime(place, () => (format === 'csv' ? csvRows(body) : lineRows(body)))
     const last = () => parseRow(rows.at(-1)?.json)
     return { format, rows, found: true, document: () => undefined, last }
@@ -183,7 +183,19 @@ function inUtf8({ type, body }: Answer, format: Format, place: string): Buffer {
   }
 }
 
-function jsonContent(body: Buffer, { rows: path }: HttpSource): Content {
+/** What is around the rows; those themselves are discarded one by one where they are no JSON. */
+function parsedAround(text: string, place: string): unknown {
+  try {
+    return parseExactly(text)
+  } catch (cause) {
+    throw new MoraineError('source', `${place}: around its rows it is no JSON: ${messageOf(cause)}`, {
+      cause,
+      hint: 'Nothing of it was taken in. Whoever runs the API can mend that.',
+    })
+  }
+}
+
+function jsonContent(body: Buffer, { rows: path }: HttpSource, place: string): Content {
   const spans: [number, number][] = []
   const splitter = new JsonSplitter(path === undefined ? [] : path.split('.'), (start, end) => {
     const before = spans.at(-1)
@@ -198,7 +210,7 @@ function jsonContent(body: Buffer, { rows: path }: HttpSource): Content {
     found: path === undefined || splitter.found,
     // Without a path an answer is the list of rows, or the one row.
     document: () =>
-      parseExactly((path === undefined ? body.toString('utf8') : without(body, spans)) || 'null'),
+      parsedAround((path === undefined ? body.toString('utf8') : without(body, spans)) || 'null', place),
     last: () => parseRow(last),
   }
 }
