@@ -188,10 +188,14 @@ function parsedAround(text: string, place: string): unknown {
   try {
     return parseExactly(text)
   } catch (cause) {
-    throw new MoraineError('source', `${place}: around its rows it is no JSON: ${messageOf(cause)}`, {
-      cause,
-      hint: 'Nothing of it was taken in. Whoever runs the API can mend that.',
-    })
+    throw new MoraineError(
+      'source',
+      `${place}: around its rows it is no JSON: ${messageOf(cause)}`,
+      {
+        cause,
+        hint: 'Nothing of it was taken in. Whoever runs the API can mend that.',
+      },
+    )
   }
 }
 
@@ -210,7 +214,10 @@ function jsonContent(body: Buffer, { rows: path }: HttpSource, place: string): C
     found: path === undefined || splitter.found,
     // Without a path an answer is the list of rows, or the one row.
     document: () =>
-      parsedAround((path === undefined ? body.toString('utf8') : without(body, spans)) || 'null', place),
+      parsedAround(
+        (path === undefined ? body.toString('utf8') : without(body, spans)) || 'null',
+        place,
+      ),
     last: () => parseRow(last),
   }
 }
