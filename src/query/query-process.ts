@@ -9,6 +9,9 @@ import { giveBack, takeProcess } from './spawn.js'
 /** Milliseconds that a timer can wait. */
 const LONGEST = 2 ** 31 - 1
 
+/** Milliseconds in which a process has started, and knows what is asked, however busy the machine is. */
+const START = 60_000
+
 /** The process of one query at a time; one question is asked at a time. */
 export class Worker {
   private readonly process = takeProcess()
@@ -31,7 +34,9 @@ export class Worker {
     type: T,
   ): Promise<Extract<Reply, { type: T }>> {
     const began = performance.now()
-    const left = this.limits.time - this.worked
+    // The process may have to start first, and that is no work of the query.
+    const isFirst = request.type === 'parse'
+    const left = isFirst ? Math.max(START, this.limits.time) : this.limits.time - this.worked
     // What has arrived while this process itself was stopped comes before the limit.
     const timer =
       left < LONGEST ? setTimeout(() => setImmediate(this.timeOut), Math.max(0, left)) : undefined
@@ -43,7 +48,7 @@ export class Worker {
       return reply as Extract<Reply, { type: T }>
     } finally {
       clearTimeout(timer)
-      this.worked += performance.now() - began
+      if (!isFirst) this.worked += performance.now() - began
     }
   }
 

@@ -33,14 +33,14 @@ const childrenNow = () => childrenOf(process.pid).length
 
 describe('limits of queries', () => {
   it('are given with a question, or when the lake is opened, or in lake.ts; the nearest decides', async () => {
-    const project = await create(", queries: { timeout: '1s', maxRows: 10 }")
+    const project = await create(", queries: { timeout: '4s', maxRows: 10 }")
     const lake = await project.load()
     const [sales] = lake.datasets.filter(({ tier }) => tier === 'silver')
     if (sales?.tier !== 'silver') throw new Error('there is no such dataset')
     const usual = openLake(lake)
     await expect(usual.query(ENDLESS)).rejects.toMatchObject({
       kind: 'limit',
-      message: 'The query was stopped: it was not done after the 1 s that it may take',
+      message: 'The query was stopped: it was not done after the 4 s that it may take',
     })
     await expect(usual.read(sales)).rejects.toThrow('more rows than the 10')
     expect(await usual.read(sales, { limit: 10 })).toHaveLength(10)
@@ -57,7 +57,7 @@ describe('limits of queries', () => {
     await expect(stream()).rejects.toMatchObject({ kind: 'limit' })
 
     const shown = await project.cli('query', ENDLESS)
-    expect([shown.code, shown.stderr]).toEqual([1, expect.stringContaining('after the 1 s')])
+    expect([shown.code, shown.stderr]).toEqual([1, expect.stringContaining('after the 4 s')])
     const more = await project.cli(
       'query',
       '--max-rows',
