@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -113,4 +114,33 @@ it('serve starts while runs ingest thousands of landed objects, and no row is lo
   expect(await project.query('SELECT count(*) AS n FROM bronze.events')).toEqual([
     { n: BigInt(most) },
   ])
+})
+
+it('a file that is gone since it was listed is told of, and no failure', async () => {
+  const project = await Project.create({
+    'lake.ts': `
+import { bronze, defineLake } from 'moraine'
+import { files } from 'moraine/sources'
+export default defineLake({ name: 'files', datasets: [bronze('rows', { from: files('in') })] })
+`,
+    'in/1.csv': 'id\n1\n',
+    'in/2.csv': 'id\n2\n',
+    'in/sub/3.csv': 'id\n3\n',
+  })
+  const run = await project.run({
+    onEvent: ({ type }) => {
+      if (type !== 'step-started') return
+      rmSync(join(project.folder, 'in/2.csv'))
+      rmSync(join(project.folder, 'in/sub'), { recursive: true })
+    },
+  })
+  expect([run.outcome, step(run, 'bronze.rows').notes]).toEqual([
+    'done',
+    ['in/2.csv is gone since it was listed', 'in/sub/3.csv is gone since it was listed'],
+  ])
+  expect(await project.query('SELECT id FROM bronze.rows')).toEqual([{ id: '1' }])
+  // It is new when it is there again.
+  await project.write({ 'in/2.csv': 'id\n2\n' })
+  expect((await project.run()).outcome).toBe('done')
+  expect(await project.query('SELECT id FROM bronze.rows ORDER BY id')).toHaveLength(2)
 })

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import { objectsOf } from '../../src/source/bucket.js'
 import { startBuckets } from '../support/buckets.js'
+import { faultyProxy } from '../support/faulty-proxy.js'
 import { Project, step, temporaryFolder } from '../support/project.js'
 import { minioProgram, type Server } from '../support/servers.js'
 import { withService } from '../support/services.js'
@@ -49,6 +50,40 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
     await put('small/7.csv', 'id\n700\n')
     expect(step(await project.run(), 'bronze.rows')).toMatchObject({ rows: 1 })
   })
+
+  it.each([
+    ['one of many', ['a.csv', 'b.csv', 'c.csv']],
+    ['the only new one', ['b.csv']],
+    ['a zip', ['a.csv', 'b.zip']],
+  ])(
+    'an object that is gone since it was listed is told of, and no failure: %s',
+    async (what, names) => {
+      const folder = `gone-${what.replaceAll(' ', '-')}`
+      for (const name of names)
+        await put(
+          `${folder}/${name}`,
+          name.endsWith('.zip') ? zip({ 'x.csv': 'id\n1\n' }) : 'id\n1\n',
+        )
+      // A zip is listed by its end, and gone when a file of it is asked for.
+      let asked = 0
+      const proxy = await faultyProxy(server.url, ({ method, url = '' }) => {
+        if (method !== 'GET' || !/\/b\.(csv|zip)/.test(url)) return 'pass'
+        return url.includes('.zip') && asked++ < 2 ? 'pass' : 404
+      })
+      const project = await Project.create({
+        'lake.ts': `
+import { bronze, defineLake } from 'moraine'
+import { files } from 'moraine/sources'
+export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: files('s3://drop/${folder}/?endpoint=${proxy.url}') })] })
+`,
+      })
+      const run = await project.run()
+      proxy.close()
+      expect([run.outcome, run.error]).toEqual(['done', undefined])
+      const [note] = step(run, 'bronze.rows').notes ?? [step(run, 'bronze.rows').reason]
+      expect(note).toMatch(/b\.\S+ is gone since it was listed/)
+    },
+  )
 
   it('an object that changes after it was listed is not taken for what was listed', async () => {
     await put('moving/a.csv', 'id\n1\n')

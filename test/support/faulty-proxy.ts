@@ -2,12 +2,14 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net'
 
 /** What becomes of a request: it is passed on, refused, passed on without an answer, or left alone. */
-export type Fate = 'pass' | 503 | 409 | 'lose' | 'hang'
+export type Fate = 'pass' | 503 | 409 | 404 | 'lose' | 'hang'
 
 export interface FaultyProxy {
   url: string
   close(): void
 }
+
+const codes = { 503: 'SlowDown', 409: 'ConditionalRequestConflict', 404: 'NoSuchKey' } as const
 
 /** Stands before an S3 server, and may do something else than to pass a request on. */
 export async function faultyProxy(
@@ -33,9 +35,9 @@ export async function faultyProxy(
   const before = createServer((from, to) => {
     const what = meddle(from)
     if (what === 'hang') return
-    if (what === 503 || what === 409) {
+    if (typeof what === 'number') {
       from.resume()
-      const code = what === 503 ? 'SlowDown' : 'ConditionalRequestConflict'
+      const code = codes[what]
       to.writeHead(what, { 'content-type': 'application/xml' })
       to.end(`<Error><Code>${code}</Code><Message>later</Message></Error>`)
     } else pass(from, to, what === 'lose')
