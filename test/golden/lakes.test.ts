@@ -42,6 +42,8 @@ const whole = async (project: Project) => {
 
 describe.each(names.map(({ name }) => name))('the lake %s', (name) => {
   const now = name.startsWith('1-') ? withoutDeletes : last
+  // It was made with a narrower rule first.
+  const then = name.startsWith('6-') ? first.slice(0, 1) : first
 
   it('is read and checked as it is', async () => {
     const project = await open(name)
@@ -80,9 +82,9 @@ describe.each(names.map(({ name }) => name))('the lake %s', (name) => {
     expect(await sales(project)).toEqual(now)
     await whole(project)
     if (!horizon) {
-      expect(await sales(project, 2)).toEqual(first)
+      expect(await sales(project, 2)).toEqual(then)
       expect((await project.cli('rollback', '--to', '2')).code).toBe(0)
-      expect(await sales(project)).toEqual(first)
+      expect(await sales(project)).toEqual(then)
       await whole(project)
     }
     expect((await project.run()).outcome).toBe('done')
