@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { MoraineError } from '../errors.js'
 import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
+import { trialsOf } from '../load/trial.js'
 import { quarantinedIn } from '../log/quarantined.js'
 import { currentUser } from '../run/context.js'
 import { runLake } from '../run/execute.js'
@@ -85,18 +86,17 @@ function list(found: readonly Found[], json: boolean): number {
     print('Nothing is in quarantine: all that arrived could be read.')
     return 0
   }
-  const names = ['id', 'dataset', 'object', 'size', 'arrived', 'failed', 'next', 'reason']
+  const names = ['id', 'dataset', 'object', 'size', 'arrived', 'failed', 'reason']
   print(
     textTable(
-      names.map((name) => ({ name, right: name === 'size' || name === 'failed' })),
+      names.map((name) => ({ name, right: name === 'size' })),
       found.map(({ dataset, object }) => ({
         id: object.id,
         dataset: dataset.replace(/^bronze\./, ''),
         object: object.name,
         size: size(object.size),
-        arrived: object.arrived.slice(0, 16).replace('T', ' '),
-        failed: `${object.failures}×`,
-        next: object.held ? 'stays' : 'next run',
+        arrived: object.arrived.slice(0, 10),
+        failed: `${object.failures}×, ${object.held ? 'stays' : 'again'}`,
         reason: object.reason,
       })),
     ),
@@ -139,6 +139,7 @@ async function retry(command: Command, found: readonly Found[]): Promise<number>
       storage,
       engine,
       javascript,
+      tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
       select: [...new Set(found.map(({ dataset }) => `${dataset}+`))],
       onEvent: (event) => view?.event(event),
     })

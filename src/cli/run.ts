@@ -4,6 +4,7 @@ import type { DuckDB } from '../engine/duckdb/duckdb.js'
 import { MoraineError } from '../errors.js'
 import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
+import { trialsOf } from '../load/trial.js'
 import { select } from '../plan/graph.js'
 import { hash } from '../run/context.js'
 import { runLake } from '../run/execute.js'
@@ -183,6 +184,7 @@ export async function run(command: Command): Promise<number> {
       storage,
       engine,
       javascript,
+      tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
       full,
       acceptDefinition: isAccepted,
       allowBreaking,

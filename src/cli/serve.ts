@@ -5,6 +5,7 @@ import type { InboxSource, IngestSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
+import { trialsOf } from '../load/trial.js'
 import type { CommitLog } from '../log/log.js'
 import { unscheduled } from '../plan/jobs.js'
 import { Batches } from '../run/batches.js'
@@ -83,6 +84,7 @@ export async function run(command: Command): Promise<number> {
     impatient: storage.with({ total: 0 }),
     startEngine: () => startEngine(command, concurrency),
     javascript,
+    tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
     concurrency,
     sweep: every * 1000,
     onEvent: (event) => log?.event(event),

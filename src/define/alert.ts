@@ -11,6 +11,8 @@ export type AlertOn =
   | 'stale'
   /** A check of severity `warn` does not hold, such as one of how many rows are discarded. */
   | 'warned'
+  /** A file or a request could not be read and was set aside; again when it has failed so often that it is not tried any more. */
+  | 'quarantined'
 
 /** Where people are told. */
 export type Alert = {
@@ -25,7 +27,7 @@ interface AlertOptions {
   on?: readonly AlertOn[]
 }
 
-const all: readonly AlertOn[] = ['failed', 'recovered', 'stale', 'warned']
+const all: readonly AlertOn[] = ['failed', 'recovered', 'stale', 'warned', 'quarantined']
 
 const one = oneOf(...all)
 const alertOptions: OptionList<AlertOptions> = {

@@ -293,7 +293,13 @@ export function withArrivals(to: LakeState, from: LakeState): LakeState {
     const arrived = before.filter(({ batch }) => !there.has(batch))
     if (arrived.length > 0) batches[dataset] = [...(to.batches[dataset] ?? []), ...arrived]
   }
-  return { ...to, batches, watermarks: { ...to.watermarks, ...since.watermarks } }
+  const watermarks = { ...to.watermarks, ...since.watermarks }
+  // What was put back since, or given up, is not in quarantine any more: it is among the batches.
+  for (const dataset of Object.keys(since.batches)) {
+    const key = quarantineKey(dataset)
+    if (since.batches[dataset]?.length && !(key in since.watermarks)) delete watermarks[key]
+  }
+  return { ...to, batches, watermarks }
 }
 
 /**

@@ -26,6 +26,8 @@ export interface QuarantinedObject {
   reason: string
   /** It failed often enough: it is not tried again by itself. */
   held: boolean
+  /** A process ended while it read it: it is read in a process of its own first. */
+  crashes?: true
 }
 
 /** What is in quarantine of a dataset, in the log beside its watermark. */

@@ -28,6 +28,8 @@ export interface BatchFile extends KeptAs, NamesOutside {
   original?: { path: string; bytes: number; sha256: string }
   /** It could not be read, and is one row that says why: what it was tried to be read as, as a hash. */
   unread?: string
+  /** It was given up, and is one row that says so: this. */
+  said?: string
   /** Bytes of the Parquet file; 0 where another source file describes it. */
   bytes: number
   /** SHA-256 of that file; earlier versions of Moraine did not note it. */

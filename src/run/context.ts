@@ -35,11 +35,23 @@ export interface RunContext {
   partBytes: number
   /** Failures after which an object in quarantine is not tried again by itself. */
   quarantineAfter: number
+  /** Reads an object of a quarantine in a process of its own; without it, such objects are read in this one. */
+  tryApart?: TryApart | undefined
   relations: Relations
   javascript: JavaScript
   /** Tells how far a step has come. */
   progress: (dataset: string, how: { rows?: number; percent?: number }) => void
 }
+
+/**
+ * Reads an object in a process of its own, by its dataset's full name and its id: by which signal or code the process ended, or
+ * `undefined` where it told what it found, be that an error.
+ */
+export type TryApart = (
+  dataset: string,
+  id: string,
+  signal: AbortSignal,
+) => Promise<string | undefined>
 
 /** Who a commit is by, where nobody else is named. */
 export function currentUser(): string {

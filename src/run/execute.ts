@@ -25,7 +25,7 @@ import { Batches } from './batches.js'
 import type { Wanted } from './bind.js'
 import { bindNew, newSql, type SqlLeft, stillWanted } from './bind-new.js'
 import type { Built } from './build.js'
-import { currentUser, hash, type RunContext } from './context.js'
+import { currentUser, hash, type RunContext, type TryApart } from './context.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
 import { expireRows } from './expired.js'
 import { buildGold } from './gold.js'
@@ -87,6 +87,8 @@ export interface RunOptions {
   partBytes?: number
   /** Who runs the JavaScript of schemas; this thread when nobody is named. */
   javascript?: JavaScript
+  /** Reads objects at which processes ended; see {@link RunContext}. */
+  tryApart?: TryApart
   signal?: AbortSignal
   author?: string
   onEvent?: (event: RunEvent) => void
@@ -175,6 +177,7 @@ class Run {
       rewriteUpTo: options.rewriteUpTo ?? 16 << 20,
       partBytes: options.partBytes ?? 128 << 20,
       quarantineAfter: lake.quarantineAfter,
+      tryApart: options.tryApart,
       javascript: options.javascript ?? new InThisThread(),
       allowBreaking: options.allowBreaking ?? false,
       acceptShrink: new Set(

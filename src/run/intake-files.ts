@@ -37,6 +37,7 @@ import {
   readAround,
   readingOfDataset,
 } from './quarantine/blame.js'
+import { groupsBySuspicion, ProcessEnded, suspectsOf, whileReading } from './quarantine/reading.js'
 import type { ReadAgain } from './quarantine/retry.js'
 import { setAside } from './quarantine/set-aside.js'
 import { addedTo, type NewBatch, newBatch, nothingYet } from './rows-commit.js'
@@ -119,24 +120,41 @@ export async function discoverFiles(
 }
 
 /** Takes files in, together; those that can't be read, whatever they hold, are set aside. */
-function takeAround(
+async function takeAround(
   context: RunContext,
   dataset: Bronze,
   source: FilesSource,
   base: LakeState,
   files: readonly SourceFile[],
 ): Promise<Intake> {
+  const nameOf = ({ name, size }: SourceFile) => `${name} (${size})`
   const taken = (done: Intake, some: readonly SourceFile[]) =>
-    takeIn(context, dataset, source, done.state, some).then((more) => addedTo(done, more))
+    whileReading(context, dataset, some.map(nameOf), () =>
+      takeIn(context, dataset, source, done.state, some),
+    ).then((more) => addedTo(done, more))
   const aside = (done: Intake, file: SourceFile, error: unknown) =>
     setFileAside(context, dataset, source, done, file, error, files)
   // By their names, as their rows are: what is set aside parts those before it from those behind it.
   const byName = () => [...files].sort((a, b) => (a.name < b.name ? -1 : 1))
-  return taken(nothingYet(base), files).catch((error) => {
-    context.signal.throwIfAborted()
-    if (!(error instanceof ObjectFailure) && !mayBeItsBytes(error)) throw error
-    return readAround(nothingYet(base), byName(), taken, aside)
-  })
+  const suspects = await suspectsOf(context.storage, dataset)
+  const isSuspect = files.some((file) => suspects.together.has(nameOf(file)))
+  if (!isSuspect) {
+    const done = await taken(nothingYet(base), files).catch((error) => {
+      context.signal.throwIfAborted()
+      if (!(error instanceof ObjectFailure) && !mayBeItsBytes(error)) throw error
+      return readAround(nothingYet(base), byName(), taken, aside)
+    })
+    await suspects.forget()
+    return done
+  }
+  let done = nothingYet(base)
+  for (const { objects, isAlone } of groupsBySuspicion(byName(), suspects, nameOf))
+    done =
+      isAlone && objects[0]
+        ? await aside(done, objects[0], new ProcessEnded(objects[0].name))
+        : await readAround(done, objects, taken, aside)
+  await suspects.forget()
+  return done
 }
 
 async function setFileAside(

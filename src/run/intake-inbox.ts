@@ -44,6 +44,7 @@ import {
   type Place,
 } from './originals.js'
 import { isAtFault, mayBeItsBytes, ObjectFailure, readAround } from './quarantine/blame.js'
+import { groupsBySuspicion, ProcessEnded, suspectsOf, whileReading } from './quarantine/reading.js'
 import type { ReadAgain } from './quarantine/retry.js'
 import { setAside } from './quarantine/set-aside.js'
 import { commitRows, type NewBatch, newBatch, nothingYet } from './rows-commit.js'
@@ -143,18 +144,26 @@ class InboxIntake {
 
   async take(context: RunContext, base: LakeState, files: readonly SourceFile[]): Promise<Intake> {
     let done = nothingYet(base)
+    const suspects = await suspectsOf(context.storage, this.dataset)
+    const nameOf = ({ name, size }: SourceFile) => `${name} (${size})`
     for (const group of groupsOf(files)) {
       context.signal.throwIfAborted()
       const claimed = await Promise.all(group.map((file) => this.drop.claim(file)))
       const own = claimed.filter((file) => file !== undefined)
-      done = await readAround(
-        done,
-        own,
-        (done, files) => this.takeGroup(context, done, files),
-        (done, file, error) => this.setAside(context, done, file, error, own),
-      )
+      const together = (done: Intake, files: readonly SourceFile[]) =>
+        whileReading(context, this.dataset, files.map(nameOf), () =>
+          this.takeGroup(context, done, files),
+        )
+      const alone = (done: Intake, file: SourceFile, error: unknown) =>
+        this.setAside(context, done, file, error, own)
+      for (const { objects, isAlone } of groupsBySuspicion(own, suspects, nameOf))
+        done =
+          isAlone && objects[0]
+            ? await alone(done, objects[0], new ProcessEnded(objects[0].name))
+            : await readAround(done, objects, together, alone)
       for (const file of own) await this.drop.remove(file)
     }
+    await suspects.forget()
     return done
   }
 

@@ -15,6 +15,13 @@ import type { Intake, Offer } from './intake.js'
 import { encodeLanded, Landing, strayNotes } from './landing.js'
 import { NameLimit } from './name-limit.js'
 import { isAtFault, mayBeItsBytes } from './quarantine/blame.js'
+import {
+  groupsBySuspicion,
+  ProcessEnded,
+  type Suspects,
+  suspectsOf,
+  whileReading,
+} from './quarantine/reading.js'
 import type { ReadAgain } from './quarantine/retry.js'
 import { setAside } from './quarantine/set-aside.js'
 import { commitRows, type NewBatch, newBatch, nothingYet } from './rows-commit.js'
@@ -66,12 +73,14 @@ async function take(
   const left = all.filter(({ path }) => known.landed.has(path))
   const fresh = all.filter(({ path }) => !known.landed.has(path))
   await removeAll(context, left)
+  const suspects = await suspectsOf(context.storage, dataset)
   for (const group of groupsOf(fresh)) {
     context.signal.throwIfAborted()
     const reader = new LandedIntake(context, dataset, source, { landing, group, batches }, known)
-    done = await reader.take(done)
+    done = await reader.take(done, suspects)
     await removeAll(context, group)
   }
+  await suspects.forget()
   return done
 }
 
@@ -125,13 +134,36 @@ class LandedIntake {
     this.pieces = group.group.map(({ path }) => ({ path }))
   }
 
-  take(done: Intake): Promise<Intake> {
-    return this.all(done, this.pieces)
+  async take(before: Intake, suspects: Suspects): Promise<Intake> {
+    let done = before
+    const pieces = suspects.together.size === 0 ? this.pieces : await this.apart(suspects)
+    for (const { objects, isAlone } of groupsBySuspicion(pieces, suspects, nameOf))
+      done =
+        isAlone && objects[0]
+          ? await this.setAside(done, objects[0], new ProcessEnded(nameOf(objects[0])))
+          : await this.all(done, objects)
+    return done
+  }
+
+  /** Objects that processes ended at while they read nothing else, by their requests. */
+  private async apart({ together }: Suspects): Promise<Piece[]> {
+    const found: Piece[] = []
+    for (const { path } of this.pieces) {
+      const isSplit = [...together.keys()].some((name) => name.startsWith(`${path}#`))
+      const all = isSplit || together.get(path) === 1 ? await this.requestsOf(path) : undefined
+      if (!all || all.of < 2) found.push({ path })
+      else
+        for (let from = 0; from < all.of; from++)
+          found.push({ path, part: { from, to: from + 1, of: all.of } })
+    }
+    return found
   }
 
   private async all(done: Intake, pieces: readonly Piece[]): Promise<Intake> {
     try {
-      const result = await this.together(done, pieces)
+      const result = await whileReading(this.context, this.dataset, pieces.map(nameOf), () =>
+        this.together(done, pieces),
+      )
       this.isAnyRead = true
       return result
     } catch (error) {
@@ -294,6 +326,8 @@ class LandedIntake {
     }
   }
 }
+
+const nameOf = ({ path, part }: Piece): string => (part ? `${path}#${part.from}-${part.to}` : path)
 
 const placeOf = ({ name }: Bronze): string => `POST /ingest/${name}`
 

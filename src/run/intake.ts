@@ -15,7 +15,7 @@ import { discoverDropped, readDropped } from './intake-inbox.js'
 import { discoverLanded, readRequest } from './intake-landing.js'
 import { discoverLogs } from './intake-logs.js'
 import { type ReadObject, retryQuarantined } from './quarantine/retry.js'
-import { addedTo } from './rows-commit.js'
+import { addedTo, nothingYet } from './rows-commit.js'
 import type { Held } from './shrink.js'
 
 /** What an intake did. */
@@ -66,22 +66,33 @@ export async function discover(
   return withQuarantine(dataset, state, offer)
 }
 
-/** What a source offers, and before it what is in quarantine and to be tried again. */
+/** What a source offers, and behind it what is in quarantine and to be tried again: it must not keep that from being read. */
 function withQuarantine(dataset: Bronze, state: LakeState, offer: Offer): Offer {
-  const again = quarantinedOf(state, fullName(dataset)).filter(({ held }) => !held).length
-  if (again === 0) return offer
+  const name = fullName(dataset)
+  const before = quarantinedOf(state, name)
+  const again = before.filter(({ held }) => !held).length
   const { discovery, take } = offer
   const hasNews = decideIntake(discovery).action !== 'none'
   return {
-    discovery: { ...discovery, again },
+    discovery: again > 0 ? { ...discovery, again } : discovery,
     take: async (context, base) => {
-      const done = await retryQuarantined(context, dataset, base, readAgain(dataset))
-      return hasNews ? addedTo(done, await take(context, done.state)) : done
+      const done = hasNews ? await take(context, base) : nothingYet(base)
+      // What has just failed is for the next run; that a process ended says little, and is looked into at once.
+      const known = new Set(before.map(({ id }) => id))
+      const tried = quarantinedOf(done.state, name).filter(
+        ({ id, held, crashes }) => !held && (crashes || known.has(id)),
+      )
+      if (tried.length === 0) return done
+      return addedTo(
+        done,
+        await retryQuarantined(context, dataset, done.state, tried, readAgain(dataset)),
+      )
     },
   }
 }
 
-function readAgain(dataset: Bronze): ReadObject {
+/** Reads objects of a dataset's quarantine. */
+export function readAgain(dataset: Bronze): ReadObject {
   const { from } = dataset
   return async (context, object, batch, done) => {
     if (from.kind === 'inbox') return readDropped(context, dataset, from, object, batch, done)

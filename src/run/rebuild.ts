@@ -214,6 +214,11 @@ async function rebuildFile(
     data,
     ...(original ? { original } : {}),
   }
+  if (file.said !== undefined) {
+    const row = { name, batch, said: file.said, kept: original?.path ?? '', columns }
+    const given = await writeUnreadable(session, row, location)
+    return { ...kept, ...given, broken: 1, said: file.said }
+  }
   try {
     // One that could not be taken apart says so again.
     if (/\.zip$/i.test(found.path) && !found.archive) await entriesOf(found)

@@ -36,6 +36,7 @@ export function nothingYet(state: LakeState): Intake {
 /** What was done, and then more. */
 export function addedTo(done: Intake, more: Intake): Intake {
   return {
+    ...done,
     ...more,
     commits: [...done.commits, ...more.commits],
     rows: done.rows + more.rows,

@@ -77,6 +77,7 @@ const marks: Readonly<Record<AlertOn, string>> = {
   recovered: '✔',
   stale: '⏳',
   warned: '⚠',
+  quarantined: '☣',
 }
 
 function textOf({ on, lake, job, dataset, message }: Told): string {

@@ -8,6 +8,7 @@ import type { Engine } from '../engine/engine.js'
 import { messageOf } from '../errors.js'
 import { CommitLog } from '../log/log.js'
 import { type Job, jobsOf } from '../plan/jobs.js'
+import type { TryApart } from '../run/context.js'
 import type { RunEvent, RunRecord } from '../run/events.js'
 import { runLake } from '../run/execute.js'
 import { Arrivals } from '../run/inbox/landed.js'
@@ -36,6 +37,8 @@ export interface KeeperOptions {
   impatient?: Storage
   startEngine: () => Promise<Engine>
   javascript: JavaScript
+  /** Reads objects at which processes ended in processes of their own. */
+  tryApart?: TryApart
   /** Jobs that run at the same time. */
   concurrency: number
   /** Milliseconds between two looks for what has arrived without a sign. */
@@ -165,12 +168,13 @@ export class Keeper {
 
   /** Runs datasets once, beside the jobs. */
   runNow(datasets: readonly AnyDataset[], signal?: AbortSignal): Promise<RunRecord> {
-    const { lake, storage, javascript } = this.options
+    const { lake, storage, javascript, tryApart } = this.options
     return this.engines.use((engine) =>
       runLake(lake, {
         storage,
         engine,
         javascript,
+        ...(tryApart ? { tryApart } : {}),
         select: datasets.map(fullName),
         ...(signal ? { signal } : {}),
       }),
@@ -178,7 +182,7 @@ export class Keeper {
   }
 
   private async run(job: Job, signal: AbortSignal, cause: Cause): Promise<RunRecord> {
-    const { lake, storage, javascript, onEvent } = this.options
+    const { lake, storage, javascript, tryApart, onEvent } = this.options
     let run = ''
     const target = lineageTarget()
     const lineage = target && new OpenLineage(target, { name: lake.name, url: storage.url })
@@ -187,6 +191,7 @@ export class Keeper {
         storage,
         engine,
         javascript,
+        ...(tryApart ? { tryApart } : {}),
         signal,
         // Files that arrive are no reason to ask databases sooner than they are scheduled.
         feeds: cause !== 'event',
@@ -312,6 +317,16 @@ export class Keeper {
       })
     else if (record.outcome === 'done' && this.told.delete(`failed ${job}`))
       this.send({ on: 'recovered', job, run: record.run, message: 'it succeeds again' })
+    for (const { dataset, quarantine } of record.steps)
+      for (const { id, name, reason, failures, held } of quarantine?.objects ?? [])
+        if (failures === 1 || held)
+          this.tellOnce(`quarantined ${id} ${held}`, {
+            on: 'quarantined',
+            job,
+            dataset,
+            run: record.run,
+            message: `${name} could not be read: ${reason}; ${held ? `it stays in quarantine: moraine quarantine show ${id}` : 'it is tried again'}`,
+          })
     for (const { dataset, checks = [] } of record.steps)
       for (const { check, passed, severity, message: found = check } of checks) {
         if (severity !== 'warn') continue

@@ -25,7 +25,9 @@ export class Metrics {
         { job },
         Date.parse(record.finished) / 1000,
       )
-    for (const { dataset, outcome, counts, rows = 0 } of record.steps) {
+    for (const { dataset, outcome, counts, rows = 0, quarantine } of record.steps) {
+      if (quarantine || this.counts.get('moraine_quarantined_objects')?.has(labelsOf({ dataset })))
+        this.set('moraine_quarantined_objects', { dataset }, quarantine?.total ?? 0)
       this.add('moraine_steps_total', { dataset, outcome })
       if (outcome !== 'done') continue
       if (!counts) {
@@ -93,6 +95,7 @@ const help: Readonly<Record<string, string>> = {
   moraine_runs_total: 'Runs of jobs, by how they ended.',
   moraine_steps_total: 'Steps of runs, by how they ended.',
   moraine_rows_total: 'Rows that steps read or wrote, and what became of them.',
+  moraine_quarantined_objects: 'Files and requests that could not be read and were set aside.',
   moraine_last_success_timestamp_seconds: 'When a job last succeeded.',
   moraine_storage_up: 'Whether the storage of the lake can be read and written.',
   moraine_storage_outages_total: 'How often the storage of the lake was away.',

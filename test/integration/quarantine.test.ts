@@ -126,3 +126,127 @@ it('nothing is left of what was tried to find out what is at fault', async () =>
   expect(await readdir(join(project.folder, 'lake/bronze/landing/events'))).toEqual([])
   expect((await project.storage.list('bronze/events/probe/')).length).toBe(0)
 })
+
+const inboxLake = lake("inbox({ settle: '1ms' }), archive: true")
+const dropped = ways['files of an archived inbox'].put
+
+describe('what is no fault of an object puts nothing into quarantine', () => {
+  const broken = {
+    'a full disk': 'IO Error: Could not write file: No space left on device',
+    'a permission': 'IO Error: Cannot open file: Permission denied',
+    'an outage': 'HTTP Error: Connection refused',
+  }
+  it.each(Object.entries(broken))('%s', async (_, message) => {
+    const project = await Project.create({ 'lake.ts': inboxLake })
+    await dropped(project, 1, { id: 1, v: 1 })
+    expect((await project.run()).outcome).toBe('done')
+    await dropped(project, 2, { id: 2, v: 2, note: POISON })
+    for (let i = 0; i < 4; i++)
+      expect((await runPoisoned(project, { message })).outcome).toBe('failed')
+    expect(await quarantined(project)).toEqual([])
+    expect((await project.run()).outcome).toBe('done')
+    expect(await rows(project)).toHaveLength(2)
+  })
+
+  it('a definition, or an engine, that can read nothing', async () => {
+    const project = await Project.create({ 'lake.ts': inboxLake })
+    for (const n of [1, 2, 3]) await dropped(project, n, { id: n, v: n, note: POISON })
+    for (let i = 0; i < 4; i++) {
+      const record = await runPoisoned(project)
+      expect(step(record, 'bronze.events').error?.message).toBe(FAILURE)
+    }
+    expect(await quarantined(project)).toEqual([])
+    // As soon as one of them can be read, it is the others that are at fault.
+    await dropped(project, 4, { id: 4, v: 4 })
+    expect((await runPoisoned(project)).outcome).toBe('done')
+    expect(await rows(project)).toEqual([{ id: 4, v: 4 }])
+    expect(await quarantined(project)).toHaveLength(3)
+  })
+
+  it('words of a system in values or names excuse nothing', async () => {
+    const project = await Project.create({ 'lake.ts': inboxLake })
+    await dropped(project, 1, { id: 1, v: 1 })
+    await project.run()
+    await dropped(project, 2, { id: 2, v: 2, note: POISON })
+    await runPoisoned(project, {
+      message: "Conversion Error: Could not convert 'permission denied, disk full' to INT32",
+    })
+    expect(await quarantined(project)).toHaveLength(1)
+  })
+})
+
+describe('an object in quarantine', () => {
+  async function waiting(from = "inbox({ settle: '1ms' }), archive: true") {
+    const project = await Project.create({ 'lake.ts': lake(from) })
+    for (const n of [1, 2, 3])
+      await dropped(project, n, { id: n % 2, v: n, ...(n === 2 ? { note: POISON } : {}) })
+    expect((await runPoisoned(project)).outcome).toBe('done')
+    return project
+  }
+
+  it('is shown by list, show, status, verify and the run, and stays through vacuum', async () => {
+    const project = await waiting()
+    const [object] = await quarantined(project)
+    const id = object?.id ?? ''
+    const list = await project.cli('quarantine', 'list')
+    expect(list.stdout).toContain(`${id}  events   002.csv`)
+    for (const line of list.stdout.split('\n').slice(0, 3)) expect(line.length).toBeLessThan(160)
+    const show = await project.cli('quarantine', 'show', id.slice(0, 4))
+    expect(show.stdout).toContain(`reason    ${FAILURE}`)
+    expect(show.stdout).toContain(`0,2,${POISON}`)
+    const json = JSON.parse((await project.cli('quarantine', '--json')).stdout)
+    expect(json).toMatchObject([{ id, dataset: 'bronze.events', failures: 1, held: false }])
+    expect((await project.cli('status')).stdout).toContain('1 object is in quarantine')
+    expect((await project.cli('vacuum', '--grace', '0s', '--delete')).code).toBe(0)
+    const verified = await project.cli('verify', '--deep')
+    expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining('002.csv')])
+    expect((await project.cli('plan')).stdout).toContain('1 object of its quarantine to be tried')
+    const none = await project.cli('quarantine', 'retry', 'ffff')
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('nothing in quarantine')])
+    const run = await project.cli('run')
+    expect(run.stdout).toContain('002.csv is out of quarantine')
+    expect(await rows(project)).toEqual([
+      { id: 0, v: 2 },
+      { id: 1, v: 3 },
+    ])
+  })
+
+  it('that is discarded is a discarded row with its reason, and is known when it comes again', async () => {
+    const project = await waiting()
+    const discard = await project.cli('quarantine', 'discard', '--all')
+    expect(discard.stdout).toContain('✔ 002.csv of bronze.events is discarded')
+    expect(await quarantined(project)).toEqual([])
+    await dropped(project, 2, { id: 0, v: 2, note: POISON })
+    const record = await project.run()
+    expect(step(record, 'silver.events').counts).toMatchObject({ in: 1, discarded: 1 })
+    expect(step(record, 'bronze.events').reason).toContain('002.csv came again')
+    const told = await project.cli('discarded', 'events')
+    expect(told.stdout).toContain('from quarantine: INTERNAL Error')
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+    expect((await project.cli('rebuild', 'events', '--from', 'archive')).code).toBe(0)
+    expect(await rows(project)).toEqual([{ id: 1, v: 3 }])
+  })
+
+  it('stays in it through a rollback, and is in its place after a rebuild from the archive', async () => {
+    const project = await waiting()
+    const before = await project.state()
+    expect((await project.cli('rollback', '--to', '1')).code).toBe(0)
+    expect(await quarantined(project)).toHaveLength(1)
+    expect((await runPoisoned(project)).outcome).toBe('done')
+    expect(await rows(project)).toEqual([{ id: 1, v: 3 }])
+    const all = [
+      { id: 0, v: 2 },
+      { id: 1, v: 3 },
+    ]
+    expect((await project.cli('rebuild', 'events', '--from', 'archive')).code).toBe(0)
+    expect(await rows(project)).toEqual(all)
+    expect(await quarantined(project)).toEqual([])
+    // What came back stays so: it arrived. And it is in the archive as all else is.
+    expect((await project.cli('rollback', '--to', String(before.number))).code).toBe(0)
+    await project.run()
+    expect(await rows(project)).toEqual(all)
+    expect((await project.cli('rebuild', 'events', '--from', 'archive')).code).toBe(0)
+    expect(await rows(project)).toEqual(all)
+    expect((await project.cli('verify', '--deep', '--head')).code).toBe(0)
+  })
+})

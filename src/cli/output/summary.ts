@@ -128,6 +128,8 @@ function outcome(record: RunRecord): string {
   const unbuilt = record.steps.find((step) => step.reason.endsWith('is not built yet'))
   if (done === 0 && unbuilt)
     return `\nNothing was built: ${unbuilt.reason}. Build it with all it needs: moraine run +${unbuilt.dataset}`
+  if (done === 0 && record.steps.some(({ quarantine }) => quarantine?.objects.length))
+    return `\n${colors.yellow('Nothing new could be read')}: see it with moraine quarantine`
   if (done === 0) return `\nNothing to do: no source has anything new, and no definition changed.`
   return `\n${colors.green('Done')} in ${duration(seconds)}${where}.`
 }

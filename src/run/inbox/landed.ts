@@ -1,5 +1,6 @@
-import type { Bronze } from '../../define/dataset.js'
+import { type Bronze, fullName } from '../../define/dataset.js'
 import type { LakeState } from '../../log/commit.js'
+import { quarantinedOf } from '../../log/quarantined.js'
 import { decideIntake } from '../../plan/plan.js'
 import { Databases } from '../../source/connect/open.js'
 import type { Storage } from '../../storage/storage.js'
@@ -45,9 +46,15 @@ export class Arrivals {
 
   /** Whether something is complete, whether something is being written, and what should be known of what lies there. */
   async look(): Promise<Arrived> {
-    if (!this.folder) return { unfinished: false, ...(await this.any()) }
+    // What could not be read and is to be tried again.
+    const quarantined = quarantinedOf(await this.head(), fullName(this.dataset))
+    const again = quarantined.some(({ held }) => !held)
+    if (!this.folder) {
+      const { ready, notes } = await this.any()
+      return { ready: ready || again, unfinished: false, notes }
+    }
     const { ready, unfinished, notes } = await this.folder.look()
-    return { ready: ready.length > 0, unfinished: unfinished > 0, notes }
+    return { ready: ready.length > 0 || again, unfinished: unfinished > 0, notes }
   }
 
   private async any(): Promise<Omit<Arrived, 'unfinished'>> {

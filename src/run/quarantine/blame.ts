@@ -1,17 +1,20 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Bronze, fullName } from '../../define/dataset.js'
+import { SqlError } from '../../engine/sql-error.js'
 import { MoraineError, messageOf } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import { Batches } from '../batches.js'
 import { hash, type RunContext, withSession } from '../context.js'
+import { ProcessEnded } from './reading.js'
 
 /** Kinds of errors that what is read can cause. */
 const KINDS: readonly string[] = ['engine', 'source']
-/** What the system says when it is not about what is read, in the messages of the engine. */
+/** What the engine says of the machine, rather than of what it reads: values and names may hold the same words. */
+const ENGINE = /^(?:IO|Permission|HTTP|Connection|Interrupt) Error|previous fatal error/i
 const SYSTEM =
-  /no space left|disk (is )?full|quota|permission denied|not permitted|no such file|input\/output error|too many open|read-only file|stale file|connection|timed? ?out|previous fatal error|INTERRUPT/i
+  /no space left on|disk (?:is )?full|quota exceeded|permission denied|operation not permitted|no such file or directory|input\/output error|too many open files|read-only file system|stale file handle|connection (?:refused|reset|closed)|timed out|previous fatal error|interrupted/i
 /** An engine that has met this runs nothing any more. */
 const FATAL = /fatal error/i
 const MEMORY = /out of memory/i
@@ -24,7 +27,10 @@ export function mayBeItsBytes(error: unknown): boolean {
   if (!(error instanceof Error) || error.name === 'AbortError') return false
   const { code } = error as { code?: unknown }
   if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) return false
-  if (SYSTEM.test(error.message)) return false
+  const said = error.message
+  // What the engine says it was caused by is the same once more.
+  if (error instanceof SqlError) return !(SYSTEM.test(said) && ENGINE.test(said))
+  if (SYSTEM.test(said)) return false
   if (error instanceof MoraineError) {
     if (!KINDS.includes(error.kind)) return false
     if (error.retryable && !MEMORY.test(error.message)) return false
@@ -60,6 +66,8 @@ export async function isAtFault(
   others: () => Promise<boolean>,
 ): Promise<boolean> {
   context.signal.throwIfAborted()
+  // Nothing is said of why: it is tried again, apart from all else.
+  if (error instanceof ProcessEnded) return true
   if (!mayBeItsBytes(error)) return false
   if (!(await worksOtherwise(context, dataset, FATAL.test(messageOf(error))))) return false
   return (await wasRead(context, dataset, state)) || (await others())

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Engine } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
@@ -11,6 +12,7 @@ import {
 import { lastNumber } from '../../plan/plan.js'
 import type { Storage } from '../../storage/storage.js'
 import { Batches, type BatchManifest, sealFiles, writeManifest } from '../batches.js'
+import { archivedBatch } from '../originals.js'
 import { writeUnreadable } from '../unreadable.js'
 
 /** An object in quarantine, and its dataset. */
@@ -85,8 +87,8 @@ export async function discardQuarantined(
 ): Promise<LakeState> {
   const own = dataset.replace(/^bronze\./, '')
   const number = lastNumber(dataset, state) + 1
-  const batch = `${String(number).padStart(6, '0')}-${object.id}`
-  const folder = `bronze/${own}/${now.toISOString().slice(0, 10)}/${batch}-${now.getTime()}`
+  const batch = `${String(number).padStart(6, '0')}-${randomBytes(4).toString('hex')}`
+  const folder = `bronze/${own}/${now.toISOString().slice(0, 10)}/${batch}`
   const data = `${folder}/00001.parquet`
   const pointers = state.batches[dataset] ?? []
   const last = pointers.findLast(({ rows }) => rows > 0)
@@ -100,7 +102,7 @@ export async function discardQuarantined(
     session.close(),
   )
   const { sha256 } = original
-  const file = { name, size, modified, sha256, data, rows, bytes, broken: 1, original }
+  const file = { name, size, modified, sha256, data, rows, bytes, broken: 1, original, said }
   const manifest: BatchManifest = {
     format: 1,
     dataset,
@@ -111,7 +113,9 @@ export async function discardQuarantined(
     files: await sealFiles(storage, [file]),
   }
   const path = `${folder}/manifest.json`
-  const { body: _, ...described } = await writeManifest(storage, path, manifest)
+  const { body, ...described } = await writeManifest(storage, path, manifest)
+  // What is archived is made anew with what was decided of it.
+  if (original.path.startsWith('archive/')) await storage.write(archivedBatch(own, batch), body)
   const rest = quarantinedOf(state, dataset).filter(({ id }) => id !== object.id)
   return log.commit(
     state,

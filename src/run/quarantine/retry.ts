@@ -10,6 +10,7 @@ import type { Intake } from '../intake.js'
 import { archivedBatch } from '../originals.js'
 import { commitRows, type NewBatch, nothingYet } from '../rows-commit.js'
 import { isAtFault } from './blame.js'
+import { ProcessEnded, suspectsOf, whileReading } from './reading.js'
 import { reasonOf } from './set-aside.js'
 
 /** What was read of an object. */
@@ -34,21 +35,43 @@ export type ReadObject = (
 ) => Promise<ReadAgain>
 
 /**
- * Tries objects again that are in quarantine and have not failed often enough. One that can be read becomes a batch whose
+ * Tries objects again that are in quarantine. One that can be read becomes a batch whose
  * name, and so whose rows, sort where it arrived.
  */
 export async function retryQuarantined(
   context: RunContext,
   dataset: Bronze,
   base: LakeState,
+  objects: readonly QuarantinedObject[],
   read: ReadObject,
 ): Promise<Intake> {
   let done = nothingYet(base)
-  for (const object of quarantinedOf(base, fullName(dataset))) {
+  const suspects = await suspectsOf(context.storage, dataset)
+  for (const object of objects) {
     context.signal.throwIfAborted()
-    if (!object.held) done = await tryOne(context, dataset, done, object, read)
+    const ended = suspects.together.has(noteOf(object))
+      ? new ProcessEnded(object.name)
+      : await triedApart(context, dataset, object)
+    done = ended
+      ? await failedAgain(context, dataset, done, object, ended)
+      : await tryOne(context, dataset, done, object, read)
   }
+  await suspects.forget()
   return done
+}
+
+const noteOf = ({ id }: QuarantinedObject) => `quarantine ${id}`
+
+/** How an object that processes ended at fares in a process of its own, where one can be started: `undefined` where nothing happens to that. */
+async function triedApart(
+  { tryApart, signal }: RunContext,
+  dataset: Bronze,
+  object: QuarantinedObject,
+): Promise<Error | undefined> {
+  if (!object.crashes || !tryApart) return undefined
+  const ended = await tryApart(fullName(dataset), object.id, signal)
+  signal.throwIfAborted()
+  return ended === undefined ? undefined : new ProcessEnded(object.name, ended)
 }
 
 async function tryOne(
@@ -60,14 +83,18 @@ async function tryOne(
 ): Promise<Intake> {
   const name = fullName(dataset)
   const day = context.started.toISOString().slice(0, 10)
+  // It sorts where the object arrived, and is used once: a run may have been killed before it committed.
+  const own = `${object.batch}-${randomBytes(3).toString('hex')}`
   const batch: NewBatch = {
     number: lastNumber(name, done.state) + 1,
-    batch: object.batch,
-    folder: `bronze/${dataset.name}/${day}/${object.batch}-${randomBytes(3).toString('hex')}`,
+    batch: own,
+    folder: `bronze/${dataset.name}/${day}/${own}`,
   }
   let found: ReadAgain
   try {
-    found = await read(context, object, batch, done)
+    found = await whileReading(context, dataset, [noteOf(object)], () =>
+      read(context, object, batch, done),
+    )
     found.files = await sealFiles(context.storage, found.files)
   } catch (error) {
     context.signal.throwIfAborted()
@@ -116,6 +143,7 @@ async function failedAgain(
     last: context.started.toISOString(),
     reason: reasonOf(error),
     held: failures >= context.quarantineAfter,
+    ...(error instanceof ProcessEnded ? { crashes: true as const } : {}),
   }
   const all = quarantinedOf(done.state, name).map((one) => (one.id === object.id ? after : one))
   const message = `note that ${object.name} of ${name} could not be read again`

@@ -6,6 +6,7 @@ import { redact } from '../../secrets.js'
 import type { RunContext } from '../context.js'
 import type { Intake } from '../intake.js'
 import { commitRows, type NewBatch, newBatch } from '../rows-commit.js'
+import { ProcessEnded } from './reading.js'
 
 /** An object that can't be read, and what is to be kept of it. */
 export interface Unread {
@@ -62,6 +63,7 @@ export async function setAside(
     last: time,
     reason: reasonOf(unread.error),
     held: context.quarantineAfter <= 1,
+    ...(unread.error instanceof ProcessEnded ? { crashes: true as const } : {}),
   }
   const { sha256 } = original
   const result = await commitRows(context, done, {

@@ -1,0 +1,57 @@
+import { endChild, startChild } from '../process/child.js'
+import type { TryApart } from '../run/context.js'
+
+/** What a process is told that reads one object. */
+export interface Trial {
+  /** The file that defines the lake. */
+  file: string
+  /** Where the lake lies. */
+  root: string
+  dataset: string
+  id: string
+}
+
+/** Milliseconds after which a process that reads one object is ended. */
+const PATIENCE = 10 * 60_000
+
+/**
+ * Reads objects of a quarantine in processes of their own.
+ *
+ * @param file that defines the lake.
+ * @param root where it lies, as a URL.
+ */
+export function trialsOf(file: string, root: string): TryApart {
+  return async (dataset, id, signal) => {
+    const built = import.meta.url.replace(/\/src\/load\/trial\.ts$/, '/dist/load/trial.js')
+    // It loads the definition, which reads the environment as the run does.
+    const env = process.env as Record<string, string>
+    const child = startChild(new URL('./trial-process.js', built), { env })
+    const stop = () => child.kill('SIGKILL')
+    signal.addEventListener('abort', stop)
+    let isLate = false
+    let isReady = false
+    const timer = setTimeout(() => {
+      isLate = true
+      stop()
+    }, PATIENCE)
+    try {
+      return await new Promise<string | undefined>((resolve, reject) => {
+        child.on('message', (said) => {
+          if (said === 'ready') isReady = true
+          else resolve(undefined)
+        })
+        child.once('error', reject)
+        child.once('exit', (code, by) => {
+          const how = isLate ? `a stop after ${PATIENCE / 60_000} minutes` : by
+          // Before it has begun to read, it is no fault of what it would have read.
+          resolve(isReady ? (how ?? `exit code ${code}`) : undefined)
+        })
+        child.send({ file, root, dataset, id } satisfies Trial)
+      })
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', stop)
+      await endChild(child)
+    }
+  }
+}
