@@ -221,7 +221,7 @@ describe('an object in quarantine', () => {
     expect(step(record, 'silver.events').counts).toMatchObject({ in: 1, discarded: 1 })
     expect(step(record, 'bronze.events').reason).toContain('002.csv came again')
     const told = await project.cli('discarded', 'events')
-    expect(told.stdout).toContain('from quarantine: INTERNAL Error')
+    expect(told.stdout).toContain('from quarantine: Not implemented')
     expect((await project.cli('verify', '--deep')).code).toBe(0)
     expect((await project.cli('rebuild', 'events', '--from', 'archive')).code).toBe(0)
     expect(await rows(project)).toEqual([{ id: 1, v: 3 }])

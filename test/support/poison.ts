@@ -11,7 +11,7 @@ import type { Project } from './project.js'
 export const POISON = 'P0IS0N'
 
 /** What it says then: a mistake of the engine, as nobody has foreseen it. */
-export const FAILURE = 'INTERNAL Error: Attempted to access index 7 within vector of size 7'
+export const FAILURE = 'Not implemented Error: Unsupported encoding of column 3'
 
 /** An engine whose decoder fails on texts that hold {@link POISON}, and on no others. */
 export function poisoned(engine: Engine, marker = POISON, message = FAILURE): Engine {
