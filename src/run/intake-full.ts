@@ -6,8 +6,9 @@ import { compareExports, exportsOf, type FullExport } from '../source/exports.js
 import { type BatchFile, type BatchManifest, columnsOf } from './batches.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { FileColumns, type KnownColumns } from './file-columns.js'
+import { Taking } from './files-taken.js'
 import type { Intake, Offer } from './intake.js'
-import { columnsBefore, Taking } from './intake-files.js'
+import { columnsBefore } from './intake-files.js'
 import { commitRows, newBatch, noteWatermark, nothingYet } from './rows-commit.js'
 import { type Held, heldOf, heldText, holdBack, rowsOfFull } from './shrink.js'
 
