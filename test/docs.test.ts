@@ -47,6 +47,7 @@ function normal(text: string): string {
       .join('\n')
 
       .replace(/\d{8}T\d{9}Z-[0-9a-f]{6}/g, 'RUN')
+      .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'UUID')
       .replace(/\b(\d{6})-[0-9a-f]{8}\b/g, '$1-BATCH')
       .replace(/20(2[6-9]|[3-9]\d)-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{1,6}Z/g, 'TIME')
       // When a schedule comes round next.

@@ -90,6 +90,8 @@ function shown({ mends, applied, left, earlier }: Repair): string[] {
 
 function linesOf({ path, why, how, text, command }: Mend, applied: boolean): string[] {
   const mark = how === 'lost' ? colors.red('✖') : applied ? colors.green('✔') : colors.yellow('→')
-  const hint = command ? [`    ${how === 'lost' ? 'to leave it out' : 'as does'}: ${command}`] : []
+  const hint = command
+    ? [`    ${how === 'lost' ? 'to leave it out for good' : 'by hand'}: ${command}`]
+    : []
   return [`${mark} ${path} ${why}`, `    ${text}`, ...hint]
 }

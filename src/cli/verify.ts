@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { MoraineError } from '../errors.js'
 import type { ReadDeep, Verification } from '../log/damage.js'
 import { verifyLake } from '../log/verify.js'
 import { Journal } from '../run/journal.js'
@@ -12,6 +13,7 @@ import { openLog, print } from './project.js'
 export function define(command: Command): Command {
   return withMemory(command)
     .option('--deep', 'also read every value, and hold it against what manifests say')
+    .option('--record', 'with --deep: note the checksums of files that have none, as they are now')
     .option('--head', 'look at the newest commit alone, not at all that can still be seen')
     .addHelpText(
       'after',
@@ -26,8 +28,16 @@ export function define(command: Command): Command {
 
 export async function run(command: Command): Promise<number> {
   const { storage, log, json } = await openLog(command)
-  const { deep = false, head = false } = command.opts<{ deep?: boolean; head?: boolean }>()
-  const verify = (read?: ReadDeep) => verifyLake(storage, log, { head, deep: read })
+  const {
+    deep = false,
+    head = false,
+    record = false,
+  } = command.opts<{ deep?: boolean; head?: boolean; record?: boolean }>()
+  if (record && !deep)
+    throw new MoraineError('usage', '--record needs --deep', {
+      hint: 'What is noted as right has to be read first: moraine verify --deep --record',
+    })
+  const verify = (read?: ReadDeep) => verifyLake(storage, log, { head, deep: read, record })
   const result = await (deep ? withReader(command, verify) : verify())
   const cut = await new Journal(storage).beyond(result.commits)
   if (cut && result.problems.length === 0)
@@ -43,7 +53,7 @@ export async function run(command: Command): Promise<number> {
   else {
     for (const problem of result.problems) print(`${colors.red('✖')} ${problem}`)
     print(
-      `\n${plural(result.problems.length, 'problem')} found. Nothing was changed. What can be mended, and how, says: moraine repair`,
+      `\n${plural(result.problems.length, 'problem')} found. Nothing was changed. To see what can be mended: moraine repair`,
     )
   }
   if (!json)
@@ -61,9 +71,11 @@ function summary({ commits, since, tables, batches, files, bytes }: Verification
   return `${plural(commits, 'commit')} in an unbroken chain; ${newest}: ${plural(files, 'file')} (${size(bytes)}) ${all} are there, with the right sizes and row counts.${range}`
 }
 
-function sums({ checked = 0, unchecked = 0 }: Verification): string {
+function sums({ checked = 0, unchecked = 0, recorded }: Verification): string {
   const same = `${plural(checked, 'file')} ${checked === 1 ? 'has' : 'have'} the SHA-256 of what was written.`
   if (unchecked === 0) return same
+  if (recorded !== undefined)
+    return `${same} ${plural(recorded, 'file')} had none: ${recorded === 1 ? 'its' : 'their'} SHA-256 as of now is noted.`
   return `${same} ${plural(unchecked, 'file')} ${unchecked === 1 ? 'has' : 'have'} none to compare with: an earlier version of Moraine wrote ${unchecked === 1 ? 'it' : 'them'}.`
 }
 

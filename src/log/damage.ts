@@ -47,6 +47,8 @@ export interface Verification {
   checked?: number
   /** How many have no checksum, as an earlier version of Moraine wrote them. */
   unchecked?: number
+  /** How many of those got one now. */
+  recorded?: number
   /** What could not be read and is not part of any table: it is kept, and can be put back. */
   quarantined: { dataset: string; name: string; held: boolean; reason: string }[]
   problems: string[]

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { OTHER } from '../storage/checked.js'
 import { MovedChecksums } from '../storage/moved.js'
 import type { Storage } from '../storage/storage.js'
@@ -32,6 +33,17 @@ export class Objects {
       bytes: sizes.reduce((sum, size) => sum + size, 0),
       ...(this.look === 'bytes' ? { checked: this.checked, unchecked: this.unchecked.size } : {}),
     }
+  }
+
+  /** Notes the checksums of what has none, beside the files that should say them; returns how many. */
+  async record(but: ReadonlySet<string>): Promise<number> {
+    const sums = new Map<string, string>()
+    for (const path of this.unchecked) {
+      const sum = but.has(path) ? undefined : await this.storage.digest(path)
+      if (sum !== undefined) sums.set(path, sum)
+    }
+    if (sums.size > 0) await MovedChecksums.of(this.storage).add(`recorded-${randomUUID()}`, sums)
+    return sums.size
   }
 
   damagedChecksums(): Promise<string[]> {

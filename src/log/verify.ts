@@ -3,6 +3,7 @@ import { LIST_CHECKSUM } from '../iceberg/spec/checksums.js'
 import type { ManifestFile } from '../iceberg/spec/manifest.js'
 import { Table } from '../iceberg/table.js'
 import { readJson } from '../storage/checked.js'
+import { MovedChecksums } from '../storage/moved.js'
 import type { Storage } from '../storage/storage.js'
 import { Checkpoints } from './checkpoints.js'
 import { type BatchPointer, emptyState, type LakeState, type TableState } from './commit.js'
@@ -16,6 +17,8 @@ export interface VerifyOptions {
   head?: boolean
   /** Reads each object in full, and holds it against its checksum; and each data file's values. */
   deep?: ReadDeep | undefined
+  /** Notes the checksums of what has none and can be read, as it is now. */
+  record?: boolean
 }
 
 /**
@@ -26,20 +29,17 @@ export interface VerifyOptions {
 export async function verifyLake(
   storage: Storage,
   log: CommitLog,
-  { head = false, deep }: VerifyOptions = {},
+  { head = false, deep, record = false }: VerifyOptions = {},
 ): Promise<Verification> {
   const found = new Verifier(storage, deep)
   const state = await found.chain(log)
   if (!state) return found.report(emptyState, 0)
   await found.state(state)
   await found.beside()
-  if (head) return found.report(state, state.number)
-  found.endHead()
-  await found.commits(log, state)
-  for (const id of await storage.folders('_moraine/log/'))
-    if (id !== log.branch)
-      await found.guarded(`branch ${id}`, { kind: 'log', branch: id }, () => found.branch(log, id))
-  return found.report(state, Math.min(state.number, Math.max(1, state.horizon ?? 1)))
+  if (!head) await found.all(log, state, storage)
+  if (record) await found.record()
+  const since = head ? state.number : Math.min(state.number, Math.max(1, state.horizon ?? 1))
+  return found.report(state, since)
 }
 
 /** SHA-256 of all objects that commits refer to, by path; of those that have none, and of what damaged ones refer to, nothing is said. */
@@ -50,10 +50,7 @@ export async function checksumsOf(
   const found = new Verifier(storage, undefined, 'none')
   const state = await log.head()
   await found.state(state)
-  await found.commits(log, state)
-  for (const id of await storage.folders('_moraine/log/'))
-    if (id !== log.branch)
-      await found.guarded(`branch ${id}`, { kind: 'log', branch: id }, () => found.branch(log, id))
+  await found.all(log, state, storage)
   return found.checksums
 }
 
@@ -80,6 +77,8 @@ class Verifier {
   readonly damaged: Damage[] = []
   /** How many problems there were once the newest commit had been looked at. */
   private headEnds: number | undefined
+  /** How many checksums were noted. */
+  private recorded: number | undefined
   private readonly seen = new Set<string>()
   private readonly objects: Objects
   /** Rows of manifests that were looked at, by their paths. */
@@ -165,6 +164,7 @@ class Verifier {
       tables: tables.length,
       batches: batches.length,
       ...this.objects.totals,
+      ...(this.recorded === undefined ? {} : { recorded: this.recorded }),
       quarantined: quarantinedIn(state).map(({ dataset, object: { name, held, reason } }) => {
         return { dataset, name, held, reason }
       }),
@@ -188,6 +188,20 @@ class Verifier {
       const { tables = {}, batches = [], watermarks = {} } = entry?.commit.changes ?? {}
       await this.parts(tables, batches, watermarks, ` of commit ${number}`)
     }
+  }
+
+  /** What earlier commits and other branches show. */
+  async all(log: CommitLog, head: LakeState, storage: Storage): Promise<void> {
+    this.headEnds = this.problems.length
+    await this.commits(log, head)
+    for (const id of await storage.folders('_moraine/log/'))
+      if (id !== log.branch)
+        await this.guarded(`branch ${id}`, { kind: 'log', branch: id }, () => this.branch(log, id))
+  }
+
+  async record(): Promise<void> {
+    const damaged = new Set(this.damaged.map(({ path }) => path))
+    this.recorded = await this.objects.record(damaged)
   }
 
   async branch(log: CommitLog, id: string): Promise<void> {
@@ -254,11 +268,6 @@ class Verifier {
     this.problems.push(text)
     if (!this.damaged.some(({ path }) => path === damage.path))
       this.damaged.push({ ...damage, head: this.headEnds === undefined })
-  }
-
-  /** From now on it is earlier commits that are looked at. */
-  endHead(): void {
-    this.headEnds = this.problems.length
   }
 
   async table(name: string, what: string, state: TableState): Promise<void> {
@@ -382,11 +391,13 @@ class Verifier {
   ): Promise<boolean> {
     const wrong = await this.objects.check(path, bytes, sha256)
     if (!wrong) return true
+    // In a lake that was copied the log says what metadata were before.
+    const sum = (await MovedChecksums.of(this.storage).get(path)) ?? sha256
     this.found(`${what}: ${path} ${wrong.why}`, {
       path,
       ...wrong,
       part,
-      ...(sha256 ? { sha256 } : {}),
+      ...(sum ? { sha256: sum } : {}),
       ...(bytes === undefined ? {} : { bytes }),
     })
     return false
