@@ -11,15 +11,15 @@ import { Workers } from './workers.js'
 
 const help = `npm run storm -- [options]
 
-Tries to break a lake: rows come as files, as requests and from an API, good and
-bad, late and twice, while runs are killed, stopped and woken at any moment, and
-two at once; it is rolled back, vacuumed, optimized, rebuilt, copied, redefined,
-and bits of its files are flipped. After each cycle all that it holds is compared
-with a model that knows only what was delivered: no row may be lost or doubled,
-and no reader may ever see half of a change.
+Tries to break a lake: rows come as files, as requests and from an API, good
+and bad, late and twice, while runs are killed, stopped and woken at any moment,
+and two at once; it is rolled back, vacuumed, optimized, rebuilt, copied and
+redefined, and bits of its files are flipped. After each cycle all that it holds
+is compared with a model that knows only what was delivered: no row may be lost
+or doubled, and no reader may ever see half of a change.
 
-  --root WHERE    a folder or s3://bucket/prefix, where lakes are made in a folder
-                  of their own, storm-SEED (default: a temporary folder)
+  --root WHERE    a folder or s3://bucket/prefix; each lake is made in a folder
+                  of its own there, storm-SEED (default: a temporary folder)
   --cycles N      how many cycles (default: 200)
   --seconds N     stop after so many seconds
   --seed S        draws the same events again (default: by the clock)

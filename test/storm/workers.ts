@@ -60,6 +60,8 @@ export class Workers {
   private start(): Worker {
     const child = fork(program, [], {
       execArgv: [],
+      // Ctrl-C is for the storm: commands end as it says.
+      detached: true,
       env: this.env,
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     })
