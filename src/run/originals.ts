@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { MoraineError } from '../errors.js'
@@ -147,10 +147,11 @@ export async function originalOf(
     throw missing('is missing from the archive')
   })
   if (hash.digest('hex') !== original.sha256) throw missing('is not what was archived')
-  const stored = await storage.stat(original.path)
+  // What is read is the copy on this machine, whose time is its own.
+  const { size, mtimeMs } = await stat(path)
+  const modified = Math.floor(mtimeMs)
   const own = name.replace(/@[0-9a-f]{8}$/, '')
   const at = own.toLowerCase().indexOf('.zip/')
-  const { size = original.bytes, modified = file.modified } = stored ?? {}
   if (at < 0) return { path, name: own, size, modified }
   const zip = { path, name: own.slice(0, at + 4), size, modified }
   const entry = (await entriesOf(zip)).find((one) => one.name === own)

@@ -100,6 +100,20 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     expect((await project.cli('verify', '--deep')).code).toBe(0)
   })
 
+  it('of a lake that lies in a bucket itself is made anew from its archive', async () => {
+    const project = await create('s3://plain/of-a-bucket/')
+    await put('plain', 'of-a-bucket/a.csv', csv('1,10', '2,20'))
+    const root = ['--root', `s3://plain/lake?endpoint=${server.url}`]
+    const rows = ['query', 'SELECT id, amount FROM silver.orders ORDER BY id', ...root]
+    expect((await project.cli('run', ...root)).code).toBe(0)
+    const before = await project.cli(...rows)
+    expect(before.stdout).toContain('2 rows')
+    const rebuilt = await project.cli('rebuild', 'orders', '--from', 'archive', ...root)
+    expect([rebuilt.code, rebuilt.stderr]).toEqual([0, ''])
+    expect((await project.cli(...rows)).stdout).toBe(before.stdout)
+    expect((await project.cli('verify', '--deep', ...root)).code).toBe(0)
+  })
+
   it('takes zips apart, and removes them as a whole', async () => {
     const project = await create('s3://versions/zips/')
     const packed = zip({ 'a.csv': csv('1,10'), 'b.csv': csv('2,20') })
