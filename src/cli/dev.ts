@@ -48,9 +48,8 @@ export async function run(command: Command): Promise<number> {
   const folder = resolve(options.directory)
   const file = findLakeFile(folder)
   const sample = options.full ? undefined : options.sample
-  const engine = startEngine(command)
   const abort = new AbortController()
-  const trial = new Trial(file, command.args, sample, options.root, () => engine)
+  const trial = new Trial(file, command.args, sample, options.root, () => startEngine(command))
   const saved = new Saves(folder)
   const stopped = new Promise<void>((done) => {
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => done())
@@ -63,7 +62,6 @@ export async function run(command: Command): Promise<number> {
     await Promise.race([saved.next(), stopped])
   }
   saved.close()
-  await (await engine).close()
   return 0
 }
 
@@ -74,7 +72,7 @@ class Trial {
     private readonly selectors: readonly string[],
     private readonly sample: number | undefined,
     private readonly root: string | undefined,
-    private readonly engine: () => Promise<Engine>,
+    private readonly startEngine: () => Promise<Engine>,
   ) {}
 
   /** Says what is wrong, or what the definition gives; what was built before stays where it fails. */
@@ -104,12 +102,14 @@ class Trial {
   }
 
   private async run(lake: Lake, storage: ReturnType<typeof openStorage>, signal: AbortSignal) {
+    const engine = await this.startEngine()
     const javascript = new Threads(this.file)
     const view = new PlainView()
     try {
       return await runLake(lake, {
         storage,
-        engine: await this.engine(),
+        engine,
+        ownEngine: true,
         javascript,
         signal,
         // Whoever tries things goes back and forth.
@@ -121,6 +121,7 @@ class Trial {
       })
     } finally {
       await javascript.close()
+      await engine.close()
     }
   }
 

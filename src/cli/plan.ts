@@ -120,6 +120,8 @@ export async function bindNewSql(
   const { Batches } = await import('../run/batches.js')
   const engine = await DuckDB.start({ threads: 1 })
   try {
+    // Definitions are bound against no rows: there is nothing that they could have to open.
+    await engine.confine([])
     const session = await engine.open()
     const left = await bindNew(session, wanted, state, new Batches(storage), arriving)
     session.close()

@@ -138,6 +138,7 @@ async function retry(command: Command, found: readonly Found[]): Promise<number>
     const record = await runLake(lake, {
       storage,
       engine,
+      ownEngine: true,
       javascript,
       tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
       select: [...new Set(found.map(({ dataset }) => `${dataset}+`))],

@@ -93,6 +93,7 @@ export async function run(command: Command): Promise<number> {
     const record = await runLake(lake, {
       storage,
       engine,
+      ownEngine: true,
       javascript,
       full: true,
       select: selectors,

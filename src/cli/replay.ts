@@ -46,6 +46,7 @@ export async function run(command: Command): Promise<number> {
     const record = await runLake(lake, {
       storage,
       engine,
+      ownEngine: true,
       javascript,
       select: [`${dataset}+`],
       replay: {

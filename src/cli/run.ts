@@ -183,6 +183,7 @@ export async function run(command: Command): Promise<number> {
     const record = await runLake(lake, {
       storage,
       engine,
+      ownEngine: true,
       javascript,
       tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
       full,

@@ -35,7 +35,14 @@ async function build(asked: Building): Promise<Built> {
   const engine = await DuckDB.start({ ...share, spill: limits.spill, extensions })
   try {
     const storage = openStorage(root)
-    return { record: await runLake(await loadLake(file), { storage, engine, select: [dataset] }) }
+    return {
+      record: await runLake(await loadLake(file), {
+        storage,
+        engine,
+        ownEngine: true,
+        select: [dataset],
+      }),
+    }
   } finally {
     await engine.close()
   }

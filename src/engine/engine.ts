@@ -177,6 +177,8 @@ export interface RemoteSession {
  */
 export interface Engine {
   open(): Promise<Session>
+  /** From now on it can open nothing but what lies below these locations. It can't be undone. */
+  confine(locations: readonly string[]): Promise<void>
   close(): Promise<void>
 }
 

@@ -3,6 +3,8 @@ import type { Session } from './engine.js'
 
 /** The engine's parse tree of a text, as JSON; a text that can't be parsed gives one that says so. */
 export async function parseTree(session: Session, sql: string): Promise<string> {
+  const nul = nulIn(sql)
+  if (nul) return nul
   const [row] = await session.rows(
     `SELECT CAST(json_serialize_sql(${quoteText(sql)}) AS VARCHAR) AS tree`,
   )
@@ -11,9 +13,24 @@ export async function parseTree(session: Session, sql: string): Promise<string> 
 
 /** The same of several texts, in their order. */
 export async function parseTrees(session: Session, texts: readonly string[]): Promise<string[]> {
-  if (texts.length === 0) return []
-  const rows = await session.rows(
-    `SELECT CAST(json_serialize_sql(t) AS VARCHAR) AS tree FROM (SELECT unnest([${texts.map(quoteText).join(', ')}]) AS t)`,
-  )
-  return rows.map(({ tree }) => String(tree))
+  const asked = texts.filter((text) => !nulIn(text))
+  const list = asked.map(quoteText).join(', ')
+  const rows = asked.length === 0 ? [] : await session.rows(serialize(list))
+  const trees = rows.map(({ tree }) => String(tree)).values()
+  return texts.map((text) => nulIn(text) ?? String(trees.next().value))
+}
+
+const serialize = (list: string) =>
+  `SELECT CAST(json_serialize_sql(t) AS VARCHAR) AS tree FROM (SELECT unnest([${list}]) AS t)`
+
+/** What the parser would say of a text with a NUL in it, where the engine would take it to end. */
+function nulIn(text: string): string | undefined {
+  const at = text.indexOf('\0')
+  if (at < 0) return undefined
+  return JSON.stringify({
+    error: true,
+    error_type: 'parser',
+    error_message: 'SQL can not hold a NUL character',
+    position: String(Buffer.byteLength(text.slice(0, at))),
+  })
 }

@@ -7,6 +7,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { quoteName, quoteText } from '../define/sql.js'
 import { DuckDB, type DuckDBOptions } from '../engine/duckdb/duckdb.js'
+import { escapeGlob } from '../engine/duckdb/paths.js'
 import { DiskFull } from '../engine/duckdb/statement-guard.js'
 import type { ResultRow, Session } from '../engine/engine.js'
 import { parseTree } from '../engine/parse.js'
@@ -97,7 +98,9 @@ class Enclosure {
   async shut(paths: Iterable<string>): Promise<void> {
     if (this.allowed) return
     this.allowed = new Set(paths)
-    const files = [...this.allowed].map((path) => quoteText(this.session.fileName(path)))
+    const names = [...this.allowed].map((path) => this.session.fileName(path))
+    // The engine looks files up by patterns, and compares those too.
+    const files = [...new Set(names.flatMap((name) => [name, escapeGlob(name)]))].map(quoteText)
     if (files.length > 0) await this.session.run(`SET allowed_paths = [${files.join(', ')}]`)
     await this.session.run('SET enable_external_access = false')
     await this.session.run('SET lock_configuration = true')

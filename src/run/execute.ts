@@ -68,6 +68,11 @@ export interface RunOptions {
   reread?: readonly string[]
   /** Rows of each bronze input that silver reads at most, to try a definition out. */
   sample?: number
+  /**
+   * The engine is for this run alone: once sources are read, it can open nothing but the lake, and is of no use for
+   * another one.
+   */
+  ownEngine?: boolean
   /** Judge discarded rows of a silver dataset again, rather than to read new ones. */
   replay?: Replay
   /** Build also by a definition that another one has taken the place of since: this one is wanted again. */
@@ -202,6 +207,8 @@ class Run {
       const base = await this.intake(this.contextOn(begun), begun)
       // What the columns of these rows show to be wrong is found before any table is built.
       await this.bound(left, base, () => false)
+      const { engine, storage } = this.shared
+      if (this.options.ownEngine) await engine.confine([storage.url])
       const built = await this.build(this.contextOn(base))
       try {
         await this.publish(base, built)

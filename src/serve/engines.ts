@@ -1,26 +1,24 @@
 import type { Engine } from '../engine/engine.js'
 
-/** Runs after which an engine is replaced: what it gathers over months is given back so. */
-const LIFE = 200
-
-/** Engines for runs that happen at the same time; each has one for itself. */
+/** Engines for runs that happen at the same time; each has one for itself, which is confined to the lake in its course. */
 export class Engines {
-  private readonly free: { engine: Engine; runs: number }[] = []
+  private readonly running = new Set<Engine>()
 
   constructor(private readonly start: () => Promise<Engine>) {}
 
   async use<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
-    const taken = this.free.pop() ?? { engine: await this.start(), runs: 0 }
+    const engine = await this.start()
+    this.running.add(engine)
     try {
-      return await work(taken.engine)
+      return await work(engine)
     } finally {
-      taken.runs++
-      if (taken.runs >= LIFE) await taken.engine.close()
-      else this.free.push(taken)
+      if (this.running.delete(engine)) await engine.close()
     }
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.free.splice(0).map(({ engine }) => engine.close()))
+    const running = [...this.running]
+    this.running.clear()
+    await Promise.all(running.map((engine) => engine.close()))
   }
 }

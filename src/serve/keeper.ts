@@ -173,6 +173,7 @@ export class Keeper {
       runLake(lake, {
         storage,
         engine,
+        ownEngine: true,
         javascript,
         ...(tryApart ? { tryApart } : {}),
         select: datasets.map(fullName),
@@ -190,6 +191,7 @@ export class Keeper {
       runLake(lake, {
         storage,
         engine,
+        ownEngine: true,
         javascript,
         ...(tryApart ? { tryApart } : {}),
         signal,

@@ -39,8 +39,15 @@ export function compareDataset(dataset: AnyDataset, example: Example): Promise<D
   return next
 }
 
+/** An engine that can open nothing: rows are given. */
+async function startEngine(): Promise<DuckDB> {
+  const started = await DuckDB.start({ threads: 1 })
+  await started.confine([])
+  return started
+}
+
 async function compareNow(dataset: AnyDataset, example: Example): Promise<Difference[]> {
-  engine ??= DuckDB.start({ threads: 1 })
+  engine ??= startEngine()
   const session = await (await engine).open()
   try {
     const inputs = new Set([...inputsOf(dataset), ...checkedAgainst(dataset)])

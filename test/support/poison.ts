@@ -19,6 +19,7 @@ export function poisoned(engine: Engine, marker = POISON, message = FAILURE): En
     async open() {
       return refusing(await engine.open(), marker, message)
     },
+    confine: (locations) => engine.confine(locations),
     close: () => engine.close(),
   }
 }

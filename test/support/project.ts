@@ -68,7 +68,7 @@ export class Project {
   ): Promise<RunRecord> {
     const engine = await DuckDB.start({ threads: 2, extensions: this.extensions })
     try {
-      return await runLake(await this.load(), { storage, engine, ...options })
+      return await runLake(await this.load(), { storage, engine, ownEngine: true, ...options })
     } finally {
       await engine.close()
     }

@@ -49,7 +49,7 @@ import { BIGINT, DuckDBDataChunk, DuckDBInstance, VARCHAR } from './driver.js'
 import { copyOptions, formatOf, holdFile, writeAvro } from './formats.js'
 import { type Life, Lives } from './lives.js'
 import type { MemoryGuard } from './memory-guard.js'
-import { enginePath, fileList, sourcePath } from './paths.js'
+import { confinedTo, enginePath, fileList, sourcePath } from './paths.js'
 import { attach, remoteName, secretSql } from './remote.js'
 import { batchesOf, plainRow, resultColumns, scalarFunction, textOf } from './results.js'
 import { tableSql } from './scan.js'
@@ -121,6 +121,7 @@ export class DuckDB implements Engine {
       temp_directory: temporary,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
+      allow_persistent_secrets: 'false',
       partitioned_write_max_open_files: '1000',
       // Giving memory back to the system after each query, to ask for it again, costs more than it saves.
       allocator_flush_threshold: '1GiB',
@@ -167,6 +168,10 @@ export class DuckDB implements Engine {
       this.reached.set(url, end - RENEWED)
     }
     readInPlace()
+  }
+
+  confine(locations: readonly string[]): Promise<void> {
+    return this.lives.confine(locations.flatMap(confinedTo))
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { quoteText } from '../../define/sql.js'
 import type { DuckDBInstance } from './driver.js'
 
 /** A connection to an instance of the engine, and which instance that is. */
@@ -13,6 +14,8 @@ export interface Life {
  */
 export class Lives {
   private renewal: Promise<void> | undefined
+  /** What alone can be opened, once that is settled. */
+  private confinement: readonly string[] | undefined
 
   /** @param forget forgets what was made in the instance. */
   constructor(
@@ -30,6 +33,12 @@ export class Lives {
     return { connection, instance }
   }
 
+  /** From now on this instance, and any that takes its place, can open nothing but what lies below these folders. */
+  async confine(folders: readonly string[]): Promise<void> {
+    this.confinement = folders
+    await confine(this.instance, folders)
+  }
+
   /** A connection for who had one to an instance that is lost. */
   async after(lost: DuckDBInstance): Promise<Life> {
     if (lost === this.instance) {
@@ -41,7 +50,9 @@ export class Lives {
 
   private async renew(): Promise<void> {
     try {
-      this.instance = await this.begin()
+      const instance = await this.begin()
+      if (this.confinement) await confine(instance, this.confinement)
+      this.instance = instance
       this.forget()
     } finally {
       this.renewal = undefined
@@ -50,5 +61,15 @@ export class Lives {
 
   close(): void {
     this.instance.closeSync()
+  }
+}
+
+async function confine(instance: DuckDBInstance, folders: readonly string[]): Promise<void> {
+  const connection = await instance.connect()
+  try {
+    await connection.run(`SET allowed_directories = [${folders.map(quoteText).join(', ')}]`)
+    await connection.run('SET enable_external_access = false')
+  } finally {
+    connection.closeSync()
   }
 }

@@ -12,6 +12,16 @@ export function fileList(locations: readonly string[]): string {
   return `[${locations.map((l) => quoteText(escapeGlob(sourcePath(l)))).join(', ')}]`
 }
 
-function escapeGlob(path: string): string {
+/** A location as the engine compares it with what it is about to open: where it lies, its copy here, and both in patterns. */
+export function confinedTo(location: string): string[] {
+  const folder = `${location.replace(/\/+$/, '')}/`
+  const folders = [folder, `${localPath(folder).replace(/\/+$/, '')}/`].filter(
+    (path) => !path.startsWith('file://'),
+  )
+  return [...new Set([...folders, ...folders.map(escapeGlob)])]
+}
+
+/** A path as a pattern that stands for it alone. */
+export function escapeGlob(path: string): string {
   return path.replace(/[*?[]/g, '[$&]')
 }
