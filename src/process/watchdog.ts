@@ -4,6 +4,8 @@ import { removeScratch } from '../storage/scratch.js'
 
 /** What a watchdog sees to, in a process that was started by `startChild`. */
 export interface Watchdog {
+  /** Starts the thread, where it was not started at once. */
+  begin(): void
   /** Ends the process when it holds more bytes of memory than that; without a number there is no limit. */
   limitMemory(bytes?: number): void
   /** Ends the process when the work that begins now does not get on; without limits no work is watched. */
@@ -33,8 +35,14 @@ export interface Watched {
  * Has this process end with the one that started it: when the channel closes, and, as a thread sees it, when the parent is
  * another than it was. The thread also works while the main thread is busy, or waits for the engine. A parent that is
  * stopped is there.
+ *
+ * @param starts `later` where the thread is started by `begin`, before anything that may take long: its start takes time of the
+ *   process's own.
  */
-export function watchParent(parent = Number(process.argv[2])): Watchdog {
+export function watchParent(
+  starts: 'now' | 'later' = 'now',
+  parent = Number(process.argv[2]),
+): Watchdog {
   // The terminal sends Ctrl-C to all: the parent decides.
   process.on('SIGINT', () => {})
   process.once('disconnect', end)
@@ -42,22 +50,16 @@ export function watchParent(parent = Number(process.argv[2])): Watchdog {
   sacrifice()
   const limits = new SharedArrayBuffer(3 * Float64Array.BYTES_PER_ELEMENT)
   const work = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)
-  // Also from the one file that the build makes of a script and what it loads.
-  const built = import.meta.url.replace(/\/src\/(\w+)\/[\w-]+\.ts$/, '/dist/$1/script.js')
-  const thread = new Worker(new URL('../process/watchdog-thread.cjs', built), {
-    workerData: { parent, limits, work } satisfies Watched,
-    env: SHARE_ENV,
-    execArgv: [],
-    trackUnmanagedFds: false,
-    // It holds next to nothing, and starts sooner.
-    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, codeRangeSizeMb: 4 },
-  })
-  thread.unref()
-  // Without its watchdog a process does not go on.
-  thread.once('error', end)
+  let hasBegun = false
+  const begin = () => {
+    if (!hasBegun) startThread({ parent, limits, work })
+    hasBegun = true
+  }
+  if (starts === 'now') begin()
   const numbers = new Float64Array(limits)
   const progress = new Int32Array(work)
   return {
+    begin,
     progress,
     limitMemory: (bytes = 0) => {
       numbers[0] = bytes
@@ -68,6 +70,22 @@ export function watchParent(parent = Number(process.argv[2])): Watchdog {
       Atomics.add(progress, 1, 1)
     },
   }
+}
+
+function startThread(workerData: Watched): void {
+  // Also from the one file that the build makes of a script and what it loads.
+  const built = import.meta.url.replace(/\/src\/(\w+)\/[\w-]+\.ts$/, '/dist/$1/script.js')
+  const thread = new Worker(new URL('../process/watchdog-thread.cjs', built), {
+    workerData,
+    env: SHARE_ENV,
+    execArgv: [],
+    trackUnmanagedFds: false,
+    // It holds next to nothing, and starts sooner.
+    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, codeRangeSizeMb: 4 },
+  })
+  thread.unref()
+  // Without its watchdog a process does not go on.
+  thread.once('error', end)
 }
 
 function end(): void {

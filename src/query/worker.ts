@@ -171,6 +171,7 @@ class QueryProcess {
 
   private async run({ relations, access }: Extract<Request, { type: 'run' }>): Promise<Reply> {
     if (!this.enclosure) throw new Error('the query was not parsed')
+    watchdog.begin()
     const paths = relations
       .flatMap((relation) => relation.files)
       .flatMap(({ location, deletes = [] }) => [location, ...deletes.map((d) => d.location)])
@@ -221,11 +222,15 @@ function relationSql(session: Session, { schema, columns, files, query }: Relati
   return `SELECT ${nulls.join(', ') || 'NULL AS "no rows yet"'} WHERE false`
 }
 
-const watchdog = watchParent()
+const watchdog = watchParent('later')
 const query = new QueryProcess()
 process.on('message', (request: Request) => {
   query.answer(request).then(
-    (reply) => process.send?.(reply),
+    (reply) => {
+      process.send?.(reply)
+      // While the parent looks for the files that the query reads.
+      setImmediate(() => watchdog.begin())
+    },
     (error) => {
       const hint = error instanceof MoraineError ? error.hint : undefined
       // The engine's own message points at the line.
