@@ -1,3 +1,4 @@
+import { isEngineLost } from '../engine/sql-error.js'
 import { watchParent } from '../process/watchdog.js'
 import type { Trial } from './trial.js'
 
@@ -16,8 +17,10 @@ process.on('message', async ({ file, root, dataset, id }: Trial) => {
     const engine = await DuckDB.start({})
     process.send?.('ready')
     await tryObject(lake, openStorage(root), engine, dataset, id)
-  } catch {
-    // Whoever asked reads it as well, and sees the error for himself.
+  } catch (error) {
+    // It would take the engine of whoever asked with it.
+    if (isEngineLost(error)) process.exit(70)
+    // Any other error he sees for himself, as he reads it as well.
   }
   process.send?.('done')
 })

@@ -250,3 +250,18 @@ describe('an object in quarantine', () => {
     expect((await project.cli('verify', '--deep', '--head')).code).toBe(0)
   })
 })
+
+it('a request that ends the engine is found by the next engines', async () => {
+  const project = await Project.create({ 'lake.ts': lake('ingest()') })
+  for (let i = 0; i < 20; i++)
+    await land(project, request({ id: i, v: i, ...(i === 13 ? { note: POISON } : {}) }))
+  const message = 'INTERNAL Error: Attempted to access index 7 within vector of size 7'
+  let failed = 0
+  while ((await runPoisoned(project, { message })).outcome !== 'done')
+    expect(++failed).toBeLessThan(8)
+  expect(await rows(project)).toHaveLength(19)
+  expect(await quarantined(project)).toMatchObject([{ name: 'POST /ingest/events' }])
+  const [one] = await quarantined(project)
+  expect((await project.cli('quarantine', 'retry', one?.id ?? '')).code).toBe(0)
+  expect(await rows(project)).toHaveLength(20)
+})

@@ -15,23 +15,33 @@ export const FAILURE = 'Not implemented Error: Unsupported encoding of column 3'
 
 /** An engine whose decoder fails on texts that hold {@link POISON}, and on no others. */
 export function poisoned(engine: Engine, marker = POISON, message = FAILURE): Engine {
+  let isLost = false
+  const lose = () => {
+    isLost = /INTERNAL Error/.test(message)
+  }
   return {
     async open() {
-      return refusing(await engine.open(), marker, message)
+      if (isLost) throw new SqlError('', new Error(LOST))
+      return refusing(await engine.open(), marker, message, lose)
     },
     confine: (locations) => engine.confine(locations),
     close: () => engine.close(),
   }
 }
 
-function refusing(session: Session, marker: string, message: string): Session {
+const LOST = 'FATAL Error: database has been invalidated because of a previous fatal error'
+
+function refusing(session: Session, marker: string, message: string, lose: () => void): Session {
   return new Proxy(session, {
     get(target, name) {
       const value = Reflect.get(target, name)
       if (typeof value !== 'function') return value
       if (name !== 'text') return value.bind(target)
       return (path: string, ...rest: unknown[]) => {
-        if (readFileSync(path, 'utf8').includes(marker)) throw new SqlError('', new Error(message))
+        if (readFileSync(path, 'utf8').includes(marker)) {
+          lose()
+          throw new SqlError('', new Error(message))
+        }
         return value.call(target, path, ...rest)
       }
     },

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Bronze, fullName } from '../../define/dataset.js'
-import { SqlError } from '../../engine/sql-error.js'
+import { isEngineLost, SqlError } from '../../engine/sql-error.js'
 import { MoraineError, messageOf } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
 import { scratchFolder } from '../../storage/scratch.js'
@@ -15,8 +15,6 @@ const KINDS: readonly string[] = ['engine', 'source']
 const ENGINE = /^(?:IO|Permission|HTTP|Connection|Interrupt) Error|previous fatal error/i
 const SYSTEM =
   /no space left on|disk (?:is )?full|quota exceeded|permission denied|operation not permitted|no such file or directory|input\/output error|too many open files|read-only file system|stale file handle|connection (?:refused|reset|closed)|timed out|previous fatal error|interrupted/i
-/** An engine that has met this runs nothing any more. */
-const FATAL = /fatal error/i
 const MEMORY = /out of memory/i
 
 /**
@@ -69,7 +67,7 @@ export async function isAtFault(
   // Nothing is said of why: it is tried again, apart from all else.
   if (error instanceof ProcessEnded) return true
   if (!mayBeItsBytes(error)) return false
-  if (!(await worksOtherwise(context, dataset, FATAL.test(messageOf(error))))) return false
+  if (!(await worksOtherwise(context, dataset, isEngineLost(error)))) return false
   return (await wasRead(context, dataset, state)) || (await others())
 }
 

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Bronze } from '../../define/dataset.js'
+import { isEngineLost } from '../../engine/sql-error.js'
+import { messageOf } from '../../errors.js'
 import { isAlive } from '../../storage/alive.js'
 import type { Storage } from '../../storage/storage.js'
 import type { RunContext } from '../context.js'
@@ -18,6 +20,8 @@ interface Note {
   time: string
   /** What is read together, by name. */
   objects: string[]
+  /** The engine has ended with it, and the process goes on. */
+  ended?: true
 }
 
 /** What was being read when processes ended: how many objects together, at least, by the name of each. */
@@ -75,6 +79,13 @@ export async function whileReading<T>(
   await storage.write(path, new TextEncoder().encode(JSON.stringify(note)))
   try {
     return await read()
+  } catch (error) {
+    // Nothing else can be read by this engine to find out what was at fault: the next one does.
+    if (isEngineLost(error) && !/previous fatal error/i.test(messageOf(error))) {
+      const left = JSON.stringify({ ...note, ended: true } satisfies Note)
+      await storage.write(path.replace(/json$/, 'ended.json'), new TextEncoder().encode(left))
+    }
+    throw error
   } finally {
     // What can't be removed now is forgotten by a later run: the process that it names is there, or the objects are not.
     await storage.remove(path).catch(() => {})
@@ -113,7 +124,8 @@ async function noteAt(storage: Storage, path: string): Promise<Note | undefined>
   }
 }
 
-function isAtWork({ host, pid, process: of, boot, time }: Note): boolean {
+function isAtWork({ host, pid, process: of, boot, time, ended }: Note): boolean {
+  if (ended) return false
   if (host !== hostname()) return Date.now() - Date.parse(time) < PATIENCE
   if (boot !== bootOf()) return false
   const [token, begin] = of.split(' ')
