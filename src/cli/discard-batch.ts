@@ -42,9 +42,10 @@ export async function run(command: Command): Promise<number> {
     )
     if (done.tables.length > 0)
       print(`The next run builds anew what was made from it: ${done.tables.join(', ')}.`)
-    print(
-      `What it was made from is not read again unless it changes. Nothing was deleted; go back with: moraine rollback --to ${before.number}`,
-    )
+    const next = done.unknown
+      ? 'Its manifest can not be read, so nothing says what it was made from: files that are still there are ingested again by the next run.'
+      : 'What it was made from is not read again unless it changes.'
+    print(`${next} Nothing was deleted; go back with: moraine rollback --to ${before.number}`)
   }
   return 0
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { MoraineError } from '../errors.js'
-import type { BatchPointer, LakeState, TableState } from '../log/commit.js'
+import type { BatchPointer, Changes, LakeState, TableState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import type { Storage } from '../storage/storage.js'
 import { Batches, type BatchManifest, writeManifest } from './batches.js'
@@ -12,6 +12,8 @@ export interface Discarded {
   rows: number
   /** Tables that held rows of it: the next run builds them anew. */
   tables: string[]
+  /** Nothing says what it was made from: that comes again, as far as it is still there. */
+  unknown?: true
 }
 
 /**
@@ -33,23 +35,12 @@ export async function discardBatch(
   const state = await log.head()
   const pointers = state.batches[name] ?? []
   const pointer = batchOf(name, pointers, which)
-  const manifest = await new Batches(storage).manifest(pointer)
+  const found = await manifestOf(storage, pointer)
   const path = pointer.manifest.replace(
     /[^/]*$/,
     `discarded-${randomBytes(4).toString('hex')}.json`,
   )
-  const left: BatchManifest = {
-    ...manifest,
-    files: [],
-    discarded: {
-      time: now.toISOString(),
-      author,
-      rows: pointer.rows,
-      files: manifest.files.map(({ name, size, modified, sha256, unread }) => {
-        return { name, size, modified, sha256, ...(unread ? { unread } : {}) }
-      }),
-    },
-  }
+  const left = emptied(found ?? nothingKnown(pointer, now), { now, author, rows: pointer.rows })
   const { body: _, ...described } = await writeManifest(storage, path, left)
   // It is no full extract any more, so the one before counts again, and its names are none of the dataset's.
   const { whole: _whole, names: _names, ...rest } = pointer
@@ -62,10 +53,62 @@ export async function discardBatch(
       cut: { [name]: pointer.number - 1 },
       batches: [empty, ...pointers.filter((other) => other.number > pointer.number)],
       ...(Object.keys(tables).length > 0 ? { tables } : {}),
+      ...(found ? {} : withoutIndex(state, name)),
     },
     { author, run: null, message: `discard batch ${pointer.batch} of ${name}: ${rows}` },
   )
-  return { commit: number, batch: pointer.batch, rows: pointer.rows, tables: Object.keys(tables) }
+  return {
+    commit: number,
+    batch: pointer.batch,
+    rows: pointer.rows,
+    tables: Object.keys(tables),
+    ...(found ? {} : { unknown: true }),
+  }
+}
+
+/** What a batch was made from; `undefined` where that is damaged or gone: nobody needs it to let the batch go. */
+async function manifestOf(
+  storage: Storage,
+  pointer: BatchPointer,
+): Promise<BatchManifest | undefined> {
+  try {
+    return await new Batches(storage).manifest(pointer)
+  } catch (error) {
+    const { kind, retryable } = error instanceof MoraineError ? error : {}
+    if (retryable || (kind !== 'corrupt' && kind !== 'storage')) throw error
+    if (kind === 'storage' && (await storage.stat(pointer.manifest))) throw error
+    return undefined
+  }
+}
+
+/** An index may list what nobody can read any more. What is listed of batches that were let go, only it knows. */
+function withoutIndex({ watermarks, forgotten }: LakeState, name: string): Changes {
+  const { index, ...watermark } = (watermarks[name] ?? {}) as { index?: unknown }
+  return index && !forgotten?.[name] ? { watermarks: { [name]: watermark } } : {}
+}
+
+function nothingKnown({ dataset, batch, number }: BatchPointer, now: Date): BatchManifest {
+  const created = now.toISOString()
+  return { format: 1, dataset, batch, number, created, columns: [], files: [] }
+}
+
+/** A batch's manifest without its rows. */
+export function emptied(
+  manifest: BatchManifest,
+  { now, author, rows }: { now: Date; author: string; rows: number },
+): BatchManifest {
+  return {
+    ...manifest,
+    files: [],
+    discarded: {
+      time: now.toISOString(),
+      author,
+      rows,
+      files: manifest.files.map(({ name, size, modified, sha256, unread }) => {
+        return { name, size, modified, sha256, ...(unread ? { unread } : {}) }
+      }),
+    },
+  }
 }
 
 /** The tables that have read a batch, as they are to be built anew. */

@@ -12,8 +12,10 @@ import { settleKind } from '../source/kind.js'
 import { takeFile } from '../source/read-files.js'
 import { withUnpacked } from '../source/unpack.js'
 import { readJson } from '../storage/checked.js'
+import type { Storage } from '../storage/storage.js'
 import { type BatchFile, type BatchManifest, sealFiles, writeManifest } from './batches.js'
 import { type RunContext, withSession } from './context.js'
+import { emptied } from './discard-batch.js'
 import { readerOf } from './intake-inbox.js'
 import { archivedBatch, originalOf } from './originals.js'
 import { faultOf, isFault, writeUnreadable } from './unreadable.js'
@@ -65,13 +67,15 @@ export async function prepareRebuild(context: Context, dataset: Bronze): Promise
       hint: 'Only an inbox with archive: true keeps what it was made from.',
     })
   const ever = await everCommitted(context.log, name)
+  const now = (await context.log.head()).batches[name] ?? []
   const pointers: BatchPointer[] = []
   let files = 0
   await withSession(context as RunContext, name, async (session) => {
     for (const before of ever) {
       // What was discarded stays so.
       if (before.discarded !== undefined) {
-        pointers.push(before)
+        const isThere = now.some(({ manifest }) => manifest === before.manifest)
+        pointers.push(isThere ? before : await discardedAgain(context, dataset, before))
         continue
       }
       const { pointer, count } = await rebuildBatch(context, session, dataset, from, before)
@@ -117,7 +121,7 @@ export async function commitRebuilt(
       ...(forgotten.length > 0 ? { forget: zero(forgotten) } : {}),
     },
     { author, run, message: `make ${count} batches of ${names.join(', ')} anew from the archive` },
-    // Batches that were discarded are taken over.
+    // Batches that were discarded and are there are taken over.
     { since: new Date(0) },
   )
 }
@@ -134,6 +138,25 @@ async function everCommitted(log: CommitLog, name: string): Promise<BatchPointer
   return found
 }
 
+/** A batch that was discarded and let go: a vacuum may have removed what said so. */
+async function discardedAgain(
+  { storage, author, started }: Context,
+  dataset: Bronze,
+  before: BatchPointer,
+): Promise<BatchPointer> {
+  const archived = await archivedManifest(storage, dataset, before)
+  const left = emptied(archived, { now: started, author, rows: before.discarded ?? 0 })
+  const path = `${folderOf(dataset, before, started)}/manifest.json`
+  const { body: _, ...described } = await writeManifest(storage, path, left)
+  return { ...before, ...described }
+}
+
+/** A new folder for a batch that is made anew. */
+function folderOf(dataset: Bronze, { batch }: BatchPointer, started: Date): string {
+  const day = started.toISOString().slice(0, 10)
+  return `bronze/${dataset.name}/${day}/${batch}-${randomBytes(3).toString('hex')}`
+}
+
 async function rebuildBatch(
   context: Context,
   session: Session,
@@ -142,6 +165,19 @@ async function rebuildBatch(
   before: BatchPointer,
 ): Promise<{ pointer: BatchPointer; count: number }> {
   const { storage } = context
+  const manifest = await archivedManifest(storage, dataset, before)
+  return remakeBatch(context, session, dataset, before, manifest, {
+    find: (file) => originalOf(storage, file),
+    readerOf: (name) => readerOf(source, name),
+  })
+}
+
+/** What the archive says of a batch. */
+async function archivedManifest(
+  storage: Storage,
+  dataset: Bronze,
+  before: BatchPointer,
+): Promise<BatchManifest> {
   const path = before.archived?.path ?? archivedBatch(dataset.name, before.batch)
   if (!(await storage.stat(path)))
     throw new MoraineError(
@@ -149,11 +185,7 @@ async function rebuildBatch(
       `Batch ${before.number} of ${before.dataset} (${before.batch}) is missing from the archive`,
       { hint: 'The lake is as it was. Bring the batch back from a copy of the archive.' },
     )
-  const manifest = await readJson<BatchManifest>(storage, path, before.archived?.sha256)
-  return remakeBatch(context, session, dataset, before, manifest, {
-    find: (file) => originalOf(storage, file),
-    readerOf: (name) => readerOf(source, name),
-  })
+  return readJson<BatchManifest>(storage, path, before.archived?.sha256)
 }
 
 /** Where the files of a batch are read again, and how. */
@@ -174,8 +206,7 @@ export async function remakeBatch(
   again: ReadAgain,
 ): Promise<{ pointer: BatchPointer; count: number }> {
   const { storage, started } = context
-  const day = started.toISOString().slice(0, 10)
-  const folder = `bronze/${dataset.name}/${day}/${before.batch}-${randomBytes(3).toString('hex')}`
+  const folder = folderOf(dataset, before, started)
   const files: BatchFile[] = []
   for (const [i, file] of manifest.files.entries()) {
     context.signal.throwIfAborted()

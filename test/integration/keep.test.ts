@@ -1,6 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { CommitLog } from '../../src/log/log.js'
+import { vacuum } from '../../src/run/vacuum.js'
 import { Project, step } from '../support/project.js'
 
 const lake = (max = '') => `
@@ -90,4 +92,21 @@ it('keeps batches that somebody has not read yet', async () => {
   await project.run({ now: () => new Date('2026-12-01T00:00:00Z') })
   expect(await numbers(project)).toEqual([])
   expect(await ids(project)).toEqual([1])
+})
+
+it('brings back what is archived, also beside a batch that was discarded and is not there any more', async () => {
+  const project = await Project.create({ 'lake.ts': lake() })
+  await load(project, 1, '2026-01-01')
+  await load(project, 2, '2026-01-02')
+  expect((await project.cli('discard-batch', 'orders', '1')).code).toBe(0)
+  await load(project, 3, '2026-06-01')
+  await load(project, 4, '2026-09-01')
+  expect(await numbers(project)).toEqual([4])
+  const info = { author: 'test', run: null }
+  const options = { grace: -1, history: 0, remove: true, info }
+  await vacuum(new CommitLog(project.storage), project.storage, options)
+  const rebuilt = await project.cli('rebuild', 'orders', '--from', 'archive')
+  expect([rebuilt.code, rebuilt.stderr]).toEqual([0, ''])
+  expect(await ids(project)).toEqual([2, 3, 4, 102, 103, 104])
+  expect((await project.cli('verify', '--deep')).code).toBe(0)
 })

@@ -178,6 +178,50 @@ describe('a damaged file', () => {
     expect(lost.stdout).toContain('moraine discard-batch rates 1')
   })
 
+  it('is mended beside a run, which loses nothing that it ingests meanwhile', async () => {
+    const project = await lakeOfAllLayers()
+    const { manifest = '' } = (await project.state()).batches['bronze.visits']?.[0] ?? {}
+    const { files } = JSON.parse(String(await readFile(join(project.folder, 'lake', manifest))))
+    await change(project, files[0].data, (bytes) => bytes.fill(0x5a, 40, 60))
+    const own = await DuckDB.start({ threads: 2 })
+    let opened = 0
+    const engine = Object.assign(Object.create(own), {
+      open: async () => {
+        if (opened++ === 0) {
+          await project.write({ 'lake/bronze/landing/visits/3.csv': 'page,n\n/late,9\n' })
+          await project.run()
+        }
+        return own.open()
+      },
+    })
+    const done = await repair(project, { engine }).finally(() => own.close())
+    expect([opened > 0, done.left]).toEqual([true, []])
+    expect(done.mends).toMatchObject([{ path: files[0].data, how: 'made' }])
+    expect((await project.state()).batches['bronze.visits']).toHaveLength(3)
+    expect((await project.run()).outcome).toBe('done')
+    const late = "select count(*)::int as n from silver.visits where page = '/late'"
+    expect(await project.query(late)).toEqual([{ n: 1 }])
+  })
+
+  it('that says which files a batch has is given up as it is told, and what is there comes again', async () => {
+    const project = await lakeOfAllLayers()
+    const { manifest = '' } = (await project.state()).batches['bronze.rates']?.[0] ?? {}
+    const rates = 'select currency, rate from silver.rates order by all'
+    const before = await project.query(rates)
+    await change(project, manifest, (bytes) => bytes.fill(0x5a, 40, 60))
+    const lost = await project.cli('repair', '--yes')
+    expect([lost.code, lost.stdout]).toEqual([
+      1,
+      expect.stringContaining('moraine discard-batch rates 1'),
+    ])
+    const gone = await project.cli('discard-batch', 'rates', '1')
+    expect([gone.code, gone.stderr]).toEqual([0, ''])
+    expect(gone.stdout).toContain('files that are still there are ingested again')
+    expect((await project.cli('verify', '--head', '--deep')).code).toBe(0)
+    expect((await project.run()).outcome).toBe('done')
+    expect(await project.query(rates)).toEqual(before)
+  })
+
   it('of the log is given up only when that is asked for', async () => {
     const project = await lakeOfAllLayers()
     const { number } = await project.state()

@@ -1,18 +1,23 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bronze } from '../../define/dataset.js'
-import { messageOf } from '../../errors.js'
+import { MoraineError, messageOf } from '../../errors.js'
 import type { BatchPointer, LakeState } from '../../log/commit.js'
 import type { Damage } from '../../log/damage.js'
 import type { CommitLog } from '../../log/log.js'
 import type { SourceFile } from '../../source/discover.js'
 import { readerFor } from '../../source/kind.js'
 import { fileSha256 } from '../../storage/checksum.js'
+import { backoff } from '../../storage/retry.js'
 import { Batches, type BatchFile, type BatchManifest } from '../batches.js'
 import { readerOf } from '../intake-inbox.js'
 import { originalOf } from '../originals.js'
 import { remakeBatch } from '../rebuild.js'
 import { lost, type Mend, type RepairOptions } from './mend.js'
 import type { Originals } from './originals.js'
+
+/** How often others may be faster, before a batch is left as it is. */
+const ATTEMPTS = 10
 
 /** Batches of bronze whose files are damaged: they are read again from what they were made from, where that is still the same. */
 export class BatchRepairs {
@@ -60,7 +65,7 @@ export class BatchRepairs {
     if (!dataset) return giveUp(`lake.ts has no ${name}`)
     if (isOf('manifest').length > 0) return giveUp('its manifest says which files it had')
     try {
-      const text = await this.remake(dataset, pointer, state)
+      const text = await this.remake(dataset, pointer)
       return [
         ...originals,
         ...rest.map(({ path, why }) => ({ path, why, how: 'made' as const, text })),
@@ -72,7 +77,7 @@ export class BatchRepairs {
   }
 
   /** @returns what is done, in words. */
-  private async remake(dataset: Bronze, pointer: BatchPointer, state: LakeState): Promise<string> {
+  private async remake(dataset: Bronze, pointer: BatchPointer): Promise<string> {
     const { lake, storage, engine, author, apply, signal } = this.options
     const manifest = await new Batches(storage).manifest(pointer)
     const { from } = dataset
@@ -111,20 +116,33 @@ export class BatchRepairs {
           exact: true,
         },
       )
-      const later = (state.batches[pointer.dataset] ?? []).filter((b) => b.number > pointer.number)
-      await this.log.commit(
-        await this.log.head(),
-        { cut: { [pointer.dataset]: pointer.number - 1 }, batches: [made.pointer, ...later] },
-        {
-          author,
-          run: null,
-          message: `make batch ${pointer.batch} of ${pointer.dataset} anew: its files were damaged`,
-        },
-      )
+      await this.replace(pointer, made.pointer)
     } finally {
       session.close()
     }
     return what
+  }
+
+  /** Puts a batch in the place of the one that is damaged, before all that has come behind it, also meanwhile. */
+  private async replace(damaged: BatchPointer, made: BatchPointer): Promise<void> {
+    const { dataset, number, batch, manifest } = damaged
+    const message = `make batch ${batch} of ${dataset} anew: its files were damaged`
+    for (let attempt = 1; ; attempt++) {
+      const base = await this.log.head()
+      const all = base.batches[dataset] ?? []
+      if (!all.some((one) => one.manifest === manifest))
+        throw new Error('it was discarded, let go or made anew meanwhile')
+      const later = all.filter((one) => one.number > number)
+      const changes = { cut: { [dataset]: number - 1 }, batches: [made, ...later] }
+      try {
+        await this.log.commit(base, changes, { author: this.options.author, run: null, message })
+        return
+      } catch (error) {
+        const isBusy = error instanceof MoraineError && error.kind === 'conflict'
+        if (!isBusy || attempt >= ATTEMPTS) throw error
+        await sleep(backoff(attempt, 100))
+      }
+    }
   }
 
   private async sourceOf(pointer: BatchPointer, file: BatchFile): Promise<SourceFile> {

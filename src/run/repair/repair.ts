@@ -65,7 +65,7 @@ class Repairs {
     const { mends, rest } = await this.exact(damaged, state)
     const kinds = (...of: string[]) => rest.filter(({ part }) => of.includes(part.kind))
     mends.push(...(await this.each(kinds('checkpoint', 'anchor'), (one) => this.beside(one))))
-    mends.push(...(await this.each(kinds('index'), (one) => this.index(one, state))))
+    mends.push(...(await this.each(kinds('index'), (one) => this.index(one))))
     mends.push(...kinds('checksums', 'quarantine').map((one) => lost(one, nothing)))
     const { batches, tables } = this.repairs()
     const ofBatches = await batches.all(kinds('batch'), state)
@@ -163,7 +163,7 @@ class Repairs {
   }
 
   /** An index only saves reading manifests. */
-  private async index(one: Damage, state: LakeState): Promise<Mend> {
+  private async index(one: Damage): Promise<Mend> {
     const { part, path, why } = one
     if (part.kind !== 'index') throw new Error(part.kind)
     const { dataset } = part
@@ -174,12 +174,19 @@ class Repairs {
       }
     if (!one.head) return lost(one, 'only earlier commits use it')
     if (this.options.apply) {
-      const { index: _, ...watermark } = state.watermarks[dataset] as Record<string, unknown>
-      await this.log.commit(
-        await this.log.head(),
-        { watermarks: { [dataset]: watermark } },
-        { author: this.options.author, run: null, message: `leave a damaged index of ${dataset}` },
-      )
+      // As it is now: runs may have gone on since.
+      const base = await this.log.head()
+      const { index, ...watermark } = base.watermarks[dataset] as { index?: { path?: string } }
+      if (index?.path === path)
+        await this.log.commit(
+          base,
+          { watermarks: { [dataset]: watermark } },
+          {
+            author: this.options.author,
+            run: null,
+            message: `leave a damaged index of ${dataset}`,
+          },
+        )
     }
     return { path, why, how: 'made', text: 'it goes: what it lists is read from the manifests' }
   }
