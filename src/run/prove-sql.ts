@@ -113,7 +113,7 @@ function problemsIn(
     place: place(refusal),
     hint: refusal.hint,
   })
-  const whole = wholeProblem(tree, alone, what)
+  const whole = wholeProblem(text, tree, alone, what)
   if (whole) return [problem(whole)]
   const visited = [...visit(tree.statements)]
   const named = new Set([
@@ -150,9 +150,22 @@ function templateIn(dataset: Silver | Gold, what: string, sql: Sql): Problem | u
 }
 
 /** Why a text is not one query, or not one expression wherever it is put. */
-function wholeProblem(tree: Tree, alone: Tree | undefined, what: string): Refusal | undefined {
-  const [found] = examineTree(tree)
+function wholeProblem(
+  text: string,
+  tree: Tree,
+  alone: Tree | undefined,
+  what: string,
+): Refusal | undefined {
+  const [found] = examineTree(tree, text)
   if (found) return found
+  // It is put into statements of our own.
+  const end = /;\s*$/.exec(text)
+  if (end)
+    return {
+      message: `its ${what} ends with a semicolon`,
+      hint: 'Leave it out.',
+      at: Buffer.byteLength(text.slice(0, end.index)),
+    }
   if (!alone || (isExpression(tree) && isExpression(alone))) return undefined
   return {
     message: `its ${what} is not one expression`,

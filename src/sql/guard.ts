@@ -77,7 +77,7 @@ export interface Tree {
  */
 export function proveSelect(serialized: string, sql: string): ProvenSelect {
   const tree = parsed(serialized)
-  const [refusal] = examineTree(tree)
+  const [refusal] = examineTree(tree, sql)
   const visited = [...visit(tree.statements)]
   const [first] = refusal ? [refusal] : examine(visited, (node) => whyNoTable(node))
   if (first) {
@@ -101,11 +101,11 @@ export function parsed(serialized: string): Tree {
 }
 
 /** What is wrong with a text as a whole: it does not parse, or is not one SELECT. */
-export function examineTree(tree: Tree): Refusal[] {
+export function examineTree(tree: Tree, sql: string): Refusal[] {
   const { error, error_type, error_message, position, statements = [] } = tree
   if (error && error_type === 'not implemented')
     return [
-      {
+      notSelect.find(({ begins }) => begins.test(sql)) ?? {
         message: 'Only a SELECT can be run here',
         hint: 'A lake is changed by its definition and `moraine run` alone.',
       },
@@ -127,6 +127,21 @@ export function examineTree(tree: Tree): Refusal[] {
     ]
   return []
 }
+
+/** What people write beside SELECT to ask, and not to change anything. */
+const notSelect: readonly (Refusal & { begins: RegExp })[] = [
+  {
+    begins: /^\s*explain\b/i,
+    message: 'EXPLAIN can not be used here',
+    hint: 'Run the query itself.',
+  },
+  // The parser makes several statements of it: one to look for the values, and one that has them.
+  {
+    begins: /^[\s(]*(?=(from|select|with|pivot)\b).*\bpivot/is,
+    message: 'PIVOT has to name the values that become columns',
+    hint: "List them: PIVOT silver.orders ON status IN ('paid', 'open') USING sum(amount)",
+  },
+]
 
 /** All that the nodes of a SELECT have and may not have; `whyNot` says it of tables that the text does not make itself. */
 export function examine(

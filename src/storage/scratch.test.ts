@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { scratchFolder, sweep } from './scratch.js'
 
@@ -25,4 +25,18 @@ it('goes when its process is gone, and only then', async () => {
   expect(existsSync(join(folder, dead))).toBe(false)
   for (const each of [name, elsewhere, ...others])
     expect(existsSync(join(folder, each, 'inner/rows'))).toBe(true)
+})
+
+it('is called as the system calls it where a link leads to it, as on macOS', async () => {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'moraine-test-')))
+  const { TMPDIR } = process.env
+  onTestFinished(async () => {
+    if (TMPDIR === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = TMPDIR
+    await rm(folder, { recursive: true, force: true })
+  })
+  await mkdir(join(folder, 'real'))
+  await symlink(join(folder, 'real'), join(folder, 'link'))
+  process.env.TMPDIR = join(folder, 'link')
+  expect(dirname(await scratchFolder('rows'))).toBe(join(folder, 'real'))
 })

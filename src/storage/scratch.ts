@@ -1,5 +1,5 @@
 import { readdirSync, readlinkSync, rmSync } from 'node:fs'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isAlive } from './alive.js'
@@ -22,7 +22,8 @@ let isSwept = false
 export async function scratchFolder(what: string): Promise<string> {
   if (!isSwept) sweep(tmpdir()).catch(() => {})
   isSwept = true
-  return mkdtemp(join(tmpdir(), `moraine-${what}-${space}-${process.pid}-`))
+  // Node and the engine follow links, as the one of macOS: paths are compared with what they say.
+  return mkdtemp(join(await realpath(tmpdir()), `moraine-${what}-${space}-${process.pid}-`))
 }
 
 /** Removes the folders of processes that are not there any more. */

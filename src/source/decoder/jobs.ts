@@ -14,7 +14,7 @@ import { canonicalOptions, takeHere } from '../read-files.js'
 import { type TakenFile, type Target, textOf } from '../taken.js'
 import { type Unpacking, unpackInto } from '../unpack.js'
 import { decoderLimits } from './limits.js'
-import { progressed } from './progress.js'
+import { beyondNode, progressed } from './progress.js'
 import { fileData } from './wire.js'
 
 /* What a decoder's process does: each job reads one file, and answers with plain data. */
@@ -72,29 +72,33 @@ export const jobs = {
   },
 
   /** Reads a file to Parquet with an engine of this process. */
-  async take({ file, source, inspection, target }: Reads & { target: PlainTarget }) {
-    const notes: string[] = []
-    engine ??= startEngine()
-    const session = await (await engine).open()
-    let seen = ''
-    const watch = async () => {
-      const size = await stat(target.location)
-        .then((found) => found.size)
-        .catch(() => 0)
-      const now = `${session.progress()} ${size}`
-      if (now !== seen) progressed()
-      seen = now
-    }
-    const timer = setInterval(() => void watch(), 500)
-    try {
-      const note = (text: string) => void notes.push(text)
-      const taken = await takeHere(file, source, inspection, { ...target, session, note })
-      return { taken: taken as TakenFile, notes }
-    } finally {
-      clearInterval(timer)
-      session.close()
-    }
-  },
+  take: (taking: Taking) => beyondNode(() => take(taking)),
+}
+
+type Taking = Reads & { target: PlainTarget }
+
+async function take({ file, source, inspection, target }: Taking) {
+  const notes: string[] = []
+  engine ??= startEngine()
+  const session = await (await engine).open()
+  let seen = ''
+  const watch = async () => {
+    const size = await stat(target.location)
+      .then((found) => found.size)
+      .catch(() => 0)
+    const now = `${session.progress()} ${size}`
+    if (now !== seen) progressed()
+    seen = now
+  }
+  const timer = setInterval(() => void watch(), 500)
+  try {
+    const note = (text: string) => void notes.push(text)
+    const taken = await takeHere(file, source, inspection, { ...target, session, note })
+    return { taken: taken as TakenFile, notes }
+  } finally {
+    clearInterval(timer)
+    session.close()
+  }
 }
 
 /** The rows of a sheet that were written down. */

@@ -3,7 +3,7 @@ import { watchParent } from '../../process/watchdog.js'
 import { setLocalJobs } from './client.js'
 import { type JobName, jobs } from './jobs.js'
 import { decoderLimits, workLimits } from './limits.js'
-import { countProgress } from './progress.js'
+import { countProgress, isWaiting } from './progress.js'
 import { type Answer, errorData, errorOf, fileOf, type Reply, type Request } from './wire.js'
 
 /*
@@ -76,9 +76,7 @@ function watchIdle(): NodeJS.Timeout {
   return setInterval(() => {
     const { user, system } = process.cpuUsage(before)
     before = process.cpuUsage()
-    const waits =
-      asked.size > 0 || process.getActiveResourcesInfo().some((name) => /^(FS|Z)/.test(name))
-    seconds = waits || user + system > 50_000 ? 0 : seconds + 1
+    seconds = asked.size > 0 || isWaiting() || user + system > 50_000 ? 0 : seconds + 1
     if (seconds < IDLE) return
     const message = 'it ends where its decoder still waits for more of it'
     reply({
