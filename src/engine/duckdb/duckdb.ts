@@ -170,8 +170,10 @@ export class DuckDB implements Engine {
     readInPlace()
   }
 
-  confine(locations: readonly string[]): Promise<void> {
-    return this.lives.confine(locations.flatMap(confinedTo))
+  async confine(locations: readonly string[]): Promise<void> {
+    // What reads buckets where they lie is loaded now or never.
+    if (locations.length > 0) (await this.open()).close()
+    await this.lives.confine(locations.flatMap(confinedTo))
   }
 
   async close(): Promise<void> {

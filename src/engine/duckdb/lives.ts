@@ -67,6 +67,9 @@ export class Lives {
 async function confine(instance: DuckDBInstance, folders: readonly string[]): Promise<void> {
   const connection = await instance.connect()
   try {
+    // One that takes the place of another has loaded nothing yet, and could not from here on.
+    if (folders.some((folder) => folder.startsWith('s3://')))
+      await connection.run('LOAD httpfs').catch(() => {})
     await connection.run(`SET allowed_directories = [${folders.map(quoteText).join(', ')}]`)
     await connection.run('SET enable_external_access = false')
   } finally {

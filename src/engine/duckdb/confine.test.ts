@@ -1,0 +1,29 @@
+import { tmpdir } from 'node:os'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { mount } from '../../storage/staging.js'
+import { DuckDB, DuckDBSession } from './duckdb.js'
+
+it('an engine whose first session comes after it is confined reads buckets where they lie', async () => {
+  const did: string[] = []
+  // The extension itself is not at hand everywhere; a confined engine can't load it.
+  vi.spyOn(DuckDBSession.prototype, 'loads').mockImplementation(async function (
+    this: DuckDBSession,
+  ) {
+    const [row] = await this.rows("SELECT current_setting('enable_external_access') AS open")
+    did.push(row?.open ? 'loads' : 'can not load')
+    return row?.open === true
+  })
+  vi.spyOn(DuckDBSession.prototype, 'reach').mockImplementation(async ({ url }) => {
+    did.push(`reaches ${url}`)
+  })
+  const access = async () => ({ url: 's3://lake', expires: undefined }) as never
+  mount({ url: 's3://lake', folder: tmpdir(), fetch: async () => {}, access })
+  const engine = await DuckDB.start({ threads: 1 })
+  onTestFinished(async () => {
+    vi.restoreAllMocks()
+    await engine.close()
+  })
+  await engine.confine(['s3://lake'])
+  ;(await engine.open()).close()
+  expect(did.slice(0, 2)).toEqual(['loads', 'reaches s3://lake'])
+})
