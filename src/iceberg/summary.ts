@@ -9,18 +9,22 @@ export interface FileChange {
   removed: readonly DataFile[]
   /** The rows stay the same, in other files (spec, Snapshots: `replace`). */
   sameRows?: boolean | undefined
+  /** Nothing stays of what was there before. */
+  isAnew?: boolean
 }
 
 /** A snapshot's summary: what was done, and the table's totals (spec, Optional Snapshot Summary Fields). */
 export function summarize(
-  { added, removed, sameRows }: FileChange,
+  { added, removed, sameRows, isAnew }: FileChange,
   manifests: readonly ManifestFile[],
   before: Summary | undefined,
 ): Summary {
   const changed = added.some((f) => !isDeletes(f)) ? 'overwrite' : 'delete'
-  const nothingGoes = removed.length === 0 && !added.some(isDeletes)
+  const allGoes = isAnew && Number(before?.['total-data-files'] ?? 0) > 0
+  const nothingGoes = removed.length === 0 && !allGoes && !added.some(isDeletes)
   const operation: Operation = sameRows ? 'replace' : nothingGoes ? 'append' : changed
-  const known = (name: string) => Number(before?.[name] ?? 0)
+  // Of what can't be read it is not known what goes; where all goes, what was there before does not count.
+  const left = (name: string, less: number) => (isAnew ? 0 : Number(before?.[name] ?? 0) - less)
   const live = (content: number, pick: (m: ManifestFile) => number) =>
     manifests.filter((m) => m.content === content).reduce((sum, m) => sum + pick(m), 0)
   const files = (m: ManifestFile) => m.added_files_count + m.existing_files_count
@@ -36,14 +40,14 @@ export function summarize(
     ...said('removed-delete-files', removed.filter(isDeletes).length),
     'total-records': live(0, rows),
     'total-data-files': live(0, files),
-    'total-files-size': known('total-files-size') + bytesOf(added) - bytesOf(removed),
+    'total-files-size': left('total-files-size', bytesOf(removed)) + bytesOf(added),
     'total-delete-files': live(1, files),
   }
   for (const content of ['position deletes', 'equality deletes'] as const) {
     const name = content.replace(' ', '-')
     const [more, less] = [rowsOf(added, content), rowsOf(removed, content)]
     Object.assign(counts, said(`added-${name}`, more), said(`removed-${name}`, less))
-    counts[`total-${name}`] = known(`total-${name}`) + more - less
+    counts[`total-${name}`] = left(`total-${name}`, less) + more
   }
   return {
     operation,

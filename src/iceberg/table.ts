@@ -328,6 +328,7 @@ export class Table {
             added: [...change.added, ...deletes.map(({ file }) => file)],
             removed,
             sameRows: change.sameRows,
+            isAnew: change.removed === 'all',
           },
           manifests,
           this.snapshot?.summary,

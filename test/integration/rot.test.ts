@@ -178,6 +178,29 @@ describe('a damaged file', () => {
     expect(lost.stdout).toContain('moraine discard-batch rates 1')
   })
 
+  it.each(['manifest list', 'manifest of data', 'manifest of deleted rows'])(
+    'of a table with lists of deleted rows is mended: its %s',
+    async (what) => {
+      const project = await lakeOfAllLayers()
+      const orders = 'select id, v, amount::varchar as amount from silver.orders order by all'
+      const before = await project.query(orders)
+      const { metadata } = (await project.state()).tables['silver.orders'] as { metadata: string }
+      const table = await Table.load(project.storage, metadata)
+      const manifests = await table.manifests()
+      const of = (content: number) =>
+        manifests.findLast((one) => one.content === content)?.manifest_path
+      const location =
+        what === 'manifest list'
+          ? table.snapshot?.['manifest-list']
+          : of(what === 'manifest of data' ? 0 : 1)
+      await change(project, table.pathOf(location ?? ''), (bytes) => bytes.fill(0x5a, 40, 60))
+      const done = await repair(project)
+      expect([done.mends[0]?.how, done.left]).toEqual(['made', []])
+      expect(await project.query(orders)).toEqual(before)
+      expect((await look(project)).problemsNow).toBe(0)
+    },
+  )
+
   it('is mended beside a run, which loses nothing that it ingests meanwhile', async () => {
     const project = await lakeOfAllLayers()
     const { manifest = '' } = (await project.state()).batches['bronze.visits']?.[0] ?? {}
