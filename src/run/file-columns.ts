@@ -96,7 +96,8 @@ export class FileColumns {
       ...lacking.map((name) => `column '${name}' is gone`),
       ...fresh.map((name) => `column '${name}' is new`),
     ].join(', ')
-    return new MoraineError('source', `The columns of ${file} are others than before: ${said}`, {
+    // No fault of the file's bytes: the definition says so.
+    return new MoraineError('quality', `The columns of ${file} are others than before: ${said}`, {
       doing: `read ${fullName(this.dataset)}`,
       hint: "Nothing was taken in. Take the change over with drift: 'evolve' (or leave new columns out with drift: 'discard'), or take the file away.",
       place: this.dataset.place,
