@@ -145,7 +145,8 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     const project = await create('s3://plain/in/')
     await put('plain', 'in/a.csv', csv('1,10'))
     await project.run()
-    expect(await keys('plain')).toEqual(['in/a.csv'])
+    // Other tests have their lake there.
+    expect((await keys('plain')).filter((key) => key?.startsWith('in/'))).toEqual(['in/a.csv'])
     expect(step(await project.run(), 'bronze.orders').reason).toBe('nothing has landed')
     await new Promise((done) => setTimeout(done, 1100))
     await put('plain', 'in/a.csv', csv('1,12'))
