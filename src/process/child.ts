@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { temporaryFolder } from '../storage/temporary.js'
 
 /*
  * Processes that we start. Each calls `watchParent` (`watchdog.ts`) first, and so ends with this process whatever it does.
- * Loads nothing else, so that one can be started before the command that needs it is loaded.
+ * Loads next to nothing, so that one can be started before the command that needs it is loaded.
  */
 
 /** Why a child ended itself. Each reason has a signal of its own: that tells it also when nothing else of the child runs. */
@@ -30,14 +30,16 @@ export interface ChildOptions {
  * Starts a script of Moraine's in a process of its own, with a channel for messages.
  *
  * @param script must call `watchParent()` before anything else.
+ * @throws MoraineError of kind `storage` where there is no folder for temporary files.
  */
 export function startChild(script: URL, options: ChildOptions = {}): ChildProcess {
   const { args = [], env = {}, execArgv = [], isHeard = false } = options
+  const temporary = temporaryFolder()
   return fork(fileURLToPath(script), [String(process.pid), ...args], {
     serialization: 'advanced',
     execArgv: [...execArgv],
-    cwd: tmpdir(),
-    env: { PATH: process.env.PATH ?? '', TMPDIR: tmpdir(), ...env },
+    cwd: temporary,
+    env: { PATH: process.env.PATH ?? '', TMPDIR: temporary, ...env },
     stdio: ['ignore', 'ignore', isHeard ? 'pipe' : 'ignore', 'ipc'],
   })
 }

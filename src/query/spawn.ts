@@ -14,7 +14,11 @@ const PATIENCE = 30_000
 
 /** Starts a process for the query that is about to be asked. */
 export function startAhead(): void {
-  giveBack(start())
+  try {
+    giveBack(start())
+  } catch {
+    // Whoever takes one is told why there is none.
+  }
 }
 
 /** A process for a query, which nobody else has until it is given back. */

@@ -27,7 +27,7 @@ it('goes when its process is gone, and only then', async () => {
     expect(existsSync(join(folder, each, 'inner/rows'))).toBe(true)
 })
 
-it('is called as the system calls it where a link leads to it, as on macOS', async () => {
+it('is called as the system calls it where a link leads to it, as on macOS, and missed where it is missing', async () => {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'moraine-test-')))
   const { TMPDIR } = process.env
   onTestFinished(async () => {
@@ -39,4 +39,9 @@ it('is called as the system calls it where a link leads to it, as on macOS', asy
   await symlink(join(folder, 'real'), join(folder, 'link'))
   process.env.TMPDIR = join(folder, 'link')
   expect(dirname(await scratchFolder('rows'))).toBe(join(folder, 'real'))
+  process.env.TMPDIR = join(folder, 'nowhere')
+  await expect(scratchFolder('rows')).rejects.toMatchObject({
+    kind: 'storage',
+    hint: expect.stringContaining('TMPDIR'),
+  })
 })

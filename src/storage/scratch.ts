@@ -1,8 +1,9 @@
 import { readdirSync, readlinkSync, rmSync } from 'node:fs'
-import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isAlive } from './alive.js'
+import { temporaryFolder } from './temporary.js'
 
 /** Where numbers of processes mean the same processes: containers may share a folder, but not those. */
 const space = (() => {
@@ -22,8 +23,7 @@ let isSwept = false
 export async function scratchFolder(what: string): Promise<string> {
   if (!isSwept) sweep(tmpdir()).catch(() => {})
   isSwept = true
-  // Node and the engine follow links, as the one of macOS: paths are compared with what they say.
-  return mkdtemp(join(await realpath(tmpdir()), `moraine-${what}-${space}-${process.pid}-`))
+  return mkdtemp(join(temporaryFolder(), `moraine-${what}-${space}-${process.pid}-`))
 }
 
 /** Removes the folders of processes that are not there any more. */

@@ -1,0 +1,21 @@
+import { realpathSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { MoraineError } from '../errors.js'
+
+/**
+ * The system's folder for temporary files, as Node and the engine name what is in it: they follow links, as the one of
+ * macOS.
+ *
+ * @throws MoraineError of kind `storage` where there is none.
+ */
+export function temporaryFolder(): string {
+  const folder = tmpdir()
+  try {
+    return realpathSync(folder)
+  } catch (cause) {
+    throw new MoraineError('storage', `There is no folder for temporary files at ${folder}`, {
+      cause,
+      hint: 'Make it, or name another one by the variable TMPDIR.',
+    })
+  }
+}
