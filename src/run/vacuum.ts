@@ -165,6 +165,21 @@ async function expire(
   return { expired, horizon }
 }
 
+/** What an earlier commit leads to can't be mended by building it anew: the lake of now is whole by then. */
+async function atCommit(number: number, look: () => Promise<void>): Promise<void> {
+  try {
+    await look()
+  } catch (error) {
+    if (!(error instanceof MoraineError) || error.retryable) throw error
+    const { kind, message, path } = error
+    throw new MoraineError(kind, `${message}; commit ${number} leads to it`, {
+      cause: error,
+      ...(path === undefined ? {} : { path }),
+      hint: 'Restore it from a backup; or, where the lake of now is whole (moraine verify --head), let the commits go that show it: moraine vacuum with a --history that is shorter than they are old. Nothing was removed.',
+    })
+  }
+}
+
 /** The files that commits lead to. */
 class Roots {
   private readonly used = new Set<string>()
@@ -198,14 +213,16 @@ class Roots {
     const done = this.followed.get(log.branch)
     this.followed.set(log.branch, head.number)
     if (done === undefined && first > log.forkedAt && first < head.number)
-      await this.state(await log.stateAt(first))
+      await atCommit(first, async () => this.state(await log.stateAt(first)))
     const from = Math.max(first, log.forkedAt, done ?? 0)
     for (let number = from + 1; number < head.number; number++) {
       const entry = await log.entry(number)
       if (!entry) throw new MoraineError('corrupt', `commit ${number} of the log is missing`)
       const { tables = {}, batches = [], watermarks = {} } = entry.commit.changes
-      for (const table of Object.values(tables)) if (table) await this.table(table)
-      await this.pointers(batches)
+      await atCommit(number, async () => {
+        for (const table of Object.values(tables)) if (table) await this.table(table)
+        await this.pointers(batches)
+      })
       this.indexes(watermarks)
     }
   }

@@ -6,6 +6,7 @@ import { Table } from '../../src/iceberg/table.js'
 import { CommitLog } from '../../src/log/log.js'
 import { verifyLake } from '../../src/log/verify.js'
 import { type Repair, repairLake } from '../../src/run/repair/repair.js'
+import { vacuum } from '../../src/run/vacuum.js'
 import { Project } from '../support/project.js'
 import { change, filesOf, flipped, kindOf, lakeOfAllLayers } from '../support/rot.js'
 import { random, seed } from '../support/seed.js'
@@ -200,6 +201,22 @@ describe('a damaged file', () => {
       expect((await look(project)).problemsNow).toBe(0)
     },
   )
+
+  it('of earlier commits is let go with them: vacuum says how', async () => {
+    const project = await lakeOfAllLayers()
+    const { metadata } = (await project.state()).tables['silver.rates'] as { metadata: string }
+    await change(project, metadata, (bytes) => bytes.fill(0x5a, 40, 60))
+    expect((await repair(project)).left).toEqual([])
+    const { storage } = project
+    const info = { author: 'test', run: null }
+    const options = { grace: -1, remove: true, info }
+    await expect(vacuum(new CommitLog(storage), storage, options)).rejects.toMatchObject({
+      message: expect.stringMatching(/metadata\.json is damaged: .*; commit \d+ leads to it/),
+      hint: expect.stringContaining('--history'),
+    })
+    await vacuum(new CommitLog(storage), storage, { ...options, history: 0 })
+    await vacuum(new CommitLog(storage), storage, options)
+  })
 
   it('is mended beside a run, which loses nothing that it ingests meanwhile', async () => {
     const project = await lakeOfAllLayers()
