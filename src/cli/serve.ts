@@ -132,7 +132,9 @@ async function serveUntil({ project, options, keeper, log, stop, ending }: Servi
   const connected = connect(project, receivers, keeper.health, stop.signal)
   connected.catch(() => {})
   // Whoever sees that it listens should be able to send, unless storage keeps everybody waiting.
-  await Promise.race([connected, stopped, sleep(PROMPT, undefined, { ref: false })])
+  const ready = connected.then((isOpen) => (isOpen ? keeper.watchFolders() : undefined))
+  ready.catch(() => {})
+  await Promise.race([ready, stopped, sleep(PROMPT, undefined, { ref: false })])
   const server = await listenFor(project, options, keeper, receivers)
   tellBeginning(log, project, keeper, receivers, `http://${options.host}:${server.port}`)
   const begun = connected.then((isOpen) => {

@@ -67,6 +67,7 @@ export class Keeper {
   private readonly closing: (() => void)[] = []
   /** Ends what watches folders; it begins again with the next look. */
   private readonly watching: (() => void)[] = []
+  private watched: Promise<unknown> | undefined
   /** Jobs, datasets and checks that somebody was told of. */
   private readonly told = new Set<string>()
   private readonly noted = new Map<string, Set<string>>()
@@ -104,11 +105,21 @@ export class Keeper {
     })
   }
 
+  /** Makes and watches the folders that files are dropped into; resolves once each was tried. */
+  watchFolders(): Promise<unknown> {
+    this.watched ??= Promise.all(
+      this.arrivals.map(({ job, arrivals }) =>
+        arrivals.path === undefined ? undefined : this.watch(job, arrivals.path, arrivals),
+      ),
+    )
+    return this.watched
+  }
+
   /** Begins to look, and to run; what does not work yet is tried again. */
   start(): void {
+    void this.watchFolders()
     for (const { job, queue, arrivals } of this.arrivals) {
       if (queue !== undefined) this.listen(job, queue)
-      if (arrivals.path !== undefined) this.watch(job, arrivals.path, arrivals)
       // Each by itself: a bucket that does not answer keeps no other inbox waiting.
       this.repeat(lookFor(job), this.options.sweep, () => this.sweep(job, arrivals))
     }
@@ -117,7 +128,7 @@ export class Keeper {
   }
 
   /** Hears of files as they come. Without that there are still the sweeps. */
-  private watch(job: string, path: string, arrivals: Arrivals): void {
+  private watch(job: string, path: string, arrivals: Arrivals): Promise<void> {
     let watcher: FSWatcher | undefined
     const about = `watch ${path}`
     const end = () => {
@@ -133,9 +144,9 @@ export class Keeper {
         this.trouble(about, error)
       })
     }
-    this.repeat(about, this.options.sweep, begin)
     this.watching.push(end)
     this.closing.push(end)
+    return this.repeat(about, this.options.sweep, begin)
   }
 
   private listen(job: string, queue: string): void {
@@ -250,12 +261,13 @@ export class Keeper {
   }
 
   /** Does something at once, and again each so many milliseconds, however it ends. */
-  private repeat(about: string, milliseconds: number, work: () => Promise<void>): void {
+  /** Does it again and again; resolves when it was done, or has failed, for the first time. */
+  private repeat(about: string, milliseconds: number, work: () => Promise<void>): Promise<void> {
     let busy = false
-    const one = () => {
+    const one = async () => {
       if (busy) return
       busy = true
-      work()
+      await work()
         .then(
           () => this.troubles.delete(about),
           (error) => this.failed(about, error),
@@ -264,9 +276,10 @@ export class Keeper {
           busy = false
         })
     }
-    one()
+    const first = one()
     const timer = setInterval(one, milliseconds)
     this.closing.push(() => clearInterval(timer))
+    return first
   }
 
   /** Storage has gone away, or come back. */
