@@ -1,5 +1,6 @@
 import { rm, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import type {
   DuckDBBlobValue,
   DuckDBConnection,
@@ -121,7 +122,8 @@ export class DuckDB implements Engine {
       temp_directory: temporary,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
-      allow_persistent_secrets: 'false',
+      // None of the user's: the folder is empty. Databases can't be attached where there may be none at all.
+      secret_directory: join(temporary, 'secrets'),
       partitioned_write_max_open_files: '1000',
       // Giving memory back to the system after each query, to ask for it again, costs more than it saves.
       allocator_flush_threshold: '1GiB',

@@ -62,7 +62,10 @@ async function textsSql(
     `SELECT unnest(json_keys(json)) FROM (FROM read_json_objects(${file}, format = 'newline_delimited') LIMIT 1)`,
   )
   const types = names.getRows().map(([name]) => `${quoteText(String(name))}: 'VARCHAR'`)
-  return `SELECT ${columns} FROM read_json(${file}, format = 'newline_delimited', maximum_object_size = ${1 << 30}, columns = {${types.join(', ')}})`
+  // The engine takes twice as much memory for each thread as a record may have bytes.
+  const { size } = await stat(enginePath(location))
+  const longest = Math.max(2 ** 24, Math.min(size + 16, 2 ** 30))
+  return `SELECT ${columns} FROM read_json(${file}, format = 'newline_delimited', maximum_object_size = ${longest}, columns = {${types.join(', ')}})`
 }
 
 /** Bytes that a record may have: what lies between two line ends, and more where values have line ends of their own. */
