@@ -6,7 +6,6 @@ import { describe, expect, it } from 'vitest'
 import type { Lake } from '../../src/define/lake.js'
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import type { ResultRow } from '../../src/engine/engine.js'
-import type { LakeState } from '../../src/log/commit.js'
 import { CommitLog } from '../../src/log/log.js'
 import { verifyLake } from '../../src/log/verify.js'
 import { runLake } from '../../src/run/execute.js'
@@ -98,14 +97,6 @@ async function killed(project: Project, root: string, how: string, count = ''): 
   return signal === 'SIGKILL'
 }
 
-const comparable = ({ tables, batches, offsets, watermarks }: LakeState) =>
-  JSON.stringify([
-    Object.keys(tables),
-    Object.values(batches).map((b) => b.length),
-    offsets,
-    watermarks,
-  ])
-
 describe('a run that is killed at any point', () => {
   it('leaves the lake as before or as after; the next run completes it, and no row is lost or doubled', async () => {
     const { project, lake, engine } = await prepare()
@@ -119,7 +110,8 @@ describe('a run that is killed at any point', () => {
     const points = Number(await readFile(inFolder('count.txt'), 'utf8'))
     expect(points).toBeGreaterThan(90)
 
-    const step = process.env.CI ? 1 : Math.floor(points / 10)
+    const { CI, MORAINE_CI_FULL: all } = process.env
+    const step = all ? 1 : Math.max(1, Math.floor(points / (CI ? 60 : 10)))
     const kills: string[] = []
     for (let at = 1; at <= points; at += step) kills.push(`before:${at}`, `after:${at}`)
     let [done, deaths] = [0, 0]
@@ -142,7 +134,11 @@ describe('a run that is killed at any point', () => {
           run.steps.map(() => undefined),
         ])
         expect(await answers(own, storage), how).toEqual(expected)
-        expect(comparable(await new CommitLog(storage).head())).toContain('"bronze.sales":2')
+        // A file that a kill left half read may have been set aside and put back: that takes a batch more.
+        const { batches, offsets } = await new CommitLog(storage).head()
+        const last = Math.max(...(batches['bronze.sales'] ?? []).map(({ number }) => number))
+        expect([2, 3], how).toContain(last)
+        expect(offsets['silver.sales'], how).toEqual({ 'bronze.sales': last })
         if (died) deaths++
       }
       await own.close()
@@ -151,6 +147,6 @@ describe('a run that is killed at any point', () => {
     await engine.close()
     // Runs differ a little in how often they touch the lake: the last points may lie behind the end.
     expect(deaths).toBeGreaterThan(done * 0.9)
-    if (process.env.CI) expect(deaths).toBeGreaterThanOrEqual(200)
+    if (all) expect(deaths).toBeGreaterThanOrEqual(200)
   }, 900_000)
 })
