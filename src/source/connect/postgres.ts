@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Client, ClientConfig, QueryResult } from 'pg'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
+import { closing } from './closing.js'
 import {
   amongKeys,
   censusOf,
@@ -175,7 +176,7 @@ class PostgresReader implements Reader {
       const facts = { snapshot, xmin, now: Number(now), version: Number(version), zone }
       return new PostgresReader(access, leader, moment, counters, facts)
     } catch (error) {
-      await leader.end().catch(() => {})
+      await closing(leader.end())
       throw databaseError(access.where, error, access.secrets)
     }
   }
@@ -373,7 +374,7 @@ class PostgresReader implements Reader {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.all.map((client) => client.end().catch(() => {})))
+    await Promise.all(this.all.map((client) => closing(client.end())))
   }
 
   /** Another session that sees the same rows. */

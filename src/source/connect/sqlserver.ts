@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { config as Config, ConnectionPool, Request, Transaction } from 'mssql'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
+import { closing } from './closing.js'
 import {
   amongKeys,
   censusOf,
@@ -110,6 +111,7 @@ export async function openSqlServer(
   const pool = new sql.ConnectionPool(config)
   // A connection that is lost while nobody waits for it is told to who uses it next.
   pool.on('error', () => {})
+  const transaction = new sql.Transaction(pool)
   try {
     await pool.connect()
     const asks = new Asks(() => pool.request())
@@ -118,7 +120,6 @@ export async function openSqlServer(
       'SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()',
     )) as [[unknown]]
     const moment = await settle(asks, Number(state) === 1)
-    const transaction = new sql.Transaction(pool)
     await transaction.begin(
       Number(state) === 1 ? sql.ISOLATION_LEVEL.SNAPSHOT : sql.ISOLATION_LEVEL.READ_COMMITTED,
     )
@@ -127,9 +128,15 @@ export async function openSqlServer(
     const seen = { ...moment, now: Number(now) }
     return new SqlServerReader(pool, transaction, seen, counters, where, secrets)
   } catch (error) {
-    await pool.close().catch(() => {})
+    await closing(leave(transaction, pool))
     throw failed(where, error, secrets)
   }
+}
+
+/** A pool does not close while it is in use. */
+async function leave(transaction: Transaction, pool: ConnectionPool): Promise<void> {
+  await transaction.rollback().catch(() => {})
+  await pool.close()
 }
 
 /** A connection, which does one thing after the other. */
@@ -315,9 +322,7 @@ class SqlServerReader implements Reader {
   }
 
   async close(): Promise<void> {
-    // A pool does not close while it is in use.
-    await this.asks.use(() => this.transaction.rollback()).catch(() => {})
-    await this.pool.close().catch(() => {})
+    await closing(this.asks.use(() => leave(this.transaction, this.pool)))
   }
 
   private async ask(sql: string, source: DatabaseSource): Promise<unknown[][]> {
