@@ -107,7 +107,8 @@ async function rollback(round: Round): Promise<void> {
   const point = round.points.get(to)
   if (point === undefined) return
   const drawn = round.chance()
-  const undo = drawn < 0.3
+  // What a bucket without versions was asked for stays in it, and would come again.
+  const undo = drawn < 0.3 && round.isInFolder
   const loss = drawn < 0.15
   const options = [...(undo ? ['--undo-intake'] : []), ...(loss ? ['--allow-loss'] : [])]
   const before = (await round.log.head()).number
@@ -141,9 +142,11 @@ async function discardBatch(round: Round): Promise<void> {
 async function change(round: Round): Promise<void> {
   const { limit, partitioned, rewritten } = round.settings
   const drawn = round.chance()
-  if (drawn < 0.6) round.settings = { limit: limit === 500 ? 600 : 500, partitioned, rewritten }
-  else if (drawn < 0.8) round.settings = { limit, partitioned: !partitioned, rewritten }
-  else round.settings = { limit, partitioned, rewritten: !rewritten }
+  // None that was there before: that would be refused as an older one.
+  if (drawn < 0.6)
+    round.settings = { limit: limit < 600 ? limit + 101 : limit - 99, partitioned, rewritten }
+  else if (drawn < 0.8) round.settings = { limit: limit + 1, partitioned: !partitioned, rewritten }
+  else round.settings = { limit, partitioned, rewritten: rewritten + 1 }
   round.told.push(`lake.ts: ${JSON.stringify(round.settings)}`)
   await round.define()
   if (round.chance() < 0.6)

@@ -4,7 +4,7 @@ export interface Settings {
   limit: number
   partitioned: boolean
   /** Another text of gold's query, with the same rows. */
-  rewritten: boolean
+  rewritten: number
 }
 
 /** Rows of `readings` are kept for so many days. */
@@ -48,7 +48,7 @@ const readings = silver('readings', {
 })
 
 const days = gold('days', {
-  query: sql\`select day, count(*) as n, sum(amount)${rewritten ? ' + 0' : ''} as amount from \${items} group by day\`,
+  query: sql\`select day, count(*) as n, sum(amount)${rewritten > 0 ? ` + 0 * ${rewritten}` : ''} as amount from \${items} group by day\`,
   incremental: { by: 'day' },
 })
 const totals = gold('totals', {

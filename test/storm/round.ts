@@ -59,7 +59,7 @@ export class Round {
   readonly remembered = new Map<number, Tables>()
   /** The deliveries that each batch holds, of the last comparison. */
   batches: { dataset: string; batch: string; deliveries: Delivery[] }[] = []
-  settings: Settings = { limit: 500, partitioned: false, rewritten: false }
+  settings: Settings = { limit: 500, partitioned: false, rewritten: 0 }
   /** What happened in this cycle and the one before, for people. */
   readonly told: string[] = []
   private seen = 0
@@ -98,6 +98,10 @@ export class Round {
     if (folder) await rm(folder, { recursive: true, force: true })
     else for (const { path } of await this.storage.list('')) await this.storage.remove(path)
     await rm(this.folder, { recursive: true, force: true })
+  }
+
+  get isInFolder(): boolean {
+    return folderOf(this.storage) !== undefined
   }
 
   below(n: number): number {
