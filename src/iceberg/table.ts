@@ -235,6 +235,23 @@ export class Table {
   }
 
   /**
+   * The paths of all files that the current snapshot leads to, a manifest before what it names.
+   *
+   * @param isKnown says of a manifest that what it names is known: it is not read again.
+   */
+  async *paths(isKnown: (manifest: string) => boolean = () => false): AsyncGenerator<string> {
+    const list = this.snapshot?.['manifest-list']
+    if (list) yield this.pathOf(list)
+    for (const manifest of await this.manifests()) {
+      const path = this.pathOf(manifest.manifest_path)
+      if (isKnown(path)) continue
+      yield path
+      for (const { status, file } of await this.entries(manifest))
+        if (status !== 'deleted') yield this.pathOf(file.path)
+    }
+  }
+
+  /**
    * The data files that may hold rows meeting all predicates: first whole manifests are passed
    * over by their partitions, then files by their bounds.
    * Who reads their rows asks {@link plan}, which also tells what was deleted of them.

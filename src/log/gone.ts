@@ -138,13 +138,8 @@ function indexOf(watermark: unknown): string | undefined {
 /** A version of a table: its metadata, and what its current snapshot leads to. */
 export async function filesOfTable(storage: Storage, metadata: string): Promise<string[]> {
   const table = await Table.load(storage, metadata)
-  const list = table.snapshot?.['manifest-list']
-  const files = [metadata, ...(list ? [table.pathOf(list)] : [])]
-  for (const manifest of await table.manifests()) {
-    files.push(table.pathOf(manifest.manifest_path))
-    for (const { status, file } of await table.entries(manifest))
-      if (status !== 'deleted') files.push(table.pathOf(file.path))
-  }
+  const files = [metadata]
+  for await (const path of table.paths()) files.push(path)
   return files
 }
 

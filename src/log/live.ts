@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { isAlive } from '../storage/alive.js'
+import { beginningOf, isAlive } from '../storage/alive.js'
 import type { Storage } from '../storage/storage.js'
 
 /** A process at work in a lake, as it says itself. */
@@ -57,7 +56,7 @@ export class Heartbeat {
     entry: Pick<LiveEntry, 'kind' | 'id' | 'author' | 'started' | 'commit'>,
     delay: number,
   ) {
-    const own = processOf(process.pid)
+    const own = beginningOf(process.pid)
     const full: LiveEntry = {
       format: 1,
       ...entry,
@@ -134,7 +133,7 @@ export async function lookForLive(
 /** Whether it is there; `undefined` when nobody knows. */
 function isCertain(entry: LiveEntry, silent: number): boolean | undefined {
   if (entry.host !== hostname()) return silent < SILENT ? true : undefined
-  return isAlive(entry.pid) && processOf(entry.pid) === entry.process
+  return isAlive(entry.pid) && beginningOf(entry.pid) === entry.process
 }
 
 async function read(storage: Storage, path: string): Promise<LiveEntry | undefined> {
@@ -142,17 +141,6 @@ async function read(storage: Storage, path: string): Promise<LiveEntry | undefin
   try {
     const entry = bytes && (JSON.parse(new TextDecoder().decode(bytes)) as LiveEntry)
     return entry?.format === 1 ? entry : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** When a process began, in ticks since the machine did: Linux says so. */
-function processOf(pid: number): string | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The program's name stands in parentheses, and may hold anything.
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]
   } catch {
     return undefined
   }

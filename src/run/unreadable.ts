@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
 import type { FilesSource } from '../define/source.js'
 import { quoteName, quoteText } from '../define/sql.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { SourceFile } from '../source/discover.js'
+import { fileSha256 } from '../storage/checksum.js'
 import { hash } from './context.js'
 
 /** Whether a file can't be read whatever is tried: what is in it is wrong, or what it is said to be. */
@@ -98,8 +96,5 @@ export function textReadingOf(source: FilesSource): string {
 
 /** The SHA-256 of a file's bytes; empty where it is elsewhere. */
 export async function digestOfFile({ path, remote }: SourceFile): Promise<string> {
-  if (remote) return ''
-  const sum = createHash('sha256')
-  await pipeline(createReadStream(path), sum)
-  return sum.digest('hex')
+  return remote ? '' : fileSha256(path)
 }

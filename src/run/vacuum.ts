@@ -260,14 +260,6 @@ class Roots {
     this.used.add(metadata)
     const at = { metadata, ...(sha256 ? { sha256 } : {}) }
     const table = await Table.load(this.storage, at, realEffects, this.manifests)
-    const list = table.snapshot?.['manifest-list']
-    if (list) this.used.add(table.pathOf(list))
-    for (const manifest of await table.manifests()) {
-      const path = table.pathOf(manifest.manifest_path)
-      if (this.used.has(path)) continue
-      this.used.add(path)
-      for (const { status, file } of await table.entries(manifest))
-        if (status !== 'deleted') this.used.add(table.pathOf(file.path))
-    }
+    for await (const path of table.paths((manifest) => this.used.has(manifest))) this.used.add(path)
   }
 }

@@ -123,20 +123,31 @@ export class LocalStorage implements Storage {
    */
   async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
     const target = this.at(path)
-    const temporary = join(dirname(target), `.${randomUUID()}.tmp`)
     await this.refuseOther()
+    try {
+      await this.place(target, bytes, link)
+      return true
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false
+      throw failed('create', path, error)
+    }
+  }
+
+  /** Writes bytes to a temporary file, which is durable before it gets its name. */
+  private async place(
+    target: string,
+    bytes: Uint8Array,
+    name: (temporary: string, target: string) => Promise<void>,
+  ): Promise<void> {
+    const temporary = join(dirname(target), `.${randomUUID()}.tmp`)
     try {
       await makeFolder(dirname(target))
       await withFile(temporary, 'wx', async (file) => {
         await file.writeFile(bytes)
         await file.sync()
       })
-      await link(temporary, target)
+      await name(temporary, target)
       await this.syncNames(dirname(target))
-      return true
-    } catch (error) {
-      if (codeOf(error) === 'EEXIST') return false
-      throw failed('create', path, error)
     } finally {
       await unlink(temporary).catch(() => {})
     }
@@ -290,21 +301,9 @@ export class LocalStorage implements Storage {
   }
 
   async restore(path: string, bytes: Uint8Array): Promise<void> {
-    const target = this.at(path)
-    const temporary = join(dirname(target), `.${randomUUID()}.tmp`)
-    try {
-      await makeFolder(dirname(target))
-      await withFile(temporary, 'wx', async (file) => {
-        await file.writeFile(bytes)
-        await file.sync()
-      })
-      await rename(temporary, target)
-      await this.syncNames(dirname(target))
-    } catch (error) {
+    await this.place(this.at(path), bytes, rename).catch((error) => {
       throw failed('restore', path, error)
-    } finally {
-      await unlink(temporary).catch(() => {})
-    }
+    })
   }
 
   async protect(paths: readonly string[]): Promise<void> {

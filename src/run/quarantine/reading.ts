@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import type { Bronze } from '../../define/dataset.js'
 import { isEngineLost } from '../../engine/sql-error.js'
 import { messageOf } from '../../errors.js'
-import { isAlive } from '../../storage/alive.js'
+import { beginningOf, isAlive } from '../../storage/alive.js'
 import type { Storage } from '../../storage/storage.js'
 import type { RunContext } from '../context.js'
 
@@ -38,21 +38,14 @@ const PARTS = 8
 
 const own = randomBytes(8).toString('hex')
 
-function textOf(path: string): string {
+/** The machine since it was started; empty where the system does not tell. */
+function bootOf(): string {
   try {
-    return readFileSync(path, 'utf8').trim()
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   } catch {
     return ''
   }
 }
-
-/** The machine since it was started; empty where the system does not tell. */
-const bootOf = (): string => textOf('/proc/sys/kernel/random/boot_id')
-/** When a process began, in the system's own measure; empty where it does not tell. */
-const beginOf = (pid: number): string =>
-  textOf(`/proc/${pid}/stat`)
-    .replace(/^.*\) /s, '')
-    .split(' ')[19] ?? ''
 
 const folderOf = (dataset: Bronze) => `_moraine/reading/${dataset.name}/`
 
@@ -70,7 +63,7 @@ export async function whileReading<T>(
     format: 1,
     host: hostname(),
     pid: process.pid,
-    process: `${own} ${beginOf(process.pid)}`,
+    process: `${own} ${beginningOf(process.pid) ?? ''}`,
     boot: bootOf(),
     time: new Date().toISOString(),
     objects: [...objects],
@@ -130,7 +123,7 @@ function isAtWork({ host, pid, process: of, boot, time, ended }: Note): boolean 
   if (boot !== bootOf()) return false
   const [token, begin] = of.split(' ')
   if (token === own) return true
-  return pid !== process.pid && isAlive(pid) && (!begin || beginOf(pid) === begin)
+  return pid !== process.pid && isAlive(pid) && (!begin || beginningOf(pid) === begin)
 }
 
 const isRestarted = ({ host, boot }: Note): boolean => host === hostname() && boot !== bootOf()
