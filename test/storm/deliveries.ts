@@ -179,7 +179,7 @@ export class Deliveries {
       return source === 'dropped' && where !== 'waiting'
     })
     if (before.length === 0) return
-    const { name, body, rows, where } = this.pick(before)
+    const { name, body, rows } = this.pick(before)
     const sameName = folderOf(this.storage) !== undefined && this.chance() < 0.6
     if (!sameName) {
       const other = `f${++this.files}${/\.[a-z]+$/.exec(name)?.[0]}`
@@ -187,9 +187,11 @@ export class Deliveries {
       return
     }
     await this.lay(name, body)
-    // What was undone is not known any more.
-    if (where === 'undone')
-      this.model.add({ source: 'dropped', name, body, rows, where: 'waiting' })
+    // What was undone is not known any more, unless it came again since.
+    const known = this.model.deliveries.some(
+      (one) => one.source === 'dropped' && one.name === name && one.where !== 'undone',
+    )
+    if (!known) this.model.add({ source: 'dropped', name, body, rows, where: 'waiting' })
   }
 
   /** A new file in the folder that is read as it lies. */
