@@ -10,6 +10,7 @@ import { findLakeFile, loadLake } from '../load/load.js'
 import { openStorage, rootOf } from '../load/root.js'
 import { Threads } from '../load/threads.js'
 import { CommitLog } from '../log/log.js'
+import type { Limits } from '../query/limits.js'
 import { queryRows } from '../query/query.js'
 import type { RunRecord } from '../run/events.js'
 import { runLake } from '../run/execute.js'
@@ -22,6 +23,7 @@ import { textTable } from './output/table.js'
 import { ESC, show } from './output/terminal.js'
 import { makePlan, printSteps } from './plan.js'
 import { type GlobalOptions, print } from './project.js'
+import { limitsBeside } from './query-limits.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
@@ -89,7 +91,7 @@ class Trial {
       if (planned.steps.some(({ decision }) => decision.action !== 'none')) {
         print('')
         const record = await this.run(lake, storage, signal)
-        await this.show(record, storage, log)
+        await this.show(record, storage, log, limitsBeside(lake))
       } else print('\nIt gives what it gave before.')
       for (const problem of Object.values(planned.problems))
         show(`\n${renderError(problem)}\n`, process.stderr)
@@ -130,6 +132,7 @@ class Trial {
     record: RunRecord,
     storage: ReturnType<typeof openStorage>,
     log: CommitLog,
+    limits: Limits,
   ): Promise<void> {
     const built = record.steps.filter(
       ({ dataset, outcome }) => outcome === 'done' && !dataset.startsWith('bronze.'),
@@ -138,7 +141,9 @@ class Trial {
     for (const { dataset } of built) {
       if (!state.tables[dataset]) continue
       const [tier, name] = dataset.split('.')
-      const rows = await queryRows(storage, state, `SELECT * FROM ${tier}."${name}" LIMIT 3`)
+      const rows = await queryRows(storage, state, `SELECT * FROM ${tier}."${name}" LIMIT 3`, {
+        limits: { ...limits, rows: 3 },
+      })
       const names = Object.keys(rows[0] ?? {}).filter((column) => !column.startsWith('_'))
       print(`\n${colors.bold(dataset)}`)
       print(

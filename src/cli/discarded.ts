@@ -7,6 +7,7 @@ import { quoteName } from '../define/sql.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState, RowCounts } from '../log/commit.js'
 import { named } from '../plan/graph.js'
+import type { Limits } from '../query/limits.js'
 import { queryLake, queryRows } from '../query/query.js'
 import { Journal } from '../run/journal.js'
 import { isForRule } from '../run/replay.js'
@@ -18,9 +19,10 @@ import { count, plural, readableTime, toJson } from './output/format.js'
 import { textTable } from './output/table.js'
 import { printable, writeData } from './output/terminal.js'
 import { openProject, print } from './project.js'
+import { limitsFor, withLimits } from './query-limits.js'
 
 export function define(command: Command): Command {
-  return command
+  return withLimits(command)
     .argument('<dataset>', 'a silver dataset')
     .option('-n, --examples <examples>', 'examples for each reason', '3')
     .option('--rule <name>', 'only what was discarded for that: a rule, or a column')
@@ -73,16 +75,17 @@ export async function run(command: Command): Promise<number> {
       hint: 'Build it with: moraine run',
     })
   const options = command.opts<Options>()
-  if (options.rule !== undefined) await checkRule(storage, state, dataset, options.rule)
+  const limits = limitsFor(command, lake.queries)
+  if (options.rule !== undefined) await checkRule(storage, state, dataset, options.rule, limits)
   if (options.trend) return showTrend(storage, dataset, json)
   if (options.export !== undefined)
-    return exportRows(storage, state, dataset, options.export, options.rule)
+    return exportRows(storage, state, dataset, options.export, options.rule, limits)
   const limit = options.examples
   const reasons =
     counts.discarded === 0
       ? []
       : await readReasons(dataset.name, limit, options.rule, (sql) =>
-          queryRows(storage, state, sql),
+          queryRows(storage, state, sql, { limits }),
         )
   if (json) print(toJson({ dataset: fullName(dataset), ...counts, reasons }, 2))
   else printReasons(fullName(dataset), counts, reasons)
@@ -95,6 +98,7 @@ export async function checkRule(
   state: LakeState,
   dataset: Silver<any>,
   rule: string,
+  limits: Limits,
 ): Promise<void> {
   const known = [...dataset.rules.map(({ name }) => name), ...Object.keys(dataset.schema.shape)]
   if (known.some((name) => rule === name || rule.startsWith(`${name}:`))) return
@@ -103,6 +107,7 @@ export async function checkRule(
     storage,
     state,
     `SELECT 1 FROM (SELECT unnest(reasons) AS reason FROM discarded.${quoteName(dataset.name)}) WHERE ${isForRule('reason', rule)} LIMIT 1`,
+    { limits },
   )
   if (found.length > 0) return
   const similar = nearest(rule, known)
@@ -198,6 +203,7 @@ async function exportRows(
   dataset: Silver<any>,
   format: string,
   rule: string | undefined,
+  limits: Limits,
 ): Promise<number> {
   if (format !== 'csv')
     throw new MoraineError('usage', `Discarded rows can't be exported as ${format}`, {
@@ -208,6 +214,8 @@ async function exportRows(
     storage,
     state,
     `SELECT list(DISTINCT k) AS names FROM (SELECT unnest(json_keys(raw)) AS k FROM ${table} WHERE json_valid(raw))`,
+    // It is ours, and has one row.
+    { limits: { ...limits, rows: Number.POSITIVE_INFINITY } },
   )
   const names = ((found?.names as string[] | null) ?? []).sort()
   await using result = await queryLake(
@@ -215,6 +223,7 @@ async function exportRows(
     state,
     `SELECT array_to_string(reasons, '; ') AS reasons, _source_file, _source_line, _batch, raw FROM ${table}
      WHERE len(list_filter(reasons, lambda reason: ${isFor(rule)})) > 0 ORDER BY _batch, _source_file, _source_line`,
+    { limits },
   )
   // Data may have columns of any name, these included.
   const taken = new Set(names.map((name) => name.toLowerCase()))

@@ -16,10 +16,10 @@ import { plural, toJson } from './output/format.js'
 import { MAX_CELL, textTable } from './output/table.js'
 import { type GlobalOptions, openProject, print } from './project.js'
 import { tableColumn } from './query.js'
-import { limitsFor } from './query-limits.js'
+import { limitsFor, withLimits } from './query-limits.js'
 
 export function define(command: Command): Command {
-  return command
+  return withLimits(command)
     .argument(
       '<dataset|file>',
       'a dataset, or a raw file: delimited text, JSON, Parquet, Excel; also s3://bucket/key',

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Lake } from '../define/lake.js'
 import { LEAST_MEMORY, type QueryLimits, queryLimits } from '../define/limits.js'
 import { sizeText } from '../define/size.js'
 import { MoraineError } from '../errors.js'
@@ -43,9 +44,17 @@ export function limitsFor(command: Command, ofLake: QueryLimits = {}): Limits {
     what: 'a duration',
     hint: "Give seconds, minutes or hours, or 'none': --timeout 30s, --timeout 15m",
   })
-  // Whoever looks at a terminal can see how long it takes, and stop it.
-  const here = process.stdout.isTTY ? { timeout: 'none' } : {}
-  return limitsOf(given, ofLake, here)
+  return limitsOf(given, ofLake, here())
+}
+
+/** The same of a command that asks a query beside its work, and whose options are not those of the query. */
+export function limitsBeside({ queries }: Pick<Lake, 'queries'>): Limits {
+  return limitsOf(queries, here())
+}
+
+/** Whoever looks at a terminal can see how long it takes, and stop it. */
+function here(): QueryLimits {
+  return process.stdout.isTTY ? { timeout: 'none' } : {}
 }
 
 function refuse(

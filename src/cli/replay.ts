@@ -12,6 +12,7 @@ import { examples } from './examples.js'
 import { toJson } from './output/format.js'
 import { PlainView } from './output/plain.js'
 import { openProject, print } from './project.js'
+import { limitsBeside } from './query-limits.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
@@ -33,7 +34,8 @@ export async function run(command: Command): Promise<number> {
   const { rule, since } = command.opts<{ rule?: string; since?: string }>()
   const silver = silverNamed(lake, command.args[0] as string)
   const dataset = fullName(silver)
-  if (rule !== undefined) await checkRule(storage, await log.head(), silver, rule)
+  if (rule !== undefined)
+    await checkRule(storage, await log.head(), silver, rule, limitsBeside(lake))
   const from = since === undefined ? undefined : parseTime(since)
   if (since !== undefined && !from)
     throw new MoraineError('usage', `--since ${since} is not a time`, {

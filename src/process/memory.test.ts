@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
-import { expect, it, onTestFinished } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { groupMemory, machineMemory } from './memory.js'
 
 /** What the groups of a process allow, where the system has such files. */
@@ -43,6 +45,15 @@ it.each<[string, string, Record<string, string>, number | undefined]>([
     { 'memory/memory.limit_in_bytes': '3000000\n' },
     3_000_000,
   ],
+  [
+    'both versions beside each other',
+    '4:memory:/docker/x\n0::/docker/x\n',
+    {
+      'memory/docker/x/memory.limit_in_bytes': '9223372036854771712\n',
+      'unified/docker/x/memory.max': '4000000\n',
+    },
+    4_000_000,
+  ],
   ['another system', '', {}, undefined],
 ])('%s', async (_, cgroup, files, expected) => {
   expect(await allowed(cgroup, files)).toBe(expected)
@@ -51,4 +62,59 @@ it.each<[string, string, Record<string, string>, number | undefined]>([
 it('is never more than the machine has', () => {
   expect(machineMemory()).toBeGreaterThan(0)
   expect(machineMemory()).toBeLessThanOrEqual(totalmem())
+})
+
+/** A group within that of this process, where the machine lets us make one; `undefined` elsewhere. */
+function realGroup(bytes: number): string | undefined {
+  try {
+    const groups = readFileSync('/proc/self/cgroup', 'utf8')
+    const [, first] = /^\d+:memory:(.*)$/m.exec(groups) ?? []
+    const [, second] = /^0::(.*)$/m.exec(groups) ?? []
+    const [root, path, file] =
+      first === undefined
+        ? ['/sys/fs/cgroup', second ?? '/', 'memory.max']
+        : ['/sys/fs/cgroup/memory', first, 'memory.limit_in_bytes']
+    const folder = join(root, path, `moraine-test-${process.pid}`)
+    mkdirSync(folder)
+    try {
+      writeFileSync(join(folder, file), String(bytes))
+      return folder
+    } catch {
+      rmdirSync(folder)
+      return undefined
+    }
+  } catch {
+    return undefined
+  }
+}
+
+describe('a real group', () => {
+  const allowed = 2 ** 30
+  const group = realGroup(allowed)
+  afterAll(() => group !== undefined && rmdirSync(group))
+
+  it.skipIf(group === undefined)(
+    'limits what runs, queries and decoders use without options',
+    () => {
+      const asks = `
+      const { machineMemory } = await import('./src/process/memory.ts')
+      const { defaultMemory } = await import('./src/query/limits.ts')
+      const { decoderLimits } = await import('./src/source/decoder/limits.ts')
+      console.log(JSON.stringify([machineMemory(), defaultMemory(), decoderLimits({}).memory]))`
+      const { stdout, stderr } = spawnSync(
+        'sh',
+        ['-c', 'echo $$ > "$0/cgroup.procs" && exec "$@"', group as string].concat(
+          process.execPath,
+          '--import',
+          'tsx',
+          '--input-type=module',
+          '-e',
+          asks,
+        ),
+        { encoding: 'utf8' },
+      )
+      expect(stderr).toBe('')
+      expect(JSON.parse(stdout)).toEqual([allowed, allowed / 4, allowed / 2])
+    },
+  )
 })

@@ -19,7 +19,11 @@ export function machineMemory(): number {
 export function groupMemory(proc = PROC, groups = GROUPS): number | undefined {
   const limits = linesOf(proc).flatMap((line) => {
     const [, controllers, path = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? []
-    if (controllers === '') return limitsAt(groups, path, ['memory.max', 'memory.high'])
+    // Where both versions are in use, the second lies in a folder of its own.
+    if (controllers === '')
+      return [groups, join(groups, 'unified')].flatMap((root) =>
+        limitsAt(root, path, ['memory.max', 'memory.high']),
+      )
     if (controllers?.split(',').includes('memory'))
       return limitsAt(join(groups, 'memory'), path, ['memory.limit_in_bytes'])
     return []

@@ -17,14 +17,15 @@ import type { TableRef } from '../sql/guard.js'
 import { damageIn } from '../storage/damage.js'
 import { fetchStaged, isReadInPlace, localPath, readableRoots } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
-import { asList, type Limits, limitsOf } from './limits.js'
+import { asList, type Limits } from './limits.js'
 import type { RelationFiles, Reply } from './protocol.js'
 import type { Pushed } from './pushdown.js'
 import { Worker } from './query-process.js'
 
 /** How a query is run. */
 export interface QueryOptions {
-  limits?: Limits
+  /** What it may use: whoever asks says so, as the lake has a word in it. */
+  limits: Limits
   /** Stops the query, and ends its process. */
   signal?: AbortSignal
 }
@@ -50,7 +51,7 @@ export async function queryLake(
   storage: Storage,
   state: LakeState | Promise<LakeState>,
   sql: string,
-  { limits = limitsOf(), signal }: QueryOptions = {},
+  { limits, signal }: QueryOptions,
 ): Promise<QueryResult> {
   signal?.throwIfAborted()
   const worker = new Worker(limits, signal)
@@ -138,7 +139,7 @@ export async function queryRows(
   storage: Storage,
   state: LakeState,
   sql: string,
-  { limits = limitsOf(), signal }: QueryOptions = {},
+  { limits, signal }: QueryOptions,
 ): Promise<ResultRow[]> {
   const options = { limits: asList(limits), ...(signal ? { signal } : {}) }
   await using result = await queryLake(storage, state, sql, options)

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { CommitLog } from '../../src/log/log.js'
 import { verifyLake } from '../../src/log/verify.js'
+import { limitsOf } from '../../src/query/limits.js'
 import { queryRows } from '../../src/query/query.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { moraine, Project, repository } from '../support/project.js'
@@ -63,7 +64,9 @@ async function goOn(child: ChildProcess): Promise<string> {
 const answer = async (root: string) => {
   const storage = new LocalStorage(root)
   const state = await new CommitLog(storage).head()
-  return queryRows(storage, state, 'select day, n, amount from gold.days order by day')
+  return queryRows(storage, state, 'select day, n, amount from gold.days order by day', {
+    limits: limitsOf(),
+  })
 }
 
 it.runIf(process.platform === 'linux')(

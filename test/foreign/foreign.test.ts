@@ -6,6 +6,7 @@ import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import type { ResultRow } from '../../src/engine/engine.js'
 import { loadLake } from '../../src/load/load.js'
 import { CommitLog } from '../../src/log/log.js'
+import { limitsOf } from '../../src/query/limits.js'
 import { queryRows } from '../../src/query/query.js'
 import { runLake } from '../../src/run/execute.js'
 import { LocalStorage } from '../../src/storage/local.js'
@@ -127,7 +128,8 @@ beforeAll(async () => {
         ? []
         : ['id = 17', "text = 'plain'", 'amount > 5'],
   }))
-  for (const { name } of tables) ours[name] = await queryRows(storage, state, `from ${name}`)
+  for (const { name } of tables)
+    ours[name] = await queryRows(storage, state, `from ${name}`, { limits: limitsOf() })
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 

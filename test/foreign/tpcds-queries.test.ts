@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { ResultRow } from '../../src/engine/engine.js'
 import { CommitLog } from '../../src/log/log.js'
+import { limitsOf } from '../../src/query/limits.js'
 import { queryRows } from '../../src/query/query.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { moraine, repository, temporaryFolder } from '../support/project.js'
@@ -60,6 +61,7 @@ withService("DuckDB's tpcds extension", [extension], () => {
           storage,
           state,
           await inSilver(connection, sql, new Set(tables)),
+          { limits: limitsOf() },
         )
         const theirs = expected.getRowObjectsJson() as ResultRow[]
         if (JSON.stringify(plain(jsonRows(ours))) !== JSON.stringify(plain(theirs)))

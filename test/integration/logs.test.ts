@@ -17,6 +17,7 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CommitLog } from '../../src/log/log.js'
+import { limitsOf } from '../../src/query/limits.js'
 import { queryRows } from '../../src/query/query.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { Project, repository, step } from '../support/project.js'
@@ -275,7 +276,9 @@ describe('logs that are followed', () => {
         const storage = new LocalStorage(root)
         await project.runOn(storage)
         const state = await new CommitLog(storage).head()
-        const rows = await queryRows(storage, state, 'SELECT n FROM bronze.rows ORDER BY n')
+        const rows = await queryRows(storage, state, 'SELECT n FROM bronze.rows ORDER BY n', {
+          limits: limitsOf(),
+        })
         expect([when, point, ...rows.map(({ n }) => n)]).toEqual([when, point, '1', '2', '3', '4'])
       }
     await mkdir(at('done'))

@@ -54,7 +54,8 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const query = async (text: string) => queryLake(storage, await new CommitLog(storage).head(), text)
+const query = async (text: string) =>
+  queryLake(storage, await new CommitLog(storage).head(), text, { limits: limitsOf() })
 
 describe('a query', () => {
   it.each([

@@ -10,6 +10,7 @@ import type { ResultRow } from '../../src/engine/engine.js'
 import { loadLake } from '../../src/load/load.js'
 import type { Changes, LakeState } from '../../src/log/commit.js'
 import { CommitLog } from '../../src/log/log.js'
+import { limitsOf } from '../../src/query/limits.js'
 import { queryRows } from '../../src/query/query.js'
 import type { RunRecord, StepResult } from '../../src/run/events.js'
 import { type RunOptions, runLake } from '../../src/run/execute.js'
@@ -87,7 +88,7 @@ export class Project {
   }
 
   async query(sql: string, at?: number): Promise<ResultRow[]> {
-    return queryRows(this.storage, await this.state(at), sql)
+    return queryRows(this.storage, await this.state(at), sql, { limits: limitsOf() })
   }
 
   /** Runs something that reads the lake's tables in this process, which is quicker than queries. */

@@ -49,7 +49,7 @@ import { copyDeletesSql, relocateDeletesSql, toDeletesFile } from './deletes.js'
 import { BIGINT, DuckDBDataChunk, DuckDBInstance, VARCHAR } from './driver.js'
 import { copyOptions, formatOf, holdFile, writeAvro } from './formats.js'
 import { type Life, Lives } from './lives.js'
-import type { MemoryGuard } from './memory-guard.js'
+import { MemoryGuard } from './memory-guard.js'
 import { confinedTo, enginePath, fileList, sourcePath } from './paths.js'
 import { attach, remoteName, secretSql } from './remote.js'
 import { batchesOf, plainRow, resultColumns, scalarFunction, textOf } from './results.js'
@@ -68,7 +68,7 @@ export interface DuckDBOptions {
   threads?: number
   /** The folder with DuckDB's extensions, where it is not DuckDB's own. */
   extensions?: string | undefined
-  /** Looks at the memory of the whole process. */
+  /** Looks at the memory of the whole process; without it, that leaves the machine a tenth. */
   guard?: MemoryGuard
   /** What tells of disks. */
   disk?: typeof diskOf
@@ -137,7 +137,8 @@ export class DuckDB implements Engine {
       return instance
     }
     const otherwise = options.settings?.disabled_optimizers ?? ''
-    const guard = new StatementGuard(temporary, disk, options.guard)
+    const memoryGuard = options.guard ?? MemoryGuard.within()
+    const guard = new StatementGuard(temporary, disk, memoryGuard)
     return new DuckDB(await begin(), begin, temporary, { statements: 0, otherwise }, guard)
   }
 
@@ -293,7 +294,11 @@ export class DuckDBSession implements Session {
   }
 
   async describe(sql: string): Promise<ResultColumn[]> {
-    const statement = await this.try(sql, (text) => this.connection.prepare(text))
+    // The optimizer would compute what is constant, and nobody asked for values: that may take any time.
+    await this.connection.run('PRAGMA disable_optimizer')
+    const statement = await this.try(sql, (text) => this.connection.prepare(text)).finally(() =>
+      this.connection.run('PRAGMA enable_optimizer'),
+    )
     try {
       return Array.from({ length: statement.columnCount }, (_, i) => {
         const type = statement.columnType(i)

@@ -37,4 +37,23 @@ describe('sessions of one engine', () => {
     }
     await engine.close()
   })
+
+  it('say which columns a query would give without computing what is constant', async () => {
+    const engine = await DuckDB.start({ threads: 1 })
+    const session = await engine.open()
+    let calls = 0
+    const slow = session.addFunction((text) => {
+      calls++
+      return text
+    })
+    const columns = await session.describe(`SELECT ${slow}('a') AS a, 1 AS n`)
+    expect(columns.map(({ name, sqlType }) => [name, sqlType])).toEqual([
+      ['a', 'VARCHAR'],
+      ['n', 'INTEGER'],
+    ])
+    expect(calls).toBe(0)
+    expect(await session.rows(`SELECT ${slow}('a') AS a`)).toEqual([{ a: 'a' }])
+    expect(calls).toBe(1)
+    await engine.close()
+  })
 })

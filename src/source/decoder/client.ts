@@ -1,11 +1,12 @@
 import type { ChildProcess } from 'node:child_process'
 import { tmpdir } from 'node:os'
+import { sizeText } from '../../define/size.js'
 import { MoraineError } from '../../errors.js'
 import { endingOf, startChild } from '../../process/child.js'
 import { sweep } from '../../storage/scratch.js'
 import type { SourceFile } from '../discover.js'
 import type { Input, JobName, Jobs, Output } from './jobs.js'
-import { type DecoderLimits, decoderLimits, sizeText } from './limits.js'
+import { type DecoderLimits, decoderLimits } from './limits.js'
 import { errorData, errorOf, fileData, type Reply, type Request } from './wire.js'
 
 /*

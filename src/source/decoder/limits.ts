@@ -1,3 +1,5 @@
+import { LEAST_MEMORY, memorySize } from '../../define/limits.js'
+import { bytesOf, sizeText } from '../../define/size.js'
 import { MoraineError } from '../../errors.js'
 import { machineMemory } from '../../process/memory.js'
 import type { WorkLimits } from '../../process/watchdog.js'
@@ -25,6 +27,7 @@ export function workLimits(mib: number): WorkLimits {
   return { seconds: seconds + SECONDS_PER_MIB * mib, total }
 }
 
+/** What a command may use is no reason for less. */
 const LEAST = 2 ** 30
 let most = Number.POSITIVE_INFINITY
 
@@ -38,10 +41,11 @@ export function limitDecoderMemory(bytes: number): void {
  * memory, or what the command may use where that is less).
  */
 export function decoderLimits(env: NodeJS.ProcessEnv = process.env): DecoderLimits {
-  const usual = Math.max(LEAST, Math.min(Math.floor(machineMemory() / 2), most))
+  const half = Math.floor(machineMemory() / 2)
+  const usual = Math.max(LEAST_MEMORY, Math.min(half, Math.max(LEAST, most)))
   return {
     seconds: secondsOf(env.MORAINE_DECODER_SECONDS) ?? 20,
-    memory: bytesOf(env.MORAINE_DECODER_MEMORY) ?? usual,
+    memory: memoryOf(env.MORAINE_DECODER_MEMORY) ?? usual,
   }
 }
 
@@ -54,22 +58,14 @@ function secondsOf(text: string | undefined): number | undefined {
   })
 }
 
-const units = { mb: 1e6, gb: 1e9, mib: 2 ** 20, gib: 2 ** 30 }
-/** Node and a decoder need this much before they have read anything. */
-const SMALLEST = 256 * 2 ** 20
-
-function bytesOf(text: string | undefined): number | undefined {
+function memoryOf(text: string | undefined): number | undefined {
   if (!text) return undefined
-  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([mg]i?b)$/i.exec(text.trim()) ?? []
-  const bytes = Number(number) * (units[unit.toLowerCase() as keyof typeof units] ?? 0)
-  if (bytes >= SMALLEST) return bytes
-  throw new MoraineError('usage', `MORAINE_DECODER_MEMORY is '${text}', which is no size`, {
-    hint: 'Give a number and a unit, at least 256MiB: MORAINE_DECODER_MEMORY=4GiB',
-  })
-}
-
-/** A size for people. */
-export function sizeText(bytes: number): string {
-  const gib = bytes / 2 ** 30
-  return gib >= 1 ? `${Number(gib.toFixed(1))} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`
+  if (memorySize.fits(text)) return bytesOf(text)
+  throw new MoraineError(
+    'usage',
+    `MORAINE_DECODER_MEMORY is '${text}', which is not ${memorySize.is}`,
+    {
+      hint: `Give a number and a unit, at least ${sizeText(LEAST_MEMORY)}: MORAINE_DECODER_MEMORY=4GiB`,
+    },
+  )
 }
