@@ -142,7 +142,12 @@ export class Round {
     return outcome
   }
 
-  judge(argv: readonly string[], { code, text }: Outcome, fate?: Fate, refusals?: RegExp): void {
+  judge(
+    argv: readonly string[],
+    { code, text }: Outcome,
+    fate?: Fate,
+    ...refusals: (RegExp | undefined)[]
+  ): void {
     const at = this.told.findLastIndex(
       (one) => one.startsWith(argv.join(' ')) && !one.includes('→'),
     )
@@ -150,7 +155,7 @@ export class Round {
     const violent = fate !== undefined && ['kill', 'die', 'terminate'].includes(fate.kind)
     if (code === 0 || (violent && code === undefined)) return
     if (fate?.kind === 'terminate' && code !== 70) return
-    if (code !== 70 && code !== undefined && refusals?.test(text)) return
+    if (code !== 70 && code !== undefined && refusals.some((one) => one?.test(text))) return
     throw new Fault(`moraine ${argv.join(' ')} ended with ${code ?? 'a crash'}:\n${text.trim()}`)
   }
 
