@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { LakeState } from '../log/commit.js'
+import { whileWriting } from '../log/live.js'
 import type { CommitLog } from '../log/log.js'
 import { readJson } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
@@ -40,10 +41,12 @@ export async function register(
 ): Promise<void> {
   const path = `_moraine/catalog/${source.name}-${randomBytes(6).toString('hex')}.json`
   const bytes = new TextEncoder().encode(JSON.stringify({ format: 1, ...source }))
-  await storage.write(path, bytes)
-  await log.commit(
-    state,
-    { watermarks: { [`${PREFIX}${source.name}`]: { index: { path, sha256: sha256(bytes) } } } },
-    { author, run: null, message: `register ${source.tables.length} tables of ${source.name}` },
-  )
+  await whileWriting(storage, log, { command: 'crawl', author }, async () => {
+    await storage.write(path, bytes)
+    await log.commit(
+      state,
+      { watermarks: { [`${PREFIX}${source.name}`]: { index: { path, sha256: sha256(bytes) } } } },
+      { author, run: null, message: `register ${source.tables.length} tables of ${source.name}` },
+    )
+  })
 }

@@ -5,6 +5,7 @@ import { MoraineError } from '../errors.js'
 import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
 import type { LakeState } from '../log/commit.js'
+import { whileWriting } from '../log/live.js'
 import { named, select } from '../plan/graph.js'
 import { decide } from '../plan/plan.js'
 import { Batches } from '../run/batches.js'
@@ -79,11 +80,14 @@ export async function run(command: Command): Promise<number> {
   try {
     const base = await log.head()
     const prepared: Prepared[] = []
-    for (const source of archived) prepared.push(await prepareRebuild(context, source))
     const selectors = archived.map((source) => `${fullName(source)}+`)
-    // Whatever keeps the tables from being built is met before anything is changed.
-    await refuseImpossible(context, withRebuilt(base, prepared), select(lake, selectors))
-    await commitRebuilt(context, base, prepared)
+    const by = { command: 'rebuild', author: context.author }
+    await whileWriting(storage, log, by, async () => {
+      for (const source of archived) prepared.push(await prepareRebuild(context, source))
+      // Whatever keeps the tables from being built is met before anything is changed.
+      await refuseImpossible(context, withRebuilt(base, prepared), select(lake, selectors))
+      await commitRebuilt(context, base, prepared)
+    })
     for (const { dataset, rows, files, batches } of json ? [] : prepared)
       print(
         `✔ ${fullName(dataset)}  ${plural(rows, 'row')} of ${plural(files, 'file')} in ${batches} ${batches === 1 ? 'batch' : 'batches'} from the archive`,

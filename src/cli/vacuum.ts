@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { nameOfLive } from '../log/live.js'
 import { currentUser } from '../run/context.js'
 import { type Vacuumed, vacuum } from '../run/vacuum.js'
 import { secondsFor } from './duration.js'
@@ -40,9 +41,9 @@ export async function run(command: Command): Promise<number> {
     remove: options.delete ?? false,
     info: { author: currentUser(), run: null },
   })
-  for (const { id, author, host, silent } of result.silent)
+  for (const live of result.silent)
     process.stderr.write(
-      `! Run ${id} of ${author} on ${host} has not been heard of for ${Math.round(silent / 60_000)} minutes. If it was only stopped, it will say when it goes on that it has to be run again.\n`,
+      `! ${nameOfLive(live)} on ${live.host} has not been heard of for ${Math.round(live.silent / 60_000)} minutes. If it was only stopped, it will say when it goes on that it has to be run again.\n`,
     )
   if (json) print(toJson(result, 2))
   else for (const line of shown(result, options)) print(line)

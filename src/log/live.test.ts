@@ -1,6 +1,6 @@
-import { hostname } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { vacuum } from '../run/vacuum.js'
+import { ownIdentity } from '../storage/alive.js'
 import { MemoryStorage } from '../storage/memory.js'
 import { Heartbeat, type LiveEntry, lookForLive } from './live.js'
 import { CommitLog } from './log.js'
@@ -40,11 +40,8 @@ describe('who is at work', () => {
   })
 
   it.each([
-    ['a process that is gone', { host: hostname(), pid: 2 ** 30 }],
-    [
-      'a process whose number another has now',
-      { host: hostname(), pid: process.pid, process: '-1' },
-    ],
+    ['a process that is gone', { ...ownIdentity(), pid: 2 ** 30 }],
+    ['a process whose number another has now', { ...ownIdentity(), process: '-1' }],
     ['something that says nothing', { format: 9 as 1 }],
   ])('is not %s: vacuum removes what it left', async (_, change) => {
     const storage = await withEntry(change)
@@ -53,6 +50,29 @@ describe('who is at work', () => {
     await vacuum(new CommitLog(storage), storage, { grace: 0, remove: true, info })
     expect([...storage.objects.keys()].filter((path) => path.includes('/live/'))).toEqual([])
   })
+
+  it.each([
+    ['another container of the same host name', { machine: 'another' }],
+    [
+      'an earlier version, which did not say where its process ids are ones',
+      { machine: undefined },
+    ],
+  ])(
+    'is whoever was heard of lately, be it %s, where its process id means another process or none',
+    async (_, other) => {
+      const { process: _began, ...own } = ownIdentity()
+      const minutes = (n: number) => Date.now() + n * MINUTE
+      for (const pid of [own.pid, 2 ** 30]) {
+        const storage = await withEntry({ ...own, ...other, pid } as LiveEntry)
+        const { live, left } = await lookForLive(storage, minutes(4))
+        expect([live.map(({ certain }) => certain), left]).toEqual([[true], []])
+        // Its age says otherwise: from now on nobody knows, and it is in the way of nobody.
+        const later = await lookForLive(storage, minutes(6))
+        expect(later.live.map(({ certain }) => certain)).toEqual([false])
+        expect((await lookForLive(storage, minutes(8 * 24 * 60))).live).toEqual([])
+      }
+    },
+  )
 
   it('is not known of another machine that is silent: that is told, and it is in the way of nobody', async () => {
     const storage = await withEntry({})

@@ -1,20 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { hostname } from 'node:os'
-import { beginningOf, isAlive } from '../storage/alive.js'
+import { isThere, ownIdentity, type ProcessIdentity } from '../storage/alive.js'
 import type { Storage } from '../storage/storage.js'
+import type { CommitLog } from './log.js'
 
 /** A process at work in a lake, as it says itself. */
-export interface LiveEntry {
+export interface LiveEntry extends ProcessIdentity {
   format: 1
   /** `run` writes files that no commit leads to yet; `read` only reads. */
   kind: 'run' | 'read'
   /** The run's id, or what tells one reader from another. */
   id: string
   author: string
-  host: string
-  pid: number
-  /** What tells a process from a later one of the same number, where the system says it. */
-  process?: string
+  /** The command, where it is no run. */
+  command?: string
   /** ISO, UTC. */
   started: string
   /** The commit whose state it reads. */
@@ -25,7 +23,7 @@ export interface LiveEntry {
 export interface Live extends LiveEntry {
   /** Milliseconds since it was last heard of. */
   silent: number
-  /** Whether it is known to be there: others may have been killed, or be stopped, on another machine. */
+  /** Whether it is known to be there, or was heard of lately: others may have been killed, or be stopped, on another machine. */
   certain: boolean
 }
 
@@ -53,17 +51,10 @@ export class Heartbeat {
 
   private constructor(
     private readonly storage: Storage,
-    entry: Pick<LiveEntry, 'kind' | 'id' | 'author' | 'started' | 'commit'>,
+    entry: Omit<LiveEntry, 'format' | keyof ProcessIdentity>,
     delay: number,
   ) {
-    const own = beginningOf(process.pid)
-    const full: LiveEntry = {
-      format: 1,
-      ...entry,
-      host: hostname(),
-      pid: process.pid,
-      ...(own ? { process: own } : {}),
-    }
+    const full: LiveEntry = { format: 1, ...entry, ...ownIdentity() }
     this.id = entry.id
     this.bytes = new TextEncoder().encode(JSON.stringify(full))
     if (delay === 0) this.beat()
@@ -75,15 +66,23 @@ export class Heartbeat {
   }
 
   /** For a run. */
-  static ofRun(storage: Storage, entry: Omit<LiveEntry, 'kind' | 'format' | 'host' | 'pid'>) {
+  static ofRun(
+    storage: Storage,
+    entry: Omit<LiveEntry, 'kind' | 'format' | keyof ProcessIdentity>,
+  ) {
     return new Heartbeat(storage, { ...entry, kind: 'run' }, 0)
   }
 
   /** For who reads a commit: quick ones leave nothing. */
   static ofReader(storage: Storage, author: string, commit: number) {
     const started = new Date().toISOString()
-    const id = `read-${started.replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`
+    const id = idOf('read', started)
     return new Heartbeat(storage, { kind: 'read', id, author, started, commit }, BEAT / 3)
+  }
+
+  /** Others see it from now on, or it can't be written. */
+  get seen(): Promise<void> {
+    return this.written
   }
 
   private beat(): void {
@@ -102,6 +101,35 @@ export class Heartbeat {
     clearTimeout(this.timer)
     await this.written
     if (this.number > 0) await this.storage.remove(pathOf(this.id, this.number)).catch(() => {})
+  }
+}
+
+const idOf = (what: string, started: string): string =>
+  `${what}-${started.replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`
+
+/**
+ * Does what writes files that no commit leads to before it is done, and says in the lake for so long that it is at work. Runs have a
+ * heartbeat of their own; all else that writes files does it in here.
+ */
+export async function whileWriting<T>(
+  storage: Storage,
+  log: Pick<CommitLog, 'head'>,
+  { command, author }: { command: string; author: string },
+  work: () => Promise<T>,
+): Promise<T> {
+  const started = new Date().toISOString()
+  // Of a log that is damaged nothing is known: all that it leads to stays.
+  const commit = await log.head().then(
+    ({ number }) => number,
+    () => 0,
+  )
+  const id = idOf(command, started)
+  const heartbeat = Heartbeat.ofRun(storage, { id, author, command, started, commit })
+  try {
+    await heartbeat.seen
+    return await work()
+  } finally {
+    await heartbeat.stop()
   }
 }
 
@@ -130,10 +158,19 @@ export async function lookForLive(
   return { live, left }
 }
 
+/** How one is called in a message. */
+export const nameOfLive = ({ command, id, author }: Live): string =>
+  command ? `moraine ${command} of ${author}` : `Run ${id} of ${author}`
+
+/** Who is at work for all that is known, or was heard of lately. */
+export async function heardOf(storage: Storage, now = Date.now()): Promise<Live[]> {
+  const { live } = await lookForLive(storage, now)
+  return live.filter(({ certain }) => certain)
+}
+
 /** Whether it is there; `undefined` when nobody knows. */
 function isCertain(entry: LiveEntry, silent: number): boolean | undefined {
-  if (entry.host !== hostname()) return silent < SILENT ? true : undefined
-  return isAlive(entry.pid) && beginningOf(entry.pid) === entry.process
+  return isThere(entry) ?? (silent < SILENT ? true : undefined)
 }
 
 async function read(storage: Storage, path: string): Promise<LiveEntry | undefined> {

@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { copyFile } from 'node:fs/promises'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
+import { Heartbeat, whileWriting } from '../log/live.js'
 import { CommitLog } from '../log/log.js'
 import { checksumsOf } from '../log/verify.js'
 import { MovedChecksums } from '../storage/moved.js'
 import { fetchStaged, localPath } from '../storage/staging.js'
 import type { Storage, StoredObject } from '../storage/storage.js'
+import { currentUser } from './context.js'
 import { relocateTable } from './relocate.js'
 
 const LOG = '_moraine/log/'
@@ -46,8 +48,29 @@ export async function copyLake(
     throw new MoraineError('usage', `The lake lies at ${to.url} already`, {
       hint: 'Name another place.',
     })
-  const log = await from.list(LOG)
   await refuseOther(from, to)
+  const author = currentUser()
+  const source = new CommitLog(from)
+  // All that can still be seen is read.
+  const reader = Heartbeat.ofReader(from, author, (await source.head()).horizon ?? 0)
+  try {
+    const by = { command: 'copy', author }
+    return await whileWriting(to, new CommitLog(to), by, () =>
+      copy(from, to, session, signal, progress),
+    )
+  } finally {
+    await reader.stop()
+  }
+}
+
+async function copy(
+  from: Storage,
+  to: Storage,
+  session: Session,
+  signal: AbortSignal,
+  progress: (done: Copied) => void,
+): Promise<Copied> {
+  const log = await from.list(LOG)
   const sums = await checksumsOf(from, new CommitLog(from))
   const all = (await from.list('')).filter(
     ({ path }) => !LEFT.some((left) => path.startsWith(left)),

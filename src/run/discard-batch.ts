@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { MoraineError } from '../errors.js'
 import type { BatchPointer, Changes, LakeState, TableState } from '../log/commit.js'
+import { whileWriting } from '../log/live.js'
 import type { CommitLog } from '../log/log.js'
 import type { Storage } from '../storage/storage.js'
 import { Batches, type BatchManifest, writeManifest } from './batches.js'
@@ -24,13 +25,25 @@ export interface Discarded {
  * @param which the batch's name, its start, or its number.
  * @throws MoraineError of kind `usage` when there is no such batch, or it was discarded already.
  */
-export async function discardBatch(
+export function discardBatch(
   storage: Storage,
   log: CommitLog,
   name: string,
   which: string,
   author: string,
   now = new Date(),
+): Promise<Discarded> {
+  const by = { command: 'discard-batch', author }
+  return whileWriting(storage, log, by, () => discard(storage, log, name, which, author, now))
+}
+
+async function discard(
+  storage: Storage,
+  log: CommitLog,
+  name: string,
+  which: string,
+  author: string,
+  now: Date,
 ): Promise<Discarded> {
   const state = await log.head()
   const pointers = state.batches[name] ?? []

@@ -258,7 +258,8 @@ class Run {
     const { run, author, storage } = this.shared
     const started = this.shared.started.toISOString()
     this.heartbeat ??= Heartbeat.ofRun(storage, { id: run, author, started, commit: this.base })
-    this.begun ??= this.journal.begin(run, started)
+    const { seen } = this.heartbeat
+    this.begun ??= this.journal.begin(run, started).then(() => seen)
     return this.begun
   }
 
@@ -357,6 +358,8 @@ class Run {
         ...quarantine(begun),
       }
     begin(decision.reason)
+    // What it claims is its own as long as it is heard of.
+    await this.begin().catch(() => {})
     const taken = await take(context, begun)
     const { rows, broken, bytes, commits } = taken
     const notes = [...told, ...taken.notes]

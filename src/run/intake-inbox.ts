@@ -5,6 +5,7 @@ import { type Bronze, fullName } from '../define/dataset.js'
 import type { FilesSource, InboxSource } from '../define/source.js'
 import type { Session } from '../engine/engine.js'
 import type { LakeState } from '../log/commit.js'
+import { heardOf } from '../log/live.js'
 import type { QuarantinedObject } from '../log/quarantined.js'
 import { entriesOf, isZip } from '../source/archive.js'
 import type { Databases } from '../source/connect/open.js'
@@ -82,7 +83,7 @@ export async function discoverDropped(
   const place = placeOf(batches.storage, dataset, source)
   const drop: Drop = place.startsWith('s3://')
     ? new DropBucket(place)
-    : new DropFolder(place, source.settle)
+    : new DropFolder(place, source.settle, () => heardOf(batches.storage))
   const feed =
     source.feed && (await Feed.look(dataset, source.feed, state, batches.storage, databases))
   const work = new InboxIntake(dataset, source, drop, batches)

@@ -8,6 +8,7 @@ import { currentSpec } from '../iceberg/spec/metadata.js'
 import { Table } from '../iceberg/table.js'
 import type { CommitInfo, LakeState, TableState } from '../log/commit.js'
 import { refuseWriting } from '../log/features.js'
+import { whileWriting } from '../log/live.js'
 import type { CommitLog } from '../log/log.js'
 import type { Storage } from '../storage/storage.js'
 import { checkFiles } from './check-files.js'
@@ -45,7 +46,18 @@ type Bin = ScanTask[]
  *
  * @throws MoraineError of kind `conflict` when somebody else changed the table meanwhile.
  */
-export async function optimizeTable(
+export function optimizeTable(
+  log: CommitLog,
+  storage: Storage,
+  session: Session,
+  name: string,
+  options: OptimizeOptions,
+): Promise<Optimized> {
+  const by = { command: 'optimize', author: options.info.author }
+  return whileWriting(storage, log, by, () => optimize(log, storage, session, name, options))
+}
+
+async function optimize(
   log: CommitLog,
   storage: Storage,
   session: Session,

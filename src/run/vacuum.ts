@@ -4,7 +4,7 @@ import { realEffects, Table, type TableEffects, type TablePointer } from '../ice
 import { type Changes, type CommitInfo, isEmpty, type LakeState } from '../log/commit.js'
 import { refuseWriting } from '../log/features.js'
 import { VACUUMED } from '../log/gone.js'
-import { type Live, lookForLive } from '../log/live.js'
+import { type Live, lookForLive, nameOfLive, whileWriting } from '../log/live.js'
 import type { CommitLog } from '../log/log.js'
 import { quarantinedIn } from '../log/quarantined.js'
 import type { Storage, StoredObject } from '../storage/storage.js'
@@ -64,7 +64,10 @@ export async function vacuum(
     for (const object of await storage.list(prefix)) if (isOurs(object)) found.push(object)
   const since = history === undefined ? undefined : new Date(now - history)
   const cutoff = now - grace
-  const { expired, horizon } = await expire(log, storage, since, remove, info, effects)
+  const expireOld = () => expire(log, storage, since, remove, info, effects)
+  const { expired, horizon } = await (remove && since
+    ? whileWriting(storage, log, { command: 'vacuum', author: info.author }, expireOld)
+    : expireOld())
   const roots = new Roots(storage)
   // What somebody reads at this moment stays, although it can't be asked for any more.
   const pins = live.map(({ commit }) => commit).filter((commit) => commit >= (head.horizon ?? 0))
@@ -103,7 +106,7 @@ function refuseLive(live: readonly Live[], now: number, grace: number): void {
   const age = minutes < 1 ? 'less than a minute' : minutes === 1 ? '1 minute' : `${minutes} minutes`
   throw new MoraineError(
     'usage',
-    `Run ${run.id} of ${run.author} is still going on (process ${run.pid} on ${run.host}), for longer than --grace: ${age}`,
+    `${nameOfLive(run)} is still going on (process ${run.pid} on ${run.host}), for longer than --grace: ${age}`,
     {
       hint: 'Files that it has written and not committed yet would be removed. Wait for it, end it, or give a longer --grace. Nothing was removed.',
     },

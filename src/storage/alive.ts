@@ -1,4 +1,16 @@
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readFileSync, readlinkSync } from 'node:fs'
+import { hostname, networkInterfaces } from 'node:os'
+
+/** Which process it is, as it says in the lake. */
+export interface ProcessIdentity {
+  host: string
+  /** Where process ids mean the same processes, which a host name does not tell: containers may share one. Earlier versions did not say it. */
+  machine?: string
+  pid: number
+  /** What tells a process from a later one of the same id, where the system says it. */
+  process?: string
+}
 
 /** Whether a process of this machine is there. */
 export function isAlive(pid: number): boolean {
@@ -20,4 +32,43 @@ export function beginningOf(pid: number): string | undefined {
   } catch {
     return undefined
   }
+}
+
+const orEmpty = (read: () => string): string => {
+  try {
+    return read()
+  } catch {
+    return ''
+  }
+}
+
+/** The machine since it was started; empty where the system does not tell. */
+export const boot = orEmpty(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())
+
+/** Where process ids mean the same processes on this machine: containers may share a folder, but not those. */
+export const pidSpace = orEmpty(() => /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '')
+
+/** A process namespace is in one machine, between two starts of it; its number is free again only when its processes are gone. */
+const machine = createHash('sha256')
+  .update([hostname(), boot, pidSpace, ...(boot ? [] : addresses())].join('\n'))
+  .digest('hex')
+  .slice(0, 16)
+
+/** Network addresses of the hardware, where the system has nothing better to tell machines of one name apart. */
+function addresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((found) => found ?? [])
+  return [...new Set(all.filter(({ internal }) => !internal).map(({ mac }) => mac))].sort()
+}
+
+/** Which process this is. */
+export function ownIdentity(): ProcessIdentity & { machine: string } {
+  const began = beginningOf(process.pid)
+  const own = { host: hostname(), machine, pid: process.pid }
+  return began ? { ...own, process: began } : own
+}
+
+/** Whether a process is there; `undefined` when nobody knows, as it is, or may be, of another machine or container. */
+export function isThere(of: Omit<ProcessIdentity, 'host'>): boolean | undefined {
+  if (of.machine !== machine) return undefined
+  return isAlive(of.pid) && (!of.process || beginningOf(of.pid) === of.process)
 }

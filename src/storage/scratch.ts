@@ -1,18 +1,11 @@
-import { readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isAlive } from './alive.js'
+import { isAlive, pidSpace } from './alive.js'
 import { temporaryFolder } from './temporary.js'
 
-/** Where numbers of processes mean the same processes: containers may share a folder, but not those. */
-const space = (() => {
-  try {
-    return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0'
-  } catch {
-    return '0'
-  }
-})()
+const space = pidSpace || '0'
 
 let isSwept = false
 

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { access, constants, lstat, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { dirname, join, relative, sep } from 'node:path'
 import { MoraineError, messageOf } from '../../errors.js'
 import type { SourceFile } from '../../source/discover.js'
 import { type Entry, Walk } from '../../source/walk.js'
-import { isAlive } from '../../storage/alive.js'
+import { isThere, ownIdentity, type ProcessIdentity } from '../../storage/alive.js'
 import { type Drop, isMeant, type Look } from './drop.js'
 import { openForWriting } from './writers.js'
 
@@ -23,8 +22,8 @@ interface Seen {
  * which is no more is there for everybody again.
  */
 export class DropFolder implements Drop {
-  /** Whose claims these are: the machine, the process, and a number. */
-  private readonly own = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
+  /** Whose claims these are: the machine, the process, when that began, and a number. */
+  private readonly own = claimOf(ownIdentity())
   private readonly seen = new Map<string, Seen>()
   /** Which file was at a path when it was looked at last. */
   private readonly identities = new Map<string, string>()
@@ -35,6 +34,8 @@ export class DropFolder implements Drop {
     private readonly folder: string,
     /** Milliseconds for which a file must not have changed. */
     private readonly settle: number,
+    /** Who is heard of in the lake: of another machine or container nothing else tells. */
+    private readonly heard: () => Promise<readonly ProcessIdentity[]> = async () => [],
   ) {}
 
   async look(): Promise<Look> {
@@ -93,11 +94,11 @@ export class DropFolder implements Drop {
       if (!(await removeEmpty(at))) return
   }
 
-  /** Files that were claimed by processes of this machine which are no more, or by this one. */
+  /** Files that were claimed by processes which are no more, or by this one. */
   private async abandoned(): Promise<SourceFile[]> {
     const top = join(this.folder, TAKEN)
     const claims = await readdir(top).catch(() => [])
-    const left = claims.filter((claim) => claim === this.own || !isAtWork(claim))
+    const left = await this.leftOf(claims)
     const found = await Promise.all(
       left.map(async (claim) => {
         const walk = await Walk.in(join(top, claim))
@@ -108,6 +109,16 @@ export class DropFolder implements Drop {
       }),
     )
     return found.flat().filter((file) => file !== undefined)
+  }
+
+  /** Claims of which nobody will make anything. */
+  private async leftOf(claims: readonly string[]): Promise<string[]> {
+    const others = claims.filter((claim) => isAtWork(claim) === undefined)
+    const heard = others.length > 0 ? await this.heard() : []
+    const made = heard.map((by) => claimOf(by, ''))
+    return claims.filter(
+      (claim) => !(isAtWork(claim) ?? made.some((start) => claim.startsWith(start))),
+    )
   }
 
   private isOpen({ path }: SourceFile, written: ReadonlySet<string>): boolean {
@@ -156,11 +167,19 @@ export class DropFolder implements Drop {
   }
 }
 
-/** Whether the process that made a claim may still be at work. */
-function isAtWork(claim: string): boolean {
-  const [, host, pid] = /^(.*)-(\d+)-[0-9a-f]+$/.exec(claim) ?? []
-  if (host !== hostname()) return false
-  return Number(pid) !== process.pid && isAlive(Number(pid))
+/** The name of the folder of what a process claims. */
+function claimOf(
+  { machine = '', pid, process: began = '' }: ProcessIdentity,
+  number = randomBytes(4).toString('hex'),
+): string {
+  return `${machine}-${began}-${pid}-${number}`
+}
+
+/** Whether another process, which made a claim, is at work; `undefined` when only the lake can tell. */
+function isAtWork(claim: string): boolean | undefined {
+  const [, machine = '', began, pid] = /^([0-9a-f]+)-(\d*)-(\d+)-[0-9a-f]+$/.exec(claim) ?? []
+  const is = isThere({ machine, pid: Number(pid), ...(began ? { process: began } : {}) })
+  return is && Number(pid) !== process.pid
 }
 
 async function removeEmpty(folder: string): Promise<boolean> {

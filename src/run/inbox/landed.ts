@@ -1,5 +1,6 @@
 import { type Bronze, fullName } from '../../define/dataset.js'
 import type { LakeState } from '../../log/commit.js'
+import { heardOf } from '../../log/live.js'
 import { quarantinedOf } from '../../log/quarantined.js'
 import { decideIntake } from '../../plan/plan.js'
 import { Databases } from '../../source/connect/open.js'
@@ -41,7 +42,7 @@ export class Arrivals {
     const place = placeOf(storage, dataset, from)
     if (place.startsWith('s3://')) return
     this.path = place
-    this.folder = new DropFolder(place, from.settle)
+    this.folder = new DropFolder(place, from.settle, () => heardOf(storage))
   }
 
   /** Whether something is complete, whether something is being written, and what should be known of what lies there. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Engine } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
+import { whileWriting } from '../../log/live.js'
 import type { CommitLog } from '../../log/log.js'
 import {
   type QuarantinedObject,
@@ -80,7 +81,18 @@ interface Tools {
  * Gives an object up: it becomes one discarded row that says why it could not be read, as a file does that no decoder can read.
  * Its bytes stay where they are kept, and the row names the place.
  */
-export async function discardQuarantined(
+export function discardQuarantined(
+  tools: Tools,
+  state: LakeState,
+  found: Found,
+): Promise<LakeState> {
+  const { storage, log, author } = tools
+  return whileWriting(storage, log, { command: 'quarantine', author }, () =>
+    giveUp(tools, state, found),
+  )
+}
+
+async function giveUp(
   { storage, log, engine, author, now = new Date() }: Tools,
   state: LakeState,
   { dataset, object }: Found,

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { Bronze } from '../../define/dataset.js'
 import { isEngineLost } from '../../engine/sql-error.js'
 import { messageOf } from '../../errors.js'
-import { beginningOf, isAlive } from '../../storage/alive.js'
+import { heardOf } from '../../log/live.js'
+import { beginningOf, boot, isThere, ownIdentity } from '../../storage/alive.js'
 import type { Storage } from '../../storage/storage.js'
 import type { RunContext } from '../context.js'
 
@@ -12,6 +12,8 @@ import type { RunContext } from '../context.js'
 interface Note {
   format: 1
   host: string
+  /** Where its process id is one; earlier versions did not say it. */
+  machine?: string
   pid: number
   /** Tells the process from another of its number. */
   process: string
@@ -31,21 +33,12 @@ export interface Suspects {
   forget(): Promise<void>
 }
 
-/** Milliseconds after which what another machine reads is taken to have ended. */
+/** Milliseconds after which what another machine or container reads is taken to have ended, where nothing is heard of its run. */
 const PATIENCE = 10 * 60_000
 /** Objects that were being read when a process ended are read in so many parts by the next. */
 const PARTS = 8
 
 const own = randomBytes(8).toString('hex')
-
-/** The machine since it was started; empty where the system does not tell. */
-function bootOf(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-  } catch {
-    return ''
-  }
-}
 
 const folderOf = (dataset: Bronze) => `_moraine/reading/${dataset.name}/`
 
@@ -61,10 +54,9 @@ export async function whileReading<T>(
 ): Promise<T> {
   const note: Note = {
     format: 1,
-    host: hostname(),
-    pid: process.pid,
+    ...ownIdentity(),
     process: `${own} ${beginningOf(process.pid) ?? ''}`,
-    boot: bootOf(),
+    boot,
     time: new Date().toISOString(),
     objects: [...objects],
   }
@@ -87,14 +79,19 @@ export async function whileReading<T>(
 
 /**
  * What processes left behind that ended while they read. That the machine was started again is no fault of what was read,
- * and of what another machine reads it is only known after a while that it has ended.
+ * and of what another machine or container reads it is only known after a while that it has ended.
  */
 export async function suspectsOf(storage: Storage, dataset: Bronze): Promise<Suspects> {
   const together = new Map<string, number>()
   const left: string[] = []
+  let heard: Promise<string[]> | undefined
+  const isHeard = async (path: string) => {
+    heard ??= heardOf(storage).then((all) => all.map(({ id }) => `${folderOf(dataset)}${id}-`))
+    return (await heard).some((start) => path.startsWith(start))
+  }
   for (const { path } of await storage.list(folderOf(dataset))) {
     const note = await noteAt(storage, path)
-    if (note && isAtWork(note)) continue
+    if (note && (isAtWork(note) ?? (isRecent(note) || (await isHeard(path))))) continue
     left.push(path)
     if (!note || isRestarted(note)) continue
     for (const name of note.objects)
@@ -117,16 +114,18 @@ async function noteAt(storage: Storage, path: string): Promise<Note | undefined>
   }
 }
 
-function isAtWork({ host, pid, process: of, boot, time, ended }: Note): boolean {
+/** Whether who wrote it reads; `undefined` when its process says nothing. */
+function isAtWork({ machine = '', pid, process: of, ended }: Note): boolean | undefined {
   if (ended) return false
-  if (host !== hostname()) return Date.now() - Date.parse(time) < PATIENCE
-  if (boot !== bootOf()) return false
-  const [token, begin] = of.split(' ')
+  const [token, began] = of.split(' ')
   if (token === own) return true
-  return pid !== process.pid && isAlive(pid) && (!begin || beginningOf(pid) === begin)
+  const is = isThere({ machine, pid, ...(began ? { process: began } : {}) })
+  return is && pid !== process.pid
 }
 
-const isRestarted = ({ host, boot }: Note): boolean => host === hostname() && boot !== bootOf()
+const isRecent = ({ time }: Note): boolean => Date.now() - Date.parse(time) < PATIENCE
+
+const isRestarted = ({ host, boot: at }: Note): boolean => host === hostname() && at !== boot
 
 /**
  * Objects in the groups in which they are to be read: all together, but those that were being read when a process ended in

@@ -3,6 +3,7 @@ import { encodeAnchor } from '../../log/anchors.js'
 import { encodeCheckpoint } from '../../log/checkpoints.js'
 import type { LakeState } from '../../log/commit.js'
 import type { Damage } from '../../log/damage.js'
+import { whileWriting } from '../../log/live.js'
 import { CommitLog } from '../../log/log.js'
 import { foldedTo, forgetTail, lostTail } from '../../log/tail.js'
 import { verifyLake } from '../../log/verify.js'
@@ -29,7 +30,14 @@ const ROUNDS = 5
  * Looks for what is damaged or missing, and mends what can be: first the very bytes of files, where a copy or a checksum proves
  * them, then what can be made anew from what is whole. Each step leaves the lake as it was or mended.
  */
-export async function repairLake(options: RepairOptions): Promise<Repair> {
+export function repairLake(options: RepairOptions): Promise<Repair> {
+  const { storage, author, apply } = options
+  if (!apply) return repair(options)
+  const by = { command: 'repair', author }
+  return whileWriting(storage, new CommitLog(storage), by, () => repair(options))
+}
+
+async function repair(options: RepairOptions): Promise<Repair> {
   const { storage, deep, apply } = options
   const mends: Mend[] = []
   for (let round = 0; round < ROUNDS; round++) {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
-import { isAlive } from '../../storage/alive.js'
+import { isThere, ownIdentity, type ProcessIdentity } from '../../storage/alive.js'
 import type { Storage } from '../../storage/storage.js'
 
 /** What is known of a job: who is at it, and what was done of it last. */
@@ -9,7 +8,7 @@ export interface LeaseState {
   /** Who has it; `null` when nobody does. */
   holder: string | null
   /** The process that has it. */
-  by: { host: string; pid: number } | null
+  by: ProcessIdentity | null
   /** Milliseconds since 1970 after which a holder that says nothing counts as gone. */
   until: number
   /** The last time of its schedule that was run, or passed over. */
@@ -87,7 +86,7 @@ export class Lease {
     const left = until - this.now()
     const others = holder !== null && holder !== this.me && left > 0 && left < LONGEST
     if (others && !isGone(this.state)) return false
-    const by = { host: hostname(), pid: process.pid }
+    const by = ownIdentity()
     return this.put({ ...this.state, holder: this.me, by, until: this.now() + HELD })
   }
 
@@ -134,7 +133,7 @@ function stateIn(bytes: Uint8Array): LeaseState | undefined {
 
 /** Whether the holder was a process of this machine that is no more. */
 function isGone({ by }: LeaseState): boolean {
-  return by?.host === hostname() && by.pid !== process.pid && !isAlive(by.pid)
+  return by !== null && isThere(by) === false
 }
 
 const pausedAt = (job: string) => `_moraine/paused/${job}.json`
