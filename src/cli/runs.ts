@@ -55,8 +55,8 @@ export async function run(command: Command): Promise<number> {
 }
 
 /** How a run ended, in a word. */
-function outcomeOf({ record }: JournalEntry): string {
-  return record?.outcome ?? 'not ended'
+function outcomeOf({ record, damaged }: JournalEntry): string {
+  return record?.outcome ?? (damaged ? 'damaged' : 'not ended')
 }
 
 function shortJson(entry: JournalEntry) {
@@ -78,7 +78,7 @@ function printList(runs: readonly JournalEntry[]): void {
       rows,
     ),
   )
-  if (runs.some(({ record }) => !record))
+  if (runs.some(({ record, damaged }) => !record && !damaged))
     print('\nnot ended: it is still under way, or was killed; the next run goes on from there.')
 }
 
@@ -102,8 +102,12 @@ async function showRun(journal: Journal, wanted: string, json: boolean): Promise
     print(toJson(shortJson(entry), 2))
     return 0
   }
-  const { run, started, record } = entry
+  const { run, started, record, damaged } = entry
   print(`${colors.bold(run)}  ${readableTime(started)}${record ? `, by ${record.author}` : ''}\n`)
+  if (!record && damaged) {
+    print('Its record is damaged: moraine repair looks whether it can be brought back.')
+    return 0
+  }
   if (!record) {
     print(
       'It has not ended: it is still under way, or was killed. The next run goes on from there.',

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { isThere, ownIdentity, type ProcessIdentity } from '../storage/alive.js'
+import { encodeSealed, parseSealed } from '../storage/sealed.js'
 import type { Storage } from '../storage/storage.js'
 import type { CommitLog } from './log.js'
 
@@ -56,7 +57,7 @@ export class Heartbeat {
   ) {
     const full: LiveEntry = { format: 1, ...entry, ...ownIdentity() }
     this.id = entry.id
-    this.bytes = new TextEncoder().encode(JSON.stringify(full))
+    this.bytes = encodeSealed({ ...full, format: 2 })
     if (delay === 0) this.beat()
     const next = () => {
       this.beat()
@@ -175,10 +176,6 @@ function isCertain(entry: LiveEntry, silent: number): boolean | undefined {
 
 async function read(storage: Storage, path: string): Promise<LiveEntry | undefined> {
   const bytes = await storage.readIfPresent(path)
-  try {
-    const entry = bytes && (JSON.parse(new TextDecoder().decode(bytes)) as LiveEntry)
-    return entry?.format === 1 ? entry : undefined
-  } catch {
-    return undefined
-  }
+  const entry = bytes && parseSealed<Omit<LiveEntry, 'format'> & { format: number }>(bytes)?.head
+  return entry && entry.format <= 2 ? { ...entry, format: 1 } : undefined
 }

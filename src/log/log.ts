@@ -19,6 +19,7 @@ import {
 } from './commit.js'
 import { type Entry, encodeCommit, parseEntry } from './entry.js'
 import { featuresOf, isKnown, refuseWriting } from './features.js'
+import { encodeFork, type Fork, forkPath, parseFork } from './fork.js'
 import { AHEAD, entryPath, firstAfter, missingEntries } from './gaps.js'
 import type { Base } from './gone.js'
 import { program } from './program.js'
@@ -53,14 +54,6 @@ export interface CommitFiles {
   since?: Date
   /** Commits that can be seen lead to all of them already. */
   seen?: boolean
-}
-
-/** Where a branch left the one it came from; the first object in its folder. */
-interface Fork {
-  format: 1
-  from: string
-  number: number
-  hash: string | null
 }
 
 /**
@@ -493,9 +486,9 @@ export class CommitLog {
    * nobody else. An id is used once and never again.
    */
   async fork(id: string, at: LakeState): Promise<CommitLog> {
-    const fork: Fork = { format: 1, from: this.branch, number: at.number, hash: at.hash }
-    const path = `_moraine/log/${id}/fork.json`
-    if (!(await this.storage.createIfAbsent(path, encoder.encode(JSON.stringify(fork)))))
+    const fork: Fork = { from: this.branch, number: at.number, hash: at.hash }
+    const path = forkPath(id)
+    if (!(await this.storage.createIfAbsent(path, encodeFork(fork))))
       throw new MoraineError('usage', `There is a branch ${id} already`)
     // A vacuum looks for branches after it has moved the horizon.
     const { horizon = 0 } = await this.head()
@@ -510,9 +503,9 @@ export class CommitLog {
 
   /** A branch that was made before; `undefined` when there is none of that id. */
   async openBranch(id: string): Promise<CommitLog | undefined> {
-    const bytes = await this.storage.readIfPresent(`_moraine/log/${id}/fork.json`)
+    const bytes = await this.storage.readIfPresent(forkPath(id))
     if (!bytes) return undefined
-    const fork: Fork = JSON.parse(new TextDecoder().decode(bytes))
+    const fork = parseFork(bytes, forkPath(id))
     return new CommitLog(this.storage, id, this.effects, { log: this, fork })
   }
 

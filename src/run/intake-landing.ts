@@ -12,7 +12,7 @@ import type { StoredObject } from '../storage/storage.js'
 import { Batches, type BatchFile, sealFiles } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
-import { encodeLanded, Landing, strayNotes } from './landing.js'
+import { encodeLanded, isDamaged, type Landed, Landing, strayNotes } from './landing.js'
 import { NameLimit } from './name-limit.js'
 import { isAtFault, mayBeItsBytes } from './quarantine/blame.js'
 import {
@@ -190,7 +190,7 @@ class LandedIntake {
   }
 
   private async requestsOf(path: string): Promise<Required<Piece>['part'] | undefined> {
-    const requests = await this.group.landing.read(path).catch(() => undefined)
+    const requests = await unlessDamaged(this.group.landing, path)
     return requests && { from: 0, to: requests.length, of: requests.length }
   }
 
@@ -267,7 +267,8 @@ class LandedIntake {
 
   private async setAside(done: Intake, piece: Piece, error: unknown): Promise<Intake> {
     const { context, dataset, known, group } = this
-    const others = () => this.isAnyOtherReadable(piece)
+    // Its checksum says so; of all else nobody can be sure.
+    const others = async () => isDamaged(error) || this.isAnyOtherReadable(piece)
     if (!(await isAtFault(context, dataset, done.state, error, others))) throw error
     const before = done.state.watermarks[fullName(dataset)] as object | undefined
     const { bytes, requests } = await unreadPiece(group.landing, context, piece)
@@ -336,9 +337,17 @@ function finished(pieces: readonly Piece[]): string[] {
   return pieces.filter(({ part }) => !part || part.to === part.of).map(({ path }) => path)
 }
 
+/** The requests of an object; nothing of one that is damaged: a storage that fails says nothing of it. */
+async function unlessDamaged(landing: Landing, path: string): Promise<Landed[] | undefined> {
+  return landing.read(path).catch((error) => {
+    if (isDamaged(error)) return undefined
+    throw error
+  })
+}
+
 /** A piece as an object of its own, and its requests, where these can be told. */
 async function unreadPiece(landing: Landing, { storage }: RunContext, { path, part }: Piece) {
-  const requests = await landing.read(path).catch(() => undefined)
+  const requests = await unlessDamaged(landing, path)
   if (!requests) return { bytes: await storage.read(path), requests: [] }
   const own = part ? requests.slice(part.from, part.to) : requests
   return { bytes: encodeLanded(own), requests: own }
@@ -388,7 +397,11 @@ class GroupReader {
 
   get notes(): string[] {
     const { again, others } = this
+    const mended = this.pieces.filter(({ path }) => this.landing.mended.has(path))
     return [
+      ...mended.map(
+        ({ path }) => `a bit of ${path} had flipped: its SHA-256 proves which, and it was undone`,
+      ),
       ...(again > 0 ? [`${again} rows came again, and are there once`] : []),
       ...(others > 0 ? [`${others} rows came under a key of other rows, and are there too`] : []),
     ]

@@ -1,5 +1,6 @@
 import { MoraineError } from '../errors.js'
 import type { TableState } from '../log/commit.js'
+import { encodeSealed, parseSealed } from '../storage/sealed.js'
 import type { Storage } from '../storage/storage.js'
 import type { RunRecord, StepResult } from './events.js'
 
@@ -8,10 +9,17 @@ export interface JournalEntry {
   run: string
   started: string
   record: RunRecord | undefined
+  /** Something was written there, and is not what it was. */
+  damaged?: true
 }
 
-const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value, null, 1))
-const decode = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes))
+const FORMAT = 2
+const encode = (value: object) => encodeSealed({ ...value, format: FORMAT })
+/** `undefined` for what is not what was written, or was written by a newer program. */
+function decode<T>(bytes: Uint8Array | undefined): T | undefined {
+  const found = bytes && parseSealed<{ format: number }>(bytes)
+  return found && found.head.format <= FORMAT ? (found.head as unknown as T) : undefined
+}
 
 /** The branch that holds what a run built but did not publish. */
 export const branchOf = (run: string): string => `run-${run}`
@@ -35,10 +43,7 @@ export class Journal {
 
   /** Keeps a step's result: if the run is stopped before it commits, the next one goes on from here. */
   async keep(run: string, dataset: string, step: KeptStep): Promise<void> {
-    await this.storage.write(
-      `_moraine/runs/${run}/steps/${dataset}.json`,
-      encode({ format: 1, ...step }),
-    )
+    await this.storage.write(`_moraine/runs/${run}/steps/${dataset}.json`, encode(step))
   }
 
   /** The result of the same work by a run that was stopped before it could publish it. */
@@ -63,17 +68,13 @@ export class Journal {
     run: string,
     path: string,
   ): Promise<(KeptStep & { run: string }) | undefined> {
-    try {
-      const { format, ...step } = decode(await this.storage.read(path))
-      return format === 1 ? { run, ...step } : undefined
-    } catch {
-      // A damaged note only means that the work is done again.
-      return undefined
-    }
+    // A damaged note only means that the work is done again.
+    const step = decode<KeptStep>(await this.storage.readIfPresent(path))
+    return step && { ...step, run }
   }
 
   async begin(run: string, started: string): Promise<void> {
-    await this.storage.write(`_moraine/runs/${run}/start.json`, encode({ format: 1, run, started }))
+    await this.storage.write(`_moraine/runs/${run}/start.json`, encode({ run, started }))
   }
 
   async end(record: RunRecord): Promise<void> {
@@ -136,7 +137,20 @@ export class Journal {
       ),
     )
     if (!start) return undefined
-    const { started } = decode(start)
-    return { run, started, record: end && (decode(end) as RunRecord) }
+    const begun = decode<{ started: string }>(start)
+    const ended = decode<RunRecord>(end)
+    const record = ended && { ...ended, format: 1 as const }
+    const damaged = !begun || (end && !record)
+    const started = begun?.started ?? record?.started ?? startOf(run)
+    return { run, started, record, ...(damaged ? { damaged } : {}) }
   }
+}
+
+/** When a run began, as its id says. */
+function startOf(run: string): string {
+  const [, day = '', time = ''] = /^(\d{8})T?(\d{6})/.exec(run) ?? []
+  const parsed = new Date(
+    `${day.slice(0, 4)}-${day.slice(4, 6)}-${day.slice(6)}T${time.slice(0, 2)}:${time.slice(2, 4)}:${time.slice(4)}Z`,
+  )
+  return Number.isNaN(parsed.getTime()) ? new Date(0).toISOString() : parsed.toISOString()
 }

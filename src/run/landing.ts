@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { MoraineError } from '../errors.js'
+import { OTHER } from '../storage/checked.js'
+import { encodeSealed, parseSealed, type Sealed, unflipSealed } from '../storage/sealed.js'
 import type { Storage, StoredObject } from '../storage/storage.js'
 
 /** What one request brought. */
@@ -18,18 +20,20 @@ const OBJECT = /^\d{15}-\d{6}-[0-9a-f]{8}\.jsonl$/
 /** Where the lake's own inbox of a dataset is. */
 export const landingOf = (dataset: { name: string }): string => `bronze/landing/${dataset.name}`
 
-/** Requests as one object: a line that says which there are, and their rows. */
+/** Requests as one object: a line that says which there are, with the checksum of all of it, and their rows. */
 export function encodeLanded(requests: readonly Landed[]): Uint8Array {
   const header = {
-    format: 1,
+    format: 2,
     requests: requests.map(({ key, rows, generated }) => ({
       key,
       rows: rows.length,
       ...(generated ? { generated } : {}),
     })),
   }
-  const lines = [JSON.stringify(header), ...requests.flatMap(({ rows }) => rows)]
-  return new TextEncoder().encode(`${lines.join('\n')}\n`)
+  return encodeSealed(
+    header,
+    requests.flatMap(({ rows }) => rows.map((row) => `${row}\n`)).join(''),
+  )
 }
 
 /**
@@ -39,6 +43,8 @@ export function encodeLanded(requests: readonly Landed[]): Uint8Array {
 export class Landing {
   private readonly prefix: string
   private count = 0
+  /** Objects of which one bit had flipped, and was undone. */
+  readonly mended = new Set<string>()
 
   constructor(
     private readonly storage: Storage,
@@ -73,23 +79,43 @@ export class Landing {
     return (await this.look()).objects
   }
 
-  /** The requests of an object; `undefined` when it is gone, as a run has ingested it since it was listed. */
+  /**
+   * The requests of an object; `undefined` when it is gone, as a run has ingested it since it was listed.
+   *
+   * @throws MoraineError of kind `source` that names it when it is not what was written.
+   */
   async read(path: string): Promise<Landed[] | undefined> {
-    const bytes = await this.storage.readIfPresent(path)
-    if (!bytes) return undefined
-    const text = new TextDecoder().decode(bytes)
-    const end = text.indexOf('\n')
-    const lines = text.slice(end + 1).split('\n')
-    const { format, requests } = headerOf(path, text.slice(0, end))
-    if (format !== 1)
+    const found = await this.sealed(path)
+    if (!found) return undefined
+    const { format, requests } = found.head
+    if (found.checked ? format !== 2 : format !== 1)
       throw new MoraineError('corrupt', `${path} was written by a newer Moraine`, {
         hint: 'Update Moraine, and run again.',
       })
+    const lines = new TextDecoder().decode(found.rest).split('\n')
+    const total = requests.reduce((sum, { rows }) => sum + rows, 0)
+    if (lines.length - 1 !== total)
+      throw damaged(path, `it has ${lines.length - 1} rows instead of ${total}`)
     let at = 0
     return requests.map(({ key, rows, generated }) => {
       at += rows
       return { key, rows: lines.slice(at - rows, at), ...(generated ? { generated } : {}) }
     })
+  }
+
+  private async sealed(path: string): Promise<Sealed<Header> | undefined> {
+    const bytes = await this.storage.readIfPresent(path)
+    const found = bytes && parseHeader(bytes)
+    if (!bytes || found) return found
+    // What flips on the way is right once it is read again.
+    const again = await this.storage.readIfPresent(path)
+    if (!again) return undefined
+    const whole = parseHeader(again)
+    if (whole) return whole
+    const mended = unflipSealed(again)
+    if (!mended) throw damaged(path, OTHER)
+    this.mended.add(path)
+    return parseHeader(mended)
   }
 }
 
@@ -109,12 +135,18 @@ interface Header {
   requests: { key: string; rows: number; generated?: true }[]
 }
 
-function headerOf(path: string, line: string): Header {
-  try {
-    return JSON.parse(line) as Header
-  } catch (cause) {
-    throw new MoraineError('source', `${path} is damaged: it does not begin with its requests`, {
-      cause,
-    })
-  }
+function parseHeader(bytes: Uint8Array): Sealed<Header> | undefined {
+  const found = parseSealed<Header>(bytes)
+  return found && Array.isArray(found.head.requests) ? found : undefined
 }
+
+function damaged(path: string, why: string): MoraineError {
+  return new MoraineError('source', `${path} is damaged: ${why}`, {
+    path,
+    hint: 'Its rows are in none of the tables. Send what it had once more, or restore it from a backup.',
+  })
+}
+
+/** Whether an object can be read at all: what says so is of the object, and not of the storage. */
+export const isDamaged = (error: unknown): boolean =>
+  error instanceof MoraineError && error.kind === 'source' && error.path !== undefined

@@ -3,6 +3,7 @@ import { fullName } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
 import type { ResultRow, Session } from '../engine/engine.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
+import { encodeSealed, parseSealed } from '../storage/sealed.js'
 import type { Storage } from '../storage/storage.js'
 import type { Written } from './build.js'
 import { type RunContext, withSession } from './context.js'
@@ -57,14 +58,16 @@ export async function keepProfiles(
   }
   await Promise.all(built.map((outcome) => pool.run(() => one(outcome))))
   if (Object.keys(profiles).length === 0) return
-  const text = JSON.stringify({ format: 1, datasets: profiles })
-  await context.storage.write(profileOf(context.run), new TextEncoder().encode(text))
+  const bytes = encodeSealed({ format: 2, datasets: profiles })
+  await context.storage.write(profileOf(context.run), bytes)
 }
 
 /** The profiles that a run has kept. */
 export async function profilesOf(storage: Storage, run: string): Promise<Record<string, Profile>> {
   const bytes = await storage.readIfPresent(profileOf(run))
-  return bytes ? JSON.parse(new TextDecoder().decode(bytes)).datasets : {}
+  // One that is damaged says nothing.
+  const found = bytes && parseSealed<{ format: number; datasets: Record<string, Profile> }>(bytes)
+  return found?.head.datasets ?? {}
 }
 
 async function look(

@@ -5,12 +5,13 @@ import { isEngineLost } from '../../engine/sql-error.js'
 import { messageOf } from '../../errors.js'
 import { heardOf } from '../../log/live.js'
 import { beginningOf, boot, isThere, ownIdentity } from '../../storage/alive.js'
+import { encodeSealed, parseSealed } from '../../storage/sealed.js'
 import type { Storage } from '../../storage/storage.js'
 import type { RunContext } from '../context.js'
 
 /** What a process is about to read; it is there for as long as the process does, and longer only if that was killed. */
 interface Note {
-  format: 1
+  format: 1 | 2
   host: string
   /** Where its process id is one; earlier versions did not say it. */
   machine?: string
@@ -53,7 +54,7 @@ export async function whileReading<T>(
   read: () => Promise<T>,
 ): Promise<T> {
   const note: Note = {
-    format: 1,
+    format: 2,
     ...ownIdentity(),
     process: `${own} ${beginningOf(process.pid) ?? ''}`,
     boot,
@@ -61,14 +62,14 @@ export async function whileReading<T>(
     objects: [...objects],
   }
   const path = `${folderOf(dataset)}${run}-${randomBytes(4).toString('hex')}.json`
-  await storage.write(path, new TextEncoder().encode(JSON.stringify(note)))
+  await storage.write(path, encodeSealed(note))
   try {
     return await read()
   } catch (error) {
     // Nothing else can be read by this engine to find out what was at fault: the next one does.
     if (isEngineLost(error) && !/previous fatal error/i.test(messageOf(error))) {
-      const left = JSON.stringify({ ...note, ended: true } satisfies Note)
-      await storage.write(path.replace(/json$/, 'ended.json'), new TextEncoder().encode(left))
+      const left = encodeSealed({ ...note, ended: true } satisfies Note)
+      await storage.write(path.replace(/json$/, 'ended.json'), left)
     }
     throw error
   } finally {
@@ -105,13 +106,8 @@ export async function suspectsOf(storage: Storage, dataset: Bronze): Promise<Sus
 
 async function noteAt(storage: Storage, path: string): Promise<Note | undefined> {
   const bytes = await storage.readIfPresent(path)
-  if (!bytes) return undefined
-  try {
-    const note = JSON.parse(new TextDecoder().decode(bytes)) as Note
-    return note.format === 1 && Array.isArray(note.objects) ? note : undefined
-  } catch {
-    return undefined
-  }
+  const note = bytes && parseSealed<Note>(bytes)?.head
+  return note && note.format <= 2 && Array.isArray(note.objects) ? note : undefined
 }
 
 /** Whether who wrote it reads; `undefined` when its process says nothing. */

@@ -5,7 +5,7 @@ import type { CommitLog } from '../../log/log.js'
 import { sha256 } from '../../storage/checksum.js'
 import { localPath } from '../../storage/staging.js'
 import type { Storage } from '../../storage/storage.js'
-import { unflip } from './unflip.js'
+import { unflip } from '../../storage/unflip.js'
 
 /** The bytes that a file had, and how they were found. */
 export interface Found {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { isThere, ownIdentity, type ProcessIdentity } from '../../storage/alive.js'
+import { encodeSealed, parseSealed } from '../../storage/sealed.js'
 import type { Storage } from '../../storage/storage.js'
 
 /** What is known of a job: who is at it, and what was done of it last. */
@@ -60,16 +61,19 @@ export class Lease {
   /** What is known now. */
   async look(): Promise<LeaseState> {
     const objects = await this.storage.entries(this.folder)
+    let newest: number | undefined
     for (const { path } of objects.reverse()) {
       // Other files may lie there, as anywhere.
       const [, number] = /\/(\d{12})\.json$/.exec(path) ?? []
       const bytes = number === undefined ? undefined : await this.storage.readIfPresent(path)
       const state = bytes && stateIn(bytes)
       if (!bytes) continue
-      this.number = Number(number)
-      // One that is damaged says nothing; the next number is free all the same.
-      if (state) this.state = state
-      return this.state
+      newest ??= Number(number)
+      this.number = newest
+      // One that is damaged says nothing, and the one before it does; the next number is free all the same.
+      if (!state) continue
+      this.state = state
+      return state
     }
     return this.state
   }
@@ -106,7 +110,7 @@ export class Lease {
 
   private async put(state: LeaseState): Promise<boolean> {
     const number = this.number + 1
-    const bytes = new TextEncoder().encode(JSON.stringify(state))
+    const bytes = encodeSealed({ ...state, format: 2 })
     if (!(await this.storage.createIfAbsent(this.pathOf(number), bytes))) {
       // An answer that was lost may have been a yes.
       const { holder, until } = await this.look()
@@ -124,11 +128,8 @@ export class Lease {
 }
 
 function stateIn(bytes: Uint8Array): LeaseState | undefined {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes)) as LeaseState
-  } catch {
-    return undefined
-  }
+  const found = parseSealed<Omit<LeaseState, 'format'> & { format: number }>(bytes)
+  return found && { ...found.head, format: 1 }
 }
 
 /** Whether the holder was a process of this machine that is no more. */

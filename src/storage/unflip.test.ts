@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { sha256 } from '../../storage/checksum.js'
+import { sha256 } from './checksum.js'
 import { LONGEST, unflip } from './unflip.js'
 
 it('undoes one flipped bit, wherever it is, and nothing else', () => {
