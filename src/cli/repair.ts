@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
+import { couldNotRead } from '../log/damage.js'
 import { currentUser } from '../run/context.js'
 import { deepReader } from '../run/read-deep.js'
 import type { Mend } from '../run/repair/mend.js'
@@ -52,14 +53,21 @@ export async function run(command: Command): Promise<number> {
 }
 
 /** 0: nothing is wrong (any more). */
-function exitOf({ mends, applied, left }: Repair): number {
-  return applied ? Number(left.length > 0) : Number(mends.length > 0)
+function exitOf({ mends, applied, left, unread }: Repair): number {
+  return Number((applied ? left.length : mends.length) + unread.length > 0)
 }
 
-function shown({ mends, applied, left, earlier }: Repair): string[] {
-  if (mends.length === 0) return [`${colors.green('✔')} Nothing is damaged.`]
-  const lines = mends.flatMap((mend) => linesOf(mend, applied))
-  const lost = mends.filter(({ how }) => how === 'lost').length
+function shown({ mends, applied, left, earlier, unread }: Repair): string[] {
+  const unsure = unread.map(({ path, why }) => `${colors.yellow('?')} ${path} ${couldNotRead(why)}`)
+  if (mends.length === 0 && unread.length === 0) return [`${colors.green('✔')} Nothing is damaged.`]
+  if (mends.length === 0)
+    return [
+      ...unsure,
+      '',
+      `${plural(unread.length, 'file')} could not be read: nobody knows whether anything is wrong there, and nothing was changed. Nothing else is damaged.`,
+    ]
+  const lines = [...mends.flatMap((mend) => linesOf(mend, applied)), ...unsure]
+  const lost = mends.filter(({ how }) => how === 'lost' || how === 'unread').length
   const can = mends.length - lost
   if (!applied) {
     const rest = lost > 0 ? ` ${plural(lost, 'file')} can't be mended.` : ''
@@ -71,7 +79,7 @@ function shown({ mends, applied, left, earlier }: Repair): string[] {
         ]
       : [...lines, '', `Nothing was changed.${rest}`]
   }
-  const known = new Set(mends.map(({ path }) => path))
+  const known = new Set([...mends, ...unread].map(({ path }) => path))
   const others = left.filter((problem) => ![...known].some((path) => problem.includes(path)))
   return [
     ...lines,
@@ -89,7 +97,14 @@ function shown({ mends, applied, left, earlier }: Repair): string[] {
 }
 
 function linesOf({ path, why, how, text, command }: Mend, applied: boolean): string[] {
-  const mark = how === 'lost' ? colors.red('✖') : applied ? colors.green('✔') : colors.yellow('→')
+  const mark =
+    how === 'unread'
+      ? colors.yellow('?')
+      : how === 'lost'
+        ? colors.red('✖')
+        : applied
+          ? colors.green('✔')
+          : colors.yellow('→')
   const hint = command
     ? [`    ${how === 'lost' ? 'to leave it out for good' : 'by hand'}: ${command}`]
     : []

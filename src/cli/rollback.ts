@@ -104,8 +104,15 @@ function refuseLoss(lake: Lake, before: LakeState, target: LakeState): void {
 
 /** A state whose files are not all there can't come back: readers would find half of it. */
 async function refuseDamaged(storage: Storage, target: LakeState): Promise<void> {
-  const damage = await damageOf(storage, target)
+  const { problems: damage, unread } = await damageOf(storage, target)
   if (damage.length === 0) return
+  const [first] = unread
+  if (first && unread.length >= damage.length)
+    throw new MoraineError(
+      'storage',
+      `Nobody knows whether commit ${target.number} can come back: ${first.path} could not be read: ${first.why}`,
+      { retryable: true, hint: 'Try again. Nothing was changed.' },
+    )
   const more = damage.length > SHOWN ? [`… and ${damage.length - SHOWN} more`] : []
   throw new MoraineError(
     'corrupt',

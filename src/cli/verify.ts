@@ -52,8 +52,11 @@ export async function run(command: Command): Promise<number> {
     )
   else {
     for (const problem of result.problems) print(`${colors.red('✖')} ${problem}`)
+    const only = result.unread.length >= result.problems.length
     print(
-      `\n${plural(result.problems.length, 'problem')} found. Nothing was changed. To see what can be mended: moraine repair`,
+      only
+        ? `\n${plural(result.unread.length, 'file')} could not be read, which says nothing of them: try again.`
+        : `\n${plural(result.problems.length, 'problem')} found. Nothing was changed. To see what can be mended: moraine repair`,
     )
   }
   if (!json)

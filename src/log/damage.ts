@@ -15,6 +15,8 @@ export type Part =
     }
   | { kind: 'index'; dataset: string }
   | { kind: 'quarantine'; dataset: string; name: string }
+  | { kind: 'landed'; dataset: string }
+  | { kind: 'note' }
 
 /** An object that is not as it was written. */
 export interface Damage {
@@ -30,6 +32,13 @@ export interface Damage {
   sha256?: string
   /** Bytes of what was written, where they are known. */
   bytes?: number
+}
+
+/** An object of which nobody knows whether it is as it was written, as it could not be read. */
+export interface Unread {
+  path: string
+  /** What the storage said. */
+  why: string
 }
 
 /** What was looked at, and what is wrong. */
@@ -56,10 +65,15 @@ export interface Verification {
   problemsNow: number
   /** The same, object by object. */
   damaged: Damage[]
+  /** What could not be looked at, which is a problem too: of these objects nothing is known. */
+  unread: Unread[]
 }
 
+/** In the words that everybody reads. */
+export const couldNotRead = (why: string): string => `could not be read: ${why}; try again`
+
 /**
- * Reads a data file in full; returns what is wrong with it. `file` is what a manifest says of it, for
+ * Reads a data file in full; returns what is wrong with it, and throws when it can't be read. `file` is what a manifest says of it, for
  * files of tables.
  */
 export type ReadDeep = (

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError } from '../errors.js'
+import { isPassing } from '../storage/passing.js'
 import type { Storage } from '../storage/storage.js'
 import { Checkpoints, type Told } from './checkpoints.js'
 import {
@@ -157,7 +158,10 @@ export class CommitLog {
   /** The SHA-256 of an entry, as the one after it or its anchor says; `undefined` where nothing does. */
   async hashOf(number: number): Promise<string | undefined> {
     if (this.parent && number <= this.parent.fork.number) return this.parent.log.hashOf(number)
-    const next = await this.entry(number + 1).catch(() => undefined)
+    const next = await this.entry(number + 1).catch((error) => {
+      if (isPassing(error)) throw error
+      return undefined
+    })
     const anchor = await this.checkpoints.anchors.read(number)
     return next?.commit.previous ?? anchor?.hash
   }

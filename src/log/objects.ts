@@ -78,8 +78,12 @@ export class Objects {
       return undefined
     }
     this.checked++
-    const sum = await this.storage.digest(path)
-    if (sum !== undefined && (sum === sha256 || sum === moved)) return undefined
+    // Once more, before it is told: what flips on the way does not lie there.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const sum = await this.storage.digest(path)
+      if (sum === undefined) return { is: 'missing', why: 'is missing' }
+      if (sum === sha256 || sum === moved) return undefined
+    }
     return { is: 'damaged', why: `is damaged: ${OTHER}` }
   }
 }

@@ -2,15 +2,25 @@ import { MoraineError, messageOf } from '../errors.js'
 import { LIST_CHECKSUM } from '../iceberg/spec/checksums.js'
 import type { ManifestFile } from '../iceberg/spec/manifest.js'
 import { Table } from '../iceberg/table.js'
-import { readJson } from '../storage/checked.js'
+import { OTHER, readJson } from '../storage/checked.js'
 import { MovedChecksums } from '../storage/moved.js'
+import { isPassing } from '../storage/passing.js'
 import type { Storage } from '../storage/storage.js'
 import { Checkpoints } from './checkpoints.js'
 import { type BatchPointer, emptyState, type LakeState, type TableState } from './commit.js'
-import type { Damage, Part, ReadDeep, Verification } from './damage.js'
+import {
+  couldNotRead,
+  type Damage,
+  type Part,
+  type ReadDeep,
+  type Unread,
+  type Verification,
+} from './damage.js'
+import { forkPath } from './fork.js'
 import { type CommitLog, checkedFold } from './log.js'
 import { type Look, Objects } from './objects.js'
 import { quarantinedIn } from './quarantined.js'
+import { lookAtSealed } from './sealed-objects.js'
 
 export interface VerifyOptions {
   /** Looks at the newest commit alone, and not at what earlier ones and other branches refer to. */
@@ -55,10 +65,13 @@ export async function checksumsOf(
 }
 
 /** What of a state is missing or damaged, by existence and size; nothing when it can be brought back. */
-export async function damageOf(storage: Storage, state: LakeState): Promise<string[]> {
+export async function damageOf(
+  storage: Storage,
+  state: LakeState,
+): Promise<Pick<Verification, 'problems' | 'unread'>> {
   const found = new Verifier(storage, undefined)
   await found.state(state)
-  return found.problems
+  return found
 }
 
 /** Files of a batch, as its manifest tells of them. */
@@ -75,6 +88,7 @@ interface BatchFiles {
 class Verifier {
   readonly problems: string[] = []
   readonly damaged: Damage[] = []
+  readonly unread: Unread[] = []
   /** How many problems there were once the newest commit had been looked at. */
   private headEnds: number | undefined
   /** How many checksums were noted. */
@@ -154,6 +168,12 @@ class Verifier {
       const why = 'is damaged: its content does not fit its checksum'
       this.found(`${path} ${why}`, { path, is: 'damaged', why, part: { kind: 'checksums' } })
     }
+    if (!this.deep) return
+    for await (const { path, part, error } of lookAtSealed(this.storage)) {
+      const why = `is damaged: ${OTHER}`
+      if (error) this.notRead('', path, error)
+      else this.found(`${path} ${why}`, { path, is: 'damaged', why, part })
+    }
   }
 
   report(state: LakeState, since: number): Verification {
@@ -171,6 +191,7 @@ class Verifier {
       problems: [...new Set(this.problems)],
       problemsNow: new Set(this.problems.slice(0, this.headEnds ?? this.problems.length)).size,
       damaged: this.damaged,
+      unread: this.unread,
     }
   }
 
@@ -206,7 +227,17 @@ class Verifier {
 
   async branch(log: CommitLog, id: string): Promise<void> {
     const branch = await log.openBranch(id)
-    if (!branch) return
+    if (!branch) {
+      const entries = await this.storage.entries(`_moraine/log/${id}/`)
+      if (entries.some(({ path }) => /\/\d+\.json$/.test(path)))
+        this.found(`branch ${id}: ${forkPath(id)} is missing`, {
+          path: forkPath(id),
+          is: 'missing',
+          why: 'is missing',
+          part: { kind: 'log', branch: id },
+        })
+      return
+    }
     for (const path of await branch.missing())
       this.found(`branch ${id}: ${path} is missing`, {
         path,
@@ -215,6 +246,11 @@ class Verifier {
         part: { kind: 'log', branch: id },
       })
     await this.state(await branch.head())
+    const beside = new Checkpoints(this.storage, id)
+    const told = await beside.told()
+    for (const number of told.checkpoints)
+      await this.checkpoint(beside, await branch.stateAt(number))
+    for (const number of told.anchors) await this.anchor(beside, await branch.stateAt(number))
   }
 
   private async parts(
@@ -257,11 +293,19 @@ class Verifier {
     const why = messageOf(error)
     const text = what === '' ? why : `${what}: ${why}`
     const path = error instanceof MoraineError ? error.path : undefined
-    if (path === undefined) this.problems.push(text)
+    if (isPassing(error)) this.notRead('', path ?? what, error)
+    else if (path === undefined) this.problems.push(text)
     else {
       const is = error instanceof MoraineError && error.kind === 'storage' ? 'missing' : 'damaged'
       this.found(text, { path, is, why, part })
     }
+  }
+
+  /** Nothing is known of it, and nothing is said of it but that. */
+  private notRead(what: string, path: string, error: unknown): void {
+    const why = messageOf(error)
+    this.problems.push(`${what === '' ? '' : `${what}: `}${path} ${couldNotRead(why)}`)
+    if (!this.unread.some((one) => one.path === path)) this.unread.push({ path, why })
   }
 
   private found(text: string, damage: Omit<Damage, 'head'>): void {
@@ -378,8 +422,12 @@ class Verifier {
   private async readDeep(what: string, part: Part, path: string, ...of: DeepArguments) {
     const { deep } = this
     if (!deep) return
-    for (const why of await deep(this.storage.locate(path), ...of))
-      this.found(`${what}: ${path}: ${why}`, { path, is: 'wrong', why, part })
+    try {
+      for (const why of await deep(this.storage.locate(path), ...of))
+        this.found(`${what}: ${path}: ${why}`, { path, is: 'wrong', why, part })
+    } catch (error) {
+      this.notRead(what, path, error)
+    }
   }
 
   /** Looks at an object, once; tells whether it is as it should be, as far as it was looked at. */
@@ -389,8 +437,13 @@ class Verifier {
     path: string,
     { bytes, sha256 }: { bytes?: number; sha256?: string | undefined },
   ): Promise<boolean> {
-    const wrong = await this.objects.check(path, bytes, sha256)
+    const wrong = await this.objects.check(path, bytes, sha256).catch((error) => {
+      if (!isPassing(error)) throw error
+      this.notRead(what, path, error)
+      return 'unread' as const
+    })
     if (!wrong) return true
+    if (wrong === 'unread') return false
     // In a lake that was copied the log says what metadata were before.
     const sum = (await MovedChecksums.of(this.storage).get(path)) ?? sha256
     this.found(`${what}: ${path} ${wrong.why}`, {

@@ -6,6 +6,8 @@ import { positionsSchema } from '../iceberg/spec/positions.js'
 import type { Schema } from '../iceberg/spec/types.js'
 import { compareValues, decodeValue, parseValue } from '../iceberg/spec/values.js'
 import type { ReadDeep } from '../log/damage.js'
+import { isPassing } from '../storage/passing.js'
+import { mayBeItsBytes } from './quarantine/blame.js'
 
 /** Reads every value of a data file, and holds rows, NULLs and bounds against what manifests say. */
 export function deepReader(session: Session): ReadDeep {
@@ -19,6 +21,7 @@ export function deepReader(session: Session): ReadDeep {
         return await readPositions(session, location, table.file)
       return await readFile(session, location, rows, table)
     } catch (error) {
+      if (isPassing(error) || !mayBeItsBytes(error)) throw error
       return [`it can't be read: ${messageOf(error)}`]
     }
   }

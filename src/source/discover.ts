@@ -3,7 +3,7 @@ import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { glob } from 'tinyglobby'
 import type { FilesSource } from '../define/source.js'
-import { MoraineError } from '../errors.js'
+import { MoraineError, messageOf } from '../errors.js'
 import { entriesOf, isZip } from './archive.js'
 import { objectsOf } from './bucket.js'
 import { isInNoData, isNoData } from './folders.js'
@@ -93,7 +93,7 @@ interface Expanded {
 
 async function expand(path: string, source: Base): Promise<Expanded> {
   const show = (at: string) => nameOf(at, source)
-  const there = await stat(path).catch(() => undefined)
+  const there = await stat(path).catch((error) => noneAt(path, error))
   if (there?.isFile()) return single(path, show)
   if (there?.isDirectory()) {
     const walk = await Walk.in(path, show)
@@ -118,6 +118,12 @@ async function expand(path: string, source: Base): Promise<Expanded> {
   const passed = meant.filter((file) => unnamed.has(file)).map((file) => notText(show(file)))
   const notes = [...walk.notes, ...passed]
   return { files: await walk.once(found), notes, linked: walk.hasLinks }
+}
+
+/** A pattern is no file, and nor is what is not there; of what can't be looked at nobody may say that it is not. */
+function noneAt(path: string, error: NodeJS.ErrnoException): undefined {
+  if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'EINVAL'].includes(error.code ?? '')) return undefined
+  throw new MoraineError('source', `Can't look into ${path}: ${messageOf(error)}`, { cause: error })
 }
 
 /** A file that is named; where that is a link, its own folder is the one that it may not leave. */

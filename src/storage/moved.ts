@@ -25,7 +25,14 @@ export class MovedChecksums {
 
   /** All of them, by path; what is damaged of them is left out. */
   all(): Promise<ReadonlyMap<string, string>> {
-    this.read ??= this.readAll().then(({ sums }) => sums)
+    this.read ??= this.readAll().then(
+      ({ sums }) => sums,
+      (error) => {
+        // It may pass: the next one reads them again.
+        this.read = undefined
+        throw error
+      },
+    )
     return this.read
   }
 

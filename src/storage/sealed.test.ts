@@ -19,10 +19,7 @@ it('says what was written, and nothing once one bit of it is another', () => {
       const flipped = Uint8Array.from(bytes)
       flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7))
       expect(parseSealed(flipped)).toBeUndefined()
-      // What comes back is what was written, or nothing.
-      const whole = unflipSealed(flipped)
-      if (whole) expect(Buffer.from(whole)).toEqual(Buffer.from(bytes))
-      if (flipped.indexOf(10) === bytes.indexOf(10)) expect(whole).toBeDefined()
+      expect(Buffer.from(unflipSealed(flipped) ?? [])).toEqual(Buffer.from(bytes))
     }),
     { seed, numRuns: 300 },
   )

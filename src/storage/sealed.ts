@@ -51,9 +51,24 @@ export function unflipSealed(bytes: Uint8Array): Uint8Array | undefined {
   const sum = /^,"sha256":"([0-9a-f]{64})"}$/.exec(decode(end))?.[1]
   const whole = sum && unflip(Buffer.concat([text, tail]), sum)
   if (whole) return joined(whole.subarray(0, text.length), sum, whole.subarray(text.length))
-  // It was a bit of the checksum itself.
+  // It was a bit of the checksum itself, or of the end of the line.
   const right = joined(text, sumOf(text, tail), tail)
-  return differing(right, bytes) === 1 ? right : undefined
+  if (bitsBetween(right, bytes) === 1) return right
+  for (const [at, byte] of lineEnds(bytes)) {
+    const tried = Uint8Array.from(bytes)
+    tried[at] = byte
+    if (parseSealed(tried)?.checked) return tried
+  }
+  return undefined
+}
+
+/** What bytes may have been if a bit of them made a line end of what was none, or none of what was. */
+function* lineEnds(bytes: Uint8Array): Generator<[at: number, byte: number]> {
+  const first = bytes.indexOf(NEWLINE)
+  if (first >= 0) for (let bit = 1; bit < 256; bit <<= 1) yield [first, NEWLINE ^ bit]
+  const brace = '}'.charCodeAt(0)
+  for (let at = bytes.indexOf(brace) + 1; at > 0; at = bytes.indexOf(brace, at) + 1)
+    if (bits((bytes[at] ?? NEWLINE) ^ NEWLINE) === 1) yield [at, NEWLINE]
 }
 
 /** The first line without its last field, that field, and the rest with the line end before it. */
@@ -77,10 +92,13 @@ function joined(text: Uint8Array, sum: string, tail: Uint8Array): Uint8Array {
   return Buffer.concat([text, new TextEncoder().encode(ending(sum)), tail])
 }
 
-function differing(a: Uint8Array, b: Uint8Array): number {
+function bitsBetween(a: Uint8Array, b: Uint8Array): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY
+  return a.reduce((sum, byte, i) => sum + bits(byte ^ (b[i] as number)), 0)
+}
+
+function bits(byte: number): number {
   let count = 0
-  for (const [i, byte] of a.entries())
-    for (let left = byte ^ (b[i] as number); left > 0; left >>= 1) count += left & 1
+  for (let left = byte; left > 0; left >>= 1) count += left & 1
   return count
 }

@@ -1,12 +1,20 @@
 import { chmod, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
+import type { Bronze } from '../../src/define/dataset.js'
+import { Heartbeat } from '../../src/log/live.js'
 import { CommitLog } from '../../src/log/log.js'
+import type { RunContext } from '../../src/run/context.js'
+import { Landing } from '../../src/run/landing.js'
+import { whileReading } from '../../src/run/quarantine/reading.js'
+import { Lease, pause } from '../../src/run/schedule/leases.js'
 import { vacuum } from '../../src/run/vacuum.js'
+import { sha256 } from '../../src/storage/checksum.js'
+import { MovedChecksums } from '../../src/storage/moved.js'
 import { Project } from './project.js'
 
 const definition = `
 import { bronze, defineLake, gold, month, silver, sql, t, z } from 'moraine'
-import { files, inbox } from 'moraine/sources'
+import { files, inbox, ingest } from 'moraine/sources'
 const rawOrders = bronze('orders', { from: files('in'), format: 'raw' })
 const orders = silver('orders', {
   from: rawOrders,
@@ -21,8 +29,54 @@ const rates = silver('rates', {
 })
 const daily = gold('daily', { query: sql\`select day, sum(amount) as amount from \${orders} group by day\`, incremental: { by: 'day' } })
 const pages = gold('pages', { query: sql\`select page, sum(n) as n from \${visits} group by page\` })
+const clicks = silver('clicks', { from: bronze('clicks', { from: ingest() }), schema: z.object({ n: t.int() }) })
 export default defineLake({ name: 'shop', datasets: [orders, visits, rates, daily, pages] })
 `
+
+/** A lake with everything that a lake can have: also what waits, what others do at this moment, a branch, a crawl and a quarantine. */
+export async function lakeOfAllKinds(): Promise<Project> {
+  const project = await lakeOfAllLayers()
+  const { storage } = project
+  await project.write({ 'lake.ts': definition.replace('daily, pages]', 'daily, pages, clicks]') })
+  const landing = new Landing(storage, 'clicks')
+  await landing.write([{ key: 'one', rows: ['{"n":1}', '{"n":2}'] }])
+  await project.run({ rewriteUpTo: 0 })
+  // What can't be read is set aside, and others wait.
+  await landing.write([{ key: 'two', rows: ['{"n":3}'] }])
+  const [{ path } = never()] = await landing.list()
+  await change(project, path, (bytes) => bytes.fill(0x5a, 20, 40))
+  await project.run({ rewriteUpTo: 0 })
+  await landing.write([{ key: 'three', rows: ['{"n":4}', '{"n":5}'] }])
+  await project.cli('crawl', 'rates', '--name', 'found')
+  const log = new CommitLog(storage)
+  const head = await log.head()
+  const branch = await log.fork('run-x', head)
+  await branch.commit(head, { watermarks: { x: 1 } }, { author: 'test', run: null, message: 'x' })
+  await new Lease(storage, 'bronze.orders').acquire()
+  await pause(storage, 'bronze.rates', 'test')
+  const at = { id: 'run-y', author: 'test', started: new Date().toISOString(), commit: 1 }
+  await vacuumed(project)
+  Heartbeat.ofRun(storage, at)
+  const sums = new Map([[path, sha256('')]])
+  await MovedChecksums.of(storage).add('recorded-x', sums)
+  let note: { path: string; bytes: Uint8Array } | undefined
+  const bronze = (await project.load()).datasets.find(({ tier }) => tier === 'bronze') as Bronze
+  await whileReading(
+    { storage, run: 'z' } as unknown as RunContext,
+    bronze,
+    ['a', 'b'],
+    async () => {
+      const [{ path } = never()] = await storage.list('_moraine/reading/')
+      note = { path, bytes: await storage.read(path) }
+    },
+  )
+  if (note) await storage.write(note.path, note.bytes)
+  return project
+}
+
+function never(): never {
+  throw new Error('there is none')
+}
 
 const orders = (v: number, from: number, to: number, op = '') =>
   `id,v,day,amount,op\n${Array.from({ length: to - from }, (_, i) => `${from + i},${v},2026-0${(i % 3) + 1}-01,${i % 50 === 7 ? '-1' : i},${op}`).join('\n')}\n`
@@ -50,20 +104,23 @@ export async function lakeOfAllLayers(): Promise<Project> {
   await run()
   await project.write({ 'in/c.csv': orders(3, 100, 105, 'D') })
   await run()
-  // Files of tables that stayed empty are written, and left.
-  const info = { author: 'test', run: null }
-  await vacuum(new CommitLog(project.storage), project.storage, { grace: -1, remove: true, info })
+  await vacuumed(project)
   return project
 }
 
-/** All files of a lake but the records of runs, which nothing is made from. */
+/** Files of tables that stayed empty are written, and left. */
+async function vacuumed({ storage }: Project): Promise<void> {
+  const info = { author: 'test', run: null }
+  await vacuum(new CommitLog(storage), storage, { grace: -1, remove: true, info })
+}
+
+/** All files of a lake. */
 export async function filesOf(project: Project): Promise<string[]> {
   const lake = join(project.folder, 'lake')
   const found = await readdir(lake, { recursive: true, withFileTypes: true })
   return found
     .filter((entry) => entry.isFile())
     .map((entry) => relative(lake, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    .filter((path) => !/^_moraine\/(runs|leases)\//.test(path))
     .sort()
 }
 
@@ -95,6 +152,11 @@ export function flipped(bytes: Buffer, at: number): Buffer {
 /** What a file is, so that a few of each kind can be chosen. */
 export function kindOf(path: string): string {
   const [top = ''] = path.split('/')
+  if (path.endsWith('/fork.json')) return 'fork'
+  if (path.startsWith('bronze/landing/')) return 'landed'
+  if (path.endsWith('/raw/request.jsonl')) return 'quarantined'
+  const run = /^_moraine\/runs\/[^/]+\/(\w+)/.exec(path)?.[1]
+  if (run) return `${run} of a run`
   if (path.startsWith('_moraine/')) return path.split('/').slice(0, 2).join('/') + path.slice(-5)
   if (path.endsWith('.metadata.json')) return `${top} metadata`
   if (/\/snap-[^/]*\.avro$/.test(path)) return `${top} manifest list`

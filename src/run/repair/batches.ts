@@ -8,12 +8,13 @@ import type { CommitLog } from '../../log/log.js'
 import type { SourceFile } from '../../source/discover.js'
 import { readerFor } from '../../source/kind.js'
 import { fileSha256 } from '../../storage/checksum.js'
+import { isPassing } from '../../storage/passing.js'
 import { backoff } from '../../storage/retry.js'
 import { Batches, type BatchFile, type BatchManifest } from '../batches.js'
 import { readerOf } from '../intake-inbox.js'
 import { originalOf } from '../originals.js'
 import { remakeBatch } from '../rebuild.js'
-import { lost, type Mend, type RepairOptions } from './mend.js'
+import { lost, type Mend, notMended, type RepairOptions } from './mend.js'
 import type { Originals } from './originals.js'
 
 /** How often others may be faster, before a batch is left as it is. */
@@ -72,6 +73,7 @@ export class BatchRepairs {
       ]
     } catch (error) {
       this.options.signal?.throwIfAborted()
+      if (isPassing(error)) return [...originals, ...rest.map((one) => notMended(one, error))]
       return giveUp(messageOf(error))
     }
   }

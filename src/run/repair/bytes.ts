@@ -3,6 +3,8 @@ import type { Damage } from '../../log/damage.js'
 import { checkEntry } from '../../log/entry.js'
 import type { CommitLog } from '../../log/log.js'
 import { sha256 } from '../../storage/checksum.js'
+import { isPassing } from '../../storage/passing.js'
+import { unflipSealed } from '../../storage/sealed.js'
 import { localPath } from '../../storage/staging.js'
 import type { Storage } from '../../storage/storage.js'
 import { unflip } from '../../storage/unflip.js'
@@ -33,13 +35,19 @@ export async function wholeBytes(
     if (bytes && sha256(bytes) === sum) return { bytes, how: `from its copy ${object}` }
   }
   // A bucket's objects may have a copy here, which the engine reads.
+  let failure: unknown
   const copies = isLocal(storage) ? [] : [localPath(storage.locate(path))]
   for (const file of [...copies, ...files]) {
-    const bytes = await readFile(file).catch(() => undefined)
+    const bytes = await readFile(file).catch((error) => {
+      // One that can't be read at this moment may be the one.
+      failure ??= isPassing(error) ? error : undefined
+      return undefined
+    })
     if (bytes && sha256(bytes) === sum) return { bytes, how: `from ${file}` }
   }
   const there = await storage.readIfPresent(path)
   const bytes = there && unflip(there, sum)
+  if (!bytes && failure) throw failure
   return bytes && { bytes, how: 'by undoing one flipped bit, which its SHA-256 proves' }
 }
 
@@ -59,4 +67,11 @@ export async function wholeEntry(
   const sum = await log.hashOf(number)
   const whole = (sum && unflip(bytes, sum)) || checkEntry(bytes, unflip)
   return whole && { bytes: whole, how: 'by undoing one flipped bit, which its SHA-256 proves' }
+}
+
+/** An object that says its own checksum. */
+export async function wholeSealed(storage: Storage, path: string): Promise<Found | undefined> {
+  const there = await storage.readIfPresent(path)
+  const bytes = there && unflipSealed(there)
+  return bytes && { bytes, how: 'by undoing one flipped bit, which its SHA-256 proves' }
 }

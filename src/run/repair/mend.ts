@@ -1,7 +1,9 @@
 import { type AnyDataset, fullName } from '../../define/dataset.js'
 import type { Lake } from '../../define/lake.js'
 import type { Engine } from '../../engine/engine.js'
-import type { Damage, ReadDeep } from '../../log/damage.js'
+import { messageOf } from '../../errors.js'
+import { couldNotRead, type Damage, type ReadDeep } from '../../log/damage.js'
+import { isPassing } from '../../storage/passing.js'
 import type { Storage } from '../../storage/storage.js'
 import type { JavaScript } from '../javascript.js'
 
@@ -11,9 +13,10 @@ export interface Mend {
   /** What is wrong with it. */
   why: string
   /**
-   * `bytes`: the very bytes come back. `made`: what it says is made anew from what is whole. `lost`: nothing brings it back.
+   * `bytes`: the very bytes come back. `made`: what it says is made anew from what is whole. `lost`: nothing brings it back. `unread`:
+   * nobody knows, as what would tell could not be read.
    */
-  how: 'bytes' | 'made' | 'lost'
+  how: 'bytes' | 'made' | 'lost' | 'unread'
   /** What is done; of what is lost, what is lost and what is left. */
   text: string
   /** The command that does the same, where there is one. */
@@ -38,6 +41,18 @@ export interface RepairOptions {
 /** What can't be mended. */
 export function lost({ path, why }: Damage, text: string): Mend {
   return { path, why, how: 'lost', text }
+}
+
+/** What is not mended now, whatever it may be: an error of the moment proves nothing. Other errors say that it can't be mended. */
+export function notMended(one: Damage, error: unknown, text = (why: string) => why): Mend {
+  const why = messageOf(error)
+  if (!isPassing(error)) return lost(one, text(why))
+  return {
+    path: one.path,
+    why: one.why,
+    how: 'unread',
+    text: `what would mend it ${couldNotRead(why)}`,
+  }
 }
 
 /** The dataset that makes a table: `silver.orders` makes `history.orders`. */

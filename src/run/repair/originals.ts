@@ -1,8 +1,11 @@
 import { type Bronze, fullName } from '../../define/dataset.js'
 import type { Lake } from '../../define/lake.js'
+import type { FilesSource } from '../../define/source.js'
+import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
 import type { Damage } from '../../log/damage.js'
 import { discoverFiles, type SourceFile } from '../../source/discover.js'
+import { isPassing } from '../../storage/passing.js'
 import type { Copies } from './bytes.js'
 
 /** What datasets are made from, as far as it is still there. */
@@ -22,7 +25,7 @@ export class Originals {
     const from = this.bronze(name)?.from
     const known = this.files.get(name)
     if (known) return known
-    const found = from?.kind === 'files' ? discoverFiles(from).catch(() => []) : Promise.resolve([])
+    const found = from?.kind === 'files' ? offered(from) : Promise.resolve([])
     this.files.set(name, found)
     return found
   }
@@ -40,4 +43,16 @@ export class Originals {
     )
     return { files: [...new Set(here.map(({ path }) => path))] }
   }
+}
+
+/** @throws MoraineError of kind `storage` when some of it can't be looked into: nobody may say that a file is gone. */
+async function offered(from: FilesSource): Promise<SourceFile[]> {
+  const notes: string[] = []
+  const files = await discoverFiles(from, notes).catch((error) => {
+    if (isPassing(error)) throw error
+    return []
+  })
+  const [closed] = notes.filter((note) => note.includes("can't be entered"))
+  if (closed) throw new MoraineError('storage', closed, { retryable: true })
+  return files
 }

@@ -1,15 +1,17 @@
-import { messageOf } from '../../errors.js'
 import { encodeAnchor } from '../../log/anchors.js'
 import { encodeCheckpoint } from '../../log/checkpoints.js'
 import type { LakeState } from '../../log/commit.js'
-import type { Damage } from '../../log/damage.js'
+import type { Damage, Unread } from '../../log/damage.js'
+import { parseEntry } from '../../log/entry.js'
+import { encodeFork } from '../../log/fork.js'
 import { whileWriting } from '../../log/live.js'
 import { CommitLog } from '../../log/log.js'
 import { foldedTo, forgetTail, lostTail } from '../../log/tail.js'
 import { verifyLake } from '../../log/verify.js'
+import { isPassing } from '../../storage/passing.js'
 import { BatchRepairs } from './batches.js'
-import { type Found, wholeBytes, wholeEntry } from './bytes.js'
-import { lost, type Mend, type RepairOptions } from './mend.js'
+import { type Found, wholeBytes, wholeEntry, wholeSealed } from './bytes.js'
+import { lost, type Mend, notMended, type RepairOptions } from './mend.js'
 import { Originals } from './originals.js'
 import { TableRepairs } from './tables.js'
 
@@ -19,6 +21,8 @@ export interface Repair {
   applied: boolean
   /** What is still wrong with the newest commit afterwards; before it is done, nothing is said. */
   left: string[]
+  /** What could not be read, of which nobody knows whether it is damaged: nothing was done about it. */
+  unread: Unread[]
   /** The same of earlier commits: they can't be seen as they were. */
   earlier: string[]
 }
@@ -40,19 +44,22 @@ export function repairLake(options: RepairOptions): Promise<Repair> {
 async function repair(options: RepairOptions): Promise<Repair> {
   const { storage, deep, apply } = options
   const mends: Mend[] = []
+  let notRead: Unread[] = []
   for (let round = 0; round < ROUNDS; round++) {
     const log = new CommitLog(storage)
-    const { damaged } = await verifyLake(storage, log, { deep })
+    const { damaged, unread } = await verifyLake(storage, log, { deep })
+    notRead = unread
     const rest = damaged.filter(({ path }) => !mends.some((mend) => mend.path === path))
     if (rest.length === 0) break
     const done = await new Repairs(options, log).all(rest)
     mends.push(...done)
-    if (!apply || done.every(({ how }) => how === 'lost')) break
+    if (!apply || done.every(({ how }) => how === 'lost' || how === 'unread')) break
   }
-  if (!apply) return { mends, applied: false, left: [], earlier: [] }
-  const { problems, problemsNow } = await verifyLake(storage, new CommitLog(storage), { deep })
+  if (!apply) return { mends, applied: false, left: [], earlier: [], unread: notRead }
+  const found = await verifyLake(storage, new CommitLog(storage), { deep })
+  const { problems, problemsNow, unread } = found
   const [left, earlier] = [problems.slice(0, problemsNow), problems.slice(problemsNow)]
-  return { mends, applied: true, left, earlier }
+  return { mends, applied: true, left, earlier, unread }
 }
 
 class Repairs {
@@ -67,14 +74,21 @@ class Repairs {
 
   async all(damaged: readonly Damage[]): Promise<Mend[]> {
     const ofLog = damaged.filter(({ part }) => part.kind === 'log')
-    // Nothing behind a broken log can be told for sure.
-    if (ofLog.length > 0) return this.each(ofLog, (one) => this.entry(one))
+    const logs = await this.each(ofLog, (one) => this.entry(one))
+    // Nothing behind a broken log can be told for sure; a branch holds nothing else back.
+    const isOwn = ({ part }: Damage) => part.kind === 'log' && part.branch === this.log.branch
+    if (ofLog.some(isOwn)) return logs
     const state = await this.log.head()
-    const { mends, rest } = await this.exact(damaged, state)
+    const { mends, rest } = await this.exact(
+      damaged.filter(({ part }) => part.kind !== 'log'),
+      state,
+    )
+    mends.unshift(...logs)
     const kinds = (...of: string[]) => rest.filter(({ part }) => of.includes(part.kind))
     mends.push(...(await this.each(kinds('checkpoint', 'anchor'), (one) => this.beside(one))))
     mends.push(...(await this.each(kinds('index'), (one) => this.index(one))))
     mends.push(...kinds('checksums', 'quarantine').map((one) => lost(one, nothing)))
+    mends.push(...(await this.each(kinds('landed', 'note'), (one) => this.sealed(one))))
     const { batches, tables } = this.repairs()
     const ofBatches = await batches.all(kinds('batch'), state)
     mends.push(...ofBatches)
@@ -82,7 +96,9 @@ class Repairs {
       kinds('batch').flatMap(({ path, part }) =>
         part.kind === 'batch' &&
         part.file !== 'original' &&
-        ofBatches.some((mend) => mend.path === path && mend.how === 'lost')
+        ofBatches.some(
+          (mend) => mend.path === path && (mend.how === 'lost' || mend.how === 'unread'),
+        )
           ? [part.dataset]
           : [],
       ),
@@ -105,8 +121,7 @@ class Repairs {
   ): Promise<Mend[]> {
     const done: Mend[] = []
     // What can't be mended holds nothing else back.
-    for (const one of damaged)
-      done.push(await mend(one).catch((error) => lost(one, messageOf(error))))
+    for (const one of damaged) done.push(await mend(one).catch((error) => notMended(one, error)))
     return done
   }
 
@@ -115,10 +130,15 @@ class Repairs {
     const mends: Mend[] = []
     const rest: Damage[] = []
     for (const one of damaged) {
-      const copies = await this.originals.copiesOf(one, state)
-      const found = await wholeBytes(this.options.storage, one, copies)
-      if (found) mends.push(await this.restored(one, found))
-      else rest.push(one)
+      try {
+        const copies = await this.originals.copiesOf(one, state)
+        const found = await wholeBytes(this.options.storage, one, copies)
+        if (found) mends.push(await this.restored(one, found))
+        else rest.push(one)
+      } catch (error) {
+        if (!isPassing(error)) throw error
+        mends.push(notMended(one, error))
+      }
     }
     return { mends, rest }
   }
@@ -130,6 +150,7 @@ class Repairs {
 
   private async entry(one: Damage): Promise<Mend> {
     const { storage, apply, allowLoss = false } = this.options
+    if (one.path.endsWith('/fork.json')) return this.fork(one)
     const branch = one.part.kind === 'log' ? one.part.branch : this.log.branch
     const log =
       branch === this.log.branch ? this.log : ((await this.log.openBranch(branch)) ?? this.log)
@@ -148,6 +169,43 @@ class Repairs {
       one,
       `an entry of the log is never guessed. Restore this object from a backup, or an older version of it in the bucket.${more}`,
     )
+  }
+
+  /** Where a branch begins: what its first commit says is as good. */
+  private async fork(one: Damage): Promise<Mend> {
+    const { storage, apply } = this.options
+    const flipped = await wholeSealed(storage, one.path)
+    if (flipped) return this.restored(one, flipped)
+    const folder = one.path.slice(0, -'fork.json'.length)
+    const [first] = (await storage.entries(folder)).filter(({ path }) => /\/\d+\.json$/.test(path))
+    if (!first)
+      return lost(one, 'its branch has no commit: nothing is lost with it. Remove its folder')
+    const { previous, number } = parseEntry(await storage.read(first.path), first.path).commit
+    const before = await this.log.entry(number - 1)
+    if (number > 1 && before?.hash !== previous)
+      return lost(
+        one,
+        `its branch does not begin at a commit of ${this.log.branch}. Restore it from a backup`,
+      )
+    const fork = { from: this.log.branch, number: number - 1, hash: previous }
+    if (apply) await storage.restore(one.path, encodeFork(fork))
+    const text = 'it is made anew from the first commit of its branch'
+    return { path: one.path, why: one.why, how: 'made', text }
+  }
+
+  /** What says its own checksum, and nothing leads to. */
+  private async sealed(one: Damage): Promise<Mend> {
+    const { storage, apply } = this.options
+    const found = await wholeSealed(storage, one.path)
+    if (found) return this.restored(one, found)
+    if (one.part.kind === 'landed')
+      return lost(
+        one,
+        `no run has read it yet. Its rows are lost unless their sender sends them once more, or a backup has it; the next run sets it aside: moraine quarantine`,
+      )
+    if (apply) await storage.remove(one.path)
+    const text = 'it goes: it told of a run, or of who is at work, and no rows are made from it'
+    return { path: one.path, why: one.why, how: 'made', text }
   }
 
   private async beside(one: Damage): Promise<Mend> {

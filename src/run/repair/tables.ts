@@ -1,7 +1,7 @@
 import { type AnyDataset, fullName } from '../../define/dataset.js'
 import { inputsOf } from '../../define/inputs.js'
 import type { LakeState } from '../../log/commit.js'
-import type { Damage } from '../../log/damage.js'
+import { couldNotRead, type Damage } from '../../log/damage.js'
 import { select } from '../../plan/graph.js'
 import { decide } from '../../plan/plan.js'
 import { hash } from '../context.js'
@@ -48,7 +48,15 @@ export class TableRepairs {
                 text: `${name} is built anew from its inputs, and what reads it`,
                 command: `moraine run ${name}+ --full`,
               }
-            : lost(one, `${name} could not be built anew: ${why}`),
+            : why.passing
+              ? {
+                  ...lost(
+                    one,
+                    `${name} is not built anew, as what would tell ${couldNotRead(why.said)}`,
+                  ),
+                  how: 'unread',
+                }
+              : lost(one, `${name} could not be built anew: ${why.said}`),
         )
       }
     return mends
@@ -79,7 +87,7 @@ export class TableRepairs {
     datasets: readonly AnyDataset[],
     damaged: readonly Damage[],
     _state: LakeState,
-  ): Promise<ReadonlyMap<string, string>> {
+  ): Promise<ReadonlyMap<string, Failed>> {
     const { lake, storage, engine, javascript, author, signal, apply } = this.options
     if (!apply) return new Map()
     const anew = damaged.flatMap(({ part }) =>
@@ -97,14 +105,24 @@ export class TableRepairs {
     })
     const failed = record.steps.flatMap(({ dataset, outcome, error }) =>
       ['failed', 'blocked', 'cancelled', 'held'].includes(outcome)
-        ? [[dataset, error?.message ?? outcome] as const]
+        ? [[dataset, failure(error, outcome)] as const]
         : [],
     )
     const all = record.error
-      ? datasets.map((one) => [fullName(one), record.error?.message ?? ''] as const)
+      ? datasets.map((one) => [fullName(one), failure(record.error, '')] as const)
       : []
     return new Map([...all, ...failed])
   }
+}
+
+interface Failed {
+  said: string
+  /** It says nothing of what is damaged: the storage failed meanwhile. */
+  passing: boolean
+}
+
+function failure(error: { kind: string; message: string } | undefined, outcome: string): Failed {
+  return { said: error?.message ?? outcome, passing: error?.kind === 'storage' }
 }
 
 function upstream(dataset: AnyDataset): AnyDataset[] {
