@@ -1,6 +1,7 @@
 import { Console } from 'node:console'
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { endDespiteWork, exitNow } from '../process/end-now.js'
 import { readValues } from './option-values.js'
 import { errorJson, exitCodeOf, renderError } from './output/errors.js'
 import { toJson } from './output/format.js'
@@ -80,9 +81,15 @@ function version(): string {
 
 /** Runs a command line; returns the exit code: 0 good, 1 a run or check failed, 2 a mistake. */
 export async function main(argv: readonly string[]): Promise<number> {
+  const code = await commandLine(argv)
+  endDespiteWork()
+  return code
+}
+
+async function commandLine(argv: readonly string[]): Promise<number> {
   // A reader that has seen enough (`| head`) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0)
+    if (error.code === 'EPIPE') exitNow(0)
   })
   // What a definition logs must not stand among what is printed for programs.
   globalThis.console = new Console(process.stderr, process.stderr)

@@ -6,6 +6,7 @@ import { findLakeFile } from '../load/load.js'
 import { Threads } from '../load/threads.js'
 import { trialsOf } from '../load/trial.js'
 import { select } from '../plan/graph.js'
+import { endNow } from '../process/end-now.js'
 import { hash } from '../run/context.js'
 import { runLake } from '../run/execute.js'
 import { olderDefinition } from '../run/older-definition.js'
@@ -164,8 +165,8 @@ export async function run(command: Command): Promise<number> {
     if (view) view.waiting(text)
     else if (text !== undefined) show(`${text}\n`, process.stderr)
   })
-  const stop = () => {
-    if (abort.signal.aborted) process.exit(130)
+  const stop = (name: 'SIGINT' | 'SIGTERM') => {
+    if (abort.signal.aborted) endNow(name)
     abort.abort()
     view?.stopping()
   }

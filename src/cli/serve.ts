@@ -8,6 +8,7 @@ import { Threads } from '../load/threads.js'
 import { trialsOf } from '../load/trial.js'
 import type { CommitLog } from '../log/log.js'
 import { unscheduled } from '../plan/jobs.js'
+import { endNow } from '../process/end-now.js'
 import { Batches } from '../run/batches.js'
 import { recentlySent } from '../run/sent-requests.js'
 import { isLoopback } from '../serve/access.js'
@@ -93,7 +94,7 @@ export async function run(command: Command): Promise<number> {
   const stop = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const)
     process.once(name, () => {
-      process.once(name, () => process.exit(130))
+      process.once(name, () => endNow(name))
       stop.abort()
     })
   try {

@@ -3,7 +3,7 @@ import type { Alert } from './alert.js'
 import { type AnyDataset, fullName } from './dataset.js'
 import { datasetList, oneOf, text } from './expected.js'
 import { checkedAgainst, inputsOf, viewsOf } from './inputs.js'
-import { type QueryLimits, queryLimits } from './limits.js'
+import { type QueryLimits, queryLimits, type StepLimits, stepLimits } from './limits.js'
 import { inOrderOfPlace, takeMistakes } from './mistakes.js'
 import { checked, having, needed, type OptionList } from './options.js'
 import { here } from './place.js'
@@ -28,6 +28,8 @@ export interface LakeOptions {
   quarantineAfter?: number
   /** What each query of the lake may use, where the question does not say. */
   queries?: QueryLimits
+  /** What each step of a run may take that builds silver or gold. */
+  steps?: StepLimits
 }
 
 const lakeOptions: OptionList<LakeOptions> = {
@@ -46,6 +48,7 @@ const lakeOptions: OptionList<LakeOptions> = {
     fits: (value) => Number.isInteger(value) && Number(value) >= 1,
   },
   queries: having<QueryLimits>(queryLimits),
+  steps: having<StepLimits>(stepLimits),
 }
 
 /** A checked definition. `datasets` holds inputs before those that read them. */
@@ -56,6 +59,7 @@ export interface Lake {
   readonly publish: 'passed' | 'all'
   readonly alerts: readonly Alert[]
   readonly queries: QueryLimits
+  readonly steps: StepLimits
   readonly folders: { readonly silver?: string; readonly gold?: string }
   readonly datasets: readonly AnyDataset[]
   readonly quarantineAfter: number
@@ -71,7 +75,7 @@ export function defineLake(options: LakeOptions): Lake {
   const place = here()
   const good = checked<LakeOptions>('defineLake', options, lakeOptions)
   const { name, root = 'lake', publish = 'passed', alerts = [], folders = {} } = good
-  const { quarantineAfter = 3, queries = {} } = good
+  const { quarantineAfter = 3, queries = {}, steps = {} } = good
   const problems: Problem[] = []
   if (name !== undefined && !/^[a-z][a-z0-9_-]*$/.test(name))
     problems.push({
@@ -96,6 +100,7 @@ export function defineLake(options: LakeOptions): Lake {
     publish,
     alerts,
     queries,
+    steps,
     folders,
     datasets: ordered,
     quarantineAfter,

@@ -25,6 +25,12 @@ export interface QueryLimits {
   threads?: number
 }
 
+/** What the step of one silver or gold dataset may take in a run, with its checks. */
+export interface StepLimits {
+  /** How long it may work, such as `30m`; then it fails, its table stays as it was, and other steps go on. Default: `none`. */
+  timeout?: string
+}
+
 /** What limits of memory begin with: below it nothing runs. */
 export const LEAST_MEMORY = 2 ** 28
 
@@ -46,15 +52,36 @@ const counting: Expected = {
   fits: (value) => Number.isSafeInteger(value) && (value as number) >= 1,
 }
 
+const duration: Expected = {
+  is: "a time such as '30s', '15m' or '2h', or 'none'",
+  fits: (value) =>
+    typeof value === 'string' && (value === 'none' || secondsOf(value) !== undefined),
+  advise: (value) => (typeof value === 'number' ? 'Write its unit as well, in quotes.' : undefined),
+}
+
+export const stepLimits: OptionList<StepLimits> = { timeout: duration }
+
+/** The milliseconds of a time limit. */
+export function limitOf(timeout: string): number {
+  return timeout === 'none' ? Number.POSITIVE_INFINITY : (secondsOf(timeout) as number) * 1000
+}
+
+/** A time limit for people: `30 s`, `10 min`. */
+export function timeText(time: number): string {
+  const seconds = time / 1000
+  return seconds % 60 === 0 && seconds > 60 ? `${seconds / 60} min` : `${seconds} s`
+}
+
+/** Three times as much, as it is written. */
+export function longer(time: number): string {
+  const seconds = (time * 3) / 1000
+  if (seconds < 60) return `${Math.ceil(seconds)}s`
+  return seconds < 3600 ? `${Math.ceil(seconds / 60)}m` : `${Math.ceil(seconds / 3600)}h`
+}
+
 export const queryLimits: OptionList<QueryLimits> = {
   memory: memorySize,
-  timeout: {
-    is: "a time such as '30s', '15m' or '2h', or 'none'",
-    fits: (value) =>
-      typeof value === 'string' && (value === 'none' || secondsOf(value) !== undefined),
-    advise: (value) =>
-      typeof value === 'number' ? 'Write its unit as well, in quotes.' : undefined,
-  },
+  timeout: duration,
   spill: size,
   maxRows: counting,
   maxBytes: size,

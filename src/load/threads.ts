@@ -54,11 +54,18 @@ export class Threads implements JavaScript {
     dataset: Silver,
     questions: readonly (string | null)[],
     texts: readonly Texts[],
+    signal?: AbortSignal,
   ): Promise<Texts[]> {
     const name = fullName(dataset)
     const definition = textOf(dataset)
     const thread = await this.take()
-    const reply = await ask(thread, { dataset: name, definition, questions, texts })
+    signal?.throwIfAborted()
+    // Its function may never come back.
+    const stop = () => void thread.terminate()
+    signal?.addEventListener('abort', stop)
+    const reply = await ask(thread, { dataset: name, definition, questions, texts }).finally(() =>
+      signal?.removeEventListener('abort', stop),
+    )
     this.give(thread)
     const { answers, failed } = reply
     if (answers) return answers

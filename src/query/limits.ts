@@ -1,7 +1,6 @@
 import { availableParallelism, tmpdir } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
-import { secondsOf } from '../define/interval.js'
-import { LEAST_MEMORY, type QueryLimits } from '../define/limits.js'
+import { LEAST_MEMORY, limitOf, longer, type QueryLimits, timeText } from '../define/limits.js'
 import { bytesOf, sizeText } from '../define/size.js'
 import { thousands } from '../define/thousands.js'
 import { MoraineError } from '../errors.js'
@@ -57,7 +56,7 @@ export function limitsOf(...given: readonly (QueryLimits | undefined)[]): Limits
   const timeout = first('timeout') ?? TIME
   return {
     memory: bytesOf(first('memory') ?? '') ?? defaultMemory(),
-    time: timeout === 'none' ? Number.POSITIVE_INFINITY : (secondsOf(timeout) as number) * 1000,
+    time: limitOf(timeout),
     spill: bytesOf(first('spill') ?? ''),
     rows: first('maxRows') ?? Number.POSITIVE_INFINITY,
     bytes: bytesOf(first('maxBytes') ?? '') ?? Number.POSITIVE_INFINITY,
@@ -123,17 +122,6 @@ function next(bytes: number): string {
   const twice = Math.max(2 ** 20, bytes * 2)
   if (twice % 1e6 === 0) return twice % 1e9 === 0 ? `${twice / 1e9}GB` : `${twice / 1e6}MB`
   return twice >= 2 ** 30 ? `${Math.ceil(twice / 2 ** 30)}GiB` : `${Math.ceil(twice / 2 ** 20)}MiB`
-}
-
-function longer(time: number): string {
-  const seconds = (time * 3) / 1000
-  if (seconds < 60) return `${Math.ceil(seconds)}s`
-  return seconds < 3600 ? `${Math.ceil(seconds / 60)}m` : `${Math.ceil(seconds / 3600)}h`
-}
-
-function timeText(time: number): string {
-  const seconds = time / 1000
-  return seconds % 60 === 0 && seconds > 60 ? `${seconds / 60} min` : `${seconds} s`
 }
 
 /** A limit as it is usually written: `2 GB`, `512 MiB`. */

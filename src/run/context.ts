@@ -70,7 +70,12 @@ export async function withSession<T>(
 ): Promise<T> {
   signal.throwIfAborted()
   const session = await engine.open()
-  const stop = () => session.interrupt()
+  let again: NodeJS.Timeout | undefined
+  // Again and again: what catches the error of one statement may begin another.
+  const stop = () => {
+    session.interrupt()
+    again ??= setInterval(() => session.interrupt(), PROGRESS_INTERVAL)
+  }
   const timer = setInterval(() => {
     const percent = session.progress()
     if (percent > 0) progress(dataset, { percent })
@@ -80,6 +85,7 @@ export async function withSession<T>(
     return await use(session)
   } finally {
     clearInterval(timer)
+    clearInterval(again)
     signal.removeEventListener('abort', stop)
     session.close()
   }

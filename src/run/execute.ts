@@ -9,6 +9,7 @@ import {
 } from '../define/dataset.js'
 import { checkedAgainst, inputsOf } from '../define/inputs.js'
 import type { Lake } from '../define/lake.js'
+import { limitOf } from '../define/limits.js'
 import { thousands } from '../define/thousands.js'
 import type { Engine } from '../engine/engine.js'
 import type { LakeState, TableState } from '../log/commit.js'
@@ -26,6 +27,7 @@ import type { Wanted } from './bind.js'
 import { bindNew, newSql, type SqlLeft, stillWanted } from './bind-new.js'
 import type { Built } from './build.js'
 import { currentUser, hash, type RunContext, type TryApart } from './context.js'
+import { stillAtWork } from './deadline.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
 import { expireRows } from './expired.js'
 import { buildGold } from './gold.js'
@@ -94,6 +96,11 @@ export interface RunOptions {
   javascript?: JavaScript
   /** Reads objects at which processes ended; see {@link RunContext}. */
   tryApart?: TryApart
+  /**
+   * Datasets whose steps went on in this process when they should have ended: they are not built. The run adds to them. For
+   * processes that live on.
+   */
+  leftBehind?: Set<string>
   signal?: AbortSignal
   author?: string
   onEvent?: (event: RunEvent) => void
@@ -410,48 +417,68 @@ class Run {
     dataset: Silver | Gold,
     built: BuildOutcome[],
   ): Promise<void> {
+    const time = limitOf(this.lake.steps.timeout ?? 'none')
+    await this.steps.run(
+      fullName(dataset),
+      (begin, signal) => this.compute({ ...context, signal }, dataset, built, begin),
+      { time, left: () => this.options.leftBehind?.add(fullName(dataset)) },
+    )
+  }
+
+  private async compute(
+    context: RunContext,
+    dataset: Silver | Gold,
+    built: BuildOutcome[],
+    begin: (reason: string) => void,
+  ): Promise<Partial<StepResult>> {
     const { view } = context.relations
-    await this.steps.run(fullName(dataset), async (begin) => {
-      if (this.options.replay?.dataset === fullName(dataset))
-        return this.replayOne(context, dataset as Silver, this.options.replay, built, begin)
-      const { started: now } = this.shared
-      const decision = decide(dataset, view, { full: this.options.full ?? false, hash, now })
-      if (decision.action !== 'build') return { outcome: 'unchanged', reason: decision.reason }
-      begin(decision.reason)
-      await this.prove(dataset)
-      const older = this.options.acceptDefinition ? undefined : olderDefinition(dataset, view, hash)
-      if (older) throw older
-      if (decision.lost && !this.options.allowLoss) throw wouldLose(dataset, decision.lost)
-      const work = this.workKey(dataset, view)
-      const start = performance.now()
-      const found = await this.journal.resumable(work)
-      const kept = found && (await this.log.hasFiles(view, found.tables)) ? found : undefined
-      const made: Built =
-        kept ??
-        (await (decision.expires
-          ? expireRows(context, dataset)
-          : dataset.tier === 'silver'
-            ? buildSilver(context, dataset, decision)
-            : dataset.view
-              ? buildView(context, dataset)
-              : buildGold(context, dataset, decision)))
-      const { tables, views, result, failure, written } = made
-      if (failure) {
-        Object.assign(this.rejected, tables)
-        throw new StepFailure(failure, result)
-      }
-      // What takes no time is sooner done again than kept.
-      const { keepAfter = WORTH_KEEPING } = this.options
-      if (!kept && !views && performance.now() - start >= keepAfter) {
-        await this.begin()
-        await this.journal.keep(this.shared.run, fullName(dataset), { work, tables, result })
-      }
-      for (const [table, state] of Object.entries(tables)) context.relations.stage(table, state)
-      built.push({ dataset, tables, views, view, written, resumed: kept !== undefined })
-      return kept
-        ? { ...result, notes: [...(result.notes ?? []), `kept from run ${kept.run}`] }
-        : result
-    })
+    if (this.options.replay?.dataset === fullName(dataset))
+      return this.replayOne(context, dataset as Silver, this.options.replay, built, begin)
+    const { started: now } = this.shared
+    const decision = decide(dataset, view, { full: this.options.full ?? false, hash, now })
+    if (decision.action !== 'build') return { outcome: 'unchanged', reason: decision.reason }
+    begin(decision.reason)
+    if (this.options.leftBehind?.has(fullName(dataset))) throw stillAtWork()
+    await this.prove(dataset)
+    const older = this.options.acceptDefinition ? undefined : olderDefinition(dataset, view, hash)
+    if (older) throw older
+    if (decision.lost && !this.options.allowLoss) throw wouldLose(dataset, decision.lost)
+    const work = this.workKey(dataset, view)
+    const start = performance.now()
+    const found = await this.journal.resumable(work)
+    const kept = found && (await this.log.hasFiles(view, found.tables)) ? found : undefined
+    const made: Built =
+      kept ??
+      (await (decision.expires
+        ? expireRows(context, dataset)
+        : dataset.tier === 'silver'
+          ? buildSilver(context, dataset, decision)
+          : dataset.view
+            ? buildView(context, dataset)
+            : buildGold(context, dataset, decision)))
+    const { tables, views, result, failure, written } = made
+    this.refuseLate(context)
+    if (failure) {
+      Object.assign(this.rejected, tables)
+      throw new StepFailure(failure, result)
+    }
+    // What takes no time is sooner done again than kept.
+    const { keepAfter = WORTH_KEEPING } = this.options
+    if (!kept && !views && performance.now() - start >= keepAfter) {
+      await this.begin()
+      await this.journal.keep(this.shared.run, fullName(dataset), { work, tables, result })
+    }
+    this.refuseLate(context)
+    for (const [table, state] of Object.entries(tables)) context.relations.stage(table, state)
+    built.push({ dataset, tables, views, view, written, resumed: kept !== undefined })
+    return kept
+      ? { ...result, notes: [...(result.notes ?? []), `kept from run ${kept.run}`] }
+      : result
+  }
+
+  /** A step that took too long has failed, also where it was left behind and has a result after all. */
+  private refuseLate({ signal }: RunContext): void {
+    if (!this.shared.signal.aborted) signal.throwIfAborted()
   }
 
   /** Proves SQL of which the log says nothing: what was built before may be by another program. */
@@ -482,6 +509,7 @@ class Run {
       Object.assign(this.rejected, made.tables)
       throw new StepFailure(made.failure, made.result)
     }
+    this.refuseLate(context)
     for (const [table, state] of Object.entries(made.tables)) context.relations.stage(table, state)
     const offsets = view.offsets[fullName(dataset)] ?? {}
     built.push({ dataset, tables: made.tables, view, offsets, written: made.written })

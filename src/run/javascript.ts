@@ -18,6 +18,8 @@ export interface JavaScript {
     dataset: Silver,
     questions: readonly (string | null)[],
     texts: readonly Texts[],
+    /** Nobody waits for the answers any more: what works on them may be ended. */
+    signal?: AbortSignal,
   ): Promise<Texts[]>
 }
 
@@ -116,7 +118,7 @@ async function answered(
       next += LOT
       const sql = `SELECT ${texts} FROM asked_${name} WHERE rowid BETWEEN ${first} AND ${first + LOT - 1} ORDER BY rowid`
       const lot = await line.run(() => session.texts(sql))
-      const said = await unlessAborted(signal, javascript.answer(dataset, of, lot))
+      const said = await unlessAborted(signal, javascript.answer(dataset, of, lot, signal))
       await line.run(() => session.append(`answers_${name}`, first, said))
     }
   }

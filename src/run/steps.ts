@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DefinitionError, MoraineError, messageOf } from '../errors.js'
 import { redact } from '../secrets.js'
 import { backoff, wasWaitedFor } from '../storage/retry.js'
+import { Deadline, type StepTime } from './deadline.js'
 import type { RunEvent, RunRecord, StepResult } from './events.js'
 
 const ATTEMPTS = 3
@@ -38,7 +39,8 @@ export class StepFailure extends Error {
   }
 }
 
-type Work = (begin: (reason: string) => void) => Promise<Partial<StepResult>>
+/** What a step does; it ends where its signal says so: the run is cancelled, or the step takes too long. */
+type Work = (begin: (reason: string) => void, signal: AbortSignal) => Promise<Partial<StepResult>>
 
 /** Runs steps, retries what may succeed later, and remembers how each ended. */
 export class Steps {
@@ -66,7 +68,7 @@ export class Steps {
     return outcome === 'failed' || outcome === 'blocked' || outcome === 'cancelled'
   }
 
-  async run(dataset: string, work: Work): Promise<void> {
+  async run(dataset: string, work: Work, limit?: StepTime): Promise<void> {
     const start = performance.now()
     let reason = ''
     const begin = (why: string) => {
@@ -74,21 +76,28 @@ export class Steps {
       this.emit({ type: 'step-started', dataset, reason })
     }
     const seconds = () => Math.round(performance.now() - start) / 1000
+    const deadline = new Deadline(this.signal, limit)
     try {
       this.signal.throwIfAborted()
-      const result = await this.retrying(() => work(begin))
+      const { signal } = deadline
+      const result = await deadline.kept(this.retrying(() => work(begin, signal), signal))
       this.finish({ dataset, outcome: 'done', reason, ...result, seconds: seconds() })
     } catch (error) {
       const cancelled = this.signal.aborted
-      const failure = error instanceof StepFailure ? error : undefined
+      const late = deadline.late
+      const failure = error instanceof StepFailure && !late ? error : undefined
       this.finish({
         ...failure?.result,
         dataset,
         outcome: cancelled ? 'cancelled' : 'failed',
         reason,
         seconds: seconds(),
-        ...(cancelled ? {} : { error: describeError(failure?.cause ?? this.explain(error)) }),
+        ...(cancelled
+          ? {}
+          : { error: describeError(failure?.cause ?? late ?? this.explain(error)) }),
       })
+    } finally {
+      deadline.clear()
     }
   }
 
@@ -107,7 +116,7 @@ export class Steps {
     this.emit({ type: 'step-finished', result })
   }
 
-  private async retrying<T>(work: () => Promise<T>): Promise<T> {
+  private async retrying<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await work()
@@ -115,7 +124,7 @@ export class Steps {
         // Storage that was waited for is not waited for once more.
         const mayPass = error instanceof MoraineError && error.retryable && !wasWaitedFor(error)
         const most = mayPass && error.kind === 'conflict' ? CONFLICTS : ATTEMPTS
-        if (!mayPass || attempt >= most || this.signal.aborted) throw error
+        if (!mayPass || attempt >= most || signal.aborted) throw error
         await sleep(backoff(attempt, 100))
       }
     }

@@ -70,6 +70,7 @@ export class Keeper {
   private watched: Promise<unknown> | undefined
   /** Jobs, datasets and checks that somebody was told of. */
   private readonly told = new Set<string>()
+  private readonly leftBehind = new Set<string>()
   private readonly noted = new Map<string, Set<string>>()
   /** What is wrong now, by what it is about: each is told when it begins. */
   private readonly troubles = new Map<string, string>()
@@ -187,6 +188,7 @@ export class Keeper {
         ownEngine: true,
         javascript,
         ...(tryApart ? { tryApart } : {}),
+        leftBehind: this.leftBehind,
         select: datasets.map(fullName),
         ...(signal ? { signal } : {}),
       }),
@@ -205,6 +207,7 @@ export class Keeper {
         ownEngine: true,
         javascript,
         ...(tryApart ? { tryApart } : {}),
+        leftBehind: this.leftBehind,
         signal,
         // Files that arrive are no reason to ask databases sooner than they are scheduled.
         feeds: cause !== 'event',

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { sizeText } from '../../define/size.js'
 import { MoraineError } from '../../errors.js'
+import { atWork } from '../../process/end-now.js'
 import { diskOf, lastOf, reserveOf } from '../../storage/disk.js'
 import { MemoryExcess, type MemoryGuard } from './memory-guard.js'
 
@@ -55,7 +56,7 @@ export class StatementGuard {
     }, PAUSE)
     timer.unref()
     try {
-      return await use()
+      return await atWork(use)
     } catch (cause) {
       throw stopped ?? cause
     } finally {

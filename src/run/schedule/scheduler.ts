@@ -77,7 +77,7 @@ const RELEASES = 5
 /** Milliseconds between two words that a job's run is still alive. */
 const BEAT = 10_000
 /** Kinds of failures that another attempt does not change. */
-const LASTING = ['definition', 'usage', 'corrupt']
+const LASTING = ['definition', 'usage', 'corrupt', 'limit']
 
 interface Waiting {
   job: Job

@@ -1,0 +1,83 @@
+import { setMaxListeners } from 'node:events'
+import { longer, timeText } from '../define/limits.js'
+import { MoraineError } from '../errors.js'
+
+/** Milliseconds in which a step ends once it is to. */
+const GRACE = 5000
+/** Milliseconds that a timer can wait. */
+const LONGEST = 2 ** 31 - 1
+
+/** How long steps of one kind may take, in milliseconds; one that does not end then is left behind. */
+export interface StepTime {
+  time: number
+  grace?: number
+  /** Is told that a step was left behind. */
+  left?: () => void
+}
+
+/** When a step is to end: with its run, or when it has taken too long. */
+export class Deadline {
+  readonly signal: AbortSignal
+  /** Why it is to end, where it has taken too long. */
+  late: MoraineError | undefined
+  private readonly passed = new AbortController()
+  private readonly timer: NodeJS.Timeout | undefined
+  private patience: NodeJS.Timeout | undefined
+
+  constructor(
+    run: AbortSignal,
+    private readonly limit: StepTime | undefined,
+  ) {
+    this.signal = limit ? AbortSignal.any([run, this.passed.signal]) : run
+    setMaxListeners(0, this.signal)
+    const { time = Number.POSITIVE_INFINITY } = limit ?? {}
+    if (time < LONGEST) this.timer = setTimeout(() => this.pass(time), time)
+  }
+
+  private pass(time: number): void {
+    if (this.signal.aborted) return
+    this.late = tooLong(time)
+    this.passed.abort(this.late)
+  }
+
+  /** The work's result; where the work does not end although it is to, it is left behind. */
+  kept<T>(work: Promise<T>): Promise<T> {
+    if (!this.limit) return work
+    const { grace = GRACE } = this.limit
+    return new Promise<T>((resolve, reject) => {
+      this.signal.addEventListener('abort', () => {
+        this.patience = setTimeout(() => {
+          this.limit?.left?.()
+          if (this.late) this.late = tooLong(this.limit?.time ?? 0, true)
+          reject(this.late ?? this.signal.reason)
+        }, grace)
+      })
+      work.then(resolve, reject)
+    })
+  }
+
+  clear(): void {
+    clearTimeout(this.timer)
+    clearTimeout(this.patience)
+  }
+}
+
+function tooLong(time: number, isLeft = false): MoraineError {
+  const left = isLeft ? '; it is left behind, as nothing stops what it computes' : ''
+  return new MoraineError(
+    'limit',
+    `It was stopped: it was not done after the ${timeText(time)} that a step may take${left}`,
+    {
+      hint: `Its table is as it was. Let it compute less, or allow more in lake.ts: steps: { timeout: '${longer(time)}' }`,
+    },
+  )
+}
+
+/** Of a dataset whose last step is still at work in this process, as nothing stops it. */
+export function stillAtWork(): MoraineError {
+  return new MoraineError(
+    'limit',
+    'It is not built again in this process: what it computed before goes on, as nothing stops it',
+    { hint: 'Change its SQL, and start the process anew.' },
+  )
+}
