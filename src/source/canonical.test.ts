@@ -16,11 +16,14 @@ const [from, to] = [join(folder, 'from.txt'), join(folder, 'to.txt')]
 async function canonical(text: string, clean: boolean, header: boolean) {
   writeFileSync(from, text)
   const source = files(from, { delimiter: '|', columns: ['x', 'y', 'z'], header })
-  const facts = { clean, controls: false, carriageReturns: false, bom: false, columns: 3 }
+  // How many there are is known by the header, where there is one.
+  const columns = header ? () => 3 : 3
+  const facts = { clean, controls: false, carriageReturns: false, bom: false, columns }
   const { longest, header: named, ...rest } = await canonicalize(from, to, source, facts)
   const summary = { ...rest, header: named.map(({ fields }) => fields) }
   const lines = readFileSync(to, 'utf8').split('\n').filter(Boolean)
   expect(longest).toBeGreaterThanOrEqual(0)
+  for (const line of lines) expect(line.split('\x1f')).toHaveLength(6)
   return { summary, lines: lines.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10)) }
 }
 

@@ -116,6 +116,8 @@ class CanonicalWriter {
   private longest = 0
   private firstBroken: CanonicalText['firstBroken']
   private readonly header: TextRecord[] = []
+  /** Empty lines above the names, which are written once it is known how many fields a line has. */
+  private readonly above: TextRecord[] = []
   /** Records of the header that are still to come. */
   private toName: number
   private columns: number | undefined
@@ -165,6 +167,10 @@ class CanonicalWriter {
       this.addHeader(record)
       return
     }
+    if (this.toName > 0) {
+      this.above.push(record)
+      return
+    }
     this.terminated ??= isEmpty ? undefined : isTerminated(record)
     this.records++
     const expected = this.columns ?? record.fields.length
@@ -185,7 +191,9 @@ class CanonicalWriter {
     this.header.push(record)
     this.terminated ??= isTerminated(record)
     const { columns } = this.facts
-    if (--this.toName === 0 && typeof columns === 'function') this.columns = columns(this.header)
+    if (--this.toName > 0) return
+    if (typeof columns === 'function') this.columns = columns(this.header)
+    for (const empty of this.above.splice(0)) this.add(empty)
   }
 
   private brokenLine(line: number, error: string, raw: string, expected: number): string {

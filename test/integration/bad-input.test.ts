@@ -126,6 +126,18 @@ describe('files as they come', () => {
       ],
     ],
     [
+      'empty lines above the header',
+      '\n\na,b\n1,2\n"3",4\n',
+      [
+        ['1', '2'],
+        ['3', '4'],
+      ],
+      [
+        [1, 'line: empty line', null],
+        [2, 'line: empty line', null],
+      ],
+    ],
+    [
       'a quote that never closes',
       'a,b\n1,"2\n3,4\n',
       [['3', '4']],
