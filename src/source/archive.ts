@@ -3,6 +3,7 @@ import type { Entry, ZipFile } from 'yauzl'
 import { MoraineError, messageOf } from '../errors.js'
 import { decode } from './decoder/client.js'
 import type { SourceFile } from './discover.js'
+import { withChecksum } from './zip-checksum.js'
 
 /** Files that one archive may hold. */
 const MOST = 100_000
@@ -59,7 +60,7 @@ export async function entryStream(file: SourceFile): Promise<Readable> {
         zip.openReadStream(entry, (error, stream) => (error ? reject(error) : resolve(stream))),
       )
       stream.on('close', () => zip.close())
-      return stream
+      return withChecksum(stream, entry.crc32)
     }
     throw new Error('the file is not in it any more')
   } catch (cause) {

@@ -8,7 +8,7 @@ import { scratchFolder } from '../storage/scratch.js'
 import { entryStream } from './archive.js'
 import type { SourceFile } from './discover.js'
 import { kindOf } from './kind.js'
-import { UnZstd } from './zstd.js'
+import { unZstd } from './zstd.js'
 
 /** Bytes at the start of a file that are looked at to find out what it is. */
 export const START = 1 << 18
@@ -90,7 +90,7 @@ async function readStart(
   isCut: boolean,
 ): Promise<{ text: Buffer; complete: boolean }> {
   const from: Readable = file.archive ? await entryStream(file) : createReadStream(file.path)
-  const through = packed === 'gzip' ? createGunzip() : packed === 'zstd' ? new UnZstd() : undefined
+  const through = packed === 'gzip' ? createGunzip() : packed === 'zstd' ? unZstd() : undefined
   const input = through ? from.pipe(through) : from
   if (through) from.on('error', (error) => through.destroy(error))
   const chunks: Buffer[] = []

@@ -12,7 +12,7 @@ import { decode } from './decoder/client.js'
 import { progressed } from './decoder/progress.js'
 import type { SourceFile } from './discover.js'
 import { isWorkbook } from './kind.js'
-import { UnZstd } from './zstd.js'
+import { unZstd } from './zstd.js'
 
 /** What is unpacked may be so many bytes, and beyond that so many times what it was packed into. */
 const FREE = 2 ** 28
@@ -94,7 +94,7 @@ export async function unpackInto(
     unpacked = join(folder, 'text')
     const counted = new Counted()
     const from = file.archive ? await entryStream(file) : createReadStream(file.path)
-    const unpack = packed === 'gzip' ? [createGunzip()] : packed === 'zstd' ? [new UnZstd()] : []
+    const unpack = packed === 'gzip' ? [createGunzip()] : packed === 'zstd' ? [unZstd()] : []
     await write(unpacked, from, [counted, ...unpack, new Bounded(file, counted)])
   }
   const found = isText(source) ? encodingOf(source, await firstBytes(unpacked)) : undefined

@@ -6,6 +6,7 @@ import { MoraineError, messageOf } from '../../../errors.js'
 import { progressed } from '../../decoder/progress.js'
 import type { SourceFile } from '../../discover.js'
 import { textOf } from '../../taken.js'
+import { withChecksum } from '../../zip-checksum.js'
 
 /** All parts together may unpack to so many bytes, and beyond that to so many times the file's size. */
 const FREE = 2 ** 28
@@ -107,7 +108,7 @@ export class Package {
     if (!this.fits(this.unpacked + entry.uncompressedSize)) throw this.bomb()
     return new Promise((resolve, reject) =>
       this.zip.openReadStream(entry, (error, stream) =>
-        error ? reject(damaged(this.file, error)) : resolve(stream),
+        error ? reject(damaged(this.file, error)) : resolve(withChecksum(stream, entry.crc32)),
       ),
     )
   }
