@@ -112,6 +112,28 @@ const csv = 'id,name,note\n1,"a ""b""","x\ny"\n2,ö,\r\n3,,"z"\n'
 const json = '{"data":{"items":[{"id":1,"t":"a\\"b","n":1e-5},{"id":[1,{"x":null}]}]}}\n'
 const xml =
   '<?xml version="1.0"?><rows><row id="1"><a>x &amp; y</a><a/></row><!-- c --><row/></rows>'
+const sheet = `<worksheet><dimension ref="A1:C3"/><sheetData>
+<row r="1"><c r="A1" t="inlineStr"><is><t>id</t></is></c><c r="B1" t="s"><v>0</v></c><c t="str"><f>A1</f><v>day</v></c></row>
+<row r="2"><c r="A2"><v>1.5E3</v></c><c r="B2" t="b"><v>1</v></c><c r="C2" s="1"><v>45000.25</v></c></row>
+<row><c t="e"><v>#N/A</v></c><c t="d"><v>2026-01-01</v></c></row></sheetData><mergeCells count="1"><mergeCell ref="A2:A3"/></mergeCells></worksheet>`
+
+/** A workbook with a sheet of any bytes, which its checksums do not keep from being read. */
+function workbook(bytes: Buffer): Buffer {
+  const relation = (id: string, kind: string, to: string) =>
+    `<Relationship Id="${id}" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/${kind}" Target="${to}"/>`
+  return zip({
+    '[Content_Types].xml': '<Types/>',
+    '_rels/.rels': `<Relationships>${relation('a', 'officeDocument', 'xl/workbook.xml')}</Relationships>`,
+    'xl/workbook.xml':
+      '<workbook xmlns:r="r"><sheets><sheet name="S" sheetId="1" r:id="b"/></sheets></workbook>',
+    'xl/_rels/workbook.xml.rels': `<Relationships>${relation('b', 'worksheet', 'worksheets/sheet1.xml')}${relation('c', 'sharedStrings', 'sharedStrings.xml')}${relation('d', 'styles', 'styles.xml')}</Relationships>`,
+    'xl/worksheets/sheet1.xml': bytes,
+    'xl/sharedStrings.xml': '<sst><si><t>name</t></si></sst>',
+    'xl/styles.xml':
+      '<styleSheet><cellXfs><xf numFmtId="0"/><xf numFmtId="22"/></cellXfs></styleSheet>',
+  })
+}
+
 const options = { delimiter: ',', quote: '"', nulls: [''], header: true } as never
 
 let count = 0
@@ -233,6 +255,15 @@ const files: Record<string, Target> = {
       ),
     (bytes) =>
       asFile(bytes, 'x.xlsx', (file) =>
+        withSheet(file, { layout: excelSheet(), columns: undefined, nulls: [''] }, ({ rows }) =>
+          drain(rows),
+        ),
+      ),
+  ),
+  sheet: target(
+    () => [Buffer.from(sheet)],
+    (bytes) =>
+      asFile(workbook(bytes), 'x.xlsx', (file) =>
         withSheet(file, { layout: excelSheet(), columns: undefined, nulls: [''] }, ({ rows }) =>
           drain(rows),
         ),
