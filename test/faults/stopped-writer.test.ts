@@ -113,5 +113,5 @@ it.runIf(process.platform === 'linux')(
     expect(refused).toBeGreaterThan(0)
     expect(named).toBeGreaterThan(0)
   },
-  900_000,
+  3_600_000,
 )
