@@ -49,7 +49,7 @@ describe('keys that come more than once', () => {
       ),
       { seed, numRuns: 60, endOnFailure: true },
     )
-  }, 60_000)
+  })
 
   it('are told by the order of rows where these are lines of one document after the other', async () => {
     // Lines of a document in no order, two of them again, and one without a number.

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -11,6 +11,7 @@ import { minioKeys, minioProgram, type Server } from '../support/servers.js'
 import { withService } from '../support/services.js'
 
 const lake = (root: string) => `
+import { join } from 'node:path'
 import { alert, bronze, defineLake, every, gold, silver, sql, t, z } from 'moraine'
 import { files, ingest } from 'moraine/sources'
 const events = silver('events', { from: bronze('events', { from: ingest() }), schema: z.object({ id: t.int() }), key: 'id' })
@@ -21,7 +22,7 @@ const rates = silver('rates', {
 const total = gold('total', { query: sql\`select count(*) as n from \${events}\` })
 export default defineLake({
   name: 'shop', root: '${root}', datasets: [total, rates],
-  alerts: [alert.command(['sh', '-c', 'cat >> alerts.jsonl'])],
+  alerts: [alert.command(['sh', '-c', 'cat >> "$0"', join(import.meta.dirname, 'alerts.jsonl')])],
 })
 `
 const rates = 'currency,rate\nEUR,1.0\n'
@@ -86,7 +87,7 @@ withService('MinIO', [minioProgram], () => {
     // What is sent meanwhile is refused, or waits; none is told that it was accepted.
     const waiting = [2, 3, 4].map((id) => insist(url, id))
     await expect
-      .poll(async () => (await said(url, '/readyz')).text, { timeout: 60_000 })
+      .poll(async () => (await said(url, '/readyz')).text, { timeout: 200_000 })
       .toContain('storage is away')
     const status = JSON.parse((await said(url, '/status')).text)
     expect(status).toMatchObject({ status: 'storage is away', storage: { up: false } })
@@ -109,6 +110,10 @@ withService('MinIO', [minioProgram], () => {
       .filter(({ level }) => level === 'error' || level === 'warn')
     expect(told.length).toBeLessThan(8)
     expect(await served.stop()).toBe(0)
+    const alerts = await readFile(join(project.folder, 'alerts.jsonl'), 'utf8')
+    const [failed, recovered] = alerts.trim().split('\n').slice(-2)
+    expect(JSON.parse(failed ?? '')).toMatchObject({ on: 'failed', job: 'storage' })
+    expect(JSON.parse(recovered ?? '')).toMatchObject({ on: 'recovered', job: 'storage' })
     const run = await project.cli(
       'query',
       'select id from silver.events order by id',

@@ -254,7 +254,7 @@ it('the name of what is previewed', async () => {
     expect(outcome.code, name).toBeGreaterThan(0)
     expect(await around.harm(outcome)).toEqual([])
   }
-}, 120_000)
+})
 
 /** They would not end, end this process, or print. */
 const deadly = /profiling|sleep|arrow_scan|finalize|combine|create_sort_key/

@@ -212,5 +212,5 @@ describe('SQL that fails on a row', () => {
       }),
       { numRuns: process.env.CI ? 8 : 3, seed },
     )
-  }, 120_000)
+  })
 })

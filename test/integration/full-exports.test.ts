@@ -192,7 +192,7 @@ describe('files that each hold everything', () => {
     await good(project)
     expect(await idsIn(project)).toEqual([2])
     expect((await project.cli('verify', '--deep')).code).toBe(0)
-  }, 60_000)
+  })
 
   it('and keep: old exports go, the one that there is stays, and tables can be built from it', async () => {
     const project = await lakeOf({ 'in/1.csv': csv(1) }, undefined, ", keep: '7d'")
@@ -280,7 +280,7 @@ export default defineLake({ name: 'crm', datasets: [orders, all, parts] })
       }),
       { seed, numRuns: 6 },
     )
-  }, 120_000)
+  })
 })
 
 describe('names of exports', () => {

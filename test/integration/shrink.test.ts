@@ -119,7 +119,7 @@ describe('a full extract that has far fewer rows than the one before', () => {
     const accepted = await project.cli('run', '--accept-shrink', 'bronze.rows')
     expect(accepted.code).toBe(0)
     expect((await project.cli('status')).stdout).not.toContain('held back')
-  }, 60_000)
+  })
 
   it('is never one whose table is small, nor one that grows, whatever the numbers', () => {
     const share = fc.double({ min: 0, max: 1, noNaN: true })
