@@ -34,6 +34,21 @@ export interface Result {
   batches: AsyncIterable<ResultRow[]>
 }
 
+/** Rows that a session knows: what stands behind FROM. It lasts as long as the session. */
+export interface Relation {
+  readonly sql: string
+}
+
+export interface MaterializeOptions {
+  /**
+   * For a statement over many columns and few rows: the engine does not look for expressions that it could share, as the time
+   * for that grows with the square of the columns.
+   */
+  quicklyPlanned?: boolean
+  /** The same query gives the rows that it gave before in this session. */
+  again?: boolean
+}
+
 /** A data file of a table, and files that say which of its rows are deleted. */
 export interface TableFile {
   location: string
@@ -185,11 +200,14 @@ export interface Engine {
 export interface Session {
   /** Runs a statement that has no result. */
   run(sql: string): Promise<void>
-  /**
-   * The same for a statement over many columns and few rows: the engine does not look for expressions that it could share, as the
-   * time for that grows with the square of the columns.
-   */
-  runQuicklyPlanned(sql: string): Promise<void>
+  /** Runs a query and keeps its rows. */
+  materialize(sql: string, options?: MaterializeOptions): Promise<Relation>
+  /** Keeps a query, which is run whenever its rows are asked for. */
+  view(sql: string): Promise<Relation>
+  /** Adds a query's rows to a materialized relation, by the names of their columns. */
+  insert(into: Relation, sql: string): Promise<void>
+  /** Forgets relations, before the session ends. */
+  drop(relations: readonly Relation[]): Promise<void>
   /** All rows of a result that is known to be small. */
   rows(sql: string): Promise<ResultRow[]>
   stream(sql: string): Promise<Result>
@@ -197,9 +215,9 @@ export interface Session {
   numbers(sql: string, take: (value: number) => boolean): Promise<void>
   /** The columns of a result, which are all texts, to the last character. */
   texts(sql: string): Promise<(string | null)[][]>
-  /** Adds rows to a temporary table whose first column is a number, counted from `first`. */
+  /** Adds rows to a materialized relation whose first column is a number, counted from `first`. */
   append(
-    table: string,
+    to: Relation,
     first: number,
     columns: readonly (readonly (string | null)[])[],
   ): Promise<void>
@@ -207,6 +225,8 @@ export interface Session {
   describe(sql: string): Promise<ResultColumn[]>
   /** Makes a relation known to all sessions under `tier.name`. */
   define(tier: string, name: string, relation: string): Promise<void>
+  /** Makes a relation known to this session alone, under a name that SQL of people uses. */
+  defineHere(name: string, relation: string): Promise<void>
   /** SQL for a relation over the files of an Iceberg table, read by field id. */
   table(schema: Schema, files: readonly TableFile[]): string
   /** The same, with each row's file in a column `_data_file`, as {@link fileName} spells it, and its place there in `_data_row`, from 0. */

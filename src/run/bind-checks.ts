@@ -33,7 +33,7 @@ export async function bindCheck(
     )
   }
   if (check.check !== 'sql') return
-  await session.run(`CREATE OR REPLACE TEMP VIEW this_table AS ${emptyRelation(fields)}`)
+  await session.defineHere('this_table', emptyRelation(fields))
   await atUserSql(check.query, 1, () =>
     session.describe(`SELECT count(*) AS n FROM (\n${renderSql(check.query)}\n)`),
   )

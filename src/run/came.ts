@@ -25,10 +25,10 @@ export async function cameWith(
   ]
   const manifests = await relations.batches.manifests(pointers)
   const now = `TIMESTAMPTZ ${quoteText(started.toISOString())}`
-  const times = new Set(manifests.map(({ created }) => created))
-  if (times.size === 0) return (relation) => `(SELECT *, ${now} AS _came FROM ${relation})`
-  const [only] = times
-  if (times.size === 1) {
+  const created = new Set(manifests.map(({ created }) => created))
+  if (created.size === 0) return (relation) => `(SELECT *, ${now} AS _came FROM ${relation})`
+  const [only] = created
+  if (created.size === 1) {
     const then = `TIMESTAMPTZ ${quoteText(only as string)}`
     const at = `CASE WHEN _batch IS NULL THEN ${now} ELSE ${then} END`
     return (relation) => `(SELECT *, ${at} AS _came FROM ${relation})`
@@ -41,16 +41,16 @@ export async function cameWith(
     const first = numbers.reduce((a, b) => Math.min(a, b))
     const last = numbers.reduce((a, b) => Math.max(a, b))
     const list: string[] = Array.from({ length: last - first + 1 }, () => 'NULL')
-    for (const { batch, created } of manifests) list[numberOf(batch) - first] = quoteText(created)
+    for (const one of manifests) list[numberOf(one.batch) - first] = quoteText(one.created)
     const index = `CAST(split_part(_batch, '-', 1) AS BIGINT) - ${first - 1}`
-    const times = `CAST([${list.join(', ')}] AS TIMESTAMPTZ[])`
+    const array = `CAST([${list.join(', ')}] AS TIMESTAMPTZ[])`
     return (relation) =>
-      `(SELECT *, coalesce(${times}[${index}], ${now}) AS _came FROM ${relation})`
+      `(SELECT *, coalesce(${array}[${index}], ${now}) AS _came FROM ${relation})`
   }
-  const rows = manifests.map(({ batch, created }) => `(${quoteText(batch)}, ${quoteText(created)})`)
-  await session.run(
-    `CREATE TEMP TABLE batch_times AS SELECT b AS _of, CAST(t AS TIMESTAMPTZ) AS _then FROM (VALUES ${rows.join(', ')}) AS v(b, t)`,
+  const rows = manifests.map((one) => `(${quoteText(one.batch)}, ${quoteText(one.created)})`)
+  const { sql: times } = await session.materialize(
+    `SELECT b AS _of, CAST(t AS TIMESTAMPTZ) AS _then FROM (VALUES ${rows.join(', ')}) AS v(b, t)`,
   )
   return (relation) =>
-    `(SELECT r.*, coalesce(_then, ${now}) AS _came FROM ${relation} AS r LEFT JOIN batch_times ON _of = r._batch)`
+    `(SELECT r.*, coalesce(_then, ${now}) AS _came FROM ${relation} AS r LEFT JOIN ${times} ON _of = r._batch)`
 }

@@ -2,7 +2,7 @@ import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dat
 import { isTime, keptFrom, type Retention, retentionOf, timeAs } from '../define/keep.js'
 import { quoteName } from '../define/sql.js'
 import { thousands } from '../define/thousands.js'
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { toColumnType } from '../iceberg/spec/types.js'
 import { decodeValue } from '../iceberg/spec/values.js'
@@ -11,7 +11,7 @@ import type { RowCounts, TableState } from '../log/commit.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import type { Built } from './build.js'
 import { hash, type RunContext, withSession } from './context.js'
-import { chooseRemoval } from './removal.js'
+import { chooseDeletes } from './removal.js'
 import { tableFiles } from './table-files.js'
 import { tableState, writeTable } from './tables.js'
 import { count } from './winners.js'
@@ -43,11 +43,12 @@ export async function withoutExpired(
     const text = timeAs(from, column.type).replace(/^\w+ '|'$/g, '')
     const tasks = await table.plan([{ column: column.name, op: '<', values: [text] }])
     const files = session.tableWithFiles(table.schema, tableFiles(context.storage, table, tasks))
-    await session.run(
-      `CREATE TEMP TABLE matches AS SELECT _data_file, _data_row, false AS _stale FROM (${files}) WHERE ${expired}`,
+    const leaving = await session.materialize(
+      `SELECT _data_file, _data_row FROM (${files}) WHERE ${expired}`,
     )
-    const rows = await count(session, 'SELECT count(*) AS n FROM matches')
-    const left = rows > 0 ? await remove(context, session, dataset, table, tasks, expired) : table
+    const rows = await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)
+    const left =
+      rows > 0 ? await remove(context, session, dataset, table, { tasks, leaving, expired }) : table
     const oldest = await oldestRow(context, session, left, column)
     const until = rows > 0 ? from.toISOString() : before?.until
     return {
@@ -84,15 +85,15 @@ async function remove(
   session: Session,
   dataset: Silver | Gold,
   table: Table,
-  tasks: Awaited<ReturnType<Table['plan']>>,
-  expired: string,
+  what: { tasks: Awaited<ReturnType<Table['plan']>>; leaving: Relation; expired: string },
 ): Promise<Table> {
-  const { rewritten, deletions, removed } = await chooseRemoval(context, session, table, tasks)
+  const strategy = await chooseDeletes(context, session, table, what.tasks, what.leaving)
+  const { rewritten, deletions, removed } = strategy
   const files = session.table(table.schema, tableFiles(context.storage, table, rewritten))
   const written = await writeTable(context, session, {
     name: fullName(dataset),
     version: table,
-    rows: `SELECT * FROM (${files}) WHERE NOT coalesce(${expired}, false)`,
+    rows: `SELECT * FROM (${files}) WHERE NOT coalesce(${what.expired}, false)`,
     removed,
     deletions,
     anyOrder: dataset.tier === 'silver',

@@ -74,12 +74,12 @@ async function refuseFailingRow(
   const failure = await failureOf(session, values(rows))
   if (!failure) return
   const order = ['_batch', '_source_file', '_source_line'].join(', ')
-  await session.run(
-    `CREATE OR REPLACE TEMP TABLE failing AS SELECT *, row_number() OVER (ORDER BY ${order}) AS _nr FROM (${rows})`,
+  const { sql: numbered } = await session.materialize(
+    `SELECT *, row_number() OVER (ORDER BY ${order}) AS _nr FROM (${rows})`,
   )
   const among = (first: number, last: number) =>
-    `SELECT * EXCLUDE (_nr) FROM failing WHERE _nr BETWEEN ${first} AND ${last}`
-  let [first, last] = [1, await count(session, 'SELECT count(*) AS n FROM failing')]
+    `SELECT * EXCLUDE (_nr) FROM ${numbered} WHERE _nr BETWEEN ${first} AND ${last}`
+  let [first, last] = [1, await count(session, `SELECT count(*) AS n FROM ${numbered}`)]
   while (first < last) {
     const middle = Math.floor((first + last) / 2)
     if (await failureOf(session, values(among(first, middle)))) last = middle
@@ -87,7 +87,7 @@ async function refuseFailingRow(
   }
   const found = await failureOf(session, values(among(first, first)))
   const [row] = await session.rows(
-    `SELECT _source_file AS file, _source_line AS line FROM failing WHERE _nr = ${first}`,
+    `SELECT _source_file AS file, _source_line AS line FROM ${numbered} WHERE _nr = ${first}`,
   )
   throw failing(dataset, said, sql, found ?? failure, found ? row : undefined)
 }

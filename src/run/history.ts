@@ -1,15 +1,13 @@
 import type { Field } from '../define/column-type.js'
 import { fullName, type Silver } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import type { TableState } from '../log/commit.js'
 import { definitionOf } from '../plan/fingerprint.js'
-import type { Came } from './came.js'
 import { hash, type RunContext } from './context.js'
 import { emptyRelation } from './expressions.js'
-import { candidates } from './merge.js'
-import type { Renamed } from './relations.js'
-import { chooseRemoval } from './removal.js'
+import { filesOfKeys, type Target } from './merge.js'
+import { chooseDeletes } from './removal.js'
 import { tableFiles } from './table-files.js'
 import { tableState, writeTable } from './tables.js'
 import { count, keysOf, newestPlaceFirst, removesKeys } from './winners.js'
@@ -34,17 +32,14 @@ export function historyColumns(dataset: Silver, columns: readonly Field[]): Fiel
  * Keeps every version of every key (slowly changing dimension, type 2). What comes late finds its place between the others; only versions
  * that are new, or end at another time than before, are written.
  *
- * Reads `contenders`, as they were judged, or those `from` another relation: rows that lost to a newer one are versions as well.
+ * @param candidates as validation left them: rows that lost to a newer one are versions as well.
  */
 export async function writeHistory(
   context: RunContext,
   session: Session,
   dataset: Silver,
-  columns: readonly Field[],
-  incremental: boolean,
-  came: Came,
-  renamed?: Renamed,
-  from = 'contenders',
+  candidates: Relation,
+  { columns, incremental, came, renamed }: Target,
 ): Promise<Record<string, TableState>> {
   const name = historyOf(dataset)
   const all = historyColumns(dataset, columns)
@@ -54,45 +49,46 @@ export async function writeHistory(
   const keys = keysOf(dataset)
   const cursor = quoteName(dataset.cursor as string)
   const own = columns.map((column) => quoteName(column.name)).join(', ')
-  await session.run(
-    `CREATE TEMP TABLE arrivals AS SELECT ${own}, _came AS _loaded_at, _batch, _kind, ${cursor} AS valid_from FROM ${came(from)}
+  const arrivals = await session.materialize(
+    `SELECT ${own}, _came AS _loaded_at, _batch, _kind, ${cursor} AS valid_from FROM ${came(candidates.sql)}
      QUALIFY row_number() OVER (PARTITION BY ${[...keys, cursor].join(', ')} ORDER BY ${newestPlaceFirst(dataset)}) = 1`,
   )
-  const tasks = before ? await candidates(session, dataset, before, 'arrivals') : []
+  const tasks = before ? await filesOfKeys(session, dataset, before, arrivals) : []
   const existing = before
     ? session.tableWithFiles(before.schema, tableFiles(context.storage, before, tasks))
     : `SELECT *, NULL::VARCHAR AS _data_file, NULL::BIGINT AS _data_row FROM (${emptyRelation(all)})`
   const list = keys.join(', ')
-  await session.run(
-    `CREATE TEMP TABLE past AS SELECT * FROM (${existing}) SEMI JOIN arrivals USING (${list})`,
+  const past = await session.materialize(
+    `SELECT * FROM (${existing}) SEMI JOIN ${arrivals.sql} USING (${list})`,
   )
   const ended = removesKeys(dataset)
-    ? await writeEnds(context, session, dataset, columns, incremental)
+    ? await writeEnds(context, session, dataset, arrivals, { columns, incremental })
     : undefined
-  await session.run(`CREATE TEMP TABLE versions AS ${versionsSql(own, list, ended?.before)}`)
+  const { sql: versions } = await session.materialize(
+    versionsSql(own, list, { arrivals, past, ended: ended?.before }),
+  )
   // What has come again as it was stays where it is.
   const values = `struct_pack(${columns.map((c, i) => `c${i} := ${'{}'}.${quoteName(c.name)}`).join(', ')})`
   const of = (alias: string) => values.replaceAll('{}', alias)
   const same = keys.map((key) => `p.${key} = v.${key}`).join(' AND ')
-  await session.run(
-    `CREATE TEMP TABLE unchanged AS SELECT p._data_file, p._data_row, ${keys.map((key) => `v.${key}`).join(', ')}, v.valid_from
-     FROM past AS p JOIN versions AS v ON ${same} AND p.valid_from = v.valid_from
+  const { sql: unchanged } = await session.materialize(
+    `SELECT p._data_file, p._data_row, ${keys.map((key) => `v.${key}`).join(', ')}, v.valid_from
+     FROM ${past.sql} AS p JOIN ${versions} AS v ON ${same} AND p.valid_from = v.valid_from
      WHERE v._kind = 'valid' AND p.valid_to IS NOT DISTINCT FROM v.valid_to AND ${of('p')} IS NOT DISTINCT FROM ${of('v')}`,
   )
-  await session.run(
-    `CREATE OR REPLACE TEMP TABLE matches AS SELECT _data_file, _data_row, false AS _stale
-     FROM past ANTI JOIN unchanged USING (_data_file, _data_row)`,
+  const leaving = await session.materialize(
+    `SELECT _data_file, _data_row FROM ${past.sql} ANTI JOIN ${unchanged} USING (_data_file, _data_row)`,
   )
   const shown = all.map((column) => quoteName(column.name)).join(', ')
-  let rows = `SELECT ${shown} FROM versions ANTI JOIN unchanged USING (${list}, valid_from) WHERE _kind = 'valid'`
-  const removal =
-    before && (await count(session, 'SELECT count(*) AS n FROM matches')) > 0
-      ? await chooseRemoval(context, session, before, tasks)
+  let rows = `SELECT ${shown} FROM ${versions} ANTI JOIN ${unchanged} USING (${list}, valid_from) WHERE _kind = 'valid'`
+  const strategy =
+    before && (await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)) > 0
+      ? await chooseDeletes(context, session, before, tasks, leaving)
       : undefined
-  if (before && removal && removal.rewritten.length > 0) {
-    const files = tableFiles(context.storage, before, removal.rewritten)
+  if (before && strategy && strategy.rewritten.length > 0) {
+    const files = tableFiles(context.storage, before, strategy.rewritten)
     rows += ` UNION ALL BY NAME (SELECT ${shown} FROM (${session.tableWithFiles(before.schema, files)})
-      ANTI JOIN matches USING (_data_file, _data_row))`
+      ANTI JOIN ${leaving.sql} USING (_data_file, _data_row))`
   }
   const { table } = await writeTable(context, session, {
     name,
@@ -100,8 +96,8 @@ export async function writeHistory(
     partitions: dataset.partitionBy,
     about: { comment: `All versions of ${fullName(dataset)}` },
     rows,
-    removed: incremental ? (removal?.removed ?? new Set()) : 'all',
-    deletions: removal?.deletions,
+    removed: incremental ? (strategy?.removed ?? new Set()) : 'all',
+    deletions: strategy?.deletions,
     renamed,
     anyOrder: true,
   })
@@ -116,15 +112,15 @@ async function writeEnds(
   context: RunContext,
   session: Session,
   dataset: Silver,
-  columns: readonly Field[],
-  incremental: boolean,
+  { sql: arrivals }: Relation,
+  { columns, incremental }: Pick<Target, 'columns' | 'incremental'>,
 ): Promise<{ before: string; tables: Record<string, TableState> }> {
   const name = `ended.${dataset.name}`
   const { key, cursor } = dataset
   const kept = columns.filter((column) => key.includes(column.name) || column.name === cursor)
   const all: Field[] = [...kept, { name: '_batch', type: { kind: 'string' } }]
   const table = incremental ? await context.relations.table(name) : undefined
-  const tasks = table ? await candidates(session, dataset, table, 'arrivals') : []
+  const tasks = table ? await filesOfKeys(session, dataset, table, { sql: arrivals }) : []
   const existing = table
     ? session.table(table.schema, tableFiles(context.storage, table, tasks))
     : emptyRelation(all)
@@ -133,23 +129,28 @@ async function writeEnds(
     name,
     columns: all,
     partitions: [],
-    rows: `SELECT ${shown} FROM arrivals WHERE _kind <> 'valid' ORDER BY ${keysOf(dataset).join(', ')}`,
+    rows: `SELECT ${shown} FROM ${arrivals} WHERE _kind <> 'valid' ORDER BY ${keysOf(dataset).join(', ')}`,
     removed: incremental ? new Set() : 'all',
   })
   const at = quoteName(cursor as string)
   return {
-    before: `SELECT * EXCLUDE (${at}), ${at} AS valid_from FROM (${existing}) SEMI JOIN arrivals USING (${keysOf(dataset).join(', ')})`,
+    before: `SELECT * EXCLUDE (${at}), ${at} AS valid_from FROM (${existing}) SEMI JOIN ${arrivals} USING (${keysOf(dataset).join(', ')})`,
     tables: { [name]: tableState(written.table, definitionOf(dataset, hash)) },
   }
 }
 
 /** Versions of the keys that rows came for, and what ends them: of two at the same time the one of the newer batch, or that came now. */
-function versionsSql(own: string, keys: string, ended: string | undefined): string {
+function versionsSql(
+  own: string,
+  keys: string,
+  of: { arrivals: Relation; past: Relation; ended: string | undefined },
+): string {
+  const [arrivals, past] = [of.arrivals.sql, of.past.sql]
   return `SELECT *, lead(valid_from) OVER (PARTITION BY ${keys} ORDER BY valid_from) AS valid_to FROM (
     SELECT * FROM (
-      SELECT ${own}, _loaded_at, _batch, _kind, valid_from, 2 AS _rank FROM arrivals
-      UNION ALL BY NAME SELECT ${own}, _loaded_at, _batch, 'valid' AS _kind, valid_from, 1 AS _rank FROM past
-${ended ? `      UNION ALL BY NAME SELECT *, 'delete' AS _kind, 1 AS _rank FROM (${ended})` : ''}
-      UNION ALL BY NAME SELECT ${keys}, 'end' AS _kind, valid_to AS valid_from, 0 AS _rank FROM past WHERE valid_to IS NOT NULL)
+      SELECT ${own}, _loaded_at, _batch, _kind, valid_from, 2 AS _rank FROM ${arrivals}
+      UNION ALL BY NAME SELECT ${own}, _loaded_at, _batch, 'valid' AS _kind, valid_from, 1 AS _rank FROM ${past}
+${of.ended ? `      UNION ALL BY NAME SELECT *, 'delete' AS _kind, 1 AS _rank FROM (${of.ended})` : ''}
+      UNION ALL BY NAME SELECT ${keys}, 'end' AS _kind, valid_to AS valid_from, 0 AS _rank FROM ${past} WHERE valid_to IS NOT NULL)
     QUALIFY row_number() OVER (PARTITION BY ${keys}, valid_from ORDER BY _rank > 0 DESC, _batch DESC NULLS LAST, _rank DESC, _kind DESC) = 1)`
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { DatabaseSource } from '../define/source.js'
 import { thousands } from '../define/thousands.js'
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import type { LakeState } from '../log/commit.js'
 import { openRows } from '../source/connect/conditions.js'
 import { isBefore, nextWindow } from '../source/connect/cursor-text.js'
@@ -36,7 +36,14 @@ import {
   seenOf,
   type Watermark,
 } from './rows-position.js'
-import { CHANGE, HELD, HELD_ALONE, knowBronze, knowHashes, newestInBronze } from './rows-taken.js'
+import {
+  CHANGE,
+  HELD,
+  HELD_ALONE,
+  knownHashes,
+  knownInBronze,
+  newestInBronze,
+} from './rows-taken.js'
 import { RowsWriter } from './rows-writer.js'
 import { heldOf, holdBack, rowsOfFull } from './shrink.js'
 
@@ -382,16 +389,16 @@ class RowsIntake {
     session: Session,
     state: LakeState,
     { taken = 'bronze', from = null }: Watermark,
-  ): Promise<void> {
+  ): Promise<Relation> {
     const { dataset, cursor } = this
     const columns = this.columns.map(({ name }) => name)
     // Where a column is gone, rows are compared by those that are left.
     const gone =
       this.before?.columns.some((was) => !this.all.some(({ name }) => name === was.name)) ?? false
-    if (taken !== 'bronze' && !(gone && this.inBronze)) return knowHashes(session, taken)
-    if (!this.inBronze) return knowHashes(session, [])
+    if (taken !== 'bronze' && !(gone && this.inBronze)) return knownHashes(session, taken)
+    if (!this.inBronze) return knownHashes(session, [])
     const name = (cursor as RemoteColumn).name
-    return knowBronze(session, context.storage, state, dataset, columns, name, from)
+    return knownInBronze(session, context.storage, state, dataset, columns, name, from)
   }
 
   /**

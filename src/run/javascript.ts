@@ -1,5 +1,5 @@
 import type { Silver } from '../define/dataset.js'
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import type { Pass } from '../quality/compile.js'
 import { type Answering, checkOf } from '../quality/javascript.js'
 import { InLine } from '../source/connect/in-line.js'
@@ -67,10 +67,9 @@ export async function withAnswers<T>(
 ): Promise<T> {
   const [pass, ...others] = passes
   if (!pass) return use(relation)
-  const rows = await answered(asking, session, dataset, pass, relation)
+  const { rows, made } = await answered(asking, session, dataset, pass, relation)
   const result = await withAnswers(asking, session, dataset, others, rows, use)
-  const name = nameOf(pass)
-  await session.run(`DROP TABLE asked_${name}; DROP TABLE answers_${name}`)
+  await session.drop(made)
   return result
 }
 
@@ -88,23 +87,20 @@ async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<
   }
 }
 
-const nameOf = ({ questions }: Pass) => questions.map(({ answer }) => answer).join('_')
-
-/** Asks about all rows of one pass. Returns SQL for its rows with the answers beside them. */
+/** Asks about all rows of one pass. Returns SQL for its rows with the answers beside them, and what it is made of. */
 async function answered(
   { javascript, signal }: Asking,
   session: Session,
   dataset: Silver,
   pass: Pass,
   relation: string,
-): Promise<string> {
+): Promise<{ rows: string; made: Relation[] }> {
   const { over, questions } = pass
   javascript.begin()
-  const name = nameOf(pass)
-  const answers = questions.map(({ answer }) => `${answer} VARCHAR`)
-  await session.run(`CREATE TEMP TABLE asked_${name} AS ${over(relation)}`)
-  await session.run(`CREATE TEMP TABLE answers_${name} (_asked BIGINT, ${answers.join(', ')})`)
-  const [size] = await session.rows(`SELECT count(*) AS n FROM asked_${name}`)
+  const columns = questions.map(({ answer }) => `, NULL::VARCHAR AS ${answer}`)
+  const asked = await session.materialize(over(relation))
+  const answers = await session.materialize(`SELECT 0::BIGINT AS _asked${columns.join('')} LIMIT 0`)
+  const [size] = await session.rows(`SELECT count(*) AS n FROM ${asked.sql}`)
   const rows = Number(size?.n)
   const of = questions.map((question) => question.of)
   const texts = questions.map(({ text }) => text).join(', ')
@@ -116,12 +112,13 @@ async function answered(
       signal.throwIfAborted()
       const first = next
       next += LOT
-      const sql = `SELECT ${texts} FROM asked_${name} WHERE rowid BETWEEN ${first} AND ${first + LOT - 1} ORDER BY rowid`
+      const sql = `SELECT ${texts} FROM ${asked.sql} WHERE rowid BETWEEN ${first} AND ${first + LOT - 1} ORDER BY rowid`
       const lot = await line.run(() => session.texts(sql))
       const said = await unlessAborted(signal, javascript.answer(dataset, of, lot, signal))
-      await line.run(() => session.append(`answers_${name}`, first, said))
+      await line.run(() => session.append(answers, first, said))
     }
   }
   await Promise.all(Array.from({ length: javascript.width }, work))
-  return `(SELECT q.*, s.* EXCLUDE (_asked) FROM asked_${name} AS q LEFT JOIN answers_${name} AS s ON s._asked = q.rowid)`
+  const joined = `${asked.sql} AS q LEFT JOIN ${answers.sql} AS s ON s._asked = q.rowid`
+  return { rows: `(SELECT q.*, s.* EXCLUDE (_asked) FROM ${joined})`, made: [asked, answers] }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Silver } from '../define/dataset.js'
 import { quoteName, renderSql } from '../define/sql.js'
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import { parseTree } from '../engine/parse.js'
 import type { BuildDecision } from '../plan/plan.js'
 import { whyUnrepeatable } from '../plan/repeatable.js'
@@ -20,28 +20,32 @@ import {
 } from './silver-input.js'
 import { count, havePlaces, type Keyed, keyedColumns, keysOf, samePlace } from './winners.js'
 
-const FLAWED =
+const FLAGGED =
   '(_reasons IS NOT NULL OR _warnings IS NOT NULL OR _failures IS NOT NULL OR _superseded)'
 
-/** What is known of the rows that were judged. */
-export interface Judged extends Partial<Keyed> {
+/** Rows of a silver step's inputs, with their values and what is to be said of them. */
+export interface Validated {
   /** The columns that the inputs have. */
   columns: string[]
+  /** All rows. */
+  rows: Relation
+  /** Those that have reasons, warnings or failures, or that a newer version of their file has taken the place of. */
+  flagged: Relation
+  keyed: Keyed
 }
 
 /**
- * Checks the rows that a silver step reads. Afterwards the relation `checked` has a row for each with values
- * and reasons, `flawed` those that something is to be said about, and `keyed` key, cursor and place of all.
+ * Validates the rows that a silver step reads.
  *
- * Where values are kept as such, judging a row costs less than writing it down: then `checked` is a view,
- * and only flawed rows are written.
+ * Where values are kept as such, validating a row costs less than writing it down: then `rows` is a view, and only flagged rows are
+ * written.
  */
-export async function judge(
+export async function validate(
   context: InputContext & Pick<RunContext, 'javascript' | 'signal'>,
   session: Session,
   dataset: Silver,
   decision: BuildDecision,
-): Promise<Judged> {
+): Promise<Validated> {
   const triedRules = await rulesToTry(context, session, dataset)
   const compile = ({ parts }: SilverInput) =>
     parts.map((part) => {
@@ -69,47 +73,54 @@ export async function judge(
   if (passes.length === 0 && !wide && (await isCheap(session, dataset, input))) {
     const few = fewest(compiled)
     const others = compiled.filter((one) => one !== few)
-    if (few) await session.run(`CREATE TEMP TABLE judged_few AS ${union([few])}`)
-    const judged = `${union(others)}${few ? '\nUNION ALL BY NAME FROM judged_few' : ''}`
-    await session.run(`CREATE TEMP VIEW judged AS ${judged}`)
-    const flawed = union(others, ` WHERE (_doubtful OR _superseded) AND ${FLAWED}`)
-    const none = !(await findFlawed(session, few && `FROM judged_few WHERE ${FLAWED}`, flawed))
+    const fewRows = few && (await session.materialize(union([few])))
+    const all = await session.view(
+      `${union(others)}${fewRows ? `\nUNION ALL BY NAME FROM ${fewRows.sql}` : ''}`,
+    )
+    const flagged = await session.materialize(`FROM ${all.sql} LIMIT 0`)
+    const none = !(await findFlagged(
+      session,
+      flagged,
+      fewRows && `FROM ${fewRows.sql} WHERE ${FLAGGED}`,
+      union(others, ` WHERE (_doubtful OR _superseded) AND ${FLAGGED}`),
+    ))
     // What was found to hold for rows need not be asked again.
     const nothing = ['_reasons', '_warnings', '_failures'].map((n) => `NULL::VARCHAR[] AS ${n}`)
-    const without = none ? '' : ` ANTI JOIN flawed ON ${samePlace('judged', 'flawed')}`
-    const good = `SELECT * REPLACE (${nothing.join(', ')}, false AS _superseded) FROM judged${without}`
-    await session.run(
-      `CREATE TEMP VIEW checked AS ${good}${none ? '' : ' UNION ALL BY NAME FROM flawed'}`,
+    const without = none ? '' : ` ANTI JOIN ${flagged.sql} AS f ON ${samePlace('a', 'f')}`
+    const good = `SELECT * REPLACE (${nothing.join(', ')}, false AS _superseded) FROM ${all.sql} AS a${without}`
+    const rows = await session.view(
+      `${good}${none ? '' : ` UNION ALL BY NAME FROM ${flagged.sql}`}`,
     )
-    const keyed = await keysAlone(context, session, dataset, decision)
-    await session.run(`CREATE TEMP VIEW keyed AS ${keyed?.sql ?? 'FROM checked'}`)
-    return { columns: input.columns, ...keyed }
+    const keyed = (await keysAlone(context, session, dataset, decision)) ?? { relation: rows }
+    return { columns: input.columns, rows, flagged, keyed }
   }
   const given = passes.length > 0 ? `(${only.part.relation})` : ''
-  await withAnswers(context, session, dataset, passes, given, (relation) => {
-    const rows = passes.length > 0 ? over(only, relation) : union(compiled)
-    const sql = `CREATE TEMP TABLE checked AS ${rows}`
-    return wide ? session.runQuicklyPlanned(sql) : session.run(sql)
-  })
-  await session.run(`CREATE TEMP VIEW flawed AS FROM checked WHERE ${FLAWED}`)
-  await session.run('CREATE TEMP VIEW keyed AS FROM checked')
-  return { columns: input.columns }
+  const rows = await withAnswers(context, session, dataset, passes, given, (relation) =>
+    session.materialize(passes.length > 0 ? over(only, relation) : union(compiled), {
+      quicklyPlanned: wide,
+    }),
+  )
+  const flagged = await session.view(`FROM ${rows.sql} WHERE ${FLAGGED}`)
+  return { columns: input.columns, rows, flagged, keyed: { relation: rows } }
 }
 
-/** Fills `flawed` with rows that something is to be said about, those of `few` first; `false` where there are none. */
-async function findFlawed(session: Session, few: string | undefined, others: string) {
-  const add = (rows: string) => session.run(`INSERT INTO flawed BY NAME SELECT * FROM (${rows})`)
-  await session.run('CREATE TEMP TABLE flawed AS FROM judged LIMIT 0')
-  if (few) await add(few)
-  const some = few !== undefined && (await count(session, 'SELECT count(*) AS n FROM flawed')) > 0
+/** Fills `flagged`, with those of `few` first; `false` where there are none. */
+async function findFlagged(
+  session: Session,
+  flagged: Relation,
+  few: string | undefined,
+  others: string,
+): Promise<boolean> {
+  if (few) await session.insert(flagged, few)
+  const some =
+    few !== undefined && (await count(session, `SELECT count(*) AS n FROM ${flagged.sql}`)) > 0
   // Counting reads the columns that are checked, and no others.
-  const flaws = `SELECT count(*) AS n FROM (${others})`
-  if (!some && (await count(session, flaws)) === 0) return false
-  await add(others)
+  if (!some && (await count(session, `SELECT count(*) AS n FROM (${others})`)) === 0) return false
+  await session.insert(flagged, others)
   return true
 }
 
-/** The smallest of several parts, where it is small beside all: rows that are flawed are often there. */
+/** The smallest of several parts, where it is small beside all: rows that are flagged are often there. */
 function fewest<T extends { part: SilverPart }>(parts: readonly T[]): T | undefined {
   if (parts.length < 2) return undefined
   const rows = parts.map(({ part }) => part.rows ?? 0)
@@ -124,7 +135,7 @@ export async function keysAlone(
   session: Session,
   dataset: Silver,
   decision: BuildDecision,
-): Promise<(Keyed & { sql: string }) | undefined> {
+): Promise<Keyed | undefined> {
   const { key, cursor, schema, select } = dataset
   if (key.length === 0) return undefined
   const pick = <T>(from: Readonly<Record<string, T>>) =>
@@ -150,7 +161,12 @@ export async function keysAlone(
       knownExtremes(dataset, part, compiled[i] as CompiledChecks) ??
       `SELECT ${keysOf(dataset).join(', ')} FROM (${own[i]})`,
   )
-  return { sql: own.join('\nUNION ALL\n'), rows, extremes: extremes.join('\nUNION ALL\n') }
+  const relation = await session.view(own.join('\nUNION ALL\n'))
+  return {
+    relation,
+    ...(rows === undefined ? {} : { rows }),
+    extremes: extremes.join('\nUNION ALL\n'),
+  }
 }
 
 /** SQL for the least and the greatest of each column of the key, where files know them of the values as they are. */
@@ -184,7 +200,7 @@ function isWide({ schema }: Silver, { rows = Number.POSITIVE_INFINITY }: SilverI
 /** Values that have to be read from texts, beside all: reading them again costs less than writing all of their rows down. */
 const FEW = 0.3
 
-/** Whether rows may be judged more than once: few texts have to be read, and the answer is the same each time. */
+/** Whether rows may be validated more than once: few texts have to be read, and the answer is the same each time. */
 async function isCheap(
   session: Session,
   dataset: Silver,
@@ -218,29 +234,33 @@ export interface Tally {
   warnings: ReasonCount[]
 }
 
-/** What became of the rows that were judged; they are counted unless it is known how many there are. */
-export async function tallyRows(session: Session, { rows }: Judged): Promise<Tally> {
+/** What became of the rows that were validated; they are counted unless it is known how many there are. */
+export async function tallyRows(
+  session: Session,
+  { flagged, keyed }: Pick<Validated, 'flagged' | 'keyed'>,
+): Promise<Tally> {
   const [row] = await session.rows(
-    `SELECT ${rows ?? '(SELECT count(*) FROM keyed)'} AS n, count(*) FILTER (NOT _superseded AND _reasons IS NOT NULL) AS discarded,
-     count(*) FILTER (_superseded) AS superseded FROM flawed`,
+    `SELECT ${keyed.rows ?? `(SELECT count(*) FROM ${keyed.relation.sql})`} AS n, count(*) FILTER (NOT _superseded AND _reasons IS NOT NULL) AS discarded,
+     count(*) FILTER (_superseded) AS superseded FROM ${flagged.sql}`,
   )
   return {
     rows: Number(row?.n),
     discarded: Number(row?.discarded),
     superseded: Number(row?.superseded),
-    reasons: await countReasons(session, '_reasons'),
-    warnings: await countReasons(session, '_warnings', '_reasons IS NULL'),
+    reasons: await countReasons(session, flagged, '_reasons'),
+    warnings: await countReasons(session, flagged, '_warnings', '_reasons IS NULL'),
   }
 }
 
-/** How many rows have each of the reasons in a list. */
+/** How many of the flagged rows have each of the reasons in a list. */
 export async function countReasons(
   session: Session,
+  flagged: Relation,
   list: string,
   where = 'true',
 ): Promise<ReasonCount[]> {
   const rows = await session.rows(
-    `SELECT reason, count(*) AS n FROM (SELECT unnest(${list}) AS reason FROM flawed
+    `SELECT reason, count(*) AS n FROM (SELECT unnest(${list}) AS reason FROM ${flagged.sql}
      WHERE NOT _superseded AND ${where})
      GROUP BY reason ORDER BY n DESC, reason`,
   )

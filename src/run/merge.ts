@@ -1,17 +1,17 @@
 import type { Field } from '../define/column-type.js'
 import { fullName, type Silver } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import type { ScanTask } from '../iceberg/deletes.js'
 import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
 import type { Table } from '../iceberg/table.js'
 import type { Came } from './came.js'
 import type { RunContext } from './context.js'
 import { type Renamed, silverLineage } from './relations.js'
-import { chooseRemoval, type Deletion } from './removal.js'
+import { chooseDeletes, type Deletion } from './removal.js'
 import { tableFiles } from './table-files.js'
-import { buryWinners, matchGraves, mergeTombstones, type Tombstones } from './tombstones.js'
-import { count, keysOf, newer, removesKeys } from './winners.js'
+import { matchTombstones, mergeTombstones, newTombstones, type Tombstones } from './tombstones.js'
+import { count, type Deduplicated, keysOf, newer, removesKeys } from './winners.js'
 
 /** How new rows and the table as it stands become one. */
 export interface Merge {
@@ -25,9 +25,18 @@ export interface Merge {
   /** Rows of the table that lost to a new row. */
   replaced: number
   /** Rows that are only written again because they share a file with a replaced one. */
-  carried: number
+  rewritten: number
   /** What becomes of keys that are gone; only where rows can take keys away. */
   tombstones?: Tombstones
+}
+
+/** What a step's table is to be like, and how its rows get there. */
+export interface Target {
+  columns: readonly Field[]
+  /** Whether rows join those that are there, or replace them. */
+  incremental: boolean
+  came: Came
+  renamed?: Renamed
 }
 
 /** Upserts by changing only the files that hold a key of the new rows. */
@@ -35,44 +44,46 @@ export async function mergeByKey(
   context: RunContext,
   session: Session,
   dataset: Silver,
-  columns: readonly Field[],
-  incremental: boolean,
-  came: Came,
-  renamed?: Renamed,
+  { latest }: Deduplicated,
+  { columns, incremental, came, renamed }: Target,
 ): Promise<Merge> {
   const names = columns.map((c) => quoteName(c.name)).join(', ')
-  const fresh = (from: string) =>
-    `SELECT ${names}, _came AS _loaded_at, _batch FROM ${came(from)} WHERE _kind = 'valid'`
-  const none = { superseded: 0, replaced: 0, carried: 0 }
+  const fresh = (from: Relation) =>
+    `SELECT ${names}, _came AS _loaded_at, _batch FROM ${came(from.sql)} WHERE _kind = 'valid'`
+  const none = { superseded: 0, replaced: 0, rewritten: 0 }
   const all = [...columns, ...silverLineage]
   const { partitionBy } = dataset
   const table = incremental
     ? await context.relations.tableAs(fullName(dataset), all, partitionBy, renamed)
     : undefined
   if (!table || dataset.key.length === 0) {
-    const tombstones = removesKeys(dataset) ? await buryWinners(session, dataset) : undefined
+    const tombstones = removesKeys(dataset)
+      ? await newTombstones(session, dataset, latest)
+      : undefined
     const removed = incremental ? new Set<string>() : ('all' as const)
-    return { rows: fresh('winners'), removed, ...none, ...(tombstones ? { tombstones } : {}) }
+    return { rows: fresh(latest), removed, ...none, ...(tombstones ? { tombstones } : {}) }
   }
-  const tasks = await candidates(session, dataset, table)
+  const tasks = await filesOfKeys(session, dataset, table, latest)
   const existing = session.tableWithFiles(table.schema, tableFiles(context.storage, table, tasks))
-  await session.run(`CREATE TEMP TABLE matches AS ${matchesSql(dataset, existing)}`)
+  const { sql: matches } = await session.materialize(matchesSql(dataset, existing, latest))
   const keys = keysOf(dataset).join(', ')
-  const graves = removesKeys(dataset) ? await matchGraves(context, session, dataset) : undefined
-  await session.run(
-    `CREATE TEMP TABLE late AS SELECT ${keys} FROM matches WHERE _stale${graves ? ` UNION SELECT ${keys} FROM graves WHERE _stale` : ''}`,
+  const buried = removesKeys(dataset)
+    ? await matchTombstones(context, session, dataset, latest)
+    : undefined
+  const { sql: late } = await session.materialize(
+    `SELECT ${keys} FROM ${matches} WHERE _stale${buried ? ` UNION SELECT ${keys} FROM ${buried.matches.sql} WHERE _stale` : ''}`,
   )
-  const late = await count(session, 'SELECT count(*) AS n FROM late')
-  const superseded =
-    late === 0
-      ? 0
-      : await count(
-          session,
-          `SELECT count(*) AS n FROM (FROM winners SEMI JOIN late USING (${keys})) WHERE _kind <> 'invalid'`,
-        )
-  const keep = late > 0 ? `(FROM winners ANTI JOIN late USING (${keys}))` : 'winners'
-  const tombstones = graves && (await mergeTombstones(session, dataset, keep, graves))
-  const replaced = await count(session, 'SELECT count(*) AS n FROM matches WHERE NOT _stale')
+  const areLate = (await count(session, `SELECT count(*) AS n FROM ${late}`)) > 0
+  const superseded = areLate
+    ? await count(
+        session,
+        `SELECT count(*) AS n FROM (FROM ${latest.sql} SEMI JOIN ${late} USING (${keys})) WHERE _kind <> 'invalid'`,
+      )
+    : 0
+  const keep = areLate ? { sql: `(FROM ${latest.sql} ANTI JOIN ${late} USING (${keys}))` } : latest
+  const tombstones = buried && (await mergeTombstones(session, dataset, keep, buried))
+  const leaving = { sql: `(FROM ${matches} WHERE NOT _stale)` }
+  const replaced = await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)
   const merge: Merge = {
     rows: fresh(keep),
     removed: new Set(),
@@ -81,40 +92,39 @@ export async function mergeByKey(
     ...(tombstones ? { tombstones } : {}),
   }
   if (replaced === 0) return merge
-  const removal = await chooseRemoval(context, session, table, tasks)
-  const { rewritten, deletions, removed, carried } = removal
+  const strategy = await chooseDeletes(context, session, table, tasks, leaving)
+  const { rewritten, deletions, removed, rewrittenRows } = strategy
   if (rewritten.length === 0) return { ...merge, removed, deletions, replaced }
   const old = session.table(table.schema, tableFiles(context.storage, table, rewritten))
-  const carriedRows = `SELECT ${names}, _loaded_at, _batch FROM (${old})
-    ANTI JOIN (FROM matches WHERE NOT _stale) USING (${keys})`
+  const others = `SELECT ${names}, _loaded_at, _batch FROM (${old}) ANTI JOIN ${leaving.sql} USING (${keys})`
   return {
     ...merge,
-    rows: `${merge.rows} UNION ALL BY NAME (${carriedRows})`,
+    rows: `${merge.rows} UNION ALL BY NAME (${others})`,
     removed,
     deletions,
     replaced,
-    carried,
+    rewritten: rewrittenRows,
   }
 }
 
 /** Keys that both the table and the new rows have; `_stale` where the table's row is the newer one. */
-function matchesSql(dataset: Silver, existing: string): string {
+function matchesSql(dataset: Silver, existing: string, { sql: latest }: Relation): string {
   const keys = keysOf(dataset)
   const on = keys.map((k) => `e.${k} = w.${k}`).join(' AND ')
   const shown = keys.map((k) => `e.${k} AS ${k}`).join(', ')
   return `SELECT ${shown}, e._data_file, e._data_row, ${newer(dataset, 'e', 'w')} AS _stale
-    FROM (${existing}) AS e JOIN winners AS w ON ${on}`
+    FROM (${existing}) AS e JOIN ${latest} AS w ON ${on}`
 }
 
 /** Keys beyond which files are not looked through one by one. */
 const FEW_KEYS = 50_000
 
-/** The files that may hold a key of the new rows, by the bounds of its columns. */
-export async function candidates(
+/** The files of a table that may hold a key of some rows, by the bounds of its columns. */
+export async function filesOfKeys(
   session: Session,
   dataset: Silver,
   table: Table,
-  from = 'winners',
+  { sql: from }: Relation,
 ): Promise<ScanTask[]> {
   const ranges = keysOf(dataset).map(
     (key, i) => `CAST(min(${key}) AS VARCHAR) AS l${i}, CAST(max(${key}) AS VARCHAR) AS u${i}`,

@@ -30,6 +30,8 @@ export class Part {
   private readonly before: number
   private readonly after: number
   private ordered = true
+  /** The relation of touched parts, from `low` to `high`. */
+  private touched = ''
   /** SQL for the last part that is final. */
   private final: string | undefined
   /** Values as the engine writes them. */
@@ -78,7 +80,7 @@ export class Part {
   }
 
   /**
-   * Fills the table `touched`: for each touched part the parts that look at its rows.
+   * Finds, for each touched part, the parts that look at its rows.
    *
    * @param there SQL for parts that are touched in any case.
    */
@@ -90,13 +92,14 @@ export class Part {
       ({ rows, proof }) => `SELECT ${this.valueOf(proof)} AS v FROM (${rows})`,
     )
     if (there) values.push(there)
-    await this.session.run(
-      `CREATE TEMP TABLE touched AS SELECT ${this.shifted('v', -this.before)} AS low, ${this.shifted('v', this.after)} AS high
-       FROM (SELECT DISTINCT v FROM (${values.join(' UNION ALL ')}))`,
-    )
-    if (this.final) await this.session.run(`DELETE FROM touched WHERE high <= ${this.final}`)
+    const all = `SELECT ${this.shifted('v', -this.before)} AS low, ${this.shifted('v', this.after)} AS high
+       FROM (SELECT DISTINCT v FROM (${values.join(' UNION ALL ')}))`
+    const open = this.final
+      ? `SELECT * FROM (${all}) WHERE (high <= ${this.final}) IS NOT true`
+      : all
+    this.touched = (await this.session.materialize(open)).sql
     const rows = await this.session.rows(
-      'SELECT CAST(low AS VARCHAR) AS low, CAST(high AS VARCHAR) AS high FROM touched',
+      `SELECT CAST(low AS VARCHAR) AS low, CAST(high AS VARCHAR) AS high FROM ${this.touched}`,
     )
     this.count = rows.length
     this.hasNull = rows.some(({ low }) => low === null)
@@ -115,10 +118,10 @@ export class Part {
 
   /** SQL that a value of `by` is one of the touched parts. */
   isTouched(value: string): string {
-    const touched = this.wide
+    const found = this.wide
       ? this.within(value, 't.low', 't.high')
-      : this.orNull(value, `${value} IN (SELECT low FROM touched WHERE low IS NOT NULL)`)
-    return this.final ? `(${touched} AND coalesce(${value} > ${this.final}, true))` : touched
+      : this.orNull(value, `${value} IN (SELECT low FROM ${this.touched} WHERE low IS NOT NULL)`)
+    return this.final ? `(${found} AND coalesce(${value} > ${this.final}, true))` : found
   }
 
   /** SQL that a row of a driving input is one that touched parts look at. */
@@ -129,7 +132,7 @@ export class Part {
   }
 
   private within(value: string, low: string, high: string): string {
-    const found = `EXISTS (SELECT 1 FROM touched AS t WHERE ${value} BETWEEN ${low} AND ${high})`
+    const found = `EXISTS (SELECT 1 FROM ${this.touched} AS t WHERE ${value} BETWEEN ${low} AND ${high})`
     return this.orNull(value, found)
   }
 
@@ -191,7 +194,7 @@ export class Part {
       `(SELECT ${this.valueOf(proof)} FROM (SELECT ${bound} AS ${quoteName(field.name)}))`
     const [row] = await this.session.rows(
       `SELECT list(i) AS i FROM (VALUES ${known.join(', ')}) AS f(i, low, high)
-       WHERE EXISTS (SELECT 1 FROM touched AS t WHERE t.low BETWEEN ${value('f.low')} AND ${value('f.high')})`,
+       WHERE EXISTS (SELECT 1 FROM ${this.touched} AS t WHERE t.low BETWEEN ${value('f.low')} AND ${value('f.high')})`,
     )
     for (const i of (row?.i ?? []) as (number | bigint)[]) chosen.add(Number(i))
     return tasks.filter((_, i) => chosen.has(i))

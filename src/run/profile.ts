@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { fullName } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
-import type { ResultRow, Session } from '../engine/engine.js'
+import type { Relation, ResultRow, Session } from '../engine/engine.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import { encodeSealed, parseSealed } from '../storage/sealed.js'
 import type { Storage } from '../storage/storage.js'
@@ -81,13 +81,15 @@ async function look(
   const relation = session.table(table.schema, tableFiles(storage, table, tasks))
   const fields = table.schema.fields.filter(({ name }) => !name.startsWith('_'))
   const most = Math.min(LOOKED_AT, Math.ceil(VALUES / Math.max(1, fields.length)))
-  await session.run(`CREATE TEMP TABLE looked_at AS SELECT * FROM (${relation}) LIMIT ${most}`)
+  const sample = await session.materialize(`SELECT * FROM (${relation}) LIMIT ${most}`)
   const plain = fields.filter(({ type }) => typeof type === 'string')
   const names = plain.map(({ name }) => name)
   const isMany = names.length > FEW
-  if (isMany) await countValues(session, plain)
-  const facts = await (isMany ? factsOfCounted(session) : factsOf(session, names))
-  const top = await mostFrequent(session, names, isMany ? 'counted' : undefined)
+  const values = isMany ? await countValues(session, sample, plain) : undefined
+  const facts = await (values
+    ? factsOfCounted(session, sample, values)
+    : factsOf(session, sample, names))
+  const top = await mostFrequent(session, sample, names, values?.counts)
   const of = Number(facts.n)
   const columns = plain.map(({ name }, i): ColumnProfile => {
     const present = Number(facts[`n${i}`] ?? 0)
@@ -106,7 +108,11 @@ async function look(
 /** Columns that are asked for in one query, up to which it is planned quickly: the engine compares each aggregate with all others. */
 const FEW = 25
 
-async function factsOf(session: Session, names: readonly string[]): Promise<ResultRow> {
+async function factsOf(
+  session: Session,
+  { sql: sample }: Relation,
+  names: readonly string[],
+): Promise<ResultRow> {
   const asked = names.flatMap((name, i) => {
     const column = quoteName(name)
     const text = (sql: string) => `left(CAST(${sql} AS VARCHAR), ${LONGEST})`
@@ -118,41 +124,55 @@ async function factsOf(session: Session, names: readonly string[]): Promise<Resu
     ]
   })
   const [facts = {}] = await session.rows(
-    `SELECT ${['count(*) AS n', ...asked].join(', ')} FROM looked_at`,
+    `SELECT ${['count(*) AS n', ...asked].join(', ')} FROM ${sample}`,
   )
   return facts
 }
 
-/** Fills `counted` with how often each value comes, and `bounds` with the least and the greatest, by the columns' places. */
+/** How often each value comes, and the least and the greatest, by the columns' places. */
+interface Counted {
+  counts: Relation
+  bounds: Relation
+}
+
 async function countValues(
   session: Session,
+  { sql: sample }: Relation,
   fields: readonly { name: string; type: unknown }[],
-): Promise<void> {
+): Promise<Counted> {
   const byType = new Map<unknown, number[]>()
   for (const [i, { type }] of fields.entries()) byType.set(type, [...(byType.get(type) ?? []), i])
-  await session.run('CREATE TEMP TABLE counted (i BIGINT, v VARCHAR, n BIGINT)')
-  await session.run('CREATE TEMP TABLE bounds (i BIGINT, l VARCHAR, u VARCHAR)')
+  const empty = (columns: string) => session.materialize(`SELECT ${columns} LIMIT 0`)
+  const counts = await empty('0::BIGINT AS i, NULL::VARCHAR AS v, 0::BIGINT AS n')
+  const bounds = await empty('0::BIGINT AS i, NULL::VARCHAR AS l, NULL::VARCHAR AS u')
   for (const places of byType.values()) {
     const columns = places.map((i) => quoteName(fields[i]?.name ?? ''))
-    await session.run(
-      `CREATE OR REPLACE TEMP TABLE alike AS SELECT i, v, count(*) AS n FROM (
-         SELECT unnest([${places.join(', ')}]) AS i, unnest([${columns.join(', ')}]) AS v FROM looked_at)
+    const alike = await session.materialize(
+      `SELECT i, v, count(*) AS n FROM (
+         SELECT unnest([${places.join(', ')}]) AS i, unnest([${columns.join(', ')}]) AS v FROM ${sample})
        WHERE v IS NOT NULL GROUP BY i, v`,
     )
-    await session.run('INSERT INTO counted SELECT i, CAST(v AS VARCHAR), n FROM alike')
-    await session.run(
-      'INSERT INTO bounds SELECT i, CAST(min(v) AS VARCHAR), CAST(max(v) AS VARCHAR) FROM alike GROUP BY i',
+    await session.insert(counts, `SELECT i, CAST(v AS VARCHAR) AS v, n FROM ${alike.sql}`)
+    await session.insert(
+      bounds,
+      `SELECT i, CAST(min(v) AS VARCHAR) AS l, CAST(max(v) AS VARCHAR) AS u FROM ${alike.sql} GROUP BY i`,
     )
+    await session.drop([alike])
   }
+  return { counts, bounds }
 }
 
 /** The same facts of values that were counted. */
-async function factsOfCounted(session: Session): Promise<ResultRow> {
-  const [all] = await session.rows('SELECT count(*) AS n FROM looked_at')
+async function factsOfCounted(
+  session: Session,
+  sample: Relation,
+  { counts, bounds }: Counted,
+): Promise<ResultRow> {
+  const [all] = await session.rows(`SELECT count(*) AS n FROM ${sample.sql}`)
   const facts: ResultRow = { n: all?.n ?? 0 }
   const found = await session.rows(
     `SELECT i, sum(n) AS n, count(*) AS d, left(any_value(l), ${LONGEST}) AS l, left(any_value(u), ${LONGEST}) AS u
-     FROM counted JOIN bounds USING (i) GROUP BY i`,
+     FROM ${counts.sql} JOIN ${bounds.sql} USING (i) GROUP BY i`,
   )
   for (const { i, n, d, l, u } of found)
     Object.assign(facts, { [`n${i}`]: n, [`d${i}`]: d, [`l${i}`]: l, [`u${i}`]: u })
@@ -162,17 +182,18 @@ async function factsOfCounted(session: Session): Promise<ResultRow> {
 /** The most frequent values of columns, by the columns' places. */
 async function mostFrequent(
   session: Session,
+  sample: Relation,
   names: readonly string[],
-  counted?: string,
+  counted?: Relation,
 ): Promise<Map<number, [value: string, rows: number][]>> {
   const top = new Map<number, [string, number][]>()
   if (names.length === 0) return top
   const texts = names.map((name) => `CAST(${quoteName(name)} AS VARCHAR)`)
   const together = `SELECT i, v, count(*) AS n FROM (
-       SELECT unnest(range(${names.length})) AS i, unnest([${texts.join(', ')}]) AS v FROM looked_at)
+       SELECT unnest(range(${names.length})) AS i, unnest([${texts.join(', ')}]) AS v FROM ${sample.sql})
      WHERE v IS NOT NULL GROUP BY i, v`
   const rows = await session.rows(
-    `SELECT i, left(v, ${LONGEST}) AS v, n FROM (${counted ? `FROM ${counted}` : together}) QUALIFY row_number() OVER (PARTITION BY i ORDER BY n DESC, v) <= ${TOP} ORDER BY i, n DESC, v`,
+    `SELECT i, left(v, ${LONGEST}) AS v, n FROM (${counted ? `FROM ${counted.sql}` : together}) QUALIFY row_number() OVER (PARTITION BY i ORDER BY n DESC, v) <= ${TOP} ORDER BY i, n DESC, v`,
   )
   for (const { i, v, n } of rows) {
     const place = Number(i)

@@ -1,15 +1,15 @@
 import { quoteText } from '../define/sql.js'
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import { pathsOf, type ScanTask } from '../iceberg/deletes.js'
 import type { Table } from '../iceberg/table.js'
 import type { RunContext } from './context.js'
 
-/** How replaced rows leave a table. */
-export interface Removal {
+/** How rows leave a table: their files are rewritten (copy-on-write), or list them as deleted (merge-on-read). */
+export interface DeleteStrategy {
   /** Files that go: their other rows are written again. */
   rewritten: readonly ScanTask[]
-  /** Rows that are only written again because they share a file with a replaced one. */
-  carried: number
+  /** Rows that are only written again because they share a file with one that leaves. */
+  rewrittenRows: number
   /** Files that stay, with lists of rows that are deleted. */
   deletions: readonly Deletion[]
   /** Locations of files that the table drops. */
@@ -27,19 +27,21 @@ export interface Deletion {
 const MOST_DELETED = 0.1
 
 /**
- * Decides by cost which files are written again without the rows that `matches` has, and of which the rows are only
+ * Decides by cost which files are written again without rows that leave, and of which the rows are only
  * listed as deleted (copy-on-write and merge-on-read): writing few bytes again is quick and leaves nothing to readers.
  *
+ * @param leaving `_data_file` and `_data_row` of each row.
  * @param rewriteUpTo bytes that are written again in any case.
  */
-export async function chooseRemoval(
+export async function chooseDeletes(
   { storage, rewriteUpTo }: Pick<RunContext, 'storage' | 'rewriteUpTo'>,
   session: Session,
   table: Table,
   tasks: readonly ScanTask[],
-): Promise<Removal> {
+  { sql: leaving }: Relation,
+): Promise<DeleteStrategy> {
   const found = await session.rows(
-    'SELECT _data_file AS f, count(*) AS n FROM matches WHERE NOT _stale GROUP BY 1',
+    `SELECT _data_file AS f, count(*) AS n FROM ${leaving} GROUP BY 1`,
   )
   const replaced = new Map(found.map(({ f, n }) => [f, Number(n)]))
   const nameOf = ({ file }: ScanTask) => session.fileName(storage.locate(table.pathOf(file.path)))
@@ -55,10 +57,10 @@ export async function chooseRemoval(
   const oldLists = [...kept].flatMap(({ deletes }) => deletes.map(({ path }) => path))
   return {
     rewritten,
-    carried: rewritten.reduce((sum, task) => sum + leftOf(task), 0),
+    rewrittenRows: rewritten.reduce((sum, task) => sum + leftOf(task), 0),
     deletions: [...kept].map((task) => ({
       task,
-      places: `SELECT _data_row AS pos FROM matches WHERE NOT _stale AND _data_file = ${quoteText(nameOf(task))}`,
+      places: `SELECT _data_row AS pos FROM ${leaving} WHERE _data_file = ${quoteText(nameOf(task))}`,
     })),
     removed: new Set([...pathsOf(rewritten), ...oldLists]),
   }

@@ -2,28 +2,28 @@ import { fullName, type Silver } from '../define/dataset.js'
 import { lookupsOf } from '../define/inputs.js'
 import { fieldsOfShape } from '../define/schema.js'
 import { quoteName, quoteText, renderSql } from '../define/sql.js'
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { RowCounts, TableState } from '../log/commit.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import type { BuildDecision } from '../plan/plan.js'
 import type { Built } from './build.js'
-import { type Came, cameWith } from './came.js'
+import { cameWith } from './came.js'
 import { carefully, isAboutValue } from './careful.js'
 import { checkFiles } from './check-files.js'
 import { hash, type RunContext, withSession } from './context.js'
 import { writeHistory } from './history.js'
-import { judge, keysAlone, tallyRows } from './judge.js'
+import { keysAlone, tallyRows, validate } from './judge.js'
 import { mergeByKey } from './merge.js'
 import { silverLineage } from './relations.js'
-import { chooseRemoval } from './removal.js'
+import { chooseDeletes } from './removal.js'
 import { discardedColumns, discardedRows, proveNothingLost, writeTombstones } from './silver.js'
 import { findStale } from './stale.js'
 import { brokenChecks, holdChecks } from './table-checks.js'
 import { tableFiles } from './table-files.js'
 import { aboutTable, tableState, writeTable } from './tables.js'
 import { tombstonesOf } from './tombstones.js'
-import { count, keysOf, PLACE, pickWinners } from './winners.js'
+import { count, type Deduplicated, deduplicate, keysOf, PLACE } from './winners.js'
 
 /** SQL for a reason: whether it is about a rule of that name, or a column. */
 export function isForRule(reason: string, rule: string): string {
@@ -69,22 +69,35 @@ async function replayed(
   return withSession(context, name, async (session) => {
     await context.relations.define(session, lookupsOf(dataset))
     const changed = await refuseOtherDefinition(context, session, dataset, before)
-    const { rows: n, decision } = await chooseRows(context, session, dataset, replay)
-    if (n === 0) return undefined
+    const chosen = await chooseRows(context, session, dataset, replay)
+    if (!chosen) return undefined
+    const { replayed, decision } = chosen
     const columns = fieldsOfShape(dataset.schema.shape as never)
-    const judged = await judge(context, session, dataset, decision)
-    const tally = await tallyRows(session, judged)
-    await session.run(
-      `CREATE TEMP TABLE leaving AS SELECT r.* FROM replayed AS r ANTI JOIN flawed AS f
+    const validated = await validate(context, session, dataset, decision)
+    const tally = await tallyRows(session, validated)
+    const leaving = await session.materialize(
+      `SELECT r.* FROM ${replayed.sql} AS r ANTI JOIN ${validated.flagged.sql} AS f
        ON r._source_line = f._source_line AND r._source_file = f._source_file AND r._batch = f._batch AND r.reasons = f._reasons`,
     )
-    const leaving = await count(session, 'SELECT count(*) AS n FROM leaving')
-    if (leaving === 0 && !changed) return undefined
-    const won = await pickWinners(session, dataset, judged)
-    const duplicates = won + (await leaveOutrun(context, session, dataset, decision))
+    const some = (await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)) > 0
+    if (!some && !changed) return undefined
+    const deduplicated = await withoutOutrun(
+      context,
+      session,
+      dataset,
+      decision,
+      await deduplicate(session, dataset, validated),
+    )
     const came = await cameWith(context, session, [], decision)
-    const merge = await mergeByKey(context, session, dataset, columns, true, came)
-    const stale = await findStale(context, session, dataset, true, tally.discarded)
+    const target = { columns, incremental: true, came }
+    const merge = await mergeByKey(context, session, dataset, deduplicated, target)
+    const stale = await findStale(
+      context,
+      session,
+      dataset,
+      { ...validated, ...deduplicated },
+      { incremental: true, discarded: tally.discarded },
+    )
     const { table, added } = await writeTable(context, session, {
       name,
       columns: [...columns, ...silverLineage],
@@ -98,9 +111,9 @@ async function replayed(
     const written = added.reduce((sum, file) => sum + file.rows, 0)
     const counts: RowCounts = {
       in: tally.rows,
-      kept: written - merge.carried,
+      kept: written - merge.rewritten,
       discarded: tally.discarded,
-      superseded: tally.superseded + duplicates + merge.superseded,
+      superseded: tally.superseded + deduplicated.superseded + merge.superseded,
       ...(dataset.deleteWhen ? { deleted: merge.tombstones?.deleted ?? 0 } : {}),
     }
     proveNothingLost(name, counts)
@@ -108,10 +121,11 @@ async function replayed(
     proveNothingLost(name, { ...ever, kept: table.totals.rows })
     const definition = definitionOf(dataset, hash)
     const versions = dataset.history
-      ? await writeHistory(context, session, dataset, columns, true, came, undefined, 'standing')
+      ? await writeHistory(context, session, dataset, deduplicated.candidates, target)
       : {}
     const buried = merge.tombstones && (await writeTombstones(context, session, dataset, merge))
-    const discarded = await writeLeft(context, session, dataset, came)
+    const again = discardedRows(dataset, validated.flagged, stale, came)
+    const discarded = await writeLeft(context, session, dataset, leaving, again)
     const checks = await holdChecks(context, session, dataset, table, ever)
     const failure = brokenChecks(context, name, checks, dataset.place)
     return {
@@ -131,7 +145,7 @@ async function replayed(
         rows: counts.kept,
         files: added.length,
         bytes: added.reduce((sum, file) => sum + file.bytes, 0),
-        ...(stale > 0 ? { stale } : {}),
+        ...(stale.rows > 0 ? { stale: stale.rows } : {}),
         ...(checks.length > 0 ? { checks } : {}),
         ...(tally.reasons.length > 0 ? { discarded: tally.reasons } : {}),
       },
@@ -141,53 +155,50 @@ async function replayed(
   })
 }
 
-/**
- * Takes from `winners` those that a later row of their batch has beaten: the table does not tell at which line of a batch its rows
- * were. Returns how many there are, and defines `standing`: the contenders that none has beaten so.
- */
-async function leaveOutrun(
+/** Leaves out rows that a later row of their batch has superseded: the table does not tell at which line of a batch its rows were. */
+async function withoutOutrun(
   context: RunContext & { careful?: boolean },
   session: Session,
   dataset: Silver,
   decision: BuildDecision,
-): Promise<number> {
+  deduplicated: Deduplicated,
+): Promise<Deduplicated> {
   const { only: _, ...whole } = decision
   const all = await keysAlone(context, session, dataset, whole)
-  if (all === undefined) {
-    await session.run('CREATE TEMP VIEW standing AS FROM contenders')
-    return 0
-  }
+  if (all === undefined) return deduplicated
+  const { candidates, latest, superseded } = deduplicated
   const { cursor } = dataset
   const same = [...keysOf(dataset), ...(cursor ? [quoteName(cursor)] : []), '_batch'].map(
     (column) => `k.${column} IS NOT DISTINCT FROM w.${column}`,
   )
   const isLater = `(k._source_file > w._source_file OR (k._source_file = w._source_file AND k._source_line > w._source_line))`
   const discarded = await context.relations.tableRelation(session, `discarded.${dataset.name}`)
-  await session.run(
-    `CREATE TEMP TABLE outrun AS SELECT DISTINCT w._source_line, w._source_file, w._batch FROM contenders AS w
-     JOIN (FROM (${all.sql}) ANTI JOIN (${discarded}) USING (${PLACE})) AS k ON ${same.join(' AND ')} AND ${isLater}`,
+  const { sql: outrun } = await session.materialize(
+    `SELECT DISTINCT w._source_line, w._source_file, w._batch FROM ${candidates.sql} AS w
+     JOIN (FROM ${all.relation.sql} ANTI JOIN (${discarded}) USING (${PLACE})) AS k ON ${same.join(' AND ')} AND ${isLater}`,
   )
-  const beaten = await count(
+  const outrunLatest = await count(
     session,
-    `SELECT count(*) AS n FROM (FROM winners SEMI JOIN outrun USING (${PLACE})) WHERE _kind <> 'invalid'`,
+    `SELECT count(*) AS n FROM (FROM ${latest.sql} SEMI JOIN ${outrun} USING (${PLACE})) WHERE _kind <> 'invalid'`,
   )
-  await session.run(
-    `CREATE TEMP VIEW standing AS FROM contenders ANTI JOIN outrun USING (${PLACE})`,
-  )
-  await session.run(`CREATE TEMP TABLE remaining AS FROM winners ANTI JOIN outrun USING (${PLACE})`)
-  await session.run('CREATE OR REPLACE TEMP VIEW winners AS FROM remaining')
-  return beaten
+  const without = ({ sql }: Relation) => `FROM ${sql} ANTI JOIN ${outrun} USING (${PLACE})`
+  return {
+    ...deduplicated,
+    candidates: await session.view(without(candidates)),
+    latest: await session.materialize(without(latest)),
+    superseded: superseded + outrunLatest,
+  }
 }
 
-/** Fills `replayed` with the discarded rows that are meant, and says which batches they are in. */
+/** The discarded rows that are meant, and which batches they are in; `undefined` where there are none. */
 async function chooseRows(
   { relations, storage }: RunContext,
   session: Session,
   dataset: Silver,
   { rule, since }: Replay,
-): Promise<{ rows: number; decision: BuildDecision }> {
+): Promise<{ replayed: Relation; decision: BuildDecision } | undefined> {
   const table = await relations.table(`discarded.${dataset.name}`)
-  if (!table) return { rows: 0, decision: decisionOn([]) }
+  if (!table) return undefined
   const tasks = await table.plan()
   await checkFiles(storage, table, tasks)
   const files = tableFiles(storage, table, tasks)
@@ -203,22 +214,21 @@ async function chooseRows(
     ...(rule ? [`len(list_filter(reasons, lambda r: ${isForRule('r', rule)})) > 0`] : []),
     ...(since ? [`_discarded_at >= TIMESTAMPTZ ${quoteText(since)}`] : []),
   ]
-  await session.run(
-    `CREATE TEMP TABLE replayed AS SELECT * FROM (${session.tableWithFiles(table.schema, files)}) WHERE ${conditions.join(' AND ')}`,
+  const replayed = await session.materialize(
+    `SELECT * FROM (${session.tableWithFiles(table.schema, files)}) WHERE ${conditions.join(' AND ')}`,
   )
-  const found = await session.rows('SELECT DISTINCT _batch AS b FROM replayed')
+  const found = await session.rows(`SELECT DISTINCT _batch AS b FROM ${replayed.sql}`)
+  if (found.length === 0) return undefined
   const wanted = new Set(found.map(({ b }) => String(b)))
   const windows = batches.map((window) => ({
     dataset: window.dataset,
     batches: window.batches.filter(({ batch }) => wanted.has(batch)),
   }))
-  const rows = await count(session, 'SELECT count(*) AS n FROM replayed')
-  return { rows, decision: decisionOn(windows) }
-}
-
-function decisionOn(windows: BuildDecision['windows']): BuildDecision {
   const reason = 'discarded rows are judged again'
-  return { action: 'build', mode: 'incremental', reason, windows, only: 'replayed' }
+  return {
+    replayed,
+    decision: { action: 'build', mode: 'incremental', reason, windows, only: replayed.sql },
+  }
 }
 
 /**
@@ -261,29 +271,28 @@ async function writeLeft(
   context: RunContext,
   session: Session,
   dataset: Silver,
-  came: Came,
+  leaving: Relation,
+  validated: string,
 ): Promise<TableState> {
   const name = `discarded.${dataset.name}`
   const table = (await context.relations.table(name)) as NonNullable<
     Awaited<ReturnType<RunContext['relations']['table']>>
   >
-  await session.run(
-    'CREATE OR REPLACE TEMP TABLE matches AS SELECT _data_file, _data_row, false AS _stale FROM leaving',
-  )
   const tasks = await table.plan()
-  const { rewritten, deletions, removed } = await chooseRemoval(context, session, table, tasks)
-  const again = `${discardedRows(dataset, came)} AND (${PLACE}) IN (SELECT (${PLACE}) FROM leaving)`
+  const strategy = await chooseDeletes(context, session, table, tasks, leaving)
+  const { rewritten, deletions, removed } = strategy
+  const again = `${validated} AND (${PLACE}) IN (SELECT (${PLACE}) FROM ${leaving.sql})`
   const names = discardedColumns.map((column) => column.name).join(', ')
   const old = session.tableWithFiles(table.schema, tableFiles(context.storage, table, rewritten))
-  const carried =
+  const others =
     rewritten.length === 0
       ? ''
-      : ` UNION ALL BY NAME (SELECT ${names} FROM (${old}) ANTI JOIN matches USING (_data_file, _data_row))`
+      : ` UNION ALL BY NAME (SELECT ${names} FROM (${old}) ANTI JOIN ${leaving.sql} USING (_data_file, _data_row))`
   const written = await writeTable(context, session, {
     name,
     columns: discardedColumns,
     partitions: [],
-    rows: `${again}${carried}`,
+    rows: `${again}${others}`,
     removed,
     deletions,
   })

@@ -1,6 +1,6 @@
 import { type Bronze, fullName } from '../define/dataset.js'
 import { quoteName, quoteText } from '../define/sql.js'
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
 import type { Storage } from '../storage/storage.js'
 import { Relations } from './relations.js'
@@ -28,9 +28,11 @@ export function rowHash(columns: readonly string[]): string {
   return `left(md5(concat(${parts.join(', ')})), 24)`
 }
 
-/** Fills `known` with hashes of rows that have been taken, numbered where several rows are the same. */
-export async function knowHashes(session: Session, hashes: readonly string[]): Promise<void> {
-  await session.run('CREATE TEMP TABLE known (_hash VARCHAR, _nth BIGINT)')
+/** Hashes (`_hash`) of rows that have been taken, numbered (`_nth`) where several rows are the same. */
+export async function knownHashes(session: Session, hashes: readonly string[]): Promise<Relation> {
+  const known = await session.materialize(
+    'SELECT NULL::VARCHAR AS _hash, 0::BIGINT AS _nth LIMIT 0',
+  )
   const seen = new Map<string, number>()
   const rows = hashes.map((hash) => {
     const n = (seen.get(hash) ?? 0) + 1
@@ -38,11 +40,15 @@ export async function knowHashes(session: Session, hashes: readonly string[]): P
     return `(${quoteText(hash)}, ${n})`
   })
   for (let at = 0; at < rows.length; at += 1000)
-    await session.run(`INSERT INTO known VALUES ${rows.slice(at, at + 1000).join(', ')}`)
+    await session.insert(
+      known,
+      `FROM (VALUES ${rows.slice(at, at + 1000).join(', ')}) AS v(_hash, _nth)`,
+    )
+  return known
 }
 
 /** The same, of the rows that bronze has from a cursor's value on (`null`: of all), and of those without one. */
-export async function knowBronze(
+export async function knownInBronze(
   session: Session,
   storage: Storage,
   state: LakeState,
@@ -50,7 +56,7 @@ export async function knowBronze(
   columns: readonly string[],
   cursor: string,
   from: string | null,
-): Promise<void> {
+): Promise<Relation> {
   const { sql, columns: there } = await bronzeRows(session, storage, state, dataset)
   const column = quoteName(cursor)
   const since = from === null ? 'true' : `(${column} IS NULL OR ${notBefore(column, from)})`
@@ -60,8 +66,8 @@ export async function knowBronze(
   const rows = hash
     ? `SELECT ${hash} AS _hash FROM (${sql}) WHERE ${since} AND ${rowsThere}`
     : `SELECT '' AS _hash WHERE false`
-  await session.run(
-    `CREATE TEMP TABLE known AS SELECT _hash, row_number() OVER (PARTITION BY _hash) AS _nth FROM (${rows})`,
+  return session.materialize(
+    `SELECT _hash, row_number() OVER (PARTITION BY _hash) AS _nth FROM (${rows})`,
   )
 }
 

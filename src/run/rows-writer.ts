@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { DatabaseSource } from '../define/source.js'
 import { quoteName } from '../define/sql.js'
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import type { LakeState } from '../log/commit.js'
 import type { Extracted, Reader, RemoteColumn } from '../source/connect/reader.js'
 import { type Kept, keepRecords, type Records } from '../source/keep.js'
@@ -153,11 +153,11 @@ export class RowsWriter {
    * Reads rows of which some have been taken, and keeps the others. Of the last of the lists of conditions it is told what they hold:
    * those rows will be read again.
    *
-   * @param know fills `known` with hashes (`_hash`) of the rows that have been taken, numbered (`_nth`) where several are the same.
+   * @param know gives hashes (`_hash`) of the rows that have been taken, numbered (`_nth`) where several are the same.
    */
   async extractNew(
     parts: readonly (readonly string[])[],
-    know: (session: Session) => Promise<void>,
+    know: (session: Session) => Promise<Relation>,
     first: number,
   ): Promise<{ files: BatchFile[]; hashes: string[]; tail: Extracted | undefined }> {
     const { context, source, batch } = this
@@ -179,18 +179,19 @@ export class RowsWriter {
       if (read.length === 0) return { files: [], hashes: [], tail }
       const data = `${batch.folder}/${String(first + 1).padStart(5, '0')}.${this.dataset.format}`
       return withSession(context, fullName(this.dataset), async (session) => {
-        await know(session)
-        await this.orElse(
+        const known = await know(session)
+        const arrived = await this.orElse(
           () => this.load(session, read, ({ longest }) => longest),
           () => this.load(session, read, ({ bytes }) => bytes),
         )
-        const hashed = await session.rows('SELECT _hash FROM came WHERE _last')
+        const hashed = await session.rows(`SELECT _hash FROM ${arrived.sql} WHERE _last`)
         const hashes = hashed.map(({ _hash }) => String(_hash))
-        const [count] = await session.rows('SELECT count(*) AS n FROM fresh')
+        const fresh = `FROM ${arrived.sql} ANTI JOIN ${known.sql} USING (_hash, _nth)`
+        const [count] = await session.rows(`SELECT count(*) AS n ${fresh}`)
         if (Number(count?.n) === 0) return { files: [], hashes, tail }
         await context.storage.prepare(data)
         const list = columns.map(quoteName).join(', ')
-        const relation = `(SELECT ${list}, ${this.nulls} FROM fresh)`
+        const relation = `(SELECT ${list}, ${this.nulls} ${fresh})`
         const kept = await this.write(session, relation, data)
         const bytes = await context.storage.read(data)
         const extracted = { bytes: kept.bytes, longest: 0, sha256: sha256(bytes) }
@@ -201,23 +202,20 @@ export class RowsWriter {
     })
   }
 
-  /** Fills `came` with the rows of texts, and `fresh` with those that are not `known`. */
+  /** The rows of texts, with the hash of each, numbered where several are the same. */
   private async load(
     session: Session,
     read: readonly { path: string; extracted: Extracted; last: boolean }[],
     lineOf: (extracted: Extracted) => number,
-  ): Promise<void> {
+  ): Promise<Relation> {
     const columns = this.columns.map(({ name }) => name)
     const texts = read.map(({ path, extracted, last }) => {
       const text = this.text(session, path, columns, lineOf(extracted))
       return `SELECT *, ${last} AS _last FROM ${text}`
     })
-    await session.run(
-      `CREATE OR REPLACE TEMP TABLE came AS SELECT *, row_number() OVER (PARTITION BY _hash) AS _nth
+    return session.materialize(
+      `SELECT *, row_number() OVER (PARTITION BY _hash) AS _nth
        FROM (SELECT *, ${rowHash(columns)} AS _hash FROM (${texts.join(' UNION ALL ')}))`,
-    )
-    await session.run(
-      'CREATE OR REPLACE TEMP VIEW fresh AS FROM came ANTI JOIN known USING (_hash, _nth)',
     )
   }
 
@@ -397,20 +395,20 @@ export class RowsWriter {
         const known = await relations.bronzeRelation(session, state.batches[name] ?? [], [])
         const shows = cursor !== undefined && known.columns.includes(cursor)
         const newest = shows ? greatest(quoteName(cursor)) : 'CAST(NULL AS VARCHAR)'
-        await session.run(
-          `CREATE TEMP TABLE alive AS SELECT ${keys.join(', ')}, ${newest} AS _newest FROM (${known.sql})
+        const { sql: alive } = await session.materialize(
+          `SELECT ${keys.join(', ')}, ${newest} AS _newest FROM (${known.sql})
            GROUP BY ${keys.join(', ')} HAVING arg_max(coalesce(_change, ''), _batch) <> 'delete'`,
         )
         const present =
           there.bytes > 0
             ? `FROM ${this.text(session, path, source.key, there.longest)}`
-            : 'FROM alive WHERE false'
+            : `FROM ${alive} WHERE false`
         const same = `USING (${keys.join(', ')})`
         const lacking = await session.rows(
-          `SELECT DISTINCT ${keys.join(', ')} FROM (${present}) ANTI JOIN alive ${same} WHERE ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`,
+          `SELECT DISTINCT ${keys.join(', ')} FROM (${present}) ANTI JOIN ${alive} ${same} WHERE ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`,
         )
         const relation = `(SELECT CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw, ${texts.join(', ')}, 'delete' AS _change
-          FROM (FROM alive ANTI JOIN (${present}) ${same}))`
+          FROM (FROM ${alive} ANTI JOIN (${present}) ${same}))`
         const data = `${batch.folder}/deleted.${this.dataset.format}`
         await context.storage.prepare(data)
         const kept = await this.write(session, relation, data)
@@ -419,7 +417,8 @@ export class RowsWriter {
         const about = this.fileOf(`${this.what}#${batch.number}.deleted`, there, data, kept)
         const [file] = await sealFiles(context.storage, [about])
         // How many there are matters only where many are gone.
-        const [all] = kept.rows < FEW ? [] : await session.rows('SELECT count(*) AS n FROM alive')
+        const [all] =
+          kept.rows < FEW ? [] : await session.rows(`SELECT count(*) AS n FROM ${alive}`)
         return { gone: file, known: Number(all?.n ?? kept.rows), lacking: found }
       })
     })

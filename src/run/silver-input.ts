@@ -15,7 +15,6 @@ import { type KnownColumns, knownOfAll } from '../quality/known.js'
 import type { RawColumn } from '../quality/raw.js'
 import { bronzeLineage, columnsOf } from './batches.js'
 import { canBeTried } from './careful.js'
-import { hash } from './context.js'
 import { bindExpression } from './expressions.js'
 import { columnTypes } from './wanted.js'
 import { PLACE } from './winners.js'
@@ -345,7 +344,7 @@ async function sourcesOf(
     ...(texts ? [{ ...texts, values: [] }] : []),
     ...(bent ? [{ ...bent, sql: await found(session, bent.sql), values: [] }] : []),
   ]
-  if (context.sample !== undefined) return sampled(session, dataset, from, parts, context.sample)
+  if (context.sample !== undefined) return sampled(session, parts, context.sample)
   if (parts.length > 0) return parts
   // No rows, but the columns that its files have.
   const known = relations.view.batches[fullName(from)] ?? []
@@ -355,24 +354,19 @@ async function sourcesOf(
 
 /** Rows that take a look at many others, looked for once in a session. */
 async function found(session: Session, sql: string): Promise<string> {
-  const name = quoteName(`found ${hash(sql)}`)
-  await session.run(`CREATE TEMP TABLE IF NOT EXISTS ${name} AS ${sql}`)
-  return `SELECT * FROM ${name}`
+  return `SELECT * FROM ${(await session.materialize(sql, { again: true })).sql}`
 }
 
 /** The first rows of each part, the same ones however often they are read. */
 async function sampled(
   session: Session,
-  dataset: Silver,
-  from: AnyDataset,
   parts: readonly Source[],
   most: number,
 ): Promise<Source[]> {
   const found: Source[] = []
-  for (const [i, part] of parts.entries()) {
-    const name = quoteName(`sample of ${fullName(from)} for ${dataset.name} ${i}`)
-    await session.run(`CREATE TEMP TABLE IF NOT EXISTS ${name} AS ${part.sql} LIMIT ${most}`)
-    found.push({ ...part, sql: `SELECT * FROM ${name}`, rows: undefined })
+  for (const part of parts) {
+    const { sql } = await session.materialize(`${part.sql} LIMIT ${most}`, { again: true })
+    found.push({ ...part, sql: `SELECT * FROM ${sql}`, rows: undefined })
   }
   return found
 }

@@ -2,7 +2,7 @@ import type { Field } from '../define/column-type.js'
 import { fullName, type Silver } from '../define/dataset.js'
 import { lookupsOf } from '../define/inputs.js'
 import { fieldsOfShape } from '../define/schema.js'
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { RowCounts, TableState } from '../log/commit.js'
 import { definitionOf } from '../plan/fingerprint.js'
@@ -14,15 +14,15 @@ import { hash, type RunContext, withSession } from './context.js'
 import { saidOf, withExpired, withoutExpired } from './expired.js'
 import { bindExpression, emptyRelation } from './expressions.js'
 import { writeHistory } from './history.js'
-import { countReasons, judge, type Tally, tallyRows } from './judge.js'
-import { type Merge, mergeByKey } from './merge.js'
+import { countReasons, type Tally, tallyRows, type Validated, validate } from './judge.js'
+import { type Merge, mergeByKey, type Target } from './merge.js'
 import { silverLineage } from './relations.js'
 import { refuseBreaking } from './schema-change.js'
-import { findStale, isStale } from './stale.js'
+import { findStale, isStale, type Stale } from './stale.js'
 import { brokenChecks, holdChecks, notPublished } from './table-checks.js'
 import { aboutTable, tableState, writeTable } from './tables.js'
 import { tombstoneColumns, tombstonesOf } from './tombstones.js'
-import { pickWinners } from './winners.js'
+import { type Deduplicated, deduplicate } from './winners.js'
 
 /** Columns of every table of discarded rows. */
 export const discardedColumns: readonly Field[] = [
@@ -72,34 +72,24 @@ async function build(
       )
     for (const { condition } of dataset.rules)
       await bindExpression(session, condition, emptyRelation(columns))
-    const judged = await judge(context, session, dataset, decision)
-    const raw = judged.columns
-    const tally = await tallyRows(session, judged)
-    const duplicates = await pickWinners(session, dataset, judged)
-    const incremental = decision.mode === 'incremental'
+    const validated = await validate(context, session, dataset, decision)
+    const tally = await tallyRows(session, validated)
+    const deduplicated = await deduplicate(session, dataset, validated)
     const came = await cameWith(context, session, dataset.from.map(fullName), decision)
-    const merge = await mergeByKey(
+    const incremental = decision.mode === 'incremental'
+    const target = { columns, incremental, came, renamed: decision.renamed }
+    const merge = await mergeByKey(context, session, dataset, deduplicated, target)
+    const stale = await findStale(
       context,
       session,
       dataset,
-      columns,
-      incremental,
-      came,
-      decision.renamed,
+      { ...validated, ...deduplicated },
+      { incremental, discarded: tally.discarded },
     )
-    const stale = await findStale(context, session, dataset, incremental, tally.discarded)
-    const prepared = { dataset, decision, columns, raw, tally, duplicates, merge, stale, came }
-    const built = await write(context, session, prepared)
+    const merged = { dataset, decision, target, validated, tally, deduplicated, merge, stale }
+    const built = await write(context, session, merged)
     if (!dataset.history) return built
-    const versions = await writeHistory(
-      context,
-      session,
-      dataset,
-      columns,
-      incremental,
-      came,
-      decision.renamed,
-    )
+    const versions = await writeHistory(context, session, dataset, deduplicated.candidates, target)
     return { ...built, tables: { ...built.tables, ...versions } }
   })
 }
@@ -109,11 +99,12 @@ async function failedRows(
   context: RunContext,
   session: Session,
   dataset: Silver,
+  flagged: Relation,
 ): Promise<MoraineError | undefined> {
-  const failures = await countReasons(session, '_failures')
+  const failures = await countReasons(session, flagged, '_failures')
   if (failures.length === 0) return undefined
   const [example] = await session.rows(
-    'SELECT _source_file, _source_line, _raw FROM flawed WHERE _failures IS NOT NULL ORDER BY _batch, _source_file, _source_line LIMIT 1',
+    `SELECT _source_file, _source_line, _raw FROM ${flagged.sql} WHERE _failures IS NOT NULL ORDER BY _batch, _source_file, _source_line LIMIT 1`,
   )
   const said = failures.map(({ reason, rows }) => `${reason} (${rows} rows)`).join('; ')
   const where = example?._source_file
@@ -128,21 +119,21 @@ async function failedRows(
   )
 }
 
-interface Prepared {
+/** A step whose rows are ready to be written. */
+interface Merged {
   dataset: Silver
   decision: BuildDecision
-  columns: readonly Field[]
-  raw: readonly string[]
+  target: Target
+  validated: Validated
   tally: Tally
-  duplicates: number
+  deduplicated: Deduplicated
   merge: Merge
-  stale: number
-  came: Came
+  stale: Stale
 }
 
-async function write(context: RunContext, session: Session, prepared: Prepared): Promise<Built> {
-  const { dataset, decision, columns, tally, merge, stale, came } = prepared
-  const incremental = decision.mode === 'incremental'
+async function write(context: RunContext, session: Session, merged: Merged): Promise<Built> {
+  const { dataset, decision, target, validated, tally, merge, stale } = merged
+  const { columns, incremental, came } = target
   const name = fullName(dataset)
   const definition = definitionOf(dataset, hash)
   const { table: all, added } = await writeTable(context, session, {
@@ -156,18 +147,19 @@ async function write(context: RunContext, session: Session, prepared: Prepared):
     renamed: decision.renamed,
     anyOrder: true,
   })
-  const discarded = await writeDiscarded(context, session, dataset, incremental, came)
+  const discardedNow = discardedRows(dataset, validated.flagged, stale, came)
+  const discarded = await writeDiscarded(context, session, dataset, discardedNow, incremental)
   const buried = merge.tombstones && (await writeTombstones(context, session, dataset, merge))
   const written = added.reduce((sum, file) => sum + file.rows, 0)
   const before = incremental ? context.relations.view.tables[name] : undefined
-  const counts = countRows(prepared, written, discarded.written)
-  const ever = countEver(prepared, counts, before?.counts)
+  const counts = countRows(merged, written, discarded.written)
+  const ever = countEver(merged, counts, before?.counts)
   proveNothingLost(name, counts)
   proveNothingLost(name, { ...ever, kept: all.totals.rows })
   // What was made of rows that are gone goes on to be so, unless all of them are there again.
   const kept = incremental || decision.lost ? context.relations.view.tables[name]?.keep : undefined
   const { table, expired, keep } = await withoutExpired(context, dataset, all, kept)
-  const raw = prepared.raw.map((column) => column.toLowerCase())
+  const raw = validated.columns.map((column) => column.toLowerCase())
   const state: TableState = {
     ...tableState(table, definition, withExpired(ever, expired)),
     ...(keep ? { keep } : {}),
@@ -175,7 +167,7 @@ async function write(context: RunContext, session: Session, prepared: Prepared):
   }
   const checks = await holdChecks(context, session, dataset, table, counts)
   const failure =
-    (await failedRows(context, session, dataset)) ??
+    (await failedRows(context, session, dataset, validated.flagged)) ??
     brokenChecks(context, name, checks, dataset.place)
   return {
     tables: {
@@ -188,7 +180,7 @@ async function write(context: RunContext, session: Session, prepared: Prepared):
       rows: counts.kept,
       files: added.length,
       bytes: added.reduce((sum, file) => sum + file.bytes, 0),
-      ...(stale > 0 ? { stale } : {}),
+      ...(stale.rows > 0 ? { stale: stale.rows } : {}),
       ...(expired > 0 ? { notes: saidOf(expired) } : {}),
       ...(checks.length > 0 ? { checks } : {}),
       ...(tally.reasons.length > 0 ? { discarded: tally.reasons } : {}),
@@ -201,22 +193,22 @@ async function write(context: RunContext, session: Session, prepared: Prepared):
 
 /** Where the rows that this run read have ended. */
 function countRows(
-  { dataset, tally, duplicates, merge }: Prepared,
+  { dataset, tally, deduplicated, merge }: Merged,
   written: number,
   discarded: number,
 ): RowCounts {
   return {
     in: tally.rows,
-    kept: written - merge.carried,
+    kept: written - merge.rewritten,
     discarded,
-    superseded: tally.superseded + duplicates + merge.superseded,
+    superseded: tally.superseded + deduplicated.superseded + merge.superseded,
     ...(dataset.deleteWhen ? { deleted: merge.tombstones?.deleted ?? 0 } : {}),
   }
 }
 
 /** Where all rows that were ever read have ended. */
 function countEver(
-  { dataset, merge }: Prepared,
+  { dataset, merge }: Merged,
   counts: RowCounts,
   before: RowCounts | undefined,
 ): RowCounts {
@@ -250,24 +242,29 @@ async function writeDiscarded(
   context: RunContext,
   session: Session,
   dataset: Silver,
+  rows: string,
   incremental: boolean,
-  came: Came,
 ) {
   const name = `discarded.${dataset.name}`
   const { table, added } = await writeTable(context, session, {
     name,
     columns: discardedColumns,
     partitions: [],
-    rows: `${discardedRows(dataset, came)} ORDER BY _batch, _source_file, _source_line`,
+    rows: `${rows} ORDER BY _batch, _source_file, _source_line`,
     removed: incremental ? new Set() : 'all',
   })
   return { name, table, written: added.reduce((sum, file) => sum + file.rows, 0) }
 }
 
-/** SQL for the rows of `flawed` that are discarded; a condition may follow. */
-export function discardedRows(dataset: Silver, came: Came): string {
+/** SQL for the flagged rows that are discarded; a condition may follow. */
+export function discardedRows(
+  dataset: Silver,
+  flagged: Relation,
+  stale: Stale,
+  came: Came,
+): string {
   return `SELECT _reasons AS reasons, _raw AS raw, _source_file, _source_line, _batch, _came AS _discarded_at,
-    ${isStale(dataset)} AS _stale FROM ${came('flawed')} AS flawed WHERE _reasons IS NOT NULL AND NOT _superseded`
+    ${isStale(dataset, stale)} AS _stale FROM ${came(flagged.sql)} AS f WHERE _reasons IS NOT NULL AND NOT _superseded`
 }
 
 /** Every row in is kept, discarded, superseded, a deletion or let go with time: anything else must not pass. */

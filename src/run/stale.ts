@@ -1,11 +1,12 @@
 import { fullName, type Silver } from '../define/dataset.js'
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import type { RunContext } from './context.js'
-import { candidates } from './merge.js'
+import type { Validated } from './judge.js'
+import { filesOfKeys } from './merge.js'
 import { tableFiles } from './table-files.js'
 import {
   count,
-  havePlaces,
+  type Deduplicated,
   keyedColumns,
   keysOf,
   newer,
@@ -15,77 +16,78 @@ import {
   removesKeys,
 } from './winners.js'
 
-/**
- * Fills `stale` with the newest rows of keys that are invalid while an older, valid row of the key stays
- * in the table. Returns how many there are.
- */
+/** The newest rows of keys that are invalid while an older, valid row of the key stays in the table. */
+export interface Stale {
+  rows: number
+  /** Key and place of each, where there may be some. */
+  relation?: Relation
+}
+
+/** Looks for stale rows, where any were discarded. */
 export async function findStale(
   context: RunContext,
   session: Session,
   dataset: Silver,
-  incremental: boolean,
-  discarded: number,
-): Promise<number> {
+  rows: Pick<Validated, 'rows' | 'flagged'> & Deduplicated,
+  { incremental, discarded }: { incremental: boolean; discarded: number },
+): Promise<Stale> {
   const keys = keysOf(dataset)
-  if (keys.length === 0 || dataset.onInvalidUpdate !== 'keep') return 0
+  if (keys.length === 0 || dataset.onInvalidUpdate !== 'keep' || discarded === 0) return { rows: 0 }
   const list = keys.join(', ')
-  if (discarded === 0) return none(session, list)
+  const { duplicates, latest } = rows
+  const flagged = rows.flagged.sql
   const readable = `NOT _superseded AND ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`
-  const bad = `(FROM flawed WHERE _reasons IS NOT NULL AND ${readable})`
-  // A row that is alone with its key is not contested.
-  const sameKeys = `FROM contested SEMI JOIN ${bad} USING (${list}) UNION SELECT ${keyedColumns(dataset)} FROM ${bad}`
-  await session.run(
-    havePlaces(dataset)
-      ? `CREATE TEMP TABLE doubtful AS SELECT * FROM (
-           SELECT k.*, f._reasons FROM (${sameKeys}) AS k
-           LEFT JOIN (SELECT ${PLACE}, _reasons, _superseded FROM flawed) AS f USING (${PLACE})
-           WHERE f._superseded IS NOT true
-           QUALIFY row_number() OVER (PARTITION BY ${list} ORDER BY ${newestPlaceFirst(dataset)}) = 1)
-         WHERE _reasons IS NOT NULL`
-      : `CREATE TEMP TABLE doubtful AS SELECT * FROM (
-           SELECT * FROM (FROM checked WHERE ${readable}) SEMI JOIN ${bad} USING (${list})
-           QUALIFY row_number() OVER (PARTITION BY ${list} ORDER BY ${newestFirst(dataset)}) = 1)
-         WHERE _reasons IS NOT NULL`,
-  )
-  if ((await count(session, 'SELECT count(*) AS n FROM doubtful')) === 0) return none(session, list)
+  const bad = `(FROM ${flagged} WHERE _reasons IS NOT NULL AND ${readable})`
+  const ofPlaces = ({ sql }: Relation) => {
+    // A row that is alone with its key is no duplicate.
+    const sameKeys = `FROM ${sql} SEMI JOIN ${bad} USING (${list}) UNION SELECT ${keyedColumns(dataset)} FROM ${bad}`
+    return `SELECT * FROM (
+         SELECT k.*, f._reasons FROM (${sameKeys}) AS k
+         LEFT JOIN (SELECT ${PLACE}, _reasons, _superseded FROM ${flagged}) AS f USING (${PLACE})
+         WHERE f._superseded IS NOT true
+         QUALIFY row_number() OVER (PARTITION BY ${list} ORDER BY ${newestPlaceFirst(dataset)}) = 1)
+       WHERE _reasons IS NOT NULL`
+  }
+  const ofValues = `SELECT * FROM (
+       SELECT * FROM (FROM ${rows.rows.sql} WHERE ${readable}) SEMI JOIN ${bad} USING (${list})
+       QUALIFY row_number() OVER (PARTITION BY ${list} ORDER BY ${newestFirst(dataset)}) = 1)
+     WHERE _reasons IS NOT NULL`
+  const newest = await session.materialize(duplicates ? ofPlaces(duplicates) : ofValues)
+  const isNone = (await count(session, `SELECT count(*) AS n FROM ${newest.sql}`)) === 0
+  if (isNone) return { rows: 0 }
   const table = incremental ? await context.relations.table(fullName(dataset)) : undefined
-  // Keys alone are quicker to look at than winners, and where no row takes a key away, each that is fine tells of one.
+  // Keys alone are quicker to look at than all of the latest rows, and where no row takes a key away, each that is fine tells of one.
   const valid = [
-    havePlaces(dataset) && !removesKeys(dataset)
-      ? `SELECT ${list} FROM (FROM contested SEMI JOIN doubtful USING (${list}))
-         ANTI JOIN (FROM flawed WHERE _reasons IS NOT NULL OR _superseded) USING (${PLACE})`
-      : `SELECT ${list} FROM winners WHERE _kind = 'valid'`,
+    duplicates && !removesKeys(dataset)
+      ? `SELECT ${list} FROM (FROM ${duplicates.sql} SEMI JOIN ${newest.sql} USING (${list}))
+         ANTI JOIN (FROM ${flagged} WHERE _reasons IS NOT NULL OR _superseded) USING (${PLACE})`
+      : `SELECT ${list} FROM ${latest.sql} WHERE _kind = 'valid'`,
   ]
   if (table) {
-    const tasks = await candidates(session, dataset, table, 'doubtful')
+    const tasks = await filesOfKeys(session, dataset, table, newest)
     const existing = session.table(table.schema, tableFiles(context.storage, table, tasks))
     const on = keys.map((key) => `e.${key} = w.${key}`).join(' AND ')
     const shown = keys.map((key) => `e.${key}`).join(', ')
     valid.push(
-      `SELECT ${shown} FROM (${existing}) AS e JOIN doubtful AS w ON ${on} WHERE NOT ${newer(dataset, 'e', 'w')}`,
+      `SELECT ${shown} FROM (${existing}) AS e JOIN ${newest.sql} AS w ON ${on} WHERE NOT ${newer(dataset, 'e', 'w')}`,
     )
   }
-  await session.run(
-    `CREATE TEMP TABLE stale AS SELECT ${list}, _batch, _source_file, _source_line FROM doubtful
+  const relation = await session.materialize(
+    `SELECT ${list}, _batch, _source_file, _source_line FROM ${newest.sql}
      SEMI JOIN (${valid.join(' UNION ')}) USING (${list})`,
   )
-  return count(session, 'SELECT count(*) AS n FROM stale')
+  const found = await count(session, `SELECT count(*) AS n FROM ${relation.sql}`)
+  return { rows: found, relation }
 }
 
-async function none(session: Session, keys: string): Promise<number> {
-  const columns = `${keys}, _batch, _source_file, _source_line`
-  await session.run(`CREATE TEMP TABLE stale AS SELECT ${columns} FROM flawed WHERE false`)
-  return 0
-}
-
-/** SQL for a row of `flawed`: whether it is one of those. */
-export function isStale(dataset: Silver): string {
+/** SQL for a row of flagged ones, `f`: whether it is stale. */
+export function isStale(dataset: Silver, { relation }: Stale): string {
+  if (!relation) return 'false'
   const keys = keysOf(dataset)
-  if (keys.length === 0 || dataset.onInvalidUpdate !== 'keep') return 'false'
   const lineage = ['_batch', '_source_file', '_source_line']
   const same = [
-    ...keys.map((key) => `s.${key} = flawed.${key}`),
-    ...lineage.map((name) => `s.${name} IS NOT DISTINCT FROM flawed.${name}`),
+    ...keys.map((key) => `s.${key} = f.${key}`),
+    ...lineage.map((name) => `s.${name} IS NOT DISTINCT FROM f.${name}`),
   ]
-  return `EXISTS (SELECT 1 FROM stale AS s WHERE ${same.join(' AND ')})`
+  return `EXISTS (SELECT 1 FROM ${relation.sql} AS s WHERE ${same.join(' AND ')})`
 }

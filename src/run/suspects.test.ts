@@ -3,26 +3,21 @@ import { describe, expect, it } from 'vitest'
 import { engineSession } from '../../test/support/engine.js'
 import { seed } from '../../test/support/seed.js'
 import type { Session } from '../engine/engine.js'
-import { findSuspects } from './suspects.js'
+import { findDuplicates } from './suspects.js'
 
-/** Keys of `keyed` that come more than once, as they are and as they are suspected, and whether the order of rows told. */
+/** Keys that come more than once, as they are and as they are suspected, and whether the order of rows told. */
 async function repeatedIn(session: Session, rows: string, type: string, flawed: boolean) {
-  const all = ['keyed', 'flawed', 'suspects']
-  for (const name of all) await session.run(`DROP TABLE IF EXISTS temp.${name}`)
-  await session.run(
-    `CREATE TEMP TABLE keyed AS SELECT a::${type} AS a, b::${type} AS b FROM ${rows}`,
-  )
-  await session.run(`CREATE TEMP TABLE flawed AS FROM keyed LIMIT ${flawed ? 1 : 0}`)
-  const suspects = await findSuspects(session, ['a', 'b'], {}, 200)
-  const keys = 'SELECT a, b FROM keyed WHERE a IS NOT NULL AND b IS NOT NULL'
+  const relation = await session.materialize(`SELECT a::${type} AS a, b::${type} AS b FROM ${rows}`)
+  const flagged = await session.materialize(`FROM ${relation.sql} LIMIT ${flawed ? 1 : 0}`)
+  const suspects = await findDuplicates(session, ['a', 'b'], { relation }, flagged, 200)
+  const keys = `SELECT a, b FROM ${relation.sql} WHERE a IS NOT NULL AND b IS NOT NULL`
   const groups = (from: string) =>
     session.rows(`SELECT a, b, count(*) AS n FROM (${from}) GROUP BY ALL HAVING n > 1 ORDER BY ALL`)
-  const columns = suspects ? await session.describe('FROM suspects') : []
   return {
     expected: await groups(keys),
     found: suspects ? await groups(`${keys} AND ${suspects}`) : [],
     suspected: suspects ? (await session.rows(`${keys} AND ${suspects}`)).length : 0,
-    byOrder: columns.some(({ name }) => name === '_key'),
+    byOrder: suspects?.includes('_key') ?? false,
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import { Rising } from './rising.js'
 import type { Keyed } from './winners.js'
 
@@ -11,41 +11,44 @@ const MOST = 500_000
 const EXACT = 2 ** 53
 
 /**
- * Looks in `keyed` for keys that come more than once. Returns SQL that holds for rows of all keys that do, and of few
+ * Looks for keys that come more than once. Returns SQL that holds for rows of all keys that do, and of few
  * that do not; `undefined` where none does.
  */
-export async function findSuspects(
+export async function findDuplicates(
   session: Session,
   keys: readonly string[],
-  keyed: Partial<Keyed> = {},
+  keyed: Keyed,
+  flagged: Relation,
   sample = SAMPLE,
 ): Promise<string | undefined> {
   // Where something is wrong with rows, their order is often too.
-  const [flaw] = await session.rows('SELECT 1 FROM flawed LIMIT 1')
-  if (!flaw && (await areInOrder(session, keys, sample))) return undefined
+  const [flaw] = await session.rows(`SELECT 1 FROM ${flagged.sql} LIMIT 1`)
+  const from = keyed.relation.sql
+  if (!flaw && (await areInOrder(session, keys, from, sample))) return undefined
   const packing = await packingOf(session, keys, keyed)
   const rising =
-    packing && packing.rows > sample && (await risingSuspects(session, packing, sample / 4))
+    packing && packing.rows > sample && (await nearlySorted(session, packing, from, sample / 4))
   if (rising) return rising.none ? undefined : rising.sql
-  if (flaw && (await areInOrder(session, keys, sample))) return undefined
+  if (flaw && (await areInOrder(session, keys, from, sample))) return undefined
   // Hashes are quicker to group than keys.
   const hash = `hash(${keys.join(', ')})`
-  await session.run(
-    `CREATE TEMP TABLE suspects AS SELECT ${hash} AS _hash FROM keyed GROUP BY 1 HAVING count(*) > 1`,
+  const { sql: repeated } = await session.materialize(
+    `SELECT ${hash} AS _hash FROM ${from} GROUP BY 1 HAVING count(*) > 1`,
   )
-  const [found] = await session.rows('SELECT 1 FROM suspects LIMIT 1')
-  return found ? `${hash} IN (FROM suspects)` : undefined
+  const [found] = await session.rows(`SELECT 1 FROM ${repeated} LIMIT 1`)
+  return found ? `${hash} IN (FROM ${repeated})` : undefined
 }
 
 /** Whether all rows come in the order of their keys, so that none comes twice: quick to see, and often so. */
 async function areInOrder(
   session: Session,
   keys: readonly string[],
+  from: string,
   sample: number,
 ): Promise<boolean> {
-  const few = `(SELECT ${keys.join(', ')} FROM keyed LIMIT ${sample})`
+  const few = `(SELECT ${keys.join(', ')} FROM ${from} LIMIT ${sample})`
   const likely = await ordersThatHold(session, keys, permutations(keys.slice(0, 3)), few)
-  return (await ordersThatHold(session, keys, likely, 'keyed')).length > 0
+  return (await ordersThatHold(session, keys, likely, from)).length > 0
 }
 
 /** Those orders of key columns in which each row comes after the one before. */
@@ -92,14 +95,15 @@ interface Packing {
 async function packingOf(
   session: Session,
   keys: readonly string[],
-  { rows, extremes = 'FROM keyed' }: Partial<Keyed>,
+  { relation, rows, extremes }: Keyed,
 ): Promise<Packing | undefined> {
-  const columns = await session.describe(`SELECT ${keys.join(', ')} FROM keyed`)
+  const all = `FROM ${relation.sql}`
+  const columns = await session.describe(`SELECT ${keys.join(', ')} ${all}`)
   if (!columns.every(({ sqlType }) => /^(TINYINT|SMALLINT|INTEGER|BIGINT)$/.test(sqlType))) return
   const bounds = keys.map(
     (key, i) => `min(${key})::VARCHAR AS low${i}, max(${key})::VARCHAR AS high${i}`,
   )
-  const counted = rows === undefined ? 'FROM keyed' : extremes
+  const counted = rows === undefined ? all : (extremes ?? all)
   const [found] = await session.rows(
     `SELECT ${rows ?? 'count(*)'} AS n, ${bounds.join(', ')} FROM (${counted})`,
   )
@@ -127,28 +131,35 @@ function packed(digits: readonly Digit[]): string {
   return `(${parts.join(' + ')})`
 }
 
-/** The suspects among rows that rise by and large in some order of the key's columns, or in the first of them; `undefined` where they do not. */
-async function risingSuspects(session: Session, { digits, rows }: Packing, first: number) {
+/** Repeated keys among rows that are nearly sorted by some order of the key's columns, or by the first of them; `undefined` where they are not. */
+async function nearlySorted(
+  session: Session,
+  { digits, rows }: Packing,
+  from: string,
+  first: number,
+) {
   const whole = digits.map(({ column }) => `${column} IS NOT NULL`).join(' AND ')
-  const numbers = (order: readonly Digit[], from: string) =>
-    `SELECT ${packed(order)} FROM ${from} WHERE ${whole}`
+  const numbers = (order: readonly Digit[], of: string) =>
+    `SELECT ${packed(order)} FROM ${of} WHERE ${whole}`
   const sample: number[] = []
-  const few = `(SELECT ${digits.map(({ column }) => column).join(', ')} FROM keyed LIMIT ${Math.ceil(first)})`
+  const few = `(SELECT ${digits.map(({ column }) => column).join(', ')} FROM ${from} LIMIT ${Math.ceil(first)})`
   await session.numbers(numbers(digits, few), (n) => sample.push(n) > 0)
   const likely = likelyOrder(digits, sample)
   if (!likely) return undefined
   const rising = new Rising(likely.width)
   const most = Math.min(Math.max(rows * FEW, 1000), MOST)
-  await session.numbers(numbers(likely.order, 'keyed'), (n) => {
+  await session.numbers(numbers(likely.order, from), (n) => {
     rising.take(n)
     return rising.suspects.length <= most
   })
   rising.close()
   const { suspects } = rising
   if (suspects.length > most) return undefined
-  await session.run('CREATE TEMP TABLE suspects (_nr BIGINT, _key VARCHAR)')
-  await session.append('suspects', 0, [[...new Set(suspects)].map(String)])
-  const sql = `${packed(likely.order)} IN (SELECT CAST(_key AS DOUBLE) FROM suspects)`
+  const repeated = await session.materialize(
+    'SELECT 0::BIGINT AS _nr, NULL::VARCHAR AS _key LIMIT 0',
+  )
+  await session.append(repeated, 0, [[...new Set(suspects)].map(String)])
+  const sql = `${packed(likely.order)} IN (SELECT CAST(_key AS DOUBLE) FROM ${repeated.sql})`
   return { none: suspects.length === 0, sql }
 }
 

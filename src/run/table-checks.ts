@@ -69,7 +69,7 @@ export async function holdOn(
   checks: readonly Check[],
   holding: Holding,
 ): Promise<CheckResult[]> {
-  await holding.session.run(`CREATE OR REPLACE TEMP VIEW this_table AS ${relation}`)
+  await holding.session.defineHere('this_table', relation)
   const results: CheckResult[] = []
   for (const check of checks) {
     const message = await hold(check, holding)

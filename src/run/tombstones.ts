@@ -2,7 +2,7 @@ import type { Field } from '../define/column-type.js'
 import type { Silver } from '../define/dataset.js'
 import { fieldsOfShape } from '../define/schema.js'
 import { quoteName } from '../define/sql.js'
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import type { RunContext } from './context.js'
 import { emptyRelation } from './expressions.js'
 import { tableFiles } from './table-files.js'
@@ -41,47 +41,58 @@ const names = (dataset: Silver) =>
     .map(({ name }) => quoteName(name))
     .join(', ')
 
-const deletions = (session: Session, from: string) =>
+const deletions = (session: Session, { sql: from }: Relation) =>
   count(session, `SELECT count(*) AS n FROM ${from} WHERE _kind = 'delete'`)
 
 /** Tombstones for a table that is built from all of its inputs. */
-export async function buryWinners(session: Session, dataset: Silver): Promise<Tombstones> {
-  const rows = `SELECT ${names(dataset)} FROM winners WHERE _kind <> 'valid'`
-  return { rows, removed: 'all', deleted: await deletions(session, 'winners'), lost: 0 }
+export async function newTombstones(
+  session: Session,
+  dataset: Silver,
+  latest: Relation,
+): Promise<Tombstones> {
+  const rows = `SELECT ${names(dataset)} FROM ${latest.sql} WHERE _kind <> 'valid'`
+  return { rows, removed: 'all', deleted: await deletions(session, latest), lost: 0 }
 }
 
-/** Fills `graves` with tombstones whose key the new rows have; returns SQL for all of them. */
-export async function matchGraves(
+/** Tombstones that are there. */
+export interface KnownTombstones {
+  all: Relation
+  /** Those whose key new rows have; `_stale` where the tombstone is the newer one. */
+  matches: Relation
+}
+
+/** Finds tombstones whose key the new rows have. */
+export async function matchTombstones(
   context: RunContext,
   session: Session,
   dataset: Silver,
-): Promise<string> {
+  { sql: latest }: Relation,
+): Promise<KnownTombstones> {
   const table = await context.relations.table(tombstonesOf(dataset))
   const relation = table
     ? session.table(table.schema, tableFiles(context.storage, table, await table.plan()))
     : emptyRelation(tombstoneColumns(dataset))
   const on = keysOf(dataset).map((key) => `e.${key} = w.${key}`)
-  await session.run(
-    `CREATE TEMP TABLE graves AS SELECT e.*, ${newer(dataset, 'e', 'w')} AS _stale
-     FROM (${relation}) AS e JOIN winners AS w ON ${on.join(' AND ')}`,
+  const matches = await session.materialize(
+    `SELECT e.*, ${newer(dataset, 'e', 'w')} AS _stale FROM (${relation}) AS e JOIN ${latest} AS w ON ${on.join(' AND ')}`,
   )
-  return relation
+  return { all: { sql: `(${relation})` }, matches }
 }
 
 /** New tombstones beside those that no newer row has taken the place of. */
 export async function mergeTombstones(
   session: Session,
   dataset: Silver,
-  fresh: string,
-  relation: string,
+  fresh: Relation,
+  { all, matches }: KnownTombstones,
 ): Promise<Tombstones> {
   const keys = keysOf(dataset).join(', ')
-  const added = `SELECT ${names(dataset)} FROM ${fresh} WHERE _kind <> 'valid'`
-  const gone = '(FROM graves WHERE NOT _stale)'
+  const added = `SELECT ${names(dataset)} FROM ${fresh.sql} WHERE _kind <> 'valid'`
+  const gone = { sql: `(FROM ${matches.sql} WHERE NOT _stale)` }
   const deleted = await deletions(session, fresh)
   const lost = await deletions(session, gone)
-  if ((await count(session, `SELECT count(*) AS n FROM ${gone}`)) === 0)
+  if ((await count(session, `SELECT count(*) AS n FROM ${gone.sql}`)) === 0)
     return { rows: added, removed: new Set(), deleted, lost }
-  const rows = `${added} UNION ALL BY NAME (SELECT ${names(dataset)} FROM (${relation}) ANTI JOIN ${gone} USING (${keys}))`
+  const rows = `${added} UNION ALL BY NAME (SELECT ${names(dataset)} FROM ${all.sql} ANTI JOIN ${gone.sql} USING (${keys}))`
   return { rows, removed: 'all', deleted, lost }
 }

@@ -1,7 +1,8 @@
 import type { Silver } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
-import type { Session } from '../engine/engine.js'
-import { findSuspects } from './suspects.js'
+import type { Relation, Session } from '../engine/engine.js'
+import type { Validated } from './judge.js'
+import { findDuplicates } from './suspects.js'
 
 /**
  * What the newest row of a key says: that the key has these values, that it is gone, or (where
@@ -29,17 +30,30 @@ export function samePlace(a: string, b: string): string {
   return `${a}._source_line = ${b}._source_line AND ${same('_source_file')} AND ${same('_batch')}`
 }
 
-/** What is known of the rows of `keyed`. */
+/** Key, cursor and place of rows, and what is known of them without looking. */
 export interface Keyed {
-  /** How many there are; `undefined` where that has to be counted. */
-  rows: number | undefined
+  relation: Relation
+  /** How many there are. */
+  rows?: number
   /** SQL for keys among which are the least and the greatest of each column. */
-  extremes: string
+  extremes?: string
+}
+
+/** The rows of a step, of which one a key is the latest. */
+export interface Deduplicated {
+  /** Rows of which one may be its key's latest, with what it says of the key in `_kind`. */
+  candidates: Relation
+  /** One row a key: the newest by cursor, batch, file and row. */
+  latest: Relation
+  /** Key, cursor and place of rows whose key may come more than once; only where rows have places. */
+  duplicates: Relation | undefined
+  /** Valid rows that lost to a newer one. */
+  superseded: number
 }
 
 export const keysOf = (dataset: Silver) => dataset.key.map(quoteName)
 
-/** The columns of `keyed`: key, cursor and place. */
+/** The columns of keyed rows: key, cursor and place. */
 export function keyedColumns({ key, cursor }: Silver): string {
   return [...new Set([...key, ...(cursor ? [cursor] : [])].map(quoteName)), PLACE].join(', ')
 }
@@ -49,62 +63,88 @@ export async function count(session: Session, sql: string): Promise<number> {
   return Number((await session.rows(sql))[0]?.n)
 }
 
-/**
- * Defines `winners`, one row a key: the newest by cursor, batch, file and row. Only rows whose key
- * appears again are compared. Where rows have places, `contested` has those of `keyed` whose key may appear again. Returns how
- * many rows of `checked` lost to a newer one.
- */
-export async function pickWinners(
+/** Finds the latest row of each key. Only rows whose key comes again are compared. */
+export async function deduplicate(
   session: Session,
   dataset: Silver,
-  keyed: Partial<Keyed>,
-): Promise<number> {
+  validated: Validated,
+): Promise<Deduplicated> {
   const keys = keysOf(dataset).join(', ')
   const readable = keysOf(dataset).map((key) => `${key} IS NOT NULL`)
   const invalid = dataset.onInvalidUpdate === 'remove' ? ` OR (${readable.join(' AND ')})` : ''
-  await session.run(
-    `CREATE TEMP VIEW contenders AS SELECT *, ${KIND} AS _kind FROM checked
-     WHERE NOT _superseded AND (_reasons IS NULL${invalid})`,
+  const { rows, flagged, keyed } = validated
+  const candidates = await session.view(
+    `SELECT *, ${KIND} AS _kind FROM ${rows.sql} WHERE NOT _superseded AND (_reasons IS NULL${invalid})`,
   )
-  const suspects = keys === '' ? undefined : await findSuspects(session, keysOf(dataset), keyed)
-  if (keys !== '' && havePlaces(dataset))
-    await session.run(
-      `CREATE TEMP TABLE contested AS SELECT ${keyedColumns(dataset)} FROM keyed WHERE ${suspects ?? 'false'}`,
-    )
-  if (!suspects) {
-    await session.run('CREATE TEMP VIEW winners AS FROM contenders')
-    return 0
+  const isRepeated =
+    keys === '' ? undefined : await findDuplicates(session, keysOf(dataset), keyed, flagged)
+  const duplicates =
+    keys !== '' && havePlaces(dataset)
+      ? await session.materialize(
+          `SELECT ${keyedColumns(dataset)} FROM ${keyed.relation.sql} WHERE ${isRepeated ?? 'false'}`,
+        )
+      : undefined
+  if (!isRepeated) return { candidates, latest: candidates, duplicates, superseded: 0 }
+  if (duplicates && !removesKeys(dataset)) {
+    const found = { candidates, duplicates, flagged }
+    return { candidates, duplicates, ...(await latestByPlace(session, dataset, found)) }
   }
-  if (havePlaces(dataset) && !removesKeys(dataset)) return findLosers(session, dataset)
-  const repeated = await findRepeated(session, keys, suspects)
-  await session.run(
-    `CREATE TEMP TABLE newest AS SELECT * FROM (FROM contenders SEMI JOIN repeated USING (${keys}))
-     QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestFirst(dataset)}) = 1`,
-  )
-  await session.run(
-    `CREATE TEMP VIEW winners AS FROM contenders ANTI JOIN repeated USING (${keys})
-     UNION ALL BY NAME FROM newest`,
-  )
-  // Invalid rows are counted as discarded, whether they lost or not.
-  const before = `SELECT count(*) AS n FROM contenders SEMI JOIN repeated USING (${keys}) WHERE _kind <> 'invalid'`
-  const after = `SELECT count(*) AS n FROM newest WHERE _kind <> 'invalid'`
-  return removesKeys(dataset)
-    ? (await count(session, before)) - (await count(session, after))
-    : repeated
+  return {
+    candidates,
+    duplicates,
+    ...(await latestByValue(session, dataset, candidates, isRepeated)),
+  }
 }
 
-/** Defines `winners` by the places of rows that lose: only keys, cursors and places are looked at. */
-async function findLosers(session: Session, dataset: Silver): Promise<number> {
+type Latest = Pick<Deduplicated, 'latest' | 'superseded'>
+
+/** Finds the latest rows by the places of those that are not: only keys, cursors and places are looked at. */
+async function latestByPlace(
+  session: Session,
+  dataset: Silver,
+  { candidates, duplicates, flagged }: Record<'candidates' | 'duplicates' | 'flagged', Relation>,
+): Promise<Latest> {
   const keys = keysOf(dataset).join(', ')
-  await session.run(
-    `CREATE TEMP TABLE losers AS SELECT ${PLACE} FROM contested
-     ANTI JOIN (FROM flawed WHERE _reasons IS NOT NULL OR _superseded) USING (${PLACE})
+  const superseded = await session.materialize(
+    `SELECT ${PLACE} FROM ${duplicates.sql}
+     ANTI JOIN (FROM ${flagged.sql} WHERE _reasons IS NOT NULL OR _superseded) USING (${PLACE})
      QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestPlaceFirst(dataset)}) > 1`,
   )
-  await session.run(
-    `CREATE TEMP VIEW winners AS FROM contenders ANTI JOIN losers ON ${samePlace('contenders', 'losers')}`,
+  const latest = await session.view(
+    `FROM ${candidates.sql} AS c ANTI JOIN ${superseded.sql} AS s ON ${samePlace('c', 's')}`,
   )
-  return count(session, 'SELECT count(*) AS n FROM losers')
+  return {
+    latest,
+    superseded: await count(session, `SELECT count(*) AS n FROM ${superseded.sql}`),
+  }
+}
+
+/** Finds the latest rows by all that rows have. */
+async function latestByValue(
+  session: Session,
+  dataset: Silver,
+  { sql: candidates }: Relation,
+  isRepeated: string,
+): Promise<Latest> {
+  const keys = keysOf(dataset).join(', ')
+  const { sql: repeated } = await session.materialize(
+    `SELECT ${keys}, count(*) - 1 AS _more FROM ${candidates} WHERE ${isRepeated} GROUP BY ${keys} HAVING count(*) > 1`,
+  )
+  const { sql: newest } = await session.materialize(
+    `SELECT * FROM (FROM ${candidates} SEMI JOIN ${repeated} USING (${keys}))
+     QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestFirst(dataset)}) = 1`,
+  )
+  const latest = await session.view(
+    `FROM ${candidates} ANTI JOIN ${repeated} USING (${keys}) UNION ALL BY NAME FROM ${newest}`,
+  )
+  if (!removesKeys(dataset)) {
+    const all = `SELECT coalesce(sum(_more), 0) AS n FROM ${repeated}`
+    return { latest, superseded: await count(session, all) }
+  }
+  // Invalid rows are counted as discarded, whether they lost or not.
+  const before = `SELECT count(*) AS n FROM ${candidates} SEMI JOIN ${repeated} USING (${keys}) WHERE _kind <> 'invalid'`
+  const after = `SELECT count(*) AS n FROM ${newest} WHERE _kind <> 'invalid'`
+  return { latest, superseded: (await count(session, before)) - (await count(session, after)) }
 }
 
 /** The order that decides between rows of one key which have places. */
@@ -114,15 +154,6 @@ export function newestPlaceFirst({ cursor }: Silver): string {
     ...(cursor ? [`${quoteName(cursor)} DESC NULLS LAST`] : []),
     ...places.map((name) => `${name} DESC`),
   ].join(', ')
-}
-
-/** Fills `repeated` with keys that several rows have; returns the rows beyond the first of each. */
-async function findRepeated(session: Session, keys: string, suspects: string): Promise<number> {
-  await session.run(
-    `CREATE TEMP TABLE repeated AS SELECT ${keys}, count(*) - 1 AS _more FROM contenders
-     WHERE ${suspects} GROUP BY ${keys} HAVING count(*) > 1`,
-  )
-  return count(session, 'SELECT coalesce(sum(_more), 0) AS n FROM repeated')
 }
 
 /** The order that decides between rows of one key. */

@@ -17,18 +17,17 @@ import { emptyRelation } from '../run/expressions.js'
 import { describeGold } from '../run/gold.js'
 import { castRows, computing } from '../run/gold-casts.js'
 import { InThisThread } from '../run/javascript.js'
-import { judge, tallyRows } from '../run/judge.js'
+import { tallyRows, validate } from '../run/judge.js'
 import { proveDefinition } from '../run/prove-sql.js'
 import { silverLineage } from '../run/relations.js'
 import { CHANGE } from '../run/rows-taken.js'
 import type { InputRelations } from '../run/silver-input.js'
 import { holdOn } from '../run/table-checks.js'
-import { pickWinners } from '../run/winners.js'
+import { deduplicate } from '../run/winners.js'
 import type { Example, Given } from './dataset-test.js'
 import { type Difference, rowDiff } from './row-diff.js'
 
 let engine: Promise<DuckDB> | undefined
-let tests = 0
 /** Tests share an engine, whose relations have the names of datasets: one runs at a time. */
 let last: Promise<unknown> = Promise.resolve()
 
@@ -90,22 +89,22 @@ async function silverResult(
     javascript: new InThisThread(),
     signal: new AbortController().signal,
   }
-  const judged = await judge(context, session, dataset, {
+  const validated = await validate(context, session, dataset, {
     action: 'build',
     mode: 'full',
     reason: '',
     windows: [],
   })
-  const tally = await tallyRows(session, judged)
-  await pickWinners(session, dataset, judged)
+  const tally = await tallyRows(session, validated)
+  const { latest } = await deduplicate(session, dataset, validated)
   const columns = fieldsOfShape(dataset.schema.shape as never)
   const names = columns.map((c) => quoteName(c.name)).join(', ')
   const rows = await session.rows(
-    'SELECT _reasons AS r FROM flawed WHERE _reasons IS NOT NULL AND NOT _superseded ORDER BY _source_line',
+    `SELECT _reasons AS r FROM ${validated.flagged.sql} WHERE _reasons IS NOT NULL AND NOT _superseded ORDER BY _source_line`,
   )
   return {
     columns,
-    relation: `SELECT ${names} FROM winners WHERE _kind = 'valid'`,
+    relation: `SELECT ${names} FROM ${latest.sql} WHERE _kind = 'valid'`,
     discarded: rows.map((row) => (row.r as string[]).join('; ')),
     counts: { in: tally.rows, kept: 0, discarded: tally.discarded, superseded: 0 },
   }
@@ -114,10 +113,9 @@ async function silverResult(
 async function goldResult(session: Session, dataset: Gold): Promise<Computed> {
   const described = await describeGold(session, dataset)
   const columns = [...described.fields]
-  const table = `result_${++tests}`
   const rows = castRows(described, renderSql(dataset.query))
-  await computing(dataset, columns, () => session.run(`CREATE TEMP TABLE ${table} AS ${rows}`))
-  return { columns, relation: `FROM ${table}`, discarded: [] }
+  const { sql } = await computing(dataset, columns, () => session.materialize(rows))
+  return { columns, relation: `FROM ${sql}`, discarded: [] }
 }
 
 async function differences(

@@ -42,7 +42,10 @@ async function run(kind: string, columns: number, rows: number) {
   const project = await Project.create({ 'lake.ts': lake(kind), [`in/1.${kind}`]: text })
   vi.stubEnv('WIDE_COLUMNS', String(columns))
   const asked = vi.spyOn(DuckDBSession.prototype as never as { try(sql: string): unknown }, 'try')
-  const quick = vi.spyOn(DuckDBSession.prototype, 'runQuicklyPlanned')
+  const quick = vi.spyOn(
+    DuckDBSession.prototype as never as { planQuickly(): unknown },
+    'planQuickly',
+  )
   try {
     const record = await project.run()
     const statements = asked.mock.calls.map(([sql]) => sql)

@@ -31,6 +31,8 @@ import type {
   Engine,
   Extension,
   KeptFile,
+  MaterializeOptions,
+  Relation,
   RemoteSession,
   Result,
   ResultColumn,
@@ -201,6 +203,10 @@ const ROW_GROUP = 40_960
 const CHUNK = 2048
 
 export class DuckDBSession implements Session {
+  private relations = 0
+  /** Materialized relations that are asked for again, by their queries. */
+  private readonly kept = new Map<string, Relation>()
+
   constructor(
     private life: Life,
     /** Has it go on with another instance of the engine. */
@@ -219,13 +225,45 @@ export class DuckDBSession implements Session {
 
   goOn(life: Life): void {
     this.life = life
+    this.kept.clear()
   }
 
   async run(sql: string): Promise<void> {
     await this.try(sql, (text) => this.connection.run(text))
   }
 
-  async runQuicklyPlanned(sql: string): Promise<void> {
+  async materialize(
+    sql: string,
+    { quicklyPlanned = false, again = false }: MaterializeOptions = {},
+  ): Promise<Relation> {
+    const known = again ? this.kept.get(sql) : undefined
+    if (known) return known
+    const relation = this.nextRelation()
+    const make = () => this.run(`CREATE TEMP TABLE ${relation.sql} AS ${sql}`)
+    await (quicklyPlanned ? this.planQuickly(make) : make())
+    if (again) this.kept.set(sql, relation)
+    return relation
+  }
+
+  async view(sql: string): Promise<Relation> {
+    const relation = this.nextRelation()
+    await this.run(`CREATE TEMP VIEW ${relation.sql} AS ${sql}`)
+    return relation
+  }
+
+  async insert({ sql: into }: Relation, sql: string): Promise<void> {
+    await this.run(`INSERT INTO ${into} BY NAME SELECT * FROM (${sql})`)
+  }
+
+  async drop(relations: readonly Relation[]): Promise<void> {
+    for (const { sql } of relations) await this.run(`DROP TABLE ${sql}`)
+  }
+
+  private nextRelation(): Relation {
+    return { sql: `_relation_${++this.relations}` }
+  }
+
+  private async planQuickly(plan: () => Promise<void>): Promise<void> {
     const { connection, quick } = this
     // It is a setting of all sessions: statements of others are planned like this one meanwhile.
     const turnOff = (names: readonly string[]) =>
@@ -234,7 +272,7 @@ export class DuckDBSession implements Session {
       )
     if (quick.statements++ === 0) await turnOff([quick.otherwise, 'common_subexpressions'])
     try {
-      await this.run(sql)
+      await plan()
     } finally {
       if (--quick.statements === 0) await turnOff([quick.otherwise])
     }
@@ -276,7 +314,7 @@ export class DuckDBSession implements Session {
   }
 
   async append(
-    table: string,
+    { sql: table }: Relation,
     first: number,
     columns: readonly (readonly (string | null)[])[],
   ): Promise<void> {
@@ -314,6 +352,10 @@ export class DuckDBSession implements Session {
       this.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(tier)}`),
     )
     await this.run(`CREATE OR REPLACE VIEW ${quoteName(tier)}.${quoteName(name)} AS ${relation}`)
+  }
+
+  async defineHere(name: string, relation: string): Promise<void> {
+    await this.run(`CREATE OR REPLACE TEMP VIEW ${quoteName(name)} AS ${relation}`)
   }
 
   table(schema: Schema, files: readonly TableFile[]): string {
