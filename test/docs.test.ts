@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { variables } from '../src/settings.js'
 import { repository } from './support/project.js'
 
 /*
@@ -162,6 +163,15 @@ describe('the guide', () => {
     })
     expect(broken).toEqual([])
   })
+})
+
+it('the guide lists every setting of the environment', () => {
+  const guide = readFileSync(join(repository, 'docs/guide/running.md'), 'utf8')
+  const rows = [...guide.matchAll(/^\| `([A-Z0-9_]+)` +\| (.*) \|$/gm)].map(([, name, says]) => [
+    name,
+    says,
+  ])
+  expect(rows).toEqual(Object.entries(variables))
 })
 
 describe('the README', () => {

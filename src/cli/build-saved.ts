@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os'
 import { MoraineError } from '../errors.js'
 import { endChild, endingOf, startChild } from '../process/child.js'
 import { excessError } from '../query/limits.js'
+import { environment } from '../settings.js'
 import { sweep } from '../storage/scratch.js'
 import type { Building, Built } from './save-process.js'
 
@@ -16,11 +17,7 @@ const LONGEST = 2 ** 31 - 1
 export async function buildSaved(asked: Building): Promise<Exclude<Built, { failed: unknown }>> {
   const built = import.meta.url.replace(/\/src\/cli\/build-saved\.ts$/, '/dist/cli/build-saved.js')
   // The definition needs what it needs of the environment.
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined,
-    ),
-  )
+  const env = environment()
   const child = startChild(new URL('./save-process.js', built), { env, isHeard: true })
   child.stderr?.pipe(process.stderr, { end: false })
   let stopped: MoraineError | undefined

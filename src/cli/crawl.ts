@@ -13,6 +13,7 @@ import { MoraineError } from '../errors.js'
 import { openStorage } from '../load/root.js'
 import { CommitLog } from '../log/log.js'
 import { currentUser } from '../run/context.js'
+import { variable as setting, userVariable } from '../settings.js'
 import { replaceFile } from '../storage/replace-file.js'
 import { startEngine } from './engine.js'
 import { examples } from './examples.js'
@@ -149,7 +150,7 @@ async function crawl(
   taken: ReadonlySet<string>,
 ): Promise<Found> {
   const variable = source.startsWith('env:') ? source.slice(4) : `${name.toUpperCase()}_URL`
-  const url = source.startsWith('env:') ? process.env[variable] : source
+  const url = source.startsWith('env:') ? userVariable(variable) : source
   if (url === undefined || url === '')
     throw new MoraineError('usage', `The environment has no ${variable}`, {
       hint: 'Set it to the URL of the database.',
@@ -183,7 +184,7 @@ async function lakeAt(command: Command, folder: string) {
     return { storage, log, lakeFile, datasets: lake.datasets.map(({ name }) => name.toLowerCase()) }
   }
   const { root } = command.optsWithGlobals<GlobalOptions>()
-  const storage = openStorage(root ?? process.env.MORAINE_ROOT ?? join(folder, 'lake'))
+  const storage = openStorage(root ?? setting('MORAINE_ROOT') ?? join(folder, 'lake'))
   return { storage, log: new CommitLog(storage), lakeFile, datasets: [] }
 }
 

@@ -3,6 +3,7 @@ import { bytesOf } from '../define/size.js'
 import type { DuckDB } from '../engine/duckdb/duckdb.js'
 import { MoraineError } from '../errors.js'
 import { machineMemory } from '../process/memory.js'
+import { variable } from '../settings.js'
 import { limitDecoderMemory } from '../source/decoder/limits.js'
 
 /** What the process needs beside the engine: Node, and what the engine does not count. */
@@ -20,10 +21,10 @@ export function withMemory(command: Command): Command {
 
 /** Starts one of so many engines within the memory that the command line or MORAINE_MEMORY says, with the extensions of DuckDB in MORAINE_EXTENSIONS, or else its own folder. */
 export async function startEngine(command: Command, shares = 1): Promise<DuckDB> {
-  const text = command.opts<{ memory?: string }>().memory ?? process.env.MORAINE_MEMORY
+  const text = command.opts<{ memory?: string }>().memory ?? variable('MORAINE_MEMORY')
   const { DuckDB } = await import('../engine/duckdb/duckdb.js')
   const { MemoryGuard } = await import('../engine/duckdb/memory-guard.js')
-  const extensions = process.env.MORAINE_EXTENSIONS
+  const extensions = variable('MORAINE_EXTENSIONS')
   const asked = text ? readSize(text) : undefined
   const memory = asked === undefined ? Math.floor(machineMemory() * 0.6) : asked - BESIDE
   const guard = MemoryGuard.within(asked)

@@ -6,6 +6,7 @@ import { findLakeFile, loadLake } from '../load/load.js'
 import { openStorage, rootOf } from '../load/root.js'
 import { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
+import { variable } from '../settings.js'
 import type { Patience } from '../storage/retry.js'
 import type { RetryingStorage } from '../storage/retrying.js'
 import { show } from './output/terminal.js'
@@ -46,7 +47,7 @@ export async function openProject(command: Command, patience?: Patience): Promis
 /** The lake's storage; the definition is only read when the root is not given. */
 export async function openLog(command: Command): Promise<Omit<Project, 'lake'> & { lake?: Lake }> {
   const options = command.optsWithGlobals<GlobalOptions>()
-  const root = options.root ?? process.env.MORAINE_ROOT
+  const root = options.root ?? variable('MORAINE_ROOT')
   if (!root) return openProject(command)
   const storage = openStorage(root)
   const folder = resolve(options.directory)

@@ -6,6 +6,7 @@ import { type AnyDataset, fullName } from '../define/dataset.js'
 import { parseTree } from '../engine/parse.js'
 import { MoraineError } from '../errors.js'
 import { findLakeFile } from '../load/load.js'
+import { variable } from '../settings.js'
 import { proveSelect } from '../sql/guard.js'
 import { replaceFile } from '../storage/replace-file.js'
 import { buildSaved } from './build-saved.js'
@@ -41,7 +42,7 @@ export async function saveQuery(
   const after = withSavedQuery(before, { name, sql, partitions, tables: saved })
   await replaceFile(file, after)
   try {
-    const extensions = process.env.MORAINE_EXTENSIONS
+    const extensions = variable('MORAINE_EXTENSIONS')
     const directory = process.cwd()
     const { record } = await buildSaved({
       ...{ file, root, dataset: wanted, directory, extensions, limits },

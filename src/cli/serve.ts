@@ -17,6 +17,7 @@ import { Inbox } from '../serve/inbox.js'
 import { Keeper } from '../serve/keeper.js'
 import { listen, type Receiver, type RunningServer } from '../serve/server.js'
 import type { StorageHealth } from '../serve/storage-health.js'
+import { variable } from '../settings.js'
 import { backoff, PATIENT } from '../storage/retry.js'
 import type { RetryingStorage } from '../storage/retrying.js'
 import { startEngine, withMemory } from './engine.js'
@@ -278,7 +279,7 @@ function tellBeginning(
 
 /** Whoever is not on this machine must show MORAINE_METRICS_TOKEN; without one there is nothing to see. */
 function metricsFor(host: string, keeper: Keeper, lake: string) {
-  const token = process.env.MORAINE_METRICS_TOKEN
+  const token = variable('MORAINE_METRICS_TOKEN')
   const text = () => keeper.metrics.text()
   const status = () => statusOf(keeper, lake)
   return isLoopback(host) || token ? { metrics: { text, status, token } } : {}

@@ -2,6 +2,7 @@ import { dirname, isAbsolute, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Lake } from '../define/lake.js'
 import { MoraineError } from '../errors.js'
+import { variable } from '../settings.js'
 import { LocalStorage } from '../storage/local.js'
 import { BRISK, type Patience } from '../storage/retry.js'
 import { RetryingStorage } from '../storage/retrying.js'
@@ -10,8 +11,9 @@ import type { Storage } from '../storage/storage.js'
 
 /** Where a lake lies when nothing else is said: `MORAINE_ROOT`, or its own root. */
 export function rootOf(lake: Lake, folder: string): string {
-  const root = process.env.MORAINE_ROOT || lake.root
-  return isUrl(root) || process.env.MORAINE_ROOT ? root : resolve(folder, root)
+  const set = variable('MORAINE_ROOT')
+  const root = set ?? lake.root
+  return isUrl(root) || set ? root : resolve(folder, root)
 }
 
 /** The folder of the file that defined a lake. */

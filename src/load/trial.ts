@@ -1,5 +1,6 @@
 import { endChild, startChild } from '../process/child.js'
 import type { TryApart } from '../run/context.js'
+import { environment } from '../settings.js'
 
 /** What a process is told that reads one object. */
 export interface Trial {
@@ -24,8 +25,7 @@ export function trialsOf(file: string, root: string): TryApart {
   return async (dataset, id, signal) => {
     const built = import.meta.url.replace(/\/src\/load\/trial\.ts$/, '/dist/load/trial.js')
     // It loads the definition, which reads the environment as the run does.
-    const env = process.env as Record<string, string>
-    const child = startChild(new URL('./trial-process.js', built), { env })
+    const child = startChild(new URL('./trial-process.js', built), { env: environment() })
     const stop = () => child.kill('SIGKILL')
     signal.addEventListener('abort', stop)
     let isLate = false

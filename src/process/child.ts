@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { variable } from '../settings.js'
 import { temporaryFolder } from '../storage/temporary.js'
 
 /*
@@ -39,7 +40,7 @@ export function startChild(script: URL, options: ChildOptions = {}): ChildProces
     serialization: 'advanced',
     execArgv: [...execArgv],
     cwd: temporary,
-    env: { PATH: process.env.PATH ?? '', TMPDIR: temporary, ...env },
+    env: { PATH: variable('PATH') ?? '', TMPDIR: temporary, ...env },
     stdio: ['ignore', 'ignore', isHeard ? 'pipe' : 'ignore', 'ipc'],
   })
 }

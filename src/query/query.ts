@@ -13,6 +13,7 @@ import { Batches, bronzeLineage, columnsOf, keptFiles } from '../run/batches.js'
 import { currentUser } from '../run/context.js'
 import { Naming } from '../run/naming.js'
 import { tableFiles } from '../run/table-files.js'
+import { variable } from '../settings.js'
 import type { TableRef } from '../sql/guard.js'
 import { damageIn } from '../storage/damage.js'
 import { fetchStaged, isReadInPlace, localPath, readableRoots } from '../storage/staging.js'
@@ -172,7 +173,7 @@ async function* batchesOf(
 
 /** Where DuckDB's extensions are, which the query's process does not know. */
 function extensionFolder(): string {
-  return process.env.MORAINE_EXTENSIONS || join(homedir(), '.duckdb', 'extensions')
+  return variable('MORAINE_EXTENSIONS') ?? join(homedir(), '.duckdb', 'extensions')
 }
 
 /** A table with its files as the query's process opens them, which is nothing else: on this machine, or where they lie. */

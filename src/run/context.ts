@@ -2,6 +2,7 @@ import { userInfo } from 'node:os'
 import type { Lake } from '../define/lake.js'
 import type { Engine, Session } from '../engine/engine.js'
 import type { CommitLog } from '../log/log.js'
+import { variable } from '../settings.js'
 import { sha256 } from '../storage/checksum.js'
 import type { Storage } from '../storage/storage.js'
 import type { JavaScript } from './javascript.js'
@@ -55,7 +56,7 @@ export type TryApart = (
 
 /** Who a commit is by, where nobody else is named. */
 export function currentUser(): string {
-  return process.env.USER || userInfo().username
+  return variable('USER') ?? userInfo().username
 }
 
 export const hash = (text: string): string => sha256(text).slice(0, 32)

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { appendFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../errors.js'
+import { type Variable, variable } from '../settings.js'
 import { backoff } from '../storage/retry.js'
 import type { RunEvent, StepResult } from './events.js'
 
@@ -24,19 +25,22 @@ export interface LineageTarget {
 }
 
 /** Reads OPENLINEAGE_URL, OPENLINEAGE_ENDPOINT, OPENLINEAGE_API_KEY, OPENLINEAGE_NAMESPACE, and the file of OPENLINEAGE__TRANSPORT__*. */
-export function lineageTarget(env: NodeJS.ProcessEnv = process.env): LineageTarget | undefined {
-  if (env.OPENLINEAGE_DISABLED === 'true') return undefined
+export function lineageTarget(env?: Readonly<Record<string, string>>): LineageTarget | undefined {
+  const of = (name: Variable) => variable(name, env)
+  if (of('OPENLINEAGE_DISABLED') === 'true') return undefined
   const file =
-    env.OPENLINEAGE__TRANSPORT__TYPE === 'file'
-      ? env.OPENLINEAGE__TRANSPORT__LOG_FILE_PATH
+    of('OPENLINEAGE__TRANSPORT__TYPE') === 'file'
+      ? of('OPENLINEAGE__TRANSPORT__LOG_FILE_PATH')
       : undefined
-  const { OPENLINEAGE_URL: base, OPENLINEAGE_ENDPOINT: endpoint = 'api/v1/lineage' } = env
+  const base = of('OPENLINEAGE_URL')
+  const endpoint = of('OPENLINEAGE_ENDPOINT') ?? 'api/v1/lineage'
+  const [key, namespace] = [of('OPENLINEAGE_API_KEY'), of('OPENLINEAGE_NAMESPACE')]
   if (!file && !base) return undefined
   return {
     ...(base ? { url: `${base.replace(/\/$/, '')}/${endpoint.replace(/^\//, '')}` } : {}),
-    ...(env.OPENLINEAGE_API_KEY ? { key: env.OPENLINEAGE_API_KEY } : {}),
+    ...(key ? { key } : {}),
     ...(file ? { file } : {}),
-    ...(env.OPENLINEAGE_NAMESPACE ? { namespace: env.OPENLINEAGE_NAMESPACE } : {}),
+    ...(namespace ? { namespace } : {}),
   }
 }
 

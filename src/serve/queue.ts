@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError, messageOf } from '../errors.js'
+import { quietAwsSdk, variable } from '../settings.js'
 
 /** Seconds for which a queue waits until it has something to say. */
 const WAIT = 20
@@ -10,7 +11,7 @@ type Sqs = typeof import('@aws-sdk/client-sqs')
 
 /** The client library, which is installed by those who use SQS. */
 async function library(): Promise<Sqs> {
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
+  quietAwsSdk()
   try {
     return await import('@aws-sdk/client-sqs')
   } catch (cause) {
@@ -34,7 +35,7 @@ export async function listenTo(
   const sqs = await library()
   const region = /^https:\/\/sqs\.([a-z0-9-]+)\.amazonaws\./.exec(url)?.[1]
   const client = new sqs.SQSClient({
-    region: region ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? 'us-east-1',
+    region: region ?? variable('AWS_REGION') ?? variable('AWS_DEFAULT_REGION') ?? 'us-east-1',
   })
   while (!signal.aborted) {
     try {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { here } from '../define/place.js'
 import { MoraineError } from '../errors.js'
+import { userVariable } from '../settings.js'
 
 /**
  * A password that is looked up when a connection is made, and is nowhere else: `env:SHOP_PASSWORD` in the environment,
@@ -16,7 +17,7 @@ export function secret(reference: string): () => Promise<string> {
       hint: "Write secret('env:SHOP_PASSWORD') or secret('file:/run/secrets/shop').",
     })
   return async () => {
-    const found = kind === 'env' ? process.env[name] : await textOf(name)
+    const found = kind === 'env' ? userVariable(name) : await textOf(name)
     if (found) return found
     throw new MoraineError('source', `The secret ${reference} is not there, or is empty`, {
       hint: kind === 'env' ? `Set the variable ${name}.` : 'Check the path, and who may read it.',

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { variable } from '../settings.js'
 
 const units: Record<string, number> = { MiB: 2 ** 20, GiB: 2 ** 30, MB: 1e6, GB: 1e9 }
 const DEFAULT_SIZE = 10 * 2 ** 30
@@ -9,11 +10,11 @@ const LATELY = 3_600_000
 
 /** The folder for copies of objects: MORAINE_CACHE, or one of the user's own. */
 export function cacheFolder(): string {
-  return process.env.MORAINE_CACHE || join(homedir(), '.cache', 'moraine')
+  return variable('MORAINE_CACHE') ?? join(homedir(), '.cache', 'moraine')
 }
 
 /** Bytes that copies may take: MORAINE_CACHE_SIZE, or 10 GiB. */
-export function cacheSize(text = process.env.MORAINE_CACHE_SIZE): number {
+export function cacheSize(text = variable('MORAINE_CACHE_SIZE')): number {
   const [, number, unit = ''] = /^(\d+)\s*([MG]i?B)$/.exec(text ?? '') ?? []
   return number === undefined ? DEFAULT_SIZE : Number(number) * (units[unit] as number)
 }

@@ -2,6 +2,7 @@ import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import { secondsOf } from '../define/interval.js'
 import { MoraineError } from '../errors.js'
 import { shownUrl } from '../secrets.js'
+import { quietAwsSdk, variable } from '../settings.js'
 
 /** Where a lake lies in S3, and how its objects are reached. */
 export interface S3Place {
@@ -66,12 +67,12 @@ export function s3Place(root: string): S3Place {
     throw refuse(`'${reads}' is no way to read`, 'Choose reads=ranges or reads=copies.')
   const kmsKeyId = setting('kmsKeyId')
   const endpoint =
-    setting('endpoint') ?? process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL
+    setting('endpoint') ?? variable('AWS_ENDPOINT_URL_S3') ?? variable('AWS_ENDPOINT_URL')
   return {
     bucket: url.hostname,
     prefix: decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, ''),
     endpoint,
-    region: setting('region') ?? process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION,
+    region: setting('region') ?? variable('AWS_REGION') ?? variable('AWS_DEFAULT_REGION'),
     pathStyle:
       setting('pathStyle') === undefined
         ? endpoint !== undefined
@@ -101,7 +102,7 @@ export type S3 = typeof import('@aws-sdk/client-s3')
 /** The client library, which is installed by those who use S3. */
 export async function s3Library(): Promise<S3> {
   // Its word about versions of Node is for who installs it, not for every run.
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
+  quietAwsSdk()
   try {
     return await import('@aws-sdk/client-s3')
   } catch (cause) {

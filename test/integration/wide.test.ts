@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest'
-import { DuckDBSession } from '../../src/engine/duckdb/duckdb.js'
+import { DuckDBSession } from '../../src/engine/duckdb/session.js'
 import { Project, step } from '../support/project.js'
 
 const lake = (kind: string) => `

@@ -1,10 +1,11 @@
 import picocolors from 'picocolors'
+import { variable } from '../../settings.js'
 import { ESC } from './terminal.js'
 
-const { NO_COLOR, FORCE_COLOR, TERM } = process.env
-
 const plain = picocolors.createColors(
-  !NO_COLOR && (Boolean(FORCE_COLOR) || (process.stdout.isTTY === true && TERM !== 'dumb')),
+  !variable('NO_COLOR') &&
+    (variable('FORCE_COLOR') !== undefined ||
+      (process.stdout.isTTY === true && variable('TERM') !== 'dumb')),
 )
 
 /** What the text holds of escape sequences is not ours, and stays as it is, to be spelled when it is shown. */

@@ -1,7 +1,8 @@
 import { tmpdir } from 'node:os'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { mount } from '../../storage/staging.js'
-import { DuckDB, DuckDBSession } from './duckdb.js'
+import { DuckDB } from './duckdb.js'
+import { DuckDBSession } from './session.js'
 
 it('an engine whose first session comes after it is confined reads buckets where they lie', async () => {
   const did: string[] = []

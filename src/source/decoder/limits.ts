@@ -3,6 +3,7 @@ import { bytesOf, sizeText } from '../../define/size.js'
 import { MoraineError } from '../../errors.js'
 import { machineMemory } from '../../process/memory.js'
 import type { WorkLimits } from '../../process/watchdog.js'
+import { variable } from '../../settings.js'
 
 /** What a decoder may take for one file before it is stopped. */
 export interface DecoderLimits {
@@ -40,12 +41,12 @@ export function limitDecoderMemory(bytes: number): void {
  * The limits of decoders: MORAINE_DECODER_SECONDS (20 when not set) and MORAINE_DECODER_MEMORY (half of the machine's
  * memory, or what the command may use where that is less).
  */
-export function decoderLimits(env: NodeJS.ProcessEnv = process.env): DecoderLimits {
+export function decoderLimits(env?: Readonly<Record<string, string>>): DecoderLimits {
   const half = Math.floor(machineMemory() / 2)
   const usual = Math.max(LEAST_MEMORY, Math.min(half, Math.max(LEAST, most)))
   return {
-    seconds: secondsOf(env.MORAINE_DECODER_SECONDS) ?? 20,
-    memory: memoryOf(env.MORAINE_DECODER_MEMORY) ?? usual,
+    seconds: secondsOf(variable('MORAINE_DECODER_SECONDS', env)) ?? 20,
+    memory: memoryOf(variable('MORAINE_DECODER_MEMORY', env)) ?? usual,
   }
 }
 
