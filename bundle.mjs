@@ -1,5 +1,5 @@
-// The last step of `npm run build`: what is loaded at each start is put into few files.
-import { readFileSync } from 'node:fs'
+// The last step of `npm run build`: what is loaded at each start is put into few files, and types that nobody can import go.
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { buildSync } from 'esbuild'
@@ -40,3 +40,20 @@ for (const [from, to = from] of [
     define: { 'import.meta.url': 'url' },
     banner: { js: "const url = require('node:url').pathToFileURL(__filename).href" },
   })
+
+/** Types that what users import leads to. */
+const reached = new Set()
+function reach(file) {
+  if (reached.has(file)) return
+  reached.add(file)
+  for (const [, from] of readFileSync(file, 'utf8').matchAll(
+    /(?:from |import\()['"](\.[^'"]+)\.js['"]/g,
+  ))
+    reach(join(dirname(file), `${from}.d.ts`))
+}
+const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
+for (const { types } of Object.values(exports)) if (types) reach(join(types))
+for (const name of readdirSync('dist', { recursive: true })) {
+  const file = join('dist', name)
+  if (file.endsWith('.d.ts') && !reached.has(file)) rmSync(file)
+}
