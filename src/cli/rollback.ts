@@ -3,6 +3,7 @@ import { fullName } from '../define/dataset.js'
 import type { Lake } from '../define/lake.js'
 import { MoraineError } from '../errors.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
+import { type Mended, mendedSince } from '../log/repaired.js'
 import { damageOf } from '../log/verify.js'
 import { currentUser } from '../run/context.js'
 import type { Storage } from '../storage/storage.js'
@@ -40,7 +41,7 @@ export async function run(command: Command): Promise<number> {
   const to = pointOf('--to', point)
   const before = await log.head()
   const target = await log.visibleAt(to)
-  await refuseDamaged(storage, target)
+  await refuseDamaged(storage, await mendedSince(log, target, before.number))
   if (undoIntake && !allowLoss) refuseLoss((await openProject(command)).lake, before, target)
   const state = await log.rollback(to, { author: currentUser(), run: null }, undoIntake)
   const changed = state.number !== before.number
@@ -103,8 +104,8 @@ function refuseLoss(lake: Lake, before: LakeState, target: LakeState): void {
 }
 
 /** A state whose files are not all there can't come back: readers would find half of it. */
-async function refuseDamaged(storage: Storage, target: LakeState): Promise<void> {
-  const { problems: damage, unread } = await damageOf(storage, target)
+async function refuseDamaged(storage: Storage, { state: target, damaged }: Mended): Promise<void> {
+  const { problems: damage, unread } = await damageOf(storage, target, damaged)
   if (damage.length === 0) return
   const [first] = unread
   if (first && unread.length >= damage.length)
@@ -116,7 +117,9 @@ async function refuseDamaged(storage: Storage, target: LakeState): Promise<void>
   const more = damage.length > SHOWN ? [`… and ${damage.length - SHOWN} more`] : []
   throw new MoraineError(
     'corrupt',
-    `Commit ${target.number} can't come back, as not all of its files are there:\n${[...damage.slice(0, SHOWN), ...more].map((line) => `- ${line}`).join('\n')}`,
-    { hint: 'Restore them from a backup, or choose another commit. Nothing was changed.' },
+    `Commit ${target.number} can't come back, as not all of its files are there as they were:\n${[...damage.slice(0, SHOWN), ...more].map((line) => `- ${line}`).join('\n')}`,
+    {
+      hint: 'Restore them from a backup, or choose another commit. The lake of now can be mended all the same: moraine repair. Nothing was changed.',
+    },
   )
 }

@@ -104,6 +104,11 @@ export interface Changes {
    * storage): later commits must not refer to them.
    */
   vacuumed?: string
+  /**
+   * Objects that were found damaged, by their paths: the manifest of a batch with that of the one which has its rows now; all others with
+   * `null`. A rollback to a commit that leads to them brings back what took their place, or is refused.
+   */
+  repaired?: Record<string, string | null>
   /** The commit whose state this one brings back. Such a commit shares its base with no other. */
   rollback?: number
   offsets?: Record<string, Offsets | null>

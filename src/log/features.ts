@@ -24,6 +24,8 @@ export const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   // A writer that passes over it would refer to files that are gone.
   'vacuum-cutoff': { since: '0.1.0', needed: 'write' },
   definitions: { since: '0.1.0', needed: 'none' },
+  // Who passes over it rolls back to damaged files, as if nobody had found them.
+  repairs: { since: '0.1.0', needed: 'none' },
 }
 
 const table = object<TableState>({
@@ -69,6 +71,7 @@ const changes = object<Changes>({
   renamed: map(any),
   horizon: any,
   vacuumed: since('vacuum-cutoff'),
+  repaired: since('repairs'),
   rollback: any,
   offsets: map(any),
   watermarks: map(any),

@@ -24,6 +24,7 @@ import { encodeFork, type Fork, forkPath, parseFork } from './fork.js'
 import { AHEAD, entryPath, firstAfter, missingEntries } from './gaps.js'
 import type { Base } from './gone.js'
 import { program } from './program.js'
+import { mendedSince } from './repaired.js'
 import { StaleWriter } from './stale-writer.js'
 
 /** What the log takes from the world; tests give their own. */
@@ -446,9 +447,10 @@ export class CommitLog {
     info: Omit<CommitInfo, 'message'>,
     undoIntake = false,
   ): Promise<LakeState> {
-    const target = await this.stateAt(to)
+    const then = await this.stateAt(to)
     for (let attempt = 0; ; attempt++) {
       const base = await this.head()
+      const { state: target } = await mendedSince(this, then, base.number)
       if (target.number < (base.horizon ?? 0)) throw behind(target.number, base.horizon as number)
       const changes = changesTo(base, undoIntake ? target : await this.arrived(target, base))
       if (isEmpty(changes)) return base

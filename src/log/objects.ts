@@ -24,6 +24,8 @@ export class Objects {
   constructor(
     private readonly storage: Storage,
     private readonly look: Look,
+    /** Those of which all bytes are looked at in any case. */
+    private readonly suspects: ReadonlySet<string> = new Set(),
   ) {}
 
   get totals() {
@@ -71,7 +73,7 @@ export class Objects {
     if (found === undefined) return { is: 'missing', why: 'is missing' }
     if (size !== undefined && found !== size)
       return { is: 'damaged', why: `has ${found} bytes instead of ${size}` }
-    if (this.look !== 'bytes') return undefined
+    if (this.look !== 'bytes' && !this.suspects.has(path)) return undefined
     const moved = await MovedChecksums.of(this.storage).get(path)
     if (sha256 === undefined && moved === undefined) {
       this.unchecked.add(path)

@@ -64,12 +64,17 @@ export async function checksumsOf(
   return found.checksums
 }
 
-/** What of a state is missing or damaged, by existence and size; nothing when it can be brought back. */
+/**
+ * What of a state is missing or damaged, by existence and size; nothing when it can be brought back.
+ *
+ * @param suspects objects of which all bytes are looked at.
+ */
 export async function damageOf(
   storage: Storage,
   state: LakeState,
+  suspects: ReadonlySet<string> = new Set(),
 ): Promise<Pick<Verification, 'problems' | 'unread'>> {
-  const found = new Verifier(storage, undefined)
+  const found = new Verifier(storage, undefined, 'sizes', suspects)
   await found.state(state)
   return found
 }
@@ -102,8 +107,9 @@ class Verifier {
     private readonly storage: Storage,
     private readonly deep: ReadDeep | undefined,
     look: Look = deep ? 'bytes' : 'sizes',
+    suspects?: ReadonlySet<string>,
   ) {
-    this.objects = new Objects(storage, look)
+    this.objects = new Objects(storage, look, suspects)
   }
 
   get checksums(): ReadonlyMap<string, string> {

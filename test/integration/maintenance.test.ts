@@ -188,10 +188,10 @@ describe('vacuum', () => {
     const earlier = await project.state(2)
     const wanted = ['vacuum', '--history', '0m', '--grace', '1d', '--delete']
     expect((await project.cli(...wanted)).code).toBe(0)
-    expect(await damageOf(project.storage, earlier)).toEqual([])
+    expect((await damageOf(project.storage, earlier)).problems).toEqual([])
     await project.storage.remove(path)
     expect((await project.cli(...wanted)).code).toBe(0)
-    expect(await damageOf(project.storage, earlier)).not.toEqual([])
+    expect((await damageOf(project.storage, earlier)).problems).not.toEqual([])
     expect((await project.cli('verify', '--deep')).code).toBe(0)
   })
 

@@ -215,7 +215,7 @@ describe('a writer that goes on after it was stopped for longer than the grace',
         await whole(world)
         const branch = await new CommitLog(world.storage).openBranch('run-1')
         const state = await (branch as CommitLog).head()
-        expect(await damageOf(world.storage, state)).toEqual([])
+        expect((await damageOf(world.storage, state)).problems).toEqual([])
         if (outcome === 'committed') kept++
         else refused++
       },

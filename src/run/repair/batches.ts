@@ -135,7 +135,12 @@ export class BatchRepairs {
       if (!all.some((one) => one.manifest === manifest))
         throw new Error('it was discarded, let go or made anew meanwhile')
       const later = all.filter((one) => one.number > number)
-      const changes = { cut: { [dataset]: number - 1 }, batches: [made, ...later] }
+      const changes = {
+        cut: { [dataset]: number - 1 },
+        batches: [made, ...later],
+        // What a rollback brings back is this one.
+        repaired: { [manifest]: made.manifest },
+      }
       try {
         await this.log.commit(base, changes, { author: this.options.author, run: null, message })
         return

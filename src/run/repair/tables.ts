@@ -2,6 +2,7 @@ import { type AnyDataset, fullName } from '../../define/dataset.js'
 import { inputsOf } from '../../define/inputs.js'
 import type { LakeState } from '../../log/commit.js'
 import { couldNotRead, type Damage } from '../../log/damage.js'
+import { CommitLog } from '../../log/log.js'
 import { select } from '../../plan/graph.js'
 import { decide } from '../../plan/plan.js'
 import { hash } from '../context.js'
@@ -82,6 +83,16 @@ export class TableRepairs {
     return undefined
   }
 
+  /** Says in the log which objects are damaged. */
+  private async note(damaged: readonly Damage[]): Promise<void> {
+    const { storage, author } = this.options
+    const log = new CommitLog(storage)
+    const repaired = Object.fromEntries(damaged.map(({ path }) => [path, null]))
+    const n = damaged.length === 1 ? 'a damaged file' : `${damaged.length} damaged files`
+    const message = `note ${n} of tables that are built anew`
+    await log.commit(await log.head(), { repaired }, { author, run: null, message }, { seen: true })
+  }
+
   /** @returns what failed, by the names of datasets. */
   private async build(
     datasets: readonly AnyDataset[],
@@ -93,6 +104,8 @@ export class TableRepairs {
     const anew = damaged.flatMap(({ part }) =>
       part.kind === 'table' && part.file === 'metadata' ? [part.table] : [],
     )
+    // First: a rollback to what leads to them is refused, whatever becomes of this process.
+    await this.note(damaged)
     const record = await runLake(lake, {
       storage,
       engine,
