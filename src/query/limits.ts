@@ -10,6 +10,8 @@ import { machineMemory } from '../process/memory.js'
 export interface Limits {
   /** Bytes that its process may hold. */
   memory: number
+  /** Nothing was said of memory: it may be less where other queries of the program run. */
+  sharesMemory: boolean
   /** Milliseconds that it may work. */
   time: number
   /** Bytes of disk for what does not fit into memory; without a number, half of what is free. */
@@ -56,6 +58,7 @@ export function limitsOf(...given: readonly (QueryLimits | undefined)[]): Limits
   const timeout = first('timeout') ?? TIME
   return {
     memory: bytesOf(first('memory') ?? '') ?? defaultMemory(),
+    sharesMemory: first('memory') === undefined,
     time: limitOf(timeout),
     spill: bytesOf(first('spill') ?? ''),
     rows: first('maxRows') ?? Number.POSITIVE_INFINITY,
@@ -85,9 +88,9 @@ function raise(option: string, setting: keyof QueryLimits, value: string): strin
 }
 
 const texts: Readonly<Record<Excess, (limits: Limits) => Told>> = {
-  memory: ({ memory }) => ({
+  memory: ({ memory, sharesMemory }) => ({
     message: `The query needs more memory than the ${limitText(memory)} that it may use`,
-    hint: `Ask for fewer rows, columns or groups, or allow it more: ${raise('memory', 'memory', next(memory))}`,
+    hint: `${sharesMemory && memory < defaultMemory() ? 'Other queries of this program have the rest: ask fewer at the same time. ' : ''}Ask for fewer rows, columns or groups, or allow it more: ${raise('memory', 'memory', next(memory))}`,
   }),
   time: ({ time }) => ({
     message: `The query was stopped: it was not done after the ${timeText(time)} that it may take`,

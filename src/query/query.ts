@@ -18,10 +18,14 @@ import type { TableRef } from '../sql/guard.js'
 import { damageIn } from '../storage/damage.js'
 import { fetchStaged, isReadInPlace, localPath, readableRoots } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
+import { MemoryBudget } from './budget.js'
 import { asList, type Limits } from './limits.js'
 import type { RelationFiles, Reply } from './protocol.js'
 import type { Pushed } from './pushdown.js'
 import { Worker } from './query-process.js'
+
+/** What the queries of this process may have together. */
+const budget = new MemoryBudget()
 
 /** How a query is run. */
 export interface QueryOptions {
@@ -52,16 +56,28 @@ export async function queryLake(
   storage: Storage,
   state: LakeState | Promise<LakeState>,
   sql: string,
-  { limits, signal }: QueryOptions,
+  { limits: asked, signal }: QueryOptions,
 ): Promise<QueryResult> {
   signal?.throwIfAborted()
+  // Nobody else may wait for it while this query waits for others.
+  Promise.resolve(state).catch(() => {})
+  const grant = await budget.take(asked.sharesMemory ? undefined : asked.memory, {
+    most: asked.memory,
+    patience: asked.time,
+    signal,
+  })
+  const limits = { ...asked, memory: grant.memory }
   const worker = new Worker(limits, signal)
   const names: string[] = []
   // Says while the query goes on what it reads.
   let heartbeat: Heartbeat | undefined
   const close = async () => {
-    await heartbeat?.stop()
-    await worker.close()
+    try {
+      await heartbeat?.stop()
+      await worker.close()
+    } finally {
+      grant.giveBack()
+    }
   }
   try {
     // Side by side: the process takes its time to start.
