@@ -49,7 +49,8 @@ type Module = Readonly<Record<string, unknown>>
 export async function loadModule(file: string): Promise<Module> {
   const { build } = await import('esbuild')
   const result = await build({
-    entryPoints: [file],
+    // Not the path, which would be a pattern where it holds a `*`.
+    entryPoints: [ENTRY],
     bundle: true,
     write: false,
     format: 'esm',
@@ -66,12 +67,24 @@ export async function loadModule(file: string): Promise<Module> {
       __dirname: '__moraine_folder',
     },
     outfile: join(dirname(file), 'lake.bundle.mjs'),
-    plugins: [packagesStayOutside, filesKnowTheirPlace],
+    plugins: [entryAt(file), packagesStayOutside, filesKnowTheirPlace],
   }).catch((error) => {
     throw asDefinitionError(error)
   })
   return evaluate(result.outputFiles[0]?.text ?? '', file)
 }
+
+/** What is bundled, whatever the user's file is called. */
+const ENTRY = 'moraine-entry'
+
+const entryAt = (file: string): Plugin => ({
+  name: 'entry-at',
+  setup(build) {
+    build.onResolve({ filter: new RegExp(`^${ENTRY}$`) }, ({ kind }) =>
+      kind === 'entry-point' ? { path: file } : undefined,
+    )
+  },
+})
 
 /**
  * Packages are resolved from the file that imports them; Moraine itself is always the one that is
@@ -161,12 +174,14 @@ function mapOf(code: string, folder: string): Payload {
   const at = code.lastIndexOf(MAP)
   if (at < 0) return undefined
   const map = JSON.parse(Buffer.from(code.slice(at + MAP.length).trim(), 'base64').toString())
-  const sources = map.sources.map((source: string) => resolve(folder, decodeURI(source)))
+  const sources = map.sources.map((source: string) => resolve(folder, decodeURIComponent(source)))
   return { ...map, sources }
 }
 
 function withMap(code: string, map: Payload): string {
-  const encoded = Buffer.from(JSON.stringify(map)).toString('base64')
+  // Readers decode sources as parts of URLs.
+  const sources = map?.sources.map((source) => source.replaceAll('%', '%25'))
+  const encoded = Buffer.from(JSON.stringify({ ...map, sources })).toString('base64')
   return map ? `${code.slice(0, code.lastIndexOf(MAP))}${MAP}${encoded}\n` : code
 }
 

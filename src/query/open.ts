@@ -94,7 +94,7 @@ function sound<T>(check: () => T): T {
 
 /** The lake; a CommonJS module gives it as the default of its default where an ES module imports it. */
 function lakeIn(given: Lake | { default?: Lake }): Lake {
-  const found = given && 'default' in given ? given.default : given
+  const found = given instanceof Object && 'default' in given ? given.default : given
   if ((found as Lake | undefined)?.kind === 'lake') return found as Lake
   throw new MoraineError('usage', `openLake takes a lake, not ${described(given)}`, {
     hint: "Give it what lake.ts exports: import shop from './lake.js'",

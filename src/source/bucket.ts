@@ -30,7 +30,7 @@ function objectsAt(path: string): Objects {
   const root = `s3://${bucket}${settings}`
   const storage = buckets.get(root) ?? new S3Storage(root, false)
   buckets.set(root, storage)
-  const key = decodeURI(rest)
+  const key = decoded(rest)
   const magic = key.search(/[*?{]/)
   if (magic < 0) {
     const folder = key === '' || key.endsWith('/') ? key : `${key}/`
@@ -46,6 +46,15 @@ function objectsAt(path: string): Objects {
   const prefix = key.slice(0, magic)
   const matches = (other: string) => pattern.test(other) && !isInNoData(other, key)
   return { storage, bucket, prefix, matches }
+}
+
+/** A key as a URL has it; one with a `%` that means nothing there is taken as it is. */
+function decoded(rest: string): string {
+  try {
+    return decodeURIComponent(rest)
+  } catch {
+    return rest.replaceAll('%3F', '?')
+  }
 }
 
 /** A `?` is a pattern unless settings follow it. */

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { basename, dirname, isAbsolute, join, normalize, relative, resolve, sep } from 'node:path'
 import { glob } from 'tinyglobby'
 import type { FilesSource } from '../define/source.js'
 import { MoraineError, messageOf } from '../errors.js'
@@ -53,7 +53,7 @@ export async function discoverFiles(
 ): Promise<SourceFile[]> {
   const remote = await Promise.all(source.paths.filter(isRemote).map(objectsOf))
   const local = source.paths.filter((path) => !isRemote(path))
-  const found = await Promise.all(local.map((path) => expand(resolve(source.base, path), source)))
+  const found = await Promise.all(local.map((path) => expand(path, source)))
   notes.push(...new Set(found.flatMap(({ notes }) => notes)))
   const all = [...new Set(found.flatMap(({ files }) => files))]
   const paths = found.some(({ linked }) => linked) ? await eachOnce(all) : all
@@ -91,7 +91,8 @@ interface Expanded {
   linked?: boolean
 }
 
-async function expand(path: string, source: Base): Promise<Expanded> {
+async function expand(given: string, source: Base): Promise<Expanded> {
+  const path = resolve(source.base, given)
   const show = (at: string) => nameOf(at, source)
   const there = await stat(path).catch((error) => noneAt(path, error))
   if (there?.isFile()) return single(path, show)
@@ -100,7 +101,7 @@ async function expand(path: string, source: Base): Promise<Expanded> {
     const found = await walk.files((inside) => !isNoData(inside))
     return { files: named(found, walk, show), notes: walk.notes, linked: walk.hasLinks }
   }
-  const { root, pattern } = splitGlob(path)
+  const { root, pattern } = await splitGlob(given, source)
   if (pattern === '') return { files: [], notes: [] }
   const walk = await Walk.in(root, show)
   const unnamed = new Set<string>()
@@ -188,12 +189,30 @@ function folderReader(walk: Walk, unnamed: Set<string>) {
   }
 }
 
-/** The part of a glob that names a folder literally, and the rest. */
-function splitGlob(path: string): { root: string; pattern: string } {
+/**
+ * The part of a glob that names a folder literally, and the rest. Whatever the project's own folder is called is no pattern, nor is a folder
+ * that is there under a name with brackets.
+ */
+async function splitGlob(
+  given: string,
+  { base }: Base,
+): Promise<{ root: string; pattern: string }> {
+  const whole = resolve(base)
+  const isInside = isAbsolute(given) && given.startsWith(whole + sep)
+  const path = normalize(isInside ? given.slice(whole.length + 1) : given)
   const parts = path.split(sep)
-  const first = parts.findIndex((part) => /[*?[\]{}()!+@]/.test(part))
-  if (first < 0) return { root: path, pattern: '' }
-  return { root: parts.slice(0, first).join(sep) || sep, pattern: parts.slice(first).join('/') }
+  let root = isAbsolute(path) ? resolve(sep) : whole
+  for (const [i, part] of parts.entries()) {
+    const inside = isAbsolute(path) && i === 0 ? resolve(`${part}${sep}`) : resolve(root, part)
+    if (/[*?]/.test(part) || (/[[\]{}()!+@]/.test(part) && !(await isFolder(inside))))
+      return { root, pattern: parts.slice(i).join('/') }
+    root = inside
+  }
+  return { root, pattern: '' }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false
 }
 
 /** Synchronously: of ten thousand files that takes a fifth of the time. Nothing of a file that is gone. */
@@ -223,7 +242,7 @@ export async function nothingThere(
 ): Promise<string[]> {
   const local = source.paths.filter((path) => !isRemote(path))
   const looked = await Promise.all(
-    local.map(async (path) => ({ path, looks: await lookAt(resolve(source.base, path), source) })),
+    local.map(async (path) => ({ path, looks: await lookAt(path, source) })),
   )
   if (offered.length === 0 && known === 0) throw nothingFound(source, notes)
   const gone = looked.filter(({ looks }) => looks !== 'there')
@@ -240,14 +259,15 @@ export async function nothingThere(
 }
 
 /** Whether a path leads to files; where it does not, whether its folder is there, and empty. */
-async function lookAt(path: string, source: Base): Promise<'there' | 'empty' | 'other' | 'gone'> {
-  if ((await expand(path, source)).files.length > 0) return 'there'
-  const { root, pattern } = splitGlob(path)
+async function lookAt(given: string, source: Base): Promise<'there' | 'empty' | 'other' | 'gone'> {
+  if ((await expand(given, source)).files.length > 0) return 'there'
+  const path = resolve(source.base, given)
+  const { root, pattern } = await splitGlob(given, source)
   const folder = pattern === '' ? dirname(path) : root
-  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory()
-  const names = await readdir(isFolder ? path : folder).catch(() => undefined)
+  const isThere = await isFolder(path)
+  const names = await readdir(isThere ? path : folder).catch(() => undefined)
   if (!names) return 'gone'
-  if (isFolder) return 'empty'
+  if (isThere) return 'empty'
   return names.some((name) => !name.startsWith('.')) ? 'other' : 'empty'
 }
 

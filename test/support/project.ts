@@ -37,8 +37,9 @@ export class Project {
     private readonly extensions: string | undefined,
   ) {}
 
-  static async create(files: Files, extensions?: string): Promise<Project> {
-    const project = new Project(await temporaryFolder(), extensions)
+  /** @param inside what its folder is called, below one that is removed when the test ends. */
+  static async create(files: Files, extensions?: string, inside = ''): Promise<Project> {
+    const project = new Project(join(await temporaryFolder(), inside), extensions)
     await project.write(files)
     return project
   }
@@ -52,6 +53,10 @@ export class Project {
 
   get storage(): LocalStorage {
     return new LocalStorage(join(this.folder, 'lake'))
+  }
+
+  storageAt(folder: string): LocalStorage {
+    return new LocalStorage(folder)
   }
 
   load(): Promise<Lake> {

@@ -59,13 +59,13 @@ async function textsSql(
     return `SELECT ${columns} FROM read_csv(${file}, ${settings.join(', ')})`
   }
   const names = await connection.runAndReadAll(
-    `SELECT unnest(json_keys(json)) FROM (FROM read_json_objects(${file}, format = 'newline_delimited') LIMIT 1)`,
+    `SELECT unnest(json_keys(json)) FROM (FROM read_json_objects(${file}, format = 'newline_delimited', hive_partitioning = false) LIMIT 1)`,
   )
   const types = names.getRows().map(([name]) => `${quoteText(String(name))}: 'VARCHAR'`)
   // The engine takes twice as much memory for each thread as a record may have bytes.
   const { size } = await stat(enginePath(location))
   const longest = Math.max(2 ** 24, Math.min(size + 16, 2 ** 30))
-  return `SELECT ${columns} FROM read_json(${file}, format = 'newline_delimited', maximum_object_size = ${longest}, columns = {${types.join(', ')}})`
+  return `SELECT ${columns} FROM read_json(${file}, format = 'newline_delimited', maximum_object_size = ${longest}, hive_partitioning = false, columns = {${types.join(', ')}})`
 }
 
 /** Bytes that a record may have: what lies between two line ends, and more where values have line ends of their own. */
