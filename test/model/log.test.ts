@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { MoraineError } from '../../src/errors.js'
 import type { Changes, LakeState } from '../../src/log/commit.js'
 import { CommitLog } from '../../src/log/log.js'
@@ -21,8 +21,9 @@ const effects = (writer: number, interval?: number) => {
 }
 const table = (metadata: string) => ({ metadata, definition: {}, rows: 1, bytes: 1, files: 1 })
 const writes = (name: string, by: string): Changes => ({ tables: { [name]: table(by) } })
-/** More faults in one history take minutes: for CI. */
+/** More faults in one history take minutes: for CI's full run. */
 const deep = process.env.MORAINE_MODEL === 'deep' ? 1 : 0
+if (deep) vi.setConfig({ testTimeout: 3_600_000 })
 
 type Outcome = 'committed' | 'conflict' | 'failed' | 'dead'
 
@@ -222,7 +223,7 @@ describe('whatever happens between writers, storage and chance', () => {
             // Nobody was refused: then nothing is missing.
             expect(commits.map(({ number }) => number)).toEqual(commits.map((_, i) => i + 1))
             expect(head.number).toBe(commits.length)
-            expect(world.storage.objects.has(path) || gone > commits.length).toBe(true)
+            expect(world.storage.objects.has(path)).toBe(true)
             whole++
           } catch (error) {
             expect(error).toMatchObject({ kind: 'corrupt' })
@@ -233,8 +234,8 @@ describe('whatever happens between writers, storage and chance', () => {
         },
       })
       expect(refused).toBeGreaterThan(0)
-      // A tail as well: its anchor is left.
-      expect(whole).toBe(0)
+      // A tail as well: its anchor is left. Only where the fault is that it was not deleted, all is there.
+      if (!deep) expect(whole).toBe(0)
     },
   )
 })

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { MoraineError } from '../../src/errors.js'
 import { Table, type TableEffects } from '../../src/iceberg/table.js'
 import type { Changes, CommitInfo, LakeState, TableState } from '../../src/log/commit.js'
@@ -119,8 +119,9 @@ async function prepared<T>(
   return [put, made]
 }
 
-/** More faults in one history take minutes: for CI. */
+/** More faults in one history take minutes: for CI's full run. */
 const deep = process.env.MORAINE_MODEL === 'deep' ? 1 : 0
+if (deep) vi.setConfig({ testTimeout: 3_600_000 })
 
 /** A table of which one version is committed and the next is written; the log as its writer had it, long ago. */
 async function stopped(world: World) {
