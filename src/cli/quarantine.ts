@@ -12,6 +12,7 @@ import {
   findQuarantined,
   releaseQuarantined,
 } from '../run/quarantine/decide.js'
+import { PATIENT } from '../storage/retry.js'
 import { startEngine } from './engine.js'
 import { examples } from './examples.js'
 import colors from './output/colors.js'
@@ -129,7 +130,7 @@ function show({ dataset, object }: Found, bytes: Uint8Array | undefined): void {
 
 /** Tries objects again, in a run of their datasets and of what is built from them. */
 async function retry(command: Command, found: readonly Found[]): Promise<number> {
-  const { lake, storage, log, folder, json } = await openProject(command)
+  const { lake, storage, log, folder, json } = await openProject(command, { total: PATIENT })
   await releaseQuarantined(log, await log.head(), found, currentUser())
   const engine = await startEngine(command)
   const javascript = new Threads(findLakeFile(folder))

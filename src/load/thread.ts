@@ -7,17 +7,33 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { fullName, type Silver } from '../define/dataset.js'
 import { MoraineError, messageOf } from '../errors.js'
 import { InThisThread } from '../run/javascript.js'
+import type { Answers, Asked } from './asking.js'
 import { loadLake } from './load.js'
-import { type Answers, type Asked, type ThreadData, textOf } from './threads.js'
+import { type ThreadData, textOf } from './threads.js'
 
 // As in the command line's own thread: standard output is for what is asked.
 globalThis.console = new Console(process.stderr, process.stderr)
+// What a check began and did not wait for decides nothing: whenever it fails, no row must be blamed for it.
+const passedOver = new Set<string>()
+for (const event of ['unhandledRejection', 'uncaughtException'])
+  process.on(event, (error: unknown) => {
+    const text = messageOf(error)
+    if (!passedOver.has(text) && passedOver.size < 10)
+      console.error(`a check of a schema did not wait for what failed later: ${text}`)
+    passedOver.add(text)
+  })
 const javascript = new InThisThread()
 const lake = loadLake((workerData as ThreadData).file)
 // Whoever asks is told; there may be no question at all.
 lake.catch(() => {})
 
-async function answer({ dataset, definition, questions, texts }: Asked): Promise<Answers> {
+async function answer({
+  dataset,
+  definition,
+  questions,
+  texts,
+  progress,
+}: Asked): Promise<Answers> {
   try {
     const { datasets } = await lake
     const found = datasets.find((d) => fullName(d) === dataset) as Silver | undefined
@@ -25,7 +41,7 @@ async function answer({ dataset, definition, questions, texts }: Asked): Promise
       throw new MoraineError('conflict', `${dataset} was changed while it was being built`, {
         hint: 'Run again.',
       })
-    return { answers: await javascript.answer(found, questions, texts) }
+    return { answers: await javascript.answer(found, questions, texts, undefined, progress) }
   } catch (error) {
     const hint = error instanceof MoraineError ? error.hint : undefined
     return { failed: { message: messageOf(error), hint } }

@@ -5,25 +5,13 @@ import { MoraineError } from '../errors.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import { hash } from '../run/context.js'
 import type { JavaScript, Texts } from '../run/javascript.js'
+import { type Answers, type Asked, ask, askApart, ThreadGone } from './asking.js'
 
 /** What a thread is told when it starts. */
 export interface ThreadData {
   /** The file that defines the lake. */
   file: string
 }
-
-/** Questions about a lot of rows. */
-export interface Asked {
-  dataset: string
-  /** What the dataset is in the definition that is running, as JSON. */
-  definition: string
-  questions: readonly (string | null)[]
-  texts: readonly Texts[]
-}
-
-export type Answers =
-  | { answers: Texts[]; failed?: never }
-  | { answers?: never; failed: { message: string; hint: string | undefined } }
 
 const texts = new WeakMap<Silver, string>()
 
@@ -33,6 +21,9 @@ export function textOf(dataset: Silver): string {
   texts.set(dataset, text)
   return text
 }
+
+/** Seconds that the check of one row may take. */
+const PATIENCE = 60
 
 /** Runs the JavaScript of a lake's schemas in threads of their own, as many as there are processors. */
 export class Threads implements JavaScript {
@@ -44,7 +35,11 @@ export class Threads implements JavaScript {
   private closed = false
   private readonly waiting: ((thread: Worker) => void)[] = []
 
-  constructor(private readonly file: string) {}
+  /** @param seconds how long the check of one row may take. */
+  constructor(
+    private readonly file: string,
+    private readonly seconds = PATIENCE,
+  ) {}
 
   begin(): void {
     if (this.all.size === 0) this.idle.push(this.start())
@@ -60,13 +55,17 @@ export class Threads implements JavaScript {
     const definition = textOf(dataset)
     const thread = await this.take()
     signal?.throwIfAborted()
-    // Its function may never come back.
-    const stop = () => void thread.terminate()
-    signal?.addEventListener('abort', stop)
-    const reply = await ask(thread, { dataset: name, definition, questions, texts }).finally(() =>
-      signal?.removeEventListener('abort', stop),
+    const asked: Asked = { dataset: name, definition, questions, texts }
+    const reply = await this.asked(thread, asked, signal).then(
+      (found) => {
+        this.give(thread)
+        return found
+      },
+      (error) => {
+        if (!(error instanceof ThreadGone) || this.closed || signal?.aborted) throw error
+        return askApart(asked, error, (some) => this.askAlone(some, signal))
+      },
     )
-    this.give(thread)
     const { answers, failed } = reply
     if (answers) return answers
     throw new MoraineError('definition', failed.message, failed.hint ? { hint: failed.hint } : {})
@@ -78,17 +77,46 @@ export class Threads implements JavaScript {
     await Promise.all([...this.all].map((thread) => thread.terminate()))
   }
 
+  /** Asks a thread, and ends it where nobody waits for it any more: its function may never come back. */
+  private asked(thread: Worker, asked: Asked, signal?: AbortSignal): Promise<Answers> {
+    const stop = () => void thread.terminate()
+    signal?.addEventListener('abort', stop)
+    return ask(thread, asked, this.seconds).finally(() =>
+      signal?.removeEventListener('abort', stop),
+    )
+  }
+
+  /** Asks a thread that answers nothing else: what ends it is in what it is asked. */
+  private async askAlone(asked: Asked, signal?: AbortSignal): Promise<Answers> {
+    signal?.throwIfAborted()
+    const thread = this.begun()
+    this.all.add(thread)
+    try {
+      return await this.asked(thread, asked, signal)
+    } finally {
+      this.all.delete(thread)
+      await thread.terminate()
+    }
+  }
+
   private start(): Worker {
+    const thread = this.begun()
+    thread.once('exit', () => {
+      this.all.delete(thread)
+      const at = this.idle.indexOf(thread)
+      if (at >= 0) this.idle.splice(at, 1)
+      if (!this.closed) this.waiting.shift()?.(this.start())
+    })
+    this.all.add(thread)
+    return thread
+  }
+
+  private begun(): Worker {
     const built = import.meta.url.replace(/\/src\/load\/threads\.ts$/, '/dist/load/threads.js')
     const workerData: ThreadData = { file: this.file }
     const thread = new Worker(new URL('./thread.js', built), { workerData })
     // Those who wait for an answer are told by events of their own.
     thread.on('error', () => {})
-    thread.once('exit', () => {
-      this.all.delete(thread)
-      if (!this.closed) this.waiting.shift()?.(this.start())
-    })
-    this.all.add(thread)
     return thread
   }
 
@@ -104,23 +132,4 @@ export class Threads implements JavaScript {
     if (next) next(thread)
     else this.idle.push(thread)
   }
-}
-
-function ask(thread: Worker, asked: Asked): Promise<Answers> {
-  return new Promise((resolve, reject) => {
-    const settle = (use: () => void) => {
-      thread.off('message', said).off('error', broke).off('exit', left)
-      use()
-    }
-    const gone = (cause?: Error) =>
-      new MoraineError('definition', `${asked.dataset}: the thread of its checks has ended`, {
-        cause,
-        hint: 'A function of the schema may have called process.exit() or used up the memory.',
-      })
-    const said = (reply: Answers) => settle(() => resolve(reply))
-    const broke = (error: Error) => settle(() => reject(gone(error)))
-    const left = () => settle(() => reject(gone()))
-    thread.on('message', said).on('error', broke).on('exit', left)
-    thread.postMessage(asked)
-  })
 }

@@ -2,6 +2,7 @@ import { isLosslessNumber, type LosslessNumber, parse } from 'lossless-json'
 import { z } from 'zod'
 import type { ColumnType } from '../define/column-type.js'
 import { columnTypeOf, defOf } from '../define/schema.js'
+import { messageOf } from '../errors.js'
 
 /** The type in which a schema takes its value: that of the first schema of a pipe. */
 export function inputTypeOf(schema: z.ZodType): ColumnType {
@@ -48,7 +49,7 @@ function zodCheck(column: string, schema: z.ZodType): (text: string | null) => s
       const answer = accepted(result.data)
       return answer === `+${text}` ? '=' : answer
     } catch (error) {
-      return `-${JSON.stringify([`${column}: its check threw ${(error as Error).message}`])}`
+      return `-${reasonsText([`${column}: ${thrown(error)}`])}`
     }
   }
 }
@@ -74,9 +75,9 @@ function rowCheck(schema: z.ZodObject): (text: string | null) => string | null {
       const reasons = result.error.issues.map(({ path, message }) => {
         return `${path.length > 0 ? path.join('.') : 'row'}: ${message}`
       })
-      return JSON.stringify([...new Set(reasons)])
+      return reasonsText(reasons)
     } catch (error) {
-      return JSON.stringify([`row: its check threw ${(error as Error).message}`])
+      return reasonsText([`row: ${thrown(error)}`])
     }
   }
 }
@@ -86,7 +87,7 @@ function checkAbsent(column: string, schema: z.ZodType, absent: readonly (undefi
     const result = z.safeParse(schema, value)
     if (result.success) return accepted(result.data)
   }
-  return `-${JSON.stringify([`${column}: required, but it is missing`])}`
+  return `-${reasonsText([`${column}: required, but it is missing`])}`
 }
 
 function accepted(value: unknown): string {
@@ -98,7 +99,7 @@ function rejected(column: string, error: z.ZodError): string {
     const path = [column, ...issue.path.map(String)].join('.')
     return `${path}: ${issue.message}`
   })
-  return `-${JSON.stringify([...new Set(reasons)])}`
+  return `-${reasonsText(reasons)}`
 }
 
 function fromText(text: string, type: ColumnType): unknown {
@@ -157,7 +158,30 @@ function toJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(toJson).join(',')}]`
   if (value !== null && typeof value === 'object')
     return `{${Object.entries(value)
-      .map(([name, v]) => `${JSON.stringify(name)}:${toJson(v)}`)
+      .map(([name, v]) => `${jsonText(name)}:${toJson(v)}`)
       .join(',')}}`
-  return JSON.stringify(value ?? null)
+  return jsonText(value ?? null)
+}
+
+/** JSON without halves of characters, which the engine takes for no JSON: as UTF-8, they are U+FFFD. */
+const jsonText = (value: unknown): string =>
+  JSON.stringify(typeof value === 'string' ? value.toWellFormed() : value)
+
+/** Characters of a reason that are kept. */
+const LONGEST = 1000
+
+function reasonsText(reasons: readonly string[]): string {
+  const short = reasons.map((reason) =>
+    reason.length > LONGEST ? `${reason.slice(0, LONGEST - 1)}…` : reason,
+  )
+  return JSON.stringify([...new Set(short.map((reason) => reason.toWellFormed()))])
+}
+
+/** What is said of an error that a schema's own JavaScript threw, which may be anything. */
+function thrown(error: unknown): string {
+  try {
+    return `its check threw ${messageOf(error)}`
+  } catch {
+    return 'its check threw something that can not be shown'
+  }
 }

@@ -127,6 +127,7 @@ class Answers {
         batch: batch.batch,
         wanted,
         large: true,
+        ofOthers: this.before !== undefined,
         signal: context.signal,
       }),
     )
@@ -203,12 +204,14 @@ class Answers {
     let count = 0
     const from = before?.from ?? source.cursor?.start
     const since = before?.number ? new LosslessNumber(before.from as string) : from
-    const pages = pagesOf(source, client, since, (message) => this.warnings.push(message))
+    const warn = (message: string) => this.warnings.push(message)
+    const pages = pagesOf(source, client, since, warn, before !== undefined)
     for await (const page of pages) {
       const rows: JsonRecord[] = []
       for (const row of page.rows) {
         // Without marks, as rows are known by what earlier versions made of them.
-        const json = row.marked ? (row.json?.replaceAll(MARK, '') ?? '') : (row.json ?? '')
+        const text = row.json ?? row.raw ?? ''
+        const json = row.marked ? text.replaceAll(MARK, '') : text
         this.bytes += json.length
         this.content.update(json).update('\n')
         if (this.isNew(json)) rows.push({ ...row, line: ++count })

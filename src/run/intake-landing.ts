@@ -6,14 +6,13 @@ import type { LakeState } from '../log/commit.js'
 import type { QuarantinedObject } from '../log/quarantined.js'
 import type { JsonRecord } from '../source/formats/json-records.js'
 import { exactNumbers } from '../source/formats/json-records.js'
-import { MOST_COLUMNS, takeRecords } from '../source/formats/take-json.js'
+import { takeRecords } from '../source/formats/take-json.js'
 import { sha256 } from '../storage/checksum.js'
 import type { StoredObject } from '../storage/storage.js'
 import { Batches, type BatchFile, sealFiles } from './batches.js'
 import { type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
 import { encodeLanded, isDamaged, type Landed, Landing, strayNotes } from './landing.js'
-import { NameLimit } from './name-limit.js'
 import { isAtFault, mayBeItsBytes } from './quarantine/blame.js'
 import {
   groupsBySuspicion,
@@ -35,7 +34,6 @@ import {
   type SentRequest,
   sameRequest,
 } from './sent-requests.js'
-import { isFault } from './unreadable.js'
 import { wantedTypes } from './wanted.js'
 
 /** Bytes that are taken in as one batch. */
@@ -241,8 +239,7 @@ class LandedIntake {
   /** Writes the rows of pieces to a Parquet file. */
   async read(pieces: readonly Piece[], batch: string, data: string) {
     const { context, dataset, source } = this
-    const reading = () => new GroupReader(this.group.landing, pieces, this.known.requests)
-    let read = reading()
+    const read = new GroupReader(this.group.landing, pieces, this.known.requests)
     const place = placeOf(dataset)
     const file = { path: place, name: place, size: 0, modified: 0 }
     const { columns, ...kept } = await withSession(context, fullName(dataset), async (session) => {
@@ -252,15 +249,10 @@ class LandedIntake {
         batch,
         wanted: wantedTypes(context.lake.datasets, dataset),
         large: true,
+        ofOthers: true,
         signal: context.signal,
       }
-      return takeRecords(file, source, read.rows(), target).catch((error) => {
-        context.signal.throwIfAborted()
-        if (!isFault(error)) throw error
-        // Rows of different senders: what is wrong with some is told of each of them.
-        read = reading()
-        return takeRecords(file, source, read.rows(new NameLimit(MOST_COLUMNS)), target)
-      })
+      return takeRecords(file, source, read.rows(), target)
     })
     return { read, columns, kept }
   }
@@ -407,7 +399,7 @@ class GroupReader {
     ]
   }
 
-  async *rows(limit?: NameLimit): AsyncGenerator<JsonRecord[]> {
+  async *rows(): AsyncGenerator<JsonRecord[]> {
     const own = new Map<string, SentRequest>()
     let line = 0
     for (const { path, part } of this.pieces) {
@@ -432,11 +424,7 @@ class GroupReader {
           this.content.update(row).update('\n')
           this.bytes += row.length
         }
-        yield rows.map((row) => {
-          const error = limit?.refusal(row)
-          line++
-          return error === undefined ? { line, ...exactNumbers(row) } : { line, error, raw: row }
-        })
+        yield rows.map((row) => ({ line: ++line, ...exactNumbers(row) }))
       }
     }
   }

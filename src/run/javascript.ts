@@ -34,8 +34,17 @@ export class InThisThread implements JavaScript {
     dataset: Silver,
     questions: readonly (string | null)[],
     texts: readonly Texts[],
+    _signal?: AbortSignal,
+    progress?: Int32Array,
   ): Promise<Texts[]> {
-    return questions.map((of, i) => (texts[i] as Texts).map(this.check(dataset, of)))
+    let begun = 0
+    return questions.map((of, i) => {
+      const check = this.check(dataset, of)
+      return (texts[i] as Texts).map((text) => {
+        if (progress) Atomics.store(progress, 0, begun++)
+        return check(text)
+      })
+    })
   }
 
   private check(dataset: Silver, of: string | null): Answering {

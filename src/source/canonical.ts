@@ -300,6 +300,14 @@ export function escapeText(text: string): string {
     .replaceAll('\r', `${ESCAPE}r`)
 }
 
+/** A text as it was before it was escaped. */
+export function unescapeText(text: string): string {
+  if (!text.includes(ESCAPE)) return text
+  const letters = new Map<string, string>(escapes.map(([letter, plain]) => [letter, plain]))
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is the one that escapes
+  return text.replace(/\x1a(.)/g, (all, letter) => letters.get(letter) ?? all)
+}
+
 /** SQL that undoes the escapes in a column. */
 export function unescaped(column: string): string {
   const undone = escapes.reduce(

@@ -27,6 +27,8 @@ export interface Target {
   large: boolean
   /** The columns that are kept, in lower case; all where none are named. */
   only?: ReadonlySet<string>
+  /** The rows are of many senders, or of a source that was read before: what is wrong with all of these is wrong with them. */
+  ofOthers?: boolean
   signal?: AbortSignal
   /** What the folders of the file say. */
   folders?: FolderValues

@@ -39,7 +39,7 @@ import { tableSql } from './scan.js'
 import { type StatementGuard, wasStopped } from './statement-guard.js'
 import { partitionSql } from './transforms.js'
 import { columnTypeOf } from './types.js'
-import { copySql, toDataFile, type WrittenFile } from './write.js'
+import { copySql, isTooLong, longTextsSql, toDataFile, type WrittenFile } from './write.js'
 import { locationOf, writtenFile, writtenText } from './written.js'
 
 /** How many statements are planned quickly at the moment, and the optimizers that are off otherwise. */
@@ -279,17 +279,29 @@ export class DuckDBSession implements Session {
   async write(sql: string, target: WriteTarget): Promise<DataFile[]> {
     const partitions = target.spec.fields.map((field) => partitionSql(field, target.schema))
     this.register(partitions.flatMap((p) => (p.function ? [p.function] : [])))
-    const reader = await this.try(
-      copySql(sql, target),
-      (text) => this.connection.runAndReadAll(text),
-      target.location,
-    )
+    const copied = (isShort: boolean) =>
+      this.try(
+        copySql(sql, target, isShort),
+        (text) => this.connection.runAndReadAll(text),
+        target.location,
+      )
+    const long = new Map<string, string>()
+    const reader = await copied(false).catch(async (error) => {
+      const texts = isTooLong(error) ? longTextsSql(sql, target) : undefined
+      if (texts === undefined) throw error
+      // What is a folder's name can't be as long as a value: such have shorter names.
+      for (const { name, short, text } of await this.rows(texts))
+        long.set(`${name} ${short}`, String(text))
+      if (long.size === 0) throw error
+      return copied(true)
+    })
+    const textOf = (name: string, short: string) => long.get(`${name} ${short}`) ?? short
     return reader
       .getRowObjects()
       .map(writtenFile)
       .filter((file) => file.count > 0n)
       .sort((a, b) => (a.filename < b.filename ? -1 : 1))
-      .map((file) => toDataFile(file, target, locationOf(file.filename, target.location)))
+      .map((file) => toDataFile(file, target, locationOf(file.filename, target.location), textOf))
   }
 
   async writeDeletes(sql: string, target: DeletesTarget): Promise<DataFile> {

@@ -1,5 +1,6 @@
 import { quoteName, quoteText } from '../../define/sql.js'
 import { sqlType } from '../../define/sql-type.js'
+import { messageOf } from '../../errors.js'
 import type { ColumnStatistics, DataFile } from '../../iceberg/spec/manifest.js'
 import {
   type IcebergField,
@@ -21,18 +22,51 @@ export interface WrittenFile {
   partition_keys: ReadonlyMap<string, string | null> | null
 }
 
+/** Bytes of a text that names a folder as it is; each may be written as three. */
+const LONGEST = 60
+
+/** Whether a statement failed as the name of a partition's folder is too long. */
+export const isTooLong = (error: unknown): boolean =>
+  /File name too long|Failed to create directory|path is too long/i.test(messageOf(error))
+
+/** A partition's text as its folder is called, where a long one is none: by how it begins, and its hash. */
+const shortened = (text: string) =>
+  `CASE WHEN strlen(${text}) > ${LONGEST} THEN concat(left(${text}, 5), '~', md5(${text})) ELSE ${text} END`
+
+/** The fields of a partition that are texts. */
+function textFields({ schema, spec }: Pick<WriteTarget, 'schema' | 'spec'>) {
+  return spec.fields
+    .filter((field) => partitionType(field, schema) === 'string')
+    .map((field) => ({ name: partitionColumn(field.name), sql: partitionSql(field, schema).sql }))
+}
+
+/** SQL for the long texts of partitions, and what their folders are called; `undefined` where no texts part the rows. */
+export function longTextsSql(query: string, target: WriteTarget): string | undefined {
+  const columns = target.schema.fields.map(
+    (f) => `CAST(${quoteName(f.name)} AS ${sqlType(toColumnType(f.type))}) AS ${quoteName(f.name)}`,
+  )
+  const found = textFields(target).map(
+    ({ name, sql }) =>
+      `SELECT DISTINCT ${quoteText(name)} AS name, ${shortened(sql)} AS short, ${sql} AS text
+       FROM (SELECT ${columns.join(', ')} FROM (${query})) WHERE strlen(${sql}) > ${LONGEST}`,
+  )
+  return found.length > 0 ? found.join(' UNION ALL ') : undefined
+}
+
 /** The COPY statement that writes a query's rows as data files. */
 export function copySql(
   query: string,
   { schema, spec, location, name, anyOrder, compression = 'zstd' }: WriteTarget,
+  isShort = false,
 ): string {
+  const texts = new Set(isShort ? textFields({ schema, spec }).map((field) => field.name) : [])
   const columns = schema.fields.map(
     (f) => `CAST(${quoteName(f.name)} AS ${sqlType(toColumnType(f.type))}) AS ${quoteName(f.name)}`,
   )
-  const partitions = spec.fields.map((f) => ({
-    sql: partitionSql(f, schema).sql,
-    name: quoteName(partitionColumn(f.name)),
-  }))
+  const partitions = spec.fields.map((f) => {
+    const [name, { sql }] = [partitionColumn(f.name), partitionSql(f, schema)]
+    return { sql: texts.has(name) ? shortened(sql) : sql, name: quoteName(name) }
+  })
   const options = [
     'FORMAT parquet',
     `COMPRESSION ${compression}`,
@@ -84,11 +118,16 @@ function idOf(id: number, type: IcebergType): string {
   return `{__duckdb_field_id: ${id}, ${fieldIds(type.fields).slice(1)}`
 }
 
-/** The data file that a row of COPY's answer describes; `path` is its location. */
+/**
+ * The data file that a row of COPY's answer describes; `path` is its location.
+ *
+ * @param textOf the text of a partition whose folder has a shorter name.
+ */
 export function toDataFile(
   file: WrittenFile,
   { schema, spec }: WriteTarget,
   path: string,
+  textOf: (name: string, short: string) => string = (_, short) => short,
 ): DataFile {
   const leaves = leavesOf(schema)
   const columns = new Map<number, ColumnStatistics>()
@@ -100,9 +139,11 @@ export function toDataFile(
     path,
     rows: Number(file.count),
     bytes: Number(file.file_size_bytes),
-    partition: spec.fields.map((f) =>
-      partitionValue(file.partition_keys?.get(partitionColumn(f.name)), partitionType(f, schema)),
-    ),
+    partition: spec.fields.map((f) => {
+      const [name, type] = [partitionColumn(f.name), partitionType(f, schema)]
+      const text = file.partition_keys?.get(name)
+      return partitionValue(text && type === 'string' ? textOf(name, text) : text, type)
+    }),
     columns,
   }
 }

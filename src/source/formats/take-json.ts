@@ -25,6 +25,7 @@ import {
 import { recordsOf } from './document.js'
 import { namesIn, valuesOf } from './json-names.js'
 import { type JsonRecord, unmarked } from './json-records.js'
+import { TooManyNames, writeWithinLimit } from './name-limit.js'
 import { type WrittenRecords, writeRecords } from './write-records.js'
 
 /** What is to be known of rows that have names. */
@@ -45,10 +46,17 @@ export async function takeJson(
 ): Promise<TakenFile> {
   const { layout } = source
   const asIs = layout?.kind === 'json' && layout.lines && inspection.plain && !inspection.numbers
-  const taken = asIs ? await takeLines(file, source, inspection, target) : undefined
+  const taken = asIs
+    ? await takeLines(file, source, inspection, target).catch(toldByRow)
+    : undefined
   if (taken) return taken
   const write = (to: string) => writeFileRecords(file, source, inspection, to, target)
   return takeWritten(file, source, write, target)
+}
+
+/** Which rows have the names that are too many shows where they are written down. */
+function toldByRow(error: unknown): undefined {
+  if (!(error instanceof TooManyNames)) throw error
 }
 
 /** Writes the rows of a file down: in place where it is a small text, otherwise in a process that can be stopped. */
@@ -172,7 +180,7 @@ export async function takeRecords(
   return takeWritten(file, source, write, target)
 }
 
-/** Takes rows that somebody writes down to a path. */
+/** Takes rows that somebody writes down to a path; one that has more names than can be columns costs itself alone. */
 export async function takeWritten(
   file: SourceFile,
   source: NamedRows | ((written: WrittenRecords) => NamedRows),
@@ -183,34 +191,43 @@ export async function takeWritten(
   try {
     const path = join(folder, 'records')
     const written = await write(path)
-    const { kept, columns, outside } = await keepTexts(
-      file,
-      typeof source === 'function' ? source(written) : source,
-      { path, ...written },
-      target,
-      (found) => {
-        const { location } = target
-        const { relation, columns: all } = withFolders(found, target.folders)
-        const columns = keptColumns(all, target)
-        const lines = [...lineage(file, target), '_source_line']
-        const records = { relation, columns, lineage: lines, location }
-        return keepRecords(target.session, records, target.large ? target.wanted : new Map())
-      },
-    )
-    if (kept.rows !== written.records)
-      throw new MoraineError(
-        'engine',
-        `${file.name}: read ${kept.rows} of ${written.records} rows`,
-        {
-          hint: 'This is a mistake in Moraine; nothing was published. Please report it with the file.',
-        },
-      )
-    const all = withFolders({ relation: '', columns }, target.folders).columns
-    const own = { columns: keptColumns(all, target), ...leftOut(all, target) }
-    return { ...kept, ...outside, ...own }
+    const rows = typeof source === 'function' ? source(written) : source
+    try {
+      return await takeTexts(file, rows, { path, ...written }, target)
+    } catch (error) {
+      if (!(error instanceof TooManyNames)) throw error
+      const within = join(folder, 'within')
+      const less = await writeWithinLimit(path, within, MOST_COLUMNS)
+      // Where most are so, it is how they are read that is wrong.
+      if (!target.ofOthers && less.refused * 2 > less.objects) throw error
+      return await takeTexts(file, rows, { path: within, ...less }, target)
+    }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+async function takeTexts(
+  file: SourceFile,
+  source: NamedRows,
+  written: Texts & WrittenRecords,
+  target: Target,
+): Promise<TakenFile> {
+  const { kept, columns, outside } = await keepTexts(file, source, written, target, (found) => {
+    const { location } = target
+    const { relation, columns: all } = withFolders(found, target.folders)
+    const columns = keptColumns(all, target)
+    const lines = [...lineage(file, target), '_source_line']
+    const records = { relation, columns, lineage: lines, location }
+    return keepRecords(target.session, records, target.large ? target.wanted : new Map())
+  })
+  if (kept.rows !== written.records)
+    throw new MoraineError('engine', `${file.name}: read ${kept.rows} of ${written.records} rows`, {
+      hint: 'This is a mistake in Moraine; nothing was published. Please report it with the file.',
+    })
+  const all = withFolders({ relation: '', columns }, target.folders).columns
+  const own = { columns: keptColumns(all, target), ...leftOut(all, target) }
+  return { ...kept, ...outside, ...own }
 }
 
 /** Texts of records, a line each. */
@@ -288,14 +305,7 @@ async function columnsOf(
   const lacking = columns.find(([, key]) => key === undefined)
   if (lacking && keys.length > 0 && source.layout?.kind === 'avro')
     throw noColumn(file, lacking[0], look.names)
-  if (columns.length > MOST_COLUMNS)
-    throw new MoraineError(
-      'source',
-      `${file.name}: its rows have ${columns.length} different names`,
-      {
-        hint: `Up to ${MOST_COLUMNS} names can be columns. Are the rows further inside? Say where, with rows: 'data.items'.`,
-      },
-    )
+  if (columns.length > MOST_COLUMNS) throw new TooManyNames(file.name, columns.length, MOST_COLUMNS)
   const plain = (text: string) => (lined.marked ? unmarked(text) : text)
   const good = flagged ? 'CASE WHEN _bad IS NULL THEN _json END' : '_json'
   const { row, values } = valuesOf(good, keys)

@@ -32,18 +32,20 @@ export interface Content {
 /**
  * Reads the rows of an answer.
  *
+ * @param wasRead whether other rows of it were read, so that those which can't be are at fault themselves.
  * @throws MoraineError of kind `source` when the answer is not what it says that it is, or the definition; or is broken as a whole.
  */
 export async function contentOf(
   answer: Answer,
   source: HttpSource,
   place: string,
+  wasRead = false,
 ): Promise<Content> {
   const format = formatOf(answer, source, place)
   const body = inUtf8(answer, format, place)
   try {
     if (format === 'xml') return await xmlContent(body, source, place)
-    if (format === 'json') return withinTime(place, () => jsonContent(body, source, place))
+    if (format === 'json') return withinTime(place, () => jsonContent(body, source, place, wasRead))
     const rows = withinTime(place, () => (format === 'csv' ? csvRows(body) : lineRows(body)))
     const last = () => parseRow(rows.at(-1)?.json)
     return { format, rows, found: true, document: () => undefined, last }
@@ -161,14 +163,8 @@ function inUtf8({ type, body }: Answer, format: Format, place: string): Buffer {
   const plain = body.subarray(0, 3).equals(Buffer.from('\ufeff')) ? body.subarray(3) : body
   // Without a word on it, or with that of UTF-8, lines of others are discarded one by one.
   if (label === undefined || /^(utf-?8|us-ascii)$/i.test(label)) {
-    if (isUtf8(plain) || format === 'csv' || format === 'jsonl') return plain
-    throw new MoraineError(
-      'source',
-      `${place}: it is not valid UTF-8, and does not say how it is encoded`,
-      {
-        hint: 'Nothing of it was taken in. Its content type should say so: charset=iso-8859-1.',
-      },
-    )
+    if (isUtf8(plain) || format !== 'xml') return plain
+    throw notUtf8(place)
   }
   try {
     return Buffer.from(new TextDecoder(label, { fatal: true }).decode(body))
@@ -182,6 +178,13 @@ function inUtf8({ type, body }: Answer, format: Format, place: string): Buffer {
     )
   }
 }
+
+const notUtf8 = (place: string) =>
+  new MoraineError(
+    'source',
+    `${place}: it is not valid UTF-8, and does not say how it is encoded`,
+    { hint: 'Nothing of it was taken in. Its content type should say so: charset=iso-8859-1.' },
+  )
 
 /** What is around the rows; those themselves are discarded one by one where they are no JSON. */
 function parsedAround(text: string, place: string): unknown {
@@ -199,18 +202,29 @@ function parsedAround(text: string, place: string): unknown {
   }
 }
 
-function jsonContent(body: Buffer, { rows: path }: HttpSource, place: string): Content {
+function jsonContent(
+  body: Buffer,
+  { rows: path }: HttpSource,
+  place: string,
+  wasRead: boolean,
+): Content {
   const spans: [number, number][] = []
+  const each: [number, number][] = []
   const splitter = new JsonSplitter(path === undefined ? [] : path.split('.'), (start, end) => {
+    each.push([start, end])
     const before = spans.at(-1)
     if (before && isBetween(body, before[1], start)) before[1] = end
     else spans.push([start, end])
   })
-  const rows = splitter.push(body, true)
-  const last = rows.at(-1)?.json
+  const split = splitter.push(body, true)
+  const last = split.at(-1)?.json
+  const rows = isUtf8(body) ? split.map(exactRow) : rowsApart(body, split, each)
+  // Where most are so, it is all of it that is encoded otherwise.
+  if (!wasRead && rows.filter(({ error }) => error !== undefined).length * 2 > rows.length)
+    throw notUtf8(place)
   return {
     format: 'json',
-    rows: rows.map(({ line, json = '' }) => ({ line, ...exactNumbers(json) })),
+    rows,
     found: path === undefined || splitter.found,
     // Without a path an answer is the list of rows, or the one row.
     document: () =>
@@ -220,6 +234,22 @@ function jsonContent(body: Buffer, { rows: path }: HttpSource, place: string): C
       ),
     last: () => parseRow(last),
   }
+}
+
+const exactRow = ({ line, json = '' }: JsonRecord): JsonRecord => ({ line, ...exactNumbers(json) })
+
+/** Rows of a text that is not valid everywhere: those that are not are discarded one by one. */
+function rowsApart(
+  body: Buffer,
+  rows: readonly JsonRecord[],
+  spans: readonly (readonly [number, number])[],
+): JsonRecord[] {
+  return rows.map((row, i) => {
+    const [start, end] = spans[i] as readonly [number, number]
+    const bytes = body.subarray(start, end)
+    if (isUtf8(bytes)) return exactRow(row)
+    return { line: row.line, error: 'it is not valid UTF-8', raw: bytes.toString('latin1') }
+  })
 }
 
 /** Whether there is nothing but a comma between two offsets. */

@@ -22,6 +22,7 @@ const MOST_EMPTY = 100
  * The pages of an API, one after the other.
  *
  * @param since from where on rows are asked for, as their cursor tells it.
+ * @param wasRead whether rows of it were read before, so that it is no mistake of the definition where some can't be.
  * @param warn is told what may be wrong once all pages were read.
  * @throws MoraineError of kind `source` when an answer is not what it should be, the pages have no end, or there is more than was found.
  */
@@ -30,6 +31,7 @@ export async function* pagesOf(
   client: HttpClient,
   since: ParamValue | undefined,
   warn: (message: string) => void = () => {},
+  wasRead = false,
 ): AsyncGenerator<Page> {
   const requests = await Requests.of(source, client)
   const reading = new Reading(source, requests)
@@ -46,7 +48,7 @@ export async function* pagesOf(
       reading.refuseMore()
       break
     }
-    const content = await contentOf(answer, source, place)
+    const content = await contentOf(answer, source, place, wasRead || number > 1)
     reading.take(answer, content)
     yield { number, rows: content.rows }
     next = reading.next(next)
