@@ -280,7 +280,7 @@ function tellBeginning(
 /** Whoever is not on this machine must show MORAINE_METRICS_TOKEN; without one there is nothing to see. */
 function metricsFor(host: string, keeper: Keeper, lake: string) {
   const token = variable('MORAINE_METRICS_TOKEN')
-  const text = () => keeper.metrics.text()
+  const text = () => keeper.metricsText()
   const status = () => statusOf(keeper, lake)
   return isLoopback(host) || token ? { metrics: { text, status, token } } : {}
 }

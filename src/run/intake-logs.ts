@@ -1,6 +1,8 @@
+import { createReadStream } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { FilesSource } from '../define/source.js'
+import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { decode } from '../source/decoder/client.js'
@@ -22,6 +24,7 @@ import { Batches, type BatchFile, type BatchManifest, columnsOf, sealFiles } fro
 import { type RunContext, withSession } from './context.js'
 import type { Intake, Offer } from './intake.js'
 import { commitRows, type NewBatch, newBatch, nothingYet } from './rows-commit.js'
+import { faultOf, isFault, writeUnreadable } from './unreadable.js'
 
 /** Where the places are written down up to which logs were read: in the manifest of the last batch. */
 interface Watermark {
@@ -30,6 +33,8 @@ interface Watermark {
 
 /** Milliseconds after which a log that does not grow has said all of its last event. */
 const IDLE = 10_000
+/** What is known of the content of a file that can't be read: it is like no other. */
+const UNREAD = 'unread'
 /** Logs that are known again. */
 const REMEMBERED = 10_000
 
@@ -100,6 +105,9 @@ class LogIntake {
   private readonly claimed = new Map<Stream, Readable>()
   private readonly read = new Map<Stream | Readable, Stream>()
   private readonly fresh: Readable[] = []
+  /** Files that can't be unpacked, and those of them that are new. */
+  private readonly broken: { file: SourceFile; error: MoraineError }[] = []
+  private readonly unread: Stream[] = []
 
   constructor(
     private readonly context: RunContext,
@@ -113,24 +121,32 @@ class LogIntake {
     const streams = await streamsOf(dataset, base, new Batches(context.storage))
     const batch = newBatch(context, base, dataset)
     // Files that are packed are unpacked for as long as the batch is made, as one may be the rest of another.
-    const work = async (readable: Readable[]): Promise<void> => {
-      const file = files[readable.length]
-      if (file)
-        return withUnpacked(
-          file,
-          { layout: this.source.layout, encoding: undefined },
-          context.signal,
-          async (text) => work([...readable, await readableOf(text)]),
-        )
-      await this.all(readable, streams, batch)
+    const work = async (readable: Readable[], at: number): Promise<void> => {
+      const file = files[at]
+      if (!file) return this.all(readable, streams, batch)
+      const how = { layout: this.source.layout, encoding: undefined }
+      let isUnpacked = false
+      try {
+        await withUnpacked(file, how, context.signal, async (text) => {
+          const one = await readableOf(text)
+          isUnpacked = true
+          await work([...readable, one], at + 1)
+        })
+      } catch (error) {
+        // What is wrong with one of them holds back none of the others.
+        if (isUnpacked || !isFault(error)) throw error
+        this.broken.push({ file, error })
+        await work(readable, at + 1)
+      }
     }
-    await work([])
+    await work([], 0)
     const done = { ...nothingYet(base), notes: this.notes }
     if (this.taken.length === 0) return done
     const sealed = await sealFiles(context.storage, this.taken)
     const logs = [
       ...streams.map((stream) => this.read.get(stream) ?? this.renamed(stream)),
       ...this.fresh.flatMap((log) => this.read.get(log) ?? []),
+      ...this.unread,
     ].slice(-REMEMBERED)
     const watermark: Watermark = { follow: `${batch.folder}/manifest.json` }
     return commitRows(context, done, {
@@ -175,11 +191,62 @@ class LogIntake {
     await withSession(this.context, fullName(this.dataset), async (session) => {
       for (const [stream, log] of this.claimed) await this.part(session, batch, log, stream)
       for (const log of this.fresh) await this.part(session, batch, log, undefined)
+      for (const one of this.broken) await this.discard(session, batch, streams, one)
     })
   }
 
+  /** One row stands for a file that can't be unpacked; until it is another one, nothing more is said of it. */
+  private async discard(
+    session: Session,
+    batch: NewBatch,
+    streams: readonly Stream[],
+    { file, error }: { file: SourceFile; error: MoraineError },
+  ): Promise<void> {
+    if (await find(streams, (stream) => isAsItWas(file, stream))) return
+    const { name, size, modified } = file
+    if (Date.now() - modified <= IDLE) {
+      this.notes.push(`${name} can't be read yet, and waits: ${faultOf(file, error)}`)
+      return
+    }
+    const { ino } = await stat(file.path)
+    const unread = { head: UNREAD, headLength: 0, tail: UNREAD, offset: 0, line: 0 }
+    this.unread.push({ name, inode: ino, size, modified, ...unread })
+    const said = faultOf(file, error)
+    this.notes.push(`${name} can't be read, and is discarded as a whole: ${said}`)
+    await this.discardedRow(session, batch, {
+      name,
+      said,
+      raw: { name, size, modified, sha256: '' },
+    })
+  }
+
+  private async discardedRow(
+    session: Session,
+    batch: NewBatch,
+    {
+      name,
+      said,
+      raw,
+    }: {
+      name: string
+      said: string
+      raw: Pick<BatchFile, 'name' | 'size' | 'modified' | 'sha256'>
+    },
+  ): Promise<void> {
+    const { storage } = this.context
+    const data = this.dataOf(batch)
+    await storage.prepare(data)
+    const row = { name, batch: batch.batch, said, columns: this.source.columns ?? [] }
+    const written = await writeUnreadable(session, row, storage.locate(data))
+    this.taken.push({ ...raw, data, ...written, broken: 1, columns: [...row.columns] })
+  }
+
+  private dataOf({ folder }: NewBatch): string {
+    return `${folder}/${String(this.taken.length + 1).padStart(5, '0')}.parquet`
+  }
+
   private async part(
-    session: Parameters<Parameters<typeof withSession>[2]>[0],
+    session: Session,
     batch: NewBatch,
     log: Readable,
     before: Stream | undefined,
@@ -200,7 +267,7 @@ class LogIntake {
       linesEnd: packed || (idle && rotated === true),
     }
     const reached = { offset, line }
-    const data = `${batch.folder}/${String(this.taken.length + 1).padStart(5, '0')}.parquet`
+    const data = this.dataOf(batch)
     await storage.prepare(data)
     const target = {
       session,
@@ -216,7 +283,29 @@ class LogIntake {
       Object.assign(reached, found.reached)
       return found.written
     }
-    const kept = await takeWritten(file, columns, write, target)
+    const kept = await takeWritten(file, columns, write, target).catch((error) => {
+      signal.throwIfAborted()
+      if (!isFault(error) || !idle) throw error
+      return { fault: error }
+    })
+    if ('fault' in kept) {
+      // All of what is new of it, as nobody can tell where in it the next line begins that is one.
+      Object.assign(reached, await endOf(file, offset, line, size))
+      const after = await streamAt(log, reached)
+      this.read.set(before ?? log, after)
+      const from = `${file.name}, bytes ${offset} to ${reached.offset}`
+      const said = faultOf(file, kept.fault)
+      this.notes.push(`${from} can't be read, and are discarded: ${said}`)
+      const name = `${file.name}@${after.head.slice(0, 8)}:${offset}`
+      const [bytes, { modified }] = [reached.offset - offset, file]
+      const raw = { name, size: bytes, modified, sha256: after.tail }
+      await this.discardedRow(session, batch, {
+        name,
+        said: `${said} (bytes ${offset} to ${reached.offset})`,
+        raw,
+      })
+      return
+    }
     if (reached.offset < size)
       this.notes.push(`${file.name}: its end is not complete yet, and waits`)
     if (reached.offset === offset) return
@@ -262,3 +351,19 @@ function byInode(streams: readonly Stream[], inode: number): Stream[] {
   const own = streams.filter((stream) => stream.inode === inode)
   return [...own, ...streams.filter((stream) => stream.inode !== inode)]
 }
+
+/** Where the last line ends of what a log has from an offset on, and how many lines those are. */
+async function endOf(file: SourceFile, offset: number, line: number, size: number) {
+  let [at, end, lines] = [offset, size, 0]
+  for await (const chunk of createReadStream(textOf(file), { start: offset, end: size - 1 })) {
+    const bytes = chunk as Buffer
+    for (let i = bytes.indexOf(LF); i >= 0; i = bytes.indexOf(LF, i + 1)) {
+      end = at + i + 1
+      lines++
+    }
+    at += bytes.length
+  }
+  return { offset: end, line: line + Math.max(1, lines) }
+}
+
+const LF = 10

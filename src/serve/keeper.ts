@@ -7,6 +7,7 @@ import type { Lake } from '../define/lake.js'
 import type { Engine } from '../engine/engine.js'
 import { messageOf } from '../errors.js'
 import { CommitLog } from '../log/log.js'
+import { quarantinedIn } from '../log/quarantined.js'
 import { type Job, jobsOf } from '../plan/jobs.js'
 import type { TryApart } from '../run/context.js'
 import type { RunEvent, RunRecord } from '../run/events.js'
@@ -104,6 +105,16 @@ export class Keeper {
         this.follow(event)
       },
     })
+  }
+
+  /** The metrics, with what the lake says of its quarantine where its storage is there. */
+  async metricsText(): Promise<string> {
+    if (this.health.state.up) {
+      const { impatient, storage } = this.options
+      const state = await new CommitLog(impatient ?? storage).head().catch(() => undefined)
+      if (state) this.metrics.quarantine(quarantinedIn(state))
+    }
+    return this.metrics.text()
   }
 
   /** Makes and watches the folders that files are dropped into; resolves once each was tried. */

@@ -25,9 +25,7 @@ export class Metrics {
         { job },
         Date.parse(record.finished) / 1000,
       )
-    for (const { dataset, outcome, counts, rows = 0, quarantine } of record.steps) {
-      if (quarantine || this.counts.get('moraine_quarantined_objects')?.has(labelsOf({ dataset })))
-        this.set('moraine_quarantined_objects', { dataset }, quarantine?.total ?? 0)
+    for (const { dataset, outcome, counts, rows = 0 } of record.steps) {
       this.add('moraine_steps_total', { dataset, outcome })
       if (outcome !== 'done') continue
       if (!counts) {
@@ -37,6 +35,13 @@ export class Metrics {
       for (const result of ['in', 'kept', 'discarded', 'superseded'] as const)
         this.add('moraine_rows_total', { dataset, result }, counts[result])
     }
+  }
+
+  /** What is in quarantine, whoever put it there or took it out; of what was in it and is not any more, none. */
+  quarantine(objects: readonly { dataset: string }[]): void {
+    const series = this.series('moraine_quarantined_objects')
+    for (const labels of series.keys()) series.set(labels, 0)
+    for (const { dataset } of objects) this.add('moraine_quarantined_objects', { dataset })
   }
 
   /** Whether storage is there. */

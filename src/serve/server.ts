@@ -34,7 +34,7 @@ export interface ServerOptions {
   /** Buckets and others that say when something has arrived. */
   listeners?: readonly Listener[]
   /** What Prometheus reads, and what people do, and what they must show for that. */
-  metrics?: { text: () => string; status: () => object; token: Secret | undefined }
+  metrics?: { text: () => Promise<string>; status: () => object; token: Secret | undefined }
   /** What is known of the lake's storage. */
   health?: StorageHealth
   /** Counts the bytes of requests that are being received. */
@@ -108,14 +108,14 @@ export function application({
   })
   if (metrics) {
     const { token, text, status } = metrics
-    const guarded = (answer: (c: Context) => Response) => async (c: Context) =>
+    const guarded = (answer: (c: Context) => Response | Promise<Response>) => async (c: Context) =>
       token === undefined || (await shows(c.req.header('authorization'), token))
         ? answer(c)
         : c.json({ error: 'the token is missing or wrong' }, 401)
     const plain = 'text/plain; version=0.0.4; charset=utf-8'
     app.get(
       '/metrics',
-      guarded((c) => c.body(text(), 200, { 'content-type': plain })),
+      guarded(async (c) => c.body(await text(), 200, { 'content-type': plain })),
     )
     app.get(
       '/status',

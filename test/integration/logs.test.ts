@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { CommitLog } from '../../src/log/log.js'
 import { limitsOf } from '../../src/query/limits.js'
 import { queryRows } from '../../src/query/query.js'
@@ -43,6 +43,66 @@ async function settle(path: string): Promise<void> {
 }
 
 describe('logs that are followed', () => {
+  it('go on where one of them is damaged, and beside a segment that can not be read', async () => {
+    const whole = gzipSync(Buffer.from('1 a\n2 b\n'))
+    const project = await Project.create({
+      'lake.ts': lake(lines),
+      'in/app.log': '5 e\n6 f\n',
+      'in/app.log.1.gz': gzipSync(Buffer.from('3 c\n4 d\n')),
+      'in/app.log.2.gz': whole.subarray(0, whole.length - 6),
+    })
+    const log = join(project.folder, 'in/app.log')
+    const packed = join(project.folder, 'in/app.log.2.gz')
+    const waits = step(await project.run(), 'bronze.rows')
+    // It may be packed just now.
+    expect([waits.rows, waits.notes?.join()]).toEqual([4, expect.stringContaining('and waits')])
+    await settle(packed)
+    await appendFile(log, '7 g\n')
+    const next = step(await project.run(), 'bronze.rows')
+    expect([next.rows, next.notes?.join()]).toEqual([2, expect.stringContaining('as a whole')])
+    expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
+    await appendFile(log, `8 h\n9 ${'x'.repeat(101 * 2 ** 20)}\n`)
+    expect(step(await project.run(), 'bronze.rows')).toMatchObject({ rows: 2 })
+    await appendFile(log, '10 j\n')
+    expect(step(await project.run(), 'bronze.rows')).toMatchObject({ rows: 1 })
+    // Once it is whole, it is read like another one.
+    await writeFile(packed, whole)
+    expect(step(await project.run(), 'bronze.rows')).toMatchObject({ rows: 2 })
+    const found = await project.query(
+      'SELECT n, _error FROM bronze.rows ORDER BY CAST(n AS INT) NULLS LAST, _error',
+    )
+    expect(found.map(({ n }) => Number(n))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 10, 0, 0])
+    expect(found.slice(-2).map(({ _error }) => _error)).toEqual([
+      expect.stringContaining('unexpected end'),
+      'more than 100 MiB',
+    ])
+  })
+
+  it('go on behind a segment at which their pattern never ends', async () => {
+    vi.stubEnv('MORAINE_DECODER_SECONDS', '1')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const project = await Project.create({
+      'lake.ts': lake('format: /(?<n>\\d+) (?<message>(\\w+\\s?)*!)/, follow: true'),
+      'in/app.log': '1 a!\n',
+      'in/app.log.1': '100 z!\n',
+    })
+    const log = join(project.folder, 'in/app.log')
+    await project.run()
+    await appendFile(log, `2 ${'words '.repeat(40)}?\n3 c`)
+    await appendFile(join(project.folder, 'in/app.log.1'), '101 z!\n')
+    await settle(log)
+    const next = step(await project.run(), 'bronze.rows')
+    expect(next.error).toBeUndefined()
+    expect(next.notes?.join()).toMatch(/app\.log, bytes 5 to \d+ can't be read, and are discarded/)
+    // The line that was not complete is read once it is.
+    await appendFile(log, '!\n')
+    expect(step(await project.run(), 'bronze.rows')).toMatchObject({ rows: 1 })
+    const found = await project.query(
+      'SELECT n, _error IS NOT NULL AS bad FROM bronze.rows ORDER BY CAST(n AS INT)',
+    )
+    expect(found.map(({ n, bad }) => (bad ? 'bad' : Number(n)))).toEqual([1, 3, 100, 101, 'bad'])
+  })
+
   it('are read on from where they were read, and an unfinished line waits', async () => {
     const project = await Project.create({
       'lake.ts': lake(lines),

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { FAILURE, failingDecoder, POISON } from '../support/poison.js'
 import { Project } from '../support/project.js'
 import { type Line, Served } from '../support/served.js'
 
@@ -31,6 +32,24 @@ async function drop(project: Project, name: string, content: string): Promise<vo
 
 const totalOf = async (project: Project) =>
   (await project.query('SELECT CAST(total AS VARCHAR) AS total FROM gold.total'))[0]?.total
+
+/** A program that is told by webhooks, and remembers what. */
+async function receiver(): Promise<{ told: Line[]; port: number }> {
+  const told: Line[] = []
+  const server = createServer((request, answer) => {
+    let body = ''
+    request.on('data', (chunk) => {
+      body += chunk
+    })
+    request.on('end', () => {
+      told.push(JSON.parse(body))
+      answer.end()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  return { told, port: (server.address() as { port: number }).port }
+}
 
 describe('moraine serve', () => {
   it('brings a file that is dropped to gold, by an event and by what comes after it', async () => {
@@ -80,20 +99,7 @@ describe('moraine serve', () => {
   })
 
   it('tells people what is wrong once, and when it is over', async () => {
-    const told: Line[] = []
-    const server = createServer((request, answer) => {
-      let body = ''
-      request.on('data', (chunk) => {
-        body += chunk
-      })
-      request.on('end', () => {
-        told.push(JSON.parse(body))
-        answer.end()
-      })
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    onTestFinished(() => void server.close())
-    const { port } = server.address() as { port: number }
+    const { told, port } = await receiver()
     const hook = `http://127.0.0.1:${port}/hook-s3cret`
     const alerts = `alerts: [alert.webhook('${hook}'), alert.slack('${hook}', { on: ['warned'] }), alert.webhook('http://127.0.0.1:1/s3cret')]`
     const project = await Project.create({ 'lake.ts': lake(alerts) })
@@ -115,5 +121,69 @@ describe('moraine serve', () => {
     )
     expect(told).toContainEqual({ text: expect.stringMatching(/^⚠ shop: silver\.orders warned: /) })
     expect(JSON.stringify(served.lines)).not.toContain('s3cret')
+  })
+
+  it('tells of an object that can not be read, by webhook and metric, until somebody has put it back', async () => {
+    const { told, port } = await receiver()
+    const definition = `
+import { alert, bronze, defineLake, silver, t, z } from 'moraine'
+import { inbox } from 'moraine/sources'
+const raw = bronze('orders', { from: inbox({ settle: '50ms' }) })
+const orders = silver('orders', { from: raw, schema: z.object({ id: t.int(), amount: t.int() }), key: 'id' })
+export default defineLake({ name: 'shop', datasets: [orders], alerts: [alert.webhook('http://127.0.0.1:${port}/hook', { on: ['quarantined'] })] })
+`
+    const project = await Project.create({ 'lake.ts': failingDecoder + definition })
+    const order = (id: number, amount: number, note = '') => JSON.stringify([{ id, amount, note }])
+    const rows = () => project.query('SELECT id, amount FROM silver.orders ORDER BY id')
+    const served = Served.start(project)
+    const url = String((await served.line(({ event }) => event === 'listening')).url)
+    const metrics = async () => (await fetch(`${url}/metrics`)).text()
+    const runs = (n: number) => () =>
+      served.lines.filter((l) => l.event === 'job finished' && l.job === 'bronze.orders').length >=
+      n
+    expect(await metrics()).not.toContain('moraine_quarantined_objects{')
+    await drop(project, 'a.json', order(1, 1))
+    await served.line(runs(1))
+    await drop(project, 'b.json', order(1, 2, POISON))
+    await served.line(({ event, on }) => event === 'alert' && on === 'quarantined')
+    for (const n of [2, 3, 4]) {
+      await drop(project, `c${n}.json`, order(n, n))
+      for (let i = 0; i < 1000 && (await rows()).length < n; i++) await sleep(100)
+    }
+    // What is behind it was never held back, and nothing was told twice.
+    expect(await rows()).toEqual([1, 2, 3, 4].map((id) => ({ id, amount: id })))
+    await served.line(
+      () => served.lines.filter((l) => l.event === 'alert' && l.on === 'quarantined').length > 1,
+    )
+    const about = { on: 'quarantined', lake: 'shop', dataset: 'bronze.orders' }
+    expect(told).toEqual([
+      expect.objectContaining({
+        ...about,
+        message: `b.json could not be read: ${FAILURE}; it is tried again`,
+      }),
+      expect.objectContaining({
+        ...about,
+        message: expect.stringMatching(
+          /^b\.json could not be read: .*; it stays in quarantine: moraine quarantine show [0-9a-f]{8}$/,
+        ),
+      }),
+    ])
+    expect(await metrics()).toContain('moraine_quarantined_objects{dataset="bronze.orders"} 1')
+    expect(await served.stop()).toBe(0)
+    // One that begins anew knows of it before anything has run.
+    const again = Served.start(project)
+    const next = String((await again.line(({ event }) => event === 'listening')).url)
+    const gauge = async () =>
+      /moraine_quarantined_objects\{.*\} (\d+)/.exec(
+        await (await fetch(`${next}/metrics`)).text(),
+      )?.[1]
+    expect(await gauge()).toBe('1')
+    await project.write({ 'lake.ts': definition })
+    const retried = await project.cli('quarantine', 'retry', '--all')
+    expect([retried.code, retried.stderr]).toEqual([0, ''])
+    expect(await gauge()).toBe('0')
+    expect(await again.stop()).toBe(0)
+    expect(told).toHaveLength(2)
+    expect(await rows()).toEqual([1, 2, 3, 4].map((id) => ({ id, amount: id === 1 ? 2 : id })))
   })
 })

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
   ListObjectsV2Command,
@@ -9,6 +10,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { startBuckets } from '../support/buckets.js'
+import { FAILURE, failingDecoder, POISON } from '../support/poison.js'
 import { Project, repository, step } from '../support/project.js'
 import { freePort, minioProgram, type Server } from '../support/servers.js'
 import { withService } from '../support/services.js'
@@ -112,6 +114,57 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     expect([rebuilt.code, rebuilt.stderr]).toEqual([0, ''])
     expect((await project.cli(...rows)).stdout).toBe(before.stdout)
     expect((await project.cli('verify', '--deep', ...root)).code).toBe(0)
+  })
+
+  it('sets an object aside that can not be read, keeps its bytes in the bucket, and puts it back', async () => {
+    const project = await create('s3://versions/poison/')
+    const definition = await readFile(join(project.folder, 'lake.ts'), 'utf8')
+    await project.write({ 'lake.ts': failingDecoder + definition })
+    const order = (id: number, amount: number, note = '') => JSON.stringify([{ id, amount, note }])
+    const root = ['--root', `s3://plain/poisoned?endpoint=${server.url}`]
+    const cli = (...args: string[]) => project.cli(...args, ...root)
+    const found = async () =>
+      JSON.parse(
+        (await cli('query', 'SELECT id, amount FROM silver.orders ORDER BY id', '--json')).stdout,
+      )
+    for (const [key, text] of Object.entries({
+      a: order(1, 10),
+      b: order(1, 20, POISON),
+      c: order(2, 30, POISON),
+      d: order(2, 40),
+    }))
+      await put('versions', `poison/${key}.json`, text)
+    for (let run = 0; run < 3; run++) expect((await cli('run')).code).toBe(0)
+    expect(await keys('versions')).toEqual([])
+    expect(await found()).toMatchObject([
+      { id: 1, amount: 10 },
+      { id: 2, amount: 40 },
+    ])
+    const listed = JSON.parse((await cli('quarantine', 'list', '--json')).stdout)
+    expect(listed).toMatchObject([
+      { name: 's3://versions/poison/b.json', failures: 3, held: true, reason: FAILURE },
+      { name: 's3://versions/poison/c.json', failures: 3, held: true, reason: FAILURE },
+    ])
+    expect((await cli('quarantine', 'show', listed[0].id)).stdout).toContain(order(1, 20, POISON))
+    // Nothing that it needs is swept away meanwhile.
+    expect((await cli('vacuum', '--grace', '0s', '--delete')).code).toBe(0)
+    const failed = await cli('quarantine', 'retry', listed[0].id)
+    expect([failed.code, failed.stdout]).toEqual([1, expect.stringContaining(FAILURE)])
+    await project.write({ 'lake.ts': definition })
+    const retried = await cli('quarantine', 'retry', '--all')
+    expect([retried.code, retried.stderr]).toEqual([0, ''])
+    // Each where it arrived: the one before the newest of its key stays behind it.
+    expect(await found()).toMatchObject([
+      { id: 1, amount: 20 },
+      { id: 2, amount: 40 },
+    ])
+    expect((await cli('quarantine', 'list')).stdout).toContain('Nothing is in quarantine')
+    expect((await cli('rebuild', 'orders', '--from', 'archive')).code).toBe(0)
+    expect(await found()).toMatchObject([
+      { id: 1, amount: 20 },
+      { id: 2, amount: 40 },
+    ])
+    expect((await cli('verify', '--deep')).code).toBe(0)
   })
 
   it('takes zips apart, and removes them as a whole', async () => {

@@ -66,3 +66,24 @@ export async function runPoisoned(
     await engine.close()
   }
 }
+
+/**
+ * TypeScript for the head of a `lake.ts`: in its processes, writing down JSON that holds {@link POISON} fails as a decoder does
+ * which has a mistake. Lines of JSON are not written down where the engine can read them as they are: what is to fail is a list.
+ */
+export const failingDecoder = `
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+const real = fs.createWriteStream
+fs.createWriteStream = ((path: string, ...rest: never[]) => {
+  const stream = real(path, ...rest)
+  const write = stream.write.bind(stream)
+  stream.write = ((chunk: unknown, ...more: never[]) => {
+    if (!path.endsWith('records') || !String(chunk).includes('${POISON}')) return write(chunk as never, ...more)
+    stream.destroy(new Error('${FAILURE}'))
+    return false
+  }) as never
+  return stream
+}) as never
+syncBuiltinESMExports()
+`

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import type { FilesSource } from '../../define/source.js'
-import { MoraineError } from '../../errors.js'
 import type { SourceFile } from '../discover.js'
 import { type RowText, rowTextOf } from '../formats/document.js'
 import type { JsonRecord } from '../formats/json-records.js'
@@ -10,6 +9,8 @@ import { textOf } from '../taken.js'
 
 /** Bytes of one event. */
 const LONGEST = 100 * 2 ** 20
+/** Bytes of a line that is longer which are shown. */
+const SHOWN = 1000
 /** Records that are handed on together. */
 const TOGETHER = 1000
 
@@ -150,6 +151,12 @@ async function* linesOf({ file, source, offset, end, signal }: Part): AsyncGener
   }
   let rest: Buffer[] = []
   let held = 0
+  /** Bytes of a line that is too long, beyond those of it that are shown. */
+  let beyond = 0
+  const longOf = (ends: boolean): Line => {
+    const text = Buffer.concat(rest).toString('latin1')
+    return { text, bytes: held + beyond, ends, fault: 'more than 100 MiB' }
+  }
   for await (const chunk of createReadStream(textOf(file), {
     start: offset,
     end: end - 1,
@@ -159,18 +166,27 @@ async function* linesOf({ file, source, offset, end, signal }: Part): AsyncGener
     const bytes = chunk as Buffer
     for (let to = bytes.indexOf(10, at); to >= 0; to = bytes.indexOf(10, at)) {
       const piece = bytes.subarray(at, to + 1)
-      yield lineOf(rest.length > 0 ? Buffer.concat([...rest, piece]) : piece, true)
+      if (beyond > 0) {
+        beyond += piece.length
+        yield longOf(true)
+      } else yield lineOf(rest.length > 0 ? Buffer.concat([...rest, piece]) : piece, true)
       rest = []
       held = 0
+      beyond = 0
       at = to + 1
     }
     if (at === bytes.length) continue
+    if (beyond > 0) {
+      beyond += bytes.length - at
+      continue
+    }
     rest.push(bytes.subarray(at))
     held += bytes.length - at
-    if (held > LONGEST)
-      throw new MoraineError('source', `${file.name} has a line of more than 100 MiB`, {
-        hint: 'Nothing of it was taken in. Is it a log, with ends of lines?',
-      })
+    if (held <= LONGEST) continue
+    beyond = held - SHOWN
+    held = SHOWN
+    rest = [Buffer.concat(rest).subarray(0, SHOWN)]
   }
-  if (rest.length > 0) yield lineOf(Buffer.concat(rest), false)
+  if (beyond > 0) yield longOf(false)
+  else if (rest.length > 0) yield lineOf(Buffer.concat(rest), false)
 }
