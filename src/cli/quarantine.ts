@@ -18,8 +18,9 @@ import { examples } from './examples.js'
 import colors from './output/colors.js'
 import { plural, readableTime, size, toJson } from './output/format.js'
 import { PlainView } from './output/plain.js'
-import { textTable } from './output/table.js'
-import { printable } from './output/terminal.js'
+import { quarantineList } from './output/quarantine-list.js'
+import { printable, show as showText } from './output/terminal.js'
+import { tellWaits } from './output/waits.js'
 import { openLog, openProject, print } from './project.js'
 
 const ACTIONS = ['list', 'show', 'retry', 'discard']
@@ -87,21 +88,7 @@ function list(found: readonly Found[], json: boolean): number {
     print('Nothing is in quarantine: all that arrived could be read.')
     return 0
   }
-  const names = ['id', 'dataset', 'object', 'size', 'arrived', 'failed', 'reason']
-  print(
-    textTable(
-      names.map((name) => ({ name, right: name === 'size' })),
-      found.map(({ dataset, object }) => ({
-        id: object.id,
-        dataset: dataset.replace(/^bronze\./, ''),
-        object: object.name,
-        size: size(object.size),
-        arrived: object.arrived.slice(0, 10),
-        failed: `${object.failures}×, ${object.held ? 'stays' : 'again'}`,
-        reason: object.reason,
-      })),
-    ),
-  )
+  print(quarantineList(found))
   print('\nLook at one: moraine quarantine show ID. Try again: retry ID. Give up: discard ID.')
   return 0
 }
@@ -135,6 +122,10 @@ async function retry(command: Command, found: readonly Found[]): Promise<number>
   const engine = await startEngine(command)
   const javascript = new Threads(findLakeFile(folder))
   const view = json ? undefined : new PlainView()
+  const unwatch = tellWaits((text) => {
+    if (view) view.waiting(text)
+    else if (text !== undefined) showText(`${text}\n`, process.stderr)
+  })
   try {
     const record = await runLake(lake, {
       storage,
@@ -150,6 +141,7 @@ async function retry(command: Command, found: readonly Found[]): Promise<number>
     if (json) print(toJson({ ...record, still: still.map(({ object }) => object.id) }, 2))
     return record.outcome === 'done' && still.length === 0 ? 0 : 1
   } finally {
+    unwatch()
     await javascript.close()
     await engine.close()
   }

@@ -1,5 +1,6 @@
 import { type Bronze, fullName } from '../define/dataset.js'
 import type { FilesSource, FullExports } from '../define/source.js'
+import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { discoverFiles as filesOf, nothingThere, type SourceFile } from '../source/discover.js'
 import { compareExports, exportsOf, type FullExport } from '../source/exports.js'
@@ -11,6 +12,7 @@ import type { Intake, Offer } from './intake.js'
 import { columnsBefore } from './intake-files.js'
 import { commitRows, newBatch, noteWatermark, nothingYet } from './rows-commit.js'
 import { type Held, heldOf, heldText, holdBack, rowsOfFull } from './shrink.js'
+import { isFault } from './unreadable.js'
 
 /** Files as they were seen: name, bytes, time. */
 type Seen = readonly (readonly [string, number, number])[]
@@ -95,7 +97,9 @@ async function takeFull(
     const columns = await columnsBefore(batches, base.batches[name] ?? [], before)
     const compare = new FileColumns(dataset, source.drift ?? 'evolve', columns)
     const work = new Taking(context, dataset, source, session, batch, new Map(), compare, true)
-    await work.all(files)
+    await work.all(files).catch((error) => {
+      throw isFault(error) ? partMissing(error, exportName) : error
+    })
     return work
   })
   const rows = taking.taken.reduce((sum, file) => sum + file.rows, 0)
@@ -131,4 +135,15 @@ async function takeFull(
       more: { whole: true },
     },
   )
+}
+
+/** A part of an export alone would delete the rows of the rest. */
+function partMissing(error: MoraineError, exportName: string): MoraineError {
+  const own = error.hint === undefined ? '' : `${error.hint} `
+  const hint = `${own}Nothing of ${exportName} was taken in, and what was there stays. Mend the file, or replace it; a newer export is read instead of this one.`
+  return new MoraineError('source', error.message, {
+    cause: error,
+    hint,
+    place: error.place,
+  })
 }

@@ -1,5 +1,6 @@
 import { readFile, rm, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compareNames } from '../../src/source/exports.js'
@@ -40,6 +41,25 @@ const good = async (project: Project, options = {}) => {
 }
 
 describe('files that each hold everything', () => {
+  it('are not half taken in where a file of one is damaged, and the next one is read instead', async () => {
+    const project = await lakeOf(
+      { 'in/1/a.csv': csv(1), 'in/1/b.csv': csv(2) },
+      "files('in/*/*', { full: { by: 'folder' } })",
+    )
+    await good(project)
+    await project.write({
+      'in/2/a.csv': csv(1, 3),
+      'in/2/b.csv.gz': gzipSync(csv(2)).subarray(0, 20),
+    })
+    const { error } = step(await project.run(), 'bronze.customers')
+    expect(error?.message).toContain('in/2/b.csv.gz')
+    expect(error?.hint).toContain('what was there stays')
+    expect(await idsIn(project)).toEqual([1, 2])
+    await project.write({ 'in/3/a.csv': csv(1, 3), 'in/3/b.csv': csv(2) })
+    await good(project)
+    expect(await idsIn(project)).toEqual([1, 2, 3])
+  })
+
   it('are read as the newest of them: what is gone from it is gone, and its discarded rows count once', async () => {
     const project = await lakeOf({
       'in/export-2.csv': csv(1, 2, 'x'),

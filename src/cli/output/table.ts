@@ -191,7 +191,7 @@ function shown(value: RowValue | undefined, longest: number): string {
 }
 
 /** Cells that a text takes on a terminal, nearly: wide characters count double. */
-function cellsOf(text: string): number {
+export function cellsOf(text: string): number {
   let cells = 0
   for (const char of text)
     cells +=
