@@ -14,7 +14,7 @@ function touches(args) {
   return args.some((arg) => typeof arg === 'string' && arg.startsWith(root))
 }
 
-for (const name of ['open', 'link', 'unlink', 'mkdir']) {
+for (const name of ['open', 'link', 'rename', 'unlink', 'mkdir']) {
   const real = fs.promises[name]
   fs.promises[name] = async (...args) => {
     if (!touches(args)) return real(...args)

@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { Table } from '../../src/iceberg/table.js'
+import { CommitLog } from '../../src/log/log.js'
+import { verifyLake } from '../../src/log/verify.js'
+import { LocalStorage } from '../../src/storage/local.js'
+import { type Project, repository } from '../support/project.js'
+import { change, flipped, lakeOfAllLayers } from '../support/rot.js'
+
+/* A repair is killed before and after times that it touches the lake's folder: on a laptop some, in CI all. */
+
+const scribble = (bytes: Buffer) => bytes.fill(0x5a, 40, 60)
+
+/** Damages one file of each way in which files are mended; returns their paths. */
+async function damage(project: Project): Promise<Set<string>> {
+  const state = await project.state()
+  const { manifest = '' } = state.batches['bronze.visits']?.[0] ?? {}
+  const batch = JSON.parse(String(await readFile(join(project.folder, 'lake', manifest))))
+  const data = batch.files[0].data as string
+  const table = await Table.load(
+    project.storage,
+    state.tables['silver.rates'] as { metadata: string },
+  )
+  const [{ file } = never()] = await table.plan()
+  const built = table.pathOf(file.path)
+  const bit = (state.tables['gold.daily'] as { metadata: string }).metadata
+  await change(project, data, scribble)
+  await change(project, built, scribble)
+  await change(project, bit, (bytes) => flipped(bytes, 0.4))
+  return new Set([data, built, bit])
+}
+
+const never = (): never => {
+  throw new Error('there is none')
+}
+
+async function repair(project: Project, root: string, how: string, count = ''): Promise<boolean> {
+  const at = join(repository, 'test/faults/kill-at.mjs')
+  const command = [join(repository, 'bin/moraine.js'), '-C', project.folder, 'repair', '--yes']
+  const child = spawn(process.execPath, ['--import', at, ...command], {
+    stdio: 'ignore',
+    env: { ...process.env, MORAINE_ROOT: root, MORAINE_KILL: how, MORAINE_KILL_COUNT: count },
+  })
+  const [, signal] = await once(child, 'exit')
+  return signal === 'SIGKILL'
+}
+
+const queries = [
+  'select page, n from silver.visits order by all',
+  'select currency, rate from silver.rates order by all',
+  'select day, amount from gold.daily order by all',
+]
+
+describe('a repair that is killed at any point', () => {
+  it('leaves nothing worse than it was, and the next repair ends well with the same rows', async () => {
+    const project = await lakeOfAllLayers()
+    const inFolder = (name: string) => join(project.folder, name)
+    const rowsOf = async (root: string) => {
+      const found: string[] = []
+      for (const sql of queries)
+        found.push((await project.cli('--root', root, 'query', '--json', sql)).stdout)
+      return found
+    }
+    const expected = await rowsOf(inFolder('lake'))
+    expect(expected.every((text) => text.length > 50)).toBe(true)
+    const damaged = await damage(project)
+
+    await cp(inFolder('lake'), inFolder('whole'), { recursive: true })
+    await repair(project, inFolder('whole'), 'count', inFolder('count.txt'))
+    expect(await rowsOf(inFolder('whole'))).toEqual(expected)
+    const points = Number(await readFile(inFolder('count.txt'), 'utf8'))
+    expect(points).toBeGreaterThan(60)
+
+    const step = process.env.MORAINE_CI_FULL ? 1 : Math.ceil(points / 5)
+    let [done, deaths] = [0, 0]
+    for (let at = 1 + (points % step); at <= points; at += step)
+      for (const how of [`before:${at}`, `after:${at}`]) {
+        const root = inFolder('tried')
+        await cp(inFolder('lake'), root, { recursive: true })
+        if (await repair(project, root, how)) deaths++
+        done++
+        const storage = new LocalStorage(root)
+        const found = await verifyLake(storage, new CommitLog(storage), { deep: async () => [] })
+        const others = found.damaged.filter(({ path }) => !damaged.has(path))
+        expect([how, others]).toEqual([how, []])
+        const again = await project.cli('--root', root, 'repair', '--yes')
+        expect([how, again.code, again.stderr]).toEqual([how, 0, ''])
+        expect((await project.cli('--root', root, 'verify', '--head', '--deep')).code).toBe(0)
+        expect([how, await rowsOf(root)]).toEqual([how, expected])
+        await rm(root, { recursive: true })
+      }
+    expect(deaths).toBeGreaterThan(done * 0.8)
+  }, 900_000)
+})
