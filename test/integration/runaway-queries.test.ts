@@ -49,6 +49,13 @@ describe('a query that needs more memory than it may use is ended', () => {
       'with recursive t(l) as (select [1] union all select list_concat(l, l) from t) select count(*) from t',
     ],
     ['a median of many', 'select quantile_cont(i, 0.5), mode(i) from range(300000000) t(i)'],
+    ['structs of lists', "select {'a': range(100000000), 'b': range(100000000)}"],
+    ['a number that is padded', "select printf('%1000000000d', 1)"],
+    ['lists of a growing window', 'select list(range) over (order by range) from range(1000000)'],
+    [
+      'the distance of two long texts',
+      "select levenshtein(repeat('x', 3000000) || range, repeat('y', 3000000)) from range(2000)",
+    ],
   ])('%s', async (_, sql) => {
     const { code, stdout, stderr } = await query('--memory', '400MB', sql)
     expect([code, stdout]).toEqual([1, ''])
