@@ -1,7 +1,9 @@
+import type { AnyDataset } from '../define/dataset.js'
 import type { MoraineError } from '../errors.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import type { Table } from '../iceberg/table.js'
-import type { TableState, ViewState } from '../log/commit.js'
+import type { Offsets, TableState, ViewState } from '../log/commit.js'
+import type { View } from '../plan/plan.js'
 import type { StepResult } from './events.js'
 
 /** Files that a step wrote of its dataset's table. */
@@ -20,4 +22,18 @@ export interface Built {
   written?: Written
   /** Why nobody may see it yet: a check of severity `fail` is broken. */
   failure?: MoraineError
+}
+
+/** A dataset that was built, on the view its step saw. */
+export interface BuildOutcome {
+  dataset: AnyDataset
+  tables: Record<string, TableState>
+  /** What is stored as a query. */
+  views?: Record<string, ViewState> | undefined
+  view: View
+  written?: Written | undefined
+  /** An earlier run has built it. */
+  resumed?: boolean
+  /** How far it has read its inputs, where that is not as far as they go. */
+  offsets?: Offsets
 }

@@ -2,6 +2,7 @@ import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dat
 import { isTime, keptFrom, type Retention, retentionOf, timeAs } from '../define/keep.js'
 import { quoteName } from '../define/sql.js'
 import { thousands } from '../define/thousands.js'
+import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { toColumnType } from '../iceberg/spec/types.js'
@@ -14,7 +15,6 @@ import { hash, type RunContext, withSession } from './context.js'
 import { chooseDeletes } from './removal.js'
 import { tableFiles } from './table-files.js'
 import { tableState, writeTable } from './tables.js'
-import { count } from './winners.js'
 
 /** A table without the rows that its dataset's `keep` lets go. */
 export interface Unexpired {

@@ -1,6 +1,7 @@
 import { fullName, type Silver } from '../define/dataset.js'
 import { fieldsOfShape } from '../define/schema.js'
 import { renderSql, type Sql } from '../define/sql.js'
+import { count } from '../engine/count.js'
 import type { ResultRow, Session } from '../engine/engine.js'
 import type { SqlError } from '../engine/sql-error.js'
 import { MoraineError } from '../errors.js'
@@ -8,7 +9,6 @@ import { compileChecks } from '../quality/compile.js'
 import { canBeTried, expressionsOf, isAboutValue, VALUE_ERRORS } from './careful.js'
 import { emptyRelation } from './expressions.js'
 import type { InputContext, SilverInput } from './silver-input.js'
-import { count } from './winners.js'
 
 /** The rules, by name, that are tried on each row by itself. */
 export async function rulesToTry(

@@ -1,6 +1,7 @@
 import type { Field } from '../define/column-type.js'
 import { fullName, type Silver } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
+import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import type { TableState } from '../log/commit.js'
 import { definitionOf } from '../plan/fingerprint.js'
@@ -10,7 +11,7 @@ import { filesOfKeys, type Target } from './merge.js'
 import { chooseDeletes } from './removal.js'
 import { tableFiles } from './table-files.js'
 import { tableState, writeTable } from './tables.js'
-import { count, keysOf, newestPlaceFirst, removesKeys } from './winners.js'
+import { keysOf, newestPlaceFirst, removesKeys } from './winners.js'
 
 /** The table of all versions: `history.orders`. */
 const historyOf = (dataset: { name: string }): string => `history.${dataset.name}`

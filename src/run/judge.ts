@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Silver } from '../define/dataset.js'
 import { quoteName, renderSql } from '../define/sql.js'
+import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import { parseTree } from '../engine/parse.js'
 import type { BuildDecision } from '../plan/plan.js'
@@ -18,7 +19,7 @@ import {
   type SilverPart,
   silverInput,
 } from './silver-input.js'
-import { count, havePlaces, type Keyed, keyedColumns, keysOf, samePlace } from './winners.js'
+import { havePlaces, type Keyed, keyedColumns, keysOf, samePlace } from './winners.js'
 
 const FLAGGED =
   '(_reasons IS NOT NULL OR _warnings IS NOT NULL OR _failures IS NOT NULL OR _superseded)'

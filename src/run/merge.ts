@@ -1,6 +1,7 @@
 import type { Field } from '../define/column-type.js'
 import { fullName, type Silver } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
+import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import type { ScanTask } from '../iceberg/deletes.js'
 import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
@@ -11,7 +12,7 @@ import { type Renamed, silverLineage } from './relations.js'
 import { chooseDeletes, type Deletion } from './removal.js'
 import { tableFiles } from './table-files.js'
 import { matchTombstones, mergeTombstones, newTombstones, type Tombstones } from './tombstones.js'
-import { count, type Deduplicated, keysOf, newer, removesKeys } from './winners.js'
+import { type Deduplicated, keysOf, newer, removesKeys } from './winners.js'
 
 /** How new rows and the table as it stands become one. */
 export interface Merge {

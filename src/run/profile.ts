@@ -5,10 +5,9 @@ import type { Relation, ResultRow, Session } from '../engine/engine.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import { encodeSealed, parseSealed } from '../storage/sealed.js'
 import type { Storage } from '../storage/storage.js'
-import type { Written } from './build.js'
+import type { BuildOutcome, Written } from './build.js'
 import { type RunContext, withSession } from './context.js'
 import { Pool } from './pool.js'
-import type { BuildOutcome } from './publish.js'
 import { tableFiles } from './table-files.js'
 
 /** What is known of a column's values. */

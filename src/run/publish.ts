@@ -1,21 +1,7 @@
-import { type AnyDataset, fullName } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
 import type { Changes, Offsets, TableState, ViewState } from '../log/commit.js'
-import { offsetsOn, type View } from '../plan/plan.js'
-import type { Written } from './build.js'
-
-/** A dataset that was built, on the view its step saw. */
-export interface BuildOutcome {
-  dataset: AnyDataset
-  tables: Record<string, TableState>
-  /** What is stored as a query. */
-  views?: Record<string, ViewState> | undefined
-  view: View
-  written?: Written | undefined
-  /** An earlier run has built it. */
-  resumed?: boolean
-  /** How far it has read its inputs, where that is not as far as they go. */
-  offsets?: Offsets
-}
+import { offsetsOn } from '../plan/plan.js'
+import type { BuildOutcome } from './build.js'
 
 /** All that was built, as one change: tables, and how far they have read their inputs. */
 export function publishable(built: readonly BuildOutcome[]): Changes & {

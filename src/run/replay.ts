@@ -2,6 +2,7 @@ import { fullName, type Silver } from '../define/dataset.js'
 import { lookupsOf } from '../define/inputs.js'
 import { fieldsOfShape } from '../define/schema.js'
 import { quoteName, quoteText, renderSql } from '../define/sql.js'
+import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { RowCounts, TableState } from '../log/commit.js'
@@ -23,7 +24,7 @@ import { brokenChecks, holdChecks } from './table-checks.js'
 import { tableFiles } from './table-files.js'
 import { aboutTable, tableState, writeTable } from './tables.js'
 import { tombstonesOf } from './tombstones.js'
-import { count, type Deduplicated, deduplicate, keysOf, PLACE } from './winners.js'
+import { type Deduplicated, deduplicate, keysOf, PLACE } from './winners.js'
 
 /** SQL for a reason: whether it is about a rule of that name, or a column. */
 export function isForRule(reason: string, rule: string): string {

@@ -1,11 +1,11 @@
 import { fullName, type Silver } from '../define/dataset.js'
+import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import type { RunContext } from './context.js'
 import type { Validated } from './judge.js'
 import { filesOfKeys } from './merge.js'
 import { tableFiles } from './table-files.js'
 import {
-  count,
   type Deduplicated,
   keyedColumns,
   keysOf,

@@ -2,11 +2,12 @@ import type { Field } from '../define/column-type.js'
 import type { Silver } from '../define/dataset.js'
 import { fieldsOfShape } from '../define/schema.js'
 import { quoteName } from '../define/sql.js'
+import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import type { RunContext } from './context.js'
 import { emptyRelation } from './expressions.js'
 import { tableFiles } from './table-files.js'
-import { count, keysOf, newer } from './winners.js'
+import { keysOf, newer } from './winners.js'
 
 /** Which keys are gone, so that older rows of them that come late do not bring them back. */
 export interface Tombstones {

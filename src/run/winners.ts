@@ -1,5 +1,6 @@
 import type { Silver } from '../define/dataset.js'
 import { quoteName } from '../define/sql.js'
+import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import type { Validated } from './judge.js'
 import { findDuplicates } from './suspects.js'
@@ -56,11 +57,6 @@ export const keysOf = (dataset: Silver) => dataset.key.map(quoteName)
 /** The columns of keyed rows: key, cursor and place. */
 export function keyedColumns({ key, cursor }: Silver): string {
   return [...new Set([...key, ...(cursor ? [cursor] : [])].map(quoteName)), PLACE].join(', ')
-}
-
-/** The number in the column `n` of a query's one row. */
-export async function count(session: Session, sql: string): Promise<number> {
-  return Number((await session.rows(sql))[0]?.n)
 }
 
 /** Finds the latest row of each key. Only rows whose key comes again are compared. */
