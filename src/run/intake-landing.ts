@@ -74,7 +74,9 @@ async function take(
   const suspects = await suspectsOf(context.storage, dataset)
   for (const group of groupsOf(fresh)) {
     context.signal.throwIfAborted()
-    const reader = new LandedIntake(context, dataset, source, { landing, group, batches }, known)
+    const { reached } = (base.watermarks[name] ?? {}) as Reached
+    const objects = { landing, group, batches }
+    const reader = new LandedIntake(context, dataset, source, objects, known, reached)
     done = await reader.take(done, suspects)
     await removeAll(context, group)
   }
@@ -114,6 +116,16 @@ export interface Piece {
   part?: { from: number; to: number; of: number }
 }
 
+/** How far an object was read that is read in pieces, as the watermark says in the commit of each. */
+interface Reached {
+  reached?: { path: string; to: number; of: number }
+}
+
+function reachedBy(last: Piece | undefined): Reached {
+  const { path = '', part } = last ?? {}
+  return part && part.to < part.of ? { reached: { path, to: part.to, of: part.of } } : {}
+}
+
 /** Pieces that are tried to find out whether anything can be read. */
 const TRIED = 5
 
@@ -128,8 +140,13 @@ class LandedIntake {
     private readonly source: IngestSource,
     private readonly group: Group,
     private readonly known: RecentlySent,
+    reached?: Reached['reached'],
   ) {
-    this.pieces = group.group.map(({ path }) => ({ path }))
+    this.pieces = group.group.map(({ path }) => {
+      if (path !== reached?.path) return { path }
+      const { to: from, of } = reached
+      return { path, part: { from, to: of, of } }
+    })
   }
 
   async take(before: Intake, suspects: Suspects): Promise<Intake> {
@@ -146,12 +163,16 @@ class LandedIntake {
   /** Objects that processes ended at while they read nothing else, by their requests. */
   private async apart({ together }: Suspects): Promise<Piece[]> {
     const found: Piece[] = []
-    for (const { path } of this.pieces) {
+    for (const { path, part } of this.pieces) {
+      const piece = part ? { path, part } : { path }
       const isSplit = [...together.keys()].some((name) => name.startsWith(`${path}#`))
-      const all = isSplit || together.get(path) === 1 ? await this.requestsOf(path) : undefined
-      if (!all || all.of < 2) found.push({ path })
+      const all =
+        isSplit || together.get(nameOf(piece)) === 1
+          ? (part ?? (await this.requestsOf(path)))
+          : undefined
+      if (!all || all.to - all.from < 2) found.push(piece)
       else
-        for (let from = 0; from < all.of; from++)
+        for (let from = all.from; from < all.to; from++)
           found.push({ path, part: { from, to: from + 1, of: all.of } })
     }
     return found
@@ -228,7 +249,11 @@ class LandedIntake {
       files,
       columns,
       source: sent,
-      watermark: { landed: pieces.at(-1)?.path, ...(index ? { index } : {}) },
+      watermark: {
+        landed: pieces.at(-1)?.path,
+        ...(index ? { index } : {}),
+        ...reachedBy(pieces.at(-1)),
+      },
       more: {},
     })
     for (const [i, key] of keys.entries())
@@ -262,7 +287,7 @@ class LandedIntake {
     // Its checksum says so; of all else nobody can be sure.
     const others = async () => isDamaged(error) || this.isAnyOtherReadable(piece)
     if (!(await isAtFault(context, dataset, done.state, error, others))) throw error
-    const before = done.state.watermarks[fullName(dataset)] as object | undefined
+    const { reached: _, ...before } = (done.state.watermarks[fullName(dataset)] ?? {}) as Reached
     const { bytes, requests } = await unreadPiece(group.landing, context, piece)
     const own = requests.filter((request) => hasOwnKey(request) || piece.part)
     const keys = own.map(({ key }) => key)
@@ -283,7 +308,7 @@ class LandedIntake {
       },
       error,
       source: sent,
-      watermark: { ...before, landed: piece.path },
+      watermark: { ...before, landed: piece.path, ...reachedBy(piece) },
     })
     for (const [i, key] of keys.entries())
       known.requests.set(key, { hash: hashes[i] as string, at: context.started.getTime() })

@@ -1,8 +1,9 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { quarantinedIn } from '../../src/log/quarantined.js'
 import { type Landed, Landing } from '../../src/run/landing.js'
+import { LocalStorage } from '../../src/storage/local.js'
 import { FAILURE, POISON, runPoisoned } from '../support/poison.js'
 import { Project, step } from '../support/project.js'
 
@@ -264,4 +265,34 @@ it('a request that ends the engine is found by the next engines', async () => {
   const [one] = await quarantined(project)
   expect((await project.cli('quarantine', 'retry', one?.id ?? '')).code).toBe(0)
   expect(await rows(project)).toHaveLength(20)
+})
+
+it('an object that is read in pieces is read on from there, however long nobody did', async () => {
+  const definition = lake('ingest()').replace(", key: 'id' })", ' })')
+  const project = await Project.create({ 'lake.ts': definition })
+  const sent = [1, 2, 3, 4, 5, 6].map((id) =>
+    request({ id, v: id, ...(id === 5 ? { note: POISON } : {}) }),
+  )
+  await land(project, ...sent)
+  /** Ends a run, as a kill would, between the first piece and the second. */
+  class Cut extends LocalStorage {
+    commits = 0
+    override createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+      if (/_moraine\/log\/main\/\d+\.json$/.test(path) && ++this.commits > 1)
+        throw new Error('killed')
+      return super.createIfAbsent(path, bytes)
+    }
+  }
+  const cut = new Cut(join(project.folder, 'lake'))
+  await runPoisoned(project, { storage: cut }).catch(() => {})
+  expect(cut.commits).toBeGreaterThan(1)
+  expect((await project.state()).watermarks['bronze.events']).toMatchObject({ reached: { of: 6 } })
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 30 * 3_600_000 })
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
+  await runPoisoned(project)
+  const found = await project.query('SELECT id FROM silver.events ORDER BY id')
+  expect(found.map(({ id }) => Number(id))).toEqual([1, 2, 3, 4, 6])
+  expect(await quarantined(project)).toHaveLength(1)
 })
