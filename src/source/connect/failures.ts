@@ -2,6 +2,10 @@ import type { Connection } from '../../define/source.js'
 import { MoraineError, messageOf, type Place } from '../../errors.js'
 import { OwnSecrets, shownUrl } from '../../secrets.js'
 
+/** A server that keeps bytes of any kind hands none of the rows over where one holds no text. */
+const NO_TEXT =
+  'A text in it is not in the encoding of the database, so the server gives none of its rows. Leave its column out with columns: […], or mend the rows there; nothing was taken in.'
+
 /** What a database's or a socket's error code means to people. */
 const meanings: Readonly<Record<string, { what: string; hint: string; retryable?: boolean }>> = {
   ECONNREFUSED: {
@@ -86,7 +90,8 @@ export function databaseError(
     )
   const known = meanings[code] ?? (lost ? meanings.ECONNRESET : undefined)
   const what = known ? `${known.what}${message ? ` (${message})` : ''}` : message
-  const advice = hint ?? known?.hint
+  const isNoText = code === '22021' || /invalid byte sequence for encoding/.test(message)
+  const advice = hint ?? (isNoText ? NO_TEXT : known?.hint)
   return new MoraineError('source', `${where}: ${what}`, {
     ...(advice ? { hint: advice } : {}),
     retryable: known?.retryable ?? false,
