@@ -31,3 +31,11 @@ export function sqlType(type: ColumnType): string {
       return scalars[type.kind] as string
   }
 }
+
+/** The type of the whole numbers among those of a decimal type with digits after the point; for others, and too long ones, none. */
+export function wholeType(type: string): string | undefined {
+  const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(type) ?? []
+  if (scale === undefined || scale === '0') return undefined
+  const digits = Number(precision) - Number(scale)
+  return digits <= 9 ? 'INTEGER' : digits <= 18 ? 'BIGINT' : undefined
+}

@@ -130,7 +130,12 @@ const overwrite: Applier = (flow, def, _type, js) => {
     ...flow,
     value: js.bind(js.asciiOr(flow.value, ascii, call)),
   })
-  if (source === overwrites.trim) return through(`trim(${flow.value}, ${ASCII_SPACE})`)
+  if (source === overwrites.trim) {
+    // All white space of ASCII sorts before `!`; to cut it off takes longer than to look for it.
+    const { value } = flow
+    const some = `${value} < '!' OR right(${value}, 1) < '!'`
+    return through(`CASE WHEN ${some} THEN trim(${value}, ${ASCII_SPACE}) ELSE ${value} END`)
+  }
   if (source === overwrites.lower) return through(`lower(${flow.value})`)
   if (source === overwrites.upper) return through(`upper(${flow.value})`)
   throw new NeedsJavaScript('overwrite')

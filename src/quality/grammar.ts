@@ -46,6 +46,12 @@ export function decode(text: string, type: ColumnType, reading: Reading = {}): s
 /** The same, with what can be said of a text that gives no value. */
 export function decodeText(text: string, type: ColumnType, reading: Reading, bind: Bind): Decoded {
   if (isText(type)) return { value: text }
+  if (exact.includes(type.kind) && !hasNumberWords(reading)) {
+    // The cast passes over spaces by itself, so that none need be cut off first.
+    const cast = `TRY_CAST(${text} AS ${sqlType(type)})`
+    const matches = `regexp_full_match(${text}, ${quoteText(`[ \t]*${grammarOf(type)}[ \t]*`)})`
+    return { value: `CASE ${canonical(text, type)}WHEN ${matches} THEN ${cast} END` }
+  }
   const own = trimmed(text)
   if (type.kind === 'boolean') return { value: decodeBoolean(own, reading) }
   if (isNumeric(type) && hasNumberWords(reading)) {
@@ -61,9 +67,14 @@ export function decodeText(text: string, type: ColumnType, reading: Reading, bin
   return { value: `CASE ${canonical(text, type)}WHEN ${matches} THEN ${found} END` }
 }
 
-/** SQL for a text without the spaces around it. */
+/**
+ * SQL for a text without the spaces around it. The engine makes a set of what is to be cut off, row by row:
+ * that is left to texts that have some, or begin with what sorts as low.
+ */
 export function trimmed(text: string): string {
-  return `trim(${text}, ${quoteText(' \t')})`
+  const ends = [' ', '\t'].map((space) => `ends_with(${text}, ${quoteText(space)})`)
+  const cut = `trim(${text}, ${quoteText(' \t')})`
+  return `CASE WHEN ${text} < '!' OR ${ends.join(' OR ')} THEN ${cut} ELSE ${text} END`
 }
 
 /** Values of these have one text of their own. */

@@ -87,6 +87,7 @@ export function decodeRaw(raw: RawColumn, type: ColumnType, reading: Reading, bi
   if (raw.sqlType === 'VARCHAR') return decodeText(raw.sql, type, reading, bind)
   if (widens(raw.sqlType, target)) return { value: `CAST(${raw.sql} AS ${target})` }
   const words = ofValues(reading, isNumericSql(raw.sqlType))
+  if (isExactly(raw.sqlType, type)) return { value: `TRY_CAST(${raw.sql} AS ${target})` }
   return decodeText(`CAST(${raw.sql} AS VARCHAR)`, type, words, bind)
 }
 
@@ -96,6 +97,11 @@ const isNumericSql = (type: string) => /INT|DECIMAL|DOUBLE|FLOAT/.test(type)
 function ofValues(reading: Reading, areNumbers: boolean): Reading {
   const { formats: _, year: _year, decimal: _decimal, group: _group, epoch, ...others } = reading
   return { ...others, ...(areNumbers && epoch ? { epoch } : {}) }
+}
+
+/** Whether a value is a whole number of the type just where the cast gives one: there is nothing to round. */
+function isExactly(from: string, { kind }: ColumnType): boolean {
+  return integers.includes(from) && ['int', 'bigint', 'decimal'].includes(kind)
 }
 
 const integers = ['TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT']

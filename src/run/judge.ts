@@ -115,8 +115,9 @@ async function findFlagged(
   if (few) await session.insert(flagged, few)
   const some =
     few !== undefined && (await count(session, `SELECT count(*) AS n FROM ${flagged.sql}`)) > 0
-  // Counting reads the columns that are checked, and no others.
-  if (!some && (await count(session, `SELECT count(*) AS n FROM (${others})`)) === 0) return false
+  // To look for the first reads the columns that are checked, and no others.
+  const first = `SELECT count(*) AS n FROM (SELECT 1 FROM (${others}) LIMIT 1)`
+  if (!some && (await count(session, first)) === 0) return false
   await session.insert(flagged, others)
   return true
 }

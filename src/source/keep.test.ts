@@ -71,8 +71,10 @@ it('texts come back as they were, whether they are kept as values or not', async
     fc.asyncProperty(
       fc.array(fc.tuple(text, text, text, text, text), { maxLength: 8 }),
       fc.subarray([...wanted], { minLength: 1 }),
-      async (odd, some) => {
-        const rows = [...Array.from({ length: 160 }, () => usual), ...odd]
+      fc.boolean(),
+      async (odd, some, whole) => {
+        const row = usual.map((t) => (whole && t === '12.50' ? '12' : t))
+        const rows = [...Array.from({ length: 160 }, () => row), ...odd]
         const values = rows.map((row, i) => {
           const texts = row.map((t) => (t === null ? 'NULL' : quoteText(t)))
           return `(${i}, ${texts.map((t) => `CAST(${t} AS VARCHAR)`).join(', ')})`
@@ -87,7 +89,9 @@ it('texts come back as they were, whether they are kept as values or not', async
           { relation, columns, lineage, location },
           new Map(some),
         )
-        expect(Object.keys(kept.values ?? {})).toEqual(some.map(([name]) => name))
+        // Prices without cents are whole numbers: only these give back their texts.
+        const typed = some.map(([n, type]) => [n, whole && n === 'price' ? 'INTEGER' : type])
+        expect(kept.values).toEqual(Object.fromEntries(typed))
         inexact += kept.inexact ?? 0
         const [bent] = await session().rows(
           `SELECT count(*) AS n FROM read_parquet(${quoteText(location.slice('file://'.length))}) WHERE _texts IS NOT NULL`,

@@ -1,4 +1,5 @@
 import { quoteName } from '../define/sql.js'
+import { wholeType } from '../define/sql-type.js'
 import type { Counts, KeptAs, Session } from '../engine/engine.js'
 import { isNumber, type KnownColumns } from '../quality/known.js'
 
@@ -96,13 +97,18 @@ async function worthwhile(
 ): Promise<Record<string, string>> {
   const candidates = columns.flatMap((name) => {
     const type = wanted.get(name.toLowerCase())
-    return type === undefined ? [] : [[name, type] as const]
+    if (type === undefined) return []
+    // Prices without cents: as whole numbers they give back the text that came.
+    const whole = wholeType(type)
+    return [type, ...(whole ? [whole] : [])].map((kept) => [name, kept] as const)
   })
   if (candidates.length === 0) return {}
   const tests = candidates.map(([name, type]) => givesBack(name, castSql(name, type), type))
   const sample = `(SELECT * FROM ${relation} LIMIT ${SAMPLE})`
   const { rows, counts } = await countTrue(session, sample, tests)
-  return Object.fromEntries(candidates.filter((_, i) => (counts[i] ?? 0) >= rows * MOST))
+  const enough = candidates.filter((_, i) => (counts[i] ?? 0) >= rows * MOST)
+  // Of two types the first, which is the one that is wanted.
+  return Object.fromEntries(enough.filter(([name], i) => enough[i - 1]?.[0] !== name))
 }
 
 /** Aggregates in one query, up to which the engine plans them quickly: it compares each with all others. */

@@ -16,7 +16,7 @@ import {
 } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { MoraineError, messageOf } from '../errors.js'
-import { fileSha256 } from './checksum.js'
+import { fileSha256, handleSha256 } from './checksum.js'
 import { checkPath } from './paths.js'
 import { missing } from './remedy.js'
 import type { Storage, StoredObject } from './storage.js'
@@ -286,13 +286,14 @@ export class LocalStorage implements Storage {
     const sums = new Map<string, string>()
     for (const path of paths) {
       const file = this.at(path)
+      let doing = 'read'
       // What was just written is read from memory: before it is synced, so that it need not wait for the disk.
-      const sum = await fileSha256(file).catch((error) => {
-        throw failed('read', path, error)
-      })
-      sums.set(path, sum)
-      await withFile(file, 'r', (handle) => handle.sync()).catch((error) => {
-        throw failed('sync', path, error)
+      await withFile(file, 'r', async (handle) => {
+        sums.set(path, await handleSha256(handle))
+        doing = 'sync'
+        await handle.sync()
+      }).catch((error) => {
+        throw failed(doing, path, error)
       })
     }
     for (const folder of new Set(paths.map((path) => dirname(this.at(path)))))

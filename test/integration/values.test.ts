@@ -48,18 +48,24 @@ const odd = [
   '-0.00',
   '99999999999999999999',
 ]
-const line = fc.tuple(
-  fc.nat(60).map(String),
-  value(['1.50', '0.00', '-1.00', '12.34'], odd),
-  value(['2024-01-01', '2020-02-29', ''], odd),
-  value(['2024-01-01 00:00:00', '1969-12-31 23:59:59'], odd),
-  value(['1', '2', '300'], odd),
-  value(['word', 'more words', '7'], odd),
-)
-const content = fc.array(fc.oneof({ weight: 60, arbitrary: line }, fc.constant(['a', 'b'])), {
-  minLength: 20,
-  maxLength: 60,
-})
+const cents = ['1.50', '0.00', '-1.00', '12.34']
+// The last is a whole number, and too large for the price.
+const whole = ['1', '0', '-1', '12', '9999999', '12345678']
+const line = (prices: string[]) =>
+  fc.tuple(
+    fc.nat(60).map(String),
+    value(prices, odd),
+    value(['2024-01-01', '2020-02-29', ''], odd),
+    value(['2024-01-01 00:00:00', '1969-12-31 23:59:59'], odd),
+    value(['1', '2', '300'], odd),
+    value(['word', 'more words', '7'], odd),
+  )
+const lines = (prices: string[]) =>
+  fc.array(fc.oneof({ weight: 60, arbitrary: line(prices) }, fc.constant(['a', 'b'])), {
+    minLength: 20,
+    maxLength: 60,
+  })
+const content = fc.oneof(lines(cents), lines(whole))
 
 it('values and texts make the same rows', async () => {
   let kept = 0

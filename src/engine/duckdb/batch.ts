@@ -1,4 +1,5 @@
 import { quoteName, quoteText } from '../../define/sql.js'
+import { wholeType } from '../../define/sql-type.js'
 import { knownOfAll } from '../../quality/known.js'
 import type { BatchParts, KeptFile } from '../engine.js'
 import { formatOf, heldTable } from './formats.js'
@@ -18,8 +19,11 @@ export function batchParts(
   files: readonly KeptFile[],
   wanted: ReadonlyMap<string, string>,
 ): BatchParts {
-  const [model] = files.map((file) => asWanted(file, wanted)).filter((names) => names.length > 0)
-  const same = (file: KeptFile) => asWanted(file, wanted).join() === model?.join()
+  const kinds = (file: KeptFile) =>
+    asWanted(file, wanted).map((name) => [name, file.values?.[name]])
+  const first = files.find((file) => asWanted(file, wanted).length > 0)
+  const model = first && asWanted(first, wanted)
+  const same = (file: KeptFile) => `${kinds(file)}` === `${first && kinds(first)}`
   const typed = model ? files.filter(same) : []
   const inexact = typed.filter((file) => (file.inexact ?? 0) > 0)
   const others = files.filter((file) => !typed.includes(file))
@@ -45,14 +49,17 @@ export function batchParts(
 
 const exactAlone = ({ inexact }: KeptFile) => (inexact ? ' WHERE _texts IS NULL' : '')
 
-/** The columns that a file keeps as values of just the types that are wanted, as it spells them. */
+/** The columns that a file keeps as values of the types that are wanted, or as the whole numbers that they are, as it spells them. */
 function asWanted(
   { values = {}, madeOf }: KeptFile,
   wanted: ReadonlyMap<string, string>,
 ): string[] {
   // Which column is which is a matter of texts there.
   if (madeOf) return []
-  return Object.keys(values).filter((name) => wanted.get(name.toLowerCase()) === values[name])
+  return Object.keys(values).filter((name) => {
+    const type = wanted.get(name.toLowerCase())
+    return type !== undefined && (type === values[name] || wholeType(type) === values[name])
+  })
 }
 
 /** Files that are laid out alike are read together. */
