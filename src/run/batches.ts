@@ -3,6 +3,7 @@ import type { BatchPointer } from '../log/commit.js'
 import type { NamesOutside } from '../source/names.js'
 import { readJson } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
+import { expectStaged } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
 import { type Naming, namesInBatch } from './naming.js'
 
@@ -99,9 +100,19 @@ export class Batches {
   }: Pick<BatchPointer, 'manifest' | 'sha256'>): Promise<BatchManifest> {
     const known = this.cache.get(manifest)
     if (known) return known
-    const read = readJson<BatchManifest>(this.storage, manifest, sha256)
+    const read = this.read(manifest, sha256)
     this.cache.set(manifest, read)
     return read
+  }
+
+  private async read(path: string, sha256: string | undefined): Promise<BatchManifest> {
+    const manifest = await readJson<BatchManifest>(this.storage, path, sha256)
+    const at = (path: string) => this.storage.locate(path)
+    for (const { data, dataSha256, original } of manifest.files) {
+      if (dataSha256) expectStaged([{ location: at(data), sha256: dataSha256 }])
+      if (original) expectStaged([{ location: at(original.path), sha256: original.sha256 }])
+    }
+    return manifest
   }
 
   manifests(pointers: readonly BatchPointer[]): Promise<BatchManifest[]> {

@@ -127,7 +127,11 @@ async function copyObjects(
   const missing: StoredObject[] = []
   for (const object of objects)
     if ((await to.stat(object.path))?.size !== object.size) missing.push(object)
-  await fetchStaged(missing.map(({ path }) => from.locate(path)))
+  // What is damaged is copied too, and said.
+  await fetchStaged(
+    missing.map(({ path }) => from.locate(path)),
+    true,
+  )
   for (const { path } of missing) {
     await to.prepare(path)
     await copyFile(localPath(from.locate(path)), localPath(to.locate(path)))

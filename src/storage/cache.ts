@@ -5,6 +5,8 @@ import { variable } from '../settings.js'
 
 const units: Record<string, number> = { MiB: 2 ** 20, GiB: 2 ** 30, MB: 1e6, GB: 1e9 }
 const DEFAULT_SIZE = 10 * 2 ** 30
+/** What the name of the file beside a copy ends with that says how it was when it was checked. */
+export const NOTE = '.moraine-sum'
 /** Files that were used so lately may be in use. */
 const LATELY = 3_600_000
 
@@ -31,7 +33,7 @@ export async function trim(folder: string, most: number, now = Date.now()): Prom
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const files = await Promise.all(
     entries
-      .filter((entry) => entry.isFile())
+      .filter((entry) => entry.isFile() && !entry.name.endsWith(NOTE))
       .map(async (entry) => {
         const path = join(entry.parentPath, entry.name)
         const found = await stat(path).catch(() => undefined)
@@ -42,6 +44,7 @@ export async function trim(folder: string, most: number, now = Date.now()): Prom
   for (const { path, size, used } of files.sort((a, b) => a.used - b.used)) {
     if (total <= most || now - used < LATELY) return
     await rm(path, { force: true })
+    await rm(path + NOTE, { force: true })
     total -= size
   }
 }

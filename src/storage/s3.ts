@@ -1,17 +1,17 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { createHash } from 'node:crypto'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3'
 import { MoraineError } from '../errors.js'
-import { cacheFolder, cacheSize, touch, trim } from './cache.js'
+import { cacheFolder } from './cache.js'
 import { OrderedSha256, streamSha256 } from './checksum.js'
+import { type Arrived, Copies } from './copies.js'
+import { MovedChecksums } from './moved.js'
 import { checkPath } from './paths.js'
 import { missing } from './remedy.js'
-import { PATIENT, patiently } from './retry.js'
+import { receiveBody } from './s3-body.js'
 import { type Given, hasObjectLock, holdObject, setLifecycle } from './s3-bucket.js'
 import { type S3Action, s3Failure, statusOf } from './s3-failures.js'
 import { clientsFor, type S3Place, s3Place } from './s3-settings.js'
@@ -27,7 +27,7 @@ const CONFLICTS = 10
 type Clients = Awaited<ReturnType<typeof clientsFor>>
 
 /** An object that was received: which one it was. */
-interface Received {
+interface Received extends Arrived {
   etag: string | undefined
   /** Where the bucket keeps versions. */
   version: string | undefined
@@ -40,11 +40,9 @@ interface Received {
 export class S3Storage implements Storage {
   readonly url: string
   private readonly place: S3Place
-  private readonly folder: string
+  private readonly copies: Copies
   private connected: Promise<Clients> | undefined
-  private trimmed: Promise<void> | undefined
   private lockable: Promise<boolean> | undefined
-  private readonly fetching = new Map<string, Promise<void>>()
 
   /** @param mounted whether the engine shall find its objects: of a lake, not of a source. */
   constructor(
@@ -58,13 +56,22 @@ export class S3Storage implements Storage {
     const id = createHash('sha256')
       .update(`${endpoint ?? ''} ${this.url}`)
       .digest('hex')
-    this.folder = join(cacheFolder(), 's3', id.slice(0, 16))
-    const { url, folder } = this
+    const folder = join(cacheFolder(), 's3', id.slice(0, 16))
+    const { url } = this
     const { reads } = this.place
-    const fetch = (path: string) => this.fetch(path)
+    this.copies = new Copies({
+      url,
+      folder,
+      download: (path, file, isKnown) => this.copyTo(path, file, isKnown),
+      noted: (path) => MovedChecksums.of(this).get(path),
+      isGone,
+    })
+    const fetch = (path: string, asItIs?: boolean) => this.copies.bring(path, asItIs)
+    const isReady = (path: string) => this.copies.isReady(path)
     const access = () => this.access()
     const always = reads === 'ranges'
-    if (mounted) mount({ url, folder, fetch, ...(reads === 'copies' ? {} : { access, always }) })
+    if (mounted)
+      mount({ url, folder, fetch, isReady, ...(reads === 'copies' ? {} : { access, always }) })
   }
 
   async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
@@ -169,7 +176,7 @@ export class S3Storage implements Storage {
     } catch (error) {
       if (!isMissing(error)) throw this.failed('remove', path, error)
     }
-    await rm(this.at(path), { force: true })
+    await this.copies.remove(path)
   }
 
   locate(path: string): string {
@@ -177,14 +184,18 @@ export class S3Storage implements Storage {
   }
 
   async prepare(path: string): Promise<void> {
-    await mkdir(dirname(this.at(path)), { recursive: true, mode: 0o700 })
+    await this.copies.prepare(path)
   }
 
   async seal(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const next = paths.values()
     const sums = new Map<string, string>()
     const work = async () => {
-      for (const path of next) sums.set(path, await this.send(path))
+      for (const path of next) {
+        const sum = await this.send(path)
+        sums.set(path, sum)
+        await this.copies.note(path, sum)
+      }
     }
     await Promise.all(Array.from({ length: Math.min(4, paths.length) }, work))
     return sums
@@ -198,7 +209,7 @@ export class S3Storage implements Storage {
       throw this.failed('write', path, error)
     }
     // A copy on this machine may be of the bytes that were replaced.
-    await rm(this.at(path), { force: true })
+    await this.copies.remove(path)
   }
 
   async protect(paths: readonly string[]): Promise<void> {
@@ -229,7 +240,7 @@ export class S3Storage implements Storage {
   /** Sends what the engine wrote, in parts where it is large; returns its SHA-256. */
   private async send(path: string): Promise<string> {
     const { s3, client } = await this.clients()
-    const file = await open(this.at(path))
+    const file = await open(this.copies.at(path))
     try {
       const { size } = await file.stat()
       const hash = new OrderedSha256()
@@ -305,31 +316,6 @@ export class S3Storage implements Storage {
     }
   }
 
-  /** Brings an object to its place on this machine. */
-  private fetch(path: string): Promise<void> {
-    const known = this.fetching.get(path)
-    if (known) return known
-    const fetched = this.copyHere(path).finally(() => this.fetching.delete(path))
-    this.fetching.set(path, fetched)
-    return fetched
-  }
-
-  private async copyHere(path: string): Promise<void> {
-    this.trimmed ??= trim(join(cacheFolder(), 's3'), cacheSize())
-    await this.trimmed
-    const file = this.at(path)
-    const temporary = `${file}.${randomUUID()}.tmp`
-    try {
-      await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-      await patiently(this.url, { total: PATIENT }, () => this.download(path, temporary))
-      await rename(temporary, file)
-      await touch(file)
-    } catch (error) {
-      await rm(temporary, { force: true })
-      if (!isGone(error)) throw error
-    }
-  }
-
   /** Some of an object's bytes. */
   async range(path: string, from: number, length: number): Promise<Buffer> {
     const { s3, client } = await this.clients()
@@ -342,14 +328,24 @@ export class S3Storage implements Storage {
     }
   }
 
-  /** Writes an object to a file. */
+  /** Writes an object to a file; what flips on the way is asked for once more. */
   async download(path: string, file: string, signal?: AbortSignal): Promise<Received> {
-    try {
-      return await this.receive(path, file, signal)
-    } catch (error) {
-      signal?.throwIfAborted()
-      throw this.failed('read', path, error)
-    }
+    const receive = () => this.receive(path, file, signal ? { signal } : {})
+    const first = await receive()
+    if (first.proof !== 'is not' && first.proof !== 'likely not') return first
+    const second = await receive()
+    const isSame = second.sha256 === first.sha256 && first.proof === 'likely not'
+    if (isSame || second.proof === 'is') return second
+    throw new MoraineError(
+      'source',
+      `${this.url}/${path} is damaged: its bytes are not those that the bucket has a checksum of`,
+      { doing: 'read', hint: 'Upload it again.' },
+    )
+  }
+
+  private async copyTo(path: string, file: string, isKnown: boolean): Promise<Arrived> {
+    const { sha256, proof } = await this.receive(path, file, { isKnown })
+    return { sha256, proof }
   }
 
   /** Removes one version of an object: one that was written since stays. */
@@ -362,17 +358,29 @@ export class S3Storage implements Storage {
     }
   }
 
-  private async receive(path: string, file: string, signal?: AbortSignal): Promise<Received> {
+  private async receive(
+    path: string,
+    file: string,
+    { signal, isKnown = false }: { signal?: AbortSignal; isKnown?: boolean },
+  ): Promise<Received> {
     const { s3, client } = await this.clients()
-    const options = signal ? { signal } : {}
-    const sent = await client.send(new s3.GetObjectCommand(this.named(path)), {
-      ...(signal ? { abortSignal: signal } : {}),
-    })
-    await pipeline(sent.Body as Readable, createWriteStream(file, { mode: 0o600 }), options)
-    const { size } = await stat(file)
-    if (size !== sent.ContentLength)
-      throw new Error(`${size} bytes came instead of ${sent.ContentLength}`)
-    return { etag: sent.ETag, version: sent.VersionId === 'null' ? undefined : sent.VersionId }
+    const { endpoint, bucket } = this.place
+    try {
+      const sent = await client.send(
+        new s3.GetObjectCommand({
+          ...this.named(path),
+          ...(isKnown ? {} : { ChecksumMode: 'ENABLED' }),
+        }),
+        signal ? { abortSignal: signal } : {},
+      )
+      // Directory buckets have ETags of another kind.
+      const isAws = endpoint === undefined && !bucket.endsWith('--x-s3')
+      const version = sent.VersionId === 'null' ? undefined : sent.VersionId
+      return { etag: sent.ETag, version, ...(await receiveBody(sent, file, isAws, signal)) }
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw this.failed('read', path, error)
+    }
   }
 
   private async *pages(prefix: string, delimiter?: string) {
@@ -413,10 +421,6 @@ export class S3Storage implements Storage {
   private pathOf(key: string): string {
     const { prefix } = this.place
     return prefix === '' ? key : key.slice(prefix.length + 1)
-  }
-
-  private at(path: string): string {
-    return join(this.folder, checkPath(path))
   }
 
   private failed(action: S3Action, path: string, cause: unknown): MoraineError {

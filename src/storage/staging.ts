@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { expectSum } from './expected.js'
 
 /** Objects of a bucket, which have a place on this machine while the engine reads or writes them. */
 export interface Staged {
@@ -7,8 +8,15 @@ export interface Staged {
   url: string
   /** The folder that stands for it. */
   folder: string
-  /** Brings an object to its place; there being none is no error. */
-  fetch(path: string): Promise<void>
+  /**
+   * Brings an object to its place; there being none is no error.
+   *
+   * @param asItIs also where its bytes are not those that were written.
+   * @throws MoraineError of kind `corrupt` when they are not.
+   */
+  fetch(path: string, asItIs?: boolean): Promise<void>
+  /** Whether it is there, and known to be what was written. */
+  isReady(path: string): boolean
   /** How an engine reads objects where they lie; `undefined` where copies are wanted. */
   access?: () => Promise<ObjectAccess>
   /** Whether that is wanted whatever it costs. */
@@ -28,6 +36,17 @@ export interface ObjectAccess {
   pathStyle: boolean
   /** When the credentials end. */
   expires: Date | undefined
+}
+
+/** Notes the SHA-256 of objects as those say who refer to them: their copies are held against it. */
+export function expectStaged(
+  files: Iterable<{ location: string; sha256?: string | undefined }>,
+): void {
+  if (mounted.size === 0) return
+  const roots = [...mounted.keys()].map((url) => `${url}/`)
+  for (const { location, sha256 } of files)
+    if (sha256 !== undefined && roots.some((root) => location.startsWith(root)))
+      expectSum(location, sha256)
 }
 
 const mounted = new Map<string, Staged>()
@@ -80,12 +99,17 @@ export function readPath(location: string): string {
   return location
 }
 
-/** Brings objects to their places on this machine, several at a time. */
-export async function fetchStaged(locations: Iterable<string>): Promise<void> {
+/**
+ * Brings objects to their places on this machine, several at a time.
+ *
+ * @param asTheyAre also those whose bytes are not what was written.
+ * @throws MoraineError of kind `corrupt` that names the first of them otherwise.
+ */
+export async function fetchStaged(locations: Iterable<string>, asTheyAre = false): Promise<void> {
   const wanted = [...new Set([...locations].map(localPath))].flatMap(placeOf)
   const next = wanted.values()
   const work = async () => {
-    for (const { staged, path } of next) await staged.fetch(path)
+    for (const { staged, path } of next) await staged.fetch(path, asTheyAre)
   }
   await Promise.all(Array.from({ length: Math.min(16, wanted.length) }, work))
 }
@@ -100,11 +124,13 @@ export async function fetchMentioned(sql: string): Promise<void> {
   await fetchStaged(found)
 }
 
-/** An object whose place is not there yet. */
+/** An object whose place is not there yet, or whose copy is not known to be what it was. */
 function placeOf(file: string): { staged: Staged; path: string }[] {
   for (const staged of mounted.values())
-    if (file.startsWith(`${staged.folder}/`) && !existsSync(file))
-      return [{ staged, path: file.slice(staged.folder.length + 1) }]
+    if (file.startsWith(`${staged.folder}/`)) {
+      const path = file.slice(staged.folder.length + 1)
+      return staged.isReady(path) ? [] : [{ staged, path }]
+    }
   return []
 }
 

@@ -18,7 +18,7 @@ it('an engine whose first session comes after it is confined reads buckets where
     did.push(`reaches ${url}`)
   })
   const access = async () => ({ url: 's3://lake', expires: undefined }) as never
-  mount({ url: 's3://lake', folder: tmpdir(), fetch: async () => {}, access })
+  mount({ url: 's3://lake', folder: tmpdir(), isReady: () => true, fetch: async () => {}, access })
   const engine = await DuckDB.start({ threads: 1 })
   onTestFinished(async () => {
     vi.restoreAllMocks()
