@@ -3,6 +3,7 @@ import { arrivals } from './arrivals.js'
 import { commits } from './commits.js'
 import { mariadb, postgres } from './databases.js'
 import { formats } from './formats.js'
+import { guard } from './guard.js'
 import { increment } from './increment.js'
 import { ingestion } from './ingest.js'
 import { listing } from './listing.js'
@@ -69,9 +70,13 @@ const { values, positionals } = parseArgs({
     against: { type: 'string' },
   },
 })
+if (positionals[0] === 'guard') {
+  await guard(Number(values.pairs), values.against, values.json)
+  process.exit()
+}
 const benchmark = benchmarks[positionals[0] ?? '']
 if (!benchmark) {
-  console.error(`There is: ${Object.keys(benchmarks).join(', ')}`)
+  console.error(`There is: guard, ${Object.keys(benchmarks).join(', ')}`)
   process.exit(2)
 }
 

@@ -29,7 +29,9 @@ export async function startEngine(command: Command, shares = 1): Promise<DuckDB>
   const memory = asked === undefined ? Math.floor(machineMemory() * 0.6) : asked - BESIDE
   const guard = MemoryGuard.within(asked)
   if (asked !== undefined) limitDecoderMemory(memory)
-  return DuckDB.start({ extensions, memory: Math.max(memory / shares, LEAST / 4), guard })
+  // How far a step is, only a terminal shows.
+  const watched = process.stdout.isTTY
+  return DuckDB.start({ extensions, memory: Math.max(memory / shares, LEAST / 4), guard, watched })
 }
 
 function readSize(text: string): number {

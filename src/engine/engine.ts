@@ -274,7 +274,7 @@ export interface Session {
     query: string,
     use: (relation: string) => Promise<T>,
   ): Promise<T>
-  /** How far the running statement has come, in percent; 0 when it can't be told. */
+  /** How far the running statement has come, in percent; 0 where it can't be told, or the engine was not started to be watched. */
   progress(): number
   /** Stops what the session is doing; the call under way fails. */
   interrupt(): void

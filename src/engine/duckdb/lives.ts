@@ -22,14 +22,18 @@ export class Lives {
     private instance: DuckDBInstance,
     private readonly begin: () => Promise<DuckDBInstance>,
     private readonly forget: () => void,
+    /** Whether sessions are asked how far they are. */
+    private readonly watched: boolean,
   ) {}
 
   async connect(): Promise<Life> {
     const { instance } = this
     const connection = await instance.connect()
     await connection.run("SET TimeZone = 'UTC'")
-    await connection.run('SET enable_progress_bar = true')
-    await connection.run('SET enable_progress_bar_print = false')
+    if (this.watched) {
+      await connection.run('SET enable_progress_bar = true')
+      await connection.run('SET enable_progress_bar_print = false')
+    }
     return { connection, instance }
   }
 

@@ -116,5 +116,6 @@ let engine: Promise<Engine> | undefined
 async function startEngine(): Promise<Engine> {
   const { DuckDB } = await import('../../engine/duckdb/duckdb.js')
   const memory = Math.floor(decoderLimits().memory / 2)
-  return DuckDB.start({ memory, threads: availableParallelism() })
+  // What hangs is known by it.
+  return DuckDB.start({ memory, threads: availableParallelism(), watched: true })
 }
