@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { here } from './define/place.js'
-import { type Sql, sqlText } from './define/sql.js'
+import { type Sql, sqlText } from './define/sql/sql.js'
 import { MoraineError, messageOf } from './errors.js'
 
 /**

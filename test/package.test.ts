@@ -83,7 +83,7 @@ describe('the package', () => {
 
   it('asks a query without loading what definitions need', async () => {
     const { metafile } = await build({
-      entryPoints: [join(repository, 'dist/cli/query.js')],
+      entryPoints: [join(repository, 'dist/cli/commands/read/query.js')],
       bundle: true,
       metafile: true,
       write: false,
@@ -93,7 +93,7 @@ describe('the package', () => {
       absWorkingDir: repository,
       logLevel: 'silent',
     })
-    const loaded = new Set(['dist/cli/query.js'])
+    const loaded = new Set(['dist/cli/commands/read/query.js'])
     for (const path of loaded)
       for (const { path: next, kind } of metafile.inputs[path]?.imports ?? [])
         if (kind === 'import-statement') loaded.add(next)

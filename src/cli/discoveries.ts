@@ -1,9 +1,9 @@
+import { discover } from '../bronze/intake.js'
 import { type AnyDataset, type Bronze, fullName } from '../define/dataset.js'
 import type { LakeState } from '../log/commit.js'
 import type { Discovery } from '../plan/plan.js'
-import { Batches } from '../run/batches.js'
-import { discover } from '../run/intake.js'
-import { Databases } from '../source/connect/open.js'
+import { Databases } from '../source/database/open.js'
+import { Batches } from '../step/batches.js'
 import type { Storage } from '../storage/storage.js'
 
 /** What all sources offer now; a source that can't be looked at is in `problems`. */

@@ -8,8 +8,8 @@ import { loadLake } from '../load/load.js'
 import { openStorage } from '../load/root.js'
 import { watchParent } from '../process/watchdog.js'
 import { engineShare, type Limits } from '../query/limits.js'
-import type { RunRecord } from '../run/events.js'
 import { runLake } from '../run/execute.js'
+import type { RunRecord } from '../step/events.js'
 
 /** What is to be built. */
 export interface Building {

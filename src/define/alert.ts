@@ -1,5 +1,5 @@
-import { oneOf, secretText, texts } from './expected.js'
-import { checked, checkedArguments, type OptionList } from './options.js'
+import { oneOf, secretText, texts } from './options/expected.js'
+import { checked, checkedArguments, type OptionList } from './options/options.js'
 
 /** What people are told of. */
 export type AlertOn =

@@ -9,9 +9,15 @@ import {
   oneOf,
   sqlTag,
   text,
-} from './expected.js'
-import { checked, checkedArguments, type Expected, needed, type OptionList } from './options.js'
-import { noSql, type Sql } from './sql.js'
+} from './options/expected.js'
+import {
+  checked,
+  checkedArguments,
+  type Expected,
+  needed,
+  type OptionList,
+} from './options/options.js'
+import { noSql, type Sql } from './sql/sql.js'
 
 /** What a broken check of a whole table means: the run does not publish it, or it is only told. */
 export type CheckSeverity = 'fail' | 'warn'

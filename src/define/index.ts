@@ -1,6 +1,5 @@
 export { type Alert, type AlertOn, alert } from './alert.js'
 export { type Check, check } from './check.js'
-export type { ColumnType, Field } from './column-type.js'
 export {
   type AnyDataset,
   type Bronze,
@@ -15,10 +14,14 @@ export {
   type SilverColumns,
   silver,
 } from './dataset.js'
-export { divide } from './divide.js'
 export { defineLake, type Lake, type LakeOptions } from './lake.js'
-export { type Lookup, lookup } from './lookup.js'
 export { bucket, day, hour, identity, month, type Partition, truncate, year } from './partition.js'
+export { type Rule, rule, type Severity } from './rule.js'
+export { after, byHand, cron, every, type Schedule, type SchedulePolicy } from './schedule.js'
+export { divide } from './sql/divide.js'
+export { type Lookup, lookup } from './sql/lookup.js'
+export { type Sql, type SqlValue, sql } from './sql/sql.js'
+export type { ColumnType, Field } from './types/column-type.js'
 export type {
   BooleanOptions,
   DateOptions,
@@ -27,8 +30,5 @@ export type {
   NumberOptions,
   TimestampOptions,
   WholeNumberOptions,
-} from './reading.js'
-export { type Rule, rule, type Severity } from './rule.js'
-export { after, byHand, cron, every, type Schedule, type SchedulePolicy } from './schedule.js'
-export { type Sql, type SqlValue, sql } from './sql.js'
-export { t } from './t.js'
+} from './types/reading.js'
+export { t } from './types/t.js'

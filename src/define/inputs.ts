@@ -1,6 +1,6 @@
 import type { Check } from './check.js'
 import type { AnyDataset, Silver } from './dataset.js'
-import { datasetsIn, type Sql, viewsIn } from './sql.js'
+import { datasetsIn, type Sql, viewsIn } from './sql/sql.js'
 
 /** The datasets that a dataset reads directly, each once: first the rows' origin, then look-ups. */
 export function inputsOf(dataset: AnyDataset): AnyDataset[] {

@@ -1,8 +1,8 @@
 import type { z } from 'zod'
-import type { ColumnType } from './column-type.js'
 import type { Gold, Silver } from './dataset.js'
 import { secondsOf } from './interval.js'
-import { columnTypeOf } from './schema.js'
+import type { ColumnType } from './types/column-type.js'
+import { columnTypeOf } from './types/schema.js'
 
 /** For how long rows of a table stay: those of before go, as a column tells their time. */
 export interface Keep {

@@ -7,8 +7,8 @@ import { defineLake } from './lake.js'
 import { month, truncate } from './partition.js'
 import { rule } from './rule.js'
 import { cron, every } from './schedule.js'
-import { renderSql, sql, sqlText } from './sql.js'
-import { t } from './t.js'
+import { renderSql, sql, sqlText } from './sql/sql.js'
+import { t } from './types/t.js'
 
 const raw = bronze('orders', { from: files('x.csv', { columns: ['id', 'amount'] }) })
 const schema = z.object({ id: t.int(), amount: t.decimal(9, 2) })

@@ -1,13 +1,13 @@
 import { DefinitionError, type Place, type Problem } from '../errors.js'
 import type { Alert } from './alert.js'
 import { type AnyDataset, fullName } from './dataset.js'
-import { datasetList, oneOf, text } from './expected.js'
 import { checkedAgainst, inputsOf, viewsOf } from './inputs.js'
 import { type QueryLimits, queryLimits, type StepLimits, stepLimits } from './limits.js'
-import { inOrderOfPlace, takeMistakes } from './mistakes.js'
-import { checked, having, needed, type OptionList } from './options.js'
+import { datasetList, oneOf, text } from './options/expected.js'
+import { checked, having, needed, type OptionList } from './options/options.js'
 import { here } from './place.js'
-import { problemsOf } from './problems.js'
+import { inOrderOfPlace, takeMistakes } from './problems/mistakes.js'
+import { problemsOf } from './problems/problems.js'
 
 export interface LakeOptions {
   /** The lake's name: lower case letters, digits, `_` and `-`. */

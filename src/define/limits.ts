@@ -1,6 +1,6 @@
-import { number } from './expected.js'
 import { secondsOf } from './interval.js'
-import type { Expected, OptionList } from './options.js'
+import { number } from './options/expected.js'
+import type { Expected, OptionList } from './options/options.js'
 import { bytesOf } from './size.js'
 
 /** What one query may use. A query that needs more is ended, and says which limit it was. */

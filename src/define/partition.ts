@@ -1,6 +1,6 @@
-import type { ColumnType } from './column-type.js'
-import { columnName, number } from './expected.js'
-import { checkedArguments } from './options.js'
+import { columnName, number } from './options/expected.js'
+import { checkedArguments } from './options/options.js'
+import type { ColumnType } from './types/column-type.js'
 
 export type TransformName = 'identity' | 'year' | 'month' | 'day' | 'hour' | 'bucket' | 'truncate'
 

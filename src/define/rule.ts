@@ -1,6 +1,6 @@
-import { oneOf, sqlTag, text } from './expected.js'
-import { checked, checkedArguments, type OptionList } from './options.js'
-import { noSql, type Sql } from './sql.js'
+import { oneOf, sqlTag, text } from './options/expected.js'
+import { checked, checkedArguments, type OptionList } from './options/options.js'
+import { noSql, type Sql } from './sql/sql.js'
 
 /**
  * What happens to a row that breaks a rule: it goes to the discarded table, it stays and is counted,

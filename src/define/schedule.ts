@@ -1,15 +1,15 @@
 import { Cron } from 'croner'
 import { messageOf } from '../errors.js'
 import type { AnyDataset } from './dataset.js'
+import { millisecondsOf, secondsOf } from './interval.js'
 import {
   datasets as datasetKind,
   interval as intervalKind,
   number,
   oneOf,
   text,
-} from './expected.js'
-import { millisecondsOf, secondsOf } from './interval.js'
-import { checked, checkedArguments, type OptionList } from './options.js'
+} from './options/expected.js'
+import { checked, checkedArguments, type OptionList } from './options/options.js'
 
 /** When a dataset is brought up to date, and what is done when that does not go as planned. */
 export type Schedule = When & { readonly policy: SchedulePolicy }

@@ -1,4 +1,4 @@
-import type { Field } from '../define/column-type.js'
+import type { Field } from '../define/types/column-type.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import type { PartitionSpec } from '../iceberg/spec/transforms.js'
 import type { Schema } from '../iceberg/spec/types.js'

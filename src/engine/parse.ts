@@ -1,4 +1,4 @@
-import { quoteText } from '../define/sql.js'
+import { quoteText } from '../define/sql/sql.js'
 import type { Session } from './engine.js'
 
 /** The engine's parse tree of a text, as JSON; a text that can't be parsed gives one that says so. */

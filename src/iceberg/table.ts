@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import type { Field } from '../define/column-type.js'
 import type { Partition } from '../define/partition.js'
+import type { Field } from '../define/types/column-type.js'
 import { MoraineError } from '../errors.js'
 import { readChecked } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import { MoraineError } from '../errors.js'
-import type { Texts } from '../run/javascript.js'
+import type { Texts } from '../step/javascript.js'
 
 /** Questions about a lot of rows. */
 export interface Asked {

@@ -1,10 +1,10 @@
 import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Message } from 'esbuild'
-import { described } from '../define/described.js'
 import type { Lake } from '../define/lake.js'
-import { inOrderOfPlace, takeMistakes } from '../define/mistakes.js'
 import { nearest } from '../define/nearest.js'
+import { described } from '../define/problems/described.js'
+import { inOrderOfPlace, takeMistakes } from '../define/problems/mistakes.js'
 import { DefinitionError, MoraineError, messageOf, type Place, type Problem } from '../errors.js'
 
 /*

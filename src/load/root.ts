@@ -6,7 +6,7 @@ import { variable } from '../settings.js'
 import { LocalStorage } from '../storage/local.js'
 import { BRISK, type Patience } from '../storage/retry.js'
 import { RetryingStorage } from '../storage/retrying.js'
-import { S3Storage } from '../storage/s3.js'
+import { S3Storage } from '../storage/s3/s3.js'
 import type { Storage } from '../storage/storage.js'
 
 /** Where a lake lies when nothing else is said: `MORAINE_ROOT`, or its own root. */

@@ -3,8 +3,8 @@ import { Worker } from 'node:worker_threads'
 import { fullName, type Silver } from '../define/dataset.js'
 import { MoraineError } from '../errors.js'
 import { definitionOf } from '../plan/fingerprint.js'
-import { hash } from '../run/context.js'
-import type { JavaScript, Texts } from '../run/javascript.js'
+import { hash } from '../step/context.js'
+import type { JavaScript, Texts } from '../step/javascript.js'
 import { type Answers, type Asked, ask, askApart, ThreadGone } from './asking.js'
 
 /** What a thread is told when it starts. */

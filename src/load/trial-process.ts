@@ -11,7 +11,7 @@ process.on('message', async ({ file, root, dataset, id }: Trial) => {
       import('./load.js'),
       import('./root.js'),
       import('../engine/duckdb/duckdb.js'),
-      import('../run/quarantine/trial.js'),
+      import('../bronze/quarantine/trial.js'),
     ])
     const lake = await loadLake(file)
     const engine = await DuckDB.start({})

@@ -1,6 +1,6 @@
 import { endChild, startChild } from '../process/child.js'
-import type { TryApart } from '../run/context.js'
 import { environment } from '../settings.js'
+import type { TryApart } from '../step/context.js'
 
 /** What a process is told that reads one object. */
 export interface Trial {

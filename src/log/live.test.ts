@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { vacuum } from '../run/vacuum.js'
+import { vacuum } from '../maintain/vacuum.js'
 import { ownIdentity } from '../storage/alive.js'
 import { MemoryStorage } from '../storage/memory.js'
 import { Heartbeat, type LiveEntry, lookForLive } from './live.js'

@@ -6,7 +6,7 @@ import { MemoryStorage } from '../storage/memory.js'
 import type { BatchPointer, Changes, CommitInfo, LakeState, TableState } from './commit.js'
 import { encodeCommit } from './entry.js'
 import { CommitLog } from './log.js'
-import { verifyLake } from './verify.js'
+import { verifyLake } from './verify/verify.js'
 
 const info: CommitInfo = { author: 'ada', run: null, message: 'test' }
 const table = (metadata: string): TableState => ({

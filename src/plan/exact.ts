@@ -1,5 +1,5 @@
-import type { ColumnType } from '../define/column-type.js'
-import { sqlType } from '../define/sql-type.js'
+import type { ColumnType } from '../define/types/column-type.js'
+import { sqlType } from '../define/types/sql-type.js'
 import type { AstNode } from './ast.js'
 import { ctesOf, leavesOf, nameOf, queryOf, type Scope } from './select.js'
 

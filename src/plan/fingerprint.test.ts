@@ -8,7 +8,7 @@ async function fingerprints(folder: string): Promise<Record<string, Record<strin
   const { bronze, silver, t, z } = await load('index')
   const { files } = await load('source/index')
   const { definitionOf } = await load('plan/fingerprint')
-  const { hash } = await load('run/context')
+  const { hash } = await load('step/context')
   const from = bronze('all', { from: files('x.csv') })
   const types = {
     string: t.string().trim().toLowerCase().email(),

@@ -1,4 +1,4 @@
-import { type Field, typeName } from '../define/column-type.js'
+import { type Field, typeName } from '../define/types/column-type.js'
 import { widens } from './changes.js'
 
 /** One difference between a table's columns as they are and as they will be. */

@@ -1,9 +1,9 @@
 import type { z } from 'zod'
 import * as zod from 'zod'
-import type { ColumnType } from '../define/column-type.js'
-import { literal, quoteText } from '../define/sql.js'
-import { sqlType } from '../define/sql-type.js'
-import type { BoundCheck } from '../define/values.js'
+import { literal, quoteText } from '../define/sql/sql.js'
+import type { ColumnType } from '../define/types/column-type.js'
+import { sqlType } from '../define/types/sql-type.js'
+import type { BoundCheck } from '../define/types/values.js'
 import type { Context } from './functions.js'
 import { toRe2 } from './regex.js'
 

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { engineSession } from '../../test/support/engine.js'
 import { seed } from '../../test/support/seed.js'
-import type { ColumnType } from '../define/column-type.js'
-import { quoteText } from '../define/sql.js'
+import { quoteText } from '../define/sql/sql.js'
+import type { ColumnType } from '../define/types/column-type.js'
 import { decode, trimmed } from './grammar.js'
 
 const session = engineSession()

@@ -1,7 +1,7 @@
 import { isLosslessNumber, type LosslessNumber, parse } from 'lossless-json'
 import { z } from 'zod'
-import type { ColumnType } from '../define/column-type.js'
-import { columnTypeOf, defOf } from '../define/schema.js'
+import type { ColumnType } from '../define/types/column-type.js'
+import { columnTypeOf, defOf } from '../define/types/schema.js'
 import { messageOf } from '../errors.js'
 
 /** The type in which a schema takes its value: that of the first schema of a pipe. */

@@ -1,7 +1,7 @@
-import type { ColumnType } from '../define/column-type.js'
-import type { Reading } from '../define/reading.js'
-import { quoteText } from '../define/sql.js'
-import { namedFormats, zeroGrammar } from '../define/strptime.js'
+import { quoteText } from '../define/sql/sql.js'
+import type { ColumnType } from '../define/types/column-type.js'
+import type { Reading } from '../define/types/reading.js'
+import { namedFormats, zeroGrammar } from '../define/types/strptime.js'
 import { decode, isText, trimmed } from './grammar.js'
 import { isNumeric } from './numbers.js'
 

@@ -1,7 +1,7 @@
-import type { ColumnType } from '../define/column-type.js'
-import { listOf, type Reading } from '../define/reading.js'
-import { quoteText } from '../define/sql.js'
-import { sqlType } from '../define/sql-type.js'
+import { quoteText } from '../define/sql/sql.js'
+import type { ColumnType } from '../define/types/column-type.js'
+import { listOf, type Reading } from '../define/types/reading.js'
+import { sqlType } from '../define/types/sql-type.js'
 
 const numeric: readonly ColumnType['kind'][] = ['int', 'bigint', 'decimal', 'double', 'float']
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { engineSession } from '../../test/support/engine.js'
-import { quoteText } from '../define/sql.js'
+import { quoteText } from '../define/sql/sql.js'
 import { toRe2 } from './regex.js'
 
 const session = engineSession()

@@ -1,14 +1,14 @@
-import type { ColumnType } from '../define/column-type.js'
-import type { EpochUnit, Reading } from '../define/reading.js'
-import { quoteText } from '../define/sql.js'
-import { sqlType } from '../define/sql-type.js'
+import { quoteText } from '../define/sql/sql.js'
+import type { ColumnType } from '../define/types/column-type.js'
+import type { EpochUnit, Reading } from '../define/types/reading.js'
+import { sqlType } from '../define/types/sql-type.js'
 import {
   aroundZone,
   engineFormat,
   formatGrammar,
   hasSpecifier,
   namedFormats,
-} from '../define/strptime.js'
+} from '../define/types/strptime.js'
 import type { Check } from './checks.js'
 import { locate } from './zones.js'
 

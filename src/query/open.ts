@@ -1,13 +1,18 @@
 import type { z } from 'zod'
 import type { AnyDataset, Row } from '../define/dataset.js'
-import { described } from '../define/described.js'
-import { datasets, isDataset, number, sqlTag, text, texts } from '../define/expected.js'
 import type { Lake } from '../define/lake.js'
 import { type QueryLimits, queryLimits } from '../define/limits.js'
-import { takeMistakes } from '../define/mistakes.js'
-import { checked, checkedArguments, type Expected, type OptionList } from '../define/options.js'
-import { defOf } from '../define/schema.js'
-import { quoteName, reference, renderSql, type Sql } from '../define/sql.js'
+import { datasets, isDataset, number, sqlTag, text, texts } from '../define/options/expected.js'
+import {
+  checked,
+  checkedArguments,
+  type Expected,
+  type OptionList,
+} from '../define/options/options.js'
+import { described } from '../define/problems/described.js'
+import { takeMistakes } from '../define/problems/mistakes.js'
+import { quoteName, reference, renderSql, type Sql } from '../define/sql/sql.js'
+import { defOf } from '../define/types/schema.js'
 import type { ResultRow, RowValue } from '../engine/engine.js'
 import { DefinitionError, MoraineError } from '../errors.js'
 import { folderOf, openStorage, rootOf } from '../load/root.js'

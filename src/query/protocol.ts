@@ -1,4 +1,4 @@
-import type { Field } from '../define/column-type.js'
+import type { Field } from '../define/types/column-type.js'
 import type { KeptAs, ResultRow, TableFile } from '../engine/engine.js'
 import type { Schema } from '../iceberg/spec/types.js'
 import type { TableRef } from '../sql/guard.js'

@@ -1,4 +1,4 @@
-import type { ColumnType, Field } from '../define/column-type.js'
+import type { ColumnType, Field } from '../define/types/column-type.js'
 import type { ResultRow, RowValue } from '../engine/engine.js'
 
 /** Bytes of an object, or a list, without what it holds. */

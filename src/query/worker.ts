@@ -5,7 +5,7 @@
  */
 
 import { isDeepStrictEqual } from 'node:util'
-import { quoteName, quoteText } from '../define/sql.js'
+import { quoteName, quoteText } from '../define/sql/sql.js'
 import { DuckDB, type DuckDBOptions } from '../engine/duckdb/duckdb.js'
 import { escapeGlob } from '../engine/duckdb/paths.js'
 import { DiskFull } from '../engine/duckdb/statement-guard.js'

@@ -1,12 +1,12 @@
 import type { Check } from '../define/check.js'
-import type { Field } from '../define/column-type.js'
 import { fullName, type Gold, type Silver } from '../define/dataset.js'
 import { nearest } from '../define/nearest.js'
-import { renderSql } from '../define/sql.js'
+import { renderSql } from '../define/sql/sql.js'
+import type { Field } from '../define/types/column-type.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import { emptyRelation } from './expressions.js'
-import { atUserSql } from './sql-errors.js'
+import { emptyRelation } from '../step/expressions.js'
+import { atUserSql } from '../step/sql-errors.js'
 
 /**
  * Binds a check of a whole table, whose columns are known.

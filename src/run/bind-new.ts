@@ -5,9 +5,9 @@ import { DefinitionError } from '../errors.js'
 import { compareDefinitions } from '../plan/changes.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import { changesOf, type View } from '../plan/plan.js'
-import type { Batches } from './batches.js'
+import type { Batches } from '../step/batches.js'
+import { hash } from '../step/context.js'
 import { type Bound, bindSql, hasOtherSql, type SqlProblem, type Wanted } from './bind.js'
-import { hash } from './context.js'
 
 /** Datasets whose checks and warnings were bound by this process: their definition in the log says nothing of them. */
 const bound = new WeakSet<AnyDataset>()

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Field } from '../define/column-type.js'
+import { CHANGE } from '../bronze/database/known-rows.js'
 import {
   type AnyDataset,
   type Bronze,
@@ -8,25 +8,25 @@ import {
   type Silver,
 } from '../define/dataset.js'
 import { checkedAgainst, inputsOf, lookupsOf } from '../define/inputs.js'
-import { fieldsOfShape } from '../define/schema.js'
-import { datasetsIn, quoteName, type Sql } from '../define/sql.js'
+import { datasetsIn, quoteName, type Sql } from '../define/sql/sql.js'
+import type { Field } from '../define/types/column-type.js'
+import { fieldsOfShape } from '../define/types/schema.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError, type Problem } from '../errors.js'
+import { checkPartitions, describeGold } from '../gold/build.js'
+import { provePart } from '../gold/partitions.js'
+import { describeView } from '../gold/view.js'
 import type { View } from '../plan/plan.js'
-import { type Batches, bronzeLineage, columnsOf } from './batches.js'
+import { discardedColumns } from '../silver/build.js'
+import { removesKeys } from '../silver/deduplicate.js'
+import { historyColumns } from '../silver/history.js'
+import { tombstoneColumns } from '../silver/tombstones.js'
+import { type Batches, bronzeLineage, columnsOf } from '../step/batches.js'
+import { bindExpression, emptyRelation } from '../step/expressions.js'
+import { Naming } from '../step/naming.js'
+import { silverLineage } from '../step/relations.js'
 import { bindCheck } from './bind-checks.js'
-import { bindExpression, emptyRelation } from './expressions.js'
-import { checkPartitions, describeGold } from './gold.js'
-import { provePart } from './gold-parts.js'
-import { historyColumns } from './history.js'
-import { Naming } from './naming.js'
 import { sqlProblems } from './prove-sql.js'
-import { silverLineage } from './relations.js'
-import { CHANGE } from './rows-taken.js'
-import { discardedColumns } from './silver.js'
-import { tombstoneColumns } from './tombstones.js'
-import { describeView } from './view.js'
-import { removesKeys } from './winners.js'
 
 /** A mistake in SQL. */
 export interface SqlProblem extends Problem {

@@ -1,6 +1,6 @@
 import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
 import { viewsOf } from '../define/inputs.js'
-import { lookupOf } from '../define/lookup.js'
+import { lookupOf } from '../define/sql/lookup.js'
 import {
   datasetsIn,
   historiesIn,
@@ -8,7 +8,7 @@ import {
   placeOfText,
   renderSql,
   type Sql,
-} from '../define/sql.js'
+} from '../define/sql/sql.js'
 import type { Session } from '../engine/engine.js'
 import { parseTrees } from '../engine/parse.js'
 import { DefinitionError, type Problem } from '../errors.js'

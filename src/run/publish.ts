@@ -1,7 +1,7 @@
 import { fullName } from '../define/dataset.js'
 import type { Changes, Offsets, TableState, ViewState } from '../log/commit.js'
 import { offsetsOn } from '../plan/plan.js'
-import type { BuildOutcome } from './build.js'
+import type { BuildOutcome } from '../step/built.js'
 
 /** All that was built, as one change: tables, and how far they have read their inputs. */
 export function publishable(built: readonly BuildOutcome[]): Changes & {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { MoraineError } from '../errors.js'
-import type { RunEvent } from './events.js'
-import { Pool } from './pool.js'
+import { Pool } from '../process/pool.js'
+import type { RunEvent } from '../step/events.js'
 import { Steps } from './steps.js'
 
 describe('steps', () => {

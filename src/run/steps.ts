@@ -2,9 +2,9 @@ import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DefinitionError, MoraineError, messageOf } from '../errors.js'
 import { redact } from '../secrets.js'
+import { Deadline, type StepTime } from '../step/deadline.js'
+import type { RunEvent, RunRecord, StepResult } from '../step/events.js'
 import { backoff, wasWaitedFor } from '../storage/retry.js'
-import { Deadline, type StepTime } from './deadline.js'
-import type { RunEvent, RunRecord, StepResult } from './events.js'
 
 const ATTEMPTS = 3
 /** The same of steps in whose way other runs are. */

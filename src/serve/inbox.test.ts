@@ -1,6 +1,11 @@
 import { expect, it } from 'vitest'
-import { Batches } from '../run/batches.js'
-import { hashOfRows, indexKeys, recentlySent, type SentRequest } from '../run/sent-requests.js'
+import {
+  hashOfRows,
+  indexKeys,
+  recentlySent,
+  type SentRequest,
+} from '../bronze/ingest/sent-requests.js'
+import { Batches } from '../step/batches.js'
 import { MemoryStorage } from '../storage/memory.js'
 import { Inbox } from './inbox.js'
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { type Landed, Landing } from '../bronze/ingest/landing.js'
+import { hashOfRows, KEPT, type SentRequest } from '../bronze/ingest/sent-requests.js'
 import { MoraineError } from '../errors.js'
-import { type Landed, Landing } from '../run/landing.js'
-import { hashOfRows, KEPT, type SentRequest } from '../run/sent-requests.js'
 import type { Storage } from '../storage/storage.js'
 
 /** Bytes that wait to become durable, at most; whoever sends more is asked to come again. */

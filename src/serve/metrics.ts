@@ -1,4 +1,4 @@
-import type { RunRecord } from '../run/events.js'
+import type { RunRecord } from '../step/events.js'
 
 /** Upper bounds of the seconds that runs take. */
 const SECONDS = [0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200]

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { seed } from '../../test/support/seed.js'
-import { quoteText } from '../define/sql.js'
+import { quoteText } from '../define/sql/sql.js'
 import { DuckDBInstance } from '../engine/duckdb/driver.js'
 import { visit } from './relations.js'
 

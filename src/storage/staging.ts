@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { expectSum } from './expected.js'
+import { expectSum } from './s3/expected.js'
 
 /** Objects of a bucket, which have a place on this machine while the engine reads or writes them. */
 export interface Staged {

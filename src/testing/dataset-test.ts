@@ -1,15 +1,15 @@
 import type { AnyDataset, Gold, Row, Silver } from '../define/dataset.js'
 import { fullName } from '../define/dataset.js'
-import { isDataset, object, text, texts } from '../define/expected.js'
-import { takeMistakes } from '../define/mistakes.js'
+import { isDataset, object, text, texts } from '../define/options/expected.js'
 import {
   checked,
   checkedArguments,
   type Expected,
   needed,
   type OptionList,
-} from '../define/options.js'
+} from '../define/options/options.js'
 import { here } from '../define/place.js'
+import { takeMistakes } from '../define/problems/mistakes.js'
 import { DefinitionError, MoraineError, type Place } from '../errors.js'
 import type { Difference } from './row-diff.js'
 

@@ -6,8 +6,8 @@ import mysql from 'mysql2/promise'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RunOptions } from '../../src/run/execute.js'
-import { openPostgres } from '../../src/source/connect/postgres.js'
-import { postgres } from '../../src/source/database.js'
+import { openPostgres } from '../../src/source/database/postgres.js'
+import { postgres } from '../../src/source/declare/database.js'
 import { Project, step } from '../support/project.js'
 import {
   mariadbProgram,

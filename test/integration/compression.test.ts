@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import { Table } from '../../src/iceberg/table.js'
 import { CommitLog } from '../../src/log/log.js'
-import { optimizeTable } from '../../src/run/optimize.js'
+import { optimizeTable } from '../../src/maintain/optimize.js'
 import { Project, step } from '../support/project.js'
 
 const lake = (compression: string) => `

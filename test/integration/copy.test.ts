@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
-import { copyLake } from '../../src/run/copy.js'
+import { copyLake } from '../../src/maintain/copy.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { moraine, Project } from '../support/project.js'
 

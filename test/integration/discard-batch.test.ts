@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
+import { discardBatch } from '../../src/bronze/discard-batch.js'
 import { CommitLog } from '../../src/log/log.js'
-import { discardBatch } from '../../src/run/discard-batch.js'
 import { Project, step } from '../support/project.js'
 
 const lake = (key = "key: 'id',") => `

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { RunRecord } from '../../src/run/events.js'
+import type { RunRecord } from '../../src/step/events.js'
 import { Project } from '../support/project.js'
 
 /** A lake whose datasets are called as said. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { compareNames } from '../../src/source/exports.js'
+import { compareNames } from '../../src/source/files/exports.js'
 import { Project, step } from '../support/project.js'
 import { seed } from '../support/seed.js'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { Threads } from '../../src/load/threads.js'
-import type { RunRecord } from '../../src/run/events.js'
+import type { RunRecord } from '../../src/step/events.js'
 import { Project, repository, step } from '../support/project.js'
 
 const definition = (schema: string) => `

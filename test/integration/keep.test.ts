@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { CommitLog } from '../../src/log/log.js'
-import { vacuum } from '../../src/run/vacuum.js'
+import { vacuum } from '../../src/maintain/vacuum.js'
 import { Project, step } from '../support/project.js'
 
 const lake = (max = '') => `

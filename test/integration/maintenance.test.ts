@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Table } from '../../src/iceberg/table.js'
 import type { LiveEntry } from '../../src/log/live.js'
-import { damageOf } from '../../src/log/verify.js'
+import { damageOf } from '../../src/log/verify/verify.js'
 import { Project, step } from '../support/project.js'
 
 const definition = `

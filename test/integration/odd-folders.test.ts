@@ -2,8 +2,8 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { Landing } from '../../src/bronze/ingest/landing.js'
 import { openLake } from '../../src/query/open.js'
-import { Landing } from '../../src/run/landing.js'
 import { Project } from '../support/project.js'
 
 const definition = `

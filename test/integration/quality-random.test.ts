@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import { t } from '../../src/define/t.js'
+import { t } from '../../src/define/types/t.js'
 import type { RowValue } from '../../src/engine/engine.js'
 import { checkTexts } from '../support/checked.js'
 import { engineSession } from '../support/engine.js'

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openLake } from '../../src/query/open.js'
 import { Project, repository } from '../support/project.js'
@@ -49,10 +49,11 @@ const commands: Record<string, string[][]> = {
 }
 
 it('all commands that ask queries are known here', () => {
-  const folder = join(repository, 'src/cli')
-  const asking = readdirSync(folder)
+  const folder = join(repository, 'src/cli/commands')
+  const asking = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
-    .filter((name) => readFileSync(join(folder, name), 'utf8').includes("'../query/query.js'"))
+    .filter((name) => readFileSync(join(folder, name), 'utf8').includes("/query/query.js'"))
+    .map((name) => basename(name))
   expect(asking.sort()).toEqual([...Object.keys(commands), 'dev.ts'].sort())
 })
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { z } from 'zod'
-import { t } from '../../src/define/t.js'
+import { t } from '../../src/define/types/t.js'
 import { checkTexts } from '../support/checked.js'
 import { engineSession } from '../support/engine.js'
 import { seed } from '../support/seed.js'

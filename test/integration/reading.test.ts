@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { z } from 'zod'
-import { t } from '../../src/define/t.js'
+import { t } from '../../src/define/types/t.js'
 import type { RowValue } from '../../src/engine/engine.js'
 import { checkTexts } from '../support/checked.js'
 import { engineSession } from '../support/engine.js'

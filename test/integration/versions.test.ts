@@ -4,7 +4,7 @@ import type { Changes, Commit, FeatureUse } from '../../src/log/commit.js'
 import { encodeCommit } from '../../src/log/entry.js'
 import { entryPath } from '../../src/log/gaps.js'
 import { CommitLog } from '../../src/log/log.js'
-import { verifyLake } from '../../src/log/verify.js'
+import { verifyLake } from '../../src/log/verify/verify.js'
 import { Project } from '../support/project.js'
 
 const lake = `

@@ -182,7 +182,7 @@ import pyarrow.compute as pc
 print(a.num_rows, pc.sum(a["amount"]).as_py())
 `
         const { CommitLog } = await import('../../src/log/log.js')
-        const { S3Storage } = await import('../../src/storage/s3.js')
+        const { S3Storage } = await import('../../src/storage/s3/s3.js')
         process.env.MORAINE_CACHE = join(folder, 'cache')
         const keys = [minioKeys.AWS_ACCESS_KEY_ID, minioKeys.AWS_SECRET_ACCESS_KEY]
         const [row] = JSON.parse(await cli(local(), 'query', answers[0] as string, '--json'))

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { MoraineError } from '../../src/errors.js'
 import { CommitLog } from '../../src/log/log.js'
 import { RetryingStorage } from '../../src/storage/retrying.js'
-import { S3Storage } from '../../src/storage/s3.js'
+import { S3Storage } from '../../src/storage/s3/s3.js'
 import { storageContract } from '../../src/testing/storage-contract.js'
 import { type Fate, faultyProxy } from '../support/faulty-proxy.js'
 import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'

@@ -1,5 +1,5 @@
 import { CommitLog } from '../../src/log/log.js'
-import { S3Storage } from '../../src/storage/s3.js'
+import { S3Storage } from '../../src/storage/s3/s3.js'
 
 /** Counts up in the log of a lake, until it is killed. */
 const log = new CommitLog(new S3Storage(process.argv[2] as string))

@@ -1,7 +1,7 @@
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import type { Session } from '../../src/engine/engine.js'
 import type { LakeState } from '../../src/log/commit.js'
-import { Relations } from '../../src/run/relations.js'
+import { Relations } from '../../src/step/relations.js'
 import type { Storage } from '../../src/storage/storage.js'
 import type { Tables } from './model.js'
 

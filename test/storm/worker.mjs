@@ -41,9 +41,9 @@ for (const stream of [process.stdout, process.stderr])
 
 const { main } = await import('../../dist/cli/main.js')
 await Promise.all([
-  import('../../dist/cli/run.js'),
+  import('../../dist/cli/commands/build/run.js'),
   import('../../dist/engine/duckdb/duckdb.js'),
-  import('../../dist/storage/s3.js'),
+  import('../../dist/storage/s3/s3.js'),
 ])
 
 process.on('message', async ({ argv, folder, death }) => {

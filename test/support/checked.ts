@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import type { Silver } from '../../src/define/dataset.js'
-import { quoteText } from '../../src/define/sql.js'
+import { quoteText } from '../../src/define/sql/sql.js'
 import type { ResultRow, Session } from '../../src/engine/engine.js'
 import { compileChecks } from '../../src/quality/compile.js'
-import { InThisThread, withAnswers } from '../../src/run/javascript.js'
+import { InThisThread, withAnswers } from '../../src/step/javascript.js'
 
 /** Runs texts through the compiled checks of one column `c`; a row for each, in their order. */
 export async function checkTexts(

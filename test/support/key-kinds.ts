@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { z } from 'zod'
-import { t } from '../../src/define/t.js'
+import { t } from '../../src/define/types/t.js'
 
 /** A kind of column that can be a key, and how JavaScript reads its texts. */
 export interface KeyKind {

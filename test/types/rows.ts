@@ -2,8 +2,8 @@
  * Types are part of what Moraine promises. This file is compiled by `npm run types`: a line under
  * @ts-expect-error that compiles is a failure.
  */
-import { text } from '../../src/define/expected.js'
-import { needed, type OptionList } from '../../src/define/options.js'
+import { text } from '../../src/define/options/expected.js'
+import { needed, type OptionList } from '../../src/define/options/options.js'
 import {
   bronze,
   check,

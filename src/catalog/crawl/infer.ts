@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { quoteName, quoteText } from '../../define/sql.js'
+import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type { Session } from '../../engine/engine.js'
 import { compileChecks } from '../../quality/compile.js'
 import type { FoundColumn } from './found.js'

@@ -1,22 +1,22 @@
 import { stat } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
 import type { FilesSource } from '../../define/source.js'
-import { quoteName, quoteText } from '../../define/sql.js'
+import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError, messageOf } from '../../errors.js'
-import { entriesOf, isZip } from '../../source/archive.js'
-import type { SourceFile } from '../../source/discover.js'
-import { filesSource } from '../../source/files.js'
+import { filesSource } from '../../source/declare/files.js'
+import type { SourceFile } from '../../source/files/discover.js'
+import { kindOf } from '../../source/files/kind.js'
 import { sheetNames } from '../../source/formats/excel/rows.js'
-import { kindOf } from '../../source/kind.js'
 import {
   type FileOptions,
   lookAt,
   sizedFile,
   type TakenSample,
   takeSample,
-} from '../../source/look.js'
-import { type Sample, withSample } from '../../source/sample.js'
+} from '../../source/preview/look.js'
+import { type Sample, withSample } from '../../source/preview/sample.js'
+import { entriesOf, isZip } from '../../source/unpack/archive.js'
 
 /** Bytes of a file up to which all of it is read. */
 export const WHOLE = 64 * 2 ** 20

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { t } from '../../define/t.js'
+import { t } from '../../define/types/t.js'
 
 /** How a column's texts may be read: a type with its options, both as a schema and as TypeScript. */
 export interface Typed {

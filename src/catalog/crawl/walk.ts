@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { dirname, extname, join, relative, sep } from 'node:path'
 import { MoraineError } from '../../errors.js'
-import { isNoData } from '../../source/folders.js'
-import { notText, Walk } from '../../source/walk.js'
+import { isNoData } from '../../source/files/folders.js'
+import { notText, Walk } from '../../source/files/walk.js'
 
 /** Files that one crawl looks through. */
 export const MOST = 100_000

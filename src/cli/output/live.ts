@@ -1,4 +1,4 @@
-import type { RunEvent, StepResult } from '../../run/events.js'
+import type { RunEvent, StepResult } from '../../step/events.js'
 import colors from './colors.js'
 import { count, duration } from './format.js'
 import type { RunView } from './plain.js'

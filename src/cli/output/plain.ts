@@ -1,4 +1,4 @@
-import type { RunEvent } from '../../run/events.js'
+import type { RunEvent } from '../../step/events.js'
 import { closing, stepLine } from './summary.js'
 import { show } from './terminal.js'
 

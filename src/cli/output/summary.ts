@@ -1,5 +1,5 @@
 import { DefinitionError } from '../../errors.js'
-import type { RunRecord, StepResult } from '../../run/events.js'
+import type { RunRecord, StepResult } from '../../step/events.js'
 import colors from './colors.js'
 import { renderError, renderProblem } from './errors.js'
 import { count, duration, plural, size } from './format.js'

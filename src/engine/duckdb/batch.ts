@@ -1,5 +1,5 @@
-import { quoteName, quoteText } from '../../define/sql.js'
-import { wholeType } from '../../define/sql-type.js'
+import { quoteName, quoteText } from '../../define/sql/sql.js'
+import { wholeType } from '../../define/types/sql-type.js'
 import { knownOfAll } from '../../quality/known.js'
 import type { BatchParts, KeptFile } from '../engine.js'
 import { formatOf, heldTable } from './formats.js'

@@ -1,4 +1,4 @@
-import { quoteText } from '../../define/sql.js'
+import { quoteText } from '../../define/sql/sql.js'
 import type { DataFile } from '../../iceberg/spec/manifest.js'
 import { positionsSchema } from '../../iceberg/spec/positions.js'
 import type { DeletesTarget } from '../engine.js'

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { quoteText } from '../../define/sql.js'
+import { quoteText } from '../../define/sql/sql.js'
 import type { DuckDBInstance } from './driver.js'
 
 /** A connection to an instance of the engine, and which instance that is. */

@@ -1,4 +1,4 @@
-import { quoteText } from '../../define/sql.js'
+import { quoteText } from '../../define/sql/sql.js'
 import { localPath, readPath } from '../../storage/staging.js'
 
 /** A location as the path that DuckDB writes. */

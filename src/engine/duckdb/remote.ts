@@ -1,4 +1,4 @@
-import { quoteName, quoteText } from '../../define/sql.js'
+import { quoteName, quoteText } from '../../define/sql/sql.js'
 import { MoraineError } from '../../errors.js'
 import { sha256 } from '../../storage/checksum.js'
 import type { ObjectAccess } from '../../storage/staging.js'

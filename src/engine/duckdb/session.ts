@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import type { DuckDBBlobValue, DuckDBConnection, DuckDBDoubleVector } from '@duckdb/node-api'
-import { quoteName, quoteText } from '../../define/sql.js'
+import { quoteName, quoteText } from '../../define/sql/sql.js'
 import { MoraineError } from '../../errors.js'
 import type { DataFile } from '../../iceberg/spec/manifest.js'
 import type { Schema } from '../../iceberg/spec/types.js'

@@ -1,5 +1,5 @@
-import { quoteName } from '../../define/sql.js'
-import { sqlType } from '../../define/sql-type.js'
+import { quoteName } from '../../define/sql/sql.js'
+import { sqlType } from '../../define/types/sql-type.js'
 import {
   applyTransform,
   type PartitionField,

@@ -1,5 +1,5 @@
 import type { DuckDBType } from '@duckdb/node-api'
-import type { ColumnType } from '../../define/column-type.js'
+import type { ColumnType } from '../../define/types/column-type.js'
 import { DuckDBDecimalType, DuckDBListType, DuckDBStructType, DuckDBTypeId } from './driver.js'
 
 const scalars: Partial<Record<DuckDBTypeId, ColumnType>> = {

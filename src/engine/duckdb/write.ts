@@ -1,5 +1,5 @@
-import { quoteName, quoteText } from '../../define/sql.js'
-import { sqlType } from '../../define/sql-type.js'
+import { quoteName, quoteText } from '../../define/sql/sql.js'
+import { sqlType } from '../../define/types/sql-type.js'
 import { messageOf } from '../../errors.js'
 import type { ColumnStatistics, DataFile } from '../../iceberg/spec/manifest.js'
 import {

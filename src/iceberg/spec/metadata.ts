@@ -1,5 +1,5 @@
-import type { Field } from '../../define/column-type.js'
 import type { Partition } from '../../define/partition.js'
+import type { Field } from '../../define/types/column-type.js'
 import {
   type PartitionField,
   type PartitionSpec,

@@ -1,4 +1,4 @@
-import type { ColumnType, Field } from '../../define/column-type.js'
+import type { ColumnType, Field } from '../../define/types/column-type.js'
 
 /** A type as table metadata spells it (Iceberg spec, Appendix C). */
 export type IcebergType = string | ListType | MapType | StructType

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
-import type { SourceFile } from '../discover.js'
-import { logs } from '../files.js'
-import { inspectFile } from '../inspect-file.js'
+import { logs } from '../declare/files.js'
+import type { SourceFile } from '../files/discover.js'
+import { inspectFile } from '../files/inspect-file.js'
 import { decode } from './client.js'
 
 /** The decoders of this process, by their numbers. */

@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import type { FilesSource } from '../../define/source.js'
-import type { SourceFile } from '../discover.js'
+import type { SourceFile } from '../files/discover.js'
+import { textOf } from '../files/taken.js'
 import { type RowText, rowTextOf } from '../formats/document.js'
 import type { JsonRecord } from '../formats/json-records.js'
 import { splitOf } from '../formats/lines.js'
-import { textOf } from '../taken.js'
 
 /** Bytes of one event. */
 const LONGEST = 100 * 2 ** 20

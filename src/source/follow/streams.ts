@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
-import type { SourceFile } from '../discover.js'
-import { textOf } from '../taken.js'
+import type { SourceFile } from '../files/discover.js'
+import { textOf } from '../files/taken.js'
 
 /** A log that was read up to somewhere, whatever its file is called by now. */
 export interface Stream {

@@ -12,9 +12,9 @@ import {
 } from '../../iceberg/spec/avro-bytes.js'
 import { checkOf } from '../../iceberg/spec/avro-check.js'
 import { progressed } from '../decoder/progress.js'
-import type { SourceFile } from '../discover.js'
-import { shortFloat } from '../float-text.js'
-import { textOf } from '../taken.js'
+import type { SourceFile } from '../files/discover.js'
+import { textOf } from '../files/taken.js'
+import { shortFloat } from '../text/float-text.js'
 import type { JsonRecord } from './json-records.js'
 
 /** Rows, and characters of them, that are given on at a time. */

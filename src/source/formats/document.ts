@@ -5,11 +5,11 @@ import { MoraineError } from '../../errors.js'
 import { SMALL_TEXT } from '../decoder/limits.js'
 import { progressed } from '../decoder/progress.js'
 import { withinTime } from '../decoder/watchdog.js'
-import type { SourceFile } from '../discover.js'
-import type { Inspection } from '../inspect.js'
-import { pieceOf } from '../piece.js'
-import { EMPTY } from '../records.js'
-import { type Target, textOf } from '../taken.js'
+import type { SourceFile } from '../files/discover.js'
+import type { Inspection } from '../files/inspect.js'
+import { type Target, textOf } from '../files/taken.js'
+import { pieceOf } from '../text/piece.js'
+import { EMPTY } from '../text/records.js'
 import {
   BrokenDocument,
   type ExactJson,

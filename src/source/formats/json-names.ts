@@ -1,6 +1,6 @@
-import { quoteName, quoteText } from '../../define/sql.js'
+import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type { Session } from '../../engine/engine.js'
-import { classOf, type Key } from '../names.js'
+import { classOf, type Key } from '../text/names.js'
 
 /** The names that objects have. */
 export interface JsonNames {

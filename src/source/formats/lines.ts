@@ -1,5 +1,5 @@
 import type { FilesSource, Layout } from '../../define/source.js'
-import { EMPTY, RecordReader, type TextFacts, type TextRecord } from '../records.js'
+import { EMPTY, RecordReader, type TextFacts, type TextRecord } from '../text/records.js'
 
 /** Splits a line into fields; a text says why it can't be. A field that is missing is empty. */
 type Split = (line: string) => string[] | string

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { MoraineError } from '../../errors.js'
-import { SEPARATOR, unescapeText } from '../canonical.js'
+import { SEPARATOR, unescapeText } from '../text/canonical.js'
 import { MARK } from './json-records.js'
 import { type WrittenRecords, writeRecords } from './write-records.js'
 

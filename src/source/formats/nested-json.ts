@@ -1,4 +1,4 @@
-import { quoteName, quoteText } from '../../define/sql.js'
+import { quoteName, quoteText } from '../../define/sql/sql.js'
 
 /*
  * JSON of the engine's nested values. JSON has no NaN and no infinity, which lists of numbers may well have: they become the

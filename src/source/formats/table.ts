@@ -1,12 +1,12 @@
 import type { FilesSource } from '../../define/source.js'
-import { quoteName, quoteText } from '../../define/sql.js'
+import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError, messageOf } from '../../errors.js'
-import { namesOfTable } from '../columns.js'
-import type { SourceFile } from '../discover.js'
-import type { Inspection } from '../inspect.js'
-import { distinctNames, type Key, keysInOrder, outsideOfTable } from '../names.js'
-import { keepRows, type TakenFile, type Target, textOf } from '../taken.js'
+import type { SourceFile } from '../files/discover.js'
+import type { Inspection } from '../files/inspect.js'
+import { keepRows, type TakenFile, type Target, textOf } from '../files/taken.js'
+import { namesOfTable } from '../text/columns.js'
+import { distinctNames, type Key, keysInOrder, outsideOfTable } from '../text/names.js'
 import { nestedJson } from './nested-json.js'
 
 /** Types of which every value has one text, which gives it back. */

@@ -1,18 +1,15 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FilesSource } from '../../define/source.js'
-import { quoteName, quoteText } from '../../define/sql.js'
+import { quoteName, quoteText } from '../../define/sql/sql.js'
 import { MoraineError } from '../../errors.js'
 import { scratchFolder } from '../../storage/scratch.js'
-import { ESCAPE, SEPARATOR, unescaped } from '../canonical.js'
-import { noColumn } from '../columns.js'
 import { decode } from '../decoder/client.js'
 import { SMALL_TEXT } from '../decoder/limits.js'
-import type { SourceFile } from '../discover.js'
-import { withFolders } from '../folders.js'
-import type { Inspection } from '../inspect.js'
-import { type Kept, keepRecords } from '../keep.js'
-import { type Key, type NamesOutside, namesOf, namesOutside } from '../names.js'
+import type { SourceFile } from '../files/discover.js'
+import { type Kept, keepRecords } from '../files/encode.js'
+import { withFolders } from '../files/folders.js'
+import type { Inspection } from '../files/inspect.js'
 import {
   keepRows,
   keptColumns,
@@ -21,7 +18,10 @@ import {
   type TakenFile,
   type Target,
   textOf,
-} from '../taken.js'
+} from '../files/taken.js'
+import { ESCAPE, SEPARATOR, unescaped } from '../text/canonical.js'
+import { noColumn } from '../text/columns.js'
+import { type Key, type NamesOutside, namesOf, namesOutside } from '../text/names.js'
 import { recordsOf } from './document.js'
 import { namesIn, valuesOf } from './json-names.js'
 import { type JsonRecord, unmarked } from './json-records.js'

@@ -1,8 +1,8 @@
 import { createWriteStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { escapeText, SEPARATOR } from '../canonical.js'
 import { progressed } from '../decoder/progress.js'
+import { escapeText, SEPARATOR } from '../text/canonical.js'
 import type { JsonRecord } from './json-records.js'
 
 /** Rows that were written down, a line each. */

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { HttpSource } from '../../define/source.js'
 import { MoraineError, messageOf } from '../../errors.js'
-import { raggedText } from '../canonical.js'
 import { withinTime } from '../decoder/watchdog.js'
 import {
   BrokenDocument,
@@ -11,7 +10,8 @@ import {
   MARK,
   objectText,
 } from '../formats/json-records.js'
-import { RecordReader } from '../records.js'
+import { raggedText } from '../text/canonical.js'
+import { RecordReader } from '../text/records.js'
 import type { Answer } from './client.js'
 import { parseExactly } from './document.js'
 

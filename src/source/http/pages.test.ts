@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { seed } from '../../../test/support/seed.js'
 import type { Paging } from '../../define/source.js'
-import { http } from '../http.js'
+import { http } from '../declare/http.js'
 import { HttpClient } from './client.js'
 import { pagesOf } from './pages.js'
 

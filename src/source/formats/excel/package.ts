@@ -4,9 +4,9 @@ import { SaxesParser } from 'saxes'
 import type { Entry, ZipFile } from 'yauzl'
 import { MoraineError, messageOf } from '../../../errors.js'
 import { progressed } from '../../decoder/progress.js'
-import type { SourceFile } from '../../discover.js'
-import { textOf } from '../../taken.js'
-import { withChecksum } from '../../zip-checksum.js'
+import type { SourceFile } from '../../files/discover.js'
+import { textOf } from '../../files/taken.js'
+import { withChecksum } from '../../unpack/zip-checksum.js'
 
 /** All parts together may unpack to so many bytes, and beyond that to so many times the file's size. */
 const FREE = 2 ** 28

@@ -1,9 +1,9 @@
 import type { FilesSource } from '../../../define/source.js'
 import { decode } from '../../decoder/client.js'
 import type { WrittenSheet } from '../../decoder/jobs.js'
-import type { SourceFile } from '../../discover.js'
-import type { Inspection } from '../../inspect.js'
-import type { TakenFile, Target } from '../../taken.js'
+import type { SourceFile } from '../../files/discover.js'
+import type { Inspection } from '../../files/inspect.js'
+import type { TakenFile, Target } from '../../files/taken.js'
 import { takeWritten } from '../take-json.js'
 import type { ExcelLayout } from './rows.js'
 

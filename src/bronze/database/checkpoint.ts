@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto'
+import { type Bronze, fullName } from '../../define/dataset.js'
+import { nearest } from '../../define/nearest.js'
+import type { DatabaseSource } from '../../define/source.js'
+import { thousands } from '../../define/thousands.js'
+import { MoraineError } from '../../errors.js'
+import type { Census, Mark, RemoteColumn } from '../../source/database/reader.js'
+import type { BatchFile } from '../../step/batches.js'
+import { bronzeLineage } from '../../step/batches.js'
+import { hash } from '../../step/context.js'
+import type { Held } from '../shrink.js'
+import type { Change } from './drift.js'
+
+/** How far a database's table has been read; visible in the same commit as its rows. */
+export interface Watermark {
+  /** What decides which rows are read, as a hash: with another one the reading begins anew. */
+  reads: string
+  /** The columns that the source had, but those that are left out since they are new. */
+  columns: readonly RemoteColumn[]
+  /** All rows with earlier cursors have been read; `null`: none had a cursor yet. */
+  from?: string | null
+  /** No row from this cursor on has been taken, but those that `later` counts. */
+  fresh?: string
+  /**
+   * The rows from `from` on, and those without a cursor, that have been taken, as hashes; `bronze`: those that bronze has.
+   * Watermarks of earlier versions have none: `from` was then the server's clock, and rows that were written with an earlier time were missed.
+   */
+  taken?: readonly string[] | 'bronze'
+  /**
+   * The same rows as their database wrote them: how many, and their SHA-256, or what else was counted where they are too many.
+   * None where they may have changed since they were read.
+   */
+  tail?: Tail
+  /** How many of them lie after the source's own now. */
+  later?: number
+  marks?: readonly Mark[]
+  /** A first reading of all rows that is under way. */
+  load?: Load
+  /** SHA-256 of the rows of a source without a cursor. */
+  open?: string
+  /** Rows that were held back. */
+  held?: Held
+}
+
+export interface Tail {
+  rows: number
+  sha256?: string
+  seen?: string
+}
+
+/** A first reading, in ranges that are committed one after the other. */
+export interface Load {
+  /** Where it ended, in earlier versions: those begin anew. */
+  until?: string
+  /** Where the next window begins. */
+  next?: string | null
+  /** Ranges that are done, of about so many bytes each. */
+  done: number
+  bytes: number
+  /** While it is the same, the ranges are the same. */
+  epoch: string
+}
+
+/** What decides which rows are read: the lag and what is done about other columns do not. */
+export function readsOf({ database, reads, columns, where, cursor }: DatabaseSource): string {
+  return hash(JSON.stringify([database, reads, columns ?? null, where ?? null, cursor ?? null]))
+}
+
+/** The content of files, whatever they are called. */
+export function contentOf(files: readonly BatchFile[]): string {
+  const sum = createHash('sha256')
+  for (const { sha256 } of files) sum.update(sha256)
+  return sum.digest('hex')
+}
+
+/** How rows are told whose cursor lies after their source's own now. */
+export function afterNow(cursor: string, rows: number): string {
+  const [noun, verb] = rows === 1 ? ['row', 'lies'] : ['rows', 'lie']
+  return `${thousands(rows)} ${noun} whose ${cursor} ${verb} after now: read in each run`
+}
+
+export function refuseDrift(
+  dataset: Bronze,
+  source: DatabaseSource,
+  changes: readonly Change[],
+): void {
+  if (source.drift !== 'freeze' || changes.length === 0) return
+  const said = changes.map((change) => change.said).join(', ')
+  throw new MoraineError('source', `The columns of its source have changed: ${said}`, {
+    doing: `read ${fullName(dataset)}`,
+    hint: "Nothing was read. Take the change over with drift: 'evolve' (or leave new columns out with drift: 'discard').",
+    place: dataset.place,
+  })
+}
+
+/** What a census tells of rows that are too many to be read again: their newest cursors, and how many have none. */
+export const seenOf = ({ newest, last, empty }: Census): string =>
+  [newest ?? '', last ?? '', empty].join(' ')
+
+/** The columns of a source that are known: new ones are not where they are left out. */
+export function knownOf(
+  { drift }: DatabaseSource,
+  all: readonly RemoteColumn[],
+  before: Watermark | undefined,
+): readonly RemoteColumn[] {
+  const known = drift === 'discard' ? before?.columns : undefined
+  return known ? all.filter(({ name }) => known.some((c) => c.name === name)) : all
+}
+
+/** The columns to read, of those that there are. */
+export function chosen(
+  source: DatabaseSource,
+  all: readonly RemoteColumn[],
+  before: Watermark | undefined,
+): readonly RemoteColumn[] {
+  for (const name of source.columns ?? [])
+    if (!all.some((c) => c.name === name)) throw noColumn(name, all)
+  const found = knownOf(source, all, before).filter(
+    ({ name }) => source.columns?.includes(name) ?? true,
+  )
+  refuseTwins(found)
+  return found
+}
+
+/** Names that the lake can't tell apart, from each other or from its own: one of two would be lost, or stand in the place of the other. */
+function refuseTwins(columns: readonly RemoteColumn[]): void {
+  const seen = new Map(bronzeLineage.map((name) => [name, undefined as string | undefined]))
+  for (const { name } of columns) {
+    const lower = name.toLowerCase()
+    if (seen.has(lower)) {
+      const other = seen.get(lower)
+      const what =
+        other === undefined
+          ? `'${name}' is a name that every bronze dataset has itself`
+          : `'${other}' and '${name}' differ in nothing but capitals`
+      throw new MoraineError('source', `Columns of the source can't be told apart: ${what}`, {
+        hint: `Leave one out with columns: [ … ], or name them in a query: .query('select …, "${name}" as other_name from …')`,
+      })
+    }
+    seen.set(lower, name)
+  }
+}
+
+export function cursorOf(
+  source: DatabaseSource,
+  all: readonly RemoteColumn[],
+): RemoteColumn | undefined {
+  if (source.cursor === undefined) return undefined
+  if (source.cursor === 'xmin' && source.database === 'postgres')
+    return { name: 'xmin', type: 'xid' }
+  const found = all.find(({ name }) => name === source.cursor)
+  if (found) return found
+  throw noColumn(source.cursor, all)
+}
+
+function noColumn(name: string, all: readonly RemoteColumn[]): MoraineError {
+  const names = all.map((column) => column.name)
+  const similar = nearest(name, names)
+  return new MoraineError('source', `The source has no column '${name}'`, {
+    hint: similar ? `Did you mean '${similar}'?` : `It has: ${names.join(', ')}`,
+  })
+}
+
+/** @throws MoraineError where there is nothing to read again, or nothing by which. */
+export function refuseBackfill(
+  dataset: Bronze,
+  cursor: RemoteColumn | undefined,
+  before: Watermark | undefined,
+): void {
+  const name = fullName(dataset)
+  if (!cursor || cursor.name === 'xmin')
+    throw new MoraineError('usage', `${name} has no cursor by which rows could be read again`, {
+      hint: 'Give its source a cursor, or leave it out of the backfill.',
+    })
+  if (before?.from === undefined)
+    throw new MoraineError('usage', `${name} has not been read to its end yet`, {
+      hint: 'Run without --backfill first.',
+    })
+}

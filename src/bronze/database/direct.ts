@@ -1,0 +1,47 @@
+import { quoteName } from '../../define/sql/sql.js'
+import type { RemoteColumn } from '../../source/database/reader.js'
+
+/** Times that have the same text in every database: from year 1 to 9999. */
+const bounds: Readonly<Record<string, readonly [from: string, to: string]>> = {
+  TIMESTAMP: ['0001-01-01 00:00:00', '9999-12-31 23:59:59.999999'],
+  DATE: ['0001-01-01', '9999-12-31'],
+  'TIMESTAMP WITH TIME ZONE': ['0001-01-01 00:00:00+00', '9999-12-31 23:59:59.999999+00'],
+}
+
+const times: readonly [type: RegExp, as: string][] = [
+  [/^timestamp(\(\d\))? without time zone$/, 'TIMESTAMP'],
+  [/^timestamp(\(\d\))? with time zone$/, 'TIMESTAMP WITH TIME ZONE'],
+  [/^date$/, 'DATE'],
+]
+
+/** Times that an engine which reads a database itself may have as values. */
+export function directTimes(
+  columns: readonly RemoteColumn[],
+  wanted: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  return new Map(
+    columns.flatMap(({ name, type }) => {
+      const as = times.find(([of]) => of.test(type))?.[1]
+      return as !== undefined && wanted.get(name.toLowerCase()) === as ? [[name, as]] : []
+    }),
+  )
+}
+
+/** SQL for columns that an engine read itself, as they are kept; values whose texts would be others are refused. */
+export function directColumns(
+  columns: readonly RemoteColumn[],
+  exact: ReadonlyMap<string, string>,
+): string {
+  return columns
+    .map(({ name }) => {
+      const column = quoteName(name)
+      const type = exact.get(name)
+      if (type === undefined) return column
+      const range = bounds[type]
+      if (!range) return `CAST(${column} AS ${type}) AS ${column}`
+      const [from, to] = range.map((text) => `${type} '${text}'`)
+      const other = `error('a time without a text')`
+      return `CASE WHEN ${column} IS NULL OR ${column} BETWEEN ${from} AND ${to} THEN ${column} ELSE ${other} END AS ${column}`
+    })
+    .join(', ')
+}

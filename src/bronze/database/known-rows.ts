@@ -1,0 +1,120 @@
+import { type Bronze, fullName } from '../../define/dataset.js'
+import { quoteName, quoteText } from '../../define/sql/sql.js'
+import type { Relation, Session } from '../../engine/engine.js'
+import type { BatchPointer, LakeState } from '../../log/commit.js'
+import { Relations } from '../../step/relations.js'
+import type { Storage } from '../../storage/storage.js'
+
+/*
+ * Rows that will be read again are known by hashes of what they hold, so that each is taken once: in the watermark where they
+ * are few, otherwise from the rows of bronze.
+ */
+
+/** The column that says that a key is gone. */
+export const CHANGE = '_change'
+
+/** Hashes that a watermark holds at most. */
+export const HELD = 500
+/** The same where bronze can't be asked: the rows are elsewhere, or do not show their cursor. */
+export const HELD_ALONE = 20_000
+
+/** SQL for what a row of texts holds, in 96 bits; columns without a value do not count, so that new ones change nothing. */
+export function rowHash(columns: readonly string[]): string {
+  const parts = columns.map((name) => {
+    const column = quoteName(name)
+    const label = quoteText(`${name.length}:${name}`)
+    return `CASE WHEN ${column} IS NULL THEN '' ELSE ${label} || length(${column}) || ':' || ${column} END`
+  })
+  return `left(md5(concat(${parts.join(', ')})), 24)`
+}
+
+/** Hashes (`_hash`) of rows that have been taken, numbered (`_nth`) where several rows are the same. */
+export async function knownHashes(session: Session, hashes: readonly string[]): Promise<Relation> {
+  const known = await session.materialize(
+    'SELECT NULL::VARCHAR AS _hash, 0::BIGINT AS _nth LIMIT 0',
+  )
+  const seen = new Map<string, number>()
+  const rows = hashes.map((hash) => {
+    const n = (seen.get(hash) ?? 0) + 1
+    seen.set(hash, n)
+    return `(${quoteText(hash)}, ${n})`
+  })
+  for (let at = 0; at < rows.length; at += 1000)
+    await session.insert(
+      known,
+      `FROM (VALUES ${rows.slice(at, at + 1000).join(', ')}) AS v(_hash, _nth)`,
+    )
+  return known
+}
+
+/** The same, of the rows that bronze has from a cursor's value on (`null`: of all), and of those without one. */
+export async function knownInBronze(
+  session: Session,
+  storage: Storage,
+  state: LakeState,
+  dataset: Bronze,
+  columns: readonly string[],
+  cursor: string,
+  from: string | null,
+): Promise<Relation> {
+  const { sql, columns: there } = await bronzeRows(session, storage, state, dataset)
+  const column = quoteName(cursor)
+  const since = from === null ? 'true' : `(${column} IS NULL OR ${notBefore(column, from)})`
+  const rowsThere = there.includes(CHANGE) ? `coalesce(${CHANGE}, '') <> 'delete'` : 'true'
+  const shared = columns.filter((name) => there.includes(name))
+  const hash = shared.length > 0 && there.includes(cursor) ? rowHash(shared) : undefined
+  const rows = hash
+    ? `SELECT ${hash} AS _hash FROM (${sql}) WHERE ${since} AND ${rowsThere}`
+    : `SELECT '' AS _hash WHERE false`
+  return session.materialize(
+    `SELECT _hash, row_number() OVER (PARTITION BY _hash) AS _nth FROM (${rows})`,
+  )
+}
+
+/** The newest cursor that bronze has, up to a value; `undefined` where it has none. */
+export async function newestInBronze(
+  session: Session,
+  storage: Storage,
+  state: LakeState,
+  dataset: Bronze,
+  cursor: string,
+  upTo: string,
+): Promise<string | undefined> {
+  const { sql, columns } = await bronzeRows(session, storage, state, dataset)
+  if (!columns.includes(cursor)) return undefined
+  const column = quoteName(cursor)
+  const [row] = await session.rows(
+    `SELECT ${greatest(column)} AS newest FROM (${sql}) WHERE NOT ${notBefore(column, upTo)}`,
+  )
+  return row?.newest == null ? undefined : String(row.newest)
+}
+
+/** SQL for the greatest of a column's texts: as numbers where they are, otherwise as times are written. */
+export const greatest = (column: string) =>
+  `coalesce(CAST(max(try_cast(${column} AS HUGEINT)) AS VARCHAR), max(${column}))`
+
+/** SQL that a cursor's text is not before another: as numbers where they are, otherwise as times are written. */
+function notBefore(column: string, text: string): string {
+  if (/^-?\d+$/.test(text)) return `coalesce(try_cast(${column} AS HUGEINT) >= ${text}, false)`
+  // Zeros at the end of a second, and the zone, are written by some.
+  const plain = text
+    .replace(/\+00$/, '')
+    .replace(/\.(\d*?)0+$/, (_, d: string) => (d ? `.${d}` : ''))
+  return `coalesce(${column} >= ${quoteText(plain)}, false)`
+}
+
+/** Rows of all batches since the source was last read as a whole. */
+async function bronzeRows(
+  session: Session,
+  storage: Storage,
+  state: LakeState,
+  dataset: Bronze,
+): Promise<{ sql: string; columns: string[] }> {
+  const pointers: readonly BatchPointer[] = state.batches[fullName(dataset)] ?? []
+  const whole = pointers.findLastIndex((pointer) => pointer.whole)
+  return new Relations(storage, state).bronzeRelation(
+    session,
+    pointers.slice(Math.max(0, whole)),
+    [],
+  )
+}

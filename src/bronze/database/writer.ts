@@ -1,0 +1,435 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Bronze, fullName } from '../../define/dataset.js'
+import type { DatabaseSource } from '../../define/source.js'
+import { quoteName } from '../../define/sql/sql.js'
+import type { Relation, Session } from '../../engine/engine.js'
+import type { LakeState } from '../../log/commit.js'
+import { Pool } from '../../process/pool.js'
+import type { Extracted, Reader, RemoteColumn } from '../../source/database/reader.js'
+import { type Kept, keepRecords, type Records } from '../../source/files/encode.js'
+import { type BatchFile, sealFiles } from '../../step/batches.js'
+import { type RunContext, withSession } from '../../step/context.js'
+import { Relations } from '../../step/relations.js'
+import { wantedTypes } from '../../step/requested-types.js'
+import { sha256 } from '../../storage/checksum.js'
+import { scratchFolder } from '../../storage/scratch.js'
+import type { NewBatch } from '../batch-commit.js'
+import { FEW } from '../shrink.js'
+import { directColumns, directTimes } from './direct.js'
+import { CHANGE, greatest, rowHash } from './known-rows.js'
+
+/** Parts of a table that are read side by side. */
+const SIDE_BY_SIDE = 2
+
+/** How readers write their texts. */
+const textOptions = { delimiter: ',', quote: '"', nulls: [''], newline: '\n' as const, skip: 0 }
+
+/** Columns that can be read as values at once: the database writes their texts as the engine does. */
+function exactTypes(
+  columns: readonly RemoteColumn[],
+  wanted: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  for (const { name, type } of columns) {
+    const as = wanted.get(name.toLowerCase())
+    const scale = /^(?:numeric|decimal)\((\d+),(\d+)\)$/.exec(type)
+    const decimal = /^DECIMAL\((\d+),(\d+)\)$/i.exec(as ?? '')
+    const whole = /^(tinyint|smallint|mediumint|int|integer|bigint)( unsigned)?$/.test(type)
+    if (as !== undefined && whole && ['INTEGER', 'BIGINT'].includes(as)) found.set(name, as)
+    else if (
+      as !== undefined &&
+      scale &&
+      decimal &&
+      scale[2] === decimal[2] &&
+      Number(decimal[1]) >= Number(scale[1])
+    )
+      found.set(name, as)
+  }
+  return found
+}
+
+/** Whether all values of a database's type are whole numbers of 64 bits. */
+const isLong = (type: string) =>
+  /^(bigint|(tinyint|smallint|mediumint|int|integer)( unsigned)?)$/.test(type)
+
+/** Whether values of a type have 32 bits, in MySQL. */
+const isFloat = (type: string) => /^float\b/.test(type)
+
+/** Writes rows of a database as files of a batch. */
+export class RowsWriter {
+  constructor(
+    private readonly context: RunContext,
+    private readonly dataset: Bronze,
+    private readonly source: DatabaseSource,
+    private readonly reader: Reader,
+    private readonly columns: readonly RemoteColumn[],
+    private readonly batch: NewBatch,
+    /** Whether the engine may read parts itself; `false` once that failed, as it would again. */
+    private readonly byEngine: { on: boolean },
+  ) {}
+
+  /** Reads rows, a file for each list of conditions, and keeps them. */
+  async extract(parts: readonly (readonly string[])[], first = 0): Promise<BatchFile[]> {
+    const { context } = this
+    const { number, folder } = this.batch
+    const pool = new Pool(SIDE_BY_SIDE)
+    const columns = this.columns.map(({ name }) => name)
+    // Where one part fails, the others end.
+    const stop = new AbortController()
+    const signal = AbortSignal.any([context.signal, stop.signal])
+    return this.staged(async (staging) => {
+      const free = Array.from({ length: SIDE_BY_SIDE }, (_, i) => join(staging, String(i)))
+      const one = async (conditions: readonly string[], i: number) => {
+        signal.throwIfAborted()
+        const path = free.pop() as string
+        const part = `${first + i + 1}`
+        const data = `${folder}/${part.padStart(5, '0')}.${this.dataset.format}`
+        const what = { source: this.source, columns, conditions }
+        try {
+          const direct = parts.length > 1 ? await this.direct(conditions, part, data) : undefined
+          if (direct) return direct
+          const extracted = await this.reader.extract(what, path, signal)
+          if (extracted.bytes === 0) return []
+          const kept = await this.keep(path, extracted, data)
+          return [this.fileOf(`${this.what}#${number}.${part}`, extracted, data, kept)]
+        } catch (error) {
+          stop.abort(error)
+          throw error
+        } finally {
+          free.push(path)
+        }
+      }
+      const parted = parts.map((part, i) => pool.run(() => one(part, i)))
+      // Nobody may write into the folder any more when it goes.
+      await Promise.allSettled(parted)
+      if (stop.signal.aborted) throw stop.signal.reason
+      const files = await Promise.all(parted)
+      return sealFiles(context.storage, files.flat())
+    })
+  }
+
+  /**
+   * Lets the engine read a part itself, which is quicker, where it can; `undefined` where it can't, or where it does not get on: the
+   * other way then says what is wrong.
+   */
+  private async direct(
+    conditions: readonly string[],
+    part: string,
+    data: string,
+  ): Promise<BatchFile[] | undefined> {
+    const { context, reader, source, columns, batch } = this
+    if (!reader.remote || !this.byEngine.on || this.dataset.format !== 'parquet') return undefined
+    const wanted = wantedTypes(context.lake.datasets, this.dataset, true)
+    const exact = new Map([...exactTypes(columns, wanted), ...directTimes(columns, wanted)])
+    const values = new Set(exact.keys())
+    try {
+      await context.storage.prepare(data)
+      const kept = await withSession(context, fullName(this.dataset), async (session) => {
+        const remote = (await session.loads('postgres_scanner'))
+          ? await reader.remote?.({ source, columns, conditions }, values)
+          : undefined
+        return (
+          remote &&
+          session.remote(remote.session, remote.query, (rows) => {
+            const relation = `(SELECT ${directColumns(columns, exact)}, ${this.nulls} FROM ${rows})`
+            return keepRecords(session, { ...this.records(relation, data), exact }, new Map())
+          })
+        )
+      })
+      if (!kept) return undefined
+      if (kept.rows === 0) return []
+      const bytes = await context.storage.read(data)
+      const extracted = { bytes: kept.bytes, longest: 0, sha256: sha256(bytes) }
+      return [this.fileOf(`${this.what}#${batch.number}.${part}`, extracted, data, kept)]
+    } catch {
+      context.signal.throwIfAborted()
+      this.byEngine.on = false
+      return undefined
+    }
+  }
+
+  /**
+   * Reads rows of which some have been taken, and keeps the others. Of the last of the lists of conditions it is told what they hold:
+   * those rows will be read again.
+   *
+   * @param know gives hashes (`_hash`) of the rows that have been taken, numbered (`_nth`) where several are the same.
+   */
+  async extractNew(
+    parts: readonly (readonly string[])[],
+    know: (session: Session) => Promise<Relation>,
+    first: number,
+  ): Promise<{ files: BatchFile[]; hashes: string[]; tail: Extracted | undefined }> {
+    const { context, source, batch } = this
+    const columns = this.columns.map(({ name }) => name)
+    return this.staged(async (staging) => {
+      const read: { path: string; extracted: Extracted; last: boolean }[] = []
+      let tail: Extracted | undefined
+      for (const [i, conditions] of parts.entries()) {
+        const path = join(staging, String(i))
+        const extracted = await this.reader.extract(
+          { source, columns, conditions },
+          path,
+          context.signal,
+        )
+        const last = i === parts.length - 1
+        if (last) tail = extracted
+        if (extracted.bytes > 0) read.push({ path, extracted, last })
+      }
+      if (read.length === 0) return { files: [], hashes: [], tail }
+      const data = `${batch.folder}/${String(first + 1).padStart(5, '0')}.${this.dataset.format}`
+      return withSession(context, fullName(this.dataset), async (session) => {
+        const known = await know(session)
+        const arrived = await this.orElse(
+          () => this.load(session, read, ({ longest }) => longest),
+          () => this.load(session, read, ({ bytes }) => bytes),
+        )
+        const hashed = await session.rows(`SELECT _hash FROM ${arrived.sql} WHERE _last`)
+        const hashes = hashed.map(({ _hash }) => String(_hash))
+        const fresh = `FROM ${arrived.sql} ANTI JOIN ${known.sql} USING (_hash, _nth)`
+        const [count] = await session.rows(`SELECT count(*) AS n ${fresh}`)
+        if (Number(count?.n) === 0) return { files: [], hashes, tail }
+        await context.storage.prepare(data)
+        const list = columns.map(quoteName).join(', ')
+        const relation = `(SELECT ${list}, ${this.nulls} ${fresh})`
+        const kept = await this.write(session, relation, data)
+        const bytes = await context.storage.read(data)
+        const extracted = { bytes: kept.bytes, longest: 0, sha256: sha256(bytes) }
+        const name = `${this.what}#${batch.number}.${first + 1}`
+        const file = this.fileOf(name, extracted, data, kept)
+        return { files: await sealFiles(context.storage, [file]), hashes, tail }
+      })
+    })
+  }
+
+  /** The rows of texts, with the hash of each, numbered where several are the same. */
+  private async load(
+    session: Session,
+    read: readonly { path: string; extracted: Extracted; last: boolean }[],
+    lineOf: (extracted: Extracted) => number,
+  ): Promise<Relation> {
+    const columns = this.columns.map(({ name }) => name)
+    const texts = read.map(({ path, extracted, last }) => {
+      const text = this.text(session, path, columns, lineOf(extracted))
+      return `SELECT *, ${last} AS _last FROM ${text}`
+    })
+    return session.materialize(
+      `SELECT *, row_number() OVER (PARTITION BY _hash) AS _nth
+       FROM (SELECT *, ${rowHash(columns)} AS _hash FROM (${texts.join(' UNION ALL ')}))`,
+    )
+  }
+
+  /** What rows hold that will be read again, and have just been taken. */
+  async hashesOf(conditions: readonly string[]): Promise<{ hashes: string[]; tail: Extracted }> {
+    const { context, source } = this
+    const columns = this.columns.map(({ name }) => name)
+    return this.staged(async (staging) => {
+      const path = join(staging, 'tail')
+      const tail = await this.reader.extract({ source, columns, conditions }, path, context.signal)
+      if (tail.bytes === 0) return { hashes: [], tail }
+      return withSession(context, fullName(this.dataset), async (session) => {
+        const read = (longest: number) =>
+          session.rows(
+            `SELECT ${rowHash(columns)} AS _hash FROM ${this.text(session, path, columns, longest)}`,
+          )
+        const rows = await this.orElse(
+          () => read(tail.longest),
+          () => read(tail.bytes),
+        )
+        return { hashes: rows.map(({ _hash }) => String(_hash)), tail }
+      })
+    })
+  }
+
+  /** Uses a folder for texts on their way; nothing of it stays. */
+  private async staged<T>(use: (folder: string) => Promise<T>): Promise<T> {
+    const folder = await scratchFolder('rows')
+    try {
+      return await use(folder)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+
+  private get what(): string {
+    return 'table' in this.source.reads ? this.source.reads.table : 'query'
+  }
+
+  /** @param name no other file is called so: rows are told apart by file and line. */
+  private fileOf(name: string, { bytes, sha256 }: Extracted, data: string, kept: Kept): BatchFile {
+    const modified = this.context.started.getTime()
+    return { name, size: bytes, modified, sha256, data, firstLine: 1, bare: true, ...kept }
+  }
+
+  private async keep(path: string, { bytes, longest }: Extracted, data: string): Promise<Kept> {
+    const { context } = this
+    await context.storage.prepare(data)
+    if (this.dataset.format !== 'parquet') return this.keepTexts(path, { bytes, longest }, data)
+    const large = bytes >= context.valuesFrom
+    const wanted = large ? wantedTypes(context.lake.datasets, this.dataset) : new Map()
+    const columns = this.columns.map(({ name }) => name)
+    return withSession(context, fullName(this.dataset), async (session) => {
+      const write = (line: number, exact: ReadonlyMap<string, string>) => {
+        const text = this.text(session, path, columns, line, exact)
+        const relation = `(SELECT *, ${this.nulls} FROM ${text})`
+        return keepRecords(session, { ...this.records(relation, data), exact }, wanted)
+      }
+      // A NaN is no decimal.
+      return this.orElse(
+        () => write(longest, exactTypes(this.columns, wanted)),
+        () => write(bytes, new Map()),
+      )
+    })
+  }
+
+  /** Reads a text by its longest line, or else so that any record fits: values with line ends make records longer than lines. */
+  private async orElse<T>(byLines: () => Promise<T>, anyway: () => Promise<T>): Promise<T> {
+    try {
+      return await byLines()
+    } catch {
+      this.context.signal.throwIfAborted()
+      return anyway()
+    }
+  }
+
+  /** SQL for the rows of a text. MySQL writes numbers of 32 bits in six digits, or in those of 64 bits: here they get their own. */
+  private text(
+    session: Session,
+    path: string,
+    columns: readonly string[],
+    longest: number,
+    types: ReadonlyMap<string, string> = new Map(),
+  ): string {
+    const text = session.text(path, { ...textOptions, columns, types, longest })
+    const floats = this.columns.filter(({ name, type }) => isFloat(type) && columns.includes(name))
+    if (this.source.database !== 'mysql' || floats.length === 0) return text
+    const short = floats.map(({ name }) => {
+      const column = quoteName(name)
+      return `regexp_replace(CAST(CAST(${column} AS FLOAT) AS VARCHAR), '\\.0$', '') AS ${column}`
+    })
+    return `(SELECT * REPLACE (${short.join(', ')}) FROM ${text})`
+  }
+
+  /** What a row of a database does not have. */
+  private get nulls(): string {
+    return ['_error', '_raw', ...this.change]
+      .map((name) => `CAST(NULL AS VARCHAR) AS ${name}`)
+      .join(', ')
+  }
+
+  private get change(): string[] {
+    return this.source.compareKeys ? [CHANGE] : []
+  }
+
+  private records(relation: string, data: string): Records {
+    const columns = [...this.columns.map(({ name }) => name), ...this.change]
+    const location = this.context.storage.locate(data)
+    return { relation, columns, lineage: [], location, compression: this.compression }
+  }
+
+  private get compression(): 'snappy' | 'zstd' {
+    return this.dataset.compression === 'zstd' ? 'zstd' : 'snappy'
+  }
+
+  /** Keeps rows in a format for others: texts, and whole numbers as such. */
+  private async keepTexts(
+    path: string,
+    { bytes, longest }: Pick<Extracted, 'bytes' | 'longest'>,
+    data: string,
+  ): Promise<Kept> {
+    const { context } = this
+    const columns = this.columns.map(({ name }) => name)
+    const { change } = this
+    const location = context.storage.locate(data)
+    const long = this.columns.filter(({ type }) => isLong(type)).map(({ name }) => name)
+    const types = new Map(long.map((name) => [name, 'BIGINT']))
+    return withSession(context, fullName(this.dataset), async (session) => {
+      const write = (line: number) => {
+        const text = this.text(session, path, columns, line, types)
+        const relation = `(SELECT *${change.map((name) => `, CAST(NULL AS VARCHAR) AS ${name}`)} FROM ${text})`
+        return this.writeTexts(session, relation, [...columns, ...change], location)
+      }
+      return this.orElse(
+        () => write(longest),
+        () => write(bytes),
+      )
+    })
+  }
+
+  private async writeTexts(
+    session: Session,
+    relation: string,
+    columns: readonly string[],
+    location: string,
+  ): Promise<Kept> {
+    const { compression } = this.dataset
+    const sql = `SELECT ${columns.map(quoteName).join(', ')} FROM ${relation}`
+    const codec = compression === 'snappy' ? 'snappy' : 'deflate'
+    return { ...(await session.writeText(sql, location, codec)), broken: 0 }
+  }
+
+  /**
+   * Compares the keys of the source with those of the lake: a file with a row for each that is gone, and how many the lake has;
+   * and the keys that the lake lacks. A row that says that a key is gone has the newest cursor that the key had: so it counts as newer than the rows it had,
+   * and a row that comes back as it was counts as newer than that.
+   */
+  async compared(
+    state: LakeState,
+    cursor: string | undefined,
+  ): Promise<{ gone: BatchFile | undefined; known: number; lacking: string[][] }> {
+    const { context, source, reader, batch } = this
+    const name = fullName(this.dataset)
+    const keys = source.key.map(quoteName)
+    const names = this.columns.map((column) => column.name)
+    const texts = names.map((column) => {
+      if (source.key.includes(column)) return quoteName(column)
+      const text = column === cursor ? '_newest' : 'CAST(NULL AS VARCHAR)'
+      return `${text} AS ${quoteName(column)}`
+    })
+    return this.staged(async (staging) => {
+      const path = join(staging, 'keys')
+      const all = { source, columns: source.key, conditions: [] }
+      const there = await reader.extract(all, path, context.signal)
+      return withSession(context, name, async (session) => {
+        const relations = new Relations(context.storage, state)
+        const known = await relations.bronzeRelation(session, state.batches[name] ?? [], [])
+        const shows = cursor !== undefined && known.columns.includes(cursor)
+        const newest = shows ? greatest(quoteName(cursor)) : 'CAST(NULL AS VARCHAR)'
+        const { sql: alive } = await session.materialize(
+          `SELECT ${keys.join(', ')}, ${newest} AS _newest FROM (${known.sql})
+           GROUP BY ${keys.join(', ')} HAVING arg_max(coalesce(_change, ''), _batch) <> 'delete'`,
+        )
+        const present =
+          there.bytes > 0
+            ? `FROM ${this.text(session, path, source.key, there.longest)}`
+            : `FROM ${alive} WHERE false`
+        const same = `USING (${keys.join(', ')})`
+        const lacking = await session.rows(
+          `SELECT DISTINCT ${keys.join(', ')} FROM (${present}) ANTI JOIN ${alive} ${same} WHERE ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`,
+        )
+        const relation = `(SELECT CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw, ${texts.join(', ')}, 'delete' AS _change
+          FROM (FROM ${alive} ANTI JOIN (${present}) ${same}))`
+        const data = `${batch.folder}/deleted.${this.dataset.format}`
+        await context.storage.prepare(data)
+        const kept = await this.write(session, relation, data)
+        const found = lacking.map((row) => source.key.map((column) => String(row[column])))
+        if (kept.rows === 0) return { gone: undefined, known: 0, lacking: found }
+        const about = this.fileOf(`${this.what}#${batch.number}.deleted`, there, data, kept)
+        const [file] = await sealFiles(context.storage, [about])
+        // How many there are matters only where many are gone.
+        const [all] =
+          kept.rows < FEW ? [] : await session.rows(`SELECT count(*) AS n FROM ${alive}`)
+        return { gone: file, known: Number(all?.n ?? kept.rows), lacking: found }
+      })
+    })
+  }
+
+  /** Writes a relation of texts in the dataset's format. */
+  private write(session: Session, relation: string, data: string): Promise<Kept> {
+    const columns = [...this.columns.map(({ name }) => name), ...this.change]
+    const location = this.context.storage.locate(data)
+    return this.dataset.format === 'parquet'
+      ? keepRecords(session, this.records(relation, data), new Map())
+      : this.writeTexts(session, relation, columns, location)
+  }
+}

@@ -1,0 +1,58 @@
+import { type AnyDataset, type Bronze, fullName } from '../define/dataset.js'
+import { inputsOf } from '../define/inputs.js'
+import { secondsOf } from '../define/interval.js'
+import type { Lake } from '../define/lake.js'
+import { MoraineError } from '../errors.js'
+import type { LakeState } from '../log/commit.js'
+import { quarantinedOf } from '../log/quarantined.js'
+import type { Batches } from '../step/batches.js'
+
+/**
+ * The last batch of each dataset that has been kept for long enough: older than its `keep`, and read by all that reads the dataset. What nobody
+ * reads stays, and so does a full extract that no other has taken the place of.
+ */
+export async function outlived(
+  datasets: readonly Bronze[],
+  lake: Lake,
+  state: LakeState,
+  batches: Batches,
+  now: Date,
+): Promise<Record<string, number>> {
+  const found: Record<string, number> = {}
+  for (const dataset of datasets) {
+    const name = fullName(dataset)
+    const readers = lake.datasets.filter((reader) => inputsOf(reader).includes(dataset))
+    const read = readers.map((reader) => Number(state.offsets[fullName(reader)]?.[name] ?? 0))
+    const before = now.getTime() - (secondsOf(dataset.keep as string) as number) * 1000
+    const all = Math.min(...read, readers.length === 0 ? 0 : Number.POSITIVE_INFINITY)
+    // What a source consists of stays, however old it is.
+    const whole = state.batches[name]?.findLast((batch) => batch.whole)?.number
+    // What is in quarantine is to come back where it arrived: that and what is behind it stays.
+    const places = quarantinedOf(state, name).map(({ batch }) => Number.parseInt(batch, 10))
+    const waiting = Math.min(...places, Number.POSITIVE_INFINITY)
+    for (const pointer of state.batches[name] ?? []) {
+      if (pointer.number > all || pointer.number === whole || pointer.number >= waiting) break
+      const { created } = await batches.manifest(pointer)
+      if (Date.parse(created) >= before) break
+      found[name] = pointer.number
+    }
+  }
+  return found
+}
+
+/** The error for a build that would lose rows. */
+export function wouldLose(dataset: AnyDataset, lost: readonly string[]): MoraineError {
+  const name = fullName(dataset)
+  const batches = lost.every((input) => input.startsWith('bronze.'))
+  const back = batches
+    ? `Bring them back first where they are archived: moraine rebuild ${name} --from archive. Or build`
+    : 'Build'
+  return new MoraineError(
+    'usage',
+    `${name} would have to be built from all of its rows, but ${lost.join(', ')} keeps only the newest`,
+    {
+      ...(dataset.place ? { place: dataset.place } : {}),
+      hint: `${back} it from what there is: moraine run ${name} --allow-loss`,
+    },
+  )
+}

@@ -1,0 +1,379 @@
+import { createReadStream } from 'node:fs'
+import { rm, stat } from 'node:fs/promises'
+import { type Bronze, fullName } from '../../define/dataset.js'
+import type { FilesSource } from '../../define/source.js'
+import type { Session } from '../../engine/engine.js'
+import { MoraineError } from '../../errors.js'
+import type { LakeState } from '../../log/commit.js'
+import { decode } from '../../source/decoder/client.js'
+import type { LogPart } from '../../source/decoder/jobs.js'
+import {
+  discoverFiles as filesOf,
+  nothingThere,
+  type SourceFile,
+} from '../../source/files/discover.js'
+import { textOf } from '../../source/files/taken.js'
+import {
+  continues,
+  isAsItWas,
+  isCopy,
+  type Readable,
+  readableOf,
+  type Stream,
+  streamAt,
+} from '../../source/follow/streams.js'
+import { takeWritten } from '../../source/formats/take-json.js'
+import { withUnpacked } from '../../source/unpack/unpack.js'
+import {
+  Batches,
+  type BatchFile,
+  type BatchManifest,
+  columnsOf,
+  sealFiles,
+} from '../../step/batches.js'
+import { type RunContext, withSession } from '../../step/context.js'
+import { commitRows, type NewBatch, newBatch, nothingYet } from '../batch-commit.js'
+import type { Intake, Offer } from '../intake.js'
+import { faultOf, isFault, writeUnreadable } from './unreadable.js'
+
+/** Where the places are written down up to which logs were read: in the manifest of the last batch. */
+interface Watermark {
+  follow: string
+}
+
+/** Milliseconds after which a log that does not grow has said all of its last event. */
+const IDLE = 10_000
+/** What is known of the content of a file that can't be read: it is like no other. */
+const UNREAD = 'unread'
+/** Logs that are known again. */
+const REMEMBERED = 10_000
+
+/** Looks which logs have grown, without reading more than what tells them apart. */
+export async function discoverLogs(
+  dataset: Bronze,
+  source: FilesSource,
+  state: LakeState,
+  batches: Batches,
+): Promise<Offer> {
+  refuseOtherReading(dataset, state)
+  const passed: string[] = []
+  const offered = await filesOf(source, passed)
+  const streams = await streamsOf(dataset, state, batches)
+  const missing = await nothingThere(source, offered, streams.length, passed)
+  const known: SourceFile[] = []
+  const grown: SourceFile[] = []
+  const added: SourceFile[] = []
+  for (const file of offered) {
+    const same = await find(streams, (stream) => isAsItWas(file, stream))
+    const before = streams.find(({ name }) => name === file.name)
+    if (same && same.offset >= same.size && !isPacked(file.name)) known.push(file)
+    else if (same && isPacked(file.name)) known.push(file)
+    else (before ? grown : added).push(file)
+  }
+  const news = [...added, ...grown]
+  return {
+    discovery: {
+      added: added.length,
+      changed: grown.length,
+      bytes: news.reduce((sum, { size }) => sum + size, 0),
+      known: known.length,
+      notes: [...passed, ...missing],
+    },
+    take: (context, base) => new LogIntake(context, dataset, source, base).take(offered),
+  }
+}
+
+/** Rows of a log that was read as a file are there already, and nobody knows up to which line. */
+function refuseOtherReading(dataset: Bronze, state: LakeState): void {
+  const name = fullName(dataset)
+  const watermark = state.watermarks[name] as Partial<Watermark> | undefined
+  if (watermark === undefined || watermark.follow !== undefined) return
+  throw new MoraineError('source', `${name} was read without follow before`, {
+    hint: 'Its rows would be taken in once more. Give the dataset another name, or leave follow out.',
+  })
+}
+
+const isPacked = (name: string) => /\.(gz|zst)$/i.test(name)
+
+async function streamsOf(dataset: Bronze, state: LakeState, batches: Batches): Promise<Stream[]> {
+  const watermark = state.watermarks[fullName(dataset)] as Watermark | undefined
+  if (watermark?.follow === undefined) return []
+  const { source } = await batches.manifest({ manifest: watermark.follow } as never)
+  return (source as { logs?: Stream[] } | undefined)?.logs ?? []
+}
+
+async function find<T>(items: readonly T[], is: (item: T) => Promise<boolean>) {
+  for (const item of items) if (await is(item)) return item
+  return undefined
+}
+
+/** The logs of one batch: which file is which log, and what is new in each. */
+class LogIntake {
+  private readonly taken: (BatchFile & { columns: string[] })[] = []
+  private readonly notes: string[] = []
+  /** Logs that a file was found for, and those that were read on. */
+  private readonly claimed = new Map<Stream, Readable>()
+  private readonly read = new Map<Stream | Readable, Stream>()
+  private readonly fresh: Readable[] = []
+  /** Files that can't be unpacked, and those of them that are new. */
+  private readonly broken: { file: SourceFile; error: MoraineError }[] = []
+  private readonly unread: Stream[] = []
+
+  constructor(
+    private readonly context: RunContext,
+    private readonly dataset: Bronze,
+    private readonly source: FilesSource,
+    private readonly base: LakeState,
+  ) {}
+
+  async take(files: readonly SourceFile[]): Promise<Intake> {
+    const { context, dataset, base } = this
+    const streams = await streamsOf(dataset, base, new Batches(context.storage))
+    const batch = newBatch(context, base, dataset)
+    // Files that are packed are unpacked for as long as the batch is made, as one may be the rest of another.
+    const work = async (readable: Readable[], at: number): Promise<void> => {
+      const file = files[at]
+      if (!file) return this.all(readable, streams, batch)
+      const how = { layout: this.source.layout, encoding: undefined }
+      let isUnpacked = false
+      try {
+        await withUnpacked(file, how, context.signal, async (text) => {
+          const one = await readableOf(text)
+          isUnpacked = true
+          await work([...readable, one], at + 1)
+        })
+      } catch (error) {
+        // What is wrong with one of them holds back none of the others.
+        if (isUnpacked || !isFault(error)) throw error
+        this.broken.push({ file, error })
+        await work(readable, at + 1)
+      }
+    }
+    await work([], 0)
+    const done = { ...nothingYet(base), notes: this.notes }
+    if (this.taken.length === 0) return done
+    const sealed = await sealFiles(context.storage, this.taken)
+    const logs = [
+      ...streams.map((stream) => this.read.get(stream) ?? this.renamed(stream)),
+      ...this.fresh.flatMap((log) => this.read.get(log) ?? []),
+      ...this.unread,
+    ].slice(-REMEMBERED)
+    const watermark: Watermark = { follow: `${batch.folder}/manifest.json` }
+    return commitRows(context, done, {
+      dataset,
+      batch,
+      files: sealed.map(({ columns: _, ...file }) => file),
+      columns: columnsOf(this.taken as unknown as BatchManifest[]),
+      source: { logs },
+      watermark,
+      more: {},
+    })
+  }
+
+  /** A log that was rotated, and has nothing new, is in another file now. */
+  private renamed(stream: Stream): Stream {
+    const log = this.claimed.get(stream)
+    if (!log || log.size > stream.offset) return stream
+    const { name, size, modified } = log.file
+    return { ...stream, name, size, modified, inode: log.inode }
+  }
+
+  private async all(files: readonly Readable[], streams: readonly Stream[], batch: NewBatch) {
+    // The longest first: of a log that is there twice, while it is rotated, the other is a copy.
+    const sorted = [...files].sort((a, b) => b.size - a.size || Number(a.packed) - Number(b.packed))
+    const owners = await ownersOf(streams, files)
+    for (const log of sorted) {
+      if (log.size === 0) continue
+      const isOwn = async (stream: Stream) =>
+        (owners.get(stream) ?? log) === log && (await continues(log, stream))
+      const own = await find(byInode(streams, log.inode), isOwn)
+      if (own) {
+        if (!this.claimed.has(own)) this.claimed.set(own, log)
+        continue
+      }
+      const all = [...this.claimed.values(), ...this.fresh]
+      if (await find(all, (other) => isCopy(log, other))) continue
+      const cut = streams.find(({ name, inode }) => name === log.file.name && inode === log.inode)
+      if (cut) this.notes.push(`${log.file.name} was truncated, and is read from its start`)
+      this.fresh.push(log)
+    }
+    // In the order of their names: rotated files have rows that are older, but silver looks at cursors.
+    await withSession(this.context, fullName(this.dataset), async (session) => {
+      for (const [stream, log] of this.claimed) await this.part(session, batch, log, stream)
+      for (const log of this.fresh) await this.part(session, batch, log, undefined)
+      for (const one of this.broken) await this.discard(session, batch, streams, one)
+    })
+  }
+
+  /** One row stands for a file that can't be unpacked; until it is another one, nothing more is said of it. */
+  private async discard(
+    session: Session,
+    batch: NewBatch,
+    streams: readonly Stream[],
+    { file, error }: { file: SourceFile; error: MoraineError },
+  ): Promise<void> {
+    if (await find(streams, (stream) => isAsItWas(file, stream))) return
+    const { name, size, modified } = file
+    if (Date.now() - modified <= IDLE) {
+      this.notes.push(`${name} can't be read yet, and waits: ${faultOf(file, error)}`)
+      return
+    }
+    const { ino } = await stat(file.path)
+    const unread = { head: UNREAD, headLength: 0, tail: UNREAD, offset: 0, line: 0 }
+    this.unread.push({ name, inode: ino, size, modified, ...unread })
+    const said = faultOf(file, error)
+    this.notes.push(`${name} can't be read, and is discarded as a whole: ${said}`)
+    await this.discardedRow(session, batch, {
+      name,
+      said,
+      raw: { name, size, modified, sha256: '' },
+    })
+  }
+
+  private async discardedRow(
+    session: Session,
+    batch: NewBatch,
+    {
+      name,
+      said,
+      raw,
+    }: {
+      name: string
+      said: string
+      raw: Pick<BatchFile, 'name' | 'size' | 'modified' | 'sha256'>
+    },
+  ): Promise<void> {
+    const { storage } = this.context
+    const data = this.dataOf(batch)
+    await storage.prepare(data)
+    const row = { name, batch: batch.batch, said, columns: this.source.columns ?? [] }
+    const written = await writeUnreadable(session, row, storage.locate(data))
+    this.taken.push({ ...raw, data, ...written, broken: 1, columns: [...row.columns] })
+  }
+
+  private dataOf({ folder }: NewBatch): string {
+    return `${folder}/${String(this.taken.length + 1).padStart(5, '0')}.parquet`
+  }
+
+  private async part(
+    session: Session,
+    batch: NewBatch,
+    log: Readable,
+    before: Stream | undefined,
+  ): Promise<void> {
+    const { context, source, dataset } = this
+    const { storage, signal } = context
+    const { file, size, packed } = log
+    const { offset = 0, line = 0 } = before ?? {}
+    if (size <= offset) return
+    const idle = Date.now() - file.modified > IDLE
+    const rotated = packed || /\.\d+$/.test(file.name) || (before && before.name !== file.name)
+    const part: LogPart = {
+      source,
+      offset,
+      line,
+      end: size,
+      eventsEnd: packed || idle,
+      linesEnd: packed || (idle && rotated === true),
+    }
+    const reached = { offset, line }
+    const data = this.dataOf(batch)
+    await storage.prepare(data)
+    const target = {
+      session,
+      location: storage.locate(data),
+      batch: batch.batch,
+      wanted: new Map<string, string>(),
+      large: false,
+      signal,
+    }
+    const columns = source.columns ? { columns: source.columns } : { columns: undefined }
+    const write = async (to: string) => {
+      const found = await decode('events', file, { part, to }, signal)
+      Object.assign(reached, found.reached)
+      return found.written
+    }
+    const kept = await takeWritten(file, columns, write, target).catch((error) => {
+      signal.throwIfAborted()
+      if (!isFault(error) || !idle) throw error
+      return { fault: error }
+    })
+    if ('fault' in kept) {
+      // All of what is new of it, as nobody can tell where in it the next line begins that is one.
+      Object.assign(reached, await endOf(file, offset, line, size))
+      const after = await streamAt(log, reached)
+      this.read.set(before ?? log, after)
+      const from = `${file.name}, bytes ${offset} to ${reached.offset}`
+      const said = faultOf(file, kept.fault)
+      this.notes.push(`${from} can't be read, and are discarded: ${said}`)
+      const name = `${file.name}@${after.head.slice(0, 8)}:${offset}`
+      const [bytes, { modified }] = [reached.offset - offset, file]
+      const raw = { name, size: bytes, modified, sha256: after.tail }
+      await this.discardedRow(session, batch, {
+        name,
+        said: `${said} (bytes ${offset} to ${reached.offset})`,
+        raw,
+      })
+      return
+    }
+    if (reached.offset < size)
+      this.notes.push(`${file.name}: its end is not complete yet, and waits`)
+    if (reached.offset === offset) return
+    const after = await streamAt(log, reached)
+    // What was read must still be what the log begins with: one that was cut meanwhile is read by the next run.
+    const now = await stat(textOf(file))
+    const isSame = before === undefined || (await continues({ ...log, size: now.size }, before))
+    if (now.size < reached.offset || !isSame)
+      throw new MoraineError('source', `${file.name} changed while it was being read`, {
+        retryable: true,
+        hint: 'Nothing of it was taken in. Run again.',
+      })
+    this.read.set(before ?? log, after)
+    if (kept.rows === 0) return void (await rm(target.location, { force: true }).catch(() => {}))
+    const name = `${file.name}@${after.head.slice(0, 8)}:${offset}`
+    const { modified } = file
+    const sha256 = after.tail
+    this.taken.push({ name, size: reached.offset - offset, modified, sha256, data, ...kept })
+    context.progress(fullName(dataset), {
+      rows: this.taken.reduce((sum, { rows }) => sum + rows, 0),
+    })
+  }
+}
+
+/**
+ * The file that each log is in still, by number and content: another one that begins alike is another log, as the new
+ * file of a service may begin with the very line that the rotated one consists of.
+ */
+async function ownersOf(
+  streams: readonly Stream[],
+  files: readonly Readable[],
+): Promise<Map<Stream, Readable>> {
+  const owners = new Map<Stream, Readable>()
+  for (const stream of streams) {
+    const same = files.filter(({ inode, packed }) => inode === stream.inode && !packed)
+    const owner = await find(same, (file) => continues(file, stream))
+    if (owner) owners.set(stream, owner)
+  }
+  return owners
+}
+
+function byInode(streams: readonly Stream[], inode: number): Stream[] {
+  const own = streams.filter((stream) => stream.inode === inode)
+  return [...own, ...streams.filter((stream) => stream.inode !== inode)]
+}
+
+/** Where the last line ends of what a log has from an offset on, and how many lines those are. */
+async function endOf(file: SourceFile, offset: number, line: number, size: number) {
+  let [at, end, lines] = [offset, size, 0]
+  for await (const chunk of createReadStream(textOf(file), { start: offset, end: size - 1 })) {
+    const bytes = chunk as Buffer
+    for (let i = bytes.indexOf(LF); i >= 0; i = bytes.indexOf(LF, i + 1)) {
+      end = at + i + 1
+      lines++
+    }
+    at += bytes.length
+  }
+  return { offset: end, line: line + Math.max(1, lines) }
+}
+
+const LF = 10

@@ -1,0 +1,268 @@
+import { createHash } from 'node:crypto'
+import { LosslessNumber } from 'lossless-json'
+import { type Bronze, fullName } from '../define/dataset.js'
+import type { HttpSource } from '../define/source.js'
+import { MoraineError } from '../errors.js'
+import type { LakeState } from '../log/commit.js'
+import { shownUrl } from '../secrets.js'
+import type { TakenFile } from '../source/files/taken.js'
+import { type JsonRecord, MARK } from '../source/formats/json-records.js'
+import { takeRecords } from '../source/formats/take-json.js'
+import { HttpClient } from '../source/http/client.js'
+import { parseExactly, saying } from '../source/http/document.js'
+import { pagesOf } from '../source/http/pages.js'
+import { type BatchFile, sealFiles } from '../step/batches.js'
+import { hash, type RunContext, withSession } from '../step/context.js'
+import { wantedTypes } from '../step/requested-types.js'
+import { commitRows, type NewBatch, newBatch, noteWatermark, nothingYet } from './batch-commit.js'
+import type { Intake, Offer } from './intake.js'
+import { heldOf, heldText, holdBack, rowsOfFull } from './shrink.js'
+
+/** How far an API was read; visible in the same commit as its rows. */
+interface Watermark {
+  /** What decides which rows are asked for, as a hash: with another one the reading begins anew. */
+  reads: string
+  /** The newest cursor that was seen; rows are asked for from there on. */
+  from?: string
+  /** Whether it is a number in JSON. */
+  number?: true
+  /** Rows that will come again as they have just that cursor, or none. */
+  again?: string[]
+  /** All rows, of a source without a cursor. */
+  content?: string
+}
+
+/** Rows that are remembered as they may come again. */
+const REMEMBERED = 10_000
+
+/** Looks whether an API may have rows that the lake has not; it is not asked. */
+export async function discoverAnswers(
+  dataset: Bronze,
+  source: HttpSource,
+  state: LakeState,
+): Promise<Offer> {
+  const url = checkedUrl(source)
+  const known = state.watermarks[fullName(dataset)] as Watermark | undefined
+  const before = known?.reads === readsOf(source) ? known : undefined
+  const { cursor } = source
+  const news =
+    cursor && before?.from !== undefined
+      ? `rows with ${cursor.column} from ${before.from} on are asked for`
+      : cursor
+        ? 'all of its rows are to be read'
+        : 'all of its rows are read each time'
+  const held = heldOf(state, fullName(dataset))
+  return {
+    discovery: {
+      news: held ? `${news}; the last were ${heldText(held)}` : news,
+      none: '',
+      notes: [],
+    },
+    take: (context, base) => new Answers(context, dataset, source, url, before).take(base),
+  }
+}
+
+function checkedUrl({ url }: HttpSource): URL {
+  if (URL.canParse(url)) return new URL(url)
+  throw new MoraineError(
+    'source',
+    url === '' ? 'It is not said where the API is' : `'${shownUrl(url)}' is no URL`,
+    {
+      hint:
+        url === ''
+          ? 'Set its url: the environment variable that it comes from may be missing.'
+          : 'Write it as https://host/path. Credentials belong into auth.',
+    },
+  )
+}
+
+function readsOf({ url, params, rows, cursor, body, graphql }: HttpSource): string {
+  const values = Object.entries(params).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : null,
+  ])
+  // Secrets do not decide which rows there are.
+  const sent = body ?? graphql
+  const more = sent === undefined ? [] : [sent]
+  const known = [url, values, rows ?? null, cursor ?? null, ...more]
+  return hash(JSON.stringify(known, (_, value) => (typeof value === 'function' ? null : value)))
+}
+
+/** The answers of one run, and where they leave off. */
+class Answers {
+  private newest: string | undefined
+  private isNumber = false
+  private readonly warnings: string[] = []
+  private again = new Set<string>()
+  private readonly content = createHash('sha256')
+  private bytes = 0
+  private readonly seen: ReadonlySet<string>
+
+  constructor(
+    private readonly context: RunContext,
+    private readonly dataset: Bronze,
+    private readonly source: HttpSource,
+    private readonly url: URL,
+    private readonly before: Watermark | undefined,
+  ) {
+    this.newest = before?.from
+    this.isNumber = before?.number ?? false
+    this.seen = new Set(before?.again)
+    for (const row of this.seen) this.again.add(row)
+  }
+
+  async take(base: LakeState): Promise<Intake> {
+    const { context, dataset, source } = this
+    const name = fullName(dataset)
+    const done = nothingYet(base)
+    const batch = newBatch(context, base, dataset)
+    const data = `${batch.folder}/00001.parquet`
+    await context.storage.prepare(data)
+    const wanted = wantedTypes(context.lake.datasets, dataset)
+    const place = `${this.url.host}${this.url.pathname}`
+    const taken = await withSession(context, name, (session) =>
+      takeRecords({ path: place, name: place, size: 0, modified: 0 }, source, this.rows(), {
+        session,
+        location: context.storage.locate(data),
+        batch: batch.batch,
+        wanted,
+        large: true,
+        ofOthers: this.before !== undefined,
+        signal: context.signal,
+      }),
+    )
+    return this.keep(done, batch, data, taken)
+  }
+
+  /** Makes what was read a batch, unless it is what was there before, or is held back. */
+  private async keep(
+    before: Intake,
+    batch: NewBatch,
+    data: string,
+    { columns, ...kept }: TakenFile,
+  ): Promise<Intake> {
+    const { context, dataset, source, warnings } = this
+    const done = { ...before, warnings }
+    const content = this.content.digest('hex')
+    const watermark = this.watermark(content)
+    const last = done.state.batches[fullName(dataset)]?.at(-1)
+    const aside = this.isSame(kept.rows, content)
+      ? await this.noteSame(done, watermark)
+      : // An answer without rows does not tell which columns there are.
+        kept.rows === 0 && !last && !source.columns
+        ? await noteWatermark(context, done, dataset, watermark)
+        : await this.holdBack(done, kept.rows)
+    if (aside || kept.rows === 0) await context.storage.remove(data)
+    if (aside) return aside
+    const place = `${this.url.host}${this.url.pathname}`
+    const modified = context.started.getTime()
+    const file: BatchFile = {
+      name: place,
+      size: this.bytes,
+      modified,
+      sha256: content,
+      data,
+      ...kept,
+    }
+    const known =
+      last && columns.length === 0 ? await context.relations.batches.manifest(last) : undefined
+    const files = kept.rows > 0 ? await sealFiles(context.storage, [file]) : []
+    return commitRows(context, done, {
+      dataset,
+      batch,
+      files,
+      columns: known?.columns ?? columns,
+      source: { url: `${this.url.origin}${this.url.pathname}`, from: this.before?.from },
+      watermark,
+      more: source.cursor ? {} : { whole: true },
+    })
+  }
+
+  private isSame(rows: number, content: string): boolean {
+    if (!this.before) return false
+    return this.source.cursor ? rows === 0 : content === this.before.content
+  }
+
+  private async noteSame(done: Intake, watermark: Watermark): Promise<Intake> {
+    const { context, dataset, before } = this
+    const told = { ...done, notes: ['its rows are the same as before'] }
+    if (watermark.from === before?.from && !heldOf(done.state, fullName(dataset))) return told
+    return { ...(await noteWatermark(context, told, dataset, watermark)), notes: told.notes }
+  }
+
+  private async holdBack(done: Intake, rows: number): Promise<Intake | undefined> {
+    const { context, dataset, source } = this
+    const before = rowsOfFull(done.state, fullName(dataset))
+    if (source.cursor || before === undefined) return undefined
+    return holdBack(context, done, dataset, { rows, before, maxShrink: source.maxShrink })
+  }
+
+  /** The rows of all pages, without those that were taken before and have come again. */
+  private async *rows(): AsyncGenerator<JsonRecord[]> {
+    const { context, source, url, before } = this
+    const client = new HttpClient(source, url, context.signal)
+    let count = 0
+    const from = before?.from ?? source.cursor?.start
+    const since = before?.number ? new LosslessNumber(before.from as string) : from
+    const warn = (message: string) => this.warnings.push(message)
+    const pages = pagesOf(source, client, since, warn, before !== undefined)
+    for await (const page of pages) {
+      const rows: JsonRecord[] = []
+      for (const row of page.rows) {
+        // Without marks, as rows are known by what earlier versions made of them.
+        const text = row.json ?? row.raw ?? ''
+        const json = row.marked ? text.replaceAll(MARK, '') : text
+        this.bytes += json.length
+        this.content.update(json).update('\n')
+        if (this.isNew(json)) rows.push({ ...row, line: ++count })
+      }
+      yield rows
+      context.progress(fullName(this.dataset), { rows: count })
+    }
+  }
+
+  private isNew(json: string): boolean {
+    const { cursor } = this.source
+    if (!cursor) return true
+    const print = hash(json)
+    const value = cursorOf(json, cursor.column)
+    const at = value === undefined ? undefined : String(value)
+    if (at !== undefined && (this.newest === undefined || isLater(at, this.newest))) {
+      this.newest = at
+      this.isNumber = typeof value !== 'string'
+      this.again = new Set()
+    }
+    if ((at === undefined || at === this.newest) && this.again.size < REMEMBERED)
+      this.again.add(print)
+    return !this.seen.has(print)
+  }
+
+  private watermark(content: string): Watermark {
+    const reads = readsOf(this.source)
+    if (!this.source.cursor) return { reads, content }
+    return {
+      reads,
+      ...(this.newest === undefined ? {} : { from: this.newest }),
+      ...(this.isNumber ? { number: true as const } : {}),
+      again: [...this.again],
+    }
+  }
+}
+
+/** The value of a row's cursor, with all of its digits. */
+function cursorOf(json: string, column: string): string | number | object | undefined {
+  try {
+    const row = /\d{16}/.test(json) ? parseExactly(json) : JSON.parse(json)
+    return saying(row?.[column])
+  } catch {
+    // What is no JSON is discarded later, with its reason.
+    return undefined
+  }
+}
+
+/** Numbers by their size, moments by when they are, all else as text. */
+function isLater(a: string, b: string): boolean {
+  if (/^-?\d+$/.test(a) && /^-?\d+$/.test(b)) return BigInt(a) > BigInt(b)
+  const [x, y] = [Date.parse(a), Date.parse(b)]
+  return Number.isNaN(x) || Number.isNaN(y) || x === y ? a > b : x > y
+}

@@ -1,0 +1,134 @@
+import { type Bronze, fullName } from '../define/dataset.js'
+import { MoraineError } from '../errors.js'
+import type { LakeState } from '../log/commit.js'
+import { type QuarantinedObject, quarantinedOf } from '../log/quarantined.js'
+import { type Discovery, decideIntake } from '../plan/plan.js'
+import type { Databases } from '../source/database/open.js'
+import type { Window } from '../source/database/reader.js'
+import type { Batches } from '../step/batches.js'
+import type { RunContext } from '../step/context.js'
+import { addedTo, nothingYet } from './batch-commit.js'
+import { discoverRows } from './database/database.js'
+import { discoverFiles, readFileAgain } from './files/files.js'
+import { discoverFull } from './files/full-extract.js'
+import { discoverLogs } from './files/logs.js'
+import { discoverAnswers } from './http.js'
+import { discoverDropped, readDropped } from './inbox/inbox.js'
+import { discoverLanded, readRequest } from './ingest/ingest.js'
+import { type ReadObject, retryQuarantined } from './quarantine/retry.js'
+import type { Held } from './shrink.js'
+
+/** What an intake did. */
+export interface Intake {
+  /** After the last of its commits. */
+  state: LakeState
+  /** Numbers of its commits. */
+  commits: number[]
+  rows: number
+  broken: number
+  files: number
+  bytes: number
+  notes: string[]
+  /** What may be wrong with what the source gave. */
+  warnings?: readonly string[]
+  /** It is not part of the lake: it has far fewer rows than the extract before. */
+  held?: Held
+  /** Objects that could not be read, and were set aside. */
+  setAside?: readonly QuarantinedObject[]
+}
+
+/** What a source offers beside what the lake has. */
+export interface Offer {
+  discovery: Discovery
+  /** Takes it in and commits it. */
+  take(context: RunContext, base: LakeState): Promise<Intake>
+}
+
+/** What is asked of sources beyond what they have that is new. */
+interface Wanted {
+  /** Rows of databases whose cursor lies there are read again. */
+  backfill?: Window | undefined
+  /** Whether databases that feed inboxes are asked for rows. */
+  feeds?: boolean | undefined
+  /** All files are read again. */
+  reread?: boolean
+}
+
+/** Looks at a source without reading its rows; of an inbox also at the database that feeds it, where that is wanted. */
+export async function discover(
+  dataset: Bronze,
+  state: LakeState,
+  batches: Batches,
+  databases: Databases,
+  wanted: Wanted = {},
+): Promise<Offer> {
+  const offer = await offerOf(dataset, state, batches, databases, wanted)
+  return withQuarantine(dataset, state, offer)
+}
+
+/** What a source offers, and behind it what is in quarantine and to be tried again: it must not keep that from being read. */
+function withQuarantine(dataset: Bronze, state: LakeState, offer: Offer): Offer {
+  const name = fullName(dataset)
+  const before = quarantinedOf(state, name)
+  const again = before.filter(({ held }) => !held).length
+  const { discovery, take } = offer
+  const hasNews = decideIntake(discovery).action !== 'none'
+  return {
+    discovery: again > 0 ? { ...discovery, again } : discovery,
+    take: async (context, base) => {
+      const done = hasNews ? await take(context, base) : nothingYet(base)
+      // What has just failed is for the next run; that a process ended says little, and is looked into at once.
+      const known = new Set(before.map(({ id }) => id))
+      const tried = quarantinedOf(done.state, name).filter(
+        ({ id, held, crashes }) => !held && (crashes || known.has(id)),
+      )
+      if (tried.length === 0) return done
+      return addedTo(
+        done,
+        await retryQuarantined(context, dataset, done.state, tried, readAgain(dataset)),
+      )
+    },
+  }
+}
+
+/** Reads objects of a dataset's quarantine. */
+export function readAgain(dataset: Bronze): ReadObject {
+  const { from } = dataset
+  return async (context, object, batch, done) => {
+    if (from.kind === 'inbox') return readDropped(context, dataset, from, object, batch, done)
+    if (from.kind === 'files') return readFileAgain(context, dataset, from, object, batch, done)
+    if (from.kind === 'ingest') return readRequest(context, dataset, from, object, batch)
+    throw new MoraineError('source', `${fullName(dataset)} does not read such objects any more`)
+  }
+}
+
+function offerOf(
+  dataset: Bronze,
+  state: LakeState,
+  batches: Batches,
+  databases: Databases,
+  { backfill, feeds = true, reread = false }: Wanted,
+): Promise<Offer> {
+  const { from } = dataset
+  switch (from.kind) {
+    case 'files':
+      if (from.follow) return discoverLogs(dataset, from, state, batches)
+      return from.full
+        ? discoverFull(dataset, from, from.full, state)
+        : discoverFiles(dataset, from, state, batches, reread)
+    case 'ingest':
+      return discoverLanded(dataset, from, batches)
+    case 'inbox':
+      return discoverDropped(
+        dataset,
+        feeds ? from : { ...from, feed: undefined },
+        state,
+        batches,
+        databases,
+      )
+    case 'http':
+      return discoverAnswers(dataset, from, state)
+    default:
+      return discoverRows(dataset, from, state, databases, backfill)
+  }
+}

@@ -1,0 +1,238 @@
+import { execFile } from 'node:child_process'
+import { existsSync, type FSWatcher, watch } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { Lake } from '../../../define/lake.js'
+import type { Engine } from '../../../engine/engine.js'
+import { MoraineError } from '../../../errors.js'
+import { findLakeFile, loadLake } from '../../../load/load.js'
+import { openStorage, rootOf } from '../../../load/root.js'
+import { Threads } from '../../../load/threads.js'
+import { CommitLog } from '../../../log/log.js'
+import type { Limits } from '../../../query/limits.js'
+import { queryRows } from '../../../query/query.js'
+import { runLake } from '../../../run/execute.js'
+import type { RunRecord } from '../../../step/events.js'
+import { startEngine, withMemory } from '../../engine.js'
+import { examples } from '../../examples.js'
+import colors from '../../output/colors.js'
+import { renderError } from '../../output/errors.js'
+import { PlainView } from '../../output/plain.js'
+import { textTable } from '../../output/table.js'
+import { ESC, show } from '../../output/terminal.js'
+import { type GlobalOptions, print } from '../../project.js'
+import { limitsBeside } from '../../query-limits.js'
+import { makePlan, printSteps } from './plan.js'
+
+export function define(command: Command): Command {
+  return withMemory(command)
+    .argument('[dataset...]', 'datasets to run; all without it')
+    .option('--sample <rows>', 'rows of each source that silver reads', '10000')
+    .option('--full', 'read all rows')
+    .addHelpText(
+      'after',
+      examples(
+        ['try out what you write', 'moraine dev'],
+        ['one dataset and what it needs, with all rows', 'moraine dev +gold.daily_revenue --full'],
+      ),
+    )
+}
+
+/** Milliseconds after a save in which others may follow. */
+const TOGETHER = 80
+/** Folders that are watched at most. */
+const MOST = 500
+
+/** Shows what definitions do as they are written. What is built lies in a lake of its own: the real one is not touched. */
+export async function run(command: Command): Promise<number> {
+  const options = command.optsWithGlobals<GlobalOptions & { sample: number; full?: boolean }>()
+  const folder = resolve(options.directory)
+  const file = findLakeFile(folder)
+  const sample = options.full ? undefined : options.sample
+  const abort = new AbortController()
+  const trial = new Trial(file, command.args, sample, options.root, () => startEngine(command))
+  const saved = new Saves(folder)
+  const stopped = new Promise<void>((done) => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => done())
+  }).then(() => abort.abort())
+  while (!abort.signal.aborted) {
+    await saved.watch()
+    await trial.once(abort.signal)
+    if (abort.signal.aborted) break
+    print(colors.dim('\nWaiting for a file to be saved; Ctrl-C stops.'))
+    await Promise.race([saved.next(), stopped])
+  }
+  saved.close()
+  return 0
+}
+
+/** One definition after the other, as it is saved. */
+class Trial {
+  constructor(
+    private readonly file: string,
+    private readonly selectors: readonly string[],
+    private readonly sample: number | undefined,
+    private readonly root: string | undefined,
+    private readonly startEngine: () => Promise<Engine>,
+  ) {}
+
+  /** Says what is wrong, or what the definition gives; what was built before stays where it fails. */
+  async once(signal: AbortSignal): Promise<void> {
+    if (process.stdout.isTTY) show(`${ESC}[2J${ESC}[3J${ESC}[H`)
+    print(colors.dim(`${new Date().toLocaleTimeString('en-GB')}  ${this.file}\n`))
+    const types = checkTypes(resolve(this.file, '..'))
+    try {
+      const lake = await loadLake(this.file)
+      const storage = openStorage(this.rootFor(lake), resolve(this.file, '..'))
+      const log = new CommitLog(storage)
+      const planned = await makePlan({ lake, storage, log }, this.selectors, false)
+      printSteps(planned)
+      if (planned.steps.some(({ decision }) => decision.action !== 'none')) {
+        print('')
+        const record = await this.run(lake, storage, signal)
+        await this.show(record, storage, log, limitsBeside(lake))
+      } else print('\nIt gives what it gave before.')
+      for (const problem of Object.values(planned.problems))
+        show(`\n${renderError(problem)}\n`, process.stderr)
+    } catch (error) {
+      show(`${renderError(error)}\n`, process.stderr)
+      print(colors.dim('\nWhat was built before is still there.'))
+    }
+    const found = await types
+    if (found) print(`\n${colors.red('Types')}\n${found}`)
+  }
+
+  private async run(lake: Lake, storage: ReturnType<typeof openStorage>, signal: AbortSignal) {
+    const engine = await this.startEngine()
+    const javascript = new Threads(this.file)
+    const view = new PlainView()
+    try {
+      return await runLake(lake, {
+        storage,
+        engine,
+        ownEngine: true,
+        javascript,
+        signal,
+        // Whoever tries things goes back and forth.
+        acceptDefinition: true,
+        allowBreaking: true,
+        select: this.selectors,
+        ...(this.sample === undefined ? {} : { sample: this.sample }),
+        onEvent: (event) => view.event(event),
+      })
+    } finally {
+      await javascript.close()
+      await engine.close()
+    }
+  }
+
+  /** The first rows of what was built. */
+  private async show(
+    record: RunRecord,
+    storage: ReturnType<typeof openStorage>,
+    log: CommitLog,
+    limits: Limits,
+  ): Promise<void> {
+    const built = record.steps.filter(
+      ({ dataset, outcome }) => outcome === 'done' && !dataset.startsWith('bronze.'),
+    )
+    const state = await log.head()
+    for (const { dataset } of built) {
+      if (!state.tables[dataset]) continue
+      const [tier, name] = dataset.split('.')
+      const rows = await queryRows(storage, state, `SELECT * FROM ${tier}."${name}" LIMIT 3`, {
+        limits: { ...limits, rows: 3 },
+      })
+      const names = Object.keys(rows[0] ?? {}).filter((column) => !column.startsWith('_'))
+      print(`\n${colors.bold(dataset)}`)
+      print(
+        rows.length === 0
+          ? 'no rows'
+          : textTable(
+              names.map((n) => ({ name: n })),
+              rows,
+            ),
+      )
+    }
+  }
+
+  /** A lake beside the real one, for samples and for all rows another one. */
+  private rootFor(lake: Lake): string {
+    const kind = this.sample === undefined ? 'all' : `sample-${this.sample}`
+    if (this.root !== undefined) return this.root
+    const root = rootOf(lake, resolve(this.file, '..'))
+    if (/^(?!file:)[a-z][a-z0-9+.-]+:\/\//i.test(root))
+      throw new MoraineError(
+        'usage',
+        `The lake at ${root.split('?')[0]} is not for trying things out`,
+        {
+          hint: 'Give a folder for that: moraine dev --root ./lake-dev',
+        },
+      )
+    return join(`${root.replace(/\/$/, '')}-dev`, kind)
+  }
+}
+
+/** What TypeScript says of a project, where it is installed there. */
+async function checkTypes(folder: string): Promise<string | undefined> {
+  const program = join(folder, 'node_modules/.bin/tsc')
+  if (!existsSync(program) || !existsSync(join(folder, 'tsconfig.json'))) return undefined
+  return new Promise((done) => {
+    execFile(program, ['--noEmit', '--pretty', 'false'], { cwd: folder }, (error, stdout) =>
+      done(error ? stdout.trim() : undefined),
+    )
+  })
+}
+
+/** Tells when files of a project are saved: code, SQL and data. */
+class Saves {
+  private readonly watchers = new Map<string, FSWatcher>()
+  private told = () => {}
+  private saved = false
+
+  constructor(private readonly folder: string) {}
+
+  /** Watches folders that are new. */
+  async watch(): Promise<void> {
+    for (const folder of await foldersIn(this.folder, MOST)) {
+      if (this.watchers.has(folder)) continue
+      const watcher = watch(folder, (_, name) => {
+        if (name === null || /(^\.|~$|\.tmp$|-dev$)/.test(name)) return
+        this.saved = true
+        setTimeout(() => this.told(), TOGETHER)
+      })
+      watcher.on('error', () => this.watchers.delete(folder))
+      this.watchers.set(folder, watcher)
+    }
+  }
+
+  async next(): Promise<void> {
+    if (!this.saved)
+      await new Promise<void>((done) => {
+        this.told = done
+      })
+    this.saved = false
+  }
+
+  close(): void {
+    for (const watcher of this.watchers.values()) watcher.close()
+  }
+}
+
+/** A folder and those in it, but packages, hidden ones, and lakes. */
+async function foldersIn(folder: string, most: number): Promise<string[]> {
+  const found = [folder]
+  for (let i = 0; i < found.length && found.length < most; i++) {
+    const parent = found[i] as string
+    const entries = await readdir(parent, { withFileTypes: true }).catch(() => [])
+    for (const entry of entries) {
+      if (!entry.isDirectory() || entry.name.startsWith('.')) continue
+      const path = join(parent, entry.name)
+      const other = entry.name === 'node_modules' || entry.name === 'dist'
+      if (!other && !/-dev$/.test(entry.name) && !existsSync(join(path, '_moraine')))
+        found.push(path)
+    }
+  }
+  return found.slice(0, most)
+}

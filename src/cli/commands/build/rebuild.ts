@@ -1,0 +1,144 @@
+import type { Command } from 'commander'
+import { wouldLose } from '../../../bronze/expire-batches.js'
+import {
+  commitRebuilt,
+  isArchived,
+  type Prepared,
+  prepareRebuild,
+  withRebuilt,
+} from '../../../bronze/rebuild.js'
+import { type AnyDataset, type Bronze, fullName } from '../../../define/dataset.js'
+import { inputsOf } from '../../../define/inputs.js'
+import { MoraineError } from '../../../errors.js'
+import { findLakeFile } from '../../../load/load.js'
+import { Threads } from '../../../load/threads.js'
+import type { LakeState } from '../../../log/commit.js'
+import { whileWriting } from '../../../log/live.js'
+import { named, select } from '../../../plan/graph.js'
+import { decide } from '../../../plan/plan.js'
+import { bindNew } from '../../../run/bind-new.js'
+import { runLake } from '../../../run/execute.js'
+import { Batches } from '../../../step/batches.js'
+import { currentUser, hash, type RunContext } from '../../../step/context.js'
+import { PATIENT } from '../../../storage/retry.js'
+import { startEngine, withMemory } from '../../engine.js'
+import { examples } from '../../examples.js'
+import { plural, toJson } from '../../output/format.js'
+import { PlainView } from '../../output/plain.js'
+import { openProject, print } from '../../project.js'
+
+export function define(command: Command): Command {
+  return withMemory(command)
+    .argument('<dataset>', 'a dataset; what it is made from must be archived')
+    .requiredOption('--from <where>', 'archive: what ever landed, as it came')
+    .addHelpText(
+      'after',
+      examples([
+        'silver and what was discarded, from all that ever landed',
+        'moraine rebuild orders --from archive',
+      ]),
+    )
+}
+
+/** Makes bronze anew from the archive, and builds all that reads it. */
+export async function run(command: Command): Promise<number> {
+  const { lake, storage, log, folder, json } = await openProject(command, { total: PATIENT })
+  const from = command.opts<{ from: string }>().from
+  if (from !== 'archive')
+    throw new MoraineError('usage', `--from ${from} is not known`, {
+      hint: 'Choose --from archive. To build from bronze, use: moraine run DATASET --full',
+    })
+  const chosen = named(lake, command.args[0] as string)
+  const sources = [...new Set(chosen.flatMap(sourcesOf))]
+  const archived = sources.filter(isArchived)
+  if (archived.length === 0)
+    throw new MoraineError(
+      'usage',
+      sources.length === 1
+        ? `${sources.map(fullName)} is not archived`
+        : `none of ${sources.map(fullName).join(', ')} is archived`,
+      { hint: 'Only an inbox with archive: true keeps what it was made from.' },
+    )
+  const engine = await startEngine(command)
+  const javascript = new Threads(findLakeFile(folder))
+  const view = json ? undefined : new PlainView()
+  const stop = new AbortController()
+  process.once('SIGINT', () => stop.abort())
+  const started = new Date()
+  const context = {
+    lake,
+    storage,
+    log,
+    engine,
+    run: `rebuild-${started.toISOString().replace(/[-:.]/g, '')}`,
+    author: currentUser(),
+    signal: stop.signal,
+    started,
+    valuesFrom: 1 << 20,
+    progress: () => {},
+  }
+  try {
+    const base = await log.head()
+    const prepared: Prepared[] = []
+    const selectors = archived.map((source) => `${fullName(source)}+`)
+    const by = { command: 'rebuild', author: context.author }
+    await whileWriting(storage, log, by, async () => {
+      for (const source of archived) prepared.push(await prepareRebuild(context, source))
+      // Whatever keeps the tables from being built is met before anything is changed.
+      await refuseImpossible(context, withRebuilt(base, prepared), select(lake, selectors))
+      await commitRebuilt(context, base, prepared)
+    })
+    for (const { dataset, rows, files, batches } of json ? [] : prepared)
+      print(
+        `✔ ${fullName(dataset)}  ${plural(rows, 'row')} of ${plural(files, 'file')} in ${batches} ${batches === 1 ? 'batch' : 'batches'} from the archive`,
+      )
+    for (const source of json ? [] : sources.filter((one) => !archived.includes(one)))
+      print(`ℹ ${fullName(source)} is not archived: it stays as it is`)
+    const record = await runLake(lake, {
+      storage,
+      engine,
+      ownEngine: true,
+      javascript,
+      full: true,
+      select: selectors,
+      signal: stop.signal,
+      onEvent: (event) => view?.event(event),
+    })
+    if (json) print(toJson(record, 2))
+    return record.outcome === 'done' ? 0 : 1
+  } finally {
+    await javascript.close()
+    await engine.close()
+  }
+}
+
+/** Refuses what a run on a state could not do: SQL that does not bind, tables that would lose rows. */
+async function refuseImpossible(
+  {
+    lake,
+    storage,
+    engine,
+    started: now,
+  }: Pick<RunContext, 'lake' | 'storage' | 'engine' | 'started'>,
+  state: LakeState,
+  datasets: readonly AnyDataset[],
+): Promise<void> {
+  const session = await engine.open()
+  try {
+    const all = new Map(lake.datasets.map((dataset) => [dataset, 'all' as const]))
+    await bindNew(session, all, state, new Batches(storage), () => false)
+  } finally {
+    session.close()
+  }
+  for (const dataset of datasets) {
+    if (dataset.tier === 'bronze') continue
+    const decision = decide(dataset, state, { full: true, hash, now })
+    if ('lost' in decision && decision.lost) throw wouldLose(dataset, decision.lost)
+  }
+}
+
+/** The sources that a dataset is made from, directly or not, look-ups included. */
+function sourcesOf(dataset: AnyDataset): Bronze[] {
+  if (dataset.tier === 'bronze') return [dataset]
+  return inputsOf(dataset).flatMap(sourcesOf)
+}

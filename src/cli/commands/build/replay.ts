@@ -1,0 +1,67 @@
+import type { Command } from 'commander'
+import { fullName } from '../../../define/dataset.js'
+import { MoraineError } from '../../../errors.js'
+import { findLakeFile } from '../../../load/load.js'
+import { Threads } from '../../../load/threads.js'
+import { parseTime } from '../../../log/point.js'
+import { runLake } from '../../../run/execute.js'
+import { PATIENT } from '../../../storage/retry.js'
+import { startEngine, withMemory } from '../../engine.js'
+import { examples } from '../../examples.js'
+import { toJson } from '../../output/format.js'
+import { PlainView } from '../../output/plain.js'
+import { openProject, print } from '../../project.js'
+import { limitsBeside } from '../../query-limits.js'
+import { checkRule, silverNamed } from '../read/discarded.js'
+
+export function define(command: Command): Command {
+  return withMemory(command)
+    .argument('<dataset>', 'a silver dataset')
+    .option('--rule <name>', 'only rows that were discarded for that: a rule, or a column')
+    .option('--since <time>', 'only rows that were discarded then or later')
+    .addHelpText(
+      'after',
+      examples(
+        ['after a rule was mended, or what rows are looked up in', 'moraine replay orders'],
+        ['only what one rule discarded', "moraine replay orders --rule 'status is known'"],
+      ),
+    )
+}
+
+/** Judges discarded rows again, and builds what reads their dataset. */
+export async function run(command: Command): Promise<number> {
+  const { lake, storage, log, folder, json } = await openProject(command, { total: PATIENT })
+  const { rule, since } = command.opts<{ rule?: string; since?: string }>()
+  const silver = silverNamed(lake, command.args[0] as string)
+  const dataset = fullName(silver)
+  if (rule !== undefined)
+    await checkRule(storage, await log.head(), silver, rule, limitsBeside(lake))
+  const from = since === undefined ? undefined : parseTime(since)
+  if (since !== undefined && !from)
+    throw new MoraineError('usage', `--since ${since} is not a time`, {
+      hint: 'Write it as 2026-01-31 or 2026-01-31T12:00:00Z.',
+    })
+  const engine = await startEngine(command)
+  const javascript = new Threads(findLakeFile(folder))
+  const view = json ? undefined : new PlainView()
+  try {
+    const record = await runLake(lake, {
+      storage,
+      engine,
+      ownEngine: true,
+      javascript,
+      select: [`${dataset}+`],
+      replay: {
+        dataset,
+        ...(rule === undefined ? {} : { rule }),
+        ...(from ? { since: from.toISOString() } : {}),
+      },
+      onEvent: (event) => view?.event(event),
+    })
+    if (json) print(toJson(record, 2))
+    return record.outcome === 'done' ? 0 : 1
+  } finally {
+    await javascript.close()
+    await engine.close()
+  }
+}

@@ -1,0 +1,217 @@
+import type { Command } from 'commander'
+import { type AnyDataset, fullName } from '../../../define/dataset.js'
+import type { DuckDB } from '../../../engine/duckdb/duckdb.js'
+import { MoraineError } from '../../../errors.js'
+import { findLakeFile } from '../../../load/load.js'
+import { Threads } from '../../../load/threads.js'
+import { trialsOf } from '../../../load/trial.js'
+import { select } from '../../../plan/graph.js'
+import { endNow } from '../../../process/end-now.js'
+import { runLake } from '../../../run/execute.js'
+import { olderDefinition } from '../../../run/older-definition.js'
+import { lineageTarget, OpenLineage } from '../../../run/openlineage.js'
+import { hash } from '../../../step/context.js'
+import { PATIENT, type Patience } from '../../../storage/retry.js'
+import { startEngine, withMemory } from '../../engine.js'
+import { examples } from '../../examples.js'
+import { confirm } from '../../output/confirm.js'
+import { toJson } from '../../output/format.js'
+import { LiveView } from '../../output/live.js'
+import { PlainView } from '../../output/plain.js'
+import { show } from '../../output/terminal.js'
+import { tellWaits } from '../../output/waits.js'
+import { openProject, type Project, print } from '../../project.js'
+
+export function define(command: Command): Command {
+  return withMemory(command)
+    .argument(
+      '[dataset...]',
+      'datasets to run: a name, a tier, tag:NAME; + for upstream or downstream',
+    )
+    .option(
+      '--backfill <from..until>',
+      'read rows of databases again whose cursor lies there, such as 2026-01-01..2026-02-01',
+    )
+    .option('--full', 'build from all inputs again')
+    .option(
+      '--allow-loss',
+      'build from all inputs also where they do not have all of their rows any more',
+    )
+    .option(
+      '--accept-shrink <dataset>',
+      'take rows of a dataset that were held back as they were far fewer than before',
+      (name: string, before: string[] = []) => [...before, name],
+    )
+    .option(
+      '--reread <dataset>',
+      'read all files of a dataset again, as its definition says now',
+      (name: string, before: string[] = []) => [...before, name],
+    )
+    .option(
+      '--accept-definition',
+      'build also by a definition that another one has replaced since: it is wanted again',
+    )
+    .option('--allow-breaking', 'let columns go or change their type, even if that breaks readers')
+    .addHelpText(
+      'after',
+      examples(
+        ['all that is out of date', 'moraine run'],
+        ['one dataset with everything it needs', 'moraine run +gold.daily_revenue'],
+        ['a dataset and what depends on it, from scratch', 'moraine run silver.orders+ --full'],
+        [
+          'rows of January once more',
+          'moraine run bronze.orders+ --backfill 2026-01-01..2026-02-01',
+        ],
+      ),
+    )
+}
+
+interface Options {
+  acceptShrink?: string[]
+  reread?: string[]
+  backfill?: string
+  full?: boolean
+  acceptDefinition?: boolean
+  allowBreaking?: boolean
+  allowLoss?: boolean
+}
+
+/** Starts the engine and loads the definition side by side: neither waits for the other. */
+async function open(
+  command: Command,
+  patience: Patience,
+): Promise<{ engine: DuckDB; project: Project }> {
+  const [engine, project] = await Promise.allSettled([
+    startEngine(command),
+    openProject(command, patience),
+  ])
+  if (engine.status === 'rejected') throw engine.reason
+  if (project.status === 'fulfilled') return { engine: engine.value, project: project.value }
+  await engine.value.close()
+  throw project.reason
+}
+
+/** Whether a range is known to end where it begins, or before: numbers, or days and times as databases write them. */
+function isReversed(from: string, until: string): boolean {
+  const numbers = [from, until].every((text) => /^-?\d+$/.test(text))
+  if (numbers) return BigInt(from) >= BigInt(until)
+  const times = [from, until].every((text) => /^\d{4}-\d\d-\d\d/.test(text))
+  return times && from >= until
+}
+
+function parseRange(text: string): { from: string; until: string } {
+  const [from, until, ...more] = text.split('..')
+  const hint = 'Give where it begins and where it ends: --backfill 2026-01-01..2026-02-01'
+  if (!from || !until || more.length > 0)
+    throw new MoraineError('usage', `--backfill ${text} is not a range`, { hint })
+  if (isReversed(from, until))
+    throw new MoraineError(
+      'usage',
+      `--backfill ${text} has no rows: it ends where it begins, or before`,
+      { hint },
+    )
+  return { from, until }
+}
+
+/** Rows are read again by the cursor of a database's table; other sources have none. */
+function refuseOthers(selected: readonly AnyDataset[]): void {
+  const bronze = selected.filter((dataset) => dataset.tier === 'bronze')
+  const [other] = bronze.filter(({ from }) => from.kind !== 'database')
+  const hint =
+    'Name a dataset that reads a table by a cursor: moraine run bronze.orders+ --backfill 2026-01-01..2026-02-01'
+  if (other)
+    throw new MoraineError(
+      'usage',
+      `${fullName(other)} does not read a database: --backfill can't read its rows again`,
+      { hint, place: other.place },
+    )
+  if (bronze.length === 0)
+    throw new MoraineError(
+      'usage',
+      'None of these datasets reads a source: --backfill has nothing to read again',
+      { hint },
+    )
+}
+
+/** On a terminal whoever has an older lake.ts is asked; elsewhere the datasets that it would rebuild fail. */
+async function isMeant(
+  { log }: Pick<Project, 'log'>,
+  selected: readonly AnyDataset[],
+): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stdout.isTTY) return false
+  const state = await log.head()
+  const older = selected.flatMap((dataset) => olderDefinition(dataset, state, hash) ?? [])
+  if (older.length === 0) return false
+  const what = older.map(({ message }) => `! ${message}`).join('\n')
+  const question = older.length === 1 ? 'Build it as it was then?' : 'Build them as they were then?'
+  return confirm(`${what}\n${question}`, process.stdin, process.stdout)
+}
+
+export async function run(command: Command): Promise<number> {
+  const abort = new AbortController()
+  const { engine, project } = await open(command, { total: PATIENT, signal: abort.signal })
+  const { lake, storage, folder, json } = project
+  const {
+    backfill,
+    full = false,
+    acceptDefinition = false,
+    allowBreaking = false,
+    allowLoss = false,
+    acceptShrink = [],
+    reread = [],
+  } = command.opts<Options>()
+  const view = json ? undefined : process.stdout.isTTY ? new LiveView() : new PlainView()
+  const unwatch = tellWaits((text) => {
+    if (view) view.waiting(text)
+    else if (text !== undefined) show(`${text}\n`, process.stderr)
+  })
+  const stop = (name: 'SIGINT' | 'SIGTERM') => {
+    if (abort.signal.aborted) endNow(name)
+    abort.abort()
+    view?.stopping()
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  const javascript = new Threads(findLakeFile(folder))
+  const target = lineageTarget()
+  const lineage = target && new OpenLineage(target, { name: lake.name, url: storage.url })
+  try {
+    // A selector that names nothing is told before a run begins.
+    const selected = select(lake, command.args)
+    const range = backfill === undefined ? undefined : parseRange(backfill)
+    if (range) refuseOthers(selected)
+    const isAccepted = acceptDefinition || (!json && (await isMeant(project, selected)))
+    const record = await runLake(lake, {
+      storage,
+      engine,
+      ownEngine: true,
+      javascript,
+      tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
+      full,
+      acceptDefinition: isAccepted,
+      allowBreaking,
+      allowLoss,
+      acceptShrink,
+      reread,
+      ...(range ? { backfill: range } : {}),
+      select: command.args,
+      signal: abort.signal,
+      onEvent: (event) => {
+        view?.event(event)
+        lineage?.event(event)
+      },
+    })
+    const problem = await lineage?.close()
+    if (problem) show(`! ${problem}\n`, process.stderr)
+    if (json) print(toJson(record, 2))
+    if (record.outcome === 'done') return 0
+    return record.error?.kind === 'definition' ? 2 : 1
+  } finally {
+    view?.close()
+    unwatch()
+    await javascript.close()
+    await engine.close()
+    process.off('SIGINT', stop)
+    process.off('SIGTERM', stop)
+  }
+}

@@ -1,0 +1,88 @@
+import type { Command } from 'commander'
+import { fullName } from '../../../define/dataset.js'
+import { nextTime } from '../../../define/schedule.js'
+import { MoraineError } from '../../../errors.js'
+import { type Job, jobsOf } from '../../../plan/jobs.js'
+import { Lease, pause, pausedJobs, resume } from '../../../schedule/leases.js'
+import { currentUser } from '../../../step/context.js'
+import { examples } from '../../examples.js'
+import { readableTime, toJson } from '../../output/format.js'
+import { textTable } from '../../output/table.js'
+import { whenOf } from '../../output/when.js'
+import { openProject, print } from '../../project.js'
+
+export function define(command: Command): Command {
+  return command
+    .option('--pause <job>', 'let no server run a job until it is resumed')
+    .option('--resume <job>', 'let a job run again')
+    .addHelpText(
+      'after',
+      examples(
+        ['what runs when', 'moraine schedule'],
+        ['not for now', 'moraine schedule --pause bronze.orders'],
+      ),
+    )
+}
+
+export async function run(command: Command): Promise<number> {
+  const { lake, storage, json } = await openProject(command)
+  const jobs = jobsOf(lake)
+  const options = command.opts<{ pause?: string; resume?: string }>()
+  if (options.pause !== undefined)
+    await pause(storage, jobOf(jobs, options.pause).name, currentUser())
+  if (options.resume !== undefined) await resume(storage, jobOf(jobs, options.resume).name)
+  const paused = await pausedJobs(storage)
+  const now = new Date()
+  const rows = await Promise.all(
+    jobs.map(async (job) => {
+      const { slot, succeeded, failed, holder, until } = await new Lease(storage, job.name).look()
+      const next = job.schedule && nextTime(job.schedule, now)
+      return {
+        job: job.name,
+        when: whenOf(job),
+        next: paused.has(job.name) ? null : (next?.toISOString() ?? null),
+        lastTime: slot,
+        lastSuccess: succeeded,
+        lastFailure: failed ?? null,
+        state: paused.has(job.name)
+          ? 'paused'
+          : holder !== null && until > now.getTime()
+            ? 'running'
+            : failed
+              ? 'failed'
+              : 'waiting',
+        datasets: job.datasets.map(fullName),
+      }
+    }),
+  )
+  if (json) print(toJson(rows, 2))
+  else if (rows.length === 0) print('No dataset has a schedule, and none takes what arrives.')
+  else {
+    const time = (text: string | null) => (text ? readableTime(text) : '-')
+    print(
+      textTable(
+        ['job', 'when', 'next', 'last success', 'state'].map((name) => ({ name })),
+        rows.map(({ job, when, next, lastSuccess, state }) => ({
+          job,
+          when,
+          next: time(next),
+          'last success': time(lastSuccess),
+          state,
+        })),
+      ),
+    )
+  }
+  if (!json && rows.some(({ state }) => state === 'failed'))
+    print(
+      '\nfailed: its retries are used up; it runs again at its next time. Why: moraine runs --failed',
+    )
+  return 0
+}
+
+function jobOf(jobs: readonly Job[], name: string): Job {
+  const found = jobs.find((job) => job.name === name || job.name.endsWith(`.${name}`))
+  if (found) return found
+  throw new MoraineError('usage', `There is no job '${name}'`, {
+    hint: `There are: ${jobs.map((job) => job.name).join(', ') || 'none'}`,
+  })
+}

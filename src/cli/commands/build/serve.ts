@@ -1,0 +1,329 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Command } from 'commander'
+import { recentlySent } from '../../../bronze/ingest/sent-requests.js'
+import { type AnyDataset, type Bronze, fullName } from '../../../define/dataset.js'
+import type { InboxSource, IngestSource } from '../../../define/source.js'
+import { MoraineError } from '../../../errors.js'
+import { findLakeFile } from '../../../load/load.js'
+import { Threads } from '../../../load/threads.js'
+import { trialsOf } from '../../../load/trial.js'
+import type { CommitLog } from '../../../log/log.js'
+import { unscheduled } from '../../../plan/jobs.js'
+import { endNow } from '../../../process/end-now.js'
+import { isLoopback } from '../../../serve/access.js'
+import { HeldBytes } from '../../../serve/held-bytes.js'
+import { Inbox } from '../../../serve/inbox.js'
+import { Keeper } from '../../../serve/keeper.js'
+import { listen, type Receiver, type RunningServer } from '../../../serve/server.js'
+import type { StorageHealth } from '../../../serve/storage-health.js'
+import { variable } from '../../../settings.js'
+import { Batches } from '../../../step/batches.js'
+import { backoff, PATIENT } from '../../../storage/retry.js'
+import type { RetryingStorage } from '../../../storage/retrying.js'
+import { startEngine, withMemory } from '../../engine.js'
+import { examples } from '../../examples.js'
+import { ProcessLog } from '../../output/process-log.js'
+import { whenOf } from '../../output/when.js'
+import { openProject, type Project } from '../../project.js'
+import { bindNewSql } from './plan.js'
+
+export function define(command: Command): Command {
+  return withMemory(command)
+    .option('--port <port>', 'where to listen', '4000')
+    .option(
+      '--host <address>',
+      'on which address; another than 127.0.0.1 needs tokens, and --behind-proxy',
+      '127.0.0.1',
+    )
+    .option('--name <names...>', 'names under which it is reached, beside localhost')
+    .option('--behind-proxy', 'a proxy before it encrypts what is sent')
+    .option(
+      '--every <interval>',
+      'how often to look for what has arrived unannounced: 2s, 5m, or seconds',
+      '10s',
+    )
+    .option(
+      '--buffer <mebibytes>',
+      'memory for requests that are being received, in MiB; who sends more is asked to come again',
+      '64',
+    )
+    .option('--jobs <jobs>', 'jobs that run at the same time', '1')
+    .addHelpText(
+      'after',
+      examples(
+        ['run what is scheduled, and what arrives', 'moraine serve'],
+        [
+          'take rows in from others, behind a proxy that encrypts',
+          'moraine serve --host 0.0.0.0 --name lake.example.com --behind-proxy',
+        ],
+      ),
+    )
+}
+
+interface Options {
+  port: number
+  host: string
+  name?: string[]
+  behindProxy?: boolean
+  every: number
+  jobs: number
+  /** In MiB. */
+  buffer: number
+}
+
+export async function run(command: Command): Promise<number> {
+  const ending = new AbortController()
+  const project = await openProject(command, { total: PATIENT, signal: ending.signal })
+  const { lake, storage, folder, json } = project
+  const options = command.opts<Options>()
+  const { every, jobs: concurrency } = options
+  checkAccess(project, options)
+  const javascript = new Threads(findLakeFile(folder))
+  let log: ProcessLog | undefined
+  const keeper = new Keeper({
+    lake,
+    storage,
+    impatient: storage.with({ total: 0 }),
+    startEngine: () => startEngine(command, concurrency),
+    javascript,
+    tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
+    concurrency,
+    sweep: every * 1000,
+    onEvent: (event) => log?.event(event),
+  })
+  log = new ProcessLog(json || !process.stdout.isTTY, keeper.jobs)
+  const stop = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => {
+      process.once(name, () => endNow(name))
+      stop.abort()
+    })
+  try {
+    await serveUntil({ project, options, keeper, log, stop, ending })
+    return 0
+  } finally {
+    stop.abort()
+    ending.abort()
+    await keeper.close()
+    await javascript.close()
+  }
+}
+
+/** A server, as long as it lives. */
+interface Serving {
+  project: Project
+  options: Options
+  keeper: Keeper
+  log: ProcessLog
+  /** It is to stop. */
+  stop: AbortController
+  /** Storage is not waited for any more. */
+  ending: AbortController
+}
+
+async function serveUntil({ project, options, keeper, log, stop, ending }: Serving): Promise<void> {
+  const sent = bronzeOf(project.lake.datasets, 'ingest')
+  const receivers: Receiver[] = sent.map((dataset) => ({
+    dataset,
+    source: dataset.from as IngestSource,
+  }))
+  const stopped = new Promise<void>((resolve) => {
+    if (stop.signal.aborted) resolve()
+    stop.signal.addEventListener('abort', () => resolve())
+  })
+  const connected = connect(project, receivers, keeper.health, stop.signal)
+  connected.catch(() => {})
+  // Whoever sees that it listens should be able to send, unless storage keeps everybody waiting.
+  const ready = connected.then((isOpen) => (isOpen ? keeper.watchFolders() : undefined))
+  ready.catch(() => {})
+  await Promise.race([ready, stopped, sleep(PROMPT, undefined, { ref: false })])
+  const server = await listenFor(project, options, keeper, receivers)
+  tellBeginning(log, project, keeper, receivers, `http://${options.host}:${server.port}`)
+  const begun = connected.then((isOpen) => {
+    if (isOpen && !stop.signal.aborted) keeper.start()
+  })
+  let up = false
+  try {
+    await Promise.race([stopped, begun.then(() => stopped)])
+    log.tell({ event: 'stopping' }, 'Stopping …')
+    // What is going on may wait for storage, but nobody wants to wait for that without end.
+    up = keeper.health.state.up
+    setTimeout(() => ending.abort(), up ? ENDING : 0).unref()
+    await keeper.stop()
+    await begun.catch(() => {})
+  } finally {
+    await server.close()
+  }
+  const taken = up && receivers.some(({ inbox }) => inbox) ? await ingestLast(keeper, sent) : up
+  const all = receivers.length > 0 ? 'Stopped: all that was accepted is taken in.' : 'Stopped.'
+  const text = taken ? all : 'Stopped. What was accepted lies in the lake; the next run ingests it.'
+  log.tell({ event: 'stopped' }, text, taken ? 'info' : 'warn')
+}
+
+function listenFor(
+  { lake }: Project,
+  { port, host, name = [], buffer }: Options,
+  keeper: Keeper,
+  receivers: readonly Receiver[],
+): Promise<RunningServer> {
+  const largest = Math.max(0, ...receivers.map(({ source }) => source.maxBytes))
+  return listen({
+    port,
+    host,
+    names: name,
+    receivers,
+    health: keeper.health,
+    held: new HeldBytes(Math.max(buffer * 2 ** 20, largest), (bytes) => keeper.metrics.held(bytes)),
+    listeners: bronzeOf(lake.datasets, 'inbox').map((dataset) => ({
+      dataset: dataset.name,
+      token: (dataset.from as InboxSource).token,
+      notify: () => keeper.notify(fullName(dataset)),
+    })),
+    ...metricsFor(host, keeper, lake.name),
+  })
+}
+
+/** Milliseconds after which it listens although the lake could not be read yet. */
+const PROMPT = 3000
+/** Milliseconds for which storage is still waited for once it was told to stop. */
+const ENDING = 20_000
+
+/** Whether all that was accepted is in the lake's tables. */
+async function ingestLast(keeper: Keeper, sent: readonly Bronze[]): Promise<boolean> {
+  return keeper.runNow(sent).then(
+    ({ outcome }) => outcome === 'done',
+    () => false,
+  )
+}
+
+/** Mistakes that waiting does not change. */
+const LASTING: readonly string[] = ['definition', 'usage', 'corrupt']
+
+/**
+ * Reads the lake for the first time, for as long as that takes, so that rows can be accepted.
+ *
+ * @returns whether it could, before it was told to stop.
+ * @throws MoraineError where the definition, or the lake itself, is wrong.
+ */
+async function connect(
+  { lake, storage, log }: Project,
+  receivers: readonly Receiver[],
+  health: StorageHealth,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    try {
+      // What a job's columns show to be wrong later is told by that job's run.
+      await bindNewSql(lake.datasets, await log.head(), storage, () => true)
+      for (const receiver of receivers) await openReceiver(receiver, storage, log)
+      return true
+    } catch (error) {
+      if (signal.aborted) break
+      if (error instanceof MoraineError && LASTING.includes(error.kind)) throw error
+      if (await health.answers(error)) {
+        // Storage is there, so that something else is wrong, and it may be wrong for long.
+        if (attempt >= ATTEMPTS) throw error
+        await sleep(backoff(attempt, 200), undefined, { signal }).catch(() => {})
+      } else await health.sound(signal)
+    }
+  }
+  return false
+}
+
+/** How often the lake is read that answers, and can't be read. */
+const ATTEMPTS = 5
+/** Milliseconds for which a request waits for storage that does not answer. */
+const REQUEST_PATIENCE = 5000
+
+/** What has landed is read first: what a run ingests meanwhile is in the state that is read after it. */
+async function openReceiver(
+  receiver: Receiver,
+  storage: RetryingStorage,
+  log: CommitLog,
+): Promise<void> {
+  const { dataset } = receiver
+  const inbox = new Inbox(storage.with({ total: REQUEST_PATIENCE }), dataset.name, new Map())
+  await inbox.load()
+  const { requests } = await recentlySent(await log.head(), fullName(dataset), new Batches(storage))
+  inbox.learn(requests)
+  receiver.inbox = inbox
+}
+
+/** Says where it listens, what it takes, and what it runs when. */
+function tellBeginning(
+  log: ProcessLog,
+  { lake }: Project,
+  keeper: Keeper,
+  receivers: readonly Receiver[],
+  url: string,
+): void {
+  log.tell({ event: 'listening', url }, `Listening on ${url}; Ctrl-C stops.`)
+  for (const { dataset } of receivers)
+    log.tell(
+      { event: 'receives', dataset: fullName(dataset) },
+      `  POST ${url}/ingest/${dataset.name}`,
+    )
+  for (const job of keeper.jobs)
+    log.tell(
+      { event: 'job', job: job.name, when: whenOf(job) },
+      `  ${job.name}  ${whenOf(job)}: ${job.datasets.map(fullName).join(', ')}`,
+    )
+  const others = unscheduled(lake, keeper.jobs)
+  if (keeper.jobs.length > 0 && others.length > 0)
+    log.tell(
+      { event: 'not scheduled', datasets: others.map(fullName) },
+      `  Nobody runs ${others.map(fullName).join(', ')}: give a schedule to them, or to what they read.`,
+      'warn',
+    )
+}
+
+/** Whoever is not on this machine must show MORAINE_METRICS_TOKEN; without one there is nothing to see. */
+function metricsFor(host: string, keeper: Keeper, lake: string) {
+  const token = variable('MORAINE_METRICS_TOKEN')
+  const text = () => keeper.metricsText()
+  const status = () => statusOf(keeper, lake)
+  return isLoopback(host) || token ? { metrics: { text, status, token } } : {}
+}
+
+/** What `GET /status` shows. */
+function statusOf(keeper: Keeper, lake: string): object {
+  const { state } = keeper.health
+  const time = (at: number) => new Date(at).toISOString()
+  return {
+    lake,
+    status: state.up ? 'ok' : 'storage is away',
+    storage: state.up
+      ? { up: true }
+      : { ...state, since: time(state.since), retryAt: time(state.retryAt) },
+    problems: keeper.problems,
+    jobs: keeper.jobs.map(({ name }) => ({
+      job: name,
+      running: keeper.isRunning(name),
+      lastSuccess: keeper.lastSuccess(name)?.toISOString() ?? null,
+    })),
+  }
+}
+
+function bronzeOf(datasets: readonly AnyDataset[], kind: 'ingest' | 'inbox'): Bronze[] {
+  return datasets.filter((d): d is Bronze => d.tier === 'bronze' && d.from.kind === kind)
+}
+
+/** Whoever is not on this machine must show a token, and must not send it in the clear. */
+function checkAccess({ lake }: Project, { host, behindProxy }: Options): void {
+  if (isLoopback(host)) return
+  const tokenOf = ({ from }: Bronze) => (from as IngestSource | InboxSource).token
+  const all = [...bronzeOf(lake.datasets, 'ingest'), ...bronzeOf(lake.datasets, 'inbox')]
+  const open = all.find((dataset) => tokenOf(dataset) === undefined)
+  if (open)
+    throw new MoraineError(
+      'usage',
+      `${fullName(open)} takes ${open.from.kind === 'ingest' ? 'rows' : 'events'} from anybody who reaches ${host}`,
+      {
+        hint: `Give it a token: from: ${open.from.kind}({ token: secret('env:EVENTS_TOKEN') })`,
+      },
+    )
+  if (!behindProxy)
+    throw new MoraineError('usage', `On ${host} tokens and rows would travel in the clear`, {
+      hint: 'Put a proxy before it that encrypts, and say so: --behind-proxy',
+    })
+}

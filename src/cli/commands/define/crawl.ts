@@ -1,0 +1,239 @@
+import { access } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { crawlBucket } from '../../../catalog/crawl/bucket.js'
+import { crawlDatabase, databaseOf } from '../../../catalog/crawl/databases.js'
+import { applied, type Drift, driftOf, type Policy } from '../../../catalog/crawl/drift.js'
+import { crawlFolder } from '../../../catalog/crawl/folders.js'
+import { datasetName, type Found } from '../../../catalog/crawl/found.js'
+import { definitionsText, lakeNameOf } from '../../../catalog/crawl/write.js'
+import { crawlLayer, type LayerDrift } from '../../../catalog/layers.js'
+import { register, registeredSources } from '../../../catalog/registry.js'
+import { MoraineError } from '../../../errors.js'
+import { openStorage } from '../../../load/root.js'
+import { CommitLog } from '../../../log/log.js'
+import { variable as setting, userVariable } from '../../../settings.js'
+import { currentUser } from '../../../step/context.js'
+import { replaceFile } from '../../../storage/replace-file.js'
+import { startEngine } from '../../engine.js'
+import { examples } from '../../examples.js'
+import colors from '../../output/colors.js'
+import { count, plural, toJson } from '../../output/format.js'
+import { textTable } from '../../output/table.js'
+import { type GlobalOptions, openProject, print } from '../../project.js'
+
+export function define(command: Command): Command {
+  return command
+    .argument(
+      '<source>',
+      'a folder, a file, a bucket, env:NAME for the URL of a database; or a layer: bronze, silver, gold',
+    )
+    .option('--name <name>', 'how the source is called (default: by its folder or variable)')
+    .option(
+      '--out <file>',
+      'where definitions are written (default: NAME.ts, or lake.ts where there is none)',
+    )
+    .option('--force', 'write over definitions that are there')
+    .option('--on-change <policy>', 'tables that have changed: update or log', 'update')
+    .option('--on-gone <policy>', 'tables that are gone: deprecate, log or delete', 'deprecate')
+    .addHelpText(
+      'after',
+      examples(
+        ['definitions for the files in a folder', 'moraine crawl data/'],
+        ['for the objects in a bucket', 'moraine crawl s3://exports/shop/'],
+        [
+          'for the tables of a database, whose URL is in SHOP_URL',
+          'moraine crawl env:SHOP_URL --name shop',
+        ],
+        ['is the catalog of a layer still true?', 'moraine crawl silver'],
+      ),
+    )
+}
+
+interface Options {
+  name?: string
+  out?: string
+  force?: boolean
+  onChange: string
+  onGone: string
+}
+
+export async function run(command: Command): Promise<number> {
+  const [source = ''] = command.args
+  return ['bronze', 'silver', 'gold'].includes(source)
+    ? runLayer(command, source)
+    : runSource(command, source)
+}
+
+async function runSource(command: Command, source: string): Promise<number> {
+  const global = command.optsWithGlobals<GlobalOptions>()
+  const options = command.opts<Options>()
+  const folder = resolve(global.directory)
+  const policy = policyOf(options)
+  const name = datasetName(options.name ?? nameOf(source), new Set())
+  const { storage, log, lakeFile, datasets } = await lakeAt(command, folder)
+  const state = await log.head()
+  const sources = await registeredSources(storage, state)
+  const known = sources.find((other) => other.name === name)
+  // What was crawled before keeps its names.
+  const own = new Set(known?.tables.map((table) => table.name))
+  const others = sources.filter((other) => other !== known).flatMap(({ tables }) => tables)
+  const names = [...datasets, ...others.map((table) => table.name)]
+  const taken = new Set(names.filter((other) => !own.has(other)))
+  const found = await crawl(command, source, folder, name, taken)
+  const drift = known ? driftOf(known.tables, found.tables) : []
+  const out = options.out ?? (lakeFile ? `${name}.ts` : 'lake.ts')
+  const lake = out === 'lake.ts' ? lakeNameOf(basename(folder)) : undefined
+  const text = definitionsText(found, `moraine crawl ${placeOf(source)}`, lake)
+  const path = join(folder, out)
+  const there = await access(path).then(
+    () => true,
+    () => false,
+  )
+  // What was crawled before has its definitions, wherever they are by now.
+  const write = options.force === true || (!there && (!known || options.out !== undefined))
+  if (write) await replaceFile(path, text)
+  const tables = known ? applied(known.tables, found.tables, policy) : found.tables
+  if (JSON.stringify(tables) !== JSON.stringify(known?.tables))
+    await register(
+      log,
+      storage,
+      state,
+      { name, place: placeOf(source), crawled: new Date().toISOString(), tables },
+      currentUser(),
+    )
+  if (global.json) {
+    print(
+      toJson({ name, out: write ? out : null, drift, notes: found.notes, tables: found.tables }, 2),
+    )
+    return 0
+  }
+  printFound(found)
+  if (known) printDrift(drift, name)
+  const next =
+    lake === undefined
+      ? `Add its datasets to lake.ts: import { datasets } from './${out.replace(/\.ts$/, '.js')}'`
+      : 'Next: npx moraine run'
+  if (write)
+    print(`${colors.green('✔')} ${out} has a bronze and a silver dataset for each. ${next}`)
+  else if (!known)
+    print(`${out} is there already and stays as it is (--force writes over it, --out elsewhere).`)
+  return 0
+}
+
+function policyOf({ onChange, onGone }: Options): Policy {
+  const refuse = (option: string, text: string, known: string) =>
+    new MoraineError('usage', `${option} ${text} is not a policy`, { hint: `Choose ${known}.` })
+  if (onChange !== 'update' && onChange !== 'log')
+    throw refuse('--on-change', onChange, 'update or log')
+  if (onGone !== 'deprecate' && onGone !== 'log' && onGone !== 'delete')
+    throw refuse('--on-gone', onGone, 'deprecate, log or delete')
+  return { changed: onChange, gone: onGone }
+}
+
+function nameOf(source: string): string {
+  if (source.startsWith('env:')) return source.slice(4).replace(/_?URL$/i, '') || 'source'
+  const plain = source.replace(/^s3:\/\//, '').replace(/\?.*$/, '')
+  return databaseOf(source) ?? (basename(resolve(plain)) || 'files')
+}
+
+/** A source as it may be told. */
+function placeOf(source: string): string {
+  return databaseOf(source) ? source.replace(/\/\/[^/]*@/, '//***@').replace(/\?.*/, '') : source
+}
+
+async function crawl(
+  command: Command,
+  source: string,
+  folder: string,
+  name: string,
+  taken: ReadonlySet<string>,
+): Promise<Found> {
+  const variable = source.startsWith('env:') ? source.slice(4) : `${name.toUpperCase()}_URL`
+  const url = source.startsWith('env:') ? userVariable(variable) : source
+  if (url === undefined || url === '')
+    throw new MoraineError('usage', `The environment has no ${variable}`, {
+      hint: 'Set it to the URL of the database.',
+    })
+  const kind = databaseOf(url)
+  if (kind) return crawlDatabase(kind, url, name, variable, new AbortController().signal, taken)
+  const bucket = url.startsWith('s3://')
+  if (!bucket && /^[a-z][a-z0-9+.-]+:\/\//i.test(url))
+    throw new MoraineError('usage', 'That is no source that can be crawled', {
+      hint: 'Give a folder, a file, a bucket (s3://…), or the URL of a PostgreSQL, MySQL or SQL Server database.',
+    })
+  const engine = await startEngine(command)
+  try {
+    const session = await engine.open()
+    return bucket
+      ? await crawlBucket(url, session, taken)
+      : await crawlFolder(resolve(folder, url), folder, session, taken)
+  } finally {
+    await engine.close()
+  }
+}
+
+/** The lake of a project, also where there is no definition of one yet. */
+async function lakeAt(command: Command, folder: string) {
+  const lakeFile = await access(join(folder, 'lake.ts')).then(
+    () => true,
+    () => false,
+  )
+  if (lakeFile) {
+    const { lake, storage, log } = await openProject(command)
+    return { storage, log, lakeFile, datasets: lake.datasets.map(({ name }) => name.toLowerCase()) }
+  }
+  const { root } = command.optsWithGlobals<GlobalOptions>()
+  const storage = openStorage(root ?? setting('MORAINE_ROOT') ?? join(folder, 'lake'))
+  return { storage, log: new CommitLog(storage), lakeFile, datasets: [] }
+}
+
+function printFound({ tables, notes }: Found): void {
+  const rows = tables.map(({ name, at, rows, estimated, columns, key, cursor }) => ({
+    table: name,
+    at,
+    rows: rows === null ? '?' : `${estimated ? 'about ' : ''}${count(rows)}`,
+    columns: count(columns.length),
+    key: key.join(', '),
+    cursor: cursor ?? '',
+  }))
+  const names = ['table', 'at', 'rows', 'columns', 'key', 'cursor']
+  print(
+    textTable(
+      names.map((name) => ({ name, right: name === 'rows' || name === 'columns' })),
+      rows,
+    ),
+  )
+  print('')
+  for (const note of notes) print(`ℹ ${note}`)
+}
+
+function printDrift(drift: readonly Drift[], name: string): void {
+  if (drift.length === 0) print(`${name} is as it was when it was last crawled.`)
+  for (const { table, change, columns } of drift) {
+    print(
+      `${change === 'new' ? '+' : change === 'gone' ? '-' : '~'} ${table}${change === 'changed' ? '' : ` is ${change}`}`,
+    )
+    for (const column of columns) print(`    ${column}`)
+  }
+}
+
+async function runLayer(command: Command, tier: string): Promise<number> {
+  const { lake, storage, log, json } = await openProject(command)
+  const engine = await startEngine(command)
+  try {
+    const session = await engine.open()
+    const drift = await crawlLayer(session, lake, storage, await log.head(), tier)
+    if (json) print(toJson(drift, 2))
+    else printLayer(drift, tier)
+    return drift.changes.length === 0 ? 0 : 1
+  } finally {
+    await engine.close()
+  }
+}
+
+function printLayer({ tables, changes }: LayerDrift, tier: string): void {
+  const good = `${plural(tables, 'table')} of ${tier}: the catalog says what is there. Nothing to change.`
+  if (changes.length === 0) print(`${colors.green('✔')} ${good}`)
+  for (const change of changes) print(`✖ ${change}`)
+}

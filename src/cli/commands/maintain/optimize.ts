@@ -1,0 +1,72 @@
+import type { Command } from 'commander'
+import { type Optimized, optimizeTable } from '../../../maintain/optimize.js'
+import { currentUser } from '../../../step/context.js'
+import { startEngine, withMemory } from '../../engine.js'
+import { examples } from '../../examples.js'
+import colors from '../../output/colors.js'
+import { size, toJson } from '../../output/format.js'
+import { openLog, print } from '../../project.js'
+
+export function define(command: Command): Command {
+  return withMemory(command)
+    .argument('[table...]', 'tables to optimize, such as silver.orders; all without it')
+    .option('--order-by <columns>', 'rewrite all files of the tables with their rows in this order')
+    .option('--target <mebibytes>', 'size that files should have', '128')
+    .addHelpText(
+      'after',
+      examples(
+        ['put small files together, in all tables', 'moraine optimize'],
+        [
+          'lay orders out for readers that look for customers',
+          'moraine optimize silver.orders --order-by customer_id',
+        ],
+      ),
+    )
+}
+
+export async function run(command: Command): Promise<number> {
+  const { log, storage, json } = await openLog(command)
+  const { orderBy, target } = command.opts<{ orderBy?: string; target: number }>()
+  const { tables } = await log.head()
+  const names = command.args.length > 0 ? command.args : Object.keys(tables).sort()
+  const abort = new AbortController()
+  const stop = () => abort.abort()
+  process.on('SIGINT', stop)
+  const engine = await startEngine(command)
+  const done: Optimized[] = []
+  try {
+    const session = await engine.open()
+    for (const name of names) {
+      if (abort.signal.aborted) break
+      done.push(
+        await optimizeTable(log, storage, session, name, {
+          target: target * 2 ** 20,
+          ...(orderBy ? { orderBy: orderBy.split(',').map((column) => column.trim()) } : {}),
+          info: { author: currentUser(), run: null },
+          signal: abort.signal,
+        }),
+      )
+    }
+    session.close()
+  } catch (error) {
+    if (!abort.signal.aborted) throw error
+  } finally {
+    process.off('SIGINT', stop)
+    await engine.close()
+  }
+  if (json) print(toJson(done, 2))
+  else for (const line of shown(done)) print(line)
+  if (abort.signal.aborted) print('Stopped. What was finished is kept.')
+  return abort.signal.aborted ? 1 : 0
+}
+
+function shown(done: readonly Optimized[]): string[] {
+  const changed = done.filter(({ before }) => before > 0)
+  if (changed.length === 0)
+    return ['Nothing to do: no table has small files that could be put together.']
+  const width = Math.max(...changed.map(({ table }) => table.length))
+  return changed.map(({ table, before, after, bytes }) => {
+    const files = `${before} files → ${after}`
+    return `${colors.green('✔')} ${table.padEnd(width)}  ${files} (${size(bytes)})`
+  })
+}

@@ -1,0 +1,170 @@
+import type { Command } from 'commander'
+import {
+  discardQuarantined,
+  type Found,
+  findQuarantined,
+  releaseQuarantined,
+} from '../../../bronze/quarantine/decide.js'
+import { MoraineError } from '../../../errors.js'
+import { findLakeFile } from '../../../load/load.js'
+import { Threads } from '../../../load/threads.js'
+import { trialsOf } from '../../../load/trial.js'
+import { quarantinedIn } from '../../../log/quarantined.js'
+import { runLake } from '../../../run/execute.js'
+import { currentUser } from '../../../step/context.js'
+import { PATIENT } from '../../../storage/retry.js'
+import { startEngine } from '../../engine.js'
+import { examples } from '../../examples.js'
+import colors from '../../output/colors.js'
+import { plural, readableTime, size, toJson } from '../../output/format.js'
+import { PlainView } from '../../output/plain.js'
+import { quarantineList } from '../../output/quarantine-list.js'
+import { printable, show as showText } from '../../output/terminal.js'
+import { tellWaits } from '../../output/waits.js'
+import { openLog, openProject, print } from '../../project.js'
+
+const ACTIONS = ['list', 'show', 'retry', 'discard']
+/** Bytes of an object that are shown. */
+const SHOWN = 600
+
+export function define(command: Command): Command {
+  return command
+    .argument('[action]', 'list, show, retry or discard', 'list')
+    .argument('[what...]', 'ids of objects, or datasets: all of theirs')
+    .option('--all', 'all that is in quarantine')
+    .addHelpText(
+      'after',
+      examples(
+        ['what could not be read and was set aside', 'moraine quarantine'],
+        ['what is wrong with one, and how it begins', 'moraine quarantine show 3fa91c20'],
+        ['try it again, and put its rows where it arrived', 'moraine quarantine retry 3fa91c20'],
+        ['give it up: it becomes a discarded row', 'moraine quarantine discard 3fa91c20'],
+      ),
+    )
+}
+
+export async function run(command: Command): Promise<number> {
+  const [action = 'list', what = []] = command.processedArgs as [string?, string[]?]
+  const { all = false } = command.opts<{ all?: boolean }>()
+  if (!ACTIONS.includes(action))
+    throw new MoraineError('usage', `moraine quarantine can't '${action}'`, {
+      hint: `It can ${ACTIONS.join(', ')}.`,
+    })
+  if (action !== 'list' && what.length === 0 && !all)
+    throw new MoraineError('usage', `It is not said what to ${action}`, {
+      hint: `Name ids or datasets: moraine quarantine ${action} ID. See them with: moraine quarantine list`,
+    })
+  const { storage, log, json } = await openLog(command)
+  const state = await log.head()
+  const found =
+    what.length === 0 && (all || action === 'list')
+      ? quarantinedIn(state)
+      : findQuarantined(state, what)
+  if (action === 'list') return list(found, json)
+  if (action === 'show') {
+    for (const [i, one] of found.entries()) {
+      if (i > 0 && !json) print('')
+      const begin = await storage.readIfPresent(one.object.original.path)
+      if (!json) show(one, begin)
+    }
+    if (json) print(toJson(found.map(jsonOf), 2))
+    return 0
+  }
+  if (found.length === 0) {
+    print(json ? '[]' : 'Nothing is in quarantine.')
+    return 0
+  }
+  return action === 'retry' ? retry(command, found) : discard(command, found)
+}
+
+const jsonOf = ({ dataset, object }: Found) => ({ dataset, ...object })
+
+function list(found: readonly Found[], json: boolean): number {
+  if (json) {
+    print(toJson(found.map(jsonOf), 2))
+    return 0
+  }
+  if (found.length === 0) {
+    print('Nothing is in quarantine: all that arrived could be read.')
+    return 0
+  }
+  print(quarantineList(found))
+  print('\nLook at one: moraine quarantine show ID. Try again: retry ID. Give up: discard ID.')
+  return 0
+}
+
+function show({ dataset, object }: Found, bytes: Uint8Array | undefined): void {
+  const { original, rows, failures, held } = object
+  const line = (name: string, value: string) => print(`${name.padEnd(10)}${value}`)
+  print(colors.bold(`${object.id}  ${printable(object.name)}`))
+  line('dataset', dataset)
+  line('size', `${size(object.size)}${rows === undefined ? '' : `, ${plural(rows, 'row')}`}`)
+  line('arrived', `${readableTime(object.arrived)} (place ${object.batch})`)
+  const since = failures > 1 ? `, first ${readableTime(object.since)}` : ''
+  line('failed', `${plural(failures, 'time')}, last ${readableTime(object.last)}${since}`)
+  line('next', held ? 'it stays until it is retried or discarded' : 'the next run tries it again')
+  line('reason', printable(object.reason))
+  line('kept at', original.path)
+  line('sha256', original.sha256)
+  if (!bytes) {
+    print(colors.red('Its bytes are missing: restore them from a backup.'))
+    return
+  }
+  const text = new TextDecoder().decode(bytes.subarray(0, SHOWN))
+  print(`\n${text.trimEnd()}`)
+  if (bytes.length > SHOWN) print(colors.dim(`… ${size(bytes.length - SHOWN)} more`))
+}
+
+/** Tries objects again, in a run of their datasets and of what is built from them. */
+async function retry(command: Command, found: readonly Found[]): Promise<number> {
+  const { lake, storage, log, folder, json } = await openProject(command, { total: PATIENT })
+  await releaseQuarantined(log, await log.head(), found, currentUser())
+  const engine = await startEngine(command)
+  const javascript = new Threads(findLakeFile(folder))
+  const view = json ? undefined : new PlainView()
+  const unwatch = tellWaits((text) => {
+    if (view) view.waiting(text)
+    else if (text !== undefined) showText(`${text}\n`, process.stderr)
+  })
+  try {
+    const record = await runLake(lake, {
+      storage,
+      engine,
+      ownEngine: true,
+      javascript,
+      tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
+      select: [...new Set(found.map(({ dataset }) => `${dataset}+`))],
+      onEvent: (event) => view?.event(event),
+    })
+    const left = new Set(quarantinedIn(await log.head()).map(({ object }) => object.id))
+    const still = found.filter(({ object }) => left.has(object.id))
+    if (json) print(toJson({ ...record, still: still.map(({ object }) => object.id) }, 2))
+    return record.outcome === 'done' && still.length === 0 ? 0 : 1
+  } finally {
+    unwatch()
+    await javascript.close()
+    await engine.close()
+  }
+}
+
+async function discard(command: Command, found: readonly Found[]): Promise<number> {
+  const { storage, log, json } = await openLog(command)
+  const engine = await startEngine(command)
+  try {
+    let state = await log.head()
+    const tools = { storage, log, engine, author: currentUser() }
+    for (const one of found) state = await discardQuarantined(tools, state, one)
+    if (json) {
+      print(toJson({ commit: state.number, discarded: found.map(({ object }) => object.id) }, 2))
+      return 0
+    }
+    for (const { dataset, object } of found)
+      print(
+        `${colors.green('✔')} ${printable(object.name)} of ${dataset} is discarded; its bytes stay at ${object.original.path}`,
+      )
+    print('The next run counts it among the discarded rows: moraine discarded')
+    return 0
+  } finally {
+    await engine.close()
+  }
+}

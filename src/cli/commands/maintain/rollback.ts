@@ -1,0 +1,125 @@
+import type { Command } from 'commander'
+import { fullName } from '../../../define/dataset.js'
+import type { Lake } from '../../../define/lake.js'
+import { MoraineError } from '../../../errors.js'
+import type { BatchPointer, LakeState } from '../../../log/commit.js'
+import { type Mended, mendedSince } from '../../../log/repaired.js'
+import { damageOf } from '../../../log/verify/verify.js'
+import { currentUser } from '../../../step/context.js'
+import type { Storage } from '../../../storage/storage.js'
+import { examples } from '../../examples.js'
+import colors from '../../output/colors.js'
+import { plural, readableTime, toJson } from '../../output/format.js'
+import { openLog, openProject, pointOf, print } from '../../project.js'
+
+/** Missing files that are named; the others are counted. */
+const SHOWN = 5
+
+interface Options {
+  to: string
+  undoIntake?: boolean
+  allowLoss?: boolean
+}
+
+export function define(command: Command): Command {
+  return command
+    .requiredOption('--to <commit>', 'the commit or time whose state is to come back')
+    .option('--undo-intake', 'take what arrived since out of bronze, too')
+    .option('--allow-loss', 'also what its source will not give again')
+    .addHelpText(
+      'after',
+      examples(
+        ['as it was after commit 12', 'moraine rollback --to 12'],
+        ['as it was yesterday at noon', 'moraine rollback --to 2026-01-31T12:00:00Z'],
+      ),
+    )
+}
+
+export async function run(command: Command): Promise<number> {
+  const { log, storage, json } = await openLog(command)
+  const { to: point, undoIntake = false, allowLoss = false } = command.opts<Options>()
+  const to = pointOf('--to', point)
+  const before = await log.head()
+  const target = await log.visibleAt(to)
+  await refuseDamaged(storage, await mendedSince(log, target, before.number))
+  if (undoIntake && !allowLoss) refuseLoss((await openProject(command)).lake, before, target)
+  const state = await log.rollback(to, { author: currentUser(), run: null }, undoIntake)
+  const changed = state.number !== before.number
+  if (json) print(toJson({ commit: state.number, to: target.number, changed }, 2))
+  else if (!changed)
+    print(
+      target.number === 0
+        ? 'Nothing to do: the lake is empty, as it was before its first commit.'
+        : `Nothing to do: the lake is as it was after commit ${target.number}.`,
+    )
+  else {
+    const then =
+      target.number === 0
+        ? 'before its first commit: empty'
+        : `after commit ${target.number} (${readableTime(target.time ?? '')})`
+    print(`${colors.green('✔')} Commit ${state.number}: the lake is as it was ${then}.`)
+    const arrived = Object.values(arrivalsSince(before, target)).flat().length
+    const batches = arrived === 1 ? '1 batch that' : `${arrived} batches that`
+    if (arrived > 0 && undoIntake)
+      print(`${batches} arrived since then went, too: the next run asks their sources again.`)
+    else if (arrived > 0)
+      print(
+        `${batches} arrived since then stayed in bronze: the next run builds from them again. To leave one out: moraine discard-batch`,
+      )
+    const again = undoIntake && arrived > 0 ? ' --undo-intake' : ''
+    print(`Nothing was deleted; go back with: moraine rollback --to ${before.number}${again}`)
+  }
+  return 0
+}
+
+/** Batches that the lake has and that a target has not, by dataset. */
+function arrivalsSince(before: LakeState, target: LakeState): Record<string, BatchPointer[]> {
+  const known = new Set(Object.values(target.batches).flatMap((of) => of.map((b) => b.batch)))
+  const found = Object.entries(before.batches).map(([name, batches]) => [
+    name,
+    batches.filter(({ batch }) => !known.has(batch)),
+  ])
+  return Object.fromEntries(found.filter(([, batches]) => (batches as []).length > 0))
+}
+
+/** Files are still where they came from, and a database still has its rows; what was sent or dropped came once. */
+function refuseLoss(lake: Lake, before: LakeState, target: LakeState): void {
+  const lost = Object.entries(arrivalsSince(before, target)).filter(([name]) => {
+    const dataset = lake.datasets.find((d) => fullName(d) === name)
+    const source = dataset?.tier === 'bronze' ? dataset.from.kind : undefined
+    return source !== 'files' && source !== 'database'
+  })
+  if (lost.length === 0) return
+  const said = lost.map(([name, batches]) => {
+    const rows = batches.reduce((sum, batch) => sum + batch.rows, 0)
+    return `${name} (${plural(rows, 'row')})`
+  })
+  throw new MoraineError(
+    'usage',
+    `What arrived for ${said.join(', ')} would be lost: nothing gives it a second time`,
+    {
+      hint: 'Without --undo-intake it stays in bronze; moraine discard-batch leaves single batches out. If it is to go all the same: --undo-intake --allow-loss',
+    },
+  )
+}
+
+/** A state whose files are not all there can't come back: readers would find half of it. */
+async function refuseDamaged(storage: Storage, { state: target, damaged }: Mended): Promise<void> {
+  const { problems: damage, unread } = await damageOf(storage, target, damaged)
+  if (damage.length === 0) return
+  const [first] = unread
+  if (first && unread.length >= damage.length)
+    throw new MoraineError(
+      'storage',
+      `Nobody knows whether commit ${target.number} can come back: ${first.path} could not be read: ${first.why}`,
+      { retryable: true, hint: 'Try again. Nothing was changed.' },
+    )
+  const more = damage.length > SHOWN ? [`… and ${damage.length - SHOWN} more`] : []
+  throw new MoraineError(
+    'corrupt',
+    `Commit ${target.number} can't come back, as not all of its files are there as they were:\n${[...damage.slice(0, SHOWN), ...more].map((line) => `- ${line}`).join('\n')}`,
+    {
+      hint: 'Restore them from a backup, or choose another commit. The lake of now can be mended all the same: moraine repair. Nothing was changed.',
+    },
+  )
+}

@@ -1,0 +1,77 @@
+import type { Command } from 'commander'
+import { nameOfLive } from '../../../log/live.js'
+import { type Vacuumed, vacuum } from '../../../maintain/vacuum.js'
+import { currentUser } from '../../../step/context.js'
+import { secondsFor } from '../../duration.js'
+import { examples } from '../../examples.js'
+import colors from '../../output/colors.js'
+import { plural, size, toJson } from '../../output/format.js'
+import { openLog, print } from '../../project.js'
+
+export function define(command: Command): Command {
+  return command
+    .option('--grace <duration>', 'leave files that are younger than this', '7d')
+    .option(
+      '--history <duration>',
+      'how far back the lake stays visible as it was; for ever without it',
+    )
+    .option('--delete', 'remove the files; without it they are only counted')
+    .addHelpText(
+      'after',
+      examples(
+        ['see what stopped runs have left', 'moraine vacuum'],
+        ['remove it', 'moraine vacuum --delete'],
+        ['keep a month of history', 'moraine vacuum --history 30d --delete'],
+      ),
+    )
+}
+
+interface Options {
+  grace: string
+  history?: string
+  delete?: boolean
+}
+
+export async function run(command: Command): Promise<number> {
+  const { log, storage, json } = await openLog(command)
+  const options = command.opts<Options>()
+  const result = await vacuum(log, storage, {
+    grace: secondsFor('--grace', options.grace) * 1000,
+    ...(options.history ? { history: secondsFor('--history', options.history) * 1000 } : {}),
+    remove: options.delete ?? false,
+    info: { author: currentUser(), run: null },
+  })
+  for (const live of result.silent)
+    process.stderr.write(
+      `! ${nameOfLive(live)} on ${live.host} has not been heard of for ${Math.round(live.silent / 60_000)} minutes. If it was only stopped, it will say when it goes on that it has to be run again.\n`,
+    )
+  if (json) print(toJson(result, 2))
+  else for (const line of shown(result, options)) print(line)
+  return 0
+}
+
+function shown({ files, bytes, kept, expired, removed, examples }: Vacuumed, { grace }: Options) {
+  const forgotten =
+    expired.length > 0
+      ? [`${removed ? 'Forgot' : 'Would forget'} older snapshots of ${expired.join(', ')}.`]
+      : []
+  if (files === 0)
+    return [
+      ...forgotten,
+      `Nothing to remove: all ${kept} files are in use or younger than ${grace}.`,
+    ]
+  const found = `${plural(files, 'file')} (${size(bytes)})`
+  if (removed)
+    return [
+      ...forgotten,
+      `${colors.green('✔')} Removed ${found} that nothing refers to; ${kept} stay.`,
+    ]
+  const more = files > examples.length ? [`  … and ${files - examples.length} more`] : []
+  return [
+    ...forgotten,
+    `${found} that nothing refers to and that are older than ${grace}; ${kept} stay:`,
+    ...examples.map((path) => `  ${path}`),
+    ...more,
+    'Nothing was removed. To remove them: moraine vacuum --delete',
+  ]
+}

@@ -1,0 +1,99 @@
+import type { Command } from 'commander'
+import { MoraineError } from '../../../errors.js'
+import type { ReadDeep, Verification } from '../../../log/verify/damage.js'
+import { verifyLake } from '../../../log/verify/verify.js'
+import { Journal } from '../../../step/journal.js'
+import { startEngine, withMemory } from '../../engine.js'
+import { examples } from '../../examples.js'
+import colors from '../../output/colors.js'
+import { plural, size, toJson } from '../../output/format.js'
+import { printable } from '../../output/terminal.js'
+import { openLog, print } from '../../project.js'
+
+export function define(command: Command): Command {
+  return withMemory(command)
+    .option('--deep', 'also read every value, and hold it against what manifests say')
+    .option('--record', 'with --deep: note the checksums of files that have none, as they are now')
+    .option('--head', 'look at the newest commit alone, not at all that can still be seen')
+    .addHelpText(
+      'after',
+      examples(
+        ['is everything there?', 'moraine verify'],
+        ['and can every file be read?', 'moraine verify --deep'],
+        ['is what readers see now there?', 'moraine verify --head'],
+        ['a lake in another folder', 'moraine verify --root /data/lake'],
+      ),
+    )
+}
+
+export async function run(command: Command): Promise<number> {
+  const { storage, log, json } = await openLog(command)
+  const {
+    deep = false,
+    head = false,
+    record = false,
+  } = command.opts<{ deep?: boolean; head?: boolean; record?: boolean }>()
+  if (record && !deep)
+    throw new MoraineError('usage', '--record needs --deep', {
+      hint: 'What is noted as right has to be read first: moraine verify --deep --record',
+    })
+  const verify = (read?: ReadDeep) => verifyLake(storage, log, { head, deep: read, record })
+  const result = await (deep ? withReader(command, verify) : verify())
+  const cut = await new Journal(storage).beyond(result.commits)
+  if (cut && result.problems.length === 0)
+    result.problems.push(
+      `the log: it ends with commit ${result.commits}, but run ${cut.run} made commit ${cut.commit}: its newest objects were removed`,
+    )
+  const good = result.problems.length === 0
+  if (json) print(toJson(result, 2))
+  else if (good)
+    print(
+      `${colors.green('✔')} ${summary(result, head)}${deep ? ` Every value could be read. ${sums(result)}` : ''}`,
+    )
+  else {
+    for (const problem of result.problems) print(`${colors.red('✖')} ${problem}`)
+    const only = result.unread.length >= result.problems.length
+    print(
+      only
+        ? `\n${plural(result.unread.length, 'file')} could not be read, which says nothing of them: try again.`
+        : `\n${plural(result.problems.length, 'problem')} found. Nothing was changed. To see what can be mended: moraine repair`,
+    )
+  }
+  if (!json)
+    for (const { dataset, name, reason } of result.quarantined)
+      print(
+        `${colors.yellow('!')} ${dataset}: ${printable(name)} is in quarantine: ${printable(reason)}`,
+      )
+  return good ? 0 : 1
+}
+
+function summary({ commits, since, tables, batches, files, bytes }: Verification, head: boolean) {
+  const range = since > 1 && !head ? ` Commits before ${since} were let go by vacuum.` : ''
+  const newest = `${plural(tables, 'table')} and ${batches === 1 ? '1 batch' : `${batches} batches`}`
+  const all = head ? 'of the newest' : 'of all commits'
+  return `${plural(commits, 'commit')} in an unbroken chain; ${newest}: ${plural(files, 'file')} (${size(bytes)}) ${all} are there, with the right sizes and row counts.${range}`
+}
+
+function sums({ checked = 0, unchecked = 0, recorded }: Verification): string {
+  const same = `${plural(checked, 'file')} ${checked === 1 ? 'has' : 'have'} the SHA-256 of what was written.`
+  if (unchecked === 0) return same
+  if (recorded !== undefined)
+    return `${same} ${plural(recorded, 'file')} had none: ${recorded === 1 ? 'its' : 'their'} SHA-256 as of now is noted.`
+  return `${same} ${plural(unchecked, 'file')} ${unchecked === 1 ? 'has' : 'have'} none to compare with: an earlier version of Moraine wrote ${unchecked === 1 ? 'it' : 'them'}.`
+}
+
+async function withReader(
+  command: Command,
+  verify: (read: ReadDeep) => Promise<Verification>,
+): Promise<Verification> {
+  const { deepReader } = await import('../../../maintain/verify-data.js')
+  const engine = await startEngine(command)
+  try {
+    const session = await engine.open()
+    const result = await verify(deepReader(session))
+    session.close()
+    return result
+  } finally {
+    await engine.close()
+  }
+}

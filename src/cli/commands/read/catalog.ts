@@ -1,0 +1,167 @@
+import type { Command } from 'commander'
+import { type CatalogEntry, describeLake, searchEntries } from '../../../catalog/describe.js'
+import { type Registered, registeredSources } from '../../../catalog/registry.js'
+import { fullName } from '../../../define/dataset.js'
+import { MoraineError } from '../../../errors.js'
+import { named } from '../../../plan/graph.js'
+import type { ColumnSource } from '../../../plan/lineage.js'
+import { removedFrom } from '../../../plan/removed.js'
+import { startEngine } from '../../engine.js'
+import { examples } from '../../examples.js'
+import colors from '../../output/colors.js'
+import { count, plural, readableTime, size, toJson } from '../../output/format.js'
+import { textTable } from '../../output/table.js'
+import { openProject, print } from '../../project.js'
+import { removedLines } from '../../removed.js'
+
+export function define(command: Command): Command {
+  return command
+    .argument('[dataset]', 'a dataset to describe in full')
+    .option(
+      '--search <text>',
+      'only datasets that a text is about: names, columns, descriptions, owners, tags',
+    )
+    .addHelpText(
+      'after',
+      examples(
+        ['all datasets', 'moraine catalog'],
+        ['columns of one, and where they come from', 'moraine catalog silver.orders'],
+        ['who has a customer?', 'moraine catalog --search customer'],
+      ),
+    )
+}
+
+export async function run(command: Command): Promise<number> {
+  const { lake, storage, log, json } = await openProject(command)
+  const [wanted] = command.args
+  const { search } = command.opts<{ search?: string }>()
+  const names =
+    wanted === undefined || wanted.startsWith('source.')
+      ? wanted && [wanted]
+      : named(lake, wanted).map(fullName)
+  const engine = await startEngine(command)
+  try {
+    const session = await engine.open()
+    const state = await log.head()
+    const sources = (await registeredSources(storage, state)).flatMap(sourceEntries)
+    const all = [...sources, ...(await describeLake(session, lake, storage, state))]
+    session.close()
+    const chosen = names ? all.filter(({ name }) => names.includes(name)) : all
+    const found = search === undefined ? chosen : searchEntries(chosen, search)
+    if (json) print(toJson(found, 2))
+    else if (search !== undefined && found.length === 0)
+      throw new MoraineError('usage', `No dataset is about '${search}'`, {
+        hint: 'Fewer or shorter words find more; moraine catalog lists all datasets.',
+      })
+    else if (names) for (const entry of found) print(inFull(entry))
+    else {
+      printList(found)
+      if (search === undefined)
+        for (const line of removedLines(removedFrom(lake.datasets, state))) print(line)
+    }
+    return 0
+  } finally {
+    await engine.close()
+  }
+}
+
+/** Tables that a crawl has registered, as entries of the catalog. */
+function sourceEntries({ name, place, crawled, tables }: Registered): CatalogEntry[] {
+  return tables.map((table) => ({
+    name: `source.${name}.${table.name}`,
+    tier: 'source',
+    description: table.deprecated ? 'It is gone from its source.' : table.at,
+    owner: null,
+    tags: table.deprecated ? ['deprecated'] : [],
+    columns: table.columns.map((column) => ({
+      name: column.name,
+      type: column.native ?? column.schema,
+      description: column.note ?? null,
+      from: [],
+      to: [],
+    })),
+    key: table.key,
+    partitions: [],
+    from: [],
+    to: [],
+    rows: table.rows,
+    bytes: null,
+    files: null,
+    changed: crawled,
+    location: place,
+  }))
+}
+
+function printList(entries: readonly CatalogEntry[]): void {
+  const rows = entries.map((entry) => ({
+    dataset: entry.name,
+    columns: count(entry.columns.length),
+    rows: entry.rows === null ? '' : count(entry.rows),
+    size: entry.bytes === null ? '' : size(entry.bytes),
+    changed: entry.view
+      ? 'a view'
+      : entry.changed === null
+        ? 'not built yet'
+        : readableTime(entry.changed),
+    description: entry.description ?? '',
+  }))
+  const right = ['columns', 'rows', 'size']
+  const names = ['dataset', 'columns', 'rows', 'size', 'changed', 'description']
+  print(
+    textTable(
+      names.map((name) => ({ name, right: right.includes(name) })),
+      rows,
+    ),
+  )
+}
+
+function inFull(entry: CatalogEntry): string {
+  const facts: [string, string | null][] = [
+    ['description', entry.description],
+    ['owner', entry.owner],
+    ['tags', entry.tags.join(', ') || null],
+    ['key', entry.key.join(', ') || null],
+    ['partitions', entry.partitions.join(', ') || null],
+    ['rows', heldText(entry)],
+    [
+      entry.tier === 'source' ? 'crawled' : 'changed',
+      entry.changed === null ? 'not built yet' : readableTime(entry.changed),
+    ],
+    ['reads', entry.from.join(', ') || null],
+    ['read by', entry.to.join(', ') || null],
+    ['location', entry.location],
+  ]
+  const told = facts.flatMap(([name, text]) =>
+    text === null ? [] : [`${colors.dim(name.padEnd(11))}  ${text}`],
+  )
+  const columns = entry.columns.map(({ name, type, description, from, to }) => ({
+    column: name,
+    type,
+    from: sourcesText(from),
+    to: sourcesText(to),
+    ...(description === null ? {} : { description }),
+  }))
+  const names = [
+    'column',
+    'type',
+    'from',
+    'to',
+    ...(columns.some((c) => 'description' in c) ? ['description'] : []),
+  ]
+  return `${colors.bold(entry.name)}\n${told.join('\n')}\n\n${textTable(
+    names.map((name) => ({ name })),
+    columns,
+  )}\n`
+}
+
+function heldText({ tier, rows, files, bytes }: CatalogEntry): string | null {
+  if (rows === null) return null
+  if (tier === 'source') return `about ${count(rows)}`
+  const n = files ?? 0
+  const held = tier === 'bronze' ? `${count(n)} batch${n === 1 ? '' : 'es'}` : plural(n, 'file')
+  return `${count(rows)} in ${held}, ${size(bytes ?? 0)}`
+}
+
+function sourcesText(sources: readonly ColumnSource[]): string {
+  return sources.map(({ table, column }) => `${table}.${column}`).join(', ')
+}

@@ -1,0 +1,135 @@
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { fullName } from '../../../define/dataset.js'
+import { quoteName } from '../../../define/sql/sql.js'
+import { MoraineError } from '../../../errors.js'
+import { named } from '../../../plan/graph.js'
+import { queryLake } from '../../../query/query.js'
+import type { FilesOptions } from '../../../source/declare/files.js'
+import { previewObject } from '../../../source/preview/object.js'
+import { type Preview, previewFile } from '../../../source/preview/preview.js'
+import { previewDelimited } from '../../../source/preview/text.js'
+import { examples } from '../../examples.js'
+import colors from '../../output/colors.js'
+import { plural, toJson } from '../../output/format.js'
+import { MAX_CELL, textTable } from '../../output/table.js'
+import { type GlobalOptions, openProject, print } from '../../project.js'
+import { limitsFor, withLimits } from '../../query-limits.js'
+import { tableColumn } from './query.js'
+
+export function define(command: Command): Command {
+  return withLimits(command)
+    .argument(
+      '<dataset|file>',
+      'a dataset, or a raw file: delimited text, JSON, Parquet, Excel; also s3://bucket/key',
+    )
+    .option('-n, --limit <rows>', 'how many rows', '10')
+    .option('--delimiter <text>', 'delimited text: what stands between fields; \\t for a tab')
+    .option('--header <line>', 'the line of the names, or two: 3, 3-4; none')
+    .option('--skip <lines>', 'lines before the header or the first record')
+    .option('--footer <lines>', 'lines at the end that are no records')
+    .option('--comment <text>', 'what lines begin with that are no records')
+    .option('--quote <character>', 'the quote character; none')
+    .option('--escape <character>', 'what takes the meaning from the next character')
+    .option('--null <text...>', 'texts that mean NULL')
+    .option('--encoding <label>', 'how characters are encoded')
+    .addHelpText(
+      'after',
+      examples(
+        ['the first rows of a dataset', 'moraine preview silver.orders'],
+        ['what is in this file?', 'moraine preview data/orders.csv -n 5'],
+        [
+          'a report with two lines above its header',
+          'moraine preview report.csv --header 3 --footer 1',
+        ],
+      ),
+    )
+}
+
+export async function run(command: Command): Promise<number> {
+  const [what] = command.args as [string]
+  const options = command.optsWithGlobals<GlobalOptions & { limit: number } & TextOptions>()
+  const { limit } = options
+  const path = resolve(options.directory, what)
+  const isFile = (await stat(path).catch(() => undefined))?.isFile()
+  const text = textOptions(options)
+  if (text && !isFile)
+    throw new MoraineError('usage', `How text is read is said of a file, and '${what}' is none`)
+  const preview = what.startsWith('s3://')
+    ? await previewObject(what, limit)
+    : isFile
+      ? await (text ? previewDelimited(path, text, limit) : previewFile(path, limit))
+      : await previewDataset(command, what, limit)
+  if (options.json) print(toJson(preview.rows, 2))
+  else {
+    print(textTable(preview.columns.map(tableColumn), preview.rows, { longest: MAX_CELL }))
+    print(
+      colors.dim(
+        `${preview.note ? `${preview.note}; ` : ''}the first ${plural(preview.rows.length, 'row')}`,
+      ),
+    )
+  }
+  return 0
+}
+
+/** Options of the command that say how delimited text is read. */
+interface TextOptions {
+  delimiter?: string
+  header?: string
+  skip?: number
+  footer?: number
+  comment?: string
+  quote?: string
+  escape?: string
+  null?: string[]
+  encoding?: string
+}
+
+/** The options of `files()` that are meant; `undefined` where none is given. */
+function textOptions(given: TextOptions): FilesOptions<string> | undefined {
+  const { delimiter, skip, footer, comment, quote, escape: mark, encoding } = given
+  const lines = given.header?.split('-').map(Number) ?? []
+  const [first, last = first] = lines
+  const isNone = given.header === 'none'
+  if (!isNone && lines.some((line) => !Number.isInteger(line) || line < 1))
+    throw new MoraineError('usage', `--header ${given.header} is no line`, {
+      hint: 'Write the line of the names, or two: --header 3, --header 3-4, --header none',
+    })
+  const header = isNone ? false : first && ([first, last as number] as const)
+  const found = {
+    delimiter: delimiter?.replaceAll('\\t', '\t'),
+    header,
+    skip,
+    footer,
+    comment,
+    quote: quote === 'none' ? null : quote,
+    escape: mark,
+    nulls: given.null,
+    encoding,
+  }
+  const said = Object.entries(found).filter(([, value]) => value !== undefined)
+  return said.length === 0 ? undefined : Object.fromEntries(said)
+}
+
+async function previewDataset(command: Command, what: string, limit: number): Promise<Preview> {
+  const { lake, storage, log } = await openProject(command)
+  const name = tableName(what, () => named(lake, what))
+  const [tier = '', table = ''] = name.split('.')
+  const sql = `SELECT * FROM ${quoteName(tier)}.${quoteName(table)} LIMIT ${limit}`
+  // What a view computes may be much; how many rows are shown is said already.
+  const limits = { ...limitsFor(command, lake.queries), rows: limit }
+  await using result = await queryLake(storage, await log.head(), sql, { limits })
+  const rows = []
+  for await (const batch of result.batches) rows.push(...batch)
+  return { columns: result.columns, rows, note: name }
+}
+
+function tableName(what: string, find: () => ReturnType<typeof named>): string {
+  if (what.toLowerCase().startsWith('discarded.')) return what
+  const found = find()
+  if (found.length === 1) return fullName(found[0] as never)
+  throw new MoraineError('usage', `'${what}' could be ${found.map(fullName).join(' or ')}`, {
+    hint: `Write it with its tier: moraine preview ${fullName(found[0] as never)}`,
+  })
+}

@@ -1,0 +1,196 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import type { Command } from 'commander'
+import type { Field } from '../../../define/types/column-type.js'
+import type { ResultRow } from '../../../engine/engine.js'
+import { MoraineError, messageOf } from '../../../errors.js'
+import type { CommitLog } from '../../../log/log.js'
+import { stateToRead } from '../../../query/point.js'
+import { type QueryResult, queryLake } from '../../../query/query.js'
+import { branchOf } from '../../../step/journal.js'
+import { examples } from '../../examples.js'
+import colors from '../../output/colors.js'
+import { csvRecord } from '../../output/csv.js'
+import { plural, size, toJson } from '../../output/format.js'
+import { MAX_CELL, textTable } from '../../output/table.js'
+import { show, writeData } from '../../output/terminal.js'
+import { openLog, pointOf } from '../../project.js'
+import { limitsFor, withLimits } from '../../query-limits.js'
+
+export function define(command: Command): Command {
+  return withLimits(command)
+    .argument('[sql]', 'one SELECT over bronze.x, silver.x, gold.x and discarded.x')
+    .option('-f, --file <path...>', 'files with one SELECT each; - is standard input')
+    .option('--at <commit|time>', 'the lake as it was at a commit or a time')
+    .option('--run <id>', 'what a run built but did not publish, as its checks did not hold')
+    .option('--format <format>', 'table, csv or json', 'table')
+    .option('-n, --limit <rows>', 'rows that a table shows at most', '100')
+    .option('--stats', 'tell how many files were opened')
+    .option(
+      '--save-as <name>',
+      'publish the result as a gold table, and add its definition to lake.ts',
+    )
+    .option(
+      '--partition-by <column...>',
+      "with --save-as: how the table is laid out, such as 'month(day)'",
+    )
+    .addHelpText(
+      'after',
+      examples(
+        [
+          'a question',
+          'moraine query "select status, count(*) from silver.orders group by status"',
+        ],
+        [
+          'as it was yesterday',
+          'moraine query --at 2026-01-31T00:00:00Z "from gold.daily_revenue"',
+        ],
+        [
+          'a question that is worth keeping',
+          'moraine query --save-as gold.by_status "select status, count(*) as n from silver.orders group by 1"',
+        ],
+        ['all rows into a file', 'moraine query --format csv "from silver.orders" > orders.csv'],
+        ['questions that are kept in files', 'moraine query --file questions/*.sql'],
+      ),
+    )
+}
+
+interface Options {
+  file?: string[]
+  at?: string
+  run?: string
+  format: string
+  limit: number
+  stats?: boolean
+  saveAs?: string
+  partitionBy?: string[]
+}
+
+export async function run(command: Command): Promise<number> {
+  const options = command.opts<Options>()
+  const questions = await questionsOf(command.args[0], options.file)
+  const [first, ...others] = questions
+  if (options.saveAs !== undefined) {
+    if (others.length > 0)
+      throw new MoraineError('usage', '--save-as takes one query', { hint: 'Name one file.' })
+    const { saveQuery } = await import('../../save.js')
+    return saveQuery(command, first.sql, options.saveAs, options.partitionBy ?? [])
+  }
+  const { storage, log, json, lake } = await openLog(command)
+  const limits = limitsFor(command, lake?.queries)
+  const format = json ? 'json' : options.format
+  const writer = writers[format]
+  if (!writer)
+    throw new MoraineError('usage', `There is no format '${format}'`, {
+      hint: 'Choose table, csv or json.',
+    })
+  const point = options.at === undefined ? undefined : pointOf('--at', options.at)
+  // All are asked of the lake as it is at one time.
+  const state = stateAsked(log, point, options.run)
+  for (const [i, { sql, file = '' }] of questions.entries()) {
+    if (i > 0 && format !== 'json') show('\n')
+    if (others.length > 0 && format === 'table') show(`${colors.bold(file)}\n`)
+    try {
+      await using result = await queryLake(storage, state, sql, { limits })
+      await writer(result, options.limit)
+      if (options.stats)
+        show(
+          `${result.files.opened} of ${plural(result.files.total, 'file')} opened (${size(result.files.bytes)})\n`,
+          process.stderr,
+        )
+    } catch (error) {
+      if (others.length === 0 || !(error instanceof MoraineError)) throw error
+      const { kind, message, hint } = error
+      throw new MoraineError(kind, `${file}: ${message}`, {
+        ...(hint ? { hint } : {}),
+        cause: error,
+      })
+    }
+  }
+  return 0
+}
+
+interface Question {
+  sql: string
+  file?: string
+}
+
+/** What is asked: one SELECT as an argument, or those in files. */
+async function questionsOf(
+  sql: string | undefined,
+  files: readonly string[] = [],
+): Promise<[Question, ...Question[]]> {
+  if (sql !== undefined && files.length > 0)
+    throw new MoraineError('usage', 'A query is given as an argument or in files, not both', {
+      hint: `Leave out '${sql.slice(0, 40)}', or --file.`,
+    })
+  if (sql !== undefined) return [{ sql }]
+  const [first, ...others] = await Promise.all(files.map(readQuestion))
+  if (first) return [first, ...others]
+  throw new MoraineError('usage', 'There is no query', {
+    hint: 'Write it as an argument: moraine query "from gold.daily_revenue"; or name files: --file question.sql',
+  })
+}
+
+async function readQuestion(file: string): Promise<Question> {
+  if (file === '-') return { sql: await text(process.stdin), file: 'standard input' }
+  try {
+    return { sql: await readFile(resolve(file), 'utf8'), file }
+  } catch (error) {
+    throw new MoraineError('usage', `${file} can't be read: ${messageOf(error)}`, {
+      hint: 'Name files with one SELECT each.',
+      cause: error,
+    })
+  }
+}
+
+/** The lake as it is, as it was, or as a run built it but did not publish it. */
+async function stateAsked(log: CommitLog, point: number | Date | undefined, run?: string) {
+  if (run === undefined) return point === undefined ? log.head() : stateToRead(log, point)
+  const branch = /^[\w-]+$/.test(run) ? await log.openBranch(branchOf(run)) : undefined
+  if (branch) return branch.head()
+  throw new MoraineError('usage', `Run ${run} left nothing that was not published`, {
+    hint: 'Only a run whose checks did not hold does. See the commits with: moraine history',
+  })
+}
+
+type Writer = (result: QueryResult, limit: number) => Promise<void>
+
+const writers: Record<string, Writer> = { table: writeTable, csv: writeCsv, json: writeJson }
+
+async function writeTable({ columns, batches }: QueryResult, limit: number): Promise<void> {
+  const rows: ResultRow[] = []
+  for await (const batch of batches) {
+    rows.push(...batch)
+    if (rows.length > limit) break
+  }
+  show(`${textTable(columns.map(tableColumn), rows.slice(0, limit), { longest: MAX_CELL })}\n`)
+  if (rows.length > limit)
+    show(
+      colors.dim(`The first ${plural(limit, 'row')}; more with --limit N, all with --format csv\n`),
+    )
+  else show(colors.dim(`${plural(rows.length, 'row')}\n`))
+}
+
+const numbers = ['int', 'bigint', 'float', 'double', 'decimal']
+
+export function tableColumn({ name, type }: Field) {
+  return { name, right: numbers.includes(type.kind) }
+}
+
+async function writeCsv({ columns, batches }: QueryResult): Promise<void> {
+  await writeData(csvRecord(columns.map((c) => c.name)))
+  for await (const batch of batches)
+    await writeData(batch.map((row) => csvRecord(columns.map((c) => row[c.name]))).join(''))
+}
+
+async function writeJson({ batches }: QueryResult): Promise<void> {
+  let before = '\n'
+  await writeData('[')
+  for await (const batch of batches) {
+    await writeData(before + batch.map((row) => toJson(row)).join(',\n'))
+    before = ',\n'
+  }
+  await writeData('\n]\n')
+}

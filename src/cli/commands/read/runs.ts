@@ -1,0 +1,121 @@
+import type { Command } from 'commander'
+import { MoraineError } from '../../../errors.js'
+import type { JournalEntry } from '../../../step/journal.js'
+import { Journal } from '../../../step/journal.js'
+import { examples } from '../../examples.js'
+import colors from '../../output/colors.js'
+import { duration, plural, readableTime, toJson } from '../../output/format.js'
+import { closing, stepLine } from '../../output/summary.js'
+import { textTable } from '../../output/table.js'
+import { openLog, pointOf, print } from '../../project.js'
+
+export function define(command: Command): Command {
+  return command
+    .argument('[run]', 'a run to show in full: its steps, notes and failures')
+    .option('-n, --limit <runs>', 'how many of the newest runs to show', '20')
+    .option('--failed', 'only runs that failed, were stopped, or never ended')
+    .option('--since <time>', 'only runs that began then or later')
+    .addHelpText(
+      'after',
+      examples(
+        ['what ran lately', 'moraine runs'],
+        ['what failed last night?', 'moraine runs --failed --since 2026-01-31'],
+        ['why?', 'moraine runs 20260131T020000000Z-1a2b3c'],
+      ),
+    )
+}
+
+interface Options {
+  limit: number
+  failed?: boolean
+  since?: string
+}
+
+export async function run(command: Command): Promise<number> {
+  const { storage, json } = await openLog(command)
+  const journal = new Journal(storage)
+  const [wanted] = command.args
+  if (wanted !== undefined) return showRun(journal, wanted, json)
+  const { limit, failed = false, since } = command.opts<Options>()
+  const from = since === undefined ? undefined : pointOf('--since', since)
+  if (typeof from === 'number')
+    throw new MoraineError('usage', `--since ${since} is not a time`, {
+      hint: 'Write it as 2026-01-31 or 2026-01-31T12:00:00Z.',
+    })
+  const runs: JournalEntry[] = []
+  for await (const entry of journal.newestFirst()) {
+    if (runs.length >= limit || (from && new Date(entry.started) < from)) break
+    if (!failed || entry.record?.outcome !== 'done') runs.push(entry)
+  }
+  if (json) print(toJson(runs.map(shortJson), 2))
+  else if (runs.length === 0)
+    print(failed ? 'No such run failed.' : 'No runs yet. Start one with: moraine run')
+  else printList(runs)
+  return 0
+}
+
+/** How a run ended, in a word. */
+function outcomeOf({ record, damaged }: JournalEntry): string {
+  return record?.outcome ?? (damaged ? 'damaged' : 'not ended')
+}
+
+function shortJson(entry: JournalEntry) {
+  const { run, started, record } = entry
+  return { run, started, outcome: outcomeOf(entry), ...(record ?? {}) }
+}
+
+function printList(runs: readonly JournalEntry[]): void {
+  const rows = runs.map((entry) => ({
+    run: entry.run,
+    started: readableTime(entry.started).replace(/\.\d+/, ''),
+    took: entry.record ? duration(secondsOf(entry.record)) : '',
+    outcome: outcomeOf(entry),
+    what: whatOf(entry),
+  }))
+  print(
+    textTable(
+      ['run', 'started', 'took', 'outcome', 'what'].map((name) => ({ name })),
+      rows,
+    ),
+  )
+  if (runs.some(({ record, damaged }) => !record && !damaged))
+    print('\nnot ended: it is still under way, or was killed; the next run goes on from there.')
+}
+
+function secondsOf({ started, finished }: { started: string; finished: string }): number {
+  return (new Date(finished).getTime() - new Date(started).getTime()) / 1000
+}
+
+function whatOf({ record }: JournalEntry): string {
+  if (!record) return ''
+  const failed = record.steps.filter(({ outcome }) => outcome === 'failed' || outcome === 'held')
+  if (failed.length > 0) return failed.map(({ dataset }) => dataset).join(', ')
+  if (record.error) return record.error.message
+  const done = record.steps.filter(({ outcome }) => outcome === 'done').length
+  return done === 0 ? 'nothing to do' : plural(done, 'step')
+}
+
+/** A run as it was shown when it ended. */
+async function showRun(journal: Journal, wanted: string, json: boolean): Promise<number> {
+  const entry = await journal.find(wanted)
+  if (json) {
+    print(toJson(shortJson(entry), 2))
+    return 0
+  }
+  const { run, started, record, damaged } = entry
+  print(`${colors.bold(run)}  ${readableTime(started)}${record ? `, by ${record.author}` : ''}\n`)
+  if (!record && damaged) {
+    print('Its record is damaged: moraine repair looks whether it can be brought back.')
+    return 0
+  }
+  if (!record) {
+    print(
+      'It has not ended: it is still under way, or was killed. The next run goes on from there.',
+    )
+    return 0
+  }
+  const width = Math.max(0, ...record.steps.map(({ dataset }) => dataset.length))
+  for (const step of record.steps) print(stepLine(step, width))
+  print(closing(record))
+  return 0
+}

@@ -1,0 +1,171 @@
+import { secondsOf } from '../interval.js'
+import type { Expected } from './options.js'
+
+/** Kinds of values that options have; what is about one builder alone stands beside that builder. */
+
+export const text: Expected = { is: 'a text', fits: (value) => typeof value === 'string' }
+
+export const flag: Expected = {
+  is: 'true or false',
+  fits: (value) => typeof value === 'boolean',
+  advise: (value) =>
+    value === 'true' || value === 'false' ? `Without quotes: ${value}` : undefined,
+}
+
+export const number: Expected = {
+  is: 'a number',
+  fits: (value) => typeof value === 'number' && !Number.isNaN(value),
+  advise: (value) =>
+    typeof value === 'string' && value.trim() !== '' && !Number.isNaN(Number(value))
+      ? `Without quotes: ${value}`
+      : undefined,
+}
+
+/** Whether an interval can be read is said where its option is used. */
+export const interval: Expected = {
+  is: "a time such as '30s', '15m', '2h' or '1d'",
+  fits: (value) => typeof value === 'string',
+  advise: (value) => (typeof value === 'number' ? 'Write its unit as well, in quotes.' : undefined),
+}
+
+export const texts: Expected = {
+  is: 'a list of texts',
+  fits: (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
+  advise: (value) => (typeof value === 'string' ? `Put it into a list: ['${value}']` : undefined),
+}
+
+export const textOrTexts: Expected = {
+  is: 'a text, or a list of texts',
+  fits: (value) => text.fits(value) || texts.fits(value),
+}
+
+export const columnNames: Expected = {
+  ...textOrTexts,
+  is: "a column's name, or a list of them",
+}
+
+export const columnName: Expected = { ...text, is: "a column's name" }
+
+export const object: Expected = {
+  is: 'an object',
+  fits: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+}
+
+/** A text, or a function that gives one when it is needed. */
+export const secretText: Expected = {
+  is: "a text, or secret('env:NAME')",
+  fits: (value) => typeof value === 'string' || typeof value === 'function',
+}
+
+export const secretTexts: Expected = {
+  is: "an object whose values are texts, or secret('env:NAME')",
+  fits: (value) => object.fits(value) && Object.values(value as object).every(secretText.fits),
+}
+
+export function oneOf(...values: readonly string[]): Expected {
+  const shown = values.map((value) => `'${value}'`)
+  return {
+    is: shown.length > 1 ? `${shown.slice(0, -1).join(', ')} or ${shown.at(-1)}` : (shown[0] ?? ''),
+    fits: (value) => typeof value === 'string' && values.includes(value),
+  }
+}
+
+export function either(is: string, ...kinds: readonly Expected[]): Expected {
+  return { is, fits: (value) => kinds.some((kind) => kind.fits(value)) }
+}
+
+/** A schema of Zod 4, as `t.*` and `z.*` give. */
+export function isType(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && '_zod' in value
+}
+
+const kindOf = (value: unknown) =>
+  typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined
+
+export function isDataset(value: unknown): boolean {
+  return kindOf(value) === 'dataset'
+}
+
+export const sources: readonly unknown[] = ['files', 'database', 'http', 'ingest', 'inbox']
+
+export const sqlTag: Expected = {
+  is: 'SQL, written as sql`…`',
+  fits: (value) => kindOf(value) === 'sql',
+  advise: (value) =>
+    typeof value === 'string'
+      ? 'Put the tag before it: sql`…`, from moraine'
+      : isDataset(value)
+        ? 'Write a query over it: sql`from ${dataset}`'
+        : undefined,
+}
+
+export const source: Expected = {
+  is: 'a source, such as files(…) or postgres(…).table(…)',
+  fits: (value) => sources.includes(kindOf(value)),
+  advise: (value) => {
+    if (typeof value === 'string')
+      return `Say how it is read: files('${value}'), from moraine/sources`
+    if (isDataset(value))
+      return 'Bronze reads sources; what reads a dataset is silver(…) or gold(…).'
+    if (Array.isArray(value)) return "Several files are one source: files(['a.csv', 'b.csv'])"
+    const database = typeof value === 'object' && value !== null && 'table' in value
+    return database ? "Say which table of it: .table('public.orders')" : undefined
+  },
+}
+
+export const silverDataset: Expected = {
+  is: 'a silver dataset',
+  fits: (value) => isDataset(value) && (value as { tier?: unknown }).tier === 'silver',
+  advise: (value) =>
+    typeof value === 'string'
+      ? 'Datasets are named by their variables, without quotes.'
+      : undefined,
+}
+
+export const datasets: Expected = {
+  is: 'a dataset, or a list of them',
+  fits: (value) => isDataset(value) || (Array.isArray(value) && value.every(isDataset)),
+  advise: (value) => adviceForDatasets(value),
+}
+
+export const datasetList: Expected = {
+  is: 'a list of datasets',
+  fits: (value) => Array.isArray(value) && value.every(isDataset),
+  advise: (value) =>
+    isDataset(value) ? 'Put it into a list: [ … ]' : adviceForDatasets(value, 'Object.values(…)'),
+}
+
+function adviceForDatasets(value: unknown, ofObject?: string): string | undefined {
+  const items = Array.isArray(value) ? value : [value]
+  const odd = items.find((item) => !isDataset(item))
+  if (Array.isArray(value) && odd === undefined)
+    return 'One of the list is undefined: it is defined further down, not exported, or misspelt.'
+  if (typeof odd === 'string') return 'Datasets are named by their variables, without quotes.'
+  if (sources.includes(kindOf(odd)))
+    return "A source is read by bronze('…', { from: … }); name that."
+  if (typeof odd === 'function') return 'Name the dataset that it makes.'
+  return object.fits(value) && ofObject ? `Make a list of it: ${ofObject}` : undefined
+}
+
+/** The schedules' own builders make nothing else. */
+export const schedule: Expected = {
+  is: 'cron(…), every(…), after(…) or byHand()',
+  fits: (value) => ['cron', 'every', 'after', 'by hand'].includes(String(kindOf(value))),
+  advise: (value) => {
+    if (typeof value === 'function') return `Call it: ${value.name}()`
+    if (typeof value !== 'string') return undefined
+    if (secondsOf(value) !== undefined) return `Write every('${value}'), from moraine`
+    if (/^@?\w+$/.test(value)) return "Write cron('0 6 * * *') or every('1d'), from moraine"
+    return `Write cron('${value}'), from moraine`
+  },
+}
+
+/** A list of what one builder makes, by its kind. */
+export function listOf(kind: 'rule' | 'check', example: string): Expected {
+  return {
+    is: `a list of ${kind}s`,
+    fits: (value) => Array.isArray(value) && value.every((item) => kindOf(item) === kind),
+    advise: (value) =>
+      kindOf(value) === kind ? `Put it into a list: [${kind}(…)]` : `Write [${example}]`,
+  }
+}

@@ -1,0 +1,334 @@
+import { z } from 'zod'
+import type { Problem } from '../../errors.js'
+import { checkName } from '../check.js'
+import { type AnyDataset, fullName, type Gold, type Silver } from '../dataset.js'
+import { secondsOf } from '../interval.js'
+import { keepProblems } from '../keep.js'
+import { nearest } from '../nearest.js'
+import { isType } from '../options/expected.js'
+import { partitionProblem } from '../partition.js'
+import { scheduleProblem } from '../schedule.js'
+import { lookupOf } from '../sql/lookup.js'
+import { historiesIn } from '../sql/sql.js'
+import { type ColumnType, type Field, typeName } from '../types/column-type.js'
+import { columnTypeOf, UntypedColumn } from '../types/schema.js'
+import { bronzeProblems } from './bronze-problems.js'
+import { Collector, columnNameProblems, icebergColumns, reservedColumns } from './collector.js'
+import { described } from './described.js'
+import { isBroken } from './mistakes.js'
+import { readingProblems, unreadProblems } from './reading-problems.js'
+
+/** What is wrong with one dataset, taken by itself. */
+export function problemsOf(dataset: AnyDataset): Problem[] {
+  // What its options lack is said already; the rest would be about what stands in their place.
+  if (isBroken(dataset)) return []
+  const collect = new Collector(dataset)
+  if (!/^[a-z][a-z0-9_]*$/i.test(dataset.name))
+    collect.add(
+      `The name '${dataset.name}' must start with a letter and hold only letters, digits and '_'`,
+      dataset.name,
+    )
+  const schedule = dataset.about.schedule && scheduleProblem(dataset.about.schedule)
+  if (schedule) collect.add(schedule, 'schedule')
+  const { freshWithin } = dataset.about
+  if (freshWithin !== undefined && secondsOf(freshWithin) === undefined)
+    collect.add(
+      `freshWithin: '${freshWithin}' is not an interval`,
+      `'${freshWithin}'`,
+      "Write it as '30m', '12h' or '2d'",
+    )
+  if (dataset.tier === 'bronze') bronzeProblems(dataset, collect)
+  if (dataset.tier === 'silver') silverProblems(dataset, collect)
+  if (dataset.tier === 'gold') goldProblems(dataset, collect)
+  return collect.problems
+}
+
+function silverProblems(dataset: Silver<any>, collect: Collector): void {
+  if (dataset.from.length === 0) collect.add('from names no dataset', 'from')
+  for (const input of dataset.from)
+    if (input.tier === 'gold' && input.view)
+      collect.add(
+        `from: gold.${input.name} is a view, and has no rows that could be read once`,
+        'from',
+        'Read what the view reads, or store its rows: remove view: true',
+      )
+  const fields = typedFields(dataset.schema.shape, collect)
+  keepProblems(dataset, dataset.schema.shape, collect)
+  const names = Object.keys(dataset.schema.shape)
+  columnNameProblems(names, collect, (name) => `${name}:`)
+  for (const column of dataset.key) {
+    if (!names.includes(column)) collect.unknown('key', column, names)
+    const field = fields.find(({ name }) => name === column)
+    if (field && acceptsMissing(dataset.schema.shape[column]))
+      collect.add(
+        `key '${column}' may be missing, but every row needs a key`,
+        `${column}:`,
+        'Remove .optional(), .nullable() or .default() from it',
+      )
+    if (field?.type.kind === 'list' || field?.type.kind === 'struct')
+      collect.add(`key '${column}' is a ${field.type.kind}; a key needs a plain value`, column)
+  }
+  if (dataset.cursor !== undefined && !names.includes(dataset.cursor))
+    collect.unknown('cursor', dataset.cursor, names)
+  if (dataset.cursor !== undefined && dataset.key.length === 0)
+    collect.add('a cursor decides between rows with the same key, but there is no key', 'cursor')
+  if (dataset.key.length === 0 && (dataset.deleteWhen || dataset.onInvalidUpdate === 'remove'))
+    collect.add(
+      `${dataset.deleteWhen ? 'deleteWhen' : 'onInvalidUpdate'} takes keys away, but there is no key`,
+      dataset.deleteWhen ? 'deleteWhen' : 'onInvalidUpdate',
+      "Say which columns tell rows apart: key: 'id'",
+    )
+  if (dataset.history) historyProblems(dataset, names, collect)
+  checkProblems(dataset, names, collect)
+  for (const part of ['select', 'severity'] as const)
+    for (const column of Object.keys(dataset[part]))
+      if (!names.includes(column)) collect.unknown(part, column, names, `${column}:`)
+  ruleProblems(dataset, collect)
+  partitionProblems(dataset, fields, collect)
+  inputColumnProblems(dataset, names, collect)
+}
+
+function historyProblems(
+  { from, key, cursor, schema }: Silver<any>,
+  names: readonly string[],
+  collect: Collector,
+): void {
+  const full = from.find((d) => d.tier === 'bronze' && d.from.kind === 'files' && d.from.full)
+  if (full)
+    collect.add(
+      `a history can not be kept of full exports (${fullName(full)}): rows that are gone do not say since when`,
+      'history',
+      'Leave history out, or read the exports without full, which keeps what is gone',
+    )
+  if (key.length === 0 || cursor === undefined)
+    collect.add(
+      'a history needs a key and a cursor, which say what a version is of and since when it holds',
+      'history',
+      "Add key: '…' and cursor: '…'",
+    )
+  else if (names.includes(cursor) && acceptsMissing(schema.shape[cursor]))
+    collect.add(
+      `cursor '${cursor}' may be missing, but each version must begin at some time`,
+      `${cursor}:`,
+      'Remove .optional(), .nullable() or .default() from it',
+    )
+  for (const name of ['valid_from', 'valid_to'])
+    if (names.includes(name))
+      collect.add(
+        `column '${name}' has a name that its history uses`,
+        `${name}:`,
+        'Give it another name',
+      )
+}
+
+function typedFields(
+  shape: Record<string, z.ZodType>,
+  collect: Collector,
+  problemsOfReading = readingProblems,
+): Field[] {
+  return Object.entries(shape).flatMap(([name, schema]) => {
+    if (!isType(schema)) {
+      collect.add(
+        `column '${name}' has no type: it is ${described(schema)}`,
+        `${name}:`,
+        typeof schema === 'function'
+          ? 'Call it, such as t.bigint()'
+          : 'Write t.bigint(), t.string() …',
+      )
+      return []
+    }
+    try {
+      const type = columnTypeOf(schema)
+      const problem = decimalProblem(type)
+      if (problem) collect.add(`column '${name}': ${problem}`, `${name}:`)
+      problemsOfReading(name, schema, collect)
+      return [{ name, type }]
+    } catch (error) {
+      if (!(error instanceof UntypedColumn)) throw error
+      collect.add(`column '${name}': ${error.message}`, `${name}:`)
+      return []
+    }
+  })
+}
+
+function decimalProblem(type: ColumnType): string | undefined {
+  if (type.kind !== 'decimal') return undefined
+  const { precision, scale } = type
+  const good = Number.isInteger(precision) && Number.isInteger(scale)
+  return good && precision >= 1 && precision <= 38 && scale >= 0 && scale <= precision
+    ? undefined
+    : `${typeName(type)} needs a precision from 1 to 38 and a scale from 0 to the precision`
+}
+
+function ruleProblems({ rules }: Silver<any>, collect: Collector): void {
+  const seen = new Set<string>()
+  for (const { name } of rules) {
+    if (name.trim() === '') collect.add('a rule has no name', 'rule(')
+    if (seen.has(name)) collect.add(`two rules are called '${name}'`, name)
+    seen.add(name)
+  }
+}
+
+function partitionProblems(
+  { partitionBy }: Silver<any> | Gold<any>,
+  fields: readonly Field[],
+  collect: Collector,
+): void {
+  for (const partition of partitionBy) {
+    const field = fields.find(({ name }) => name === partition.column)
+    const names = fields.map(({ name }) => name)
+    if (!field) collect.unknown('partitionBy', partition.column, names)
+    const problem = field && partitionProblem(partition, field.type)
+    const { transform, column } = partition
+    const near = transform === 'identity' ? `'${column}'` : `${transform}('${column}'`
+    if (problem) collect.add(`partitionBy: ${problem}`, near)
+  }
+}
+
+/** Columns that no input offers, where the inputs' columns are known without reading them. */
+function inputColumnProblems(dataset: Silver<any>, names: readonly string[], collect: Collector) {
+  for (const input of dataset.from) {
+    const offered = knownColumns(input)
+    if (!offered) continue
+    for (const name of names) {
+      if (icebergColumns.includes(name.toLowerCase())) continue
+      if (!Object.hasOwn(dataset.select, name) && acceptsMissing(dataset.schema.shape[name]))
+        continue
+      const given = Object.hasOwn(dataset.select, name) ? dataset.select[name] : name
+      const chosen = lookupOf(given)?.by ?? given
+      if (
+        typeof chosen !== 'string' ||
+        offered.some((c) => c.toLowerCase() === chosen.toLowerCase())
+      )
+        continue
+      const similar = nearest(chosen, offered)
+      collect.add(
+        `column '${chosen}' is not in ${fullName(input)}`,
+        chosen === name ? `${name}:` : `'${chosen}'`,
+        similar
+          ? `Did you mean '${similar}'? Rename it with select: { ${name}: '${similar}' }`
+          : `${fullName(input)} has: ${offered.join(', ')}`,
+      )
+    }
+  }
+}
+
+function acceptsMissing(schema: z.core.$ZodType | undefined): boolean {
+  const accepts = (value: unknown) => z.safeParse(schema as z.core.$ZodType, value).success
+  return schema !== undefined && (accepts(undefined) || accepts(null))
+}
+
+/** The columns a dataset is known to have by its definition alone. */
+function knownColumns(dataset: AnyDataset): readonly string[] | undefined {
+  if (isBroken(dataset)) return undefined
+  switch (dataset.tier) {
+    case 'bronze':
+      return dataset.from.kind === 'files' && dataset.from.hive
+        ? undefined
+        : dataset.from.columns && [...dataset.from.columns, ...reservedColumns]
+    case 'silver':
+      return [...Object.keys(dataset.schema.shape), '_loaded_at', '_batch']
+    case 'gold':
+      return dataset.declared && Object.keys(dataset.declared)
+  }
+}
+
+/** Checks of the whole table that can't be held. */
+function checkProblems(
+  dataset: Silver<any> | Gold<any>,
+  names: readonly string[] | undefined,
+  collect: Collector,
+): void {
+  const said = dataset.checks.map(checkName)
+  const twice = said.find((name, i) => said.indexOf(name) !== i)
+  if (twice !== undefined) collect.add(`two checks are called '${twice}'`, twice)
+  for (const check of dataset.checks) {
+    const columns = 'columns' in check ? check.columns : []
+    for (const column of columns)
+      if (names && !names.includes(column)) collect.unknown(`check.${check.check}`, column, names)
+    if (check.check === 'fresh' && secondsOf(check.within) === undefined)
+      collect.add(
+        `check.fresh: '${check.within}' is not an interval`,
+        `'${check.within}'`,
+        "Write it as '30m', '12h' or '2d'",
+      )
+    if (check.check === 'discarded' && !(check.max >= 0 && check.max <= 1))
+      collect.add('check.discarded: max must be from 0 to 1, or a percentage', 'discarded(')
+    if (check.check === 'discarded' && dataset.tier === 'gold')
+      collect.add(
+        'check.discarded: gold discards no rows',
+        'discarded(',
+        'Give it to a silver dataset',
+      )
+    if (
+      check.check === 'row count' &&
+      !((check.min ?? 0) <= (check.max ?? Number.POSITIVE_INFINITY))
+    )
+      collect.add('check.rowCount: min is greater than max', 'rowCount(')
+    if (check.check !== 'references') continue
+    const known = knownColumns(check.to)
+    if (known && !known.includes(check.target))
+      collect.add(
+        `check.references: '${check.target}' is not a column of ${fullName(check.to)}`,
+        `'${check.target}'`,
+        `It has: ${known.join(', ')}`,
+      )
+  }
+}
+
+function incrementalProblems(
+  { incremental, declared, query }: Gold<any>,
+  collect: Collector,
+): void {
+  if (!incremental) return
+  if (historiesIn(query).length > 0)
+    collect.add(
+      'incremental: all versions of a dataset can not be read by parts',
+      'incremental',
+      'Leave it out: all of it is computed whenever an input changes',
+    )
+  const { by, affects } = incremental
+  const names = declared && Object.keys(declared)
+  if (names && !names.includes(by)) {
+    const similar = nearest(by, names)
+    collect.add(
+      `incremental: by '${by}' is not a column of the result`,
+      `'${by}'`,
+      similar ? `Did you mean '${similar}'?` : `The columns are: ${names.join(', ')}`,
+    )
+  }
+  const reach = [affects?.before ?? 0, affects?.after ?? 0]
+  if (reach.some((n) => !Number.isInteger(n) || n < 0))
+    collect.add('incremental: affects needs whole numbers from 0 up', 'affects')
+}
+
+/** A view has no rows of its own, and so nothing that is about rows which are stored. */
+function viewProblems(dataset: Gold<any>, collect: Collector): void {
+  if (!dataset.view) return
+  const { partitionBy, incremental, checks, keep, compression } = dataset
+  const given = {
+    partitionBy: partitionBy.length > 0,
+    incremental,
+    checks: checks.length > 0,
+    keep,
+    compression,
+  }
+  for (const [option, value] of Object.entries(given))
+    if (value)
+      collect.add(
+        `${option}: a view stores its query and no rows`,
+        option,
+        `Remove ${option}, or view: true`,
+      )
+}
+
+function goldProblems(dataset: Gold<any>, collect: Collector): void {
+  checkProblems(dataset, dataset.declared && Object.keys(dataset.declared), collect)
+  viewProblems(dataset, collect)
+  incrementalProblems(dataset, collect)
+  keepProblems(dataset, dataset.declared, collect)
+  if (!dataset.declared) return
+  const fields = typedFields({ ...dataset.declared }, collect, unreadProblems)
+  columnNameProblems(Object.keys(dataset.declared), collect, (name) => `${name}:`)
+  partitionProblems(dataset, fields, collect)
+}

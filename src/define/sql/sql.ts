@@ -1,0 +1,264 @@
+import { MoraineError, type Place } from '../../errors.js'
+import type { AnyDataset, Gold } from '../dataset.js'
+import { here } from '../place.js'
+import { described } from '../problems/described.js'
+import { mistake } from '../problems/mistakes.js'
+import { normalSql } from './sql-normal.js'
+
+/** A value that may stand in a SQL template; a list becomes `(a, b, c)`. */
+export type SqlValue = string | number | bigint | boolean | Date | null | readonly SqlValue[]
+
+/** A column, to be put into a SQL template: `orders.columns.amount`. */
+export interface ColumnRef {
+  readonly kind: 'column'
+  readonly name: string
+}
+
+export type SqlPart =
+  | { kind: 'text'; text: string }
+  | { kind: 'value'; value: SqlValue }
+  | ColumnRef
+  | { kind: 'dataset'; dataset: AnyDataset }
+  /** All versions of a dataset's rows. */
+  | { kind: 'history'; dataset: AnyDataset }
+
+/** A piece of SQL with its references; made by {@link sql}. */
+export interface Sql {
+  readonly kind: 'sql'
+  readonly parts: readonly SqlPart[]
+  readonly place: Place | undefined
+}
+
+/** Stands where SQL is missing, once that is said. */
+export const noSql: Sql = { kind: 'sql', parts: [], place: undefined }
+
+type Interpolated = SqlValue | ColumnRef | AnyDataset | Sql
+
+/**
+ * SQL in DuckDB's dialect. Datasets and columns in `${}` become references, everything else a
+ * safely quoted literal; nothing is ever pasted in as text.
+ *
+ * @example
+ * sql`select count(*) as n from ${orders} where status <> ${'cancelled'}`
+ */
+export function sql(strings: TemplateStringsArray, ...values: Interpolated[]): Sql {
+  if (!Array.isArray(strings)) {
+    mistake(
+      `sql is a tag, and was called with ${described(strings)}`,
+      undefined,
+      'Write sql`…`, without brackets.',
+    )
+    return noSql
+  }
+  const parts: SqlPart[] = []
+  strings.forEach((text, i) => {
+    parts.push({ kind: 'text', text })
+    if (i < values.length) parts.push(...sound(values[i], text))
+  })
+  return { kind: 'sql', parts, place: here() }
+}
+
+/**
+ * SQL that was read from a file: `${name}` in the text stands for the binding of that name.
+ *
+ * @throws MoraineError of kind `definition` when the text names a binding that was not given.
+ */
+export function sqlText(
+  text: string,
+  bindings: Readonly<Record<string, Interpolated>>,
+  place: Place | undefined,
+): Sql {
+  const parts: SqlPart[] = []
+  text.split(/\$\{\s*([A-Za-z_$][\w$]*)\s*\}/).forEach((piece, i) => {
+    if (i % 2 === 0) parts.push({ kind: 'text', text: piece })
+    else if (Object.hasOwn(bindings, piece)) parts.push(...toParts(bindings[piece] as Interpolated))
+    else
+      throw new MoraineError('definition', `The SQL file names \${${piece}}, which is not bound`, {
+        place: place && { ...place, near: `\${${piece}}` },
+        hint: `Pass it as the second argument: sqlFile(file, { ${piece} })`,
+      })
+  })
+  return { kind: 'sql', parts, place }
+}
+
+/** The parts of what stands in `${}`; what can't stand there is a mistake, found before the engine sees it. */
+function sound(value: unknown, before: string): readonly SqlPart[] {
+  if (isInterpolated(value)) return toParts(value)
+  const near = `${before.trimStart().split('\n').at(-1)}\${`
+  mistake(
+    `sql\`…\`: \${…} is ${value === undefined ? 'undefined here' : `${described(value)}, which is not SQL`}`,
+    before.trim() === '' ? undefined : near,
+    adviceFor(value),
+  )
+  return [{ kind: 'value', value: null }]
+}
+
+function isInterpolated(value: unknown): value is Interpolated {
+  if (value === null || ['string', 'bigint', 'boolean', 'number'].includes(typeof value))
+    return true
+  if (Array.isArray(value)) return value.every((item) => isValue(item))
+  if (value instanceof Date) return !Number.isNaN(value.getTime())
+  const kind =
+    typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined
+  return kind === 'sql' || kind === 'column' || kind === 'dataset'
+}
+
+function isValue(item: unknown): boolean {
+  return isInterpolated(item) && !(typeof item === 'object' && item !== null && 'kind' in item)
+}
+
+function adviceFor(value: unknown): string {
+  if (value === undefined)
+    return 'What it names is defined further down, not exported by its file, or two datasets read each other.'
+  if (typeof value === 'function') return 'Call it, or name a dataset, a column or a value.'
+  if (value instanceof Promise) return 'Await it.'
+  return 'It can be a dataset, a column, sql`…`, a text, a number, a boolean, a date, NULL, or a list of values.'
+}
+
+function toParts(value: Interpolated): readonly SqlPart[] {
+  if (typeof value === 'object' && value !== null && 'kind' in value) {
+    if (value.kind === 'sql') return value.parts
+    if (value.kind === 'column') return [value]
+    return [{ kind: 'dataset', dataset: value }]
+  }
+  return [{ kind: 'value', value: value as SqlValue }]
+}
+
+/** A name as SQL identifier. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** A text as SQL literal. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+/** A value as SQL literal. */
+export function literal(value: SqlValue): string {
+  if (value === null) return 'NULL'
+  if (Array.isArray(value)) return `(${value.map(literal).join(', ')})`
+  if (value instanceof Date) return `TIMESTAMPTZ ${quoteText(value.toISOString())}`
+  if (typeof value === 'string') return quoteText(value)
+  if (typeof value === 'number' && !Number.isFinite(value)) return `'${value}'::DOUBLE`
+  return String(value)
+}
+
+/** The reference of a dataset in SQL: `"silver"."orders"`. */
+export function reference(dataset: { tier: string; name: string }): string {
+  return `${quoteName(dataset.tier)}.${quoteName(dataset.name)}`
+}
+
+/** The text that goes to the engine. */
+export function renderSql(sql: Sql): string {
+  return sql.parts.map(renderPart).join('').trim()
+}
+
+function renderPart(part: SqlPart): string {
+  switch (part.kind) {
+    case 'text':
+      return part.text
+    case 'value':
+      return literal(part.value)
+    case 'column':
+      return quoteName(part.name)
+    case 'dataset':
+      return isView(part.dataset)
+        ? `(${normalSql(renderSql(part.dataset.query))})`
+        : reference(part.dataset)
+    case 'history':
+      return reference({ tier: 'history', name: part.dataset.name })
+  }
+}
+
+/** A dataset that stands for its query wherever SQL names it. */
+function isView(dataset: AnyDataset): dataset is Gold<any> & { view: true } {
+  return dataset.tier === 'gold' && dataset.view
+}
+
+/** The datasets whose rows a piece of SQL reads, each once; in the place of a view those that it reads. */
+export function datasetsIn(sql: Sql): AnyDataset[] {
+  const found = sql.parts.flatMap((part) => {
+    if (!('dataset' in part)) return []
+    return isView(part.dataset) ? datasetsIn(part.dataset.query) : [part.dataset]
+  })
+  return [...new Set(found)]
+}
+
+/** The views that a piece of SQL names, each once. */
+export function viewsIn(sql: Sql): AnyDataset[] {
+  const found = sql.parts.flatMap((part) =>
+    part.kind === 'dataset' && isView(part.dataset) ? [part.dataset] : [],
+  )
+  return [...new Set(found)]
+}
+
+/** The datasets whose versions a piece of SQL reads, each once. */
+export function historiesIn(sql: Sql): AnyDataset[] {
+  const found = sql.parts.flatMap((part) => {
+    if (part.kind === 'history') return [part.dataset]
+    return part.kind === 'dataset' && isView(part.dataset) ? historiesIn(part.dataset.query) : []
+  })
+  return [...new Set(found)]
+}
+
+/** Where a line (from 1) of the rendered SQL, and a column of it, stand in the user's file; `near` is searched from there. */
+export function placeInSql(
+  sql: Sql,
+  {
+    line,
+    column = 1,
+    near,
+  }: { line: number; column?: number | undefined; near?: string | undefined },
+): Place | undefined {
+  const whole = sql.parts.map(renderPart).join('')
+  const trimmed = whole.trimStart()
+  const before = trimmed.split('\n').slice(0, line - 1)
+  const start = whole.length - trimmed.length + before.reduce((sum, l) => sum + l.length + 1, 0)
+  return placeAt(sql, start + column - 1, near)
+}
+
+/** Where a text of SQL stands in the user's file. */
+export function placeOfText(sql: Sql, text: string): Place | undefined {
+  let start = 0
+  for (const part of sql.parts) {
+    const at = part.kind === 'text' ? indexOfName(part.text, text) : -1
+    if (at >= 0) return placeAt(sql, start + at, text.split('\n')[0])
+    start += renderPart(part).length
+  }
+  return sql.place
+}
+
+/** The place of a character of the rendered SQL. How wide a `${}` is in the file is not known: the column is the least that it can be. */
+function placeAt(sql: Sql, offset: number, near: string | undefined): Place | undefined {
+  if (!sql.place) return undefined
+  let left = offset
+  let line = 0
+  let { column } = sql.place
+  let exact = false
+  for (const part of sql.parts) {
+    const text = renderPart(part)
+    const before = text.slice(0, left)
+    const last = before.lastIndexOf('\n')
+    line += before.split('\n').length - 1
+    if (last >= 0) {
+      column = before.length - last
+      exact = true
+    } else if (part.kind === 'text') column += before.length
+    if (part.kind !== 'text') exact = false
+    left -= text.length
+    if (left < 0) break
+  }
+  const first = line === 0 ? sql.place.column : 1
+  const place = { ...sql.place, line: sql.place.line + line }
+  return near === undefined
+    ? { ...place, column: exact ? column : first }
+    : { ...place, column, near }
+}
+
+/** Where a name stands by itself, after FROM or JOIN best. */
+function indexOfName(text: string, name: string): number {
+  const quoted = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  const after = new RegExp(`(?:from|join|,)\\s+(?:["\\w]+\\.)?["']?(${quoted})`, 'di').exec(text)
+  return after?.indices?.[1]?.[0] ?? text.toLowerCase().indexOf(name.toLowerCase())
+}

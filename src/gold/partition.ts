@@ -1,0 +1,209 @@
+import { timeAs } from '../define/keep.js'
+import { quoteName, quoteText } from '../define/sql/sql.js'
+import { type ColumnType, type Field, typeName } from '../define/types/column-type.js'
+import { sqlType } from '../define/types/sql-type.js'
+import type { Session } from '../engine/engine.js'
+import type { ScanTask } from '../iceberg/deletes.js'
+import type { Predicate } from '../iceberg/spec/prune.js'
+import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
+import type { Table } from '../iceberg/table.js'
+import type { Proof } from '../plan/incremental.js'
+import { risingColumn } from '../plan/rising.js'
+
+/** A part's proof with the SQL for the part of a row of its driving input. */
+export interface PartProof extends Proof {
+  sql: string
+}
+
+interface Range {
+  low: Value
+  high: Value
+}
+
+/** The touched parts, as SQL and as ranges of values. */
+export class Part {
+  count = 0
+  private ranges: Range[] = []
+  private hasNull = false
+  private readonly type: string
+  private readonly icebergType: string
+  private readonly before: number
+  private readonly after: number
+  private ordered = true
+  /** The relation of touched parts, from `low` to `high`. */
+  private touched = ''
+  /** SQL for the last part that is final. */
+  private final: string | undefined
+  /** Values as the engine writes them. */
+  private readonly texts = new Map<Value, string>()
+
+  constructor(
+    private readonly session: Session,
+    private readonly column: Field,
+    affects: { before?: number; after?: number } | undefined,
+  ) {
+    this.type = sqlType(column.type)
+    this.icebergType = { bigint: 'long' }[column.type.kind as string] ?? typeName(column.type)
+    this.before = affects?.before ?? 0
+    this.after = affects?.after ?? 0
+  }
+
+  /** SQL for the part of a row of a driving input. */
+  private valueOf({ sql }: PartProof): string {
+    return `CAST((${sql}) AS ${this.type})`
+  }
+
+  private get wide(): boolean {
+    return this.before + this.after > 0
+  }
+
+  private shifted(value: string, by: number): string {
+    const days = this.column.type.kind === 'date' || this.column.type.kind === 'timestamp'
+    const step = days ? `INTERVAL ${Math.abs(by)} DAY` : String(Math.abs(by))
+    return by === 0 ? value : `CAST(${value} ${by < 0 ? '-' : '+'} ${step} AS ${this.type})`
+  }
+
+  /** Makes the parts final that look at rows of a driving input from before a time: those rows are gone. */
+  async close(
+    gone: readonly { until: Date; proof: PartProof; column: string; type: ColumnType }[],
+  ): Promise<void> {
+    if (gone.length === 0) return
+    const last = gone.map(({ until, proof, column, type }) => {
+      const step = type.kind === 'date' ? '1 DAY' : '1 MICROSECOND'
+      const time = `CAST(${timeAs(until, type)} - INTERVAL ${step} AS ${sqlType(type)})`
+      return `(SELECT ${this.valueOf(proof)} FROM (SELECT ${time} AS ${quoteName(column)}))`
+    })
+    const [row] = await this.session.rows(
+      `SELECT CAST(${this.shifted(`greatest(${last.join(', ')})`, this.after)} AS VARCHAR) AS v`,
+    )
+    this.final = `CAST(${quoteText(String(row?.v))} AS ${this.type})`
+  }
+
+  /**
+   * Finds, for each touched part, the parts that look at its rows.
+   *
+   * @param there SQL for parts that are touched in any case.
+   */
+  async find(
+    changes: readonly { rows: string; proof: PartProof }[],
+    there?: string,
+  ): Promise<void> {
+    const values = changes.map(
+      ({ rows, proof }) => `SELECT ${this.valueOf(proof)} AS v FROM (${rows})`,
+    )
+    if (there) values.push(there)
+    const all = `SELECT ${this.shifted('v', -this.before)} AS low, ${this.shifted('v', this.after)} AS high
+       FROM (SELECT DISTINCT v FROM (${values.join(' UNION ALL ')}))`
+    const open = this.final
+      ? `SELECT * FROM (${all}) WHERE (high <= ${this.final}) IS NOT true`
+      : all
+    this.touched = (await this.session.materialize(open)).sql
+    const rows = await this.session.rows(
+      `SELECT CAST(low AS VARCHAR) AS low, CAST(high AS VARCHAR) AS high FROM ${this.touched}`,
+    )
+    this.count = rows.length
+    this.hasNull = rows.some(({ low }) => low === null)
+    const parse = (text: unknown) => {
+      const value = parseValue(String(text), this.icebergType)
+      if (value !== undefined) this.texts.set(value, String(text))
+      return value
+    }
+    const ranges = rows
+      .filter(({ low }) => low !== null)
+      .map(({ low, high }) => ({ low: parse(low), high: parse(high) }))
+    // A value that can't be ordered here leaves no file out.
+    this.ordered = ranges.every(({ low, high }) => low !== undefined && high !== undefined)
+    this.ranges = this.ordered ? (ranges as Range[]) : []
+  }
+
+  /** SQL that a value of `by` is one of the touched parts. */
+  isTouched(value: string): string {
+    const found = this.wide
+      ? this.within(value, 't.low', 't.high')
+      : this.orNull(value, `${value} IN (SELECT low FROM ${this.touched} WHERE low IS NOT NULL)`)
+    return this.final ? `(${found} AND coalesce(${value} > ${this.final}, true))` : found
+  }
+
+  /** SQL that a row of a driving input is one that touched parts look at. */
+  isRead(proof: PartProof): string {
+    if (!this.wide) return this.isTouched(this.valueOf(proof))
+    const low = this.shifted('t.low', -this.after)
+    return this.within(this.valueOf(proof), low, this.shifted('t.high', this.before))
+  }
+
+  private within(value: string, low: string, high: string): string {
+    const found = `EXISTS (SELECT 1 FROM ${this.touched} AS t WHERE ${value} BETWEEN ${low} AND ${high})`
+    return this.orNull(value, found)
+  }
+
+  /** NULL is a part of its own. */
+  private orNull(value: string, found: string): string {
+    const isNull = this.hasNull ? `${value} IS NULL` : 'false'
+    return `coalesce(${found} OR ${isNull}, ${isNull})`
+  }
+
+  /** What rows of touched parts have in common, where it can be said in a few words. */
+  predicates(): Predicate[] {
+    if (!this.ordered || this.hasNull || this.ranges.length === 0) return []
+    const { low } = this.ranges.reduce((a, b) => (compareValues(b.low, a.low) < 0 ? b : a))
+    const { high } = this.ranges.reduce((a, b) => (compareValues(b.high, a.high) > 0 ? b : a))
+    const column = this.column.name
+    const text = (value: Value) => this.texts.get(value) as string
+    return [
+      { column, op: '>=', values: [text(low)] },
+      { column, op: '<=', values: [text(high)] },
+    ]
+  }
+
+  /** Whether a file of the gold table may hold rows of touched parts. */
+  mayHold({ file }: ScanTask, table: Table, name: string): boolean {
+    const field = table.schema.fields.find((f) => f.name === name)
+    const statistics = field && file.columns.get(field.id)
+    if (!this.ordered || !field || typeof field.type !== 'string' || !statistics) return true
+    const { lower, upper, nulls } = statistics
+    if (this.hasNull && nulls !== 0) return true
+    if (nulls === file.rows) return false
+    if (!lower || !upper) return true
+    const [low, high] = [decodeValue(lower, field.type), decodeValue(upper, field.type)]
+    return this.ranges.some(
+      (range) => compareValues(range.low, high) <= 0 && compareValues(range.high, low) >= 0,
+    )
+  }
+
+  /** The files of a driving input that may hold rows that touched parts look at. */
+  async filesToRead(
+    proof: PartProof,
+    tasks: readonly ScanTask[],
+    table: Table,
+  ): Promise<readonly ScanTask[]> {
+    const name = risingColumn(proof.expression)
+    const field = table.schema.fields.find((f) => f.name.toLowerCase() === name?.toLowerCase())
+    if (!field || !['date', 'timestamp'].includes(String(field.type)) || this.wide || !this.ordered)
+      return tasks
+    const type = String(field.type)
+    const bounds = tasks.map(({ file }) => file.columns.get(field.id))
+    const chosen = new Set<number>()
+    const known = bounds.flatMap((b, i) => {
+      if (b?.lower && b.upper && b.nulls === 0)
+        return [`(${i}, ${timeSql(b.lower, type)}, ${timeSql(b.upper, type)})`]
+      chosen.add(i)
+      return []
+    })
+    if (known.length === 0) return tasks
+    const value = (bound: string) =>
+      `(SELECT ${this.valueOf(proof)} FROM (SELECT ${bound} AS ${quoteName(field.name)}))`
+    const [row] = await this.session.rows(
+      `SELECT list(i) AS i FROM (VALUES ${known.join(', ')}) AS f(i, low, high)
+       WHERE EXISTS (SELECT 1 FROM ${this.touched} AS t WHERE t.low BETWEEN ${value('f.low')} AND ${value('f.high')})`,
+    )
+    for (const i of (row?.i ?? []) as (number | bigint)[]) chosen.add(Number(i))
+    return tasks.filter((_, i) => chosen.has(i))
+  }
+}
+
+function timeSql(bound: Uint8Array, type: string): string {
+  const value = decodeValue(bound, type)
+  return type === 'date'
+    ? `DATE '1970-01-01' + CAST(${value} AS INTEGER)`
+    : `make_timestamp(${value})`
+}

@@ -1,0 +1,330 @@
+import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
+import { inputsOf } from '../define/inputs.js'
+import { type Retention, retentionOf } from '../define/keep.js'
+import { quoteName, quoteText, renderSql, type Sql } from '../define/sql/sql.js'
+import { normalSql } from '../define/sql/sql-normal.js'
+import { type Field, typeName } from '../define/types/column-type.js'
+import type { Session } from '../engine/engine.js'
+import { parseTree } from '../engine/parse.js'
+import { MoraineError } from '../errors.js'
+import { pathsOf, type ScanTask } from '../iceberg/deletes.js'
+import { toColumnType } from '../iceberg/spec/types.js'
+import type { Table } from '../iceberg/table.js'
+import type { AstNode } from '../plan/ast.js'
+import { proveIncremental, type TableName, Unprovable } from '../plan/incremental.js'
+import { sinceFull } from '../plan/plan.js'
+import { risingColumn } from '../plan/rising.js'
+import type { RunContext } from '../step/context.js'
+import { type PartOfFile, tableFiles } from '../step/table-files.js'
+import { Part, type PartProof } from './partition.js'
+
+/** What is computed of a gold table whose input changed in places; its query is that of a part. */
+export interface TouchedParts {
+  /** The computed rows of touched parts, with rows that only share a file with replaced ones. */
+  rows(computed: string): string
+  /** Files of the table that hold rows of touched parts. */
+  removed: ReadonlySet<string>
+  said: string
+}
+
+/**
+ * Proves that a dataset's query can be computed part by part.
+ *
+ * @throws MoraineError of kind `definition` that says what to change, when it can't be.
+ */
+export async function provePart(
+  session: Session,
+  dataset: Gold,
+  columns: readonly Field[],
+  driving: readonly AnyDataset[] = [],
+): Promise<PartProof[]> {
+  const { incremental, query } = dataset
+  const { by, affects } = incremental as NonNullable<Gold['incremental']>
+  const inputs = new Map<string, Map<string, string>>()
+  for (const input of inputsOf(dataset)) {
+    const schema = driving.includes(input) ? partSchema(dataset) : input.tier
+    const found = await session.describe(`FROM ${quoteName(schema)}.${quoteName(input.name)}`)
+    inputs.set(
+      fullName(input).toLowerCase(),
+      new Map(found.map(({ name, sqlType }) => [name.toLowerCase(), sqlType])),
+    )
+  }
+  const typesOf = ({ tier, name }: TableName) => inputs.get(`${tier}.${name}`.toLowerCase())
+  const columnsOf = (table: TableName) => [...(typesOf(table)?.keys() ?? [])]
+  const typeOf = (table: TableName, column: string) => typesOf(table)?.get(column)
+  const serialized = await parseTree(session, renderSql(query))
+  try {
+    checkReach(dataset, columns)
+    const proofs: PartProof[] = []
+    for (const proof of proveIncremental({ serialized, by, affects, columnsOf, typeOf }))
+      proofs.push({ ...proof, sql: await expressionSql(session, proof.expression) })
+    return proofs
+  } catch (error) {
+    if (!(error instanceof Unprovable)) throw error
+    throw new MoraineError(
+      'definition',
+      `${fullName(dataset)} can't be kept up to date by '${by}': ${error.message}`,
+      { place: dataset.place && { ...dataset.place, near: 'incremental' }, hint: error.hint },
+    )
+  }
+}
+
+const countable = ['int', 'bigint', 'date', 'timestamp']
+
+function checkReach({ incremental }: Gold, columns: readonly Field[]): void {
+  const { by, affects } = incremental as NonNullable<Gold['incremental']>
+  const column = columns.find((c) => c.name.toLowerCase() === by.toLowerCase())
+  if (!column)
+    throw new Unprovable(
+      'the query gives no such column',
+      `It gives: ${columns.map((c) => c.name).join(', ')}`,
+    )
+  if (affects && !countable.includes(column.type.kind))
+    throw new Unprovable(
+      `affects counts days or numbers, but it is ${typeName(column.type)}`,
+      'Choose a column that is a date, a timestamp or a whole number',
+    )
+}
+
+/** A parsed expression as SQL again. */
+async function expressionSql(session: Session, expression: AstNode): Promise<string> {
+  const node = {
+    type: 'SELECT_NODE',
+    modifiers: [],
+    cte_map: { map: [] },
+    select_list: [expression],
+    from_table: { type: 'EMPTY', alias: '', sample: null, query_location: 0 },
+    where_clause: null,
+    group_expressions: [],
+    group_sets: [],
+    aggregate_handling: 'STANDARD_HANDLING',
+    having: null,
+    sample: null,
+    qualify: null,
+  }
+  const tree = JSON.stringify({ error: false, statements: [{ node, named_param_map: [] }] })
+  const [row] = await session.rows(`SELECT json_deserialize_sql(${quoteText(tree)}) AS t`)
+  return String(row?.t).replace(/^SELECT /, '')
+}
+
+/** An input whose rows may go, and the parts that were made of them stay. */
+export interface LastingInput {
+  input: Silver | Gold
+  retention: Retention
+  proof: PartProof
+}
+
+/** Inputs whose rows go by the column that the parts rise with: parts from before what is kept are then final. */
+export function lastingInputs(dataset: Gold, proofs: readonly PartProof[]): LastingInput[] {
+  return proofs.flatMap((proof) => {
+    const input = inputsOf(dataset).find((one) => isNamed(one, proof.driving))
+    if (!input || input.tier === 'bronze') return []
+    const retention = retentionOf(input)
+    const by = risingColumn(proof.expression)
+    return retention && by?.toLowerCase() === retention.by.toLowerCase()
+      ? [{ input, retention, proof }]
+      : []
+  })
+}
+
+/** Closes the parts of which rows are gone. Returns whether there are any. */
+async function closeParts(
+  { relations }: RunContext,
+  part: Part,
+  lasting: readonly LastingInput[],
+): Promise<boolean> {
+  const gone: Parameters<Part['close']>[0][number][] = []
+  for (const { input, retention, proof } of lasting) {
+    const until = relations.view.tables[fullName(input)]?.keep?.until
+    const table = until && (await relations.table(fullName(input)))
+    const field = table
+      ? table.schema.fields.find((f) => f.name.toLowerCase() === retention.by.toLowerCase())
+      : undefined
+    if (until && field)
+      gone.push({
+        until: new Date(until),
+        proof,
+        column: field.name,
+        type: toColumnType(field.type),
+      })
+  }
+  await part.close(gone)
+  return gone.length > 0
+}
+
+/** Finds the parts that rows of driving inputs touch which are new, gone or changed. */
+export async function touchedParts(
+  context: RunContext,
+  session: Session,
+  dataset: Gold,
+  columns: readonly Field[],
+  proofs: readonly PartProof[],
+  all: boolean,
+): Promise<TouchedParts | undefined> {
+  const { by, affects } = dataset.incremental as NonNullable<Gold['incremental']>
+  const column = columns.find((c) => c.name.toLowerCase() === by.toLowerCase()) as Field
+  const part = new Part(session, column, affects)
+  const gold = await context.relations.table(fullName(dataset))
+  if (!gold) return undefined
+  const closed = await closeParts(context, part, lastingInputs(dataset, proofs))
+  const inputs: { dataset: AnyDataset; proof: PartProof; input: DrivingInput }[] = []
+  for (const proof of proofs) {
+    const driving = inputsOf(dataset).find((input) => isNamed(input, proof.driving))
+    const input = driving && (await drivingInput(context, session, dataset, driving, all))
+    // Where nobody knows what changed, all parts are computed, but for those that can't be any more.
+    if (driving && !input && closed && !all)
+      return touchedParts(context, session, dataset, columns, proofs, true)
+    if (!input) return undefined
+    inputs.push({ dataset: driving, proof, input })
+  }
+  const whole = async () =>
+    session.table(gold.schema, tableFiles(context.storage, gold, await gold.plan()))
+  const there = all ? `SELECT ${quoteName(column.name)} FROM (${await whole()})` : undefined
+  await part.find(
+    inputs.map(({ input, proof }) => ({ rows: input.changed, proof })),
+    there,
+  )
+  for (const { dataset: driving, proof, input } of inputs) {
+    const rows = await input.rows(part, proof)
+    const read = `SELECT * FROM (${rows}) WHERE ${part.isRead(proof)}`
+    await session.define(partSchema(dataset), driving.name, read)
+  }
+  const tasks = await gold.plan(part.predicates())
+  const rewritten = tasks.filter((task) => part.mayHold(task, gold, column.name))
+  const removed = pathsOf(rewritten)
+  const carried = session.table(gold.schema, tableFiles(context.storage, gold, rewritten))
+  const names = columns.map((c) => quoteName(c.name)).join(', ')
+  const here = quoteName(column.name)
+  return {
+    rows: (computed) =>
+      `SELECT ${names} FROM (${computed}) WHERE ${part.isTouched(here)}
+       UNION ALL BY NAME SELECT ${names} FROM (${carried}) WHERE NOT ${part.isTouched(here)}`,
+    removed,
+    said: `${part.count} of '${by}' computed`,
+  }
+}
+
+function isNamed(dataset: AnyDataset, { tier, name }: TableName): boolean {
+  return fullName(dataset).toLowerCase() === `${tier}.${name}`.toLowerCase()
+}
+
+/** Where a part's rows of the inputs that decide are found, under the inputs' own names. */
+const partSchema = (dataset: Gold) => `part_${dataset.name}`
+
+/** The inputs whose rows decided which parts there are, when the table was last built. */
+export function drivingOf({ relations }: RunContext, dataset: Gold): AnyDataset[] {
+  const names = relations.view.tables[fullName(dataset)]?.driving ?? []
+  return inputsOf(dataset).filter((input) => names.includes(fullName(input)))
+}
+
+/** The dataset's query over a part's rows of the inputs that decide. */
+export function queryOfPart(dataset: Gold, driving: readonly AnyDataset[]): Gold['query'] {
+  const ofPart = (query: Sql): Sql => ({
+    ...query,
+    parts: query.parts.map((part) => {
+      if (part.kind !== 'dataset') return part
+      const { dataset: input } = part
+      // A view stands for its query, in which there may be an input that decides.
+      if (input.tier === 'gold' && input.view)
+        return { kind: 'text', text: `(${normalSql(renderSql(ofPart(input.query)))})` }
+      if (!driving.includes(input)) return part
+      const text = `${quoteName(partSchema(dataset))}.${quoteName(input.name)}`
+      return { kind: 'text', text }
+    }),
+  })
+  return ofPart(dataset.query)
+}
+
+/** Makes the columns of an input that decides known, before it is known which of its rows count. */
+export async function defineEmpty(
+  { relations }: RunContext,
+  session: Session,
+  dataset: Gold,
+  driving: AnyDataset,
+): Promise<void> {
+  const empty =
+    driving.tier === 'bronze'
+      ? await relations.bronzeRelation(
+          session,
+          (relations.view.batches[fullName(driving)] ?? []).slice(-1),
+          driving.from.columns ?? [],
+        )
+      : { sql: session.table((await relations.table(fullName(driving)))?.schema as never, []) }
+  await session.define(
+    partSchema(dataset),
+    driving.name,
+    `SELECT * FROM (${empty.sql}) WHERE false`,
+  )
+}
+
+/** An input that decides: what changed in it, and its rows, of which only some are read. */
+interface DrivingInput {
+  /** SQL for rows that are new, gone or changed. */
+  changed: string
+  rows(part: Part, proof: PartProof): Promise<string>
+}
+
+async function drivingInput(
+  context: RunContext,
+  session: Session,
+  dataset: Gold,
+  driving: AnyDataset,
+  all: boolean,
+): Promise<DrivingInput | undefined> {
+  const { relations, storage } = context
+  const seen = relations.view.offsets[fullName(dataset)]?.[fullName(driving)]
+  if (driving.tier === 'bronze') {
+    const pointers = sinceFull(relations.view.batches[fullName(driving)] ?? [])
+    const declared = driving.from.columns ?? []
+    const relation = async (from: number) => {
+      const found = pointers.filter(({ number }) => number > from)
+      return (await relations.bronzeRelation(session, found, declared)).sql
+    }
+    return { changed: await relation(all ? 0 : Number(seen ?? 0)), rows: () => relation(0) }
+  }
+  const table = await relations.table(fullName(driving))
+  if (!table) return undefined
+  const after = await table.plan()
+  const relation = (tasks: readonly PartOfFile[]) =>
+    session.table(table.schema, tableFiles(storage, table, tasks))
+  const rows = async (part: Part, proof: PartProof) =>
+    relation(await part.filesToRead(proof, after, table))
+  if (all) return { changed: relation(after), rows }
+  // Without the version that was read last there is nothing to compare with.
+  if (typeof seen !== 'string' || !(await storage.stat(seen))) return undefined
+  const before = await (await relations.version({ metadata: seen })).plan()
+  const { gone, added } = compareTasks(before, after)
+  return {
+    changed:
+      gone.length === 0 ? relation(added) : differences(table, relation(added), relation(gone)),
+    rows,
+  }
+}
+
+/** What only one of two versions of a table reads. Rows of a file that stayed come and go by lists of positions. */
+function compareTasks(before: readonly ScanTask[], after: readonly ScanTask[]) {
+  const key = ({ deletes }: ScanTask) => deletes.map(({ path }) => path).join('\n')
+  const left = new Map(before.map((task) => [task.file.path, task]))
+  const [gone, added]: [PartOfFile[], PartOfFile[]] = [[], []]
+  for (const task of after) {
+    const old = left.get(task.file.path)
+    left.delete(task.file.path)
+    if (!old) added.push(task)
+    else if (key(old) !== key(task)) {
+      const listed = [...old.deletes, ...task.deletes].every(
+        ({ content }) => content === 'position deletes',
+      )
+      gone.push(listed ? { ...old, only: task.deletes } : old)
+      added.push(listed ? { ...task, only: old.deletes } : task)
+    }
+  }
+  return { gone: [...gone, ...left.values()], added }
+}
+
+/** Rows that only one of two relations has: rewritten files hold most of their rows unchanged. */
+function differences({ schema }: Table, added: string, gone: string): string {
+  const names = schema.fields.map((f) => quoteName(f.name)).join(', ')
+  return `SELECT ${names} FROM (
+    SELECT ${names}, 1 AS _sign FROM (${added}) UNION ALL SELECT ${names}, -1 FROM (${gone}))
+    GROUP BY ${names} HAVING sum(_sign) <> 0`
+}

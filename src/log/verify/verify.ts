@@ -1,0 +1,466 @@
+import { MoraineError, messageOf } from '../../errors.js'
+import { LIST_CHECKSUM } from '../../iceberg/spec/checksums.js'
+import type { ManifestFile } from '../../iceberg/spec/manifest.js'
+import { Table } from '../../iceberg/table.js'
+import { OTHER, readJson } from '../../storage/checked.js'
+import { MovedChecksums } from '../../storage/moved.js'
+import { isPassing } from '../../storage/passing.js'
+import type { Storage } from '../../storage/storage.js'
+import { Checkpoints } from '../checkpoints.js'
+import { type BatchPointer, emptyState, type LakeState, type TableState } from '../commit.js'
+import { forkPath } from '../fork.js'
+import { type CommitLog, checkedFold } from '../log.js'
+import { quarantinedIn } from '../quarantined.js'
+import { lookAtSealed } from '../sealed-objects.js'
+import {
+  couldNotRead,
+  type Damage,
+  type Part,
+  type ReadDeep,
+  type Unread,
+  type Verification,
+} from './damage.js'
+import { type Look, Objects } from './objects.js'
+
+export interface VerifyOptions {
+  /** Looks at the newest commit alone, and not at what earlier ones and other branches refer to. */
+  head?: boolean
+  /** Reads each object in full, and holds it against its checksum; and each data file's values. */
+  deep?: ReadDeep | undefined
+  /** Notes the checksums of what has none and can be read, as it is now. */
+  record?: boolean
+}
+
+/**
+ * Checks that all that the log refers to is there: the chain of commits, its checkpoints, and for each commit that can
+ * be seen, on all branches, its tables' metadata, manifests and data files, each batch's manifest and files, by
+ * existence, size and counts. Data are only read with `deep`.
+ */
+export async function verifyLake(
+  storage: Storage,
+  log: CommitLog,
+  { head = false, deep, record = false }: VerifyOptions = {},
+): Promise<Verification> {
+  const found = new Verifier(storage, deep)
+  const state = await found.chain(log)
+  if (!state) return found.report(emptyState, 0)
+  await found.state(state)
+  await found.beside()
+  if (!head) await found.all(log, state, storage)
+  if (record) await found.record()
+  const since = head ? state.number : Math.min(state.number, Math.max(1, state.horizon ?? 1))
+  return found.report(state, since)
+}
+
+/** SHA-256 of all objects that commits refer to, by path; of those that have none, and of what damaged ones refer to, nothing is said. */
+export async function checksumsOf(
+  storage: Storage,
+  log: CommitLog,
+): Promise<ReadonlyMap<string, string>> {
+  const found = new Verifier(storage, undefined, 'none')
+  const state = await log.head()
+  await found.state(state)
+  await found.all(log, state, storage)
+  return found.checksums
+}
+
+/**
+ * What of a state is missing or damaged, by existence and size; nothing when it can be brought back.
+ *
+ * @param suspects objects of which all bytes are looked at.
+ */
+export async function damageOf(
+  storage: Storage,
+  state: LakeState,
+  suspects: ReadonlySet<string> = new Set(),
+): Promise<Pick<Verification, 'problems' | 'unread'>> {
+  const found = new Verifier(storage, undefined, 'sizes', suspects)
+  await found.state(state)
+  return found
+}
+
+/** Files of a batch, as its manifest tells of them. */
+interface BatchFiles {
+  files: {
+    data: string
+    rows: number
+    bytes: number
+    dataSha256?: string
+    original?: { path: string; bytes: number; sha256: string }
+  }[]
+}
+
+class Verifier {
+  readonly problems: string[] = []
+  readonly damaged: Damage[] = []
+  readonly unread: Unread[] = []
+  /** How many problems there were once the newest commit had been looked at. */
+  private headEnds: number | undefined
+  /** How many checksums were noted. */
+  private recorded: number | undefined
+  private readonly seen = new Set<string>()
+  private readonly objects: Objects
+  /** Rows of manifests that were looked at, by their paths. */
+  private readonly manifests = new Map<string, number>()
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly deep: ReadDeep | undefined,
+    look: Look = deep ? 'bytes' : 'sizes',
+    suspects?: ReadonlySet<string>,
+  ) {
+    this.objects = new Objects(storage, look, suspects)
+  }
+
+  get checksums(): ReadonlyMap<string, string> {
+    return this.objects.expected
+  }
+
+  /** Folds the whole log, as if there were no checkpoints, and holds them against it; `undefined` where it is broken. */
+  async chain(log: CommitLog): Promise<LakeState | undefined> {
+    const { branch } = log
+    for (const path of await log.missing())
+      this.found(`the log: ${path} is missing`, {
+        path,
+        is: 'missing',
+        why: 'is missing',
+        part: { kind: 'log', branch },
+      })
+    if (this.problems.length > 0) return undefined
+    const checkpoints = new Checkpoints(this.storage, branch)
+    const told = await checkpoints.told()
+    const numbers = new Set(told.checkpoints)
+    const anchors = new Set(told.anchors)
+    let state = emptyState
+    try {
+      for await (const entry of log.entries()) {
+        state = checkedFold(state, entry)
+        if (numbers.delete(state.number)) await this.checkpoint(checkpoints, state)
+        if (anchors.delete(state.number)) await this.anchor(checkpoints, state)
+      }
+    } catch (error) {
+      this.failed('', error, { kind: 'log', branch })
+      return undefined
+    }
+    return state
+  }
+
+  private async checkpoint(checkpoints: Checkpoints, state: LakeState): Promise<void> {
+    const path = checkpoints.pathOf(state.number)
+    const part: Part = { kind: 'checkpoint', branch: checkpoints.branch, number: state.number }
+    await this.guarded('log', part, async () => {
+      const why = 'is not the state of its commit: remove it'
+      if (!(await checkpoints.isOf(state)))
+        this.found(`${path} ${why}`, { path, is: 'damaged', why, part })
+    })
+  }
+
+  private async anchor({ anchors, branch }: Checkpoints, { number, hash }: LakeState) {
+    const path = anchors.pathOf(number)
+    const part: Part = { kind: 'anchor', branch, number }
+    await this.guarded('log', part, async () => {
+      const anchor = await anchors.read(number)
+      if (anchor?.hash === hash && anchor.number === number) return
+      const why = anchor
+        ? `was made for another commit ${number} than the log has: an object of the log was replaced`
+        : 'is damaged: its content does not fit its checksum'
+      this.found(`${path} ${why}`, { path, is: anchor ? 'wrong' : 'damaged', why, part })
+    })
+  }
+
+  /** Checksums that do not stand where they belong. */
+  async beside(): Promise<void> {
+    for (const path of await this.objects.damagedChecksums()) {
+      const why = 'is damaged: its content does not fit its checksum'
+      this.found(`${path} ${why}`, { path, is: 'damaged', why, part: { kind: 'checksums' } })
+    }
+    if (!this.deep) return
+    for await (const { path, part, error } of lookAtSealed(this.storage)) {
+      const why = `is damaged: ${OTHER}`
+      if (error) this.notRead('', path, error)
+      else this.found(`${path} ${why}`, { path, is: 'damaged', why, part })
+    }
+  }
+
+  report(state: LakeState, since: number): Verification {
+    const [tables, batches] = [Object.keys(state.tables), Object.values(state.batches).flat()]
+    return {
+      commits: state.number,
+      since,
+      tables: tables.length,
+      batches: batches.length,
+      ...this.objects.totals,
+      ...(this.recorded === undefined ? {} : { recorded: this.recorded }),
+      quarantined: quarantinedIn(state).map(({ dataset, object: { name, held, reason } }) => {
+        return { dataset, name, held, reason }
+      }),
+      problems: [...new Set(this.problems)],
+      problemsNow: new Set(this.problems.slice(0, this.headEnds ?? this.problems.length)).size,
+      damaged: this.damaged,
+      unread: this.unread,
+    }
+  }
+
+  /** All that a commit shows. */
+  async state({ tables, batches, watermarks }: LakeState): Promise<void> {
+    await this.parts(tables, Object.values(batches).flat(), watermarks)
+  }
+
+  /** What earlier commits of a branch showed, as far back as it can be seen. */
+  async commits(log: CommitLog, head: LakeState): Promise<void> {
+    const first = Math.max(log.forkedAt, head.horizon ?? 0)
+    if (first > log.forkedAt) await this.state(await log.stateAt(first))
+    for (let number = first + 1; number < head.number; number++) {
+      const entry = await log.entry(number)
+      const { tables = {}, batches = [], watermarks = {} } = entry?.commit.changes ?? {}
+      await this.parts(tables, batches, watermarks, ` of commit ${number}`)
+    }
+  }
+
+  /** What earlier commits and other branches show. */
+  async all(log: CommitLog, head: LakeState, storage: Storage): Promise<void> {
+    this.headEnds = this.problems.length
+    await this.commits(log, head)
+    for (const id of await storage.folders('_moraine/log/'))
+      if (id !== log.branch)
+        await this.guarded(`branch ${id}`, { kind: 'log', branch: id }, () => this.branch(log, id))
+  }
+
+  async record(): Promise<void> {
+    const damaged = new Set(this.damaged.map(({ path }) => path))
+    this.recorded = await this.objects.record(damaged)
+  }
+
+  async branch(log: CommitLog, id: string): Promise<void> {
+    const branch = await log.openBranch(id)
+    if (!branch) {
+      const entries = await this.storage.entries(`_moraine/log/${id}/`)
+      if (entries.some(({ path }) => /\/\d+\.json$/.test(path)))
+        this.found(`branch ${id}: ${forkPath(id)} is missing`, {
+          path: forkPath(id),
+          is: 'missing',
+          why: 'is missing',
+          part: { kind: 'log', branch: id },
+        })
+      return
+    }
+    for (const path of await branch.missing())
+      this.found(`branch ${id}: ${path} is missing`, {
+        path,
+        is: 'missing',
+        why: 'is missing',
+        part: { kind: 'log', branch: id },
+      })
+    await this.state(await branch.head())
+    const beside = new Checkpoints(this.storage, id)
+    const told = await beside.told()
+    for (const number of told.checkpoints)
+      await this.checkpoint(beside, await branch.stateAt(number))
+    for (const number of told.anchors) await this.anchor(beside, await branch.stateAt(number))
+  }
+
+  private async parts(
+    tables: Readonly<Record<string, TableState | null>>,
+    batches: readonly BatchPointer[],
+    watermarks: Readonly<Record<string, unknown>>,
+    of = '',
+  ): Promise<void> {
+    for (const [name, table] of Object.entries(tables))
+      if (table && this.isNew(table.metadata)) await this.table(name, `${name}${of}`, table)
+    for (const batch of batches) if (this.isNew(batch.manifest)) await this.batch(batch, of)
+    for (const [dataset, watermark] of Object.entries(watermarks)) {
+      const { index } = (watermark ?? {}) as { index?: { path?: string; sha256?: string } }
+      if (index?.path === undefined) continue
+      const { path, sha256 } = index
+      await this.object(dataset, { kind: 'index', dataset }, path, { sha256 })
+    }
+    for (const { dataset, object } of quarantinedIn({ watermarks })) {
+      const { path, ...original } = object.original
+      const what = `${object.name} in the quarantine of ${dataset}`
+      await this.object(what, { kind: 'quarantine', dataset, name: object.name }, path, original)
+    }
+  }
+
+  private isNew(path: string): boolean {
+    const is = !this.seen.has(path)
+    this.seen.add(path)
+    return is
+  }
+
+  async guarded(what: string, part: Part, check: () => Promise<void>): Promise<void> {
+    try {
+      await check()
+    } catch (error) {
+      this.failed(what, error, part)
+    }
+  }
+
+  private failed(what: string, error: unknown, part: Part): void {
+    const why = messageOf(error)
+    const text = what === '' ? why : `${what}: ${why}`
+    const path = error instanceof MoraineError ? error.path : undefined
+    if (isPassing(error)) this.notRead('', path ?? what, error)
+    else if (path === undefined) this.problems.push(text)
+    else {
+      const is = error instanceof MoraineError && error.kind === 'storage' ? 'missing' : 'damaged'
+      this.found(text, { path, is, why, part })
+    }
+  }
+
+  /** Nothing is known of it, and nothing is said of it but that. */
+  private notRead(what: string, path: string, error: unknown): void {
+    const why = messageOf(error)
+    this.problems.push(`${what === '' ? '' : `${what}: `}${path} ${couldNotRead(why)}`)
+    if (!this.unread.some((one) => one.path === path)) this.unread.push({ path, why })
+  }
+
+  private found(text: string, damage: Omit<Damage, 'head'>): void {
+    this.problems.push(text)
+    if (!this.damaged.some(({ path }) => path === damage.path))
+      this.damaged.push({ ...damage, head: this.headEnds === undefined })
+  }
+
+  async table(name: string, what: string, state: TableState): Promise<void> {
+    const part = { kind: 'table', table: name } as const
+    const { metadata, sha256 } = state
+    if (!(await this.object(what, { ...part, file: 'metadata' }, metadata, { sha256 }))) return
+    await this.guarded(what, { ...part, file: 'metadata' }, async () => {
+      const table = await Table.load(this.storage, state)
+      const list = table.snapshot?.['manifest-list']
+      const sum = table.snapshot?.summary?.[LIST_CHECKSUM]
+      const listed = { ...part, file: 'manifest list' } as const
+      if (list && !(await this.object(what, listed, table.pathOf(list), { sha256: sum }))) return
+      await this.guarded(what, listed, async () => {
+        let rows: number | undefined = 0
+        for (const manifest of await table.manifests()) {
+          const found = await this.manifest(name, what, table, manifest)
+          rows = rows === undefined || found === undefined ? undefined : rows + found
+        }
+        if (rows !== undefined && rows !== state.rows)
+          this.problems.push(`${what}: its files hold ${rows} rows, but the log says ${state.rows}`)
+      })
+    })
+  }
+
+  /** The rows that a manifest adds; `undefined` where it can't be read. */
+  private async manifest(
+    name: string,
+    what: string,
+    table: Table,
+    manifest: ManifestFile,
+  ): Promise<number | undefined> {
+    const location = table.pathOf(manifest.manifest_path)
+    const known = this.manifests.get(location)
+    if (known !== undefined) return known
+    const part = { kind: 'table', table: name, file: 'manifest' } as const
+    const { manifest_length: bytes, sha256 } = manifest
+    if (!(await this.object(what, part, location, { bytes, sha256 }))) return undefined
+    await this.guarded(what, part, async () => {
+      const live = (await table.entries(manifest)).filter((entry) => entry.status !== 'deleted')
+      for (const { file } of live) {
+        const path = table.pathOf(file.path)
+        if (!this.isNew(path)) continue
+        const of = { ...part, file: 'data' } as const
+        if (await this.object(what, of, path, file))
+          await this.readDeep(what, of, path, file.rows, { schema: table.schema, file })
+      }
+      const signs = { data: 1, 'position deletes': -1, 'equality deletes': 0 }
+      const rows = live.reduce(
+        (sum, { file }) => sum + signs[file.content ?? 'data'] * file.rows,
+        0,
+      )
+      this.manifests.set(location, rows)
+    })
+    return this.manifests.get(location)
+  }
+
+  async batch(pointer: BatchPointer, of = ''): Promise<void> {
+    const what = `${pointer.dataset} batch ${pointer.number}${of}`
+    const { dataset, number, manifest: path, sha256 } = pointer
+    const part = { kind: 'batch', dataset, number } as const
+    const described = { ...part, file: 'manifest' } as const
+    if (!(await this.object(what, described, path, { sha256 }))) return
+    await this.guarded(what, described, async () => {
+      const manifest = await readJson<BatchFiles>(this.storage, path, sha256)
+      await this.batchFiles(what, part, pointer, manifest)
+    })
+    await this.archived(what, part, pointer)
+  }
+
+  private async batchFiles(
+    what: string,
+    part: { kind: 'batch'; dataset: string; number: number },
+    pointer: BatchPointer,
+    { files }: BatchFiles,
+  ): Promise<void> {
+    // Small source files share one Parquet file, which the first of them describes.
+    const kept = new Map<string, { bytes: number; rows: number; sha256: string | undefined }>()
+    let rows = 0
+    for (const file of files) {
+      const { data, original } = file
+      const before = kept.get(data) ?? { bytes: 0, rows: 0, sha256: undefined }
+      kept.set(data, {
+        bytes: before.bytes + file.bytes,
+        rows: before.rows + file.rows,
+        sha256: before.sha256 ?? file.dataSha256,
+      })
+      if (original) await this.object(what, { ...part, file: 'original' }, original.path, original)
+      rows += file.rows
+    }
+    for (const [path, file] of kept) {
+      const of = { ...part, file: 'data' } as const
+      if (await this.object(what, of, path, file)) await this.readDeep(what, of, path, file.rows)
+    }
+    if (rows !== pointer.rows)
+      this.problems.push(`${what}: its files hold ${rows} rows, but the log says ${pointer.rows}`)
+  }
+
+  /** What the archive says of a batch. */
+  private async archived(
+    what: string,
+    part: { kind: 'batch'; dataset: string; number: number },
+    { archived }: BatchPointer,
+  ): Promise<void> {
+    if (!archived) return
+    await this.object(what, { ...part, file: 'archived manifest' }, archived.path, archived)
+  }
+
+  private async readDeep(what: string, part: Part, path: string, ...of: DeepArguments) {
+    const { deep } = this
+    if (!deep) return
+    try {
+      for (const why of await deep(this.storage.locate(path), ...of))
+        this.found(`${what}: ${path}: ${why}`, { path, is: 'wrong', why, part })
+    } catch (error) {
+      this.notRead(what, path, error)
+    }
+  }
+
+  /** Looks at an object, once; tells whether it is as it should be, as far as it was looked at. */
+  private async object(
+    what: string,
+    part: Part,
+    path: string,
+    { bytes, sha256 }: { bytes?: number; sha256?: string | undefined },
+  ): Promise<boolean> {
+    const wrong = await this.objects.check(path, bytes, sha256).catch((error) => {
+      if (!isPassing(error)) throw error
+      this.notRead(what, path, error)
+      return 'unread' as const
+    })
+    if (!wrong) return true
+    if (wrong === 'unread') return false
+    // In a lake that was copied the log says what metadata were before.
+    const sum = (await MovedChecksums.of(this.storage).get(path)) ?? sha256
+    this.found(`${what}: ${path} ${wrong.why}`, {
+      path,
+      ...wrong,
+      part,
+      ...(sum ? { sha256: sum } : {}),
+      ...(bytes === undefined ? {} : { bytes }),
+    })
+    return false
+  }
+}
+
+type DeepArguments = Parameters<ReadDeep> extends [string, ...infer Rest] ? Rest : never

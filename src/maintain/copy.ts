@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto'
+import { copyFile } from 'node:fs/promises'
+import type { Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import { Heartbeat, whileWriting } from '../log/live.js'
+import { CommitLog } from '../log/log.js'
+import { checksumsOf } from '../log/verify/verify.js'
+import { currentUser } from '../step/context.js'
+import { MovedChecksums } from '../storage/moved.js'
+import { fetchStaged, localPath } from '../storage/staging.js'
+import type { Storage, StoredObject } from '../storage/storage.js'
+import { relocateTable } from './relocate.js'
+
+const LOG = '_moraine/log/'
+/** What is made anew where it is missing, or says nothing about the lake. */
+const LEFT = [
+  LOG,
+  '_moraine/probe/',
+  '_moraine/checkpoints/',
+  '_moraine/checksums/',
+  '_moraine/live/',
+]
+/** Objects that are made durable together. */
+const TOGETHER = 16
+
+export interface Copied {
+  objects: number
+  bytes: number
+  commits: number
+  /** Files that are damaged where they come from: copied as they are, but for those that say where others lie. */
+  damaged: string[]
+}
+
+/**
+ * Copies a lake to another folder or bucket, with its whole history: all files first, the log last, so that nothing is visible there before
+ * all of it is. A copy that was stopped goes on. Commits that are made meanwhile are not part of it.
+ *
+ * @throws MoraineError of kind `usage` when another lake lies there.
+ */
+export async function copyLake(
+  from: Storage,
+  to: Storage,
+  session: Session,
+  signal: AbortSignal,
+  progress: (done: Copied) => void = () => {},
+): Promise<Copied> {
+  if (from.url === to.url)
+    throw new MoraineError('usage', `The lake lies at ${to.url} already`, {
+      hint: 'Name another place.',
+    })
+  await refuseOther(from, to)
+  const author = currentUser()
+  const source = new CommitLog(from)
+  // All that can still be seen is read.
+  const reader = Heartbeat.ofReader(from, author, (await source.head()).horizon ?? 0)
+  try {
+    const by = { command: 'copy', author }
+    return await whileWriting(to, new CommitLog(to), by, () =>
+      copy(from, to, session, signal, progress),
+    )
+  } finally {
+    await reader.stop()
+  }
+}
+
+async function copy(
+  from: Storage,
+  to: Storage,
+  session: Session,
+  signal: AbortSignal,
+  progress: (done: Copied) => void,
+): Promise<Copied> {
+  const log = await from.list(LOG)
+  const sums = await checksumsOf(from, new CommitLog(from))
+  const all = (await from.list('')).filter(
+    ({ path }) => !LEFT.some((left) => path.startsWith(left)),
+  )
+  const isMetadata = ({ path }: StoredObject) =>
+    /^[^/]+\/.+\/metadata\/[^/]+$/.test(path) && !path.startsWith('bronze/')
+  const done: Copied = { objects: 0, bytes: 0, commits: 0, damaged: [] }
+  const count = (objects: readonly StoredObject[]) => {
+    done.objects += objects.length
+    done.bytes += objects.reduce((sum, { size }) => sum + size, 0)
+    progress(done)
+  }
+  const data = all.filter((object) => !isMetadata(object))
+  for (let at = 0; at < data.length; at += TOGETHER) {
+    signal.throwIfAborted()
+    const group = data.slice(at, at + TOGETHER)
+    done.damaged.push(...(await copyObjects(from, to, group, sums)))
+    count(group)
+  }
+  const moved = new Map(await MovedChecksums.of(from).all())
+  // After the data: lists of deleted rows are written anew over their copies.
+  for (const [folder, objects] of tablesOf(all.filter(isMetadata))) {
+    signal.throwIfAborted()
+    done.damaged.push(...(await relocateTable(from, to, session, folder, objects, sums, moved)))
+    count(objects)
+  }
+  // The log says what metadata were before they were moved, and can't be changed.
+  if (moved.size > 0) await MovedChecksums.of(to).add(`copy-${randomUUID()}`, moved)
+  for (const entry of log) {
+    await to.createIfAbsent(entry.path, await from.read(entry.path))
+    done.commits++
+    count([entry])
+  }
+  return done
+}
+
+/** What is there must be an earlier copy of the same lake. */
+async function refuseOther(from: Storage, to: Storage): Promise<void> {
+  for (const { path } of await to.list(LOG)) {
+    const [ours, theirs] = [await from.readIfPresent(path), await to.read(path)]
+    if (ours && Buffer.compare(ours, theirs) === 0) continue
+    throw new MoraineError('usage', `Another lake lies at ${to.url}`, {
+      hint: 'Name an empty place. A lake that was copied and has changed since is a lake of its own.',
+    })
+  }
+}
+
+async function copyObjects(
+  from: Storage,
+  to: Storage,
+  objects: readonly StoredObject[],
+  expected: ReadonlyMap<string, string>,
+): Promise<string[]> {
+  const missing: StoredObject[] = []
+  for (const object of objects)
+    if ((await to.stat(object.path))?.size !== object.size) missing.push(object)
+  // What is damaged is copied too, and said.
+  await fetchStaged(
+    missing.map(({ path }) => from.locate(path)),
+    true,
+  )
+  for (const { path } of missing) {
+    await to.prepare(path)
+    await copyFile(localPath(from.locate(path)), localPath(to.locate(path)))
+  }
+  const sums = await to.seal(missing.map(({ path }) => path))
+  return [...sums].flatMap(([path, sum]) => ((expected.get(path) ?? sum) === sum ? [] : [path]))
+}
+
+function tablesOf(objects: readonly StoredObject[]): Map<string, StoredObject[]> {
+  const tables = new Map<string, StoredObject[]>()
+  for (const object of objects) {
+    const folder = object.path.slice(0, object.path.lastIndexOf('/metadata/'))
+    tables.set(folder, [...(tables.get(folder) ?? []), object])
+  }
+  return tables
+}

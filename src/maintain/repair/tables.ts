@@ -1,0 +1,144 @@
+import { wouldLose } from '../../bronze/expire-batches.js'
+import { type AnyDataset, fullName } from '../../define/dataset.js'
+import { inputsOf } from '../../define/inputs.js'
+import type { LakeState } from '../../log/commit.js'
+import { CommitLog } from '../../log/log.js'
+import { couldNotRead, type Damage } from '../../log/verify/damage.js'
+import { select } from '../../plan/graph.js'
+import { decide } from '../../plan/plan.js'
+import { runLake } from '../../run/execute.js'
+import { hash } from '../../step/context.js'
+import { lost, type Mend, makerOf, type RepairOptions } from './mend.js'
+
+/** Tables whose files are damaged: they are built anew from their inputs, in one run, with what reads them. */
+export class TableRepairs {
+  constructor(private readonly options: RepairOptions) {}
+
+  /** @param broken bronze datasets that are not whole: what is made of them can't be made anew. */
+  async all(
+    damaged: readonly Damage[],
+    state: LakeState,
+    broken: ReadonlySet<string>,
+  ): Promise<Mend[]> {
+    const { lake } = this.options
+    const mends: Mend[] = []
+    const makers = new Map<AnyDataset, Damage[]>()
+    for (const one of damaged) {
+      if (one.part.kind !== 'table') continue
+      const maker = makerOf(lake, one.part.table)
+      const why = !one.head
+        ? 'only earlier commits show it: they can not be seen as they were any more. Restore it from a backup'
+        : maker
+          ? this.cantBuild(maker, state, broken)
+          : `lake.ts has no dataset that makes ${one.part.table}: bring an earlier state back, or drop it`
+      if (why !== undefined || !maker) mends.push(lost(one, why ?? ''))
+      else makers.set(maker, [...(makers.get(maker) ?? []), one])
+    }
+    if (makers.size === 0) return mends
+    const failed = await this.build([...makers.keys()], [...makers.values()].flat(), state)
+    for (const [maker, of] of makers)
+      for (const one of of) {
+        const name = fullName(maker)
+        const why = failed.get(name)
+        mends.push(
+          why === undefined
+            ? {
+                path: one.path,
+                why: one.why,
+                how: 'made',
+                text: `${name} is built anew from its inputs, and what reads it`,
+                command: `moraine run ${name}+ --full`,
+              }
+            : why.passing
+              ? {
+                  ...lost(
+                    one,
+                    `${name} is not built anew, as what would tell ${couldNotRead(why.said)}`,
+                  ),
+                  how: 'unread',
+                }
+              : lost(one, `${name} could not be built anew: ${why.said}`),
+        )
+      }
+    return mends
+  }
+
+  private cantBuild(
+    dataset: AnyDataset,
+    state: LakeState,
+    broken: ReadonlySet<string>,
+  ): string | undefined {
+    const bad = upstream(dataset).find((input) => broken.has(fullName(input)))
+    if (bad)
+      return `${fullName(dataset)} can't be built anew, as ${fullName(bad)} is damaged too. Restore it from a backup`
+    // Who reads it is built with it.
+    for (const one of select(this.options.lake, [`${fullName(dataset)}+`])) {
+      if (one.tier === 'bronze') continue
+      const decision = decide(one, state, { full: true, hash, now: new Date() })
+      if ('lost' in decision && decision.lost) {
+        const { message, hint } = wouldLose(one, decision.lost)
+        return `${message}. ${hint}`
+      }
+    }
+    return undefined
+  }
+
+  /** Says in the log which objects are damaged. */
+  private async note(damaged: readonly Damage[]): Promise<void> {
+    const { storage, author } = this.options
+    const log = new CommitLog(storage)
+    const repaired = Object.fromEntries(damaged.map(({ path }) => [path, null]))
+    const n = damaged.length === 1 ? 'a damaged file' : `${damaged.length} damaged files`
+    const message = `note ${n} of tables that are built anew`
+    await log.commit(await log.head(), { repaired }, { author, run: null, message }, { seen: true })
+  }
+
+  /** @returns what failed, by the names of datasets. */
+  private async build(
+    datasets: readonly AnyDataset[],
+    damaged: readonly Damage[],
+    _state: LakeState,
+  ): Promise<ReadonlyMap<string, Failed>> {
+    const { lake, storage, engine, javascript, author, signal, apply } = this.options
+    if (!apply) return new Map()
+    const anew = damaged.flatMap(({ part }) =>
+      part.kind === 'table' && part.file === 'metadata' ? [part.table] : [],
+    )
+    // First: a rollback to what leads to them is refused, whatever becomes of this process.
+    await this.note(damaged)
+    const record = await runLake(lake, {
+      storage,
+      engine,
+      author,
+      full: true,
+      anew,
+      select: datasets.map((dataset) => `${fullName(dataset)}+`),
+      ...(javascript ? { javascript } : {}),
+      ...(signal ? { signal } : {}),
+    })
+    const failed = record.steps.flatMap(({ dataset, outcome, error }) =>
+      ['failed', 'blocked', 'cancelled', 'held'].includes(outcome)
+        ? [[dataset, failure(error, outcome)] as const]
+        : [],
+    )
+    const all = record.error
+      ? datasets.map((one) => [fullName(one), failure(record.error, '')] as const)
+      : []
+    return new Map([...all, ...failed])
+  }
+}
+
+interface Failed {
+  said: string
+  /** It says nothing of what is damaged: the storage failed meanwhile. */
+  passing: boolean
+}
+
+function failure(error: { kind: string; message: string } | undefined, outcome: string): Failed {
+  return { said: error?.message ?? outcome, passing: error?.kind === 'storage' }
+}
+
+function upstream(dataset: AnyDataset): AnyDataset[] {
+  if (dataset.tier === 'bronze') return [dataset]
+  return inputsOf(dataset).flatMap((input) => [input, ...upstream(input)])
+}

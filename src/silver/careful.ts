@@ -1,0 +1,56 @@
+import type { Silver } from '../define/dataset.js'
+import { lookupOf } from '../define/sql/lookup.js'
+import { renderSql, type Sql } from '../define/sql/sql.js'
+import type { Session } from '../engine/engine.js'
+import { SqlError } from '../engine/sql-error.js'
+import { messageOf } from '../errors.js'
+import { tried } from '../quality/compile.js'
+
+/*
+ * SQL of the user's may fail on a row: a cast that meets a word, a date that is none. The engine then stops
+ * with the first such row. So that it costs nothing where all is well, a step is first taken as it is; if a
+ * value makes it fail it is taken once more, with each expression tried on each row by itself.
+ */
+
+export const VALUE_ERRORS =
+  /^(Conversion|Out of Range|Invalid Input|Not implemented|Mismatch Type) Error/
+
+/** Whether SQL failed by what is in a row, rather than by how it is written. */
+export function isAboutValue(error: unknown): error is SqlError {
+  return error instanceof SqlError && VALUE_ERRORS.test(messageOf(error.cause))
+}
+
+/** Takes a step of a dataset, and takes it carefully where it fails by a value. */
+export async function carefully<C extends object, T>(
+  context: C,
+  dataset: Silver,
+  step: (context: C & { careful?: boolean }) => Promise<T>,
+): Promise<T> {
+  try {
+    return await step(context)
+  } catch (error) {
+    const hasSql = expressionsOf(dataset).length > 0 || dataset.rules.length > 0
+    if (!hasSql || !isAboutValue(error)) throw error
+    return step({ ...context, careful: true })
+  }
+}
+
+/** SQL over the input's row, and what it is called. */
+export function expressionsOf({ select, deleteWhen }: Silver): { said: string; sql: Sql }[] {
+  const selected = Object.entries(select).flatMap(([name, sql]) =>
+    typeof sql === 'string' || lookupOf(sql) ? [] : [{ said: `select of '${name}'`, sql }],
+  )
+  return [...selected, ...(deleteWhen ? [{ said: 'deleteWhen', sql: deleteWhen }] : [])]
+}
+
+/** Whether an expression can be tried: not with subqueries, nor with functions such as random(). */
+export async function canBeTried(session: Session, sql: Sql, from: string): Promise<boolean> {
+  try {
+    await session.describe(`SELECT ${tried(renderSql(sql))} FROM (${from}) AS i`)
+    return true
+  } catch (error) {
+    if (error instanceof SqlError && /TRY can not be used/.test(messageOf(error.cause)))
+      return false
+    throw error
+  }
+}

@@ -1,0 +1,157 @@
+import { fullName, type Silver } from '../define/dataset.js'
+import { quoteName } from '../define/sql/sql.js'
+import type { Field } from '../define/types/column-type.js'
+import { count } from '../engine/count.js'
+import type { Relation, Session } from '../engine/engine.js'
+import type { TableState } from '../log/commit.js'
+import { definitionOf } from '../plan/fingerprint.js'
+import { hash, type RunContext } from '../step/context.js'
+import { chooseDeletes } from '../step/delete-strategy.js'
+import { emptyRelation } from '../step/expressions.js'
+import { tableFiles } from '../step/table-files.js'
+import { tableState, writeTable } from '../step/write-table.js'
+import { keysOf, newestPlaceFirst, removesKeys } from './deduplicate.js'
+import { filesOfKeys, type Target } from './merge.js'
+
+/** The table of all versions: `history.orders`. */
+const historyOf = (dataset: { name: string }): string => `history.${dataset.name}`
+
+/** Its columns: those of the table, and from when to when each version held, by the cursor. */
+export function historyColumns(dataset: Silver, columns: readonly Field[]): Field[] {
+  const cursor = columns.find(({ name }) => name === dataset.cursor) as Field
+  const { type } = cursor
+  return [
+    ...columns,
+    { name: '_loaded_at', type: { kind: 'timestamptz' } },
+    { name: '_batch', type: { kind: 'string' } },
+    { name: 'valid_from', type, description: 'From when on the version held.' },
+    { name: 'valid_to', type, description: 'When the next one, or a deletion, ended it.' },
+  ]
+}
+
+/**
+ * Keeps every version of every key (slowly changing dimension, type 2). What comes late finds its place between the others; only versions
+ * that are new, or end at another time than before, are written.
+ *
+ * @param candidates as validation left them: rows that lost to a newer one are versions as well.
+ */
+export async function writeHistory(
+  context: RunContext,
+  session: Session,
+  dataset: Silver,
+  candidates: Relation,
+  { columns, incremental, came, renamed }: Target,
+): Promise<Record<string, TableState>> {
+  const name = historyOf(dataset)
+  const all = historyColumns(dataset, columns)
+  const before = incremental
+    ? await context.relations.tableAs(name, all, dataset.partitionBy, renamed)
+    : undefined
+  const keys = keysOf(dataset)
+  const cursor = quoteName(dataset.cursor as string)
+  const own = columns.map((column) => quoteName(column.name)).join(', ')
+  const arrivals = await session.materialize(
+    `SELECT ${own}, _came AS _loaded_at, _batch, _kind, ${cursor} AS valid_from FROM ${came(candidates.sql)}
+     QUALIFY row_number() OVER (PARTITION BY ${[...keys, cursor].join(', ')} ORDER BY ${newestPlaceFirst(dataset)}) = 1`,
+  )
+  const tasks = before ? await filesOfKeys(session, dataset, before, arrivals) : []
+  const existing = before
+    ? session.tableWithFiles(before.schema, tableFiles(context.storage, before, tasks))
+    : `SELECT *, NULL::VARCHAR AS _data_file, NULL::BIGINT AS _data_row FROM (${emptyRelation(all)})`
+  const list = keys.join(', ')
+  const past = await session.materialize(
+    `SELECT * FROM (${existing}) SEMI JOIN ${arrivals.sql} USING (${list})`,
+  )
+  const ended = removesKeys(dataset)
+    ? await writeEnds(context, session, dataset, arrivals, { columns, incremental })
+    : undefined
+  const { sql: versions } = await session.materialize(
+    versionsSql(own, list, { arrivals, past, ended: ended?.before }),
+  )
+  // What has come again as it was stays where it is.
+  const values = `struct_pack(${columns.map((c, i) => `c${i} := ${'{}'}.${quoteName(c.name)}`).join(', ')})`
+  const of = (alias: string) => values.replaceAll('{}', alias)
+  const same = keys.map((key) => `p.${key} = v.${key}`).join(' AND ')
+  const { sql: unchanged } = await session.materialize(
+    `SELECT p._data_file, p._data_row, ${keys.map((key) => `v.${key}`).join(', ')}, v.valid_from
+     FROM ${past.sql} AS p JOIN ${versions} AS v ON ${same} AND p.valid_from = v.valid_from
+     WHERE v._kind = 'valid' AND p.valid_to IS NOT DISTINCT FROM v.valid_to AND ${of('p')} IS NOT DISTINCT FROM ${of('v')}`,
+  )
+  const leaving = await session.materialize(
+    `SELECT _data_file, _data_row FROM ${past.sql} ANTI JOIN ${unchanged} USING (_data_file, _data_row)`,
+  )
+  const shown = all.map((column) => quoteName(column.name)).join(', ')
+  let rows = `SELECT ${shown} FROM ${versions} ANTI JOIN ${unchanged} USING (${list}, valid_from) WHERE _kind = 'valid'`
+  const strategy =
+    before && (await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)) > 0
+      ? await chooseDeletes(context, session, before, tasks, leaving)
+      : undefined
+  if (before && strategy && strategy.rewritten.length > 0) {
+    const files = tableFiles(context.storage, before, strategy.rewritten)
+    rows += ` UNION ALL BY NAME (SELECT ${shown} FROM (${session.tableWithFiles(before.schema, files)})
+      ANTI JOIN ${leaving.sql} USING (_data_file, _data_row))`
+  }
+  const { table } = await writeTable(context, session, {
+    name,
+    columns: all,
+    partitions: dataset.partitionBy,
+    about: { comment: `All versions of ${fullName(dataset)}` },
+    rows,
+    removed: incremental ? (strategy?.removed ?? new Set()) : 'all',
+    deletions: strategy?.deletions,
+    renamed,
+    anyOrder: true,
+  })
+  return { [name]: tableState(table, definitionOf(dataset, hash)), ...ended?.tables }
+}
+
+/**
+ * Keeps when keys went: a version that comes late, from before that, ended then. Returns SQL for the ends that were known of the keys which
+ * rows came for.
+ */
+async function writeEnds(
+  context: RunContext,
+  session: Session,
+  dataset: Silver,
+  { sql: arrivals }: Relation,
+  { columns, incremental }: Pick<Target, 'columns' | 'incremental'>,
+): Promise<{ before: string; tables: Record<string, TableState> }> {
+  const name = `ended.${dataset.name}`
+  const { key, cursor } = dataset
+  const kept = columns.filter((column) => key.includes(column.name) || column.name === cursor)
+  const all: Field[] = [...kept, { name: '_batch', type: { kind: 'string' } }]
+  const table = incremental ? await context.relations.table(name) : undefined
+  const tasks = table ? await filesOfKeys(session, dataset, table, { sql: arrivals }) : []
+  const existing = table
+    ? session.table(table.schema, tableFiles(context.storage, table, tasks))
+    : emptyRelation(all)
+  const shown = all.map((column) => quoteName(column.name)).join(', ')
+  const written = await writeTable(context, session, {
+    name,
+    columns: all,
+    partitions: [],
+    rows: `SELECT ${shown} FROM ${arrivals} WHERE _kind <> 'valid' ORDER BY ${keysOf(dataset).join(', ')}`,
+    removed: incremental ? new Set() : 'all',
+  })
+  const at = quoteName(cursor as string)
+  return {
+    before: `SELECT * EXCLUDE (${at}), ${at} AS valid_from FROM (${existing}) SEMI JOIN ${arrivals} USING (${keysOf(dataset).join(', ')})`,
+    tables: { [name]: tableState(written.table, definitionOf(dataset, hash)) },
+  }
+}
+
+/** Versions of the keys that rows came for, and what ends them: of two at the same time the one of the newer batch, or that came now. */
+function versionsSql(
+  own: string,
+  keys: string,
+  of: { arrivals: Relation; past: Relation; ended: string | undefined },
+): string {
+  const [arrivals, past] = [of.arrivals.sql, of.past.sql]
+  return `SELECT *, lead(valid_from) OVER (PARTITION BY ${keys} ORDER BY valid_from) AS valid_to FROM (
+    SELECT * FROM (
+      SELECT ${own}, _loaded_at, _batch, _kind, valid_from, 2 AS _rank FROM ${arrivals}
+      UNION ALL BY NAME SELECT ${own}, _loaded_at, _batch, 'valid' AS _kind, valid_from, 1 AS _rank FROM ${past}
+${of.ended ? `      UNION ALL BY NAME SELECT *, 'delete' AS _kind, 1 AS _rank FROM (${of.ended})` : ''}
+      UNION ALL BY NAME SELECT ${keys}, 'end' AS _kind, valid_to AS valid_from, 0 AS _rank FROM ${past} WHERE valid_to IS NOT NULL)
+    QUALIFY row_number() OVER (PARTITION BY ${keys}, valid_from ORDER BY _rank > 0 DESC, _batch DESC NULLS LAST, _rank DESC, _kind DESC) = 1)`
+}

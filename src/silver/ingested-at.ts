@@ -1,0 +1,56 @@
+import { quoteText } from '../define/sql/sql.js'
+import type { Session } from '../engine/engine.js'
+import type { BuildDecision } from '../plan/plan.js'
+import type { RunContext } from '../step/context.js'
+
+/** SQL for a relation that has `_batch`, with `_came` beside its columns: when the batch of each row came. */
+export type Came = (relation: string) => string
+
+/**
+ * Says when rows came. A row keeps the time of its batch however often its table is built; rows of other tables have the time of the run.
+ *
+ * @param batches the batches that the step reads, beside those of its windows.
+ */
+export async function cameWith(
+  { relations, started }: Pick<RunContext, 'relations' | 'started'>,
+  session: Session,
+  inputs: readonly string[],
+  { mode, windows }: BuildDecision,
+): Promise<Came> {
+  const found = new Map(windows.map((window) => [window.dataset, window.batches]))
+  const rest = mode === 'full' ? inputs.filter((name) => !found.has(name)) : []
+  const pointers = [
+    ...[...found.values()].flat(),
+    ...rest.flatMap((name) => relations.view.batches[name] ?? []),
+  ]
+  const manifests = await relations.batches.manifests(pointers)
+  const now = `TIMESTAMPTZ ${quoteText(started.toISOString())}`
+  const created = new Set(manifests.map(({ created }) => created))
+  if (created.size === 0) return (relation) => `(SELECT *, ${now} AS _came FROM ${relation})`
+  const [only] = created
+  if (created.size === 1) {
+    const then = `TIMESTAMPTZ ${quoteText(only as string)}`
+    const at = `CASE WHEN _batch IS NULL THEN ${now} ELSE ${then} END`
+    return (relation) => `(SELECT *, ${at} AS _came FROM ${relation})`
+  }
+  const own = manifests[0]?.dataset
+  if (manifests.every(({ dataset }) => dataset === own)) {
+    // By the number that a batch's name begins with: a join would change the order of the rows.
+    const numberOf = (batch: string) => Number.parseInt(batch, 10)
+    const numbers = manifests.map(({ batch }) => numberOf(batch))
+    const first = numbers.reduce((a, b) => Math.min(a, b))
+    const last = numbers.reduce((a, b) => Math.max(a, b))
+    const list: string[] = Array.from({ length: last - first + 1 }, () => 'NULL')
+    for (const one of manifests) list[numberOf(one.batch) - first] = quoteText(one.created)
+    const index = `CAST(split_part(_batch, '-', 1) AS BIGINT) - ${first - 1}`
+    const array = `CAST([${list.join(', ')}] AS TIMESTAMPTZ[])`
+    return (relation) =>
+      `(SELECT *, coalesce(${array}[${index}], ${now}) AS _came FROM ${relation})`
+  }
+  const rows = manifests.map((one) => `(${quoteText(one.batch)}, ${quoteText(one.created)})`)
+  const { sql: times } = await session.materialize(
+    `SELECT b AS _of, CAST(t AS TIMESTAMPTZ) AS _then FROM (VALUES ${rows.join(', ')}) AS v(b, t)`,
+  )
+  return (relation) =>
+    `(SELECT r.*, coalesce(_then, ${now}) AS _came FROM ${relation} AS r LEFT JOIN ${times} ON _of = r._batch)`
+}

@@ -1,0 +1,99 @@
+import type { Silver } from '../define/dataset.js'
+import { quoteName } from '../define/sql/sql.js'
+import type { Field } from '../define/types/column-type.js'
+import { fieldsOfShape } from '../define/types/schema.js'
+import { count } from '../engine/count.js'
+import type { Relation, Session } from '../engine/engine.js'
+import type { RunContext } from '../step/context.js'
+import { emptyRelation } from '../step/expressions.js'
+import { tableFiles } from '../step/table-files.js'
+import { keysOf, newer } from './deduplicate.js'
+
+/** Which keys are gone, so that older rows of them that come late do not bring them back. */
+export interface Tombstones {
+  /** SQL for the rows to write. */
+  rows: string
+  removed: ReadonlySet<string> | 'all'
+  /** Deletions that are new. */
+  deleted: number
+  /** Deletions that lost to a newer row of their key. */
+  lost: number
+}
+
+/** The table of keys that are gone: `deleted.orders`. */
+export const tombstonesOf = (dataset: { name: string }): string => `deleted.${dataset.name}`
+
+/** Its columns: key and cursor, what took the key away, and where that was read. */
+export function tombstoneColumns({ schema, key, cursor }: Silver): Field[] {
+  const kept = fieldsOfShape(schema.shape as never).filter(
+    ({ name }) => key.includes(name) || name === cursor,
+  )
+  return [
+    ...kept,
+    { name: '_kind', type: { kind: 'string' }, description: "'delete' or 'invalid'." },
+    { name: '_source_file', type: { kind: 'string' } },
+    { name: '_source_line', type: { kind: 'bigint' }, description: 'Physical line, from 1.' },
+    { name: '_batch', type: { kind: 'string' } },
+  ]
+}
+
+const names = (dataset: Silver) =>
+  tombstoneColumns(dataset)
+    .map(({ name }) => quoteName(name))
+    .join(', ')
+
+const deletions = (session: Session, { sql: from }: Relation) =>
+  count(session, `SELECT count(*) AS n FROM ${from} WHERE _kind = 'delete'`)
+
+/** Tombstones for a table that is built from all of its inputs. */
+export async function newTombstones(
+  session: Session,
+  dataset: Silver,
+  latest: Relation,
+): Promise<Tombstones> {
+  const rows = `SELECT ${names(dataset)} FROM ${latest.sql} WHERE _kind <> 'valid'`
+  return { rows, removed: 'all', deleted: await deletions(session, latest), lost: 0 }
+}
+
+/** Tombstones that are there. */
+export interface KnownTombstones {
+  all: Relation
+  /** Those whose key new rows have; `_stale` where the tombstone is the newer one. */
+  matches: Relation
+}
+
+/** Finds tombstones whose key the new rows have. */
+export async function matchTombstones(
+  context: RunContext,
+  session: Session,
+  dataset: Silver,
+  { sql: latest }: Relation,
+): Promise<KnownTombstones> {
+  const table = await context.relations.table(tombstonesOf(dataset))
+  const relation = table
+    ? session.table(table.schema, tableFiles(context.storage, table, await table.plan()))
+    : emptyRelation(tombstoneColumns(dataset))
+  const on = keysOf(dataset).map((key) => `e.${key} = w.${key}`)
+  const matches = await session.materialize(
+    `SELECT e.*, ${newer(dataset, 'e', 'w')} AS _stale FROM (${relation}) AS e JOIN ${latest} AS w ON ${on.join(' AND ')}`,
+  )
+  return { all: { sql: `(${relation})` }, matches }
+}
+
+/** New tombstones beside those that no newer row has taken the place of. */
+export async function mergeTombstones(
+  session: Session,
+  dataset: Silver,
+  fresh: Relation,
+  { all, matches }: KnownTombstones,
+): Promise<Tombstones> {
+  const keys = keysOf(dataset).join(', ')
+  const added = `SELECT ${names(dataset)} FROM ${fresh.sql} WHERE _kind <> 'valid'`
+  const gone = { sql: `(FROM ${matches.sql} WHERE NOT _stale)` }
+  const deleted = await deletions(session, fresh)
+  const lost = await deletions(session, gone)
+  if ((await count(session, `SELECT count(*) AS n FROM ${gone.sql}`)) === 0)
+    return { rows: added, removed: new Set(), deleted, lost }
+  const rows = `${added} UNION ALL BY NAME (SELECT ${names(dataset)} FROM ${all.sql} ANTI JOIN ${gone.sql} USING (${keys}))`
+  return { rows, removed: 'all', deleted, lost }
+}

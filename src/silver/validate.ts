@@ -1,0 +1,265 @@
+import { z } from 'zod'
+import type { Silver } from '../define/dataset.js'
+import { quoteName, renderSql } from '../define/sql/sql.js'
+import { count } from '../engine/count.js'
+import type { Relation, Session } from '../engine/engine.js'
+import { parseTree } from '../engine/parse.js'
+import type { BuildDecision } from '../plan/plan.js'
+import { whyUnrepeatable } from '../plan/repeatable.js'
+import { type CompiledChecks, compileChecks } from '../quality/compile.js'
+import { isText } from '../quality/grammar.js'
+import { inputTypeOf } from '../quality/javascript.js'
+import type { RunContext } from '../step/context.js'
+import type { ReasonCount } from '../step/events.js'
+import { withAnswers } from '../step/javascript.js'
+import { havePlaces, type Keyed, keyedColumns, keysOf, samePlace } from './deduplicate.js'
+import { refuseWhatFails, rulesToTry } from './failing.js'
+import { type InputContext, type SilverInput, type SilverPart, silverInput } from './input.js'
+
+const FLAGGED =
+  '(_reasons IS NOT NULL OR _warnings IS NOT NULL OR _failures IS NOT NULL OR _superseded)'
+
+/** Rows of a silver step's inputs, with their values and what is to be said of them. */
+export interface Validated {
+  /** The columns that the inputs have. */
+  columns: string[]
+  /** All rows. */
+  rows: Relation
+  /** Those that have reasons, warnings or failures, or that a newer version of their file has taken the place of. */
+  flagged: Relation
+  keyed: Keyed
+}
+
+/**
+ * Validates the rows that a silver step reads.
+ *
+ * Where values are kept as such, validating a row costs less than writing it down: then `rows` is a view, and only flagged rows are
+ * written.
+ */
+export async function validate(
+  context: InputContext & Pick<RunContext, 'javascript' | 'signal'>,
+  session: Session,
+  dataset: Silver,
+  decision: BuildDecision,
+): Promise<Validated> {
+  const triedRules = await rulesToTry(context, session, dataset)
+  const compile = ({ parts }: SilverInput) =>
+    parts.map((part) => {
+      const { deleteFailed } = part
+      const care = { triedRules, ...(deleteFailed ? { deleteFailed } : {}) }
+      return { part, checks: compileChecks(dataset, part.raw, session, care) }
+    })
+  let input = await silverInput(context, session, dataset, decision)
+  let compiled = compile(input)
+  if (compiled.length > 1 && compiled.some(({ checks }) => checks.passes.length > 0)) {
+    // What is asked of JavaScript is asked about all rows together.
+    input = await silverInput(context, session, dataset, decision, true)
+    compiled = compile(input)
+  }
+  if (context.careful) await refuseWhatFails(session, dataset, input, triedRules)
+  const over = ({ part, checks }: (typeof compiled)[number], relation: string, where = '') =>
+    `SELECT * EXCLUDE (_input, _raw, _doubtful), CASE WHEN _error IS NOT NULL THEN _raw
+    WHEN _reasons IS NOT NULL OR _failures IS NOT NULL THEN ${part.rawJson} END AS _raw
+    FROM (${checks.over(relation)})${where}`
+  const union = (parts: typeof compiled, where?: string) =>
+    parts.map((one) => over(one, `(${one.part.relation})`, where)).join('\nUNION ALL BY NAME\n')
+  const [only] = compiled as [(typeof compiled)[number]]
+  const passes = compiled.length === 1 ? only.checks.passes : []
+  const wide = isWide(dataset, input)
+  if (passes.length === 0 && !wide && (await isCheap(session, dataset, input))) {
+    const few = fewest(compiled)
+    const others = compiled.filter((one) => one !== few)
+    const fewRows = few && (await session.materialize(union([few])))
+    const all = await session.view(
+      `${union(others)}${fewRows ? `\nUNION ALL BY NAME FROM ${fewRows.sql}` : ''}`,
+    )
+    const flagged = await session.materialize(`FROM ${all.sql} LIMIT 0`)
+    const none = !(await findFlagged(
+      session,
+      flagged,
+      fewRows && `FROM ${fewRows.sql} WHERE ${FLAGGED}`,
+      union(others, ` WHERE (_doubtful OR _superseded) AND ${FLAGGED}`),
+    ))
+    // What was found to hold for rows need not be asked again.
+    const nothing = ['_reasons', '_warnings', '_failures'].map((n) => `NULL::VARCHAR[] AS ${n}`)
+    const without = none ? '' : ` ANTI JOIN ${flagged.sql} AS f ON ${samePlace('a', 'f')}`
+    const good = `SELECT * REPLACE (${nothing.join(', ')}, false AS _superseded) FROM ${all.sql} AS a${without}`
+    const rows = await session.view(
+      `${good}${none ? '' : ` UNION ALL BY NAME FROM ${flagged.sql}`}`,
+    )
+    const keyed = (await keysAlone(context, session, dataset, decision)) ?? { relation: rows }
+    return { columns: input.columns, rows, flagged, keyed }
+  }
+  const given = passes.length > 0 ? `(${only.part.relation})` : ''
+  const rows = await withAnswers(context, session, dataset, passes, given, (relation) =>
+    session.materialize(passes.length > 0 ? over(only, relation) : union(compiled), {
+      quicklyPlanned: wide,
+    }),
+  )
+  const flagged = await session.view(`FROM ${rows.sql} WHERE ${FLAGGED}`)
+  return { columns: input.columns, rows, flagged, keyed: { relation: rows } }
+}
+
+/** Fills `flagged`, with those of `few` first; `false` where there are none. */
+async function findFlagged(
+  session: Session,
+  flagged: Relation,
+  few: string | undefined,
+  others: string,
+): Promise<boolean> {
+  if (few) await session.insert(flagged, few)
+  const some =
+    few !== undefined && (await count(session, `SELECT count(*) AS n FROM ${flagged.sql}`)) > 0
+  // To look for the first reads the columns that are checked, and no others.
+  const first = `SELECT count(*) AS n FROM (SELECT 1 FROM (${others}) LIMIT 1)`
+  if (!some && (await count(session, first)) === 0) return false
+  await session.insert(flagged, others)
+  return true
+}
+
+/** The smallest of several parts, where it is small beside all: rows that are flagged are often there. */
+function fewest<T extends { part: SilverPart }>(parts: readonly T[]): T | undefined {
+  if (parts.length < 2) return undefined
+  const rows = parts.map(({ part }) => part.rows ?? 0)
+  const least = Math.min(...rows)
+  const all = rows.reduce((a, b) => a + b, 0)
+  return least <= all * 0.05 ? parts[rows.indexOf(least)] : undefined
+}
+
+/** Key, cursor and place of all rows, in the order of the files: nothing else is computed. `undefined` where that takes more than SQL. */
+export async function keysAlone(
+  context: InputContext,
+  session: Session,
+  dataset: Silver,
+  decision: BuildDecision,
+): Promise<Keyed | undefined> {
+  const { key, cursor, schema, select } = dataset
+  if (key.length === 0) return undefined
+  const pick = <T>(from: Readonly<Record<string, T>>) =>
+    Object.fromEntries(
+      Object.entries(from).filter(([name]) => key.includes(name) || name === cursor),
+    )
+  const narrow = {
+    ...dataset,
+    schema: z.object(pick(schema.shape)) as unknown as z.ZodObject,
+    select: pick(select),
+    deleteWhen: undefined,
+  }
+  const { parts, rows } = await silverInput(context, session, narrow, decision)
+  const keys = keyedColumns(dataset)
+  const checked = { ...narrow, severity: {}, rules: [], cursor: undefined }
+  const compiled = parts.map(({ raw }) => compileChecks(checked, raw, session))
+  if (compiled.some(({ passes }) => passes.length > 0)) return undefined
+  const own = parts.map(
+    ({ relation }, i) => `SELECT ${keys} FROM (${compiled[i]?.over(`(${relation})`)})`,
+  )
+  const extremes = parts.map(
+    (part, i) =>
+      knownExtremes(dataset, part, compiled[i] as CompiledChecks) ??
+      `SELECT ${keysOf(dataset).join(', ')} FROM (${own[i]})`,
+  )
+  const relation = await session.view(own.join('\nUNION ALL\n'))
+  return {
+    relation,
+    ...(rows === undefined ? {} : { rows }),
+    extremes: extremes.join('\nUNION ALL\n'),
+  }
+}
+
+/** SQL for the least and the greatest of each column of the key, where files know them of the values as they are. */
+function knownExtremes(
+  { key }: Silver,
+  { raw }: SilverPart,
+  { columns }: CompiledChecks,
+): string | undefined {
+  const found = key.map((name) => {
+    const isKept = columns.some((column) => column.name === name && column.asIs)
+    return isKept && raw[name]?.sqlType === 'BIGINT' ? raw[name].known : undefined
+  })
+  const row = (values: readonly (string | undefined)[]) =>
+    `SELECT ${values.map((value, i) => `CAST('${value}' AS BIGINT) AS ${quoteName(key[i] as string)}`).join(', ')}`
+  const [least, greatest] = [found.map((of) => of?.min), found.map((of) => of?.max)]
+  return [...least, ...greatest].includes(undefined)
+    ? undefined
+    : `${row(least)} UNION ALL ${row(greatest)}`
+}
+
+/** Columns from which on a table is wide, and rows for each of them, up to which planning a statement takes longer than to run it. */
+const WIDE = 256
+const ROWS_A_COLUMN = 10
+
+/** Whether to look at the rows takes less time than to plan how to. */
+function isWide({ schema }: Silver, { rows = Number.POSITIVE_INFINITY }: SilverInput): boolean {
+  const columns = Object.keys(schema.shape).length
+  return columns >= WIDE && rows <= columns * ROWS_A_COLUMN
+}
+
+/** Values that have to be read from texts, beside all: reading them again costs less than writing all of their rows down. */
+const FEW = 0.3
+
+/** Whether rows may be validated more than once: few texts have to be read, and the answer is the same each time. */
+async function isCheap(
+  session: Session,
+  dataset: Silver,
+  { parts }: SilverInput,
+): Promise<boolean> {
+  const { schema, select, rules, deleteWhen } = dataset
+  if (!havePlaces(dataset)) return false
+  const own = [...Object.values(select), ...rules.map((rule) => rule.condition), deleteWhen]
+  const sql = own.flatMap((part) => (part && typeof part !== 'string' ? [renderSql(part)] : []))
+  if (sql.length > 0) {
+    const tree = JSON.parse(await parseTree(session, `SELECT ${sql.map((s) => `(${s}\n)`)}`))
+    if (tree.error || whyUnrepeatable(tree)) return false
+  }
+  const columns = Object.entries(schema.shape)
+  const isRead = ({ raw }: SilverPart, name: string, column: unknown) =>
+    raw[name]?.sqlType === 'VARCHAR' && !isText(inputTypeOf(column as z.ZodType))
+  const read = parts.reduce(
+    (sum, part) => sum + (part.rows ?? 0) * columns.filter(([n, c]) => isRead(part, n, c)).length,
+    0,
+  )
+  const values = parts.reduce((sum, part) => sum + (part.rows ?? 0), 0) * columns.length
+  return read <= values * FEW
+}
+
+export interface Tally {
+  rows: number
+  discarded: number
+  /** Rows of earlier versions of their file. */
+  superseded: number
+  reasons: ReasonCount[]
+  warnings: ReasonCount[]
+}
+
+/** What became of the rows that were validated; they are counted unless it is known how many there are. */
+export async function tallyRows(
+  session: Session,
+  { flagged, keyed }: Pick<Validated, 'flagged' | 'keyed'>,
+): Promise<Tally> {
+  const [row] = await session.rows(
+    `SELECT ${keyed.rows ?? `(SELECT count(*) FROM ${keyed.relation.sql})`} AS n, count(*) FILTER (NOT _superseded AND _reasons IS NOT NULL) AS discarded,
+     count(*) FILTER (_superseded) AS superseded FROM ${flagged.sql}`,
+  )
+  return {
+    rows: Number(row?.n),
+    discarded: Number(row?.discarded),
+    superseded: Number(row?.superseded),
+    reasons: await countReasons(session, flagged, '_reasons'),
+    warnings: await countReasons(session, flagged, '_warnings', '_reasons IS NULL'),
+  }
+}
+
+/** How many of the flagged rows have each of the reasons in a list. */
+export async function countReasons(
+  session: Session,
+  flagged: Relation,
+  list: string,
+  where = 'true',
+): Promise<ReasonCount[]> {
+  const rows = await session.rows(
+    `SELECT reason, count(*) AS n FROM (SELECT unnest(${list}) AS reason FROM ${flagged.sql}
+     WHERE NOT _superseded AND ${where})
+     GROUP BY reason ORDER BY n DESC, reason`,
+  )
+  return rows.map((row) => ({ reason: String(row.reason), rows: Number(row.n) }))
+}

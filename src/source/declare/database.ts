@@ -1,0 +1,158 @@
+import { secondsOf } from '../../define/interval.js'
+import {
+  columnName,
+  columnNames,
+  either,
+  flag,
+  interval,
+  number,
+  oneOf,
+  secretText,
+  text,
+  texts,
+} from '../../define/options/expected.js'
+import { checked, checkedArguments, having, type OptionList } from '../../define/options/options.js'
+import { here } from '../../define/place.js'
+import type {
+  Connection,
+  DatabaseKind,
+  DatabaseSource,
+  Drift,
+  TlsOptions,
+} from '../../define/source.js'
+
+export interface TableOptions<C extends string> {
+  /** The columns to read; all when not given. */
+  columns?: readonly C[]
+  /** A condition in the database's own SQL; only rows that meet it are read. */
+  where?: string
+  /** Columns that tell rows apart. */
+  key?: C | readonly C[]
+  /**
+   * The column by which new and changed rows are found: a time or a number that grows with every change, in SQL Server
+   * a `rowversion` best. In PostgreSQL `xmin` finds them without such a column. Without a cursor all rows are read each time, and rows that are gone
+   * from the source are gone from what reads them.
+   */
+  cursor?: C | 'xmin'
+  /**
+   * How late a row may appear with an earlier cursor: `'30s'`, `'5m'`, `'2h'`; for a cursor that counts, so many numbers.
+   * So much is read again each time. Only needed where clocks other than the database's set the cursor, or the database can't tell which transactions are open.
+   */
+  lag?: string | number
+  /**
+   * What becomes of columns that come, go or change: `evolve` takes them as they are and says so (the default), `freeze` fails
+   * before anything is published, `discard` goes on with the columns that were there first.
+   */
+  drift?: Drift
+  /**
+   * `'compare'`: reads all keys each time, and adds a row with `_change = 'delete'` for each that is gone; silver that reads it
+   * drops those keys. Needs `key`. Without it, rows that are deleted in the source stay.
+   */
+  deletes?: 'compare'
+  /**
+   * The share of rows that may be gone when all are read each time, or of keys when they are compared; what has fewer is held back, until
+   * `moraine run --accept-shrink` takes it. Fewer than 20 rows may always go. Default: 0.5; with 1 nothing is held back.
+   */
+  maxShrink?: number
+}
+
+const tableOptions: OptionList<TableOptions<string>> = {
+  columns: texts,
+  where: text,
+  key: columnNames,
+  cursor: columnName,
+  lag: either("a time such as '30s' or '5m', or a number", interval, number),
+  drift: oneOf('evolve', 'freeze', 'discard'),
+  deletes: oneOf('compare'),
+  maxShrink: number,
+}
+
+const connectionOptions: OptionList<Connection> = {
+  url: text,
+  host: text,
+  port: number,
+  user: text,
+  password: secretText,
+  database: text,
+  tls: having<TlsOptions>({ ca: text, verify: flag }, 'true, false or an object', flag),
+  concurrency: number,
+}
+
+/** A database that datasets are read from. */
+export interface Database {
+  /** Rows of a table or a view. */
+  table<const C extends string = string>(name: string, options?: TableOptions<C>): DatabaseSource<C>
+  /** Rows of a query. */
+  query<const C extends string = string>(sql: string, options?: TableOptions<C>): DatabaseSource<C>
+}
+
+/**
+ * A PostgreSQL database; needs the packages `pg` and `pg-copy-streams`. All tables of a run are read from one snapshot.
+ *
+ * @example
+ * const shop = postgres({ url: process.env.SHOP_URL })
+ * const orders = bronze('orders', { from: shop.table('public.orders', { key: 'order_id', cursor: 'updated_at' }) })
+ */
+export function postgres(connection: string | Connection): Database {
+  return databaseOf('postgres', connection)
+}
+
+/** A MySQL or MariaDB database; needs the package `mysql2`. All tables of a run are read from one snapshot. */
+export function mysql(connection: string | Connection): Database {
+  return databaseOf('mysql', connection)
+}
+
+/**
+ * A SQL Server or Azure SQL database; needs the package `mssql`. Besides a URL (`sqlserver://user:password@host:1433/database`) it takes
+ * connection strings (`Server=…;Database=…;User Id=…;Password=…`). All tables of a run are read from one snapshot where the
+ * database allows snapshot isolation.
+ */
+export function sqlserver(connection: string | Connection): Database {
+  return databaseOf('sqlserver', connection)
+}
+
+function databaseOf(database: DatabaseKind, given: string | Connection): Database {
+  const connection =
+    typeof given === 'string' || given === undefined
+      ? { url: given }
+      : checked(
+          `${database}(…)`,
+          given,
+          connectionOptions,
+          () => `Write ${database}({ url: process.env.SHOP_URL })`,
+        )
+  const place = here()
+  const source = <C extends string>(
+    call: string,
+    reads: DatabaseSource['reads'],
+    options: TableOptions<C>,
+  ): DatabaseSource<C> => {
+    const good = checked<TableOptions<C>>(call, options, tableOptions)
+    const { columns, where, key = [], cursor, lag = 0, drift = 'evolve', deletes, maxShrink } = good
+    return {
+      kind: 'database',
+      database,
+      connection,
+      reads,
+      columns,
+      where,
+      key: typeof key === 'string' ? [key] : key,
+      cursor: cursor as C | undefined,
+      lag: typeof lag === 'number' ? lag : (secondsOf(lag) ?? Number.NaN),
+      drift,
+      compareKeys: deletes === 'compare',
+      ...(maxShrink === undefined ? {} : { maxShrink }),
+      place,
+    }
+  }
+  return {
+    table: (table, options = {}) => {
+      const good = checkedArguments('.table(…)', { table }, { table: text })
+      return source(`.table('${table}')`, { table: good.table ?? '' }, options)
+    },
+    query: (query, options = {}) => {
+      const good = checkedArguments('.query(…)', { query }, { query: text })
+      return source('.query(…)', { query: good.query ?? '' }, options)
+    },
+  }
+}

@@ -1,0 +1,62 @@
+import { mistake } from '../../define/problems/mistakes.js'
+
+/** How a file is laid out. By its ending where nothing is said; text between delimiters where the ending tells nothing. */
+export type FileFormat =
+  | 'delimited'
+  | 'json'
+  | 'jsonl'
+  | 'xml'
+  | 'fixed'
+  | 'parquet'
+  | 'avro'
+  | 'excel'
+
+/** Options that mean something in some formats alone, and in which. */
+const formatsOf: Readonly<Record<string, readonly FileFormat[]>> = {
+  delimiter: ['delimited'],
+  quote: ['delimited'],
+  header: ['delimited', 'excel'],
+  nulls: ['delimited', 'fixed', 'excel'],
+  encoding: ['delimited', 'fixed', 'json', 'jsonl', 'xml'],
+  rows: ['json', 'xml'],
+  lists: ['xml'],
+  widths: ['fixed'],
+  sheet: ['excel'],
+  range: ['excel'],
+  merged: ['excel'],
+}
+
+const titles: Readonly<Record<FileFormat, string>> = {
+  delimited: 'delimited text',
+  json: 'JSON',
+  jsonl: 'JSON lines',
+  xml: 'XML',
+  fixed: 'text of fixed width',
+  parquet: 'Parquet',
+  avro: 'Avro',
+  excel: 'Excel',
+}
+
+/** Tells of options that mean nothing in a format: whoever gives them expects something of them. */
+export function refuseMeaningless(call: string, options: object, format: FileFormat): void {
+  for (const [option, formats] of Object.entries(formatsOf)) {
+    const given = Object.entries(options).some(([name, v]) => name === option && v !== undefined)
+    if (!given || formats.includes(format)) continue
+    const list = formats.map((name) => titles[name])
+    const last = list.pop()
+    const all = list.length > 0 ? `${list.join(', ')} and ${last}` : last
+    mistake(
+      `${call}: ${option} is for ${all}; these files are ${titles[format]}`,
+      `${option}:`,
+      adviceFor(option, format),
+    )
+  }
+}
+
+function adviceFor(option: string, format: FileFormat): string {
+  if (option === 'nulls')
+    return "Leave it out: a type says it for its column, t.int({ nulls: ['N/A'] }).nullable()"
+  if (option === 'rows' && format === 'jsonl')
+    return "Leave it out: each line is a row. Documents with rows in them are format: 'json'."
+  return 'Leave it out, or say what the files are: format.'
+}

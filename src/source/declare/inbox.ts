@@ -1,0 +1,83 @@
+import { millisecondsOf } from '../../define/interval.js'
+import { interval, secretText, source, text } from '../../define/options/expected.js'
+import { checked, type OptionList } from '../../define/options/options.js'
+import { here } from '../../define/place.js'
+import type { DatabaseSource, FilesSource, InboxSource, Secret } from '../../define/source.js'
+import { type FilesOptions, filesOptions, filesSource } from './files.js'
+import { refuseMeaningless } from './format-options.js'
+
+export interface InboxOptions<C extends string> extends FilesOptions<C> {
+  /** A folder, or a prefix of a bucket such as `s3://drop/orders`. Default: `bronze/landing/<dataset>` of the lake. */
+  path?: string
+  /** For how long a file must not have changed before it is taken: `200ms` (the default), `2s`, `1m`. */
+  settle?: string
+  /** What a bucket must show that says to `POST /events/<dataset>` of `moraine serve` that files have arrived. */
+  token?: Secret
+  /** The URL of a queue of SQS that the bucket notifies; `moraine serve` listens to it. Needs `@aws-sdk/client-sqs`. */
+  queue?: string | undefined
+  /** Rows of a database that are laid into the inbox as files, whenever the dataset's schedule comes round. */
+  feed?: DatabaseSource<C>
+}
+
+const inboxOptions: OptionList<InboxOptions<string>> = {
+  ...filesOptions,
+  path: text,
+  settle: interval,
+  token: secretText,
+  queue: text,
+  feed: {
+    is: "rows of a database, such as postgres(…).table('orders')",
+    fits: (value) => source.fits(value) && (value as DatabaseSource).kind === 'database',
+    ...(source.advise ? { advise: source.advise } : {}),
+  },
+}
+
+/** How files are read whose ending says so, where the definition does not. */
+const endings = [
+  'json',
+  'jsonl',
+  'ndjson',
+  'xml',
+  'tsv',
+  'parquet',
+  'avro',
+  'xlsx',
+  'xlsm',
+  'xls',
+  'xlsb',
+]
+
+/**
+ * Files that anything drops into a folder or a bucket. Each is taken in once, and is gone from there afterwards; one that is still being
+ * written stays until it is complete, and one that can't be read at all is a discarded row. How a file is read is said as for `files()`;
+ * where nothing is said the ending of each name decides.
+ *
+ * @example
+ * bronze('orders', { from: inbox({ format: 'jsonl' }), archive: true })
+ */
+export function inbox<const C extends string = string>(
+  options: InboxOptions<C> = {},
+): InboxSource<C> {
+  const good = checked<InboxOptions<C>>('inbox(…)', options, inboxOptions)
+  const { path, settle = '200ms', token, queue, feed, ...reading } = good
+  const said = reading.format !== undefined || reading.delimiter !== undefined || reading.widths
+  const { format = reading.widths ? 'fixed' : reading.delimiter && 'delimited' } = reading
+  if (format) refuseMeaningless('inbox(…)', reading, format)
+  const reader = (ending: string): FilesSource<C> => ({
+    ...filesSource([`x${ending && '.'}${ending}`], reading),
+    paths: [],
+  })
+  const own = said ? [] : endings.map((ending) => [ending, reader(ending)] as const)
+  const laid = feed ? [['jsonl', { ...filesSource<C>(['x.jsonl'], {}), paths: [] }] as const] : []
+  return {
+    kind: 'inbox',
+    path,
+    base: (here()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, ''),
+    readers: Object.fromEntries([['', reader('')], ...own, ...laid]),
+    columns: reading.columns,
+    settle: millisecondsOf(settle),
+    token,
+    queue,
+    feed,
+  }
+}

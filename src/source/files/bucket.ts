@@ -1,0 +1,153 @@
+import { MoraineError } from '../../errors.js'
+import { shownUrl } from '../../secrets.js'
+import { PATIENT, patiently } from '../../storage/retry.js'
+import { S3Storage } from '../../storage/s3/s3.js'
+import type { SourceFile } from './discover.js'
+import { isInNoData, isNoData } from './folders.js'
+
+const patience = { total: PATIENT }
+
+/** A bucket, and which of its objects are meant. */
+interface Objects {
+  storage: S3Storage
+  bucket: string
+  /** What all of their keys begin with. */
+  prefix: string
+  matches: (key: string) => boolean
+}
+
+const buckets = new Map<string, S3Storage>()
+
+/** `s3://bucket/in/*.csv`, with settings behind a `?` as for lakes. */
+function objectsAt(path: string): Objects {
+  const [, bucket = '', rest = '', settings = ''] =
+    /^s3:\/\/([^/?]+)\/?([^?]*)(\?.*)?$/.exec(withSettings(path)) ?? []
+  // A bucket's name has neither: these are credentials, which do not belong here and are not told.
+  if (/[:@]/.test(`${bucket}${rest.split('/', 1)[0]}`) && path.includes('@'))
+    throw new MoraineError('usage', `'${shownUrl(path)}' is no place in S3`, {
+      hint: 'Write it as s3://bucket/folder/*.csv. Credentials come from where the tools of AWS have them.',
+    })
+  const root = `s3://${bucket}${settings}`
+  const storage = buckets.get(root) ?? new S3Storage(root, false)
+  buckets.set(root, storage)
+  const key = decoded(rest)
+  const magic = key.search(/[*?{]/)
+  if (magic < 0) {
+    const folder = key === '' || key.endsWith('/') ? key : `${key}/`
+    return {
+      storage,
+      bucket,
+      prefix: key,
+      matches: (other) =>
+        other === key || (other.startsWith(folder) && !isNoData(other.slice(folder.length))),
+    }
+  }
+  const pattern = patternOf(key)
+  const prefix = key.slice(0, magic)
+  const matches = (other: string) => pattern.test(other) && !isInNoData(other, key)
+  return { storage, bucket, prefix, matches }
+}
+
+/** A key as a URL has it; one with a `%` that means nothing there is taken as it is. */
+function decoded(rest: string): string {
+  try {
+    return decodeURIComponent(rest)
+  } catch {
+    return rest.replaceAll('%3F', '?')
+  }
+}
+
+/** A `?` is a pattern unless settings follow it. */
+function withSettings(path: string): string {
+  const at = path.lastIndexOf('?')
+  return at < 0 || /^\?[a-zA-Z]+=/.test(path.slice(at)) ? path : path.replaceAll('?', '%3F')
+}
+
+/** `*` and `?` within a name, `**` across folders, `{a,b}` either. */
+function patternOf(glob: string): RegExp {
+  const source = glob.replace(
+    /\*\*\/?|\*|\?|\{([^}]*)\}|[\\^$.|+()[\]}]/g,
+    (token, words?: string) => {
+      if (token === '**/') return '(?:.*/)?'
+      if (token === '**') return '.*'
+      if (token === '*') return '[^/]*'
+      if (token === '?') return '[^/]'
+      if (words !== undefined)
+        return `(?:${words
+          .split(',')
+          .map((w) => w.replace(/[\\^$.|+*?()[\]]/g, '\\$&'))
+          .join('|')})`
+      return `\\${token}`
+    },
+  )
+  return new RegExp(`^${source}$`)
+}
+
+/** The objects that a path in a bucket stands for, as files. */
+export async function objectsOf(path: string): Promise<SourceFile[]> {
+  const { storage, bucket, prefix, matches } = objectsAt(path)
+  const found = await patiently(storage.url, patience, () => storage.list(prefix))
+  return found
+    .filter((object) => matches(object.path) && !object.path.endsWith('/'))
+    .map(({ path: key, size, modified, etag }) => {
+      let came: string | undefined
+      const remote: NonNullable<SourceFile['remote']> = {
+        download: async (to, signal) => {
+          const received = await patiently(storage.url, { ...patience, signal }, () =>
+            storage.download(key, to, signal),
+          )
+          remote.version = received.version
+          came = received.etag
+        },
+        range: (from, length) =>
+          patiently(storage.url, patience, () => storage.range(key, from, length)),
+        isSame: async () => {
+          if (came !== undefined && came === etag) return true
+          // Listed again: a look at the object itself tells its time less exactly, and some stores call it otherwise.
+          const now = (await storage.list(key)).find((object) => object.path === key)
+          return now?.size === size && now.modified === modified
+        },
+      }
+      return { path: key, name: `s3://${bucket}/${key}`, size, modified, remote }
+    })
+}
+
+/** Removes an object that was brought here, where the bucket keeps versions: no other version of it goes. */
+export async function removeObject(path: string, { path: key, remote }: SourceFile): Promise<void> {
+  if (remote?.version !== undefined)
+    await objectsAt(path).storage.removeVersion(key, remote.version)
+}
+
+/** The objects that a path in a bucket stands for, whose bytes are read by ranges; `prefix` is what the path names. */
+export async function rangedObjects(path: string): Promise<{
+  bucket: string
+  prefix: string
+  settings: string
+  objects: { key: string; size: number; range(from: number, length: number): Promise<Buffer> }[]
+}> {
+  const { storage, bucket, prefix, matches } = objectsAt(path)
+  const found = (await storage.list(prefix)).filter(({ path: key }) => matches(key))
+  return {
+    bucket,
+    prefix,
+    settings: /\?[a-zA-Z]+=.*$/.exec(path)?.[0] ?? '',
+    objects: found.map(({ path: key, size }) => ({
+      key,
+      size,
+      range: (from, length) => storage.range(key, from, length),
+    })),
+  }
+}
+
+/** One object, whose bytes are read by ranges. */
+export async function objectAt(
+  path: string,
+): Promise<{ key: string; size: number; range(from: number, length: number): Promise<Buffer> }> {
+  const { storage, prefix: key } = objectsAt(path)
+  const found = await storage.stat(key)
+  if (!found)
+    throw new MoraineError('source', `There is no object ${key} in ${storage.url}`, {
+      hint: 'Check its name; patterns are not looked at here.',
+    })
+  return { key, size: found.size, range: (from, length) => storage.range(key, from, length) }
+}

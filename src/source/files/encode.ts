@@ -1,0 +1,152 @@
+import { quoteName } from '../../define/sql/sql.js'
+import { wholeType } from '../../define/types/sql-type.js'
+import type { Counts, KeptAs, Session } from '../../engine/engine.js'
+import { isNumber, type KnownColumns } from '../../quality/known.js'
+
+/** Types in which columns are worth keeping, by their names in lower case: those in which silver reads them. */
+export type Wanted = ReadonlyMap<string, string>
+
+/** Records that are about to be kept: a relation with `_error`, `_raw` and a text a column. */
+export interface Records {
+  relation: string
+  /** No record is broken: the relation has neither `_error` nor `_raw`. */
+  sound?: boolean
+  columns: readonly string[]
+  /** SQL for each row's batch and file, where the file shall say them. */
+  lineage: readonly string[]
+  location: string
+  /** How the file is compressed. */
+  compression?: 'snappy' | 'zstd'
+  /** Columns of the relation that are values already, whose texts they give back, with their types. */
+  exact?: ReadonlyMap<string, string>
+}
+
+export interface Kept extends KeptAs {
+  rows: number
+  broken: number
+  bytes: number
+}
+
+/**
+ * Writes records to Parquet so that every text can be given back. A text is kept as a value when the value
+ * gives back the very same text; rows in which one does not keep all of theirs in `_texts` as well, as JSON.
+ */
+export async function keepRecords(
+  session: Session,
+  records: Records,
+  wanted: Wanted,
+): Promise<Kept> {
+  const { relation, columns, lineage, location } = records
+  const { compression = 'snappy', exact = new Map<string, string>(), sound = false } = records
+  const texty = columns.filter((name) => !exact.has(name))
+  const found = await worthwhile(session, relation, texty, wanted)
+  const values = { ...Object.fromEntries(exact), ...found }
+  const names = Object.keys(values)
+  const proved = Object.keys(found)
+  const own = columns.map((name) => {
+    const i = proved.indexOf(name)
+    return i < 0 ? quoteName(name) : `_v${i} AS ${quoteName(name)}`
+  })
+  const casts = proved.map((name, i) => `, ${castSql(name, found[name] as string)} AS _v${i}`)
+  const bent = proved.map((name, i) => `NOT ${givesBack(name, `_v${i}`, found[name] as string)}`)
+  const list = names.map((name) => `CAST(${quoteName(name)} AS VARCHAR)`)
+  // As one text: a list that is NULL in all rows costs more than a column of numbers, to write and to read.
+  const json = `CAST(to_json([${list.join(', ')}]) AS VARCHAR)`
+  const texts = `CASE WHEN ${bent.join(' OR ')} THEN ${json} END AS _texts`
+  const all = [...lineage, ...(sound ? [] : ['_error', '_raw']), ...own]
+  const sql =
+    proved.length === 0
+      ? `SELECT ${all.join(', ')} FROM ${relation}`
+      : `SELECT ${[...all, texts].join(', ')} FROM (SELECT *${casts.join('')} FROM ${relation})`
+  const words = names.length < columns.length
+  const { rows, bytes, counts } = await session.writeFile(sql, location, { words, compression })
+  const broken = rows - (counts.get('"_error"')?.nulls ?? rows)
+  const kept = { rows, bytes, broken, ...(sound ? { sound } : {}) }
+  if (names.length === 0) return kept
+  const known = knownOf(columns, values, counts)
+  if (proved.length === 0) return { ...kept, values, known }
+  return { ...kept, values, inexact: rows - (counts.get('"_texts"')?.nulls ?? rows), known }
+}
+
+/** What the file says of its columns, as far as checks may ask: which have a value in each row, and bounds of numbers. */
+function knownOf(
+  columns: readonly string[],
+  values: Readonly<Record<string, string>>,
+  counts: ReadonlyMap<string, Counts>,
+): KnownColumns {
+  const found = columns.flatMap((name) => {
+    const { nulls, min, max } = counts.get(quoteName(name)) ?? {}
+    if (nulls === undefined) return []
+    const bounded = name in values && min && max && isNumber(min) && isNumber(max)
+    if (nulls > 0 && !bounded) return []
+    return [[name.toLowerCase(), { nulls, ...(bounded ? { min, max } : {}) }] as const]
+  })
+  return Object.fromEntries(found)
+}
+
+/** Rows that are looked at before it is decided which columns are kept as values. */
+const SAMPLE = 4096
+/** The share of them that must give their text back. */
+const MOST = 0.95
+
+async function worthwhile(
+  session: Session,
+  relation: string,
+  columns: readonly string[],
+  wanted: Wanted,
+): Promise<Record<string, string>> {
+  const candidates = columns.flatMap((name) => {
+    const type = wanted.get(name.toLowerCase())
+    if (type === undefined) return []
+    // Prices without cents: as whole numbers they give back the text that came.
+    const whole = wholeType(type)
+    return [type, ...(whole ? [whole] : [])].map((kept) => [name, kept] as const)
+  })
+  if (candidates.length === 0) return {}
+  const tests = candidates.map(([name, type]) => givesBack(name, castSql(name, type), type))
+  const sample = `(SELECT * FROM ${relation} LIMIT ${SAMPLE})`
+  const { rows, counts } = await countTrue(session, sample, tests)
+  const enough = candidates.filter((_, i) => (counts[i] ?? 0) >= rows * MOST)
+  // Of two types the first, which is the one that is wanted.
+  return Object.fromEntries(enough.filter(([name], i) => enough[i - 1]?.[0] !== name))
+}
+
+/** Aggregates in one query, up to which the engine plans them quickly: it compares each with all others. */
+const FEW = 64
+
+/** For how many rows each of some conditions is true. */
+async function countTrue(
+  session: Session,
+  relation: string,
+  conditions: readonly string[],
+): Promise<{ rows: number; counts: number[] }> {
+  if (conditions.length <= FEW) {
+    const counted = conditions.map((sql, i) => `count(*) FILTER (${sql}) AS n${i}`)
+    const [row] = await session.rows(`SELECT count(*) AS n, ${counted.join(', ')} FROM ${relation}`)
+    return { rows: Number(row?.n), counts: conditions.map((_, i) => Number(row?.[`n${i}`])) }
+  }
+  const counted = await session.rows(
+    `SELECT i, count(*) AS n, count(*) FILTER (yes) AS yes FROM (
+       SELECT unnest(range(${conditions.length})) AS i, unnest([${conditions.join(', ')}]) AS yes FROM ${relation}
+     ) GROUP BY i ORDER BY i`,
+  )
+  const counts = conditions.map(() => 0)
+  for (const { i, yes } of counted) counts[Number(i)] = Number(yes)
+  return { rows: Number(counted[0]?.n ?? 0), counts }
+}
+
+function castSql(name: string, type: string): string {
+  return `TRY_CAST(${quoteName(name)} AS ${type})`
+}
+
+/** Bytes of texts beside which the engine knows others of its own: `infinity`, years before Christ. */
+const widths: Record<string, number> = { DATE: 10, TIMESTAMP: 19 }
+
+function givesBack(name: string, value: string, type: string): string {
+  const text = quoteName(name)
+  const same = `CAST(${value} AS VARCHAR) IS NOT DISTINCT FROM ${text}`
+  const width = widths[type]
+  return width === undefined
+    ? `(${same})`
+    : `(${same} AND coalesce(strlen(${text}), ${width}) = ${width})`
+}

@@ -1,0 +1,132 @@
+import { rm, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { FilesSource } from '../../define/source.js'
+import { quoteName } from '../../define/sql/sql.js'
+import type { Field } from '../../define/types/column-type.js'
+import { DuckDB } from '../../engine/duckdb/duckdb.js'
+import type { ResultRow, Session } from '../../engine/engine.js'
+import { MoraineError } from '../../errors.js'
+import { scratchFolder } from '../../storage/scratch.js'
+import { filesSource } from '../declare/files.js'
+import type { SourceFile } from '../files/discover.js'
+import { kindOf } from '../files/kind.js'
+import { entriesOf, isZip } from '../unpack/archive.js'
+import { type Look, lookAt, takeSample } from './look.js'
+import { type Sample, withSample } from './sample.js'
+
+/** The first rows of something. */
+export interface Preview {
+  columns: Field[]
+  rows: ResultRow[]
+  note?: string
+}
+
+/** Whether a file is a workbook of Excel, by its name. */
+export const isWorkbook = (path: string) => /\.(xlsx|xlsm|xls|xlsb)$/i.test(path)
+
+/** Bytes at the start of a text that are looked at. */
+const ENOUGH = 1 << 18
+const words: Record<string, string> = { ',': 'commas', '\t': 'tabs', ';': 'semicolons' }
+
+/**
+ * The first rows of a raw file, without reading the whole of it where it is large. It is read as a run reads it, with the layout that a
+ * crawl would write.
+ *
+ * @throws MoraineError of kind `source` when it is nothing that can be read.
+ */
+export async function previewFile(path: string, limit: number): Promise<Preview> {
+  const { size, mtimeMs } = await stat(path)
+  if (size === 0) return { columns: [], rows: [], note: 'the file is empty' }
+  const file = { path, name: basename(path), size, modified: Math.floor(mtimeMs) }
+  const engine = await DuckDB.start()
+  const folder = await scratchFolder('preview')
+  try {
+    const session = await engine.open()
+    const entries = isZip(path) ? await entriesOf(file) : [file]
+    const [first, ...others] = entries as [SourceFile]
+    if (!first) return { columns: [], rows: [], note: 'the zip is empty' }
+    // The text of a table has more bytes where more rows are asked for.
+    const most = Math.max(ENOUGH, limit * 1024)
+    const found = await withSample(first, { most }, (sample) =>
+      previewSample(session, sample, join(folder, 'rows.parquet'), limit),
+    )
+    session.close()
+    if (others.length === 0) return found
+    const more = `the first of ${entries.length} files in it, ${first.archive?.entry}`
+    return { ...found, note: [found.note, more].filter(Boolean).join('; ') }
+  } finally {
+    await engine.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function previewSample(
+  session: Session,
+  sample: Sample,
+  location: string,
+  limit: number,
+): Promise<Preview> {
+  if (kindOf(sample.start)?.ending === 'parquet')
+    return tableRows(session, session.parquet(sample.file.path), limit)
+  const look: Look = isWorkbook(sample.file.name)
+    ? { options: {}, source: excel }
+    : await lookAt(sample)
+  const notes: string[] = []
+  const taken = await takeSample(session, sample, look.source, location, (text) => {
+    notes.push(text)
+  })
+  const relation = session.parquet(location)
+  const has = new Set((await session.describe(`SELECT * FROM ${relation}`)).map((c) => c.name))
+  const beside = ['_raw', '_error', '_source_line'].filter((name) => has.has(name))
+  const list = [...taken.columns, ...beside].map(quoteName)
+  const found = await tableRows(session, `(SELECT ${list.join(', ')} FROM ${relation})`, limit)
+  const broken = found.rows.flatMap((row, i) =>
+    typeof row._error === 'string' ? [Number(row._source_line ?? (taken.firstLine ?? 1) + i)] : [],
+  )
+  const isJson = look.source.layout?.kind === 'json'
+  const said = [
+    ...(look.layout ? [layoutNote(look)] : []),
+    ...(look.options.format ? [`format: '${look.options.format}'`] : []),
+    ...(look.options.encoding ? [`encoding: '${look.options.encoding}'`] : []),
+    ...notes,
+    ...brokenNote(broken, isJson),
+  ]
+  const shown = found.rows.filter((row) => !isJson || typeof row._error !== 'string')
+  return {
+    columns: found.columns.filter(({ name }) => !beside.includes(name)),
+    rows: shown.map(({ _raw, _error, _source_line, ...row }) =>
+      typeof _error === 'string' ? { ...row, [taken.columns[0] ?? '']: _raw ?? null } : row,
+    ) as ResultRow[],
+    ...(said.length > 0 ? { note: said.join('; ') } : {}),
+  }
+}
+
+function brokenNote(lines: readonly number[], isJson: boolean): string[] {
+  if (lines.length === 0) return []
+  const few = `${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ', …' : ''}`
+  return [isJson ? `no JSON object in line ${few}` : `line ${few} can't be split into columns`]
+}
+
+const excel: FilesSource = filesSource(['x.xlsx'], {})
+
+async function tableRows(session: Session, relation: string, limit: number): Promise<Preview> {
+  const result = await session.stream(`SELECT * FROM ${relation} LIMIT ${limit}`)
+  const rows: ResultRow[] = []
+  for await (const batch of result.batches) rows.push(...batch)
+  return { columns: result.columns, rows }
+}
+
+function layoutNote({ layout, source }: Look): string {
+  if (!layout) throw new MoraineError('source', 'There is no layout')
+  const { delimiter, header, skip, comment, quote, columns } = layout
+  const width = source.columns?.length ?? 0
+  const isOne = !header && width === 1
+  const more = [
+    ...(skip > 0 ? [`skip: ${skip}`] : []),
+    ...(comment === undefined ? [] : [`comment: '${comment}'`]),
+    ...(quote === '"' ? [] : [quote === null ? 'quotes are characters' : `quoted by ${quote}`]),
+    ...(header && columns.length > 0 ? ['some columns have no name of their own there'] : []),
+  ]
+  const separated = isOne ? 'one column' : `separated by ${words[delimiter] ?? `'${delimiter}'`}`
+  return [`${separated}, ${header ? 'with' : 'without'} a header`, ...more].join(', ')
+}

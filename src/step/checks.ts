@@ -1,0 +1,187 @@
+import { type Check, checkName } from '../define/check.js'
+import { fullName, type Gold, type Silver } from '../define/dataset.js'
+import { checkedAgainst } from '../define/inputs.js'
+import { secondsOf } from '../define/interval.js'
+import { quoteName, quoteText, reference, renderSql } from '../define/sql/sql.js'
+import { thousands } from '../define/thousands.js'
+import type { Session } from '../engine/engine.js'
+import { MoraineError, type Place } from '../errors.js'
+import type { Table } from '../iceberg/table.js'
+import type { RowCounts } from '../log/commit.js'
+import type { Storage } from '../storage/storage.js'
+import type { RunContext } from './context.js'
+import type { CheckResult } from './events.js'
+import { Journal } from './journal.js'
+import { atUserSql } from './sql-errors.js'
+import { tableFiles } from './table-files.js'
+
+/** An error for a result that is kept from readers. */
+export function notPublished(
+  { run }: Pick<RunContext, 'run'>,
+  name: string,
+  why: string,
+  place: Place | undefined,
+): MoraineError {
+  return new MoraineError('quality', `${name}: ${why}`, {
+    place,
+    hint: `Readers go on seeing the last good version. Look at the one that was not published: moraine query --run ${run} "from ${name}"`,
+  })
+}
+
+/** The error for checks of severity `fail` that did not pass. */
+export function brokenChecks(
+  context: Pick<RunContext, 'run'>,
+  name: string,
+  results: readonly CheckResult[],
+  place: Place | undefined,
+): MoraineError | undefined {
+  const broken = results.filter(({ passed, severity }) => !passed && severity === 'fail')
+  if (broken.length === 0) return undefined
+  const said = broken.map(({ check, message }) => `${check}: ${message}`).join('; ')
+  const what = broken.length === 1 ? 'a check does not hold' : `${broken.length} checks do not hold`
+  return notPublished(context, name, `${what}: ${said}`, place)
+}
+
+/** Holds a new version of a table, which nobody sees yet, against the dataset's checks. */
+export async function holdChecks(
+  context: RunContext,
+  session: Session,
+  dataset: Silver | Gold,
+  table: Table,
+  counts?: RowCounts,
+): Promise<CheckResult[]> {
+  if (dataset.checks.length === 0) return []
+  const files = tableFiles(context.storage, table, await table.plan())
+  await context.relations.define(session, checkedAgainst(dataset))
+  const relation = session.table(table.schema, files)
+  const rowsBefore = (runs: number) => rowsOfRuns(context.storage, fullName(dataset), runs)
+  return holdOn(relation, dataset.checks, {
+    session,
+    counts,
+    started: context.started,
+    rowsBefore,
+  })
+}
+
+/** Holds a relation against checks. */
+export async function holdOn(
+  relation: string,
+  checks: readonly Check[],
+  holding: Holding,
+): Promise<CheckResult[]> {
+  await holding.session.defineHere('this_table', relation)
+  const results: CheckResult[] = []
+  for (const check of checks) {
+    const message = await hold(check, holding)
+    const { severity } = check
+    const said = message === undefined ? {} : { message }
+    results.push({ check: checkName(check), severity, passed: message === undefined, ...said })
+  }
+  return results
+}
+
+/** What checks are held with. */
+export interface Holding {
+  session: Session
+  counts: RowCounts | undefined
+  started: Date
+  /** The rows of the last runs: those that were read, or those of the table. */
+  rowsBefore?: (runs: number) => Promise<number[]>
+}
+
+/** Runs from which on there is something to compare with. */
+const ENOUGH = 5
+
+/** Tells how far a number is from what is usual, where that is too far. */
+function unusual(n: number, before: readonly number[], deviations: number): string | undefined {
+  if (before.length < ENOUGH) return undefined
+  const mean = before.reduce((sum, x) => sum + x, 0) / before.length
+  const variance = before.reduce((sum, x) => sum + (x - mean) ** 2, 0) / before.length
+  // Where all runs were alike, a row more or less is nothing to tell of.
+  const deviation = Math.max(Math.sqrt(variance), mean * 0.01, 1)
+  if (Math.abs(n - mean) <= deviations * deviation) return undefined
+  const [shown, usual] = [n, Math.round(mean)].map(thousands)
+  return `${shown} rows, where the last ${before.length} runs had ${usual} on average`
+}
+
+/** How many rows a dataset had in the last runs that built it, newest first. */
+async function rowsOfRuns(storage: Storage, name: string, runs: number): Promise<number[]> {
+  const entries = await new Journal(storage).latest(runs * 10)
+  return entries
+    .flatMap(({ record }) => {
+      const step = record?.steps.find(({ dataset }) => dataset === name)
+      if (step?.outcome !== 'done') return []
+      const rows = step.counts?.in ?? step.rows
+      return rows === undefined || rows === 0 ? [] : [rows]
+    })
+    .slice(0, runs)
+}
+
+/** What is wrong, in words; `undefined` when the check holds. */
+async function hold(check: Check, holding: Holding): Promise<string | undefined> {
+  const { session, counts, started } = holding
+  const one = async (sql: string) => (await session.rows(sql))[0] ?? {}
+  switch (check.check) {
+    case 'unique': {
+      const columns = check.columns.map(quoteName)
+      const present = columns.map((c) => `${c} IS NOT NULL`).join(' AND ')
+      const { n, first } = await one(
+        `SELECT count(*) AS n, first(k) AS first FROM (SELECT concat_ws(', ', ${columns.join(', ')}) AS k
+         FROM this_table WHERE ${present} GROUP BY ${columns.join(', ')} HAVING count(*) > 1 ORDER BY k)`,
+      )
+      return n === 0n
+        ? undefined
+        : `${n} ${n === 1n ? 'value appears' : 'values appear'} more than once, such as ${first}`
+    }
+    case 'not empty': {
+      const { n } = await one('SELECT count(*) AS n FROM this_table')
+      return n === 0n ? 'it has no rows' : undefined
+    }
+    case 'row count': {
+      const n = Number((await one('SELECT count(*) AS n FROM this_table')).n)
+      const { min = 0, max = Number.POSITIVE_INFINITY } = check
+      return n >= min && n <= max ? undefined : `it has ${thousands(n)} rows`
+    }
+    case 'usual rows': {
+      const before = (await holding.rowsBefore?.(check.runs)) ?? []
+      const all = await one('SELECT count(*) AS n FROM this_table')
+      return unusual(counts?.in ?? Number(all.n), before, check.deviations)
+    }
+    case 'discarded': {
+      if (!counts || counts.in === 0) return undefined
+      const part = counts.discarded / counts.in
+      const percent = Number((part * 100).toPrecision(3))
+      return part <= check.max
+        ? undefined
+        : `${thousands(counts.discarded)} of ${thousands(counts.in)} rows were discarded (${percent} %)`
+    }
+    case 'fresh': {
+      const column = quoteName(check.columns[0] as string)
+      const at = `TIMESTAMPTZ ${quoteText(started.toISOString())}`
+      const { newest, late } = await one(
+        `SELECT CAST(max(${column}) AS VARCHAR) AS newest,
+         epoch(${at}) - epoch(CAST(max(${column}) AS TIMESTAMP)) AS late FROM this_table`,
+      )
+      if (newest === null) return 'it has no value'
+      return Number(late) <= (secondsOf(check.within) as number)
+        ? undefined
+        : `the newest value is ${newest}`
+    }
+    case 'references': {
+      const [column, target] = [check.columns[0] as string, check.target].map(quoteName)
+      const { n, first } = await one(
+        `SELECT count(*) AS n, first(${column}) AS first FROM this_table
+         WHERE ${column} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ${reference(check.to)} AS t WHERE t.${target} = this_table.${column})`,
+      )
+      return n === 0n
+        ? undefined
+        : `${n} ${n === 1n ? 'row has' : 'rows have'} a value that ${fullName(check.to)} does not have, such as ${first}`
+    }
+    case 'sql': {
+      const { n } = await atUserSql(check.query, 1, () =>
+        one(`SELECT count(*) AS n FROM (\n${renderSql(check.query)}\n)`),
+      )
+      return n === 0n ? undefined : `its query gives ${n} ${n === 1n ? 'row' : 'rows'}`
+    }
+  }
+}

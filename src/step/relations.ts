@@ -1,0 +1,189 @@
+import { type AnyDataset, fullName } from '../define/dataset.js'
+import { inputsOf } from '../define/inputs.js'
+import type { Partition } from '../define/partition.js'
+import { quoteName, renderSql } from '../define/sql/sql.js'
+import type { Field } from '../define/types/column-type.js'
+import type { BatchParts, Session } from '../engine/engine.js'
+import { Manifests } from '../iceberg/manifests.js'
+import { realEffects, Table, type TablePointer } from '../iceberg/table.js'
+import type { BatchPointer, TableState } from '../log/commit.js'
+import { sinceFull, type View } from '../plan/plan.js'
+import type { Storage } from '../storage/storage.js'
+import { Batches, bronzeLineage, columnsOf, keptFiles } from './batches.js'
+import { Naming } from './naming.js'
+import { tableFiles } from './table-files.js'
+
+/** Columns that every silver table has beside those of its schema. */
+export const silverLineage: readonly Field[] = [
+  { name: '_loaded_at', type: { kind: 'timestamptz' } },
+  { name: '_batch', type: { kind: 'string' } },
+]
+
+/** New names of columns, by the old ones. */
+export type Renamed = Readonly<Record<string, string>> | undefined
+
+/**
+ * Makes datasets known to an engine under their names, each at the version of a view. What a run
+ * has built itself is seen by its later steps before anybody else sees it.
+ */
+export class Relations {
+  readonly batches: Batches
+  /** Versions of a table share most of their manifests. */
+  private readonly manifests: Manifests
+  private readonly staged: Record<string, TableState> = {}
+  private readonly tables = new Map<string, Promise<Table>>()
+  private readonly defined = new Map<string, Promise<void>>()
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly base: View,
+  ) {
+    this.batches = new Batches(storage)
+    this.manifests = new Manifests(storage)
+  }
+
+  /** The view with what was built since. */
+  get view(): View {
+    return { ...this.base, tables: { ...this.base.tables, ...this.staged } }
+  }
+
+  /** Shows a new version of a table to later steps. */
+  stage(name: string, state: TableState): void {
+    this.staged[name] = state
+    this.defined.delete(name)
+  }
+
+  /** Defines datasets in the engine. */
+  async define(session: Session, datasets: readonly AnyDataset[]): Promise<void> {
+    for (const dataset of datasets) await this.defineOne(session, dataset)
+  }
+
+  /** Defines the tables of all versions of datasets. */
+  async defineHistories(session: Session, datasets: readonly AnyDataset[]): Promise<void> {
+    for (const { name } of datasets) {
+      const full = `history.${name}`
+      const made =
+        this.defined.get(full) ??
+        this.tableRelation(session, full).then((sql) => session.define('history', name, sql))
+      this.defined.set(full, made)
+      await made
+    }
+  }
+
+  private defineOne(session: Session, dataset: AnyDataset): Promise<void> {
+    const name = fullName(dataset)
+    const known = this.defined.get(name)
+    if (known) return known
+    const made = this.relation(session, dataset).then((sql) =>
+      session.define(dataset.tier, dataset.name, sql),
+    )
+    this.defined.set(name, made)
+    return made
+  }
+
+  private async relation(session: Session, dataset: AnyDataset): Promise<string> {
+    if (dataset.tier === 'gold' && dataset.view) {
+      await this.define(session, inputsOf(dataset))
+      return renderSql(dataset.query)
+    }
+    if (dataset.tier !== 'bronze') return this.tableRelation(session, fullName(dataset))
+    const all = this.base.batches[fullName(dataset)] ?? []
+    const declared = dataset.from.columns ?? []
+    const { sql, columns } = await this.bronzeRelation(session, sinceFull(all), declared)
+    // Columns that only earlier full extracts had are still known.
+    const known = new Set(columns.map((column) => column.toLowerCase()))
+    const others = columnsOf(await this.batches.manifests(all)).filter(
+      (column) => !known.has(column.toLowerCase()),
+    )
+    const nulls = others.map((column) => `, CAST(NULL AS VARCHAR) AS ${quoteName(column)}`)
+    return nulls.length > 0 ? `SELECT *${nulls.join('')} FROM (${sql})` : sql
+  }
+
+  /** SQL for the rows of bronze batches, and the columns of their files. */
+  async bronzeRelation(
+    session: Session,
+    pointers: readonly BatchPointer[],
+    declared: readonly string[],
+  ): Promise<{ sql: string; columns: string[] }> {
+    const manifests = await this.batches.manifests(pointers)
+    const naming = await this.naming(pointers)
+    const files = keptFiles(this.storage, manifests, false, naming)
+    await session.hold(files)
+    if (files.length > 0) {
+      const columns = naming?.columnsOf(manifests) ?? columnsOf(manifests)
+      const shown = [...bronzeLineage, ...columns].map(quoteName).join(', ')
+      return { sql: `SELECT ${shown} FROM (${session.batches(files)})`, columns }
+    }
+    const known = naming?.columnsOf(manifests) ?? columnsOf(manifests)
+    const own = manifests.length > 0 ? known : declared
+    const columns = [...bronzeLineage, ...own].map((column) => {
+      const type = column === '_source_line' ? 'BIGINT' : 'VARCHAR'
+      return `CAST(NULL AS ${type}) AS ${quoteName(column)}`
+    })
+    return { sql: `SELECT ${columns.join(', ')} WHERE false`, columns: [...own] }
+  }
+
+  /** All columns that bronze batches of a dataset have. */
+  async batchColumns(pointers: readonly BatchPointer[]): Promise<string[]> {
+    const manifests = await this.batches.manifests(pointers)
+    return (await this.naming(pointers))?.columnsOf(manifests) ?? columnsOf(manifests)
+  }
+
+  /** What columns are called where names fall together, by all batches of their dataset. */
+  async naming(pointers: readonly BatchPointer[]): Promise<Naming | undefined> {
+    const [first] = pointers
+    const all = (first && this.view.batches[first.dataset]) ?? pointers
+    if (!all.some(({ names }) => names)) return undefined
+    return Naming.of(await this.batches.manifests(all))
+  }
+
+  /**
+   * SQL for the rows of bronze batches as silver reads them: in parts, and where `marked`, with `_superseded` where a
+   * newer version of their file is among the batches.
+   */
+  async bronzeParts(
+    session: Session,
+    pointers: readonly BatchPointer[],
+    wanted: ReadonlyMap<string, string>,
+    marked: boolean,
+  ): Promise<BatchParts> {
+    const manifests = await this.batches.manifests(pointers)
+    const files = keptFiles(this.storage, manifests, marked, await this.naming(pointers))
+    await session.hold(files)
+    return session.batchParts(files, wanted)
+  }
+
+  /** SQL for all rows of a table as the view has it. */
+  async tableRelation(session: Session, name: string): Promise<string> {
+    const table = await this.table(name)
+    if (!table) return 'SELECT NULL AS "not built yet" WHERE false'
+    return session.table(table.schema, tableFiles(this.storage, table, await table.plan()))
+  }
+
+  /** The Iceberg table behind a name, if it was ever built. */
+  async table(name: string): Promise<Table | undefined> {
+    const state = this.view.tables[name]
+    return state && this.version(state)
+  }
+
+  /** A table as it stands, with the columns and names that it is about to have. */
+  async tableAs(
+    name: string,
+    columns: readonly Field[],
+    partitions: readonly Partition[],
+    renamed: Renamed,
+  ): Promise<Table | undefined> {
+    const table = await this.table(name)
+    return table?.reshape({ columns, partitions, ...(renamed ? { renamed } : {}) })
+  }
+
+  /** A version of a table by its metadata file; each is read once. */
+  version({ metadata, sha256 }: TablePointer): Promise<Table> {
+    const known = this.tables.get(metadata)
+    if (known) return known
+    const at = { metadata, ...(sha256 ? { sha256 } : {}) }
+    const loaded = Table.load(this.storage, at, realEffects, this.manifests)
+    this.tables.set(metadata, loaded)
+    return loaded
+  }
+}

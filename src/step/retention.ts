@@ -1,0 +1,160 @@
+import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
+import { isTime, keptFrom, type Retention, retentionOf, timeAs } from '../define/keep.js'
+import { quoteName } from '../define/sql/sql.js'
+import { thousands } from '../define/thousands.js'
+import { count } from '../engine/count.js'
+import type { Relation, Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import { toColumnType } from '../iceberg/spec/types.js'
+import { decodeValue } from '../iceberg/spec/values.js'
+import type { Table } from '../iceberg/table.js'
+import type { RowCounts, TableState } from '../log/commit.js'
+import { definitionOf } from '../plan/fingerprint.js'
+import type { Built } from './built.js'
+import { hash, type RunContext, withSession } from './context.js'
+import { chooseDeletes } from './delete-strategy.js'
+import { tableFiles } from './table-files.js'
+import { tableState, writeTable } from './write-table.js'
+
+/** A table without the rows that its dataset's `keep` lets go. */
+export interface Unexpired {
+  table: Table
+  /** Rows that went. */
+  expired: number
+  keep: TableState['keep']
+}
+
+/** Lets rows go that are older than a dataset's `keep`; the table stays as it is where it has none, or they stay for ever. */
+export async function withoutExpired(
+  context: RunContext,
+  dataset: Silver | Gold,
+  table: Table,
+  before: TableState['keep'],
+): Promise<Unexpired> {
+  const retention = retentionOf(dataset)
+  if (!retention) {
+    const { by, until } = before ?? {}
+    return { table, expired: 0, keep: by && until ? { by, until } : undefined }
+  }
+  const from = keptFrom(retention, context.started)
+  return withSession(context, fullName(dataset), async (session) => {
+    const column = timeColumn(dataset, table, retention)
+    const expired = `${quoteName(column.name)} < ${timeAs(from, column.type)}`
+    const text = timeAs(from, column.type).replace(/^\w+ '|'$/g, '')
+    const tasks = await table.plan([{ column: column.name, op: '<', values: [text] }])
+    const files = session.tableWithFiles(table.schema, tableFiles(context.storage, table, tasks))
+    const leaving = await session.materialize(
+      `SELECT _data_file, _data_row FROM (${files}) WHERE ${expired}`,
+    )
+    const rows = await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)
+    const left =
+      rows > 0 ? await remove(context, session, dataset, table, { tasks, leaving, expired }) : table
+    const oldest = await oldestRow(context, session, left, column)
+    const until = rows > 0 ? from.toISOString() : before?.until
+    return {
+      table: left,
+      expired: rows,
+      keep: {
+        by: retention.by,
+        ...(oldest ? { oldest: oldest.toISOString() } : {}),
+        ...(until ? { until } : {}),
+      },
+    }
+  })
+}
+
+type Column = Table['schema']['fields'][number]
+
+/** The column that tells how old rows are. */
+function timeColumn(dataset: AnyDataset, { schema }: Table, { by }: Retention) {
+  const field = schema.fields.find(({ name }) => name.toLowerCase() === by.toLowerCase())
+  const type = field && toColumnType(field.type)
+  if (field && type && isTime(type)) return { ...field, type, iceberg: String(field.type) }
+  throw new MoraineError(
+    'definition',
+    `${fullName(dataset)}: keep: '${by}' is ${field ? 'no time' : 'not a column'}`,
+    {
+      place: dataset.place && { ...dataset.place, near: `'${by}'` },
+      hint: `Choose a date, a timestamp or a timestamptz of: ${schema.fields.map(({ name }) => name).join(', ')}`,
+    },
+  )
+}
+
+async function remove(
+  context: RunContext,
+  session: Session,
+  dataset: Silver | Gold,
+  table: Table,
+  what: { tasks: Awaited<ReturnType<Table['plan']>>; leaving: Relation; expired: string },
+): Promise<Table> {
+  const strategy = await chooseDeletes(context, session, table, what.tasks, what.leaving)
+  const { rewritten, deletions, removed } = strategy
+  const files = session.table(table.schema, tableFiles(context.storage, table, rewritten))
+  const written = await writeTable(context, session, {
+    name: fullName(dataset),
+    version: table,
+    rows: `SELECT * FROM (${files}) WHERE NOT coalesce(${what.expired}, false)`,
+    removed,
+    deletions,
+    anyOrder: dataset.tier === 'silver',
+  })
+  return written.table
+}
+
+/** From when the oldest row is, as the files' bounds say; those of files with deletes may be of rows that are gone. */
+async function oldestRow(
+  { storage }: RunContext,
+  session: Session,
+  table: Table,
+  column: Omit<Column, 'type'> & { iceberg: string },
+): Promise<Date | undefined> {
+  const tasks = await table.plan()
+  const known: number[] = []
+  const others = tasks.filter(({ file, deletes }) => {
+    const { lower, nulls } = file.columns.get(column.id) ?? {}
+    if (nulls === file.rows) return false
+    if (!lower || deletes.length > 0) return true
+    const value = Number(decodeValue(lower, column.iceberg))
+    known.push(column.iceberg === 'date' ? value * 86_400_000 : Math.floor(value / 1000))
+    return false
+  })
+  if (others.length > 0) {
+    const files = session.table(table.schema, tableFiles(storage, table, others))
+    const [row] = await session.rows(
+      `SELECT epoch_ms(CAST(min(${quoteName(column.name)}) AS TIMESTAMP)) AS t FROM (${files})`,
+    )
+    if (row?.t !== null && row?.t !== undefined) known.push(Number(row.t))
+  }
+  return known.length > 0 ? new Date(known.reduce((a, b) => Math.min(a, b))) : undefined
+}
+
+/** Lets rows of a table go that nothing else has to be done for. */
+export async function expireRows(context: RunContext, dataset: Silver | Gold): Promise<Built> {
+  const name = fullName(dataset)
+  const before = context.relations.view.tables[name] as TableState
+  const table = (await context.relations.table(name)) as Table
+  const { table: left, expired, keep } = await withoutExpired(context, dataset, table, before.keep)
+  const counts = before.counts && withExpired(before.counts, expired)
+  const { same, ...others } = before
+  const state = { ...others, ...tableState(left, definitionOf(dataset, hash), counts), keep }
+  return {
+    tables: { [name]: expired > 0 || !same ? state : { ...state, same } },
+    result: { rows: 0, files: 0, bytes: 0, notes: saidOf(expired) },
+  }
+}
+
+/** What became of all rows, once some of those that were kept are let go. */
+export function withExpired(counts: RowCounts, expired: number): RowCounts {
+  if (expired === 0) return counts
+  return {
+    ...counts,
+    kept: counts.kept - expired,
+    expired: (counts.expired ?? 0) + expired,
+  }
+}
+
+/** How a run tells of rows that were let go. */
+export function saidOf(expired: number): string[] {
+  if (expired === 0) return []
+  return [`${thousands(expired)} expired ${expired === 1 ? 'row' : 'rows'} let go`]
+}

@@ -1,0 +1,43 @@
+import { fullName, type Gold, type Silver } from '../define/dataset.js'
+import type { Field } from '../define/types/column-type.js'
+import { MoraineError } from '../errors.js'
+import { toColumnType } from '../iceberg/spec/types.js'
+import type { Table } from '../iceberg/table.js'
+import { type ColumnChange, sayChange, schemaDiff } from '../plan/schema-diff.js'
+
+/** How a table's columns will change; columns that Moraine adds itself are left out. */
+export function columnChanges(
+  table: Table,
+  columns: readonly Field[],
+  renamed: Readonly<Record<string, string>> = {},
+): ColumnChange[] {
+  const before = table.schema.fields
+    .filter(({ name }) => !name.startsWith('_'))
+    .map(({ name, type }) => ({ name, type: toColumnType(type) }))
+  return schemaDiff(before, columns, renamed)
+}
+
+/**
+ * Refuses columns that what reads the table today could miss or misread.
+ *
+ * @throws MoraineError of kind `definition` that says how to go on.
+ */
+export function refuseBreaking(
+  dataset: Silver | Gold,
+  table: Table | undefined,
+  columns: readonly Field[],
+  renamed: Readonly<Record<string, string>> | undefined,
+): void {
+  const changes = table ? columnChanges(table, columns, renamed) : []
+  const breaking = changes.filter((change) => change.breaking)
+  if (breaking.length === 0) return
+  const name = fullName(dataset)
+  throw new MoraineError(
+    'definition',
+    `${name}: this change of columns would break what reads it: ${breaking.map(sayChange).join(', ')}`,
+    {
+      place: dataset.place,
+      hint: `Keep the old column beside the new one; or, when nobody needs it any more: moraine run ${name}+ --allow-breaking`,
+    },
+  )
+}

@@ -1,0 +1,38 @@
+import { sqlType } from '../define/types/sql-type.js'
+import type { DeleteFile, TableFile } from '../engine/engine.js'
+import type { ScanTask } from '../iceberg/deletes.js'
+import type { DataFile } from '../iceberg/spec/manifest.js'
+import { toColumnType } from '../iceberg/spec/types.js'
+import type { Table } from '../iceberg/table.js'
+import type { Storage } from '../storage/storage.js'
+
+/** A data file and lists of positions: of the file's rows only those are meant. */
+export interface PartOfFile extends ScanTask {
+  only?: readonly DataFile[]
+}
+
+/** Files of a table as an engine opens them. */
+export function tableFiles(
+  storage: Storage,
+  table: Table,
+  tasks: readonly PartOfFile[],
+): TableFile[] {
+  const locate = (file: DataFile) => storage.locate(table.pathOf(file.path))
+  const deletesOf = (file: DataFile): DeleteFile => {
+    if (file.content === 'position deletes') return { location: locate(file) }
+    const fields = (file.equalityIds ?? []).map((id) => {
+      const field = table.schema.fields.find((f) => f.id === id)
+      if (!field) throw new Error(`deletes by field ${id}, which the table does not have any more`)
+      return { id, name: field.name, type: sqlType(toColumnType(field.type)) }
+    })
+    return { location: locate(file), fields }
+  }
+  const plain = table.metadata.schemas.length === 1
+  return tasks.map(({ file, deletes, only }) => ({
+    location: locate(file),
+    ...(plain ? { plain } : {}),
+    ...(deletes.length > 0 || only ? { named: file.path } : {}),
+    ...(deletes.length > 0 ? { deletes: deletes.map(deletesOf) } : {}),
+    ...(only ? { only: only.map(deletesOf) } : {}),
+  }))
+}

@@ -1,0 +1,465 @@
+import { createHash } from 'node:crypto'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PutObjectCommandInput } from '@aws-sdk/client-s3'
+import { MoraineError } from '../../errors.js'
+import { OrderedSha256, streamSha256 } from '../checksum.js'
+import { MovedChecksums } from '../moved.js'
+import { checkPath } from '../paths.js'
+import { missing } from '../remedy.js'
+import { mount, type ObjectAccess } from '../staging.js'
+import type { Storage, StoredObject } from '../storage.js'
+import { receiveBody } from './body.js'
+import { type Given, hasObjectLock, holdObject, setLifecycle } from './bucket.js'
+import { cacheFolder } from './cache.js'
+import { type Arrived, Copies } from './copies.js'
+import { type S3Action, s3Failure, statusOf } from './failures.js'
+import { clientsFor, type S3Place, s3Place } from './settings.js'
+
+/** Bytes of a part, where an object is sent in parts. */
+const PART = 16 * 2 ** 20
+const PARTS_AT_ONCE = 3
+/** How often a create is tried that another one is in the way of. */
+const CONFLICTS = 10
+
+type Clients = Awaited<ReturnType<typeof clientsFor>>
+
+/** An object that was received: which one it was. */
+interface Received extends Arrived {
+  etag: string | undefined
+  /** Where the bucket keeps versions. */
+  version: string | undefined
+}
+
+/**
+ * A lake in a bucket of S3, or of what speaks its protocol. The engine reads and writes copies in a folder of this machine: objects
+ * never change, so a copy stays good.
+ */
+export class S3Storage implements Storage {
+  readonly url: string
+  private readonly place: S3Place
+  private readonly copies: Copies
+  private connected: Promise<Clients> | undefined
+  private lockable: Promise<boolean> | undefined
+
+  /** @param mounted whether the engine shall find its objects: of a lake, not of a source. */
+  constructor(
+    readonly address: string,
+    mounted = true,
+  ) {
+    const root = address
+    this.place = s3Place(root)
+    const { bucket, prefix, endpoint } = this.place
+    this.url = `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`
+    const id = createHash('sha256')
+      .update(`${endpoint ?? ''} ${this.url}`)
+      .digest('hex')
+    const folder = join(cacheFolder(), 's3', id.slice(0, 16))
+    const { url } = this
+    const { reads } = this.place
+    this.copies = new Copies({
+      url,
+      folder,
+      download: (path, file, isKnown) => this.copyTo(path, file, isKnown),
+      noted: (path) => MovedChecksums.of(this).get(path),
+      isGone,
+    })
+    const fetch = (path: string, asItIs?: boolean) => this.copies.bring(path, asItIs)
+    const isReady = (path: string) => this.copies.isReady(path)
+    const access = () => this.access()
+    const always = reads === 'ranges'
+    if (mounted)
+      mount({ url, folder, fetch, isReady, ...(reads === 'copies' ? {} : { access, always }) })
+  }
+
+  async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+    const { s3, once } = await this.clients()
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await once.send(
+          new s3.PutObjectCommand({ ...this.put(path), ...proven(bytes), IfNoneMatch: '*' }),
+        )
+        return true
+      } catch (error) {
+        const status = statusOf(error)
+        if (status === 412) return false
+        // Another one is at it at the same moment: who wins is not decided yet.
+        if (status !== 409 || attempt >= CONFLICTS) throw this.failed('create', path, error)
+        await sleep(Math.random() * 50 * attempt)
+      }
+    }
+  }
+
+  async write(path: string, bytes: Uint8Array): Promise<void> {
+    if (!(await this.createIfAbsent(path, bytes)))
+      throw new MoraineError('storage', `${path} exists already; objects are never overwritten`)
+  }
+
+  async read(path: string): Promise<Uint8Array> {
+    const found = await this.readIfPresent(path)
+    if (found) return found
+    throw missing(path)
+  }
+
+  async readIfPresent(path: string): Promise<Uint8Array | undefined> {
+    const { s3, client } = await this.clients()
+    try {
+      const { Body } = await client.send(new s3.GetObjectCommand(this.named(path)))
+      return await Body?.transformToByteArray()
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw this.failed('read', path, error)
+    }
+  }
+
+  async stat(path: string): Promise<StoredObject | undefined> {
+    const { s3, client } = await this.clients()
+    try {
+      const { ContentLength = 0, LastModified } = await client.send(
+        new s3.HeadObjectCommand(this.named(path)),
+      )
+      return { path, size: ContentLength, modified: LastModified?.getTime() ?? 0 }
+    } catch (error) {
+      if (statusOf(error) === 404 && !isNoBucket(error)) return undefined
+      throw this.failed('look at', path, error)
+    }
+  }
+
+  async digest(path: string): Promise<string | undefined> {
+    const { s3, client } = await this.clients()
+    try {
+      const { Body } = await client.send(new s3.GetObjectCommand(this.named(path)))
+      return await streamSha256(Body as Readable)
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw this.failed('read', path, error)
+    }
+  }
+
+  list(prefix: string): Promise<StoredObject[]> {
+    return this.objects(prefix)
+  }
+
+  entries(prefix: string): Promise<StoredObject[]> {
+    return this.objects(prefix, '/')
+  }
+
+  private async objects(prefix: string, delimiter?: string): Promise<StoredObject[]> {
+    const found: StoredObject[] = []
+    for await (const { Contents = [] } of this.pages(prefix, delimiter))
+      for (const { Key = '', Size = 0, LastModified, ETag } of Contents) {
+        const modified = LastModified?.getTime() ?? 0
+        found.push({
+          path: this.pathOf(Key),
+          size: Size,
+          modified,
+          ...(ETag ? { etag: ETag } : {}),
+        })
+      }
+    return found.sort((a, b) => (a.path < b.path ? -1 : 1))
+  }
+
+  async folders(prefix: string): Promise<string[]> {
+    const found: string[] = []
+    for await (const { CommonPrefixes = [] } of this.pages(prefix, '/'))
+      for (const { Prefix = '' } of CommonPrefixes)
+        found.push(this.pathOf(Prefix).slice(prefix.length).replace(/\/$/, ''))
+    return found.sort()
+  }
+
+  async remove(path: string): Promise<void> {
+    const { s3, client } = await this.clients()
+    try {
+      await client.send(new s3.DeleteObjectCommand(this.named(path)))
+    } catch (error) {
+      if (!isMissing(error)) throw this.failed('remove', path, error)
+    }
+    await this.copies.remove(path)
+  }
+
+  locate(path: string): string {
+    return `${this.url}/${checkPath(path)}`
+  }
+
+  async prepare(path: string): Promise<void> {
+    await this.copies.prepare(path)
+  }
+
+  async seal(paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const next = paths.values()
+    const sums = new Map<string, string>()
+    const work = async () => {
+      for (const path of next) {
+        const sum = await this.send(path)
+        sums.set(path, sum)
+        await this.copies.note(path, sum)
+      }
+    }
+    await Promise.all(Array.from({ length: Math.min(4, paths.length) }, work))
+    return sums
+  }
+
+  async restore(path: string, bytes: Uint8Array): Promise<void> {
+    const { s3, client } = await this.clients()
+    try {
+      await client.send(new s3.PutObjectCommand({ ...this.put(path), ...proven(bytes) }))
+    } catch (error) {
+      throw this.failed('write', path, error)
+    }
+    // A copy on this machine may be of the bytes that were replaced.
+    await this.copies.remove(path)
+  }
+
+  async protect(paths: readonly string[]): Promise<void> {
+    const clients = await this.clients()
+    const [first] = paths
+    if (first === undefined) return
+    try {
+      this.lockable ??= hasObjectLock(clients, this.place.bucket)
+      if (!(await this.lockable)) return
+      for (const path of paths) await holdObject(clients, this.named(path))
+    } catch (error) {
+      throw this.failed('protect', first, error)
+    }
+  }
+
+  /** Gives the bucket rules for its objects, beside those that others gave it. */
+  async setLifecycle(
+    rules: Parameters<typeof setLifecycle>[2],
+    isOwn: (id: string) => boolean,
+  ): Promise<Given> {
+    try {
+      return await setLifecycle(await this.clients(), this.place.bucket, rules, isOwn)
+    } catch (error) {
+      throw this.failed('give rules to', '', error)
+    }
+  }
+
+  /** Sends what the engine wrote, in parts where it is large; returns its SHA-256. */
+  private async send(path: string): Promise<string> {
+    const { s3, client } = await this.clients()
+    const file = await open(this.copies.at(path))
+    try {
+      const { size } = await file.stat()
+      const hash = new OrderedSha256()
+      const read = (at: number, length: number) => hash.next(() => partOf(file, at, length))
+      if (size > PART) await this.sendParts(path, size, read)
+      else {
+        const body = await read(0, size)
+        const sum = hash.digest()
+        await client.send(new s3.PutObjectCommand({ ...this.put(path), ...proven(body, sum) }))
+        return sum
+      }
+      return hash.digest()
+    } catch (error) {
+      throw this.failed('write', path, error)
+    } finally {
+      await file.close()
+    }
+  }
+
+  private async sendParts(
+    path: string,
+    size: number,
+    read: (at: number, length: number) => Promise<Uint8Array>,
+  ): Promise<void> {
+    const { s3, client } = await this.clients()
+    const { UploadId } = await client.send(
+      new s3.CreateMultipartUploadCommand({ ...this.put(path), ChecksumAlgorithm: 'SHA256' }),
+    )
+    const upload = { ...this.named(path), UploadId }
+    try {
+      const starts = Array.from({ length: Math.ceil(size / PART) }, (_, i) => i * PART)
+      const parts: { PartNumber: number; ETag: string | undefined; ChecksumSHA256: string }[] = []
+      const next = starts.entries()
+      const work = async () => {
+        for (const [i, at] of next) {
+          const body = proven(await read(at, Math.min(PART, size - at)))
+          const PartNumber = i + 1
+          const { ETag } = await client.send(
+            new s3.UploadPartCommand({ ...upload, PartNumber, ...body }),
+          )
+          parts.push({ PartNumber, ETag, ChecksumSHA256: body.ChecksumSHA256 })
+        }
+      }
+      await Promise.all(Array.from({ length: PARTS_AT_ONCE }, work))
+      parts.sort((a, b) => a.PartNumber - b.PartNumber)
+      await client.send(
+        new s3.CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts: parts } }),
+      )
+    } catch (error) {
+      await client.send(new s3.AbortMultipartUploadCommand(upload)).catch(() => {})
+      throw error
+    }
+  }
+
+  private async access(): Promise<ObjectAccess> {
+    try {
+      const { client } = await this.clients()
+      const found = await client.config.credentials()
+      const { endpoint, pathStyle } = this.place
+      const { host, protocol } = endpoint === undefined ? {} : new URL(endpoint)
+      return {
+        url: this.url,
+        keyId: found.accessKeyId,
+        secret: found.secretAccessKey,
+        token: found.sessionToken,
+        region: await client.config.region(),
+        endpoint: host === undefined ? undefined : { host, encrypted: protocol === 'https:' },
+        pathStyle,
+        expires: found.expiration,
+      }
+    } catch (error) {
+      throw this.failed('read', '', error)
+    }
+  }
+
+  /** Some of an object's bytes. */
+  async range(path: string, from: number, length: number): Promise<Buffer> {
+    const { s3, client } = await this.clients()
+    try {
+      const Range = `bytes=${from}-${from + length - 1}`
+      const { Body } = await client.send(new s3.GetObjectCommand({ ...this.named(path), Range }))
+      return Buffer.from((await Body?.transformToByteArray()) ?? [])
+    } catch (error) {
+      throw this.failed('read', path, error)
+    }
+  }
+
+  /** Writes an object to a file; what flips on the way is asked for once more. */
+  async download(path: string, file: string, signal?: AbortSignal): Promise<Received> {
+    const receive = () => this.receive(path, file, signal ? { signal } : {})
+    const first = await receive()
+    if (first.proof !== 'is not' && first.proof !== 'likely not') return first
+    const second = await receive()
+    const isSame = second.sha256 === first.sha256 && first.proof === 'likely not'
+    if (isSame || second.proof === 'is') return second
+    throw new MoraineError(
+      'source',
+      `${this.url}/${path} is damaged: its bytes are not those that the bucket has a checksum of`,
+      { doing: 'read', hint: 'Upload it again.' },
+    )
+  }
+
+  private async copyTo(path: string, file: string, isKnown: boolean): Promise<Arrived> {
+    const { sha256, proof } = await this.receive(path, file, { isKnown })
+    return { sha256, proof }
+  }
+
+  /** Removes one version of an object: one that was written since stays. */
+  async removeVersion(path: string, VersionId: string): Promise<void> {
+    const { s3, client } = await this.clients()
+    try {
+      await client.send(new s3.DeleteObjectCommand({ ...this.named(path), VersionId }))
+    } catch (error) {
+      if (!isMissing(error)) throw this.failed('remove a version of', path, error)
+    }
+  }
+
+  private async receive(
+    path: string,
+    file: string,
+    { signal, isKnown = false }: { signal?: AbortSignal; isKnown?: boolean },
+  ): Promise<Received> {
+    const { s3, client } = await this.clients()
+    const { endpoint, bucket } = this.place
+    try {
+      const sent = await client.send(
+        new s3.GetObjectCommand({
+          ...this.named(path),
+          ...(isKnown ? {} : { ChecksumMode: 'ENABLED' }),
+        }),
+        signal ? { abortSignal: signal } : {},
+      )
+      // Directory buckets have ETags of another kind.
+      const isAws = endpoint === undefined && !bucket.endsWith('--x-s3')
+      const version = sent.VersionId === 'null' ? undefined : sent.VersionId
+      return { etag: sent.ETag, version, ...(await receiveBody(sent, file, isAws, signal)) }
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw this.failed('read', path, error)
+    }
+  }
+
+  private async *pages(prefix: string, delimiter?: string) {
+    const { s3, client } = await this.clients()
+    const root = this.place.prefix === '' ? '' : `${this.place.prefix}/`
+    const input = {
+      Bucket: this.place.bucket,
+      Prefix: root + prefix,
+      ...this.payer,
+      ...(delimiter === undefined ? {} : { Delimiter: delimiter }),
+    }
+    try {
+      yield* s3.paginateListObjectsV2({ client }, input)
+    } catch (error) {
+      throw this.failed('list', prefix, error)
+    }
+  }
+
+  private clients(): Promise<Clients> {
+    this.connected ??= clientsFor(this.place)
+    return this.connected
+  }
+
+  private named(path: string): { Bucket: string; Key: string; RequestPayer?: 'requester' } {
+    const { bucket, prefix } = this.place
+    const key = checkPath(path)
+    return { Bucket: bucket, Key: prefix === '' ? key : `${prefix}/${key}`, ...this.payer }
+  }
+
+  private get payer(): { RequestPayer?: 'requester' } {
+    return this.place.requesterPays ? { RequestPayer: 'requester' } : {}
+  }
+
+  private put(path: string): PutObjectCommandInput {
+    return { ...this.named(path), ...this.place.encryption }
+  }
+
+  private pathOf(key: string): string {
+    const { prefix } = this.place
+    return prefix === '' ? key : key.slice(prefix.length + 1)
+  }
+
+  private failed(action: S3Action, path: string, cause: unknown): MoraineError {
+    if (cause instanceof MoraineError) return cause
+    const { anonymous, encryption } = this.place
+    const encrypted = encryption.ServerSideEncryption === 'aws:kms'
+    return s3Failure({ action, what: `${this.url}/${path}`, anonymous, encrypted }, cause)
+  }
+}
+
+/** Whether a call failed because the object is not there (any more). */
+export function isGone(error: unknown): boolean {
+  return error instanceof MoraineError && isMissing(error.cause)
+}
+
+/** A body with its checksum, by which the storage knows that it came whole, and which it keeps. */
+function proven(bytes: Uint8Array, sum?: string): { Body: Uint8Array; ChecksumSHA256: string } {
+  const hash = sum ? Buffer.from(sum, 'hex') : createHash('sha256').update(bytes).digest()
+  return { Body: bytes, ChecksumSHA256: hash.toString('base64') }
+}
+
+function isNoBucket(error: unknown): boolean {
+  return (error as { name?: string }).name === 'NoSuchBucket'
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Object && statusOf(error) === 404 && !isNoBucket(error)
+}
+
+async function partOf(
+  file: Awaited<ReturnType<typeof open>>,
+  at: number,
+  length: number,
+): Promise<Buffer> {
+  const buffer = Buffer.alloc(length)
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await file.read(buffer, done, length - done, at + done)
+    if (bytesRead === 0) throw new Error('the file is shorter than it was')
+    done += bytesRead
+  }
+  return buffer
+}

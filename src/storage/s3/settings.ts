@@ -1,0 +1,168 @@
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
+import { secondsOf } from '../../define/interval.js'
+import { MoraineError } from '../../errors.js'
+import { shownUrl } from '../../secrets.js'
+import { quietAwsSdk, variable } from '../../settings.js'
+
+/** Where a lake lies in S3, and how its objects are reached. */
+export interface S3Place {
+  bucket: string
+  /** Without slashes at its ends; empty for the whole bucket. */
+  prefix: string
+  endpoint: string | undefined
+  region: string | undefined
+  pathStyle: boolean
+  /** How objects are encrypted: by S3, or by a key of KMS. */
+  encryption: { ServerSideEncryption?: 'AES256' | 'aws:kms'; SSEKMSKeyId?: string }
+  /** A role that is assumed for each session. */
+  role: string | undefined
+  /** Milliseconds that an answer may take to begin. */
+  timeout: number
+  /** Whether engines that can shall read objects where they lie; otherwise as it costs less. */
+  reads: 'ranges' | 'copies' | undefined
+  /** Requests are not signed: the bucket is public. */
+  anonymous: boolean
+  /** Whoever asks pays for it, where the bucket wants that. */
+  requesterPays: boolean
+}
+
+const known = [
+  'endpoint',
+  'region',
+  'pathStyle',
+  'sse',
+  'kmsKeyId',
+  'role',
+  'timeout',
+  'reads',
+  'anonymous',
+  'requesterPays',
+]
+
+/**
+ * Reads `s3://bucket/prefix?endpoint=…&region=…&sse=aws:kms&kmsKeyId=…&role=…`. Credentials are not part of it: they come from where
+ * AWS's own tools have them.
+ *
+ * @throws MoraineError of kind `usage` when something in it is not known.
+ */
+export function s3Place(root: string): S3Place {
+  const url = URL.canParse(root) ? new URL(root) : undefined
+  const refuse = (message: string, hint: string) => new MoraineError('usage', message, { hint })
+  if (!url?.hostname)
+    throw refuse(`'${shownUrl(root)}' is no place in S3`, 'Write it as s3://bucket/prefix.')
+  if (url.username || url.password)
+    throw refuse(
+      'Keys do not belong into the address of a lake',
+      'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a profile.',
+    )
+  const unknown = [...url.searchParams.keys()].find((name) => !known.includes(name))
+  if (unknown !== undefined)
+    throw refuse(`There is no setting '${unknown}' for S3`, `There are: ${known.join(', ')}.`)
+  const setting = (name: string) => url.searchParams.get(name) ?? undefined
+  const sse = setting('sse')
+  if (sse !== undefined && sse !== 'AES256' && sse !== 'aws:kms')
+    throw refuse(`'${sse}' is no way to encrypt`, 'Choose sse=AES256 or sse=aws:kms.')
+  const reads = setting('reads')
+  if (reads !== undefined && reads !== 'ranges' && reads !== 'copies')
+    throw refuse(`'${reads}' is no way to read`, 'Choose reads=ranges or reads=copies.')
+  const kmsKeyId = setting('kmsKeyId')
+  const endpoint =
+    setting('endpoint') ?? variable('AWS_ENDPOINT_URL_S3') ?? variable('AWS_ENDPOINT_URL')
+  return {
+    bucket: url.hostname,
+    prefix: decodeURIComponent(url.pathname).replace(/^\/+|\/+$/g, ''),
+    endpoint,
+    region: setting('region') ?? variable('AWS_REGION') ?? variable('AWS_DEFAULT_REGION'),
+    pathStyle:
+      setting('pathStyle') === undefined
+        ? endpoint !== undefined
+        : setting('pathStyle') !== 'false',
+    encryption: {
+      ...(sse ? { ServerSideEncryption: sse } : {}),
+      ...(kmsKeyId ? { ServerSideEncryption: 'aws:kms' as const, SSEKMSKeyId: kmsKeyId } : {}),
+    },
+    role: setting('role'),
+    timeout: seconds(setting('timeout') ?? '60s') * 1000,
+    reads,
+    anonymous: setting('anonymous') === 'true',
+    requesterPays: setting('requesterPays') === 'true',
+  }
+}
+
+function seconds(text: string): number {
+  const found = secondsOf(text)
+  if (found !== undefined) return found
+  throw new MoraineError('usage', `'${text}' is no time to wait`, {
+    hint: 'Write it as timeout=30s.',
+  })
+}
+
+export type S3 = typeof import('@aws-sdk/client-s3')
+
+/** The client library, which is installed by those who use S3. */
+export async function s3Library(): Promise<S3> {
+  // Its word about versions of Node is for who installs it, not for every run.
+  quietAwsSdk()
+  try {
+    return await import('@aws-sdk/client-s3')
+  } catch (cause) {
+    throw new MoraineError('storage', 'A lake in S3 needs the package @aws-sdk/client-s3', {
+      cause,
+      hint: 'Install it: npm install @aws-sdk/client-s3',
+    })
+  }
+}
+
+/** A client, and one that tries nothing a second time. */
+export async function clientsFor(
+  place: S3Place,
+): Promise<{ s3: S3; client: S3Client; once: S3Client }> {
+  const s3 = await s3Library()
+  const config: S3ClientConfig = {
+    region: place.region ?? 'us-east-1',
+    ...(place.endpoint === undefined
+      ? {}
+      : {
+          endpoint: place.endpoint,
+          requestChecksumCalculation: 'WHEN_REQUIRED',
+          responseChecksumValidation: 'WHEN_REQUIRED',
+        }),
+    forcePathStyle: place.pathStyle,
+    requestHandler: {
+      connectionTimeout: 5_000,
+      requestTimeout: place.timeout,
+      throwOnRequestTimeout: true,
+    },
+    // A bucket in another region says in which, and is asked there.
+    followRegionRedirects: true,
+    ...(place.role === undefined ? {} : { credentials: await assumed(place.role) }),
+    ...(place.anonymous ? unsigned : {}),
+  }
+  return {
+    s3,
+    client: new s3.S3Client({ ...config, maxAttempts: 3, retryMode: 'standard' }),
+    once: new s3.S3Client({ ...config, maxAttempts: 1 }),
+  }
+}
+
+/** Requests go as they are: nothing is looked for that could sign them. */
+const unsigned: S3ClientConfig = {
+  credentials: { accessKeyId: '', secretAccessKey: '' },
+  signer: { sign: async (request) => request },
+}
+
+async function assumed(role: string): Promise<NonNullable<S3ClientConfig['credentials']>> {
+  try {
+    const { fromTemporaryCredentials } = await import('@aws-sdk/credential-providers')
+    return fromTemporaryCredentials({ params: { RoleArn: role, RoleSessionName: 'moraine' } })
+  } catch (cause) {
+    throw new MoraineError(
+      'storage',
+      'Assuming a role needs the package @aws-sdk/credential-providers',
+      {
+        cause,
+        hint: 'Install it: npm install @aws-sdk/credential-providers',
+      },
+    )
+  }
+}
