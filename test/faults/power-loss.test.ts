@@ -1,16 +1,18 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { Table } from '../../src/iceberg/table.js'
+import type { BatchPointer, TableState } from '../../src/log/commit.js'
 import { entryPath } from '../../src/log/gaps.js'
 import { CommitLog } from '../../src/log/log.js'
 import { Batches } from '../../src/step/batches.js'
 import { LocalStorage } from '../../src/storage/local.js'
+import type { Storage } from '../../src/storage/storage.js'
 import { CALLS, Disk } from '../support/disk.js'
 import { Project, repository } from '../support/project.js'
 import { withService } from '../support/services.js'
@@ -41,6 +43,10 @@ class Watched {
   readonly found = new Set<string>()
   answers = 0
   arrivals = 0
+  /** Objects that were put in the place of damaged ones. */
+  readonly restored = new Set<string>()
+  /** Files whose names a repair may replace: they were there before. */
+  private damaged = new Set<string>()
   private traces = 0
   private readonly disk: Disk
   /** What each commit leads to. */
@@ -48,7 +54,7 @@ class Watched {
   private readonly links: string[] = []
 
   constructor(readonly project: Project) {
-    this.disk = new Disk(project.folder, ({ what, path }) => this.look(what, path))
+    this.disk = new Disk(project.folder, ({ what, path, to }) => this.look(what, path, to))
   }
 
   private get root() {
@@ -95,6 +101,13 @@ class Watched {
     await this.replay(trace)
   }
 
+  /** Repairs files that are damaged first, and that must be whole on the disk under their names. */
+  async repair(damage: ReadonlyMap<string, (bytes: Buffer) => Buffer>): Promise<void> {
+    this.damaged = new Set([...damage.keys()].map((path) => join(this.root, path)))
+    for (const [path, change] of damage) await alter(join(this.root, path), change)
+    await this.run('repair', '--yes')
+  }
+
   /** Serves the lake while others use it. */
   async serve(use: (url: string) => Promise<void>): Promise<void> {
     const { child, trace } = this.start(['--json', 'serve', '--port', '0'])
@@ -119,7 +132,7 @@ class Watched {
     this.disk.end()
   }
 
-  private look(what: string, path: string): void {
+  private look(what: string, path: string, to = ''): void {
     if (what === 'link' && path.includes('/_moraine/log/main/') && /\/\d+\.json$/.test(path)) {
       this.links.push(path)
       for (const file of this.needed.get(path) ?? [])
@@ -129,7 +142,10 @@ class Watched {
       // Parquet is renamed by the engine, and synced before anything leads to it.
       if (!path.split('/').at(-1)?.startsWith('tmp_'))
         this.noteDirty(path, 'before it got its name')
+      if (this.damaged.has(to)) this.restored.add(to)
     }
+    // What was put in the place of a damaged file is there by the end of the command.
+    if (what === 'end') for (const file of this.restored) this.note(file, 'when the repair ended')
     const isArrival = path.includes('/bronze/landing/')
     if ((what === 'unlink' && isArrival) || what === 'end')
       for (const link of this.links)
@@ -194,6 +210,26 @@ class Watched {
   }
 }
 
+const flipped = (bytes: Buffer) => {
+  bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 2
+  return bytes
+}
+
+const scribbled = (bytes: Buffer) => bytes.fill(0x5a, 40, 60)
+
+async function alter(file: string, change: (bytes: Buffer) => Buffer): Promise<void> {
+  const bytes = change(await readFile(file))
+  // Files of the archive can only be read.
+  await chmod(file, 0o600)
+  await writeFile(file, bytes)
+}
+
+async function dataOf(storage: Storage, state: TableState | undefined): Promise<string> {
+  const table = await Table.load(storage, state as TableState)
+  const [task] = await table.plan()
+  return table.pathOf(task?.file.path ?? '')
+}
+
 withService('strace', [STRACE], () => {
   describe('a power cut', () => {
     it('loses nothing that a commit leads to, nothing that was answered, and no commit that a command told of', async () => {
@@ -218,6 +254,23 @@ withService('strace', [STRACE], () => {
       await watched.run('rollback', '--to', '4')
       await watched.run('run')
       await watched.run('vacuum', '--history', '0s', '--grace', '0s', '--delete')
+      // One file of each way in which files are mended: by their bytes, from their inputs, from the archive.
+      const { storage } = project
+      const state = await new CommitLog(storage).head()
+      const days = state.tables['gold.days']?.metadata ?? ''
+      const built = await dataOf(storage, state.tables['silver.orders'])
+      const kept = state.batches['bronze.orders']?.[0] as BatchPointer
+      const batch = (await new Batches(storage).manifest(kept)).files[0]?.data ?? ''
+      const head = state.number
+      await watched.repair(
+        new Map([
+          [days, flipped],
+          [built, scribbled],
+          [batch, scribbled],
+        ]),
+      )
+      expect(watched.restored).toContain(join(project.folder, 'lake', days))
+      expect((await new CommitLog(storage).head()).number).toBeGreaterThan(head)
       await watched.run('query', '--save-as', 'saved', 'select count(*) as n from silver.orders')
       await watched.serve(async (url) => {
         for (let n = 0; n < 5; n++) {

@@ -5,6 +5,8 @@ export interface Moment {
   what: 'link' | 'rename' | 'unlink' | 'answer' | 'end'
   /** The file that it was done to; of an answer its first bytes. */
   path: string
+  /** What it is called now, of a file that was renamed. */
+  to?: string
 }
 
 interface Call {
@@ -82,8 +84,8 @@ export class Disk {
       this.told({ what: 'answer', path: args }, this)
     const [from, to] = twoNames(name, args)
     if (/^link/.test(name) && to && this.has(to)) this.told({ what: 'link', path: to }, this)
-    if (/^rename/.test(name) && from && this.has(from))
-      this.told({ what: 'rename', path: from }, this)
+    if (/^rename/.test(name) && from && to && this.has(from))
+      this.told({ what: 'rename', path: from, to }, this)
     if (/^unlink/.test(name) && from && this.has(from))
       this.told({ what: 'unlink', path: from }, this)
     if (name === 'openat' && args.includes('O_CREAT')) this.made(pathOf(result))
