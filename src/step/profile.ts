@@ -35,7 +35,7 @@ export interface Profile {
 /** Rows that are looked at. */
 const LOOKED_AT = 10_000
 /** Values that are looked at, which makes it fewer rows where there are many columns. */
-const VALUES = 250_000
+const VALUES = 50_000
 export const TOP = 5
 /** Longer texts are cut. */
 const LONGEST = 100
