@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { CommitLog } from '../../../src/log/log.js'
+import { limitsOf } from '../../../src/query/limits.js'
 import { queryRows } from '../../../src/query/query.js'
 import { LocalStorage } from '../../../src/storage/local.js'
 import { engineSession } from '../../../test/support/engine.js'
@@ -10,6 +11,7 @@ import { generate } from '../generate/main.js'
 
 const session = engineSession()
 const SCALE = 0.01
+const limits = limitsOf()
 
 const run = async (lake: string, data: string, root: string) => {
   const { code, stdout, stderr } = await moraine(
@@ -46,6 +48,7 @@ it('keeps what is good of 24 dirty tables, and discards exactly what was spoilt'
     storage,
     state,
     'select reasons[1] as reason, count(*) as n from discarded.store_sales group by 1 order by 1',
+    { limits },
   )
   expect(reasons.map(({ n }) => Number(n))).toEqual(
     expect.arrayContaining(Object.values(dirt.store_sales?.discarded ?? {})),
@@ -60,6 +63,7 @@ it('keeps what is good of 24 dirty tables, and discards exactly what was spoilt'
        (select sum(ss_net_paid) from silver.store_sales where sold_date is not null)
          + (select sum(cs_net_paid) from silver.catalog_sales where sold_date is not null)
          + (select sum(ws_net_paid) from silver.web_sales where sold_date is not null) as silver`,
+    { limits },
   )
   expect([sums?.daily, sums?.monthly, sums?.products]).toEqual([
     sums?.silver,
@@ -71,6 +75,7 @@ it('keeps what is good of 24 dirty tables, and discards exactly what was spoilt'
     state,
     `select lifetime_value as value, orders, average_order as mean, cast(value / orders as decimal(18, 2)) as doubles
      from gold.customer_lifetime_value where value is not null`,
+    { limits },
   )
   // To the cent by whole numbers; a division of doubles is off by one now and then.
   const exact = ({ value, orders }: (typeof customers)[number]) => {
@@ -96,7 +101,7 @@ it('gives the reports that a script by hand gives, row for row', async () => {
   const gold = Object.keys(state.tables).filter((name) => name.startsWith('gold.'))
   expect(gold).toHaveLength(4)
   for (const name of gold) {
-    const ours = await queryRows(storage, state, `select * from ${name} order by all`)
+    const ours = await queryRows(storage, state, `select * from ${name} order by all`, { limits })
     const columns = Object.keys(ours[0] ?? {}).join(', ')
     const theirs = await session().rows(
       `SELECT ${columns} FROM read_parquet('${out}/${name.replace('.', '/')}/**/*.parquet', hive_partitioning = true) ORDER BY ALL`,
