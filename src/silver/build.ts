@@ -16,13 +16,14 @@ import { saidOf, withExpired, withoutExpired } from '../step/retention.js'
 import { refuseBreaking } from '../step/schema-change.js'
 import { aboutTable, tableState, writeTable } from '../step/write-table.js'
 import { carefully } from './careful.js'
-import { type Deduplicated, deduplicate } from './deduplicate.js'
+import { deduplicate } from './deduplicate.js'
 import { writeHistory } from './history.js'
 import { type Came, cameWith } from './ingested-at.js'
 import { type Merge, mergeByKey, type Target } from './merge.js'
+import type { Deduplicated, Validated } from './stages.js'
 import { findStale, isStale, type Stale } from './stale.js'
 import { tombstoneColumns, tombstonesOf } from './tombstones.js'
-import { countReasons, type Tally, tallyRows, type Validated, validate } from './validate.js'
+import { countReasons, type Tally, tallyRows, validate } from './validate.js'
 
 /** Columns of every table of discarded rows. */
 export const discardedColumns: readonly Field[] = [

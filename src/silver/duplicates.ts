@@ -1,6 +1,6 @@
 import type { Relation, Session } from '../engine/engine.js'
-import type { Keyed } from './deduplicate.js'
 import { Rising } from './nearly-sorted.js'
+import type { Keyed } from './stages.js'
 
 /** First rows whose order tells whether all may be in order: so many that few other orders hold for them. */
 const SAMPLE = 200_000

@@ -10,7 +10,7 @@ import { chooseDeletes } from '../step/delete-strategy.js'
 import { emptyRelation } from '../step/expressions.js'
 import { tableFiles } from '../step/table-files.js'
 import { tableState, writeTable } from '../step/write-table.js'
-import { keysOf, newestPlaceFirst, removesKeys } from './deduplicate.js'
+import { keysOf, newestPlaceFirst, removesKeys } from './keys.js'
 import { filesOfKeys, type Target } from './merge.js'
 
 /** The table of all versions: `history.orders`. */

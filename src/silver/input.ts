@@ -17,7 +17,7 @@ import { bronzeLineage, columnsOf } from '../step/batches.js'
 import { bindExpression } from '../step/expressions.js'
 import { columnTypes } from '../step/requested-types.js'
 import { canBeTried } from './careful.js'
-import { PLACE } from './deduplicate.js'
+import { PLACE } from './keys.js'
 
 /** The rows that a silver step reads, ready to be checked. */
 export interface SilverInput {

@@ -10,8 +10,9 @@ import type { RunContext } from '../step/context.js'
 import { chooseDeletes, type Deletion } from '../step/delete-strategy.js'
 import { type Renamed, silverLineage } from '../step/relations.js'
 import { tableFiles } from '../step/table-files.js'
-import { type Deduplicated, keysOf, newer, removesKeys } from './deduplicate.js'
 import type { Came } from './ingested-at.js'
+import { keysOf, newer, removesKeys } from './keys.js'
+import type { Deduplicated } from './stages.js'
 import { matchTombstones, mergeTombstones, newTombstones, type Tombstones } from './tombstones.js'
 
 /** How new rows and the table as it stands become one. */

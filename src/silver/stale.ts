@@ -4,7 +4,6 @@ import type { Relation, Session } from '../engine/engine.js'
 import type { RunContext } from '../step/context.js'
 import { tableFiles } from '../step/table-files.js'
 import {
-  type Deduplicated,
   keyedColumns,
   keysOf,
   newer,
@@ -12,9 +11,9 @@ import {
   newestPlaceFirst,
   PLACE,
   removesKeys,
-} from './deduplicate.js'
+} from './keys.js'
 import { filesOfKeys } from './merge.js'
-import type { Validated } from './validate.js'
+import type { Deduplicated, Validated } from './stages.js'
 
 /** The newest rows of keys that are invalid while an older, valid row of the key stays in the table. */
 export interface Stale {

@@ -7,7 +7,7 @@ import type { Relation, Session } from '../engine/engine.js'
 import type { RunContext } from '../step/context.js'
 import { emptyRelation } from '../step/expressions.js'
 import { tableFiles } from '../step/table-files.js'
-import { keysOf, newer } from './deduplicate.js'
+import { keysOf, newer } from './keys.js'
 
 /** Which keys are gone, so that older rows of them that come late do not bring them back. */
 export interface Tombstones {

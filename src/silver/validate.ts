@@ -12,23 +12,13 @@ import { inputTypeOf } from '../quality/javascript.js'
 import type { RunContext } from '../step/context.js'
 import type { ReasonCount } from '../step/events.js'
 import { withAnswers } from '../step/javascript.js'
-import { havePlaces, type Keyed, keyedColumns, keysOf, samePlace } from './deduplicate.js'
 import { refuseWhatFails, rulesToTry } from './failing.js'
 import { type InputContext, type SilverInput, type SilverPart, silverInput } from './input.js'
+import { havePlaces, keyedColumns, keysOf, samePlace } from './keys.js'
+import type { Keyed, Validated } from './stages.js'
 
 const FLAGGED =
   '(_reasons IS NOT NULL OR _warnings IS NOT NULL OR _failures IS NOT NULL OR _superseded)'
-
-/** Rows of a silver step's inputs, with their values and what is to be said of them. */
-export interface Validated {
-  /** The columns that the inputs have. */
-  columns: string[]
-  /** All rows. */
-  rows: Relation
-  /** Those that have reasons, warnings or failures, or that a newer version of their file has taken the place of. */
-  flagged: Relation
-  keyed: Keyed
-}
 
 /**
  * Validates the rows that a silver step reads.

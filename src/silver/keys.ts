@@ -1,0 +1,58 @@
+import type { Silver } from '../define/dataset.js'
+import { quoteName } from '../define/sql/sql.js'
+
+/** Whether a dataset's rows can take keys away. */
+export function removesKeys({ deleteWhen, onInvalidUpdate }: Silver): boolean {
+  return deleteWhen !== undefined || onInvalidUpdate === 'remove'
+}
+
+/** What no two rows of bronze have in common. */
+export const PLACE = '_source_line, _source_file, _batch'
+
+/** Whether rows are told apart by where they were read. */
+export function havePlaces({ from }: Silver): boolean {
+  return from.length === 1 && from[0]?.tier === 'bronze'
+}
+
+/** SQL that rows of two relations have the same place. One number is quick to compare, texts that are looked at where it is equal cost nothing. */
+export function samePlace(a: string, b: string): string {
+  const same = (column: string) =>
+    `${a}.${column} <= ${b}.${column} AND ${a}.${column} >= ${b}.${column}`
+  return `${a}._source_line = ${b}._source_line AND ${same('_source_file')} AND ${same('_batch')}`
+}
+
+export const keysOf = (dataset: Silver) => dataset.key.map(quoteName)
+
+/** The columns of keyed rows: key, cursor and place. */
+export function keyedColumns({ key, cursor }: Silver): string {
+  return [...new Set([...key, ...(cursor ? [cursor] : [])].map(quoteName)), PLACE].join(', ')
+}
+
+/** The order that decides between rows of one key which have places. */
+export function newestPlaceFirst({ cursor }: Silver): string {
+  const places = PLACE.split(', ').reverse()
+  return [
+    ...(cursor ? [`${quoteName(cursor)} DESC NULLS LAST`] : []),
+    ...places.map((name) => `${name} DESC`),
+  ].join(', ')
+}
+
+/** The order that decides between rows of one key. */
+export function newestFirst(dataset: Silver): string {
+  // Columns at the end settle ties between rows that have no lineage.
+  const rest = Object.keys(dataset.schema.shape).filter((name) => name !== dataset.cursor)
+  return [
+    newestPlaceFirst(dataset),
+    ...rest.map((name) => `${quoteName(name)} DESC NULLS LAST`),
+  ].join(', ')
+}
+
+/** SQL that row `a` is newer than row `b` of its key, by cursor and batch. */
+export function newer(dataset: Silver, a: string, b: string): string {
+  const batch = `coalesce(${a}._batch > ${b}._batch, false)`
+  if (!dataset.cursor) return batch
+  const cursor = quoteName(dataset.cursor)
+  return `CASE WHEN ${a}.${cursor} IS NOT DISTINCT FROM ${b}.${cursor} THEN ${batch}
+    WHEN ${a}.${cursor} IS NULL THEN false WHEN ${b}.${cursor} IS NULL THEN true
+    ELSE ${a}.${cursor} > ${b}.${cursor} END`
+}
