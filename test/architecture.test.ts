@@ -202,6 +202,7 @@ const wideFiles: string[] = [
   'cli/commands/build/serve',
   'cli/commands/define/crawl',
   'cli/commands/read/discarded',
+  'cli/main',
   'engine/duckdb/session',
   'gold/build',
   'gold/partitions',
@@ -246,7 +247,6 @@ const circles: string[][] = [
     'define/sql/sql',
   ],
   ['log/commit', 'log/definitions'],
-  ['silver/deduplicate', 'silver/duplicates', 'silver/failing', 'silver/input', 'silver/validate'],
   [
     'source/decoder/client',
     'source/decoder/jobs',
@@ -257,6 +257,7 @@ const circles: string[][] = [
     'source/files/read-files',
     'source/files/taken',
     'source/follow/events',
+    'source/formats/avro',
     'source/formats/document',
     'source/formats/excel/package',
     'source/formats/excel/rows',
@@ -270,6 +271,7 @@ const circles: string[][] = [
     'source/unpack/unpack',
   ],
   ['source/text/escapes', 'source/text/records'],
+  ['testing/compare', 'testing/dataset-test'],
 ]
 
 const nameOf = (path: string) => relative(source, path).replace(/\.ts$/, '')
