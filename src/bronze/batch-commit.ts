@@ -12,7 +12,7 @@ import {
 } from '../step/batches.js'
 import type { RunContext } from '../step/context.js'
 import { Naming, namesTogether } from '../step/naming.js'
-import type { Intake } from './intake.js'
+import type { Intake } from './offer.js'
 import { readingOfDataset } from './quarantine/blame.js'
 
 /** A batch that is about to be. */

@@ -15,7 +15,7 @@ import { type BatchFile, sealFiles } from '../step/batches.js'
 import { hash, type RunContext, withSession } from '../step/context.js'
 import { wantedTypes } from '../step/requested-types.js'
 import { commitRows, type NewBatch, newBatch, noteWatermark, nothingYet } from './batch-commit.js'
-import type { Intake, Offer } from './intake.js'
+import type { Intake, Offer } from './offer.js'
 import { heldOf, heldText, holdBack, rowsOfFull } from './shrink.js'
 
 /** How far an API was read; visible in the same commit as its rows. */

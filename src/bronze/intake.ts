@@ -1,12 +1,11 @@
 import { type Bronze, fullName } from '../define/dataset.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
-import { type QuarantinedObject, quarantinedOf } from '../log/quarantined.js'
-import { type Discovery, decideIntake } from '../plan/plan.js'
+import { quarantinedOf } from '../log/quarantined.js'
+import { decideIntake } from '../plan/plan.js'
 import type { Databases } from '../source/database/open.js'
 import type { Window } from '../source/database/reader.js'
 import type { Batches } from '../step/batches.js'
-import type { RunContext } from '../step/context.js'
 import { addedTo, nothingYet } from './batch-commit.js'
 import { discoverRows } from './database/database.js'
 import { discoverFiles, readFileAgain } from './files/files.js'
@@ -15,34 +14,8 @@ import { discoverLogs } from './files/logs.js'
 import { discoverAnswers } from './http.js'
 import { discoverDropped, readDropped } from './inbox/inbox.js'
 import { discoverLanded, readRequest } from './ingest/ingest.js'
+import type { Offer } from './offer.js'
 import { type ReadObject, retryQuarantined } from './quarantine/retry.js'
-import type { Held } from './shrink.js'
-
-/** What an intake did. */
-export interface Intake {
-  /** After the last of its commits. */
-  state: LakeState
-  /** Numbers of its commits. */
-  commits: number[]
-  rows: number
-  broken: number
-  files: number
-  bytes: number
-  notes: string[]
-  /** What may be wrong with what the source gave. */
-  warnings?: readonly string[]
-  /** It is not part of the lake: it has far fewer rows than the extract before. */
-  held?: Held
-  /** Objects that could not be read, and were set aside. */
-  setAside?: readonly QuarantinedObject[]
-}
-
-/** What a source offers beside what the lake has. */
-export interface Offer {
-  discovery: Discovery
-  /** Takes it in and commits it. */
-  take(context: RunContext, base: LakeState): Promise<Intake>
-}
 
 /** What is asked of sources beyond what they have that is new. */
 interface Wanted {

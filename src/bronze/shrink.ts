@@ -3,21 +3,13 @@ import { thousands } from '../define/thousands.js'
 import type { LakeState } from '../log/commit.js'
 import type { RunContext } from '../step/context.js'
 import type { StepResult } from '../step/events.js'
-import type { Intake } from './intake.js'
+import type { Held } from './held.js'
+import type { Intake } from './offer.js'
 
 /** The share of the rows of a full extract that may be gone from the next one, where its source does not say otherwise. */
 export const MAX_SHRINK = 0.5
 /** Rows that may be gone whatever share they are: small tables change by hand. */
 export const FEW = 20
-
-/** A full extract that was held back: it is not part of the lake. */
-export interface Held {
-  rows: number
-  /** Rows of the extract that stays. */
-  before: number
-  /** When an extract was first held back in place of that one, ISO. */
-  since: string
-}
 
 /** What is known of an extract that was held back: it stands beside how far the source was read, and goes with the next extract that is taken. */
 export function heldOf(state: Pick<LakeState, 'watermarks'>, name: string): Held | undefined {

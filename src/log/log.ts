@@ -4,22 +4,18 @@ import { MoraineError } from '../errors.js'
 import { isPassing } from '../storage/passing.js'
 import type { Storage } from '../storage/storage.js'
 import { Checkpoints, type Told } from './checkpoints.js'
+import type { Changes, Commit, CommitInfo, LakeState, TableState } from './commit.js'
+import { type Entry, encodeCommit, parseEntry } from './entry.js'
+import { featuresOf, isKnown, refuseWriting } from './features.js'
 import {
-  type Changes,
-  type Commit,
-  type CommitInfo,
   changesTo,
   conflictsOf,
   emptyState,
   fold,
   forkedSince,
   isEmpty,
-  type LakeState,
-  type TableState,
   withArrivals,
-} from './commit.js'
-import { type Entry, encodeCommit, parseEntry } from './entry.js'
-import { featuresOf, isKnown, refuseWriting } from './features.js'
+} from './fold.js'
 import { encodeFork, type Fork, forkPath, parseFork } from './fork.js'
 import { AHEAD, entryPath, firstAfter, missingEntries } from './gaps.js'
 import type { Base } from './gone.js'

@@ -1,6 +1,7 @@
 import type { Storage } from '../storage/storage.js'
 import { Checkpoints } from './checkpoints.js'
-import { emptyState, type LakeState } from './commit.js'
+import type { LakeState } from './commit.js'
+import { emptyState } from './fold.js'
 import { type CommitLog, checkedFold } from './log.js'
 
 /** The last commit that is there, where only those after it are missing; `undefined` where none is, or one in the middle. */

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { outlived, wouldLose } from '../bronze/expire-batches.js'
-import { discover, type Intake, type Offer } from '../bronze/intake.js'
+import { discover } from '../bronze/intake.js'
 import { filesToReread, sourcesNamed } from '../bronze/named-sources.js'
+import type { Intake, Offer } from '../bronze/offer.js'
 import { quarantineResult, quarantineWarnings } from '../bronze/quarantine/told.js'
 import { heldResult } from '../bronze/shrink.js'
 import {

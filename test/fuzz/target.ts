@@ -6,7 +6,7 @@ import type { DuckDBSession } from '../../src/engine/duckdb/session.js'
 import { MoraineError } from '../../src/errors.js'
 import { setLocalJobs } from '../../src/source/decoder/client.js'
 import { jobs } from '../../src/source/decoder/jobs.js'
-import type { SourceFile } from '../../src/source/files/discover.js'
+import type { SourceFile } from '../../src/source/files/source-file.js'
 
 // Where it is seen what of them runs.
 setLocalJobs(jobs)

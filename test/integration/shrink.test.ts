@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Held, isShrunk } from '../../src/bronze/shrink.js'
+import type { Held } from '../../src/bronze/held.js'
+import { isShrunk } from '../../src/bronze/shrink.js'
 import { api } from '../support/api.js'
 import { Project, step } from '../support/project.js'
 import { seed } from '../support/seed.js'

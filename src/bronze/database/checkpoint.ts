@@ -8,7 +8,7 @@ import type { Census, Mark, RemoteColumn } from '../../source/database/reader.js
 import type { BatchFile } from '../../step/batches.js'
 import { bronzeLineage } from '../../step/batches.js'
 import { hash } from '../../step/context.js'
-import type { Held } from '../shrink.js'
+import type { Held } from '../held.js'
 import type { Change } from './drift.js'
 
 /** How far a database's table has been read; visible in the same commit as its rows. */

@@ -21,7 +21,7 @@ import type { BatchFile } from '../../step/batches.js'
 import { type RunContext, withSession } from '../../step/context.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import { commitRows, type NewBatch, newBatch, noteWatermark, nothingYet } from '../batch-commit.js'
-import type { Intake, Offer } from '../intake.js'
+import type { Intake, Offer } from '../offer.js'
 import { heldOf, holdBack, rowsOfFull } from '../shrink.js'
 import {
   afterNow,

@@ -3,11 +3,8 @@ import type { FilesSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
 import type { BatchPointer, LakeState } from '../../log/commit.js'
 import type { QuarantinedObject } from '../../log/quarantined.js'
-import {
-  discoverFiles as filesOf,
-  nothingThere,
-  type SourceFile,
-} from '../../source/files/discover.js'
+import { discoverFiles as filesOf, nothingThere } from '../../source/files/discover.js'
+import type { SourceFile } from '../../source/files/source-file.js'
 import {
   Batches,
   type BatchFile,
@@ -21,7 +18,7 @@ import {
 import { type RunContext, withSession } from '../../step/context.js'
 import { Naming, namesTogether } from '../../step/naming.js'
 import { addedTo, type NewBatch, newBatch, nothingYet } from '../batch-commit.js'
-import type { Intake, Offer } from '../intake.js'
+import type { Intake, Offer } from '../offer.js'
 import { besideBatch, Originals, originalOf } from '../originals.js'
 import {
   isAtFault,

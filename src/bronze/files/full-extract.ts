@@ -2,17 +2,15 @@ import { type Bronze, fullName } from '../../define/dataset.js'
 import type { FilesSource, FullExports } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
-import {
-  discoverFiles as filesOf,
-  nothingThere,
-  type SourceFile,
-} from '../../source/files/discover.js'
+import { discoverFiles as filesOf, nothingThere } from '../../source/files/discover.js'
 import { compareExports, exportsOf, type FullExport } from '../../source/files/exports.js'
+import type { SourceFile } from '../../source/files/source-file.js'
 import { type BatchFile, type BatchManifest, columnsOf } from '../../step/batches.js'
 import { hash, type RunContext, withSession } from '../../step/context.js'
 import { commitRows, newBatch, noteWatermark, nothingYet } from '../batch-commit.js'
-import type { Intake, Offer } from '../intake.js'
-import { type Held, heldOf, heldText, holdBack, rowsOfFull } from '../shrink.js'
+import type { Held } from '../held.js'
+import type { Intake, Offer } from '../offer.js'
+import { heldOf, heldText, holdBack, rowsOfFull } from '../shrink.js'
 import { FileColumns, type KnownColumns } from './columns.js'
 import { columnsBefore } from './files.js'
 import { Taking } from './ingest.js'

@@ -7,11 +7,8 @@ import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
 import { decode } from '../../source/decoder/client.js'
 import type { LogPart } from '../../source/decoder/jobs.js'
-import {
-  discoverFiles as filesOf,
-  nothingThere,
-  type SourceFile,
-} from '../../source/files/discover.js'
+import { discoverFiles as filesOf, nothingThere } from '../../source/files/discover.js'
+import type { SourceFile } from '../../source/files/source-file.js'
 import { textOf } from '../../source/files/taken.js'
 import {
   continues,
@@ -33,7 +30,7 @@ import {
 } from '../../step/batches.js'
 import { type RunContext, withSession } from '../../step/context.js'
 import { commitRows, type NewBatch, newBatch, nothingYet } from '../batch-commit.js'
-import type { Intake, Offer } from '../intake.js'
+import type { Intake, Offer } from '../offer.js'
 import { faultOf, isFault, writeUnreadable } from './unreadable.js'
 
 /** Where the places are written down up to which logs were read: in the manifest of the last batch. */

@@ -2,7 +2,7 @@ import type { FilesSource } from '../../define/source.js'
 import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
-import type { SourceFile } from '../../source/files/discover.js'
+import type { SourceFile } from '../../source/files/source-file.js'
 import { hash } from '../../step/context.js'
 import { fileSha256 } from '../../storage/checksum.js'
 

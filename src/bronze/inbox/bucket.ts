@@ -1,5 +1,5 @@
 import { objectsOf, removeObject } from '../../source/files/bucket.js'
-import type { SourceFile } from '../../source/files/discover.js'
+import type { SourceFile } from '../../source/files/source-file.js'
 import { type Drop, isMeant, type Look } from './drop.js'
 
 /**

@@ -1,4 +1,4 @@
-import type { SourceFile } from '../../source/files/discover.js'
+import type { SourceFile } from '../../source/files/source-file.js'
 
 /** What is in an inbox. */
 export interface Look {

@@ -11,7 +11,7 @@ import type { Storage } from '../../storage/storage.js'
 import { nothingYet } from '../batch-commit.js'
 import { discoverRows, type Laid } from '../database/database.js'
 import { landingOf } from '../ingest/landing.js'
-import type { Intake } from '../intake.js'
+import type { Intake } from '../offer.js'
 
 /** Where files lie until the commit that says so makes them part of the inbox. */
 const HIDDEN = '.feeding'

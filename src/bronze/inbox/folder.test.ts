@@ -2,7 +2,7 @@ import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import type { SourceFile } from '../../source/files/discover.js'
+import type { SourceFile } from '../../source/files/source-file.js'
 import { DropFolder } from './folder.js'
 
 it.runIf(process.platform === 'linux')(

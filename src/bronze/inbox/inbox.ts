@@ -8,11 +8,11 @@ import type { LakeState } from '../../log/commit.js'
 import { heardOf } from '../../log/live.js'
 import type { QuarantinedObject } from '../../log/quarantined.js'
 import type { Databases } from '../../source/database/open.js'
-import type { SourceFile } from '../../source/files/discover.js'
 import { isGoneSince } from '../../source/files/gone.js'
 import { inspectFile } from '../../source/files/inspect-file.js'
 import { settleKind } from '../../source/files/kind.js'
 import { takeFile } from '../../source/files/read-files.js'
+import type { SourceFile } from '../../source/files/source-file.js'
 import { entriesOf, isZip } from '../../source/unpack/archive.js'
 import { withUnpacked } from '../../source/unpack/unpack.js'
 import {
@@ -33,7 +33,7 @@ import { commitRows, type NewBatch, newBatch, nothingYet } from '../batch-commit
 import type { FileIndexWatermark } from '../files/files.js'
 import { faultOf, isFault, writeUnreadable } from '../files/unreadable.js'
 import { landingOf } from '../ingest/landing.js'
-import type { Intake, Offer } from '../intake.js'
+import type { Intake, Offer } from '../offer.js'
 import {
   archivedBatch,
   besideBatch,

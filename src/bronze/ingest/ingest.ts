@@ -13,7 +13,7 @@ import { wantedTypes } from '../../step/requested-types.js'
 import { sha256 } from '../../storage/checksum.js'
 import type { StoredObject } from '../../storage/storage.js'
 import { commitRows, type NewBatch, newBatch, nothingYet } from '../batch-commit.js'
-import type { Intake, Offer } from '../intake.js'
+import type { Intake, Offer } from '../offer.js'
 import { isAtFault, mayBeItsBytes } from '../quarantine/blame.js'
 import {
   groupsBySuspicion,

@@ -5,7 +5,7 @@ import { type QuarantinedObject, quarantinedOf, quarantineOf } from '../../log/q
 import { redact } from '../../secrets.js'
 import type { RunContext } from '../../step/context.js'
 import { commitRows, type NewBatch, newBatch } from '../batch-commit.js'
-import type { Intake } from '../intake.js'
+import type { Intake } from '../offer.js'
 import { ProcessEnded } from './reading.js'
 
 /** An object that can't be read, and what is to be kept of it. */

@@ -5,8 +5,8 @@ import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError, messageOf } from '../../errors.js'
 import { filesSource } from '../../source/declare/files.js'
-import type { SourceFile } from '../../source/files/discover.js'
 import { kindOf } from '../../source/files/kind.js'
+import type { SourceFile } from '../../source/files/source-file.js'
 import { sheetNames } from '../../source/formats/excel/rows.js'
 import {
   type FileOptions,

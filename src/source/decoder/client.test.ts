@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { logs } from '../declare/files.js'
-import type { SourceFile } from '../files/discover.js'
 import { inspectFile } from '../files/inspect-file.js'
+import type { SourceFile } from '../files/source-file.js'
 import { decode } from './client.js'
 
 /** The decoders of this process, by their numbers. */

@@ -1,5 +1,5 @@
 import { MoraineError, messageOf } from '../../errors.js'
-import type { SourceFile } from '../files/discover.js'
+import type { SourceFile } from '../files/source-file.js'
 
 /*
  * What a decoder's process and the one that asks it say to each other: plain data.

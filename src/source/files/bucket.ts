@@ -2,8 +2,8 @@ import { MoraineError } from '../../errors.js'
 import { shownUrl } from '../../secrets.js'
 import { PATIENT, patiently } from '../../storage/retry.js'
 import { S3Storage } from '../../storage/s3/s3.js'
-import type { SourceFile } from './discover.js'
 import { isInNoData, isNoData } from './folders.js'
+import type { SourceFile } from './source-file.js'
 
 const patience = { total: PATIENT }
 

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import type { FullExports } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
-import type { SourceFile } from './discover.js'
+import type { SourceFile } from './source-file.js'
 
 /** Files that hold all rows that there are, together. */
 export interface FullExport {

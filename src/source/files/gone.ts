@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { isGone } from '../../storage/s3/s3.js'
-import type { SourceFile } from './discover.js'
+import type { SourceFile } from './source-file.js'
 
 /**
  * Whether a file that failed is not there any more since it was listed: then nothing is wrong with it, and it is as

@@ -3,10 +3,10 @@ import type { FilesSource, Layout } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
 import { byteOf } from '../text/canonical.js'
 import type { TextLayout } from '../text/value-texts.js'
-import type { SourceFile } from './discover.js'
 import type { Wanted } from './encode.js'
 import { type Inspection, inspect } from './inspect.js'
 import { columnsOf } from './read-files.js'
+import type { SourceFile } from './source-file.js'
 import { textOf } from './taken.js'
 
 const LONGEST = 100 * 2 ** 20

@@ -8,12 +8,12 @@ import { scratchFolder } from '../../storage/scratch.js'
 import { type Found, keepTexts } from '../formats/take-json.js'
 import { SEPARATOR } from '../text/canonical.js'
 import type { NamesOutside } from '../text/names.js'
-import type { SourceFile } from './discover.js'
 import { type Kept, keepRecords } from './encode.js'
 import { folderValues, withFoldersOf } from './folders.js'
 import type { Inspection } from './inspect.js'
 import { canonicalRows } from './read-files.js'
 import type { DecodedFile, Lines } from './small-files.js'
+import type { SourceFile } from './source-file.js'
 import { keptColumns, type Target } from './taken.js'
 
 /** Bytes of a file up to which it is small. */

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { scratchFolder } from '../../storage/scratch.js'
-import type { SourceFile } from './discover.js'
 import { isGoneSince } from './gone.js'
+import type { SourceFile } from './source-file.js'
 
 /** Objects that are on their way at once … */
 const AT_ONCE = 16

@@ -28,9 +28,9 @@ import {
 import { type HeaderColumns, headerOfRows, namesOfHeader } from '../text/columns.js'
 import { RecordReader, type TextFacts, type TextRecord } from '../text/records.js'
 import { regionOfFile } from '../text/region.js'
-import type { SourceFile } from './discover.js'
 import { folderValues, withFolders } from './folders.js'
 import type { Inspection } from './inspect.js'
+import type { SourceFile } from './source-file.js'
 import {
   keepRows,
   keptColumns,

@@ -9,9 +9,9 @@ import { writeFileRecords } from '../formats/take-json.js'
 import { recordText } from '../formats/write-records.js'
 import { canonicalOf, escapeText, SEPARATOR } from '../text/canonical.js'
 import type { NamesOutside } from '../text/names.js'
-import type { SourceFile } from './discover.js'
 import type { Inspection } from './inspect.js'
 import { canonicalOptions, columnsOf, refuseWrongLayout } from './read-files.js'
+import type { SourceFile } from './source-file.js'
 import { refuseChanged, textOf } from './taken.js'
 
 /** A file's records, as lines that begin with its name. */

@@ -3,9 +3,9 @@ import { quoteText } from '../../define/sql/sql.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import type { NamesOutside } from '../text/names.js'
-import type { SourceFile } from './discover.js'
 import { type Kept, keepRecords, type Wanted } from './encode.js'
 import { type FolderValues, withFolders } from './folders.js'
+import type { SourceFile } from './source-file.js'
 
 /** A source file that was taken in as one Parquet file. */
 export interface TakenFile extends Kept, NamesOutside {

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import type { FilesSource } from '../../define/source.js'
-import type { SourceFile } from '../files/discover.js'
+import type { SourceFile } from '../files/source-file.js'
 import { textOf } from '../files/taken.js'
 import { type RowText, rowTextOf } from '../formats/document.js'
 import type { JsonRecord } from '../formats/json-records.js'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
-import type { SourceFile } from '../files/discover.js'
+import type { SourceFile } from '../files/source-file.js'
 import { textOf } from '../files/taken.js'
 
 /** A log that was read up to somewhere, whatever its file is called by now. */

@@ -6,10 +6,10 @@ import { MoraineError } from '../../errors.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import { decode } from '../decoder/client.js'
 import { SMALL_TEXT } from '../decoder/limits.js'
-import type { SourceFile } from '../files/discover.js'
 import { type Kept, keepRecords } from '../files/encode.js'
 import { withFolders } from '../files/folders.js'
 import type { Inspection } from '../files/inspect.js'
+import type { SourceFile } from '../files/source-file.js'
 import {
   keepRows,
   keptColumns,

@@ -1,5 +1,6 @@
 import { distinctNames, keysInOrder } from '../text/names.js'
-import { EMPTY, type RecordLayout, RecordReader, type TextRecord } from '../text/records.js'
+import type { RecordLayout } from '../text/record-layout.js'
+import { EMPTY, RecordReader, type TextRecord } from '../text/records.js'
 
 /** How a delimited text seems to be laid out. */
 export interface DelimitedLayout {

@@ -1,4 +1,4 @@
-import type { RecordLayout } from './records.js'
+import type { RecordLayout } from './record-layout.js'
 
 const LF = 10
 const CR = 13

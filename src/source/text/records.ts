@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
-import type { FilesSource } from '../../define/source.js'
 import { Escapes } from './escapes.js'
 import type { TextBlock } from './plain-block.js'
+import type { RecordLayout } from './record-layout.js'
 
 /** A record of a delimited text, or what is in its place. */
 export interface TextRecord {
@@ -29,10 +29,6 @@ export interface TextFacts {
 
 /** The error of a line that holds nothing. */
 export const EMPTY = 'empty line'
-
-/** What a reader of records has to know of how a text is laid out. */
-export type RecordLayout = Pick<FilesSource, 'delimiter' | 'quote' | 'comment' | 'escape'> &
-  Partial<Pick<FilesSource, 'nulls'>>
 
 const LF = 10
 const CR = 13

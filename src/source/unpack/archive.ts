@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { Entry, ZipFile } from 'yauzl'
 import { MoraineError, messageOf } from '../../errors.js'
 import { decode } from '../decoder/client.js'
-import type { SourceFile } from '../files/discover.js'
+import type { SourceFile } from '../files/source-file.js'
 import { withChecksum } from './zip-checksum.js'
 
 /** Files that one archive may hold. */

@@ -4,7 +4,7 @@ import { SaxesParser } from 'saxes'
 import type { Entry, ZipFile } from 'yauzl'
 import { MoraineError, messageOf } from '../../../errors.js'
 import { progressed } from '../../decoder/progress.js'
-import type { SourceFile } from '../../files/discover.js'
+import type { SourceFile } from '../../files/source-file.js'
 import { textOf } from '../../files/taken.js'
 import { withChecksum } from '../../unpack/zip-checksum.js'
 

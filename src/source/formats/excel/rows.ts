@@ -1,7 +1,7 @@
 import type { Layout } from '../../../define/source.js'
 import { MoraineError } from '../../../errors.js'
 import { decode } from '../../decoder/client.js'
-import type { SourceFile } from '../../files/discover.js'
+import type { SourceFile } from '../../files/source-file.js'
 import { columnName, distinctNames, keysInOrder } from '../../text/names.js'
 import type { JsonRecord } from '../json-records.js'
 import { mergedRanges, type SheetFacts, type SheetRow, sheetRows } from './sheet.js'

@@ -1,5 +1,5 @@
 import { MoraineError } from '../../../errors.js'
-import type { SourceFile } from '../../files/discover.js'
+import type { SourceFile } from '../../files/source-file.js'
 import type { Package } from './package.js'
 import { unescapeText } from './values.js'
 

@@ -1,5 +1,5 @@
 import { MoraineError } from '../../../errors.js'
-import type { SourceFile } from '../../files/discover.js'
+import type { SourceFile } from '../../files/source-file.js'
 import { damaged, Package } from './package.js'
 import { SharedStrings } from './shared-strings.js'
 import { kindOfFormat, type NumberKind } from './values.js'

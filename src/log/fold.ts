@@ -1,0 +1,209 @@
+import { quarantineKey } from '../define/quarantine.js'
+import type { BatchPointer, Changes, Commit, LakeState } from './commit.js'
+import { foldDefinitions } from './definitions.js'
+
+export const emptyState: LakeState = {
+  number: 0,
+  time: null,
+  hash: null,
+  tables: {},
+  batches: {},
+  offsets: {},
+  watermarks: {},
+}
+
+/** The state after one more commit. */
+export function fold(state: LakeState, commit: Commit, hash: string): LakeState {
+  const { tables, views, offsets, watermarks, forget } = commit.changes
+  const horizon = Math.max(state.horizon ?? 0, commit.changes.horizon ?? 0)
+  const renamed = merged(state.renamed ?? {}, commit.changes.renamed)
+  const forgotten = forget
+    ? { forgotten: { ...state.forgotten, ...forget } }
+    : state.forgotten && { forgotten: state.forgotten }
+  return {
+    number: commit.number,
+    time: commit.time,
+    hash,
+    tables: merged(state.tables, tables),
+    ...(views || state.views ? { views: merged(state.views ?? {}, views) } : {}),
+    batches: foldBatches(state.batches, commit.changes),
+    offsets: merged(state.offsets, offsets),
+    watermarks: merged(state.watermarks, watermarks),
+    ...forgotten,
+    ...(horizon > 0 ? { horizon } : {}),
+    ...later(state.vacuumed, commit.changes.vacuumed),
+    ...foldDefinitions(state.definitions, commit),
+    ...(Object.keys(renamed).length > 0 ? { renamed } : {}),
+    ...(commit.features || state.features
+      ? { features: { ...state.features, ...commit.features } }
+      : {}),
+  }
+}
+
+function later(...times: (string | undefined)[]): { vacuumed?: string } {
+  const last = times
+    .filter((time) => time !== undefined)
+    .sort()
+    .at(-1)
+  return last === undefined ? {} : { vacuumed: last }
+}
+
+function merged<T>(
+  before: Readonly<Record<string, T>>,
+  changes: Readonly<Record<string, T | null>> | undefined,
+): Readonly<Record<string, T>> {
+  if (!changes) return before
+  const entries = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null)
+  return Object.fromEntries(entries) as Record<string, T>
+}
+
+function foldBatches(before: LakeState['batches'], { batches, cut, forget }: Changes) {
+  if (!batches && !cut && !forget) return before
+  const after: Record<string, readonly BatchPointer[]> = { ...before }
+  for (const [dataset, last] of Object.entries(cut ?? {}))
+    after[dataset] = (after[dataset] ?? []).filter(({ number }) => number <= last)
+  for (const [dataset, last] of Object.entries(forget ?? {}))
+    after[dataset] = (after[dataset] ?? []).filter(({ number }) => number > last)
+  for (const batch of batches ?? []) after[batch.dataset] = [...(after[batch.dataset] ?? []), batch]
+  return after
+}
+
+/** The changes that lead from one state to another: what a rollback commits. What was removed stays so. */
+export function changesTo(from: LakeState, to: LakeState): Changes {
+  const cut: Record<string, number> = {}
+  const batches: BatchPointer[] = []
+  for (const dataset of new Set([...Object.keys(from.batches), ...Object.keys(to.batches)])) {
+    const [before, after] = [from.batches[dataset] ?? [], to.batches[dataset] ?? []]
+    let same = 0
+    while (same < before.length && isSame(before[same], after[same])) same++
+    if (same < before.length) cut[dataset] = before[same - 1]?.number ?? 0
+    batches.push(...after.slice(same))
+  }
+  return {
+    tables: differences(from.tables, to.tables),
+    ...(from.views || to.views ? { views: differences(from.views ?? {}, to.views ?? {}) } : {}),
+    offsets: differences(from.offsets, to.offsets),
+    watermarks: differences(from.watermarks, to.watermarks),
+    ...(Object.keys(cut).length > 0 ? { cut } : {}),
+    ...(batches.length > 0 ? { batches } : {}),
+    ...forgetTo(from, to),
+  }
+}
+
+/**
+ * An earlier state with all that arrived since: batches, and what sources are known to have delivered. Tables and offsets
+ * are the earlier ones, so that the next run builds from the batches again.
+ *
+ * @param from a later state, with the batches that `keep` let go since.
+ */
+export function withArrivals(to: LakeState, from: LakeState): LakeState {
+  const since = underOldNames(from, to)
+  const there = idsOf(to)
+  const batches: Record<string, readonly BatchPointer[]> = { ...to.batches }
+  for (const [dataset, before] of Object.entries(since.batches)) {
+    const arrived = before.filter(({ batch }) => !there.has(batch))
+    if (arrived.length > 0) batches[dataset] = [...(to.batches[dataset] ?? []), ...arrived]
+  }
+  const watermarks = { ...to.watermarks, ...since.watermarks }
+  // What was put back since, or given up, is not in quarantine any more: it is among the batches.
+  for (const dataset of Object.keys(since.batches)) {
+    const key = quarantineKey(dataset)
+    if (since.batches[dataset]?.length && !(key in since.watermarks)) delete watermarks[key]
+  }
+  return { ...to, batches, watermarks }
+}
+
+/**
+ * Datasets of which batches came under numbers that an earlier state has others of: intake was undone and done anew, or
+ * they were dropped. What arrived since can't stand behind what was there then.
+ */
+export function forkedSince(to: LakeState, from: LakeState): string[] {
+  const there = idsOf(to)
+  return Object.entries(underOldNames(from, to).batches).flatMap(([dataset, batches]) => {
+    const last = to.batches[dataset]?.at(-1)?.number ?? 0
+    return batches.some(({ batch, number }) => !there.has(batch) && number <= last) ? [dataset] : []
+  })
+}
+
+const idsOf = ({ batches }: LakeState): ReadonlySet<string> =>
+  new Set(Object.values(batches).flatMap((of) => of.map(({ batch }) => batch)))
+
+/** A state whose datasets are called as they were in an earlier one. */
+function underOldNames(from: LakeState, to: LakeState): Pick<LakeState, 'batches' | 'watermarks'> {
+  const batches = { ...from.batches }
+  const watermarks = { ...from.watermarks }
+  for (const [old, now] of Object.entries(from.renamed ?? {}).reverse()) {
+    const moved = batches[now]
+    if (to.renamed?.[old] === now || !moved || batches[old]?.length) continue
+    batches[old] = moved.map((batch) => ({ ...batch, dataset: old }))
+    delete batches[now]
+    for (const [key, before] of [
+      [now, old],
+      [quarantineKey(now), quarantineKey(old)],
+    ] as const) {
+      if (key in watermarks) watermarks[before] = watermarks[key]
+      delete watermarks[key]
+    }
+  }
+  return { batches, watermarks }
+}
+
+/** Whether two pointers lead to the same rows: a batch that was discarded has another manifest. */
+function isSame(a: BatchPointer | undefined, b: BatchPointer | undefined): boolean {
+  return a?.batch === b?.batch && a?.manifest === b?.manifest
+}
+
+function forgetTo({ forgotten: from = {} }: LakeState, { forgotten: to = {} }: LakeState): Changes {
+  const names = [...new Set([...Object.keys(from), ...Object.keys(to)])]
+  const changed = names.filter((name) => (from[name] ?? 0) !== (to[name] ?? 0))
+  if (changed.length === 0) return {}
+  return { forget: Object.fromEntries(changed.map((name) => [name, to[name] ?? 0])) }
+}
+
+function differences<T>(from: Readonly<Record<string, T>>, to: Readonly<Record<string, T>>) {
+  const changed: Record<string, T | null> = {}
+  for (const name of Object.keys(from)) if (!(name in to)) changed[name] = null
+  for (const [name, value] of Object.entries(to))
+    if (JSON.stringify(from[name]) !== JSON.stringify(value)) changed[name] = value
+  return changed
+}
+
+/** Whether changes change anything. */
+export function isEmpty(changes: Changes): boolean {
+  const { tables, views, batches, cut, offsets, watermarks, forget, horizon, vacuumed } = changes
+  const parts = [tables, views, batches, cut, offsets, watermarks, forget]
+  return (
+    horizon === undefined &&
+    vacuumed === undefined &&
+    parts.every((part) => !part || Object.keys(part).length === 0)
+  )
+}
+
+/** What two changes both write, and so can't both do on one base; empty when they don't meet. */
+export function conflictsOf(mine: Changes, others: Changes): string[] {
+  if (mine.rollback !== undefined || others.rollback !== undefined) return ['the whole lake']
+  const names = written(mine)
+  const both = [...written(others)].filter((name) => names.has(name))
+  return [...new Set([...both, ...readOfCut(mine, others), ...readOfCut(others, mine)])]
+}
+
+/** What one takes out of a dataset while the other has read it. */
+function readOfCut({ cut = {} }: Changes, { offsets = {} }: Changes): string[] {
+  return Object.entries(cut).flatMap(([dataset, last]) =>
+    Object.values(offsets).some((seen) => Number(seen?.[dataset] ?? 0) > last)
+      ? [`batches of ${dataset}`]
+      : [],
+  )
+}
+
+/** The names of what a commit writes. */
+function written(changes: Changes): Set<string> {
+  return new Set([
+    ...Object.keys(changes.tables ?? {}).map((name) => `table ${name}`),
+    ...Object.keys(changes.views ?? {}).map((name) => `table ${name}`),
+    ...(changes.batches ?? []).map(({ dataset }) => `batches of ${dataset}`),
+    ...Object.keys({ ...changes.forget, ...changes.cut }).map((name) => `batches of ${name}`),
+    ...Object.keys(changes.offsets ?? {}).map((name) => `offsets of ${name}`),
+    ...Object.keys(changes.watermarks ?? {}).map((name) => `watermark of ${name}`),
+  ])
+}
