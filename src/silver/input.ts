@@ -256,17 +256,20 @@ FROM (${union}) AS i${joins.sql()}`
   }
 }
 
-/** SQL for a struct of all raw values, and SQL that makes JSON of texts from it, for the few rows that need it. */
+/**
+ * SQL for a struct of all raw values, and SQL that makes JSON of texts from it, for the few rows that need it. It takes the
+ * struct as a whole: to name each of its fields takes time that grows with their square.
+ */
 function rawValues(columns: readonly string[], kept: KeptValue) {
   if (columns.length === 0) return { input: 'NULL', rawJson: 'CAST(NULL AS VARCHAR)' }
-  const fields = columns.map((name, i) => `c${i} := ${kept(name) ?? `i.${quoteName(name)}`}`)
-  const texts = columns.map((name, i) => {
-    const own = `_input.c${i}`
-    return `${quoteName(name)} := ${kept(name) ? `CAST(${own} AS VARCHAR)` : own}`
-  })
+  const fields = columns.map(
+    (name) => `${quoteName(name)} := ${kept(name) ?? `i.${quoteName(name)}`}`,
+  )
+  const types = columns.map((name) => `${quoteName(name)} VARCHAR`)
+  const texts = columns.some(kept) ? `CAST(_input AS STRUCT(${types.join(', ')}))` : '_input'
   return {
     input: `struct_pack(${fields.join(', ')})`,
-    rawJson: `CAST(to_json(struct_pack(${texts.join(', ')})) AS VARCHAR)`,
+    rawJson: `CAST(to_json(${texts}) AS VARCHAR)`,
   }
 }
 
