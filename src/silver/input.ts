@@ -256,21 +256,15 @@ FROM (${union}) AS i${joins.sql()}`
   }
 }
 
-/**
- * SQL for a struct of all raw values, and SQL that makes JSON of texts from it, for the few rows that need it. It takes the
- * struct as a whole: to name each of its fields takes time that grows with their square.
- */
+/** SQL for a struct of all raw values, and for JSON of its texts: as a whole, as to name each field takes time that grows with their square. */
 function rawValues(columns: readonly string[], kept: KeptValue) {
   if (columns.length === 0) return { input: 'NULL', rawJson: 'CAST(NULL AS VARCHAR)' }
-  const fields = columns.map(
-    (name) => `${quoteName(name)} := ${kept(name) ?? `i.${quoteName(name)}`}`,
-  )
+  const own = (name: string) => kept(name) ?? `i.${quoteName(name)}`
+  const fields = columns.map((name) => `${quoteName(name)} := ${own(name)}`)
   const types = columns.map((name) => `${quoteName(name)} VARCHAR`)
   const texts = columns.some(kept) ? `CAST(_input AS STRUCT(${types.join(', ')}))` : '_input'
-  return {
-    input: `struct_pack(${fields.join(', ')})`,
-    rawJson: `CAST(to_json(${texts}) AS VARCHAR)`,
-  }
+  const rawJson = `CAST(to_json(${texts}) AS VARCHAR)`
+  return { input: `struct_pack(${fields.join(', ')})`, rawJson }
 }
 
 /** SQL for a column's value; `undefined` where only its text is kept. */
