@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { Sql } from './define/model.js'
 import { here } from './define/place.js'
-import { type Sql, sqlText } from './define/sql/sql.js'
+import { sqlText } from './define/sql/sql.js'
 import { MoraineError, messageOf } from './errors.js'
 
 /**

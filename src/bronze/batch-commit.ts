@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { type Bronze, fullName } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import type { Bronze } from '../define/model.js'
 import { thousands } from '../define/thousands.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
 import { lastNumber } from '../plan/plan.js'

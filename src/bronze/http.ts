@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LosslessNumber } from 'lossless-json'
-import { type Bronze, fullName } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import type { Bronze } from '../define/model.js'
 import type { HttpSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'

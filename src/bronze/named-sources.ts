@@ -1,4 +1,5 @@
-import { type AnyDataset, type Bronze, fullName } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import type { AnyDataset, Bronze } from '../define/model.js'
 import { nearest } from '../define/nearest.js'
 import { MoraineError } from '../errors.js'
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { type Bronze, fullName } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import type { Bronze } from '../define/model.js'
 import type { FilesSource, InboxSource } from '../define/source.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'

@@ -1,4 +1,5 @@
-import { type Bronze, fullName } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import type { Bronze } from '../define/model.js'
 import { thousands } from '../define/thousands.js'
 import type { LakeState } from '../log/commit.js'
 import type { RunContext } from '../step/context.js'

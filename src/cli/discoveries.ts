@@ -1,5 +1,6 @@
 import { discover } from '../bronze/intake.js'
-import { type AnyDataset, type Bronze, fullName } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import type { AnyDataset, Bronze } from '../define/model.js'
 import type { LakeState } from '../log/commit.js'
 import type { Discovery } from '../plan/plan.js'
 import { Databases } from '../source/database/open.js'

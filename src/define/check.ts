@@ -1,4 +1,4 @@
-import type { AnyDataset, Row } from './dataset.js'
+import type { AnyDataset, Check, CheckKind, CheckSeverity, Row, Sql } from './model.js'
 import {
   columnName,
   columnNames,
@@ -17,35 +17,7 @@ import {
   needed,
   type OptionList,
 } from './options/options.js'
-import { noSql, type Sql } from './sql/sql.js'
-
-/** What a broken check of a whole table means: the run does not publish it, or it is only told. */
-export type CheckSeverity = 'fail' | 'warn'
-
-/** A condition that a whole table must meet, held before a run publishes it. */
-export type Check<C extends string = string> = CheckKind<C> & {
-  readonly kind: 'check'
-  readonly severity: CheckSeverity
-}
-
-type CheckKind<C extends string> =
-  | { readonly check: 'unique'; readonly columns: readonly C[] }
-  | { readonly check: 'not empty' }
-  | { readonly check: 'fresh'; readonly columns: readonly C[]; readonly within: string }
-  | {
-      readonly check: 'row count'
-      readonly min: number | undefined
-      readonly max: number | undefined
-    }
-  | { readonly check: 'discarded'; readonly max: number }
-  | { readonly check: 'usual rows'; readonly deviations: number; readonly runs: number }
-  | {
-      readonly check: 'references'
-      readonly columns: readonly C[]
-      readonly to: AnyDataset
-      readonly target: string
-    }
-  | { readonly check: 'sql'; readonly name: string; readonly query: Sql }
+import { noSql } from './sql/sql.js'
 
 interface Severe {
   severity?: CheckSeverity

@@ -1,145 +1,35 @@
 import { z } from 'zod'
-import type { Place } from '../errors.js'
-import type { Check } from './check.js'
-import type { Keep } from './keep.js'
+import type {
+  AnyDataset,
+  Bronze,
+  BronzeColumns,
+  BronzeOptions,
+  ColumnRef,
+  ColumnRefs,
+  Gold,
+  GoldOptions,
+  GoldRow,
+  Keep,
+  Output,
+  Rule,
+  Severity,
+  Shape,
+  Silver,
+  SilverColumns,
+  SilverOptions,
+  Sql,
+  Stored,
+  Tier,
+} from './model.js'
 import { bronzeOptions, goldOptions, ruleList, silverOptions } from './options/dataset-options.js'
 import { silverDataset, sqlTag } from './options/expected.js'
 import { checked, checkedArguments, needed } from './options/options.js'
-import type { Partition } from './partition.js'
 import { toPartition } from './partition.js'
 import { here } from './place.js'
 import { described } from './problems/described.js'
 import { isBroken, markBroken, mistake } from './problems/mistakes.js'
-import type { Rule, Severity } from './rule.js'
-import type { Schedule } from './schedule.js'
-import { noSource, type Source } from './source.js'
-import { type ColumnRef, noSql, type Sql, sql } from './sql/sql.js'
-
-export type Tier = 'bronze' | 'silver' | 'gold'
-
-/** What every dataset may say about itself. */
-export interface About {
-  description?: string
-  /** The person or team to ask. */
-  owner?: string
-  tags?: readonly string[]
-  /** When this dataset, and those downstream without a schedule of their own, are run. */
-  schedule?: Schedule
-  /** For how long it may not have been brought up to date before `moraine serve` tells of it: `2h`, `1d`. */
-  freshWithin?: string
-}
-
-interface Common<T extends Tier, R> {
-  readonly kind: 'dataset'
-  readonly tier: T
-  readonly name: string
-  readonly about: Readonly<About>
-  readonly place: Place | undefined
-  /** Only for the compiler: the type of a row. */
-  readonly row?: R
-}
-
-type ColumnRefs<C extends string> = { readonly [K in C]: ColumnRef }
-
-export interface Bronze<R = unknown> extends Common<'bronze', R> {
-  readonly from: Source
-  readonly format: BronzeFormat
-  readonly compression: 'snappy' | 'zstd' | 'deflate' | undefined
-  readonly archive: boolean
-  readonly keep: string | undefined
-  readonly columns: ColumnRefs<keyof R & string>
-}
-
-export interface Silver<R = unknown> extends Common<'silver', R> {
-  readonly from: readonly AnyDataset[]
-  readonly select: Readonly<Record<string, string | Sql>>
-  readonly schema: z.ZodObject
-  readonly key: readonly string[]
-  readonly cursor: string | undefined
-  readonly rules: readonly Rule[]
-  readonly severity: Readonly<Record<string, Severity>>
-  readonly partitionBy: readonly Partition[]
-  readonly deleteWhen: Sql | undefined
-  readonly onInvalidUpdate: 'keep' | 'remove'
-  readonly checks: readonly Check[]
-  readonly history: boolean
-  readonly keep: Keep | undefined
-  readonly compression: TableCompression | undefined
-  readonly columns: ColumnRefs<keyof R & string>
-}
-
-export interface Gold<R = unknown> extends Common<'gold', R> {
-  readonly query: Sql
-  readonly declared: Readonly<Record<string, z.ZodType>> | undefined
-  readonly partitionBy: readonly Partition[]
-  readonly incremental: Incremental | undefined
-  readonly checks: readonly Check[]
-  readonly keep: Keep | undefined
-  readonly compression: TableCompression | undefined
-  /** Whether it is stored as a query, without rows of its own. */
-  readonly view: boolean
-  readonly columns: ColumnRefs<keyof R & string>
-}
-
-/** How Parquet files of tables are compressed: `zstd` is smaller, `snappy` is what every old reader knows. */
-export type TableCompression = 'zstd' | 'snappy'
-
-/** How a gold dataset is kept up to date without computing all of it again. */
-export interface Incremental<C extends string = string> {
-  /** The column of the result that tells its parts: only parts that changed rows fall in are computed. */
-  by: C
-  /**
-   * How many parts (days, numbers) before and after a changed one look at its rows, for windows that
-   * reach over `by`: a mean of seven days has `{ after: 6 }`.
-   */
-  affects?: { before?: number; after?: number }
-}
-
-export type AnyDataset = Bronze<any> | Silver<any> | Gold<any>
-
-/** The type of a dataset's rows: `type Order = Row<typeof orders>`. */
-export type Row<D> = D extends { readonly row?: infer R } ? R : never
-
-/** The columns that Moraine adds to every silver row. */
-export interface SilverColumns {
-  /** When the batch came that the row is of; for rows of other tables, when their run began. An ISO string in UTC. */
-  _loaded_at: string
-  /** The bronze batch the row came from; `null` for rows from other tables. */
-  _batch: string | null
-}
-
-/** The columns that bronze adds: where a row was read. */
-export interface BronzeColumns {
-  _batch: string
-  _source_file: string
-  /** The physical line the record begins at, from 1. */
-  _source_line: bigint
-  /** Why the record could not be split into columns; `null` for all good ones. */
-  _error: string | null
-  /** The whole text of such a record. */
-  _raw: string | null
-}
-
-/** How the files of bronze batches are written; `raw`: as Parquet, and beside it each source file as it came. */
-export type BronzeFormat = 'parquet' | 'avro' | 'csv' | 'jsonl' | 'raw'
-
-export interface BronzeOptions<C extends string> extends About {
-  from: Source<C>
-  /**
-   * How rows of a database are kept: as Parquet (the default, and the quickest to read), or as Avro, CSV or JSON lines
-   * for others to read. All of them give the same rows. Of files, `raw` also keeps each as it came, byte for byte.
-   */
-  format?: BronzeFormat
-  /** Of Parquet `snappy` (the default) or `zstd`, of Avro `deflate` (the default) or `snappy`. */
-  compression?: 'snappy' | 'zstd' | 'deflate'
-  /** Of an inbox: whether each file that ever came is kept for ever in `archive/`, as it came and read-only. */
-  archive?: boolean
-  /**
-   * For how long batches stay once all that reads them has: `30d`. Not for `files()`, whose files would be new again. A table that has to be built
-   * from all of its rows later needs `moraine rebuild --from archive`.
-   */
-  keep?: string
-}
+import { noSource } from './source.js'
+import { noSql, sql } from './sql/sql.js'
 
 /** Raw rows, as they came: nothing is converted, nothing is lost. */
 export function bronze<C extends string = string>(
@@ -177,55 +67,6 @@ function callOf(tier: Tier, name: unknown): string {
 /** A dataset of which no more can be said where its options are not what they must be. */
 function made<D extends object>(options: object, dataset: D): D {
   return isBroken(options) ? markBroken(dataset) : dataset
-}
-
-type Shape = Record<string, z.ZodType>
-type Output<S extends Shape> = z.output<z.ZodObject<S>>
-/** SQL knows NULL, not `undefined`: an optional column reads as `T | null`. */
-type Stored<T> = {
-  [K in keyof T]-?: undefined extends T[K] ? Exclude<T[K], undefined> | null : T[K]
-}
-type Name<S extends Shape> = keyof S & string
-
-export interface SilverOptions<S extends Shape> extends About {
-  /** The rows to check; several inputs are read one after the other, matched by column name. */
-  from: AnyDataset | readonly AnyDataset[]
-  /**
-   * Columns of the schema that are not in the input under their name: another name, or an
-   * expression over the row. A subquery may look something up in another dataset.
-   */
-  select?: { [K in Name<S>]?: string | Sql }
-  schema: z.ZodObject<S>
-  /** One row a key is kept: the newest by cursor, batch, file and row. */
-  key?: Name<S> | readonly Name<S>[]
-  /** The column that says which of two rows with the same key is newer. */
-  cursor?: Name<S>
-  /** Conditions over a row, or a function of the columns that gives them: `(c) => [rule(…)]`. */
-  rules?: readonly Rule[] | ((columns: ColumnRefs<Name<S>>) => readonly Rule[])
-  /** What a failed check of a column means, where it is not `discard`. */
-  severity?: { [K in Name<S>]?: Severity }
-  partitionBy?: readonly (Name<S> | Partition<Name<S>>)[]
-  /**
-   * A condition over the input's row that says that its key is gone: sql`op = 'D'`. Of such a row only
-   * key and cursor are read; older rows of the key that come late do not bring it back.
-   */
-  deleteWhen?: Sql
-  /**
-   * What becomes of a key whose newest row is invalid: the last valid row stays (`keep`, the default;
-   * such keys are counted and marked among the discarded rows), or the key is removed.
-   */
-  onInvalidUpdate?: 'keep' | 'remove'
-  /** What must hold for the whole table before a run is published. */
-  checks?: readonly Check<Name<S>>[]
-  /** Whether every version of each key is kept, with `valid_from` and `valid_to`, as `history.<name>`. Needs a key and a cursor. */
-  history?: boolean
-  /**
-   * For how long rows stay: `400 days`. A row's time is its cursor's, or without one when it came; another column is named as in
-   * `{ for: '400 days', by: 'ordered_at' }`.
-   */
-  keep?: string | (Keep & { by?: Name<S> | '_loaded_at' })
-  /** How the files of its table are compressed; `zstd` when not given. A change holds for files that are written from then on. */
-  compression?: TableCompression
 }
 
 /** Rows that are typed, checked and deduplicated. */
@@ -305,31 +146,6 @@ export function history(dataset: Silver<any>): Sql {
 function comparesKeys(input: AnyDataset): boolean {
   return input.tier === 'bronze' && input.from.kind === 'database' && input.from.compareKeys
 }
-
-export interface GoldOptions<S extends Shape> extends About {
-  query: Sql
-  /** The columns and their types, in order; without them rows are typed as unknown values. */
-  columns?: S
-  partitionBy?: readonly (GoldName<S> | Partition<GoldName<S>>)[]
-  /** Without it, the whole query is computed whenever an input changes. */
-  incremental?: Incremental<GoldName<S>>
-  /** What must hold for the whole table before a run is published. */
-  checks?: readonly Check<GoldName<S>>[]
-  /** For how long rows stay, and which column says from when a row is: `{ for: '3650 days', by: 'day' }`. */
-  keep?: Keep & { by: GoldName<S> }
-  /** How the files of its table are compressed; `zstd` when not given. */
-  compression?: TableCompression
-  /**
-   * Store the query and not its rows: whoever asks gets what its inputs hold then. There is no table, so other engines
-   * do not see it, and there is nothing to partition, check, compress or keep.
-   */
-  view?: boolean
-}
-
-/** Any name where the columns are not declared. */
-type GoldName<S extends Shape> = keyof S & string
-
-type GoldRow<S extends Shape> = string extends keyof S ? Record<string, unknown> : Stored<Output<S>>
 
 /** An answer for the business: a query over the other datasets, stored. */
 export function gold<S extends Shape = Shape>(

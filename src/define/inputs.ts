@@ -1,6 +1,5 @@
-import type { Check } from './check.js'
-import type { AnyDataset, Silver } from './dataset.js'
-import { datasetsIn, type Sql, viewsIn } from './sql/sql.js'
+import type { AnyDataset, Check, Silver, Sql } from './model.js'
+import { datasetsIn, viewsIn } from './sql/sql.js'
 
 /** The datasets that a dataset reads directly, each once: first the rows' origin, then look-ups. */
 export function inputsOf(dataset: AnyDataset): AnyDataset[] {

@@ -1,16 +1,8 @@
 import type { z } from 'zod'
-import type { Gold, Silver } from './dataset.js'
 import { secondsOf } from './interval.js'
+import type { Gold, Silver } from './model.js'
 import type { ColumnType } from './types/column-type.js'
 import { columnTypeOf } from './types/schema.js'
-
-/** For how long rows of a table stay: those of before go, as a column tells their time. */
-export interface Keep {
-  /** `400d`, `400 days`, `12h`. */
-  for: string
-  /** The column that says from when a row is; without it silver goes by its cursor, or by when the row came. */
-  by?: string | undefined
-}
 
 /** When rows of a table are let go. */
 export interface Retention {

@@ -1,20 +1,7 @@
+import type { Rule, Severity, Sql } from './model.js'
 import { oneOf, sqlTag, text } from './options/expected.js'
 import { checked, checkedArguments, type OptionList } from './options/options.js'
-import { noSql, type Sql } from './sql/sql.js'
-
-/**
- * What happens to a row that breaks a rule: it goes to the discarded table, it stays and is counted,
- * or the step fails and nothing of it is published.
- */
-export type Severity = 'discard' | 'warn' | 'fail'
-
-/** A condition over the columns of one row; NULL counts as fulfilled, as in SQL's CHECK. */
-export interface Rule {
-  readonly kind: 'rule'
-  readonly name: string
-  readonly condition: Sql
-  readonly severity: Severity
-}
+import { noSql } from './sql/sql.js'
 
 interface RuleOptions {
   severity?: Severity

@@ -1,7 +1,7 @@
 import { Cron } from 'croner'
 import { messageOf } from '../errors.js'
-import type { AnyDataset } from './dataset.js'
 import { millisecondsOf, secondsOf } from './interval.js'
+import type { AnyDataset, Schedule, SchedulePolicy, When } from './model.js'
 import {
   datasets as datasetKind,
   interval as intervalKind,
@@ -10,30 +10,6 @@ import {
   text,
 } from './options/expected.js'
 import { checked, checkedArguments, type OptionList } from './options/options.js'
-
-/** When a dataset is brought up to date, and what is done when that does not go as planned. */
-export type Schedule = When & { readonly policy: SchedulePolicy }
-
-export type When =
-  | { readonly kind: 'cron'; readonly pattern: string; readonly timezone?: string }
-  | { readonly kind: 'every'; readonly interval: string }
-  | { readonly kind: 'after'; readonly datasets: readonly AnyDataset[] }
-  | { readonly kind: 'by hand' }
-
-export interface SchedulePolicy {
-  /** What becomes of times that passed while nobody was there to run: one run for all of them (`run`, the default), or none. */
-  readonly missed?: 'run' | 'skip'
-  /** What becomes of a time that passes while the run before still goes on: nothing (`skip`, the default), or a run right after it. */
-  readonly overlap?: 'skip' | 'queue'
-  /** A run begins up to so much later, the same each time: `30s`, `5m`. */
-  readonly jitter?: string
-  /** A run that takes longer is stopped: `10m`, `2h`. */
-  readonly timeout?: string
-  /** How often a failed run is tried again. Default: 3. */
-  readonly retries?: number
-  /** How long is waited before the first of them; before each further one twice as long. Default: `10s`. */
-  readonly backoff?: string
-}
 
 interface CronOptions extends SchedulePolicy {
   timezone?: string

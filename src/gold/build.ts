@@ -1,6 +1,7 @@
 import type { z } from 'zod'
-import { fullName, type Gold } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
+import type { Gold } from '../define/model.js'
 import { partitionProblem } from '../define/partition.js'
 import { icebergColumns } from '../define/problems/collector.js'
 import { historiesIn, renderSql } from '../define/sql/sql.js'

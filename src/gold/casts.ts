@@ -1,4 +1,5 @@
-import { fullName, type Gold } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import type { Gold } from '../define/model.js'
 import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
 import { type Field, typeName } from '../define/types/column-type.js'
 import type { ResultColumn, Session } from '../engine/engine.js'

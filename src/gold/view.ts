@@ -1,5 +1,6 @@
-import { fullName, type Gold } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
+import type { Gold } from '../define/model.js'
 import { historiesIn, renderSql } from '../define/sql/sql.js'
 import { typeName } from '../define/types/column-type.js'
 import { sqlType } from '../define/types/sql-type.js'

@@ -4,7 +4,8 @@
  */
 import { Console } from 'node:console'
 import { parentPort, workerData } from 'node:worker_threads'
-import { fullName, type Silver } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import type { Silver } from '../define/model.js'
 import { MoraineError, messageOf } from '../errors.js'
 import { InThisThread } from '../step/javascript.js'
 import type { Answers, Asked } from './asking.js'

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { fullName, type Silver } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import type { Silver } from '../define/model.js'
 import { MoraineError } from '../errors.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import { hash } from '../step/context.js'

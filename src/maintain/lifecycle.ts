@@ -1,7 +1,7 @@
 import type { LifecycleRule } from '@aws-sdk/client-s3'
-import type { Bronze } from '../define/dataset.js'
 import { secondsOf } from '../define/interval.js'
 import type { Lake } from '../define/lake.js'
+import type { Bronze } from '../define/model.js'
 
 /** How the lake calls its own rules. */
 export const idOf = (prefix: string, what: string) =>

@@ -1,7 +1,7 @@
-import type { AnyDataset } from '../define/dataset.js'
 import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import type { Lake } from '../define/lake.js'
+import type { AnyDataset } from '../define/model.js'
 import { nearest } from '../define/nearest.js'
 import { MoraineError } from '../errors.js'
 

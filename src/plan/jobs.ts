@@ -1,7 +1,7 @@
-import { type AnyDataset, fullName } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import type { Lake } from '../define/lake.js'
-import type { Schedule } from '../define/schedule.js'
+import type { AnyDataset, Schedule } from '../define/model.js'
 
 /** Datasets that are run together, and what makes them run. */
 export interface Job {

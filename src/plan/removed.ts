@@ -1,7 +1,8 @@
-import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
+import type { AnyDataset, Gold, Silver, Sql } from '../define/model.js'
 import { quarantineKey } from '../define/quarantine.js'
-import { quoteName, type Sql } from '../define/sql/sql.js'
+import { quoteName } from '../define/sql/sql.js'
 import type { Changes, Definition, LakeState, TableState } from '../log/commit.js'
 import { definitionOf } from './fingerprint.js'
 

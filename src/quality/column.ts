@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { literal, quoteText, type SqlValue } from '../define/sql/sql.js'
+import type { SqlValue } from '../define/model.js'
+import { literal, quoteText } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
 import { readingOf } from '../define/types/reading.js'
 import { columnTypeOf, defOf } from '../define/types/schema.js'

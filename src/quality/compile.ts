@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Rule, Severity } from '../define/rule.js'
+import type { Rule, Severity } from '../define/model.js'
 import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
 import type { Check } from './checks.js'

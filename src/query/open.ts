@@ -1,7 +1,7 @@
 import type { z } from 'zod'
-import type { AnyDataset, Row } from '../define/dataset.js'
 import type { Lake } from '../define/lake.js'
 import { type QueryLimits, queryLimits } from '../define/limits.js'
+import type { AnyDataset, Row, Sql } from '../define/model.js'
 import { datasets, isDataset, number, sqlTag, text, texts } from '../define/options/expected.js'
 import {
   checked,
@@ -11,7 +11,7 @@ import {
 } from '../define/options/options.js'
 import { described } from '../define/problems/described.js'
 import { takeMistakes } from '../define/problems/mistakes.js'
-import { quoteName, reference, renderSql, type Sql } from '../define/sql/sql.js'
+import { quoteName, reference, renderSql } from '../define/sql/sql.js'
 import { defOf } from '../define/types/schema.js'
 import type { ResultRow, RowValue } from '../engine/engine.js'
 import { DefinitionError, MoraineError } from '../errors.js'

@@ -1,5 +1,5 @@
-import type { Check } from '../define/check.js'
-import { fullName, type Gold, type Silver } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import type { Check, Gold, Silver } from '../define/model.js'
 import { nearest } from '../define/nearest.js'
 import { renderSql } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'

@@ -1,5 +1,6 @@
-import { type AnyDataset, type Bronze, fullName } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
 import { checkedAgainst, inputsOf } from '../define/inputs.js'
+import type { AnyDataset, Bronze } from '../define/model.js'
 import type { Session } from '../engine/engine.js'
 import { DefinitionError } from '../errors.js'
 import { compareDefinitions } from '../plan/changes.js'

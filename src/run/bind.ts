@@ -1,14 +1,9 @@
 import type { z } from 'zod'
 import { CHANGE } from '../bronze/database/known-rows.js'
-import {
-  type AnyDataset,
-  type Bronze,
-  fullName,
-  type Gold,
-  type Silver,
-} from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
 import { checkedAgainst, inputsOf, lookupsOf } from '../define/inputs.js'
-import { datasetsIn, quoteName, type Sql } from '../define/sql/sql.js'
+import type { AnyDataset, Bronze, Gold, Silver, Sql } from '../define/model.js'
+import { datasetsIn, quoteName } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
 import { fieldsOfShape } from '../define/types/schema.js'
 import type { Session } from '../engine/engine.js'

@@ -6,16 +6,11 @@ import { filesToReread, sourcesNamed } from '../bronze/named-sources.js'
 import type { Intake, Offer } from '../bronze/offer.js'
 import { quarantineResult, quarantineWarnings } from '../bronze/quarantine/told.js'
 import { heldResult } from '../bronze/shrink.js'
-import {
-  type AnyDataset,
-  type Bronze,
-  fullName,
-  type Gold,
-  type Silver,
-} from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
 import { checkedAgainst, inputsOf } from '../define/inputs.js'
 import type { Lake } from '../define/lake.js'
 import { limitOf } from '../define/limits.js'
+import type { AnyDataset, Bronze, Gold, Silver } from '../define/model.js'
 import { thousands } from '../define/thousands.js'
 import type { Engine } from '../engine/engine.js'
 import { buildGold } from '../gold/build.js'

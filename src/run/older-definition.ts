@@ -1,4 +1,5 @@
-import { type AnyDataset, fullName } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import type { AnyDataset } from '../define/model.js'
 import { MoraineError } from '../errors.js'
 import type { MadeBy } from '../log/commit.js'
 import { replacedDefinition } from '../log/definitions.js'

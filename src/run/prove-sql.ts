@@ -1,14 +1,8 @@
-import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
 import { viewsOf } from '../define/inputs.js'
+import type { AnyDataset, Gold, Silver, Sql } from '../define/model.js'
 import { lookupOf } from '../define/sql/lookup.js'
-import {
-  datasetsIn,
-  historiesIn,
-  placeInSql,
-  placeOfText,
-  renderSql,
-  type Sql,
-} from '../define/sql/sql.js'
+import { datasetsIn, historiesIn, placeInSql, placeOfText, renderSql } from '../define/sql/sql.js'
 import type { Session } from '../engine/engine.js'
 import { parseTrees } from '../engine/parse.js'
 import { DefinitionError, type Problem } from '../errors.js'

@@ -1,6 +1,6 @@
 import { serve } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
-import type { Bronze } from '../define/dataset.js'
+import type { Bronze } from '../define/model.js'
 import type { IngestSource, Secret } from '../define/source.js'
 import { MoraineError, messageOf } from '../errors.js'
 import { namesUs, shows } from './access.js'

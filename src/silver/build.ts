@@ -1,5 +1,6 @@
-import { fullName, type Silver } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
 import { lookupsOf } from '../define/inputs.js'
+import type { Silver } from '../define/model.js'
 import type { Field } from '../define/types/column-type.js'
 import { fieldsOfShape } from '../define/types/schema.js'
 import type { Relation, Session } from '../engine/engine.js'

@@ -1,6 +1,6 @@
-import type { Silver } from '../define/dataset.js'
+import type { Silver, Sql } from '../define/model.js'
 import { lookupOf } from '../define/sql/lookup.js'
-import { renderSql, type Sql } from '../define/sql/sql.js'
+import { renderSql } from '../define/sql/sql.js'
 import type { Session } from '../engine/engine.js'
 import { SqlError } from '../engine/sql-error.js'
 import { messageOf } from '../errors.js'

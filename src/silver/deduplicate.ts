@@ -1,4 +1,4 @@
-import type { Silver } from '../define/dataset.js'
+import type { Silver } from '../define/model.js'
 import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import { findDuplicates } from './duplicates.js'

@@ -1,5 +1,6 @@
-import { fullName, type Silver } from '../define/dataset.js'
-import { renderSql, type Sql } from '../define/sql/sql.js'
+import { fullName } from '../define/dataset.js'
+import type { Silver, Sql } from '../define/model.js'
+import { renderSql } from '../define/sql/sql.js'
 import { fieldsOfShape } from '../define/types/schema.js'
 import { count } from '../engine/count.js'
 import type { ResultRow, Session } from '../engine/engine.js'

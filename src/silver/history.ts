@@ -1,4 +1,5 @@
-import { fullName, type Silver } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import type { Silver } from '../define/model.js'
 import { quoteName } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
 import { count } from '../engine/count.js'

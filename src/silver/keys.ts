@@ -1,4 +1,4 @@
-import type { Silver } from '../define/dataset.js'
+import type { Silver } from '../define/model.js'
 import { quoteName } from '../define/sql/sql.js'
 
 /** Whether a dataset's rows can take keys away. */

@@ -1,5 +1,6 @@
-import { fullName, type Silver } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
 import { lookupsOf } from '../define/inputs.js'
+import type { Silver } from '../define/model.js'
 import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
 import { fieldsOfShape } from '../define/types/schema.js'
 import { count } from '../engine/count.js'

@@ -1,4 +1,5 @@
-import { fullName, type Silver } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import type { Silver } from '../define/model.js'
 import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import type { RunContext } from '../step/context.js'

@@ -1,4 +1,4 @@
-import type { Silver } from '../define/dataset.js'
+import type { Silver } from '../define/model.js'
 import { quoteName } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
 import { fieldsOfShape } from '../define/types/schema.js'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Silver } from '../define/dataset.js'
+import type { Silver } from '../define/model.js'
 import { quoteName, renderSql } from '../define/sql/sql.js'
 import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'

@@ -1,4 +1,4 @@
-import type { AnyDataset } from '../define/dataset.js'
+import type { AnyDataset } from '../define/model.js'
 import type { MoraineError } from '../errors.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import type { Table } from '../iceberg/table.js'

@@ -1,4 +1,5 @@
-import { quoteName, renderSql, type Sql } from '../define/sql/sql.js'
+import type { Sql } from '../define/model.js'
+import { quoteName, renderSql } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
 import { sqlType } from '../define/types/sql-type.js'
 import type { Session } from '../engine/engine.js'

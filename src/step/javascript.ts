@@ -1,4 +1,4 @@
-import type { Silver } from '../define/dataset.js'
+import type { Silver } from '../define/model.js'
 import type { Relation, Session } from '../engine/engine.js'
 import type { Pass } from '../quality/compile.js'
 import { type Answering, checkOf } from '../quality/javascript.js'

@@ -1,5 +1,6 @@
-import { type AnyDataset, fullName } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
+import type { AnyDataset } from '../define/model.js'
 import type { Partition } from '../define/partition.js'
 import { quoteName, renderSql } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { AnyDataset, Bronze, Silver } from '../define/dataset.js'
+import type { AnyDataset, Bronze, Silver } from '../define/model.js'
 import { sqlType } from '../define/types/sql-type.js'
 import { valueType } from '../quality/raw.js'
 

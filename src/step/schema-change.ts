@@ -1,4 +1,5 @@
-import { fullName, type Gold, type Silver } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
+import type { Gold, Silver } from '../define/model.js'
 import type { Field } from '../define/types/column-type.js'
 import { MoraineError } from '../errors.js'
 import { toColumnType } from '../iceberg/spec/types.js'

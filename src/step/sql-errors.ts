@@ -1,4 +1,5 @@
-import { placeInSql, type Sql } from '../define/sql/sql.js'
+import type { Sql } from '../define/model.js'
+import { placeInSql } from '../define/sql/sql.js'
 import { SqlError } from '../engine/sql-error.js'
 import { MoraineError } from '../errors.js'
 

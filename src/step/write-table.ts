@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Gold, Silver } from '../define/dataset.js'
+import type { Gold, Silver } from '../define/model.js'
 import type { Partition } from '../define/partition.js'
 import type { Field } from '../define/types/column-type.js'
 import type { Session } from '../engine/engine.js'

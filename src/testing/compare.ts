@@ -1,6 +1,7 @@
 import { CHANGE } from '../bronze/database/known-rows.js'
-import { type AnyDataset, fullName, type Gold, type Silver } from '../define/dataset.js'
+import { fullName } from '../define/dataset.js'
 import { checkedAgainst, inputsOf } from '../define/inputs.js'
+import type { AnyDataset, Gold, Silver } from '../define/model.js'
 import { nearest } from '../define/nearest.js'
 import { lookupOf } from '../define/sql/lookup.js'
 import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'

@@ -1,5 +1,5 @@
-import type { AnyDataset, Gold, Row, Silver } from '../define/dataset.js'
 import { fullName } from '../define/dataset.js'
+import type { AnyDataset, Gold, Row, Silver } from '../define/model.js'
 import { isDataset, object, text, texts } from '../define/options/expected.js'
 import {
   checked,

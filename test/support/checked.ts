@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Silver } from '../../src/define/dataset.js'
+import type { Silver } from '../../src/define/model.js'
 import { quoteText } from '../../src/define/sql/sql.js'
 import type { ResultRow, Session } from '../../src/engine/engine.js'
 import { compileChecks } from '../../src/quality/compile.js'

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type Bronze, fullName } from '../../define/dataset.js'
+import { fullName } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
 import { nearest } from '../../define/nearest.js'
 import type { DatabaseSource } from '../../define/source.js'
 import { thousands } from '../../define/thousands.js'

@@ -1,4 +1,5 @@
-import { type Bronze, fullName } from '../../define/dataset.js'
+import { fullName } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
 import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type { Relation, Session } from '../../engine/engine.js'
 import type { BatchPointer, LakeState } from '../../log/commit.js'

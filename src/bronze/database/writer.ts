@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Bronze, fullName } from '../../define/dataset.js'
+import { fullName } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
 import type { DatabaseSource } from '../../define/source.js'
 import { quoteName } from '../../define/sql/sql.js'
 import type { Relation, Session } from '../../engine/engine.js'

@@ -1,4 +1,5 @@
-import { type Bronze, fullName } from '../../define/dataset.js'
+import { fullName } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
 import type { FilesSource, FullExports } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'

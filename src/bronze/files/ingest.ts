@@ -1,4 +1,5 @@
-import { type Bronze, fullName } from '../../define/dataset.js'
+import { fullName } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
 import type { FilesSource } from '../../define/source.js'
 import type { Session } from '../../engine/engine.js'
 import type { MoraineError } from '../../errors.js'

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
-import { type Bronze, fullName } from '../../define/dataset.js'
+import { fullName } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
 import type { FilesSource } from '../../define/source.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { rename } from 'node:fs/promises'
-import { type Bronze, fullName } from '../../define/dataset.js'
+import { fullName } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
 import type { DatabaseSource } from '../../define/source.js'
 import type { LakeState } from '../../log/commit.js'
 import type { Databases } from '../../source/database/open.js'

@@ -1,6 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Bronze, fullName } from '../../define/dataset.js'
+import { fullName } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
 import { isEngineLost, SqlError } from '../../engine/sql-error.js'
 import { MoraineError, messageOf } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'

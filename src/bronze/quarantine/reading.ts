@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Bronze } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
 import { isEngineLost } from '../../engine/sql-error.js'
 import { messageOf } from '../../errors.js'
 import { heardOf } from '../../log/live.js'

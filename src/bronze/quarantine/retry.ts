@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { type Bronze, fullName } from '../../define/dataset.js'
+import { fullName } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
 import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
 import { type QuarantinedObject, quarantinedOf, quarantineOf } from '../../log/quarantined.js'

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { type Bronze, fullName } from '../../define/dataset.js'
+import { fullName } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
 import { messageOf } from '../../errors.js'
 import { type QuarantinedObject, quarantinedOf, quarantineOf } from '../../log/quarantined.js'
 import { redact } from '../../secrets.js'

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { type Bronze, fullName } from '../../define/dataset.js'
+import { fullName } from '../../define/dataset.js'
 import type { Lake } from '../../define/lake.js'
+import type { Bronze } from '../../define/model.js'
 import type { Engine } from '../../engine/engine.js'
 import { CommitLog } from '../../log/log.js'
 import { quarantinedOf } from '../../log/quarantined.js'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { About, BronzeOptions, GoldOptions, SilverOptions } from '../dataset.js'
+import type { About, BronzeOptions, GoldOptions, SilverOptions } from '../model.js'
 import {
   columnName,
   columnNames,

@@ -1,6 +1,6 @@
-import type { Bronze } from '../dataset.js'
 import { secondsOf } from '../interval.js'
 import { INTERVALS, notInterval } from '../keep.js'
+import type { Bronze } from '../model.js'
 import type {
   DatabaseSource,
   FilesSource,

@@ -1,5 +1,6 @@
 import type { Problem } from '../../errors.js'
-import { type AnyDataset, fullName } from '../dataset.js'
+import { fullName } from '../dataset.js'
+import type { AnyDataset } from '../model.js'
 import { nearest } from '../nearest.js'
 
 /** Columns that Moraine writes itself. */

@@ -1,4 +1,5 @@
-import { type Sql, sql } from './sql.js'
+import type { Sql } from '../model.js'
+import { sql } from './sql.js'
 
 /** Digits after the point that both sides may have. */
 const DIGITS = 6

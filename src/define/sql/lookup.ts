@@ -1,9 +1,9 @@
-import type { Row, Silver } from '../dataset.js'
+import type { Row, Silver, Sql } from '../model.js'
 import { columnName, silverDataset } from '../options/expected.js'
 import { checkedArguments } from '../options/options.js'
 import { here } from '../place.js'
 import { mistake } from '../problems/mistakes.js'
-import { noSql, quoteName, type Sql } from './sql.js'
+import { noSql, quoteName } from './sql.js'
 
 /** A value of another dataset's row, found by its key. */
 export interface Lookup extends Sql {

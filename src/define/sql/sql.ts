@@ -1,33 +1,9 @@
 import { MoraineError, type Place } from '../../errors.js'
-import type { AnyDataset, Gold } from '../dataset.js'
+import type { AnyDataset, ColumnRef, Gold, Sql, SqlPart, SqlValue } from '../model.js'
 import { here } from '../place.js'
 import { described } from '../problems/described.js'
 import { mistake } from '../problems/mistakes.js'
 import { normalSql } from './sql-normal.js'
-
-/** A value that may stand in a SQL template; a list becomes `(a, b, c)`. */
-export type SqlValue = string | number | bigint | boolean | Date | null | readonly SqlValue[]
-
-/** A column, to be put into a SQL template: `orders.columns.amount`. */
-export interface ColumnRef {
-  readonly kind: 'column'
-  readonly name: string
-}
-
-export type SqlPart =
-  | { kind: 'text'; text: string }
-  | { kind: 'value'; value: SqlValue }
-  | ColumnRef
-  | { kind: 'dataset'; dataset: AnyDataset }
-  /** All versions of a dataset's rows. */
-  | { kind: 'history'; dataset: AnyDataset }
-
-/** A piece of SQL with its references; made by {@link sql}. */
-export interface Sql {
-  readonly kind: 'sql'
-  readonly parts: readonly SqlPart[]
-  readonly place: Place | undefined
-}
 
 /** Stands where SQL is missing, once that is said. */
 export const noSql: Sql = { kind: 'sql', parts: [], place: undefined }

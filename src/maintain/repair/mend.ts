@@ -1,5 +1,6 @@
-import { type AnyDataset, fullName } from '../../define/dataset.js'
+import { fullName } from '../../define/dataset.js'
 import type { Lake } from '../../define/lake.js'
+import type { AnyDataset } from '../../define/model.js'
 import type { Engine } from '../../engine/engine.js'
 import { messageOf } from '../../errors.js'
 import { couldNotRead, type Damage, type ReadDeep } from '../../log/verify/damage.js'

@@ -1,6 +1,7 @@
 import { wouldLose } from '../../bronze/expire-batches.js'
-import { type AnyDataset, fullName } from '../../define/dataset.js'
+import { fullName } from '../../define/dataset.js'
 import { inputsOf } from '../../define/inputs.js'
+import type { AnyDataset } from '../../define/model.js'
 import type { LakeState } from '../../log/commit.js'
 import { CommitLog } from '../../log/log.js'
 import { couldNotRead, type Damage } from '../../log/verify/damage.js'

@@ -1,4 +1,4 @@
-import type { Bronze } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
 import type { DatabaseSource } from '../../define/source.js'
 import { checkedConnection } from './failures.js'
 import type { Reader } from './reader.js'

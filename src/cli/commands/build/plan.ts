@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { AnyDataset, Bronze } from '../../../define/dataset.js'
 import { fullName } from '../../../define/dataset.js'
+import type { AnyDataset, Bronze } from '../../../define/model.js'
 import type { Field } from '../../../define/types/column-type.js'
 import { messageOf, type Problem } from '../../../errors.js'
 import type { LakeState } from '../../../log/commit.js'

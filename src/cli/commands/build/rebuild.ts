@@ -7,8 +7,9 @@ import {
   prepareRebuild,
   withRebuilt,
 } from '../../../bronze/rebuild.js'
-import { type AnyDataset, type Bronze, fullName } from '../../../define/dataset.js'
+import { fullName } from '../../../define/dataset.js'
 import { inputsOf } from '../../../define/inputs.js'
+import type { AnyDataset, Bronze } from '../../../define/model.js'
 import { MoraineError } from '../../../errors.js'
 import { findLakeFile } from '../../../load/load.js'
 import { Threads } from '../../../load/threads.js'

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { type AnyDataset, fullName } from '../../../define/dataset.js'
+import { fullName } from '../../../define/dataset.js'
+import type { AnyDataset } from '../../../define/model.js'
 import type { DuckDB } from '../../../engine/duckdb/duckdb.js'
 import { MoraineError } from '../../../errors.js'
 import { findLakeFile } from '../../../load/load.js'
