@@ -8,7 +8,7 @@ import type { Held } from './held.js'
 import type { Intake } from './offer.js'
 
 /** The share of the rows of a full extract that may be gone from the next one, where its source does not say otherwise. */
-export const MAX_SHRINK = 0.5
+const MAX_SHRINK = 0.5
 /** Rows that may be gone whatever share they are: small tables change by hand. */
 export const FEW = 20
 

@@ -5,7 +5,7 @@ import type { Commit, Definition, LakeState, MadeBy } from './commit.js'
 const REMEMBERED = 16
 
 /** A definition in few characters: equal ones are equal whatever the order of their parts. */
-export function definitionHash(definition: Definition): string {
+function definitionHash(definition: Definition): string {
   const parts = Object.entries(definition).sort(([a], [b]) => (a < b ? -1 : 1))
   return sha256(JSON.stringify(parts)).slice(0, 16)
 }

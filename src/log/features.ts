@@ -16,7 +16,7 @@ import { any, fieldsByFeature, inspect, list, map, object, type Shape, since } f
  * How to add to the format: add the field to its type in commit.ts, and below as `since('its-feature')`. Name the
  * feature here: the version of Moraine that is the first to know it, and what a program can't do that does not.
  */
-export const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
+const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   // The vacuum of a program that does not know it would remove what is to be put back.
   quarantine: { since: '0.1.0', needed: 'write' },
   // A writer that does not know them would leave them with files that they are not of.

@@ -136,7 +136,7 @@ function indexOf(watermark: unknown): string | undefined {
 }
 
 /** A version of a table: its metadata, and what its current snapshot leads to. */
-export async function filesOfTable(storage: Storage, metadata: string): Promise<string[]> {
+async function filesOfTable(storage: Storage, metadata: string): Promise<string[]> {
   const table = await Table.load(storage, metadata)
   const files = [metadata]
   for await (const path of table.paths()) files.push(path)

@@ -68,7 +68,7 @@ export const rowFunctions = words(`
 `)
 
 /** Functions that make several rows of one. */
-export const rowsOfRow = words('unnest generate_subscripts regexp_split_to_table')
+const rowsOfRow = words('unnest generate_subscripts regexp_split_to_table')
 
 /** Functions in FROM whose rows depend on their arguments alone. */
 export const tableFunctions = words(

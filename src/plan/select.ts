@@ -95,11 +95,7 @@ export function namesGiven(node: AstNode): string[] {
 }
 
 /** The names of a query's columns in lower case; `undefined` where a star can't be resolved. */
-export function outputColumns(
-  query: AstNode,
-  outer: Scope,
-  columnsOf: ColumnsOf,
-): string[] | undefined {
+function outputColumns(query: AstNode, outer: Scope, columnsOf: ColumnsOf): string[] | undefined {
   const scope = 'cte_map' in query ? [...ctesOf(query), ...outer] : outer
   if (query.type === 'SET_OPERATION_NODE') {
     const left = outputColumns(query.left as AstNode, scope, columnsOf)

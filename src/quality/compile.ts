@@ -8,7 +8,7 @@ import { Context, type FunctionHost, type Layers, type Question, Workspace } fro
 import type { RawColumn } from './raw.js'
 
 /** Columns of the relation that is checked, beside the raw values. */
-export const lineageColumns = [
+const lineageColumns = [
   '_batch',
   '_source_file',
   '_source_line',

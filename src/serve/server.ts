@@ -18,7 +18,7 @@ export interface Receiver {
 }
 
 /** Bytes of requests that may be held in memory together, where nothing else is said. */
-export const HELD = 64 * 2 ** 20
+const HELD = 64 * 2 ** 20
 /** Milliseconds that a request waits for its rows to be durable. */
 const DURABLE_WITHIN = 15_000
 /** Seconds after which whoever is refused should come again. */
@@ -58,7 +58,7 @@ export interface RunningServer {
 const LONGEST_KEY = 200
 
 /** The application, as requests see it. */
-export function application({
+function application({
   names,
   receivers,
   listeners = [],

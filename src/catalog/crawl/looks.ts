@@ -19,7 +19,7 @@ import { type Sample, withSample } from '../../source/preview/sample.js'
 import { entriesOf, isZip } from '../../source/unpack/archive.js'
 
 /** Bytes of a file up to which all of it is read. */
-export const WHOLE = 64 * 2 ** 20
+const WHOLE = 64 * 2 ** 20
 /** Rows of a larger Parquet file that are looked at. */
 const ROWS = 200_000
 

@@ -56,7 +56,7 @@ export interface Group {
 }
 
 /** The ending of a file's name, whatever it is packed into. */
-export const endingOfFile = (file: string) => {
+const endingOfFile = (file: string) => {
   const found = extname(file.replace(/\.(gz|zst)$/i, ''))
   return /^\.[a-z]\w*$/i.test(found) ? found : ''
 }

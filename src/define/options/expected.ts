@@ -86,7 +86,7 @@ export function isDataset(value: unknown): boolean {
   return kindOf(value) === 'dataset'
 }
 
-export const sources: readonly unknown[] = ['files', 'database', 'http', 'ingest', 'inbox']
+const sources: readonly unknown[] = ['files', 'database', 'http', 'ingest', 'inbox']
 
 export const sqlTag: Expected = {
   is: 'SQL, written as sql`…`',

@@ -75,7 +75,7 @@ const readers: Record<string, Reader> = {
 }
 
 /** `int32`, `safeint` and the like, whether it is the schema's own or came with `.int()`. */
-export function numberFormat(def: Def): string {
+function numberFormat(def: Def): string {
   const checks: { _zod: { def: Def } }[] = def.checks ?? []
   const check = checks.find((c) => c._zod.def.check === 'number_format')
   return def.format ?? check?._zod.def.format ?? 'float64'

@@ -3,7 +3,7 @@
  * for the keys that they know and for no others; the records are as the specification says. The header goes with the file: who writes
  * it anew without knowing of this leaves them out.
  */
-export const CHECKSUMS = 'moraine.sha256'
+const CHECKSUMS = 'moraine.sha256'
 /** Where a snapshot's summary has the SHA-256 of its manifest list. */
 export const LIST_CHECKSUM = 'moraine.manifest-list-sha256'
 

@@ -241,7 +241,7 @@ async function lookAt(given: string, source: Base): Promise<'there' | 'empty' | 
 }
 
 /** The error for a source that offers nothing. */
-export function nothingFound(source: FilesSource, notes: readonly string[] = []): MoraineError {
+function nothingFound(source: FilesSource, notes: readonly string[] = []): MoraineError {
   const tried = source.paths
     .map((path) =>
       isRemote(path) ? path.replace(/\?[a-zA-Z]+=.*/, '') : resolve(source.base, path),

@@ -339,7 +339,7 @@ export function canonicalRows(
 }
 
 /** What an inspection tells a reader of records. */
-export function factsOf({ carriageReturns, utf8, nul, controls }: Inspection): TextFacts {
+function factsOf({ carriageReturns, utf8, nul, controls }: Inspection): TextFacts {
   return { carriageReturns, clean: utf8 && !nul, controls }
 }
 

@@ -16,7 +16,7 @@ interface Look {
 }
 
 /** Names of rows of which these are all sets that there are. */
-export function namesInSets(sets: readonly (readonly string[])[]): JsonNames {
+function namesInSets(sets: readonly (readonly string[])[]): JsonNames {
   const keys = new Map<string, Key>()
   const apart = new Set<string>()
   for (const set of sets) {

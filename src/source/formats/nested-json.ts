@@ -62,7 +62,7 @@ function hasNumbers(type: EngineType): boolean {
 }
 
 /** Reads the text of a type: `STRUCT(a INTEGER, "b c" DOUBLE[])[]`, `MAP(VARCHAR, FLOAT)`. */
-export function parseType(text: string): EngineType {
+function parseType(text: string): EngineType {
   const list = /\[\d*\]$/.exec(text)
   if (list) return { element: parseType(text.slice(0, list.index)) }
   const inside = /^(STRUCT|MAP)\((.*)\)$/s.exec(text)

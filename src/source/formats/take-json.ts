@@ -32,7 +32,7 @@ import { type WrittenRecords, writeRecords } from './write-records.js'
 type NamedRows = Pick<FilesSource, 'columns'> & Partial<Pick<FilesSource, 'layout'>>
 
 /** More columns than this are no columns, but keys of something else. */
-export const MOST_COLUMNS = 10_000
+const MOST_COLUMNS = 10_000
 
 /**
  * Writes rows that are JSON objects to Parquet, a column for each name that any of them has; values are texts, and objects and lists

@@ -11,7 +11,7 @@ import { entryStream } from '../unpack/archive.js'
 import { unZstd } from '../unpack/zstd.js'
 
 /** Bytes at the start of a file that are looked at to find out what it is. */
-export const START = 1 << 18
+const START = 1 << 18
 
 /** A file that can be looked at: itself, or a place with the start of its text. */
 export interface Sample {

@@ -14,7 +14,7 @@ export function columnName(name: string): string {
 /** What names have in common that would be one column. */
 export const classOf = (name: string): string => columnName(name).toLowerCase()
 
-export const sameKey = (a: Key, b: Key): boolean => a[0] === b[0] && a[1] === b[1]
+const sameKey = (a: Key, b: Key): boolean => a[0] === b[0] && a[1] === b[1]
 
 /** Which of several names keeps the column's own: one that needs no `x`, the one with the fewest capitals. */
 export function compareKeys([a, m]: Key, [b, n]: Key): number {

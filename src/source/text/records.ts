@@ -277,7 +277,7 @@ export class RecordReader {
 }
 
 /** Whether the bytes at an offset are these. */
-export function beginsAt(buffer: Buffer, at: number, bytes: Buffer): boolean {
+function beginsAt(buffer: Buffer, at: number, bytes: Buffer): boolean {
   for (let i = 0; i < bytes.length; i++) if (buffer[at + i] !== bytes[i]) return false
   return true
 }

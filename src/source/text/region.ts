@@ -22,7 +22,7 @@ type Bounds = Pick<FilesSource, 'skip' | 'footer'>
 type Facts = Pick<TextFacts, 'carriageReturns'> & { bom: boolean }
 
 /** Where the header and the records of a text lie, without lines before and behind them. */
-export async function regionOf(
+async function regionOf(
   { skip = 0, footer = 0 }: Bounds,
   { carriageReturns, bom }: Facts,
   size: number,

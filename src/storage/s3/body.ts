@@ -63,6 +63,6 @@ function md5Of({ ETag = '', ServerSideEncryption = 'AES256', ...sent }: GetObjec
 }
 
 /** What the client library says of bytes that do not fit the checksum that the storage sends with them. */
-export function isMismatch(error: unknown): boolean {
+function isMismatch(error: unknown): boolean {
   return error instanceof Error && /^Checksum mismatch/i.test(error.message)
 }

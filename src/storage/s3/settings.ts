@@ -100,7 +100,7 @@ function seconds(text: string): number {
 export type S3 = typeof import('@aws-sdk/client-s3')
 
 /** The client library, which is installed by those who use S3. */
-export async function s3Library(): Promise<S3> {
+async function s3Library(): Promise<S3> {
   // Its word about versions of Node is for who installs it, not for every run.
   quietAwsSdk()
   try {
