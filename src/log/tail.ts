@@ -2,7 +2,8 @@ import type { Storage } from '../storage/storage.js'
 import { Checkpoints } from './checkpoints.js'
 import type { LakeState } from './commit.js'
 import { emptyState } from './fold.js'
-import { type CommitLog, checkedFold } from './log.js'
+import type { CommitLog } from './log.js'
+import { checkedFold } from './reader.js'
 
 /** The last commit that is there, where only those after it are missing; `undefined` where none is, or one in the middle. */
 export async function lostTail(

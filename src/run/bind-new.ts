@@ -1,13 +1,14 @@
 import { fullName } from '../define/dataset.js'
 import { checkedAgainst, inputsOf } from '../define/inputs.js'
 import type { AnyDataset, Bronze } from '../define/model.js'
-import type { Session } from '../engine/engine.js'
+import type { Engine, Session } from '../engine/engine.js'
 import { DefinitionError } from '../errors.js'
 import { compareDefinitions } from '../plan/changes.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import { changesOf, type View } from '../plan/plan.js'
-import type { Batches } from '../step/batches.js'
+import { Batches } from '../step/batches.js'
 import { hash } from '../step/context.js'
+import type { Storage } from '../storage/storage.js'
 import { type Bound, bindSql, hasOtherSql, type SqlProblem, type Wanted } from './bind.js'
 
 /** Datasets whose checks and warnings were bound by this process: their definition in the log says nothing of them. */
@@ -71,6 +72,22 @@ export async function bindNew(
   for (const [dataset] of wanted)
     if (!unbound.has(dataset) && later.length === 0) bound.add(dataset)
   return { problems: later, unbound, columns }
+}
+
+/** {@link bindNew} in a session of its own; `undefined` where there is nothing to bind. */
+export async function bindOn(
+  { engine, storage }: { engine: Engine; storage: Storage },
+  wanted: ReadonlyMap<AnyDataset, Wanted>,
+  view: View,
+  arriving: (dataset: Bronze) => boolean,
+): Promise<SqlLeft | undefined> {
+  if (wanted.size === 0) return undefined
+  const session = await engine.open()
+  try {
+    return await bindNew(session, wanted, view, new Batches(storage), arriving)
+  } finally {
+    session.close()
+  }
 }
 
 function mistakesIn(problems: readonly SqlProblem[]): DefinitionError {

@@ -3,7 +3,7 @@ import { viewsOf } from '../define/inputs.js'
 import type { AnyDataset, Gold, Silver, Sql } from '../define/model.js'
 import { lookupOf } from '../define/sql/lookup.js'
 import { datasetsIn, historiesIn, placeInSql, placeOfText, renderSql } from '../define/sql/sql.js'
-import type { Session } from '../engine/engine.js'
+import type { Engine, Session } from '../engine/engine.js'
 import { parseTrees } from '../engine/parse.js'
 import { DefinitionError, type Problem } from '../errors.js'
 import { type AstNode, nodesOf } from '../plan/ast.js'
@@ -48,8 +48,19 @@ export function sqlOf(dataset: AnyDataset): OwnSql[] {
 const proved = new WeakSet<AnyDataset>()
 
 /** Whether {@link proveDefinition} has nothing left to do. */
-export function isProved(dataset: AnyDataset): boolean {
+function isProved(dataset: AnyDataset): boolean {
   return dataset.tier === 'bronze' || proved.has(dataset)
+}
+
+/** Proves SQL of which the log says nothing: what was built before may be by another program. */
+export async function prove(engine: Engine, dataset: Silver | Gold): Promise<void> {
+  if (isProved(dataset)) return
+  const session = await engine.open()
+  try {
+    await proveDefinition(session, dataset)
+  } finally {
+    session.close()
+  }
 }
 
 /**

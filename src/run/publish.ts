@@ -1,10 +1,51 @@
 import { fullName } from '../define/dataset.js'
-import type { Changes, Offsets, TableState, ViewState } from '../log/commit.js'
+import type { Changes, LakeState, Offsets, TableState, ViewState } from '../log/commit.js'
+import type { CommitFiles } from '../log/log.js'
 import { offsetsOn } from '../plan/plan.js'
 import type { BuildOutcome } from '../step/built.js'
+import { branchOf } from '../step/journal.js'
+import type { RunRecorder } from './recorder.js'
+import type { Shared } from './run-context.js'
+import type { Steps } from './steps.js'
+
+/** One commit with all that passed. */
+export async function publish(
+  { lake, log, author, run, signal }: Shared,
+  steps: Steps,
+  recorder: RunRecorder,
+  base: LakeState,
+  built: readonly BuildOutcome[],
+): Promise<void> {
+  if (built.length === 0 || signal.aborted) return
+  if (lake.publish === 'all' && steps.anyFailed) return
+  const names = built.map(({ dataset }) => fullName(dataset))
+  const message = `build ${names.length === 1 ? names[0] : `${names.length} tables`}`
+  const state = await log.commit(base, publishable(built), { author, run, message }, filesOf(built))
+  recorder.committed(state.number, names)
+}
+
+/** What was built but may not be seen yet lies on a branch of its own, for those who want to look. */
+export async function keepRejected(
+  { log, author, run }: Shared,
+  rejected: Readonly<Record<string, TableState>>,
+  base: LakeState,
+  built: readonly BuildOutcome[],
+): Promise<void> {
+  if (Object.keys(rejected).length === 0) return
+  const branch = await log.fork(branchOf(run), base)
+  const { tables } = publishable(built)
+  const message = 'not published: checks do not hold'
+  const changes = { tables: { ...tables, ...rejected } }
+  await branch.commit(await branch.head(), changes, { author, run, message }, filesOf(built))
+}
+
+/** What a run took over from another was written at any time. */
+function filesOf(built: readonly BuildOutcome[]): CommitFiles {
+  return built.some(({ resumed }) => resumed) ? { since: new Date(0) } : {}
+}
 
 /** All that was built, as one change: tables, and how far they have read their inputs. */
-export function publishable(built: readonly BuildOutcome[]): Changes & {
+function publishable(built: readonly BuildOutcome[]): Changes & {
   tables: Record<string, TableState | null>
 } {
   const tables: Record<string, TableState | null> = {}

@@ -39,6 +39,11 @@ export class StepFailure extends Error {
   }
 }
 
+/** A step that took too long has failed, also where it was left behind and has a result after all. */
+export function refuseLate(step: AbortSignal, run: AbortSignal): void {
+  if (!run.aborted) step.throwIfAborted()
+}
+
 /** What a step does; it ends where its signal says so: the run is cancelled, or the step takes too long. */
 type Work = (begin: (reason: string) => void, signal: AbortSignal) => Promise<Partial<StepResult>>
 

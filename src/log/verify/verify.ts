@@ -1,4 +1,3 @@
-import { MoraineError, messageOf } from '../../errors.js'
 import { LIST_CHECKSUM } from '../../iceberg/spec/checksums.js'
 import type { ManifestFile } from '../../iceberg/spec/manifest.js'
 import { Table } from '../../iceberg/table.js'
@@ -10,18 +9,13 @@ import { Checkpoints } from '../checkpoints.js'
 import type { BatchPointer, LakeState, TableState } from '../commit.js'
 import { emptyState } from '../fold.js'
 import { forkPath } from '../fork.js'
-import { type CommitLog, checkedFold } from '../log.js'
+import type { CommitLog } from '../log.js'
 import { quarantinedIn } from '../quarantined.js'
-import { lookAtSealed } from '../sealed-objects.js'
-import {
-  couldNotRead,
-  type Damage,
-  type Part,
-  type ReadDeep,
-  type Unread,
-  type Verification,
-} from './damage.js'
+import { Chain } from './chain.js'
+import type { Part, ReadDeep, Verification } from './damage.js'
+import { Findings } from './findings.js'
 import { type Look, Objects } from './objects.js'
+import { lookAtSealed } from './sealed-objects.js'
 
 export interface VerifyOptions {
   /** Looks at the newest commit alone, and not at what earlier ones and other branches refer to. */
@@ -43,7 +37,7 @@ export async function verifyLake(
   { head = false, deep, record = false }: VerifyOptions = {},
 ): Promise<Verification> {
   const found = new Verifier(storage, deep)
-  const state = await found.chain(log)
+  const state = await found.chain.fold(log)
   if (!state) return found.report(emptyState, 0)
   await found.state(state)
   await found.beside()
@@ -77,7 +71,7 @@ export async function damageOf(
 ): Promise<Pick<Verification, 'problems' | 'unread'>> {
   const found = new Verifier(storage, undefined, 'sizes', suspects)
   await found.state(state)
-  return found
+  return found.findings
 }
 
 /** Files of a batch, as its manifest tells of them. */
@@ -92,11 +86,8 @@ interface BatchFiles {
 }
 
 class Verifier {
-  readonly problems: string[] = []
-  readonly damaged: Damage[] = []
-  readonly unread: Unread[] = []
-  /** How many problems there were once the newest commit had been looked at. */
-  private headEnds: number | undefined
+  readonly findings = new Findings()
+  readonly chain: Chain
   /** How many checksums were noted. */
   private recorded: number | undefined
   private readonly seen = new Set<string>()
@@ -110,6 +101,7 @@ class Verifier {
     look: Look = deep ? 'bytes' : 'sizes',
     suspects?: ReadonlySet<string>,
   ) {
+    this.chain = new Chain(storage, this.findings)
     this.objects = new Objects(storage, look, suspects)
   }
 
@@ -117,69 +109,22 @@ class Verifier {
     return this.objects.expected
   }
 
-  /** Folds the whole log, as if there were no checkpoints, and holds them against it; `undefined` where it is broken. */
-  async chain(log: CommitLog): Promise<LakeState | undefined> {
-    const { branch } = log
-    for (const path of await log.missing())
-      this.found(`the log: ${path} is missing`, {
-        path,
-        is: 'missing',
-        why: 'is missing',
-        part: { kind: 'log', branch },
-      })
-    if (this.problems.length > 0) return undefined
-    const checkpoints = new Checkpoints(this.storage, branch)
-    const told = await checkpoints.told()
-    const numbers = new Set(told.checkpoints)
-    const anchors = new Set(told.anchors)
-    let state = emptyState
-    try {
-      for await (const entry of log.entries()) {
-        state = checkedFold(state, entry)
-        if (numbers.delete(state.number)) await this.checkpoint(checkpoints, state)
-        if (anchors.delete(state.number)) await this.anchor(checkpoints, state)
-      }
-    } catch (error) {
-      this.failed('', error, { kind: 'log', branch })
-      return undefined
-    }
-    return state
-  }
-
-  private async checkpoint(checkpoints: Checkpoints, state: LakeState): Promise<void> {
-    const path = checkpoints.pathOf(state.number)
-    const part: Part = { kind: 'checkpoint', branch: checkpoints.branch, number: state.number }
-    await this.guarded('log', part, async () => {
-      const why = 'is not the state of its commit: remove it'
-      if (!(await checkpoints.isOf(state)))
-        this.found(`${path} ${why}`, { path, is: 'damaged', why, part })
-    })
-  }
-
-  private async anchor({ anchors, branch }: Checkpoints, { number, hash }: LakeState) {
-    const path = anchors.pathOf(number)
-    const part: Part = { kind: 'anchor', branch, number }
-    await this.guarded('log', part, async () => {
-      const anchor = await anchors.read(number)
-      if (anchor?.hash === hash && anchor.number === number) return
-      const why = anchor
-        ? `was made for another commit ${number} than the log has: an object of the log was replaced`
-        : 'is damaged: its content does not fit its checksum'
-      this.found(`${path} ${why}`, { path, is: anchor ? 'wrong' : 'damaged', why, part })
-    })
-  }
-
   /** Checksums that do not stand where they belong. */
   async beside(): Promise<void> {
     for (const path of await this.objects.damagedChecksums()) {
       const why = 'is damaged: its content does not fit its checksum'
-      this.found(`${path} ${why}`, { path, is: 'damaged', why, part: { kind: 'checksums' } })
+      this.findings.found(`${path} ${why}`, {
+        path,
+        is: 'damaged',
+        why,
+        part: { kind: 'checksums' },
+      })
     }
     if (!this.deep) return
     for await (const { path, part, error } of lookAtSealed(this.storage)) {
       const why = `is damaged: ${OTHER}`
-      if (error) this.notRead('', path, error)
-      else this.found(`${path} ${why}`, { path, is: 'damaged', why, part })
+      if (error) this.findings.notRead('', path, error)
+      else this.findings.found(`${path} ${why}`, { path, is: 'damaged', why, part })
     }
   }
 
@@ -195,10 +140,12 @@ class Verifier {
       quarantined: quarantinedIn(state).map(({ dataset, object: { name, held, reason } }) => {
         return { dataset, name, held, reason }
       }),
-      problems: [...new Set(this.problems)],
-      problemsNow: new Set(this.problems.slice(0, this.headEnds ?? this.problems.length)).size,
-      damaged: this.damaged,
-      unread: this.unread,
+      problems: [...new Set(this.findings.problems)],
+      problemsNow: new Set(
+        this.findings.problems.slice(0, this.findings.headEnds ?? this.findings.problems.length),
+      ).size,
+      damaged: this.findings.damaged,
+      unread: this.findings.unread,
     }
   }
 
@@ -220,15 +167,17 @@ class Verifier {
 
   /** What earlier commits and other branches show. */
   async all(log: CommitLog, head: LakeState, storage: Storage): Promise<void> {
-    this.headEnds = this.problems.length
+    this.findings.headEnds = this.findings.problems.length
     await this.commits(log, head)
     for (const id of await storage.folders('_moraine/log/'))
       if (id !== log.branch)
-        await this.guarded(`branch ${id}`, { kind: 'log', branch: id }, () => this.branch(log, id))
+        await this.findings.guarded(`branch ${id}`, { kind: 'log', branch: id }, () =>
+          this.branch(log, id),
+        )
   }
 
   async record(): Promise<void> {
-    const damaged = new Set(this.damaged.map(({ path }) => path))
+    const damaged = new Set(this.findings.damaged.map(({ path }) => path))
     this.recorded = await this.objects.record(damaged)
   }
 
@@ -237,7 +186,7 @@ class Verifier {
     if (!branch) {
       const entries = await this.storage.entries(`_moraine/log/${id}/`)
       if (entries.some(({ path }) => /\/\d+\.json$/.test(path)))
-        this.found(`branch ${id}: ${forkPath(id)} is missing`, {
+        this.findings.found(`branch ${id}: ${forkPath(id)} is missing`, {
           path: forkPath(id),
           is: 'missing',
           why: 'is missing',
@@ -246,7 +195,7 @@ class Verifier {
       return
     }
     for (const path of await branch.missing())
-      this.found(`branch ${id}: ${path} is missing`, {
+      this.findings.found(`branch ${id}: ${path} is missing`, {
         path,
         is: 'missing',
         why: 'is missing',
@@ -256,8 +205,8 @@ class Verifier {
     const beside = new Checkpoints(this.storage, id)
     const told = await beside.told()
     for (const number of told.checkpoints)
-      await this.checkpoint(beside, await branch.stateAt(number))
-    for (const number of told.anchors) await this.anchor(beside, await branch.stateAt(number))
+      await this.chain.checkpoint(beside, await branch.stateAt(number))
+    for (const number of told.anchors) await this.chain.anchor(beside, await branch.stateAt(number))
   }
 
   private async parts(
@@ -288,57 +237,26 @@ class Verifier {
     return is
   }
 
-  async guarded(what: string, part: Part, check: () => Promise<void>): Promise<void> {
-    try {
-      await check()
-    } catch (error) {
-      this.failed(what, error, part)
-    }
-  }
-
-  private failed(what: string, error: unknown, part: Part): void {
-    const why = messageOf(error)
-    const text = what === '' ? why : `${what}: ${why}`
-    const path = error instanceof MoraineError ? error.path : undefined
-    if (isPassing(error)) this.notRead('', path ?? what, error)
-    else if (path === undefined) this.problems.push(text)
-    else {
-      const is = error instanceof MoraineError && error.kind === 'storage' ? 'missing' : 'damaged'
-      this.found(text, { path, is, why, part })
-    }
-  }
-
-  /** Nothing is known of it, and nothing is said of it but that. */
-  private notRead(what: string, path: string, error: unknown): void {
-    const why = messageOf(error)
-    this.problems.push(`${what === '' ? '' : `${what}: `}${path} ${couldNotRead(why)}`)
-    if (!this.unread.some((one) => one.path === path)) this.unread.push({ path, why })
-  }
-
-  private found(text: string, damage: Omit<Damage, 'head'>): void {
-    this.problems.push(text)
-    if (!this.damaged.some(({ path }) => path === damage.path))
-      this.damaged.push({ ...damage, head: this.headEnds === undefined })
-  }
-
   async table(name: string, what: string, state: TableState): Promise<void> {
     const part = { kind: 'table', table: name } as const
     const { metadata, sha256 } = state
     if (!(await this.object(what, { ...part, file: 'metadata' }, metadata, { sha256 }))) return
-    await this.guarded(what, { ...part, file: 'metadata' }, async () => {
+    await this.findings.guarded(what, { ...part, file: 'metadata' }, async () => {
       const table = await Table.load(this.storage, state)
       const list = table.snapshot?.['manifest-list']
       const sum = table.snapshot?.summary?.[LIST_CHECKSUM]
       const listed = { ...part, file: 'manifest list' } as const
       if (list && !(await this.object(what, listed, table.pathOf(list), { sha256: sum }))) return
-      await this.guarded(what, listed, async () => {
+      await this.findings.guarded(what, listed, async () => {
         let rows: number | undefined = 0
         for (const manifest of await table.manifests()) {
           const found = await this.manifest(name, what, table, manifest)
           rows = rows === undefined || found === undefined ? undefined : rows + found
         }
         if (rows !== undefined && rows !== state.rows)
-          this.problems.push(`${what}: its files hold ${rows} rows, but the log says ${state.rows}`)
+          this.findings.problems.push(
+            `${what}: its files hold ${rows} rows, but the log says ${state.rows}`,
+          )
       })
     })
   }
@@ -356,7 +274,7 @@ class Verifier {
     const part = { kind: 'table', table: name, file: 'manifest' } as const
     const { manifest_length: bytes, sha256 } = manifest
     if (!(await this.object(what, part, location, { bytes, sha256 }))) return undefined
-    await this.guarded(what, part, async () => {
+    await this.findings.guarded(what, part, async () => {
       const live = (await table.entries(manifest)).filter((entry) => entry.status !== 'deleted')
       for (const { file } of live) {
         const path = table.pathOf(file.path)
@@ -381,7 +299,7 @@ class Verifier {
     const part = { kind: 'batch', dataset, number } as const
     const described = { ...part, file: 'manifest' } as const
     if (!(await this.object(what, described, path, { sha256 }))) return
-    await this.guarded(what, described, async () => {
+    await this.findings.guarded(what, described, async () => {
       const manifest = await readJson<BatchFiles>(this.storage, path, sha256)
       await this.batchFiles(what, part, pointer, manifest)
     })
@@ -413,7 +331,9 @@ class Verifier {
       if (await this.object(what, of, path, file)) await this.readDeep(what, of, path, file.rows)
     }
     if (rows !== pointer.rows)
-      this.problems.push(`${what}: its files hold ${rows} rows, but the log says ${pointer.rows}`)
+      this.findings.problems.push(
+        `${what}: its files hold ${rows} rows, but the log says ${pointer.rows}`,
+      )
   }
 
   /** What the archive says of a batch. */
@@ -431,9 +351,9 @@ class Verifier {
     if (!deep) return
     try {
       for (const why of await deep(this.storage.locate(path), ...of))
-        this.found(`${what}: ${path}: ${why}`, { path, is: 'wrong', why, part })
+        this.findings.found(`${what}: ${path}: ${why}`, { path, is: 'wrong', why, part })
     } catch (error) {
-      this.notRead(what, path, error)
+      this.findings.notRead(what, path, error)
     }
   }
 
@@ -446,14 +366,14 @@ class Verifier {
   ): Promise<boolean> {
     const wrong = await this.objects.check(path, bytes, sha256).catch((error) => {
       if (!isPassing(error)) throw error
-      this.notRead(what, path, error)
+      this.findings.notRead(what, path, error)
       return 'unread' as const
     })
     if (!wrong) return true
     if (wrong === 'unread') return false
     // In a lake that was copied the log says what metadata were before.
     const sum = (await MovedChecksums.of(this.storage).get(path)) ?? sha256
-    this.found(`${what}: ${path} ${wrong.why}`, {
+    this.findings.found(`${what}: ${path} ${wrong.why}`, {
       path,
       ...wrong,
       part,

@@ -1,7 +1,7 @@
-import { isPassing } from '../storage/passing.js'
-import { parseSealed } from '../storage/sealed.js'
-import type { Storage } from '../storage/storage.js'
-import type { Part } from './verify/damage.js'
+import { isPassing } from '../../storage/passing.js'
+import { parseSealed } from '../../storage/sealed.js'
+import type { Storage } from '../../storage/storage.js'
+import type { Part } from './damage.js'
 
 /** What no commit leads to, and says its own checksum: requests that have landed, and notes of who did or does what. */
 const FOLDERS: readonly { prefix: string; name: RegExp }[] = [

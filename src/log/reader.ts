@@ -1,0 +1,261 @@
+import { MoraineError } from '../errors.js'
+import { isPassing } from '../storage/passing.js'
+import type { Storage } from '../storage/storage.js'
+import { Checkpoints, type Told } from './checkpoints.js'
+import type { Changes, Commit, LakeState } from './commit.js'
+import { type Entry, parseEntry } from './entry.js'
+import { emptyState, fold } from './fold.js'
+import type { Fork } from './fork.js'
+import { AHEAD, entryPath, firstAfter, missingEntries } from './gaps.js'
+
+/** The branch that another one came from, and where. */
+export interface Parent<Log extends LogReader = LogReader> {
+  log: Log
+  fork: Fork
+}
+
+/** The commits of a branch as they lie in storage, and the states that they fold to. */
+export class LogReader {
+  protected cache: LakeState | undefined
+  protected readonly checkpoints: Checkpoints
+  /** The commit up to which a state was found in a checkpoint; `undefined` before one was looked for. */
+  protected checkpointed: number | undefined
+  private told: Promise<Told> | undefined
+
+  constructor(
+    protected readonly storage: Storage,
+    readonly branch: string,
+    protected readonly parent?: Parent,
+  ) {
+    this.checkpoints = new Checkpoints(storage, branch)
+  }
+
+  private get folder(): string {
+    return `_moraine/log/${this.branch}`
+  }
+
+  protected pathOf(number: number): string {
+    if (this.parent && number <= this.parent.fork.number) return this.parent.log.pathOf(number)
+    return entryPath(this.folder, number)
+  }
+
+  /** The last commit that this branch shares with the one it came from; 0 for main. */
+  get forkedAt(): number {
+    return this.parent?.fork.number ?? 0
+  }
+
+  /** The commit of that number; `undefined` when there is none yet. */
+  async entry(number: number): Promise<Entry | undefined> {
+    if (this.parent && number <= this.parent.fork.number) return this.parent.log.entry(number)
+    const path = this.pathOf(number)
+    const bytes = await this.storage.readIfPresent(path)
+    return bytes && parseEntry(bytes, path)
+  }
+
+  /** The newest state. */
+  async head(): Promise<LakeState> {
+    this.cache = this.cache
+      ? await this.advance(this.cache)
+      : await this.complete(await this.nearest(Number.POSITIVE_INFINITY))
+    return this.cache
+  }
+
+  /**
+   * Advances to the newest state, and makes sure that it is: where an entry in the middle was lost,
+   * what lies behind it is still there, and nobody may write or read as if it were not.
+   */
+  private async complete(from: LakeState): Promise<LakeState> {
+    let state = await this.advance(from)
+    while (await this.hasMore(state.number)) state = await this.advance(state)
+    return state
+  }
+
+  /**
+   * Whether commits came meanwhile, once no entry was found behind `number`.
+   *
+   * @throws MoraineError of kind `corrupt` when there are later entries and the next one is missing.
+   */
+  private async hasMore(number: number): Promise<boolean> {
+    const later = await firstAfter(this.storage, this.folder, number, all(await this.known()))
+    if (later === undefined) return false
+    if (await this.entry(number + 1)) return true
+    throw new MoraineError(
+      'corrupt',
+      `Commit ${number + 1} is missing: there is no ${this.pathOf(number + 1)}, although ${later > number + 1 ? `commit ${later} was made after it` : 'something outside of the log tells of it'}`,
+      {
+        hint: 'Restore this object from a backup or an older version of it in the bucket; until then nothing reads or writes this lake. moraine verify shows what else is missing.',
+      },
+    )
+  }
+
+  /** The SHA-256 of an entry, as the one after it or its anchor says; `undefined` where nothing does. */
+  async hashOf(number: number): Promise<string | undefined> {
+    if (this.parent && number <= this.parent.fork.number) return this.parent.log.hashOf(number)
+    const next = await this.entry(number + 1).catch((error) => {
+      if (isPassing(error)) throw error
+      return undefined
+    })
+    const anchor = await this.checkpoints.anchors.read(number)
+    return next?.commit.previous ?? anchor?.hash
+  }
+
+  /** Entries that are missing between the first and the last that is there. */
+  async missing(): Promise<string[]> {
+    return missingEntries(
+      this.storage,
+      this.folder,
+      this.forkedAt,
+      all(await this.checkpoints.told()),
+    )
+  }
+
+  /** Commits that have a checkpoint or an anchor, as they were when they were first looked for. */
+  private known(): Promise<Told> {
+    this.told ??= this.checkpoints.told()
+    return this.told
+  }
+
+  /** A state at or before a commit from which folding may start. */
+  private async nearest(number: number): Promise<LakeState> {
+    if (this.parent && number <= this.parent.fork.number) return this.parent.log.nearest(number)
+    for (const candidate of (await this.known()).checkpoints) {
+      if (candidate > number) continue
+      const state = await this.fromCheckpoint(candidate)
+      if (!state) continue
+      this.checkpointed = Math.max(this.checkpointed ?? 0, candidate)
+      return state
+    }
+    const { parent } = this
+    this.checkpointed ??= parent?.fork.number ?? 0
+    return parent ? parent.log.stateAt(parent.fork.number) : emptyState
+  }
+
+  /** A checkpoint's state, if it is whole and follows from the log. */
+  private async fromCheckpoint(number: number): Promise<LakeState | undefined> {
+    try {
+      const state = await this.checkpoints.read(number)
+      const entry = await this.entry(number)
+      return entry && entry.hash === state.hash ? state : undefined
+    } catch (error) {
+      if (error instanceof MoraineError && error.kind === 'corrupt') return undefined
+      throw error
+    }
+  }
+
+  private async advance(state: LakeState, until = Number.POSITIVE_INFINITY): Promise<LakeState> {
+    let current = state
+    for (let ahead = 1; ; ahead = AHEAD) {
+      const count = Math.min(ahead, until - current.number)
+      const numbers = Array.from({ length: Math.max(0, count) }, (_, i) => current.number + i + 1)
+      const entries = await Promise.all(numbers.map((number) => this.entry(number)))
+      for (const entry of entries) {
+        if (!entry) return current
+        current = checkedFold(current, entry)
+      }
+      if (entries.length === 0) return current
+    }
+  }
+
+  /** The state at a commit, or at the last commit up to a time. */
+  async stateAt(at: number | Date): Promise<LakeState> {
+    const number = typeof at === 'number' ? at : await this.numberAt(at)
+    const state = await this.advance(await this.nearest(number), number)
+    if (state.number === number) return state
+    if (await this.hasMore(state.number)) return this.stateAt(number)
+    throw new MoraineError(
+      'usage',
+      `There is no commit ${number}; the last one is ${state.number}`,
+      { hint: 'See the commits with: moraine history' },
+    )
+  }
+
+  /**
+   * The state at a commit or a time, as users ask for it.
+   *
+   * @throws MoraineError of kind `usage` for one whose files vacuum has removed.
+   */
+  async visibleAt(at: number | Date): Promise<LakeState> {
+    const { horizon = 0 } = await this.head().catch((error) => {
+      // What was before a commit that only newer programs can read can be read.
+      if (error instanceof MoraineError && error.kind === 'version' && typeof at === 'number')
+        return emptyState
+      throw error
+    })
+    const number = typeof at === 'number' ? at : await this.numberAt(at)
+    if (number < horizon && number > 0) throw behind(number, horizon)
+    return this.stateAt(number)
+  }
+
+  /** The last commit up to a time; their times rise. */
+  private async numberAt(at: Date): Promise<number> {
+    let [low, high] = [0, (await this.head()).number]
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2)
+      const entry = await this.entry(middle)
+      if (entry && new Date(entry.commit.time) <= at) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+
+  /** All commits, oldest first. */
+  entries(): AsyncGenerator<Entry> {
+    return this.entriesFrom(1)
+  }
+
+  protected async *entriesFrom(first: number): AsyncGenerator<Entry> {
+    for (let number = first; ; number += AHEAD) {
+      const numbers = Array.from({ length: AHEAD }, (_, i) => number + i)
+      const found = await Promise.all(numbers.map((n) => this.entry(n)))
+      const gap = found.indexOf(undefined)
+      for (const entry of found)
+        if (entry) yield entry
+        else break
+      if (gap < 0) continue
+      if (await this.hasMore(number + gap - 1)) yield* this.entriesFrom(number + gap)
+      return
+    }
+  }
+
+  /** The newest commits, newest first. */
+  async latest(limit: number): Promise<Commit[]> {
+    const { number } = await this.head()
+    const numbers = Array.from({ length: Math.min(limit, number) }, (_, i) => number - i)
+    const entries = await Promise.all(numbers.map((n) => this.entry(n)))
+    return entries.flatMap((entry) => (entry ? [entry.commit] : []))
+  }
+
+  /** Paths of metadata and manifests of all commits of main from a number on. */
+  protected async visible(from: number): Promise<ReadonlySet<string>> {
+    if (this.parent) return this.parent.log.visible(from)
+    const paths = new Set<string>()
+    const add = ({ tables = {}, batches = [] }: Pick<Changes, 'tables' | 'batches'>) => {
+      for (const table of Object.values(tables)) if (table) paths.add(table.metadata)
+      for (const { manifest } of batches) paths.add(manifest)
+    }
+    const { tables, batches } = await this.stateAt(from)
+    add({ tables, batches: Object.values(batches).flat() })
+    for await (const { commit } of this.entriesFrom(from + 1)) add(commit.changes)
+    return paths
+  }
+}
+
+const all = ({ checkpoints, anchors }: Told) => [...checkpoints, ...anchors].sort((a, b) => b - a)
+
+export function behind(number: number, horizon: number): MoraineError {
+  return new MoraineError(
+    'usage',
+    `Commit ${number} can't be seen any more: vacuum --history has removed files of it`,
+    { hint: `The oldest commit that is whole is ${horizon}.` },
+  )
+}
+
+/** @throws MoraineError of kind `corrupt` for an entry that does not follow from the state. */
+export function checkedFold(state: LakeState, { commit, hash, path }: Entry): LakeState {
+  if (commit.number !== state.number + 1 || commit.previous !== state.hash)
+    throw new MoraineError('corrupt', `${path} does not follow from the commit before it`, {
+      path,
+      hint: 'An object of the log was changed or replaced: moraine verify shows what is wrong.',
+    })
+  return fold(state, commit, hash)
+}

@@ -1,0 +1,23 @@
+import { outlived } from '../bronze/expire-batches.js'
+import type { AnyDataset, Bronze } from '../define/model.js'
+import { Batches } from '../step/batches.js'
+import type { RunRecorder } from './recorder.js'
+import type { Shared } from './run-context.js'
+
+/** Lets old batches go that all readers have read. */
+export async function letGo(
+  { lake, storage, log, author, run, signal }: Shared,
+  datasets: readonly AnyDataset[],
+  recorder: RunRecorder,
+  now: () => Date,
+): Promise<void> {
+  const kept = datasets.filter((d): d is Bronze => d.tier === 'bronze' && d.keep !== undefined)
+  if (kept.length === 0 || signal.aborted) return
+  const state = await log.head()
+  const forget = await outlived(kept, lake, state, new Batches(storage), now())
+  const names = Object.keys(forget)
+  if (names.length === 0) return
+  const message = `let old batches of ${names.join(', ')} go`
+  const { number } = await log.commit(state, { forget }, { author, run, message })
+  recorder.committed(number, names)
+}

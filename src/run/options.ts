@@ -1,0 +1,64 @@
+import type { Engine } from '../engine/engine.js'
+import type { Replay } from '../silver/replay.js'
+import type { TryApart } from '../step/context.js'
+import type { RunEvent } from '../step/events.js'
+import type { JavaScript } from '../step/javascript.js'
+import type { Storage } from '../storage/storage.js'
+
+export interface RunOptions {
+  storage: Storage
+  engine: Engine
+  /** Selectors as on the command line; all datasets without them. */
+  select?: readonly string[]
+  /** Read rows of databases with cursors from one value up to another again. */
+  backfill?: { from: string; until: string }
+  /** Build selected tables from all of their inputs again. */
+  full?: boolean
+  /** Tables that are made as if there had been none before, as their metadata are damaged. */
+  anew?: readonly string[]
+  /** Whether databases that feed inboxes are asked for rows; `true`. */
+  feeds?: boolean
+  /** Build tables from all rows that there are, also where their inputs do not have all of them any more. */
+  allowLoss?: boolean
+  /** Datasets whose full extracts may have far fewer rows than before: what was held back of them is taken. */
+  acceptShrink?: readonly string[]
+  /** Datasets whose files are read again, all of them, as their definition says now. */
+  reread?: readonly string[]
+  /** Rows of each bronze input that silver reads at most, to try a definition out. */
+  sample?: number
+  /**
+   * The engine is for this run alone: once sources are read, it can open nothing but the lake, and is of no use for
+   * another one.
+   */
+  ownEngine?: boolean
+  /** Judge discarded rows of a silver dataset again, rather than to read new ones. */
+  replay?: Replay
+  /** Build also by a definition that another one has taken the place of since: this one is wanted again. */
+  acceptDefinition?: boolean
+  /** Let columns change in ways that break what reads the tables. */
+  allowBreaking?: boolean
+  /** Milliseconds of work from which a step's result is kept for a run that has to go on; 500. */
+  keepAfter?: number
+  /** Bytes of source files from which on values are kept rather than texts, where silver reads them so; 1 MiB. */
+  valuesFrom?: number
+  /**
+   * Bytes of a table's files up to which replaced rows have their files written again; beyond it files in which
+   * few rows are replaced stay, with lists of deleted rows. 16 MiB.
+   */
+  rewriteUpTo?: number
+  /** Bytes of a database's table that are read as one part; 128 MiB. */
+  partBytes?: number
+  /** Who runs the JavaScript of schemas; this thread when nobody is named. */
+  javascript?: JavaScript
+  /** Reads objects at which processes ended; see {@link RunContext}. */
+  tryApart?: TryApart
+  /**
+   * Datasets whose steps went on in this process when they should have ended: they are not built. The run adds to them. For
+   * processes that live on.
+   */
+  leftBehind?: Set<string>
+  signal?: AbortSignal
+  author?: string
+  onEvent?: (event: RunEvent) => void
+  now?: () => Date
+}

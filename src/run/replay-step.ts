@@ -1,0 +1,30 @@
+import { fullName } from '../define/dataset.js'
+import type { Silver } from '../define/model.js'
+import { type Replay, replayDiscarded } from '../silver/replay.js'
+import type { StepResult } from '../step/events.js'
+import type { BuildTask } from './build-step.js'
+import { prove } from './prove-sql.js'
+import { refuseLate, StepFailure } from './steps.js'
+
+/** Judges discarded rows of a silver dataset again, in the place of its step. */
+export async function replayStep(
+  { context, run, recorder, built, begin }: BuildTask,
+  dataset: Silver,
+  replay: Replay,
+): Promise<Partial<StepResult>> {
+  begin('its discarded rows are judged again')
+  await prove(context.engine, dataset)
+  const { view } = context.relations
+  const made = await replayDiscarded(context, dataset, replay)
+  if (!made)
+    return { outcome: 'unchanged', reason: 'none of its discarded rows would end elsewhere now' }
+  if (made.failure) {
+    Object.assign(recorder.rejected, made.tables)
+    throw new StepFailure(made.failure, made.result)
+  }
+  refuseLate(context.signal, run)
+  for (const [table, state] of Object.entries(made.tables)) context.relations.stage(table, state)
+  const offsets = view.offsets[fullName(dataset)] ?? {}
+  built.push({ dataset, tables: made.tables, view, offsets, written: made.written })
+  return made.result
+}

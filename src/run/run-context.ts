@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto'
+import { filesToReread, sourcesNamed } from '../bronze/named-sources.js'
+import { fullName } from '../define/dataset.js'
+import type { Lake } from '../define/lake.js'
+import type { AnyDataset } from '../define/model.js'
+import type { LakeState } from '../log/commit.js'
+import type { CommitLog } from '../log/log.js'
+import { currentUser, type RunContext } from '../step/context.js'
+import { InThisThread } from '../step/javascript.js'
+import { Relations } from '../step/relations.js'
+import type { RunOptions } from './options.js'
+
+/** What the steps of a run share whatever state of the lake they see. */
+export type Shared = Omit<RunContext, 'relations'>
+
+/** What the steps of a run that begins now share, as its options say. */
+export function sharedOf(
+  lake: Lake,
+  datasets: readonly AnyDataset[],
+  log: CommitLog,
+  options: RunOptions,
+  { started, signal }: Pick<Shared, 'started' | 'signal'>,
+): Shared {
+  const { storage, engine, onEvent = () => {} } = options
+  return {
+    lake,
+    storage,
+    log,
+    engine,
+    started,
+    run: runId(started),
+    author: options.author ?? currentUser(),
+    signal,
+    valuesFrom: options.valuesFrom ?? 1 << 20,
+    rewriteUpTo: options.rewriteUpTo ?? 16 << 20,
+    partBytes: options.partBytes ?? 128 << 20,
+    quarantineAfter: lake.quarantineAfter,
+    tryApart: options.tryApart,
+    javascript: options.javascript ?? new InThisThread(),
+    allowBreaking: options.allowBreaking ?? false,
+    acceptShrink: new Set(
+      sourcesNamed('--accept-shrink', options.acceptShrink ?? [], datasets).map(fullName),
+    ),
+    reread: filesToReread(options.reread ?? [], datasets),
+    sample: options.sample,
+    progress: (dataset, how) => onEvent({ type: 'step-progress', dataset, ...how }),
+  }
+}
+
+/** `20261120T235959123Z-1a2b3c`: sorts by time. */
+function runId(started: Date): string {
+  const time = started.toISOString().replace(/[-:.]/g, '')
+  return `${time}-${randomBytes(3).toString('hex')}`
+}
+
+/** A run's steps on a state of the lake. */
+export function contextOn(
+  shared: Shared,
+  state: LakeState,
+  { anew = [] }: Pick<RunOptions, 'anew'>,
+): RunContext {
+  // What can't be read is made as if it had never been there.
+  const tables = Object.entries(state.tables).filter(([name]) => !anew.includes(name))
+  const view = anew.length > 0 ? { ...state, tables: Object.fromEntries(tables) } : state
+  return { ...shared, relations: new Relations(shared.storage, view) }
+}

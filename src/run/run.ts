@@ -1,0 +1,90 @@
+import type { Lake } from '../define/lake.js'
+import type { AnyDataset, Bronze } from '../define/model.js'
+import type { LakeState } from '../log/commit.js'
+import type { CommitLog } from '../log/log.js'
+import type { BuildOutcome } from '../step/built.js'
+import type { RunEvent, RunRecord } from '../step/events.js'
+import { keepProfiles } from '../step/profile.js'
+import { damageIn } from '../storage/damage.js'
+import type { Wanted } from './bind.js'
+import { bindOn, newSql, stillWanted } from './bind-new.js'
+import { BuildPhase } from './build.js'
+import { letGo } from './expire.js'
+import { IntakePhase } from './ingest.js'
+import type { RunOptions } from './options.js'
+import { keepRejected, publish } from './publish.js'
+import { RunRecorder } from './recorder.js'
+import { contextOn, type Shared, sharedOf } from './run-context.js'
+import { describeError, Steps } from './steps.js'
+
+/** One run: its phases, one after the other. */
+export class Run {
+  private readonly now: () => Date
+  private readonly shared: Shared
+  private readonly steps: Steps
+  private readonly recorder: RunRecorder
+
+  constructor(
+    lake: Lake,
+    private readonly datasets: readonly AnyDataset[],
+    log: CommitLog,
+    private readonly options: RunOptions,
+  ) {
+    const { storage, onEvent = () => {}, now = () => new Date() } = options
+    const started = now()
+    const emit = (event: RunEvent) => {
+      // What goes wrong with it is told at the end.
+      if (event.type === 'step-started') this.recorder.begin().catch(() => {})
+      onEvent(event)
+    }
+    this.now = now
+    this.steps = new Steps(emit, options.signal, (error) => damageIn(error, storage) ?? error)
+    const { signal } = this.steps
+    this.shared = sharedOf(lake, datasets, log, options, { started, signal })
+    this.recorder = new RunRecorder(this.shared, this.steps, emit, now)
+  }
+
+  async execute(begun: LakeState): Promise<RunRecord> {
+    const { datasets, options, steps, recorder, shared } = this
+    recorder.start(datasets, begun.number)
+    try {
+      const left = await this.bind(begun)
+      const intake = new IntakePhase(datasets, options, steps, recorder)
+      const base = await intake.run(contextOn(shared, begun, options), begun)
+      // What the columns of these rows show to be wrong is found before any table is built.
+      await bindOn(shared, left, base, () => false)
+      const { engine, storage } = shared
+      if (options.ownEngine) await engine.confine([storage.url])
+      const phase = new BuildPhase(datasets, options, steps, recorder)
+      const built = await phase.run(contextOn(shared, base, options))
+      try {
+        await publish(shared, steps, recorder, base, built)
+      } finally {
+        await keepRejected(shared, recorder.rejected, base, built)
+      }
+      await this.lookAtRows(base, built)
+      await letGo(shared, datasets, recorder, this.now)
+    } catch (error) {
+      recorder.failure = describeError(error)
+    }
+    // A record that can't be kept is told, but it is no reason to hide what happened.
+    await recorder.keepRecord().catch((error) => {
+      recorder.failure ??= describeError(error)
+    })
+    return recorder.finish()
+  }
+
+  /** Binds all SQL that is new, before anything is done; returns what depends on rows that may be about to arrive. */
+  private async bind(view: LakeState): Promise<ReadonlyMap<AnyDataset, Wanted>> {
+    const wanted = newSql(this.datasets, view)
+    const arriving = (dataset: Bronze) => this.datasets.includes(dataset)
+    const left = await bindOn(this.shared, wanted, view, arriving)
+    return left ? stillWanted(left, wanted) : wanted
+  }
+
+  /** What rows are like is worth to know, but it is no reason for a run to fail. */
+  private async lookAtRows(base: LakeState, built: readonly BuildOutcome[]): Promise<void> {
+    if (this.shared.signal.aborted) return
+    await keepProfiles(contextOn(this.shared, base, this.options), built).catch(() => {})
+  }
+}
