@@ -19,7 +19,7 @@ import { readJson } from '../storage/checked.js'
 import type { Storage } from '../storage/storage.js'
 import { emptied } from './discard-batch.js'
 import { faultOf, isFault, writeUnreadable } from './files/unreadable.js'
-import { readerOf } from './inbox/inbox.js'
+import { readerOf } from './inbox/inspected.js'
 import { archivedBatch, originalOf } from './originals.js'
 
 /** What was made anew. */

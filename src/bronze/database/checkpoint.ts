@@ -5,7 +5,15 @@ import { nearest } from '../../define/nearest.js'
 import type { DatabaseSource } from '../../define/source.js'
 import { thousands } from '../../define/thousands.js'
 import { MoraineError } from '../../errors.js'
-import type { Census, Mark, RemoteColumn } from '../../source/database/reader.js'
+import { isBefore, nextWindow } from '../../source/database/cursor-text.js'
+import type {
+  Census,
+  Horizon,
+  Mark,
+  Reader,
+  RemoteColumn,
+  Window,
+} from '../../source/database/reader.js'
 import type { BatchFile } from '../../step/batches.js'
 import { bronzeLineage } from '../../step/batches.js'
 import { hash } from '../../step/context.js'
@@ -49,6 +57,14 @@ export interface Tail {
   seen?: string
 }
 
+/** What a feed notes beside how far it has read. */
+export interface Laid {
+  /** Files that the commit made part of the inbox. */
+  landed: readonly string[]
+  /** How many commits of the feed there were, this one included. */
+  laid: number
+}
+
 /** A first reading, in ranges that are committed one after the other. */
 export interface Load {
   /** Where it ended, in earlier versions: those begin anew. */
@@ -72,6 +88,50 @@ export function contentOf(files: readonly BatchFile[]): string {
   const sum = createHash('sha256')
   for (const { sha256 } of files) sum.update(sha256)
   return sum.digest('hex')
+}
+
+/** Where the next window begins, once the newest value below the bound is known. */
+export function nextFrom(
+  { bound, next }: Horizon,
+  newest: string | undefined,
+  before: string | null,
+  lag: DatabaseSource['lag'],
+): string | null {
+  // A cursor that only transactions move needs no row to say how far that is.
+  if (bound === undefined) return next ?? before
+  return nextWindow(newest, next, before, lag)
+}
+
+/** From which cursor on no row has been taken yet. */
+export function freshFrom(
+  { last }: Census,
+  { later, bound }: Horizon,
+  { moving }: Reader,
+): Pick<Watermark, 'fresh'> {
+  // Without a snapshot, rows that are newer may have been taken with the others.
+  if (moving) return {}
+  if (later !== undefined) return { fresh: later }
+  return bound !== undefined && last !== undefined ? { fresh: String(BigInt(last) + 1n) } : {}
+}
+
+/** Rows up to the next window: those that may have been taken, and those that certainly have not. */
+export function partsOf(
+  { fresh, later }: Watermark,
+  from: string | null,
+  next: string | null,
+): [settled: Window | undefined, fresh: Window | undefined] {
+  if (next === null || (from !== null && !isBefore(from, next))) return [undefined, undefined]
+  // Of rows that lay after now, the time may have come.
+  if (fresh === undefined || later || !isBefore(fresh, next)) return [{ until: next }, undefined]
+  if (from !== null && !isBefore(from, fresh)) return [undefined, { from, until: next }]
+  return [{ until: fresh }, { from: fresh, until: next }]
+}
+
+/** Whether nothing is to be noted: where the next window begins and what it will find are the same. */
+export function isSamePosition(before: Watermark | undefined, now: Partial<Watermark>): boolean {
+  const told = ({ from, taken, tail, later }: Partial<Watermark>) =>
+    JSON.stringify([from, taken, tail, later])
+  return before !== undefined && told(before) === told(now)
 }
 
 /** How rows are told whose cursor lies after their source's own now. */

@@ -3,8 +3,13 @@ import type { Bronze } from '../../define/model.js'
 import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type { Relation, Session } from '../../engine/engine.js'
 import type { BatchPointer, LakeState } from '../../log/commit.js'
+import { isBefore } from '../../source/database/cursor-text.js'
+import type { RemoteColumn } from '../../source/database/reader.js'
+import { type RunContext, withSession } from '../../step/context.js'
 import { Relations } from '../../step/relations.js'
 import type { Storage } from '../../storage/storage.js'
+import type { Watermark } from './checkpoint.js'
+import type { Seen } from './look.js'
 
 /*
  * Rows that will be read again are known by hashes of what they hold, so that each is taken once: in the watermark where they
@@ -15,9 +20,19 @@ import type { Storage } from '../../storage/storage.js'
 export const CHANGE = '_change'
 
 /** Hashes that a watermark holds at most. */
-export const HELD = 500
+const HELD = 500
 /** The same where bronze can't be asked: the rows are elsewhere, or do not show their cursor. */
-export const HELD_ALONE = 20_000
+const HELD_ALONE = 20_000
+
+/** Rows that are known by their hashes, or (`undefined`, or too many) by what bronze has. */
+export function takenOf(
+  inBronze: boolean,
+  hashes: readonly string[] | undefined,
+): readonly string[] | 'bronze' {
+  const most = inBronze ? HELD : HELD_ALONE
+  if (hashes && hashes.length <= most) return hashes
+  return inBronze ? 'bronze' : []
+}
 
 /** SQL for what a row of texts holds, in 96 bits; columns without a value do not count, so that new ones change nothing. */
 export function rowHash(columns: readonly string[]): string {
@@ -29,8 +44,49 @@ export function rowHash(columns: readonly string[]): string {
   return `left(md5(concat(${parts.join(', ')})), 24)`
 }
 
+/** Tells an engine which of the rows that are read again have been taken. */
+export function knownRows(
+  session: Session,
+  storage: Storage,
+  state: LakeState,
+  seen: Seen,
+  { taken = 'bronze', from = null }: Watermark,
+  inBronze: boolean,
+): Promise<Relation> {
+  const { dataset, cursor } = seen
+  const columns = seen.columns.map(({ name }) => name)
+  // Where a column is gone, rows are compared by those that are left.
+  const gone =
+    seen.before?.columns.some((was) => !seen.all.some(({ name }) => name === was.name)) ?? false
+  if (taken !== 'bronze' && !(gone && inBronze)) return knownHashes(session, taken)
+  if (!inBronze) return knownHashes(session, [])
+  const name = (cursor as RemoteColumn).name
+  return knownInBronze(session, storage, state, dataset, columns, name, from)
+}
+
+/**
+ * How far a source was read. Earlier versions noted the server's clock: rows that programs wrote with an earlier time were
+ * missed, and are read from the newest time on that the lake has.
+ */
+export async function upgraded(
+  context: RunContext,
+  state: LakeState,
+  seen: Seen,
+  inBronze: boolean,
+): Promise<Watermark> {
+  const before = seen.before as Watermark
+  const { from } = before
+  if (before.taken !== undefined || from == null || !inBronze) return before
+  const { name } = seen.cursor as RemoteColumn
+  const newest = await withSession(context, fullName(seen.dataset), (session) =>
+    newestInBronze(session, context.storage, state, seen.dataset, name, from),
+  )
+  const plain = newest?.replace(/\+00$/, '')
+  return { ...before, ...(plain !== undefined && isBefore(plain, from) ? { from: plain } : {}) }
+}
+
 /** Hashes (`_hash`) of rows that have been taken, numbered (`_nth`) where several rows are the same. */
-export async function knownHashes(session: Session, hashes: readonly string[]): Promise<Relation> {
+async function knownHashes(session: Session, hashes: readonly string[]): Promise<Relation> {
   const known = await session.materialize(
     'SELECT NULL::VARCHAR AS _hash, 0::BIGINT AS _nth LIMIT 0',
   )
@@ -49,7 +105,7 @@ export async function knownHashes(session: Session, hashes: readonly string[]): 
 }
 
 /** The same, of the rows that bronze has from a cursor's value on (`null`: of all), and of those without one. */
-export async function knownInBronze(
+async function knownInBronze(
   session: Session,
   storage: Storage,
   state: LakeState,
@@ -73,7 +129,7 @@ export async function knownInBronze(
 }
 
 /** The newest cursor that bronze has, up to a value; `undefined` where it has none. */
-export async function newestInBronze(
+async function newestInBronze(
   session: Session,
   storage: Storage,
   state: LakeState,

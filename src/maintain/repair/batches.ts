@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readerOf } from '../../bronze/inbox/inbox.js'
+import { readerOf } from '../../bronze/inbox/inspected.js'
 import { originalOf } from '../../bronze/originals.js'
 import { remakeBatch } from '../../bronze/rebuild.js'
 import type { Bronze } from '../../define/model.js'

@@ -6,7 +6,6 @@ import {
   amongKeys,
   censusOf,
   censusSql,
-  isNumeral,
   literal,
   relationOf,
   whereOf,
@@ -17,6 +16,17 @@ import { dayAfter } from './cursor-text.js'
 import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
 import { rangesByKey, type Spread, spreadOf } from './key-ranges.js'
+import {
+  digitsOf,
+  type Field,
+  fieldsOf,
+  isCounter,
+  keyValue,
+  kindOf,
+  quote,
+  recordSql,
+  typeOf,
+} from './mysql-types.js'
 import type {
   Census,
   Extract,
@@ -31,39 +41,9 @@ import type {
 import { grainOf, microsText, windowEnds } from './times.js'
 import { streamToFile } from './to-file.js'
 
-/** Names of the protocol's type codes; the codes are those of MySQL's field packets. */
-const types: Readonly<Record<number, string>> = {
-  1: 'tinyint',
-  2: 'smallint',
-  3: 'int',
-  4: 'float',
-  5: 'double',
-  7: 'timestamp',
-  8: 'bigint',
-  9: 'mediumint',
-  10: 'date',
-  11: 'time',
-  12: 'datetime',
-  13: 'year',
-  16: 'bit',
-  245: 'json',
-  246: 'decimal',
-  247: 'enum',
-  248: 'set',
-  255: 'geometry',
-}
-/** The character set of bytes that are no text. */
-const BINARY = 63
-const counters = ['tinyint', 'smallint', 'mediumint', 'int', 'bigint']
-
-/** The flag of columns without NULLs. */
-const NOT_NULL = 1
-/** The character sets of a table's texts, and those that others can be put together with. */
+/** The character sets of a table's texts. */
 const CHARSETS = `SELECT column_name, character_set_name FROM information_schema.columns
   WHERE table_schema = coalesce(?, database()) AND table_name = ? AND character_set_name IS NOT NULL`
-const unicode = ['utf8mb4', 'utf8mb3', 'utf8', 'ascii']
-/** Those that do not write letters as ASCII does. */
-const wide = ['ucs2', 'utf16', 'utf16le', 'utf32']
 
 /** Milliseconds that short transactions are waited for. */
 const PATIENCE = 1000
@@ -178,16 +158,8 @@ class MysqlReader implements Reader {
       'table' in source.reads
         ? await this.ask(CHARSETS, source, namesOf(source.reads.table))
         : { rows: [] }
-    const charsets = new Map(rows.map(([name, charset]) => [name, charset ?? '']))
-    const used = new Set(charsets.values())
-    // The server puts texts of one character set together as they are, and converts them as a whole.
-    const plain = used.size === 1 ? [...used].filter((c) => !wide.includes(c)) : unicode
-    return fields.map((field) => {
-      const { name, flags } = field
-      const required = (Number(flags) & NOT_NULL) > 0
-      const plainly = plain.includes(charsets.get(name) ?? '')
-      return { name, type: typeOf(field), required, plain: plainly }
-    })
+    const charsets = new Map(rows.map(([name, charset]) => [name ?? '', charset ?? '']))
+    return fieldsOf(fields, charsets)
   }
 
   async horizon(
@@ -371,62 +343,11 @@ function tooLarge(): MoraineError {
   })
 }
 
-/** A column, and what the server need not do for it. */
-interface Field extends RemoteColumn {
-  /** It has no NULLs. */
-  required: boolean
-  /** Its texts need no conversion of their own. */
-  plain: boolean
-}
-
-/** SQL for a row as delimited text, which the server puts together: values are quoted, NULL is nothing. */
-function recordSql(columns: readonly Field[]): string {
-  const fields = columns.map((column) =>
-    column.required ? fieldSql(column) : `COALESCE(${fieldSql(column)}, '')`,
-  )
-  return `CONCAT(${fields.join(`, ',', `)})`
-}
-
-function fieldSql({ name, type, plain }: Field): string {
-  const value = quote(name)
-  const kind = kindOf(type)
-  if ([...counters, 'decimal', 'date', 'datetime', 'time', 'year', 'double'].includes(kind))
-    return value
-  // All digits of it: the text of a float has six.
-  if (kind === 'float') return `${value} + 0e0`
-  if (kind === 'bit') return `${value} + 0`
-  // A moment, whatever zone it is shown in.
-  if (kind === 'timestamp') return `CONCAT(${value}, '+00')`
-  if (kind === 'binary') return `CONCAT('\\\\x', LOWER(HEX(${value})))`
-  if (kind === 'geometry') return `CONCAT('"', ST_AsText(${value}), '"')`
-  const text = plain ? value : `CONVERT(${value} USING utf8mb4)`
-  return `CONCAT('"', REPLACE(${text}, '"', '""'), '"')`
-}
-
-function typeOf(field: FieldPacket): string {
-  const { type, columnType, characterSet, flags, decimals } = field as unknown as Record<
-    string,
-    number
-  >
-  const name = types[columnType ?? type ?? 0]
-  if (name === undefined) return characterSet === BINARY ? 'binary' : 'text'
-  if (name === 'timestamp' || name === 'datetime') return decimals ? `${name}(${decimals})` : name
-  // Zeros in front are part of the text.
-  const zeros = ((flags ?? 0) & 64) > 0 ? ' zerofill' : ''
-  const unsigned = `${((flags ?? 0) & 32) > 0 ? ' unsigned' : ''}${zeros}`
-  return counters.includes(name) || name === 'float' || name === 'double' ? name + unsigned : name
-}
-
-/** A type without what is said about it: `datetime(6)`, `int unsigned`. */
-const kindOf = (type: string) => type.replace(/( unsigned)?( zerofill)?$|\(\d\)/, '')
-const digitsOf = (type: string) => Number(/\((\d)\)/.exec(type)?.[1] ?? 0)
 /** The database, if one is named, and the name of a table. */
 function namesOf(table: string): [string | null, string] {
   const [, database, name] = /^(?:`?([^`.]+)`?\.)?`?([^`.]+)`?$/.exec(table) ?? []
   return [database ?? null, name ?? table]
 }
-
-const isCounter = (type: string) => counters.includes(kindOf(type))
 
 /** The newest values of cursors that count. They are looked at before the open transactions are. */
 async function countersOf(
@@ -501,14 +422,3 @@ async function settle(client: Client): Promise<Omit<Moment, 'now'>> {
     }
   }
 }
-
-/** The text of a key's column as a value: no escapes, no conversion of numbers and bytes. */
-function keyValue(text: string, { type }: RemoteColumn): string {
-  const kind = kindOf(type)
-  if ((isCounter(type) || kind === 'decimal') && isNumeral(text)) return text
-  if (kind === 'timestamp') return literal(text.replace(/\+00$/, ''))
-  if (kind === 'binary') return text === '\\x' ? "''" : `0x${text.slice(2)}`
-  return text === '' ? "''" : `_utf8mb4 0x${Buffer.from(text).toString('hex')}`
-}
-
-const quote = (name: string) => `\`${name.replaceAll('`', '``')}\``

@@ -42,9 +42,11 @@ export function joining(snapshot: string, settings: string, lockTimeout: number)
 
 /** A column as the engine gets it: a value, or the text that the server writes. */
 export function remoteColumn({ name, type }: RemoteColumn, asValue: boolean): string {
-  const column = `"${name.replaceAll('"', '""')}"`
+  const column = quote(name)
   if (asValue || TEXTS.test(type)) return column
   if (type === 'money') return `${column}::numeric::text AS ${column}`
   if (CASTS.test(type) && !type.endsWith('[]')) return `${column}::text AS ${column}`
   return `CASE WHEN ${column} IS NOT DISTINCT FROM NULL THEN NULL ELSE format('%s', ${column}) END AS ${column}`
 }
+
+export const quote = (name: string) => `"${name.replaceAll('"', '""')}"`

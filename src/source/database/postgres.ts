@@ -16,7 +16,8 @@ import { counterHorizon, counterKey } from './counters.js'
 import { dayAfter } from './cursor-text.js'
 import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
-import { joining, remoteColumn, remoteConnection } from './postgres-remote.js'
+import { countersOf, isCounter, type Moment, NAME, settle } from './postgres-moment.js'
+import { joining, quote, remoteColumn, remoteConnection } from './postgres-remote.js'
 import type {
   Census,
   Extract,
@@ -31,29 +32,14 @@ import type {
 import { grainOf, microsText, windowEnds } from './times.js'
 import { streamToFile } from './to-file.js'
 
-/** How our sessions are called, so that they do not wait for each other. */
-const NAME = 'moraine reads'
-
 /** Texts that are the same whatever the server, the database or the role has set. */
 const SETTINGS = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 1;
   SET bytea_output = 'hex'; SET xmloption = 'content'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0`
-
-/** Sessions of a transaction that may still write rows: all that are open, as any of them may. */
-const OPEN = `
-  SELECT (extract(epoch FROM clock_timestamp()) * 1e6)::bigint AS now,
-    (extract(epoch FROM least(min(xact_start), (SELECT min(prepared) FROM pg_prepared_xacts WHERE database = current_database()))) * 1e6)::bigint AS oldest,
-    count(*) FILTER (WHERE query = '<insufficient privilege>') AS hidden
-  FROM pg_stat_activity
-  WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> '${NAME}'
-    AND backend_type NOT IN ('autovacuum worker', 'walsender', 'parallel worker')`
 
 /** Times in a zone. Where its clocks are about to be put back, the next window begins before what they will show. */
 const LOCAL = `
   SELECT ($1::timestamptz AT TIME ZONE $3)::text AS bound, ($4::timestamptz AT TIME ZONE $3)::text AS later,
     least($2::timestamptz AT TIME ZONE $3, ($2::timestamptz + interval '24 hours') AT TIME ZONE $3 - interval '24 hours')::text AS next`
-
-/** Milliseconds that short transactions are waited for. */
-const PATIENCE = 1000
 
 /** The code of a lock that could not be had, and milliseconds that one is waited for. */
 const LOCKED = '55P03'
@@ -61,12 +47,6 @@ const LOCK_PATIENCE = 2000
 
 /** Servers that read a range of blocks without the others. */
 const READS_RANGES = 140_000
-
-interface Moment {
-  /** Nobody who was at work when the snapshot was taken had begun before it; microseconds since 1970. */
-  time: number
-  notes: string[]
-}
 
 /** @param sources what will be read: counters are looked at before the snapshot is taken. */
 export async function openPostgres(
@@ -427,67 +407,6 @@ class PostgresReader implements Reader {
   }
 }
 
-const isCounter = ({ type }: RemoteColumn) => /^(smallint|integer|bigint)$/.test(type)
-
-/** The newest values of cursors that count. They are looked at before the open transactions are. */
-async function countersOf(
-  client: Client,
-  sources: readonly DatabaseSource[],
-): Promise<Map<string, Mark>> {
-  const found = new Map<string, Mark>()
-  for (const source of sources) {
-    if (source.cursor === undefined || source.cursor === 'xmin') continue
-    const name = quote(source.cursor)
-    try {
-      const [kind] = (
-        await client.query(
-          `SELECT pg_typeof(${name})::text AS type FROM (SELECT ${name} FROM ${relationOf(source)} LIMIT 1) AS q`,
-        )
-      ).rows
-      if (!kind || !isCounter({ name, type: kind.type })) continue
-      const [row] = (
-        await client.query(
-          `SELECT max(${name})::text AS newest, (extract(epoch FROM clock_timestamp()) * 1e6)::bigint AS at FROM ${relationOf(source)}`,
-        )
-      ).rows
-      if (row.newest !== null) found.set(counterKey(source), [Number(row.at), row.newest])
-    } catch {
-      // What is wrong with a source is told when it is read.
-    }
-  }
-  return found
-}
-
-/** Looks which transactions are open, and waits a moment for those that are soon done. */
-async function settle(client: Client): Promise<Moment> {
-  const start = Date.now()
-  let first: number | undefined
-  for (;;) {
-    const [row] = (await client.query(OPEN)).rows
-    first ??= Number(row.now)
-    const oldest = row.oldest === null ? undefined : Number(row.oldest)
-    const hidden = Number(row.hidden)
-    const notes =
-      hidden > 0
-        ? [
-            "the open transactions of others can't be seen: rows that they commit late may be missed, unless lag covers them (GRANT pg_read_all_stats)",
-          ]
-        : []
-    if (oldest === undefined || oldest > first) return { time: first, notes }
-    if (Date.now() - start > PATIENCE) {
-      const since = new Date(oldest / 1000).toISOString()
-      return {
-        time: oldest,
-        notes: [
-          ...notes,
-          `rows from ${since} on are read again next time: a transaction has been open since then`,
-        ],
-      }
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
-
 /** The condition that a row was written by a transaction from a number on; rows carry the number's lower half alone. */
 function writtenSince(from: bigint): string {
   const next = 'pg_snapshot_xmax(pg_current_snapshot())::text::numeric'
@@ -505,4 +424,3 @@ function columnSql({ name, type }: RemoteColumn): string {
 
 /** A text in SQL, whatever the server thinks of backslashes. */
 const stringOf = (text: string) => `E${literal(text.replaceAll('\\', '\\\\'))}`
-const quote = (name: string) => `"${name.replaceAll('"', '""')}"`

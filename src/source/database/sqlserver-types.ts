@@ -1,8 +1,12 @@
+import { Readable } from 'node:stream'
+import type { Request } from 'mssql'
 import { shortFloat } from '../text/float-text.js'
 import { isNumeral, literal } from './conditions.js'
 import type { RemoteColumn } from './reader.js'
 import { grainOf } from './times.js'
 
+/** Bytes that are collected before they are handed on. */
+const CHUNK = 1 << 18
 /** Microseconds to which GETDATE() is rounded, and when a transaction began: a three-hundredth of a second, and some more. */
 export const COARSE = 10_000
 
@@ -76,6 +80,7 @@ export const isCounter = ({ type }: { type: string }) =>
   /^(tinyint|smallint|int|bigint)$/.test(type)
 export const isVersion = ({ type }: { type: string }) =>
   type === 'timestamp' || type === 'rowversion'
+
 /** A value as a field of delimited text: NULL is nothing. */
 export function fieldText(value: unknown, type = ''): string {
   if (value === null || value === undefined) return ''
@@ -84,4 +89,46 @@ export function fieldText(value: unknown, type = ''): string {
   if (typeof value === 'boolean') return value ? '1' : '0'
   if (typeof value === 'number' && type === 'real') return String(shortFloat(value))
   return Buffer.isBuffer(value) ? `\\x${value.toString('hex')}` : String(value)
+}
+
+/** The records of a query as delimited text; the server waits while nobody reads. */
+export function recordsOf(
+  request: Request,
+  sql: string,
+  types: readonly string[],
+): { text: Readable; ended: Promise<unknown> } {
+  let part: string[] = []
+  let size = 0
+  let done = false
+  const text = new Readable({ read: () => done || request.resume(), highWaterMark: 4 * CHUNK })
+  const flush = () => {
+    const more = size === 0 || text.push(Buffer.from(part.join('')))
+    part = []
+    size = 0
+    return more
+  }
+  request.stream = true
+  request.on('row', (row: unknown[]) => {
+    const record = `${row.map((value, i) => fieldText(value, types[i])).join(',')}\n`
+    part.push(record)
+    size += record.length
+    if (size >= CHUNK && !flush()) request.pause()
+  })
+  request.on('error', (error: Error) => {
+    done = true
+    text.destroy(error)
+  })
+  request.on('done', () => {
+    done = true
+    flush()
+    text.push(null)
+  })
+  const ended = request.batch(sql).catch(() => {})
+  return { text, ended }
+}
+
+/** SQL for the columns of a query. */
+export function describeSql(query: string): string {
+  return `SELECT name, system_type_name, error_number, error_message
+    FROM sys.dm_exec_describe_first_result_set(N${literal(query)}, NULL, 0) WHERE COALESCE(is_hidden, 0) = 0 ORDER BY column_ordinal`
 }

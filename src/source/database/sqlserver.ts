@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import type { config as Config, ConnectionPool, Request, Transaction } from 'mssql'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
@@ -34,13 +33,14 @@ import {
   COARSE,
   cursorText,
   cursorValue,
-  fieldText,
+  describeSql,
   grainOfType,
   isCounter,
   isVersion,
   keyValue,
   kindOf,
   quote,
+  recordsOf,
   textSql,
 } from './sqlserver-types.js'
 import { microsText, windowEnds } from './times.js'
@@ -48,8 +48,6 @@ import { streamToFile } from './to-file.js'
 
 /** Milliseconds that short transactions are waited for. */
 const PATIENCE = 1000
-/** Bytes that are collected before they are handed on. */
-const CHUNK = 1 << 18
 /** An hour in microseconds: so far clocks are put back. */
 const HOUR = 3600e6
 
@@ -365,47 +363,6 @@ function innermost(error: unknown): unknown {
   if (!(inner instanceof Error)) return error
   const found = innermost(inner)
   return (found as { code?: string }).code ? found : error
-}
-
-function describeSql(query: string): string {
-  return `SELECT name, system_type_name, error_number, error_message
-    FROM sys.dm_exec_describe_first_result_set(N${literal(query)}, NULL, 0) WHERE COALESCE(is_hidden, 0) = 0 ORDER BY column_ordinal`
-}
-
-/** The records of a query as delimited text; the server waits while nobody reads. */
-function recordsOf(
-  request: Request,
-  sql: string,
-  types: readonly string[],
-): { text: Readable; ended: Promise<unknown> } {
-  let part: string[] = []
-  let size = 0
-  let done = false
-  const text = new Readable({ read: () => done || request.resume(), highWaterMark: 4 * CHUNK })
-  const flush = () => {
-    const more = size === 0 || text.push(Buffer.from(part.join('')))
-    part = []
-    size = 0
-    return more
-  }
-  request.stream = true
-  request.on('row', (row: unknown[]) => {
-    const record = `${row.map((value, i) => fieldText(value, types[i])).join(',')}\n`
-    part.push(record)
-    size += record.length
-    if (size >= CHUNK && !flush()) request.pause()
-  })
-  request.on('error', (error: Error) => {
-    done = true
-    text.destroy(error)
-  })
-  request.on('done', () => {
-    done = true
-    flush()
-    text.push(null)
-  })
-  const ended = request.batch(sql).catch(() => {})
-  return { text, ended }
 }
 
 /** The newest values of cursors that count. They are looked at before the open transactions are. */

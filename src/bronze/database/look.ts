@@ -1,0 +1,125 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fullName } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
+import type { DatabaseSource } from '../../define/source.js'
+import type { LakeState } from '../../log/commit.js'
+import { openRows } from '../../source/database/conditions.js'
+import type { Census, Horizon, Reader, RemoteColumn, Window } from '../../source/database/reader.js'
+import { scratchFolder } from '../../storage/scratch.js'
+import type { Offer } from '../offer.js'
+import {
+  afterNow,
+  chosen,
+  cursorOf,
+  type Laid,
+  readsOf,
+  refuseBackfill,
+  refuseDrift,
+  seenOf,
+  type Watermark,
+} from './checkpoint.js'
+import { compareColumns } from './drift.js'
+
+/** Rows that are read again to see whether they are the same; of more, their number has to tell. */
+export const COMPARED = 100_000
+
+/** What one look at a source has found. */
+export interface Seen {
+  readonly dataset: Bronze
+  readonly source: DatabaseSource
+  readonly reader: Reader
+  /** How far it was read before, unless its reading begins anew. */
+  readonly before: Watermark | undefined
+  /** All columns that there are. */
+  readonly all: readonly RemoteColumn[]
+  /** Those that are read. */
+  readonly columns: readonly RemoteColumn[]
+  readonly cursor: RemoteColumn | undefined
+  readonly horizon: Horizon | undefined
+  readonly notes: readonly string[]
+  /** Rows that are to be read again. */
+  readonly backfill: Window | undefined
+  /** How many commits of a feed there were. */
+  readonly laid: number
+}
+
+/** Looks at a source: its columns, its clock, and how far it was read. */
+export async function lookAt(
+  dataset: Bronze,
+  source: DatabaseSource,
+  state: LakeState,
+  reader: Reader,
+  backfill: Window | undefined,
+): Promise<Seen> {
+  const known = state.watermarks[fullName(dataset)] as Watermark | undefined
+  const before = known?.reads === readsOf(source) ? known : undefined
+  const all = await reader.columns(source)
+  const changes = before ? compareColumns(before.columns, all) : []
+  refuseDrift(dataset, source, changes)
+  const columns = chosen(source, all, before)
+  const cursor = cursorOf(source, all)
+  const horizon = cursor && (await reader.horizon(source, cursor, before?.marks ?? []))
+  const notes = [...(horizon?.notes ?? []), ...changes.map(({ said }) => said)]
+  if (backfill) refuseBackfill(dataset, cursor, before)
+  return {
+    dataset,
+    source,
+    reader,
+    before,
+    all,
+    columns,
+    cursor,
+    horizon,
+    notes,
+    backfill: cursor && backfill,
+    laid: (known as Partial<Laid> | undefined)?.laid ?? 0,
+  }
+}
+
+/** What a look says of rows that are new. */
+export async function newsOf(seen: Seen): Promise<Offer['discovery']> {
+  const { before, cursor, horizon, notes } = seen
+  const found = (news: string) => ({ news, none: '', notes })
+  if (seen.backfill) {
+    const { from, until } = seen.backfill
+    return found(`rows with ${cursor?.name} from ${from} to ${until} are read again`)
+  }
+  if (!cursor || !horizon) return found('all of its rows are read each time')
+  if (before?.from === undefined)
+    return found(before?.load ? 'its first reading goes on' : 'all of its rows are to be read')
+  if (before.taken === undefined)
+    return found(`rows are read again from the newest ${cursor.name} that the lake has`)
+  if (seen.source.compareKeys) return found('its keys are compared each time')
+  const census = await seen.reader.census(seen.source, cursor, before.from, horizon)
+  const said = saidLater(seen, census.later)
+  if (await isSame(seen, census))
+    return { news: undefined, none: `no rows with a newer ${cursor.name}`, notes: said }
+  const since = before.from === null ? '' : ` from ${before.from} on`
+  return { ...found(`rows with ${cursor.name}${since}`), notes: said }
+}
+
+/** What is said of rows that lie after now, beside the other notes. */
+function saidLater(seen: Seen, later = 0): readonly string[] {
+  return [...seen.notes, ...(later > 0 ? [afterNow(seen.cursor?.name ?? '', later)] : [])]
+}
+
+/** Whether the rows from the last window's end on are those that have been taken. */
+async function isSame(seen: Seen, census: Census): Promise<boolean> {
+  const { rows } = census
+  const { tail, from = null } = seen.before as Watermark
+  if (rows === 0) return tail?.rows === 0
+  if (tail?.rows !== rows) return false
+  // Very many rows are not read again only to see whether they are the same: what is counted of them has to tell.
+  if (tail.sha256 === undefined) return rows > COMPARED && tail.seen === seenOf(census)
+  const again = [openRows(seen.reader, seen.cursor as RemoteColumn, from)]
+  const columns = seen.columns.map(({ name }) => name)
+  const folder = await scratchFolder('tail')
+  try {
+    const what = { source: seen.source, columns, conditions: again }
+    const never = new AbortController().signal
+    return (await seen.reader.extract(what, join(folder, 'tail'), never)).sha256 === tail.sha256
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}

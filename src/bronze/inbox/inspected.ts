@@ -1,0 +1,55 @@
+import type { Bronze } from '../../define/model.js'
+import type { FilesSource, InboxSource } from '../../define/source.js'
+import type { Session } from '../../engine/engine.js'
+import { inspectFile } from '../../source/files/inspect-file.js'
+import { settleKind } from '../../source/files/kind.js'
+import { takeFile } from '../../source/files/read-files.js'
+import type { SourceFile } from '../../source/files/source-file.js'
+import { withUnpacked } from '../../source/unpack/unpack.js'
+import type { RunContext } from '../../step/context.js'
+import { wantedTypes } from '../../step/requested-types.js'
+
+/** A dropped file that was looked into. */
+interface Inspected {
+  /** It, unpacked. */
+  readable: SourceFile
+  sha256: string
+  /** Writes its rows, under the name by which it is known. */
+  take(name: string, into: Target): ReturnType<typeof takeFile>
+}
+
+/** Where the rows of a file are written. */
+interface Target {
+  session: Session
+  location: string
+  batch: string
+  note(text: string): void
+}
+
+/** Unpacks a dropped file, finds out how it is written, and hands it on to be read. */
+export async function withInspected(
+  context: RunContext,
+  dataset: Bronze,
+  inbox: InboxSource,
+  file: SourceFile,
+  work: (inspected: Inspected) => Promise<void>,
+): Promise<void> {
+  const ending = readerOf(inbox, file.name)
+  await withUnpacked(file, ending, context.signal, async (readable) => {
+    const { signal, valuesFrom } = context
+    const wanted = wantedTypes(context.lake.datasets, dataset)
+    const source = settleKind(readable, ending)
+    const inspection = await inspectFile(readable, source, { signal, wanted, valuesFrom })
+    const large = inspection.bytes >= valuesFrom
+    const take = (name: string, into: Target) =>
+      takeFile({ ...readable, name }, source, inspection, { ...into, wanted, large, signal })
+    await work({ readable, sha256: inspection.sha256, take })
+  })
+}
+
+/** How a file is read: by the ending of its name, where that is known. */
+export function readerOf({ readers }: InboxSource, name: string): FilesSource {
+  const bare = name.toLowerCase().replace(/\.(gz|zst|zip)$/, '')
+  const ending = /\.([a-z]+)$/.exec(bare)?.[1] ?? ''
+  return (Object.hasOwn(readers, ending) ? readers[ending] : readers['']) as FilesSource
+}

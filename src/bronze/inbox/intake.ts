@@ -1,0 +1,217 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fullName } from '../../define/dataset.js'
+import type { Bronze } from '../../define/model.js'
+import type { InboxSource } from '../../define/source.js'
+import type { LakeState } from '../../log/commit.js'
+import type { SourceFile } from '../../source/files/source-file.js'
+import {
+  type Batches,
+  type BatchManifest,
+  columnsOf,
+  describedFiles,
+  type KnownFile,
+  sealFiles,
+} from '../../step/batches.js'
+import { type RunContext, withSession } from '../../step/context.js'
+import { commitRows, type NewBatch, newBatch, nothingYet } from '../batch-commit.js'
+import type { FileIndexWatermark } from '../files/files.js'
+import type { Intake } from '../offer.js'
+import { archivedBatch, besideBatch, inArchive, Originals } from '../originals.js'
+import { isAtFault, readAround } from '../quarantine/blame.js'
+import { groupsBySuspicion, ProcessEnded, suspectsOf, whileReading } from '../quarantine/reading.js'
+import { setAside } from '../quarantine/set-aside.js'
+import type { Drop, Look } from './drop.js'
+import { readFile, Taking } from './read-dropped.js'
+
+/** Files and bytes that are taken in as one batch. */
+const TOGETHER = { files: 500, bytes: 2 ** 30 }
+/** Files that are known when they come again, at least. */
+const REMEMBERED = 50_000
+/** Files that are tried to find out whether any can be read. */
+const TRIED = 5
+/** How often is looked for a file that is being written. */
+const LOOKS = 5
+
+/** Ingests dropped files in groups, each of which becomes one batch. */
+export class InboxIntake {
+  constructor(
+    private readonly dataset: Bronze,
+    private readonly source: InboxSource,
+    private readonly drop: Drop,
+    private readonly batches: Batches,
+  ) {}
+
+  /** What is complete and new; a file that was only just written is waited for, for a moment. */
+  async look(state: LakeState, settle: number): Promise<Look> {
+    for (let looks = 1; ; looks++) {
+      const found = await this.drop.look()
+      if (found.unfinished > 0 && looks < LOOKS && settle > 0) {
+        await sleep(settle)
+        continue
+      }
+      if (!found.ready.some(({ remote }) => remote)) return found
+      // Objects that could not be removed.
+      const known = await this.known(state)
+      const ready = found.ready.filter(({ name, size, modified, remote }) => {
+        const before = known.get(name)
+        return !remote || before?.size !== size || before.modified !== modified
+      })
+      return { ...found, ready }
+    }
+  }
+
+  private known(state: LakeState): Promise<Map<string, KnownFile>> {
+    const name = fullName(this.dataset)
+    const { index } = (state.watermarks[name] ?? {}) as FileIndexWatermark
+    return this.batches.knownFiles(state.batches[name] ?? [], index)
+  }
+
+  async take(context: RunContext, base: LakeState, files: readonly SourceFile[]): Promise<Intake> {
+    let done = nothingYet(base)
+    const suspects = await suspectsOf(context.storage, this.dataset)
+    const nameOf = ({ name, size }: SourceFile) => `${name} (${size})`
+    for (const group of groupsOf(files)) {
+      context.signal.throwIfAborted()
+      const claimed = await Promise.all(group.map((file) => this.drop.claim(file)))
+      const own = claimed.filter((file) => file !== undefined)
+      const together = (done: Intake, files: readonly SourceFile[]) =>
+        whileReading(context, this.dataset, files.map(nameOf), () =>
+          this.takeGroup(context, done, files),
+        )
+      const alone = (done: Intake, file: SourceFile, error: unknown) =>
+        this.setAside(context, done, file, error, own)
+      for (const { objects, isAlone } of groupsBySuspicion(own, suspects, nameOf))
+        done =
+          isAlone && objects[0]
+            ? await alone(done, objects[0], new ProcessEnded(objects[0].name))
+            : await readAround(done, objects, together, alone)
+      for (const file of own) await this.drop.remove(file)
+    }
+    await suspects.forget()
+    return done
+  }
+
+  private async takeGroup(
+    context: RunContext,
+    done: Intake,
+    files: readonly SourceFile[],
+  ): Promise<Intake> {
+    const { dataset } = this
+    const known = await this.known(done.state)
+    const batch = newBatch(context, done.state, dataset)
+    const originals = new Originals(
+      context.storage,
+      dataset.archive ? inArchive(dataset.name) : besideBatch(batch.folder),
+      context.signal,
+    )
+    const taking = new Taking(context, dataset, this.source, batch, known, originals, done)
+    await withSession(context, fullName(dataset), async (session) => {
+      for (const file of files) {
+        context.signal.throwIfAborted()
+        await taking.file(session, file)
+        context.progress(fullName(dataset), { rows: taking.rows })
+      }
+    })
+    return this.commit(context, batch, taking, originals, done, known)
+  }
+
+  private async setAside(
+    context: RunContext,
+    done: Intake,
+    file: SourceFile,
+    error: unknown,
+    all: readonly SourceFile[],
+  ): Promise<Intake> {
+    const { dataset } = this
+    const others = () => this.isAnyReadable(context, done, all, file)
+    if (!(await isAtFault(context, dataset, done.state, error, others))) throw error
+    const known = await this.known(done.state)
+    const { name, size, modified } = file
+    return setAside(context, done, dataset, {
+      name,
+      kind: 'file',
+      size,
+      modified,
+      keep: async ({ folder }) => {
+        const place = dataset.archive ? inArchive(dataset.name) : besideBatch(folder)
+        const originals = new Originals(context.storage, place, context.signal)
+        const original = await originals.keepAny(file)
+        await originals.seal(dataset.archive)
+        return original
+      },
+      nameFor: (sha256) => {
+        const before = known.get(name)
+        const other = `${name}@${sha256.slice(0, 8)}`
+        if (before?.sha256 === sha256 || known.has(other)) return undefined
+        return before ? other : name
+      },
+      error,
+      watermark: done.state.watermarks[fullName(dataset)] ?? {},
+      ...(dataset.archive ? { archive: (batch) => archivedBatch(dataset.name, batch) } : {}),
+    })
+  }
+
+  /** Whether one of the files that came with another can be read. */
+  private async isAnyReadable(
+    context: RunContext,
+    done: Intake,
+    all: readonly SourceFile[],
+    unread: SourceFile,
+  ): Promise<boolean> {
+    for (const file of all.filter((one) => one !== unread).slice(0, TRIED)) {
+      const folder = `bronze/${this.dataset.name}/probe/${context.run}-${file.modified}`
+      const batch = { number: 0, batch: '', folder }
+      const found = await readFile(context, this.dataset, this.source, { file, batch, done }).catch(
+        () => undefined,
+      )
+      for (const { data } of found?.taken ?? []) await context.storage.remove(data)
+      if (found && found.taken.length > 0) return true
+    }
+    return false
+  }
+
+  private async commit(
+    context: RunContext,
+    batch: NewBatch,
+    { taken, notes }: Taking,
+    originals: Originals,
+    done: Intake,
+    known: ReadonlyMap<string, KnownFile>,
+  ): Promise<Intake> {
+    const { dataset } = this
+    const told = { ...done, notes: [...done.notes, ...notes] }
+    if (taken.length === 0) return told
+    const sealed = await sealFiles(context.storage, taken)
+    await originals.seal(dataset.archive)
+    const files = describedFiles(sealed)
+    const all = new Map<string, KnownFile>([...known, ...files.map((f) => [f.name, f] as const)])
+    const list = `bronze/${dataset.name}/index/${batch.batch}.json`
+    const { index: before } = (done.state.watermarks[fullName(dataset)] ?? {}) as FileIndexWatermark
+    const index = await this.batches.index(all, batch.number, list, before, REMEMBERED)
+    return commitRows(context, told, {
+      dataset,
+      batch,
+      files,
+      columns: columnsOf(taken as unknown as BatchManifest[]),
+      watermark: index ? { index } : {},
+      more: {},
+      ...(dataset.archive ? { copy: archivedBatch(dataset.name, batch.batch) } : {}),
+    })
+  }
+}
+
+function groupsOf(files: readonly SourceFile[]): SourceFile[][] {
+  const groups: SourceFile[][] = []
+  let bytes = 0
+  for (const file of files) {
+    const group = groups.at(-1)
+    if (!group || group.length >= TOGETHER.files || bytes + file.size > TOGETHER.bytes) {
+      groups.push([file])
+      bytes = file.size
+    } else {
+      group.push(file)
+      bytes += file.size
+    }
+  }
+  return groups
+}
