@@ -1,7 +1,14 @@
 import { type AstNode, nodesOf } from './ast.js'
-import { rowFunctions } from './functions.js'
 import { whyReaches } from './reach.js'
-import { callOf, whyUnrepeatable } from './repeatable.js'
+import {
+  type Level,
+  refuseFunctions,
+  refuseLimit,
+  refuseSide,
+  refuseStranger,
+  Unprovable,
+} from './refusals.js'
+import { whyUnrepeatable } from './repeatable.js'
 import {
   columnsOfLeaf,
   cteOf,
@@ -20,6 +27,7 @@ import {
   unqualified,
 } from './select.js'
 
+export { Unprovable } from './refusals.js'
 export type { TableName } from './select.js'
 
 /** How the part of a row is found, for an input whose rows decide which parts there are. */
@@ -27,16 +35,6 @@ export interface Proof {
   driving: TableName
   /** The part of a row of it, as a parsed expression over its columns. */
   expression: AstNode
-}
-
-/** Why a query can't be computed part by part, and what to change. */
-export class Unprovable extends Error {
-  constructor(
-    message: string,
-    readonly hint: string,
-  ) {
-    super(message)
-  }
 }
 
 /** How many parts before and after its own a row may be looked at from. */
@@ -96,17 +94,6 @@ function sameTable(node: AstNode, { tier, name }: TableName): boolean {
     String(node.schema_name).toLowerCase() === tier.toLowerCase() &&
     String(node.table_name).toLowerCase() === name.toLowerCase()
   )
-}
-
-/** One SELECT of the query, where the part is followed. */
-interface Level {
-  node: AstNode
-  name: string
-  /** What the part is computed by, over the columns of its leaf. */
-  expression: AstNode
-  leaf: Leaf
-  leaves: readonly Leaf[]
-  scope: Scope
 }
 
 class Prover {
@@ -398,32 +385,6 @@ class Prover {
   }
 }
 
-/** A relation in FROM is a dataset, or a query in the text. */
-function refuseStranger({ node }: Leaf, scope: Scope): void {
-  if (node.type !== 'BASE_TABLE' || node.schema_name || cteOf(node, scope)) return
-  throw new Unprovable(
-    `${String(node.table_name).toLowerCase()} is not a dataset of the lake`,
-    'Put datasets in as ${dataset}',
-  )
-}
-
-function refuseSide({ leaf, name }: Level): void {
-  if (leaf.nullable)
-    throw new Unprovable(
-      `'${name}' comes from the side of an outer join that may be missing`,
-      'Put its input on the left of a LEFT JOIN',
-    )
-}
-
-function refuseLimit(node: AstNode, name: string): void {
-  const modifiers = node.modifiers as AstNode[]
-  if (modifiers.some(({ type }) => type?.startsWith('LIMIT')))
-    throw new Unprovable(
-      'LIMIT counts rows of all parts together',
-      `Rank within each ${name} with QUALIFY row_number() OVER (PARTITION BY ${name} …), or remove incremental`,
-    )
-}
-
 /** A query whose column at a place has a name. */
 function naming(node: AstNode, position: number, name: string): AstNode {
   if (node.type === 'SET_OPERATION_NODE') {
@@ -451,28 +412,4 @@ function naming(node: AstNode, position: number, name: string): AstNode {
 function firstNames(query: AstNode): string[] {
   if (query.type === 'SET_OPERATION_NODE') return firstNames(query.left as AstNode)
   return ((query.select_list as AstNode[] | undefined) ?? []).map(nameOf)
-}
-
-const rowExpressions = new Set([
-  'BETWEEN',
-  'CASE',
-  'CAST',
-  'COLUMN_REF',
-  'COMPARISON',
-  'CONJUNCTION',
-  'CONSTANT',
-  'OPERATOR',
-])
-
-/** The part is computed of a row alone, and is the same at each run. */
-function refuseFunctions(expression: AstNode, name: string): void {
-  for (const node of nodesOf(expression)) {
-    const { class: kind } = node
-    if (kind === undefined || rowExpressions.has(kind)) continue
-    if (kind === 'FUNCTION' && rowFunctions.has(callOf(node))) continue
-    throw new Unprovable(
-      `'${name}' is computed by ${kind === 'FUNCTION' ? callOf(node) : `a ${kind.toLowerCase()}`}, which may look beyond its row`,
-      'Compute it from columns of the row: date_trunc, cast, year and the like',
-    )
-  }
 }
