@@ -171,7 +171,6 @@ describe('the house', () => {
 
 /** Files that are longer than 450 lines: none is to be added. */
 const longFiles: string[] = [
-  'iceberg/table',
   'plan/plan',
   'storage/s3/s3'
 ]

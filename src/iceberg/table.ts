@@ -1,12 +1,12 @@
-import { randomBytes, randomUUID } from 'node:crypto'
-import type { Partition } from '../define/partition.js'
-import type { Field } from '../define/types/column-type.js'
+import { randomBytes } from 'node:crypto'
 import { MoraineError } from '../errors.js'
 import { readChecked } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
 import { remedyFor } from '../storage/remedy.js'
 import { pathOf, type Storage } from '../storage/storage.js'
+import type { Shape, TableChange } from './change.js'
 import { Deletes, type Planned, type ScanTask } from './deletes.js'
+import { realEffects, type TableEffects } from './effects.js'
 import { parseJson, toJsonText } from './json.js'
 import {
   isLive,
@@ -24,7 +24,6 @@ import {
   currentSchema,
   currentSnapshot,
   expireSnapshots,
-  type Id,
   newTable,
   type Snapshot,
   type TableMetadata,
@@ -38,21 +37,8 @@ import type { PartitionSpec } from './spec/transforms.js'
 import type { Schema } from './spec/types.js'
 import { summarize } from './summary.js'
 
-export interface TableEffects {
-  now: () => Date
-  uuid: () => string
-  /** Snapshot ids stay below 2^53, so that JSON can carry them. */
-  snapshotId: () => Id
-}
-
 /** The property that says how data files are compressed, for other engines too. */
 export const CODEC = 'write.parquet.compression-codec'
-
-export const realEffects: TableEffects = {
-  now: () => new Date(),
-  uuid: randomUUID,
-  snapshotId: () => Number(randomBytes(8).readBigUInt64BE() >> 12n),
-}
 
 /** Where a version of a table is. */
 export interface TablePointer {
@@ -60,29 +46,6 @@ export interface TablePointer {
   metadata: string
   /** SHA-256 of that file, in hex; earlier versions of Moraine did not note it. */
   sha256?: string
-}
-
-/** What a table looks like: columns and partitioning. */
-export interface Shape {
-  columns: readonly Field[]
-  partitions: readonly Partition[]
-  /** Said of the table in its properties: `comment`, `owner`. */
-  about?: Readonly<Record<string, string>>
-  /** New names of columns, by the old ones. */
-  renamed?: Readonly<Record<string, string>>
-}
-
-/** A change of a table's files. */
-export interface TableChange {
-  /** Locations of files to drop, rows or deletes, or all of them. */
-  removed: ReadonlySet<string> | 'all'
-  added: readonly DataFile[]
-  /** New files of deletes, with the spec of the files that they are about. */
-  deletes?: readonly { file: DataFile; spec: number }[]
-  /** What the snapshot's summary should say beside its counts. */
-  summary?: Readonly<Record<string, string>>
-  /** The rows stay the same, in other files (spec, Snapshots: `replace`). */
-  sameRows?: boolean
 }
 
 /** Entries of manifests that are kept in memory for who asks again; more are read each time. */

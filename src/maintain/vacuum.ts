@@ -1,6 +1,7 @@
 import { MoraineError } from '../errors.js'
+import { realEffects, type TableEffects } from '../iceberg/effects.js'
 import { Manifests } from '../iceberg/manifests.js'
-import { realEffects, Table, type TableEffects, type TablePointer } from '../iceberg/table.js'
+import { Table, type TablePointer } from '../iceberg/table.js'
 import type { Changes, CommitInfo, LakeState } from '../log/commit.js'
 import { refuseWriting } from '../log/features.js'
 import { isEmpty } from '../log/fold.js'

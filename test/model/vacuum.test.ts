@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { MoraineError } from '../../src/errors.js'
-import { Table, type TableEffects } from '../../src/iceberg/table.js'
+import type { TableEffects } from '../../src/iceberg/effects.js'
+import { Table } from '../../src/iceberg/table.js'
 import type { Changes, CommitInfo, LakeState, TableState } from '../../src/log/commit.js'
 import { CommitLog } from '../../src/log/log.js'
 import { damageOf, verifyLake } from '../../src/log/verify/verify.js'
