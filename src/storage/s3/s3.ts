@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3'
 import { MoraineError } from '../../errors.js'
-import { OrderedSha256, streamSha256 } from '../checksum.js'
+import { streamSha256 } from '../checksum.js'
 import { MovedChecksums } from '../moved.js'
 import { checkPath } from '../paths.js'
 import { missing } from '../remedy.js'
@@ -17,10 +17,8 @@ import { cacheFolder } from './cache.js'
 import { type Arrived, Copies } from './copies.js'
 import { type S3Action, s3Failure, statusOf } from './failures.js'
 import { clientsFor, type S3Place, s3Place } from './settings.js'
+import { proven, sendFile } from './upload.js'
 
-/** Bytes of a part, where an object is sent in parts. */
-const PART = 16 * 2 ** 20
-const PARTS_AT_ONCE = 3
 /** How often a create is tried that another one is in the way of. */
 const CONFLICTS = 10
 
@@ -239,59 +237,14 @@ export class S3Storage implements Storage {
 
   /** Sends what the engine wrote, in parts where it is large; returns its SHA-256. */
   private async send(path: string): Promise<string> {
-    const { s3, client } = await this.clients()
+    const clients = await this.clients()
     const file = await open(this.copies.at(path))
     try {
-      const { size } = await file.stat()
-      const hash = new OrderedSha256()
-      const read = (at: number, length: number) => hash.next(() => partOf(file, at, length))
-      if (size > PART) await this.sendParts(path, size, read)
-      else {
-        const body = await read(0, size)
-        const sum = hash.digest()
-        await client.send(new s3.PutObjectCommand({ ...this.put(path), ...proven(body, sum) }))
-        return sum
-      }
-      return hash.digest()
+      return await sendFile(clients, file, { named: this.named(path), put: this.put(path) })
     } catch (error) {
       throw this.failed('write', path, error)
     } finally {
       await file.close()
-    }
-  }
-
-  private async sendParts(
-    path: string,
-    size: number,
-    read: (at: number, length: number) => Promise<Uint8Array>,
-  ): Promise<void> {
-    const { s3, client } = await this.clients()
-    const { UploadId } = await client.send(
-      new s3.CreateMultipartUploadCommand({ ...this.put(path), ChecksumAlgorithm: 'SHA256' }),
-    )
-    const upload = { ...this.named(path), UploadId }
-    try {
-      const starts = Array.from({ length: Math.ceil(size / PART) }, (_, i) => i * PART)
-      const parts: { PartNumber: number; ETag: string | undefined; ChecksumSHA256: string }[] = []
-      const next = starts.entries()
-      const work = async () => {
-        for (const [i, at] of next) {
-          const body = proven(await read(at, Math.min(PART, size - at)))
-          const PartNumber = i + 1
-          const { ETag } = await client.send(
-            new s3.UploadPartCommand({ ...upload, PartNumber, ...body }),
-          )
-          parts.push({ PartNumber, ETag, ChecksumSHA256: body.ChecksumSHA256 })
-        }
-      }
-      await Promise.all(Array.from({ length: PARTS_AT_ONCE }, work))
-      parts.sort((a, b) => a.PartNumber - b.PartNumber)
-      await client.send(
-        new s3.CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts: parts } }),
-      )
-    } catch (error) {
-      await client.send(new s3.AbortMultipartUploadCommand(upload)).catch(() => {})
-      throw error
     }
   }
 
@@ -436,30 +389,10 @@ export function isGone(error: unknown): boolean {
   return error instanceof MoraineError && isMissing(error.cause)
 }
 
-/** A body with its checksum, by which the storage knows that it came whole, and which it keeps. */
-function proven(bytes: Uint8Array, sum?: string): { Body: Uint8Array; ChecksumSHA256: string } {
-  const hash = sum ? Buffer.from(sum, 'hex') : createHash('sha256').update(bytes).digest()
-  return { Body: bytes, ChecksumSHA256: hash.toString('base64') }
-}
-
 function isNoBucket(error: unknown): boolean {
   return (error as { name?: string }).name === 'NoSuchBucket'
 }
 
 function isMissing(error: unknown): boolean {
   return error instanceof Object && statusOf(error) === 404 && !isNoBucket(error)
-}
-
-async function partOf(
-  file: Awaited<ReturnType<typeof open>>,
-  at: number,
-  length: number,
-): Promise<Buffer> {
-  const buffer = Buffer.alloc(length)
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await file.read(buffer, done, length - done, at + done)
-    if (bytesRead === 0) throw new Error('the file is shorter than it was')
-    done += bytesRead
-  }
-  return buffer
 }
