@@ -170,9 +170,7 @@ describe('the house', () => {
 })
 
 /** Files that are longer than 450 lines: none is to be added. */
-const longFiles: string[] = [
-  'plan/plan',
-]
+const longFiles: string[] = []
 
 /** Files that import more than 18 others: none is to be added. */
 const wideFiles: string[] = [

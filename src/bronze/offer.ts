@@ -1,6 +1,6 @@
 import type { LakeState } from '../log/commit.js'
 import type { QuarantinedObject } from '../log/quarantined.js'
-import type { Discovery } from '../plan/plan.js'
+import type { Discovery } from '../plan/decision.js'
 import type { RunContext } from '../step/context.js'
 import type { Held } from './held.js'
 

@@ -3,8 +3,8 @@ import type { AnyDataset } from '../define/model.js'
 import { MoraineError } from '../errors.js'
 import type { MadeBy } from '../log/commit.js'
 import { replacedDefinition } from '../log/definitions.js'
+import type { View } from '../plan/decision.js'
 import { definitionOf } from '../plan/fingerprint.js'
-import type { View } from '../plan/plan.js'
 
 /**
  * What is wrong with building a dataset by a definition that was its own before the one of now: two programs with different rules would

@@ -1,6 +1,6 @@
 import { quoteText } from '../define/sql/sql.js'
 import type { Session } from '../engine/engine.js'
-import type { BuildDecision } from '../plan/plan.js'
+import type { BuildDecision } from '../plan/decision.js'
 import type { RunContext } from '../step/context.js'
 
 /** SQL for a relation that has `_batch`, with `_came` beside its columns: when the batch of each row came. */

@@ -3,7 +3,7 @@ import type { MoraineError } from '../errors.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import type { Table } from '../iceberg/table.js'
 import type { Offsets, TableState, ViewState } from '../log/commit.js'
-import type { View } from '../plan/plan.js'
+import type { View } from '../plan/decision.js'
 import type { StepResult } from './events.js'
 
 /** Files that a step wrote of its dataset's table. */
