@@ -1,6 +1,9 @@
 import type { Silver } from '../define/model.js'
+import { quoteName } from '../define/sql/sql.js'
 import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
+import type { BuildDecision } from '../plan/decision.js'
+import type { RunContext } from '../step/context.js'
 import { findDuplicates } from './duplicates.js'
 import {
   havePlaces,
@@ -13,6 +16,7 @@ import {
   samePlace,
 } from './keys.js'
 import type { Deduplicated, Validated } from './stages.js'
+import { keysAlone } from './validate.js'
 
 /**
  * What the newest row of a key says: that the key has these values, that it is gone, or (where
@@ -102,4 +106,39 @@ async function latestByValue(
   const before = `SELECT count(*) AS n FROM ${candidates} SEMI JOIN ${repeated} USING (${keys}) WHERE _kind <> 'invalid'`
   const after = `SELECT count(*) AS n FROM ${newest} WHERE _kind <> 'invalid'`
   return { latest, superseded: (await count(session, before)) - (await count(session, after)) }
+}
+
+/** Leaves out rows that a later row of their batch has superseded: the table does not tell at which line of a batch its rows were. */
+export async function withoutOutrun(
+  context: RunContext & { careful?: boolean },
+  session: Session,
+  dataset: Silver,
+  decision: BuildDecision,
+  deduplicated: Deduplicated,
+): Promise<Deduplicated> {
+  const { only: _, ...whole } = decision
+  const all = await keysAlone(context, session, dataset, whole)
+  if (all === undefined) return deduplicated
+  const { candidates, latest, superseded } = deduplicated
+  const { cursor } = dataset
+  const same = [...keysOf(dataset), ...(cursor ? [quoteName(cursor)] : []), '_batch'].map(
+    (column) => `k.${column} IS NOT DISTINCT FROM w.${column}`,
+  )
+  const isLater = `(k._source_file > w._source_file OR (k._source_file = w._source_file AND k._source_line > w._source_line))`
+  const discarded = await context.relations.tableRelation(session, `discarded.${dataset.name}`)
+  const { sql: outrun } = await session.materialize(
+    `SELECT DISTINCT w._source_line, w._source_file, w._batch FROM ${candidates.sql} AS w
+     JOIN (FROM ${all.relation.sql} ANTI JOIN (${discarded}) USING (${PLACE})) AS k ON ${same.join(' AND ')} AND ${isLater}`,
+  )
+  const outrunLatest = await count(
+    session,
+    `SELECT count(*) AS n FROM (FROM ${latest.sql} SEMI JOIN ${outrun} USING (${PLACE})) WHERE _kind <> 'invalid'`,
+  )
+  const without = ({ sql }: Relation) => `FROM ${sql} ANTI JOIN ${outrun} USING (${PLACE})`
+  return {
+    ...deduplicated,
+    candidates: await session.view(without(candidates)),
+    latest: await session.materialize(without(latest)),
+    superseded: superseded + outrunLatest,
+  }
 }

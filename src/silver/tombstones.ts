@@ -4,9 +4,12 @@ import type { Field } from '../define/types/column-type.js'
 import { fieldsOfShape } from '../define/types/schema.js'
 import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
-import type { RunContext } from '../step/context.js'
+import type { TableState } from '../log/commit.js'
+import { definitionOf } from '../plan/fingerprint.js'
+import { hash, type RunContext } from '../step/context.js'
 import { emptyRelation } from '../step/expressions.js'
 import { tableFiles } from '../step/table-files.js'
+import { tableState, writeTable } from '../step/write-table.js'
 import { keysOf, newer } from './keys.js'
 
 /** Which keys are gone, so that older rows of them that come late do not bring them back. */
@@ -21,7 +24,7 @@ export interface Tombstones {
 }
 
 /** The table of keys that are gone: `deleted.orders`. */
-export const tombstonesOf = (dataset: { name: string }): string => `deleted.${dataset.name}`
+const tombstonesOf = (dataset: { name: string }): string => `deleted.${dataset.name}`
 
 /** Its columns: key and cursor, what took the key away, and where that was read. */
 export function tombstoneColumns({ schema, key, cursor }: Silver): Field[] {
@@ -96,4 +99,20 @@ export async function mergeTombstones(
     return { rows: added, removed: new Set(), deleted, lost }
   const rows = `${added} UNION ALL BY NAME (SELECT ${names(dataset)} FROM ${all.sql} ANTI JOIN ${gone.sql} USING (${keys}))`
   return { rows, removed: 'all', deleted, lost }
+}
+
+/** Writes what is known of keys that are gone, where rows can take keys away. */
+export async function writeTombstones(
+  context: RunContext,
+  session: Session,
+  dataset: Silver,
+  tombstones: Tombstones | undefined,
+): Promise<Record<string, TableState>> {
+  if (!tombstones) return {}
+  const { rows, removed } = tombstones
+  const name = tombstonesOf(dataset)
+  const columns = tombstoneColumns(dataset)
+  const work = { name, columns, partitions: [], rows, removed }
+  const { table } = await writeTable(context, session, work)
+  return { [name]: tableState(table, definitionOf(dataset, hash)) }
 }

@@ -1,0 +1,72 @@
+import { fullName } from '../define/dataset.js'
+import type { Silver } from '../define/model.js'
+import { fieldsOfShape } from '../define/types/schema.js'
+import type { Session } from '../engine/engine.js'
+import type { BuildDecision } from '../plan/decision.js'
+import type { RunContext } from '../step/context.js'
+import { silverLineage } from '../step/relations.js'
+import { aboutTable, writeTable } from '../step/write-table.js'
+import { cameWith } from './ingested-at.js'
+import { type Merge, mergeByKey, type Target } from './merge.js'
+import type { Deduplicated, Validated } from './stages.js'
+import { findStale, type Stale } from './stale.js'
+import type { Tally } from './validate.js'
+
+/** A step whose rows are validated, and of which one a key is the latest. */
+export interface Ready {
+  dataset: Silver
+  decision: BuildDecision
+  validated: Validated
+  tally: Tally
+  deduplicated: Deduplicated
+}
+
+/** A step whose rows are ready to be written. */
+export interface Merged extends Ready {
+  target: Target
+  merge: Merge
+  stale: Stale
+}
+
+/** Merges the latest rows with the table as it stands, and looks for stale ones. */
+export async function mergeRows(
+  context: RunContext,
+  session: Session,
+  ready: Ready,
+): Promise<Merged> {
+  const { dataset, decision, validated, tally, deduplicated } = ready
+  const columns = fieldsOfShape(dataset.schema.shape as never)
+  const came = await cameWith(context, session, dataset.from.map(fullName), decision)
+  const incremental = decision.mode === 'incremental'
+  const target = { columns, incremental, came, renamed: decision.renamed }
+  const merge = await mergeByKey(context, session, dataset, deduplicated, target)
+  const stale = await findStale(
+    context,
+    session,
+    dataset,
+    { ...validated, ...deduplicated },
+    { incremental, discarded: tally.discarded },
+  )
+  return { ...ready, target, merge, stale }
+}
+
+/** Writes the rows of a step's table. */
+export async function writeRows(
+  context: RunContext,
+  session: Session,
+  { dataset, target, merge }: Merged,
+) {
+  const { table, added } = await writeTable(context, session, {
+    name: fullName(dataset),
+    columns: [...target.columns, ...silverLineage],
+    partitions: dataset.partitionBy,
+    about: aboutTable(dataset),
+    rows: merge.rows,
+    removed: merge.removed,
+    deletions: merge.deletions,
+    renamed: target.renamed,
+    anyOrder: true,
+  })
+  const bytes = added.reduce((sum, file) => sum + file.bytes, 0)
+  return { table, added, bytes, rows: added.reduce((sum, file) => sum + file.rows, 0) }
+}
