@@ -172,35 +172,6 @@ describe('the house', () => {
 /** Files that are longer than 450 lines: none is to be added. */
 const longFiles: string[] = []
 
-/** Files that import more than 18 others: none is to be added. */
-const wideFiles: string[] = [
-  'bronze/database/writer',
-  'bronze/files/files',
-  'bronze/files/ingest',
-  'bronze/files/logs',
-  'bronze/intake',
-  'bronze/rebuild',
-  'cli/commands/build/dev',
-  'cli/commands/build/plan',
-  'cli/commands/build/rebuild',
-  'cli/commands/build/run',
-  'cli/commands/build/serve',
-  'cli/commands/define/crawl',
-  'cli/commands/read/discarded',
-  'cli/commands/read/status',
-  'define/problems/problems',
-  'engine/duckdb/session',
-  'gold/build',
-  'gold/partitions',
-  'query/query',
-  'run/bind',
-  'serve/keeper',
-  'silver/input',
-  'source/files/read-files',
-  'source/formats/take-json',
-  'testing/compare',
-]
-
 /** Files that lead back to themselves when types count: none is to be added. */
 const circles: string[][] = [
   [

@@ -40,12 +40,12 @@ export async function lakeOfAllKinds(): Promise<Project> {
   await project.write({ 'lake.ts': definition.replace('daily, pages]', 'daily, pages, clicks]') })
   const landing = new Landing(storage, 'clicks')
   await landing.write([{ key: 'one', rows: ['{"n":1}', '{"n":2}'] }])
-  await project.run({ rewriteUpTo: 0 })
+  await project.run({ rewriteUpTo: 0, keepAfter: 0 })
   // What can't be read is set aside, and others wait.
   await landing.write([{ key: 'two', rows: ['{"n":3}'] }])
   const [{ path } = never()] = await landing.list()
   await change(project, path, (bytes) => bytes.fill(0x5a, 20, 40))
-  await project.run({ rewriteUpTo: 0 })
+  await project.run({ rewriteUpTo: 0, keepAfter: 0 })
   await landing.write([{ key: 'three', rows: ['{"n":4}', '{"n":5}'] }])
   await project.cli('crawl', 'rates', '--name', 'found')
   const log = new CommitLog(storage)
@@ -93,7 +93,7 @@ export async function lakeOfAllLayers(): Promise<Project> {
     'lake/bronze/landing/visits/1.csv': 'page,n\n/a,1\n/b,2\nbad,x\n',
   })
   const run = async () => {
-    const record = await project.run({ rewriteUpTo: 0 })
+    const record = await project.run({ rewriteUpTo: 0, keepAfter: 0 })
     if (record.outcome !== 'done') throw new Error(JSON.stringify(record.steps))
   }
   await run()

@@ -82,7 +82,7 @@ export const isVersion = ({ type }: { type: string }) =>
   type === 'timestamp' || type === 'rowversion'
 
 /** A value as a field of delimited text: NULL is nothing. */
-export function fieldText(value: unknown, type = ''): string {
+function fieldText(value: unknown, type = ''): string {
   if (value === null || value === undefined) return ''
   if (typeof value === 'string')
     return `"${value.includes('"') ? value.replaceAll('"', '""') : value}"`
