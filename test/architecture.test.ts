@@ -147,9 +147,8 @@ describe('the house', () => {
     const lines = files.map((path) => readFileSync(path, 'utf8').split('\n').length - 1)
     const sorted = lines.toSorted((a, b) => a - b)
     expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThanOrEqual(100)
-    expect(sorted[Math.floor(sorted.length * 0.9)]).toBeLessThanOrEqual(290)
-    const long = files.filter((_, i) => (lines[i] as number) > 450).map(nameOf)
-    expect(long.sort()).toEqual(longFiles)
+    expect(sorted[Math.floor(sorted.length * 0.9)]).toBeLessThanOrEqual(265)
+    expect(files.filter((_, i) => (lines[i] as number) > 450).map(nameOf)).toEqual([])
     const inFolder = new Map<string, number>()
     for (const path of files) inFolder.set(dirname(path), (inFolder.get(dirname(path)) ?? 0) + 1)
     expect([...inFolder].filter(([, n]) => n > 20).map(([folder]) => nameOf(folder))).toEqual([])
@@ -169,8 +168,34 @@ describe('the house', () => {
   })
 })
 
-/** Files that are longer than 450 lines: none is to be added. */
-const longFiles: string[] = []
+/** Files that import more than 18 others: none is to be added. */
+const wideFiles = [
+  'bronze/database/writer',
+  'bronze/files/files',
+  'bronze/files/ingest',
+  'bronze/files/logs',
+  'bronze/intake',
+  'bronze/rebuild',
+  'cli/commands/build/dev',
+  'cli/commands/build/plan',
+  'cli/commands/build/rebuild',
+  'cli/commands/build/run',
+  'cli/commands/build/serve',
+  'cli/commands/define/crawl',
+  'cli/commands/read/discarded',
+  'cli/commands/read/status',
+  'define/problems/problems',
+  'engine/duckdb/session',
+  'gold/build',
+  'gold/partitions',
+  'query/query',
+  'run/bind',
+  'serve/keeper',
+  'silver/input',
+  'source/files/read-files',
+  'source/formats/take-json',
+  'testing/compare',
+]
 
 /** Files that lead back to themselves when types count: none is to be added. */
 const circles: string[][] = [
