@@ -55,7 +55,10 @@ export class Threads implements JavaScript {
     const name = fullName(dataset)
     const definition = textOf(dataset)
     const thread = await this.take()
-    signal?.throwIfAborted()
+    if (signal?.aborted) {
+      this.give(thread)
+      throw signal.reason
+    }
     const asked: Asked = { dataset: name, definition, questions, texts }
     const reply = await this.asked(thread, asked, signal).then(
       (found) => {

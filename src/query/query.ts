@@ -18,7 +18,7 @@ import { tableFiles } from '../step/table-files.js'
 import { damageIn } from '../storage/damage.js'
 import { fetchStaged, isReadInPlace, localPath, readableRoots } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
-import { MemoryBudget } from './budget.js'
+import { type Grant, MemoryBudget } from './budget.js'
 import { asList, type Limits } from './limits.js'
 import type { RelationFiles, Reply } from './protocol.js'
 import type { Pushed } from './pushdown.js'
@@ -67,7 +67,7 @@ export async function queryLake(
     signal,
   })
   const limits = { ...asked, memory: grant.memory }
-  const worker = new Worker(limits, signal)
+  const worker = workerFor(limits, signal, grant)
   const names: string[] = []
   // Says while the query goes on what it reads.
   let heartbeat: Heartbeat | undefined
@@ -149,6 +149,16 @@ async function throughViews(
     for (const table of read.tables) tables.set(nameOf(table), { table, predicates: [] })
   }
   return { tables: [...tables.values()], views }
+}
+
+/** A process for a query; where none can be started, its memory goes back. */
+function workerFor(limits: Limits, signal: AbortSignal | undefined, grant: Grant): Worker {
+  try {
+    return new Worker(limits, signal)
+  } catch (error) {
+    grant.giveBack()
+    throw error
+  }
 }
 
 /** All rows of a query whose result is known to be small. */

@@ -61,7 +61,11 @@ export class BuildPhase {
     await this.steps.run(
       fullName(dataset),
       (begin, signal) => this.work({ ...context, signal }, dataset, built, begin),
-      { time, left: () => this.options.leftBehind?.add(fullName(dataset)) },
+      {
+        time,
+        left: () => this.options.leftBehind?.add(fullName(dataset)),
+        ended: () => this.options.leftBehind?.delete(fullName(dataset)),
+      },
     )
   }
 

@@ -34,7 +34,8 @@ it('the keys of a day are found without reading the manifests of a day', async (
     const [keys, hashes] = [[`k${number}`], [hashOfRows([`${number}`])]]
     const manifest = `bronze/events/${number}.json`
     const source = { landed: [], keys, hashes }
-    const text = JSON.stringify({ format: 1, created: new Date(at).toISOString(), source })
+    const created = new Date(at).toISOString()
+    const text = JSON.stringify({ format: 1, created, files: [], source })
     await storage.write(manifest, new TextEncoder().encode(text))
     state.batches['bronze.events'].push({ number, batch: about.batch, manifest } as never)
     state.watermarks = { 'bronze.events': { index } } as never

@@ -13,6 +13,8 @@ export interface StepTime {
   grace?: number
   /** Is told that a step was left behind. */
   left?: () => void
+  /** Is told that what was left behind has ended after all. */
+  ended?: () => void
 }
 
 /** When a step is to end: with its run, or when it has taken too long. */
@@ -43,16 +45,27 @@ export class Deadline {
   /** The work's result; where the work does not end although it is to, it is left behind. */
   kept<T>(work: Promise<T>): Promise<T> {
     if (!this.limit) return work
-    const { grace = GRACE } = this.limit
+    const { signal } = this
+    const { grace = GRACE, time, left, ended } = this.limit
     return new Promise<T>((resolve, reject) => {
-      this.signal.addEventListener('abort', () => {
+      let isLeft = false
+      const wait = () => {
         this.patience = setTimeout(() => {
-          this.limit?.left?.()
-          if (this.late) this.late = tooLong(this.limit?.time ?? 0, true)
-          reject(this.late ?? this.signal.reason)
+          isLeft = true
+          left?.()
+          if (this.late) this.late = tooLong(time, true)
+          reject(this.late ?? signal.reason)
         }, grace)
-      })
-      work.then(resolve, reject)
+      }
+      if (signal.aborted) wait()
+      else signal.addEventListener('abort', wait, { once: true })
+      // The run's signal outlives its steps: what has ended does not wait for it.
+      const end = () => {
+        signal.removeEventListener('abort', wait)
+        clearTimeout(this.patience)
+        if (isLeft) ended?.()
+      }
+      work.finally(end).then(resolve, reject)
     })
   }
 

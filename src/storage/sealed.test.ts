@@ -28,6 +28,12 @@ it('says what was written, and nothing once one bit of it is another', () => {
 it('reads what earlier versions wrote without a checksum, and says that it has none', () => {
   const old = new TextEncoder().encode('{"format":1,"a":2}\nrest')
   expect(parseSealed(old)).toMatchObject({ head: { format: 1, a: 2 }, checked: false })
+  // Records of runs were written over several lines.
+  const record = JSON.stringify({ format: 1, steps: [{ a: 2 }] }, null, 1)
+  expect(parseSealed(new TextEncoder().encode(record))).toMatchObject({
+    head: { format: 1, steps: [{ a: 2 }] },
+    checked: false,
+  })
   for (const text of ['', 'null', '[]', '{"format":2,"a":2}\n', '{"format":1,"sha256":"x"}'])
     expect(parseSealed(new TextEncoder().encode(text))).toBeUndefined()
 })

@@ -31,6 +31,21 @@ export function encodeSealed<T extends { format: number }>(head: T, rest = ''): 
 export function parseSealed<T extends { format: number }>(
   bytes: Uint8Array,
 ): Sealed<T> | undefined {
+  return parseLine<T>(bytes) ?? parseWhole<T>(bytes)
+}
+
+/** What earlier versions wrote over several lines: records of runs. */
+function parseWhole<T extends { format: number }>(bytes: Uint8Array): Sealed<T> | undefined {
+  try {
+    const head = JSON.parse(decode(bytes)) as T & { sha256?: string }
+    const isOld = head?.format === 1 && head.sha256 === undefined
+    return isOld ? { head, rest: new Uint8Array(), checked: false } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function parseLine<T extends { format: number }>(bytes: Uint8Array): Sealed<T> | undefined {
   const { text, end, tail } = split(bytes)
   try {
     const head = JSON.parse(decode(Buffer.concat([text, end]))) as T & { sha256?: string }

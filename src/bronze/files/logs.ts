@@ -65,7 +65,7 @@ export async function discoverLogs(
     const same = await find(streams, (stream) => isAsItWas(file, stream))
     const before = streams.find(({ name }) => name === file.name)
     if (same && same.offset >= same.size && !isPacked(file.name)) known.push(file)
-    else if (same && isPacked(file.name)) known.push(file)
+    else if (same && (isPacked(file.name) || same.head === UNREAD)) known.push(file)
     else (before ? grown : added).push(file)
   }
   const news = [...added, ...grown]

@@ -36,6 +36,9 @@ export interface Copied {
   isGone(error: unknown): boolean
 }
 
+/** Notes that are kept at hand. */
+const MOST_READY = 100_000
+
 /** How a copy's file was when its bytes were what they should be, in a file beside it. */
 interface Note {
   sha256: string
@@ -89,12 +92,18 @@ export class Copies {
     const file = this.at(path)
     const { size, mtimeMs: mtime, ctimeMs: ctime } = await stat(file)
     const note = { sha256, size, mtime, ctime, checked: Date.now() }
-    this.ready.set(path, note)
+    this.remember(path, note)
     const temporary = `${file}.${randomUUID()}.tmp`
     // Without it the copy is read once more, the next time.
     await writeFile(temporary, JSON.stringify(note), { mode: 0o600 })
       .then(() => rename(temporary, file + NOTE))
       .catch(() => rm(temporary, { force: true }))
+  }
+
+  private remember(path: string, note: Note): void {
+    this.ready.set(path, note)
+    // Those of before are read from their notes again.
+    if (this.ready.size > MOST_READY) this.ready.clear()
   }
 
   /** What lies at an object's place is about to be written. */
@@ -120,7 +129,7 @@ export class Copies {
     const expected = expectedSum(`${this.of.url}/${path}`) ?? note?.sha256
     if (expected === undefined) return true
     if (note?.sha256 === expected && isFresh(note, found)) {
-      this.ready.set(path, note)
+      this.remember(path, note)
       return true
     }
     const sum = await fileSha256(file).catch(() => undefined)
