@@ -88,22 +88,26 @@ const mariadb: Kind = {
   source: 'mysql',
 }
 
+/** Seconds that a slow writer waits at most before it commits. */
+const LONGEST_WAIT = Math.min(60, SECONDS / 4)
+/** Seconds of programs' time that go by in a second. */
+const PACE = 600
+
 /**
- * Times that programs write: of long ago, several rows with the same, and now and then one that lies after now. A count goes on with each change; a program
- * that waits before it commits writes an older one, which `lag` covers, in seconds.
+ * Times that programs write: of long ago, several rows with the same, and now and then one that lies after now. They go on ten minutes a second, however
+ * many changes the machine makes in it; a program that waits before it commits writes an older one, which `lag` covers, in seconds.
  */
 class Program {
-  private count = 0
-  readonly lag = 3600
+  private readonly begun = Date.now()
+  readonly lag = Math.ceil((LONGEST_WAIT + SECONDS / 5) * PACE)
 
   constructor(private readonly next: () => number) {}
 
   time(): string {
     if (this.next() < 0.02) return `'20${30 + Math.floor(this.next() * 7)}-06-01 00:00:00'`
-    // Twenty changes have one time; a minute goes by with each hundred.
-    const minute = Math.floor(this.count++ / 100)
-    const second = Math.floor((this.count % 100) / 20) * 10
-    const time = new Date(Date.UTC(2024, 0, 1, 0, minute, second))
+    const seconds = ((Date.now() - this.begun) / 1000) * PACE
+    // Changes that follow each other have one time.
+    const time = new Date(Date.UTC(2024, 0, 1) + Math.floor(seconds / 10) * 10_000)
     return `'${time.toISOString().slice(0, 19).replace('T', ' ')}'`
   }
 }
@@ -156,7 +160,7 @@ async function write(
             `INSERT INTO orders (id, amount, note, updated_at) SELECT ${id}, ${below(1e6)}, ${note}, ${now()} ${kind.nothing} WHERE NOT EXISTS (SELECT 1 FROM orders WHERE id = ${id})`,
           )
       }
-      const wait = slow && below(10) === 0 ? below(Math.min(60, SECONDS / 4) * 1000) : below(20)
+      const wait = slow && below(10) === 0 ? below(LONGEST_WAIT * 1000) : below(20)
       await new Promise((go) => setTimeout(go, Math.min(wait, Math.max(0, until - Date.now()))))
       await client.query(below(8) === 0 ? 'ROLLBACK' : 'COMMIT')
       done++
