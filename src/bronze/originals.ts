@@ -124,6 +124,19 @@ export class Originals {
   }
 }
 
+/** Keeps one source file. @param protect whether nobody may write to it again. */
+export async function keepOriginal(
+  { storage, signal }: { storage: Storage; signal: AbortSignal },
+  place: Place,
+  file: SourceFile,
+  protect: boolean,
+): Promise<Original> {
+  const originals = new Originals(storage, place, signal)
+  const original = await originals.keepAny(file)
+  await originals.seal(protect)
+  return original
+}
+
 /**
  * The file that was kept of what was read, once it is known to be as it was.
  *

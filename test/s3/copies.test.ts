@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
-  CreateBucketCommand,
   GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -13,10 +12,11 @@ import { fileSha256, sha256 } from '../../src/storage/checksum.js'
 import { TRUSTED } from '../../src/storage/s3/copies.js'
 import { S3Storage } from '../../src/storage/s3/s3.js'
 import { expectStaged, fetchStaged, localPath } from '../../src/storage/staging.js'
+import { startBuckets } from '../support/buckets.js'
 import { type Fate, type FaultyProxy, faultyProxy } from '../support/faulty-proxy.js'
 import { moraine } from '../support/project.js'
 import { random, seed } from '../support/seed.js'
-import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
+import { minioKeys, minioProgram, type Server } from '../support/servers.js'
 import { withService } from '../support/services.js'
 
 const lake = `
@@ -53,7 +53,7 @@ withService('MinIO', [minioProgram], () => {
   const asked = new Map<string, number>()
 
   beforeAll(async () => {
-    server = await startMinio()
+    ;({ server, client } = await startBuckets(['lakes']))
     folder = await mkdtemp(join(tmpdir(), 'moraine-test-'))
     env = {
       ...minioKeys,
@@ -61,8 +61,6 @@ withService('MinIO', [minioProgram], () => {
       MORAINE_EXTENSIONS: join(folder, 'none'),
     }
     Object.assign(process.env, env)
-    client = new S3Client({ endpoint: server.url, region: 'us-east-1', forcePathStyle: true })
-    await client.send(new CreateBucketCommand({ Bucket: 'lakes' }))
     proxy = await faultyProxy(server.url, ({ method, url = '' }) => {
       const key = decodeURIComponent(url.split('?')[0] ?? '')
       if (method !== 'GET') return 'pass'

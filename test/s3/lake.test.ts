@@ -3,10 +3,10 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startBuckets } from '../support/buckets.js'
 import { moraine, repository } from '../support/project.js'
-import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
+import { minioKeys, minioProgram, type Server } from '../support/servers.js'
 import { withService } from '../support/services.js'
 
 const lake = `
@@ -50,20 +50,13 @@ for (const [name, needs, inPlace] of ways)
     let env: NodeJS.ProcessEnv
     let root: string
     beforeAll(async () => {
-      server = await startMinio()
+      ;({ server } = await startBuckets(['lakes']))
       folder = await mkdtemp(join(tmpdir(), 'moraine-test-'))
       env = {
         ...minioKeys,
         MORAINE_CACHE: join(folder, 'cache'),
         MORAINE_EXTENSIONS: (inPlace ? extensions : undefined) ?? join(folder, 'none'),
       }
-      Object.assign(process.env, minioKeys)
-      const client = new S3Client({
-        endpoint: server.url,
-        region: 'us-east-1',
-        forcePathStyle: true,
-      })
-      await client.send(new CreateBucketCommand({ Bucket: 'lakes' }))
       root = `s3://lakes/orders?endpoint=${server.url}${inPlace ? '&reads=ranges' : ''}`
       await rm(join(folder, 'project'), { recursive: true, force: true })
     })

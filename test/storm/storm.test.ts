@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { expect, it, onTestFinished } from 'vitest'
+import { startBuckets } from '../support/buckets.js'
 import { repository, temporaryFolder } from '../support/project.js'
 import { seed } from '../support/seed.js'
-import { minioKeys, minioProgram, startMinio } from '../support/servers.js'
+import { minioProgram } from '../support/servers.js'
 import { withService } from '../support/services.js'
 import { Counts, Fault, Round } from './round.js'
 import { Workers } from './workers.js'
@@ -85,14 +85,7 @@ withService('MinIO', [minioProgram], () => {
   it(
     'a lake in a bucket holds',
     async () => {
-      const server = await startMinio()
-      Object.assign(process.env, minioKeys)
-      const client = new S3Client({
-        endpoint: server.url,
-        region: 'us-east-1',
-        forcePathStyle: true,
-      })
-      await client.send(new CreateBucketCommand({ Bucket: 'lakes' }))
+      const { server } = await startBuckets(['lakes'])
       try {
         const { code, output } = await storm(
           Math.ceil(CYCLES / 4),

@@ -20,7 +20,7 @@ import { type RunContext, withSession } from '../../step/context.js'
 import { Naming, namesTogether } from '../../step/naming.js'
 import { addedTo, type NewBatch, newBatch, nothingYet } from '../batch-commit.js'
 import type { Intake, Offer } from '../offer.js'
-import { besideBatch, Originals, originalOf } from '../originals.js'
+import { besideBatch, keepOriginal, originalOf } from '../originals.js'
 import {
   isAtFault,
   mayBeItsBytes,
@@ -146,7 +146,7 @@ async function setFileAside(
   error: unknown,
   all: readonly SourceFile[],
 ): Promise<Intake> {
-  const { storage, signal, run } = context
+  const { storage, run } = context
   const others = async () => {
     for (const other of all.filter((one) => one !== file).slice(0, TRIED)) {
       const folder = `bronze/${dataset.name}/probe/${run}`
@@ -165,12 +165,7 @@ async function setFileAside(
     kind: 'file',
     size,
     modified,
-    keep: async ({ folder }) => {
-      const originals = new Originals(storage, besideBatch(folder), signal)
-      const original = await originals.keepAny(file)
-      await originals.seal(false)
-      return original
-    },
+    keep: ({ folder }) => keepOriginal(context, besideBatch(folder), file, false),
     error,
     watermark: done.state.watermarks[fullName(dataset)],
   })

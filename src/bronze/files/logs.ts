@@ -64,8 +64,10 @@ export async function discoverLogs(
   for (const file of offered) {
     const same = await find(streams, (stream) => isAsItWas(file, stream))
     const before = streams.find(({ name }) => name === file.name)
-    if (same && same.offset >= same.size && !isPacked(file.name)) known.push(file)
-    else if (same && (isPacked(file.name) || same.head === UNREAD)) known.push(file)
+    // Of a packed log, and of one that can't be unpacked, the size tells nothing of what was read.
+    const isWhole = (stream: Stream) =>
+      isPacked(file.name) || stream.head === UNREAD || stream.offset >= stream.size
+    if (same && isWhole(same)) known.push(file)
     else (before ? grown : added).push(file)
   }
   const news = [...added, ...grown]

@@ -16,7 +16,14 @@ import { type RunContext, withSession } from '../../step/context.js'
 import { commitRows, type NewBatch, newBatch, nothingYet } from '../batch-commit.js'
 import type { FileIndexWatermark } from '../files/files.js'
 import type { Intake } from '../offer.js'
-import { archivedBatch, besideBatch, inArchive, Originals } from '../originals.js'
+import {
+  archivedBatch,
+  besideBatch,
+  inArchive,
+  keepOriginal,
+  Originals,
+  type Place,
+} from '../originals.js'
 import { isAtFault, readAround } from '../quarantine/blame.js'
 import { groupsBySuspicion, ProcessEnded, suspectsOf, whileReading } from '../quarantine/reading.js'
 import { setAside } from '../quarantine/set-aside.js'
@@ -99,11 +106,8 @@ export class InboxIntake {
     const { dataset } = this
     const known = await this.known(done.state)
     const batch = newBatch(context, done.state, dataset)
-    const originals = new Originals(
-      context.storage,
-      dataset.archive ? inArchive(dataset.name) : besideBatch(batch.folder),
-      context.signal,
-    )
+    const place = this.placeOf(batch.folder)
+    const originals = new Originals(context.storage, place, context.signal)
     const taking = new Taking(context, dataset, this.source, batch, known, originals, done)
     await withSession(context, fullName(dataset), async (session) => {
       for (const file of files) {
@@ -113,6 +117,12 @@ export class InboxIntake {
       }
     })
     return this.commit(context, batch, taking, originals, done, known)
+  }
+
+  /** Where files as they came are kept, once a batch has this folder. */
+  private placeOf(folder: string): Place {
+    const { archive, name } = this.dataset
+    return archive ? inArchive(name) : besideBatch(folder)
   }
 
   private async setAside(
@@ -132,13 +142,7 @@ export class InboxIntake {
       kind: 'file',
       size,
       modified,
-      keep: async ({ folder }) => {
-        const place = dataset.archive ? inArchive(dataset.name) : besideBatch(folder)
-        const originals = new Originals(context.storage, place, context.signal)
-        const original = await originals.keepAny(file)
-        await originals.seal(dataset.archive)
-        return original
-      },
+      keep: ({ folder }) => keepOriginal(context, this.placeOf(folder), file, dataset.archive),
       nameFor: (sha256) => {
         const before = known.get(name)
         const other = `${name}@${sha256.slice(0, 8)}`
