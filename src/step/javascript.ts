@@ -1,4 +1,5 @@
 import type { Silver } from '../define/model.js'
+import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import type { Pass } from '../quality/compile.js'
 import { type Answering, checkOf } from '../quality/javascript.js'
@@ -109,8 +110,7 @@ async function answered(
   const columns = questions.map(({ answer }) => `, NULL::VARCHAR AS ${answer}`)
   const asked = await session.materialize(over(relation))
   const answers = await session.materialize(`SELECT 0::BIGINT AS _asked${columns.join('')} LIMIT 0`)
-  const [size] = await session.rows(`SELECT count(*) AS n FROM ${asked.sql}`)
-  const rows = Number(size?.n)
+  const rows = await count(session, `SELECT count(*) AS n FROM ${asked.sql}`)
   const of = questions.map((question) => question.of)
   const texts = questions.map(({ text }) => text).join(', ')
   // A statement that begins ends one of the same session that waits to be carried out.

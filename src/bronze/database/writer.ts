@@ -4,6 +4,7 @@ import { fullName } from '../../define/dataset.js'
 import type { Bronze } from '../../define/model.js'
 import type { DatabaseSource } from '../../define/source.js'
 import { quoteName } from '../../define/sql/sql.js'
+import { count } from '../../engine/count.js'
 import type { Relation, Session } from '../../engine/engine.js'
 import type { LakeState } from '../../log/commit.js'
 import { Pool } from '../../process/pool.js'
@@ -188,8 +189,8 @@ export class RowsWriter {
         const hashed = await session.rows(`SELECT _hash FROM ${arrived.sql} WHERE _last`)
         const hashes = hashed.map(({ _hash }) => String(_hash))
         const fresh = `FROM ${arrived.sql} ANTI JOIN ${known.sql} USING (_hash, _nth)`
-        const [count] = await session.rows(`SELECT count(*) AS n ${fresh}`)
-        if (Number(count?.n) === 0) return { files: [], hashes, tail }
+        if ((await count(session, `SELECT count(*) AS n ${fresh}`)) === 0)
+          return { files: [], hashes, tail }
         await context.storage.prepare(data)
         const list = columns.map(quoteName).join(', ')
         const relation = `(SELECT ${list}, ${this.nulls} ${fresh})`
@@ -418,9 +419,9 @@ export class RowsWriter {
         const about = this.fileOf(`${this.what}#${batch.number}.deleted`, there, data, kept)
         const [file] = await sealFiles(context.storage, [about])
         // How many there are matters only where many are gone.
-        const [all] =
-          kept.rows < FEW ? [] : await session.rows(`SELECT count(*) AS n FROM ${alive}`)
-        return { gone: file, known: Number(all?.n ?? kept.rows), lacking: found }
+        const before =
+          kept.rows < FEW ? kept.rows : await count(session, `SELECT count(*) AS n FROM ${alive}`)
+        return { gone: file, known: before, lacking: found }
       })
     })
   }
