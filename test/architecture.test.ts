@@ -1,5 +1,12 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import {
+  isFunctionLikeDeclaration,
+  isVariableDeclaration,
+  type Node,
+  type SourceFile,
+} from 'typescript/unstable/ast'
+import { API } from 'typescript/unstable/sync'
 import { describe, expect, it } from 'vitest'
 import { repository } from './support/project.js'
 
@@ -159,6 +166,23 @@ describe('the house', () => {
     expect(many.sort()).toEqual(wideFiles)
   })
 
+  it('has few functions of more than 60 lines, and no new ones', () => {
+    const api = new API({ cwd: repository })
+    try {
+      const config = join(repository, 'tsconfig.json')
+      const project = api.updateSnapshot({ openProjects: [config] }).getProject(config)
+      const parsed = files.map((path) => project?.program.getSourceFile(path) as SourceFile)
+      const long = parsed.flatMap((file, i) =>
+        functionsOf(file)
+          .filter(({ lines }) => lines > 60)
+          .map(({ name }) => `${nameOf(files[i] as string)} ${name}`),
+      )
+      expect([...new Set(long)].sort()).toEqual(longFunctions)
+    } finally {
+      api.close()
+    }
+  })
+
   it('is as docs/architecture.md draws it', () => {
     const path = join(repository, 'docs/architecture.md')
     const text = readFileSync(path, 'utf8')
@@ -197,6 +221,28 @@ const wideFiles = [
   'testing/compare',
 ]
 
+/** Functions of more than 60 lines, with the file that each stands in: none is to be added. */
+const longFunctions = [
+  'bronze/batch-commit commitRows',
+  'bronze/files/files takeIn',
+  'bronze/files/full-extract takeFull',
+  'bronze/files/logs part',
+  'cli/commands/build/rebuild run',
+  'cli/commands/build/run run',
+  'define/problems/bronze-problems bronzeProblems',
+  'gold/build buildGold',
+  'maintain/relocate relocateTable',
+  'query/query queryLake',
+  'schedule/scheduler attempts',
+  'serve/server application',
+  'silver/history writeHistory',
+  'silver/input partOf',
+  'silver/merge mergeByKey',
+  'silver/validate validate',
+  'step/checks hold',
+  'testing/storage-contract storageContract',
+]
+
 /** Files that lead back to themselves when types count: none is to be added. */
 const circles: string[][] = [
   [
@@ -215,6 +261,21 @@ const nameOf = (path: string) => relative(source, path).replace(/\.ts$/, '')
 
 function targetsOf(path: string): string[] {
   return imports.filter(({ from, lazy }) => from === path && !lazy).map(({ to }) => to)
+}
+
+/** The functions of a file, and how many lines each has; one without a name has that of what it is part of. */
+function functionsOf(file: SourceFile): { name: string; lines: number }[] {
+  const found: { name: string; lines: number }[] = []
+  const linesIn = (from: number, to: number) => file.text.slice(from, to).split('\n').length
+  const visit = (node: Node, around: string) => {
+    const isFunction = isFunctionLikeDeclaration(node)
+    const { name: own } = (isFunction || isVariableDeclaration(node) ? node : {}) as { name?: Node }
+    const name = own?.getText(file) ?? around
+    if (isFunction) found.push({ name, lines: linesIn(node.getStart(file), node.end) })
+    node.forEachChild((child) => visit(child, name))
+  }
+  visit(file, '')
+  return found
 }
 
 /** Groups of files each of which leads to all others of its group, by Tarjan. */
