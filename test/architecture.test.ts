@@ -53,6 +53,7 @@ const floors: Readonly<Record<string, string>>[] = [
   },
   {
     errors: 'errors with their place and what to do',
+    peers: 'imports optional packages; says what to install',
     secrets: 'finds secrets in texts',
     settings: 'what is read of the environment, by nobody else',
   },
@@ -140,6 +141,16 @@ describe('the house', () => {
       return /(?<!url: )process\.env\b/.test(code) && relative(source, path) !== 'settings.ts'
     })
     expect(others.map((path) => relative(source, path))).toEqual([])
+  })
+
+  it('imports optional packages in one place', () => {
+    const { peerDependencies } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'))
+    const loaded = new RegExp(
+      `(?:^(?:import|export) (?!type\\b)[^'\n]*from |(?<!typeof )(?:import|require)\\()'(?:${Object.keys(peerDependencies).join('|')})`,
+      'm',
+    )
+    const others = files.filter((path) => loaded.test(readFileSync(path, 'utf8')))
+    expect(others.map(nameOf)).toEqual(['peers'])
   })
 
   it('has no file that imports itself through others', () => {

@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { repository } from './support/project.js'
 
 const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'))
@@ -100,6 +101,34 @@ describe('the package', () => {
     expect(loaded).toContain('dist/query/query.js')
     // Each command starts anew, and Zod alone takes longer to load than a query to run.
     expect([...loaded]).not.toContain('zod')
+  })
+
+  it('says what to install where an optional package is missing', () => {
+    // Nothing is installed there.
+    const alone = mkdtempSync(join(tmpdir(), 'moraine-test-'))
+    onTestFinished(() => rmSync(alone, { recursive: true }))
+    for (const file of ['peers.js', 'errors.js', 'settings.js'])
+      copyFileSync(join(repository, 'dist', file), join(alone, file))
+    writeFileSync(join(alone, 'package.json'), '{"type":"module"}')
+    const told = (name: string) =>
+      JSON.parse(
+        node(`
+          const { importPeer } = await import(${JSON.stringify(join(alone, 'peers.js'))})
+          const { kind, message, hint } = await importPeer('${name}').catch((error) => error)
+          console.log(JSON.stringify({ kind, message, hint }))`),
+      )
+    const ranges = Object.entries<string>(manifest.peerDependencies)
+    expect(ranges.length).toBeGreaterThan(0)
+    for (const [name, range] of ranges) {
+      const { kind, message, hint } = told(name)
+      expect(kind).toBe('usage')
+      expect(message).toMatch(/^.+ needs the package /)
+      expect(message.endsWith(` needs the package ${name} (${range})`)).toBe(true)
+      expect(hint).toMatch(/^Install it: npm install "/)
+      expect(hint).toContain(` "${name}@${range}"`)
+      expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true })
+    }
+    expect(told('pg').hint).toBe(told('pg-copy-streams').hint)
   })
 
   it('packs the build and the papers, and nothing else', () => {

@@ -1,26 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MoraineError, messageOf } from '../errors.js'
-import { quietAwsSdk, variable } from '../settings.js'
+import { messageOf } from '../errors.js'
+import { importPeer } from '../peers.js'
+import { variable } from '../settings.js'
 
 /** Seconds for which a queue waits until it has something to say. */
 const WAIT = 20
 /** Milliseconds after a failure. */
 const PAUSE = 5000
-
-type Sqs = typeof import('@aws-sdk/client-sqs')
-
-/** The client library, which is installed by those who use SQS. */
-async function library(): Promise<Sqs> {
-  quietAwsSdk()
-  try {
-    return await import('@aws-sdk/client-sqs')
-  } catch (cause) {
-    throw new MoraineError('usage', 'A queue of SQS needs the package @aws-sdk/client-sqs', {
-      cause,
-      hint: 'Install it: npm install @aws-sdk/client-sqs',
-    })
-  }
-}
 
 /**
  * Listens to a queue of SQS into which a bucket says what has arrived, until it is told to stop. A message is a sign to look and no more, so that it is
@@ -32,7 +18,7 @@ export async function listenTo(
   trouble: (error: unknown) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const sqs = await library()
+  const sqs = await importPeer('@aws-sdk/client-sqs')
   const region = /^https:\/\/sqs\.([a-z0-9-]+)\.amazonaws\./.exec(url)?.[1]
   const client = new sqs.SQSClient({
     region: region ?? variable('AWS_REGION') ?? variable('AWS_DEFAULT_REGION') ?? 'us-east-1',

@@ -161,15 +161,3 @@ export function checkedConnection(
     place,
   })
 }
-
-/** A client library, which users install where they need it. */
-export async function clientLibrary<T>(load: () => Promise<T>, packages: string): Promise<T> {
-  try {
-    return await load()
-  } catch (cause) {
-    if ((cause as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw cause
-    throw new MoraineError('usage', `This source needs ${packages.replaceAll(' ', ' and ')}`, {
-      hint: `Install it: npm install ${packages}`,
-    })
-  }
-}

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { Connection as Client, ConnectionOptions, FieldPacket } from 'mysql2'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
+import { importPeer } from '../../peers.js'
 import {
   amongKeys,
   censusOf,
@@ -13,7 +14,7 @@ import {
 } from './conditions.js'
 import { counterHorizon, counterKey } from './counters.js'
 import { dayAfter } from './cursor-text.js'
-import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
+import { checkedConnection, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
 import { rangesByKey, type Spread, spreadOf } from './key-ranges.js'
 import {
@@ -69,7 +70,7 @@ export async function openMysql(
   sources: readonly DatabaseSource[],
 ): Promise<Reader> {
   const connection = checkedConnection('MySQL', given)
-  const mysql = (await clientLibrary(() => import('mysql2'), 'mysql2')).default
+  const mysql = (await importPeer('mysql2')).default
   const { password, tls } = connection
   const secret = typeof password === 'function' ? await password() : password
   const options: ConnectionOptions = {

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Client, ClientConfig, QueryResult } from 'pg'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
+import { importPeer } from '../../peers.js'
 import { closing } from './closing.js'
 import {
   amongKeys,
@@ -14,7 +15,7 @@ import {
 } from './conditions.js'
 import { counterHorizon, counterKey } from './counters.js'
 import { dayAfter } from './cursor-text.js'
-import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
+import { checkedConnection, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
 import { countersOf, isCounter, type Moment, NAME, settle } from './postgres-moment.js'
 import { joining, quote, remoteColumn, remoteConnection } from './postgres-remote.js'
@@ -54,8 +55,8 @@ export async function openPostgres(
   sources: readonly DatabaseSource[],
 ): Promise<Reader> {
   const connection = checkedConnection('PostgreSQL', given)
-  const pg = (await clientLibrary(() => import('pg'), 'pg pg-copy-streams')).default
-  const { to } = await clientLibrary(() => import('pg-copy-streams'), 'pg pg-copy-streams')
+  const pg = (await importPeer('pg')).default
+  const { to } = await importPeer('pg-copy-streams')
   const { password, tls } = connection
   const secrets = secretsOf(connection)
   // A token may not live as long as a run: each connection asks for its own.

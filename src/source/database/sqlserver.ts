@@ -1,6 +1,7 @@
 import type { config as Config, ConnectionPool, Request, Transaction } from 'mssql'
 import type { Connection, DatabaseSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
+import { importPeer } from '../../peers.js'
 import { closing } from './closing.js'
 import {
   amongKeys,
@@ -14,7 +15,7 @@ import {
 import { counterHorizon, counterKey } from './counters.js'
 import { dayAfter } from './cursor-text.js'
 import { encryptedOnly } from './encrypted-only.js'
-import { checkedConnection, clientLibrary, databaseError, placeOf, secretsOf } from './failures.js'
+import { checkedConnection, databaseError, placeOf, secretsOf } from './failures.js'
 import { InLine } from './in-line.js'
 import { rangesByKey, type Spread, spreadOf } from './key-ranges.js'
 import type {
@@ -79,7 +80,7 @@ export async function openSqlServer(
   given: Connection,
   sources: readonly DatabaseSource[],
 ): Promise<Reader> {
-  const sql = (await clientLibrary(() => import('mssql'), 'mssql')).default
+  const sql = (await importPeer('mssql')).default
   const { connection, encrypt } = settingsOf(checkedConnection('SQL Server', given), (text) =>
     sql.ConnectionPool.parseConnectionString(text),
   )

@@ -1,8 +1,9 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import { secondsOf } from '../../define/interval.js'
 import { MoraineError } from '../../errors.js'
+import { importPeer } from '../../peers.js'
 import { shownUrl } from '../../secrets.js'
-import { quietAwsSdk, variable } from '../../settings.js'
+import { variable } from '../../settings.js'
 
 /** Where a lake lies in S3, and how its objects are reached. */
 export interface S3Place {
@@ -99,25 +100,11 @@ function seconds(text: string): number {
 
 export type S3 = typeof import('@aws-sdk/client-s3')
 
-/** The client library, which is installed by those who use S3. */
-async function s3Library(): Promise<S3> {
-  // Its word about versions of Node is for who installs it, not for every run.
-  quietAwsSdk()
-  try {
-    return await import('@aws-sdk/client-s3')
-  } catch (cause) {
-    throw new MoraineError('storage', 'A lake in S3 needs the package @aws-sdk/client-s3', {
-      cause,
-      hint: 'Install it: npm install @aws-sdk/client-s3',
-    })
-  }
-}
-
 /** A client, and one that tries nothing a second time. */
 export async function clientsFor(
   place: S3Place,
 ): Promise<{ s3: S3; client: S3Client; once: S3Client }> {
-  const s3 = await s3Library()
+  const s3 = await importPeer('@aws-sdk/client-s3')
   const config: S3ClientConfig = {
     region: place.region ?? 'us-east-1',
     ...(place.endpoint === undefined
@@ -152,17 +139,6 @@ const unsigned: S3ClientConfig = {
 }
 
 async function assumed(role: string): Promise<NonNullable<S3ClientConfig['credentials']>> {
-  try {
-    const { fromTemporaryCredentials } = await import('@aws-sdk/credential-providers')
-    return fromTemporaryCredentials({ params: { RoleArn: role, RoleSessionName: 'moraine' } })
-  } catch (cause) {
-    throw new MoraineError(
-      'storage',
-      'Assuming a role needs the package @aws-sdk/credential-providers',
-      {
-        cause,
-        hint: 'Install it: npm install @aws-sdk/credential-providers',
-      },
-    )
-  }
+  const { fromTemporaryCredentials } = await importPeer('@aws-sdk/credential-providers')
+  return fromTemporaryCredentials({ params: { RoleArn: role, RoleSessionName: 'moraine' } })
 }
