@@ -153,6 +153,24 @@ describe('the house', () => {
     expect(others.map(nameOf)).toEqual(['peers'])
   })
 
+  it('opens the engine by its front door', () => {
+    const inside = `${join(source, 'engine/duckdb')}/`
+    const others = imports
+      .filter(({ from, to }) => to.startsWith(inside) && !from.startsWith(inside))
+      .map(({ from, to }) => `${nameOf(from)} → ${nameOf(to)}`)
+    expect([...new Set(others.filter((arrow) => !arrow.startsWith('engine/open →')))]).toEqual([])
+  })
+
+  it('asks few files what only an engine beside the files can do, and no new ones', () => {
+    const asked =
+      /\bfiles\.(batches|batchParts|hold|text|parquet|firstRows|writeFile|writeText|addFunction|loads|reach|remote)\(/
+    const askers = files.filter((path) => asked.test(readFileSync(path, 'utf8'))).map(nameOf)
+    const made = ['bronze/', 'source/', 'engine/']
+    expect(askers.filter((name) => !made.some((room) => name.startsWith(room)))).toEqual(
+      besideFiles,
+    )
+  })
+
   it('has no file that imports itself through others', () => {
     expect(cyclesOf(imports.filter(({ typeOnly }) => !typeOnly))).toEqual([])
   })
@@ -203,6 +221,16 @@ describe('the house', () => {
   })
 })
 
+/** Files beside those that make bronze which ask for `FileEngine`: none is to be added. */
+const besideFiles = [
+  'catalog/crawl/folders',
+  'catalog/crawl/looks',
+  'maintain/verify-data',
+  'quality/functions',
+  'query/worker',
+  'step/relations',
+]
+
 /** Files that import more than 18 others: none is to be added. */
 const wideFiles = [
   'bronze/database/writer',
@@ -220,7 +248,6 @@ const wideFiles = [
   'cli/commands/read/discarded',
   'cli/commands/read/status',
   'define/problems/problems',
-  'engine/duckdb/session',
   'gold/build',
   'gold/partitions',
   'query/query',

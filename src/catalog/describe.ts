@@ -6,7 +6,6 @@ import type { Partition } from '../define/partition.js'
 import { quoteName, reference, renderSql } from '../define/sql/sql.js'
 import { type Field, typeName } from '../define/types/column-type.js'
 import type { Session } from '../engine/engine.js'
-import { parseTree } from '../engine/parse.js'
 import { Table } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
 import { type ColumnLineage, type ColumnSource, columnLineage } from '../plan/lineage.js'
@@ -129,7 +128,7 @@ async function lineageOf(
 ): Promise<ColumnLineage> {
   if (dataset.tier === 'bronze') return new Map()
   if (dataset.tier === 'gold')
-    return columnLineage(await parseTree(session, renderSql(dataset.query)), columnsOf)
+    return columnLineage(await session.parser.tree(renderSql(dataset.query)), columnsOf)
   const found: ColumnLineage = new Map()
   for (const name of Object.keys(dataset.schema.shape)) {
     const chosen = Object.hasOwn(dataset.select, name) ? dataset.select[name] : name
@@ -148,7 +147,7 @@ async function silverSources(
   const all = await Promise.all(
     from.map(async (input) => {
       const sql = `SELECT (\n${expression}\n) AS c FROM ${reference(input)} AS i`
-      const sources = columnLineage(await parseTree(session, sql), columnsOf).get('c') ?? []
+      const sources = columnLineage(await session.parser.tree(sql), columnsOf).get('c') ?? []
       return sources.map((source) =>
         source.column === chosen ? { ...source, column: chosen } : source,
       )

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { bytesOf } from '../define/size.js'
-import type { DuckDB } from '../engine/duckdb/duckdb.js'
+import type { Engine } from '../engine/engine.js'
+import { openEngine } from '../engine/open.js'
 import { MoraineError } from '../errors.js'
 import { machineMemory } from '../process/memory.js'
 import { variable } from '../settings.js'
@@ -20,18 +21,16 @@ export function withMemory(command: Command): Command {
 }
 
 /** Starts one of so many engines within the memory that the command line or MORAINE_MEMORY says, with the extensions of DuckDB in MORAINE_EXTENSIONS, or else its own folder. */
-export async function startEngine(command: Command, shares = 1): Promise<DuckDB> {
+export async function startEngine(command: Command, shares = 1): Promise<Engine> {
   const text = command.opts<{ memory?: string }>().memory ?? variable('MORAINE_MEMORY')
-  const { DuckDB } = await import('../engine/duckdb/duckdb.js')
-  const { MemoryGuard } = await import('../engine/duckdb/memory-guard.js')
   const extensions = variable('MORAINE_EXTENSIONS')
   const asked = text ? readSize(text) : undefined
   const memory = asked === undefined ? Math.floor(machineMemory() * 0.6) : asked - BESIDE
-  const guard = MemoryGuard.within(asked)
   if (asked !== undefined) limitDecoderMemory(memory)
   // How far a step is, only a terminal shows.
   const watched = process.stdout.isTTY
-  return DuckDB.start({ extensions, memory: Math.max(memory / shares, LEAST / 4), guard, watched })
+  const share = Math.max(memory / shares, LEAST / 4)
+  return openEngine({ extensions, memory: share, process: asked, watched })
 }
 
 function readSize(text: string): number {

@@ -2,7 +2,7 @@
  * The process in which a query that is saved is built for the first time. It may use no more than any other query; what ends
  * it leaves the lake as it was.
  */
-import { DuckDB } from '../engine/duckdb/duckdb.js'
+import { openEngine } from '../engine/open.js'
 import { MoraineError, messageOf } from '../errors.js'
 import { loadLake } from '../load/load.js'
 import { openStorage } from '../load/root.js'
@@ -32,7 +32,7 @@ async function build(asked: Building): Promise<Built> {
   process.chdir(directory)
   watchdog.limitMemory(limits.memory)
   const share = engineShare(limits.memory, limits.threads)
-  const engine = await DuckDB.start({ ...share, spill: limits.spill, extensions })
+  const engine = await openEngine({ ...share, spill: limits.spill, extensions })
   try {
     const storage = openStorage(root)
     return {

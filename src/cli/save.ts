@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { type SavedTable, withSavedQuery } from '../catalog/save-query.js'
 import { fullName } from '../define/dataset.js'
 import type { AnyDataset } from '../define/model.js'
-import { parseTree } from '../engine/parse.js'
+import { openEngine } from '../engine/open.js'
 import { MoraineError } from '../errors.js'
 import { findLakeFile } from '../load/load.js'
 import { variable } from '../settings.js'
@@ -68,11 +68,10 @@ export async function saveQuery(
 
 /** The tables that a query reads. */
 async function tablesOf(sql: string): Promise<SavedTable[]> {
-  const { DuckDB } = await import('../engine/duckdb/duckdb.js')
-  const engine = await DuckDB.start({ memory: 2 ** 28 })
+  const engine = await openEngine({ memory: 2 ** 28 })
   try {
     const session = await engine.open()
-    return proveSelect(await parseTree(session, sql), sql).tables
+    return proveSelect(await session.parser.tree(sql), sql).tables
   } finally {
     await engine.close()
   }

@@ -194,20 +194,22 @@ export interface Engine {
   open(): Promise<Session>
   /** From now on it can open nothing but what lies below these locations. It can't be undone. */
   confine(locations: readonly string[]): Promise<void>
+  /** The same with just these files; its settings are as they are, too. Where it is lost then, it is not started again. */
+  confineToFiles(locations: readonly string[]): Promise<void>
+  /** From now on it looks for its extensions in a folder. */
+  extensionsFrom(folder: string): Promise<void>
   close(): Promise<void>
 }
 
+/** One line of work. What else it can do than run SQL stands in its parts. */
 export interface Session {
+  /** Reads and writes tables. */
+  readonly tables: TableIO
+  /** Reads and writes files of other kinds: what makes bronze and reads it asks for that, and nobody else. */
+  readonly files: FileEngine
+  readonly parser: Parser
   /** Runs a statement that has no result. */
   run(sql: string): Promise<void>
-  /** Runs a query and keeps its rows. */
-  materialize(sql: string, options?: MaterializeOptions): Promise<Relation>
-  /** Keeps a query, which is run whenever its rows are asked for. */
-  view(sql: string): Promise<Relation>
-  /** Adds a query's rows to a materialized relation, by the names of their columns. */
-  insert(into: Relation, sql: string): Promise<void>
-  /** Forgets relations, before the session ends. */
-  drop(relations: readonly Relation[]): Promise<void>
   /** All rows of a result that is known to be small. */
   rows(sql: string): Promise<ResultRow[]>
   stream(sql: string): Promise<Result>
@@ -215,33 +217,42 @@ export interface Session {
   numbers(sql: string, take: (value: number) => boolean): Promise<void>
   /** The columns of a result, which are all texts, to the last character. */
   texts(sql: string): Promise<(string | null)[][]>
+  /** The columns that a query would give, without running it. */
+  describe(sql: string): Promise<ResultColumn[]>
+  /** Runs a query and keeps its rows. */
+  materialize(sql: string, options?: MaterializeOptions): Promise<Relation>
+  /** Keeps a query, which is run whenever its rows are asked for. */
+  view(sql: string): Promise<Relation>
+  /** Adds a query's rows to a materialized relation, by the names of their columns. */
+  insert(into: Relation, sql: string): Promise<void>
   /** Adds rows to a materialized relation whose first column is a number, counted from `first`. */
   append(
     to: Relation,
     first: number,
     columns: readonly (readonly (string | null)[])[],
   ): Promise<void>
-  /** The columns that a query would give, without running it. */
-  describe(sql: string): Promise<ResultColumn[]>
+  /** Forgets relations, before the session ends. */
+  drop(relations: readonly Relation[]): Promise<void>
   /** Makes a relation known to all sessions under `tier.name`. */
   define(tier: string, name: string, relation: string): Promise<void>
+  /** Takes back what was said with `define`, if anything was. */
+  undefine(tier: string, name: string): Promise<void>
   /** Makes a relation known to this session alone, under a name that SQL of people uses. */
   defineHere(name: string, relation: string): Promise<void>
-  /** SQL for a relation over the files of an Iceberg table, read by field id. */
-  table(schema: Schema, files: readonly TableFile[]): string
+  /** How far the running statement has come, in percent; 0 where it can't be told, or the engine was not started to be watched. */
+  progress(): number
+  /** Stops what the session is doing; the call under way fails. */
+  interrupt(): void
+  close(): void
+}
+
+/** Reads and writes the data files of Iceberg tables. */
+export interface TableIO {
+  /** SQL for a relation over the files of a table, read by field id. */
+  scan(schema: Schema, files: readonly TableFile[]): string
   /** The same, with each row's file in a column `_data_file`, as {@link fileName} spells it, and its place there in `_data_row`, from 0. */
-  tableWithFiles(schema: Schema, files: readonly TableFile[]): string
+  scanWithFiles(schema: Schema, files: readonly TableFile[]): string
   fileName(location: string): string
-  /** SQL for the rows of bronze files: lineage, `_superseded`, and every column as text. */
-  batches(files: readonly KeptFile[]): string
-  /** The same in two parts, of which one has columns (by names in lower case) also as values of the types wanted. */
-  batchParts(files: readonly KeptFile[], wanted: ReadonlyMap<string, string>): BatchParts
-  /** SQL for a relation over a delimited text file, all columns as text; it fails on what does not fit. */
-  text(path: string, options: TextOptions): string
-  /** SQL for a relation over a Parquet file, with the types that it has. */
-  parquet(path: string): string
-  /** Makes a JavaScript function callable from SQL; returns its name. */
-  addFunction(call: JsFunction['call']): string
   /** Runs a query and writes its rows as data files, with their statistics. */
   write(sql: string, target: WriteTarget): Promise<DataFile[]>
   /** Writes the rows of a query, numbers in a column `pos`, as a list of deleted positions of one data file. */
@@ -255,15 +266,36 @@ export interface Session {
     to: string,
     moves: readonly (readonly [from: string, to: string])[],
   ): Promise<number>
-  /**
-   * Runs a query and writes its rows, in their order, as one Parquet file.
-   *
-   */
+}
+
+/** Parses SQL, without looking at what it names. */
+export interface Parser {
+  /** The parse tree of a text, as JSON; a text that can't be parsed gives one that says so. */
+  tree(sql: string): Promise<string>
+  /** The same of several texts, in their order. */
+  trees(texts: readonly string[]): Promise<string[]>
+}
+
+/** What an engine does that runs where the files are: it reads and writes them, and calls JavaScript. */
+export interface FileEngine {
+  /** SQL for the rows of bronze files: lineage, `_superseded`, and every column as text. */
+  batches(files: readonly KeptFile[]): string
+  /** The same in two parts, of which one has columns (by names in lower case) also as values of the types wanted. */
+  batchParts(files: readonly KeptFile[], wanted: ReadonlyMap<string, string>): BatchParts
+  /** Readies bronze files for {@link batches} whatever their format; those in Parquet are ready. */
+  hold(files: readonly { location: string }[]): Promise<void>
+  /** SQL for a relation over a delimited text file, all columns as text; it fails on what does not fit. */
+  text(path: string, options: TextOptions): string
+  /** SQL for a relation over a Parquet file, with the types that it has. */
+  parquet(path: string): string
+  /** Where the bytes of a Parquet file's first rows lie, if it has any; of its other bytes none but its end is looked at. */
+  firstRows(path: string): Promise<{ start: number; stop: number } | undefined>
+  /** Runs a query and writes its rows, in their order, as one Parquet file. */
   writeFile(sql: string, location: string, options?: WriteFileOptions): Promise<WrittenText>
   /** Runs a query of texts and longs and writes its rows, in their order, as a file of the format that its name ends with: avro, csv, jsonl. */
   writeText(sql: string, location: string, codec: AvroCodec): Promise<WrittenFormat>
-  /** Readies bronze files for {@link batches} whatever their format; those in Parquet are ready. */
-  hold(files: readonly { location: string }[]): Promise<void>
+  /** Makes a JavaScript function callable from SQL; returns its name. */
+  addFunction(call: JsFunction['call']): string
   /** Whether the engine has an extension on this machine. */
   loads(extension: Extension): Promise<boolean>
   /** Lets the engine read objects of a bucket where they lie. Needs `httpfs`. */
@@ -274,9 +306,4 @@ export interface Session {
     query: string,
     use: (relation: string) => Promise<T>,
   ): Promise<T>
-  /** How far the running statement has come, in percent; 0 where it can't be told, or the engine was not started to be watched. */
-  progress(): number
-  /** Stops what the session is doing; the call under way fails. */
-  interrupt(): void
-  close(): void
 }

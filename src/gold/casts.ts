@@ -3,7 +3,6 @@ import type { Gold } from '../define/model.js'
 import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
 import { type Field, typeName } from '../define/types/column-type.js'
 import type { ResultColumn, Session } from '../engine/engine.js'
-import { parseTree } from '../engine/parse.js'
 import { MoraineError } from '../errors.js'
 import { exactCast, fitOf, isUnrounded } from '../plan/exact.js'
 import { atUserSql } from '../step/sql-errors.js'
@@ -35,7 +34,7 @@ export async function refuseRounding(
     return given && fitOf(given.sqlType, field.type) === 'rounds' ? [{ field, given }] : []
   })
   if (suspects.length === 0) return
-  const tree = await parseTree(session, renderSql(dataset.query))
+  const tree = await session.parser.tree(renderSql(dataset.query))
   const isExact = ({ given }: (typeof suspects)[number]) => given.sqlType.startsWith('DECIMAL')
   const wrong = suspects.filter((one) => isExact(one) || isUnrounded(tree, one.field.name))
   const [first, ...others] = wrong

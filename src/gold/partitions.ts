@@ -6,7 +6,6 @@ import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
 import { normalSql } from '../define/sql/sql-normal.js'
 import { type Field, typeName } from '../define/types/column-type.js'
 import type { Session } from '../engine/engine.js'
-import { parseTree } from '../engine/parse.js'
 import { MoraineError } from '../errors.js'
 import { pathsOf, type ScanTask } from '../iceberg/deletes.js'
 import { toColumnType } from '../iceberg/spec/types.js'
@@ -53,7 +52,7 @@ export async function provePart(
   const typesOf = ({ tier, name }: TableName) => inputs.get(`${tier}.${name}`.toLowerCase())
   const columnsOf = (table: TableName) => [...(typesOf(table)?.keys() ?? [])]
   const typeOf = (table: TableName, column: string) => typesOf(table)?.get(column)
-  const serialized = await parseTree(session, renderSql(query))
+  const serialized = await session.parser.tree(renderSql(query))
   try {
     checkReach(dataset, columns)
     const proofs: PartProof[] = []
@@ -179,7 +178,7 @@ export async function touchedParts(
     inputs.push({ dataset: driving, proof, input })
   }
   const whole = async () =>
-    session.table(gold.schema, tableFiles(context.storage, gold, await gold.plan()))
+    session.tables.scan(gold.schema, tableFiles(context.storage, gold, await gold.plan()))
   const there = all ? `SELECT ${quoteName(column.name)} FROM (${await whole()})` : undefined
   await part.find(
     inputs.map(({ input, proof }) => ({ rows: input.changed, proof })),
@@ -193,7 +192,7 @@ export async function touchedParts(
   const tasks = await gold.plan(part.predicates())
   const rewritten = tasks.filter((task) => part.mayHold(task, gold, column.name))
   const removed = pathsOf(rewritten)
-  const carried = session.table(gold.schema, tableFiles(context.storage, gold, rewritten))
+  const carried = session.tables.scan(gold.schema, tableFiles(context.storage, gold, rewritten))
   const names = columns.map((c) => quoteName(c.name)).join(', ')
   const here = quoteName(column.name)
   return {
@@ -250,7 +249,9 @@ export async function defineEmpty(
           (relations.view.batches[fullName(driving)] ?? []).slice(-1),
           driving.from.columns ?? [],
         )
-      : { sql: session.table((await relations.table(fullName(driving)))?.schema as never, []) }
+      : {
+          sql: session.tables.scan((await relations.table(fullName(driving)))?.schema as never, []),
+        }
   await session.define(
     partSchema(dataset),
     driving.name,
@@ -287,7 +288,7 @@ async function drivingInput(
   if (!table) return undefined
   const after = await table.plan()
   const relation = (tasks: readonly PartOfFile[]) =>
-    session.table(table.schema, tableFiles(storage, table, tasks))
+    session.tables.scan(table.schema, tableFiles(storage, table, tasks))
   const rows = async (part: Part, proof: PartProof) =>
     relation(await part.filesToRead(proof, after, table))
   if (all) return { changed: relation(after), rows }

@@ -7,14 +7,14 @@ import type { Trial } from './trial.js'
 watchParent()
 process.on('message', async ({ file, root, dataset, id }: Trial) => {
   try {
-    const [{ loadLake }, { openStorage }, { DuckDB }, { tryObject }] = await Promise.all([
+    const [{ loadLake }, { openStorage }, { openEngine }, { tryObject }] = await Promise.all([
       import('./load.js'),
       import('./root.js'),
-      import('../engine/duckdb/duckdb.js'),
+      import('../engine/open.js'),
       import('../bronze/quarantine/trial.js'),
     ])
     const lake = await loadLake(file)
-    const engine = await DuckDB.start({})
+    const engine = await openEngine()
     process.send?.('ready')
     await tryObject(lake, openStorage(root), engine, dataset, id)
   } catch (error) {

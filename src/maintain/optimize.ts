@@ -179,9 +179,9 @@ async function rewrite(
 ): Promise<DataFile[]> {
   await checkFiles(storage, table, bin)
   await storage.prepare(`${table.dataFolder}/x`)
-  const rows = session.table(table.schema, tableFiles(storage, table, bin))
+  const rows = session.tables.scan(table.schema, tableFiles(storage, table, bin))
   const order = orderBy ? ` ORDER BY ${orderBy.map(quoteName).join(', ')}` : ''
-  const added = await session.write(`SELECT * FROM (${rows})${order}`, {
+  const added = await session.tables.write(`SELECT * FROM (${rows})${order}`, {
     schema: table.schema,
     spec: currentSpec(table.metadata),
     location: storage.locate(table.dataFolder),

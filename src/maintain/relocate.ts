@@ -92,7 +92,11 @@ export async function relocateTable(
     const there = move.path(path, folder)
     if (there === undefined) continue
     await to.prepare(there)
-    const bytes = await session.relocateDeletes(from.locate(there), to.locate(there), move.pairs)
+    const bytes = await session.tables.relocateDeletes(
+      from.locate(there),
+      to.locate(there),
+      move.pairs,
+    )
     for (const [, sum] of await to.seal([there])) sums.set(path, sum)
     sizes.set(path, bytes)
   }

@@ -14,8 +14,8 @@ export function deepReader(session: Session): ReadDeep {
   return async (location, rows, table) => {
     try {
       if (!table) {
-        await session.hold([{ location }])
-        return await readWhole(session, session.batches([{ location }]), rows)
+        await session.files.hold([{ location }])
+        return await readWhole(session, session.files.batches([{ location }]), rows)
       }
       if (table.file.content === 'position deletes')
         return await readPositions(session, location, table.file)
@@ -43,7 +43,7 @@ async function readPositions(
   const path = referenced === undefined ? 'file_path' : quoteText(referenced)
   const [found] = await session.rows(
     `SELECT count(DISTINCT (file_path, pos)) AS n, count(*) FILTER (file_path <> ${path}) AS others
-     FROM (${session.table(positionsSchema, [{ location }])})`,
+     FROM (${session.tables.scan(positionsSchema, [{ location }])})`,
   )
   return [
     ...sameRows(Number(found?.n), rows),
@@ -61,7 +61,7 @@ async function readFile(
   rows: number,
   { schema, file }: { schema: Schema; file: DataFile },
 ): Promise<string[]> {
-  const relation = session.table(schema, [{ location }])
+  const relation = session.tables.scan(schema, [{ location }])
   const columns = schema.fields.flatMap((field) => {
     const statistics = file.columns.get(field.id)
     return typeof field.type === 'string' && statistics

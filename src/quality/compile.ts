@@ -4,7 +4,7 @@ import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
 import type { Check } from './checks.js'
 import { type CompiledColumn, compileColumn, FAILED, forced } from './column.js'
-import { Context, type FunctionHost, type Layers, type Question, Workspace } from './functions.js'
+import { Context, type Host, type Layers, type Question, Workspace } from './functions.js'
 import type { RawColumn } from './raw.js'
 
 /** Columns of the relation that is checked, beside the raw values. */
@@ -67,7 +67,7 @@ export interface CompiledChecks {
 export function compileChecks(
   checked: CheckedSchema,
   raw: Readonly<Record<string, RawColumn>>,
-  host: FunctionHost,
+  host: Host,
   care: Care = { triedRules: new Set() },
 ): CompiledChecks {
   const workspace = new Workspace(host)

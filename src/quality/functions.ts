@@ -9,12 +9,14 @@ export interface JsFunction {
 }
 
 /**
- * Makes JavaScript callable from SQL: a session of the engine. SQL is compiled for one of these, so
- * that there is none whose functions nobody knows.
+ * Runs SQL, and makes JavaScript callable from it: a session of the engine. SQL is compiled for one of
+ * these, so that there is none whose functions nobody knows.
  */
-export interface FunctionHost {
-  /** Adds a function; returns the name by which SQL calls it. */
-  addFunction(call: JsFunction['call']): string
+export interface Host {
+  readonly files: {
+    /** Adds a function; returns the name by which SQL calls it. */
+    addFunction(call: JsFunction['call']): string
+  }
 }
 
 /**
@@ -41,7 +43,7 @@ export class Workspace {
   readonly answered: Layers = []
   private aliases = 0
 
-  constructor(readonly host: FunctionHost) {}
+  constructor(readonly host: Host) {}
 
   bind(sql: string, layers: Layers, depth: number): string {
     const alias = `v${this.aliases++}`
@@ -82,7 +84,7 @@ export class Context {
 
   /** Makes a function known and returns SQL that calls it. */
   add(call: JsFunction['call']): (argument: string) => string {
-    const name = this.workspace.host.addFunction(call)
+    const name = this.workspace.host.files.addFunction(call)
     return (argument) => `"${name}"(encode(${argument}))`
   }
 

@@ -15,7 +15,9 @@ const raw = bronze('raw', { from: files('x.csv', { columns: ['v'] }) })
 function asks(schema: z.ZodType, sqlType: string, known: Known | undefined): boolean {
   const dataset = silver('x', { from: raw, schema: z.object({ v: schema }) })
   const column = { sql: 'v', sqlType, ...(known ? { known } : {}) }
-  const sql = compileChecks(dataset, { v: column }, { addFunction: () => 'f' }).over('(SELECT 1)')
+  const sql = compileChecks(dataset, { v: column }, { files: { addFunction: () => 'f' } }).over(
+    '(SELECT 1)',
+  )
   return sql.includes('list_filter')
 }
 

@@ -5,13 +5,11 @@
  */
 
 import { isDeepStrictEqual } from 'node:util'
-import { quoteName, quoteText } from '../define/sql/sql.js'
-import { DuckDB, type DuckDBOptions } from '../engine/duckdb/duckdb.js'
-import { escapeGlob } from '../engine/duckdb/paths.js'
-import { DiskFull } from '../engine/duckdb/statement-guard.js'
-import type { ResultRow, Session } from '../engine/engine.js'
-import { parseTree } from '../engine/parse.js'
-import { SqlError } from '../engine/sql-error.js'
+import { quoteName } from '../define/sql/sql.js'
+import type { Engine, ResultRow, Session } from '../engine/engine.js'
+import { type EngineOptions, openEngine } from '../engine/open.js'
+import { isEngineLost, SqlError } from '../engine/sql-error.js'
+import { DiskFull } from '../engine/stopped.js'
 import { MoraineError, messageOf } from '../errors.js'
 import { watchParent } from '../process/watchdog.js'
 import { proveSelect } from '../sql/guard.js'
@@ -29,7 +27,7 @@ interface Needs extends Pick<Limits, 'memory' | 'spill' | 'threads'> {
   extensions: string | undefined
 }
 
-function engineOptions({ memory, spill, threads }: Partial<Needs>): DuckDBOptions {
+function engineOptions({ memory, spill, threads }: Partial<Needs>): EngineOptions {
   return { ...engineShare(memory ?? defaultMemory(), threads), spill }
 }
 
@@ -37,30 +35,32 @@ function engineOptions({ memory, spill, threads }: Partial<Needs>): DuckDBOption
 class Enclosure {
   /** What can be opened, once the doors are shut. */
   private allowed: ReadonlySet<string> | undefined
-  private views: string[] = []
+  private views: RelationFiles[] = []
   /** Whether nothing stays of the last query. */
   private isClean = true
+  /** Whether the engine has ended by a mistake of its own. */
+  isLost = false
 
   private constructor(
-    private readonly engine: DuckDB,
+    private readonly engine: Engine,
     readonly session: Session,
     readonly needs: Needs,
     /** Whether objects of buckets can be read where they lie. */
     readonly reaches: boolean,
   ) {}
 
-  static async around(engine: DuckDB, needs: Needs): Promise<Enclosure> {
+  static async around(engine: Engine, needs: Needs): Promise<Enclosure> {
     const session = await engine.open()
     const { extensions } = needs
     if (extensions === undefined) return new Enclosure(engine, session, needs, false)
-    await session.run(`SET extension_directory = ${quoteText(extensions)}`)
-    return new Enclosure(engine, session, needs, await session.loads('httpfs'))
+    await engine.extensionsFrom(extensions)
+    return new Enclosure(engine, session, needs, await session.files.loads('httpfs'))
   }
 
   /** Makes it ready for another query; `false` when that needs another engine. */
   async clear(needs: Needs): Promise<boolean> {
-    if (!this.isClean || !isDeepStrictEqual(this.needs, needs)) return false
-    for (const view of this.views) await this.session.run(`DROP VIEW ${view}`)
+    if (this.isLost || !this.isClean || !isDeepStrictEqual(this.needs, needs)) return false
+    for (const { tier, name } of this.views) await this.session.undefine(tier, name)
     this.views = []
     return true
   }
@@ -74,7 +74,7 @@ class Enclosure {
   /** Another one in its place, with its doors open. */
   async renewed(needs: Needs): Promise<Enclosure> {
     await this.close()
-    return Enclosure.around(await DuckDB.start(engineOptions(needs)), needs)
+    return Enclosure.around(await openEngine(engineOptions(needs)), needs)
   }
 
   async define(relations: readonly RelationFiles[]): Promise<void> {
@@ -82,28 +82,23 @@ class Enclosure {
       const { tier, name, schema, files } = relation
       if (!schema && relation.query === undefined) {
         this.isClean = false
-        await this.session.hold(files)
+        await this.session.files.hold(files)
       }
       await this.session.define(tier, name, relationSql(this.session, relation))
-      this.views.push(`${quoteName(tier)}.${quoteName(name)}`)
+      this.views.push(relation)
     }
   }
 
   async reach(access: ObjectAccess): Promise<void> {
     this.isClean = false
-    await this.session.reach(access)
+    await this.session.files.reach(access)
   }
 
   /** Shuts the doors to all but these files, and those of queries before. */
   async shut(paths: Iterable<string>): Promise<void> {
     if (this.allowed) return
     this.allowed = new Set(paths)
-    const names = [...this.allowed].map((path) => this.session.fileName(path))
-    // The engine looks files up by patterns, and compares those too.
-    const files = [...new Set(names.flatMap((name) => [name, escapeGlob(name)]))].map(quoteText)
-    if (files.length > 0) await this.session.run(`SET allowed_paths = [${files.join(', ')}]`)
-    await this.session.run('SET enable_external_access = false')
-    await this.session.run('SET lock_configuration = true')
+    await this.engine.confineToFiles([...this.allowed])
   }
 
   async close(): Promise<void> {
@@ -114,7 +109,7 @@ class Enclosure {
 
 class QueryProcess {
   /** Started before it is known what is asked: most queries have no limits of their own. */
-  private readonly first = DuckDB.start(engineOptions({}))
+  private readonly first = openEngine(engineOptions({}))
   private limits = limitsOf()
   private rows = 0
   private bytes = 0
@@ -139,6 +134,11 @@ class QueryProcess {
     }
   }
 
+  /** Notes why a request has failed. */
+  failed(error: unknown): void {
+    if (this.enclosure && isEngineLost(error)) this.enclosure.isLost = true
+  }
+
   private async parse(asked: Extract<Request, { type: 'parse' }>): Promise<Reply> {
     const { sql, limits, extensions } = asked
     watchdog.limitMemory(limits.memory)
@@ -153,7 +153,7 @@ class QueryProcess {
     }
     if (!(await this.enclosure.clear(needs))) this.enclosure = await this.enclosure.renewed(needs)
     const { session, reaches } = this.enclosure
-    const { nodes, tables } = proveSelect(await parseTree(session, sql), sql)
+    const { nodes, tables } = proveSelect(await session.parser.tree(sql), sql)
     this.sql = sql
     return {
       type: 'parsed',
@@ -165,7 +165,7 @@ class QueryProcess {
 
   private async tables(sql: string): Promise<Reply> {
     if (!this.enclosure) throw new Error('the query was not parsed')
-    const { tables } = proveSelect(await parseTree(this.enclosure.session, sql), sql)
+    const { tables } = proveSelect(await this.enclosure.session.parser.tree(sql), sql)
     return { type: 'tables', tables }
   }
 
@@ -215,9 +215,9 @@ function excessIn(message: string): Excess | undefined {
 
 function relationSql(session: Session, { schema, columns, files, query }: RelationFiles): string {
   if (query !== undefined) return query
-  if (schema) return session.table(schema, files)
+  if (schema) return session.tables.scan(schema, files)
   if (files.length > 0)
-    return `SELECT ${columns.map(quoteName).join(', ')} FROM (${session.batches(files)})`
+    return `SELECT ${columns.map(quoteName).join(', ')} FROM (${session.files.batches(files)})`
   const nulls = columns.map((name) => `CAST(NULL AS VARCHAR) AS ${quoteName(name)}`)
   return `SELECT ${nulls.join(', ') || 'NULL AS "no rows yet"'} WHERE false`
 }
@@ -232,6 +232,7 @@ process.on('message', (request: Request) => {
       setImmediate(() => watchdog.begin())
     },
     (error) => {
+      query.failed(error)
       const hint = error instanceof MoraineError ? error.hint : undefined
       // The engine's own message points at the line.
       const message = messageOf(error instanceof SqlError ? error.cause : error)

@@ -4,7 +4,6 @@ import type { AnyDataset, Gold, Silver, Sql } from '../define/model.js'
 import { lookupOf } from '../define/sql/lookup.js'
 import { datasetsIn, historiesIn, placeInSql, placeOfText, renderSql } from '../define/sql/sql.js'
 import type { Engine, Session } from '../engine/engine.js'
-import { parseTrees } from '../engine/parse.js'
 import { DefinitionError, type Problem } from '../errors.js'
 import { type AstNode, nodesOf } from '../plan/ast.js'
 import { FILES, whyNotCallable } from '../sql/callable.js'
@@ -88,7 +87,7 @@ export async function sqlProblems(
     const rendered = renderSql(sql)
     return expression ? [`${OPENING}${rendered}\n)`, `SELECT ${rendered}`] : [rendered]
   })
-  const trees = (await parseTrees(session, texts.flat())).values()
+  const trees = (await session.parser.trees(texts.flat())).values()
   const found = new Map<Sql, Problem[]>()
   for (const [i, piece] of pieces.entries()) {
     const [text = '', bare] = texts[i] ?? []

@@ -101,7 +101,7 @@ export async function chooseRows(
     ...(since ? [`_discarded_at >= TIMESTAMPTZ ${quoteText(since)}`] : []),
   ]
   const replayed = await session.materialize(
-    `SELECT * FROM (${session.tableWithFiles(table.schema, files)}) WHERE ${conditions.join(' AND ')}`,
+    `SELECT * FROM (${session.tables.scanWithFiles(table.schema, files)}) WHERE ${conditions.join(' AND ')}`,
   )
   const found = await session.rows(`SELECT DISTINCT _batch AS b FROM ${replayed.sql}`)
   if (found.length === 0) return undefined
@@ -134,7 +134,10 @@ export async function writeLeft(
   const { rewritten, deletions, removed } = strategy
   const again = `${validated} AND (${PLACE}) IN (SELECT (${PLACE}) FROM ${leaving.sql})`
   const names = discardedColumns.map((column) => column.name).join(', ')
-  const old = session.tableWithFiles(table.schema, tableFiles(context.storage, table, rewritten))
+  const old = session.tables.scanWithFiles(
+    table.schema,
+    tableFiles(context.storage, table, rewritten),
+  )
   const others =
     rewritten.length === 0
       ? ''

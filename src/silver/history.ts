@@ -57,7 +57,7 @@ export async function writeHistory(
   )
   const tasks = before ? await filesOfKeys(session, dataset, before, arrivals) : []
   const existing = before
-    ? session.tableWithFiles(before.schema, tableFiles(context.storage, before, tasks))
+    ? session.tables.scanWithFiles(before.schema, tableFiles(context.storage, before, tasks))
     : `SELECT *, NULL::VARCHAR AS _data_file, NULL::BIGINT AS _data_row FROM (${emptyRelation(all)})`
   const list = keys.join(', ')
   const past = await session.materialize(
@@ -89,7 +89,7 @@ export async function writeHistory(
       : undefined
   if (before && strategy && strategy.rewritten.length > 0) {
     const files = tableFiles(context.storage, before, strategy.rewritten)
-    rows += ` UNION ALL BY NAME (SELECT ${shown} FROM (${session.tableWithFiles(before.schema, files)})
+    rows += ` UNION ALL BY NAME (SELECT ${shown} FROM (${session.tables.scanWithFiles(before.schema, files)})
       ANTI JOIN ${leaving.sql} USING (_data_file, _data_row))`
   }
   const { table } = await writeTable(context, session, {
@@ -124,7 +124,7 @@ async function writeEnds(
   const table = incremental ? await context.relations.table(name) : undefined
   const tasks = table ? await filesOfKeys(session, dataset, table, { sql: arrivals }) : []
   const existing = table
-    ? session.table(table.schema, tableFiles(context.storage, table, tasks))
+    ? session.tables.scan(table.schema, tableFiles(context.storage, table, tasks))
     : emptyRelation(all)
   const shown = all.map((column) => quoteName(column.name)).join(', ')
   const written = await writeTable(context, session, {

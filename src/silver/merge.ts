@@ -67,7 +67,10 @@ export async function mergeByKey(
     return { rows: fresh(latest), removed, ...none, ...(tombstones ? { tombstones } : {}) }
   }
   const tasks = await filesOfKeys(session, dataset, table, latest)
-  const existing = session.tableWithFiles(table.schema, tableFiles(context.storage, table, tasks))
+  const existing = session.tables.scanWithFiles(
+    table.schema,
+    tableFiles(context.storage, table, tasks),
+  )
   const { sql: matches } = await session.materialize(matchesSql(dataset, existing, latest))
   const keys = keysOf(dataset).join(', ')
   const buried = removesKeys(dataset)
@@ -98,7 +101,7 @@ export async function mergeByKey(
   const strategy = await chooseDeletes(context, session, table, tasks, leaving)
   const { rewritten, deletions, removed, rewrittenRows } = strategy
   if (rewritten.length === 0) return { ...merge, removed, deletions, replaced }
-  const old = session.table(table.schema, tableFiles(context.storage, table, rewritten))
+  const old = session.tables.scan(table.schema, tableFiles(context.storage, table, rewritten))
   const others = `SELECT ${names}, _loaded_at, _batch FROM (${old}) ANTI JOIN ${leaving.sql} USING (${keys})`
   return {
     ...merge,

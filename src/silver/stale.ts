@@ -65,7 +65,7 @@ export async function findStale(
   ]
   if (table) {
     const tasks = await filesOfKeys(session, dataset, table, newest)
-    const existing = session.table(table.schema, tableFiles(context.storage, table, tasks))
+    const existing = session.tables.scan(table.schema, tableFiles(context.storage, table, tasks))
     const on = keys.map((key) => `e.${key} = w.${key}`).join(' AND ')
     const shown = keys.map((key) => `e.${key}`).join(', ')
     valid.push(

@@ -74,7 +74,7 @@ export async function matchTombstones(
 ): Promise<KnownTombstones> {
   const table = await context.relations.table(tombstonesOf(dataset))
   const relation = table
-    ? session.table(table.schema, tableFiles(context.storage, table, await table.plan()))
+    ? session.tables.scan(table.schema, tableFiles(context.storage, table, await table.plan()))
     : emptyRelation(tombstoneColumns(dataset))
   const on = keysOf(dataset).map((key) => `e.${key} = w.${key}`)
   const matches = await session.materialize(

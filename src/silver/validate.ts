@@ -3,7 +3,6 @@ import type { Silver } from '../define/model.js'
 import { quoteName, renderSql } from '../define/sql/sql.js'
 import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
-import { parseTree } from '../engine/parse.js'
 import type { BuildDecision } from '../plan/decision.js'
 import { whyUnrepeatable } from '../plan/repeatable.js'
 import { type CompiledChecks, compileChecks } from '../quality/compile.js'
@@ -200,7 +199,7 @@ async function isCheap(
   const own = [...Object.values(select), ...rules.map((rule) => rule.condition), deleteWhen]
   const sql = own.flatMap((part) => (part && typeof part !== 'string' ? [renderSql(part)] : []))
   if (sql.length > 0) {
-    const tree = JSON.parse(await parseTree(session, `SELECT ${sql.map((s) => `(${s}\n)`)}`))
+    const tree = JSON.parse(await session.parser.tree(`SELECT ${sql.map((s) => `(${s}\n)`)}`))
     if (tree.error || whyUnrepeatable(tree)) return false
   }
   const columns = Object.entries(schema.shape)

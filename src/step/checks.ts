@@ -54,7 +54,7 @@ export async function holdChecks(
   if (dataset.checks.length === 0) return []
   const files = tableFiles(context.storage, table, await table.plan())
   await context.relations.define(session, checkedAgainst(dataset))
-  const relation = session.table(table.schema, files)
+  const relation = session.tables.scan(table.schema, files)
   const rowsBefore = (runs: number) => rowsOfRuns(context.storage, fullName(dataset), runs)
   return holdOn(relation, dataset.checks, {
     session,

@@ -44,7 +44,8 @@ export async function chooseDeletes(
     `SELECT _data_file AS f, count(*) AS n FROM ${leaving} GROUP BY 1`,
   )
   const replaced = new Map(found.map(({ f, n }) => [f, Number(n)]))
-  const nameOf = ({ file }: ScanTask) => session.fileName(storage.locate(table.pathOf(file.path)))
+  const nameOf = ({ file }: ScanTask) =>
+    session.tables.fileName(storage.locate(table.pathOf(file.path)))
   /** Rows that stay. */
   const leftOf = (task: ScanTask) => liveRows(task) - (replaced.get(nameOf(task)) ?? 0)
   const touched = tasks.filter((task) => replaced.has(nameOf(task)))

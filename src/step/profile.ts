@@ -77,7 +77,7 @@ async function look(
   const rows = files.reduce((sum, file) => sum + file.rows, 0)
   if (rows === 0) return undefined
   const tasks = firstOf(files).map((file) => ({ file, deletes: [], spec: 0 }))
-  const relation = session.table(table.schema, tableFiles(storage, table, tasks))
+  const relation = session.tables.scan(table.schema, tableFiles(storage, table, tasks))
   const fields = table.schema.fields.filter(({ name }) => !name.startsWith('_'))
   const most = Math.min(LOOKED_AT, Math.ceil(VALUES / Math.max(1, fields.length)))
   const sample = await session.materialize(`SELECT * FROM (${relation}) LIMIT ${most}`)

@@ -111,11 +111,11 @@ export class Relations {
     const manifests = await this.batches.manifests(pointers)
     const naming = await this.naming(pointers)
     const files = keptFiles(this.storage, manifests, false, naming)
-    await session.hold(files)
+    await session.files.hold(files)
     if (files.length > 0) {
       const columns = naming?.columnsOf(manifests) ?? columnsOf(manifests)
       const shown = [...bronzeLineage, ...columns].map(quoteName).join(', ')
-      return { sql: `SELECT ${shown} FROM (${session.batches(files)})`, columns }
+      return { sql: `SELECT ${shown} FROM (${session.files.batches(files)})`, columns }
     }
     const known = naming?.columnsOf(manifests) ?? columnsOf(manifests)
     const own = manifests.length > 0 ? known : declared
@@ -152,15 +152,15 @@ export class Relations {
   ): Promise<BatchParts> {
     const manifests = await this.batches.manifests(pointers)
     const files = keptFiles(this.storage, manifests, marked, await this.naming(pointers))
-    await session.hold(files)
-    return session.batchParts(files, wanted)
+    await session.files.hold(files)
+    return session.files.batchParts(files, wanted)
   }
 
   /** SQL for all rows of a table as the view has it. */
   async tableRelation(session: Session, name: string): Promise<string> {
     const table = await this.table(name)
     if (!table) return 'SELECT NULL AS "not built yet" WHERE false'
-    return session.table(table.schema, tableFiles(this.storage, table, await table.plan()))
+    return session.tables.scan(table.schema, tableFiles(this.storage, table, await table.plan()))
   }
 
   /** The Iceberg table behind a name, if it was ever built. */

@@ -43,7 +43,10 @@ export async function withoutExpired(
     const expired = `${quoteName(column.name)} < ${timeAs(from, column.type)}`
     const text = timeAs(from, column.type).replace(/^\w+ '|'$/g, '')
     const tasks = await table.plan([{ column: column.name, op: '<', values: [text] }])
-    const files = session.tableWithFiles(table.schema, tableFiles(context.storage, table, tasks))
+    const files = session.tables.scanWithFiles(
+      table.schema,
+      tableFiles(context.storage, table, tasks),
+    )
     const leaving = await session.materialize(
       `SELECT _data_file, _data_row FROM (${files}) WHERE ${expired}`,
     )
@@ -90,7 +93,7 @@ async function remove(
 ): Promise<Table> {
   const strategy = await chooseDeletes(context, session, table, what.tasks, what.leaving)
   const { rewritten, deletions, removed } = strategy
-  const files = session.table(table.schema, tableFiles(context.storage, table, rewritten))
+  const files = session.tables.scan(table.schema, tableFiles(context.storage, table, rewritten))
   const written = await writeTable(context, session, {
     name: fullName(dataset),
     version: table,
@@ -120,7 +123,7 @@ async function oldestRow(
     return false
   })
   if (others.length > 0) {
-    const files = session.table(table.schema, tableFiles(storage, table, others))
+    const files = session.tables.scan(table.schema, tableFiles(storage, table, others))
     const [row] = await session.rows(
       `SELECT epoch_ms(CAST(min(${quoteName(column.name)}) AS TIMESTAMP)) AS t FROM (${files})`,
     )

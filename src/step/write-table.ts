@@ -42,7 +42,7 @@ export async function writeTable(
   const existing = 'version' in work ? work.version : await context.relations.table(work.name)
   const table = 'version' in work ? work.version : shaped(context, work.name, existing, work)
   await storage.prepare(`${table.dataFolder}/x`)
-  const written = await session.write(work.rows, {
+  const written = await session.tables.write(work.rows, {
     schema: table.schema,
     spec: currentSpec(table.metadata),
     location: storage.locate(table.dataFolder),
@@ -95,7 +95,7 @@ async function writeDeletions(
     const path = `${table.dataFolder}/${run}-${randomUUID().slice(0, 8)}-deletes.parquet`
     const before = task.deletes.map((list) => storage.locate(table.pathOf(list.path)))
     const target = { location: storage.locate(path), of: task.file, before }
-    written.push({ file: await session.writeDeletes(places, target), spec: task.spec })
+    written.push({ file: await session.tables.writeDeletes(places, target), spec: task.spec })
   }
   return written
 }

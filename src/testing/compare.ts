@@ -8,8 +8,8 @@ import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
 import { fieldsOfShape } from '../define/types/schema.js'
 import { sqlType } from '../define/types/sql-type.js'
-import { DuckDB } from '../engine/duckdb/duckdb.js'
-import type { BatchParts, ResultRow, RowValue, Session } from '../engine/engine.js'
+import type { BatchParts, Engine, ResultRow, RowValue, Session } from '../engine/engine.js'
+import { openEngine } from '../engine/open.js'
 import { MoraineError } from '../errors.js'
 import { describeGold } from '../gold/build.js'
 import { castRows, computing } from '../gold/casts.js'
@@ -28,7 +28,7 @@ import { silverLineage } from '../step/relations.js'
 import type { Example, Given } from './dataset-test.js'
 import { type Difference, rowDiff } from './row-diff.js'
 
-let engine: Promise<DuckDB> | undefined
+let engine: Promise<Engine> | undefined
 /** Tests share an engine, whose relations have the names of datasets: one runs at a time. */
 let last: Promise<unknown> = Promise.resolve()
 
@@ -40,8 +40,8 @@ export function compareDataset(dataset: AnyDataset, example: Example): Promise<D
 }
 
 /** An engine that can open nothing: rows are given. */
-async function startEngine(): Promise<DuckDB> {
-  const started = await DuckDB.start({ threads: 1 })
+async function startEngine(): Promise<Engine> {
+  const started = await openEngine({ threads: 1 })
   await started.confine([])
   return started
 }

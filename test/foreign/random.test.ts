@@ -143,7 +143,7 @@ class Trial {
 
   async rows(): Promise<ResultRow[]> {
     const files = tableFiles(this.storage, this.table, await this.table.plan())
-    return this.session.rows(this.session.table(this.table.schema, files))
+    return this.session.rows(this.session.tables.scan(this.table.schema, files))
   }
 
   async do(step: Step): Promise<void> {
@@ -158,7 +158,7 @@ class Trial {
       case 'delete file': {
         const [task] = await this.table.plan()
         if (!task) return
-        const old = this.session.table(
+        const old = this.session.tables.scan(
           this.table.schema,
           tableFiles(this.storage, this.table, [task]),
         )
@@ -245,11 +245,11 @@ class Trial {
     const { storage, session, table } = this
     const task = (await table.plan()).at(-1)
     if (!task) return
-    const rows = session.tableWithFiles(table.schema, tableFiles(storage, table, [task]))
+    const rows = session.tables.scanWithFiles(table.schema, tableFiles(storage, table, [task]))
     const places = `SELECT _data_row AS pos FROM (${rows}) WHERE _data_row % 3 = ${third}`
     const location = storage.locate(`${table.dataFolder}/f${++this.made}-deletes.parquet`)
     const before = task.deletes.map(({ path }) => path)
-    const file = await session.writeDeletes(places, { location, of: task.file, before })
+    const file = await session.tables.writeDeletes(places, { location, of: task.file, before })
     const removed = new Set(before)
     this.table = await table.write({ added: [], removed, deletes: [{ file, spec: task.spec }] })
   }
@@ -257,7 +257,7 @@ class Trial {
   private async write(sql: string, removed: ReadonlySet<string> | 'all'): Promise<void> {
     const { table, storage } = this
     await storage.prepare(`${table.dataFolder}/x`)
-    const added = await this.session.write(sql, {
+    const added = await this.session.tables.write(sql, {
       schema: table.schema,
       spec: currentSpec(table.metadata),
       location: storage.locate(table.dataFolder),
@@ -316,7 +316,7 @@ async function deleteByValue(trial: Trial, session: Session, storage: LocalStora
   await trial.do({ do: 'append', rows: 20 })
   const { table } = trial
   const field = table.schema.fields.filter(({ name }) => name === 'id')
-  const [file] = await session.write('SELECT unnest([1, 2, NULL]) AS id', {
+  const [file] = await session.tables.write('SELECT unnest([1, 2, NULL]) AS id', {
     schema: { ...table.schema, fields: field },
     spec: currentSpec(table.metadata),
     location: storage.locate(table.dataFolder),

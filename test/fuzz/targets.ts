@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { deflateRawSync, gzipSync, inflateRawSync } from 'node:zlib'
-import { AvroEncoder, readAvro } from '../../src/engine/duckdb/avro.js'
+import { AvroEncoder, readAvro } from '../../src/engine/duckdb/files/avro.js'
 import { MoraineError } from '../../src/errors.js'
 import { decodeContainer } from '../../src/iceberg/spec/avro.js'
 import { BadBody, rowsIn } from '../../src/serve/body.js'
@@ -160,7 +160,7 @@ const readParquet = (bytes: Buffer) =>
   asFile(bytes, 'x.parquet', async ({ path }) => {
     const session = await openSession()
     try {
-      await session.rows(`SELECT bit_xor(hash(t)) FROM ${session.parquet(path)} t`)
+      await session.rows(`SELECT bit_xor(hash(t)) FROM ${session.files.parquet(path)} t`)
     } finally {
       session.close()
     }

@@ -32,7 +32,7 @@ async function open(writer: string) {
   const table = await Table.load(storage, `silver/sales/metadata/${metadataFiles(writer).at(-1)}`)
   const expected = JSON.parse(readFileSync(join(golden, writer, 'expected.json'), 'utf8'))
   const relation = async (of = table) =>
-    session().table(of.schema, tableFiles(storage, of, await of.plan()))
+    session().tables.scan(of.schema, tableFiles(storage, of, await of.plan()))
   return { storage, table, expected, relation }
 }
 
@@ -63,7 +63,7 @@ describe('a table of', () => {
       'current-snapshot-id': refs.before?.['snapshot-id'] as bigint,
     })
     const ids = await session().rows(
-      `SELECT id FROM (${session().table(before.schema, tableFiles(storage, before, await before.plan()))}) ORDER BY id`,
+      `SELECT id FROM (${session().tables.scan(before.schema, tableFiles(storage, before, await before.plan()))}) ORDER BY id`,
     )
     expect(ids.map((row) => Number(row.id))).toEqual(expected.before)
   })
@@ -107,7 +107,7 @@ describe('a table of', () => {
         return `CAST(${field.name === 'id' ? '777' : 'NULL'} AS ${type}) AS "${field.name}"`
       })
       await storage.prepare(`${table.dataFolder}/x`)
-      const added = await session().write(`SELECT ${values.join(', ')}`, {
+      const added = await session().tables.write(`SELECT ${values.join(', ')}`, {
         schema: table.schema,
         spec: currentSpec(table.metadata),
         location: storage.locate(table.dataFolder),

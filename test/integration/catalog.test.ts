@@ -1,7 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { parseTree } from '../../src/engine/parse.js'
 import { columnLineage } from '../../src/plan/lineage.js'
 import { engineSession } from '../support/engine.js'
 import { Project } from '../support/project.js'
@@ -14,7 +13,7 @@ describe('the columns that a column is computed from', () => {
     'silver.customers': ['id', 'name', 'city'],
   }
   const lineage = async (sql: string) => {
-    const tree = await parseTree(session(), sql)
+    const tree = await session().parser.tree(sql)
     const found = columnLineage(tree, (table) => columns[table] ?? [])
     return Object.fromEntries(
       [...found].map(([name, sources]) => [

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { parseTree } from '../../src/engine/parse.js'
 import { type Affects, type Proof, proveIncremental } from '../../src/plan/incremental.js'
 import { risingColumn } from '../../src/plan/rising.js'
 import { engineSession } from '../support/engine.js'
@@ -12,7 +11,7 @@ const columns: Record<string, string[]> = {
 }
 
 async function prove(sql: string, by: string, affects?: Affects) {
-  const serialized = await parseTree(session(), sql)
+  const serialized = await session().parser.tree(sql)
   const columnsOf = ({ tier, name }: { tier: string; name: string }) =>
     columns[`${tier}.${name}`] ?? []
   return proveIncremental({ serialized, by, affects, columnsOf })

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { Session } from '../../src/engine/engine.js'
-import { parseTree } from '../../src/engine/parse.js'
 import { proveIncremental, Unprovable } from '../../src/plan/incremental.js'
 import { engineSession } from '../support/engine.js'
 import { Project } from '../support/project.js'
@@ -334,7 +333,7 @@ async function accepts(on: Session, sql: string): Promise<boolean | undefined> {
   }
   try {
     proveIncremental({
-      serialized: await parseTree(on, sql),
+      serialized: await on.parser.tree(sql),
       by: 'part',
       affects: sql.includes('range between interval 1 day') ? { after: 1 } : undefined,
       columnsOf: ({ tier, name }) => [...(types.get(`${tier}.${name}`)?.keys() ?? [])],

@@ -160,7 +160,7 @@ async function holdEqual(
       { ...inspection, plain: plain && inspection.plain },
       { session: session(), location, batch: 'b', wanted, large },
     )
-    const sql = session().batches([
+    const sql = session().files.batches([
       { location, ...taken, ...(taken.bare ? { origin: { batch: 'b', file: 'x.csv' } } : {}) },
     ])
     const rows = await session().rows(

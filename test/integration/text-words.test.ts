@@ -53,7 +53,7 @@ async function rowsOf(text: string | Buffer, options: FilesOptions<string>) {
       way === 'packed'
         ? { rows: (taken as never as { files: { rows: number }[] }).files[0]?.rows ?? 0 }
         : rows
-    const sql = session().batches([{ location, ...taken, ...total, ...origin } as never])
+    const sql = session().files.batches([{ location, ...taken, ...total, ...origin } as never])
     const found = await session().rows(
       `SELECT _source_line, _error, ${columns.map((name) => `"${name}"`).join(', ')} FROM (${sql}) ORDER BY _source_line`,
     )

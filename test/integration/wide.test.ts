@@ -1,5 +1,6 @@
 import { expect, it, vi } from 'vitest'
 import { DuckDBSession } from '../../src/engine/duckdb/session.js'
+import { Statements } from '../../src/engine/duckdb/statements.js'
 import { Project, step } from '../support/project.js'
 
 const lake = (kind: string) => `
@@ -41,7 +42,7 @@ async function run(kind: string, columns: number, rows: number) {
   const text = (texts[kind] as (typeof texts)[string])(columns, rows)
   const project = await Project.create({ 'lake.ts': lake(kind), [`in/1.${kind}`]: text })
   vi.stubEnv('WIDE_COLUMNS', String(columns))
-  const asked = vi.spyOn(DuckDBSession.prototype as never as { try(sql: string): unknown }, 'try')
+  const asked = vi.spyOn(Statements.prototype, 'try')
   const quick = vi.spyOn(
     DuckDBSession.prototype as never as { planQuickly(): unknown },
     'planQuickly',

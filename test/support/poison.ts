@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
-import type { Engine, Session } from '../../src/engine/engine.js'
+import type { Engine, FileEngine, Session } from '../../src/engine/engine.js'
 import { SqlError } from '../../src/engine/sql-error.js'
 import { runLake } from '../../src/run/execute.js'
 import type { RunOptions } from '../../src/run/options.js'
@@ -26,13 +26,32 @@ export function poisoned(engine: Engine, marker = POISON, message = FAILURE): En
       return refusing(await engine.open(), marker, message, lose)
     },
     confine: (locations) => engine.confine(locations),
+    confineToFiles: (locations) => engine.confineToFiles(locations),
+    extensionsFrom: (folder) => engine.extensionsFrom(folder),
     close: () => engine.close(),
   }
 }
 
 const LOST = 'FATAL Error: database has been invalidated because of a previous fatal error'
 
+/** A session whose engine can't read a text. */
 function refusing(session: Session, marker: string, message: string, lose: () => void): Session {
+  const files = refusingFiles(session.files, marker, message, lose)
+  return new Proxy(session, {
+    get(target, name) {
+      if (name === 'files') return files
+      const value = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+function refusingFiles(
+  session: FileEngine,
+  marker: string,
+  message: string,
+  lose: () => void,
+): FileEngine {
   return new Proxy(session, {
     get(target, name) {
       const value = Reflect.get(target, name)

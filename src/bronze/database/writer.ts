@@ -128,12 +128,12 @@ export class RowsWriter {
     try {
       await context.storage.prepare(data)
       const kept = await withSession(context, fullName(this.dataset), async (session) => {
-        const remote = (await session.loads('postgres_scanner'))
+        const remote = (await session.files.loads('postgres_scanner'))
           ? await reader.remote?.({ source, columns, conditions }, values)
           : undefined
         return (
           remote &&
-          session.remote(remote.session, remote.query, (rows) => {
+          session.files.remote(remote.session, remote.query, (rows) => {
             const relation = `(SELECT ${directColumns(columns, exact)}, ${this.nulls} FROM ${rows})`
             return keepRecords(session, { ...this.records(relation, data), exact }, new Map())
           })
@@ -302,7 +302,7 @@ export class RowsWriter {
     longest: number,
     types: ReadonlyMap<string, string> = new Map(),
   ): string {
-    const text = session.text(path, { ...textOptions, columns, types, longest })
+    const text = session.files.text(path, { ...textOptions, columns, types, longest })
     const floats = this.columns.filter(({ name, type }) => isFloat(type) && columns.includes(name))
     if (this.source.database !== 'mysql' || floats.length === 0) return text
     const short = floats.map(({ name }) => {
@@ -367,7 +367,7 @@ export class RowsWriter {
     const { compression } = this.dataset
     const sql = `SELECT ${columns.map(quoteName).join(', ')} FROM ${relation}`
     const codec = compression === 'snappy' ? 'snappy' : 'deflate'
-    return { ...(await session.writeText(sql, location, codec)), broken: 0 }
+    return { ...(await session.files.writeText(sql, location, codec)), broken: 0 }
   }
 
   /**

@@ -60,7 +60,7 @@ export function writeUnreadable(
     `${quoteText(raw)} AS _raw`,
     ...columns.map((column) => `CAST(NULL AS VARCHAR) AS ${quoteName(column)}`),
   ].join(', ')}`
-  return session.writeFile(sql, location)
+  return session.files.writeFile(sql, location)
 }
 
 /** What files are read as, as a hash: where that changes, those that could not be read are tried again. */

@@ -98,7 +98,7 @@ async function worksOtherwise(
     else {
       await storage.prepare(path)
       await withSession(context, fullName(dataset), (session) =>
-        session.writeFile('SELECT 1 AS a', storage.locate(path)),
+        session.files.writeFile('SELECT 1 AS a', storage.locate(path)),
       )
       await storage.seal([path])
     }

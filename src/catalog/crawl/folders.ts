@@ -247,7 +247,7 @@ function rowsOf(session: Session, looks: readonly Looked[]): { sql: string; colu
       return [`${sql} AS ${quoteName(name)}`]
     })
     const good = sound ? '' : ' WHERE _error IS NULL'
-    return `SELECT ${list.join(', ')} FROM ${session.parquet(location)}${good}`
+    return `SELECT ${list.join(', ')} FROM ${session.files.parquet(location)}${good}`
   })
   return { sql: `(${selects.join('\nUNION ALL BY NAME\n')})`, columns }
 }

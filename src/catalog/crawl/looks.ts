@@ -132,7 +132,7 @@ export class Looks {
     })
     const [row = {}] = await this.session.rows(
       `SELECT coalesce(bool_or(${has.join(' OR ')}), false) AS n, coalesce(${among.join(' OR ')}, false) AS w
-       FROM ${this.session.parquet(location)}`,
+       FROM ${this.session.files.parquet(location)}`,
     )
     return [...(row.n ? ['\\N'] : []), ...(row.w ? ['NULL'] : [])]
   }
@@ -166,7 +166,7 @@ export class Looks {
   /** Of a large file some rows are copied, of one that is cut off none: then it is its footer that tells. */
   private async parquet({ file, complete, start }: Sample): Promise<Looked> {
     const { session } = this
-    const relation = session.parquet(file.path)
+    const relation = session.files.parquet(file.path)
     const found = await session.describe(`SELECT * FROM ${relation}`).catch((cause) => {
       throw new MoraineError('source', `${file.name} can't be read: ${messageOf(cause)}`)
     })

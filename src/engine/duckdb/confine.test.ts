@@ -2,19 +2,20 @@ import { tmpdir } from 'node:os'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { mount } from '../../storage/staging.js'
 import { DuckDB } from './duckdb.js'
-import { DuckDBSession } from './session.js'
+import { DuckDBFiles } from './files/files.js'
+import type { Statements } from './statements.js'
 
 it('an engine whose first session comes after it is confined reads buckets where they lie', async () => {
   const did: string[] = []
   // The extension itself is not at hand everywhere; a confined engine can't load it.
-  vi.spyOn(DuckDBSession.prototype, 'loads').mockImplementation(async function (
-    this: DuckDBSession,
-  ) {
-    const [row] = await this.rows("SELECT current_setting('enable_external_access') AS open")
+  vi.spyOn(DuckDBFiles.prototype, 'loads').mockImplementation(async function (this: DuckDBFiles) {
+    const [row] = await (this as never as { statements: Statements }).statements.rows(
+      "SELECT current_setting('enable_external_access') AS open",
+    )
     did.push(row?.open ? 'loads' : 'can not load')
     return row?.open === true
   })
-  vi.spyOn(DuckDBSession.prototype, 'reach').mockImplementation(async ({ url }) => {
+  vi.spyOn(DuckDBFiles.prototype, 'reach').mockImplementation(async ({ url }) => {
     did.push(`reaches ${url}`)
   })
   const access = async () => ({ url: 's3://lake', expires: undefined }) as never

@@ -6,40 +6,28 @@ import { diskOf, roomToSpill } from '../../storage/disk.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import { readableRoots, readInPlace } from '../../storage/staging.js'
 import type { Engine } from '../engine.js'
+import type { EngineOptions } from '../open.js'
 import { DuckDBInstance } from './driver.js'
 import { Lives } from './lives.js'
 import { MemoryGuard } from './memory-guard.js'
-import { confinedTo } from './paths.js'
-import { DuckDBSession, type Loaded, type QuickPlans } from './session.js'
+import { confinedTo, filesConfinedTo } from './paths.js'
+import { DuckDBSession } from './session.js'
 import { kibibytes, limitSpill } from './sizes.js'
 import { StatementGuard } from './statement-guard.js'
+import type { Shared } from './statements.js'
 
-export interface DuckDBOptions {
-  /** Bytes that the engine may use; beyond it spills to disk. Default: 60 % of the machine's. */
-  memory?: number
-  /** Bytes of disk that it may spill. Default, and at most: half of what is free. */
-  spill?: number | undefined
-  threads?: number
-  /** The folder with DuckDB's extensions, where it is not DuckDB's own. */
-  extensions?: string | undefined
+export interface DuckDBOptions extends Omit<EngineOptions, 'process'> {
   /** Looks at the memory of the whole process; without it, that leaves the machine a tenth. */
   guard?: MemoryGuard
   /** What tells of disks. */
   disk?: typeof diskOf
-  /**
-   * Whether sessions know how far their statements are. The engine then counts that with each of its tasks, which takes up to a
-   * tenth of the time of short statements. Default: no.
-   */
-  watched?: boolean
   /** Further settings; they are given to DuckDB as they are. */
   settings?: Readonly<Record<string, string>>
 }
 
 /** The embedded engine: everything in this process, larger than memory through a folder for spilling. */
 export class DuckDB implements Engine {
-  private readonly functions = new Set<string>()
-  private readonly done = new Map<string, Promise<void>>()
-  private readonly loaded: Loaded = new Map()
+  private readonly shared: Shared
   /** Until when the roots of buckets can be read with the credentials that were given last. */
   private readonly reached = new Map<string, number>()
   private readonly lives: Lives
@@ -48,12 +36,20 @@ export class DuckDB implements Engine {
     instance: DuckDBInstance,
     begin: () => Promise<DuckDBInstance>,
     private readonly temporary: string,
-    private readonly quick: QuickPlans,
-    private readonly guard: StatementGuard,
+    quick: Shared['quick'],
+    guard: StatementGuard,
     watched: boolean,
   ) {
+    const shared = {
+      functions: new Set<string>(),
+      done: new Map(),
+      loaded: new Map(),
+      quick,
+      guard,
+    }
+    this.shared = shared
     const forget = () => {
-      for (const made of [this.functions, this.done, this.loaded, this.reached]) made.clear()
+      for (const made of [shared.functions, shared.done, shared.loaded, this.reached]) made.clear()
       quick.statements = 0
     }
     this.lives = new Lives(instance, begin, forget, watched)
@@ -102,11 +98,7 @@ export class DuckDB implements Engine {
         session.goOn(await this.lives.after(lost))
         await this.reachObjects(session)
       },
-      this.functions,
-      this.done,
-      this.loaded,
-      this.quick,
-      this.guard,
+      this.shared,
     )
     await this.reachObjects(session)
     return session
@@ -115,11 +107,11 @@ export class DuckDB implements Engine {
   /** Lets Parquet files in buckets be read where they lie, where that can be; otherwise copies are read. */
   private async reachObjects(session: DuckDBSession): Promise<void> {
     const roots = readableRoots()
-    if (roots.length === 0 || !(await session.loads('httpfs'))) return
+    if (roots.length === 0 || !(await session.files.loads('httpfs'))) return
     for (const { url, access } of roots) {
       if ((this.reached.get(url) ?? 0) > Date.now()) continue
       const given = await access()
-      await session.reach(given)
+      await session.files.reach(given)
       const end = given.expires?.getTime() ?? Number.POSITIVE_INFINITY
       this.reached.set(url, end - RENEWED)
     }
@@ -130,6 +122,14 @@ export class DuckDB implements Engine {
     // What reads buckets where they lie is loaded now or never.
     if (locations.length > 0) (await this.open()).close()
     await this.lives.confine(locations.flatMap(confinedTo))
+  }
+
+  confineToFiles(locations: readonly string[]): Promise<void> {
+    return this.lives.confineToFiles(locations.flatMap(filesConfinedTo))
+  }
+
+  extensionsFrom(folder: string): Promise<void> {
+    return this.lives.extensionsFrom(folder)
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { quoteText } from '../../define/sql/sql.js'
+import { MoraineError } from '../../errors.js'
 import type { DuckDBInstance } from './driver.js'
 
 /** A connection to an instance of the engine, and which instance that is. */
@@ -16,6 +17,8 @@ export class Lives {
   private renewal: Promise<void> | undefined
   /** What alone can be opened, once that is settled. */
   private confinement: readonly string[] | undefined
+  /** Whether it can open just some files: no other takes its place then, as that could open more. */
+  private isLast = false
 
   /** @param forget forgets what was made in the instance. */
   constructor(
@@ -43,8 +46,32 @@ export class Lives {
     await confine(this.instance, folders)
   }
 
+  /** From now on it can open nothing but these files, and nobody can change its settings. */
+  async confineToFiles(files: readonly string[]): Promise<void> {
+    this.isLast = true
+    await this.set([
+      ...(files.length > 0 ? [`allowed_paths = [${files.map(quoteText).join(', ')}]`] : []),
+      'enable_external_access = false',
+      'lock_configuration = true',
+    ])
+  }
+
+  async extensionsFrom(folder: string): Promise<void> {
+    await this.set([`extension_directory = ${quoteText(folder)}`])
+  }
+
+  private async set(settings: readonly string[]): Promise<void> {
+    const connection = await this.instance.connect()
+    try {
+      for (const setting of settings) await connection.run(`SET ${setting}`)
+    } finally {
+      connection.closeSync()
+    }
+  }
+
   /** A connection for who had one to an instance that is lost. */
   async after(lost: DuckDBInstance): Promise<Life> {
+    if (this.isLast) throw new MoraineError('engine', 'The engine was lost')
     if (lost === this.instance) {
       this.renewal ??= this.renew()
       await this.renewal

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { machineMemory } from '../../process/memory.js'
+import { MemoryExcess } from '../stopped.js'
 import { DuckDB } from './duckdb.js'
-import { MemoryExcess, MemoryGuard } from './memory-guard.js'
+import { MemoryGuard } from './memory-guard.js'
 
 /** A guard of a process that holds as much as a test says. */
 function holding(held: () => number) {

@@ -1,21 +1,8 @@
 import { writeSync } from 'node:fs'
 import { sizeText } from '../../define/size.js'
-import { MoraineError } from '../../errors.js'
 import { machineMemory } from '../../process/memory.js'
 import { removeScratch } from '../../storage/scratch.js'
-
-/** A statement that was stopped as the process holds more memory than it should. */
-export class MemoryExcess extends MoraineError {
-  constructor(bytes: number) {
-    super(
-      'engine',
-      `Memory is short: ${sizeText(bytes)} are in use, and what is computed takes more`,
-      {
-        hint: 'Lists and texts of very many values have to be in memory at once: aggregate or filter earlier, or allow more with --memory.',
-      },
-    )
-  }
-}
+import { MemoryExcess } from '../stopped.js'
 
 /** What a guard does at the end, and where it looks. */
 export interface MemoryEffects {

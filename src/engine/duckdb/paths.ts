@@ -21,7 +21,13 @@ export function confinedTo(location: string): string[] {
   return [...new Set([...folders, ...folders.map(escapeGlob)])]
 }
 
+/** The same of a file that alone can be opened: the engine looks files up by patterns, and compares those too. */
+export function filesConfinedTo(location: string): string[] {
+  const path = sourcePath(location)
+  return [...new Set([path, escapeGlob(path)])]
+}
+
 /** A path as a pattern that stands for it alone. */
-export function escapeGlob(path: string): string {
+function escapeGlob(path: string): string {
   return path.replace(/[*?[]/g, '[$&]')
 }

@@ -24,7 +24,7 @@ describe('sessions of one engine', () => {
       'FATAL Error: the database has been invalidated because of a previous fatal error',
     )
     for (const session of [first, second]) {
-      const { connection } = (session as never as { life: { connection: object } }).life
+      const { connection } = (session as never as { statements: { connection: object } }).statements
       Object.assign(connection, { runAndReadAll: () => Promise.reject(lost) })
     }
     const failures = [first, second, first].map((one) => one.rows('SELECT 1 AS a').catch((e) => e))
@@ -38,11 +38,26 @@ describe('sessions of one engine', () => {
     await engine.close()
   })
 
+  it('end with an engine that could open just some files: another could open more', async () => {
+    const engine = await DuckDB.start({ threads: 1 })
+    const session = await engine.open()
+    await engine.confineToFiles([import.meta.filename])
+    const text = (path: string) => session.rows(`SELECT size FROM read_text('${path}')`)
+    expect(await text(import.meta.filename)).toHaveLength(1)
+    await expect(text(`${import.meta.dirname}/duckdb.ts`)).rejects.toThrow('Permission')
+    await expect(session.run('SET threads = 2')).rejects.toThrow('locked')
+    const { connection } = (session as never as { statements: { connection: object } }).statements
+    const lost = new Error('FATAL Error: the database has been invalidated')
+    Object.assign(connection, { runAndReadAll: () => Promise.reject(lost) })
+    for (const _ of 'ab') await expect(session.rows('SELECT 1 AS a')).rejects.toThrow('invalidated')
+    await engine.close()
+  })
+
   it('say which columns a query would give without computing what is constant', async () => {
     const engine = await DuckDB.start({ threads: 1 })
     const session = await engine.open()
     let calls = 0
-    const slow = session.addFunction((text) => {
+    const slow = session.files.addFunction((text) => {
       calls++
       return text
     })

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Disk } from '../../storage/disk.js'
+import { DiskFull } from '../stopped.js'
 import { DuckDB } from './duckdb.js'
-import { DiskFull } from './statement-guard.js'
 
 const GB = 2 ** 30
 
@@ -50,7 +50,7 @@ describe('a disk that is nearly full', () => {
 
   it('is not written to', async () => {
     const { session, to, url } = await onDisk(() => ({ free: 0.2 * GB, size: 200 * GB }))
-    await expect(session.writeFile('SELECT 1 AS n', `${url}/rows.parquet`)).rejects.toThrow(
+    await expect(session.files.writeFile('SELECT 1 AS n', `${url}/rows.parquet`)).rejects.toThrow(
       DiskFull,
     )
     expect(existsSync(to)).toBe(false)
@@ -63,6 +63,6 @@ describe('a disk that is nearly full', () => {
       size: 200 * GB,
     }))
     const rows = 'SELECT hash(i) AS h, hash(i + 1) AS g FROM range(2000000000) t(i)'
-    await expect(session.writeFile(rows, `${url}/rows.parquet`)).rejects.toThrow(DiskFull)
+    await expect(session.files.writeFile(rows, `${url}/rows.parquet`)).rejects.toThrow(DiskFull)
   })
 })

@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { sizeText } from '../../define/size.js'
-import { MoraineError } from '../../errors.js'
+import type { MoraineError } from '../../errors.js'
 import { atWork } from '../../process/end-now.js'
 import { diskOf, lastOf, reserveOf } from '../../storage/disk.js'
-import { MemoryExcess, type MemoryGuard } from './memory-guard.js'
+import { DiskFull } from '../stopped.js'
+import type { MemoryGuard } from './memory-guard.js'
 
 /** Milliseconds between two looks at the disk. */
 const PAUSE = 200
@@ -13,17 +13,6 @@ const PAUSE = 200
 interface Full {
   folder: string
   free: number
-}
-
-/** A statement that was stopped, or not begun, as the disk is nearly full. */
-export class DiskFull extends MoraineError {
-  constructor({ folder, free }: Full) {
-    super(
-      'storage',
-      `The disk with ${folder} is nearly full: the ${sizeText(free)} that are free are left to others`,
-      { hint: 'Free some of it, and do it again.' },
-    )
-  }
 }
 
 /**
@@ -83,9 +72,4 @@ export class StatementGuard {
     // What has spilled nothing takes no room from anybody.
     return readdirSync(folder).length > 0 ? { folder: dirname(folder), free: disk.free } : undefined
   }
-}
-
-/** Whether a guard stopped it, and not the engine. */
-export function wasStopped(error: unknown): boolean {
-  return error instanceof DiskFull || error instanceof MemoryExcess
 }

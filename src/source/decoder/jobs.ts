@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import type { FilesSource } from '../../define/source.js'
 import type { Engine } from '../../engine/engine.js'
+import { openEngine } from '../../engine/open.js'
 import type { Inspection } from '../files/inspect.js'
 import { canonicalOptions, takeHere } from '../files/read-files.js'
 import type { SourceFile } from '../files/source-file.js'
@@ -114,8 +115,7 @@ export type Output<J extends JobName> = Awaited<ReturnType<Jobs[J]>>
 let engine: Promise<Engine> | undefined
 
 async function startEngine(): Promise<Engine> {
-  const { DuckDB } = await import('../../engine/duckdb/duckdb.js')
   const memory = Math.floor(decoderLimits().memory / 2)
   // What hangs is known by it.
-  return DuckDB.start({ memory, threads: availableParallelism(), watched: true })
+  return openEngine({ memory, threads: availableParallelism(), watched: true })
 }

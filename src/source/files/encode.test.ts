@@ -97,7 +97,7 @@ it('texts come back as they were, whether they are kept as values or not', async
           `SELECT count(*) AS n FROM read_parquet(${quoteText(location.slice('file://'.length))}) WHERE _texts IS NOT NULL`,
         )
         expect(kept.inexact).toBe(Number(bent?.n))
-        const sql = session().batches([{ location, ...kept, firstLine: 1 }])
+        const sql = session().files.batches([{ location, ...kept, firstLine: 1 }])
         expect(
           await session().texts(`SELECT ${columns.join(', ')} FROM (${sql}) ORDER BY _source_line`),
         ).toEqual(columns.map((_, c) => rows.map((row) => row[c])))

@@ -59,7 +59,10 @@ export async function keepRecords(
       ? `SELECT ${all.join(', ')} FROM ${relation}`
       : `SELECT ${[...all, texts].join(', ')} FROM (SELECT *${casts.join('')} FROM ${relation})`
   const words = names.length < columns.length
-  const { rows, bytes, counts } = await session.writeFile(sql, location, { words, compression })
+  const { rows, bytes, counts } = await session.files.writeFile(sql, location, {
+    words,
+    compression,
+  })
   const broken = rows - (counts.get('"_error"')?.nulls ?? rows)
   const kept = { rows, bytes, broken, ...(sound ? { sound } : {}) }
   if (names.length === 0) return kept

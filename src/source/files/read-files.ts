@@ -169,7 +169,7 @@ async function takeText(
   // The engine lets further fields pass that begin like a text for NULL, so it is told none but
   // the empty one, or one that no plain file holds.
   const nulls = source.nulls.includes('') ? [''] : [SEPARATOR]
-  const text = target.session.text(textOf(file), {
+  const text = target.session.files.text(textOf(file), {
     columns,
     delimiter,
     quote: quoted ? quote : null,
@@ -215,7 +215,7 @@ async function takeValues(
   const { delimiter } = source
   const skip = (source.skip ?? 0) + headerRowsOf(source)
   const layout = { columns, delimiter, quote: null, nulls: [''], skip, longest }
-  const text = target.session.text(textOf(file), { ...layout, types: values })
+  const text = target.session.files.text(textOf(file), { ...layout, types: values })
   return tryRecords(file, text, columns, { lines, values }, skip, target)
 }
 
@@ -235,7 +235,7 @@ async function takeLines(
   const skip = (source.skip ?? 0) + headerRowsOf(source)
   const { longest } = inspection
   // Neither of the two control characters is in a plain file.
-  const text = target.session.text(textOf(file), {
+  const text = target.session.files.text(textOf(file), {
     columns: ['line'],
     delimiter: SEPARATOR,
     quote: null,
@@ -280,7 +280,7 @@ async function takeCarefully(
     const own = keptColumns(all, target)
     const kept = ['_source_line', '_error', '_raw', ...own.map(quoteName)]
     const sql = `SELECT ${[...lineage(file, target), ...kept].join(', ')} FROM ${relation}`
-    const { rows, bytes } = await target.session.writeFile(sql, target.location)
+    const { rows, bytes } = await target.session.files.writeFile(sql, target.location)
     if (rows !== text.records)
       throw new MoraineError('engine', `${file.name}: read ${rows} of ${text.records} records`, {
         hint: 'This is a mistake in Moraine; nothing was published. Please report it with the file.',
@@ -319,7 +319,7 @@ export function canonicalRows(
   named = false,
 ): string {
   const name = named ? ['_file'] : []
-  const text = session.text(path, {
+  const text = session.files.text(path, {
     columns: [...name, '_source_line', '_error', '_raw', ...columns.map((_, i) => `c${i}`)],
     delimiter: SEPARATOR,
     quote: null,

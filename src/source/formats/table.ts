@@ -20,7 +20,7 @@ export async function takeTable(
   target: Target,
 ): Promise<TakenFile> {
   const { session, wanted, large } = target
-  const relation = session.parquet(textOf(file))
+  const relation = session.files.parquet(textOf(file))
   const found = await session.describe(`SELECT * FROM ${relation}`).catch((cause) => {
     throw new MoraineError('source', `${file.name} can't be read: ${messageOf(cause)}`, {
       cause,

@@ -86,7 +86,7 @@ async function takeLines(
   { lines, longest }: Inspection,
   target: Target,
 ): Promise<TakenFile | undefined> {
-  const text = target.session.text(textOf(file), {
+  const text = target.session.files.text(textOf(file), {
     columns: ['_json'],
     delimiter: SEPARATOR,
     quote: null,
@@ -249,7 +249,7 @@ export function keepTexts<T extends Kept>(
   target: Target,
   keep: (found: Found) => Promise<T>,
 ): Promise<KeptNamed<T>> {
-  const text = target.session.text(path, {
+  const text = target.session.files.text(path, {
     columns: [...(named ? ['_file'] : []), '_line', '_why', '_what', '_json'],
     delimiter: SEPARATOR,
     quote: null,

@@ -1,5 +1,6 @@
 import { open, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openEngine } from '../../engine/open.js'
 import { MoraineError, messageOf } from '../../errors.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import { objectAt } from '../files/bucket.js'
@@ -87,20 +88,14 @@ async function parquetParts(range: Ranges, size: number, file: string): Promise<
     [0, Buffer.from('PAR1')],
     [size - end.length, end],
   ])
-  const { DuckDB } = await import('../../engine/duckdb/duckdb.js')
-  const { fileList } = await import('../../engine/duckdb/paths.js')
-  const engine = await DuckDB.start()
+  const engine = await openEngine()
   try {
     const session = await engine.open()
-    const [first] = await session.rows(
-      `SELECT min(least(coalesce(dictionary_page_offset, data_page_offset), data_page_offset)) AS start,
-         max(least(coalesce(dictionary_page_offset, data_page_offset), data_page_offset) + total_compressed_size) AS stop
-       FROM parquet_metadata(${fileList([file])}) WHERE row_group_id = 0`,
-    )
+    const rows = await session.files.firstRows(file)
     session.close()
-    if (first?.start !== null && first?.start !== undefined) {
-      const start = Number(first.start)
-      await place(file, size, [[start, await range(start, Number(first.stop) - start)]])
+    if (rows) {
+      const { start, stop } = rows
+      await place(file, size, [[start, await range(start, stop - start)]])
     }
   } finally {
     await engine.close()

@@ -3,8 +3,8 @@ import { basename, join } from 'node:path'
 import type { FilesSource } from '../../define/source.js'
 import { quoteName } from '../../define/sql/sql.js'
 import type { Field } from '../../define/types/column-type.js'
-import { DuckDB } from '../../engine/duckdb/duckdb.js'
 import type { ResultRow, Session } from '../../engine/engine.js'
+import { openEngine } from '../../engine/open.js'
 import { MoraineError } from '../../errors.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import { filesSource } from '../declare/files.js'
@@ -38,7 +38,7 @@ export async function previewFile(path: string, limit: number): Promise<Preview>
   const { size, mtimeMs } = await stat(path)
   if (size === 0) return { columns: [], rows: [], note: 'the file is empty' }
   const file = { path, name: basename(path), size, modified: Math.floor(mtimeMs) }
-  const engine = await DuckDB.start()
+  const engine = await openEngine()
   const folder = await scratchFolder('preview')
   try {
     const session = await engine.open()
@@ -67,7 +67,7 @@ async function previewSample(
   limit: number,
 ): Promise<Preview> {
   if (kindOf(sample.start)?.ending === 'parquet')
-    return tableRows(session, session.parquet(sample.file.path), limit)
+    return tableRows(session, session.files.parquet(sample.file.path), limit)
   const look: Look = isWorkbook(sample.file.name)
     ? { options: {}, source: excel }
     : await lookAt(sample)
@@ -75,7 +75,7 @@ async function previewSample(
   const taken = await takeSample(session, sample, look.source, location, (text) => {
     notes.push(text)
   })
-  const relation = session.parquet(location)
+  const relation = session.files.parquet(location)
   const has = new Set((await session.describe(`SELECT * FROM ${relation}`)).map((c) => c.name))
   const beside = ['_raw', '_error', '_source_line'].filter((name) => has.has(name))
   const list = [...taken.columns, ...beside].map(quoteName)

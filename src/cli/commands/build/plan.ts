@@ -116,9 +116,9 @@ export async function bindNewSql(
 ): Promise<SqlLeft> {
   const wanted = newSql(datasets, state)
   if (wanted.size === 0) return nothingLeft
-  const { DuckDB } = await import('../../../engine/duckdb/duckdb.js')
+  const { openEngine } = await import('../../../engine/open.js')
   const { Batches } = await import('../../../step/batches.js')
-  const engine = await DuckDB.start({ threads: 1 })
+  const engine = await openEngine({ threads: 1 })
   try {
     // Definitions are bound against no rows: there is nothing that they could have to open.
     await engine.confine([])

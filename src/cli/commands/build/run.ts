@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { fullName } from '../../../define/dataset.js'
 import type { AnyDataset } from '../../../define/model.js'
-import type { DuckDB } from '../../../engine/duckdb/duckdb.js'
+import type { Engine } from '../../../engine/engine.js'
 import { MoraineError } from '../../../errors.js'
 import { findLakeFile } from '../../../load/load.js'
 import { Threads } from '../../../load/threads.js'
@@ -81,7 +81,7 @@ interface Options {
 async function open(
   command: Command,
   patience: Patience,
-): Promise<{ engine: DuckDB; project: Project }> {
+): Promise<{ engine: Engine; project: Project }> {
   const [engine, project] = await Promise.allSettled([
     startEngine(command),
     openProject(command, patience),

@@ -1,8 +1,8 @@
-import { quoteText } from '../../define/sql/sql.js'
-import type { DataFile } from '../../iceberg/spec/manifest.js'
-import { positionsSchema } from '../../iceberg/spec/positions.js'
-import type { DeletesTarget } from '../engine.js'
-import { enginePath, fileList } from './paths.js'
+import { quoteText } from '../../../define/sql/sql.js'
+import type { DataFile } from '../../../iceberg/spec/manifest.js'
+import { positionsSchema } from '../../../iceberg/spec/positions.js'
+import type { DeletesTarget } from '../../engine.js'
+import { enginePath, fileList } from '../paths.js'
 import type { WrittenFile } from './write.js'
 
 const [filePath, pos] = positionsSchema.fields.map(({ id }) => id) as [number, number]

@@ -3,7 +3,7 @@ import avro from 'avsc'
 import fc from 'fast-check'
 import { uncompress } from 'snappyjs'
 import { describe, expect, it } from 'vitest'
-import { seed } from '../../../test/support/seed.js'
+import { seed } from '../../../../test/support/seed.js'
 import { AvroEncoder, readAvro } from './avro.js'
 
 const text = fc.option(

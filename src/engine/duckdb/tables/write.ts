@@ -1,16 +1,16 @@
-import { quoteName, quoteText } from '../../define/sql/sql.js'
-import { sqlType } from '../../define/types/sql-type.js'
-import { messageOf } from '../../errors.js'
-import type { ColumnStatistics, DataFile } from '../../iceberg/spec/manifest.js'
+import { quoteName, quoteText } from '../../../define/sql/sql.js'
+import { sqlType } from '../../../define/types/sql-type.js'
+import { messageOf } from '../../../errors.js'
+import type { ColumnStatistics, DataFile } from '../../../iceberg/spec/manifest.js'
 import {
   type IcebergField,
   type IcebergType,
   type Schema,
   toColumnType,
-} from '../../iceberg/spec/types.js'
-import { lowerBound, parseValue, upperBound, type Value } from '../../iceberg/spec/values.js'
-import type { WriteTarget } from '../engine.js'
-import { enginePath } from './paths.js'
+} from '../../../iceberg/spec/types.js'
+import { lowerBound, parseValue, upperBound, type Value } from '../../../iceberg/spec/values.js'
+import type { WriteTarget } from '../../engine.js'
+import { enginePath } from '../paths.js'
 import { partitionSql, partitionType } from './transforms.js'
 
 /** What COPY … RETURN_STATS says of one file. */

@@ -1,14 +1,14 @@
-import { quoteName } from '../../define/sql/sql.js'
-import { sqlType } from '../../define/types/sql-type.js'
+import { quoteName } from '../../../define/sql/sql.js'
+import { sqlType } from '../../../define/types/sql-type.js'
 import {
   applyTransform,
   type PartitionField,
   parseTransform,
   resultType,
-} from '../../iceberg/spec/transforms.js'
-import { decimalOf, type Schema, sourceType, toColumnType } from '../../iceberg/spec/types.js'
-import { parseValue } from '../../iceberg/spec/values.js'
-import type { JsFunction } from '../../quality/functions.js'
+} from '../../../iceberg/spec/transforms.js'
+import { decimalOf, type Schema, sourceType, toColumnType } from '../../../iceberg/spec/types.js'
+import { parseValue } from '../../../iceberg/spec/values.js'
+import type { JsFunction } from '../../../quality/functions.js'
 
 const floorTo = (value: string, step: string) =>
   `(${value} - ((${value} % ${step}) + ${step}) % ${step})`

@@ -1,6 +1,6 @@
 import type { DuckDBMapValue, DuckDBValue } from '@duckdb/node-api'
-import type { Counts, WrittenText } from '../engine.js'
-import { enginePath } from './paths.js'
+import type { Counts, WrittenText } from '../../engine.js'
+import { enginePath } from '../paths.js'
 import type { WrittenFile } from './write.js'
 
 /** What the engine says of a file that it wrote. */

@@ -1,8 +1,8 @@
-import { quoteName, quoteText } from '../../define/sql/sql.js'
-import { MoraineError } from '../../errors.js'
-import { sha256 } from '../../storage/checksum.js'
-import type { ObjectAccess } from '../../storage/staging.js'
-import type { RemoteSession } from '../engine.js'
+import { quoteName, quoteText } from '../../../define/sql/sql.js'
+import { MoraineError } from '../../../errors.js'
+import { sha256 } from '../../../storage/checksum.js'
+import type { ObjectAccess } from '../../../storage/staging.js'
+import type { RemoteSession } from '../../engine.js'
 
 /** What a database is called in the engine. */
 export function remoteName({ connection }: RemoteSession): string {

@@ -1,9 +1,9 @@
-import { quoteName, quoteText } from '../../define/sql/sql.js'
-import { wholeType } from '../../define/types/sql-type.js'
-import { knownOfAll } from '../../quality/known.js'
-import type { BatchParts, KeptFile } from '../engine.js'
+import { quoteName, quoteText } from '../../../define/sql/sql.js'
+import { wholeType } from '../../../define/types/sql-type.js'
+import { knownOfAll } from '../../../quality/known.js'
+import type { BatchParts, KeptFile } from '../../engine.js'
+import { fileList } from '../paths.js'
 import { formatOf, heldTable } from './formats.js'
-import { fileList } from './paths.js'
 
 /** SQL for the rows of bronze files: lineage, and every column as the text that came. */
 export function batchSql(files: readonly KeptFile[]): string {

@@ -4,10 +4,10 @@ import { readFile, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { DuckDBBlobValue, DuckDBConnection } from '@duckdb/node-api'
-import { quoteName, quoteText } from '../../define/sql/sql.js'
-import type { AvroCodec } from '../engine.js'
-import { BIGINT, DuckDBDataChunk, VARCHAR } from './driver.js'
-import { enginePath, fileList } from './paths.js'
+import { quoteName, quoteText } from '../../../define/sql/sql.js'
+import type { AvroCodec } from '../../engine.js'
+import { BIGINT, DuckDBDataChunk, VARCHAR } from '../driver.js'
+import { enginePath, fileList } from '../paths.js'
 
 /*
  * Bronze files in other formats than Parquet. They are written for others to read; what reads them here first holds them as

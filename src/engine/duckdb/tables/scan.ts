@@ -1,8 +1,8 @@
-import { quoteName, quoteText } from '../../define/sql/sql.js'
-import { sqlType } from '../../define/types/sql-type.js'
-import { type Schema, toColumnType } from '../../iceberg/spec/types.js'
-import type { DeleteFile, TableFile } from '../engine.js'
-import { fileList, sourcePath } from './paths.js'
+import { quoteName, quoteText } from '../../../define/sql/sql.js'
+import { sqlType } from '../../../define/types/sql-type.js'
+import { type Schema, toColumnType } from '../../../iceberg/spec/types.js'
+import type { DeleteFile, TableFile } from '../../engine.js'
+import { fileList, sourcePath } from '../paths.js'
 
 interface Column {
   id: number

@@ -1,8 +1,8 @@
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { compress, uncompress } from 'snappyjs'
-import { encodeContainer } from '../../iceberg/spec/avro.js'
-import { readHeader } from '../../iceberg/spec/avro-bytes.js'
-import type { AvroCodec } from '../engine.js'
+import { encodeContainer } from '../../../iceberg/spec/avro.js'
+import { readHeader } from '../../../iceberg/spec/avro-bytes.js'
+import type { AvroCodec } from '../../engine.js'
 
 /*
  * Rows of bronze as Avro object container files (Avro specification 1.11): a record of fields that are NULL, a string or a long.

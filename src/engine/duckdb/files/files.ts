@@ -1,0 +1,179 @@
+import { stat } from 'node:fs/promises'
+import { quoteText } from '../../../define/sql/sql.js'
+import { MoraineError } from '../../../errors.js'
+import type { JsFunction } from '../../../quality/functions.js'
+import { fetchStaged, type ObjectAccess } from '../../../storage/staging.js'
+import type {
+  AvroCodec,
+  BatchParts,
+  Extension,
+  FileEngine,
+  KeptFile,
+  RemoteSession,
+  TextOptions,
+  WriteFileOptions,
+  WrittenFormat,
+  WrittenText,
+} from '../../engine.js'
+import { enginePath, fileList } from '../paths.js'
+import type { Statements } from '../statements.js'
+import { writtenFile, writtenText } from '../tables/written.js'
+import { batchParts, batchSql } from './batch.js'
+import { copyOptions, formatOf, holdFile, writeAvro } from './formats.js'
+import { attach, remoteName, secretSql } from './remote.js'
+
+/** Bytes of a line that are allowed in any case. */
+const LINE = 2 ** 21
+
+/** Bytes of a text that are read at a time, and so go to one thread. */
+const BUFFER = 2 ** 23
+
+/** Rows of a row group: several files are written side by side, each with a row group of every thread in memory. */
+const ROW_GROUP = 40_960
+
+/** Reads and writes files of whatever format, and runs JavaScript. */
+export class DuckDBFiles implements FileEngine {
+  constructor(private readonly statements: Statements) {}
+
+  batches(files: readonly KeptFile[]): string {
+    return batchSql(files)
+  }
+
+  batchParts(files: readonly KeptFile[], wanted: ReadonlyMap<string, string>): BatchParts {
+    return batchParts(files, wanted)
+  }
+
+  text(path: string, options: TextOptions): string {
+    const { columns, delimiter, quote, nulls, skip, longest } = options
+    const types = columns.map((name) => {
+      return `${quoteText(name)}: ${quoteText(options.types?.get(name) ?? 'VARCHAR')}`
+    })
+    const line = Math.max(longest + 16, LINE)
+    const settings = [
+      ...(options.newline ? ["new_line = '\\n'"] : []),
+      `columns = {${types.join(', ')}}`,
+      `delim = ${quoteText(delimiter)}`,
+      `quote = ${quoteText(quote ?? '')}, escape = ${quoteText(quote ?? '')}`,
+      `header = false, skip = ${skip}, allow_quoted_nulls = false`,
+      `nullstr = [${nulls.map(quoteText).join(', ')}]`,
+      `max_line_size = ${line}, buffer_size = ${Math.max(2 * line, BUFFER)}`,
+      'auto_detect = false, strict_mode = true, hive_partitioning = false',
+    ]
+    return `read_csv(${fileList([path])}, ${settings.join(', ')})`
+  }
+
+  parquet(path: string): string {
+    return `read_parquet(${fileList([path])}, hive_partitioning = false)`
+  }
+
+  addFunction(call: JsFunction['call']): string {
+    const name = `js_${this.statements.shared.functions.size}`
+    this.statements.register([{ name, call }])
+    return name
+  }
+
+  async firstRows(path: string): Promise<{ start: number; stop: number } | undefined> {
+    const begin = 'least(coalesce(dictionary_page_offset, data_page_offset), data_page_offset)'
+    const [found] = await this.statements.rows(
+      `SELECT min(${begin}) AS start, max(${begin} + total_compressed_size) AS stop
+       FROM parquet_metadata(${fileList([path])}) WHERE row_group_id = 0`,
+    )
+    if (found?.start === null || found?.start === undefined) return undefined
+    return { start: Number(found.start), stop: Number(found.stop) }
+  }
+
+  async writeFile(
+    sql: string,
+    location: string,
+    { words = true, compression = 'snappy' }: WriteFileOptions = {},
+  ): Promise<WrittenText> {
+    const target = quoteText(enginePath(location))
+    const dictionaries = words ? '' : ', DICTIONARY_SIZE_LIMIT 1'
+    const copy = `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION ${compression}, PARQUET_VERSION V2, ROW_GROUP_SIZE ${ROW_GROUP}${dictionaries}, RETURN_STATS)`
+    const reader = await this.statements.try(
+      copy,
+      (text) => this.statements.connection.runAndReadAll(text),
+      location,
+    )
+    const [file] = reader.getRowObjects().map(writtenFile)
+    return writtenText(file)
+  }
+
+  async writeText(sql: string, location: string, codec: AvroCodec): Promise<WrittenFormat> {
+    const format = formatOf(location)
+    if (format === 'avro')
+      return this.statements.try(
+        sql,
+        (text) => writeAvro(this.statements.connection, text, location, codec),
+        location,
+      )
+    const options = copyOptions(format === 'csv' ? 'csv' : 'jsonl')
+    const path = enginePath(location)
+    const copy = `COPY (${sql}) TO ${quoteText(path)} (${options})`
+    const counted = await this.statements.try(
+      copy,
+      (text) => this.statements.connection.runAndReadAll(text),
+      location,
+    )
+    return { rows: Number(counted.getRows()[0]?.[0]), bytes: (await stat(path)).size }
+  }
+
+  async hold(files: readonly { location: string }[]): Promise<void> {
+    await fetchStaged(
+      files.map(({ location }) => location).filter((l) => formatOf(l) !== 'parquet'),
+    )
+    for (const { location } of files) {
+      if (formatOf(location) === 'parquet') continue
+      await this.statements.once('schema held', () =>
+        this.statements.run('CREATE SCHEMA IF NOT EXISTS held'),
+      )
+      await this.statements.once(`held ${location}`, () =>
+        this.statements.try(location, () => holdFile(this.statements.connection, location)),
+      )
+    }
+  }
+
+  loads(extension: Extension): Promise<boolean> {
+    const known = this.statements.shared.loaded.get(extension)
+    if (known) return known
+    const found = this.statements.connection.run(`LOAD ${extension}`).then(
+      () => true,
+      () => false,
+    )
+    this.statements.shared.loaded.set(extension, found)
+    return found
+  }
+
+  async reach(access: ObjectAccess): Promise<void> {
+    // What the engine says of a statement may have its text.
+    await this.statements.connection.run(secretSql(access)).catch(() => {
+      throw new MoraineError('engine', `DuckDB can't be given access to ${access.url}`, {
+        hint: 'Read copies instead: add reads=copies to the address of the lake.',
+      })
+    })
+  }
+
+  async remote<T>(
+    session: RemoteSession,
+    query: string,
+    use: (relation: string) => Promise<T>,
+  ): Promise<T> {
+    const name = remoteName(session)
+    await this.statements.once(name, () =>
+      attach(session, name, (sql) => this.statements.connection.run(sql)),
+    )
+    await this.statements.run('BEGIN')
+    try {
+      for (const statement of session.begin)
+        await this.statements.run(
+          `CALL postgres_execute(${quoteText(name)}, ${quoteText(statement)})`,
+        )
+      const result = await use(`postgres_query(${quoteText(name)}, ${quoteText(query)})`)
+      await this.statements.run('COMMIT')
+      return result
+    } catch (error) {
+      await this.statements.run('ROLLBACK').catch(() => {})
+      throw error
+    }
+  }
+}

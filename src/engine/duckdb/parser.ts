@@ -1,0 +1,40 @@
+import { quoteText } from '../../define/sql/sql.js'
+import type { Parser } from '../engine.js'
+import type { Statements } from './statements.js'
+
+/** DuckDB's own parser. */
+export class DuckDBParser implements Parser {
+  constructor(private readonly statements: Statements) {}
+
+  async tree(sql: string): Promise<string> {
+    const nul = nulIn(sql)
+    if (nul) return nul
+    const [row] = await this.statements.rows(
+      `SELECT CAST(json_serialize_sql(${quoteText(sql)}) AS VARCHAR) AS tree`,
+    )
+    return String(row?.tree)
+  }
+
+  async trees(texts: readonly string[]): Promise<string[]> {
+    const asked = texts.filter((text) => !nulIn(text))
+    const list = asked.map(quoteText).join(', ')
+    const rows = asked.length === 0 ? [] : await this.statements.rows(serialize(list))
+    const trees = rows.map(({ tree }) => String(tree)).values()
+    return texts.map((text) => nulIn(text) ?? String(trees.next().value))
+  }
+}
+
+const serialize = (list: string) =>
+  `SELECT CAST(json_serialize_sql(t) AS VARCHAR) AS tree FROM (SELECT unnest([${list}]) AS t)`
+
+/** What the parser would say of a text with a NUL in it, where the engine would take it to end. */
+function nulIn(text: string): string | undefined {
+  const at = text.indexOf('\0')
+  if (at < 0) return undefined
+  return JSON.stringify({
+    error: true,
+    error_type: 'parser',
+    error_message: 'SQL can not hold a NUL character',
+    position: String(Buffer.byteLength(text.slice(0, at))),
+  })
+}

@@ -1,0 +1,92 @@
+import type { DuckDBConnection } from '@duckdb/node-api'
+import type { JsFunction } from '../../quality/functions.js'
+import { fetchMentioned } from '../../storage/staging.js'
+import type { Extension, ResultRow } from '../engine.js'
+import { isEngineLost, SqlError } from '../sql-error.js'
+import { wasStopped } from '../stopped.js'
+import type { DuckDBInstance } from './driver.js'
+import type { Life } from './lives.js'
+import { enginePath } from './paths.js'
+import { plainRow, scalarFunction } from './results.js'
+import type { StatementGuard } from './statement-guard.js'
+
+/** What all sessions of an engine share. */
+export interface Shared {
+  /** Names of the functions in JavaScript that SQL can call. */
+  functions: Set<string>
+  /** What one of them makes: who comes later waits for it. */
+  done: Map<string, Promise<void>>
+  /** Extensions that could be loaded, or could not, each tried once. */
+  loaded: Map<Extension, Promise<boolean>>
+  /** How many statements are planned quickly at the moment, and the optimizers that are off otherwise. */
+  quick: { statements: number; otherwise: string }
+  guard: StatementGuard
+}
+
+/** Runs statements over one connection, for all parts of a session. */
+export class Statements {
+  constructor(
+    private life: Life,
+    /** Has it go on with another instance of the engine. */
+    private readonly renew: (lost: DuckDBInstance) => Promise<void>,
+    readonly shared: Shared,
+  ) {}
+
+  get connection(): DuckDBConnection {
+    return this.life.connection
+  }
+
+  goOn(life: Life): void {
+    this.life = life
+  }
+
+  async run(sql: string): Promise<void> {
+    await this.try(sql, (text) => this.connection.run(text))
+  }
+
+  async rows(sql: string): Promise<ResultRow[]> {
+    const reader = await this.try(sql, (text) => this.connection.runAndReadAll(text))
+    return reader.getRowObjects().map(plainRow)
+  }
+
+  /** Makes JavaScript callable that SQL names. */
+  register(functions: readonly JsFunction[]): void {
+    for (const { name, call } of functions) {
+      if (this.shared.functions.has(name)) continue
+      this.shared.functions.add(name)
+      this.connection.registerScalarFunction(scalarFunction(name, call))
+    }
+  }
+
+  /** Two sessions that make the same thing at the same time would be refused. */
+  once(what: string, make: () => Promise<void>): Promise<void> {
+    const known = this.shared.done.get(what)
+    if (known) return known
+    const made = make()
+    this.shared.done.set(what, made)
+    made.catch(() => this.shared.done.delete(what))
+    return made
+  }
+
+  /** Runs something and turns what the engine throws into an error that says what was run. */
+  async try<T>(
+    sql: string,
+    use: (sql: string) => Promise<T>,
+    /** Where it writes. */
+    to?: string,
+  ): Promise<T> {
+    await fetchMentioned(sql)
+    try {
+      const path = to && enginePath(to)
+      return await this.shared.guard.during(
+        () => this.connection.interrupt(),
+        path,
+        () => use(sql),
+      )
+    } catch (cause) {
+      const { instance } = this.life
+      if (isEngineLost(cause)) await this.renew(instance).catch(() => {})
+      throw wasStopped(cause) ? cause : new SqlError(sql, cause)
+    }
+  }
+}
