@@ -3,7 +3,7 @@ import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import type { Pass } from '../quality/compile.js'
 import { type Answering, checkOf } from '../quality/javascript.js'
-import { InLine } from '../source/database/in-line.js'
+import { Mutex } from '../source/database/mutex.js'
 
 /** Texts of a column, or answers about them. */
 export type Texts = readonly (string | null)[]
@@ -114,7 +114,7 @@ async function answered(
   const of = questions.map((question) => question.of)
   const texts = questions.map(({ text }) => text).join(', ')
   // A statement that begins ends one of the same session that waits to be carried out.
-  const line = new InLine()
+  const line = new Mutex()
   let next = 0
   const work = async () => {
     while (next < rows) {

@@ -6,7 +6,8 @@ import mysql from 'mysql2/promise'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RunOptions } from '../../src/run/options.js'
-import { openPostgres } from '../../src/source/database/postgres.js'
+import { openReader } from '../../src/source/database/database-reader.js'
+import { postgres as postgresDialect } from '../../src/source/database/postgres/dialect.js'
 import { postgres } from '../../src/source/declare/database.js'
 import { Project, step } from '../support/project.js'
 import {
@@ -846,7 +847,7 @@ withService('PostgreSQL', [postgresPrograms], () => {
       }
       await client.query('CREATE TABLE rows AS SELECT n AS id FROM generate_series(1, 1000) n')
       const source = postgres(server.url).table('rows')
-      const reader = await openPostgres({ url: server.url }, [source])
+      const reader = await openReader(postgresDialect, { url: server.url }, [source])
       await reader.columns(source)
       const changed = other.query('ALTER TABLE rows ADD COLUMN more int')
       await new Promise((resolve) => setTimeout(resolve, 200))

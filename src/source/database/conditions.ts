@@ -36,18 +36,24 @@ export function openRows(reader: Conditions, cursor: RemoteColumn, from: string 
 
 type Conditions = Pick<Reader, 'windowSql' | 'nullSql'>
 
+/** What is counted: rows that a cursor gives from a value on, by what a horizon says of it. */
+interface Counted {
+  source: DatabaseSource
+  cursor: RemoteColumn
+  from: string | null
+  horizon: Pick<Horizon, 'bound' | 'later'>
+}
+
 /**
  * SQL that counts the rows which a cursor gives from a value on: how many, how many of them lie after now, how many have none,
  * the newest below the horizon's bound, and the newest of all. Where a cursor's values say nothing of that, the last two are left out.
  *
+ * @param column the cursor's name in SQL.
  * @param toText SQL for a value of the cursor as a text.
  */
 export function censusSql(
   reader: Conditions,
-  source: DatabaseSource,
-  cursor: RemoteColumn,
-  from: string | null,
-  { bound, later }: Pick<Horizon, 'bound' | 'later'>,
+  { source, cursor, from, horizon: { bound, later } }: Counted,
   column: string,
   toText: (value: string) => string,
 ): string {

@@ -161,3 +161,11 @@ export function checkedConnection(
     place,
   })
 }
+
+/** Settings without those that nobody gave. */
+export function given<T extends object>(
+  settings: T,
+): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const known = Object.entries(settings).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(known) as { [K in keyof T]?: Exclude<T[K], undefined> }
+}

@@ -1,4 +1,3 @@
-import type { DatabaseSource } from '../../define/source.js'
 import type { Range } from './reader.js'
 
 /** A column of whole numbers, its least and its greatest value, and into how many ranges to cut what lies between. */
@@ -16,35 +15,43 @@ export function spreadOf(
   return [column, low, high, Math.min(Math.max(1, Math.ceil(size / bytes)), most)]
 }
 
-/** Ranges of a source by the key of its table, the same ones as an epoch says. */
+/** A table that is read as a whole. */
+export const wholeTable = { ranges: [{}], epoch: '' }
+
+/** Ranges of a table by its key, the same ones as an epoch says. */
 export async function rangesByKey(
-  { reads }: DatabaseSource,
   epoch: string | undefined,
   quote: (name: string) => string,
-  find: (table: string) => Promise<Spread | undefined>,
+  find: () => Promise<Spread | undefined>,
 ): Promise<{ ranges: Range[]; epoch: string }> {
-  if (!('table' in reads)) return keyRanges(undefined, quote)
-  const known = epoch ? (JSON.parse(epoch) as Spread) : undefined
-  return keyRanges(known ?? (await find(reads.table)), quote)
+  const spread = epoch ? (JSON.parse(epoch) as Spread) : await find()
+  return spread ? keyRanges(spread, quote) : wholeTable
 }
 
 /** Ranges of a key that have all rows between them; the spread is their epoch. */
 function keyRanges(
-  spread: Spread | undefined,
+  spread: Spread,
   quote: (name: string) => string,
 ): { ranges: Range[]; epoch: string } {
-  if (!spread) return { ranges: [{}], epoch: '' }
   const [key, low, high, count] = spread
   const [least, span] = [BigInt(low), BigInt(high) - BigInt(low) + 1n]
   const starts = Array.from({ length: count }, (_, i) => least + (span * BigInt(i)) / BigInt(count))
   const name = quote(key)
-  const ranges = starts.map((start, i) => {
-    const end = starts[i + 1]
-    const parts = [
-      ...(i > 0 ? [`${name} >= ${start}`] : []),
-      ...(end === undefined ? [] : [`${name} < ${end}`]),
-    ]
-    return parts.length > 0 ? { condition: parts.join(' AND ') } : {}
-  })
+  const ranges = rangesBetween(starts, (compared, start) => `${name} ${compared} ${start}`)
   return { ranges, epoch: JSON.stringify(spread) }
+}
+
+/** Ranges that begin at each of some values, and have all rows between them: the first has those before it, the last those after. */
+export function rangesBetween<T>(
+  starts: readonly T[],
+  condition: (compared: '>=' | '<', start: T) => string,
+): Range[] {
+  return starts.map((start, i) => {
+    const end = starts[i + 1]
+    const found = [
+      ...(i > 0 ? [condition('>=', start)] : []),
+      ...(end === undefined ? [] : [condition('<', end)]),
+    ]
+    return found.length > 0 ? { condition: found.join(' AND ') } : {}
+  })
 }

@@ -1,6 +1,7 @@
 import type { Bronze } from '../../define/model.js'
-import type { DatabaseSource } from '../../define/source.js'
-import { checkedConnection } from './failures.js'
+import type { DatabaseKind, DatabaseSource } from '../../define/source.js'
+import { openReader } from './database-reader.js'
+import type { SourceDialect } from './dialect.js'
 import type { Reader } from './reader.js'
 
 /** The databases of one run: each is opened once, so that all of its tables are read from one snapshot. */
@@ -52,15 +53,15 @@ export function keyOf({ database, connection }: DatabaseSource): string {
   return JSON.stringify([database, rest, typeof password === 'string' ? password : null])
 }
 
-const names = { postgres: 'PostgreSQL', mysql: 'MySQL', sqlserver: 'SQL Server' } as const
+const dialects: Readonly<Record<DatabaseKind, () => Promise<SourceDialect>>> = {
+  postgres: async () => (await import('./postgres/dialect.js')).postgres,
+  mysql: async () => (await import('./mysql/dialect.js')).mysql,
+  sqlserver: async () => (await import('./sqlserver/dialect.js')).sqlserver,
+}
 
 async function open(
   { database, connection, place }: DatabaseSource,
   sources: readonly DatabaseSource[],
 ): Promise<Reader> {
-  checkedConnection(names[database], connection, place)
-  if (database === 'postgres')
-    return (await import('./postgres.js')).openPostgres(connection, sources)
-  if (database === 'mysql') return (await import('./mysql.js')).openMysql(connection, sources)
-  return (await import('./sqlserver.js')).openSqlServer(connection, sources)
+  return openReader(await dialects[database](), connection, sources, place)
 }

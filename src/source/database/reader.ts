@@ -71,6 +71,12 @@ export interface Extracted {
   sha256: string
 }
 
+/** How an engine reads rows by itself; see `Reader.remote`. */
+export type Remote = (
+  what: Omit<Extract, 'columns'> & { columns: readonly RemoteColumn[] },
+  values: ReadonlySet<string>,
+) => Promise<{ session: RemoteSession; query: string } | undefined>
+
 /**
  * A database while a run reads it: everything that it gives comes from one snapshot, which was taken after the open
  * transactions were looked at, unless it is `moving`. Connectors implement this; `test/contract/reader.ts` holds them to it.
@@ -112,9 +118,6 @@ export interface Reader {
    * How an engine reads such rows by itself, from the same snapshot and in the same order: columns in `values` as values, others
    * as texts. `undefined` where it can't.
    */
-  remote?(
-    what: Omit<Extract, 'columns'> & { columns: readonly RemoteColumn[] },
-    values: ReadonlySet<string>,
-  ): Promise<{ session: RemoteSession; query: string } | undefined>
+  readonly remote?: Remote | undefined
   close(): Promise<void>
 }

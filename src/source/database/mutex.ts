@@ -1,5 +1,5 @@
 /** Does one piece of work after the other, in the order they come. */
-export class InLine {
+export class Mutex {
   private last: Promise<unknown> = Promise.resolve()
 
   run<T>(work: () => Promise<T>): Promise<T> {

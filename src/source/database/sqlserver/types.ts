@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 import type { Request } from 'mssql'
-import { shortFloat } from '../text/float-text.js'
-import { isNumeral, literal } from './conditions.js'
-import type { RemoteColumn } from './reader.js'
-import { grainOf } from './times.js'
+import { shortFloat } from '../../text/float-text.js'
+import { isNumeral, literal } from '../conditions.js'
+import type { RemoteColumn } from '../reader.js'
+import { grainOf } from '../times.js'
 
 /** Bytes that are collected before they are handed on. */
 const CHUNK = 1 << 18

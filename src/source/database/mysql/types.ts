@@ -1,6 +1,6 @@
 import type { FieldPacket } from 'mysql2'
-import { isNumeral, literal } from './conditions.js'
-import type { RemoteColumn } from './reader.js'
+import { isNumeral, literal } from '../conditions.js'
+import type { RemoteColumn } from '../reader.js'
 
 /** Names of the protocol's type codes; the codes are those of MySQL's field packets. */
 const types: Readonly<Record<number, string>> = {

@@ -1,5 +1,5 @@
-import type { Connection } from '../../define/source.js'
-import { MoraineError } from '../../errors.js'
+import type { Connection } from '../../../define/source.js'
+import { MoraineError } from '../../../errors.js'
 
 /** What is asked for of encryption. */
 export interface Encryption {

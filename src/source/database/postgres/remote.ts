@@ -1,6 +1,6 @@
-import type { Connection } from '../../define/source.js'
-import { literal } from './conditions.js'
-import type { RemoteColumn } from './reader.js'
+import type { Connection } from '../../../define/source.js'
+import { literal } from '../conditions.js'
+import type { RemoteColumn } from '../reader.js'
 
 /** Types whose values cast to text as the server writes them; `true` for most is not what it writes for booleans. */
 const CASTS =

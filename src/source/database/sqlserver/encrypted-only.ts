@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { MoraineError } from '../../errors.js'
+import { MoraineError } from '../../../errors.js'
 
 /** The first byte of packets that come before encryption, and of records of TLS. */
 const PRELOGIN = 0x12

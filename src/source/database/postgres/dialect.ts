@@ -1,0 +1,84 @@
+import { literal } from '../conditions.js'
+import type { Ask, Ranges, SourceDialect } from '../dialect.js'
+import { rangesBetween, wholeTable } from '../key-ranges.js'
+import type { RemoteColumn } from '../reader.js'
+import { grainOf } from '../times.js'
+import { quote } from './remote.js'
+import { CLOCK, prepare } from './session.js'
+
+/** Servers that read a range of blocks without the others. */
+const READS_RANGES = 140_000
+
+export const postgres: SourceDialect = {
+  name: 'PostgreSQL',
+  quote,
+  counts: (type) => /^(smallint|integer|bigint)$/.test(type),
+  timesOf: (type) => {
+    const grain = grainOf(Number(/\((\d)\)/.exec(type)?.[1] ?? 6))
+    if (type === 'date') return { clock: 'server', grain, day: true }
+    if (!type.startsWith('timestamp')) return undefined
+    return { clock: type.endsWith('with time zone') ? 'utc' : 'server', grain, day: false }
+  },
+  utc: '+00',
+  cursors: 'a timestamp, a date or a whole number, or xmin',
+  cursorSql: (text, { type }) => `${literal(text)}::${type}`,
+  cursorText: (value) => `${value}::text`,
+  keySql: (text, { type }) => `${stringOf(text)}::${type}`,
+  listSql: (columns) => columns.map(columnSql).join(', '),
+  clock: CLOCK,
+  system: {
+    name: 'xmin',
+    windowSql: ({ from, until }) => {
+      const found = [
+        ...(from === undefined ? [] : [writtenSince(BigInt(from))]),
+        ...(until === undefined ? [] : [`NOT (${writtenSince(BigInt(until))})`]),
+      ]
+      return found.join(' AND ') || 'true'
+    },
+  },
+  split: { rangesOf: rangesByBlock },
+  hints: {
+    '42P01': 'Check the name, with its schema: public.orders',
+    '3F000': 'Check the name, with its schema: public.orders',
+    '42501': 'Grant the user SELECT on it.',
+    '42703': 'The source has no such column (any more).',
+  },
+  blind:
+    "the open transactions of others can't be seen: rows that they commit late may be missed, unless lag covers them (GRANT pg_read_all_stats)",
+  prepare,
+}
+
+/** The condition that a row was written by a transaction from a number on; rows carry the number's lower half alone. */
+function writtenSince(from: bigint): string {
+  const next = 'pg_snapshot_xmax(pg_current_snapshot())::text::numeric'
+  const low = 'xmin::text::numeric'
+  const half = '4294967296'
+  const whole = `(floor(${next} / ${half}) * ${half} + ${low})`
+  return `CASE WHEN ${whole} < ${next} THEN ${whole} ELSE ${whole} - ${half} END >= ${from}`
+}
+
+/** A column as it is read: money as a number, as its text depends on the server's language. */
+function columnSql({ name, type }: RemoteColumn): string {
+  const column = quote(name)
+  return /^money(\[\])?$/.test(type) ? `${column}::numeric${type.slice(5)} AS ${column}` : column
+}
+
+/** A text in SQL, whatever the server thinks of backslashes. */
+const stringOf = (text: string) => `E${literal(text.replaceAll('\\', '\\\\'))}`
+
+const BLOCKS = `
+  SELECT relkind, coalesce(pg_relation_filenode(oid)::text, '') AS epoch,
+    pg_relation_size(oid) / current_setting('block_size')::int AS blocks, current_setting('block_size') AS size,
+    current_setting('server_version_num') AS version
+  FROM pg_class WHERE oid = to_regclass($1)`
+
+/** Ranges of a table by the blocks of its file, which stay until it is written anew. */
+async function rangesByBlock(ask: Ask, table: string, bytes: number): Ranges {
+  const [[kind, epoch, blocks, size, version] = []] = await ask(BLOCKS, [table])
+  if ((kind !== 'r' && kind !== 'm') || Number(version) < READS_RANGES) return wholeTable
+  const step = Math.max(1, Math.floor(bytes / Number(size)))
+  const count = Math.max(1, Math.ceil(Number(blocks) / step))
+  const starts = Array.from({ length: count }, (_, i) => i * step)
+  const ranges = rangesBetween(starts, (compared, start) => `ctid ${compared} '(${start},0)'`)
+  return { ranges, epoch: epoch ?? '' }
+}

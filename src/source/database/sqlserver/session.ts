@@ -1,0 +1,207 @@
+import type { config as Config, ConnectionPool, Request, Transaction } from 'mssql'
+import type { Connection } from '../../../define/source.js'
+import { importPeer } from '../../../peers.js'
+import { closing } from '../closing.js'
+import { literal } from '../conditions.js'
+import type { Ends, OpenTransactions, Rows, Snapshot, SourceSession } from '../dialect.js'
+import { given, placeOf, secretsOf } from '../failures.js'
+import { Mutex } from '../mutex.js'
+import type { Extracted, Horizon, RemoteColumn } from '../reader.js'
+import { microsText } from '../times.js'
+import { streamToFile } from '../to-file.js'
+import { encryptedOnly } from './encrypted-only.js'
+import { type Encryption, settingsOf } from './settings.js'
+import { COARSE, describeSql, isVersion, recordsOf } from './types.js'
+
+/** An hour in microseconds: so far clocks are put back. */
+const HOUR = 3600e6
+
+const NOW = "DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME())"
+/** SQL for the server's clock: microseconds since 1970. */
+export const CLOCK = `CONVERT(varchar(30), ${NOW})`
+
+/** When the oldest transaction began that may still write rows, in the server's own time; all of the server, as one may reach over databases. */
+const OPEN = `
+  SELECT CONVERT(varchar(26), DATEDIFF_BIG(microsecond, '1970-01-01', MIN(transaction_begin_time))) AS oldest
+  FROM sys.dm_tran_active_transactions
+  WHERE transaction_type IN (1, 4) AND transaction_id <> CURRENT_TRANSACTION_ID()`
+
+const MOVING =
+  'the database has no snapshot isolation: its tables are read one after the other (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON)'
+
+export async function prepare(asked: Connection): Promise<SourceSession> {
+  const sql = (await importPeer('mssql')).default
+  const { connection, encrypt } = settingsOf(asked, (text) =>
+    sql.ConnectionPool.parseConnectionString(text),
+  )
+  const { password } = connection
+  const secret = typeof password === 'function' ? await password() : password
+  const pool = new sql.ConnectionPool(configOf(connection, secret, encrypt))
+  // A connection that is lost while nobody waits for it is told to who uses it next.
+  pool.on('error', () => {})
+  const { SNAPSHOT, READ_COMMITTED } = sql.ISOLATION_LEVEL
+  return new SqlServerSession(
+    pool,
+    new sql.Transaction(pool),
+    (snapshot) => (snapshot ? SNAPSHOT : READ_COMMITTED),
+    placeOf('SQL Server', connection),
+    [...secretsOf(asked), ...(secret ? [secret] : [])],
+  )
+}
+
+function configOf(
+  { host = '', port, user, database }: Connection,
+  password: string | undefined,
+  encrypt: Encryption,
+): Config {
+  const config: Config & { arrayRowMode: boolean; validateConnection: boolean } = {
+    server: host,
+    ...given({ port, user, password, database }),
+    connectionTimeout: 15_000,
+    requestTimeout: 0,
+    pool: { max: 1, min: 0, idleTimeoutMillis: 1e9 },
+    arrayRowMode: true,
+    validateConnection: false,
+    options: {
+      appName: 'moraine reads',
+      encrypt: encrypt.ask,
+      trustServerCertificate: !encrypt.verify,
+      ...(encrypt.ca ? { cryptoCredentialsDetails: { ca: encrypt.ca } } : {}),
+      ...(encrypt.must && encrypt.ask === true ? { connector: encryptedOnly } : {}),
+    } as NonNullable<Config['options']>,
+  }
+  return config
+}
+
+class SqlServerSession implements SourceSession {
+  /** A connection does one thing after the other. */
+  private readonly line = new Mutex()
+  private begun = false
+  /** Its clock when that was first asked, and by how much it is ahead of UTC; microseconds. */
+  private clock: { now: number; ahead: number } | undefined
+  /** All rows with earlier versions have been committed; the newest version there was. */
+  private versions = { settled: 0n, newest: 0n }
+
+  constructor(
+    private readonly pool: ConnectionPool,
+    private readonly transaction: Transaction,
+    private readonly isolation: (snapshot: boolean) => number,
+    readonly place: string,
+    readonly secrets: readonly string[],
+  ) {}
+
+  async connect(): Promise<void> {
+    await this.pool.connect()
+  }
+
+  readonly ask = (statement: string): Promise<Rows> =>
+    this.use(async (request) => {
+      const { recordset } = await request.batch(statement)
+      const rows = (recordset ?? []) as unknown as unknown[][]
+      return rows.map((row) => row.map((value) => (value == null ? null : String(value))))
+    })
+
+  async describe(query: string, table: string | undefined): Promise<RemoteColumn[]> {
+    const found = await this.ask(describeSql(query))
+    const [, , number, message] = found[0] ?? []
+    if (message != null) throw Object.assign(new Error(message), { number })
+    const idsSql = `SELECT name, column_id FROM sys.columns WHERE object_id = OBJECT_ID(N${literal(table ?? '')})`
+    const ids = new Map(
+      table === undefined ? [] : (await this.ask(idsSql)).map(([n, id]) => [n, id]),
+    )
+    return found.map(([name = null, type]) => {
+      const id = ids.get(name)
+      return { name: String(name), type: String(type), ...(id == null ? {} : { id: Number(id) }) }
+    })
+  }
+
+  async openTransactions(): Promise<OpenTransactions> {
+    this.clock ??= await this.lookAtClock()
+    const { now, ahead } = this.clock
+    const open = await this.ask(OPEN).catch(() => undefined)
+    const at = open?.[0]?.[0]
+    const oldest = at == null ? undefined : Number(at) - ahead - COARSE
+    const [[settled, newest] = []] = await this.ask(
+      'SELECT CONVERT(varchar(30), CONVERT(bigint, MIN_ACTIVE_ROWVERSION())), CONVERT(varchar(30), CONVERT(bigint, @@DBTS))',
+    )
+    this.versions = { settled: BigInt(settled ?? 0), newest: BigInt(newest ?? 0) }
+    return { now, oldest, hidden: open === undefined }
+  }
+
+  private async lookAtClock(): Promise<{ now: number; ahead: number }> {
+    const [[now, minutes] = []] = await this.ask(
+      `SELECT ${CLOCK}, DATEPART(tzoffset, SYSDATETIMEOFFSET())`,
+    )
+    return { now: Number(now), ahead: Number(minutes) * 60e6 }
+  }
+
+  async begin(): Promise<Snapshot> {
+    const [[state] = []] = await this.ask(
+      'SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()',
+    )
+    const snapshot = Number(state) === 1
+    await this.transaction.begin(this.isolation(snapshot))
+    this.begun = true
+    const [[now] = []] = await this.ask(`SELECT ${CLOCK}`)
+    return { now: Number(now), moving: !snapshot, notes: snapshot ? [] : [MOVING] }
+  }
+
+  horizon(cursor: RemoteColumn): Horizon | undefined {
+    if (!isVersion(cursor)) return undefined
+    const { settled, newest } = this.versions
+    const open = `rows from version ${settled} on are read again next time: a transaction is open`
+    return { bound: undefined, next: String(settled), notes: settled <= newest ? [open] : [] }
+  }
+
+  /** Nobody says whether such columns are in UTC or in the server's zone: rows from the earlier of both on are read again each time. */
+  async onClock({ bound, next, later }: Ends<number>): Promise<Ends<string>> {
+    const ahead = this.clock?.ahead ?? 0
+    const earlier = Math.min(0, ahead)
+    return {
+      bound: microsText(bound + earlier),
+      next: microsText(next + (ahead === 0 ? 0 : earlier - HOUR)),
+      later: microsText(later + Math.max(0, ahead)),
+    }
+  }
+
+  extract(
+    query: string,
+    columns: readonly RemoteColumn[],
+    path: string,
+    signal: AbortSignal,
+  ): Promise<Extracted> {
+    const types = columns.map(({ type }) => type)
+    return this.use(async (request) => {
+      let ended: Promise<unknown> | undefined
+      const text = () => {
+        const records = recordsOf(request, query, types)
+        ended = records.ended
+        return records.text
+      }
+      try {
+        return await streamToFile(text, path, signal)
+      } catch (error) {
+        if (ended) {
+          request.cancel()
+          request.resume()
+          await ended
+        }
+        throw error
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    await closing(this.line.run(() => leave(this.transaction, this.pool)))
+  }
+
+  private use<T>(work: (request: Request) => Promise<T>): Promise<T> {
+    return this.line.run(() => work((this.begun ? this.transaction : this.pool).request()))
+  }
+}
+
+/** A pool does not close while it is in use. */
+async function leave(transaction: Transaction, pool: ConnectionPool): Promise<void> {
+  await transaction.rollback().catch(() => {})
+  await pool.close()
+}
