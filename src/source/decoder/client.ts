@@ -5,7 +5,7 @@ import { MoraineError } from '../../errors.js'
 import { endingOf, startChild } from '../../process/child.js'
 import { sweep } from '../../storage/scratch.js'
 import type { SourceFile } from '../files/source-file.js'
-import type { Input, JobName, Jobs, Output } from './jobs.js'
+import type { Input, JobName, Jobs, Output } from './job-types.js'
 import { type DecoderLimits, decoderLimits } from './limits.js'
 import { errorData, errorOf, fileData, type Reply, type Request } from './wire.js'
 

@@ -1,22 +1,12 @@
-import type { Layout } from '../../../define/source.js'
 import { MoraineError } from '../../../errors.js'
 import { decode } from '../../decoder/client.js'
 import type { SourceFile } from '../../files/source-file.js'
 import { columnName, distinctNames, keysInOrder } from '../../text/names.js'
 import type { JsonRecord } from '../json-records.js'
+import type { ExcelLayout, SheetReading } from './reading.js'
 import { mergedRanges, type SheetFacts, type SheetRow, sheetRows } from './sheet.js'
 import { columnLetters, MOST, parseRange, type Range } from './values.js'
 import { openWorkbook, type SheetPart, type Workbook } from './workbook.js'
-
-export type ExcelLayout = Extract<Layout, { kind: 'excel' }>
-
-/** How a sheet is read. */
-export interface Reading {
-  layout: ExcelLayout
-  columns: readonly string[] | undefined
-  /** Texts that stand for NULL. */
-  nulls: readonly string[]
-}
 
 /** How a sheet is read where nothing is said: the first that is not hidden, with a header. */
 export function excelSheet(sheet?: string): ExcelLayout {
@@ -48,7 +38,7 @@ export interface OpenSheet {
  */
 export async function withSheet<T>(
   file: SourceFile,
-  reading: Reading,
+  reading: SheetReading,
   use: (sheet: OpenSheet) => Promise<T>,
 ): Promise<T> {
   const workbook = await openWorkbook(file)
@@ -74,7 +64,7 @@ export async function readSheetNames(file: SourceFile): Promise<string[]> {
 async function openSheet(
   file: SourceFile,
   workbook: Workbook,
-  reading: Reading,
+  reading: SheetReading,
 ): Promise<OpenSheet> {
   const { layout, columns: given } = reading
   const sheet = sheetOf(file, workbook, layout.sheet)

@@ -1,11 +1,11 @@
 import type { FilesSource } from '../../../define/source.js'
 import { decode } from '../../decoder/client.js'
-import type { WrittenSheet } from '../../decoder/jobs.js'
+import type { WrittenSheet } from '../../decoder/job-types.js'
 import type { Inspection } from '../../files/inspect.js'
 import type { SourceFile } from '../../files/source-file.js'
 import type { TakenFile, Target } from '../../files/taken.js'
 import { takeWritten } from '../take-json.js'
-import type { ExcelLayout } from './rows.js'
+import type { ExcelLayout } from './reading.js'
 
 /** Writes the rows of a sheet, each value as text. */
 export async function takeExcel(
