@@ -255,7 +255,7 @@ const wideFiles = [
   'serve/keeper',
   'silver/input',
   'source/files/read-files',
-  'source/formats/take-json',
+  'source/formats/ingest-json',
   'testing/compare',
 ]
 

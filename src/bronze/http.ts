@@ -6,9 +6,9 @@ import type { HttpSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { shownUrl } from '../secrets.js'
-import type { TakenFile } from '../source/files/taken.js'
+import type { IngestedFile } from '../source/files/ingested.js'
+import { ingestRecords } from '../source/formats/ingest-json.js'
 import { type JsonRecord, MARK } from '../source/formats/json-records.js'
-import { takeRecords } from '../source/formats/take-json.js'
 import { HttpClient } from '../source/http/client.js'
 import { parseExactly, saying } from '../source/http/document.js'
 import { pagesOf } from '../source/http/pages.js'
@@ -119,14 +119,14 @@ class Answers {
     const batch = newBatch(context, base, dataset)
     const data = `${batch.folder}/00001.parquet`
     await context.storage.prepare(data)
-    const wanted = wantedTypes(context.lake.datasets, dataset)
+    const requested = wantedTypes(context.lake.datasets, dataset)
     const place = `${this.url.host}${this.url.pathname}`
     const taken = await withSession(context, name, (session) =>
-      takeRecords({ path: place, name: place, size: 0, modified: 0 }, source, this.rows(), {
+      ingestRecords({ path: place, name: place, size: 0, modified: 0 }, source, this.rows(), {
         session,
         location: context.storage.locate(data),
         batch: batch.batch,
-        wanted,
+        requested,
         large: true,
         ofOthers: this.before !== undefined,
         signal: context.signal,
@@ -140,7 +140,7 @@ class Answers {
     before: Intake,
     batch: NewBatch,
     data: string,
-    { columns, ...kept }: TakenFile,
+    { columns, ...kept }: IngestedFile,
   ): Promise<Intake> {
     const { context, dataset, source, warnings } = this
     const done = { ...before, warnings }
@@ -206,7 +206,7 @@ class Answers {
     const from = before?.from ?? source.cursor?.start
     const since = before?.number ? new LosslessNumber(before.from as string) : from
     const warn = (message: string) => this.warnings.push(message)
-    const pages = pagesOf(source, client, since, warn, before !== undefined)
+    const pages = pagesOf(source, client, since, { warn, wasRead: before !== undefined })
     for await (const page of pages) {
       const rows: JsonRecord[] = []
       for (const row of page.rows) {

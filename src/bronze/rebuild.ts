@@ -6,9 +6,9 @@ import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
+import { ingestFile } from '../source/files/ingest-file.js'
 import { inspectFile } from '../source/files/inspect-file.js'
 import { settleKind } from '../source/files/kind.js'
-import { takeFile } from '../source/files/read-files.js'
 import type { SourceFile } from '../source/files/source-file.js'
 import { entriesOf } from '../source/unpack/archive.js'
 import { withUnpacked } from '../source/unpack/unpack.js'
@@ -256,20 +256,16 @@ async function rebuildFile(
     if (/\.zip$/i.test(found.path) && !found.archive) await entriesOf(found)
     return await withUnpacked(found, reader, signal, async (readable) => {
       const { valuesFrom } = context
-      const wanted = wantedTypes(context.lake.datasets, dataset)
+      const requested = wantedTypes(context.lake.datasets, dataset)
       const source = settleKind(readable, reader)
-      const inspection = await inspectFile(readable, source, { signal, wanted, valuesFrom })
+      const inspection = await inspectFile(readable, source, { signal, requested, valuesFrom })
       if (exact && inspection.sha256 !== file.sha256) throw otherNow(name)
       const large = inspection.bytes >= valuesFrom
-      const target = { session, location, batch, wanted, large, signal }
-      const { columns: _, ...taken } = await takeFile(
-        { ...readable, name },
-        source,
-        inspection,
-        target,
-      )
-      if (exact && taken.rows !== file.rows) throw otherNow(name)
-      return { ...kept, ...taken }
+      const target = { session, location, batch, requested, large, signal }
+      const reading = { file: { ...readable, name }, source, inspection, target }
+      const { columns: _, ...ingested } = await ingestFile(reading)
+      if (exact && ingested.rows !== file.rows) throw otherNow(name)
+      return { ...kept, ...ingested }
     })
   } catch (error) {
     if (!isFault(error) || (exact && !file.unread)) throw error

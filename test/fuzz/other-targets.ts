@@ -5,7 +5,7 @@ import { CommitLog } from '../../src/log/log.js'
 import { filesSource } from '../../src/source/declare/files.js'
 import { inspectFile } from '../../src/source/files/inspect-file.js'
 import { settleKind } from '../../src/source/files/kind.js'
-import { takeFile } from '../../src/source/files/read-files.js'
+import { ingestFile } from '../../src/source/files/ingest-file.js'
 import { eventsOf } from '../../src/source/follow/events.js'
 import { readPairs } from '../../src/source/formats/lines.js'
 import { contentOf } from '../../src/source/http/content.js'
@@ -75,12 +75,17 @@ async function intake(bytes: Buffer): Promise<void> {
     try {
       await withUnpacked(file, source, signal, async (readable) => {
         const settled = settleKind(readable, source)
-        const wanted = new Map([['id', 'BIGINT']])
-        const inspection = await inspectFile(readable, settled, { signal, wanted, valuesFrom: 64 })
+        const requested = new Map([['id', 'BIGINT']])
+        const inspection = await inspectFile(readable, settled, { signal, requested, valuesFrom: 64 })
         const location = `${await scratchOf()}/taken.parquet`
         const large = bytes.length > 64
-        const target = { session, location, batch: 'b', wanted, large, signal }
-        const { rows, broken } = await takeFile(readable, settled, inspection, target)
+        const target = { session, location, batch: 'b', requested, large, signal }
+        const { rows, broken } = await ingestFile({
+          file: readable,
+          source: settled,
+          inspection,
+          target,
+        })
         const [found] = await session.rows(`SELECT count(*) AS n FROM read_parquet('${location}')`)
         if (Number(found?.n) !== rows || broken > rows) throw new Error('Rows were lost')
       })

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import type { ResultRow } from '../../src/engine/engine.js'
 import { type FilesOptions, files } from '../../src/source/declare/files.js'
 import { inspectFile } from '../../src/source/files/inspect-file.js'
-import { takeFile } from '../../src/source/files/read-files.js'
+import { ingestFile } from '../../src/source/files/ingest-file.js'
 import { engineSession } from '../support/engine.js'
 import { temporaryFolder } from '../support/project.js'
 import { seed } from '../support/seed.js'
@@ -136,7 +136,7 @@ async function holdEqual(
   options: FilesOptions<'x' | 'y'>,
   goodFields: fc.Arbitrary<string[]>,
   line: fc.Arbitrary<string>,
-  wanted: ReadonlyMap<string, string> = new Map([
+  requested: ReadonlyMap<string, string> = new Map([
     ['x', 'BIGINT'],
     ['y', 'DATE'],
   ]),
@@ -150,16 +150,16 @@ async function holdEqual(
     const { size, mtimeMs } = await stat(path)
     const file = { path, name: 'x.csv', size, modified: Math.floor(mtimeMs) }
     const valuesFrom = large ? 0 : Number.POSITIVE_INFINITY
-    const inspection = await inspectFile(file, source, { wanted, valuesFrom })
+    const inspection = await inspectFile(file, source, { requested, valuesFrom })
     if (plain && inspection.plain) native++
     if (plain && inspection.plain && inspection.values?.size) byValues++
     const location = `file://${join(folder, `${plain}.parquet`)}`
-    const taken = await takeFile(
+    const taken = await ingestFile({
       file,
       source,
-      { ...inspection, plain: plain && inspection.plain },
-      { session: session(), location, batch: 'b', wanted, large },
-    )
+      inspection: { ...inspection, plain: plain && inspection.plain },
+      target: { session: session(), location, batch: 'b', requested, large },
+    })
     const sql = session().files.batches([
       { location, ...taken, ...(taken.bare ? { origin: { batch: 'b', file: 'x.csv' } } : {}) },
     ])

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { type FilesOptions, files } from '../../src/source/declare/files.js'
 import { inspectFile } from '../../src/source/files/inspect-file.js'
 import { Pack } from '../../src/source/files/pack.js'
-import { takeFile } from '../../src/source/files/read-files.js'
+import { ingestFile } from '../../src/source/files/ingest-file.js'
 import { decodeSmall, readSmall } from '../../src/source/files/small-files.js'
 import { engineSession } from '../support/engine.js'
 import { temporaryFolder } from '../support/project.js'
@@ -26,13 +26,13 @@ async function rowsOf(text: string | Buffer, options: FilesOptions<string>) {
   const source = files(path, options)
   const { size, mtimeMs } = await stat(path)
   const file = { path, name: 'x.csv', size, modified: Math.floor(mtimeMs) }
-  const wanted = new Map([['n', 'BIGINT']])
+  const requested = new Map([['n', 'BIGINT']])
   const signal = new AbortController().signal
   const read = async (way: 'plain' | 'careful' | 'values' | 'packed') => {
     const valuesFrom = way === 'values' ? 0 : Number.POSITIVE_INFINITY
-    const inspection = await inspectFile(file, source, { wanted, valuesFrom })
+    const inspection = await inspectFile(file, source, { requested, valuesFrom })
     const location = `file://${join(folder, `${way}.parquet`)}`
-    const target = { session: session(), location, batch: 'b', wanted, signal }
+    const target = { session: session(), location, batch: 'b', requested, signal }
     const take = async () => {
       if (way === 'packed') {
         const pack = new Pack(source)
@@ -43,7 +43,12 @@ async function rowsOf(text: string | Buffer, options: FilesOptions<string>) {
       }
       const plain = way !== 'careful' && inspection.plain
       const large = way === 'values'
-      return takeFile(file, source, { ...inspection, plain }, { ...target, large })
+      return ingestFile({
+        file,
+        source,
+        inspection: { ...inspection, plain },
+        target: { ...target, large },
+      })
     }
     const { columns, ...taken } = await take()
     const bare = 'bare' in taken && taken.bare

@@ -17,12 +17,12 @@ const times: readonly [type: RegExp, as: string][] = [
 /** Times that an engine which reads a database itself may have as values. */
 export function directTimes(
   columns: readonly RemoteColumn[],
-  wanted: ReadonlyMap<string, string>,
+  requested: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
   return new Map(
     columns.flatMap(({ name, type }) => {
       const as = times.find(([of]) => of.test(type))?.[1]
-      return as !== undefined && wanted.get(name.toLowerCase()) === as ? [[name, as]] : []
+      return as !== undefined && requested.get(name.toLowerCase()) === as ? [[name, as]] : []
     }),
   )
 }

@@ -30,11 +30,11 @@ const textOptions = { delimiter: ',', quote: '"', nulls: [''], newline: '\n' as 
 /** Columns that can be read as values at once: the database writes their texts as the engine does. */
 function exactTypes(
   columns: readonly RemoteColumn[],
-  wanted: ReadonlyMap<string, string>,
+  requested: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
   for (const { name, type } of columns) {
-    const as = wanted.get(name.toLowerCase())
+    const as = requested.get(name.toLowerCase())
     const scale = /^(?:numeric|decimal)\((\d+),(\d+)\)$/.exec(type)
     const decimal = /^DECIMAL\((\d+),(\d+)\)$/i.exec(as ?? '')
     const whole = /^(tinyint|smallint|mediumint|int|integer|bigint)( unsigned)?$/.test(type)
@@ -122,8 +122,8 @@ export class RowsWriter {
   ): Promise<BatchFile[] | undefined> {
     const { context, reader, source, columns, batch } = this
     if (!reader.remote || !this.byEngine.on || this.dataset.format !== 'parquet') return undefined
-    const wanted = wantedTypes(context.lake.datasets, this.dataset, true)
-    const exact = new Map([...exactTypes(columns, wanted), ...directTimes(columns, wanted)])
+    const requested = wantedTypes(context.lake.datasets, this.dataset, true)
+    const exact = new Map([...exactTypes(columns, requested), ...directTimes(columns, requested)])
     const values = new Set(exact.keys())
     try {
       await context.storage.prepare(data)
@@ -268,17 +268,17 @@ export class RowsWriter {
     await context.storage.prepare(data)
     if (this.dataset.format !== 'parquet') return this.keepTexts(path, { bytes, longest }, data)
     const large = bytes >= context.valuesFrom
-    const wanted = large ? wantedTypes(context.lake.datasets, this.dataset) : new Map()
+    const requested = large ? wantedTypes(context.lake.datasets, this.dataset) : new Map()
     const columns = this.columns.map(({ name }) => name)
     return withSession(context, fullName(this.dataset), async (session) => {
       const write = (line: number, exact: ReadonlyMap<string, string>) => {
         const text = this.text(session, path, columns, line, exact)
         const relation = `(SELECT *, ${this.nulls} FROM ${text})`
-        return keepRecords(session, { ...this.records(relation, data), exact }, wanted)
+        return keepRecords(session, { ...this.records(relation, data), exact }, requested)
       }
       // A NaN is no decimal.
       return this.orElse(
-        () => write(longest, exactTypes(this.columns, wanted)),
+        () => write(longest, exactTypes(this.columns, requested)),
         () => write(bytes, new Map()),
       )
     })

@@ -5,11 +5,11 @@ import type { Session } from '../../engine/engine.js'
 import type { MoraineError } from '../../errors.js'
 import type { Kept } from '../../source/files/encode.js'
 import { isGoneSince } from '../../source/files/gone.js'
+import { ingestFile } from '../../source/files/ingest-file.js'
 import { inspectFile } from '../../source/files/inspect-file.js'
 import { readerFor, settleKind } from '../../source/files/kind.js'
 import { Pack } from '../../source/files/pack.js'
-import { broughtAhead } from '../../source/files/prefetch.js'
-import { takeFile } from '../../source/files/read-files.js'
+import { prefetched } from '../../source/files/prefetch.js'
 import { decodeSmall, readSmall, type SmallFile } from '../../source/files/small-files.js'
 import type { SourceFile } from '../../source/files/source-file.js'
 import { withUnpacked } from '../../source/unpack/unpack.js'
@@ -38,7 +38,7 @@ export class Taking {
   readonly notes: string[] = []
   readonly touched: Record<string, number> = {}
   private readonly originals: Originals
-  private readonly wanted: ReadonlyMap<string, string>
+  private readonly requested: ReadonlyMap<string, string>
   private pack: Pack
   /** The files in the pack, as they will be described. */
   private packed: { file: SourceFile; about: About }[] = []
@@ -64,7 +64,7 @@ export class Taking {
   ) {
     const { lake, storage, signal } = context
     this.originals = new Originals(storage, besideBatch(batch.folder), signal)
-    this.wanted = wantedTypes(lake.datasets, dataset)
+    this.requested = wantedTypes(lake.datasets, dataset)
     this.pack = new Pack(source)
   }
 
@@ -73,7 +73,7 @@ export class Taking {
     const { context, dataset } = this
     const { signal, storage } = context
     for (const file of files) this.files.set(file.name, file)
-    for await (const file of broughtAhead(files, signal)) {
+    for await (const file of prefetched(files, signal)) {
       signal.throwIfAborted()
       await this.file(file, files.length > FEW)
       context.progress(fullName(dataset), { rows: this.rows })
@@ -122,8 +122,8 @@ export class Taking {
     const source = settleKind(readable, this.source)
     {
       const { signal, valuesFrom } = context
-      const { wanted } = this
-      const inspection = await inspectFile(readable, source, { signal, wanted, valuesFrom })
+      const { requested } = this
+      const inspection = await inspectFile(readable, source, { signal, requested, valuesFrom })
       const { name, size, modified } = file
       const { sha256 } = inspection
       const known = this.known.get(name)
@@ -137,7 +137,7 @@ export class Taking {
       const isRaw = this.dataset.format === 'raw'
       const original = isRaw ? { original: await this.originals.keep(readable) } : {}
       const about = { name, size, modified, sha256, ...original }
-      if (mayPack && Pack.takes(source, inspection)) {
+      if (mayPack && Pack.fits(source, inspection)) {
         const small = await readSmall(readable, source, inspection, signal)
         this.waiting.push({ small, file: elsewhere(file), about })
         if (this.waiting.length >= TOGETHER) await this.decodeWaiting()
@@ -148,7 +148,12 @@ export class Taking {
         const { data, target } = await this.place()
         const note = (text: string) => this.notes.push(`${name}: ${text}`)
         const how = { ...target, large, note }
-        const { leftOut, ...kept } = await takeFile(readable, source, inspection, how)
+        const { leftOut, ...kept } = await ingestFile({
+          file: readable,
+          source,
+          inspection,
+          target: how,
+        })
         this.see(name, kept.columns, leftOut, source)
         this.take({ ...about, data, ...kept })
       }
@@ -263,14 +268,14 @@ export class Taking {
   }
 
   private async place() {
-    const { context, session, wanted } = this
+    const { context, session, requested } = this
     const { storage, signal } = context
     const { folder, batch } = this.batch
     this.written++
     const data = `${folder}/${String(this.written).padStart(5, '0')}.parquet`
     await storage.prepare(data)
     const only = this.columns.only
-    const where = { session, location: storage.locate(data), batch, wanted, signal }
+    const where = { session, location: storage.locate(data), batch, requested, signal }
     return { data, target: { ...where, ...(only ? { only } : {}) } }
   }
 }

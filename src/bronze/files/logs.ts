@@ -7,10 +7,10 @@ import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
 import { decode } from '../../source/decoder/client.js'
-import type { LogPart } from '../../source/decoder/job-types.js'
+import type { LogChunk } from '../../source/decoder/job-types.js'
 import { discoverFiles as filesOf, nothingThere } from '../../source/files/discover.js'
+import { textOf } from '../../source/files/ingested.js'
 import type { SourceFile } from '../../source/files/source-file.js'
-import { textOf } from '../../source/files/taken.js'
 import {
   continues,
   isAsItWas,
@@ -20,7 +20,7 @@ import {
   type Stream,
   streamAt,
 } from '../../source/follow/streams.js'
-import { takeWritten } from '../../source/formats/take-json.js'
+import { ingestWritten } from '../../source/formats/ingest-json.js'
 import { withUnpacked } from '../../source/unpack/unpack.js'
 import {
   Batches,
@@ -268,7 +268,7 @@ class LogIntake {
     if (size <= offset) return
     const idle = Date.now() - file.modified > IDLE
     const rotated = packed || /\.\d+$/.test(file.name) || (before && before.name !== file.name)
-    const part: LogPart = {
+    const part: LogChunk = {
       source,
       offset,
       line,
@@ -283,17 +283,17 @@ class LogIntake {
       session,
       location: storage.locate(data),
       batch: batch.batch,
-      wanted: new Map<string, string>(),
+      requested: new Map<string, string>(),
       large: false,
       signal,
     }
     const columns = source.columns ? { columns: source.columns } : { columns: undefined }
     const write = async (to: string) => {
-      const found = await decode('events', file, { part, to }, signal)
+      const found = await decode('events', file, { chunk: part, to }, signal)
       Object.assign(reached, found.reached)
       return found.written
     }
-    const kept = await takeWritten(file, columns, write, target).catch((error) => {
+    const kept = await ingestWritten(file, columns, write, target).catch((error) => {
       signal.throwIfAborted()
       if (!isFault(error) || !idle) throw error
       return { fault: error }

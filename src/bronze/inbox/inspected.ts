@@ -1,9 +1,9 @@
 import type { Bronze } from '../../define/model.js'
 import type { FilesSource, InboxSource } from '../../define/source.js'
 import type { Session } from '../../engine/engine.js'
+import { ingestFile } from '../../source/files/ingest-file.js'
 import { inspectFile } from '../../source/files/inspect-file.js'
 import { settleKind } from '../../source/files/kind.js'
-import { takeFile } from '../../source/files/read-files.js'
 import type { SourceFile } from '../../source/files/source-file.js'
 import { withUnpacked } from '../../source/unpack/unpack.js'
 import type { RunContext } from '../../step/context.js'
@@ -15,7 +15,7 @@ interface Inspected {
   readable: SourceFile
   sha256: string
   /** Writes its rows, under the name by which it is known. */
-  take(name: string, into: Target): ReturnType<typeof takeFile>
+  take(name: string, into: Target): ReturnType<typeof ingestFile>
 }
 
 /** Where the rows of a file are written. */
@@ -37,12 +37,17 @@ export async function withInspected(
   const ending = readerOf(inbox, file.name)
   await withUnpacked(file, ending, context.signal, async (readable) => {
     const { signal, valuesFrom } = context
-    const wanted = wantedTypes(context.lake.datasets, dataset)
+    const requested = wantedTypes(context.lake.datasets, dataset)
     const source = settleKind(readable, ending)
-    const inspection = await inspectFile(readable, source, { signal, wanted, valuesFrom })
+    const inspection = await inspectFile(readable, source, { signal, requested, valuesFrom })
     const large = inspection.bytes >= valuesFrom
     const take = (name: string, into: Target) =>
-      takeFile({ ...readable, name }, source, inspection, { ...into, wanted, large, signal })
+      ingestFile({
+        file: { ...readable, name },
+        source,
+        inspection,
+        target: { ...into, requested, large, signal },
+      })
     await work({ readable, sha256: inspection.sha256, take })
   })
 }

@@ -1,7 +1,7 @@
 import { fullName } from '../../define/dataset.js'
 import type { Bronze } from '../../define/model.js'
 import type { IngestSource } from '../../define/source.js'
-import { takeRecords } from '../../source/formats/take-json.js'
+import { ingestRecords } from '../../source/formats/ingest-json.js'
 import { type Batches, type BatchFile, sealFiles } from '../../step/batches.js'
 import { type RunContext, withSession } from '../../step/context.js'
 import { wantedTypes } from '../../step/requested-types.js'
@@ -184,12 +184,12 @@ export class LandedIntake {
         session,
         location: context.storage.locate(data),
         batch,
-        wanted: wantedTypes(context.lake.datasets, dataset),
+        requested: wantedTypes(context.lake.datasets, dataset),
         large: true,
         ofOthers: true,
         signal: context.signal,
       }
-      return takeRecords(file, source, read.rows(), target)
+      return ingestRecords(file, source, read.rows(), target)
     })
     return { read, columns, kept }
   }

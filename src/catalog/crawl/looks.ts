@@ -12,8 +12,8 @@ import {
   type FileOptions,
   lookAt,
   sizedFile,
-  type TakenSample,
-  takeSample,
+  type IngestedSample,
+  ingestSample,
 } from '../../source/preview/look.js'
 import { type Sample, withSample } from '../../source/preview/sample.js'
 import { entriesOf, isZip } from '../../source/unpack/archive.js'
@@ -28,7 +28,7 @@ export interface Looked {
   /** Its name, without folder and endings. */
   stem: string
   options: FileOptions
-  taken: TakenSample
+  taken: IngestedSample
   /** All of it was read. */
   complete: boolean
   /** Types that the file itself says, by column. */
@@ -123,7 +123,7 @@ export class Looks {
    * What means NULL in all columns, texts among them: `\\N`, and NULL where it stands among numbers or times. An empty field is then an
    * empty text.
    */
-  private async wordsForNull({ location, columns }: TakenSample): Promise<string[]> {
+  private async wordsForNull({ location, columns }: IngestedSample): Promise<string[]> {
     const has = columns.map((name) => `${quoteName(name)} = '\\N'`)
     const among = columns.map((name) => {
       const sql = quoteName(name)
@@ -137,10 +137,10 @@ export class Looks {
     return [...(row.n ? ['\\N'] : []), ...(row.w ? ['NULL'] : [])]
   }
 
-  private take(sample: Sample, options: FileOptions, natives?: FilesSource): Promise<TakenSample> {
+  private take(sample: Sample, options: FileOptions, natives?: FilesSource): Promise<IngestedSample> {
     const source = natives ?? filesSource([sample.file.name], options)
     const location = join(this.scratch, `rows-${this.count++}.parquet`)
-    return takeSample(this.session, sample, source, location)
+    return ingestSample(this.session, sample, source, { location })
   }
 
   /** Each sheet that is not hidden is a table. */

@@ -28,7 +28,7 @@ async function endless() {
   const { size, mtimeMs } = await stat(path)
   const file: SourceFile = { path, name: 'x.log', size, modified: Math.floor(mtimeMs) }
   const source = logs(path, { format: /^(?<a>(x+x+)+y)$/ })
-  const inspection = await inspectFile(file, source, { wanted: new Map(), valuesFrom: 1e9 })
+  const inspection = await inspectFile(file, source, { requested: new Map(), valuesFrom: 1e9 })
   return { file, input: { source, inspection, to: join(folder, 'text') } }
 }
 

@@ -1,8 +1,7 @@
 import type { FilesSource } from '../../define/source.js'
-import type { Inspection } from '../files/inspect.js'
+import type { FileReading, IngestedFile, Target } from '../files/ingested.js'
 import type { SourceFile } from '../files/source-file.js'
-import type { TakenFile, Target } from '../files/taken.js'
-import type { Part, Reached } from '../follow/events.js'
+import type { Chunk, Reached } from '../follow/events.js'
 import type { SheetReading } from '../formats/excel/reading.js'
 import type { WrittenRecords } from '../formats/write-records.js'
 import type { CanonicalText } from '../text/canonical.js'
@@ -11,14 +10,10 @@ import type { FileData } from './wire.js'
 /* What a decoder's process can be asked for. Apart from the work itself, which asks for it as well: files in archives are unpacked. */
 
 /** A file, and what was found when its bytes were looked at. */
-export interface Reads {
-  file: SourceFile
-  source: FilesSource
-  inspection: Inspection
-}
+export type Reads = Omit<FileReading, 'target'>
 
 /** What is to be read of a log. */
-export type LogPart = Omit<Part, 'signal' | 'file'>
+export type LogChunk = Omit<Chunk, 'signal' | 'file'>
 
 /** Where rows are written, without what only the process knows that asks. */
 export type PlainTarget = Omit<Target, 'session' | 'signal' | 'note'>
@@ -49,11 +44,13 @@ export interface Jobs {
   /** Writes what is new in a log. */
   events(input: {
     file: SourceFile
-    part: LogPart
+    chunk: LogChunk
     to: string
   }): Promise<{ written: WrittenRecords; reached: Reached }>
   /** Reads a file to Parquet with an engine of the decoder's process. */
-  take(input: Reads & { target: PlainTarget }): Promise<{ taken: TakenFile; notes: string[] }>
+  ingest(
+    input: Reads & { target: PlainTarget },
+  ): Promise<{ ingested: IngestedFile; notes: string[] }>
 }
 
 export type JobName = keyof Jobs

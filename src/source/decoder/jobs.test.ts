@@ -13,11 +13,11 @@ it('an engine that waits for its file is no decoder that waits for nothing', asy
   // A disk that does not answer: who opens it waits until somebody writes.
   const path = join(folder, 'slow.parquet')
   execFileSync('mkfifo', [path])
-  const taking = jobs.take({
+  const taking = jobs.ingest({
     file: { path, name: 'slow.parquet', size: 100, modified: 0 },
     source: { layout: { kind: 'parquet' } },
     inspection: {},
-    target: { location: join(folder, 'rows.parquet'), batch: 'b', wanted: {}, large: false },
+    target: { location: join(folder, 'rows.parquet'), batch: 'b', requested: {}, large: false },
   } as never)
   const ended = taking.then(
     () => 'taken',

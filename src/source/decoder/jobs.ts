@@ -2,13 +2,14 @@ import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import type { Engine } from '../../engine/engine.js'
 import { openEngine } from '../../engine/open.js'
-import { canonicalOptions, takeHere } from '../files/read-files.js'
-import { type TakenFile, textOf } from '../files/taken.js'
+import { ingestHere } from '../files/ingest-file.js'
+import { textOf } from '../files/ingested.js'
 import { eventsOf, type Reached } from '../follow/events.js'
 import { recordsOf } from '../formats/document.js'
 import { readSheetNames, withSheet } from '../formats/excel/rows.js'
 import { writeRecords } from '../formats/write-records.js'
 import { type CanonicalText, canonicalize } from '../text/canonical.js'
+import { canonicalOptions } from '../text/header.js'
 import { readEntries } from '../unpack/archive.js'
 import { unpackInto } from '../unpack/unpack.js'
 import type { Input, Jobs } from './job-types.js'
@@ -38,16 +39,16 @@ export const jobs: Jobs = {
       return { ...written, columns: sheet.columns, notes: sheet.notes() }
     }),
   sheetNames: ({ file }) => readSheetNames(file),
-  async events({ file, part, to }) {
+  async events({ file, chunk: part, to }) {
     const { signal } = new AbortController()
     const reached: Reached = { offset: part.offset, line: part.line }
     const written = await writeRecords(eventsOf({ ...part, file, signal }, reached), to, {})
     return { written, reached }
   },
-  take: (taking) => beyondNode(() => take(taking)),
+  ingest: (reading) => beyondNode(() => ingest(reading)),
 }
 
-async function take({ file, source, inspection, target }: Input<'take'>) {
+async function ingest({ file, source, inspection, target }: Input<'ingest'>) {
   const notes: string[] = []
   engine ??= startEngine()
   const session = await (await engine).open()
@@ -63,8 +64,13 @@ async function take({ file, source, inspection, target }: Input<'take'>) {
   const timer = setInterval(() => void watch(), 500)
   try {
     const note = (text: string) => void notes.push(text)
-    const taken = await takeHere(file, source, inspection, { ...target, session, note })
-    return { taken: taken as TakenFile, notes }
+    const ingested = await ingestHere({
+      file,
+      source,
+      inspection,
+      target: { ...target, session, note },
+    })
+    return { ingested, notes }
   } finally {
     clearInterval(timer)
     session.close()

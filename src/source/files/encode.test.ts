@@ -9,7 +9,7 @@ import { keepRecords } from './encode.js'
 
 const session = engineSession()
 
-const wanted = new Map([
+const requested = new Map([
   ['id', 'BIGINT'],
   ['price', 'DECIMAL(9,2)'],
   ['day', 'DATE'],
@@ -70,7 +70,7 @@ it('texts come back as they were, whether they are kept as values or not', async
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(text, text, text, text, text), { maxLength: 8 }),
-      fc.subarray([...wanted], { minLength: 1 }),
+      fc.subarray([...requested], { minLength: 1 }),
       fc.boolean(),
       async (odd, some, whole) => {
         const row = usual.map((t) => (whole && t === '12.50' ? '12' : t))

@@ -4,13 +4,13 @@ import type { Counts, KeptAs, Session } from '../../engine/engine.js'
 import { isNumber, type KnownColumns } from '../../quality/known.js'
 
 /** Types in which columns are worth keeping, by their names in lower case: those in which silver reads them. */
-export type Wanted = ReadonlyMap<string, string>
+export type RequestedTypes = ReadonlyMap<string, string>
 
 /** Records that are about to be kept: a relation with `_error`, `_raw` and a text a column. */
 export interface Records {
   relation: string
   /** No record is broken: the relation has neither `_error` nor `_raw`. */
-  sound?: boolean
+  clean?: boolean
   columns: readonly string[]
   /** SQL for each row's batch and file, where the file shall say them. */
   lineage: readonly string[]
@@ -34,12 +34,12 @@ export interface Kept extends KeptAs {
 export async function keepRecords(
   session: Session,
   records: Records,
-  wanted: Wanted,
+  requested: RequestedTypes,
 ): Promise<Kept> {
   const { relation, columns, lineage, location } = records
-  const { compression = 'snappy', exact = new Map<string, string>(), sound = false } = records
+  const { compression = 'snappy', exact = new Map<string, string>(), clean = false } = records
   const texty = columns.filter((name) => !exact.has(name))
-  const found = await worthwhile(session, relation, texty, wanted)
+  const found = await worthwhile(session, relation, texty, requested)
   const values = { ...Object.fromEntries(exact), ...found }
   const names = Object.keys(values)
   const proved = Object.keys(found)
@@ -48,12 +48,14 @@ export async function keepRecords(
     return i < 0 ? quoteName(name) : `_v${i} AS ${quoteName(name)}`
   })
   const casts = proved.map((name, i) => `, ${castSql(name, found[name] as string)} AS _v${i}`)
-  const bent = proved.map((name, i) => `NOT ${givesBack(name, `_v${i}`, found[name] as string)}`)
+  const nonCanonical = proved.map(
+    (name, i) => `NOT ${givesBack(name, `_v${i}`, found[name] as string)}`,
+  )
   const list = names.map((name) => `CAST(${quoteName(name)} AS VARCHAR)`)
   // As one text: a list that is NULL in all rows costs more than a column of numbers, to write and to read.
   const json = `CAST(to_json([${list.join(', ')}]) AS VARCHAR)`
-  const texts = `CASE WHEN ${bent.join(' OR ')} THEN ${json} END AS _texts`
-  const all = [...lineage, ...(sound ? [] : ['_error', '_raw']), ...own]
+  const texts = `CASE WHEN ${nonCanonical.join(' OR ')} THEN ${json} END AS _texts`
+  const all = [...lineage, ...(clean ? [] : ['_error', '_raw']), ...own]
   const sql =
     proved.length === 0
       ? `SELECT ${all.join(', ')} FROM ${relation}`
@@ -64,7 +66,7 @@ export async function keepRecords(
     compression,
   })
   const broken = rows - (counts.get('"_error"')?.nulls ?? rows)
-  const kept = { rows, bytes, broken, ...(sound ? { sound } : {}) }
+  const kept = { rows, bytes, broken, ...(clean ? { sound: true } : {}) }
   if (names.length === 0) return kept
   const known = knownOf(columns, values, counts)
   if (proved.length === 0) return { ...kept, values, known }
@@ -96,10 +98,10 @@ async function worthwhile(
   session: Session,
   relation: string,
   columns: readonly string[],
-  wanted: Wanted,
+  requested: RequestedTypes,
 ): Promise<Record<string, string>> {
   const candidates = columns.flatMap((name) => {
-    const type = wanted.get(name.toLowerCase())
+    const type = requested.get(name.toLowerCase())
     if (type === undefined) return []
     // Prices without cents: as whole numbers they give back the text that came.
     const whole = wholeType(type)
@@ -110,7 +112,7 @@ async function worthwhile(
   const sample = `(SELECT * FROM ${relation} LIMIT ${SAMPLE})`
   const { rows, counts } = await countTrue(session, sample, tests)
   const enough = candidates.filter((_, i) => (counts[i] ?? 0) >= rows * MOST)
-  // Of two types the first, which is the one that is wanted.
+  // Of two types the first, which is the one that is requested.
   return Object.fromEntries(enough.filter(([name], i) => enough[i - 1]?.[0] !== name))
 }
 

@@ -2,12 +2,12 @@ import { open, stat } from 'node:fs/promises'
 import type { FilesSource, Layout } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
 import { byteOf } from '../text/canonical.js'
+import { columnsOf } from '../text/header.js'
 import type { TextLayout } from '../text/value-texts.js'
-import type { Wanted } from './encode.js'
+import type { RequestedTypes } from './encode.js'
+import { textOf } from './ingested.js'
 import { type Inspection, inspect } from './inspect.js'
-import { columnsOf } from './read-files.js'
 import type { SourceFile } from './source-file.js'
-import { textOf } from './taken.js'
 
 const LONGEST = 100 * 2 ** 20
 /** Bytes in which a header is looked for. */
@@ -17,7 +17,7 @@ const HEADER = 2 ** 16
 interface Purpose {
   signal?: AbortSignal | undefined
   /** Columns to keep as values … */
-  wanted: Wanted
+  requested: RequestedTypes
   /** … where the file has so many bytes. */
   valuesFrom: number
 }
@@ -26,11 +26,11 @@ interface Purpose {
 export async function inspectFile(
   file: SourceFile,
   source: FilesSource,
-  { signal, wanted, valuesFrom }: Purpose,
+  { signal, requested, valuesFrom }: Purpose,
 ): Promise<Inspection> {
   const { layout, quote } = source
   const numbers = layout?.kind === 'json' && layout.lines
-  const textLayout = await textLayoutOf(file, source, wanted, valuesFrom)
+  const textLayout = await textLayoutOf(file, source, requested, valuesFrom)
   const inspection = await inspect(textOf(file), file.name, {
     quote,
     escape: source.escape,
@@ -54,14 +54,14 @@ export async function inspectFile(
 async function textLayoutOf(
   file: SourceFile,
   source: FilesSource,
-  wanted: Wanted,
+  requested: RequestedTypes,
   valuesFrom: number,
 ): Promise<TextLayout | undefined> {
   const { layout, nulls, delimiter, header, headerRows = 1, skip = 0, footer = 0 } = source
   const hasMore = footer > 0 || source.comment !== undefined || (header && headerRows > 1)
   const isUsual = !layout && nulls.length === 1 && nulls[0] === '' && !hasMore
   const code = byteOf(delimiter)
-  if (!isUsual || wanted.size === 0 || code === undefined) return undefined
+  if (!isUsual || requested.size === 0 || code === undefined) return undefined
   const found = await stat(textOf(file)).catch(() => undefined)
   if (!found || found.size < valuesFrom) return undefined
   try {
@@ -69,7 +69,7 @@ async function textLayoutOf(
     const about = { line: 1, quoted: undefined, error: undefined, raw: () => '' }
     const first = names === undefined ? [] : [{ ...about, fields: names.split(delimiter) }]
     const { columns } = columnsOf(source, first, file)
-    const typed = columns.map((name) => ({ name, type: wanted.get(name.toLowerCase()) }))
+    const typed = columns.map((name) => ({ name, type: requested.get(name.toLowerCase()) }))
     return { columns: typed, delimiter: code, skip: skip + (header ? 1 : 0) }
   } catch (error) {
     // Whoever takes the file in tells.

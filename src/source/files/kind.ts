@@ -2,8 +2,8 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import type { FilesSource, Layout } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
 import { endingOf, isKnown } from '../declare/files.js'
+import { textOf } from './ingested.js'
 import type { SourceFile } from './source-file.js'
-import { textOf } from './taken.js'
 
 /** Bytes at the start of a file that are looked at. */
 const START = 1 << 16

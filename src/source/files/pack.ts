@@ -5,16 +5,17 @@ import { quoteText } from '../../define/sql/sql.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import { scratchFolder } from '../../storage/scratch.js'
-import { type Found, keepTexts } from '../formats/take-json.js'
+import { canonicalRows } from '../formats/careful.js'
+import { keepTexts } from '../formats/ingest-json.js'
+import type { Found } from '../formats/json-columns.js'
 import { SEPARATOR } from '../text/canonical.js'
 import type { NamesOutside } from '../text/names.js'
 import { type Kept, keepRecords } from './encode.js'
 import { folderValues, withFoldersOf } from './folders.js'
+import { keptColumns, type Target } from './ingested.js'
 import type { Inspection } from './inspect.js'
-import { canonicalRows } from './read-files.js'
 import type { DecodedFile, Lines } from './small-files.js'
 import type { SourceFile } from './source-file.js'
-import { keptColumns, type Target } from './taken.js'
 
 /** Bytes of a file up to which it is small. */
 const SMALL = 2 ** 17
@@ -41,7 +42,7 @@ export class Pack {
   constructor(readonly source: FilesSource) {}
 
   /** Whether a file is one to be packed. */
-  static takes({ layout }: FilesSource, { bytes }: Inspection): boolean {
+  static fits({ layout }: FilesSource, { bytes }: Inspection): boolean {
     return bytes <= SMALL && layout?.kind !== 'parquet' && layout?.kind !== 'excel'
   }
 
@@ -88,7 +89,7 @@ export class Pack {
       const { relation, columns: all } = this.inFolders(found)
       const columns = keptColumns(all, target)
       const records = { relation, columns, lineage, location }
-      const kept = await keepRecords(session, records, large ? target.wanted : new Map())
+      const kept = await keepRecords(session, records, large ? target.requested : new Map())
       return { ...kept, brokenOf: await brokenOf(session, found, kept) }
     }
     const folder = await scratchFolder('pack')
@@ -97,7 +98,7 @@ export class Pack {
       await writeFile(path, Buffer.concat(files.map(({ lines }) => lines.text)))
       const columns = first.lines.columns && [...first.lines.columns]
       const found = columns && {
-        relation: canonicalRows(session, path, columns, longest, true),
+        relation: canonicalRows(session, { path, columns, longest, named: true }),
         columns,
         outside: first.lines.outside ?? {},
       }
@@ -108,10 +109,8 @@ export class Pack {
       } = found
         ? { kept: await keep(found), ...found }
         : await keepTexts(
-            first.file,
-            source,
+            { file: first.file, source, target: { ...target, large } },
             { path, longest, named: true, marked: files.some(({ lines }) => lines.marked) },
-            { ...target, large },
             keep,
           )
       const { brokenOf, ...facts } = kept

@@ -13,7 +13,7 @@ const SMALL = 4 * 2 ** 20
  * The files in their order; small ones that are elsewhere are brought here ahead of their turn, since it is the waiting for each that takes the
  * time. What was brought is there until the next file is asked for.
  */
-export async function* broughtAhead(
+export async function* prefetched(
   files: readonly SourceFile[],
   signal: AbortSignal,
 ): AsyncGenerator<SourceFile> {
@@ -23,32 +23,32 @@ export async function* broughtAhead(
     return
   }
   const folder = await scratchFolder('objects')
-  const coming: Promise<SourceFile>[] = []
+  const underway: Promise<SourceFile>[] = []
   let next = 0
   const start = (): void => {
-    for (; next < files.length && coming.length < AT_ONCE; next++) {
+    for (; next < files.length && underway.length < AT_ONCE; next++) {
       const file = files[next] as SourceFile
-      const came = isAhead(file) ? bring(file, join(folder, String(next)), signal) : file
-      const arrival = Promise.resolve(came)
+      const started = isAhead(file) ? fetchTo(file, join(folder, String(next)), signal) : file
+      const arrival = Promise.resolve(started)
       // Told when it is its turn.
       arrival.catch(() => {})
-      coming.push(arrival)
+      underway.push(arrival)
     }
   }
   try {
-    for (start(); coming.length > 0; start()) {
-      const file = await (coming.shift() as Promise<SourceFile>)
+    for (start(); underway.length > 0; start()) {
+      const file = await (underway.shift() as Promise<SourceFile>)
       yield file
       const { here } = file.remote ?? {}
       if (isAhead(file) && here !== undefined) await rm(here, { force: true })
     }
   } finally {
-    await Promise.allSettled(coming)
+    await Promise.allSettled(underway)
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-async function bring(file: SourceFile, here: string, signal: AbortSignal): Promise<SourceFile> {
+async function fetchTo(file: SourceFile, here: string, signal: AbortSignal): Promise<SourceFile> {
   const { remote } = file
   try {
     await remote?.download(here, signal)

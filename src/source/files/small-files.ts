@@ -5,14 +5,14 @@ import { scratchFolder } from '../../storage/scratch.js'
 import { withinTime } from '../decoder/watchdog.js'
 import { smallRecords } from '../formats/document.js'
 import { splitOf } from '../formats/lines.js'
-import { writeFileRecords } from '../formats/take-json.js'
+import { writeFileRecords } from '../formats/write-file-records.js'
 import { recordText } from '../formats/write-records.js'
 import { canonicalOf, escapeText, SEPARATOR } from '../text/canonical.js'
+import { canonicalOptions, columnsOf, refuseWrongLayout } from '../text/header.js'
 import type { NamesOutside } from '../text/names.js'
+import { refuseChanged, textOf } from './ingested.js'
 import type { Inspection } from './inspect.js'
-import { canonicalOptions, columnsOf, refuseWrongLayout } from './read-files.js'
 import type { SourceFile } from './source-file.js'
-import { refuseChanged, textOf } from './taken.js'
 
 /** A file's records, as lines that begin with its name. */
 export interface Lines {
@@ -109,7 +109,10 @@ async function decodedElsewhere(
   const folder = await scratchFolder('records')
   try {
     const path = join(folder, 'records')
-    const found = await writeFileRecords(file, source, inspection, path, { signal }, lead(file))
+    const found = await writeFileRecords({ file, source, inspection }, path, {
+      signal,
+      lead: lead(file),
+    })
     const { records: rows, longest, marked } = found
     const lines: Lines = { text: await readFile(path), rows, longest, marked }
     return () => lines

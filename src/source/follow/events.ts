@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import type { FilesSource } from '../../define/source.js'
+import { textOf } from '../files/ingested.js'
 import type { SourceFile } from '../files/source-file.js'
-import { textOf } from '../files/taken.js'
 import { type RowText, rowTextOf } from '../formats/document.js'
 import type { JsonRecord } from '../formats/json-records.js'
 import { splitOf } from '../formats/lines.js'
@@ -15,7 +15,7 @@ const SHOWN = 1000
 const TOGETHER = 1000
 
 /** The part of a log that is read, from a place on. */
-export interface Part {
+export interface Chunk {
   file: SourceFile
   source: FilesSource
   /** Where it begins, and how many lines are before it. */
@@ -37,7 +37,7 @@ export interface Reached {
 }
 
 /** The events of a part as rows; `reached` is told how far they go. */
-export async function* eventsOf(part: Part, reached: Reached): AsyncGenerator<JsonRecord[]> {
+export async function* eventsOf(part: Chunk, reached: Reached): AsyncGenerator<JsonRecord[]> {
   const { source } = part
   const start = source.follow?.event
   const begins = start && new RegExp(start.source, start.flags.replace(/[gy]/g, ''))
@@ -130,7 +130,7 @@ interface Line {
   ends: boolean
 }
 
-async function* linesOf({ file, source, offset, end, signal }: Part): AsyncGenerator<Line> {
+async function* linesOf({ file, source, offset, end, signal }: Chunk): AsyncGenerator<Line> {
   if (end <= offset) return
   const decoder = new TextDecoder(source.encoding ?? 'utf-8')
   const isUnicode = /^utf-?8$/i.test(source.encoding ?? 'utf-8')

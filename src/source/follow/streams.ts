@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
+import { textOf } from '../files/ingested.js'
 import type { SourceFile } from '../files/source-file.js'
-import { textOf } from '../files/taken.js'
 
 /** A log that was read up to somewhere, whatever its file is called by now. */
 export interface Stream {

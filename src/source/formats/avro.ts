@@ -12,8 +12,8 @@ import {
 } from '../../iceberg/spec/avro-bytes.js'
 import { checkOf } from '../../iceberg/spec/avro-check.js'
 import { progressed } from '../decoder/progress.js'
+import { textOf } from '../files/ingested.js'
 import type { SourceFile } from '../files/source-file.js'
-import { textOf } from '../files/taken.js'
 import { shortFloat } from '../text/float-text.js'
 import type { JsonRecord } from './json-records.js'
 

@@ -5,9 +5,9 @@ import { MoraineError } from '../../errors.js'
 import { SMALL_TEXT } from '../decoder/limits.js'
 import { progressed } from '../decoder/progress.js'
 import { withinTime } from '../decoder/watchdog.js'
+import { type Target, textOf } from '../files/ingested.js'
 import type { Inspection } from '../files/inspect.js'
 import type { SourceFile } from '../files/source-file.js'
-import { type Target, textOf } from '../files/taken.js'
 import { pieceOf } from '../text/piece.js'
 import { EMPTY } from '../text/records.js'
 import {
@@ -62,7 +62,7 @@ export async function* recordsOf(
     }
     yield reader.push(Buffer.alloc(0), true)
   } catch (cause) {
-    throw told(file, cause)
+    throw namedFault(file, cause)
   }
 }
 
@@ -87,12 +87,12 @@ function allRecords(
     const records = reader.push(text.subarray(bom ? 3 : 0), false)
     return records.concat(reader.push(Buffer.alloc(0), true))
   } catch (cause) {
-    throw told(file, cause)
+    throw namedFault(file, cause)
   }
 }
 
 /** What is wrong with a document as a whole. */
-function told(file: SourceFile, cause: unknown): unknown {
+function namedFault(file: SourceFile, cause: unknown): unknown {
   if (cause instanceof RangeError)
     return new MoraineError('source', `${file.name} has a value of more than 512 MB`, {
       hint: 'Nothing of the file was taken in. Is it what its source says?',

@@ -1,10 +1,8 @@
-import type { FilesSource } from '../../define/source.js'
 import { quoteName, quoteText } from '../../define/sql/sql.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError, messageOf } from '../../errors.js'
-import type { Inspection } from '../files/inspect.js'
+import { type FileReading, type IngestedFile, keepRows, textOf } from '../files/ingested.js'
 import type { SourceFile } from '../files/source-file.js'
-import { keepRows, type TakenFile, type Target, textOf } from '../files/taken.js'
 import { namesOfTable } from '../text/columns.js'
 import { distinctNames, type Key, keysInOrder, outsideOfTable } from '../text/names.js'
 import { nestedJson } from './nested-json.js'
@@ -13,13 +11,8 @@ import { nestedJson } from './nested-json.js'
 const EXACT = /^(TINYINT|SMALLINT|INTEGER|BIGINT|DECIMAL\(\d+,\d+\)|DATE|TIMESTAMP)$/
 
 /** Writes the rows of a file of Parquet, which is a table already. Values become texts, lists and structs JSON. */
-export async function takeTable(
-  file: SourceFile,
-  source: FilesSource,
-  _: Inspection,
-  target: Target,
-): Promise<TakenFile> {
-  const { session, wanted, large } = target
+export async function ingestTable({ file, source, target }: FileReading): Promise<IngestedFile> {
+  const { session, requested, large } = target
   const relation = session.files.parquet(textOf(file))
   const found = await session.describe(`SELECT * FROM ${relation}`).catch((cause) => {
     throw new MoraineError('source', `${file.name} can't be read: ${messageOf(cause)}`, {
@@ -32,7 +25,7 @@ export async function takeTable(
   const names = namesOfTable(distinctNames(keys), source, file)
   const texts = found.map(({ name, sqlType }, i) => {
     const as = names[i] as string
-    if (large && EXACT.test(sqlType) && wanted.get(as.toLowerCase()) === sqlType) {
+    if (large && EXACT.test(sqlType) && requested.get(as.toLowerCase()) === sqlType) {
       exact.set(as, sqlType)
       return `${quoteName(name)} AS ${quoteName(as)}`
     }
@@ -41,12 +34,12 @@ export async function takeTable(
   const rows = `(SELECT ${texts.join(', ')} FROM ${relation})`
   const kept = (await keepRows(
     file,
-    { relation: rows, sound: true, columns: names, exact, firstLine: 1 },
+    { relation: rows, clean: true, columns: names, exact, firstLine: 1 },
     target,
   ).catch(async (cause) => {
     target.signal?.throwIfAborted()
     throw (await damageOf(file, session, relation)) ?? cause
-  })) as TakenFile
+  })) as IngestedFile
   return { ...kept, ...outsideOfTable(names, keys) }
 }
 

@@ -34,6 +34,15 @@ export interface ApiRequest {
   type?: string
 }
 
+/** What goes to an address. */
+interface Sent {
+  headers: Record<string, string>
+  /** Its address is not the definition's own: it may lead nowhere near this machine. */
+  guarded: boolean
+  body?: string | undefined
+  method?: string
+}
+
 /** What is made of an answer before it counts as one. */
 export interface Expected {
   /** Whether 404 is an answer, which has no rows, rather than an error. */
@@ -167,7 +176,7 @@ export class HttpClient {
       ...(type === undefined ? {} : { 'content-type': type }),
       ...(home ? await this.credentials() : {}),
     }
-    return this.send(url, headers, guarded, body, method)
+    return this.send(url, { headers, guarded, body, method })
   }
 
   /** Whether an address is where the definition itself leads: the source's origin, or the same host with encryption. */
@@ -213,7 +222,7 @@ export class HttpClient {
       'content-type': 'application/x-www-form-urlencoded',
       accept: 'application/json',
     }
-    const answer = this.checked(await this.send(url, headers, false, form.toString()))
+    const answer = this.checked(await this.send(url, { headers, guarded: false, body: form.toString() }))
     const token = readToken(answer.body)
     if (token === undefined) throw new Error(`${url.origin} gave no access token`)
     this.secrets.hide(token)
@@ -222,10 +231,7 @@ export class HttpClient {
 
   private send(
     url: URL,
-    headers: Record<string, string>,
-    guarded: boolean,
-    body?: string,
-    method = body === undefined ? 'GET' : 'POST',
+    { headers, guarded, body, method = body === undefined ? 'GET' : 'POST' }: Sent,
   ): Promise<Answer> {
     const { signal, source } = this
     const { timeout } = source

@@ -30,8 +30,7 @@ export async function* pagesOf(
   source: HttpSource,
   client: HttpClient,
   since: ParamValue | undefined,
-  warn: (message: string) => void = () => {},
-  wasRead = false,
+  { wasRead = false, warn = () => {} }: { wasRead?: boolean; warn?: (message: string) => void } = {},
 ): AsyncGenerator<Page> {
   const requests = await Requests.of(source, client)
   const reading = new Reading(source, requests)

@@ -6,11 +6,11 @@ import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import { endingOf, type FilesOptions, filesSource, isKnown } from '../declare/files.js'
+import { ingestFile } from '../files/ingest-file.js'
+import type { IngestedFile } from '../files/ingested.js'
 import { inspectFile } from '../files/inspect-file.js'
 import { type Kind, kindOf, settleKind } from '../files/kind.js'
-import { takeFile } from '../files/read-files.js'
 import type { SourceFile } from '../files/source-file.js'
-import type { TakenFile } from '../files/taken.js'
 import { JsonSplitter } from '../formats/json-records.js'
 import { XmlReader } from '../formats/xml.js'
 import { withUnpacked } from '../unpack/unpack.js'
@@ -155,7 +155,7 @@ function layoutOptions(layout: DelimitedLayout, ending: string): FileOptions {
 }
 
 /** Rows of a file as a run reads them, in a Parquet file of their own. */
-export interface TakenSample extends TakenFile {
+export interface IngestedSample extends IngestedFile {
   location: string
 }
 
@@ -164,37 +164,36 @@ export interface TakenSample extends TakenFile {
  *
  * @throws MoraineError of kind `source` as a run would.
  */
-export async function takeSample(
+export async function ingestSample(
   session: Session,
   { file, complete }: Sample,
   source: FilesSource,
-  location: string,
-  note: (text: string) => void = () => {},
-): Promise<TakenSample> {
+  { location, note = () => {} }: { location: string; note?: (text: string) => void },
+): Promise<IngestedSample> {
   const { layout } = source
   if (!complete && (layout?.kind === 'xml' || (layout?.kind === 'json' && !layout.lines)))
-    return takeWholeRows(session, file, source, location)
+    return ingestCompleteRows(session, file, source, location)
   const signal = new AbortController().signal
-  const taken = await withUnpacked(file, source, signal, async (readable) => {
+  const ingested = await withUnpacked(file, source, signal, async (readable) => {
     const settled = settleKind(readable, source)
-    const wanted = new Map<string, string>()
+    const requested = new Map<string, string>()
     const inspection = await inspectFile(readable, settled, {
       signal,
-      wanted,
+      requested,
       valuesFrom: Number.POSITIVE_INFINITY,
     })
-    const target = { session, location, batch: '', wanted, large: false, signal, note }
-    return takeFile(readable, settled, inspection, target)
+    const target = { session, location, batch: '', requested, large: false, signal, note }
+    return ingestFile({ file: readable, source: settled, inspection, target })
   })
-  return { ...taken, location }
+  return { ...ingested, location }
 }
 
-async function takeWholeRows(
+async function ingestCompleteRows(
   session: Session,
   file: SourceFile,
   { layout }: FilesSource,
   location: string,
-): Promise<TakenSample> {
+): Promise<IngestedSample> {
   const bytes = await readFile(file.unpacked ?? file.path)
   const rows =
     layout?.kind === 'xml'
@@ -207,7 +206,7 @@ async function takeWholeRows(
     const lines = filesSource([path], { format: 'jsonl' })
     const placed = await sizedFile({ ...file, name: path, path, unpacked: path })
     const sample = { file: placed, complete: true, start: bytes }
-    return await takeSample(session, sample, lines, location)
+    return await ingestSample(session, sample, lines, { location })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -11,7 +11,7 @@ import { filesSource } from '../declare/files.js'
 import { kindOf } from '../files/kind.js'
 import type { SourceFile } from '../files/source-file.js'
 import { entriesOf, isZip } from '../unpack/archive.js'
-import { type Look, lookAt, takeSample } from './look.js'
+import { ingestSample, type Look, lookAt } from './look.js'
 import { type Sample, withSample } from './sample.js'
 
 /** The first rows of something. */
@@ -72,16 +72,15 @@ async function previewSample(
     ? { options: {}, source: excel }
     : await lookAt(sample)
   const notes: string[] = []
-  const taken = await takeSample(session, sample, look.source, location, (text) => {
-    notes.push(text)
-  })
+  const note = (text: string) => void notes.push(text)
+  const ingested = await ingestSample(session, sample, look.source, { location, note })
   const relation = session.files.parquet(location)
   const has = new Set((await session.describe(`SELECT * FROM ${relation}`)).map((c) => c.name))
   const beside = ['_raw', '_error', '_source_line'].filter((name) => has.has(name))
-  const list = [...taken.columns, ...beside].map(quoteName)
+  const list = [...ingested.columns, ...beside].map(quoteName)
   const found = await tableRows(session, `(SELECT ${list.join(', ')} FROM ${relation})`, limit)
   const broken = found.rows.flatMap((row, i) =>
-    typeof row._error === 'string' ? [Number(row._source_line ?? (taken.firstLine ?? 1) + i)] : [],
+    typeof row._error === 'string' ? [Number(row._source_line ?? (ingested.firstLine ?? 1) + i)] : [],
   )
   const isJson = look.source.layout?.kind === 'json'
   const said = [
@@ -95,7 +94,7 @@ async function previewSample(
   return {
     columns: found.columns.filter(({ name }) => !beside.includes(name)),
     rows: shown.map(({ _raw, _error, _source_line, ...row }) =>
-      typeof _error === 'string' ? { ...row, [taken.columns[0] ?? '']: _raw ?? null } : row,
+      typeof _error === 'string' ? { ...row, [ingested.columns[0] ?? '']: _raw ?? null } : row,
     ) as ResultRow[],
     ...(said.length > 0 ? { note: said.join('; ') } : {}),
   }

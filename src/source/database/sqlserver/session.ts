@@ -40,10 +40,9 @@ export async function prepare(asked: Connection): Promise<SourceSession> {
   // A connection that is lost while nobody waits for it is told to who uses it next.
   pool.on('error', () => {})
   const { SNAPSHOT, READ_COMMITTED } = sql.ISOLATION_LEVEL
+  const transaction = new sql.Transaction(pool)
   return new SqlServerSession(
-    pool,
-    new sql.Transaction(pool),
-    (snapshot) => (snapshot ? SNAPSHOT : READ_COMMITTED),
+    { pool, transaction, isolation: (snapshot) => (snapshot ? SNAPSHOT : READ_COMMITTED) },
     placeOf('SQL Server', connection),
     [...secretsOf(asked), ...(secret ? [secret] : [])],
   )
@@ -73,6 +72,13 @@ function configOf(
   return config
 }
 
+/** What the client library gives. */
+interface Access {
+  pool: ConnectionPool
+  transaction: Transaction
+  isolation(snapshot: boolean): number
+}
+
 class SqlServerSession implements SourceSession {
   /** A connection does one thing after the other. */
   private readonly line = new Mutex()
@@ -83,15 +89,13 @@ class SqlServerSession implements SourceSession {
   private versions = { settled: 0n, newest: 0n }
 
   constructor(
-    private readonly pool: ConnectionPool,
-    private readonly transaction: Transaction,
-    private readonly isolation: (snapshot: boolean) => number,
+    private readonly access: Access,
     readonly place: string,
     readonly secrets: readonly string[],
   ) {}
 
   async connect(): Promise<void> {
-    await this.pool.connect()
+    await this.access.pool.connect()
   }
 
   readonly ask = (statement: string): Promise<Rows> =>
@@ -140,7 +144,7 @@ class SqlServerSession implements SourceSession {
       'SELECT snapshot_isolation_state FROM sys.databases WHERE database_id = DB_ID()',
     )
     const snapshot = Number(state) === 1
-    await this.transaction.begin(this.isolation(snapshot))
+    await this.access.transaction.begin(this.access.isolation(snapshot))
     this.begun = true
     const [[now] = []] = await this.ask(`SELECT ${CLOCK}`)
     return { now: Number(now), moving: !snapshot, notes: snapshot ? [] : [MOVING] }
@@ -192,16 +196,16 @@ class SqlServerSession implements SourceSession {
   }
 
   async close(): Promise<void> {
-    await closing(this.line.run(() => leave(this.transaction, this.pool)))
+    await closing(this.line.run(() => leave(this.access)))
   }
 
   private use<T>(work: (request: Request) => Promise<T>): Promise<T> {
-    return this.line.run(() => work((this.begun ? this.transaction : this.pool).request()))
+    return this.line.run(() => work(this.access[this.begun ? 'transaction' : 'pool'].request()))
   }
 }
 
 /** A pool does not close while it is in use. */
-async function leave(transaction: Transaction, pool: ConnectionPool): Promise<void> {
+async function leave({ transaction, pool }: Access): Promise<void> {
   await transaction.rollback().catch(() => {})
   await pool.close()
 }

@@ -4,8 +4,8 @@ import { SaxesParser } from 'saxes'
 import type { Entry, ZipFile } from 'yauzl'
 import { MoraineError, messageOf } from '../../../errors.js'
 import { progressed } from '../../decoder/progress.js'
+import { textOf } from '../../files/ingested.js'
 import type { SourceFile } from '../../files/source-file.js'
-import { textOf } from '../../files/taken.js'
 import { withChecksum } from '../../unpack/zip-checksum.js'
 
 /** All parts together may unpack to so many bytes, and beyond that to so many times the file's size. */

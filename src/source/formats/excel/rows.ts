@@ -102,25 +102,25 @@ async function openSheet(
     name: sheet.name,
     columns: names.all(),
     rows: records(),
-    notes: () => notesOf(workbook, sheet, layout, facts, seen),
+    notes: () => notesOf({ workbook, sheet, layout, facts, seen }),
   }
 }
 
 function sheetOf(
   file: SourceFile,
   { sheets }: Workbook,
-  wanted: string | number | undefined,
+  asked: string | number | undefined,
 ): SheetPart {
   const visible = sheets.filter(({ hidden }) => !hidden)
   const found =
-    wanted === undefined
+    asked === undefined
       ? (visible[0] ?? sheets[0])
-      : typeof wanted === 'number'
-        ? sheets[wanted - 1]
-        : (sheets.find(({ name }) => name === wanted) ??
-          sheets.find(({ name }) => name.trim().toLowerCase() === wanted.trim().toLowerCase()))
+      : typeof asked === 'number'
+        ? sheets[asked - 1]
+        : (sheets.find(({ name }) => name === asked) ??
+          sheets.find(({ name }) => name.trim().toLowerCase() === asked.trim().toLowerCase()))
   if (found) return found
-  const what = typeof wanted === 'number' ? `no sheet ${wanted}` : `no sheet '${wanted}'`
+  const what = typeof asked === 'number' ? `no sheet ${asked}` : `no sheet '${asked}'`
   throw new MoraineError('source', `${file.name} has ${what}`, {
     hint: `Its sheets are: ${sheets.map(({ name }) => `'${name}'`).join(', ')}.`,
   })
@@ -313,13 +313,18 @@ const SPARSE = 64
 const isIn = (columns: readonly Range[], column: number) =>
   columns.some(({ firstColumn, lastColumn }) => column >= firstColumn && column <= lastColumn)
 
-function notesOf(
-  { sheets, computesOnLoad }: Workbook,
-  sheet: SheetPart,
-  { sheet: asked, merged }: ExcelLayout,
-  facts: SheetFacts,
-  seen: { hiddenRows: number; hiddenColumns: ReadonlySet<number> },
-): string[] {
+/** A sheet that was read, and what was seen on the way. */
+interface ReadSheet {
+  workbook: Workbook
+  sheet: SheetPart
+  layout: ExcelLayout
+  facts: SheetFacts
+  seen: { hiddenRows: number; hiddenColumns: ReadonlySet<number> }
+}
+
+function notesOf({ workbook, sheet, layout, facts, seen }: ReadSheet): string[] {
+  const { sheets, computesOnLoad } = workbook
+  const { sheet: asked, merged } = layout
   const others = sheets
     .filter((other) => other !== sheet)
     .map(({ name, hidden }) => `'${name}'${hidden ? ' (hidden)' : ''}`)

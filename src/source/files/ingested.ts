@@ -1,14 +1,16 @@
 import { stat } from 'node:fs/promises'
+import type { FilesSource } from '../../define/source.js'
 import { quoteText } from '../../define/sql/sql.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import type { NamesOutside } from '../text/names.js'
-import { type Kept, keepRecords, type Wanted } from './encode.js'
+import { type Kept, keepRecords, type RequestedTypes } from './encode.js'
 import { type FolderValues, withFolders } from './folders.js'
+import type { Inspection } from './inspect.js'
 import type { SourceFile } from './source-file.js'
 
 /** A source file that was taken in as one Parquet file. */
-export interface TakenFile extends Kept, NamesOutside {
+export interface IngestedFile extends Kept, NamesOutside {
   columns: string[]
   /** Columns that the file has as well, and are not kept. */
   leftOut?: string[]
@@ -22,7 +24,7 @@ export interface Target {
   location: string
   batch: string
   /** Columns to keep as values rather than texts, where the file is large. */
-  wanted: Wanted
+  requested: RequestedTypes
   /** Whether the file is large enough for what is the same in all rows to be left out. */
   large: boolean
   /** The columns that are kept, in lower case; all where none are named. */
@@ -34,6 +36,14 @@ export interface Target {
   folders?: FolderValues
   /** Told what whoever reads the file should know of it. */
   note?: (text: string) => void
+}
+
+/** A file that is read: how, what was found when its bytes were looked at, and where its rows go. */
+export interface FileReading {
+  file: SourceFile
+  source: FilesSource
+  inspection: Inspection
+  target: Target
 }
 
 /** Those of a file's columns that are kept. */
@@ -59,7 +69,7 @@ export function lineage(file: SourceFile, { batch }: Target): string[] {
 interface Rows {
   relation: string
   /** None of them is broken: the relation has neither `_error` nor `_raw`. */
-  sound?: boolean
+  clean?: boolean
   columns: readonly string[]
   /** Columns that are values already. */
   exact?: ReadonlyMap<string, string>
@@ -74,18 +84,18 @@ export async function keepRows(
   file: SourceFile,
   found: Rows,
   target: Target,
-): Promise<TakenFile | undefined> {
-  const { relation, sound, columns, exact, rows, firstLine } = withFolders(found, target.folders)
-  const { session, location, large, wanted } = target
+): Promise<IngestedFile | undefined> {
+  const { relation, clean, columns, exact, rows, firstLine } = withFolders(found, target.folders)
+  const { session, location, large, requested } = target
   const records = {
     relation,
     columns: keptColumns(columns, target),
     lineage: large ? [] : lineage(file, target),
     location,
     ...(exact ? { exact } : {}),
-    ...(sound ? { sound } : {}),
+    ...(clean ? { clean } : {}),
   }
-  const kept = await keepRecords(session, records, large ? wanted : new Map())
+  const kept = await keepRecords(session, records, large ? requested : new Map())
   if (rows !== undefined && kept.rows !== rows) return undefined
   const own = { columns: records.columns, ...leftOut(columns, target) }
   return { ...kept, firstLine, ...own, ...(large ? { bare: true } : {}) }

@@ -9,12 +9,12 @@ import { seed } from '../../../test/support/seed.js'
 import { quoteText } from '../../define/sql/sql.js'
 import type { ResultRow } from '../../engine/engine.js'
 import { type FilesOptions, files } from '../declare/files.js'
+import { ingestFile } from '../files/ingest-file.js'
 import { inspectFile } from '../files/inspect-file.js'
 import { Pack } from '../files/pack.js'
-import { takeFile } from '../files/read-files.js'
 import { decodeSmall, readSmall } from '../files/small-files.js'
+import { ingestRecords } from './ingest-json.js'
 import { exactNumbers } from './json-records.js'
-import { takeRecords } from './take-json.js'
 
 const session = engineSession()
 
@@ -132,7 +132,7 @@ async function taken(
     session: session(),
     location: `${path}.parquet`,
     batch: 'b',
-    wanted: new Map<string, string>(),
+    requested: new Map<string, string>(),
     large: false,
   }
   const options: FilesOptions<string> =
@@ -145,9 +145,9 @@ async function taken(
     const records = async function* () {
       yield lines.map((line, i) => ({ line: i + 1, ...exactNumbers(line) }))
     }
-    await takeRecords(file, source, records(), target)
+    await ingestRecords(file, source, records(), target)
   } else {
-    const purpose = { wanted: target.wanted, valuesFrom: 1 }
+    const purpose = { requested: target.requested, valuesFrom: 1 }
     const inspection = await inspectFile(file, source, purpose)
     if (way === 'packed') {
       const pack = new Pack(source)
@@ -157,7 +157,7 @@ async function taken(
       if (!found || 'error' in found) throw found?.error
       pack.add(found)
       await pack.keep(target, 1 << 20)
-    } else await takeFile(file, source, inspection, target)
+    } else await ingestFile({ file, source, inspection, target })
   }
   return session().rows(`SELECT * FROM read_parquet(${quoteText(target.location)})`)
 }
