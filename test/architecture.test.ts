@@ -254,8 +254,6 @@ const wideFiles = [
   'run/bind',
   'serve/keeper',
   'silver/input',
-  'source/files/read-files',
-  'source/formats/ingest-json',
   'testing/compare',
 ]
 

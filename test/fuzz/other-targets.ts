@@ -3,9 +3,9 @@ import { Table } from '../../src/iceberg/table.js'
 import { Checkpoints } from '../../src/log/checkpoints.js'
 import { CommitLog } from '../../src/log/log.js'
 import { filesSource } from '../../src/source/declare/files.js'
+import { ingestFile } from '../../src/source/files/ingest-file.js'
 import { inspectFile } from '../../src/source/files/inspect-file.js'
 import { settleKind } from '../../src/source/files/kind.js'
-import { ingestFile } from '../../src/source/files/ingest-file.js'
 import { eventsOf } from '../../src/source/follow/events.js'
 import { readPairs } from '../../src/source/formats/lines.js'
 import { contentOf } from '../../src/source/http/content.js'
@@ -76,7 +76,11 @@ async function intake(bytes: Buffer): Promise<void> {
       await withUnpacked(file, source, signal, async (readable) => {
         const settled = settleKind(readable, source)
         const requested = new Map([['id', 'BIGINT']])
-        const inspection = await inspectFile(readable, settled, { signal, requested, valuesFrom: 64 })
+        const inspection = await inspectFile(readable, settled, {
+          signal,
+          requested,
+          valuesFrom: 64,
+        })
         const location = `${await scratchOf()}/taken.parquet`
         const large = bytes.length > 64
         const target = { session, location, batch: 'b', requested, large, signal }

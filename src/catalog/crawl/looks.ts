@@ -10,10 +10,10 @@ import type { SourceFile } from '../../source/files/source-file.js'
 import { sheetNames } from '../../source/formats/excel/rows.js'
 import {
   type FileOptions,
-  lookAt,
-  sizedFile,
   type IngestedSample,
   ingestSample,
+  lookAt,
+  sizedFile,
 } from '../../source/preview/look.js'
 import { type Sample, withSample } from '../../source/preview/sample.js'
 import { entriesOf, isZip } from '../../source/unpack/archive.js'
@@ -137,7 +137,11 @@ export class Looks {
     return [...(row.n ? ['\\N'] : []), ...(row.w ? ['NULL'] : [])]
   }
 
-  private take(sample: Sample, options: FileOptions, natives?: FilesSource): Promise<IngestedSample> {
+  private take(
+    sample: Sample,
+    options: FileOptions,
+    natives?: FilesSource,
+  ): Promise<IngestedSample> {
     const source = natives ?? filesSource([sample.file.name], options)
     const location = join(this.scratch, `rows-${this.count++}.parquet`)
     return ingestSample(this.session, sample, source, { location })

@@ -222,7 +222,9 @@ export class HttpClient {
       'content-type': 'application/x-www-form-urlencoded',
       accept: 'application/json',
     }
-    const answer = this.checked(await this.send(url, { headers, guarded: false, body: form.toString() }))
+    const answer = this.checked(
+      await this.send(url, { headers, guarded: false, body: form.toString() }),
+    )
     const token = readToken(answer.body)
     if (token === undefined) throw new Error(`${url.origin} gave no access token`)
     this.secrets.hide(token)

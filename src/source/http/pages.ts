@@ -30,7 +30,10 @@ export async function* pagesOf(
   source: HttpSource,
   client: HttpClient,
   since: ParamValue | undefined,
-  { wasRead = false, warn = () => {} }: { wasRead?: boolean; warn?: (message: string) => void } = {},
+  {
+    wasRead = false,
+    warn = () => {},
+  }: { wasRead?: boolean; warn?: (message: string) => void } = {},
 ): AsyncGenerator<Page> {
   const requests = await Requests.of(source, client)
   const reading = new Reading(source, requests)

@@ -80,7 +80,9 @@ async function previewSample(
   const list = [...ingested.columns, ...beside].map(quoteName)
   const found = await tableRows(session, `(SELECT ${list.join(', ')} FROM ${relation})`, limit)
   const broken = found.rows.flatMap((row, i) =>
-    typeof row._error === 'string' ? [Number(row._source_line ?? (ingested.firstLine ?? 1) + i)] : [],
+    typeof row._error === 'string'
+      ? [Number(row._source_line ?? (ingested.firstLine ?? 1) + i)]
+      : [],
   )
   const isJson = look.source.layout?.kind === 'json'
   const said = [
