@@ -1,4 +1,5 @@
-// The last step of `npm run build`: what is loaded at each start is put into few files, and types that nobody can import go.
+// The last step of `npm run build`, which TypeScript gives the types: code is put into few files, as to load many takes longer than to
+// run them, and types that nobody can import go.
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -6,7 +7,7 @@ import { buildSync } from 'esbuild'
 
 const require = createRequire(import.meta.url)
 
-/** Puts a file and what it loads into one: to load many files takes longer than to run them. */
+/** Puts a file and what it loads into one. */
 function bundle(from, to, options) {
   buildSync({
     entryPoints: [from],
@@ -33,13 +34,37 @@ for (const [from, to = from] of [
   ['process/watchdog-thread'],
   ['source/decoder/process', 'source/decoder'],
 ])
-  bundle(`dist/${from}.js`, `dist/${to}.cjs`, {
+  bundle(`src/${from}.ts`, `dist/${to}.cjs`, {
     format: 'cjs',
     packages: 'external',
     minify: true,
     define: { 'import.meta.url': 'url' },
     banner: { js: "const url = require('node:url').pathToFileURL(__filename).href" },
   })
+
+const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
+const entrances = Object.values(exports).flatMap(({ types }) => types ?? [])
+const own = entrances.map((path) => path.replace(/^\.\/dist\/|\.d\.ts$/g, ''))
+/** What the command line starts with, and what is started by its file: see `src/home.ts`. */
+const started = [
+  ...['cli/main', 'cli/save-process', 'query/spawn'],
+  ...['load/thread', 'load/trial-process', 'source/text/digest-thread'],
+]
+// One copy of each file for all of them: what users import and what commands load is the same.
+buildSync({
+  entryPoints: [...own, ...started].map((name) => `src/${name}.ts`),
+  outdir: 'dist',
+  outbase: 'src',
+  chunkNames: 'chunks/[name]-[hash]',
+  bundle: true,
+  splitting: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  packages: 'external',
+  external: ['#duckdb'],
+  logLevel: 'warning',
+})
 
 /** Types that what users import leads to. */
 const reached = new Set()
@@ -51,8 +76,7 @@ function reach(file) {
   ))
     reach(join(dirname(file), `${from}.d.ts`))
 }
-const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
-for (const { types } of Object.values(exports)) if (types) reach(join(types))
+for (const types of entrances) reach(join(types))
 for (const name of readdirSync('dist', { recursive: true })) {
   const file = join('dist', name)
   if (file.endsWith('.d.ts') && !reached.has(file)) rmSync(file)

@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { build } from 'esbuild'
+import { build, buildSync } from 'esbuild'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { repository } from './support/project.js'
 
@@ -84,7 +84,7 @@ describe('the package', () => {
 
   it('asks a query without loading what definitions need', async () => {
     const { metafile } = await build({
-      entryPoints: [join(repository, 'dist/cli/commands/read/query.js')],
+      entryPoints: [join(repository, 'src/cli/commands/read/query.ts')],
       bundle: true,
       metafile: true,
       write: false,
@@ -94,11 +94,11 @@ describe('the package', () => {
       absWorkingDir: repository,
       logLevel: 'silent',
     })
-    const loaded = new Set(['dist/cli/commands/read/query.js'])
+    const loaded = new Set(['src/cli/commands/read/query.ts'])
     for (const path of loaded)
       for (const { path: next, kind } of metafile.inputs[path]?.imports ?? [])
         if (kind === 'import-statement') loaded.add(next)
-    expect(loaded).toContain('dist/query/query.js')
+    expect(loaded).toContain('src/query/query.ts')
     // Each command starts anew, and Zod alone takes longer to load than a query to run.
     expect([...loaded]).not.toContain('zod')
   })
@@ -107,13 +107,19 @@ describe('the package', () => {
     // Nothing is installed there.
     const alone = mkdtempSync(join(tmpdir(), 'moraine-test-'))
     onTestFinished(() => rmSync(alone, { recursive: true }))
-    for (const file of ['peers.js', 'errors.js', 'settings.js'])
-      copyFileSync(join(repository, 'dist', file), join(alone, file))
-    writeFileSync(join(alone, 'package.json'), '{"type":"module"}')
+    const file = join(alone, 'peers.mjs')
+    buildSync({
+      entryPoints: [join(repository, 'src/peers.ts')],
+      outfile: file,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      packages: 'external',
+    })
     const told = (name: string) =>
       JSON.parse(
         node(`
-          const { importPeer } = await import(${JSON.stringify(join(alone, 'peers.js'))})
+          const { importPeer } = await import(${JSON.stringify(file)})
           const { kind, message, hint } = await importPeer('${name}').catch((error) => error)
           console.log(JSON.stringify({ kind, message, hint }))`),
       )

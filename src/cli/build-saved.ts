@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os'
 import { MoraineError } from '../errors.js'
+import { builtFile } from '../home.js'
 import { endChild, endingOf, startChild } from '../process/child.js'
 import { excessError } from '../query/limits.js'
 import { environment } from '../settings.js'
@@ -15,10 +16,9 @@ const LONGEST = 2 ** 31 - 1
  * @throws MoraineError of kind `limit` where it needs more than a query may use.
  */
 export async function buildSaved(asked: Building): Promise<Exclude<Built, { failed: unknown }>> {
-  const built = import.meta.url.replace(/\/src\/cli\/build-saved\.ts$/, '/dist/cli/build-saved.js')
   // The definition needs what it needs of the environment.
   const env = environment()
-  const child = startChild(new URL('./save-process.js', built), { env, isHeard: true })
+  const child = startChild(builtFile('cli/save-process.js'), { env, isHeard: true })
   child.stderr?.pipe(process.stderr, { end: false })
   let stopped: MoraineError | undefined
   const stop = (reason: MoraineError) => {

@@ -1,6 +1,6 @@
 import { Console } from 'node:console'
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { program as version } from '../log/program.js'
 import { endDespiteWork, exitNow } from '../process/end-now.js'
 import { readValues } from './option-values.js'
 import { errorJson, exitCodeOf, renderError } from './output/errors.js'
@@ -135,10 +135,6 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
   ],
 ]
 
-function version(): string {
-  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
-}
-
 /** Runs a command line; returns the exit code: 0 good, 1 a run or check failed, 2 a mistake. */
 export async function main(argv: readonly string[]): Promise<number> {
   const code = await commandLine(argv)
@@ -161,7 +157,7 @@ async function commandLine(argv: readonly string[]): Promise<number> {
   let exit = 0
   const program = new Command('moraine')
     .description('A medallion data lake in one typed file.')
-    .version(version())
+    .version(version)
     .option('-C, --directory <dir>', "the project's folder", '.')
     .option('--root <url>', 'where the lake lies, instead of what lake.ts or MORAINE_ROOT says')
     .option('--json', 'print one JSON value')

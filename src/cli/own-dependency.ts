@@ -1,6 +1,7 @@
 import { readFile, realpath } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { packageFolder } from '../home.js'
 
 interface Locked {
   packages?: Record<string, { version?: string; resolved?: string; link?: boolean } | undefined>
@@ -11,7 +12,7 @@ interface Locked {
  * registry, and otherwise the file or the folder that it came from.
  */
 export async function ownDependency(project: string): Promise<string> {
-  const home = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '')
+  const home = fileURLToPath(packageFolder).replace(/[\\/]$/, '')
   const modules = dirname(home)
   if (!modules.endsWith(`${sep}node_modules`)) return fileTo(project, home)
   const lock = await readJson<Locked>(join(modules, '.package-lock.json'))

@@ -1,4 +1,5 @@
 import type { Place } from '../errors.js'
+import { codeFolder } from '../home.js'
 
 // Frames of Moraine itself lie in its source or build folder, or in the loader's own chunks.
 const FRAME = /(?:\(|at )(?:async )?(file:\/\/|\/|[A-Za-z]:\\)(.+?):(\d+):(\d+)\)?$/
@@ -33,7 +34,7 @@ export function mapPlaces(map: (place: Place) => Place): () => void {
   }
 }
 
-const home = decodeURIComponent(new URL('..', import.meta.url).pathname)
+const home = decodeURIComponent(codeFolder.pathname)
 
 /** Where in the user's code this call comes from. */
 export function here(): Place | undefined {

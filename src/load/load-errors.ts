@@ -6,6 +6,7 @@ import { nearest } from '../define/nearest.js'
 import { described } from '../define/problems/described.js'
 import { inOrderOfPlace, takeMistakes } from '../define/problems/mistakes.js'
 import { DefinitionError, MoraineError, messageOf, type Place, type Problem } from '../errors.js'
+import { codeFolder } from '../home.js'
 
 /*
  * What goes wrong while a definition is loaded, as a sentence, a place in the user's file and a way out: what the bundler
@@ -13,7 +14,7 @@ import { DefinitionError, MoraineError, messageOf, type Place, type Problem } fr
  */
 
 /** Where Moraine itself lies: its own lines are no place in a user's file. */
-const home = new URL('..', import.meta.url).pathname
+const home = codeFolder.pathname
 
 /** What a file exports that exports no lake as its default, and what to change. */
 export function noLake(file: string, module: Readonly<Record<string, unknown>>): MoraineError {

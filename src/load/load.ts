@@ -8,6 +8,7 @@ import type { Lake } from '../define/lake.js'
 import { mapPlaces } from '../define/place.js'
 import { takeMistakes } from '../define/problems/mistakes.js'
 import { MoraineError, type Place } from '../errors.js'
+import { entrance } from '../home.js'
 import { scratchFolder } from '../storage/scratch.js'
 import {
   asDefinitionError,
@@ -110,9 +111,9 @@ const packagesStayOutside: Plugin = {
 }
 
 const entries: Readonly<Record<string, string>> = {
-  '': '../index',
-  '/sources': '../source/index',
-  '/testing': '../testing/index',
+  '': 'index',
+  '/sources': 'source/index',
+  '/testing': 'testing/index',
 }
 
 const parts = Object.keys(entries).map((subpath) => `moraine${subpath}`)
@@ -120,8 +121,7 @@ const parts = Object.keys(entries).map((subpath) => `moraine${subpath}`)
 function own(subpath: string): string | undefined {
   const entry = entries[subpath]
   if (entry === undefined) return undefined
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return new URL(`${entry}.${extension}`, import.meta.url).href
+  return entrance(entry).href
 }
 
 /** Gives each file its own `import.meta.url`, on its first line so that lines stay as they are. */

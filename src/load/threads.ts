@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import { fullName } from '../define/dataset.js'
 import type { Silver } from '../define/model.js'
 import { MoraineError } from '../errors.js'
+import { builtFile } from '../home.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import { hash } from '../step/context.js'
 import type { JavaScript, Texts } from '../step/javascript.js'
@@ -116,9 +117,8 @@ export class Threads implements JavaScript {
   }
 
   private begun(): Worker {
-    const built = import.meta.url.replace(/\/src\/load\/threads\.ts$/, '/dist/load/threads.js')
     const workerData: ThreadData = { file: this.file }
-    const thread = new Worker(new URL('./thread.js', built), { workerData })
+    const thread = new Worker(builtFile('load/thread.js'), { workerData })
     // Those who wait for an answer are told by events of their own.
     thread.on('error', () => {})
     return thread

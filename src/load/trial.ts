@@ -1,3 +1,4 @@
+import { builtFile } from '../home.js'
 import { endChild, startChild } from '../process/child.js'
 import { environment } from '../settings.js'
 import type { TryApart } from '../step/context.js'
@@ -23,9 +24,8 @@ const PATIENCE = 10 * 60_000
  */
 export function trialsOf(file: string, root: string): TryApart {
   return async (dataset, id, signal) => {
-    const built = import.meta.url.replace(/\/src\/load\/trial\.ts$/, '/dist/load/trial.js')
     // It loads the definition, which reads the environment as the run does.
-    const child = startChild(new URL('./trial-process.js', built), { env: environment() })
+    const child = startChild(builtFile('load/trial-process.js'), { env: environment() })
     const stop = () => child.kill('SIGKILL')
     signal.addEventListener('abort', stop)
     let isLate = false

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { SHARE_ENV, Worker } from 'node:worker_threads'
+import { builtFile } from '../home.js'
 import { removeScratch } from '../storage/scratch.js'
 
 /** What a watchdog sees to, in a process that was started by `startChild`. */
@@ -73,9 +74,7 @@ export function watchParent(
 }
 
 function startThread(workerData: Watched): void {
-  // Also from the one file that the build makes of a script and what it loads.
-  const built = import.meta.url.replace(/\/src\/(\w+)\/[\w-]+\.ts$/, '/dist/$1/script.js')
-  const thread = new Worker(new URL('../process/watchdog-thread.cjs', built), {
+  const thread = new Worker(builtFile('process/watchdog-thread.cjs'), {
     workerData,
     env: SHARE_ENV,
     execArgv: [],

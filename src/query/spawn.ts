@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import { builtFile } from '../home.js'
 import { startChild } from '../process/child.js'
 
 /*
@@ -52,7 +53,6 @@ export function giveBack(process: ChildProcess): void {
 }
 
 function start(): ChildProcess {
-  const built = import.meta.url.replace(/\/src\/query\/spawn\.ts$/, '/dist/query/spawn.js')
   // No secrets of this process for the query: only what it takes to start.
-  return startChild(new URL('./worker.cjs', built))
+  return startChild(builtFile('query/worker.cjs'))
 }

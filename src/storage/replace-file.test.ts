@@ -71,7 +71,7 @@ it('keeps permissions, and what a link leads to', async () => {
 it('a process that is killed while it writes leaves one of the two texts, whole', async () => {
   const size = 2 ** 22
   const texts = ['a'.repeat(size), 'b'.repeat(size)]
-  const module = pathToFileURL(join(repository, 'dist/storage/replace-file.js'))
+  const module = pathToFileURL(join(repository, 'src/storage/replace-file.ts'))
   const script = `import { replaceFile } from ${JSON.stringify(module)}
     const texts = ['a'.repeat(${size}), 'b'.repeat(${size})]
     for (let i = 0; ; i++) {
@@ -79,7 +79,13 @@ it('a process that is killed while it writes leaves one of the two texts, whole'
       process.stdout.write('.')
     }`
   for (let round = 0; round < 6; round++) {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script])
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', '--input-type=module', '-e', script],
+      {
+        cwd: repository,
+      },
+    )
     const ended = new Promise((done) => child.once('exit', done))
     await new Promise((done) => child.stdout.once('data', done))
     await new Promise((done) => setTimeout(done, round * 7))

@@ -40,11 +40,6 @@ for (const stream of [process.stdout, process.stderr])
   }
 
 const { main } = await import('../../dist/cli/main.js')
-await Promise.all([
-  import('../../dist/cli/commands/build/run.js'),
-  import('../../dist/engine/duckdb/duckdb.js'),
-  import('../../dist/storage/s3/s3.js'),
-])
 
 process.on('message', async ({ argv, folder, death }) => {
   root = folder

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { sizeText } from '../../define/size.js'
 import { MoraineError } from '../../errors.js'
+import { builtFile } from '../../home.js'
 import { endingOf, startChild } from '../../process/child.js'
 import { sweep } from '../../storage/scratch.js'
 import type { SourceFile } from '../files/source-file.js'
@@ -223,11 +224,7 @@ const firstLine = (text: string) => text.trim().split('\n', 1)[0] ?? ''
 const unrefStream = (stream: unknown) => (stream as { unref?: () => void } | null)?.unref?.()
 
 function start({ seconds, memory }: DecoderLimits): ChildProcess {
-  const built = import.meta.url.replace(
-    /\/src\/source\/decoder\/client\.ts$/,
-    '/dist/source/decoder/client.js',
-  )
-  return startChild(new URL('../decoder.cjs', built), {
+  return startChild(builtFile('source/decoder.cjs'), {
     env: {
       MORAINE_DECODER_SECONDS: String(seconds),
       MORAINE_DECODER_MEMORY: `${Math.floor(memory / 2 ** 20)}MiB`,

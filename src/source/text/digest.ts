@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { builtFile } from '../../home.js'
 import { BytesDigest, type Digest } from './bytes-digest.js'
 import type { TextLayout } from './value-texts.js'
 
@@ -48,11 +49,7 @@ class Beside implements Digesting {
   private said: Digest | undefined
 
   constructor(workerData: TextLayout | undefined) {
-    const built = import.meta.url.replace(
-      /\/src\/source\/text\/digest\.ts$/,
-      '/dist/source/text/digest.js',
-    )
-    const thread = new URL('./digest-thread.js', built)
+    const thread = builtFile('source/text/digest-thread.js')
     this.worker = new Worker(thread, { workerData, stderr: true })
     this.worker.on('message', (digest?: Digest) => {
       this.ahead--

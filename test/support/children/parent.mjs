@@ -1,6 +1,9 @@
 // Starts a child, prints the number of its process, and then waits, or is busy itself.
 import { once } from 'node:events'
-import { endingOf, startChild } from '../../../dist/process/child.js'
+import { register } from 'tsx/esm/api'
+
+register()
+const { endingOf, startChild } = await import('../../../src/process/child.ts')
 
 const [, , how, busy] = process.argv
 const child = startChild(new URL('./stuck.mjs', import.meta.url), { args: [how] })

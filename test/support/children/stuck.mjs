@@ -1,6 +1,9 @@
 // A child that is busy for ever in the way that its first argument says; it names its process first.
 import { once } from 'node:events'
-import { watchParent } from '../../../dist/process/watchdog.js'
+import { register } from 'tsx/esm/api'
+
+register()
+const { watchParent } = await import('../../../src/process/watchdog.ts')
 
 const watchdog = watchParent()
 const [, , , how, memory] = process.argv
