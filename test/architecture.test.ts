@@ -61,7 +61,7 @@ const floors: Readonly<Record<string, string>>[] = [
 ]
 
 /** Types that a lower room may take from a higher one: they cost nothing and hold no code. */
-const typesOnly = new Set(['plan → log', 'iceberg → quality', 'engine → quality'])
+const typesOnly = new Set(['plan → log', 'iceberg → quality', 'engine → quality', 'quality → sql'])
 
 function filesBelow(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {

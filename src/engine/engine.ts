@@ -4,6 +4,7 @@ import type { PartitionSpec } from '../iceberg/spec/transforms.js'
 import type { Schema } from '../iceberg/spec/types.js'
 import type { JsFunction } from '../quality/functions.js'
 import type { KnownColumns } from '../quality/known.js'
+import type { Dialect } from '../sql/dialect.js'
 import type { ObjectAccess } from '../storage/staging.js'
 
 /**
@@ -208,6 +209,7 @@ export interface Session {
   /** Reads and writes files of other kinds: what makes bronze and reads it asks for that, and nobody else. */
   readonly files: FileEngine
   readonly parser: Parser
+  readonly dialect: Dialect
   /** Runs a statement that has no result. */
   run(sql: string): Promise<void>
   /** All rows of a result that is known to be small. */

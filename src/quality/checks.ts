@@ -4,6 +4,7 @@ import { literal, quoteText } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
 import { sqlType } from '../define/types/sql-type.js'
 import type { BoundCheck } from '../define/types/values.js'
+import type { Dialect } from '../sql/dialect.js'
 import type { Context } from './functions.js'
 import { toRe2 } from './regex.js'
 
@@ -83,8 +84,8 @@ function messageFor(def: CheckDef, usual: string): string {
 }
 
 function bound(operator: string, inclusive: boolean, words: string): Applier {
-  return (flow, def, type) => {
-    const limit = numberLiteral(def.value, type)
+  return (flow, def, type, { dialect }) => {
+    const limit = numberLiteral(def.value, type, dialect)
     const full = `${operator}${inclusive || def.inclusive ? '=' : ''}`
     const holds = `${flow.value} ${full} ${limit}`
     const or = def.inclusive
@@ -95,20 +96,19 @@ function bound(operator: string, inclusive: boolean, words: string): Applier {
   }
 }
 
-function numberLiteral(value: number | bigint, type: ColumnType): string {
+function numberLiteral(value: number | bigint, type: ColumnType, { values }: Dialect): string {
   if (type.kind === 'double') return `CAST(${quoteText(String(value))} AS DOUBLE)`
-  if (typeof value === 'bigint' || Number.isInteger(value))
-    return `CAST(${BigInt(value)} AS HUGEINT)`
+  if (typeof value === 'bigint' || Number.isInteger(value)) return values.whole(BigInt(value))
   throw new NeedsJavaScript('a fractional bound of a whole number')
 }
 
 const characters = (n: number) => (n === 1 ? '1 character' : `${n} characters`)
 
 function lengthCheck(operator: string, limit: string, words: string): Applier {
-  return (flow, def, type) => {
+  return (flow, def, type, { dialect }) => {
     if (type.kind === 'list') throw new NeedsJavaScript('a list')
     // Zod counts code points since 4.6, and so does SQL.
-    const fails = `NOT (length(${flow.value}) ${operator} ${def[limit]})`
+    const fails = `NOT (${dialect.texts.length(flow.value)} ${operator} ${def[limit]})`
     return failing(flow, def, fails, `${words} ${characters(def[limit])}`)
   }
 }
@@ -120,7 +120,7 @@ const overwrites = {
   upper: sourceOf(zod.core._toUpperCase()),
 }
 // String.prototype.trim: white space and line ends of ECMAScript (sections 12.2 and 12.3), in ASCII.
-const ASCII_SPACE = `chr(9)||chr(10)||chr(11)||chr(12)||chr(13)||' '`
+const ASCII_SPACE = [9, 10, 11, 12, 13]
 
 const overwrite: Applier = (flow, def, _type, js) => {
   const tx = def.tx as (text: string) => string
@@ -133,8 +133,10 @@ const overwrite: Applier = (flow, def, _type, js) => {
   if (source === overwrites.trim) {
     // All white space of ASCII sorts before `!`; to cut it off takes longer than to look for it.
     const { value } = flow
-    const some = `${value} < '!' OR right(${value}, 1) < '!'`
-    return through(`CASE WHEN ${some} THEN trim(${value}, ${ASCII_SPACE}) ELSE ${value} END`)
+    const { texts } = js.dialect
+    const some = `${value} < '!' OR ${texts.last(value, 1)} < '!'`
+    const cut = texts.trim(value, `${texts.characters(ASCII_SPACE)}||' '`)
+    return through(`CASE WHEN ${some} THEN ${cut} ELSE ${value} END`)
   }
   if (source === overwrites.lower) return through(`lower(${flow.value})`)
   if (source === overwrites.upper) return through(`upper(${flow.value})`)
@@ -144,17 +146,19 @@ const overwrite: Applier = (flow, def, _type, js) => {
 const EMAIL = String(zod.regexes.email)
 
 /** Zod's own pattern for addresses begins with two look-aheads, which RE2 lacks. */
-function asciiMatch(text: string, pattern: RegExp): string | undefined {
+function asciiMatch(
+  text: string,
+  pattern: RegExp,
+  { patterns, texts }: Dialect,
+): string | undefined {
   if (String(pattern) === EMAIL) {
     const body = pattern.source.replace('(?!\\.)(?!.*\\.\\.)', '')
     const re2 = toRe2(new RegExp(body, pattern.flags))
-    return (
-      re2 &&
-      `regexp_matches(${text}, ${quoteText(re2)}) AND NOT starts_with(${text}, '.') AND NOT contains(${text}, '..')`
-    )
+    const [starts, has] = [texts.startsWith(text, "'.'"), texts.contains(text, "'..'")]
+    return re2 && `${patterns.finds(text, re2)} AND NOT ${starts} AND NOT ${has}`
   }
   const re2 = toRe2(pattern)
-  return re2 && `regexp_matches(${text}, ${quoteText(re2)})`
+  return re2 && patterns.finds(text, re2)
 }
 
 /** SQL for "the text matches the pattern", with JavaScript's meaning. */
@@ -164,7 +168,7 @@ function matches(text: string, pattern: RegExp, js: Context): string {
     return s !== null && pattern.test(s) ? '1' : '0'
   }
   const is1 = (call: string) => `${call} = '1'`
-  const ascii = asciiMatch(text, pattern)
+  const ascii = asciiMatch(text, pattern, js.dialect)
   return ascii === undefined ? is1(js.add(test)(text)) : js.asciiOr(text, ascii, test, is1)
 }
 
@@ -179,25 +183,26 @@ const described: Record<string, string> = {
 const stringFormat: Applier = (flow, def, _type, js) => {
   const { format, pattern } = def
   const text = flow.value
+  const { texts } = js.dialect
   if (format === 'includes' && def.position === undefined)
     return failing(
       flow,
       def,
-      `NOT contains(${text}, ${quoteText(def.includes)})`,
+      `NOT ${texts.contains(text, quoteText(def.includes))}`,
       `must contain '${def.includes}'`,
     )
   if (format === 'starts_with')
     return failing(
       flow,
       def,
-      `NOT starts_with(${text}, ${quoteText(def.prefix)})`,
+      `NOT ${texts.startsWith(text, quoteText(def.prefix))}`,
       `must start with '${def.prefix}'`,
     )
   if (format === 'ends_with')
     return failing(
       flow,
       def,
-      `NOT suffix(${text}, ${quoteText(def.suffix)})`,
+      `NOT ${texts.endsWith(text, quoteText(def.suffix))}`,
       `must end with '${def.suffix}'`,
     )
   if (!(pattern instanceof RegExp) || !['email', 'guid', 'uuid', 'regex'].includes(format))

@@ -5,20 +5,20 @@ import type { ColumnType } from '../define/types/column-type.js'
 import { readingOf } from '../define/types/reading.js'
 import { columnTypeOf, defOf } from '../define/types/schema.js'
 import { sqlType } from '../define/types/sql-type.js'
+import type { Dialect } from '../sql/dialect.js'
 import { applyCheck, type Check, checkDefs, type Flow, NeedsJavaScript } from './checks.js'
 import type { Context } from './functions.js'
 import { decode, isText } from './grammar.js'
 import { absentValues, inputTypeOf } from './javascript.js'
 import { compareNumbers, isNumber } from './known.js'
 import { decodeRaw, decodesAsIs, isNested, notOne, type RawColumn, withoutNulls } from './raw.js'
-import type { Bind } from './times.js'
 
 /** What to say of a row on which SQL of the user's fails. */
 export const FAILED = 'its SQL fails on this row'
 
 /** SQL that is never true, but computes what is in it. */
-export function forced(sql: string): string {
-  return `hash(${sql}) IS NULL`
+export function forced(sql: string, { values }: Dialect): string {
+  return `${values.hash(sql)} IS NULL`
 }
 
 /** A column compiled to SQL over its raw value. */
@@ -45,9 +45,8 @@ export function compileColumn(
   const type = columnTypeOf(schema)
   const inputType = inputTypeOf(schema)
   const reading = readingOf(schema)
-  const bind: Bind = (sql) => context.bind(sql)
-  const raw = withoutNulls(given, inputType, reading, bind)
-  const { value: read, isNone, doubts = [] } = decodeRaw(raw, inputType, reading, bind)
+  const raw = withoutNulls(given, inputType, reading, context)
+  const { value: read, isNone, doubts = [] } = decodeRaw(raw, inputType, reading, context)
   const decoded = context.bind(read)
   const unreadable: Check = {
     fails: `${raw.sql} IS NOT NULL AND ${isNone === undefined ? `${decoded} IS NULL` : `(${isNone})`}`,
@@ -77,7 +76,13 @@ export function compileColumn(
         : `CASE WHEN ${raw.sql} IS NULL THEN ${missing} ELSE ${flow.value} END`
     const asked = prefixed(name, typeChecks, checks)
     const isComputed = given.computed && typeChecks.length + checks.length === 0
-    return { name, type, value, ...asked, ...(isComputed ? { forced: forced(given.sql) } : {}) }
+    return {
+      name,
+      type,
+      value,
+      ...asked,
+      ...(isComputed ? { forced: forced(given.sql, context.dialect) } : {}),
+    }
   } catch (error) {
     if (!(error instanceof NeedsJavaScript)) throw error
     return inJavaScript(name, decoded, type, typeChecks, context)
@@ -184,17 +189,18 @@ function inJavaScript(
   typeChecks: Check[],
   context: Context,
 ): CompiledColumn {
-  const asked = context.bind(`CAST(${decoded} AS VARCHAR)`)
+  const { json, texts, values } = context.dialect
+  const asked = context.bind(values.text(decoded))
   const answer = context.ask(name, asked)
-  const text = `CASE WHEN ${answer} = '=' THEN ${asked} WHEN starts_with(${answer}, '+') THEN substr(${answer}, 2) END`
+  const text = `CASE WHEN ${answer} = '=' THEN ${asked} WHEN ${texts.startsWith(answer, "'+'")} THEN ${texts.slice(answer, 2)} END`
   const value = isText(type)
     ? text
     : isNested(type)
-      ? `CAST(CAST(${text} AS JSON) AS ${sqlType(type)})`
-      : decode(text, type)
+      ? json.value(text, sqlType(type))
+      : decode(text, type, context.dialect)
   const unreadable = typeChecks.map(({ fails }) => `(${fails})`).join(' OR ')
-  const reasons = `from_json(substr(${answer}, 2), '["VARCHAR"]')`
-  const guard = `starts_with(${answer}, '-')${unreadable ? ` AND NOT (${unreadable})` : ''}`
+  const reasons = json.texts(texts.slice(answer, 2))
+  const guard = `${texts.startsWith(answer, "'-'")}${unreadable ? ` AND NOT (${unreadable})` : ''}`
   return {
     name,
     type,

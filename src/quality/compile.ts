@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Rule, Severity } from '../define/model.js'
 import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
+import type { Dialect } from '../sql/dialect.js'
 import type { Check } from './checks.js'
 import { type CompiledColumn, compileColumn, FAILED, forced } from './column.js'
 import { Context, type Host, type Layers, type Question, Workspace } from './functions.js'
@@ -75,12 +76,13 @@ export function compileChecks(
     compileColumn(name, schema as z.ZodType, raw[name] as RawColumn, new Context(workspace)),
   )
   const { questions, asking, answered } = workspace
+  const { dialect } = host
   const asked = (relation: string) => layered(relation, asking)
   const first = { over: (relation: string) => `FROM ${asked(relation)}`, questions }
   const before = questions.length > 0 ? [first] : []
   const values = (relation: string) => {
     const known = questions.length > 0 ? relation : asked(relation)
-    return valuesSql(checked, columns, layered(known, answered), care)
+    return valuesSql(checked, columns, layered(known, answered), care, dialect)
   }
   const bound = new Map([...asking, ...answered].flat().map(({ alias, sql }) => [alias, sql]))
   const result = {
@@ -92,12 +94,13 @@ export function compileChecks(
     return {
       ...result,
       passes: before,
-      over: (relation) => withRules(values(relation), columns, checked, care),
+      over: (relation) => withRules(values(relation), columns, checked, care, dialect),
     }
   return {
     ...result,
-    passes: [...before, rowPass(values, columns)],
-    over: (relation) => withRules(withRowReasons(relation), columns, checked, care),
+    passes: [...before, rowPass(values, columns, dialect)],
+    over: (relation) =>
+      withRules(withRowReasons(relation, dialect), columns, checked, care, dialect),
   }
 }
 
@@ -114,7 +117,9 @@ function valuesSql(
   columns: readonly CompiledColumn[],
   relation: string,
   { deleteFailed }: Care,
+  dialect: Dialect,
 ): string {
+  const { lists, texts } = dialect
   const ofRow = deleteFailed ? [{ fails: deleteFailed, reason: `deleteWhen: ${FAILED}` }] : []
   const reasonsOf = (wanted: Severity) =>
     columns.map((column) => {
@@ -131,25 +136,31 @@ function valuesSql(
   const typeChecks = [...ofRow, ...columns.flatMap((column) => column.typeChecks)]
   const unreadable = typeChecks.map(({ fails }) => `(${fails})`)
   const list = (wanted: Severity) =>
-    reasonList([...(wanted === 'discard' ? [{ checks: ofRow }] : []), ...reasonsOf(wanted)])
+    reasonList(dialect, [
+      ...(wanted === 'discard' ? [{ checks: ofRow }] : []),
+      ...reasonsOf(wanted),
+    ])
   const doubts = columns.flatMap(({ checks, moreReasons }) => [
     ...checks.map(({ fails }) => `(${fails})`),
     ...(moreReasons ? [`(${moreReasons}) IS NOT NULL`] : []),
   ])
   const computed = columns.flatMap((column) => column.forced ?? [])
-  if (deleteWhen !== undefined) computed.push(forced('_deleted'))
+  if (deleteWhen !== undefined) computed.push(forced('_deleted', dialect))
   // Of a row that says that its key is gone, only key and cursor must be readable.
   const telling = columns.filter(({ name }) => key.includes(name) || name === cursor)
   const ofDeleted = reasonList(
+    dialect,
     telling.map(({ typeChecks, checks, moreReasons }) => ({
       checks: [...typeChecks, ...checks],
       more: moreReasons,
     })),
   )
+  const place = "CASE WHEN _source_line = 0 THEN 'file: ' ELSE 'line: ' END"
+  const broken = lists.of(texts.join([place, '_error']))
   return `(SELECT ${lineageColumns.join(', ')},
   ${columns.map((c) => `${c.value} AS ${quoteName(c.name)}`).join(',\n  ')},
   _error IS NOT NULL${unreadable.map((u) => ` OR ${u}`).join('')} AS _unreadable,
-  CASE WHEN _error IS NOT NULL THEN [concat(CASE WHEN _source_line = 0 THEN 'file: ' ELSE 'line: ' END, _error)] WHEN _deleted THEN ${ofDeleted} ELSE ${list('discard')} END AS _reasons0,
+  CASE WHEN _error IS NOT NULL THEN ${broken} WHEN _deleted THEN ${ofDeleted} ELSE ${list('discard')} END AS _reasons0,
   CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('warn')} END AS _warnings0,
   CASE WHEN _error IS NULL AND NOT _deleted THEN ${list('fail')} END AS _failures0,
   ${['_error IS NOT NULL', ...unreadable, ...doubts, ...computed].join(' OR ')} AS _doubtful0
@@ -157,12 +168,15 @@ FROM ${relation})`
 }
 
 /** As Zod does, the row as a whole is only looked at when each of its columns is good. */
-function rowPass(values: (relation: string) => string, columns: readonly CompiledColumn[]): Pass {
+function rowPass(
+  values: (relation: string) => string,
+  columns: readonly CompiledColumn[],
+  { json, values: { text } }: Dialect,
+): Pass {
   // JSON's numbers would drop the zeros of a decimal, which is a text in TypeScript.
   const value = ({ name: column, type }: CompiledColumn) =>
-    type.kind === 'decimal' ? `CAST(${quoteName(column)} AS VARCHAR)` : quoteName(column)
-  const packed = columns.map((c) => `${quoteName(c.name)} := ${value(c)}`)
-  const row = `CAST(to_json(struct_pack(${packed.join(', ')})) AS VARCHAR)`
+    type.kind === 'decimal' ? text(quoteName(column)) : quoteName(column)
+  const row = json.object(columns.map((column) => [column.name, value(column)] as const))
   const good = '_reasons0 IS NULL AND NOT _unreadable AND NOT _deleted'
   return {
     over: (relation) =>
@@ -171,8 +185,8 @@ function rowPass(values: (relation: string) => string, columns: readonly Compile
   }
 }
 
-function withRowReasons(relation: string): string {
-  const reasons = `coalesce(_reasons0, from_json(_said, '["VARCHAR"]')) AS _reasons0`
+function withRowReasons(relation: string, { json }: Dialect): string {
+  const reasons = `coalesce(_reasons0, ${json.texts('_said')}) AS _reasons0`
   const doubtful = '_doubtful0 OR _said IS NOT NULL AS _doubtful0'
   return `(SELECT * REPLACE (${reasons}, ${doubtful}) FROM ${relation})`
 }
@@ -182,18 +196,16 @@ interface Reasons {
   more?: string | undefined
 }
 
-const NONE = 'CAST(NULL AS VARCHAR[])'
-
 /** A list of the reasons that apply; the list is only built for rows that fail some check. */
-function reasonList(groups: readonly Reasons[]): string {
+function reasonList({ lists, values }: Dialect, groups: readonly Reasons[]): string {
   const checks = groups.flatMap((group) => group.checks)
   const more = groups.flatMap((group) => (group.more ? [group.more] : []))
-  const lists = more.map((m) => `coalesce(${m}, [])`)
+  const further = more.map((m) => lists.orEmpty(m))
   const any = [...checks.map((c) => `(${c.fails})`), ...more.map((m) => `(${m}) IS NOT NULL`)]
-  if (any.length === 0) return NONE
+  if (any.length === 0) return lists.none
   const cases = checks.map((c) => `CASE WHEN ${c.fails} THEN ${quoteText(c.reason)} END`)
-  const simple = `list_filter([${cases.join(', ')}]::VARCHAR[], lambda x: x IS NOT NULL)`
-  const all = [simple, ...lists].reduce((a, b) => `list_concat(${a}, ${b})`)
+  const simple = lists.present(cases, values.type({ kind: 'string' }))
+  const all = [simple, ...further].reduce((a, b) => lists.concat(a, b))
   return `CASE WHEN ${any.join(' OR ')} THEN ${all} END`
 }
 
@@ -202,12 +214,14 @@ function withRules(
   columns: readonly CompiledColumn[],
   { rules }: CheckedSchema,
   { triedRules }: Care,
+  dialect: Dialect,
 ): string {
+  const { lists, values: valueSql } = dialect
   const names = columns.map((c) => quoteName(c.name)).join(', ')
   const isTried = rules.map(({ name }) => triedRules.has(name))
   const judged = rules.map(({ condition }, i) =>
     isTried[i]
-      ? `${tried(renderSql(condition))} AS _tried${i}`
+      ? `${valueSql.attempt(renderSql(condition))} AS _tried${i}`
       : `NOT (\n${renderSql(condition)}\n) AS _rule${i}`,
   )
   const found = rules.map((_, i) => (isTried[i] ? `NOT (_tried${i}.v)` : `_rule${i}`))
@@ -232,18 +246,13 @@ function withRules(
         : [],
     )
     if (mine.length === 0) return `${column}0 AS ${column}`
-    const ofRules = reasonList([{ checks: mine }])
+    const ofRules = reasonList(dialect, [{ checks: mine }])
     // Lists are not touched for the many rows that have none.
-    return `CASE WHEN ${column}0 IS NULL THEN ${ofRules} ELSE list_concat(${column}0, coalesce(${ofRules}, [])) END AS ${column}`
+    return `CASE WHEN ${column}0 IS NULL THEN ${ofRules} ELSE ${lists.concat(`${column}0`, lists.orEmpty(ofRules))} END AS ${column}`
   }
   const relation = judged.length ? `(SELECT *, ${judged.join(', ')} FROM ${values})` : values
   return `SELECT ${lineageColumns.join(', ')}, ${names},
   ${merged('discard', '_reasons')}, ${merged('warn', '_warnings')}, ${merged('fail', '_failures')},
   ${['_doubtful0', ...found, ...failed.filter((_, i) => isTried[i])].join(' OR ')} AS _doubtful
 FROM ${relation}`
-}
-
-/** SQL for a struct whose `v` is what an expression gives; NULL where the expression fails on the row. */
-export function tried(expression: string): string {
-  return `TRY(struct_pack(v := (\n${expression}\n)))`
 }

@@ -1,3 +1,5 @@
+import type { Dialect } from '../sql/dialect.js'
+
 /**
  * JavaScript that a check needs where SQL can't say it exactly. The engine offers it to SQL as a
  * function of one text (or NULL) that returns a text (or NULL). It takes the text's bytes, as
@@ -13,6 +15,7 @@ export interface JsFunction {
  * these, so that there is none whose functions nobody knows.
  */
 export interface Host {
+  readonly dialect: Dialect
   readonly files: {
     /** Adds a function; returns the name by which SQL calls it. */
     addFunction(call: JsFunction['call']): string
@@ -60,13 +63,24 @@ export class Workspace {
   }
 }
 
+/** What SQL is compiled in: how the engine spells it, and where an expression is computed once. */
+export interface Compiling {
+  readonly dialect: Dialect
+  /** Computes an expression once; what comes back stands for it. */
+  bind(sql: string): string
+}
+
 /** The workspace as one column's compilation uses it. */
-export class Context {
+export class Context implements Compiling {
   private depth = 0
   private layers: Layers
 
   constructor(private readonly workspace: Workspace) {
     this.layers = workspace.asking
+  }
+
+  get dialect(): Dialect {
+    return this.workspace.host.dialect
   }
 
   /** Computes an expression once; what comes back stands for it in later SQL of this column. */
@@ -85,7 +99,7 @@ export class Context {
   /** Makes a function known and returns SQL that calls it. */
   add(call: JsFunction['call']): (argument: string) => string {
     const name = this.workspace.host.files.addFunction(call)
-    return (argument) => `"${name}"(encode(${argument}))`
+    return (argument) => `"${name}"(${this.dialect.texts.utf8(argument)})`
   }
 
   /**
@@ -94,6 +108,7 @@ export class Context {
    */
   asciiOr(text: string, ascii: string, call: JsFunction['call'], convert = (sql: string) => sql) {
     const slow = convert(this.add(call)(text))
-    return `CASE WHEN strlen(${text}) = length(${text}) THEN ${ascii} ELSE ${slow} END`
+    const { bytes, length } = this.dialect.texts
+    return `CASE WHEN ${bytes(text)} = ${length(text)} THEN ${ascii} ELSE ${slow} END`
   }
 }

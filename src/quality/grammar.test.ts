@@ -4,6 +4,7 @@ import { engineSession } from '../../test/support/engine.js'
 import { seed } from '../../test/support/seed.js'
 import { quoteText } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
+import { duckdbDialect } from '../engine/duckdb/dialect/dialect.js'
 import { decode, trimmed } from './grammar.js'
 
 const session = engineSession()
@@ -37,7 +38,7 @@ it('spaces and tabs around a text are cut off, and nothing else', async () => {
   await fc.assert(
     fc.asyncProperty(some, async (texts) => {
       const cut = texts.map((text) => text.replace(/^[ \t]+|[ \t]+$/g, ''))
-      expect(await each(texts, trimmed)).toEqual(cut)
+      expect(await each(texts, (text) => trimmed(text, duckdbDialect))).toEqual(cut)
     }),
     { numRuns: 20, seed },
   )
@@ -55,7 +56,7 @@ it('spaces around a number mean nothing', async () => {
   const some = fc.array(fc.tuple(spaces, text, spaces), { minLength: 1, maxLength: 200 })
   await fc.assert(
     fc.asyncProperty(some, fc.constantFrom(...types), async (parts, type) => {
-      const read = (texts: string[]) => each(texts, (x) => decode(x, type))
+      const read = (texts: string[]) => each(texts, (x) => decode(x, type, duckdbDialect))
       const bare = await read(parts.map(([, text]) => text.trim()))
       expect(await read(parts.map((part) => part.join('')))).toEqual(bare)
     }),

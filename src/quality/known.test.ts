@@ -4,20 +4,20 @@ import { z } from 'zod'
 import { seed } from '../../test/support/seed.js'
 import { silver } from '../define/dataset.js'
 import { t } from '../define/types/t.js'
+import { duckdbDialect } from '../engine/duckdb/dialect/dialect.js'
 import { bronze } from '../index.js'
 import { files } from '../source/index.js'
 import { compileChecks } from './compile.js'
 import { compareNumbers, type Known, knownOfAll } from './known.js'
 
+const host = { dialect: duckdbDialect, files: { addFunction: () => 'f' } }
 const raw = bronze('raw', { from: files('x.csv', { columns: ['v'] }) })
 
 /** Whether something is still asked of a column of which that much is known. */
 function asks(schema: z.ZodType, sqlType: string, known: Known | undefined): boolean {
   const dataset = silver('x', { from: raw, schema: z.object({ v: schema }) })
   const column = { sql: 'v', sqlType, ...(known ? { known } : {}) }
-  const sql = compileChecks(dataset, { v: column }, { files: { addFunction: () => 'f' } }).over(
-    '(SELECT 1)',
-  )
+  const sql = compileChecks(dataset, { v: column }, host).over('(SELECT 1)')
   return sql.includes('list_filter')
 }
 

@@ -2,6 +2,7 @@ import { quoteText } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
 import { listOf, type Reading } from '../define/types/reading.js'
 import { sqlType } from '../define/types/sql-type.js'
+import type { Dialect } from '../sql/dialect.js'
 
 const numeric: readonly ColumnType['kind'][] = ['int', 'bigint', 'decimal', 'double', 'float']
 
@@ -47,7 +48,13 @@ export function numberBody(type: ColumnType, { decimal = '.', group, zeroFractio
 }
 
 /** A number that is written with a comma, groups of digits or a currency. The text has no spaces around it. */
-export function decodeNumber(text: string, type: ColumnType, reading: Reading): string {
+export function decodeNumber(
+  text: string,
+  type: ColumnType,
+  reading: Reading,
+  dialect: Dialect,
+): string {
+  const { patterns, texts, values } = dialect
   const { decimal = '.', group, currency, zeroFraction } = reading
   const signs = currency === undefined ? [] : listOf(currency)
   const body = numberBody(type, reading)
@@ -63,19 +70,24 @@ export function decodeNumber(text: string, type: ColumnType, reading: Reading): 
   // Longer signs first: `US$` holds `$`.
   const words = signs.toSorted((a, b) => b.length - a.length)
   const plain = [...words, ...new Set(dropped)].reduce(
-    (sql, word) => `replace(${sql}, ${quoteText(word)}, '')`,
+    (sql, word) => texts.replace(sql, quoteText(word), "''"),
     text,
   )
-  const pointed = decimal === '.' ? plain : `replace(${plain}, ${quoteText(decimal)}, '.')`
-  const whole = zeroFraction ? `regexp_replace(${pointed}, '[.]0*$', '')` : pointed
-  const cast = `TRY_CAST(${whole} AS ${sqlType(type)})`
-  const value = numberValue(cast, whole, type)
-  return `CASE WHEN regexp_full_match(${text}, ${quoteText(grammar)}) THEN ${value} END`
+  const pointed = decimal === '.' ? plain : texts.replace(plain, quoteText(decimal), "'.'")
+  const whole = zeroFraction ? patterns.replaceFirst(pointed, '[.]0*$', '') : pointed
+  const cast = values.tryCast(whole, sqlType(type))
+  const value = numberValue(cast, whole, type, dialect)
+  return `CASE WHEN ${patterns.matches(text, grammar)} THEN ${value} END`
 }
 
 /** SQL for the value of a text that the grammar allows: too large or too small a number for a double would be infinity, or 0. */
-export function numberValue(cast: string, text: string, { kind }: ColumnType): string {
+export function numberValue(
+  cast: string,
+  text: string,
+  { kind }: ColumnType,
+  { patterns, values }: Dialect,
+): string {
   if (kind !== 'double' && kind !== 'float') return cast
-  const isZero = `NOT regexp_matches(${text}, '^[^eE1-9]*[1-9]')`
-  return `CASE WHEN ${cast} <> 0 AND isfinite(${cast}) THEN ${cast} WHEN ${cast} = 0 AND ${isZero} THEN ${cast} END`
+  const isZero = `NOT ${patterns.finds(text, '^[^eE1-9]*[1-9]')}`
+  return `CASE WHEN ${cast} <> 0 AND ${values.isFinite(cast)} THEN ${cast} WHEN ${cast} = 0 AND ${isZero} THEN ${cast} END`
 }

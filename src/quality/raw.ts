@@ -2,12 +2,13 @@ import type { z } from 'zod'
 import { type ColumnType, typeName } from '../define/types/column-type.js'
 import { type Reading, readingOf } from '../define/types/reading.js'
 import { sqlType } from '../define/types/sql-type.js'
+import type { Compiling } from './functions.js'
 import { decodeText } from './grammar.js'
 import { inputTypeOf } from './javascript.js'
 import type { Known } from './known.js'
 import { meansNull } from './nulls.js'
 import { isAmbiguous } from './numbers.js'
-import type { Bind, Decoded } from './times.js'
+import type { Decoded } from './times.js'
 
 /** The raw value of a column: SQL for it and the engine's name of its type. */
 export interface RawColumn {
@@ -35,13 +36,13 @@ export function withoutNulls(
   raw: RawColumn,
   type: ColumnType,
   reading: Reading,
-  bind: Bind,
+  on: Compiling,
 ): RawColumn {
-  const text = raw.sqlType === 'VARCHAR' ? raw.sql : `CAST(${raw.sql} AS VARCHAR)`
+  const text = raw.sqlType === 'VARCHAR' ? raw.sql : on.dialect.values.text(raw.sql)
   const words = raw.sqlType === 'VARCHAR' ? reading : ofValues(reading, isNumericSql(raw.sqlType))
-  const condition = isNested(type) ? undefined : meansNull(text, type, words)
+  const condition = isNested(type) ? undefined : meansNull(text, type, words, on.dialect)
   if (condition === undefined) return raw
-  const sql = bind(`CASE WHEN ${condition} THEN NULL ELSE ${raw.sql} END`)
+  const sql = on.bind(`CASE WHEN ${condition} THEN NULL ELSE ${raw.sql} END`)
   const { known } = raw
   return {
     ...raw,
@@ -79,16 +80,21 @@ export function decodesAsIs(raw: RawColumn, type: ColumnType): boolean {
 }
 
 /** A raw value as the schema's type: typed inputs pass when nothing can be lost, else as text. */
-export function decodeRaw(raw: RawColumn, type: ColumnType, reading: Reading, bind: Bind): Decoded {
+export function decodeRaw(
+  raw: RawColumn,
+  type: ColumnType,
+  reading: Reading,
+  on: Compiling,
+): Decoded {
+  const { json, values } = on.dialect
   const target = sqlType(type)
-  if (isNested(type))
-    return { value: raw.sqlType === 'VARCHAR' ? raw.sql : `CAST(to_json(${raw.sql}) AS VARCHAR)` }
+  if (isNested(type)) return { value: raw.sqlType === 'VARCHAR' ? raw.sql : json.text(raw.sql) }
   if (raw.sqlType === target) return { value: raw.sql }
-  if (raw.sqlType === 'VARCHAR') return decodeText(raw.sql, type, reading, bind)
+  if (raw.sqlType === 'VARCHAR') return decodeText(raw.sql, type, reading, on)
   if (widens(raw.sqlType, target)) return { value: `CAST(${raw.sql} AS ${target})` }
   const words = ofValues(reading, isNumericSql(raw.sqlType))
-  if (isExactly(raw.sqlType, type)) return { value: `TRY_CAST(${raw.sql} AS ${target})` }
-  return decodeText(`CAST(${raw.sql} AS VARCHAR)`, type, words, bind)
+  if (isExactly(raw.sqlType, type)) return { value: values.tryCast(raw.sql, target) }
+  return decodeText(values.text(raw.sql), type, words, on)
 }
 
 const isNumericSql = (type: string) => /INT|DECIMAL|DOUBLE|FLOAT/.test(type)

@@ -9,16 +9,15 @@ import {
   hasSpecifier,
   namedFormats,
 } from '../define/types/strptime.js'
+import type { Dialect } from '../sql/dialect.js'
 import type { Check } from './checks.js'
+import type { Compiling } from './functions.js'
 import { locate } from './zones.js'
 
 export const DATE = '[0-9]{4}-[0-9]{2}-[0-9]{2}'
 export const TIME = '[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?'
 export const ZONE = '(Z|z|[+-][0-9]{2}(:?[0-9]{2})?)'
 const MIDNIGHT = '([ T]00:00(:00([.]0+)?)?(Z|z|[+]00(:?00)?)?)?'
-
-/** Computes an expression once; what comes back stands for it. */
-export type Bind = (sql: string) => string
 
 /** A text on its way to a value. */
 export interface Decoded {
@@ -43,27 +42,33 @@ export function hasTimeWords({ formats, epoch, zone, midnight }: Reading): boole
 }
 
 /** A time as it is told to be written. The text has no spaces around it. */
-export function decodeTime(text: string, type: ColumnType, reading: Reading, bind: Bind): Decoded {
+export function decodeTime(
+  text: string,
+  type: ColumnType,
+  reading: Reading,
+  on: Compiling,
+): Decoded {
   const { formats = ['iso'], epoch } = reading
+  const { inZone } = on.dialect.times
   if (epoch !== undefined) {
-    const time = epochSql(text, epoch)
-    return { value: type.kind === 'timestamptz' ? `timezone('UTC', ${time})` : time }
+    const time = epochSql(text, epoch, on.dialect)
+    return { value: type.kind === 'timestamptz' ? inZone("'UTC'", time) : time }
   }
-  const attempts = formats.flatMap((format) => attemptsOf(text, type, format, reading, bind))
+  const attempts = formats.flatMap((format) => attemptsOf(text, type, format, reading, on))
   const moments = attempts.flatMap(({ moment }) => moment ?? [])
   const locals = attempts.flatMap(({ local, zone }) => (local ? [{ local, zone }] : []))
   if (type.kind !== 'timestamptz')
     return { value: `CAST(${firstOf(locals.map((l) => l.local))} AS ${sqlType(type)})` }
   const moment = firstOf(moments)
   if (locals.length === 0) return { value: `CAST(${moment} AS ${sqlType(type)})` }
-  const bound = locals.map(({ local, zone }) => ({ local: bind(local), zone: zone as string }))
+  const bound = locals.map(({ local, zone }) => ({ local: on.bind(local), zone: zone as string }))
   const zones = bound.map(({ local, zone }) => `WHEN ${local} IS NOT NULL THEN ${zone}`)
   const [first] = bound as [{ local: string; zone: string }]
   const same = bound.every(({ zone }) => zone === first.zone)
-  const local = bound.length === 1 ? first.local : bind(firstOf(bound.map((b) => b.local)))
-  const zone = same ? first.zone : bind(`CASE ${zones.join(' ')} END`)
-  const found = locate(local, zone, reading.ambiguous, bind)
-  const read = moments.length > 0 ? bind(moment) : 'NULL'
+  const local = bound.length === 1 ? first.local : on.bind(firstOf(bound.map((b) => b.local)))
+  const zone = same ? first.zone : on.bind(`CASE ${zones.join(' ')} END`)
+  const found = locate(local, zone, reading.ambiguous, on)
+  const read = moments.length > 0 ? on.bind(moment) : 'NULL'
   return {
     value: `CAST(coalesce(${read}, ${found.moment}) AS ${sqlType(type)})`,
     isNone: `${read} IS NULL AND ${local} IS NULL`,
@@ -77,24 +82,24 @@ export function decodeTime(text: string, type: ColumnType, reading: Reading, bin
 const firstOf = (sqls: readonly string[]) =>
   sqls.length === 1 ? (sqls[0] as string) : `coalesce(${sqls.join(', ')})`
 
-const when = (text: string, grammar: string, value: string) =>
-  `CASE WHEN regexp_full_match(${text}, ${quoteText(grammar)}) THEN ${value} END`
+const when = ({ patterns }: Dialect, text: string, grammar: string, value: string) =>
+  `CASE WHEN ${patterns.matches(text, grammar)} THEN ${value} END`
 
 function attemptsOf(
   text: string,
   type: ColumnType,
   format: string,
   reading: Reading,
-  bind: Bind,
+  on: Compiling,
 ): Attempt[] {
   const zone = reading.zone === undefined ? undefined : quoteText(reading.zone)
-  if (format === 'rfc2822') return [{ moment: rfc2822(text, bind) }]
-  if (format === 'iso') return isoAttempts(text, type, reading, zone)
+  if (format === 'rfc2822') return [{ moment: rfc2822(text, on) }]
+  if (format === 'iso') return isoAttempts(text, type, reading, zone, on.dialect)
   const written = namedFormats[format] ?? format
   const around = aroundZone(written)
-  if (around) return namedZone(text, around, reading, bind)
-  const parsed = strptime(text, written, reading)
-  const found = when(text, formatGrammar(written), parsed)
+  if (around) return namedZone(text, around, reading, on)
+  const parsed = strptime(on.dialect, text, written, reading)
+  const found = when(on.dialect, text, formatGrammar(written), parsed)
   return [hasSpecifier(written, 'z') ? { moment: found } : { local: found, zone }]
 }
 
@@ -103,25 +108,32 @@ function isoAttempts(
   { kind }: ColumnType,
   { midnight }: Reading,
   zone: string | undefined,
+  dialect: Dialect,
 ): Attempt[] {
+  const { texts, values } = dialect
   if (kind === 'date') {
-    const day = `TRY_CAST(substr(${text}, 1, 10) AS DATE)`
-    return [{ local: when(text, `${DATE}${midnight ? MIDNIGHT : ''}`, day) }]
+    const day = values.tryCast(texts.slice(text, 1, 10), 'DATE')
+    return [{ local: when(dialect, text, `${DATE}${midnight ? MIDNIGHT : ''}`, day) }]
   }
-  const local = when(text, `${DATE}[ T]${TIME}`, `TRY_CAST(${text} AS TIMESTAMP)`)
+  const local = when(dialect, text, `${DATE}[ T]${TIME}`, values.tryCast(text, 'TIMESTAMP'))
   if (kind === 'timestamp') return [{ local }]
-  const cast = `TRY_CAST(${text} AS TIMESTAMP WITH TIME ZONE)`
-  const moment = when(text, `${DATE}[ T]${TIME}${ZONE}`, cast)
+  const cast = values.tryCast(text, 'TIMESTAMP WITH TIME ZONE')
+  const moment = when(dialect, text, `${DATE}[ T]${TIME}${ZONE}`, cast)
   return zone === undefined ? [{ moment }] : [{ moment }, { local, zone }]
 }
 
 /** The engine's reading of a text whose grammar was checked. */
-function strptime(text: string, format: string, { year }: Reading): string {
+function strptime(
+  { texts, times }: Dialect,
+  text: string,
+  format: string,
+  { year }: Reading,
+): string {
   const known = hasSpecifier(format, 'Y') || hasSpecifier(format, 'y') || year === undefined
   const [whole, pattern] = known
     ? [text, format]
-    : [`concat(${text}, ' ${String(year).padStart(4, '0')}')`, `${format} %Y`]
-  return `try_strptime(${whole}, ${quoteText(engineFormat(pattern))})`
+    : [texts.join([text, `' ${String(year).padStart(4, '0')}'`]), `${format} %Y`]
+  return times.parse(whole, engineFormat(pattern))
 }
 
 const NONE = ['UTC', 'GMT', 'UT', 'Z']
@@ -131,13 +143,15 @@ function namedZone(
   text: string,
   [before, after]: readonly [string, string],
   reading: Reading,
-  bind: Bind,
+  on: Compiling,
 ): Attempt[] {
   const grammar = `(${formatGrammar(before)})(${formatGrammar('%Z')})(${formatGrammar(after)})`
-  const part = (i: number) => `regexp_extract(${text}, ${quoteText(`^${grammar}$`)}, ${i})`
-  const rest = `concat(${part(1)}, ${part(3)})`
-  const local = bind(when(text, grammar, strptime(rest, before + after, reading)))
-  const name = bind(when(text, grammar, part(2)))
+  const { texts, times, patterns } = on.dialect
+  const part = (i: number) => patterns.extract(text, `^${grammar}$`, i)
+  const rest = texts.join([part(1), part(3)])
+  const parsed = strptime(on.dialect, rest, before + after, reading)
+  const local = on.bind(when(on.dialect, text, grammar, parsed))
+  const name = on.bind(when(on.dialect, text, grammar, part(2)))
   const offsets = Object.entries(reading.zones ?? {}).map(([zone, offset]) => {
     const [, sign, hours, minutes] = /^([+-])(\d\d):(\d\d)$/.exec(offset) as RegExpExecArray
     const total = Number(hours) * 60 + Number(minutes)
@@ -145,12 +159,12 @@ function namedZone(
   })
   const minutes = new Map([...NONE.map((zone) => [zone, 0] as const), ...offsets])
   const cases = [...minutes].map(([zone, n]) => `WHEN ${quoteText(zone)} THEN ${n}`)
-  const offset = `to_minutes(CAST(CASE upper(${name}) ${cases.join(' ')} END AS BIGINT))`
+  const offset = times.minutes(`CAST(CASE upper(${name}) ${cases.join(' ')} END AS BIGINT)`)
   // Names that say where, not abbreviations, which mean several zones each.
-  const isPlace = `contains(${name}, '/') AND ${name} IN (SELECT name FROM pg_timezone_names())`
-  const place = bind(`CASE WHEN ${isPlace} THEN ${name} END`)
+  const isPlace = `${texts.contains(name, "'/'")} AND ${times.isZone(name)}`
+  const place = on.bind(`CASE WHEN ${isPlace} THEN ${name} END`)
   return [
-    { moment: `timezone('UTC', ${local} - ${offset})` },
+    { moment: times.inZone("'UTC'", `${local} - ${offset}`) },
     { local: `CASE WHEN ${place} IS NOT NULL THEN ${local} END`, zone: place },
   ]
 }
@@ -160,22 +174,26 @@ const ZONES = { EST: -5, EDT: -4, CST: -6, CDT: -5, MST: -7, MDT: -6, PST: -8, P
 const MONTHS = 'janfebmaraprmayjunjulaugsepoctnovdec'
 
 /** Date and time of RFC 2822, section 3.3: a day of the week, if any, must be that of the date. */
-function rfc2822(text: string, bind: Bind): string {
+function rfc2822(text: string, on: Compiling): string {
   const names = [...NONE, ...Object.keys(ZONES)].join('|')
   const grammar = `^(?:((?i:mon|tue|wed|thu|fri|sat|sun)),[ \\t]*)?([0-9]{1,2})[ \\t]+((?i:${MONTHS.match(/.../g)?.join('|')}))[ \\t]+([0-9]{4})[ \\t]+((?:[01][0-9]|2[0-3]):[0-5][0-9])(:[0-5][0-9])?[ \\t]*([+-](?:0[0-9]|1[0-9]|2[0-3])[0-5][0-9]|(?i:${names}))(?:[ \\t]*\\([^()]*\\))?$`
   const fields = ['weekday', 'day', 'month', 'year', 'minute', 'second', 'zone']
-  const m = bind(
-    `regexp_extract(${text}, ${quoteText(grammar)}, [${fields.map(quoteText).join(', ')}])`,
-  )
-  const month = `lpad(CAST((strpos('${MONTHS}', lower(${m}.month)) + 2) // 3 AS VARCHAR), 2, '0')`
-  const local = bind(
-    `concat(${m}.year, '-', ${month}, '-', lpad(${m}.day, 2, '0'), ' ', ${m}.minute, CASE ${m}.second WHEN '' THEN ':00' ELSE ${m}.second END)`,
+  const { texts, patterns, values, times } = on.dialect
+  const m = on.bind(patterns.extractAll(text, grammar, fields))
+  const month = `lpad(CAST((${texts.position(`'${MONTHS}'`, `lower(${m}.month)`)} + 2) // 3 AS VARCHAR), 2, '0')`
+  const day = `lpad(${m}.day, 2, '0')`
+  const second = `CASE ${m}.second WHEN '' THEN ':00' ELSE ${m}.second END`
+  const local = on.bind(
+    texts.join([`${m}.year`, "'-'", month, "'-'", day, "' '", `${m}.minute`, second]),
   )
   const hours = Object.entries(ZONES).map(([zone, n]) => `WHEN '${zone}' THEN '-0${-n}:00'`)
-  const offset = `CASE WHEN regexp_matches(${m}.zone, '[0-9]') THEN concat(substr(${m}.zone, 1, 3), ':', substr(${m}.zone, 4))
+  const zone = `${m}.zone`
+  const spelt = texts.join([texts.slice(zone, 1, 3), "':'", texts.slice(zone, 4)])
+  const offset = `CASE WHEN ${patterns.finds(zone, '[0-9]')} THEN ${spelt}
     ELSE CASE upper(${m}.zone) ${hours.join(' ')} ELSE '+00:00' END END`
-  const agrees = `${m}.weekday = '' OR lower(${m}.weekday) = lower(strftime(TRY_CAST(${local} AS TIMESTAMP), '%a'))`
-  return `CASE WHEN ${m}.year <> '' AND (${agrees}) THEN TRY_CAST(concat(${local}, ${offset}) AS TIMESTAMP WITH TIME ZONE) END`
+  const agrees = `${m}.weekday = '' OR lower(${m}.weekday) = lower(${times.weekday(values.tryCast(local, 'TIMESTAMP'))})`
+  const moment = values.tryCast(texts.join([local, offset]), 'TIMESTAMP WITH TIME ZONE')
+  return `CASE WHEN ${m}.year <> '' AND (${agrees}) THEN ${moment} END`
 }
 
 /** Digits of each unit that stand for microseconds and more. */
@@ -184,17 +202,25 @@ const DECIMALS: Record<Exclude<EpochUnit, 'ns'>, number> = { s: 6, ms: 3, us: 0 
 const [FIRST, LAST] = ['-62135596800000000', '253402300799999999']
 
 /** The time in UTC that a number tells, to the microsecond; what is more precise is none. */
-function epochSql(text: string, unit: EpochUnit): string {
+function epochSql(
+  text: string,
+  unit: EpochUnit,
+  { patterns, texts, times, values }: Dialect,
+): string {
   const decimals = unit === 'ns' ? 0 : DECIMALS[unit]
   const fraction = decimals > 0 ? `[0-9]{1,${decimals}}0*` : '0+'
   const whole = unit === 'ns' ? '(?:[0-9]+000|0)' : '[0-9]+'
   const grammar = `[+-]?${whole}(?:[.]${fraction})?`
-  const digits = `regexp_replace(${text}, '[.].*$', '')`
-  const after = `rpad(substr(regexp_extract(${text}, '[.]([0-9]*)$', 1), 1, ${decimals}), ${decimals}, '0')`
-  const micros =
+  const digits = patterns.replaceFirst(text, '[.].*$', '')
+  const some = texts.slice(patterns.extract(text, '[.]([0-9]*)$', 1), 1, decimals)
+  const after = `rpad(${some}, ${decimals}, '0')`
+  const number =
     unit === 'ns'
-      ? `TRY_CAST(regexp_replace(${digits}, '000$', '') AS BIGINT)`
-      : `TRY_CAST(${decimals > 0 ? `concat(${digits}, ${after})` : digits} AS BIGINT)`
-  const inRange = `regexp_full_match(${text}, ${quoteText(grammar)}) AND ${micros} BETWEEN ${FIRST} AND ${LAST}`
-  return `CASE WHEN ${inRange} THEN make_timestamp(${micros}) END`
+      ? patterns.replaceFirst(digits, '000$', '')
+      : decimals > 0
+        ? texts.join([digits, after])
+        : digits
+  const micros = values.tryCast(number, 'BIGINT')
+  const inRange = `${patterns.matches(text, grammar)} AND ${micros} BETWEEN ${FIRST} AND ${LAST}`
+  return `CASE WHEN ${inRange} THEN ${times.fromMicros(micros)} END`
 }

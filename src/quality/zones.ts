@@ -1,4 +1,5 @@
 import type { Check } from './checks.js'
+import type { Compiling } from './functions.js'
 
 /**
  * The moment at which the clocks of a zone show a local time. Clocks that are put forward skip times, and
@@ -10,13 +11,15 @@ export function locate(
   local: string,
   zone: string,
   ambiguous: 'earlier' | 'later' | undefined,
-  bind: (sql: string) => string,
+  on: Compiling,
 ): { moment: string; doubts: Check[] } {
+  const { days, inZone } = on.dialect.times
+  const bind = (sql: string) => on.bind(sql)
   const candidate = (shift: string) => {
-    const near = `(${local} ${shift} INTERVAL 1 DAY)`
-    const offset = bind(`timezone(${zone}, timezone('UTC', ${near})) - ${near}`)
-    const moment = bind(`timezone('UTC', ${local} - ${offset})`)
-    return { moment, isShown: `timezone(${zone}, ${moment}) = ${local}` }
+    const near = `(${local} ${shift} ${days(1)})`
+    const offset = bind(`${inZone(zone, inZone("'UTC'", near))} - ${near}`)
+    const moment = bind(inZone("'UTC'", `${local} - ${offset}`))
+    return { moment, isShown: `${inZone(zone, moment)} = ${local}` }
   }
   const [one, other] = [candidate('-'), candidate('+')]
   const first = bind(one.isShown)

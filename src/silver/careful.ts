@@ -4,7 +4,6 @@ import { renderSql } from '../define/sql/sql.js'
 import type { Session } from '../engine/engine.js'
 import { SqlError } from '../engine/sql-error.js'
 import { messageOf } from '../errors.js'
-import { tried } from '../quality/compile.js'
 
 /*
  * SQL of the user's may fail on a row: a cast that meets a word, a date that is none. The engine then stops
@@ -46,7 +45,9 @@ export function expressionsOf({ select, deleteWhen }: Silver): { said: string; s
 /** Whether an expression can be tried: not with subqueries, nor with functions such as random(). */
 export async function canBeTried(session: Session, sql: Sql, from: string): Promise<boolean> {
   try {
-    await session.describe(`SELECT ${tried(renderSql(sql))} FROM (${from}) AS i`)
+    await session.describe(
+      `SELECT ${session.dialect.values.attempt(renderSql(sql))} FROM (${from}) AS i`,
+    )
     return true
   } catch (error) {
     if (error instanceof SqlError && /TRY can not be used/.test(messageOf(error.cause)))

@@ -9,11 +9,11 @@ import type { BatchParts, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { BatchPointer } from '../log/commit.js'
 import type { BuildDecision, View, Window } from '../plan/decision.js'
-import { tried } from '../quality/compile.js'
 import { decode } from '../quality/grammar.js'
 import { inputTypeOf } from '../quality/javascript.js'
 import { type KnownColumns, knownOfAll } from '../quality/known.js'
 import type { RawColumn } from '../quality/raw.js'
+import type { Dialect } from '../sql/dialect.js'
 import { bronzeLineage, columnsOf } from '../step/batches.js'
 import { bindExpression } from '../step/expressions.js'
 import { columnTypes } from '../step/requested-types.js'
@@ -197,7 +197,9 @@ async function partOf(
 ): Promise<SilverPart> {
   const kept = keptValues(values)
   const { input, rawJson } = rawValues(columns, kept)
-  const joins = new Joins(dataset, kept, available)
+  const { dialect } = session
+  const { attempt } = dialect.values
+  const joins = new Joins(dataset, kept, available, dialect)
   const raws = Object.entries(dataset.schema.shape).map(([name, schema], i) => {
     const looked = lookupOf(dataset.select[name])
     const { column, sql } = looked
@@ -215,13 +217,13 @@ async function partOf(
   for (const { own } of raws) tries.push(await isTried(own))
   const triesDelete = await isTried(deleteWhen)
   const selected = raws.map(({ sql, alias, own }, i) =>
-    own && tries[i] ? `${tried(renderSql(own))} AS t${i}` : `${sql} AS ${alias}`,
+    own && tries[i] ? `${attempt(renderSql(own))} AS t${i}` : `${sql} AS ${alias}`,
   )
   const condition = deleteWhen && renderSql(deleteWhen)
   const deleted = !condition
     ? 'false AS _deleted'
     : triesDelete
-      ? `${tried(condition)} AS td`
+      ? `${attempt(condition)} AS td`
       : `coalesce((\n${condition}\n), false) AS _deleted`
   const computed = `SELECT i._batch, i._source_file, i._source_line, i._error, i._raw, i._superseded, ${deleted}, ${input} AS _input,
 ${selected.join(',\n')}
@@ -287,13 +289,15 @@ class Joins {
     private readonly dataset: Silver,
     private readonly kept: KeptValue,
     private readonly available: Available,
+    private readonly dialect: Dialect,
   ) {}
 
   /** SQL for the value that is looked up. */
   take(name: string, { dataset, take, key, by }: Lookup['lookup']): string {
     const column = available(this.dataset, name, by, this.available)
     const type = inputTypeOf(dataset.schema.shape[key] as z.ZodType)
-    const wanted = this.kept(column) ?? decode(`CAST(i.${quoteName(column)} AS VARCHAR)`, type)
+    const text = this.dialect.values.text(`i.${quoteName(column)}`)
+    const wanted = this.kept(column) ?? decode(text, type, this.dialect)
     const table = reference(dataset)
     const alias = this.found.get(`${table} ${wanted}`)?.alias ?? `l${this.found.size}`
     const sql = `\nLEFT JOIN ${table} AS ${alias} ON ${alias}.${quoteName(key)} = ${wanted}`

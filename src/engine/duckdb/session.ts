@@ -8,6 +8,7 @@ import type {
   ResultRow,
   Session,
 } from '../engine.js'
+import { duckdbDialect } from './dialect/dialect.js'
 import { BIGINT, DuckDBDataChunk, type DuckDBInstance, VARCHAR } from './driver.js'
 import { DuckDBFiles } from './files/files.js'
 import type { Life } from './lives.js'
@@ -24,6 +25,7 @@ export class DuckDBSession implements Session {
   readonly tables: DuckDBTables
   readonly files: DuckDBFiles
   readonly parser: DuckDBParser
+  readonly dialect = duckdbDialect
   private readonly statements: Statements
   private relations = 0
   /** Materialized relations that are asked for again, by their queries. */

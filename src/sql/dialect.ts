@@ -1,0 +1,108 @@
+import type { ColumnType } from '../define/types/column-type.js'
+
+/**
+ * How an engine spells what standard SQL lacks. Arguments and results are SQL, where nothing else is
+ * said; a NULL among the arguments gives NULL. `test/contract/engine` says by examples what each must do.
+ */
+export interface Dialect {
+  readonly values: ValueDialect
+  readonly texts: TextDialect
+  readonly patterns: PatternDialect
+  readonly times: TimeDialect
+  readonly lists: ListDialect
+  readonly json: JsonDialect
+}
+
+/** Types, casts, and what goes for values of all types. */
+export interface ValueDialect {
+  type(type: ColumnType): string
+  /** A whole number of any size that columns have. */
+  whole(number: bigint): string
+  /** The value as another type, or NULL where it is none. */
+  tryCast(value: string, type: string): string
+  text(value: string): string
+  /** A struct whose `v` is what an expression gives, NULL where the expression fails. */
+  attempt(expression: string): string
+  /** A number that equal values share, of NULL too. */
+  hash(value: string): string
+  isFinite(double: string): string
+}
+
+export interface TextDialect {
+  /** Code points. */
+  length(text: string): string
+  /** Bytes of the text in UTF-8. */
+  bytes(text: string): string
+  /** The text in UTF-8. */
+  utf8(text: string): string
+  /** A text of code points. */
+  characters(codes: readonly number[]): string
+  contains(text: string, part: string): string
+  startsWith(text: string, part: string): string
+  endsWith(text: string, part: string): string
+  /** From a code point on, counted from 1, so many of them or all. */
+  slice(text: string, from: number, length?: number): string
+  /** The last code points. */
+  last(text: string, length: number): string
+  /** Where a part begins, from 1; 0 where it is not there. */
+  position(text: string, part: string): string
+  /** Without these characters at its ends. */
+  trim(text: string, characters: string): string
+  replace(text: string, part: string, by: string): string
+  /** Texts one behind the other; those that are NULL are left out. */
+  join(texts: readonly string[]): string
+}
+
+/** Regular expressions of RE2, given as texts in JavaScript. `.` is no line end, `$` the end of the text alone. */
+export interface PatternDialect {
+  /** Whether all of a text matches. */
+  matches(text: string, pattern: string): string
+  /** Whether some part of a text matches. */
+  finds(text: string, pattern: string): string
+  /** What a group of the first match holds, from 1; an empty text where nothing matches. */
+  extract(text: string, pattern: string, group: number): string
+  /** A struct of what the groups of the first match hold, by names. */
+  extractAll(text: string, pattern: string, names: readonly string[]): string
+  /** The text with its first match replaced by a text in JavaScript. */
+  replaceFirst(text: string, pattern: string, by: string): string
+}
+
+export interface TimeDialect {
+  /** A text as a TIMESTAMP by a format of strptime, or NULL where it is none. */
+  parse(text: string, format: string): string
+  /** The TIMESTAMP that clocks of a zone show at a moment, or the moment at which they show a TIMESTAMP. */
+  inZone(zone: string, time: string): string
+  /** Whether a text names a zone. */
+  isZone(name: string): string
+  /** The TIMESTAMP so many microseconds after 1970 began. */
+  fromMicros(micros: string): string
+  /** An interval of so many minutes, a BIGINT. */
+  minutes(number: string): string
+  days(number: number): string
+  /** Days of the week as `Mon`, of a TIMESTAMP. */
+  weekday(time: string): string
+}
+
+/** Lists of texts. */
+export interface ListDialect {
+  /** A list of values of a type, those that are NULL left out. */
+  present(values: readonly string[], type: string): string
+  concat(one: string, other: string): string
+  /** The list, or one without values in the place of NULL. */
+  orEmpty(list: string): string
+  /** NULL, as a list of texts. */
+  readonly none: string
+  /** A list of one value. */
+  of(value: string): string
+}
+
+export interface JsonDialect {
+  /** A value as JSON, in a text. */
+  text(value: string): string
+  /** Values with names as a JSON object, in a text. */
+  object(fields: readonly (readonly [name: string, value: string])[]): string
+  /** JSON in a text as a value of a type. */
+  value(text: string, type: string): string
+  /** A JSON list of texts, in a text, as a list. */
+  texts(text: string): string
+}
