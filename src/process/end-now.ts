@@ -17,6 +17,11 @@ export async function atWork<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Whether such work goes on, so that something may stay of what was to end. */
+export function isAtWork(): boolean {
+  return working > 0
+}
+
 /** Milliseconds in which what nobody waits for any more may still come to its end. */
 const PATIENCE = 1000
 

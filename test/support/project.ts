@@ -18,6 +18,7 @@ import type { RunRecord, StepResult } from '../../src/step/events.js'
 import { Relations } from '../../src/step/relations.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import type { Storage } from '../../src/storage/storage.js'
+import { command } from './commands.js'
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 
@@ -114,9 +115,9 @@ export class Project {
     }
   }
 
-  /** Runs the built command line in this project. */
+  /** Runs the built command line in this project, in a process that it may have to itself or not. */
   cli(...args: string[]): Promise<Outcome> {
-    return moraine(['-C', this.folder, ...args])
+    return command(['-C', this.folder, ...args])
   }
 }
 
