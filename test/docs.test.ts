@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { variables } from '../src/settings.js'
+import { sample } from './support/effort.js'
 import { repository } from './support/project.js'
 
 /*
@@ -112,7 +113,9 @@ class Reader {
 const guide = join(repository, 'docs/guide')
 
 describe('the guide', () => {
-  for (const name of readdirSync(guide).filter((file) => file.endsWith('.md')))
+  const pages = readdirSync(guide).filter((file) => file.endsWith('.md'))
+  // Whoever brings them up to date brings all.
+  for (const name of process.env.UPDATE_DOCS ? pages : sample(pages, 5))
     it(`${name} says what happens`, () => {
       const path = join(guide, name)
       let page = readFileSync(path, 'utf8')

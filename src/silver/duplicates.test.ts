@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { amount } from '../../test/support/effort.js'
 import { engineSession } from '../../test/support/engine.js'
 import { seed } from '../../test/support/seed.js'
 import type { Session } from '../engine/engine.js'
@@ -42,7 +43,7 @@ describe('keys that come more than once', () => {
           expect(found).toEqual(expected)
         },
       ),
-      { seed, numRuns: 60, endOnFailure: true },
+      { seed, numRuns: amount(10, 60), endOnFailure: true },
     )
   })
 

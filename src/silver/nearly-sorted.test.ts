@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { amount } from '../../test/support/effort.js'
 import { seed } from '../../test/support/seed.js'
 import { Rising } from './nearly-sorted.js'
 
@@ -23,7 +24,7 @@ describe('numbers that rise by and large', () => {
         const found = suspectsOf(all, width)
         expect(repeated(all).filter((n) => !found.has(n))).toEqual([])
       }),
-      { seed, numRuns: 2000 },
+      { seed, numRuns: amount(400, 2000) },
     )
   })
 

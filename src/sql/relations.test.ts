@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { amount } from '../../test/support/effort.js'
 import { seed } from '../../test/support/seed.js'
 import { quoteText } from '../define/sql/sql.js'
 import { DuckDBInstance } from '../engine/duckdb/driver.js'
@@ -163,7 +164,7 @@ it('names are seen where the binder of the engine sees them', async () => {
         expect(free).toEqual(boundTables(sql))
       },
     ),
-    { seed, numRuns: 1500 },
+    { seed, numRuns: amount(150, 1500) },
   )
   expect(seen).toBeGreaterThan(700)
 })

@@ -2,6 +2,7 @@ import { cp, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isLosslessNumber, parse as parseLossless } from 'lossless-json'
 import { describe, expect, it } from 'vitest'
+import { sample } from '../support/effort.js'
 import { Project, repository } from '../support/project.js'
 import { gaps, wider } from './known.js'
 
@@ -44,7 +45,7 @@ const groups = (await readdir(corpus, { withFileTypes: true }))
   .filter((entry) => entry.isDirectory() && entry.name !== 'make')
   .map(({ name }) => name)
 
-describe.each(groups)('files that %s wrote', async (group) => {
+describe.each(sample(groups, 3))('files that %s wrote', async (group) => {
   const text = await readFile(join(corpus, group, 'expected.json'), 'utf8')
   const cases = parseLossless(text) as Record<string, Case>
 

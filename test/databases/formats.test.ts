@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sample } from '../support/effort.js'
 import { Project, step } from '../support/project.js'
 import { type SqlServer, startSqlServer, type Writer } from '../support/sql-server.js'
 
@@ -51,7 +52,7 @@ export default defineLake({ name: 'shop', datasets: [rows] })
 `,
     })
 
-  it.each(formats)(
+  it.each(sample(formats, 3))(
     'in %s (%s) give the same rows, and stay as they were written',
     async (format, compression, ending) => {
       const table = `t_${format}_${compression ?? 'plain'}`

@@ -9,6 +9,7 @@ import { verifyLake } from '../../src/log/verify/verify.js'
 import { limitsOf } from '../../src/query/limits.js'
 import { queryRows } from '../../src/query/query.js'
 import { LocalStorage } from '../../src/storage/local.js'
+import { effort, sample } from '../support/effort.js'
 import { moraine, Project, repository } from '../support/project.js'
 
 const definition = `
@@ -82,11 +83,15 @@ it.runIf(process.platform === 'linux')(
     const points = Number(await readFile(folder('count'), 'utf8'))
     expect(points).toBeGreaterThan(30)
 
-    const step = process.env.MORAINE_CI_FULL ? 1 : Math.ceil(points / 8)
+    const tried = sample(
+      Array.from({ length: points }, (_, i) => i + 1),
+      3,
+      8,
+    )
     const vacuum = (root: string) =>
       moraine(['-C', project.folder, '--root', root, 'vacuum', '--grace', '0s', '--delete'])
     let [refused, named] = [0, 0]
-    for (let at = points; at > 0; at -= step) {
+    for (const at of tried) {
       const root = folder(`lake-${at}`)
       await cp(folder('lake'), root, { recursive: true })
       const child = start(project, root, String(at))
@@ -110,8 +115,8 @@ it.runIf(process.platform === 'linux')(
       expect(await answer(root), `stopped at ${at}`).toEqual(expected)
       await rm(root, { recursive: true, force: true })
     }
-    expect(refused).toBeGreaterThan(0)
-    expect(named).toBeGreaterThan(0)
+    // A few points may all lie where nobody is in the way.
+    if (effort !== 'sample') expect(Math.min(refused, named)).toBeGreaterThan(0)
   },
   3_600_000,
 )

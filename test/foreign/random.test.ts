@@ -15,6 +15,7 @@ import { currentSpec, withRef, withSortOrder } from '../../src/iceberg/spec/meta
 import { Table } from '../../src/iceberg/table.js'
 import { tableFiles } from '../../src/step/table-files.js'
 import { LocalStorage } from '../../src/storage/local.js'
+import { amount } from '../support/effort.js'
 import { seed } from '../support/seed.js'
 import { withService } from '../support/services.js'
 import { comparable, python, readBy, type Seen, sparkJar, type TableToRead } from './readers.js'
@@ -279,7 +280,7 @@ let folder: string
 const tables: TableToRead[] = []
 const ours: Record<string, ResultRow[]> = {}
 const histories: Record<string, [string, number][]> = {}
-const trials = process.env.CI ? 40 : 12
+const trials = amount(12, 12, 40)
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'moraine-random-'))

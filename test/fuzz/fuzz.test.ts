@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, expect, it } from 'vitest'
+import { amount } from '../support/effort.js'
 import { seed } from '../support/seed.js'
 import { mutated } from './mutate.js'
 import { all, closeAll, seedsOf, type Target } from './targets.js'
@@ -19,7 +20,7 @@ it.each(Object.keys(all))('%s: bytes that may be anything are read or refused', 
     }
   }
   for (const bytes of seeds) await holds(bytes)
-  const numRuns = files.has(name) ? 150 : 400
+  const numRuns = files.has(name) ? amount(20, 150) : amount(80, 400)
   await fc.assert(fc.asyncProperty(mutated(seeds), holds), { seed, numRuns })
   expect(seeds.length).toBeGreaterThan(0)
 })

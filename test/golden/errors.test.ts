@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { moraine, repository } from '../support/project.js'
+import { command } from '../support/commands.js'
+import { repository } from '../support/project.js'
 
 /*
  * Each folder of errors/ is a project with one mistake, the command that meets it, and what it prints.
@@ -40,8 +41,8 @@ describe('a mistake', () => {
     const home = await mkdtemp(join(tmpdir(), 'moraine-golden-'))
     const folder = join(home, 'shop')
     cpSync(join(cases, name), folder, { recursive: true })
-    const command = readFileSync(join(cases, name, 'command.txt'), 'utf8')
-    const { code, stdout, stderr } = await moraine(['-C', folder, ...wordsOf(command)])
+    const line = readFileSync(join(cases, name, 'command.txt'), 'utf8')
+    const { code, stdout, stderr } = await command(['-C', folder, ...wordsOf(line)])
     await rm(home, { recursive: true })
     const printed = stepsByName(`${stdout}${stderr}`)
       .replaceAll(/(\.\.\/)+\S*?\/shop\//g, '')
@@ -50,7 +51,7 @@ describe('a mistake', () => {
       .replaceAll(/[\d.]+ s\b/g, 'N s')
       .replaceAll(/\(\d+ B\)/g, '(N B)')
       .trimEnd()
-    const shown = `$ moraine ${command.trim()}\n${printed}\n(${code})\n`
+    const shown = `$ moraine ${line.trim()}\n${printed}\n(${code})\n`
     expect(printed).not.toMatch(/\n +at .*:\d+:\d+/)
     expect(code).toBeGreaterThan(0)
     const golden = join(cases, name, 'expected.txt')

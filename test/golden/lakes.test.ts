@@ -3,6 +3,7 @@ import { cpSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { CommitLog } from '../../src/log/log.js'
+import { sample } from '../support/effort.js'
 import { Project, repository, step } from '../support/project.js'
 
 /*
@@ -40,7 +41,12 @@ const whole = async (project: Project) => {
   expect(code, stdout).toBe(0)
 }
 
-describe.each(names.map(({ name }) => name))('the lake %s', (name) => {
+describe.each(
+  sample(
+    names.map(({ name }) => name),
+    2,
+  ),
+)('the lake %s', (name) => {
   const now = name.startsWith('1-') ? withoutDeletes : last
   // It was made with a narrower rule first.
   const then = name.startsWith('6-') ? first.slice(0, 1) : first

@@ -23,6 +23,7 @@ import { files } from '../../src/source/declare/files.js'
 import { hash } from '../../src/step/context.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { datasetTest } from '../../src/testing/dataset-test.js'
+import { amount, turn } from '../support/effort.js'
 import { moraine } from '../support/project.js'
 import { eachOf, type Hostile, Surroundings, shortened } from './doors.js'
 
@@ -81,8 +82,8 @@ async function unrefused(
   return found
 }
 
-/** Each asks a process of its own: one in four of each kind, or all with MORAINE_HOSTILE=all. */
-const share = process.env.MORAINE_HOSTILE === 'all' ? 1 : 4
+/** Each asks a process of its own: one in so many of each kind. */
+const share = amount(16, 4, 1)
 
 /** One in so many of each kind. */
 function some(hostile: readonly Hostile[], n: number): Hostile[] {
@@ -90,7 +91,7 @@ function some(hostile: readonly Hostile[], n: number): Hostile[] {
   return hostile.filter(({ kind }) => {
     const count = seen.get(kind) ?? 0
     seen.set(kind, count + 1)
-    return count % n === 0
+    return count % n === turn % n
   })
 }
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { crawlFolder } from '../../src/catalog/crawl/folders.js'
 import { definitionsText } from '../../src/catalog/crawl/write.js'
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
+import { amount } from '../support/effort.js'
 import { Project, temporaryFolder } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
@@ -145,7 +146,7 @@ describe('what a crawl writes loads, runs and discards nothing', () => {
         // With a header that is one, its rows are no data.
         expect([12, 13]).toContain(counts[0]?.in)
       }),
-      { seed, numRuns: 60 },
+      { seed, numRuns: amount(8, 60) },
     )
   })
 
@@ -179,7 +180,7 @@ describe('what a crawl writes loads, runs and discards nothing', () => {
           ])
         },
       ),
-      { seed, numRuns: 40 },
+      { seed, numRuns: amount(6, 40) },
     )
   })
 
@@ -227,7 +228,7 @@ describe('what a crawl writes loads, runs and discards nothing', () => {
           ])
         },
       ),
-      { seed, numRuns: 25 },
+      { seed, numRuns: amount(4, 25) },
     )
   })
 
@@ -285,7 +286,7 @@ describe('what a crawl writes loads, runs and discards nothing', () => {
         ] as readonly [number, number])
         expect([sums, about]).toEqual([[rows, rows], about])
       }),
-      { seed, numRuns: 30 },
+      { seed, numRuns: amount(4, 30) },
     )
   })
 })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { amount } from '../support/effort.js'
 import { Project, step } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
@@ -210,7 +211,7 @@ describe('SQL that fails on a row', () => {
         if (step(replayed, 'silver.things').error) await other.run()
         expect((await contents(other))[0]).toEqual(kept)
       }),
-      { numRuns: process.env.CI ? 8 : 3, seed },
+      { numRuns: amount(1, 3, 8), seed },
     )
   })
 })

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compareNames } from '../../src/source/files/exports.js'
+import { amount } from '../support/effort.js'
 import { Project, step } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
@@ -298,7 +299,7 @@ export default defineLake({ name: 'crm', datasets: [orders, all, parts] })
           expect(await idsIn(project)).toEqual(expected)
         }
       }),
-      { seed, numRuns: 6 },
+      { seed, numRuns: amount(2, 6) },
     )
   })
 })

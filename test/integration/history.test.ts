@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { amount } from '../support/effort.js'
 import { Project } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
@@ -125,7 +126,7 @@ describe('a silver dataset with history', () => {
         expect(await versions(project)).toEqual(found)
         expect(found).toEqual(expected(parts.flat()))
       }),
-      { numRuns: 15, seed, endOnFailure: true },
+      { numRuns: amount(3, 15), seed, endOnFailure: true },
     )
   })
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { Session } from '../../src/engine/engine.js'
 import { proveIncremental, Unprovable } from '../../src/plan/incremental.js'
+import { amount } from '../support/effort.js'
 import { engineSession } from '../support/engine.js'
 import { Project } from '../support/project.js'
 import { seed } from '../support/seed.js'
@@ -416,7 +417,7 @@ const load = fc.oneof(
 )
 
 const bold = process.env.MORAINE_SEED !== undefined
-const rounds = Number(process.env.MORAINE_RUNS ?? (process.env.CI ? 4 : 2))
+const rounds = Number(process.env.MORAINE_RUNS ?? amount(1, 2, 8))
 
 it('every query that is accepted gives what a full rebuild gives, whatever arrives', async () => {
   const tally = { accepted: 0, refused: 0, unbound: 0 }

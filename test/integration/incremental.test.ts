@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { amount } from '../support/effort.js'
 import { Project, step } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
@@ -161,6 +162,6 @@ it.each([
       expect(step(full, 'silver.orders').outcome).toBe('done')
       expect(await tables()).toEqual(before)
     }),
-    { numRuns: process.env.CI ? 10 : 3, endOnFailure: true, seed },
+    { numRuns: amount(1, 3, 10), endOnFailure: true, seed },
   )
 })

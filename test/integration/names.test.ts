@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { amount } from '../support/effort.js'
 import { engineSession } from '../support/engine.js'
 import { type Files, Project, step } from '../support/project.js'
 import { seed } from '../support/seed.js'
@@ -286,7 +287,7 @@ it('columns have the same names whichever files come together, and in which orde
         expect(byColumn(await bronzeOf(project))).toEqual(byColumn(together.rows))
       }
     }),
-    { seed, numRuns: 12, endOnFailure: true },
+    { seed, numRuns: amount(3, 12), endOnFailure: true },
   )
 }, 300_000)
 

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { t } from '../../src/define/types/t.js'
 import type { RowValue } from '../../src/engine/engine.js'
 import { checkTexts } from '../support/checked.js'
+import { amount } from '../support/effort.js'
 import { engineSession } from '../support/engine.js'
 import { seed } from '../support/seed.js'
 
@@ -230,7 +231,7 @@ function expected(
 }
 
 const TEXTS = 100
-const SCHEMAS = process.env.CI ? 100 : 20
+const SCHEMAS = amount(5, 20, 100)
 
 it(`says of ${SCHEMAS * TEXTS} texts what Zod says (seed ${seed})`, async () => {
   await fc.assert(

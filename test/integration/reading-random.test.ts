@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import type { z } from 'zod'
 import { t } from '../../src/define/types/t.js'
 import { checkTexts } from '../support/checked.js'
+import { amount } from '../support/effort.js'
 import { engineSession } from '../support/engine.js'
 import { seed } from '../support/seed.js'
 
@@ -12,7 +13,7 @@ import { seed } from '../support/seed.js'
  */
 
 const session = engineSession()
-const RUNS = process.env.CI ? 80 : 25
+const RUNS = amount(6, 25, 80)
 
 async function agree(
   schema: z.ZodType,

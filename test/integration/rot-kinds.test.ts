@@ -11,6 +11,7 @@ import { verifyLake } from '../../src/log/verify/verify.js'
 import { repairLake } from '../../src/maintain/repair/repair.js'
 import { sha256 } from '../../src/storage/checksum.js'
 import type { Storage } from '../../src/storage/storage.js'
+import { amount, turn } from '../support/effort.js'
 import { Project } from '../support/project.js'
 import { change, filesOf, flipped, kindOf, lakeOfAllKinds } from '../support/rot.js'
 import { random, seed } from '../support/seed.js'
@@ -45,10 +46,10 @@ describe('a bit that flips', () => {
     // Each kind is there: a lake that has none of it would prove nothing.
     expect([...kinds.keys()]).toEqual(expect.arrayContaining(KINDS))
     expect((await look(project.storage)).problems).toEqual([])
-    const next = random(seed + 2)
+    const next = random(seed + 2 + turn)
     const unseen: string[] = []
     for (const [kind, of] of kinds)
-      for (let i = 0; i < 3; i++) {
+      for (let i = 0; i < amount(1, 3); i++) {
         const path = of[Math.floor(next() * of.length)] as string
         const at = next()
         const undo = await change(project, path, (bytes) => flipped(bytes, at))

@@ -7,6 +7,7 @@ import { CommitLog } from '../../src/log/log.js'
 import { verifyLake } from '../../src/log/verify/verify.js'
 import { type Repair, repairLake } from '../../src/maintain/repair/repair.js'
 import { vacuum } from '../../src/maintain/vacuum.js'
+import { amount, turn } from '../support/effort.js'
 import { Project } from '../support/project.js'
 import { change, filesOf, flipped, kindOf, lakeOfAllLayers } from '../support/rot.js'
 import { random, seed } from '../support/seed.js'
@@ -15,7 +16,7 @@ import { random, seed } from '../support/seed.js'
 const look = async ({ storage }: Project) =>
   verifyLake(storage, new CommitLog(storage), { deep: async () => [] })
 
-const FLIPS = Number(process.env.MORAINE_FLIPS || 150)
+const FLIPS = amount(30, 150, 600)
 
 describe('a bit that flips', () => {
   it('is found wherever it is', async () => {
@@ -23,7 +24,7 @@ describe('a bit that flips', () => {
     const files = await filesOf(project)
     const whole = await look(project)
     expect([whole.problems, whole.unchecked]).toEqual([[], 0])
-    const next = random(seed)
+    const next = random(seed + turn)
     const unseen: string[] = []
     for (let i = 0; i < FLIPS; i++) {
       // Each file in turn, so that small ones are hit as often.
@@ -39,7 +40,7 @@ describe('a bit that flips', () => {
   })
 })
 
-const TRIALS = Number(process.env.MORAINE_REPAIRS || 24)
+const TRIALS = amount(4, 24, 90)
 
 const tables = ['silver.orders', 'silver.visits', 'silver.rates', 'gold.daily', 'gold.pages']
 const companions = ['discarded.orders', 'discarded.visits', 'history.orders']
@@ -73,10 +74,10 @@ describe('a file that is damaged', () => {
     const before = await rowsOf(project)
     const files = await filesOf(project)
     const kinds = [...new Set(files.map(kindOf))].sort()
-    const next = random(seed + 1)
+    const next = random(seed + 1 + turn)
     const pick = <T>(of: readonly T[]) => of[Math.floor(next() * of.length)] as T
     for (let i = 0; i < TRIALS; i++) {
-      const kind = kinds[(i + seed) % kinds.length] as string
+      const kind = kinds[(i + seed + turn * TRIALS) % kinds.length] as string
       const path = pick(files.filter((file) => kindOf(file) === kind))
       const how = pick(['flip', 'scribble', 'cut', 'remove'])
       const at = next()

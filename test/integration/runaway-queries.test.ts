@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { sample } from '../support/effort.js'
 import { childrenOf, ended, isRunning, working } from '../support/processes.js'
 import { moraine, repository, temporaryFolder } from '../support/project.js'
 
@@ -23,40 +24,51 @@ const ENDLESS =
   'select count(*) from range(100000000000) a, range(100000000000) b where a.range = b.range * 2 + 1'
 
 describe('a query that needs more memory than it may use is ended', () => {
-  it.each([
-    ['a list of a range', 'select len(range(200000000))'],
-    ['a list of generate_series', 'select len(generate_series(1, 200000000))'],
-    ['a text of many', "select string_agg(repeat('x', 1000), '') from range(2000000)"],
-    ['a list of many', 'select list(i) from range(200000000) t(i)'],
-    ['a list that is unnested', 'select count(*) from (select unnest(range(1000000000)))'],
-    ['many lists that are unnested', 'select unnest(range(2000000000)) as n order by n desc'],
-    ['a long text', "select repeat('x', 2000000000)"],
-    ['a text that is filled up', "select lpad('x', 2000000000, 'y')"],
-    ['a histogram of all', 'select histogram(i) from range(100000000) t(i)'],
-    ['lists of lists', 'select array_agg(r) from (select range(1000) as r from range(1000000))'],
-    ['an aggregate of a list', "select list_aggregate(range(300000000), 'sum')"],
-    ['a lambda over a list', 'select len(list_transform(range(100000000), x -> x * 2))'],
-    ['a list that is sorted', 'select len(list_sort(range(200000000)))'],
-    ['a map', 'select map(range(50000000), range(50000000))'],
-    ['JSON of many', 'select json_group_array(i) from range(100000000) t(i)'],
-    ['a text that is split', "select len(string_split(repeat('a,', 200000000), ','))"],
-    [
-      'a recursive CTE whose text doubles',
-      "with recursive t(s) as (select 'x' union all select s || s from t) select max(length(s)) from t",
-    ],
-    [
-      'a recursive CTE whose list doubles',
-      'with recursive t(l) as (select [1] union all select list_concat(l, l) from t) select count(*) from t',
-    ],
-    ['a median of many', 'select quantile_cont(i, 0.5), mode(i) from range(300000000) t(i)'],
-    ['structs of lists', "select {'a': range(100000000), 'b': range(100000000)}"],
-    ['a number that is padded', "select printf('%1000000000d', 1)"],
-    ['lists of a growing window', 'select list(range) over (order by range) from range(1000000)'],
-    [
-      'the distance of two long texts',
-      "select levenshtein(repeat('x', 3000000) || range, repeat('y', 3000000)) from range(2000)",
-    ],
-  ])('%s', async (_, sql) => {
+  it.each(
+    sample<[string, string]>(
+      [
+        ['a list of a range', 'select len(range(200000000))'],
+        ['a list of generate_series', 'select len(generate_series(1, 200000000))'],
+        ['a text of many', "select string_agg(repeat('x', 1000), '') from range(2000000)"],
+        ['a list of many', 'select list(i) from range(200000000) t(i)'],
+        ['a list that is unnested', 'select count(*) from (select unnest(range(1000000000)))'],
+        ['many lists that are unnested', 'select unnest(range(2000000000)) as n order by n desc'],
+        ['a long text', "select repeat('x', 2000000000)"],
+        ['a text that is filled up', "select lpad('x', 2000000000, 'y')"],
+        ['a histogram of all', 'select histogram(i) from range(100000000) t(i)'],
+        [
+          'lists of lists',
+          'select array_agg(r) from (select range(1000) as r from range(1000000))',
+        ],
+        ['an aggregate of a list', "select list_aggregate(range(300000000), 'sum')"],
+        ['a lambda over a list', 'select len(list_transform(range(100000000), x -> x * 2))'],
+        ['a list that is sorted', 'select len(list_sort(range(200000000)))'],
+        ['a map', 'select map(range(50000000), range(50000000))'],
+        ['JSON of many', 'select json_group_array(i) from range(100000000) t(i)'],
+        ['a text that is split', "select len(string_split(repeat('a,', 200000000), ','))"],
+        [
+          'a recursive CTE whose text doubles',
+          "with recursive t(s) as (select 'x' union all select s || s from t) select max(length(s)) from t",
+        ],
+        [
+          'a recursive CTE whose list doubles',
+          'with recursive t(l) as (select [1] union all select list_concat(l, l) from t) select count(*) from t',
+        ],
+        ['a median of many', 'select quantile_cont(i, 0.5), mode(i) from range(300000000) t(i)'],
+        ['structs of lists', "select {'a': range(100000000), 'b': range(100000000)}"],
+        ['a number that is padded', "select printf('%1000000000d', 1)"],
+        [
+          'lists of a growing window',
+          'select list(range) over (order by range) from range(1000000)',
+        ],
+        [
+          'the distance of two long texts',
+          "select levenshtein(repeat('x', 3000000) || range, repeat('y', 3000000)) from range(2000)",
+        ],
+      ],
+      4,
+    ),
+  )('%s', async (_, sql) => {
     const { code, stdout, stderr } = await query('--memory', '400MB', sql)
     expect([code, stdout]).toEqual([1, ''])
     expect(stderr).toContain('The query needs more memory than the 400 MB that it may use')
@@ -65,35 +77,40 @@ describe('a query that needs more memory than it may use is ended', () => {
 })
 
 describe('a query that takes longer than it may is ended', () => {
-  it.each([
-    ['a cross join', ENDLESS],
-    ['a count of a huge range', 'select sum(hash(i)) from range(100000000000000) t(i)'],
-    [
-      'a recursive CTE that never ends',
-      'with recursive t(n) as (select 1::bigint union all select (n * 7 + 1) % 1000000007 from t) select max(n) from t',
-    ],
-    [
-      'a recursive CTE that comes back to where it was',
-      'with recursive t(n) as (select 0 union all select 1 - n from t) select count(*) from t',
-    ],
-    [
-      'a regular expression over long texts',
-      "select count(*) from range(100000000000) t(i) where regexp_matches(repeat('a', 5000) || i, '(a+a+)+b|(.*a){20}c')",
-    ],
-    [
-      'a distance of long texts',
-      "select sum(levenshtein(repeat('ab', 3000), repeat('ba', 3000) || i)) from range(100000000) t(i)",
-    ],
-    [
-      'sums of large numbers',
-      'select max(factorial(20 + (i % 13)::int)) from range(100000000000) t(i)',
-    ],
-    [
-      'a correlated subquery',
-      'select sum((select count(*) from range(10000000000) b(j) where j % 7 = i % 7)) from range(100) a(i)',
-    ],
-    ['rows that nobody finds', 'select * from range(100000000000000) t(i) where hash(i) = 1'],
-  ])('%s', async (_, sql) => {
+  it.each(
+    sample<[string, string]>(
+      [
+        ['a cross join', ENDLESS],
+        ['a count of a huge range', 'select sum(hash(i)) from range(100000000000000) t(i)'],
+        [
+          'a recursive CTE that never ends',
+          'with recursive t(n) as (select 1::bigint union all select (n * 7 + 1) % 1000000007 from t) select max(n) from t',
+        ],
+        [
+          'a recursive CTE that comes back to where it was',
+          'with recursive t(n) as (select 0 union all select 1 - n from t) select count(*) from t',
+        ],
+        [
+          'a regular expression over long texts',
+          "select count(*) from range(100000000000) t(i) where regexp_matches(repeat('a', 5000) || i, '(a+a+)+b|(.*a){20}c')",
+        ],
+        [
+          'a distance of long texts',
+          "select sum(levenshtein(repeat('ab', 3000), repeat('ba', 3000) || i)) from range(100000000) t(i)",
+        ],
+        [
+          'sums of large numbers',
+          'select max(factorial(20 + (i % 13)::int)) from range(100000000000) t(i)',
+        ],
+        [
+          'a correlated subquery',
+          'select sum((select count(*) from range(10000000000) b(j) where j % 7 = i % 7)) from range(100) a(i)',
+        ],
+        ['rows that nobody finds', 'select * from range(100000000000000) t(i) where hash(i) = 1'],
+      ],
+      3,
+    ),
+  )('%s', async (_, sql) => {
     const { code, stderr } = await query('--timeout', '1s', sql)
     expect(stderr).toContain('The query was stopped: it was not done after the 1 s')
     expect(stderr).toContain('--timeout 3s')
@@ -102,24 +119,29 @@ describe('a query that takes longer than it may is ended', () => {
 })
 
 describe('a query that would fill the disk is ended', () => {
-  it.each([
-    [
-      'a sort',
-      "select i, repeat('x', 100) || hash(i) as s from range(20000000) t(i) order by s limit 1 offset 19000000",
-    ],
-    [
-      'a window',
-      "select max(n) from (select i, row_number() over (order by hash(i), repeat('x', 100)) n from range(20000000) t(i))",
-    ],
-    [
-      'a join',
-      "select count(*) from (select hash(i) h, repeat('a', 100) || i s from range(5000000) t(i)) a join (select hash(i) h, repeat('b', 100) || i s from range(5000000) t(i)) b using (h) where a.s > b.s",
-    ],
-    [
-      'distinct rows',
-      "select count(*) from (select distinct repeat('x', 100) || hash(i) from range(20000000) t(i))",
-    ],
-  ])('%s', async (_, sql) => {
+  it.each(
+    sample<[string, string]>(
+      [
+        [
+          'a sort',
+          "select i, repeat('x', 100) || hash(i) as s from range(20000000) t(i) order by s limit 1 offset 19000000",
+        ],
+        [
+          'a window',
+          "select max(n) from (select i, row_number() over (order by hash(i), repeat('x', 100)) n from range(20000000) t(i))",
+        ],
+        [
+          'a join',
+          "select count(*) from (select hash(i) h, repeat('a', 100) || i s from range(5000000) t(i)) a join (select hash(i) h, repeat('b', 100) || i s from range(5000000) t(i)) b using (h) where a.s > b.s",
+        ],
+        [
+          'distinct rows',
+          "select count(*) from (select distinct repeat('x', 100) || hash(i) from range(20000000) t(i))",
+        ],
+      ],
+      1,
+    ),
+  )('%s', async (_, sql) => {
     const { code, stderr } = await query('--memory', '400MB', '--spill', '20MB', sql)
     expect(stderr).toContain('The query needs more disk than the 20 MB that it may use')
     expect(stderr).toContain('--spill 40MB')

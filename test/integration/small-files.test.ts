@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { amount } from '../support/effort.js'
 import { Project, step } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
@@ -84,7 +85,7 @@ describe('many small files', () => {
           ])
           expect(await everything(together)).toEqual(await everything(alone))
         }),
-        { numRuns: 2, seed, endOnFailure: true },
+        { numRuns: amount(1, 2, 6), seed, endOnFailure: true },
       )
     },
   )

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Threads } from '../../src/load/threads.js'
+import { sample } from '../support/effort.js'
 import { Project, repository, step } from '../support/project.js'
 import { Served } from '../support/served.js'
 
@@ -55,7 +56,7 @@ const endless: [string, string][] = [
 ]
 
 describe('a step that takes longer than it may fails, and others go on:', () => {
-  it.each(endless)('%s', async (_, datasets) => {
+  it.each(sample(endless, 2))('%s', async (_, datasets) => {
     const project = await create(calm)
     await project.run()
     const before = await project.query('select n from gold.other order by n')

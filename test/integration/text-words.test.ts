@@ -7,6 +7,7 @@ import { ingestFile } from '../../src/source/files/ingest-file.js'
 import { inspectFile } from '../../src/source/files/inspect-file.js'
 import { Pack } from '../../src/source/files/pack.js'
 import { decodeSmall, readSmall } from '../../src/source/files/small-files.js'
+import { amount } from '../support/effort.js'
 import { engineSession } from '../support/engine.js'
 import { temporaryFolder } from '../support/project.js'
 import { seed } from '../support/seed.js'
@@ -136,7 +137,7 @@ describe('lines before and behind the records', () => {
         const { rows } = await rowsOf(noted, { comment: '#' })
         expect(rows).toEqual(bare.rows.map(([line, ...rest]) => [Number(line) + 1, ...rest]))
       }),
-      { seed, numRuns: 25 },
+      { seed, numRuns: amount(5, 25) },
     )
   })
 
@@ -231,7 +232,7 @@ a\,b,4
           }
         },
       ),
-      { seed, numRuns: 25 },
+      { seed, numRuns: amount(5, 25) },
     )
   })
 })

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import { bronze, silver, t, z } from '../../src/index.js'
 import { files } from '../../src/source/index.js'
 import { expectDataset, given } from '../../src/testing/index.js'
+import { amount } from '../support/effort.js'
 import { Project } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
@@ -107,7 +108,7 @@ it('values and texts make the same rows', async () => {
         expect(answers[0]).toEqual(answers[1])
       },
     ),
-    { numRuns: 8, seed },
+    { numRuns: amount(2, 8), seed },
   )
   expect(kept).toBeGreaterThan(3)
 })

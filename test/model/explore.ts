@@ -1,5 +1,7 @@
 import { MemoryStorage } from '../../src/storage/memory.js'
 import type { StoredObject } from '../../src/storage/storage.js'
+import { turn } from '../support/effort.js'
+import { random } from '../support/seed.js'
 
 /** What may become of an operation on storage. */
 export type Fate = 'done' | 'answer lost' | 'request lost' | 'crash before' | 'crash after'
@@ -178,19 +180,33 @@ export interface Scenario {
   writers: number
   /** How many operations may go wrong in one history. */
   faults: number
+  /** States after which it stops; which ones they are depends on the turn. */
+  most?: number
 }
 
-/** Visits every state that any interleaving leads to; returns how many there are, and how many ends. */
+/** Visits every state that any interleaving leads to, or as many as are asked for; returns how many there are, and how many ends. */
 export async function explore({
   start,
   check,
   writers,
   faults,
+  most = Infinity,
 }: Scenario): Promise<{ states: number; ends: number }> {
   const seen = new Set<string>()
   let ends = 0
   const open: number[][] = [[]]
-  for (let path = open.pop(); path; path = open.pop()) {
+  const chance = random(turn)
+  /** Any of those that wait where not all of them will be seen; else the last, so that few wait. */
+  const pick = () => {
+    if (seen.size >= most) return undefined
+    const at = most < Infinity ? Math.floor(chance() * open.length) : open.length - 1
+    const last = open.pop()
+    if (at >= open.length) return last
+    const path = open[at]
+    open[at] = last as number[]
+    return path
+  }
+  for (let path = pick(); path; path = pick()) {
     const world = new World(writers)
     await start(world)
     await settled()

@@ -3,6 +3,7 @@ import { MoraineError } from '../../src/errors.js'
 import type { Changes, LakeState } from '../../src/log/commit.js'
 import { CommitLog } from '../../src/log/log.js'
 import type { MemoryStorage } from '../../src/storage/memory.js'
+import { amount } from '../support/effort.js'
 import { explore, type World } from './explore.js'
 
 /*
@@ -22,7 +23,9 @@ const effects = (writer: number, interval?: number) => {
 const table = (metadata: string) => ({ metadata, definition: {}, rows: 1, bytes: 1, files: 1 })
 const writes = (name: string, by: string): Changes => ({ tables: { [name]: table(by) } })
 /** More faults in one history take minutes: for CI's full run. */
-const deep = process.env.MORAINE_MODEL === 'deep' ? 1 : 0
+const deep = amount(0, 0, 1)
+/** Of the ways in which things may go, those that are looked at in a sample. */
+const most = amount(3000, Infinity)
 if (deep) vi.setConfig({ testTimeout: 3_600_000 })
 
 type Outcome = 'committed' | 'conflict' | 'failed' | 'dead'
@@ -88,6 +91,7 @@ describe('whatever happens between writers, storage and chance', () => {
     const found = await explore({
       writers: 3,
       faults: 1 + deep,
+      most,
       start: async (world) => {
         ends = [[], [], []]
         void write(world.storageOf(0), 0, [writes('silver.a', 'w0')], ends)
@@ -111,6 +115,7 @@ describe('whatever happens between writers, storage and chance', () => {
     const found = await explore({
       writers: 3,
       faults: deep,
+      most,
       start: async (world) => {
         ends = [[], [], []]
         void write(world.storageOf(0), 0, [writes('silver.a', '1'), writes('silver.a', '2')], ends)
@@ -131,6 +136,7 @@ describe('whatever happens between writers, storage and chance', () => {
     await explore({
       writers: 2,
       faults: 1 + deep,
+      most,
       start: async (world) => {
         ends = [[], []]
         void write(

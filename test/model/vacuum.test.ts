@@ -7,6 +7,7 @@ import { CommitLog } from '../../src/log/log.js'
 import { damageOf, verifyLake } from '../../src/log/verify/verify.js'
 import { vacuum } from '../../src/maintain/vacuum.js'
 import type { MemoryStorage } from '../../src/storage/memory.js'
+import { amount } from '../support/effort.js'
 import { explore, World } from './explore.js'
 
 /*
@@ -121,7 +122,7 @@ async function prepared<T>(
 }
 
 /** More faults in one history take minutes: for CI's full run. */
-const deep = process.env.MORAINE_MODEL === 'deep' ? 1 : 0
+const deep = amount(0, 0, 1)
 if (deep) vi.setConfig({ testTimeout: 3_600_000 })
 
 /** A table of which one version is committed and the next is written; the log as its writer had it, long ago. */

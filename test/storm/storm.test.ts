@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { startBuckets } from '../support/buckets.js'
+import { amount } from '../support/effort.js'
 import { repository, temporaryFolder } from '../support/project.js'
 import { seed } from '../support/seed.js'
 import { minioProgram } from '../support/servers.js'
@@ -10,7 +11,7 @@ import { Counts, Fault, Round } from './round.js'
 import { Workers } from './workers.js'
 
 /** Cycles of the storm on a folder; 200 in CI. In a bucket there are a quarter as many. */
-const CYCLES = Number(process.env.MORAINE_STORM_CYCLES ?? 6)
+const CYCLES = Number(process.env.MORAINE_STORM_CYCLES ?? amount(2, 6))
 /** Seconds of the storm on a folder at most, where CI says so; in a bucket half of them. */
 const SECONDS = Number(process.env.MORAINE_STORM_SECONDS ?? 0)
 

@@ -1,7 +1,14 @@
 import { execFileSync } from 'node:child_process'
+import { effort, turn } from './effort.js'
 
-/** The command line and a query's process run from the build, so tests begin with a fresh one, unless it is said that they have it. */
-export default function build(): void {
+/**
+ * The command line and a query's process run from the build, so tests begin with a fresh one, unless it is said that they have it.
+ * Says which sample they draw, for whoever wants it again.
+ */
+export default function setup(): void {
+  // It is the same for all files, also where a day ends meanwhile.
+  process.env.MORAINE_TURN ??= String(turn)
+  if (effort !== 'all') console.log(`Samples of turn ${turn} (again with MORAINE_TURN=${turn})`)
   if (process.env.MORAINE_BUILT) return
   execFileSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' })
 }

@@ -46,6 +46,11 @@ export class Project {
     return project
   }
 
+  /** One that lies in a folder already. */
+  static at(folder: string): Project {
+    return new Project(folder, undefined)
+  }
+
   async write(files: Files): Promise<void> {
     for (const [path, content] of Object.entries(files)) {
       await mkdir(dirname(join(this.folder, path)), { recursive: true })

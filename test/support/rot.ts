@@ -1,4 +1,6 @@
-import { chmod, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { chmod, cp, mkdtemp, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join, relative, sep } from 'node:path'
 import { Landing } from '../../src/bronze/ingest/landing.js'
 import { whileReading } from '../../src/bronze/quarantine/reading.js'
@@ -81,12 +83,25 @@ function never(): never {
 const orders = (v: number, from: number, to: number, op = '') =>
   `id,v,day,amount,op\n${Array.from({ length: to - from }, (_, i) => `${from + i},${v},2026-0${(i % 3) + 1}-01,${i % 50 === 7 ? '-1' : i},${op}`).join('\n')}\n`
 
+/** Made once in a process: each test has a copy, as if it had lain elsewhere before. */
+let made: Promise<string> | undefined
+
 /** A small lake with all layers: raw and packed files, an archive, deleted rows, history, what was discarded, and what was optimized. */
 export async function lakeOfAllLayers(): Promise<Project> {
+  made ??= make()
+  const project = await Project.create({})
+  await cp(await made, project.folder, { recursive: true, preserveTimestamps: true })
+  return project
+}
+
+async function make(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'moraine-layers-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const rates = Object.fromEntries(
     Array.from({ length: 20 }, (_, i) => [`rates/${i}.csv`, `currency,rate\nC${i},${i}.5\n`]),
   )
-  const project = await Project.create({
+  const project = Project.at(folder)
+  await project.write({
     'lake.ts': definition,
     'in/a.csv': orders(1, 0, 900),
     ...rates,
@@ -105,7 +120,7 @@ export async function lakeOfAllLayers(): Promise<Project> {
   await project.write({ 'in/c.csv': orders(3, 100, 105, 'D') })
   await run()
   await vacuumed(project)
-  return project
+  return folder
 }
 
 /** Files of tables that stayed empty are written, and left. */

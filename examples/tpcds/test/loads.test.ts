@@ -5,6 +5,7 @@ import { expect, it } from 'vitest'
 import { CommitLog } from '../../../src/log/log.js'
 import { Relations } from '../../../src/step/relations.js'
 import { LocalStorage } from '../../../src/storage/local.js'
+import { amount } from '../../../test/support/effort.js'
 import { engineSession } from '../../../test/support/engine.js'
 import { moraine, repository, temporaryFolder } from '../../../test/support/project.js'
 import { seed } from '../../../test/support/seed.js'
@@ -93,7 +94,7 @@ it('holds the same rows after any deliveries as a lake that is built from all of
       await lake.run('--full')
       expect(await lake.tables()).toEqual(before)
     }),
-    { numRuns: process.env.CI ? 4 : 1, endOnFailure: true, seed },
+    { numRuns: amount(1, 1, 4), endOnFailure: true, seed },
   )
 })
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { amount } from '../../../test/support/effort.js'
 import { seed } from '../../../test/support/seed.js'
 import type { ColumnStatistics, DataFile } from './manifest.js'
 import { decodeManifest, encodeManifest } from './manifest.js'
@@ -216,7 +217,7 @@ describe('pruning', () => {
           expect(manifestMayMatch(manifest, predicates, schema, spec)).toBe(true)
         },
       ),
-      { seed, numRuns: 2000 },
+      { seed, numRuns: amount(300, 2000) },
     )
   })
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { amount } from '../../../test/support/effort.js'
 import { engineSession } from '../../../test/support/engine.js'
 import { temporaryFolder } from '../../../test/support/project.js'
 import { seed } from '../../../test/support/seed.js'
@@ -103,7 +104,7 @@ it('texts come back as they were, whether they are kept as values or not', async
         ).toEqual(columns.map((_, c) => rows.map((row) => row[c])))
       },
     ),
-    { numRuns: 60, seed },
+    { numRuns: amount(10, 60), seed },
   )
   expect(inexact).toBeGreaterThan(60)
 })

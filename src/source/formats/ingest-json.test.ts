@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { isLosslessNumber, parse } from 'lossless-json'
 import { expect, it } from 'vitest'
+import { amount } from '../../../test/support/effort.js'
 import { engineSession } from '../../../test/support/engine.js'
 import { temporaryFolder } from '../../../test/support/project.js'
 import { seed } from '../../../test/support/seed.js'
@@ -105,7 +106,7 @@ it('nested values come back as they were written: types, and every digit', async
         expect(held, way).toEqual(texts.map(expected))
       }
     }),
-    { seed, numRuns: 60, endOnFailure: true },
+    { seed, numRuns: amount(8, 60), endOnFailure: true },
   )
 })
 

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { amount } from '../../../test/support/effort.js'
 import { seed } from '../../../test/support/seed.js'
 import type { Paging } from '../../define/source.js'
 import { http } from '../declare/http.js'
@@ -95,7 +96,7 @@ describe('pages of an API', () => {
         good++
         expect(ids).toEqual(Array.from({ length: given.rows }, (_, i) => i + 1))
       }),
-      { seed, numRuns: 600 },
+      { seed, numRuns: amount(100, 600) },
     )
     // Most are neither refused nor empty.
     expect(good).toBeGreaterThan(200)

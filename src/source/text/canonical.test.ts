@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
+import { amount } from '../../../test/support/effort.js'
 import { seed } from '../../../test/support/seed.js'
 import { files } from '../index.js'
 import { canonicalize } from './canonical.js'
@@ -52,7 +53,7 @@ describe('the canonical form', () => {
           await canonical(content, false, header),
         )
       }),
-      { seed, numRuns: 1000 },
+      { seed, numRuns: amount(100, 1000) },
     )
   })
 

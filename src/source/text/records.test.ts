@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { amount } from '../../../test/support/effort.js'
 import { seed } from '../../../test/support/seed.js'
 import { RecordReader, type TextRecord } from './records.js'
 
@@ -84,7 +85,7 @@ describe('reading delimited text', () => {
           expect(read(text, { chunk, clean }).map((r) => r.fields)).toEqual(rows)
         },
       ),
-      { seed, numRuns: 500 },
+      { seed, numRuns: amount(100, 500) },
     )
   })
 
@@ -95,7 +96,7 @@ describe('reading delimited text', () => {
         expect(shown(read(text, { chunk }))).toEqual(shown(read(text)))
         expect(shown(read(text, { clean: true }))).toEqual(shown(read(text)))
       }),
-      { seed, numRuns: 1000 },
+      { seed, numRuns: amount(200, 1000) },
     )
   })
 })

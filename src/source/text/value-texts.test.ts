@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { amount } from '../../../test/support/effort.js'
 import { engineSession } from '../../../test/support/engine.js'
 import { seed } from '../../../test/support/seed.js'
 import { quoteText } from '../../define/sql/sql.js'
@@ -142,7 +143,7 @@ it('columns that are found give back every text, or the engine refuses them', as
         }
       }
     }),
-    { numRuns: 400, seed },
+    { numRuns: amount(50, 400), seed },
   )
   expect(found).toBeGreaterThan(500)
 })
@@ -187,7 +188,7 @@ it('finds the same however the text comes in pieces, and wherever in it the odd 
         expect(found && [...found.keys()]).toEqual(expected)
       },
     ),
-    { numRuns: 150, seed },
+    { numRuns: amount(25, 150), seed },
   )
 })
 

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { amount } from '../../../test/support/effort.js'
 import { temporaryFolder } from '../../../test/support/project.js'
 import { seed } from '../../../test/support/seed.js'
 import { zip } from '../../../test/support/zip.js'
@@ -70,7 +71,7 @@ describe('a packed file', () => {
         const found = await unpackedOf(name, flipped)
         if (found) expect(found.toString()).toBe(text)
       }
-      await fc.assert(fc.asyncProperty(bit, holds), { seed, numRuns: 300 })
+      await fc.assert(fc.asyncProperty(bit, holds), { seed, numRuns: amount(30, 300) })
     },
   )
 

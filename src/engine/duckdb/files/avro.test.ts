@@ -3,6 +3,7 @@ import avro from 'avsc'
 import fc from 'fast-check'
 import { uncompress } from 'snappyjs'
 import { describe, expect, it } from 'vitest'
+import { amount } from '../../../../test/support/effort.js'
 import { seed } from '../../../../test/support/seed.js'
 import { AvroEncoder, readAvro } from './avro.js'
 
@@ -84,7 +85,7 @@ describe('rows as an Avro file', () => {
           rows.map(({ s, n }) => ({ the_text: wellFormed(s), n })),
         )
       }),
-      { seed, numRuns: 60 },
+      { seed, numRuns: amount(15, 60) },
     )
   })
 
