@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import mysql from 'mysql2/promise'
 import pg from 'pg'
 import { expect, it } from 'vitest'
-import { Project, repository } from '../support/project.js'
+import { type Ending, killed } from '../support/kills.js'
+import { Project } from '../support/project.js'
 import { random, seed } from '../support/seed.js'
 import {
   mariadbProgram,
@@ -21,6 +21,9 @@ import { withService } from '../support/services.js'
 
 /** Seconds of writing; three minutes in CI. */
 const SECONDS = Number(process.env.MORAINE_STORM ?? 15)
+
+/** Times that a run touches the lake's folder, and as many again: half of the runs come to their end. */
+const POINTS = 120
 
 interface Writer {
   query(sql: string): Promise<unknown>
@@ -192,9 +195,9 @@ async function storm(kind: Kind, clock: Clock): Promise<void> {
     const outcomes = { done: 0, failed: 0, killed: 0 }
     const said: string[] = []
     while (Date.now() < until) {
-      const { code, output } = await runAndKill(project, next)
+      const { died, code, output } = await runAndKill(project, next)
       if (code === 0) outcomes.done++
-      else if (code === null) outcomes.killed++
+      else if (died) outcomes.killed++
       else {
         outcomes.failed++
         said.push(output)
@@ -215,20 +218,11 @@ async function storm(kind: Kind, clock: Clock): Promise<void> {
   }
 }
 
-/** A run that is killed at some moment of its life, or ends before. */
-async function runAndKill(
-  project: Project,
-  next: () => number,
-): Promise<{ code: number | null; output: string }> {
-  const bin = join(repository, 'bin/moraine.js')
-  const child: ChildProcess = spawn(process.execPath, [bin, '-C', project.folder, 'run'])
-  let output = ''
-  child.stdout?.on('data', (text) => (output += text))
-  child.stderr?.on('data', (text) => (output += text))
-  const timer = setTimeout(() => child.kill('SIGKILL'), next() < 0.6 ? next() * 2200 : 60_000)
-  const code = await new Promise<number | null>((done) => child.once('close', done))
-  clearTimeout(timer)
-  return { code, output }
+/** A run that is killed at some point of its work, or ends before. */
+function runAndKill(project: Project, next: () => number): Promise<Ending> {
+  const point = 1 + Math.floor(next() * POINTS)
+  const how = `${next() < 0.5 ? 'before' : 'after'}:${point}`
+  return killed(project, join(project.folder, 'lake'), how)
 }
 
 withService('PostgreSQL', [postgresPrograms], () => {

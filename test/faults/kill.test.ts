@@ -1,12 +1,12 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { Project, repository } from '../support/project.js'
+import { amount, drawn } from '../support/effort.js'
+import { killed, pointsOf } from '../support/kills.js'
+import { Project } from '../support/project.js'
 
 const definition = `
 import { bronze, defineLake, gold, month, silver, sql, t, z } from 'moraine'
@@ -26,28 +26,19 @@ const file = (batch: number) =>
 const answer = (project: Project) =>
   project.query('select m, n, amount from gold.months order by m')
 
-describe('a run that is killed', () => {
-  // What a run does takes about half a second: the kills are spread over all of it.
-  const rounds = 12
-
+describe('a run that is killed, and again', () => {
   it('leaves the lake as it was before or as it is after, and the next run completes it', async () => {
     const project = await Project.create({ 'lake.ts': definition, 'in/0.csv': file(0) })
+    const root = join(project.folder, 'lake')
     await project.run()
-    let killed = 0
-    for (let round = 1; round <= rounds; round++) {
-      await project.write({ [`in/${round}.csv`]: file(round) })
+    await project.write({ 'in/1.csv': file(1) })
+    const points = drawn(await pointsOf(project, root), amount(6, 12, 48))
+    let deaths = 0
+    let round = 1
+    for (const at of points) {
+      await project.write({ [`in/${++round}.csv`]: file(round) })
       const before = await project.state()
-      const child = spawn(
-        process.execPath,
-        [join(repository, 'bin/moraine.js'), '-C', project.folder, 'run'],
-        { stdio: 'ignore' },
-      )
-      await sleep(120 + (round * 500) / rounds)
-      if (child.exitCode === null) {
-        killed++
-        child.kill('SIGKILL')
-        await once(child, 'exit')
-      }
+      if ((await killed(project, root, `${at % 2 ? 'before' : 'after'}:${at}`)).died) deaths++
       const verify = JSON.parse((await project.cli('--json', 'verify')).stdout)
       expect(verify.problems).toEqual([])
       const after = await project.state()
@@ -60,13 +51,13 @@ describe('a run that is killed', () => {
       expect(built).toBe(read)
       if (round % 4 === 0) expect((await project.run()).outcome).toBe('done')
     }
-    expect(killed).toBeGreaterThan(0)
+    expect(deaths).toBeGreaterThan(points.length / 2)
     expect((await project.run()).outcome).toBe('done')
     const counts = (await project.state()).tables['silver.sales']?.counts
-    expect(counts).toMatchObject({ in: 400 * (rounds + 1), discarded: 0 })
+    expect(counts).toMatchObject({ in: 400 * (round + 1), discarded: 0 })
 
     const whole = await Project.create({ 'lake.ts': definition })
-    for (let i = 0; i <= rounds; i++) await whole.write({ [`in/${i}.csv`]: file(i) })
+    for (let i = 0; i <= round; i++) await whole.write({ [`in/${i}.csv`]: file(i) })
     await whole.run()
     expect(await answer(project)).toEqual(await answer(whole))
   })

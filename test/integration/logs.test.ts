@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import {
   appendFile,
   copyFile,
@@ -21,7 +19,8 @@ import { limitsOf } from '../../src/query/limits.js'
 import { queryRows } from '../../src/query/query.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { amount, sample } from '../support/effort.js'
-import { Project, repository, step } from '../support/project.js'
+import { killed, pointsOf } from '../support/kills.js'
+import { Project, step } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
 const lake = (options: string) => `
@@ -306,34 +305,14 @@ describe('logs that are followed', () => {
     await appendFile(at('in/app.log'), '3 c\n')
     await rename(at('in/app.log'), at('in/app.log.1'))
     await writeFile(at('in/app.log'), '4 d\n5 unfinished')
-    const killed = async (root: string, how: string, count = '') => {
-      const tool = [
-        '--import',
-        join(repository, 'test/faults/kill-at.mjs'),
-        join(repository, 'bin/moraine.js'),
-      ]
-      const env = {
-        ...process.env,
-        MORAINE_ROOT: root,
-        MORAINE_KILL: how,
-        MORAINE_KILL_COUNT: count,
-      }
-      const child = spawn(process.execPath, [...tool, '-C', project.folder, 'run'], {
-        stdio: 'ignore',
-        env,
-      })
-      await once(child, 'exit')
-    }
     await cp(at('lake'), at('whole'), { recursive: true })
-    await killed(at('whole'), 'count', at('count.txt'))
-    const points = Number(await readFile(at('count.txt'), 'utf8'))
-    expect(points).toBeGreaterThan(8)
-    const all = Array.from({ length: points }, (_, i) => i + 1)
-    for (const point of sample(all, 2, 6))
+    const points = await pointsOf(project, at('whole'))
+    expect(points.length).toBeGreaterThan(8)
+    for (const point of sample(points, 2, 6))
       for (const when of ['before', 'after']) {
         const root = at(`${when}-${point}`)
         await cp(at('lake'), root, { recursive: true })
-        await killed(root, `${when}:${point}`)
+        await killed(project, root, `${when}:${point}`)
         const storage = new LocalStorage(root)
         await project.runOn(storage)
         const state = await new CommitLog(storage).head()
