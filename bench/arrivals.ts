@@ -43,9 +43,10 @@ interface Inbox {
 }
 
 /**
- * Files of 1,000 rows that arrive one after the other at `moraine serve`, from the moment that they are there to the moment that their rows
- * can be queried, beside reading and writing the same files with the engine alone. What each file waits for is told on the error stream, as are
- * the files of the table before and after it is compacted.
+ * Files of 1,000 rows that arrive one after the other at `moraine serve`, from the moment that they
+ * are there to the moment that their rows can be queried, beside reading and writing the same files
+ * with the engine alone. What each file waits for is told on the error stream, as are the files of
+ * the table before and after it is compacted.
  *
  * @param where a folder of this machine, or a bucket of a MinIO server.
  */
@@ -153,7 +154,10 @@ async function arriving(folder: string, inbox: Inbox, count: number): Promise<Me
   return { seconds, cpu, mebibytes: peak / 1024 }
 }
 
-/** Drops as many files again, 200 a minute whoever keeps up; returns for how long the last one waits. */
+/**
+ * Drops as many files again, 200 a minute whoever keeps up; returns for how long the last one
+ * waits.
+ */
 async function evenly(inbox: Inbox, log: CommitLog, count: number): Promise<string> {
   const start = performance.now()
   for (let i = 0; i < count; i++) {

@@ -17,7 +17,9 @@ const sales = silver('sales', { from: raw, schema: z.object({ id: t.int() }), ke
 export default defineLake({ name: 'many', datasets: [sales] })
 `
 
-/** `moraine status` on a lake with 10,000 commits, each of which took in a file, beside one with 10. */
+/**
+ * `moraine status` on a lake with 10,000 commits, each of which took in a file, beside one with 10.
+ */
 export async function commits(): Promise<[Contender, Contender]> {
   return Promise.all([lakeWith(10_000), lakeWith(10)])
 }

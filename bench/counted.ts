@@ -30,7 +30,10 @@ async function end(
   return said
 }
 
-/** Instructions in billions, of its own and not the kernel's: the same whatever else the machine does. `undefined` where they can't be counted. */
+/**
+ * Instructions in billions, of its own and not the kernel's: the same whatever else the machine
+ * does. `undefined` where they can't be counted.
+ */
 export async function countInstructions(): Promise<Counting | undefined> {
   const count: Counter = async (command, args, env) => {
     const folder = await mkdtemp(join(tmpdir(), 'moraine-count-'))

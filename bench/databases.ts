@@ -22,8 +22,9 @@ function endWith({ data }: Server): void {
 }
 
 /**
- * 5,000,000 orders of PostgreSQL to committed bronze, beside a raw COPY of the same rows to a file, or beside dlt
- * (`--against connectorx`, `--against pyarrow`: its ways to read; DLT_PYTHON names a Python that has it).
+ * 5,000,000 orders of PostgreSQL to committed bronze, beside a raw COPY of the same rows to a file,
+ * or beside dlt (`--against connectorx`, `--against pyarrow`: its ways to read; DLT_PYTHON names a
+ * Python that has it).
  */
 export async function postgres(scale: number, against?: string): Promise<[Contender, Contender]> {
   const server = await startPostgres()
@@ -55,7 +56,10 @@ export async function postgres(scale: number, against?: string): Promise<[Conten
   ]
 }
 
-/** 5,000,000 orders of MariaDB to committed bronze, beside `mariadb --quick -B` of the same rows to a file. */
+/**
+ * 5,000,000 orders of MariaDB to committed bronze, beside `mariadb --quick -B` of the same rows to
+ * a file.
+ */
 export async function mariadb(scale: number): Promise<[Contender, Contender]> {
   const server = await startMariadb()
   endWith(server)

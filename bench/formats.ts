@@ -28,8 +28,9 @@ const reads: Record<Format, string> = {
 }
 
 /**
- * One gigabyte of orders to bronze and silver (`--against csv`, `jsonl` or `xml`), beside DuckDB's own read and write of the same to
- * two Parquet files, of texts and of values. DuckDB does not read XML: that stands beside reading the bytes.
+ * One gigabyte of orders to bronze and silver (`--against csv`, `jsonl` or `xml`), beside DuckDB's
+ * own read and write of the same to two Parquet files, of texts and of values. DuckDB does not read
+ * XML: that stands beside reading the bytes.
  */
 export async function formats(scale: number, against = 'csv'): Promise<[Contender, Contender]> {
   const format = against as Format

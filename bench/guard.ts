@@ -8,8 +8,9 @@ import { type Counter, countCpu, countInstructions } from './counted.js'
 import { benchFolder, repository } from './tickit.js'
 
 /*
- * npm run bench -- guard [--against COMMIT] [--pairs N] [--json]: what five small works take, here and in the tree of a commit (the
- * last tag), by what depends least on the machine's mood. It shows what has crept in, and fails for nothing.
+ * npm run bench -- guard [--against COMMIT] [--pairs N] [--json]: what five small works take, here
+ * and in the tree of a commit (the last tag), by what depends least on the machine's mood. It shows
+ * what has crept in, and fails for nothing.
  */
 
 /** A work, as arguments of `moraine` in a tree. */
@@ -36,7 +37,10 @@ interface Tree {
   folder: string
 }
 
-/** What a work took, least of all turns; without the other where there is none, or it does not know the work. */
+/**
+ * What a work took, least of all turns; without the other where there is none, or it does not know
+ * the work.
+ */
 interface Counted {
   work: string
   here: number

@@ -31,7 +31,9 @@ function line(id: number, month: number): string {
   return `${id},${id % 997},${id % 500}.25,${year}-${two(m)}-${two(day)} 10:00:00`
 }
 
-/** A run that takes in 1,000 sales of one month, where there are 100 times the sales, beside 1 time. */
+/**
+ * A run that takes in 1,000 sales of one month, where there are 100 times the sales, beside 1 time.
+ */
 export async function increment(scale: number): Promise<[Contender, Contender]> {
   const large = scale === 1 ? 100 : scale
   return [await lakeOf(large), await lakeOf(1)]

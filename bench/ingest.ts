@@ -32,10 +32,12 @@ const bodyOf = (from: number) =>
   ).join('\n')
 
 /**
- * 600,000 rows in requests of 500, from eight clients, to `moraine serve` until all are acknowledged, beside writing the same requests to a file
- * with a sync for each. What the clients wait for is told on the error stream.
+ * 600,000 rows in requests of 500, from eight clients, to `moraine serve` until all are
+ * acknowledged, beside writing the same requests to a file with a sync for each. What the clients
+ * wait for is told on the error stream.
  *
- * @param pace `steady`: 20,000 rows a second for ten minutes (at scale 1), with the memory at the end of each of them.
+ * @param pace `steady`: 20,000 rows a second for ten minutes (at scale 1), with the memory at the
+ *   end of each of them.
  */
 export async function ingestion(scale: number, pace?: string): Promise<[Contender, Contender]> {
   const steady = pace === 'steady'

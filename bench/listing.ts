@@ -15,8 +15,8 @@ export default defineLake({ name: 'many', datasets: [bronze('rows', { from: file
 `
 
 /**
- * A run over a prefix of 100,000 objects that were all taken in before, beside listing them and nothing else. How long the first run took is
- * told on the error stream.
+ * A run over a prefix of 100,000 objects that were all taken in before, beside listing them and
+ * nothing else. How long the first run took is told on the error stream.
  */
 export async function listing(scale: number): Promise<[Contender, Contender]> {
   const folder = await benchFolder()

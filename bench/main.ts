@@ -17,8 +17,9 @@ import { upserts } from './upserts.js'
 import { wide } from './wide.js'
 
 /*
- * npm run bench -- NAME [--pairs N] [--scale N] [--against NAME] [--json]: a benchmark beside what it is to be held against,
- * run by turns; the ratio is the median over pairs, with the interval that holds it in 95 of 100 cases.
+ * npm run bench -- NAME [--pairs N] [--scale N] [--against NAME] [--json]: a benchmark beside what
+ * it is to be held against, run by turns; the ratio is the median over pairs, with the interval
+ * that holds it in 95 of 100 cases.
  */
 export interface Contender {
   name: string

@@ -3,7 +3,9 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { Measure } from './main.js'
 
-/** What a process has taken so far: its peak memory in KiB, and processor time in seconds (Linux). */
+/**
+ * What a process has taken so far: its peak memory in KiB, and processor time in seconds (Linux).
+ */
 export function used({ pid }: ChildProcess): { peak: number; cpu: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   // Fields 14 and 15, counted behind the name: user and system time in hundredths of a second.

@@ -10,10 +10,12 @@ import { benchFolder, repository } from './tickit.js'
 import { tpcdsData } from './tpcds.js'
 
 /**
- * The 99 queries of TPC-DS through `moraine query`, beside a script that asks DuckDB the same of the
- * same Parquet files. Their text comes from DuckDB's extension: DUCKDB_EXTENSIONS names its folder.
+ * The 99 queries of TPC-DS through `moraine query`, beside a script that asks DuckDB the same of
+ * the same Parquet files. Their text comes from DuckDB's extension: DUCKDB_EXTENSIONS names its
+ * folder.
  *
- * @param against `single`: each is a process; `together`: one process asks them one after the other.
+ * @param against `single`: each is a process; `together`: one process asks them one after the
+ *   other.
  */
 export async function queries(scale: number, against = 'single'): Promise<[Contender, Contender]> {
   const extensions = process.env.DUCKDB_EXTENSIONS

@@ -31,11 +31,13 @@ const questions = {
 }
 
 /**
- * A query over a table in a bucket, which a machine asks that has no copies: objects read where they lie by DuckDB's httpfs, beside copies of
- * whole objects. The bytes that either brings are told on the error stream. The bucket is as far away as one in the same region: answers
- * take 10 ms, and 100 MiB come in a second.
+ * A query over a table in a bucket, which a machine asks that has no copies: objects read where
+ * they lie by DuckDB's httpfs, beside copies of whole objects. The bytes that either brings are
+ * told on the error stream. The bucket is as far away as one in the same region: answers take 10
+ * ms, and 100 MiB come in a second.
  *
- * @param question `columns` (two of twelve, the default), `part` (a day of a month's files), or `all`.
+ * @param question `columns` (two of twelve, the default), `part` (a day of a month's files), or
+ *   `all`.
  */
 export async function inBucket(
   scale: number,

@@ -4,7 +4,10 @@ import type { Contender } from './main.js'
 import { measure } from './measure.js'
 import { benchFolder, filledTickit, repository } from './tickit.js'
 
-/** `moraine status` on the filled TICKIT lake, beside a process that loads Zod and a TypeScript file. */
+/**
+ * `moraine status` on the filled TICKIT lake, beside a process that loads Zod and a TypeScript
+ * file.
+ */
 export const status = () => besideNode('status')
 /** `moraine plan`, likewise. */
 export const plan = () => besideNode('plan')

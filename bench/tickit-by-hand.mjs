@@ -1,6 +1,6 @@
 /*
- * What somebody would write by hand: DuckDB from Node, the same files, the same checks, the same tables as
- * plain Parquet. No lineage, no reasons, no commits.
+ * What somebody would write by hand: DuckDB from Node, the same files, the same checks, the same
+ * tables as plain Parquet. No lineage, no reasons, no commits.
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -16,8 +16,8 @@ export async function benchFolder(): Promise<string> {
 }
 
 /**
- * The TICKIT lake, from raw files to all gold tables, beside a script written by hand for DuckDB that
- * makes the same tables as plain Parquet with the same checks, but no lineage, log or Iceberg.
+ * The TICKIT lake, from raw files to all gold tables, beside a script written by hand for DuckDB
+ * that makes the same tables as plain Parquet with the same checks, but no lineage, log or Iceberg.
  */
 export async function tickit(scale: number): Promise<[Contender, Contender]> {
   const folder = await benchFolder()

@@ -9,7 +9,10 @@ import { measure } from './measure.js'
 import { benchFolder, repository } from './tickit.js'
 import { peers } from './tpcds/peers.js'
 
-/** The folder of the 24 files: TPCDS_DATA, or one that is made at the scale, with so large a share of dirt of each kind, and kept. */
+/**
+ * The folder of the 24 files: TPCDS_DATA, or one that is made at the scale, with so large a share
+ * of dirt of each kind, and kept.
+ */
 export async function tpcdsData(scale: number, dirt = 0): Promise<string> {
   const name = dirt > 0 ? `tpcds-${scale}-dirty` : `tpcds-${scale}`
   const data = process.env.TPCDS_DATA ?? join(homedir(), '.cache/moraine-bench', name)
@@ -18,11 +21,13 @@ export async function tpcdsData(scale: number, dirt = 0): Promise<string> {
 }
 
 /**
- * The 24 tables of TPC-DS from text to reports, beside a script written by hand for DuckDB that makes the same reports
- * and partitions as plain Parquet, or beside the same work as a project of dbt, SQLMesh or Spark. The files are those in TPCDS_DATA, or are made at the scale and kept.
+ * The 24 tables of TPC-DS from text to reports, beside a script written by hand for DuckDB that
+ * makes the same reports and partitions as plain Parquet, or beside the same work as a project of
+ * dbt, SQLMesh or Spark. The files are those in TPCDS_DATA, or are made at the scale and kept.
  *
- * @param against `script`, `dbt`, `sqlmesh`, `spark`, or `dirt`: files of which one row in a thousand is bad in each of several ways, beside the
- * script with TRY_CAST, which makes NULL of bad values without a word.
+ * @param against `script`, `dbt`, `sqlmesh`, `spark`, or `dirt`: files of which one row in a
+ *   thousand is bad in each of several ways, beside the script with TRY_CAST, which makes NULL of
+ *   bad values without a word.
  */
 export async function tpcds(scale: number, against = 'script'): Promise<[Contender, Contender]> {
   const data = await tpcdsData(scale, against === 'dirt' ? 0.001 : 0)

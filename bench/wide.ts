@@ -9,8 +9,9 @@ const ROWS = 298
 const kinds = ['csv', 'jsonl', 'parquet'] as const
 
 /**
- * A table of 298 rows and 2,000 columns (`--scale 2.5`: 5,000) to bronze, silver and gold (`--against csv`, `jsonl` or `parquet`), beside
- * DuckDB's own read and write of the same to two Parquet files, of texts and of values.
+ * A table of 298 rows and 2,000 columns (`--scale 2.5`: 5,000) to bronze, silver and gold
+ * (`--against csv`, `jsonl` or `parquet`), beside DuckDB's own read and write of the same to two
+ * Parquet files, of texts and of values.
  */
 export async function wide(scale: number, against = 'csv'): Promise<[Contender, Contender]> {
   const kind = kinds.find((name) => name === against) ?? 'csv'

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import {
   isFunctionLikeDeclaration,
@@ -12,7 +12,10 @@ import { repository } from './support/project.js'
 
 const source = join(repository, 'src')
 
-/** The rooms from the top of the house to the bottom, and what happens in each; a room may use those below it. */
+/**
+ * The rooms from the top of the house to the bottom, and what happens in each; a room may use those
+ * below it.
+ */
 const floors: Readonly<Record<string, string>>[] = [
   {
     cli: 'one file a command (`commands/`), and how things are shown (`output/`)',
@@ -191,6 +194,19 @@ describe('the house', () => {
     expect([...inFolder].filter(([, n]) => n > 20).map(([folder]) => nameOf(folder))).toEqual([])
   })
 
+  it('has comments that can be read beside the code: of at most 100 columns', () => {
+    const long = codeBelow(repository, tested).flatMap((path) =>
+      readFileSync(path, 'utf8')
+        .split('\n')
+        .flatMap((line, i) =>
+          line.length > 100 && /^\s*(\/?\*|\/\/)/.test(line)
+            ? [`${relative(repository, path)}:${i + 1}`]
+            : [],
+        ),
+    )
+    expect(long).toEqual([])
+  })
+
   it('has few files that import many others, and no new ones', () => {
     const many = files.filter((path) => new Set(targetsOf(path)).size > 18).map(nameOf)
     expect(many.sort()).toEqual(wideFiles)
@@ -231,6 +247,19 @@ const besideFiles = [
   'query/worker',
   'step/relations',
 ]
+
+/** Folders whose comments are looked at. */
+const tested = ['.ci', 'bench', 'bin', 'examples', 'test']
+
+/** Code of folders, tests included; projects with a mistake each are none of ours. */
+function codeBelow(folder: string, names: readonly string[]): string[] {
+  return names.flatMap((name) => {
+    const path = join(folder, name)
+    if (name === 'node_modules' || path.endsWith('golden/errors')) return []
+    if (statSync(path).isDirectory()) return codeBelow(path, readdirSync(path))
+    return /\.[cm]?[jt]s$/.test(name) ? [path] : []
+  })
+}
 
 /** Files that import more than 18 others: none is to be added. */
 const wideFiles = [

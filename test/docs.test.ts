@@ -16,9 +16,9 @@ import { sample } from './support/effort.js'
 import { repository } from './support/project.js'
 
 /*
- * The guide is run as it is read: a block with a file's name is written, a block of `sh` is run, and
- * the `text` below it must be what was printed. `UPDATE_DOCS=1 npx vitest run test/docs.test.ts`
- * puts the real output in.
+ * The guide is run as it is read: a block with a file's name is written, a block of `sh` is run,
+ * and the `text` below it must be what was printed. `UPDATE_DOCS=1 npx vitest run
+ * test/docs.test.ts` puts the real output in.
  */
 
 interface Block {

@@ -1,7 +1,8 @@
 /*
- * What a careful engineer writes without Moraine: text to Parquet to typed tables to reports, in DuckDB's SQL,
- * over the tables of TPC-DS. Keys are not null and unique; no reasons, lineage, statistics, commits or Iceberg.
- * TPCDS_DATA is the folder with the files, OUT where the tables go; CAST=TRY_CAST lets it pass over bad values.
+ * What a careful engineer writes without Moraine: text to Parquet to typed tables to reports, in
+ * DuckDB's SQL, over the tables of TPC-DS. Keys are not null and unique; no reasons, lineage,
+ * statistics, commits or Iceberg. TPCDS_DATA is the folder with the files, OUT where the tables go;
+ * CAST=TRY_CAST lets it pass over bad values.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -6,8 +6,8 @@ import * as sales from '../../examples/tpcds/tables/sales.js'
 import type { Table } from '../../examples/tpcds/tables/table.js'
 
 /*
- * The lake that is held against the script by hand: the same gold tables, facts partitioned by year as there,
- * with all checks of the example.
+ * The lake that is held against the script by hand: the same gold tables, facts partitioned by year
+ * as there, with all checks of the example.
  */
 
 const { customer, dateDim, item } = dimensions

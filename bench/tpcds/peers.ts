@@ -2,8 +2,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /*
- * The work of by-hand.mjs as projects of other tools: the same tables, keys, partitions and reports. The programs are found on
- * the PATH, or named by DBT (dbt-duckdb), SQLMESH and SPARK_PYTHON (a Python with pyspark).
+ * The work of by-hand.mjs as projects of other tools: the same tables, keys, partitions and
+ * reports. The programs are found on the PATH, or named by DBT (dbt-duckdb), SQLMESH and
+ * SPARK_PYTHON (a Python with pyspark).
  */
 
 interface Tables {

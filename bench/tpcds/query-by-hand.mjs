@@ -1,4 +1,5 @@
-// Queries over Parquet files, as a script by hand runs them: VIEWS names a file of SQL, the queries are the arguments.
+// Queries over Parquet files, as a script by hand runs them: VIEWS names a file of SQL, the queries
+// are the arguments.
 import { readFileSync } from 'node:fs'
 import { DuckDBInstance } from '@duckdb/node-api'
 

@@ -10,8 +10,9 @@ import { type Order, Shop } from './shop/orders.js'
 import { prove } from './shop/proof.js'
 
 /*
- * A day of a shop, in less than a minute: orders come and change, some of them wrong; a partner drops files, twice and out of order; and the
- * process that keeps the lake is killed twice. At the end the lake is held against everything that landed.
+ * A day of a shop, in less than a minute: orders come and change, some of them wrong; a partner
+ * drops files, twice and out of order; and the process that keeps the lake is killed twice. At the
+ * end the lake is held against everything that landed.
  */
 
 const here = import.meta.dirname

@@ -26,7 +26,10 @@ const shop = url
     })
   : undefined
 
-/** Every few minutes new and changed orders land as files; whatever lands is taken in at once, and archived as it came. */
+/**
+ * Every few minutes new and changed orders land as files; whatever lands is taken in at once, and
+ * archived as it came.
+ */
 export const landedOrders = bronze('orders', {
   description: 'Orders as they landed.',
   from: inbox({

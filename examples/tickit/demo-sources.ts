@@ -10,8 +10,9 @@ import { type Company, companies } from './sources/companies.js'
 import { seed } from './sources/seed.js'
 
 /*
- * The same lake out of three databases: starts those that are found (or uses those whose URLs are given), fills them with the
- * rows of the files, reads them, and holds every row of silver and gold against those of the files.
+ * The same lake out of three databases: starts those that are found (or uses those whose URLs are
+ * given), fills them with the rows of the files, reads them, and holds every row of silver and gold
+ * against those of the files.
  */
 
 const here = import.meta.dirname

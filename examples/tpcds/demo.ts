@@ -7,8 +7,8 @@ import { openLake, sql } from 'moraine'
 import { type Dirt, generate } from './generate/main.js'
 
 /*
- * npm run demo -- [--scale 0.1]: makes the 24 tables at a scale, or takes those in TPCDS_DATA, builds the
- * lake, and holds what it discarded against what the generator has spoilt.
+ * npm run demo -- [--scale 0.1]: makes the 24 tables at a scale, or takes those in TPCDS_DATA,
+ * builds the lake, and holds what it discarded against what the generator has spoilt.
  */
 const { values } = parseArgs({ options: { scale: { type: 'string', default: '0.02' } } })
 const here = import.meta.dirname

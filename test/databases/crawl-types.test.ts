@@ -14,8 +14,8 @@ import {
 import { withService } from '../support/services.js'
 
 /*
- * What a crawl of a database writes loads, runs and discards nothing: over tables that have the server's types, with values at their
- * ends, in random company.
+ * What a crawl of a database writes loads, runs and discards nothing: over tables that have the
+ * server's types, with values at their ends, in random company.
  */
 
 /** A type, values of it as SQL, and the schema that a crawl gives it where that is worth a look. */

@@ -816,7 +816,10 @@ function zoneThatGoesBack(): string {
   return `AAA0BBB-1,${day(-100 * 24)},${day(13)}`
 }
 
-/** Reads a table by a time without a zone, and says how many minutes before now by the server's clock the next window begins. */
+/**
+ * Reads a table by a time without a zone, and says how many minutes before now by the server's
+ * clock the next window begins.
+ */
 async function overlap(source: string, url: string, client: Client): Promise<number> {
   const type = source === 'mysql' ? 'datetime(6)' : 'timestamp'
   await client.query(`CREATE TABLE times (id int, changed ${type})`)

@@ -15,14 +15,18 @@ import {
 import { withService } from '../support/services.js'
 
 /*
- * Writers insert, change and delete rows, and commit late, while runs take the rows in and are killed at any moment. Once
- * the writers have stopped, one more run holds exactly what the source does.
+ * Writers insert, change and delete rows, and commit late, while runs take the rows in and are
+ * killed at any moment. Once the writers have stopped, one more run holds exactly what the source
+ * does.
  */
 
 /** Seconds of writing; three minutes in CI. */
 const SECONDS = Number(process.env.MORAINE_STORM ?? 15)
 
-/** Times that a run touches the lake's folder, and as many again: half of the runs come to their end. */
+/**
+ * Times that a run touches the lake's folder, and as many again: half of the runs come to their
+ * end.
+ */
 const POINTS = 120
 
 interface Writer {
@@ -97,8 +101,9 @@ const LONGEST_WAIT = Math.min(60, SECONDS / 4)
 const PACE = 600
 
 /**
- * Times that programs write: of long ago, several rows with the same, and now and then one that lies after now. They go on ten minutes a second, however
- * many changes the machine makes in it; a program that waits before it commits writes an older one, which `lag` covers, in seconds.
+ * Times that programs write: of long ago, several rows with the same, and now and then one that
+ * lies after now. They go on ten minutes a second, however many changes the machine makes in it; a
+ * program that waits before it commits writes an older one, which `lag` covers, in seconds.
  */
 class Program {
   private readonly begun = Date.now()

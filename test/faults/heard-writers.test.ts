@@ -75,7 +75,9 @@ it('whatever command writes data, it says before that it is at work, and leaves 
   }
 }, 120_000)
 
-/** Starts a command that is stopped when it is about to write the first data, and waits for that. */
+/**
+ * Starts a command that is stopped when it is about to write the first data, and waits for that.
+ */
 async function stoppedWriting(
   project: Project,
   args: readonly string[],
@@ -144,7 +146,8 @@ it.runIf(canContain)(
     expect(vacuum.stderr).toContain('is still going on')
     expect(await inside.goOn()).toBe(0)
     expect(await project.query('select count(*) as n from silver.sales')).toEqual([{ n: 20n }])
-    // It is killed the next time: what it had claimed is there again once nothing more is heard of it.
+    // It is killed the next time: what it had claimed is there again once nothing more is heard of
+    // it.
     await project.write({ 'lake/bronze/landing/sales/2.csv': file(100) })
     const killed = await stoppedWriting(project, ['run'], container)
     process.kill(-(killed.pid as number), 'SIGKILL')

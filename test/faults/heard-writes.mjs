@@ -1,6 +1,7 @@
 /*
- * Loaded before the command line (node --import): whenever the process makes a file or a folder among the lake's data, looks whether it
- * says in the lake that it is at work. MORAINE_HEARD is a file that a line is written to for each: `heard` or `unheard`, and the path. With
+ * Loaded before the command line (node --import): whenever the process makes a file or a folder
+ * among the lake's data, looks whether it says in the lake that it is at work. MORAINE_HEARD is a
+ * file that a line is written to for each: `heard` or `unheard`, and the path. With
  * MORAINE_HEARD_STOP the process is stopped at the first.
  */
 import fs from 'node:fs'

@@ -1,7 +1,7 @@
 /*
- * Loaded before the command line (node --import): kills the process before or after the nth time that it
- * touches the lake's folder. MORAINE_KILL is `before:17` or `after:17`; `count` only counts, and writes the
- * number to the file MORAINE_KILL_COUNT.
+ * Loaded before the command line (node --import): kills the process before or after the nth time
+ * that it touches the lake's folder. MORAINE_KILL is `before:17` or `after:17`; `count` only
+ * counts, and writes the number to the file MORAINE_KILL_COUNT.
  */
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'

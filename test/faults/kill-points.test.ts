@@ -15,7 +15,8 @@ import { Project } from '../support/project.js'
 
 /*
  * A run is killed before and after every single time that it touches the lake's folder: data files,
- * manifests, metadata, records, commits, checkpoints. On a laptop a few of these points, in CI some, in its full run all.
+ * manifests, metadata, records, commits, checkpoints. On a laptop a few of these points, in CI
+ * some, in its full run all.
  */
 
 const definition = `
@@ -110,7 +111,8 @@ describe('a run that is killed at any point', () => {
           run.steps.map(() => undefined),
         ])
         expect(await answers(own, storage), how).toEqual(expected)
-        // A file that a kill left half read may have been set aside and put back: that takes a batch more.
+        // A file that a kill left half read may have been set aside and put back: that takes a
+        // batch more.
         const { batches, offsets } = await new CommitLog(storage).head()
         const last = Math.max(...(batches['bronze.sales'] ?? []).map(({ number }) => number))
         expect([2, 3], how).toContain(last)
@@ -121,7 +123,8 @@ describe('a run that is killed at any point', () => {
     }
     await Promise.all([worker('a'), worker('b')])
     await engine.close()
-    // Runs differ a little in how often they touch the lake: the last points may lie behind the end.
+    // Runs differ a little in how often they touch the lake: the last points may lie behind the
+    // end.
     expect(deaths).toBeGreaterThan(done * 0.9)
     if (effort === 'all') expect(deaths).toBeGreaterThanOrEqual(200)
   }, 3_600_000)

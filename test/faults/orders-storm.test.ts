@@ -24,8 +24,9 @@ import {
 import { withService } from '../support/services.js'
 
 /*
- * Time of a shop under a storm: two processes keep the lake, and both are killed, stopped and woken at any moment, and so are the servers
- * that they read from and write to; files come twice, out of order, slowly, broken. Once it is over, the lake is what landed.
+ * Time of a shop under a storm: two processes keep the lake, and both are killed, stopped and woken
+ * at any moment, and so are the servers that they read from and write to; files come twice, out of
+ * order, slowly, broken. Once it is over, the lake is what landed.
  */
 
 /** Seconds of the storm; longer in CI. */
@@ -113,8 +114,10 @@ function moraine(
 const textOf = (orders: readonly Order[]) =>
   orders.map((order) => `${JSON.stringify(order)}\n`).join('')
 
-/** Puts files together and removes what nobody needs, beside all that goes on; another one may be quicker, the disk full, or a run
- * go on for longer than the grace, by a clock that is wrong. */
+/**
+ * Puts files together and removes what nobody needs, beside all that goes on; another one may be
+ * quicker, the disk full, or a run go on for longer than the grace, by a clock that is wrong.
+ */
 async function maintain(env: NodeJS.ProcessEnv): Promise<void> {
   for (const args of [['optimize'], ['vacuum', '--delete', '--grace', '1m', '--history', '2m']]) {
     const { code, output } = await moraine(env, ...args)
@@ -253,7 +256,10 @@ withService('PostgreSQL', [postgresPrograms], () => {
         await writeFile(join(landing, `.${name}`), text)
         await rename(join(landing, `.${name}`), join(landing, name))
       }
-      /** Written under the name that it keeps; by somebody who takes away what could not be completed. */
+      /**
+       * Written under the name that it keeps; by somebody who takes away what could not be
+       * completed.
+       */
       const slowly = async (name: string, text: string) => {
         const file = await open(join(landing, name), 'w')
         try {

@@ -38,7 +38,10 @@ const post = async (url: unknown, id: number) => {
   return { status, retry: Number(headers.get('retry-after') ?? 0) }
 }
 
-/** Sends a row until it is told that it was accepted, as clients do; returns how often it was refused. */
+/**
+ * Sends a row until it is told that it was accepted, as clients do; returns how often it was
+ * refused.
+ */
 async function insist(url: unknown, id: number): Promise<number> {
   for (let refused = 0; ; refused++) {
     const { status, retry } = await post(url, id)

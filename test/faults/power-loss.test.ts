@@ -125,7 +125,10 @@ class Watched {
     await this.replay(trace)
   }
 
-  /** Goes through what a command did, and asks at each moment that counts what a power cut would leave. */
+  /**
+   * Goes through what a command did, and asks at each moment that counts what a power cut would
+   * leave.
+   */
   async replay(trace: string): Promise<void> {
     this.needed = await this.needs()
     for (const line of readFileSync(trace, 'utf8').split('\n')) this.disk.line(line)
@@ -254,7 +257,8 @@ withService('strace', [STRACE], () => {
       await watched.run('rollback', '--to', '4')
       await watched.run('run')
       await watched.run('vacuum', '--history', '0s', '--grace', '0s', '--delete')
-      // One file of each way in which files are mended: by their bytes, from their inputs, from the archive.
+      // One file of each way in which files are mended: by their bytes, from their inputs, from the
+      // archive.
       const { storage } = project
       const state = await new CommitLog(storage).head()
       const days = state.tables['gold.days']?.metadata ?? ''

@@ -10,7 +10,10 @@ import { killed, pointsOf } from '../support/kills.js'
 import type { Project } from '../support/project.js'
 import { change, flipped, lakeOfAllLayers } from '../support/rot.js'
 
-/* A repair is killed before and after times that it touches the lake's folder: on a laptop some, in CI all. */
+/*
+ * A repair is killed before and after times that it touches the lake's folder: on a laptop some, in
+ * CI all.
+ */
 
 const scribble = (bytes: Buffer) => bytes.fill(0x5a, 40, 60)
 

@@ -1,7 +1,8 @@
 /*
- * Loaded before the command line (node --import): stops the process (SIGSTOP) before the nth time that it touches the lake's folder,
- * as a laptop does that is closed. MORAINE_STOP is the number; `count` only counts, and writes the number to the file MORAINE_STOP_COUNT.
- * Signs of life do not count: they come by the clock.
+ * Loaded before the command line (node --import): stops the process (SIGSTOP) before the nth time
+ * that it touches the lake's folder, as a laptop does that is closed. MORAINE_STOP is the number;
+ * `count` only counts, and writes the number to the file MORAINE_STOP_COUNT. Signs of life do not
+ * count: they come by the clock.
  */
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'

@@ -96,7 +96,8 @@ it.runIf(process.platform === 'linux')(
       await cp(folder('lake'), root, { recursive: true })
       const child = start(project, root, String(at))
       if (!(await isStopped(child))) continue
-      // Who is in the way is named; and where nobody knows of it, as on another machine, its commit finds out.
+      // Who is in the way is named; and where nobody knows of it, as on another machine, its commit
+      // finds out.
       const first = await vacuum(root)
       if (first.code !== 0) {
         named++

@@ -21,9 +21,10 @@ import { withService } from '../support/services.js'
 import { comparable, python, readBy, type Seen, sparkJar, type TableToRead } from './readers.js'
 
 /*
- * Any sequence of what Moraine does to tables (rows that come, change and go, also one by one; columns that are added,
- * dropped, renamed, widened, moved, also inside of structs; other partitions; names of snapshots; an order)
- * gives a table that others read with the same rows, columns and history.
+ * Any sequence of what Moraine does to tables (rows that come, change and go, also one by one;
+ * columns that are added, dropped, renamed, widened, moved, also inside of structs; other
+ * partitions; names of snapshots; an order) gives a table that others read with the same rows,
+ * columns and history.
  */
 
 type Step =

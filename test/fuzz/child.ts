@@ -1,4 +1,7 @@
-/* Reads what it is sent, and says whether it was read or refused, what it took, and whether it ran code that nothing before it did. */
+/*
+ * Reads what it is sent, and says whether it was read or refused, what it took, and whether it ran
+ * code that nothing before it did.
+ */
 import { Coverage } from './coverage.js'
 import { all, closeAll, type Target } from './targets.js'
 

@@ -1,7 +1,8 @@
 import { Session } from 'node:inspector'
 
 /*
- * What of our code, and of the libraries that decode for us, an input runs: by V8's own counters, which every version of Node has.
+ * What of our code, and of the libraries that decode for us, an input runs: by V8's own counters,
+ * which every version of Node has.
  */
 
 interface Counted {

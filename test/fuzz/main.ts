@@ -1,7 +1,8 @@
 /*
- * npm run fuzz -- NAME [SECONDS]: reads mutated files in a process of its own, which may take 10 seconds and 512 MiB for each. Inputs
- * that run code which none before them did are mutated further. What breaks a reader is kept in test/fuzz/seeds/NAME, and tried first
- * by the tests from then on. `all` is every reader, as many at a time as there are cores.
+ * npm run fuzz -- NAME [SECONDS]: reads mutated files in a process of its own, which may take 10
+ * seconds and 512 MiB for each. Inputs that run code which none before them did are mutated
+ * further. What breaks a reader is kept in test/fuzz/seeds/NAME, and tried first by the tests from
+ * then on. `all` is every reader, as many at a time as there are cores.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { createHash } from 'node:crypto'

@@ -6,7 +6,10 @@ type Change =
   | { kind: 'end'; at: number }
   | { kind: 'splice'; at: number; other: number; from: number }
 
-/** Texts that mean much to them: entities, escapes, numbers at the ends of types, names that objects have. */
+/**
+ * Texts that mean much to them: entities, escapes, numbers at the ends of types, names that objects
+ * have.
+ */
 const words = [
   ...['<![CDATA[', ']]>', '<!DOCTYPE a [<!ENTITY x "y">]>', '&x;', '&#0;', '&#x1F600;', '<?x?>'],
   ...[

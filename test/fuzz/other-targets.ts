@@ -34,7 +34,10 @@ const answer = (type: string, seeds: readonly string[]) =>
 
 const folder = '_moraine/log/main/'
 
-/** Objects of a log as programs write them, entries without the sums that would refuse every other byte. */
+/**
+ * Objects of a log as programs write them, entries without the sums that would refuse every other
+ * byte.
+ */
 async function objects(is: RegExp): Promise<Buffer[]> {
   const storage = new MemoryStorage()
   const effects = { now: () => new Date(0), id: () => 'x', pause: async () => {}, interval: 2 }

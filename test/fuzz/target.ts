@@ -24,7 +24,10 @@ export interface Target {
 export const isFault = (error: unknown) =>
   error instanceof MoraineError && error.kind === 'source' && !error.retryable
 
-/** Bytes of the lake itself: whoever reads them makes an error of it, which no stack or heap that is used up may be. */
+/**
+ * Bytes of the lake itself: whoever reads them makes an error of it, which no stack or heap that is
+ * used up may be.
+ */
 export const isPlain = (error: unknown) =>
   error instanceof Error && !/call stack|heap/i.test(error.message)
 

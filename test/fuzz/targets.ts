@@ -91,7 +91,10 @@ const unpack = (name: string) => (bytes: Buffer) =>
     withUnpacked(file, {} as never, new AbortController().signal, async () => undefined),
   )
 
-/** A text read at once, and in pieces that end anywhere, has the same rows; otherwise one was lost, or made up. */
+/**
+ * A text read at once, and in pieces that end anywhere, has the same rows; otherwise one was lost,
+ * or made up.
+ */
 function sameInPieces(bytes: Buffer, rowsOf: (pieces: readonly Buffer[]) => unknown[]): void {
   const attempt = (pieces: readonly Buffer[]) => {
     try {

@@ -12,8 +12,8 @@ import { engineSession } from '../support/engine.js'
 import { repository, temporaryFolder } from '../support/project.js'
 
 /*
- * Tables that others wrote: Spark 4.1.4 with Iceberg 1.12.0, Trino 476 and PyIceberg 0.12, each by the
- * script write_*.py beside its folder, which also says what the table held.
+ * Tables that others wrote: Spark 4.1.4 with Iceberg 1.12.0, Trino 476 and PyIceberg 0.12, each by
+ * the script write_*.py beside its folder, which also says what the table held.
  */
 
 const golden = join(repository, 'test/golden/iceberg')

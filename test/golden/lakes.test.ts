@@ -7,8 +7,9 @@ import { sample } from '../support/effort.js'
 import { Project, repository, step } from '../support/project.js'
 
 /*
- * Lakes that were made by earlier versions of this program, one for each form that commits have had: see lakes/README.md. Today's program
- * opens them, reads them, finds nothing wrong, goes on with them, and goes back in them.
+ * Lakes that were made by earlier versions of this program, one for each form that commits have
+ * had: see lakes/README.md. Today's program opens them, reads them, finds nothing wrong, goes on
+ * with them, and goes back in them.
  */
 
 const folder = join(repository, 'test/golden/lakes')

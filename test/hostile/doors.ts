@@ -15,7 +15,10 @@ export interface Hostile {
 
 const CANARY = 'canary-7f3a51c0'
 
-/** A place with secrets beside a lake, which shows whether anything of them was read, or anything was written there. */
+/**
+ * A place with secrets beside a lake, which shows whether anything of them was read, or anything
+ * was written there.
+ */
 export class Surroundings {
   private calls = 0
   private before: string[] = []

@@ -28,8 +28,9 @@ import { moraine } from '../support/project.js'
 import { eachOf, type Hostile, Surroundings, shortened } from './doors.js'
 
 /*
- * Queries of somebody hostile through every door that takes SQL: each is refused or does no harm, which canaries show:
- * a file, a variable of the environment and a port outside of the lake. Queries are data, in queries.json.
+ * Queries of somebody hostile through every door that takes SQL: each is refused or does no harm,
+ * which canaries show: a file, a variable of the environment and a port outside of the lake.
+ * Queries are data, in queries.json.
  */
 
 const definition = `

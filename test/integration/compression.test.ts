@@ -18,7 +18,10 @@ const labels = gold('labels', { query: sql\`select label, count(*) as n from \${
 export default defineLake({ name: 'shop', datasets: [labels] })
 `
 
-/** The codecs of a table's data files, read from the files themselves, and what its metadata tells others. */
+/**
+ * The codecs of a table's data files, read from the files themselves, and what its metadata tells
+ * others.
+ */
 async function codecs(project: Project, name: string) {
   const state = await project.state()
   const table = await Table.load(project.storage, state.tables[name]?.metadata ?? '')

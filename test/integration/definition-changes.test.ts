@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { Project, step } from '../support/project.js'
 
 /*
- * What a changed definition costs: nothing where no row could differ, a rebuild where one could, and a
- * refusal where readers would break.
+ * What a changed definition costs: nothing where no row could differ, a rebuild where one could,
+ * and a refusal where readers would break.
  */
 
 const base = {

@@ -29,7 +29,10 @@ class Dev {
       })
   }
 
-  /** What it says between two times that it waits, once it says that; a slow machine may see one save twice, or half of it. */
+  /**
+   * What it says between two times that it waits, once it says that; a slow machine may see one
+   * save twice, or half of it.
+   */
   async round(says: RegExp): Promise<string> {
     for (;;) {
       const said = await this.next()

@@ -179,7 +179,8 @@ describe('SQL that fails on a row', () => {
     })
     const definition = (allowed: string) =>
       lake({
-        // Of `n` nobody asks anything: whether it fails must not depend on whether its row is a key's newest.
+        // Of `n` nobody asks anything: whether it fails must not depend on whether its row is a
+        // key's newest.
         select: 'n: sql`cast(a as integer)`, m: sql`100 // cast(b as smallint)`',
         schema: 'n: t.int().nullable(), m: t.int().nullable().optional(), b: z.string().nullable()',
         more: `key: 'id', rules: [rule('b is allowed', sql\`cast(b as integer) not in (${allowed})\`)],`,

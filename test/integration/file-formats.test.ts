@@ -22,7 +22,10 @@ async function taken(source: string, content: Files, bronze = '') {
   return { project, record, error: step(record, 'bronze.rows').error }
 }
 
-/** The rows, without what says where they came from; lines that were discarded by line, reason and text. */
+/**
+ * The rows, without what says where they came from; lines that were discarded by line, reason and
+ * text.
+ */
 async function rowsOf(source: string, content: Files) {
   const { project, error } = await taken(source, content)
   if (error) throw new Error(error.message)

@@ -2,8 +2,8 @@ import { expect, it } from 'vitest'
 import { Project, step } from '../support/project.js'
 
 /*
- * A gold column holds what its query computes, or the run says which value it can't hold: nothing is rounded that the
- * SQL doesn't round.
+ * A gold column holds what its query computes, or the run says which value it can't hold: nothing
+ * is rounded that the SQL doesn't round.
  */
 
 const lake = (query: string, columns: string, more = '') => `

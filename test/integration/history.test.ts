@@ -34,7 +34,10 @@ const csv = (changes: readonly Change[]) =>
     '',
   ].join('\n')
 
-/** What the history of these changes is, in the order in which they came: of two at the same time the later one counts. */
+/**
+ * What the history of these changes is, in the order in which they came: of two at the same time
+ * the later one counts.
+ */
 function expected(changes: readonly Change[]): unknown[] {
   const byKey = new Map<number, Map<number, Change>>()
   for (const change of changes) {

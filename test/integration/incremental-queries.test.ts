@@ -8,9 +8,10 @@ import { Project } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
 /*
- * Queries made up from the grammar of SELECT: every join, set operation, clause and kind of function. What the proof
- * accepts is kept up to date part by part beside a twin that is computed in full, while rows arrive, change, go and
- * come late and dimensions change. Both must be the same after each run.
+ * Queries made up from the grammar of SELECT: every join, set operation, clause and kind of
+ * function. What the proof accepts is kept up to date part by part beside a twin that is computed
+ * in full, while rows arrive, change, go and come late and dimensions change. Both must be the same
+ * after each run.
  */
 
 const session = engineSession()

@@ -5,9 +5,10 @@ import { Project, step } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
 /*
- * Whatever arrives, in whatever order (new rows, late ones, corrections, deletions, invalid versions of
- * valid keys, files that are replaced, dimensions that change): reading only what is new, and computing
- * only the parts of gold that it touches, gives the same tables as computing everything again.
+ * Whatever arrives, in whatever order (new rows, late ones, corrections, deletions, invalid
+ * versions of valid keys, files that are replaced, dimensions that change): reading only what is
+ * new, and computing only the parts of gold that it touches, gives the same tables as computing
+ * everything again.
  */
 
 const lake = (options: string) => `
@@ -109,7 +110,10 @@ const header = (name: string) =>
 
 const loads = fc.array(load, { minLength: 2, maxLength: 6 })
 
-/** So many that a few which are replaced are listed as deleted, rather than their files written again. */
+/**
+ * So many that a few which are replaced are listed as deleted, rather than their files written
+ * again.
+ */
 const manyRows = Array.from(
   { length: 120 },
   (_, i) => `${i + 1},${i},2026-01-0${(i % 9) + 1},${i % 3},`,

@@ -58,7 +58,8 @@ it('lets old rows go, counts them, and keeps the sums that were made of them', a
   })
   expect(Object.keys(await daysOf(project, 'gold.recent'))).toEqual(['2026-03-01'])
 
-  // Nothing has come, but time has passed: a hundred days after the first of January and a bit more.
+  // Nothing has come, but time has passed: a hundred days after the first of January and a bit
+  // more.
   const later = () => new Date('2026-04-12T12:00:00Z')
   const run = await project.run({ now: later })
   expect(step(run, 'silver.orders')).toMatchObject({

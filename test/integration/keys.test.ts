@@ -6,9 +6,9 @@ import { Project, step } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
 /*
- * Any column that has a plain value may be a key, alone or beside another one, whatever has to be computed to
- * read it. One lake has a table for each kind of key; all of them go through what a table goes through in
- * its life, and afterwards hold what JavaScript reads from the same texts.
+ * Any column that has a plain value may be a key, alone or beside another one, whatever has to be
+ * computed to read it. One lake has a table for each kind of key; all of them go through what a
+ * table goes through in its life, and afterwards hold what JavaScript reads from the same texts.
  */
 
 interface Row {

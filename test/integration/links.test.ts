@@ -16,7 +16,9 @@ export default defineLake({ name: 'links', datasets: [silver('rows', { from: raw
 `
 const csv = (id: number) => `id\n${id}\n`
 
-/** A folder with links of every kind: 1 to 4 are in it, under one name or several, and 666 is not. */
+/**
+ * A folder with links of every kind: 1 to 4 are in it, under one name or several, and 666 is not.
+ */
 async function folderWithLinks(from: string): Promise<Project> {
   const project = await Project.create({
     'lake.ts': lake(from),

@@ -270,7 +270,8 @@ describe('logs that are followed', () => {
           } else if (act === 'rotate' || act === 'cut') {
             if (open) await write()
             const old = await exists('app.log.1')
-            // What is overwritten here was read before, as with a writer that rotates less often than runs come.
+            // What is overwritten here was read before, as with a writer that rotates less often
+            // than runs come.
             if (old) await project.run()
             if (act === 'rotate') {
               await rename(at('app.log'), at('app.log.1'))

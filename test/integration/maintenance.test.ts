@@ -75,7 +75,8 @@ describe('optimize', () => {
 
   it('applies what was deleted row by row, once it is asked for', async () => {
     const project = await lakeOf(1)
-    // Two sales of January change, then one of February: their files are too dear to be written again.
+    // Two sales of January change, then one of February: their files are too dear to be written
+    // again.
     for (const [i, ids] of [[0, 2], [1]].entries()) {
       const changed = ids.map((id) => `${id},1000,2026-0${(id % 2) + 1}-03 00:00:00`)
       await project.write({ [`in/changed${i}.csv`]: `id,amount,sold_at\n${changed.join('\n')}\n` })

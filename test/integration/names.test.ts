@@ -230,7 +230,8 @@ describe('names that would be one column', () => {
 
   it('Parquet', async () => {
     const { project } = await taken("files('in/*.jsonl')", { 'in/x.jsonl': '{}' })
-    // The engine would not write them so: a name of the same length becomes the other one afterwards.
+    // The engine would not write them so: a name of the same length becomes the other one
+    // afterwards.
     const write = async (name: string, columns: string) => {
       const path = join(project.folder, 'in', name)
       await session().run(`COPY (SELECT ${columns}) TO '${path}'`)

@@ -5,7 +5,10 @@ import { Project, step } from '../support/project.js'
 const names = (count: number, prefix = 'n') =>
   Array.from({ length: count }, (_, i) => `"${prefix}${i}":1`).join(',')
 
-/** Rows of one source, by a way in which they come one after the other, that no reader must stumble over. */
+/**
+ * Rows of one source, by a way in which they come one after the other, that no reader must stumble
+ * over.
+ */
 const poison: Record<string, { row: string | Buffer; discarded?: string }> = {
   'a name with a NUL': {
     row: '{"a\\u0000b":1,"id":2}',

@@ -9,13 +9,15 @@ import { engineSession } from '../support/engine.js'
 import { seed } from '../support/seed.js'
 
 /*
- * Generated schemas and hostile texts: what the compiled checks say of a value is what Zod says of it, and
- * what they make of it is what Zod makes of it.
+ * Generated schemas and hostile texts: what the compiled checks say of a value is what Zod says of
+ * it, and what they make of it is what Zod makes of it.
  */
 
 const session = engineSession()
 
-/** A column's schema, and how its text becomes the value that Zod sees; `undefined` when it is none. */
+/**
+ * A column's schema, and how its text becomes the value that Zod sees; `undefined` when it is none.
+ */
 interface Case {
   schema: z.ZodType
   said: string

@@ -8,7 +8,10 @@ import { quarantinedIn } from '../../src/log/quarantined.js'
 import { POISON } from '../support/poison.js'
 import { Project, repository } from '../support/project.js'
 
-/** A decoder that takes the process with it: whoever writes rows that hold the marker down for the engine is killed. */
+/**
+ * A decoder that takes the process with it: whoever writes rows that hold the marker down for the
+ * engine is killed.
+ */
 const crash = `
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'

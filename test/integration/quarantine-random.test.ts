@@ -97,7 +97,8 @@ it.each(Object.entries(ways))(
       fc.asyncProperty(fc.array(event, { minLength: 4, maxLength: 9 }), async (events) => {
         const broken = await Project.create({ 'lake.ts': lake(from) })
         const sound = await Project.create({ 'lake.ts': lake(from) })
-        // One that anybody can read comes first, as where nothing can be read it is nobody's own fault.
+        // One that anybody can read comes first, as where nothing can be read it is nobody's own
+        // fault.
         const all: Event[] = [{ rows: [{ id: 0, v: 0 }] }, 'run', ...events, 'run']
         let [n, poisoned, good] = [0, 0, 0]
         for (const what of all) {

@@ -30,7 +30,9 @@ async function land(project: Project, ...requests: Landed[]): Promise<void> {
   await new Landing(project.storage, 'events').write(requests)
 }
 
-/** Ways in which objects come one by one: each brings a row, some of them one that can't be read. */
+/**
+ * Ways in which objects come one by one: each brings a row, some of them one that can't be read.
+ */
 const ways = {
   'requests that landed': {
     from: 'ingest()',
@@ -85,7 +87,8 @@ describe.each(Object.entries(ways))('%s', (_, { from, put }) => {
       { id: 3, v: 5 },
     ])
     expect(step(first, 'bronze.events').quarantine).toMatchObject({ total: 2, held: 0 })
-    // It comes again three times in all; then it stays, until somebody says what is to become of it.
+    // It comes again three times in all; then it stays, until somebody says what is to become of
+    // it.
     for (const held of [0, 2, 2]) {
       const next = await runPoisoned(project)
       expect(next.outcome).toBe('done')

@@ -5,7 +5,10 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { openLake } from '../../src/query/open.js'
 import { Project, repository } from '../support/project.js'
 
-/* Each way to ask a query keeps to the limits that `lake.ts` gives to queries: here no result may have a byte. */
+/*
+ * Each way to ask a query keeps to the limits that `lake.ts` gives to queries: here no result may
+ * have a byte.
+ */
 
 const lake = `
 import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'

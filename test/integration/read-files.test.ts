@@ -12,8 +12,8 @@ import { temporaryFolder } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
 /*
- * There are two ways into bronze: the engine's own reader, and the careful one. Which is taken depends on
- * the whole file, so a record must become the same row on both.
+ * There are two ways into bronze: the engine's own reader, and the careful one. Which is taken
+ * depends on the whole file, so a record must become the same row on both.
  */
 
 const session = engineSession()

@@ -8,8 +8,9 @@ import { engineSession } from '../support/engine.js'
 import { seed } from '../support/seed.js'
 
 /*
- * Numbers and dates as they come: what the compiled checks read from generated texts is what JavaScript reads
- * from them, by arithmetic of its own (BigInt, Date, and the zones of ICU as Node has them).
+ * Numbers and dates as they come: what the compiled checks read from generated texts is what
+ * JavaScript reads from them, by arithmetic of its own (BigInt, Date, and the zones of ICU as Node
+ * has them).
  */
 
 const session = engineSession()

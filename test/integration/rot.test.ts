@@ -290,7 +290,8 @@ describe('a lake without checksums', () => {
       'in/1.csv': 'id\n1\n2\n',
     })
     await project.run()
-    // As an earlier version has left them: nothing in the log says what metadata and manifests were.
+    // As an earlier version has left them: nothing in the log says what metadata and manifests
+    // were.
     const state = await project.state()
     const tables = Object.fromEntries(
       Object.entries(state.tables).map(([name, { sha256: _, ...table }]) => [name, table]),

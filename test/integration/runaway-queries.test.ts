@@ -10,7 +10,10 @@ import { sample } from '../support/effort.js'
 import { childrenOf, ended, isRunning, working } from '../support/processes.js'
 import { moraine, repository, temporaryFolder } from '../support/project.js'
 
-/* Queries that would take all of a machine, through the command line and by programs, each in real processes. */
+/*
+ * Queries that would take all of a machine, through the command line and by programs, each in real
+ * processes.
+ */
 
 let root: string
 beforeAll(async () => {

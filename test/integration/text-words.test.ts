@@ -13,8 +13,8 @@ import { temporaryFolder } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
 /*
- * Words for what people's text files are like. Each file is read in all three ways: plain, carefully, and packed
- * together with others.
+ * Words for what people's text files are like. Each file is read in all three ways: plain,
+ * carefully, and packed together with others.
  */
 
 const session = engineSession()

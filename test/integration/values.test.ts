@@ -8,8 +8,8 @@ import { Project } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
 /*
- * Large files keep numbers and times as values. What silver makes of them, and what it says of rows that it
- * discards, is the same as with texts.
+ * Large files keep numbers and times as values. What silver makes of them, and what it says of rows
+ * that it discards, is the same as with texts.
  */
 
 const definition = `

@@ -3,8 +3,8 @@ import { openLake } from '../../src/query/open.js'
 import { Project, step } from '../support/project.js'
 
 /*
- * A gold dataset with `view: true` is stored as its query: it gives what its inputs hold when somebody asks, also as
- * they were, and costs nothing when they change.
+ * A gold dataset with `view: true` is stored as its query: it gives what its inputs hold when
+ * somebody asks, also as they were, and costs nothing when they change.
  */
 
 const lake = ({ view = 'view: true,', where = 'amount > 0', more = '' } = {}) => `

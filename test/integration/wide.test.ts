@@ -16,7 +16,9 @@ export default defineLake({ name: 'wide', datasets: [narrow] })
 
 const names = (columns: number) => Array.from({ length: columns }, (_, i) => (i ? `c${i}` : 'id'))
 
-/** Rows of numbers, of which a few are below zero and some are written shorter than their type is. */
+/**
+ * Rows of numbers, of which a few are below zero and some are written shorter than their type is.
+ */
 function values(columns: number, rows: number): (number | string)[][] {
   const value = (row: number, i: number) =>
     row === 7 && i === 3 ? '-1' : row === 9 && i === 5 ? 'many' : `${row}.${100 + (i % 900)}`

@@ -55,7 +55,9 @@ export class World {
     })
   }
 
-  /** What can happen next: the oldest operation of each living writer, with every fate it may have. */
+  /**
+   * What can happen next: the oldest operation of each living writer, with every fate it may have.
+   */
   choices(faults: number): { pending: Pending; fate: Fate }[] {
     const first = new Map<number, Pending>()
     for (const operation of this.pending)
@@ -109,7 +111,9 @@ function hash(bytes: Uint8Array): number {
   return value
 }
 
-/** Heartbeats protect nothing: all must hold as if there were none. They differ in each world, too. */
+/**
+ * Heartbeats protect nothing: all must hold as if there were none. They differ in each world, too.
+ */
 const isCourtesy = (path: string) => path.startsWith('_moraine/live/')
 
 class SeenStorage extends MemoryStorage {
@@ -184,7 +188,10 @@ export interface Scenario {
   most?: number
 }
 
-/** Visits every state that any interleaving leads to, or as many as are asked for; returns how many there are, and how many ends. */
+/**
+ * Visits every state that any interleaving leads to, or as many as are asked for; returns how many
+ * there are, and how many ends.
+ */
 export async function explore({
   start,
   check,

@@ -7,8 +7,9 @@ import { amount } from '../support/effort.js'
 import { explore, type World } from './explore.js'
 
 /*
- * Every interleaving of writers over a storage that loses requests and answers, and of writers that die
- * before or after any operation: the real log, with nothing replaced but the storage, the clock and chance.
+ * Every interleaving of writers over a storage that loses requests and answers, and of writers that
+ * die before or after any operation: the real log, with nothing replaced but the storage, the clock
+ * and chance.
  */
 
 const effects = (writer: number, interval?: number) => {
@@ -240,7 +241,8 @@ describe('whatever happens between writers, storage and chance', () => {
         },
       })
       expect(refused).toBeGreaterThan(0)
-      // A tail as well: its anchor is left. Only where the fault is that it was not deleted, all is there.
+      // A tail as well: its anchor is left. Only where the fault is that it was not deleted, all is
+      // there.
       if (!deep) expect(whole).toBe(0)
     },
   )

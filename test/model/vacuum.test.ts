@@ -11,8 +11,9 @@ import { amount } from '../support/effort.js'
 import { explore, World } from './explore.js'
 
 /*
- * Writers that were stopped for longer than the grace, beside a vacuum that removes what they have written: the real log, the real
- * vacuum and real Iceberg tables, in every interleaving of what they do with storage, with crashes.
+ * Writers that were stopped for longer than the grace, beside a vacuum that removes what they have
+ * written: the real log, the real vacuum and real Iceberg tables, in every interleaving of what
+ * they do with storage, with crashes.
  */
 
 const info: CommitInfo = { author: 'ada', run: null, message: 'test' }
@@ -92,7 +93,10 @@ function sweep(world: World, writer: number, history?: number): Promise<Outcome>
   )
 }
 
-/** Ends that were looked at, by what lay there: nothing but the log's content differs from one to the other. */
+/**
+ * Ends that were looked at, by what lay there: nothing but the log's content differs from one to
+ * the other.
+ */
 const looked = new Map<string, LakeState>()
 
 /** Whatever has happened: all that can be seen is there. */
@@ -125,7 +129,10 @@ async function prepared<T>(
 const deep = amount(0, 0, 1)
 if (deep) vi.setConfig({ testTimeout: 3_600_000 })
 
-/** A table of which one version is committed and the next is written; the log as its writer had it, long ago. */
+/**
+ * A table of which one version is committed and the next is written; the log as its writer had it,
+ * long ago.
+ */
 async function stopped(world: World) {
   const tables = new Tables(world.storage)
   const one = await tables.version(tables.create(), 'one')

@@ -48,7 +48,9 @@ withService('MinIO', [minioProgram], () => {
   let folder: string
   let env: NodeJS.ProcessEnv
   let truth: string[]
-  /** What becomes of an object that is asked for, by its key and how often it was asked for before. */
+  /**
+   * What becomes of an object that is asked for, by its key and how often it was asked for before.
+   */
   let fate: (key: string, before: number) => Fate
   const asked = new Map<string, number>()
 

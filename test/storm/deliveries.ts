@@ -18,7 +18,10 @@ export function folderOf(storage: Storage): string | undefined {
   return url.startsWith('file://') ? url.slice('file://'.length) : undefined
 }
 
-/** Whoever has rows for the lake: programs that drop files and send requests, a folder of files, an API. */
+/**
+ * Whoever has rows for the lake: programs that drop files and send requests, a folder of files, an
+ * API.
+ */
 export class Deliveries {
   private last = 0
   private files = 0
@@ -173,7 +176,10 @@ export class Deliveries {
     await rename(join(folder, landing, `.${name}`), join(folder, landing, name))
   }
 
-  /** A file that came before, once more: under another name its rows come twice, under its own it is known. */
+  /**
+   * A file that came before, once more: under another name its rows come twice, under its own it is
+   * known.
+   */
   async dropAgain(): Promise<void> {
     const before = this.model.deliveries.filter(({ source, where }) => {
       return source === 'dropped' && where !== 'waiting'

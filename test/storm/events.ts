@@ -45,8 +45,9 @@ export async function atOnce(round: Round): Promise<void> {
 }
 
 /**
- * A run that is stopped, and of which nothing says that it is there, as if its machine were silent; files are removed that it has written
- * and not committed. It goes on, and publishes nothing of which files are gone.
+ * A run that is stopped, and of which nothing says that it is there, as if its machine were silent;
+ * files are removed that it has written and not committed. It goes on, and publishes nothing of
+ * which files are gone.
  */
 export async function stoppedWriter(round: Round): Promise<void> {
   const writer = await round.start(['run'])
@@ -101,7 +102,10 @@ async function serve(round: Round): Promise<void> {
 
 const refusedRollback = /would be lost|was taken in anew since|can't be seen any more/
 
-/** Back to an earlier commit: its tables are there again; what arrived since stays, unless it is to be undone. */
+/**
+ * Back to an earlier commit: its tables are there again; what arrived since stays, unless it is to
+ * be undone.
+ */
 async function rollback(round: Round): Promise<void> {
   const points = [...round.points.keys()].slice(-15)
   const to = round.pick(points)
@@ -139,7 +143,10 @@ async function discardBatch(round: Round): Promise<void> {
   for (const delivery of deliveries) delivery.where = 'discarded'
 }
 
-/** Another definition, of which the rows follow with the next run, or with a replay of what was discarded. */
+/**
+ * Another definition, of which the rows follow with the next run, or with a replay of what was
+ * discarded.
+ */
 async function change(round: Round): Promise<void> {
   const { limit, partitioned, rewritten } = round.settings
   const drawn = round.chance()
@@ -153,7 +160,10 @@ async function change(round: Round): Promise<void> {
   if (round.chance() < 0.6) await replay(round)
 }
 
-/** Discarded rows judged again; a table that another definition has built, by a rollback or before a run that was killed, does not take them alone. */
+/**
+ * Discarded rows judged again; a table that another definition has built, by a rollback or before a
+ * run that was killed, does not take them alone.
+ */
 const otherDefinition = /can't take its discarded rows alone/
 
 async function replay(round: Round): Promise<void> {
@@ -211,7 +221,10 @@ async function oneOf(round: Round, events: typeof byHand): Promise<void> {
   }
 }
 
-/** Something is done by hand, rows come, something goes on meanwhile; then the lake is what the model says. */
+/**
+ * Something is done by hand, rows come, something goes on meanwhile; then the lake is what the
+ * model says.
+ */
 export async function cycle(round: Round): Promise<void> {
   if (round.chance() < 0.6) await oneOf(round, byHand)
   const count = 1 + round.below(4)

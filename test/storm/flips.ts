@@ -57,7 +57,9 @@ async function change(round: Round, path: string, at: number, bit: number) {
   return () => write(before)
 }
 
-/** Rot: one bit of one object is another. `verify --deep` is content before and after, and finds it. */
+/**
+ * Rot: one bit of one object is another. `verify --deep` is content before and after, and finds it.
+ */
 export async function flip(round: Round): Promise<void> {
   const { counts } = round
   await round.command(['verify', '--deep'])

@@ -1,5 +1,6 @@
 /*
- * npm run storm -- [--root FOLDER|s3://…] [--cycles N | --seconds N] [--seed S] [--keep]: tries to break a lake.
+ * npm run storm -- [--root FOLDER|s3://…] [--cycles N | --seconds N] [--seed S] [--keep]: tries to
+ * break a lake.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -17,8 +17,9 @@ export interface Row {
 export type Source = 'dropped' | 'sent' | 'listed' | 'asked'
 
 /**
- * Where a delivery is: on its way, part of the lake, taken out by `discard-batch`, or undone by a rollback that was told to. A request
- * without an answer is `unknown`: all of it may be in the lake, or nothing.
+ * Where a delivery is: on its way, part of the lake, taken out by `discard-batch`, or undone by a
+ * rollback that was told to. A request without an answer is `unknown`: all of it may be in the
+ * lake, or nothing.
  */
 export type Where = 'waiting' | 'unknown' | 'in' | 'discarded' | 'undone'
 
@@ -50,7 +51,10 @@ function isDay(text: string): boolean {
   return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text)
 }
 
-/** What a lake holds, from nothing but what was delivered to it and what it was told: plain JavaScript, which knows nothing of Moraine. */
+/**
+ * What a lake holds, from nothing but what was delivered to it and what it was told: plain
+ * JavaScript, which knows nothing of Moraine.
+ */
 export class Model {
   readonly deliveries: Delivery[] = []
 
@@ -72,7 +76,10 @@ export class Model {
     for (const delivery of this.deliveries) if (delivery.where === 'waiting') delivery.where = 'in'
   }
 
-  /** A rollback to a commit; `undoIntake` takes what arrived since out, too, of which files and APIs give all again. */
+  /**
+   * A rollback to a commit; `undoIntake` takes what arrived since out, too, of which files and APIs
+   * give all again.
+   */
   rollBack(to: Point, undoIntake: boolean): void {
     for (const delivery of this.deliveries) {
       const then = to.get(delivery.number)

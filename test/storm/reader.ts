@@ -68,7 +68,10 @@ export class Reader {
     return found
   }
 
-  /** The tables of a state; silver as it was when a gold table read it, where another run was quicker to change it. */
+  /**
+   * The tables of a state; silver as it was when a gold table read it, where another run was
+   * quicker to change it.
+   */
   async asReadBy(gold: string, state: LakeState, now: Tables): Promise<Tables> {
     const found = { ...now }
     for (const [input, metadata] of Object.entries(state.offsets[gold] ?? {})) {
@@ -104,7 +107,10 @@ export class Reader {
   }
 }
 
-/** What differs between what is there and what should be, as people read it; nothing when all is well. */
+/**
+ * What differs between what is there and what should be, as people read it; nothing when all is
+ * well.
+ */
 export function differences(
   found: Tables,
   expected: Tables,
@@ -128,7 +134,10 @@ const column = (rows: readonly string[] = [], at: number) =>
   rows.map((row) => row.split(' ')[at] ?? '')
 const sum = (texts: readonly string[]) => texts.reduce((all, text) => all + BigInt(text || 0), 0n)
 
-/** What does not hold within one commit, whatever it is about: keys come once, and gold is what silver says. */
+/**
+ * What does not hold within one commit, whatever it is about: keys come once, and gold is what
+ * silver says.
+ */
 export function contradictions(tables: Tables, of: 'silver' | 'gold.days' | 'gold.totals') {
   const found: string[] = []
   const hold = (what: string, a: unknown, b: unknown) => {

@@ -43,7 +43,10 @@ export interface RoundOptions {
   counts: Counts
 }
 
-/** One lake, from its first commit on: what is delivered to it, what is done to it, and what it must be. */
+/**
+ * One lake, from its first commit on: what is delivered to it, what is done to it, and what it must
+ * be.
+ */
 export class Round {
   readonly model = new Model()
   readonly chance: () => number
@@ -135,7 +138,10 @@ export class Round {
     return this.workers.run(all, folderOf(this.storage) ?? '', fate)
   }
 
-  /** Runs a command to its end, which may be a violent one; `refusals` are failures that are as they should be. */
+  /**
+   * Runs a command to its end, which may be a violent one; `refusals` are failures that are as they
+   * should be.
+   */
   async command(argv: readonly string[], fate?: Fate, refusals?: RegExp): Promise<Outcome> {
     const outcome = await (await this.start(argv, fate)).end
     this.judge(argv, outcome, fate, refusals)

@@ -1,6 +1,7 @@
 /*
- * A process that runs commands of the command line one after the other, so that a storm need not start one for each; it dies as any
- * other. It can be told to die at the n-th time that a command touches the lake's folder.
+ * A process that runs commands of the command line one after the other, so that a storm need not
+ * start one for each; it dies as any other. It can be told to die at the n-th time that a command
+ * touches the lake's folder.
  */
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'

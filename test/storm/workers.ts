@@ -8,7 +8,10 @@ export type Fate =
   | { kind: 'leave' }
   /** Killed after a share of the time that such commands take. */
   | { kind: 'kill'; after: number }
-  /** Killed before or after the n-th touch of the lake's folder, as a share of the touches of such commands. */
+  /**
+   * Killed before or after the n-th touch of the lake's folder, as a share of the touches of such
+   * commands.
+   */
   | { kind: 'die'; after: number; before: boolean }
   | { kind: 'terminate'; after: number }
   /** Stopped like a machine that sleeps, and woken later. */
@@ -153,7 +156,10 @@ export class Workers {
     this.usual.set(name, { time: mix(before.time, time), touches: mix(before.touches, touches) })
   }
 
-  /** What a command that was stopped has claimed is free once its process is gone, so only those that ran to their end stay. */
+  /**
+   * What a command that was stopped has claimed is free once its process is gone, so only those
+   * that ran to their end stay.
+   */
   private async putBack(worker: Worker, isDone: boolean): Promise<void> {
     if (isDone && ++worker.commands < MOST && this.idle.length < 3) this.idle.push(worker)
     else await end(worker.child)

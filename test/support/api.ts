@@ -4,7 +4,10 @@ import { onTestFinished } from 'vitest'
 
 export type Handler = (request: IncomingMessage, url: URL, response: ServerResponse) => unknown
 
-/** A server that answers what a handler returns as JSON, and remembers what was asked; it ends with the test. */
+/**
+ * A server that answers what a handler returns as JSON, and remembers what was asked; it ends with
+ * the test.
+ */
 export async function api(handler: Handler) {
   const asked: string[] = []
   const server = createServer(async (request, response) => {

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { effort, turn } from './effort.js'
 
 /**
- * The command line and a query's process run from the build, so tests begin with a fresh one, unless it is said that they have it.
- * Says which sample they draw, for whoever wants it again.
+ * The command line and a query's process run from the build, so tests begin with a fresh one,
+ * unless it is said that they have it. Says which sample they draw, for whoever wants it again.
  */
 export default function setup(): void {
   // It is the same for all files, also where a day ends meanwhile.

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url'
 import type { Outcome } from './project.js'
 
 /*
- * Commands that share a process, for tests of what a command does. Tests of how it starts, is stopped or ends have a process for
- * each: `moraine()`.
+ * Commands that share a process, for tests of what a command does. Tests of how it starts, is
+ * stopped or ends have a process for each: `moraine()`.
  */
 
 /** Commands that one process runs before another takes its place. */

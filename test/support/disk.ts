@@ -22,8 +22,9 @@ export const CALLS =
   'openat,write,writev,pwrite64,pwritev,pwritev2,ftruncate,fallocate,sendfile,copy_file_range,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,mkdir,mkdirat'
 
 /**
- * A disk as it would be found after a power cut, as far as POSIX promises anything: what was written to a file is there once
- * the file was synced after that, and a name is there once its folder was synced after that. Made from a trace of system calls.
+ * A disk as it would be found after a power cut, as far as POSIX promises anything: what was
+ * written to a file is there once the file was synced after that, and a name is there once its
+ * folder was synced after that. Made from a trace of system calls.
  */
 export class Disk {
   /** Files with bytes that no sync has followed. */
@@ -142,7 +143,10 @@ function pathOf(descriptor: string): string | undefined {
   return /^\d+<(\/[^>]*)>/.exec(descriptor)?.[1]?.replace(/ \(deleted\)$/, '')
 }
 
-/** The names in a call's arguments, those that are relative after the folder that they are relative to. */
+/**
+ * The names in a call's arguments, those that are relative after the folder that they are relative
+ * to.
+ */
 function namesIn(args: string): string[] {
   const found: string[] = []
   let at = '/'

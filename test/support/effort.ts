@@ -1,6 +1,8 @@
 /*
- * How much is tried of what could be tried without end: a sample by `npm test`, more by `.ci/run` (MORAINE_EFFORT=thorough), and all by
- * `.ci/full` (MORAINE_EFFORT=all). Samples differ from day to day, so that all comes round; MORAINE_TURN draws one again.
+ * How much is tried of what could be tried without end: a sample by `npm test`, more by `.ci/run`
+ * (MORAINE_EFFORT=thorough), and all by
+ * `.ci/full` (MORAINE_EFFORT=all). Samples differ from day to day, so that all comes round;
+ * MORAINE_TURN draws one again.
  */
 
 const efforts = ['sample', 'thorough', 'all'] as const

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net'
 
 /**
- * What becomes of a request: it is passed on, refused, passed on without an answer, or left alone; or its answer comes with one bit
- * flipped, or with an ETag of another kind.
+ * What becomes of a request: it is passed on, refused, passed on without an answer, or left alone;
+ * or its answer comes with one bit flipped, or with an ETag of another kind.
  */
 export type Fate = 'pass' | 503 | 409 | 404 | 'lose' | 'hang' | 'flip' | 'etag'
 

@@ -88,8 +88,9 @@ export async function runPoisoned(
 }
 
 /**
- * TypeScript for the head of a `lake.ts`: in its processes, writing down JSON that holds {@link POISON} fails as a decoder does
- * which has a mistake. Lines of JSON are not written down where the engine can read them as they are: what is to fail is a list.
+ * TypeScript for the head of a `lake.ts`: in its processes, writing down JSON that holds {@link
+ * POISON} fails as a decoder does which has a mistake. Lines of JSON are not written down where the
+ * engine can read them as they are: what is to fail is a list.
  */
 export const failingDecoder = `
 import fs from 'node:fs'

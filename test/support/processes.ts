@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isAlive } from '../../src/storage/alive.js'
 
-/** Whether a process runs. One that has ended, and that nobody has asked for its exit code yet, does not. */
+/**
+ * Whether a process runs. One that has ended, and that nobody has asked for its exit code yet, does
+ * not.
+ */
 export function isRunning(pid: number): boolean {
   try {
     const [, state] = /^\d+ \(.*\) (\w)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []

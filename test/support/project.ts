@@ -120,7 +120,9 @@ export class Project {
     }
   }
 
-  /** Runs the built command line in this project, in a process that it may have to itself or not. */
+  /**
+   * Runs the built command line in this project, in a process that it may have to itself or not.
+   */
   cli(...args: string[]): Promise<Outcome> {
     return command(['-C', this.folder, ...args])
   }

@@ -35,7 +35,10 @@ const clicks = silver('clicks', { from: bronze('clicks', { from: ingest() }), sc
 export default defineLake({ name: 'shop', datasets: [orders, visits, rates, daily, pages] })
 `
 
-/** A lake with everything that a lake can have: also what waits, what others do at this moment, a branch, a crawl and a quarantine. */
+/**
+ * A lake with everything that a lake can have: also what waits, what others do at this moment, a
+ * branch, a crawl and a quarantine.
+ */
 export async function lakeOfAllKinds(): Promise<Project> {
   const project = await lakeOfAllLayers()
   const { storage } = project
@@ -86,7 +89,10 @@ const orders = (v: number, from: number, to: number, op = '') =>
 /** Made once in a process: each test has a copy, as if it had lain elsewhere before. */
 let made: Promise<string> | undefined
 
-/** A small lake with all layers: raw and packed files, an archive, deleted rows, history, what was discarded, and what was optimized. */
+/**
+ * A small lake with all layers: raw and packed files, an archive, deleted rows, history, what was
+ * discarded, and what was optimized.
+ */
 export async function lakeOfAllLayers(): Promise<Project> {
   made ??= make()
   const project = await Project.create({})

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import { describe } from 'vitest'
 
 /**
- * Tests that need a program which npm does not bring. Where it is missing they are skipped, by name;
- * with MORAINE_SERVICES=required a missing one is a failure.
+ * Tests that need a program which npm does not bring. Where it is missing they are skipped, by
+ * name; with MORAINE_SERVICES=required a missing one is a failure.
  */
 export function withService(
   name: string,

@@ -2,11 +2,15 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { type Answer, type Kind, type Session, startTds, TdsError, type TdsOptions } from './tds.js'
 
 /*
- * A double of SQL Server: its wire (tds.ts), over tables that DuckDB keeps. It knows just the statements that the connector
- * sends, so it proves the wire, the windows and the files, not T-SQL. Writers use it without the wire.
+ * A double of SQL Server: its wire (tds.ts), over tables that DuckDB keeps. It knows just the
+ * statements that the connector sends, so it proves the wire, the windows and the files, not T-SQL.
+ * Writers use it without the wire.
  */
 
-/** Column types as SQL Server says them, by table and column, in their order; ids are never used again. */
+/**
+ * Column types as SQL Server says them, by table and column, in their order; ids are never used
+ * again.
+ */
 type Columns = Map<string, { type: string; id: number }>
 
 export interface SqlServer {
@@ -58,7 +62,10 @@ const duckTypes: Record<string, string> = {
 export async function startSqlServer(tls?: TdsOptions['tls']): Promise<SqlServer> {
   const instance = await DuckDBInstance.create(':memory:')
   const tables = new Map<string, Columns>()
-  /** When each open transaction of a writer began (microseconds since 1970), and which version was the newest then. */
+  /**
+   * When each open transaction of a writer began (microseconds since 1970), and which version was
+   * the newest then.
+   */
   const open = new Map<DuckDBConnection, { began: bigint; version: bigint }>()
   const allows = { seeing: true, snapshots: true }
   const ours = await instance.connect()

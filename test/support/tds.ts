@@ -3,8 +3,9 @@ import { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 
 /*
- * The wire of SQL Server (TDS 7.4), as far as a client needs it that reads: no such server installs on the machines that
- * test this. What it is asked is answered by whoever uses it; see sql-server.ts.
+ * The wire of SQL Server (TDS 7.4), as far as a client needs it that reads: no such server installs
+ * on the machines that test this. What it is asked is answered by whoever uses it; see
+ * sql-server.ts.
  */
 
 export type Kind = 'text' | 'int' | 'bigint' | 'bit' | 'float' | 'bytes'

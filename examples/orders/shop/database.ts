@@ -10,7 +10,10 @@ export interface Database {
   stop(): Promise<void>
 }
 
-/** The database that ORDERS_URL names, or one that is started where PostgreSQL is installed; `undefined` without either. */
+/**
+ * The database that ORDERS_URL names, or one that is started where PostgreSQL is installed;
+ * `undefined` without either.
+ */
 export async function openDatabase(): Promise<Database | undefined> {
   const given = process.env.ORDERS_URL
   if (!given && !existsSync(postgresPrograms ?? '')) return undefined

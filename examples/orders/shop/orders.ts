@@ -18,7 +18,10 @@ const next: Readonly<Record<string, readonly string[]>> = {
   COMPLETE: ['CLOSED'],
 }
 
-/** A shop whose orders come and change, some of them in ways that no order should. The same seed gives the same changes. */
+/**
+ * A shop whose orders come and change, some of them in ways that no order should. The same seed
+ * gives the same changes.
+ */
 export class Shop {
   private readonly orders: Order[] = []
   private state: number

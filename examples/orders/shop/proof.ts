@@ -69,8 +69,8 @@ function moment(text: string): number {
 }
 
 /**
- * Holds the lake against what landed, by the archive: silver has the newest valid version of each key, every invalid version is
- * discarded, and rows in = kept + discarded + superseded.
+ * Holds the lake against what landed, by the archive: silver has the newest valid version of each
+ * key, every invalid version is discarded, and rows in = kept + discarded + superseded.
  *
  * @param last the newest versions that the sources have: all of them must have landed.
  */

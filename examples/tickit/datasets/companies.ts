@@ -8,8 +8,9 @@ import {
 } from 'moraine/sources'
 
 /*
- * Three companies hold the tables: events and venues a service of its own (PostgreSQL), listings and sales the shop (MySQL), users a
- * third (SQL Server). Where the URL of one is known its tables are read, otherwise the files are.
+ * Three companies hold the tables: events and venues a service of its own (PostgreSQL), listings
+ * and sales the shop (MySQL), users a third (SQL Server). Where the URL of one is known its tables
+ * are read, otherwise the files are.
  */
 const { TICKIT_POSTGRES_URL, TICKIT_MYSQL_URL, TICKIT_SQLSERVER_URL, TICKIT_BRONZE } = process.env
 

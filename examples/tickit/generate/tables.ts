@@ -34,8 +34,8 @@ export interface Tickit {
 type Sizes = typeof sizes
 
 /**
- * All seven tables, without a single bad row; keys and references fit, but for a few venues. A scale of
- * 10 gives ten times the users, events, listings and sales.
+ * All seven tables, without a single bad row; keys and references fit, but for a few venues. A
+ * scale of 10 gives ten times the users, events, listings and sales.
  */
 export function makeTables(random: Random, scale = 1): Tickit {
   const grown: Sizes = {

@@ -26,7 +26,10 @@ export interface Company {
 
 const nothing = async () => {}
 
-/** The companies with the databases that are given by their URLs, or else found on this machine and started. */
+/**
+ * The companies with the databases that are given by their URLs, or else found on this machine and
+ * started.
+ */
 export async function companies(): Promise<Company[]> {
   return [await events(), await tickets(), await customers()]
 }

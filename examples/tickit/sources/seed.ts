@@ -15,8 +15,8 @@ export interface Target {
 const TOGETHER = 1000
 
 /**
- * Puts the rows of the files into tables of a database. What a database does not take (records with fields missing, words in
- * a column of numbers, a key twice) is left out, as it would be there.
+ * Puts the rows of the files into tables of a database. What a database does not take (records with
+ * fields missing, words in a column of numbers, a key twice) is left out, as it would be there.
  *
  * @returns how many rows each table got, and how many it did not take.
  */

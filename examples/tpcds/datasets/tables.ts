@@ -31,7 +31,10 @@ interface Refinement<A extends z.ZodRawShape> {
   partitionBy?: readonly Partition[]
 }
 
-/** A table as it came, and typed, checked, one row a key. Pipe-delimited: no header, no quotes, empty is NULL. */
+/**
+ * A table as it came, and typed, checked, one row a key. Pipe-delimited: no header, no quotes,
+ * empty is NULL.
+ */
 export function refined<C extends z.ZodRawShape, A extends z.ZodRawShape = Record<never, never>>(
   table: Table<C>,
   more: Refinement<A> = { added: {} as A, select: {} as Refinement<A>['select'] },

@@ -15,7 +15,9 @@ export interface Dirt {
   superseded: number
 }
 
-/** Ways to spoil a table's rows: a purpose, and the values that are put in the place of good ones. */
+/**
+ * Ways to spoil a table's rows: a purpose, and the values that are put in the place of good ones.
+ */
 function spoilers({ table }: Generated): Record<string, Record<string, string>> {
   const [key = ''] = table.key
   const numbers = Object.entries(table.columns).filter(
@@ -71,7 +73,8 @@ async function writeTable(
 /**
  * Writes the 24 tables as pipe-delimited files, and `dirt.json` with what is wrong in them.
  *
- * @param share of the rows that is spoilt, for each way to spoil them; one in a thousand when not given.
+ * @param share of the rows that is spoilt, for each way to spoil them; one in a thousand when not
+ *   given.
  */
 export async function generate(
   folder: string,

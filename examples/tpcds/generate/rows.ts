@@ -18,7 +18,10 @@ const pick = (row: string, purpose: string, words: readonly string[]) =>
 const sometimes = (row: string, purpose: string, percent: number, value: string) =>
   `CASE WHEN ${upTo(row, `no ${purpose}`, 100)} >= ${percent} THEN ${value} END`
 
-/** How many rows the tables have: facts grow with the scale, dimensions more slowly, some not at all. */
+/**
+ * How many rows the tables have: facts grow with the scale, dimensions more slowly, some not at
+ * all.
+ */
 export function sizes(scale: number): Record<string, number> {
   const grows = (rows: number, power: number, least: number) =>
     Math.max(least, Math.round(rows * scale ** power))
@@ -107,7 +110,9 @@ const countries = [
 ]
 const words = ['able', 'bar', 'cally', 'ought', 'ese', 'anti', 'pri', 'station', 'eing', 'ation']
 
-/** What a column of a dimension holds, by its name; every name has its meaning in the specification. */
+/**
+ * What a column of a dimension holds, by its name; every name has its meaning in the specification.
+ */
 const meanings: [RegExp, (column: string, percent: number) => string][] = [
   [/^c_first_name$/, (c) => sometimes('i', c, 3, pick('i', c, first))],
   [/^c_last_name$/, (c) => sometimes('i', c, 3, pick('i', c, last))],
@@ -200,7 +205,9 @@ function plain(column: string, schema: unknown): string {
   return sometimes('i', column, 3, `1 + ${upTo('i', column, 28)}`)
 }
 
-/** A line of an order: its day, customer and address are the order's, its item is in no other line. */
+/**
+ * A line of an order: its day, customer and address are the order's, its item is in no other line.
+ */
 function salesOf(
   table: Table<any>,
   lines: number,

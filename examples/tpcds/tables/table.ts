@@ -1,6 +1,9 @@
 import type { z } from 'moraine'
 
-/** A table of the specification: its columns in their order, its primary key, and what its foreign keys point to. */
+/**
+ * A table of the specification: its columns in their order, its primary key, and what its foreign
+ * keys point to.
+ */
 export interface Table<C extends z.ZodRawShape = z.ZodRawShape> {
   readonly name: string
   readonly key: readonly (keyof C & string)[]

@@ -1,6 +1,6 @@
 /*
- * A process that runs commands of the built command line one after the other: most tests are about what a command does,
- * and a process for each takes most of their time to start.
+ * A process that runs commands of the built command line one after the other: most tests are about
+ * what a command does, and a process for each takes most of their time to start.
  */
 process.setMaxListeners(0)
 process.stdout.setMaxListeners(0)

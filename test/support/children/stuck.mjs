@@ -1,4 +1,5 @@
-// A child that is busy for ever in the way that its first argument says; it names its process first.
+// A child that is busy for ever in the way that its first argument says; it names its process
+// first.
 import { once } from 'node:events'
 import { register } from 'tsx/esm/api'
 
