@@ -315,7 +315,10 @@ function targetsOf(path: string): string[] {
   return imports.filter(({ from, lazy }) => from === path && !lazy).map(({ to }) => to)
 }
 
-/** The functions of a file, and how many lines each has; one without a name has that of what it is part of. */
+/**
+ * The functions of a file, and how many lines each has; one without a name has that of what it is
+ * part of.
+ */
 function functionsOf(file: SourceFile): { name: string; lines: number }[] {
   const found: { name: string; lines: number }[] = []
   const linesIn = (from: number, to: number) => file.text.slice(from, to).split('\n').length

@@ -1,4 +1,7 @@
-/** The texts that stand in code: of templates, what is between their `${}`. Comments and regular expressions are none. */
+/**
+ * The texts that stand in code: of templates, what is between their `${}`. Comments and regular
+ * expressions are none.
+ */
 export function textsIn(code: string): string[] {
   const found: string[] = []
   let at = 0
