@@ -7,9 +7,10 @@ import { command } from '../support/commands.js'
 import { repository } from '../support/project.js'
 
 /*
- * Each folder of errors/ is a project with one mistake, the command that meets it, and what it prints.
- * `UPDATE_GOLDEN=1 npx vitest run test/golden` puts the real output in: read it before you commit it. Without that a
- * project whose output nobody has read yet fails.
+ * Each folder of errors/ is a project with one mistake, the command that meets it, and what it
+ * prints.
+ * `UPDATE_GOLDEN=1 npx vitest run test/golden` puts the real output in: read it before you commit
+ * it. Without that a project whose output nobody has read yet fails.
  */
 
 const cases = join(repository, 'test/golden/errors')
@@ -21,7 +22,10 @@ function wordsOf(line: string): string[] {
   )
 }
 
-/** Steps that do not wait for one another end in any order: neighbouring ones that succeeded are shown by name. */
+/**
+ * Steps that do not wait for one another end in any order: neighbouring ones that succeeded are
+ * shown by name.
+ */
 function stepsByName(text: string): string {
   return text.replaceAll(/(?:^✔ .*\n)+/gm, (lines) => {
     const sorted = lines.trimEnd().split('\n').sort()
