@@ -1,13 +1,16 @@
 import { Console } from 'node:console'
 import { Command, CommanderError } from 'commander'
 import { program as version } from '../log/program.js'
-import { endDespiteWork, exitNow } from '../process/end-now.js'
+import { endDespiteWork, exitNow, isAtWork } from '../process/end-now.js'
 import { readValues } from './option-values.js'
 import { errorJson, exitCodeOf, renderError } from './output/errors.js'
 import { toJson } from './output/format.js'
 import { show } from './output/terminal.js'
 import { tellWaits } from './output/waits.js'
 import type { GlobalOptions } from './project.js'
+
+/** For whoever runs several command lines in one process. */
+export { isAtWork }
 
 /** Adds a command; `run` is only loaded when it is called. */
 export interface CommandModule {

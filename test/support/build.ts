@@ -6,6 +6,9 @@ import { effort, turn } from './effort.js'
  * unless it is said that they have it. Says which sample they draw, for whoever wants it again.
  */
 export default function setup(): void {
+  // Each project of tests asks for it.
+  if (process.env.MORAINE_SET_UP) return
+  process.env.MORAINE_SET_UP = '1'
   // It is the same for all files, also where a day ends meanwhile.
   process.env.MORAINE_TURN ??= String(turn)
   if (effort !== 'all') console.log(`Samples of turn ${turn} (again with MORAINE_TURN=${turn})`)

@@ -11,8 +11,7 @@ for (const name of ['stdout', 'stderr'])
     return true
   }
 
-const { main } = await import('../../../dist/cli/main.js')
-const { isAtWork } = await import('../../../dist/process/end-now.js')
+const { isAtWork, main } = await import('../../../dist/cli/main.js')
 
 process.on('message', async (args) => {
   process.argv.splice(1, Number.POSITIVE_INFINITY, 'moraine', ...args)
