@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
 import {
   isFunctionLikeDeclaration,
   isVariableDeclaration,
@@ -9,6 +10,7 @@ import {
 import { API } from 'typescript/unstable/sync'
 import { describe, expect, it } from 'vitest'
 import { repository } from './support/project.js'
+import { spellingsIn } from './support/spellings.js'
 
 const source = join(repository, 'src')
 
@@ -175,6 +177,32 @@ describe('the house', () => {
     )
   })
 
+  it('spells what only DuckDB understands in few files beside its engine, and in no new ones', async () => {
+    const instance = await DuckDBInstance.create(':memory:')
+    const connection = await instance.connect()
+    const found = await connection.runAndReadAll(
+      'SELECT DISTINCT lower(function_name) AS f FROM duckdb_functions() ORDER BY length(f) DESC',
+    )
+    instance.closeSync()
+    const functions = found.getRows().map(([name]) => String(name))
+    const spelt = files
+      .filter((path) => !nameOf(path).startsWith('engine/duckdb/'))
+      .filter((path) => spellingsIn(readFileSync(path, 'utf8'), functions).length > 0)
+    const others = [...inDuckDB, ...ofOthers]
+    expect(
+      spelt
+        .map(nameOf)
+        .filter((name) => !ofOthers.includes(name))
+        .sort(),
+    ).toEqual(inDuckDB)
+    expect(
+      spelt
+        .map(nameOf)
+        .filter((name) => others.includes(name))
+        .sort(),
+    ).toEqual(others.sort())
+  })
+
   it('has no file that imports itself through others', () => {
     expect(cyclesOf(imports.filter(({ typeOnly }) => !typeOnly))).toEqual([])
   })
@@ -238,7 +266,7 @@ describe('the house', () => {
   })
 })
 
-/** Files beside those that make bronze which ask for `FileEngine`: none is to be added. */
+/** Files beside those of bronze that ask for `FileEngine`: none is to be added. */
 const besideFiles = [
   'catalog/crawl/folders',
   'catalog/crawl/looks',
@@ -260,6 +288,72 @@ function codeBelow(folder: string, names: readonly string[]): string[] {
     return /\.[cm]?[jt]s$/.test(name) ? [path] : []
   })
 }
+
+/**
+ * Files whose SQL is DuckDB's: none is to be added. What makes bronze asks for `FileEngine`, SQL of
+ * `define/` stands in fingerprints; silver, gold and step are to go through the session's dialect.
+ */
+const inDuckDB = [
+  'bronze/database/direct',
+  'bronze/database/known-rows',
+  'bronze/database/writer',
+  'catalog/crawl/folders',
+  'catalog/crawl/infer',
+  'catalog/crawl/looks',
+  'catalog/crawl/readings',
+  'cli/commands/read/discarded',
+  'define/keep',
+  'define/sql/divide',
+  'define/sql/sql',
+  'define/types/sql-type',
+  'gold/partition',
+  'gold/partitions',
+  'silver/deduplicate',
+  'silver/discarded',
+  'silver/duplicates',
+  'silver/history',
+  'silver/ingested-at',
+  'silver/input',
+  'silver/merge',
+  'silver/replay',
+  'silver/stale',
+  'silver/tombstones',
+  'silver/validate',
+  'source/files/encode',
+  'source/formats/delimited',
+  'source/formats/ingest-json',
+  'source/formats/json-columns',
+  'source/formats/json-names',
+  'source/formats/json-records',
+  'source/formats/nested-json',
+  'source/formats/table',
+  'source/text/canonical',
+  'step/checks',
+  'step/retention',
+]
+
+/**
+ * Files with words that DuckDB has too: in SQL of other databases, or in what is said to people.
+ */
+const ofOthers = [
+  'catalog/crawl/database-types',
+  'catalog/crawl/databases',
+  'catalog/save-query',
+  'cli/commands/read/query',
+  'cli/starter',
+  'define/options/dataset-options',
+  'gold/casts',
+  'plan/incremental',
+  'plan/refusals',
+  'plan/repeatable',
+  'query/open',
+  'source/database/mysql/session',
+  'source/database/mysql/types',
+  'source/database/postgres/dialect',
+  'source/database/postgres/remote',
+  'source/database/postgres/session',
+  'source/database/sqlserver/session',
+]
 
 /** Files that import more than 18 others: none is to be added. */
 const wideFiles = [

@@ -56,7 +56,7 @@ export async function buildGold(
         : undefined
     if (!parts) await context.relations.define(session, driving)
     const rendered = renderSql(parts ? query : dataset.query)
-    const computed = castRows(described, rendered)
+    const computed = castRows(described, rendered, session.dialect)
     const { table: all, added } = await computing(dataset, columns, () =>
       writeTable(context, session, {
         name,

@@ -5,6 +5,7 @@ import { type Field, typeName } from '../define/types/column-type.js'
 import type { ResultColumn, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { exactCast, fitOf, isUnrounded } from '../plan/exact.js'
+import type { Dialect } from '../sql/dialect.js'
 import { atUserSql } from '../step/sql-errors.js'
 
 /** A gold dataset's columns, and what its query gives for each. */
@@ -60,24 +61,30 @@ function roundingHint({ name, type }: Field): string {
 }
 
 /** SQL for the rows of a query as the columns' types, which fails where one can't hold a value. */
-export function castRows({ fields, found }: GoldColumns, query: string): string {
+export function castRows({ fields, found }: GoldColumns, query: string, dialect: Dialect): string {
+  const { json, texts, values } = dialect
   const casts = fields.map((field) => {
     const name = quoteName(field.name)
     const given = found.find((column) => column.name === field.name)
-    const told = `${quoteText(MARK)} || json_object('column', ${quoteText(field.name)}, 'value', left(CAST(${name} AS VARCHAR), ${LONGEST}), 'row', ${rowOf(fields, field)})`
-    return `${exactCast(name, given?.sqlType ?? '', field.type, told)} AS ${name}`
+    const said = json.object([
+      ['column', quoteText(field.name)],
+      ['value', texts.first(values.text(name), LONGEST)],
+      ['row', rowOf(fields, field, dialect)],
+    ])
+    const told = `${quoteText(MARK)} || ${said}`
+    return `${exactCast(name, given?.sqlType ?? '', field.type, told, dialect)} AS ${name}`
   })
   return `SELECT ${casts.join(', ')} FROM (\n${query}\n)`
 }
 
 /** SQL for the beginning of a row, as a text. */
-function rowOf(fields: readonly Field[], field: Field): string {
+function rowOf(fields: readonly Field[], field: Field, { texts, values }: Dialect): string {
   const others = fields.filter((one) => one !== field).slice(0, SHOWN)
   const shown = others.map(
     ({ name }) =>
-      `${quoteText(`${name} = `)} || coalesce(left(CAST(${quoteName(name)} AS VARCHAR), ${LONGEST}), 'NULL')`,
+      `${quoteText(`${name} = `)} || coalesce(${texts.first(values.text(quoteName(name)), LONGEST)}, 'NULL')`,
   )
-  return shown.length > 0 ? `concat_ws(', ', ${shown.join(', ')})` : quoteText('')
+  return shown.length > 0 ? texts.joinBy(', ', shown) : quoteText('')
 }
 
 /** Computes a dataset's rows; a value that its declared type can't hold is told with its row. */

@@ -29,7 +29,7 @@ export function deepReader(session: Session): ReadDeep {
 
 async function readWhole(session: Session, relation: string, rows: number): Promise<string[]> {
   const [found] = await session.rows(
-    `SELECT count(*) AS n, bit_xor(hash(r)) AS h FROM (${relation}) AS r`,
+    `SELECT count(*) AS n, ${session.dialect.aggregates.checksum('r')} AS h FROM (${relation}) AS r`,
   )
   return sameRows(Number(found?.n), rows)
 }
@@ -42,7 +42,7 @@ async function readPositions(
 ): Promise<string[]> {
   const path = referenced === undefined ? 'file_path' : quoteText(referenced)
   const [found] = await session.rows(
-    `SELECT count(DISTINCT (file_path, pos)) AS n, count(*) FILTER (file_path <> ${path}) AS others
+    `SELECT count(DISTINCT (file_path, pos)) AS n, count(*) FILTER (WHERE file_path <> ${path}) AS others
      FROM (${session.tables.scan(positionsSchema, [{ location }])})`,
   )
   return [
@@ -71,12 +71,12 @@ async function readFile(
   const measured = columns.map(({ name, type }, i) => {
     const column = quoteName(name)
     const value = /^(float|double)$/.test(type)
-      ? `CASE WHEN NOT isnan(${column}) THEN ${column} END`
+      ? `CASE WHEN NOT ${session.dialect.values.isNaN(column)} THEN ${column} END`
       : column
     return `, count(${column}) AS n${i}, CAST(min(${value}) AS VARCHAR) AS l${i}, CAST(max(${value}) AS VARCHAR) AS u${i}`
   })
   const [found] = await session.rows(
-    `SELECT count(*) AS n, bit_xor(hash(r)) AS h${measured.join('')} FROM (${relation}) AS r`,
+    `SELECT count(*) AS n, ${session.dialect.aggregates.checksum('r')} AS h${measured.join('')} FROM (${relation}) AS r`,
   )
   const wrong = columns.flatMap(({ name, type, statistics }, i) => {
     const text = (key: string) => found?.[`${key}${i}`] as string | null

@@ -1,5 +1,6 @@
 import type { ColumnType } from '../define/types/column-type.js'
 import { sqlType } from '../define/types/sql-type.js'
+import type { Dialect } from '../sql/dialect.js'
 import type { AstNode } from './ast.js'
 import { ctesOf, leavesOf, nameOf, queryOf, type Scope } from './select.js'
 
@@ -53,15 +54,21 @@ export function fitOf(from: string, to: ColumnType): Fit {
 }
 
 /** SQL for a value of a column as a type, whose `otherwise` is asked for where the type can't hold it. */
-export function exactCast(value: string, from: string, to: ColumnType, otherwise: string): string {
-  const target = sqlType(to)
+export function exactCast(
+  value: string,
+  from: string,
+  to: ColumnType,
+  otherwise: string,
+  { values }: Dialect,
+): string {
+  const target = values.type(to)
   if (fitOf(from, to) === 'exact') return `CAST(${value} AS ${target})`
-  const cast = `TRY_CAST(${value} AS ${target})`
+  const cast = values.tryCast(value, target)
   // Of a text its number or its time counts, and not how it is written.
   const by = from === 'VARCHAR' ? (to.kind === 'date' ? 'TIMESTAMP' : 'DOUBLE') : from
-  const own = from === 'VARCHAR' ? `TRY_CAST(${value} AS ${by})` : value
-  const same = `TRY_CAST(${cast} AS ${by}) IS NOT DISTINCT FROM ${own}`
-  return `CASE WHEN ${value} IS NULL OR (${cast} IS NOT NULL AND ${same}) THEN ${cast} ELSE error(${otherwise}) END`
+  const own = from === 'VARCHAR' ? values.tryCast(value, by) : value
+  const same = `${values.tryCast(cast, by)} IS NOT DISTINCT FROM ${own}`
+  return `CASE WHEN ${value} IS NULL OR (${cast} IS NOT NULL AND ${same}) THEN ${cast} ELSE ${values.fail(otherwise)} END`
 }
 
 const rounding = new Set(

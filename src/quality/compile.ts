@@ -185,10 +185,12 @@ function rowPass(
   }
 }
 
-function withRowReasons(relation: string, { json }: Dialect): string {
-  const reasons = `coalesce(_reasons0, ${json.texts('_said')}) AS _reasons0`
-  const doubtful = '_doubtful0 OR _said IS NOT NULL AS _doubtful0'
-  return `(SELECT * REPLACE (${reasons}, ${doubtful}) FROM ${relation})`
+function withRowReasons(relation: string, { json, rows }: Dialect): string {
+  const columns = rows.replacing([
+    ['_reasons0', `coalesce(_reasons0, ${json.texts('_said')})`],
+    ['_doubtful0', '_doubtful0 OR _said IS NOT NULL'],
+  ])
+  return `(SELECT ${columns} FROM ${relation})`
 }
 
 interface Reasons {

@@ -180,7 +180,9 @@ function rfc2822(text: string, on: Compiling): string {
   const fields = ['weekday', 'day', 'month', 'year', 'minute', 'second', 'zone']
   const { texts, patterns, values, times } = on.dialect
   const m = on.bind(patterns.extractAll(text, grammar, fields))
-  const month = `lpad(CAST((${texts.position(`'${MONTHS}'`, `lower(${m}.month)`)} + 2) // 3 AS VARCHAR), 2, '0')`
+  const found = texts.position(`'${MONTHS}'`, `lower(${m}.month)`)
+  const number = values.quotient(`(${found} + 2)`, '3')
+  const month = `lpad(CAST(${number} AS VARCHAR), 2, '0')`
   const day = `lpad(${m}.day, 2, '0')`
   const second = `CASE ${m}.second WHEN '' THEN ':00' ELSE ${m}.second END`
   const local = on.bind(

@@ -103,7 +103,7 @@ class Binder {
     if (wanted !== 'all' || selected.length === 0) return
     const inputs = await this.allOf([...dataset.from, ...lookupsOf(dataset)], dataset)
     const from = dataset.from.map((input) => `SELECT * FROM ${input.tier}.${quoteName(input.name)}`)
-    const input = from.join(' UNION ALL BY NAME ')
+    const input = this.session.dialect.rows.union(from)
     for (const chosen of selected)
       if ((await this.refers(dataset, 'select', chosen, true)) && inputs)
         await this.collect(dataset, inputs.unsure, () =>

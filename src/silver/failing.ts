@@ -71,7 +71,7 @@ async function refuseFailingRow(
   rows: string,
 ): Promise<void> {
   const values = (from: string) =>
-    `SELECT count(hash((\n${renderSql(sql)}\n))) AS n FROM (${from}) AS i`
+    `SELECT count(${session.dialect.values.hash(`(\n${renderSql(sql)}\n)`)}) AS n FROM (${from}) AS i`
   const failure = await failureOf(session, values(rows))
   if (!failure) return
   const order = ['_batch', '_source_file', '_source_line'].join(', ')
@@ -79,7 +79,7 @@ async function refuseFailingRow(
     `SELECT *, row_number() OVER (ORDER BY ${order}) AS _nr FROM (${rows})`,
   )
   const among = (first: number, last: number) =>
-    `SELECT * EXCLUDE (_nr) FROM ${numbered} WHERE _nr BETWEEN ${first} AND ${last}`
+    `SELECT ${session.dialect.rows.except(['_nr'])} FROM ${numbered} WHERE _nr BETWEEN ${first} AND ${last}`
   let [first, last] = [1, await count(session, `SELECT count(*) AS n FROM ${numbered}`)]
   while (first < last) {
     const middle = Math.floor((first + last) / 2)

@@ -11,6 +11,8 @@ export interface Dialect {
   readonly times: TimeDialect
   readonly lists: ListDialect
   readonly json: JsonDialect
+  readonly aggregates: AggregateDialect
+  readonly rows: RowDialect
 }
 
 /** Types, casts, and what goes for values of all types. */
@@ -26,6 +28,13 @@ export interface ValueDialect {
   /** A number that equal values share, of NULL too. */
   hash(value: string): string
   isFinite(double: string): string
+  isNaN(double: string): string
+  /** How often a whole number goes into another, both above zero. */
+  quotient(number: string, by: string): string
+  /** Values with names as one, which is equal to another where all of them are. */
+  struct(fields: readonly (readonly [name: string, value: string])[]): string
+  /** Fails with a text where it is computed. */
+  fail(message: string): string
 }
 
 export interface TextDialect {
@@ -42,6 +51,8 @@ export interface TextDialect {
   endsWith(text: string, part: string): string
   /** From a code point on, counted from 1, so many of them or all. */
   slice(text: string, from: number, length?: number): string
+  /** The first code points. */
+  first(text: string, length: number): string
   /** The last code points. */
   last(text: string, length: number): string
   /** Where a part begins, from 1; 0 where it is not there. */
@@ -51,6 +62,8 @@ export interface TextDialect {
   replace(text: string, part: string, by: string): string
   /** Texts one behind the other; those that are NULL are left out. */
   join(texts: readonly string[]): string
+  /** The same with a text in JavaScript between them. */
+  joinBy(separator: string, texts: readonly string[]): string
 }
 
 /** Regular expressions of RE2, given as texts in JavaScript. `.` is no line end, `$` the end of the text alone. */
@@ -79,11 +92,15 @@ export interface TimeDialect {
   /** An interval of so many minutes, a BIGINT. */
   minutes(number: string): string
   days(number: number): string
+  /** Seconds since 1970 began, with their fraction. */
+  seconds(time: string): string
+  /** Milliseconds since 1970 began, of a TIMESTAMP. */
+  millis(time: string): string
   /** Days of the week as `Mon`, of a TIMESTAMP. */
   weekday(time: string): string
 }
 
-/** Lists of texts. */
+/** Lists, of texts where nothing else is said. */
 export interface ListDialect {
   /** A list of values of a type, those that are NULL left out. */
   present(values: readonly string[], type: string): string
@@ -92,12 +109,16 @@ export interface ListDialect {
   orEmpty(list: string): string
   /** NULL, as a list of texts. */
   readonly none: string
-  /** A list of one value. */
-  of(value: string): string
+  /** A list of values of one type. */
+  of(...values: readonly string[]): string
+  /** Whether a condition holds for some value of a list. */
+  some(list: string, condition: (value: string) => string): string
+  /** In a SELECT: a row for each value of a list; lists that stand side by side go together. */
+  each(list: string): string
 }
 
 export interface JsonDialect {
-  /** A value as JSON, in a text. */
+  /** A value as JSON, in a text. A decimal has all of its digits, but perhaps not the zeros at its end. */
   text(value: string): string
   /** Values with names as a JSON object, in a text. */
   object(fields: readonly (readonly [name: string, value: string])[]): string
@@ -106,3 +127,34 @@ export interface JsonDialect {
   /** A JSON list of texts, in a text, as a list. */
   texts(text: string): string
 }
+
+/** Aggregates of a group's rows; of those without rows they are NULL, or 0 where they count. */
+export interface AggregateDialect {
+  /** About how many different values there are. */
+  distinct(value: string): string
+  /** The value of one row, which may be NULL. */
+  one(value: string): string
+  /** The values of all rows as a list, in no order. */
+  list(value: string): string
+  /** A number that all rows have to be read for, and in which their order has no say; `row` is the relation's alias. */
+  checksum(row: string): string
+}
+
+/** Relations: what stands behind SELECT and behind FROM. */
+export interface RowDialect {
+  /** All columns of a relation but some. */
+  except(columns: readonly string[]): string
+  /** All columns of a relation, some of them with other values. */
+  replacing(columns: readonly (readonly [name: string, value: string])[]): string
+  /** The rows of one relation for which the other has a row, by columns that both have or by a condition. */
+  semiJoin(one: string, other: string, on: JoinOn): string
+  /** The rows of one relation for which the other has no row. */
+  antiJoin(one: string, other: string, on: JoinOn): string
+  /** The rows of all queries, their columns by names; a column that a query lacks is NULL. */
+  union(queries: readonly string[]): string
+  /** SELECT of columns from rows, of which a condition on a window over all of them holds. */
+  qualify(columns: string, from: string, condition: string): string
+}
+
+/** Columns that both sides have, as SQL, or a condition over their aliases. */
+export type JoinOn = { using: string } | { on: string }

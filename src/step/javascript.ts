@@ -107,9 +107,11 @@ async function answered(
 ): Promise<{ rows: string; made: Relation[] }> {
   const { over, questions } = pass
   javascript.begin()
-  const columns = questions.map(({ answer }) => `, NULL::VARCHAR AS ${answer}`)
+  const columns = questions.map(({ answer }) => `, CAST(NULL AS VARCHAR) AS ${answer}`)
   const asked = await session.materialize(over(relation))
-  const answers = await session.materialize(`SELECT 0::BIGINT AS _asked${columns.join('')} LIMIT 0`)
+  const answers = await session.materialize(
+    `SELECT CAST(0 AS BIGINT) AS _asked${columns.join('')} LIMIT 0`,
+  )
   const rows = await count(session, `SELECT count(*) AS n FROM ${asked.sql}`)
   const of = questions.map((question) => question.of)
   const texts = questions.map(({ text }) => text).join(', ')
@@ -129,5 +131,8 @@ async function answered(
   }
   await Promise.all(Array.from({ length: javascript.width }, work))
   const joined = `${asked.sql} AS q LEFT JOIN ${answers.sql} AS s ON s._asked = q.rowid`
-  return { rows: `(SELECT q.*, s.* EXCLUDE (_asked) FROM ${joined})`, made: [asked, answers] }
+  return {
+    rows: `(SELECT q.*, s.${session.dialect.rows.except(['_asked'])} FROM ${joined})`,
+    made: [asked, answers],
+  }
 }

@@ -112,12 +112,13 @@ async function factsOf(
   { sql: sample }: Relation,
   names: readonly string[],
 ): Promise<ResultRow> {
+  const { aggregates, texts, values } = session.dialect
   const asked = names.flatMap((name, i) => {
     const column = quoteName(name)
-    const text = (sql: string) => `left(CAST(${sql} AS VARCHAR), ${LONGEST})`
+    const text = (sql: string) => texts.first(values.text(sql), LONGEST)
     return [
       `count(${column}) AS n${i}`,
-      `approx_count_distinct(${column}) AS d${i}`,
+      `${aggregates.distinct(column)} AS d${i}`,
       `${text(`min(${column})`)} AS l${i}`,
       `${text(`max(${column})`)} AS u${i}`,
     ]
@@ -142,13 +143,15 @@ async function countValues(
   const byType = new Map<unknown, number[]>()
   for (const [i, { type }] of fields.entries()) byType.set(type, [...(byType.get(type) ?? []), i])
   const empty = (columns: string) => session.materialize(`SELECT ${columns} LIMIT 0`)
-  const counts = await empty('0::BIGINT AS i, NULL::VARCHAR AS v, 0::BIGINT AS n')
-  const bounds = await empty('0::BIGINT AS i, NULL::VARCHAR AS l, NULL::VARCHAR AS u')
+  const [zero, none] = ['CAST(0 AS BIGINT)', 'CAST(NULL AS VARCHAR)']
+  const { lists } = session.dialect
+  const counts = await empty(`${zero} AS i, ${none} AS v, ${zero} AS n`)
+  const bounds = await empty(`${zero} AS i, ${none} AS l, ${none} AS u`)
   for (const places of byType.values()) {
     const columns = places.map((i) => quoteName(fields[i]?.name ?? ''))
     const alike = await session.materialize(
       `SELECT i, v, count(*) AS n FROM (
-         SELECT unnest([${places.join(', ')}]) AS i, unnest([${columns.join(', ')}]) AS v FROM ${sample})
+         SELECT ${lists.each(lists.of(...places.map(String)))} AS i, ${lists.each(lists.of(...columns))} AS v FROM ${sample})
        WHERE v IS NOT NULL GROUP BY i, v`,
     )
     await session.insert(counts, `SELECT i, CAST(v AS VARCHAR) AS v, n FROM ${alike.sql}`)
@@ -169,8 +172,9 @@ async function factsOfCounted(
 ): Promise<ResultRow> {
   const [all] = await session.rows(`SELECT count(*) AS n FROM ${sample.sql}`)
   const facts: ResultRow = { n: all?.n ?? 0 }
+  const { first } = session.dialect.texts
   const found = await session.rows(
-    `SELECT i, sum(n) AS n, count(*) AS d, left(any_value(l), ${LONGEST}) AS l, left(any_value(u), ${LONGEST}) AS u
+    `SELECT i, sum(n) AS n, count(*) AS d, ${first('any_value(l)', LONGEST)} AS l, ${first('any_value(u)', LONGEST)} AS u
      FROM ${counts.sql} JOIN ${bounds.sql} USING (i) GROUP BY i`,
   )
   for (const { i, n, d, l, u } of found)
@@ -187,12 +191,14 @@ async function mostFrequent(
 ): Promise<Map<number, [value: string, rows: number][]>> {
   const top = new Map<number, [string, number][]>()
   if (names.length === 0) return top
+  const { lists, rows: relations, texts: dialect } = session.dialect
   const texts = names.map((name) => `CAST(${quoteName(name)} AS VARCHAR)`)
+  const places = names.map((_, i) => String(i))
   const together = `SELECT i, v, count(*) AS n FROM (
-       SELECT unnest(range(${names.length})) AS i, unnest([${texts.join(', ')}]) AS v FROM ${sample.sql})
+       SELECT ${lists.each(lists.of(...places))} AS i, ${lists.each(lists.of(...texts))} AS v FROM ${sample.sql})
      WHERE v IS NOT NULL GROUP BY i, v`
   const rows = await session.rows(
-    `SELECT i, left(v, ${LONGEST}) AS v, n FROM (${counted ? `FROM ${counted.sql}` : together}) QUALIFY row_number() OVER (PARTITION BY i ORDER BY n DESC, v) <= ${TOP} ORDER BY i, n DESC, v`,
+    `SELECT i, ${dialect.first('v', LONGEST)} AS v, n FROM (${relations.qualify('i, v, n', counted?.sql ?? `(${together})`, `row_number() OVER (PARTITION BY i ORDER BY n DESC, v) <= ${TOP}`)}) ORDER BY i, n DESC, v`,
   )
   for (const { i, v, n } of rows) {
     const place = Number(i)

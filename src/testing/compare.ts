@@ -114,7 +114,7 @@ async function silverResult(
 async function goldResult(session: Session, dataset: Gold): Promise<Computed> {
   const described = await describeGold(session, dataset)
   const columns = [...described.fields]
-  const rows = castRows(described, renderSql(dataset.query))
+  const rows = castRows(described, renderSql(dataset.query), session.dialect)
   const { sql } = await computing(dataset, columns, () => session.materialize(rows))
   return { columns, relation: `FROM ${sql}`, discarded: [] }
 }

@@ -1,8 +1,48 @@
+/** Functions that standard SQL has as well (SQL:2023), and that mean the same there. */
+const standard = new Set(
+  `abs acos any_value array_agg asin atan avg ceil ceiling coalesce corr cos count covar_pop covar_samp
+   cume_dist dense_rank exp extract first_value floor greatest lag last_value lead least ln log10 lower
+   lpad ltrim max min mod nth_value ntile nullif octet_length percent_rank position power rank
+   row_number rpad rtrim sin sqrt stddev_pop stddev_samp substring sum tan trim upper var_pop var_samp`.split(
+    /\s+/,
+  ),
+)
+
+/** What DuckDB's grammar has beyond the standard, as far as it is told from other text. */
+const syntax = [
+  /\b(?:TRY_CAST|TRY|COLUMNS|STRUCT|MAP)\(/,
+  /\b(?:QUALIFY|HUGEINT|UBIGINT|UHUGEINT|PRAGMA|TIMESTAMPTZ|SUMMARIZE)\b/,
+  /\bBY NAME\b/,
+  /\* (?:REPLACE|EXCLUDE)\b/,
+  /\bEXCLUDE \(/,
+  /\blambda \w+:/,
+  /::(?:[A-Z]|…)/,
+  /\w := /,
+  /\b(?:VARCHAR|BIGINT|INTEGER|DOUBLE)\[\]/,
+  /\b(?:ANTI|SEMI|ASOF|POSITIONAL) JOIN\b/,
+  /\) \/\/ \d/,
+  /\bUSING SAMPLE\b/,
+  /\bCREATE (?:OR REPLACE )?TEMP\b/,
+  /\b(?:GROUP|ORDER) BY ALL\b/,
+  /\(FROM /,
+  /\bDISTINCT ON\b/,
+  /\bFILTER \((?!WHERE)/,
+]
+
+/** What the texts of code say that DuckDB understands and the standard does not have. */
+export function spellingsIn(code: string, functions: readonly string[]): string[] {
+  const own = functions.filter((name) => /^\w+$/.test(name) && !standard.has(name))
+  const calls = new RegExp(`(?<![.\\w…])(?:${own.join('|')})\\(`, 'gi')
+  const all = [calls, ...syntax.map(({ source }) => new RegExp(source, 'g'))]
+  const texts = textsIn(code)
+  return all.flatMap((one) => texts.flatMap((text) => text.match(one) ?? []))
+}
+
 /**
  * The texts that stand in code: of templates, what is between their `${}`. Comments and regular
  * expressions are none.
  */
-export function textsIn(code: string): string[] {
+function textsIn(code: string): string[] {
   const found: string[] = []
   let at = 0
   /** Passes over code to the brace that ends it, or to its end. */

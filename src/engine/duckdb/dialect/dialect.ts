@@ -1,14 +1,20 @@
 import { quoteName, quoteText } from '../../../define/sql/sql.js'
 import { sqlType } from '../../../define/types/sql-type.js'
 import type {
+  AggregateDialect,
   Dialect,
+  JoinOn,
   JsonDialect,
   ListDialect,
   PatternDialect,
+  RowDialect,
   TextDialect,
   TimeDialect,
   ValueDialect,
 } from '../../../sql/dialect.js'
+
+const named = (fields: readonly (readonly [name: string, value: string])[]) =>
+  fields.map(([name, value]) => `${quoteName(name)} := ${value}`).join(', ')
 
 const values: ValueDialect = {
   type: sqlType,
@@ -18,6 +24,10 @@ const values: ValueDialect = {
   attempt: (expression) => `TRY(struct_pack(v := (\n${expression}\n)))`,
   hash: (value) => `hash(${value})`,
   isFinite: (double) => `isfinite(${double})`,
+  isNaN: (double) => `isnan(${double})`,
+  quotient: (number, by) => `${number} // ${by}`,
+  struct: (fields) => `struct_pack(${named(fields)})`,
+  fail: (message) => `error(${message})`,
 }
 
 const texts: TextDialect = {
@@ -30,11 +40,13 @@ const texts: TextDialect = {
   endsWith: (text, part) => `ends_with(${text}, ${part})`,
   slice: (text, from, length) =>
     `substr(${text}, ${from}${length === undefined ? '' : `, ${length}`})`,
+  first: (text, length) => `left(${text}, ${length})`,
   last: (text, length) => `right(${text}, ${length})`,
   position: (text, part) => `strpos(${text}, ${part})`,
   trim: (text, characters) => `trim(${text}, ${characters})`,
   replace: (text, part, by) => `replace(${text}, ${part}, ${by})`,
   join: (parts) => `concat(${parts.join(', ')})`,
+  joinBy: (separator, parts) => `concat_ws(${quoteText(separator)}, ${parts.join(', ')})`,
 }
 
 const patterns: PatternDialect = {
@@ -54,6 +66,8 @@ const times: TimeDialect = {
   fromMicros: (micros) => `make_timestamp(${micros})`,
   minutes: (number) => `to_minutes(${number})`,
   days: (number) => `INTERVAL ${number} DAY`,
+  seconds: (time) => `epoch(${time})`,
+  millis: (time) => `epoch_ms(${time})`,
   weekday: (time) => `strftime(${time}, '%a')`,
 }
 
@@ -63,18 +77,45 @@ const lists: ListDialect = {
   concat: (one, other) => `list_concat(${one}, ${other})`,
   orEmpty: (list) => `coalesce(${list}, [])`,
   none: 'CAST(NULL AS VARCHAR[])',
-  of: (value) => `[${value}]`,
+  of: (...items) => `[${items.join(', ')}]`,
+  some: (list, condition) => `len(list_filter(${list}, lambda r: ${condition('r')})) > 0`,
+  each: (list) => `unnest(${list})`,
 }
 
 const json: JsonDialect = {
   text: (value) => `CAST(to_json(${value}) AS VARCHAR)`,
-  object: (fields) => {
-    const packed = fields.map(([name, value]) => `${quoteName(name)} := ${value}`)
-    return `CAST(to_json(struct_pack(${packed.join(', ')})) AS VARCHAR)`
-  },
+  object: (fields) => `CAST(to_json(struct_pack(${named(fields)})) AS VARCHAR)`,
   value: (text, type) => `CAST(CAST(${text} AS JSON) AS ${type})`,
   texts: (text) => `from_json(${text}, '["VARCHAR"]')`,
 }
 
+const aggregates: AggregateDialect = {
+  distinct: (value) => `approx_count_distinct(${value})`,
+  one: (value) => `first(${value})`,
+  list: (value) => `list(${value})`,
+  checksum: (row) => `bit_xor(hash(${row}))`,
+}
+
+const joined = (on: JoinOn) => ('using' in on ? `USING (${on.using})` : `ON ${on.on}`)
+
+const rows: RowDialect = {
+  except: (columns) => `* EXCLUDE (${columns.join(', ')})`,
+  replacing: (columns) =>
+    `* REPLACE (${columns.map(([name, value]) => `${value} AS ${name}`).join(', ')})`,
+  semiJoin: (one, other, on) => `${one} SEMI JOIN ${other} ${joined(on)}`,
+  antiJoin: (one, other, on) => `${one} ANTI JOIN ${other} ${joined(on)}`,
+  union: (queries) => queries.join('\nUNION ALL BY NAME\n'),
+  qualify: (columns, from, condition) => `SELECT ${columns} FROM ${from} QUALIFY ${condition}`,
+}
+
 /** DuckDB's own SQL. */
-export const duckdbDialect: Dialect = { values, texts, patterns, times, lists, json }
+export const duckdbDialect: Dialect = {
+  values,
+  texts,
+  patterns,
+  times,
+  lists,
+  json,
+  aggregates,
+  rows,
+}
