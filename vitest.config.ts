@@ -17,6 +17,7 @@ const storms = [
 ]
 const services = [
   'test/{databases,foreign,s3}/**/*.test.ts',
+  'test/faults/outage.test.ts',
   'examples/tickit/test/sources.test.ts',
 ]
 /** They set up processes of ours for themselves alone. */

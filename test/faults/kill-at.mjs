@@ -1,30 +1,43 @@
 /*
  * Loaded before the command line (node --import): kills the process before or after the nth time
- * that it touches the lake's folder. MORAINE_KILL is `before:17` or `after:17`; `count` only
- * counts, and writes the number to the file MORAINE_KILL_COUNT.
+ * that it touches the lake: its folder, or its bucket by a request. MORAINE_KILL is `before:17` or
+ * `after:17`; `count` only counts, and writes the number to the file MORAINE_KILL_COUNT.
  */
 import fs from 'node:fs'
+import http from 'node:http'
 import { syncBuiltinESMExports } from 'node:module'
 
 const [when, at] = (process.env.MORAINE_KILL ?? '').split(':')
 const root = process.env.MORAINE_ROOT ?? ''
 let touched = 0
 
+const die = () => process.kill(process.pid, 'SIGKILL')
+
 function touches(args) {
   return args.some((arg) => typeof arg === 'string' && arg.startsWith(root))
 }
 
-for (const name of ['open', 'link', 'rename', 'unlink', 'mkdir']) {
-  const real = fs.promises[name]
-  fs.promises[name] = async (...args) => {
-    if (!touches(args)) return real(...args)
+if (root.startsWith('s3:')) {
+  const real = http.request
+  http.request = (...args) => {
     const mine = ++touched === Number(at)
-    if (mine && when === 'before') process.kill(process.pid, 'SIGKILL')
-    const result = await real(...args)
-    if (mine && when === 'after') process.kill(process.pid, 'SIGKILL')
-    return result
+    if (mine && when === 'before') die()
+    const request = real(...args)
+    if (mine && when === 'after') request.once('response', die)
+    return request
   }
-}
+} else
+  for (const name of ['open', 'link', 'rename', 'unlink', 'mkdir']) {
+    const real = fs.promises[name]
+    fs.promises[name] = async (...args) => {
+      if (!touches(args)) return real(...args)
+      const mine = ++touched === Number(at)
+      if (mine && when === 'before') die()
+      const result = await real(...args)
+      if (mine && when === 'after') die()
+      return result
+    }
+  }
 syncBuiltinESMExports()
 if (when === 'count')
   process.on('exit', () => fs.writeFileSync(process.env.MORAINE_KILL_COUNT, String(touched)))

@@ -40,7 +40,7 @@ const never = (): never => {
   throw new Error('there is none')
 }
 
-const repair = ['repair', '--yes']
+const command = ['repair', '--yes']
 const queries = [
   'select page, n from silver.visits order by all',
   'select currency, rate from silver.rates order by all',
@@ -62,7 +62,7 @@ describe('a repair that is killed at any point', () => {
     const damaged = await damage(project)
 
     await cp(inFolder('lake'), inFolder('whole'), { recursive: true })
-    const points = await pointsOf(project, inFolder('whole'), repair)
+    const points = await pointsOf(project, inFolder('whole'), { command })
     expect(await rowsOf(inFolder('whole'))).toEqual(expected)
     expect(points.length).toBeGreaterThan(60)
 
@@ -71,7 +71,7 @@ describe('a repair that is killed at any point', () => {
       for (const how of [`before:${at}`, `after:${at}`]) {
         const root = inFolder('tried')
         await cp(inFolder('lake'), root, { recursive: true })
-        if ((await killed(project, root, how, repair)).died) deaths++
+        if ((await killed(project, root, how, { command })).died) deaths++
         done++
         const storage = new LocalStorage(root)
         const found = await verifyLake(storage, new CommitLog(storage), { deep: async () => [] })
@@ -84,5 +84,5 @@ describe('a repair that is killed at any point', () => {
         await rm(root, { recursive: true })
       }
     expect(deaths).toBeGreaterThan(done * 0.8)
-  }, 900_000)
+  }, 3_600_000)
 })

@@ -1,11 +1,13 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startBuckets } from '../support/buckets.js'
-import { moraine, repository } from '../support/project.js'
+import { command } from '../support/commands.js'
+import { amount, drawn } from '../support/effort.js'
+import { killed, pointsOf } from '../support/kills.js'
 import { minioKeys, minioProgram, type Server } from '../support/servers.js'
 import { withService } from '../support/services.js'
 
@@ -72,7 +74,7 @@ for (const [name, needs, inPlace] of ways)
       await writeFile(join(folder, 'project/in', name), text)
     }
     const cli = async (where: string[], ...args: string[]) => {
-      const done = await moraine(['-C', join(folder, 'project'), ...where, ...args], env)
+      const done = await command(['-C', join(folder, 'project'), ...where, ...args], env)
       if (done.code !== 0) throw new Error(`${args.join(' ')}: ${done.stdout}${done.stderr}`)
       return done.stdout
     }
@@ -129,20 +131,22 @@ for (const [name, needs, inPlace] of ways)
     })
 
     it('a run that is killed leaves it as it was, or as it is after', async () => {
-      for (let round = 0; round < 6; round++) {
-        await write(
+      const more = (round: number) =>
+        write(
           `c${round}.csv`,
           csv(5000 + round * 100, 5100 + round * 100, (id) => `${id}`),
         )
-        const child = spawn(
-          process.execPath,
-          [join(repository, 'bin/moraine.js'), '-C', join(folder, 'project'), ...inBucket(), 'run'],
-          { env: { ...process.env, ...env }, stdio: 'ignore' },
-        )
-        await new Promise((done) => setTimeout(done, 700 + round * 250))
-        child.kill('SIGKILL')
+      const project = { folder: join(folder, 'project') }
+      await more(0)
+      const points = drawn(await pointsOf(project, root, { env }), amount(3, 6, 24))
+      let deaths = 0
+      for (const [round, at] of points.entries()) {
+        await more(round + 1)
+        const how = `${at % 2 ? 'before' : 'after'}:${at}`
+        if ((await killed(project, root, how, { env })).died) deaths++
         await cli(inBucket(), 'verify')
       }
+      expect(deaths).toBeGreaterThan(points.length / 2)
       await cli(inBucket(), 'run')
       await cli(local(), 'run')
       expect(await told(inBucket())).toEqual(await told(local()))

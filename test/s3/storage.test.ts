@@ -1,4 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -10,7 +11,10 @@ import { CommitLog } from '../../src/log/log.js'
 import { RetryingStorage } from '../../src/storage/retrying.js'
 import { S3Storage } from '../../src/storage/s3/s3.js'
 import { storageContract } from '../../src/testing/storage-contract.js'
+import { amount } from '../support/effort.js'
 import { type Fate, faultyProxy } from '../support/faulty-proxy.js'
+import { repository } from '../support/project.js'
+import { random, seed } from '../support/seed.js'
 import { minioKeys, minioProgram, type Server, startMinio } from '../support/servers.js'
 import { withService } from '../support/services.js'
 
@@ -56,23 +60,17 @@ withService('MinIO', [minioProgram], () => {
 
     it('has one line of commits, whoever of its writers is killed', async () => {
       const place = await root()
-      const children: ChildProcess[] = []
-      const start = () => {
-        const child = fork(join(import.meta.dirname, 'writer.ts'), [place], {
-          execArgv: ['--import', 'tsx'],
-          stdio: 'ignore',
-        })
-        children.push(child)
-        return child
-      }
-      const stop = Date.now() + 12_000
+      const next = random(seed)
+      // Each kills itself before or after one of its requests, and another one takes its place.
       const keep = async () => {
-        while (Date.now() < stop) {
-          const child = start()
-          const gone = new Promise((done) => child.once('exit', done))
-          await new Promise((done) => setTimeout(done, 1500 + Math.random() * 2500))
-          child.kill('SIGKILL')
-          await gone
+        for (let lives = 0; lives < amount(3, 5, 20); lives++) {
+          const how = `${next() < 0.5 ? 'before' : 'after'}:${10 + Math.floor(next() * 60)}`
+          const child = fork(join(import.meta.dirname, 'writer.ts'), [place], {
+            execArgv: ['--import', 'tsx', '--import', join(repository, 'test/faults/kill-at.mjs')],
+            env: { ...process.env, MORAINE_ROOT: place, MORAINE_KILL: how },
+            stdio: 'ignore',
+          })
+          expect((await once(child, 'exit'))[1], how).toBe('SIGKILL')
         }
       }
       await Promise.all([keep(), keep(), keep()])

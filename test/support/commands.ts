@@ -57,8 +57,8 @@ function take(env: string): Runner {
 }
 
 /** Runs a command line, one after the other in a process. */
-export function command(args: readonly string[]): Promise<Outcome> {
-  const runner = take(JSON.stringify({ ...process.env, NO_COLOR: '1' }))
+export function command(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+  const runner = take(JSON.stringify({ ...process.env, NO_COLOR: '1', ...env }))
   const { child } = runner
   child.ref()
   child.channel?.ref()
