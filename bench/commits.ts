@@ -43,7 +43,7 @@ async function grow(folder: string, count: number): Promise<void> {
   const storage = new LocalStorage(join(folder, 'lake'))
   const log = new CommitLog(storage)
   const batches = new Batches(storage)
-  const info = { author: 'bench', run: null, message: 'take in 1 file of bronze.sales' }
+  const info = { author: 'bench', run: null, message: 'ingest 1 file of bronze.sales' }
   let state = await log.head()
   const known = new Map<string, KnownFile>(
     await batches.knownFiles(state.batches['bronze.sales'] ?? [], undefined),

@@ -4,35 +4,37 @@
 
 /** Variables, and what each says. */
 export const variables = {
-  MORAINE_ROOT: 'Where the lake lies, a folder or `s3://…`, in place of the `root` of `lake.ts`.',
+  MORAINE_ROOT:
+    'Where the lake is stored, a folder or `s3://…`; overrides the `root` of `lake.ts`.',
   MORAINE_MEMORY:
-    'Memory that a command stays within, such as `2GB`, as `--memory` says (default: 60 % of the machine).',
-  MORAINE_CACHE: 'The folder for copies of objects of a bucket (default: `~/.cache/moraine`).',
-  MORAINE_CACHE_SIZE: 'What these copies may take, such as `20GiB` (default: `10GiB`).',
+    'Memory limit of a command, such as `2GB`, like `--memory` (default: 60 % of the machine).',
+  MORAINE_CACHE:
+    'The folder for local copies of objects in a bucket (default: `~/.cache/moraine`).',
+  MORAINE_CACHE_SIZE: 'Maximum size of these copies, such as `20GiB` (default: `10GiB`).',
   MORAINE_EXTENSIONS:
-    'The folder with extensions of DuckDB (default: `~/.duckdb/extensions`); none is needed.',
+    'The folder with DuckDB extensions (default: `~/.duckdb/extensions`); none is required.',
   MORAINE_DECODER_SECONDS:
-    'Seconds of processor time that a file may take to decode without going on (default: `20`).',
+    'CPU seconds that decoding a file may take without progress (default: `20`).',
   MORAINE_DECODER_MEMORY:
     'Memory that decoding a file may take, such as `4GiB` (default: half of the machine).',
   MORAINE_METRICS_TOKEN:
-    'The token that `serve` asks for at `/metrics`; without one it answers this machine alone.',
-  OPENLINEAGE_URL: 'Where events of runs are sent to, as OpenLineage.',
-  OPENLINEAGE_ENDPOINT: 'The path there (default: `api/v1/lineage`).',
-  OPENLINEAGE_API_KEY: 'The key that is sent along.',
+    'The token that `serve` requires at `/metrics`; without one, only this machine can read it.',
+  OPENLINEAGE_URL: 'Where run events are sent, as OpenLineage.',
+  OPENLINEAGE_ENDPOINT: 'The endpoint path there (default: `api/v1/lineage`).',
+  OPENLINEAGE_API_KEY: 'The API key to send.',
   OPENLINEAGE_NAMESPACE: 'The namespace of jobs and datasets (default: the name of the lake).',
-  OPENLINEAGE_DISABLED: '`true` sends no events.',
+  OPENLINEAGE_DISABLED: '`true` turns events off.',
   OPENLINEAGE__TRANSPORT__TYPE: '`file` writes events to a file instead.',
-  OPENLINEAGE__TRANSPORT__LOG_FILE_PATH: 'That file.',
-  AWS_REGION: 'The region of buckets and queues that name none.',
-  AWS_DEFAULT_REGION: 'The same, where `AWS_REGION` is not set.',
-  AWS_ENDPOINT_URL_S3: 'The address of S3, where it is not Amazon’s.',
-  AWS_ENDPOINT_URL: 'The same, where `AWS_ENDPOINT_URL_S3` is not set.',
-  NO_COLOR: 'Shows no colours.',
-  FORCE_COLOR: 'Shows colours also where the output is no terminal.',
-  TERM: '`dumb` is a terminal without colours.',
-  USER: 'Who commits are by.',
-  PATH: 'What processes of ours find programs with.',
+  OPENLINEAGE__TRANSPORT__LOG_FILE_PATH: 'The path of that file.',
+  AWS_REGION: 'The region of buckets and queues that do not specify one.',
+  AWS_DEFAULT_REGION: 'The same, if `AWS_REGION` is not set.',
+  AWS_ENDPOINT_URL_S3: 'The endpoint of S3, if it is not Amazon’s.',
+  AWS_ENDPOINT_URL: 'The same, if `AWS_ENDPOINT_URL_S3` is not set.',
+  NO_COLOR: 'Turns colours off.',
+  FORCE_COLOR: 'Turns colours on even if the output is not a terminal.',
+  TERM: '`dumb` means a terminal without colours.',
+  USER: 'The author of commits.',
+  PATH: 'Where our processes find programs.',
 } as const
 
 export type Variable = keyof typeof variables

@@ -27,7 +27,7 @@ export function sqlFile(file: URL | string, bindings: Parameters<typeof sqlText>
     throw new MoraineError('definition', said, {
       cause,
       place: place && { ...place, near: 'sqlFile(' },
-      hint: 'Check the path; new URL("./x.sql", import.meta.url) starts at the file that says it.',
+      hint: 'Check the path; new URL("./x.sql", import.meta.url) is relative to the file that contains it.',
     })
   }
   return sqlText(text.replace(/;\s*$/, ''), bindings, { file: path, line: 1, column: 1 })

@@ -135,7 +135,7 @@ export async function commitRows(
     {
       author: context.author,
       run: context.run,
-      message: message ?? `take in ${thousands(pointer.rows)} rows of ${name}`,
+      message: message ?? `ingest ${thousands(pointer.rows)} rows of ${name}`,
     },
   )
   return {
@@ -165,7 +165,7 @@ export async function noteWatermark(
   const state = await context.log.commit(
     done.state,
     { watermarks: { [name]: watermark } },
-    { author: context.author, run: context.run, message: `note how far ${name} was read` },
+    { author: context.author, run: context.run, message: `record how far ${name} was read` },
   )
   const commits = [...done.commits, state.number]
   return { ...done, state, commits, notes: ['there are no rows'] }

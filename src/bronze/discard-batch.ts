@@ -148,15 +148,19 @@ function batchOf(name: string, pointers: readonly BatchPointer[], which: string)
     throw new MoraineError('usage', `${name} has no batch '${which}'`, {
       hint:
         pointers.length === 0
-          ? 'It has none yet.'
-          : `Its newest are: ${pointers
+          ? 'It has no batches yet.'
+          : `Its newest batches are: ${pointers
               .slice(-5)
               .map(({ batch }) => batch)
-              .join(', ')}. The column _batch of a row says which it came with.`,
+              .join(', ')}. The _batch column of a row contains its batch.`,
     })
   if (pointer.discarded !== undefined)
-    throw new MoraineError('usage', `Batch ${pointer.batch} of ${name} was discarded already`, {
-      hint: 'Nothing was changed. moraine history shows when.',
-    })
+    throw new MoraineError(
+      'usage',
+      `Batch ${pointer.batch} of ${name} has already been discarded`,
+      {
+        hint: 'Nothing was changed. moraine history shows when.',
+      },
+    )
   return pointer
 }

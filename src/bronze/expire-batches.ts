@@ -46,14 +46,14 @@ export function wouldLose(dataset: AnyDataset, lost: readonly string[]): Moraine
   const name = fullName(dataset)
   const batches = lost.every((input) => input.startsWith('bronze.'))
   const back = batches
-    ? `Bring them back first where they are archived: moraine rebuild ${name} --from archive. Or build`
+    ? `If they are archived, restore them first: moraine rebuild ${name} --from archive. Or build`
     : 'Build'
   return new MoraineError(
     'usage',
-    `${name} would have to be built from all of its rows, but ${lost.join(', ')} keeps only the newest`,
+    `${name} would have to be rebuilt from all of its rows, but ${lost.join(', ')} has expired some of them`,
     {
       ...(dataset.place ? { place: dataset.place } : {}),
-      hint: `${back} it from what there is: moraine run ${name} --allow-loss`,
+      hint: `${back} it from what is left: moraine run ${name} --allow-loss`,
     },
   )
 }

@@ -48,10 +48,10 @@ export async function discoverAnswers(
   const { cursor } = source
   const news =
     cursor && before?.from !== undefined
-      ? `rows with ${cursor.column} from ${before.from} on are asked for`
+      ? `rows with ${cursor.column} from ${before.from} on are requested`
       : cursor
-        ? 'all of its rows are to be read'
-        : 'all of its rows are read each time'
+        ? 'all of its rows will be read'
+        : 'all of its rows are read in each run'
   const held = heldOf(state, fullName(dataset))
   return {
     discovery: {
@@ -67,12 +67,12 @@ function checkedUrl({ url }: HttpSource): URL {
   if (URL.canParse(url)) return new URL(url)
   throw new MoraineError(
     'source',
-    url === '' ? 'It is not said where the API is' : `'${shownUrl(url)}' is no URL`,
+    url === '' ? 'The URL of the API is missing' : `'${shownUrl(url)}' is not a valid URL`,
     {
       hint:
         url === ''
-          ? 'Set its url: the environment variable that it comes from may be missing.'
-          : 'Write it as https://host/path. Credentials belong into auth.',
+          ? 'Set its url; the environment variable for it may be missing.'
+          : 'Use the form https://host/path. Put credentials into auth.',
     },
   )
 }
@@ -186,7 +186,7 @@ class Answers {
 
   private async noteSame(done: Intake, watermark: Watermark): Promise<Intake> {
     const { context, dataset, before } = this
-    const told = { ...done, notes: ['its rows are the same as before'] }
+    const told = { ...done, notes: ['its rows are unchanged'] }
     if (watermark.from === before?.from && !heldOf(done.state, fullName(dataset))) return told
     return { ...(await noteWatermark(context, told, dataset, watermark)), notes: told.notes }
   }

@@ -72,7 +72,7 @@ export function readAgain(dataset: Bronze): ReadObject {
     if (from.kind === 'inbox') return readDropped(context, dataset, from, object, batch, done)
     if (from.kind === 'files') return readFileAgain(context, dataset, from, object, batch, done)
     if (from.kind === 'ingest') return readRequest(context, dataset, from, object, batch)
-    throw new MoraineError('source', `${fullName(dataset)} does not read such objects any more`)
+    throw new MoraineError('source', `${fullName(dataset)} no longer reads such objects`)
   }
 }
 

@@ -19,7 +19,7 @@ export function sourcesNamed(
     if (found) return found
     const known = bronze.map(fullName)
     const similar = nearest(name.includes('.') ? name : `bronze.${name}`, known)
-    throw new MoraineError('usage', `${option} ${name}: this run reads no such dataset`, {
+    throw new MoraineError('usage', `${option} ${name}: this run does not read such a dataset`, {
       hint: similar ? `Did you mean '${similar}'?` : `It reads: ${known.join(', ') || 'none'}`,
     })
   })
@@ -39,12 +39,12 @@ export function filesToReread(
     if (from.kind !== 'files' || from.follow || from.full)
       throw new MoraineError(
         'usage',
-        `--reread bronze.${name}: its source is not read file by file`,
+        `--reread bronze.${name}: its source does not consist of files`,
         {
           hint:
             from.kind === 'database'
-              ? 'Rows of a database are read again with --backfill.'
-              : 'What was taken in stays as it was read then; a dataset of another name reads it anew.',
+              ? 'To read rows of a database again, use --backfill.'
+              : 'Its rows stay as they were ingested; to read everything again, rename the dataset.',
         },
       )
   return new Set(found.map(fullName))

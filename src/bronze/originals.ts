@@ -149,7 +149,7 @@ export async function originalOf(
   const { original, name } = file
   const missing = (why: string) =>
     new MoraineError('corrupt', `${original?.path ?? name} ${why}`, {
-      hint: 'The lake is as it was. Bring the file back from a copy of the archive.',
+      hint: 'The lake is unchanged. Restore the file from a copy of the archive.',
     })
   if (!original) throw missing('was not archived')
   const location = storage.locate(original.path)
@@ -159,7 +159,7 @@ export async function originalOf(
   await pipeline(createReadStream(path), hash).catch(() => {
     throw missing('is missing from the archive')
   })
-  if (hash.digest('hex') !== original.sha256) throw missing('is not what was archived')
+  if (hash.digest('hex') !== original.sha256) throw missing('differs from what was archived')
   // What is read is the copy on this machine, whose time is its own.
   const { size, mtimeMs } = await stat(path)
   const modified = Math.floor(mtimeMs)

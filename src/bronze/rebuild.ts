@@ -65,7 +65,7 @@ export async function prepareRebuild(context: Context, dataset: Bronze): Promise
   const { from } = dataset
   if (from.kind !== 'inbox' || !isArchived(dataset))
     throw new MoraineError('usage', `${name} is not archived`, {
-      hint: 'Only an inbox with archive: true keeps what it was made from.',
+      hint: 'Only an inbox with archive: true keeps its original files.',
     })
   const ever = await everCommitted(context.log, name)
   const now = (await context.log.head()).batches[name] ?? []
@@ -121,7 +121,7 @@ export async function commitRebuilt(
       batches: prepared.flatMap(({ pointers }) => pointers),
       ...(forgotten.length > 0 ? { forget: zero(forgotten) } : {}),
     },
-    { author, run, message: `make ${count} batches of ${names.join(', ')} anew from the archive` },
+    { author, run, message: `rebuild ${count} batches of ${names.join(', ')} from the archive` },
     // Batches that were discarded and are there are taken over.
     { since: new Date(0) },
   )
@@ -184,7 +184,7 @@ async function archivedManifest(
     throw new MoraineError(
       'corrupt',
       `Batch ${before.number} of ${before.dataset} (${before.batch}) is missing from the archive`,
-      { hint: 'The lake is as it was. Bring the batch back from a copy of the archive.' },
+      { hint: 'The lake is unchanged. Restore the batch from a copy of the archive.' },
     )
   return readJson<BatchManifest>(storage, path, before.archived?.sha256)
 }
@@ -275,7 +275,7 @@ async function rebuildFile(
 }
 
 function otherNow(name: string): MoraineError {
-  return new MoraineError('source', `${name} is not what it was when it was taken in`, {
-    hint: 'Its rows would be others. Bring the file back as it was.',
+  return new MoraineError('source', `${name} differs from what was ingested`, {
+    hint: 'Its rows would differ. Restore the original file.',
   })
 }

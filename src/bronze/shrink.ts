@@ -57,7 +57,7 @@ export async function holdBack(
   const result = { ...done, held }
   if (JSON.stringify(heldOf(done.state, name)) === JSON.stringify(held)) return result
   const watermark = { ...(done.state.watermarks[name] as object | undefined), held }
-  const message = `hold ${thousands(rows)} rows of ${name} back`
+  const message = `hold back ${thousands(rows)} rows of ${name}`
   const info = { author: context.author, run: context.run, message }
   const state = await context.log.commit(done.state, { watermarks: { [name]: watermark } }, info)
   return { ...result, state, commits: [...done.commits, state.number] }
@@ -65,7 +65,7 @@ export async function holdBack(
 
 /** `held back: 100 rows in place of 2,350`. */
 export function heldText({ rows, before }: Pick<Held, 'rows' | 'before'>): string {
-  return `held back: ${thousands(rows)} ${rows === 1 ? 'row' : 'rows'} in place of ${thousands(before)}`
+  return `held back: ${thousands(rows)} ${rows === 1 ? 'row' : 'rows'} instead of ${thousands(before)}`
 }
 
 export const acceptCommand = (name: string) => `moraine run --accept-shrink ${name}`
@@ -80,8 +80,8 @@ export function heldResult(name: string, held: Held): Partial<StepResult> {
     held: { rows, before },
     error: {
       kind: 'held',
-      message: `its source has ${thousands(rows)} ${rows === 1 ? 'row' : 'rows'}, and had ${thousands(before)} before: ${share} % fewer. They are held back, and what was there stays`,
-      hint: `If that is as it should be: ${acceptCommand(name)} (maxShrink of its source says how much may go at once)`,
+      message: `its source has ${thousands(rows)} ${rows === 1 ? 'row' : 'rows'}, down from ${thousands(before)}: ${share} % fewer. They are held back, and the previous rows are kept`,
+      hint: `If this is expected: ${acceptCommand(name)} (maxShrink of the source sets the limit)`,
     },
   }
 }

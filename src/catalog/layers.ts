@@ -41,13 +41,13 @@ export async function crawlLayer(
     const said = (entry?.columns ?? []).map((column) => `${column.name} ${stored(column.type)}`)
     for (const column of there)
       if (!said.includes(column))
-        changes.push(`${name}: the files have ${column}, which the catalog has not`)
+        changes.push(`${name}: column ${column} is in the files but not in the catalog`)
     for (const column of said)
       if (!there.includes(column))
-        changes.push(`${name}: the catalog has ${column}, which the files have not`)
+        changes.push(`${name}: column ${column} is in the catalog but not in the files`)
     const [row] = await session.rows(`SELECT count(*) AS n FROM ${from}`)
     if (Number(row?.n) !== entry?.rows)
-      changes.push(`${name}: the files have ${row?.n} rows, the catalog says ${entry?.rows}`)
+      changes.push(`${name}: the files have ${row?.n} rows, but the catalog says ${entry?.rows}`)
   }
   return { tables: built.length, changes }
 }

@@ -43,14 +43,14 @@ export function withSavedQuery(text: string, saved: Saved): string {
   const imports = ['gold', 'sql', ...partitions.flatMap(({ uses }) => uses)]
   const missing = [...names].filter(([, name]) => name === undefined).map(([table]) => table)
   const paste = (why: string) =>
-    new MoraineError('usage', why, { hint: `Put it there yourself:\n\n${definition}` })
+    new MoraineError('usage', why, { hint: `Add it yourself:\n\n${definition}` })
   if (missing.length > 0) throw paste(`lake.ts has no variable for ${missing.join(', ')}`)
   const lake = /^export default defineLake\(/m.exec(text)
   const after = lake && withDataset(text.slice(lake.index), own)
   if (!lake || after === undefined)
     throw paste('lake.ts does not end with a lake that lists its datasets')
   if (new RegExp(`\\b(const|let|var|function|class)\\s+${own}\\b`).test(text))
-    throw paste(`lake.ts has something else that is called ${own}`)
+    throw paste(`lake.ts already uses the name ${own} for something else`)
   const at = lake.index
   const lines = found.flatMap(({ known }) => known?.line ?? [])
   const before = withLines(withImports(text.slice(0, at), imports), lines)
@@ -67,7 +67,7 @@ function definitionText(
     .split('\n')
     .map((line) => `    ${line}`)
   return [
-    `// A query that was saved; change it as any other dataset.`,
+    `// A saved query; edit it like any other dataset.`,
     `export const ${own} = gold('${name}', {`,
     '  query: sql`',
     `${lines.join('\n')}\`,`,
@@ -173,8 +173,8 @@ function partitionText(given: string): { text: string; uses: string[] } {
 
 function checkedColumn(name: string): string {
   if (/^\w+$/.test(name)) return name
-  throw new MoraineError('usage', `'${name}' can't be a column to partition by`, {
-    hint: "Write it as --partition-by 'month(day)', or the name of a column.",
+  throw new MoraineError('usage', `'${name}' is not a valid partition column`, {
+    hint: "Write --partition-by 'month(day)', or the name of a column.",
   })
 }
 

@@ -25,8 +25,7 @@ export async function buildSaved(asked: Building): Promise<Exclude<Built, { fail
     stopped ??= reason
     child.kill('SIGKILL')
   }
-  const cancel = () =>
-    stop(new MoraineError('cancelled', 'The query was stopped, and is not saved'))
+  const cancel = () => stop(new MoraineError('cancelled', 'The query was stopped and not saved'))
   process.on('SIGINT', cancel).on('SIGTERM', cancel)
   const { limits } = asked
   const timer =
@@ -41,10 +40,7 @@ export async function buildSaved(asked: Building): Promise<Exclude<Built, { fail
           stopped ??
             (endingOf(child) === 'memory'
               ? excessError('memory', limits)
-              : new MoraineError(
-                  'query',
-                  `The process of the query was ended by ${signal ?? code}`,
-                )),
+              : new MoraineError('query', `The query process was ended by ${signal ?? code}`)),
         ),
       )
       child.send(asked, () => {})

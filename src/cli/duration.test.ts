@@ -15,6 +15,6 @@ describe('a duration on the command line', () => {
   })
 
   it.each(['0', '0s', '-1', 'soon', '', '2d', '1e3', '2.5'])('is not %j', (text) => {
-    expect(() => intervalFor('--every', text)).toThrow(/is not an interval of up to a day/)
+    expect(() => intervalFor('--every', text)).toThrow(/is not a duration of up to a day/)
   })
 })

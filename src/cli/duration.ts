@@ -5,8 +5,8 @@ import { MoraineError } from '../errors.js'
 export function intervalFor(option: string, text: string): number {
   const seconds = /^[1-9]\d*$/.test(text) ? Number(text) : secondsOf(text)
   if (seconds !== undefined && seconds <= 86_400) return seconds
-  throw new MoraineError('usage', `${option} ${text} is not an interval of up to a day`, {
-    hint: 'Write it as in every(…): 2s, 5m, 1h.',
+  throw new MoraineError('usage', `${option} ${text} is not a duration of up to a day`, {
+    hint: 'Use the form of every(…): 2s, 5m, 1h.',
   })
 }
 
@@ -15,6 +15,6 @@ export function secondsFor(option: string, text: string): number {
   const seconds = /^0[smhdw]?$/.test(text) ? 0 : secondsOf(text)
   if (seconds !== undefined) return seconds
   throw new MoraineError('usage', `${option} ${text} is not a duration`, {
-    hint: 'Give minutes, hours, days or weeks: 90m, 12h, 7d, 2w.',
+    hint: 'Use minutes, hours, days or weeks: 90m, 12h, 7d, 2w.',
   })
 }

@@ -16,7 +16,7 @@ const LEAST = 512 * 2 ** 20
 export function withMemory(command: Command): Command {
   return command.option(
     '--memory <size>',
-    'memory to stay within, such as 2GB; what needs more goes to disk (default: 60 % of the machine)',
+    'memory limit, such as 2GB; larger work spills to disk (default: 60 % of the machine)',
   )
 }
 
@@ -36,7 +36,7 @@ export async function startEngine(command: Command, shares = 1): Promise<Engine>
 function readSize(text: string): number {
   const bytes = bytesOf(text) ?? 0
   if (bytes >= LEAST) return bytes
-  throw new MoraineError('usage', `'${text}' is not a size of memory to work within`, {
+  throw new MoraineError('usage', `'${text}' is not a valid memory size`, {
     hint: 'Give a number and a unit, at least 512MiB: --memory 2GB',
   })
 }

@@ -19,13 +19,17 @@ export interface CommandModule {
 }
 
 export const commands: [name: string, load: () => Promise<CommandModule>, summary: string][] = [
-  ['init', () => import('./commands/define/init.js'), 'make a small working lake in a new folder'],
+  [
+    'init',
+    () => import('./commands/define/init.js'),
+    'create a small working lake in a new folder',
+  ],
   ['plan', () => import('./commands/build/plan.js'), 'show what a run would do, and why'],
   ['run', () => import('./commands/build/run.js'), 'bring the lake up to date'],
   [
     'dev',
     () => import('./commands/build/dev.js'),
-    'try definitions out as they are written: on each save, plan and run',
+    'rerun on each save, in a development copy of the lake',
   ],
   [
     'status',
@@ -47,12 +51,12 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
   [
     'crawl',
     () => import('./commands/define/crawl.js'),
-    'find the tables of a database or a folder, and write definitions',
+    'find the tables of a database or folder, and write definitions',
   ],
   [
     'serve',
     () => import('./commands/build/serve.js'),
-    'run what is scheduled and what arrives, for as long as it lives',
+    'run the daemon: scheduled jobs, and ingestion over HTTP',
   ],
   [
     'schedule',
@@ -72,45 +76,41 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
   [
     'profile',
     () => import('./commands/read/profile.js'),
-    'show what the rows of a dataset are like',
+    'show statistics of the columns of a dataset',
   ],
-  ['replay', () => import('./commands/build/replay.js'), 'judge discarded rows again'],
+  ['replay', () => import('./commands/build/replay.js'), 'validate discarded rows again'],
   [
     'quarantine',
     () => import('./commands/maintain/quarantine.js'),
-    'show what could not be read and was set aside; try it again',
+    'show what could not be read and is in quarantine; try again',
   ],
   [
     'rebuild',
     () => import('./commands/build/rebuild.js'),
-    'make datasets anew from what was archived',
+    'rebuild datasets from their archived files',
   ],
   [
     'rename',
     () => import('./commands/define/rename.js'),
-    'give a dataset another name, with all it has',
+    'rename a dataset, keeping its rows and history',
   ],
   [
     'drop',
     () => import('./commands/define/drop.js'),
-    'take a dataset out of the lake that lake.ts no longer has',
+    'drop a dataset that has been removed from lake.ts',
   ],
   [
     'discard-batch',
     () => import('./commands/maintain/discard-batch.js'),
-    'take the rows of one batch out of the lake',
+    'remove the rows of one batch from the lake',
   ],
   [
     'rollback',
     () => import('./commands/maintain/rollback.js'),
-    'bring an earlier state back, as a new commit',
+    'restore an earlier state, as a new commit',
   ],
   ['test', () => import('./commands/build/test.js'), 'run the unit tests of datasets'],
-  [
-    'optimize',
-    () => import('./commands/maintain/optimize.js'),
-    'put small files of tables together',
-  ],
+  ['optimize', () => import('./commands/maintain/optimize.js'), 'compact small files of tables'],
   [
     'vacuum',
     () => import('./commands/maintain/vacuum.js'),
@@ -119,7 +119,7 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
   [
     'lifecycle',
     () => import('./commands/maintain/lifecycle.js'),
-    "show rules for the lake's bucket, or set them",
+    "show or apply lifecycle rules for the lake's bucket",
   ],
   [
     'copy',
@@ -129,12 +129,12 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
   [
     'verify',
     () => import('./commands/maintain/verify.js'),
-    'check that all that the log refers to is there',
+    'check that every file that the log refers to is there',
   ],
   [
     'repair',
     () => import('./commands/maintain/repair.js'),
-    'mend what is damaged, as far as something tells what it was',
+    'repair damaged files as far as possible',
   ],
 ]
 
@@ -162,9 +162,11 @@ async function commandLine(argv: readonly string[]): Promise<number> {
     .description('A medallion data lake in one typed file.')
     .version(version)
     .option('-C, --directory <dir>', "the project's folder", '.')
-    .option('--root <url>', 'where the lake lies, instead of what lake.ts or MORAINE_ROOT says')
+    .option('--root <url>', 'where the lake is stored; overrides lake.ts and MORAINE_ROOT')
     .option('--json', 'print one JSON value')
-    .showHelpAfterError('(moraine --help shows the commands, moraine COMMAND --help examples)')
+    .showHelpAfterError(
+      '(moraine --help lists the commands, moraine COMMAND --help shows examples)',
+    )
     // Each command's help shows the options that all take.
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()

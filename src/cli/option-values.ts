@@ -54,8 +54,8 @@ function whole(least: number, most = Number.MAX_SAFE_INTEGER): Reader {
   return (option, text) => {
     const number = Number(text)
     if (/^\d+$/.test(text) && number >= least && number <= most) return number
-    const range = most === Number.MAX_SAFE_INTEGER ? `${least} up` : `${least} to ${most}`
-    throw new MoraineError('usage', `${option} ${text} is not a whole number from ${range}`, {
+    const range = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`
+    throw new MoraineError('usage', `${option} ${text} is not a whole number: ${range}`, {
       hint: `For example: ${option} ${Math.max(least, Math.min(10, most))}`,
     })
   }

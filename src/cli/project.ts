@@ -63,6 +63,6 @@ export function pointOf(option: string, text: string): number | Date {
   const point = parsePoint(text)
   if (point !== undefined) return point
   throw new MoraineError('usage', `${option} ${text} is neither a commit nor a time`, {
-    hint: 'Give a commit number (moraine history) or a time such as 2026-01-31T12:00:00Z.',
+    hint: 'Give a commit number (see moraine history) or a time such as 2026-01-31T12:00:00Z.',
   })
 }

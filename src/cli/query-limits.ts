@@ -10,26 +10,26 @@ export function withLimits(command: Command): Command {
   return command
     .option(
       '--memory <size>',
-      'memory that the query may use (default: a quarter of the machine, at most 4 GiB)',
+      'memory limit of the query (default: a quarter of the machine, at most 4 GiB)',
     )
     .option(
       '--timeout <duration|none>',
-      'how long it may work (default: 10m; none where a terminal shows the rows)',
+      'time limit (default: 10m; none if a terminal shows the rows)',
     )
     .option(
       '--spill <size>',
-      'disk for what does not fit into memory (default, and at most: half of what is free)',
+      'disk space for spilling (default, and at most: half of the free space)',
     )
-    .option('--max-rows <rows>', 'end it where it has more rows')
-    .option('--max-bytes <size>', 'end it where its result is larger')
-    .option('--threads <threads>', 'threads that it may use (default: one for each processor)')
+    .option('--max-rows <rows>', 'stop the query if it returns more rows')
+    .option('--max-bytes <size>', 'stop the query if its result is larger')
+    .option('--threads <threads>', 'number of threads (default: one per processor)')
 }
 
 /** What a query of a command may use: what its options say, then what `lake.ts` says, then what is usual. */
 export function limitsFor(command: Command, ofLake: QueryLimits = {}): Limits {
   const given = command.opts<QueryLimits>()
   refuse('--memory', given.memory, queryLimits.memory.fits, {
-    what: 'a size of memory to work within',
+    what: 'a valid memory size',
     hint: `Give a number and a unit, at least ${sizeText(LEAST_MEMORY)}: --memory 2GB`,
   })
   for (const [option, size] of [

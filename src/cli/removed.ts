@@ -23,7 +23,7 @@ export function removedNamed(
   const names = removed.map(({ name }) => name)
   if (found.length > 1)
     throw new MoraineError('usage', `'${text}' may be ${found.map((f) => f.name).join(' or ')}`, {
-      hint: 'Write it with its tier.',
+      hint: 'Add its layer.',
     })
   const defined = lake.datasets
     .map(fullName)
@@ -32,22 +32,26 @@ export function removedNamed(
     throw new MoraineError('usage', `${defined} is still in lake.ts`, {
       hint:
         doing === 'drop'
-          ? `Remove it there first: a run would build it again.`
-          : `Give it its new name there first, then say: moraine rename ${defined} ${defined.split('.')[0]}.NEW`,
+          ? `Remove it there first, otherwise a run builds it again.`
+          : `Rename it there first, then run: moraine rename ${defined} ${defined.split('.')[0]}.NEW`,
     })
   const close = nearest(text, names)
-  throw new MoraineError('usage', `The lake has no dataset '${text}' that lake.ts does not have`, {
-    hint:
-      names.length === 0
-        ? 'All that the lake holds is in lake.ts.'
-        : `${close ? `Did you mean '${close}'? ` : ''}There are: ${names.join(', ')}`,
-  })
+  throw new MoraineError(
+    'usage',
+    `The lake has no dataset '${text}' that is missing from lake.ts`,
+    {
+      hint:
+        names.length === 0
+          ? 'Every dataset of the lake is defined in lake.ts.'
+          : `${close ? `Did you mean '${close}'? ` : ''}The removed datasets are: ${names.join(', ')}`,
+    },
+  )
 }
 
 /** What is to be said of datasets that the definition no longer names; nothing where there are none. */
 export function removedLines(removed: readonly Removed[]): string[] {
   return removed.map(
     ({ name, rows }) =>
-      `${colors.yellow('!')} ${name} is not in lake.ts any more; its ${plural(rows, 'row')} can still be queried, as they last were. If it has a new name: moraine rename ${name} NEW. If it is to go: moraine drop ${name}`,
+      `${colors.yellow('!')} ${name} is no longer in lake.ts; its ${plural(rows, 'row')} can still be queried. If it was renamed: moraine rename ${name} NEW. To remove it: moraine drop ${name}`,
   )
 }

@@ -27,13 +27,13 @@ export async function saveQuery(
   const limits = limitsFor(command, lake.queries)
   const name = /^(?:gold\.)?([a-z][a-z0-9_]*)$/i.exec(as)?.[1]
   if (name === undefined)
-    throw new MoraineError('usage', `'${as}' can't be the name of a gold dataset`, {
-      hint: 'Write it as gold.daily_orders.',
+    throw new MoraineError('usage', `'${as}' is not a valid name of a gold dataset`, {
+      hint: 'Use a name such as gold.daily_orders.',
     })
   const wanted = `gold.${name}`
   if (lake.datasets.some((dataset) => fullName(dataset).toLowerCase() === wanted.toLowerCase()))
-    throw new MoraineError('usage', `There is a ${wanted} already`, {
-      hint: 'Choose another name, or change its definition in lake.ts.',
+    throw new MoraineError('usage', `${wanted} already exists`, {
+      hint: 'Use another name, or change its definition in lake.ts.',
     })
   const file = findLakeFile(folder)
   const before = await readFile(file, 'utf8')

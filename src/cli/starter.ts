@@ -15,13 +15,13 @@ const lake = (
 ) => `import { bronze, defineLake, gold, month, rule, silver, sql, t, z } from 'moraine'
 import { files } from 'moraine/sources'
 
-// Bronze: the rows as they came.
+// Bronze: the raw rows.
 export const rawOrders = bronze('orders', {
   description: 'Orders, as the shop exports them every night.',
   from: files('data/*.csv'),
 })
 
-// Silver: typed, checked, one row an order. What does not fit is kept apart, with its reasons.
+// Silver: typed, validated, one row per order. Invalid rows are discarded, with their reasons.
 export const orders = silver('orders', {
   from: rawOrders,
   schema: z.object({
@@ -38,16 +38,16 @@ export const orders = silver('orders', {
   partitionBy: [month('ordered_at')],
 })
 
-// Gold: what the business wants to see.
+// Gold: results for the business.
 export const dailyRevenue = gold('daily_revenue', {
-  description: 'Orders and revenue of each day, without cancelled orders.',
+  description: 'Orders and revenue per day, without cancelled orders.',
   query: sql\`
     select cast(ordered_at as date) as day, count(*) as orders, sum(amount) as revenue
     from \${orders}
     where status <> 'cancelled'
     group by day
     order by day\`,
-  incremental: { by: 'day' }, // only days that new or changed orders touch are computed again
+  incremental: { by: 'day' }, // only days with new or changed orders are computed again
 })
 
 export default defineLake({ name: '${name}', datasets: [rawOrders, orders, dailyRevenue] })
@@ -69,7 +69,7 @@ export default [
     expect: [{ order_id: 1n, customer: 'Ada', status: 'shipped', amount: '9.50' }],
     discarded: ['status: not one of pending, paid, shipped, cancelled'],
   }),
-  datasetTest('cancelled orders bring nothing', dailyRevenue, {
+  datasetTest('cancelled orders add no revenue', dailyRevenue, {
     given: [
       given(orders, [
         { order_id: 1n, status: 'paid', amount: '10.00', ordered_at: '2026-01-05T09:00:00' },

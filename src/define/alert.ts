@@ -34,7 +34,7 @@ const alertOptions: OptionList<AlertOptions> = {
   on: {
     is: `a list of ${one.is}`,
     fits: (value) => Array.isArray(value) && value.every(one.fits),
-    advise: (value) => (one.fits(value) ? `Put it into a list: ['${value}']` : undefined),
+    advise: (value) => (one.fits(value) ? `Wrap it in a list: ['${value}']` : undefined),
   },
 }
 

@@ -34,7 +34,7 @@ const usualRows: OptionList<UsualRows> = { ...severe, deviations: number, runs: 
 const discarded: OptionList<Discarded> = {
   ...severe,
   max: needed({
-    is: "a number from 0 to 1, or a percentage such as '1%'",
+    is: "a fraction from 0 to 1, or a percentage such as '1%'",
     fits: (value) =>
       number.fits(value) || (typeof value === 'string' && /^\d+(\.\d+)?%$/.test(value)),
   }),

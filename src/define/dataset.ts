@@ -57,7 +57,7 @@ export function bronze<C extends string = string>(
 function callOf(tier: Tier, name: unknown): string {
   if (typeof name === 'string') return `${tier}.${name}`
   mistake(
-    `${tier}(…) takes a name first, not ${described(name)}`,
+    `The first argument of ${tier}(…) must be a name, not ${described(name)}`,
     undefined,
     `Write ${tier}('orders', { … })`,
   )
@@ -138,7 +138,7 @@ export function history(dataset: Silver<any>): Sql {
   const good = checkedArguments('history(…)', { dataset }, { dataset: silverDataset }).dataset
   if (!good) return noSql
   if (dataset.history) return { kind: 'sql', place, parts: [{ kind: 'history', dataset }] }
-  mistake(`silver.${dataset.name} keeps no history`, undefined, 'Give it history: true.')
+  mistake(`silver.${dataset.name} has no history`, undefined, 'Set history: true on it.')
   return { kind: 'sql', place, parts: [] }
 }
 

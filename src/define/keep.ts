@@ -75,26 +75,26 @@ export function keepProblems(
     collect.add(notInterval(keep.for), `'${keep.for}'`, INTERVALS)
   if (dataset.tier === 'silver' && dataset.history)
     collect.add(
-      'a dataset with history has every version for ever, so its rows have no end',
+      'a dataset with history keeps every version forever, so its rows never expire',
       'keep',
-      'Leave keep out, or history',
+      'Remove either keep or history',
     )
   const column = by === undefined ? undefined : columns?.[by]
   if (by !== undefined && columns && !column && !(dataset.tier === 'silver' && by === LOADED))
     collect.unknown('keep', by, Object.keys(columns))
   else if (column && !times.includes(typeOf(column)?.kind ?? 'date'))
     collect.add(
-      `keep: '${by}' is no time`,
+      `keep: '${by}' is not a date or time column`,
       `'${by}'`,
-      'Choose a date, a timestamp or a timestamptz',
+      'Use a date, a timestamp or a timestamptz column',
     )
   else if (by === undefined && !retentionOf(dataset) && secondsOf(keep.for) !== undefined)
     collect.add(
-      'keep does not say by which column a row is old',
+      'keep does not specify which column gives the age of a row',
       'keep',
-      `Say so: keep: { for: '${keep.for}', by: '…' }`,
+      `Add the column: keep: { for: '${keep.for}', by: '…' }`,
     )
 }
 
-export const notInterval = (text: string) => `keep: '${text}' is not an interval`
+export const notInterval = (text: string) => `keep: '${text}' is not a duration`
 export const INTERVALS = "Write it as '400 days', '30d' or '12h'"

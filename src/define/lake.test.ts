@@ -44,7 +44,7 @@ describe('a definition', () => {
     [
       'a cursor without a key',
       () => [silver('x', { from: raw, schema, cursor: 'id' })],
-      ['silver.x: a cursor decides between rows with the same key, but there is no key'],
+      ['silver.x: a cursor picks the latest row of each key, but there is no key'],
     ],
     [
       'an end of rows that nobody can tell',
@@ -67,10 +67,10 @@ describe('a definition', () => {
         }),
       ],
       [
-        "silver.x: keep: '5 fortnights' is not an interval → Write it as '400 days', '30d' or '12h'",
-        "silver.y: keep does not say by which column a row is old → Say so: keep: { for: '30d', by: '…' }",
-        'silver.z: a dataset with history has every version for ever, so its rows have no end → Leave keep out, or history',
-        "silver.v: keep: 'amount' is no time → Choose a date, a timestamp or a timestamptz",
+        "silver.x: keep: '5 fortnights' is not a duration → Write it as '400 days', '30d' or '12h'",
+        "silver.y: keep does not specify which column gives the age of a row → Add the column: keep: { for: '30d', by: '…' }",
+        'silver.z: a dataset with history keeps every version forever, so its rows never expire → Remove either keep or history',
+        "silver.v: keep: 'amount' is not a date or time column → Use a date, a timestamp or a timestamptz column",
         "gold.w: keep 'm' is not a column of the schema → Did you mean 'n'?",
       ],
     ],
@@ -91,7 +91,7 @@ describe('a definition', () => {
       () => [silver('x', { from: raw, schema, partitionBy: [month('amount'), truncate('id', 0)] })],
       [
         "silver.x: partitionBy: month('amount') needs a column of type date, timestamp, timestamptz; 'amount' is decimal",
-        "silver.x: partitionBy: truncate('id', 0) needs a whole number from 1 up",
+        "silver.x: partitionBy: truncate('id', 0) needs a whole number, 1 or more",
       ],
     ],
     [
@@ -108,13 +108,13 @@ describe('a definition', () => {
         expect.stringContaining(
           "gold.x: cron('61 * * * *') is not a cron line",
         ) as unknown as string,
-        "gold.y: every('15 fortnights') is not an interval such as '30s', '15m', '2h' or '1d'",
+        "gold.y: every('15 fortnights') is not a duration such as '30s', '15m', '2h' or '1d'",
       ],
     ],
     [
       'two datasets of one name',
       () => [gold('a', { query: sql`select 1 as n` }), gold('A', { query: sql`select 2 as n` })],
-      [expect.stringContaining("Two gold datasets are called 'A'") as unknown as string],
+      [expect.stringContaining("Two gold datasets are named 'A'") as unknown as string],
     ],
     [
       'types that can not be stored',
@@ -130,10 +130,10 @@ describe('a definition', () => {
         }),
       ],
       [
-        "silver.x: column 'id': z.date() keeps only milliseconds; use t.date() or t.timestamp()",
-        "silver.x: column 'amount': the type that transform() returns is not known; end it with .pipe(t.…()), such as .transform(f).pipe(t.int())",
+        "silver.x: column 'id': z.date() has only milliseconds; use t.date() or t.timestamp()",
+        "silver.x: column 'amount': the type returned by transform() is unknown; end it with .pipe(t.…()), such as .transform(f).pipe(t.int())",
         "silver.x: column 'a': a column has one type, but this union mixes string and double",
-        "silver.x: column 'b': decimal(40,2) needs a precision from 1 to 38 and a scale from 0 to the precision",
+        "silver.x: column 'b': decimal(40,2) needs a precision from 1 to 38 and a scale from 0 to that precision",
       ],
     ],
     [
@@ -142,8 +142,8 @@ describe('a definition', () => {
         silver('my table', { from: raw, schema: z.object({ id: t.int().optional() }), key: 'id' }),
       ],
       [
-        "silver.my table: The name 'my table' must start with a letter and hold only letters, digits and '_'",
-        "silver.my table: key 'id' may be missing, but every row needs a key → Remove .optional(), .nullable() or .default() from it",
+        "silver.my table: The name 'my table' must start with a letter and contain only letters, digits and '_'",
+        "silver.my table: key 'id' is optional, but every row needs a key → Remove .optional(), .nullable() or .default()",
       ],
     ],
     [
@@ -151,14 +151,14 @@ describe('a definition', () => {
       () => [
         silver('x', { from: raw, schema, rules: [rule('a', sql`true`), rule('a', sql`true`)] }),
       ],
-      ["silver.x: two rules are called 'a'"],
+      ["silver.x: two rules are named 'a'"],
     ],
     [
       'a source that makes no sense',
       () => [bronze('x', { from: files([], { delimiter: '', header: false }) })],
       [
         'bronze.x: files() needs at least one path',
-        'bronze.x: the delimiter must be one character or more, without ends of lines, not ""',
+        'bronze.x: the delimiter must be one or more characters without line breaks, not ""',
         "bronze.x: files without a header need columns → Add columns: ['id', 'name', …]",
       ],
     ],
@@ -174,8 +174,8 @@ describe('a definition', () => {
         }),
       ],
       [
-        "silver.x: column 'id': the format '%Y-%q' uses %q, which is not known → Known are: %Y %y %m %d %e %H %I %M %S %f %p %b %B %a %A %j %z %Z",
-        "silver.x: column 'amount': the format '%Y-%m-%d' needs %z, the offset that makes it a moment → Without an offset in the source, use t.timestamp(), or say the time zone: zone: 'Europe/Berlin'",
+        "silver.x: column 'id': the format '%Y-%q' uses the unknown specifier %q → Supported specifiers: %Y %y %m %d %e %H %I %M %S %f %p %b %B %a %A %j %z %Z",
+        "silver.x: column 'amount': the format '%Y-%m-%d' needs %z, the UTC offset, to give a point in time → If the source has no offset, use t.timestamp(), or set the time zone: zone: 'Europe/Berlin'",
       ],
     ],
   ])('shows all mistakes together: %s', (_, datasets, expected) => {
@@ -186,9 +186,7 @@ describe('a definition', () => {
     const a = silver('a', { from: raw, schema })
     const b = silver('b', { from: a, schema })
     Object.assign(a, { from: [b] })
-    expect(problems(b)[0]).toBe(
-      'These datasets read each other in a circle: silver.b → silver.a → silver.b',
-    )
+    expect(problems(b)[0]).toBe('These datasets form a cycle: silver.b → silver.a → silver.b')
   })
 })
 

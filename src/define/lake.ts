@@ -45,7 +45,7 @@ const lakeOptions: OptionList<LakeOptions> = {
     advise: () => "Write [alert.slack(secret('env:SLACK_URL'))]",
   },
   quarantineAfter: {
-    is: 'a whole number from 1 on',
+    is: 'a whole number, 1 or more',
     fits: (value) => Number.isInteger(value) && Number(value) >= 1,
   },
   queries: having<QueryLimits>(queryLimits),
@@ -80,18 +80,17 @@ export function defineLake(options: LakeOptions): Lake {
   const problems: Problem[] = []
   if (name !== undefined && !/^[a-z][a-z0-9_-]*$/.test(name))
     problems.push({
-      message: `The lake's name '${name}' must be lower case letters, digits, '_' and '-'`,
+      message: `The lake's name '${name}' may contain only lower-case letters, digits, '_' and '-'`,
       place: place && { ...place, near: name },
     })
   for (const [layer, folder] of Object.entries(folders))
     if (!new RegExp(`^${layer}(/[a-z0-9][a-z0-9_-]*)+$`).test(folder ?? ''))
       problems.push({
-        message: `The folder '${folder}' of ${layer} must lie below ${layer}/, with names of lower case letters, digits, '_' and '-'`,
+        message: `The folder '${folder}' of ${layer} must be below ${layer}/, and its names may contain only lower-case letters, digits, '_' and '-'`,
         place: place && { ...place, near: `'${folder}'` },
       })
   const { ordered, cycle } = inOrder(good.datasets ?? [])
-  if (cycle)
-    problems.push({ message: `These datasets read each other in a circle: ${cycle}`, place })
+  if (cycle) problems.push({ message: `These datasets form a cycle: ${cycle}`, place })
   problems.push(...duplicates(ordered), ...ordered.flatMap(problemsOf), ...takeMistakes())
   if (problems.length > 0) throw new DefinitionError(inOrderOfPlace(problems))
   return {
@@ -117,9 +116,9 @@ function duplicates(datasets: readonly AnyDataset[]): Problem[] {
     const first = seen.get(name)
     if (first)
       problems.push({
-        message: `Two ${dataset.tier} datasets are called '${dataset.name}'`,
+        message: `Two ${dataset.tier} datasets are named '${dataset.name}'`,
         hint: first.place
-          ? `The first one is at line ${first.place.line}; rename one of them.`
+          ? `The first is on line ${first.place.line}; rename one of them.`
           : undefined,
         place: dataset.place && { ...dataset.place, near: dataset.name },
       })

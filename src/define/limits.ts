@@ -37,7 +37,7 @@ export const LEAST_MEMORY = 2 ** 28
 const size: Expected = {
   is: "a size such as '512MiB' or '2GB'",
   fits: (value) => typeof value === 'string' && bytesOf(value) !== undefined,
-  advise: (value) => (typeof value === 'number' ? 'Write its unit as well, in quotes.' : undefined),
+  advise: (value) => (typeof value === 'number' ? 'Include the unit, in quotes.' : undefined),
 }
 
 export const memorySize: Expected = {
@@ -48,15 +48,15 @@ export const memorySize: Expected = {
 
 const counting: Expected = {
   ...number,
-  is: 'a whole number from 1 up',
+  is: 'a whole number, 1 or more',
   fits: (value) => Number.isSafeInteger(value) && (value as number) >= 1,
 }
 
 const duration: Expected = {
-  is: "a time such as '30s', '15m' or '2h', or 'none'",
+  is: "a duration such as '30s', '15m' or '2h', or 'none'",
   fits: (value) =>
     typeof value === 'string' && (value === 'none' || secondsOf(value) !== undefined),
-  advise: (value) => (typeof value === 'number' ? 'Write its unit as well, in quotes.' : undefined),
+  advise: (value) => (typeof value === 'number' ? 'Include the unit, in quotes.' : undefined),
 }
 
 export const stepLimits: OptionList<StepLimits> = { timeout: duration }

@@ -69,6 +69,6 @@ export function partitionProblem(partition: Partition, type: ColumnType): string
   if (!allowed[transform].includes(type.kind))
     return `${transform}('${column}') needs a column of type ${allowed[transform].join(', ')}; '${column}' is ${type.kind}`
   if (width !== undefined && (!Number.isInteger(width) || width < 1))
-    return `${transform}('${column}', ${width}) needs a whole number from 1 up`
+    return `${transform}('${column}', ${width}) needs a whole number, 1 or more`
   return undefined
 }

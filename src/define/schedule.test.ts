@@ -64,7 +64,7 @@ it('tells what is wrong with it', () => {
   expect(scheduleProblem(cron('* * * * *', { timezone: 'Mars/Olympus' }))).toMatch(
     /not a cron line/,
   )
-  expect(scheduleProblem(every('soon'))).toMatch(/is not an interval/)
+  expect(scheduleProblem(every('soon'))).toMatch(/is not a duration/)
   expect(scheduleProblem(every('5m', { timeout: 'long' }))).toMatch(/^timeout 'long' is not a time/)
   expect(scheduleProblem(every('5m', { retries: -1 }))).toMatch(/^retries/)
 })

@@ -74,19 +74,20 @@ export function scheduleProblem(schedule: Schedule): string | undefined {
   const { jitter, timeout, backoff, retries = 0 } = schedule.policy
   for (const [name, text] of Object.entries({ jitter, timeout, backoff }))
     if (text !== undefined && !(millisecondsOf(text) > 0))
-      return `${name} '${text}' is not a time such as '30s', '10m' or '2h'`
-  if (!Number.isInteger(retries) || retries < 0) return 'retries must be a number from 0 up'
-  if (schedule.kind === 'after' && schedule.datasets.length === 0) return 'after() names no dataset'
+      return `${name} '${text}' is not a duration such as '30s', '10m' or '2h'`
+  if (!Number.isInteger(retries) || retries < 0) return 'retries must be a number, 0 or more'
+  if (schedule.kind === 'after' && schedule.datasets.length === 0)
+    return 'after() needs at least one dataset'
   if (schedule.kind === 'every')
     return secondsOf(schedule.interval) === undefined
-      ? `every('${schedule.interval}') is not an interval such as '30s', '15m', '2h' or '1d'`
+      ? `every('${schedule.interval}') is not a duration such as '30s', '15m', '2h' or '1d'`
       : undefined
   if (schedule.kind !== 'cron') return undefined
   try {
     cronOf(schedule).nextRun()
     return undefined
   } catch (error) {
-    return `cron('${schedule.pattern}') is not a cron line: ${messageOf(error).replace(/^CronPattern: /, '')}`
+    return `cron('${schedule.pattern}') is not a cron expression: ${messageOf(error).replace(/^CronPattern: /, '')}`
   }
 }
 

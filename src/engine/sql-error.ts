@@ -3,7 +3,7 @@ import { MoraineError, messageOf } from '../errors.js'
 const hints: readonly [pattern: RegExp, hint: string][] = [
   [
     /offload data block/i,
-    'That is all of the disk that it may use for what does not fit into memory: free some of it, or give the engine more memory.',
+    'This is all the disk space it may use for spilling: free some, or give the engine more memory.',
   ],
   [/out of memory/i, 'Give the engine more memory, or close other programs.'],
   [/no space left/i, 'The disk is full: free some space and run again.'],
@@ -14,10 +14,10 @@ function readable(message: string): { said: string; near?: string; similar?: str
   const [first = ''] = message.replace(/\n+LINE \d+:[\s\S]*$/, '').split('\n')
   const said = first
     .replace(/^(Binder|Catalog|Parser|Invalid Input) Error: /, '')
-    .replace(/^No statement to prepare.*$/, 'There is no SQL')
+    .replace(/^No statement to prepare.*$/, 'The SQL is empty')
     .replace(
       /^Cannot prepare multiple statements.*$/,
-      'There are several statements where one SELECT is expected',
+      'One SELECT is expected, but there are several statements',
     )
     .replace(/!$/, '')
   const near = (/"([^"]+)"/.exec(said) ?? /with name (\S+)/.exec(said))?.[1]

@@ -6,9 +6,9 @@ export class MemoryExcess extends MoraineError {
   constructor(bytes: number) {
     super(
       'engine',
-      `Memory is short: ${sizeText(bytes)} are in use, and what is computed takes more`,
+      `Out of memory: ${sizeText(bytes)} are in use, and the computation needs more`,
       {
-        hint: 'Lists and texts of very many values have to be in memory at once: aggregate or filter earlier, or allow more with --memory.',
+        hint: 'Lists and strings built from very many values must fit into memory: aggregate or filter earlier, or allow more with --memory.',
       },
     )
   }
@@ -20,8 +20,8 @@ export class DiskFull extends MoraineError {
   constructor({ folder, free }: { folder: string; free: number }) {
     super(
       'storage',
-      `The disk with ${folder} is nearly full: the ${sizeText(free)} that are free are left to others`,
-      { hint: 'Free some of it, and do it again.' },
+      `The disk with ${folder} is nearly full: the last ${sizeText(free)} are left to other programs`,
+      { hint: 'Free some space and try again.' },
     )
   }
 }

@@ -43,21 +43,21 @@ export async function refuseRounding(
   const { field, given } = first
   const gives = isExact(first)
     ? typeName(given.type)
-    : `a ${given.sqlType.toLowerCase()} that nothing rounds`
+    : `a ${given.sqlType.toLowerCase()} without rounding`
   const also = others.map((one) => `'${one.field.name}'`).join(', ')
   throw new MoraineError(
     'definition',
-    `${fullName(dataset)}: '${field.name}' is declared as ${typeName(field.type)}, but the query gives ${gives}`,
+    `${fullName(dataset)}: '${field.name}' is declared as ${typeName(field.type)}, but the query returns ${gives}`,
     {
       place: dataset.place && { ...dataset.place, near: `${field.name}:` },
-      hint: `${roundingHint(field)}${also ? `. The same holds for ${also}` : ''}`,
+      hint: `${roundingHint(field)}${also ? `. The same applies to ${also}` : ''}`,
     },
   )
 }
 
 function roundingHint({ name, type }: Field): string {
   const scale = type.kind === 'decimal' ? type.scale : 0
-  return `Round it in the SQL: round(…, ${scale}) AS ${name}; or declare a type that holds all of it`
+  return `Round it in the SQL: round(…, ${scale}) AS ${name}; or declare a wider type`
 }
 
 /** SQL for the rows of a query as the columns' types, which fails where one can't hold a value. */
@@ -106,7 +106,7 @@ export async function computing<T>(
     const field = fields.find(({ name }) => name === column) as Field
     throw new MoraineError(
       'definition',
-      `${fullName(dataset)}: '${column}' is declared as ${typeName(field.type)}, which can't hold ${value}${row ? ` (in the row with ${row})` : ''}`,
+      `${fullName(dataset)}: '${column}' is declared as ${typeName(field.type)}, which cannot hold ${value}${row ? ` (in the row with ${row})` : ''}`,
       {
         cause: error,
         place: dataset.place && { ...dataset.place, near: `${column}:` },

@@ -63,7 +63,7 @@ export async function provePart(
     if (!(error instanceof Unprovable)) throw error
     throw new MoraineError(
       'definition',
-      `${fullName(dataset)} can't be kept up to date by '${by}': ${error.message}`,
+      `${fullName(dataset)} cannot be updated incrementally by '${by}': ${error.message}`,
       { place: dataset.place && { ...dataset.place, near: 'incremental' }, hint: error.hint },
     )
   }
@@ -76,13 +76,13 @@ function checkReach({ incremental }: Gold, columns: readonly Field[]): void {
   const column = columns.find((c) => c.name.toLowerCase() === by.toLowerCase())
   if (!column)
     throw new Unprovable(
-      'the query gives no such column',
-      `It gives: ${columns.map((c) => c.name).join(', ')}`,
+      'the query returns no such column',
+      `It returns: ${columns.map((c) => c.name).join(', ')}`,
     )
   if (affects && !countable.includes(column.type.kind))
     throw new Unprovable(
       `affects counts days or numbers, but it is ${typeName(column.type)}`,
-      'Choose a column that is a date, a timestamp or a whole number',
+      'Use a column that is a date, a timestamp or a whole number',
     )
 }
 

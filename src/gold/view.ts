@@ -40,7 +40,7 @@ export async function describeView(session: Session, dataset: Gold): Promise<Gol
     if (!given || given.sqlType === sqlType(type)) continue
     throw new MoraineError(
       'definition',
-      `${fullName(dataset)}: '${name}' is declared as ${typeName(type)}, but the query of the view gives ${given.sqlType}`,
+      `${fullName(dataset)}: '${name}' is declared as ${typeName(type)}, but the query of the view returns ${given.sqlType}`,
       {
         place: dataset.place && { ...dataset.place, near: `${name}:` },
         hint: `Cast it in the SQL: CAST(… AS ${sqlType(type)}) AS ${name}`,

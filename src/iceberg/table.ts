@@ -150,7 +150,7 @@ export class Table {
     if (location.startsWith(`${table}/`)) return `${this.folder}${location.slice(table.length)}`
     const path = pathOf(this.storage, location)
     if (path !== undefined) return path
-    throw new MoraineError('corrupt', `${this.file} names a file outside of the lake: ${location}`)
+    throw new MoraineError('corrupt', `${this.file} refers to a file outside the lake: ${location}`)
   }
 
   /** A file of this table with its checksum, as sealing it has told. */

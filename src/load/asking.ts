@@ -32,10 +32,10 @@ export class ThreadGone extends MoraineError {
     readonly seconds?: number,
     cause?: Error,
   ) {
-    const what = seconds === undefined ? 'has ended' : `came no further for ${seconds} s`
+    const what = seconds === undefined ? 'has ended' : `made no progress for ${seconds} s`
     super('definition', `${dataset}: the thread of its checks ${what}`, {
       cause,
-      hint: 'A function of the schema may have called process.exit(), used up the memory, or never come back.',
+      hint: 'A function of the schema may have called process.exit(), run out of memory, or never returned.',
     })
   }
 }
@@ -135,8 +135,8 @@ export async function askApart(asked: Asked, gone: ThreadGone, alone: AskAlone):
 function saidOf(of: string | null, { seconds }: ThreadGone): string {
   const what =
     seconds === undefined
-      ? 'its check ended the thread that it runs in'
-      : `its check did not come back within ${seconds} s`
+      ? 'its check ended the thread it runs in'
+      : `its check did not return within ${seconds} s`
   const reasons = JSON.stringify([`${of ?? 'row'}: ${what}`])
   return of === null ? reasons : `-${reasons}`
 }

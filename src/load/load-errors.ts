@@ -22,12 +22,12 @@ export function noLake(file: string, module: Readonly<Record<string, unknown>>):
   const named = Object.entries(others).find(([, value]) => (value as Lake | null)?.kind === 'lake')
   const message =
     'default' in module
-      ? `${basename(file)} exports ${described(found)} as its default, not a lake`
+      ? `The default export of ${basename(file)} is ${described(found)}, not a lake`
       : `${basename(file)} has no default export`
   const hint = named
     ? `It exports the lake as '${named[0]}': write export default defineLake({ … })`
     : typeof found === 'function'
-      ? 'Export what it returns: export default defineLake({ … })'
+      ? 'Export its return value: export default defineLake({ … })'
       : "End it with: export default defineLake({ name: '…', datasets: […] })"
   const place = { file, line: 1, column: 1, near: named ? named[0] : 'export default' }
   return new MoraineError('definition', message, { place, hint })
@@ -57,7 +57,7 @@ export function asDefinitionError(error: { errors?: Message[] }): Error {
 function hintForSyntax(text: string): string | undefined {
   if (/^No matching export/.test(text)) return 'Export it there, or check its name.'
   return /^(Expected|Unexpected|Unterminated|Syntax error)/.test(text)
-    ? 'The file does not parse here: look for a bracket, a quote or a comma before it.'
+    ? 'The file has a syntax error here: look for a bracket, quote or comma before it.'
     : undefined
 }
 
@@ -92,7 +92,7 @@ export function missingExport(
   return new MoraineError('definition', `'${known}' has no export '${name}'`, {
     cause: error,
     ...(place.file === bundle ? {} : { place: { ...place, line: 1, column: 1, near: name } }),
-    hint: 'Check the name, and the version of the package that is installed.',
+    hint: 'Check the name, and the installed version of the package.',
   })
 }
 
@@ -128,13 +128,13 @@ function readable(error: unknown): { message: string; hint?: string } {
   if (early !== undefined)
     return {
       message: `'${early}' is used before it is defined`,
-      hint: 'Move its definition up. Where two datasets read each other, one must read what the other reads.',
+      hint: 'Move its definition up. If two datasets read each other, break the cycle.',
     }
   const unknown = /^(.+) is not defined$/.exec(message)?.[1]
   if (unknown !== undefined)
     return {
-      message: `There is no '${unknown}'`,
-      hint: `Define or import it; Moraine's own come from 'moraine', sources from 'moraine/sources'.`,
+      message: `'${unknown}' is not defined`,
+      hint: `Define or import it; Moraine's functions come from 'moraine', sources from 'moraine/sources'.`,
     }
   const uncalled = /^(.+) is not a function$/.exec(message)?.[1]
   if (uncalled !== undefined)
@@ -142,8 +142,8 @@ function readable(error: unknown): { message: string; hint?: string } {
   const absent = /^Cannot read properties of (undefined|null) \(reading '(.+)'\)$/.exec(message)
   if (absent)
     return {
-      message: `'.${absent[2]}' is asked of something that is ${absent[1]}`,
-      hint: 'What stands before the dot is defined further down, not exported, or misspelt.',
+      message: `'.${absent[2]}' is read from something that is ${absent[1]}`,
+      hint: 'The value before the dot is defined further down, not exported, or misspelled.',
     }
   return { message: `The definition threw: ${message}` }
 }

@@ -26,7 +26,7 @@ export function findLakeFile(folder: string): string {
   const found = names.map((name) => join(folder, name)).find((path) => existsSync(path))
   if (found) return found
   throw new MoraineError('usage', `There is no lake.ts in ${folder}`, {
-    hint: 'Choose the project with -C DIR, or make a new one with: moraine init my-lake',
+    hint: 'Choose the project with -C DIR, or create one with: moraine init my-lake',
   })
 }
 
@@ -97,7 +97,7 @@ const packagesStayOutside: Plugin = {
     build.onResolve({ filter: /^moraine($|\/)/ }, ({ path }) => {
       const found = own(path.slice('moraine'.length))
       return found === undefined
-        ? { errors: [{ text: `There is no '${path}'`, detail: hintForEntry(path, parts) }] }
+        ? { errors: [{ text: `'${path}' does not exist`, detail: hintForEntry(path, parts) }] }
         : { path: found, external: true }
     })
     build.onResolve({ filter: /^[^./]/ }, async ({ path, resolveDir, kind, pluginData }) => {

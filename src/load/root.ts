@@ -36,9 +36,13 @@ export function openStorage(
   if (root.startsWith('file://')) return patient(new LocalStorage(fileURLToPath(root)))
   if (root.startsWith('s3://')) return patient(new S3Storage(root))
   if (isUrl(root))
-    throw new MoraineError('usage', `A lake can't lie at ${root.replace(/:\/\/.*/, '')}:// yet`, {
-      hint: 'Give a folder, or a URL that begins with file:// or s3://.',
-    })
+    throw new MoraineError(
+      'usage',
+      `A lake cannot be stored at ${root.replace(/:\/\/.*/, '')}:// yet`,
+      {
+        hint: 'Use a folder, or a URL that starts with file:// or s3://.',
+      },
+    )
   return patient(new LocalStorage(isAbsolute(root) ? root : resolve(folder, root)))
 }
 

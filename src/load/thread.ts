@@ -20,7 +20,9 @@ for (const event of ['unhandledRejection', 'uncaughtException'])
   process.on(event, (error: unknown) => {
     const text = messageOf(error)
     if (!passedOver.has(text) && passedOver.size < 10)
-      console.error(`a check of a schema did not wait for what failed later: ${text}`)
+      console.error(
+        `a check of a schema returned before all of its work was done; this failed later: ${text}`,
+      )
     passedOver.add(text)
   })
 const javascript = new InThisThread()

@@ -42,7 +42,7 @@ export function trialsOf(file: string, root: string): TryApart {
         })
         child.once('error', reject)
         child.once('exit', (code, by) => {
-          const how = isLate ? `a stop after ${PATIENCE / 60_000} minutes` : by
+          const how = isLate ? `a timeout after ${PATIENCE / 60_000} minutes` : by
           // Before it has begun to read, it is no fault of what it would have read.
           resolve(isReady ? (how ?? `exit code ${code}`) : undefined)
         })

@@ -79,12 +79,12 @@ export class Checkpoints {
       new MoraineError('corrupt', `${path} is damaged: ${why}`, {
         cause,
         path,
-        hint: 'Remove this object: checkpoints are made from the log, which still has everything.',
+        hint: 'Remove this object: checkpoints are rebuilt from the log, which is complete.',
       })
     try {
       const { format, sha256: expected } = JSON.parse(head) as Head
-      if (format !== 1) throw damaged(`its format ${format} is not known`)
-      if (sha256(body) !== expected) throw damaged('its content does not fit its checksum')
+      if (format !== 1) throw damaged(`its format ${format} is unknown`)
+      if (sha256(body) !== expected) throw damaged('its content does not match its checksum')
       return JSON.parse(body)
     } catch (error) {
       throw error instanceof MoraineError ? error : damaged('it is not JSON', error)

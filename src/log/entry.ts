@@ -29,7 +29,7 @@ export function parseEntry(bytes: Uint8Array, path: string): Entry {
   if (commit?.format !== 1 && commit?.format !== 2)
     throw new MoraineError(
       'version',
-      `${path} has format ${commit?.format}, which this version of Moraine (${program}) does not know`,
+      `${path} has format ${commit?.format}, which this version of Moraine (${program}) does not support`,
       { path, hint: 'Use a newer version of Moraine.' },
     )
   refuseUnknown(commit, path)
@@ -54,7 +54,7 @@ function refuseOther(commit: Commit | null, bytes: Uint8Array, path: string): vo
   if (!isSame)
     throw new MoraineError('corrupt', `${path} is damaged: ${OTHER}`, {
       path,
-      hint: 'moraine repair looks whether it can be brought back; else restore this object from a backup of the lake. Nothing was changed.',
+      hint: 'moraine repair shows whether it can be restored; otherwise restore this object from a backup of the lake. Nothing was changed.',
     })
 }
 

@@ -74,7 +74,7 @@ describe('a lake that a newer program has written to', () => {
     expect(refused).toBeInstanceOf(MoraineError)
     expect(refused).toMatchObject({
       kind: 'version',
-      message: `This lake uses locks, which this version of Moraine (${program}) can't write`,
+      message: `This lake uses locks, which this version of Moraine (${program}) cannot write`,
     })
     expect(refused.hint).toContain('Use Moraine 9.1.0 or newer')
     expect((await log.head()).number).toBe(2)
@@ -85,8 +85,8 @@ describe('a lake that a newer program has written to', () => {
     const { log } = await withCommit({ joins: { x: ['silver.a', 'silver.b'] } }, { joins })
     await expect(log.head()).rejects.toMatchObject({
       kind: 'version',
-      message: `Commit 2 uses joins, which this version of Moraine (${program}) can't read`,
-      hint: 'Use Moraine 9.1.0 or newer. The lake as it was before can still be read with this one: moraine query --at 1',
+      message: `Commit 2 uses joins, which this version of Moraine (${program}) cannot read`,
+      hint: 'Use Moraine 9.1.0 or newer. Earlier states of the lake can still be read with this version: moraine query --at 1',
     })
     expect((await log.visibleAt(1)).tables).toHaveProperty('silver.a')
   })

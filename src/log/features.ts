@@ -126,11 +126,9 @@ const OF_DATASETS = /^changes\.(tables|views|batches)\.\*\./
 export function refuseUnknown(entry: Commit, path: string): void {
   const { features: uses = {} } = entry
   if (!Object.values(uses).every(isUse))
-    throw new MoraineError(
-      'corrupt',
-      `${path} is damaged: its features are not as they are written`,
-      { path },
-    )
+    throw new MoraineError('corrupt', `${path} is damaged: its list of features is malformed`, {
+      path,
+    })
   for (const [name, use] of Object.entries(uses)) {
     const ofDatasets = use.fields.length > 0 && use.fields.every((field) => OF_DATASETS.test(field))
     if (use.needed === 'read' && !isKnownFeature(name) && !ofDatasets)
@@ -153,7 +151,7 @@ function refuseUnexplained(
   if (left.length > 0)
     throw new MoraineError(
       'corrupt',
-      `${what} has what this version of Moraine (${program}) does not know: ${left.join(', ')}`,
+      `${what} contains fields that this version of Moraine (${program}) does not know: ${left.join(', ')}`,
       details,
     )
 }
@@ -173,9 +171,9 @@ export function refuseWriting({ features: uses = {} }: LakeState): void {
     if (use.needed !== 'none')
       throw new MoraineError(
         'version',
-        `This lake uses ${name}, which this version of Moraine (${program}) can't write`,
+        `This lake uses ${name}, which this version of Moraine (${program}) cannot write`,
         {
-          hint: `Use Moraine ${use.since} or newer. What does not use it can still be read with this one.`,
+          hint: `Use Moraine ${use.since} or newer. Datasets that do not use it can still be read with this version.`,
         },
       )
 }
@@ -217,13 +215,13 @@ function unknownOf(uses: FeatureUses): [string, FeatureUse][] {
 function tooOld(what: string, name: string, use: FeatureUse, before?: number): MoraineError {
   const rest =
     before === undefined
-      ? ' The other datasets can still be read with this one.'
+      ? ' The other datasets can still be read with this version.'
       : before > 0
-        ? ` The lake as it was before can still be read with this one: moraine query --at ${before}`
+        ? ` Earlier states of the lake can still be read with this version: moraine query --at ${before}`
         : ''
   return new MoraineError(
     'version',
-    `${what} uses ${name}, which this version of Moraine (${program}) can't read`,
+    `${what} uses ${name}, which this version of Moraine (${program}) cannot read`,
     { hint: `Use Moraine ${use.since} or newer.${rest}` },
   )
 }

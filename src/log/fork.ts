@@ -21,6 +21,6 @@ export function parseFork(bytes: Uint8Array, path: string): Fork {
   if (found && found.head.format <= 2) return found.head
   throw new MoraineError('corrupt', `${path} is damaged: ${OTHER}`, {
     path,
-    hint: 'Restore this object from a backup of the lake, or look whether it can be mended: moraine repair. Nothing was changed.',
+    hint: 'Restore this object from a backup of the lake, or check whether it can be repaired: moraine repair. Nothing was changed.',
   })
 }

@@ -51,7 +51,7 @@ describe('the commit log', () => {
     await a.commit(base, change('silver.a', 'first'), info)
     await expect(b.commit(base, change('silver.a', 'second'), info)).rejects.toMatchObject({
       kind: 'conflict',
-      message: 'Commit 1 changed the same: table silver.a',
+      message: 'Commit 1 has changed the same: table silver.a',
     })
     expect((await a.head()).tables['silver.a']?.metadata).toBe('first')
   })
@@ -296,7 +296,7 @@ describe('the commit log', () => {
     await log.commit(state, { horizon: 3 }, info)
     const gone = expect.objectContaining({
       kind: 'usage',
-      hint: 'The oldest commit that is whole is 3.',
+      hint: 'The oldest complete commit is 3.',
     })
     await expect(log.visibleAt(2)).rejects.toEqual(gone)
     await expect(log.rollback(2, { author: 'ada', run: null })).rejects.toEqual(gone)
@@ -462,7 +462,7 @@ describe('the commit log', () => {
     const merged = await branch.merge({ ...info, message: 'merge trial-1' })
     expect(merged.number).toBe(3)
     expect(Object.keys(merged.tables).sort()).toEqual(['gold.a', 'silver.a', 'silver.other'])
-    await expect(main.fork('trial-1', one)).rejects.toThrow('There is a branch trial-1 already')
+    await expect(main.fork('trial-1', one)).rejects.toThrow('Branch trial-1 already exists')
     await expect(branch.merge(info)).rejects.toMatchObject({ kind: 'conflict' })
   })
 })

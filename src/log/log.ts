@@ -75,8 +75,8 @@ export class CommitLog extends LogReader {
     const kept = new TextDecoder().decode(await this.storage.read(path))
     await this.storage.remove(path)
     if (!first || second || kept !== '1')
-      throw new MoraineError('storage', `${this.storage.url} can't hold a lake`, {
-        hint: 'It does not refuse to create an object a second time, so two runs could overwrite each other.',
+      throw new MoraineError('storage', `${this.storage.url} cannot store a lake`, {
+        hint: 'It allows an object to be created twice, so two runs could overwrite each other.',
       })
   }
 
@@ -115,7 +115,7 @@ export class CommitLog extends LogReader {
       refuseConflict(changes, there.commit)
       await this.effects.pause(attempt)
     }
-    throw new MoraineError('conflict', 'The log is too busy: other commits came first each time', {
+    throw new MoraineError('conflict', 'The log is too busy: other commits were faster each time', {
       retryable: true,
       hint: 'Run it again.',
     })
@@ -144,7 +144,7 @@ export class CommitLog extends LogReader {
     try {
       await writer.refuse(await this.vacuums(state), this.effects.now().getTime())
     } catch (error) {
-      const message = `take commit ${state.number} back: vacuum has removed files of it`
+      const message = `undo commit ${state.number}: vacuum has removed some of its files`
       await this.append(state, changesTo(state, base), { ...info, message }, undefined)
       throw error
     }
@@ -255,8 +255,8 @@ export class CommitLog extends LogReader {
     if (forked.length === 0) return withArrivals(target, since)
     throw new MoraineError(
       'usage',
-      `${forked.join(', ')} was taken in anew since commit ${target.number}: its batches of now can't stand behind those of then`,
-      { hint: 'Bring bronze back as it was then, too, with --undo-intake. Nothing was changed.' },
+      `${forked.join(', ')} was ingested again since commit ${target.number}, so its current batches cannot follow the earlier ones`,
+      { hint: 'Roll back bronze as well, with --undo-intake. Nothing was changed.' },
     )
   }
 
@@ -268,7 +268,7 @@ export class CommitLog extends LogReader {
     const fork: Fork = { from: this.branch, number: at.number, hash: at.hash }
     const path = forkPath(id)
     if (!(await this.storage.createIfAbsent(path, encodeFork(fork))))
-      throw new MoraineError('usage', `There is a branch ${id} already`)
+      throw new MoraineError('usage', `Branch ${id} already exists`)
     // A vacuum looks for branches after it has moved the horizon.
     const { horizon = 0 } = await this.head()
     if (at.number < horizon) {
@@ -290,7 +290,7 @@ export class CommitLog extends LogReader {
 
   /** All that was committed on this branch since it was made, as one commit of the branch it came from. */
   async merge(info: CommitInfo): Promise<LakeState> {
-    if (!this.parent) throw new MoraineError('usage', 'main comes from no other branch')
+    if (!this.parent) throw new MoraineError('usage', 'main has no parent branch')
     const { log, fork } = this.parent
     const base = await log.stateAt(fork.number)
     return log.commit(base, changesTo(base, await this.head()), info, { seen: true })
@@ -314,9 +314,9 @@ function isFinal(failure: unknown): boolean {
 }
 
 function lost(path: string): MoraineError {
-  return new MoraineError('storage', `${path} was refused, but there is no such object`, {
+  return new MoraineError('storage', `${path} was refused, but no such object exists`, {
     retryable: true,
-    hint: 'The storage does not show what it holds. Try again; nothing was lost.',
+    hint: 'The storage is inconsistent. Try again; nothing was lost.',
   })
 }
 
@@ -325,10 +325,10 @@ function refuseConflict(mine: Changes, other: Commit): void {
   if (both.length === 0) return
   throw new MoraineError(
     'conflict',
-    `Commit ${other.number} changed the same: ${both.join(', ')}`,
+    `Commit ${other.number} has changed the same: ${both.join(', ')}`,
     {
       retryable: true,
-      hint: 'Another run was faster. Nothing of this one was published; run it again.',
+      hint: 'Another run was faster. This run published nothing; run it again.',
     },
   )
 }

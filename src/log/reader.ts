@@ -81,9 +81,9 @@ export class LogReader {
     if (await this.entry(number + 1)) return true
     throw new MoraineError(
       'corrupt',
-      `Commit ${number + 1} is missing: there is no ${this.pathOf(number + 1)}, although ${later > number + 1 ? `commit ${later} was made after it` : 'something outside of the log tells of it'}`,
+      `Commit ${number + 1} is missing: there is no ${this.pathOf(number + 1)}, although ${later > number + 1 ? `commit ${later} was made after it` : 'an object outside the log refers to it'}`,
       {
-        hint: 'Restore this object from a backup or an older version of it in the bucket; until then nothing reads or writes this lake. moraine verify shows what else is missing.',
+        hint: 'Restore this object from a backup, or from an older version in the bucket; until then, the lake can be neither read nor written. moraine verify shows what else is missing.',
       },
     )
   }
@@ -165,7 +165,7 @@ export class LogReader {
     throw new MoraineError(
       'usage',
       `There is no commit ${number}; the last one is ${state.number}`,
-      { hint: 'See the commits with: moraine history' },
+      { hint: 'List the commits with: moraine history' },
     )
   }
 
@@ -245,8 +245,8 @@ const all = ({ checkpoints, anchors }: Told) => [...checkpoints, ...anchors].sor
 export function behind(number: number, horizon: number): MoraineError {
   return new MoraineError(
     'usage',
-    `Commit ${number} can't be seen any more: vacuum --history has removed files of it`,
-    { hint: `The oldest commit that is whole is ${horizon}.` },
+    `Commit ${number} is no longer visible: vacuum --history has removed some of its files`,
+    { hint: `The oldest complete commit is ${horizon}.` },
   )
 }
 
@@ -255,7 +255,7 @@ export function checkedFold(state: LakeState, { commit, hash, path }: Entry): La
   if (commit.number !== state.number + 1 || commit.previous !== state.hash)
     throw new MoraineError('corrupt', `${path} does not follow from the commit before it`, {
       path,
-      hint: 'An object of the log was changed or replaced: moraine verify shows what is wrong.',
+      hint: 'An object of the log was changed or replaced: moraine verify shows the problem.',
     })
   return fold(state, commit, hash)
 }

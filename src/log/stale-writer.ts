@@ -51,11 +51,11 @@ function stale(gone: readonly string[], vacuumed: string | undefined): MoraineEr
   return new MoraineError(
     'conflict',
     vacuumed
-      ? `Vacuum has removed files of this run, as they were from before ${vacuumed} and no commit led to them: ${what}`
+      ? `Vacuum has removed files of this run: they were from before ${vacuumed}, and no commit refers to them: ${what}`
       : `Files of this run are missing: ${what}`,
     {
       retryable: true,
-      hint: 'It was stopped, or took, for longer than vacuum waits. Nothing of it was published: run it again. moraine vacuum waits for longer with --grace.',
+      hint: 'The run was suspended, or took longer than the grace period of vacuum. It published nothing: run it again. To wait longer: moraine vacuum --grace.',
     },
   )
 }

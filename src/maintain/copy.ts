@@ -45,8 +45,8 @@ export async function copyLake(
   progress: (done: Copied) => void = () => {},
 ): Promise<Copied> {
   if (from.url === to.url)
-    throw new MoraineError('usage', `The lake lies at ${to.url} already`, {
-      hint: 'Name another place.',
+    throw new MoraineError('usage', `The lake is already at ${to.url}`, {
+      hint: 'Use another location.',
     })
   await refuseOther(from, to)
   const author = currentUser()
@@ -112,8 +112,8 @@ async function refuseOther(from: Storage, to: Storage): Promise<void> {
   for (const { path } of await to.list(LOG)) {
     const [ours, theirs] = [await from.readIfPresent(path), await to.read(path)]
     if (ours && Buffer.compare(ours, theirs) === 0) continue
-    throw new MoraineError('usage', `Another lake lies at ${to.url}`, {
-      hint: 'Name an empty place. A lake that was copied and has changed since is a lake of its own.',
+    throw new MoraineError('usage', `There is another lake at ${to.url}`, {
+      hint: 'Use an empty location. A copy that has changed since is a lake of its own.',
     })
   }
 }

@@ -104,7 +104,7 @@ async function tableAt(storage: Storage, state: LakeState, name: string): Promis
   const found = state.tables[name]
   if (found) return Table.load(storage, found)
   throw new MoraineError('usage', `There is no table ${name} in this lake`, {
-    hint: `It has: ${Object.keys(state.tables).join(', ')}`,
+    hint: `Its tables are: ${Object.keys(state.tables).join(', ')}`,
   })
 }
 
@@ -192,7 +192,7 @@ async function rewrite(
   const before = count(bin.map(({ file }) => file))
   const exact = bin.every(({ deletes }) => deletes.length === 0)
   if (exact ? count(added) === before : count(added) <= before) return added
-  throw new MoraineError('corrupt', `${count(added)} rows were written in the place of ${before}`, {
-    hint: 'This is a mistake in Moraine; nothing was published. Please report it.',
+  throw new MoraineError('corrupt', `${count(added)} rows were written instead of ${before}`, {
+    hint: 'This is a bug in Moraine; nothing was published. Please report it.',
   })
 }

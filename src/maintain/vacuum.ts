@@ -108,9 +108,9 @@ function refuseLive(live: readonly Live[], now: number, grace: number): void {
   const age = minutes < 1 ? 'less than a minute' : minutes === 1 ? '1 minute' : `${minutes} minutes`
   throw new MoraineError(
     'usage',
-    `${nameOfLive(run)} is still going on (process ${run.pid} on ${run.host}), for longer than --grace: ${age}`,
+    `${nameOfLive(run)} is still running (process ${run.pid} on ${run.host}), longer than --grace: ${age}`,
     {
-      hint: 'Files that it has written and not committed yet would be removed. Wait for it, end it, or give a longer --grace. Nothing was removed.',
+      hint: 'Files that it has written but not committed yet would be removed. Wait for it, end it, or use a longer --grace. Nothing was removed.',
     },
   )
 }
@@ -124,7 +124,7 @@ async function announce(
   const head = await log.head()
   if (head.vacuumed !== undefined && Date.parse(head.vacuumed) >= cutoff) return
   const vacuumed = new Date(cutoff).toISOString()
-  const message = `vacuum what nothing refers to, from before ${vacuumed}`
+  const message = `vacuum unreferenced files from before ${vacuumed}`
   await log.commit(head, { vacuumed }, { ...info, message })
 }
 
@@ -177,10 +177,10 @@ async function atCommit(number: number, look: () => Promise<void>): Promise<void
   } catch (error) {
     if (!(error instanceof MoraineError) || error.retryable) throw error
     const { kind, message, path } = error
-    throw new MoraineError(kind, `${message}; commit ${number} leads to it`, {
+    throw new MoraineError(kind, `${message}; commit ${number} refers to it`, {
       cause: error,
       ...(path === undefined ? {} : { path }),
-      hint: 'Restore it from a backup; or, where the lake of now is whole (moraine verify --head), let the commits go that show it: moraine vacuum with a --history that is shorter than they are old. Nothing was removed.',
+      hint: 'Restore it from a backup. If the newest state is complete (moraine verify --head), you can instead expire the commits that refer to it: moraine vacuum with a --history that is shorter than their age. Nothing was removed.',
     })
   }
 }

@@ -52,7 +52,7 @@ async function readPositions(
 }
 
 function sameRows(found: number, rows: number): string[] {
-  return found === rows ? [] : [`it holds ${found} rows instead of ${rows}`]
+  return found === rows ? [] : [`it has ${found} rows instead of ${rows}`]
 }
 
 async function readFile(
@@ -83,7 +83,7 @@ async function readFile(
     const nulls = rows - Number(found?.[`n${i}`])
     return [
       ...(statistics.nulls !== undefined && statistics.nulls !== nulls
-        ? [`${name} holds ${nulls} NULLs instead of ${statistics.nulls}`]
+        ? [`${name} has ${nulls} NULLs instead of ${statistics.nulls}`]
         : []),
       ...outside(name, type, statistics, text('l'), text('u')),
     ]
@@ -102,5 +102,5 @@ function outside(
   const [low, high] = [least, greatest].map((t) => (t === null ? undefined : parseValue(t, type)))
   const below = low !== undefined && lower && compareValues(low, decodeValue(lower, type)) < 0
   const above = high !== undefined && upper && compareValues(high, decodeValue(upper, type)) > 0
-  return below || above ? [`${name} holds values beyond the bounds in the manifest`] : []
+  return below || above ? [`${name} has values outside the bounds in the manifest`] : []
 }

@@ -94,14 +94,14 @@ function judge(
 }
 
 const words: Readonly<Record<string, string>> = {
-  from: 'what it reads',
+  from: 'its inputs',
   key: 'its key or cursor',
   partitions: 'its partitioning',
-  compression: 'how its files are compressed',
-  view: 'that it is a view',
+  compression: 'the compression of its files',
+  view: 'whether it is a view',
   query: 'its query',
-  meaning: 'how Moraine reads definitions',
-  incremental: 'how it is kept up to date',
+  meaning: 'how Moraine compares definitions',
+  incremental: 'its incremental settings',
 }
 
 function judgeColumn(

@@ -144,11 +144,11 @@ export const namedAggregates = words(
 /** Why a function's value may differ from run to run; `undefined` for one that is not known to. */
 export function whyUnstable(called: string): string | undefined {
   const name = called.toLowerCase()
-  if (clock.has(name)) return 'gives another value at each run'
-  if (chance.has(name)) return 'gives another value at each call'
-  if (estimates.has(name)) return 'estimates by the order in which rows come'
+  if (clock.has(name)) return 'returns a different value in each run'
+  if (chance.has(name)) return 'returns a different value in each call'
+  if (estimates.has(name)) return 'estimates depending on the order of rows'
   if (session.has(name) || (internal.test(name) && !rowFunctions.has(name)))
-    return 'tells of the session or the engine, not of rows'
+    return 'depends on the session or the engine, not on rows'
   return undefined
 }
 

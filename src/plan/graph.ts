@@ -61,6 +61,6 @@ export function named(lake: Lake, name: string): AnyDataset[] {
   throw new MoraineError('usage', `There is no dataset '${name}' in this lake`, {
     hint: similar
       ? `Did you mean '${similar}'?`
-      : `It has: ${lake.datasets.map(fullName).join(', ')}`,
+      : `Its datasets are: ${lake.datasets.map(fullName).join(', ')}`,
   })
 }

@@ -71,7 +71,7 @@ export function proveIncremental(input: ProofInput): Proof[] {
   if (!root)
     throw new Unprovable(
       'its query is not a plain SELECT',
-      'Write it as one, or remove incremental',
+      'Write it as a plain SELECT, or remove incremental',
     )
   const bad = whyUnrepeatable(root)
   if (bad) throw new Unprovable(bad.message, bad.hint)
@@ -82,7 +82,7 @@ export function proveIncremental(input: ProofInput): Proof[] {
     )
     if (uses.length !== 1)
       throw new Unprovable(
-        `${driving.tier}.${driving.name} is read more than once, so that rows of one part could look at others`,
+        `${driving.tier}.${driving.name} is read more than once, so rows of one partition could depend on other partitions`,
         'Read it once, or remove incremental',
       )
   }
@@ -107,8 +107,8 @@ class Prover {
     if (node.type === 'SET_OPERATION_NODE') return this.proveSides(node, name, outer)
     if (node.type !== 'SELECT_NODE')
       throw new Unprovable(
-        `'${name}' can't be followed through a recursive query`,
-        'Put it into a dataset of its own, or remove incremental',
+        `'${name}' cannot be traced through a recursive query`,
+        'Move it into a dataset of its own, or remove incremental',
       )
     const scope = [...ctesOf(node), ...outer]
     refuseLimit(node, name)
@@ -135,8 +135,8 @@ class Prover {
     const position = firstNames(node).indexOf(name.toLowerCase())
     if (position < 0)
       throw new Unprovable(
-        `'${name}' is not named by the first side of ${node.setop_type}`,
-        'Write its columns out in the SELECT',
+        `'${name}' does not appear in the first side of ${node.setop_type}`,
+        'List its columns in the SELECT',
       )
     return sides.flatMap((side) => this.prove(naming(side, position, name), name, scope))
   }
@@ -147,7 +147,7 @@ class Prover {
     if (namesGiven(node).length > 0)
       throw new Unprovable(
         `'${name}' comes from columns that are renamed in FROM`,
-        'Name them in the SELECT',
+        'Rename them in the SELECT',
       )
     const cte = cteOf(node, scope)
     if (node.type === 'BASE_TABLE' && !cte) {
@@ -160,17 +160,17 @@ class Prover {
     const [column] = columns
     if (column === undefined || columns.size > 1)
       throw new Unprovable(
-        `'${name}' is made of several columns of a subquery`,
-        'Compute it inside of the subquery, and select it from there',
+        `'${name}' is computed from several columns of a subquery`,
+        'Compute it inside the subquery, and select it from there',
       )
     if (cte && !this.isReadOnce(cte.name))
       throw new Unprovable(
-        `${cte.name} is read more than once, so that rows of one part could look at others`,
+        `${cte.name} is read more than once, so rows of one partition could depend on other partitions`,
         'Read it once, or remove incremental',
       )
     const inner = queryOf(node, scope)
     if (!inner)
-      throw new Unprovable(`'${name}' does not come from a dataset`, 'Let it come from an input')
+      throw new Unprovable(`'${name}' does not come from a dataset`, 'Take it from an input')
     const found = this.prove(inner.query, column, inner.scope)
     if (expression.class !== 'COLUMN_REF') this.checkTypes(found, name)
     return found.map(({ driving, expression: own }) => ({
@@ -184,7 +184,7 @@ class Prover {
     const types = new Set(proofs.map((proof) => this.typeText(proof)))
     if (types.size > 1)
       throw new Unprovable(
-        `'${name}' is computed of a column that may have another type on each side of a UNION`,
+        `'${name}' is computed from a column whose type may differ between the sides of a UNION`,
         'Compute it in each side, or cast it there to one type',
       )
   }
@@ -238,7 +238,7 @@ class Prover {
       const names = column_names as string[]
       if (names.length > 2)
         throw new Unprovable(
-          `'${names.join('.')}' names a table with its schema`,
+          `'${names.join('.')}' refers to a table with its schema`,
           `Write ${names.slice(-2).join('.')}`,
         )
     }
@@ -247,9 +247,9 @@ class Prover {
     if (found.size !== 1 || !leaf)
       throw new Unprovable(
         found.size > 1
-          ? `'${name}' is made of columns of several inputs`
+          ? `'${name}' is computed from columns of several inputs`
           : `'${name}' does not come from an input`,
-        'Let it come from the one input whose new rows are to be followed',
+        'Take it from the input whose new rows should be processed',
       )
     return leaf
   }
@@ -265,7 +265,10 @@ class Prover {
         return this.withAliases(item, items.slice(0, i), leaves, scope)
     }
     const names = items.map(nameOf).filter(Boolean)
-    throw new Unprovable(`'${name}' is not a column of the query`, `It gives: ${names.join(', ')}`)
+    throw new Unprovable(
+      `'${name}' is not a column of the query`,
+      `It returns: ${names.join(', ')}`,
+    )
   }
 
   /** The column of a star that has a name; `undefined` where it has none. */
@@ -289,8 +292,8 @@ class Prover {
     const open = !names && plainStar && only && items.filter((i) => i.class === 'STAR').length === 1
     if (!names && !open)
       throw new Unprovable(
-        `which column of * stands for '${name}' can't be told`,
-        'Write the columns out in the SELECT',
+        `it is unclear which column of * is '${name}'`,
+        'List the columns in the SELECT',
       )
     if (names && !names.includes(lower)) return undefined
     if (replaced) return { ...replaced.value, alias: name }
@@ -313,7 +316,7 @@ class Prover {
         return undefined
       if (leaves.some((leaf) => !this.columns(leaf, scope)))
         throw new Unprovable(
-          `'${column}' may be a column or the expression before it`,
+          `'${column}' may mean the column or the earlier expression`,
           'Give the expression another name',
         )
       return this.withAliases(before[at] as AstNode, before.slice(0, at), leaves, scope)
@@ -326,7 +329,10 @@ class Prover {
       (modifier) => (modifier.distinct_on_targets as AstNode[] | undefined) ?? [],
     )
     if (on.length > 0 && !on.some((target) => this.isPart(target, level)))
-      throw new Unprovable(`DISTINCT ON picks among rows of several '${name}'`, `Add ${name} to it`)
+      throw new Unprovable(
+        `DISTINCT ON chooses among rows of several values of '${name}'`,
+        `Add ${name} to it`,
+      )
   }
 
   private checkGroups(level: Level): void {
@@ -337,7 +343,7 @@ class Prover {
     const held = groups.flatMap((group, i) => (this.isPart(group, level) ? [i] : []))
     if (sets.length === 0 || !sets.every((set) => set.some((i) => held.includes(i))))
       throw new Unprovable(
-        `'${name}' is not in every GROUP BY, so that rows of several parts are put together`,
+        `'${name}' is not in every GROUP BY, so rows of several partitions are combined`,
         `Add ${name} to the GROUP BY`,
       )
   }
@@ -353,9 +359,9 @@ class Prover {
       const why = affects && whyReaches(window, affects, !!order && this.means(order, level))
       if (affects && !why) continue
       throw new Unprovable(
-        `the window of ${window.function_name} looks at rows of several '${level.name}'${why ? `, and ${why.message}` : ''}`,
+        `the window of ${window.function_name} reads rows of several values of '${level.name}'${why ? `, and ${why.message}` : ''}`,
         why?.hint ??
-          `Add ${level.name} to its PARTITION BY; or say how far it looks: affects: { before, after }`,
+          `Add ${level.name} to its PARTITION BY; or declare how far it reaches: affects: { before, after }`,
       )
     }
   }
@@ -392,15 +398,15 @@ function naming(node: AstNode, position: number, name: string): AstNode {
     if (node.setop_type !== 'UNION_BY_NAME' || given === name.toLowerCase())
       return { ...node, left: naming(node.left as AstNode, position, name) }
     throw new Unprovable(
-      `which column of UNION BY NAME stands for '${name}' can't be told`,
-      `Call it ${name} there, too`,
+      `it is unclear which column of UNION BY NAME is '${name}'`,
+      `Name it ${name} there, too`,
     )
   }
   const items = (node.select_list as AstNode[] | undefined) ?? []
   if (items.slice(0, position + 1).some((item) => item.class === 'STAR'))
     throw new Unprovable(
-      `which column of * stands for '${name}' can't be told`,
-      'Write the columns out in the SELECT',
+      `it is unclear which column of * is '${name}'`,
+      'List the columns in the SELECT',
     )
   return {
     ...node,

@@ -64,11 +64,11 @@ function planOne(
 
 /** What to do for a bronze dataset, by what its source offers. */
 export function decideIntake(discovery: Discovery | undefined): Decision {
-  if (!discovery) return { action: 'none', reason: 'its source was not looked at' }
+  if (!discovery) return { action: 'none', reason: 'its source was not checked' }
   const { again = 0, ...others } = discovery
   if (again > 0) {
     const news = decideIntake(others)
-    const said = `${again === 1 ? '1 object' : `${again} objects`} of its quarantine to be tried again`
+    const said = `${again === 1 ? '1 object' : `${again} objects`} in quarantine to try again`
     const reason = news.action === 'none' ? said : `${news.reason}; ${said}`
     return { action: 'intake', reason }
   }
@@ -78,9 +78,9 @@ export function decideIntake(discovery: Discovery | undefined): Decision {
   }
   const { added, changed, known } = discovery
   if (added + changed === 0)
-    return { action: 'none', reason: `no new files; ${files(known)} taken in before` }
+    return { action: 'none', reason: `no new files; ${files(known)} already ingested` }
   const parts = [
-    ...(added > 0 ? [`${files(added)} to take in`] : []),
+    ...(added > 0 ? [`${files(added)} to ingest`] : []),
     ...(changed > 0 ? [`${files(changed)} seem${changed === 1 ? 's' : ''} to have changed`] : []),
   ]
   return { action: 'intake', reason: parts.join(', ') }
@@ -102,9 +102,7 @@ export function decide(
     action: 'build',
     mode: 'full',
     reason:
-      lost.length > 0
-        ? `${reason}, but ${lost.join(', ')} has not all of its rows any more`
-        : reason,
+      lost.length > 0 ? `${reason}, but ${lost.join(', ')} has expired some of its rows` : reason,
     windows: bronzeInputs(dataset).map((input) => windowAfter(input, view, 0)),
     ...(changes ? { renamed: changes.renamed } : {}),
     ...(lost.length > 0 ? { lost } : {}),
@@ -112,11 +110,11 @@ export function decide(
   const missing = inputsOf(dataset).find((i) => i.tier !== 'bronze' && !view.tables[fullName(i)])
   if (missing) return { action: 'none', reason: `${fullName(missing)} is not built yet` }
   const waiting = table ? undefined : nothingYet(dataset, view)
-  if (waiting) return { action: 'none', reason: `nothing has come to ${waiting} yet` }
+  if (waiting) return { action: 'none', reason: `${waiting} has no data yet` }
   if (dataset.tier === 'gold' && dataset.view) return decideView(dataset, view, hash)
   if (!table || !seen) return build('it is not built yet')
   const changes = changesOf(dataset, table, hash)
-  if (full) return build('a full rebuild was asked for', changes)
+  if (full) return build('a full rebuild was requested', changes)
   if (table.rebuild) return build(table.rebuild, changes)
   if (changes && !(changes.harmless && canKeepRows(dataset)))
     return build(changes.said.join(', ') || 'its definition changed', changes)
@@ -138,7 +136,7 @@ function decideView(dataset: Gold, view: View, hash: PlanInput['hash']): Decisio
   const known = { discarded: 0, isNull: () => false }
   const changes = compareDefinitions(stored.definition, definitionOf(dataset, hash), known)
   if (changes) return build(changes.said.join(', ') || 'its definition changed')
-  return { action: 'none', reason: 'a view: its query is stored, and computed when somebody asks' }
+  return { action: 'none', reason: 'a view: its query is stored and computed when it is read' }
 }
 
 /** What to do where nothing has come, but rows of a table have become older than its `keep`. */
@@ -150,8 +148,8 @@ function expiring(dataset: AnyDataset, { keep }: TableState, now: Date): Decisio
   if (known && !(keep.oldest && Date.parse(keep.oldest) < from.getTime())) return undefined
   const day = from.toISOString().replace('T00:00:00.000Z', '')
   const reason = known
-    ? `rows of before ${day} are let go (keep: ${dataset.keep?.for})`
-    : `its rows are kept for ${dataset.keep?.for} now`
+    ? `rows from before ${day} expire (keep: ${dataset.keep?.for})`
+    : `its retention is now ${dataset.keep?.for}`
   return { action: 'build', mode: 'incremental', reason, windows: [], expires: true }
 }
 
@@ -206,7 +204,7 @@ export function changesOf(
     !table.raw.includes(column.toLowerCase())
   // Lakes of version 0.1 held one hash of all of it.
   if (typeof table.definition === 'string')
-    return { said: ['Moraine compares definitions in another way'], harmless: false, renamed: {} }
+    return { said: ['Moraine now compares definitions differently'], harmless: false, renamed: {} }
   return compareDefinitions(table.definition, definitionOf(dataset, hash), {
     discarded: table.counts?.discarded ?? 0,
     isNull,
@@ -224,7 +222,7 @@ function withChanges(decision: Decision, { said, renamed }: DefinitionChanges): 
   const what = said.join(', ') || 'its columns are in another order'
   if (decision.action === 'build')
     return { ...decision, reason: `${decision.reason}; ${what}`, renamed }
-  const reason = `${what}; no row has to be read again`
+  const reason = `${what}; no rows need to be read again`
   return { action: 'build', mode: 'incremental', reason, windows: [], renamed }
 }
 
@@ -272,15 +270,15 @@ function decideGold(
   const { driving } = table
   if (!incremental || driving === undefined) return build(said)
   if (names.some((name) => !driving.includes(name))) {
-    const reason = `${said}, which any part may look at`
+    const reason = `${said}, which may affect any partition`
     return rebuildParts(table, view, reason) ?? build(reason)
   }
   const whole = changed.some((input) => {
     const { batches } = windowAfter(input, view, Number(seen[fullName(input)] ?? 0))
     return input.tier === 'bronze' && batches.some((batch) => batch.whole)
   })
-  if (whole) return build(`${said}, which is all of its source`)
-  const reason = `${said}: only what that touches of '${incremental.by}' is computed`
+  if (whole) return build(`${said}, which is a full extract`)
+  const reason = `${said}: only the affected values of '${incremental.by}' are computed`
   return { action: 'build', mode: 'incremental', reason, windows: [] }
 }
 
@@ -303,14 +301,16 @@ function decideByBatches(
     .map(({ dataset, batches }) => `${dataset} has ${newBatches(batches)}`)
     .join(', ')
   if (windows.some((window) => window.batches.some((batch) => batch.whole)))
-    return build(`${reason}, which is all of its source`)
+    return build(`${reason}, which is a full extract`)
   const replaces = windows.some((window) => window.batches.some((batch) => batch.replaces))
   // Only a key tells which rows of a file's earlier version a new one takes the place of.
   if (dataset.key.length === 0 && replaces)
-    return build(`${reason}, with files that were there before`)
+    return build(`${reason}, with files that were read before`)
   const named = windows.find((window) => namesFellTogether(window, view, seen))
   if (named && lostInputs(dataset, view).length === 0)
-    return build(`${reason}, in which names of ${named.dataset} are together for the first time`)
+    return build(
+      `${reason}, in which two column names of ${named.dataset} coincide for the first time`,
+    )
   const lookups = lookupsOf(dataset).map(fullName)
   const looked = windows.find((window) => lookups.includes(window.dataset))
   if (looked) return build(`${reason}${readAgain(dataset, lookupsOf(dataset), view)}`)
@@ -332,7 +332,7 @@ function readAgain(dataset: AnyDataset, changed: readonly AnyDataset[], view: Vi
   if (!changed.some((input) => looked.includes(input))) return ''
   const rows = dataset.from.reduce((sum, input) => sum + rowsOf(input, view), 0)
   const inputs = dataset.from.map(fullName).join(', ')
-  return `, where it looks something up: all ${thousands(rows)} rows of ${inputs} are read again`
+  return `, which it uses as a lookup: all ${thousands(rows)} rows of ${inputs} are read again`
 }
 
 function rowsOf(input: AnyDataset, view: View): number {

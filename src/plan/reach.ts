@@ -7,7 +7,7 @@ interface Affects {
 }
 
 const hint =
-  'Order it by the part and give its frame bounds: RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW'
+  'Order it by the partition and bound its frame: RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW'
 
 /**
  * Why a window may look farther than `affects` says; `undefined` where its frame proves that it doesn't.
@@ -22,19 +22,19 @@ export function whyReaches(
   if (!byPart) return { message: 'is not ordered by it', hint }
   // Rows are as far apart as the parts that have none.
   if (window.type !== 'WINDOW_AGGREGATE' && !framed.has(String(window.function_name).toLowerCase()))
-    return { message: 'counts rows, which may be any number of parts apart', hint }
+    return { message: 'counts rows, which may be any number of partitions apart', hint }
   const first = (window.orders as { type: string }[])[0]
   const down = first?.type === 'DESCENDING'
   const start = boundOf(window, 'start')
   const end = boundOf(window, 'end')
   if (start === undefined || end === undefined)
-    return { message: "how far its frame reaches can't be told", hint }
+    return { message: 'the reach of its frame is unknown', hint }
   // A row that is looked at from a later part affects parts after its own.
   const [earlier, later] = down ? [end, -start] : [-start, end]
   if (earlier > after || later > before)
     return {
-      message: `its frame looks at ${Math.max(earlier, 0)} before and ${Math.max(later, 0)} after`,
-      hint: `Say so: affects: { before: ${Math.max(Math.ceil(later), before)}, after: ${Math.max(Math.ceil(earlier), after)} }`,
+      message: `its frame reaches ${Math.max(earlier, 0)} before and ${Math.max(later, 0)} after`,
+      hint: `Declare it: affects: { before: ${Math.max(Math.ceil(later), before)}, after: ${Math.max(Math.ceil(earlier), after)} }`,
     }
   return undefined
 }

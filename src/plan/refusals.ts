@@ -29,7 +29,7 @@ export function refuseStranger({ node }: Leaf, scope: Scope): void {
   if (node.type !== 'BASE_TABLE' || node.schema_name || cteOf(node, scope)) return
   throw new Unprovable(
     `${String(node.table_name).toLowerCase()} is not a dataset of the lake`,
-    'Put datasets in as ${dataset}',
+    'Refer to datasets as ${dataset}',
   )
 }
 
@@ -45,7 +45,7 @@ export function refuseLimit(node: AstNode, name: string): void {
   const modifiers = node.modifiers as AstNode[]
   if (modifiers.some(({ type }) => type?.startsWith('LIMIT')))
     throw new Unprovable(
-      'LIMIT counts rows of all parts together',
+      'LIMIT counts rows of all partitions together',
       `Rank within each ${name} with QUALIFY row_number() OVER (PARTITION BY ${name} …), or remove incremental`,
     )
 }
@@ -68,8 +68,8 @@ export function refuseFunctions(expression: AstNode, name: string): void {
     if (kind === undefined || rowExpressions.has(kind)) continue
     if (kind === 'FUNCTION' && rowFunctions.has(callOf(node))) continue
     throw new Unprovable(
-      `'${name}' is computed by ${kind === 'FUNCTION' ? callOf(node) : `a ${kind.toLowerCase()}`}, which may look beyond its row`,
-      'Compute it from columns of the row: date_trunc, cast, year and the like',
+      `'${name}' is computed by ${kind === 'FUNCTION' ? callOf(node) : `a ${kind.toLowerCase()}`}, which may depend on other rows`,
+      'Compute it from columns of the same row: date_trunc, cast, year and so on',
     )
   }
 }

@@ -98,15 +98,15 @@ function unstable(name: string): Unrepeatable | undefined {
   return why === undefined
     ? undefined
     : {
-        message: `${name} ${why}, so that parts that are not computed again would differ`,
+        message: `${name} ${why}, so partitions that are not computed again would differ`,
         hint: `Remove ${name}, or remove incremental`,
       }
 }
 
 function unknown(what: string): Unrepeatable {
   return {
-    message: `${what} is not known to give the same rows at each run`,
-    hint: `Put it into a dataset of its own, or remove incremental`,
+    message: `${what} may return different rows in each run`,
+    hint: `Move it into a dataset of its own, or remove incremental`,
   }
 }
 
@@ -118,23 +118,23 @@ function whyCall(node: AstNode): Unrepeatable | undefined {
   // Of one time alone it is the age today.
   if (name === 'age' && children.length < 2)
     return {
-      message: `age of one time depends on the day of the run, so that parts that are not computed again would differ`,
+      message: `age with one argument depends on the day of the run, so partitions that are not computed again would differ`,
       hint: 'Give it both times: age(later, earlier)',
     }
   if (name === 'bitstring_agg' && children.length < 3)
     return {
       message: 'bitstring_agg takes its bounds from all rows that are read',
-      hint: 'Give it the least and the greatest value: bitstring_agg(x, 0, 100)',
+      hint: 'Give it the minimum and the maximum: bitstring_agg(x, 0, 100)',
     }
   if (namedAggregates.has(name) && !namesKnown(children[1]))
     return {
-      message: `${name} calls a function that can't be told, or differs from run to run`,
-      hint: 'Name an aggregate such as sum or max',
+      message: `${name} calls a function that is unknown or differs from run to run`,
+      hint: 'Use the name of an aggregate such as sum or max',
     }
   if (orderedAggregates.has(name) && !hasOrder(node.order_bys))
     return {
-      message: `${name} depends on the order in which rows come, so that parts that are not computed again could differ`,
-      hint: `Say which order: ${name}(x ORDER BY y); or take min or max`,
+      message: `${name} depends on the order of rows, so partitions that are not computed again could differ`,
+      hint: `Specify the order: ${name}(x ORDER BY y); or use min or max`,
     }
   return isKnown(name) || tableFunctions.has(name) ? undefined : unknown(name)
 }
@@ -164,8 +164,8 @@ function whyWindow(node: AstNode): Unrepeatable | undefined {
     orderedWindows.has(name) || orderedAggregates.has(name) || (byRow && !rankFunctions.has(name))
   if (!needsOrder || ordered) return undefined
   return {
-    message: `the window of ${name} depends on the order in which rows come`,
-    hint: 'Give it an ORDER BY: OVER (PARTITION BY … ORDER BY …)',
+    message: `the window of ${name} depends on the order of rows`,
+    hint: 'Add an ORDER BY: OVER (PARTITION BY … ORDER BY …)',
   }
 }
 
@@ -186,7 +186,7 @@ function whyQuery(node: AstNode, type: string): Unrepeatable | undefined {
   if (!picks) return undefined
   const what = String(picks.type).startsWith('LIMIT') ? 'LIMIT' : 'DISTINCT ON'
   return {
-    message: `${what} without an ORDER BY takes any rows`,
+    message: `${what} without an ORDER BY returns arbitrary rows`,
     hint: 'Add an ORDER BY, or remove incremental',
   }
 }
@@ -210,8 +210,8 @@ function whyTable(node: AstNode, type: string): Unrepeatable | undefined {
   if (node.ref_type === 'ASOF')
     return {
       message:
-        'an ASOF JOIN picks a row by those of other parts, and treats NULL by how many rows there are',
-      hint: 'Put it into a dataset of its own, or remove incremental',
+        'an ASOF JOIN depends on rows of other partitions, and treats NULL by the number of rows',
+      hint: 'Move it into a dataset of its own, or remove incremental',
     }
   if (!joinKinds.has(String(node.ref_type))) return unknown(`${node.ref_type} JOIN`)
   return joinTypes.has(String(node.join_type)) ? undefined : unknown(`${node.join_type} JOIN`)

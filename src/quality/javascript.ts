@@ -182,6 +182,6 @@ function thrown(error: unknown): string {
   try {
     return `its check threw ${messageOf(error)}`
   } catch {
-    return 'its check threw something that can not be shown'
+    return 'its check threw a value that cannot be shown'
   }
 }

@@ -31,12 +31,12 @@ export function locate(
       : `${ambiguous === 'earlier' ? 'least' : 'greatest'}(${one.moment}, ${other.moment})`
   const never = {
     fails: `${local} IS NOT NULL AND ${zone} IS NOT NULL AND NOT (${first} OR ${second})`,
-    reason: 'a time that its clocks skipped, when they were put forward',
+    reason: 'a local time skipped by a clock change',
   }
   const twice = {
     fails: isTwice,
     reason:
-      "a time that its clocks showed twice, when they were put back (ambiguous: 'earlier' or 'later' decides)",
+      "a local time that occurs twice at a clock change (set ambiguous: 'earlier' or 'later')",
   }
   return {
     moment: `CASE WHEN ${isTwice} THEN ${chosen} WHEN ${first} THEN ${one.moment} WHEN ${second} THEN ${other.moment} END`,

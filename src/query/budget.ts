@@ -109,9 +109,9 @@ export class MemoryBudget {
 function noRoom(total: number, patience: number): MoraineError {
   return new MoraineError(
     'limit',
-    `The query was not begun: for ${Math.round(patience / 1000)} s other queries of this program had the ${sizeText(total)} of memory that all of them may have`,
+    `The query was not started: for ${Math.round(patience / 1000)} s, other queries of this program used all of the ${sizeText(total)} of memory available to queries`,
     {
-      hint: 'Read their rows to the end, or end them; ask fewer at the same time, or give each less: memory.',
+      hint: 'Read their rows to the end, or close them; run fewer queries at the same time, or give each less memory.',
     },
   )
 }

@@ -89,34 +89,34 @@ function raise(option: string, setting: keyof QueryLimits, value: string): strin
 
 const texts: Readonly<Record<Excess, (limits: Limits) => Told>> = {
   memory: ({ memory, sharesMemory }) => ({
-    message: `The query needs more memory than the ${limitText(memory)} that it may use`,
-    hint: `${sharesMemory && memory < defaultMemory() ? 'Other queries of this program have the rest: ask fewer at the same time. ' : ''}Ask for fewer rows, columns or groups, or allow it more: ${raise('memory', 'memory', next(memory))}`,
+    message: `The query needs more memory than its limit of ${limitText(memory)}`,
+    hint: `${sharesMemory && memory < defaultMemory() ? 'Other queries of this program use the rest: run fewer at the same time. ' : ''}Select fewer rows, columns or groups, or raise the limit: ${raise('memory', 'memory', next(memory))}`,
   }),
   time: ({ time }) => ({
-    message: `The query was stopped: it was not done after the ${timeText(time)} that it may take`,
-    hint: `Ask for less, or allow it more: ${raise('timeout', 'timeout', longer(time))}`,
+    message: `The query was stopped: it took longer than its limit of ${timeText(time)}`,
+    hint: `Select less, or raise the limit: ${raise('timeout', 'timeout', longer(time))}`,
   }),
   spill: ({ spill }) =>
     spill === undefined
       ? {
-          message: `The query needs more disk than half of what is free in ${tmpdir()}, for what does not fit into memory`,
-          hint: 'Ask for fewer rows or columns, free some of the disk, allow more --memory, or name a folder on another disk by TMPDIR.',
+          message: `The query would spill more to disk than half of the free space in ${tmpdir()}`,
+          hint: 'Select fewer rows or columns, free some disk space, raise --memory, or set TMPDIR to a folder on another disk.',
         }
       : {
-          message: `The query needs more disk than the ${limitText(spill)} that it may use for what does not fit into memory`,
-          hint: `Ask for fewer rows or columns, or allow it more: ${raise('spill', 'spill', next(spill))}`,
+          message: `The query would spill more to disk than its limit of ${limitText(spill)}`,
+          hint: `Select fewer rows or columns, or raise the limit: ${raise('spill', 'spill', next(spill))}`,
         },
   disk: () => ({
-    message: `The query was stopped as the disk with ${tmpdir()} was nearly full`,
-    hint: 'Free some of it, allow more --memory, or name a folder on another disk by TMPDIR.',
+    message: `The query was stopped because the disk with ${tmpdir()} was nearly full`,
+    hint: 'Free some disk space, raise --memory, or set TMPDIR to a folder on another disk.',
   }),
   rows: ({ rows }) => ({
-    message: `The query has more rows than the ${thousands(rows)} that it may give`,
-    hint: `Add a LIMIT, or allow more: ${raise('max-rows', 'maxRows', String(rows * 10))}`,
+    message: `The query returns more rows than its limit of ${thousands(rows)}`,
+    hint: `Add a LIMIT, or raise the limit: ${raise('max-rows', 'maxRows', String(rows * 10))}`,
   }),
   bytes: ({ bytes }) => ({
-    message: `The result of the query is larger than the ${limitText(bytes)} that it may have`,
-    hint: `Read it in batches with stream(…), ask for fewer rows or columns, or allow more: ${raise('max-bytes', 'maxBytes', next(bytes))}`,
+    message: `The result of the query is larger than its limit of ${limitText(bytes)}`,
+    hint: `Read it in batches with stream(…), select fewer rows or columns, or raise the limit: ${raise('max-bytes', 'maxBytes', next(bytes))}`,
   }),
 }
 

@@ -73,7 +73,7 @@ const askOptions: OptionList<AskOptions & { at?: At }> = {
   ...queryLimits,
   signal: { is: 'an AbortSignal', fits: (value) => value instanceof AbortSignal },
   at: {
-    is: "a commit's number, or a time",
+    is: 'a commit number or a time',
     fits: (value) =>
       typeof value === 'number' || typeof value === 'string' || value instanceof Date,
   },
@@ -101,8 +101,8 @@ function sound<T>(check: () => T): T {
 function lakeIn(given: Lake | { default?: Lake }): Lake {
   const found = given instanceof Object && 'default' in given ? given.default : given
   if ((found as Lake | undefined)?.kind === 'lake') return found as Lake
-  throw new MoraineError('usage', `openLake takes a lake, not ${described(given)}`, {
-    hint: "Give it what lake.ts exports: import shop from './lake.js'",
+  throw new MoraineError('usage', `openLake needs a lake, not ${described(given)}`, {
+    hint: "Pass the default export of lake.ts: import shop from './lake.js'",
   })
 }
 
@@ -168,7 +168,7 @@ function toPoint(at: At): number | Date {
   const point = parsePoint(at)
   if (point !== undefined) return point
   throw new MoraineError('usage', `at: '${at}' is neither a commit nor a time`, {
-    hint: "Give a commit's number or a time such as '2026-01-31T12:00:00Z'.",
+    hint: "Give a commit number or a time such as '2026-01-31T12:00:00Z'.",
   })
 }
 

@@ -9,7 +9,7 @@ import type { CommitLog } from '../log/log.js'
  */
 export async function stateToRead(log: CommitLog, at: number | Date): Promise<LakeState> {
   if (at instanceof Date && Number.isNaN(at.getTime()))
-    throw new MoraineError('usage', 'What is given is neither a commit nor a time', {
+    throw new MoraineError('usage', 'The value is neither a commit nor a time', {
       hint: 'Give a commit number, or a time such as 2026-01-31T12:00:00Z.',
     })
   const state = await log.visibleAt(at)
@@ -18,9 +18,9 @@ export async function stateToRead(log: CommitLog, at: number | Date): Promise<La
     throw new MoraineError(
       'usage',
       at instanceof Date
-        ? `The lake had no commit yet at ${at.toISOString()}`
-        : 'Before its first commit the lake was empty',
-      { hint: `Its first commit is of ${commit.time}. See all with: moraine history` },
+        ? `The lake had no commits yet at ${at.toISOString()}`
+        : 'The lake was empty before its first commit',
+      { hint: `Its first commit is from ${commit.time}. List the commits with: moraine history` },
     )
   return state
 }

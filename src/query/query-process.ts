@@ -111,12 +111,8 @@ export class Worker {
     if (signalCode === 'SIGABRT' || signalCode === 'SIGTRAP')
       return excessError('memory', this.limits)
     const how = signalCode ? `by ${signalCode}` : `with exit code ${exitCode}`
-    return new MoraineError(
-      'query',
-      `The process of the query was ended ${how} before it was done`,
-      {
-        hint: 'The system ends processes where it is short of memory: limit the rows or the columns, or give the query less --memory.',
-      },
-    )
+    return new MoraineError('query', `The query process ended ${how} before it was done`, {
+      hint: 'The system ends processes when it is short of memory: select fewer rows or columns, or give the query less --memory.',
+    })
   }
 }

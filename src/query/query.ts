@@ -318,7 +318,7 @@ function findName(state: LakeState, wanted: string): string {
       hint: similar
         ? `Did you mean ${similar}?`
         : all.length > 0
-          ? `It has: ${all.join(', ')}`
+          ? `Its tables are: ${all.join(', ')}`
           : 'Fill the lake first: moraine run',
     },
   )

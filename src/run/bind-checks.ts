@@ -28,7 +28,7 @@ export async function bindCheck(
       `${fullName(dataset)}: check.${check.check} '${column}' is not a column of the table`,
       {
         place: dataset.place && { ...dataset.place, near: `'${column}'` },
-        hint: similar ? `Did you mean '${similar}'?` : `It has: ${names.join(', ')}`,
+        hint: similar ? `Did you mean '${similar}'?` : `Its columns are: ${names.join(', ')}`,
       },
     )
   }

@@ -17,7 +17,7 @@ export async function letGo(
   const forget = await outlived(kept, lake, state, new Batches(storage), now())
   const names = Object.keys(forget)
   if (names.length === 0) return
-  const message = `let old batches of ${names.join(', ')} go`
+  const message = `expire old batches of ${names.join(', ')}`
   const { number } = await log.commit(state, { forget }, { author, run, message })
   recorder.committed(number, names)
 }

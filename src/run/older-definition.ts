@@ -21,10 +21,10 @@ export function olderDefinition(
   if (!found) return undefined
   return new MoraineError(
     'usage',
-    `lake.ts defines ${name} as it was from commit ${found.then.commit} on (${said(found.then)}); commit ${found.now.commit} has replaced that (${said(found.now)})`,
+    `lake.ts defines ${name} as of commit ${found.then.commit} (${said(found.then)}), but commit ${found.now.commit} has replaced that definition (${said(found.now)})`,
     {
       ...(dataset.place ? { place: dataset.place } : {}),
-      hint: `If this lake.ts is older than the one that the others use, update it. If it is meant to be as it was, say so once: moraine run ${name} --accept-definition`,
+      hint: `If this lake.ts is out of date, update it. If going back is intended, confirm it once: moraine run ${name} --accept-definition`,
     },
   )
 }

@@ -147,9 +147,9 @@ export class OpenLineage {
       body: text,
       signal: AbortSignal.timeout(PATIENCE),
     }).catch(() => {
-      throw new Error('nobody answers')
+      throw new Error('connection refused')
     })
-    if (!answer.ok) throw new Error(`the answer is ${answer.status}`)
+    if (!answer.ok) throw new Error(`the response is ${answer.status}`)
   }
 }
 

@@ -128,10 +128,11 @@ function problemsIn(
   const foreign = visited.flatMap(({ node, free }) => foreignName(node, free, named) ?? [])
   const told = [...new Map(foreign.map((table) => [table.text, table])).values()].map(
     ({ text, shown, table, hint }): Problem => ({
-      message: `${fullName(dataset)}: its SQL names ${shown} as text, where datasets are named by their variables`,
+      message: `${fullName(dataset)}: its SQL contains ${shown} as plain text, but datasets must be referenced by their variables`,
       place: placeOfText(sql, text),
       hint:
-        hint ?? `Write ${variableFor(table)}, the variable of the dataset: it is then built first`,
+        hint ??
+        `Write ${variableFor(table)}, the variable of the dataset, so that it is built first`,
     }),
   )
   const others = examine(visited, whyNotAt).filter(
@@ -145,9 +146,9 @@ function templateIn(dataset: Silver | Gold, what: string, sql: Sql): Problem | u
     const template = part.kind === 'text' ? templates.exec(part.text)?.[0] : undefined
     if (template)
       return {
-        message: `${fullName(dataset)}: ${what === 'query' ? 'its query' : `its ${what}`} holds a template, ${shortened(template)}`,
+        message: `${fullName(dataset)}: ${what === 'query' ? 'its query' : `its ${what}`} contains a template, ${shortened(template)}`,
         place: placeOfText(sql, template),
-        hint: `Moraine has no templates: write ${variableFor(nameIn(template))}, a variable of your lake.ts`,
+        hint: `Moraine has no templates; use ${variableFor(nameIn(template))}, a variable of your lake.ts`,
       }
   }
   return undefined
@@ -167,13 +168,13 @@ function wholeProblem(
   if (end)
     return {
       message: `its ${what} ends with a semicolon`,
-      hint: 'Leave it out.',
+      hint: 'Remove it.',
       at: Buffer.byteLength(text.slice(0, end.index)),
     }
   if (!alone || (isExpression(tree) && isExpression(alone))) return undefined
   return {
     message: `its ${what} is not one expression`,
-    hint: 'Write one expression over the columns of a row; a subquery needs parentheses of its own.',
+    hint: 'Write one expression over the columns of a row; put a subquery in parentheses.',
   }
 }
 
@@ -196,7 +197,10 @@ function isExpression({ error, statements = [] }: Tree): boolean {
 /** Tables that are named as text are told apart; beside them there is only time travel. */
 function whyNotAt(node: AstNode): Refusal | undefined {
   return node.at_clause
-    ? { message: 'AT can not be used in a definition', hint: 'A run reads its inputs as they are.' }
+    ? {
+        message: 'AT cannot be used in a definition',
+        hint: 'A run always reads the current state of its inputs.',
+      }
     : undefined
 }
 
@@ -207,10 +211,13 @@ function withHint(refusal: Refusal): Refusal {
   const why = whyNotCallable(named.name, 'from')
   if (why === 'unknown') return refusal
   if (why !== FILES)
-    return { ...refusal, hint: 'SQL of a definition computes with rows of the datasets it names.' }
+    return {
+      ...refusal,
+      hint: 'The SQL of a definition can only use rows of the datasets that it references.',
+    }
   return {
     ...refusal,
-    hint: "Read files by a dataset of their own: bronze('…', { from: files('…') })",
+    hint: "Read files with a dataset of their own: bronze('…', { from: files('…') })",
   }
 }
 
@@ -261,12 +268,16 @@ function foreignName(
     shown: name,
     table,
     ...(file
-      ? { hint: `Read the file by a dataset of its own: bronze('…', { from: files('${file}') })` }
+      ? { hint: `Read the file with a dataset of its own: bronze('…', { from: files('${file}') })` }
       : {}),
     ...(schema === 'discarded' || schema === 'deleted'
-      ? { hint: `What was ${schema} can be queried, but is no input: moraine query "from ${name}"` }
+      ? {
+          hint: `The ${schema} rows can be queried, but cannot be used as an input: moraine query "from ${name}"`,
+        }
       : {}),
-    ...(schema === 'history' ? { hint: `Write \${history(${camel(table)})}, from moraine` } : {}),
+    ...(schema === 'history'
+      ? { hint: `Write \${history(${camel(table)})}, imported from moraine` }
+      : {}),
   }
 }
 

@@ -34,7 +34,7 @@ export async function keepRejected(
   if (Object.keys(rejected).length === 0) return
   const branch = await log.fork(branchOf(run), base)
   const { tables } = publishable(built)
-  const message = 'not published: checks do not hold'
+  const message = 'not published: checks failed'
   const changes = { tables: { ...tables, ...rejected } }
   await branch.commit(await branch.head(), changes, { author, run, message }, filesOf(built))
 }

@@ -12,12 +12,15 @@ export async function replayStep(
   dataset: Silver,
   replay: Replay,
 ): Promise<Partial<StepResult>> {
-  begin('its discarded rows are judged again')
+  begin('its discarded rows are validated again')
   await prove(context.engine, dataset)
   const { view } = context.relations
   const made = await replayDiscarded(context, dataset, replay)
   if (!made)
-    return { outcome: 'unchanged', reason: 'none of its discarded rows would end elsewhere now' }
+    return {
+      outcome: 'unchanged',
+      reason: 'none of its discarded rows would be treated differently now',
+    }
   if (made.failure) {
     Object.assign(recorder.rejected, made.tables)
     throw new StepFailure(made.failure, made.result)

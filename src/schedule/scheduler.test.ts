@@ -77,7 +77,7 @@ function start(storage: Storage, clock: Clock, options: Partial<SchedulerOptions
 class Away extends MemoryStorage {
   isAway = false
   private check(): void {
-    if (this.isAway) throw new MoraineError('storage', 'nobody answers', { retryable: true })
+    if (this.isAway) throw new MoraineError('storage', 'connection refused', { retryable: true })
   }
   override async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
     this.check()

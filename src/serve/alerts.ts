@@ -48,8 +48,8 @@ async function deliver(alert: Alert, told: Told, { onFailure, signal }: Resendin
       return await send(alert, told)
     } catch (error) {
       const last = attempt + 1 >= ATTEMPTS || signal.aborted
-      if (last) return onFailure(`${about}, and is given up: ${messageOf(error)}`)
-      if (attempt === 0) onFailure(`${about}, and is tried again: ${messageOf(error)}`)
+      if (last) return onFailure(`${about} and was given up: ${messageOf(error)}`)
+      if (attempt === 0) onFailure(`${about} and will be retried: ${messageOf(error)}`)
       const pause = backoff(attempt, FIRST, LONGEST)
       await sleep(pause, undefined, { signal, ref: false }).catch(() => {})
     }
@@ -67,9 +67,9 @@ async function send(alert: Alert, told: Told): Promise<void> {
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(PATIENCE),
   }).catch((error) => {
-    throw new Error(error.name === 'TimeoutError' ? 'there is no answer' : 'nobody is there')
+    throw new Error(error.name === 'TimeoutError' ? 'no response' : 'connection refused')
   })
-  if (!answer.ok) throw new Error(`the answer is ${answer.status}`)
+  if (!answer.ok) throw new Error(`the response is ${answer.status}`)
 }
 
 const marks: Readonly<Record<AlertOn, string>> = {

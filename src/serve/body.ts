@@ -45,7 +45,7 @@ export async function readBody(
       const { done, value } = await within(Math.min(idle, left), reader.read())
       if (done) return Buffer.concat(chunks, counted.bytes)
       if (counted.bytes + value.length > most)
-        throw new BadBody(413, `a request may have up to ${most} bytes`)
+        throw new BadBody(413, `the request body exceeds the limit of ${most} bytes`)
       if (!held.take(value.length)) throw new BadBody(503, BUSY)
       counted.bytes += value.length
       chunks.push(value)
@@ -58,7 +58,7 @@ export async function readBody(
 }
 
 /** What whoever sends is told when too much is being received. */
-export const BUSY = 'too much is waiting: send it again in a moment'
+export const BUSY = 'too many requests are pending: try again in a moment'
 
 async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
@@ -105,10 +105,10 @@ function decodeRows(body: Buffer): string[] {
     try {
       value = JSON.parse(text)
     } catch {
-      throw new BadBody(400, `row ${i + 1} is no JSON: ${text.slice(0, 60)}`)
+      throw new BadBody(400, `row ${i + 1} is not JSON: ${text.slice(0, 60)}`)
     }
     if (value === null || typeof value !== 'object' || Array.isArray(value))
-      throw new BadBody(400, `row ${i + 1} is no JSON object: ${text.slice(0, 60)}`)
+      throw new BadBody(400, `row ${i + 1} is not a JSON object: ${text.slice(0, 60)}`)
     refuseNames(value, i + 1)
     if (isDeeper(text, DEEPEST))
       throw new BadBody(400, `row ${i + 1} has more than ${DEEPEST} levels`)
@@ -124,10 +124,16 @@ const MOST_NAMES = 2000
 function refuseNames(row: object, number: number): void {
   const names = Object.keys(row)
   if (names.length > MOST_NAMES)
-    throw new BadBody(400, `row ${number} has ${names.length} names, and may have ${MOST_NAMES}`)
+    throw new BadBody(
+      400,
+      `row ${number} has ${names.length} field names, more than the limit of ${MOST_NAMES}`,
+    )
   const bad = names.find((name) => name.includes('\0') || !name.isWellFormed())
   if (bad !== undefined)
-    throw new BadBody(400, `row ${number} has a name that is no text: ${JSON.stringify(bad)}`)
+    throw new BadBody(
+      400,
+      `row ${number} has a field name that is not valid text: ${JSON.stringify(bad)}`,
+    )
 }
 
 /** Levels of lists and objects in a row. */

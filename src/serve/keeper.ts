@@ -57,7 +57,7 @@ const ALERT_AFTER = 10_000
 /** Notes of one dataset that are remembered. */
 const REMEMBERED = 1000
 
-const lookFor = (job: string): string => `look for what has arrived for ${job}`
+const lookFor = (job: string): string => `check for new data of ${job}`
 
 /** Keeps a lake up to date for as long as the process lives. */
 export class Keeper {
@@ -136,7 +136,7 @@ export class Keeper {
       // Each by itself: a bucket that does not answer keeps no other inbox waiting.
       this.repeat(lookFor(job), this.options.sweep, () => this.sweep(job, arrivals))
     }
-    this.repeat('find what is stale', STALE_EVERY, () => this.findStale())
+    this.repeat('find stale datasets', STALE_EVERY, () => this.findStale())
     this.scheduler.start()
   }
 
@@ -306,7 +306,7 @@ export class Keeper {
       // A disk that was mounted anew has other folders of the same names.
       for (const end of this.watching) end()
       if (this.told.delete('failed storage'))
-        this.send({ on: 'recovered', job, message: `it was away for ${event.seconds} s` })
+        this.send({ on: 'recovered', job, message: `it was unavailable for ${event.seconds} s` })
       return
     }
     // What is over in a moment is nothing that anybody could do something about.
@@ -343,10 +343,12 @@ export class Keeper {
         job,
         ...(failed ? { dataset: failed.dataset } : {}),
         run: record.run,
-        message: timedOut ? 'it was stopped: it took too long' : `${message ?? 'it failed'}${way}`,
+        message: timedOut
+          ? 'it was stopped because it took too long'
+          : `${message ?? 'it failed'}${way}`,
       })
     else if (record.outcome === 'done' && this.told.delete(`failed ${job}`))
-      this.send({ on: 'recovered', job, run: record.run, message: 'it succeeds again' })
+      this.send({ on: 'recovered', job, run: record.run, message: 'it succeeded again' })
     for (const { dataset, quarantine } of record.steps)
       for (const { id, name, reason, failures, held } of quarantine?.objects ?? [])
         if (failures === 1 || held)
@@ -355,7 +357,7 @@ export class Keeper {
             job,
             dataset,
             run: record.run,
-            message: `${name} could not be read: ${reason}; ${held ? `it stays in quarantine: moraine quarantine show ${id}` : 'it is tried again'}`,
+            message: `${name} could not be read: ${reason}; ${held ? `it stays in quarantine: moraine quarantine show ${id}` : 'it will be retried'}`,
           })
     for (const { dataset, checks = [] } of record.steps)
       for (const { check, passed, severity, message: found = check } of checks) {
@@ -381,7 +383,7 @@ export class Keeper {
             on: 'stale',
             job: name,
             dataset: fullName(dataset),
-            message: `it was last brought up to date ${new Date(last).toISOString()}, longer ago than ${freshWithin}`,
+            message: `it was last updated ${new Date(last).toISOString()}, longer ago than ${freshWithin}`,
           })
       }
   }

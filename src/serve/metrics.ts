@@ -66,7 +66,7 @@ export class Metrics {
       for (const [labels, value] of series) lines.push(`${name}${labels} ${value}`)
     }
     if (this.buckets.size > 0) {
-      lines.push('# HELP moraine_run_seconds How long runs take.')
+      lines.push('# HELP moraine_run_seconds Duration of runs.')
       lines.push('# TYPE moraine_run_seconds histogram')
     }
     for (const [job, { counts, sum, n }] of this.buckets) {
@@ -97,16 +97,16 @@ export class Metrics {
 }
 
 const help: Readonly<Record<string, string>> = {
-  moraine_runs_total: 'Runs of jobs, by how they ended.',
-  moraine_steps_total: 'Steps of runs, by how they ended.',
-  moraine_rows_total: 'Rows that steps read or wrote, and what became of them.',
-  moraine_quarantined_objects: 'Files and requests that could not be read and were set aside.',
-  moraine_last_success_timestamp_seconds: 'When a job last succeeded.',
+  moraine_runs_total: 'Runs of jobs, by outcome.',
+  moraine_steps_total: 'Steps of runs, by outcome.',
+  moraine_rows_total: 'Rows that steps read or wrote, by outcome.',
+  moraine_quarantined_objects: 'Files and requests that could not be read and were quarantined.',
+  moraine_last_success_timestamp_seconds: 'Time of the last success of a job.',
   moraine_storage_up: 'Whether the storage of the lake can be read and written.',
-  moraine_storage_outages_total: 'How often the storage of the lake was away.',
-  moraine_ingest_held_bytes: 'Bytes of requests that are received and not durable yet.',
+  moraine_storage_outages_total: 'How often the storage of the lake became unavailable.',
+  moraine_ingest_held_bytes: 'Bytes of requests that have been received but are not durable yet.',
   process_resident_memory_bytes: 'Resident memory.',
-  process_start_time_seconds: 'When the process started.',
+  process_start_time_seconds: 'Start time of the process.',
 }
 
 function labelsOf(labels: Labels): string {

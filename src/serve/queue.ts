@@ -43,7 +43,7 @@ export async function listenTo(
       )
     } catch (error) {
       if (signal.aborted) break
-      trouble(new Error(`the queue can not be asked: ${messageOf(error)}`))
+      trouble(new Error(`the queue cannot be polled: ${messageOf(error)}`))
       await sleep(PAUSE, undefined, { signal }).catch(() => {})
     }
   }

@@ -68,12 +68,11 @@ function application({
 }: Omit<ServerOptions, 'port' | 'host'>): Hono {
   const app = new Hono()
   app.use(async (c, next) => {
-    if (!namesUs(c.req.header('host'), names))
-      return c.json({ error: 'this server is not called so' }, 421)
+    if (!namesUs(c.req.header('host'), names)) return c.json({ error: 'unknown Host header' }, 421)
     // Programs send no origin; pages of other sites do.
     const origin = c.req.header('origin')
     if (origin !== undefined && !(URL.canParse(origin) && namesUs(new URL(origin).host, names)))
-      return c.json({ error: 'requests of pages of other sites are refused' }, 403)
+      return c.json({ error: 'cross-origin requests are refused' }, 403)
     return next()
   })
   // The process is up; whether it can do its work is another question.
@@ -90,7 +89,7 @@ function application({
       !(await shows(c.req.header('authorization'), receiver.source.token))
     )
       return c.json({ error: 'the token is missing or wrong' }, 401)
-    if (!receiver) return c.json({ error: 'there is no such dataset that takes rows' }, 404)
+    if (!receiver) return c.json({ error: 'no such dataset accepts rows' }, 404)
     return receive(c, receiver, held, health)
   })
   // What is said to have arrived is looked for: the message itself is not believed.
@@ -101,7 +100,7 @@ function application({
       !(await shows(c.req.header('authorization'), listener.token))
     )
       return c.json({ error: 'the token is missing or wrong' }, 401)
-    if (!listener) return c.json({ error: 'there is no such dataset that has an inbox' }, 404)
+    if (!listener) return c.json({ error: 'no such dataset has an inbox' }, 404)
     await c.req.raw.body?.cancel()
     listener.notify()
     return c.json({ accepted: true }, 202)
@@ -122,7 +121,7 @@ function application({
       guarded((c) => c.json(status())),
     )
   }
-  app.notFound((c) => c.json({ error: 'there is nothing here' }, 404))
+  app.notFound((c) => c.json({ error: 'not found' }, 404))
   app.onError((error, c) => c.json({ error: messageOf(error) }, 500))
   return app
 }
@@ -141,10 +140,10 @@ async function receive(
   }
   const key = c.req.header('idempotency-key')
   if (key !== undefined && (key === '' || key.length > LONGEST_KEY))
-    return c.json({ error: `an Idempotency-Key has 1 to ${LONGEST_KEY} characters` }, 400)
+    return c.json({ error: `an Idempotency-Key must have 1 to ${LONGEST_KEY} characters` }, 400)
   const announced = Number(c.req.header('content-length') ?? 0)
   if (announced > source.maxBytes)
-    return c.json({ error: `a request may have up to ${source.maxBytes} bytes` }, 413)
+    return c.json({ error: `the request body exceeds the limit of ${source.maxBytes} bytes` }, 413)
   const state = health?.state ?? { up: true }
   if (!inbox || !state.up) return refuse(AWAY, secondsUntil(state))
   if (!held.hasRoom(announced) || !inbox.hasRoom(announced)) return refuse(BUSY, SOON)
@@ -158,7 +157,10 @@ async function receive(
     return c.json(await soon(durable), 200)
   } catch (error) {
     if (error instanceof KeyConflict)
-      return c.json({ error: `the Idempotency-Key ${key} was used for another body` }, 409)
+      return c.json(
+        { error: `the Idempotency-Key ${key} was already used for a different body` },
+        409,
+      )
     if (error instanceof BadBody && error.status === 503) return refuse(error.message, SOON)
     if (error instanceof BadBody) {
       if (error.status === 408) c.header('connection', 'close')
@@ -176,7 +178,7 @@ async function receive(
 }
 
 /** What whoever sends is told while nothing can become durable; of what is wrong only those who run it hear more. */
-const AWAY = 'the storage does not answer: send it again later'
+const AWAY = 'the storage does not respond: try again later'
 
 function secondsUntil(state: Health): number {
   if (state.up) return LATER
@@ -187,7 +189,9 @@ function secondsUntil(state: Health): number {
 async function soon<T>(durable: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    const error = new MoraineError('storage', 'the storage takes too long', { retryable: true })
+    const error = new MoraineError('storage', 'the storage takes too long to respond', {
+      retryable: true,
+    })
     timer = setTimeout(() => reject(error), DURABLE_WITHIN)
   })
   try {
@@ -222,13 +226,13 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
       reject(
         new MoraineError(
           'usage',
-          `Port ${options.port} of ${hostname} can't be used: ${cause.code}`,
+          `Cannot listen on port ${options.port} of ${hostname}: ${cause.code}`,
           {
             cause,
             hint:
               cause.code === 'EADDRINUSE'
-                ? 'Another program uses it: choose another with --port.'
-                : 'Choose another with --port or --host.',
+                ? 'Another program uses the port: choose another with --port.'
+                : 'Choose another port or address with --port or --host.',
           },
         ),
       ),

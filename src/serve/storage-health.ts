@@ -136,7 +136,7 @@ export class StorageHealth {
   private async probe(): Promise<unknown> {
     const slow = new AbortController()
     const late = sleep(PROBE, undefined, { signal: slow.signal, ref: false }).then(() => {
-      throw new MoraineError('storage', `${this.storage.url} takes too long to answer`)
+      throw new MoraineError('storage', `${this.storage.url} takes too long to respond`)
     })
     late.catch(() => {})
     try {

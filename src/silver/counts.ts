@@ -48,6 +48,6 @@ export function proveNothingLost(name: string, counts: RowCounts): void {
   throw new MoraineError(
     'corrupt',
     `${name}: the rows do not add up: ${counts.in} in, but ${counts.kept} kept + ${counts.discarded} discarded + ${counts.superseded} superseded + ${deleted} deleted + ${expired} expired`,
-    { hint: 'This is a mistake in Moraine; nothing was published. Please report it.' },
+    { hint: 'This is a bug in Moraine; nothing was published. Please report it.' },
   )
 }

@@ -24,13 +24,13 @@ export const discardedColumns: readonly Field[] = [
     description: 'The raw values as JSON, or the raw line.',
   },
   { name: '_source_file', type: { kind: 'string' } },
-  { name: '_source_line', type: { kind: 'bigint' }, description: 'Physical line, from 1.' },
+  { name: '_source_line', type: { kind: 'bigint' }, description: 'Physical line, starting at 1.' },
   { name: '_batch', type: { kind: 'string' } },
   { name: '_discarded_at', type: { kind: 'timestamptz' } },
   {
     name: '_stale',
     type: { kind: 'boolean' },
-    description: 'Whether an older, valid row of its key stayed in the table.',
+    description: 'Whether an older, valid row with the same key stayed in the table.',
   },
 ]
 
@@ -110,7 +110,7 @@ export async function chooseRows(
     dataset: window.dataset,
     batches: window.batches.filter(({ batch }) => wanted.has(batch)),
   }))
-  const reason = 'discarded rows are judged again'
+  const reason = 'validate discarded rows again'
   return {
     replayed,
     decision: { action: 'build', mode: 'incremental', reason, windows, only: replayed.sql },

@@ -114,8 +114,8 @@ function failing(
   const where = row?.file ? ` at ${row.file}:${row.line}` : ''
   const why = error.message.replace(VALUE_ERRORS, '').replace(/^:\s*/, '')
   const hint = /more than one row/i.test(why)
-    ? 'A subquery must give one row: look it up by the key with lookup(…), or take one with max(…).'
-    : 'Write try_cast(… as …) in place of a cast, or try(…) around what is not a subquery: both give NULL instead, which the column then judges.'
+    ? 'A subquery must return one row: use lookup(…) to look it up by key, or max(…) to pick one.'
+    : 'Use try_cast(… as …) instead of a cast, or try(…) around anything but a subquery: both return NULL instead of failing, and the column then decides.'
   return new MoraineError('quality', `${fullName(dataset)}: the ${said} fails${where}: ${why}`, {
     cause: error,
     ...(place ? { place } : {}),

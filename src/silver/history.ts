@@ -25,8 +25,8 @@ export function historyColumns(dataset: Silver, columns: readonly Field[]): Fiel
     ...columns,
     { name: '_loaded_at', type: { kind: 'timestamptz' } },
     { name: '_batch', type: { kind: 'string' } },
-    { name: 'valid_from', type, description: 'From when on the version held.' },
-    { name: 'valid_to', type, description: 'When the next one, or a deletion, ended it.' },
+    { name: 'valid_from', type, description: 'Start of the validity of this version.' },
+    { name: 'valid_to', type, description: 'When the next version, or a deletion, ended it.' },
   ]
 }
 

@@ -424,7 +424,7 @@ function available(
       place: dataset.place && { ...dataset.place, near: `${name}:` },
       hint: similar
         ? `Did you mean '${similar}'? Rename it with select: { ${name}: '${similar}' }`
-        : `The input has: ${known.join(', ')}.${isDelimited(dataset) ? ' Is the delimiter right?' : ''}`,
+        : `The columns of the input are: ${known.join(', ')}.${isDelimited(dataset) ? ' Is the delimiter right?' : ''}`,
     },
   )
 }

@@ -91,10 +91,14 @@ async function refuseOtherDefinition(
   const other = changed.find((part) => !part.startsWith('rule '))
   const name = fullName(dataset)
   const refuse = (why: string) =>
-    new MoraineError('usage', `${name} can't take its discarded rows alone: ${why}`, {
-      ...(dataset.place ? { place: dataset.place } : {}),
-      hint: `Run it: moraine run ${name} builds it from all of its rows, the discarded ones among them.`,
-    })
+    new MoraineError(
+      'usage',
+      `the discarded rows of ${name} cannot be replayed on their own: ${why}`,
+      {
+        ...(dataset.place ? { place: dataset.place } : {}),
+        hint: `Run it instead: moraine run ${name} rebuilds it from all of its rows, including the discarded ones.`,
+      },
+    )
   if (other) throw refuse(`its definition changed (${other})`)
   const relation = await context.relations.tableRelation(session, name)
   for (const rule of dataset.rules) {
@@ -104,7 +108,7 @@ async function refuseOtherDefinition(
       if (isAboutValue(error)) throw refuse(`the rule '${rule.name}' fails on rows of the table`)
       throw error
     })
-    if (n > 0) throw refuse(`${n} rows of the table break the rule '${rule.name}'`)
+    if (n > 0) throw refuse(`${n} rows of the table violate the rule '${rule.name}'`)
   }
   return true
 }

@@ -35,7 +35,11 @@ export function tombstoneColumns({ schema, key, cursor }: Silver): Field[] {
     ...kept,
     { name: '_kind', type: { kind: 'string' }, description: "'delete' or 'invalid'." },
     { name: '_source_file', type: { kind: 'string' } },
-    { name: '_source_line', type: { kind: 'bigint' }, description: 'Physical line, from 1.' },
+    {
+      name: '_source_line',
+      type: { kind: 'bigint' },
+      description: 'Physical line, starting at 1.',
+    },
     { name: '_batch', type: { kind: 'string' } },
   ]
 }

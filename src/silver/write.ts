@@ -147,7 +147,7 @@ async function failedRows(
   return notPublished(
     context,
     name,
-    `a check of severity fail is broken: ${said}.${where}`,
+    `a check with severity 'fail' failed: ${said}.${where}`,
     dataset.place,
   )
 }

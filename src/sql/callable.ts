@@ -34,7 +34,7 @@ const refused: readonly (readonly [why: string, names: ReadonlySet<string>])[] =
     `),
   ],
   [
-    'it runs SQL that is given as a text',
+    'it runs SQL passed as a string',
     words(`
       check_peg_parser histogram histogram_values json_deserialize_sql
       json_execute_serialized_sql json_serialize_plan json_serialize_sql query query_table
@@ -42,7 +42,7 @@ const refused: readonly (readonly [why: string, names: ReadonlySet<string>])[] =
     `),
   ],
   [
-    "it tells of the engine's settings, catalog or session",
+    'it exposes settings, the catalog or the session of the engine',
     words(`
       col_description current_connection_id current_query current_query_id current_setting
       current_transaction_id duckdb_approx_database_count duckdb_columns
@@ -60,7 +60,7 @@ const refused: readonly (readonly [why: string, names: ReadonlySet<string>])[] =
     `),
   ],
   [
-    'it changes the engine',
+    'it changes the state of the engine',
     words(`
       checkpoint currval disable_logging disable_peg_parser disable_profiling enable_logging
       enable_peg_parser enable_profiling force_checkpoint nextval truncate_duckdb_logs write_log
@@ -68,7 +68,7 @@ const refused: readonly (readonly [why: string, names: ReadonlySet<string>])[] =
   ],
   ['it only waits', words('pg_sleep sleep_ms')],
   [
-    'the engine alone calls it',
+    'it is internal to the engine',
     words(`
       array_to_string_comma_default combine constant_or_null create_sort_key finalize make_type
       map_to_pg_oid remap_struct replace_type st_setcrs summary switch test_all_types
@@ -84,7 +84,9 @@ export function whyNotCallable(called: string, where: 'value' | 'from'): string 
   if (where === 'from' ? tableFunctions.has(name) : isCallable(name)) return undefined
   const found = refused.find(([, names]) => names.has(name))?.[0]
   if (found) return found
-  return internal.test(name) ? "it tells of the engine's settings, catalog or session" : 'unknown'
+  return internal.test(name)
+    ? 'it exposes settings, the catalog or the session of the engine'
+    : 'unknown'
 }
 
 /** The function that a name which is on no list may mean. */

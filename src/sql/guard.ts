@@ -106,22 +106,22 @@ export function examineTree(tree: Tree, sql: string): Refusal[] {
   if (error && error_type === 'not implemented')
     return [
       notSelect.find(({ begins }) => begins.test(sql)) ?? {
-        message: 'Only a SELECT can be run here',
-        hint: 'A lake is changed by its definition and `moraine run` alone.',
+        message: 'Only SELECT statements can be run here',
+        hint: 'A lake only changes through its definition and `moraine run`.',
       },
     ]
   if (error)
     return [
       {
-        message: error_message ?? 'The query can not be parsed',
+        message: error_message ?? 'The query cannot be parsed',
         at: position === undefined ? undefined : Number(position),
       },
     ]
-  if (statements.length === 0) return [{ message: 'There is no query', hint: 'Give one SELECT.' }]
+  if (statements.length === 0) return [{ message: 'The query is empty', hint: 'Give one SELECT.' }]
   if (statements.length > 1)
     return [
       {
-        message: `One SELECT is expected, not ${statements.length} statements`,
+        message: `One SELECT is expected, but there are ${statements.length} statements`,
         hint: 'Run them one by one.',
       },
     ]
@@ -138,7 +138,7 @@ const notSelect: readonly (Refusal & { begins: RegExp })[] = [
   // The parser makes several statements of it: one to look for the values, and one that has them.
   {
     begins: /^[\s(]*(?=(from|select|with|pivot)\b).*\bpivot/is,
-    message: 'PIVOT has to name the values that become columns',
+    message: 'PIVOT must list the values that become columns',
     hint: "List them: PIVOT silver.orders ON status IN ('paid', 'open') USING sum(amount)",
   },
 ]
@@ -167,13 +167,13 @@ function place({ query_location: at }: AstNode): { at?: number } {
 function whyNode(node: AstNode): Refusal | undefined {
   const { type = '', class: kind } = node
   if (kind === 'PARAMETER')
-    return { message: 'Parameters can not be used here', hint: 'Write the value into the query.' }
+    return { message: 'Parameters cannot be used here', hint: 'Write the value into the query.' }
   if (kind === 'FUNCTION' || kind === 'WINDOW') return whyCall(node, 'value')
   if (kind !== undefined) return expressions.has(kind) ? undefined : unknownNode(kind)
   if ('cte_map' in node) return queryNodes.has(type) ? undefined : unknownNode(type)
   if (!isTableNode(node)) return undefined
   if (type === 'SHOW_REF' && !node.query)
-    return { message: 'SHOW can not be used here', hint: 'List the tables with: moraine status' }
+    return { message: 'SHOW cannot be used here', hint: 'List the tables with: moraine status' }
   if (node.at_clause) return atClause
   return tableNodes.has(type) ? undefined : unknownNode(type)
 }
@@ -184,12 +184,12 @@ function isTableNode(node: AstNode): boolean {
 }
 
 function unknownNode(type: string): Refusal {
-  return { message: `A query can not contain ${type}`, hint: 'Write it as a plain SELECT.' }
+  return { message: `A query cannot contain ${type}`, hint: 'Write it as a plain SELECT.' }
 }
 
 const atClause: Refusal = {
-  message: 'AT can not be used in a query',
-  hint: 'Choose the commit or the time with --at.',
+  message: 'AT cannot be used in a query',
+  hint: 'Choose the commit or time with --at.',
 }
 
 function whyCall(node: AstNode, where: 'value' | 'from'): Refusal | undefined {
@@ -199,17 +199,17 @@ function whyCall(node: AstNode, where: 'value' | 'from'): Refusal | undefined {
   const named = { kind: 'function', name } as const
   if (why !== 'unknown')
     return {
-      message: `The function ${name} can not be called here: ${why}`,
-      hint: 'SQL reads the tables of the lake: bronze.x, silver.x, gold.x, discarded.x.',
+      message: `The function ${name} cannot be called here: ${why}`,
+      hint: 'Queries can only read the tables of the lake: bronze.x, silver.x, gold.x, discarded.x.',
       ...place(node),
       named,
     }
   const similar = similarFunction(name, where)
   return {
-    message: `There is no function ${name} that can be called ${where === 'from' ? 'in FROM' : 'here'}`,
+    message: `Unknown function ${name}${where === 'from' ? ' in FROM' : ''}`,
     hint: similar
       ? `Did you mean ${similar}?`
-      : 'Look its name up: https://duckdb.org/docs/stable/sql/functions/overview',
+      : 'See the list of functions: https://duckdb.org/docs/stable/sql/functions/overview',
     ...place(node),
     named,
   }
@@ -222,21 +222,21 @@ function whyNoTable(node: AstNode): Omit<Refusal, 'at' | 'named'> | undefined {
   if (node.catalog_name)
     return {
       message: `There is no catalog '${node.catalog_name}'`,
-      hint: 'Name tables as silver.orders.',
+      hint: 'Write table names as silver.orders.',
     }
   if (tiers.includes(tier)) return undefined
   if (tier !== '')
     return {
       message: `There is no '${tier}.${name}' in this lake`,
-      hint: `The tiers are ${tiers.join(', ')}.`,
+      hint: `The layers are ${tiers.join(', ')}.`,
     }
   if (/[./\\*:]/.test(name))
     return {
-      message: `'${name}' is no table of the lake, and files can not be read by a query`,
-      hint: 'Look at a file with: moraine preview FILE',
+      message: `'${name}' is not a table of the lake, and queries cannot read files`,
+      hint: 'To look into a file: moraine preview FILE',
     }
   return {
-    message: `The table '${name}' needs its tier in front`,
+    message: `The table name '${name}' needs its layer`,
     hint: `Write bronze.${name}, silver.${name} or gold.${name}.`,
   }
 }

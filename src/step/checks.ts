@@ -25,7 +25,7 @@ export function notPublished(
 ): MoraineError {
   return new MoraineError('quality', `${name}: ${why}`, {
     place,
-    hint: `Readers go on seeing the last good version. Look at the one that was not published: moraine query --run ${run} "from ${name}"`,
+    hint: `Readers still see the last good version. To inspect the unpublished one: moraine query --run ${run} "from ${name}"`,
   })
 }
 
@@ -39,7 +39,7 @@ export function brokenChecks(
   const broken = results.filter(({ passed, severity }) => !passed && severity === 'fail')
   if (broken.length === 0) return undefined
   const said = broken.map(({ check, message }) => `${check}: ${message}`).join('; ')
-  const what = broken.length === 1 ? 'a check does not hold' : `${broken.length} checks do not hold`
+  const what = broken.length === 1 ? 'a check failed' : `${broken.length} checks failed`
   return notPublished(context, name, `${what}: ${said}`, place)
 }
 
@@ -102,7 +102,7 @@ function unusual(n: number, before: readonly number[], deviations: number): stri
   const deviation = Math.max(Math.sqrt(variance), mean * 0.01, 1)
   if (Math.abs(n - mean) <= deviations * deviation) return undefined
   const [shown, usual] = [n, Math.round(mean)].map(thousands)
-  return `${shown} rows, where the last ${before.length} runs had ${usual} on average`
+  return `${shown} rows, but the last ${before.length} runs had ${usual} on average`
 }
 
 /** How many rows a dataset had in the last runs that built it, newest first. */
@@ -176,13 +176,13 @@ async function hold(check: Check, holding: Holding): Promise<string | undefined>
       )
       return n === 0n
         ? undefined
-        : `${n} ${n === 1n ? 'row has' : 'rows have'} a value that ${fullName(check.to)} does not have, such as ${first}`
+        : `${n} ${n === 1n ? 'row has' : 'rows have'} a value that does not exist in ${fullName(check.to)}, such as ${first}`
     }
     case 'sql': {
       const { n } = await atUserSql(check.query, 1, () =>
         one(`SELECT count(*) AS n FROM (\n${renderSql(check.query)}\n)`),
       )
-      return n === 0n ? undefined : `its query gives ${n} ${n === 1n ? 'row' : 'rows'}`
+      return n === 0n ? undefined : `its query returns ${n} ${n === 1n ? 'row' : 'rows'}`
     }
   }
 }

@@ -76,12 +76,12 @@ export class Deadline {
 }
 
 function tooLong(time: number, isLeft = false): MoraineError {
-  const left = isLeft ? '; it is left behind, as nothing stops what it computes' : ''
+  const left = isLeft ? '; it continues in the background because it cannot be interrupted' : ''
   return new MoraineError(
     'limit',
-    `It was stopped: it was not done after the ${timeText(time)} that a step may take${left}`,
+    `The step was stopped: it took longer than its limit of ${timeText(time)}${left}`,
     {
-      hint: `Its table is as it was. Let it compute less, or allow more in lake.ts: steps: { timeout: '${longer(time)}' }`,
+      hint: `Its table is unchanged. Make it compute less, or raise the limit in lake.ts: steps: { timeout: '${longer(time)}' }`,
     },
   )
 }
@@ -90,7 +90,7 @@ function tooLong(time: number, isLeft = false): MoraineError {
 export function stillAtWork(): MoraineError {
   return new MoraineError(
     'limit',
-    'It is not built again in this process: what it computed before goes on, as nothing stops it',
-    { hint: 'Change its SQL, and start the process anew.' },
+    'It is not built again in this process, because its previous computation is still running and cannot be interrupted',
+    { hint: 'Change its SQL, and restart the process.' },
   )
 }

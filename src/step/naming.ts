@@ -107,7 +107,7 @@ export class Naming {
       const said = columns.map(([column, [name, nth]]) => {
         return `${JSON.stringify(name)}${nth > 0 ? ` (number ${nth + 1} in its row)` : ''} is column ${column}`
       })
-      return `names that fall together: ${said.join(', ')}`
+      return `ambiguous column names: ${said.join(', ')}`
     })
   }
 }

@@ -76,10 +76,10 @@ function timeColumn(dataset: AnyDataset, { schema }: Table, { by }: Retention) {
   if (field && type && isTime(type)) return { ...field, type, iceberg: String(field.type) }
   throw new MoraineError(
     'definition',
-    `${fullName(dataset)}: keep: '${by}' is ${field ? 'no time' : 'not a column'}`,
+    `${fullName(dataset)}: keep: '${by}' is ${field ? 'not a date or time column' : 'not a column'}`,
     {
       place: dataset.place && { ...dataset.place, near: `'${by}'` },
-      hint: `Choose a date, a timestamp or a timestamptz of: ${schema.fields.map(({ name }) => name).join(', ')}`,
+      hint: `Use one of its date, timestamp or timestamptz columns: ${schema.fields.map(({ name }) => name).join(', ')}`,
     },
   )
 }
@@ -160,5 +160,5 @@ export function withExpired(counts: RowCounts, expired: number): RowCounts {
 /** How a run tells of rows that were let go. */
 export function saidOf(expired: number): string[] {
   if (expired === 0) return []
-  return [`${thousands(expired)} expired ${expired === 1 ? 'row' : 'rows'} let go`]
+  return [`${thousands(expired)} ${expired === 1 ? 'row' : 'rows'} expired`]
 }

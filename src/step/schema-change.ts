@@ -35,10 +35,10 @@ export function refuseBreaking(
   const name = fullName(dataset)
   throw new MoraineError(
     'definition',
-    `${name}: this change of columns would break what reads it: ${breaking.map(sayChange).join(', ')}`,
+    `${name}: this schema change would break its readers: ${breaking.map(sayChange).join(', ')}`,
     {
       place: dataset.place,
-      hint: `Keep the old column beside the new one; or, when nobody needs it any more: moraine run ${name}+ --allow-breaking`,
+      hint: `Keep the old column next to the new one; or, if nothing uses it any more: moraine run ${name}+ --allow-breaking`,
     },
   )
 }

@@ -49,4 +49,4 @@ export function notAsWritten(path: string): MoraineError {
 }
 
 /** What is wrong with a file whose bytes changed. */
-export const OTHER = 'its SHA-256 is not that of what was written'
+export const OTHER = 'its SHA-256 does not match'

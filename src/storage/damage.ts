@@ -27,8 +27,8 @@ export function damageIn(
   if (NAMELESS.test(message) && !FILE.test(message))
     return new MoraineError(
       'corrupt',
-      `A file of ${read.length > 0 ? read.join(' or ') : 'what it reads'} is damaged: ${reason(message, '')}`,
-      { cause: error, hint: 'moraine verify --deep names the file, and what brings it back.' },
+      `A file of ${read.length > 0 ? read.join(' or ') : 'its inputs'} is damaged: ${reason(message, '')}`,
+      { cause: error, hint: 'moraine verify --deep shows which file, and how to repair it.' },
     )
   const is = MISSING.test(message) ? 'is missing' : DAMAGED.test(message) ? 'is damaged' : undefined
   const file = FILE.exec(message)?.[1]
@@ -56,6 +56,6 @@ function reason(message: string, file: string): string {
     said
       .replace(/^Invalid Error: /, '')
       .replace(/(?:Failed to read file )?["']…["']:? ?/, '')
-      .trim() || 'it can not be read'
+      .trim() || 'it cannot be read'
   )
 }

@@ -33,7 +33,7 @@ const passing = [
 function failed(doing: string, path: string, cause: unknown): MoraineError {
   const hints: Record<string, string> = {
     ENOSPC: 'The disk is full: free some space and run again.',
-    ENOENT: 'Check that the folder above it exists and may be written to.',
+    ENOENT: 'Check that its parent folder exists and is writable.',
     EACCES: 'Check the permissions of the folder.',
     EROFS: 'The file system is read-only: choose another folder with --root.',
     EPERM: 'Check the permissions of the folder.',
@@ -160,7 +160,7 @@ export class LocalStorage implements Storage {
       throw failed('look at', this.folder, error)
     })
     if (!found && this.seen)
-      throw new MoraineError('storage', `The lake in ${this.folder} is not there any more`, {
+      throw new MoraineError('storage', `The lake in ${this.folder} no longer exists`, {
         retryable: true,
         hint: 'Is its disk mounted?',
       })
@@ -169,7 +169,7 @@ export class LocalStorage implements Storage {
 
   async write(path: string, bytes: Uint8Array): Promise<void> {
     if (!(await this.createIfAbsent(path, bytes)))
-      throw new MoraineError('storage', `${path} exists already; objects are never overwritten`)
+      throw new MoraineError('storage', `${path} already exists; objects are never overwritten`)
   }
 
   async read(path: string): Promise<Uint8Array> {

@@ -19,7 +19,7 @@ export class MemoryStorage implements Storage {
 
   async write(path: string, bytes: Uint8Array): Promise<void> {
     if (!(await this.createIfAbsent(path, bytes)))
-      throw new MoraineError('storage', `${path} exists already; objects are never overwritten`)
+      throw new MoraineError('storage', `${path} already exists; objects are never overwritten`)
   }
 
   async read(path: string): Promise<Uint8Array> {

@@ -13,7 +13,7 @@ export function checkPath(path: string): string {
   if (bad || path.includes('\\'))
     throw new MoraineError(
       'storage',
-      `The path ${JSON.stringify(path)} is not one below the lake's root`,
+      `The path ${JSON.stringify(path)} is not below the lake's root`,
     )
   return path
 }

@@ -7,14 +7,14 @@ export function remedyFor(path: string): string {
   const inTable = Math.max(parts.lastIndexOf('data'), parts.lastIndexOf('metadata'))
   const table = parts[inTable - 1]
   if (parts.includes('metadata') && path.endsWith('.metadata.json'))
-    return 'Restore it from a backup, or bring an earlier state back: moraine rollback --to COMMIT. moraine repair shows what else is wrong, and mends what can be.'
+    return 'Restore it from a backup, or roll back to an earlier state: moraine rollback --to COMMIT. moraine repair shows what else is damaged, and repairs what it can.'
   if (tier === 'bronze')
-    return `Restore it from a backup; where ${parts[1]} is archived, it is made anew with: moraine rebuild ${parts[1]} --from archive. moraine repair shows what else is wrong, and mends what can be.`
+    return `Restore it from a backup; if ${parts[1]} is archived, rebuild it with: moraine rebuild ${parts[1]} --from archive. moraine repair shows what else is damaged, and repairs what it can.`
   if (table && tier === 'gold')
-    return `It is made anew with: moraine run gold.${table} --full. moraine repair shows what else is wrong, and mends what can be.`
+    return `Rebuild it with: moraine run gold.${table} --full. moraine repair shows what else is damaged, and repairs what it can.`
   if (table && ['silver', 'discarded', 'deleted', 'history', 'ended'].includes(tier))
-    return `It is made anew from bronze with: moraine run silver.${table} --full. moraine repair shows what else is wrong, and mends what can be.`
-  return 'Restore it from a backup. moraine repair shows what else is wrong, and mends what can be.'
+    return `Rebuild it from bronze with: moraine run silver.${table} --full. moraine repair shows what else is damaged, and repairs what it can.`
+  return 'Restore it from a backup. moraine repair shows what else is damaged, and repairs what it can.'
 }
 
 /** An object that the log leads to and that is not there. */

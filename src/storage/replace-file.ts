@@ -51,7 +51,7 @@ export async function replaceFile(
     const { code } = cause as NodeJS.ErrnoException
     throw new MoraineError('storage', `${path} can't be written: ${why(code)}`, {
       cause,
-      hint: 'It is as it was before.',
+      hint: 'It is unchanged.',
     })
   }
 }
@@ -59,11 +59,11 @@ export async function replaceFile(
 function why(code = 'unknown'): string {
   const said: Record<string, string> = {
     ENOSPC: 'the disk is full',
-    EDQUOT: 'the quota is used up',
+    EDQUOT: 'the quota is exceeded',
     EACCES: 'permission denied',
     EPERM: 'permission denied',
     EROFS: 'its file system is read-only',
-    ENOENT: 'there is no such folder',
+    ENOENT: 'the folder does not exist',
   }
   return said[code] ?? code
 }

@@ -13,9 +13,9 @@ export function temporaryFolder(): string {
   try {
     return realpathSync(folder)
   } catch (cause) {
-    throw new MoraineError('storage', `There is no folder for temporary files at ${folder}`, {
+    throw new MoraineError('storage', `The folder for temporary files, ${folder}, does not exist`, {
       cause,
-      hint: 'Make it, or name another one by the variable TMPDIR.',
+      hint: 'Create it, or set TMPDIR to another folder.',
     })
   }
 }

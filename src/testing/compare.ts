@@ -54,7 +54,7 @@ async function compareNow(dataset: AnyDataset, example: Example): Promise<Differ
     const stray = example.given.find((rows) => !inputs.has(rows.dataset))
     if (stray)
       throw new Error(
-        `${fullName(dataset)} does not read ${fullName(stray.dataset)}, which is given`,
+        `${fullName(dataset)} does not read ${fullName(stray.dataset)}, for which rows are given`,
       )
     await proveDefinition(session, dataset)
     for (const { dataset: input, rows } of example.given) refuseUnknown(input, rows)
@@ -162,7 +162,7 @@ async function rowsDiffer(
   const unknown = [...named].find((name) => !columns.some((c) => c.name === name))
   if (unknown !== undefined)
     throw new Error(
-      `${fullName(dataset)} has no column '${unknown}'; it has: ${columns.map((c) => c.name).join(', ')}`,
+      `${fullName(dataset)} has no column '${unknown}'; its columns are: ${columns.map((c) => c.name).join(', ')}`,
     )
   const compared = columns.filter((c) => named.size === 0 || named.has(c.name))
   const names = compared.map((c) => quoteName(c.name)).join(', ')
@@ -210,8 +210,8 @@ function refuseUnknown(input: AnyDataset, rows: Given['rows']): void {
   const similar = nearest(unknown, known)
   throw new MoraineError(
     'definition',
-    `${fullName(input)} has no column '${unknown}', which is given`,
-    { hint: similar ? `Did you mean '${similar}'?` : `It has: ${known.join(', ')}` },
+    `${fullName(input)} has no column '${unknown}', for which values are given`,
+    { hint: similar ? `Did you mean '${similar}'?` : `Its columns are: ${known.join(', ')}` },
   )
 }
 

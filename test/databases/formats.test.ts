@@ -105,16 +105,16 @@ export default defineLake({ name: 'shop', datasets: [rows] })
         expect(rows.map(({ n }) => n)).toEqual(nasty)
       }
       const { code, stdout } = await project.cli('verify', '--deep')
-      expect([code, stdout]).toEqual([0, expect.stringContaining('Every value could be read')])
+      expect([code, stdout]).toEqual([0, expect.stringContaining('All values could be read')])
       const asked = await project.cli('query', 'SELECT n FROM bronze.rows WHERE id = 10', '--json')
       expect(asked.stdout).toContain('😀')
     },
   )
 
   it.each([
-    ["format: 'orc'", "there is no format 'orc'"],
-    ["format: 'csv', compression: 'zstd'", "csv can't be compressed with zstd here"],
-    ["format: 'avro', compression: 'zstd'", "avro can't be compressed with zstd here"],
+    ["format: 'orc'", "unknown format 'orc'"],
+    ["format: 'csv', compression: 'zstd'", 'csv cannot be compressed with zstd here'],
+    ["format: 'avro', compression: 'zstd'", 'avro cannot be compressed with zstd here'],
   ])('%s is refused', async (options, message) => {
     const project = await lake('rows', options)
     const { code, stderr, stdout } = await project.cli('plan')

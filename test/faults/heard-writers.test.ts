@@ -123,7 +123,7 @@ it.runIf(process.platform === 'linux')(
     const refused = await project.cli('vacuum', '--grace', '0s', '--delete')
     expect(refused.code).not.toBe(0)
     expect(refused.stderr).toContain('moraine optimize of')
-    expect(refused.stderr).toContain('is still going on')
+    expect(refused.stderr).toContain('is still running')
     expect(await child.goOn()).toBe(0)
     expect((await project.cli('vacuum', '--grace', '0s', '--delete')).code).toBe(0)
   },
@@ -141,9 +141,9 @@ it.runIf(canContain)(
     const inside = await stoppedWriting(project, ['run'], container)
     const outside = await project.cli('run')
     expect([outside.code, outside.stderr]).toEqual([0, ''])
-    expect(outside.stdout).toContain('nothing has landed')
+    expect(outside.stdout).toContain('no files have arrived')
     const vacuum = await project.cli('vacuum', '--grace', '0s', '--delete')
-    expect(vacuum.stderr).toContain('is still going on')
+    expect(vacuum.stderr).toContain('is still running')
     expect(await inside.goOn()).toBe(0)
     expect(await project.query('select count(*) as n from silver.sales')).toEqual([{ n: 20n }])
     // It is killed the next time: what it had claimed is there again once nothing more is heard of

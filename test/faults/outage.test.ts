@@ -71,7 +71,7 @@ withService('MinIO', [minioProgram], () => {
     const served = Served.start(project)
     const { url } = await served.line(({ event }) => event === 'listening')
     const away = await served.line(({ event }) => event === 'storage is away')
-    expect(String(away.message)).toContain('nobody answers there')
+    expect(String(away.message)).toContain('connection refused')
     expect((await post(url, 1)).status).toBe(503)
     expect((await said(url, '/healthz')).status).toBe(200)
     expect((await said(url, '/readyz')).status).toBe(503)
@@ -94,7 +94,7 @@ withService('MinIO', [minioProgram], () => {
       .toContain('storage is away')
     const status = JSON.parse((await said(url, '/status')).text)
     expect(status).toMatchObject({ status: 'storage is away', storage: { up: false } })
-    expect(status.storage.message).toContain('nobody answers there')
+    expect(status.storage.message).toContain('connection refused')
     expect((await said(url, '/metrics')).text).toContain('moraine_storage_up 0')
     await served.line(
       ({ event, on, job }) => event === 'alert' && on === 'failed' && job === 'storage',
@@ -138,7 +138,7 @@ withService('MinIO', [minioProgram], () => {
     expect(stdout + stderr).toMatch(
       /! waiting for s3:\/\/waits\/lake, for up to 60 s: Can't .*nobody/,
     )
-    expect(stdout + stderr).toMatch(/· s3:\/\/waits\/lake answers again, after \d+ s/)
+    expect(stdout + stderr).toMatch(/· s3:\/\/waits\/lake responds again, after \d+ s/)
   })
 
   it('a run that is refused for good does not wait', async () => {
@@ -160,7 +160,7 @@ withService('MinIO', [minioProgram], () => {
     isStuck = true
     expect((await post(url, 2)).status).toBe(503)
     await served.line(({ event }) => event === 'storage is away')
-    expect((await said(url, '/status')).text).toContain('takes too long to answer')
+    expect((await said(url, '/status')).text).toContain('takes too long to respond')
     isStuck = false
     await insist(url, 2)
     expect((await said(url, '/readyz')).status).toBe(200)
@@ -194,7 +194,7 @@ describe('a lake in a folder', () => {
     await mkdir(here)
     await served.line(({ event }) => event === 'storage is away')
     expect((await post(url, 2)).status).toBe(503)
-    expect(String((await said(url, '/status')).text)).toContain('is not there any more')
+    expect(String((await said(url, '/status')).text)).toContain('no longer exists')
     await rm(here, { recursive: true })
     await rename(away, here)
     await insist(url, 2)

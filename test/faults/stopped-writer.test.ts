@@ -101,7 +101,7 @@ it.runIf(process.platform === 'linux')(
       const first = await vacuum(root)
       if (first.code !== 0) {
         named++
-        expect(first.stderr).toMatch(/Run \S+ of .* is still going on \(process \d+ on .*--grace/)
+        expect(first.stderr).toMatch(/Run \S+ of .* is still running \(process \d+ on .*--grace/)
       }
       await rm(join(root, '_moraine/live'), { recursive: true, force: true })
       expect((await vacuum(root)).code).toBe(0)

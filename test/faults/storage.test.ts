@@ -156,7 +156,7 @@ describe('a lake that was damaged', () => {
       'metadata that are torn',
       /\.metadata\.json$/,
       (bytes: Buffer) => bytes.subarray(0, 200),
-      'is damaged: its SHA-256 is not that of what was written',
+      'is damaged: its SHA-256 does not match',
     ],
     ['a manifest list that is empty', /snap-.*\.avro$/, () => Buffer.alloc(0), 'is damaged'],
   ])(

@@ -38,7 +38,7 @@ describe('an answer that says that there is more than was found', () => {
       'has_more, without paging',
       "{ rows: 'data' }",
       { has_more: true, data: rows },
-      /has_more is true.*no paging/,
+      /has_more is true.*paging is not configured/,
     ],
     ['a total', "{ rows: 'data' }", { total: 8, data: rows }, /total is 8, and 7 rows were read/],
     [
@@ -125,7 +125,7 @@ describe('an answer that says that there is more than was found', () => {
     const found = step(await project.run(), 'bronze.rows')
     expect(found.outcome).toBe('done')
     expect(found.sourceWarnings).toEqual([
-      'no answer has anything at meta.next, where paging looks: 1 page was read',
+      'no response has anything at meta.next, where paging looks: 1 page was read',
     ])
   })
 })
@@ -196,25 +196,25 @@ describe('pages end', () => {
       'never, as the parameter is not known, and each answer has its time',
       "{ rows: 'data', paging: { page: 'seite' } }",
       () => ({ at: Math.random(), data: rows }),
-      /page 2: it gives the same page again/,
+      /page 2: it returns the same page again/,
     ],
     [
       'never, as the value of the next page stays',
       "{ rows: 'data', paging: { cursor: 'c', next: 'next' } }",
       () => ({ data: [{ id: Math.random() }], next: 'abc' }),
-      /its next page is one that was read before/,
+      /its next page has been read before/,
     ],
     [
       'never, as the last row stays',
       "{ paging: { after: 'c', column: 'id' } }",
       (url) => [{ id: 7, at: url.search }],
-      /its next page is one that was read before/,
+      /its next page has been read before/,
     ],
     [
       'never, as empty pages follow each other',
       "{ rows: 'data', paging: { page: 'p', more: 'has_more' } }",
       () => ({ data: [], has_more: true }),
-      /100 pages without a row came one after the other/,
+      /100 pages in a row had no rows/,
     ],
     [
       'at a page where the last row lacks the column',
@@ -232,7 +232,7 @@ describe('pages end', () => {
       'at once, with 404 for the first page',
       "{ paging: { page: 'p', until: 'not found' } }",
       () => undefined,
-      /it answers 404/,
+      /it responds with 404/,
     ],
   ])('%s: an error', async (_, options, answer, message) => {
     const { url } = await api((_request, url, response) => {
@@ -256,49 +256,49 @@ describe('what an answer is', () => {
       '{}',
       'text/csv',
       xml,
-      /it says that it is text\/csv, but it begins as XML does: <\?xml/,
+      /its content type is text\/csv, but it starts like XML: <\?xml/,
     ],
     [
       'XML where CSV is defined',
       "{ format: 'csv' }",
       'application/xml',
       xml,
-      /the definition says CSV, but it begins as XML does/,
+      /the definition says CSV, but it starts like XML/,
     ],
     [
       'XML that is called JSON',
       '{}',
       'application/json',
       xml,
-      /it says that it is application\/json, but it begins as XML does/,
+      /its content type is application\/json, but it starts like XML/,
     ],
     [
       'JSON where CSV is defined',
       "{ format: 'csv' }",
       'text/csv',
       '{"error":"no,such\\nthing"}',
-      /the definition says CSV, but it begins as JSON does/,
+      /the definition says CSV, but it starts like JSON/,
     ],
     [
       'JSON where XML is defined',
       "{ format: 'xml' }",
       'text/xml',
       '[{"id":1}]',
-      /the definition says XML, but it begins as JSON does/,
+      /the definition says XML, but it starts like JSON/,
     ],
     [
       'CSV that is called JSON',
       '{}',
       'application/json',
       csv,
-      /it says that it is application\/json, but it begins as neither/,
+      /its content type is application\/json, but it starts like neither/,
     ],
     [
       'CSV that is called text',
       '{}',
       'text/plain',
       csv,
-      /it does not say what it is \(its content type is text\/plain\)/,
+      /its format is unknown \(its content type is text\/plain\)/,
     ],
     ['a web page that looks delimited', "{ format: 'csv' }", 'text/csv', page, /web page \(HTML\)/],
     [
@@ -322,7 +322,7 @@ describe('what an answer is', () => {
       "{ format: 'csv' }",
       'text/csv; charset=utf-16',
       'i',
-      /it says that it is encoded as utf-16/,
+      /it claims to be encoded as utf-16/,
     ],
   ])(
     '%s is an error that names both, and no row of it is taken in',
@@ -438,7 +438,7 @@ describe('a request with a body', () => {
       "{ rows: 'data', allowPrivate: true, body: { q: () => 's3cret' }, paging: { next: 'next' } }"
     for (const path of ['/away', '/next'])
       expect((await errorOf(await lakeOf(url + path, options)))?.message).toMatch(
-        /it leads to http:\/\/localhost:\d+, where a body is not sent/,
+        /it redirects to http:\/\/localhost:\d+, but request bodies are not sent to other hosts/,
       )
     expect(stolen).toEqual([])
     const moved = await lakeOf(`${url}/moved`, options)
@@ -474,7 +474,7 @@ describe('a request with a body', () => {
     const options = "{ graphql: { query: '{ rows { id } }' }, rows: 'data.rows' }"
     const project = await lakeOf(url, options)
     expect((await errorOf(project))?.message).toMatch(
-      /it answers with errors: no such field at rows.3/,
+      /it responds with errors: no such field at rows.3/,
     )
     expect((await project.state()).batches).toEqual({})
     const limits = await lakeOf(`${url}/limit`, options)
@@ -492,12 +492,12 @@ describe('a definition of an API that can not work', () => {
     )
     const error = await project.load().catch((error) => String(error.message))
     for (const message of [
-      'maxShrink is a share of rows, from 0 to 1',
-      'a request with a body is a POST, not a GET',
-      'parameters can only go into a body of JSON',
+      'maxShrink must be a fraction from 0 to 1',
+      'a request with a body must be a POST, not a GET',
+      'parameters can only be sent in a JSON body',
       'paging says page and next',
-      'limit is the parameter that asks for size rows',
-      "until: 'short' needs the size of a page",
+      'limit is the parameter that requests size rows',
+      "until: 'short' needs the page size",
     ])
       expect(error).toContain(message)
   })
@@ -510,7 +510,7 @@ describe('an API that has no rows', () => {
     const project = await lakeOf(url, '{}')
     const first = await project.run()
     expect(first.outcome).toBe('done')
-    expect(step(first, 'silver.rows').reason).toBe('nothing has come to bronze.rows yet')
+    expect(step(first, 'silver.rows').reason).toBe('bronze.rows has no data yet')
     there = rows
     await project.run()
     there = []
@@ -555,7 +555,7 @@ describe('an answer that says that it failed, though HTTP says that all is well'
     )
     const project = await lakeOf(url, "{ paging: { page: 'page' } }")
     expect((await errorOf(project))?.message).toMatch(
-      /page 2: it is an object, where the pages before were/,
+      /page 2: it is an object, but the pages before were/,
     )
   })
 })

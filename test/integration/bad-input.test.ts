@@ -160,9 +160,13 @@ describe('files as they come', () => {
   })
 
   it.each([
-    ['an empty file', '', 'x.csv is empty: it has not even a header'],
+    ['an empty file', '', 'x.csv is empty: it does not even have a header'],
     ['the wrong delimiter', 'a;b\n1;2\n', "silver.x: its input has no column 'a'"],
-    ['UTF-16 that is cut off', bytes([0xff, 0xfe, 0x61]), 'x.csv holds bytes that are no utf-16le'],
+    [
+      'UTF-16 that is cut off',
+      bytes([0xff, 0xfe, 0x61]),
+      'x.csv contains bytes that are not valid utf-16le',
+    ],
     [
       'a gzip file that is cut off',
       gzipSync('a,b\n1,2\n').subarray(0, 20),
@@ -187,7 +191,7 @@ describe('files as they come', () => {
   it('the wrong delimiter for declared columns is an error, not a file of discarded rows', async () => {
     const { error, state } = await load('1;2\n3;4\n', "files('x.csv', { columns: ['a', 'b'] })")
     expect(error?.message).toBe(
-      "x.csv: not one of its 2 records has 2 fields separated by ','; line 1: 1 field instead of 2",
+      "x.csv: none of its 2 records has 2 fields separated by ','; line 1: 1 field instead of 2",
     )
     expect(state?.number).toBe(0)
   })

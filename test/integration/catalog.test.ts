@@ -154,7 +154,7 @@ describe('the catalog', () => {
     const none = await project.cli('catalog', '--search', 'penguins')
     expect([none.code, none.stderr]).toEqual([
       2,
-      expect.stringContaining("No dataset is about 'penguins'"),
+      expect.stringContaining("No dataset matches 'penguins'"),
     ])
   })
 
@@ -292,10 +292,10 @@ describe('a crawl of a folder', () => {
 
   it.each([
     [['nowhere'], /There is nothing at .*nowhere/],
-    [['env:NO_SUCH_URL'], /The environment has no NO_SUCH_URL/],
-    [['ftp://x/y'], /no source that can be crawled/],
+    [['env:NO_SUCH_URL'], /The environment variable NO_SUCH_URL is not set/],
+    [['ftp://x/y'], /not a source that can be crawled/],
     [['data', '--on-gone', 'burn'], /--on-gone burn is not a policy/],
-    [['empty'], /no files in .*empty that can be read/],
+    [['empty'], /No files in .*empty can be read/],
   ])('tells what is wrong: %s', async (args, message) => {
     const project = await Project.create({ ...content, 'empty/.keep': '' })
     const { code, stderr } = await project.cli('crawl', ...args)

@@ -46,12 +46,12 @@ describe('a check of a whole table', () => {
     [
       "check.references('shop', shops, 'shop')",
       `${good}3,7,2026-01-01 00:00:00\n4,,2026-01-01 00:00:00\n`,
-      'shop references silver.shops.shop: 1 row has a value that silver.shops does not have, such as 7',
+      'shop references silver.shops.shop: 1 row has a value that does not exist in silver.shops, such as 7',
     ],
     [
       "check.sql('no shop 1', sql`select * from this_table where shop = 1`)",
       good,
-      'no shop 1: its query gives 2 rows',
+      'no shop 1: its query returns 2 rows',
     ],
     ['check.notEmpty()', 'id,shop,at\nx,,\n', 'not empty: it has no rows'],
   ])('%s keeps a result from readers when it does not hold', async (check, rows, message) => {
@@ -100,7 +100,7 @@ describe('a check of a whole table', () => {
     const none = await project.cli('query', '--run', 'nothing', 'select 1')
     expect([none.code, none.stderr]).toEqual([
       2,
-      expect.stringContaining('left nothing that was not published'),
+      expect.stringContaining('has no unpublished tables'),
     ])
     // Mended, everything goes on from the last good version.
     await project.write({ 'in/2.csv': 'id,shop,at\n3,1,2026-01-03 00:00:00\n' })
@@ -223,7 +223,7 @@ describe('a run that was stopped', () => {
     // What changed since is not taken for the same.
     await project.write({ 'in/2.csv': 'id,shop,at\n9,1,2026-01-09 00:00:00\n' })
     expect(step(await project.run(), 'silver.orders').notes).toBeUndefined()
-    expect((await project.cli('verify', '--deep')).stdout).toContain('Every value could be read')
+    expect((await project.cli('verify', '--deep')).stdout).toContain('All values could be read')
   })
 })
 
@@ -239,7 +239,7 @@ describe('a rollback', () => {
     const rows = () => project.query('select id, shop from silver.orders order by id')
     const after = await rows()
     const undo = ['rollback', '--to', String(before.number), '--undo-intake']
-    expect((await project.cli(...undo)).stdout).toContain('the next run asks their sources again')
+    expect((await project.cli(...undo)).stdout).toContain('the next run reads their sources again')
     expect(await project.query('select id, shop from silver.orders order by id')).toEqual([
       { id: 1, shop: 1 },
       { id: 2, shop: 1 },
@@ -250,7 +250,7 @@ describe('a rollback', () => {
       before.offsets,
       before.watermarks,
     ])
-    expect((await project.cli('status', '--check')).stdout).toContain('1 file to take in')
+    expect((await project.cli('status', '--check')).stdout).toContain('1 file to ingest')
     expect((await project.run()).outcome).toBe('done')
     expect(await rows()).toEqual(after)
     expect((await project.state()).tables['silver.orders']?.counts).toMatchObject({

@@ -51,7 +51,7 @@ describe('a first hour', () => {
 
     const again = await moraine(['-C', folder, 'run'])
     expect(again.stdout).toContain(
-      'Nothing to do: no source has anything new, and no definition changed.',
+      'Nothing to do: no source has new data, and no definition has changed.',
     )
 
     const answer = await moraine([
@@ -122,7 +122,7 @@ describe('a first hour', () => {
       ),
     ).toHaveProperty('error')
     expect(json(await moraine(['-C', folder, '--json', 'query', 'drop table x']))).toMatchObject({
-      error: { kind: 'query', message: 'Only a SELECT can be run here' },
+      error: { kind: 'query', message: 'Only SELECT statements can be run here' },
     })
   })
 
@@ -150,7 +150,7 @@ describe('a first hour', () => {
     })
     expect(stdout).toContain('5')
     expect((await moraine(['--root', 'gs://bucket', 'history'])).stderr).toContain(
-      "A lake can't lie at gs:// yet",
+      'A lake cannot be stored at gs:// yet',
     )
   })
 })
@@ -194,7 +194,7 @@ export default defineLake({ name: 'Shop', datasets: [orders] })
         9 │ export default defineLake({ name: 'Shop', datasets: [orders] })
       → The columns are: id, amuont
 
-      The lake's name 'Shop' must be lower case letters, digits, '_' and '-'
+      The lake's name 'Shop' may contain only lower-case letters, digits, '_' and '-'
         lake.ts:9:36
          7 │   key: 'ident' as 'id',
          8 │ })
@@ -216,7 +216,7 @@ export default defineLake({ name: 'Shop', datasets: [orders] })
     [
       'code that throws',
       'const a = undefined as any\nexport default a.b',
-      "'.b' is asked of something that is undefined",
+      "'.b' is read from something that is undefined",
     ],
     ['no lake', 'export const lake = 1', 'lake.ts has no default export'],
   ])('in TypeScript have a place and no stack: %s', async (_, text, message) => {
@@ -269,24 +269,24 @@ export default defineLake({ name: 'x', datasets: [gold('a', { query: sqlFile(new
 
   it.each([
     [['nonsense'], 'unknown command'],
-    [['query'], 'There is no query'],
+    [['query'], 'No query is given'],
     [['query', 'select 1', '--file', 'a.sql'], 'as an argument or in files, not both'],
     [['query', '--root', '/tmp/none', '--file', 'none.sql'], "none.sql can't be read"],
     [['run', '--fulll'], "unknown option '--fulll'"],
-    [['query', '-n', 'abc', 'select 1'], '--limit abc is not a whole number from 1 up'],
-    [['query', '--limit', '-5', 'select 1'], '--limit -5 is not a whole number from 1 up'],
-    [['query', '--limit', '2.5', 'select 1'], '--limit 2.5 is not a whole number from 1 up'],
-    [['history', '-n', '0'], '--limit 0 is not a whole number from 1 up'],
-    [['discarded', 'orders', '-n', '1e3'], '--examples 1e3 is not a whole number from 0 up'],
-    [['serve', '--port', '65536'], '--port 65536 is not a whole number from 0 to 65535'],
-    [['optimize', '--target', ''], '--target  is not a whole number from 1 to 1000000'],
+    [['query', '-n', 'abc', 'select 1'], '--limit abc is not a whole number: 1 or more'],
+    [['query', '--limit', '-5', 'select 1'], '--limit -5 is not a whole number: 1 or more'],
+    [['query', '--limit', '2.5', 'select 1'], '--limit 2.5 is not a whole number: 1 or more'],
+    [['history', '-n', '0'], '--limit 0 is not a whole number: 1 or more'],
+    [['discarded', 'orders', '-n', '1e3'], '--examples 1e3 is not a whole number: 0 or more'],
+    [['serve', '--port', '65536'], '--port 65536 is not a whole number: 0 to 65535'],
+    [['optimize', '--target', ''], '--target  is not a whole number: 1 to 1000000'],
     [['vacuum', '--grace', 'soon'], '--grace soon is not a duration'],
     [['-C', '/nowhere', 'run'], 'There is no lake.ts in /nowhere'],
     [
       ['query', '--at', 'yesterday', 'select 1', '--root', '/tmp/none'],
       '--at yesterday is neither a commit nor a time',
     ],
-    [['query', '--format', 'xml', 'select 1', '--root', '/tmp/none'], "There is no format 'xml'"],
+    [['query', '--format', 'xml', 'select 1', '--root', '/tmp/none'], "Unknown format 'xml'"],
     [
       ['query', '--root', '/tmp/none', 'from silver.x'],
       'There is no table silver.x in this lake yet',
@@ -338,7 +338,7 @@ export default defineLake({ name: 'stop', datasets: [g] })`,
       if (out.includes('bronze.a') && !stopped) stopped = child.kill('SIGINT')
     })
     const [code] = await once(child, 'close')
-    expect(out).toContain('Stopped. What was taken in is kept')
+    expect(out).toContain('Stopped. What was ingested is kept')
     expect(code).toBe(1)
     const state = await project.state()
     expect([Object.keys(state.batches), Object.keys(state.tables)]).toEqual([['bronze.a'], []])

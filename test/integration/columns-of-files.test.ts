@@ -175,7 +175,7 @@ export default defineLake({ name: 'pay', datasets: [pay] })`,
     await project.write({ ...renamed, 'in/4.csv': 'amount,id\n40.00,4\n' })
     const { error } = step(await project.run(), 'bronze.pay')
     expect(error?.message).toBe(
-      "The columns of in/2.csv are others than before: column 'amount' is gone, column 'amount_eur' is new",
+      "The columns of in/2.csv have changed: column 'amount' was removed, column 'amount_eur' is new",
     )
     expect(await project.query('SELECT count(*) AS n FROM bronze.pay')).toEqual([{ n: 1n }])
     for (const name of Object.keys(renamed)) await rm(`${project.folder}/${name}`)
@@ -200,7 +200,7 @@ export default defineLake({ name: 'pay', datasets: [pay] })`,
     const record = await project.run()
     expect(record.outcome).toBe('done')
     expect(step(record, 'bronze.pay').notes?.join()).toMatch(
-      /^column 'note' of in\/11.csv( and \d+ more)? is left out \(drift: 'discard'\)$/,
+      /^column 'note' of in\/11.csv( and \d+ more)? is ignored \(drift: 'discard'\)$/,
     )
     const found = await project.query(bronze)
     expect(found).toHaveLength(n + 1)
@@ -222,7 +222,7 @@ export default defineLake({ name: 'pay', datasets: [pay] })`,
     const record = await project.run()
     expect(record.outcome).toBe('done')
     expect(step(record, 'bronze.pay').notes?.join()).toContain(
-      "in/2.csv can't be read, and is discarded as a whole: has no column 'amount'",
+      "in/2.csv can't be read and is discarded completely: has no column 'amount'",
     )
     await rm(`${project.folder}/in/2.csv`)
     await project.write({ 'in/3.csv': 'amount,id\n30.00,3\n' })
@@ -250,7 +250,7 @@ describe('a definition that reads files otherwise than before', () => {
     expect(await notes(project)).toEqual([])
     await project.write(source("{ nulls: ['n/a'] }"))
     expect(await notes(project)).toEqual([
-      'its definition reads files otherwise than before, but 1 file stays as read then: to have all of them read again: moraine run bronze.pay+ --reread bronze.pay',
+      'its definition reads files differently now, but 1 file keeps the rows read before; to read all of them again: moraine run bronze.pay+ --reread bronze.pay',
     ])
     expect(await notes(project)).toHaveLength(1)
     await project.write({ 'in/1.csv': 'sku,price,cost\nA1,1,n/a\nA2,1,2\n' })
@@ -278,7 +278,7 @@ describe('a definition that reads files otherwise than before', () => {
       notes: [],
     })
     for (const [name, message] of [
-      ['nope', 'this run reads no such dataset'],
+      ['nope', 'this run does not read such a dataset'],
       ['bronze.payed', "Did you mean 'bronze.pay'?"],
     ] as const) {
       const { code, stderr } = await project.cli('run', '--reread', name)

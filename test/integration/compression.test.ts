@@ -47,7 +47,7 @@ it('tables are written with the compression that their definition says, and tell
   // Rows of silver stay where they are; what is written from now on follows.
   await project.write({ 'lake.ts': lake("compression: 'snappy',"), 'in/2.csv': 'id,label\n3,c\n' })
   const run = await project.run({ rewriteUpTo: 0 })
-  expect(step(run, 'silver.orders').reason).toContain('how its files are compressed changed')
+  expect(step(run, 'silver.orders').reason).toContain('the compression of its files changed')
   expect(await codecs(project, 'silver.orders')).toEqual([['SNAPPY', 'ZSTD'], 'snappy'])
   expect(await codecs(project, 'gold.labels')).toEqual([['SNAPPY'], 'snappy'])
   const engine = await DuckDB.start({ threads: 1 })

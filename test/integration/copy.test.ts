@@ -68,7 +68,7 @@ describe('a lake that is copied', () => {
         )
     const verified = await moraine(['-C', project.folder, '--root', there, 'verify', '--deep'])
     expect([verified.stdout + verified.stderr, verified.code]).toEqual([
-      expect.stringContaining('Every value could be read'),
+      expect.stringContaining('All values could be read'),
       0,
     ])
     for (const tier of ['silver', 'gold', 'discarded'])
@@ -88,7 +88,7 @@ describe('a lake that is copied', () => {
     const again = await project.cli('copy', 'there')
     expect([again.code, again.stderr]).toEqual([
       2,
-      expect.stringMatching(/Another lake lies at .*there/),
+      expect.stringMatching(/There is another lake at .*there/),
     ])
   })
 
@@ -122,17 +122,17 @@ describe('a lake that is copied', () => {
       '--deep',
     ])
     expect([verified.stdout, verified.code]).toEqual([
-      expect.stringContaining('Every value could be read'),
+      expect.stringContaining('All values could be read'),
       0,
     ])
   })
 
   it('does not go where it lies, or another does', async () => {
     const project = await filled()
-    expect((await project.cli('copy', 'lake')).stderr).toMatch(/The lake lies at .*lake already/)
+    expect((await project.cli('copy', 'lake')).stderr).toMatch(/The lake is already at .*lake/)
     const other = await filled()
     expect((await project.cli('copy', join(other.folder, 'lake'))).stderr).toMatch(
-      /Another lake lies at/,
+      /There is another lake at/,
     )
   })
 })

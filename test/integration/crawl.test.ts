@@ -88,7 +88,9 @@ describe('a crawl of files', () => {
   it('makes a text of what a few values do not fit, wherever they are, and says so', async () => {
     const rows = Array.from({ length: 50_000 }, (_, i) => `${i},${i === 49_000 ? 'oops' : i}`)
     const { text } = await crawled({ 'data/n.csv': `id,n\n${rows.join('\n')}\n` })
-    expect(text).toContain("n: z.string(), // t.int() but for 1 of 50000 values, such as 'oops'")
+    expect(text).toContain(
+      "n: z.string(), // t.int(), except for 1 of 50000 values, such as 'oops'",
+    )
   })
 
   it('takes files with more or fewer columns together, and others apart', async () => {
@@ -174,7 +176,7 @@ describe('a preview reads as a run does', () => {
     ],
     ['wide.csv', Buffer.from('\uFEFFid;n\n1;ß\n', 'utf16le'), /1 +ß\n.*semicolons, with a header/],
     ['part-00000', 'id||name\n1||a|b\n', /1 +a\|b\n.*separated by '\|\|'/],
-    ['index.csv', ',n\n0,1\n', /row +n\n.*\n0 +1\n.*no name of their own/],
+    ['index.csv', ',n\n0,1\n', /row +n\n.*\n0 +1\n.*no unique name/],
     ['packed.csv.gz', gzipSync('id,n\n1,2\n'), /id +n\n.*\n1 +2\n/],
     ['page.csv', '{"a":1}\n{"a":2}\n', /a\n─\n1\n2\n.*format: 'jsonl'/],
   ])('%s', async (name, content, shown) => {

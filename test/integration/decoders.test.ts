@@ -55,7 +55,7 @@ it('a file whose decoder needs more memory than it may have is discarded; those 
   const rows = await project.query('SELECT a[1] AS a FROM silver.x ORDER BY a')
   expect(rows).toEqual([{ a: '1' }, { a: '3' }])
   expect(await project.query(discarded)).toEqual([
-    { file: 'in/2.json', why: expect.stringContaining('takes more than 256 MiB of memory') },
+    { file: 'in/2.json', why: expect.stringContaining('needs more than 256 MiB of memory') },
   ])
 })
 

@@ -70,22 +70,22 @@ describe('a changed definition', () => {
     [
       'a new column that no row has had so far',
       { columns: `${base.columns} city: z.string().optional(),` },
-      "column 'city' was added, NULL in all rows so far; no row has to be read again",
+      "column 'city' was added, NULL in all rows so far; no rows need to be read again",
     ],
     [
       'partitioning',
       { options: "key: 'id', partitionBy: ['note']," },
-      'its partitioning changed; no row has to be read again',
+      'its partitioning changed; no rows need to be read again',
     ],
     [
       'the order of columns',
       { columns: 'amount: t.decimal(9, 2), id: t.int(), note: z.string().nullable(),' },
-      'its columns are in another order; no row has to be read again',
+      'its columns are in another order; no rows need to be read again',
     ],
     [
       'a wider type',
       { columns: 'id: t.bigint(), amount: t.decimal(12, 2), note: z.string().nullable(),' },
-      "column 'id' is now bigint instead of int, column 'amount' is now decimal(12,2) instead of decimal(9,2); no row has to be read again",
+      "column 'id' is now bigint instead of int, column 'amount' is now decimal(12,2) instead of decimal(9,2); no rows need to be read again",
     ],
     [
       'a column that is gone',
@@ -93,7 +93,7 @@ describe('a changed definition', () => {
         columns: 'id: t.int(), amount: t.decimal(9, 2),',
         gold: 'select count(*) as n from ${orders}',
       },
-      "column 'note' was removed; no row has to be read again",
+      "column 'note' was removed; no rows need to be read again",
     ],
     [
       'the name of a column',
@@ -102,7 +102,7 @@ describe('a changed definition', () => {
         options: "key: 'id', select: { remark: 'note' },",
         gold: 'select remark, sum(amount) as amount from ${orders} group by 1',
       },
-      "column 'note' is now called 'remark'; no row has to be read again",
+      "column 'note' is now called 'remark'; no rows need to be read again",
     ],
   ])('of %s keeps the rows as they are', async (_, changed, reason) => {
     const project = await built()

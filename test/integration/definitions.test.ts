@@ -50,7 +50,7 @@ describe('SQL that is new', () => {
 export default defineLake({ name: 'shop', datasets: [orders] })`
     const project = await Project.create({ 'lake.ts': broken, ...csv })
     const plan = await project.cli('plan')
-    expect(plan.stdout).toContain('The SQL of silver.orders is checked once bronze.orders has data')
+    expect(plan.stdout).toContain('The SQL of silver.orders will be checked once bronze.orders has data')
     expect(plan.code).toBe(0)
     const run = await project.run()
     expect(run.error?.problems?.[0]?.message).toContain('"amuont" not found')
@@ -62,7 +62,7 @@ export default defineLake({ name: 'shop', datasets: [orders] })`
     // A file that brings the column makes it right, whichever came first.
     await project.write({ 'in/2.csv': 'id,amount,amuont\n3,0,30\n' })
     const maybe = await project.cli('plan')
-    expect(maybe.stderr).toContain('Unless what is to be taken in of bronze.orders changes it')
+    expect(maybe.stderr).toContain('Unless newly ingested rows of bronze.orders change it')
     await project.write({ 'lake.ts': broken.replace('amuont::int', 'amount::int') })
     expect((await project.run()).outcome).toBe('done')
     expect(await project.query('select sum(amount) as s from silver.orders')).toEqual([{ s: 30n }])
@@ -124,7 +124,7 @@ describe('a plan', () => {
     })
     expect((await project.run()).outcome).toBe('done')
     await project.write({ 'people/2.csv': '3\n' })
-    const said = 'where it looks something up: all 2 rows of bronze.orders are read again'
+    const said = 'which it uses as a lookup: all 2 rows of bronze.orders are read again'
     expect((await project.cli('plan')).stdout).toContain(`silver.people will change, ${said}`)
     const run = await project.run()
     expect(step(run, 'silver.orders').reason).toBe(`silver.people changed, ${said}`)
@@ -174,7 +174,7 @@ describe('a new lake', () => {
     const project = await Project.create({ 'notes.txt': 'mine' })
     const { code, stderr } = await project.cli('init', '.')
     expect(code).toBe(2)
-    expect(stderr).toContain('is not empty: it has notes.txt')
+    expect(stderr).toContain('is not empty: it contains notes.txt')
   })
 })
 
@@ -201,12 +201,12 @@ openLake(shop).then(async (lake) => console.log(JSON.stringify(await lake.read(o
   it('is told what is no lake, and what is no option', async () => {
     const project = await Project.create({ 'lake.ts': lake('', 'orders'), ...csv })
     const shop = await project.load()
-    await expect(openLake({} as never)).rejects.toThrow('openLake takes a lake, not an object')
+    await expect(openLake({} as never)).rejects.toThrow('openLake needs a lake, not an object')
     await expect(openLake(shop, { rot: 'x' } as never)).rejects.toThrow("no option 'rot'")
     const opened = await openLake(shop, { root: join(project.folder, 'lake') })
     const [orders] = shop.datasets as [never]
     await expect(opened.read(orders, { where: 'id = 1' } as never)).rejects.toThrow(
-      "where must be SQL, written as sql`…`, not the text 'id = 1'",
+      "where must be SQL, written as sql`…`, not the string 'id = 1'",
     )
   })
 })
@@ -225,7 +225,7 @@ export default [datasetTest('adds', sums, { given: [given(orders, [{ amuont: 1 }
     })
     const { code, stdout } = await project.cli('test')
     expect(code).toBe(1)
-    expect(stdout).toContain("silver.orders has no column 'amuont', which is given")
+    expect(stdout).toContain("silver.orders has no column 'amuont', for which values are given")
     expect(stdout).toContain("Did you mean 'amount'?")
   })
 })
@@ -239,9 +239,9 @@ describe('commands', () => {
     expect((await project.cli('discarded', 'orders', '--rule', 'amount')).code).toBe(0)
     expect((await project.cli('replay', 'orders', '--rule', 'nope')).code).toBe(2)
     const early = await project.cli('query', '--at', '2020-01-01', 'from silver.orders')
-    expect(early.stderr).toContain('The lake had no commit yet at 2020-01-01')
+    expect(early.stderr).toContain('The lake had no commits yet at 2020-01-01')
     const back = await project.cli('rollback', '--to', '0')
-    expect(back.stdout).toContain('the lake is as it was before its first commit: empty')
+    expect(back.stdout).toContain('the lake is back to its state before its first commit: empty')
   })
 
   it('list the options that all of them take', async () => {

@@ -42,7 +42,7 @@ class Dev {
 
   private async next(): Promise<string> {
     for (let i = 0; i < 5000; i++) {
-      const at = this.text.indexOf('Waiting for a file to be saved')
+      const at = this.text.indexOf('Waiting for changes')
       if (at >= 0) {
         const said = this.text.slice(0, at)
         this.text = this.text.slice(at + 30)
@@ -73,7 +73,7 @@ it('shows on each save what a definition does, and keeps what was good', async (
 
   await project.write({ 'lake.ts': lake('t.int()', ', nothing as x') })
   const broken = await dev.round(/gold\.total: Referenced column "nothing" not found/)
-  expect(broken).toMatch(/What was built before is still there\./)
+  expect(broken).toMatch(/The previous build is still in place\./)
   expect(broken).toMatch(/> 6 │ const total/)
 
   await project.write({ 'lake.ts': 'export default 1 +' })

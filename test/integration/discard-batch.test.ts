@@ -39,9 +39,9 @@ describe('a batch that should not have come', () => {
       const done = await project.cli('discard-batch', 'bronze.pay', named)
       expect(done.stderr).toBe('')
       expect(done.stdout).toContain(
-        `✔ Commit ${before.number + 1}: batch ${named} of bronze.pay (3 rows) is not part of the lake any more.`,
+        `✔ Commit ${before.number + 1}: batch ${named} of bronze.pay (3 rows) is no longer part of the lake.`,
       )
-      expect(done.stdout).toContain('The next run builds anew what was made from it: silver.pay.')
+      expect(done.stdout).toContain('The next run rebuilds what was derived from it: silver.pay.')
       expect((await project.cli('plan')).stdout).toContain(
         `batch ${named} of bronze.pay was discarded`,
       )
@@ -117,12 +117,12 @@ describe('a batch that should not have come', () => {
     const none = await project.cli('discard-batch', 'bronze.pay', '9')
     expect(none.code).toBe(2)
     expect(none.stderr).toContain("bronze.pay has no batch '9'")
-    expect(none.stderr).toMatch(/Its newest are: 000001-\w+, 000002-\w+, 000003-\w+/)
+    expect(none.stderr).toMatch(/Its newest batches are: 000001-\w+, 000002-\w+, 000003-\w+/)
     await project.cli('discard-batch', 'bronze.pay', '2')
     const again = await project.cli('discard-batch', 'bronze.pay', '2')
-    expect(again.stderr).toMatch(/Batch 000002-\w+ of bronze.pay was discarded already/)
+    expect(again.stderr).toMatch(/Batch 000002-\w+ of bronze.pay has already been discarded/)
     const table = await project.cli('discard-batch', 'silver.pay', '2')
-    expect(table.stderr).toContain("'silver.pay' is no bronze dataset")
+    expect(table.stderr).toContain("'silver.pay' is not a bronze dataset")
   })
 
   it('stays out when an archived inbox is made anew', async () => {

@@ -44,7 +44,7 @@ async function filled(): Promise<Project> {
   return project
 }
 
-const notDefined = (name: string) => `${name} is not in lake.ts any more`
+const notDefined = (name: string) => `${name} is no longer in lake.ts`
 
 describe('a dataset that gets another name', () => {
   it('takes its rows, versions, discarded rows and offsets along; nothing is built again', async () => {
@@ -65,7 +65,7 @@ describe('a dataset that gets another name', () => {
     }
     const { stdout } = await project.cli('plan')
     expect(stdout).toContain('Nothing to do')
-    expect(stdout).not.toContain('not in lake.ts')
+    expect(stdout).not.toContain('no longer in lake.ts')
     expect(await project.query('select id, amount, city from silver.sales order by id')).toEqual([
       { id: 1, amount: '10.00', city: 'Rome' },
       { id: 2, amount: '25.00', city: 'Oslo' },
@@ -110,7 +110,7 @@ describe('a dataset that gets another name', () => {
     const { code, stderr } = await project.cli('rename', 'silver.orders', 'silver.sales')
     expect([code, stderr]).toEqual([
       2,
-      expect.stringContaining('silver.sales has rows of its own already'),
+      expect.stringContaining('silver.sales already has rows of its own'),
     ])
   })
 })
@@ -122,7 +122,7 @@ describe('a dataset that is dropped', () => {
     const { number } = await project.state()
     for (const name of ['gold.days', 'gold.late', 'silver.orders', 'bronze.orders'])
       expect((await project.cli('drop', name)).code).toBe(0)
-    expect((await project.cli('plan')).stdout).not.toContain('not in lake.ts')
+    expect((await project.cli('plan')).stdout).not.toContain('no longer in lake.ts')
     for (const name of ['gold.days', 'silver.orders', 'discarded.orders', 'history.orders'])
       expect((await project.cli('query', `from ${name}`)).code, name).toBe(2)
     expect((await project.cli('verify', '--deep')).code).toBe(0)

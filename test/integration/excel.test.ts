@@ -139,7 +139,7 @@ describe('workbooks', () => {
     )
     expect(
       (await errors("files('libreoffice.ods', { format: 'excel' })", 'libreoffice.ods')).message,
-    ).toBe('libreoffice.ods is an OpenDocument file, no Excel workbook')
+    ).toBe('libreoffice.ods is an OpenDocument file, not an Excel workbook')
     const of = async (content: string | Uint8Array) =>
       (
         await outcome(
@@ -147,11 +147,11 @@ describe('workbooks', () => {
         )
       ).error.message
     expect(await of('id;name\n1;Ada\n')).toBe(
-      'a.xlsx is no Excel workbook: it begins with "id;name…1;Ada…"',
+      'a.xlsx is not an Excel workbook: it starts with "id;name…1;Ada…"',
     )
-    expect(await of('<html><table>')).toBe('a.xlsx is a web page, no Excel workbook')
+    expect(await of('<html><table>')).toBe('a.xlsx is a web page, not an Excel workbook')
     expect(await of('')).toBe('a.xlsx is empty')
-    expect(await of(zip({ 'a.txt': 'a' }))).toBe('a.xlsx is a zip, but no Excel workbook')
+    expect(await of(zip({ 'a.txt': 'a' }))).toBe('a.xlsx is a zip, but not an Excel workbook')
     expect(await of(book('<worksheet><sheetData/></worksheet>'))).toBe(
       "a.xlsx: sheet 'S' has no header",
     )
@@ -168,9 +168,9 @@ describe('workbooks', () => {
       `<worksheet><sheetData><row r="1">${cells}</row></sheetData></worksheet>`
     expect(await of(`<!DOCTYPE x [<!ENTITY a "b">]>${row('')}`)).toContain('it has a DTD')
     expect(await of(row('<c r="A1"><v>1</v>'))).toContain('xl/sheet.xml, line 1')
-    expect(await of(row('<c r="A1" t="s"><v>5</v></c>'))).toContain('there is no shared text 5')
+    expect(await of(row('<c r="A1" t="s"><v>5</v></c>'))).toContain('there is no shared string 5')
     expect(await of(row('<c r="XFE1"><v>1</v></c>'))).toContain('there is no cell XFE1')
-    expect(await of(row('<c r="A1"><v>one</v></c>'))).toContain('one is no number')
+    expect(await of(row('<c r="A1"><v>one</v></c>'))).toContain('one is not a number')
     const bomb = `<worksheet><sheetData><row><c t="inlineStr"><is><t>a</t></is></c></row>${'<row><c><v>1</v></c></row>'.repeat(12_000_000)}`
     expect(await of(bomb)).toBe('a.xlsx unpacks to more than 250 times its size')
   })

@@ -159,7 +159,7 @@ describe('SQL that fails on a row', () => {
     const replay = { replay: { dataset: 'silver.things' }, select: ['silver.things'] }
     const { error } = step(await project.run(replay), 'silver.things')
     expect(error?.message).toBe(
-      "silver.things can't take its discarded rows alone: the rule 'a is positive' fails on rows of the table",
+      "the discarded rows of silver.things cannot be replayed on their own: the rule 'a is positive' fails on rows of the table",
     )
     await project.run()
     expect((await discarded(project)).map(({ line, reasons }) => [line, reasons])).toEqual([

@@ -54,7 +54,7 @@ describe('files that each hold everything', () => {
     })
     const { error } = step(await project.run(), 'bronze.customers')
     expect(error?.message).toContain('in/2/b.csv.gz')
-    expect(error?.hint).toContain('what was there stays')
+    expect(error?.hint).toContain('the previous rows are kept')
     expect(await idsIn(project)).toEqual([1, 2])
     await project.write({ 'in/3/a.csv': csv(1, 3), 'in/3/b.csv': csv(2) })
     await good(project)
@@ -69,7 +69,7 @@ describe('files that each hold everything', () => {
     })
     const first = await good(project)
     expect(step(first, 'bronze.customers').reason).toBe(
-      'in/export-10.csv holds all rows that there are, the newest of 3 exports',
+      'in/export-10.csv is a full extract, the newest of 3 extracts',
     )
     expect(await idsIn(project)).toEqual([1, 3])
     await project.write({ 'in/export-11.csv': csv(1, 4, 'x') })
@@ -84,7 +84,7 @@ describe('files that each hold everything', () => {
       { n: 1n },
     ])
     const again = await good(project)
-    expect(step(again, 'bronze.customers').reason).toBe('in/export-11.csv was taken in before')
+    expect(step(again, 'bronze.customers').reason).toBe('in/export-11.csv was ingested before')
   })
 
   it('one file that is written anew is an export each time', async () => {
@@ -107,7 +107,7 @@ describe('files that each hold everything', () => {
     await rm(join(project.folder, 'in/3.csv'))
     const older = await good(project)
     expect(step(older, 'bronze.customers').reason).toBe(
-      'in/3.csv was taken in before, and nothing that is there is newer',
+      'in/3.csv was ingested before, and no newer one is available',
     )
     await rm(join(project.folder, 'in'), { recursive: true })
     const gone = step(await project.run(), 'bronze.customers')
@@ -332,9 +332,9 @@ describe('a definition of full exports that can not work', () => {
       'a history',
       "files('in', { full: true })",
       ", cursor: 'id', history: true",
-      'a history can not be kept of full exports',
+      'cannot have a history',
     ],
-    ['a share without them', "files('in', { maxShrink: 0.2 })", '', 'maxShrink is of full exports'],
+    ['a share without them', "files('in', { maxShrink: 0.2 })", '', 'maxShrink applies to full extracts'],
     ['a way that there is not', "files('in', { full: { by: 'day' } } as any)", '', 'by must be'],
     ['an inbox', 'inbox({ full: true } as any)', '', "has no option 'full'"],
   ])('is refused: %s', async (_, source, silver, message) => {
@@ -349,7 +349,7 @@ describe('a definition of full exports that can not work', () => {
   it('a pattern that finds nothing in a name says which', async () => {
     const project = await lakeOf({ 'in/all.csv': csv(1) }, "files('in', { full: { by: /\\d+/ } })")
     expect(step(await project.run(), 'bronze.customers').error?.message).toContain(
-      'in/all.csv: /\\d+/ finds nothing',
+      'in/all.csv: /\\d+/ matches nothing',
     )
   })
 })

@@ -211,7 +211,7 @@ describe('an API', () => {
     )
     if (header !== 'authorization') {
       const error = await errorOf(wrong)
-      expect(error?.message).toContain('it answers 403: *** is wrong')
+      expect(error?.message).toContain('it responds with 403: *** is wrong')
     }
   })
 
@@ -252,13 +252,13 @@ describe('an API', () => {
       'repeats a page for ever',
       "{ paging: { page: 'p' } }",
       () => rows,
-      /page 2: it gives the same page again/,
+      /page 2: it returns the same page again/,
     ],
     [
-      'has a next page that was read before',
+      'next page has been read before',
       "{ rows: 'r', paging: { next: 'n' } }",
       (url: URL) => ({ r: [{ id: url.search }], n: url.search === '?a' ? '/?b' : '/?a' }),
-      /its next page is one that was read before/,
+      /its next page has been read before/,
     ],
     [
       'never ends',
@@ -267,10 +267,10 @@ describe('an API', () => {
       /page 6: there are more than 5 pages/,
     ],
     [
-      'answers with a web page',
+      'responds with a web page',
       '{}',
       () => '<!DOCTYPE html><p>Log in',
-      /it answers with a web page \(HTML\)/,
+      /it responds with a web page \(HTML\)/,
     ],
     [
       'has no rows where they should be',
@@ -284,7 +284,7 @@ describe('an API', () => {
       '{}',
       (_: URL, response: ServerResponse) =>
         response.writeHead(404).end('{"error":"no such thing"}'),
-      /it answers 404: \{"error":"no such thing"\}/,
+      /it responds with 404: \{"error":"no such thing"\}/,
     ],
     [
       'redirects for ever',
@@ -311,7 +311,7 @@ describe('an API', () => {
       '{}',
       (_: URL, response: ServerResponse) =>
         response.writeHead(302, { location: 'file:///etc/passwd' }).end(),
-      /it leads to file:/,
+      /it redirects to file:/,
     ],
     [
       'has a next page at a private address',
@@ -329,7 +329,7 @@ describe('an API', () => {
   it('that does not answer is given up', async () => {
     const { url, asked } = await api(() => undefined)
     const project = await lake(url, "{ timeout: '1s' }")
-    expect((await errorOf(project))?.message).toMatch(/it does not answer/)
+    expect((await errorOf(project))?.message).toMatch(/it does not respond/)
     expect(asked).toHaveLength(6)
   })
 })

@@ -89,7 +89,9 @@ describe('a folder into which files are dropped', () => {
     await project.run()
     await drop(project, 'a.csv', first)
     const again = await project.run()
-    expect(step(again, 'bronze.orders').reason).toBe('a.csv came again, and is there once')
+    expect(step(again, 'bronze.orders').reason).toBe(
+      'a.csv arrived again and was ingested only once',
+    )
     expect(await landed(project)).toEqual([])
     await drop(project, 'a.csv', csv('2,1.00,2026-01-01 10:00:00'))
     await project.run()
@@ -135,12 +137,12 @@ b=bytearray(open(sys.argv[1],'rb').read()); b[6]|=1; i=b.find(b'PK\\x01\\x02'); 
     ])
     expect(found.map(({ reason }) => reason)).toEqual([
       expect.stringMatching(/^file: can't be unpacked/),
-      'file: is empty: it has not even a header',
+      'file: is empty: it does not even have a header',
       expect.stringMatching(/^file: .*encrypt/),
       expect.stringMatching(/^file: /),
       expect.anything(),
     ])
-    expect(String(found[0]?.raw)).toMatch(/^all of it, kept at archive\/orders\//)
+    expect(String(found[0]?.raw)).toMatch(/^the whole file, kept at archive\/orders\//)
     const [counts] = await project.query('SELECT count(*) AS n FROM bronze.orders')
     expect(counts?.n).toBe(6n)
   })
@@ -187,8 +189,8 @@ b=bytearray(open(sys.argv[1],'rb').read()); b[6]|=1; i=b.find(b'PK\\x01\\x02'); 
     const project = await Project.create({ 'lake.ts': lake })
     const record = await project.run()
     expect(record.steps.map(({ outcome, reason }) => [outcome, reason])).toEqual([
-      ['unchanged', 'nothing has landed'],
-      ['unchanged', 'nothing has come to bronze.orders yet'],
+      ['unchanged', 'no files have arrived'],
+      ['unchanged', 'bronze.orders has no data yet'],
     ])
     await drop(project, 'a.csv', csv('1,10.00,2026-01-01 10:00:00'))
     expect(step(await project.run(), 'silver.orders').rows).toBe(1)
@@ -259,7 +261,7 @@ describe('moraine rebuild --from archive', () => {
     await writeFile(path, csv('1,99.00,2026-01-01 10:00:00'))
     const { code, stderr } = await project.cli('rebuild', 'orders', '--from', 'archive')
     expect(code).toBe(1)
-    expect(stderr).toContain('a.csv is not what was archived')
+    expect(stderr).toContain('a.csv differs from what was archived')
     expect(await all(project)).toEqual(before)
     expect((await project.cli('verify', '--deep')).code).toBe(1)
   })
@@ -292,7 +294,7 @@ export default defineLake({ name: 'shop', datasets: [orders, days] })
     await rm(join(project.folder, 'lake/bronze/orders'), { recursive: true })
     const { code, stdout, stderr } = await project.cli('rebuild', 'orders', '--from', 'archive')
     expect([code, stderr]).toEqual([0, ''])
-    expect(stdout).toContain('bronze.shops is not archived: it stays as it is')
+    expect(stdout).toContain('bronze.shops is not archived, so it is unchanged')
     expect([...(await all(project)), await project.query('from gold.days')]).toEqual(before)
     expect((await project.state()).tables['silver.shops']).toEqual(shops)
     // What nothing of is archived can't be made anew.

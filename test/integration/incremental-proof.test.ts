@@ -157,7 +157,7 @@ describe('a query is computed part by part', () => {
       ['day desc range between interval 3 days preceding and current row', { before: 3 }],
       ['day range between interval 36 hours preceding and current row', { after: 2 }],
     ])('%s', async (frame, affects) => {
-      await expect(prove(around(frame), 'day')).rejects.toThrow("looks at rows of several 'day'")
+      await expect(prove(around(frame), 'day')).rejects.toThrow("reads rows of several values of 'day'")
       expect((await prove(around(frame), 'day', affects))[0]?.driving.name).toBe('orders')
     })
 
@@ -216,7 +216,7 @@ describe('a query is computed part by part', () => {
       'LIMIT',
       'select shop, count(*) as n from silver.orders group by 1 order by n limit 3',
       'shop',
-      'LIMIT counts rows of all parts',
+      'LIMIT counts rows of all partitions',
     ],
     [
       'LIMIT inside',
@@ -234,7 +234,7 @@ describe('a query is computed part by part', () => {
       'a union of all columns',
       'select * from silver.orders union all select * from silver.shops',
       'shop',
-      'not named by the first side',
+      'does not appear in the first side',
     ],
     [
       'the other side of an outer join',
@@ -276,19 +276,19 @@ describe('a query is computed part by part', () => {
       'a window over everything',
       'select shop, row_number() over (order by id) as r from silver.orders',
       'shop',
-      "looks at rows of several 'shop'",
+      "reads rows of several values of 'shop'",
     ],
     [
       'the clock',
       'select shop, count(*) as n from silver.orders where placed > current_date group by 1',
       'shop',
-      'current_date gives another value at each run',
+      'current_date returns a different value in each run',
     ],
     [
       'chance',
       'select shop from silver.orders where random() > 0.5',
       'shop',
-      'random gives another value',
+      'random returns a different value',
     ],
     ['a sample', 'select shop from silver.orders tablesample 10%', 'shop', 'a sample differs'],
     [
@@ -337,25 +337,25 @@ describe('a query is computed part by part', () => {
       'the age today',
       'select shop, max(age(placed)) as a from silver.orders group by 1',
       'shop',
-      'age of one time depends on the day',
+      'age with one argument depends on the day',
     ],
     [
       'the local clock',
       'select shop, current_localtimestamp() as a from silver.orders',
       'shop',
-      'current_localtimestamp gives another value at each run',
+      'current_localtimestamp returns a different value in each run',
     ],
     [
       'the time of the engine',
       'select shop, ago(interval 1 day) as a from silver.orders',
       'shop',
-      'ago gives another value',
+      'ago returns a different value',
     ],
     [
       'a setting',
       "select shop, current_setting('threads') as a from silver.orders",
       'shop',
-      'current_setting tells of the session',
+      'current_setting depends on the session',
     ],
     [
       'an estimate',
@@ -415,19 +415,19 @@ describe('a query is computed part by part', () => {
       'a column of the same name in the window',
       'select o.shop, rank() over (partition by s.shop order by o.id) as r from silver.orders o join silver.shops s on s.city = o.kind',
       'shop',
-      "looks at rows of several 'shop'",
+      "reads rows of several values of 'shop'",
     ],
     [
       'a column behind a star of the same name in the window',
       'select placed::date as kind, rank() over (partition by kind order by id) as r from (select * from silver.orders)',
       'kind',
-      "looks at rows of several 'kind'",
+      "reads rows of several values of 'kind'",
     ],
     [
       'a format in other letters in the window',
       "select strftime(placed, '%m') as m, rank() over (partition by strftime(placed, '%M') order by id) as r from silver.orders",
       'm',
-      "looks at rows of several 'm'",
+      "reads rows of several values of 'm'",
     ],
     [
       'DISTINCT ON the other side',
@@ -439,7 +439,7 @@ describe('a query is computed part by part', () => {
       'the star of the other side that looks at it',
       'select s.*, rank() over (partition by o.shop order by o.id) as r from silver.orders o join silver.shops s on s.city = o.kind',
       'shop',
-      "looks at rows of several 'shop'",
+      "reads rows of several values of 'shop'",
     ],
     [
       'a star with a column replaced by what looks further',
@@ -469,7 +469,7 @@ describe('a query is computed part by part', () => {
       'types that differ between the sides of a UNION',
       'select d // 2 as part from (select id as d from silver.orders union all select city from silver.shops)',
       'part',
-      'another type on each side',
+      'whose type may differ between the sides',
     ],
     [
       'what is no SELECT',

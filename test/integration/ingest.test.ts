@@ -81,7 +81,7 @@ describe('POST /ingest', () => {
     const others = await post(server.url, '{"id":3}', key)
     expect([others.status, await others.json()]).toEqual([
       409,
-      { error: 'the Idempotency-Key once was used for another body' },
+      { error: 'the Idempotency-Key once was already used for a different body' },
     ])
     server.child.kill('SIGTERM')
     expect(await server.ended).toBe(0)
@@ -174,24 +174,21 @@ describe('POST /ingest', () => {
       401,
       'the token is missing or wrong',
     ])
-    expect(await said('{"id":1}', token, 'others')).toEqual([
-      404,
-      'there is no such dataset that takes rows',
-    ])
-    expect(await said('{"id":1}\nnope')).toEqual([400, 'row 2 is no JSON: nope'])
-    expect(await said('[{"id":1}, 2]')).toEqual([400, 'row 2 is no JSON object: 2'])
+    expect(await said('{"id":1}', token, 'others')).toEqual([404, 'no such dataset accepts rows'])
+    expect(await said('{"id":1}\nnope')).toEqual([400, 'row 2 is not JSON: nope'])
+    expect(await said('[{"id":1}, 2]')).toEqual([400, 'row 2 is not a JSON object: 2'])
     expect(await said('{"id":1}\n{"id"')).toEqual([400, 'line 2: the document ends in the middle'])
     expect(await said(JSON.stringify({ text: 'x'.repeat(2000) }))).toEqual([
       413,
-      'a request may have up to 1000 bytes',
+      'the request body exceeds the limit of 1000 bytes',
     ])
     expect(await said('{"id":1}', { ...token, 'idempotency-key': 'x'.repeat(300) })).toEqual([
       400,
-      'an Idempotency-Key has 1 to 200 characters',
+      'an Idempotency-Key must have 1 to 200 characters',
     ])
     expect(await said('{"id":1}', { ...token, origin: 'https://evil.example' })).toEqual([
       403,
-      'requests of pages of other sites are refused',
+      'cross-origin requests are refused',
     ])
     expect(await status(url, { ...token, host: 'evil.example' })).toBe(421)
     expect((await fetch(`${url}/healthz`)).status).toBe(200)
@@ -216,9 +213,12 @@ describe('POST /ingest', () => {
     expect(await said(latin)).toEqual([400, 'line 2 is not valid UTF-8'])
     expect(await said('{"a\\u0000b":1}')).toEqual([
       400,
-      'row 1 has a name that is no text: "a\\u0000b"',
+      'row 1 has a field name that is not valid text: "a\\u0000b"',
     ])
-    expect(await said(wide(1, 2000))).toEqual([400, 'row 1 has 2001 names, and may have 2000'])
+    expect(await said(wide(1, 2000))).toEqual([
+      400,
+      'row 1 has 2001 field names, more than the limit of 2000',
+    ])
     expect((await said('{"\\ud800":1}'))[0]).toBe(400)
     expect((await project.storage.list('bronze/landing/')).length).toBe(0)
     for (let from = 0; from < 3; from++)
@@ -243,9 +243,9 @@ describe('POST /ingest', () => {
     [
       lake(),
       ['--host', '0.0.0.0', '--behind-proxy'],
-      /takes rows from anybody who reaches 0\.0\.0\.0/,
+      /accepts rows from anyone who can reach 0\.0\.0\.0/,
     ],
-    [lake("token: 'x'"), ['--host', '0.0.0.0'], /would travel in the clear/],
+    [lake("token: 'x'"), ['--host', '0.0.0.0'], /would be sent unencrypted/],
     [lake(), ['--port', '99999'], /--port 99999 is not a whole number/],
   ])('does not listen where it should not', async (text, args, message) => {
     const project = await Project.create({ 'lake.ts': text })
@@ -264,7 +264,7 @@ describe('POST /ingest', () => {
       await utimes(join(project.folder, 'lake', path), 0, 0)
     await project.cli('vacuum', '--delete')
     const record = await project.run()
-    expect(step(record, 'bronze.events')).toMatchObject({ rows: 1, reason: '1 object has landed' })
+    expect(step(record, 'bronze.events')).toMatchObject({ rows: 1, reason: '1 object has arrived' })
     expect(await ids(project)).toEqual([7])
     expect((await project.storage.list('bronze/landing/')).length).toBe(0)
   })

@@ -81,11 +81,11 @@ describe("a schema's own JavaScript", () => {
       await project.query('select reasons, raw from discarded.things order by _source_line'),
     ).toEqual([
       {
-        reasons: ['id: its check ended the thread that it runs in'],
+        reasons: ['id: its check ended the thread it runs in'],
         raw: expect.stringContaining('name 5'),
       },
       {
-        reasons: ['name: its check did not come back within 2 s'],
+        reasons: ['name: its check did not return within 2 s'],
         raw: expect.stringContaining('name 7'),
       },
     ])
@@ -130,7 +130,7 @@ describe("a schema's own JavaScript", () => {
     const run = await project.cli('run', '--json')
     const record = JSON.parse(run.stdout) as RunRecord
     expect(step(record, 'silver.things').counts).toMatchObject({ kept: 25_000, discarded: 0 })
-    expect(run.stderr).toContain('did not wait for what failed later: late')
+    expect(run.stderr).toContain('this failed later: late')
   })
 
   it('may give texts that are none, in lists too', async () => {

@@ -63,7 +63,7 @@ it('lets old rows go, counts them, and keeps the sums that were made of them', a
   const later = () => new Date('2026-04-12T12:00:00Z')
   const run = await project.run({ now: later })
   expect(step(run, 'silver.orders')).toMatchObject({
-    reason: 'rows of before 2026-01-02 are let go (keep: 100 days)',
+    reason: 'rows from before 2026-01-02 expire (keep: 100 days)',
     notes: ['1 expired row let go'],
   })
   const state = await project.state()
@@ -127,7 +127,7 @@ it('lets old rows go, counts them, and keeps the sums that were made of them', a
   const refused = await project.run({ now: later })
   expect(step(refused, 'gold.daily').error).toMatchObject({
     message:
-      'gold.daily would have to be built from all of its rows, but silver.orders keeps only the newest',
+      'gold.daily would have to be rebuilt from all of its rows, but silver.orders has expired some of them',
   })
   expect(await daysOf(project, 'gold.daily')).toMatchObject({ '2026-01-01': 10 })
   await project.run({ now: later, allowLoss: true })

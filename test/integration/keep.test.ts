@@ -50,11 +50,11 @@ it('lets batches go that are old and were read, and loses no row that was made f
   // What needs all rows is refused, says what to do, and that works.
   await project.write({ 'lake.ts': lake('.min(0)') })
   const plan = await project.cli('plan')
-  expect(plan.stdout).toContain('but bronze.orders has not all of its rows any more')
+  expect(plan.stdout).toContain('but bronze.orders has expired some of its rows')
   const refused = await project.cli('run')
   expect(refused.code).toBe(1)
   expect(refused.stdout).toContain(
-    'silver.orders would have to be built from all of its rows, but bronze.orders keeps only the newest',
+    'silver.orders would have to be rebuilt from all of its rows, but bronze.orders has expired some of them',
   )
   expect(refused.stdout).toContain('moraine rebuild silver.orders --from archive')
   expect(await ids(project)).toHaveLength(10)

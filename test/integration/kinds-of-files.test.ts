@@ -64,24 +64,28 @@ describe('what a file is, its ending, its first bytes and the definition say tog
   const html = '<!DOCTYPE html>\n<html><head><title>502, sorry</title></head></html>\n'
   const utf16 = Buffer.from('a,b\n1,Zoë\n2,ß\n', 'utf16le')
   it.each<[string, string | Uint8Array, string]>([
-    ['x.csv', png, 'x.csv is a PNG image, but its ending .csv says delimited text'],
-    ['x.csv', html, 'x.csv is an HTML page, but its ending .csv says delimited text'],
+    ['x.csv', png, 'x.csv is a PNG image, but its extension .csv means delimited text'],
+    ['x.csv', html, 'x.csv is an HTML page, but its extension .csv means delimited text'],
     ['x.csv', '<?xml version="1.0"?>\n<r><a>1</a></r>', 'x.csv is XML, but its ending .csv says'],
-    ['x.csv', '{"a":1}\n{"a":2}\n', 'x.csv is JSON lines, but its ending .csv says delimited text'],
-    ['x.csv', '[\n  { "a": 1 }\n]\n', 'x.csv is JSON, but its ending .csv says delimited text'],
-    ['x.csv', '%PDF-1.7\n%\xe2\n', 'x.csv is a PDF document, but its ending .csv says delimited'],
+    [
+      'x.csv',
+      '{"a":1}\n{"a":2}\n',
+      'x.csv is JSON lines, but its extension .csv means delimited text',
+    ],
+    ['x.csv', '[\n  { "a": 1 }\n]\n', 'x.csv is JSON, but its extension .csv means delimited text'],
+    [
+      'x.csv',
+      '%PDF-1.7\n%\xe2\n',
+      'x.csv is a PDF document, but its extension .csv means delimited',
+    ],
     ['x.csv', utf16, 'x.csv is UTF-16LE without a byte order mark'],
     ['x.csv', Buffer.from(utf16).swap16(), 'x.csv is UTF-16BE without a byte order mark'],
-    [
-      'x.jsonl',
-      'a,b\n1,2\n',
-      'x.jsonl does not begin as JSON lines does, but its ending .jsonl says',
-    ],
-    ['x.jsonl', '[{"a":1}]', 'x.jsonl is JSON, but its ending .jsonl says JSON lines'],
-    ['x.json', html, 'x.json is an HTML page, but its ending .json says JSON'],
-    ['x.parquet', 'a,b\n1,2\n', 'x.parquet does not begin as Parquet does, but its ending'],
-    ['x.avro', png, 'x.avro is a PNG image, but its ending .avro says Avro'],
-    ['x.xml', png, 'x.xml is a PNG image, but its ending .xml says XML'],
+    ['x.jsonl', 'a,b\n1,2\n', 'x.jsonl does not start like JSON lines, but its extension .jsonl means'],
+    ['x.jsonl', '[{"a":1}]', 'x.jsonl is JSON, but its extension .jsonl means JSON lines'],
+    ['x.json', html, 'x.json is an HTML page, but its extension .json means JSON'],
+    ['x.parquet', 'a,b\n1,2\n', 'x.parquet does not start like Parquet, but its extension'],
+    ['x.avro', png, 'x.avro is a PNG image, but its extension .avro means Avro'],
+    ['x.xml', png, 'x.xml is a PNG image, but its extension .xml means XML'],
   ])('%s: what contradicts is an error that names both', async (name, content, message) => {
     const project = await Project.create({ 'lake.ts': lake(`files('${name}')`), [name]: content })
     const { error } = step(await project.run(), 'bronze.x')
@@ -155,14 +159,14 @@ describe('a file that can not be read', () => {
     const first = await project.run()
     expect(first.outcome).toBe('done')
     expect(step(first, 'bronze.x').notes).toContainEqual(
-      "in/2.csv can't be read, and is discarded as a whole: is a PNG image, but its ending .csv says delimited text",
+      "in/2.csv can't be read and is discarded completely: is a PNG image, but its extension .csv means delimited text",
     )
     expect(await project.query(rows)).toEqual([{ a: '1', b: 'good' }])
     expect(await project.query(discarded)).toEqual([
       {
         file: 'in/2.csv',
         line: 0n,
-        why: 'file: is a PNG image, but its ending .csv says delimited text',
+        why: 'file: is a PNG image, but its extension .csv means delimited text',
       },
       { file: 'in/3.json', line: 0n, why: expect.stringContaining('file: line 1') },
       { file: 'in/4.zip', line: 0n, why: expect.stringContaining("file: can't be unpacked") },
@@ -239,7 +243,7 @@ describe('a path that leads to no file any more', () => {
     const emptied = step(await project.run(), 'bronze.x')
     expect(emptied).toMatchObject({
       outcome: 'unchanged',
-      reason: 'no new files; 1 file taken in before',
+      reason: 'no new files; 1 file already ingested',
       notes: ['there is no file at in/*.csv any more'],
     })
     await project.write({ 'in/1.cvs': 'a,b\n1,2\n' })

@@ -92,7 +92,7 @@ describe('a lake', () => {
     const before = await rows()
     const counts = (await project.state()).tables['silver.orders']?.counts
     const full = await project.run({ full: true })
-    expect(step(full, 'silver.orders').reason).toBe('a full rebuild was asked for')
+    expect(step(full, 'silver.orders').reason).toBe('a full rebuild was requested')
     expect(await rows()).toEqual(before)
     expect((await project.state()).tables['silver.orders']?.counts).toEqual(counts)
   })
@@ -103,7 +103,7 @@ describe('a lake', () => {
     const before = await project.state()
     const again = await project.run()
     expect(again.steps.map((s) => s.reason)).toEqual([
-      'no new files; 1 file taken in before',
+      'no new files; 1 file already ingested',
       'its inputs have not changed',
       'its inputs have not changed',
     ])
@@ -134,7 +134,7 @@ describe('a lake', () => {
     })
     const refused = await project.run()
     expect(step(refused, 'silver.orders').error?.message).toContain(
-      'would break what reads it: - name string',
+      'would break its readers: - name string',
     )
     expect(Object.keys((await project.query('from silver.orders'))[0] ?? {})).toContain('name')
     expect((await project.run({ allowBreaking: true })).outcome).toBe('done')
@@ -155,7 +155,7 @@ describe('a lake', () => {
     expect((await project.state()).batches['bronze.orders']).toHaveLength(1)
     // The new time is noted, so the file is not read yet another time.
     expect(step(await project.run(), 'bronze.orders').reason).toBe(
-      'no new files; 1 file taken in before',
+      'no new files; 1 file already ingested',
     )
   })
 
@@ -312,7 +312,7 @@ export default defineLake({ name: 'people', datasets: [people] })
     await project.write({ 'c.csv': 'code,name\nGB,United Kingdom\nZZ,Nowhere\n' })
     const run = await project.run()
     expect(step(run, 'silver.people').reason).toBe(
-      'silver.countries changed, where it looks something up: all 4 rows of bronze.a, bronze.b are read again',
+      'silver.countries changed, which it uses as a lookup: all 4 rows of bronze.a, bronze.b are read again',
     )
     const countries = (await project.query(people)).map((row) => row.country)
     expect(countries).toEqual(['United Kingdom', 'America', 'United Kingdom', 'Nowhere'])
@@ -357,16 +357,16 @@ export default defineLake({ name: 'chain', datasets: [big] })
     const project = await Project.create(files)
     const { stdout } = await project.cli('run', 'silver.big')
     expect(stdout).toContain(
-      'silver.orders is not built yet. Build it with all it needs: moraine run +silver.big',
+      'silver.orders is not built yet. Build it and everything upstream: moraine run +silver.big',
     )
   })
 })
 
 describe('a gold query', () => {
   it.each([
-    ['select 1 as a, 2 as a', "gold.x: two columns are called 'a'"],
-    ['select 1 as _pos', "gold.x: the column name '_pos' is one that Iceberg keeps for itself"],
-    ['select 1 as b', 'gold.x: the query does not give the columns that are declared'],
+    ['select 1 as a, 2 as a', "gold.x: two columns are named 'a'"],
+    ['select 1 as _pos', "gold.x: the column name '_pos' is reserved by Iceberg"],
+    ['select 1 as b', 'gold.x: the columns of the query differ from the declared columns'],
   ])('%s is refused with its place', async (query, message) => {
     const columns = query.includes('as b') ? ', columns: { a: t.int() }' : ''
     const project = await Project.create({

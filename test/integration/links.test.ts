@@ -47,7 +47,7 @@ async function folderWithLinks(from: string): Promise<Project> {
 const ids = (project: Project) =>
   project.query('SELECT id FROM bronze.rows ORDER BY CAST(id AS INT)')
 const leaves = (name: string) =>
-  new RegExp(`${name.replaceAll('.', '\\.')} is a link that leads out of`)
+  new RegExp(`${name.replaceAll('.', '\\.')} is a link to a place outside`)
 
 describe('links in a folder lead to what is in it, each file once, and never out of it', () => {
   it.each([
@@ -93,7 +93,7 @@ describe('links in a folder lead to what is in it, each file once, and never out
     const run = await project.run()
     expect(step(run, 'bronze.rows').error).toMatchObject({
       message: expect.stringContaining('There is no file at'),
-      hint: 'in/666.csv is a link that leads out of in, and is not followed: name what it leads to instead.',
+      hint: 'in/666.csv is a link to a place outside in and is not followed: use the path it points to instead.',
     })
   })
 
@@ -130,11 +130,11 @@ describe('a name that is not UTF-8', () => {
     await writeFile(odd(join(project.folder, 'in')), csv(2))
     const run = await project.run()
     expect(step(run, 'bronze.rows').notes).toEqual([
-      'in/caf\\xE9.csv is passed over, as its name is not valid UTF-8: rename it',
+      'in/caf\\xE9.csv is skipped because its name is not valid UTF-8: rename it',
     ])
     expect(await ids(project)).toEqual([{ id: '1' }])
     const crawl = await project.cli('crawl', 'in')
-    expect(crawl.stdout).toContain('caf\\xE9.csv is passed over')
+    expect(crawl.stdout).toContain('caf\\xE9.csv is skipped')
   })
 
   it('is spelled by an inbox, and its file is ingested', async () => {

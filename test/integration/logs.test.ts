@@ -55,7 +55,7 @@ describe('logs that are followed', () => {
     const packed = join(project.folder, 'in/app.log.2.gz')
     const waits = step(await project.run(), 'bronze.rows')
     // It may be packed just now.
-    expect([waits.rows, waits.notes?.join()]).toEqual([4, expect.stringContaining('and waits')])
+    expect([waits.rows, waits.notes?.join()]).toEqual([4, expect.stringContaining('and will be retried')])
     await settle(packed)
     await appendFile(log, '7 g\n')
     const next = step(await project.run(), 'bronze.rows')
@@ -93,7 +93,7 @@ describe('logs that are followed', () => {
     await settle(log)
     const next = step(await project.run(), 'bronze.rows')
     expect(next.error).toBeUndefined()
-    expect(next.notes?.join()).toMatch(/app\.log, bytes 5 to \d+ can't be read, and are discarded/)
+    expect(next.notes?.join()).toMatch(/app\.log, bytes 5 to \d+ can't be read and are discarded/)
     // The line that was not complete is read once it is.
     await appendFile(log, '!\n')
     expect(step(await project.run(), 'bronze.rows')).toMatchObject({ rows: 1 })
@@ -112,7 +112,7 @@ describe('logs that are followed', () => {
     const first = step(await project.run(), 'bronze.rows')
     expect(first).toMatchObject({
       rows: 2,
-      notes: ['in/app.log: its end is not complete yet, and waits'],
+      notes: ['in/app.log: its last line is not complete yet and will be read later'],
     })
     expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
     await appendFile(log, 'nished\nno number\n')
@@ -186,7 +186,7 @@ describe('logs that are followed', () => {
     await truncate(at('app.log'))
     await appendFile(at('app.log'), '4 d\n5 e\n6 f\n7 g\n')
     const { notes } = step(await project.run(), 'bronze.rows')
-    expect(notes).toEqual(['in/app.log was truncated, and is read from its start'])
+    expect(notes).toEqual(['in/app.log was truncated and is read from its start'])
     expect(await numbers(project)).toEqual([
       [1, 1],
       [2, 2],
@@ -342,6 +342,6 @@ import { files } from 'moraine/sources'
 export default defineLake({ name: 'logs', datasets: [bronze('rows', { from: files('in/a.csv', { follow: true }) })] })
 `,
     })
-    await expect(project.load()).rejects.toThrow('only files whose lines are rows can be followed')
+    await expect(project.load()).rejects.toThrow('only files with one row per line can be followed')
   })
 })

@@ -215,13 +215,13 @@ describe('vacuum', () => {
     ]) {
       const { code, stderr } = await project.cli(...command)
       expect(code).toBe(2)
-      expect(stderr).toContain("Commit 2 can't be seen any more")
-      expect(stderr).toContain(`The oldest commit that is whole is ${number}.`)
+      expect(stderr).toContain("Commit 2 is no longer visible")
+      expect(stderr).toContain(`The oldest complete commit is ${number}.`)
     }
     const { stdout, code } = await project.cli('verify', '--deep')
     expect([code, stdout]).toEqual([
       0,
-      expect.stringContaining(`Commits before ${number} were let go`),
+      expect.stringContaining(`Commits before ${number} were expired`),
     ])
     // Going back to what is still there works, and forward again.
     await project.write({ 'in/9.csv': file(9) })
@@ -294,7 +294,7 @@ describe('verify and rollback', () => {
     ])
     const back = await project.cli('rollback', '--to', '2')
     expect(back.code).toBe(1)
-    expect(back.stderr).toContain("Commit 2 can't come back, as not all of its files are there")
+    expect(back.stderr).toContain("Commit 2 cannot be restored, because some of its files are missing or damaged")
     expect(back.stderr).toContain(gone)
     expect((await project.state()).number).toBe(4)
     expect((await project.cli('rollback', '--to', '1')).code).toBe(0)

@@ -74,7 +74,7 @@ describe('names that would be one column', () => {
       { id: 'evt-2', Id_1: 'user-9', name: 'logout' },
       { id: null, Id_1: 'user-9', name: 'only Id' },
     ])
-    expect(notes).toEqual(['names that fall together: "id" is column id, "Id" is column Id_1'])
+    expect(notes).toEqual(['ambiguous column names: "id" is column id, "Id" is column Id_1'])
   })
 
   it.each([
@@ -172,7 +172,7 @@ describe('names that would be one column', () => {
         notes.push(...(done.notes ?? []))
       }
       expect(await bronzeOf(project)).toEqual(expected)
-      expect(notes).toContain('names that fall together: "id" is column id, "Id" is column Id_1')
+      expect(notes).toContain('ambiguous column names: "id" is column id, "Id" is column Id_1')
     }
   })
 

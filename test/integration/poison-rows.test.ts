@@ -18,7 +18,7 @@ const poison: Record<string, { row: string | Buffer; discarded?: string }> = {
   '2,001 names': { row: `{"id":2,${names(2001)}}` },
   '10,001 names': {
     row: `{"id":2,${names(10_001)}}`,
-    discarded: 'line: with its names there are more than 10000 different ones',
+    discarded: 'line: it brings the number of different names to more than 10000',
   },
   'bytes that are not UTF-8': {
     row: Buffer.from('{"id":2,"v":"\xff"}', 'latin1'),

@@ -37,8 +37,11 @@ it('a text file is previewed by the words that its definition will have', async 
   expect(JSON.parse(decoded.stdout)).toEqual([{ a: '1', b: 'Zoë' }])
   const image = await project.cli('preview', 'image.csv')
   expect(image.stderr).toContain(
-    'image.csv is a PNG image, but its ending .csv says delimited text',
+    'image.csv is a PNG image, but its extension .csv means delimited text',
   )
   const wrong = await project.cli('preview', 'report.txt', '--header', '0')
-  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('--header 0 is no line') })
+  expect(wrong).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--header 0 is not a line number'),
+  })
 })

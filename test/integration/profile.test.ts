@@ -63,6 +63,6 @@ it('warns of a run with other numbers of rows than usual, once there are some to
     check: 'rows within 3 deviations of the last 14 runs',
     severity: 'warn',
     passed: false,
-    message: '300 rows, where the last 6 runs had 101 on average',
+    message: '300 rows, but the last 6 runs had 101 on average',
   })
 })

@@ -91,7 +91,7 @@ const discarded = async (project: Project) =>
     .catch(() => [])
 
 it.each(Object.entries(ways))(
-  '%s: what can not be read holds nothing back, and once it can be all is as if it always could',
+  '%s: what can not be read is empty back, and once it can be all is as if it always could',
   async (_, { from, put }) => {
     await fc.assert(
       fc.asyncProperty(fc.array(event, { minLength: 4, maxLength: 9 }), async (events) => {

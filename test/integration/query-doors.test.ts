@@ -18,7 +18,7 @@ export const sales = silver('sales', { from: raw, schema: z.object({ id: t.int()
 export const wide = gold('wide', { query: sql\`select * from \${sales}\`, view: true })
 export default defineLake({ name: 'shop', datasets: [sales, wide], queries: { maxBytes: '1B' } })
 `
-const TOO_LARGE = 'The result of the query is larger than the 1 B that it may have'
+const TOO_LARGE = 'The result of the query is larger than its limit of 1 B'
 
 let project: Project
 const create = async () => {
@@ -85,7 +85,7 @@ describe('the limits of lake.ts hold for', () => {
     await new Promise<void>((done) => {
       const hear = (chunk: Buffer) => {
         told += chunk
-        if (told.includes('Waiting for a file to be saved')) done()
+        if (told.includes('Waiting for changes')) done()
       }
       child.stdout.on('data', hear)
       child.stderr.on('data', hear)

@@ -40,9 +40,9 @@ describe('limits of queries', () => {
     const usual = openLake(lake)
     await expect(usual.query(ENDLESS)).rejects.toMatchObject({
       kind: 'limit',
-      message: 'The query was stopped: it was not done after the 4 s that it may take',
+      message: 'The query was stopped: it took longer than its limit of 4 s',
     })
-    await expect(usual.read(sales)).rejects.toThrow('more rows than the 10')
+    await expect(usual.read(sales)).rejects.toThrow('more rows than its limit of 10')
     expect(await usual.read(sales, { limit: 10 })).toHaveLength(10)
     expect(await usual.read(sales, { maxRows: 5000 })).toHaveLength(5000)
     const wider = openLake(lake, { maxRows: 100 })
@@ -90,7 +90,7 @@ describe('limits of queries', () => {
     const lake = openLake(await project.load(), { memory: '400MB' })
     await expect(lake.query('select len(range(200000000))')).rejects.toMatchObject({
       kind: 'limit',
-      message: 'The query needs more memory than the 400 MB that it may use',
+      message: 'The query needs more memory than its limit of 400 MB',
     })
     expect(await lake.query('select count(*) as n from silver.sales')).toEqual([{ n: 5000n }])
   })
@@ -172,19 +172,21 @@ describe('a limit that is none', () => {
       }),
     ).toEqual([])
     expect(problemsOf({ memory: '1MB', timeout: 30, rows: 5 })).toEqual([
-      "defineLake: queries: memory must be a size of at least 256MiB, such as '512MiB' or '2GB', not the text '1MB'",
-      "defineLake: queries: timeout must be a time such as '30s', '15m' or '2h', or 'none', not 30",
+      "defineLake: queries: memory must be a size of at least 256MiB, such as '512MiB' or '2GB', not the string '1MB'",
+      "defineLake: queries: timeout must be a duration such as '30s', '15m' or '2h', or 'none', not 30",
       "defineLake: queries has no option 'rows'",
     ])
     const lake = defineLake({ name: 'shop', datasets: [] })
-    expect(() => openLake(lake, { threads: 0 })).toThrow('threads must be a whole number from 1 up')
+    expect(() => openLake(lake, { threads: 0 })).toThrow(
+      'threads must be a whole number, 1 or more',
+    )
     await expect(openLake(lake).query('select 1', { maxBytes: '5' })).rejects.toThrow(
-      "query(…): maxBytes must be a size such as '512MiB' or '2GB', not the text '5'",
+      "query(…): maxBytes must be a size such as '512MiB' or '2GB', not the string '5'",
     )
   })
 
   it.each([
-    [['--memory', '2'], 'not a size of memory'],
+    [['--memory', '2'], 'not a valid memory size'],
     [['--timeout', 'soon'], 'not a duration'],
     [['--spill', 'all'], 'not a size'],
     [['--max-rows', '-1'], 'not a whole number'],

@@ -66,7 +66,7 @@ describe('numbers and dates in a lake', () => {
         reasons: [
           'id: not a bigint',
           'day: not a date',
-          'at: a time that its clocks skipped, when they were put forward',
+          'at: a local time skipped by a clock change',
         ],
       },
     ])

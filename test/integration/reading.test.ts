@@ -217,11 +217,11 @@ describe('times as they come', () => {
       ['2024-07-01 12:00:00', '2024-07-01T10:00:00.000000Z'],
       ['2024-01-01 12:00:00', '2024-01-01T11:00:00.000000Z'],
       ['2024-01-01T12:00:00Z', '2024-01-01T12:00:00.000000Z'],
-      ['2024-03-31 02:30:00', '✖ c: a time that its clocks skipped, when they were put forward'],
+      ['2024-03-31 02:30:00', '✖ c: a local time skipped by a clock change'],
       ['2024-03-31 03:00:00', '2024-03-31T01:00:00.000000Z'],
       [
         '2024-10-27 02:30:00',
-        "✖ c: a time that its clocks showed twice, when they were put back (ambiguous: 'earlier' or 'later' decides)",
+        "✖ c: a local time that occurs twice at a clock change (set ambiguous: 'earlier' or 'later')",
       ],
       ['2024-10-27 03:00:00', '2024-10-27T02:00:00.000000Z'],
       ['x', '✖ c: not a timestamptz'],

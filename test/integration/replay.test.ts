@@ -62,7 +62,7 @@ describe('moraine replay', () => {
     })
     const again = await project.run(replay)
     expect(step(again, 'silver.orders').reason).toBe(
-      'none of its discarded rows would end elsewhere now',
+      'none of its discarded rows would be treated differently now',
     )
     expect(again.commits).toEqual([])
     // It is what a build from all rows gives, and so a run has nothing to do.
@@ -115,7 +115,7 @@ describe('moraine replay', () => {
     await project.write({ 'lake.ts': lake("'sent'") })
     const stricter = await project.run(replay)
     expect(step(stricter, 'silver.orders').error?.message).toBe(
-      "silver.orders can't take its discarded rows alone: 1 rows of the table break the rule 'status is known'",
+      "the discarded rows of silver.orders cannot be replayed on their own: 1 rows of the table violate the rule 'status is known'",
     )
     await project.write({
       'lake.ts': lake("'new'").replace('amount: t.int()', 'amount: t.bigint()'),

@@ -105,14 +105,14 @@ describe('a request that was answered and waits', () => {
     const looked = await project.cli('repair')
     expect([looked.code, looked.stdout]).toEqual([
       1,
-      expect.stringMatching(/bronze.landing.clicks.* is damaged[\s\S]*lost unless their sender/),
+      expect.stringMatching(/bronze.landing.clicks.* is damaged[\s\S]*lost unless they are sent again/),
     ])
     await landing.write([{ key: 'b', rows: ['{"n":3}'] }])
     const run = await project.cli('run')
-    expect([run.code, run.stdout]).toEqual([0, expect.stringContaining('it was set aside')])
+    expect([run.code, run.stdout]).toEqual([0, expect.stringContaining('it is in quarantine')])
     expect(await project.query(clicks)).toEqual([{ n: 3 }])
     const { stdout } = await project.cli('quarantine')
-    expect(stdout).toContain('its SHA-256 is not that of what was written')
+    expect(stdout).toContain('its SHA-256 does not match')
   })
 
   it('of an earlier version has no checksum, and is read', async () => {

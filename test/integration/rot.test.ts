@@ -158,7 +158,7 @@ describe('a damaged file', () => {
     const done = await project.cli('repair', '--yes')
     expect([done.code, done.stdout]).toEqual([
       0,
-      expect.stringContaining('2 files mended: the lake is as it should be'),
+      expect.stringContaining('2 files repaired. No problems are left'),
     ])
     expect((await project.cli('verify', '--head', '--deep')).code).toBe(0)
     expect(await project.query('select * from silver.orders order by all')).toEqual(before)
@@ -174,7 +174,7 @@ describe('a damaged file', () => {
     expect([lost.code, lost.stdout]).toEqual([
       1,
       expect.stringMatching(
-        /rates.7\.csv, which it was read from, is not there any more\. Lost are the 20 rows of batch 1 in bronze\.rates/,
+        /rates.7\.csv, which it was read from, no longer exists\. This would lose the 20 rows of batch 1 in bronze\.rates/,
       ),
     ])
     expect(lost.stdout).toContain('moraine discard-batch rates 1')
@@ -212,7 +212,7 @@ describe('a damaged file', () => {
     const info = { author: 'test', run: null }
     const options = { grace: -1, remove: true, info }
     await expect(vacuum(new CommitLog(storage), storage, options)).rejects.toMatchObject({
-      message: expect.stringMatching(/metadata\.json is damaged: .*; commit \d+ leads to it/),
+      message: expect.stringMatching(/metadata\.json is damaged: .*; commit \d+ refers to it/),
       hint: expect.stringContaining('--history'),
     })
     await vacuum(new CommitLog(storage), storage, { ...options, history: 0 })
@@ -257,7 +257,7 @@ describe('a damaged file', () => {
     ])
     const gone = await project.cli('discard-batch', 'rates', '1')
     expect([gone.code, gone.stderr]).toEqual([0, ''])
-    expect(gone.stdout).toContain('files that are still there are ingested again')
+    expect(gone.stdout).toContain('ingests those that still exist again')
     expect((await project.cli('verify', '--head', '--deep')).code).toBe(0)
     expect((await project.run()).outcome).toBe('done')
     expect(await project.query(rates)).toEqual(before)
@@ -299,17 +299,17 @@ describe('a lake without checksums', () => {
     const batches = (state.batches['bronze.items'] ?? []).map(({ sha256: _, ...batch }) => batch)
     await project.commit({ tables, batches, cut: { 'bronze.items': 0 } })
     const before = (await project.cli('verify', '--deep', '--head')).stdout
-    expect(before).toContain('3 files have none to compare with: an earlier version')
+    expect(before).toContain('3 files have no checksum: an earlier version')
     expect((await project.cli('verify', '--record')).code).toBe(2)
     const recorded = (await project.cli('verify', '--deep', '--head', '--record')).stdout
-    expect(recorded).toContain('3 files had none: their SHA-256 as of now is noted')
+    expect(recorded).toContain('3 files had no checksum: their current SHA-256 is now recorded')
     expect((await project.cli('verify', '--deep', '--head')).stdout).not.toContain('none')
     const { metadata = '' } = tables['silver.items'] ?? {}
     await change(project, metadata, (bytes) => flipped(bytes, 0.5))
     expect((await project.cli('verify', '--deep', '--head')).stdout).toContain(
       `${metadata} is damaged`,
     )
-    expect((await project.cli('repair', '--yes')).stdout).toContain('undoing one flipped bit')
+    expect((await project.cli('repair', '--yes')).stdout).toContain('correcting one flipped bit')
   })
 })
 

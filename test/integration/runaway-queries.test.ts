@@ -74,7 +74,7 @@ describe('a query that needs more memory than it may use is ended', () => {
   )('%s', async (_, sql) => {
     const { code, stdout, stderr } = await query('--memory', '400MB', sql)
     expect([code, stdout]).toEqual([1, ''])
-    expect(stderr).toContain('The query needs more memory than the 400 MB that it may use')
+    expect(stderr).toContain('The query needs more memory than its limit of 400 MB')
     expect(stderr).toContain('--memory 800MB')
   })
 })
@@ -115,7 +115,7 @@ describe('a query that takes longer than it may is ended', () => {
     ),
   )('%s', async (_, sql) => {
     const { code, stderr } = await query('--timeout', '1s', sql)
-    expect(stderr).toContain('The query was stopped: it was not done after the 1 s')
+    expect(stderr).toContain('The query was stopped: it took longer than its limit of 1 s')
     expect(stderr).toContain('--timeout 3s')
     expect(code).toBe(1)
   })
@@ -146,7 +146,7 @@ describe('a query that would fill the disk is ended', () => {
     ),
   )('%s', async (_, sql) => {
     const { code, stderr } = await query('--memory', '400MB', '--spill', '20MB', sql)
-    expect(stderr).toContain('The query needs more disk than the 20 MB that it may use')
+    expect(stderr).toContain('The query would spill more to disk than its limit of 20 MB')
     expect(stderr).toContain('--spill 40MB')
     expect(code).toBe(1)
   })
@@ -161,7 +161,7 @@ describe('a query whose result is too large is ended', () => {
       'csv',
       'from range(1000000)',
     )
-    expect(stderr).toContain('The query has more rows than the 5,000 that it may give')
+    expect(stderr).toContain('The query returns more rows than its limit of 5,000')
     expect(code).toBe(1)
     // What it gave until then was within the limit.
     expect(stdout.split('\n').length).toBeLessThanOrEqual(5002)
@@ -176,7 +176,7 @@ describe('a query whose result is too large is ended', () => {
       'json',
       "select repeat('x', 1000) from range(2000)",
     )
-    expect(stderr).toContain('The result of the query is larger than the 1 MB that it may have')
+    expect(stderr).toContain('The result of the query is larger than its limit of 1 MB')
     expect(code).toBe(1)
   })
 })

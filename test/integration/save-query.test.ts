@@ -57,12 +57,12 @@ it('a query is published as a table, and its definition kept as code', async () 
 
 it.each([
   [['gold.bad', 'select nothing from silver.orders'], /Referenced column "nothing"/],
-  [['gold.bad', 'drop table silver.orders'], /Only a SELECT/],
+  [['gold.bad', 'drop table silver.orders'], /Only SELECT/],
   [['gold.orders', 'select * from discarded.orders'], /no variable for discarded.orders/],
-  [['silver.x', 'select 1 as one from silver.orders'], /can't be the name of a gold dataset/],
+  [['silver.x', 'select 1 as one from silver.orders'], /is not a valid name of a gold dataset/],
   [
     ['gold.bad', 'select day from silver.orders', '--partition-by', 'day; drop'],
-    /can't be a column to partition by/,
+    /is not a valid partition column/,
   ],
 ])(
   'what can not be saved leaves lake.ts as it was: %s',
@@ -152,7 +152,7 @@ it('a query that needs more than it may use is not saved, and lake.ts is as it w
   )
   expect([greedy.code, greedy.stderr]).toEqual([
     1,
-    expect.stringContaining('needs more memory than the 500 MB'),
+    expect.stringContaining('needs more memory than its limit of 500 MB'),
   ])
   const endless = await save(
     ...['--timeout', '3s'],
@@ -160,7 +160,7 @@ it('a query that needs more than it may use is not saved, and lake.ts is as it w
   )
   expect([endless.code, endless.stderr]).toEqual([
     1,
-    expect.stringContaining('was not done after the 3 s'),
+    expect.stringContaining('took longer than its limit of 3 s'),
   ])
   expect(await readFile(join(project.folder, 'lake.ts'), 'utf8')).toBe(lake)
   expect(JSON.parse((await project.cli('--json', 'verify')).stdout).problems).toEqual([])

@@ -74,7 +74,7 @@ describe('moraine serve', () => {
     for (const line of steps)
       expect([line.run, line.dataset, line.step, line.time]).not.toContain(undefined)
     const shown = await project.cli('schedule')
-    expect(shown.stdout).toMatch(/bronze\.orders +when something arrives +- +\d{4}-.* waiting/)
+    expect(shown.stdout).toMatch(/bronze\.orders +when data arrives +- +\d{4}-.* waiting/)
     expect(shown.stdout).toMatch(/gold\.total +after silver\.orders/)
   })
 
@@ -159,7 +159,7 @@ export default defineLake({ name: 'shop', datasets: [orders], alerts: [alert.web
     expect(told).toEqual([
       expect.objectContaining({
         ...about,
-        message: `b.json could not be read: ${FAILURE}; it is tried again`,
+        message: `b.json could not be read: ${FAILURE}; it will be retried`,
       }),
       expect.objectContaining({
         ...about,

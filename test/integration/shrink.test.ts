@@ -39,7 +39,7 @@ describe('a full extract that has far fewer rows than the one before', () => {
     expect(record.outcome).toBe('failed')
     expect(step(record, 'bronze.rows')).toMatchObject({
       outcome: 'held',
-      reason: 'held back: 100 rows in place of 2,350',
+      reason: 'held back: 100 rows instead of 2,350',
       held: { rows: 100, before: 2350 },
       error: {
         kind: 'held',
@@ -105,13 +105,13 @@ describe('a full extract that has far fewer rows than the one before', () => {
     there.rows = 100
     const run = await project.cli('run')
     expect(run.code).toBe(1)
-    expect(run.stdout).toContain('! bronze.rows   held back: 100 rows in place of 2,350')
+    expect(run.stdout).toContain('! bronze.rows   held back: 100 rows instead of 2,350')
     expect(run.stdout).toContain(
-      '→ If that is as it should be: moraine run --accept-shrink bronze.rows',
+      '→ If this is expected: moraine run --accept-shrink bronze.rows',
     )
     expect(run.stdout).toContain('Held back: bronze.rows.')
     const status = await project.cli('status')
-    expect(status.stdout).toContain('held back: 100 rows in place of 2,350')
+    expect(status.stdout).toContain('held back: 100 rows instead of 2,350')
     const [bronze] = JSON.parse((await project.cli('status', '--json')).stdout).datasets
     expect(bronze.held).toMatchObject({ rows: 100, before: 2350 })
     const wrong = await project.cli('run', '--accept-shrink', 'bronze.row')

@@ -66,8 +66,8 @@ describe('a step that takes longer than it may fails, and others go on:', () => 
     expect(failed?.dataset).toMatch(/\.other$/)
     expect(failed?.error).toEqual({
       kind: 'limit',
-      message: 'It was stopped: it was not done after the 2 s that a step may take',
-      hint: "Its table is as it was. Let it compute less, or allow more in lake.ts: steps: { timeout: '6s' }",
+      message: 'The step was stopped: it took longer than its limit of 2 s',
+      hint: "Its table is unchanged. Make it compute less, or raise the limit in lake.ts: steps: { timeout: '6s' }",
     })
     expect(step(record, 'gold.counts').outcome).toBe('done')
     expect(await project.query('from gold.counts')).toEqual([{ n: 3n }])
@@ -118,7 +118,7 @@ describe('a step that nothing can stop', () => {
     await project.write({ 'lake.ts': lakeWith(gold(STUCK)), 'sales.csv': 'id\n1\n2\n3\n' })
     const { code, stdout, stderr } = await project.cli('run')
     expect(code).not.toBe(0)
-    expect(stdout + stderr).toContain('it is left behind, as nothing stops what it computes')
+    expect(stdout + stderr).toContain('it continues in the background because it cannot be interrupted')
     expect(await project.query('from gold.counts')).toEqual([{ n: 3n }])
     expect(await project.query('select count(*) as n from gold.other')).toEqual([{ n: 2n }])
     expect(JSON.parse((await project.cli('--json', 'verify')).stdout).problems).toEqual([])
@@ -194,7 +194,7 @@ describe('a step that nothing can stop', () => {
       await served.line(() => failures().length >= Math.min(n, 2))
     }
     const told = served.lines.map((line) => JSON.stringify(line)).join('\n')
-    expect(told).toContain('it is left behind')
+    expect(told).toContain('it continues in the background')
     expect(told).toContain('It is not built again in this process')
     served.child.kill('SIGTERM')
     await served.ended

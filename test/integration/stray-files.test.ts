@@ -53,7 +53,7 @@ it('what lies in a landing folder and is no landing object keeps neither serve n
   await inbox.accept(['{"id":3}'], undefined)
   const run = await project.run()
   expect(step(run, 'bronze.events').notes).toEqual([
-    'bronze/landing/events holds what no server wrote, and it is left there: .DS_Store, 00000-x.jsonl.part, notes.jsonl, nested/',
+    'bronze/landing/events contains objects that the server did not write; they are ignored: .DS_Store, 00000-x.jsonl.part, notes.jsonl, nested/',
   ])
   expect(await project.query('SELECT id FROM silver.events ORDER BY id')).toEqual(
     [1, 2, 3].map((id) => ({ id })),
@@ -136,7 +136,7 @@ export default defineLake({ name: 'files', datasets: [bronze('rows', { from: fil
   })
   expect([run.outcome, step(run, 'bronze.rows').notes]).toEqual([
     'done',
-    ['in/2.csv is gone since it was listed', 'in/sub/3.csv is gone since it was listed'],
+    ['in/2.csv was removed after it was listed', 'in/sub/3.csv was removed after it was listed'],
   ])
   expect(await project.query('SELECT id FROM bronze.rows')).toEqual([{ id: '1' }])
   // It is new when it is there again.

@@ -54,7 +54,7 @@ it('of a table that only newer versions can read the others are read; nothing is
     project.cli('query', `select count(*) as n from silver.${name}`, ...more)
   const refused = await ask('orders')
   expect(refused.code).toBe(1)
-  expect(refused.stderr).toMatch(/silver\.orders uses seals, which this version .* can't read/)
+  expect(refused.stderr).toMatch(/silver\.orders uses seals, which this version .* cannot read/)
   expect(refused.stderr).toContain('Use Moraine 9.1.0 or newer.')
   expect((await ask('refunds')).stdout).toContain('2')
   expect((await ask('orders', '--at', String(number))).stdout).toContain('2')
@@ -64,7 +64,7 @@ it('of a table that only newer versions can read the others are read; nothing is
     const { code, stdout, stderr } = await project.cli(...command)
     expect(code, stdout).toBe(1)
     expect(stderr).toContain('This lake uses seals, which this version of Moraine (')
-    expect(stderr).toContain("can't write")
+    expect(stderr).toContain('cannot write')
   }
   expect((await project.state()).number).toBe(number + 1)
 })
@@ -116,13 +116,13 @@ it('who has an older lake.ts than the last run is told, and does not undo what o
   const planned = await onOlder('plan')
   expect(planned.code).toBe(1)
   expect(planned.stdout).toMatch(
-    /! lake\.ts defines silver\.orders as it was from commit \d+ on \(.*, Moraine .*\); commit \d+ has replaced that/,
+    /! lake\.ts defines silver\.orders as of commit \d+ \(.*, Moraine .*\), but commit \d+ has replaced that definition/,
   )
   const { steps } = JSON.parse((await onOlder('--json', 'plan')).stdout)
   expect(steps.filter(({ older }: { older?: string }) => older)).toHaveLength(1)
   const refused = await onOlder('run')
   expect(refused.code).toBe(1)
-  expect(refused.stdout + refused.stderr).toContain('lake.ts defines silver.orders as it was from')
+  expect(refused.stdout + refused.stderr).toContain('lake.ts defines silver.orders as of commit')
   expect(refused.stdout + refused.stderr).toContain('moraine run silver.orders --accept-definition')
   // What is not in question goes on.
   expect(await total()).toBe('20.00')

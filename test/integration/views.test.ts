@@ -123,8 +123,8 @@ it('is shown as what it is, read by programs, and told of mistakes before anythi
   })
   const plan = await project.cli('plan')
   expect(plan.code).toBe(2)
-  expect(plan.stderr).toContain('partitionBy: a view stores its query and no rows')
-  expect(plan.stderr).toContain('compression: a view stores its query and no rows')
+  expect(plan.stderr).toContain('partitionBy: a view stores its query, not its rows')
+  expect(plan.stderr).toContain('compression: a view stores its query, not its rows')
   await project.write({
     'lake.ts': lake({
       view: 'view: true, columns: { day: t.date(), amount: t.double(), id: t.int() },',
@@ -132,7 +132,7 @@ it('is shown as what it is, read by programs, and told of mistakes before anythi
   })
   const typed = await project.cli('plan')
   expect(typed.stderr).toContain(
-    "'amount' is declared as double, but the query of the view gives DECIMAL(9,2)",
+    "'amount' is declared as double, but the query of the view returns DECIMAL(9,2)",
   )
 })
 

@@ -73,11 +73,13 @@ export default defineLake({ name: 'shop', datasets: [bronze('rows', { from: file
   it('what is not public is denied in words that name the permission', async () => {
     expect(
       (await run('s3://private/in/')).stdout + (await run('s3://private/in/')).stderr,
-    ).toContain("Can't list s3://private/in/: access is denied: the public may not s3:ListBucket")
+    ).toContain(
+      "Can't list s3://private/in/: access denied: anonymous access does not include s3:ListBucket",
+    )
     const path = `s3://private/in/a.csv?endpoint=${server.url}&anonymous=true`
     const { stderr } = await moraine(['preview', path], nobody)
     expect(stderr).toContain(
-      "Can't look at s3://private/in/a.csv: access is denied: the public may not s3:GetObject",
+      "Can't look at s3://private/in/a.csv: access denied: anonymous access does not include s3:GetObject",
     )
   })
 
@@ -110,7 +112,7 @@ export default defineLake({ name: 'shop', datasets: [bronze('rows', { from: file
       ).stderr
     // The answer to HEAD has no text: "Unknown: UnknownError" is all that the library knows.
     expect(await preview('s3:ListBucket')).toContain(
-      "Can't look at s3://private/in/a.csv: access is denied (403): it needs s3:GetObject",
+      "Can't look at s3://private/in/a.csv: access denied (403): it needs s3:GetObject",
     )
     expect(await preview('s3:GetObject')).toBe('')
     const project = await Project.create({
@@ -123,6 +125,6 @@ export default defineLake({ name: 'shop', datasets: [bronze('rows', { from: file
       ['-C', project.folder, '--root', root, 'run'],
       await may('s3:GetObject', 's3:ListBucket'),
     )
-    expect(write.stdout + write.stderr).toContain('access is denied (403): it needs s3:PutObject')
+    expect(write.stdout + write.stderr).toContain('access denied (403): it needs s3:PutObject')
   })
 })

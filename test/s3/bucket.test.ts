@@ -97,7 +97,7 @@ withService('MinIO', [minioProgram], () => {
       const applied = await cli('--class', 'none', '--removed', removed, '--apply')
       expect([applied.code, applied.stdout]).toEqual([
         0,
-        '✔ 1 rule given to locked; 1 rule of others kept\n! the store knows no rule for: moraine lake: unfinished uploads\n',
+        '✔ Applied 1 rule to locked; 1 other rule kept\n! the bucket does not support: moraine lake: unfinished uploads\n',
       ])
       const found = await there()
       expect(found?.map(({ ID }) => ID)).toEqual(['theirs', 'moraine lake: removed objects'])

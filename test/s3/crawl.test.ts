@@ -57,14 +57,14 @@ withService('MinIO', [minioProgram], () => {
     expect(await n('visits')).toBe(2)
     expect(await n('big')).toBe(100_000)
     const again = await project.cli('crawl', `s3://exports/shop/?endpoint=${server.url}`)
-    expect(again.stdout).toContain('is as it was when it was last crawled')
+    expect(again.stdout).toContain('has not changed since the last crawl')
   })
 
   it('tells clearly where there is nothing', async () => {
     const project = await Project.create({})
     const crawled = await project.cli('crawl', `s3://exports/nothing/?endpoint=${server.url}`)
     expect(crawled.code).toBe(1)
-    expect(crawled.stderr).toContain('There are no files')
+    expect(crawled.stderr).toContain('No files in')
     expect(crawled.stderr).toContain('s3://exports/nothing/ that can be read')
   })
 })

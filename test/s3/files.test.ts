@@ -56,7 +56,7 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
     ['the only new one', ['b.csv']],
     ['a zip', ['a.csv', 'b.zip']],
   ])(
-    'an object that is gone since it was listed is told of, and no failure: %s',
+    'an object that was removed after it was listed is told of, and no failure: %s',
     async (what, names) => {
       const folder = `gone-${what.replaceAll(' ', '-')}`
       for (const name of names)
@@ -81,7 +81,7 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
       proxy.close()
       expect([run.outcome, run.error]).toEqual(['done', undefined])
       const [note] = step(run, 'bronze.rows').notes ?? [step(run, 'bronze.rows').reason]
-      expect(note).toMatch(/b\.\S+ is gone since it was listed/)
+      expect(note).toMatch(/b\.\S+ was removed after it was listed/)
     },
   )
 
@@ -170,7 +170,7 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
     expect(outcome).toBe('done')
     expect(notes).toContainEqual(
       expect.stringContaining(
-        "s3://drop/packed/broken.zip can't be read, and is discarded as a whole: can't be unpacked",
+        "s3://drop/packed/broken.zip can't be read and is discarded completely: can't be unpacked",
       ),
     )
     const faulty =
@@ -226,6 +226,6 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
       /There is no object big\/none.csv in s3:\/\/drop/,
     )
     await put('big/b.parquet', 'no parquet at all, but long enough')
-    expect((await preview('big/b.parquet')).text).toMatch(/is no Parquet file/)
+    expect((await preview('big/b.parquet')).text).toMatch(/is not a Parquet file/)
   })
 })

@@ -158,7 +158,7 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
       { id: 1, amount: 20 },
       { id: 2, amount: 40 },
     ])
-    expect((await cli('quarantine', 'list')).stdout).toContain('Nothing is in quarantine')
+    expect((await cli('quarantine', 'list')).stdout).toContain('The quarantine is empty')
     expect((await cli('rebuild', 'orders', '--from', 'archive')).code).toBe(0)
     expect(await found()).toMatchObject([
       { id: 1, amount: 20 },
@@ -200,7 +200,7 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     await project.run()
     // Other tests have their lake there.
     expect((await keys('plain')).filter((key) => key?.startsWith('in/'))).toEqual(['in/a.csv'])
-    expect(step(await project.run(), 'bronze.orders').reason).toBe('nothing has landed')
+    expect(step(await project.run(), 'bronze.orders').reason).toBe('no files have arrived')
     await new Promise((done) => setTimeout(done, 1100))
     await put('plain', 'in/a.csv', csv('1,12'))
     expect(step(await project.run(), 'bronze.orders').rows).toBe(1)

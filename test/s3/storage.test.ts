@@ -173,9 +173,7 @@ withService('MinIO', [minioProgram], () => {
       expect(await message(`s3://no-such-bucket/x?endpoint=${server.url}`)).toMatch(
         /NoSuchBucket.*Create the bucket/,
       )
-      expect(await message('s3://lake/x?endpoint=http://127.0.0.1:9')).toMatch(
-        /nobody answers there/,
-      )
+      expect(await message('s3://lake/x?endpoint=http://127.0.0.1:9')).toMatch(/connection refused/)
       const right = process.env.AWS_SECRET_ACCESS_KEY
       process.env.AWS_SECRET_ACCESS_KEY = 'wr0ng-secret'
       const wrong = await message(await root())
@@ -183,7 +181,7 @@ withService('MinIO', [minioProgram], () => {
       expect(wrong).toMatch(/SignatureDoesNotMatch.*Set AWS_ACCESS_KEY_ID/)
       expect(wrong).not.toContain('wr0ng-secret')
       expect(() => new S3Storage('s3://b/x?color=red')).toThrow(/no setting 'color'/)
-      expect(() => new S3Storage('s3://key:secret@b/x')).toThrow(/Keys do not belong/)
+      expect(() => new S3Storage('s3://key:secret@b/x')).toThrow(/must not contain keys/)
     })
   })
 })

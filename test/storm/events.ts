@@ -100,7 +100,7 @@ async function serve(round: Round): Promise<void> {
   round.judge(['serve'], outcome, { kind: gentle ? 'terminate' : 'kill', after: 0 })
 }
 
-const refusedRollback = /would be lost|was taken in anew since|can't be seen any more/
+const refusedRollback = /would be lost|was ingested again since|is no longer visible/
 
 /**
  * Back to an earlier commit: its tables are there again; what arrived since stays, unless it is to
@@ -164,7 +164,7 @@ async function change(round: Round): Promise<void> {
  * Discarded rows judged again; a table that another definition has built, by a rollback or before a
  * run that was killed, does not take them alone.
  */
-const otherDefinition = /can't take its discarded rows alone/
+const otherDefinition = /cannot be replayed on their own/
 
 async function replay(round: Round): Promise<void> {
   await round.command(['replay', 'items'], round.fate(), otherDefinition)

@@ -32,7 +32,7 @@ export class Counts {
 /** Commits whose tables are remembered, to be held against what they are later. */
 const REMEMBERED = 12
 const conflict =
-  /changed the same|another run was faster|is still going on .* for longer than --grace|Vacuum has removed files of this run|Files of this run are missing/i
+  /has changed the same|another run was faster|is still running .*, longer than --grace|Vacuum has removed files of this run|Files of this run are missing/i
 
 export interface RoundOptions {
   root: string

@@ -50,6 +50,6 @@ describe('the TICKIT example', () => {
     expect(out).toMatch(/South +[\d,]+ +[\d,]+ +\$/)
 
     const again = run('demo.ts')
-    expect(again).toContain('Nothing to do: no source has anything new, and no definition changed.')
+    expect(again).toContain('Nothing to do: no source has new data, and no definition has changed.')
   })
 })

@@ -137,7 +137,7 @@ export function isSamePosition(before: Watermark | undefined, now: Partial<Water
 /** How rows are told whose cursor lies after their source's own now. */
 export function afterNow(cursor: string, rows: number): string {
   const [noun, verb] = rows === 1 ? ['row', 'lies'] : ['rows', 'lie']
-  return `${thousands(rows)} ${noun} whose ${cursor} ${verb} after now: read in each run`
+  return `${thousands(rows)} ${noun} whose ${cursor} ${verb} in the future: read in each run`
 }
 
 export function refuseDrift(
@@ -149,7 +149,7 @@ export function refuseDrift(
   const said = changes.map((change) => change.said).join(', ')
   throw new MoraineError('source', `The columns of its source have changed: ${said}`, {
     doing: `read ${fullName(dataset)}`,
-    hint: "Nothing was read. Take the change over with drift: 'evolve' (or leave new columns out with drift: 'discard').",
+    hint: "Nothing was ingested. Accept the change with drift: 'evolve' (or ignore new columns with drift: 'discard').",
     place: dataset.place,
   })
 }
@@ -192,10 +192,10 @@ function refuseTwins(columns: readonly RemoteColumn[]): void {
       const other = seen.get(lower)
       const what =
         other === undefined
-          ? `'${name}' is a name that every bronze dataset has itself`
-          : `'${other}' and '${name}' differ in nothing but capitals`
-      throw new MoraineError('source', `Columns of the source can't be told apart: ${what}`, {
-        hint: `Leave one out with columns: [ … ], or name them in a query: .query('select …, "${name}" as other_name from …')`,
+          ? `'${name}' is a reserved column of bronze datasets`
+          : `'${other}' and '${name}' differ only in case`
+      throw new MoraineError('source', `Columns of the source are ambiguous: ${what}`, {
+        hint: `Exclude one with columns: [ … ], or rename it in a query: .query('select …, "${name}" as other_name from …')`,
       })
     }
     seen.set(lower, name)
@@ -218,7 +218,7 @@ function noColumn(name: string, all: readonly RemoteColumn[]): MoraineError {
   const names = all.map((column) => column.name)
   const similar = nearest(name, names)
   return new MoraineError('source', `The source has no column '${name}'`, {
-    hint: similar ? `Did you mean '${similar}'?` : `It has: ${names.join(', ')}`,
+    hint: similar ? `Did you mean '${similar}'?` : `Its columns are: ${names.join(', ')}`,
   })
 }
 
@@ -230,11 +230,11 @@ export function refuseBackfill(
 ): void {
   const name = fullName(dataset)
   if (!cursor || cursor.name === 'xmin')
-    throw new MoraineError('usage', `${name} has no cursor by which rows could be read again`, {
-      hint: 'Give its source a cursor, or leave it out of the backfill.',
+    throw new MoraineError('usage', `${name} has no cursor to select the rows to read again`, {
+      hint: 'Give its source a cursor, or remove it from the backfill.',
     })
   if (before?.from === undefined)
-    throw new MoraineError('usage', `${name} has not been read to its end yet`, {
+    throw new MoraineError('usage', `${name} has not been read completely yet`, {
       hint: 'Run without --backfill first.',
     })
 }

@@ -100,7 +100,7 @@ class RowsIntake {
     const open = contentOf(files)
     const name = fullName(this.seen.dataset)
     if (open === this.seen.before?.open) {
-      const same = { ...done, notes: ['its rows are the same as before'] }
+      const same = { ...done, notes: ['its rows are unchanged'] }
       if (!heldOf(done.state, name)) return same
       return { ...(await this.note(context, done, this.positionAt({ open }))), notes: same.notes }
     }
@@ -233,7 +233,7 @@ class RowsIntake {
     if (all.length > 0) return this.commit(context, batch, all, position, done)
     if (!isSamePosition(this.seen.before, position))
       return this.note(context, done, this.positionAt(position))
-    return { ...done, notes: ['its rows are the same as before'] }
+    return { ...done, notes: ['its rows are unchanged'] }
   }
 
   /** Keys that the lake has and the source has not any more, and the reverse: rows that say so, and rows, in a batch of their own. */
@@ -254,8 +254,8 @@ class RowsIntake {
     const found = back.reduce((sum, { rows }) => sum + rows, 0)
     const notes = [
       ...(done.files > 0 ? done.notes : []),
-      ...(gone && !held ? [`${thousands(gone.rows)} keys are gone from its source`] : []),
-      ...(found > 0 ? [`${thousands(found)} rows were there that the lake lacked`] : []),
+      ...(gone && !held ? [`${thousands(gone.rows)} keys no longer exist in its source`] : []),
+      ...(found > 0 ? [`${thousands(found)} rows were in its source but not in the lake`] : []),
     ]
     const still = held?.held ? { held: held.held } : {}
     return this.commit(

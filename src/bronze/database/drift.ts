@@ -23,7 +23,7 @@ export function compareColumns(
   const news = new Set(renamed.values())
   return [
     ...[...renamed].map(([old, { name }]) => `column '${old.name}' is now called '${name}'`),
-    ...gone.filter((c) => !renamed.has(c)).map(({ name }) => `column '${name}' is gone`),
+    ...gone.filter((c) => !renamed.has(c)).map(({ name }) => `column '${name}' was removed`),
     ...fresh
       .filter((c) => !news.has(c))
       .map(({ name, type }) => `column '${name}' (${type}) is new`),

@@ -85,12 +85,12 @@ export async function newsOf(seen: Seen): Promise<Offer['discovery']> {
     const { from, until } = seen.backfill
     return found(`rows with ${cursor?.name} from ${from} to ${until} are read again`)
   }
-  if (!cursor || !horizon) return found('all of its rows are read each time')
+  if (!cursor || !horizon) return found('all of its rows are read in each run')
   if (before?.from === undefined)
-    return found(before?.load ? 'its first reading goes on' : 'all of its rows are to be read')
+    return found(before?.load ? 'its first load continues' : 'all of its rows will be read')
   if (before.taken === undefined)
-    return found(`rows are read again from the newest ${cursor.name} that the lake has`)
-  if (seen.source.compareKeys) return found('its keys are compared each time')
+    return found(`rows are read again from the newest ${cursor.name} in the lake`)
+  if (seen.source.compareKeys) return found('its keys are compared in each run')
   const census = await seen.reader.census(seen.source, cursor, before.from, horizon)
   const said = saidLater(seen, census.later)
   if (await isSame(seen, census))

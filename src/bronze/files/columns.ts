@@ -72,9 +72,9 @@ export class FileColumns {
       this.tell(`no '${name}'`, file, (at) => `column '${name}' is not in ${at}`)
     for (const name of leftOut)
       this.tell(
-        `'${name}' left out`,
+        `'${name}' ignored`,
         file,
-        (at) => `column '${name}' of ${at} is left out (drift: 'discard')`,
+        (at) => `column '${name}' of ${at} is ignored (drift: 'discard')`,
       )
     this.known = { columns: columnsOf([known, { columns }]), latest: [...columns] }
   }
@@ -94,13 +94,13 @@ export class FileColumns {
 
   private frozen(file: string, fresh: readonly string[], lacking: readonly string[]): MoraineError {
     const said = [
-      ...lacking.map((name) => `column '${name}' is gone`),
+      ...lacking.map((name) => `column '${name}' was removed`),
       ...fresh.map((name) => `column '${name}' is new`),
     ].join(', ')
     // No fault of the file's bytes: the definition says so.
-    return new MoraineError('quality', `The columns of ${file} are others than before: ${said}`, {
+    return new MoraineError('quality', `The columns of ${file} have changed: ${said}`, {
       doing: `read ${fullName(this.dataset)}`,
-      hint: "Nothing was taken in. Take the change over with drift: 'evolve' (or leave new columns out with drift: 'discard'), or take the file away.",
+      hint: "Nothing was ingested. Accept the change with drift: 'evolve' (or ignore new columns with drift: 'discard'), or remove the file.",
       place: this.dataset.place,
     })
   }

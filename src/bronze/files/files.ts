@@ -69,7 +69,7 @@ export async function discoverFiles(
   const watermark = state.watermarks[name] as (Watermark & { follow?: string }) | undefined
   if (watermark?.follow !== undefined)
     throw new MoraineError('source', `${name} was followed before`, {
-      hint: 'Its rows would be taken in once more. Give the dataset another name, or follow it again.',
+      hint: 'Its rows would be ingested twice. Rename the dataset, or follow it again.',
     })
   const known = await batches.knownFiles(state.batches[name] ?? [], watermark?.index)
   const touched = watermark?.touched ?? {}
@@ -228,9 +228,9 @@ function readOtherwise(
 ): string[] {
   if (files === 0 || watermark?.reading === undefined) return []
   if (watermark.reading === textReadingOf(source)) return []
-  const stay = files === 1 ? '1 file stays' : `${files} files stay`
+  const stay = files === 1 ? '1 file keeps' : `${files} files keep`
   return [
-    `its definition reads files otherwise than before, but ${stay} as read then: to have all of them read again: moraine run ${name}+ --reread ${name}`,
+    `its definition reads files differently now, but ${stay} the rows read before; to read all of them again: moraine run ${name}+ --reread ${name}`,
   ]
 }
 
@@ -271,7 +271,7 @@ async function takeIn(
   const info = { author: context.author, run: context.run }
   if (taken.length === 0) {
     const changes = { watermarks: { [name]: watermark } }
-    const message = `note that files of ${name} were only touched`
+    const message = `record that files of ${name} were only touched`
     const state = await log.commit(base, changes, { ...info, message })
     return { state, commits: [state.number], rows: 0, broken: 0, files: 0, bytes: 0, notes }
   }
@@ -302,7 +302,7 @@ async function takeIn(
   const all = new Map<string, KnownFile>([...known, ...taken.map((f) => [f.name, f] as const)])
   const list = `bronze/${dataset.name}/index/${batch}.json`
   const index = await batches.index(all, number, list, before?.index)
-  const message = `take in ${taken.length} file${taken.length === 1 ? '' : 's'} of ${name}`
+  const message = `ingest ${taken.length} file${taken.length === 1 ? '' : 's'} of ${name}`
   const state = await log.commit(
     base,
     {

@@ -41,10 +41,10 @@ export async function discoverFull(
   const notes = [...passed, ...missing]
   const exports = exportsOf(offered, full)
   const newest = exports.at(-1)
-  const known = before && `${before.name} was taken in before`
+  const known = before && `${before.name} was ingested before`
   const none =
     !newest || (before && compareExports(newest, before, full.newest) < 0)
-      ? `${known}, and nothing that is there is newer`
+      ? `${known}, and no newer one is available`
       : before && isSame(seen(newest.files), before.files)
         ? (known ?? '')
         : undefined
@@ -54,8 +54,8 @@ export async function discoverFull(
       take: async (_, base) => nothingYet(base),
     }
   const held = heldOf(state, name)
-  const others = exports.length === 1 ? '' : `, the newest of ${exports.length} exports`
-  const news = `${newest.name} holds all rows that there are${others}${held ? `; the last were ${heldText(held)}` : ''}`
+  const others = exports.length === 1 ? '' : `, the newest of ${exports.length} extracts`
+  const news = `${newest.name} is a full extract${others}${held ? `; the last one was ${heldText(held)}` : ''}`
   return {
     discovery: { news, none: '', notes },
     take: (context, base) => takeFull(context, dataset, source, newest, base),
@@ -143,7 +143,7 @@ async function takeFull(
 /** A part of an export alone would delete the rows of the rest. */
 function partMissing(error: MoraineError, exportName: string): MoraineError {
   const own = error.hint === undefined ? '' : `${error.hint} `
-  const hint = `${own}Nothing of ${exportName} was taken in, and what was there stays. Mend the file, or replace it; a newer export is read instead of this one.`
+  const hint = `${own}Nothing of ${exportName} was ingested, and the previous rows are kept. Fix the file or replace it; a newer extract is read instead.`
   return new MoraineError('source', error.message, {
     cause: error,
     hint,

@@ -110,7 +110,7 @@ export class Taking {
     } catch (error) {
       signal.throwIfAborted()
       if (!this.isWhole && error !== this.frozen && (await isGoneSince(file, error))) {
-        this.notes.push(`${file.name} is gone since it was listed`)
+        this.notes.push(`${file.name} was removed after it was listed`)
         return
       }
       this.fault(file, error)
@@ -232,7 +232,7 @@ export class Taking {
       const kept = original ? { kept: original.path } : {}
       const row = { name, batch: target.batch, said, columns, ...kept }
       const { rows, bytes } = await writeUnreadable(session, row, target.location)
-      this.notes.push(`${name} can't be read, and is discarded as a whole: ${said}`)
+      this.notes.push(`${name} can't be read and is discarded completely: ${said}`)
       const about = { name, size, modified, sha256, ...(original ? { original } : {}) }
       this.take({ ...about, data, rows, bytes, broken: 1, unread: reading, columns })
     }
@@ -262,7 +262,7 @@ export class Taking {
   }
 
   private take(file: Taken): void {
-    if (file.rows === 0) this.notes.push(`${file.name} holds no rows`)
+    if (file.rows === 0) this.notes.push(`${file.name} has no rows`)
     this.taken.push(file)
     this.rows += file.rows
   }

@@ -89,7 +89,7 @@ function refuseOtherReading(dataset: Bronze, state: LakeState): void {
   const watermark = state.watermarks[name] as Partial<Watermark> | undefined
   if (watermark === undefined || watermark.follow !== undefined) return
   throw new MoraineError('source', `${name} was read without follow before`, {
-    hint: 'Its rows would be taken in once more. Give the dataset another name, or leave follow out.',
+    hint: 'Its rows would be ingested twice. Rename the dataset, or remove follow.',
   })
 }
 
@@ -194,7 +194,7 @@ class LogIntake {
       const all = [...this.claimed.values(), ...this.fresh]
       if (await find(all, (other) => isCopy(log, other))) continue
       const cut = streams.find(({ name, inode }) => name === log.file.name && inode === log.inode)
-      if (cut) this.notes.push(`${log.file.name} was truncated, and is read from its start`)
+      if (cut) this.notes.push(`${log.file.name} was truncated and is read from its start`)
       this.fresh.push(log)
     }
     // In the order of their names: rotated files have rows that are older, but silver looks at cursors.
@@ -215,14 +215,14 @@ class LogIntake {
     if (await find(streams, (stream) => isAsItWas(file, stream))) return
     const { name, size, modified } = file
     if (Date.now() - modified <= IDLE) {
-      this.notes.push(`${name} can't be read yet, and waits: ${faultOf(file, error)}`)
+      this.notes.push(`${name} can't be read yet and will be retried: ${faultOf(file, error)}`)
       return
     }
     const { ino } = await stat(file.path)
     const unread = { head: UNREAD, headLength: 0, tail: UNREAD, offset: 0, line: 0 }
     this.unread.push({ name, inode: ino, size, modified, ...unread })
     const said = faultOf(file, error)
-    this.notes.push(`${name} can't be read, and is discarded as a whole: ${said}`)
+    this.notes.push(`${name} can't be read and is discarded completely: ${said}`)
     await this.discardedRow(session, batch, {
       name,
       said,
@@ -305,7 +305,7 @@ class LogIntake {
       this.read.set(before ?? log, after)
       const from = `${file.name}, bytes ${offset} to ${reached.offset}`
       const said = faultOf(file, kept.fault)
-      this.notes.push(`${from} can't be read, and are discarded: ${said}`)
+      this.notes.push(`${from} can't be read and are discarded: ${said}`)
       const name = `${file.name}@${after.head.slice(0, 8)}:${offset}`
       const [bytes, { modified }] = [reached.offset - offset, file]
       const raw = { name, size: bytes, modified, sha256: after.tail }
@@ -317,7 +317,7 @@ class LogIntake {
       return
     }
     if (reached.offset < size)
-      this.notes.push(`${file.name}: its end is not complete yet, and waits`)
+      this.notes.push(`${file.name}: its last line is not complete yet and will be read later`)
     if (reached.offset === offset) return
     const after = await streamAt(log, reached)
     // What was read must still be what the log begins with: one that was cut meanwhile is read by the next run.
@@ -326,7 +326,7 @@ class LogIntake {
     if (now.size < reached.offset || !isSame)
       throw new MoraineError('source', `${file.name} changed while it was being read`, {
         retryable: true,
-        hint: 'Nothing of it was taken in. Run again.',
+        hint: 'Nothing was ingested from it. Run again.',
       })
     this.read.set(before ?? log, after)
     if (kept.rows === 0) return void (await rm(target.location, { force: true }).catch(() => {}))

@@ -51,7 +51,7 @@ export function writeUnreadable(
   { name, batch, said, kept, columns }: UnreadableRow,
   location: string,
 ): Promise<{ rows: number; bytes: number }> {
-  const raw = kept === undefined ? 'all of it' : `all of it, kept at ${kept}`
+  const raw = kept === undefined ? 'the whole file' : `the whole file, kept at ${kept}`
   const sql = `SELECT ${[
     `${quoteText(batch)} AS _batch`,
     `${quoteText(name)} AS _source_file`,

@@ -75,9 +75,9 @@ export class DropFolder implements Drop {
       if (target) await rm(file.path, { force: true })
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw new MoraineError('storage', `Can't take ${file.name}: ${messageOf(cause)}`, {
+      throw new MoraineError('storage', `Can't move ${file.name}: ${messageOf(cause)}`, {
         cause,
-        hint: `Moraine moves files within ${this.folder} before it reads them: it must be allowed to.`,
+        hint: `Moraine moves files within ${this.folder} before it reads them, so it needs permission to do that.`,
       })
     }
     this.seen.delete(file.path)

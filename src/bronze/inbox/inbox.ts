@@ -46,13 +46,13 @@ export async function discoverDropped(
   const work = new InboxIntake(dataset, source, drop, batches)
   const { ready, unfinished, notes } = await work.look(state, source.settle)
   const n = ready.length
-  const landed = n === 0 ? [] : [`${n} ${n === 1 ? 'file has' : 'files have'} landed`]
+  const landed = n === 0 ? [] : [`${n} ${n === 1 ? 'file has' : 'files have'} arrived`]
   const news = [...(feed?.news ? [feed.news] : []), ...landed].join('; ')
   const waiting = unfinished === 1 ? '1 file is' : `${unfinished} files are`
   return {
     discovery: {
       news: news || undefined,
-      none: feed ? `its feed has ${feed.none}` : 'nothing has landed',
+      none: feed ? `its feed has ${feed.none}` : 'no files have arrived',
       notes: [...notes, ...(unfinished > 0 ? [`${waiting} still being written`] : [])],
     },
     take: async (context, base) => {

@@ -56,7 +56,7 @@ export class Taking {
     } catch (error) {
       this.context.signal.throwIfAborted()
       if (!(file.remote && (await isGoneSince(file, error)))) throw error
-      this.notes.push(`${file.name} is gone since it was listed`)
+      this.notes.push(`${file.name} was removed after it was listed`)
     }
   }
 
@@ -98,7 +98,7 @@ export class Taking {
       }
       const result = await take(name, target)
       const original = dataset.archive ? await this.originals.keep(readable) : undefined
-      if (result.rows === 0) this.notes.push(`${name} holds no rows`)
+      if (result.rows === 0) this.notes.push(`${name} has no rows`)
       const { size, modified } = file
       const kept = { name, size, modified, sha256, data: target.data, ...result }
       this.taken.push({ ...kept, ...(original ? { original } : {}) })
@@ -130,7 +130,7 @@ export class Taking {
     const other = `${name}@${sha256.slice(0, 8)}`
     const before = (of: string) => this.taken.find((file) => file.name === of) ?? this.known.get(of)
     if (before(name)?.sha256 === sha256 || before(other)) {
-      this.notes.push(`${name} came again, and is there once`)
+      this.notes.push(`${name} arrived again and was ingested only once`)
       return undefined
     }
     return before(name) ? other : name

@@ -27,9 +27,9 @@ export async function discoverLanded(
   const landing = new Landing(batches.storage, dataset.name)
   const { objects, strays } = await landing.look()
   const n = objects.length
-  const news = n === 0 ? undefined : `${n} ${n === 1 ? 'object has' : 'objects have'} landed`
+  const news = n === 0 ? undefined : `${n} ${n === 1 ? 'object has' : 'objects have'} arrived`
   return {
-    discovery: { news, none: 'nothing has landed', notes: strayNotes(dataset, strays) },
+    discovery: { news, none: 'nothing has arrived', notes: strayNotes(dataset, strays) },
     take: (context, base) => take(context, dataset, source, base, batches),
   }
 }

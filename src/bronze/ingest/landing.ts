@@ -89,8 +89,8 @@ export class Landing {
     if (!found) return undefined
     const { format, requests } = found.head
     if (found.checked ? format !== 2 : format !== 1)
-      throw new MoraineError('corrupt', `${path} was written by a newer Moraine`, {
-        hint: 'Update Moraine, and run again.',
+      throw new MoraineError('corrupt', `${path} was written by a newer version of Moraine`, {
+        hint: 'Update Moraine and run again.',
       })
     const lines = new TextDecoder().decode(found.rest).split('\n')
     const total = requests.reduce((sum, { rows }) => sum + rows, 0)
@@ -127,7 +127,9 @@ export function strayNotes(dataset: { name: string }, strays: readonly string[])
   if (strays.length === 0) return []
   const more = strays.length > STRAYS ? ` and ${strays.length - STRAYS} more` : ''
   const names = strays.slice(0, STRAYS).join(', ')
-  return [`${landingOf(dataset)} holds what no server wrote, and it is left there: ${names}${more}`]
+  return [
+    `${landingOf(dataset)} contains objects that the server did not write; they are ignored: ${names}${more}`,
+  ]
 }
 
 interface Header {
@@ -143,7 +145,7 @@ function parseHeader(bytes: Uint8Array): Sealed<Header> | undefined {
 function damaged(path: string, why: string): MoraineError {
   return new MoraineError('source', `${path} is damaged: ${why}`, {
     path,
-    hint: 'Its rows are in none of the tables. Send what it had once more, or restore it from a backup.',
+    hint: 'Its rows are not in any table. Send them again, or restore the object from a backup.',
   })
 }
 

@@ -74,10 +74,13 @@ export class GroupReader {
     const mended = this.pieces.filter(({ path }) => this.landing.mended.has(path))
     return [
       ...mended.map(
-        ({ path }) => `a bit of ${path} had flipped: its SHA-256 proves which, and it was undone`,
+        ({ path }) =>
+          `one bit of ${path} had flipped; its SHA-256 proves which one, and it was corrected`,
       ),
-      ...(again > 0 ? [`${again} rows came again, and are there once`] : []),
-      ...(others > 0 ? [`${others} rows came under a key of other rows, and are there too`] : []),
+      ...(again > 0 ? [`${again} rows were sent again and ingested only once`] : []),
+      ...(others > 0
+        ? [`${others} rows were sent with the key of other rows and ingested as well`]
+        : []),
     ]
   }
 
@@ -114,8 +117,8 @@ export class GroupReader {
 
 /** Who removes landed objects has committed them: what this run knows of the lake is not true any more. */
 function gone(path: string): never {
-  throw new MoraineError('conflict', `${path} was ingested by another run meanwhile`, {
+  throw new MoraineError('conflict', `${path} was ingested by another run in the meantime`, {
     retryable: true,
-    hint: 'Nothing of this one was published; run it again.',
+    hint: 'This run published nothing; run it again.',
   })
 }

@@ -37,9 +37,9 @@ export function findQuarantined(state: LakeState, names: readonly string[]): Fou
     throw new MoraineError(
       'usage',
       matching.length === 0
-        ? `'${name}' is nothing in quarantine`
-        : `${matching.length} objects in quarantine begin with '${name}'`,
-      { hint: 'See what is there with: moraine quarantine list' },
+        ? `'${name}' is not in quarantine`
+        : `${matching.length} objects in quarantine start with '${name}'`,
+      { hint: 'List them with: moraine quarantine list' },
     )
   })
   return [...new Map(found.map((one) => [one.object.id, one])).values()]

@@ -150,8 +150,8 @@ export class ProcessEnded extends Error {
   constructor(object: string, how?: string) {
     super(
       how
-        ? `a process that read nothing but ${object} ended by ${how}`
-        : `the process ended while it read ${object}`,
+        ? `a process that only read ${object} ended by ${how}`
+        : `the process ended while reading ${object}`,
     )
   }
 }

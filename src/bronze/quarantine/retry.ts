@@ -108,7 +108,7 @@ async function tryOne(
   const others = quarantinedOf(done.state, name).filter(({ id }) => id !== object.id)
   const also = quarantineOf(name, others)
   if (found.outdated) {
-    const message = `let ${object.name} of ${name} go: a newer version of it was read`
+    const message = `remove ${object.name} of ${name} from quarantine: a newer version was read`
     return { ...(await note(context, done, also, message)), notes: [...done.notes, message] }
   }
   const { files, columns, notes, watermark, replaces = false } = found
@@ -122,10 +122,10 @@ async function tryOne(
     created: object.arrived,
     restored: object.id,
     also,
-    message: `take ${object.name} of ${name} in, which was in quarantine`,
+    message: `ingest ${object.name} of ${name} from quarantine`,
     ...(dataset.archive ? { copy: archivedBatch(dataset.name, batch.batch) } : {}),
   })
-  const said = `${object.name} is out of quarantine, and comes where it arrived`
+  const said = `${object.name} is out of quarantine; its rows are placed where it arrived`
   return { ...result, notes: [...done.notes, ...notes, said] }
 }
 
@@ -147,7 +147,7 @@ async function failedAgain(
     ...(error instanceof ProcessEnded ? { crashes: true as const } : {}),
   }
   const all = quarantinedOf(done.state, name).map((one) => (one.id === object.id ? after : one))
-  const message = `note that ${object.name} of ${name} could not be read again`
+  const message = `record that ${object.name} of ${name} could not be read again`
   const result = await note(context, done, quarantineOf(name, all), message)
   return { ...result, setAside: [...(done.setAside ?? []), after] }
 }
@@ -164,4 +164,4 @@ async function note(
 }
 
 const notTried = ({ name }: QuarantinedObject, error: unknown) =>
-  `${name} could not be tried again: ${reasonOf(error)}`
+  `${name} could not be retried: ${reasonOf(error)}`

@@ -48,7 +48,10 @@ export async function setAside(
   const { kind, rows, size, modified, source, watermark, archive } = unread
   const own = unread.nameFor ? unread.nameFor(original.sha256) : unread.name
   if (own === undefined)
-    return { ...done, notes: [...done.notes, `${unread.name} came again, and is there once`] }
+    return {
+      ...done,
+      notes: [...done.notes, `${unread.name} arrived again and was ingested only once`],
+    }
   const object: QuarantinedObject = {
     id: randomBytes(4).toString('hex'),
     name: own,
@@ -77,7 +80,7 @@ export async function setAside(
     more: {},
     quarantined: [{ name: own, size, modified, sha256 }],
     also: quarantineOf(name, [...quarantinedOf(done.state, name), object]),
-    message: `set ${own} of ${name} aside: it can't be read`,
+    message: `quarantine ${own} of ${name}: it can't be read`,
     ...(archive ? { copy: archive(batch.batch) } : {}),
   })
   return { ...result, notes: done.notes, setAside: [...(done.setAside ?? []), object] }

@@ -23,7 +23,7 @@ export function quarantineWarnings({ quarantine }: Pick<StepResult, 'quarantine'
     const times = failures === 1 ? 'once' : `${failures} times`
     const next = held
       ? `it stays in quarantine: moraine quarantine show ${id}`
-      : 'it was set aside, and the next run tries it again'
+      : 'it is in quarantine, and the next run tries it again'
     return `${name} could not be read (${times}): ${reason}; ${next}`
   })
 }
@@ -36,6 +36,6 @@ export function quarantineText(objects: readonly Pick<QuarantinedObject, 'held'>
   const all = n === 1 ? '1 object is in quarantine' : `${n} objects are in quarantine`
   if (again === 0) return all
   return n === again
-    ? `${all}, and ${n === 1 ? 'is' : 'are'} tried again by the next run`
-    : `${all}, ${again} of which the next run tries again`
+    ? `${all}; ${n === 1 ? 'it is' : 'they are'} tried again by the next run`
+    : `${all}; the next run tries ${again} of them again`
 }

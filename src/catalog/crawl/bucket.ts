@@ -24,8 +24,8 @@ export async function crawlBucket(
 ): Promise<Found> {
   const { bucket, prefix, settings, objects } = await rangedObjects(url)
   if (objects.length > MOST)
-    throw new MoraineError('source', `There are more than ${MOST} objects there`, {
-      hint: 'Crawl the prefixes in it one by one.',
+    throw new MoraineError('source', `There are more than ${MOST} objects`, {
+      hint: 'Crawl the prefixes one by one.',
     })
   const base = await scratchFolder('crawl')
   try {

@@ -52,19 +52,19 @@ function typed(kind: DatabaseKind, type: string, words: readonly string[], odd: 
   if (odd !== '' && odd !== '0')
     return {
       schema: 'z.string()',
-      note: `${article(type)} with values that no such type has here (${ODD[kind]}): read as text`,
+      note: `${article(type)} with values that this type cannot hold here (${ODD[kind]}): read as text`,
     }
   // Bits are numbers in MySQL, and texts of ones and zeros in PostgreSQL.
   const schema = kind === 'postgres' && /^bit\((?!1\))/.test(low) ? undefined : schemaOf(low)
   if (schema !== undefined) return { schema }
   return TEXT.test(type)
     ? { schema: 'z.string()' }
-    : { schema: 'z.string()', note: `${article(type)}, which is read as text` }
+    : { schema: 'z.string()', note: `${article(type)}, read as text` }
 }
 
 const ODD: Readonly<Record<DatabaseKind, string>> = {
-  postgres: 'NaN, infinity, years before Christ',
-  mysql: 'days that there are not',
+  postgres: 'NaN, infinity, years BC',
+  mysql: 'invalid dates',
   sqlserver: '',
 }
 

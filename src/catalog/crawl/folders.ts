@@ -87,16 +87,16 @@ export async function crawlFiles(crawled: Crawled, session: Session): Promise<Fo
       }
       if (seen < group.files.length && parts.length > 0)
         notes.push(
-          `${seen} of the ${group.files.length} files in ${relative(base, group.folder) || group.folder} were looked at`,
+          `${seen} of the ${group.files.length} files in ${relative(base, group.folder) || group.folder} were examined`,
         )
     }
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
   if (tables.length === 0)
-    throw new MoraineError('source', `There are no files in ${crawled.name} that can be read`, {
+    throw new MoraineError('source', `No files in ${crawled.name} can be read`, {
       hint: [
-        'Delimited text, JSON, JSON lines, XML, Parquet, Avro and Excel are looked at, also when they are in folders.',
+        'Delimited text, JSON, JSON lines, XML, Parquet, Avro and Excel files are examined, in subfolders too.',
         ...notes.slice(0, 10),
       ].join('\n'),
     })
@@ -120,7 +120,9 @@ async function partsOf(group: Group, crawled: Crawled, looks: Looks, notes: stri
     const found = await looks.at(file, hive.length > 0, isCut)
     const [first] = found
     if (/\.zip$/i.test(file) && first && !found.every((look) => alike(first, look))) {
-      notes.push(`${basename(file)} holds files of several kinds: unpack it, and crawl the folder`)
+      notes.push(
+        `${basename(file)} contains files of several kinds: unpack it, and crawl the folder`,
+      )
       continue
     }
     for (const look of found) {

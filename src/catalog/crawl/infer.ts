@@ -289,7 +289,7 @@ async function describeColumn(
     const said = native === undefined ? undefined : readingsOfType(native)[0]
     const typed = said?.type({ whole: 0, fraction: 0 }, [], false)
     if (typed) return { ...about, schema: typed.text, nullable: true }
-    const note = native === undefined ? { note: 'no value was seen' } : {}
+    const note = native === undefined ? { note: 'no values seen' } : {}
     return { ...about, schema: 'z.string()', nullable: true, ...note }
   }
   const found = typed.get(column)
@@ -302,7 +302,7 @@ async function describeColumn(
   const would = nearly?.reading.type(nearly, nearly.nulls, !complete)
   if (nearly && would && nearly.example !== null) {
     const text = codeText(nearly.example.slice(0, 20))
-    const note = `${would.text} but for ${nearly.misses} of ${count} values, such as ${text}`
+    const note = `${would.text}, except for ${nearly.misses} of ${count} values, such as ${text}`
     return { ...about, schema: 'z.string()', nullable: mayMiss, note }
   }
   if (native !== undefined && native !== 'VARCHAR')

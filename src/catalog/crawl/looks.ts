@@ -111,9 +111,9 @@ export class Looks {
     const { rows, broken } = best.taken
     if (broken > 0)
       this.notes.push(
-        `${broken} of ${rows} records of ${sample.file.name} can't be read, and will be discarded with their reasons`,
+        `${broken} of ${rows} records of ${sample.file.name} can't be read and will be discarded with their reasons`,
       )
-    if (rows === 0) throw new MoraineError('source', `${sample.file.name} holds no rows`)
+    if (rows === 0) throw new MoraineError('source', `${sample.file.name} has no rows`)
     const { complete } = sample
     const about = { stem: stemOf(sample.file.name), complete, natives: new Map() }
     return { ...best, ...about, rows: complete ? rows : null }
@@ -157,7 +157,7 @@ export class Looks {
       try {
         const taken = await this.take(sample, { ...own, format: 'excel' })
         if (taken.rows === 0)
-          throw new MoraineError('source', `sheet '${name}' of ${file.name} holds nothing`)
+          throw new MoraineError('source', `sheet '${name}' of ${file.name} is empty`)
         const about = { stem: stemOf(file.name), complete: true, natives: new Map() }
         looks.push({ options: own, taken, rows: taken.rows, ...about, ...own })
       } catch (error) {
@@ -203,5 +203,5 @@ function toldOf(name: string, error: unknown): string {
   const said = messageOf(error)
   const told = said.includes(name) ? said : `${name}: ${said}`
   const hint = error instanceof MoraineError && error.hint ? `. ${error.hint}` : ''
-  return `${told} (left out)${hint.replace(/\n[\s\S]*/, '')}`
+  return `${told} (ignored)${hint.replace(/\n[\s\S]*/, '')}`
 }

@@ -118,7 +118,7 @@ const ZONE = '(Z|[+-][0-9]{2}(:?[0-9]{2})?)'
 const D = '(0?[1-9]|[12][0-9]|3[01])'
 const M = '(0?[1-9]|1[0-2])'
 
-const EITHER = 'no value tells days from months'
+const EITHER = 'no value shows which is the day and which the month'
 
 /** Days and times as people write them in one order or another. */
 function written(pattern: string, format: string, note?: string): Reading[] {

@@ -24,7 +24,7 @@ export async function filesBelow(path: string, notes: string[]): Promise<string[
   const there = await stat(path).catch(() => undefined)
   if (there?.isFile()) return [path]
   if (!there)
-    throw new MoraineError('source', `There is nothing at ${path}`, { hint: 'Check the path.' })
+    throw new MoraineError('source', `${path} does not exist`, { hint: 'Check the path.' })
   const walk = await Walk.in(path, (at) => relative(path, at) || at)
   const found: string[] = []
   const folders = [path]
@@ -41,7 +41,7 @@ export async function filesBelow(path: string, notes: string[]): Promise<string[
   }
   notes.push(...walk.notes)
   if (found.length >= MOST)
-    notes.push(`there are more than ${MOST} files: the first ${MOST} were looked through`)
+    notes.push(`there are more than ${MOST} files; only the first ${MOST} were examined`)
   return (await walk.once(found.slice(0, MOST))).sort()
 }
 

@@ -15,7 +15,7 @@ export function definitionsText(found: Found, command: string, lake?: string): s
     'z',
   ]
   const parts = [
-    `// Written by: ${comment(command)}\n// It is yours to edit: types come from what is in the source now, rules from you.`,
+    `// Written by: ${comment(command)}\n// Edit it freely: types come from the current data of the source, rules from you.`,
     `import { ${names.join(', ')} } from 'moraine'\nimport { ${imports.join(', ')} } from 'moraine/sources'`,
     ...preamble,
     ...tables.map((table, i) => tableText(table, variables[i] as string)),
@@ -85,7 +85,7 @@ function tableText(table: FoundTable, variable: string): string {
   const about =
     sampled === undefined
       ? ''
-      : `// Types are from ${comment(sampled)}: what does not fit them elsewhere is discarded, with its reason.\n`
+      : `// Types were inferred from ${comment(sampled)}; values that do not fit are discarded with their reasons.\n`
   return `${about}export const ${variable} = silver('${name}', {\n${options.join('\n')}\n})`
 }
 

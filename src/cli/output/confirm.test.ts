@@ -12,6 +12,6 @@ it.each([
 ])('an answer of %j is %j', async (text, expected) => {
   const [input, output] = [new PassThrough(), new PassThrough()]
   input.end(text)
-  expect(await confirm('Build it as it was then?', input, output)).toBe(expected)
-  expect(String(output.read())).toContain('Build it as it was then? [y/N] ')
+  expect(await confirm('Build it with the older definition?', input, output)).toBe(expected)
+  expect(String(output.read())).toContain('Build it with the older definition? [y/N] ')
 })

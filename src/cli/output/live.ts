@@ -54,7 +54,7 @@ export class LiveView implements RunView {
   }
 
   stopping(): void {
-    this.note = 'Stopping … (Ctrl-C again ends it at once)'
+    this.note = 'Stopping … (press Ctrl-C again to stop at once)'
   }
 
   close(): void {
@@ -96,7 +96,9 @@ export class LiveView implements RunView {
       const open = line.inputs.filter((name) =>
         this.lines.some((l) => l.dataset === name && !l.result),
       )
-      return colors.dim(`  ${name}  ${open.length > 0 ? `waits for ${open.join(', ')}` : 'waits'}`)
+      return colors.dim(
+        `  ${name}  ${open.length > 0 ? `waiting for ${open.join(', ')}` : 'waits'}`,
+      )
     }
     const seconds = (performance.now() - line.started) / 1000
     const rows = line.rows

@@ -82,14 +82,14 @@ export class ProcessLog {
       case 'storage-down':
         this.tell(
           { event: 'storage is away', since: new Date(event.since).toISOString() },
-          `! the storage does not answer, and is tried again until it does: ${event.message}`,
+          `! the storage does not respond; retrying: ${event.message}`,
           'error',
         )
         break
       case 'storage-up':
         this.tell(
           { event: 'storage answers', seconds: event.seconds },
-          `· the storage answers again, after ${event.seconds} s`,
+          `· the storage responds again, after ${event.seconds} s`,
         )
         break
       default:
@@ -100,7 +100,7 @@ export class ProcessLog {
   private jobFinished({ job, record, again }: KeeperEvent & { type: 'job-finished' }): void {
     const fields = { event: 'job finished', job, run: record.run, outcome: record.outcome, again }
     const failed = record.outcome === 'failed'
-    const text = failed && again ? `· ${job}  is tried again` : undefined
+    const text = failed && again ? `· ${job}  will be retried` : undefined
     this.tell(fields, text, failed ? 'error' : 'info')
   }
 

@@ -67,7 +67,7 @@ export function closing(record: RunRecord): string {
       out.push(`${colors.cyan('ℹ')} ${step.dataset}: ${printable(note)}`)
     if (step.stale)
       out.push(
-        `${colors.yellow('!')} ${step.dataset}: ${plural(step.stale, 'key')} ${step.stale === 1 ? 'keeps its' : 'keep their'} last valid row, as the newest one is invalid`,
+        `${colors.yellow('!')} ${step.dataset}: ${plural(step.stale, 'key')} ${step.stale === 1 ? 'keeps its' : 'keep their'} last valid row; the newest one is invalid`,
       )
     for (const { check, passed, severity, message } of step.checks ?? [])
       if (!passed && severity === 'warn')
@@ -111,7 +111,7 @@ function outcome(record: RunRecord): string {
   const last = record.commits.at(-1)
   const where = last === undefined ? '' : `, commit ${last}`
   if (record.outcome === 'cancelled')
-    return `\n${colors.yellow('Stopped.')} What was taken in is kept; tables are as they were. Go on with: moraine run`
+    return `\n${colors.yellow('Stopped.')} What was ingested is kept; tables are unchanged. Continue with: moraine run`
   if (record.outcome === 'failed') {
     const stopped = record.steps.filter((step) => ['failed', 'blocked'].includes(step.outcome))
     if (!record.error && stopped.length === 0) {
@@ -120,16 +120,16 @@ function outcome(record: RunRecord): string {
       return `\n${colors.yellow('Held back')}: ${held.map(({ dataset }) => dataset).join(', ')}. ${rest}`.trimEnd()
     }
     if (record.error?.problems)
-      return `\n${colors.red('Nothing was built')}: no table was changed.${last === undefined ? '' : ` What was taken in is kept${where}.`}`
+      return `\n${colors.red('Nothing was built')}: no table was changed.${last === undefined ? '' : ` What was ingested is kept${where}.`}`
     const published =
       record.commits.length > 0 ? `What succeeded is published${where}.` : 'Nothing was published.'
     return `\n${colors.red('Failed')} after ${duration(seconds)}. ${published}`
   }
   const unbuilt = record.steps.find((step) => step.reason.endsWith('is not built yet'))
   if (done === 0 && unbuilt)
-    return `\nNothing was built: ${unbuilt.reason}. Build it with all it needs: moraine run +${unbuilt.dataset}`
+    return `\nNothing was built: ${unbuilt.reason}. Build it and everything upstream: moraine run +${unbuilt.dataset}`
   if (done === 0 && record.steps.some(({ quarantine }) => quarantine?.objects.length))
-    return `\n${colors.yellow('Nothing new could be read')}: see it with moraine quarantine`
-  if (done === 0) return `\nNothing to do: no source has anything new, and no definition changed.`
+    return `\n${colors.yellow('No new data could be read')}. See: moraine quarantine`
+  if (done === 0) return `\nNothing to do: no source has new data, and no definition has changed.`
   return `\n${colors.green('Done')} in ${duration(seconds)}${where}.`
 }

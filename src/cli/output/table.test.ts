@@ -6,7 +6,7 @@ const columns = [{ name: 'dataset' }, { name: 'rows', right: true }, { name: 'st
 const row = {
   dataset: 'silver.orders',
   rows: 1234,
-  state: 'what it reads changed, the checks of column amount changed, and its key is another',
+  state: 'its inputs changed, the checks of column amount changed, and its key is another',
 }
 
 describe('a table of text', () => {
@@ -24,7 +24,7 @@ describe('a table of text', () => {
     expect(textTable(columns, [row], { width: 50 }).split('\n')).toEqual([
       'dataset        rows  state',
       `─────────────  ────  ${'─'.repeat(29)}`,
-      'silver.orders  1234  what it reads changed, the',
+      'silver.orders  1234  its inputs changed, the',
       '                     checks of column amount',
       '                     changed, and its key is',
       '                     another',

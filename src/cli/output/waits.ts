@@ -19,7 +19,7 @@ export function tellWaits(
     const { storage, since } = event
     if (event.type === 'answering') {
       if (!told.delete(storage)) return
-      say(`· ${storage} answers again, after ${Math.round((Date.now() - since) / 1000)} s`)
+      say(`· ${storage} responds again, after ${Math.round((Date.now() - since) / 1000)} s`)
       say(undefined)
       return
     }

@@ -3,7 +3,7 @@ import type { Job } from '../../plan/jobs.js'
 
 /** What makes a job run, in words. */
 export function whenOf({ schedule, event }: Job): string {
-  const arrival = event ? ['when something arrives'] : []
+  const arrival = event ? ['when data arrives'] : []
   switch (schedule?.kind) {
     case 'cron':
       return [`at ${schedule.pattern} ${schedule.timezone ?? 'UTC'}`, ...arrival].join(', ')
@@ -12,7 +12,7 @@ export function whenOf({ schedule, event }: Job): string {
     case 'after':
       return [`after ${schedule.datasets.map(fullName).join(', ')}`, ...arrival].join(', ')
     case 'by hand':
-      return arrival[0] ?? 'by hand'
+      return arrival[0] ?? 'manual'
     default:
       return arrival[0] ?? 'never'
   }

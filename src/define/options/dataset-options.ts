@@ -35,24 +35,24 @@ const about: OptionList<About> = {
 }
 
 const partition: Expected = {
-  is: "a list of columns, or of month('…') and the like",
+  is: "a list of columns or transforms such as month('…')",
   fits: (value) =>
     Array.isArray(value) &&
     value.every((item) => typeof item === 'string' || item?.kind === 'partition'),
   advise: (value) =>
     typeof value === 'string'
-      ? `Put it into a list: ['${value}']`
-      : 'Write [month(…)], from moraine',
+      ? `Wrap it in a list: ['${value}']`
+      : 'Write [month(…)], imported from moraine',
 }
 
 const schema: Expected = {
   is: 'a z.object({ … })',
   fits: (value) => value instanceof z.ZodObject,
   advise: (value) => {
-    if (isType(value)) return 'Its fields are the columns: z.object({ id: t.bigint() })'
+    if (isType(value)) return 'Its fields become the columns: z.object({ id: t.bigint() })'
     const zod3 = typeof value === 'object' && value !== null && '_def' in value
     return zod3
-      ? "This is one of Zod 3; Moraine uses Zod 4: import { z } from 'moraine'"
+      ? "This schema is from Zod 3; Moraine uses Zod 4: import { z } from 'moraine'"
       : 'Write schema: z.object({ id: t.bigint() }), with t and z from moraine'
   },
 }
@@ -63,14 +63,14 @@ const declaredColumns: Expected = {
     object.fits(value) && !isType(value) && Object.values(value as object).every(isType),
   advise: (value) =>
     isType(value)
-      ? 'Leave z.object(…) out: columns: { day: t.date() }'
+      ? 'Write the object without z.object(…): columns: { day: t.date() }'
       : Array.isArray(value)
-        ? 'Give each a type: columns: { day: t.date() }'
-        : 'Types are calls: t.date(), t.bigint(), t.decimal(12, 2)',
+        ? 'Give each column a type: columns: { day: t.date() }'
+        : 'Types are functions, so call them: t.date(), t.bigint(), t.decimal(12, 2)',
 }
 
 const select: Expected = {
-  is: "an object of columns' names and sql`…`",
+  is: 'an object of column names and sql`…`',
   fits: (value) =>
     object.fits(value) &&
     Object.values(value as object).every(
@@ -78,12 +78,12 @@ const select: Expected = {
     ),
   advise: (value) =>
     Array.isArray(value)
-      ? 'All columns of the schema are read; select is for those that are called or made otherwise.'
+      ? 'All columns of the schema are read anyway; select is only for columns that are renamed or computed.'
       : "Write select: { id: 'order_id', total: sql`price * quantity` }",
 }
 
 const severities = ['discard', 'warn', 'fail']
-export const ruleList = listOf('rule', "rule('ships after it is ordered', sql`…`)")
+export const ruleList = listOf('rule', "rule('ships after it was ordered', sql`…`)")
 const checks = listOf('check', "check.unique('id')")
 
 export const bronzeOptions: OptionList<BronzeOptions<string>> = {
@@ -118,7 +118,7 @@ export const silverOptions: OptionList<SilverOptions<Shape>> = {
   history: flag,
   keep: having<Exclude<SilverOptions<Shape>['keep'], string | undefined>>(
     { for: needed(interval), by: columnName },
-    "a time such as '400 days', or { for: '400 days', by: 'ordered_at' }",
+    "a duration such as '400 days', or { for: '400 days', by: 'ordered_at' }",
     interval,
   ),
   compression: oneOf('zstd', 'snappy'),

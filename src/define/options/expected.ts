@@ -23,25 +23,25 @@ export const number: Expected = {
 
 /** Whether an interval can be read is said where its option is used. */
 export const interval: Expected = {
-  is: "a time such as '30s', '15m', '2h' or '1d'",
+  is: "a duration such as '30s', '15m', '2h' or '1d'",
   fits: (value) => typeof value === 'string',
-  advise: (value) => (typeof value === 'number' ? 'Write its unit as well, in quotes.' : undefined),
+  advise: (value) => (typeof value === 'number' ? 'Include the unit, in quotes.' : undefined),
 }
 
 export const texts: Expected = {
-  is: 'a list of texts',
+  is: 'a list of strings',
   fits: (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
-  advise: (value) => (typeof value === 'string' ? `Put it into a list: ['${value}']` : undefined),
+  advise: (value) => (typeof value === 'string' ? `Wrap it in a list: ['${value}']` : undefined),
 }
 
 export const textOrTexts: Expected = {
-  is: 'a text, or a list of texts',
+  is: 'a string or a list of strings',
   fits: (value) => text.fits(value) || texts.fits(value),
 }
 
 export const columnNames: Expected = {
   ...textOrTexts,
-  is: "a column's name, or a list of them",
+  is: 'a column name or a list of column names',
 }
 
 export const columnName: Expected = { ...text, is: "a column's name" }
@@ -53,12 +53,12 @@ export const object: Expected = {
 
 /** A text, or a function that gives one when it is needed. */
 export const secretText: Expected = {
-  is: "a text, or secret('env:NAME')",
+  is: "a string or secret('env:NAME')",
   fits: (value) => typeof value === 'string' || typeof value === 'function',
 }
 
 export const secretTexts: Expected = {
-  is: "an object whose values are texts, or secret('env:NAME')",
+  is: "an object whose values are strings or secret('env:NAME')",
   fits: (value) => object.fits(value) && Object.values(value as object).every(secretText.fits),
 }
 
@@ -93,9 +93,9 @@ export const sqlTag: Expected = {
   fits: (value) => kindOf(value) === 'sql',
   advise: (value) =>
     typeof value === 'string'
-      ? 'Put the tag before it: sql`…`, from moraine'
+      ? 'Put the tag in front of it: sql`…`, imported from moraine'
       : isDataset(value)
-        ? 'Write a query over it: sql`from ${dataset}`'
+        ? 'Write a query on it: sql`from ${dataset}`'
         : undefined,
 }
 
@@ -104,12 +104,11 @@ export const source: Expected = {
   fits: (value) => sources.includes(kindOf(value)),
   advise: (value) => {
     if (typeof value === 'string')
-      return `Say how it is read: files('${value}'), from moraine/sources`
-    if (isDataset(value))
-      return 'Bronze reads sources; what reads a dataset is silver(…) or gold(…).'
+      return `Specify how it is read: files('${value}'), imported from moraine/sources`
+    if (isDataset(value)) return 'Bronze reads sources; silver(…) and gold(…) read datasets.'
     if (Array.isArray(value)) return "Several files are one source: files(['a.csv', 'b.csv'])"
     const database = typeof value === 'object' && value !== null && 'table' in value
-    return database ? "Say which table of it: .table('public.orders')" : undefined
+    return database ? "Specify the table: .table('public.orders')" : undefined
   },
 }
 
@@ -117,9 +116,7 @@ export const silverDataset: Expected = {
   is: 'a silver dataset',
   fits: (value) => isDataset(value) && (value as { tier?: unknown }).tier === 'silver',
   advise: (value) =>
-    typeof value === 'string'
-      ? 'Datasets are named by their variables, without quotes.'
-      : undefined,
+    typeof value === 'string' ? 'Refer to datasets by their variables, without quotes.' : undefined,
 }
 
 export const datasets: Expected = {
@@ -132,31 +129,32 @@ export const datasetList: Expected = {
   is: 'a list of datasets',
   fits: (value) => Array.isArray(value) && value.every(isDataset),
   advise: (value) =>
-    isDataset(value) ? 'Put it into a list: [ … ]' : adviceForDatasets(value, 'Object.values(…)'),
+    isDataset(value) ? 'Wrap it in a list: [ … ]' : adviceForDatasets(value, 'Object.values(…)'),
 }
 
 function adviceForDatasets(value: unknown, ofObject?: string): string | undefined {
   const items = Array.isArray(value) ? value : [value]
   const odd = items.find((item) => !isDataset(item))
   if (Array.isArray(value) && odd === undefined)
-    return 'One of the list is undefined: it is defined further down, not exported, or misspelt.'
-  if (typeof odd === 'string') return 'Datasets are named by their variables, without quotes.'
+    return 'An item of the list is undefined: it is defined further down, not exported, or misspelled.'
+  if (typeof odd === 'string') return 'Refer to datasets by their variables, without quotes.'
   if (sources.includes(kindOf(odd)))
-    return "A source is read by bronze('…', { from: … }); name that."
-  if (typeof odd === 'function') return 'Name the dataset that it makes.'
+    return "A source is read by a bronze dataset, bronze('…', { from: … }); refer to that dataset."
+  if (typeof odd === 'function') return 'Refer to the dataset instead.'
   return object.fits(value) && ofObject ? `Make a list of it: ${ofObject}` : undefined
 }
 
 /** The schedules' own builders make nothing else. */
 export const schedule: Expected = {
-  is: 'cron(…), every(…), after(…) or byHand()',
+  is: 'cron(…), every(…), after(…) or manual()',
   fits: (value) => ['cron', 'every', 'after', 'by hand'].includes(String(kindOf(value))),
   advise: (value) => {
     if (typeof value === 'function') return `Call it: ${value.name}()`
     if (typeof value !== 'string') return undefined
-    if (secondsOf(value) !== undefined) return `Write every('${value}'), from moraine`
-    if (/^@?\w+$/.test(value)) return "Write cron('0 6 * * *') or every('1d'), from moraine"
-    return `Write cron('${value}'), from moraine`
+    if (secondsOf(value) !== undefined) return `Write every('${value}'), imported from moraine`
+    if (/^@?\w+$/.test(value))
+      return "Write cron('0 6 * * *') or every('1d'), imported from moraine"
+    return `Write cron('${value}'), imported from moraine`
   },
 }
 
@@ -166,6 +164,6 @@ export function listOf(kind: 'rule' | 'check', example: string): Expected {
     is: `a list of ${kind}s`,
     fits: (value) => Array.isArray(value) && value.every((item) => kindOf(item) === kind),
     advise: (value) =>
-      kindOf(value) === kind ? `Put it into a list: [${kind}(…)]` : `Write [${example}]`,
+      kindOf(value) === kind ? `Wrap it in a list: [${kind}(…)]` : `Write [${example}]`,
   }
 }

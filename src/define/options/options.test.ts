@@ -147,7 +147,7 @@ describe('mistakes', () => {
     expect(said).toEqual(
       expect.arrayContaining([
         "silver.orders has no option 'schem'",
-        "silver.orders: rules must be a list of rules, not the text 'x'",
+        "silver.orders: rules must be a list of rules, not the string 'x'",
         "gold.daily has no option 'incrementall'",
         expect.stringContaining("The lake's name 'Shop'"),
       ]),
@@ -160,7 +160,7 @@ describe('mistakes', () => {
     const others = [() => sql('select 1' as never), () => history('orders' as never)]
     for (const call of [...calls, ...others]) expect(mistakesOf(call)).toHaveLength(1)
     const said = mistakesOf(() => bronze('x', files('a.csv') as never)).map((p) => p.message)
-    expect(said).toEqual(['bronze.x takes its options as an object, not a source'])
+    expect(said).toEqual(['bronze.x needs an object of options, not a source'])
   })
 
   it('are not told again by the next lake', () => {

@@ -52,8 +52,8 @@ export function checkedArguments<T extends object>(
     else {
       const { is, advise } = list[name]
       const said =
-        given[name] === undefined ? 'which is undefined here' : `not ${described(given[name])}`
-      mistake(`${call}: its ${name} must be ${is}, ${said}`, undefined, advise?.(given[name]))
+        given[name] === undefined ? 'but it is undefined here' : `not ${described(given[name])}`
+      mistake(`${call}: ${name} must be ${is}, ${said}`, undefined, advise?.(given[name]))
     }
   return good as { [K in keyof T]: T[K] | undefined }
 }
@@ -107,7 +107,7 @@ export function checked<T extends object>(
     const names = Object.keys(known).filter((name) => known[name]?.needed)
     const shown = names.length > 0 ? names.map((name) => `${name}: …`).join(', ') : '…'
     mistake(
-      `${call} takes its options as an object, not ${described(given)}`,
+      `${call} needs an object of options, not ${described(given)}`,
       undefined,
       instead?.(given) ?? `Write them as { ${shown} }`,
     )
@@ -152,8 +152,8 @@ function unknownOption(call: string, name: string, known: readonly string[]): st
     similar
       ? `Did you mean '${similar}'?`
       : known.length > 0
-        ? `It has: ${known.join(', ')}`
-        : 'It has none.',
+        ? `Its options are: ${known.join(', ')}`
+        : 'It has no options.',
   )
   return similar
 }
@@ -163,7 +163,7 @@ function missingOption(call: string, name: string, expected: Expected, said: boo
     mistake(
       `${call}: ${name} is undefined here`,
       `${name}:`,
-      'What it names is defined further down, not exported by its file, or misspelt.',
+      'The value is defined further down, not exported by its file, or misspelled.',
     )
   else mistake(`${call} needs ${name}: ${expected.is}`, undefined, expected.advise?.(undefined))
 }

@@ -31,100 +31,97 @@ export function bronzeProblems(dataset: Bronze, collect: Collector): void {
   )
     collect.add(
       from.kind === 'files'
-        ? 'files that stay where they are would be taken in again once their batch is gone'
-        : 'keys are compared with all batches, so all of them are needed',
+        ? 'files that stay in place would be ingested again once their batch has expired'
+        : 'keys are compared with all batches, so every batch is needed',
       'keep',
-      'Leave keep out',
+      'Remove keep',
     )
   if (archive && from.kind !== 'inbox')
     collect.add(
-      'only files that land in an inbox are archived',
+      'only files that arrive in an inbox are archived',
       'archive',
-      "Read them with inbox(…); of files(…), format: 'raw' keeps the originals",
+      "Read them with inbox(…), or keep the originals of files(…) with format: 'raw'",
     )
   const known = compressions[format]
   if (!known)
-    collect.add(
-      `there is no format '${format}'`,
-      `'${format}'`,
-      'Choose parquet, avro, csv, jsonl or raw',
-    )
+    collect.add(`unknown format '${format}'`, `'${format}'`, 'Use parquet, avro, csv, jsonl or raw')
   else if (from.kind === 'files' && format !== 'parquet' && format !== 'raw')
     collect.add(
-      'rows of files are kept as Parquet',
+      'rows of files are stored as Parquet',
       `'${format}'`,
-      "Leave the format out, or choose 'raw' to keep the files as they came beside it",
+      "Remove format, or use 'raw' to also keep the files unchanged",
     )
   else if (from.kind === 'inbox' && format !== 'parquet')
     collect.add(
-      'rows of files are kept as Parquet',
+      'rows of files are stored as Parquet',
       `'${format}'`,
-      'Leave the format out; archive: true keeps the files as they came',
+      'Remove format; archive: true keeps the files unchanged',
     )
   else if (from.kind !== 'files' && format === 'raw')
-    collect.add('a database has no files to keep', "'raw'", 'Choose parquet, avro, csv or jsonl')
+    collect.add('a database has no files to keep', "'raw'", 'Use parquet, avro, csv or jsonl')
   else if (compression !== undefined && !known.includes(compression))
     collect.add(
-      `${format} can't be compressed with ${compression} here`,
+      `${format} cannot be compressed with ${compression} here`,
       `'${compression}'`,
-      known.length > 0 ? `Choose ${known.join(' or ')}` : 'Leave the compression out',
+      known.length > 0 ? `Use ${known.join(' or ')}` : 'Remove compression',
     )
   const maxShrink = 'maxShrink' in from ? from.maxShrink : undefined
   if (from.kind === 'files' && maxShrink !== undefined && !from.full)
     collect.add(
-      'maxShrink is of full exports, and these files are added to each other',
+      'maxShrink applies to full extracts, but these files are appended to each other',
       'maxShrink',
-      'Add full: true where each file holds everything',
+      'Add full: true if each file is a full extract',
     )
   if (maxShrink !== undefined && !(maxShrink >= 0 && maxShrink <= 1))
     collect.add(
-      'maxShrink is a share of rows, from 0 to 1',
+      'maxShrink must be a fraction from 0 to 1',
       'maxShrink',
-      'Write 0.2 where a fifth of the rows may be gone at once',
+      'For example, 0.2 allows a fifth of the rows to disappear at once',
     )
   columnNameProblems(from.columns ?? [], collect, (name) => `'${name}'`)
   if (from.kind === 'files') filesProblems(from, collect)
   else if (from.kind === 'http') httpProblems(from, format, collect)
   else if (from.kind === 'ingest') {
     if (format !== 'parquet')
-      collect.add('rows that are sent are kept as Parquet', `'${format}'`, 'Leave the format out')
+      collect.add('rows that are sent are stored as Parquet', `'${format}'`, 'Remove format')
   } else if (from.kind === 'inbox') inboxProblems(from, collect)
   else databaseProblems(from, collect)
 }
 
 function inboxProblems({ readers, settle, feed }: InboxSource, collect: Collector): void {
-  if (!(settle >= 0)) collect.add('settle must be a time', 'settle', "Write it as '200ms' or '2s'")
+  if (!(settle >= 0))
+    collect.add('settle must be a duration', 'settle', "Write it as '200ms' or '2s'")
   for (const reader of Object.values(readers)) filesProblems({ ...reader, paths: ['.'] }, collect)
   const { drift = 'evolve', follow } = readers[''] ?? {}
   if (drift !== 'evolve')
     collect.add(
-      `an inbox takes in whatever arrives, since it is gone from there afterwards, so drift can't be '${drift}'`,
+      `an inbox ingests every file that arrives and removes it, so drift cannot be '${drift}'`,
       'drift',
-      'Leave drift out. Files without a column are refused one by one where columns: [...] names it',
+      'Remove drift. To reject files without a column one by one, list the columns: columns: [...]',
     )
   if (follow)
     collect.add(
-      'files of an inbox are complete when they are taken in, so they are not followed',
+      'files in an inbox are complete when they are ingested, so they cannot be followed',
       'event' in follow && follow.event ? 'event' : 'follow',
-      'Read logs that grow with logs(…, { follow: true })',
+      'Read growing logs with logs(…, { follow: true })',
     )
   if (!feed) return
   if (feed.compareKeys)
     collect.add(
-      'a feed can not compare keys: what it laid down is not all there is',
+      'a feed cannot compare keys, because the files it has written are not the whole table',
       'deletes',
-      'Read the database by a bronze dataset of its own',
+      'Read the database with its own bronze dataset',
     )
   databaseProblems(feed, collect)
 }
 
 function httpProblems(from: HttpSource, format: string, collect: Collector): void {
   if (format !== 'parquet')
-    collect.add('rows of an API are kept as Parquet', `'${format}'`, 'Leave the format out')
+    collect.add('rows of an API are stored as Parquet', `'${format}'`, 'Remove format')
   if (!(from.pause >= 0))
-    collect.add('pause must be a time', 'pause', "Write it as '200ms' or '1s'")
-  if (!(from.timeout > 0)) collect.add('timeout must be a time', 'timeout', "Write it as '30s'")
-  if (!(from.pages >= 1)) collect.add('pages must be a number from 1 up', 'pages')
+    collect.add('pause must be a duration', 'pause', "Write it as '200ms' or '1s'")
+  if (!(from.timeout > 0)) collect.add('timeout must be a duration', 'timeout', "Write it as '30s'")
+  if (!(from.pages >= 1)) collect.add('pages must be a number, 1 or more', 'pages')
   requestProblems(from, collect)
   if (from.paging) pagingProblems(from.paging, collect)
 }
@@ -135,17 +132,17 @@ function requestProblems(
 ): void {
   const hasBody = body !== undefined || graphql !== undefined
   if (body !== undefined && graphql)
-    collect.add('a request has a body or a query of GraphQL, not both', 'graphql')
+    collect.add('a request has either a body or a GraphQL query, not both', 'graphql')
   if (method === 'GET' && hasBody)
-    collect.add('a request with a body is a POST, not a GET', 'method', 'Leave method out')
+    collect.add('a request with a body must be a POST, not a GET', 'method', 'Remove method')
   if (parametersIn === 'body' && (!hasBody || typeof body === 'string'))
     collect.add(
-      'parameters can only go into a body of JSON',
+      'parameters can only be sent in a JSON body',
       'parametersIn',
-      'Give body: {}, or leave parametersIn out',
+      'Add body: {}, or remove parametersIn',
     )
   if (lists.length > 0 && format !== undefined && format !== 'xml')
-    collect.add('lists are of XML', 'lists', "Leave lists out, or set format: 'xml'")
+    collect.add('lists applies to XML only', 'lists', "Remove lists, or set format: 'xml'")
 }
 
 /** What tells how pages are read: one of these. */
@@ -156,14 +153,14 @@ function pagingProblems(paging: Paging, collect: Collector): void {
   if (given.length !== 1)
     collect.add(
       given.length === 0
-        ? 'paging does not say how the next page is asked for'
-        : `paging says ${given.join(' and ')}: one of them tells how the next page is asked for`,
+        ? 'paging does not specify how to request the next page'
+        : `paging has ${given.join(' and ')}, but only one of them can specify the next page`,
       'paging',
-      "Such as paging: { page: 'page' }, { cursor: 'after', next: 'meta.next' } or { link: true }",
+      "For example: paging: { page: 'page' }, { cursor: 'after', next: 'meta.next' } or { link: true }",
     )
   if ('after' in paging && !paging.column)
     collect.add(
-      'paging after the last row needs the column by which that is told',
+      'paging after the last row needs the column to continue from',
       'after',
       "Write { after: 'starting_after', column: 'id' }",
     )
@@ -171,13 +168,13 @@ function pagingProblems(paging: Paging, collect: Collector): void {
   const ends: readonly string[] = [until].flat()
   const other = ends.find((end) => end !== 'short' && end !== 'not found')
   if (other !== undefined)
-    collect.add(`pages do not end by '${other}'`, `'${other}'`, "Choose 'short' or 'not found'")
+    collect.add(`unknown value '${other}' in until`, `'${other}'`, "Use 'short' or 'not found'")
   if (size !== undefined && !(Number.isInteger(size) && size > 0))
-    collect.add('size must be a number of rows from 1 up', 'size')
+    collect.add('size must be a number of rows, 1 or more', 'size')
   if (limit !== undefined && size === undefined)
-    collect.add('limit is the parameter that asks for size rows, but there is no size', 'limit')
+    collect.add('limit is the parameter that requests size rows, but size is missing', 'limit')
   if (ends.includes('short') && size === undefined)
-    collect.add("until: 'short' needs the size of a page", "'short'", 'Add size: 100')
+    collect.add("until: 'short' needs the page size", "'short'", 'Add size: 100')
 }
 
 function databaseProblems(
@@ -190,22 +187,26 @@ function databaseProblems(
       'deletes',
       "Add key: '…'",
     )
-  if (!(lag >= 0)) collect.add('lag must be a time', 'lag', "Write it as '30s', '5m', '2h' or '1d'")
+  if (!(lag >= 0))
+    collect.add('lag must be a duration', 'lag', "Write it as '30s', '5m', '2h' or '1d'")
   const named = [...key, ...(cursor === undefined || cursor === 'xmin' ? [] : [cursor])]
   for (const name of named)
     if (columns && !columns.includes(name))
-      collect.add(`'${name}' is not among the columns that are read`, name, 'Add it to columns')
+      collect.add(`'${name}' is not one of the columns that are read`, name, 'Add it to columns')
 }
 
 function filesProblems(from: FilesSource, collect: Collector): void {
   if (from.paths.length === 0) collect.add('files() needs at least one path', 'files(')
   if (!isText(from.delimiter))
     collect.add(
-      `the delimiter must be one character or more, without ends of lines, not ${JSON.stringify(from.delimiter)}`,
+      `the delimiter must be one or more characters without line breaks, not ${JSON.stringify(from.delimiter)}`,
       'delimiter',
     )
   if (from.quote !== null && (!isMark(from.quote) || from.delimiter.includes(from.quote)))
-    collect.add('the quote must be one ASCII character outside of the delimiter, or null', 'quote')
+    collect.add(
+      'the quote must be one ASCII character that is not part of the delimiter, or null',
+      'quote',
+    )
   textProblems(from, collect)
   if (from.follow) followProblems(from, collect)
   if (from.layout) layoutProblems(from, from.layout, collect)
@@ -223,44 +224,53 @@ function followProblems(
     (layout?.kind === 'json' && layout.lines)
   if (!lines)
     collect.add(
-      'only files whose lines are rows can be followed',
+      'only files with one row per line can be followed',
       'follow',
-      "Read them with logs(…), or as format: 'jsonl' or 'fixed'",
+      "Read them with logs(…), or with format: 'jsonl' or 'fixed'",
     )
   if (paths.some((path) => path.startsWith('s3://')))
     collect.add(
-      'objects of a bucket never grow, so they are not followed',
+      'objects in a bucket never grow, so they cannot be followed',
       'follow',
-      'Leave follow out: each object is read once',
+      'Remove follow: each object is read once',
     )
   if (/^(utf-?16|ucs|utf-?32)/i.test(encoding))
-    collect.add(`logs in ${encoding} can't be followed`, 'encoding', 'Leave follow out')
+    collect.add(`logs in ${encoding} cannot be followed`, 'encoding', 'Remove follow')
   if (full || hive)
-    collect.add(`follow has no meaning beside ${full ? 'full' : 'hive'}`, 'follow', 'Leave one out')
+    collect.add(
+      `follow cannot be combined with ${full ? 'full' : 'hive'}`,
+      'follow',
+      'Remove one of them',
+    )
 }
 
 function textProblems(from: FilesSource, collect: Collector): void {
   const { delimiter, escape: mark, comment, skip = 0, headerRows = 1, footer = 0, layout } = from
   if (mark !== undefined && (!isMark(mark) || delimiter.includes(mark)))
     collect.add(
-      `escape must be one ASCII character outside of the delimiter, not ${JSON.stringify(mark)}`,
+      `escape must be one ASCII character that is not part of the delimiter, not ${JSON.stringify(mark)}`,
       'escape',
-      String.raw`A backslash is written '\\' in TypeScript`,
+      String.raw`In TypeScript, a backslash is written '\\'`,
     )
   if (comment !== undefined && !isText(comment))
-    collect.add('comment must be what such lines begin with', 'comment', "Such as '#'")
+    collect.add(
+      'comment must be the characters that start a comment line',
+      'comment',
+      "For example, '#'",
+    )
   if (Number.isNaN(skip))
     collect.add(
-      'header says on which line the names are, so skip has no meaning beside it',
+      'header already gives the line of the names, so skip cannot be combined with it',
       'skip',
-      'Leave skip out',
+      'Remove skip',
     )
   else if (!isCount(skip) && from.headerRows === undefined)
-    collect.add('skip must be a whole number from 0 up', 'skip')
-  else if (!isCount(skip)) collect.add('header must be a line from 1 up, or two of them', 'header')
+    collect.add('skip must be a whole number, 0 or more', 'skip')
+  else if (!isCount(skip))
+    collect.add('header must be a line number, 1 or more, or a pair of them', 'header')
   if (!isCount(headerRows - 1))
-    collect.add('header must lead from a line to one that is not before it', 'header')
-  if (!isCount(footer)) collect.add('footer must be a whole number from 0 up', 'footer')
+    collect.add('the second line of header must not be before the first', 'header')
+  if (!isCount(footer)) collect.add('footer must be a whole number, 0 or more', 'footer')
   const given = Object.entries({
     escape: mark,
     comment,
@@ -270,7 +280,7 @@ function textProblems(from: FilesSource, collect: Collector): void {
   const hasNoLines = layout && layout.kind !== 'fixed'
   for (const [name, value] of given)
     if (hasNoLines && value !== undefined)
-      collect.add(`${name} is for delimited text; these files are ${layout.kind}`, name)
+      collect.add(`${name} applies to delimited text; these files are ${layout.kind}`, name)
 }
 
 const isCount = (n: number) => Number.isInteger(n) && n >= 0
@@ -279,24 +289,24 @@ const isText = (text: string) => text !== '' && !/[\r\n]/.test(text)
 function layoutProblems({ columns }: FilesSource, layout: Layout, collect: Collector): void {
   if (layout.kind === 'pattern' && !columns?.length)
     collect.add(
-      'the pattern has no named groups, which would be the columns',
+      'the pattern has no named groups to use as columns',
       'format',
-      'Name them: /(?<level>\\w+) (?<message>.*)/',
+      'Name the groups: /(?<level>\\w+) (?<message>.*)/',
     )
   if (layout.kind === 'excel') excelProblems(layout, collect)
   if (layout.kind !== 'fixed') return
   const { widths } = layout
   if (widths.length === 0 || !widths.every((width) => Number.isInteger(width) && width > 0))
     collect.add(
-      'widths must be whole numbers from 1 up',
+      'widths must be whole numbers, 1 or more',
       'widths',
-      'One for each column: [5, 20, 8]',
+      'Give one width per column: [5, 20, 8]',
     )
   else if (columns?.length !== widths.length)
     collect.add(
-      `there are ${widths.length} widths, but ${columns?.length ?? 0} columns`,
+      `there are ${widths.length} widths but ${columns?.length ?? 0} columns`,
       'widths',
-      'Give a name and a width for each column',
+      'Give each column a name and a width',
     )
 }
 
@@ -309,18 +319,18 @@ function excelProblems(
 ): void {
   const isNumber = (n: number) => Number.isInteger(n) && n >= 1
   if (typeof sheet === 'number' && !isNumber(sheet))
-    collect.add('sheet must be a name, or a number from 1 up', 'sheet')
+    collect.add('sheet must be a name, or a number, 1 or more', 'sheet')
   if (range !== undefined && !CELLS.test(range))
     collect.add(
-      `'${range}' is no range of cells`,
+      `'${range}' is not a cell range`,
       'range',
-      "Write it as in Excel: 'B3:F200', 'B:F' for columns, '3:200' for rows, 'B3' for all from there on",
+      "Use Excel's notation: 'B3:F200', 'B:F' for columns, '3:200' for rows, 'B3' for everything from there on",
     )
   if (headerRows && !(headerRows.every(isNumber) && headerRows[0] <= headerRows[1]))
     collect.add(
-      'header must be true, false, the number of a row from 1 up, or two of them',
+      'header must be true, false, a row number (1 or more), or a pair of row numbers',
       'header',
-      'Write header: 3, or header: [3, 4] where two rows name the columns',
+      'Write header: 3, or header: [3, 4] if two rows hold the names',
     )
 }
 

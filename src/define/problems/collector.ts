@@ -56,16 +56,16 @@ export function columnNameProblems(
 ): void {
   const seen = new Set<string>()
   for (const name of names) {
-    if (seen.has(name.toLowerCase())) collect.add(`column '${name}' is named twice`, spelt(name))
+    if (seen.has(name.toLowerCase())) collect.add(`column '${name}' appears twice`, spelt(name))
     if (reservedColumns.includes(name.toLowerCase()))
       collect.add(
-        `column '${name}' has a name that Moraine uses itself`,
+        `column '${name}' has a name that is reserved by Moraine`,
         spelt(name),
         'Give it another name',
       )
     if (icebergColumns.includes(name.toLowerCase()))
       collect.add(
-        `column '${name}' has a name that Iceberg keeps for itself`,
+        `column '${name}' has a name that is reserved by Iceberg`,
         spelt(name),
         'Give it another name',
       )

@@ -4,7 +4,7 @@ const LONGEST = 40
 export function described(value: unknown): string {
   if (value === null || ['undefined', 'number', 'bigint', 'boolean'].includes(typeof value))
     return String(value)
-  if (typeof value === 'string') return `the text ${quoted(value)}`
+  if (typeof value === 'string') return `the string ${quoted(value)}`
   if (typeof value === 'function') return value.name ? `the function ${value.name}` : 'a function'
   if (typeof value === 'symbol') return 'a symbol'
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'

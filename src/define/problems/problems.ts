@@ -26,7 +26,7 @@ export function problemsOf(dataset: AnyDataset): Problem[] {
   const collect = new Collector(dataset)
   if (!/^[a-z][a-z0-9_]*$/i.test(dataset.name))
     collect.add(
-      `The name '${dataset.name}' must start with a letter and hold only letters, digits and '_'`,
+      `The name '${dataset.name}' must start with a letter and contain only letters, digits and '_'`,
       dataset.name,
     )
   const schedule = dataset.about.schedule && scheduleProblem(dataset.about.schedule)
@@ -34,7 +34,7 @@ export function problemsOf(dataset: AnyDataset): Problem[] {
   const { freshWithin } = dataset.about
   if (freshWithin !== undefined && secondsOf(freshWithin) === undefined)
     collect.add(
-      `freshWithin: '${freshWithin}' is not an interval`,
+      `freshWithin: '${freshWithin}' is not a duration`,
       `'${freshWithin}'`,
       "Write it as '30m', '12h' or '2d'",
     )
@@ -45,13 +45,13 @@ export function problemsOf(dataset: AnyDataset): Problem[] {
 }
 
 function silverProblems(dataset: Silver<any>, collect: Collector): void {
-  if (dataset.from.length === 0) collect.add('from names no dataset', 'from')
+  if (dataset.from.length === 0) collect.add('from does not list any datasets', 'from')
   for (const input of dataset.from)
     if (input.tier === 'gold' && input.view)
       collect.add(
-        `from: gold.${input.name} is a view, and has no rows that could be read once`,
+        `from: gold.${input.name} is a view, and views have no rows to read incrementally`,
         'from',
-        'Read what the view reads, or store its rows: remove view: true',
+        'Read the inputs of the view instead, or store its rows: remove view: true',
       )
   const fields = typedFields(dataset.schema.shape, collect)
   keepProblems(dataset, dataset.schema.shape, collect)
@@ -62,22 +62,22 @@ function silverProblems(dataset: Silver<any>, collect: Collector): void {
     const field = fields.find(({ name }) => name === column)
     if (field && acceptsMissing(dataset.schema.shape[column]))
       collect.add(
-        `key '${column}' may be missing, but every row needs a key`,
+        `key '${column}' is optional, but every row needs a key`,
         `${column}:`,
-        'Remove .optional(), .nullable() or .default() from it',
+        'Remove .optional(), .nullable() or .default()',
       )
     if (field?.type.kind === 'list' || field?.type.kind === 'struct')
-      collect.add(`key '${column}' is a ${field.type.kind}; a key needs a plain value`, column)
+      collect.add(`key '${column}' is a ${field.type.kind}; a key must be a scalar`, column)
   }
   if (dataset.cursor !== undefined && !names.includes(dataset.cursor))
     collect.unknown('cursor', dataset.cursor, names)
   if (dataset.cursor !== undefined && dataset.key.length === 0)
-    collect.add('a cursor decides between rows with the same key, but there is no key', 'cursor')
+    collect.add('a cursor picks the latest row of each key, but there is no key', 'cursor')
   if (dataset.key.length === 0 && (dataset.deleteWhen || dataset.onInvalidUpdate === 'remove'))
     collect.add(
-      `${dataset.deleteWhen ? 'deleteWhen' : 'onInvalidUpdate'} takes keys away, but there is no key`,
+      `${dataset.deleteWhen ? 'deleteWhen' : 'onInvalidUpdate'} deletes rows by key, but there is no key`,
       dataset.deleteWhen ? 'deleteWhen' : 'onInvalidUpdate',
-      "Say which columns tell rows apart: key: 'id'",
+      "Add the columns that identify a row: key: 'id'",
     )
   if (dataset.history) historyProblems(dataset, names, collect)
   checkProblems(dataset, names, collect)
@@ -97,26 +97,26 @@ function historyProblems(
   const full = from.find((d) => d.tier === 'bronze' && d.from.kind === 'files' && d.from.full)
   if (full)
     collect.add(
-      `a history can not be kept of full exports (${fullName(full)}): rows that are gone do not say since when`,
+      `full extracts (${fullName(full)}) cannot have a history: they do not tell when a row disappeared`,
       'history',
-      'Leave history out, or read the exports without full, which keeps what is gone',
+      'Remove history, or read the extracts without full, which keeps missing rows',
     )
   if (key.length === 0 || cursor === undefined)
     collect.add(
-      'a history needs a key and a cursor, which say what a version is of and since when it holds',
+      'history needs a key (what a version belongs to) and a cursor (when it starts)',
       'history',
       "Add key: '…' and cursor: '…'",
     )
   else if (names.includes(cursor) && acceptsMissing(schema.shape[cursor]))
     collect.add(
-      `cursor '${cursor}' may be missing, but each version must begin at some time`,
+      `cursor '${cursor}' is optional, but each version needs a start time`,
       `${cursor}:`,
-      'Remove .optional(), .nullable() or .default() from it',
+      'Remove .optional(), .nullable() or .default()',
     )
   for (const name of ['valid_from', 'valid_to'])
     if (names.includes(name))
       collect.add(
-        `column '${name}' has a name that its history uses`,
+        `column '${name}' has a name that is reserved for its history`,
         `${name}:`,
         'Give it another name',
       )
@@ -133,8 +133,8 @@ function typedFields(
         `column '${name}' has no type: it is ${described(schema)}`,
         `${name}:`,
         typeof schema === 'function'
-          ? 'Call it, such as t.bigint()'
-          : 'Write t.bigint(), t.string() …',
+          ? 'Call it, for example t.bigint()'
+          : 'Write t.bigint(), t.string() and so on',
       )
       return []
     }
@@ -158,14 +158,14 @@ function decimalProblem(type: ColumnType): string | undefined {
   const good = Number.isInteger(precision) && Number.isInteger(scale)
   return good && precision >= 1 && precision <= 38 && scale >= 0 && scale <= precision
     ? undefined
-    : `${typeName(type)} needs a precision from 1 to 38 and a scale from 0 to the precision`
+    : `${typeName(type)} needs a precision from 1 to 38 and a scale from 0 to that precision`
 }
 
 function ruleProblems({ rules }: Silver<any>, collect: Collector): void {
   const seen = new Set<string>()
   for (const { name } of rules) {
     if (name.trim() === '') collect.add('a rule has no name', 'rule(')
-    if (seen.has(name)) collect.add(`two rules are called '${name}'`, name)
+    if (seen.has(name)) collect.add(`two rules are named '${name}'`, name)
     seen.add(name)
   }
 }
@@ -208,7 +208,7 @@ function inputColumnProblems(dataset: Silver<any>, names: readonly string[], col
         chosen === name ? `${name}:` : `'${chosen}'`,
         similar
           ? `Did you mean '${similar}'? Rename it with select: { ${name}: '${similar}' }`
-          : `${fullName(input)} has: ${offered.join(', ')}`,
+          : `The columns of ${fullName(input)} are: ${offered.join(', ')}`,
       )
     }
   }
@@ -242,24 +242,27 @@ function checkProblems(
 ): void {
   const said = dataset.checks.map(checkName)
   const twice = said.find((name, i) => said.indexOf(name) !== i)
-  if (twice !== undefined) collect.add(`two checks are called '${twice}'`, twice)
+  if (twice !== undefined) collect.add(`two checks are named '${twice}'`, twice)
   for (const check of dataset.checks) {
     const columns = 'columns' in check ? check.columns : []
     for (const column of columns)
       if (names && !names.includes(column)) collect.unknown(`check.${check.check}`, column, names)
     if (check.check === 'fresh' && secondsOf(check.within) === undefined)
       collect.add(
-        `check.fresh: '${check.within}' is not an interval`,
+        `check.fresh: '${check.within}' is not a duration`,
         `'${check.within}'`,
         "Write it as '30m', '12h' or '2d'",
       )
     if (check.check === 'discarded' && !(check.max >= 0 && check.max <= 1))
-      collect.add('check.discarded: max must be from 0 to 1, or a percentage', 'discarded(')
+      collect.add(
+        'check.discarded: max must be a fraction from 0 to 1, or a percentage',
+        'discarded(',
+      )
     if (check.check === 'discarded' && dataset.tier === 'gold')
       collect.add(
-        'check.discarded: gold discards no rows',
+        'check.discarded: gold datasets discard no rows',
         'discarded(',
-        'Give it to a silver dataset',
+        'Add it to a silver dataset',
       )
     if (
       check.check === 'row count' &&
@@ -272,7 +275,7 @@ function checkProblems(
       collect.add(
         `check.references: '${check.target}' is not a column of ${fullName(check.to)}`,
         `'${check.target}'`,
-        `It has: ${known.join(', ')}`,
+        `Its columns are: ${known.join(', ')}`,
       )
   }
 }
@@ -284,9 +287,9 @@ function incrementalProblems(
   if (!incremental) return
   if (historiesIn(query).length > 0)
     collect.add(
-      'incremental: all versions of a dataset can not be read by parts',
+      'incremental: the history of a dataset cannot be read by partitions',
       'incremental',
-      'Leave it out: all of it is computed whenever an input changes',
+      'Remove incremental: the whole table is recomputed when an input changes',
     )
   const { by, affects } = incremental
   const names = declared && Object.keys(declared)
@@ -300,7 +303,7 @@ function incrementalProblems(
   }
   const reach = [affects?.before ?? 0, affects?.after ?? 0]
   if (reach.some((n) => !Number.isInteger(n) || n < 0))
-    collect.add('incremental: affects needs whole numbers from 0 up', 'affects')
+    collect.add('incremental: affects needs whole numbers, 0 or more', 'affects')
 }
 
 /** A view has no rows of its own, and so nothing that is about rows which are stored. */
@@ -317,7 +320,7 @@ function viewProblems(dataset: Gold<any>, collect: Collector): void {
   for (const [option, value] of Object.entries(given))
     if (value)
       collect.add(
-        `${option}: a view stores its query and no rows`,
+        `${option}: a view stores its query, not its rows`,
         option,
         `Remove ${option}, or view: true`,
       )

@@ -50,78 +50,78 @@ describe('words that say how texts are read', () => {
     [
       'one mark for two things',
       () => t.decimal(9, 2, { group: '.' }),
-      "'.' can't stand both before decimals and between groups",
+      "'.' cannot be both the decimal mark and the group separator",
     ],
     [
       'a decimal mark that is none',
       () => t.double(any({ decimal: ';' })),
-      "t.double: decimal must be '.' or ',', not the text ';'",
+      "t.double: decimal must be '.' or ',', not the string ';'",
     ],
     [
       'a currency with digits',
       () => t.decimal(9, 2, { currency: '1' }),
-      "t.decimal: currency must be a sign or a code without digits, spaces and marks, such as '€', or a list of them, not the text '1'",
+      "t.decimal: currency must be a symbol or code without digits, spaces and number marks, such as '€', or a list of them, not the string '1'",
     ],
     [
       'one NULL that is no list',
       () => t.string(any({ nulls: '-' })),
-      "t.string: nulls must be a list of texts, not the text '-'",
+      "t.string: nulls must be a list of strings, not the string '-'",
     ],
     [
       'an unknown unit',
       () => t.timestamp(any({ epoch: 'm' })),
-      "t.timestamp: epoch must be 's', 'ms', 'us' or 'ns', not the text 'm'",
+      "t.timestamp: epoch must be 's', 'ms', 'us' or 'ns', not the string 'm'",
     ],
     [
       'an unknown zone',
       () => t.timestamptz({ zone: 'Europe/Atlantis' }),
-      "t.timestamptz: zone must be the name of a time zone, such as 'Europe/Berlin' or 'UTC', not the text 'Europe/Atlantis'",
+      "t.timestamptz: zone must be a time zone name, such as 'Europe/Berlin' or 'UTC', not the string 'Europe/Atlantis'",
     ],
     [
       'an epoch in a zone',
       () => t.timestamptz({ epoch: 's', zone: 'Europe/Berlin' }),
-      'epoch counts in UTC, so there is nothing for zone to say',
+      'epoch is always in UTC, so zone has no effect',
     ],
     [
       'an epoch with a format',
       () => t.timestamp({ epoch: 's', format: '%Y' }),
-      'epoch says that the text is a number, and format that it is not',
+      'epoch means that the text is a number, but format means that it is not',
     ],
     ['no year', () => t.timestamp({ format: 'syslog' }), "the format 'syslog' has no year"],
     [
       'two years',
       () => t.date({ format: '%d.%m.%Y', year: 2024 }),
-      'year is for formats that have none',
+      'year is only for formats without a year',
     ],
     [
       'an offset that would be lost',
       () => t.timestamp({ format: 'rfc2822' }),
-      "the format 'rfc2822' reads an offset, which this type would lose",
+      "the format 'rfc2822' has a UTC offset, which this type would lose",
     ],
     [
       'zones that nothing reads',
       () => t.timestamptz({ zones: { CET: '+01:00' } }),
-      'zones says what %Z reads, but no format has it',
+      'zones defines the names for %Z, but no format has %Z',
     ],
     [
       'nothing ambiguous',
       () => t.timestamptz({ ambiguous: 'later' }),
-      'ambiguous decides between times of a zone, but there is none',
+      'ambiguous resolves times that occur twice in a time zone, but there is no zone',
     ],
     [
       'midnight in a format',
       () => t.date({ midnight: true, format: '%d.%m.%Y' }),
-      'midnight is for texts in ISO 8601, and format says that these are others',
+      'midnight applies to ISO 8601, but format specifies another format',
     ],
     [
       'words inside of JSON',
       () => t.struct({ at: t.timestamptz({ epoch: 's' }) }).optional(),
-      't.timestamptz({ epoch }) says how a text is read, but it is inside of a list or a struct, which are JSON',
+      't.timestamptz({ epoch }) says how to parse text, but the column is inside a list or struct, which is read as JSON',
     ],
     [
       'no options at all',
       () => t.date(any('%d' as never)),
-      "t.date takes its options as an object, not the text '%d'",
+      "t.date needs an object of options, not the string '%d'",
     ],
   ])('are refused: %s', (_, schema, message) => {
     expect(problems(schema)).toEqual([message])
@@ -133,7 +133,7 @@ describe('words that say how texts are read', () => {
       columns: { day: t.date({ format: '%d.%m.%Y' }) },
     })
     expect(() => defineLake({ name: 'test', datasets: [day] })).toThrow(
-      "gold.days: column 'day': t.date({ format }) says how a text is read, but SQL gives gold its values",
+      "gold.days: column 'day': t.date({ format }) says how to parse text, but gold columns come from SQL, already typed",
     )
   })
 

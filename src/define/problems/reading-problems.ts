@@ -15,9 +15,9 @@ export function readingProblems(name: string, schema: z.ZodType, collect: Collec
     collect.add(`column '${name}': ${message}`, near, hint)
   for (const said of saidWithin(schema))
     problem(
-      `${said.call}({ ${Object.keys(said.options).join(', ')} }) says how a text is read, but it is inside of a list or a struct, which are JSON`,
+      `${said.call}({ ${Object.keys(said.options).join(', ')} }) says how to parse text, but the column is inside a list or struct, which is read as JSON`,
       `${name}:`,
-      'Take the value out with select, and give it a column of its own',
+      'Extract the value with select into a column of its own',
     )
   const reading = readingOf(schema)
   numberProblems(reading, problem)
@@ -28,9 +28,9 @@ export function readingProblems(name: string, schema: z.ZodType, collect: Collec
 export function unreadProblems(name: string, schema: z.ZodType, collect: Collector): void {
   for (const said of [saidOf(schema) ?? [], saidWithin(schema)].flat())
     collect.add(
-      `column '${name}': ${said.call}({ ${Object.keys(said.options).join(', ')} }) says how a text is read, but SQL gives gold its values`,
+      `column '${name}': ${said.call}({ ${Object.keys(said.options).join(', ')} }) says how to parse text, but gold columns come from SQL, already typed`,
       `${name}:`,
-      'Leave the options out, or say it in silver',
+      'Remove the options here, or set them in silver',
     )
 }
 
@@ -49,9 +49,9 @@ function saidWithin(schema: z.ZodType): Said[] {
 function numberProblems({ decimal = '.', group }: Reading, report: Report): void {
   if (group === decimal)
     report(
-      `'${decimal}' can't stand both before decimals and between groups`,
+      `'${decimal}' cannot be both the decimal mark and the group separator`,
       'group:',
-      decimal === '.' ? "Say what stands before decimals: decimal: ','" : undefined,
+      decimal === '.' ? "Set the decimal mark: decimal: ','" : undefined,
     )
 }
 
@@ -59,25 +59,28 @@ function timeProblems(isMoment: boolean, reading: Reading, report: Report): void
   const { formats, year, epoch, midnight, zone, zones, ambiguous } = reading
   for (const format of formats ?? []) formatProblems(format, isMoment, reading, report)
   if (year !== undefined && !formats?.some(lacksYear))
-    report('year is for formats that have none', 'year:')
+    report('year is only for formats without a year', 'year:')
   if (epoch !== undefined && formats)
     report(
-      'epoch says that the text is a number, and format that it is not',
+      'epoch means that the text is a number, but format means that it is not',
       'epoch:',
-      'Leave one of them out',
+      'Remove one of them',
     )
   if (epoch !== undefined && zone !== undefined)
-    report('epoch counts in UTC, so there is nothing for zone to say', 'zone:')
+    report('epoch is always in UTC, so zone has no effect', 'zone:')
   if (midnight && formats)
     report(
-      'midnight is for texts in ISO 8601, and format says that these are others',
+      'midnight applies to ISO 8601, but format specifies another format',
       'midnight:',
-      "Write the midnight into the format: '%d.%m.%Y 00:00:00'",
+      "Put the midnight into the format: '%d.%m.%Y 00:00:00'",
     )
   const named = formats?.some((format) => hasSpecifier(format, 'Z'))
-  if (zones && !named) report('zones says what %Z reads, but no format has it', 'zones:')
+  if (zones && !named) report('zones defines the names for %Z, but no format has %Z', 'zones:')
   if (ambiguous !== undefined && zone === undefined && !named)
-    report('ambiguous decides between times of a zone, but there is none', 'ambiguous:')
+    report(
+      'ambiguous resolves times that occur twice in a time zone, but there is no zone',
+      'ambiguous:',
+    )
 }
 
 /** Whether a format's texts do not say their year. */
@@ -96,13 +99,13 @@ function formatProblems(
   const offset = format === 'rfc2822' || hasSpecifier(format, 'z') || hasSpecifier(format, 'Z')
   if (isMoment && !offset && zone === undefined && format !== 'iso')
     report(
-      `the format '${format}' needs %z, the offset that makes it a moment`,
+      `the format '${format}' needs %z, the UTC offset, to give a point in time`,
       near,
-      "Without an offset in the source, use t.timestamp(), or say the time zone: zone: 'Europe/Berlin'",
+      "If the source has no offset, use t.timestamp(), or set the time zone: zone: 'Europe/Berlin'",
     )
   if (!isMoment && offset)
     report(
-      `the format '${format}' reads an offset${format === 'rfc2822' ? '' : ' (%z)'}, which this type would lose`,
+      `the format '${format}' has a UTC offset${format === 'rfc2822' ? '' : ' (%z)'}, which this type would lose`,
       near,
       'Use t.timestamptz()',
     )
@@ -110,12 +113,12 @@ function formatProblems(
     report(
       `the format '${format}' has no year`,
       near,
-      'Say it: year: 2026. Where it is in another column or the name of the file, add it to the text with select',
+      'Set it: year: 2026. If it is in another column or in the file name, prepend it to the text with select',
     )
   for (const specifier of format in namedFormats ? [] : unknownSpecifiers(format))
     report(
-      `the format '${format}' uses %${specifier}, which is not known`,
+      `the format '${format}' uses the unknown specifier %${specifier}`,
       near,
-      `Known are: ${knownSpecifiers.map((s) => `%${s}`).join(' ')}`,
+      `Supported specifiers: ${knownSpecifiers.map((s) => `%${s}`).join(' ')}`,
     )
 }

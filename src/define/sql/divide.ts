@@ -15,7 +15,7 @@ const DIGITS = 6
  */
 export function divide(dividend: Sql, divisor: Sql, scale: number): Sql {
   if (!Number.isInteger(scale) || scale < 0 || scale > 12)
-    throw new RangeError(`divide: scale is ${scale}, and has to be a whole number from 0 to 12`)
+    throw new RangeError(`divide: scale is ${scale}, but must be a whole number from 0 to 12`)
   const whole = (value: Sql) =>
     sql`CAST(CAST((${value}) AS DECIMAL(38, 6)) * ${10 ** DIGITS} AS HUGEINT)`
   const [a, b] = [whole(dividend), whole(divisor)]

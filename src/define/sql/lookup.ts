@@ -45,9 +45,9 @@ export function lookup<D extends Silver<any>>(
   const [key, ...others] = dataset.key
   if (key === undefined || others.length > 0) {
     mistake(
-      `silver.${dataset.name} can't be looked up in: its key is not one column`,
+      `lookup(silver.${dataset.name}, …) needs a dataset whose key is one column`,
       undefined,
-      'Look it up with a subquery: sql`(select … )`.',
+      'Use a subquery instead: sql`(select … )`.',
     )
     return broken
   }

@@ -20,9 +20,9 @@ type Interpolated = SqlValue | ColumnRef | AnyDataset | Sql
 export function sql(strings: TemplateStringsArray, ...values: Interpolated[]): Sql {
   if (!Array.isArray(strings)) {
     mistake(
-      `sql is a tag, and was called with ${described(strings)}`,
+      `sql is a template tag, but was called with ${described(strings)}`,
       undefined,
-      'Write sql`…`, without brackets.',
+      'Write sql`…`, without parentheses.',
     )
     return noSql
   }
@@ -49,7 +49,7 @@ export function sqlText(
     if (i % 2 === 0) parts.push({ kind: 'text', text: piece })
     else if (Object.hasOwn(bindings, piece)) parts.push(...toParts(bindings[piece] as Interpolated))
     else
-      throw new MoraineError('definition', `The SQL file names \${${piece}}, which is not bound`, {
+      throw new MoraineError('definition', `The SQL file uses \${${piece}}, which is not bound`, {
         place: place && { ...place, near: `\${${piece}}` },
         hint: `Pass it as the second argument: sqlFile(file, { ${piece} })`,
       })
@@ -85,10 +85,10 @@ function isValue(item: unknown): boolean {
 
 function adviceFor(value: unknown): string {
   if (value === undefined)
-    return 'What it names is defined further down, not exported by its file, or two datasets read each other.'
-  if (typeof value === 'function') return 'Call it, or name a dataset, a column or a value.'
+    return 'It is defined further down, not exported by its file, or part of a cycle of datasets.'
+  if (typeof value === 'function') return 'Call it, or use a dataset, a column or a value.'
   if (value instanceof Promise) return 'Await it.'
-  return 'It can be a dataset, a column, sql`…`, a text, a number, a boolean, a date, NULL, or a list of values.'
+  return 'It can be a dataset, a column, sql`…`, a string, a number, a boolean, a date, NULL, or a list of values.'
 }
 
 function toParts(value: Interpolated): readonly SqlPart[] {

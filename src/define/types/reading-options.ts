@@ -14,7 +14,7 @@ import {
 /* The options of each type of `t`, with what their values may be. */
 
 const currency: Expected = {
-  is: "a sign or a code without digits, spaces and marks, such as '€', or a list of them",
+  is: "a symbol or code without digits, spaces and number marks, such as '€', or a list of them",
   fits: (value) =>
     textOrTexts.fits(value) &&
     listOf(value as string).every((sign) => /^[^\d\s.,'_+-]+$/.test(sign)),
@@ -31,7 +31,7 @@ const year: Expected = {
 }
 
 const zone: Expected = {
-  is: "the name of a time zone, such as 'Europe/Berlin' or 'UTC'",
+  is: "a time zone name, such as 'Europe/Berlin' or 'UTC'",
   fits: (value) => text.fits(value) && isZone(value as string),
 }
 
@@ -44,7 +44,7 @@ function isZone(name: string): boolean {
 }
 
 const zones: Expected = {
-  is: "an object with offsets by their names in the text, such as { CET: '+01:00' }",
+  is: "an object that maps names in the text to offsets, such as { CET: '+01:00' }",
   fits: (value) =>
     typeof value === 'object' &&
     value !== null &&

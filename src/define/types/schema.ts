@@ -56,7 +56,7 @@ const readers: Record<string, Reader> = {
   pipe: (def) => {
     if (defOf(def.out).type === 'transform')
       throw new UntypedColumn(
-        'the type that transform() returns is not known; end it with .pipe(t.…()), such as .transform(f).pipe(t.int())',
+        'the type returned by transform() is unknown; end it with .pipe(t.…()), such as .transform(f).pipe(t.int())',
       )
     return columnTypeOf(def.out)
   },
@@ -70,7 +70,7 @@ const readers: Record<string, Reader> = {
     throw new UntypedColumn(`a column has one type, but this union mixes ${names}`)
   },
   date: () => {
-    throw new UntypedColumn('z.date() keeps only milliseconds; use t.date() or t.timestamp()')
+    throw new UntypedColumn('z.date() has only milliseconds; use t.date() or t.timestamp()')
   },
 }
 
@@ -90,7 +90,7 @@ function literalType(values: readonly unknown[]): ColumnType {
     if (kind === 'boolean') return { kind: 'boolean' }
     if (kind === 'number') return { kind: values.every(Number.isInteger) ? 'bigint' : 'double' }
   }
-  throw new UntypedColumn('the values of a literal or an enum must be of one type')
+  throw new UntypedColumn('all values of a literal or an enum must have the same type')
 }
 
 /** The columns of an object schema, with their descriptions. */

@@ -46,7 +46,7 @@ export class MemoryGuard {
     const held = this.effects.held()
     if (held > this.last)
       this.effects.end(
-        `✖ Moraine ended itself: it held ${sizeText(held)} of memory, and what it computed could not be stopped. Allow more with --memory, or look for lists and texts of very many values.\n`,
+        `✖ Moraine stopped: it used ${sizeText(held)} of memory, and its computation could not be interrupted. Allow more with --memory, or look for lists and strings built from very many values.\n`,
       )
     return held > this.stop ? new MemoryExcess(held) : undefined
   }

@@ -34,7 +34,7 @@ function nulIn(text: string): string | undefined {
   return JSON.stringify({
     error: true,
     error_type: 'parser',
-    error_message: 'SQL can not hold a NUL character',
+    error_message: 'SQL cannot contain a NUL character',
     position: String(Buffer.byteLength(text.slice(0, at))),
   })
 }

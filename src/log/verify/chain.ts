@@ -47,7 +47,7 @@ export class Chain {
     const path = checkpoints.pathOf(state.number)
     const part: Part = { kind: 'checkpoint', branch: checkpoints.branch, number: state.number }
     await this.findings.guarded('log', part, async () => {
-      const why = 'is not the state of its commit: remove it'
+      const why = 'does not match the state of its commit: remove it'
       if (!(await checkpoints.isOf(state)))
         this.findings.found(`${path} ${why}`, { path, is: 'damaged', why, part })
     })
@@ -60,8 +60,8 @@ export class Chain {
       const anchor = await anchors.read(number)
       if (anchor?.hash === hash && anchor.number === number) return
       const why = anchor
-        ? `was made for another commit ${number} than the log has: an object of the log was replaced`
-        : 'is damaged: its content does not fit its checksum'
+        ? `was made for another commit ${number} than the one in the log: an object of the log was replaced`
+        : 'is damaged: its content does not match its checksum'
       this.findings.found(`${path} ${why}`, { path, is: anchor ? 'wrong' : 'damaged', why, part })
     })
   }

@@ -112,7 +112,7 @@ class Verifier {
   /** Checksums that do not stand where they belong. */
   async beside(): Promise<void> {
     for (const path of await this.objects.damagedChecksums()) {
-      const why = 'is damaged: its content does not fit its checksum'
+      const why = 'is damaged: its content does not match its checksum'
       this.findings.found(`${path} ${why}`, {
         path,
         is: 'damaged',
@@ -255,7 +255,7 @@ class Verifier {
         }
         if (rows !== undefined && rows !== state.rows)
           this.findings.problems.push(
-            `${what}: its files hold ${rows} rows, but the log says ${state.rows}`,
+            `${what}: its files have ${rows} rows, but the log says ${state.rows}`,
           )
       })
     })
@@ -332,7 +332,7 @@ class Verifier {
     }
     if (rows !== pointer.rows)
       this.findings.problems.push(
-        `${what}: its files hold ${rows} rows, but the log says ${pointer.rows}`,
+        `${what}: its files have ${rows} rows, but the log says ${pointer.rows}`,
       )
   }
 

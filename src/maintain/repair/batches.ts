@@ -48,7 +48,7 @@ export class BatchRepairs {
     const isOf = (...kinds: string[]) =>
       damaged.filter((one) => one.part.kind === 'batch' && kinds.includes(one.part.file))
     const originals = isOf('original', 'archived manifest').map((one) =>
-      lost(one, `${name} has its rows, but it can't be made from this again. ${FROM_BACKUP}`),
+      lost(one, `${name} has its rows, but cannot be rebuilt from this. ${FROM_BACKUP}`),
     )
     const rest = isOf('manifest', 'data')
     if (rest.length === 0) return originals
@@ -61,10 +61,10 @@ export class BatchRepairs {
           : {}),
       })),
     ]
-    if (!head || !pointer) return giveUp('only earlier commits show it')
+    if (!head || !pointer) return giveUp('only earlier commits refer to it')
     const dataset = this.originals.bronze(name)
     if (!dataset) return giveUp(`lake.ts has no ${name}`)
-    if (isOf('manifest').length > 0) return giveUp('its manifest says which files it had')
+    if (isOf('manifest').length > 0) return giveUp('its manifest lists the files it was made from')
     try {
       const text = await this.remake(dataset, pointer)
       return [
@@ -84,8 +84,8 @@ export class BatchRepairs {
     const manifest = await new Batches(storage).manifest(pointer)
     const { from } = dataset
     if (from.kind !== 'files' && from.kind !== 'inbox')
-      throw new Error(`nothing gives the rows of ${pointer.dataset} a second time`)
-    if (from.kind === 'files' && from.follow) throw new Error('a log is read on, not again')
+      throw new Error(`the rows of ${pointer.dataset} cannot be read a second time`)
+    if (from.kind === 'files' && from.follow) throw new Error('a log is only read forward')
     const found = new Map<string, SourceFile>()
     for (const file of manifest.files) found.set(file.name, await this.sourceOf(pointer, file))
     const what = `its ${pointer.rows} rows are read again from ${from.kind === 'inbox' ? 'the archive' : 'their files'}`
@@ -128,12 +128,12 @@ export class BatchRepairs {
   /** Puts a batch in the place of the one that is damaged, before all that has come behind it, also meanwhile. */
   private async replace(damaged: BatchPointer, made: BatchPointer): Promise<void> {
     const { dataset, number, batch, manifest } = damaged
-    const message = `make batch ${batch} of ${dataset} anew: its files were damaged`
+    const message = `rebuild batch ${batch} of ${dataset}: its files were damaged`
     for (let attempt = 1; ; attempt++) {
       const base = await this.log.head()
       const all = base.batches[dataset] ?? []
       if (!all.some((one) => one.manifest === manifest))
-        throw new Error('it was discarded, let go or made anew meanwhile')
+        throw new Error('it was discarded, expired or rebuilt in the meantime')
       const later = all.filter((one) => one.number > number)
       const changes = {
         cut: { [dataset]: number - 1 },
@@ -156,13 +156,13 @@ export class BatchRepairs {
     if (file.original) return originalOf(this.options.storage, file)
     const files = await this.originals.filesOf(pointer.dataset)
     const found = files.find(({ name }) => name === file.name)
-    if (!found) throw new Error(`${file.name}, which it was read from, is not there any more`)
+    if (!found) throw new Error(`${file.name}, which it was read from, no longer exists`)
     if (found.size !== file.size && !found.archive)
-      throw new Error(`${file.name} is not what it was when it was taken in`)
+      throw new Error(`${file.name} has changed since it was ingested`)
     // Of a file that is compressed the checksum is of what is in it: it is compared once it is unpacked.
     const plain = !found.remote && !found.archive && !/\.(gz|zst|zip|bz2)$/i.test(found.path)
     if (plain && file.unread === undefined && (await fileSha256(found.path)) !== file.sha256)
-      throw new Error(`${file.name} is not what it was when it was taken in`)
+      throw new Error(`${file.name} has changed since it was ingested`)
     return found
   }
 }
@@ -172,5 +172,5 @@ const FROM_BACKUP = 'Restore it from a backup'
 function lossOf(pointer: BatchPointer | undefined, name: string): string {
   if (!pointer) return ''
   const rows = pointer.rows === 1 ? '1 row' : `${pointer.rows} rows`
-  return `Lost are the ${rows} of batch ${pointer.number} in ${name}; tables that were made of them keep what they have until they are built from all of bronze again.`
+  return `This would lose the ${rows} of batch ${pointer.number} in ${name}; tables built from them keep their rows until they are rebuilt from all of bronze.`
 }

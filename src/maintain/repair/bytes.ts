@@ -48,7 +48,7 @@ export async function wholeBytes(
   const there = await storage.readIfPresent(path)
   const bytes = there && unflip(there, sum)
   if (!bytes && failure) throw failure
-  return bytes && { bytes, how: 'by undoing one flipped bit, which its SHA-256 proves' }
+  return bytes && { bytes, how: 'by correcting one flipped bit, which its SHA-256 proves' }
 }
 
 const isLocal = ({ url }: Storage) => url.startsWith('file://')
@@ -66,12 +66,12 @@ export async function wholeEntry(
   if (!bytes || !Number.isSafeInteger(number)) return undefined
   const sum = await log.hashOf(number)
   const whole = (sum && unflip(bytes, sum)) || checkEntry(bytes, unflip)
-  return whole && { bytes: whole, how: 'by undoing one flipped bit, which its SHA-256 proves' }
+  return whole && { bytes: whole, how: 'by correcting one flipped bit, which its SHA-256 proves' }
 }
 
 /** An object that says its own checksum. */
 export async function wholeSealed(storage: Storage, path: string): Promise<Found | undefined> {
   const there = await storage.readIfPresent(path)
   const bytes = there && unflipSealed(there)
-  return bytes && { bytes, how: 'by undoing one flipped bit, which its SHA-256 proves' }
+  return bytes && { bytes, how: 'by correcting one flipped bit, which its SHA-256 proves' }
 }

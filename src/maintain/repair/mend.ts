@@ -52,7 +52,7 @@ export function notMended(one: Damage, error: unknown, text = (why: string) => w
     path: one.path,
     why: one.why,
     how: 'unread',
-    text: `what would mend it ${couldNotRead(why)}`,
+    text: `what would repair it ${couldNotRead(why)}`,
   }
 }
 

@@ -145,7 +145,7 @@ class Repairs {
 
   private async restored(one: Damage, { bytes, how }: Found): Promise<Mend> {
     if (this.options.apply) await this.options.storage.restore(one.path, bytes)
-    return { path: one.path, why: one.why, how: 'bytes', text: `its bytes come back ${how}` }
+    return { path: one.path, why: one.why, how: 'bytes', text: `its bytes are restored ${how}` }
   }
 
   private async entry(one: Damage): Promise<Mend> {
@@ -159,15 +159,15 @@ class Repairs {
     const tail = one.is === 'missing' ? await lostTail(storage, log) : undefined
     if (tail && allowLoss) {
       if (apply) await forgetTail(storage, log)
-      const text = `commits after ${tail.last} are given up: the lake is as commit ${tail.last} left it`
+      const text = `commits after ${tail.last} are given up: the lake goes back to commit ${tail.last}`
       return { path: one.path, why: one.why, how: 'made', text }
     }
     const more = tail
-      ? ` Or give up what came after commit ${tail.last}: moraine repair --allow-loss`
+      ? ` Or give up the commits after ${tail.last}: moraine repair --allow-loss`
       : ''
     return lost(
       one,
-      `an entry of the log is never guessed. Restore this object from a backup, or an older version of it in the bucket.${more}`,
+      `entries of the log are never reconstructed. Restore this object from a backup, or from an older version in the bucket.${more}`,
     )
   }
 
@@ -178,18 +178,17 @@ class Repairs {
     if (flipped) return this.restored(one, flipped)
     const folder = one.path.slice(0, -'fork.json'.length)
     const [first] = (await storage.entries(folder)).filter(({ path }) => /\/\d+\.json$/.test(path))
-    if (!first)
-      return lost(one, 'its branch has no commit: nothing is lost with it. Remove its folder')
+    if (!first) return lost(one, 'its branch has no commits, so nothing is lost: remove its folder')
     const { previous, number } = parseEntry(await storage.read(first.path), first.path).commit
     const before = await this.log.entry(number - 1)
     if (number > 1 && before?.hash !== previous)
       return lost(
         one,
-        `its branch does not begin at a commit of ${this.log.branch}. Restore it from a backup`,
+        `its branch does not start at a commit of ${this.log.branch}. Restore it from a backup`,
       )
     const fork = { from: this.log.branch, number: number - 1, hash: previous }
     if (apply) await storage.restore(one.path, encodeFork(fork))
-    const text = 'it is made anew from the first commit of its branch'
+    const text = 'it is rebuilt from the first commit of its branch'
     return { path: one.path, why: one.why, how: 'made', text }
   }
 
@@ -201,10 +200,10 @@ class Repairs {
     if (one.part.kind === 'landed')
       return lost(
         one,
-        `no run has read it yet. Its rows are lost unless their sender sends them once more, or a backup has it; the next run sets it aside: moraine quarantine`,
+        `no run has read it yet. Its rows are lost unless they are sent again or restored from a backup; the next run quarantines it: moraine quarantine`,
       )
     if (apply) await storage.remove(one.path)
-    const text = 'it goes: it told of a run, or of who is at work, and no rows are made from it'
+    const text = 'it is removed: it only described a run or a process, and no rows depend on it'
     return { path: one.path, why: one.why, how: 'made', text }
   }
 
@@ -216,7 +215,7 @@ class Repairs {
     if (part.kind === 'anchor' && one.is === 'wrong')
       return lost(
         one,
-        'the log has another commit of that number than was made: restore it from a backup. An anchor is never made to fit',
+        'the log has a different commit with that number: restore it from a backup. Anchors are never rebuilt to match',
       )
     const { storage, apply } = this.options
     const state = await foldedTo(log, part.number)
@@ -225,7 +224,7 @@ class Repairs {
         ? encodeCheckpoint(state)
         : encodeAnchor({ number: state.number, hash: state.hash as string })
     if (apply) await storage.restore(path, bytes)
-    return { path, why: one.why, how: 'bytes', text: 'it is made anew from the log' }
+    return { path, why: one.why, how: 'bytes', text: 'it is rebuilt from the log' }
   }
 
   /** An index only saves reading manifests. */
@@ -235,10 +234,10 @@ class Repairs {
     const { dataset } = part
     if (dataset.startsWith('crawl.'))
       return {
-        ...lost(one, 'what a crawl found is not in the catalog any more: crawl it again'),
+        ...lost(one, 'the result of a crawl is no longer in the catalog: crawl again'),
         command: `moraine crawl … --name ${dataset.slice('crawl.'.length)}`,
       }
-    if (!one.head) return lost(one, 'only earlier commits use it')
+    if (!one.head) return lost(one, 'only earlier commits refer to it')
     if (this.options.apply) {
       // As it is now: runs may have gone on since.
       const base = await this.log.head()
@@ -250,12 +249,17 @@ class Repairs {
           {
             author: this.options.author,
             run: null,
-            message: `leave a damaged index of ${dataset}`,
+            message: `remove a damaged index of ${dataset}`,
           },
         )
     }
-    return { path, why, how: 'made', text: 'it goes: what it lists is read from the manifests' }
+    return {
+      path,
+      why,
+      how: 'made',
+      text: 'it is removed: its content is read from the manifests instead',
+    }
   }
 }
 
-const nothing = 'nothing else has its bytes: restore it from a backup'
+const nothing = 'its bytes are stored nowhere else: restore it from a backup'

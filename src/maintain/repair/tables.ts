@@ -28,10 +28,10 @@ export class TableRepairs {
       if (one.part.kind !== 'table') continue
       const maker = makerOf(lake, one.part.table)
       const why = !one.head
-        ? 'only earlier commits show it: they can not be seen as they were any more. Restore it from a backup'
+        ? 'only earlier commits refer to it, and they can no longer be read. Restore it from a backup'
         : maker
           ? this.cantBuild(maker, state, broken)
-          : `lake.ts has no dataset that makes ${one.part.table}: bring an earlier state back, or drop it`
+          : `lake.ts has no dataset for ${one.part.table}: roll back to an earlier state, or drop it`
       if (why !== undefined || !maker) mends.push(lost(one, why ?? ''))
       else makers.set(maker, [...(makers.get(maker) ?? []), one])
     }
@@ -47,18 +47,18 @@ export class TableRepairs {
                 path: one.path,
                 why: one.why,
                 how: 'made',
-                text: `${name} is built anew from its inputs, and what reads it`,
+                text: `${name} is rebuilt from its inputs, together with everything downstream`,
                 command: `moraine run ${name}+ --full`,
               }
             : why.passing
               ? {
                   ...lost(
                     one,
-                    `${name} is not built anew, as what would tell ${couldNotRead(why.said)}`,
+                    `${name} is not rebuilt, because what decides that ${couldNotRead(why.said)}`,
                   ),
                   how: 'unread',
                 }
-              : lost(one, `${name} could not be built anew: ${why.said}`),
+              : lost(one, `${name} could not be rebuilt: ${why.said}`),
         )
       }
     return mends
@@ -71,7 +71,7 @@ export class TableRepairs {
   ): string | undefined {
     const bad = upstream(dataset).find((input) => broken.has(fullName(input)))
     if (bad)
-      return `${fullName(dataset)} can't be built anew, as ${fullName(bad)} is damaged too. Restore it from a backup`
+      return `${fullName(dataset)} cannot be rebuilt, because ${fullName(bad)} is damaged too. Restore it from a backup`
     // Who reads it is built with it.
     for (const one of select(this.options.lake, [`${fullName(dataset)}+`])) {
       if (one.tier === 'bronze') continue
@@ -90,7 +90,7 @@ export class TableRepairs {
     const log = new CommitLog(storage)
     const repaired = Object.fromEntries(damaged.map(({ path }) => [path, null]))
     const n = damaged.length === 1 ? 'a damaged file' : `${damaged.length} damaged files`
-    const message = `note ${n} of tables that are built anew`
+    const message = `record ${n} of tables that are rebuilt`
     await log.commit(await log.head(), { repaired }, { author, run: null, message }, { seen: true })
   }
 

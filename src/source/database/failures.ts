@@ -4,65 +4,65 @@ import { OwnSecrets, shownUrl } from '../../secrets.js'
 
 /** A server that keeps bytes of any kind hands none of the rows over where one holds no text. */
 const NO_TEXT =
-  'A text in it is not in the encoding of the database, so the server gives none of its rows. Leave its column out with columns: […], or mend the rows there; nothing was taken in.'
+  'A string in it is not in the encoding of the database, so the server returns no rows. Exclude its column with columns: […], or fix the rows there; nothing was ingested.'
 
 /** What a database's or a socket's error code means to people. */
 const meanings: Readonly<Record<string, { what: string; hint: string; retryable?: boolean }>> = {
   ECONNREFUSED: {
-    what: 'nobody answers there',
-    hint: 'Is it running, and are host and port right?',
+    what: 'connection refused',
+    hint: 'Is it running, and are host and port correct?',
     retryable: true,
   },
-  ENOTFOUND: { what: 'there is no such host', hint: 'Check the host in its URL.' },
+  ENOTFOUND: { what: 'unknown host', hint: 'Check the host in its URL.' },
   ETIMEDOUT: {
-    what: 'it does not answer',
+    what: 'it does not respond',
     hint: 'Is it reachable from this machine?',
     retryable: true,
   },
   ECONNRESET: {
     what: 'the connection was lost',
-    hint: 'Run again: what was taken in stays.',
+    hint: 'Run again: what was already ingested is kept.',
     retryable: true,
   },
   PROTOCOL_CONNECTION_LOST: {
     what: 'the connection was lost',
-    hint: 'Run again: what was taken in stays.',
+    hint: 'Run again: what was already ingested is kept.',
     retryable: true,
   },
   '57P01': {
     what: 'it was shut down',
-    hint: 'Run again once it is up: what was taken in stays.',
+    hint: 'Run again once it is up: what was already ingested is kept.',
     retryable: true,
   },
   '57P03': { what: 'it is starting up', hint: 'Run again in a moment.', retryable: true },
   ETIMEOUT: {
-    what: 'it does not answer',
+    what: 'it does not respond',
     hint: 'Is it reachable from this machine?',
     retryable: true,
   },
   ELOGIN: {
     what: 'it refused the user or the password',
-    hint: 'Check both, and the name of the database; they are taken from its URL or its fields.',
+    hint: 'Check both, and the name of the database, in the URL or the options.',
   },
   '28P01': {
     what: 'it refused the user or the password',
-    hint: 'Check both; they are taken from its URL or its fields.',
+    hint: 'Check both, in the URL or the options.',
   },
   '28000': {
     what: 'it refused the user',
-    hint: 'Check the user, and how the database lets it in.',
+    hint: 'Check the user, and how the database authenticates it.',
   },
-  '3D000': { what: 'there is no such database', hint: 'Check the name at the end of its URL.' },
+  '3D000': { what: 'unknown database', hint: 'Check the name at the end of its URL.' },
   ER_ACCESS_DENIED_ERROR: {
     what: 'it refused the user or the password',
-    hint: 'Check both; they are taken from its URL or its fields.',
+    hint: 'Check both, in the URL or the options.',
   },
   ER_DBACCESS_DENIED_ERROR: {
     what: 'the user may not use this database',
     hint: 'Grant it SELECT there.',
   },
   ER_BAD_DB_ERROR: {
-    what: 'there is no such database',
+    what: 'unknown database',
     hint: 'Check the name at the end of its URL.',
   },
 }
@@ -80,8 +80,8 @@ export function databaseError(
   if (error instanceof MoraineError) return error
   const code = (error as { code?: string }).code ?? ''
   if (NO_PASSWORD.test(messageOf(error)))
-    return new MoraineError('source', `${where}: it wants a password, and none is given`, {
-      hint: "Put it into the URL, or say password: secret('env:NAME'): the environment variable that it comes from may be missing.",
+    return new MoraineError('source', `${where}: it requires a password, but none is given`, {
+      hint: "Put it into the URL, or set password: secret('env:NAME'); the environment variable may be missing.",
     })
   const message = hidden(messageOf(error), secrets)
   const lost =
@@ -152,12 +152,12 @@ export function checkedConnection(
   const { url } = connection
   if (url && /^\w+:\/\//.test(url) && !URL.canParse(url))
     throw new MoraineError('source', `The URL of the ${kind} database can't be read`, {
-      hint: `It looks like ${shownUrl(url).replace('…', '')}user:password@host/database. What is special in a password is written with %: / as %2F, @ as %40, : as %3A, # as %23.`,
+      hint: `It should look like ${shownUrl(url).replace('…', '')}user:password@host/database. Percent-encode special characters in the password: / as %2F, @ as %40, : as %3A, # as %23.`,
       place,
     })
   if (url || connection.host) return connection
-  throw new MoraineError('source', `It is not said where the ${kind} database is`, {
-    hint: 'Set its url or its host: the environment variable that it comes from may be missing.',
+  throw new MoraineError('source', `The address of the ${kind} database is missing`, {
+    hint: 'Set its url or its host; the environment variable for it may be missing.',
     place,
   })
 }

@@ -72,7 +72,7 @@ async function settle(
     if (oldest === undefined || oldest > first) return { time: first, notes }
     if (Date.now() - start > PATIENCE) {
       const since = new Date(oldest / 1000).toISOString()
-      const open = `rows from ${since} on are read again next time: a transaction has been open since then`
+      const open = `rows from ${since} on will be read again next time: a transaction has been open since then`
       return { time: oldest, notes: [...notes, open] }
     }
     await sleep(PAUSE)

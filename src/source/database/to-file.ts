@@ -99,9 +99,9 @@ async function writeAll(file: FileHandle, bytes: Buffer, at: number, path: strin
 
 function cannotWrite(error: unknown, path: string): MoraineError {
   const full = ['ENOSPC', 'EDQUOT'].includes((error as { code?: string }).code ?? '')
-  const what = full ? 'The disk for temporary files is full' : 'Temporary files can not be written'
+  const what = full ? 'The disk for temporary files is full' : 'Temporary files cannot be written'
   return new MoraineError('storage', `${what}: ${messageOf(error)}`, {
     doing: `write to ${dirname(path)}`,
-    hint: 'Free some space there, or set TMPDIR to another folder, and run again: what was taken in stays.',
+    hint: 'Free some space there, or set TMPDIR to another folder, and run again: what was already ingested is kept.',
   })
 }

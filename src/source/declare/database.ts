@@ -61,7 +61,7 @@ const tableOptions: OptionList<TableOptions<string>> = {
   where: text,
   key: columnNames,
   cursor: columnName,
-  lag: either("a time such as '30s' or '5m', or a number", interval, number),
+  lag: either("a duration such as '30s' or '5m', or a number", interval, number),
   drift: oneOf('evolve', 'freeze', 'discard'),
   deletes: oneOf('compare'),
   maxShrink: number,

@@ -115,7 +115,7 @@ const aPattern: Expected = {
 }
 
 const header: Expected = {
-  is: 'true, false, the number of a line, or two of them',
+  is: 'true, false, a line number, or a pair of line numbers',
   fits: (value) =>
     flag.fits(value) ||
     number.fits(value) ||
@@ -166,7 +166,7 @@ const fullOptions: OptionList<FullExportOptions> = {
 const aPath = (value: unknown) => typeof value === 'string' || value instanceof URL
 
 const pathList: Expected = {
-  is: 'a path, or a list of them',
+  is: 'a path or a list of paths',
   fits: (value) => aPath(value) || (Array.isArray(value) && value.every(aPath)),
 }
 
@@ -232,7 +232,7 @@ function formatOf(
 /** What to write instead of options that are none. */
 function adviceForOptions(given: unknown): string | undefined {
   return typeof given === 'string'
-    ? "Several paths are a list: files(['a.csv', 'b.csv'])"
+    ? "Put several paths into a list: files(['a.csv', 'b.csv'])"
     : undefined
 }
 
@@ -316,9 +316,9 @@ function unsigned(path: string): string {
   if (path.startsWith('s3://'))
     return `${path}${/\?[a-zA-Z]+=/.test(path) ? '&' : '?'}anonymous=true`
   mistake(
-    `files(…): anonymous is for buckets, and '${path}' is none`,
+    `files(…): anonymous applies to buckets, but '${path}' is a local path`,
     'anonymous',
-    'Leave it out: files of this machine need no credentials.',
+    'Remove it: local files need no credentials.',
   )
   return path
 }

@@ -31,7 +31,7 @@ const titles: Readonly<Record<FileFormat, string>> = {
   json: 'JSON',
   jsonl: 'JSON lines',
   xml: 'XML',
-  fixed: 'text of fixed width',
+  fixed: 'fixed-width text',
   parquet: 'Parquet',
   avro: 'Avro',
   excel: 'Excel',
@@ -46,7 +46,7 @@ export function refuseMeaningless(call: string, options: object, format: FileFor
     const last = list.pop()
     const all = list.length > 0 ? `${list.join(', ')} and ${last}` : last
     mistake(
-      `${call}: ${option} is for ${all}; these files are ${titles[format]}`,
+      `${call}: ${option} applies to ${all}; these files are ${titles[format]}`,
       `${option}:`,
       adviceFor(option, format),
     )
@@ -55,8 +55,8 @@ export function refuseMeaningless(call: string, options: object, format: FileFor
 
 function adviceFor(option: string, format: FileFormat): string {
   if (option === 'nulls')
-    return "Leave it out: a type says it for its column, t.int({ nulls: ['N/A'] }).nullable()"
+    return "Remove it and set it on the type of the column: t.int({ nulls: ['N/A'] }).nullable()"
   if (option === 'rows' && format === 'jsonl')
-    return "Leave it out: each line is a row. Documents with rows in them are format: 'json'."
-  return 'Leave it out, or say what the files are: format.'
+    return "Remove it: each line is a row. For documents with rows in them, use format: 'json'."
+  return 'Remove it, or set format to the format of the files.'
 }

@@ -105,7 +105,7 @@ const httpOptions: OptionList<HttpOptions<string>> = {
   rows: text,
   lists: texts,
   method: oneOf('GET', 'POST'),
-  body: either('an object, or a text', object, text),
+  body: either('an object or a string', object, text),
   graphql: having<NonNullable<HttpOptions<string>['graphql']>>(
     { query: needed(text), variables: object },
     "an object such as { query: '{ orders { id } }' }",
@@ -128,7 +128,7 @@ const httpOptions: OptionList<HttpOptions<string>> = {
   timeout: interval,
 }
 
-const url = either('an address', text, { is: '', fits: (value) => value === undefined })
+const url = either('a URL', text, { is: '', fits: (value) => value === undefined })
 
 /**
  * Rows from an HTTP API. Each run asks for what is new, where the API can tell (`cursor`), and otherwise for all; how far it was read is

@@ -12,15 +12,18 @@ import { userVariable } from '../../settings.js'
 export function secret(reference: string): () => Promise<string> {
   const [, kind, name = ''] = /^(env|file):(.+)$/s.exec(reference) ?? []
   if (!kind)
-    throw new MoraineError('definition', 'A secret is named by where it is', {
+    throw new MoraineError('definition', 'A secret must be a reference', {
       place: here(),
       hint: "Write secret('env:SHOP_PASSWORD') or secret('file:/run/secrets/shop').",
     })
   return async () => {
     const found = kind === 'env' ? userVariable(name) : await textOf(name)
     if (found) return found
-    throw new MoraineError('source', `The secret ${reference} is not there, or is empty`, {
-      hint: kind === 'env' ? `Set the variable ${name}.` : 'Check the path, and who may read it.',
+    throw new MoraineError('source', `The secret ${reference} is missing or empty`, {
+      hint:
+        kind === 'env'
+          ? `Set the environment variable ${name}.`
+          : 'Check the path and its permissions.',
     })
   }
 }

@@ -68,7 +68,7 @@ export async function decode<J extends JobName>(
       if (error.fault === undefined) throw endedOutside(file, error)
       throw new MoraineError('source', `${file.name} can't be read: ${error.fault}`, {
         cause: error,
-        hint: 'Nothing of it was taken in. Is it damaged, or made to break its reader? Get it again, or leave it out.',
+        hint: 'Nothing was ingested from it. Is it damaged, or crafted to break its reader? Get it again, or exclude it.',
       })
     }
   }
@@ -78,7 +78,7 @@ function endedOutside(file: SourceFile, cause: Ended): MoraineError {
   return new MoraineError('engine', `The process that decodes ${file.name} ${cause.message}`, {
     cause,
     retryable: true,
-    hint: 'That says nothing of the file, of which nothing was taken in. Run again.',
+    hint: 'The file may be fine; nothing was ingested from it. Run again.',
   })
 }
 
@@ -196,18 +196,14 @@ class Decoder {
     const { seconds, memory } = this.limits
     const message = `ended (${by ?? `exit code ${code}`})`
     const limit = endingOf(this.child)
-    const more = (name: string, value: string) =>
-      `; where that is as it should be, set ${name}=${value}`
+    const more = (name: string, value: string) => `; if this is expected, set ${name}=${value}`
     if (limit === 'memory' || /heap out of memory|bad_alloc/.test(this.said)) {
       const twice = more('MORAINE_DECODER_MEMORY', `${sizeText(2 * memory).replace(' ', '')}`)
-      return new Ended(
-        `to decode it takes more than ${sizeText(memory)} of memory${twice}`,
-        message,
-      )
+      return new Ended(`decoding it needs more than ${sizeText(memory)} of memory${twice}`, message)
     }
     if (limit === 'stalled') {
       const more10 = more('MORAINE_DECODER_SECONDS', String(Math.ceil(seconds * 10)))
-      return new Ended(`its decoder did not get on for ${seconds} s${more10}`, message)
+      return new Ended(`its decoder made no progress for ${seconds} s${more10}`, message)
     }
     if (!this.isReady)
       return new Ended(undefined, `can't be started: ${firstLine(this.said) || message}`)

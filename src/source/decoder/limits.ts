@@ -54,7 +54,7 @@ function secondsOf(text: string | undefined): number | undefined {
   if (!text) return undefined
   const seconds = Number(text)
   if (seconds > 0 && Number.isFinite(seconds)) return seconds
-  throw new MoraineError('usage', `MORAINE_DECODER_SECONDS is '${text}', which is no number`, {
+  throw new MoraineError('usage', `MORAINE_DECODER_SECONDS is '${text}', which is not a number`, {
     hint: 'Give seconds, such as 60.',
   })
 }

@@ -79,7 +79,7 @@ function watchIdle(): NodeJS.Timeout {
     before = process.cpuUsage()
     seconds = asked.size > 0 || isWaiting() || user + system > 50_000 ? 0 : seconds + 1
     if (seconds < IDLE) return
-    const message = 'it ends where its decoder still waits for more of it'
+    const message = 'it ends while its decoder still expects more data'
     reply({
       failed: { message, moraine: { kind: 'source', hint: undefined, retryable: false } },
       isBroken: true,

@@ -38,7 +38,7 @@ export function withinTime<T>(name: string, decode: () => T, seconds = decoderLi
 function stalled(name: string, seconds: number): MoraineError {
   return new MoraineError(
     'source',
-    `${name} can't be read: its decoder did not finish within ${seconds} s; where that is as it should be, set MORAINE_DECODER_SECONDS=${Math.ceil(seconds * 10)}`,
-    { hint: 'Nothing of it was taken in. Is it damaged, or made to keep its reader busy?' },
+    `${name} can't be read: its decoder did not finish within ${seconds} s; if this is expected, set MORAINE_DECODER_SECONDS=${Math.ceil(seconds * 10)}`,
+    { hint: 'Nothing was ingested from it. Is it damaged, or crafted to keep its reader busy?' },
   )
 }

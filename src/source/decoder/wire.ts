@@ -43,7 +43,7 @@ export function fileOf(
   range: (from: number, length: number) => Promise<Buffer>,
 ): SourceFile {
   if (!remote) return file
-  const none = () => Promise.reject(new Error('Decoders ask for bytes alone'))
+  const none = () => Promise.reject(new Error('Decoders can only request bytes'))
   const { here } = remote
   return {
     ...file,

@@ -24,8 +24,8 @@ function objectsAt(path: string): Objects {
     /^s3:\/\/([^/?]+)\/?([^?]*)(\?.*)?$/.exec(withSettings(path)) ?? []
   // A bucket's name has neither: these are credentials, which do not belong here and are not told.
   if (/[:@]/.test(`${bucket}${rest.split('/', 1)[0]}`) && path.includes('@'))
-    throw new MoraineError('usage', `'${shownUrl(path)}' is no place in S3`, {
-      hint: 'Write it as s3://bucket/folder/*.csv. Credentials come from where the tools of AWS have them.',
+    throw new MoraineError('usage', `'${shownUrl(path)}' is not a valid S3 location`, {
+      hint: 'Use the form s3://bucket/folder/*.csv. Credentials are found where AWS tools find them.',
     })
   const root = `s3://${bucket}${settings}`
   const storage = buckets.get(root) ?? new S3Storage(root, false)
@@ -147,7 +147,7 @@ export async function objectAt(
   const found = await storage.stat(key)
   if (!found)
     throw new MoraineError('source', `There is no object ${key} in ${storage.url}`, {
-      hint: 'Check its name; patterns are not looked at here.',
+      hint: 'Check its name; patterns are not supported here.',
     })
   return { key, size: found.size, range: (from, length) => storage.range(key, from, length) }
 }

@@ -93,7 +93,9 @@ async function expand(given: string, source: Base): Promise<Expanded> {
 /** A pattern is no file, and nor is what is not there; of what can't be looked at nobody may say that it is not. */
 function noneAt(path: string, error: NodeJS.ErrnoException): undefined {
   if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'EINVAL'].includes(error.code ?? '')) return undefined
-  throw new MoraineError('source', `Can't look into ${path}: ${messageOf(error)}`, { cause: error })
+  throw new MoraineError('source', `Can't read the folder ${path}: ${messageOf(error)}`, {
+    cause: error,
+  })
 }
 
 /** A file that is named; where that is a link, its own folder is the one that it may not leave. */
@@ -223,7 +225,7 @@ export async function nothingThere(
   if (bad.length === 0) return gone.map(({ path }) => `there is no file at ${path} any more`)
   const { message } = nothingFound(source)
   throw new MoraineError('source', `${message} any more`, {
-    hint: 'Files were taken in from there before, and are still part of the lake. Was the folder moved, or the path changed? Where files are removed once they were read, leave the folder.',
+    hint: 'Files were ingested from there before, and their rows are still part of the lake. Was the folder moved, or the path changed? If files are removed after they have been read, keep the folder.',
   })
 }
 
@@ -252,6 +254,6 @@ function nothingFound(source: FilesSource, notes: readonly string[] = []): Morai
       hint: `${notes.join('. ')}.`,
     })
   return new MoraineError('source', `There is no file at ${tried}`, {
-    hint: 'Check the path given to files(); relative paths start at the folder of the file that calls it.',
+    hint: 'Check the path passed to files(); relative paths start at the folder of the file that calls it.',
   })
 }

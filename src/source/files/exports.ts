@@ -44,9 +44,9 @@ function exportName(file: string, by: FullExports['by']): string {
   if (name !== undefined && name !== '') return name
   throw new MoraineError(
     'source',
-    `${file}: ${by} finds nothing in its name that tells which export it is part of`,
+    `${file}: ${by} matches nothing in its name that tells which extract it belongs to`,
     {
-      hint: 'Nothing was taken in. Check full: { by } of files(), or leave the file out by its path.',
+      hint: 'Nothing was ingested. Check full: { by } of files(), or exclude the file by its path.',
     },
   )
 }

@@ -105,7 +105,7 @@ export async function refuseChanged(file: SourceFile): Promise<void> {
   if (await (file.remote ?? { isSame: () => isAsItWas(file) }).isSame()) return
   throw new MoraineError('source', `${file.name} changed while it was being read`, {
     retryable: true,
-    hint: 'Nothing of it was taken in. Run again when the file is complete.',
+    hint: 'Nothing was ingested from it. Run again when the file is complete.',
   })
 }
 

@@ -40,12 +40,12 @@ export async function inspectFile(
   })
   if (layout && !hasLines(layout)) return inspection
   if (inspection.bytes === 0 && source.header)
-    throw new MoraineError('source', `${file.name} is empty: it has not even a header`, {
-      hint: 'Remove the file, or declare its columns if files without a header are expected.',
+    throw new MoraineError('source', `${file.name} is empty: it does not even have a header`, {
+      hint: 'Remove the file, or declare its columns if the files have no header.',
     })
   if (inspection.longest > LONGEST)
     throw new MoraineError('source', `${file.name} has a line of ${inspection.longest} bytes`, {
-      hint: 'Lines may have up to 100 MiB. Is it a delimited text file, with ends of lines?',
+      hint: 'Lines may have up to 100 MiB. Is it a delimited text file with line breaks?',
     })
   return inspection
 }

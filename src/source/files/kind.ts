@@ -106,15 +106,15 @@ function contradiction(
   const by =
     formatIsSaid || !isKnown(ending)
       ? `its definition reads it as ${read}`
-      : `its ending .${ending} says ${read}`
-  const what = found ? `is ${found.name}` : `does not begin as ${read} does`
+      : `its extension .${ending} means ${read}`
+  const what = found ? `is ${found.name}` : `does not start like ${read}`
   return new MoraineError(
     'source',
     found?.encoding ? `${name} ${what}` : `${name} ${what}, but ${by}`,
     {
       hint:
         found?.hint ??
-        'Nothing of it was taken in. Give it the ending of what it is, say its format, or leave it out of the path.',
+        'Nothing was ingested from it. Give it the right extension, set its format, or exclude it by its path.',
     },
   )
 }
@@ -125,7 +125,7 @@ function layoutName(layout: Layout | undefined): string {
     xml: 'XML',
     pattern: 'lines of a log',
     pairs: 'lines of key=value pairs',
-    fixed: 'columns of fixed width',
+    fixed: 'fixed-width columns',
     parquet: 'Parquet',
     avro: 'Avro',
     excel: 'an Excel workbook',
@@ -147,7 +147,7 @@ const magics: readonly (Kind & { begins: string; at?: number; weak?: true })[] =
   { begins: '%PDF-', name: 'a PDF document' },
   {
     begins: '\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1',
-    name: 'a document of old Office (.xls, .doc)',
+    name: 'an old Office document (.xls, .doc)',
     hint: 'Save it as .xlsx or .csv.',
   },
   { begins: 'ARROW1', name: 'an Arrow file', weak: true },
@@ -156,14 +156,18 @@ const magics: readonly (Kind & { begins: string; at?: number; weak?: true })[] =
   {
     begins: 'BZh',
     name: 'a bzip2 file',
-    hint: 'Pack it with gzip or zstd, or unpack it.',
+    hint: 'Compress it with gzip or zstd, or unpack it.',
     weak: true,
   },
-  { begins: '\xfd7zXZ\0', name: 'an xz file', hint: 'Pack it with gzip or zstd, or unpack it.' },
+  {
+    begins: '\xfd7zXZ\0',
+    name: 'an xz file',
+    hint: 'Compress it with gzip or zstd, or unpack it.',
+  },
   { begins: '7z\xbc\xaf\x27\x1c', name: 'a 7z archive', hint: 'Pack it as a zip, or unpack it.' },
   { begins: 'Rar!\x1a\x07', name: 'a RAR archive', hint: 'Pack it as a zip, or unpack it.' },
   { begins: 'ustar', at: 257, name: 'a tar archive', hint: 'Pack it as a zip, or unpack it.' },
-  { begins: '\x1f\x8b', name: 'packed with gzip twice' },
+  { begins: '\x1f\x8b', name: 'compressed with gzip twice' },
   { begins: '\x7fELF', name: 'a program' },
   { begins: 'MZ', name: 'a program', weak: true },
   { begins: 'ftyp', at: 4, name: 'a video', weak: true },
@@ -216,7 +220,7 @@ function wideKind(start: Buffer): Kind | undefined {
     : {
         name: `${encoding.toUpperCase()} without a byte order mark`,
         encoding: true,
-        hint: `Say how it is encoded: encoding: '${encoding}'`,
+        hint: `Set its encoding: encoding: '${encoding}'`,
       }
 }
 
@@ -228,7 +232,7 @@ function textKind(start: Buffer): Kind | undefined {
     return {
       name: 'an HTML page',
       ending: 'html',
-      hint: 'Nothing of it was taken in. It may be the error page of a server: get the file again.',
+      hint: 'Nothing was ingested from it. It may be the error page of a server: download the file again.',
     }
   if (/^\s*<\?xml\s/.test(text) || /^\s*<([A-Za-z_][\w.:-]*)(\s[^<>]*)?>\s*(<|\r?\n)/.test(text))
     return { name: 'XML', ending: 'xml' }

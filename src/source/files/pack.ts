@@ -80,7 +80,7 @@ export class Pack {
   async keep(target: Omit<Target, 'large'>, valuesFrom: number): Promise<PackedFiles> {
     const { files, source } = this
     const [first] = files
-    if (!first) throw new Error('There is nothing in it')
+    if (!first) throw new Error('It is empty')
     const { session, batch, location } = target
     const large = this.bytes >= valuesFrom
     const longest = files.reduce((most, { lines }) => Math.max(most, lines.longest), 0)

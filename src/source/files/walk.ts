@@ -146,10 +146,10 @@ export class Walk {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'ENOENT' || code === 'ENOTDIR') return []
       if (folder === this.folder)
-        throw new MoraineError('source', `Can't look into ${folder}: ${messageOf(error)}`, {
+        throw new MoraineError('source', `Can't read the folder ${folder}: ${messageOf(error)}`, {
           cause: error,
         })
-      this.notes.push(`${this.show(folder)} can't be entered: ${code ?? messageOf(error)}`)
+      this.notes.push(`${this.show(folder)} can't be opened: ${code ?? messageOf(error)}`)
       return []
     }
   }
@@ -171,7 +171,10 @@ export class Walk {
     if (target !== this.real && !target.startsWith(this.real + sep))
       return this.refuse(entry, leavesFolder(shown, this.show(this.folder)))
     if (kind === 'file' && !there.isFile())
-      return this.refuse(entry, `${shown} is a link to what is neither a file nor a folder`)
+      return this.refuse(
+        entry,
+        `${shown} is a link to something that is neither a file nor a folder`,
+      )
     this.links.set(path, target)
     return { ...entry, target }
   }
@@ -183,10 +186,10 @@ export class Walk {
 }
 
 export const leavesFolder = (link: string, folder: string): string =>
-  `${link} is a link that leads out of ${folder || 'the folder'}, and is not followed: name what it leads to instead`
+  `${link} is a link to a place outside ${folder || 'the folder'} and is not followed: use the path it points to instead`
 
 export const notText = (name: string): string =>
-  `${name} is passed over, as its name is not valid UTF-8: rename it`
+  `${name} is skipped because its name is not valid UTF-8: rename it`
 
 /** A name as text; bytes that are no UTF-8 are spelled. */
 export function textOf(bytes: Buffer): string {

@@ -49,7 +49,7 @@ export async function* avroRecords(
     signal?.throwIfAborted()
     throw new MoraineError('source', `${file.name} can't be read as Avro: ${messageOf(cause)}`, {
       cause,
-      hint: 'Is it complete? Nothing of it was taken in.',
+      hint: 'Is it complete? Nothing was ingested from it.',
     })
   } finally {
     await input.close()

@@ -38,7 +38,7 @@ export async function ingestCarefully(reading: FileReading): Promise<IngestedFil
     const { rows, bytes } = await target.session.files.writeFile(sql, target.location)
     if (rows !== text.records)
       throw new MoraineError('engine', `${file.name}: read ${rows} of ${text.records} records`, {
-        hint: 'This is a mistake in Moraine; nothing was published. Please report it with the file.',
+        hint: 'This is a bug in Moraine; nothing was published. Please report it with the file.',
       })
     return { rows, bytes, broken: text.broken, columns: own, ...outside, ...leftOut(all, target) }
   } finally {

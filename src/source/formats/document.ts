@@ -95,11 +95,11 @@ function allRecords(
 function namedFault(file: SourceFile, cause: unknown): unknown {
   if (cause instanceof RangeError)
     return new MoraineError('source', `${file.name} has a value of more than 512 MB`, {
-      hint: 'Nothing of the file was taken in. Is it what its source says?',
+      hint: 'Nothing was ingested from the file. Is it in the declared format?',
     })
   if (!(cause instanceof BrokenDocument)) return cause
   return new MoraineError('source', `${file.name}, line ${cause.line}: ${cause.message}`, {
-    hint: 'Nothing of the file was taken in. Is it complete?',
+    hint: 'Nothing was ingested from the file. Is it complete?',
   })
 }
 
@@ -113,8 +113,8 @@ async function readerOf(
   if (layout?.kind === 'pairs') return () => new Lines(facts, pairsAsJson)
   if (layout?.kind === 'json' && layout.lines) return () => new Lines(facts, lineAsJson)
   if (!facts.clean)
-    throw new MoraineError('source', `${file.name} is ${nul ? 'no text' : 'not valid UTF-8'}`, {
-      hint: "Say how it is encoded: encoding: 'latin1'",
+    throw new MoraineError('source', `${file.name} is ${nul ? 'not text' : 'not valid UTF-8'}`, {
+      hint: "Set its encoding: encoding: 'latin1'",
     })
   if (layout?.kind === 'xml') {
     const { XmlReader } = await import('./xml.js')
@@ -194,7 +194,7 @@ class Documents implements RowReader {
     const { names, file } = this
     if (last && names.length > 0 && !this.splitter.found)
       throw new MoraineError('source', `${file.name} has nothing at ${names.join('.')}`, {
-        hint: 'Check where the rows are: rows names the keys that lead to them, with dots between.',
+        hint: 'Check where the rows are: rows lists the keys that lead to them, separated by dots.',
       })
     return records.map(({ line, json = '' }) => ({ line, ...exactNumbers(json) }))
   }

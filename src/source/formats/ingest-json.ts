@@ -152,7 +152,7 @@ async function ingestTexts(
   })
   if (kept.rows !== written.records)
     throw new MoraineError('engine', `${file.name}: read ${kept.rows} of ${written.records} rows`, {
-      hint: 'This is a mistake in Moraine; nothing was published. Please report it with the file.',
+      hint: 'This is a bug in Moraine; nothing was published. Please report it with the file.',
     })
   const all = withFolders({ relation: '', columns }, target.folders).columns
   const own = { columns: keptColumns(all, target), ...leftOut(all, target) }

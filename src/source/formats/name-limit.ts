@@ -15,7 +15,7 @@ export class NameLimit {
   refusal(row: string): string | undefined {
     const fresh = namesOf(row).filter((name) => !this.names.has(name))
     if (this.names.size + fresh.length > this.most)
-      return `with its names there are more than ${this.most} different ones`
+      return `it brings the number of different names to more than ${this.most}`
     for (const name of fresh) this.names.add(name)
     return undefined
   }
@@ -36,7 +36,7 @@ function namesOf(row: string): string[] {
 export class TooManyNames extends MoraineError {
   constructor(source: string, names: number, most: number) {
     super('source', `${source}: its rows have ${names} different names`, {
-      hint: `Up to ${most} names can be columns. Are the rows further inside? Say where, with rows: 'data.items'.`,
+      hint: `At most ${most} names can become columns. Are the rows further inside? Set their path, such as rows: 'data.items'.`,
     })
   }
 }

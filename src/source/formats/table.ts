@@ -17,7 +17,7 @@ export async function ingestTable({ file, source, target }: FileReading): Promis
   const found = await session.describe(`SELECT * FROM ${relation}`).catch((cause) => {
     throw new MoraineError('source', `${file.name} can't be read: ${messageOf(cause)}`, {
       cause,
-      hint: 'Is it complete, and of the format that its source says?',
+      hint: 'Is it complete, and in the declared format?',
     })
   })
   const exact = new Map<string, string>()
@@ -60,7 +60,7 @@ async function damageOf(
   )
   if (found === undefined || ELSEWHERE.test(messageOf(found))) return undefined
   return new MoraineError('source', `${file.name} can't be read: ${messageOf(found)}`, {
-    hint: 'Nothing of it was taken in. It is damaged: get it again.',
+    hint: 'Nothing was ingested from it. It is damaged: download it again.',
   })
 }
 

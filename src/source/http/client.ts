@@ -115,7 +115,7 @@ export class HttpClient {
       }
       renewed = true
       this.token = undefined
-      throw new Passing('the token is not valid any more', 0)
+      throw new Passing('the token is no longer valid', 0)
     })
   }
 
@@ -159,13 +159,15 @@ export class HttpClient {
   private async request({ url, method, body, type }: ApiRequest) {
     const { protocol } = url
     if (protocol !== 'https:' && protocol !== 'http:')
-      throw new Error(`it leads to ${protocol} which is not followed`)
+      throw new Error(`it redirects to ${protocol}, which is not supported`)
     const home = url.origin === this.origin.origin
     if (!home && this.origin.protocol === 'https:' && protocol === 'http:')
-      throw new Error('it leads to an address without encryption')
+      throw new Error('it redirects to an unencrypted address')
     // What a body holds is for the source alone, as credentials are.
     if (!home && method === 'POST')
-      throw new Error(`it leads to ${url.origin}, where a body is not sent`)
+      throw new Error(
+        `it redirects to ${url.origin}, but request bodies are not sent to other hosts`,
+      )
     const guarded = !this.source.allowPrivate && !this.isOwn(url)
     const address = addressOf(url)
     if (guarded && address && isPrivate(address)) throw new PrivateAddress(address)
@@ -226,7 +228,7 @@ export class HttpClient {
       await this.send(url, { headers, guarded: false, body: form.toString() }),
     )
     const token = readToken(answer.body)
-    if (token === undefined) throw new Error(`${url.origin} gave no access token`)
+    if (token === undefined) throw new Error(`${url.origin} returned no access token`)
     this.secrets.hide(token)
     return token
   }
@@ -248,7 +250,7 @@ export class HttpClient {
           reject,
         )
       })
-      sent.on('timeout', () => sent.destroy(new Passing('it does not answer')))
+      sent.on('timeout', () => sent.destroy(new Passing('it does not respond')))
       sent.on('error', reject)
       sent.end(body)
     }).catch((error) => {
@@ -260,13 +262,13 @@ export class HttpClient {
   private checked(answer: Answer): Answer {
     const { status, headers, body } = answer
     if (status === 429 || status === 408 || status >= 500)
-      throw new Passing(`it answers ${status}`, waitOf(headers['retry-after']))
+      throw new Passing(`it responds with ${status}`, waitOf(headers['retry-after']))
     if (status >= 300 || status < 200) {
       const said = body.toString('utf8').replace(/\s+/g, ' ').slice(0, 200)
-      throw new Error(`it answers ${status}${said && !isPage(answer) ? `: ${said}` : ''}`)
+      throw new Error(`it responds with ${status}${said && !isPage(answer) ? `: ${said}` : ''}`)
     }
     if (isPage(answer, this.source))
-      throw new Error('it answers with a web page (HTML) instead of rows')
+      throw new Error('it responds with a web page (HTML) instead of rows')
     return answer
   }
 
@@ -274,11 +276,11 @@ export class HttpClient {
     if (error instanceof MoraineError) return error
     const place = `${url.origin}${url.pathname}`
     const message = this.redact(messageOf(error))
-    const hint = /web page|answers (401|403)/.test(message)
-      ? 'Check the address, and auth: what is sent may not be what it wants.'
+    const hint = /web page|responds with (401|403)/.test(message)
+      ? 'Check the URL, and whether auth is what the API expects.'
       : error instanceof PrivateAddress
-        ? 'A redirect or a next page led there. If it should, set allowPrivate: true.'
-        : 'Nothing of it was taken in. Check the address, and run again.'
+        ? 'A redirect or a next page led there. To allow this, set allowPrivate: true.'
+        : 'Nothing was ingested from it. Check the URL and run again.'
     return new MoraineError('source', `${place}: ${message}`, { hint })
   }
 }
@@ -315,11 +317,11 @@ async function wholeBody(message: IncomingMessage): Promise<Buffer> {
     bytes += chunk.length
     if (bytes > LARGEST) {
       message.destroy()
-      throw new Error('an answer is longer than 256 MiB')
+      throw new Error('a response is longer than 256 MiB')
     }
     chunks.push(chunk)
   }
-  if (!message.complete) throw new Passing('the answer was cut off')
+  if (!message.complete) throw new Passing('the response was cut off')
   return Buffer.concat(chunks)
 }
 

@@ -52,7 +52,7 @@ export async function contentOf(
   } catch (cause) {
     if (!(cause instanceof BrokenDocument)) throw cause
     throw new MoraineError('source', `${place}, line ${cause.line}: ${cause.message}`, {
-      hint: 'Nothing of it was taken in. Is the answer what you expect, and are the rows where you say?',
+      hint: 'Nothing was ingested from it. Is the response what you expect, and are the rows where you say?',
     })
   }
 }
@@ -69,7 +69,7 @@ const types: readonly (readonly [RegExp, Format])[] = [
 /** How files begin that are no text. */
 const magic: readonly (readonly [string, string])[] = [
   ['PK\u0003\u0004', 'a zip, or an Excel workbook'],
-  ['\u001f\u008b', 'packed with gzip'],
+  ['\u001f\u008b', 'compressed with gzip'],
   ['\u0089PNG', 'a PNG image'],
   ['%PDF', 'a PDF'],
   ['PAR1', 'Parquet'],
@@ -83,18 +83,20 @@ function formatOf({ type, body }: Answer, { format }: HttpSource, place: string)
   const looks = looksOf(body, start)
   const refused = (by: string) =>
     new MoraineError('source', `${place}: ${by}, but ${looks.what}`, {
-      hint: 'Nothing of it was taken in. Check the address, or say what it answers: format.',
+      hint: 'Nothing was ingested from it. Check the URL, or set the format of the response: format.',
     })
   const byDefinition = `the definition says ${names[format ?? 'json']}`
-  const byType = `it says that it is ${type.split(';')[0]}`
+  const byType = `its content type is ${type.split(';')[0]}`
   const wanted = format ?? says
   if (wanted === undefined) {
     if (looks.format) return looks.format
     if (start === '') return 'json'
     throw new MoraineError(
       'source',
-      `${place}: it does not say what it is (${type ? `its content type is ${type}` : 'it has no content type'}), and ${looks.what}`,
-      { hint: "Nothing of it was taken in. Say what it answers, such as format: 'csv'." },
+      `${place}: its format is unknown (${type ? `its content type is ${type}` : 'it has no content type'}), and ${looks.what}`,
+      {
+        hint: "Nothing was ingested from it. Set the format of the response, such as format: 'csv'.",
+      },
     )
   }
   const fits = {
@@ -127,11 +129,11 @@ function looksOf(body: Buffer, start: string): Looks {
   const shown = start.slice(0, 40).replace(/[\s\p{Cc}]+/gu, ' ')
   const packed = magic.find(([bytes]) => start.startsWith(bytes))
   if (packed) return { binary: true, what: `it is ${packed[1]}` }
-  if (start[0] === '<') return { format: 'xml', what: `it begins as XML does: ${shown}` }
+  if (start[0] === '<') return { format: 'xml', what: `it starts like XML: ${shown}` }
   if ((start[0] === '{' || start[0] === '[') && isJson(body, start))
-    return { format: 'json', what: `it begins as JSON does: ${shown}` }
-  if (start.includes('\0')) return { binary: true, what: 'it is no text' }
-  return { what: `it begins as neither JSON nor XML do: ${shown}` }
+    return { format: 'json', what: `it starts like JSON: ${shown}` }
+  if (start.includes('\0')) return { binary: true, what: 'it is not text' }
+  return { what: `it starts like neither JSON nor XML: ${shown}` }
 }
 
 /** Whether what begins with a bracket is JSON, or at least begins like it: a header of CSV may be `[id]`. */
@@ -169,22 +171,16 @@ function inUtf8({ type, body }: Answer, format: Format, place: string): Buffer {
   try {
     return Buffer.from(new TextDecoder(label, { fatal: true }).decode(body))
   } catch {
-    throw new MoraineError(
-      'source',
-      `${place}: it says that it is encoded as ${label}, and it is not`,
-      {
-        hint: 'Nothing of it was taken in. Whoever runs the API can mend that.',
-      },
-    )
+    throw new MoraineError('source', `${place}: it claims to be encoded as ${label}, but is not`, {
+      hint: 'Nothing was ingested from it. This must be fixed by the provider of the API.',
+    })
   }
 }
 
 const notUtf8 = (place: string) =>
-  new MoraineError(
-    'source',
-    `${place}: it is not valid UTF-8, and does not say how it is encoded`,
-    { hint: 'Nothing of it was taken in. Its content type should say so: charset=iso-8859-1.' },
-  )
+  new MoraineError('source', `${place}: it is not valid UTF-8, and does not specify its encoding`, {
+    hint: 'Nothing was ingested from it. Its content type should specify the encoding: charset=iso-8859-1.',
+  })
 
 /** What is around the rows; those themselves are discarded one by one where they are no JSON. */
 function parsedAround(text: string, place: string): unknown {
@@ -193,10 +189,10 @@ function parsedAround(text: string, place: string): unknown {
   } catch (cause) {
     throw new MoraineError(
       'source',
-      `${place}: around its rows it is no JSON: ${messageOf(cause)}`,
+      `${place}: it is not valid JSON around its rows: ${messageOf(cause)}`,
       {
         cause,
-        hint: 'Nothing of it was taken in. Whoever runs the API can mend that.',
+        hint: 'Nothing was ingested from it. This must be fixed by the provider of the API.',
       },
     )
   }

@@ -38,9 +38,9 @@ export function refuseFailure(
   if (!failure || (isRow && !isNothingElse(answer))) return
   throw new MoraineError(
     'source',
-    `${place}: it has no rows, and says that it failed (${failure.key} is ${failure.says})`,
+    `${place}: it has no rows, and reports a failure (${failure.key} is ${failure.says})`,
     {
-      hint: `Nothing of it was taken in. Check auth and what is asked for, and run again. If ${failure.key} means something else: ignoreMore: ['${failure.key}'].`,
+      hint: `Nothing was ingested from it. Check auth and the request, and run again. If ${failure.key} means something else: ignoreMore: ['${failure.key}'].`,
     },
   )
 }

@@ -94,7 +94,7 @@ function nextSign(place: string, value: unknown): MoreSign[] {
   const at =
     inside === undefined ? place : `${place}.${isObject(value) && value.href ? 'href' : 'url'}`
   const next = /^(https?:\/\/|\/|\?)/.test(String(said)) ? 'address' : 'value'
-  return [{ place: at, says: 'is there', next }]
+  return [{ place: at, says: 'is set', next }]
 }
 
 function countSign(place: string, value: unknown, read: number, what: string): MoreSign[] {
@@ -110,7 +110,7 @@ function inHeaders(headers: IncomingHttpHeaders, read: Read): MoreSign[] {
   const range = /\/(\d+)\s*$/.exec(of('content-range'))?.[1]
   return [
     ...(isNextLink(of('link')) ? [{ place: 'Link', says: 'has rel="next"' }] : []),
-    ...(of('x-next-page') ? [{ place: 'X-Next-Page', says: 'is there' }] : []),
+    ...(of('x-next-page') ? [{ place: 'X-Next-Page', says: 'is set' }] : []),
     ...countSign('X-Total-Count', of('x-total-count'), read.rows, 'row'),
     ...countSign('X-Total', of('x-total'), read.rows, 'row'),
     ...countSign('X-Total-Pages', of('x-total-pages'), read.pages, 'page'),

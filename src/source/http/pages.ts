@@ -84,8 +84,7 @@ class Reading {
 
   begin(identity: string, place: string): void {
     // The first request can't have been made before.
-    if (this.asked.has(identity))
-      throw endless(this.place, 'its next page is one that was read before')
+    if (this.asked.has(identity)) throw endless(this.place, 'its next page has been read before')
     this.asked.add(identity)
     this.place = place
   }
@@ -104,7 +103,7 @@ class Reading {
     if (source.rows !== undefined) this.noted(source.rows, found || isNothing)
     for (const print of printsOf(answer, rows)) {
       if (rows.length > 0 && this.seen.has(print))
-        throw endless(place, 'it gives the same page again, and again')
+        throw endless(place, 'it returns the same page again and again')
       this.seen.add(print)
     }
     this.answer = answer
@@ -113,8 +112,7 @@ class Reading {
     this.rows += rows.length
     this.filled += rows.length > 0 ? 1 : 0
     this.empty = rows.length > 0 ? 0 : this.empty + 1
-    if (this.empty > MOST_EMPTY)
-      throw endless(place, `${MOST_EMPTY} pages without a row came one after the other`)
+    if (this.empty > MOST_EMPTY) throw endless(place, `${MOST_EMPTY} pages in a row had no rows`)
   }
 
   /** A list of rows, and then an object: that is no row, but says something else. */
@@ -124,9 +122,9 @@ class Reading {
     if (this.source.rows !== undefined || this.shape !== '[' || shape !== '{') return
     throw new MoraineError(
       'source',
-      `${this.place}: it is an object, where the pages before were lists of rows`,
+      `${this.place}: it is an object, but the pages before were lists of rows`,
       {
-        hint: 'Nothing of it was taken in. Is the answer what you expect, or does it tell of an error?',
+        hint: 'Nothing was ingested from it. Is the response what you expect, or is it an error message?',
       },
     )
   }
@@ -174,9 +172,9 @@ class Reading {
     if (URL.canParse(to, url.href)) return { ...request, url: new URL(to, url) }
     throw new MoraineError(
       'source',
-      `${this.place}: its next page is at '${to.slice(0, 80)}', which is no address`,
+      `${this.place}: its next page is at '${to.slice(0, 80)}', which is not a URL`,
       {
-        hint: 'Nothing of it was taken in. If that is a value of a parameter: paging: { cursor: …, next: … }.',
+        hint: 'Nothing was ingested from it. If this is the value of a parameter: paging: { cursor: …, next: … }.',
       },
     )
   }
@@ -201,12 +199,14 @@ class Reading {
     const row = this.content.last()
     const value = saying(lookUp(row, column).value)
     if (value !== undefined) return value
-    const has = isObject(row) ? `It has: ${Object.keys(row).slice(0, 12).join(', ')}. ` : ''
+    const has = isObject(row)
+      ? `Its columns are: ${Object.keys(row).slice(0, 12).join(', ')}. `
+      : ''
     throw new MoraineError(
       'source',
-      `${this.place}: its last row has no '${column}' by which to ask for the next page`,
+      `${this.place}: its last row has no '${column}' to request the next page with`,
       {
-        hint: `${has}Nothing of it was taken in. Check the column of paging.`,
+        hint: `${has}Nothing was ingested from it. Check the column of paging.`,
       },
     )
   }
@@ -229,11 +229,11 @@ class Reading {
   private more({ place: sign, says }: MoreSign, signs: readonly MoreSign[]): MoraineError {
     const { paging } = this.source
     const where = !paging
-      ? 'no paging is given'
+      ? 'paging is not configured'
       : 'next' in paging
         ? `there is nothing at ${paging.next}, where its next page should be`
         : 'link' in paging
-          ? 'no Link header names a next page'
+          ? 'no Link header refers to a next page'
           : 'its pages end here'
     const next = signs.find((other) => other.next !== undefined)
     const way =
@@ -243,12 +243,12 @@ class Reading {
           ? `paging: { cursor: '…', next: '${next.place}' }`
           : signs.some(({ place }) => place === 'Link')
             ? 'paging: { link: true }'
-            : 'paging: { … } as the API wants it'
+            : 'paging: { … } as the API expects it'
     return new MoraineError(
       'source',
       `${this.place}: it says that there is more (${sign} ${says}), but ${where}`,
       {
-        hint: `Nothing of it was taken in. Say how its pages are read: ${way}. If ${sign} means something else: ignoreMore: ['${sign}'].`,
+        hint: `Nothing was ingested from it. Configure paging: ${way}. If ${sign} means something else: ignoreMore: ['${sign}'].`,
       },
     )
   }
@@ -256,7 +256,7 @@ class Reading {
   private noRows(): MoraineError {
     const path = this.source.rows
     return new MoraineError('source', `${this.place}: it has nothing at ${path}`, {
-      hint: 'Nothing of it was taken in. Is the answer what you expect, and are the rows where you say?',
+      hint: 'Nothing was ingested from it. Is the response what you expect, and are the rows where you say?',
     })
   }
 
@@ -268,8 +268,8 @@ class Reading {
       .filter(([, there]) => !there)
       .map(([path]) =>
         path === rows
-          ? `no answer has an element ${path}, which would be its rows`
-          : `no answer has anything at ${path}, where paging looks: ${pages} read`,
+          ? `no response has an element ${path} for its rows`
+          : `no response has anything at ${path}, where paging looks: ${pages} read`,
       )
   }
 }
@@ -312,7 +312,7 @@ function refuseErrors({ body }: Answer): void {
     const path = Array.isArray(error?.path) ? ` at ${error.path.join('.')}` : ''
     return `${typeof error?.message === 'string' ? error.message.slice(0, 200) : 'an error without a message'}${path}`
   })
-  const message = `it answers with errors: ${said.join('; ')}${errors.length > 3 ? '; and others' : ''}`
+  const message = `it responds with errors: ${said.join('; ')}${errors.length > 3 ? '; and others' : ''}`
   const codes = errors.map((error) => `${error?.type} ${error?.extensions?.code}`)
   if (codes.every((code) => /RATE_?LIMIT|THROTTLE/i.test(code))) throw new Passing(message)
   throw new Error(message)
@@ -320,6 +320,6 @@ function refuseErrors({ body }: Answer): void {
 
 function endless(place: string, what: string): MoraineError {
   return new MoraineError('source', `${place}: ${what}`, {
-    hint: 'Nothing of it was taken in. Check paging: its parameters may not be those that the API knows. (pages: … allows more.)',
+    hint: 'Nothing was ingested from it. Check paging: its parameters may not be the ones the API expects. (pages: … allows more.)',
   })
 }

@@ -96,7 +96,7 @@ async function decodedStart(file: SourceFile, start: Buffer, complete: boolean) 
   return {
     text: Buffer.from(new TextDecoder(encoding).decode(start)),
     encoding,
-    note: `${file.name} is not UTF-8, and taken for ${encoding}: check its letters`,
+    note: `${file.name} is not UTF-8; it is read as ${encoding}: check non-English letters`,
   }
 }
 
@@ -133,11 +133,11 @@ function formatOf(
 
 /** Lines of which none has columns are a text, unless their ending says that they are a table. */
 function refuseProse(file: SourceFile, layout: DelimitedLayout | undefined, ending: string): void {
-  if (!layout) throw unreadable(file, 'holds nothing')
+  if (!layout) throw unreadable(file, 'is empty')
   const { header, columns } = layout
   const isOne = columns.length <= 1 && !header
   if (isOne && !['csv', 'tsv', 'psv'].includes(ending))
-    throw unreadable(file, 'has no columns that are separated by anything')
+    throw unreadable(file, 'has no columns that are separated by a delimiter')
 }
 
 function layoutOptions(layout: DelimitedLayout, ending: string): FileOptions {

@@ -25,9 +25,13 @@ export async function previewObject(path: string, limit: number, cap = CAP): Pro
   let read = 0
   const counted: Ranges = async (from, length) => {
     if (read + length > cap)
-      throw new MoraineError('source', `More than ${cap} bytes of ${key} would have to be read`, {
-        hint: 'It is too large for a look. Take it in, and preview the dataset.',
-      })
+      throw new MoraineError(
+        'source',
+        `The preview would have to read more than ${cap} bytes of ${key}`,
+        {
+          hint: 'It is too large for a preview. Ingest it, and preview the dataset.',
+        },
+      )
     read += length
     return range(from, length)
   }
@@ -47,7 +51,7 @@ export async function previewObject(path: string, limit: number, cap = CAP): Pro
         `The first rows of ${key} can't be read: ${messageOf(cause)}`,
         {
           cause,
-          hint: `Only ${read} of its ${size} bytes were looked at: a JSON document may go on behind them.`,
+          hint: `Only ${read} of its ${size} bytes were read: a JSON document may continue after them.`,
         },
       )
     })
@@ -81,7 +85,9 @@ async function parquetParts(range: Ranges, size: number, file: string): Promise<
   const tail = await range(Math.max(0, size - END), Math.min(size, END))
   const footer = tail.length < 12 ? 0 : tail.readUInt32LE(tail.length - 8) + 8
   if (footer === 0 || footer > size || tail.toString('latin1', tail.length - 4) !== 'PAR1')
-    throw new MoraineError('source', 'The object is no Parquet file', { hint: 'Is it complete?' })
+    throw new MoraineError('source', 'The object is not a Parquet file', {
+      hint: 'Is it complete?',
+    })
   const end = footer <= tail.length ? tail : await range(size - footer, footer)
   // Its first bytes are those of its last: by them it is told what it is.
   await place(file, size, [

@@ -105,7 +105,7 @@ async function previewSample(
 function brokenNote(lines: readonly number[], isJson: boolean): string[] {
   if (lines.length === 0) return []
   const few = `${lines.slice(0, 5).join(', ')}${lines.length > 5 ? ', …' : ''}`
-  return [isJson ? `no JSON object in line ${few}` : `line ${few} can't be split into columns`]
+  return [isJson ? `line ${few} is not a JSON object` : `line ${few} can't be split into columns`]
 }
 
 const excel: FilesSource = filesSource(['x.xlsx'], {})
@@ -118,15 +118,15 @@ async function tableRows(session: Session, relation: string, limit: number): Pro
 }
 
 function layoutNote({ layout, source }: Look): string {
-  if (!layout) throw new MoraineError('source', 'There is no layout')
+  if (!layout) throw new MoraineError('source', 'The layout is missing')
   const { delimiter, header, skip, comment, quote, columns } = layout
   const width = source.columns?.length ?? 0
   const isOne = !header && width === 1
   const more = [
     ...(skip > 0 ? [`skip: ${skip}`] : []),
     ...(comment === undefined ? [] : [`comment: '${comment}'`]),
-    ...(quote === '"' ? [] : [quote === null ? 'quotes are characters' : `quoted by ${quote}`]),
-    ...(header && columns.length > 0 ? ['some columns have no name of their own there'] : []),
+    ...(quote === '"' ? [] : [quote === null ? 'no quote character' : `quoted by ${quote}`]),
+    ...(header && columns.length > 0 ? ['some columns have no unique name there'] : []),
   ]
   const separated = isOne ? 'one column' : `separated by ${words[delimiter] ?? `'${delimiter}'`}`
   return [`${separated}, ${header ? 'with' : 'without'} a header`, ...more].join(', ')

@@ -64,7 +64,7 @@ async function startOf({ path, name }: SourceFile): Promise<Buffer> {
   const opened = await open(path).catch((cause) => {
     throw new MoraineError('source', `${name} can't be opened: ${messageOf(cause)}`, {
       cause,
-      hint: 'May you read it, and is it still there?',
+      hint: 'Does it still exist, and are you allowed to read it?',
     })
   })
   try {
@@ -108,7 +108,7 @@ async function readStart(
         ? cause
         : new MoraineError('source', `${file.name} can't be unpacked: ${messageOf(cause)}`, {
             cause,
-            hint: 'It may not be complete: get it again.',
+            hint: 'It may be incomplete: download it again.',
           })
   } finally {
     from.destroy()

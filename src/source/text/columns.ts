@@ -98,13 +98,13 @@ export function noColumn(
 ): MoraineError {
   const similar = nearest(name, names)
   return new MoraineError('source', `${file} has no column '${name}'`, {
-    hint: `Its columns are: ${names.join(', ')}.${similar ? ` Did you mean '${similar}'?` : ''} With names in the file, columns: [...] are those that must be there, in any order.`,
+    hint: `Its columns are: ${names.join(', ')}.${similar ? ` Did you mean '${similar}'?` : ''} If the file has a header, columns: [...] lists the columns that it must have, in any order.`,
   })
 }
 
 function unnamed(index: number, { name: file }: Named): MoraineError {
   return new MoraineError('source', `${file}: column ${index + 1} in the header has no name`, {
-    hint: 'Give the names yourself with columns: [...] and header: true.',
+    hint: 'Set the names yourself with columns: [...] and header: true.',
   })
 }
 

@@ -70,9 +70,9 @@ export function columnsOf(
   if (header.length < headerRowsOf(source) || why !== undefined)
     throw new MoraineError(
       'source',
-      `${file.name} has no header that can be read${why === undefined ? '' : `: ${why}`}`,
+      `${file.name} has no readable header${why === undefined ? '' : `: ${why}`}`,
       {
-        hint: `Is it text between delimiters, and is its header on line ${(source.skip ?? 0) + 1}?`,
+        hint: `Is it delimited text, and is its header on line ${(source.skip ?? 0) + 1}?`,
       },
     )
   return namesOfHeader(headerOfRows(header.map(({ fields }) => fields)), source, file)
@@ -94,12 +94,12 @@ export function refuseWrongLayout(
     throw new MoraineError(
       'source',
       `${file.name}: column ${columns.length + 1} in the header has no name, but its records have a value there`,
-      { hint: 'Give the names yourself with columns: [...] and header: true.' },
+      { hint: 'Set the names yourself with columns: [...] and header: true.' },
     )
   const shown = source.delimiter === '\t' ? 'tabs' : `'${source.delimiter}'`
   throw new MoraineError(
     'source',
-    `${file.name}: not one of its ${records} records has ${columns.length} fields separated by ${shown}; line ${firstBroken.line}: ${firstBroken.error}`,
-    { hint: 'Check the delimiter and the columns given to files().' },
+    `${file.name}: none of its ${records} records has ${columns.length} fields separated by ${shown}; line ${firstBroken.line}: ${firstBroken.error}`,
+    { hint: 'Check the delimiter and the columns passed to files().' },
   )
 }

@@ -54,7 +54,7 @@ export async function entryStream(file: SourceFile): Promise<Readable> {
       if (entry.fileName !== file.archive?.entry) continue
       if (entry.isEncrypted())
         throw new MoraineError('source', `${file.name} is encrypted`, {
-          hint: 'Nothing of it was taken in. Unpack it with its password first.',
+          hint: 'Nothing was ingested from it. Unpack it with its password first.',
         })
       const stream = await new Promise<Readable>((resolve, reject) =>
         zip.openReadStream(entry, (error, stream) => (error ? reject(error) : resolve(stream))),
@@ -62,7 +62,7 @@ export async function entryStream(file: SourceFile): Promise<Readable> {
       stream.on('close', () => zip.close())
       return withChecksum(stream, entry.crc32)
     }
-    throw new Error('the file is not in it any more')
+    throw new Error('the file is no longer in it')
   } catch (cause) {
     zip.close()
     throw cause instanceof MoraineError ? cause : broken(file, cause)
@@ -129,6 +129,6 @@ async function* eachEntry(zip: ZipFile): AsyncGenerator<Entry> {
 function broken(file: SourceFile, cause: unknown): MoraineError {
   return new MoraineError('source', `${file.name} can't be unpacked: ${messageOf(cause)}`, {
     cause,
-    hint: 'Nothing of it was taken in. Is it complete, and a zip?',
+    hint: 'Nothing was ingested from it. Is it complete, and a zip?',
   })
 }

@@ -124,7 +124,7 @@ describe('zstd', () => {
 
   it('that needs what is not there says so', async () => {
     const named = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x21, 7, 1, 9, 0, 0, 0x61])
-    await expect(all(named)).rejects.toThrow('it was packed with a dictionary')
+    await expect(all(named)).rejects.toThrow('it was compressed with a dictionary')
     await expect(all(zstd, Buffer.from('more'))).rejects.toThrow('begins in another way')
     await expect(all(zstd.subarray(0, -1))).rejects.toThrow('it is cut off')
   })

@@ -59,7 +59,7 @@ async function withText<T>(
   // What a workbook is read as is told with the other kinds of files.
   if (beginsAsZip(start) && source.layout?.kind !== 'excel' && !isWorkbook(start))
     throw new MoraineError('source', `${file.name} is a zip`, {
-      hint: 'Only files whose names end with .zip are taken apart. Give it such a name.',
+      hint: 'Only files whose names end with .zip are unpacked. Rename it.',
     })
   const packed = packingOf(file, start)
   const { layout, encoding } = source
@@ -86,7 +86,7 @@ export async function unpackInto(
       if (cause instanceof MoraineError) throw cause
       throw new MoraineError('source', `${file.name} can't be unpacked: ${messageOf(cause)}`, {
         cause,
-        hint: 'It may not be complete: get it again, and run again.',
+        hint: 'It may be incomplete: download it again, and run again.',
       })
     })
   let unpacked = file.path
@@ -177,7 +177,7 @@ class Bounded extends Transform {
     const error = new MoraineError(
       'source',
       `${this.file.name} unpacks to more than ${RATIO} times its size`,
-      { hint: 'Nothing of it was taken in. If it is what you expect, unpack it yourself.' },
+      { hint: 'Nothing was ingested from it. If this is expected, unpack it yourself.' },
     )
     if (fits) done(null, chunk)
     else done(error)
@@ -196,7 +196,7 @@ class Decoded extends Transform {
     try {
       this.decoder = new TextDecoder(encoding, { fatal: true })
     } catch {
-      throw new MoraineError('source', `${file.name}: there is no encoding '${encoding}'`, {
+      throw new MoraineError('source', `${file.name}: unknown encoding '${encoding}'`, {
         hint: 'Use a label such as latin1, windows-1252, utf-16le or shift_jis.',
       })
     }
@@ -220,9 +220,13 @@ class Decoded extends Transform {
     } catch {
       const { encoding } = this.decoder
       done(
-        new MoraineError('source', `${this.file.name} holds bytes that are no ${encoding}`, {
-          hint: 'Nothing of it was taken in. Is that how it is encoded?',
-        }),
+        new MoraineError(
+          'source',
+          `${this.file.name} contains bytes that are not valid ${encoding}`,
+          {
+            hint: 'Nothing was ingested from it. Is this its encoding?',
+          },
+        ),
       )
     }
   }

@@ -21,7 +21,7 @@ async function* unpacked(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
     // What other programs put beside the data (RFC 8878, 3.1.2).
     if (magic >>> 4 === 0x184d2a5) await input.skip((await input.take(4)).readUInt32LE())
     else if (magic === MAGIC) yield* unpackedFrame(input)
-    else throw new Error('it is damaged: a frame of zstd begins in another way')
+    else throw new Error('it is damaged: a zstd frame has a wrong header')
   }
 }
 
@@ -66,14 +66,14 @@ async function readFrame(input: Input): Promise<Frame> {
   const idAt = isSingle ? 0 : 1
   const fields = await input.take(idAt + idLength + sizeLength)
   if (fields.subarray(idAt, idAt + idLength).some((byte) => byte !== 0))
-    throw new Error('it was packed with a dictionary')
+    throw new Error('it was compressed with a dictionary')
   const size = sizeLength === 0 ? undefined : sizeOf(fields.subarray(idAt + idLength))
   const [window = 0] = fields
   const base = 2 ** (10 + (window >>> 3))
   const kept = isSingle ? (size as number) : base + (base / 8) * (window & 7)
   if (kept > LARGEST_WINDOW)
     throw new Error(
-      `it asks for ${Math.ceil(kept / 2 ** 20)} MiB of memory, and may have ${LARGEST_WINDOW / 2 ** 20}`,
+      `it needs ${Math.ceil(kept / 2 ** 20)} MiB of memory, but the limit is ${LARGEST_WINDOW / 2 ** 20}`,
     )
   // The checksum is read here.
   const header = Buffer.concat([Buffer.alloc(4), Buffer.from([descriptor & ~4]), fields])

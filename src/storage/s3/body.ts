@@ -41,7 +41,7 @@ export async function receiveBody(
     return { sha256: sha256.digest('hex'), proof: 'is not' }
   }
   if (size !== sent.ContentLength)
-    throw new Error(`${size} bytes came instead of ${sent.ContentLength}`)
+    throw new Error(`${size} bytes arrived instead of ${sent.ContentLength}`)
   const differs = isAws ? 'is not' : 'likely not'
   return {
     sha256: sha256.digest('hex'),

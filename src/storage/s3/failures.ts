@@ -20,7 +20,7 @@ const hints: Readonly<Record<string, string>> = {
   NoSuchBucket: 'Create the bucket, or check its name and region.',
   InvalidAccessKeyId: keys,
   SignatureDoesNotMatch: keys,
-  ExpiredToken: 'Get new credentials, and run again.',
+  ExpiredToken: 'Get new credentials and run again.',
 }
 
 interface Asked {
@@ -65,11 +65,11 @@ function reasonOf(asked: Asked, cause: unknown): { said: string; hint?: string |
     code = '',
     message = '',
   } = cause as Record<'name' | 'code' | 'message', string>
-  if (code === 'ECONNREFUSED') return { said: 'nobody answers there' }
+  if (code === 'ECONNREFUSED') return { said: 'connection refused' }
   if (name === 'CredentialsProviderError')
     return {
-      said: 'there are no credentials',
-      hint: `${keys} A public bucket is read without any: files('s3://…', { anonymous: true }).`,
+      said: 'no credentials were found',
+      hint: `${keys} A public bucket can be read without: files('s3://…', { anonymous: true }).`,
     }
   const status = statusOf(cause)
   if (status === 301 || name === 'PermanentRedirect') return elsewhere(cause)
@@ -78,27 +78,27 @@ function reasonOf(asked: Asked, cause: unknown): { said: string; hint?: string |
   if (status === 403 && plain.includes(name)) return denied(asked)
   const said = [name, message].filter((text) => text && text !== 'Error').join(': ')
   const bare = /^(Unknown(Error)?)(: Unknown(Error)?)?$/.test(said) && status !== undefined
-  return { said: bare ? `the answer was ${status}` : said || messageOf(cause), hint: hints[name] }
+  return { said: bare ? `the response was ${status}` : said || messageOf(cause), hint: hints[name] }
 }
 
 function denied({ action, anonymous, encrypted }: Asked): { said: string; hint: string } {
   const needed = permissions[action]
   if (anonymous)
     return {
-      said: `access is denied: the public may not ${needed}`,
-      hint: "It is not public, or not to be listed. With credentials leave anonymous out; where whoever asks has to pay, add '?requesterPays=true' to the address.",
+      said: `access denied: anonymous access does not include ${needed}`,
+      hint: "The bucket is not public, or cannot be listed. Remove anonymous to use credentials; for requester-pays buckets, add '?requesterPays=true' to the URL.",
     }
   const kms =
     encrypted && /Put|Get/.test(needed)
-      ? ` With a key of KMS also ${needed.includes('Put') ? 'kms:GenerateDataKey' : 'kms:Decrypt'}.`
+      ? ` For a KMS key, also ${needed.includes('Put') ? 'kms:GenerateDataKey' : 'kms:Decrypt'}.`
       : ''
   const missing =
     action === 'look at' || action === 'read'
-      ? ' Without s3:ListBucket an object that is not there is denied as well.'
+      ? ' Without s3:ListBucket, a missing object is also reported as denied.'
       : ''
   return {
-    said: `access is denied (403): it needs ${needed}`,
-    hint: `Give the credentials ${needed} on it.${missing}${kms} Where whoever asks has to pay, add '?requesterPays=true' to the address.`,
+    said: `access denied (403): it needs ${needed}`,
+    hint: `Grant ${needed} to the credentials.${missing}${kms} For requester-pays buckets, add '?requesterPays=true' to the URL.`,
   }
 }
 
@@ -110,7 +110,7 @@ function elsewhere(cause: unknown): { said: string; hint: string } {
   const region = Region ?? $response?.headers?.['x-amz-bucket-region']
   return {
     said: `the bucket is in another region${region ? `: ${region}` : ''}`,
-    hint: `Say which: ?region=${region ?? '…'} behind the address, or AWS_REGION.`,
+    hint: `Set the region: add ?region=${region ?? '…'} to the URL, or set AWS_REGION.`,
   }
 }
 

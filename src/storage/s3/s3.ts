@@ -92,7 +92,7 @@ export class S3Storage implements Storage {
 
   async write(path: string, bytes: Uint8Array): Promise<void> {
     if (!(await this.createIfAbsent(path, bytes)))
-      throw new MoraineError('storage', `${path} exists already; objects are never overwritten`)
+      throw new MoraineError('storage', `${path} already exists; objects are never overwritten`)
   }
 
   async read(path: string): Promise<Uint8Array> {
@@ -291,7 +291,7 @@ export class S3Storage implements Storage {
     if (isSame || second.proof === 'is') return second
     throw new MoraineError(
       'source',
-      `${this.url}/${path} is damaged: its bytes are not those that the bucket has a checksum of`,
+      `${this.url}/${path} is damaged: it does not match the checksum stored by the bucket`,
       { doing: 'read', hint: 'Upload it again.' },
     )
   }

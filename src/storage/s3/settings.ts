@@ -50,22 +50,25 @@ export function s3Place(root: string): S3Place {
   const url = URL.canParse(root) ? new URL(root) : undefined
   const refuse = (message: string, hint: string) => new MoraineError('usage', message, { hint })
   if (!url?.hostname)
-    throw refuse(`'${shownUrl(root)}' is no place in S3`, 'Write it as s3://bucket/prefix.')
+    throw refuse(
+      `'${shownUrl(root)}' is not a valid S3 location`,
+      'Use the form s3://bucket/prefix.',
+    )
   if (url.username || url.password)
     throw refuse(
-      'Keys do not belong into the address of a lake',
+      'The URL of a lake must not contain keys',
       'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a profile.',
     )
   const unknown = [...url.searchParams.keys()].find((name) => !known.includes(name))
   if (unknown !== undefined)
-    throw refuse(`There is no setting '${unknown}' for S3`, `There are: ${known.join(', ')}.`)
+    throw refuse(`Unknown S3 setting '${unknown}'`, `The settings are: ${known.join(', ')}.`)
   const setting = (name: string) => url.searchParams.get(name) ?? undefined
   const sse = setting('sse')
   if (sse !== undefined && sse !== 'AES256' && sse !== 'aws:kms')
-    throw refuse(`'${sse}' is no way to encrypt`, 'Choose sse=AES256 or sse=aws:kms.')
+    throw refuse(`'${sse}' is not a supported encryption`, 'Use sse=AES256 or sse=aws:kms.')
   const reads = setting('reads')
   if (reads !== undefined && reads !== 'ranges' && reads !== 'copies')
-    throw refuse(`'${reads}' is no way to read`, 'Choose reads=ranges or reads=copies.')
+    throw refuse(`'${reads}' is not a supported way to read`, 'Use reads=ranges or reads=copies.')
   const kmsKeyId = setting('kmsKeyId')
   const endpoint =
     setting('endpoint') ?? variable('AWS_ENDPOINT_URL_S3') ?? variable('AWS_ENDPOINT_URL')
@@ -93,8 +96,8 @@ export function s3Place(root: string): S3Place {
 function seconds(text: string): number {
   const found = secondsOf(text)
   if (found !== undefined) return found
-  throw new MoraineError('usage', `'${text}' is no time to wait`, {
-    hint: 'Write it as timeout=30s.',
+  throw new MoraineError('usage', `'${text}' is not a valid timeout`, {
+    hint: 'Use the form timeout=30s.',
   })
 }
 

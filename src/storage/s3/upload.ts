@@ -85,7 +85,7 @@ async function partOf(file: FileHandle, at: number, length: number): Promise<Buf
   const buffer = Buffer.alloc(length)
   for (let done = 0; done < length; ) {
     const { bytesRead } = await file.read(buffer, done, length - done, at + done)
-    if (bytesRead === 0) throw new Error('the file is shorter than it was')
+    if (bytesRead === 0) throw new Error('the file is shorter than before')
     done += bytesRead
   }
   return buffer

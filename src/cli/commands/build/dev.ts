@@ -27,13 +27,13 @@ import { makePlan, printSteps } from './plan.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
-    .argument('[dataset...]', 'datasets to run; all without it')
-    .option('--sample <rows>', 'rows of each source that silver reads', '10000')
+    .argument('[dataset...]', 'datasets to run (default: all)')
+    .option('--sample <rows>', 'rows to read of each source of silver', '10000')
     .option('--full', 'read all rows')
     .addHelpText(
       'after',
       examples(
-        ['try out what you write', 'moraine dev'],
+        ['try out definitions while you write them', 'moraine dev'],
         ['one dataset and what it needs, with all rows', 'moraine dev +gold.daily_revenue --full'],
       ),
     )
@@ -60,7 +60,7 @@ export async function run(command: Command): Promise<number> {
     await saved.watch()
     await trial.once(abort.signal)
     if (abort.signal.aborted) break
-    print(colors.dim('\nWaiting for a file to be saved; Ctrl-C stops.'))
+    print(colors.dim('\nWaiting for changes; press Ctrl-C to stop.'))
     await Promise.race([saved.next(), stopped])
   }
   saved.close()
@@ -92,12 +92,12 @@ class Trial {
         print('')
         const record = await this.run(lake, storage, signal)
         await this.show(record, storage, log, limitsBeside(lake))
-      } else print('\nIt gives what it gave before.')
+      } else print('\nThe result is unchanged.')
       for (const problem of Object.values(planned.problems))
         show(`\n${renderError(problem)}\n`, process.stderr)
     } catch (error) {
       show(`${renderError(error)}\n`, process.stderr)
-      print(colors.dim('\nWhat was built before is still there.'))
+      print(colors.dim('\nThe previous build is still in place.'))
     }
     const found = await types
     if (found) print(`\n${colors.red('Types')}\n${found}`)
@@ -165,9 +165,9 @@ class Trial {
     if (/^(?!file:)[a-z][a-z0-9+.-]+:\/\//i.test(root))
       throw new MoraineError(
         'usage',
-        `The lake at ${root.split('?')[0]} is not for trying things out`,
+        `The lake at ${root.split('?')[0]} cannot be used for development`,
         {
-          hint: 'Give a folder for that: moraine dev --root ./lake-dev',
+          hint: 'Use another folder: moraine dev --root ./lake-dev',
         },
       )
     return join(`${root.replace(/\/$/, '')}-dev`, kind)

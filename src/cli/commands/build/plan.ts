@@ -26,14 +26,17 @@ export function define(command: Command): Command {
   return command
     .argument(
       '[dataset...]',
-      'datasets to plan: a name, a tier, tag:NAME; + for upstream or downstream',
+      'datasets to plan: a name, a layer, tag:NAME; add + for upstream or downstream',
     )
-    .option('--full', 'plan to build from all inputs again')
+    .option('--full', 'plan a rebuild from all inputs')
     .addHelpText(
       'after',
       examples(
         ['what would a run do?', 'moraine plan'],
-        ['and for one dataset with all it needs?', 'moraine plan +gold.daily_revenue'],
+        [
+          'what would it do for one dataset and everything upstream?',
+          'moraine plan +gold.daily_revenue',
+        ],
       ),
     )
 }
@@ -182,13 +185,13 @@ function printLeft({ problems, unbound }: SqlLeft): void {
   for (const [bronze, names] of by)
     print(
       colors.dim(
-        `The SQL of ${names.join(', ')} is checked once ${fullName(bronze)} has data: nobody knows its columns yet.`,
+        `The SQL of ${names.join(', ')} will be checked once ${fullName(bronze)} has data; its columns are not known yet.`,
       ),
     )
   for (const problem of problems) {
     const inputs = problem.unsure.map(fullName).join(', ')
     show(
-      `\n${colors.yellow('!')} Unless what is to be taken in of ${inputs} changes it:\n${renderProblem(problem)}\n`,
+      `\n${colors.yellow('!')} Unless newly ingested rows of ${inputs} change it:\n${renderProblem(problem)}\n`,
       process.stderr,
     )
   }
@@ -201,19 +204,16 @@ function printPlan(planned: Planned): void {
   const doing = steps.filter(({ name, decision }) => decision.action !== 'none' && !problems[name])
   print('')
   const unread = Object.keys(problems).length
-  if (unread > 0)
-    print(
-      `${plural(unread, 'source')} can't be read, so it is not known whether the lake is up to date.`,
-    )
+  if (unread > 0) print(`${plural(unread, 'source')} can't be read, so the plan may be incomplete.`)
   else if (doing.length === 0) print('Nothing to do: the lake is up to date.')
   else print(`${plural(doing.length, 'step')} to do. Start with: moraine run`)
   if ([...changes.values()].flat().some((change) => change.breaking))
     print(
-      'Columns that readers may need go or change: a run refuses that. Keep them beside the new ones, or start it with --allow-breaking',
+      'Columns that readers may use are removed or changed, so a run will refuse this. Keep the old columns next to the new ones, or use --allow-breaking',
     )
   for (const message of Object.values(older)) print(`${colors.yellow('!')} ${message}`)
   if (Object.keys(older).length > 0)
-    print('A run builds by an earlier definition only with --accept-definition')
+    print('A run uses an older definition only with --accept-definition')
   printLeft(left)
   for (const problem of Object.values(problems)) show(`\n${renderError(problem)}\n`, process.stderr)
 }
@@ -227,15 +227,15 @@ export function printSteps({
 }: Omit<Planned, 'left' | 'older' | 'removed'>): void {
   const width = Math.max(...steps.map(({ name }) => name.length))
   const words = {
-    intake: colors.green('take in'),
+    intake: colors.green('ingest '),
     build: colors.cyan('build  '),
     none: colors.dim('nothing'),
   }
   for (const { name, decision } of steps) {
     const mode =
-      decision.action === 'build' && decision.mode === 'incremental' ? ' (only what is new)' : ''
+      decision.action === 'build' && decision.mode === 'incremental' ? ' (incremental)' : ''
     const word = problems[name] ? colors.red('error  ') : words[decision.action]
-    const reason = problems[name] ? 'its source can not be read, see below' : decision.reason
+    const reason = problems[name] ? 'its source cannot be read, see below' : decision.reason
     print(`${word}  ${name.padEnd(width)}  ${colors.dim(`${reason}${mode}`)}`)
     for (const note of notes[name] ?? []) print(`${' '.repeat(11 + width)}${colors.dim(note)}`)
     for (const change of changes.get(name) ?? []) {

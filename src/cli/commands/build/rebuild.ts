@@ -30,12 +30,12 @@ import { openProject, print } from '../../project.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
-    .argument('<dataset>', 'a dataset; what it is made from must be archived')
-    .requiredOption('--from <where>', 'archive: what ever landed, as it came')
+    .argument('<dataset>', 'a dataset whose source is archived')
+    .requiredOption('--from <where>', 'archive: the original files')
     .addHelpText(
       'after',
       examples([
-        'silver and what was discarded, from all that ever landed',
+        'rebuild silver and its discarded rows from everything that ever arrived',
         'moraine rebuild orders --from archive',
       ]),
     )
@@ -46,8 +46,8 @@ export async function run(command: Command): Promise<number> {
   const { lake, storage, log, folder, json } = await openProject(command, { total: PATIENT })
   const from = command.opts<{ from: string }>().from
   if (from !== 'archive')
-    throw new MoraineError('usage', `--from ${from} is not known`, {
-      hint: 'Choose --from archive. To build from bronze, use: moraine run DATASET --full',
+    throw new MoraineError('usage', `--from ${from} is not supported`, {
+      hint: 'Use --from archive. To rebuild from bronze, use: moraine run DATASET --full',
     })
   const chosen = named(lake, command.args[0] as string)
   const sources = [...new Set(chosen.flatMap(sourcesOf))]
@@ -58,7 +58,7 @@ export async function run(command: Command): Promise<number> {
       sources.length === 1
         ? `${sources.map(fullName)} is not archived`
         : `none of ${sources.map(fullName).join(', ')} is archived`,
-      { hint: 'Only an inbox with archive: true keeps what it was made from.' },
+      { hint: 'Only an inbox with archive: true keeps its original files.' },
     )
   const engine = await startEngine(command)
   const javascript = new Threads(findLakeFile(folder))
@@ -94,7 +94,7 @@ export async function run(command: Command): Promise<number> {
         `✔ ${fullName(dataset)}  ${plural(rows, 'row')} of ${plural(files, 'file')} in ${batches} ${batches === 1 ? 'batch' : 'batches'} from the archive`,
       )
     for (const source of json ? [] : sources.filter((one) => !archived.includes(one)))
-      print(`ℹ ${fullName(source)} is not archived: it stays as it is`)
+      print(`ℹ ${fullName(source)} is not archived, so it is unchanged`)
     const record = await runLake(lake, {
       storage,
       engine,

@@ -17,13 +17,13 @@ import { checkRule, silverNamed } from '../read/discarded.js'
 export function define(command: Command): Command {
   return withMemory(command)
     .argument('<dataset>', 'a silver dataset')
-    .option('--rule <name>', 'only rows that were discarded for that: a rule, or a column')
-    .option('--since <time>', 'only rows that were discarded then or later')
+    .option('--rule <name>', 'only rows discarded for this rule or column')
+    .option('--since <time>', 'only rows discarded at or after this time')
     .addHelpText(
       'after',
       examples(
-        ['after a rule was mended, or what rows are looked up in', 'moraine replay orders'],
-        ['only what one rule discarded', "moraine replay orders --rule 'status is known'"],
+        ['after fixing a rule or a lookup table', 'moraine replay orders'],
+        ['only rows discarded by one rule', "moraine replay orders --rule 'status is known'"],
       ),
     )
 }

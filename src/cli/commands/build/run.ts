@@ -27,40 +27,37 @@ export function define(command: Command): Command {
   return withMemory(command)
     .argument(
       '[dataset...]',
-      'datasets to run: a name, a tier, tag:NAME; + for upstream or downstream',
+      'datasets to run: a name, a layer, tag:NAME; add + for upstream or downstream',
     )
     .option(
       '--backfill <from..until>',
-      'read rows of databases again whose cursor lies there, such as 2026-01-01..2026-02-01',
+      'read database rows again whose cursor is in a range, such as 2026-01-01..2026-02-01',
     )
-    .option('--full', 'build from all inputs again')
-    .option(
-      '--allow-loss',
-      'build from all inputs also where they do not have all of their rows any more',
-    )
+    .option('--full', 'rebuild from all inputs')
+    .option('--allow-loss', 'rebuild even if inputs no longer have all of their rows')
     .option(
       '--accept-shrink <dataset>',
-      'take rows of a dataset that were held back as they were far fewer than before',
+      'accept a full extract of a dataset that was held back because it has far fewer rows',
       (name: string, before: string[] = []) => [...before, name],
     )
     .option(
       '--reread <dataset>',
-      'read all files of a dataset again, as its definition says now',
+      'read all files of a dataset again, with its current definition',
       (name: string, before: string[] = []) => [...before, name],
     )
     .option(
       '--accept-definition',
-      'build also by a definition that another one has replaced since: it is wanted again',
+      'build even if a newer definition has replaced this one: it is intended',
     )
-    .option('--allow-breaking', 'let columns go or change their type, even if that breaks readers')
+    .option('--allow-breaking', 'remove columns or change their type even if that breaks readers')
     .addHelpText(
       'after',
       examples(
-        ['all that is out of date', 'moraine run'],
-        ['one dataset with everything it needs', 'moraine run +gold.daily_revenue'],
-        ['a dataset and what depends on it, from scratch', 'moraine run silver.orders+ --full'],
+        ['everything that is out of date', 'moraine run'],
+        ['one dataset and everything upstream', 'moraine run +gold.daily_revenue'],
+        ['rebuild a dataset and everything downstream', 'moraine run silver.orders+ --full'],
         [
-          'rows of January once more',
+          'read the rows of January again',
           'moraine run bronze.orders+ --backfill 2026-01-01..2026-02-01',
         ],
       ),
@@ -102,15 +99,13 @@ function isReversed(from: string, until: string): boolean {
 
 function parseRange(text: string): { from: string; until: string } {
   const [from, until, ...more] = text.split('..')
-  const hint = 'Give where it begins and where it ends: --backfill 2026-01-01..2026-02-01'
+  const hint = 'Give the start and the end: --backfill 2026-01-01..2026-02-01'
   if (!from || !until || more.length > 0)
     throw new MoraineError('usage', `--backfill ${text} is not a range`, { hint })
   if (isReversed(from, until))
-    throw new MoraineError(
-      'usage',
-      `--backfill ${text} has no rows: it ends where it begins, or before`,
-      { hint },
-    )
+    throw new MoraineError('usage', `--backfill ${text} is empty: it ends at or before its start`, {
+      hint,
+    })
   return { from, until }
 }
 
@@ -119,17 +114,17 @@ function refuseOthers(selected: readonly AnyDataset[]): void {
   const bronze = selected.filter((dataset) => dataset.tier === 'bronze')
   const [other] = bronze.filter(({ from }) => from.kind !== 'database')
   const hint =
-    'Name a dataset that reads a table by a cursor: moraine run bronze.orders+ --backfill 2026-01-01..2026-02-01'
+    'Name a dataset that reads a table with a cursor: moraine run bronze.orders+ --backfill 2026-01-01..2026-02-01'
   if (other)
     throw new MoraineError(
       'usage',
-      `${fullName(other)} does not read a database: --backfill can't read its rows again`,
+      `${fullName(other)} does not read a database, so --backfill cannot read its rows again`,
       { hint, place: other.place },
     )
   if (bronze.length === 0)
     throw new MoraineError(
       'usage',
-      'None of these datasets reads a source: --backfill has nothing to read again',
+      'None of these datasets reads a source, so --backfill has nothing to read again',
       { hint },
     )
 }
@@ -144,7 +139,10 @@ async function isMeant(
   const older = selected.flatMap((dataset) => olderDefinition(dataset, state, hash) ?? [])
   if (older.length === 0) return false
   const what = older.map(({ message }) => `! ${message}`).join('\n')
-  const question = older.length === 1 ? 'Build it as it was then?' : 'Build them as they were then?'
+  const question =
+    older.length === 1
+      ? 'Build it with the older definition?'
+      : 'Build them with the older definitions?'
   return confirm(`${what}\n${question}`, process.stdin, process.stdout)
 }
 

@@ -13,13 +13,13 @@ import { openProject, print } from '../../project.js'
 
 export function define(command: Command): Command {
   return command
-    .option('--pause <job>', 'let no server run a job until it is resumed')
-    .option('--resume <job>', 'let a job run again')
+    .option('--pause <job>', 'pause a job until it is resumed')
+    .option('--resume <job>', 'resume a job')
     .addHelpText(
       'after',
       examples(
-        ['what runs when', 'moraine schedule'],
-        ['not for now', 'moraine schedule --pause bronze.orders'],
+        ['what runs when?', 'moraine schedule'],
+        ['pause one job', 'moraine schedule --pause bronze.orders'],
       ),
     )
 }
@@ -56,7 +56,7 @@ export async function run(command: Command): Promise<number> {
     }),
   )
   if (json) print(toJson(rows, 2))
-  else if (rows.length === 0) print('No dataset has a schedule, and none takes what arrives.')
+  else if (rows.length === 0) print('No dataset has a schedule or accepts incoming data.')
   else {
     const time = (text: string | null) => (text ? readableTime(text) : '-')
     print(
@@ -74,7 +74,7 @@ export async function run(command: Command): Promise<number> {
   }
   if (!json && rows.some(({ state }) => state === 'failed'))
     print(
-      '\nfailed: its retries are used up; it runs again at its next time. Why: moraine runs --failed',
+      '\nfailed: no retries left; it runs again at its next scheduled time. Details: moraine runs --failed',
     )
   return 0
 }
@@ -83,6 +83,6 @@ function jobOf(jobs: readonly Job[], name: string): Job {
   const found = jobs.find((job) => job.name === name || job.name.endsWith(`.${name}`))
   if (found) return found
   throw new MoraineError('usage', `There is no job '${name}'`, {
-    hint: `There are: ${jobs.map((job) => job.name).join(', ') || 'none'}`,
+    hint: `The jobs are: ${jobs.map((job) => job.name).join(', ') || 'none'}`,
   })
 }

@@ -30,31 +30,31 @@ import { bindNewSql } from './plan.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
-    .option('--port <port>', 'where to listen', '4000')
+    .option('--port <port>', 'port to listen on', '4000')
     .option(
       '--host <address>',
-      'on which address; another than 127.0.0.1 needs tokens, and --behind-proxy',
+      'address to listen on; any other than 127.0.0.1 requires tokens and --behind-proxy',
       '127.0.0.1',
     )
-    .option('--name <names...>', 'names under which it is reached, beside localhost')
-    .option('--behind-proxy', 'a proxy before it encrypts what is sent')
+    .option('--name <names...>', 'host names of the server, in addition to localhost')
+    .option('--behind-proxy', 'a proxy in front of the server encrypts traffic')
     .option(
       '--every <interval>',
-      'how often to look for what has arrived unannounced: 2s, 5m, or seconds',
+      'how often to check for new files without a notification: 2s, 5m, or seconds',
       '10s',
     )
     .option(
       '--buffer <mebibytes>',
-      'memory for requests that are being received, in MiB; who sends more is asked to come again',
+      'memory for requests being received, in MiB; beyond it, senders are asked to retry',
       '64',
     )
-    .option('--jobs <jobs>', 'jobs that run at the same time', '1')
+    .option('--jobs <jobs>', 'number of jobs to run at the same time', '1')
     .addHelpText(
       'after',
       examples(
-        ['run what is scheduled, and what arrives', 'moraine serve'],
+        ['run scheduled jobs, and ingest what arrives', 'moraine serve'],
         [
-          'take rows in from others, behind a proxy that encrypts',
+          'accept rows from other machines, behind a proxy that encrypts',
           'moraine serve --host 0.0.0.0 --name lake.example.com --behind-proxy',
         ],
       ),
@@ -156,8 +156,11 @@ async function serveUntil({ project, options, keeper, log, stop, ending }: Servi
     await server.close()
   }
   const taken = up && receivers.some(({ inbox }) => inbox) ? await ingestLast(keeper, sent) : up
-  const all = receivers.length > 0 ? 'Stopped: all that was accepted is taken in.' : 'Stopped.'
-  const text = taken ? all : 'Stopped. What was accepted lies in the lake; the next run ingests it.'
+  const all =
+    receivers.length > 0 ? 'Stopped. Everything that was accepted has been ingested.' : 'Stopped.'
+  const text = taken
+    ? all
+    : 'Stopped. What was accepted is stored in the lake; the next run ingests it.'
   log.tell({ event: 'stopped' }, text, taken ? 'info' : 'warn')
 }
 
@@ -258,7 +261,7 @@ function tellBeginning(
   receivers: readonly Receiver[],
   url: string,
 ): void {
-  log.tell({ event: 'listening', url }, `Listening on ${url}; Ctrl-C stops.`)
+  log.tell({ event: 'listening', url }, `Listening on ${url}; press Ctrl-C to stop.`)
   for (const { dataset } of receivers)
     log.tell(
       { event: 'receives', dataset: fullName(dataset) },
@@ -273,7 +276,7 @@ function tellBeginning(
   if (keeper.jobs.length > 0 && others.length > 0)
     log.tell(
       { event: 'not scheduled', datasets: others.map(fullName) },
-      `  Nobody runs ${others.map(fullName).join(', ')}: give a schedule to them, or to what they read.`,
+      `  No schedule runs ${others.map(fullName).join(', ')}: add a schedule to them or to their inputs.`,
       'warn',
     )
 }
@@ -318,13 +321,13 @@ function checkAccess({ lake }: Project, { host, behindProxy }: Options): void {
   if (open)
     throw new MoraineError(
       'usage',
-      `${fullName(open)} takes ${open.from.kind === 'ingest' ? 'rows' : 'events'} from anybody who reaches ${host}`,
+      `${fullName(open)} accepts ${open.from.kind === 'ingest' ? 'rows' : 'events'} from anyone who can reach ${host}`,
       {
-        hint: `Give it a token: from: ${open.from.kind}({ token: secret('env:EVENTS_TOKEN') })`,
+        hint: `Add a token: from: ${open.from.kind}({ token: secret('env:EVENTS_TOKEN') })`,
       },
     )
   if (!behindProxy)
-    throw new MoraineError('usage', `On ${host} tokens and rows would travel in the clear`, {
-      hint: 'Put a proxy before it that encrypts, and say so: --behind-proxy',
+    throw new MoraineError('usage', `On ${host}, tokens and rows would be sent unencrypted`, {
+      hint: 'Put a proxy that encrypts in front of it, and confirm with --behind-proxy',
     })
 }

@@ -14,12 +14,12 @@ import { type GlobalOptions, print } from '../../project.js'
 
 export function define(command: Command): Command {
   return command
-    .argument('[name...]', 'only tests whose name or dataset holds one of these texts')
+    .argument('[name...]', 'only tests whose name or dataset contains one of these strings')
     .addHelpText(
       'after',
       examples(
-        ['all tests of the files that end in .tests.ts', 'moraine test'],
-        ['those of one dataset', 'moraine test silver.orders'],
+        ['all tests in files that end in .tests.ts', 'moraine test'],
+        ['the tests of one dataset', 'moraine test silver.orders'],
       ),
     )
 }
@@ -42,8 +42,8 @@ export async function run(command: Command): Promise<number> {
     absolute: true,
   })
   if (files.length === 0)
-    throw new MoraineError('usage', `There are no files that end in .tests.ts in ${folder}`, {
-      hint: 'Write one that exports tests: export default [datasetTest(…)], from moraine/testing',
+    throw new MoraineError('usage', `No files in ${folder} end in .tests.ts`, {
+      hint: 'Create one that exports tests: export default [datasetTest(…)], from moraine/testing',
     })
   const outcomes: Outcome[] = []
   for (const file of files.sort())
@@ -54,8 +54,8 @@ export async function run(command: Command): Promise<number> {
       if (!json) show(outcome)
     }
   if (outcomes.length === 0)
-    throw new MoraineError('usage', `No test is about ${command.args.join(' or ')}`, {
-      hint: 'See all with: moraine test',
+    throw new MoraineError('usage', `No test matches ${command.args.join(' or ')}`, {
+      hint: 'List all tests with: moraine test',
     })
   const failed = outcomes.filter(({ passed }) => !passed).length
   if (json) print(toJson({ tests: outcomes, passed: outcomes.length - failed, failed }, 2))

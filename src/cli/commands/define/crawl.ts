@@ -26,26 +26,30 @@ export function define(command: Command): Command {
   return command
     .argument(
       '<source>',
-      'a folder, a file, a bucket, env:NAME for the URL of a database; or a layer: bronze, silver, gold',
+      'a folder, a file, a bucket, or env:NAME for the URL of a database; or a layer: bronze, silver, gold',
     )
-    .option('--name <name>', 'how the source is called (default: by its folder or variable)')
+    .option('--name <name>', 'name of the source (default: its folder or variable)')
     .option(
       '--out <file>',
-      'where definitions are written (default: NAME.ts, or lake.ts where there is none)',
+      'file to write definitions to (default: NAME.ts, or lake.ts if there is none)',
     )
-    .option('--force', 'write over definitions that are there')
-    .option('--on-change <policy>', 'tables that have changed: update or log', 'update')
-    .option('--on-gone <policy>', 'tables that are gone: deprecate, log or delete', 'deprecate')
+    .option('--force', 'overwrite existing definitions')
+    .option('--on-change <policy>', 'for tables that have changed: update or log', 'update')
+    .option(
+      '--on-gone <policy>',
+      'for tables that no longer exist: deprecate, log or delete',
+      'deprecate',
+    )
     .addHelpText(
       'after',
       examples(
-        ['definitions for the files in a folder', 'moraine crawl data/'],
+        ['create definitions for the files in a folder', 'moraine crawl data/'],
         ['for the objects in a bucket', 'moraine crawl s3://exports/shop/'],
         [
-          'for the tables of a database, whose URL is in SHOP_URL',
+          'for the tables of a database whose URL is in SHOP_URL',
           'moraine crawl env:SHOP_URL --name shop',
         ],
-        ['is the catalog of a layer still true?', 'moraine crawl silver'],
+        ['does the catalog of a layer still match its files?', 'moraine crawl silver'],
       ),
     )
 }
@@ -117,13 +121,15 @@ async function runSource(command: Command, source: string): Promise<number> {
   if (write)
     print(`${colors.green('✔')} ${out} has a bronze and a silver dataset for each. ${next}`)
   else if (!known)
-    print(`${out} is there already and stays as it is (--force writes over it, --out elsewhere).`)
+    print(
+      `${out} already exists and was not changed (--force overwrites it, --out writes elsewhere).`,
+    )
   return 0
 }
 
 function policyOf({ onChange, onGone }: Options): Policy {
   const refuse = (option: string, text: string, known: string) =>
-    new MoraineError('usage', `${option} ${text} is not a policy`, { hint: `Choose ${known}.` })
+    new MoraineError('usage', `${option} ${text} is not a policy`, { hint: `Use ${known}.` })
   if (onChange !== 'update' && onChange !== 'log')
     throw refuse('--on-change', onChange, 'update or log')
   if (onGone !== 'deprecate' && onGone !== 'log' && onGone !== 'delete')
@@ -152,15 +158,15 @@ async function crawl(
   const variable = source.startsWith('env:') ? source.slice(4) : `${name.toUpperCase()}_URL`
   const url = source.startsWith('env:') ? userVariable(variable) : source
   if (url === undefined || url === '')
-    throw new MoraineError('usage', `The environment has no ${variable}`, {
+    throw new MoraineError('usage', `The environment variable ${variable} is not set`, {
       hint: 'Set it to the URL of the database.',
     })
   const kind = databaseOf(url)
   if (kind) return crawlDatabase(kind, url, name, variable, new AbortController().signal, taken)
   const bucket = url.startsWith('s3://')
   if (!bucket && /^[a-z][a-z0-9+.-]+:\/\//i.test(url))
-    throw new MoraineError('usage', 'That is no source that can be crawled', {
-      hint: 'Give a folder, a file, a bucket (s3://…), or the URL of a PostgreSQL, MySQL or SQL Server database.',
+    throw new MoraineError('usage', 'This is not a source that can be crawled', {
+      hint: 'Use a folder, a file, a bucket (s3://…), or the URL of a PostgreSQL, MySQL or SQL Server database.',
     })
   const engine = await startEngine(command)
   try {
@@ -209,7 +215,7 @@ function printFound({ tables, notes }: Found): void {
 }
 
 function printDrift(drift: readonly Drift[], name: string): void {
-  if (drift.length === 0) print(`${name} is as it was when it was last crawled.`)
+  if (drift.length === 0) print(`${name} has not changed since the last crawl.`)
   for (const { table, change, columns } of drift) {
     print(
       `${change === 'new' ? '+' : change === 'gone' ? '-' : '~'} ${table}${change === 'changed' ? '' : ` is ${change}`}`,
@@ -233,7 +239,7 @@ async function runLayer(command: Command, tier: string): Promise<number> {
 }
 
 function printLayer({ tables, changes }: LayerDrift, tier: string): void {
-  const good = `${plural(tables, 'table')} of ${tier}: the catalog says what is there. Nothing to change.`
+  const good = `${plural(tables, 'table')} of ${tier}: the catalog matches the files. Nothing to change.`
   if (changes.length === 0) print(`${colors.green('✔')} ${good}`)
   for (const change of changes) print(`✖ ${change}`)
 }

@@ -9,7 +9,7 @@ import { removedNamed } from '../../removed.js'
 
 export function define(command: Command): Command {
   return command
-    .argument('<dataset>', 'a dataset that lake.ts no longer has: silver.orders')
+    .argument('<dataset>', 'a dataset that has been removed from lake.ts: silver.orders')
     .addHelpText('after', examples(['an old table', 'moraine drop gold.daily_revenue']))
 }
 
@@ -33,7 +33,7 @@ export async function run(command: Command): Promise<number> {
       `${colors.green('✔')} Commit ${number}: ${dropped.join(', ')} (${plural(rows, 'row')}) ${dropped.length === 1 ? 'is' : 'are'} no longer part of the lake.`,
     )
     print(
-      `Nothing was deleted: go back with moraine rollback --to ${state.number}; moraine vacuum --history removes the files in time.`,
+      `Nothing was deleted: undo this with moraine rollback --to ${state.number}; moraine vacuum --history removes the files eventually.`,
     )
   }
   return 0

@@ -22,8 +22,8 @@ export async function run(command: Command): Promise<number> {
   const present = await readdir(folder).catch(() => [] as string[])
   const strange = present.filter((entry) => !isHarmless(entry))
   if (strange.length > 0)
-    throw new MoraineError('usage', `${folder} is not empty: it has ${shortList(strange)}`, {
-      hint: 'Give the name of a new folder: moraine init my-lake',
+    throw new MoraineError('usage', `${folder} is not empty: it contains ${shortList(strange)}`, {
+      hint: 'Use the name of a new folder: moraine init my-lake',
     })
   const name =
     basename(folder)
@@ -47,7 +47,7 @@ export async function run(command: Command): Promise<number> {
   else
     print(
       [
-        `${colors.green('✔')} A small lake is in ${colors.bold(shown)}:`,
+        `${colors.green('✔')} Created a small lake in ${colors.bold(shown)}:`,
         ...written.map(([path]) => `  ${path}`),
         '',
         'Next:',
@@ -84,7 +84,7 @@ async function packageWith(path: string, dependency: string): Promise<string | u
   } catch (cause) {
     throw new MoraineError('usage', `${path} is not JSON: ${messageOf(cause)}`, {
       cause,
-      hint: 'Mend it, or give the name of a new folder: moraine init my-lake',
+      hint: 'Fix it, or use the name of a new folder: moraine init my-lake',
     })
   }
   if (found.dependencies?.moraine ?? found.devDependencies?.moraine) return text

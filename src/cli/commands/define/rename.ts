@@ -13,13 +13,13 @@ import { removedNamed } from '../../removed.js'
 
 export function define(command: Command): Command {
   return command
-    .argument('<from>', 'the name that the lake knows: silver.orders')
-    .argument('<to>', 'the name that lake.ts has now: silver.sales')
+    .argument('<from>', 'the current name in the lake: silver.orders')
+    .argument('<to>', 'the new name in lake.ts: silver.sales')
     .addHelpText(
       'after',
       examples(
         ['after renaming it in lake.ts', 'moraine rename silver.orders silver.sales'],
-        ['nothing is built again', 'moraine plan'],
+        ['nothing needs to be rebuilt', 'moraine plan'],
       ),
     )
 }
@@ -40,12 +40,12 @@ export async function run(command: Command): Promise<number> {
   const [dataset] = found
   if (!dataset)
     throw new MoraineError('usage', `lake.ts has no ${tier} dataset '${toText}'`, {
-      hint: `A dataset keeps its tier: write ${tier}.NAME, as lake.ts has it now.`,
+      hint: `A dataset stays in its layer: write ${tier}.NAME, with the name it has in lake.ts now.`,
     })
   const to = fullName(dataset)
   if (to in state.tables || to in (state.views ?? {}) || (state.batches[to]?.length ?? 0) > 0)
-    throw new MoraineError('usage', `${to} has rows of its own already`, {
-      hint: `Only a name that has none yet can take what ${from} has. To start from its rows anyway, roll back to before ${to} was built.`,
+    throw new MoraineError('usage', `${to} already has rows of its own`, {
+      hint: `Only a name without rows can take over those of ${from}. To use them anyway, roll back to before ${to} was built.`,
     })
   if (tier === 'bronze') await refuseWaiting(storage, from, to)
   const changes = renameChanges(state, from, to, lake.datasets, hash)
@@ -54,7 +54,7 @@ export async function run(command: Command): Promise<number> {
   if (json) print(toJson({ commit: number, from, to, rows }, 2))
   else
     print(
-      `${colors.green('✔')} Commit ${number}: ${from} is called ${to}, with its ${plural(rows, 'row')} and all that was read of it.`,
+      `${colors.green('✔')} Commit ${number}: ${from} is now ${to}, with its ${plural(rows, 'row')} and its watermark.`,
     )
   return 0
 }
@@ -66,7 +66,7 @@ async function refuseWaiting(storage: Storage, from: string, to: string): Promis
   if (waiting.length === 0) return
   throw new MoraineError(
     'usage',
-    `${plural(waiting.length, 'object')} wait in ${folder(from)}: under the new name nobody would look there`,
+    `${plural(waiting.length, 'object')} are waiting in ${folder(from)}; under the new name they would not be ingested`,
     { hint: `Run the lake once with the old name, or move them to ${folder(to)}.` },
   )
 }

@@ -15,7 +15,7 @@ export function define(command: Command): Command {
     .addHelpText(
       'after',
       examples(
-        ['move to a bucket', 'moraine copy s3://my-bucket/shop'],
+        ['move a lake to a bucket', 'moraine copy s3://my-bucket/shop'],
         ['and back', 'moraine --root s3://my-bucket/shop copy lake-2'],
       ),
     )

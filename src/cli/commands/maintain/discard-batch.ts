@@ -12,11 +12,14 @@ import { openProject, print } from '../../project.js'
 export function define(command: Command): Command {
   return command
     .argument('<dataset>', 'a bronze dataset')
-    .argument('<batch>', "the batch's name, as the column _batch of its rows has it, or its number")
+    .argument('<batch>', 'name of the batch (the _batch column of its rows), or its number')
     .addHelpText(
       'after',
       examples(
-        ['a file that should not have come', 'moraine discard-batch bronze.orders 000012-1f3ac09d'],
+        [
+          'a file that should not have been ingested',
+          'moraine discard-batch bronze.orders 000012-1f3ac09d',
+        ],
         ['by its number', 'moraine discard-batch bronze.orders 12'],
       ),
     )
@@ -28,8 +31,8 @@ export async function run(command: Command): Promise<number> {
   const found = named(lake, what).filter(({ tier }) => tier === 'bronze')
   const [dataset] = found
   if (!dataset)
-    throw new MoraineError('usage', `'${what}' is no bronze dataset`, {
-      hint: 'Batches are what a bronze dataset takes in. What other tables made of one goes with it.',
+    throw new MoraineError('usage', `'${what}' is not a bronze dataset`, {
+      hint: 'Only bronze datasets have batches. Rows derived from the batch are removed as well.',
     })
   const name = fullName(dataset)
   const before = await log.head()
@@ -38,14 +41,14 @@ export async function run(command: Command): Promise<number> {
   else {
     const rows = plural(done.rows, 'row')
     print(
-      `${colors.green('✔')} Commit ${done.commit}: batch ${done.batch} of ${name} (${rows}) is not part of the lake any more.`,
+      `${colors.green('✔')} Commit ${done.commit}: batch ${done.batch} of ${name} (${rows}) is no longer part of the lake.`,
     )
     if (done.tables.length > 0)
-      print(`The next run builds anew what was made from it: ${done.tables.join(', ')}.`)
+      print(`The next run rebuilds what was derived from it: ${done.tables.join(', ')}.`)
     const next = done.unknown
-      ? 'Its manifest can not be read, so nothing says what it was made from: files that are still there are ingested again by the next run.'
-      : 'What it was made from is not read again unless it changes.'
-    print(`${next} Nothing was deleted; go back with: moraine rollback --to ${before.number}`)
+      ? 'Its manifest cannot be read, so its source files are unknown: the next run ingests those that still exist again.'
+      : 'Its source files are not read again unless they change.'
+    print(`${next} Nothing was deleted; undo this with: moraine rollback --to ${before.number}`)
   }
   return 0
 }

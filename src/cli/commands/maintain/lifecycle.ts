@@ -12,20 +12,20 @@ export function define(command: Command): Command {
   return command
     .option(
       '--removed <duration>',
-      'for how long what vacuum removed can be brought back, where the bucket keeps versions',
+      'how long objects removed by vacuum can be restored, if the bucket keeps versions',
       '30d',
     )
     .option(
       '--class <class>',
-      "where archived files go after their dataset's keep; or none",
+      "where archived files move when their dataset's retention ends; or none",
       'GLACIER_IR',
     )
-    .option('--apply', 'give the rules to the bucket; those of others stay')
+    .option('--apply', 'apply the rules to the bucket; other rules are kept')
     .addHelpText(
       'after',
       examples(
-        ['the rules, as the AWS CLI takes them', 'moraine lifecycle'],
-        ['give them to the bucket', 'moraine lifecycle --apply'],
+        ['print the rules, in the format of the AWS CLI', 'moraine lifecycle'],
+        ['apply them to the bucket', 'moraine lifecycle --apply'],
       ),
     )
 }
@@ -43,9 +43,9 @@ export async function run(command: Command): Promise<number> {
   if (!address.startsWith('s3://'))
     throw new MoraineError(
       'usage',
-      'Only buckets have lifecycle rules, and this lake is in a folder',
+      'Only buckets have lifecycle rules, but this lake is in a folder',
       {
-        hint: 'Name the bucket with --root s3://…; a folder is kept in order by moraine vacuum.',
+        hint: 'Name the bucket with --root s3://…; for a folder, use moraine vacuum.',
       },
     )
   const { S3Storage } = await import('../../../storage/s3/s3.js')
@@ -63,10 +63,10 @@ export async function run(command: Command): Promise<number> {
   const { given, others } = await new S3Storage(address, false).setLifecycle(rules, (id) =>
     id.startsWith(own),
   )
-  const kept = others > 0 ? `; ${plural(others, 'rule')} of others kept` : ''
-  print(`${colors.green('✔')} ${plural(given.length, 'rule')} given to ${bucket}${kept}`)
+  const kept = others > 0 ? `; ${plural(others, 'other rule')} kept` : ''
+  print(`${colors.green('✔')} Applied ${plural(given.length, 'rule')} to ${bucket}${kept}`)
   const refused = rules.filter((rule) => !given.includes(rule)).map(({ ID }) => ID)
   if (refused.length > 0)
-    print(`${colors.yellow('!')} the store knows no rule for: ${refused.join(', ')}`)
+    print(`${colors.yellow('!')} the bucket does not support: ${refused.join(', ')}`)
   return 0
 }

@@ -9,15 +9,15 @@ import { openLog, print } from '../../project.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
-    .argument('[table...]', 'tables to optimize, such as silver.orders; all without it')
-    .option('--order-by <columns>', 'rewrite all files of the tables with their rows in this order')
-    .option('--target <mebibytes>', 'size that files should have', '128')
+    .argument('[table...]', 'tables to optimize, such as silver.orders (default: all)')
+    .option('--order-by <columns>', 'rewrite all files of the tables, sorted by these columns')
+    .option('--target <mebibytes>', 'target file size', '128')
     .addHelpText(
       'after',
       examples(
-        ['put small files together, in all tables', 'moraine optimize'],
+        ['compact small files in all tables', 'moraine optimize'],
         [
-          'lay orders out for readers that look for customers',
+          'sort orders for queries by customer',
           'moraine optimize silver.orders --order-by customer_id',
         ],
       ),
@@ -56,14 +56,13 @@ export async function run(command: Command): Promise<number> {
   }
   if (json) print(toJson(done, 2))
   else for (const line of shown(done)) print(line)
-  if (abort.signal.aborted) print('Stopped. What was finished is kept.')
+  if (abort.signal.aborted) print('Stopped. Finished tables are kept.')
   return abort.signal.aborted ? 1 : 0
 }
 
 function shown(done: readonly Optimized[]): string[] {
   const changed = done.filter(({ before }) => before > 0)
-  if (changed.length === 0)
-    return ['Nothing to do: no table has small files that could be put together.']
+  if (changed.length === 0) return ['Nothing to do: no table has small files to compact.']
   const width = Math.max(...changed.map(({ table }) => table.length))
   return changed.map(({ table, before, after, bytes }) => {
     const files = `${before} files → ${after}`

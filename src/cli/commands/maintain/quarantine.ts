@@ -30,15 +30,15 @@ const SHOWN = 600
 export function define(command: Command): Command {
   return command
     .argument('[action]', 'list, show, retry or discard', 'list')
-    .argument('[what...]', 'ids of objects, or datasets: all of theirs')
-    .option('--all', 'all that is in quarantine')
+    .argument('[what...]', 'ids of objects, or datasets for all of their objects')
+    .option('--all', 'everything in quarantine')
     .addHelpText(
       'after',
       examples(
-        ['what could not be read and was set aside', 'moraine quarantine'],
-        ['what is wrong with one, and how it begins', 'moraine quarantine show 3fa91c20'],
-        ['try it again, and put its rows where it arrived', 'moraine quarantine retry 3fa91c20'],
-        ['give it up: it becomes a discarded row', 'moraine quarantine discard 3fa91c20'],
+        ['what could not be read and is in quarantine', 'moraine quarantine'],
+        ['why one object could not be read, and how it starts', 'moraine quarantine show 3fa91c20'],
+        ['try again, and put its rows where it arrived', 'moraine quarantine retry 3fa91c20'],
+        ['give up: record it as a discarded row', 'moraine quarantine discard 3fa91c20'],
       ),
     )
 }
@@ -47,12 +47,12 @@ export async function run(command: Command): Promise<number> {
   const [action = 'list', what = []] = command.processedArgs as [string?, string[]?]
   const { all = false } = command.opts<{ all?: boolean }>()
   if (!ACTIONS.includes(action))
-    throw new MoraineError('usage', `moraine quarantine can't '${action}'`, {
-      hint: `It can ${ACTIONS.join(', ')}.`,
+    throw new MoraineError('usage', `moraine quarantine has no action '${action}'`, {
+      hint: `Actions: ${ACTIONS.join(', ')}.`,
     })
   if (action !== 'list' && what.length === 0 && !all)
-    throw new MoraineError('usage', `It is not said what to ${action}`, {
-      hint: `Name ids or datasets: moraine quarantine ${action} ID. See them with: moraine quarantine list`,
+    throw new MoraineError('usage', `There is nothing to ${action}: no id or dataset is given`, {
+      hint: `Give ids or datasets: moraine quarantine ${action} ID. List them with: moraine quarantine list`,
     })
   const { storage, log, json } = await openLog(command)
   const state = await log.head()
@@ -71,7 +71,7 @@ export async function run(command: Command): Promise<number> {
     return 0
   }
   if (found.length === 0) {
-    print(json ? '[]' : 'Nothing is in quarantine.')
+    print(json ? '[]' : 'The quarantine is empty.')
     return 0
   }
   return action === 'retry' ? retry(command, found) : discard(command, found)
@@ -85,11 +85,11 @@ function list(found: readonly Found[], json: boolean): number {
     return 0
   }
   if (found.length === 0) {
-    print('Nothing is in quarantine: all that arrived could be read.')
+    print('The quarantine is empty: everything that arrived could be read.')
     return 0
   }
   print(quarantineList(found))
-  print('\nLook at one: moraine quarantine show ID. Try again: retry ID. Give up: discard ID.')
+  print('\nShow details: moraine quarantine show ID. Try again: retry ID. Give up: discard ID.')
   return 0
 }
 
@@ -99,12 +99,17 @@ function show({ dataset, object }: Found, bytes: Uint8Array | undefined): void {
   print(colors.bold(`${object.id}  ${printable(object.name)}`))
   line('dataset', dataset)
   line('size', `${size(object.size)}${rows === undefined ? '' : `, ${plural(rows, 'row')}`}`)
-  line('arrived', `${readableTime(object.arrived)} (place ${object.batch})`)
+  line('arrived', `${readableTime(object.arrived)} (batch ${object.batch})`)
   const since = failures > 1 ? `, first ${readableTime(object.since)}` : ''
   line('failed', `${plural(failures, 'time')}, last ${readableTime(object.last)}${since}`)
-  line('next', held ? 'it stays until it is retried or discarded' : 'the next run tries it again')
+  line(
+    'next',
+    held
+      ? 'it stays in quarantine until it is retried or discarded'
+      : 'the next run tries it again',
+  )
   line('reason', printable(object.reason))
-  line('kept at', original.path)
+  line('stored at', original.path)
   line('sha256', original.sha256)
   if (!bytes) {
     print(colors.red('Its bytes are missing: restore them from a backup.'))
@@ -160,9 +165,9 @@ async function discard(command: Command, found: readonly Found[]): Promise<numbe
     }
     for (const { dataset, object } of found)
       print(
-        `${colors.green('✔')} ${printable(object.name)} of ${dataset} is discarded; its bytes stay at ${object.original.path}`,
+        `${colors.green('✔')} Discarded ${printable(object.name)} of ${dataset}; its bytes are kept at ${object.original.path}`,
       )
-    print('The next run counts it among the discarded rows: moraine discarded')
+    print('The next run counts it as a discarded row: moraine discarded')
     return 0
   } finally {
     await engine.close()

@@ -14,13 +14,13 @@ import { openProject, print } from '../../project.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
-    .option('--yes', 'mend what can be mended; without it, only say what would be done')
-    .option('--allow-loss', 'give up commits whose entries are gone from the end of the log')
+    .option('--yes', 'repair what can be repaired; without it, only show what would be done')
+    .option('--allow-loss', 'give up commits whose entries are missing at the end of the log')
     .addHelpText(
       'after',
       examples(
-        ['what is damaged, and what brings it back?', 'moraine repair'],
-        ['mend it', 'moraine repair --yes'],
+        ['what is damaged, and how can it be repaired?', 'moraine repair'],
+        ['repair it', 'moraine repair --yes'],
       ),
     )
 }
@@ -64,18 +64,18 @@ function shown({ mends, applied, left, earlier, unread }: Repair): string[] {
     return [
       ...unsure,
       '',
-      `${plural(unread.length, 'file')} could not be read: nobody knows whether anything is wrong there, and nothing was changed. Nothing else is damaged.`,
+      `${plural(unread.length, 'file')} could not be read, so it is not known whether anything is wrong there. Nothing was changed. Nothing else is damaged.`,
     ]
   const lines = [...mends.flatMap((mend) => linesOf(mend, applied)), ...unsure]
   const lost = mends.filter(({ how }) => how === 'lost' || how === 'unread').length
   const can = mends.length - lost
   if (!applied) {
-    const rest = lost > 0 ? ` ${plural(lost, 'file')} can't be mended.` : ''
+    const rest = lost > 0 ? ` ${plural(lost, 'file')} cannot be repaired.` : ''
     return can > 0
       ? [
           ...lines,
           '',
-          `Nothing was changed.${rest} To mend ${plural(can, 'file')}: moraine repair --yes`,
+          `Nothing was changed.${rest} To repair ${plural(can, 'file')}: moraine repair --yes`,
         ]
       : [...lines, '', `Nothing was changed.${rest}`]
   }
@@ -86,11 +86,11 @@ function shown({ mends, applied, left, earlier, unread }: Repair): string[] {
     ...others.map((problem) => `${colors.red('✖')} ${problem}`),
     '',
     left.length === 0
-      ? `${plural(can, 'file')} mended: the lake is as it should be.`
-      : `${plural(can, 'file')} mended; ${plural(left.length, 'problem')} left.`,
+      ? `${plural(can, 'file')} repaired. No problems are left.`
+      : `${plural(can, 'file')} repaired; ${plural(left.length, 'problem')} left.`,
     ...(earlier.length > 0
       ? [
-          `Earlier commits still lead to ${plural(earlier.length, 'damaged file')}: moraine verify names them, and moraine vacuum --history lets such commits go.`,
+          `Earlier commits still refer to ${plural(earlier.length, 'damaged file')}: moraine verify lists them, and moraine vacuum --history expires such commits.`,
         ]
       : []),
   ]
@@ -105,8 +105,6 @@ function linesOf({ path, why, how, text, command }: Mend, applied: boolean): str
         : applied
           ? colors.green('✔')
           : colors.yellow('→')
-  const hint = command
-    ? [`    ${how === 'lost' ? 'to leave it out for good' : 'by hand'}: ${command}`]
-    : []
+  const hint = command ? [`    ${how === 'lost' ? 'to give it up' : 'manually'}: ${command}`] : []
   return [`${mark} ${path} ${why}`, `    ${text}`, ...hint]
 }

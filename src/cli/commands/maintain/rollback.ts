@@ -23,14 +23,14 @@ interface Options {
 
 export function define(command: Command): Command {
   return command
-    .requiredOption('--to <commit>', 'the commit or time whose state is to come back')
-    .option('--undo-intake', 'take what arrived since out of bronze, too')
-    .option('--allow-loss', 'also what its source will not give again')
+    .requiredOption('--to <commit>', 'the commit or time to go back to')
+    .option('--undo-intake', 'also remove what has arrived in bronze since')
+    .option('--allow-loss', 'also remove what its source cannot provide again')
     .addHelpText(
       'after',
       examples(
-        ['as it was after commit 12', 'moraine rollback --to 12'],
-        ['as it was yesterday at noon', 'moraine rollback --to 2026-01-31T12:00:00Z'],
+        ['back to commit 12', 'moraine rollback --to 12'],
+        ['back to yesterday noon', 'moraine rollback --to 2026-01-31T12:00:00Z'],
       ),
     )
 }
@@ -49,25 +49,27 @@ export async function run(command: Command): Promise<number> {
   else if (!changed)
     print(
       target.number === 0
-        ? 'Nothing to do: the lake is empty, as it was before its first commit.'
-        : `Nothing to do: the lake is as it was after commit ${target.number}.`,
+        ? 'Nothing to do: the lake is empty, as before its first commit.'
+        : `Nothing to do: the lake is already as it was after commit ${target.number}.`,
     )
   else {
     const then =
       target.number === 0
         ? 'before its first commit: empty'
         : `after commit ${target.number} (${readableTime(target.time ?? '')})`
-    print(`${colors.green('✔')} Commit ${state.number}: the lake is as it was ${then}.`)
+    print(`${colors.green('✔')} Commit ${state.number}: the lake is back to its state ${then}.`)
     const arrived = Object.values(arrivalsSince(before, target)).flat().length
     const batches = arrived === 1 ? '1 batch that' : `${arrived} batches that`
     if (arrived > 0 && undoIntake)
-      print(`${batches} arrived since then went, too: the next run asks their sources again.`)
+      print(
+        `${batches} arrived since then ${arrived === 1 ? 'was' : 'were'} removed as well: the next run reads their sources again.`,
+      )
     else if (arrived > 0)
       print(
-        `${batches} arrived since then stayed in bronze: the next run builds from them again. To leave one out: moraine discard-batch`,
+        `${batches} arrived since then stayed in bronze: the next run builds from them again. To remove one: moraine discard-batch`,
       )
     const again = undoIntake && arrived > 0 ? ' --undo-intake' : ''
-    print(`Nothing was deleted; go back with: moraine rollback --to ${before.number}${again}`)
+    print(`Nothing was deleted; undo this with: moraine rollback --to ${before.number}${again}`)
   }
   return 0
 }
@@ -96,9 +98,9 @@ function refuseLoss(lake: Lake, before: LakeState, target: LakeState): void {
   })
   throw new MoraineError(
     'usage',
-    `What arrived for ${said.join(', ')} would be lost: nothing gives it a second time`,
+    `What arrived for ${said.join(', ')} would be lost: its source cannot provide it again`,
     {
-      hint: 'Without --undo-intake it stays in bronze; moraine discard-batch leaves single batches out. If it is to go all the same: --undo-intake --allow-loss',
+      hint: 'Without --undo-intake it stays in bronze; moraine discard-batch removes single batches. To remove it all the same: --undo-intake --allow-loss',
     },
   )
 }
@@ -111,15 +113,15 @@ async function refuseDamaged(storage: Storage, { state: target, damaged }: Mende
   if (first && unread.length >= damage.length)
     throw new MoraineError(
       'storage',
-      `Nobody knows whether commit ${target.number} can come back: ${first.path} could not be read: ${first.why}`,
+      `It is not known whether commit ${target.number} can be restored: ${first.path} could not be read: ${first.why}`,
       { retryable: true, hint: 'Try again. Nothing was changed.' },
     )
   const more = damage.length > SHOWN ? [`… and ${damage.length - SHOWN} more`] : []
   throw new MoraineError(
     'corrupt',
-    `Commit ${target.number} can't come back, as not all of its files are there as they were:\n${[...damage.slice(0, SHOWN), ...more].map((line) => `- ${line}`).join('\n')}`,
+    `Commit ${target.number} cannot be restored, because some of its files are missing or damaged:\n${[...damage.slice(0, SHOWN), ...more].map((line) => `- ${line}`).join('\n')}`,
     {
-      hint: 'Restore them from a backup, or choose another commit. The lake of now can be mended all the same: moraine repair. Nothing was changed.',
+      hint: 'Restore them from a backup, or choose another commit. The current lake can still be repaired: moraine repair. Nothing was changed.',
     },
   )
 }

@@ -10,18 +10,18 @@ import { openLog, print } from '../../project.js'
 
 export function define(command: Command): Command {
   return command
-    .option('--grace <duration>', 'leave files that are younger than this', '7d')
+    .option('--grace <duration>', 'keep files that are younger than this', '7d')
     .option(
       '--history <duration>',
-      'how far back the lake stays visible as it was; for ever without it',
+      'how long earlier states of the lake stay visible (default: forever)',
     )
-    .option('--delete', 'remove the files; without it they are only counted')
+    .option('--delete', 'remove the files (default: only list them)')
     .addHelpText(
       'after',
       examples(
-        ['see what stopped runs have left', 'moraine vacuum'],
+        ['list what interrupted runs have left behind', 'moraine vacuum'],
         ['remove it', 'moraine vacuum --delete'],
-        ['keep a month of history', 'moraine vacuum --history 30d --delete'],
+        ['keep one month of history', 'moraine vacuum --history 30d --delete'],
       ),
     )
 }
@@ -43,7 +43,7 @@ export async function run(command: Command): Promise<number> {
   })
   for (const live of result.silent)
     process.stderr.write(
-      `! ${nameOfLive(live)} on ${live.host} has not been heard of for ${Math.round(live.silent / 60_000)} minutes. If it was only stopped, it will say when it goes on that it has to be run again.\n`,
+      `! ${nameOfLive(live)} on ${live.host} has not reported for ${Math.round(live.silent / 60_000)} minutes. If it was only suspended, it will have to be run again.\n`,
     )
   if (json) print(toJson(result, 2))
   else for (const line of shown(result, options)) print(line)
@@ -53,7 +53,7 @@ export async function run(command: Command): Promise<number> {
 function shown({ files, bytes, kept, expired, removed, examples }: Vacuumed, { grace }: Options) {
   const forgotten =
     expired.length > 0
-      ? [`${removed ? 'Forgot' : 'Would forget'} older snapshots of ${expired.join(', ')}.`]
+      ? [`${removed ? 'Expired' : 'Would expire'} older snapshots of ${expired.join(', ')}.`]
       : []
   if (files === 0)
     return [
@@ -64,12 +64,12 @@ function shown({ files, bytes, kept, expired, removed, examples }: Vacuumed, { g
   if (removed)
     return [
       ...forgotten,
-      `${colors.green('✔')} Removed ${found} that nothing refers to; ${kept} stay.`,
+      `${colors.green('✔')} Removed ${found} that nothing refers to; kept ${kept}.`,
     ]
   const more = files > examples.length ? [`  … and ${files - examples.length} more`] : []
   return [
     ...forgotten,
-    `${found} that nothing refers to and that are older than ${grace}; ${kept} stay:`,
+    `${found} that nothing refers to, older than ${grace}; ${kept} others are kept:`,
     ...examples.map((path) => `  ${path}`),
     ...more,
     'Nothing was removed. To remove them: moraine vacuum --delete',

@@ -12,15 +12,15 @@ import { openLog, print } from '../../project.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
-    .option('--deep', 'also read every value, and hold it against what manifests say')
-    .option('--record', 'with --deep: note the checksums of files that have none, as they are now')
-    .option('--head', 'look at the newest commit alone, not at all that can still be seen')
+    .option('--deep', 'also read every value, and compare it with the manifests')
+    .option('--record', 'with --deep: record the current checksums of files that have none')
+    .option('--head', 'verify only the newest commit, not all visible ones')
     .addHelpText(
       'after',
       examples(
-        ['is everything there?', 'moraine verify'],
-        ['and can every file be read?', 'moraine verify --deep'],
-        ['is what readers see now there?', 'moraine verify --head'],
+        ['is every file there?', 'moraine verify'],
+        ['and can every value be read?', 'moraine verify --deep'],
+        ['is the newest state complete?', 'moraine verify --head'],
         ['a lake in another folder', 'moraine verify --root /data/lake'],
       ),
     )
@@ -35,7 +35,7 @@ export async function run(command: Command): Promise<number> {
   } = command.opts<{ deep?: boolean; head?: boolean; record?: boolean }>()
   if (record && !deep)
     throw new MoraineError('usage', '--record needs --deep', {
-      hint: 'What is noted as right has to be read first: moraine verify --deep --record',
+      hint: 'Files must be read before their checksums are recorded: moraine verify --deep --record',
     })
   const verify = (read?: ReadDeep) => verifyLake(storage, log, { head, deep: read, record })
   const result = await (deep ? withReader(command, verify) : verify())
@@ -48,15 +48,15 @@ export async function run(command: Command): Promise<number> {
   if (json) print(toJson(result, 2))
   else if (good)
     print(
-      `${colors.green('✔')} ${summary(result, head)}${deep ? ` Every value could be read. ${sums(result)}` : ''}`,
+      `${colors.green('✔')} ${summary(result, head)}${deep ? ` All values could be read. ${sums(result)}` : ''}`,
     )
   else {
     for (const problem of result.problems) print(`${colors.red('✖')} ${problem}`)
     const only = result.unread.length >= result.problems.length
     print(
       only
-        ? `\n${plural(result.unread.length, 'file')} could not be read, which says nothing of them: try again.`
-        : `\n${plural(result.problems.length, 'problem')} found. Nothing was changed. To see what can be mended: moraine repair`,
+        ? `\n${plural(result.unread.length, 'file')} could not be read and may or may not be damaged: try again.`
+        : `\n${plural(result.problems.length, 'problem')} found. Nothing was changed. To see what can be repaired: moraine repair`,
     )
   }
   if (!json)
@@ -68,18 +68,18 @@ export async function run(command: Command): Promise<number> {
 }
 
 function summary({ commits, since, tables, batches, files, bytes }: Verification, head: boolean) {
-  const range = since > 1 && !head ? ` Commits before ${since} were let go by vacuum.` : ''
+  const range = since > 1 && !head ? ` Commits before ${since} were expired by vacuum.` : ''
   const newest = `${plural(tables, 'table')} and ${batches === 1 ? '1 batch' : `${batches} batches`}`
-  const all = head ? 'of the newest' : 'of all commits'
+  const all = head ? 'of the newest commit' : 'of all commits'
   return `${plural(commits, 'commit')} in an unbroken chain; ${newest}: ${plural(files, 'file')} (${size(bytes)}) ${all} are there, with the right sizes and row counts.${range}`
 }
 
 function sums({ checked = 0, unchecked = 0, recorded }: Verification): string {
-  const same = `${plural(checked, 'file')} ${checked === 1 ? 'has' : 'have'} the SHA-256 of what was written.`
+  const same = `${plural(checked, 'file')} ${checked === 1 ? 'matches its' : 'match their'} SHA-256 checksum.`
   if (unchecked === 0) return same
   if (recorded !== undefined)
-    return `${same} ${plural(recorded, 'file')} had none: ${recorded === 1 ? 'its' : 'their'} SHA-256 as of now is noted.`
-  return `${same} ${plural(unchecked, 'file')} ${unchecked === 1 ? 'has' : 'have'} none to compare with: an earlier version of Moraine wrote ${unchecked === 1 ? 'it' : 'them'}.`
+    return `${same} ${plural(recorded, 'file')} had no checksum: ${recorded === 1 ? 'its' : 'their'} current SHA-256 is now recorded.`
+  return `${same} ${plural(unchecked, 'file')} ${unchecked === 1 ? 'has' : 'have'} no checksum: an earlier version of Moraine wrote ${unchecked === 1 ? 'it' : 'them'}.`
 }
 
 async function withReader(

@@ -19,14 +19,14 @@ export function define(command: Command): Command {
     .argument('[dataset]', 'a dataset to describe in full')
     .option(
       '--search <text>',
-      'only datasets that a text is about: names, columns, descriptions, owners, tags',
+      'only datasets that match a text: names, columns, descriptions, owners, tags',
     )
     .addHelpText(
       'after',
       examples(
         ['all datasets', 'moraine catalog'],
-        ['columns of one, and where they come from', 'moraine catalog silver.orders'],
-        ['who has a customer?', 'moraine catalog --search customer'],
+        ['the columns of one dataset, and their lineage', 'moraine catalog silver.orders'],
+        ['which datasets have something about customers?', 'moraine catalog --search customer'],
       ),
     )
 }
@@ -50,8 +50,8 @@ export async function run(command: Command): Promise<number> {
     const found = search === undefined ? chosen : searchEntries(chosen, search)
     if (json) print(toJson(found, 2))
     else if (search !== undefined && found.length === 0)
-      throw new MoraineError('usage', `No dataset is about '${search}'`, {
-        hint: 'Fewer or shorter words find more; moraine catalog lists all datasets.',
+      throw new MoraineError('usage', `No dataset matches '${search}'`, {
+        hint: 'Try fewer or shorter words; moraine catalog lists all datasets.',
       })
     else if (names) for (const entry of found) print(inFull(entry))
     else {
@@ -70,7 +70,7 @@ function sourceEntries({ name, place, crawled, tables }: Registered): CatalogEnt
   return tables.map((table) => ({
     name: `source.${name}.${table.name}`,
     tier: 'source',
-    description: table.deprecated ? 'It is gone from its source.' : table.at,
+    description: table.deprecated ? 'It no longer exists in its source.' : table.at,
     owner: null,
     tags: table.deprecated ? ['deprecated'] : [],
     columns: table.columns.map((column) => ({

@@ -25,16 +25,16 @@ import { limitsFor, withLimits } from '../../query-limits.js'
 export function define(command: Command): Command {
   return withLimits(command)
     .argument('<dataset>', 'a silver dataset')
-    .option('-n, --examples <examples>', 'examples for each reason', '3')
-    .option('--rule <name>', 'only what was discarded for that: a rule, or a column')
-    .option('--trend', 'how many were discarded by each of the last runs')
-    .option('--export <format>', 'all of them as csv, for those who own the source')
+    .option('-n, --examples <examples>', 'number of examples per reason', '3')
+    .option('--rule <name>', 'only rows discarded for this rule or column')
+    .option('--trend', 'show how many rows each of the last runs discarded')
+    .option('--export <format>', 'export them all as csv, for the owner of the source')
     .addHelpText(
       'after',
       examples(
-        ['why were rows discarded, and where do they come from?', 'moraine discarded orders'],
+        ['why were rows discarded, and which files are they from?', 'moraine discarded orders'],
         ['is it getting worse?', 'moraine discarded orders --trend'],
-        ['for those who can mend it', 'moraine discarded orders --export csv > bad.csv'],
+        ['for whoever can fix the source', 'moraine discarded orders --export csv > bad.csv'],
         ['all of them', 'moraine query "from discarded.orders"'],
       ),
     )
@@ -114,8 +114,12 @@ export async function checkRule(
   const similar = nearest(rule, known)
   throw new MoraineError(
     'usage',
-    `${fullName(dataset)} has no rule or column '${rule}', and no row was discarded for such a reason`,
-    { hint: similar ? `Did you mean '${similar}'?` : `It has: ${known.join(', ')}` },
+    `${fullName(dataset)} has no rule or column '${rule}', and no row was discarded for it`,
+    {
+      hint: similar
+        ? `Did you mean '${similar}'?`
+        : `Its rules and columns are: ${known.join(', ')}`,
+    },
   )
 }
 
@@ -178,7 +182,7 @@ async function showTrend(storage: Storage, dataset: Silver<any>, json: boolean):
     return 0
   }
   const most = Math.max(...runs.map(({ share }) => share), 0)
-  const columns = ['run at', 'in', 'discarded', '%', ' ', 'mostly for'].map((name) => ({
+  const columns = ['mostly for', 'in', 'discarded', '%', ' ', 'mostly for'].map((name) => ({
     name,
     right: ['in', 'discarded', '%'].includes(name),
   }))
@@ -207,8 +211,8 @@ async function exportRows(
   limits: Limits,
 ): Promise<number> {
   if (format !== 'csv')
-    throw new MoraineError('usage', `Discarded rows can't be exported as ${format}`, {
-      hint: 'Choose csv; or use: moraine query --format json "from discarded.…"',
+    throw new MoraineError('usage', `Discarded rows cannot be exported as ${format}`, {
+      hint: 'Use csv, or: moraine query --format json "from discarded.…"',
     })
   const table = `discarded.${quoteName(dataset.name)}`
   const [found] = await queryRows(

@@ -7,7 +7,7 @@ import { openLog, print } from '../../project.js'
 
 export function define(command: Command): Command {
   return command
-    .option('-n, --limit <commits>', 'how many of the newest commits to show', '20')
+    .option('-n, --limit <commits>', 'number of commits to show, newest first', '20')
     .addHelpText('after', examples(['the last five commits', 'moraine history -n 5']))
 }
 

@@ -24,16 +24,16 @@ export function define(command: Command): Command {
       '<dataset|file>',
       'a dataset, or a raw file: delimited text, JSON, Parquet, Excel; also s3://bucket/key',
     )
-    .option('-n, --limit <rows>', 'how many rows', '10')
-    .option('--delimiter <text>', 'delimited text: what stands between fields; \\t for a tab')
-    .option('--header <line>', 'the line of the names, or two: 3, 3-4; none')
-    .option('--skip <lines>', 'lines before the header or the first record')
-    .option('--footer <lines>', 'lines at the end that are no records')
-    .option('--comment <text>', 'what lines begin with that are no records')
-    .option('--quote <character>', 'the quote character; none')
-    .option('--escape <character>', 'what takes the meaning from the next character')
-    .option('--null <text...>', 'texts that mean NULL')
-    .option('--encoding <label>', 'how characters are encoded')
+    .option('-n, --limit <rows>', 'number of rows', '10')
+    .option('--delimiter <text>', 'delimited text: the field delimiter; \\t for a tab')
+    .option('--header <line>', 'the line of the header, or two lines: 3, 3-4; or none')
+    .option('--skip <lines>', 'lines to skip before the header or the first record')
+    .option('--footer <lines>', 'lines to skip at the end')
+    .option('--comment <text>', 'characters that start a comment line')
+    .option('--quote <character>', 'the quote character, or none')
+    .option('--escape <character>', 'the escape character')
+    .option('--null <text...>', 'strings that mean NULL')
+    .option('--encoding <label>', 'the character encoding')
     .addHelpText(
       'after',
       examples(
@@ -55,7 +55,10 @@ export async function run(command: Command): Promise<number> {
   const isFile = (await stat(path).catch(() => undefined))?.isFile()
   const text = textOptions(options)
   if (text && !isFile)
-    throw new MoraineError('usage', `How text is read is said of a file, and '${what}' is none`)
+    throw new MoraineError(
+      'usage',
+      `Options for reading text apply to files, but '${what}' is a dataset`,
+    )
   const preview = what.startsWith('s3://')
     ? await previewObject(what, limit)
     : isFile
@@ -93,8 +96,8 @@ function textOptions(given: TextOptions): FilesOptions<string> | undefined {
   const [first, last = first] = lines
   const isNone = given.header === 'none'
   if (!isNone && lines.some((line) => !Number.isInteger(line) || line < 1))
-    throw new MoraineError('usage', `--header ${given.header} is no line`, {
-      hint: 'Write the line of the names, or two: --header 3, --header 3-4, --header none',
+    throw new MoraineError('usage', `--header ${given.header} is not a line number`, {
+      hint: 'Write the line of the header, or two lines: --header 3, --header 3-4, --header none',
     })
   const header = isNone ? false : first && ([first, last as number] as const)
   const found = {
@@ -130,6 +133,6 @@ function tableName(what: string, find: () => ReturnType<typeof named>): string {
   const found = find()
   if (found.length === 1) return fullName(found[0] as never)
   throw new MoraineError('usage', `'${what}' could be ${found.map(fullName).join(' or ')}`, {
-    hint: `Write it with its tier: moraine preview ${fullName(found[0] as never)}`,
+    hint: `Add its layer: moraine preview ${fullName(found[0] as never)}`,
   })
 }

@@ -17,8 +17,8 @@ export function define(command: Command): Command {
     .addHelpText(
       'after',
       examples(
-        ['what are the newest rows like?', 'moraine profile orders'],
-        ['since when has a column so few values?', 'moraine profile orders --column amount'],
+        ['what do the newest rows look like?', 'moraine profile orders'],
+        ['since when does a column have so few values?', 'moraine profile orders --column amount'],
       ),
     )
 }
@@ -32,11 +32,11 @@ export async function run(command: Command): Promise<number> {
   const name = found[0] && fullName(found[0])
   if (!name)
     throw new MoraineError('usage', `'${command.args[0]}' is not a silver or gold dataset`, {
-      hint: 'Rows are looked at where they are typed.',
+      hint: 'Only typed datasets are profiled.',
     })
   if (found[0]?.tier === 'gold' && found[0].view)
-    throw new MoraineError('usage', `${name} is a view: it has no rows of its own to look at`, {
-      hint: `Look at what it reads, or ask: moraine query "summarize from ${name}"`,
+    throw new MoraineError('usage', `${name} is a view, so it has no rows of its own to profile`, {
+      hint: `Profile its inputs, or query it: moraine query "summarize from ${name}"`,
     })
   const { column } = command.opts<{ column?: string }>()
   const profiles: { started: string; profile: Profile }[] = []
@@ -47,7 +47,7 @@ export async function run(command: Command): Promise<number> {
   }
   const [newest] = profiles
   if (!newest)
-    throw new MoraineError('usage', `None of the last runs has written rows of ${name}`, {
+    throw new MoraineError('usage', `None of the last runs wrote rows of ${name}`, {
       hint: 'Build it with: moraine run',
     })
   if (column !== undefined) return showColumn(profiles, column, json)
@@ -65,7 +65,7 @@ const distinctOf = ({ distinct, top }: ColumnProfile) =>
   top.length < TOP ? count(top.length) : `≈ ${count(distinct)}`
 
 function showAll(name: string, started: string, { rows, of, columns }: Profile): void {
-  const looked = of < rows ? `, of which the first ${count(of)} were looked at` : ''
+  const looked = of < rows ? `, of which the first ${count(of)} were profiled` : ''
   print(
     `${colors.bold(name)}: ${plural(rows, 'row')} of the run at ${readableTime(started)}${looked}\n`,
   )
@@ -99,7 +99,7 @@ function showColumn(
   })
   if (rows.length === 0)
     throw new MoraineError('usage', `There is no column '${name}'`, {
-      hint: `There are: ${profiles[0]?.profile.columns.map((c) => c.name).join(', ')}`,
+      hint: `Its columns are: ${profiles[0]?.profile.columns.map((c) => c.name).join(', ')}`,
     })
   if (json) print(toJson(rows, 2))
   else

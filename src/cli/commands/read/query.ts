@@ -23,17 +23,17 @@ export function define(command: Command): Command {
     .argument('[sql]', 'one SELECT over bronze.x, silver.x, gold.x and discarded.x')
     .option('-f, --file <path...>', 'files with one SELECT each; - is standard input')
     .option('--at <commit|time>', 'the lake as it was at a commit or a time')
-    .option('--run <id>', 'what a run built but did not publish, as its checks did not hold')
+    .option('--run <id>', 'what a run built but did not publish because its checks failed')
     .option('--format <format>', 'table, csv or json', 'table')
-    .option('-n, --limit <rows>', 'rows that a table shows at most', '100')
-    .option('--stats', 'tell how many files were opened')
+    .option('-n, --limit <rows>', 'maximum number of rows in a table', '100')
+    .option('--stats', 'show how many files were opened')
     .option(
       '--save-as <name>',
-      'publish the result as a gold table, and add its definition to lake.ts',
+      'publish the result as a gold table and add its definition to lake.ts',
     )
     .option(
       '--partition-by <column...>',
-      "with --save-as: how the table is laid out, such as 'month(day)'",
+      "with --save-as: partitioning of the table, such as 'month(day)'",
     )
     .addHelpText(
       'after',
@@ -43,15 +43,18 @@ export function define(command: Command): Command {
           'moraine query "select status, count(*) from silver.orders group by status"',
         ],
         [
-          'as it was yesterday',
+          'the lake as of yesterday',
           'moraine query --at 2026-01-31T00:00:00Z "from gold.daily_revenue"',
         ],
         [
-          'a question that is worth keeping',
+          'save a query as a dataset',
           'moraine query --save-as gold.by_status "select status, count(*) as n from silver.orders group by 1"',
         ],
-        ['all rows into a file', 'moraine query --format csv "from silver.orders" > orders.csv'],
-        ['questions that are kept in files', 'moraine query --file questions/*.sql'],
+        [
+          'write all rows to a file',
+          'moraine query --format csv "from silver.orders" > orders.csv',
+        ],
+        ['run queries from files', 'moraine query --file questions/*.sql'],
       ),
     )
 }
@@ -73,7 +76,9 @@ export async function run(command: Command): Promise<number> {
   const [first, ...others] = questions
   if (options.saveAs !== undefined) {
     if (others.length > 0)
-      throw new MoraineError('usage', '--save-as takes one query', { hint: 'Name one file.' })
+      throw new MoraineError('usage', '--save-as takes exactly one query', {
+        hint: 'Name one file.',
+      })
     const { saveQuery } = await import('../../save.js')
     return saveQuery(command, first.sql, options.saveAs, options.partitionBy ?? [])
   }
@@ -82,8 +87,8 @@ export async function run(command: Command): Promise<number> {
   const format = json ? 'json' : options.format
   const writer = writers[format]
   if (!writer)
-    throw new MoraineError('usage', `There is no format '${format}'`, {
-      hint: 'Choose table, csv or json.',
+    throw new MoraineError('usage', `Unknown format '${format}'`, {
+      hint: 'Use table, csv or json.',
     })
   const point = options.at === undefined ? undefined : pointOf('--at', options.at)
   // All are asked of the lake as it is at one time.
@@ -122,14 +127,14 @@ async function questionsOf(
   files: readonly string[] = [],
 ): Promise<[Question, ...Question[]]> {
   if (sql !== undefined && files.length > 0)
-    throw new MoraineError('usage', 'A query is given as an argument or in files, not both', {
-      hint: `Leave out '${sql.slice(0, 40)}', or --file.`,
+    throw new MoraineError('usage', 'Give the query as an argument or in files, not both', {
+      hint: `Remove '${sql.slice(0, 40)}' or --file.`,
     })
   if (sql !== undefined) return [{ sql }]
   const [first, ...others] = await Promise.all(files.map(readQuestion))
   if (first) return [first, ...others]
-  throw new MoraineError('usage', 'There is no query', {
-    hint: 'Write it as an argument: moraine query "from gold.daily_revenue"; or name files: --file question.sql',
+  throw new MoraineError('usage', 'No query is given', {
+    hint: 'Write it as an argument: moraine query "from gold.daily_revenue"; or give files: --file question.sql',
   })
 }
 
@@ -139,7 +144,7 @@ async function readQuestion(file: string): Promise<Question> {
     return { sql: await readFile(resolve(file), 'utf8'), file }
   } catch (error) {
     throw new MoraineError('usage', `${file} can't be read: ${messageOf(error)}`, {
-      hint: 'Name files with one SELECT each.',
+      hint: 'Give files with one SELECT each.',
       cause: error,
     })
   }
@@ -150,8 +155,8 @@ async function stateAsked(log: CommitLog, point: number | Date | undefined, run?
   if (run === undefined) return point === undefined ? log.head() : stateToRead(log, point)
   const branch = /^[\w-]+$/.test(run) ? await log.openBranch(branchOf(run)) : undefined
   if (branch) return branch.head()
-  throw new MoraineError('usage', `Run ${run} left nothing that was not published`, {
-    hint: 'Only a run whose checks did not hold does. See the commits with: moraine history',
+  throw new MoraineError('usage', `Run ${run} has no unpublished tables`, {
+    hint: 'Only a run whose checks failed has them. List the commits with: moraine history',
   })
 }
 
@@ -168,7 +173,9 @@ async function writeTable({ columns, batches }: QueryResult, limit: number): Pro
   show(`${textTable(columns.map(tableColumn), rows.slice(0, limit), { longest: MAX_CELL })}\n`)
   if (rows.length > limit)
     show(
-      colors.dim(`The first ${plural(limit, 'row')}; more with --limit N, all with --format csv\n`),
+      colors.dim(
+        `The first ${plural(limit, 'row')}; show more with --limit N, or all with --format csv\n`,
+      ),
     )
   else show(colors.dim(`${plural(rows.length, 'row')}\n`))
 }

@@ -11,14 +11,14 @@ import { openLog, pointOf, print } from '../../project.js'
 
 export function define(command: Command): Command {
   return command
-    .argument('[run]', 'a run to show in full: its steps, notes and failures')
-    .option('-n, --limit <runs>', 'how many of the newest runs to show', '20')
+    .argument('[run]', 'a run to show in detail: its steps, notes and failures')
+    .option('-n, --limit <runs>', 'number of runs to show, newest first', '20')
     .option('--failed', 'only runs that failed, were stopped, or never ended')
-    .option('--since <time>', 'only runs that began then or later')
+    .option('--since <time>', 'only runs that started at or after this time')
     .addHelpText(
       'after',
       examples(
-        ['what ran lately', 'moraine runs'],
+        ['what ran recently?', 'moraine runs'],
         ['what failed last night?', 'moraine runs --failed --since 2026-01-31'],
         ['why?', 'moraine runs 20260131T020000000Z-1a2b3c'],
       ),
@@ -79,7 +79,7 @@ function printList(runs: readonly JournalEntry[]): void {
     ),
   )
   if (runs.some(({ record, damaged }) => !record && !damaged))
-    print('\nnot ended: it is still under way, or was killed; the next run goes on from there.')
+    print('\nnot ended: it is still running, or was killed; the next run continues its work.')
 }
 
 function secondsOf({ started, finished }: { started: string; finished: string }): number {
@@ -105,13 +105,11 @@ async function showRun(journal: Journal, wanted: string, json: boolean): Promise
   const { run, started, record, damaged } = entry
   print(`${colors.bold(run)}  ${readableTime(started)}${record ? `, by ${record.author}` : ''}\n`)
   if (!record && damaged) {
-    print('Its record is damaged: moraine repair looks whether it can be brought back.')
+    print('Its record is damaged: moraine repair shows whether it can be restored.')
     return 0
   }
   if (!record) {
-    print(
-      'It has not ended: it is still under way, or was killed. The next run goes on from there.',
-    )
+    print('It has not ended: it is still running, or was killed. The next run continues its work.')
     return 0
   }
   const width = Math.max(0, ...record.steps.map(({ dataset }) => dataset.length))

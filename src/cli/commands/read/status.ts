@@ -22,12 +22,12 @@ import { removedLines } from '../../removed.js'
 
 export function define(command: Command): Command {
   return command
-    .option('--check', 'ask the sources whether they have anything new')
+    .option('--check', 'also check the sources for new data')
     .addHelpText(
       'after',
       examples(
-        ['the state of the lake, as its log knows it', 'moraine status'],
-        ['and whether its sources have anything new', 'moraine status --check'],
+        ['the state of the lake, from its log', 'moraine status'],
+        ['and whether its sources have new data', 'moraine status --check'],
       ),
     )
 }
@@ -78,7 +78,8 @@ export async function run(command: Command): Promise<number> {
   for (const line of removedLines(removed)) print(line)
   for (const { dataset, notes } of rows)
     for (const note of notes) print(`${colors.cyan('ℹ')} ${dataset}: ${note}`)
-  if (!check) print('\nAs the log knows it. Ask the sources for news with: moraine status --check')
+  if (!check)
+    print('\nFrom the log only. To check the sources for new data: moraine status --check')
   if (last) print(`\nLast run: ${last.run}, ${last.record?.outcome ?? 'running, or it was killed'}`)
   return 0
 }
@@ -128,7 +129,7 @@ function statusOf(
   if (bronze && held)
     return {
       ...common,
-      state: `${heldText(held)}; ${acceptCommand(name)} takes them`,
+      state: `${heldText(held)}; ${acceptCommand(name)} accepts them`,
       held,
       ...bronzeTotals(dataset, state),
     }
@@ -152,7 +153,7 @@ function statusOf(
 function batchesOf(dataset: AnyDataset, state: LakeState): string {
   const batches = state.batches[fullName(dataset)] ?? []
   const day = /\/(\d{4}-\d\d-\d\d)\//.exec(batches.at(-1)?.manifest ?? '')?.[1]
-  if (batches.length === 0) return 'nothing has come to it yet'
+  if (batches.length === 0) return 'it has no data yet'
   const many = batches.length === 1 ? '1 batch' : `${count(batches.length)} batches`
   return `${many}${day ? `, the last on ${day}` : ''}`
 }

@@ -147,8 +147,8 @@ export class DuckDBFiles implements FileEngine {
   async reach(access: ObjectAccess): Promise<void> {
     // What the engine says of a statement may have its text.
     await this.statements.connection.run(secretSql(access)).catch(() => {
-      throw new MoraineError('engine', `DuckDB can't be given access to ${access.url}`, {
-        hint: 'Read copies instead: add reads=copies to the address of the lake.',
+      throw new MoraineError('engine', `DuckDB cannot be given access to ${access.url}`, {
+        hint: "Use local copies instead: add reads=copies to the lake's URL.",
       })
     })
   }

@@ -21,7 +21,7 @@ export async function attach(
   try {
     await run(`ATTACH ${quoteText(fields.join(' '))} AS ${quoteName(name)} (TYPE ${kind})`)
   } catch {
-    throw new MoraineError('engine', `The engine can not connect to ${connection.host} itself`)
+    throw new MoraineError('engine', `The engine cannot connect to ${connection.host} directly`)
   }
 }
 

@@ -40,10 +40,10 @@ export const mysql: SourceDialect = {
   },
   hints: {
     ER_NO_SUCH_TABLE: 'Check the name, with its database: shop.orders',
-    ER_TABLEACCESS_DENIED_ERROR: 'Grant the user SELECT on it.',
-    ER_BAD_FIELD_ERROR: 'The source has no such column (any more).',
+    ER_TABLEACCESS_DENIED_ERROR: 'Grant SELECT on it to the user.',
+    ER_BAD_FIELD_ERROR: 'The source no longer has such a column.',
   },
   blind:
-    "the open transactions of others can't be seen: rows that they commit late may be missed, unless lag covers them (GRANT PROCESS)",
+    'open transactions of other users are not visible, so rows that they commit late may be missed unless lag covers them (GRANT PROCESS)',
   prepare,
 }

@@ -42,7 +42,7 @@ export function recordsOf(client: Client, sql: string): Readable {
 }
 
 function tooLarge(): MoraineError {
-  return new MoraineError('source', 'A row is larger than the server lets it be as one text', {
-    hint: "Raise the server's max_allowed_packet, or leave its largest columns out with columns: […].",
+  return new MoraineError('source', 'A row is larger than the maximum packet size of the server', {
+    hint: "Raise the server's max_allowed_packet, or exclude the largest columns with columns: […].",
   })
 }

@@ -40,11 +40,11 @@ export const postgres: SourceDialect = {
   hints: {
     '42P01': 'Check the name, with its schema: public.orders',
     '3F000': 'Check the name, with its schema: public.orders',
-    '42501': 'Grant the user SELECT on it.',
-    '42703': 'The source has no such column (any more).',
+    '42501': 'Grant SELECT on it to the user.',
+    '42703': 'The source no longer has such a column.',
   },
   blind:
-    "the open transactions of others can't be seen: rows that they commit late may be missed, unless lag covers them (GRANT pg_read_all_stats)",
+    'open transactions of other users are not visible, so rows that they commit late may be missed unless lag covers them (GRANT pg_read_all_stats)',
   prepare,
 }
 

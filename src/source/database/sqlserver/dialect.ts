@@ -51,15 +51,15 @@ export const sqlserver: SourceDialect = {
     },
   },
   hints: {
-    207: 'The source has no such column (any more).',
+    207: 'The source no longer has such a column.',
     208: 'Check the name, with its schema: dbo.orders',
-    229: 'Grant the user SELECT on it.',
-    3961: 'The table was changed while it was read. Run again: what was taken in stays.',
+    229: 'Grant SELECT on it to the user.',
+    3961: 'The table was changed while it was being read. Run again: what was already ingested is kept.',
     4060: 'Check the name at the end of its URL.',
   },
   unwrap: innermost,
   blind:
-    "the open transactions of others can't be seen: rows that they commit late may be missed, unless lag covers them (GRANT VIEW SERVER STATE)",
+    'open transactions of other users are not visible, so rows that they commit late may be missed unless lag covers them (GRANT VIEW SERVER STATE)',
   prepare,
 }
 

@@ -24,7 +24,7 @@ export async function encryptedOnly(to: { host: string; port: number }): Promise
     if (encrypted) return write(...args)
     socket.destroy(
       new MoraineError('source', 'The SQL Server does not support secure connections', {
-        hint: 'Nothing was sent to it. Set up a certificate there, or say tls: false if the way to it is safe.',
+        hint: 'Nothing was sent to it. Install a certificate there, or set tls: false if the network is trusted.',
       }),
     )
     return false

@@ -27,7 +27,7 @@ const OPEN = `
   WHERE transaction_type IN (1, 4) AND transaction_id <> CURRENT_TRANSACTION_ID()`
 
 const MOVING =
-  'the database has no snapshot isolation: its tables are read one after the other (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON)'
+  'the database has no snapshot isolation, so its tables are read one after the other (ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON)'
 
 export async function prepare(asked: Connection): Promise<SourceSession> {
   const sql = (await importPeer('mssql')).default

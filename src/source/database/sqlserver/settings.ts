@@ -78,6 +78,6 @@ function fieldsOfText(parse: () => any): Named {
 
 function badUrl(): MoraineError {
   return new MoraineError('source', "The SQL Server's URL can't be read", {
-    hint: 'It looks like sqlserver://user:password@host:1433/database, or Server=host,1433;Database=…;User Id=…;Password=…;Encrypt=true',
+    hint: 'It should look like sqlserver://user:password@host:1433/database, or Server=host,1433;Database=…;User Id=…;Password=…;Encrypt=true',
   })
 }

@@ -126,7 +126,7 @@ export class Package {
     return new MoraineError(
       'source',
       `${this.file.name} unpacks to more than ${RATIO} times its size`,
-      { hint: 'Nothing of it was taken in. If it is what you expect, save it as CSV.' },
+      { hint: 'Nothing was ingested from it. If this is expected, save it as CSV.' },
     )
   }
 }
@@ -186,8 +186,8 @@ function refuseOthers(file: SourceFile, parts: ReadonlyMap<string, Entry>): void
     throw say(`${file.name} is a binary workbook (.xlsb), which can't be read`, SAVE_AS)
   if (parts.has('[content_types].xml')) return
   if (parts.has('content.xml') && parts.has('mimetype'))
-    throw say(`${file.name} is an OpenDocument file, no Excel workbook`, SAVE_AS)
-  throw say(`${file.name} is a zip, but no Excel workbook`, 'Nothing of it was taken in.')
+    throw say(`${file.name} is an OpenDocument file, not an Excel workbook`, SAVE_AS)
+  throw say(`${file.name} is a zip, but not an Excel workbook`, 'Nothing was ingested from it.')
 }
 
 const SAVE_AS = 'Save it as .xlsx (Excel Workbook), or as CSV.'
@@ -203,20 +203,23 @@ async function notAZip(file: SourceFile, start: Buffer): Promise<MoraineError> {
     if (names.includes('EncryptedPackage')) return encrypted(file)
     if (names.includes('Workbook') || names.includes('Book'))
       return not("is a workbook of Excel 97–2003 (.xls), which can't be read")
-    return not('is no Excel workbook, but another file of Office')
+    return not('is an Office file, but not an Excel workbook')
   }
   const text = start.toString('latin1').replace(/\0+$/, '').trimStart()
   if (/^(\xef\xbb\xbf)?\s*<(!doctype html|html|table|meta)/i.test(text))
-    return not('is a web page, no Excel workbook')
-  if (/^(\xef\xbb\xbf)?\s*<\?xml/i.test(text)) return not('is XML, no Excel workbook')
-  if (text === '') return not('is empty', 'Nothing of it was taken in. Is it complete?')
+    return not('is a web page, not an Excel workbook')
+  if (/^(\xef\xbb\xbf)?\s*<\?xml/i.test(text)) return not('is XML, not an Excel workbook')
+  if (text === '') return not('is empty', 'Nothing was ingested from it. Is it complete?')
   const shown = JSON.stringify(text.slice(0, 20).replace(/[^ -~]+/g, '…'))
-  return not(`is no Excel workbook: it begins with ${shown}`, "Say what it is: format: 'delimited'")
+  return not(
+    `is not an Excel workbook: it starts with ${shown}`,
+    "Set its format: format: 'delimited'",
+  )
 }
 
 const encrypted = (file: SourceFile) =>
   new MoraineError('source', `${file.name} is encrypted`, {
-    hint: 'Nothing of it was taken in. Open it with its password, and save it without one.',
+    hint: 'Nothing was ingested from it. Open it with its password, and save it without one.',
   })
 
 /** The names in the first sector of a compound file's directory. */
@@ -238,6 +241,6 @@ async function compoundNames(path: string, start: Buffer): Promise<string[]> {
 export function damaged(file: SourceFile, cause: unknown): MoraineError {
   return new MoraineError('source', `${file.name} can't be read as Excel: ${messageOf(cause)}`, {
     cause,
-    hint: 'Nothing of it was taken in. Is it complete?',
+    hint: 'Nothing was ingested from it. Is it complete?',
   })
 }

@@ -81,8 +81,8 @@ async function openSheet(
       throw new MoraineError('source', `${file.name}: sheet '${sheet.name}' has no header`, {
         hint:
           layout.headerRows === undefined && layout.range === undefined
-            ? 'It holds no value. Is it the sheet that you mean?'
-            : 'There is no value in the row that should have it.',
+            ? 'The sheet is empty. Is it the right sheet?'
+            : 'The row of the header has no values.',
       })
     names.ofHeader(header)
     refuseMissing(file, given, names)
@@ -130,8 +130,8 @@ function rangeOf(file: SourceFile, { range }: ExcelLayout): Range | undefined {
   if (range === undefined) return undefined
   const found = parseRange(range)
   if (found) return found
-  throw new MoraineError('source', `${file.name} can't be read: '${range}' is no range of cells`, {
-    hint: "Write it as in Excel: 'B3:F200', 'B:F' for columns, '3:200' for rows, 'B3' for all from there on.",
+  throw new MoraineError('source', `${file.name} can't be read: '${range}' is not a cell range`, {
+    hint: "Use Excel's notation: 'B3:F200', 'B:F' for columns, '3:200' for rows, 'B3' for everything from there on.",
   })
 }
 
@@ -250,7 +250,7 @@ function refuseMissing(
   if (missing.length === 0) return
   const list = missing.map((name) => `'${name}'`).join(', ')
   throw new MoraineError('source', `${file.name}: its header has no column ${list}`, {
-    hint: `It has: ${all.join(', ')}. Or are these names of a sheet without a header? Say header: false.`,
+    hint: `Its columns are: ${all.join(', ')}. Or are these names for a sheet without a header? Then set header: false.`,
   })
 }
 
@@ -332,22 +332,22 @@ function notesOf({ workbook, sheet, layout, facts, seen }: ReadSheet): string[] 
   const of = (n: number, one: string, many: string) => (n === 1 ? `1 ${one}` : `${n} ${many}`)
   const notes = [
     asked === undefined && others.length > 0
-      ? `sheet '${sheet.name}' was read, of others ${others.join(', ')}`
+      ? `sheet '${sheet.name}' was read; the others were not: ${others.join(', ')}`
       : '',
     sheet.hidden ? `sheet '${sheet.name}' is hidden` : '',
-    seen.hiddenRows > 0 ? `${of(seen.hiddenRows, 'row is', 'rows are')} hidden, and read` : '',
+    seen.hiddenRows > 0 ? `${of(seen.hiddenRows, 'row is', 'rows are')} hidden, but read` : '',
     hidden.length > 0
-      ? `${of(hidden.length, 'column is', 'columns are')} hidden, and read: ${hidden.join(', ')}`
+      ? `${of(hidden.length, 'column is', 'columns are')} hidden, but read: ${hidden.join(', ')}`
       : '',
     facts.merged.length > 0 && merged !== 'fill'
-      ? `${of(facts.merged.length, 'merged cell has', 'merged cells have')} a value in the first cell alone (merged: 'fill' repeats it)`
+      ? `${of(facts.merged.length, 'merged cell has', 'merged cells have')} a value only in the first cell (merged: 'fill' repeats it)`
       : '',
-    facts.errors > 0 ? `${of(facts.errors, 'cell holds', 'cells hold')} an error such as #N/A` : '',
+    facts.errors > 0 ? `${of(facts.errors, 'cell has', 'cells have')} an error such as #N/A` : '',
     computesOnLoad && facts.computed > 0
       ? `${of(facts.computed, 'formula', 'formulas')} may not have been computed by the program that wrote the workbook: if values are 0, save it in Excel or LibreOffice`
       : '',
     facts.formulas > 0
-      ? `${of(facts.formulas, 'formula has', 'formulas have')} no computed value, and came as the formula: save the workbook in Excel or LibreOffice`
+      ? `${of(facts.formulas, 'formula has', 'formulas have')} no computed value, so the formula itself was read: save the workbook in Excel or LibreOffice`
       : '',
   ]
   return notes.filter((note) => note !== '')

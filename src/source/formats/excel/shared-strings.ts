@@ -55,8 +55,8 @@ export class SharedStrings {
     const length = Buffer.byteLength(text)
     this.bytes += length + 8
     if (this.bytes > MOST.bytes || this.at.length >= MOST.texts)
-      throw new MoraineError('source', `${file.name} has more than 1 GiB of texts`, {
-        hint: 'Nothing of it was taken in. Save it as several workbooks, or as CSV.',
+      throw new MoraineError('source', `${file.name} has more than 1 GiB of strings`, {
+        hint: 'Nothing was ingested from it. Save it as several workbooks, or as CSV.',
       })
     if (this.atHand.length < AT_HAND && length < 1024) this.atHand.push(text)
     // One that is longer than a block lies in one of its own, which its place names.

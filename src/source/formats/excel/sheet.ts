@@ -113,7 +113,7 @@ class SheetReader {
 
   private openRow({ r, hidden }: Readonly<Record<string, string>>): void {
     const number = r === undefined ? this.row.number + 1 : Number(r)
-    if (!(number > this.row.number)) throw new Error(`row ${r} is behind row ${this.row.number}`)
+    if (!(number > this.row.number)) throw new Error(`row ${r} comes after row ${this.row.number}`)
     this.row = { number, hidden: isTrue(hidden), cells: new Map() }
     this.inRow = true
     this.column = -1
@@ -158,7 +158,7 @@ class SheetReader {
     }
     if (type === 's') {
       const text = this.workbook.strings.get(Number(value))
-      if (text === undefined) throw new Error(`there is no shared text ${value}`)
+      if (text === undefined) throw new Error(`there is no shared string ${value}`)
       return text
     }
     if (type === 'b') return isTrue(value) ? 'true' : 'false'
@@ -175,7 +175,7 @@ class SheetReader {
     const number = kind === 'number' ? Number.NaN : Number(value)
     if (!Number.isNaN(number)) return timeText(number, kind, this.workbook.system)
     const text = shortestText(value.trim())
-    if (text === undefined) throw new Error(`${value.slice(0, 40)} is no number`)
+    if (text === undefined) throw new Error(`${value.slice(0, 40)} is not a number`)
     return text
   }
 }

@@ -39,14 +39,14 @@ export async function openWorkbook(file: SourceFile): Promise<Workbook> {
   try {
     const main = [...(await relations(parts, '')).values()].find(isKind('officeDocument'))
     if (!main || !parts.has(main.path))
-      throw new MoraineError('source', `${file.name} is no Excel workbook`, {
-        hint: 'Nothing of it was taken in. It is another file of Office.',
+      throw new MoraineError('source', `${file.name} is not an Excel workbook`, {
+        hint: 'Nothing was ingested from it. It is another kind of Office file.',
       })
     const related = await relations(parts, main.path)
     const { sheets, system, root, computesOnLoad } = await readMain(parts, main.path, related)
     if (root !== 'workbook')
-      throw new MoraineError('source', `${file.name} is no Excel workbook, but a ${root}`, {
-        hint: 'Nothing of it was taken in. It is another file of Office.',
+      throw new MoraineError('source', `${file.name} is not an Excel workbook, but a ${root}`, {
+        hint: 'Nothing was ingested from it. It is another kind of Office file.',
       })
     const styles = [...related.values()].find(isKind('styles'))
     const kinds = styles && parts.has(styles.path) ? await readKinds(parts, styles.path) : []
