@@ -21,7 +21,7 @@ export type {
 } from './model.js'
 export { bucket, day, hour, identity, month, type Partition, truncate, year } from './partition.js'
 export { rule } from './rule.js'
-export { after, byHand, cron, every } from './schedule.js'
+export { after, byHand, cron, every, manual } from './schedule.js'
 export { divide } from './sql/divide.js'
 export { type Lookup, lookup } from './sql/lookup.js'
 export { sql } from './sql/sql.js'

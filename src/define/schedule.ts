@@ -64,9 +64,14 @@ export function after(
   }
 }
 
-/** Only when somebody runs it. */
-export function byHand(): Schedule {
+/** No schedule: it runs only with `moraine run`. */
+export function manual(): Schedule {
   return { kind: 'by hand', policy: {} }
+}
+
+/** @deprecated Use `manual()`. */
+export function byHand(): Schedule {
+  return manual()
 }
 
 /** What is wrong with a schedule; `undefined` when nothing is. */
