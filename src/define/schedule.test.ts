@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { seed } from '../../test/support/seed.js'
-import { cron, every, lastTime, nextTime, scheduleProblem } from './schedule.js'
+import { byHand, cron, every, lastTime, manual, nextTime, scheduleProblem } from './schedule.js'
 
 const at = (text: string) => new Date(text)
 
@@ -59,12 +59,16 @@ it('finds the last time that has passed, whatever lies between', () => {
 
 it('tells what is wrong with it', () => {
   expect(scheduleProblem(cron('61 * * * *'))).toMatch(
-    /^cron\('61 \* \* \* \*'\) is not a cron line/,
+    /^cron\('61 \* \* \* \*'\) is not a cron expression/,
   )
   expect(scheduleProblem(cron('* * * * *', { timezone: 'Mars/Olympus' }))).toMatch(
-    /not a cron line/,
+    /not a cron expression/,
   )
   expect(scheduleProblem(every('soon'))).toMatch(/is not a duration/)
-  expect(scheduleProblem(every('5m', { timeout: 'long' }))).toMatch(/^timeout 'long' is not a time/)
+  expect(scheduleProblem(every('5m', { timeout: 'long' }))).toMatch(/^timeout 'long' is not a duration/)
   expect(scheduleProblem(every('5m', { retries: -1 }))).toMatch(/^retries/)
+})
+
+it('manual() was called byHand(), which still gives the same', () => {
+  expect(byHand()).toEqual(manual())
 })
