@@ -65,7 +65,9 @@ it('tells what is wrong with it', () => {
     /not a cron expression/,
   )
   expect(scheduleProblem(every('soon'))).toMatch(/is not a duration/)
-  expect(scheduleProblem(every('5m', { timeout: 'long' }))).toMatch(/^timeout 'long' is not a duration/)
+  expect(scheduleProblem(every('5m', { timeout: 'long' }))).toMatch(
+    /^timeout 'long' is not a duration/,
+  )
   expect(scheduleProblem(every('5m', { retries: -1 }))).toMatch(/^retries/)
 })
 

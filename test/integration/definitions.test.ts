@@ -50,7 +50,9 @@ describe('SQL that is new', () => {
 export default defineLake({ name: 'shop', datasets: [orders] })`
     const project = await Project.create({ 'lake.ts': broken, ...csv })
     const plan = await project.cli('plan')
-    expect(plan.stdout).toContain('The SQL of silver.orders will be checked once bronze.orders has data')
+    expect(plan.stdout).toContain(
+      'The SQL of silver.orders will be checked once bronze.orders has data',
+    )
     expect(plan.code).toBe(0)
     const run = await project.run()
     expect(run.error?.problems?.[0]?.message).toContain('"amuont" not found')

@@ -334,7 +334,12 @@ describe('a definition of full exports that can not work', () => {
       ", cursor: 'id', history: true",
       'cannot have a history',
     ],
-    ['a share without them', "files('in', { maxShrink: 0.2 })", '', 'maxShrink applies to full extracts'],
+    [
+      'a share without them',
+      "files('in', { maxShrink: 0.2 })",
+      '',
+      'maxShrink applies to full extracts',
+    ],
     ['a way that there is not', "files('in', { full: { by: 'day' } } as any)", '', 'by must be'],
     ['an inbox', 'inbox({ full: true } as any)', '', "has no option 'full'"],
   ])('is refused: %s', async (_, source, silver, message) => {

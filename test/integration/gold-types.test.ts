@@ -79,25 +79,25 @@ it.each([
     'a double from a subquery',
     'id, x from (select id, amount * 0.5::double as x from ${sales})',
     't.decimal(9, 2)',
-    "cannot hold 5.0025 (in the row with id = 1)",
+    'cannot hold 5.0025 (in the row with id = 1)',
   ],
   [
     'a time as a day',
     'id, "at" as x from ${sales}',
     't.date()',
-    "cannot hold 2024-03-31 00:30:00 (in the row with id = 1)",
+    'cannot hold 2024-03-31 00:30:00 (in the row with id = 1)',
   ],
   [
     'a text as a number',
     'id, code as x from ${sales}',
     't.int()',
-    "cannot hold 8.5 (in the row with id = 2)",
+    'cannot hold 8.5 (in the row with id = 2)',
   ],
   [
     'a rounding to fewer digits than declared',
     'id, round(amount / 3, 3) as x from ${sales}',
     't.decimal(9, 2)',
-    "cannot hold 3.335 (in the row with id = 1)",
+    'cannot hold 3.335 (in the row with id = 1)',
   ],
 ])('%s fails with the value and its row', async (_, query, type, message) => {
   const { gold } = await built(`select ${query}`, `id: t.int(), x: ${type}`)
@@ -134,7 +134,7 @@ it('what comes later and does not fit fails by parts as it fails in full, and th
   expect(gold.error).toBeUndefined()
   await project.write({ 'in/2.csv': 'id,at,n,amount,code\n5,2024-10-27 01:00:00,2,0.005,1\n' })
   const later = step(await project.run(), 'gold.answer').error?.message
-  expect(later).toContain("cannot hold 14.005 (in the row with day = 2024-10-27)")
+  expect(later).toContain('cannot hold 14.005 (in the row with day = 2024-10-27)')
   expect(step(await project.run({ full: true }), 'gold.answer').error?.message).toBe(later)
   expect(await project.query('select x from gold.answer order by day')).toEqual([
     { x: '0.01' },

@@ -157,7 +157,9 @@ describe('a query is computed part by part', () => {
       ['day desc range between interval 3 days preceding and current row', { before: 3 }],
       ['day range between interval 36 hours preceding and current row', { after: 2 }],
     ])('%s', async (frame, affects) => {
-      await expect(prove(around(frame), 'day')).rejects.toThrow("reads rows of several values of 'day'")
+      await expect(prove(around(frame), 'day')).rejects.toThrow(
+        "reads rows of several values of 'day'",
+      )
       expect((await prove(around(frame), 'day', affects))[0]?.driving.name).toBe('orders')
     })
 

@@ -80,7 +80,11 @@ describe('what a file is, its ending, its first bytes and the definition say tog
     ],
     ['x.csv', utf16, 'x.csv is UTF-16LE without a byte order mark'],
     ['x.csv', Buffer.from(utf16).swap16(), 'x.csv is UTF-16BE without a byte order mark'],
-    ['x.jsonl', 'a,b\n1,2\n', 'x.jsonl does not start like JSON lines, but its extension .jsonl means'],
+    [
+      'x.jsonl',
+      'a,b\n1,2\n',
+      'x.jsonl does not start like JSON lines, but its extension .jsonl means',
+    ],
     ['x.jsonl', '[{"a":1}]', 'x.jsonl is JSON, but its extension .jsonl means JSON lines'],
     ['x.json', html, 'x.json is an HTML page, but its extension .json means JSON'],
     ['x.parquet', 'a,b\n1,2\n', 'x.parquet does not start like Parquet, but its extension'],

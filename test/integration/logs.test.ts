@@ -55,7 +55,10 @@ describe('logs that are followed', () => {
     const packed = join(project.folder, 'in/app.log.2.gz')
     const waits = step(await project.run(), 'bronze.rows')
     // It may be packed just now.
-    expect([waits.rows, waits.notes?.join()]).toEqual([4, expect.stringContaining('and will be retried')])
+    expect([waits.rows, waits.notes?.join()]).toEqual([
+      4,
+      expect.stringContaining('and will be retried'),
+    ])
     await settle(packed)
     await appendFile(log, '7 g\n')
     const next = step(await project.run(), 'bronze.rows')

@@ -215,7 +215,7 @@ describe('vacuum', () => {
     ]) {
       const { code, stderr } = await project.cli(...command)
       expect(code).toBe(2)
-      expect(stderr).toContain("Commit 2 is no longer visible")
+      expect(stderr).toContain('Commit 2 is no longer visible')
       expect(stderr).toContain(`The oldest complete commit is ${number}.`)
     }
     const { stdout, code } = await project.cli('verify', '--deep')
@@ -294,7 +294,9 @@ describe('verify and rollback', () => {
     ])
     const back = await project.cli('rollback', '--to', '2')
     expect(back.code).toBe(1)
-    expect(back.stderr).toContain("Commit 2 cannot be restored, because some of its files are missing or damaged")
+    expect(back.stderr).toContain(
+      'Commit 2 cannot be restored, because some of its files are missing or damaged',
+    )
     expect(back.stderr).toContain(gone)
     expect((await project.state()).number).toBe(4)
     expect((await project.cli('rollback', '--to', '1')).code).toBe(0)

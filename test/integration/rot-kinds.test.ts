@@ -105,7 +105,9 @@ describe('a request that was answered and waits', () => {
     const looked = await project.cli('repair')
     expect([looked.code, looked.stdout]).toEqual([
       1,
-      expect.stringMatching(/bronze.landing.clicks.* is damaged[\s\S]*lost unless they are sent again/),
+      expect.stringMatching(
+        /bronze.landing.clicks.* is damaged[\s\S]*lost unless they are sent again/,
+      ),
     ])
     await landing.write([{ key: 'b', rows: ['{"n":3}'] }])
     const run = await project.cli('run')

@@ -18,9 +18,7 @@ it('a run whose SQL would take all memory is stopped with the reason, and the la
   })
   const { code, stdout, stderr } = await project.cli('run', '--memory', '600MB')
   expect(code).not.toBe(0)
-  expect(stdout + stderr).toMatch(
-    /Moraine stopped: it used [\d.]+ GiB|Out of memory: [\d.]+ GiB/,
-  )
+  expect(stdout + stderr).toMatch(/Moraine stopped: it used [\d.]+ GiB|Out of memory: [\d.]+ GiB/)
   expect(JSON.parse((await project.cli('--json', 'verify')).stdout).problems).toEqual([])
   await project.write({ 'lake.ts': lakeWith('select id from ${sales}') })
   expect((await project.cli('run', '--memory', '600MB')).code).toBe(0)

@@ -121,7 +121,9 @@ export default defineLake({ name: 'shown', datasets: [
     })
     const asked = [['plan'], ['plan', '--json'], ['run'], ['status', '--check'], ['runs', '--json']]
     const all = JSON.stringify(await printed(project, asked)) + (await recordsOf(project))
-    expect(all.match(/can't be read|is not a valid URL|is not a valid S3 location/g)?.length).toBeGreaterThan(30)
+    expect(
+      all.match(/can't be read|is not a valid URL|is not a valid S3 location/g)?.length,
+    ).toBeGreaterThan(30)
     expect(all).not.toContain('s3cr')
   })
 })

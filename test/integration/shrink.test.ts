@@ -106,9 +106,7 @@ describe('a full extract that has far fewer rows than the one before', () => {
     const run = await project.cli('run')
     expect(run.code).toBe(1)
     expect(run.stdout).toContain('! bronze.rows   held back: 100 rows instead of 2,350')
-    expect(run.stdout).toContain(
-      '→ If this is expected: moraine run --accept-shrink bronze.rows',
-    )
+    expect(run.stdout).toContain('→ If this is expected: moraine run --accept-shrink bronze.rows')
     expect(run.stdout).toContain('Held back: bronze.rows.')
     const status = await project.cli('status')
     expect(status.stdout).toContain('held back: 100 rows instead of 2,350')

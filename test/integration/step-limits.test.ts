@@ -118,7 +118,9 @@ describe('a step that nothing can stop', () => {
     await project.write({ 'lake.ts': lakeWith(gold(STUCK)), 'sales.csv': 'id\n1\n2\n3\n' })
     const { code, stdout, stderr } = await project.cli('run')
     expect(code).not.toBe(0)
-    expect(stdout + stderr).toContain('it continues in the background because it cannot be interrupted')
+    expect(stdout + stderr).toContain(
+      'it continues in the background because it cannot be interrupted',
+    )
     expect(await project.query('from gold.counts')).toEqual([{ n: 3n }])
     expect(await project.query('select count(*) as n from gold.other')).toEqual([{ n: 2n }])
     expect(JSON.parse((await project.cli('--json', 'verify')).stdout).problems).toEqual([])
