@@ -132,7 +132,7 @@ export function examineTree(tree: Tree, sql: string): Refusal[] {
 const notSelect: readonly (Refusal & { begins: RegExp })[] = [
   {
     begins: /^\s*explain\b/i,
-    message: 'EXPLAIN can not be used here',
+    message: 'EXPLAIN cannot be used here',
     hint: 'Run the query itself.',
   },
   // The parser makes several statements of it: one to look for the values, and one that has them.

@@ -203,7 +203,7 @@ function nameOf(text: string, line: number): string {
   try {
     return JSON.parse(text)
   } catch {
-    throw new BrokenDocument(line, `${text.slice(0, 40)} is no name`)
+    throw new BrokenDocument(line, `${text.slice(0, 40)} is not a name`)
   }
 }
 

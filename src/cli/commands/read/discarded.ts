@@ -34,7 +34,7 @@ export function define(command: Command): Command {
       examples(
         ['why were rows discarded, and which files are they from?', 'moraine discarded orders'],
         ['is it getting worse?', 'moraine discarded orders --trend'],
-        ['for whoever can fix the source', 'moraine discarded orders --export csv > bad.csv'],
+        ['for the owner of the source', 'moraine discarded orders --export csv > bad.csv'],
         ['all of them', 'moraine query "from discarded.orders"'],
       ),
     )

@@ -1,0 +1,72 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { expect, it } from 'vitest'
+import { parseAst } from 'vitest/node'
+import { repository } from './support/project.js'
+
+/** Words that puzzle readers, with the field's words for them: CONTRIBUTING, "Voice". */
+const quaint: readonly (readonly [word: RegExp, instead: string])[] = [
+  [/\bgraves?\b|\bbur(y|ied)\b/, 'tombstone'],
+  [/\bkeepers?\b/, 'daemon'],
+  [/\bbent\b|\binexact\b/, 'non-canonical'],
+  [/\bbyHand\b/, 'manual'],
+  [/\b(take|takes|taken|took) in\b|\btaking in\b/, 'ingest'],
+  [/\b[Nn]obody\b|\b[Ww]hoever\b|\bsomebody\b/, 'name who or what'],
+  [/\blet(s)? (go|old)\b|\bwere let\b|\bForgot\b/, 'expire'],
+  [/\b[Mm]end(s|ed|ing)?\b/, 'fix, repair'],
+  [/\banew\b/, 'again, rebuild'],
+  [/\blaid\b|\bhas landed\b/, 'arrived'],
+  [/\bcan not\b/, 'cannot'],
+  [/(?<!\b[Tt]here )\bis no (?!longer\b|data\b|more\b)[a-z]/, 'is not a'],
+  [/\b(has|have|is) not .* any more\b/, 'no longer'],
+  [/\bnothing has come\b|\bcame again\b|\bcame instead\b/, 'arrive'],
+  [/\b(is|are|was|were) told\b|\b[Ss]ay so\b|\bSay (how|which|where|what)\b/, 'report, set'],
+  [/\bwait(s)? to be looked at\b|\bwas not looked at\b/, 'check'],
+  [/\bjudged?\b|\bcontend|\bsuspects?\b/, 'validate, duplicate candidate'],
+  [/\bin the clear\b/, 'unencrypted'],
+]
+
+function files(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return files(path)
+    return /(?<!\.test)\.ts$/.test(entry.name) ? [path] : []
+  })
+}
+
+/** Texts of a program: literals that hold a space; names, paths and SQL are left to others. */
+function texts(code: string): string[] {
+  const found: string[] = []
+  const visit = (node: unknown): void => {
+    if (Array.isArray(node)) for (const one of node) visit(one)
+    else if (typeof node === 'object' && node !== null) {
+      const { type, value, quasis } = node as {
+        type?: string
+        value?: unknown
+        quasis?: readonly { value: { cooked: string } }[]
+      }
+      if (type === 'Literal' && typeof value === 'string') found.push(value)
+      if (type === 'TemplateLiteral' && quasis)
+        found.push(quasis.map(({ value }) => value.cooked).join('…'))
+      for (const child of Object.values(node)) visit(child)
+    }
+  }
+  visit(parseAst(code, { lang: 'ts' }).body)
+  return found.filter((text) => / /.test(text.trim()) && text !== 'by hand')
+}
+
+const wordsIn = (text: string) =>
+  quaint.flatMap(([word, instead]) => (word.test(text) ? [`${instead}: ${text}`] : []))
+
+it("texts that users read use the field's words", () => {
+  expect(wordsIn('Nobody runs it: mend what was taken in')).toHaveLength(3)
+  const source = join(repository, 'src')
+  const all = files(source).flatMap((path) => {
+    const of = texts(readFileSync(path, 'utf8'))
+    return of.map((text) => ({ path: relative(source, path), text }))
+  })
+  expect(all.length).toBeGreaterThan(2500)
+  expect(
+    all.flatMap(({ path, text }) => wordsIn(text).map((found) => `${path}: ${found}`)),
+  ).toEqual([])
+})
