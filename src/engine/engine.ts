@@ -276,6 +276,8 @@ export interface Parser {
   tree(sql: string): Promise<string>
   /** The same of several texts, in their order. */
   trees(texts: readonly string[]): Promise<string[]>
+  /** An expression of such a tree as SQL again. */
+  text(expression: unknown): Promise<string>
 }
 
 /** What an engine does that runs where the files are: it reads and writes them, and calls JavaScript. */

@@ -9,6 +9,7 @@ import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/s
 import type { Table } from '../iceberg/table.js'
 import type { Proof } from '../plan/incremental.js'
 import { risingColumn } from '../plan/rising.js'
+import type { TimeDialect } from '../sql/dialect.js'
 
 /** A part's proof with the SQL for the part of a row of its driving input. */
 export interface PartProof extends Proof {
@@ -181,11 +182,12 @@ export class Part {
     if (!field || !['date', 'timestamp'].includes(String(field.type)) || this.wide || !this.ordered)
       return tasks
     const type = String(field.type)
+    const { aggregates, times } = this.session.dialect
     const bounds = tasks.map(({ file }) => file.columns.get(field.id))
     const chosen = new Set<number>()
     const known = bounds.flatMap((b, i) => {
       if (b?.lower && b.upper && b.nulls === 0)
-        return [`(${i}, ${timeSql(b.lower, type)}, ${timeSql(b.upper, type)})`]
+        return [`(${i}, ${timeSql(b.lower, type, times)}, ${timeSql(b.upper, type, times)})`]
       chosen.add(i)
       return []
     })
@@ -193,7 +195,7 @@ export class Part {
     const value = (bound: string) =>
       `(SELECT ${this.valueOf(proof)} FROM (SELECT ${bound} AS ${quoteName(field.name)}))`
     const [row] = await this.session.rows(
-      `SELECT list(i) AS i FROM (VALUES ${known.join(', ')}) AS f(i, low, high)
+      `SELECT ${aggregates.list('i')} AS i FROM (VALUES ${known.join(', ')}) AS f(i, low, high)
        WHERE EXISTS (SELECT 1 FROM ${this.touched} AS t WHERE t.low BETWEEN ${value('f.low')} AND ${value('f.high')})`,
     )
     for (const i of (row?.i ?? []) as (number | bigint)[]) chosen.add(Number(i))
@@ -201,9 +203,7 @@ export class Part {
   }
 }
 
-function timeSql(bound: Uint8Array, type: string): string {
-  const value = decodeValue(bound, type)
-  return type === 'date'
-    ? `DATE '1970-01-01' + CAST(${value} AS INTEGER)`
-    : `make_timestamp(${value})`
+function timeSql(bound: Uint8Array, type: string, times: TimeDialect): string {
+  const value = String(decodeValue(bound, type))
+  return type === 'date' ? times.fromDays(value) : times.fromMicros(value)
 }

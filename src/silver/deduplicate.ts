@@ -66,13 +66,17 @@ async function latestByPlace(
   { candidates, duplicates, flagged }: Record<'candidates' | 'duplicates' | 'flagged', Relation>,
 ): Promise<Latest> {
   const keys = keysOf(dataset).join(', ')
+  const { antiJoin, qualify } = session.dialect.rows
+  const bad = `(SELECT * FROM ${flagged.sql} WHERE _reasons IS NOT NULL OR _superseded)`
   const superseded = await session.materialize(
-    `SELECT ${PLACE} FROM ${duplicates.sql}
-     ANTI JOIN (FROM ${flagged.sql} WHERE _reasons IS NOT NULL OR _superseded) USING (${PLACE})
-     QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestPlaceFirst(dataset)}) > 1`,
+    qualify(
+      PLACE,
+      antiJoin(duplicates.sql, bad, { using: PLACE }),
+      `row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestPlaceFirst(dataset)}) > 1`,
+    ),
   )
   const latest = await session.view(
-    `FROM ${candidates.sql} AS c ANTI JOIN ${superseded.sql} AS s ON ${samePlace('c', 's')}`,
+    `SELECT * FROM ${antiJoin(`${candidates.sql} AS c`, `${superseded.sql} AS s`, { on: samePlace('c', 's') })}`,
   )
   return {
     latest,
@@ -88,22 +92,30 @@ async function latestByValue(
   isRepeated: string,
 ): Promise<Latest> {
   const keys = keysOf(dataset).join(', ')
+  const { antiJoin, qualify, semiJoin, union } = session.dialect.rows
   const { sql: repeated } = await session.materialize(
     `SELECT ${keys}, count(*) - 1 AS _more FROM ${candidates} WHERE ${isRepeated} GROUP BY ${keys} HAVING count(*) > 1`,
   )
+  const ofRepeated = semiJoin(candidates, repeated, { using: keys })
   const { sql: newest } = await session.materialize(
-    `SELECT * FROM (FROM ${candidates} SEMI JOIN ${repeated} USING (${keys}))
-     QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestFirst(dataset)}) = 1`,
+    qualify(
+      '*',
+      `(SELECT * FROM ${ofRepeated})`,
+      `row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestFirst(dataset)}) = 1`,
+    ),
   )
   const latest = await session.view(
-    `FROM ${candidates} ANTI JOIN ${repeated} USING (${keys}) UNION ALL BY NAME FROM ${newest}`,
+    union([
+      `SELECT * FROM ${antiJoin(candidates, repeated, { using: keys })}`,
+      `SELECT * FROM ${newest}`,
+    ]),
   )
   if (!removesKeys(dataset)) {
     const all = `SELECT coalesce(sum(_more), 0) AS n FROM ${repeated}`
     return { latest, superseded: await count(session, all) }
   }
   // Invalid rows are counted as discarded, whether they lost or not.
-  const before = `SELECT count(*) AS n FROM ${candidates} SEMI JOIN ${repeated} USING (${keys}) WHERE _kind <> 'invalid'`
+  const before = `SELECT count(*) AS n FROM ${ofRepeated} WHERE _kind <> 'invalid'`
   const after = `SELECT count(*) AS n FROM ${newest} WHERE _kind <> 'invalid'`
   return { latest, superseded: (await count(session, before)) - (await count(session, after)) }
 }
@@ -125,16 +137,17 @@ export async function withoutOutrun(
     (column) => `k.${column} IS NOT DISTINCT FROM w.${column}`,
   )
   const isLater = `(k._source_file > w._source_file OR (k._source_file = w._source_file AND k._source_line > w._source_line))`
+  const { antiJoin, semiJoin } = session.dialect.rows
   const discarded = await context.relations.tableRelation(session, `discarded.${dataset.name}`)
   const { sql: outrun } = await session.materialize(
     `SELECT DISTINCT w._source_line, w._source_file, w._batch FROM ${candidates.sql} AS w
-     JOIN (FROM ${all.relation.sql} ANTI JOIN (${discarded}) USING (${PLACE})) AS k ON ${same.join(' AND ')} AND ${isLater}`,
+     JOIN (SELECT * FROM ${antiJoin(all.relation.sql, `(${discarded})`, { using: PLACE })}) AS k ON ${same.join(' AND ')} AND ${isLater}`,
   )
   const outrunLatest = await count(
     session,
-    `SELECT count(*) AS n FROM (FROM ${latest.sql} SEMI JOIN ${outrun} USING (${PLACE})) WHERE _kind <> 'invalid'`,
+    `SELECT count(*) AS n FROM ${semiJoin(latest.sql, outrun, { using: PLACE })} WHERE _kind <> 'invalid'`,
   )
-  const without = ({ sql }: Relation) => `FROM ${sql} ANTI JOIN ${outrun} USING (${PLACE})`
+  const without = ({ sql }: Relation) => `SELECT * FROM ${antiJoin(sql, outrun, { using: PLACE })}`
   return {
     ...deduplicated,
     candidates: await session.view(without(candidates)),

@@ -31,12 +31,12 @@ export async function findDuplicates(
   if (rising) return rising.none ? undefined : rising.sql
   if (flaw && (await areInOrder(session, keys, from, sample))) return undefined
   // Hashes are quicker to group than keys.
-  const hash = `hash(${keys.join(', ')})`
+  const hash = session.dialect.values.hash(keys.join(', '))
   const { sql: repeated } = await session.materialize(
     `SELECT ${hash} AS _hash FROM ${from} GROUP BY 1 HAVING count(*) > 1`,
   )
   const [found] = await session.rows(`SELECT 1 FROM ${repeated} LIMIT 1`)
-  return found ? `${hash} IN (FROM ${repeated})` : undefined
+  return found ? `${hash} IN (SELECT * FROM ${repeated})` : undefined
 }
 
 /** Whether all rows come in the order of their keys, so that none comes twice: quick to see, and often so. */
@@ -64,7 +64,9 @@ async function ordersThatHold(
       ? 'false'
       : `(${key} > ${before(key)} OR (${key} = ${before(key)} AND ${rises(others)}))`
   const before = (key: string) => `_before${keys.indexOf(key)}`
-  const falls = orders.map((order, i) => `count(*) FILTER (${rises(order)} IS NOT true) AS n${i}`)
+  const falls = orders.map(
+    (order, i) => `count(*) FILTER (WHERE ${rises(order)} IS NOT true) AS n${i}`,
+  )
   const all = keys.map((key) => `${key}, lag(${key}) OVER () AS ${before(key)}`)
   const [found] = await session.rows(
     `SELECT ${falls.join(', ')} FROM (SELECT ${all.join(', ')} FROM ${from})`,
@@ -97,11 +99,11 @@ async function packingOf(
   keys: readonly string[],
   { relation, rows, extremes }: Keyed,
 ): Promise<Packing | undefined> {
-  const all = `FROM ${relation.sql}`
-  const columns = await session.describe(`SELECT ${keys.join(', ')} ${all}`)
+  const all = `SELECT * FROM ${relation.sql}`
+  const columns = await session.describe(`SELECT ${keys.join(', ')} FROM ${relation.sql}`)
   if (!columns.every(({ sqlType }) => /^(TINYINT|SMALLINT|INTEGER|BIGINT)$/.test(sqlType))) return
   const bounds = keys.map(
-    (key, i) => `min(${key})::VARCHAR AS low${i}, max(${key})::VARCHAR AS high${i}`,
+    (key, i) => `CAST(min(${key}) AS VARCHAR) AS low${i}, CAST(max(${key}) AS VARCHAR) AS high${i}`,
   )
   const counted = rows === undefined ? all : (extremes ?? all)
   const [found] = await session.rows(
@@ -126,7 +128,7 @@ function packed(digits: readonly Digit[]): string {
   const weights = digits.map((_, i) => digits.slice(i + 1).reduce((all, { size }) => all * size, 1))
   const parts = digits.map(
     ({ column, least }, i) =>
-      `CAST(CAST(${column} AS BIGINT) - CAST('${least}' AS BIGINT) AS DOUBLE) * ${weights[i]}::DOUBLE`,
+      `CAST(CAST(${column} AS BIGINT) - CAST('${least}' AS BIGINT) AS DOUBLE) * CAST(${weights[i]} AS DOUBLE)`,
   )
   return `(${parts.join(' + ')})`
 }
@@ -156,7 +158,7 @@ async function nearlySorted(
   const { suspects } = rising
   if (suspects.length > most) return undefined
   const repeated = await session.materialize(
-    'SELECT 0::BIGINT AS _nr, NULL::VARCHAR AS _key LIMIT 0',
+    'SELECT CAST(0 AS BIGINT) AS _nr, CAST(NULL AS VARCHAR) AS _key LIMIT 0',
   )
   await session.append(repeated, 0, [[...new Set(suspects)].map(String)])
   const sql = `${packed(likely.order)} IN (SELECT CAST(_key AS DOUBLE) FROM ${repeated.sql})`

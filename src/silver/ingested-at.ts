@@ -24,12 +24,15 @@ export async function cameWith(
     ...rest.flatMap((name) => relations.view.batches[name] ?? []),
   ]
   const manifests = await relations.batches.manifests(pointers)
-  const now = `TIMESTAMPTZ ${quoteText(started.toISOString())}`
+  const { lists, texts, values } = session.dialect
+  const element = { kind: 'timestamptz' } as const
+  const type = values.type(element)
+  const now = `CAST(${quoteText(started.toISOString())} AS ${type})`
   const created = new Set(manifests.map(({ created }) => created))
   if (created.size === 0) return (relation) => `(SELECT *, ${now} AS _came FROM ${relation})`
   const [only] = created
   if (created.size === 1) {
-    const then = `TIMESTAMPTZ ${quoteText(only as string)}`
+    const then = `CAST(${quoteText(only as string)} AS ${type})`
     const at = `CASE WHEN _batch IS NULL THEN ${now} ELSE ${then} END`
     return (relation) => `(SELECT *, ${at} AS _came FROM ${relation})`
   }
@@ -42,14 +45,14 @@ export async function cameWith(
     const last = numbers.reduce((a, b) => Math.max(a, b))
     const list: string[] = Array.from({ length: last - first + 1 }, () => 'NULL')
     for (const one of manifests) list[numberOf(one.batch) - first] = quoteText(one.created)
-    const index = `CAST(split_part(_batch, '-', 1) AS BIGINT) - ${first - 1}`
-    const array = `CAST([${list.join(', ')}] AS TIMESTAMPTZ[])`
+    const index = `CAST(${texts.before('_batch', '-')} AS BIGINT) - ${first - 1}`
+    const array = `CAST(${lists.of(...list)} AS ${values.type({ kind: 'list', element })})`
     return (relation) =>
-      `(SELECT *, coalesce(${array}[${index}], ${now}) AS _came FROM ${relation})`
+      `(SELECT *, coalesce(${lists.at(array, index)}, ${now}) AS _came FROM ${relation})`
   }
   const rows = manifests.map((one) => `(${quoteText(one.batch)}, ${quoteText(one.created)})`)
   const { sql: times } = await session.materialize(
-    `SELECT b AS _of, CAST(t AS TIMESTAMPTZ) AS _then FROM (VALUES ${rows.join(', ')}) AS v(b, t)`,
+    `SELECT b AS _of, CAST(t AS ${type}) AS _then FROM (VALUES ${rows.join(', ')}) AS v(b, t)`,
   )
   return (relation) =>
     `(SELECT r.*, coalesce(_then, ${now}) AS _came FROM ${relation} AS r LEFT JOIN ${times} ON _of = r._batch)`

@@ -37,21 +37,21 @@ export async function findStale(
   const { duplicates, latest } = rows
   const flagged = rows.flagged.sql
   const readable = `NOT _superseded AND ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`
-  const bad = `(FROM ${flagged} WHERE _reasons IS NOT NULL AND ${readable})`
+  const { antiJoin, qualify, semiJoin } = session.dialect.rows
+  const bad = `(SELECT * FROM ${flagged} WHERE _reasons IS NOT NULL AND ${readable})`
+  const first = (order: string) => `row_number() OVER (PARTITION BY ${list} ORDER BY ${order}) = 1`
+  const withReasons = (sql: string) => `SELECT * FROM (${sql}) WHERE _reasons IS NOT NULL`
   const ofPlaces = ({ sql }: Relation) => {
     // A row that is alone with its key is no duplicate.
-    const sameKeys = `FROM ${sql} SEMI JOIN ${bad} USING (${list}) UNION SELECT ${keyedColumns(dataset)} FROM ${bad}`
-    return `SELECT * FROM (
-         SELECT k.*, f._reasons FROM (${sameKeys}) AS k
+    const sameKeys = `SELECT * FROM ${semiJoin(sql, bad, { using: list })} UNION SELECT ${keyedColumns(dataset)} FROM ${bad}`
+    const from = `(${sameKeys}) AS k
          LEFT JOIN (SELECT ${PLACE}, _reasons, _superseded FROM ${flagged}) AS f USING (${PLACE})
-         WHERE f._superseded IS NOT true
-         QUALIFY row_number() OVER (PARTITION BY ${list} ORDER BY ${newestPlaceFirst(dataset)}) = 1)
-       WHERE _reasons IS NOT NULL`
+         WHERE f._superseded IS NOT true`
+    return withReasons(qualify('k.*, f._reasons', from, first(newestPlaceFirst(dataset))))
   }
-  const ofValues = `SELECT * FROM (
-       SELECT * FROM (FROM ${rows.rows.sql} WHERE ${readable}) SEMI JOIN ${bad} USING (${list})
-       QUALIFY row_number() OVER (PARTITION BY ${list} ORDER BY ${newestFirst(dataset)}) = 1)
-     WHERE _reasons IS NOT NULL`
+  const among = `(SELECT * FROM ${rows.rows.sql} WHERE ${readable})`
+  const sameKeys = semiJoin(among, bad, { using: list })
+  const ofValues = withReasons(qualify('*', sameKeys, first(newestFirst(dataset))))
   const newest = await session.materialize(duplicates ? ofPlaces(duplicates) : ofValues)
   const isNone = (await count(session, `SELECT count(*) AS n FROM ${newest.sql}`)) === 0
   if (isNone) return { rows: 0 }
@@ -59,8 +59,11 @@ export async function findStale(
   // Keys alone are quicker to look at than all of the latest rows, and where no row takes a key away, each that is fine tells of one.
   const valid = [
     duplicates && !removesKeys(dataset)
-      ? `SELECT ${list} FROM (FROM ${duplicates.sql} SEMI JOIN ${newest.sql} USING (${list}))
-         ANTI JOIN (FROM ${flagged} WHERE _reasons IS NOT NULL OR _superseded) USING (${PLACE})`
+      ? `SELECT ${list} FROM ${antiJoin(
+          `(SELECT * FROM ${semiJoin(duplicates.sql, newest.sql, { using: list })})`,
+          `(SELECT * FROM ${flagged} WHERE _reasons IS NOT NULL OR _superseded)`,
+          { using: PLACE },
+        )}`
       : `SELECT ${list} FROM ${latest.sql} WHERE _kind = 'valid'`,
   ]
   if (table) {
@@ -73,8 +76,7 @@ export async function findStale(
     )
   }
   const relation = await session.materialize(
-    `SELECT ${list}, _batch, _source_file, _source_line FROM ${newest.sql}
-     SEMI JOIN (${valid.join(' UNION ')}) USING (${list})`,
+    `SELECT ${list}, _batch, _source_file, _source_line FROM ${semiJoin(newest.sql, `(${valid.join(' UNION ')})`, { using: list })}`,
   )
   const found = await count(session, `SELECT count(*) AS n FROM ${relation.sql}`)
   return { rows: found, relation }

@@ -57,6 +57,8 @@ export interface TextDialect {
   last(text: string, length: number): string
   /** Where a part begins, from 1; 0 where it is not there. */
   position(text: string, part: string): string
+  /** What stands before a text in JavaScript, or all where that is not there. */
+  before(text: string, mark: string): string
   /** Without these characters at its ends. */
   trim(text: string, characters: string): string
   replace(text: string, part: string, by: string): string
@@ -87,6 +89,8 @@ export interface TimeDialect {
   inZone(zone: string, time: string): string
   /** Whether a text names a zone. */
   isZone(name: string): string
+  /** The DATE so many days after 1970 began, by a whole number. */
+  fromDays(days: string): string
   /** The TIMESTAMP so many microseconds after 1970 began. */
   fromMicros(micros: string): string
   /** An interval of so many minutes, a BIGINT. */
@@ -113,6 +117,8 @@ export interface ListDialect {
   of(...values: readonly string[]): string
   /** Whether a condition holds for some value of a list. */
   some(list: string, condition: (value: string) => string): string
+  /** The value at a place, from 1; NULL where the list has none. */
+  at(list: string, place: string): string
   /** In a SELECT: a row for each value of a list; lists that stand side by side go together. */
   each(list: string): string
 }

@@ -22,6 +22,26 @@ export class DuckDBParser implements Parser {
     const trees = rows.map(({ tree }) => String(tree)).values()
     return texts.map((text) => nulIn(text) ?? String(trees.next().value))
   }
+
+  async text(expression: unknown): Promise<string> {
+    const node = {
+      type: 'SELECT_NODE',
+      modifiers: [],
+      cte_map: { map: [] },
+      select_list: [expression],
+      from_table: { type: 'EMPTY', alias: '', sample: null, query_location: 0 },
+      where_clause: null,
+      group_expressions: [],
+      group_sets: [],
+      aggregate_handling: 'STANDARD_HANDLING',
+      having: null,
+      sample: null,
+      qualify: null,
+    }
+    const tree = JSON.stringify({ error: false, statements: [{ node, named_param_map: [] }] })
+    const [row] = await this.statements.rows(`SELECT json_deserialize_sql(${quoteText(tree)}) AS t`)
+    return String(row?.t).replace(/^SELECT /, '')
+  }
 }
 
 const serialize = (list: string) =>

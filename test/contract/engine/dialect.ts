@@ -137,6 +137,12 @@ const texts: Examples = {
     [({ texts: t }) => t.position("'ab'", "'c'"), 0],
     [({ texts: t }) => t.position(NULL, "'c'"), null],
   ],
+  'texts.before': [
+    [({ texts: t }) => t.before("'000012-é-x'", '-'), '000012'],
+    [({ texts: t }) => t.before("'é'", '-'), 'é'],
+    [({ texts: t }) => t.before("'-'", '-'), ''],
+    [({ texts: t }) => t.before(NULL, '-'), null],
+  ],
   'texts.trim': [
     [({ texts: t }) => t.trim("' \t a \t'", "' \t'"), 'a'],
     [({ texts: t }) => t.trim("' \t '", "' \t'"), ''],
@@ -223,6 +229,10 @@ const times: Examples = {
     [({ times: t }) => t.isZone("'Nowhere/Land'"), false],
     [({ times: t }) => t.isZone(NULL), null],
   ],
+  'times.fromDays': [
+    [({ times: t }) => t.fromDays('-1'), '1969-12-31'],
+    [({ times: t }) => t.fromDays('19782'), '2024-02-29'],
+  ],
   'times.fromMicros': [
     [({ times: t }) => t.fromMicros('CAST(-1 AS BIGINT)'), '1969-12-31T23:59:59.999999'],
     [
@@ -283,6 +293,12 @@ const lists: Examples = {
     [({ lists: l }) => l.some(l.of("'a'", NULL), (v) => `${v} = 'a'`), true],
     [({ lists: l }) => l.some(l.of("'a'", NULL), (v) => `${v} = 'b'`), false],
     [({ lists: l }) => l.some(l.of(NULL), (v) => `${v} = 'b'`), false],
+  ],
+  'lists.at': [
+    [({ lists: l }) => l.at(l.of("'a'", NULL), '1'), 'a'],
+    [({ lists: l }) => l.at(l.of("'a'", NULL), '2'), null],
+    [({ lists: l }) => l.at(l.of("'a'"), '3'), null],
+    [({ lists: l }) => l.at(l.none, '1'), null],
   ],
   'lists.each': [
     [

@@ -11,6 +11,16 @@ export function parserContract(open: () => Promise<Session>): void {
       expect(tables).toMatchObject([{ tier: 'silver', name: 'nowhere' }])
     }))
 
+  it('gives the SQL of an expression of a tree', () =>
+    within(open, async (session) => {
+      const expression = "CAST('é''' || a AS VARCHAR)"
+      const tree = JSON.parse(await session.parser.tree(`SELECT ${expression} FROM silver.nowhere`))
+      const sql = await session.parser.text(tree.statements[0].node.select_list[0])
+      expect(await session.rows(`SELECT ${sql} AS v FROM (SELECT 'x' AS a) AS r`)).toEqual([
+        { v: "é'x" },
+      ])
+    }))
+
   it('says of what is no SQL that it is none, and goes on with others', () =>
     within(open, async ({ parser }) => {
       const texts = ['SELECT 1', 'SELEC 1', 'SELECT 1\0', '', "SELECT '"]

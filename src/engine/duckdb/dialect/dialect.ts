@@ -43,6 +43,7 @@ const texts: TextDialect = {
   first: (text, length) => `left(${text}, ${length})`,
   last: (text, length) => `right(${text}, ${length})`,
   position: (text, part) => `strpos(${text}, ${part})`,
+  before: (text, mark) => `split_part(${text}, ${quoteText(mark)}, 1)`,
   trim: (text, characters) => `trim(${text}, ${characters})`,
   replace: (text, part, by) => `replace(${text}, ${part}, ${by})`,
   join: (parts) => `concat(${parts.join(', ')})`,
@@ -63,6 +64,7 @@ const times: TimeDialect = {
   parse: (text, format) => `try_strptime(${text}, ${quoteText(format)})`,
   inZone: (zone, time) => `timezone(${zone}, ${time})`,
   isZone: (name) => `${name} IN (SELECT name FROM pg_timezone_names())`,
+  fromDays: (days) => `DATE '1970-01-01' + CAST(${days} AS INTEGER)`,
   fromMicros: (micros) => `make_timestamp(${micros})`,
   minutes: (number) => `to_minutes(${number})`,
   days: (number) => `INTERVAL ${number} DAY`,
@@ -79,6 +81,7 @@ const lists: ListDialect = {
   none: 'CAST(NULL AS VARCHAR[])',
   of: (...items) => `[${items.join(', ')}]`,
   some: (list, condition) => `len(list_filter(${list}, lambda r: ${condition('r')})) > 0`,
+  at: (list, place) => `${list}[${place}]`,
   each: (list) => `unnest(${list})`,
 }
 
