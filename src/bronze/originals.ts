@@ -8,8 +8,7 @@ import type { SourceFile } from '../source/files/source-file.js'
 import { entriesOf } from '../source/unpack/archive.js'
 import type { BatchFile } from '../step/batches.js'
 import { scratchFolder } from '../storage/scratch.js'
-import { fetchStaged, localPath } from '../storage/staging.js'
-import type { Storage } from '../storage/storage.js'
+import { type Storage, stagingOf } from '../storage/storage.js'
 
 type Original = NonNullable<BatchFile['original']>
 
@@ -92,7 +91,7 @@ export class Originals {
     this.kept.set(of, original)
     if ((await this.storage.stat(path))?.size === bytes) return original
     await this.storage.prepare(path)
-    await this.copy(from, localPath(this.storage.locate(path)))
+    await this.copy(from, stagingOf(this.storage).localPath(this.storage.locate(path)))
     this.written.push(path)
     return original
   }
@@ -153,8 +152,9 @@ export async function originalOf(
     })
   if (!original) throw missing('was not archived')
   const location = storage.locate(original.path)
-  await fetchStaged([location])
-  const path = localPath(location)
+  const staging = stagingOf(storage)
+  await staging.fetch([location])
+  const path = staging.localPath(location)
   const hash = createHash('sha256')
   await pipeline(createReadStream(path), hash).catch(() => {
     throw missing('is missing from the archive')

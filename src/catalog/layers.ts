@@ -18,8 +18,7 @@ export interface LayerDrift {
 /** Looks at the files of a layer's tables, and holds what the catalog says against them: columns, types, rows. */
 export async function crawlLayer(
   session: Session,
-  lake: Lake,
-  storage: Storage,
+  { lake, storage }: { lake: Lake; storage: Storage },
   state: LakeState,
   tier: string,
 ): Promise<LayerDrift> {

@@ -33,8 +33,7 @@ export async function registeredSources(storage: Storage, state: LakeState): Pro
 
 /** Writes down what a crawl found, and makes it known in one commit. */
 export async function register(
-  log: CommitLog,
-  storage: Storage,
+  { log, storage }: { log: CommitLog; storage: Storage },
   state: LakeState,
   source: Registered,
   author: string,

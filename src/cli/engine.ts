@@ -3,6 +3,7 @@ import { bytesOf } from '../define/size.js'
 import type { Engine } from '../engine/engine.js'
 import { openEngine } from '../engine/open.js'
 import { MoraineError } from '../errors.js'
+import type { Lakehouse } from '../load/lakehouse.js'
 import { machineMemory } from '../process/memory.js'
 import { variable } from '../settings.js'
 import { limitDecoderMemory } from '../source/decoder/limits.js'
@@ -21,7 +22,11 @@ export function withMemory(command: Command): Command {
 }
 
 /** Starts one of so many engines within the memory that the command line or MORAINE_MEMORY says, with the extensions of DuckDB in MORAINE_EXTENSIONS, or else its own folder. */
-export async function startEngine(command: Command, shares = 1): Promise<Engine> {
+export async function startEngine(
+  command: Command,
+  { staging }: Pick<Lakehouse, 'staging'>,
+  shares = 1,
+): Promise<Engine> {
   const text = command.opts<{ memory?: string }>().memory ?? variable('MORAINE_MEMORY')
   const extensions = variable('MORAINE_EXTENSIONS')
   const asked = text ? readSize(text) : undefined
@@ -30,7 +35,7 @@ export async function startEngine(command: Command, shares = 1): Promise<Engine>
   // How far a step is, only a terminal shows.
   const watched = process.stdout.isTTY
   const share = Math.max(memory / shares, LEAST / 4)
-  return openEngine({ extensions, memory: share, process: asked, watched })
+  return openEngine({ staging, extensions, memory: share, process: asked, watched })
 }
 
 function readSize(text: string): number {

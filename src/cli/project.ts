@@ -1,14 +1,21 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Lake } from '../define/lake.js'
+import type { Engine, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
+import { Lakehouse } from '../load/lakehouse.js'
 import { findLakeFile, loadLake } from '../load/load.js'
-import { openStorage, rootOf } from '../load/root.js'
-import { CommitLog } from '../log/log.js'
+import { rootOf } from '../load/root.js'
+import type { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
+import { endNow } from '../process/end-now.js'
 import { variable } from '../settings.js'
+import type { JavaScript } from '../step/javascript.js'
 import type { Patience } from '../storage/retry.js'
 import type { RetryingStorage } from '../storage/retrying.js'
+import { Staging } from '../storage/staging.js'
+import { startEngine } from './engine.js'
+import { toJson } from './output/format.js'
 import { show } from './output/terminal.js'
 
 /** Options that every command takes. */
@@ -18,40 +25,105 @@ export interface GlobalOptions {
   json?: boolean
 }
 
-/** A project as commands use it: the definition and the storage behind it. */
-export interface Project {
-  lake: Lake
-  storage: RetryingStorage
-  log: CommitLog
-  folder: string
-  /** Where the lake lies, as it was said. */
-  root: string
-  json: boolean
+/**
+ * A project as commands use it, each in the same way: the lake, what works on it until the command ends, how it is stopped, and
+ * how its result is shown. What it opens is closed with it.
+ */
+export class Project<L extends Lake | undefined = Lake> implements AsyncDisposable {
+  readonly storage: RetryingStorage
+  readonly log: CommitLog
+  readonly folder: string
+  readonly json: boolean
+  private readonly closing: (() => unknown)[] = []
+
+  constructor(
+    private readonly command: Command,
+    /** The definition; of a command that needs none it may not have been read. */
+    readonly lake: L,
+    /** Where the lake lies, as it was said. */
+    readonly root: string,
+    readonly house: Lakehouse<RetryingStorage>,
+  ) {
+    const { directory, json = false } = command.optsWithGlobals<GlobalOptions>()
+    this.storage = house.storage
+    this.log = house.log
+    this.folder = resolve(directory)
+    this.json = json
+  }
+
+  /** The file that defines the lake. */
+  get file(): string {
+    return findLakeFile(this.folder)
+  }
+
+  /** An engine for the command, within the memory that its options say. */
+  async engine(): Promise<Engine> {
+    const engine = await startEngine(this.command, this.house)
+    this.closing.push(() => engine.close())
+    return engine
+  }
+
+  /** A session of an engine for the command. */
+  async session(): Promise<Session> {
+    const session = await (await this.engine()).open()
+    this.closing.push(() => session.close())
+    return session
+  }
+
+  /** Threads that run the JavaScript of the definition. */
+  async javascript(): Promise<JavaScript> {
+    const { Threads } = await import('../load/threads.js')
+    const threads = new Threads(this.file)
+    this.closing.push(() => threads.close())
+    return threads
+  }
+
+  /** Is aborted by Ctrl-C, and by SIGTERM; who says it once more ends the process at once. */
+  stopped(): AbortSignal {
+    const abort = new AbortController()
+    const stop = (name: 'SIGINT' | 'SIGTERM') => {
+      if (abort.signal.aborted) endNow(name)
+      abort.abort()
+    }
+    process.on('SIGINT', stop).on('SIGTERM', stop)
+    this.closing.push(() => process.off('SIGINT', stop).off('SIGTERM', stop))
+    return abort.signal
+  }
+
+  /** Shows a result: as JSON where that is asked for, otherwise as lines for people. */
+  show(value: unknown, lines: () => Iterable<string>): void {
+    if (this.json) print(toJson(value, 2))
+    else for (const line of lines()) print(line)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const close of this.closing.splice(0).reverse()) await close()
+  }
 }
 
-/**
- * Loads the project that the command's options choose.
- *
- * @param patience how long its storage is waited for where it does not answer; ten seconds.
- */
-export async function openProject(command: Command, patience?: Patience): Promise<Project> {
+export interface Opening {
+  /** How long storage is waited for where it does not answer; ten seconds. */
+  patience?: Patience
+  /** That of an engine which is started beside. */
+  staging?: Staging
+}
+
+/** Loads the project that the command's options choose. */
+export async function openProject(
+  command: Command,
+  { patience, staging = new Staging() }: Opening = {},
+): Promise<Project> {
   const options = command.optsWithGlobals<GlobalOptions>()
   const folder = resolve(options.directory)
   const lake = await loadLake(findLakeFile(folder))
   const root = options.root ?? rootOf(lake, folder)
-  const storage = openStorage(root, undefined, patience)
-  const { json = false } = options
-  return { lake, storage, log: new CommitLog(storage), folder, root, json }
+  return new Project(command, lake, root, Lakehouse.at(root, { patience, staging }))
 }
 
-/** The lake's storage; the definition is only read when the root is not given. */
-export async function openLog(command: Command): Promise<Omit<Project, 'lake'> & { lake?: Lake }> {
-  const options = command.optsWithGlobals<GlobalOptions>()
-  const root = options.root ?? variable('MORAINE_ROOT')
-  if (!root) return openProject(command)
-  const storage = openStorage(root)
-  const folder = resolve(options.directory)
-  return { storage, log: new CommitLog(storage), folder, root, json: options.json ?? false }
+/** The lake's log and storage; the definition is only read when nothing else says where the lake lies. */
+export async function openLog(command: Command): Promise<Project<Lake | undefined>> {
+  const root = command.optsWithGlobals<GlobalOptions>().root ?? variable('MORAINE_ROOT')
+  return root ? new Project(command, undefined, root, Lakehouse.at(root)) : openProject(command)
 }
 
 export function print(text: string): void {

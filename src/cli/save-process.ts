@@ -2,13 +2,11 @@
  * The process in which a query that is saved is built for the first time. It may use no more than any other query; what ends
  * it leaves the lake as it was.
  */
-import { openEngine } from '../engine/open.js'
 import { MoraineError, messageOf } from '../errors.js'
+import { Lakehouse } from '../load/lakehouse.js'
 import { loadLake } from '../load/load.js'
-import { openStorage } from '../load/root.js'
 import { watchParent } from '../process/watchdog.js'
 import { engineShare, type Limits } from '../query/limits.js'
-import { runLake } from '../run/execute.js'
 import type { RunRecord } from '../step/events.js'
 
 /** What is to be built. */
@@ -32,12 +30,11 @@ async function build(asked: Building): Promise<Built> {
   process.chdir(directory)
   watchdog.limitMemory(limits.memory)
   const share = engineShare(limits.memory, limits.threads)
-  const engine = await openEngine({ ...share, spill: limits.spill, extensions })
+  const house = Lakehouse.at(root)
+  const engine = await house.startEngine({ ...share, spill: limits.spill, extensions })
   try {
-    const storage = openStorage(root)
     return {
-      record: await runLake(await loadLake(file), {
-        storage,
+      record: await house.run(await loadLake(file), {
         engine,
         ownEngine: true,
         select: [dataset],

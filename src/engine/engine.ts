@@ -282,6 +282,8 @@ export interface Parser {
 
 /** What an engine does that runs where the files are: it reads and writes them, and calls JavaScript. */
 export interface FileEngine {
+  /** The file of this machine that a location stands for, as the engine writes it. */
+  place(location: string): string
   /** SQL for the rows of bronze files: lineage, `_superseded`, and every column as text. */
   batches(files: readonly KeptFile[]): string
   /** The same in two parts, of which one has columns (by names in lower case) also as values of the types wanted. */

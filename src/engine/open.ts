@@ -1,3 +1,4 @@
+import type { Staging } from '../storage/staging.js'
 import type { Engine } from './engine.js'
 
 export interface EngineOptions {
@@ -8,6 +9,8 @@ export interface EngineOptions {
   /** Bytes of disk that it may spill. Default, and at most: half of what is free. */
   spill?: number | undefined
   threads?: number
+  /** Where it finds the objects of buckets: that of the storages which it works with. */
+  staging?: Staging
   /** The folder with the engine's extensions, where it is not its own. */
   extensions?: string | undefined
   /**

@@ -4,8 +4,7 @@ import { MoraineError } from '../errors.js'
 import { readChecked } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
 import { remedyFor } from '../storage/remedy.js'
-import { expectStaged } from '../storage/staging.js'
-import type { Storage } from '../storage/storage.js'
+import { type Storage, stagingOf } from '../storage/storage.js'
 import {
   type DataFile,
   decodeManifest,
@@ -77,7 +76,9 @@ export class Manifests {
     return guarded(path, async () => {
       const bytes = await readChecked(this.storage, path, manifest.sha256)
       const entries = await decodeManifest(bytes, manifest, inflate)
-      expectStaged(entries.map(({ file }) => ({ location: file.path, sha256: file.sha256 })))
+      stagingOf(this.storage).expect(
+        entries.map(({ file }) => ({ location: file.path, sha256: file.sha256 })),
+      )
       return entries
     })
   }

@@ -7,6 +7,7 @@ import { LocalStorage } from '../storage/local.js'
 import { BRISK, type Patience } from '../storage/retry.js'
 import { RetryingStorage } from '../storage/retrying.js'
 import { S3Storage } from '../storage/s3/s3.js'
+import { Staging } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
 
 /** Where a lake lies when nothing else is said: `MORAINE_ROOT`, or its own root. */
@@ -21,20 +22,25 @@ export function folderOf(lake: Lake): string {
   return lake.place ? dirname(lake.place.file) : process.cwd()
 }
 
+export interface OpenOptions {
+  /** The folder at which a relative path starts; the working directory. */
+  folder?: string
+  /** How long it is waited for where it does not answer; ten seconds. */
+  patience?: Patience | undefined
+  /** Where an engine finds its objects that works with other storages, too. */
+  staging?: Staging
+}
+
 /**
  * The storage behind a path or URL.
  *
- * @param patience how long it is waited for where it does not answer; ten seconds.
  * @throws MoraineError of kind `usage` for a URL of a kind that is not known.
  */
-export function openStorage(
-  root: string,
-  folder = process.cwd(),
-  patience: Patience = { total: BRISK },
-): RetryingStorage {
+export function openStorage(root: string, options: OpenOptions = {}): RetryingStorage {
+  const { folder = process.cwd(), patience = { total: BRISK }, staging = new Staging() } = options
   const patient = (storage: Storage) => new RetryingStorage(storage, patience)
   if (root.startsWith('file://')) return patient(new LocalStorage(fileURLToPath(root)))
-  if (root.startsWith('s3://')) return patient(new S3Storage(root))
+  if (root.startsWith('s3://')) return patient(new S3Storage(root, staging))
   if (isUrl(root))
     throw new MoraineError(
       'usage',

@@ -7,16 +7,16 @@ import type { Trial } from './trial.js'
 watchParent()
 process.on('message', async ({ file, root, dataset, id }: Trial) => {
   try {
-    const [{ loadLake }, { openStorage }, { openEngine }, { tryObject }] = await Promise.all([
+    const [{ loadLake }, { Lakehouse }, { tryObject }] = await Promise.all([
       import('./load.js'),
-      import('./root.js'),
-      import('../engine/open.js'),
+      import('./lakehouse.js'),
       import('../bronze/quarantine/trial.js'),
     ])
     const lake = await loadLake(file)
-    const engine = await openEngine()
+    const house = Lakehouse.at(root)
+    const engine = await house.startEngine()
     process.send?.('ready')
-    await tryObject(lake, openStorage(root), engine, dataset, id)
+    await tryObject(lake, house.storage, engine, dataset, id)
   } catch (error) {
     // It would take the engine of whoever asked with it.
     if (isEngineLost(error)) process.exit(70)

@@ -7,8 +7,7 @@ import { CommitLog } from '../log/log.js'
 import { checksumsOf } from '../log/verify/verify.js'
 import { currentUser } from '../step/context.js'
 import { MovedChecksums } from '../storage/moved.js'
-import { fetchStaged, localPath } from '../storage/staging.js'
-import type { Storage, StoredObject } from '../storage/storage.js'
+import { type Storage, type StoredObject, stagingOf } from '../storage/storage.js'
 import { relocateTable } from './relocate.js'
 
 const LOG = '_moraine/log/'
@@ -128,13 +127,14 @@ async function copyObjects(
   for (const object of objects)
     if ((await to.stat(object.path))?.size !== object.size) missing.push(object)
   // What is damaged is copied too, and said.
-  await fetchStaged(
+  await stagingOf(from).fetch(
     missing.map(({ path }) => from.locate(path)),
     true,
   )
   for (const { path } of missing) {
     await to.prepare(path)
-    await copyFile(localPath(from.locate(path)), localPath(to.locate(path)))
+    const [source, target] = [from, to].map((s) => stagingOf(s).localPath(s.locate(path)))
+    await copyFile(source as string, target as string)
   }
   const sums = await to.seal(missing.map(({ path }) => path))
   return [...sums].flatMap(([path, sum]) => ((expected.get(path) ?? sum) === sum ? [] : [path]))

@@ -15,9 +15,9 @@ import { quoteName, reference, renderSql } from '../define/sql/sql.js'
 import { defOf } from '../define/types/schema.js'
 import type { ResultRow, RowValue } from '../engine/engine.js'
 import { DefinitionError, MoraineError } from '../errors.js'
-import { folderOf, openStorage, rootOf } from '../load/root.js'
+import { Lakehouse } from '../load/lakehouse.js'
+import { folderOf, rootOf } from '../load/root.js'
 import type { LakeState } from '../log/commit.js'
-import { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
 import { asList, limitsOf } from './limits.js'
 import { stateToRead } from './point.js'
@@ -117,8 +117,7 @@ export function openLake(given: Lake, options: OpenOptions = {}): OpenLake {
   const lake = lakeIn(given)
   const { root, ...usual } = sound(() => checked('openLake(…)', options, openOptions))
   const folder = folderOf(lake)
-  const storage = openStorage(root ?? rootOf(lake, folder), folder)
-  const log = new CommitLog(storage)
+  const { storage, log } = Lakehouse.at(root ?? rootOf(lake, folder), { folder })
   const state = (at?: At) => (at === undefined ? log.head() : stateToRead(log, toPoint(at)))
 
   const asked = ({ signal, ...own }: AskOptions) => ({

@@ -16,8 +16,8 @@ import { currentUser } from '../step/context.js'
 import { Naming } from '../step/naming.js'
 import { tableFiles } from '../step/table-files.js'
 import { damageIn } from '../storage/damage.js'
-import { fetchStaged, isReadInPlace, localPath, readableRoots } from '../storage/staging.js'
-import type { Storage } from '../storage/storage.js'
+import type { Staging } from '../storage/staging.js'
+import { type Storage, stagingOf } from '../storage/storage.js'
 import { type Grant, MemoryBudget } from './budget.js'
 import { asList, type Limits } from './limits.js'
 import type { RelationFiles, Reply } from './protocol.js'
@@ -81,7 +81,8 @@ export async function queryLake(
   }
   try {
     // Side by side: the process takes its time to start.
-    const root = readableRoots().find(({ url }) => url === storage.url)
+    const staging = stagingOf(storage)
+    const root = staging.readableRoots().find(({ url }) => url === storage.url)
     const parse = {
       type: 'parse',
       sql,
@@ -100,7 +101,9 @@ export async function queryLake(
     // What a view takes of a table is not looked into.
     const named = views.length > 0 ? undefined : parsed.named
     const found = await Promise.all(
-      scans.map((s) => atHand(s, (file) => reaches && isWorthIt(s, file, named, root?.always))),
+      scans.map((s) =>
+        atHand(staging, s, (file) => reaches && isWorthIt(s, file, named, root?.always)),
+      ),
     )
     const relations = [...found.map(({ relation }) => relation), ...views]
     const access = found.some(({ inPlace }) => inPlace) ? await root?.access() : undefined
@@ -204,6 +207,7 @@ function extensionFolder(): string {
 
 /** A table with its files as the query's process opens them, which is nothing else: on this machine, or where they lie. */
 async function atHand(
+  staging: Staging,
   { relation, sizes }: Scan,
   stays: (file: DataFile | undefined) => boolean,
 ): Promise<{ relation: RelationFiles; inPlace: boolean }> {
@@ -211,10 +215,10 @@ async function atHand(
     location,
     ...deletes.map((list) => list.location),
   ])
-  const inPlace = new Set(all.filter((l) => stays(sizes.get(l)) && isReadInPlace(l)))
-  await fetchStaged(all.filter((location) => !inPlace.has(location)))
+  const inPlace = new Set(all.filter((l) => stays(sizes.get(l)) && staging.isReadInPlace(l)))
+  await staging.fetch(all.filter((location) => !inPlace.has(location)))
   const here = (location: string) =>
-    inPlace.has(location) ? location : `file://${localPath(location)}`
+    inPlace.has(location) ? location : `file://${staging.localPath(location)}`
   const files = relation.files.map(({ location, named = location, deletes, ...file }) => ({
     ...file,
     location: here(location),

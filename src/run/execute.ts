@@ -15,7 +15,7 @@ import { Run } from './run.js'
  * Failures of single steps are told by the record; only what keeps the run from starting is thrown.
  */
 export async function runLake(lake: Lake, options: RunOptions): Promise<RunRecord> {
-  const log = new CommitLog(options.storage)
+  const log = options.log ?? new CommitLog(options.storage)
   await log.probe()
   const datasets = select(lake, options.select ?? [])
   const begun = await log.head()

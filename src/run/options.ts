@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.js'
+import type { CommitLog } from '../log/log.js'
 import type { Replay } from '../silver/replay.js'
 import type { TryApart } from '../step/context.js'
 import type { RunEvent } from '../step/events.js'
@@ -7,6 +8,8 @@ import type { Storage } from '../storage/storage.js'
 
 export interface RunOptions {
   storage: Storage
+  /** The log of that storage; a new one is made of it otherwise. */
+  log?: CommitLog
   engine: Engine
   /** Selectors as on the command line; all datasets without them. */
   select?: readonly string[]

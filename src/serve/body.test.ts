@@ -26,16 +26,16 @@ describe('a body that is received', () => {
     const seen: number[] = []
     const held = new HeldBytes(100, (bytes) => seen.push(bytes))
     const counted = { bytes: 0 }
-    expect(await readBody(body([10, 20]), 1000, held, counted)).toHaveLength(30)
+    expect(await readBody(body([10, 20]), { most: 1000, held }, counted)).toHaveLength(30)
     expect([seen, counted.bytes]).toEqual([[10, 30], 30])
   })
 
   it('is refused where others hold all that there is room for, and those go on', async () => {
     const held = new HeldBytes(100)
     const [first, second] = [{ bytes: 0 }, { bytes: 0 }]
-    const slow = readBody(body([60, 10, 10], 20), 1000, held, first)
+    const slow = readBody(body([60, 10, 10], 20), { most: 1000, held }, first)
     await new Promise((done) => setTimeout(done, 30))
-    expect(await refusal(readBody(body([30, 30]), 1000, held, second))).toBe(503)
+    expect(await refusal(readBody(body([30, 30]), { most: 1000, held }, second))).toBe(503)
     held.give(second.bytes)
     expect(await slow).toHaveLength(80)
     held.give(first.bytes)
@@ -45,7 +45,7 @@ describe('a body that is received', () => {
   it('is given up when it does not go on, or by drops, however long each of them takes', async () => {
     const held = new HeldBytes(1e6)
     const read = (stream: ReadableStream<Uint8Array>, pace: { idle: number; rate: number }) =>
-      refusal(readBody(stream, 1e6, held, { bytes: 0 }, pace))
+      refusal(readBody(stream, { most: 1e6, held, pace }, { bytes: 0 }))
     const never = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => {}) })
     expect(await read(never, { idle: 30, rate: 1000 })).toBe(408)
     // A byte each 20 ms is never idle, and never done.

@@ -22,6 +22,13 @@ export interface Pace {
 
 const usual: Pace = { idle: 30_000, rate: 8192 }
 
+export interface BodyLimits {
+  /** Bytes that it may have. */
+  most: number
+  held: HeldBytes
+  pace?: Pace
+}
+
 /**
  * Reads a request's body, but never more of it than is allowed, and for no longer than it takes senders that mean it.
  *
@@ -30,10 +37,8 @@ const usual: Pace = { idle: 30_000, rate: 8192 }
  */
 export async function readBody(
   body: ReadableStream<Uint8Array> | null,
-  most: number,
-  held: HeldBytes,
+  { most, held, pace: { idle, rate } = usual }: BodyLimits,
   counted: { bytes: number },
-  { idle, rate }: Pace = usual,
 ): Promise<Buffer> {
   if (!body) return Buffer.alloc(0)
   const reader = body.getReader()

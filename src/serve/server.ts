@@ -150,7 +150,7 @@ async function receive(
   const counted = { bytes: 0 }
   let accepted: Promise<unknown> | undefined
   try {
-    const rows = rowsIn(await readBody(c.req.raw.body, source.maxBytes, held, counted))
+    const rows = rowsIn(await readBody(c.req.raw.body, { most: source.maxBytes, held }, counted))
     if (!inbox.hasRoom(counted.bytes)) return refuse(BUSY, SOON)
     const durable = inbox.accept(rows, key)
     accepted = durable.catch(() => {})

@@ -3,8 +3,7 @@ import type { BatchPointer } from '../log/commit.js'
 import type { NamesOutside } from '../source/text/names.js'
 import { readJson } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
-import { expectStaged } from '../storage/staging.js'
-import type { Storage } from '../storage/storage.js'
+import { type Storage, stagingOf } from '../storage/storage.js'
 import { type Naming, namesInBatch } from './naming.js'
 
 /** The columns of a bronze relation beside those of its files. */
@@ -108,9 +107,10 @@ export class Batches {
   private async read(path: string, sha256: string | undefined): Promise<BatchManifest> {
     const manifest = await readJson<BatchManifest>(this.storage, path, sha256)
     const at = (path: string) => this.storage.locate(path)
+    const staging = stagingOf(this.storage)
     for (const { data, dataSha256, original } of manifest.files) {
-      if (dataSha256) expectStaged([{ location: at(data), sha256: dataSha256 }])
-      if (original) expectStaged([{ location: at(original.path), sha256: original.sha256 }])
+      if (dataSha256) staging.expect([{ location: at(data), sha256: dataSha256 }])
+      if (original) staging.expect([{ location: at(original.path), sha256: original.sha256 }])
     }
     return manifest
   }

@@ -3,8 +3,7 @@ import type { ScanTask } from '../iceberg/deletes.js'
 import type { Table } from '../iceberg/table.js'
 import { notAsWritten } from '../storage/checked.js'
 import { fileSha256 } from '../storage/checksum.js'
-import { fetchStaged, localPath } from '../storage/staging.js'
-import type { Storage } from '../storage/storage.js'
+import { type Storage, stagingOf } from '../storage/storage.js'
 
 /**
  * Holds files of a table against their checksums before they are rewritten: what is wrong with them would be right in the new ones.
@@ -21,8 +20,9 @@ export async function checkFiles(
     if (sha256 === undefined) continue
     const path = table.pathOf(location)
     // What the engine is about to read: of an object in a bucket, its copy here.
-    const place = localPath(storage.locate(path))
-    await fetchStaged([storage.locate(path)])
+    const staging = stagingOf(storage)
+    const place = staging.localPath(storage.locate(path))
+    await staging.fetch([storage.locate(path)])
     const sum = existsSync(place) ? await fileSha256(place) : await storage.digest(path)
     if (sum !== sha256) throw notAsWritten(path)
   }

@@ -1,7 +1,6 @@
 import { MoraineError, messageOf } from '../errors.js'
 import { remedyFor } from './remedy.js'
-import { localPath } from './staging.js'
-import { pathOf, type Storage } from './storage.js'
+import { pathOf, type Storage, stagingOf } from './storage.js'
 
 /** What the engine says of files that are gone. */
 const MISSING = /No files found that match|No such file|Cannot open file|ENOENT|404|does not exist/i
@@ -44,7 +43,7 @@ function pathInLake(file: string, storage: Storage): string | undefined {
   const location = file.includes('://') ? file : `file://${file}`
   const path = pathOf(storage, location)
   if (path !== undefined) return path
-  const copies = `${localPath(storage.locate('x')).slice(0, -1)}`
+  const copies = `${stagingOf(storage).localPath(storage.locate('x')).slice(0, -1)}`
   return file.startsWith(copies) ? file.slice(copies.length) : undefined
 }
 

@@ -1,15 +1,20 @@
 import { PATIENT, type Patience, patiently } from './retry.js'
-import type { Storage, StoredObject } from './storage.js'
+import type { Staging } from './staging.js'
+import { type Storage, type StoredObject, stagingOf } from './storage.js'
 
 /**
  * A storage whose calls are tried again when their failure may pass. Only the create that decides about
  * a commit is not: the log itself looks what became of it.
  */
 export class RetryingStorage implements Storage {
+  readonly staging: Staging
+
   constructor(
     private readonly inner: Storage,
     private readonly patience: Patience = { total: PATIENT },
-  ) {}
+  ) {
+    this.staging = stagingOf(inner)
+  }
 
   /** The same storage, for whoever waits longer or shorter for it. */
   with(patience: Partial<Patience>): RetryingStorage {

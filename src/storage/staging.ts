@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { expectSum } from './s3/expected.js'
+import { ExpectedSums } from './s3/expected.js'
 
 /** Objects of a bucket, which have a place on this machine while the engine reads or writes them. */
 export interface Staged {
@@ -38,100 +38,104 @@ export interface ObjectAccess {
   expires: Date | undefined
 }
 
-/** Notes the SHA-256 of objects as those say who refer to them: their copies are held against it. */
-export function expectStaged(
-  files: Iterable<{ location: string; sha256?: string | undefined }>,
-): void {
-  if (mounted.size === 0) return
-  const roots = [...mounted.keys()].map((url) => `${url}/`)
-  for (const { location, sha256 } of files)
-    if (sha256 !== undefined && roots.some((root) => location.startsWith(root)))
-      expectSum(location, sha256)
-}
-
-const mounted = new Map<string, Staged>()
-
-/** From now on locations below the root have a place on this machine. */
-export function mount(staged: Staged): void {
-  mounted.set(staged.url, staged)
-}
-
-/** The file of this machine that a location stands for; the location itself where there is none. */
-export function localPath(location: string): string {
-  if (location.startsWith('file://')) return location.slice('file://'.length)
-  for (const { url, folder } of mounted.values())
-    if (location.startsWith(`${url}/`)) return join(folder, location.slice(url.length + 1))
-  return location
-}
-
-/** Objects that are read where they lie; what was once read so is for as long as the process lives, as readers compare names. */
-const inPlace = new Set<string>()
-let engineReads = false
-
-/** The roots whose objects an engine may read where they lie. */
-export function readableRoots(): Readable[] {
-  return [...mounted.values()].flatMap(({ url, access, always = false }) =>
-    access ? [{ url, access, always }] : [],
-  )
-}
-
 export type Readable = Required<Pick<Staged, 'url' | 'access' | 'always'>>
 
-/** From now on the engine opens Parquet files of {@link readableRoots} where they lie, unless there is a copy. */
-export function readInPlace(): void {
-  engineReads = true
-}
+/** Whose objects an engine reads and writes, and where they lie on this machine meanwhile: one for all that works together on a lake. */
+export class Staging {
+  /** What objects should be, by those who refer to them. */
+  readonly sums = new ExpectedSums()
+  private readonly mounted = new Map<string, Staged>()
+  /** Objects that are read where they lie; what was once read so is for as long as this lives, as readers compare names. */
+  private readonly inPlace = new Set<string>()
+  private engineReads = false
 
-/** Whether an object would be read where it lies by an engine that can: Parquet, with a plain name, and no copy here. */
-export function isReadInPlace(location: string): boolean {
-  if (inPlace.has(location)) return true
-  if (!/^s3:\/\/[\w./=@:,-]+\.parquet$/.test(location)) return false
-  return (
-    readableRoots().some(({ url }) => location.startsWith(`${url}/`)) &&
-    !existsSync(localPath(location))
-  )
-}
-
-/** What an engine of this process opens to read a location. */
-export function readPath(location: string): string {
-  if (!engineReads || !isReadInPlace(location)) return localPath(location)
-  inPlace.add(location)
-  return location
-}
-
-/**
- * Brings objects to their places on this machine, several at a time.
- *
- * @param asTheyAre also those whose bytes are not what was written.
- * @throws MoraineError of kind `corrupt` that names the first of them otherwise.
- */
-export async function fetchStaged(locations: Iterable<string>, asTheyAre = false): Promise<void> {
-  const wanted = [...new Set([...locations].map(localPath))].flatMap(placeOf)
-  const next = wanted.values()
-  const work = async () => {
-    for (const { staged, path } of next) await staged.fetch(path, asTheyAre)
+  /** From now on locations below the root have a place on this machine. */
+  mount(staged: Staged): void {
+    this.mounted.set(staged.url, staged)
   }
-  await Promise.all(Array.from({ length: Math.min(16, wanted.length) }, work))
-}
 
-/** Brings all objects to their places whose places a statement mentions. */
-export async function fetchMentioned(sql: string): Promise<void> {
-  if (mounted.size === 0) return
-  const found = new Set<string>()
-  for (const { folder } of mounted.values())
-    for (let at = sql.indexOf(`'${folder}/`); at >= 0; at = sql.indexOf(`'${folder}/`, at + 1))
-      found.add(textAt(sql, at))
-  await fetchStaged(found)
-}
+  /** Notes the SHA-256 of objects as those say who refer to them: their copies are held against it. */
+  expect(files: Iterable<{ location: string; sha256?: string | undefined }>): void {
+    if (this.mounted.size === 0) return
+    const roots = [...this.mounted.keys()].map((url) => `${url}/`)
+    for (const { location, sha256 } of files)
+      if (sha256 !== undefined && roots.some((root) => location.startsWith(root)))
+        this.sums.expect(location, sha256)
+  }
 
-/** An object whose place is not there yet, or whose copy is not known to be what it was. */
-function placeOf(file: string): { staged: Staged; path: string }[] {
-  for (const staged of mounted.values())
-    if (file.startsWith(`${staged.folder}/`)) {
-      const path = file.slice(staged.folder.length + 1)
-      return staged.isReady(path) ? [] : [{ staged, path }]
+  /** The file of this machine that a location stands for; the location itself where there is none. */
+  localPath(location: string): string {
+    if (location.startsWith('file://')) return location.slice('file://'.length)
+    for (const { url, folder } of this.mounted.values())
+      if (location.startsWith(`${url}/`)) return join(folder, location.slice(url.length + 1))
+    return location
+  }
+
+  /** The roots whose objects an engine may read where they lie. */
+  readableRoots(): Readable[] {
+    return [...this.mounted.values()].flatMap(({ url, access, always = false }) =>
+      access ? [{ url, access, always }] : [],
+    )
+  }
+
+  /** From now on the engine opens Parquet files of {@link readableRoots} where they lie, unless there is a copy. */
+  readInPlace(): void {
+    this.engineReads = true
+  }
+
+  /** Whether an object would be read where it lies by an engine that can: Parquet, with a plain name, and no copy here. */
+  isReadInPlace(location: string): boolean {
+    if (this.inPlace.has(location)) return true
+    if (!/^s3:\/\/[\w./=@:,-]+\.parquet$/.test(location)) return false
+    return (
+      this.readableRoots().some(({ url }) => location.startsWith(`${url}/`)) &&
+      !existsSync(this.localPath(location))
+    )
+  }
+
+  /** What an engine of this process opens to read a location. */
+  readPath(location: string): string {
+    if (!this.engineReads || !this.isReadInPlace(location)) return this.localPath(location)
+    this.inPlace.add(location)
+    return location
+  }
+
+  /**
+   * Brings objects to their places on this machine, several at a time.
+   *
+   * @param asTheyAre also those whose bytes are not what was written.
+   * @throws MoraineError of kind `corrupt` that names the first of them otherwise.
+   */
+  async fetch(locations: Iterable<string>, asTheyAre = false): Promise<void> {
+    const wanted = [...new Set([...locations].map((l) => this.localPath(l)))].flatMap((file) =>
+      this.placeOf(file),
+    )
+    const next = wanted.values()
+    const work = async () => {
+      for (const { staged, path } of next) await staged.fetch(path, asTheyAre)
     }
-  return []
+    await Promise.all(Array.from({ length: Math.min(16, wanted.length) }, work))
+  }
+
+  /** Brings all objects to their places whose places a statement mentions. */
+  async fetchMentioned(sql: string): Promise<void> {
+    if (this.mounted.size === 0) return
+    const found = new Set<string>()
+    for (const { folder } of this.mounted.values())
+      for (let at = sql.indexOf(`'${folder}/`); at >= 0; at = sql.indexOf(`'${folder}/`, at + 1))
+        found.add(textAt(sql, at))
+    await this.fetch(found)
+  }
+
+  /** An object whose place is not there yet, or whose copy is not known to be what it was. */
+  private placeOf(file: string): { staged: Staged; path: string }[] {
+    for (const staged of this.mounted.values())
+      if (file.startsWith(`${staged.folder}/`)) {
+        const path = file.slice(staged.folder.length + 1)
+        return staged.isReady(path) ? [] : [{ staged, path }]
+      }
+    return []
+  }
 }
 
 /** The text in quotes that begins at an offset; where it is a pattern, what it stands for. */

@@ -1,3 +1,5 @@
+import { Staging } from './staging.js'
+
 /** An object in storage; `path` is relative to the storage's root, with `/` between its parts. */
 export interface StoredObject {
   path: string
@@ -18,6 +20,8 @@ export interface Storage {
   readonly url: string
   /** The root with the settings that lead to it, where the URL alone does not. */
   readonly address?: string
+  /** What readies its objects for engines, where they do not lie on this machine. */
+  readonly staging?: Staging
   /**
    * Creates an object if there is none of that name, atomically and durably: of several callers
    * exactly one gets `true`, and nobody ever sees a part of it.
@@ -60,4 +64,9 @@ export interface Storage {
 export function pathOf(storage: Storage, location: string): string | undefined {
   const root = `${storage.url}/`
   return location.startsWith(root) ? location.slice(root.length) : undefined
+}
+
+/** What readies a storage's objects for engines; where they lie on this machine there is nothing to do. */
+export function stagingOf({ staging = new Staging() }: Pick<Storage, 'staging'>): Staging {
+  return staging
 }

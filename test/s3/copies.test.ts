@@ -11,7 +11,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { fileSha256, sha256 } from '../../src/storage/checksum.js'
 import { TRUSTED } from '../../src/storage/s3/copies.js'
 import { S3Storage } from '../../src/storage/s3/s3.js'
-import { expectStaged, fetchStaged, localPath } from '../../src/storage/staging.js'
 import { startBuckets } from '../support/buckets.js'
 import { type Fate, type FaultyProxy, faultyProxy } from '../support/faulty-proxy.js'
 import { moraine } from '../support/project.js'
@@ -228,18 +227,21 @@ withService('MinIO', [minioProgram], () => {
         await put(name, checksum)
         const location = storage.locate(name)
         fate = (_, before) => (before === 0 ? 'flip' : 'pass')
-        await fetchStaged([location])
-        expect(await readFile(localPath(location))).toEqual(bytes)
+        await storage.staging.fetch([location])
+        expect(await readFile(storage.staging.localPath(location))).toEqual(bytes)
         expect(asked.get(`/lakes/others/${name}`)).toBe(2)
         // So is an object of a source.
         asked.clear()
         const file = join(folder, 'downloaded')
         await storage.download(name, file)
         expect(await readFile(file)).toEqual(bytes)
-        await rm(localPath(location))
+        await rm(storage.staging.localPath(location))
         if (checksum === undefined) return
         fate = () => 'flip'
-        await expect(fetchStaged([location])).rejects.toMatchObject({ kind: 'corrupt', path: name })
+        await expect(storage.staging.fetch([location])).rejects.toMatchObject({
+          kind: 'corrupt',
+          path: name,
+        })
         await expect(storage.download(name, file)).rejects.toThrow(/checksum stored/)
       })
 
@@ -247,19 +249,21 @@ withService('MinIO', [minioProgram], () => {
       const storage = place()
       await put('other.parquet', undefined)
       fate = () => 'etag'
-      await fetchStaged([storage.locate('other.parquet')])
-      expect(await readFile(localPath(storage.locate('other.parquet')))).toEqual(bytes)
+      await storage.staging.fetch([storage.locate('other.parquet')])
+      expect(await readFile(storage.staging.localPath(storage.locate('other.parquet')))).toEqual(
+        bytes,
+      )
     })
 
     it('is brought when what refers to it was wrong only for a time', async () => {
       const storage = place()
       await put('later.parquet', undefined)
       const location = storage.locate('later.parquet')
-      expectStaged([{ location, sha256: sha256('another') }])
-      await expect(fetchStaged([location])).rejects.toMatchObject({ kind: 'corrupt' })
-      expectStaged([{ location, sha256: sha256(bytes) }])
-      await fetchStaged([location])
-      expect(await readFile(localPath(location))).toEqual(bytes)
+      storage.staging.expect([{ location, sha256: sha256('another') }])
+      await expect(storage.staging.fetch([location])).rejects.toMatchObject({ kind: 'corrupt' })
+      storage.staging.expect([{ location, sha256: sha256(bytes) }])
+      await storage.staging.fetch([location])
+      expect(await readFile(storage.staging.localPath(location))).toEqual(bytes)
     })
   })
 })

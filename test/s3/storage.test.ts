@@ -91,9 +91,8 @@ withService('MinIO', [minioProgram], () => {
         await lake.createIfAbsent('small', Buffer.from('x'))
         await lake.prepare('large')
         const { writeFile } = await import('node:fs/promises')
-        const { localPath } = await import('../../src/storage/staging.js')
         const bytes = Buffer.alloc(40 * 2 ** 20, 'abc')
-        await writeFile(localPath(lake.locate('large')), bytes)
+        await writeFile(lake.staging.localPath(lake.locate('large')), bytes)
         await lake.seal(['large'])
         expect(Buffer.compare(Buffer.from(await lake.read('large')), bytes)).toBe(0)
         const Bucket = new URL(place).hostname

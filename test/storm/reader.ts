@@ -2,7 +2,7 @@ import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import type { Session } from '../../src/engine/engine.js'
 import type { LakeState } from '../../src/log/commit.js'
 import { Relations } from '../../src/step/relations.js'
-import type { Storage } from '../../src/storage/storage.js'
+import { type Storage, stagingOf } from '../../src/storage/storage.js'
 import type { Tables } from './model.js'
 
 /** Each row of a table as one text, as the model writes it. */
@@ -32,7 +32,7 @@ export class Reader {
   ) {}
 
   static async open(storage: Storage): Promise<Reader> {
-    const engine = await DuckDB.start({ threads: 1 })
+    const engine = await DuckDB.start({ threads: 1, staging: stagingOf(storage) })
     return new Reader(engine, await engine.open(), storage)
   }
 

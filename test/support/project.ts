@@ -7,12 +7,12 @@ import { onTestFinished } from 'vitest'
 import type { Lake } from '../../src/define/lake.js'
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import type { ResultRow } from '../../src/engine/engine.js'
+import { Lakehouse } from '../../src/load/lakehouse.js'
 import { loadLake } from '../../src/load/load.js'
 import type { Changes, LakeState } from '../../src/log/commit.js'
 import { CommitLog } from '../../src/log/log.js'
 import { limitsOf } from '../../src/query/limits.js'
 import { queryRows } from '../../src/query/query.js'
-import { runLake } from '../../src/run/execute.js'
 import type { RunOptions } from '../../src/run/options.js'
 import type { RunRecord, StepResult } from '../../src/step/events.js'
 import { Relations } from '../../src/step/relations.js'
@@ -79,9 +79,10 @@ export class Project {
     storage: Storage,
     options: Omit<RunOptions, 'storage' | 'engine'> = {},
   ): Promise<RunRecord> {
-    const engine = await DuckDB.start({ threads: 2, extensions: this.extensions })
+    const house = new Lakehouse(storage)
+    const engine = await house.startEngine({ threads: 2, extensions: this.extensions })
     try {
-      return await runLake(await this.load(), { storage, engine, ownEngine: true, ...options })
+      return await house.run(await this.load(), { engine, ownEngine: true, ...options })
     } finally {
       await engine.close()
     }

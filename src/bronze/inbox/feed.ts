@@ -7,8 +7,7 @@ import type { LakeState } from '../../log/commit.js'
 import type { Databases } from '../../source/database/open.js'
 import type { BatchFile } from '../../step/batches.js'
 import type { RunContext } from '../../step/context.js'
-import { localPath } from '../../storage/staging.js'
-import type { Storage } from '../../storage/storage.js'
+import { type Storage, stagingOf } from '../../storage/storage.js'
 import { nothingYet } from '../batch-commit.js'
 import type { Laid } from '../database/checkpoint.js'
 import { discoverRows } from '../database/database.js'
@@ -121,7 +120,8 @@ async function show(storage: Storage, landing: string, names: readonly string[])
 async function move(storage: Storage, from: string, to: string): Promise<void> {
   await storage.prepare(to)
   const [source, target] = [from, to].map((path) => storage.locate(path)) as [string, string]
-  if (target.startsWith('file://')) return rename(localPath(source), localPath(target))
+  const here = (location: string) => stagingOf(storage).localPath(location)
+  if (target.startsWith('file://')) return rename(here(source), here(target))
   await storage.createIfAbsent(to, await storage.read(from))
   await storage.remove(from)
 }

@@ -5,8 +5,7 @@ import type { LakeState } from '../../log/commit.js'
 import { heardOf } from '../../log/live.js'
 import type { Databases } from '../../source/database/open.js'
 import type { Batches } from '../../step/batches.js'
-import { localPath } from '../../storage/staging.js'
-import type { Storage } from '../../storage/storage.js'
+import { type Storage, stagingOf } from '../../storage/storage.js'
 import { nothingYet } from '../batch-commit.js'
 import { landingOf } from '../ingest/landing.js'
 import type { Offer } from '../offer.js'
@@ -24,7 +23,8 @@ export function placeOf(storage: Storage, dataset: Bronze, source: InboxSource):
   if (path?.startsWith('s3://')) return path
   if (path !== undefined) return resolve(base, path)
   const own = storage.address ?? storage.url
-  if (!own.startsWith('s3://')) return localPath(storage.locate(landingOf(dataset)))
+  if (!own.startsWith('s3://'))
+    return stagingOf(storage).localPath(storage.locate(landingOf(dataset)))
   const [root = '', settings] = own.split('?')
   return `${root.replace(/\/$/, '')}/${landingOf(dataset)}/${settings ? `?${settings}` : ''}`
 }

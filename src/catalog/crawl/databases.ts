@@ -83,20 +83,33 @@ export function databaseOf(url: string): DatabaseKind | undefined {
   return kinds[scheme]
 }
 
+/** A database that is looked at. */
+interface CrawledDatabase {
+  kind: DatabaseKind
+  url: string
+  /** What it is called in definitions. */
+  name: string
+  /** The variable of the environment that definitions take its URL from. */
+  variable: string
+  signal: AbortSignal
+  /** Names that other datasets have. */
+  others?: ReadonlySet<string>
+}
+
 /**
  * Finds the tables and views of a database, with their keys.
  *
  * @param variable the variable of the environment that the URL is read from in definitions.
  * @param others names that other datasets have.
  */
-export async function crawlDatabase(
-  kind: DatabaseKind,
-  url: string,
-  name: string,
-  variable: string,
-  signal: AbortSignal,
-  others: ReadonlySet<string> = new Set(),
-): Promise<Found> {
+export async function crawlDatabase({
+  kind,
+  url,
+  name,
+  variable,
+  signal,
+  others = new Set(),
+}: CrawledDatabase): Promise<Found> {
   const { sql, connect } = catalogs[kind]
   await using databases = Databases.of([])
   const ask: Ask = (query) => records(databases, connect(url).query(query), signal)
@@ -110,7 +123,7 @@ export async function crawlDatabase(
   const taken = new Set([name, ...others])
   const found: FoundTable[] = []
   for (const own of tables.values()) {
-    const table = tableOf(kind, name, own, taken, await oddities(kind, own, ask))
+    const table = tableOf({ kind, database: name, taken }, own, await oddities(kind, own, ask))
     taken.add(table.name)
     found.push(table)
   }
@@ -192,10 +205,8 @@ function placeIn(kind: DatabaseKind, [first]: readonly Described[]): string {
 }
 
 function tableOf(
-  kind: DatabaseKind,
-  database: string,
+  { kind, database, taken }: { kind: DatabaseKind; database: string; taken: ReadonlySet<string> },
   columns: readonly Described[],
-  taken: ReadonlySet<string>,
   odd: ReadonlyMap<string, string>,
 ): FoundTable {
   const [{ table, rows, tableComment }] = columns as [Described]

@@ -81,7 +81,7 @@ export async function crawlFiles(crawled: Crawled, session: Session): Promise<Fo
       const whole = parts.length === 1 && parts[0]?.files.length === seen
       for (const part of parts) {
         const isAll = whole && seen === group.files.length
-        const table = await tableOf(session, group, part, { whole, isAll }, crawled, taken)
+        const table = await tableOf(session, { group, part, whole, isAll, crawled, taken })
         taken.add(table.name)
         tables.push(table)
       }
@@ -173,13 +173,21 @@ const general = ({ options }: Looked): Looked['options'] =>
     Object.entries(options).filter(([name]) => !SOME.some((other) => other === name)),
   )
 
+interface Seen {
+  group: Group
+  part: Part
+  /** Whether it is all of its group that was looked at. */
+  whole: boolean
+  /** Whether that is all of the group's files. */
+  isAll: boolean
+  crawled: Crawled
+  /** Names that others have. */
+  taken: ReadonlySet<string>
+}
+
 async function tableOf(
   session: Session,
-  group: Group,
-  part: Part,
-  { whole, isAll }: { whole: boolean; isAll: boolean },
-  crawled: Crawled,
-  taken: ReadonlySet<string>,
+  { group, part, whole, isAll, crawled, taken }: Seen,
 ): Promise<FoundTable> {
   const { looks } = part
   const [first] = looks as [Looked]
@@ -213,7 +221,7 @@ async function tableOf(
     columns: columns.map(({ native, ...column }) =>
       native === undefined || isOfFolder(column.name, group) ? column : { ...column, native },
     ),
-    key: complete ? await inferKey(session, relation, columns, found.rows, name) : [],
+    key: complete ? await inferKey(session, relation, { name, columns, rows: found.rows }) : [],
     ...(complete ? {} : { sampled: sampledText(looks, part, group, whole) }),
   }
 }

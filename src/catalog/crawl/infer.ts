@@ -73,7 +73,7 @@ export async function inferColumns(
     await askAll(session, relation, columns)
     const typed = await typesThatHold(session, relation, columns, complete)
     for (const column of columns)
-      found.push(await describeColumn(session, relation, column, typed, total, complete))
+      found.push(await describeColumn(session, relation, column, { typed, total, complete }))
   }
   return { columns: found, rows }
 }
@@ -278,9 +278,11 @@ async function describeColumn(
   session: Session,
   relation: string,
   column: Column,
-  typed: ReadonlyMap<Column, Typed>,
-  total: number,
-  complete: boolean,
+  {
+    typed,
+    total,
+    complete,
+  }: { typed: ReadonlyMap<Column, Typed>; total: number; complete: boolean },
 ): Promise<FoundColumn> {
   const { name, native, count, candidates } = column
   const about = { name, ...(native === undefined ? {} : { native }) }
@@ -332,9 +334,7 @@ async function wordsOf(
 export async function inferKey(
   session: Session,
   relation: string,
-  columns: readonly FoundColumn[],
-  rows: number,
-  table: string,
+  { name: table, columns, rows }: { name: string; columns: readonly FoundColumn[]; rows: number },
 ): Promise<string[]> {
   if (rows < 2) return []
   const plain = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '')

@@ -43,11 +43,8 @@ export function toJson(value: unknown, indent?: number): string {
 
 /** A timestamp for people: without the T, and without a fraction of zeros. */
 export function readableTime(text: string): string {
-  return text.replace(
-    /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(\.\d+?)?0*(Z?)$/,
-    (_, day, time, part, zone) => {
-      const fraction = part && /[1-9]/.test(part) ? part : ''
-      return `${day} ${time}${fraction}${zone}`
-    },
-  )
+  const written = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(\.\d+?)?0*(Z?)$/.exec(text)
+  if (!written) return text
+  const [, day, time, part = '', zone] = written
+  return `${day} ${time}${/[1-9]/.test(part) ? part : ''}${zone}`
 }

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { mount } from '../../storage/staging.js'
+import { Staging } from '../../storage/staging.js'
 import { DuckDB } from './duckdb.js'
 import { DuckDBFiles } from './files/files.js'
 import type { Statements } from './statements.js'
@@ -19,8 +19,15 @@ it('an engine whose first session comes after it is confined reads buckets where
     did.push(`reaches ${url}`)
   })
   const access = async () => ({ url: 's3://lake', expires: undefined }) as never
-  mount({ url: 's3://lake', folder: tmpdir(), isReady: () => true, fetch: async () => {}, access })
-  const engine = await DuckDB.start({ threads: 1 })
+  const staging = new Staging()
+  staging.mount({
+    url: 's3://lake',
+    folder: tmpdir(),
+    isReady: () => true,
+    fetch: async () => {},
+    access,
+  })
+  const engine = await DuckDB.start({ threads: 1, staging })
   onTestFinished(async () => {
     vi.restoreAllMocks()
     await engine.close()

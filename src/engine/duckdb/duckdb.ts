@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { machineMemory } from '../../process/memory.js'
 import { diskOf, roomToSpill } from '../../storage/disk.js'
 import { scratchFolder } from '../../storage/scratch.js'
-import { readableRoots, readInPlace } from '../../storage/staging.js'
+import { Staging } from '../../storage/staging.js'
 import type { Engine } from '../engine.js'
 import type { EngineOptions } from '../open.js'
 import { DuckDBInstance } from './driver.js'
@@ -39,6 +39,7 @@ export class DuckDB implements Engine {
     quick: Shared['quick'],
     guard: StatementGuard,
     watched: boolean,
+    staging: Staging,
   ) {
     const shared = {
       functions: new Set<string>(),
@@ -46,6 +47,7 @@ export class DuckDB implements Engine {
       loaded: new Map(),
       quick,
       guard,
+      staging,
     }
     this.shared = shared
     const forget = () => {
@@ -88,7 +90,8 @@ export class DuckDB implements Engine {
     const memoryGuard = options.guard ?? MemoryGuard.within()
     const guard = new StatementGuard(temporary, disk, memoryGuard)
     const quick = { statements: 0, otherwise }
-    return new DuckDB(await begin(), begin, temporary, quick, guard, options.watched ?? false)
+    const { watched = false, staging = new Staging() } = options
+    return new DuckDB(await begin(), begin, temporary, quick, guard, watched, staging)
   }
 
   async open(): Promise<DuckDBSession> {
@@ -106,7 +109,8 @@ export class DuckDB implements Engine {
 
   /** Lets Parquet files in buckets be read where they lie, where that can be; otherwise copies are read. */
   private async reachObjects(session: DuckDBSession): Promise<void> {
-    const roots = readableRoots()
+    const { staging } = this.shared
+    const roots = staging.readableRoots()
     if (roots.length === 0 || !(await session.files.loads('httpfs'))) return
     for (const { url, access } of roots) {
       if ((this.reached.get(url) ?? 0) > Date.now()) continue
@@ -115,17 +119,19 @@ export class DuckDB implements Engine {
       const end = given.expires?.getTime() ?? Number.POSITIVE_INFINITY
       this.reached.set(url, end - RENEWED)
     }
-    readInPlace()
+    staging.readInPlace()
   }
 
   async confine(locations: readonly string[]): Promise<void> {
     // What reads buckets where they lie is loaded now or never.
     if (locations.length > 0) (await this.open()).close()
-    await this.lives.confine(locations.flatMap(confinedTo))
+    await this.lives.confine(locations.flatMap((l) => confinedTo(this.shared.staging, l)))
   }
 
   confineToFiles(locations: readonly string[]): Promise<void> {
-    return this.lives.confineToFiles(locations.flatMap(filesConfinedTo))
+    return this.lives.confineToFiles(
+      locations.flatMap((l) => filesConfinedTo(this.shared.staging, l)),
+    )
   }
 
   extensionsFrom(folder: string): Promise<void> {

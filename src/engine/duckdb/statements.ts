@@ -1,12 +1,11 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { JsFunction } from '../../quality/functions.js'
-import { fetchMentioned } from '../../storage/staging.js'
+import type { Staging } from '../../storage/staging.js'
 import type { Extension, ResultRow } from '../engine.js'
 import { isEngineLost, SqlError } from '../sql-error.js'
 import { wasStopped } from '../stopped.js'
 import type { DuckDBInstance } from './driver.js'
 import type { Life } from './lives.js'
-import { enginePath } from './paths.js'
 import { plainRow, scalarFunction } from './results.js'
 import type { StatementGuard } from './statement-guard.js'
 
@@ -21,6 +20,8 @@ export interface Shared {
   /** How many statements are planned quickly at the moment, and the optimizers that are off otherwise. */
   quick: { statements: number; otherwise: string }
   guard: StatementGuard
+  /** Where the objects of buckets lie. */
+  staging: Staging
 }
 
 /** Runs statements over one connection, for all parts of a session. */
@@ -75,9 +76,9 @@ export class Statements {
     /** Where it writes. */
     to?: string,
   ): Promise<T> {
-    await fetchMentioned(sql)
+    await this.shared.staging.fetchMentioned(sql)
     try {
-      const path = to && enginePath(to)
+      const path = to && this.shared.staging.localPath(to)
       return await this.shared.guard.during(
         () => this.connection.interrupt(),
         path,

@@ -5,8 +5,7 @@ import type { Damage } from '../../log/verify/damage.js'
 import { sha256 } from '../../storage/checksum.js'
 import { isPassing } from '../../storage/passing.js'
 import { unflipSealed } from '../../storage/sealed.js'
-import { localPath } from '../../storage/staging.js'
-import type { Storage } from '../../storage/storage.js'
+import { type Storage, stagingOf } from '../../storage/storage.js'
 import { unflip } from '../../storage/unflip.js'
 
 /** The bytes that a file had, and how they were found. */
@@ -36,7 +35,7 @@ export async function wholeBytes(
   }
   // A bucket's objects may have a copy here, which the engine reads.
   let failure: unknown
-  const copies = isLocal(storage) ? [] : [localPath(storage.locate(path))]
+  const copies = isLocal(storage) ? [] : [stagingOf(storage).localPath(storage.locate(path))]
   for (const file of [...copies, ...files]) {
     const bytes = await readFile(file).catch((error) => {
       // One that can't be read at this moment may be the one.

@@ -28,7 +28,7 @@ function objectsAt(path: string): Objects {
       hint: 'Use the form s3://bucket/folder/*.csv. Credentials are found where AWS tools find them.',
     })
   const root = `s3://${bucket}${settings}`
-  const storage = buckets.get(root) ?? new S3Storage(root, false)
+  const storage = buckets.get(root) ?? new S3Storage(root, null)
   buckets.set(root, storage)
   const key = decoded(rest)
   const magic = key.search(/[*?{]/)

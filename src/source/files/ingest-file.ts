@@ -1,5 +1,4 @@
 import { isEngineLost } from '../../engine/sql-error.js'
-import { localPath } from '../../storage/staging.js'
 import { decode } from '../decoder/client.js'
 import { ingestCarefully } from '../formats/careful.js'
 import { ingestDelimited } from '../formats/delimited.js'
@@ -43,7 +42,7 @@ async function ingestInDecoder({
   inspection,
   target: { session, signal, note, ...target },
 }: FileReading): Promise<IngestedFile> {
-  const own = { ...target, location: localPath(target.location) }
+  const own = { ...target, location: session.files.place(target.location) }
   const input = { source, inspection, target: own }
   const { ingested, notes } = await decode('ingest', file, input, signal)
   for (const text of notes) note?.(text)

@@ -7,7 +7,7 @@ import { fileSha256 } from '../checksum.js'
 import { checkPath } from '../paths.js'
 import { PATIENT, patiently } from '../retry.js'
 import { cacheFolder, cacheSize, NOTE, touch, trim } from './cache.js'
-import { expectedSum, expectNothing } from './expected.js'
+import type { ExpectedSums } from './expected.js'
 
 /** Milliseconds for which a copy that nobody wrote to is taken for what it was when it was last read. */
 export const TRUSTED = 24 * 3_600_000
@@ -32,6 +32,8 @@ export interface Copied {
   download(path: string, file: string, isKnown: boolean): Promise<Arrived>
   /** A checksum that was noted beside the files that should say it. */
   noted(path: string): Promise<string | undefined>
+  /** What objects should be, by those who refer to them. */
+  sums: ExpectedSums
   /** Whether a failure says that there is no such object. */
   isGone(error: unknown): boolean
 }
@@ -110,7 +112,7 @@ export class Copies {
   async prepare(path: string): Promise<void> {
     await mkdir(dirname(this.at(path)), { recursive: true, mode: 0o700 })
     this.ready.delete(path)
-    expectNothing(`${this.of.url}/${path}`)
+    this.of.sums.expectNothing(`${this.of.url}/${path}`)
     await rm(this.at(path) + NOTE, { force: true })
   }
 
@@ -126,7 +128,7 @@ export class Copies {
     const found = await stat(file).catch(() => undefined)
     if (!found) return false
     const note = await readNote(file + NOTE)
-    const expected = expectedSum(`${this.of.url}/${path}`) ?? note?.sha256
+    const expected = this.of.sums.of(`${this.of.url}/${path}`) ?? note?.sha256
     if (expected === undefined) return true
     if (note?.sha256 === expected && isFresh(note, found)) {
       this.remember(path, note)
@@ -164,8 +166,8 @@ export class Copies {
   }
 
   private async attempt(path: string, file: string) {
-    const { url, download, noted } = this.of
-    const expected = expectedSum(`${url}/${path}`)
+    const { url, download, noted, sums } = this.of
+    const expected = sums.of(`${url}/${path}`)
     const { sha256, proof } = await patiently(url, { total: PATIENT }, () =>
       download(path, file, expected !== undefined),
     )

@@ -9,12 +9,13 @@ import { streamSha256 } from '../checksum.js'
 import { MovedChecksums } from '../moved.js'
 import { checkPath } from '../paths.js'
 import { missing } from '../remedy.js'
-import { mount, type ObjectAccess } from '../staging.js'
+import { type ObjectAccess, Staging } from '../staging.js'
 import type { Storage, StoredObject } from '../storage.js'
 import { receiveBody } from './body.js'
 import { type Given, hasObjectLock, holdObject, setLifecycle } from './bucket.js'
 import { cacheFolder } from './cache.js'
 import { type Arrived, Copies } from './copies.js'
+import { ExpectedSums } from './expected.js'
 import { type S3Action, s3Failure, statusOf } from './failures.js'
 import { clientsFor, type S3Place, s3Place } from './settings.js'
 import { proven, sendFile } from './upload.js'
@@ -42,11 +43,14 @@ export class S3Storage implements Storage {
   private connected: Promise<Clients> | undefined
   private lockable: Promise<boolean> | undefined
 
-  /** @param mounted whether the engine shall find its objects: of a lake, not of a source. */
+  readonly staging: Staging
+
+  /** @param staging where engines find its objects; `null` for a source, whose objects they need not find. */
   constructor(
     readonly address: string,
-    mounted = true,
+    staging: Staging | null = new Staging(),
   ) {
+    this.staging = staging ?? new Staging()
     const root = address
     this.place = s3Place(root)
     const { bucket, prefix, endpoint } = this.place
@@ -62,14 +66,15 @@ export class S3Storage implements Storage {
       folder,
       download: (path, file, isKnown) => this.copyTo(path, file, isKnown),
       noted: (path) => MovedChecksums.of(this).get(path),
+      sums: staging?.sums ?? new ExpectedSums(),
       isGone,
     })
     const fetch = (path: string, asItIs?: boolean) => this.copies.bring(path, asItIs)
     const isReady = (path: string) => this.copies.isReady(path)
     const access = () => this.access()
     const always = reads === 'ranges'
-    if (mounted)
-      mount({ url, folder, fetch, isReady, ...(reads === 'copies' ? {} : { access, always }) })
+    const inPlace = reads === 'copies' ? {} : { access, always }
+    staging?.mount({ url, folder, fetch, isReady, ...inPlace })
   }
 
   async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {

@@ -6,14 +6,15 @@ import type { Command } from 'commander'
 import type { Lake } from '../../../define/lake.js'
 import type { Engine } from '../../../engine/engine.js'
 import { MoraineError } from '../../../errors.js'
+import { Lakehouse } from '../../../load/lakehouse.js'
 import { findLakeFile, loadLake } from '../../../load/load.js'
-import { openStorage, rootOf } from '../../../load/root.js'
+import { rootOf } from '../../../load/root.js'
 import { Threads } from '../../../load/threads.js'
-import { CommitLog } from '../../../log/log.js'
+import type { CommitLog } from '../../../log/log.js'
 import type { Limits } from '../../../query/limits.js'
 import { queryRows } from '../../../query/query.js'
-import { runLake } from '../../../run/execute.js'
 import type { RunRecord } from '../../../step/events.js'
+import type { Storage } from '../../../storage/storage.js'
 import { startEngine, withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
@@ -51,7 +52,9 @@ export async function run(command: Command): Promise<number> {
   const file = findLakeFile(folder)
   const sample = options.full ? undefined : options.sample
   const abort = new AbortController()
-  const trial = new Trial(file, command.args, sample, options.root, () => startEngine(command))
+  const trial = new Trial(file, command.args, sample, options.root, (house) =>
+    startEngine(command, house),
+  )
   const saved = new Saves(folder)
   const stopped = new Promise<void>((done) => {
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => done())
@@ -74,7 +77,7 @@ class Trial {
     private readonly selectors: readonly string[],
     private readonly sample: number | undefined,
     private readonly root: string | undefined,
-    private readonly startEngine: () => Promise<Engine>,
+    private readonly startEngine: (house: Lakehouse) => Promise<Engine>,
   ) {}
 
   /** Says what is wrong, or what the definition gives; what was built before stays where it fails. */
@@ -84,13 +87,13 @@ class Trial {
     const types = checkTypes(resolve(this.file, '..'))
     try {
       const lake = await loadLake(this.file)
-      const storage = openStorage(this.rootFor(lake), resolve(this.file, '..'))
-      const log = new CommitLog(storage)
+      const house = Lakehouse.at(this.rootFor(lake), { folder: resolve(this.file, '..') })
+      const { storage, log } = house
       const planned = await makePlan({ lake, storage, log }, this.selectors, false)
       printSteps(planned)
       if (planned.steps.some(({ decision }) => decision.action !== 'none')) {
         print('')
-        const record = await this.run(lake, storage, signal)
+        const record = await this.run(lake, house, signal)
         await this.show(record, storage, log, limitsBeside(lake))
       } else print('\nThe result is unchanged.')
       for (const problem of Object.values(planned.problems))
@@ -103,13 +106,12 @@ class Trial {
     if (found) print(`\n${colors.red('Types')}\n${found}`)
   }
 
-  private async run(lake: Lake, storage: ReturnType<typeof openStorage>, signal: AbortSignal) {
-    const engine = await this.startEngine()
+  private async run(lake: Lake, house: Lakehouse, signal: AbortSignal) {
+    const engine = await this.startEngine(house)
     const javascript = new Threads(this.file)
     const view = new PlainView()
     try {
-      return await runLake(lake, {
-        storage,
+      return await house.run(lake, {
         engine,
         ownEngine: true,
         javascript,
@@ -130,7 +132,7 @@ class Trial {
   /** The first rows of what was built. */
   private async show(
     record: RunRecord,
-    storage: ReturnType<typeof openStorage>,
+    storage: Storage,
     log: CommitLog,
     limits: Limits,
   ): Promise<void> {

@@ -12,7 +12,7 @@ import { bindNew, newSql, type SqlLeft } from '../../../run/bind-new.js'
 import { olderDefinition } from '../../../run/older-definition.js'
 import { redact } from '../../../secrets.js'
 import { hash } from '../../../step/context.js'
-import type { Storage } from '../../../storage/storage.js'
+import { type Storage, stagingOf } from '../../../storage/storage.js'
 import { discoverAll } from '../../discoveries.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
@@ -121,7 +121,7 @@ export async function bindNewSql(
   if (wanted.size === 0) return nothingLeft
   const { openEngine } = await import('../../../engine/open.js')
   const { Batches } = await import('../../../step/batches.js')
-  const engine = await openEngine({ threads: 1 })
+  const engine = await openEngine({ threads: 1, staging: stagingOf(storage) })
   try {
     // Definitions are bound against no rows: there is nothing that they could have to open.
     await engine.confine([])

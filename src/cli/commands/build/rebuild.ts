@@ -11,18 +11,15 @@ import { fullName } from '../../../define/dataset.js'
 import { inputsOf } from '../../../define/inputs.js'
 import type { AnyDataset, Bronze } from '../../../define/model.js'
 import { MoraineError } from '../../../errors.js'
-import { findLakeFile } from '../../../load/load.js'
-import { Threads } from '../../../load/threads.js'
 import type { LakeState } from '../../../log/commit.js'
 import { whileWriting } from '../../../log/live.js'
 import { named, select } from '../../../plan/graph.js'
 import { decide } from '../../../plan/plan.js'
 import { bindNew } from '../../../run/bind-new.js'
-import { runLake } from '../../../run/execute.js'
 import { Batches } from '../../../step/batches.js'
 import { currentUser, hash, type RunContext } from '../../../step/context.js'
 import { PATIENT } from '../../../storage/retry.js'
-import { startEngine, withMemory } from '../../engine.js'
+import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import { plural, toJson } from '../../output/format.js'
 import { PlainView } from '../../output/plain.js'
@@ -43,7 +40,8 @@ export function define(command: Command): Command {
 
 /** Makes bronze anew from the archive, and builds all that reads it. */
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, log, folder, json } = await openProject(command, { total: PATIENT })
+  await using project = await openProject(command, { patience: { total: PATIENT } })
+  const { lake, storage, log, json } = project
   const from = command.opts<{ from: string }>().from
   if (from !== 'archive')
     throw new MoraineError('usage', `--from ${from} is not supported`, {
@@ -60,11 +58,10 @@ export async function run(command: Command): Promise<number> {
         : `none of ${sources.map(fullName).join(', ')} is archived`,
       { hint: 'Only an inbox with archive: true keeps its original files.' },
     )
-  const engine = await startEngine(command)
-  const javascript = new Threads(findLakeFile(folder))
+  const engine = await project.engine()
+  const javascript = await project.javascript()
   const view = json ? undefined : new PlainView()
-  const stop = new AbortController()
-  process.once('SIGINT', () => stop.abort())
+  const signal = project.stopped()
   const started = new Date()
   const context = {
     lake,
@@ -73,44 +70,38 @@ export async function run(command: Command): Promise<number> {
     engine,
     run: `rebuild-${started.toISOString().replace(/[-:.]/g, '')}`,
     author: currentUser(),
-    signal: stop.signal,
+    signal,
     started,
     valuesFrom: 1 << 20,
     progress: () => {},
   }
-  try {
-    const base = await log.head()
-    const prepared: Prepared[] = []
-    const selectors = archived.map((source) => `${fullName(source)}+`)
-    const by = { command: 'rebuild', author: context.author }
-    await whileWriting(storage, log, by, async () => {
-      for (const source of archived) prepared.push(await prepareRebuild(context, source))
-      // Whatever keeps the tables from being built is met before anything is changed.
-      await refuseImpossible(context, withRebuilt(base, prepared), select(lake, selectors))
-      await commitRebuilt(context, base, prepared)
-    })
-    for (const { dataset, rows, files, batches } of json ? [] : prepared)
-      print(
-        `✔ ${fullName(dataset)}  ${plural(rows, 'row')} of ${plural(files, 'file')} in ${batches} ${batches === 1 ? 'batch' : 'batches'} from the archive`,
-      )
-    for (const source of json ? [] : sources.filter((one) => !archived.includes(one)))
-      print(`ℹ ${fullName(source)} is not archived, so it is unchanged`)
-    const record = await runLake(lake, {
-      storage,
-      engine,
-      ownEngine: true,
-      javascript,
-      full: true,
-      select: selectors,
-      signal: stop.signal,
-      onEvent: (event) => view?.event(event),
-    })
-    if (json) print(toJson(record, 2))
-    return record.outcome === 'done' ? 0 : 1
-  } finally {
-    await javascript.close()
-    await engine.close()
-  }
+  const base = await log.head()
+  const prepared: Prepared[] = []
+  const selectors = archived.map((source) => `${fullName(source)}+`)
+  const by = { command: 'rebuild', author: context.author }
+  await whileWriting(storage, log, by, async () => {
+    for (const source of archived) prepared.push(await prepareRebuild(context, source))
+    // Whatever keeps the tables from being built is met before anything is changed.
+    await refuseImpossible(context, withRebuilt(base, prepared), select(lake, selectors))
+    await commitRebuilt(context, base, prepared)
+  })
+  for (const { dataset, rows, files, batches } of json ? [] : prepared)
+    print(
+      `✔ ${fullName(dataset)}  ${plural(rows, 'row')} of ${plural(files, 'file')} in ${batches} ${batches === 1 ? 'batch' : 'batches'} from the archive`,
+    )
+  for (const source of json ? [] : sources.filter((one) => !archived.includes(one)))
+    print(`ℹ ${fullName(source)} is not archived, so it is unchanged`)
+  const record = await project.house.run(lake, {
+    engine,
+    ownEngine: true,
+    javascript,
+    full: true,
+    select: selectors,
+    signal,
+    onEvent: (event) => view?.event(event),
+  })
+  if (json) print(toJson(record, 2))
+  return record.outcome === 'done' ? 0 : 1
 }
 
 /** Refuses what a run on a state could not do: SQL that does not bind, tables that would lose rows. */

@@ -1,12 +1,9 @@
 import type { Command } from 'commander'
 import { fullName } from '../../../define/dataset.js'
 import { MoraineError } from '../../../errors.js'
-import { findLakeFile } from '../../../load/load.js'
-import { Threads } from '../../../load/threads.js'
 import { parseTime } from '../../../log/point.js'
-import { runLake } from '../../../run/execute.js'
 import { PATIENT } from '../../../storage/retry.js'
-import { startEngine, withMemory } from '../../engine.js'
+import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import { toJson } from '../../output/format.js'
 import { PlainView } from '../../output/plain.js'
@@ -30,38 +27,33 @@ export function define(command: Command): Command {
 
 /** Judges discarded rows again, and builds what reads their dataset. */
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, log, folder, json } = await openProject(command, { total: PATIENT })
+  await using project = await openProject(command, { patience: { total: PATIENT } })
+  const { lake, storage, log, json } = project
   const { rule, since } = command.opts<{ rule?: string; since?: string }>()
   const silver = silverNamed(lake, command.args[0] as string)
   const dataset = fullName(silver)
   if (rule !== undefined)
-    await checkRule(storage, await log.head(), silver, rule, limitsBeside(lake))
+    await checkRule({ storage, state: await log.head() }, silver, rule, limitsBeside(lake))
   const from = since === undefined ? undefined : parseTime(since)
   if (since !== undefined && !from)
     throw new MoraineError('usage', `--since ${since} is not a time`, {
       hint: 'Write it as 2026-01-31 or 2026-01-31T12:00:00Z.',
     })
-  const engine = await startEngine(command)
-  const javascript = new Threads(findLakeFile(folder))
+  const engine = await project.engine()
+  const javascript = await project.javascript()
   const view = json ? undefined : new PlainView()
-  try {
-    const record = await runLake(lake, {
-      storage,
-      engine,
-      ownEngine: true,
-      javascript,
-      select: [`${dataset}+`],
-      replay: {
-        dataset,
-        ...(rule === undefined ? {} : { rule }),
-        ...(from ? { since: from.toISOString() } : {}),
-      },
-      onEvent: (event) => view?.event(event),
-    })
-    if (json) print(toJson(record, 2))
-    return record.outcome === 'done' ? 0 : 1
-  } finally {
-    await javascript.close()
-    await engine.close()
-  }
+  const record = await project.house.run(lake, {
+    engine,
+    ownEngine: true,
+    javascript,
+    select: [`${dataset}+`],
+    replay: {
+      dataset,
+      ...(rule === undefined ? {} : { rule }),
+      ...(from ? { since: from.toISOString() } : {}),
+    },
+    onEvent: (event) => view?.event(event),
+  })
+  if (json) print(toJson(record, 2))
+  return record.outcome === 'done' ? 0 : 1
 }

@@ -8,11 +8,11 @@ import { Threads } from '../../../load/threads.js'
 import { trialsOf } from '../../../load/trial.js'
 import { select } from '../../../plan/graph.js'
 import { endNow } from '../../../process/end-now.js'
-import { runLake } from '../../../run/execute.js'
 import { olderDefinition } from '../../../run/older-definition.js'
 import { lineageTarget, OpenLineage } from '../../../run/openlineage.js'
 import { hash } from '../../../step/context.js'
 import { PATIENT, type Patience } from '../../../storage/retry.js'
+import { Staging } from '../../../storage/staging.js'
 import { startEngine, withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import { confirm } from '../../output/confirm.js'
@@ -79,9 +79,10 @@ async function open(
   command: Command,
   patience: Patience,
 ): Promise<{ engine: Engine; project: Project }> {
+  const staging = new Staging()
   const [engine, project] = await Promise.allSettled([
-    startEngine(command),
-    openProject(command, patience),
+    startEngine(command, { staging }),
+    openProject(command, { patience, staging }),
   ])
   if (engine.status === 'rejected') throw engine.reason
   if (project.status === 'fulfilled') return { engine: engine.value, project: project.value }
@@ -180,8 +181,7 @@ export async function run(command: Command): Promise<number> {
     const range = backfill === undefined ? undefined : parseRange(backfill)
     if (range) refuseOthers(selected)
     const isAccepted = acceptDefinition || (!json && (await isMeant(project, selected)))
-    const record = await runLake(lake, {
-      storage,
+    const record = await project.house.run(lake, {
       engine,
       ownEngine: true,
       javascript,

@@ -74,7 +74,9 @@ interface Options {
 
 export async function run(command: Command): Promise<number> {
   const ending = new AbortController()
-  const project = await openProject(command, { total: PATIENT, signal: ending.signal })
+  const project = await openProject(command, {
+    patience: { total: PATIENT, signal: ending.signal },
+  })
   const { lake, storage, folder, json } = project
   const options = command.opts<Options>()
   const { every, jobs: concurrency } = options
@@ -85,7 +87,7 @@ export async function run(command: Command): Promise<number> {
     lake,
     storage,
     impatient: storage.with({ total: 0 }),
-    startEngine: () => startEngine(command, concurrency),
+    startEngine: () => startEngine(command, project.house, concurrency),
     javascript,
     tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
     concurrency,

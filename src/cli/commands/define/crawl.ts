@@ -10,8 +10,7 @@ import { definitionsText, lakeNameOf } from '../../../catalog/crawl/write.js'
 import { crawlLayer, type LayerDrift } from '../../../catalog/layers.js'
 import { register, registeredSources } from '../../../catalog/registry.js'
 import { MoraineError } from '../../../errors.js'
-import { openStorage } from '../../../load/root.js'
-import { CommitLog } from '../../../log/log.js'
+import { Lakehouse } from '../../../load/lakehouse.js'
 import { variable as setting, userVariable } from '../../../settings.js'
 import { currentUser } from '../../../step/context.js'
 import { replaceFile } from '../../../storage/replace-file.js'
@@ -75,7 +74,8 @@ async function runSource(command: Command, source: string): Promise<number> {
   const folder = resolve(global.directory)
   const policy = policyOf(options)
   const name = datasetName(options.name ?? nameOf(source), new Set())
-  const { storage, log, lakeFile, datasets } = await lakeAt(command, folder)
+  const { house, lakeFile, datasets } = await lakeAt(command, folder)
+  const { storage, log } = house
   const state = await log.head()
   const sources = await registeredSources(storage, state)
   const known = sources.find((other) => other.name === name)
@@ -84,7 +84,7 @@ async function runSource(command: Command, source: string): Promise<number> {
   const others = sources.filter((other) => other !== known).flatMap(({ tables }) => tables)
   const names = [...datasets, ...others.map((table) => table.name)]
   const taken = new Set(names.filter((other) => !own.has(other)))
-  const found = await crawl(command, source, folder, name, taken)
+  const found = await crawl({ command, house, source, folder, name, taken })
   const drift = known ? driftOf(known.tables, found.tables) : []
   const out = options.out ?? (lakeFile ? `${name}.ts` : 'lake.ts')
   const lake = out === 'lake.ts' ? lakeNameOf(basename(folder)) : undefined
@@ -100,8 +100,7 @@ async function runSource(command: Command, source: string): Promise<number> {
   const tables = known ? applied(known.tables, found.tables, policy) : found.tables
   if (JSON.stringify(tables) !== JSON.stringify(known?.tables))
     await register(
-      log,
-      storage,
+      house,
       state,
       { name, place: placeOf(source), crawled: new Date().toISOString(), tables },
       currentUser(),
@@ -148,13 +147,17 @@ function placeOf(source: string): string {
   return databaseOf(source) ? source.replace(/\/\/[^/]*@/, '//***@').replace(/\?.*/, '') : source
 }
 
-async function crawl(
-  command: Command,
-  source: string,
-  folder: string,
-  name: string,
-  taken: ReadonlySet<string>,
-): Promise<Found> {
+interface Crawl {
+  command: Command
+  house: Lakehouse
+  source: string
+  folder: string
+  name: string
+  /** Names that others have. */
+  taken: ReadonlySet<string>
+}
+
+async function crawl({ command, house, source, folder, name, taken }: Crawl): Promise<Found> {
   const variable = source.startsWith('env:') ? source.slice(4) : `${name.toUpperCase()}_URL`
   const url = source.startsWith('env:') ? userVariable(variable) : source
   if (url === undefined || url === '')
@@ -162,13 +165,14 @@ async function crawl(
       hint: 'Set it to the URL of the database.',
     })
   const kind = databaseOf(url)
-  if (kind) return crawlDatabase(kind, url, name, variable, new AbortController().signal, taken)
+  const { signal } = new AbortController()
+  if (kind) return crawlDatabase({ kind, url, name, variable, signal, others: taken })
   const bucket = url.startsWith('s3://')
   if (!bucket && /^[a-z][a-z0-9+.-]+:\/\//i.test(url))
     throw new MoraineError('usage', 'This is not a source that can be crawled', {
       hint: 'Use a folder, a file, a bucket (s3://…), or the URL of a PostgreSQL, MySQL or SQL Server database.',
     })
-  const engine = await startEngine(command)
+  const engine = await startEngine(command, house)
   try {
     const session = await engine.open()
     return bucket
@@ -186,12 +190,12 @@ async function lakeAt(command: Command, folder: string) {
     () => false,
   )
   if (lakeFile) {
-    const { lake, storage, log } = await openProject(command)
-    return { storage, log, lakeFile, datasets: lake.datasets.map(({ name }) => name.toLowerCase()) }
+    const { lake, house } = await openProject(command)
+    return { house, lakeFile, datasets: lake.datasets.map(({ name }) => name.toLowerCase()) }
   }
   const { root } = command.optsWithGlobals<GlobalOptions>()
-  const storage = openStorage(root ?? setting('MORAINE_ROOT') ?? join(folder, 'lake'))
-  return { storage, log: new CommitLog(storage), lakeFile, datasets: [] }
+  const house = Lakehouse.at(root ?? setting('MORAINE_ROOT') ?? join(folder, 'lake'))
+  return { house, lakeFile, datasets: [] }
 }
 
 function printFound({ tables, notes }: Found): void {
@@ -225,17 +229,13 @@ function printDrift(drift: readonly Drift[], name: string): void {
 }
 
 async function runLayer(command: Command, tier: string): Promise<number> {
-  const { lake, storage, log, json } = await openProject(command)
-  const engine = await startEngine(command)
-  try {
-    const session = await engine.open()
-    const drift = await crawlLayer(session, lake, storage, await log.head(), tier)
-    if (json) print(toJson(drift, 2))
-    else printLayer(drift, tier)
-    return drift.changes.length === 0 ? 0 : 1
-  } finally {
-    await engine.close()
-  }
+  await using project = await openProject(command)
+  const { log, json } = project
+  const session = await project.session()
+  const drift = await crawlLayer(session, project, await log.head(), tier)
+  if (json) print(toJson(drift, 2))
+  else printLayer(drift, tier)
+  return drift.changes.length === 0 ? 0 : 1
 }
 
 function printLayer({ tables, changes }: LayerDrift, tier: string): void {

@@ -3,7 +3,6 @@ import { openStorage } from '../../../load/root.js'
 import { CommitLog } from '../../../log/log.js'
 import { verifyLake } from '../../../log/verify/verify.js'
 import { copyLake } from '../../../maintain/copy.js'
-import { startEngine } from '../../engine.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { count, size, toJson } from '../../output/format.js'
@@ -22,28 +21,24 @@ export function define(command: Command): Command {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { storage, folder, json } = await openLog(command)
+  await using project = await openLog(command)
+  const { storage, folder, json } = project
   const [to = ''] = command.args
-  const target = openStorage(to, folder)
-  const stop = new AbortController()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort())
-  const engine = await startEngine(command)
-  try {
-    const session = await engine.open()
-    const copied = await copyLake(storage, target, session, stop.signal)
-    const { problems } = await verifyLake(target, new CommitLog(target))
-    if (json) print(toJson({ to: target.url, ...copied, problems }, 2))
-    else {
-      print(
-        `${colors.green('✔')} ${count(copied.objects)} objects (${size(copied.bytes)}), ${count(copied.commits)} commits.`,
-      )
-      for (const path of copied.damaged)
-        print(`✖ ${path} is damaged in ${storage.url.replace('file://', '')}, too`)
-      for (const problem of problems) print(`✖ ${problem}`)
-      print(`Use it with: moraine --root ${target.url.replace('file://', '')} …`)
-    }
-    return problems.length + copied.damaged.length === 0 ? 0 : 1
-  } finally {
-    await engine.close()
+  // The engine writes there as well.
+  const { staging } = project.house
+  const target = openStorage(to, { folder, staging })
+  const session = await project.session()
+  const copied = await copyLake(storage, target, session, project.stopped())
+  const { problems } = await verifyLake(target, new CommitLog(target))
+  if (json) print(toJson({ to: target.url, ...copied, problems }, 2))
+  else {
+    print(
+      `${colors.green('✔')} ${count(copied.objects)} objects (${size(copied.bytes)}), ${count(copied.commits)} commits.`,
+    )
+    for (const path of copied.damaged)
+      print(`✖ ${path} is damaged in ${storage.url.replace('file://', '')}, too`)
+    for (const problem of problems) print(`✖ ${problem}`)
+    print(`Use it with: moraine --root ${target.url.replace('file://', '')} …`)
   }
+  return problems.length + copied.damaged.length === 0 ? 0 : 1
 }

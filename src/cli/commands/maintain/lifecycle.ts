@@ -60,7 +60,7 @@ export async function run(command: Command): Promise<number> {
     return 0
   }
   const own = idOf(prefix, '')
-  const { given, others } = await new S3Storage(address, false).setLifecycle(rules, (id) =>
+  const { given, others } = await new S3Storage(address, null).setLifecycle(rules, (id) =>
     id.startsWith(own),
   )
   const kept = others > 0 ? `; ${plural(others, 'other rule')} kept` : ''

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { type Optimized, optimizeTable } from '../../../maintain/optimize.js'
 import { currentUser } from '../../../step/context.js'
-import { startEngine, withMemory } from '../../engine.js'
+import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
-import { size, toJson } from '../../output/format.js'
+import { size } from '../../output/format.js'
 import { openLog, print } from '../../project.js'
 
 export function define(command: Command): Command {
@@ -25,39 +25,32 @@ export function define(command: Command): Command {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { log, storage, json } = await openLog(command)
+  await using project = await openLog(command)
+  const { log, storage } = project
   const { orderBy, target } = command.opts<{ orderBy?: string; target: number }>()
   const { tables } = await log.head()
   const names = command.args.length > 0 ? command.args : Object.keys(tables).sort()
-  const abort = new AbortController()
-  const stop = () => abort.abort()
-  process.on('SIGINT', stop)
-  const engine = await startEngine(command)
+  const signal = project.stopped()
   const done: Optimized[] = []
   try {
-    const session = await engine.open()
+    const session = await project.session()
     for (const name of names) {
-      if (abort.signal.aborted) break
+      if (signal.aborted) break
       done.push(
         await optimizeTable(log, storage, session, name, {
           target: target * 2 ** 20,
           ...(orderBy ? { orderBy: orderBy.split(',').map((column) => column.trim()) } : {}),
           info: { author: currentUser(), run: null },
-          signal: abort.signal,
+          signal,
         }),
       )
     }
-    session.close()
   } catch (error) {
-    if (!abort.signal.aborted) throw error
-  } finally {
-    process.off('SIGINT', stop)
-    await engine.close()
+    if (!signal.aborted) throw error
   }
-  if (json) print(toJson(done, 2))
-  else for (const line of shown(done)) print(line)
-  if (abort.signal.aborted) print('Stopped. Finished tables are kept.')
-  return abort.signal.aborted ? 1 : 0
+  project.show(done, () => shown(done))
+  if (signal.aborted) print('Stopped. Finished tables are kept.')
+  return signal.aborted ? 1 : 0
 }
 
 function shown(done: readonly Optimized[]): string[] {

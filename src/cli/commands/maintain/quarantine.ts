@@ -6,14 +6,10 @@ import {
   releaseQuarantined,
 } from '../../../bronze/quarantine/decide.js'
 import { MoraineError } from '../../../errors.js'
-import { findLakeFile } from '../../../load/load.js'
-import { Threads } from '../../../load/threads.js'
 import { trialsOf } from '../../../load/trial.js'
 import { quarantinedIn } from '../../../log/quarantined.js'
-import { runLake } from '../../../run/execute.js'
 import { currentUser } from '../../../step/context.js'
 import { PATIENT } from '../../../storage/retry.js'
-import { startEngine } from '../../engine.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { plural, readableTime, size, toJson } from '../../output/format.js'
@@ -122,22 +118,22 @@ function show({ dataset, object }: Found, bytes: Uint8Array | undefined): void {
 
 /** Tries objects again, in a run of their datasets and of what is built from them. */
 async function retry(command: Command, found: readonly Found[]): Promise<number> {
-  const { lake, storage, log, folder, json } = await openProject(command, { total: PATIENT })
+  await using project = await openProject(command, { patience: { total: PATIENT } })
+  const { lake, storage, log, json } = project
   await releaseQuarantined(log, await log.head(), found, currentUser())
-  const engine = await startEngine(command)
-  const javascript = new Threads(findLakeFile(folder))
+  const engine = await project.engine()
+  const javascript = await project.javascript()
   const view = json ? undefined : new PlainView()
   const unwatch = tellWaits((text) => {
     if (view) view.waiting(text)
     else if (text !== undefined) showText(`${text}\n`, process.stderr)
   })
   try {
-    const record = await runLake(lake, {
-      storage,
+    const record = await project.house.run(lake, {
       engine,
       ownEngine: true,
       javascript,
-      tryApart: trialsOf(findLakeFile(folder), storage.address ?? storage.url),
+      tryApart: trialsOf(project.file, storage.address ?? storage.url),
       select: [...new Set(found.map(({ dataset }) => `${dataset}+`))],
       onEvent: (event) => view?.event(event),
     })
@@ -147,29 +143,24 @@ async function retry(command: Command, found: readonly Found[]): Promise<number>
     return record.outcome === 'done' && still.length === 0 ? 0 : 1
   } finally {
     unwatch()
-    await javascript.close()
-    await engine.close()
   }
 }
 
 async function discard(command: Command, found: readonly Found[]): Promise<number> {
-  const { storage, log, json } = await openLog(command)
-  const engine = await startEngine(command)
-  try {
-    let state = await log.head()
-    const tools = { storage, log, engine, author: currentUser() }
-    for (const one of found) state = await discardQuarantined(tools, state, one)
-    if (json) {
-      print(toJson({ commit: state.number, discarded: found.map(({ object }) => object.id) }, 2))
-      return 0
-    }
-    for (const { dataset, object } of found)
-      print(
-        `${colors.green('✔')} Discarded ${printable(object.name)} of ${dataset}; its bytes are kept at ${object.original.path}`,
-      )
-    print('The next run counts it as a discarded row: moraine discarded')
+  await using project = await openLog(command)
+  const { storage, log, json } = project
+  const engine = await project.engine()
+  let state = await log.head()
+  const tools = { storage, log, engine, author: currentUser() }
+  for (const one of found) state = await discardQuarantined(tools, state, one)
+  if (json) {
+    print(toJson({ commit: state.number, discarded: found.map(({ object }) => object.id) }, 2))
     return 0
-  } finally {
-    await engine.close()
   }
+  for (const { dataset, object } of found)
+    print(
+      `${colors.green('✔')} Discarded ${printable(object.name)} of ${dataset}; its bytes are kept at ${object.original.path}`,
+    )
+  print('The next run counts it as a discarded row: moraine discarded')
+  return 0
 }

@@ -1,16 +1,14 @@
 import type { Command } from 'commander'
-import { findLakeFile } from '../../../load/load.js'
-import { Threads } from '../../../load/threads.js'
 import { couldNotRead } from '../../../log/verify/damage.js'
 import type { Mend } from '../../../maintain/repair/mend.js'
 import { type Repair, repairLake } from '../../../maintain/repair/repair.js'
 import { deepReader } from '../../../maintain/verify-data.js'
 import { currentUser } from '../../../step/context.js'
-import { startEngine, withMemory } from '../../engine.js'
+import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
-import { plural, toJson } from '../../output/format.js'
-import { openProject, print } from '../../project.js'
+import { plural } from '../../output/format.js'
+import { openProject } from '../../project.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
@@ -27,29 +25,22 @@ export function define(command: Command): Command {
 
 /** Mends what is damaged, as far as something else tells what it was. */
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, folder, json } = await openProject(command)
+  await using project = await openProject(command)
+  const { lake, storage } = project
   const { yes = false, allowLoss = false } = command.opts<{ yes?: boolean; allowLoss?: boolean }>()
-  const engine = await startEngine(command)
-  const javascript = new Threads(findLakeFile(folder))
-  const stop = new AbortController()
-  process.once('SIGINT', () => stop.abort())
-  try {
-    const session = await engine.open()
-    const options = { lake, storage, engine, javascript, apply: yes, allowLoss }
-    const repair = await repairLake({
-      ...options,
-      deep: deepReader(session),
-      author: currentUser(),
-      signal: stop.signal,
-    })
-    session.close()
-    if (json) print(toJson(repair, 2))
-    else for (const line of shown(repair)) print(line)
-    return exitOf(repair)
-  } finally {
-    await javascript.close()
-    await engine.close()
-  }
+  const engine = await project.engine()
+  const javascript = await project.javascript()
+  const session = await engine.open()
+  const options = { lake, storage, engine, javascript, apply: yes, allowLoss }
+  const repair = await repairLake({
+    ...options,
+    deep: deepReader(session),
+    author: currentUser(),
+    signal: project.stopped(),
+  })
+  session.close()
+  project.show(repair, () => shown(repair))
+  return exitOf(repair)
 }
 
 /** 0: nothing is wrong (any more). */

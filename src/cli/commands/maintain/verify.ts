@@ -3,12 +3,12 @@ import { MoraineError } from '../../../errors.js'
 import type { ReadDeep, Verification } from '../../../log/verify/damage.js'
 import { verifyLake } from '../../../log/verify/verify.js'
 import { Journal } from '../../../step/journal.js'
-import { startEngine, withMemory } from '../../engine.js'
+import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { plural, size, toJson } from '../../output/format.js'
 import { printable } from '../../output/terminal.js'
-import { openLog, print } from '../../project.js'
+import { openLog, type Project, print } from '../../project.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
@@ -27,7 +27,8 @@ export function define(command: Command): Command {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { storage, log, json } = await openLog(command)
+  await using project = await openLog(command)
+  const { storage, log, json } = project
   const {
     deep = false,
     head = false,
@@ -38,7 +39,7 @@ export async function run(command: Command): Promise<number> {
       hint: 'Files must be read before their checksums are recorded: moraine verify --deep --record',
     })
   const verify = (read?: ReadDeep) => verifyLake(storage, log, { head, deep: read, record })
-  const result = await (deep ? withReader(command, verify) : verify())
+  const result = await (deep ? withReader(project, verify) : verify())
   const cut = await new Journal(storage).beyond(result.commits)
   if (cut && result.problems.length === 0)
     result.problems.push(
@@ -83,17 +84,9 @@ function sums({ checked = 0, unchecked = 0, recorded }: Verification): string {
 }
 
 async function withReader(
-  command: Command,
+  project: Pick<Project, 'session'>,
   verify: (read: ReadDeep) => Promise<Verification>,
 ): Promise<Verification> {
   const { deepReader } = await import('../../../maintain/verify-data.js')
-  const engine = await startEngine(command)
-  try {
-    const session = await engine.open()
-    const result = await verify(deepReader(session))
-    session.close()
-    return result
-  } finally {
-    await engine.close()
-  }
+  return verify(deepReader(await project.session()))
 }

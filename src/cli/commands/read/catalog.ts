@@ -6,7 +6,6 @@ import { MoraineError } from '../../../errors.js'
 import { named } from '../../../plan/graph.js'
 import type { ColumnSource } from '../../../plan/lineage.js'
 import { removedFrom } from '../../../plan/removed.js'
-import { startEngine } from '../../engine.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { count, plural, readableTime, size, toJson } from '../../output/format.js'
@@ -32,37 +31,32 @@ export function define(command: Command): Command {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { lake, storage, log, json } = await openProject(command)
+  await using project = await openProject(command)
+  const { lake, storage, log, json } = project
   const [wanted] = command.args
   const { search } = command.opts<{ search?: string }>()
   const names =
     wanted === undefined || wanted.startsWith('source.')
       ? wanted && [wanted]
       : named(lake, wanted).map(fullName)
-  const engine = await startEngine(command)
-  try {
-    const session = await engine.open()
-    const state = await log.head()
-    const sources = (await registeredSources(storage, state)).flatMap(sourceEntries)
-    const all = [...sources, ...(await describeLake(session, lake, storage, state))]
-    session.close()
-    const chosen = names ? all.filter(({ name }) => names.includes(name)) : all
-    const found = search === undefined ? chosen : searchEntries(chosen, search)
-    if (json) print(toJson(found, 2))
-    else if (search !== undefined && found.length === 0)
-      throw new MoraineError('usage', `No dataset matches '${search}'`, {
-        hint: 'Try fewer or shorter words; moraine catalog lists all datasets.',
-      })
-    else if (names) for (const entry of found) print(inFull(entry))
-    else {
-      printList(found)
-      if (search === undefined)
-        for (const line of removedLines(removedFrom(lake.datasets, state))) print(line)
-    }
-    return 0
-  } finally {
-    await engine.close()
+  const session = await project.session()
+  const state = await log.head()
+  const sources = (await registeredSources(storage, state)).flatMap(sourceEntries)
+  const all = [...sources, ...(await describeLake(session, lake, storage, state))]
+  const chosen = names ? all.filter(({ name }) => names.includes(name)) : all
+  const found = search === undefined ? chosen : searchEntries(chosen, search)
+  if (json) print(toJson(found, 2))
+  else if (search !== undefined && found.length === 0)
+    throw new MoraineError('usage', `No dataset matches '${search}'`, {
+      hint: 'Try fewer or shorter words; moraine catalog lists all datasets.',
+    })
+  else if (names) for (const entry of found) print(inFull(entry))
+  else {
+    printList(found)
+    if (search === undefined)
+      for (const line of removedLines(removedFrom(lake.datasets, state))) print(line)
   }
+  return 0
 }
 
 /** Tables that a crawl has registered, as entries of the catalog. */

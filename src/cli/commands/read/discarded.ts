@@ -77,10 +77,9 @@ export async function run(command: Command): Promise<number> {
     })
   const options = command.opts<Options>()
   const limits = limitsFor(command, lake.queries)
-  if (options.rule !== undefined) await checkRule(storage, state, dataset, options.rule, limits)
+  if (options.rule !== undefined) await checkRule({ storage, state }, dataset, options.rule, limits)
   if (options.trend) return showTrend(storage, dataset, json)
-  if (options.export !== undefined)
-    return exportRows(storage, state, dataset, options.export, options.rule, limits)
+  if (options.export !== undefined) return exportRows({ storage, state }, dataset, options, limits)
   const limit = options.examples
   const reasons =
     counts.discarded === 0
@@ -93,10 +92,15 @@ export async function run(command: Command): Promise<number> {
   return 0
 }
 
+/** A lake as it was at one time. */
+interface At {
+  storage: Storage
+  state: LakeState
+}
+
 /** Refuses the name of a rule or a column that the dataset does not have, where no reason begins so either. */
 export async function checkRule(
-  storage: Storage,
-  state: LakeState,
+  { storage, state }: At,
   dataset: Silver<any>,
   rule: string,
   limits: Limits,
@@ -203,11 +207,9 @@ const OWN = ['_reasons', '_source_file', '_source_line', '_batch', '_raw']
 
 /** Writes all discarded rows, with their raw values as columns of their own. */
 async function exportRows(
-  storage: Storage,
-  state: LakeState,
+  { storage, state }: At,
   dataset: Silver<any>,
-  format: string,
-  rule: string | undefined,
+  { export: format, rule }: Pick<Options, 'export' | 'rule'>,
   limits: Limits,
 ): Promise<number> {
   if (format !== 'csv')

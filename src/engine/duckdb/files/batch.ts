@@ -1,13 +1,14 @@
 import { quoteName, quoteText } from '../../../define/sql/sql.js'
 import { wholeType } from '../../../define/types/sql-type.js'
 import { knownOfAll } from '../../../quality/known.js'
+import type { Staging } from '../../../storage/staging.js'
 import type { BatchParts, KeptFile } from '../../engine.js'
 import { fileList } from '../paths.js'
 import { formatOf, heldTable } from './formats.js'
 
 /** SQL for the rows of bronze files: lineage, and every column as the text that came. */
-export function batchSql(files: readonly KeptFile[]): string {
-  return union(files, (file) => fileSql(file, []))
+export function batchSql(staging: Staging, files: readonly KeptFile[]): string {
+  return union(files, (file) => fileSql(staging, file, []))
 }
 
 /**
@@ -16,6 +17,7 @@ export function batchSql(files: readonly KeptFile[]): string {
  * the rows of all other files are texts alone.
  */
 export function batchParts(
+  staging: Staging,
   files: readonly KeptFile[],
   wanted: ReadonlyMap<string, string>,
 ): BatchParts {
@@ -30,19 +32,19 @@ export function batchParts(
   const values = (model ?? []).map((name, i) => `${quoteName(name)} AS _v${i}`)
   const rows = (part: readonly KeptFile[]) => part.reduce((sum, file) => sum + (file.rows ?? 0), 0)
   const bent = inexact.reduce((sum, file) => sum + (file.inexact ?? 0), 0)
-  const ofBent = (file: Alike) => `${fileSql(file, [])} WHERE _texts IS NOT NULL`
+  const ofBent = (file: Alike) => `${fileSql(staging, file, [])} WHERE _texts IS NOT NULL`
   return {
     ...(typed.length > 0
       ? {
           values: {
-            sql: union(typed, (file) => `${fileSql(file, values)}${exactAlone(file)}`),
+            sql: union(typed, (file) => `${fileSql(staging, file, values)}${exactAlone(file)}`),
             columns: (model ?? []).map((name) => name.toLowerCase()),
             rows: rows(typed) - bent,
             known: knownOfAll(typed.map((file) => file.known)),
           },
         }
       : {}),
-    ...(others.length > 0 ? { texts: { sql: batchSql(others), rows: rows(others) } } : {}),
+    ...(others.length > 0 ? { texts: { sql: batchSql(staging, others), rows: rows(others) } } : {}),
     ...(inexact.length > 0 ? { bent: { sql: union(inexact, ofBent), rows: bent } } : {}),
   }
 }
@@ -88,14 +90,14 @@ function supersededSql(superseded: NonNullable<KeptFile['superseded']>): string 
   return `coalesce(_source_file IN (${superseded.map(quoteText).join(', ')}), false)`
 }
 
-function fileSql(file: Alike, more: readonly string[]): string {
+function fileSql(staging: Staging, file: Alike, more: readonly string[]): string {
   const { locations, values = {}, inexact, sound, firstLine, origin } = file
   const { superseded = false } = file
   const numbered = firstLine === undefined ? '' : ', file_row_number = true'
   const reader =
     formatOf(file.location) === 'parquet'
-      ? `read_parquet(${fileList(locations)}, union_by_name = true, hive_partitioning = false${numbered})`
-      : `(${locations.map((held) => `SELECT * FROM ${heldTable(held)}`).join(' UNION ALL BY NAME ')})`
+      ? `read_parquet(${fileList(staging, locations)}, union_by_name = true, hive_partitioning = false${numbered})`
+      : `(${locations.map((held) => `SELECT * FROM ${heldTable(staging, held)}`).join(' UNION ALL BY NAME ')})`
   const names = Object.keys(values)
   const texts = names.map((name, i) => {
     const own = `CAST(${quoteName(name)} AS VARCHAR)`

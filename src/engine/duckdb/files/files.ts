@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { quoteText } from '../../../define/sql/sql.js'
 import { MoraineError } from '../../../errors.js'
 import type { JsFunction } from '../../../quality/functions.js'
-import { fetchStaged, type ObjectAccess } from '../../../storage/staging.js'
+import type { ObjectAccess, Staging } from '../../../storage/staging.js'
 import type {
   AvroCodec,
   BatchParts,
@@ -15,7 +15,7 @@ import type {
   WrittenFormat,
   WrittenText,
 } from '../../engine.js'
-import { enginePath, fileList } from '../paths.js'
+import { fileList } from '../paths.js'
 import type { Statements } from '../statements.js'
 import { writtenFile, writtenText } from '../tables/written.js'
 import { batchParts, batchSql } from './batch.js'
@@ -35,12 +35,20 @@ const ROW_GROUP = 40_960
 export class DuckDBFiles implements FileEngine {
   constructor(private readonly statements: Statements) {}
 
+  private get staging(): Staging {
+    return this.statements.shared.staging
+  }
+
+  place(location: string): string {
+    return this.staging.localPath(location)
+  }
+
   batches(files: readonly KeptFile[]): string {
-    return batchSql(files)
+    return batchSql(this.staging, files)
   }
 
   batchParts(files: readonly KeptFile[], wanted: ReadonlyMap<string, string>): BatchParts {
-    return batchParts(files, wanted)
+    return batchParts(this.staging, files, wanted)
   }
 
   text(path: string, options: TextOptions): string {
@@ -59,11 +67,11 @@ export class DuckDBFiles implements FileEngine {
       `max_line_size = ${line}, buffer_size = ${Math.max(2 * line, BUFFER)}`,
       'auto_detect = false, strict_mode = true, hive_partitioning = false',
     ]
-    return `read_csv(${fileList([path])}, ${settings.join(', ')})`
+    return `read_csv(${fileList(this.staging, [path])}, ${settings.join(', ')})`
   }
 
   parquet(path: string): string {
-    return `read_parquet(${fileList([path])}, hive_partitioning = false)`
+    return `read_parquet(${fileList(this.staging, [path])}, hive_partitioning = false)`
   }
 
   addFunction(call: JsFunction['call']): string {
@@ -76,7 +84,7 @@ export class DuckDBFiles implements FileEngine {
     const begin = 'least(coalesce(dictionary_page_offset, data_page_offset), data_page_offset)'
     const [found] = await this.statements.rows(
       `SELECT min(${begin}) AS start, max(${begin} + total_compressed_size) AS stop
-       FROM parquet_metadata(${fileList([path])}) WHERE row_group_id = 0`,
+       FROM parquet_metadata(${fileList(this.staging, [path])}) WHERE row_group_id = 0`,
     )
     if (found?.start === null || found?.start === undefined) return undefined
     return { start: Number(found.start), stop: Number(found.stop) }
@@ -87,7 +95,7 @@ export class DuckDBFiles implements FileEngine {
     location: string,
     { words = true, compression = 'snappy' }: WriteFileOptions = {},
   ): Promise<WrittenText> {
-    const target = quoteText(enginePath(location))
+    const target = quoteText(this.staging.localPath(location))
     const dictionaries = words ? '' : ', DICTIONARY_SIZE_LIMIT 1'
     const copy = `COPY (${sql}) TO ${target} (FORMAT parquet, COMPRESSION ${compression}, PARQUET_VERSION V2, ROW_GROUP_SIZE ${ROW_GROUP}${dictionaries}, RETURN_STATS)`
     const reader = await this.statements.try(
@@ -104,11 +112,12 @@ export class DuckDBFiles implements FileEngine {
     if (format === 'avro')
       return this.statements.try(
         sql,
-        (text) => writeAvro(this.statements.connection, text, location, codec),
+        (text) =>
+          writeAvro(this.statements.connection, text, this.staging.localPath(location), codec),
         location,
       )
     const options = copyOptions(format === 'csv' ? 'csv' : 'jsonl')
-    const path = enginePath(location)
+    const path = this.staging.localPath(location)
     const copy = `COPY (${sql}) TO ${quoteText(path)} (${options})`
     const counted = await this.statements.try(
       copy,
@@ -119,7 +128,7 @@ export class DuckDBFiles implements FileEngine {
   }
 
   async hold(files: readonly { location: string }[]): Promise<void> {
-    await fetchStaged(
+    await this.staging.fetch(
       files.map(({ location }) => location).filter((l) => formatOf(l) !== 'parquet'),
     )
     for (const { location } of files) {
@@ -128,7 +137,9 @@ export class DuckDBFiles implements FileEngine {
         this.statements.run('CREATE SCHEMA IF NOT EXISTS held'),
       )
       await this.statements.once(`held ${location}`, () =>
-        this.statements.try(location, () => holdFile(this.statements.connection, location)),
+        this.statements.try(location, () =>
+          holdFile(this.staging, this.statements.connection, location),
+        ),
       )
     }
   }

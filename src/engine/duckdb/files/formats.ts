@@ -5,9 +5,10 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { DuckDBBlobValue, DuckDBConnection } from '@duckdb/node-api'
 import { quoteName, quoteText } from '../../../define/sql/sql.js'
+import type { Staging } from '../../../storage/staging.js'
 import type { AvroCodec } from '../../engine.js'
 import { BIGINT, DuckDBDataChunk, VARCHAR } from '../driver.js'
-import { enginePath, fileList } from '../paths.js'
+import { fileList } from '../paths.js'
 
 /*
  * Bronze files in other formats than Parquet. They are written for others to read; what reads them here first holds them as
@@ -26,31 +27,38 @@ export function formatOf(location: string): Format {
 }
 
 /** The table that holds a file. */
-export function heldTable(location: string): string {
-  return `held.${quoteName(enginePath(location))}`
+export function heldTable(staging: Staging, location: string): string {
+  return `held.${quoteName(staging.localPath(location))}`
 }
 
 /** Makes a file readable as {@link heldTable}. */
-export async function holdFile(connection: DuckDBConnection, location: string): Promise<void> {
+export async function holdFile(
+  staging: Staging,
+  connection: DuckDBConnection,
+  location: string,
+): Promise<void> {
   const format = formatOf(location)
   if (format === 'parquet') return
-  const table = heldTable(location)
-  if (format === 'avro') await holdAvro(connection, location, table)
+  const table = heldTable(staging, location)
+  if (format === 'avro') await holdAvro(connection, staging.localPath(location), table)
   else
-    await connection.run(`CREATE TABLE ${table} AS ${await textsSql(connection, location, format)}`)
+    await connection.run(
+      `CREATE TABLE ${table} AS ${await textsSql(staging, connection, location, format)}`,
+    )
 }
 
 const own = (column: string) => `CAST(NULL AS VARCHAR) AS ${column}`
 
 async function textsSql(
+  staging: Staging,
   connection: DuckDBConnection,
   location: string,
   format: 'csv' | 'jsonl',
 ): Promise<string> {
-  const file = fileList([location])
+  const file = fileList(staging, [location])
   const columns = `row_number() OVER () - 1 AS file_row_number, ${own('_error')}, ${own('_raw')}, *`
   if (format === 'csv') {
-    const longest = await longestRecord(location)
+    const longest = await longestRecord(staging.localPath(location))
     const settings = [
       "header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', new_line = '\\n'",
       "nullstr = '', allow_quoted_nulls = false, strict_mode = true, hive_partitioning = false",
@@ -63,27 +71,23 @@ async function textsSql(
   )
   const types = names.getRows().map(([name]) => `${quoteText(String(name))}: 'VARCHAR'`)
   // The engine takes twice as much memory for each thread as a record may have bytes.
-  const { size } = await stat(enginePath(location))
+  const { size } = await stat(staging.localPath(location))
   const longest = Math.max(2 ** 24, Math.min(size + 16, 2 ** 30))
   return `SELECT ${columns} FROM read_json(${file}, format = 'newline_delimited', maximum_object_size = ${longest}, hive_partitioning = false, columns = {${types.join(', ')}})`
 }
 
 /** Bytes that a record may have: what lies between two line ends, and more where values have line ends of their own. */
-async function longestRecord(location: string): Promise<number> {
-  const { size } = await stat(enginePath(location))
+async function longestRecord(path: string): Promise<number> {
+  const { size } = await stat(path)
   return Math.max(2 ** 21, Math.min(size + 16, 2 ** 28))
 }
 
-async function holdAvro(
-  connection: DuckDBConnection,
-  location: string,
-  table: string,
-): Promise<void> {
+async function holdAvro(connection: DuckDBConnection, path: string, table: string): Promise<void> {
   const { readAvro } = await import('./avro.js')
-  const { columns, blocks } = readAvro(await readFile(enginePath(location)))
+  const { columns, blocks } = readAvro(await readFile(path))
   const own = ['_error', '_raw', ...columns].map((name) => `${quoteName(name)} VARCHAR`)
   await connection.run(`CREATE TABLE ${table} (file_row_number BIGINT, ${own.join(', ')})`)
-  const appender = await connection.createAppender(enginePath(location), 'held')
+  const appender = await connection.createAppender(path, 'held')
   const types = [BIGINT, VARCHAR, VARCHAR, ...columns.map(() => VARCHAR)]
   let first = 0
   for (const values of blocks) {
@@ -115,7 +119,7 @@ export function copyOptions(format: 'csv' | 'jsonl'): string {
 export async function writeAvro(
   connection: DuckDBConnection,
   sql: string,
-  location: string,
+  path: string,
   codec: AvroCodec,
 ): Promise<{ rows: number; bytes: number }> {
   const described = await connection.prepare(sql)
@@ -154,9 +158,6 @@ export async function writeAvro(
       yield piece
     }
   }
-  await pipeline(
-    Readable.from(measured(), { objectMode: true }),
-    createWriteStream(enginePath(location)),
-  )
+  await pipeline(Readable.from(measured(), { objectMode: true }), createWriteStream(path))
   return counted
 }

@@ -1,8 +1,9 @@
 import { quoteName, quoteText } from '../../../define/sql/sql.js'
 import { sqlType } from '../../../define/types/sql-type.js'
 import { type Schema, toColumnType } from '../../../iceberg/spec/types.js'
+import type { Staging } from '../../../storage/staging.js'
 import type { DeleteFile, TableFile } from '../../engine.js'
-import { fileList, sourcePath } from '../paths.js'
+import { fileList } from '../paths.js'
 
 interface Column {
   id: number
@@ -11,7 +12,12 @@ interface Column {
 }
 
 /** SQL for the rows of an Iceberg table's files, read by field id; deleted rows are left out. */
-export function tableSql(schema: Schema, files: readonly TableFile[], named: boolean): string {
+export function tableSql(
+  staging: Staging,
+  schema: Schema,
+  files: readonly TableFile[],
+  named: boolean,
+): string {
   const columns = schema.fields.map(({ id, name, type }) => {
     return { id, name, sql: sqlType(toColumnType(type)) }
   })
@@ -25,9 +31,9 @@ export function tableSql(schema: Schema, files: readonly TableFile[], named: boo
     : names
   const parts = groups(files).map((group) => {
     const locations = group.map((file) => file.location)
-    const conditions = conditionsOf(group)
+    const conditions = conditionsOf(staging, group)
     const byId = group.every(({ plain }) => plain) ? undefined : columns
-    const reader = readSql(byId, locations, named || conditions.length > 0)
+    const reader = readSql(staging, byId, locations, named || conditions.length > 0)
     const where = conditions.length > 0 ? ` WHERE ${conditions.join('\n  AND ')}` : ''
     return `SELECT ${selected.join(', ')} FROM ${reader} AS _d${where}`
   })
@@ -51,6 +57,7 @@ function groups(files: readonly TableFile[]): TableFile[][] {
 
 /** SQL that reads files: columns by their field ids, or all as they are. */
 function readSql(
+  staging: Staging,
   columns: readonly Column[] | undefined,
   locations: readonly string[],
   named: boolean,
@@ -63,35 +70,40 @@ function readSql(
     'hive_partitioning = false',
     ...(named ? ['filename = true', 'file_row_number = true'] : []),
   ]
-  return `read_parquet(${fileList(locations)}, ${options.join(', ')})`
+  return `read_parquet(${fileList(staging, locations)}, ${options.join(', ')})`
 }
 
 /** What a row `_d` must meet to be read (spec, Row-level Deletes). */
-function conditionsOf(files: readonly TableFile[]): string[] {
+function conditionsOf(staging: Staging, files: readonly TableFile[]): string[] {
   const positions = files.flatMap(({ deletes = [] }) => deletes.filter(isPositions))
   const values = (files[0]?.deletes ?? []).filter((d) => !isPositions(d))
   const only = files.flatMap((file) => file.only ?? [])
   return [
-    ...(files[0]?.only ? [only.length > 0 ? isListed(files, only) : 'false'] : []),
-    ...(positions.length > 0 ? [`NOT ${isListed(files, positions)}`] : []),
+    ...(files[0]?.only ? [only.length > 0 ? isListed(staging, files, only) : 'false'] : []),
+    ...(positions.length > 0 ? [`NOT ${isListed(staging, files, positions)}`] : []),
     ...values.map(({ location, fields = [] }) => {
       const columns = fields.map(({ id, name, type }) => ({ id, name, sql: type }))
       const equal = columns.map(
         ({ name }) => `_e.${quoteName(name)} IS NOT DISTINCT FROM _d.${quoteName(name)}`,
       )
-      return `NOT EXISTS (SELECT 1 FROM ${readSql(columns, [location], false)} AS _e WHERE ${equal.join(' AND ')})`
+      return `NOT EXISTS (SELECT 1 FROM ${readSql(staging, columns, [location], false)} AS _e WHERE ${equal.join(' AND ')})`
     }),
   ]
 }
 
 /** The condition that lists of positions name a row `_d`. A path is that of one file for ever, so the lists are read as one. */
-function isListed(files: readonly TableFile[], lists: readonly DeleteFile[]): string {
+function isListed(
+  staging: Staging,
+  files: readonly TableFile[],
+  lists: readonly DeleteFile[],
+): string {
   const locations = [...new Set(lists.map(({ location }) => location))]
   // Lists of positions spell files as the metadata did when they were written.
   const spelt = files.map(
-    ({ location, named = location }) => `(${quoteText(named)}, ${quoteText(sourcePath(location))})`,
+    ({ location, named = location }) =>
+      `(${quoteText(named)}, ${quoteText(staging.readPath(location))})`,
   )
-  return `EXISTS (SELECT 1 FROM read_parquet(${fileList(locations)}, hive_partitioning = false) AS _p
+  return `EXISTS (SELECT 1 FROM read_parquet(${fileList(staging, locations)}, hive_partitioning = false) AS _p
     JOIN (VALUES ${spelt.join(', ')}) AS _f(spelt, file) ON _p.file_path = _f.spelt
     WHERE _f.file = _d.filename AND _p.pos = _d.file_row_number)`
 }

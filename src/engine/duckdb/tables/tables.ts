@@ -1,7 +1,7 @@
 import type { DataFile } from '../../../iceberg/spec/manifest.js'
 import type { Schema } from '../../../iceberg/spec/types.js'
+import type { Staging } from '../../../storage/staging.js'
 import type { DeletesTarget, TableFile, TableIO, WriteTarget } from '../../engine.js'
-import { sourcePath } from '../paths.js'
 import type { Statements } from '../statements.js'
 import { copyDeletesSql, relocateDeletesSql, toDeletesFile } from './deletes.js'
 import { tableSql } from './scan.js'
@@ -13,16 +13,20 @@ import { locationOf, writtenFile } from './written.js'
 export class DuckDBTables implements TableIO {
   constructor(private readonly statements: Statements) {}
 
+  private get staging(): Staging {
+    return this.statements.shared.staging
+  }
+
   scan(schema: Schema, files: readonly TableFile[]): string {
-    return tableSql(schema, files, false)
+    return tableSql(this.staging, schema, files, false)
   }
 
   scanWithFiles(schema: Schema, files: readonly TableFile[]): string {
-    return tableSql(schema, files, true)
+    return tableSql(this.staging, schema, files, true)
   }
 
   fileName(location: string): string {
-    return sourcePath(location)
+    return this.staging.readPath(location)
   }
 
   async write(sql: string, target: WriteTarget): Promise<DataFile[]> {
@@ -30,7 +34,7 @@ export class DuckDBTables implements TableIO {
     this.statements.register(partitions.flatMap((p) => (p.function ? [p.function] : [])))
     const copied = (isShort: boolean) =>
       this.statements.try(
-        copySql(sql, target, isShort),
+        copySql(this.staging, sql, target, isShort),
         (text) => this.statements.connection.runAndReadAll(text),
         target.location,
       )
@@ -50,12 +54,14 @@ export class DuckDBTables implements TableIO {
       .map(writtenFile)
       .filter((file) => file.count > 0n)
       .sort((a, b) => (a.filename < b.filename ? -1 : 1))
-      .map((file) => toDataFile(file, target, locationOf(file.filename, target.location), textOf))
+      .map((file) =>
+        toDataFile(file, target, locationOf(this.staging, file.filename, target.location), textOf),
+      )
   }
 
   async writeDeletes(sql: string, target: DeletesTarget): Promise<DataFile> {
     const reader = await this.statements.try(
-      copyDeletesSql(sql, target),
+      copyDeletesSql(this.staging, sql, target),
       (text) => this.statements.connection.runAndReadAll(text),
       target.location,
     )
@@ -68,8 +74,9 @@ export class DuckDBTables implements TableIO {
     to: string,
     moves: readonly (readonly [from: string, to: string])[],
   ): Promise<number> {
-    const reader = await this.statements.try(relocateDeletesSql(from, to, moves), (text) =>
-      this.statements.connection.runAndReadAll(text),
+    const reader = await this.statements.try(
+      relocateDeletesSql(this.staging, from, to, moves),
+      (text) => this.statements.connection.runAndReadAll(text),
     )
     const [file] = reader.getRowObjects().map(writtenFile)
     return Number(file?.file_size_bytes)

@@ -9,8 +9,8 @@ import {
   toColumnType,
 } from '../../../iceberg/spec/types.js'
 import { lowerBound, parseValue, upperBound, type Value } from '../../../iceberg/spec/values.js'
+import type { Staging } from '../../../storage/staging.js'
 import type { WriteTarget } from '../../engine.js'
-import { enginePath } from '../paths.js'
 import { partitionSql, partitionType } from './transforms.js'
 
 /** What COPY … RETURN_STATS says of one file. */
@@ -55,6 +55,7 @@ export function longTextsSql(query: string, target: WriteTarget): string | undef
 
 /** The COPY statement that writes a query's rows as data files. */
 export function copySql(
+  staging: Staging,
   query: string,
   { schema, spec, location, name, anyOrder, compression = 'zstd' }: WriteTarget,
   isShort = false,
@@ -77,7 +78,7 @@ export function copySql(
     ...(hasWords(schema) ? [] : ['DICTIONARY_SIZE_LIMIT 1']),
     ...(anyOrder && spec.fields.length === 0 ? ['PRESERVE_ORDER false'] : []),
   ]
-  const folder = enginePath(location)
+  const folder = staging.localPath(location)
   if (partitions.length === 0) {
     const target = quoteText(`${folder}/${name}.parquet`)
     return `COPY (SELECT ${columns.join(', ')} FROM (${query})) TO ${target} (${options.join(', ')})`

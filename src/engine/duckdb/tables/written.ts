@@ -1,6 +1,6 @@
 import type { DuckDBMapValue, DuckDBValue } from '@duckdb/node-api'
+import type { Staging } from '../../../storage/staging.js'
 import type { Counts, WrittenText } from '../../engine.js'
-import { enginePath } from '../paths.js'
 import type { WrittenFile } from './write.js'
 
 /** What the engine says of a file that it wrote. */
@@ -27,8 +27,8 @@ function mapOf(map: DuckDBMapValue): Map<string, DuckDBValue> {
 }
 
 /** The location of a file that the engine wrote below a location. */
-export function locationOf(filename: string, location: string): string {
-  return `${location}${filename.slice(enginePath(location).length)}`
+export function locationOf(staging: Staging, filename: string, location: string): string {
+  return `${location}${filename.slice(staging.localPath(location).length)}`
 }
 
 /** The same of a file outside of a table, with the counts of its columns. */

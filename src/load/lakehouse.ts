@@ -1,0 +1,47 @@
+import type { Lake } from '../define/lake.js'
+import type { Engine } from '../engine/engine.js'
+import { type EngineOptions, openEngine } from '../engine/open.js'
+import { CommitLog } from '../log/log.js'
+import type { RunOptions } from '../run/options.js'
+import { variable } from '../settings.js'
+import type { RunRecord } from '../step/events.js'
+import type { Staging } from '../storage/staging.js'
+import { type Storage, stagingOf } from '../storage/storage.js'
+import { type OpenOptions, openStorage } from './root.js'
+
+/**
+ * What all work on one lake shares. It is put together here and nowhere else: by commands, the daemon, programs (`openLake`),
+ * processes that work for them, and tests. What is of one lake lives as long as this does, and not as long as the process.
+ */
+export class Lakehouse<S extends Storage = Storage> {
+  readonly log: CommitLog
+  /** Where its engines find the objects of its storage. */
+  readonly staging: Staging
+
+  constructor(
+    readonly storage: S,
+    /** What time it is. */
+    readonly now: () => Date = () => new Date(),
+  ) {
+    this.log = new CommitLog(storage)
+    this.staging = stagingOf(storage)
+  }
+
+  /** @throws MoraineError of kind `usage` for a URL of a kind that is not known. */
+  static at(root: string, options: OpenOptions = {}) {
+    return new Lakehouse(openStorage(root, options))
+  }
+
+  /** Starts an engine that finds the lake's objects; with extensions from MORAINE_EXTENSIONS, or else its own folder. */
+  startEngine(options: EngineOptions = {}): Promise<Engine> {
+    const extensions = variable('MORAINE_EXTENSIONS')
+    return openEngine({ extensions, ...options, staging: this.staging })
+  }
+
+  /** Brings the lake up to date; see `runLake`. */
+  async run(lake: Lake, options: Omit<RunOptions, 'storage' | 'log'>): Promise<RunRecord> {
+    const { runLake } = await import('../run/execute.js')
+    const { storage, log, now } = this
+    return runLake(lake, { now, ...options, storage, log })
+  }
+}
