@@ -156,7 +156,7 @@ async function commandLine(argv: readonly string[]): Promise<number> {
   const wanted = argv
     .slice(2)
     .find((arg, i, all) => !arg.startsWith('-') && !takesValue(all[i - 1]))
-  if (wanted !== 'run' && wanted !== 'serve') tellWaits()
+  const quiet = wanted === 'run' || wanted === 'serve' ? undefined : tellWaits()
   let exit = 0
   const program = new Command('moraine')
     .description('A medallion data lake in one typed file.')
@@ -187,6 +187,8 @@ async function commandLine(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     report(error, program)
     return exitCodeOf(error)
+  } finally {
+    quiet?.()
   }
 }
 
