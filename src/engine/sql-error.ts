@@ -50,8 +50,32 @@ export function isEngineLost(error: unknown): boolean {
   return false
 }
 
+/**
+ * What SQL failed by, where that matters to who asked: a value in a row, an expression that can't be
+ * tried by itself, or that more was needed than memory or the room for spilling gives.
+ */
+export type FailedBy = 'value' | 'trying' | 'memory' | 'spill'
+
+/** What messages about a value in a row begin with. */
+const ABOUT_VALUE = /^(Conversion|Out of Range|Invalid Input|Not implemented|Mismatch Type) Error/
+
+function failedBy(message: string): FailedBy | undefined {
+  if (ABOUT_VALUE.test(message)) return 'value'
+  if (/TRY can not be used/.test(message)) return 'trying'
+  return shortOf(message)
+}
+
+/** What was short, by a message of the engine or of JavaScript itself; nothing may have been. */
+export function shortOf(message: string): 'memory' | 'spill' | undefined {
+  if (!/^Out of Memory Error|Array buffer allocation failed/.test(message)) return undefined
+  return message.includes('max_temp_directory_size') ? 'spill' : 'memory'
+}
+
 /** SQL that the engine refused or that failed while it ran. */
 export class SqlError extends MoraineError {
+  readonly failedBy: FailedBy | undefined
+  /** The message, without the kind of error before what is said of a value. */
+  readonly reason: string
   /** The line of the SQL that the engine points to, from 1. */
   readonly line: number | undefined
   /** The column of that line, from 1, where it can be told. */
@@ -70,6 +94,8 @@ export class SqlError extends MoraineError {
     const tip = hint ?? similar
     super('engine', said, { cause, retryable: memory, ...(tip ? { hint: tip } : {}) })
     this.near = near
+    this.failedBy = failedBy(message)
+    this.reason = said.replace(ABOUT_VALUE, '').replace(/^:\s*/, '')
     const line = /\nLINE (\d+):/.exec(message)
     this.line = line ? Number(line[1]) : undefined
     this.column = columnOf(message, sql)

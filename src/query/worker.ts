@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { quoteName } from '../define/sql/sql.js'
 import type { Engine, ResultRow, Session } from '../engine/engine.js'
 import { type EngineOptions, openEngine } from '../engine/open.js'
-import { isEngineLost, SqlError } from '../engine/sql-error.js'
+import { isEngineLost, SqlError, shortOf } from '../engine/sql-error.js'
 import { DiskFull } from '../engine/stopped.js'
 import { MoraineError, messageOf } from '../errors.js'
 import { watchParent } from '../process/watchdog.js'
@@ -207,12 +207,6 @@ function failedBy(excess: Excess, message = ''): Reply {
   return { type: 'failed', message, excess }
 }
 
-/** Of which limit the engine says that it was passed. */
-function excessIn(message: string): Excess | undefined {
-  if (!/^Out of Memory Error|Array buffer allocation failed/.test(message)) return undefined
-  return message.includes('max_temp_directory_size') ? 'spill' : 'memory'
-}
-
 function relationSql(session: Session, { schema, columns, files, query }: RelationFiles): string {
   if (query !== undefined) return query
   if (schema) return session.tables.scan(schema, files)
@@ -236,7 +230,7 @@ process.on('message', (request: Request) => {
       const hint = error instanceof MoraineError ? error.hint : undefined
       // The engine's own message points at the line.
       const message = messageOf(error instanceof SqlError ? error.cause : error)
-      const excess = error instanceof DiskFull ? 'disk' : excessIn(message)
+      const excess = error instanceof DiskFull ? 'disk' : shortOf(message)
       process.send?.(
         excess ? failedBy(excess, message) : { type: 'failed', message, ...(hint ? { hint } : {}) },
       )

@@ -3,7 +3,6 @@ import { lookupOf } from '../define/sql/lookup.js'
 import { renderSql } from '../define/sql/sql.js'
 import type { Session } from '../engine/engine.js'
 import { SqlError } from '../engine/sql-error.js'
-import { messageOf } from '../errors.js'
 
 /*
  * SQL of the user's may fail on a row: a cast that meets a word, a date that is none. The engine then stops
@@ -11,12 +10,9 @@ import { messageOf } from '../errors.js'
  * value makes it fail it is taken once more, with each expression tried on each row by itself.
  */
 
-export const VALUE_ERRORS =
-  /^(Conversion|Out of Range|Invalid Input|Not implemented|Mismatch Type) Error/
-
 /** Whether SQL failed by what is in a row, rather than by how it is written. */
 export function isAboutValue(error: unknown): error is SqlError {
-  return error instanceof SqlError && VALUE_ERRORS.test(messageOf(error.cause))
+  return error instanceof SqlError && error.failedBy === 'value'
 }
 
 /** Takes a step of a dataset, and takes it carefully where it fails by a value. */
@@ -50,8 +46,7 @@ export async function canBeTried(session: Session, sql: Sql, from: string): Prom
     )
     return true
   } catch (error) {
-    if (error instanceof SqlError && /TRY can not be used/.test(messageOf(error.cause)))
-      return false
+    if (error instanceof SqlError && error.failedBy === 'trying') return false
     throw error
   }
 }

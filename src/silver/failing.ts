@@ -8,7 +8,7 @@ import type { SqlError } from '../engine/sql-error.js'
 import { MoraineError } from '../errors.js'
 import { compileChecks } from '../quality/compile.js'
 import { emptyRelation } from '../step/expressions.js'
-import { canBeTried, expressionsOf, isAboutValue, VALUE_ERRORS } from './careful.js'
+import { canBeTried, expressionsOf, isAboutValue } from './careful.js'
 import type { InputContext, SilverInput } from './input.js'
 
 /** The rules, by name, that are tried on each row by itself. */
@@ -112,7 +112,7 @@ function failing(
   row: ResultRow | undefined,
 ): MoraineError {
   const where = row?.file ? ` at ${row.file}:${row.line}` : ''
-  const why = error.message.replace(VALUE_ERRORS, '').replace(/^:\s*/, '')
+  const why = error.reason
   const hint = /more than one row/i.test(why)
     ? 'A subquery must return one row: use lookup(…) to look it up by key, or max(…) to pick one.'
     : 'Use try_cast(… as …) instead of a cast, or try(…) around anything but a subquery: both return NULL instead of failing, and the column then decides.'

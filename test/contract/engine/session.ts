@@ -132,6 +132,29 @@ export function sessionContract(open: () => Promise<Session>): void {
       expect(await session.rows('SELECT 1 AS a')).toEqual([{ a: 1 }])
     }))
 
+  it.each([
+    ['a value', "SELECT CAST(t AS DATE) AS d FROM (SELECT 'no day' AS t) AS r", 'value'],
+    ['a value', 'SELECT CAST(n AS INTEGER) AS i FROM (SELECT 1e18 AS n) AS r', 'value'],
+    ['how it is written', 'SELECT nothing FROM (SELECT 1 AS a) AS r', undefined],
+  ])('tells what fails by %s: %s', (_, sql, failedBy) =>
+    within(open, async (session) => {
+      const error = await session.rows(sql).catch((cause) => cause)
+      expect(error).toBeInstanceOf(SqlError)
+      expect(error.failedBy).toBe(failedBy)
+    }),
+  )
+
+  it('tells which expressions can not be tried by themselves', () =>
+    within(open, async (session) => {
+      const { attempt } = session.dialect.values
+      const tried = `SELECT ${attempt('(SELECT max(b) FROM (SELECT 2 AS b) AS q)')} AS t FROM (SELECT 1 AS a) AS r`
+      const error = await session.describe(tried).catch((cause) => cause)
+      expect(error.failedBy).toBe('trying')
+      expect(
+        await session.describe(`SELECT ${attempt('a')} AS t FROM (SELECT 1 AS a) AS r`),
+      ).toHaveLength(1)
+    }))
+
   it('stops what it does when it is told to, and goes on', () =>
     within(open, async (session) => {
       const some = Array.from({ length: 1000 }, (_, i) => `(${i})`).join(', ')
