@@ -58,8 +58,8 @@ interface RowsRead {
   /** Where they were read, and which, where that is worth to know. */
   source?: object
   watermark: unknown
-  /** `whole`: they are all rows that there are now. */
-  more: { whole?: boolean; replaces?: boolean }
+  /** `fullExtract`: they are all rows that there are now. */
+  more: { fullExtract?: boolean; replaces?: boolean }
   /** Where the batch is described a second time. */
   copy?: string
   /** When its rows arrived, where that was not now. */
@@ -96,7 +96,7 @@ export async function commitRows(
   const name = fullName(dataset)
   const total = (of: 'rows' | 'bytes' | 'broken') => files.reduce((sum, file) => sum + file[of], 0)
   const manifest: BatchManifest = {
-    format: 1,
+    format: 2,
     dataset: name,
     batch,
     number,
@@ -124,7 +124,7 @@ export async function commitRows(
     ...namesTogether(manifest.files),
   }
   const before = done.state.batches[name] ?? []
-  const all = pointer.names && (await new Batches(context.storage).manifests(before))
+  const all = pointer.collidingNames && (await new Batches(context.storage).manifests(before))
   const naming = all && Naming.of([...all, manifest])
   const state = await context.log.commit(
     done.state,

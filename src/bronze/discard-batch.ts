@@ -56,7 +56,7 @@ async function discard(
   const left = emptied(found ?? nothingKnown(pointer, now), { now, author, rows: pointer.rows })
   const { body: _, ...described } = await writeManifest(storage, path, left)
   // It is no full extract any more, so the one before counts again, and its names are none of the dataset's.
-  const { whole: _whole, names: _names, ...rest } = pointer
+  const { fullExtract: _full, collidingNames: _names, ...rest } = pointer
   const empty = { ...rest, ...described, rows: 0, bytes: 0, discarded: pointer.rows }
   const tables = readersOf(state, name, pointer)
   const rows = pointer.rows === 1 ? '1 row' : `${pointer.rows} rows`
@@ -95,14 +95,14 @@ async function manifestOf(
 }
 
 /** An index may list what nobody can read any more. What is listed of batches that were let go, only it knows. */
-function withoutIndex({ watermarks, forgotten }: LakeState, name: string): Changes {
+function withoutIndex({ watermarks, expired }: LakeState, name: string): Changes {
   const { index, ...watermark } = (watermarks[name] ?? {}) as { index?: unknown }
-  return index && !forgotten?.[name] ? { watermarks: { [name]: watermark } } : {}
+  return index && !expired?.[name] ? { watermarks: { [name]: watermark } } : {}
 }
 
 function nothingKnown({ dataset, batch, number }: BatchPointer, now: Date): BatchManifest {
   const created = now.toISOString()
-  return { format: 1, dataset, batch, number, created, columns: [], files: [] }
+  return { format: 2, dataset, batch, number, created, columns: [], files: [] }
 }
 
 /** A batch's manifest without its rows. */

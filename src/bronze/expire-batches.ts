@@ -27,12 +27,12 @@ export async function outlived(
     const before = now.getTime() - (secondsOf(dataset.keep as string) as number) * 1000
     const all = Math.min(...read, readers.length === 0 ? 0 : Number.POSITIVE_INFINITY)
     // What a source consists of stays, however old it is.
-    const whole = state.batches[name]?.findLast((batch) => batch.whole)?.number
+    const fullExtract = state.batches[name]?.findLast((batch) => batch.fullExtract)?.number
     // What is in quarantine is to come back where it arrived: that and what is behind it stays.
     const places = quarantinedOf(state, name).map(({ batch }) => Number.parseInt(batch, 10))
     const waiting = Math.min(...places, Number.POSITIVE_INFINITY)
     for (const pointer of state.batches[name] ?? []) {
-      if (pointer.number > all || pointer.number === whole || pointer.number >= waiting) break
+      if (pointer.number > all || pointer.number === fullExtract || pointer.number >= waiting) break
       const { created } = await batches.manifest(pointer)
       if (Date.parse(created) >= before) break
       found[name] = pointer.number

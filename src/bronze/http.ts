@@ -175,7 +175,7 @@ class Answers {
       columns: known?.columns ?? columns,
       source: { url: `${this.url.origin}${this.url.pathname}`, from: this.before?.from },
       watermark,
-      more: source.cursor ? {} : { whole: true },
+      more: source.cursor ? {} : { fullExtract: true },
     })
   }
 

@@ -5,6 +5,7 @@ import type { FilesSource, InboxSource } from '../define/source.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
+import { cutOf } from '../log/fold.js'
 import type { CommitLog } from '../log/log.js'
 import { ingestFile } from '../source/files/ingest-file.js'
 import { inspectFile } from '../source/files/inspect-file.js'
@@ -12,7 +13,13 @@ import { settleKind } from '../source/files/kind.js'
 import type { SourceFile } from '../source/files/source-file.js'
 import { entriesOf } from '../source/unpack/archive.js'
 import { withUnpacked } from '../source/unpack/unpack.js'
-import { type BatchFile, type BatchManifest, sealFiles, writeManifest } from '../step/batches.js'
+import {
+  type BatchFile,
+  type BatchManifest,
+  manifestInPlainWords,
+  sealFiles,
+  writeManifest,
+} from '../step/batches.js'
 import { type RunContext, withSession } from '../step/context.js'
 import { wantedTypes } from '../step/requested-types.js'
 import { readJson } from '../storage/checked.js'
@@ -98,10 +105,10 @@ export function withRebuilt(state: LakeState, prepared: readonly Prepared[]): La
       [...pointers],
     ]),
   )
-  const forgotten = Object.fromEntries(
-    Object.entries(state.forgotten ?? {}).filter(([name]) => !names.includes(name)),
+  const expired = Object.fromEntries(
+    Object.entries(state.expired ?? {}).filter(([name]) => !names.includes(name)),
   )
-  return { ...state, batches: { ...state.batches, ...own }, forgotten }
+  return { ...state, batches: { ...state.batches, ...own }, expired }
 }
 
 /** Makes what was prepared part of the lake, all of it in one commit. */
@@ -112,14 +119,14 @@ export async function commitRebuilt(
 ): Promise<void> {
   const names = prepared.map(({ dataset }) => fullName(dataset))
   const count = prepared.reduce((sum, { batches }) => sum + batches, 0)
-  const forgotten = names.filter((name) => base.forgotten?.[name])
+  const expired = names.filter((name) => base.expired?.[name])
   const zero = (of: readonly string[]) => Object.fromEntries(of.map((name) => [name, 0]))
   await log.commit(
     base,
     {
       cut: zero(names),
       batches: prepared.flatMap(({ pointers }) => pointers),
-      ...(forgotten.length > 0 ? { forget: zero(forgotten) } : {}),
+      ...(expired.length > 0 ? { expire: zero(expired) } : {}),
     },
     { author, run, message: `rebuild ${count} batches of ${names.join(', ')} from the archive` },
     // Batches that were discarded and are there are taken over.
@@ -131,7 +138,7 @@ export async function commitRebuilt(
 async function everCommitted(log: CommitLog, name: string): Promise<BatchPointer[]> {
   let found: BatchPointer[] = []
   for await (const { commit } of log.entries()) {
-    const cut = commit.changes.cut?.[name]
+    const cut = cutOf(commit.changes, name)
     // A rebuild cuts all, and brings them back under the same numbers.
     if (cut !== undefined) found = found.filter(({ number }) => number <= cut)
     found.push(...(commit.changes.batches ?? []).filter(({ dataset }) => dataset === name))
@@ -186,7 +193,7 @@ async function archivedManifest(
       `Batch ${before.number} of ${before.dataset} (${before.batch}) is missing from the archive`,
       { hint: 'The lake is unchanged. Restore the batch from a copy of the archive.' },
     )
-  return readJson<BatchManifest>(storage, path, before.archived?.sha256)
+  return manifestInPlainWords(await readJson<BatchManifest>(storage, path, before.archived?.sha256))
 }
 
 /** Where the files of a batch are read again, and how. */
@@ -246,10 +253,10 @@ async function rebuildFile(
     data,
     ...(original ? { original } : {}),
   }
-  if (file.said !== undefined) {
-    const row = { name, batch, said: file.said, kept: original?.path ?? '', columns }
+  if (file.message !== undefined) {
+    const row = { name, batch, said: file.message, kept: original?.path ?? '', columns }
     const given = await writeUnreadable(session, row, location)
-    return { ...kept, ...given, broken: 1, said: file.said }
+    return { ...kept, ...given, broken: 1, message: file.message }
   }
   try {
     // One that could not be taken apart says so again.

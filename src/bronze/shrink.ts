@@ -36,7 +36,7 @@ interface Extract {
 /** Rows of the full extract that a dataset consists of now; `undefined` when it does not. */
 export function rowsOfFull(state: LakeState, name: string): number | undefined {
   const last = state.batches[name]?.findLast(({ discarded }) => discarded === undefined)
-  return last?.whole ? last.rows : undefined
+  return last?.fullExtract ? last.rows : undefined
 }
 
 /**

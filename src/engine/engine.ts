@@ -72,10 +72,15 @@ export interface DeleteFile {
 export interface KeptAs {
   /** Columns kept as values, with the engine's types. Their texts are what the values give back … */
   values?: Readonly<Record<string, string>>
-  /** … but for so many rows, whose texts stand in `_texts` as a JSON array; without a number there is no such column. */
-  inexact?: number
+  /**
+   * … but for so many rows, whose values are not in the canonical form: their texts stand in `_raw_values`, as a JSON array.
+   * Without a number there is no such column.
+   */
+  nonCanonical?: number
+  /** What the column of those texts is called, where an earlier version of Moraine wrote the file. */
+  rawValues?: '_texts'
   /** No row is broken: the file has neither `_error` nor `_raw`. */
-  sound?: boolean
+  clean?: boolean
   /** The line of the first row, where each row is a line; otherwise `_source_line` has them. */
   firstLine?: number
   /** What is known of columns, where some are kept as values. */
@@ -101,7 +106,7 @@ export interface BatchParts {
   /** Rows of texts alone. */
   texts?: { sql: string; rows: number | undefined }
   /** Few rows that have to be looked for among those of values: they have texts alone. */
-  bent?: { sql: string; rows: number }
+  nonCanonical?: { sql: string; rows: number }
 }
 
 /** A Parquet file outside of a table. */

@@ -22,7 +22,7 @@ import { castRows, computing, type GoldColumns, refuseRounding } from './casts.j
 import {
   defineEmpty,
   drivingOf,
-  lastingInputs,
+  expiringInputs,
   provePart,
   queryOfPart,
   touchedParts,
@@ -68,17 +68,20 @@ export async function buildGold(
         renamed: decision.renamed,
       }),
     )
-    const before = parts || decision.lost ? context.relations.view.tables[name]?.keep : undefined
-    const { table, expired, keep } = await withoutExpired(context, dataset, all, before)
+    const before =
+      parts || decision.lost ? context.relations.view.tables[name]?.retention : undefined
+    const { table, expired, retention } = await withoutExpired(context, dataset, all, before)
     const checks = await holdChecks(context, session, dataset, table)
     const failure = brokenChecks(context, name, checks, dataset.place)
     const followed = proofs?.map(({ driving: { tier, name } }) => `${tier}.${name}`)
-    const lasting = proofs ? lastingInputs(dataset, proofs).map(({ input }) => fullName(input)) : []
+    const expiring = proofs
+      ? expiringInputs(dataset, proofs).map(({ input }) => fullName(input))
+      : []
     const state = {
       ...tableState(table, definitionOf(dataset, hash)),
-      ...(followed ? { driving: followed } : {}),
-      ...(lasting.length > 0 ? { lasting } : {}),
-      ...(keep ? { keep } : {}),
+      ...(followed ? { drivingInputs: followed } : {}),
+      ...(expiring.length > 0 ? { expiringInputs: expiring } : {}),
+      ...(retention ? { retention } : {}),
     }
     const written = added.reduce((sum, file) => sum + file.rows, 0)
     return {

@@ -108,14 +108,14 @@ async function expressionSql(session: Session, expression: AstNode): Promise<str
 }
 
 /** An input whose rows may go, and the parts that were made of them stay. */
-export interface LastingInput {
+export interface ExpiringInput {
   input: Silver | Gold
   retention: Retention
   proof: PartProof
 }
 
 /** Inputs whose rows go by the column that the parts rise with: parts from before what is kept are then final. */
-export function lastingInputs(dataset: Gold, proofs: readonly PartProof[]): LastingInput[] {
+export function expiringInputs(dataset: Gold, proofs: readonly PartProof[]): ExpiringInput[] {
   return proofs.flatMap((proof) => {
     const input = inputsOf(dataset).find((one) => isNamed(one, proof.driving))
     if (!input || input.tier === 'bronze') return []
@@ -131,11 +131,11 @@ export function lastingInputs(dataset: Gold, proofs: readonly PartProof[]): Last
 async function closeParts(
   { relations }: RunContext,
   part: Part,
-  lasting: readonly LastingInput[],
+  expiring: readonly ExpiringInput[],
 ): Promise<boolean> {
   const gone: Parameters<Part['close']>[0][number][] = []
-  for (const { input, retention, proof } of lasting) {
-    const until = relations.view.tables[fullName(input)]?.keep?.until
+  for (const { input, retention, proof } of expiring) {
+    const until = relations.view.tables[fullName(input)]?.retention?.expiredBefore
     const table = until && (await relations.table(fullName(input)))
     const field = table
       ? table.schema.fields.find((f) => f.name.toLowerCase() === retention.by.toLowerCase())
@@ -166,7 +166,7 @@ export async function touchedParts(
   const part = new Part(session, column, affects)
   const gold = await context.relations.table(fullName(dataset))
   if (!gold) return undefined
-  const closed = await closeParts(context, part, lastingInputs(dataset, proofs))
+  const closed = await closeParts(context, part, expiringInputs(dataset, proofs))
   const inputs: { dataset: AnyDataset; proof: PartProof; input: DrivingInput }[] = []
   for (const proof of proofs) {
     const driving = inputsOf(dataset).find((input) => isNamed(input, proof.driving))
@@ -213,7 +213,7 @@ const partSchema = (dataset: Gold) => `part_${dataset.name}`
 
 /** The inputs whose rows decided which parts there are, when the table was last built. */
 export function drivingOf({ relations }: RunContext, dataset: Gold): AnyDataset[] {
-  const names = relations.view.tables[fullName(dataset)]?.driving ?? []
+  const names = relations.view.tables[fullName(dataset)]?.drivingInputs ?? []
   return inputsOf(dataset).filter((input) => names.includes(fullName(input)))
 }
 

@@ -3,6 +3,7 @@ import { sha256 } from '../storage/checksum.js'
 import type { Storage } from '../storage/storage.js'
 import { Anchors } from './anchors.js'
 import type { LakeState } from './commit.js'
+import { stateInPlainWords } from './format/earlier-words.js'
 
 /** Numbers of commits that have a checkpoint, or an anchor. */
 export interface Told {
@@ -10,8 +11,11 @@ export interface Told {
   anchors: readonly number[]
 }
 
+/** 1: in the words of earlier versions. A program that knows no other passes over the checkpoint, and reads commits. */
+type Format = 1 | 2
+
 interface Head {
-  format: 1
+  format: Format
   number: number
   /** SHA-256 of the state's text, which is the second line. */
   sha256: string
@@ -47,12 +51,11 @@ export class Checkpoints {
    * @throws MoraineError of kind `corrupt` when it is not what was written.
    */
   async isOf(state: LakeState): Promise<boolean> {
-    const kept = await this.read(state.number)
+    const { format, written } = await this.written(state.number)
+    const kept = inPlainWords(written, format)
     if (JSON.stringify(kept) !== JSON.stringify(state)) return false
-    return (
-      Buffer.compare(await this.storage.read(this.pathOf(state.number)), encodeCheckpoint(kept)) ===
-      0
-    )
+    const bytes = await this.storage.read(this.pathOf(state.number))
+    return Buffer.compare(bytes, encodeCheckpoint(written, format)) === 0
   }
 
   /** Commits that something outside of the log tells of, newest first of each kind. */
@@ -71,6 +74,12 @@ export class Checkpoints {
 
   /** @throws MoraineError of kind `corrupt` when it is not what was written. */
   async read(number: number): Promise<LakeState> {
+    const { format, written } = await this.written(number)
+    return inPlainWords(written, format)
+  }
+
+  /** A state as it was written. */
+  private async written(number: number): Promise<{ format: Format; written: LakeState }> {
     const path = this.pathOf(number)
     const [head = '', body = ''] = new TextDecoder()
       .decode(await this.storage.read(path))
@@ -83,18 +92,21 @@ export class Checkpoints {
       })
     try {
       const { format, sha256: expected } = JSON.parse(head) as Head
-      if (format !== 1) throw damaged(`its format ${format} is unknown`)
+      if (format !== 1 && format !== 2) throw damaged(`its format ${format} is unknown`)
       if (sha256(body) !== expected) throw damaged('its content does not match its checksum')
-      return JSON.parse(body)
+      return { format, written: JSON.parse(body) }
     } catch (error) {
       throw error instanceof MoraineError ? error : damaged('it is not JSON', error)
     }
   }
 }
 
+const inPlainWords = (state: LakeState, format: Format) =>
+  format === 1 ? stateInPlainWords(state) : state
+
 /** A checkpoint as it lies in storage. */
-export function encodeCheckpoint(state: LakeState): Uint8Array {
+export function encodeCheckpoint(state: LakeState, format: Format = 2): Uint8Array {
   const body = JSON.stringify(state)
-  const head: Head = { format: 1, number: state.number, sha256: sha256(body) }
+  const head: Head = { format, number: state.number, sha256: sha256(body) }
   return new TextEncoder().encode(`${JSON.stringify(head)}\n${body}\n`)
 }

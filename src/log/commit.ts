@@ -18,18 +18,18 @@ export interface TableState {
   /** For silver tables: what became of all rows that were ever read into this table. */
   counts?: RowCounts
   /** For silver tables: the columns that its inputs had, in lower case. */
-  raw?: readonly string[]
+  inputColumns?: readonly string[]
   /** Earlier versions, newest first, that have the same rows in other files. */
-  same?: readonly string[]
+  sameRowsAs?: readonly string[]
   /** For gold tables that are kept up to date by parts: the inputs whose rows decide which parts. */
-  driving?: readonly string[]
+  drivingInputs?: readonly string[]
   /** For gold tables: those of `driving` whose rows may go without that parts go which were made of them. */
-  lasting?: readonly string[]
+  expiringInputs?: readonly string[]
   /**
    * Where rows are let go: the column that says from when they are, from when the oldest is that is there, and before which time rows
    * have gone.
    */
-  keep?: { by: string; oldest?: string; until?: string } | undefined
+  retention?: { column: string; oldest?: string; expiredBefore?: string } | undefined
 }
 
 /** Every row in is in exactly one of the others: in = kept + discarded + superseded + deleted + expired. */
@@ -67,9 +67,9 @@ export interface BatchPointer {
   /** Objects that could not be read, and whose place it holds; what became of them, the quarantine of its dataset says. */
   quarantined?: number
   /** It holds all rows of its source: those of earlier batches are not there any more, or have come again. */
-  whole?: boolean
+  fullExtract?: boolean
   /** Names that are together in rows of it and would be one column, and which of equal ones they are; present where any fall together. */
-  names?: readonly (readonly [name: string, nth: number])[]
+  collidingNames?: readonly (readonly [name: string, nth: number])[]
 }
 
 /** How far a dataset has read its inputs: batch numbers for bronze, metadata paths for tables. */
@@ -91,7 +91,7 @@ export interface Changes {
   /** Batches of a dataset beyond this number are no longer part of the lake: rollbacks cut, and drops. */
   cut?: Record<string, number>
   /** Batches of a dataset up to this number are no longer part of the lake, as it keeps them only for so long. */
-  forget?: Record<string, number>
+  expire?: Record<string, number>
   /** Datasets that got another name, new names by old ones. */
   renamed?: Record<string, string | null>
   /** Commits before this one can't be seen any more: vacuum removes what only they refer to. */
@@ -180,7 +180,7 @@ export interface LakeState {
   offsets: Readonly<Record<string, Offsets>>
   watermarks: Readonly<Record<string, unknown>>
   /** The last batch of each dataset that was let go, where some were. */
-  forgotten?: Readonly<Record<string, number>>
+  expired?: Readonly<Record<string, number>>
   /** New names of datasets by the names they had: tables that were made before may know the old ones. */
   renamed?: Readonly<Record<string, string>>
   /** The oldest commit whose files are all there, where vacuum has removed older ones. */

@@ -2,7 +2,8 @@ import { MoraineError } from '../errors.js'
 import { OTHER } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
 import type { Commit } from './commit.js'
-import { refuseUnknown } from './features.js'
+import { inPlainWords } from './format/earlier-words.js'
+import { refuseUnknown } from './format/features.js'
 import { program } from './program.js'
 
 /** A commit with the hash of its bytes. */
@@ -32,8 +33,9 @@ export function parseEntry(bytes: Uint8Array, path: string): Entry {
       `${path} has format ${commit?.format}, which this version of Moraine (${program}) does not support`,
       { path, hint: 'Use a newer version of Moraine.' },
     )
-  refuseUnknown(commit, path)
-  return { commit, hash: sha256(bytes), path }
+  const read = inPlainWords(commit)
+  refuseUnknown(read, path)
+  return { commit: read, hash: sha256(bytes), path }
 }
 
 /** A commit as it lies in storage. Its last field is the SHA-256 of all bytes before it. */

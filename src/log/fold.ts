@@ -14,12 +14,12 @@ export const emptyState: LakeState = {
 
 /** The state after one more commit. */
 export function fold(state: LakeState, commit: Commit, hash: string): LakeState {
-  const { tables, views, offsets, watermarks, forget } = commit.changes
+  const { tables, views, offsets, watermarks, expire } = commit.changes
   const horizon = Math.max(state.horizon ?? 0, commit.changes.horizon ?? 0)
   const renamed = merged(state.renamed ?? {}, commit.changes.renamed)
-  const forgotten = forget
-    ? { forgotten: { ...state.forgotten, ...forget } }
-    : state.forgotten && { forgotten: state.forgotten }
+  const expired = expire
+    ? { expired: { ...state.expired, ...expire } }
+    : state.expired && { expired: state.expired }
   return {
     number: commit.number,
     time: commit.time,
@@ -29,7 +29,7 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
     batches: foldBatches(state.batches, commit.changes),
     offsets: merged(state.offsets, offsets),
     watermarks: merged(state.watermarks, watermarks),
-    ...forgotten,
+    ...expired,
     ...(horizon > 0 ? { horizon } : {}),
     ...later(state.vacuumed, commit.changes.vacuumed),
     ...foldDefinitions(state.definitions, commit),
@@ -57,15 +57,35 @@ function merged<T>(
   return Object.fromEntries(entries) as Record<string, T>
 }
 
-function foldBatches(before: LakeState['batches'], { batches, cut, forget }: Changes) {
-  if (!batches && !cut && !forget) return before
+function foldBatches(before: LakeState['batches'], { batches, cut, expire }: Changes) {
+  if (!batches && !cut && !expire) return before
   const after: Record<string, readonly BatchPointer[]> = { ...before }
   for (const [dataset, last] of Object.entries(cut ?? {}))
     after[dataset] = (after[dataset] ?? []).filter(({ number }) => number <= last)
-  for (const [dataset, last] of Object.entries(forget ?? {}))
+  for (const [dataset, last] of Object.entries(expire ?? {}))
     after[dataset] = (after[dataset] ?? []).filter(({ number }) => number > last)
   for (const batch of batches ?? []) after[batch.dataset] = [...(after[batch.dataset] ?? []), batch]
   return after
+}
+
+/**
+ * Up to which number a commit leaves the batches of a dataset as they were, where it takes others back. A rollback brings expired batches
+ * back where none was left to cut, and cuts those that had expired by then: neither takes away what it leaves expired.
+ */
+export function cutOf({ cut, expire, batches }: Changes, name: string): number | undefined {
+  const expired = expire?.[name]
+  const last = cut?.[name] ?? (batches?.some(({ dataset }) => dataset === name) ? 0 : undefined)
+  if (expired === undefined) return cut?.[name]
+  return last === undefined ? undefined : Math.max(last, expired)
+}
+
+/** The changes of a commit, as if batches did not expire. */
+export function withoutExpiry({ expire = {}, ...changes }: Changes): Changes {
+  const cut = Object.keys({ ...expire, ...changes.cut }).flatMap((name) => {
+    const last = cutOf({ ...changes, expire }, name)
+    return last === undefined ? [] : [[name, last]]
+  })
+  return { ...changes, ...(cut.length > 0 ? { cut: Object.fromEntries(cut) } : {}) }
 }
 
 /** The changes that lead from one state to another: what a rollback commits. What was removed stays so. */
@@ -86,7 +106,7 @@ export function changesTo(from: LakeState, to: LakeState): Changes {
     watermarks: differences(from.watermarks, to.watermarks),
     ...(Object.keys(cut).length > 0 ? { cut } : {}),
     ...(batches.length > 0 ? { batches } : {}),
-    ...forgetTo(from, to),
+    ...expireTo(from, to),
   }
 }
 
@@ -94,14 +114,19 @@ export function changesTo(from: LakeState, to: LakeState): Changes {
  * An earlier state with all that arrived since: batches, and what sources are known to have delivered. Tables and offsets
  * are the earlier ones, so that the next run builds from the batches again.
  *
- * @param from a later state, with the batches that `keep` let go since.
+ * @param from a later state, with the batches that expired since.
+ * @param known the batches that had arrived by then: those that had expired have not arrived since, when they are back.
  */
-export function withArrivals(to: LakeState, from: LakeState): LakeState {
+export function withArrivals(
+  to: LakeState,
+  from: LakeState,
+  known: ReadonlySet<string> = new Set(),
+): LakeState {
   const since = underOldNames(from, to)
-  const there = idsOf(to)
+  const isNew = arrivedSince(to, known)
   const batches: Record<string, readonly BatchPointer[]> = { ...to.batches }
   for (const [dataset, before] of Object.entries(since.batches)) {
-    const arrived = before.filter(({ batch }) => !there.has(batch))
+    const arrived = before.filter((pointer) => isNew(dataset, pointer))
     if (arrived.length > 0) batches[dataset] = [...(to.batches[dataset] ?? []), ...arrived]
   }
   const watermarks = { ...to.watermarks, ...since.watermarks }
@@ -117,12 +142,26 @@ export function withArrivals(to: LakeState, from: LakeState): LakeState {
  * Datasets of which batches came under numbers that an earlier state has others of: intake was undone and done anew, or
  * they were dropped. What arrived since can't stand behind what was there then.
  */
-export function forkedSince(to: LakeState, from: LakeState): string[] {
-  const there = idsOf(to)
+export function forkedSince(
+  to: LakeState,
+  from: LakeState,
+  known: ReadonlySet<string> = new Set(),
+): string[] {
+  const isNew = arrivedSince(to, known)
   return Object.entries(underOldNames(from, to).batches).flatMap(([dataset, batches]) => {
     const last = to.batches[dataset]?.at(-1)?.number ?? 0
-    return batches.some(({ batch, number }) => !there.has(batch) && number <= last) ? [dataset] : []
+    const isForked = batches.some((pointer) => isNew(dataset, pointer) && pointer.number <= last)
+    return isForked ? [dataset] : []
   })
+}
+
+/** Tells which batches are neither part of an earlier state, nor had expired by then. */
+function arrivedSince(to: LakeState, known: ReadonlySet<string>) {
+  const there = idsOf(to)
+  return (dataset: string, { batch, number }: BatchPointer): boolean => {
+    const hadExpired = number <= (to.expired?.[dataset] ?? 0) && known.has(batch)
+    return !there.has(batch) && !hadExpired
+  }
 }
 
 const idsOf = ({ batches }: LakeState): ReadonlySet<string> =>
@@ -153,11 +192,11 @@ function isSame(a: BatchPointer | undefined, b: BatchPointer | undefined): boole
   return a?.batch === b?.batch && a?.manifest === b?.manifest
 }
 
-function forgetTo({ forgotten: from = {} }: LakeState, { forgotten: to = {} }: LakeState): Changes {
+function expireTo({ expired: from = {} }: LakeState, { expired: to = {} }: LakeState): Changes {
   const names = [...new Set([...Object.keys(from), ...Object.keys(to)])]
   const changed = names.filter((name) => (from[name] ?? 0) !== (to[name] ?? 0))
   if (changed.length === 0) return {}
-  return { forget: Object.fromEntries(changed.map((name) => [name, to[name] ?? 0])) }
+  return { expire: Object.fromEntries(changed.map((name) => [name, to[name] ?? 0])) }
 }
 
 function differences<T>(from: Readonly<Record<string, T>>, to: Readonly<Record<string, T>>) {
@@ -170,8 +209,8 @@ function differences<T>(from: Readonly<Record<string, T>>, to: Readonly<Record<s
 
 /** Whether changes change anything. */
 export function isEmpty(changes: Changes): boolean {
-  const { tables, views, batches, cut, offsets, watermarks, forget, horizon, vacuumed } = changes
-  const parts = [tables, views, batches, cut, offsets, watermarks, forget]
+  const { tables, views, batches, cut, offsets, watermarks, expire, horizon, vacuumed } = changes
+  const parts = [tables, views, batches, cut, offsets, watermarks, expire]
   return (
     horizon === undefined &&
     vacuumed === undefined &&
@@ -202,7 +241,7 @@ function written(changes: Changes): Set<string> {
     ...Object.keys(changes.tables ?? {}).map((name) => `table ${name}`),
     ...Object.keys(changes.views ?? {}).map((name) => `table ${name}`),
     ...(changes.batches ?? []).map(({ dataset }) => `batches of ${dataset}`),
-    ...Object.keys({ ...changes.forget, ...changes.cut }).map((name) => `batches of ${name}`),
+    ...Object.keys({ ...changes.expire, ...changes.cut }).map((name) => `batches of ${name}`),
     ...Object.keys(changes.offsets ?? {}).map((name) => `offsets of ${name}`),
     ...Object.keys(changes.watermarks ?? {}).map((name) => `watermark of ${name}`),
   ])

@@ -14,6 +14,8 @@ export const VACUUMED = [
   'discarded/',
   'deleted/',
   'history/',
+  'tombstones/',
+  // What `tombstones/` was called by earlier versions.
   'ended/',
 ]
 

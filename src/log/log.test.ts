@@ -164,7 +164,7 @@ describe('the commit log', () => {
     ['torn', (text: string) => text.slice(0, 90)],
     ['empty', () => ''],
     ['changed', (text: string) => text.replace('"v99"', '"v98"')],
-    ['of the future', (text: string) => text.replace('"format":1', '"format":7')],
+    ['of the future', (text: string) => text.replace('"format":2', '"format":7')],
   ])('passes over a checkpoint that is %s, and verify names it', async (_, spoil) => {
     const storage = new MemoryStorage()
     const log = new CommitLog(storage, 'main', quick)
@@ -369,12 +369,38 @@ describe('the commit log', () => {
       const log = new CommitLog(new MemoryStorage(), 'main', quick)
       let state = await log.commit(await log.head(), { batches: [pointer(1), pointer(2)] }, info)
       state = await log.commit(state, { batches: [pointer(3)] }, info)
-      state = await log.commit(state, { forget: { 'bronze.a': 3 } }, info)
+      state = await log.commit(state, { expire: { 'bronze.a': 3 } }, info)
       state = await log.commit(state, { batches: [pointer(4)] }, info)
       expect(names(state)).toEqual(['b4'])
       state = await log.rollback(1, who)
       expect(names(state)).toEqual(['b1', 'b2', 'b3', 'b4'])
-      expect(state.forgotten?.['bronze.a'] ?? 0).toBe(0)
+      expect(state.expired?.['bronze.a'] ?? 0).toBe(0)
+    })
+
+    it('brings what expired back once, however often and wherever to it is rolled back', async () => {
+      const log = new CommitLog(new MemoryStorage(), 'main', quick)
+      let state = await log.commit(await log.head(), { batches: [pointer(1)] }, info)
+      state = await log.commit(state, { batches: [pointer(2)] }, info)
+      state = await log.commit(state, { expire: { 'bronze.a': 1 } }, info)
+      state = await log.commit(state, { expire: { 'bronze.a': 2 } }, info)
+      const all = ['b1', 'b2']
+      const left = new Map([
+        [3, ['b2']],
+        [4, []],
+      ])
+      for (const to of [1, 3, 2, 4, 1, 4, 3, 1, 5, 6]) {
+        state = await log.rollback(to, who)
+        expect(names(state) ?? [], `rolled back to ${to}`).toEqual(
+          left.get(to) ?? (to === 6 ? ['b2'] : all),
+        )
+      }
+      await log.rollback(1, who)
+      state = await log.head()
+      state = await log.commit(state, { expire: { 'bronze.a': 2 } }, info)
+      // What was undone, once it had expired, has not arrived.
+      state = await log.rollback(1, who, true)
+      expect(names(state)).toEqual(['b1'])
+      expect(names(await log.rollback(1, who))).toEqual(['b1'])
     })
 
     it('is refused where intake was undone and done anew: numbers would stand for two batches', async () => {
@@ -385,7 +411,7 @@ describe('the commit log', () => {
       state = await log.commit(await log.head(), { batches: [pointer(2, '2y')] }, info)
       await expect(log.rollback(2, who)).rejects.toMatchObject({
         kind: 'usage',
-        message: expect.stringContaining('bronze.a was taken in anew since commit 2'),
+        message: expect.stringContaining('bronze.a was ingested again since commit 2'),
       })
       expect(names(await log.rollback(2, who, true))).toEqual(['b1', '2x'])
     })

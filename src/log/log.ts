@@ -4,9 +4,17 @@ import { MoraineError } from '../errors.js'
 import type { Storage } from '../storage/storage.js'
 import type { Changes, Commit, CommitInfo, LakeState, TableState } from './commit.js'
 import { type Entry, encodeCommit } from './entry.js'
-import { featuresOf, isKnown, refuseWriting } from './features.js'
-import { changesTo, conflictsOf, fold, forkedSince, isEmpty, withArrivals } from './fold.js'
+import {
+  changesTo,
+  conflictsOf,
+  fold,
+  forkedSince,
+  isEmpty,
+  withArrivals,
+  withoutExpiry,
+} from './fold.js'
 import { encodeFork, type Fork, forkPath, parseFork } from './fork.js'
+import { featuresOf, isKnown, refuseWriting } from './format/features.js'
 import type { Base } from './gone.js'
 import { program } from './program.js'
 import { behind, checkedFold, LogReader, type Parent } from './reader.js'
@@ -248,16 +256,27 @@ export class CommitLog extends LogReader {
     let since = target
     for (let number = target.number + 1; number <= base.number; number++) {
       const entry = (await this.entry(number)) as Entry
-      const { forget: _, ...changes } = entry.commit.changes
+      const changes = withoutExpiry(entry.commit.changes)
       since = fold(since, { ...entry.commit, changes }, entry.hash)
     }
-    const forked = forkedSince(target, since)
-    if (forked.length === 0) return withArrivals(target, since)
+    const known = target.expired ? await this.batchesUntil(target.number) : undefined
+    const forked = forkedSince(target, since, known)
+    if (forked.length === 0) return withArrivals(target, since, known)
     throw new MoraineError(
       'usage',
       `${forked.join(', ')} was ingested again since commit ${target.number}, so its current batches cannot follow the earlier ones`,
       { hint: 'Roll back bronze as well, with --undo-intake. Nothing was changed.' },
     )
+  }
+
+  /** The names of all batches that arrived up to a commit. */
+  private async batchesUntil(number: number): Promise<ReadonlySet<string>> {
+    const found = new Set<string>()
+    for await (const { commit } of this.entries()) {
+      if (commit.number > number) break
+      for (const { batch } of commit.changes.batches ?? []) found.add(batch)
+    }
+    return found
   }
 
   /**
@@ -304,7 +323,7 @@ export class CommitLog extends LogReader {
     const own = { ...info, program, ...defined }
     const commit = { format: 2, id, number, time, previous, ...own, changes } as const
     const features = featuresOf({ ...commit, sha256: '' }, state.features)
-    return features ? { ...commit, features } : commit
+    return { ...commit, features }
   }
 }
 

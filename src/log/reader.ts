@@ -6,6 +6,7 @@ import type { Changes, Commit, LakeState } from './commit.js'
 import { type Entry, parseEntry } from './entry.js'
 import { emptyState, fold } from './fold.js'
 import type { Fork } from './fork.js'
+import { needsNewer } from './format/features.js'
 import { AHEAD, entryPath, firstAfter, missingEntries } from './gaps.js'
 
 /** The branch that another one came from, and where. */
@@ -135,7 +136,8 @@ export class LogReader {
     try {
       const state = await this.checkpoints.read(number)
       const entry = await this.entry(number)
-      return entry && entry.hash === state.hash ? state : undefined
+      // The commit that a program can't read says so, and which one can.
+      return entry && entry.hash === state.hash && !needsNewer(state) ? state : undefined
     } catch (error) {
       if (error instanceof MoraineError && error.kind === 'corrupt') return undefined
       throw error

@@ -7,7 +7,7 @@ import type { DataFile } from '../iceberg/spec/manifest.js'
 import { currentSpec } from '../iceberg/spec/metadata.js'
 import { Table } from '../iceberg/table.js'
 import type { CommitInfo, LakeState, TableState } from '../log/commit.js'
-import { refuseWriting } from '../log/features.js'
+import { refuseWriting } from '../log/format/features.js'
 import { whileWriting } from '../log/live.js'
 import type { CommitLog } from '../log/log.js'
 import { checkFiles } from '../step/check-files.js'
@@ -123,7 +123,7 @@ async function publish(
     ...before,
     ...table.totals,
     ...table.pointer,
-    same: [before.metadata, ...(before.same ?? [])].slice(0, REMEMBERED),
+    sameRowsAs: [before.metadata, ...(before.sameRowsAs ?? [])].slice(0, REMEMBERED),
   }
   const message = `optimize ${name}`
   return log.commit(base, { tables: { [name]: changed } }, { ...info, message })

@@ -3,8 +3,8 @@ import { realEffects, type TableEffects } from '../iceberg/effects.js'
 import { Manifests } from '../iceberg/manifests.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import type { Changes, CommitInfo, LakeState } from '../log/commit.js'
-import { refuseWriting } from '../log/features.js'
 import { isEmpty } from '../log/fold.js'
+import { refuseWriting } from '../log/format/features.js'
 import { VACUUMED } from '../log/gone.js'
 import { type Live, lookForLive, nameOfLive, whileWriting } from '../log/live.js'
 import type { CommitLog } from '../log/log.js'
@@ -157,8 +157,8 @@ async function expire(
     const old = table.metadata.snapshots.some((s) => s['timestamp-ms'] < since.getTime())
     if (!old || table.metadata.snapshots.length < 2) continue
     const left = remove ? await table.expire(since) : table
-    const same = [state.metadata, ...(state.same ?? [])]
-    tables[name] = { ...state, ...left.pointer, same }
+    const same = [state.metadata, ...(state.sameRowsAs ?? [])]
+    tables[name] = { ...state, ...left.pointer, sameRowsAs: same }
   }
   const expired = Object.keys(tables)
   const changes: Changes = {

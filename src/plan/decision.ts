@@ -31,7 +31,7 @@ export interface FilesDiscovery {
 /** The state a decision is made on: the log's, or the log's with what this run has made so far. */
 export type View = Pick<
   LakeState,
-  'tables' | 'views' | 'batches' | 'offsets' | 'forgotten' | 'definitions'
+  'tables' | 'views' | 'batches' | 'offsets' | 'expired' | 'definitions'
 >
 
 /** What is to be done for a dataset, and why, in a sentence. */

@@ -53,7 +53,7 @@ function planOne(
   const isView = dataset.tier === 'gold' && dataset.view
   if (decision.action === 'build' || upstream.length === 0 || isView) return decision
   const names = upstream.map(fullName).join(', ')
-  const driving = view.tables[fullName(dataset)]?.driving ?? []
+  const driving = view.tables[fullName(dataset)]?.drivingInputs ?? []
   const incremental =
     dataset.tier === 'silver'
       ? upstream.every((d) => d.tier === 'bronze')
@@ -140,11 +140,15 @@ function decideView(dataset: Gold, view: View, hash: PlanInput['hash']): Decisio
 }
 
 /** What to do where nothing has come, but rows of a table have become older than its `keep`. */
-function expiring(dataset: AnyDataset, { keep }: TableState, now: Date): Decision | undefined {
+function expiring(
+  dataset: AnyDataset,
+  { retention: keep }: TableState,
+  now: Date,
+): Decision | undefined {
   const retention = dataset.tier === 'bronze' ? undefined : retentionOf(dataset)
   if (!retention || dataset.tier === 'bronze') return undefined
   const from = keptFrom(retention, now)
-  const known = keep?.by === retention.by
+  const known = keep?.column === retention.by
   if (known && !(keep.oldest && Date.parse(keep.oldest) < from.getTime())) return undefined
   const day = from.toISOString().replace('T00:00:00.000Z', '')
   const reason = known
@@ -167,22 +171,24 @@ function nothingYet(dataset: AnyDataset, view: View): string | undefined {
 }
 
 /** The number of a dataset's last batch, be it part of the lake or not any more. */
-export function lastNumber(name: string, view: Pick<View, 'batches' | 'forgotten'>): number {
-  return view.batches[name]?.at(-1)?.number ?? view.forgotten?.[name] ?? 0
+export function lastNumber(name: string, view: Pick<View, 'batches' | 'expired'>): number {
+  return view.batches[name]?.at(-1)?.number ?? view.expired?.[name] ?? 0
 }
 
 /** Inputs whose first batches were let go, and whose rest is not all that there is, or of whose rows a table's parts were made that went. */
 function lostInputs(dataset: AnyDataset, view: View): string[] {
   const batches = bronzeInputs(dataset)
     .map(fullName)
-    .filter((name) => (view.forgotten?.[name] ?? 0) > 0)
-    .filter((name) => !view.batches[name]?.some((batch) => batch.whole))
+    .filter((name) => (view.expired?.[name] ?? 0) > 0)
+    .filter((name) => !view.batches[name]?.some((batch) => batch.fullExtract))
   return [...batches, ...expiredInputs(view.tables[fullName(dataset)], view)]
 }
 
 /** Inputs that have let rows go of which a table keeps what was made of them. */
 function expiredInputs(table: TableState | undefined, view: View): string[] {
-  return (table?.lasting ?? []).filter((name) => view.tables[name]?.keep?.until !== undefined)
+  return (table?.expiringInputs ?? []).filter(
+    (name) => view.tables[name]?.retention?.expiredBefore !== undefined,
+  )
 }
 
 /** Only silver that reads bronze takes a new definition for new rows alone. */
@@ -200,8 +206,8 @@ export function changesOf(
     dataset.tier === 'silver' &&
     !Object.hasOwn(dataset.select, column) &&
     missingIsNull(dataset.schema.shape[column] as z.ZodType) &&
-    table.raw !== undefined &&
-    !table.raw.includes(column.toLowerCase())
+    table.inputColumns !== undefined &&
+    !table.inputColumns.includes(column.toLowerCase())
   // Lakes of version 0.1 held one hash of all of it.
   if (typeof table.definition === 'string')
     return { said: ['Moraine now compares definitions differently'], harmless: false, renamed: {} }
@@ -267,7 +273,7 @@ function decideGold(
     })
     .join(', ')
   const { incremental } = dataset
-  const { driving } = table
+  const { drivingInputs: driving } = table
   if (!incremental || driving === undefined) return build(said)
   if (names.some((name) => !driving.includes(name))) {
     const reason = `${said}, which may affect any partition`
@@ -275,7 +281,7 @@ function decideGold(
   }
   const whole = changed.some((input) => {
     const { batches } = windowAfter(input, view, Number(seen[fullName(input)] ?? 0))
-    return input.tier === 'bronze' && batches.some((batch) => batch.whole)
+    return input.tier === 'bronze' && batches.some((batch) => batch.fullExtract)
   })
   if (whole) return build(`${said}, which is a full extract`)
   const reason = `${said}: only the affected values of '${incremental.by}' are computed`
@@ -300,7 +306,7 @@ function decideByBatches(
   const reason = windows
     .map(({ dataset, batches }) => `${dataset} has ${newBatches(batches)}`)
     .join(', ')
-  if (windows.some((window) => window.batches.some((batch) => batch.whole)))
+  if (windows.some((window) => window.batches.some((batch) => batch.fullExtract)))
     return build(`${reason}, which is a full extract`)
   const replaces = windows.some((window) => window.batches.some((batch) => batch.replaces))
   // Only a key tells which rows of a file's earlier version a new one takes the place of.
@@ -321,8 +327,12 @@ function decideByBatches(
 function namesFellTogether({ dataset, batches }: Window, view: View, seen: Offsets): boolean {
   const before = (view.batches[dataset] ?? []).filter((b) => b.number <= Number(seen[dataset] ?? 0))
   if (before.length === 0) return false
-  const known = new Set(before.flatMap(({ names = [] }) => names).map((key) => key.join('\n')))
-  return batches.some(({ names = [] }) => names.some((key) => !known.has(key.join('\n'))))
+  const known = new Set(
+    before.flatMap(({ collidingNames: names = [] }) => names).map((key) => key.join('\n')),
+  )
+  return batches.some(({ collidingNames: names = [] }) =>
+    names.some((key) => !known.has(key.join('\n'))),
+  )
 }
 
 /** What a change costs of what rows look something up in: any of them may find something else now. */
@@ -363,7 +373,7 @@ function windowAfter(input: AnyDataset, view: View, number: number): Window {
 
 /** The batches that make up a dataset: what came before one that is all of its source is not there any more. */
 export function sinceFull(batches: readonly BatchPointer[]): readonly BatchPointer[] {
-  const first = batches.findLastIndex((batch) => batch.whole)
+  const first = batches.findLastIndex((batch) => batch.fullExtract)
   return first > 0 ? batches.slice(first) : batches
 }
 
@@ -373,7 +383,7 @@ function version(input: AnyDataset, view: View): string | undefined {
 
 /** Whether what was read of a table has the rows that it has now, be it in other files. */
 function hasSeen(seen: string | number | undefined, input: AnyDataset, view: View): boolean {
-  const { metadata, same = [] } = view.tables[fullName(input)] ?? {}
+  const { metadata, sameRowsAs: same = [] } = view.tables[fullName(input)] ?? {}
   return seen === metadata || same.some((earlier) => earlier === seen)
 }
 

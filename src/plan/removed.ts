@@ -14,7 +14,7 @@ export interface Removed {
 }
 
 /** Tiers of the tables that go with a silver dataset's own. */
-const COMPANIONS = ['discarded', 'deleted', 'history', 'ended']
+const COMPANIONS = ['discarded', 'deleted', 'history', 'tombstones']
 
 /** The datasets that are in the lake, but not in its definition any more. */
 export function removedFrom(datasets: readonly AnyDataset[], state: LakeState): Removed[] {
@@ -41,7 +41,7 @@ export function dropChanges(state: LakeState, name: string): Changes {
     ...(state.offsets[name] ? { offsets: { [name]: null } } : {}),
     ...watermarksOf(state, name, () => null),
     ...(state.batches[name] ? { cut: { [name]: 0 } } : {}),
-    ...(state.forgotten?.[name] ? { forget: { [name]: 0 } } : {}),
+    ...(state.expired?.[name] ? { expire: { [name]: 0 } } : {}),
   }
 }
 
@@ -139,9 +139,7 @@ export function renameChanges(
     offsets: { ...dropped.offsets, ...offsets },
     ...movedWatermarks(state, from, to, dropped),
     ...(batches ? { batches } : {}),
-    ...(state.forgotten?.[from]
-      ? { forget: { ...dropped.forget, [to]: state.forgotten[from] } }
-      : {}),
+    ...(state.expired?.[from] ? { expire: { ...dropped.expire, [to]: state.expired[from] } } : {}),
   }
 }
 
@@ -180,12 +178,12 @@ function renamedIn(
     for (const [part, now] of Object.entries(after))
       if (before[part] === table.definition[part]) definition[part] = now
   }
-  const { driving, lasting } = table
+  const { drivingInputs, expiringInputs } = table
   return {
     ...table,
     definition,
-    ...(driving ? { driving: driving.map(newest) } : {}),
-    ...(lasting ? { lasting: lasting.map(newest) } : {}),
+    ...(drivingInputs ? { drivingInputs: drivingInputs.map(newest) } : {}),
+    ...(expiringInputs ? { expiringInputs: expiringInputs.map(newest) } : {}),
   }
 }
 

@@ -7,7 +7,7 @@ import { MoraineError } from '../errors.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
-import { refuseReading } from '../log/features.js'
+import { refuseReading } from '../log/format/features.js'
 import { Heartbeat } from '../log/live.js'
 import { variable } from '../settings.js'
 import type { TableRef } from '../sql/guard.js'
@@ -299,7 +299,9 @@ async function scanBronze(storage: Storage, state: LakeState, name: string) {
   const known = findName(state, `bronze.${name}`)
   const pointers = state.batches[known] ?? []
   const manifests = await new Batches(storage).manifests(pointers)
-  const naming = pointers.some(({ names }) => names) ? Naming.of(manifests) : undefined
+  const naming = pointers.some(({ collidingNames: names }) => names)
+    ? Naming.of(manifests)
+    : undefined
   const files = keptFiles(storage, manifests, false, naming)
   const columns = [...bronzeLineage, ...(naming?.columnsOf(manifests) ?? columnsOf(manifests))]
   return {

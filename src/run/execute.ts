@@ -1,5 +1,5 @@
 import type { Lake } from '../define/lake.js'
-import { refuseWriting } from '../log/features.js'
+import { refuseWriting } from '../log/format/features.js'
 import { CommitLog } from '../log/log.js'
 import { lakeDefinition } from '../plan/fingerprint.js'
 import { select } from '../plan/graph.js'

@@ -14,10 +14,10 @@ export async function letGo(
   const kept = datasets.filter((d): d is Bronze => d.tier === 'bronze' && d.keep !== undefined)
   if (kept.length === 0 || signal.aborted) return
   const state = await log.head()
-  const forget = await outlived(kept, lake, state, new Batches(storage), now())
-  const names = Object.keys(forget)
+  const expire = await outlived(kept, lake, state, new Batches(storage), now())
+  const names = Object.keys(expire)
   if (names.length === 0) return
   const message = `expire old batches of ${names.join(', ')}`
-  const { number } = await log.commit(state, { forget }, { author, run, message })
+  const { number } = await log.commit(state, { expire }, { author, run, message })
   recorder.committed(number, names)
 }

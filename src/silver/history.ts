@@ -117,7 +117,7 @@ async function writeEnds(
   { sql: arrivals }: Relation,
   { columns, incremental }: Pick<Target, 'columns' | 'incremental'>,
 ): Promise<{ before: string; tables: Record<string, TableState> }> {
-  const name = `ended.${dataset.name}`
+  const name = `tombstones.${dataset.name}`
   const { key, cursor } = dataset
   const kept = columns.filter((column) => key.includes(column.name) || column.name === cursor)
   const all: Field[] = [...kept, { name: '_batch', type: { kind: 'string' } }]

@@ -151,9 +151,9 @@ async function earlierColumns(
 ): Promise<readonly string[]> {
   const { view } = relations
   const names = dataset.from.map(fullName)
-  const isPart = mode === 'incremental' || names.some((name) => view.forgotten?.[name])
+  const isPart = mode === 'incremental' || names.some((name) => view.expired?.[name])
   if (!isPart) return []
-  const { raw } = view.tables[fullName(dataset)] ?? {}
+  const { inputColumns: raw } = view.tables[fullName(dataset)] ?? {}
   if (raw) return raw
   const batches = names.map((name) => relations.batchColumns(view.batches[name] ?? []))
   return distinct((await Promise.all(batches)).flat())
@@ -337,14 +337,14 @@ async function sourcesOf(
     const sql = `SELECT *${exclude}, ${lineage.join(', ')}, false AS _superseded FROM ${from.tier}.${quoteName(from.name)}`
     return [{ sql, values: [], rows: undefined }]
   }
-  const pointers = windowOf(context, from, decision)
   // Without a key, only the newest version of each source file counts.
-  const marked = dataset.key.length === 0
-  const { values, texts, bent } = await relations.bronzeParts(session, pointers, wanted, marked)
+  const [files, marked] = [windowOf(context, from, decision), dataset.key.length === 0]
+  const parted = await relations.bronzeParts(session, files, wanted, marked)
+  const { values, texts, nonCanonical: odd } = parted
   const parts = [
     ...(values ? [{ ...values, values: values.columns }] : []),
     ...(texts ? [{ ...texts, values: [] }] : []),
-    ...(bent ? [{ ...bent, sql: await found(session, bent.sql), values: [] }] : []),
+    ...(odd ? [{ ...odd, sql: await found(session, odd.sql), values: [] }] : []),
   ]
   if (context.sample !== undefined) return sampled(session, parts, context.sample)
   if (parts.length > 0) return parts

@@ -36,14 +36,15 @@ export async function writeBuilt(
   proveNothingLost(name, counts)
   proveNothingLost(name, { ...ever, kept: written.table.totals.rows })
   // What was made of rows that are gone goes on to be so, unless all of them are there again.
-  const kept = incremental || decision.lost ? context.relations.view.tables[name]?.keep : undefined
+  const kept =
+    incremental || decision.lost ? context.relations.view.tables[name]?.retention : undefined
   const left = await withoutExpired(context, dataset, written.table, kept)
-  const { table, expired, keep } = left
+  const { table, expired, retention } = left
   const raw = validated.columns.map((column) => column.toLowerCase())
   const state: TableState = {
     ...tableState(table, definition, withExpired(ever, expired)),
-    ...(keep ? { keep } : {}),
-    raw: [...new Set([...(before?.raw ?? []), ...raw])].sort(),
+    ...(retention ? { retention } : {}),
+    inputColumns: [...new Set([...(before?.inputColumns ?? []), ...raw])].sort(),
   }
   const checks = await holdChecks(context, session, dataset, table, counts)
   const failure =
@@ -96,7 +97,9 @@ export async function writeReplayed(
         ...before,
         ...tableState(table, definitionOf(dataset, hash), ever),
         // How old the rows are that came back is seen by the next run.
-        ...(before.keep ? { keep: { ...before.keep, oldest: new Date(0).toISOString() } } : {}),
+        ...(before.retention
+          ? { retention: { ...before.retention, oldest: new Date(0).toISOString() } }
+          : {}),
       },
       [`discarded.${dataset.name}`]: discarded,
       ...buried,

@@ -29,7 +29,7 @@ export interface BatchFile extends KeptAs, NamesOutside {
   /** It could not be read, and is one row that says why: what it was tried to be read as, as a hash. */
   unread?: string
   /** It was given up, and is one row that says so: this. */
-  said?: string
+  message?: string
   /** Bytes of the Parquet file; 0 where another source file describes it. */
   bytes: number
   /** SHA-256 of that file; earlier versions of Moraine did not note it. */
@@ -38,7 +38,8 @@ export interface BatchFile extends KeptAs, NamesOutside {
 
 /** The immutable description of a batch. */
 export interface BatchManifest {
-  format: 1
+  /** 1, in the words of earlier versions, is read as 2. */
+  format: 2
   dataset: string
   batch: string
   number: number
@@ -55,6 +56,26 @@ export interface BatchManifest {
   quarantined?: readonly KnownFile[]
   /** Its rows are of an object that was in quarantine, by its id: they come where the batch's name sorts. */
   restored?: string
+}
+
+/** A batch's description as earlier versions wrote it. */
+interface EarlierManifest extends Omit<BatchManifest, 'format' | 'files'> {
+  format: 1
+  files: readonly (BatchFile & { inexact?: number; sound?: boolean; said?: string })[]
+}
+
+/** A batch's description in the words of now (ADR 86); its files stay as they were written. */
+export function manifestInPlainWords(manifest: BatchManifest | EarlierManifest): BatchManifest {
+  if (manifest.format !== 1) return manifest
+  const files = manifest.files.map(({ inexact, sound, said, ...file }): BatchFile => {
+    return {
+      ...file,
+      ...(inexact === undefined ? {} : { nonCanonical: inexact, rawValues: '_texts' }),
+      ...(sound ? { clean: sound } : {}),
+      ...(said === undefined ? {} : { message: said }),
+    }
+  })
+  return { ...manifest, format: 2, files }
 }
 
 /**
@@ -105,7 +126,9 @@ export class Batches {
   }
 
   private async read(path: string, sha256: string | undefined): Promise<BatchManifest> {
-    const manifest = await readJson<BatchManifest>(this.storage, path, sha256)
+    const manifest = manifestInPlainWords(
+      await readJson<BatchManifest | EarlierManifest>(this.storage, path, sha256),
+    )
     const at = (path: string) => this.storage.locate(path)
     const staging = stagingOf(this.storage)
     for (const { data, dataSha256, original } of manifest.files) {
@@ -176,7 +199,7 @@ export function keptFiles(
     const { batch, files } = manifest
     return byData(files).map((sources) => {
       const [first] = sources as [BatchFile, ...BatchFile[]]
-      const { data, name, bare, values, inexact, sound, firstLine, known } = first
+      const { data, name, bare, values, nonCanonical, rawValues, clean, firstLine, known } = first
       const madeOf = naming?.madeOf(manifest, first)
       const gone = sources.filter((file) => newest.get(file.name) !== batch)
       const superseded = gone.length === sources.length || gone.map((file) => file.name)
@@ -186,8 +209,9 @@ export function keptFiles(
         ...(marked && gone.length > 0 ? { superseded } : {}),
         ...(bare ? { origin: { batch, file: name } } : {}),
         ...(values ? { values } : {}),
-        ...(inexact === undefined ? {} : { inexact }),
-        ...(sound ? { sound } : {}),
+        ...(nonCanonical === undefined ? {} : { nonCanonical }),
+        ...(rawValues ? { rawValues } : {}),
+        ...(clean ? { clean } : {}),
         ...(firstLine === undefined ? {} : { firstLine }),
         ...(known && !madeOf ? { known } : {}),
         ...(madeOf ? { madeOf } : {}),

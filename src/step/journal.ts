@@ -1,5 +1,6 @@
 import { MoraineError } from '../errors.js'
 import type { TableState } from '../log/commit.js'
+import { tablesInPlainWords } from '../log/format/earlier-words.js'
 import { encodeSealed, parseSealed } from '../storage/sealed.js'
 import type { Storage } from '../storage/storage.js'
 import type { RunRecord, StepResult } from './events.js'
@@ -14,11 +15,13 @@ export interface JournalEntry {
 }
 
 const FORMAT = 2
-const encode = (value: object) => encodeSealed({ ...value, format: FORMAT })
+/** Of steps; before, their tables were in the words of earlier versions, which know this one's no better. */
+const STEP_FORMAT = 3
+const encode = (value: object, format = FORMAT) => encodeSealed({ ...value, format })
 /** `undefined` for what is not what was written, or was written by a newer program. */
-function decode<T>(bytes: Uint8Array | undefined): T | undefined {
+function decode<T>(bytes: Uint8Array | undefined, format = FORMAT): T | undefined {
   const found = bytes && parseSealed<{ format: number }>(bytes)
-  return found && found.head.format <= FORMAT ? (found.head as unknown as T) : undefined
+  return found && found.head.format <= format ? (found.head as unknown as T) : undefined
 }
 
 /** The branch that holds what a run built but did not publish. */
@@ -43,7 +46,10 @@ export class Journal {
 
   /** Keeps a step's result: if the run is stopped before it commits, the next one goes on from here. */
   async keep(run: string, dataset: string, step: KeptStep): Promise<void> {
-    await this.storage.write(`_moraine/runs/${run}/steps/${dataset}.json`, encode(step))
+    await this.storage.write(
+      `_moraine/runs/${run}/steps/${dataset}.json`,
+      encode(step, STEP_FORMAT),
+    )
   }
 
   /** The result of the same work by a run that was stopped before it could publish it. */
@@ -69,8 +75,11 @@ export class Journal {
     path: string,
   ): Promise<(KeptStep & { run: string }) | undefined> {
     // A damaged note only means that the work is done again.
-    const step = decode<KeptStep>(await this.storage.readIfPresent(path))
-    return step && { ...step, run }
+    const bytes = await this.storage.readIfPresent(path)
+    const step = decode<KeptStep & { format: number }>(bytes, STEP_FORMAT)
+    if (!step) return undefined
+    const { format, tables, ...others } = step
+    return { ...others, tables: format < 3 ? tablesInPlainWords(tables) : tables, run }
   }
 
   async begin(run: string, started: string): Promise<void> {

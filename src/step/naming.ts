@@ -159,10 +159,12 @@ export function namesInBatch<T extends NamesOutside & { columns: readonly string
 }
 
 /** What a batch's pointer says of names that fall together. */
-export function namesTogether(files: readonly NamesOutside[]): Pick<BatchPointer, 'names'> {
+export function namesTogether(
+  files: readonly NamesOutside[],
+): Pick<BatchPointer, 'collidingNames'> {
   if (!files.some(isOdd)) return {}
   const keys = files.flatMap(({ names = {}, apart = [] }) =>
     Object.values(names).filter(([name]) => apart.includes(classOf(name))),
   )
-  return { names: [...byClass(keys).values()].flat() }
+  return { collidingNames: [...byClass(keys).values()].flat() }
 }

@@ -136,7 +136,7 @@ export class Relations {
   async naming(pointers: readonly BatchPointer[]): Promise<Naming | undefined> {
     const [first] = pointers
     const all = (first && this.view.batches[first.dataset]) ?? pointers
-    if (!all.some(({ names }) => names)) return undefined
+    if (!all.some(({ collidingNames: names }) => names)) return undefined
     return Naming.of(await this.batches.manifests(all))
   }
 

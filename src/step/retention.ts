@@ -22,7 +22,7 @@ export interface Unexpired {
   table: Table
   /** Rows that went. */
   expired: number
-  keep: TableState['keep']
+  retention: TableState['retention']
 }
 
 /** Lets rows go that are older than a dataset's `keep`; the table stays as it is where it has none, or they stay for ever. */
@@ -30,12 +30,16 @@ export async function withoutExpired(
   context: RunContext,
   dataset: Silver | Gold,
   table: Table,
-  before: TableState['keep'],
+  before: TableState['retention'],
 ): Promise<Unexpired> {
   const retention = retentionOf(dataset)
   if (!retention) {
-    const { by, until } = before ?? {}
-    return { table, expired: 0, keep: by && until ? { by, until } : undefined }
+    const { column: by, expiredBefore: until } = before ?? {}
+    return {
+      table,
+      expired: 0,
+      retention: by && until ? { column: by, expiredBefore: until } : undefined,
+    }
   }
   const from = keptFrom(retention, context.started)
   return withSession(context, fullName(dataset), async (session) => {
@@ -54,14 +58,14 @@ export async function withoutExpired(
     const left =
       rows > 0 ? await remove(context, session, dataset, table, { tasks, leaving, expired }) : table
     const oldest = await oldestRow(context, session, left, column)
-    const until = rows > 0 ? from.toISOString() : before?.until
+    const until = rows > 0 ? from.toISOString() : before?.expiredBefore
     return {
       table: left,
       expired: rows,
-      keep: {
-        by: retention.by,
+      retention: {
+        column: retention.by,
         ...(oldest ? { oldest: oldest.toISOString() } : {}),
-        ...(until ? { until } : {}),
+        ...(until ? { expiredBefore: until } : {}),
       },
     }
   })
@@ -137,12 +141,16 @@ export async function expireRows(context: RunContext, dataset: Silver | Gold): P
   const name = fullName(dataset)
   const before = context.relations.view.tables[name] as TableState
   const table = (await context.relations.table(name)) as Table
-  const { table: left, expired, keep } = await withoutExpired(context, dataset, table, before.keep)
+  const {
+    table: left,
+    expired,
+    retention,
+  } = await withoutExpired(context, dataset, table, before.retention)
   const counts = before.counts && withExpired(before.counts, expired)
-  const { same, ...others } = before
-  const state = { ...others, ...tableState(left, definitionOf(dataset, hash), counts), keep }
+  const { sameRowsAs, ...others } = before
+  const state = { ...others, ...tableState(left, definitionOf(dataset, hash), counts), retention }
   return {
-    tables: { [name]: expired > 0 || !same ? state : { ...state, same } },
+    tables: { [name]: expired > 0 || !sameRowsAs ? state : { ...state, sameRowsAs } },
     result: { rows: 0, files: 0, bytes: 0, notes: saidOf(expired) },
   }
 }

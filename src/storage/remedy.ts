@@ -12,7 +12,7 @@ export function remedyFor(path: string): string {
     return `Restore it from a backup; if ${parts[1]} is archived, rebuild it with: moraine rebuild ${parts[1]} --from archive. moraine repair shows what else is damaged, and repairs what it can.`
   if (table && tier === 'gold')
     return `Rebuild it with: moraine run gold.${table} --full. moraine repair shows what else is damaged, and repairs what it can.`
-  if (table && ['silver', 'discarded', 'deleted', 'history', 'ended'].includes(tier))
+  if (table && ['silver', 'discarded', 'deleted', 'history', 'tombstones', 'ended'].includes(tier))
     return `Rebuild it from bronze with: moraine run silver.${table} --full. moraine repair shows what else is damaged, and repairs what it can.`
   return 'Restore it from a backup. moraine repair shows what else is damaged, and repairs what it can.'
 }

@@ -9,7 +9,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 
 const { MORAINE_HEARD: report, MORAINE_HEARD_ROOT: root, MORAINE_HEARD_STOP: stop } = process.env
-const data = /^(bronze|silver|gold|discarded|deleted|history|ended)\//
+const data = /^(bronze|silver|gold|discarded|deleted|history|tombstones|ended)\//
 let stopped = false
 
 function isHeard() {

@@ -31,7 +31,7 @@ const KINDS = [
   ...['_moraine/checkpoints.head', 'fork', 'landed', 'quarantined', 'raw original'],
   ...['archive .csv', 'archive .json', 'bronze manifest', 'bronze .parquet'],
   ...['start', 'end', 'steps', 'profile'].map((of) => `${of} of a run`),
-  ...['silver', 'gold', 'discarded', 'history', 'deleted', 'ended'].flatMap((tier) =>
+  ...['silver', 'gold', 'discarded', 'history', 'deleted', 'tombstones'].flatMap((tier) =>
     ['.parquet', 'manifest', 'manifest list', 'metadata'].map((of) => `${tier} ${of}`),
   ),
   ...['silver deletes', 'history deletes'],

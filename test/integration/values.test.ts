@@ -96,7 +96,7 @@ it('values and texts make the same rows', async () => {
               const { files } = JSON.parse(
                 new TextDecoder().decode(await project.storage.read(manifest)),
               )
-              if (files[0].inexact > 0) kept++
+              if (files[0].nonCanonical > 0) kept++
             }
             return project.reading(async (rows) => [
               await rows('SELECT * EXCLUDE (_loaded_at, _batch) FROM silver.things ORDER BY id'),

@@ -34,7 +34,7 @@ export interface Watermark {
    * The rows from `from` on, and those without a cursor, that have been taken, as hashes; `bronze`: those that bronze has.
    * Watermarks of earlier versions have none: `from` was then the server's clock, and rows that were written with an earlier time were missed.
    */
-  taken?: readonly string[] | 'bronze'
+  knownRows?: readonly string[] | 'bronze'
   /**
    * The same rows as their database wrote them: how many, and their SHA-256, or what else was counted where they are too many.
    * None where they may have changed since they were read.
@@ -62,7 +62,7 @@ export interface Laid {
   /** Files that the commit made part of the inbox. */
   landed: readonly string[]
   /** How many commits of the feed there were, this one included. */
-  laid: number
+  feedCommits: number
 }
 
 /** A first reading, in ranges that are committed one after the other. */
@@ -129,8 +129,8 @@ export function partsOf(
 
 /** Whether nothing is to be noted: where the next window begins and what it will find are the same. */
 export function isSamePosition(before: Watermark | undefined, now: Partial<Watermark>): boolean {
-  const told = ({ from, taken, tail, later }: Partial<Watermark>) =>
-    JSON.stringify([from, taken, tail, later])
+  const told = ({ from, knownRows, tail, later }: Partial<Watermark>) =>
+    JSON.stringify([from, knownRows, tail, later])
   return before !== undefined && told(before) === told(now)
 }
 

@@ -106,7 +106,7 @@ class RowsIntake {
     }
     const rows = files.reduce((sum, file) => sum + file.rows, 0)
     const held = await this.holdBack(context, done, rows, rowsOfFull(done.state, name), files)
-    return held ?? this.commit(context, batch, files, { open }, done, { whole: true })
+    return held ?? this.commit(context, batch, files, { open }, done, { fullExtract: true })
   }
 
   /** A first reading: range by range, each group of them committed, so that one that was stopped goes on. */
@@ -134,14 +134,15 @@ class RowsIntake {
       const position = last
         ? { from: next, ...(await this.takenNow(context, batch, next, resumed)) }
         : { load: { ...load, done: at + TOGETHER } }
-      const whole = at === 0 && result.state.batches[fullName(this.seen.dataset)] !== undefined
+      const fullExtract =
+        at === 0 && result.state.batches[fullName(this.seen.dataset)] !== undefined
       result = await this.commit(
         context,
         batch,
         files,
         { ...position, marks },
         result,
-        whole ? { whole } : {},
+        fullExtract ? { fullExtract } : {},
       )
       context.progress(fullName(this.seen.dataset), { rows: result.rows })
       if ('later' in position && position.later)
@@ -178,19 +179,19 @@ class RowsIntake {
     }
     // What was read by other runs, or without a snapshot, may have changed since: the next run looks which of it bronze has.
     if (resumed || this.seen.reader.moving)
-      return { ...common, taken: takenOf(this.inBronze, undefined) }
+      return { ...common, knownRows: takenOf(this.inBronze, undefined) }
     // So it does for very many rows, where need be.
     if (rows > COMPARED)
       return {
         ...common,
-        taken: takenOf(this.inBronze, undefined),
+        knownRows: takenOf(this.inBronze, undefined),
         tail: { rows, seen: seenOf(census) },
       }
     const open = openRows(this.seen.reader, cursor, from)
     const { hashes, tail } = await this.writer(context, batch).hashesOf([open])
     return {
       ...common,
-      taken: takenOf(this.inBronze, hashes),
+      knownRows: takenOf(this.inBronze, hashes),
       tail: { rows: hashes.length, sha256: tail.sha256 },
     }
   }
@@ -224,7 +225,7 @@ class RowsIntake {
     const position = {
       from: next,
       ...freshFrom(census, horizon, reader),
-      taken: takenOf(this.inBronze, hashes),
+      knownRows: takenOf(this.inBronze, hashes),
       tail: { rows: hashes.length, ...compared },
       ...(census.later > 0 ? { later: census.later } : {}),
       marks: this.marks(),
@@ -335,7 +336,7 @@ class RowsIntake {
     files: readonly BatchFile[],
     position: Omit<Watermark, 'reads' | 'columns'>,
     done: Intake,
-    more: { whole?: boolean } = {},
+    more: { fullExtract?: boolean } = {},
   ): Promise<Intake> {
     const name = fullName(this.seen.dataset)
     const watermark = this.positionAt(position)
@@ -347,7 +348,7 @@ class RowsIntake {
     }
     // A first batch without rows says which columns there are.
     const known = done.state.batches[name] !== undefined
-    if (files.length === 0 && known && !more.whole) return this.note(context, done, watermark)
+    if (files.length === 0 && known && !more.fullExtract) return this.note(context, done, watermark)
     const { database, reads, compareKeys } = this.seen.source
     const columns = this.seen.columns.map((column) => column.name)
     return commitRows(context, done, {
@@ -372,7 +373,7 @@ class RowsIntake {
     watermark: Watermark,
     landed: readonly string[] = [],
   ): Promise<Intake> {
-    const laid: Laid | undefined = this.land && { landed, laid: ++this.laid }
+    const laid: Laid | undefined = this.land && { landed, feedCommits: ++this.laid }
     return noteWatermark(context, done, this.seen.dataset, { ...watermark, ...laid })
   }
 }

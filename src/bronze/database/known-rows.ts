@@ -50,7 +50,7 @@ export function knownRows(
   storage: Storage,
   state: LakeState,
   seen: Seen,
-  { taken = 'bronze', from = null }: Watermark,
+  { knownRows: known = 'bronze', from = null }: Watermark,
   inBronze: boolean,
 ): Promise<Relation> {
   const { dataset, cursor } = seen
@@ -58,7 +58,7 @@ export function knownRows(
   // Where a column is gone, rows are compared by those that are left.
   const gone =
     seen.before?.columns.some((was) => !seen.all.some(({ name }) => name === was.name)) ?? false
-  if (taken !== 'bronze' && !(gone && inBronze)) return knownHashes(session, taken)
+  if (known !== 'bronze' && !(gone && inBronze)) return knownHashes(session, known)
   if (!inBronze) return knownHashes(session, [])
   const name = (cursor as RemoteColumn).name
   return knownInBronze(session, storage, state, dataset, columns, name, from)
@@ -76,7 +76,7 @@ export async function upgraded(
 ): Promise<Watermark> {
   const before = seen.before as Watermark
   const { from } = before
-  if (before.taken !== undefined || from == null || !inBronze) return before
+  if (before.knownRows !== undefined || from == null || !inBronze) return before
   const { name } = seen.cursor as RemoteColumn
   const newest = await withSession(context, fullName(seen.dataset), (session) =>
     newestInBronze(session, context.storage, state, seen.dataset, name, from),
@@ -168,10 +168,10 @@ async function bronzeRows(
   dataset: Bronze,
 ): Promise<{ sql: string; columns: string[] }> {
   const pointers: readonly BatchPointer[] = state.batches[fullName(dataset)] ?? []
-  const whole = pointers.findLastIndex((pointer) => pointer.whole)
+  const fullExtract = pointers.findLastIndex((pointer) => pointer.fullExtract)
   return new Relations(storage, state).bronzeRelation(
     session,
-    pointers.slice(Math.max(0, whole)),
+    pointers.slice(Math.max(0, fullExtract)),
     [],
   )
 }

@@ -73,7 +73,7 @@ export async function lookAt(
     horizon,
     notes,
     backfill: cursor && backfill,
-    laid: (known as Partial<Laid> | undefined)?.laid ?? 0,
+    laid: (known as Partial<Laid> | undefined)?.feedCommits ?? 0,
   }
 }
 
@@ -88,7 +88,7 @@ export async function newsOf(seen: Seen): Promise<Offer['discovery']> {
   if (!cursor || !horizon) return found('all of its rows are read in each run')
   if (before?.from === undefined)
     return found(before?.load ? 'its first load continues' : 'all of its rows will be read')
-  if (before.taken === undefined)
+  if (before.knownRows === undefined)
     return found(`rows are read again from the newest ${cursor.name} in the lake`)
   if (seen.source.compareKeys) return found('its keys are compared in each run')
   const census = await seen.reader.census(seen.source, cursor, before.from, horizon)

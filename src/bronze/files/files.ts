@@ -276,7 +276,7 @@ async function takeIn(
     return { state, commits: [state.number], rows: 0, broken: 0, files: 0, bytes: 0, notes }
   }
   const manifest: BatchManifest = {
-    format: 1,
+    format: 2,
     dataset: name,
     batch,
     number,
@@ -298,7 +298,8 @@ async function takeIn(
     ...(taken.some((file) => known.has(file.name)) ? { replaces: true } : {}),
     ...namesTogether(manifest.files),
   }
-  const naming = pointer.names && Naming.of([...(await batches.manifests(pointers)), manifest])
+  const naming =
+    pointer.collidingNames && Naming.of([...(await batches.manifests(pointers)), manifest])
   const all = new Map<string, KnownFile>([...known, ...taken.map((f) => [f.name, f] as const)])
   const list = `bronze/${dataset.name}/index/${batch}.json`
   const index = await batches.index(all, number, list, before?.index)

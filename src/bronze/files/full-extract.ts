@@ -135,7 +135,7 @@ async function takeFull(
       files: rows === 0 ? [] : taking.taken.map(({ columns: _, ...file }): BatchFile => file),
       columns: known?.columns ?? columns,
       watermark,
-      more: { whole: true },
+      more: { fullExtract: true },
     },
   )
 }

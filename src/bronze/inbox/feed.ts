@@ -81,7 +81,7 @@ export class Feed {
    */
   private async forgetOrphans(
     storage: Storage,
-    { landed = [], laid = 0 }: Partial<Laid>,
+    { landed = [], feedCommits: laid = 0 }: Partial<Laid>,
   ): Promise<void> {
     for (const { path } of await storage.list(`${this.landing}/${HIDDEN}/`)) {
       const name = path.split('/').at(-1) ?? ''

@@ -114,9 +114,20 @@ async function giveUp(
     session.close(),
   )
   const { sha256 } = original
-  const file = { name, size, modified, sha256, data, rows, bytes, broken: 1, original, said }
+  const file = {
+    name,
+    size,
+    modified,
+    sha256,
+    data,
+    rows,
+    bytes,
+    broken: 1,
+    original,
+    message: said,
+  }
   const manifest: BatchManifest = {
-    format: 1,
+    format: 2,
     dataset,
     batch,
     number,

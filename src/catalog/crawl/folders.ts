@@ -247,7 +247,7 @@ function rowsOf(session: Session, looks: readonly Looked[]): { sql: string; colu
   const together = { columns: all, files }
   const naming = Naming.of([together])
   const columns = naming?.columnsOf([together]) ?? all
-  const selects = taken.map(({ location, columns: own, sound }, i) => {
+  const selects = taken.map(({ location, columns: own, clean }, i) => {
     const made = new Map(Object.entries(naming?.madeOf(together, files[i] ?? {}) ?? {}))
     const has = new Set(own.map((name) => name.toLowerCase()))
     const list = columns.flatMap((name) => {
@@ -256,7 +256,7 @@ function rowsOf(session: Session, looks: readonly Looked[]): { sql: string; colu
       const sql = from.length > 0 ? `coalesce(${from.map(quoteName).join(', ')})` : 'NULL::VARCHAR'
       return [`${sql} AS ${quoteName(name)}`]
     })
-    const good = sound ? '' : ' WHERE _error IS NULL'
+    const good = clean ? '' : ' WHERE _error IS NULL'
     return `SELECT ${list.join(', ')} FROM ${session.files.parquet(location)}${good}`
   })
   return { sql: `(${selects.join('\nUNION ALL BY NAME\n')})`, columns }

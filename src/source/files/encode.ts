@@ -29,7 +29,7 @@ export interface Kept extends KeptAs {
 
 /**
  * Writes records to Parquet so that every text can be given back. A text is kept as a value when the value
- * gives back the very same text; rows in which one does not keep all of theirs in `_texts` as well, as JSON.
+ * gives back the very same text; rows in which one does not keep all of theirs in `_raw_values` as well, as JSON.
  */
 export async function keepRecords(
   session: Session,
@@ -54,23 +54,28 @@ export async function keepRecords(
   const list = names.map((name) => `CAST(${quoteName(name)} AS VARCHAR)`)
   // As one text: a list that is NULL in all rows costs more than a column of numbers, to write and to read.
   const json = `CAST(to_json([${list.join(', ')}]) AS VARCHAR)`
-  const texts = `CASE WHEN ${nonCanonical.join(' OR ')} THEN ${json} END AS _texts`
+  const rawValues = `CASE WHEN ${nonCanonical.join(' OR ')} THEN ${json} END AS _raw_values`
   const all = [...lineage, ...(clean ? [] : ['_error', '_raw']), ...own]
   const sql =
     proved.length === 0
       ? `SELECT ${all.join(', ')} FROM ${relation}`
-      : `SELECT ${[...all, texts].join(', ')} FROM (SELECT *${casts.join('')} FROM ${relation})`
+      : `SELECT ${[...all, rawValues].join(', ')} FROM (SELECT *${casts.join('')} FROM ${relation})`
   const words = names.length < columns.length
   const { rows, bytes, counts } = await session.files.writeFile(sql, location, {
     words,
     compression,
   })
   const broken = rows - (counts.get('"_error"')?.nulls ?? rows)
-  const kept = { rows, bytes, broken, ...(clean ? { sound: true } : {}) }
+  const kept = { rows, bytes, broken, ...(clean ? { clean } : {}) }
   if (names.length === 0) return kept
   const known = knownOf(columns, values, counts)
   if (proved.length === 0) return { ...kept, values, known }
-  return { ...kept, values, inexact: rows - (counts.get('"_texts"')?.nulls ?? rows), known }
+  return {
+    ...kept,
+    values,
+    nonCanonical: rows - (counts.get('"_raw_values"')?.nulls ?? rows),
+    known,
+  }
 }
 
 /** What the file says of its columns, as far as checks may ask: which have a value in each row, and bounds of numbers. */

@@ -58,7 +58,7 @@ export async function run(command: Command): Promise<number> {
         ? 'before its first commit: empty'
         : `after commit ${target.number} (${readableTime(target.time ?? '')})`
     print(`${colors.green('✔')} Commit ${state.number}: the lake is back to its state ${then}.`)
-    const arrived = Object.values(arrivalsSince(before, target)).flat().length
+    const arrived = Object.values(arrivalsSince(undoIntake ? before : state, target)).flat().length
     const batches = arrived === 1 ? '1 batch that' : `${arrived} batches that`
     if (arrived > 0 && undoIntake)
       print(

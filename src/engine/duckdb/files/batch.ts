@@ -27,29 +27,36 @@ export function batchParts(
   const model = first && asWanted(first, wanted)
   const same = (file: KeptFile) => `${kinds(file)}` === `${first && kinds(first)}`
   const typed = model ? files.filter(same) : []
-  const inexact = typed.filter((file) => (file.inexact ?? 0) > 0)
+  const some = typed.filter((file) => (file.nonCanonical ?? 0) > 0)
   const others = files.filter((file) => !typed.includes(file))
   const values = (model ?? []).map((name, i) => `${quoteName(name)} AS _v${i}`)
   const rows = (part: readonly KeptFile[]) => part.reduce((sum, file) => sum + (file.rows ?? 0), 0)
-  const bent = inexact.reduce((sum, file) => sum + (file.inexact ?? 0), 0)
-  const ofBent = (file: Alike) => `${fileSql(staging, file, [])} WHERE _texts IS NOT NULL`
+  const nonCanonical = some.reduce((sum, file) => sum + (file.nonCanonical ?? 0), 0)
+  const textsAlone = (file: Alike) =>
+    `${fileSql(staging, file, [])} WHERE ${rawValues(file)} IS NOT NULL`
   return {
     ...(typed.length > 0
       ? {
           values: {
-            sql: union(typed, (file) => `${fileSql(staging, file, values)}${exactAlone(file)}`),
+            sql: union(typed, (file) => `${fileSql(staging, file, values)}${canonicalAlone(file)}`),
             columns: (model ?? []).map((name) => name.toLowerCase()),
-            rows: rows(typed) - bent,
+            rows: rows(typed) - nonCanonical,
             known: knownOfAll(typed.map((file) => file.known)),
           },
         }
       : {}),
     ...(others.length > 0 ? { texts: { sql: batchSql(staging, others), rows: rows(others) } } : {}),
-    ...(inexact.length > 0 ? { bent: { sql: union(inexact, ofBent), rows: bent } } : {}),
+    ...(some.length > 0
+      ? { nonCanonical: { sql: union(some, textsAlone), rows: nonCanonical } }
+      : {}),
   }
 }
 
-const exactAlone = ({ inexact }: KeptFile) => (inexact ? ' WHERE _texts IS NULL' : '')
+/** The column of texts that the values of a file do not give back. */
+const rawValues = (file: KeptFile) => file.rawValues ?? '_raw_values'
+
+const canonicalAlone = (file: KeptFile) =>
+  file.nonCanonical ? ` WHERE ${rawValues(file)} IS NULL` : ''
 
 /** The columns that a file keeps as values of the types that are wanted, or as the whole numbers that they are, as it spells them. */
 function asWanted(
@@ -68,10 +75,10 @@ function asWanted(
 function union(files: readonly KeptFile[], sql: (file: Alike) => string): string {
   const groups = new Map<string, Alike>()
   for (const file of files) {
-    const { values, inexact, sound, firstLine, origin, superseded, madeOf } = file
+    const { values, nonCanonical, clean, firstLine, origin, superseded, madeOf } = file
     const format = formatOf(file.location)
-    const texts = inexact === undefined ? 'none' : inexact > 0
-    const alike = [format, values, texts, sound, firstLine, origin, superseded, madeOf]
+    const texts = nonCanonical === undefined ? 'none' : nonCanonical > 0 && rawValues(file)
+    const alike = [format, values, texts, clean, firstLine, origin, superseded, madeOf]
     const key = JSON.stringify(alike)
     const group = groups.get(key)
     if (group) group.locations.push(file.location)
@@ -91,7 +98,7 @@ function supersededSql(superseded: NonNullable<KeptFile['superseded']>): string 
 }
 
 function fileSql(staging: Staging, file: Alike, more: readonly string[]): string {
-  const { locations, values = {}, inexact, sound, firstLine, origin } = file
+  const { locations, values = {}, nonCanonical, clean, firstLine, origin } = file
   const { superseded = false } = file
   const numbered = firstLine === undefined ? '' : ', file_row_number = true'
   const reader =
@@ -101,13 +108,13 @@ function fileSql(staging: Staging, file: Alike, more: readonly string[]): string
   const names = Object.keys(values)
   const texts = names.map((name, i) => {
     const own = `CAST(${quoteName(name)} AS VARCHAR)`
-    const text = inexact
-      ? `CASE WHEN _texts IS NULL THEN ${own} ELSE json_extract_string(_texts, ${i}) END`
+    const text = nonCanonical
+      ? `CASE WHEN ${rawValues(file)} IS NULL THEN ${own} ELSE json_extract_string(${rawValues(file)}, ${i}) END`
       : own
     return `${text} AS ${quoteName(name)}`
   })
   const hidden = [
-    ...(inexact === undefined ? [] : ['_texts']),
+    ...(nonCanonical === undefined ? [] : [rawValues(file)]),
     ...(firstLine === undefined ? [] : ['file_row_number']),
   ]
   // To replace a column the engine goes through all that are to be replaced.
@@ -120,7 +127,7 @@ function fileSql(staging: Staging, file: Alike, more: readonly string[]): string
       ? [`${quoteText(origin.batch)} AS _batch`, `${quoteText(origin.file)} AS _source_file`]
       : []),
     ...(firstLine === undefined ? [] : [`file_row_number + ${firstLine} AS _source_line`]),
-    ...(sound ? ['CAST(NULL AS VARCHAR) AS _error', 'CAST(NULL AS VARCHAR) AS _raw'] : []),
+    ...(clean ? ['CAST(NULL AS VARCHAR) AS _error', 'CAST(NULL AS VARCHAR) AS _raw'] : []),
     `${supersededSql(superseded)} AS _superseded`,
   ]
   const sql = `SELECT ${[`*${exclude}${replace}`, ...(many ? texts : []), ...lineage, ...more].join(', ')} FROM ${reader}`

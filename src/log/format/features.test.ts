@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { MoraineError } from '../errors.js'
-import { MemoryStorage } from '../storage/memory.js'
-import type { Changes, Commit, FeatureUse } from './commit.js'
-import { encodeCommit, parseEntry } from './entry.js'
-import { entryPath } from './gaps.js'
-import { CommitLog } from './log.js'
-import { program } from './program.js'
+import { MoraineError } from '../../errors.js'
+import { MemoryStorage } from '../../storage/memory.js'
+import type { Changes, Commit, FeatureUse } from '../commit.js'
+import { encodeCommit, parseEntry } from '../entry.js'
+import { entryPath } from '../gaps.js'
+import { CommitLog } from '../log.js'
+import { program } from '../program.js'
 
 const info = { author: 'ada', run: null, message: 'test' }
 const table = (metadata: string) => ({ metadata, definition: {}, rows: 1, bytes: 1, files: 1 })

@@ -1,4 +1,4 @@
-import { type ErrorDetails, MoraineError } from '../errors.js'
+import { type ErrorDetails, MoraineError } from '../../errors.js'
 import type {
   BatchPointer,
   Changes,
@@ -8,8 +8,9 @@ import type {
   LakeState,
   TableState,
   ViewState,
-} from './commit.js'
-import { program } from './program.js'
+} from '../commit.js'
+import { program } from '../program.js'
+import { WORDS } from './earlier-words.js'
 import { any, fieldsByFeature, inspect, list, map, object, type Shape, since } from './shape.js'
 
 /*
@@ -26,6 +27,8 @@ const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   definitions: { since: '0.1.0', needed: 'none' },
   // Who passes over it rolls back to damaged files, as if nobody had found them.
   repairs: { since: '0.1.0', needed: 'none' },
+  // Who does not know the words would take batches that are gone for ones that are there.
+  [WORDS]: { since: '0.1.0', needed: 'read' },
 }
 
 const table = object<TableState>({
@@ -37,11 +40,11 @@ const table = object<TableState>({
   files: any,
   rebuild: any,
   counts: any,
-  raw: any,
-  same: any,
-  driving: any,
-  lasting: any,
-  keep: any,
+  inputColumns: since(WORDS),
+  sameRowsAs: since(WORDS),
+  drivingInputs: since(WORDS),
+  expiringInputs: since(WORDS),
+  retention: since(WORDS),
 })
 
 const view = object<ViewState>({ sql: any, columns: any, definition: any })
@@ -58,8 +61,8 @@ const batch = object<BatchPointer>({
   replaces: any,
   discarded: any,
   quarantined: since('quarantine'),
-  whole: any,
-  names: any,
+  fullExtract: since(WORDS),
+  collidingNames: since(WORDS),
 })
 
 const changes = object<Changes>({
@@ -67,7 +70,7 @@ const changes = object<Changes>({
   views: map(view),
   batches: list(batch),
   cut: map(any),
-  forget: map(any),
+  expire: since(WORDS, map(any)),
   renamed: map(any),
   horizon: any,
   vacuumed: since('vacuum-cutoff'),
@@ -96,16 +99,16 @@ const commit: Shape = object<Commit>({
 const fields = fieldsByFeature(commit)
 
 /** The features of what this program writes, and of what it took over from commits of others. */
-export function featuresOf(written: Commit, known: FeatureUses = {}): FeatureUses | undefined {
+export function featuresOf(written: Commit, known: FeatureUses = {}): FeatureUses {
   const found = inspect(written, commit)
-  const own = [...found.features].map((name) => [name, useOf(name)])
+  // Also what has none of its fields is read by the words of now.
+  const own = [...found.features.add(WORDS)].map((name) => [name, useOf(name)])
   const others = Object.entries(known).filter(([, use]) =>
     use.fields.some((field) => found.unknown.has(field)),
   )
-  const uses = [...own, ...others]
   // What no one could read must not be written: it is a field that commit.ts does not know.
   refuseUnexplained([...found.unknown], Object.fromEntries(others), 'What is to be committed')
-  return uses.length > 0 ? Object.fromEntries(uses) : undefined
+  return Object.fromEntries([...own, ...others])
 }
 
 function useOf(name: string): FeatureUse {
@@ -130,9 +133,7 @@ export function refuseUnknown(entry: Commit, path: string): void {
       path,
     })
   for (const [name, use] of Object.entries(uses)) {
-    const ofDatasets = use.fields.length > 0 && use.fields.every((field) => OF_DATASETS.test(field))
-    if (use.needed === 'read' && !isKnownFeature(name) && !ofDatasets)
-      throw tooOld(`Commit ${entry.number}`, name, use, entry.number - 1)
+    if (isOfLake(name, use)) throw tooOld(`Commit ${entry.number}`, name, use, entry.number - 1)
   }
   const hint = entry.program
     ? `It was made by Moraine ${entry.program}: use that version, or a newer one.`
@@ -154,6 +155,17 @@ function refuseUnexplained(
       `${what} contains fields that this version of Moraine (${program}) does not know: ${left.join(', ')}`,
       details,
     )
+}
+
+/** Whether commits so far have what this program can't read, and that concerns more than single datasets. */
+export function needsNewer({ features: uses = {} }: LakeState): boolean {
+  return Object.entries(uses).some(([name, use]) => isOfLake(name, use))
+}
+
+/** Whether a feature keeps a program that does not know it from reading the lake at all. */
+function isOfLake(name: string, { needed, fields }: FeatureUse): boolean {
+  const ofDatasets = fields.length > 0 && fields.every((field) => OF_DATASETS.test(field))
+  return needed === 'read' && !isKnownFeature(name) && !ofDatasets
 }
 
 function isUse(use: Partial<FeatureUse> | null): boolean {
