@@ -78,6 +78,8 @@ export interface PatternDialect {
   extract(text: string, pattern: string, group: number): string
   /** A struct of what the groups of the first match hold, by names. */
   extractAll(text: string, pattern: string, names: readonly string[]): string
+  /** The text without what matches. */
+  without(text: string, pattern: string): string
   /** The text with its first match replaced by a text in JavaScript. */
   replaceFirst(text: string, pattern: string, by: string): string
 }
@@ -138,6 +140,10 @@ export interface JsonDialect {
 export interface AggregateDialect {
   /** About how many different values there are. */
   distinct(value: string): string
+  /** Whether a condition holds for some row; NULL where that is not known of any. */
+  any(condition: string): string
+  /** Whether a condition holds for each row of which that is known. */
+  all(condition: string): string
   /** The value of one row, which may be NULL. */
   one(value: string): string
   /** The values of all rows as a list, in no order. */

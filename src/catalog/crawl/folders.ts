@@ -253,13 +253,14 @@ function rowsOf(session: Session, looks: readonly Looked[]): { sql: string; colu
     const list = columns.flatMap((name) => {
       const from = made.get(name)
       if (!from) return has.has(name.toLowerCase()) ? [quoteName(name)] : []
-      const sql = from.length > 0 ? `coalesce(${from.map(quoteName).join(', ')})` : 'NULL::VARCHAR'
+      const sql =
+        from.length > 0 ? `coalesce(${from.map(quoteName).join(', ')})` : 'CAST(NULL AS VARCHAR)'
       return [`${sql} AS ${quoteName(name)}`]
     })
     const good = clean ? '' : ' WHERE _error IS NULL'
     return `SELECT ${list.join(', ')} FROM ${session.files.parquet(location)}${good}`
   })
-  return { sql: `(${selects.join('\nUNION ALL BY NAME\n')})`, columns }
+  return { sql: `(${session.dialect.rows.union(selects)})`, columns }
 }
 
 const isOfFolder = (column: string, { hive, files }: Group) =>

@@ -80,9 +80,11 @@ export async function inferColumns(
 
 async function countsOf(session: Session, relation: string, some: readonly Untyped[]) {
   const words = NULL_WORDS.map((word) => quoteText(word)).join(', ')
+  const { aggregates, json } = session.dialect
   const asked = some.map(({ name }, i) => {
     const sql = quoteName(name)
-    return `count(${sql}) AS n${i}, to_json(list(DISTINCT ${sql}) FILTER (${sql} IN (${words})))::VARCHAR AS w${i}`
+    const found = `${aggregates.list(`DISTINCT ${sql}`)} FILTER (WHERE ${sql} IN (${words}))`
+    return `count(${sql}) AS n${i}, ${json.text(found)} AS w${i}`
   })
   const [row = {}] = await session.rows(
     `SELECT count(*) AS n${asked.map((sql) => `, ${sql}`).join('')} FROM ${relation}`,
@@ -148,29 +150,28 @@ function moneyOf(texts: readonly string[]): Reading[] {
 
 /** Asks all texts whether they fit the candidates, and how many digits they have. */
 async function askAll(session: Session, relation: string, columns: Column[]): Promise<void> {
+  const { aggregates, patterns, texts } = session.dialect
   const asked = columns.flatMap(({ sql, candidates }, c) =>
     candidates.flatMap(({ reading, nulls }, i) => {
       const words = nulls.map((word) => quoteText(word)).join(', ')
       const own = words === '' ? `${sql} IS NOT NULL` : `${sql} NOT IN (${words})`
-      const fits = `regexp_full_match(${sql}, ${quoteText(reading.pattern)})`
+      const fits = patterns.matches(sql, reading.pattern)
       const misses = `${own} AND NOT ${fits}`
       const { point, some } = reading
       const mark = point === ',' ? ',' : '[.]'
       const digits = (text: string) =>
-        `max(len(regexp_replace(${text}, '[^0-9]', '', 'g'))) FILTER (${own} AND ${fits})`
+        `max(${texts.length(patterns.without(text, '[^0-9]'))}) FILTER (WHERE ${own} AND ${fits})`
       return [
-        `count(*) FILTER (${misses}) AS m${c}_${i}`,
-        `min(${sql}) FILTER (${misses}) AS e${c}_${i}`,
+        `count(*) FILTER (WHERE ${misses}) AS m${c}_${i}`,
+        `min(${sql}) FILTER (WHERE ${misses}) AS e${c}_${i}`,
         ...(some === undefined
           ? []
-          : [
-              `coalesce(bool_or(regexp_full_match(${sql}, ${quoteText(some)})), false) AS s${c}_${i}`,
-            ]),
+          : [`coalesce(${aggregates.any(patterns.matches(sql, some))}, false) AS s${c}_${i}`]),
         ...(point === undefined
           ? []
           : [
-              `${digits(`regexp_replace(${sql}, '${mark}[0-9]*[^0-9]*$', '')`)} AS p${c}_${i}`,
-              `${digits(`regexp_extract(${sql}, '${mark}([0-9]*)[^0-9]*$', 1)`)} AS f${c}_${i}`,
+              `${digits(patterns.replaceFirst(sql, `${mark}[0-9]*[^0-9]*$`, ''))} AS p${c}_${i}`,
+              `${digits(patterns.extract(sql, `${mark}([0-9]*)[^0-9]*$`, 1))} AS f${c}_${i}`,
             ]),
       ]
     }),
@@ -267,9 +268,10 @@ async function columnsThatFail(
      '' AS _raw, '' AS _input, false AS _superseded, false AS _deleted`
   const values = typed.map(([{ sql }], i) => `${sql} AS r${i}`)
   const rows = `(SELECT ${lineage}, ${values.join(', ')} FROM ${relation})`
+  const { lists, patterns } = session.dialect
   const found = await session.rows(
-    `SELECT DISTINCT regexp_extract(reason, '^c([0-9]+): ', 1) AS i
-     FROM (SELECT unnest(_reasons) AS reason FROM (${checks.over(rows)}) WHERE _reasons IS NOT NULL)`,
+    `SELECT DISTINCT ${patterns.extract('reason', '^c([0-9]+): ', 1)} AS i
+     FROM (SELECT ${lists.each('_reasons')} AS reason FROM (${checks.over(rows)}) WHERE _reasons IS NOT NULL)`,
   )
   return new Set(found.map(({ i }) => (typed[Number(i)] as readonly [Column, Typed])[0].name))
 }

@@ -124,14 +124,17 @@ export class Looks {
    * empty text.
    */
   private async wordsForNull({ location, columns }: IngestedSample): Promise<string[]> {
+    const { patterns, aggregates } = this.session.dialect
+    const { all, any } = aggregates
     const has = columns.map((name) => `${quoteName(name)} = '\\N'`)
     const among = columns.map((name) => {
       const sql = quoteName(name)
-      const value = `regexp_full_match(${sql}, '[-+]?[0-9][-0-9.,:eE+TZ ]*')`
-      return `(bool_or(${sql} = 'NULL') AND bool_or(${value}) AND bool_and(${sql} IS NULL OR ${sql} = 'NULL' OR ${value}))`
+      const value = patterns.matches(sql, '[-+]?[0-9][-0-9.,:eE+TZ ]*')
+      const others = all(`${sql} IS NULL OR ${sql} = 'NULL' OR ${value}`)
+      return `(${any(`${sql} = 'NULL'`)} AND ${any(value)} AND ${others})`
     })
     const [row = {}] = await this.session.rows(
-      `SELECT coalesce(bool_or(${has.join(' OR ')}), false) AS n, coalesce(${among.join(' OR ')}, false) AS w
+      `SELECT coalesce(${any(has.join(' OR '))}, false) AS n, coalesce(${among.join(' OR ')}, false) AS w
        FROM ${this.session.files.parquet(location)}`,
     )
     return [...(row.n ? ['\\N'] : []), ...(row.w ? ['NULL'] : [])]

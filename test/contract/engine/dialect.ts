@@ -192,6 +192,11 @@ const patterns: Examples = {
     [({ patterns: p }) => p.extractAll("'k=é'", '(.)=(.)', ['a', 'b']), { a: 'k', b: 'é' }],
     [({ patterns: p }) => p.extractAll("'k'", '(.)=(.)', ['a', 'b']), { a: '', b: '' }],
   ],
+  'patterns.without': [
+    [({ patterns: p }) => p.without("'-1 234,5é'", '[^0-9]'), '12345'],
+    [({ patterns: p }) => p.without("''", 'a'), ''],
+    [({ patterns: p }) => p.without(NULL, 'a'), null],
+  ],
   'patterns.replaceFirst': [
     [({ patterns: p }) => p.replaceFirst("'1.50'", '[.].*$', ''), '1'],
     [({ patterns: p }) => p.replaceFirst("'aa'", 'a', 'b'), 'ba'],
@@ -317,6 +322,16 @@ const aggregates: Examples = {
   'aggregates.distinct': [
     [({ aggregates: a }) => `(SELECT ${a.distinct('t')} FROM ${three} AS r)`, 2],
     [({ aggregates: a }) => `(SELECT ${a.distinct('t')} FROM ${three} AS r WHERE n > 9)`, 0],
+  ],
+  'aggregates.any': [
+    [({ aggregates: a }) => `(SELECT ${a.any("t = 'é'")} FROM ${three} AS r)`, true],
+    [({ aggregates: a }) => `(SELECT ${a.any("t = 'x'")} FROM ${three} AS r)`, false],
+    [({ aggregates: a }) => `(SELECT ${a.any("t = 'x'")} FROM ${three} AS r WHERE n = 3)`, null],
+  ],
+  'aggregates.all': [
+    [({ aggregates: a }) => `(SELECT ${a.all("t <> 'x'")} FROM ${three} AS r)`, true],
+    [({ aggregates: a }) => `(SELECT ${a.all("t <> 'é'")} FROM ${three} AS r)`, false],
+    [({ aggregates: a }) => `(SELECT ${a.all("t = 'x'")} FROM ${three} AS r WHERE n > 9)`, null],
   ],
   'aggregates.one': [
     [({ aggregates: a }) => `(SELECT ${a.one('t')} FROM ${three} AS r WHERE n = 2)`, 'é'],

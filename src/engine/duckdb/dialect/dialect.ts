@@ -56,6 +56,7 @@ const patterns: PatternDialect = {
   extract: (text, pattern, group) => `regexp_extract(${text}, ${quoteText(pattern)}, ${group})`,
   extractAll: (text, pattern, names) =>
     `regexp_extract(${text}, ${quoteText(pattern)}, [${names.map(quoteText).join(', ')}])`,
+  without: (text, pattern) => `regexp_replace(${text}, ${quoteText(pattern)}, '', 'g')`,
   replaceFirst: (text, pattern, by) =>
     `regexp_replace(${text}, ${quoteText(pattern)}, ${quoteText(by.replaceAll('\\', '\\\\'))})`,
 }
@@ -94,6 +95,8 @@ const json: JsonDialect = {
 
 const aggregates: AggregateDialect = {
   distinct: (value) => `approx_count_distinct(${value})`,
+  any: (condition) => `bool_or(${condition})`,
+  all: (condition) => `bool_and(${condition})`,
   one: (value) => `first(${value})`,
   list: (value) => `list(${value})`,
   checksum: (row) => `bit_xor(hash(${row}))`,
