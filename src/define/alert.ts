@@ -1,20 +1,23 @@
 import { oneOf, secretText, texts } from './options/expected.js'
 import { checked, checkedArguments, type OptionList } from './options/options.js'
 
-/** What people are told of. */
+/** Events that alerts are sent for. */
 export type AlertOn =
-  /** A job failed and is not tried again. */
+  /** A job failed after all retries. */
   | 'failed'
-  /** A job that failed before has succeeded. */
+  /** A job that had failed has succeeded. */
   | 'recovered'
-  /** A dataset was not brought up to date for longer than its `freshWithin`. */
+  /** A dataset was not updated within its `freshWithin`. */
   | 'stale'
-  /** A check of severity `warn` does not hold, such as one of how many rows are discarded. */
+  /** A check with severity `warn` failed, such as one on the share of discarded rows. */
   | 'warned'
-  /** A file or a request could not be read and was set aside; again when it has failed so often that it is not tried any more. */
+  /**
+   * A file or a request could not be read and was quarantined; sent again when it is not retried
+   * any more.
+   */
   | 'quarantined'
 
-/** Where people are told. */
+/** Where alerts are sent. */
 export type Alert = {
   readonly on: readonly AlertOn[]
 } & (
@@ -50,13 +53,13 @@ function toUrl(kind: 'webhook' | 'slack', url: Url, options: AlertOptions): Aler
   return { kind, url: good.url ?? '', on: onOf(call, options) }
 }
 
-/** Ways to tell people that something is wrong, from `moraine serve`. */
+/** Alerts that `moraine serve` sends when something is wrong. */
 export const alert = {
   /** A POST of `{ on, lake, job, dataset, run, message, time }` as JSON. */
   webhook: (url: Url, options: AlertOptions = {}): Alert => toUrl('webhook', url, options),
-  /** A message to Slack, or to what takes the same: `{ text }`. */
+  /** A message to Slack, or a compatible service: `{ text }`. */
   slack: (url: Url, options: AlertOptions = {}): Alert => toUrl('slack', url, options),
-  /** A program that is given the same JSON as a webhook, on its standard input. */
+  /** A program that gets the same JSON as a webhook on its standard input. */
   command: (command: readonly string[], options: AlertOptions = {}): Alert => {
     const call = 'alert.command(…)'
     const good = checkedArguments(call, { command }, { command: texts })

@@ -50,7 +50,10 @@ function columnsOf<C extends string>(call: string, columns: C | readonly C[]): r
   return good === undefined ? [] : list(good)
 }
 
-/** Checks of whole tables. A broken one of severity `fail`, the default, keeps the run from publishing. */
+/**
+ * Checks of whole tables. A failed check with severity `fail`, the default, keeps the table from
+ * being published.
+ */
 export const check = {
   /** No two rows have the same values in these columns. */
   unique: <C extends string>(columns: C | readonly C[], options: Severe = {}): Check<C> =>
@@ -67,26 +70,27 @@ export const check = {
     const columns = columnsOf('check.fresh', column)
     return made({ check: 'fresh', columns, within: good.within ?? '1d' }, good)
   },
-  /** The number of rows lies within these bounds. */
+  /** The number of rows is within these bounds. */
   rowCount: (options: RowCount): Check<never> => {
     const good = checked('check.rowCount', options, rowCount)
     return made({ check: 'row count', min: good.min, max: good.max }, good)
   },
   /**
-   * The number of rows (of silver those that a run reads, of gold those of the table) is no further from the mean of the last runs than so
-   * many standard deviations. It holds until there are five runs to compare with. Default: 3 of 14 runs.
+   * The number of rows (for silver those that a run reads, for gold those of the table) is within
+   * this many standard deviations of the mean of the last runs. It passes until there are five runs
+   * to compare with. Default: 3, over 14 runs.
    */
   usualRows: (options: UsualRows = {}): Check<never> => {
     const good = checked('check.usualRows', options, usualRows)
     const { deviations = 3, runs = 14 } = good
     return made({ check: 'usual rows', deviations, runs }, good)
   },
-  /** No more than this part of a run's rows is discarded: `0.01` or `'1%'`. For silver. */
+  /** At most this share of a run's rows is discarded: `0.01` or `'1%'`. For silver. */
   discarded: (options: Discarded): Check<never> => {
     const good = checked('check.discarded', options, discarded)
     return made({ check: 'discarded', max: fraction(good.max ?? 1) }, good)
   },
-  /** Every value of the column that is not NULL is a value of a column of another dataset. */
+  /** Every non-NULL value of the column exists in a column of another dataset. */
   references: <C extends string, D extends AnyDataset>(
     column: C,
     to: D,
@@ -102,8 +106,8 @@ export const check = {
     return made({ check: 'references', columns, to, target: good.target ?? '' }, severity)
   },
   /**
-   * A query that finds what should not be: the check is broken when it gives any row. `this_table` in
-   * it is the table that is checked.
+   * A query for violations: the check fails if it returns any rows. `this_table` in it is the table
+   * to check.
    */
   sql: (name: string, query: Sql, options: Severe = {}): Check<never> => {
     const good = checkedArguments('check.sql', { name, query }, { name: text, query: sqlTag })

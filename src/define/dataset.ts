@@ -31,7 +31,7 @@ import { isBroken, markBroken, mistake } from './problems/mistakes.js'
 import { noSource } from './source.js'
 import { noSql, sql } from './sql/sql.js'
 
-/** Raw rows, as they came: nothing is converted, nothing is lost. */
+/** Bronze: raw rows, unchanged; nothing is converted or lost. */
 export function bronze<C extends string = string>(
   name: string,
   options: BronzeOptions<C>,
@@ -69,7 +69,7 @@ function made<D extends object>(options: object, dataset: D): D {
   return isBroken(options) ? markBroken(dataset) : dataset
 }
 
-/** Rows that are typed, checked and deduplicated. */
+/** Silver: rows that are typed, validated and deduplicated. */
 export function silver<S extends Shape>(
   name: string,
   options: SilverOptions<S>,
@@ -127,8 +127,8 @@ function rulesOf(
 }
 
 /**
- * All versions of a dataset with `history: true`, for the SQL of others: its columns, and `valid_from` and `valid_to` (NULL for those that
- * hold now).
+ * The history of a dataset with `history: true`, for other SQL: its columns, `valid_from` and
+ * `valid_to` (NULL for current versions).
  *
  * @example
  * sql`select status, count(*) from ${history(orders)} where valid_from <= ${time} and (valid_to is null or valid_to > ${time}) group by 1`
@@ -147,7 +147,7 @@ function comparesKeys(input: AnyDataset): boolean {
   return input.tier === 'bronze' && input.from.kind === 'database' && input.from.compareKeys
 }
 
-/** An answer for the business: a query over the other datasets, stored. */
+/** Gold: a query over other datasets, with its result stored. */
 export function gold<S extends Shape = Shape>(
   name: string,
   options: GoldOptions<S>,
@@ -194,7 +194,7 @@ function columnRefs(): Record<string, ColumnRef> {
   return new Proxy({}, { get }) as Record<string, ColumnRef>
 }
 
-/** The dataset's full name, as queries and commands use it: `silver.orders`. */
+/** The dataset's full name, as in queries and commands: `silver.orders`. */
 export function fullName(dataset: { tier: string; name: string }): string {
   return `${dataset.tier}.${dataset.name}`
 }

@@ -6,7 +6,7 @@ import { columnTypeOf } from './types/schema.js'
 
 /** When rows of a table are let go. */
 export interface Retention {
-  /** The column that says from when a row is: a date, a timestamp or a timestamptz. */
+  /** The column with the time of a row: a date, a timestamp or a timestamptz. */
   by: string
   seconds: number
 }

@@ -11,25 +11,31 @@ import { inOrderOfPlace, takeMistakes } from './problems/mistakes.js'
 import { problemsOf } from './problems/problems.js'
 
 export interface LakeOptions {
-  /** The lake's name: lower case letters, digits, `_` and `-`. */
+  /** The lake's name: lower-case letters, digits, `_` and `-`. */
   name: string
   datasets: readonly AnyDataset[]
   /** Folder or bucket that holds the lake, relative to the project's folder. Default: `lake`. */
   root?: string
   /**
-   * What a run makes visible when a step fails: everything that passed together with its
-   * upstreams (`passed`, the default), or nothing (`all`).
+   * What a run publishes when a step fails: everything that succeeded together with its upstream
+   * datasets (`passed`, the default), or nothing (`all`).
    */
   publish?: 'passed' | 'all'
-  /** Other folders for the tables of a layer, below its own: `{ silver: 'silver/staging' }`. Tables that are there stay where they are. */
+  /**
+   * Other folders for the tables of a layer, below its own: `{ silver: 'silver/staging' }`.
+   * Existing tables stay where they are.
+   */
   folders?: { readonly silver?: string; readonly gold?: string }
-  /** Who `moraine serve` tells when something is wrong. */
+  /** Where `moraine serve` sends alerts. */
   alerts?: readonly Alert[]
-  /** Failures after which a file or a request that can't be read stays in quarantine and is not tried again by itself. Default: 3. */
+  /**
+   * Number of failures after which an unreadable file or request stays in quarantine and is not
+   * retried automatically. Default: 3.
+   */
   quarantineAfter?: number
-  /** What each query of the lake may use, where the question does not say. */
+  /** Limits of queries on the lake, unless the query sets its own. */
   queries?: QueryLimits
-  /** What each step of a run may take that builds silver or gold. */
+  /** Limits of the steps of a run that build silver or gold. */
   steps?: StepLimits
 }
 
@@ -68,7 +74,7 @@ export interface Lake {
 }
 
 /**
- * Puts datasets together to a lake. Datasets that others read are added by themselves.
+ * Defines a lake from its datasets. Datasets that others read are added automatically.
  *
  * @throws DefinitionError with all mistakes, each with its place in the user's file.
  */

@@ -3,31 +3,37 @@ import { number } from './options/expected.js'
 import type { Expected, OptionList } from './options/options.js'
 import { bytesOf } from './size.js'
 
-/** What one query may use. A query that needs more is ended, and says which limit it was. */
+/** Limits of one query. A query that exceeds one is ended, and the error names the limit. */
 export interface QueryLimits {
   /**
-   * Memory of its process, such as `2GB`; before that is reached, it goes on on disk where it can. Default: a quarter of the
-   * machine's, or of the container's, and at most 4 GiB.
+   * Memory of its process, such as `2GB`; below that, it spills to disk if it can. Default: a
+   * quarter of the machine's memory, or of the container's, and at most 4 GiB.
    */
   memory?: string
-  /** How long it may work, such as `30s`, `15m`, or `none`. Time in which its rows are not read does not count. Default: `10m`. */
+  /**
+   * Time limit, such as `30s`, `15m`, or `none`. Time in which its rows are not read does not
+   * count. Default: `10m`.
+   */
   timeout?: string
-  /** Space on disk for what does not fit into memory, such as `20GB`. Default, and at most: half of what is free. */
+  /** Disk space for spilling, such as `20GB`. Default, and at most: half of the free space. */
   spill?: string
-  /** Rows that it may give. Default: any number. */
+  /** Maximum number of rows. Default: no limit. */
   maxRows?: number
   /**
-   * Size of the values that it may give, such as `1GB`. Default: any size where rows are read one after the other; where they are
-   * returned as one list, what the memory of JavaScript has room for.
+   * Maximum size of the result, such as `1GB`. Default: no limit if rows are streamed; if they are
+   * returned as one list, what fits into JavaScript's memory.
    */
   maxBytes?: string
-  /** Threads that it may use. Default: one for each processor. */
+  /** Number of threads. Default: one per processor. */
   threads?: number
 }
 
-/** What the step of one silver or gold dataset may take in a run, with its checks. */
+/** Limits of the step of one silver or gold dataset in a run, including its checks. */
 export interface StepLimits {
-  /** How long it may work, such as `30m`; then it fails, its table stays as it was, and other steps go on. Default: `none`. */
+  /**
+   * Time limit, such as `30m`; then the step fails, its table is unchanged, and other steps
+   * continue. Default: `none`.
+   */
   timeout?: string
 }
 

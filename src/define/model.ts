@@ -10,7 +10,7 @@ import type { Source } from './source.js'
 /** A value that may stand in a SQL template; a list becomes `(a, b, c)`. */
 export type SqlValue = string | number | bigint | boolean | Date | null | readonly SqlValue[]
 
-/** A column, to be put into a SQL template: `orders.columns.amount`. */
+/** A column for use in a SQL template: `orders.columns.amount`. */
 export interface ColumnRef {
   readonly kind: 'column'
   readonly name: string
@@ -32,8 +32,8 @@ export interface Sql {
 }
 
 /**
- * What happens to a row that breaks a rule: it goes to the discarded table, it stays and is counted,
- * or the step fails and nothing of it is published.
+ * What happens to a row that violates a rule: it is discarded, it is kept and counted, or the step
+ * fails and publishes nothing.
  */
 export type Severity = 'discard' | 'warn' | 'fail'
 
@@ -45,10 +45,10 @@ export interface Rule {
   readonly severity: Severity
 }
 
-/** What a broken check of a whole table means: the run does not publish it, or it is only told. */
+/** What a failed check of a whole table does: the run does not publish the table, or only warns. */
 export type CheckSeverity = 'fail' | 'warn'
 
-/** A condition that a whole table must meet, held before a run publishes it. */
+/** A condition on a whole table, checked before a run publishes it. */
 export type Check<C extends string = string> = CheckKind<C> & {
   readonly kind: 'check'
   readonly severity: CheckSeverity
@@ -73,7 +73,7 @@ export type CheckKind<C extends string> =
     }
   | { readonly check: 'sql'; readonly name: string; readonly query: Sql }
 
-/** When a dataset is brought up to date, and what is done when that does not go as planned. */
+/** When a dataset runs, and what happens if something goes wrong. */
 export type Schedule = When & { readonly policy: SchedulePolicy }
 
 export type When =
@@ -83,39 +83,49 @@ export type When =
   | { readonly kind: 'by hand' }
 
 export interface SchedulePolicy {
-  /** What becomes of times that passed while nobody was there to run: one run for all of them (`run`, the default), or none. */
+  /** After downtime: one run for all missed times (`run`, the default), or none (`skip`). */
   readonly missed?: 'run' | 'skip'
-  /** What becomes of a time that passes while the run before still goes on: nothing (`skip`, the default), or a run right after it. */
+  /**
+   * A time that comes up while the previous run is still going is skipped (`skip`, the default), or
+   * runs right after it (`queue`).
+   */
   readonly overlap?: 'skip' | 'queue'
-  /** A run begins up to so much later, the same each time: `30s`, `5m`. */
+  /** Maximum start delay, the same each time: `30s`, `5m`. */
   readonly jitter?: string
   /** A run that takes longer is stopped: `10m`, `2h`. */
   readonly timeout?: string
-  /** How often a failed run is tried again. Default: 3. */
+  /** Maximum number of retries of a failed run. Default: 3. */
   readonly retries?: number
-  /** How long is waited before the first of them; before each further one twice as long. Default: `10s`. */
+  /** Delay before the first retry, doubled for each further one. Default: `10s`. */
   readonly backoff?: string
 }
 
-/** For how long rows of a table stay: those of before go, as a column tells their time. */
+/** Retention of rows: older rows expire, by a time column. */
 export interface Keep {
   /** `400d`, `400 days`, `12h`. */
   for: string
-  /** The column that says from when a row is; without it silver goes by its cursor, or by when the row came. */
+  /**
+   * The column with the time of a row; by default, silver uses its cursor, or the time of
+   * ingestion.
+   */
   by?: string | undefined
 }
 
 export type Tier = 'bronze' | 'silver' | 'gold'
 
-/** What every dataset may say about itself. */
+/** Descriptive options of every dataset. */
 export interface About {
   description?: string
   /** The person or team to ask. */
   owner?: string
   tags?: readonly string[]
-  /** When this dataset, and those downstream without a schedule of their own, are run. */
+  /**
+   * When this dataset runs, together with downstream datasets that have no schedule of their own.
+   */
   schedule?: Schedule
-  /** For how long it may not have been brought up to date before `moraine serve` tells of it: `2h`, `1d`. */
+  /**
+   * `moraine serve` sends an alert if the dataset has not been updated for this long: `2h`, `1d`.
+   */
   freshWithin?: string
 }
 
@@ -166,21 +176,26 @@ export interface Gold<R = unknown> extends Common<'gold', R> {
   readonly checks: readonly Check[]
   readonly keep: Keep | undefined
   readonly compression: TableCompression | undefined
-  /** Whether it is stored as a query, without rows of its own. */
+  /** Whether it is a view, without rows of its own. */
   readonly view: boolean
   readonly columns: ColumnRefs<keyof R & string>
 }
 
-/** How Parquet files of tables are compressed: `zstd` is smaller, `snappy` is what every old reader knows. */
+/**
+ * Compression of a table's Parquet files: `zstd` is smaller, `snappy` is known to every old reader.
+ */
 export type TableCompression = 'zstd' | 'snappy'
 
-/** How a gold dataset is kept up to date without computing all of it again. */
+/** How a gold dataset is updated without recomputing all of it. */
 export interface Incremental<C extends string = string> {
-  /** The column of the result that tells its parts: only parts that changed rows fall in are computed. */
+  /**
+   * The column of the result that defines its partitions: only partitions with changed rows are
+   * recomputed.
+   */
   by: C
   /**
-   * How many parts (days, numbers) before and after a changed one look at its rows, for windows that
-   * reach over `by`: a mean of seven days has `{ after: 6 }`.
+   * How many partitions (days, numbers) before and after a changed one depend on its rows, for
+   * windows across `by`: a mean of seven days has `{ after: 6 }`.
    */
   affects?: { before?: number; after?: number }
 }
@@ -192,41 +207,46 @@ export type Row<D> = D extends { readonly row?: infer R } ? R : never
 
 /** The columns that Moraine adds to every silver row. */
 export interface SilverColumns {
-  /** When the batch came that the row is of; for rows of other tables, when their run began. An ISO string in UTC. */
+  /**
+   * When the row's batch was ingested; for rows of other tables, when their run started. An ISO
+   * string in UTC.
+   */
   _loaded_at: string
   /** The bronze batch the row came from; `null` for rows from other tables. */
   _batch: string | null
 }
 
-/** The columns that bronze adds: where a row was read. */
+/** The columns that bronze adds: the source location of a row. */
 export interface BronzeColumns {
   _batch: string
   _source_file: string
-  /** The physical line the record begins at, from 1. */
+  /** The physical line on which the record starts, from 1. */
   _source_line: bigint
-  /** Why the record could not be split into columns; `null` for all good ones. */
+  /** Why the record could not be split into columns; `null` for good records. */
   _error: string | null
   /** The whole text of such a record. */
   _raw: string | null
 }
 
-/** How the files of bronze batches are written; `raw`: as Parquet, and beside it each source file as it came. */
+/** File format of bronze batches; `raw`: Parquet, and next to it each source file unchanged. */
 export type BronzeFormat = 'parquet' | 'avro' | 'csv' | 'jsonl' | 'raw'
 
 export interface BronzeOptions<C extends string> extends About {
   from: Source<C>
   /**
-   * How rows of a database are kept: as Parquet (the default, and the quickest to read), or as Avro, CSV or JSON lines
-   * for others to read. All of them give the same rows. Of files, `raw` also keeps each as it came, byte for byte.
+   * File format for rows of a database: Parquet (the default, and the fastest to read), or Avro,
+   * CSV or JSON lines for other readers. The rows are the same. For files, `raw` also keeps each
+   * file unchanged, byte for byte.
    */
   format?: BronzeFormat
-  /** Of Parquet `snappy` (the default) or `zstd`, of Avro `deflate` (the default) or `snappy`. */
+  /** For Parquet `snappy` (the default) or `zstd`, for Avro `deflate` (the default) or `snappy`. */
   compression?: 'snappy' | 'zstd' | 'deflate'
-  /** Of an inbox: whether each file that ever came is kept for ever in `archive/`, as it came and read-only. */
+  /** For an inbox: whether every file is kept forever in `archive/`, unchanged and read-only. */
   archive?: boolean
   /**
-   * For how long batches stay once all that reads them has: `30d`. Not for `files()`, whose files would be new again. A table that has to be built
-   * from all of its rows later needs `moraine rebuild --from archive`.
+   * Retention of batches, once everything downstream has read them: `30d`. Not for `files()`, whose
+   * files would be new again. Rebuilding a table from all of its rows later needs `moraine rebuild
+   * --from archive`.
    */
   keep?: string
 }
@@ -243,31 +263,31 @@ export type Stored<T> = {
 export type Name<S extends Shape> = keyof S & string
 
 export interface SilverOptions<S extends Shape> extends About {
-  /** The rows to check; several inputs are read one after the other, matched by column name. */
+  /** The input rows; several inputs are concatenated, with columns matched by name. */
   from: AnyDataset | readonly AnyDataset[]
   /**
-   * Columns of the schema that are not in the input under their name: another name, or an
-   * expression over the row. A subquery may look something up in another dataset.
+   * Columns that are renamed or computed: another name, or an expression over the row. A subquery
+   * can look something up in another dataset.
    */
   select?: { [K in Name<S>]?: string | Sql }
   schema: z.ZodObject<S>
-  /** One row a key is kept: the newest by cursor, batch, file and row. */
+  /** One row is kept per key: the latest by cursor, batch, file and row. */
   key?: Name<S> | readonly Name<S>[]
-  /** The column that says which of two rows with the same key is newer. */
+  /** The column that tells which of two rows with the same key is newer. */
   cursor?: Name<S>
   /** Conditions over a row, or a function of the columns that gives them: `(c) => [rule(…)]`. */
   rules?: readonly Rule[] | ((columns: ColumnRefs<Name<S>>) => readonly Rule[])
-  /** What a failed check of a column means, where it is not `discard`. */
+  /** What a failed check of a column does, if not `discard`. */
   severity?: { [K in Name<S>]?: Severity }
   partitionBy?: readonly (Name<S> | Partition<Name<S>>)[]
   /**
-   * A condition over the input's row that says that its key is gone: sql`op = 'D'`. Of such a row only
-   * key and cursor are read; older rows of the key that come late do not bring it back.
+   * A condition over the input row for deletions: sql`op = 'D'`. Of such a row, only key and cursor
+   * are read; older rows of the key that arrive late do not bring it back.
    */
   deleteWhen?: Sql
   /**
-   * What becomes of a key whose newest row is invalid: the last valid row stays (`keep`, the default;
-   * such keys are counted and marked among the discarded rows), or the key is removed.
+   * What happens to a key whose newest row is invalid: the last valid row stays (`keep`, the
+   * default; such keys are counted, and marked among the discarded rows), or the key is removed.
    */
   onInvalidUpdate?: 'keep' | 'remove'
   /** What must hold for the whole table before a run is published. */
@@ -275,11 +295,14 @@ export interface SilverOptions<S extends Shape> extends About {
   /** Whether every version of each key is kept, with `valid_from` and `valid_to`, as `history.<name>`. Needs a key and a cursor. */
   history?: boolean
   /**
-   * For how long rows stay: `400 days`. A row's time is its cursor's, or without one when it came; another column is named as in
-   * `{ for: '400 days', by: 'ordered_at' }`.
+   * Retention of rows: `400 days`. The time of a row is its cursor, or the time of ingestion if
+   * there is none; another column is set with `{ for: '400 days', by: 'ordered_at' }`.
    */
   keep?: string | (Keep & { by?: Name<S> | '_loaded_at' })
-  /** How the files of its table are compressed; `zstd` when not given. A change holds for files that are written from then on. */
+  /**
+   * Compression of the table's files. Default: `zstd`. A change applies to files written from then
+   * on.
+   */
   compression?: TableCompression
 }
 
@@ -292,13 +315,13 @@ export interface GoldOptions<S extends Shape> extends About {
   incremental?: Incremental<GoldName<S>>
   /** What must hold for the whole table before a run is published. */
   checks?: readonly Check<GoldName<S>>[]
-  /** For how long rows stay, and which column says from when a row is: `{ for: '3650 days', by: 'day' }`. */
+  /** Retention of rows, and the column with their time: `{ for: '3650 days', by: 'day' }`. */
   keep?: Keep & { by: GoldName<S> }
   /** How the files of its table are compressed; `zstd` when not given. */
   compression?: TableCompression
   /**
-   * Store the query and not its rows: whoever asks gets what its inputs hold then. There is no table, so other engines
-   * do not see it, and there is nothing to partition, check, compress or keep.
+   * Store the query, not its rows: readers get the current result. There is no table, so other
+   * engines do not see it, and there is nothing to partition, check, compress or expire.
    */
   view?: boolean
 }

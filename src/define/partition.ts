@@ -4,12 +4,12 @@ import type { ColumnType } from './types/column-type.js'
 
 export type TransformName = 'identity' | 'year' | 'month' | 'day' | 'hour' | 'bucket' | 'truncate'
 
-/** How rows are laid into partitions: a column and Iceberg's transform of it. */
+/** A partition field: a column and Iceberg's transform of it. */
 export interface Partition<C extends string = string> {
   readonly kind: 'partition'
   readonly transform: TransformName
   readonly column: C
-  /** Number of buckets, or the width that `truncate` cuts to. */
+  /** Number of buckets, or the width of `truncate`. */
   readonly width?: number
 }
 
@@ -33,7 +33,7 @@ export const hour = simple('hour')
 /** `count` partitions by a hash of the value. */
 export const bucket = <C extends string>(column: C, count: number): Partition<C> =>
   ofWidth('bucket', column, count)
-/** Texts cut to `width` characters, numbers rounded down to a multiple of it. */
+/** Strings cut to `width` characters, numbers rounded down to a multiple of it. */
 export const truncate = <C extends string>(column: C, width: number): Partition<C> =>
   ofWidth('truncate', column, width)
 

@@ -26,8 +26,8 @@ const policyOptions: OptionList<SchedulePolicy> = {
 const cronOptions: OptionList<CronOptions> = { ...policyOptions, timezone: text }
 
 /**
- * A cron line of five or six fields, such as every 15 minutes; in UTC unless a time zone is given. A time that a change of the clocks
- * leaves out comes right after it, and one that comes twice is meant once.
+ * A cron expression of five or six fields, such as every 15 minutes; in UTC unless a time zone is
+ * given. A time that a clock change skips runs right after it, and one that occurs twice runs once.
  */
 export function cron(pattern: string, options: CronOptions = {}): Schedule {
   const good = checkedArguments('cron(…)', { pattern }, { pattern: text })

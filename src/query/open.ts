@@ -23,19 +23,19 @@ import { asList, limitsOf } from './limits.js'
 import { stateToRead } from './point.js'
 import { type QueryOptions, queryLake, queryRows } from './query.js'
 
-/** A point in the lake's history: a commit's number, or a time. */
+/** A point in the lake's history: a commit number or a time. */
 export type At = number | Date | string
 
-/** How a question is asked: what it may use, and what stops it. */
+/** Options of a query: its limits, and what stops it. */
 export interface AskOptions extends QueryLimits {
-  /** Stops the query. What waits for it is thrown the signal's reason. */
+  /** Stops the query; pending reads reject with the signal's reason. */
   signal?: AbortSignal
 }
 
 export interface ReadOptions<C extends string> extends AskOptions {
   /** A condition on the rows: sql`amount > 10`. */
   where?: Sql
-  /** The columns to read; all without it. */
+  /** The columns to read. Default: all. */
   columns?: readonly C[]
   orderBy?: Sql
   limit?: number
@@ -57,13 +57,13 @@ export interface OpenLake {
   ): AsyncIterable<Pick<Row<D>, C>[]>
   /** One SELECT over `bronze.x`, `silver.x`, `gold.x` and `discarded.x`. */
   query(sql: string | Sql, options?: AskOptions & { at?: At }): Promise<ResultRow[]>
-  /** What the commit log says now, or said then. */
+  /** The state of the lake from the commit log, now or at a point in time. */
   state(at?: At): Promise<LakeState>
 }
 
-/** How a lake is opened: where it is, and what each of its queries may use. */
+/** Options for opening a lake: its location, and the limits of its queries. */
 export interface OpenOptions extends QueryLimits {
-  /** The folder or bucket that holds it, instead of what its definition or MORAINE_ROOT says. */
+  /** The folder or bucket of the lake; overrides its definition and MORAINE_ROOT. */
   root?: string
 }
 

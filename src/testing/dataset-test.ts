@@ -19,19 +19,19 @@ export interface Given {
   rows: readonly Readonly<Record<string, unknown>>[]
 }
 
-/** What a dataset is given, and what is expected of it. */
+/** The input of a dataset, and the expected result. */
 export interface Example<D extends AnyDataset = AnyDataset> {
-  /** Rows of inputs; an input that is not given is empty. */
+  /** Rows of inputs; other inputs are empty. */
   given: readonly Given[]
   /** The rows of the result, in any order. Columns that no row names are not compared. */
   expect?: readonly Partial<Row<D>>[]
   /** For silver: the reasons of each discarded row, joined by `; `, in any order. */
   discarded?: readonly string[]
-  /** The names of checks that do not hold, in any order. Without it checks are not held. */
+  /** The names of failed checks, in any order. Without it, checks are not evaluated. */
   broken?: readonly string[]
 }
 
-/** A named example of a dataset: `moraine test` finds those that a `.tests.ts` file exports. */
+/** A named test of a dataset: `moraine test` finds those that a `.tests.ts` file exports. */
 export interface DatasetTest {
   readonly kind: 'dataset test'
   readonly name: string

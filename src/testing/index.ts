@@ -1,6 +1,6 @@
 /**
- * For those who test their datasets, and for those who write a storage: a storage in memory, and the
- * promises that each one must keep.
+ * For tests of datasets, and for new storage implementations: a storage in memory, and the contract
+ * that every storage must fulfil.
  */
 export { MemoryStorage } from '../storage/memory.js'
 export type { Storage, StoredObject } from '../storage/storage.js'

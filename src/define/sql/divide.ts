@@ -5,9 +5,9 @@ import { sql } from './sql.js'
 const DIGITS = 6
 
 /**
- * SQL for an exact division of decimals or whole numbers, rounded half away from zero, as `DECIMAL(38, scale)`. SQL's own `/`
- * divides as doubles, so that a mean of decimals is off by a cent now and then, and differs between engines. NULL where
- * the divisor is zero.
+ * SQL for an exact division of decimals or whole numbers, rounded half away from zero, as
+ * `DECIMAL(38, scale)`. SQL's own `/` divides as doubles, so a mean of decimals is sometimes off by
+ * a cent, and differs between engines. NULL if the divisor is zero.
  *
  * @param scale digits after the point of the result, at most 12. Both sides may have at most six; the dividend stays below 10^(30 - scale).
  * @example

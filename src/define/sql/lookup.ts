@@ -9,11 +9,11 @@ import { noSql, quoteName } from './sql.js'
 export interface Lookup extends Sql {
   readonly lookup: {
     readonly dataset: Silver<any>
-    /** The column that is wanted. */
+    /** The column to return. */
     readonly take: string
     /** The dataset's key. */
     readonly key: string
-    /** The input's column that says which row is meant. */
+    /** The input column that contains the key. */
     readonly by: string
   }
 }
@@ -22,8 +22,8 @@ export interface Lookup extends Sql {
 const broken = { ...noSql } as Lookup
 
 /**
- * For `select`: a column of the row whose key the input's column `by` holds; NULL where there is no such row.
- * It says the same as a subquery, and is much quicker.
+ * For `select`: a column of the row whose key is in the input column `by`; NULL if there is no such
+ * row. Equivalent to a subquery, and much faster.
  *
  * @example
  * select: { sold_date: lookup(dates, 'd_date', 'ss_sold_date_sk') }

@@ -35,7 +35,7 @@ export function sql(strings: TemplateStringsArray, ...values: Interpolated[]): S
 }
 
 /**
- * SQL that was read from a file: `${name}` in the text stands for the binding of that name.
+ * SQL that was read from a file: `${name}` in the text is replaced by the binding of that name.
  *
  * @throws MoraineError of kind `definition` when the text names a binding that was not given.
  */

@@ -6,41 +6,44 @@ import { defOf } from './schema.js'
 export type EpochUnit = 's' | 'ms' | 'us' | 'ns'
 
 export interface NullOptions {
-  /** Texts that mean NULL in this column: `['N/A', '-', '-999']`. */
+  /** Strings that mean NULL in this column: `['N/A', '-', '-999']`. */
   nulls?: readonly string[]
 }
 
 export interface NumberOptions extends NullOptions {
-  /** What stands before decimals: `.` (the default) or `,`. */
+  /** The decimal mark: `.` (the default) or `,`. */
   decimal?: '.' | ','
-  /** What stands between groups of three digits: `,`, `.`, `'`, `_` or a space (any kind of it). Without it, nothing may. */
+  /**
+   * The separator of groups of three digits: `,`, `.`, `'`, `_` or a space (of any kind). Default:
+   * none allowed.
+   */
   group?: ',' | '.' | "'" | '_' | ' '
-  /** Signs or codes of currencies that may stand before or after a number: `€`, `['$', 'USD']`. */
+  /** Currency symbols or codes that may precede or follow a number: `€`, `['$', 'USD']`. */
   currency?: string | readonly string[]
 }
 
 export interface WholeNumberOptions extends NumberOptions {
-  /** Whether a whole number may be written with decimals that are zero: `1.0`. */
+  /** Whether a whole number may have decimals that are zero: `1.0`. */
   zeroFraction?: boolean
 }
 
 export interface BooleanOptions extends NullOptions {
-  /** Texts that mean true, whatever their case. Default: `true`, `t`, `1`. */
+  /** Strings that mean true, in any case. Default: `true`, `t`, `1`. */
   true?: readonly string[]
-  /** Texts that mean false, whatever their case. Default: `false`, `f`, `0`. */
+  /** Strings that mean false, in any case. Default: `false`, `f`, `0`. */
   false?: readonly string[]
 }
 
 interface TimeOptions extends NullOptions {
   /**
-   * How the text is written in the source, in strptime's notation: `%m/%d/%Y %H:%M:%S`; or `iso`, `rfc2822`
-   * (`Tue, 01 Apr 2025 12:00:00 GMT`) or `syslog` (`Apr  1 12:00:00`). Several are tried in turn. Without it: `iso`
-   * (`2008-02-18`, `2008-02-18 02:36:48.5`).
+   * The format in the source, in the notation of strptime: `%m/%d/%Y %H:%M:%S`; or `iso`, `rfc2822`
+   * (`Tue, 01 Apr 2025 12:00:00 GMT`) or `syslog` (`Apr  1 12:00:00`). Several are tried in turn.
+   * Default: `iso` (`2008-02-18`, `2008-02-18 02:36:48.5`).
    */
   format?: string | readonly string[]
-  /** The year of times whose format has none. */
+  /** The year, for formats without one. */
   year?: number
-  /** `'null'`: dates of zeros, as MySQL has them (`0000-00-00`), mean NULL. */
+  /** `'null'`: zero dates, as MySQL has them (`0000-00-00`), mean NULL. */
   zeroDates?: 'null'
 }
 
@@ -55,11 +58,17 @@ export interface TimestampOptions extends TimeOptions {
 }
 
 export interface MomentOptions extends TimestampOptions {
-  /** The time zone of times that name none: `Europe/Berlin`, `UTC`. */
+  /** The time zone of times without an offset: `Europe/Berlin`, `UTC`. */
   zone?: string
-  /** What `%Z` may read beside `UTC`, `GMT` and names such as `Europe/Berlin`: `{ CET: '+01:00', CEST: '+02:00' }`. */
+  /**
+   * Names for `%Z`, in addition to `UTC`, `GMT` and names such as `Europe/Berlin`: `{ CET:
+   * '+01:00', CEST: '+02:00' }`.
+   */
   zones?: Readonly<Record<string, string>>
-  /** Which moment is meant by a time that clocks show twice when they are put back. Without it, such a row is discarded. */
+  /**
+   * Which of the two points in time is meant if a local time occurs twice at a clock change.
+   * Without it, such a row is discarded.
+   */
   ambiguous?: 'earlier' | 'later'
 }
 

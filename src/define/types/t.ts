@@ -68,11 +68,11 @@ function time<O extends { format?: string | readonly string[] }>(
 }
 
 /**
- * Column types: Zod schemas that also say how a value is stored. They chain like any Zod schema
- * (`t.int().min(1).optional()`), and plain Zod schemas may stand beside them.
+ * Column types: Zod schemas that also define how a value is stored. They chain like any Zod schema
+ * (`t.int().min(1).optional()`), and can be mixed with plain Zod schemas.
  */
 export const t = {
-  /** Text; any Zod string method applies. */
+  /** String; any Zod string method applies. */
   string: (options?: NullOptions) => read('t.string', z.string(), options, nullOptions),
   /** 32-bit integer; a `number` in TypeScript. */
   int: (options?: WholeNumberOptions) => read('t.int', z.int32(), options, wholeNumberOptions),
@@ -84,7 +84,7 @@ export const t = {
   /** Exact decimal with up to 38 digits; a `string` in TypeScript, so nothing is rounded. */
   decimal: (precision: number, scale: number, options?: NumberOptions): DecimalValue =>
     read('t.decimal', decimal(precision, scale), options, numberOptions),
-  /** True or false, written as TRUE/FALSE, t/f or 1/0 unless `options` say otherwise. */
+  /** True or false, written as TRUE/FALSE, t/f or 1/0 unless `options` define other strings. */
   boolean: (options: BooleanOptions = {}) => {
     const good = checked('t.boolean', options, booleanOptions)
     const { nulls: _, ...words } = good
@@ -96,7 +96,10 @@ export const t = {
   /** Date and time of day without a zone, to the microsecond; an ISO string. */
   timestamp: (options?: TimestampOptions): TemporalValue =>
     time('timestamp', options, timestampOptions),
-  /** A moment in time, stored in UTC; an ISO string. The source names an offset, or `options` say what times are of. */
+  /**
+   * A point in time, stored in UTC; an ISO string. The text contains an offset, or `options` set
+   * the time zone.
+   */
   timestamptz: (options?: MomentOptions): TemporalValue =>
     time('timestamptz', options, momentOptions),
   /** UUID, stored as a string: engines disagree on the order of binary UUIDs. */
@@ -107,7 +110,7 @@ export const t = {
       options,
       nullOptions,
     ),
-  /** JSON, kept as its text. */
+  /** JSON, stored as its text. */
   json: (options?: NullOptions) => {
     const schema = z.string().refine(isJson, 'not JSON')
     return read(

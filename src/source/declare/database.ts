@@ -22,36 +22,40 @@ import type {
 } from '../../define/source.js'
 
 export interface TableOptions<C extends string> {
-  /** The columns to read; all when not given. */
+  /** The columns to read. Default: all. */
   columns?: readonly C[]
-  /** A condition in the database's own SQL; only rows that meet it are read. */
+  /** A condition in the database's own SQL; only matching rows are read. */
   where?: string
-  /** Columns that tell rows apart. */
+  /** Columns that identify a row. */
   key?: C | readonly C[]
   /**
-   * The column by which new and changed rows are found: a time or a number that grows with every change, in SQL Server
-   * a `rowversion` best. In PostgreSQL `xmin` finds them without such a column. Without a cursor all rows are read each time, and rows that are gone
-   * from the source are gone from what reads them.
+   * The column by which new and changed rows are found: a time or a number that grows with every
+   * change, in SQL Server ideally a `rowversion`. In PostgreSQL, `xmin` finds them without such a
+   * column. Without a cursor, all rows are read in each run, and rows deleted in the source are
+   * deleted downstream.
    */
   cursor?: C | 'xmin'
   /**
-   * How late a row may appear with an earlier cursor: `'30s'`, `'5m'`, `'2h'`; for a cursor that counts, so many numbers.
-   * So much is read again each time. Only needed where clocks other than the database's set the cursor, or the database can't tell which transactions are open.
+   * How far behind the newest value a row's cursor may be: `'30s'`, `'5m'`, `'2h'`; a number for a
+   * numeric cursor. That range is read again in each run. Only needed if clocks other than the
+   * database's set the cursor, or if the database cannot tell which transactions are open.
    */
   lag?: string | number
   /**
-   * What becomes of columns that come, go or change: `evolve` takes them as they are and says so (the default), `freeze` fails
-   * before anything is published, `discard` goes on with the columns that were there first.
+   * What happens when columns are added, removed or changed: `evolve` accepts and reports it (the
+   * default), `freeze` fails before anything is published, `discard` ignores new columns.
    */
   drift?: Drift
   /**
-   * `'compare'`: reads all keys each time, and adds a row with `_change = 'delete'` for each that is gone; silver that reads it
-   * drops those keys. Needs `key`. Without it, rows that are deleted in the source stay.
+   * `'compare'`: reads all keys in each run, and adds a row with `_change = 'delete'` for each that
+   * no longer exists; silver then drops those keys. Needs `key`. Without it, rows that are deleted
+   * in the source stay.
    */
   deletes?: 'compare'
   /**
-   * The share of rows that may be gone when all are read each time, or of keys when they are compared; what has fewer is held back, until
-   * `moraine run --accept-shrink` takes it. Fewer than 20 rows may always go. Default: 0.5; with 1 nothing is held back.
+   * The fraction of rows of a full extract, or of compared keys, that may disappear at once; an
+   * extract with fewer rows is held back until `moraine run --accept-shrink` accepts it. Up to 20
+   * rows may always disappear. Default: 0.5; with 1, nothing is held back.
    */
   maxShrink?: number
 }
@@ -78,7 +82,7 @@ const connectionOptions: OptionList<Connection> = {
   concurrency: number,
 }
 
-/** A database that datasets are read from. */
+/** A database as a source of datasets. */
 export interface Database {
   /** Rows of a table or a view. */
   table<const C extends string = string>(name: string, options?: TableOptions<C>): DatabaseSource<C>
@@ -103,9 +107,10 @@ export function mysql(connection: string | Connection): Database {
 }
 
 /**
- * A SQL Server or Azure SQL database; needs the package `mssql`. Besides a URL (`sqlserver://user:password@host:1433/database`) it takes
- * connection strings (`Server=…;Database=…;User Id=…;Password=…`). All tables of a run are read from one snapshot where the
- * database allows snapshot isolation.
+ * A SQL Server or Azure SQL database; needs the package `mssql`. Accepts a URL
+ * (`sqlserver://user:password@host:1433/database`) or a connection string
+ * (`Server=…;Database=…;User Id=…;Password=…`). All tables of a run are read from one snapshot if
+ * the database allows snapshot isolation.
  */
 export function sqlserver(connection: string | Connection): Database {
   return databaseOf('sqlserver', connection)

@@ -17,78 +17,107 @@ export type { FileFormat } from './format-options.js'
 
 export interface FilesOptions<C extends string> {
   format?: FileFormat
-  /** What stands between two fields, one character or more. Default: by the file's ending, a comma for `.csv`. */
+  /**
+   * The delimiter between fields, one or more characters. Default: by the file's extension, a comma
+   * for `.csv`.
+   */
   delimiter?: string
   /** The quote character, or `null` when quotes are ordinary characters. Default: `"`. */
   quote?: string | null
   /**
-   * Where the columns are named: `true`, by the first record; a number, by the record on that line or row (from 1); two numbers, by the
-   * records from one line to another, whose names are joined with `_`. Default: `true` when no `columns` are given.
+   * Where the column names are: `true`, in the first record; a number, in the record on that line
+   * or row (from 1); two numbers, in the records from one line to another, whose names are joined
+   * with `_`. Default: `true` if no `columns` are given.
    */
   header?: boolean | number | readonly [first: number, last: number]
   /**
-   * The names of the columns: all of them, in order, where there is no header. Where a file has names, those that must be there, in any
-   * order; others come as well. In JSON and XML: those that there are in any case.
+   * The names of the columns: all of them, in order, if there is no header. If the file has names,
+   * the columns that must be there, in any order; other columns are read as well. In JSON and XML:
+   * columns that exist even if no row has them.
    */
   columns?: readonly C[]
-  /** Lines at the start that are neither header nor records. */
+  /** Number of lines to skip before the header or the first record. */
   skip?: number
-  /** Lines at the end that are no records, such as a sum; blank ones at the very end are not counted. */
+  /**
+   * Number of lines to skip at the end, such as totals; blank lines at the very end are not
+   * counted.
+   */
   footer?: number
-  /** What lines begin with that are no records, such as `#`. */
+  /** The characters that start a comment line, such as `#`. */
   comment?: string
   /**
-   * A character that takes the meaning from the one after it, such as `\\`. With `quote: null` letters after it stand for characters, as
-   * PostgreSQL's COPY and MySQL's INTO OUTFILE write them: `\\t`, `\\n`.
+   * The escape character, such as `\\`. With `quote: null`, letters after it stand for control
+   * characters, as PostgreSQL's COPY and MySQL's INTO OUTFILE write them: `\\t`, `\\n`.
    */
   escape?: string
   /**
-   * What becomes of columns that are new, or gone, in later files: `evolve` (the default) takes them as they are and says so, `freeze`
-   * takes nothing in until they are what they were, `discard` leaves new ones out.
+   * What happens when later files have added or missing columns: `evolve` (the default) accepts and
+   * reports it, `freeze` ingests nothing until the columns match again, `discard` ignores new
+   * columns.
    */
   drift?: 'evolve' | 'freeze' | 'discard'
-  /** Texts that stand for NULL unless they are quoted. Default: the empty text. */
+  /** Strings that mean NULL unless they are quoted. Default: the empty string. */
   nulls?: readonly string[]
-  /** How characters are encoded: `latin1`, `windows-1252`, `utf-16le`, `shift_jis` … Default: UTF-8, or as a byte order mark says. */
+  /**
+   * The character encoding: `latin1`, `windows-1252`, `utf-16le`, `shift_jis` … Default: UTF-8, or
+   * that of the byte order mark.
+   */
   encoding?: string
-  /** Where the rows are: in JSON the keys that lead to them (`data.items`), in XML the name of their element. */
+  /**
+   * Where the rows are: in JSON, the keys that lead to them (`data.items`); in XML, the name of
+   * their element.
+   */
   rows?: string
-  /** In XML: elements that may come more than once, and are lists even when there is one. */
+  /** In XML: elements that may occur more than once, and are lists even if there is only one. */
   lists?: readonly string[]
-  /** With `format: 'fixed'`: characters of each column. */
+  /** With `format: 'fixed'`: the width of each column in characters. */
   widths?: readonly number[]
-  /** In Excel: the sheet, by its name or number from 1. Default: the first that is not hidden. */
+  /**
+   * In Excel: the sheet, by name or by number from 1. Default: the first sheet that is not hidden.
+   */
   sheet?: string | number
-  /** In Excel: the cells that are read, as `B3:F200`, `B:F`, `3:200`, or `B3` for all from there on. Default: all. */
+  /**
+   * In Excel: the cells to read, such as `B3:F200`, `B:F`, `3:200`, or `B3` for everything from
+   * there on. Default: all.
+   */
   range?: string
-  /** In Excel: `fill` gives every cell of a merged one its value; by default the first cell alone has it. */
+  /**
+   * In Excel: `fill` repeats the value of a merged cell in all of its cells; by default only the
+   * first cell has it.
+   */
   merged?: 'first' | 'fill'
   /**
-   * Whether folders such as `day=2026-01-05` are columns, as Hive and Spark write them: texts, with `%2F` decoded, and NULL for
-   * `__HIVE_DEFAULT_PARTITION__`.
+   * Whether folders such as `day=2026-01-05` are columns, as Hive and Spark write them: strings,
+   * with `%2F` decoded, and NULL for `__HIVE_DEFAULT_PARTITION__`.
    */
   hive?: boolean
   /**
-   * Whether files are logs that grow: only what is new in them is read, also when they are rotated (`app.log`, `app.log.1`,
-   * `app.log.2.gz`) or truncated. For files whose lines are rows.
+   * Whether files are logs that grow: only new lines are read, even after rotation (`app.log`,
+   * `app.log.1`, `app.log.2.gz`) or truncation. For files with one row per line.
    */
   follow?: boolean
-  /** Of logs whose events have several lines, such as stack traces: what the first line of each matches. They are followed. */
+  /**
+   * For log events of several lines, such as stack traces: the pattern that the first line of each
+   * event matches. Such logs are followed.
+   */
   event?: RegExp
-  /** Of a bucket that is public: it is read without credentials. */
+  /** For a public bucket: read it without credentials. */
   anonymous?: boolean
 }
 
 export interface FullExportOptions {
   /**
-   * Each file holds everything: only the newest is read, and rows that are gone from it are gone from what reads it. With `by` several files
-   * make up one export: those of a folder, or in whose names a pattern finds the same (its first group, where it has one). Which is the newest
-   * tell names, numbers in them by their size, or with `newest: 'modified'` the times of the files.
+   * Each file is a full extract: only the newest is read, and rows that it no longer contains are
+   * deleted downstream. With `by`, several files form one extract: those of a folder, or those
+   * whose names have the same match of a pattern (of its first group, if there is one). The newest
+   * is found by name, with numbers compared by value, or with `newest: 'modified'` by modification
+   * time.
    */
   full?: boolean | { by?: 'file' | 'folder' | RegExp; newest?: 'name' | 'modified' }
   /**
-   * The share of rows that may be gone from one full export to the next; one that has fewer is held back, until `moraine run --accept-shrink`
-   * takes it. Fewer than 20 rows may always go. Default: 0.5; with 1 nothing is held back.
+   * The fraction of rows that may disappear from one full extract to the next; an extract with
+   * fewer rows is held back until `moraine run --accept-shrink` accepts it. Up to 20 rows may
+   * always disappear. Default: 0.5; with 1, nothing is held back.
    */
   maxShrink?: number
 }
@@ -192,8 +221,9 @@ const endings: Record<string, FileFormat> = {
 }
 
 /**
- * Files: CSV and other delimited text, JSON, JSON lines, XML, columns of fixed width, Parquet, Avro, Excel; as they are or packed
- * with gzip, zstd or zip. A path may be a file, a folder, or a glob; relative ones start at the folder of the file that calls this.
+ * Files: CSV and other delimited text, JSON, JSON lines, XML, fixed-width text, Parquet, Avro,
+ * Excel; plain or compressed with gzip, zstd or zip. A path is a file, a folder, or a glob;
+ * relative paths start at the folder of the file that calls this.
  *
  * @example
  * files('data/venue_pipe.txt', { delimiter: '|', columns: ['venueid', 'venuename'] })
@@ -329,12 +359,15 @@ export interface LogsOptions<C extends string> {
    * named groups that each line matches.
    */
   format: 'common' | 'combined' | 'json' | 'pairs' | RegExp
-  /** Of JSON and pairs: columns that there are in any case. */
+  /** For JSON and pairs: columns that exist even if no row has them. */
   columns?: readonly C[]
   encoding?: string
-  /** Whether logs that grow and are rotated are read on from where they were read before. */
+  /** Whether logs that grow and are rotated are read from where the last run stopped. */
   follow?: boolean
-  /** Of events that have several lines, such as stack traces: what the first line of each matches. They are followed. */
+  /**
+   * For events of several lines, such as stack traces: the pattern that the first line of each
+   * event matches. Such logs are followed.
+   */
   event?: RegExp
 }
 
@@ -361,7 +394,7 @@ const patterns = {
 }
 
 /**
- * Logs of applications: each line a row, and a line that does not fit a discarded one.
+ * Logs of applications: each line is a row; a line that does not match is discarded.
  *
  * @example
  * logs('/var/log/app', { format: /(?<at>\S+) \[(?<level>\w+)\] (?<message>.*)/ })

@@ -22,49 +22,60 @@ import {
 import type { BodyValue, HttpAuth, HttpSource, Paging, Secret } from '../../define/source.js'
 
 export interface HttpOptions<C extends string> {
-  /** Default: as the answer's content type and its first bytes say. */
+  /** Default: by the content type and the first bytes of the response. */
   format?: 'json' | 'jsonl' | 'csv' | 'xml'
   /**
-   * Where the rows are: in JSON the keys that lead there, `data.items`; in XML the name of their element. Default: the answer is the list
-   * of rows, or the one row; in XML the elements that the outermost has.
+   * Where the rows are: in JSON, the keys that lead there (`data.items`); in XML, the name of their
+   * element. Default: the response is the list of rows, or a single row; in XML, the children of
+   * the outermost element.
    */
   rows?: string
-  /** In XML: elements that may come more than once, and are lists even when there is one. */
+  /** In XML: elements that may occur more than once, and are lists even if there is only one. */
   lists?: readonly string[]
-  /** Columns that there are in any case. */
+  /** Columns that exist even if no row has them. */
   columns?: readonly C[]
-  /** Default: `POST` where there is a body, otherwise `GET`. */
+  /** Default: `POST` with a body, otherwise `GET`. */
   method?: 'GET' | 'POST'
-  /** What is sent: an object as JSON, in which values may be secrets; a text as it is, with the content type of `headers`. */
+  /**
+   * The request body: an object is sent as JSON, and its values may be secrets; a string is sent
+   * unchanged, with the content type of `headers`.
+   */
   body?: string | Readonly<Record<string, BodyValue>>
-  /** A query of GraphQL. Parameters of `paging` and `cursor` are variables of it. */
+  /** A GraphQL query. Parameters of `paging` and `cursor` become its variables. */
   graphql?: { query: string; variables?: Readonly<Record<string, BodyValue>> }
-  /** Where parameters of `paging` and `cursor` go. Default: the body, where it is JSON; `page.after` is a key inside another. */
+  /**
+   * Where parameters of `paging` and `cursor` are sent. Default: in the body if it is JSON;
+   * `page.after` is a key inside another.
+   */
   parametersIn?: 'query' | 'body'
   headers?: Readonly<Record<string, Secret>>
-  /** Parameters of the query. */
+  /** Query parameters of the URL. */
   params?: Readonly<Record<string, Secret>>
   auth?: HttpAuth
   paging?: Paging
   /**
-   * Places of an answer that look as if there were more rows than were read, and do not mean it: `['meta.total']`. Otherwise such an answer
-   * is an error.
+   * Fields of a response that look as if there were more rows than were read, but mean something
+   * else: `['meta.total']`. Otherwise such a response is an error.
    */
   ignoreMore?: readonly string[]
-  /** The column that tells when a row was changed, and the parameter that asks for rows from then on. Without it all rows are read each time. */
+  /**
+   * The column with the modification time of a row, and the parameter that requests rows from a
+   * time on. Without it, all rows are read in each run.
+   */
   cursor?: { column: C; param: string; start?: string }
   /**
-   * The share of rows that may be gone when all are read each time; an extract that has fewer is held back, until `moraine run --accept-shrink`
-   * takes it. Fewer than 20 rows may always go. Default: 0.5; with 1 nothing is held back.
+   * The fraction of rows of a full extract that may disappear; an extract with fewer rows is held
+   * back until `moraine run --accept-shrink` accepts it. Up to 20 rows may always disappear.
+   * Default: 0.5; with 1, nothing is held back.
    */
   maxShrink?: number
-  /** Lets redirects and next pages lead to addresses of private networks. */
+  /** Allows redirects and next pages to lead to addresses of private networks. */
   allowPrivate?: boolean
-  /** How long to wait between two requests: `'200ms'`, `'1s'`. */
+  /** Pause between two requests: `'200ms'`, `'1s'`. */
   pause?: string
-  /** Pages that are read at most; more are an error. Default: 10,000. */
+  /** Maximum number of pages; more are an error. Default: 10,000. */
   pages?: number
-  /** How long an answer may take to begin, and to go on. Default: `'60s'`. */
+  /** How long a response may take to start, and to continue. Default: `'60s'`. */
   timeout?: string
 }
 
@@ -131,8 +142,8 @@ const httpOptions: OptionList<HttpOptions<string>> = {
 const url = either('a URL', text, { is: '', fits: (value) => value === undefined })
 
 /**
- * Rows from an HTTP API. Each run asks for what is new, where the API can tell (`cursor`), and otherwise for all; how far it was read is
- * part of the commit that brings the rows.
+ * Rows from an HTTP API. Each run requests new rows if the API supports it (`cursor`), and
+ * otherwise all; the watermark is part of the commit that adds the rows.
  *
  * @example
  * http('https://api.shop.example/orders', {

@@ -9,13 +9,19 @@ import { refuseMeaningless } from './format-options.js'
 export interface InboxOptions<C extends string> extends FilesOptions<C> {
   /** A folder, or a prefix of a bucket such as `s3://drop/orders`. Default: `bronze/landing/<dataset>` of the lake. */
   path?: string
-  /** For how long a file must not have changed before it is taken: `200ms` (the default), `2s`, `1m`. */
+  /** How long a file must be unchanged before it is ingested: `200ms` (the default), `2s`, `1m`. */
   settle?: string
-  /** What a bucket must show that says to `POST /events/<dataset>` of `moraine serve` that files have arrived. */
+  /** The token for notifications to `POST /events/<dataset>` of `moraine serve`. */
   token?: Secret
-  /** The URL of a queue of SQS that the bucket notifies; `moraine serve` listens to it. Needs `@aws-sdk/client-sqs`. */
+  /**
+   * The URL of an SQS queue that the bucket notifies; `moraine serve` listens to it. Needs
+   * `@aws-sdk/client-sqs`.
+   */
   queue?: string | undefined
-  /** Rows of a database that are laid into the inbox as files, whenever the dataset's schedule comes round. */
+  /**
+   * A database table whose rows are written into the inbox as files, whenever the dataset's
+   * schedule is due.
+   */
   feed?: DatabaseSource<C>
 }
 
@@ -48,9 +54,9 @@ const endings = [
 ]
 
 /**
- * Files that anything drops into a folder or a bucket. Each is taken in once, and is gone from there afterwards; one that is still being
- * written stays until it is complete, and one that can't be read at all is a discarded row. How a file is read is said as for `files()`;
- * where nothing is said the ending of each name decides.
+ * Files that arrive in a folder or a bucket. Each is ingested once and then removed; one that is
+ * still being written waits until it is complete, and one that cannot be read at all becomes a
+ * discarded row. Files are read as with `files()`; by default, the extension of each name decides.
  *
  * @example
  * bronze('orders', { from: inbox({ format: 'jsonl' }), archive: true })

@@ -3,11 +3,14 @@ import { checked, type OptionList } from '../../define/options/options.js'
 import type { IngestSource, Secret } from '../../define/source.js'
 
 export interface IngestOptions<C extends string> {
-  /** What senders must show: `Authorization: Bearer …`. Without one only programs of this machine can send. */
+  /**
+   * The token that senders need: `Authorization: Bearer …`. Without one, only programs on this
+   * machine can send.
+   */
   token?: Secret
-  /** Columns that there are in any case. */
+  /** Columns that exist even if no row has them. */
   columns?: readonly C[]
-  /** Bytes of one request at most. Default: 5 MiB. */
+  /** Maximum size of a request in bytes. Default: 5 MiB. */
   maxBytes?: number
 }
 
@@ -18,8 +21,9 @@ const ingestOptions: OptionList<IngestOptions<string>> = {
 }
 
 /**
- * Rows that apps and devices send to `POST /ingest/<dataset>` of `moraine serve`, as JSON or JSON lines. They are durable when the
- * request is answered, and each request is taken in once, however often it is sent with the same `Idempotency-Key`.
+ * Rows that apps and devices send to `POST /ingest/<dataset>` of `moraine serve`, as JSON or JSON
+ * lines. They are durable once the request is acknowledged, and each request is ingested once,
+ * however often it is sent with the same `Idempotency-Key`.
  *
  * @example
  * bronze('events', { from: ingest({ token: secret('env:EVENTS_TOKEN') }) })

@@ -4,8 +4,9 @@ import { MoraineError } from '../../errors.js'
 import { userVariable } from '../../settings.js'
 
 /**
- * A password that is looked up when a connection is made, and is nowhere else: `env:SHOP_PASSWORD` in the environment,
- * `file:/run/secrets/shop` in a file (without the line end at its end), as containers and systemd provide it.
+ * A secret that is resolved when a connection is made, and stored nowhere: `env:SHOP_PASSWORD` in
+ * the environment, `file:/run/secrets/shop` in a file (without a trailing line break), as
+ * containers and systemd provide it.
  *
  * @example postgres({ host: 'db', user: 'shop', password: secret('file:/run/secrets/shop') })
  */
