@@ -15,7 +15,7 @@ import {
 } from 'moraine'
 import { files, inbox, postgres } from 'moraine/sources'
 
-/** The shop's database; without one, what lands is what others drop into bronze/landing/orders. */
+/** The shop's database; without one, orders arrive as files in bronze/landing/orders. */
 const url = process.env.ORDERS_URL
 const shop = url
   ? postgres({ url, concurrency: 1 }).table('public.orders', {
@@ -27,8 +27,8 @@ const shop = url
   : undefined
 
 /**
- * Every few minutes new and changed orders land as files; whatever lands is taken in at once, and
- * archived as it came.
+ * Every few minutes, new and changed orders arrive as files; every file is ingested at once, and
+ * archived unchanged.
  */
 export const landedOrders = bronze('orders', {
   description: 'Orders as they landed.',
@@ -42,14 +42,14 @@ export const landedOrders = bronze('orders', {
   freshWithin: '1h',
 })
 
-/** What an order may be. */
+/** The valid statuses of an order. */
 export const statuses = silver('order_statuses', {
   from: bronze('order_statuses', { from: files('reference/statuses.csv') }),
   schema: z.object({ status: z.string(), is_final: z.boolean(), meaning: z.string() }),
   key: 'status',
 })
 
-/** Orders that can be relied on: the newest valid version of each, and every version as history. */
+/** Validated orders: the latest valid version of each, and every version as history. */
 export const orders = silver('orders', {
   description: 'The newest valid version of each order.',
   from: landedOrders,
@@ -75,7 +75,7 @@ export const ordersByDay = gold('orders_by_day', {
     from ${orders} group by 1, 2`,
 })
 
-/** What each customer has brought so far. */
+/** Revenue per customer so far. */
 export const customerValue = gold('customer_value', {
   query: sql`
     select customer_id, count(*) as orders, sum(amount) as lifetime_value,
@@ -83,7 +83,7 @@ export const customerValue = gold('customer_value', {
     from ${orders} where order_status not in ('CANCELED', 'SUSPECTED_FRAUD') group by 1`,
 })
 
-/** From which status orders come to which, and how long that takes. */
+/** Transitions between statuses, and how long they take. */
 export const statusFunnel = gold('status_funnel', {
   query: sql`
     select order_status as from_status, following as to_status, count(*) as orders,

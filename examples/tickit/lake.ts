@@ -9,7 +9,7 @@ import {
   topSellers,
 } from './datasets/gold.js'
 
-// Datasets that these read (silver, and the raw files in bronze) belong to the lake by themselves.
+// Datasets that these read (silver, and the raw files in bronze) are part of the lake automatically.
 export default defineLake({
   name: 'tickit',
   datasets: [
