@@ -106,7 +106,7 @@ describe('a definition', () => {
       ],
       [
         expect.stringContaining(
-          "gold.x: cron('61 * * * *') is not a cron line",
+          "gold.x: cron('61 * * * *') is not a cron expression",
         ) as unknown as string,
         "gold.y: every('15 fortnights') is not a duration such as '30s', '15m', '2h' or '1d'",
       ],
@@ -210,6 +210,6 @@ describe('sql', () => {
     expect(
       renderSql(sqlText('select * from ${ orders } limit ${n}', { orders: raw, n: 3 }, undefined)),
     ).toBe('select * from "bronze"."orders" limit 3')
-    expect(() => sqlText('select ${x}', {}, undefined)).toThrow('names ${x}, which is not bound')
+    expect(() => sqlText('select ${x}', {}, undefined)).toThrow('uses ${x}, which is not bound')
   })
 })

@@ -291,7 +291,7 @@ describe('a crawl of a folder', () => {
   })
 
   it.each([
-    [['nowhere'], /There is nothing at .*nowhere/],
+    [['nowhere'], /nowhere does not exist/],
     [['env:NO_SUCH_URL'], /The environment variable NO_SUCH_URL is not set/],
     [['ftp://x/y'], /not a source that can be crawled/],
     [['data', '--on-gone', 'burn'], /--on-gone burn is not a policy/],

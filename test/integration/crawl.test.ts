@@ -172,7 +172,7 @@ describe('a preview reads as a run does', () => {
     [
       'long.jsonl',
       '{"id":1,"n":1234567890123456.78}\noops\n',
-      /id +n\n.*\n1 +1234567890123456\.78\nno JSON object in line 2/,
+      /id +n\n.*\n1 +1234567890123456\.78\nline 2 is not a JSON object/,
     ],
     ['wide.csv', Buffer.from('\uFEFFid;n\n1;ß\n', 'utf16le'), /1 +ß\n.*semicolons, with a header/],
     ['part-00000', 'id||name\n1||a|b\n', /1 +a\|b\n.*separated by '\|\|'/],

@@ -133,7 +133,7 @@ describe('a dataset that is dropped', () => {
     expect(record.steps.find(({ dataset }) => dataset === 'silver.orders')?.counts?.in).toBe(4)
     // Its batches of now have the numbers of those that were dropped: one of the two goes.
     const back = ['rollback', '--to', String(number)]
-    expect((await project.cli(...back)).stderr).toContain('was taken in anew since commit')
+    expect((await project.cli(...back)).stderr).toContain('was ingested again since commit')
     expect((await project.cli(...back, '--undo-intake')).code).toBe(0)
     expect(await project.query('select count(*) as n from history.orders')).toEqual([{ n: 3n }])
   })

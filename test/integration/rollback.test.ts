@@ -75,7 +75,7 @@ it('intake is undone where sources give it again, and else only when that is sai
   const forked = await project.cli(...back)
   expect([forked.code, forked.stderr]).toEqual([
     2,
-    expect.stringContaining('bronze.listed was taken in anew since commit'),
+    expect.stringContaining('bronze.listed was ingested again since commit'),
   ])
   expect((await project.cli(...back, '--undo-intake')).code).toBe(0)
   expect(await rows(project, 'dropped')).toEqual([first, second])

@@ -15,7 +15,7 @@ async function mended(): Promise<{ project: Project; before: number; path: strin
   const { files } = JSON.parse(String(await readFile(join(project.folder, 'lake', manifest))))
   await change(project, files[0].data, scribble)
   const done = await project.cli('repair', '--yes')
-  expect([done.code, done.stdout]).toEqual([0, expect.stringContaining('as it should be')])
+  expect([done.code, done.stdout]).toEqual([0, expect.stringContaining('No problems are left')])
   await project.write({ 'lake/bronze/landing/visits/3.csv': 'page,n\n/late,9\n' })
   await project.run()
   return { project, before: state.number, path: files[0].data }

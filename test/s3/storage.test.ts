@@ -179,7 +179,7 @@ withService('MinIO', [minioProgram], () => {
       process.env.AWS_SECRET_ACCESS_KEY = right
       expect(wrong).toMatch(/SignatureDoesNotMatch.*Set AWS_ACCESS_KEY_ID/)
       expect(wrong).not.toContain('wr0ng-secret')
-      expect(() => new S3Storage('s3://b/x?color=red')).toThrow(/no setting 'color'/)
+      expect(() => new S3Storage('s3://b/x?color=red')).toThrow(/Unknown S3 setting 'color'/)
       expect(() => new S3Storage('s3://key:secret@b/x')).toThrow(/must not contain keys/)
     })
   })

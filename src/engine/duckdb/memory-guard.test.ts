@@ -23,7 +23,7 @@ describe('the memory of a process', () => {
     expect(said).toEqual([])
     held = 2500
     guard.excess()
-    expect(said).toEqual([expect.stringContaining('Moraine ended itself: it held 2.4 KiB')])
+    expect(said).toEqual([expect.stringContaining('Moraine stopped: it used 2.4 KiB')])
   })
 
   it('is that of the machine where nothing else is said', () => {

@@ -33,7 +33,7 @@ describe('a disk that is nearly full', () => {
     free = 0.9 * GB
     await expect(sorting).rejects.toThrow(DiskFull)
     await expect(sorting).rejects.toThrow(
-      'is nearly full: the 922 MiB that are free are left to others',
+      'is nearly full: the last 922 MiB are left to other programs',
     )
     // What needs none of it goes on.
     expect(await session.rows('SELECT count(*) AS n FROM range(1000)')).toEqual([{ n: 1000n }])
@@ -44,7 +44,7 @@ describe('a disk that is nearly full', () => {
   it('gives what spills half of its room at most', async () => {
     const { session } = await onDisk(() => ({ free: 20 * 2 ** 20, size: 60 * 2 ** 20 }))
     await expect(session.rows(sort)).rejects.toMatchObject({
-      hint: expect.stringContaining('all of the disk that it may use'),
+      hint: expect.stringContaining('all the disk space it may use'),
     })
   })
 

@@ -12,7 +12,7 @@ it('shows JSON lines also where one of them is no JSON, and says which', async (
       { id: '1', n: '12345678901234567890', tags: null },
       { id: '2', n: null, tags: '["a"]' },
     ],
-    note: 'no JSON object in line 3',
+    note: 'line 3 is not a JSON object',
   })
 })
 
