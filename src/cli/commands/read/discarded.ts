@@ -186,7 +186,7 @@ async function showTrend(storage: Storage, dataset: Silver<any>, json: boolean):
     return 0
   }
   const most = Math.max(...runs.map(({ share }) => share), 0)
-  const columns = ['mostly for', 'in', 'discarded', '%', ' ', 'mostly for'].map((name) => ({
+  const columns = ['run at', 'in', 'discarded', '%', ' ', 'mostly for'].map((name) => ({
     name,
     right: ['in', 'discarded', '%'].includes(name),
   }))
