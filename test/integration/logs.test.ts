@@ -62,7 +62,10 @@ describe('logs that are followed', () => {
     await settle(packed)
     await appendFile(log, '7 g\n')
     const next = step(await project.run(), 'bronze.rows')
-    expect([next.rows, next.notes?.join()]).toEqual([2, expect.stringContaining('discarded completely')])
+    expect([next.rows, next.notes?.join()]).toEqual([
+      2,
+      expect.stringContaining('discarded completely'),
+    ])
     expect(step(await project.run(), 'bronze.rows').outcome).toBe('unchanged')
     await appendFile(log, `8 h\n9 ${'x'.repeat(101 * 2 ** 20)}\n`)
     expect(step(await project.run(), 'bronze.rows')).toMatchObject({ rows: 2 })

@@ -126,7 +126,9 @@ describe('an option', () => {
   it('list that is no object is told', () => {
     for (const [name, [call]] of Object.entries(builders))
       for (const given of [3, [], null, raw, () => 1])
-        expect(mistakesOf(() => call(given))[0]?.message, name).toContain(' needs an object of options')
+        expect(mistakesOf(() => call(given))[0]?.message, name).toContain(
+          ' needs an object of options',
+        )
   })
 
   it('that is undefined is as good as none', () => {
