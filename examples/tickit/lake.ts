@@ -9,7 +9,7 @@ import {
   topSellers,
 } from './datasets/gold.js'
 
-// Datasets that these read (silver, and the raw files in bronze) are part of the lake automatically.
+// The datasets that these read (silver, and raw files in bronze) are part of the lake, too.
 export default defineLake({
   name: 'tickit',
   datasets: [

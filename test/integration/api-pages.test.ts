@@ -57,7 +57,7 @@ describe('an answer that says that there is more than was found', () => {
       'a next page at a usual place',
       "{ rows: 'items' }",
       { items: rows, links: { next: '/p2' } },
-      /links.next is there/,
+      /links.next is set/,
     ],
     [
       'a next page inside',
@@ -391,7 +391,7 @@ describe('what an answer is', () => {
     }
     // Without paging the element says that there is more.
     expect((await errorOf(await lakeOf(url, "{ rows: 'entry' }")))?.message).toMatch(
-      /meta.next is there/,
+      /meta.next is set/,
     )
   })
 })
@@ -495,7 +495,7 @@ describe('a definition of an API that can not work', () => {
       'maxShrink must be a fraction from 0 to 1',
       'a request with a body must be a POST, not a GET',
       'parameters can only be sent in a JSON body',
-      'paging says page and next',
+      'paging has page and next',
       'limit is the parameter that requests size rows',
       "until: 'short' needs the page size",
     ])

@@ -260,7 +260,7 @@ describe('a crawl of a folder', () => {
       )
     }
     await crawl()
-    expect(await crawl()).toContain('data is as it was')
+    expect(await crawl()).toContain('data has not changed since the last crawl')
     const edited = `${await readFile(join(project.folder, 'lake.ts'), 'utf8')}// mine\n`
     await project.write({
       'lake.ts': edited,

@@ -252,7 +252,7 @@ export default defineLake({ name: 'x', datasets: [good, bad] })`,
     expect(stderr).toContain('The definition has 3 mistakes')
     expect(stderr).toMatch(/"nn" not found[\s\S]*> +6 │/)
     expect(stderr).toMatch(/doubble[\s\S]*> +8 │/)
-    expect(stderr).toMatch(/no function medain[\s\S]*> 13 │ {5}medain/)
+    expect(stderr).toMatch(/Unknown function medain[\s\S]*> 13 │ {5}medain/)
     expect((await project.state()).number).toBe(0)
   })
 

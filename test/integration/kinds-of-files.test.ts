@@ -66,7 +66,11 @@ describe('what a file is, its ending, its first bytes and the definition say tog
   it.each<[string, string | Uint8Array, string]>([
     ['x.csv', png, 'x.csv is a PNG image, but its extension .csv means delimited text'],
     ['x.csv', html, 'x.csv is an HTML page, but its extension .csv means delimited text'],
-    ['x.csv', '<?xml version="1.0"?>\n<r><a>1</a></r>', 'x.csv is XML, but its ending .csv says'],
+    [
+      'x.csv',
+      '<?xml version="1.0"?>\n<r><a>1</a></r>',
+      'x.csv is XML, but its extension .csv means',
+    ],
     [
       'x.csv',
       '{"a":1}\n{"a":2}\n',

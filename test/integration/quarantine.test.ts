@@ -219,7 +219,7 @@ describe('an object in quarantine', () => {
   it('that is discarded is a discarded row with its reason, and is known when it comes again', async () => {
     const project = await waiting()
     const discard = await project.cli('quarantine', 'discard', '--all')
-    expect(discard.stdout).toContain('✔ 002.csv of bronze.events is discarded')
+    expect(discard.stdout).toContain('✔ Discarded 002.csv of bronze.events')
     expect(await quarantined(project)).toEqual([])
     await dropped(project, 2, { id: 0, v: 2, note: POISON })
     const record = await project.run()

@@ -17,10 +17,7 @@ export type { FileFormat } from './format-options.js'
 
 export interface FilesOptions<C extends string> {
   format?: FileFormat
-  /**
-   * The delimiter between fields, one or more characters. Default: by the file's extension, a comma
-   * for `.csv`.
-   */
+  /** The field delimiter, one or more characters. Default: by the file's extension. */
   delimiter?: string
   /** The quote character, or `null` when quotes are ordinary characters. Default: `"`. */
   quote?: string | null
@@ -38,10 +35,7 @@ export interface FilesOptions<C extends string> {
   columns?: readonly C[]
   /** Number of lines to skip before the header or the first record. */
   skip?: number
-  /**
-   * Number of lines to skip at the end, such as totals; blank lines at the very end are not
-   * counted.
-   */
+  /** Lines to skip at the end, such as totals, not counting blank ones at the very end. */
   footer?: number
   /** The characters that start a comment line, such as `#`. */
   comment?: string
@@ -51,40 +45,25 @@ export interface FilesOptions<C extends string> {
    */
   escape?: string
   /**
-   * What happens when later files have added or missing columns: `evolve` (the default) accepts and
-   * reports it, `freeze` ingests nothing until the columns match again, `discard` ignores new
-   * columns.
+   * Added or missing columns in later files: `evolve` (the default) accepts and reports them,
+   * `freeze` ingests nothing until they match again, `discard` ignores new ones.
    */
   drift?: 'evolve' | 'freeze' | 'discard'
   /** Strings that mean NULL unless they are quoted. Default: the empty string. */
   nulls?: readonly string[]
-  /**
-   * The character encoding: `latin1`, `windows-1252`, `utf-16le`, `shift_jis` … Default: UTF-8, or
-   * that of the byte order mark.
-   */
+  /** The encoding: `latin1`, `utf-16le` … Default: UTF-8, or that of the byte order mark. */
   encoding?: string
-  /**
-   * Where the rows are: in JSON, the keys that lead to them (`data.items`); in XML, the name of
-   * their element.
-   */
+  /** Where the rows are: the keys that lead to them (JSON), the name of their element (XML). */
   rows?: string
   /** In XML: elements that may occur more than once, and are lists even if there is only one. */
   lists?: readonly string[]
   /** With `format: 'fixed'`: the width of each column in characters. */
   widths?: readonly number[]
-  /**
-   * In Excel: the sheet, by name or by number from 1. Default: the first sheet that is not hidden.
-   */
+  /** In Excel: a sheet's name, or its number from 1. Default: the first that is not hidden. */
   sheet?: string | number
-  /**
-   * In Excel: the cells to read, such as `B3:F200`, `B:F`, `3:200`, or `B3` for everything from
-   * there on. Default: all.
-   */
+  /** In Excel: the cells to read: `B3:F200`, `B:F`, `3:200`, `B3` (to the end). Default: all. */
   range?: string
-  /**
-   * In Excel: `fill` repeats the value of a merged cell in all of its cells; by default only the
-   * first cell has it.
-   */
+  /** In Excel: `fill` repeats a merged cell's value; by default only its first cell has it. */
   merged?: 'first' | 'fill'
   /**
    * Whether folders such as `day=2026-01-05` are columns, as Hive and Spark write them: strings,
@@ -96,10 +75,7 @@ export interface FilesOptions<C extends string> {
    * `app.log.1`, `app.log.2.gz`) or truncation. For files with one row per line.
    */
   follow?: boolean
-  /**
-   * For log events of several lines, such as stack traces: the pattern that the first line of each
-   * event matches. Such logs are followed.
-   */
+  /** For log events of several lines: the pattern of each event's first line. Implies `follow`. */
   event?: RegExp
   /** For a public bucket: read it without credentials. */
   anonymous?: boolean
@@ -364,10 +340,7 @@ export interface LogsOptions<C extends string> {
   encoding?: string
   /** Whether logs that grow and are rotated are read from where the last run stopped. */
   follow?: boolean
-  /**
-   * For events of several lines, such as stack traces: the pattern that the first line of each
-   * event matches. Such logs are followed.
-   */
+  /** For events of several lines: the pattern of each event's first line. Implies `follow`. */
   event?: RegExp
 }
 
