@@ -151,6 +151,7 @@ const { query } = fc.letrec<{ query: string; from: string; body: string }>((tie)
 }))
 
 it('names are seen where the binder of the engine sees them', async () => {
+  const numRuns = amount(150, 1500)
   let seen = 0
   await fc.assert(
     fc.asyncProperty(
@@ -164,7 +165,7 @@ it('names are seen where the binder of the engine sees them', async () => {
         expect(free).toEqual(boundTables(sql))
       },
     ),
-    { seed, numRuns: amount(150, 1500) },
+    { seed, numRuns },
   )
-  expect(seen).toBeGreaterThan(700)
+  expect(seen).toBeGreaterThan(numRuns * 0.4)
 })

@@ -23,7 +23,7 @@ import { files } from '../../src/source/declare/files.js'
 import { hash } from '../../src/step/context.js'
 import { LocalStorage } from '../../src/storage/local.js'
 import { datasetTest } from '../../src/testing/dataset-test.js'
-import { amount, turn } from '../support/effort.js'
+import { amount, drawn } from '../support/effort.js'
 import { moraine } from '../support/project.js'
 import { eachOf, type Hostile, Surroundings, shortened } from './doors.js'
 
@@ -86,14 +86,11 @@ async function unrefused(
 /** Each asks a process of its own: one in so many of each kind. */
 const share = amount(16, 4, 1)
 
-/** One in so many of each kind. */
+/** One in so many of each kind, and of each kind one. */
 function some(hostile: readonly Hostile[], n: number): Hostile[] {
-  const seen = new Map<string, number>()
-  return hostile.filter(({ kind }) => {
-    const count = seen.get(kind) ?? 0
-    seen.set(kind, count + 1)
-    return count % n === turn % n
-  })
+  const kinds = new Map<string, Hostile[]>()
+  for (const one of hostile) kinds.set(one.kind, [...(kinds.get(one.kind) ?? []), one])
+  return [...kinds.values()].flatMap((of) => drawn(of, Math.ceil(of.length / n)))
 }
 
 const allQueries = () => around.queries().filter(({ kind }) => kind !== 'expressions')

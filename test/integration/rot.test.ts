@@ -86,7 +86,9 @@ describe('a file that is damaged', () => {
         await change(project, path, (bytes) => {
           if (how === 'flip') return flipped(bytes, at)
           const from = Math.floor(at * bytes.length)
-          return how === 'cut' ? bytes.subarray(0, from) : bytes.fill(0x5a, from, from + 9)
+          return how === 'cut'
+            ? bytes.subarray(0, from)
+            : bytes.fill(0x5a, from, Math.min(from + 9, bytes.length))
         })
       const what = `${how} of ${path} at ${at}`
       const dry = await repair(project, { apply: false })

@@ -145,7 +145,7 @@ it('columns that are found give back every text, or the engine refuses them', as
     }),
     { numRuns: amount(50, 400), seed },
   )
-  expect(found).toBeGreaterThan(500)
+  expect(found).toBeGreaterThan(amount(60, 500))
 })
 
 it('what the engine writes values as is found', async () => {
