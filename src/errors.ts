@@ -28,7 +28,7 @@ export type ErrorKind =
   | 'cancelled'
 
 /** A place in a user's file. Line and column count from 1. */
-export interface Place {
+export interface SourceLocation {
   file: string
   line: number
   column: number
@@ -44,7 +44,7 @@ export interface ErrorDetails {
   /** Whether the same call may succeed later. */
   retryable?: boolean
   cause?: unknown
-  place?: Place | undefined
+  place?: SourceLocation | undefined
   /** The object of the lake that it is about, where it is about one. */
   path?: string | undefined
 }
@@ -56,7 +56,7 @@ export class MoraineError extends Error {
   readonly doing: string | undefined
   readonly hint: string | undefined
   readonly retryable: boolean
-  readonly place: Place | undefined
+  readonly place: SourceLocation | undefined
   readonly path: string | undefined
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
@@ -74,7 +74,7 @@ export class MoraineError extends Error {
 export interface Problem {
   message: string
   hint?: string | undefined
-  place?: Place | undefined
+  place?: SourceLocation | undefined
 }
 
 /** All mistakes of a definition together, so that they can be mended in one go. */

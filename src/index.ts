@@ -7,8 +7,8 @@ export {
   DefinitionError,
   type ErrorKind,
   MoraineError,
-  type Place,
   type Problem,
+  type SourceLocation as Place,
 } from './errors.js'
 export type { AskOptions, At, OpenLake, OpenOptions, ReadOptions } from './query/open.js'
 export { sqlFile } from './sql-file.js'

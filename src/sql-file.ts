@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { callSite } from './define/call-site.js'
 import type { Sql } from './define/model.js'
-import { here } from './define/place.js'
 import { sqlText } from './define/sql/sql.js'
 import { MoraineError, messageOf } from './errors.js'
 
@@ -19,7 +19,7 @@ export function sqlFile(file: URL | string, bindings: Parameters<typeof sqlText>
   try {
     text = readFileSync(path, 'utf8')
   } catch (cause) {
-    const place = here()
+    const place = callSite()
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
     const said = missing
       ? `There is no SQL file ${path}`

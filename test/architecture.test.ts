@@ -326,7 +326,7 @@ const inDuckDB = [
   'bronze/database/writer',
   'catalog/crawl/readings',
   'cli/commands/read/discarded',
-  'define/keep',
+  'define/retention',
   'define/sql/divide',
   'define/sql/sql',
   'define/types/sql-type',
@@ -395,7 +395,7 @@ const wideFiles = [
   'gold/partitions',
   'query/query',
   'run/bind',
-  'serve/keeper',
+  'serve/daemon',
   'silver/input',
   'testing/compare',
 ]
@@ -447,7 +447,7 @@ const manyParameters: Readonly<Record<string, number>> = {
  * is to be added.
  */
 const keptByProcess: Readonly<Record<string, string>> = {
-  'define/place original': 'where the lines of a definition came from, while it is loaded',
+  'define/call-site original': 'where the lines of a definition came from, while it is loaded',
   'define/problems/mistakes broken': 'what was found wrong, so that it is not found once more',
   'define/problems/mistakes found': 'mistakes of a definition while its modules are evaluated',
   'define/types/stable-text texts': 'a memo of what a schema says, by the schema',

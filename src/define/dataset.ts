@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { callSite } from './call-site.js'
 import type {
   AnyDataset,
   Bronze,
@@ -25,7 +26,6 @@ import { bronzeOptions, goldOptions, ruleList, silverOptions } from './options/d
 import { silverDataset, sqlTag } from './options/expected.js'
 import { checked, checkedArguments, needed } from './options/options.js'
 import { toPartition } from './partition.js'
-import { here } from './place.js'
 import { described } from './problems/described.js'
 import { isBroken, markBroken, mistake } from './problems/mistakes.js'
 import { noSource } from './source.js'
@@ -43,7 +43,7 @@ export function bronze<C extends string = string>(
     tier: 'bronze',
     name: String(name),
     about,
-    place: here(),
+    place: callSite(),
     from,
     format,
     compression,
@@ -91,7 +91,7 @@ export function silver<S extends Shape>(
     tier: 'silver',
     name: String(name),
     about,
-    place: here(),
+    place: callSite(),
     from: list(from),
     select: byColumn(select as Record<string, string | Sql>),
     schema: (schema ?? z.object({})) as unknown as z.ZodObject,
@@ -134,7 +134,7 @@ function rulesOf(
  * sql`select status, count(*) from ${history(orders)} where valid_from <= ${time} and (valid_to is null or valid_to > ${time}) group by 1`
  */
 export function history(dataset: Silver<any>): Sql {
-  const place = here()
+  const place = callSite()
   const good = checkedArguments('history(…)', { dataset }, { dataset: silverDataset }).dataset
   if (!good) return noSql
   if (dataset.history) return { kind: 'sql', place, parts: [{ kind: 'history', dataset }] }
@@ -162,7 +162,7 @@ export function gold<S extends Shape = Shape>(
     tier: 'gold',
     name: String(name),
     about,
-    place: here(),
+    place: callSite(),
     query,
     declared: columns,
     partitionBy: (partitionBy ?? []).map(toPartition),

@@ -1,12 +1,12 @@
-import { DefinitionError, type Place, type Problem } from '../errors.js'
+import { DefinitionError, type Problem, type SourceLocation } from '../errors.js'
 import type { Alert } from './alert.js'
+import { callSite } from './call-site.js'
 import { fullName } from './dataset.js'
 import { checkedAgainst, inputsOf, viewsOf } from './inputs.js'
 import { type QueryLimits, queryLimits, type StepLimits, stepLimits } from './limits.js'
 import type { AnyDataset } from './model.js'
 import { datasetList, oneOf, text } from './options/expected.js'
 import { checked, having, needed, type OptionList } from './options/options.js'
-import { here } from './place.js'
 import { inOrderOfPlace, takeMistakes } from './problems/mistakes.js'
 import { problemsOf } from './problems/problems.js'
 
@@ -70,7 +70,7 @@ export interface Lake {
   readonly folders: { readonly silver?: string; readonly gold?: string }
   readonly datasets: readonly AnyDataset[]
   readonly quarantineAfter: number
-  readonly place: Place | undefined
+  readonly place: SourceLocation | undefined
 }
 
 /**
@@ -79,7 +79,7 @@ export interface Lake {
  * @throws DefinitionError with all mistakes, each with its place in the user's file.
  */
 export function defineLake(options: LakeOptions): Lake {
-  const place = here()
+  const place = callSite()
   const good = checked<LakeOptions>('defineLake', options, lakeOptions)
   const { name, root = 'lake', publish = 'passed', alerts = [], folders = {} } = good
   const { quarantineAfter = 3, queries = {}, steps = {} } = good

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Place } from '../errors.js'
+import type { SourceLocation } from '../errors.js'
 import type { Partition } from './partition.js'
 import type { Source } from './source.js'
 
@@ -28,7 +28,7 @@ export type SqlPart =
 export interface Sql {
   readonly kind: 'sql'
   readonly parts: readonly SqlPart[]
-  readonly place: Place | undefined
+  readonly place: SourceLocation | undefined
 }
 
 /**
@@ -134,7 +134,7 @@ export interface Common<T extends Tier, R> {
   readonly tier: T
   readonly name: string
   readonly about: Readonly<About>
-  readonly place: Place | undefined
+  readonly place: SourceLocation | undefined
   /** Only for the compiler: the type of a row. */
   readonly row?: R
 }

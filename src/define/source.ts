@@ -1,4 +1,4 @@
-import type { Place } from '../errors.js'
+import type { SourceLocation } from '../errors.js'
 
 /**
  * Where the rows of a bronze dataset come from, as data. Connectors in `moraine/sources` make these;
@@ -177,7 +177,7 @@ export interface DatabaseSource<C extends string = string> {
   /** The share of rows that may be gone from one full extract to the next. */
   readonly maxShrink?: number | undefined
   /** Where its database was said. */
-  readonly place?: Place | undefined
+  readonly place?: SourceLocation | undefined
 }
 
 /** A text, or a function that gives one whenever it is needed, such as `secret('env:TOKEN')`. */

@@ -69,7 +69,7 @@ export interface DeleteFile {
 }
 
 /** How a file of a bronze batch keeps what it was made from; without more, as texts. */
-export interface KeptAs {
+export interface BronzeEncoding {
   /** Columns kept as values, with the engine's types. Their texts are what the values give back … */
   values?: Readonly<Record<string, string>>
   /**
@@ -88,7 +88,7 @@ export interface KeptAs {
 }
 
 /** A file of a bronze batch. */
-export interface KeptFile extends KeptAs {
+export interface BronzeFile extends BronzeEncoding {
   location: string
   /** What `_batch` and `_source_file` are in all of its rows, where the file does not say it itself. */
   origin?: { batch: string; file: string }
@@ -290,9 +290,9 @@ export interface FileEngine {
   /** The file of this machine that a location stands for, as the engine writes it. */
   place(location: string): string
   /** SQL for the rows of bronze files: lineage, `_superseded`, and every column as text. */
-  batches(files: readonly KeptFile[]): string
+  batches(files: readonly BronzeFile[]): string
   /** The same in two parts, of which one has columns (by names in lower case) also as values of the types wanted. */
-  batchParts(files: readonly KeptFile[], wanted: ReadonlyMap<string, string>): BatchParts
+  batchParts(files: readonly BronzeFile[], requestedTypes: ReadonlyMap<string, string>): BatchParts
   /** Readies bronze files for {@link batches} whatever their format; those in Parquet are ready. */
   hold(files: readonly { location: string }[]): Promise<void>
   /** SQL for a relation over a delimited text file, all columns as text; it fails on what does not fit. */

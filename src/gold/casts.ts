@@ -30,14 +30,14 @@ export async function refuseRounding(
   dataset: Gold,
   { fields, found }: GoldColumns,
 ): Promise<void> {
-  const suspects = fields.flatMap((field) => {
+  const candidates = fields.flatMap((field) => {
     const given = found.find(({ name }) => name === field.name)
     return given && fitOf(given.sqlType, field.type) === 'rounds' ? [{ field, given }] : []
   })
-  if (suspects.length === 0) return
+  if (candidates.length === 0) return
   const tree = await session.parser.tree(renderSql(dataset.query))
-  const isExact = ({ given }: (typeof suspects)[number]) => given.sqlType.startsWith('DECIMAL')
-  const wrong = suspects.filter((one) => isExact(one) || isUnrounded(tree, one.field.name))
+  const isExact = ({ given }: (typeof candidates)[number]) => given.sqlType.startsWith('DECIMAL')
+  const wrong = candidates.filter((one) => isExact(one) || isUnrounded(tree, one.field.name))
   const [first, ...others] = wrong
   if (!first) return
   const { field, given } = first
@@ -71,8 +71,8 @@ export function castRows({ fields, found }: GoldColumns, query: string, dialect:
       ['value', texts.first(values.text(name), LONGEST)],
       ['row', rowOf(fields, field, dialect)],
     ])
-    const told = `${quoteText(MARK)} || ${said}`
-    return `${exactCast(name, given?.sqlType ?? '', field.type, told, dialect)} AS ${name}`
+    const errorText = `${quoteText(MARK)} || ${said}`
+    return `${exactCast(name, given?.sqlType ?? '', field.type, errorText, dialect)} AS ${name}`
   })
   return `SELECT ${casts.join(', ')} FROM (\n${query}\n)`
 }

@@ -1,4 +1,4 @@
-import { timeAs } from '../define/keep.js'
+import { timeAs } from '../define/retention.js'
 import { quoteName, quoteText } from '../define/sql/sql.js'
 import { type ColumnType, type Field, typeName } from '../define/types/column-type.js'
 import { sqlType } from '../define/types/sql-type.js'
@@ -8,7 +8,7 @@ import type { Predicate } from '../iceberg/spec/prune.js'
 import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
 import type { Table } from '../iceberg/table.js'
 import type { Proof } from '../plan/incremental.js'
-import { risingColumn } from '../plan/rising.js'
+import { monotonicColumn } from '../plan/monotonic.js'
 import type { TimeDialect } from '../sql/dialect.js'
 
 /** A part's proof with the SQL for the part of a row of its driving input. */
@@ -177,7 +177,7 @@ export class Part {
     tasks: readonly ScanTask[],
     table: Table,
   ): Promise<readonly ScanTask[]> {
-    const name = risingColumn(proof.expression)
+    const name = monotonicColumn(proof.expression)
     const field = table.schema.fields.find((f) => f.name.toLowerCase() === name?.toLowerCase())
     if (!field || !['date', 'timestamp'].includes(String(field.type)) || this.wide || !this.ordered)
       return tasks

@@ -1,7 +1,7 @@
 import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
-import { type Retention, retentionOf } from '../define/keep.js'
 import type { AnyDataset, Gold, Silver, Sql } from '../define/model.js'
+import { type Retention, retentionOf } from '../define/retention.js'
 import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
 import { normalSql } from '../define/sql/sql-normal.js'
 import { type Field, typeName } from '../define/types/column-type.js'
@@ -12,8 +12,8 @@ import { toColumnType } from '../iceberg/spec/types.js'
 import type { Table } from '../iceberg/table.js'
 import type { AstNode } from '../plan/ast.js'
 import { proveIncremental, type TableName, Unprovable } from '../plan/incremental.js'
+import { monotonicColumn } from '../plan/monotonic.js'
 import { sinceFull } from '../plan/plan.js'
-import { risingColumn } from '../plan/rising.js'
 import type { RunContext } from '../step/context.js'
 import { type PartOfFile, tableFiles } from '../step/table-files.js'
 import { Part, type PartProof } from './partition.js'
@@ -120,7 +120,7 @@ export function expiringInputs(dataset: Gold, proofs: readonly PartProof[]): Exp
     const input = inputsOf(dataset).find((one) => isNamed(one, proof.driving))
     if (!input || input.tier === 'bronze') return []
     const retention = retentionOf(input)
-    const by = risingColumn(proof.expression)
+    const by = monotonicColumn(proof.expression)
     return retention && by?.toLowerCase() === retention.by.toLowerCase()
       ? [{ input, retention, proof }]
       : []
@@ -192,13 +192,16 @@ export async function touchedParts(
   const tasks = await gold.plan(part.predicates())
   const rewritten = tasks.filter((task) => part.mayHold(task, gold, column.name))
   const removed = pathsOf(rewritten)
-  const carried = session.tables.scan(gold.schema, tableFiles(context.storage, gold, rewritten))
+  const rewrittenRows = session.tables.scan(
+    gold.schema,
+    tableFiles(context.storage, gold, rewritten),
+  )
   const names = columns.map((c) => quoteName(c.name)).join(', ')
   const here = quoteName(column.name)
   return {
     rows: (computed) =>
       `SELECT ${names} FROM (${computed}) WHERE ${part.isTouched(here)}
-       UNION ALL BY NAME SELECT ${names} FROM (${carried}) WHERE NOT ${part.isTouched(here)}`,
+       UNION ALL BY NAME SELECT ${names} FROM (${rewrittenRows}) WHERE NOT ${part.isTouched(here)}`,
     removed,
     said: `${part.count} of '${by}' computed`,
   }

@@ -5,7 +5,13 @@ import type { Lake } from '../define/lake.js'
 import { nearest } from '../define/nearest.js'
 import { described } from '../define/problems/described.js'
 import { inOrderOfPlace, takeMistakes } from '../define/problems/mistakes.js'
-import { DefinitionError, MoraineError, messageOf, type Place, type Problem } from '../errors.js'
+import {
+  DefinitionError,
+  MoraineError,
+  messageOf,
+  type Problem,
+  type SourceLocation,
+} from '../errors.js'
 import { codeFolder } from '../home.js'
 
 /*
@@ -78,7 +84,7 @@ export function withMistakes(thrown: MoraineError): MoraineError {
 export function missingExport(
   error: unknown,
   code: string,
-  original: (place: Place) => Place,
+  original: (place: SourceLocation) => SourceLocation,
   bundle: string,
 ): MoraineError | undefined {
   const found = /module '(.+)' does not provide an export named '(.+)'/.exec(messageOf(error))
@@ -100,7 +106,7 @@ export function missingExport(
 export function thrownByUser(
   error: unknown,
   file: string,
-  original: (place: Place) => Place,
+  original: (place: SourceLocation) => SourceLocation,
 ): MoraineError {
   const stack = error instanceof Error ? (error.stack ?? '') : ''
   const frames = [...stack.matchAll(/(file:\/\/\S+?|\/[^\s():]+):(\d+):(\d+)/g)]

@@ -4,10 +4,10 @@ import { SourceMap, type SourceMapPayload } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Plugin } from 'esbuild'
+import { mapLocations } from '../define/call-site.js'
 import type { Lake } from '../define/lake.js'
-import { mapPlaces } from '../define/place.js'
 import { takeMistakes } from '../define/problems/mistakes.js'
-import { MoraineError, type Place } from '../errors.js'
+import { MoraineError, type SourceLocation } from '../errors.js'
 import { entrance } from '../home.js'
 import { scratchFolder } from '../storage/scratch.js'
 import {
@@ -144,7 +144,7 @@ async function evaluate(code: string, file: string): Promise<Module> {
   const bundle = join(folder, 'lake.mjs')
   const map = mapOf(code, dirname(file))
   const original = placesIn(map, bundle)
-  const stop = mapPlaces(original)
+  const stop = mapLocations(original)
   const before = process.sourceMapsEnabled
   process.setSourceMapsEnabled(false)
   // Those of a definition that was loaded before and never put together are not this one's.
@@ -186,7 +186,7 @@ function withMap(code: string, map: Payload): string {
 }
 
 /** Leads places in the bundle back to the files it was made from. */
-function placesIn(payload: Payload, bundle: string): (place: Place) => Place {
+function placesIn(payload: Payload, bundle: string): (place: SourceLocation) => SourceLocation {
   if (!payload) return (place) => place
   const map = new SourceMap(payload)
   return (place) => {

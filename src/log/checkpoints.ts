@@ -6,7 +6,7 @@ import type { LakeState } from './commit.js'
 import { stateInPlainWords } from './format/earlier-words.js'
 
 /** Numbers of commits that have a checkpoint, or an anchor. */
-export interface Told {
+export interface KnownNumbers {
   checkpoints: readonly number[]
   anchors: readonly number[]
 }
@@ -59,7 +59,7 @@ export class Checkpoints {
   }
 
   /** Commits that something outside of the log tells of, newest first of each kind. */
-  async told(): Promise<Told> {
+  async known(): Promise<KnownNumbers> {
     const objects = await this.storage.list(this.folder)
     const numbers = (ending: RegExp) =>
       objects.flatMap(({ path }) => {

@@ -52,11 +52,11 @@ export async function goneFiles(
   const gone: string[] = []
   let seen: ReadonlySet<string> | undefined
   for (const reference of referencesOf(storage, base, changes)) {
-    const suspects = await suspectsOf(storage, reference, cutoff)
-    if (suspects.length === 0) continue
+    const candidates = await candidatesOf(storage, reference, cutoff)
+    if (candidates.length === 0) continue
     // What may go, and what is gone all the same.
-    const old = suspects.filter(({ missing }) => !missing).map(({ path }) => path)
-    gone.push(...suspects.filter(({ missing }) => missing).map(({ path }) => path))
+    const old = candidates.filter(({ missing }) => !missing).map(({ path }) => path)
+    gone.push(...candidates.filter(({ missing }) => missing).map(({ path }) => path))
     if (old.length === 0) continue
     seen ??= await visible()
     if (seen.has(reference.path)) continue
@@ -66,7 +66,7 @@ export async function goneFiles(
   return gone
 }
 
-async function suspectsOf(
+async function candidatesOf(
   storage: Storage,
   reference: Reference,
   cutoff: number,

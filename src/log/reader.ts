@@ -1,7 +1,7 @@
 import { MoraineError } from '../errors.js'
 import { isPassing } from '../storage/passing.js'
 import type { Storage } from '../storage/storage.js'
-import { Checkpoints, type Told } from './checkpoints.js'
+import { Checkpoints, type KnownNumbers } from './checkpoints.js'
 import type { Changes, Commit, LakeState } from './commit.js'
 import { type Entry, parseEntry } from './entry.js'
 import { emptyState, fold } from './fold.js'
@@ -21,7 +21,7 @@ export class LogReader {
   protected readonly checkpoints: Checkpoints
   /** The commit up to which a state was found in a checkpoint; `undefined` before one was looked for. */
   protected checkpointed: number | undefined
-  private told: Promise<Told> | undefined
+  private knownNumbers: Promise<KnownNumbers> | undefined
 
   constructor(
     protected readonly storage: Storage,
@@ -106,14 +106,14 @@ export class LogReader {
       this.storage,
       this.folder,
       this.forkedAt,
-      all(await this.checkpoints.told()),
+      all(await this.checkpoints.known()),
     )
   }
 
   /** Commits that have a checkpoint or an anchor, as they were when they were first looked for. */
-  private known(): Promise<Told> {
-    this.told ??= this.checkpoints.told()
-    return this.told
+  private known(): Promise<KnownNumbers> {
+    this.knownNumbers ??= this.checkpoints.known()
+    return this.knownNumbers
   }
 
   /** A state at or before a commit from which folding may start. */
@@ -242,7 +242,8 @@ export class LogReader {
   }
 }
 
-const all = ({ checkpoints, anchors }: Told) => [...checkpoints, ...anchors].sort((a, b) => b - a)
+const all = ({ checkpoints, anchors }: KnownNumbers) =>
+  [...checkpoints, ...anchors].sort((a, b) => b - a)
 
 export function behind(number: number, horizon: number): MoraineError {
   return new MoraineError(

@@ -14,9 +14,9 @@ export async function lostTail(
   const [first] = missing
   if (first === undefined) return undefined
   const last = Number(/(\d+)\.json$/.exec(first)?.[1]) - 1
-  const { checkpoints, anchors } = await new Checkpoints(storage, log.branch).told()
-  const told = Math.max(...checkpoints, ...anchors, 0)
-  return last + missing.length === told ? { last } : undefined
+  const { checkpoints, anchors } = await new Checkpoints(storage, log.branch).known()
+  const newest = Math.max(...checkpoints, ...anchors, 0)
+  return last + missing.length === newest ? { last } : undefined
 }
 
 /** Gives up the commits that are missing from the end: nothing tells of them any more. */
@@ -24,7 +24,7 @@ export async function forgetTail(storage: Storage, log: CommitLog): Promise<void
   const tail = await lostTail(storage, log)
   if (!tail) return
   const beside = new Checkpoints(storage, log.branch)
-  const { checkpoints, anchors } = await beside.told()
+  const { checkpoints, anchors } = await beside.known()
   const after = (number: number) => number > tail.last
   for (const number of checkpoints.filter(after)) await storage.remove(beside.pathOf(number))
   // The first that is missing goes last: until then the log is known to be cut.

@@ -38,7 +38,7 @@ export function compareDefinitions(
   const gone = new Set([...Object.keys(renamed), ...Object.values(renamed)])
   const found = changed
     .filter((name) => !(name.startsWith(COLUMN) && gone.has(name.slice(COLUMN.length))))
-    .map((name) => judge(name, before[name], after[name], known))
+    .map((name) => effectOf(name, before[name], after[name], known))
   const said = Object.entries(renamed).map(
     ([old, name]) => `column '${old}' is now called '${name}'`,
   )
@@ -67,13 +67,13 @@ interface Judgement {
   harmless: boolean
 }
 
-function judge(
+function effectOf(
   name: string,
   before: string | undefined,
   after: string | undefined,
   known: Known,
 ): Judgement {
-  if (name.startsWith(COLUMN)) return judgeColumn(name.slice(COLUMN.length), before, after, known)
+  if (name.startsWith(COLUMN)) return columnEffect(name.slice(COLUMN.length), before, after, known)
   const [kind = '', ...rest] = name.split(' ')
   const what = name.startsWith('rule ') ? `rule '${rest.join(' ')}'` : (words[kind] ?? name)
   const how =
@@ -104,7 +104,7 @@ const words: Readonly<Record<string, string>> = {
   incremental: 'its incremental settings',
 }
 
-function judgeColumn(
+function columnEffect(
   name: string,
   before: string | undefined,
   after: string | undefined,

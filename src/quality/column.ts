@@ -60,8 +60,8 @@ export function compileColumn(
     if (isNested(inputType)) throw new NeedsJavaScript('nested')
     const flow = compileNode(schema, { value: decoded, checks: [] }, type, context)
     const missing = onMissing(schema, type)
-    const doubtful = flow.checks.filter((check) => !isProved(check, raw, inputType, decoded))
-    const checks = doubtful.map((check) => ({
+    const mayFail = flow.checks.filter((check) => !isProved(check, raw, inputType, decoded))
+    const checks = mayFail.map((check) => ({
       ...check,
       fails: `${decoded} IS NOT NULL AND (${check.fails})`,
     }))

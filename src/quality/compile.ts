@@ -221,7 +221,7 @@ function withRules(
   const { lists, values: valueSql } = dialect
   const names = columns.map((c) => quoteName(c.name)).join(', ')
   const isTried = rules.map(({ name }) => triedRules.has(name))
-  const judged = rules.map(({ condition }, i) =>
+  const validated = rules.map(({ condition }, i) =>
     isTried[i]
       ? `${valueSql.attempt(renderSql(condition))} AS _tried${i}`
       : `NOT (\n${renderSql(condition)}\n) AS _rule${i}`,
@@ -252,7 +252,7 @@ function withRules(
     // Lists are not touched for the many rows that have none.
     return `CASE WHEN ${column}0 IS NULL THEN ${ofRules} ELSE ${lists.concat(`${column}0`, lists.orEmpty(ofRules))} END AS ${column}`
   }
-  const relation = judged.length ? `(SELECT *, ${judged.join(', ')} FROM ${values})` : values
+  const relation = validated.length ? `(SELECT *, ${validated.join(', ')} FROM ${values})` : values
   return `SELECT ${lineageColumns.join(', ')}, ${names},
   ${merged('discard', '_reasons')}, ${merged('warn', '_warnings')}, ${merged('fail', '_failures')},
   ${['_doubtful0', ...found, ...failed.filter((_, i) => isTried[i])].join(' OR ')} AS _doubtful

@@ -79,7 +79,7 @@ export function excessError(what: Excess, limits: Limits, cause?: unknown): Mora
   return new MoraineError('limit', message, { hint, ...(cause === undefined ? {} : { cause }) })
 }
 
-type Told = { message: string; hint: string }
+type LimitMessage = { message: string; hint: string }
 
 /** How a limit is raised, wherever the query is asked. */
 function raise(option: string, setting: keyof QueryLimits, value: string): string {
@@ -87,7 +87,7 @@ function raise(option: string, setting: keyof QueryLimits, value: string): strin
   return `--${option} ${value} (in programs and in the queries of lake.ts: ${setting}: ${shown})`
 }
 
-const texts: Readonly<Record<Excess, (limits: Limits) => Told>> = {
+const texts: Readonly<Record<Excess, (limits: Limits) => LimitMessage>> = {
   memory: ({ memory, sharesMemory }) => ({
     message: `The query needs more memory than its limit of ${limitText(memory)}`,
     hint: `${sharesMemory && memory < defaultMemory() ? 'Other queries of this program use the rest: run fewer at the same time. ' : ''}Select fewer rows, columns or groups, or raise the limit: ${raise('memory', 'memory', next(memory))}`,

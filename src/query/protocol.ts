@@ -1,5 +1,5 @@
 import type { Field } from '../define/types/column-type.js'
-import type { KeptAs, ResultRow, TableFile } from '../engine/engine.js'
+import type { BronzeEncoding, ResultRow, TableFile } from '../engine/engine.js'
 import type { Schema } from '../iceberg/spec/types.js'
 import type { TableRef } from '../sql/guard.js'
 import type { ObjectAccess } from '../storage/staging.js'
@@ -22,7 +22,7 @@ export interface RelationFiles {
   /** Columns of a bronze relation. */
   columns: string[]
   /** All that the process may open. */
-  files: (TableFile & KeptAs)[]
+  files: (TableFile & BronzeEncoding)[]
   /** Of a view: its query, over relations that come before it. */
   query?: string
 }

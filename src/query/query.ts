@@ -11,7 +11,7 @@ import { refuseReading } from '../log/format/features.js'
 import { Heartbeat } from '../log/live.js'
 import { variable } from '../settings.js'
 import type { TableRef } from '../sql/guard.js'
-import { Batches, bronzeLineage, columnsOf, keptFiles } from '../step/batches.js'
+import { Batches, bronzeFiles, bronzeLineage, columnsOf } from '../step/batches.js'
 import { currentUser } from '../step/context.js'
 import { Naming } from '../step/naming.js'
 import { tableFiles } from '../step/table-files.js'
@@ -127,19 +127,19 @@ export async function queryLake(
   }
 }
 
-type Wanted = Extract<Reply, { type: 'parsed' }>['tables'][number]
+type AskedTable = Extract<Reply, { type: 'parsed' }>['tables'][number]
 
 /** The tables that a query reads, directly or through views, and the views. */
 async function throughViews(
   worker: Worker,
   state: LakeState,
-  asked: readonly Wanted[],
-): Promise<{ tables: Wanted[]; views: RelationFiles[] }> {
+  asked: readonly AskedTable[],
+): Promise<{ tables: AskedTable[]; views: RelationFiles[] }> {
   const known = new Map(
     Object.entries(state.views ?? {}).map(([name, view]) => [name.toLowerCase(), view]),
   )
   const nameOf = ({ tier, name }: TableRef) => `${tier}.${name}`.toLowerCase()
-  const tables = new Map<string, Wanted>()
+  const tables = new Map<string, AskedTable>()
   const views: RelationFiles[] = []
   for (const wanted of asked) {
     const view = known.get(nameOf(wanted.table))
@@ -302,7 +302,7 @@ async function scanBronze(storage: Storage, state: LakeState, name: string) {
   const naming = pointers.some(({ collidingNames: names }) => names)
     ? Naming.of(manifests)
     : undefined
-  const files = keptFiles(storage, manifests, false, naming)
+  const files = bronzeFiles(storage, manifests, false, naming)
   const columns = [...bronzeLineage, ...(naming?.columnsOf(manifests) ?? columnsOf(manifests))]
   return {
     relation: { tier: 'bronze', name, schema: null, columns, files },

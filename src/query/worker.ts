@@ -32,7 +32,7 @@ function engineOptions({ memory, spill, threads }: Partial<Needs>): EngineOption
 }
 
 /** An engine for queries, which can open what they name and nothing else once the first has run. */
-class Enclosure {
+class Sandbox {
   /** What can be opened, once the doors are shut. */
   private allowed: ReadonlySet<string> | undefined
   private views: RelationFiles[] = []
@@ -49,12 +49,12 @@ class Enclosure {
     readonly reaches: boolean,
   ) {}
 
-  static async around(engine: Engine, needs: Needs): Promise<Enclosure> {
+  static async around(engine: Engine, needs: Needs): Promise<Sandbox> {
     const session = await engine.open()
     const { extensions } = needs
-    if (extensions === undefined) return new Enclosure(engine, session, needs, false)
+    if (extensions === undefined) return new Sandbox(engine, session, needs, false)
     await engine.extensionsFrom(extensions)
-    return new Enclosure(engine, session, needs, await session.files.loads('httpfs'))
+    return new Sandbox(engine, session, needs, await session.files.loads('httpfs'))
   }
 
   /** Makes it ready for another query; `false` when that needs another engine. */
@@ -72,9 +72,9 @@ class Enclosure {
   }
 
   /** Another one in its place, with its doors open. */
-  async renewed(needs: Needs): Promise<Enclosure> {
+  async renewed(needs: Needs): Promise<Sandbox> {
     await this.close()
-    return Enclosure.around(await openEngine(engineOptions(needs)), needs)
+    return Sandbox.around(await openEngine(engineOptions(needs)), needs)
   }
 
   async define(relations: readonly RelationFiles[]): Promise<void> {
@@ -114,7 +114,7 @@ class QueryProcess {
   private rows = 0
   private bytes = 0
   private sizeOf: ReturnType<typeof sizer> | undefined
-  private enclosure: Enclosure | undefined
+  private sandbox: Sandbox | undefined
   /** What was proved last. */
   private sql = ''
   private batches: AsyncIterator<ResultRow[]> | undefined
@@ -136,7 +136,7 @@ class QueryProcess {
 
   /** Notes why a request has failed. */
   failed(error: unknown): void {
-    if (this.enclosure && isEngineLost(error)) this.enclosure.isLost = true
+    if (this.sandbox && isEngineLost(error)) this.sandbox.isLost = true
   }
 
   private async parse(asked: Extract<Request, { type: 'parse' }>): Promise<Reply> {
@@ -147,12 +147,12 @@ class QueryProcess {
     const { memory, spill, threads } = limits
     const needs = { memory, spill, threads, extensions }
     const isUsual = memory === defaultMemory() && spill === undefined && threads === undefined
-    if (!this.enclosure) {
+    if (!this.sandbox) {
       const first = await this.first
-      this.enclosure = await Enclosure.around(first, isUsual ? needs : { ...needs, memory: 0 })
+      this.sandbox = await Sandbox.around(first, isUsual ? needs : { ...needs, memory: 0 })
     }
-    if (!(await this.enclosure.clear(needs))) this.enclosure = await this.enclosure.renewed(needs)
-    const { session, reaches } = this.enclosure
+    if (!(await this.sandbox.clear(needs))) this.sandbox = await this.sandbox.renewed(needs)
+    const { session, reaches } = this.sandbox
     const { nodes, tables } = proveSelect(await session.parser.tree(sql), sql)
     this.sql = sql
     return {
@@ -164,25 +164,25 @@ class QueryProcess {
   }
 
   private async tables(sql: string): Promise<Reply> {
-    if (!this.enclosure) throw new Error('the query was not parsed')
-    const { tables } = proveSelect(await this.enclosure.session.parser.tree(sql), sql)
+    if (!this.sandbox) throw new Error('the query was not parsed')
+    const { tables } = proveSelect(await this.sandbox.session.parser.tree(sql), sql)
     return { type: 'tables', tables }
   }
 
   private async run({ relations, access }: Extract<Request, { type: 'run' }>): Promise<Reply> {
-    if (!this.enclosure) throw new Error('the query was not parsed')
+    if (!this.sandbox) throw new Error('the query was not parsed')
     watchdog.begin()
     const paths = relations
       .flatMap((relation) => relation.files)
       .flatMap(({ location, deletes = [] }) => [location, ...deletes.map((d) => d.location)])
-    if (!this.enclosure.allows(paths, access))
-      this.enclosure = await this.enclosure.renewed(this.enclosure.needs)
+    if (!this.sandbox.allows(paths, access))
+      this.sandbox = await this.sandbox.renewed(this.sandbox.needs)
     if (this.known.length > REMEMBERED) this.known = []
     this.known = [...new Set([...this.known, ...paths])]
-    if (access) await this.enclosure.reach(access)
-    await this.enclosure.define(relations)
-    await this.enclosure.shut(this.known)
-    const result = await this.enclosure.session.stream(this.sql)
+    if (access) await this.sandbox.reach(access)
+    await this.sandbox.define(relations)
+    await this.sandbox.shut(this.known)
+    const result = await this.sandbox.session.stream(this.sql)
     this.batches = result.batches[Symbol.asyncIterator]()
     this.sizeOf = this.limits.bytes < Number.POSITIVE_INFINITY ? sizer(result.columns) : undefined
     return { type: 'columns', columns: result.columns.map(({ name, type }) => ({ name, type })) }

@@ -9,7 +9,7 @@ import { changesOf, type View } from '../plan/plan.js'
 import { Batches } from '../step/batches.js'
 import { hash } from '../step/context.js'
 import type { Storage } from '../storage/storage.js'
-import { type Bound, bindSql, hasOtherSql, type SqlProblem, type Wanted } from './bind.js'
+import { type BindScope, type Bound, bindSql, hasOtherSql, type SqlProblem } from './bind.js'
 
 /** Datasets whose checks and warnings were bound by this process: their definition in the log says nothing of them. */
 const bound = new WeakSet<AnyDataset>()
@@ -18,9 +18,9 @@ const bound = new WeakSet<AnyDataset>()
 export function newSql(
   datasets: readonly AnyDataset[],
   view: View,
-): ReadonlyMap<AnyDataset, Wanted> {
+): ReadonlyMap<AnyDataset, BindScope> {
   const fresh = new Set<AnyDataset>()
-  const wanted = new Map<AnyDataset, Wanted>()
+  const wanted = new Map<AnyDataset, BindScope>()
   for (const dataset of datasets) {
     if (dataset.tier === 'bronze') continue
     const inputs = [...inputsOf(dataset), ...checkedAgainst(dataset)]
@@ -60,7 +60,7 @@ export interface SqlLeft {
  */
 export async function bindNew(
   session: Session,
-  wanted: ReadonlyMap<AnyDataset, Wanted>,
+  wanted: ReadonlyMap<AnyDataset, BindScope>,
   view: View,
   batches: Batches,
   arriving: (dataset: Bronze) => boolean,
@@ -77,7 +77,7 @@ export async function bindNew(
 /** {@link bindNew} in a session of its own; `undefined` where there is nothing to bind. */
 export async function bindOn(
   { engine, storage }: { engine: Engine; storage: Storage },
-  wanted: ReadonlyMap<AnyDataset, Wanted>,
+  wanted: ReadonlyMap<AnyDataset, BindScope>,
   view: View,
   arriving: (dataset: Bronze) => boolean,
 ): Promise<SqlLeft | undefined> {
@@ -103,8 +103,8 @@ function mistakesIn(problems: readonly SqlProblem[]): DefinitionError {
 /** The SQL that is to be bound once what was arriving has arrived. */
 export function stillWanted(
   { problems, unbound }: SqlLeft,
-  wanted: ReadonlyMap<AnyDataset, Wanted>,
-): ReadonlyMap<AnyDataset, Wanted> {
+  wanted: ReadonlyMap<AnyDataset, BindScope>,
+): ReadonlyMap<AnyDataset, BindScope> {
   const datasets = new Set([...problems.map(({ dataset }) => dataset), ...unbound.keys()])
   return new Map([...wanted].filter(([dataset]) => datasets.has(dataset)))
 }

@@ -40,7 +40,7 @@ export interface Bound {
 }
 
 /** Which SQL of a dataset is bound: all of it, or what may be new although its table's definition is not. */
-export type Wanted = 'all' | 'checks'
+export type BindScope = 'all' | 'checks'
 
 interface Known {
   fields: readonly Field[]
@@ -54,7 +54,7 @@ interface Known {
  */
 export async function bindSql(
   session: Session,
-  wanted: ReadonlyMap<AnyDataset, Wanted>,
+  wanted: ReadonlyMap<AnyDataset, BindScope>,
   view: View,
   batches: Batches,
 ): Promise<Bound> {
@@ -75,7 +75,7 @@ class Binder {
     private readonly batches: Batches,
   ) {}
 
-  async bind(dataset: AnyDataset, wanted: Wanted): Promise<void> {
+  async bind(dataset: AnyDataset, wanted: BindScope): Promise<void> {
     const known = await this.columnsOf(dataset)
     if (dataset.tier === 'bronze') return
     if (dataset.tier === 'silver') await this.bindSilver(dataset, known as Known, wanted)
@@ -87,7 +87,7 @@ class Binder {
     for (const name of this.defined) await this.session.run(`DROP VIEW IF EXISTS ${name}`)
   }
 
-  private async bindSilver(dataset: Silver, { fields }: Known, wanted: Wanted): Promise<void> {
+  private async bindSilver(dataset: Silver, { fields }: Known, wanted: BindScope): Promise<void> {
     const rows = emptyRelation(fields)
     for (const { name, condition } of dataset.rules)
       if (await this.refers(dataset, `rule '${name}'`, condition, true)) {

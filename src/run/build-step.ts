@@ -72,7 +72,7 @@ export async function buildStep(
   const { keepAfter = WORTH_KEEPING } = options
   if (!kept && !views && performance.now() - start >= keepAfter) {
     await recorder.begin()
-    await recorder.journal.keep(context.run, fullName(dataset), { work, tables, result })
+    await recorder.journal.checkpoint(context.run, fullName(dataset), { work, tables, result })
   }
   refuseLate(context.signal, run)
   for (const [table, state] of Object.entries(tables)) context.relations.stage(table, state)

@@ -75,14 +75,14 @@ export class IntakePhase {
     begin: (reason: string) => void,
   ): Promise<Partial<StepResult>> {
     const decision = decideIntake(discovery)
-    const told = discovery.notes ?? []
+    const found = discovery.notes ?? []
     const quarantine = (state: LakeState, taken?: Intake) =>
       quarantineResult(fullName(dataset), state, taken?.setAside ?? [])
     if (decision.action === 'none')
       return {
         outcome: 'unchanged',
         reason: decision.reason,
-        notes: [...told],
+        notes: [...found],
         ...quarantine(begun),
       }
     begin(decision.reason)
@@ -90,7 +90,7 @@ export class IntakePhase {
     await this.recorder.begin().catch(() => {})
     const taken = await take(context, begun)
     const { rows, broken, bytes, commits } = taken
-    const notes = [...told, ...taken.notes]
+    const notes = [...found, ...taken.notes]
     for (const commit of commits) this.recorder.committed(commit, [fullName(dataset)])
     if (taken.held) return heldResult(fullName(dataset), taken.held)
     const set = quarantine(taken.state, taken)

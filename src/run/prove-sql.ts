@@ -126,7 +126,7 @@ function problemsIn(
     ...(what === 'check' ? [THIS] : []),
   ])
   const foreign = visited.flatMap(({ node, free }) => foreignName(node, free, named) ?? [])
-  const told = [...new Map(foreign.map((table) => [table.text, table])).values()].map(
+  const problems = [...new Map(foreign.map((table) => [table.text, table])).values()].map(
     ({ text, shown, table, hint }): Problem => ({
       message: `${fullName(dataset)}: its SQL contains ${shown} as plain text, but datasets must be referenced by their variables`,
       place: placeOfText(sql, text),
@@ -138,7 +138,7 @@ function problemsIn(
   const others = examine(visited, whyNotAt).filter(
     ({ named }) => named?.kind !== 'function' || !calls.includes(named.name),
   )
-  return [...told, ...others.map(withHint).map(problem)]
+  return [...problems, ...others.map(withHint).map(problem)]
 }
 
 function templateIn(dataset: Silver | Gold, what: string, sql: Sql): Problem | undefined {

@@ -6,10 +6,10 @@ import type { BuildOutcome } from '../step/built.js'
 import type { RunEvent, RunRecord } from '../step/events.js'
 import { keepProfiles } from '../step/profile.js'
 import { damageIn } from '../storage/damage.js'
-import type { Wanted } from './bind.js'
+import type { BindScope } from './bind.js'
 import { bindOn, newSql, stillWanted } from './bind-new.js'
 import { BuildPhase } from './build.js'
-import { letGo } from './expire.js'
+import { expireBatches } from './expire.js'
 import { IntakePhase } from './ingest.js'
 import type { RunOptions } from './options.js'
 import { keepRejected, publish } from './publish.js'
@@ -63,7 +63,7 @@ export class Run {
         await keepRejected(shared, recorder.rejected, base, built)
       }
       await this.lookAtRows(base, built)
-      await letGo(shared, datasets, recorder, this.now)
+      await expireBatches(shared, datasets, recorder, this.now)
     } catch (error) {
       recorder.failure = describeError(error)
     }
@@ -75,7 +75,7 @@ export class Run {
   }
 
   /** Binds all SQL that is new, before anything is done; returns what depends on rows that may be about to arrive. */
-  private async bind(view: LakeState): Promise<ReadonlyMap<AnyDataset, Wanted>> {
+  private async bind(view: LakeState): Promise<ReadonlyMap<AnyDataset, BindScope>> {
     const wanted = newSql(this.datasets, view)
     const arriving = (dataset: Bronze) => this.datasets.includes(dataset)
     const left = await bindOn(this.shared, wanted, view, arriving)

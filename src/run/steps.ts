@@ -110,10 +110,10 @@ export class Steps {
     this.finish({ dataset, outcome: 'blocked', reason: `${by} did not succeed`, seconds: 0 })
   }
 
-  private finish(told: StepResult): void {
-    const { notes, sourceWarnings } = told
+  private finish(step: StepResult): void {
+    const { notes, sourceWarnings } = step
     const result = {
-      ...told,
+      ...step,
       ...(notes ? { notes: notes.map(redact) } : {}),
       ...(sourceWarnings ? { sourceWarnings: sourceWarnings.map(redact) } : {}),
     }

@@ -5,7 +5,7 @@ import { messageOf } from '../errors.js'
 import { backoff } from '../storage/retry.js'
 
 /** What people are told. */
-export interface Told {
+export interface AlertMessage {
   on: AlertOn
   lake: string
   job: string
@@ -34,18 +34,22 @@ export interface Resending {
 /** Tells all who want to know. Nobody who can't be reached keeps others from it, and each is tried again for a while. */
 export async function tell(
   alerts: readonly Alert[],
-  told: Told,
+  message: AlertMessage,
   resending: Resending,
 ): Promise<void> {
-  const wanted = alerts.filter(({ on }) => on.includes(told.on))
-  await Promise.all(wanted.map((alert) => deliver(alert, told, resending)))
+  const wanted = alerts.filter(({ on }) => on.includes(message.on))
+  await Promise.all(wanted.map((alert) => deliver(alert, message, resending)))
 }
 
-async function deliver(alert: Alert, told: Told, { onFailure, signal }: Resending): Promise<void> {
+async function deliver(
+  alert: Alert,
+  message: AlertMessage,
+  { onFailure, signal }: Resending,
+): Promise<void> {
   const about = `an alert by ${alert.kind} could not be sent`
   for (let attempt = 0; ; attempt++) {
     try {
-      return await send(alert, told)
+      return await send(alert, message)
     } catch (error) {
       const last = attempt + 1 >= ATTEMPTS || signal.aborted
       if (last) return onFailure(`${about} and was given up: ${messageOf(error)}`)
@@ -56,10 +60,10 @@ async function deliver(alert: Alert, told: Told, { onFailure, signal }: Resendin
   }
 }
 
-async function send(alert: Alert, told: Told): Promise<void> {
-  if (alert.kind === 'command') return runProgram(alert.command, `${JSON.stringify(told)}\n`)
+async function send(alert: Alert, message: AlertMessage): Promise<void> {
+  if (alert.kind === 'command') return runProgram(alert.command, `${JSON.stringify(message)}\n`)
   const url = typeof alert.url === 'function' ? await alert.url() : alert.url
-  const body = alert.kind === 'slack' ? { text: textOf(told) } : told
+  const body = alert.kind === 'slack' ? { text: textOf(message) } : message
   // Where it goes is often a secret itself, and so is not told.
   const answer = await fetch(url, {
     method: 'POST',
@@ -80,7 +84,7 @@ const marks: Readonly<Record<AlertOn, string>> = {
   quarantined: '☣',
 }
 
-function textOf({ on, lake, job, dataset, message }: Told): string {
+function textOf({ on, lake, job, dataset, message }: AlertMessage): string {
   return `${marks[on]} ${lake}: ${dataset ?? job} ${on}: ${message}`
 }
 

@@ -15,7 +15,7 @@ const PAUSE = 5000
 export async function listenTo(
   url: string,
   notify: () => void,
-  trouble: (error: unknown) => void,
+  onFailure: (error: unknown) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const sqs = await importPeer('@aws-sdk/client-sqs')
@@ -43,7 +43,7 @@ export async function listenTo(
       )
     } catch (error) {
       if (signal.aborted) break
-      trouble(new Error(`the queue cannot be polled: ${messageOf(error)}`))
+      onFailure(new Error(`the queue cannot be polled: ${messageOf(error)}`))
       await sleep(PAUSE, undefined, { signal }).catch(() => {})
     }
   }

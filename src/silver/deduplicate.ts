@@ -11,7 +11,7 @@ import {
   keysOf,
   newestFirst,
   newestPlaceFirst,
-  PLACE,
+  ROW_ID,
   removesKeys,
   samePlace,
 } from './keys.js'
@@ -70,8 +70,8 @@ async function latestByPlace(
   const bad = `(SELECT * FROM ${flagged.sql} WHERE _reasons IS NOT NULL OR _superseded)`
   const superseded = await session.materialize(
     qualify(
-      PLACE,
-      antiJoin(duplicates.sql, bad, { using: PLACE }),
+      ROW_ID,
+      antiJoin(duplicates.sql, bad, { using: ROW_ID }),
       `row_number() OVER (PARTITION BY ${keys} ORDER BY ${newestPlaceFirst(dataset)}) > 1`,
     ),
   )
@@ -141,13 +141,13 @@ export async function withoutOutrun(
   const discarded = await context.relations.tableRelation(session, `discarded.${dataset.name}`)
   const { sql: outrun } = await session.materialize(
     `SELECT DISTINCT w._source_line, w._source_file, w._batch FROM ${candidates.sql} AS w
-     JOIN (SELECT * FROM ${antiJoin(all.relation.sql, `(${discarded})`, { using: PLACE })}) AS k ON ${same.join(' AND ')} AND ${isLater}`,
+     JOIN (SELECT * FROM ${antiJoin(all.relation.sql, `(${discarded})`, { using: ROW_ID })}) AS k ON ${same.join(' AND ')} AND ${isLater}`,
   )
   const outrunLatest = await count(
     session,
-    `SELECT count(*) AS n FROM ${semiJoin(latest.sql, outrun, { using: PLACE })} WHERE _kind <> 'invalid'`,
+    `SELECT count(*) AS n FROM ${semiJoin(latest.sql, outrun, { using: ROW_ID })} WHERE _kind <> 'invalid'`,
   )
-  const without = ({ sql }: Relation) => `SELECT * FROM ${antiJoin(sql, outrun, { using: PLACE })}`
+  const without = ({ sql }: Relation) => `SELECT * FROM ${antiJoin(sql, outrun, { using: ROW_ID })}`
   return {
     ...deduplicated,
     candidates: await session.view(without(candidates)),

@@ -11,8 +11,8 @@ import { hash, type RunContext } from '../step/context.js'
 import { chooseDeletes } from '../step/delete-strategy.js'
 import { tableFiles } from '../step/table-files.js'
 import { tableState, writeTable } from '../step/write-table.js'
-import type { Came } from './ingested-at.js'
-import { PLACE } from './keys.js'
+import type { WithIngestedAt } from './ingested-at.js'
+import { ROW_ID } from './keys.js'
 import { isStale, type Stale } from './stale.js'
 
 /** Columns of every table of discarded rows. */
@@ -39,10 +39,10 @@ export function discardedRows(
   dataset: Silver,
   flagged: Relation,
   stale: Stale,
-  came: Came,
+  withIngestedAt: WithIngestedAt,
 ): string {
-  return `SELECT _reasons AS reasons, _raw AS raw, _source_file, _source_line, _batch, _came AS _discarded_at,
-    ${isStale(dataset, stale)} AS _stale FROM ${came(flagged.sql)} AS f WHERE _reasons IS NOT NULL AND NOT _superseded`
+  return `SELECT _reasons AS reasons, _raw AS raw, _source_file, _source_line, _batch, _ingested_at AS _discarded_at,
+    ${isStale(dataset, stale)} AS _stale FROM ${withIngestedAt(flagged.sql)} AS f WHERE _reasons IS NOT NULL AND NOT _superseded`
 }
 
 export async function writeDiscarded(
@@ -132,7 +132,7 @@ export async function writeLeft(
   const tasks = await table.plan()
   const strategy = await chooseDeletes(context, session, table, tasks, leaving)
   const { rewritten, deletions, removed } = strategy
-  const again = `${validated} AND (${PLACE}) IN (SELECT (${PLACE}) FROM ${leaving.sql})`
+  const again = `${validated} AND (${ROW_ID}) IN (SELECT (${ROW_ID}) FROM ${leaving.sql})`
   const names = discardedColumns.map((column) => column.name).join(', ')
   const old = session.tables.scanWithFiles(
     table.schema,

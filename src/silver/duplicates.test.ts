@@ -10,15 +10,15 @@ import { findDuplicates } from './duplicates.js'
 async function repeatedIn(session: Session, rows: string, type: string, flawed: boolean) {
   const relation = await session.materialize(`SELECT a::${type} AS a, b::${type} AS b FROM ${rows}`)
   const flagged = await session.materialize(`FROM ${relation.sql} LIMIT ${flawed ? 1 : 0}`)
-  const suspects = await findDuplicates(session, ['a', 'b'], { relation }, flagged, 200)
+  const candidates = await findDuplicates(session, ['a', 'b'], { relation }, flagged, 200)
   const keys = `SELECT a, b FROM ${relation.sql} WHERE a IS NOT NULL AND b IS NOT NULL`
   const groups = (from: string) =>
     session.rows(`SELECT a, b, count(*) AS n FROM (${from}) GROUP BY ALL HAVING n > 1 ORDER BY ALL`)
   return {
     expected: await groups(keys),
-    found: suspects ? await groups(`${keys} AND ${suspects}`) : [],
-    suspected: suspects ? (await session.rows(`${keys} AND ${suspects}`)).length : 0,
-    byOrder: suspects?.includes('_key') ?? false,
+    found: candidates ? await groups(`${keys} AND ${candidates}`) : [],
+    suspected: candidates ? (await session.rows(`${keys} AND ${candidates}`)).length : 0,
+    byOrder: candidates?.includes('_key') ?? false,
   }
 }
 

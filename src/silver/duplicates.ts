@@ -1,5 +1,5 @@
 import type { Relation, Session } from '../engine/engine.js'
-import { Rising } from './nearly-sorted.js'
+import { NearlySorted } from './nearly-sorted.js'
 import type { Keyed } from './stages.js'
 
 /** First rows whose order tells whether all may be in order: so many that few other orders hold for them. */
@@ -26,9 +26,9 @@ export async function findDuplicates(
   const from = keyed.relation.sql
   if (!flaw && (await areInOrder(session, keys, from, sample))) return undefined
   const packing = await packingOf(session, keys, keyed)
-  const rising =
+  const sorted =
     packing && packing.rows > sample && (await nearlySorted(session, packing, from, sample / 4))
-  if (rising) return rising.none ? undefined : rising.sql
+  if (sorted) return sorted.none ? undefined : sorted.sql
   if (flaw && (await areInOrder(session, keys, from, sample))) return undefined
   // Hashes are quicker to group than keys.
   const hash = session.dialect.values.hash(keys.join(', '))
@@ -148,42 +148,42 @@ async function nearlySorted(
   await session.numbers(numbers(digits, few), (n) => sample.push(n) > 0)
   const likely = likelyOrder(digits, sample)
   if (!likely) return undefined
-  const rising = new Rising(likely.width)
+  const sorted = new NearlySorted(likely.width)
   const most = Math.min(Math.max(rows * FEW, 1000), MOST)
   await session.numbers(numbers(likely.order, from), (n) => {
-    rising.take(n)
-    return rising.suspects.length <= most
+    sorted.take(n)
+    return sorted.candidates.length <= most
   })
-  rising.close()
-  const { suspects } = rising
-  if (suspects.length > most) return undefined
+  sorted.close()
+  const { candidates } = sorted
+  if (candidates.length > most) return undefined
   const repeated = await session.materialize(
     'SELECT CAST(0 AS BIGINT) AS _nr, CAST(NULL AS VARCHAR) AS _key LIMIT 0',
   )
-  await session.append(repeated, 0, [[...new Set(suspects)].map(String)])
+  await session.append(repeated, 0, [[...new Set(candidates)].map(String)])
   const sql = `${packed(likely.order)} IN (SELECT CAST(_key AS DOUBLE) FROM ${repeated.sql})`
-  return { none: suspects.length === 0, sql }
+  return { none: candidates.length === 0, sql }
 }
 
 /** The order of columns, and the width of its groups, in which the fewest of some rows are out of place. */
 function likelyOrder(digits: readonly Digit[], sample: readonly number[]) {
   const most = sample.length * FEW
-  let best: { order: readonly Digit[]; width: number; suspects: number } | undefined
+  let best: { order: readonly Digit[]; width: number; candidates: number } | undefined
   const orders = permutations(digits.slice(0, 3)).map((p) => [...p, ...digits.slice(3)])
   const ordered = orders.map((order) => ({ order, values: sample.map(repacking(digits, order)) }))
   // Of groups that are as good, small ones are quicker.
-  for (let first = digits.length; first > 0 && !(best && best.suspects <= most / 5); first--)
+  for (let first = digits.length; first > 0 && !(best && best.candidates <= most / 5); first--)
     for (const { order, values } of ordered) {
       const width = order.slice(first).reduce((product, { size }) => product * size, 1)
-      const rising = new Rising(width)
+      const sorted = new NearlySorted(width)
       values.some((value) => {
-        rising.take(value)
-        return rising.suspects.length > most
+        sorted.take(value)
+        return sorted.candidates.length > most
       })
-      rising.close()
-      const suspects = rising.suspects.length
-      if (suspects <= most && suspects < (best?.suspects ?? most + 1))
-        best = { order, width, suspects }
+      sorted.close()
+      const candidates = sorted.candidates.length
+      if (candidates <= most && candidates < (best?.candidates ?? most + 1))
+        best = { order, width, candidates }
     }
   return best
 }

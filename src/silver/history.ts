@@ -41,7 +41,7 @@ export async function writeHistory(
   session: Session,
   dataset: Silver,
   candidates: Relation,
-  { columns, incremental, came, renamed }: Target,
+  { columns, incremental, withIngestedAt, renamed }: Target,
 ): Promise<Record<string, TableState>> {
   const name = historyOf(dataset)
   const all = historyColumns(dataset, columns)
@@ -52,7 +52,7 @@ export async function writeHistory(
   const cursor = quoteName(dataset.cursor as string)
   const own = columns.map((column) => quoteName(column.name)).join(', ')
   const arrivals = await session.materialize(
-    `SELECT ${own}, _came AS _loaded_at, _batch, _kind, ${cursor} AS valid_from FROM ${came(candidates.sql)}
+    `SELECT ${own}, _ingested_at AS _loaded_at, _batch, _kind, ${cursor} AS valid_from FROM ${withIngestedAt(candidates.sql)}
      QUALIFY row_number() OVER (PARTITION BY ${[...keys, cursor].join(', ')} ORDER BY ${newestPlaceFirst(dataset)}) = 1`,
   )
   const tasks = before ? await filesOfKeys(session, dataset, before, arrivals) : []

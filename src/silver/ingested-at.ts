@@ -3,20 +3,20 @@ import type { Session } from '../engine/engine.js'
 import type { BuildDecision } from '../plan/decision.js'
 import type { RunContext } from '../step/context.js'
 
-/** SQL for a relation that has `_batch`, with `_came` beside its columns: when the batch of each row came. */
-export type Came = (relation: string) => string
+/** SQL for a relation that has `_batch`, with `_ingested_at` beside its columns: when the batch of each row came. */
+export type WithIngestedAt = (relation: string) => string
 
 /**
  * Says when rows came. A row keeps the time of its batch however often its table is built; rows of other tables have the time of the run.
  *
  * @param batches the batches that the step reads, beside those of its windows.
  */
-export async function cameWith(
+export async function ingestedAtOf(
   { relations, started }: Pick<RunContext, 'relations' | 'started'>,
   session: Session,
   inputs: readonly string[],
   { mode, windows }: BuildDecision,
-): Promise<Came> {
+): Promise<WithIngestedAt> {
   const found = new Map(windows.map((window) => [window.dataset, window.batches]))
   const rest = mode === 'full' ? inputs.filter((name) => !found.has(name)) : []
   const pointers = [
@@ -29,12 +29,12 @@ export async function cameWith(
   const type = values.type(element)
   const now = `CAST(${quoteText(started.toISOString())} AS ${type})`
   const created = new Set(manifests.map(({ created }) => created))
-  if (created.size === 0) return (relation) => `(SELECT *, ${now} AS _came FROM ${relation})`
+  if (created.size === 0) return (relation) => `(SELECT *, ${now} AS _ingested_at FROM ${relation})`
   const [only] = created
   if (created.size === 1) {
     const then = `CAST(${quoteText(only as string)} AS ${type})`
     const at = `CASE WHEN _batch IS NULL THEN ${now} ELSE ${then} END`
-    return (relation) => `(SELECT *, ${at} AS _came FROM ${relation})`
+    return (relation) => `(SELECT *, ${at} AS _ingested_at FROM ${relation})`
   }
   const own = manifests[0]?.dataset
   if (manifests.every(({ dataset }) => dataset === own)) {
@@ -48,12 +48,12 @@ export async function cameWith(
     const index = `CAST(${texts.before('_batch', '-')} AS BIGINT) - ${first - 1}`
     const array = `CAST(${lists.of(...list)} AS ${values.type({ kind: 'list', element })})`
     return (relation) =>
-      `(SELECT *, coalesce(${lists.at(array, index)}, ${now}) AS _came FROM ${relation})`
+      `(SELECT *, coalesce(${lists.at(array, index)}, ${now}) AS _ingested_at FROM ${relation})`
   }
   const rows = manifests.map((one) => `(${quoteText(one.batch)}, ${quoteText(one.created)})`)
   const { sql: times } = await session.materialize(
     `SELECT b AS _of, CAST(t AS ${type}) AS _then FROM (VALUES ${rows.join(', ')}) AS v(b, t)`,
   )
   return (relation) =>
-    `(SELECT r.*, coalesce(_then, ${now}) AS _came FROM ${relation} AS r LEFT JOIN ${times} ON _of = r._batch)`
+    `(SELECT r.*, coalesce(_then, ${now}) AS _ingested_at FROM ${relation} AS r LEFT JOIN ${times} ON _of = r._batch)`
 }

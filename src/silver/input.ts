@@ -18,7 +18,7 @@ import { bronzeLineage, columnsOf } from '../step/batches.js'
 import { bindExpression } from '../step/expressions.js'
 import { columnTypes } from '../step/requested-types.js'
 import { canBeTried } from './careful.js'
-import { PLACE } from './keys.js'
+import { ROW_ID } from './keys.js'
 
 /** The rows that a silver step reads, ready to be checked. */
 export interface SilverInput {
@@ -102,7 +102,7 @@ export async function silverInput(
     }
   const { only } = decision
   const chosen = ({ sql }: Source) =>
-    only ? `SELECT * FROM (${sql}) SEMI JOIN ${only} USING (${PLACE})` : sql
+    only ? `SELECT * FROM (${sql}) SEMI JOIN ${only} USING (${ROW_ID})` : sql
   const unions = [...together.values()].map((sources) => ({
     sql: sources.map(chosen).join('\nUNION ALL BY NAME\n'),
     values: sources[0]?.values ?? [],

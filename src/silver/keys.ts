@@ -7,7 +7,7 @@ export function removesKeys({ deleteWhen, onInvalidUpdate }: Silver): boolean {
 }
 
 /** What no two rows of bronze have in common. */
-export const PLACE = '_source_line, _source_file, _batch'
+export const ROW_ID = '_source_line, _source_file, _batch'
 
 /** Whether rows are told apart by where they were read. */
 export function havePlaces({ from }: Silver): boolean {
@@ -25,12 +25,12 @@ export const keysOf = (dataset: Silver) => dataset.key.map(quoteName)
 
 /** The columns of keyed rows: key, cursor and place. */
 export function keyedColumns({ key, cursor }: Silver): string {
-  return [...new Set([...key, ...(cursor ? [cursor] : [])].map(quoteName)), PLACE].join(', ')
+  return [...new Set([...key, ...(cursor ? [cursor] : [])].map(quoteName)), ROW_ID].join(', ')
 }
 
 /** The order that decides between rows of one key which have places. */
 export function newestPlaceFirst({ cursor }: Silver): string {
-  const places = PLACE.split(', ').reverse()
+  const places = ROW_ID.split(', ').reverse()
   return [
     ...(cursor ? [`${quoteName(cursor)} DESC NULLS LAST`] : []),
     ...places.map((name) => `${name} DESC`),

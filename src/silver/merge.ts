@@ -11,7 +11,7 @@ import type { RunContext } from '../step/context.js'
 import { chooseDeletes, type Deletion } from '../step/delete-strategy.js'
 import { type Renamed, silverLineage } from '../step/relations.js'
 import { tableFiles } from '../step/table-files.js'
-import type { Came } from './ingested-at.js'
+import type { WithIngestedAt } from './ingested-at.js'
 import { keysOf, newer, removesKeys } from './keys.js'
 import type { Deduplicated } from './stages.js'
 import { matchTombstones, mergeTombstones, newTombstones, type Tombstones } from './tombstones.js'
@@ -38,7 +38,7 @@ export interface Target {
   columns: readonly Field[]
   /** Whether rows join those that are there, or replace them. */
   incremental: boolean
-  came: Came
+  withIngestedAt: WithIngestedAt
   renamed?: Renamed
 }
 
@@ -48,11 +48,11 @@ export async function mergeByKey(
   session: Session,
   dataset: Silver,
   { latest }: Deduplicated,
-  { columns, incremental, came, renamed }: Target,
+  { columns, incremental, withIngestedAt, renamed }: Target,
 ): Promise<Merge> {
   const names = columns.map((c) => quoteName(c.name)).join(', ')
   const fresh = (from: Relation) =>
-    `SELECT ${names}, _came AS _loaded_at, _batch FROM ${came(from.sql)} WHERE _kind = 'valid'`
+    `SELECT ${names}, _ingested_at AS _loaded_at, _batch FROM ${withIngestedAt(from.sql)} WHERE _kind = 'valid'`
   const none = { superseded: 0, replaced: 0, rewritten: 0 }
   const all = [...columns, ...silverLineage]
   const { partitionBy } = dataset
@@ -73,11 +73,11 @@ export async function mergeByKey(
   )
   const { sql: matches } = await session.materialize(matchesSql(dataset, existing, latest))
   const keys = keysOf(dataset).join(', ')
-  const buried = removesKeys(dataset)
+  const known = removesKeys(dataset)
     ? await matchTombstones(context, session, dataset, latest)
     : undefined
   const { sql: late } = await session.materialize(
-    `SELECT ${keys} FROM ${matches} WHERE _stale${buried ? ` UNION SELECT ${keys} FROM ${buried.matches.sql} WHERE _stale` : ''}`,
+    `SELECT ${keys} FROM ${matches} WHERE _stale${known ? ` UNION SELECT ${keys} FROM ${known.matches.sql} WHERE _stale` : ''}`,
   )
   const areLate = (await count(session, `SELECT count(*) AS n FROM ${late}`)) > 0
   const superseded = areLate
@@ -87,7 +87,7 @@ export async function mergeByKey(
       )
     : 0
   const keep = areLate ? { sql: `(FROM ${latest.sql} ANTI JOIN ${late} USING (${keys}))` } : latest
-  const tombstones = buried && (await mergeTombstones(session, dataset, keep, buried))
+  const tombstones = known && (await mergeTombstones(session, dataset, keep, known))
   const leaving = { sql: `(FROM ${matches} WHERE NOT _stale)` }
   const replaced = await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)
   const merge: Merge = {

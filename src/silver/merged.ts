@@ -6,7 +6,7 @@ import type { BuildDecision } from '../plan/decision.js'
 import type { RunContext } from '../step/context.js'
 import { silverLineage } from '../step/relations.js'
 import { aboutTable, writeTable } from '../step/write-table.js'
-import { cameWith } from './ingested-at.js'
+import { ingestedAtOf } from './ingested-at.js'
 import { type Merge, mergeByKey, type Target } from './merge.js'
 import type { Deduplicated, Validated } from './stages.js'
 import { findStale, type Stale } from './stale.js'
@@ -36,9 +36,9 @@ export async function mergeRows(
 ): Promise<Merged> {
   const { dataset, decision, validated, tally, deduplicated } = ready
   const columns = fieldsOfShape(dataset.schema.shape as never)
-  const came = await cameWith(context, session, dataset.from.map(fullName), decision)
+  const withIngestedAt = await ingestedAtOf(context, session, dataset.from.map(fullName), decision)
   const incremental = decision.mode === 'incremental'
-  const target = { columns, incremental, came, renamed: decision.renamed }
+  const target = { columns, incremental, withIngestedAt, renamed: decision.renamed }
   const merge = await mergeByKey(context, session, dataset, deduplicated, target)
   const stale = await findStale(
     context,

@@ -10,7 +10,7 @@ import {
   newer,
   newestFirst,
   newestPlaceFirst,
-  PLACE,
+  ROW_ID,
   removesKeys,
 } from './keys.js'
 import { filesOfKeys } from './merge.js'
@@ -45,7 +45,7 @@ export async function findStale(
     // A row that is alone with its key is no duplicate.
     const sameKeys = `SELECT * FROM ${semiJoin(sql, bad, { using: list })} UNION SELECT ${keyedColumns(dataset)} FROM ${bad}`
     const from = `(${sameKeys}) AS k
-         LEFT JOIN (SELECT ${PLACE}, _reasons, _superseded FROM ${flagged}) AS f USING (${PLACE})
+         LEFT JOIN (SELECT ${ROW_ID}, _reasons, _superseded FROM ${flagged}) AS f USING (${ROW_ID})
          WHERE f._superseded IS NOT true`
     return withReasons(qualify('k.*, f._reasons', from, first(newestPlaceFirst(dataset))))
   }
@@ -62,7 +62,7 @@ export async function findStale(
       ? `SELECT ${list} FROM ${antiJoin(
           `(SELECT * FROM ${semiJoin(duplicates.sql, newest.sql, { using: list })})`,
           `(SELECT * FROM ${flagged} WHERE _reasons IS NOT NULL OR _superseded)`,
-          { using: PLACE },
+          { using: ROW_ID },
         )}`
       : `SELECT ${list} FROM ${latest.sql} WHERE _kind = 'valid'`,
   ]

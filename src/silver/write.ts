@@ -23,13 +23,13 @@ export async function writeBuilt(
   merged: Merged,
 ): Promise<Built> {
   const { dataset, decision, target, validated, tally, merge, stale } = merged
-  const { incremental, came } = target
+  const { incremental, withIngestedAt } = target
   const name = fullName(dataset)
   const definition = definitionOf(dataset, hash)
   const written = await writeRows(context, session, merged)
-  const discardedNow = discardedRows(dataset, validated.flagged, stale, came)
+  const discardedNow = discardedRows(dataset, validated.flagged, stale, withIngestedAt)
   const discarded = await writeDiscarded(context, session, dataset, discardedNow, incremental)
-  const buried = await writeTombstones(context, session, dataset, merge.tombstones)
+  const tombstones = await writeTombstones(context, session, dataset, merge.tombstones)
   const before = incremental ? context.relations.view.tables[name] : undefined
   const counts = countRows(merged, written.rows, discarded.written)
   const ever = countEver(merged, counts, before?.counts)
@@ -54,7 +54,7 @@ export async function writeBuilt(
     tables: {
       [name]: state,
       [discarded.name]: tableState(discarded.table, definition),
-      ...buried,
+      ...tombstones,
     },
     result: {
       ...resultOf(merged, counts, written),
@@ -86,8 +86,8 @@ export async function writeReplayed(
   const versions = dataset.history
     ? await writeHistory(context, session, dataset, deduplicated.candidates, target)
     : {}
-  const buried = await writeTombstones(context, session, dataset, merge.tombstones)
-  const again = discardedRows(dataset, validated.flagged, stale, target.came)
+  const tombstones = await writeTombstones(context, session, dataset, merge.tombstones)
+  const again = discardedRows(dataset, validated.flagged, stale, target.withIngestedAt)
   const discarded = await writeLeft(context, session, dataset, leaving, again)
   const checks = await holdChecks(context, session, dataset, table, ever)
   const failure = brokenChecks(context, name, checks, dataset.place)
@@ -102,7 +102,7 @@ export async function writeReplayed(
           : {}),
       },
       [`discarded.${dataset.name}`]: discarded,
-      ...buried,
+      ...tombstones,
       ...versions,
     },
     result: {

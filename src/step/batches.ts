@@ -1,4 +1,4 @@
-import type { KeptAs, KeptFile } from '../engine/engine.js'
+import type { BronzeEncoding, BronzeFile } from '../engine/engine.js'
 import type { BatchPointer } from '../log/commit.js'
 import type { NamesOutside } from '../source/text/names.js'
 import { readJson } from '../storage/checked.js'
@@ -10,7 +10,7 @@ import { type Naming, namesInBatch } from './naming.js'
 export const bronzeLineage = ['_batch', '_source_file', '_source_line', '_error', '_raw']
 
 /** One source file in a batch. */
-export interface BatchFile extends KeptAs, NamesOutside {
+export interface BatchFile extends BronzeEncoding, NamesOutside {
   /** The name that lineage shows. */
   name: string
   size: number
@@ -186,12 +186,12 @@ export class Batches {
  * @param marked whether files are marked that a newer version among the batches takes the place of.
  * @param naming what columns are called where names fall together.
  */
-export function keptFiles(
+export function bronzeFiles(
   storage: Storage,
   manifests: readonly BatchManifest[],
   marked = false,
   naming?: Naming,
-): KeptFile[] {
+): BronzeFile[] {
   // By name, as what was in quarantine comes later than where it belongs.
   const inOrder = [...manifests].sort((a, b) => (a.batch < b.batch ? -1 : 1))
   const newest = new Map(inOrder.flatMap(({ batch, files }) => files.map((f) => [f.name, batch])))

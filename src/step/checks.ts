@@ -6,7 +6,7 @@ import type { Check, Gold, Silver } from '../define/model.js'
 import { quoteName, quoteText, reference, renderSql } from '../define/sql/sql.js'
 import { thousands } from '../define/thousands.js'
 import type { Session } from '../engine/engine.js'
-import { MoraineError, type Place } from '../errors.js'
+import { MoraineError, type SourceLocation } from '../errors.js'
 import type { Table } from '../iceberg/table.js'
 import type { RowCounts } from '../log/commit.js'
 import type { Storage } from '../storage/storage.js'
@@ -21,7 +21,7 @@ export function notPublished(
   { run }: Pick<RunContext, 'run'>,
   name: string,
   why: string,
-  place: Place | undefined,
+  place: SourceLocation | undefined,
 ): MoraineError {
   return new MoraineError('quality', `${name}: ${why}`, {
     place,
@@ -34,7 +34,7 @@ export function brokenChecks(
   context: Pick<RunContext, 'run'>,
   name: string,
   results: readonly CheckResult[],
-  place: Place | undefined,
+  place: SourceLocation | undefined,
 ): MoraineError | undefined {
   const broken = results.filter(({ passed, severity }) => !passed && severity === 'fail')
   if (broken.length === 0) return undefined

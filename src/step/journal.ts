@@ -28,7 +28,7 @@ function decode<T>(bytes: Uint8Array | undefined, format = FORMAT): T | undefine
 export const branchOf = (run: string): string => `run-${run}`
 
 /** A step's result whose files are in storage, so that a later run need not do it again. */
-export interface KeptStep {
+export interface StepCheckpoint {
   /** What the result depends on, as a hash. */
   work: string
   tables: Record<string, TableState>
@@ -40,12 +40,12 @@ const LOOK_BACK = 3
 
 /** The records of runs, for people and for the console; the log does not depend on them. */
 export class Journal {
-  private unpublished: Promise<(KeptStep & { run: string })[]> | undefined
+  private unpublished: Promise<(StepCheckpoint & { run: string })[]> | undefined
 
   constructor(private readonly storage: Storage) {}
 
   /** Keeps a step's result: if the run is stopped before it commits, the next one goes on from here. */
-  async keep(run: string, dataset: string, step: KeptStep): Promise<void> {
+  async checkpoint(run: string, dataset: string, step: StepCheckpoint): Promise<void> {
     await this.storage.write(
       `_moraine/runs/${run}/steps/${dataset}.json`,
       encode(step, STEP_FORMAT),
@@ -53,12 +53,12 @@ export class Journal {
   }
 
   /** The result of the same work by a run that was stopped before it could publish it. */
-  async resumable(work: string): Promise<(KeptStep & { run: string }) | undefined> {
+  async resumable(work: string): Promise<(StepCheckpoint & { run: string }) | undefined> {
     this.unpublished ??= this.findUnpublished()
     return (await this.unpublished).find((step) => step.work === work)
   }
 
-  private async findUnpublished(): Promise<(KeptStep & { run: string })[]> {
+  private async findUnpublished(): Promise<(StepCheckpoint & { run: string })[]> {
     const runs = await this.latest(LOOK_BACK)
     const stopped = runs.filter(({ record }) => record?.outcome !== 'done')
     const found = await Promise.all(
@@ -73,10 +73,10 @@ export class Journal {
   private async readStep(
     run: string,
     path: string,
-  ): Promise<(KeptStep & { run: string }) | undefined> {
+  ): Promise<(StepCheckpoint & { run: string }) | undefined> {
     // A damaged note only means that the work is done again.
     const bytes = await this.storage.readIfPresent(path)
-    const step = decode<KeptStep & { format: number }>(bytes, STEP_FORMAT)
+    const step = decode<StepCheckpoint & { format: number }>(bytes, STEP_FORMAT)
     if (!step) return undefined
     const { format, tables, ...others } = step
     return { ...others, tables: format < 3 ? tablesInPlainWords(tables) : tables, run }

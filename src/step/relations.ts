@@ -12,7 +12,7 @@ import type { BatchPointer, TableState } from '../log/commit.js'
 import type { View } from '../plan/decision.js'
 import { sinceFull } from '../plan/plan.js'
 import type { Storage } from '../storage/storage.js'
-import { Batches, bronzeLineage, columnsOf, keptFiles } from './batches.js'
+import { Batches, bronzeFiles, bronzeLineage, columnsOf } from './batches.js'
 import { Naming } from './naming.js'
 import { tableFiles } from './table-files.js'
 
@@ -110,7 +110,7 @@ export class Relations {
   ): Promise<{ sql: string; columns: string[] }> {
     const manifests = await this.batches.manifests(pointers)
     const naming = await this.naming(pointers)
-    const files = keptFiles(this.storage, manifests, false, naming)
+    const files = bronzeFiles(this.storage, manifests, false, naming)
     await session.files.hold(files)
     if (files.length > 0) {
       const columns = naming?.columnsOf(manifests) ?? columnsOf(manifests)
@@ -151,7 +151,7 @@ export class Relations {
     marked: boolean,
   ): Promise<BatchParts> {
     const manifests = await this.batches.manifests(pointers)
-    const files = keptFiles(this.storage, manifests, marked, await this.naming(pointers))
+    const files = bronzeFiles(this.storage, manifests, marked, await this.naming(pointers))
     await session.files.hold(files)
     return session.files.batchParts(files, wanted)
   }

@@ -1,6 +1,6 @@
 import { fullName } from '../define/dataset.js'
-import { isTime, keptFrom, type Retention, retentionOf, timeAs } from '../define/keep.js'
 import type { AnyDataset, Gold, Silver } from '../define/model.js'
+import { isTime, keptFrom, type Retention, retentionOf, timeAs } from '../define/retention.js'
 import { quoteName } from '../define/sql/sql.js'
 import { thousands } from '../define/thousands.js'
 import { count } from '../engine/count.js'

@@ -1,3 +1,4 @@
+import { callSite } from '../define/call-site.js'
 import { fullName } from '../define/dataset.js'
 import type { AnyDataset, Gold, Row, Silver } from '../define/model.js'
 import { isDataset, object, text, texts } from '../define/options/expected.js'
@@ -8,9 +9,8 @@ import {
   needed,
   type OptionList,
 } from '../define/options/options.js'
-import { here } from '../define/place.js'
 import { takeMistakes } from '../define/problems/mistakes.js'
-import { DefinitionError, MoraineError, type Place } from '../errors.js'
+import { DefinitionError, MoraineError, type SourceLocation } from '../errors.js'
 import type { Difference } from './row-diff.js'
 
 /** Rows of an input. */
@@ -36,7 +36,7 @@ export interface DatasetTest {
   readonly kind: 'dataset test'
   readonly name: string
   readonly dataset: AnyDataset
-  readonly place: Place | undefined
+  readonly place: SourceLocation | undefined
   /** Runs it; rejects with an error whose message shows what differs. */
   run(): Promise<void>
   /** Runs it and tells what differs. */
@@ -97,7 +97,7 @@ export function datasetTest<D extends Silver<any> | Gold<any>>(
     return compareDataset(dataset, good)
   }
   const run = () => refuseDifferences(dataset, compare)
-  return { kind: 'dataset test', name, dataset, place: here(), run, compare }
+  return { kind: 'dataset test', name, dataset, place: callSite(), run, compare }
 }
 
 /**

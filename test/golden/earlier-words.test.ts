@@ -21,7 +21,9 @@ const folder = join(repository, 'test/golden/earlier-words')
 
 interface Program {
   CommitLog: typeof CommitLog
-  Journal: typeof Journal
+  Journal: new (
+    storage: MemoryStorage,
+  ) => Pick<Journal, 'begin' | 'resumable'> & { keep: Journal['checkpoint'] }
 }
 
 /** The program of before: what it reads, refuses and writes is what it did then. */
@@ -200,7 +202,7 @@ describe('a program of before', () => {
     const info = { author: 'ada', run: null, message: 'test' }
     for (let i = 1; i <= 3; i++)
       await log.commit(await log.head(), { offsets: { a: { b: i } } }, info)
-    expect((await new Checkpoints(storage, 'main').told()).checkpoints.length).toBeGreaterThan(0)
+    expect((await new Checkpoints(storage, 'main').known()).checkpoints.length).toBeGreaterThan(0)
     await expect(new program.CommitLog(storage).head()).rejects.toMatchObject({
       kind: 'version',
       message: expect.stringContaining('Commit 1 uses plain-words'),
@@ -228,7 +230,7 @@ describe('a program of before', () => {
       'tombstones.a': own,
     })
     // And not the other way round: what a new one left is none of its own.
-    await new Journal(storage).keep(run, 'silver.b', { work: 'def', tables: {}, result: {} })
+    await new Journal(storage).checkpoint(run, 'silver.b', { work: 'def', tables: {}, result: {} })
     expect(await new program.Journal(storage).resumable('def')).toBeUndefined()
     expect(await new Journal(storage).resumable('def')).toBeDefined()
   })
@@ -307,7 +309,7 @@ it('commits say the same in both words, and so do checkpoints, wherever the word
         const state = await new CommitLog(mixed).head()
         expect(shown(state)).toBe(shown(expected))
         const checkpoints = new Checkpoints(mixed, 'main')
-        for (const number of (await checkpoints.told()).checkpoints) {
+        for (const number of (await checkpoints.known()).checkpoints) {
           const folded = await new CommitLog(mixed).stateAt(number)
           expect(await checkpoints.isOf(folded), `checkpoint ${number}`).toBe(true)
           expect(shown(await checkpoints.read(number))).toBe(shown(await own.stateAt(number)))

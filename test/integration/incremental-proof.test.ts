@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Affects, type Proof, proveIncremental } from '../../src/plan/incremental.js'
-import { risingColumn } from '../../src/plan/rising.js'
+import { monotonicColumn } from '../../src/plan/monotonic.js'
 import { engineSession } from '../support/engine.js'
 
 const session = engineSession()
@@ -131,7 +131,7 @@ describe('a query is computed part by part', () => {
   ])('with %s', async (_, sql, by, rising) => {
     const [{ driving, expression }] = (await prove(sql, by)) as [Proof]
     expect(`${driving.tier}.${driving.name}`).toBe('silver.orders')
-    expect(risingColumn(expression)).toBe(rising)
+    expect(monotonicColumn(expression)).toBe(rising)
   })
 
   it('with several inputs that UNION puts together', async () => {
@@ -140,7 +140,7 @@ describe('a query is computed part by part', () => {
       union all select 's', opened from silver.shops) group by d`
     const found = await prove(sql, 'd')
     expect(found.map(({ driving }) => driving.name)).toEqual(['orders', 'shops'])
-    expect(found.map(({ expression }) => risingColumn(expression))).toEqual(['placed', 'opened'])
+    expect(found.map(({ expression }) => monotonicColumn(expression))).toEqual(['placed', 'opened'])
     const twice = 'select shop from silver.orders union select shop from silver.orders'
     await expect(prove(twice, 'shop')).rejects.toThrow('is read more than once')
   })

@@ -64,7 +64,7 @@ it('lets old rows go, counts them, and keeps the sums that were made of them', a
   const run = await project.run({ now: later })
   expect(step(run, 'silver.orders')).toMatchObject({
     reason: 'rows from before 2026-01-02 expire (keep: 100 days)',
-    notes: ['1 expired row let go'],
+    notes: ['1 row expired'],
   })
   const state = await project.state()
   expect(state.tables['silver.orders']?.counts).toEqual({

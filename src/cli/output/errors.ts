@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
-import { DefinitionError, MoraineError, messageOf, type Place, type Problem } from '../../errors.js'
+import {
+  DefinitionError,
+  MoraineError,
+  messageOf,
+  type Problem,
+  type SourceLocation,
+} from '../../errors.js'
 import { redact, starred } from '../../secrets.js'
 import colors from './colors.js'
 
@@ -60,13 +66,13 @@ function linesOf(file: string): string[] | undefined {
   }
 }
 
-function spotOf(place: Place) {
+function spotOf(place: SourceLocation) {
   const lines = linesOf(place.file)
   return lines && locate(place, lines)
 }
 
 /** The lines around a place in a user's file, the place marked. */
-function codeFrame(place: Place): string | undefined {
+function codeFrame(place: SourceLocation): string | undefined {
   const lines = linesOf(place.file)
   if (!lines) return undefined
   const { line, column, length } = locate(place, lines)
@@ -101,7 +107,7 @@ function shortened(line: string, from: number): string {
 const WORD = /\w/
 
 /** The exact spot: `near` is searched from the place's line on, within the statement. */
-function locate(place: Place, lines: readonly string[]) {
+function locate(place: SourceLocation, lines: readonly string[]) {
   const { near } = place
   if (near !== undefined)
     for (let n = place.line; n <= Math.min(lines.length, place.line + FAR); n++) {

@@ -1,7 +1,7 @@
 import pino from 'pino'
 import { fullName } from '../../define/dataset.js'
 import type { Job } from '../../plan/jobs.js'
-import type { KeeperEvent } from '../../serve/keeper.js'
+import type { DaemonEvent } from '../../serve/daemon.js'
 import colors from './colors.js'
 import { stepLine } from './summary.js'
 import { printableJson, show } from './terminal.js'
@@ -41,13 +41,13 @@ export class ProcessLog {
     else if (text !== undefined) show(`${colors.dim(clock(new Date()))} ${text}\n`)
   }
 
-  event(event: KeeperEvent): void {
+  event(event: DaemonEvent): void {
     if (event.type === 'run') this.runEvent(event)
     else if (event.type === 'job-finished') this.jobFinished(event)
     else this.sign(event)
   }
 
-  private sign(event: Exclude<KeeperEvent, { type: 'run' | 'job-finished' }>): void {
+  private sign(event: Exclude<DaemonEvent, { type: 'run' | 'job-finished' }>): void {
     switch (event.type) {
       case 'job-started': {
         const { job, cause, attempt } = event
@@ -69,9 +69,9 @@ export class ProcessLog {
         )
         break
       case 'alert': {
-        const { told } = event
-        const text = `${colors.yellow('!')} ${told.dataset ?? told.job} ${told.on}: ${told.message}`
-        this.tell({ event: 'alert', ...told }, text, 'warn')
+        const { alert } = event
+        const text = `${colors.yellow('!')} ${alert.dataset ?? alert.job} ${alert.on}: ${alert.message}`
+        this.tell({ event: 'alert', ...alert }, text, 'warn')
         break
       }
       case 'notes': {
@@ -97,14 +97,14 @@ export class ProcessLog {
     }
   }
 
-  private jobFinished({ job, record, again }: KeeperEvent & { type: 'job-finished' }): void {
+  private jobFinished({ job, record, again }: DaemonEvent & { type: 'job-finished' }): void {
     const fields = { event: 'job finished', job, run: record.run, outcome: record.outcome, again }
     const failed = record.outcome === 'failed'
     const text = failed && again ? `· ${job}  will be retried` : undefined
     this.tell(fields, text, failed ? 'error' : 'info')
   }
 
-  private runEvent({ job, run, event }: KeeperEvent & { type: 'run' }): void {
+  private runEvent({ job, run, event }: DaemonEvent & { type: 'run' }): void {
     if (event.type === 'step-started')
       this.tell({ event: 'step started', job, run, dataset: event.dataset, step: event.reason })
     if (event.type !== 'step-finished') return

@@ -1,6 +1,6 @@
 import { secondsOf } from '../interval.js'
-import { INTERVALS, notInterval } from '../keep.js'
 import type { Bronze } from '../model.js'
+import { INTERVALS, notInterval } from '../retention.js'
 import type {
   DatabaseSource,
   FilesSource,

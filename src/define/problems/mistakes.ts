@@ -1,5 +1,5 @@
 import type { Problem } from '../../errors.js'
-import { here } from '../place.js'
+import { callSite } from '../call-site.js'
 
 /*
  * Builders such as silver() and files() do not throw: what is wrong with their options is kept here until
@@ -10,7 +10,7 @@ const broken = new WeakSet<object>()
 
 /** Keeps a mistake in the user's call that is going on. The place is that call; `near` is searched from there on. */
 export function mistake(message: string, near?: string, hint?: string): void {
-  const place = here()
+  const place = callSite()
   const problem = { message, hint, place: place && { ...place, ...(near ? { near } : {}) } }
   const same = ({ message: other, place: at }: Problem) =>
     other === message && at?.file === place?.file && at?.line === place?.line

@@ -1,7 +1,7 @@
+import { callSite } from '../call-site.js'
 import type { Row, Silver, Sql } from '../model.js'
 import { columnName, silverDataset } from '../options/expected.js'
 import { checkedArguments } from '../options/options.js'
-import { here } from '../place.js'
 import { mistake } from '../problems/mistakes.js'
 import { noSql, quoteName } from './sql.js'
 
@@ -34,7 +34,7 @@ export function lookup<D extends Silver<any>>(
   take: keyof Row<D> & string,
   by: string,
 ): Lookup {
-  const place = here()
+  const place = callSite()
   const call = `lookup(…, '${take}', '${by}')`
   const good = checkedArguments(
     call,

@@ -1,6 +1,6 @@
-import { MoraineError, type Place } from '../../errors.js'
+import { MoraineError, type SourceLocation } from '../../errors.js'
+import { callSite } from '../call-site.js'
 import type { AnyDataset, ColumnRef, Gold, Sql, SqlPart, SqlValue } from '../model.js'
-import { here } from '../place.js'
 import { described } from '../problems/described.js'
 import { mistake } from '../problems/mistakes.js'
 import { normalSql } from './sql-normal.js'
@@ -31,7 +31,7 @@ export function sql(strings: TemplateStringsArray, ...values: Interpolated[]): S
     parts.push({ kind: 'text', text })
     if (i < values.length) parts.push(...sound(values[i], text))
   })
-  return { kind: 'sql', parts, place: here() }
+  return { kind: 'sql', parts, place: callSite() }
 }
 
 /**
@@ -42,7 +42,7 @@ export function sql(strings: TemplateStringsArray, ...values: Interpolated[]): S
 export function sqlText(
   text: string,
   bindings: Readonly<Record<string, Interpolated>>,
-  place: Place | undefined,
+  place: SourceLocation | undefined,
 ): Sql {
   const parts: SqlPart[] = []
   text.split(/\$\{\s*([A-Za-z_$][\w$]*)\s*\}/).forEach((piece, i) => {
@@ -186,7 +186,7 @@ export function placeInSql(
     column = 1,
     near,
   }: { line: number; column?: number | undefined; near?: string | undefined },
-): Place | undefined {
+): SourceLocation | undefined {
   const whole = sql.parts.map(renderPart).join('')
   const trimmed = whole.trimStart()
   const before = trimmed.split('\n').slice(0, line - 1)
@@ -195,7 +195,7 @@ export function placeInSql(
 }
 
 /** Where a text of SQL stands in the user's file. */
-export function placeOfText(sql: Sql, text: string): Place | undefined {
+export function placeOfText(sql: Sql, text: string): SourceLocation | undefined {
   let start = 0
   for (const part of sql.parts) {
     const at = part.kind === 'text' ? indexOfName(part.text, text) : -1
@@ -206,7 +206,7 @@ export function placeOfText(sql: Sql, text: string): Place | undefined {
 }
 
 /** The place of a character of the rendered SQL. How wide a `${}` is in the file is not known: the column is the least that it can be. */
-function placeAt(sql: Sql, offset: number, near: string | undefined): Place | undefined {
+function placeAt(sql: Sql, offset: number, near: string | undefined): SourceLocation | undefined {
   if (!sql.place) return undefined
   let left = offset
   let line = 0

@@ -86,7 +86,7 @@ export interface Said {
 export const readings = z.registry<Said>()
 
 /** Notes what a type was told, where that is anything, and not a mistake that is told elsewhere. */
-export function told<S extends z.ZodType>(schema: S, call: string, options: object = {}): S {
+export function withReading<S extends z.ZodType>(schema: S, call: string, options: object = {}): S {
   if (Object.keys(options).length > 0 && !isBroken(options))
     readings.add(schema, { call, options: options as Said['options'] })
   return schema

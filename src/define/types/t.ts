@@ -9,8 +9,8 @@ import {
   type NullOptions,
   type NumberOptions,
   type TimestampOptions,
-  told,
   type WholeNumberOptions,
+  withReading,
 } from './reading.js'
 import {
   booleanOptions,
@@ -48,7 +48,7 @@ function read<S extends z.ZodType, O extends object>(
   options: O | undefined,
   list: OptionList<O>,
 ): S {
-  return options === undefined ? schema : told(schema, call, checked(call, options, list))
+  return options === undefined ? schema : withReading(schema, call, checked(call, options, list))
 }
 
 function time<O extends { format?: string | readonly string[] }>(
@@ -64,7 +64,7 @@ function time<O extends { format?: string | readonly string[] }>(
           typeof given === 'string' ? `Write ${call}({ format: '${given}' })` : undefined,
         )
   const { format } = good ?? {}
-  return told(temporal(kind, format === undefined ? [] : listOf(format)), call, good)
+  return withReading(temporal(kind, format === undefined ? [] : listOf(format)), call, good)
 }
 
 /**
@@ -89,7 +89,7 @@ export const t = {
     const good = checked('t.boolean', options, booleanOptions)
     const { nulls: _, ...words } = good
     const schema = z.boolean().register(columnHints, { columnType: { kind: 'boolean' }, ...words })
-    return told(schema, 't.boolean', good)
+    return withReading(schema, 't.boolean', good)
   },
   /** Calendar day; an ISO string. */
   date: (options?: DateOptions): TemporalValue => time('date', options, dateOptions),

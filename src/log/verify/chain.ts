@@ -26,9 +26,9 @@ export class Chain {
       })
     if (this.findings.problems.length > 0) return undefined
     const checkpoints = new Checkpoints(this.storage, branch)
-    const told = await checkpoints.told()
-    const numbers = new Set(told.checkpoints)
-    const anchors = new Set(told.anchors)
+    const known = await checkpoints.known()
+    const numbers = new Set(known.checkpoints)
+    const anchors = new Set(known.anchors)
     let state = emptyState
     try {
       for await (const entry of log.entries()) {

@@ -203,10 +203,11 @@ class Verifier {
       })
     await this.state(await branch.head())
     const beside = new Checkpoints(this.storage, id)
-    const told = await beside.told()
-    for (const number of told.checkpoints)
+    const known = await beside.known()
+    for (const number of known.checkpoints)
       await this.chain.checkpoint(beside, await branch.stateAt(number))
-    for (const number of told.anchors) await this.chain.anchor(beside, await branch.stateAt(number))
+    for (const number of known.anchors)
+      await this.chain.anchor(beside, await branch.stateAt(number))
   }
 
   private async parts(

@@ -1,5 +1,5 @@
 import type { Connection, DatabaseSource } from '../../define/source.js'
-import type { MoraineError, Place } from '../../errors.js'
+import type { MoraineError, SourceLocation } from '../../errors.js'
 import { amongKeys, censusOf, censusSql, relationOf, whereOf, windowOf } from './conditions.js'
 import { type SourceDialect, type SourceSession, tableOf } from './dialect.js'
 import { checkedConnection, databaseError } from './failures.js'
@@ -24,7 +24,7 @@ export async function openReader(
   dialect: SourceDialect,
   connection: Connection,
   sources: readonly DatabaseSource[],
-  place?: Place,
+  place?: SourceLocation,
 ): Promise<Reader> {
   const session = await dialect.prepare(checkedConnection(dialect.name, connection, place))
   try {

@@ -1,5 +1,5 @@
 import type { Connection } from '../../define/source.js'
-import { MoraineError, messageOf, type Place } from '../../errors.js'
+import { MoraineError, messageOf, type SourceLocation } from '../../errors.js'
 import { OwnSecrets, shownUrl } from '../../secrets.js'
 
 /** A server that keeps bytes of any kind hands none of the rows over where one holds no text. */
@@ -147,7 +147,7 @@ export function placeOf(kind: string, { url, host, port, database }: Connection)
 export function checkedConnection(
   kind: string,
   connection: Connection,
-  place?: Place | undefined,
+  place?: SourceLocation | undefined,
 ): Connection {
   const { url } = connection
   if (url && /^\w+:\/\//.test(url) && !URL.canParse(url))

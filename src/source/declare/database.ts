@@ -1,3 +1,4 @@
+import { callSite } from '../../define/call-site.js'
 import { secondsOf } from '../../define/interval.js'
 import {
   columnName,
@@ -12,7 +13,6 @@ import {
   texts,
 } from '../../define/options/expected.js'
 import { checked, checkedArguments, having, type OptionList } from '../../define/options/options.js'
-import { here } from '../../define/place.js'
 import type {
   Connection,
   DatabaseKind,
@@ -126,7 +126,7 @@ function databaseOf(database: DatabaseKind, given: string | Connection): Databas
           connectionOptions,
           () => `Write ${database}({ url: process.env.SHOP_URL })`,
         )
-  const place = here()
+  const place = callSite()
   const source = <C extends string>(
     call: string,
     reads: DatabaseSource['reads'],

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { callSite } from '../../define/call-site.js'
 import { either, flag, number, oneOf, text, texts } from '../../define/options/expected.js'
 import {
   checked,
@@ -8,7 +9,6 @@ import {
   needed,
   type OptionList,
 } from '../../define/options/options.js'
-import { here } from '../../define/place.js'
 import { mistake } from '../../define/problems/mistakes.js'
 import type { FilesSource, Layout } from '../../define/source.js'
 import { type FileFormat, refuseMeaningless } from './format-options.js'
@@ -249,7 +249,7 @@ export function filesSource<C extends string>(
 ): FilesSource<C> {
   const ending = endingOf(list[0] ?? '')
   const said = options.format !== undefined || options.widths !== undefined
-  const base = (here()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, '')
+  const base = (callSite()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, '')
   const paths = options.anonymous ? list.map(unsigned) : list
   const about = { paths, base, ...(said ? { formatIsSaid: true } : {}) }
   const own = sourceOf(about, ending, options)

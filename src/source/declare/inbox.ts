@@ -1,7 +1,7 @@
+import { callSite } from '../../define/call-site.js'
 import { millisecondsOf } from '../../define/interval.js'
 import { interval, secretText, source, text } from '../../define/options/expected.js'
 import { checked, type OptionList } from '../../define/options/options.js'
-import { here } from '../../define/place.js'
 import type { DatabaseSource, FilesSource, InboxSource, Secret } from '../../define/source.js'
 import { type FilesOptions, filesOptions, filesSource } from './files.js'
 import { refuseMeaningless } from './format-options.js'
@@ -78,7 +78,7 @@ export function inbox<const C extends string = string>(
   return {
     kind: 'inbox',
     path,
-    base: (here()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, ''),
+    base: (callSite()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, ''),
     readers: Object.fromEntries([['', reader('')], ...own, ...laid]),
     columns: reading.columns,
     settle: millisecondsOf(settle),

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { here } from '../../define/place.js'
+import { callSite } from '../../define/call-site.js'
 import { MoraineError } from '../../errors.js'
 import { userVariable } from '../../settings.js'
 
@@ -14,7 +14,7 @@ export function secret(reference: string): () => Promise<string> {
   const [, kind, name = ''] = /^(env|file):(.+)$/s.exec(reference) ?? []
   if (!kind)
     throw new MoraineError('definition', 'A secret must be a reference', {
-      place: here(),
+      place: callSite(),
       hint: "Write secret('env:SHOP_PASSWORD') or secret('file:/run/secrets/shop').",
     })
   return async () => {

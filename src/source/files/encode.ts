@@ -1,6 +1,6 @@
 import { quoteName } from '../../define/sql/sql.js'
 import { wholeType } from '../../define/types/sql-type.js'
-import type { Counts, KeptAs, Session } from '../../engine/engine.js'
+import type { BronzeEncoding, Counts, Session } from '../../engine/engine.js'
 import { isNumber, type KnownColumns } from '../../quality/known.js'
 
 /** Types in which columns are worth keeping, by their names in lower case: those in which silver reads them. */
@@ -21,7 +21,7 @@ export interface Records {
   exact?: ReadonlyMap<string, string>
 }
 
-export interface Kept extends KeptAs {
+export interface Kept extends BronzeEncoding {
   rows: number
   broken: number
   bytes: number

@@ -79,7 +79,7 @@ export class Copies {
    * @param asItIs also where its bytes are not those that were written.
    * @throws MoraineError of kind `corrupt` when they are not.
    */
-  bring(path: string, asItIs = false): Promise<void> {
+  fetch(path: string, asItIs = false): Promise<void> {
     const known = this.running.get(path)
     if (known) return known
     const brought = this.check(path)

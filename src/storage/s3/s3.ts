@@ -69,7 +69,7 @@ export class S3Storage implements Storage {
       sums: staging?.sums ?? new ExpectedSums(),
       isGone,
     })
-    const fetch = (path: string, asItIs?: boolean) => this.copies.bring(path, asItIs)
+    const fetch = (path: string, asItIs?: boolean) => this.copies.fetch(path, asItIs)
     const isReady = (path: string) => this.copies.isReady(path)
     const access = () => this.access()
     const always = reads === 'ranges'

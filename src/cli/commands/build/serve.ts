@@ -12,9 +12,9 @@ import type { CommitLog } from '../../../log/log.js'
 import { unscheduled } from '../../../plan/jobs.js'
 import { endNow } from '../../../process/end-now.js'
 import { isLoopback } from '../../../serve/access.js'
+import { Daemon } from '../../../serve/daemon.js'
 import { HeldBytes } from '../../../serve/held-bytes.js'
 import { Inbox } from '../../../serve/inbox.js'
-import { Keeper } from '../../../serve/keeper.js'
 import { listen, type Receiver, type RunningServer } from '../../../serve/server.js'
 import type { StorageHealth } from '../../../serve/storage-health.js'
 import { variable } from '../../../settings.js'
@@ -83,7 +83,7 @@ export async function run(command: Command): Promise<number> {
   checkAccess(project, options)
   const javascript = new Threads(findLakeFile(folder))
   let log: ProcessLog | undefined
-  const keeper = new Keeper({
+  const daemon = new Daemon({
     lake,
     storage,
     impatient: storage.with({ total: 0 }),
@@ -94,7 +94,7 @@ export async function run(command: Command): Promise<number> {
     sweep: every * 1000,
     onEvent: (event) => log?.event(event),
   })
-  log = new ProcessLog(json || !process.stdout.isTTY, keeper.jobs)
+  log = new ProcessLog(json || !process.stdout.isTTY, daemon.jobs)
   const stop = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const)
     process.once(name, () => {
@@ -102,12 +102,12 @@ export async function run(command: Command): Promise<number> {
       stop.abort()
     })
   try {
-    await serveUntil({ project, options, keeper, log, stop, ending })
+    await serveUntil({ project, options, keeper: daemon, log, stop, ending })
     return 0
   } finally {
     stop.abort()
     ending.abort()
-    await keeper.close()
+    await daemon.close()
     await javascript.close()
   }
 }
@@ -116,7 +116,7 @@ export async function run(command: Command): Promise<number> {
 interface Serving {
   project: Project
   options: Options
-  keeper: Keeper
+  keeper: Daemon
   log: ProcessLog
   /** It is to stop. */
   stop: AbortController
@@ -169,7 +169,7 @@ async function serveUntil({ project, options, keeper, log, stop, ending }: Servi
 function listenFor(
   { lake }: Project,
   { port, host, name = [], buffer }: Options,
-  keeper: Keeper,
+  keeper: Daemon,
   receivers: readonly Receiver[],
 ): Promise<RunningServer> {
   const largest = Math.max(0, ...receivers.map(({ source }) => source.maxBytes))
@@ -195,7 +195,7 @@ const PROMPT = 3000
 const ENDING = 20_000
 
 /** Whether all that was accepted is in the lake's tables. */
-async function ingestLast(keeper: Keeper, sent: readonly Bronze[]): Promise<boolean> {
+async function ingestLast(keeper: Daemon, sent: readonly Bronze[]): Promise<boolean> {
   return keeper.runNow(sent).then(
     ({ outcome }) => outcome === 'done',
     () => false,
@@ -259,7 +259,7 @@ async function openReceiver(
 function tellBeginning(
   log: ProcessLog,
   { lake }: Project,
-  keeper: Keeper,
+  keeper: Daemon,
   receivers: readonly Receiver[],
   url: string,
 ): void {
@@ -284,7 +284,7 @@ function tellBeginning(
 }
 
 /** Whoever is not on this machine must show MORAINE_METRICS_TOKEN; without one there is nothing to see. */
-function metricsFor(host: string, keeper: Keeper, lake: string) {
+function metricsFor(host: string, keeper: Daemon, lake: string) {
   const token = variable('MORAINE_METRICS_TOKEN')
   const text = () => keeper.metricsText()
   const status = () => statusOf(keeper, lake)
@@ -292,7 +292,7 @@ function metricsFor(host: string, keeper: Keeper, lake: string) {
 }
 
 /** What `GET /status` shows. */
-function statusOf(keeper: Keeper, lake: string): object {
+function statusOf(keeper: Daemon, lake: string): object {
   const { state } = keeper.health
   const time = (at: number) => new Date(at).toISOString()
   return {

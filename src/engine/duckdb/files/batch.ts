@@ -2,12 +2,12 @@ import { quoteName, quoteText } from '../../../define/sql/sql.js'
 import { wholeType } from '../../../define/types/sql-type.js'
 import { knownOfAll } from '../../../quality/known.js'
 import type { Staging } from '../../../storage/staging.js'
-import type { BatchParts, KeptFile } from '../../engine.js'
+import type { BatchParts, BronzeFile } from '../../engine.js'
 import { fileList } from '../paths.js'
 import { formatOf, heldTable } from './formats.js'
 
 /** SQL for the rows of bronze files: lineage, and every column as the text that came. */
-export function batchSql(staging: Staging, files: readonly KeptFile[]): string {
+export function batchSql(staging: Staging, files: readonly BronzeFile[]): string {
   return union(files, (file) => fileSql(staging, file, []))
 }
 
@@ -18,19 +18,20 @@ export function batchSql(staging: Staging, files: readonly KeptFile[]): string {
  */
 export function batchParts(
   staging: Staging,
-  files: readonly KeptFile[],
-  wanted: ReadonlyMap<string, string>,
+  files: readonly BronzeFile[],
+  requestedTypes: ReadonlyMap<string, string>,
 ): BatchParts {
-  const kinds = (file: KeptFile) =>
-    asWanted(file, wanted).map((name) => [name, file.values?.[name]])
-  const first = files.find((file) => asWanted(file, wanted).length > 0)
-  const model = first && asWanted(first, wanted)
-  const same = (file: KeptFile) => `${kinds(file)}` === `${first && kinds(first)}`
+  const kinds = (file: BronzeFile) =>
+    asWanted(file, requestedTypes).map((name) => [name, file.values?.[name]])
+  const first = files.find((file) => asWanted(file, requestedTypes).length > 0)
+  const model = first && asWanted(first, requestedTypes)
+  const same = (file: BronzeFile) => `${kinds(file)}` === `${first && kinds(first)}`
   const typed = model ? files.filter(same) : []
   const some = typed.filter((file) => (file.nonCanonical ?? 0) > 0)
   const others = files.filter((file) => !typed.includes(file))
   const values = (model ?? []).map((name, i) => `${quoteName(name)} AS _v${i}`)
-  const rows = (part: readonly KeptFile[]) => part.reduce((sum, file) => sum + (file.rows ?? 0), 0)
+  const rows = (part: readonly BronzeFile[]) =>
+    part.reduce((sum, file) => sum + (file.rows ?? 0), 0)
   const nonCanonical = some.reduce((sum, file) => sum + (file.nonCanonical ?? 0), 0)
   const textsAlone = (file: Alike) =>
     `${fileSql(staging, file, [])} WHERE ${rawValues(file)} IS NOT NULL`
@@ -53,14 +54,14 @@ export function batchParts(
 }
 
 /** The column of texts that the values of a file do not give back. */
-const rawValues = (file: KeptFile) => file.rawValues ?? '_raw_values'
+const rawValues = (file: BronzeFile) => file.rawValues ?? '_raw_values'
 
-const canonicalAlone = (file: KeptFile) =>
+const canonicalAlone = (file: BronzeFile) =>
   file.nonCanonical ? ` WHERE ${rawValues(file)} IS NULL` : ''
 
 /** The columns that a file keeps as values of the types that are wanted, or as the whole numbers that they are, as it spells them. */
 function asWanted(
-  { values = {}, madeOf }: KeptFile,
+  { values = {}, madeOf }: BronzeFile,
   wanted: ReadonlyMap<string, string>,
 ): string[] {
   // Which column is which is a matter of texts there.
@@ -72,7 +73,7 @@ function asWanted(
 }
 
 /** Files that are laid out alike are read together. */
-function union(files: readonly KeptFile[], sql: (file: Alike) => string): string {
+function union(files: readonly BronzeFile[], sql: (file: Alike) => string): string {
   const groups = new Map<string, Alike>()
   for (const file of files) {
     const { values, nonCanonical, clean, firstLine, origin, superseded, madeOf } = file
@@ -90,9 +91,9 @@ function union(files: readonly KeptFile[], sql: (file: Alike) => string): string
 /** Columns from which on a table is wide. */
 const MANY = 64
 
-type Alike = KeptFile & { locations: string[] }
+type Alike = BronzeFile & { locations: string[] }
 
-function supersededSql(superseded: NonNullable<KeptFile['superseded']>): string {
+function supersededSql(superseded: NonNullable<BronzeFile['superseded']>): string {
   if (typeof superseded === 'boolean') return `${superseded}`
   return `coalesce(_source_file IN (${superseded.map(quoteText).join(', ')}), false)`
 }
@@ -135,7 +136,7 @@ function fileSql(staging: Staging, file: Alike, more: readonly string[]): string
 }
 
 /** Rows with columns under the names that they have in the dataset. A file may lack those that others of its batch have. */
-function renamed(sql: string, madeOf: NonNullable<KeptFile['madeOf']>): string {
+function renamed(sql: string, madeOf: NonNullable<BronzeFile['madeOf']>): string {
   const nothing = (name: string) => `CAST(NULL AS VARCHAR) AS ${quoteName(name)}`
   const parts = [...new Set(Object.values(madeOf).flat())]
   const columns = Object.entries(madeOf).map(([name, [...of]]) => {

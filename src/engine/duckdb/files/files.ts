@@ -6,9 +6,9 @@ import type { ObjectAccess, Staging } from '../../../storage/staging.js'
 import type {
   AvroCodec,
   BatchParts,
+  BronzeFile,
   Extension,
   FileEngine,
-  KeptFile,
   RemoteSession,
   TextOptions,
   WriteFileOptions,
@@ -43,11 +43,11 @@ export class DuckDBFiles implements FileEngine {
     return this.staging.localPath(location)
   }
 
-  batches(files: readonly KeptFile[]): string {
+  batches(files: readonly BronzeFile[]): string {
     return batchSql(this.staging, files)
   }
 
-  batchParts(files: readonly KeptFile[], wanted: ReadonlyMap<string, string>): BatchParts {
+  batchParts(files: readonly BronzeFile[], wanted: ReadonlyMap<string, string>): BatchParts {
     return batchParts(this.staging, files, wanted)
   }
 

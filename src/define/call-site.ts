@@ -1,4 +1,4 @@
-import type { Place } from '../errors.js'
+import type { SourceLocation } from '../errors.js'
 import { codeFolder } from '../home.js'
 
 // Frames of Moraine itself lie in its source or build folder, or in the loader's own chunks.
@@ -8,7 +8,7 @@ const FRAME = /(?:\(|at )(?:async )?(file:\/\/|\/|[A-Za-z]:\\)(.+?):(\d+):(\d+)\
  * The place in the user's file that called into Moraine, taken from a stack trace;
  * `undefined` when no frame lies outside of Moraine.
  */
-function callerPlace(stack: string | undefined, home: string): Place | undefined {
+function callerOf(stack: string | undefined, home: string): SourceLocation | undefined {
   for (const line of (stack ?? '').split('\n').slice(1)) {
     const match = FRAME.exec(line.trim())
     if (!match) continue
@@ -21,13 +21,13 @@ function callerPlace(stack: string | undefined, home: string): Place | undefined
   return undefined
 }
 
-let original = (place: Place): Place => place
+let original = (place: SourceLocation): SourceLocation => place
 
 /**
  * Says how places in code that was made from a user's files lead back to those files, until the
  * function that is returned is called.
  */
-export function mapPlaces(map: (place: Place) => Place): () => void {
+export function mapLocations(map: (place: SourceLocation) => SourceLocation): () => void {
   original = map
   return () => {
     original = (place) => place
@@ -37,10 +37,10 @@ export function mapPlaces(map: (place: Place) => Place): () => void {
 const home = decodeURIComponent(codeFolder.pathname)
 
 /** Where in the user's code this call comes from. */
-export function here(): Place | undefined {
+export function callSite(): SourceLocation | undefined {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 25
   const { stack } = new Error('place')
   Error.stackTraceLimit = limit
-  return callerPlace(stack, home)
+  return callerOf(stack, home)
 }

@@ -18,21 +18,21 @@ import type { TryApart } from '../step/context.js'
 import type { RunEvent, RunRecord } from '../step/events.js'
 import type { JavaScript } from '../step/javascript.js'
 import type { Storage } from '../storage/storage.js'
-import { type Told, tell } from './alerts.js'
-import { Engines } from './engines.js'
+import { type AlertMessage, tell } from './alerts.js'
+import { EnginePool } from './engine-pool.js'
 import { Metrics } from './metrics.js'
 import { listenTo } from './queue.js'
 import { type HealthEvent, StorageHealth } from './storage-health.js'
 
-export type KeeperEvent =
+export type DaemonEvent =
   | ScheduleEvent
   | HealthEvent
   /** What should be known of what a dataset's source holds; each of them is told once. */
   | { type: 'notes'; dataset: string; notes: string[] }
   | { type: 'run'; job: string; run: string; event: RunEvent }
-  | { type: 'alert'; told: Told }
+  | { type: 'alert'; alert: AlertMessage }
 
-export interface KeeperOptions {
+export interface DaemonOptions {
   lake: Lake
   storage: Storage
   /** The same storage, of which calls fail at once. */
@@ -45,7 +45,7 @@ export interface KeeperOptions {
   concurrency: number
   /** Milliseconds between two looks for what has arrived without a sign. */
   sweep: number
-  onEvent: (event: KeeperEvent) => void
+  onEvent: (event: DaemonEvent) => void
 }
 
 /** Milliseconds between two looks whether datasets are stale. */
@@ -60,30 +60,30 @@ const REMEMBERED = 1000
 const lookFor = (job: string): string => `check for new data of ${job}`
 
 /** Keeps a lake up to date for as long as the process lives. */
-export class Keeper {
+export class Daemon {
   readonly jobs: readonly Job[]
   readonly metrics = new Metrics()
   private readonly scheduler: Scheduler
-  private readonly engines: Engines
+  private readonly engines: EnginePool
   private readonly arrivals: { job: string; queue: string | undefined; arrivals: Arrivals }[]
   private readonly closing: (() => void)[] = []
   /** Ends what watches folders; it begins again with the next look. */
   private readonly watching: (() => void)[] = []
   private watched: Promise<unknown> | undefined
   /** Jobs, datasets and checks that somebody was told of. */
-  private readonly told = new Set<string>()
+  private readonly alerted = new Set<string>()
   private readonly leftBehind = new Set<string>()
   private readonly noted = new Map<string, Set<string>>()
   /** What is wrong now, by what it is about: each is told when it begins. */
-  private readonly troubles = new Map<string, string>()
+  private readonly warnings = new Map<string, string>()
   readonly health: StorageHealth
   private readonly ended = new AbortController()
   private readonly started = Date.now()
 
-  constructor(private readonly options: KeeperOptions) {
+  constructor(private readonly options: DaemonOptions) {
     const { lake, storage, concurrency, onEvent } = options
     this.jobs = jobsOf(lake)
-    this.engines = new Engines(options.startEngine)
+    this.engines = new EnginePool(options.startEngine)
     this.health = new StorageHealth(options.impatient ?? storage, (event) => this.changed(event))
     this.metrics.storage(true)
     const log = new CommitLog(storage)
@@ -154,7 +154,7 @@ export class Keeper {
       watcher = watch(path, this.attend(job, arrivals))
       watcher.on('error', (error) => {
         end()
-        this.trouble(about, error)
+        this.warn(about, error)
       })
     }
     this.watching.push(end)
@@ -165,12 +165,12 @@ export class Keeper {
   private listen(job: string, queue: string): void {
     const stop = new AbortController()
     this.closing.push(() => stop.abort())
-    const trouble = (error: unknown) => this.trouble(`listen to ${queue}`, error)
+    const warn = (error: unknown) => this.warn(`listen to ${queue}`, error)
     const heard = () => {
-      this.troubles.delete(`listen to ${queue}`)
+      this.warnings.delete(`listen to ${queue}`)
       this.scheduler.notify(job)
     }
-    listenTo(queue, heard, trouble, stop.signal).catch(trouble)
+    listenTo(queue, heard, warn, stop.signal).catch(warn)
   }
 
   /** Says that something has arrived for a dataset. */
@@ -235,8 +235,8 @@ export class Keeper {
     )
     this.metrics.run(job.name, record)
     const problem = await lineage?.close()
-    if (problem) this.trouble('send lineage', new Error(problem))
-    else this.troubles.delete('send lineage')
+    if (problem) this.warn('send lineage', new Error(problem))
+    else this.warnings.delete('send lineage')
     return record
   }
 
@@ -250,26 +250,26 @@ export class Keeper {
 
   /** What is done at a sign that a file is there: it is waited for until it is complete. */
   private attend(job: string, arrivals: Arrivals): (_: string, name: string | null) => void {
-    let signs = 0
+    let notifications = 0
     const wait = async () => {
-      for (let pause = arrivals.settle; signs > 0; ) {
-        const before = signs
+      for (let pause = arrivals.settle; notifications > 0; ) {
+        const before = notifications
         await sleep(pause)
         // What a run is at is nothing that has arrived since.
         if (this.scheduler.isRunning(job)) continue
         const { ready, unfinished } = await arrivals.look()
         if (ready && !this.scheduler.isRunning(job)) this.scheduler.notify(job)
-        if (!unfinished && signs === before) signs = 0
+        if (!unfinished && notifications === before) notifications = 0
         // A file that is written for long is not asked about all the time.
-        pause = signs === before ? Math.min(pause * 2, LONGEST_WAIT) : arrivals.settle
+        pause = notifications === before ? Math.min(pause * 2, LONGEST_WAIT) : arrivals.settle
       }
     }
     return (_, name) => {
       // What is hidden is Moraine's own, or is not meant to be seen.
       if (name?.startsWith('.')) return
-      if (signs++ === 0)
+      if (notifications++ === 0)
         wait().catch((error) => {
-          signs = 0
+          notifications = 0
           this.failed(lookFor(job), error)
         })
     }
@@ -284,7 +284,7 @@ export class Keeper {
       busy = true
       await work()
         .then(
-          () => this.troubles.delete(about),
+          () => this.warnings.delete(about),
           (error) => this.failed(about, error),
         )
         .finally(() => {
@@ -305,7 +305,7 @@ export class Keeper {
     if (event.type === 'storage-up') {
       // A disk that was mounted anew has other folders of the same names.
       for (const end of this.watching) end()
-      if (this.told.delete('failed storage'))
+      if (this.alerted.delete('failed storage'))
         this.send({ on: 'recovered', job, message: `it was unavailable for ${event.seconds} s` })
       return
     }
@@ -313,7 +313,7 @@ export class Keeper {
     const timer = setTimeout(() => {
       const { state } = this.health
       if (state.up || state.since !== event.since) return
-      this.tellOnce('failed storage', { on: 'failed', job, message: state.message })
+      this.alertOnce('failed storage', { on: 'failed', job, message: state.message })
     }, ALERT_AFTER)
     timer.unref()
     this.closing.push(() => clearTimeout(timer))
@@ -338,7 +338,7 @@ export class Keeper {
     const { message = record.error?.message, hint } = failed?.error ?? {}
     const way = failed?.outcome === 'held' ? `. ${hint}` : ''
     if (record.outcome === 'failed' || timedOut)
-      this.tellOnce(`failed ${job}`, {
+      this.alertOnce(`failed ${job}`, {
         on: 'failed',
         job,
         ...(failed ? { dataset: failed.dataset } : {}),
@@ -347,12 +347,12 @@ export class Keeper {
           ? 'it was stopped because it took too long'
           : `${message ?? 'it failed'}${way}`,
       })
-    else if (record.outcome === 'done' && this.told.delete(`failed ${job}`))
+    else if (record.outcome === 'done' && this.alerted.delete(`failed ${job}`))
       this.send({ on: 'recovered', job, run: record.run, message: 'it succeeded again' })
     for (const { dataset, quarantine } of record.steps)
       for (const { id, name, reason, failures, held } of quarantine?.objects ?? [])
         if (failures === 1 || held)
-          this.tellOnce(`quarantined ${id} ${held}`, {
+          this.alertOnce(`quarantined ${id} ${held}`, {
             on: 'quarantined',
             job,
             dataset,
@@ -363,8 +363,8 @@ export class Keeper {
       for (const { check, passed, severity, message: found = check } of checks) {
         if (severity !== 'warn') continue
         const key = `warned ${dataset} ${check}`
-        if (passed) this.told.delete(key)
-        else this.tellOnce(key, { on: 'warned', job, dataset, run: record.run, message: found })
+        if (passed) this.alerted.delete(key)
+        else this.alertOnce(key, { on: 'warned', job, dataset, run: record.run, message: found })
       }
   }
 
@@ -377,9 +377,9 @@ export class Keeper {
         if (freshWithin === undefined) continue
         const last = successes.get(name)?.getTime() ?? this.started
         const key = `stale ${fullName(dataset)}`
-        if (Date.now() - last <= (secondsOf(freshWithin) as number) * 1000) this.told.delete(key)
+        if (Date.now() - last <= (secondsOf(freshWithin) as number) * 1000) this.alerted.delete(key)
         else
-          this.tellOnce(key, {
+          this.alertOnce(key, {
             on: 'stale',
             job: name,
             dataset: fullName(dataset),
@@ -388,17 +388,17 @@ export class Keeper {
       }
   }
 
-  private tellOnce(key: string, told: Omit<Told, 'lake' | 'time'>): void {
-    if (this.told.has(key)) return
-    this.told.add(key)
-    this.send(told)
+  private alertOnce(key: string, alert: Omit<AlertMessage, 'lake' | 'time'>): void {
+    if (this.alerted.has(key)) return
+    this.alerted.add(key)
+    this.send(alert)
   }
 
-  private send(what: Omit<Told, 'lake' | 'time'>): void {
+  private send(what: Omit<AlertMessage, 'lake' | 'time'>): void {
     const { lake, onEvent } = this.options
-    const told = { ...what, lake: lake.name, time: new Date().toISOString() }
-    onEvent({ type: 'alert', told })
-    void tell(lake.alerts, told, {
+    const alert = { ...what, lake: lake.name, time: new Date().toISOString() }
+    onEvent({ type: 'alert', alert })
+    void tell(lake.alerts, alert, {
       onFailure: (message) => onEvent({ type: 'trouble', message }),
       signal: this.ended.signal,
     })
@@ -406,14 +406,14 @@ export class Keeper {
 
   /** Tells what went wrong, unless storage is away: that is told of by itself. */
   private async failed(about: string, error: unknown): Promise<undefined> {
-    if (await this.health.answers(error)) this.trouble(about, error)
+    if (await this.health.answers(error)) this.warn(about, error)
   }
 
   /** Tells what is wrong, once for as long as it is the same. */
-  private trouble(about: string, error: unknown): void {
+  private warn(about: string, error: unknown): void {
     const message = messageOf(error)
-    if (this.troubles.get(about) === message) return
-    this.troubles.set(about, message)
+    if (this.warnings.get(about) === message) return
+    this.warnings.set(about, message)
     this.options.onEvent({ type: 'trouble', message })
   }
 
@@ -427,6 +427,6 @@ export class Keeper {
 
   /** All that is wrong now. */
   get problems(): string[] {
-    return [...this.troubles.values()]
+    return [...this.warnings.values()]
   }
 }
