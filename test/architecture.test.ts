@@ -67,6 +67,7 @@ const floors: Readonly<Record<string, string>>[] = [
     peers: 'imports optional packages; says what to install',
     secrets: 'finds secrets in texts',
     settings: 'what is read of the environment, by nobody else',
+    signals: 'ends work from outside, for any number of listeners',
   },
 ]
 
@@ -234,6 +235,13 @@ describe('the house', () => {
 
   it('has none that leads to itself by types either', () => {
     expect(cyclesOf(imports.filter(({ lazy }) => !lazy))).toEqual([])
+  })
+
+  it('makes signals in one place, so that any number may listen to each', () => {
+    const elsewhere = files
+      .filter((path) => /new AbortController|AbortSignal\.any\(/.test(readFileSync(path, 'utf8')))
+      .map(nameOf)
+    expect(elsewhere).toEqual(['signals'])
   })
 
   it('keeps its files small enough to read, and its folders to look through', () => {

@@ -10,6 +10,7 @@ import type { CommitLog } from '../log/log.js'
 import { parsePoint } from '../log/point.js'
 import { endNow } from '../process/end-now.js'
 import { variable } from '../settings.js'
+import { abortController } from '../signals.js'
 import type { JavaScript } from '../step/javascript.js'
 import type { Patience } from '../storage/retry.js'
 import type { RetryingStorage } from '../storage/retrying.js'
@@ -80,7 +81,7 @@ export class Project<L extends Lake | undefined = Lake> implements AsyncDisposab
 
   /** Is aborted by Ctrl-C, and by SIGTERM; who says it once more ends the process at once. */
   stopped(): AbortSignal {
-    const abort = new AbortController()
+    const abort = abortController()
     const stop = (name: 'SIGINT' | 'SIGTERM') => {
       if (abort.signal.aborted) endNow(name)
       abort.abort()

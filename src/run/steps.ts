@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DefinitionError, MoraineError, messageOf } from '../errors.js'
 import { redact } from '../secrets.js'
+import { abortController } from '../signals.js'
 import { Deadline, type StepTime } from '../step/deadline.js'
 import type { RunEvent, RunRecord, StepResult } from '../step/events.js'
 import { backoff, wasWaitedFor } from '../storage/retry.js'
@@ -58,7 +59,7 @@ export class Steps {
     /** Says in the lake's words what an error of the engine is about. */
     private readonly explain: (error: unknown) => unknown = (error) => error,
   ) {
-    this.signal = signal ?? new AbortController().signal
+    this.signal = signal ?? abortController().signal
     // Every step, and every object that is being fetched, listens: many are no leak that Node should warn of.
     setMaxListeners(0, this.signal)
   }

@@ -6,6 +6,7 @@ import { lastTime } from '../define/schedule.js'
 import { messageOf } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import type { Job } from '../plan/jobs.js'
+import { abortController, anySignal } from '../signals.js'
 import { keyOf } from '../source/database/open.js'
 import type { RunRecord } from '../step/events.js'
 import { backoff } from '../storage/retry.js'
@@ -103,7 +104,7 @@ interface Due {
 /** Runs jobs when they are due. Several schedulers may share a lake: of each job one of them takes each turn. */
 export class Scheduler {
   private readonly waiting: Waiting[]
-  private readonly stopped = new AbortController()
+  private readonly stopped = abortController()
   private readonly started: Date
   private readonly now: () => Date
   private active = 0
@@ -324,7 +325,7 @@ export class Scheduler {
   private async attempts(waiting: Waiting, cause: Cause): Promise<boolean> {
     const { job, lease } = waiting
     const { retries = RETRIES, backoff = BACKOFF, timeout } = job.schedule?.policy ?? {}
-    const lost = new AbortController()
+    const lost = abortController()
     const beat = setInterval(() => {
       lease.renew().then(
         (held) => {
@@ -345,7 +346,7 @@ export class Scheduler {
           cause: attempt === 0 ? cause : 'retry',
           attempt,
         })
-        const record = await this.options.run(job, AbortSignal.any(signals), cause)
+        const record = await this.options.run(job, anySignal(signals), cause)
         const conflict = errorsOf(record).includes('conflict')
         const kinds = errorsOf(record)
         // What is held back waits for somebody, and what failed beside it is tried again.
@@ -371,15 +372,13 @@ export class Scheduler {
         if (!again) return record.outcome === 'done'
         if (away) {
           attempt--
-          await this.health.sound(AbortSignal.any([this.stopped.signal, lost.signal]))
+          await this.health.sound(anySignal([this.stopped.signal, lost.signal]))
           if (this.stopped.signal.aborted || lost.signal.aborted) return false
           continue
         }
         // Whoever was quicker has done it by now.
         const pause = conflict ? 0 : millisecondsOf(backoff) * 2 ** attempt
-        await sleep(pause, undefined, { signal: AbortSignal.any(signals.slice(0, 2)) }).catch(
-          () => {},
-        )
+        await sleep(pause, undefined, { signal: anySignal(signals.slice(0, 2)) }).catch(() => {})
       }
     } finally {
       clearInterval(beat)

@@ -14,6 +14,7 @@ import { type Job, jobsOf } from '../plan/jobs.js'
 import { runLake } from '../run/execute.js'
 import { lineageTarget, OpenLineage } from '../run/openlineage.js'
 import { type Cause, type ScheduleEvent, Scheduler } from '../schedule/scheduler.js'
+import { abortController } from '../signals.js'
 import type { TryApart } from '../step/context.js'
 import type { RunEvent, RunRecord } from '../step/events.js'
 import type { JavaScript } from '../step/javascript.js'
@@ -77,7 +78,7 @@ export class Daemon {
   /** What is wrong now, by what it is about: each is told when it begins. */
   private readonly warnings = new Map<string, string>()
   readonly health: StorageHealth
-  private readonly ended = new AbortController()
+  private readonly ended = abortController()
   private readonly started = Date.now()
 
   constructor(private readonly options: DaemonOptions) {
@@ -163,7 +164,7 @@ export class Daemon {
   }
 
   private listen(job: string, queue: string): void {
-    const stop = new AbortController()
+    const stop = abortController()
     this.closing.push(() => stop.abort())
     const warn = (error: unknown) => this.warn(`listen to ${queue}`, error)
     const heard = () => {

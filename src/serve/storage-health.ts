@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError, messageOf } from '../errors.js'
+import { abortController } from '../signals.js'
 import { backoff, type StorageEvent, watchStorages } from '../storage/retry.js'
 import type { Storage } from '../storage/storage.js'
 
@@ -39,8 +40,8 @@ export class StorageHealth {
   private suspected: { since: number; message: string; retryAt: number } | undefined
   private declared = false
   private readonly waiting = new Set<() => void>()
-  private readonly ended = new AbortController()
-  private wake = new AbortController()
+  private readonly ended = abortController()
+  private wake = abortController()
   private readonly unwatch: () => void
 
   constructor(
@@ -127,14 +128,14 @@ export class StorageHealth {
         this.declared = true
         this.onEvent({ type: 'storage-down', message: suspected.message, since: suspected.since })
       }
-      this.wake = new AbortController()
+      this.wake = abortController()
       await sleep(pause, undefined, { signal: this.wake.signal }).catch(() => {})
     }
   }
 
   /** What went wrong. */
   private async probe(): Promise<unknown> {
-    const slow = new AbortController()
+    const slow = abortController()
     const late = sleep(PROBE, undefined, { signal: slow.signal, ref: false }).then(() => {
       throw new MoraineError('storage', `${this.storage.url} takes too long to respond`)
     })

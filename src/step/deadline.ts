@@ -1,6 +1,6 @@
-import { setMaxListeners } from 'node:events'
 import { longer, timeText } from '../define/limits.js'
 import { MoraineError } from '../errors.js'
+import { abortController, anySignal } from '../signals.js'
 
 /** Milliseconds in which a step ends once it is to. */
 const GRACE = 5000
@@ -22,7 +22,7 @@ export class Deadline {
   readonly signal: AbortSignal
   /** Why it is to end, where it has taken too long. */
   late: MoraineError | undefined
-  private readonly passed = new AbortController()
+  private readonly passed = abortController()
   private readonly timer: NodeJS.Timeout | undefined
   private patience: NodeJS.Timeout | undefined
 
@@ -30,8 +30,7 @@ export class Deadline {
     run: AbortSignal,
     private readonly limit: StepTime | undefined,
   ) {
-    this.signal = limit ? AbortSignal.any([run, this.passed.signal]) : run
-    setMaxListeners(0, this.signal)
+    this.signal = limit ? anySignal([run, this.passed.signal]) : run
     const { time = Number.POSITIVE_INFINITY } = limit ?? {}
     if (time < LONGEST) this.timer = setTimeout(() => this.pass(time), time)
   }

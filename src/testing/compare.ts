@@ -17,6 +17,7 @@ import type { RowCounts } from '../log/commit.js'
 import type { View } from '../plan/decision.js'
 import { isSettled } from '../run/bind.js'
 import { proveDefinition } from '../run/prove-sql.js'
+import { abortController } from '../signals.js'
 import { deduplicate } from '../silver/deduplicate.js'
 import type { InputRelations } from '../silver/input.js'
 import { tallyRows, validate } from '../silver/validate.js'
@@ -88,7 +89,7 @@ async function silverResult(
     relations,
     careful: true,
     javascript: new InThisThread(),
-    signal: new AbortController().signal,
+    signal: abortController().signal,
   }
   const validated = await validate(context, session, dataset, {
     action: 'build',

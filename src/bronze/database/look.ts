@@ -4,6 +4,7 @@ import { fullName } from '../../define/dataset.js'
 import type { Bronze } from '../../define/model.js'
 import type { DatabaseSource } from '../../define/source.js'
 import type { LakeState } from '../../log/commit.js'
+import { abortController } from '../../signals.js'
 import { openRows } from '../../source/database/conditions.js'
 import type { Census, Horizon, Reader, RemoteColumn, Window } from '../../source/database/reader.js'
 import { scratchFolder } from '../../storage/scratch.js'
@@ -117,7 +118,7 @@ async function isSame(seen: Seen, census: Census): Promise<boolean> {
   const folder = await scratchFolder('tail')
   try {
     const what = { source: seen.source, columns, conditions: again }
-    const never = new AbortController().signal
+    const never = abortController().signal
     return (await seen.reader.extract(what, join(folder, 'tail'), never)).sha256 === tail.sha256
   } finally {
     await rm(folder, { recursive: true, force: true })

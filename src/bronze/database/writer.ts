@@ -8,6 +8,7 @@ import { count } from '../../engine/count.js'
 import type { Relation, Session } from '../../engine/engine.js'
 import type { LakeState } from '../../log/commit.js'
 import { Pool } from '../../process/pool.js'
+import { abortController, anySignal } from '../../signals.js'
 import type { Extracted, Reader, RemoteColumn } from '../../source/database/reader.js'
 import { type Kept, keepRecords, type Records } from '../../source/files/encode.js'
 import { type BatchFile, sealFiles } from '../../step/batches.js'
@@ -78,8 +79,8 @@ export class RowsWriter {
     const pool = new Pool(SIDE_BY_SIDE)
     const columns = this.columns.map(({ name }) => name)
     // Where one part fails, the others end.
-    const stop = new AbortController()
-    const signal = AbortSignal.any([context.signal, stop.signal])
+    const stop = abortController()
+    const signal = anySignal([context.signal, stop.signal])
     return this.staged(async (staging) => {
       const free = Array.from({ length: SIDE_BY_SIDE }, (_, i) => join(staging, String(i)))
       const one = async (conditions: readonly string[], i: number) => {

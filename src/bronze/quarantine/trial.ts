@@ -5,6 +5,7 @@ import type { Bronze } from '../../define/model.js'
 import type { Engine } from '../../engine/engine.js'
 import { CommitLog } from '../../log/log.js'
 import { quarantinedOf } from '../../log/quarantined.js'
+import { abortController } from '../../signals.js'
 import { hash, type RunContext } from '../../step/context.js'
 import { InThisThread } from '../../step/javascript.js'
 import { Relations } from '../../step/relations.js'
@@ -34,7 +35,7 @@ export async function tryObject(
     run: `trial-${hash(id).slice(0, 8)}`,
     started,
     author: 'trial',
-    signal: new AbortController().signal,
+    signal: abortController().signal,
     acceptShrink: new Set(),
     reread: new Set(),
     allowBreaking: false,

@@ -8,6 +8,7 @@ import { MoraineError, messageOf } from '../../errors.js'
 import type { BatchPointer, LakeState } from '../../log/commit.js'
 import type { CommitLog } from '../../log/log.js'
 import type { Damage } from '../../log/verify/damage.js'
+import { abortController } from '../../signals.js'
 import { readerFor } from '../../source/files/kind.js'
 import type { SourceFile } from '../../source/files/source-file.js'
 import { Batches, type BatchFile, type BatchManifest } from '../../step/batches.js'
@@ -98,7 +99,7 @@ export class BatchRepairs {
       engine,
       run: `repair-${started.toISOString().replace(/[-:.]/g, '')}-${randomBytes(2).toString('hex')}`,
       author,
-      signal: signal ?? new AbortController().signal,
+      signal: signal ?? abortController().signal,
       started,
       valuesFrom: 1 << 20,
       progress: () => {},

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import type { Engine } from '../../engine/engine.js'
 import { openEngine } from '../../engine/open.js'
+import { abortController } from '../../signals.js'
 import { ingestHere } from '../files/ingest-file.js'
 import { textOf } from '../files/ingested.js'
 import { eventsOf, type Reached } from '../follow/events.js'
@@ -40,7 +41,7 @@ export const jobs: Jobs = {
     }),
   sheetNames: ({ file }) => readSheetNames(file),
   async events({ file, chunk: part, to }) {
-    const { signal } = new AbortController()
+    const { signal } = abortController()
     const reached: Reached = { offset: part.offset, line: part.line }
     const written = await writeRecords(eventsOf({ ...part, file, signal }, reached), to, {})
     return { written, reached }

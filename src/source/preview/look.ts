@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { FilesSource } from '../../define/source.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
+import { abortController } from '../../signals.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import { endingOf, type FilesOptions, filesSource, isKnown } from '../declare/files.js'
 import { ingestFile } from '../files/ingest-file.js'
@@ -173,7 +174,7 @@ export async function ingestSample(
   const { layout } = source
   if (!complete && (layout?.kind === 'xml' || (layout?.kind === 'json' && !layout.lines)))
     return ingestCompleteRows(session, file, source, location)
-  const signal = new AbortController().signal
+  const signal = abortController().signal
   const ingested = await withUnpacked(file, source, signal, async (readable) => {
     const settled = settleKind(readable, source)
     const requested = new Map<string, string>()

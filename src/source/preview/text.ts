@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { FilesSource } from '../../define/source.js'
 import type { ResultRow } from '../../engine/engine.js'
+import { abortController } from '../../signals.js'
 import { type FilesOptions, filesSource } from '../declare/files.js'
 import { textOf } from '../files/ingested.js'
 import { settleKind } from '../files/kind.js'
@@ -30,7 +31,7 @@ export async function previewDelimited(
   const { size, mtimeMs } = await stat(path)
   const file = { path, name: basename(path), size, modified: Math.floor(mtimeMs) }
   const source = filesSource([path], { ...options, format: 'delimited' })
-  const { signal } = new AbortController()
+  const { signal } = abortController()
   return withUnpacked(file, source, signal, async (readable) => {
     settleKind(readable, source)
     const needed = headerRowsOf(source)

@@ -13,6 +13,7 @@ import { Threads } from '../../../load/threads.js'
 import type { CommitLog } from '../../../log/log.js'
 import type { Limits } from '../../../query/limits.js'
 import { queryRows } from '../../../query/query.js'
+import { abortController } from '../../../signals.js'
 import type { RunRecord } from '../../../step/events.js'
 import type { Storage } from '../../../storage/storage.js'
 import { startEngine, withMemory } from '../../engine.js'
@@ -51,7 +52,7 @@ export async function run(command: Command): Promise<number> {
   const folder = resolve(options.directory)
   const file = findLakeFile(folder)
   const sample = options.full ? undefined : options.sample
-  const abort = new AbortController()
+  const abort = abortController()
   const trial = new Trial(file, command.args, sample, options.root, (house) =>
     startEngine(command, house),
   )

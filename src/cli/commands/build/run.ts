@@ -10,6 +10,7 @@ import { select } from '../../../plan/graph.js'
 import { endNow } from '../../../process/end-now.js'
 import { olderDefinition } from '../../../run/older-definition.js'
 import { lineageTarget, OpenLineage } from '../../../run/openlineage.js'
+import { abortController } from '../../../signals.js'
 import { hash } from '../../../step/context.js'
 import { PATIENT, type Patience } from '../../../storage/retry.js'
 import { Staging } from '../../../storage/staging.js'
@@ -148,7 +149,7 @@ async function isMeant(
 }
 
 export async function run(command: Command): Promise<number> {
-  const abort = new AbortController()
+  const abort = abortController()
   const { engine, project } = await open(command, { total: PATIENT, signal: abort.signal })
   const { lake, storage, folder, json } = project
   const {

@@ -18,6 +18,7 @@ import { Inbox } from '../../../serve/inbox.js'
 import { listen, type Receiver, type RunningServer } from '../../../serve/server.js'
 import type { StorageHealth } from '../../../serve/storage-health.js'
 import { variable } from '../../../settings.js'
+import { abortController } from '../../../signals.js'
 import { Batches } from '../../../step/batches.js'
 import { backoff, PATIENT } from '../../../storage/retry.js'
 import type { RetryingStorage } from '../../../storage/retrying.js'
@@ -73,7 +74,7 @@ interface Options {
 }
 
 export async function run(command: Command): Promise<number> {
-  const ending = new AbortController()
+  const ending = abortController()
   const project = await openProject(command, {
     patience: { total: PATIENT, signal: ending.signal },
   })
@@ -95,7 +96,7 @@ export async function run(command: Command): Promise<number> {
     onEvent: (event) => log?.event(event),
   })
   log = new ProcessLog(json || !process.stdout.isTTY, daemon.jobs)
-  const stop = new AbortController()
+  const stop = abortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const)
     process.once(name, () => {
       process.once(name, () => endNow(name))

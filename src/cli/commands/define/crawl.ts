@@ -12,6 +12,7 @@ import { register, registeredSources } from '../../../catalog/registry.js'
 import { MoraineError } from '../../../errors.js'
 import { Lakehouse } from '../../../load/lakehouse.js'
 import { variable as setting, userVariable } from '../../../settings.js'
+import { abortController } from '../../../signals.js'
 import { currentUser } from '../../../step/context.js'
 import { replaceFile } from '../../../storage/replace-file.js'
 import { startEngine } from '../../engine.js'
@@ -165,7 +166,7 @@ async function crawl({ command, house, source, folder, name, taken }: Crawl): Pr
       hint: 'Set it to the URL of the database.',
     })
   const kind = databaseOf(url)
-  const { signal } = new AbortController()
+  const { signal } = abortController()
   if (kind) return crawlDatabase({ kind, url, name, variable, signal, others: taken })
   const bucket = url.startsWith('s3://')
   if (!bucket && /^[a-z][a-z0-9+.-]+:\/\//i.test(url))
