@@ -26,7 +26,7 @@ export interface TableState {
   /** For gold tables: those of `driving` whose rows may go without that parts go which were made of them. */
   expiringInputs?: readonly string[]
   /**
-   * Where rows are let go: the column that says from when they are, from when the oldest is that is there, and before which time rows
+   * Where rows expire: the column that says how old they are, from when the oldest is that is there, and before which time rows
    * have gone.
    */
   retention?: { column: string; oldest?: string; expiredBefore?: string } | undefined
@@ -40,7 +40,7 @@ export interface RowCounts {
   superseded: number
   /** Rows that say that their key is gone, and are the newest of it. Only where `deleteWhen` is set. */
   deleted?: number
-  /** Rows that were kept, and let go as older than `keep`. */
+  /** Rows that were kept, and have expired since: they were older than `keep` allows. */
   expired?: number
 }
 
@@ -179,7 +179,7 @@ export interface LakeState {
   batches: Readonly<Record<string, readonly BatchPointer[]>>
   offsets: Readonly<Record<string, Offsets>>
   watermarks: Readonly<Record<string, unknown>>
-  /** The last batch of each dataset that was let go, where some were. */
+  /** The last batch of each dataset that has expired, where some have. */
   expired?: Readonly<Record<string, number>>
   /** New names of datasets by the names they had: tables that were made before may know the old ones. */
   renamed?: Readonly<Record<string, string>>

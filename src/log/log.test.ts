@@ -365,7 +365,7 @@ describe('the commit log', () => {
     const names = (state: LakeState, dataset = 'bronze.a') =>
       state.batches[dataset]?.map(({ batch }) => batch)
 
-    it('brings back what keep has let go meanwhile, as tables have not read it', async () => {
+    it('brings back what has expired meanwhile, as tables have not read it', async () => {
       const log = new CommitLog(new MemoryStorage(), 'main', quick)
       let state = await log.commit(await log.head(), { batches: [pointer(1), pointer(2)] }, info)
       state = await log.commit(state, { batches: [pointer(3)] }, info)

@@ -251,7 +251,7 @@ export class CommitLog extends LogReader {
     }
   }
 
-  /** A state with all that arrived since, also what `keep` has let go meanwhile: its tables have not read it. */
+  /** A state with all that arrived since, also what has expired meanwhile: its tables have not read it. */
   private async arrived(target: LakeState, base: LakeState): Promise<LakeState> {
     let since = target
     for (let number = target.number + 1; number <= base.number; number++) {

@@ -175,7 +175,7 @@ export function lastNumber(name: string, view: Pick<View, 'batches' | 'expired'>
   return view.batches[name]?.at(-1)?.number ?? view.expired?.[name] ?? 0
 }
 
-/** Inputs whose first batches were let go, and whose rest is not all that there is, or of whose rows a table's parts were made that went. */
+/** Inputs whose first batches have expired, and whose rest is not all that there is, or of whose rows a table's parts were made that went. */
 function lostInputs(dataset: AnyDataset, view: View): string[] {
   const batches = bronzeInputs(dataset)
     .map(fullName)

@@ -17,7 +17,7 @@ import { chooseDeletes } from './delete-strategy.js'
 import { tableFiles } from './table-files.js'
 import { tableState, writeTable } from './write-table.js'
 
-/** A table without the rows that its dataset's `keep` lets go. */
+/** A table without the rows that have expired by its dataset's `keep`. */
 export interface Unexpired {
   table: Table
   /** Rows that went. */
@@ -155,7 +155,7 @@ export async function expireRows(context: RunContext, dataset: Silver | Gold): P
   }
 }
 
-/** What became of all rows, once some of those that were kept are let go. */
+/** What became of all rows, once some of those that were kept have expired. */
 export function withExpired(counts: RowCounts, expired: number): RowCounts {
   if (expired === 0) return counts
   return {
@@ -165,7 +165,7 @@ export function withExpired(counts: RowCounts, expired: number): RowCounts {
   }
 }
 
-/** How a run tells of rows that were let go. */
+/** What a run's notes say of rows that expired. */
 export function saidOf(expired: number): string[] {
   if (expired === 0) return []
   return [`${thousands(expired)} ${expired === 1 ? 'row' : 'rows'} expired`]

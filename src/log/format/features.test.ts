@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { MoraineError } from '../../errors.js'
+import { sha256 } from '../../storage/checksum.js'
 import { MemoryStorage } from '../../storage/memory.js'
+import { Checkpoints } from '../checkpoints.js'
 import type { Changes, Commit, FeatureUse } from '../commit.js'
 import { encodeCommit, parseEntry } from '../entry.js'
+import { emptyState } from '../fold.js'
 import { entryPath } from '../gaps.js'
 import { CommitLog } from '../log.js'
 import { program } from '../program.js'
@@ -89,6 +92,31 @@ describe('a lake that a newer program has written to', () => {
       hint: 'Use Moraine 9.1.0 or newer. Earlier states of the lake can still be read with this version: moraine query --at 1',
     })
     expect((await log.visibleAt(1)).tables).toHaveProperty('silver.a')
+  })
+
+  it('is not read from a checkpoint behind such a commit either', async () => {
+    const joins: FeatureUse = { since: '9.1.0', needed: 'read', fields: ['changes.joins'] }
+    const { storage } = await withCommit({ joins: { x: ['silver.a', 'silver.b'] } }, { joins })
+    const second = storage.objects.get(entryPath('_moraine/log/main', 2)) as Uint8Array
+    const { time } = JSON.parse(new TextDecoder().decode(second))
+    const own = { ...info, program: '9.1.0', changes: { offsets: { x: { y: 1 } } } }
+    const third = {
+      format: 2,
+      id: 'later',
+      number: 3,
+      time,
+      previous: sha256(second),
+      ...own,
+    } as const
+    const bytes = encodeCommit(third)
+    await storage.createIfAbsent(entryPath('_moraine/log/main', 3), bytes)
+    const features = { joins }
+    const state = { ...emptyState, number: 3, time, hash: sha256(bytes), features }
+    await new Checkpoints(storage, 'main').write(state)
+    await expect(new CommitLog(storage).head()).rejects.toMatchObject({
+      kind: 'version',
+      message: expect.stringContaining('Commit 2 uses joins'),
+    })
   })
 
   it('leaves no checkpoint of a state of which it does not know all', async () => {
