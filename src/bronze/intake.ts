@@ -1,5 +1,6 @@
 import { fullName } from '../define/dataset.js'
 import type { Bronze } from '../define/model.js'
+import type { FilesSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { quarantinedOf } from '../log/quarantined.js'
@@ -8,15 +9,8 @@ import type { Databases } from '../source/database/open.js'
 import type { Window } from '../source/database/reader.js'
 import type { Batches } from '../step/batches.js'
 import { addedTo, nothingYet } from './batch-commit.js'
-import { discoverRows } from './database/database.js'
-import { discoverFiles, readFileAgain } from './files/files.js'
-import { discoverFull } from './files/full-extract.js'
-import { discoverLogs } from './files/logs.js'
-import { discoverAnswers } from './http.js'
-import { discoverDropped, readDropped } from './inbox/inbox.js'
-import { discoverLanded, readRequest } from './ingest/ingest.js'
 import type { Offer } from './offer.js'
-import { type ReadObject, retryQuarantined } from './quarantine/retry.js'
+import type { ReadObject } from './quarantine/retry.js'
 
 /** What is asked of sources beyond what they have that is new. */
 interface Wanted {
@@ -57,6 +51,7 @@ function withQuarantine(dataset: Bronze, state: LakeState, offer: Offer): Offer 
         ({ id, held, crashes }) => !held && (crashes || known.has(id)),
       )
       if (tried.length === 0) return done
+      const { retryQuarantined } = await import('./quarantine/retry.js')
       return addedTo(
         done,
         await retryQuarantined(context, dataset, done.state, tried, readAgain(dataset)),
@@ -65,18 +60,32 @@ function withQuarantine(dataset: Bronze, state: LakeState, offer: Offer): Offer 
   }
 }
 
+/*
+ * What reads a kind of source is loaded when a dataset has one: a command looks at some, and to
+ * load all takes longer than that.
+ */
+
 /** Reads objects of a dataset's quarantine. */
 export function readAgain(dataset: Bronze): ReadObject {
   const { from } = dataset
   return async (context, object, batch, done) => {
-    if (from.kind === 'inbox') return readDropped(context, dataset, from, object, batch, done)
-    if (from.kind === 'files') return readFileAgain(context, dataset, from, object, batch, done)
-    if (from.kind === 'ingest') return readRequest(context, dataset, from, object, batch)
+    if (from.kind === 'inbox') {
+      const { readDropped } = await import('./inbox/inbox.js')
+      return readDropped(context, dataset, from, object, batch, done)
+    }
+    if (from.kind === 'files') {
+      const { readFileAgain } = await import('./files/files.js')
+      return readFileAgain(context, dataset, from, object, batch, done)
+    }
+    if (from.kind === 'ingest') {
+      const { readRequest } = await import('./ingest/ingest.js')
+      return readRequest(context, dataset, from, object, batch)
+    }
     throw new MoraineError('source', `${fullName(dataset)} no longer reads such objects`)
   }
 }
 
-function offerOf(
+async function offerOf(
   dataset: Bronze,
   state: LakeState,
   batches: Batches,
@@ -86,23 +95,41 @@ function offerOf(
   const { from } = dataset
   switch (from.kind) {
     case 'files':
-      if (from.follow) return discoverLogs(dataset, from, state, batches)
-      return from.full
-        ? discoverFull(dataset, from, from.full, state)
-        : discoverFiles(dataset, from, state, batches, reread)
-    case 'ingest':
+      return offerOfFiles(dataset, from, state, { batches, reread })
+    case 'ingest': {
+      const { discoverLanded } = await import('./ingest/ingest.js')
       return discoverLanded(dataset, from, batches)
-    case 'inbox':
-      return discoverDropped(
-        dataset,
-        feeds ? from : { ...from, feed: undefined },
-        state,
-        batches,
-        databases,
-      )
-    case 'http':
+    }
+    case 'inbox': {
+      const { discoverDropped } = await import('./inbox/inbox.js')
+      const source = feeds ? from : { ...from, feed: undefined }
+      return discoverDropped(dataset, source, state, batches, databases)
+    }
+    case 'http': {
+      const { discoverAnswers } = await import('./http.js')
       return discoverAnswers(dataset, from, state)
-    default:
+    }
+    default: {
+      const { discoverRows } = await import('./database/database.js')
       return discoverRows(dataset, from, state, databases, backfill)
+    }
   }
+}
+
+async function offerOfFiles(
+  dataset: Bronze,
+  from: FilesSource,
+  state: LakeState,
+  { batches, reread }: { batches: Batches; reread: boolean },
+): Promise<Offer> {
+  if (from.follow) {
+    const { discoverLogs } = await import('./files/logs.js')
+    return discoverLogs(dataset, from, state, batches)
+  }
+  if (from.full) {
+    const { discoverFull } = await import('./files/full-extract.js')
+    return discoverFull(dataset, from, from.full, state)
+  }
+  const { discoverFiles } = await import('./files/files.js')
+  return discoverFiles(dataset, from, state, batches, reread)
 }

@@ -146,10 +146,8 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function commandLine(argv: readonly string[]): Promise<number> {
-  // A reader that has seen enough (`| head`) is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') exitNow(0)
-  })
+  if (!process.stdout.listeners('error').includes(endQuietly))
+    process.stdout.on('error', endQuietly)
   // What a definition logs must not stand among what is printed for programs.
   globalThis.console = new Console(process.stderr, process.stderr)
   // Progress of a run has a place of its own for it, and serve tells it as its log does.
@@ -185,11 +183,16 @@ async function commandLine(argv: readonly string[]): Promise<number> {
     return exit
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    report(error, program)
+    report(error, program.opts<GlobalOptions>().json || argv.includes('--json'))
     return exitCodeOf(error)
   } finally {
     quiet?.()
   }
+}
+
+/** A reader that has seen enough (`| head`) is no error. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') exitNow(0)
 }
 
 /** SQL may begin with a comment, which is no option: no option has white space in its name. */
@@ -201,8 +204,7 @@ function takesValue(arg: string | undefined): boolean {
   return arg === '-C' || arg === '--directory' || arg === '--root'
 }
 
-function report(error: unknown, program: Command): void {
-  const json = program.opts<GlobalOptions>().json || process.argv.includes('--json')
+function report(error: unknown, json: boolean): void {
   if (json) show(`${toJson(errorJson(error), 2)}\n`)
   else show(`${renderError(error)}\n`, process.stderr)
 }

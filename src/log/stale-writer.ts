@@ -1,7 +1,7 @@
 import { MoraineError } from '../errors.js'
 import type { Storage } from '../storage/storage.js'
 import type { Changes, LakeState } from './commit.js'
-import { type Base, goneFiles } from './gone.js'
+import type { Base } from './gone.js'
 
 /** Milliseconds of work from which on a commit looks whether its files are there. */
 const LONG = 3_600_000
@@ -38,6 +38,8 @@ export class StaleWriter {
     const isLong = now - this.since > LONG && this.seen === undefined
     this.seen = key
     if (!isLong && cutoff < this.since - SKEW) return
+    // Few writers ever are: what reads tables is loaded for those.
+    const { goneFiles } = await import('./gone.js')
     const gone = await goneFiles(this.storage, this.base, this.changes, cutoff, () =>
       this.visible(horizon),
     )

@@ -1,28 +1,20 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { nearest } from '../define/nearest.js'
 import type { Field } from '../define/types/column-type.js'
 import type { ResultRow } from '../engine/engine.js'
-import { MoraineError } from '../errors.js'
-import type { DataFile } from '../iceberg/spec/manifest.js'
-import { Table, type TablePointer } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
 import { refuseReading } from '../log/format/features.js'
 import { Heartbeat } from '../log/live.js'
 import { variable } from '../settings.js'
 import type { TableRef } from '../sql/guard.js'
-import { Batches, bronzeFiles, bronzeLineage, columnsOf } from '../step/batches.js'
 import { currentUser } from '../step/context.js'
-import { Naming } from '../step/naming.js'
-import { tableFiles } from '../step/table-files.js'
 import { damageIn } from '../storage/damage.js'
-import type { Staging } from '../storage/staging.js'
 import { type Storage, stagingOf } from '../storage/storage.js'
 import { type Grant, MemoryBudget } from './budget.js'
 import { asList, type Limits } from './limits.js'
 import type { RelationFiles, Reply } from './protocol.js'
-import type { Pushed } from './pushdown.js'
 import { Worker } from './query-process.js'
+import { atHand, findName, isWorthIt, scan } from './scan.js'
 
 /** What the queries of this process may have together. */
 const budget = new MemoryBudget()
@@ -79,41 +71,12 @@ export async function queryLake(
       grant.giveBack()
     }
   }
+  const begun = (heart: Heartbeat, tables: readonly string[]) => {
+    heartbeat = heart
+    names.push(...tables)
+  }
   try {
-    // Side by side: the process takes its time to start.
-    const staging = stagingOf(storage)
-    const root = staging.readableRoots().find(({ url }) => url === storage.url)
-    const parse = {
-      type: 'parse',
-      sql,
-      limits,
-      ...(root ? { extensions: extensionFolder() } : {}),
-    } as const
-    const [parsed, read] = await Promise.all([worker.ask(parse, 'parsed'), state])
-    heartbeat = Heartbeat.ofReader(storage, currentUser(), read.number)
-    const { tables, views } = await throughViews(worker, read, parsed.tables)
-    names.push(...tables.map(({ table: { tier, name } }) => `${tier}.${name}`))
-    for (const name of names) refuseReading(read, findName(read, name))
-    const scans = await Promise.all(
-      tables.map(({ table, predicates }) => scan(storage, read, table, predicates)),
-    )
-    const { reaches } = parsed
-    // What a view takes of a table is not looked into.
-    const named = views.length > 0 ? undefined : parsed.named
-    const found = await Promise.all(
-      scans.map((s) =>
-        atHand(staging, s, (file) => reaches && isWorthIt(s, file, named, root?.always)),
-      ),
-    )
-    const relations = [...found.map(({ relation }) => relation), ...views]
-    const access = found.some(({ inPlace }) => inPlace) ? await root?.access() : undefined
-    const run = { type: 'run', relations, ...(access ? { access } : {}) } as const
-    const { columns } = await worker.ask(run, 'columns')
-    const files = {
-      opened: relations.reduce((sum, r) => sum + r.files.length, 0),
-      total: scans.reduce((sum, s) => sum + s.total, 0),
-      bytes: scans.reduce((sum, s) => sum + s.bytes, 0),
-    }
+    const { columns, files } = await begin({ worker, storage, state, sql, limits }, begun)
     return {
       columns,
       files,
@@ -125,6 +88,62 @@ export async function queryLake(
     await close()
     throw damageIn(error, storage, names) ?? error
   }
+}
+
+interface Asked {
+  worker: Worker
+  storage: Storage
+  state: LakeState | Promise<LakeState>
+  sql: string
+  limits: Limits
+}
+
+/**
+ * Has a process prove and begin a query.
+ *
+ * @param begun is told what is read before anything is.
+ */
+async function begin(
+  { worker, storage, state, sql, limits }: Asked,
+  begun: (heartbeat: Heartbeat, tables: readonly string[]) => void,
+): Promise<Pick<QueryResult, 'columns' | 'files'>> {
+  const staging = stagingOf(storage)
+  const root = staging.readableRoots().find(({ url }) => url === storage.url)
+  const parse = {
+    type: 'parse',
+    sql,
+    limits,
+    ...(root ? { extensions: extensionFolder() } : {}),
+  } as const
+  // Side by side: the process takes its time to start.
+  const [parsed, read] = await Promise.all([worker.ask(parse, 'parsed'), state])
+  const heartbeat = Heartbeat.ofReader(storage, currentUser(), read.number)
+  begun(heartbeat, [])
+  const { tables, views } = await throughViews(worker, read, parsed.tables)
+  const names = tables.map(({ table: { tier, name } }) => `${tier}.${name}`)
+  begun(heartbeat, names)
+  for (const name of names) refuseReading(read, findName(read, name))
+  const scans = await Promise.all(
+    tables.map(({ table, predicates }) => scan(storage, read, table, predicates)),
+  )
+  const { reaches } = parsed
+  // What a view takes of a table is not looked into.
+  const named = views.length > 0 ? undefined : parsed.named
+  const found = await Promise.all(
+    scans.map((s) =>
+      atHand(staging, s, (file) => reaches && isWorthIt(s, file, named, root?.always)),
+    ),
+  )
+  const relations = [...found.map(({ relation }) => relation), ...views]
+  const access = found.some(({ inPlace }) => inPlace) ? await root?.access() : undefined
+  const run = { type: 'run', relations, ...(access ? { access } : {}) } as const
+  const { columns } = await worker.ask(run, 'columns')
+  const files = {
+    opened: relations.reduce((sum, r) => sum + r.files.length, 0),
+    total: scans.reduce((sum, s) => sum + s.total, 0),
+    bytes: scans.reduce((sum, s) => sum + s.bytes, 0),
+  }
+  return { columns, files }
 }
 
 type AskedTable = Extract<Reply, { type: 'parsed' }>['tables'][number]
@@ -203,129 +222,4 @@ async function* batchesOf(
 /** Where DuckDB's extensions are, which the query's process does not know. */
 function extensionFolder(): string {
   return variable('MORAINE_EXTENSIONS') ?? join(homedir(), '.duckdb', 'extensions')
-}
-
-/** A table with its files as the query's process opens them, which is nothing else: on this machine, or where they lie. */
-async function atHand(
-  staging: Staging,
-  { relation, sizes }: Scan,
-  stays: (file: DataFile | undefined) => boolean,
-): Promise<{ relation: RelationFiles; inPlace: boolean }> {
-  const all = relation.files.flatMap(({ location, deletes = [] }) => [
-    location,
-    ...deletes.map((list) => list.location),
-  ])
-  const inPlace = new Set(all.filter((l) => stays(sizes.get(l)) && staging.isReadInPlace(l)))
-  await staging.fetch(all.filter((location) => !inPlace.has(location)))
-  const here = (location: string) =>
-    inPlace.has(location) ? location : `file://${staging.localPath(location)}`
-  const files = relation.files.map(({ location, named = location, deletes, ...file }) => ({
-    ...file,
-    location: here(location),
-    ...(relation.schema ? { named } : {}),
-    ...(deletes ? { deletes: deletes.map((d) => ({ ...d, location: here(d.location) })) } : {}),
-  }))
-  return { relation: { ...relation, files }, inPlace: inPlace.size > 0 }
-}
-
-/** Bytes of a file that are sooner brought whole than looked into. */
-const SMALL = 2 ** 20
-/** Bytes of a table's files from which on copies would be too much of the disk. */
-const LARGE = 2 ** 30
-
-/** Whether a file is better read where it lies than copied: where most of it is not asked for, or copies would be large. */
-function isWorthIt(
-  { relation, bytes }: Scan,
-  file: DataFile | undefined,
-  named: readonly string[] | undefined,
-  always = false,
-): boolean {
-  if (always || bytes > LARGE) return true
-  if (!file || !named || file.bytes < SMALL) return false
-  const fields = relation.schema?.fields.filter(({ name }) => named.includes(name.toLowerCase()))
-  const asked = (fields ?? []).reduce((sum, { id }) => sum + (file.columns.get(id)?.size ?? 0), 0)
-  return asked < file.bytes / 2
-}
-
-/** What a query needs of one table: files, out of how many, of how many bytes. */
-interface Scan {
-  relation: RelationFiles
-  /** What is known of data files, by location. */
-  sizes: ReadonlyMap<string, DataFile>
-  total: number
-  bytes: number
-}
-
-async function scan(
-  storage: Storage,
-  state: LakeState,
-  { tier, name }: TableRef,
-  predicates: readonly Pushed[],
-): Promise<Scan> {
-  if (tier === 'bronze') return scanBronze(storage, state, name)
-  const known = findName(state, `${tier}.${name}`)
-  const table = await loadTable(storage, state, state.tables[known] as TablePointer)
-  const certain = predicates.filter((p) => isCertain(p, table))
-  const tasks = await table.plan(certain)
-  const files = tableFiles(storage, table, tasks)
-  return {
-    relation: { tier, name, schema: table.schema, columns: [], files },
-    sizes: new Map(tasks.map(({ file }, i) => [files[i]?.location ?? '', file])),
-    total: table.totals.files,
-    bytes: tasks.reduce((sum, { file }) => sum + file.bytes, 0),
-  }
-}
-
-/** Tables as queries of one state have found them, by their metadata: what describes them is read once. */
-const loaded = new WeakMap<LakeState, Map<string, Table>>()
-
-async function loadTable(storage: Storage, state: LakeState, at: TablePointer): Promise<Table> {
-  const tables = loaded.get(state) ?? new Map<string, Table>()
-  loaded.set(state, tables)
-  const table = tables.get(at.metadata) ?? (await Table.load(storage, at))
-  tables.set(at.metadata, table)
-  return table
-}
-
-/** A text column compared with a number is compared as a number, so its bounds say nothing. */
-function isCertain(predicate: Pushed, table: Table): boolean {
-  const column = table.schema.fields.find(
-    (f) => f.name.toLowerCase() === predicate.column.toLowerCase(),
-  )
-  return column?.type !== 'string' || predicate.textual || predicate.values.length === 0
-}
-
-async function scanBronze(storage: Storage, state: LakeState, name: string) {
-  const known = findName(state, `bronze.${name}`)
-  const pointers = state.batches[known] ?? []
-  const manifests = await new Batches(storage).manifests(pointers)
-  const naming = pointers.some(({ collidingNames: names }) => names)
-    ? Naming.of(manifests)
-    : undefined
-  const files = bronzeFiles(storage, manifests, false, naming)
-  const columns = [...bronzeLineage, ...(naming?.columnsOf(manifests) ?? columnsOf(manifests))]
-  return {
-    relation: { tier: 'bronze', name, schema: null, columns, files },
-    sizes: new Map(),
-    total: files.length,
-    bytes: manifests.flatMap((m) => m.files).reduce((sum, file) => sum + file.bytes, 0),
-  }
-}
-
-function findName(state: LakeState, wanted: string): string {
-  const all = [state.batches, state.tables, state.views ?? {}].flatMap((of) => Object.keys(of))
-  const found = all.find((name) => name.toLowerCase() === wanted.toLowerCase())
-  if (found) return found
-  const similar = nearest(wanted, all)
-  throw new MoraineError(
-    'query',
-    `There is no table ${wanted} in this lake${state.number === 0 ? ' yet' : ''}`,
-    {
-      hint: similar
-        ? `Did you mean ${similar}?`
-        : all.length > 0
-          ? `Its tables are: ${all.join(', ')}`
-          : 'Fill the lake first: moraine run',
-    },
-  )
 }

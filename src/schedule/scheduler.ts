@@ -323,10 +323,34 @@ export class Scheduler {
 
   /** Runs a job until it succeeds or has failed often enough. */
   private async attempts(waiting: Waiting, cause: Cause): Promise<boolean> {
-    const { job, lease } = waiting
-    const { retries = RETRIES, backoff = BACKOFF, timeout } = job.schedule?.policy ?? {}
+    const { job } = waiting
+    const { backoff = BACKOFF } = job.schedule?.policy ?? {}
     const lost = abortController()
-    const beat = setInterval(() => {
+    const beat = this.keepLease(waiting, lost)
+    const ended = anySignal([this.stopped.signal, lost.signal])
+    try {
+      for (let attempt = 0; ; attempt++) {
+        const { ok, again, away, kinds } = await this.attempt(job, cause, attempt, ended)
+        if (!again) return ok
+        if (away) {
+          // Such an attempt does not count.
+          attempt--
+          await this.health.sound(ended)
+          if (ended.aborted) return false
+          continue
+        }
+        // Whoever was quicker has done it by now.
+        const pause = kinds.includes('conflict') ? 0 : millisecondsOf(backoff) * 2 ** attempt
+        await sleep(pause, undefined, { signal: ended }).catch(() => {})
+      }
+    } finally {
+      clearInterval(beat)
+    }
+  }
+
+  /** Renews the lease of a job while it runs; `lost` is aborted once another process has it. */
+  private keepLease({ job, lease }: Waiting, lost: AbortController): NodeJS.Timeout {
+    return setInterval(() => {
       lease.renew().then(
         (held) => {
           if (held || lost.signal.aborted) return
@@ -336,53 +360,32 @@ export class Scheduler {
         () => {},
       )
     }, BEAT)
-    try {
-      for (let attempt = 0; ; attempt++) {
-        const late = timeout ? AbortSignal.timeout(millisecondsOf(timeout)) : undefined
-        const signals = [this.stopped.signal, lost.signal, ...(late ? [late] : [])]
-        this.options.onEvent({
-          type: 'job-started',
-          job: job.name,
-          cause: attempt === 0 ? cause : 'retry',
-          attempt,
-        })
-        const record = await this.options.run(job, anySignal(signals), cause)
-        const conflict = errorsOf(record).includes('conflict')
-        const kinds = errorsOf(record)
-        // What is held back waits for somebody, and what failed beside it is tried again.
-        const isHeld = kinds.length > 0 && kinds.every((kind) => kind === 'held')
-        const final = isHeld || kinds.some((kind) => LASTING.includes(kind))
-        const ended = this.stopped.signal.aborted || lost.signal.aborted
-        // While storage is away nothing that a job does can help: such an attempt does not count.
-        const away =
-          record.outcome !== 'done' &&
-          !ended &&
-          kinds.includes('storage') &&
-          !(await this.health.answers(new Error(`${job.name} could not reach the storage`)))
-        const again = record.outcome !== 'done' && !ended && (away || (!final && attempt < retries))
-        const timedOut = late?.aborted === true && !ended
-        this.options.onEvent({
-          type: 'job-finished',
-          job: job.name,
-          record,
-          attempt,
-          again,
-          timedOut,
-        })
-        if (!again) return record.outcome === 'done'
-        if (away) {
-          attempt--
-          await this.health.sound(anySignal([this.stopped.signal, lost.signal]))
-          if (this.stopped.signal.aborted || lost.signal.aborted) return false
-          continue
-        }
-        // Whoever was quicker has done it by now.
-        const pause = conflict ? 0 : millisecondsOf(backoff) * 2 ** attempt
-        await sleep(pause, undefined, { signal: anySignal(signals.slice(0, 2)) }).catch(() => {})
-      }
-    } finally {
-      clearInterval(beat)
-    }
+  }
+
+  /** Runs a job once: whether that was all right, and else whether it is run again. */
+  private async attempt(job: Job, cause: Cause, attempt: number, ended: AbortSignal) {
+    const { onEvent, run } = this.options
+    const { retries = RETRIES, timeout } = job.schedule?.policy ?? {}
+    const late = timeout ? AbortSignal.timeout(millisecondsOf(timeout)) : undefined
+    const why = attempt === 0 ? cause : 'retry'
+    onEvent({ type: 'job-started', job: job.name, cause: why, attempt })
+    const record = await run(job, anySignal([ended, ...(late ? [late] : [])]), cause)
+    const ok = record.outcome === 'done'
+    const kinds = errorsOf(record)
+    // What is held back waits for somebody, and what failed beside it is tried again.
+    const isHeld = kinds.length > 0 && kinds.every((kind) => kind === 'held')
+    const final = isHeld || kinds.some((kind) => LASTING.includes(kind))
+    const isOver = ended.aborted
+    // While storage is away nothing that a job does can help.
+    const away =
+      !ok &&
+      !isOver &&
+      kinds.includes('storage') &&
+      !(await this.health.answers(new Error(`${job.name} could not reach the storage`)))
+    const again = !ok && !isOver && (away || (!final && attempt < retries))
+    const timedOut = late?.aborted === true && !isOver
+    onEvent({ type: 'job-finished', job: job.name, record, attempt, again, timedOut })
+    return { ok, again, away, kinds }
   }
 }
 

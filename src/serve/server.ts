@@ -58,14 +58,8 @@ export interface RunningServer {
 const LONGEST_KEY = 200
 
 /** The application, as requests see it. */
-function application({
-  names,
-  receivers,
-  listeners = [],
-  metrics,
-  health,
-  held = new HeldBytes(HELD),
-}: Omit<ServerOptions, 'port' | 'host'>): Hono {
+function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono {
+  const { names, receivers, metrics, health } = options
   const app = new Hono()
   app.use(async (c, next) => {
     if (!namesUs(c.req.header('host'), names)) return c.json({ error: 'unknown Host header' }, 421)
@@ -82,48 +76,62 @@ function application({
     if (health && !health.state.up) return c.json({ status: 'storage is away' }, 503)
     return c.json({ status: 'ok' })
   })
+  routeArrivals(app, options)
+  if (metrics) routeMetrics(app, metrics)
+  app.notFound((c) => c.json({ error: 'not found' }, 404))
+  app.onError((error, c) => c.json({ error: messageOf(error) }, 500))
+  return app
+}
+
+const noToken = (c: Context) => c.json({ error: 'the token is missing or wrong' }, 401)
+
+/** Whether a request may do what needs a token; without one everybody may who reaches this server. */
+async function isAllowed(c: Context, token: Secret | undefined): Promise<boolean> {
+  return token === undefined || shows(c.req.header('authorization'), token)
+}
+
+/** Takes rows, and word of what has arrived elsewhere. */
+function routeArrivals(
+  app: Hono,
+  {
+    receivers,
+    listeners = [],
+    health,
+    held = new HeldBytes(HELD),
+  }: Pick<ServerOptions, 'receivers' | 'listeners' | 'health' | 'held'>,
+): void {
   app.post('/ingest/:dataset', async (c) => {
     const receiver = receivers.find(({ dataset }) => dataset.name === c.req.param('dataset'))
-    if (
-      receiver?.source.token !== undefined &&
-      !(await shows(c.req.header('authorization'), receiver.source.token))
-    )
-      return c.json({ error: 'the token is missing or wrong' }, 401)
+    if (!(await isAllowed(c, receiver?.source.token))) return noToken(c)
     if (!receiver) return c.json({ error: 'no such dataset accepts rows' }, 404)
     return receive(c, receiver, held, health)
   })
   // What is said to have arrived is looked for: the message itself is not believed.
   app.post('/events/:dataset', async (c) => {
     const listener = listeners.find(({ dataset }) => dataset === c.req.param('dataset'))
-    if (
-      listener?.token !== undefined &&
-      !(await shows(c.req.header('authorization'), listener.token))
-    )
-      return c.json({ error: 'the token is missing or wrong' }, 401)
+    if (!(await isAllowed(c, listener?.token))) return noToken(c)
     if (!listener) return c.json({ error: 'no such dataset has an inbox' }, 404)
     await c.req.raw.body?.cancel()
     listener.notify()
     return c.json({ accepted: true }, 202)
   })
-  if (metrics) {
-    const { token, text, status } = metrics
-    const guarded = (answer: (c: Context) => Response | Promise<Response>) => async (c: Context) =>
-      token === undefined || (await shows(c.req.header('authorization'), token))
-        ? answer(c)
-        : c.json({ error: 'the token is missing or wrong' }, 401)
-    const plain = 'text/plain; version=0.0.4; charset=utf-8'
-    app.get(
-      '/metrics',
-      guarded(async (c) => c.body(await text(), 200, { 'content-type': plain })),
-    )
-    app.get(
-      '/status',
-      guarded((c) => c.json(status())),
-    )
-  }
-  app.notFound((c) => c.json({ error: 'not found' }, 404))
-  app.onError((error, c) => c.json({ error: messageOf(error) }, 500))
-  return app
+}
+
+function routeMetrics(
+  app: Hono,
+  { token, text, status }: NonNullable<ServerOptions['metrics']>,
+): void {
+  const guarded = (answer: (c: Context) => Response | Promise<Response>) => async (c: Context) =>
+    (await isAllowed(c, token)) ? answer(c) : noToken(c)
+  const plain = 'text/plain; version=0.0.4; charset=utf-8'
+  app.get(
+    '/metrics',
+    guarded(async (c) => c.body(await text(), 200, { 'content-type': plain })),
+  )
+  app.get(
+    '/status',
+    guarded((c) => c.json(status())),
+  )
 }
 
 async function receive(

@@ -122,7 +122,7 @@ describe('a query', () => {
     expect(await message('select\n  nothing from silver.sales')).toMatch(
       /"nothing" not found[\s\S]*LINE 2:[^\n]*nothing[^\n]*\n +\^/,
     )
-    expect(await message(' ')).toBe('No query is given')
+    expect(await message(' ')).toBe('The query is empty')
   })
 
   it('can use all of SELECT: joins, CTEs, windows, subqueries', async () => {

@@ -184,6 +184,7 @@ describe('moraine replay', () => {
     expect(exported.stdout).toMatch(/rule: status is known,in\/1\.csv,3,\S+,7,2,'=cmd\(\),1,\n/)
     expect(exported.stdout).toMatch(/line: 2 fields instead of 4,in\/1\.csv,5,\S+,,,,,"4,x"\n/)
     const trend = await project.cli('discarded', 'orders', '--trend')
+    expect(trend.stdout).toMatch(/^run at +in +discarded +% +mostly for/)
     expect(trend.stdout).toMatch(/ 4 +3 +75\.00 +▇{20} +rule: status is known/)
     const one = await project.cli('discarded', 'orders', '--rule', 'amount is positive')
     expect(one.stdout).toContain('1 row  rule: amount is positive')

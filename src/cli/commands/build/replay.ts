@@ -3,13 +3,13 @@ import { fullName } from '../../../define/dataset.js'
 import { MoraineError } from '../../../errors.js'
 import { parseTime } from '../../../log/point.js'
 import { PATIENT } from '../../../storage/retry.js'
+import { checkRule, silverNamed } from '../../discarded-rule.js'
 import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import { toJson } from '../../output/format.js'
 import { PlainView } from '../../output/plain.js'
 import { openProject, print } from '../../project.js'
 import { limitsBeside } from '../../query-limits.js'
-import { checkRule, silverNamed } from '../read/discarded.js'
 
 export function define(command: Command): Command {
   return withMemory(command)

@@ -1,24 +1,16 @@
 import type { Command } from 'commander'
-import { parse, stringify } from 'lossless-json'
 import { fullName } from '../../../define/dataset.js'
-import type { Lake } from '../../../define/lake.js'
-import type { Silver } from '../../../define/model.js'
-import { nearest } from '../../../define/nearest.js'
 import { quoteName } from '../../../define/sql/sql.js'
 import { MoraineError } from '../../../errors.js'
-import type { LakeState, RowCounts } from '../../../log/commit.js'
-import { named } from '../../../plan/graph.js'
-import type { Limits } from '../../../query/limits.js'
-import { queryLake, queryRows } from '../../../query/query.js'
-import { isForRule } from '../../../silver/discarded.js'
-import { Journal } from '../../../step/journal.js'
-import type { Storage } from '../../../storage/storage.js'
+import type { RowCounts } from '../../../log/commit.js'
+import { queryRows } from '../../../query/query.js'
+import { exportRows } from '../../discarded-export.js'
+import { checkRule, isFor, silverNamed } from '../../discarded-rule.js'
+import { showTrend } from '../../discarded-trend.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
-import { csvRecord } from '../../output/csv.js'
-import { count, plural, readableTime, toJson } from '../../output/format.js'
-import { textTable } from '../../output/table.js'
-import { printable, writeData } from '../../output/terminal.js'
+import { count, plural, toJson } from '../../output/format.js'
+import { printable } from '../../output/terminal.js'
 import { openProject, print } from '../../project.js'
 import { limitsFor, withLimits } from '../../query-limits.js'
 
@@ -53,19 +45,6 @@ interface Reason {
   examples: { file: string | null; line: number | null; batch: string; raw: string | null }[]
 }
 
-/** The silver dataset that is meant. */
-export function silverNamed(lake: Lake, name: string): Silver<any> {
-  const wanted = name.replace(/^discarded\./i, 'silver.')
-  const dataset = named(lake, wanted).find((d): d is Silver<any> => d.tier === 'silver')
-  if (dataset) return dataset
-  throw new MoraineError('usage', `'${wanted}' is not a silver dataset`, {
-    hint: `Only silver discards rows: ${lake.datasets
-      .filter((d) => d.tier === 'silver')
-      .map((d) => d.name)
-      .join(', ')}`,
-  })
-}
-
 export async function run(command: Command): Promise<number> {
   const { lake, storage, log, json } = await openProject(command)
   const dataset = silverNamed(lake, command.args[0] as string)
@@ -91,44 +70,6 @@ export async function run(command: Command): Promise<number> {
   else printReasons(fullName(dataset), counts, reasons)
   return 0
 }
-
-/** A lake as it was at one time. */
-interface At {
-  storage: Storage
-  state: LakeState
-}
-
-/** Refuses the name of a rule or a column that the dataset does not have, where no reason begins so either. */
-export async function checkRule(
-  { storage, state }: At,
-  dataset: Silver<any>,
-  rule: string,
-  limits: Limits,
-): Promise<void> {
-  const known = [...dataset.rules.map(({ name }) => name), ...Object.keys(dataset.schema.shape)]
-  if (known.some((name) => rule === name || rule.startsWith(`${name}:`))) return
-  if (!state.tables[fullName(dataset)]) return
-  const found = await queryRows(
-    storage,
-    state,
-    `SELECT 1 FROM (SELECT unnest(reasons) AS reason FROM discarded.${quoteName(dataset.name)}) WHERE ${isForRule('reason', rule)} LIMIT 1`,
-    { limits },
-  )
-  if (found.length > 0) return
-  const similar = nearest(rule, known)
-  throw new MoraineError(
-    'usage',
-    `${fullName(dataset)} has no rule or column '${rule}', and no row was discarded for it`,
-    {
-      hint: similar
-        ? `Did you mean '${similar}'?`
-        : `Its rules and columns are: ${known.join(', ')}`,
-    },
-  )
-}
-
-const isFor = (rule: string | undefined) =>
-  rule === undefined ? 'true' : isForRule('reason', rule)
 
 async function readReasons(
   name: string,
@@ -165,100 +106,6 @@ function printReasons(name: string, counts: RowCounts, reasons: readonly Reason[
       )
   }
   if (reasons.length > 0) print(colors.dim('\nA row may have several reasons.'))
-}
-
-/** Runs that the trend goes back. */
-const RUNS = 30
-
-/** What the last runs that read rows discarded. */
-async function showTrend(storage: Storage, dataset: Silver<any>, json: boolean): Promise<number> {
-  const entries = await new Journal(storage).latest(RUNS)
-  const runs = entries.reverse().flatMap(({ run, started, record }) => {
-    const step = record?.steps.find((s) => s.dataset === fullName(dataset) && s.counts)
-    if (!step?.counts || step.counts.in === 0) return []
-    const { in: read, discarded } = step.counts
-    return [
-      { run, started, in: read, discarded, share: discarded / read, reasons: step.discarded ?? [] },
-    ]
-  })
-  if (json) {
-    print(toJson(runs, 2))
-    return 0
-  }
-  const most = Math.max(...runs.map(({ share }) => share), 0)
-  const columns = ['run at', 'in', 'discarded', '%', ' ', 'mostly for'].map((name) => ({
-    name,
-    right: ['in', 'discarded', '%'].includes(name),
-  }))
-  const rows = runs.map(({ started, in: read, discarded, share, reasons }) => ({
-    'run at': readableTime(started),
-    in: read,
-    discarded,
-    '%': (share * 100).toFixed(2),
-    ' ': '▇'.repeat(most === 0 ? 0 : Math.ceil((share / most) * 20)),
-    'mostly for': reasons[0]?.reason ?? '',
-  }))
-  print(rows.length === 0 ? 'None of the last runs has read rows.' : textTable(columns, rows))
-  return 0
-}
-
-/** Columns of an export beside the data's own. */
-const OWN = ['_reasons', '_source_file', '_source_line', '_batch', '_raw']
-
-/** Writes all discarded rows, with their raw values as columns of their own. */
-async function exportRows(
-  { storage, state }: At,
-  dataset: Silver<any>,
-  { export: format, rule }: Pick<Options, 'export' | 'rule'>,
-  limits: Limits,
-): Promise<number> {
-  if (format !== 'csv')
-    throw new MoraineError('usage', `Discarded rows cannot be exported as ${format}`, {
-      hint: 'Use csv, or: moraine query --format json "from discarded.…"',
-    })
-  const table = `discarded.${quoteName(dataset.name)}`
-  const [found] = await queryRows(
-    storage,
-    state,
-    `SELECT list(DISTINCT k) AS names FROM (SELECT unnest(json_keys(raw)) AS k FROM ${table} WHERE json_valid(raw))`,
-    // It is ours, and has one row.
-    { limits: { ...limits, rows: Number.POSITIVE_INFINITY } },
-  )
-  const names = ((found?.names as string[] | null) ?? []).sort()
-  await using result = await queryLake(
-    storage,
-    state,
-    `SELECT array_to_string(reasons, '; ') AS reasons, _source_file, _source_line, _batch, raw FROM ${table}
-     WHERE len(list_filter(reasons, lambda reason: ${isFor(rule)})) > 0 ORDER BY _batch, _source_file, _source_line`,
-    { limits },
-  )
-  // Data may have columns of any name, these included.
-  const taken = new Set(names.map((name) => name.toLowerCase()))
-  const own = (name: string): string => (taken.has(name) ? own(`_${name}`) : name)
-  const [reasonsName, fileName, lineName, batchName, rawName] = OWN.map(own)
-  await writeData(csvRecord([reasonsName, fileName, lineName, batchName, ...names, rawName]))
-  for await (const batch of result.batches)
-    for (const { reasons, _source_file: file, _source_line: line, _batch, raw } of batch) {
-      const values = valuesIn(String(raw))
-      const shown = values
-        ? [...names.map((name) => values[name] ?? null), null]
-        : [...names.map(() => null), raw]
-      await writeData(csvRecord([reasons, file, line, _batch, ...shown]))
-    }
-  return 0
-}
-
-/** The raw values of a row, numbers with every digit; `undefined` for a line that could not be split. */
-function valuesIn(raw: string): Record<string, string | null> | undefined {
-  try {
-    const found = parse(raw)
-    if (typeof found !== 'object' || found === null || Array.isArray(found)) return undefined
-    const text = (value: unknown) =>
-      value === null || typeof value === 'string' ? value : (stringify(value) ?? null)
-    return Object.fromEntries(Object.entries(found).map(([name, value]) => [name, text(value)]))
-  } catch {
-    return undefined
-  }
 }
 
 function cut(text: string): string {

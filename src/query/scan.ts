@@ -1,0 +1,138 @@
+import { nearest } from '../define/nearest.js'
+import { MoraineError } from '../errors.js'
+import type { DataFile } from '../iceberg/spec/manifest.js'
+import { Table, type TablePointer } from '../iceberg/table.js'
+import type { LakeState } from '../log/commit.js'
+import type { TableRef } from '../sql/guard.js'
+import { Batches, bronzeFiles, bronzeLineage, columnsOf } from '../step/batches.js'
+import { Naming } from '../step/naming.js'
+import { tableFiles } from '../step/table-files.js'
+import type { Staging } from '../storage/staging.js'
+import type { Storage } from '../storage/storage.js'
+import type { RelationFiles } from './protocol.js'
+import type { Pushed } from './pushdown.js'
+
+/** A table with its files as the query's process opens them, which is nothing else: on this machine, or where they lie. */
+export async function atHand(
+  staging: Staging,
+  { relation, sizes }: Scan,
+  stays: (file: DataFile | undefined) => boolean,
+): Promise<{ relation: RelationFiles; inPlace: boolean }> {
+  const all = relation.files.flatMap(({ location, deletes = [] }) => [
+    location,
+    ...deletes.map((list) => list.location),
+  ])
+  const inPlace = new Set(all.filter((l) => stays(sizes.get(l)) && staging.isReadInPlace(l)))
+  await staging.fetch(all.filter((location) => !inPlace.has(location)))
+  const here = (location: string) =>
+    inPlace.has(location) ? location : `file://${staging.localPath(location)}`
+  const files = relation.files.map(({ location, named = location, deletes, ...file }) => ({
+    ...file,
+    location: here(location),
+    ...(relation.schema ? { named } : {}),
+    ...(deletes ? { deletes: deletes.map((d) => ({ ...d, location: here(d.location) })) } : {}),
+  }))
+  return { relation: { ...relation, files }, inPlace: inPlace.size > 0 }
+}
+
+/** Bytes of a file that are sooner brought whole than looked into. */
+const SMALL = 2 ** 20
+/** Bytes of a table's files from which on copies would be too much of the disk. */
+const LARGE = 2 ** 30
+
+/** Whether a file is better read where it lies than copied: where most of it is not asked for, or copies would be large. */
+export function isWorthIt(
+  { relation, bytes }: Scan,
+  file: DataFile | undefined,
+  named: readonly string[] | undefined,
+  always = false,
+): boolean {
+  if (always || bytes > LARGE) return true
+  if (!file || !named || file.bytes < SMALL) return false
+  const fields = relation.schema?.fields.filter(({ name }) => named.includes(name.toLowerCase()))
+  const asked = (fields ?? []).reduce((sum, { id }) => sum + (file.columns.get(id)?.size ?? 0), 0)
+  return asked < file.bytes / 2
+}
+
+/** What a query needs of one table: files, out of how many, of how many bytes. */
+export interface Scan {
+  relation: RelationFiles
+  /** What is known of data files, by location. */
+  sizes: ReadonlyMap<string, DataFile>
+  total: number
+  bytes: number
+}
+
+export async function scan(
+  storage: Storage,
+  state: LakeState,
+  { tier, name }: TableRef,
+  predicates: readonly Pushed[],
+): Promise<Scan> {
+  if (tier === 'bronze') return scanBronze(storage, state, name)
+  const known = findName(state, `${tier}.${name}`)
+  const table = await loadTable(storage, state, state.tables[known] as TablePointer)
+  const certain = predicates.filter((p) => isCertain(p, table))
+  const tasks = await table.plan(certain)
+  const files = tableFiles(storage, table, tasks)
+  return {
+    relation: { tier, name, schema: table.schema, columns: [], files },
+    sizes: new Map(tasks.map(({ file }, i) => [files[i]?.location ?? '', file])),
+    total: table.totals.files,
+    bytes: tasks.reduce((sum, { file }) => sum + file.bytes, 0),
+  }
+}
+
+/** Tables as queries of one state have found them, by their metadata: what describes them is read once. */
+const loaded = new WeakMap<LakeState, Map<string, Table>>()
+
+async function loadTable(storage: Storage, state: LakeState, at: TablePointer): Promise<Table> {
+  const tables = loaded.get(state) ?? new Map<string, Table>()
+  loaded.set(state, tables)
+  const table = tables.get(at.metadata) ?? (await Table.load(storage, at))
+  tables.set(at.metadata, table)
+  return table
+}
+
+/** A text column compared with a number is compared as a number, so its bounds say nothing. */
+function isCertain(predicate: Pushed, table: Table): boolean {
+  const column = table.schema.fields.find(
+    (f) => f.name.toLowerCase() === predicate.column.toLowerCase(),
+  )
+  return column?.type !== 'string' || predicate.textual || predicate.values.length === 0
+}
+
+async function scanBronze(storage: Storage, state: LakeState, name: string) {
+  const known = findName(state, `bronze.${name}`)
+  const pointers = state.batches[known] ?? []
+  const manifests = await new Batches(storage).manifests(pointers)
+  const naming = pointers.some(({ collidingNames: names }) => names)
+    ? Naming.of(manifests)
+    : undefined
+  const files = bronzeFiles(storage, manifests, false, naming)
+  const columns = [...bronzeLineage, ...(naming?.columnsOf(manifests) ?? columnsOf(manifests))]
+  return {
+    relation: { tier: 'bronze', name, schema: null, columns, files },
+    sizes: new Map(),
+    total: files.length,
+    bytes: manifests.flatMap((m) => m.files).reduce((sum, file) => sum + file.bytes, 0),
+  }
+}
+
+export function findName(state: LakeState, wanted: string): string {
+  const all = [state.batches, state.tables, state.views ?? {}].flatMap((of) => Object.keys(of))
+  const found = all.find((name) => name.toLowerCase() === wanted.toLowerCase())
+  if (found) return found
+  const similar = nearest(wanted, all)
+  throw new MoraineError(
+    'query',
+    `There is no table ${wanted} in this lake${state.number === 0 ? ' yet' : ''}`,
+    {
+      hint: similar
+        ? `Did you mean ${similar}?`
+        : all.length > 0
+          ? `Its tables are: ${all.join(', ')}`
+          : 'Fill the lake first: moraine run',
+    },
+  )
+}
