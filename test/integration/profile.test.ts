@@ -43,7 +43,7 @@ it('tells what the rows of a run are like, and how that changes from run to run'
   expect(found.map(({ rows, nulls }) => [rows, nulls]).at(-1)?.[1]).toBeGreaterThan(0.5)
   expect(found.length).toBe(2)
   expect((await project.cli('profile', 'orders', '--column', 'nothing')).stderr).toContain(
-    'There are: id, status, amount, at',
+    'Its columns are: id, status, amount, at',
   )
 })
 
