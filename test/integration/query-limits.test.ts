@@ -47,9 +47,9 @@ describe('limits of queries', () => {
     expect(await usual.read(sales, { maxRows: 5000 })).toHaveLength(5000)
     const wider = openLake(lake, { maxRows: 100 })
     expect(await wider.query('from silver.sales limit 100')).toHaveLength(100)
-    await expect(wider.query('from silver.sales limit 101')).rejects.toThrow('than the 100 that')
+    await expect(wider.query('from silver.sales limit 101')).rejects.toThrow('than its limit of 100')
     await expect(wider.query('from silver.sales', { maxRows: 7 })).rejects.toThrow(
-      'than the 7 that',
+      'than its limit of 7',
     )
     const stream = async () => {
       for await (const _ of wider.stream(sales, { maxRows: 3 }));
