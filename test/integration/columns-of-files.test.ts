@@ -240,7 +240,9 @@ describe('a definition that reads files otherwise than before', () => {
       'lake.ts': prices(`files('in/*.csv', ${options})`),
     })
     const notes = async (project: Project) =>
-      (step(await project.run(), 'bronze.pay').notes ?? []).filter((note) => /differently/.test(note))
+      (step(await project.run(), 'bronze.pay').notes ?? []).filter((note) =>
+        /differently/.test(note),
+      )
     const project = await Project.create({
       ...source('{}'),
       'in/1.csv': 'sku,price,cost\nA1,1,n/a\n',

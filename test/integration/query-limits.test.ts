@@ -47,7 +47,9 @@ describe('limits of queries', () => {
     expect(await usual.read(sales, { maxRows: 5000 })).toHaveLength(5000)
     const wider = openLake(lake, { maxRows: 100 })
     expect(await wider.query('from silver.sales limit 100')).toHaveLength(100)
-    await expect(wider.query('from silver.sales limit 101')).rejects.toThrow('than its limit of 100')
+    await expect(wider.query('from silver.sales limit 101')).rejects.toThrow(
+      'than its limit of 100',
+    )
     await expect(wider.query('from silver.sales', { maxRows: 7 })).rejects.toThrow(
       'than its limit of 7',
     )
