@@ -485,7 +485,7 @@ describe('files that are packed or encoded', () => {
     const wrong = await taken("files('in/a.csv', { encoding: 'utf-16le' })", {
       'in/a.csv': 'id\n1\n',
     })
-    expect(wrong.error?.message).toMatch(/bytes that are no utf-16le|not one of|header/)
+    expect(wrong.error?.message).toMatch(/bytes that are not valid utf-16le|none of|header/)
     const none = await taken("files('in/a.csv', { encoding: 'klingon' })", {
       'in/a.csv': 'id\n1\n',
     })
