@@ -399,11 +399,8 @@ const wideFiles = [
   'cli/commands/define/crawl',
   'cli/commands/read/status',
   'define/problems/problems',
-  'gold/build',
-  'gold/partitions',
   'run/bind',
   'serve/daemon',
-  'silver/input',
   'testing/compare',
 ]
 
@@ -416,12 +413,7 @@ const longFunctions = [
   'cli/commands/build/rebuild run',
   'cli/commands/build/run run',
   'define/problems/bronze-problems bronzeProblems',
-  'gold/build buildGold',
   'maintain/relocate relocateTable',
-  'silver/history writeHistory',
-  'silver/input partOf',
-  'silver/merge mergeByKey',
-  'silver/validate validate',
   'step/checks hold',
   'testing/storage-contract storageContract',
 ]

@@ -6,7 +6,7 @@ import type { Session } from '../engine/engine.js'
 import type { ScanTask } from '../iceberg/deletes.js'
 import type { Predicate } from '../iceberg/spec/prune.js'
 import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
-import type { Table } from '../iceberg/table.js'
+import type { TableVersion } from '../iceberg/version.js'
 import type { Proof } from '../plan/incremental.js'
 import { monotonicColumn } from '../plan/monotonic.js'
 import type { TimeDialect } from '../sql/dialect.js'
@@ -157,7 +157,7 @@ export class Part {
   }
 
   /** Whether a file of the gold table may hold rows of touched parts. */
-  mayHold({ file }: ScanTask, table: Table, name: string): boolean {
+  mayHold({ file }: ScanTask, table: TableVersion, name: string): boolean {
     const field = table.schema.fields.find((f) => f.name === name)
     const statistics = field && file.columns.get(field.id)
     if (!this.ordered || !field || typeof field.type !== 'string' || !statistics) return true
@@ -175,7 +175,7 @@ export class Part {
   async filesToRead(
     proof: PartProof,
     tasks: readonly ScanTask[],
-    table: Table,
+    table: TableVersion,
   ): Promise<readonly ScanTask[]> {
     const name = monotonicColumn(proof.expression)
     const field = table.schema.fields.find((f) => f.name.toLowerCase() === name?.toLowerCase())

@@ -2,21 +2,20 @@ import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import type { AnyDataset, Gold, Silver, Sql } from '../define/model.js'
 import { type Retention, retentionOf } from '../define/retention.js'
-import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
+import { quoteName, renderSql } from '../define/sql/sql.js'
 import { normalSql } from '../define/sql/sql-normal.js'
-import { type Field, typeName } from '../define/types/column-type.js'
+import type { Field } from '../define/types/column-type.js'
 import type { Session } from '../engine/engine.js'
-import { MoraineError } from '../errors.js'
 import { pathsOf, type ScanTask } from '../iceberg/deletes.js'
 import { toColumnType } from '../iceberg/spec/types.js'
-import type { Table } from '../iceberg/table.js'
-import type { AstNode } from '../plan/ast.js'
-import { proveIncremental, type TableName, Unprovable } from '../plan/incremental.js'
+import type { TableVersion } from '../iceberg/version.js'
+import type { TableName } from '../plan/incremental.js'
 import { monotonicColumn } from '../plan/monotonic.js'
 import { sinceFull } from '../plan/plan.js'
-import type { RunContext } from '../step/context.js'
+import type { StepContext } from '../step/context.js'
 import { type PartOfFile, tableFiles } from '../step/table-files.js'
 import { Part, type PartProof } from './partition.js'
+import { partSchema } from './prove.js'
 
 /** What is computed of a gold table whose input changed in places; its query is that of a part. */
 export interface TouchedParts {
@@ -25,86 +24,6 @@ export interface TouchedParts {
   /** Files of the table that hold rows of touched parts. */
   removed: ReadonlySet<string>
   said: string
-}
-
-/**
- * Proves that a dataset's query can be computed part by part.
- *
- * @throws MoraineError of kind `definition` that says what to change, when it can't be.
- */
-export async function provePart(
-  session: Session,
-  dataset: Gold,
-  columns: readonly Field[],
-  driving: readonly AnyDataset[] = [],
-): Promise<PartProof[]> {
-  const { incremental, query } = dataset
-  const { by, affects } = incremental as NonNullable<Gold['incremental']>
-  const inputs = new Map<string, Map<string, string>>()
-  for (const input of inputsOf(dataset)) {
-    const schema = driving.includes(input) ? partSchema(dataset) : input.tier
-    const found = await session.describe(`FROM ${quoteName(schema)}.${quoteName(input.name)}`)
-    inputs.set(
-      fullName(input).toLowerCase(),
-      new Map(found.map(({ name, sqlType }) => [name.toLowerCase(), sqlType])),
-    )
-  }
-  const typesOf = ({ tier, name }: TableName) => inputs.get(`${tier}.${name}`.toLowerCase())
-  const columnsOf = (table: TableName) => [...(typesOf(table)?.keys() ?? [])]
-  const typeOf = (table: TableName, column: string) => typesOf(table)?.get(column)
-  const serialized = await session.parser.tree(renderSql(query))
-  try {
-    checkReach(dataset, columns)
-    const proofs: PartProof[] = []
-    for (const proof of proveIncremental({ serialized, by, affects, columnsOf, typeOf }))
-      proofs.push({ ...proof, sql: await expressionSql(session, proof.expression) })
-    return proofs
-  } catch (error) {
-    if (!(error instanceof Unprovable)) throw error
-    throw new MoraineError(
-      'definition',
-      `${fullName(dataset)} cannot be updated incrementally by '${by}': ${error.message}`,
-      { place: dataset.place && { ...dataset.place, near: 'incremental' }, hint: error.hint },
-    )
-  }
-}
-
-const countable = ['int', 'bigint', 'date', 'timestamp']
-
-function checkReach({ incremental }: Gold, columns: readonly Field[]): void {
-  const { by, affects } = incremental as NonNullable<Gold['incremental']>
-  const column = columns.find((c) => c.name.toLowerCase() === by.toLowerCase())
-  if (!column)
-    throw new Unprovable(
-      'the query returns no such column',
-      `It returns: ${columns.map((c) => c.name).join(', ')}`,
-    )
-  if (affects && !countable.includes(column.type.kind))
-    throw new Unprovable(
-      `affects counts days or numbers, but it is ${typeName(column.type)}`,
-      'Use a column that is a date, a timestamp or a whole number',
-    )
-}
-
-/** A parsed expression as SQL again. */
-async function expressionSql(session: Session, expression: AstNode): Promise<string> {
-  const node = {
-    type: 'SELECT_NODE',
-    modifiers: [],
-    cte_map: { map: [] },
-    select_list: [expression],
-    from_table: { type: 'EMPTY', alias: '', sample: null, query_location: 0 },
-    where_clause: null,
-    group_expressions: [],
-    group_sets: [],
-    aggregate_handling: 'STANDARD_HANDLING',
-    having: null,
-    sample: null,
-    qualify: null,
-  }
-  const tree = JSON.stringify({ error: false, statements: [{ node, named_param_map: [] }] })
-  const [row] = await session.rows(`SELECT json_deserialize_sql(${quoteText(tree)}) AS t`)
-  return String(row?.t).replace(/^SELECT /, '')
 }
 
 /** An input whose rows may go, and the parts that were made of them stay. */
@@ -129,7 +48,7 @@ export function expiringInputs(dataset: Gold, proofs: readonly PartProof[]): Exp
 
 /** Closes the parts of which rows are gone. Returns whether there are any. */
 async function closeParts(
-  { relations }: RunContext,
+  { relations }: StepContext,
   part: Part,
   expiring: readonly ExpiringInput[],
 ): Promise<boolean> {
@@ -154,7 +73,7 @@ async function closeParts(
 
 /** Finds the parts that rows of driving inputs touch which are new, gone or changed. */
 export async function touchedParts(
-  context: RunContext,
+  context: StepContext,
   session: Session,
   dataset: Gold,
   columns: readonly Field[],
@@ -211,11 +130,8 @@ function isNamed(dataset: AnyDataset, { tier, name }: TableName): boolean {
   return fullName(dataset).toLowerCase() === `${tier}.${name}`.toLowerCase()
 }
 
-/** Where a part's rows of the inputs that decide are found, under the inputs' own names. */
-const partSchema = (dataset: Gold) => `part_${dataset.name}`
-
 /** The inputs whose rows decided which parts there are, when the table was last built. */
-export function drivingOf({ relations }: RunContext, dataset: Gold): AnyDataset[] {
+export function drivingOf({ relations }: StepContext, dataset: Gold): AnyDataset[] {
   const names = relations.view.tables[fullName(dataset)]?.drivingInputs ?? []
   return inputsOf(dataset).filter((input) => names.includes(fullName(input)))
 }
@@ -240,7 +156,7 @@ export function queryOfPart(dataset: Gold, driving: readonly AnyDataset[]): Gold
 
 /** Makes the columns of an input that decides known, before it is known which of its rows count. */
 export async function defineEmpty(
-  { relations }: RunContext,
+  { relations }: StepContext,
   session: Session,
   dataset: Gold,
   driving: AnyDataset,
@@ -252,9 +168,7 @@ export async function defineEmpty(
           (relations.view.batches[fullName(driving)] ?? []).slice(-1),
           driving.from.columns ?? [],
         )
-      : {
-          sql: session.tables.scan((await relations.table(fullName(driving)))?.schema as never, []),
-        }
+      : { sql: session.tables.scan((await relations.table(fullName(driving)))?.schema as never, []) }
   await session.define(
     partSchema(dataset),
     driving.name,
@@ -270,7 +184,7 @@ interface DrivingInput {
 }
 
 async function drivingInput(
-  context: RunContext,
+  context: StepContext,
   session: Session,
   dataset: Gold,
   driving: AnyDataset,
@@ -296,8 +210,9 @@ async function drivingInput(
     relation(await part.filesToRead(proof, after, table))
   if (all) return { changed: relation(after), rows }
   // Without the version that was read last there is nothing to compare with.
-  if (typeof seen !== 'string' || !(await storage.stat(seen))) return undefined
-  const before = await (await relations.version({ metadata: seen })).plan()
+  const last = typeof seen === 'string' ? await relations.earlier(seen) : undefined
+  if (!last) return undefined
+  const before = await last.plan()
   const { gone, added } = compareTasks(before, after)
   return {
     changed:
@@ -327,7 +242,7 @@ function compareTasks(before: readonly ScanTask[], after: readonly ScanTask[]) {
 }
 
 /** Rows that only one of two relations has: rewritten files hold most of their rows unchanged. */
-function differences({ schema }: Table, added: string, gone: string): string {
+function differences({ schema }: TableVersion, added: string, gone: string): string {
   const names = schema.fields.map((f) => quoteName(f.name)).join(', ')
   return `SELECT ${names} FROM (
     SELECT ${names}, 1 AS _sign FROM (${added}) UNION ALL SELECT ${names}, -1 FROM (${gone}))

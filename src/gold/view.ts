@@ -7,13 +7,13 @@ import { sqlType } from '../define/types/sql-type.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { definitionOf } from '../plan/fingerprint.js'
-import type { Built } from '../step/built.js'
-import { hash, type RunContext, withSession } from '../step/context.js'
-import { describeGold } from './build.js'
+import { hash, type StepContext, withSession } from '../step/context.js'
+import type { StepOutput } from '../step/task/output.js'
 import type { GoldColumns } from './casts.js'
+import { describeGold } from './describe.js'
 
 /** Stores a view: its query is bound, and becomes part of the lake. Nothing is computed. */
-export async function buildView(context: RunContext, dataset: Gold): Promise<Built> {
+export async function buildView(context: StepContext, dataset: Gold): Promise<StepOutput> {
   const name = fullName(dataset)
   return withSession(context, name, async (session) => {
     await context.relations.define(session, inputsOf(dataset))

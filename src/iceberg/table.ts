@@ -4,7 +4,7 @@ import { readChecked } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
 import { remedyFor } from '../storage/remedy.js'
 import { pathOf, type Storage } from '../storage/storage.js'
-import type { Shape, TableChange } from './change.js'
+import type { TableChange } from './change.js'
 import { Deletes, type Planned, type ScanTask } from './deletes.js'
 import { realEffects, type TableEffects } from './effects.js'
 import { parseJson, toJsonText } from './json.js'
@@ -21,14 +21,11 @@ import { LIST_CHECKSUM } from './spec/checksums.js'
 import { type DataFile, isDeletes, type ManifestEntry, type ManifestFile } from './spec/manifest.js'
 import { encodeManifestList } from './spec/manifest-list.js'
 import {
-  currentSchema,
   currentSnapshot,
   expireSnapshots,
   newTable,
   type Snapshot,
   type TableMetadata,
-  withPartitions,
-  withSchema,
   withSnapshot,
   withUpdate,
 } from './spec/metadata.js'
@@ -36,9 +33,7 @@ import { fileMayMatch, manifestMayMatch, type Predicate } from './spec/prune.js'
 import type { PartitionSpec } from './spec/transforms.js'
 import type { Schema } from './spec/types.js'
 import { summarize } from './summary.js'
-
-/** The property that says how data files are compressed, for other engines too. */
-export const CODEC = 'write.parquet.compression-codec'
+import { TableVersion } from './version.js'
 
 /** Where a version of a table is. */
 export interface TablePointer {
@@ -58,17 +53,19 @@ const encoder = new TextEncoder()
  * One version of an Iceberg table (format version 2). A version never changes: `prepare` and
  * `write` give new ones, which nobody sees until the commit log points to them.
  */
-export class Table {
+export class Table extends TableVersion {
   private constructor(
-    private readonly storage: Storage,
-    readonly metadata: TableMetadata,
+    storage: Storage,
+    metadata: TableMetadata,
     /** The metadata file; `undefined` for a table that was never written. */
     private readonly at: TablePointer | undefined,
     private readonly effects: TableEffects,
     private readonly cache = new Manifests(storage),
     /** The metadata as it lies in the file. */
     private readonly saved: TableMetadata | undefined = at === undefined ? undefined : metadata,
-  ) {}
+  ) {
+    super(storage, metadata)
+  }
 
   /** Path of the metadata file; `undefined` for a table that was never written. */
   get file(): string | undefined {
@@ -119,60 +116,20 @@ export class Table {
     )
   }
 
-  get schema(): Schema {
-    return currentSchema(this.metadata)
-  }
-
   get snapshot(): Snapshot | undefined {
     return currentSnapshot(this.metadata)
   }
 
   /** The folder of the table, relative to the storage's root. */
-  private get folder(): string {
+  get folder(): string {
     // A lake that was moved still finds its files: they lie where its tables have always lain.
     if (this.file !== undefined) return this.file.slice(0, this.file.lastIndexOf('/metadata/'))
     return pathOf(this.storage, this.metadata.location) as string
   }
 
-  /** Where it lies, as a URL. */
-  get location(): string {
-    return this.storage.locate(this.folder)
-  }
-
   /** When its rows or its shape last changed, in milliseconds since 1970. */
   get lastUpdated(): number {
     return this.metadata['last-updated-ms']
-  }
-
-  /** The path in storage of a location that metadata names. */
-  pathOf(location: string): string {
-    const { location: table } = this.metadata
-    if (location.startsWith(`${table}/`)) return `${this.folder}${location.slice(table.length)}`
-    const path = pathOf(this.storage, location)
-    if (path !== undefined) return path
-    throw new MoraineError('corrupt', `${this.file} refers to a file outside the lake: ${location}`)
-  }
-
-  /** A file of this table with its checksum, as sealing it has told. */
-  withChecksum(file: DataFile, sums: ReadonlyMap<string, string>): DataFile {
-    const sha256 = sums.get(this.pathOf(file.path))
-    return sha256 ? { ...file, sha256 } : file
-  }
-
-  /** The path for a new file below `data/`. */
-  get dataFolder(): string {
-    return `${this.folder}/data`
-  }
-
-  /** How new data files are compressed. */
-  get compression(): 'zstd' | 'snappy' {
-    return this.metadata.properties[CODEC] === 'snappy' ? 'snappy' : 'zstd'
-  }
-
-  /** This table with another shape; files that are written next follow it. */
-  reshape({ columns, partitions, about, renamed }: Shape): Table {
-    const shaped = withPartitions(withSchema(this.metadata, columns, renamed), partitions)
-    return this.with({ ...shaped, properties: { ...shaped.properties, ...about } })
   }
 
   /** This table with other metadata, which nobody sees before it is saved or written. */

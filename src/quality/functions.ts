@@ -22,6 +22,15 @@ export interface Host {
   }
 }
 
+/** Makes JavaScript callable from SQL; returns how SQL calls it with an argument. */
+export function callable(
+  { dialect, files }: Host,
+  call: JsFunction['call'],
+): (argument: string) => string {
+  const name = files.addFunction(call)
+  return (argument) => `"${name}"(${dialect.texts.utf8(argument)})`
+}
+
 /**
  * What a schema's own JavaScript is asked about each row: the text of a column, or the whole row. It is
  * asked between two passes of SQL, so that it may run in other threads.
@@ -98,8 +107,7 @@ export class Context implements Compiling {
 
   /** Makes a function known and returns SQL that calls it. */
   add(call: JsFunction['call']): (argument: string) => string {
-    const name = this.workspace.host.files.addFunction(call)
-    return (argument) => `"${name}"(${this.dialect.texts.utf8(argument)})`
+    return callable(this.workspace.host, call)
   }
 
   /**

@@ -1,15 +1,12 @@
 import { wouldLose } from '../bronze/expire-batches.js'
 import { fullName } from '../define/dataset.js'
 import type { Gold, Silver } from '../define/model.js'
-import { buildGold } from '../gold/build.js'
-import { buildView } from '../gold/view.js'
 import { decide } from '../plan/plan.js'
-import { buildSilver } from '../silver/build.js'
 import type { BuildOutcome, Built } from '../step/built.js'
 import { hash, type RunContext } from '../step/context.js'
 import { stillAtWork } from '../step/deadline.js'
 import type { StepResult } from '../step/events.js'
-import { expireRows } from '../step/retention.js'
+import { carryOut } from './carry-out.js'
 import { olderDefinition } from './older-definition.js'
 import type { RunOptions } from './options.js'
 import { prove } from './prove-sql.js'
@@ -53,16 +50,8 @@ export async function buildStep(
   const start = performance.now()
   const found = await recorder.journal.resumable(work)
   const kept = found && (await context.log.hasFiles(view, found.tables)) ? found : undefined
-  const made: Built =
-    kept ??
-    (await (decision.expires
-      ? expireRows(context, dataset)
-      : dataset.tier === 'silver'
-        ? buildSilver(context, dataset, decision)
-        : dataset.view
-          ? buildView(context, dataset)
-          : buildGold(context, dataset, decision)))
-  const { tables, views, result, failure, written } = made
+  const made = kept ?? ((await carryOut(context, dataset, decision)) as Built)
+  const { tables, views, result, failure, written }: Built = made
   refuseLate(context.signal, run)
   if (failure) {
     Object.assign(recorder.rejected, tables)

@@ -1,9 +1,9 @@
 import type { Engine } from '../engine/engine.js'
 import type { CommitLog } from '../log/log.js'
-import type { Replay } from '../silver/replay.js'
-import type { TryApart } from '../step/context.js'
+import type { StepWorker, TryApart } from '../step/context.js'
 import type { RunEvent } from '../step/events.js'
 import type { JavaScript } from '../step/javascript.js'
+import type { Replay } from '../step/task/task.js'
 import type { Storage } from '../storage/storage.js'
 
 export interface RunOptions {
@@ -53,6 +53,8 @@ export interface RunOptions {
   partBytes?: number
   /** Who runs the JavaScript of schemas; this thread when nobody is named. */
   javascript?: JavaScript
+  /** Who carries steps of silver and gold out; this process when nobody is named. */
+  worker?: StepWorker
   /** Reads objects at which processes ended; see {@link RunContext}. */
   tryApart?: TryApart
   /**

@@ -1,8 +1,10 @@
 import { fullName } from '../define/dataset.js'
 import type { Silver } from '../define/model.js'
-import { type Replay, replayDiscarded } from '../silver/replay.js'
+import type { BuildDecision } from '../plan/decision.js'
 import type { StepResult } from '../step/events.js'
+import type { Replay } from '../step/task/task.js'
 import type { BuildTask } from './build-step.js'
+import { carryOut } from './carry-out.js'
 import { prove } from './prove-sql.js'
 import { refuseLate, StepFailure } from './steps.js'
 
@@ -12,10 +14,12 @@ export async function replayStep(
   dataset: Silver,
   replay: Replay,
 ): Promise<Partial<StepResult>> {
-  begin('its discarded rows are validated again')
+  const reason = 'its discarded rows are validated again'
+  begin(reason)
   await prove(context.engine, dataset)
   const { view } = context.relations
-  const made = await replayDiscarded(context, dataset, replay)
+  const decision: BuildDecision = { action: 'build', mode: 'incremental', reason, windows: [] }
+  const made = await carryOut(context, dataset, decision, replay)
   if (!made)
     return {
       outcome: 'unchanged',

@@ -36,6 +36,7 @@ export function sharedOf(
     partBytes: options.partBytes ?? 128 << 20,
     quarantineAfter: lake.quarantineAfter,
     tryApart: options.tryApart,
+    worker: options.worker,
     javascript: options.javascript ?? new InThisThread(),
     allowBreaking: options.allowBreaking ?? false,
     acceptShrink: new Set(

@@ -2,61 +2,81 @@ import { fullName } from '../define/dataset.js'
 import { lookupsOf } from '../define/inputs.js'
 import type { Silver } from '../define/model.js'
 import { fieldsOfShape } from '../define/types/schema.js'
+import type { Session } from '../engine/engine.js'
 import type { BuildDecision } from '../plan/decision.js'
-import type { Built } from '../step/built.js'
-import { type RunContext, withSession } from '../step/context.js'
+import { type StepContext, withSession } from '../step/context.js'
 import { bindExpression, emptyRelation } from '../step/expressions.js'
 import { refuseBreaking } from '../step/schema-change.js'
+import type { StepOutput } from '../step/task/output.js'
+import type { Replay, StepTask } from '../step/task/task.js'
+import { ofBucket } from './bucket.js'
 import { carefully } from './careful.js'
-import { deduplicate } from './deduplicate.js'
-import { writeHistory } from './history.js'
+import { deduplicate, withoutOutrun } from './deduplicate.js'
 import { mergeRows } from './merged.js'
+import { chooseReplayed, leavingOf } from './replay.js'
 import { tallyRows, validate } from './validate.js'
-import { writeBuilt } from './write.js'
+import { writeStep } from './write.js'
 
 /**
- * Reads new bronze rows (or all), checks them in one pass, keeps the newest of each key, and writes
+ * Reads new bronze rows (or all, or those that were discarded before), checks them in one pass, keeps the newest of each key, and writes
  * what is kept and what is discarded. Proves that no row was lost.
+ *
+ * @returns `undefined` where a replay would change nothing.
  */
 export async function buildSilver(
-  context: RunContext,
+  context: StepContext,
   dataset: Silver,
-  decision: BuildDecision,
-): Promise<Built> {
-  return carefully(context, dataset, (how) => build(how, dataset, decision))
+  { decision, replay }: Pick<StepTask, 'decision' | 'replay'>,
+): Promise<StepOutput | undefined> {
+  return carefully(context, dataset, (how) =>
+    withSession(how, fullName(dataset), async (session) => {
+      await context.relations.define(session, lookupsOf(dataset))
+      if (replay) return replayed(how, session, dataset, replay)
+      await refuseWrong(how, session, dataset, decision)
+      const all = await validate(how, session, dataset, decision)
+      const { part } = context
+      const validated = part?.by === 'keys' ? await ofBucket(session, dataset, part, all) : all
+      const tally = await tallyRows(session, validated)
+      const deduplicated = await deduplicate(session, dataset, validated)
+      const ready = { dataset, decision, validated, tally, deduplicated }
+      return writeStep(how, session, await mergeRows(how, session, ready))
+    }),
+  )
 }
 
-async function build(
-  context: RunContext & { careful?: boolean },
+/** Definitions that break readers, and rules that can't be bound, are refused before rows are read. */
+async function refuseWrong(
+  context: StepContext,
+  session: Session,
   dataset: Silver,
-  decision: BuildDecision,
-): Promise<Built> {
-  return withSession(context, fullName(dataset), async (session) => {
-    await context.relations.define(session, lookupsOf(dataset))
-    const columns = fieldsOfShape(dataset.schema.shape as never)
-    if (!context.allowBreaking)
-      refuseBreaking(
-        dataset,
-        await context.relations.table(fullName(dataset)),
-        columns,
-        decision.renamed,
-      )
-    for (const { condition } of dataset.rules)
-      await bindExpression(session, condition, emptyRelation(columns))
-    const validated = await validate(context, session, dataset, decision)
-    const tally = await tallyRows(session, validated)
-    const deduplicated = await deduplicate(session, dataset, validated)
-    const ready = { dataset, decision, validated, tally, deduplicated }
-    const merged = await mergeRows(context, session, ready)
-    const built = await writeBuilt(context, session, merged)
-    if (!dataset.history) return built
-    const versions = await writeHistory(
-      context,
-      session,
-      dataset,
-      deduplicated.candidates,
-      merged.target,
-    )
-    return { ...built, tables: { ...built.tables, ...versions } }
-  })
+  { renamed }: BuildDecision,
+): Promise<void> {
+  const columns = fieldsOfShape(dataset.schema.shape as never)
+  const table = await context.relations.table(fullName(dataset))
+  if (!context.allowBreaking) refuseBreaking(dataset, table, columns, renamed)
+  for (const { condition } of dataset.rules)
+    await bindExpression(session, condition, emptyRelation(columns))
+}
+
+/**
+ * The same for discarded rows: those that pass now enter the table, unless it has a newer row of their key; the others stay where they
+ * are.
+ */
+async function replayed(
+  context: StepContext & { careful?: boolean },
+  session: Session,
+  dataset: Silver,
+  replay: Replay,
+): Promise<StepOutput | undefined> {
+  const chosen = await chooseReplayed(context, session, dataset, replay)
+  if (!chosen) return undefined
+  const { decision } = chosen
+  const validated = await validate(context, session, dataset, decision)
+  const tally = await tallyRows(session, validated)
+  const leaving = await leavingOf(session, chosen, validated)
+  if (!leaving) return undefined
+  const all = await deduplicate(session, dataset, validated)
+  const deduplicated = await withoutOutrun(context, session, dataset, decision, all)
+  const ready = { dataset, decision, validated, tally, deduplicated }
+  return writeStep(context, session, await mergeRows(context, session, ready), leaving)
 }

@@ -3,7 +3,7 @@ import { quoteName } from '../define/sql/sql.js'
 import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import type { BuildDecision } from '../plan/decision.js'
-import type { RunContext } from '../step/context.js'
+import type { StepContext } from '../step/context.js'
 import { findDuplicates } from './duplicates.js'
 import {
   havePlaces,
@@ -122,7 +122,7 @@ async function latestByValue(
 
 /** Leaves out rows that a later row of their batch has superseded: the table does not tell at which line of a batch its rows were. */
 export async function withoutOutrun(
-  context: RunContext & { careful?: boolean },
+  context: StepContext & { careful?: boolean },
   session: Session,
   dataset: Silver,
   decision: BuildDecision,

@@ -9,7 +9,7 @@ import { MoraineError } from '../errors.js'
 import { compileChecks } from '../quality/compile.js'
 import { emptyRelation } from '../step/expressions.js'
 import { canBeTried, expressionsOf, isAboutValue } from './careful.js'
-import type { InputContext, SilverInput } from './input.js'
+import type { InputContext, SilverInput } from './input/types.js'
 
 /** The rules, by name, that are tried on each row by itself. */
 export async function rulesToTry(

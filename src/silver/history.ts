@@ -4,13 +4,12 @@ import { quoteName } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
 import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
-import type { TableState } from '../log/commit.js'
-import { definitionOf } from '../plan/fingerprint.js'
-import { hash, type RunContext } from '../step/context.js'
+import type { StepContext } from '../step/context.js'
 import { chooseDeletes } from '../step/delete-strategy.js'
 import { emptyRelation } from '../step/expressions.js'
 import { tableFiles } from '../step/table-files.js'
-import { tableState, writeTable } from '../step/write-table.js'
+import type { TableOutput } from '../step/task/output.js'
+import { writeTable } from '../step/write-table.js'
 import { keysOf, newestPlaceFirst, removesKeys } from './keys.js'
 import { filesOfKeys, type Target } from './merge.js'
 
@@ -37,24 +36,20 @@ export function historyColumns(dataset: Silver, columns: readonly Field[]): Fiel
  * @param candidates as validation left them: rows that lost to a newer one are versions as well.
  */
 export async function writeHistory(
-  context: RunContext,
+  context: StepContext,
   session: Session,
   dataset: Silver,
   candidates: Relation,
   { columns, incremental, withIngestedAt, renamed }: Target,
-): Promise<Record<string, TableState>> {
+): Promise<Record<string, TableOutput>> {
   const name = historyOf(dataset)
   const all = historyColumns(dataset, columns)
   const before = incremental
     ? await context.relations.tableAs(name, all, dataset.partitionBy, renamed)
     : undefined
   const keys = keysOf(dataset)
-  const cursor = quoteName(dataset.cursor as string)
   const own = columns.map((column) => quoteName(column.name)).join(', ')
-  const arrivals = await session.materialize(
-    `SELECT ${own}, _ingested_at AS _loaded_at, _batch, _kind, ${cursor} AS valid_from FROM ${withIngestedAt(candidates.sql)}
-     QUALIFY row_number() OVER (PARTITION BY ${[...keys, cursor].join(', ')} ORDER BY ${newestPlaceFirst(dataset)}) = 1`,
-  )
+  const arrivals = await arrivedVersions(session, dataset, candidates, { own, withIngestedAt })
   const tasks = before ? await filesOfKeys(session, dataset, before, arrivals) : []
   const existing = before
     ? session.tables.scanWithFiles(before.schema, tableFiles(context.storage, before, tasks))
@@ -66,23 +61,15 @@ export async function writeHistory(
   const ended = removesKeys(dataset)
     ? await writeEnds(context, session, dataset, arrivals, { columns, incremental })
     : undefined
-  const { sql: versions } = await session.materialize(
+  const versions = await session.materialize(
     versionsSql(own, list, { arrivals, past, ended: ended?.before }),
   )
-  // What has come again as it was stays where it is.
-  const values = `struct_pack(${columns.map((c, i) => `c${i} := ${'{}'}.${quoteName(c.name)}`).join(', ')})`
-  const of = (alias: string) => values.replaceAll('{}', alias)
-  const same = keys.map((key) => `p.${key} = v.${key}`).join(' AND ')
-  const { sql: unchanged } = await session.materialize(
-    `SELECT p._data_file, p._data_row, ${keys.map((key) => `v.${key}`).join(', ')}, v.valid_from
-     FROM ${past.sql} AS p JOIN ${versions} AS v ON ${same} AND p.valid_from = v.valid_from
-     WHERE v._kind = 'valid' AND p.valid_to IS NOT DISTINCT FROM v.valid_to AND ${of('p')} IS NOT DISTINCT FROM ${of('v')}`,
-  )
+  const unchanged = await unchangedVersions(session, dataset, columns, { past, versions })
   const leaving = await session.materialize(
-    `SELECT _data_file, _data_row FROM ${past.sql} ANTI JOIN ${unchanged} USING (_data_file, _data_row)`,
+    `SELECT _data_file, _data_row FROM ${past.sql} ANTI JOIN ${unchanged.sql} USING (_data_file, _data_row)`,
   )
   const shown = all.map((column) => quoteName(column.name)).join(', ')
-  let rows = `SELECT ${shown} FROM ${versions} ANTI JOIN ${unchanged} USING (${list}, valid_from) WHERE _kind = 'valid'`
+  let rows = `SELECT ${shown} FROM ${versions.sql} ANTI JOIN ${unchanged.sql} USING (${list}, valid_from) WHERE _kind = 'valid'`
   const strategy =
     before && (await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)) > 0
       ? await chooseDeletes(context, session, before, tasks, leaving)
@@ -92,7 +79,7 @@ export async function writeHistory(
     rows += ` UNION ALL BY NAME (SELECT ${shown} FROM (${session.tables.scanWithFiles(before.schema, files)})
       ANTI JOIN ${leaving.sql} USING (_data_file, _data_row))`
   }
-  const { table } = await writeTable(context, session, {
+  const { output } = await writeTable(context, session, {
     name,
     columns: all,
     partitions: dataset.partitionBy,
@@ -103,7 +90,39 @@ export async function writeHistory(
     renamed,
     anyOrder: true,
   })
-  return { [name]: tableState(table, definitionOf(dataset, hash)), ...ended?.tables }
+  return { [name]: output, ...ended?.tables }
+}
+
+/** New versions: of several of a key at the same time, the newest. */
+function arrivedVersions(
+  session: Session,
+  dataset: Silver,
+  candidates: Relation,
+  { own, withIngestedAt }: Pick<Target, 'withIngestedAt'> & { own: string },
+): Promise<Relation> {
+  const cursor = quoteName(dataset.cursor as string)
+  return session.materialize(
+    `SELECT ${own}, _ingested_at AS _loaded_at, _batch, _kind, ${cursor} AS valid_from FROM ${withIngestedAt(candidates.sql)}
+     QUALIFY row_number() OVER (PARTITION BY ${[...keysOf(dataset), cursor].join(', ')} ORDER BY ${newestPlaceFirst(dataset)}) = 1`,
+  )
+}
+
+/** Versions that are there and have come again as they were: they stay where they are. */
+function unchangedVersions(
+  session: Session,
+  dataset: Silver,
+  columns: readonly Field[],
+  { past, versions }: Record<'past' | 'versions', Relation>,
+): Promise<Relation> {
+  const keys = keysOf(dataset)
+  const values = `struct_pack(${columns.map((c, i) => `c${i} := ${'{}'}.${quoteName(c.name)}`).join(', ')})`
+  const of = (alias: string) => values.replaceAll('{}', alias)
+  const same = keys.map((key) => `p.${key} = v.${key}`).join(' AND ')
+  return session.materialize(
+    `SELECT p._data_file, p._data_row, ${keys.map((key) => `v.${key}`).join(', ')}, v.valid_from
+     FROM ${past.sql} AS p JOIN ${versions.sql} AS v ON ${same} AND p.valid_from = v.valid_from
+     WHERE v._kind = 'valid' AND p.valid_to IS NOT DISTINCT FROM v.valid_to AND ${of('p')} IS NOT DISTINCT FROM ${of('v')}`,
+  )
 }
 
 /**
@@ -111,12 +130,12 @@ export async function writeHistory(
  * rows came for.
  */
 async function writeEnds(
-  context: RunContext,
+  context: StepContext,
   session: Session,
   dataset: Silver,
   { sql: arrivals }: Relation,
   { columns, incremental }: Pick<Target, 'columns' | 'incremental'>,
-): Promise<{ before: string; tables: Record<string, TableState> }> {
+): Promise<{ before: string; tables: Record<string, TableOutput> }> {
   const name = `tombstones.${dataset.name}`
   const { key, cursor } = dataset
   const kept = columns.filter((column) => key.includes(column.name) || column.name === cursor)
@@ -137,7 +156,7 @@ async function writeEnds(
   const at = quoteName(cursor as string)
   return {
     before: `SELECT * EXCLUDE (${at}), ${at} AS valid_from FROM (${existing}) SEMI JOIN ${arrivals} USING (${keysOf(dataset).join(', ')})`,
-    tables: { [name]: tableState(written.table, definitionOf(dataset, hash)) },
+    tables: { [name]: written.output },
   }
 }
 

@@ -1,7 +1,7 @@
 import { quoteText } from '../define/sql/sql.js'
 import type { Session } from '../engine/engine.js'
 import type { BuildDecision } from '../plan/decision.js'
-import type { RunContext } from '../step/context.js'
+import type { StepContext } from '../step/context.js'
 
 /** SQL for a relation that has `_batch`, with `_ingested_at` beside its columns: when the batch of each row came. */
 export type WithIngestedAt = (relation: string) => string
@@ -12,7 +12,7 @@ export type WithIngestedAt = (relation: string) => string
  * @param batches the batches that the step reads, beside those of its windows.
  */
 export async function ingestedAtOf(
-  { relations, started }: Pick<RunContext, 'relations' | 'started'>,
+  { relations, started }: Pick<StepContext, 'relations' | 'started'>,
   session: Session,
   inputs: readonly string[],
   { mode, windows }: BuildDecision,

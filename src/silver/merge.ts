@@ -6,8 +6,8 @@ import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import type { ScanTask } from '../iceberg/deletes.js'
 import { compareValues, decodeValue, parseValue, type Value } from '../iceberg/spec/values.js'
-import type { Table } from '../iceberg/table.js'
-import type { RunContext } from '../step/context.js'
+import type { TableVersion } from '../iceberg/version.js'
+import type { StepContext } from '../step/context.js'
 import { chooseDeletes, type Deletion } from '../step/delete-strategy.js'
 import { type Renamed, silverLineage } from '../step/relations.js'
 import { tableFiles } from '../step/table-files.js'
@@ -44,72 +44,86 @@ export interface Target {
 
 /** Upserts by changing only the files that hold a key of the new rows. */
 export async function mergeByKey(
-  context: RunContext,
+  context: StepContext,
   session: Session,
   dataset: Silver,
   { latest }: Deduplicated,
-  { columns, incremental, withIngestedAt, renamed }: Target,
+  target: Target,
 ): Promise<Merge> {
-  const names = columns.map((c) => quoteName(c.name)).join(', ')
-  const fresh = (from: Relation) =>
-    `SELECT ${names}, _ingested_at AS _loaded_at, _batch FROM ${withIngestedAt(from.sql)} WHERE _kind = 'valid'`
-  const none = { superseded: 0, replaced: 0, rewritten: 0 }
-  const all = [...columns, ...silverLineage]
-  const { partitionBy } = dataset
+  const { columns, incremental, renamed } = target
   const table = incremental
-    ? await context.relations.tableAs(fullName(dataset), all, partitionBy, renamed)
+    ? await context.relations.tableAs(
+        fullName(dataset),
+        [...columns, ...silverLineage],
+        dataset.partitionBy,
+        renamed,
+      )
     : undefined
   if (!table || dataset.key.length === 0) {
     const tombstones = removesKeys(dataset)
       ? await newTombstones(session, dataset, latest)
       : undefined
     const removed = incremental ? new Set<string>() : ('all' as const)
-    return { rows: fresh(latest), removed, ...none, ...(tombstones ? { tombstones } : {}) }
+    return { rows: freshRows(target, latest), removed, ...NONE, ...only(tombstones) }
   }
   const tasks = await filesOfKeys(session, dataset, table, latest)
-  const existing = session.tables.scanWithFiles(
-    table.schema,
-    tableFiles(context.storage, table, tasks),
-  )
-  const { sql: matches } = await session.materialize(matchesSql(dataset, existing, latest))
-  const keys = keysOf(dataset).join(', ')
+  const existing = session.tables.scanWithFiles(table.schema, tableFiles(context.storage, table, tasks))
+  const matches = await session.materialize(matchesSql(dataset, existing, latest))
   const known = removesKeys(dataset)
     ? await matchTombstones(context, session, dataset, latest)
     : undefined
-  const { sql: late } = await session.materialize(
-    `SELECT ${keys} FROM ${matches} WHERE _stale${known ? ` UNION SELECT ${keys} FROM ${known.matches.sql} WHERE _stale` : ''}`,
-  )
-  const areLate = (await count(session, `SELECT count(*) AS n FROM ${late}`)) > 0
-  const superseded = areLate
-    ? await count(
-        session,
-        `SELECT count(*) AS n FROM (FROM ${latest.sql} SEMI JOIN ${late} USING (${keys})) WHERE _kind <> 'invalid'`,
-      )
-    : 0
-  const keep = areLate ? { sql: `(FROM ${latest.sql} ANTI JOIN ${late} USING (${keys}))` } : latest
+  const { keep, superseded } = await withoutLate(session, dataset, latest, [matches, known?.matches])
   const tombstones = known && (await mergeTombstones(session, dataset, keep, known))
-  const leaving = { sql: `(FROM ${matches} WHERE NOT _stale)` }
+  const leaving = { sql: `(FROM ${matches.sql} WHERE NOT _stale)` }
   const replaced = await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)
-  const merge: Merge = {
-    rows: fresh(keep),
-    removed: new Set(),
-    ...none,
-    superseded,
-    ...(tombstones ? { tombstones } : {}),
-  }
+  const rows = freshRows(target, keep)
+  const merge: Merge = { rows, removed: new Set(), ...NONE, superseded, ...only(tombstones) }
   if (replaced === 0) return merge
   const strategy = await chooseDeletes(context, session, table, tasks, leaving)
   const { rewritten, deletions, removed, rewrittenRows } = strategy
   if (rewritten.length === 0) return { ...merge, removed, deletions, replaced }
   const old = session.tables.scan(table.schema, tableFiles(context.storage, table, rewritten))
-  const others = `SELECT ${names}, _loaded_at, _batch FROM (${old}) ANTI JOIN ${leaving.sql} USING (${keys})`
+  const others = `SELECT ${namesOf(target)}, _loaded_at, _batch FROM (${old}) ANTI JOIN ${leaving.sql} USING (${keysOf(dataset).join(', ')})`
   return {
     ...merge,
-    rows: `${merge.rows} UNION ALL BY NAME (${others})`,
+    rows: `${rows} UNION ALL BY NAME (${others})`,
     removed,
     deletions,
     replaced,
     rewritten: rewrittenRows,
+  }
+}
+
+const NONE = { superseded: 0, replaced: 0, rewritten: 0 }
+
+const only = (tombstones: Tombstones | undefined) => (tombstones ? { tombstones } : {})
+
+const namesOf = ({ columns }: Target) => columns.map((c) => quoteName(c.name)).join(', ')
+
+/** SQL for the rows that enter the table. */
+function freshRows(target: Target, from: Relation): string {
+  return `SELECT ${namesOf(target)}, _ingested_at AS _loaded_at, _batch FROM ${target.withIngestedAt(from.sql)} WHERE _kind = 'valid'`
+}
+
+/** The latest rows without those that something newer is there for, and how many valid ones those are. */
+async function withoutLate(
+  session: Session,
+  dataset: Silver,
+  latest: Relation,
+  matches: readonly (Relation | undefined)[],
+): Promise<{ keep: Relation; superseded: number }> {
+  const keys = keysOf(dataset).join(', ')
+  const stale = matches.flatMap((one) => (one ? [`SELECT ${keys} FROM ${one.sql} WHERE _stale`] : []))
+  const { sql: late } = await session.materialize(stale.join(' UNION '))
+  const areLate = (await count(session, `SELECT count(*) AS n FROM ${late}`)) > 0
+  if (!areLate) return { keep: latest, superseded: 0 }
+  const lost = `FROM ${latest.sql} SEMI JOIN ${late} USING (${keys})`
+  return {
+    keep: { sql: `(FROM ${latest.sql} ANTI JOIN ${late} USING (${keys}))` },
+    superseded: await count(
+      session,
+      `SELECT count(*) AS n FROM (${lost}) WHERE _kind <> 'invalid'`,
+    ),
   }
 }
 
@@ -129,7 +143,7 @@ const FEW_KEYS = 50_000
 export async function filesOfKeys(
   session: Session,
   dataset: Silver,
-  table: Table,
+  table: TableVersion,
   { sql: from }: Relation,
 ): Promise<ScanTask[]> {
   const ranges = keysOf(dataset).map(

@@ -3,9 +3,9 @@ import type { Silver } from '../define/model.js'
 import { fieldsOfShape } from '../define/types/schema.js'
 import type { Session } from '../engine/engine.js'
 import type { BuildDecision } from '../plan/decision.js'
-import type { RunContext } from '../step/context.js'
+import type { StepContext } from '../step/context.js'
 import { silverLineage } from '../step/relations.js'
-import { aboutTable, writeTable } from '../step/write-table.js'
+import { aboutTable, type Written, writeTable } from '../step/write-table.js'
 import { ingestedAtOf } from './ingested-at.js'
 import { type Merge, mergeByKey, type Target } from './merge.js'
 import type { Deduplicated, Validated } from './stages.js'
@@ -30,7 +30,7 @@ export interface Merged extends Ready {
 
 /** Merges the latest rows with the table as it stands, and looks for stale ones. */
 export async function mergeRows(
-  context: RunContext,
+  context: StepContext,
   session: Session,
   ready: Ready,
 ): Promise<Merged> {
@@ -51,12 +51,12 @@ export async function mergeRows(
 }
 
 /** Writes the rows of a step's table. */
-export async function writeRows(
-  context: RunContext,
+export function writeRows(
+  context: StepContext,
   session: Session,
   { dataset, target, merge }: Merged,
-) {
-  const { table, added } = await writeTable(context, session, {
+): Promise<Written> {
+  return writeTable(context, session, {
     name: fullName(dataset),
     columns: [...target.columns, ...silverLineage],
     partitions: dataset.partitionBy,
@@ -67,6 +67,4 @@ export async function writeRows(
     renamed: target.renamed,
     anyOrder: true,
   })
-  const bytes = added.reduce((sum, file) => sum + file.bytes, 0)
-  return { table, added, bytes, rows: added.reduce((sum, file) => sum + file.rows, 0) }
 }

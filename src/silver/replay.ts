@@ -1,77 +1,105 @@
 import { fullName } from '../define/dataset.js'
-import { lookupsOf } from '../define/inputs.js'
 import type { Silver } from '../define/model.js'
-import { renderSql } from '../define/sql/sql.js'
+import { quoteText, renderSql } from '../define/sql/sql.js'
 import { count } from '../engine/count.js'
-import type { Session } from '../engine/engine.js'
+import type { Relation, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import type { RowCounts, TableState } from '../log/commit.js'
+import type { TableState } from '../log/commit.js'
+import type { BuildDecision } from '../plan/decision.js'
 import { definitionOf } from '../plan/fingerprint.js'
-import type { Built } from '../step/built.js'
-import { hash, type RunContext, withSession } from '../step/context.js'
-import { carefully, isAboutValue } from './careful.js'
-import { deduplicate, withoutOutrun } from './deduplicate.js'
-import { type Chosen, chooseRows } from './discarded.js'
-import { mergeRows } from './merged.js'
-import { tallyRows, validate } from './validate.js'
-import { writeReplayed } from './write.js'
+import { checkFiles } from '../step/check-files.js'
+import { hash, type StepContext } from '../step/context.js'
+import { tableFiles } from '../step/table-files.js'
+import type { Replay } from '../step/task/task.js'
+import { isAboutValue } from './careful.js'
+import { discardedOf, isForRule } from './discarded.js'
+import type { Validated } from './stages.js'
 
-/** Which discarded rows are judged again. */
-export interface Replay extends Chosen {
-  /** The full name of the silver dataset. */
-  dataset: string
+/** Discarded rows that are validated again. */
+export interface Replayed {
+  /** Those rows, with their places in the discarded table. */
+  rows: Relation
+  /** Reads the batches that they are in, and of those only these rows. */
+  decision: BuildDecision
+  /** The definition has other rules than the one that the table was built by. */
+  definitionChanged: boolean
 }
 
 /**
- * Judges discarded rows again: those that pass now enter the table, unless it has a newer row of their key; the others stay where they
- * are. `undefined` when that would change nothing.
+ * Finds the discarded rows that are meant; `undefined` where there are none.
+ *
+ * @throws MoraineError of kind `usage` where the table is not what its definition would make of it.
  */
-export async function replayDiscarded(
-  context: RunContext,
+export async function chooseReplayed(
+  context: StepContext,
+  session: Session,
   dataset: Silver,
   replay: Replay,
-): Promise<Built | undefined> {
+): Promise<Replayed | undefined> {
   const name = fullName(dataset)
   const before = context.relations.view.tables[name]
   if (!before?.counts)
     throw new MoraineError('usage', `${name} is not built yet`, {
       hint: 'Build it with: moraine run',
     })
-  const known = { ...before, counts: before.counts }
-  return carefully(context, dataset, (how) => replayed(how, dataset, replay, known))
+  const definitionChanged = await refuseOtherDefinition(context, session, dataset, before)
+  const chosen = await chooseRows(context, session, dataset, replay)
+  return chosen && { ...chosen, definitionChanged }
 }
 
-async function replayed(
-  context: RunContext & { careful?: boolean },
+/** The rows that leave the discarded table, as they pass now or have other reasons; `undefined` where that would change nothing. */
+export async function leavingOf(
+  session: Session,
+  { rows, definitionChanged }: Replayed,
+  { flagged }: Validated,
+): Promise<Relation | undefined> {
+  const leaving = await session.materialize(
+    `SELECT r.* FROM ${rows.sql} AS r ANTI JOIN ${flagged.sql} AS f
+     ON r._source_line = f._source_line AND r._source_file = f._source_file AND r._batch = f._batch AND r.reasons = f._reasons`,
+  )
+  const some = (await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)) > 0
+  return some || definitionChanged ? leaving : undefined
+}
+
+/** The discarded rows that are meant, and which batches they are in; `undefined` where there are none. */
+async function chooseRows(
+  { relations, storage }: StepContext,
+  session: Session,
   dataset: Silver,
-  replay: Replay,
-  before: TableState & { counts: RowCounts },
-): Promise<Built | undefined> {
-  return withSession(context, fullName(dataset), async (session) => {
-    await context.relations.define(session, lookupsOf(dataset))
-    const changed = await refuseOtherDefinition(context, session, dataset, before)
-    const chosen = await chooseRows(context, session, dataset, replay)
-    if (!chosen) return undefined
-    const { replayed, decision } = chosen
-    const validated = await validate(context, session, dataset, decision)
-    const tally = await tallyRows(session, validated)
-    const leaving = await session.materialize(
-      `SELECT r.* FROM ${replayed.sql} AS r ANTI JOIN ${validated.flagged.sql} AS f
-       ON r._source_line = f._source_line AND r._source_file = f._source_file AND r._batch = f._batch AND r.reasons = f._reasons`,
-    )
-    const some = (await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)) > 0
-    if (!some && !changed) return undefined
-    const deduplicated = await withoutOutrun(
-      context,
-      session,
-      dataset,
-      decision,
-      await deduplicate(session, dataset, validated),
-    )
-    const ready = { dataset, decision, validated, tally, deduplicated }
-    const merged = await mergeRows(context, session, ready)
-    return writeReplayed(context, session, merged, { before, leaving })
-  })
+  { rule, since }: Replay,
+): Promise<Omit<Replayed, 'definitionChanged'> | undefined> {
+  const table = await relations.table(discardedOf(dataset))
+  if (!table) return undefined
+  const tasks = await table.plan()
+  await checkFiles(storage, table, tasks)
+  const files = tableFiles(storage, table, tasks)
+  const batches = dataset.from.map((from) => ({
+    dataset: fullName(from),
+    batches: relations.view.batches[fullName(from)] ?? [],
+  }))
+  const known = batches.flatMap((b) => b.batches.map(({ batch }) => quoteText(batch)))
+  const conditions = [
+    // A file that could not be read has no rows; and what bronze has forgotten can't be read again.
+    '_source_line > 0',
+    known.length > 0 ? `_batch IN (${known.join(', ')})` : 'false',
+    ...(rule ? [`len(list_filter(reasons, lambda r: ${isForRule('r', rule)})) > 0`] : []),
+    ...(since ? [`_discarded_at >= TIMESTAMPTZ ${quoteText(since)}`] : []),
+  ]
+  const rows = await session.materialize(
+    `SELECT * FROM (${session.tables.scanWithFiles(table.schema, files)}) WHERE ${conditions.join(' AND ')}`,
+  )
+  const found = await session.rows(`SELECT DISTINCT _batch AS b FROM ${rows.sql}`)
+  if (found.length === 0) return undefined
+  const wanted = new Set(found.map(({ b }) => String(b)))
+  const windows = batches.map((window) => ({
+    dataset: window.dataset,
+    batches: window.batches.filter(({ batch }) => wanted.has(batch)),
+  }))
+  const reason = 'discarded rows are judged again'
+  return {
+    rows,
+    decision: { action: 'build', mode: 'incremental', reason, windows, only: rows.sql },
+  }
 }
 
 /**
@@ -79,10 +107,10 @@ async function replayed(
  * where all rows that are there keep to them. Returns whether it differs.
  */
 async function refuseOtherDefinition(
-  context: RunContext,
+  context: StepContext,
   session: Session,
   dataset: Silver,
-  { definition }: TableState,
+  { definition }: Pick<TableState, 'definition'>,
 ): Promise<boolean> {
   const now = definitionOf(dataset, hash)
   const names = [...new Set([...Object.keys(definition), ...Object.keys(now)])]

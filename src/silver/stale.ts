@@ -2,7 +2,7 @@ import { fullName } from '../define/dataset.js'
 import type { Silver } from '../define/model.js'
 import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
-import type { RunContext } from '../step/context.js'
+import type { StepContext } from '../step/context.js'
 import { tableFiles } from '../step/table-files.js'
 import {
   keyedColumns,
@@ -25,7 +25,7 @@ export interface Stale {
 
 /** Looks for stale rows, where any were discarded. */
 export async function findStale(
-  context: RunContext,
+  context: StepContext,
   session: Session,
   dataset: Silver,
   rows: Pick<Validated, 'rows' | 'flagged'> & Deduplicated,

@@ -4,12 +4,12 @@ import type { Field } from '../define/types/column-type.js'
 import { fieldsOfShape } from '../define/types/schema.js'
 import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
-import type { TableState } from '../log/commit.js'
-import { definitionOf } from '../plan/fingerprint.js'
-import { hash, type RunContext } from '../step/context.js'
+import type { StepContext } from '../step/context.js'
 import { emptyRelation } from '../step/expressions.js'
 import { tableFiles } from '../step/table-files.js'
-import { tableState, writeTable } from '../step/write-table.js'
+import type { TableOutput } from '../step/task/output.js'
+import { writeTable } from '../step/write-table.js'
+import { inBucket } from './bucket.js'
 import { keysOf, newer } from './keys.js'
 
 /** Which keys are gone, so that older rows of them that come late do not bring them back. */
@@ -67,11 +67,13 @@ export interface KnownTombstones {
   all: Relation
   /** Those whose key new rows have; `_stale` where the tombstone is the newer one. */
   matches: Relation
+  /** They are those of a bucket of keys. */
+  isPart: boolean
 }
 
 /** Finds tombstones whose key the new rows have. */
 export async function matchTombstones(
-  context: RunContext,
+  context: StepContext,
   session: Session,
   dataset: Silver,
   { sql: latest }: Relation,
@@ -80,11 +82,13 @@ export async function matchTombstones(
   const relation = table
     ? session.tables.scan(table.schema, tableFiles(context.storage, table, await table.plan()))
     : emptyRelation(tombstoneColumns(dataset))
+  const { part } = context
+  const all = part ? `FROM (${relation}) WHERE ${inBucket(session, dataset, part)}` : relation
   const on = keysOf(dataset).map((key) => `e.${key} = w.${key}`)
   const matches = await session.materialize(
-    `SELECT e.*, ${newer(dataset, 'e', 'w')} AS _stale FROM (${relation}) AS e JOIN ${latest} AS w ON ${on.join(' AND ')}`,
+    `SELECT e.*, ${newer(dataset, 'e', 'w')} AS _stale FROM (${all}) AS e JOIN ${latest} AS w ON ${on.join(' AND ')}`,
   )
-  return { all: { sql: `(${relation})` }, matches }
+  return { all: { sql: `(${all})` }, matches, isPart: part !== undefined }
 }
 
 /** New tombstones beside those that no newer row has taken the place of. */
@@ -92,31 +96,32 @@ export async function mergeTombstones(
   session: Session,
   dataset: Silver,
   fresh: Relation,
-  { all, matches }: KnownTombstones,
+  { all, matches, isPart }: KnownTombstones,
 ): Promise<Tombstones> {
   const keys = keysOf(dataset).join(', ')
   const added = `SELECT ${names(dataset)} FROM ${fresh.sql} WHERE _kind <> 'valid'`
   const gone = { sql: `(FROM ${matches.sql} WHERE NOT _stale)` }
   const deleted = await deletions(session, fresh)
   const lost = await deletions(session, gone)
-  if ((await count(session, `SELECT count(*) AS n FROM ${gone.sql}`)) === 0)
-    return { rows: added, removed: new Set(), deleted, lost }
+  const isNone = (await count(session, `SELECT count(*) AS n FROM ${gone.sql}`)) === 0
+  // Parts of which one replaces the table replace it together.
+  if (isNone && !isPart) return { rows: added, removed: new Set(), deleted, lost }
   const rows = `${added} UNION ALL BY NAME (SELECT ${names(dataset)} FROM ${all.sql} ANTI JOIN ${gone.sql} USING (${keys}))`
   return { rows, removed: 'all', deleted, lost }
 }
 
 /** Writes what is known of keys that are gone, where rows can take keys away. */
 export async function writeTombstones(
-  context: RunContext,
+  context: StepContext,
   session: Session,
   dataset: Silver,
   tombstones: Tombstones | undefined,
-): Promise<Record<string, TableState>> {
+): Promise<Record<string, TableOutput>> {
   if (!tombstones) return {}
   const { rows, removed } = tombstones
   const name = tombstonesOf(dataset)
   const columns = tombstoneColumns(dataset)
   const work = { name, columns, partitions: [], rows, removed }
-  const { table } = await writeTable(context, session, work)
-  return { [name]: tableState(table, definitionOf(dataset, hash)) }
+  const { output } = await writeTable(context, session, work)
+  return { [name]: output }
 }

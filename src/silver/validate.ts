@@ -8,16 +8,23 @@ import { whyUnrepeatable } from '../plan/repeatable.js'
 import { type CompiledChecks, compileChecks } from '../quality/compile.js'
 import { isText } from '../quality/grammar.js'
 import { inputTypeOf } from '../quality/javascript.js'
-import type { RunContext } from '../step/context.js'
+import type { StepContext } from '../step/context.js'
 import type { ReasonCount } from '../step/events.js'
 import { withAnswers } from '../step/javascript.js'
 import { refuseWhatFails, rulesToTry } from './failing.js'
-import { type InputContext, type SilverInput, type SilverPart, silverInput } from './input.js'
+import { silverInput } from './input/input.js'
+import type { InputContext, SilverInput, SilverPart } from './input/types.js'
 import { havePlaces, keyedColumns, keysOf, samePlace } from './keys.js'
 import type { Keyed, Validated } from './stages.js'
 
 const FLAGGED =
   '(_reasons IS NOT NULL OR _warnings IS NOT NULL OR _failures IS NOT NULL OR _superseded)'
+
+/** One part of the input, and its checks. */
+interface CheckedPart {
+  part: SilverPart
+  checks: CompiledChecks
+}
 
 /**
  * Validates the rows that a silver step reads.
@@ -26,69 +33,95 @@ const FLAGGED =
  * written.
  */
 export async function validate(
-  context: InputContext & Pick<RunContext, 'javascript' | 'signal'>,
+  context: InputContext & Pick<StepContext, 'javascript' | 'signal'>,
   session: Session,
   dataset: Silver,
   decision: BuildDecision,
 ): Promise<Validated> {
   const triedRules = await rulesToTry(context, session, dataset)
-  const compile = ({ parts }: SilverInput) =>
-    parts.map((part) => {
-      const { deleteFailed } = part
-      const care = { triedRules, ...(deleteFailed ? { deleteFailed } : {}) }
-      return { part, checks: compileChecks(dataset, part.raw, session, care) }
-    })
-  let input = await silverInput(context, session, dataset, decision)
-  let compiled = compile(input)
-  if (compiled.length > 1 && compiled.some(({ checks }) => checks.passes.length > 0)) {
-    // What is asked of JavaScript is asked about all rows together.
-    input = await silverInput(context, session, dataset, decision, true)
-    compiled = compile(input)
-  }
+  const { input, compiled } = await checkedInput(context, session, dataset, decision, triedRules)
   if (context.careful) await refuseWhatFails(session, dataset, input, triedRules)
-  const over = ({ part, checks }: (typeof compiled)[number], relation: string, where = '') =>
-    `SELECT * EXCLUDE (_input, _raw, _doubtful), CASE WHEN _error IS NOT NULL THEN _raw
-    WHEN _reasons IS NOT NULL OR _failures IS NOT NULL THEN ${part.rawJson} END AS _raw
-    FROM (${checks.over(relation)})${where}`
-  const union = (parts: typeof compiled, where?: string) =>
-    parts.map((one) => over(one, `(${one.part.relation})`, where)).join('\nUNION ALL BY NAME\n')
-  const [only] = compiled as [(typeof compiled)[number]]
+  const [only] = compiled as [CheckedPart]
   const passes = compiled.length === 1 ? only.checks.passes : []
   const wide = isWide(dataset, input)
   // A sample's rows are those of one way of reading: keys alone would be those of others.
   const isWhole = context.sample === undefined
   if (passes.length === 0 && !wide && isWhole && (await isCheap(session, dataset, input))) {
-    const few = fewest(compiled)
-    const others = compiled.filter((one) => one !== few)
-    const fewRows = few && (await session.materialize(union([few])))
-    const all = await session.view(
-      `${union(others)}${fewRows ? `\nUNION ALL BY NAME FROM ${fewRows.sql}` : ''}`,
-    )
-    const flagged = await session.materialize(`FROM ${all.sql} LIMIT 0`)
-    const none = !(await findFlagged(
-      session,
-      flagged,
-      fewRows && `FROM ${fewRows.sql} WHERE ${FLAGGED}`,
-      union(others, ` WHERE (_doubtful OR _superseded) AND ${FLAGGED}`),
-    ))
-    // What was found to hold for rows need not be asked again.
-    const nothing = ['_reasons', '_warnings', '_failures'].map((n) => `NULL::VARCHAR[] AS ${n}`)
-    const without = none ? '' : ` ANTI JOIN ${flagged.sql} AS f ON ${samePlace('a', 'f')}`
-    const good = `SELECT * REPLACE (${nothing.join(', ')}, false AS _superseded) FROM ${all.sql} AS a${without}`
-    const rows = await session.view(
-      `${good}${none ? '' : ` UNION ALL BY NAME FROM ${flagged.sql}`}`,
-    )
+    const { rows, flagged } = await viewedRows(session, compiled)
     const keyed = (await keysAlone(context, session, dataset, decision)) ?? { relation: rows }
     return { columns: input.columns, rows, flagged, keyed }
   }
   const given = passes.length > 0 ? `(${only.part.relation})` : ''
   const rows = await withAnswers(context, session, dataset, passes, given, (relation) =>
-    session.materialize(passes.length > 0 ? over(only, relation) : union(compiled), {
+    session.materialize(passes.length > 0 ? checkedSql(only, relation) : unionSql(compiled), {
       quicklyPlanned: wide,
     }),
   )
   const flagged = await session.view(`FROM ${rows.sql} WHERE ${FLAGGED}`)
   return { columns: input.columns, rows, flagged, keyed: { relation: rows } }
+}
+
+/** The input with its checks: in one part, where those ask JavaScript. */
+async function checkedInput(
+  context: InputContext,
+  session: Session,
+  dataset: Silver,
+  decision: BuildDecision,
+  triedRules: ReadonlySet<string>,
+): Promise<{ input: SilverInput; compiled: CheckedPart[] }> {
+  const compile = (input: SilverInput) => {
+    const compiled = input.parts.map((part) => {
+      const { deleteFailed } = part
+      const care = { triedRules, ...(deleteFailed ? { deleteFailed } : {}) }
+      return { part, checks: compileChecks(dataset, part.raw, session, care) }
+    })
+    return { input, compiled }
+  }
+  const found = compile(await silverInput(context, session, dataset, decision))
+  const { compiled } = found
+  if (compiled.length < 2 || compiled.every(({ checks }) => checks.passes.length === 0))
+    return found
+  // What is asked of JavaScript is asked about all rows together.
+  return compile(await silverInput(context, session, dataset, decision, true))
+}
+
+/** SQL for the validated rows of a relation. */
+function checkedSql({ part, checks }: CheckedPart, relation: string, where = ''): string {
+  return `SELECT * EXCLUDE (_input, _raw, _doubtful), CASE WHEN _error IS NOT NULL THEN _raw
+    WHEN _reasons IS NOT NULL OR _failures IS NOT NULL THEN ${part.rawJson} END AS _raw
+    FROM (${checks.over(relation)})${where}`
+}
+
+function unionSql(parts: readonly CheckedPart[], where?: string): string {
+  return parts
+    .map((one) => checkedSql(one, `(${one.part.relation})`, where))
+    .join('\nUNION ALL BY NAME\n')
+}
+
+/** Rows that are validated whenever they are asked for, and those of them that are flagged, which are written down. */
+async function viewedRows(
+  session: Session,
+  compiled: readonly CheckedPart[],
+): Promise<Record<'rows' | 'flagged', Relation>> {
+  const few = fewest(compiled)
+  const others = compiled.filter((one) => one !== few)
+  const fewRows = few && (await session.materialize(unionSql([few])))
+  const all = await session.view(
+    `${unionSql(others)}${fewRows ? `\nUNION ALL BY NAME FROM ${fewRows.sql}` : ''}`,
+  )
+  const flagged = await session.materialize(`FROM ${all.sql} LIMIT 0`)
+  const none = !(await findFlagged(
+    session,
+    flagged,
+    fewRows && `FROM ${fewRows.sql} WHERE ${FLAGGED}`,
+    unionSql(others, ` WHERE (_doubtful OR _superseded) AND ${FLAGGED}`),
+  ))
+  // What was found to hold for rows need not be asked again.
+  const nothing = ['_reasons', '_warnings', '_failures'].map((n) => `NULL::VARCHAR[] AS ${n}`)
+  const without = none ? '' : ` ANTI JOIN ${flagged.sql} AS f ON ${samePlace('a', 'f')}`
+  const good = `SELECT * REPLACE (${nothing.join(', ')}, false AS _superseded) FROM ${all.sql} AS a${without}`
+  const rows = await session.view(`${good}${none ? '' : ` UNION ALL BY NAME FROM ${flagged.sql}`}`)
+  return { rows, flagged }
 }
 
 /** Fills `flagged`, with those of `few` first; `false` where there are none. */

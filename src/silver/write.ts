@@ -2,137 +2,123 @@ import { fullName } from '../define/dataset.js'
 import type { Silver } from '../define/model.js'
 import type { Relation, Session } from '../engine/engine.js'
 import type { MoraineError } from '../errors.js'
-import type { RowCounts, TableState } from '../log/commit.js'
-import { definitionOf } from '../plan/fingerprint.js'
-import type { Built } from '../step/built.js'
-import { brokenChecks, holdChecks, notPublished } from '../step/checks.js'
-import { hash, type RunContext } from '../step/context.js'
-import { saidOf, withExpired, withoutExpired } from '../step/retention.js'
-import { tableState } from '../step/write-table.js'
-import { countEver, countRows, proveNothingLost, withoutReplayed } from './counts.js'
-import { discardedRows, writeDiscarded, writeLeft } from './discarded.js'
+import type { RowCounts } from '../log/commit.js'
+import { notPublished } from '../step/checks.js'
+import type { StepContext } from '../step/context.js'
+import { proveNothingLost } from '../step/task/counts.js'
+import type { StepOutput, TableOutput } from '../step/task/output.js'
+import type { Written } from '../step/write-table.js'
+import { discardedOf, discardedRows, writeDiscarded, writeLeft } from './discarded.js'
 import { writeHistory } from './history.js'
 import { type Merged, writeRows } from './merged.js'
 import { writeTombstones } from './tombstones.js'
 import { countReasons } from './validate.js'
 
-/** Writes what a build keeps and what it discards, and proves that no row was lost. */
-export async function writeBuilt(
-  context: RunContext,
+/**
+ * Writes what a step keeps and what it discards, and proves that no row was lost.
+ *
+ * @param leaving of a replay: rows that leave the discarded table.
+ */
+export async function writeStep(
+  context: StepContext,
   session: Session,
   merged: Merged,
-): Promise<Built> {
-  const { dataset, decision, target, validated, tally, merge, stale } = merged
-  const { incremental, withIngestedAt } = target
+  leaving?: Relation,
+): Promise<StepOutput> {
+  const { dataset, target, merge, deduplicated } = merged
   const name = fullName(dataset)
-  const definition = definitionOf(dataset, hash)
   const written = await writeRows(context, session, merged)
-  const discardedNow = discardedRows(dataset, validated.flagged, stale, withIngestedAt)
-  const discarded = await writeDiscarded(context, session, dataset, discardedNow, incremental)
+  const discarded = await writeReasons(context, session, merged, leaving)
   const tombstones = await writeTombstones(context, session, dataset, merge.tombstones)
-  const before = incremental ? context.relations.view.tables[name] : undefined
-  const counts = countRows(merged, written.rows, discarded.written)
-  const ever = countEver(merged, counts, before?.counts)
+  const versions = dataset.history
+    ? await writeHistory(context, session, dataset, deduplicated.candidates, target)
+    : {}
+  const counts = countRows(merged, written, leaving ? merged.tally.discarded : rowsOf(discarded))
   proveNothingLost(name, counts)
-  proveNothingLost(name, { ...ever, kept: written.table.totals.rows })
-  // What was made of rows that are gone goes on to be so, unless all of them are there again.
-  const kept =
-    incremental || decision.lost ? context.relations.view.tables[name]?.retention : undefined
-  const left = await withoutExpired(context, dataset, written.table, kept)
-  const { table, expired, retention } = left
-  const raw = validated.columns.map((column) => column.toLowerCase())
-  const state: TableState = {
-    ...tableState(table, definition, withExpired(ever, expired)),
-    ...(retention ? { retention } : {}),
-    inputColumns: [...new Set([...(before?.inputColumns ?? []), ...raw])].sort(),
-  }
-  const checks = await holdChecks(context, session, dataset, table, counts)
-  const failure =
-    (await failedRows(context, session, dataset, validated.flagged)) ??
-    brokenChecks(context, name, checks, dataset.place)
+  const failure = await failedRows(context, session, dataset, merged.validated.flagged)
+  const own = { ...written.output, ...whatIsSaid(context, merged, leaving) }
   return {
     tables: {
-      [name]: state,
-      [discarded.name]: tableState(discarded.table, definition),
+      [name]: own,
+      [discardedOf(dataset)]: discarded.output,
       ...tombstones,
+      ...versions,
     },
-    result: {
-      ...resultOf(merged, counts, written),
-      ...(expired > 0 ? { notes: saidOf(expired) } : {}),
-      ...(checks.length > 0 ? { checks } : {}),
-      ...(tally.reasons.length > 0 ? { discarded: tally.reasons } : {}),
-      ...(tally.warnings.length > 0 ? { warnings: tally.warnings } : {}),
+    counts: {
+      now: counts,
+      replaced: merge.replaced,
+      revived: merge.tombstones?.lost ?? 0,
+      replayed: leaving ? counts.in : 0,
+      expired: 0,
+      anew: !target.incremental,
     },
-    written: { table, files: written.added },
+    result: resultOf(merged, counts, written),
     ...(failure ? { failure } : {}),
   }
 }
 
-/** Writes what a replay brought back, and takes it out of the discarded rows. */
-export async function writeReplayed(
-  context: RunContext,
+/** What the log is to say of the table: a replay reads no batches that the table does not know. */
+function whatIsSaid(
+  { relations }: StepContext,
+  { dataset, target, validated }: Merged,
+  leaving: Relation | undefined,
+): Pick<TableOutput, 'state' | 'continues'> {
+  if (leaving) return { state: {}, continues: true }
+  const known = target.incremental ? relations.view.tables[fullName(dataset)]?.inputColumns : undefined
+  const all = [...(known ?? []), ...validated.columns.map((column) => column.toLowerCase())]
+  return { state: { inputColumns: [...new Set(all)].sort() } }
+}
+
+/** Writes the rows that were discarded, with their reasons. */
+function writeReasons(
+  context: StepContext,
   session: Session,
-  merged: Merged,
-  { before, leaving }: { before: TableState & { counts: RowCounts }; leaving: Relation },
-): Promise<Built> {
-  const { dataset, target, validated, tally, deduplicated, merge, stale } = merged
-  const name = fullName(dataset)
-  const written = await writeRows(context, session, merged)
-  const { table } = written
-  const counts = countRows(merged, written.rows, tally.discarded)
-  proveNothingLost(name, counts)
-  const ever = countEver(merged, counts, withoutReplayed(before.counts, counts.in))
-  proveNothingLost(name, { ...ever, kept: table.totals.rows })
-  const versions = dataset.history
-    ? await writeHistory(context, session, dataset, deduplicated.candidates, target)
-    : {}
-  const tombstones = await writeTombstones(context, session, dataset, merge.tombstones)
-  const again = discardedRows(dataset, validated.flagged, stale, target.withIngestedAt)
-  const discarded = await writeLeft(context, session, dataset, leaving, again)
-  const checks = await holdChecks(context, session, dataset, table, ever)
-  const failure = brokenChecks(context, name, checks, dataset.place)
+  { dataset, target, validated, stale }: Merged,
+  leaving: Relation | undefined,
+): Promise<Written> {
+  const rows = discardedRows(dataset, validated.flagged, stale, target.withIngestedAt)
+  return leaving
+    ? writeLeft(context, session, dataset, leaving, rows)
+    : writeDiscarded(context, session, dataset, rows, target.incremental)
+}
+
+const rowsOf = ({ added }: Pick<Written, 'added'>) => added.reduce((sum, { rows }) => sum + rows, 0)
+
+/** Where the rows that this step read have ended. */
+function countRows(
+  { dataset, tally, deduplicated, merge }: Merged,
+  written: Written,
+  discarded: number,
+): RowCounts {
   return {
-    tables: {
-      [name]: {
-        ...before,
-        ...tableState(table, definitionOf(dataset, hash), ever),
-        // How old the rows are that came back is seen by the next run.
-        ...(before.retention
-          ? { retention: { ...before.retention, oldest: new Date(0).toISOString() } }
-          : {}),
-      },
-      [`discarded.${dataset.name}`]: discarded,
-      ...tombstones,
-      ...versions,
-    },
-    result: {
-      ...resultOf(merged, counts, written),
-      ...(checks.length > 0 ? { checks } : {}),
-      ...(tally.reasons.length > 0 ? { discarded: tally.reasons } : {}),
-    },
-    written: { table, files: written.added },
-    ...(failure ? { failure } : {}),
+    in: tally.rows,
+    kept: rowsOf(written) - merge.rewritten,
+    discarded,
+    superseded: tally.superseded + deduplicated.superseded + merge.superseded,
+    ...(dataset.deleteWhen ? { deleted: merge.tombstones?.deleted ?? 0 } : {}),
   }
 }
 
 /** What is to be said of the rows that a step wrote. */
 function resultOf(
-  { merge, stale }: Merged,
+  { merge, stale, tally }: Merged,
   counts: RowCounts,
-  { added, bytes }: Awaited<ReturnType<typeof writeRows>>,
-): Built['result'] {
+  { added }: Written,
+): StepOutput['result'] {
   return {
     counts: { ...counts, replaced: merge.replaced },
     rows: counts.kept,
     files: added.length,
-    bytes,
+    bytes: added.reduce((sum, { bytes }) => sum + bytes, 0),
     ...(stale.rows > 0 ? { stale: stale.rows } : {}),
+    ...(tally.reasons.length > 0 ? { discarded: tally.reasons } : {}),
+    ...(tally.warnings.length > 0 ? { warnings: tally.warnings } : {}),
   }
 }
 
 /** What to say of rows that break a check of severity `fail`: they keep the step from being published. */
 async function failedRows(
-  context: RunContext,
+  context: StepContext,
   session: Session,
   dataset: Silver,
   flagged: Relation,

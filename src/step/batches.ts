@@ -111,7 +111,12 @@ export async function writeManifest(
 export class Batches {
   private readonly cache = new Map<string, Promise<BatchManifest>>()
 
-  constructor(readonly storage: Storage) {}
+  /** @param tell what a manifest says, by its path: what lies in storage, unless somebody else tells. */
+  constructor(
+    readonly storage: Storage,
+    private readonly tell = (path: string, sha256: string | undefined) =>
+      readJson<BatchManifest | EarlierManifest>(storage, path, sha256),
+  ) {}
 
   /** @throws MoraineError of kind `corrupt` when it is not what was written. */
   manifest({
@@ -126,9 +131,7 @@ export class Batches {
   }
 
   private async read(path: string, sha256: string | undefined): Promise<BatchManifest> {
-    const manifest = manifestInPlainWords(
-      await readJson<BatchManifest | EarlierManifest>(this.storage, path, sha256),
-    )
+    const manifest = manifestInPlainWords(await this.tell(path, sha256))
     const at = (path: string) => this.storage.locate(path)
     const staging = stagingOf(this.storage)
     for (const { data, dataSha256, original } of manifest.files) {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { ScanTask } from '../iceberg/deletes.js'
-import type { Table } from '../iceberg/table.js'
+import type { TableVersion } from '../iceberg/version.js'
 import { notAsWritten } from '../storage/checked.js'
 import { fileSha256 } from '../storage/checksum.js'
 import { type Storage, stagingOf } from '../storage/storage.js'
@@ -12,7 +12,7 @@ import { type Storage, stagingOf } from '../storage/storage.js'
  */
 export async function checkFiles(
   storage: Storage,
-  table: Table,
+  table: TableVersion,
   tasks: readonly ScanTask[],
 ): Promise<void> {
   const files = tasks.flatMap(({ file, deletes }) => [file, ...deletes])

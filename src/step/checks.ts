@@ -7,18 +7,16 @@ import { quoteName, quoteText, reference, renderSql } from '../define/sql/sql.js
 import { thousands } from '../define/thousands.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError, type SourceLocation } from '../errors.js'
-import type { Table } from '../iceberg/table.js'
+import type { TableVersion } from '../iceberg/version.js'
 import type { RowCounts } from '../log/commit.js'
-import type { Storage } from '../storage/storage.js'
-import type { RunContext } from './context.js'
+import type { StepContext } from './context.js'
 import type { CheckResult } from './events.js'
-import { Journal } from './journal.js'
 import { atUserSql } from './sql-errors.js'
 import { tableFiles } from './table-files.js'
 
 /** An error for a result that is kept from readers. */
 export function notPublished(
-  { run }: Pick<RunContext, 'run'>,
+  { run }: Pick<StepContext, 'run'>,
   name: string,
   why: string,
   place: SourceLocation | undefined,
@@ -31,7 +29,7 @@ export function notPublished(
 
 /** The error for checks of severity `fail` that did not pass. */
 export function brokenChecks(
-  context: Pick<RunContext, 'run'>,
+  context: Pick<StepContext, 'run'>,
   name: string,
   results: readonly CheckResult[],
   place: SourceLocation | undefined,
@@ -45,22 +43,21 @@ export function brokenChecks(
 
 /** Holds a new version of a table, which nobody sees yet, against the dataset's checks. */
 export async function holdChecks(
-  context: RunContext,
+  context: StepContext,
   session: Session,
   dataset: Silver | Gold,
-  table: Table,
+  table: TableVersion,
   counts?: RowCounts,
 ): Promise<CheckResult[]> {
   if (dataset.checks.length === 0) return []
   const files = tableFiles(context.storage, table, await table.plan())
   await context.relations.define(session, checkedAgainst(dataset))
   const relation = session.tables.scan(table.schema, files)
-  const rowsBefore = (runs: number) => rowsOfRuns(context.storage, fullName(dataset), runs)
   return holdOn(relation, dataset.checks, {
     session,
     counts,
     started: context.started,
-    rowsBefore,
+    rowsBefore: context.rowsBefore,
   })
 }
 
@@ -86,8 +83,8 @@ export interface Holding {
   session: Session
   counts: RowCounts | undefined
   started: Date
-  /** The rows of the last runs: those that were read, or those of the table. */
-  rowsBefore?: (runs: number) => Promise<number[]>
+  /** The rows of the last runs, newest first: those that were read, or those of the table. */
+  rowsBefore?: readonly number[]
 }
 
 /** Runs from which on there is something to compare with. */
@@ -103,19 +100,6 @@ function unusual(n: number, before: readonly number[], deviations: number): stri
   if (Math.abs(n - mean) <= deviations * deviation) return undefined
   const [shown, usual] = [n, Math.round(mean)].map(thousands)
   return `${shown} rows, but the last ${before.length} runs had ${usual} on average`
-}
-
-/** How many rows a dataset had in the last runs that built it, newest first. */
-async function rowsOfRuns(storage: Storage, name: string, runs: number): Promise<number[]> {
-  const entries = await new Journal(storage).latest(runs * 10)
-  return entries
-    .flatMap(({ record }) => {
-      const step = record?.steps.find(({ dataset }) => dataset === name)
-      if (step?.outcome !== 'done') return []
-      const rows = step.counts?.in ?? step.rows
-      return rows === undefined || rows === 0 ? [] : [rows]
-    })
-    .slice(0, runs)
 }
 
 /** What is wrong, in words; `undefined` when the check holds. */
@@ -144,7 +128,7 @@ async function hold(check: Check, holding: Holding): Promise<string | undefined>
       return n >= min && n <= max ? undefined : `it has ${thousands(n)} rows`
     }
     case 'usual rows': {
-      const before = (await holding.rowsBefore?.(check.runs)) ?? []
+      const before = holding.rowsBefore?.slice(0, check.runs) ?? []
       const all = await one('SELECT count(*) AS n FROM this_table')
       return unusual(counts?.in ?? Number(all.n), before, check.deviations)
     }

@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os'
 import type { Lake } from '../define/lake.js'
+import type { Gold, Silver } from '../define/model.js'
 import type { Engine, Session } from '../engine/engine.js'
 import type { CommitLog } from '../log/log.js'
 import { variable } from '../settings.js'
@@ -7,42 +8,53 @@ import { sha256 } from '../storage/checksum.js'
 import type { Storage } from '../storage/storage.js'
 import type { JavaScript } from './javascript.js'
 import type { Relations } from './relations.js'
+import type { StepOutput } from './task/output.js'
+import type { StepPart, StepSettings, StepTask } from './task/task.js'
+
+/** Who carries steps out, wherever that is: an engine, places for files, and what tables and batches consist of. */
+export interface StepResources {
+  storage: Storage
+  engine: Engine
+  relations: Relations
+  javascript: JavaScript
+  signal: AbortSignal
+  /** Tells how far a step has come. */
+  progress: (dataset: string, how: { rows?: number; percent?: number }) => void
+}
+
+/** What a step of silver or gold works with: it knows neither the log nor how a lake lies in storage. */
+export interface StepContext extends StepResources, StepSettings {
+  /** The part of the step that is to be carried out, where not all of it is. */
+  part?: StepPart | undefined
+}
 
 /** What the steps of one run share. */
-export interface RunContext {
+export interface RunContext extends StepResources, Omit<StepSettings, 'folders' | 'rowsBefore'> {
   lake: Lake
-  storage: Storage
   log: CommitLog
-  engine: Engine
-  /** The run's id; sorts by time. */
-  run: string
-  /** When the run began. */
-  started: Date
   author: string
-  signal: AbortSignal
   /** Full names of datasets whose full extracts may have far fewer rows than before. */
   acceptShrink: ReadonlySet<string>
   /** Full names of datasets whose files are read again, whatever was taken of them. */
   reread: ReadonlySet<string>
-  /** Whether columns may change in ways that break readers. */
-  allowBreaking: boolean
-  /** Rows of each bronze input that silver reads at most; all when not given. */
-  sample: number | undefined
   /** Bytes of files from which on it pays to keep values rather than texts. */
   valuesFrom: number
-  /** Bytes of files up to which rows are replaced by writing their files again. */
-  rewriteUpTo: number
   /** Bytes of a database's table that are read as one part. */
   partBytes: number
   /** Failures after which an object in quarantine is not tried again by itself. */
   quarantineAfter: number
   /** Reads an object of a quarantine in a process of its own; without it, such objects are read in this one. */
   tryApart?: TryApart | undefined
-  relations: Relations
-  javascript: JavaScript
-  /** Tells how far a step has come. */
-  progress: (dataset: string, how: { rows?: number; percent?: number }) => void
+  /** Who carries steps of silver and gold out; without one, this process does. */
+  worker?: StepWorker | undefined
 }
+
+/** Carries a step out, here or elsewhere; `undefined` where a replay would change nothing. */
+export type StepWorker = (
+  resources: StepResources,
+  dataset: Silver | Gold,
+  task: StepTask,
+) => Promise<StepOutput | undefined>
 
 /**
  * Reads an object in a process of its own, by its dataset's full name and its id: by which signal or code the process ended, or
@@ -65,7 +77,7 @@ const PROGRESS_INTERVAL = 200
 
 /** Uses a session for a dataset's step and closes it; a cancelled run interrupts it. */
 export async function withSession<T>(
-  { engine, signal, progress }: RunContext,
+  { engine, signal, progress }: Pick<StepResources, 'engine' | 'signal' | 'progress'>,
   dataset: string,
   use: (session: Session) => Promise<T>,
 ): Promise<T> {

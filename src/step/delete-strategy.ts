@@ -1,8 +1,8 @@
 import { quoteText } from '../define/sql/sql.js'
 import type { Relation, Session } from '../engine/engine.js'
 import { pathsOf, type ScanTask } from '../iceberg/deletes.js'
-import type { Table } from '../iceberg/table.js'
-import type { RunContext } from './context.js'
+import type { TableVersion } from '../iceberg/version.js'
+import type { StepContext } from './context.js'
 
 /** How rows leave a table: their files are rewritten (copy-on-write), or list them as deleted (merge-on-read). */
 export interface DeleteStrategy {
@@ -34,9 +34,9 @@ const MOST_DELETED = 0.1
  * @param rewriteUpTo bytes that are written again in any case.
  */
 export async function chooseDeletes(
-  { storage, rewriteUpTo }: Pick<RunContext, 'storage' | 'rewriteUpTo'>,
+  { storage, rewriteUpTo, part }: Pick<StepContext, 'storage' | 'rewriteUpTo' | 'part'>,
   session: Session,
-  table: Table,
+  table: TableVersion,
   tasks: readonly ScanTask[],
   { sql: leaving }: Relation,
 ): Promise<DeleteStrategy> {
@@ -48,7 +48,20 @@ export async function chooseDeletes(
     session.tables.fileName(storage.locate(table.pathOf(file.path)))
   /** Rows that stay. */
   const leftOf = (task: ScanTask) => liveRows(task) - (replaced.get(nameOf(task)) ?? 0)
+  const placesOf = (task: ScanTask) =>
+    `SELECT _data_row AS pos FROM ${leaving} WHERE _data_file = ${quoteText(nameOf(task))}`
   const touched = tasks.filter((task) => replaced.has(nameOf(task)))
+  // Other parts take other rows from the same files: each has lists of its own beside those that are there.
+  if (part)
+    return {
+      rewritten: [],
+      rewrittenRows: 0,
+      deletions: touched.map((task) => ({
+        task: { ...task, deletes: [] },
+        places: placesOf(task),
+      })),
+      removed: new Set(),
+    }
   const keepable = touched.filter(
     (task) => hasOwnDeletes(task) && leftOf(task) >= task.file.rows * (1 - MOST_DELETED),
   )
@@ -59,10 +72,7 @@ export async function chooseDeletes(
   return {
     rewritten,
     rewrittenRows: rewritten.reduce((sum, task) => sum + leftOf(task), 0),
-    deletions: [...kept].map((task) => ({
-      task,
-      places: `SELECT _data_row AS pos FROM ${leaving} WHERE _data_file = ${quoteText(nameOf(task))}`,
-    })),
+    deletions: [...kept].map((task) => ({ task, places: placesOf(task) })),
     removed: new Set([...pathsOf(rewritten), ...oldLists]),
   }
 }

@@ -5,9 +5,8 @@ import type { Partition } from '../define/partition.js'
 import { quoteName, renderSql } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
 import type { BatchParts, Session } from '../engine/engine.js'
-import { realEffects } from '../iceberg/effects.js'
-import { Manifests } from '../iceberg/manifests.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
+import type { TableVersion } from '../iceberg/version.js'
 import type { BatchPointer, TableState } from '../log/commit.js'
 import type { View } from '../plan/decision.js'
 import { sinceFull } from '../plan/plan.js'
@@ -15,6 +14,8 @@ import type { Storage } from '../storage/storage.js'
 import { Batches, bronzeFiles, bronzeLineage, columnsOf } from './batches.js'
 import { Naming } from './naming.js'
 import { tableFiles } from './table-files.js'
+import { type TableSource, tablesIn } from './task/table-source.js'
+import type { StepPart } from './task/task.js'
 
 /** Columns that every silver table has beside those of its schema. */
 export const silverLineage: readonly Field[] = [
@@ -30,20 +31,20 @@ export type Renamed = Readonly<Record<string, string>> | undefined
  * has built itself is seen by its later steps before anybody else sees it.
  */
 export class Relations {
-  readonly batches: Batches
-  /** Versions of a table share most of their manifests. */
-  private readonly manifests: Manifests
   private readonly staged: Record<string, TableState> = {}
-  private readonly tables = new Map<string, Promise<Table>>()
+  private readonly tables = new Map<string, Promise<TableVersion>>()
   private readonly defined = new Map<string, Promise<void>>()
 
+  /**
+   * @param batches what batches consist of.
+   * @param source tells what versions of tables consist of: what lies in storage, unless it is told.
+   */
   constructor(
     private readonly storage: Storage,
     private readonly base: View,
-  ) {
-    this.batches = new Batches(storage)
-    this.manifests = new Manifests(storage)
-  }
+    readonly batches = new Batches(storage),
+    private readonly source: TableSource = tablesIn(storage),
+  ) {}
 
   /** The view with what was built since. */
   get view(): View {
@@ -142,16 +143,18 @@ export class Relations {
 
   /**
    * SQL for the rows of bronze batches as silver reads them: in parts, and where `marked`, with `_superseded` where a
-   * newer version of their file is among the batches.
+   * newer version of their file is among the batches. Of a part of a step, those of its group of files.
    */
   async bronzeParts(
     session: Session,
     pointers: readonly BatchPointer[],
     wanted: ReadonlyMap<string, string>,
     marked: boolean,
+    part?: StepPart,
   ): Promise<BatchParts> {
     const manifests = await this.batches.manifests(pointers)
-    const files = bronzeFiles(this.storage, manifests, marked, await this.naming(pointers))
+    const all = bronzeFiles(this.storage, manifests, marked, await this.naming(pointers))
+    const files = part?.by === 'files' ? all.filter((_, i) => i % part.of === part.index) : all
     await session.files.hold(files)
     return session.files.batchParts(files, wanted)
   }
@@ -164,9 +167,16 @@ export class Relations {
   }
 
   /** The Iceberg table behind a name, if it was ever built. */
-  async table(name: string): Promise<Table | undefined> {
+  async table(name: string): Promise<TableVersion | undefined> {
     const state = this.view.tables[name]
     return state && this.version(state)
+  }
+
+  /** The same for who writes new versions of it. */
+  async stored(name: string): Promise<Table | undefined> {
+    const table = await this.table(name)
+    if (table && !(table instanceof Table)) throw new Error(`${name} is not read from storage`)
+    return table
   }
 
   /** A table as it stands, with the columns and names that it is about to have. */
@@ -175,17 +185,21 @@ export class Relations {
     columns: readonly Field[],
     partitions: readonly Partition[],
     renamed: Renamed,
-  ): Promise<Table | undefined> {
+  ): Promise<TableVersion | undefined> {
     const table = await this.table(name)
     return table?.reshape({ columns, partitions, ...(renamed ? { renamed } : {}) })
   }
 
+  /** A version that was there before, by its metadata file; `undefined` where it is gone. */
+  async earlier(metadata: string): Promise<TableVersion | undefined> {
+    return (await this.source.has(metadata)) ? this.version({ metadata }) : undefined
+  }
+
   /** A version of a table by its metadata file; each is read once. */
-  version({ metadata, sha256 }: TablePointer): Promise<Table> {
+  private version({ metadata, sha256 }: TablePointer): Promise<TableVersion> {
     const known = this.tables.get(metadata)
     if (known) return known
-    const at = { metadata, ...(sha256 ? { sha256 } : {}) }
-    const loaded = Table.load(this.storage, at, realEffects, this.manifests)
+    const loaded = this.source.load({ metadata, ...(sha256 ? { sha256 } : {}) })
     this.tables.set(metadata, loaded)
     return loaded
   }

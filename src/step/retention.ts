@@ -8,18 +8,20 @@ import type { Relation, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { toColumnType } from '../iceberg/spec/types.js'
 import { decodeValue } from '../iceberg/spec/values.js'
-import type { Table } from '../iceberg/table.js'
-import type { RowCounts, TableState } from '../log/commit.js'
-import { definitionOf } from '../plan/fingerprint.js'
-import type { Built } from './built.js'
-import { hash, type RunContext, withSession } from './context.js'
+import type { FileChange, TableVersion } from '../iceberg/version.js'
+import type { TableState } from '../log/commit.js'
+import { type StepContext, withSession } from './context.js'
 import { chooseDeletes } from './delete-strategy.js'
 import { tableFiles } from './table-files.js'
-import { tableState, writeTable } from './write-table.js'
+import { NO_ROWS } from './task/counts.js'
+import type { StepOutput } from './task/output.js'
+import { type Written, writeTable } from './write-table.js'
 
 /** A table without the rows that have expired by its dataset's `keep`. */
 export interface Unexpired {
-  table: Table
+  table: TableVersion
+  /** How its files change for that. */
+  changes: readonly FileChange[]
   /** Rows that went. */
   expired: number
   retention: TableState['retention']
@@ -27,9 +29,9 @@ export interface Unexpired {
 
 /** Lets rows go that are older than a dataset's `keep`; the table stays as it is where it has none, or they stay for ever. */
 export async function withoutExpired(
-  context: RunContext,
+  context: StepContext,
   dataset: Silver | Gold,
-  table: Table,
+  table: TableVersion,
   before: TableState['retention'],
 ): Promise<Unexpired> {
   const retention = retentionOf(dataset)
@@ -37,6 +39,7 @@ export async function withoutExpired(
     const { column: by, expiredBefore: until } = before ?? {}
     return {
       table,
+      changes: [],
       expired: 0,
       retention: by && until ? { column: by, expiredBefore: until } : undefined,
     }
@@ -47,20 +50,18 @@ export async function withoutExpired(
     const expired = `${quoteName(column.name)} < ${timeAs(from, column.type)}`
     const text = timeAs(from, column.type).replace(/^\w+ '|'$/g, '')
     const tasks = await table.plan([{ column: column.name, op: '<', values: [text] }])
-    const files = session.tables.scanWithFiles(
-      table.schema,
-      tableFiles(context.storage, table, tasks),
-    )
+    const files = session.tables.scanWithFiles(table.schema, tableFiles(context.storage, table, tasks))
     const leaving = await session.materialize(
       `SELECT _data_file, _data_row FROM (${files}) WHERE ${expired}`,
     )
     const rows = await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)
     const left =
-      rows > 0 ? await remove(context, session, dataset, table, { tasks, leaving, expired }) : table
-    const oldest = await oldestRow(context, session, left, column)
+      rows > 0 && (await remove(context, session, dataset, table, { tasks, leaving, expired }))
+    const oldest = await oldestRow(context, session, left ? left.table : table, column)
     const until = rows > 0 ? from.toISOString() : before?.expiredBefore
     return {
-      table: left,
+      table: left ? left.table : table,
+      changes: left ? left.output.changes : [],
       expired: rows,
       retention: {
         column: retention.by,
@@ -71,10 +72,10 @@ export async function withoutExpired(
   })
 }
 
-type Column = Table['schema']['fields'][number]
+type Column = TableVersion['schema']['fields'][number]
 
 /** The column that tells how old rows are. */
-function timeColumn(dataset: AnyDataset, { schema }: Table, { by }: Retention) {
+function timeColumn(dataset: AnyDataset, { schema }: TableVersion, { by }: Retention) {
   const field = schema.fields.find(({ name }) => name.toLowerCase() === by.toLowerCase())
   const type = field && toColumnType(field.type)
   if (field && type && isTime(type)) return { ...field, type, iceberg: String(field.type) }
@@ -89,16 +90,16 @@ function timeColumn(dataset: AnyDataset, { schema }: Table, { by }: Retention) {
 }
 
 async function remove(
-  context: RunContext,
+  context: StepContext,
   session: Session,
   dataset: Silver | Gold,
-  table: Table,
-  what: { tasks: Awaited<ReturnType<Table['plan']>>; leaving: Relation; expired: string },
-): Promise<Table> {
+  table: TableVersion,
+  what: { tasks: Awaited<ReturnType<TableVersion['plan']>>; leaving: Relation; expired: string },
+): Promise<Written> {
   const strategy = await chooseDeletes(context, session, table, what.tasks, what.leaving)
   const { rewritten, deletions, removed } = strategy
   const files = session.tables.scan(table.schema, tableFiles(context.storage, table, rewritten))
-  const written = await writeTable(context, session, {
+  return writeTable(context, session, {
     name: fullName(dataset),
     version: table,
     rows: `SELECT * FROM (${files}) WHERE NOT coalesce(${what.expired}, false)`,
@@ -106,14 +107,13 @@ async function remove(
     deletions,
     anyOrder: dataset.tier === 'silver',
   })
-  return written.table
 }
 
 /** From when the oldest row is, as the files' bounds say; those of files with deletes may be of rows that are gone. */
 async function oldestRow(
-  { storage }: RunContext,
+  { storage }: StepContext,
   session: Session,
-  table: Table,
+  table: TableVersion,
   column: Omit<Column, 'type'> & { iceberg: string },
 ): Promise<Date | undefined> {
   const tasks = await table.plan()
@@ -137,31 +137,19 @@ async function oldestRow(
 }
 
 /** Lets rows of a table go that nothing else has to be done for. */
-export async function expireRows(context: RunContext, dataset: Silver | Gold): Promise<Built> {
+export async function expireRows(
+  context: StepContext,
+  dataset: Silver | Gold,
+): Promise<StepOutput> {
   const name = fullName(dataset)
-  const before = context.relations.view.tables[name] as TableState
-  const table = (await context.relations.table(name)) as Table
-  const {
-    table: left,
-    expired,
-    retention,
-  } = await withoutExpired(context, dataset, table, before.retention)
-  const counts = before.counts && withExpired(before.counts, expired)
-  const { sameRowsAs, ...others } = before
-  const state = { ...others, ...tableState(left, definitionOf(dataset, hash), counts), retention }
+  const { retention: before, counts } = context.relations.view.tables[name] as TableState
+  const table = (await context.relations.table(name)) as TableVersion
+  const { changes, expired, retention } = await withoutExpired(context, dataset, table, before)
+  const state = retention ? { retention } : {}
   return {
-    tables: { [name]: expired > 0 || !sameRowsAs ? state : { ...state, sameRowsAs } },
+    tables: { [name]: { changes, state, continues: true } },
+    ...(counts ? { counts: { ...NO_ROWS, expired } } : {}),
     result: { rows: 0, files: 0, bytes: 0, notes: saidOf(expired) },
-  }
-}
-
-/** What became of all rows, once some of those that were kept have expired. */
-export function withExpired(counts: RowCounts, expired: number): RowCounts {
-  if (expired === 0) return counts
-  return {
-    ...counts,
-    kept: counts.kept - expired,
-    expired: (counts.expired ?? 0) + expired,
   }
 }
 

@@ -3,12 +3,12 @@ import type { Gold, Silver } from '../define/model.js'
 import type { Field } from '../define/types/column-type.js'
 import { MoraineError } from '../errors.js'
 import { toColumnType } from '../iceberg/spec/types.js'
-import type { Table } from '../iceberg/table.js'
+import type { TableVersion } from '../iceberg/version.js'
 import { type ColumnChange, sayChange, schemaDiff } from '../plan/schema-diff.js'
 
 /** How a table's columns will change; columns that Moraine adds itself are left out. */
 export function columnChanges(
-  table: Table,
+  table: TableVersion,
   columns: readonly Field[],
   renamed: Readonly<Record<string, string>> = {},
 ): ColumnChange[] {
@@ -25,7 +25,7 @@ export function columnChanges(
  */
 export function refuseBreaking(
   dataset: Silver | Gold,
-  table: Table | undefined,
+  table: TableVersion | undefined,
   columns: readonly Field[],
   renamed: Readonly<Record<string, string>> | undefined,
 ): void {

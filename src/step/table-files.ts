@@ -3,7 +3,7 @@ import type { DeleteFile, TableFile } from '../engine/engine.js'
 import type { ScanTask } from '../iceberg/deletes.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import { toColumnType } from '../iceberg/spec/types.js'
-import type { Table } from '../iceberg/table.js'
+import type { TableVersion } from '../iceberg/version.js'
 import type { Storage } from '../storage/storage.js'
 
 /** A data file and lists of positions: of the file's rows only those are meant. */
@@ -14,7 +14,7 @@ export interface PartOfFile extends ScanTask {
 /** Files of a table as an engine opens them. */
 export function tableFiles(
   storage: Storage,
-  table: Table,
+  table: TableVersion,
   tasks: readonly PartOfFile[],
 ): TableFile[] {
   const locate = (file: DataFile) => storage.locate(table.pathOf(file.path))

@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Gold, Silver } from '../define/model.js'
-import type { Partition } from '../define/partition.js'
-import type { Field } from '../define/types/column-type.js'
 import type { Session } from '../engine/engine.js'
+import type { Shape } from '../iceberg/change.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import { currentSpec } from '../iceberg/spec/metadata.js'
-import { CODEC, Table } from '../iceberg/table.js'
-import type { Definition, RowCounts, TableState } from '../log/commit.js'
-import type { RunContext } from './context.js'
+import { ChangedTable, CODEC, ListedTable, type TableVersion } from '../iceberg/version.js'
+import type { StepContext } from './context.js'
 import type { Deletion } from './delete-strategy.js'
+import type { TableOutput } from './task/output.js'
 
 /** A step's work on one table. */
 export type TableWork = {
@@ -21,26 +20,30 @@ export type TableWork = {
   deletions?: readonly Deletion[] | undefined
   /** The order of the rows means nothing. */
   anyOrder?: boolean
-} & (Shape | { version: Table })
+} & (Shaped | { version: TableVersion })
 
 /** What the table is to be like; `version`: as that version, from which it goes on. */
-interface Shape {
-  columns: readonly Field[]
-  partitions: readonly Partition[]
-  about?: Readonly<Record<string, string>>
-  /** New names of columns, by the old ones. */
-  renamed?: Readonly<Record<string, string>> | undefined
+type Shaped = Omit<Shape, 'renamed'> & { renamed?: Shape['renamed'] | undefined }
+
+/** What was written of a table. */
+export interface Written {
+  /** The table with it, which nobody sees yet. */
+  table: TableVersion
+  added: readonly DataFile[]
+  output: TableOutput
 }
 
-/** Writes rows as data files of a table and makes a new version of it, which nobody sees yet. */
+/** Writes rows as data files of a table; its driver makes a new version of it. */
 export async function writeTable(
-  context: RunContext,
+  context: StepContext,
   session: Session,
   work: TableWork,
-): Promise<{ table: Table; added: DataFile[] }> {
+): Promise<Written> {
   const { storage, run } = context
-  const existing = 'version' in work ? work.version : await context.relations.table(work.name)
-  const table = 'version' in work ? work.version : shaped(context, work.name, existing, work)
+  const shape = 'version' in work ? undefined : shapeOf(work)
+  const table = shape
+    ? (await existing(context, work.name)).reshape(shape)
+    : (work as { version: TableVersion }).version
   await storage.prepare(`${table.dataFolder}/x`)
   const written = await session.tables.write(work.rows, {
     schema: table.schema,
@@ -56,38 +59,34 @@ export async function writeTable(
   )
   const added = written.map((file) => table.withChecksum(file, sums))
   const deletes = lists.map(({ file, spec }) => ({ file: table.withChecksum(file, sums), spec }))
-  const nothing = added.length === 0 && work.removed !== 'all' && work.removed.size === 0
-  if (nothing && existing?.snapshot) return { table: await table.save(), added }
-  const summary = { 'moraine.run': run }
-  return { table: await table.write({ removed: work.removed, added, deletes, summary }), added }
+  const change = { removed: work.removed, added, deletes }
+  return {
+    table: new ChangedTable(storage, table, change),
+    added,
+    output: { ...(shape ? { shape } : {}), changes: [change], state: {} },
+  }
 }
 
-function shaped(
-  context: RunContext,
+const shapeOf = ({ columns, partitions, about, renamed }: Shaped): Shape => ({
+  columns,
+  partitions,
+  ...(about ? { about } : {}),
+  ...(renamed ? { renamed } : {}),
+})
+
+/** The table of a name as it stands. */
+async function existing(
+  { relations, storage, folders }: StepContext,
   name: string,
-  existing: Table | undefined,
-  { columns, partitions, about, renamed }: Shape,
-): Table {
-  const [layer = '', ...rest] = name.split('.')
-  const path = `${folderOf(context, layer)}/${rest.join('.')}`
-  return (existing ?? Table.create(context.storage, path)).reshape({
-    columns,
-    partitions,
-    ...(about ? { about } : {}),
-    ...(renamed ? { renamed } : {}),
-  })
-}
-
-/** The folder of a layer's new tables. */
-function folderOf({ lake }: RunContext, layer: string): string {
-  return (layer === 'silver' || layer === 'gold' ? lake.folders[layer] : undefined) ?? layer
+): Promise<TableVersion> {
+  return (await relations.table(name)) ?? ListedTable.empty(storage, folders[name] ?? name)
 }
 
 /** Writes which rows are deleted: one list for each file, together with those that were deleted before. */
 async function writeDeletions(
-  { storage, run }: RunContext,
+  { storage, run }: StepContext,
   session: Session,
-  table: Table,
+  table: TableVersion,
   deletions: readonly Deletion[],
 ): Promise<{ file: DataFile; spec: number }[]> {
   const written: { file: DataFile; spec: number }[] = []
@@ -98,15 +97,6 @@ async function writeDeletions(
     written.push({ file: await session.tables.writeDeletes(places, target), spec: task.spec })
   }
   return written
-}
-
-export function tableState(table: Table, definition: Definition, counts?: RowCounts): TableState {
-  return {
-    ...table.pointer,
-    definition,
-    ...table.totals,
-    ...(counts ? { counts } : {}),
-  }
 }
 
 /** What a dataset says about itself, as table properties that other engines show. */

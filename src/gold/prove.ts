@@ -1,0 +1,94 @@
+import { fullName } from '../define/dataset.js'
+import { inputsOf } from '../define/inputs.js'
+import type { AnyDataset, Gold } from '../define/model.js'
+import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
+import { type Field, typeName } from '../define/types/column-type.js'
+import type { Session } from '../engine/engine.js'
+import { MoraineError } from '../errors.js'
+import type { AstNode } from '../plan/ast.js'
+import { proveIncremental, type TableName, Unprovable } from '../plan/incremental.js'
+import type { PartProof } from './partition.js'
+
+/** Where a part's rows of the inputs that decide are found, under the inputs' own names. */
+export const partSchema = (dataset: Gold) => `part_${dataset.name}`
+
+/**
+ * Proves that a dataset's query can be computed part by part.
+ *
+ * @throws MoraineError of kind `definition` that says what to change, when it can't be.
+ */
+export async function provePart(
+  session: Session,
+  dataset: Gold,
+  columns: readonly Field[],
+  driving: readonly AnyDataset[] = [],
+): Promise<PartProof[]> {
+  const { incremental, query } = dataset
+  const { by, affects } = incremental as NonNullable<Gold['incremental']>
+  const inputs = new Map<string, Map<string, string>>()
+  for (const input of inputsOf(dataset)) {
+    const schema = driving.includes(input) ? partSchema(dataset) : input.tier
+    const found = await session.describe(`FROM ${quoteName(schema)}.${quoteName(input.name)}`)
+    inputs.set(
+      fullName(input).toLowerCase(),
+      new Map(found.map(({ name, sqlType }) => [name.toLowerCase(), sqlType])),
+    )
+  }
+  const typesOf = ({ tier, name }: TableName) => inputs.get(`${tier}.${name}`.toLowerCase())
+  const columnsOf = (table: TableName) => [...(typesOf(table)?.keys() ?? [])]
+  const typeOf = (table: TableName, column: string) => typesOf(table)?.get(column)
+  const serialized = await session.parser.tree(renderSql(query))
+  try {
+    checkReach(dataset, columns)
+    const proofs: PartProof[] = []
+    for (const proof of proveIncremental({ serialized, by, affects, columnsOf, typeOf }))
+      proofs.push({ ...proof, sql: await expressionSql(session, proof.expression) })
+    return proofs
+  } catch (error) {
+    if (!(error instanceof Unprovable)) throw error
+    throw new MoraineError(
+      'definition',
+      `${fullName(dataset)} cannot be updated incrementally by '${by}': ${error.message}`,
+      { place: dataset.place && { ...dataset.place, near: 'incremental' }, hint: error.hint },
+    )
+  }
+}
+
+const countable = ['int', 'bigint', 'date', 'timestamp']
+
+function checkReach({ incremental }: Gold, columns: readonly Field[]): void {
+  const { by, affects } = incremental as NonNullable<Gold['incremental']>
+  const column = columns.find((c) => c.name.toLowerCase() === by.toLowerCase())
+  if (!column)
+    throw new Unprovable(
+      'the query returns no such column',
+      `It returns: ${columns.map((c) => c.name).join(', ')}`,
+    )
+  if (affects && !countable.includes(column.type.kind))
+    throw new Unprovable(
+      `affects counts days or numbers, but it is ${typeName(column.type)}`,
+      'Use a column that is a date, a timestamp or a whole number',
+    )
+}
+
+/** A parsed expression as SQL again. */
+async function expressionSql(session: Session, expression: AstNode): Promise<string> {
+  const node = {
+    type: 'SELECT_NODE',
+    modifiers: [],
+    cte_map: { map: [] },
+    select_list: [expression],
+    from_table: { type: 'EMPTY', alias: '', sample: null, query_location: 0 },
+    where_clause: null,
+    group_expressions: [],
+    group_sets: [],
+    aggregate_handling: 'STANDARD_HANDLING',
+    having: null,
+    sample: null,
+    qualify: null,
+  }
+  const tree = JSON.stringify({ error: false, statements: [{ node, named_param_map: [] }] })
+  const [row] = await session.rows(`SELECT json_deserialize_sql(${quoteText(tree)}) AS t`)
+  return String(row?.t).replace(/^SELECT /, '')
+}
+

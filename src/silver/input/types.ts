@@ -1,0 +1,72 @@
+import type { AnyDataset } from '../../define/model.js'
+import type { BatchParts, Session } from '../../engine/engine.js'
+import type { BatchPointer } from '../../log/commit.js'
+import type { View } from '../../plan/decision.js'
+import type { KnownColumns } from '../../quality/known.js'
+import type { RawColumn } from '../../quality/raw.js'
+import type { StepPart } from '../../step/task/task.js'
+
+/** The rows that a silver step reads, ready to be checked. */
+export interface SilverInput {
+  /** Rows that keep the same columns as values are read together; most inputs are one part. */
+  parts: SilverPart[]
+  /** The columns that the inputs have. */
+  columns: string[]
+  /** How many rows there are, where that is known. */
+  rows: number | undefined
+}
+
+export interface SilverPart {
+  /** SQL for lineage, `_input` (all raw values as a struct), and a raw value a column: r0, r1 … */
+  relation: string
+  raw: Record<string, RawColumn>
+  /** SQL over `_input` for all raw values of a row as JSON. */
+  rawJson: string
+  rows: number | undefined
+  /** SQL for the rows of the input, which `select` and `deleteWhen` are computed over. */
+  input: string
+  /** SQL that `deleteWhen` has failed on the row, where it was tried. */
+  deleteFailed?: string
+}
+
+/** What reading inputs needs of a run. */
+export interface InputContext {
+  relations: InputRelations
+  sample?: number | undefined
+  /** Whether SQL of the user's is tried on each row by itself; see `carefully`. */
+  careful?: boolean
+  /** The part of the step that is carried out, where not all of it is. */
+  part?: StepPart | undefined
+}
+
+/** Where the rows of inputs come from; a test gives its own. */
+export interface InputRelations {
+  readonly view: View
+  define(session: Session, datasets: readonly AnyDataset[]): Promise<void>
+  bronzeRelation(
+    session: Session,
+    pointers: readonly BatchPointer[],
+    declared: readonly string[],
+  ): Promise<{ sql: string; columns: string[] }>
+  batchColumns(pointers: readonly BatchPointer[]): Promise<string[]>
+  /** What columns are called where names fall together. */
+  naming?(
+    pointers: readonly BatchPointer[],
+  ): Promise<{ readonly spelt: ReadonlyMap<string, string> } | undefined>
+  bronzeParts(
+    session: Session,
+    pointers: readonly BatchPointer[],
+    wanted: ReadonlyMap<string, string>,
+    marked: boolean,
+    part?: StepPart,
+  ): Promise<BatchParts>
+}
+
+/** Rows of an input, and which of their columns are also there as values. */
+export interface Source {
+  sql: string
+  values: readonly string[]
+  rows: number | undefined
+  known?: KnownColumns
+}
+

@@ -1,0 +1,230 @@
+import { z } from 'zod'
+import { type ErrorKind, MoraineError, messageOf } from '../../errors.js'
+import type { Shape } from '../../iceberg/change.js'
+import type { ScanTask } from '../../iceberg/deletes.js'
+import type { ColumnStatistics, DataFile } from '../../iceberg/spec/manifest.js'
+import type { TableMetadata } from '../../iceberg/spec/metadata.js'
+import type { Value } from '../../iceberg/spec/values.js'
+import type { FileChange, TableData } from '../../iceberg/version.js'
+import type { Definition, ViewState } from '../../log/commit.js'
+import type { BuildDecision, View } from '../../plan/decision.js'
+import type { BatchManifest } from '../batches.js'
+import type { StepResult } from '../events.js'
+import type { StepCounts, StepOutput, TableOutput } from './output.js'
+import type { Replay, StepTask } from './task.js'
+
+/*
+ * Tasks and what they give as JSON. What JSON has no values for is written so that it comes back exactly: whole numbers of any size, doubles
+ * that are no numbers, bytes, times. All else must be plain already: what is not is refused, rather than changed in silence.
+ */
+
+/** Values that JSON has anyway; properties that are `undefined` are left out. */
+const plain = <T>() =>
+  z.codec(z.json(), z.custom<T>(), {
+    decode: (value) => value as T,
+    encode: (value) => asJson(value) as z.core.util.JSONType,
+  })
+
+function asJson(value: unknown): unknown {
+  if (value === null || ['string', 'boolean'].includes(typeof value)) return value
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  if (Array.isArray(value)) return value.map(asJson)
+  const isPlain = typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype
+  if (!isPlain) throw new TypeError(`${typeof value} can't be part of a step's task`)
+  const entries = Object.entries(value as object).filter(([, one]) => one !== undefined)
+  return Object.fromEntries(entries.map(([name, one]) => [name, asJson(one)]))
+}
+
+const time = z.codec(z.iso.datetime(), z.date(), {
+  decode: (text) => new Date(text),
+  encode: (date) => date.toISOString(),
+})
+
+const bytes = z.codec(z.base64(), z.instanceof(Uint8Array), {
+  decode: (text) => new Uint8Array(Buffer.from(text, 'base64')),
+  encode: (value) => Buffer.from(value).toString('base64'),
+})
+
+const set = z.codec(z.array(z.string()), z.instanceof(Set<string>), {
+  decode: (items) => new Set(items),
+  encode: (items) => [...items],
+})
+
+/** A value of a partition: texts as they are, whole numbers and doubles by their digits. */
+const value = z.codec(
+  z.union([z.null(), z.string(), z.object({ int: z.string() }), z.object({ double: z.string() })]),
+  z.custom<Value | null>(),
+  {
+    decode: (given) => {
+      if (given === null || typeof given === 'string') return given
+      return 'int' in given ? BigInt(given.int) : Number(given.double)
+    },
+    encode: (given) => {
+      if (given === null || typeof given === 'string') return given
+      if (typeof given === 'bigint') return { int: String(given) }
+      return { double: Object.is(given, -0) ? '-0' : String(given) }
+    },
+  },
+)
+
+const count = z.number().int().nonnegative()
+const statistics: z.ZodType<ColumnStatistics> = z.strictObject({
+  size: count.optional(),
+  values: count.optional(),
+  nulls: count.optional(),
+  nans: count.optional(),
+  lower: bytes.optional(),
+  upper: bytes.optional(),
+}) as never
+
+const columns = z.codec(
+  z.array(z.tuple([z.number().int(), statistics])),
+  z.instanceof(Map<number, ColumnStatistics>),
+  { decode: (entries) => new Map(entries), encode: (map) => [...map] },
+)
+
+const dataFile: z.ZodType<DataFile> = z.strictObject({
+  content: z.enum(['data', 'position deletes', 'equality deletes']).optional(),
+  equalityIds: z.array(z.number().int()).optional(),
+  referenced: z.string().optional(),
+  path: z.string(),
+  rows: count,
+  bytes: count,
+  partition: z.array(value),
+  columns,
+  splitOffsets: z.array(z.number()).optional(),
+  sha256: z.string().optional(),
+}) as never
+
+const scanTask: z.ZodType<ScanTask> = z.strictObject({
+  file: dataFile,
+  spec: z.number().int(),
+  deletes: z.array(dataFile),
+}) as never
+
+const tableData: z.ZodType<TableData> = z.strictObject({
+  metadata: plain<TableMetadata>(),
+  folder: z.string(),
+  file: z.string().optional(),
+  files: z.array(scanTask),
+}) as never
+
+const task: z.ZodType<StepTask> = z.strictObject({
+  version: z.literal(1),
+  dataset: z.string(),
+  definition: plain<Definition>(),
+  decision: plain<BuildDecision>(),
+  replay: plain<Replay>().optional(),
+  split: z.union([
+    z.strictObject({ by: z.enum(['keys', 'files']) }),
+    z.strictObject({ by: z.literal('nothing'), why: z.string() }),
+  ]),
+  part: z.strictObject({ by: z.enum(['keys', 'files']), index: count, of: count }).optional(),
+  settings: z.strictObject({
+    run: z.string(),
+    started: time,
+    allowBreaking: z.boolean(),
+    sample: count.optional(),
+    rewriteUpTo: z.number(),
+    folders: z.record(z.string(), z.string()),
+    rowsBefore: z.array(count),
+  }),
+  view: plain<View>(),
+}) as never
+
+/** What a step that is carried out elsewhere is told: its task, and all that this leads to. */
+export interface SentStep {
+  task: StepTask
+  /** The file with the definition, for who can open it; the fingerprint in the task says whether it is the right one. */
+  definedIn: string
+  /** The lake's root, with the settings that lead to it. */
+  root: string
+  /** Bytes that the engine may use, and its threads. */
+  memory?: number | undefined
+  threads?: number | undefined
+  /** Manifests of batches, by their paths. */
+  batches: Readonly<Record<string, BatchManifest>>
+  /** Versions of tables, by the paths of their metadata. */
+  tables: Readonly<Record<string, TableData>>
+}
+
+const sentStep: z.ZodType<SentStep> = z.strictObject({
+  task,
+  definedIn: z.string(),
+  root: z.string(),
+  memory: count.optional(),
+  threads: count.optional(),
+  batches: z.record(z.string(), plain<BatchManifest>()),
+  tables: z.record(z.string(), tableData),
+}) as never
+
+const fileChange: z.ZodType<FileChange> = z.strictObject({
+  removed: z.union([z.literal('all'), set]),
+  added: z.array(dataFile),
+  deletes: z.array(z.strictObject({ file: dataFile, spec: z.number().int() })),
+}) as never
+
+const tableOutput: z.ZodType<TableOutput> = z.strictObject({
+  shape: plain<Shape>().optional(),
+  changes: z.array(fileChange),
+  state: plain<TableOutput['state']>(),
+  continues: z.boolean().optional(),
+}) as never
+
+/** An error with what people are told of it; what caused it stays where it happened. */
+const failure = z.codec(
+  z.strictObject({
+    kind: z.string(),
+    message: z.string(),
+    hint: z.string().optional(),
+    retryable: z.boolean().optional(),
+    path: z.string().optional(),
+    place: z.json().optional(),
+  }),
+  z.instanceof(Error),
+  {
+    decode: ({ kind, message, place, ...details }) =>
+      new MoraineError(kind as ErrorKind, message, { ...details, place } as never),
+    encode: (error) => {
+      if (!(error instanceof MoraineError)) return { kind: 'engine', message: messageOf(error) }
+      const { kind, message, hint, retryable, path, place } = error
+      return asJson({ kind, message, hint, retryable, path, place }) as never
+    },
+  },
+)
+
+const output: z.ZodType<StepOutput> = z.strictObject({
+  tables: z.record(z.string(), tableOutput),
+  views: plain<Record<string, ViewState>>().optional(),
+  counts: plain<StepCounts>().optional(),
+  result: plain<Partial<StepResult>>(),
+  failure: failure.optional(),
+}) as never
+
+/** What comes back: what the step gives (nothing, where a replay would change nothing), or how it failed. */
+export type StepReply = { output: StepOutput | undefined } | { error: Error }
+
+const reply: z.ZodType<StepReply> = z.union([
+  z.strictObject({ error: failure }),
+  z.strictObject({ output: output.optional() }),
+]) as never
+
+/** A step and all that its task leads to, as JSON. */
+export const encodeStep = (sent: SentStep): string => JSON.stringify(z.encode(sentStep, sent))
+
+/** @throws MoraineError of kind `version` for what is no task that this version knows. */
+export const decodeStep = (text: string): SentStep => decoded(sentStep, text, 'task')
+
+export const encodeReply = (given: StepReply): string => JSON.stringify(z.encode(reply, given))
+
+/** @throws MoraineError of kind `version` for what is no reply that this version knows. */
+export const decodeReply = (text: string): StepReply => decoded(reply, text, 'result')
+
+function decoded<T>(schema: z.ZodType<T>, text: string, what: string): T {
+  const found = z.safeDecode(schema, JSON.parse(text) as never)
+  if (found.success) return found.data
+  throw new MoraineError('version', `this is not the ${what} of a step as this version writes it`, {
+    cause: found.error,
+    hint: 'Use the same version of Moraine on all machines.',
+  })
+}

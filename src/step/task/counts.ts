@@ -1,0 +1,43 @@
+import { MoraineError } from '../../errors.js'
+import type { RowCounts } from '../../log/commit.js'
+import type { StepCounts } from './output.js'
+
+const NONE: RowCounts = { in: 0, kept: 0, discarded: 0, superseded: 0 }
+
+/** What a step counts that reads no rows. */
+export const NO_ROWS: StepCounts = {
+  now: NONE,
+  replaced: 0,
+  revived: 0,
+  replayed: 0,
+  expired: 0,
+  anew: false,
+}
+
+/** Where all rows have ended that were ever read into a table. */
+export function countEver(before: RowCounts | undefined, counts: StepCounts): RowCounts {
+  const { now, replaced, revived, replayed, expired } = counts
+  const past = (counts.anew ? undefined : before) ?? NONE
+  const gone = (past.expired ?? 0) + expired
+  return {
+    in: past.in - replayed + now.in,
+    kept: past.kept + now.kept - replaced - expired,
+    discarded: past.discarded - replayed + now.discarded,
+    superseded: past.superseded + now.superseded + replaced + revived,
+    ...(now.deleted === undefined && past.deleted === undefined
+      ? {}
+      : { deleted: (past.deleted ?? 0) + (now.deleted ?? 0) - revived }),
+    ...(gone > 0 ? { expired: gone } : {}),
+  }
+}
+
+/** Every row in is kept, discarded, superseded, a deletion or let go with time: anything else must not pass. */
+export function proveNothingLost(name: string, counts: RowCounts): void {
+  const { deleted = 0, expired = 0 } = counts
+  if (counts.in === counts.kept + counts.discarded + counts.superseded + deleted + expired) return
+  throw new MoraineError(
+    'corrupt',
+    `${name}: the rows do not add up: ${counts.in} in, but ${counts.kept} kept + ${counts.discarded} discarded + ${counts.superseded} superseded + ${deleted} deleted + ${expired} expired`,
+    { hint: 'This is a bug in Moraine; nothing was published. Please report it.' },
+  )
+}
