@@ -341,9 +341,12 @@ const inDuckDB = [
   'define/sql/sql',
   'define/types/sql-type',
   'gold/partitions',
+  'gold/prove',
   'silver/discarded',
   'silver/history',
-  'silver/input',
+  'silver/input/input',
+  'silver/input/part',
+  'silver/input/sources',
   'silver/merge',
   'silver/replay',
   'silver/tombstones',
@@ -399,6 +402,7 @@ const wideFiles = [
   'cli/commands/define/crawl',
   'cli/commands/read/status',
   'define/problems/problems',
+  'iceberg/table',
   'run/bind',
   'serve/daemon',
   'testing/compare',
@@ -433,9 +437,9 @@ const manyParameters: Readonly<Record<string, number>> = {
   plan: 6,
   quality: 6,
   run: 5,
-  silver: 13,
+  silver: 14,
   source: 3,
-  step: 7,
+  step: 8,
 }
 
 /**

@@ -92,11 +92,7 @@ async function computedRows(
       ? await touchedParts(context, session, dataset, columns, proofs, decision.all ?? false)
       : undefined
   if (!parts) await relations.define(session, driving)
-  const computed = castRows(
-    described,
-    renderSql(parts ? query : dataset.query),
-    session.dialect,
-  )
+  const computed = castRows(described, renderSql(parts ? query : dataset.query), session.dialect)
   return { described, proofs, parts, rows: parts ? parts.rows(computed) : computed }
 }
 

@@ -168,7 +168,9 @@ export async function defineEmpty(
           (relations.view.batches[fullName(driving)] ?? []).slice(-1),
           driving.from.columns ?? [],
         )
-      : { sql: session.tables.scan((await relations.table(fullName(driving)))?.schema as never, []) }
+      : {
+          sql: session.tables.scan((await relations.table(fullName(driving)))?.schema as never, []),
+        }
   await session.define(
     partSchema(dataset),
     driving.name,

@@ -91,4 +91,3 @@ async function expressionSql(session: Session, expression: AstNode): Promise<str
   const [row] = await session.rows(`SELECT json_deserialize_sql(${quoteText(tree)}) AS t`)
   return String(row?.t).replace(/^SELECT /, '')
 }
-

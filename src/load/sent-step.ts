@@ -4,6 +4,7 @@ import { openEngine } from '../engine/open.js'
 import { MoraineError } from '../errors.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import { executeStep } from '../run/execute-step.js'
+import { abortController } from '../signals.js'
 import { hash } from '../step/context.js'
 import { InThisThread } from '../step/javascript.js'
 import { decodeStep, encodeReply, type SentStep } from '../step/task/codec.js'
@@ -25,7 +26,7 @@ export async function carryOutSent(text: string): Promise<string> {
     try {
       await engine.confine([storage.url])
       const relations = unpackRelations(storage, sent)
-      const { signal } = new AbortController()
+      const { signal } = abortController()
       const rest = { javascript: new InThisThread(), signal, progress: () => {} }
       const output = await executeStep({ storage, engine, relations, ...rest }, dataset, sent.task)
       return encodeReply({ output })

@@ -1,7 +1,9 @@
 import { wouldLose } from '../bronze/expire-batches.js'
 import { fullName } from '../define/dataset.js'
+import { inputsOf } from '../define/inputs.js'
 import type { Gold, Silver } from '../define/model.js'
-import { decide } from '../plan/plan.js'
+import { definitionOf } from '../plan/fingerprint.js'
+import { decide, offsetsOn, type View } from '../plan/plan.js'
 import type { BuildOutcome, Built } from '../step/built.js'
 import { hash, type RunContext } from '../step/context.js'
 import { stillAtWork } from '../step/deadline.js'
@@ -12,7 +14,6 @@ import type { RunOptions } from './options.js'
 import { prove } from './prove-sql.js'
 import type { RunRecorder } from './recorder.js'
 import { refuseLate, StepFailure } from './steps.js'
-import { workKey } from './work-key.js'
 
 /** What a step that builds a table works with. */
 export interface BuildTask {
@@ -69,4 +70,22 @@ export async function buildStep(
   return kept
     ? { ...result, notes: [...(result.notes ?? []), `kept from run ${kept.run}`] }
     : result
+}
+
+/** What a step's result depends on: the same key means that it need not be computed again. */
+function workKey(dataset: Silver | Gold, view: View, full: boolean): string {
+  const name = fullName(dataset)
+  const before = view.tables[name]?.metadata ?? null
+  const parts = [
+    name,
+    definitionOf(dataset, hash),
+    offsetsOn(dataset, view),
+    before,
+    dataset.keep ?? null,
+    // A number may stand for another batch after a rollback, and for none after a discard.
+    ...inputsOf(dataset)
+      .flatMap((input) => view.batches[fullName(input)] ?? [])
+      .map(({ manifest }) => manifest),
+  ]
+  return hash(JSON.stringify([...parts, full]))
 }

@@ -18,4 +18,3 @@ export async function carryOut(
   const output = await (context.worker ?? executeStep)(context, dataset, task)
   return output && saveOutput(context, dataset, output, task.settings.folders)
 }
-

@@ -80,7 +80,10 @@ export async function writeLeft(
   const { rewritten, deletions, removed } = strategy
   const again = `${validated} AND (${ROW_ID}) IN (SELECT (${ROW_ID}) FROM ${leaving.sql})`
   const names = discardedColumns.map((column) => column.name).join(', ')
-  const old = session.tables.scanWithFiles(table.schema, tableFiles(context.storage, table, rewritten))
+  const old = session.tables.scanWithFiles(
+    table.schema,
+    tableFiles(context.storage, table, rewritten),
+  )
   const others =
     rewritten.length === 0
       ? ''

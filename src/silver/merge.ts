@@ -67,12 +67,18 @@ export async function mergeByKey(
     return { rows: freshRows(target, latest), removed, ...NONE, ...only(tombstones) }
   }
   const tasks = await filesOfKeys(session, dataset, table, latest)
-  const existing = session.tables.scanWithFiles(table.schema, tableFiles(context.storage, table, tasks))
+  const existing = session.tables.scanWithFiles(
+    table.schema,
+    tableFiles(context.storage, table, tasks),
+  )
   const matches = await session.materialize(matchesSql(dataset, existing, latest))
   const known = removesKeys(dataset)
     ? await matchTombstones(context, session, dataset, latest)
     : undefined
-  const { keep, superseded } = await withoutLate(session, dataset, latest, [matches, known?.matches])
+  const { keep, superseded } = await withoutLate(session, dataset, latest, [
+    matches,
+    known?.matches,
+  ])
   const tombstones = known && (await mergeTombstones(session, dataset, keep, known))
   const leaving = { sql: `(FROM ${matches.sql} WHERE NOT _stale)` }
   const replaced = await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)
@@ -113,7 +119,9 @@ async function withoutLate(
   matches: readonly (Relation | undefined)[],
 ): Promise<{ keep: Relation; superseded: number }> {
   const keys = keysOf(dataset).join(', ')
-  const stale = matches.flatMap((one) => (one ? [`SELECT ${keys} FROM ${one.sql} WHERE _stale`] : []))
+  const stale = matches.flatMap((one) =>
+    one ? [`SELECT ${keys} FROM ${one.sql} WHERE _stale`] : [],
+  )
   const { sql: late } = await session.materialize(stale.join(' UNION '))
   const areLate = (await count(session, `SELECT count(*) AS n FROM ${late}`)) > 0
   if (!areLate) return { keep: latest, superseded: 0 }

@@ -64,7 +64,9 @@ function whatIsSaid(
   leaving: Relation | undefined,
 ): Pick<TableOutput, 'state' | 'continues'> {
   if (leaving) return { state: {}, continues: true }
-  const known = target.incremental ? relations.view.tables[fullName(dataset)]?.inputColumns : undefined
+  const known = target.incremental
+    ? relations.view.tables[fullName(dataset)]?.inputColumns
+    : undefined
   const all = [...(known ?? []), ...validated.columns.map((column) => column.toLowerCase())]
   return { state: { inputColumns: [...new Set(all)].sort() } }
 }

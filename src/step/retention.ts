@@ -50,7 +50,10 @@ export async function withoutExpired(
     const expired = `${quoteName(column.name)} < ${timeAs(from, column.type)}`
     const text = timeAs(from, column.type).replace(/^\w+ '|'$/g, '')
     const tasks = await table.plan([{ column: column.name, op: '<', values: [text] }])
-    const files = session.tables.scanWithFiles(table.schema, tableFiles(context.storage, table, tasks))
+    const files = session.tables.scanWithFiles(
+      table.schema,
+      tableFiles(context.storage, table, tasks),
+    )
     const leaving = await session.materialize(
       `SELECT _data_file, _data_row FROM (${files}) WHERE ${expired}`,
     )

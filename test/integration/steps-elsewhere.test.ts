@@ -18,8 +18,9 @@ import { rowsOfLake } from '../support/lake-rows.js'
 import { Project, repository, temporaryFolder } from '../support/project.js'
 
 /*
- * Steps of silver and gold that are carried out by another process, which is told all by JSON: the same rows, reasons and counts as
- * in this one. Bronze is the same in both lakes, as they are one lake before and two after.
+ * Steps of silver and gold that are carried out by another process, which is told all by JSON: the
+ * same rows, reasons and counts as in this one. Bronze is the same in both lakes, as they are one
+ * lake before and two after.
  */
 
 const before = { ...process.env }

@@ -12,8 +12,8 @@ import { Project } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
 /*
- * A step that is carried out in parts, by buckets of keys or groups of files, gives what it gives as a whole: rows, versions, tombstones,
- * what was discarded and why, and counts.
+ * A step that is carried out in parts, by buckets of keys or groups of files, gives what it gives
+ * as a whole: rows, versions, tombstones, what was discarded and why, and counts.
  */
 
 interface Shape {

@@ -4,7 +4,10 @@ import { CommitLog } from '../../src/log/log.js'
 import { Relations } from '../../src/step/relations.js'
 import { LocalStorage } from '../../src/storage/local.js'
 
-/** All rows of a lake's tables, in order, and what became of all that were ever read: what two lakes have in common that are the same. */
+/**
+ * All rows of a lake's tables, in order, and what became of all that were ever read: what two lakes
+ * have in common that are the same.
+ */
 export async function rowsOfLake(
   root: string,
 ): Promise<Record<string, { rows: string[]; counts: RowCounts | undefined }>> {

@@ -106,4 +106,3 @@ function isDelimited({ from }: Silver): boolean {
     return source.kind === 'inbox' || (source.kind === 'files' && !source.layout)
   })
 }
-

@@ -103,4 +103,3 @@ function sumOf(counted: readonly { rows: number | undefined }[]): number | undef
 function mayLack(input: AnyDataset): boolean {
   return input.tier === 'bronze' && input.from.kind !== 'database'
 }
-

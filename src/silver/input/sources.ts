@@ -89,4 +89,3 @@ function windowOf(
   if (found) return found.batches
   return decision.mode === 'incremental' ? [] : (context.relations.view.batches[name] ?? [])
 }
-

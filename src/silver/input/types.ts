@@ -69,4 +69,3 @@ export interface Source {
   rows: number | undefined
   known?: KnownColumns
 }
-

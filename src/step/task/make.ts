@@ -39,7 +39,9 @@ export async function taskOf(
 /** The tables that a step may write, which have its dataset's name. */
 export function ownTables({ tier, name }: Silver | Gold): string[] {
   if (tier === 'gold') return [`gold.${name}`]
-  return ['silver', 'discarded', 'deleted', 'history', 'tombstones'].map((layer) => `${layer}.${name}`)
+  return ['silver', 'discarded', 'deleted', 'history', 'tombstones'].map(
+    (layer) => `${layer}.${name}`,
+  )
 }
 
 /** Where a dataset's tables are to lie, where they do not exist yet. */

@@ -82,7 +82,12 @@ function neededOf(
 ): readonly BatchPointer[] {
   const window = decision.windows.find((one) => one.dataset === pointers[0]?.dataset)
   const isPart = decision.mode === 'incremental' && dataset.startsWith('silver.') && window
-  if (!isPart || !view.tables[dataset]?.inputColumns || pointers.some(({ collidingNames }) => collidingNames)) return pointers
+  if (
+    !isPart ||
+    !view.tables[dataset]?.inputColumns ||
+    pointers.some(({ collidingNames }) => collidingNames)
+  )
+    return pointers
   return [...new Set([...window.batches, ...pointers.slice(-1)])]
 }
 

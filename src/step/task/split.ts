@@ -71,7 +71,9 @@ function byName<T>(
 
 /** All parts change a table in one snapshot: each has its own files. */
 function mergedTable(a: TableOutput, b: TableOutput): TableOutput {
-  const raw = [...new Set([...(a.state.inputColumns ?? []), ...(b.state.inputColumns ?? [])])].sort()
+  const raw = [
+    ...new Set([...(a.state.inputColumns ?? []), ...(b.state.inputColumns ?? [])]),
+  ].sort()
   return {
     ...a,
     changes: a.changes.map((change, i) => mergedChange(change, b.changes[i] as FileChange)),
