@@ -30,7 +30,7 @@ import { files } from 'moraine/sources'
 const raw = bronze('events', { from: files('in/*.csv') })
 const events = silver('events', {
   from: raw,
-  schema: z.object({ id: t.bigint(), name: z.string().max(3).nullable(), at: t.date(), amount: t.decimal(9, 2) }),
+  schema: z.object({ id: t.bigint(), name: z.string().max(3)${key.includes('name') ? '' : '.nullable()'}, at: t.date(), amount: t.decimal(9, 2) }),
   ${key ? `key: [${key.split(', ').map((name) => `'${name}'`)}],` : ''}
   ${key && cursor ? "cursor: 'at'," : ''}
   ${key && cursor && history ? 'history: true,' : ''}
