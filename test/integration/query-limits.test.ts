@@ -59,7 +59,7 @@ describe('limits of queries', () => {
     await expect(stream()).rejects.toMatchObject({ kind: 'limit' })
 
     const shown = await project.cli('query', ENDLESS)
-    expect([shown.code, shown.stderr]).toEqual([1, expect.stringContaining('after the 4 s')])
+    expect([shown.code, shown.stderr]).toEqual([1, expect.stringContaining('its limit of 4 s')])
     const more = await project.cli(
       'query',
       '--max-rows',

@@ -142,7 +142,7 @@ describe('lines before and behind the records', () => {
   })
 
   it('nothing is left where all lines are passed over', async () => {
-    await expect(rowsOf('a\nb\n', { skip: 5 })).rejects.toThrow('x.csv has no header')
+    await expect(rowsOf('a\nb\n', { skip: 5 })).rejects.toThrow('x.csv has no readable header')
     expect((await rowsOf('a,b\nc,d\n', { columns: ['id', 'n'], footer: 9 })).rows).toEqual([])
   })
 })
