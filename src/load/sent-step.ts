@@ -1,6 +1,5 @@
 import { fullName } from '../define/dataset.js'
 import type { Gold, Silver } from '../define/model.js'
-import { openEngine } from '../engine/open.js'
 import { MoraineError } from '../errors.js'
 import { definitionOf } from '../plan/fingerprint.js'
 import { executeStep } from '../run/execute-step.js'
@@ -9,17 +8,18 @@ import { hash } from '../step/context.js'
 import { InThisThread } from '../step/javascript.js'
 import { decodeStep, encodeReply, type SentStep } from '../step/task/codec.js'
 import { unpackRelations } from '../step/task/pack.js'
+import { Lakehouse } from './lakehouse.js'
 import { loadLake } from './load.js'
-import { openStorage } from './root.js'
 
 /** Carries out a step that was sent as JSON, in an engine of its own; what goes wrong is part of the reply. */
 export async function carryOutSent(text: string): Promise<string> {
   try {
     const sent = decodeStep(text)
     const dataset = await datasetOf(sent)
-    const storage = openStorage(sent.root)
+    const house = Lakehouse.at(sent.root)
+    const { storage } = house
     const { memory, threads } = sent
-    const engine = await openEngine({
+    const engine = await house.startEngine({
       ...(memory ? { memory } : {}),
       ...(threads ? { threads } : {}),
     })
