@@ -24,7 +24,7 @@ export async function describeGold(session: Session, dataset: Gold): Promise<Gol
   if (missing.length + more.length > 0)
     throw new MoraineError(
       'definition',
-      `${fullName(dataset)}: the query does not give the columns that are declared`,
+      `${fullName(dataset)}: the columns of the query differ from the declared columns`,
       {
         place,
         hint: [
@@ -44,11 +44,11 @@ function checkNames(dataset: Gold, names: readonly string[]): void {
   if (twice === undefined && taken === undefined) return
   const message =
     twice === undefined
-      ? `the column name '${taken}' is one that Iceberg keeps for itself`
-      : `two columns are called '${twice}'`
+      ? `the column name '${taken}' is reserved by Iceberg`
+      : `two columns are named '${twice}'`
   throw new MoraineError('definition', `${fullName(dataset)}: ${message}`, {
     place: dataset.query.place,
-    hint: 'Give it another name in the query: … as name',
+    hint: 'Rename it in the query: … as name',
   })
 }
 
@@ -57,7 +57,7 @@ export function checkPartitions(dataset: Gold, columns: readonly Field[]): void 
     const column = columns.find((c) => c.name === partition.column)
     const problem = column
       ? partitionProblem(partition, column.type)
-      : `'${partition.column}' is not a column of the query; it gives ${columns.map((c) => c.name).join(', ')}`
+      : `'${partition.column}' is not a column of the query, which returns ${columns.map((c) => c.name).join(', ')}`
     if (problem)
       throw new MoraineError('definition', `${fullName(dataset)}: partitionBy: ${problem}`, {
         place: dataset.place && { ...dataset.place, near: `'${partition.column}'` },

@@ -95,7 +95,7 @@ async function chooseRows(
     dataset: window.dataset,
     batches: window.batches.filter(({ batch }) => wanted.has(batch)),
   }))
-  const reason = 'discarded rows are judged again'
+  const reason = 'discarded rows are validated again'
   return {
     rows,
     decision: { action: 'build', mode: 'incremental', reason, windows, only: rows.sql },

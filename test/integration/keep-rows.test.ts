@@ -223,3 +223,26 @@ it('keeps the newest rows of the days that are kept, and each sum as it last was
     { numRuns: amount(2, 8), seed, endOnFailure: true },
   )
 })
+
+it('lets old rows go also where they are only listed as deleted, and nothing is written again', async () => {
+  const day = (n: number) => new Date(Date.UTC(2026, 0, n)).toISOString().slice(0, 10)
+  const rows = Array.from({ length: 40 }, (_, i) => `${i},${day(i === 0 ? 1 : 30)}`)
+  const project = await Project.create({
+    'lake.ts': `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const events = silver('events', {
+  from: bronze('events', { from: files('in/*.csv') }),
+  schema: z.object({ id: t.int(), at: t.date() }),
+  key: 'id', cursor: 'at', keep: { for: '20d', by: 'at' },
+})
+export default defineLake({ name: 'kept', datasets: [events] })
+`,
+    'in/1.csv': ['id,at', ...rows, ''].join('\n'),
+  })
+  const record = await project.run({ rewriteUpTo: 0, now: () => new Date('2026-02-01T00:00:00Z') })
+  expect(step(record, 'silver.events').error).toBeUndefined()
+  const { counts, rows: left } = (await project.state()).tables['silver.events'] ?? {}
+  expect(counts).toMatchObject({ in: 40, kept: 39, expired: 1 })
+  expect(left).toBe(39)
+})

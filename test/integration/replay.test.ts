@@ -70,6 +70,21 @@ describe('moraine replay', () => {
     expect((await project.cli('verify', '--deep')).code).toBe(0)
   })
 
+  it('is seen by gold, also where its table was optimized since', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new'"),
+      'in/1.csv': csv('1,1,new,5', '2,1,sent,7'),
+    })
+    await project.run()
+    await project.write({ 'in/2.csv': csv('3,1,new,9') })
+    await project.run()
+    expect((await project.cli('optimize', 'silver.orders')).code).toBe(0)
+    expect((await project.state()).tables['silver.orders']?.sameRowsAs).toHaveLength(1)
+    await project.write({ 'lake.ts': lake("'new', 'sent'") })
+    expect(step(await project.run(replay), 'gold.total').outcome).toBe('done')
+    expect(await project.query('SELECT n FROM gold.total')).toEqual([{ n: 3n }])
+  })
+
   it('knows which of two rows of a batch came later, where nothing else tells', async () => {
     const project = await Project.create({
       'lake.ts': lake("'new'", 'history: true,'),
