@@ -196,7 +196,7 @@ it('a definition that was built before by a program without a guard', async () =
   const { steps, outcome } = await run(lakeOf(hostile))
   expect(outcome).toBe('failed')
   const failed = steps.find(({ dataset }) => dataset === 'gold.old')
-  expect(failed?.error?.message).toContain('The function read_csv can not be called here')
+  expect(failed?.error?.message).toContain('The function read_csv cannot be called here')
 })
 
 it('a test of a dataset', async () => {
