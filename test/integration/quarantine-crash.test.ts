@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { Landing } from '../../src/bronze/ingest/landing.js'
 import { quarantinedIn } from '../../src/log/quarantined.js'
 import { POISON } from '../support/poison.js'
-import { Project, repository } from '../support/project.js'
+import { moraine, Project, repository } from '../support/project.js'
 
 /**
  * A decoder that takes the process with it: whoever writes rows that hold the marker down for the
@@ -35,6 +35,8 @@ const raw = bronze('events', { from: ${from} })
 const events = silver('events', { from: raw, schema: z.object({ id: t.int(), v: t.int() }), key: 'id' })
 export default defineLake({ name: 'shop', datasets: [events] })
 `
+/** What a definition does to a process is done to that of one command. */
+const own = (project: Project, ...args: string[]) => moraine(['-C', project.folder, ...args])
 const rows = (project: Project) => project.query('SELECT id, v FROM silver.events ORDER BY id')
 const quarantined = async (project: Project) =>
   quarantinedIn(await project.state()).map(({ object }) => object)
@@ -65,21 +67,21 @@ it.each(Object.entries(put))(
       all.map((row, i) => (i === 5 || i === 12 ? { ...row, note: POISON } : row)),
     )
     let crashes = 0
-    while ((await project.cli('run')).code !== 0) expect(++crashes).toBeLessThan(12)
+    while ((await own(project, 'run')).code !== 0) expect(++crashes).toBeLessThan(12)
     expect(crashes).toBeGreaterThan(0)
     const expected = (without: number[]) =>
       Array.from({ length: 10 }, (_, id) => ({ id, v: without.includes(id + 10) ? id : id + 10 }))
     // The second of its key could not be read: the first stays.
     expect(await rows(project)).toEqual(expected([12]))
     // It is tried again in processes of their own: no run ends of it any more.
-    for (let i = 0; i < 3; i++) expect((await project.cli('run')).code).toBe(0)
+    for (let i = 0; i < 3; i++) expect((await own(project, 'run')).code).toBe(0)
     const found = await quarantined(project)
     expect(found).toMatchObject([{ held: true }, { held: true }])
     expect(found[0]?.reason).toContain('ended by SIGKILL')
-    const list = await project.cli('quarantine')
+    const list = await own(project, 'quarantine')
     expect(list.stdout).toContain(found[1]?.id)
     await project.write({ 'lake.ts': lake(from) })
-    const retried = await project.cli('quarantine', 'retry', 'events')
+    const retried = await own(project, 'quarantine', 'retry', 'events')
     expect([retried.code, retried.stderr]).toEqual([0, ''])
     expect(await rows(project)).toEqual(expected([]))
     expect(await project.storage.list('_moraine/reading/')).toEqual([])
@@ -105,7 +107,7 @@ it('kills by somebody put nothing into quarantine for good', async () => {
     child.kill('SIGKILL')
     await ended
   }
-  for (let i = 0; i < 4; i++) expect((await project.cli('run')).code).toBe(0)
+  for (let i = 0; i < 4; i++) expect((await own(project, 'run')).code).toBe(0)
   expect(await quarantined(project)).toEqual([])
   expect(await rows(project)).toEqual(Array.from({ length: 30 }, (_, id) => ({ id, v: id + 30 })))
 })
