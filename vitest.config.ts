@@ -25,7 +25,7 @@ const long = turnsOf(
   [
     ...['logs', 'drop-rename', 'rot', 'step-limits', 'maintenance', 'query-limits', 'rot-kinds'],
     ...['quarantine-crash', 'incremental', 'ingest', 'crawl-random', 'javascript', 'quarantine'],
-    ...['http', 'runaway-queries', 'quarantine-random', 'save-query', 'rot-rollback', 'keys'],
+    ...['http', 'quarantine-random', 'save-query', 'rot-rollback', 'keys'],
   ]
     .map((name) => `test/integration/${name}`)
     .concat(
@@ -50,7 +50,11 @@ const services = [
   'examples/tickit/test/sources.test.ts',
 ]
 /** They set up processes of ours for themselves alone. */
-const apart = ['test/integration/decoders.test.ts', ...examples.drawn]
+const apart = [
+  'test/integration/decoders.test.ts',
+  'test/integration/runaway-queries.test.ts',
+  ...examples.drawn,
+]
 
 function project(
   name: string,

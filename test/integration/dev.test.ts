@@ -65,7 +65,7 @@ it('shows on each save what a definition does, and keeps what was good', async (
       env: { ...process.env, NO_COLOR: '1' },
     }),
   )
-  const first = await dev.round(/take in {2}bronze\.orders/)
+  const first = await dev.round(/ingest {3}bronze\.orders/)
   expect(first).toMatch(/silver\.orders {2}50 rows in = 50 kept/)
   expect(first).toMatch(/gold\.total\nn +total\n─+ +─+\n50 +225/)
   // The real lake is not touched.

@@ -25,7 +25,8 @@ import { Project, repository, temporaryFolder } from '../support/project.js'
 
 const before = { ...process.env }
 afterEach(() => {
-  process.env = { ...before }
+  for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name]
+  Object.assign(process.env, before)
 })
 
 /** Runs a lake; its silver and gold steps are carried out by a worker, where one is named. */

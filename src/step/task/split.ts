@@ -24,7 +24,7 @@ export function splitOf(
   if (dataset.key.length === 0)
     return dataset.from.every(({ tier }) => tier === 'bronze')
       ? { by: 'files' }
-      : no('without a key, rows of tables can not be told apart')
+      : no('without a key, rows of tables cannot be told apart')
   const fields = fieldsOfShape(dataset.schema.shape as never)
   const odd = fields.find(({ name, type }) => dataset.key.includes(name) && !HASHED.has(type.kind))
   return odd ? no(`'${odd.name}' of its key has no bucket in Iceberg`) : { by: 'keys' }
