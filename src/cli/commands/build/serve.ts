@@ -103,7 +103,7 @@ export async function run(command: Command): Promise<number> {
       stop.abort()
     })
   try {
-    await serveUntil({ project, options, keeper: daemon, log, stop, ending })
+    await serveUntil({ project, options, daemon, log, stop, ending })
     return 0
   } finally {
     stop.abort()
@@ -117,7 +117,7 @@ export async function run(command: Command): Promise<number> {
 interface Serving {
   project: Project
   options: Options
-  keeper: Daemon
+  daemon: Daemon
   log: ProcessLog
   /** It is to stop. */
   stop: AbortController
@@ -125,7 +125,7 @@ interface Serving {
   ending: AbortController
 }
 
-async function serveUntil({ project, options, keeper, log, stop, ending }: Serving): Promise<void> {
+async function serveUntil({ project, options, daemon, log, stop, ending }: Serving): Promise<void> {
   const sent = bronzeOf(project.lake.datasets, 'ingest')
   const receivers: Receiver[] = sent.map((dataset) => ({
     dataset,
@@ -135,30 +135,30 @@ async function serveUntil({ project, options, keeper, log, stop, ending }: Servi
     if (stop.signal.aborted) resolve()
     stop.signal.addEventListener('abort', () => resolve())
   })
-  const connected = connect(project, receivers, keeper.health, stop.signal)
+  const connected = connect(project, receivers, daemon.health, stop.signal)
   connected.catch(() => {})
   // Whoever sees that it listens should be able to send, unless storage keeps everybody waiting.
-  const ready = connected.then((isOpen) => (isOpen ? keeper.watchFolders() : undefined))
+  const ready = connected.then((isOpen) => (isOpen ? daemon.watchFolders() : undefined))
   ready.catch(() => {})
   await Promise.race([ready, stopped, sleep(PROMPT, undefined, { ref: false })])
-  const server = await listenFor(project, options, keeper, receivers)
-  tellBeginning(log, project, keeper, receivers, `http://${options.host}:${server.port}`)
+  const server = await listenFor(project, options, daemon, receivers)
+  tellBeginning(log, project, daemon, receivers, `http://${options.host}:${server.port}`)
   const begun = connected.then((isOpen) => {
-    if (isOpen && !stop.signal.aborted) keeper.start()
+    if (isOpen && !stop.signal.aborted) daemon.start()
   })
   let up = false
   try {
     await Promise.race([stopped, begun.then(() => stopped)])
     log.tell({ event: 'stopping' }, 'Stopping …')
     // What is going on may wait for storage, but nobody wants to wait for that without end.
-    up = keeper.health.state.up
+    up = daemon.health.state.up
     setTimeout(() => ending.abort(), up ? ENDING : 0).unref()
-    await keeper.stop()
+    await daemon.stop()
     await begun.catch(() => {})
   } finally {
     await server.close()
   }
-  const taken = up && receivers.some(({ inbox }) => inbox) ? await ingestLast(keeper, sent) : up
+  const taken = up && receivers.some(({ inbox }) => inbox) ? await ingestLast(daemon, sent) : up
   const all =
     receivers.length > 0 ? 'Stopped. Everything that was accepted has been ingested.' : 'Stopped.'
   const text = taken
@@ -170,7 +170,7 @@ async function serveUntil({ project, options, keeper, log, stop, ending }: Servi
 function listenFor(
   { lake }: Project,
   { port, host, name = [], buffer }: Options,
-  keeper: Daemon,
+  daemon: Daemon,
   receivers: readonly Receiver[],
 ): Promise<RunningServer> {
   const largest = Math.max(0, ...receivers.map(({ source }) => source.maxBytes))
@@ -179,14 +179,14 @@ function listenFor(
     host,
     names: name,
     receivers,
-    health: keeper.health,
-    held: new HeldBytes(Math.max(buffer * 2 ** 20, largest), (bytes) => keeper.metrics.held(bytes)),
+    health: daemon.health,
+    held: new HeldBytes(Math.max(buffer * 2 ** 20, largest), (bytes) => daemon.metrics.held(bytes)),
     listeners: bronzeOf(lake.datasets, 'inbox').map((dataset) => ({
       dataset: dataset.name,
       token: (dataset.from as InboxSource).token,
-      notify: () => keeper.notify(fullName(dataset)),
+      notify: () => daemon.notify(fullName(dataset)),
     })),
-    ...metricsFor(host, keeper, lake.name),
+    ...metricsFor(host, daemon, lake.name),
   })
 }
 
@@ -196,8 +196,8 @@ const PROMPT = 3000
 const ENDING = 20_000
 
 /** Whether all that was accepted is in the lake's tables. */
-async function ingestLast(keeper: Daemon, sent: readonly Bronze[]): Promise<boolean> {
-  return keeper.runNow(sent).then(
+async function ingestLast(daemon: Daemon, sent: readonly Bronze[]): Promise<boolean> {
+  return daemon.runNow(sent).then(
     ({ outcome }) => outcome === 'done',
     () => false,
   )
@@ -260,7 +260,7 @@ async function openReceiver(
 function tellBeginning(
   log: ProcessLog,
   { lake }: Project,
-  keeper: Daemon,
+  daemon: Daemon,
   receivers: readonly Receiver[],
   url: string,
 ): void {
@@ -270,13 +270,13 @@ function tellBeginning(
       { event: 'receives', dataset: fullName(dataset) },
       `  POST ${url}/ingest/${dataset.name}`,
     )
-  for (const job of keeper.jobs)
+  for (const job of daemon.jobs)
     log.tell(
       { event: 'job', job: job.name, when: whenOf(job) },
       `  ${job.name}  ${whenOf(job)}: ${job.datasets.map(fullName).join(', ')}`,
     )
-  const others = unscheduled(lake, keeper.jobs)
-  if (keeper.jobs.length > 0 && others.length > 0)
+  const others = unscheduled(lake, daemon.jobs)
+  if (daemon.jobs.length > 0 && others.length > 0)
     log.tell(
       { event: 'not scheduled', datasets: others.map(fullName) },
       `  No schedule runs ${others.map(fullName).join(', ')}: add a schedule to them or to their inputs.`,
@@ -285,16 +285,16 @@ function tellBeginning(
 }
 
 /** Whoever is not on this machine must show MORAINE_METRICS_TOKEN; without one there is nothing to see. */
-function metricsFor(host: string, keeper: Daemon, lake: string) {
+function metricsFor(host: string, daemon: Daemon, lake: string) {
   const token = variable('MORAINE_METRICS_TOKEN')
-  const text = () => keeper.metricsText()
-  const status = () => statusOf(keeper, lake)
+  const text = () => daemon.metricsText()
+  const status = () => statusOf(daemon, lake)
   return isLoopback(host) || token ? { metrics: { text, status, token } } : {}
 }
 
 /** What `GET /status` shows. */
-function statusOf(keeper: Daemon, lake: string): object {
-  const { state } = keeper.health
+function statusOf(daemon: Daemon, lake: string): object {
+  const { state } = daemon.health
   const time = (at: number) => new Date(at).toISOString()
   return {
     lake,
@@ -302,11 +302,11 @@ function statusOf(keeper: Daemon, lake: string): object {
     storage: state.up
       ? { up: true }
       : { ...state, since: time(state.since), retryAt: time(state.retryAt) },
-    problems: keeper.problems,
-    jobs: keeper.jobs.map(({ name }) => ({
+    problems: daemon.problems,
+    jobs: daemon.jobs.map(({ name }) => ({
       job: name,
-      running: keeper.isRunning(name),
-      lastSuccess: keeper.lastSuccess(name)?.toISOString() ?? null,
+      running: daemon.isRunning(name),
+      lastSuccess: daemon.lastSuccess(name)?.toISOString() ?? null,
     })),
   }
 }
