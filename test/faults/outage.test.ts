@@ -136,7 +136,7 @@ withService('MinIO', [minioProgram], () => {
     const { code, stdout, stderr } = await running
     expect([code, stderr]).toEqual([0, expect.not.stringContaining('✖')])
     expect(stdout + stderr).toMatch(
-      /! waiting for s3:\/\/waits\/lake, for up to 60 s: Can't .*nobody/,
+      /! waiting for s3:\/\/waits\/lake, for up to 60 s: Can't .*connection refused/,
     )
     expect(stdout + stderr).toMatch(/· s3:\/\/waits\/lake responds again, after \d+ s/)
   })

@@ -65,6 +65,6 @@ withService('MinIO', [minioProgram], () => {
     const crawled = await project.cli('crawl', `s3://exports/nothing/?endpoint=${server.url}`)
     expect(crawled.code).toBe(1)
     expect(crawled.stderr).toContain('No files in')
-    expect(crawled.stderr).toContain('s3://exports/nothing/ that can be read')
+    expect(crawled.stderr).toContain('s3://exports/nothing/ can be read')
   })
 })
