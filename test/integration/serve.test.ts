@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { FAILURE, failingDecoder, POISON } from '../support/poison.js'
-import { Project } from '../support/project.js'
+import { moraine, Project } from '../support/project.js'
 import { type Line, Served } from '../support/served.js'
 
 const lake = (more = '') => `
@@ -179,7 +179,7 @@ export default defineLake({ name: 'shop', datasets: [orders], alerts: [alert.web
       )?.[1]
     expect(await gauge()).toBe('1')
     await project.write({ 'lake.ts': definition })
-    const retried = await project.cli('quarantine', 'retry', '--all')
+    const retried = await moraine(['-C', project.folder, 'quarantine', 'retry', '--all'])
     expect([retried.code, retried.stderr]).toEqual([0, ''])
     expect(await gauge()).toBe('0')
     expect(await again.stop()).toBe(0)

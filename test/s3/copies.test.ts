@@ -129,7 +129,9 @@ withService('MinIO', [minioProgram], () => {
         const { code, stdout, stderr } = await told('query', sql)
         expect(code).not.toBe(0)
         expect(stdout).toBe('')
-        expect(stderr).toMatch(/(bronze|silver|gold)\/\S+\.parquet is damaged: its SHA-256 does not match/)
+        expect(stderr).toMatch(
+          /(bronze|silver|gold)\/\S+\.parquet is damaged: its SHA-256 does not match/,
+        )
         expect(stderr).toContain('moraine repair')
       }
       // Nothing of it stays here: once the way is good again, so are the answers.

@@ -11,7 +11,7 @@ import {
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { startBuckets } from '../support/buckets.js'
 import { FAILURE, failingDecoder, POISON } from '../support/poison.js'
-import { Project, repository, step } from '../support/project.js'
+import { moraine, Project, repository, step } from '../support/project.js'
 import { freePort, minioProgram, type Server } from '../support/servers.js'
 import { withService } from '../support/services.js'
 import { zip } from '../support/zip.js'
@@ -122,7 +122,8 @@ export default defineLake({ name: 'shop', datasets: [silver('orders', { from: ra
     await project.write({ 'lake.ts': failingDecoder + definition })
     const order = (id: number, amount: number, note = '') => JSON.stringify([{ id, amount, note }])
     const root = ['--root', `s3://plain/poisoned?endpoint=${server.url}`]
-    const cli = (...args: string[]) => project.cli(...args, ...root)
+    // What a definition does to a process is done to that of one command.
+    const cli = (...args: string[]) => moraine(['-C', project.folder, ...args, ...root])
     const found = async () =>
       JSON.parse(
         (await cli('query', 'SELECT id, amount FROM silver.orders ORDER BY id', '--json')).stdout,
