@@ -23,11 +23,10 @@ import { withService } from '../support/services.js'
 /** Seconds of writing; three minutes in CI. */
 const SECONDS = Number(process.env.MORAINE_STORM ?? 15)
 
-/**
- * Times that a run touches the lake's folder, and as many again: half of the runs come to their
- * end.
- */
-const POINTS = 120
+/** Of so many times that a run touches the lake's folder it is killed at one. */
+const POINTS = 400
+/** None ever comes to it. */
+const NEVER = 1_000_000_000
 
 interface Writer {
   query(sql: string): Promise<unknown>
@@ -217,15 +216,15 @@ async function storm(kind: Kind, clock: Clock): Promise<void> {
     expect(ours).toEqual(await kind.rows(server.url))
     expect((await project.cli('verify', '--deep')).code).toBe(0)
     console.log(`seed ${seed}: ${changes} transactions, runs:`, outcomes)
-    expect(outcomes.killed).toBeGreaterThan(0)
+    expect([outcomes.killed > 0, outcomes.done > 0]).toEqual([true, true])
   } finally {
     await server.stop()
   }
 }
 
-/** A run that is killed at some point of its work, or ends before. */
+/** A run; two in three are killed at some point of their work, where they come to it. */
 function runAndKill(project: Project, next: () => number): Promise<Ending> {
-  const point = 1 + Math.floor(next() * POINTS)
+  const point = next() < 2 / 3 ? 1 + Math.floor(next() * POINTS) : NEVER
   const how = `${next() < 0.5 ? 'before' : 'after'}:${point}`
   return killed(project, join(project.folder, 'lake'), how)
 }
