@@ -82,7 +82,7 @@ function fieldSql({ name, type, plain }: Field): string {
   return `CONCAT('"', REPLACE(${text}, '"', '""'), '"')`
 }
 
-export function typeOf(field: FieldPacket): string {
+function typeOf(field: FieldPacket): string {
   const { type, columnType, characterSet, flags, decimals } = field as unknown as Record<
     string,
     number
