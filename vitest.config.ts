@@ -60,16 +60,14 @@ function project(
   name: string,
   include: string[],
   exclude: string[] = [],
-  isolate = true,
 ): TestProjectInlineConfiguration {
   const all = ['**/node_modules/**', '**/dist/**', ...exclude]
-  return { extends: true, test: { name, include, exclude: all, isolate } }
+  return { extends: true, test: { name, include, exclude: all } }
 }
 
 export default defineConfig({
   test: {
     globalSetup: ['test/support/build.ts'],
-    setupFiles: ['test/support/environment.ts'],
     // Tests wait for processes of their own, and for time to pass.
     maxWorkers: availableParallelism() + 1,
     unstubEnvs: true,
@@ -78,12 +76,10 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     projects: [
-      // These share processes: to load the code takes longer than most tests.
       project(
         'code',
         ['src/**/*.test.ts', 'test/**/*.test.ts'],
         [...storms, ...services, ...apart, ...long.others],
-        false,
       ),
       project('apart', apart),
       project('services', services, storms),
