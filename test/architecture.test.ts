@@ -341,7 +341,6 @@ const inDuckDB = [
   'define/sql/sql',
   'define/types/sql-type',
   'gold/partitions',
-  'gold/prove',
   'silver/discarded',
   'silver/history',
   'silver/input/input',

@@ -1,11 +1,10 @@
 import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import type { AnyDataset, Gold } from '../define/model.js'
-import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
+import { quoteName, renderSql } from '../define/sql/sql.js'
 import { type Field, typeName } from '../define/types/column-type.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import type { AstNode } from '../plan/ast.js'
 import { proveIncremental, type TableName, Unprovable } from '../plan/incremental.js'
 import type { PartProof } from './partition.js'
 
@@ -42,7 +41,7 @@ export async function provePart(
     checkReach(dataset, columns)
     const proofs: PartProof[] = []
     for (const proof of proveIncremental({ serialized, by, affects, columnsOf, typeOf }))
-      proofs.push({ ...proof, sql: await expressionSql(session, proof.expression) })
+      proofs.push({ ...proof, sql: await session.parser.text(proof.expression) })
     return proofs
   } catch (error) {
     if (!(error instanceof Unprovable)) throw error
@@ -69,25 +68,4 @@ function checkReach({ incremental }: Gold, columns: readonly Field[]): void {
       `affects counts days or numbers, but it is ${typeName(column.type)}`,
       'Use a column that is a date, a timestamp or a whole number',
     )
-}
-
-/** A parsed expression as SQL again. */
-async function expressionSql(session: Session, expression: AstNode): Promise<string> {
-  const node = {
-    type: 'SELECT_NODE',
-    modifiers: [],
-    cte_map: { map: [] },
-    select_list: [expression],
-    from_table: { type: 'EMPTY', alias: '', sample: null, query_location: 0 },
-    where_clause: null,
-    group_expressions: [],
-    group_sets: [],
-    aggregate_handling: 'STANDARD_HANDLING',
-    having: null,
-    sample: null,
-    qualify: null,
-  }
-  const tree = JSON.stringify({ error: false, statements: [{ node, named_param_map: [] }] })
-  const [row] = await session.rows(`SELECT json_deserialize_sql(${quoteText(tree)}) AS t`)
-  return String(row?.t).replace(/^SELECT /, '')
 }

@@ -13,6 +13,7 @@ import { quarantinedIn } from '../log/quarantined.js'
 import { type Job, jobsOf } from '../plan/jobs.js'
 import { runLake } from '../run/execute.js'
 import { lineageTarget, OpenLineage } from '../run/openlineage.js'
+import type { RunOptions } from '../run/options.js'
 import { type Cause, type ScheduleEvent, Scheduler } from '../schedule/scheduler.js'
 import { abortController } from '../signals.js'
 import type { TryApart } from '../step/context.js'
@@ -193,6 +194,14 @@ export class Daemon {
 
   /** Runs datasets once, beside the jobs. */
   runNow(datasets: readonly AnyDataset[], signal?: AbortSignal): Promise<RunRecord> {
+    return this.runOne(datasets, signal ? { signal } : {})
+  }
+
+  /** Runs datasets in one of the daemon's engines. */
+  private runOne(
+    datasets: readonly AnyDataset[],
+    options: Partial<RunOptions>,
+  ): Promise<RunRecord> {
     const { lake, storage, javascript, tryApart } = this.options
     return this.engines.use((engine) =>
       runLake(lake, {
@@ -203,37 +212,28 @@ export class Daemon {
         ...(tryApart ? { tryApart } : {}),
         leftBehind: this.leftBehind,
         select: datasets.map(fullName),
-        ...(signal ? { signal } : {}),
+        ...options,
       }),
     )
   }
 
   private async run(job: Job, signal: AbortSignal, cause: Cause): Promise<RunRecord> {
-    const { lake, storage, javascript, tryApart, onEvent } = this.options
+    const { lake, storage, onEvent } = this.options
     let run = ''
     const target = lineageTarget()
     const lineage = target && new OpenLineage(target, { name: lake.name, url: storage.url })
-    const record = await this.engines.use((engine) =>
-      runLake(lake, {
-        storage,
-        engine,
-        ownEngine: true,
-        javascript,
-        ...(tryApart ? { tryApart } : {}),
-        leftBehind: this.leftBehind,
-        signal,
-        // Files that arrive are no reason to ask databases sooner than they are scheduled.
-        feeds: cause !== 'event',
-        select: job.datasets.map(fullName),
-        onEvent: (event) => {
-          if (event.type === 'run-started') run = event.run
-          if (event.type === 'step-finished')
-            this.note(event.result.dataset, event.result.notes ?? [])
-          onEvent({ type: 'run', job: job.name, run, event })
-          lineage?.event(event)
-        },
-      }),
-    )
+    const record = await this.runOne(job.datasets, {
+      signal,
+      // Files that arrive are no reason to ask databases sooner than they are scheduled.
+      feeds: cause !== 'event',
+      onEvent: (event) => {
+        if (event.type === 'run-started') run = event.run
+        if (event.type === 'step-finished')
+          this.note(event.result.dataset, event.result.notes ?? [])
+        onEvent({ type: 'run', job: job.name, run, event })
+        lineage?.event(event)
+      },
+    })
     this.metrics.run(job.name, record)
     const problem = await lineage?.close()
     if (problem) this.warn('send lineage', new Error(problem))
