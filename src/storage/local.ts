@@ -57,12 +57,29 @@ async function withFile<T>(path: string, flags: string, use: (file: FileHandle) 
   }
 }
 
-/** Makes a folder. Where a file system is read-only Node only says that nothing is there. */
-async function makeFolder(path: string): Promise<void> {
+/**
+ * Makes a folder and those that lead to it; those up to `top` must be there already. Where a file
+ * system is read-only Node only says that nothing is there.
+ */
+async function makeFolder(path: string, top?: string): Promise<void> {
+  if (top !== undefined) return makeBelow(path, top)
   await mkdir(path, { recursive: true }).catch(async (error) => {
     if (codeOf(error) === 'ENOENT') await access(await nearestFolder(path), constants.W_OK)
     throw error
   })
+}
+
+/** Makes the folders below `top` that lead to a path, and never `top` itself. */
+async function makeBelow(path: string, top: string): Promise<void> {
+  if (path === top) return void (await stat(top))
+  try {
+    await mkdir(path)
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === top) throw error
+    await makeBelow(dirname(path), top)
+    await makeBelow(path, top)
+  }
 }
 
 async function nearestFolder(path: string): Promise<string> {
@@ -126,9 +143,11 @@ export class LocalStorage implements Storage {
     await this.refuseOther()
     try {
       await this.place(target, bytes, link)
+      this.seen ||= path.startsWith(`${OWN}/`)
       return true
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return false
+      if (codeOf(error) === 'ENOENT') await this.refuseOther()
       throw failed('create', path, error)
     }
   }
@@ -141,7 +160,7 @@ export class LocalStorage implements Storage {
   ): Promise<void> {
     const temporary = join(dirname(target), `.${randomUUID()}.tmp`)
     try {
-      await makeFolder(dirname(target))
+      await this.makeFolderOf(target)
       await withFile(temporary, 'wx', async (file) => {
         await file.writeFile(bytes)
         await file.sync()
@@ -151,6 +170,21 @@ export class LocalStorage implements Storage {
     } finally {
       await unlink(temporary).catch(() => {})
     }
+  }
+
+  /**
+   * What was there before is not made anew: the lake may go at any moment, also between a look at it
+   * and this.
+   */
+  private makeFolderOf(target: string): Promise<void> {
+    const own = join(this.folder, OWN)
+    const top = target.startsWith(own + sep) ? own : this.folder
+    return makeFolder(dirname(target), this.seen ? top : undefined)
+  }
+
+  /** Nothing is found in a lake that is away; that says nothing of what it holds. */
+  private async absent(): Promise<undefined> {
+    if (this.seen) await this.refuseOther()
   }
 
   /** A lake that was there and is gone is a disk that is not mounted: nothing is begun anew in its place. */
@@ -172,9 +206,15 @@ export class LocalStorage implements Storage {
       throw new MoraineError('storage', `${path} already exists; objects are never overwritten`)
   }
 
+  private async bytesOf(path: string): Promise<Uint8Array> {
+    const bytes = await readFile(this.at(path))
+    this.seen ||= path.startsWith(`${OWN}/`)
+    return bytes
+  }
+
   async read(path: string): Promise<Uint8Array> {
     try {
-      return await readFile(this.at(path))
+      return await this.bytesOf(path)
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw failed('read', path, error)
       throw missing(path, error)
@@ -183,9 +223,9 @@ export class LocalStorage implements Storage {
 
   async readIfPresent(path: string): Promise<Uint8Array | undefined> {
     try {
-      return await readFile(this.at(path))
+      return await this.bytesOf(path)
     } catch (error) {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return this.absent()
       throw failed('read', path, error)
     }
   }
@@ -195,7 +235,7 @@ export class LocalStorage implements Storage {
       const { size, mtimeMs } = await stat(this.at(path))
       return { path, size, modified: Math.floor(mtimeMs) }
     } catch (error) {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return this.absent()
       throw failed('look at', path, error)
     }
   }
@@ -204,7 +244,7 @@ export class LocalStorage implements Storage {
     try {
       return await fileSha256(this.at(path))
     } catch (error) {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return this.absent()
       throw failed('read', path, error)
     }
   }
@@ -257,12 +297,12 @@ export class LocalStorage implements Storage {
 
   /** What is in a folder; nothing where there is none. */
   private async look(folder: string): Promise<Dirent[]> {
-    try {
-      return await readdir(folder, { withFileTypes: true })
-    } catch (error) {
+    const found = await readdir(folder, { withFileTypes: true }).catch((error) => {
       if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return []
       throw failed('list', folder, error)
-    }
+    })
+    if (found.length === 0) await this.absent()
+    return found
   }
 
   async remove(path: string): Promise<void> {
@@ -277,7 +317,7 @@ export class LocalStorage implements Storage {
 
   async prepare(path: string): Promise<void> {
     await this.refuseOther()
-    await makeFolder(dirname(this.at(path))).catch((error) => {
+    await this.makeFolderOf(this.at(path)).catch((error) => {
       throw failed('create a folder for', path, error)
     })
   }

@@ -43,10 +43,16 @@ export class Served {
     for (let i = 0; i < 5000; i++) {
       const found = this.lines.find(holds)
       if (found) return found
-      if (this.child.exitCode !== null && i > 10) break
+      if (this.hasEnded && i > 10) break
       await sleep(20)
     }
-    throw new Error(`no such line in:\n${this.lines.map((l) => JSON.stringify(l)).join('\n')}`)
+    const { exitCode, signalCode } = this.child
+    const ended = this.hasEnded ? ` (it ended: ${signalCode ?? exitCode})` : ''
+    throw new Error(`no such line${ended} in:\n${this.lines.map((l) => JSON.stringify(l)).join('\n')}`)
+  }
+
+  private get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null
   }
 
   async stop(): Promise<number | null> {
