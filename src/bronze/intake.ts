@@ -3,13 +3,13 @@ import type { Bronze } from '../define/model.js'
 import type { FilesSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
-import { quarantinedOf } from '../log/quarantined.js'
+import { type QuarantinedObject, quarantinedOf } from '../log/quarantined.js'
 import { decideIntake } from '../plan/plan.js'
 import type { Databases } from '../source/database/open.js'
 import type { Window } from '../source/database/reader.js'
 import type { Batches } from '../step/batches.js'
 import { addedTo, nothingYet } from './batch-commit.js'
-import type { Offer } from './offer.js'
+import type { Intake, Offer } from './offer.js'
 import type { ReadObject } from './quarantine/retry.js'
 
 /** What is asked of sources beyond what they have that is new. */
@@ -52,12 +52,18 @@ function withQuarantine(dataset: Bronze, state: LakeState, offer: Offer): Offer 
       )
       if (tried.length === 0) return done
       const { retryQuarantined } = await import('./quarantine/retry.js')
-      return addedTo(
-        done,
-        await retryQuarantined(context, dataset, done.state, tried, readAgain(dataset)),
-      )
+      const { state } = done
+      const more = await retryQuarantined(context, dataset, state, tried, readAgain(dataset))
+      return { ...addedTo(done, more), setAside: stillAside(name, done, more) }
     },
   }
+}
+
+/** What is in quarantine after all, of what was set aside and then tried again; as it was found last. */
+function stillAside(dataset: string, done: Intake, more: Intake): QuarantinedObject[] {
+  const there = new Set(quarantinedOf(more.state, dataset).map(({ id }) => id))
+  const all = [...(done.setAside ?? []), ...(more.setAside ?? [])]
+  return [...new Map(all.map((one) => [one.id, one])).values()].filter(({ id }) => there.has(id))
 }
 
 /*

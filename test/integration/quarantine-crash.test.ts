@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { Landing } from '../../src/bronze/ingest/landing.js'
 import { quarantinedIn } from '../../src/log/quarantined.js'
+import { amount, drawn } from '../support/effort.js'
+import { killed, pointsOf } from '../support/kills.js'
 import { POISON } from '../support/poison.js'
 import { moraine, Project, repository } from '../support/project.js'
 
@@ -30,7 +32,7 @@ syncBuiltinESMExports()
 
 const lake = (from: string, before = '') => `${before}
 import { bronze, defineLake, silver, t, z } from 'moraine'
-import { inbox, ingest } from 'moraine/sources'
+import { files, inbox, ingest } from 'moraine/sources'
 const raw = bronze('events', { from: ${from} })
 const events = silver('events', { from: raw, schema: z.object({ id: t.int(), v: t.int() }), key: 'id' })
 export default defineLake({ name: 'shop', datasets: [events] })
@@ -110,4 +112,40 @@ it('kills by somebody put nothing into quarantine for good', async () => {
   for (let i = 0; i < 4; i++) expect((await own(project, 'run')).code).toBe(0)
   expect(await quarantined(project)).toEqual([])
   expect(await rows(project)).toEqual(Array.from({ length: 30 }, (_, id) => ({ id, v: id + 30 })))
+})
+
+it('a file whose reading is killed twice is there after the next whole run', async () => {
+  const project = await Project.create({
+    'lake.ts': lake("files('in')"),
+    'in/a.csv': 'id,v\n1,1\n',
+  })
+  const root = join(project.folder, 'lake')
+  await project.run()
+  const before = join(project.folder, 'before')
+  await cp(root, before, { recursive: true })
+  await project.write({ 'in/b.csv': 'id,v\n2,2\n' })
+  const points = await pointsOf(project, root)
+  const again = async () => {
+    await rm(root, { recursive: true })
+    await cp(before, root, { recursive: true })
+  }
+  // A moment at which it is being read.
+  let reading = 0
+  for (const at of points.filter((at) => at % 4 === 0)) {
+    await again()
+    await killed(project, root, `before:${at}`)
+    reading = at
+    if ((await project.storage.list('_moraine/reading/')).length > 0) break
+  }
+  for (const at of drawn([...points, ...points.map((p) => p + points.length)], amount(2, 6, 60))) {
+    await again()
+    await killed(project, root, `before:${reading}`)
+    await project.write({ 'in/c.csv': 'id,v\n3,3\n' })
+    await killed(project, root, `before:${at}`)
+    const { code, stdout } = await own(project, 'run')
+    expect([code, stdout]).toEqual([0, expect.not.stringContaining('could not be read')])
+    expect(await rows(project)).toEqual([1, 2, 3].map((id) => ({ id, v: id })))
+    expect(await quarantined(project)).toEqual([])
+    await rm(join(project.folder, 'in/c.csv'))
+  }
 })

@@ -48,7 +48,9 @@ export class Served {
     }
     const { exitCode, signalCode } = this.child
     const ended = this.hasEnded ? ` (it ended: ${signalCode ?? exitCode})` : ''
-    throw new Error(`no such line${ended} in:\n${this.lines.map((l) => JSON.stringify(l)).join('\n')}`)
+    throw new Error(
+      `no such line${ended} in:\n${this.lines.map((l) => JSON.stringify(l)).join('\n')}`,
+    )
   }
 
   private get hasEnded(): boolean {

@@ -50,9 +50,8 @@ export async function retryQuarantined(
   const suspects = await suspectsOf(context.storage, dataset)
   for (const object of objects) {
     context.signal.throwIfAborted()
-    const ended = suspects.together.has(noteOf(object))
-      ? new ProcessEnded(object.name)
-      : await triedApart(context, dataset, object)
+    const isSuspect = suspects.together.has(noteOf(object))
+    const ended = await triedApart(context, dataset, object, isSuspect)
     done = ended
       ? await failedAgain(context, dataset, done, object, ended)
       : await tryOne(context, dataset, done, object, read)
@@ -63,13 +62,18 @@ export async function retryQuarantined(
 
 const noteOf = ({ id }: QuarantinedObject) => `quarantine ${id}`
 
-/** How an object that processes ended at fares in a process of its own, where one can be started: `undefined` where nothing happens to that. */
+/**
+ * How an object that processes ended at fares in a process of its own: `undefined` where nothing
+ * happens to that. Where none can be started, one that the last process ended at is at fault.
+ */
 async function triedApart(
   { tryApart, signal }: RunContext,
   dataset: Bronze,
   object: QuarantinedObject,
+  isSuspect: boolean,
 ): Promise<Error | undefined> {
-  if (!object.crashes || !tryApart) return undefined
+  if (!tryApart) return isSuspect ? new ProcessEnded(object.name) : undefined
+  if (!object.crashes && !isSuspect) return undefined
   const ended = await tryApart(fullName(dataset), object.id, signal)
   signal.throwIfAborted()
   return ended === undefined ? undefined : new ProcessEnded(object.name, ended)
