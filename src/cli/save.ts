@@ -30,9 +30,9 @@ export async function saveQuery(
     throw new MoraineError('usage', `'${as}' is not a valid name of a gold dataset`, {
       hint: 'Use a name such as gold.daily_orders.',
     })
-  const wanted = `gold.${name}`
-  if (lake.datasets.some((dataset) => fullName(dataset).toLowerCase() === wanted.toLowerCase()))
-    throw new MoraineError('usage', `${wanted} already exists`, {
+  const target = `gold.${name}`
+  if (lake.datasets.some((dataset) => fullName(dataset).toLowerCase() === target.toLowerCase()))
+    throw new MoraineError('usage', `${target} already exists`, {
       hint: 'Use another name, or change its definition in lake.ts.',
     })
   const file = findLakeFile(folder)
@@ -46,17 +46,17 @@ export async function saveQuery(
     const extensions = variable('MORAINE_EXTENSIONS')
     const directory = process.cwd()
     const { record } = await buildSaved({
-      ...{ file, root, dataset: wanted, directory, extensions, limits },
+      ...{ file, root, dataset: target, directory, extensions, limits },
     })
     const [step] = record.steps
     if (record.outcome !== 'done' || !step) {
       const { message = 'it was not built', hint } = step?.error ?? record.error ?? {}
       throw new MoraineError('query', message, hint ? { hint } : {})
     }
-    if (json) print(toJson({ dataset: wanted, rows: step.rows, run: record.run, file }, 2))
+    if (json) print(toJson({ dataset: target, rows: step.rows, run: record.run, file }, 2))
     else
       print(
-        `${colors.green('✔')} ${wanted} has ${plural(step.rows ?? 0, 'row')}. Its definition is in lake.ts.`,
+        `${colors.green('✔')} ${target} has ${plural(step.rows ?? 0, 'row')}. Its definition is in lake.ts.`,
       )
     return 0
   } catch (error) {

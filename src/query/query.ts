@@ -160,10 +160,10 @@ async function throughViews(
   const nameOf = ({ tier, name }: TableRef) => `${tier}.${name}`.toLowerCase()
   const tables = new Map<string, AskedTable>()
   const views: RelationFiles[] = []
-  for (const wanted of asked) {
-    const view = known.get(nameOf(wanted.table))
-    if (!view) tables.set(nameOf(wanted.table), wanted)
-    else views.push({ ...wanted.table, schema: null, columns: [], files: [], query: view.sql })
+  for (const reference of asked) {
+    const view = known.get(nameOf(reference.table))
+    if (!view) tables.set(nameOf(reference.table), reference)
+    else views.push({ ...reference.table, schema: null, columns: [], files: [], query: view.sql })
   }
   for (const { query = '' } of views) {
     const read = await worker.ask({ type: 'tables', sql: query }, 'tables')

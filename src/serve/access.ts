@@ -14,8 +14,8 @@ export function namesUs(host: string | undefined, names: readonly string[]): boo
 
 /** Whether the sender shows the token; in the same time whatever is wrong about it. */
 export async function shows(header: string | undefined, token: Secret): Promise<boolean> {
-  const wanted = typeof token === 'function' ? await token() : token
+  const expected = typeof token === 'function' ? await token() : token
   const given = /^Bearer (.+)$/i.exec(header ?? '')?.[1] ?? ''
-  const [a, b] = [given, wanted].map((text) => createHash('sha256').update(text).digest())
-  return wanted !== '' && timingSafeEqual(a as Buffer, b as Buffer)
+  const [a, b] = [given, expected].map((text) => createHash('sha256').update(text).digest())
+  return expected !== '' && timingSafeEqual(a as Buffer, b as Buffer)
 }

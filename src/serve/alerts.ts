@@ -37,8 +37,8 @@ export async function tell(
   message: AlertMessage,
   resending: Resending,
 ): Promise<void> {
-  const wanted = alerts.filter(({ on }) => on.includes(message.on))
-  await Promise.all(wanted.map((alert) => deliver(alert, message, resending)))
+  const matching = alerts.filter(({ on }) => on.includes(message.on))
+  await Promise.all(matching.map((alert) => deliver(alert, message, resending)))
 }
 
 async function deliver(

@@ -33,14 +33,14 @@ export async function crawlBucket(
     const safe = objects.filter(({ key }) => key.split('/').every((part) => part !== '..'))
     const known = new Map(safe.map((object) => [join(base, object.key), object]))
     const visible = [...known.keys()].filter((file) => !isHidden(relative(base, file)))
-    const bring = async (file: string) => {
+    const fetch = async (file: string) => {
       const object = known.get(file)
       return { isCut: object ? await placeSample(object, file) : false }
     }
     const spell = (inside: string) => `s3://${bucket}/${inside}${settings}`
     const root = join(base, prefix.endsWith('/') ? prefix : dirname(`${prefix}/x`))
     const name = `s3://${bucket}/${prefix}`
-    const about = { name, root, base, files: visible.sort(), bring, spell, taken }
+    const about = { name, root, base, files: visible.sort(), fetch, spell, taken }
     return await crawlFiles(about, session)
   } finally {
     await rm(base, { recursive: true, force: true })

@@ -36,7 +36,7 @@ export interface Crawled {
   base: string
   files: readonly string[]
   /** Makes sure that what is looked at of a file is there; says whether that is only its start. */
-  bring: (file: string) => Promise<{ isCut: boolean }>
+  fetch: (file: string) => Promise<{ isCut: boolean }>
   /** A path as definitions say it. */
   spell: (path: string) => string
   /** Names that other datasets have. */
@@ -61,9 +61,9 @@ export async function crawlFolder(
 ): Promise<Found> {
   const notes: string[] = []
   const files = await filesBelow(path, notes)
-  const bring = async () => ({ isCut: false })
+  const fetch = async () => ({ isCut: false })
   const root = files.length === 1 && files[0] === path ? dirname(path) : path
-  const about = { name: path, root, base, files, bring, taken, notes }
+  const about = { name: path, root, base, files, fetch, taken, notes }
   return crawlFiles({ ...about, spell: (inside) => inside }, session)
 }
 
@@ -105,7 +105,7 @@ export async function crawlFiles(crawled: Crawled, session: Session): Promise<Fo
 
 /** The tables that files of a group make up, and how many of them were looked at. */
 async function partsOf(group: Group, crawled: Crawled, looks: Looks, notes: string[]) {
-  const { bring } = crawled
+  const { fetch } = crawled
   const parts: Part[] = []
   const { files, hive } = group
   const step = files.length > FILES ? (files.length - 1) / (FILES - 1) : 1
@@ -115,7 +115,7 @@ async function partsOf(group: Group, crawled: Crawled, looks: Looks, notes: stri
   let [seen, bytes] = [0, 0]
   for (const file of chosen.map((i) => files[i] as string)) {
     if (bytes > BYTES) break
-    const { isCut } = await bring(file)
+    const { isCut } = await fetch(file)
     seen++
     const found = await looks.at(file, hive.length > 0, isCut)
     const [first] = found
@@ -142,7 +142,7 @@ async function partsOf(group: Group, crawled: Crawled, looks: Looks, notes: stri
 const SOME = ['escape', 'quote', 'nulls'] as const
 
 /** Parts that all can be read as one of them is: some files have no value that shows how. */
-async function joined(parts: Part[], { bring }: Crawled, looks: Looks): Promise<Part[]> {
+async function joined(parts: Part[], { fetch }: Crawled, looks: Looks): Promise<Part[]> {
   const left: Part[] = []
   for (const part of parts) {
     let isOne = false
@@ -152,7 +152,7 @@ async function joined(parts: Part[], { bring }: Crawled, looks: Looks): Promise<
       if (!alike({ ...a, options: general(a) }, { ...b, options: general(b) })) continue
       const all: Looked[] = []
       for (const file of [...other.files, ...part.files]) {
-        const { isCut } = await bring(file)
+        const { isCut } = await fetch(file)
         all.push(...(await looks.at(file, a.options.hive === true, isCut, options)))
       }
       const broken = (some: readonly Looked[]) => some.reduce((n, l) => n + l.taken.broken, 0)

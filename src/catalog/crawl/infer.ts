@@ -137,14 +137,14 @@ function regexOf(pattern: string): RegExp {
 
 /** The one currency that numbers stand beside. */
 function moneyOf(texts: readonly string[]): Reading[] {
-  const signs = texts.flatMap(
+  const symbols = texts.flatMap(
     (text) =>
       /^-?(\p{Sc}|[A-Z]{3}) ?-?\d[\d.,]*$|^-?\d[\d.,]* ?(\p{Sc}|[A-Z]{3})$/u
         .exec(text.trim())
         ?.slice(1)
         .find(Boolean) ?? [],
   )
-  const [first, ...others] = new Set(signs)
+  const [first, ...others] = new Set(symbols)
   return first === undefined || others.length > 0 ? [] : moneyReadings(first)
 }
 

@@ -52,7 +52,7 @@ export class Looks {
     private readonly notes: string[],
   ) {}
 
-  /** What is in a file; nothing where it can't be read, which is told. */
+  /** What is in a file; nothing where it can't be read, which is noted. */
   async at(path: string, hive: boolean, isCut: boolean, forced?: FileOptions): Promise<Looked[]> {
     const name = relative(this.base, path).split(sep).join('/')
     try {
@@ -61,7 +61,7 @@ export class Looks {
       if (isZip(path)) return await this.ofZip(file, hive)
       return await this.ofFile(file, hive, isCut, forced)
     } catch (error) {
-      this.notes.push(toldOf(name, error))
+      this.notes.push(noteOf(name, error))
       return []
     }
   }
@@ -164,7 +164,7 @@ export class Looks {
         const about = { stem: stemOf(file.name), complete: true, natives: new Map() }
         looks.push({ options: own, taken, rows: taken.rows, ...about, ...own })
       } catch (error) {
-        this.notes.push(toldOf(file.name, error))
+        this.notes.push(noteOf(file.name, error))
       }
     }
     return looks
@@ -202,9 +202,9 @@ export class Looks {
 
 export const stemOf = (file: string) => basename(file).replace(/(\.[a-z]\w*)+$/i, '')
 
-function toldOf(name: string, error: unknown): string {
+function noteOf(name: string, error: unknown): string {
   const said = messageOf(error)
-  const told = said.includes(name) ? said : `${name}: ${said}`
+  const named = said.includes(name) ? said : `${name}: ${said}`
   const hint = error instanceof MoraineError && error.hint ? `. ${error.hint}` : ''
-  return `${told} (ignored)${hint.replace(/\n[\s\S]*/, '')}`
+  return `${named} (ignored)${hint.replace(/\n[\s\S]*/, '')}`
 }

@@ -31,9 +31,9 @@ function variablesOf(tables: readonly FoundTable[]): string[] {
   const taken = new Set(RESERVED)
   return tables.map(({ name }) => {
     const camel = name.replace(/_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
-    const wanted = RESERVED.has(camel) ? `${camel}Table` : camel
-    let own = wanted
-    for (let n = 2; taken.has(own); n++) own = `${wanted}_${n}`
+    const preferred = RESERVED.has(camel) ? `${camel}Table` : camel
+    let own = preferred
+    for (let n = 2; taken.has(own); n++) own = `${preferred}_${n}`
     taken.add(own)
     return own
   })

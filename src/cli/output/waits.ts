@@ -14,18 +14,18 @@ export function tellWaits(
     if (text !== undefined) show(`${text}\n`, process.stderr)
   },
 ): () => void {
-  const told = new Map<string, string>()
+  const announced = new Map<string, string>()
   return watchStorages((event: StorageEvent) => {
     const { storage, since } = event
     if (event.type === 'answering') {
-      if (!told.delete(storage)) return
+      if (!announced.delete(storage)) return
       say(`· ${storage} responds again, after ${Math.round((Date.now() - since) / 1000)} s`)
       say(undefined)
       return
     }
-    if (told.has(storage) || event.wait === undefined || Date.now() - since < AFTER) return
+    if (announced.has(storage) || event.wait === undefined || Date.now() - since < AFTER) return
     const { message } = event.error
-    told.set(storage, message)
+    announced.set(storage, message)
     const seconds = Math.round(event.patience / 1000)
     say(`! waiting for ${storage}, for up to ${seconds} s: ${message}`)
   })

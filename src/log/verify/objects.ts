@@ -25,7 +25,7 @@ export class Objects {
     private readonly storage: Storage,
     private readonly look: Look,
     /** Those of which all bytes are looked at in any case. */
-    private readonly suspects: ReadonlySet<string> = new Set(),
+    private readonly suspicious: ReadonlySet<string> = new Set(),
   ) {}
 
   get totals() {
@@ -73,7 +73,7 @@ export class Objects {
     if (found === undefined) return { is: 'missing', why: 'is missing' }
     if (size !== undefined && found !== size)
       return { is: 'damaged', why: `has ${found} bytes instead of ${size}` }
-    if (this.look !== 'bytes' && !this.suspects.has(path)) return undefined
+    if (this.look !== 'bytes' && !this.suspicious.has(path)) return undefined
     const moved = await MovedChecksums.of(this.storage).get(path)
     if (sha256 === undefined && moved === undefined) {
       this.unchecked.add(path)

@@ -62,14 +62,14 @@ export async function checksumsOf(
 /**
  * What of a state is missing or damaged, by existence and size; nothing when it can be brought back.
  *
- * @param suspects objects of which all bytes are looked at.
+ * @param suspicious objects of which all bytes are looked at.
  */
 export async function damageOf(
   storage: Storage,
   state: LakeState,
-  suspects: ReadonlySet<string> = new Set(),
+  suspicious: ReadonlySet<string> = new Set(),
 ): Promise<Pick<Verification, 'problems' | 'unread'>> {
-  const found = new Verifier(storage, undefined, 'sizes', suspects)
+  const found = new Verifier(storage, undefined, 'sizes', suspicious)
   await found.state(state)
   return found.findings
 }
@@ -99,10 +99,10 @@ class Verifier {
     private readonly storage: Storage,
     private readonly deep: ReadDeep | undefined,
     look: Look = deep ? 'bytes' : 'sizes',
-    suspects?: ReadonlySet<string>,
+    suspicious?: ReadonlySet<string>,
   ) {
     this.chain = new Chain(storage, this.findings)
-    this.objects = new Objects(storage, look, suspects)
+    this.objects = new Objects(storage, look, suspicious)
   }
 
   get checksums(): ReadonlyMap<string, string> {

@@ -82,11 +82,11 @@ export class Copies {
   fetch(path: string, asItIs = false): Promise<void> {
     const known = this.running.get(path)
     if (known) return known
-    const brought = this.check(path)
+    const copied = this.check(path)
       .then((isGood) => (isGood ? undefined : this.copy(path, asItIs)))
       .finally(() => this.running.delete(path))
-    this.running.set(path, brought)
-    return brought
+    this.running.set(path, copied)
+    return copied
   }
 
   /** Notes that what lies at an object's place has a checksum. */
