@@ -21,19 +21,35 @@ const examples = turnsOf(
   ),
   4,
 )
+const of = (folder: string, names: string[]) => names.map((name) => `test/${folder}/${name}`)
 const long = turnsOf(
   [
-    ...['logs', 'drop-rename', 'rot', 'step-limits', 'maintenance', 'query-limits', 'rot-kinds'],
-    ...['quarantine-crash', 'incremental', 'ingest', 'crawl-random', 'javascript', 'quarantine'],
-    ...['http', 'quarantine-random', 'save-query', 'rot-rollback', 'keys'],
-  ]
-    .map((name) => `test/integration/${name}`)
-    .concat(
-      ...['storage', 'kill', 'power-loss', 'kill-points', 'heard-writers', 'repair-kills'].map(
-        (name) => `test/faults/${name}`,
-      ),
-      ...['test/faults/stopped-writer', 'test/hostile/hostile', 'test/corpus/corpus'],
-    ),
+    ...of('integration/bronze', [
+      'logs',
+      'quarantine-crash',
+      'ingest',
+      'quarantine',
+      'http',
+      'quarantine-random',
+    ]),
+    ...of('integration/run', ['drop-rename', 'step-limits']),
+    ...of('integration/maintain', ['rot', 'maintenance', 'rot-kinds', 'rot-rollback']),
+    ...of('integration/query', ['query-limits', 'save-query']),
+    ...of('integration/gold', ['incremental']),
+    ...of('integration/cli', ['crawl-random']),
+    ...of('integration/silver', ['javascript', 'keys']),
+    ...of('faults', [
+      'storage',
+      'kill',
+      'power-loss',
+      'kill-points',
+      'heard-writers',
+      'repair-kills',
+      'stopped-writer',
+    ]),
+    'test/hostile/hostile',
+    'test/corpus/corpus',
+  ],
   3,
 )
 
@@ -51,8 +67,8 @@ const services = [
 ]
 /** They set up processes of ours for themselves alone. */
 const apart = [
-  'test/integration/decoders.test.ts',
-  'test/integration/runaway-queries.test.ts',
+  'test/integration/bronze/decoders.test.ts',
+  'test/integration/query/runaway-queries.test.ts',
   ...examples.drawn,
 ]
 

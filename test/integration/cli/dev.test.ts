@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it, onTestFinished } from 'vitest'
+import { Project, repository } from '../../support/project.js'
+
+const lake = (amount: string, extra = '') => `
+import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('orders', { from: files('data/*.csv') })
+const orders = silver('orders', { from: raw, schema: z.object({ id: t.int(), amount: ${amount} }), key: 'id' })
+const total = gold('total', { query: sql\`select count(*) as n, sum(amount) as total ${extra} from \${orders}\` })
+export default defineLake({ name: 'shop', datasets: [total] })
+`
+
+const csv = (rows: number) =>
+  `id,amount\n${Array.from({ length: rows }, (_, i) => `${i},${i % 10}`).join('\n')}\n`
+
+/** `moraine dev`, and what it has said since it was last asked. */
+class Dev {
+  private text = ''
+
+  constructor(readonly child: ChildProcess) {
+    onTestFinished(() => void child.kill('SIGKILL'))
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk) => {
+        this.text += chunk
+      })
+  }
+
+  /**
+   * What it says between two times that it waits, once it says that; a slow machine may see one
+   * save twice, or half of it.
+   */
+  async round(says: RegExp): Promise<string> {
+    for (;;) {
+      const said = await this.next()
+      if (says.test(said)) return said
+    }
+  }
+
+  private async next(): Promise<string> {
+    for (let i = 0; i < 5000; i++) {
+      const at = this.text.indexOf('Waiting for changes')
+      if (at >= 0) {
+        const said = this.text.slice(0, at)
+        this.text = this.text.slice(at + 30)
+        return said
+      }
+      await sleep(20)
+    }
+    throw new Error(`it does not wait:\n${this.text}`)
+  }
+}
+
+it('shows on each save what a definition does, and keeps what was good', async () => {
+  const project = await Project.create({
+    'lake.ts': lake('t.int()'),
+    'data/1.csv': csv(200),
+  })
+  const bin = join(repository, 'bin/moraine.js')
+  const dev = new Dev(
+    spawn(process.execPath, [bin, '-C', project.folder, 'dev', '--sample', '50'], {
+      env: { ...process.env, NO_COLOR: '1' },
+    }),
+  )
+  const first = await dev.round(/ingest {3}bronze\.orders/)
+  expect(first).toMatch(/silver\.orders {2}50 rows in = 50 kept/)
+  expect(first).toMatch(/gold\.total\nn +total\n─+ +─+\n50 +225/)
+  // The real lake is not touched.
+  expect(existsSync(join(project.folder, 'lake'))).toBe(false)
+
+  await project.write({ 'lake.ts': lake('t.int()', ', nothing as x') })
+  const broken = await dev.round(/gold\.total: Referenced column "nothing" not found/)
+  expect(broken).toMatch(/The previous build is still in place\./)
+  expect(broken).toMatch(/> 6 │ const total/)
+
+  await project.write({ 'lake.ts': 'export default 1 +' })
+  await dev.round(/Unexpected end of file/)
+
+  await project.write({ 'lake.ts': lake('t.int().max(4)', ', max(amount) as most') })
+  const mended = await dev.round(/the checks of column 'amount' changed/)
+  expect(mended).toMatch(/silver\.orders {2}50 rows in = 25 kept \+ 25 discarded/)
+  expect(mended).toMatch(/n +total +most\n─+ +─+ +─+\n25 +50 +4/)
+
+  await project.write({ 'data/2.csv': csv(3).replace('0,0', '1000,1') })
+  await dev.round(/silver\.orders {2}3 rows in/)
+  dev.child.kill('SIGINT')
+  expect(await new Promise((done) => dev.child.once('exit', done))).toBe(0)
+})

@@ -1,0 +1,248 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { amount } from '../../support/effort.js'
+import { Project, step } from '../../support/project.js'
+import { seed } from '../../support/seed.js'
+
+const DAY = 86_400_000
+const lake = (more = '') => `
+import { bronze, defineLake, gold, rule, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('orders', { from: files('orders/*.csv') })
+const orders = silver('orders', {
+  from: raw,
+  schema: z.object({ id: t.int(), placed: t.timestamp(), amount: t.int() }),
+  rules: [rule('not negative', sql\`amount >= 0\`)],
+  key: 'id',
+  cursor: 'placed',
+  keep: '100 days',
+})
+const columns = { day: t.date(), total: t.bigint() }
+const query = sql\`select placed::date as day, sum(amount)${more} as total from \${orders} group by 1\`
+const daily = gold('daily', { query, columns, incremental: { by: 'day' } })
+const recent = gold('recent', { query, columns, keep: { for: '50d', by: 'day' } })
+const names = bronze('names', { from: files('names.csv') })
+const named = gold('named', {
+  query: sql\`select day, name, total from \${daily} join \${names} on id = total % 2\`,
+  partitionBy: ['day'],
+})
+export default defineLake({ name: 'shop', datasets: [raw, orders, daily, recent, names, named] })
+`
+const names = { 'names.csv': 'id,name\n0,even\n1,odd\n' }
+
+const csv = (rows: readonly { id: number; at: number; amount: number }[]) =>
+  `id,placed,amount\n${rows.map(({ id, at, amount }) => `${id},${new Date(at).toISOString().slice(0, 19)},${amount}\n`).join('')}`
+const dayOf = (time: number) => new Date(time).toISOString().slice(0, 10)
+
+const daysOf = async (project: Project, table: string) =>
+  Object.fromEntries(
+    (await project.query(`SELECT CAST(day AS VARCHAR) AS day, total FROM ${table} ORDER BY 1`)).map(
+      ({ day, total }) => [String(day), Number(total)],
+    ),
+  )
+
+it('lets old rows go, counts them, and keeps the sums that were made of them', async () => {
+  const project = await Project.create({ 'lake.ts': lake(), ...names })
+  const at = (day: string) => Date.parse(`${day}T10:00:00Z`)
+  const rows = ['2026-01-01', '2026-01-02', '2026-03-01'].map((day, i) => ({
+    id: i,
+    at: at(day),
+    amount: 10 + i,
+  }))
+  await project.write({ 'orders/1.csv': csv(rows) })
+  await project.run({ now: () => new Date('2026-03-02T00:00:00Z') })
+  expect(await daysOf(project, 'gold.daily')).toEqual({
+    '2026-01-01': 10,
+    '2026-01-02': 11,
+    '2026-03-01': 12,
+  })
+  expect(Object.keys(await daysOf(project, 'gold.recent'))).toEqual(['2026-03-01'])
+
+  // Nothing has come, but time has passed: a hundred days after the first of January and a bit
+  // more.
+  const later = () => new Date('2026-04-12T12:00:00Z')
+  const run = await project.run({ now: later })
+  expect(step(run, 'silver.orders')).toMatchObject({
+    reason: 'rows from before 2026-01-02 expire (keep: 100 days)',
+    notes: ['1 row expired'],
+  })
+  const state = await project.state()
+  expect(state.tables['silver.orders']?.counts).toEqual({
+    in: 3,
+    kept: 2,
+    discarded: 0,
+    superseded: 0,
+    expired: 1,
+  })
+  expect(await daysOf(project, 'gold.daily')).toMatchObject({ '2026-01-01': 10 })
+  const said = await project.cli('discarded', 'orders')
+  expect(said.stdout).toContain('3 rows in = 2 kept + 0 discarded + 0 superseded + 1 expired')
+  // Once is enough, the same day and after `optimize`.
+  const again = await project.run({ now: later })
+  expect(again.steps.every(({ outcome }) => outcome === 'unchanged')).toBe(true)
+  expect((await project.cli('optimize')).code).toBe(0)
+
+  // A late row of a day that is final changes nothing but the counts; one of another day does.
+  const late = [
+    { id: 8, at: at('2026-01-01'), amount: 100 },
+    { id: 9, at: at('2026-03-01'), amount: 100 },
+  ]
+  await project.write({ 'orders/2.csv': csv(late) })
+  await project.run({ now: later })
+  expect(await daysOf(project, 'gold.daily')).toEqual({
+    '2026-01-01': 10,
+    '2026-01-02': 11,
+    '2026-03-01': 112,
+  })
+  expect((await project.state()).tables['silver.orders']?.counts).toMatchObject({
+    in: 5,
+    kept: 3,
+    expired: 2,
+  })
+
+  // Rows that are judged again, and a `keep` that goes, change nothing of what is final.
+  await project.write({
+    'orders/3.csv': csv([{ id: 20, at: at('2026-01-01'), amount: -1 }]),
+  })
+  await project.run({ now: later })
+  const mild = lake().replace('amount >= 0', 'amount >= -5')
+  await project.write({ 'lake.ts': mild })
+  const replayed = await project.run({ replay: { dataset: 'silver.orders' }, now: later })
+  expect(step(replayed, 'silver.orders')).toMatchObject({ outcome: 'done', rows: 1 })
+  await project.run({ now: later })
+  expect((await project.state()).tables['silver.orders']?.counts).toMatchObject({
+    in: 6,
+    kept: 3,
+    expired: 3,
+  })
+  await project.write({
+    'lake.ts': mild.replace("keep: '100 days',", '').replace('(amount)', '(amount + 0)'),
+  })
+  const without = await project.run({ now: later })
+  expect(step(without, 'gold.daily').outcome).toBe('failed')
+  expect(await daysOf(project, 'gold.daily')).toMatchObject({ '2026-01-01': 10 })
+
+  // Sums that would have to be made of rows that are gone are not made by accident.
+  await project.write({ 'lake.ts': lake(' * 1').replace('amount >= 0', 'amount >= -5') })
+  const refused = await project.run({ now: later })
+  expect(step(refused, 'gold.daily').error).toMatchObject({
+    message:
+      'gold.daily would have to be rebuilt from all of its rows, but silver.orders has expired some of them',
+  })
+  expect(await daysOf(project, 'gold.daily')).toMatchObject({ '2026-01-01': 10 })
+  await project.run({ now: later, allowLoss: true })
+  expect(await daysOf(project, 'gold.daily')).toEqual({ '2026-01-02': 11, '2026-03-01': 112 })
+  expect((await project.cli('verify', '--deep')).code).toBe(0)
+})
+
+it('computes what is not final when something else changes that any row may look at', async () => {
+  const looked = lake().replace(
+    'select placed::date as day, sum(amount) as total from ${orders} group by 1',
+    'select placed::date as day, sum(amount * f)::bigint as total from ${orders}, ${factor} group by 1',
+  )
+  const factor = `
+const factors = bronze('factors', { from: files('factor.csv') })
+const factor = silver('factor', { from: factors, schema: z.object({ k: t.int(), f: t.int() }), key: 'k' })
+const columns`
+  const project = await Project.create({
+    'lake.ts': looked
+      .replace('const columns', factor)
+      .replace('names, named]', 'names, named, factors, factor]'),
+    'factor.csv': 'k,f\n1,1\n',
+    'orders/1.csv': csv([
+      { id: 1, at: Date.parse('2026-01-01T10:00:00Z'), amount: 1 },
+      { id: 2, at: Date.parse('2026-03-01T10:00:00Z'), amount: 2 },
+    ]),
+    ...names,
+  })
+  await project.run({ now: () => new Date('2026-03-02T00:00:00Z') })
+  const later = () => new Date('2026-05-01T00:00:00Z')
+  await project.run({ now: later })
+  await project.write({ 'factor.csv': 'k,f\n1,10\n' })
+  const run = await project.run({ now: later })
+  expect(step(run, 'gold.daily').outcome).toBe('done')
+  expect(await daysOf(project, 'gold.daily')).toEqual({ '2026-01-01': 1, '2026-03-01': 20 })
+})
+
+const cut = (now: number, days: number) => Math.floor((now - days * DAY) / DAY) * DAY
+
+it('keeps the newest rows of the days that are kept, and each sum as it last was', async () => {
+  const row = fc.record({
+    id: fc.integer({ min: 1, max: 12 }),
+    ago: fc.integer({ min: 0, max: 180 * 24 * 60 }),
+    amount: fc.integer({ min: -1, max: 50 }),
+  })
+  const load = fc.record({
+    passed: fc.integer({ min: 0, max: 90 }),
+    rows: fc.array(row, { maxLength: 8 }),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(load, { minLength: 2, maxLength: 6 }), async (loads) => {
+      const project = await Project.create({ 'lake.ts': lake(), ...names })
+      let now = Date.parse('2026-06-01T15:30:00Z')
+      const table = new Map<number, { at: number; amount: number }>()
+      let days = new Map<string, number>()
+      let final = ''
+      // Each row has a time of its own, so that one of two is always the newer.
+      let n = 0
+      for (const [i, { passed, rows }] of loads.entries()) {
+        now += passed * DAY
+        const timed = rows.map(({ id, ago, amount }) => {
+          n += 1
+          return { id, amount, at: Math.floor(now / 60_000 - ago) * 60_000 + (n % 60) * 1000 }
+        })
+        await project.write({ [`orders/${i}.csv`]: csv(timed) })
+        const record = await project.run({ now: () => new Date(now) })
+        expect(record.steps.filter(({ outcome }) => outcome === 'failed')).toEqual([])
+        for (const { id, at, amount } of timed)
+          if (amount >= 0 && !((table.get(id)?.at ?? 0) > at)) table.set(id, { at, amount })
+        for (const [id, { at }] of table)
+          if (at < cut(now, 100)) {
+            table.delete(id)
+            final = dayOf(cut(now, 100) - 1)
+          }
+        const sums = new Map([...days].filter(([day]) => day <= final))
+        for (const { at, amount } of table.values())
+          if (dayOf(at) > final) sums.set(dayOf(at), (sums.get(dayOf(at)) ?? 0) + amount)
+        days = sums
+      }
+      const there = async () =>
+        (await project.query('SELECT id, placed, amount FROM silver.orders ORDER BY id')).map(
+          ({ id, placed, amount }) => [id, Date.parse(`${placed}Z`), amount],
+        )
+      const expected = [...table].map(([id, { at, amount }]) => [id, at, amount])
+      expect(await there()).toEqual(expected.sort((a, b) => Number(a[0]) - Number(b[0])))
+      expect(await daysOf(project, 'gold.daily')).toEqual(Object.fromEntries([...days].sort()))
+      const recent = Object.keys(await daysOf(project, 'gold.recent'))
+      const young = [...table.values()].map(({ at }) => dayOf(at))
+      expect(recent).toEqual([...new Set(young.filter((day) => day >= dayOf(cut(now, 50))))].sort())
+      const before = await there()
+      await project.run({ now: () => new Date(now), full: true, allowLoss: true })
+      expect(await there()).toEqual(before)
+    }),
+    { numRuns: amount(2, 8), seed, endOnFailure: true },
+  )
+})
+
+it('lets old rows go also where they are only listed as deleted, and nothing is written again', async () => {
+  const day = (n: number) => new Date(Date.UTC(2026, 0, n)).toISOString().slice(0, 10)
+  const rows = Array.from({ length: 40 }, (_, i) => `${i},${day(i === 0 ? 1 : 30)}`)
+  const project = await Project.create({
+    'lake.ts': `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const events = silver('events', {
+  from: bronze('events', { from: files('in/*.csv') }),
+  schema: z.object({ id: t.int(), at: t.date() }),
+  key: 'id', cursor: 'at', keep: { for: '20d', by: 'at' },
+})
+export default defineLake({ name: 'kept', datasets: [events] })
+`,
+    'in/1.csv': ['id,at', ...rows, ''].join('\n'),
+  })
+  const record = await project.run({ rewriteUpTo: 0, now: () => new Date('2026-02-01T00:00:00Z') })
+  expect(step(record, 'silver.events').error).toBeUndefined()
+  const { counts, rows: left } = (await project.state()).tables['silver.events'] ?? {}
+  expect(counts).toMatchObject({ in: 40, kept: 39, expired: 1 })
+  expect(left).toBe(39)
+})

@@ -1,0 +1,112 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { CommitLog } from '../../../src/log/log.js'
+import { vacuum } from '../../../src/maintain/vacuum.js'
+import { Project, step } from '../../support/project.js'
+
+const lake = (max = '') => `
+import { bronze, defineLake, silver, t, z } from 'moraine'
+import { inbox } from 'moraine/sources'
+const raw = bronze('orders', { from: inbox({ settle: '0ms' }), archive: true, keep: '30d' })
+const orders = silver('orders', { from: raw, schema: z.object({ id: t.int(), amount: t.int()${max} }), key: 'id' })
+export default defineLake({ name: 'shop', datasets: [orders] })
+`
+
+async function load(
+  project: Project,
+  n: number,
+  day: string,
+): Promise<Awaited<ReturnType<Project['run']>>> {
+  const folder = join(project.folder, 'lake/bronze/landing/orders')
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, `${n}.csv`), `id,amount\n${n},${n}\n${n + 100},-1\n`)
+  return project.run({ now: () => new Date(`${day}T10:00:00Z`) })
+}
+
+const numbers = async (project: Project) =>
+  ((await project.state()).batches['bronze.orders'] ?? []).map(({ number }) => number)
+const ids = async (project: Project) =>
+  (await project.query('SELECT id FROM silver.orders ORDER BY id')).map(({ id }) => id)
+
+it('lets batches go that are old and were read, and loses no row that was made from them', async () => {
+  const project = await Project.create({ 'lake.ts': lake() })
+  await load(project, 1, '2026-01-01')
+  await load(project, 2, '2026-01-20')
+  expect(await numbers(project)).toEqual([1, 2])
+  const third = await load(project, 3, '2026-02-10')
+  expect(third.commits.length).toBe(3)
+  expect(await numbers(project)).toEqual([2, 3])
+  await load(project, 4, '2026-06-01')
+  expect(await numbers(project)).toEqual([4])
+  // Numbers go on where all are gone.
+  await project.run({ now: () => new Date('2026-12-01T00:00:00Z') })
+  expect(await numbers(project)).toEqual([])
+  await load(project, 5, '2026-12-02')
+  expect(await numbers(project)).toEqual([5])
+  expect(await ids(project)).toEqual([1, 2, 3, 4, 5, 101, 102, 103, 104, 105])
+  expect((await project.cli('verify', '--deep')).code).toBe(0)
+
+  // What needs all rows is refused, says what to do, and that works.
+  await project.write({ 'lake.ts': lake('.min(0)') })
+  const plan = await project.cli('plan')
+  expect(plan.stdout).toContain('but bronze.orders has expired some of its rows')
+  const refused = await project.cli('run')
+  expect(refused.code).toBe(1)
+  expect(refused.stdout).toContain(
+    'silver.orders would have to be rebuilt from all of its rows, but bronze.orders has expired some of them',
+  )
+  expect(refused.stdout).toContain('moraine rebuild silver.orders --from archive')
+  expect(await ids(project)).toHaveLength(10)
+  const rebuilt = await project.cli('rebuild', 'silver.orders', '--from', 'archive')
+  expect([rebuilt.code, rebuilt.stderr]).toEqual([0, ''])
+  expect(await ids(project)).toEqual([1, 2, 3, 4, 5])
+  const { counts } = (await project.state()).tables['silver.orders'] ?? {}
+  expect(counts).toEqual({ in: 10, kept: 5, discarded: 5, superseded: 0 })
+  expect((await project.cli('verify', '--deep')).code).toBe(0)
+})
+
+it('builds from what there is where that is wanted', async () => {
+  const project = await Project.create({ 'lake.ts': lake() })
+  await load(project, 1, '2026-01-01')
+  await load(project, 2, '2026-06-01')
+  expect(await numbers(project)).toEqual([2])
+  const now = () => new Date('2026-06-01T11:00:00Z')
+  const refused = await project.run({ full: true, now })
+  expect(step(refused, 'silver.orders').outcome).toBe('failed')
+  expect(await ids(project)).toEqual([1, 2, 101, 102])
+  await project.run({ full: true, allowLoss: true, now })
+  expect(await ids(project)).toEqual([2, 102])
+})
+
+it('keeps batches that somebody has not read yet', async () => {
+  const project = await Project.create({ 'lake.ts': lake() })
+  await project.run({ now: () => new Date('2026-01-01T00:00:00Z') })
+  const folder = join(project.folder, 'lake/bronze/landing/orders')
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, 'a.csv'), 'id,amount\n1,1\n')
+  const select = ['bronze.orders']
+  await project.run({ select, now: () => new Date('2026-01-01T00:00:00Z') })
+  await project.run({ select, now: () => new Date('2026-12-01T00:00:00Z') })
+  expect(await numbers(project)).toEqual([1])
+  await project.run({ now: () => new Date('2026-12-01T00:00:00Z') })
+  expect(await numbers(project)).toEqual([])
+  expect(await ids(project)).toEqual([1])
+})
+
+it('brings back what is archived, also beside a batch that was discarded and is not there any more', async () => {
+  const project = await Project.create({ 'lake.ts': lake() })
+  await load(project, 1, '2026-01-01')
+  await load(project, 2, '2026-01-02')
+  expect((await project.cli('discard-batch', 'orders', '1')).code).toBe(0)
+  await load(project, 3, '2026-06-01')
+  await load(project, 4, '2026-09-01')
+  expect(await numbers(project)).toEqual([4])
+  const info = { author: 'test', run: null }
+  const options = { grace: -1, history: 0, remove: true, info }
+  await vacuum(new CommitLog(project.storage), project.storage, options)
+  const rebuilt = await project.cli('rebuild', 'orders', '--from', 'archive')
+  expect([rebuilt.code, rebuilt.stderr]).toEqual([0, ''])
+  expect(await ids(project)).toEqual([2, 3, 4, 102, 103, 104])
+  expect((await project.cli('verify', '--deep')).code).toBe(0)
+})

@@ -1,0 +1,226 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { amount } from '../../support/effort.js'
+import { Project, step } from '../../support/project.js'
+import { seed } from '../../support/seed.js'
+
+const lake = (statuses: string, more = '') => `
+import { bronze, defineLake, gold, rule, silver, sql, t, z } from 'moraine'
+import { files } from 'moraine/sources'
+const raw = bronze('orders', { from: files('in/*.csv', { columns: ['id', 'v', 'status', 'amount'], header: true }) })
+const orders = silver('orders', {
+  from: raw,
+  schema: z.object({ id: t.int(), v: t.int(), status: z.string(), amount: t.int() }),
+  key: 'id', cursor: 'v', ${more}
+  rules: [rule('status is known', sql\`status in (${statuses})\`), rule('amount is positive', sql\`amount > 0\`)],
+})
+const total = gold('total', { query: sql\`select sum(amount) as total, count(*) as n from \${orders}\` })
+export default defineLake({ name: 'shop', datasets: [total] })
+`
+
+const csv = (...rows: string[]) => ['id,v,status,amount', ...rows, ''].join('\n')
+const replay = { replay: { dataset: 'silver.orders' }, select: ['silver.orders+'] }
+const rows = (project: Project) =>
+  project.query('SELECT id, v, status, amount FROM silver.orders ORDER BY id')
+const discarded = (project: Project) =>
+  project.query(
+    'SELECT _source_line AS line, reasons FROM discarded.orders ORDER BY _batch, _source_line',
+  )
+
+describe('moraine replay', () => {
+  it('brings rows in that a mended rule lets pass, unless the table has newer ones', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new', 'paid'"),
+      'in/1.csv': csv('1,1,new,5', '2,1,sent,7', '3,1,sent,-1', '4,1,sent,9'),
+    })
+    await project.run()
+    await project.write({ 'in/2.csv': csv('4,2,paid,10') })
+    await project.run()
+    await project.write({ 'lake.ts': lake("'new', 'paid', 'sent'") })
+    const record = await project.run(replay)
+    expect(record.steps.map(({ error }) => error)).toEqual([undefined, undefined])
+    expect(step(record, 'silver.orders').counts).toEqual({
+      in: 3,
+      kept: 1,
+      discarded: 1,
+      superseded: 1,
+      replaced: 0,
+    })
+    expect(await rows(project)).toEqual([
+      { id: 1, v: 1, status: 'new', amount: 5 },
+      { id: 2, v: 1, status: 'sent', amount: 7 },
+      { id: 4, v: 2, status: 'paid', amount: 10 },
+    ])
+    // What stays has its new reasons, and gold has seen what came.
+    expect(await discarded(project)).toEqual([{ line: 4n, reasons: ['rule: amount is positive'] }])
+    expect(await project.query('SELECT n FROM gold.total')).toEqual([{ n: 3n }])
+    expect((await project.state()).tables['silver.orders']?.counts).toEqual({
+      in: 5,
+      kept: 3,
+      discarded: 1,
+      superseded: 1,
+    })
+    const again = await project.run(replay)
+    expect(step(again, 'silver.orders').reason).toBe(
+      'none of its discarded rows would be treated differently now',
+    )
+    expect(again.commits).toEqual([])
+    // It is what a build from all rows gives, and so a run has nothing to do.
+    expect(step(await project.run(), 'silver.orders').outcome).toBe('unchanged')
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+  })
+
+  it('is seen by gold, also where its table was optimized since', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new'"),
+      'in/1.csv': csv('1,1,new,5', '2,1,sent,7'),
+    })
+    await project.run()
+    await project.write({ 'in/2.csv': csv('3,1,new,9') })
+    await project.run()
+    expect((await project.cli('optimize', 'silver.orders')).code).toBe(0)
+    expect((await project.state()).tables['silver.orders']?.sameRowsAs).toHaveLength(1)
+    await project.write({ 'lake.ts': lake("'new', 'sent'") })
+    expect(step(await project.run(replay), 'gold.total').outcome).toBe('done')
+    expect(await project.query('SELECT n FROM gold.total')).toEqual([{ n: 3n }])
+  })
+
+  it('knows which of two rows of a batch came later, where nothing else tells', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new'", 'history: true,'),
+      'in/1.csv': csv('1,1,sent,5', '1,1,new,6', '2,1,new,6', '2,1,sent,5'),
+    })
+    await project.run()
+    await project.write({ 'lake.ts': lake("'new', 'sent'", 'history: true,') })
+    const { counts } = step(await project.run(replay), 'silver.orders')
+    expect(counts).toEqual({ in: 2, kept: 1, discarded: 0, superseded: 1, replaced: 1 })
+    const found = [
+      { id: 1, v: 1, status: 'new', amount: 6 },
+      { id: 2, v: 1, status: 'sent', amount: 5 },
+    ]
+    const versions = () =>
+      project.query('SELECT id, v, status, amount FROM history.orders ORDER BY id')
+    expect(await rows(project)).toEqual(found)
+    expect(await versions()).toEqual(found)
+    await project.run({ full: true })
+    expect(await rows(project)).toEqual(found)
+    expect(await versions()).toEqual(found)
+  })
+
+  it('leaves new batches to the next run', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new'"),
+      'in/1.csv': csv('1,1,new,5', '2,1,sent,7'),
+    })
+    await project.run()
+    await project.write({ 'in/2.csv': csv('3,1,sent,1'), 'lake.ts': lake("'new', 'sent'") })
+    await project.run({ select: ['bronze.orders'] })
+    await project.run(replay)
+    expect((await rows(project)).map(({ id }) => id)).toEqual([1, 2])
+    await project.run()
+    expect((await rows(project)).map(({ id }) => id)).toEqual([1, 2, 3])
+  })
+
+  it('is told to run where that is not enough', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new'"),
+      'in/1.csv': csv('1,1,new,5', '2,1,sent,7'),
+    })
+    await project.run()
+    await project.write({ 'lake.ts': lake("'sent'") })
+    const stricter = await project.run(replay)
+    expect(step(stricter, 'silver.orders').error?.message).toBe(
+      "the discarded rows of silver.orders cannot be replayed on their own: 1 rows of the table violate the rule 'status is known'",
+    )
+    await project.write({
+      'lake.ts': lake("'new'").replace('amount: t.int()', 'amount: t.bigint()'),
+    })
+    const other = await project.run(replay)
+    expect(step(other, 'silver.orders').error?.message).toMatch(
+      /its definition changed \(column amount\)$/,
+    )
+  })
+
+  it('ends where a build from all rows ends, whatever was discarded and in whatever order it came', async () => {
+    const row = fc.record({
+      id: fc.integer({ min: 1, max: 4 }),
+      v: fc.integer({ min: 1, max: 4 }),
+      status: fc.constantFrom('new', 'paid', 'sent', 'lost'),
+      amount: fc.integer({ min: -1, max: 3 }),
+    })
+    const batches = fc.array(fc.array(row, { minLength: 1, maxLength: 6 }), {
+      minLength: 1,
+      maxLength: 3,
+    })
+    const policy = fc.constantFrom('', 'history: true,')
+    await fc.assert(
+      fc.asyncProperty(batches, policy, async (parts, more) => {
+        const project = await Project.create({ 'lake.ts': lake("'new'", more) })
+        for (const [i, part] of parts.entries()) {
+          await project.write({
+            [`in/${i}.csv`]: csv(...part.map((r) => [r.id, r.v, r.status, r.amount].join())),
+          })
+          await project.run()
+        }
+        await project.write({ 'lake.ts': lake("'new', 'paid', 'sent'", more) })
+        const record = await project.run(replay)
+        expect(record.outcome).toBe('done')
+        const all = async () => [
+          await rows(project),
+          await discarded(project),
+          await project.query('SELECT * FROM gold.total'),
+          ...(more
+            ? [
+                await project.query(
+                  'SELECT id, v, status, valid_to FROM history.orders ORDER BY 1, 2',
+                ),
+              ]
+            : []),
+          (await project.state()).tables['silver.orders']?.counts,
+        ]
+        const found = await all()
+        await project.run({ full: true })
+        expect(found).toEqual(await all())
+      }),
+      { numRuns: amount(2, 8), seed, endOnFailure: true },
+    )
+  })
+
+  it('shows who owns the source what is wrong, and how it went', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new'"),
+      'in/1.csv': csv('1,1,new,5', '2,1,=cmd(),7', '3,1,sent,-1', '4,x'),
+    })
+    await project.run()
+    const exported = await project.cli('discarded', 'orders', '--export', 'csv')
+    expect(exported.stdout).toMatch(
+      /^_reasons,_source_file,_source_line,_batch,amount,id,status,v,_raw\n/,
+    )
+    expect(exported.stdout).toMatch(/rule: status is known,in\/1\.csv,3,\S+,7,2,'=cmd\(\),1,\n/)
+    expect(exported.stdout).toMatch(/line: 2 fields instead of 4,in\/1\.csv,5,\S+,,,,,"4,x"\n/)
+    const trend = await project.cli('discarded', 'orders', '--trend')
+    expect(trend.stdout).toMatch(/^run at +in +discarded +% +mostly for/)
+    expect(trend.stdout).toMatch(/ 4 +3 +75\.00 +▇{20} +rule: status is known/)
+    const one = await project.cli('discarded', 'orders', '--rule', 'amount is positive')
+    expect(one.stdout).toContain('1 row  rule: amount is positive')
+    expect(one.stdout).not.toContain('status is known')
+  })
+
+  it('exports columns whose names the export has too, and every digit of numbers', async () => {
+    const project = await Project.create({
+      'lake.ts': lake("'new'").replace(/files\(.*?\}\)/, "files('in/*.jsonl')"),
+      'in/1.jsonl':
+        '{"id":1,"v":1,"status":"=cmd()","amount":5,"batch":"b","file":"f","line":9007199254740993,"_Raw":{"n":12345678901234567890.5}}\n',
+    })
+    await project.run()
+    const { stdout } = await project.cli('discarded', 'orders', '--export', 'csv')
+    const [head = '', row = ''] = stdout.split('\n')
+    const names = head.split(',').map((name) => name.toLowerCase())
+    expect(new Set(names).size).toBe(names.length)
+    expect(names).toEqual(
+      expect.arrayContaining(['batch', 'file', 'line', '_batch', '_source_line']),
+    )
+    expect(row).toContain('9007199254740993')
+    expect(row).toContain('12345678901234567890.5')
+  })
+})
