@@ -326,7 +326,8 @@ function codeBelow(folder: string, names: readonly string[]): string[] {
 
 /**
  * Files whose SQL is DuckDB's: none is to be added. What makes bronze asks for `FileEngine`, SQL of
- * `define/` stands in fingerprints; silver, gold and step are to go through the session's dialect.
+ * `define/` stands in fingerprints, the command line asks queries as people write them; all others
+ * go through the session's dialect.
  */
 const inDuckDB = [
   'bronze/database/direct',
@@ -340,16 +341,6 @@ const inDuckDB = [
   'define/sql/divide',
   'define/sql/sql',
   'define/types/sql-type',
-  'gold/partitions',
-  'silver/discarded',
-  'silver/history',
-  'silver/input/input',
-  'silver/input/part',
-  'silver/input/sources',
-  'silver/merge',
-  'silver/replay',
-  'silver/tombstones',
-  'silver/validate',
   'source/files/encode',
   'source/formats/delimited',
   'source/formats/ingest-json',
@@ -359,8 +350,6 @@ const inDuckDB = [
   'source/formats/nested-json',
   'source/formats/table',
   'source/text/canonical',
-  'step/checks',
-  'step/retention',
 ]
 
 /**

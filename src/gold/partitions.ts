@@ -119,8 +119,10 @@ export async function touchedParts(
   const here = quoteName(column.name)
   return {
     rows: (computed) =>
-      `SELECT ${names} FROM (${computed}) WHERE ${part.isTouched(here)}
-       UNION ALL BY NAME SELECT ${names} FROM (${rewrittenRows}) WHERE NOT ${part.isTouched(here)}`,
+      session.dialect.rows.union([
+        `SELECT ${names} FROM (${computed}) WHERE ${part.isTouched(here)}`,
+        `SELECT ${names} FROM (${rewrittenRows}) WHERE NOT ${part.isTouched(here)}`,
+      ]),
     removed,
     said: `${part.count} of '${by}' computed`,
   }

@@ -62,7 +62,9 @@ export async function writeDiscarded(
 
 /** SQL for a reason: whether it is about a rule of that name, or a column. */
 export function isForRule(reason: string, rule: string): string {
-  return `(starts_with(${reason}, ${quoteText(rule)}) OR starts_with(${reason}, ${quoteText(`rule: ${rule}`)}))`
+  const begins = (text: string) =>
+    `substring(${reason} FROM 1 FOR ${[...text].length}) = ${quoteText(text)}`
+  return `(${begins(rule)} OR ${begins(`rule: ${rule}`)})`
 }
 
 /** Takes rows out of the discarded table, and gives those that stay their new reasons. */
@@ -80,19 +82,22 @@ export async function writeLeft(
   const { rewritten, deletions, removed } = strategy
   const again = `${validated} AND (${ROW_ID}) IN (SELECT (${ROW_ID}) FROM ${leaving.sql})`
   const names = discardedColumns.map((column) => column.name).join(', ')
+  const { antiJoin, union } = session.dialect.rows
   const old = session.tables.scanWithFiles(
     table.schema,
     tableFiles(context.storage, table, rewritten),
   )
   const others =
     rewritten.length === 0
-      ? ''
-      : ` UNION ALL BY NAME (SELECT ${names} FROM (${old}) ANTI JOIN ${leaving.sql} USING (_data_file, _data_row))`
+      ? []
+      : [
+          `(SELECT ${names} FROM ${antiJoin(`(${old})`, leaving.sql, { using: '_data_file, _data_row' })})`,
+        ]
   return writeTable(context, session, {
     name,
     columns: discardedColumns,
     partitions: [],
-    rows: `${again}${others}`,
+    rows: union([again, ...others]),
     removed,
     deletions,
   })

@@ -4,6 +4,7 @@ import { quoteName } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
 import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
+import type { Dialect } from '../sql/dialect.js'
 import type { StepContext } from '../step/context.js'
 import { chooseDeletes } from '../step/delete-strategy.js'
 import { emptyRelation } from '../step/expressions.js'
@@ -12,6 +13,9 @@ import type { TableOutput } from '../step/task/output.js'
 import { writeTable } from '../step/write-table.js'
 import { keysOf, newestPlaceFirst, removesKeys } from './keys.js'
 import { filesOfKeys, type Target } from './merge.js'
+
+/** Where a row of the table lies. */
+const ROW = '_data_file, _data_row'
 
 /** The table of all versions: `history.orders`. */
 const historyOf = (dataset: { name: string }): string => `history.${dataset.name}`
@@ -43,6 +47,7 @@ export async function writeHistory(
   { columns, incremental, withIngestedAt, renamed }: Target,
 ): Promise<Record<string, TableOutput>> {
   const name = historyOf(dataset)
+  const { antiJoin, semiJoin, union } = session.dialect.rows
   const all = historyColumns(dataset, columns)
   const before = incremental
     ? await context.relations.tableAs(name, all, dataset.partitionBy, renamed)
@@ -53,31 +58,32 @@ export async function writeHistory(
   const tasks = before ? await filesOfKeys(session, dataset, before, arrivals) : []
   const existing = before
     ? session.tables.scanWithFiles(before.schema, tableFiles(context.storage, before, tasks))
-    : `SELECT *, NULL::VARCHAR AS _data_file, NULL::BIGINT AS _data_row FROM (${emptyRelation(all)})`
+    : `SELECT *, CAST(NULL AS VARCHAR) AS _data_file, CAST(NULL AS BIGINT) AS _data_row FROM (${emptyRelation(all)})`
   const list = keys.join(', ')
   const past = await session.materialize(
-    `SELECT * FROM (${existing}) SEMI JOIN ${arrivals.sql} USING (${list})`,
+    `SELECT * FROM ${semiJoin(`(${existing})`, arrivals.sql, { using: list })}`,
   )
   const ended = removesKeys(dataset)
     ? await writeEnds(context, session, dataset, arrivals, { columns, incremental })
     : undefined
   const versions = await session.materialize(
-    versionsSql(own, list, { arrivals, past, ended: ended?.before }),
+    versionsSql(session.dialect, own, list, { arrivals, past, ended: ended?.before }),
   )
   const unchanged = await unchangedVersions(session, dataset, columns, { past, versions })
   const leaving = await session.materialize(
-    `SELECT _data_file, _data_row FROM ${past.sql} ANTI JOIN ${unchanged.sql} USING (_data_file, _data_row)`,
+    `SELECT ${ROW} FROM ${antiJoin(past.sql, unchanged.sql, { using: ROW })}`,
   )
   const shown = all.map((column) => quoteName(column.name)).join(', ')
-  let rows = `SELECT ${shown} FROM ${versions.sql} ANTI JOIN ${unchanged.sql} USING (${list}, valid_from) WHERE _kind = 'valid'`
+  let rows = `SELECT ${shown} FROM ${antiJoin(versions.sql, unchanged.sql, { using: `${list}, valid_from` })} WHERE _kind = 'valid'`
   const strategy =
     before && (await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)) > 0
       ? await chooseDeletes(context, session, before, tasks, leaving)
       : undefined
   if (before && strategy && strategy.rewritten.length > 0) {
     const files = tableFiles(context.storage, before, strategy.rewritten)
-    rows += ` UNION ALL BY NAME (SELECT ${shown} FROM (${session.tables.scanWithFiles(before.schema, files)})
-      ANTI JOIN ${leaving.sql} USING (_data_file, _data_row))`
+    const old = `(${session.tables.scanWithFiles(before.schema, files)})`
+    const others = `SELECT ${shown} FROM ${antiJoin(old, leaving.sql, { using: ROW })}`
+    rows = union([rows, `(${others})`])
   }
   const { output } = await writeTable(context, session, {
     name,
@@ -102,8 +108,11 @@ function arrivedVersions(
 ): Promise<Relation> {
   const cursor = quoteName(dataset.cursor as string)
   return session.materialize(
-    `SELECT ${own}, _ingested_at AS _loaded_at, _batch, _kind, ${cursor} AS valid_from FROM ${withIngestedAt(candidates.sql)}
-     QUALIFY row_number() OVER (PARTITION BY ${[...keysOf(dataset), cursor].join(', ')} ORDER BY ${newestPlaceFirst(dataset)}) = 1`,
+    session.dialect.rows.qualify(
+      `${own}, _ingested_at AS _loaded_at, _batch, _kind, ${cursor} AS valid_from`,
+      withIngestedAt(candidates.sql),
+      `row_number() OVER (PARTITION BY ${[...keysOf(dataset), cursor].join(', ')} ORDER BY ${newestPlaceFirst(dataset)}) = 1`,
+    ),
   )
 }
 
@@ -115,8 +124,10 @@ function unchangedVersions(
   { past, versions }: Record<'past' | 'versions', Relation>,
 ): Promise<Relation> {
   const keys = keysOf(dataset)
-  const values = `struct_pack(${columns.map((c, i) => `c${i} := ${'{}'}.${quoteName(c.name)}`).join(', ')})`
-  const of = (alias: string) => values.replaceAll('{}', alias)
+  const of = (alias: string) =>
+    session.dialect.values.struct(
+      columns.map((c, i) => [`c${i}`, `${alias}.${quoteName(c.name)}`] as const),
+    )
   const same = keys.map((key) => `p.${key} = v.${key}`).join(' AND ')
   return session.materialize(
     `SELECT p._data_file, p._data_row, ${keys.map((key) => `v.${key}`).join(', ')}, v.valid_from
@@ -154,24 +165,27 @@ async function writeEnds(
     removed: incremental ? new Set() : 'all',
   })
   const at = quoteName(cursor as string)
+  const { except, semiJoin } = session.dialect.rows
   return {
-    before: `SELECT * EXCLUDE (${at}), ${at} AS valid_from FROM (${existing}) SEMI JOIN ${arrivals} USING (${keysOf(dataset).join(', ')})`,
+    before: `SELECT ${except([at])}, ${at} AS valid_from FROM ${semiJoin(`(${existing})`, arrivals, { using: keysOf(dataset).join(', ') })}`,
     tables: { [name]: written.output },
   }
 }
 
 /** Versions of the keys that rows came for, and what ends them: of two at the same time the one of the newer batch, or that came now. */
 function versionsSql(
+  { rows }: Dialect,
   own: string,
   keys: string,
   of: { arrivals: Relation; past: Relation; ended: string | undefined },
 ): string {
   const [arrivals, past] = [of.arrivals.sql, of.past.sql]
-  return `SELECT *, lead(valid_from) OVER (PARTITION BY ${keys} ORDER BY valid_from) AS valid_to FROM (
-    SELECT * FROM (
-      SELECT ${own}, _loaded_at, _batch, _kind, valid_from, 2 AS _rank FROM ${arrivals}
-      UNION ALL BY NAME SELECT ${own}, _loaded_at, _batch, 'valid' AS _kind, valid_from, 1 AS _rank FROM ${past}
-${of.ended ? `      UNION ALL BY NAME SELECT *, 'delete' AS _kind, 1 AS _rank FROM (${of.ended})` : ''}
-      UNION ALL BY NAME SELECT ${keys}, 'end' AS _kind, valid_to AS valid_from, 0 AS _rank FROM ${past} WHERE valid_to IS NOT NULL)
-    QUALIFY row_number() OVER (PARTITION BY ${keys}, valid_from ORDER BY _rank > 0 DESC, _batch DESC NULLS LAST, _rank DESC, _kind DESC) = 1)`
+  const all = rows.union([
+    `SELECT ${own}, _loaded_at, _batch, _kind, valid_from, 2 AS _rank FROM ${arrivals}`,
+    `SELECT ${own}, _loaded_at, _batch, 'valid' AS _kind, valid_from, 1 AS _rank FROM ${past}`,
+    ...(of.ended ? [`SELECT *, 'delete' AS _kind, 1 AS _rank FROM (${of.ended})`] : []),
+    `SELECT ${keys}, 'end' AS _kind, valid_to AS valid_from, 0 AS _rank FROM ${past} WHERE valid_to IS NOT NULL`,
+  ])
+  const first = `row_number() OVER (PARTITION BY ${keys}, valid_from ORDER BY _rank > 0 DESC, _batch DESC NULLS LAST, _rank DESC, _kind DESC) = 1`
+  return `SELECT *, lead(valid_from) OVER (PARTITION BY ${keys} ORDER BY valid_from) AS valid_to FROM (${rows.qualify('*', `(${all})`, first)})`
 }

@@ -80,7 +80,7 @@ export async function mergeByKey(
     known?.matches,
   ])
   const tombstones = known && (await mergeTombstones(session, dataset, keep, known))
-  const leaving = { sql: `(FROM ${matches.sql} WHERE NOT _stale)` }
+  const leaving = { sql: `(SELECT * FROM ${matches.sql} WHERE NOT _stale)` }
   const replaced = await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)
   const rows = freshRows(target, keep)
   const merge: Merge = { rows, removed: new Set(), ...NONE, superseded, ...only(tombstones) }
@@ -89,10 +89,11 @@ export async function mergeByKey(
   const { rewritten, deletions, removed, rewrittenRows } = strategy
   if (rewritten.length === 0) return { ...merge, removed, deletions, replaced }
   const old = session.tables.scan(table.schema, tableFiles(context.storage, table, rewritten))
-  const others = `SELECT ${namesOf(target)}, _loaded_at, _batch FROM (${old}) ANTI JOIN ${leaving.sql} USING (${keysOf(dataset).join(', ')})`
+  const { antiJoin, union } = session.dialect.rows
+  const others = `SELECT ${namesOf(target)}, _loaded_at, _batch FROM ${antiJoin(`(${old})`, leaving.sql, { using: keysOf(dataset).join(', ') })}`
   return {
     ...merge,
-    rows: `${rows} UNION ALL BY NAME (${others})`,
+    rows: union([rows, `(${others})`]),
     removed,
     deletions,
     replaced,
@@ -125,13 +126,11 @@ async function withoutLate(
   const { sql: late } = await session.materialize(stale.join(' UNION '))
   const areLate = (await count(session, `SELECT count(*) AS n FROM ${late}`)) > 0
   if (!areLate) return { keep: latest, superseded: 0 }
-  const lost = `FROM ${latest.sql} SEMI JOIN ${late} USING (${keys})`
+  const { antiJoin, semiJoin } = session.dialect.rows
+  const lost = semiJoin(latest.sql, late, { using: keys })
   return {
-    keep: { sql: `(FROM ${latest.sql} ANTI JOIN ${late} USING (${keys}))` },
-    superseded: await count(
-      session,
-      `SELECT count(*) AS n FROM (${lost}) WHERE _kind <> 'invalid'`,
-    ),
+    keep: { sql: `(SELECT * FROM ${antiJoin(latest.sql, late, { using: keys })})` },
+    superseded: await count(session, `SELECT count(*) AS n FROM ${lost} WHERE _kind <> 'invalid'`),
   }
 }
 

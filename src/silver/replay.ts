@@ -53,9 +53,10 @@ export async function leavingOf(
   { rows, definitionChanged }: Replayed,
   { flagged }: Validated,
 ): Promise<Relation | undefined> {
+  const place = ['_source_line', '_source_file', '_batch'].map((name) => `r.${name} = f.${name}`)
+  const same = [...place, 'r.reasons = f._reasons']
   const leaving = await session.materialize(
-    `SELECT r.* FROM ${rows.sql} AS r ANTI JOIN ${flagged.sql} AS f
-     ON r._source_line = f._source_line AND r._source_file = f._source_file AND r._batch = f._batch AND r.reasons = f._reasons`,
+    `SELECT r.* FROM ${session.dialect.rows.antiJoin(`${rows.sql} AS r`, `${flagged.sql} AS f`, { on: same.join(' AND ') })}`,
   )
   const some = (await count(session, `SELECT count(*) AS n FROM ${leaving.sql}`)) > 0
   return some || definitionChanged ? leaving : undefined
@@ -78,12 +79,13 @@ async function chooseRows(
     batches: relations.view.batches[fullName(from)] ?? [],
   }))
   const known = batches.flatMap((b) => b.batches.map(({ batch }) => quoteText(batch)))
+  const { lists } = session.dialect
   const conditions = [
     // A file that could not be read has no rows; and what bronze has forgotten can't be read again.
     '_source_line > 0',
     known.length > 0 ? `_batch IN (${known.join(', ')})` : 'false',
-    ...(rule ? [`len(list_filter(reasons, lambda r: ${isForRule('r', rule)})) > 0`] : []),
-    ...(since ? [`_discarded_at >= TIMESTAMPTZ ${quoteText(since)}`] : []),
+    ...(rule ? [lists.some('reasons', (reason) => isForRule(reason, rule))] : []),
+    ...(since ? [`_discarded_at >= CAST(${quoteText(since)} AS TIMESTAMP WITH TIME ZONE)`] : []),
   ]
   const rows = await session.materialize(
     `SELECT * FROM (${session.tables.scanWithFiles(table.schema, files)}) WHERE ${conditions.join(' AND ')}`,

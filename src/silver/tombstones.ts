@@ -100,13 +100,15 @@ export async function mergeTombstones(
 ): Promise<Tombstones> {
   const keys = keysOf(dataset).join(', ')
   const added = `SELECT ${names(dataset)} FROM ${fresh.sql} WHERE _kind <> 'valid'`
-  const gone = { sql: `(FROM ${matches.sql} WHERE NOT _stale)` }
+  const gone = { sql: `(SELECT * FROM ${matches.sql} WHERE NOT _stale)` }
   const deleted = await deletions(session, fresh)
   const lost = await deletions(session, gone)
   const isNone = (await count(session, `SELECT count(*) AS n FROM ${gone.sql}`)) === 0
   // Parts of which one replaces the table replace it together.
   if (isNone && !isPart) return { rows: added, removed: new Set(), deleted, lost }
-  const rows = `${added} UNION ALL BY NAME (SELECT ${names(dataset)} FROM ${all.sql} ANTI JOIN ${gone.sql} USING (${keys}))`
+  const { antiJoin, union } = session.dialect.rows
+  const others = antiJoin(all.sql, gone.sql, { using: keys })
+  const rows = union([added, `(SELECT ${names(dataset)} FROM ${others})`])
   return { rows, removed: 'all', deleted, lost }
 }
 

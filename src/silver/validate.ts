@@ -8,6 +8,7 @@ import { whyUnrepeatable } from '../plan/repeatable.js'
 import { type CompiledChecks, compileChecks } from '../quality/compile.js'
 import { isText } from '../quality/grammar.js'
 import { inputTypeOf } from '../quality/javascript.js'
+import type { RowDialect } from '../sql/dialect.js'
 import type { StepContext } from '../step/context.js'
 import type { ReasonCount } from '../step/events.js'
 import { withAnswers } from '../step/javascript.js'
@@ -51,13 +52,17 @@ export async function validate(
     const keyed = (await keysAlone(context, session, dataset, decision)) ?? { relation: rows }
     return { columns: input.columns, rows, flagged, keyed }
   }
+  const { rows: dialect } = session.dialect
   const given = passes.length > 0 ? `(${only.part.relation})` : ''
   const rows = await withAnswers(context, session, dataset, passes, given, (relation) =>
-    session.materialize(passes.length > 0 ? checkedSql(only, relation) : unionSql(compiled), {
-      quicklyPlanned: wide,
-    }),
+    session.materialize(
+      passes.length > 0 ? checkedSql(dialect, only, relation) : unionSql(dialect, compiled),
+      {
+        quicklyPlanned: wide,
+      },
+    ),
   )
-  const flagged = await session.view(`FROM ${rows.sql} WHERE ${FLAGGED}`)
+  const flagged = await session.view(`SELECT * FROM ${rows.sql} WHERE ${FLAGGED}`)
   return { columns: input.columns, rows, flagged, keyed: { relation: rows } }
 }
 
@@ -86,16 +91,19 @@ async function checkedInput(
 }
 
 /** SQL for the validated rows of a relation. */
-function checkedSql({ part, checks }: CheckedPart, relation: string, where = ''): string {
-  return `SELECT * EXCLUDE (_input, _raw, _doubtful), CASE WHEN _error IS NOT NULL THEN _raw
+function checkedSql(
+  { except }: RowDialect,
+  { part, checks }: CheckedPart,
+  relation: string,
+  where = '',
+): string {
+  return `SELECT ${except(['_input', '_raw', '_doubtful'])}, CASE WHEN _error IS NOT NULL THEN _raw
     WHEN _reasons IS NOT NULL OR _failures IS NOT NULL THEN ${part.rawJson} END AS _raw
     FROM (${checks.over(relation)})${where}`
 }
 
-function unionSql(parts: readonly CheckedPart[], where?: string): string {
-  return parts
-    .map((one) => checkedSql(one, `(${one.part.relation})`, where))
-    .join('\nUNION ALL BY NAME\n')
+function unionSql(rows: RowDialect, parts: readonly CheckedPart[], where?: string): string {
+  return rows.union(parts.map((one) => checkedSql(rows, one, `(${one.part.relation})`, where)))
 }
 
 /** Rows that are validated whenever they are asked for, and those of them that are flagged, which are written down. */
@@ -103,24 +111,32 @@ async function viewedRows(
   session: Session,
   compiled: readonly CheckedPart[],
 ): Promise<Record<'rows' | 'flagged', Relation>> {
+  const { lists, rows: dialect } = session.dialect
   const few = fewest(compiled)
   const others = compiled.filter((one) => one !== few)
-  const fewRows = few && (await session.materialize(unionSql([few])))
+  const fewRows = few && (await session.materialize(unionSql(dialect, [few])))
   const all = await session.view(
-    `${unionSql(others)}${fewRows ? `\nUNION ALL BY NAME FROM ${fewRows.sql}` : ''}`,
+    dialect.union([
+      unionSql(dialect, others),
+      ...(fewRows ? [`SELECT * FROM ${fewRows.sql}`] : []),
+    ]),
   )
-  const flagged = await session.materialize(`FROM ${all.sql} LIMIT 0`)
+  const flagged = await session.materialize(`SELECT * FROM ${all.sql} LIMIT 0`)
   const none = !(await findFlagged(
     session,
     flagged,
-    fewRows && `FROM ${fewRows.sql} WHERE ${FLAGGED}`,
-    unionSql(others, ` WHERE (_doubtful OR _superseded) AND ${FLAGGED}`),
+    fewRows && `SELECT * FROM ${fewRows.sql} WHERE ${FLAGGED}`,
+    unionSql(dialect, others, ` WHERE (_doubtful OR _superseded) AND ${FLAGGED}`),
   ))
   // What was found to hold for rows need not be asked again.
-  const nothing = ['_reasons', '_warnings', '_failures'].map((n) => `NULL::VARCHAR[] AS ${n}`)
-  const without = none ? '' : ` ANTI JOIN ${flagged.sql} AS f ON ${samePlace('a', 'f')}`
-  const good = `SELECT * REPLACE (${nothing.join(', ')}, false AS _superseded) FROM ${all.sql} AS a${without}`
-  const rows = await session.view(`${good}${none ? '' : ` UNION ALL BY NAME FROM ${flagged.sql}`}`)
+  const nothing = ['_reasons', '_warnings', '_failures'].map((name) => [name, lists.none] as const)
+  const good = dialect.replacing([...nothing, ['_superseded', 'false']])
+  const on = samePlace('a', 'f')
+  const from = none
+    ? `${all.sql} AS a`
+    : dialect.antiJoin(`${all.sql} AS a`, `${flagged.sql} AS f`, { on })
+  const found = none ? [] : [`SELECT * FROM ${flagged.sql}`]
+  const rows = await session.view(dialect.union([`SELECT ${good} FROM ${from}`, ...found]))
   return { rows, flagged }
 }
 
@@ -261,8 +277,8 @@ export async function tallyRows(
   { flagged, keyed }: Pick<Validated, 'flagged' | 'keyed'>,
 ): Promise<Tally> {
   const [row] = await session.rows(
-    `SELECT ${keyed.rows ?? `(SELECT count(*) FROM ${keyed.relation.sql})`} AS n, count(*) FILTER (NOT _superseded AND _reasons IS NOT NULL) AS discarded,
-     count(*) FILTER (_superseded) AS superseded FROM ${flagged.sql}`,
+    `SELECT ${keyed.rows ?? `(SELECT count(*) FROM ${keyed.relation.sql})`} AS n, count(*) FILTER (WHERE NOT _superseded AND _reasons IS NOT NULL) AS discarded,
+     count(*) FILTER (WHERE _superseded) AS superseded FROM ${flagged.sql}`,
   )
   return {
     rows: Number(row?.n),
@@ -281,7 +297,7 @@ export async function countReasons(
   where = 'true',
 ): Promise<ReasonCount[]> {
   const rows = await session.rows(
-    `SELECT reason, count(*) AS n FROM (SELECT unnest(${list}) AS reason FROM ${flagged.sql}
+    `SELECT reason, count(*) AS n FROM (SELECT ${session.dialect.lists.each(list)} AS reason FROM ${flagged.sql}
      WHERE NOT _superseded AND ${where})
      GROUP BY reason ORDER BY n DESC, reason`,
   )

@@ -105,13 +105,14 @@ function unusual(n: number, before: readonly number[], deviations: number): stri
 /** What is wrong, in words; `undefined` when the check holds. */
 async function hold(check: Check, holding: Holding): Promise<string | undefined> {
   const { session, counts, started } = holding
+  const { aggregates, texts, times } = session.dialect
   const one = async (sql: string) => (await session.rows(sql))[0] ?? {}
   switch (check.check) {
     case 'unique': {
       const columns = check.columns.map(quoteName)
       const present = columns.map((c) => `${c} IS NOT NULL`).join(' AND ')
       const { n, first } = await one(
-        `SELECT count(*) AS n, first(k) AS first FROM (SELECT concat_ws(', ', ${columns.join(', ')}) AS k
+        `SELECT count(*) AS n, ${aggregates.one('k')} AS first FROM (SELECT ${texts.joinBy(', ', columns)} AS k
          FROM this_table WHERE ${present} GROUP BY ${columns.join(', ')} HAVING count(*) > 1 ORDER BY k)`,
       )
       return n === 0n
@@ -142,10 +143,10 @@ async function hold(check: Check, holding: Holding): Promise<string | undefined>
     }
     case 'fresh': {
       const column = quoteName(check.columns[0] as string)
-      const at = `TIMESTAMPTZ ${quoteText(started.toISOString())}`
+      const at = `CAST(${quoteText(started.toISOString())} AS TIMESTAMP WITH TIME ZONE)`
       const { newest, late } = await one(
         `SELECT CAST(max(${column}) AS VARCHAR) AS newest,
-         epoch(${at}) - epoch(CAST(max(${column}) AS TIMESTAMP)) AS late FROM this_table`,
+         ${times.seconds(at)} - ${times.seconds(`CAST(max(${column}) AS TIMESTAMP)`)} AS late FROM this_table`,
       )
       if (newest === null) return 'it has no value'
       return Number(late) <= (secondsOf(check.within) as number)
@@ -155,7 +156,7 @@ async function hold(check: Check, holding: Holding): Promise<string | undefined>
     case 'references': {
       const [column, target] = [check.columns[0] as string, check.target].map(quoteName)
       const { n, first } = await one(
-        `SELECT count(*) AS n, first(${column}) AS first FROM this_table
+        `SELECT count(*) AS n, ${aggregates.one(column as string)} AS first FROM this_table
          WHERE ${column} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ${reference(check.to)} AS t WHERE t.${target} = this_table.${column})`,
       )
       return n === 0n

@@ -131,8 +131,9 @@ async function oldestRow(
   })
   if (others.length > 0) {
     const files = session.tables.scan(table.schema, tableFiles(storage, table, others))
+    const { millis } = session.dialect.times
     const [row] = await session.rows(
-      `SELECT epoch_ms(CAST(min(${quoteName(column.name)}) AS TIMESTAMP)) AS t FROM (${files})`,
+      `SELECT ${millis(`CAST(min(${quoteName(column.name)}) AS TIMESTAMP)`)} AS t FROM (${files})`,
     )
     if (row?.t !== null && row?.t !== undefined) known.push(Number(row.t))
   }

@@ -31,10 +31,11 @@ export async function silverInput(
       together.set(key, [...(together.get(key) ?? []), source])
     }
   const { only } = decision
+  const { semiJoin, union } = session.dialect.rows
   const chosen = ({ sql }: Source) =>
-    only ? `SELECT * FROM (${sql}) SEMI JOIN ${only} USING (${ROW_ID})` : sql
+    only ? `SELECT * FROM ${semiJoin(`(${sql})`, only, { using: ROW_ID })}` : sql
   const unions = [...together.values()].map((sources) => ({
-    sql: sources.map(chosen).join('\nUNION ALL BY NAME\n'),
+    sql: union(sources.map(chosen)),
     values: sources[0]?.values ?? [],
     known: knownOfAll(sources.map(({ known }) => known)),
     rows: only ? undefined : sumOf(sources),
@@ -54,8 +55,8 @@ export async function silverInput(
     const own = new Set(names[i]?.map((name) => name.toLowerCase()))
     const missing = columns.filter((name) => !own.has(name.toLowerCase()))
     const nulls = missing.map((name) => `, CAST(NULL AS VARCHAR) AS ${quoteName(name)}`)
-    const union = nulls.length > 0 ? `SELECT *${nulls.join('')} FROM (${source.sql})` : source.sql
-    const whole = { ...source, sql: union }
+    const rows = nulls.length > 0 ? `SELECT *${nulls.join('')} FROM (${source.sql})` : source.sql
+    const whole = { ...source, sql: rows }
     parts.push(await partOf(session, dataset, whole, all, columns, context.careful))
   }
   return { parts, columns, rows: sumOf(parts) }

@@ -21,7 +21,7 @@ export async function partOf(
   careful = false,
 ): Promise<SilverPart> {
   const kept = keptValues(values)
-  const { input, rawJson } = rawValues(columns, kept)
+  const { input, rawJson } = rawValues(columns, kept, session.dialect)
   const { dialect } = session
   const { attempt } = dialect.values
   const joins = new Joins(dataset, kept, available, dialect)
@@ -121,14 +121,15 @@ const factsOf = (known: KnownColumns, column: string) =>
   Object.hasOwn(known, column) ? known[column] : undefined
 
 /** SQL for a struct of all raw values, and for JSON of its texts: as a whole, as to name each field takes time that grows with their square. */
-function rawValues(columns: readonly string[], kept: KeptValue) {
+function rawValues(columns: readonly string[], kept: KeptValue, { json, values }: Dialect) {
   if (columns.length === 0) return { input: 'NULL', rawJson: 'CAST(NULL AS VARCHAR)' }
   const own = (name: string) => kept(name) ?? `i.${quoteName(name)}`
-  const fields = columns.map((name) => `${quoteName(name)} := ${own(name)}`)
-  const types = columns.map((name) => `${quoteName(name)} VARCHAR`)
-  const texts = columns.some(kept) ? `CAST(_input AS STRUCT(${types.join(', ')}))` : '_input'
-  const rawJson = `CAST(to_json(${texts}) AS VARCHAR)`
-  return { input: `struct_pack(${fields.join(', ')})`, rawJson }
+  const input = values.struct(columns.map((name) => [name, own(name)] as const))
+  const fields = columns.map((name) => ({ name, type: { kind: 'string' as const } }))
+  const texts = columns.some(kept)
+    ? `CAST(_input AS ${values.type({ kind: 'struct', fields })})`
+    : '_input'
+  return { input, rawJson: json.text(texts) }
 }
 
 function keptValues(values: readonly string[]): KeptValue {

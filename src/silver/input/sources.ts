@@ -31,8 +31,8 @@ export async function sourcesOf(
       await session.describe(`SELECT * FROM ${from.tier}.${quoteName(from.name)}`)
     ).map((c) => c.name)
     const hidden = ['_loaded_at', '_batch'].filter((name) => present.includes(name))
-    const exclude = hidden.length > 0 ? ` EXCLUDE (${hidden.join(', ')})` : ''
-    const sql = `SELECT *${exclude}, ${lineage.join(', ')}, false AS _superseded FROM ${from.tier}.${quoteName(from.name)}`
+    const shown = hidden.length > 0 ? session.dialect.rows.except(hidden) : '*'
+    const sql = `SELECT ${shown}, ${lineage.join(', ')}, false AS _superseded FROM ${from.tier}.${quoteName(from.name)}`
     return [{ sql, values: [], rows: undefined }]
   }
   const pointers = windowOf(context, from, decision)
