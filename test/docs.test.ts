@@ -206,6 +206,11 @@ describe('the README', () => {
     }
   })
 
+  it('leads to each page of the guide once', () => {
+    const led = [...readme.matchAll(/\]\(docs\/guide\/([^)#]+)/g)].map(([, page]) => page)
+    expect(led.toSorted()).toEqual(readdirSync(guide).toSorted())
+  })
+
   it('shows a definition that compiles to a lake', async () => {
     const [definition] = blocksOf(readme).filter((b) => b.language === 'ts')
     const reader = new Reader()
