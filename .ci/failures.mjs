@@ -1,7 +1,8 @@
-// What failed in a JSON report of Vitest: file, name and the first lines of each message.
+// What failed in a JSON report of Vitest: file, name and the first and last lines of each message.
 import { readFileSync } from 'node:fs'
 
-const LINES = 12
+const FIRST = 8
+const LAST = 12
 const { testResults } = JSON.parse(readFileSync(process.argv[2], 'utf8'))
 
 for (const file of testResults) {
@@ -12,5 +13,10 @@ for (const file of testResults) {
 
 function report(file, name, message) {
   console.log(`  ${file} ${name}`)
-  for (const line of message.split('\n').slice(0, LINES)) console.log(`    ${line}`)
+  const lines = message.split('\n')
+  const shown =
+    lines.length <= FIRST + LAST + 1
+      ? lines
+      : [...lines.slice(0, FIRST), `[… ${lines.length - FIRST - LAST} lines]`, ...lines.slice(-LAST)]
+  for (const line of shown) console.log(`    ${line.slice(0, 1000)}`)
 }
