@@ -17,6 +17,10 @@ function report(file, name, message) {
   const shown =
     lines.length <= FIRST + LAST + 1
       ? lines
-      : [...lines.slice(0, FIRST), `[… ${lines.length - FIRST - LAST} lines]`, ...lines.slice(-LAST)]
+      : [
+          ...lines.slice(0, FIRST),
+          `[… ${lines.length - FIRST - LAST} lines]`,
+          ...lines.slice(-LAST),
+        ]
   for (const line of shown) console.log(`    ${line.slice(0, 1000)}`)
 }
