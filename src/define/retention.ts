@@ -47,10 +47,17 @@ export function keptFrom({ seconds }: Retention, now: Date): Date {
 }
 
 /** SQL for a time as a value of a column's type. */
-export function timeAs(time: Date, { kind }: ColumnType): string {
+export function timeAs(time: Date, type: ColumnType): string {
+  const text = `'${timeText(time, type)}'`
+  if (type.kind === 'date') return `DATE ${text}`
+  return `TIMESTAMP ${type.kind === 'timestamptz' ? 'WITH TIME ZONE ' : ''}${text}`
+}
+
+/** The text of a time as a value of a column's type. */
+export function timeText(time: Date, { kind }: ColumnType): string {
   const text = time.toISOString().replace('T', ' ').replace('Z', '')
-  if (kind === 'date') return `DATE '${text.slice(0, 10)}'`
-  return kind === 'timestamptz' ? `TIMESTAMPTZ '${text}+00'` : `TIMESTAMP '${text}'`
+  if (kind === 'date') return text.slice(0, 10)
+  return kind === 'timestamptz' ? `${text}+00` : text
 }
 
 export function isTime({ kind }: ColumnType): boolean {

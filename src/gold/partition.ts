@@ -1,7 +1,6 @@
 import { timeAs } from '../define/retention.js'
 import { quoteName, quoteText } from '../define/sql/sql.js'
 import { type ColumnType, type Field, typeName } from '../define/types/column-type.js'
-import { sqlType } from '../define/types/sql-type.js'
 import type { Session } from '../engine/engine.js'
 import type { ScanTask } from '../iceberg/deletes.js'
 import type { Predicate } from '../iceberg/spec/prune.js'
@@ -43,7 +42,7 @@ export class Part {
     private readonly column: Field,
     affects: { before?: number; after?: number } | undefined,
   ) {
-    this.type = sqlType(column.type)
+    this.type = session.dialect.values.type(column.type)
     this.icebergType = { bigint: 'long' }[column.type.kind as string] ?? typeName(column.type)
     this.before = affects?.before ?? 0
     this.after = affects?.after ?? 0
@@ -60,7 +59,7 @@ export class Part {
 
   private shifted(value: string, by: number): string {
     const days = this.column.type.kind === 'date' || this.column.type.kind === 'timestamp'
-    const step = days ? `INTERVAL ${Math.abs(by)} DAY` : String(Math.abs(by))
+    const step = days ? this.session.dialect.times.days(Math.abs(by)) : String(Math.abs(by))
     return by === 0 ? value : `CAST(${value} ${by < 0 ? '-' : '+'} ${step} AS ${this.type})`
   }
 
@@ -69,9 +68,10 @@ export class Part {
     gone: readonly { until: Date; proof: PartProof; column: string; type: ColumnType }[],
   ): Promise<void> {
     if (gone.length === 0) return
+    const { times, values } = this.session.dialect
     const last = gone.map(({ until, proof, column, type }) => {
-      const step = type.kind === 'date' ? '1 DAY' : '1 MICROSECOND'
-      const time = `CAST(${timeAs(until, type)} - INTERVAL ${step} AS ${sqlType(type)})`
+      const step = type.kind === 'date' ? times.days(1) : times.micros(1)
+      const time = `CAST(${timeAs(until, type)} - ${step} AS ${values.type(type)})`
       return `(SELECT ${this.valueOf(proof)} FROM (SELECT ${time} AS ${quoteName(column)}))`
     })
     const [row] = await this.session.rows(

@@ -2,7 +2,6 @@ import type { z } from 'zod'
 import * as zod from 'zod'
 import { literal, quoteText } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
-import { sqlType } from '../define/types/sql-type.js'
 import type { BoundCheck } from '../define/types/values.js'
 import type { Dialect } from '../sql/dialect.js'
 import type { Context } from './functions.js'
@@ -247,9 +246,10 @@ const numberFormat: Applier = (flow, def) => {
 }
 
 const appliers: Record<string, Applier> = {
-  moraine_bound: (flow, def, type) => {
+  moraine_bound: (flow, def, type, { dialect }) => {
     const { op, bound: limit, error } = def as unknown as BoundCheck
-    const fails = `NOT (${flow.value} ${op} CAST(${literal(limit)} AS ${sqlType(boundType(type, limit))}))`
+    const as = dialect.values.type(boundType(type, limit))
+    const fails = `NOT (${flow.value} ${op} CAST(${literal(limit)} AS ${as}))`
     const words = { '>=': 'at least', '<=': 'at most', '>': 'more than', '<': 'less than' }[op]
     const end = oneEnd(op, String(limit))
     return failing(flow, { check: '', error }, fails, `must be ${words} ${limit}`, end)

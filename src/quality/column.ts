@@ -4,7 +4,6 @@ import { literal, quoteText } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
 import { readingOf } from '../define/types/reading.js'
 import { columnTypeOf, defOf } from '../define/types/schema.js'
-import { sqlType } from '../define/types/sql-type.js'
 import type { Dialect } from '../sql/dialect.js'
 import { applyCheck, type Check, checkDefs, type Flow, NeedsJavaScript } from './checks.js'
 import type { Context } from './functions.js'
@@ -59,7 +58,7 @@ export function compileColumn(
   try {
     if (isNested(inputType)) throw new NeedsJavaScript('nested')
     const flow = compileNode(schema, { value: decoded, checks: [] }, type, context)
-    const missing = onMissing(schema, type)
+    const missing = onMissing(schema, type, context.dialect)
     const mayFail = flow.checks.filter((check) => !isProved(check, raw, inputType, decoded))
     const checks = mayFail.map((check) => ({
       ...check,
@@ -109,18 +108,18 @@ function prefixed(name: string, typeChecks: Check[], checks: Check[]) {
 }
 
 /** SQL for the value when the input has none; `undefined` when a value is required. */
-function onMissing(schema: z.ZodType, type: ColumnType): string | undefined {
+function onMissing(schema: z.ZodType, type: ColumnType, dialect: Dialect): string | undefined {
   for (const absent of absentValues(schema)) {
     const result = z.safeParse(schema, absent)
-    if (result.success) return typedLiteral(result.data, type)
+    if (result.success) return typedLiteral(result.data, type, dialect)
   }
   return undefined
 }
 
-function typedLiteral(value: unknown, type: ColumnType): string {
+function typedLiteral(value: unknown, type: ColumnType, { values }: Dialect): string {
   if (value === null || value === undefined) return 'NULL'
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
-  return `CAST(${quoteText(text)} AS ${sqlType(type)})`
+  return `CAST(${quoteText(text)} AS ${values.type(type)})`
 }
 
 type Node = (schema: z.ZodType, flow: Flow, type: ColumnType, context: Context) => Flow
@@ -158,7 +157,8 @@ const nodes: Record<string, Node> = {
     const { in: first, out } = defOf(schema)
     if (defOf(first).type === 'transform' || defOf(out).type === 'transform')
       throw new NeedsJavaScript('transform')
-    if (sqlType(inputTypeOf(first)) !== sqlType(type)) throw new NeedsJavaScript('pipe')
+    const [given, wanted] = [inputTypeOf(first), type].map(context.dialect.values.type)
+    if (given !== wanted) throw new NeedsJavaScript('pipe')
     return compileNode(out, compileNode(first, flow, type, context), type, context)
   },
   union: (schema, flow, type, context) => {
@@ -196,7 +196,7 @@ function inJavaScript(
   const value = isText(type)
     ? text
     : isNested(type)
-      ? json.value(text, sqlType(type))
+      ? json.value(text, values.type(type))
       : decode(text, type, context.dialect)
   const unreadable = typeChecks.map(({ fails }) => `(${fails})`).join(' OR ')
   const reasons = json.texts(texts.slice(answer, 2))

@@ -1,7 +1,6 @@
 import { quoteText } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
 import type { Reading } from '../define/types/reading.js'
-import { sqlType } from '../define/types/sql-type.js'
 import type { Dialect } from '../sql/dialect.js'
 import type { Compiling } from './functions.js'
 import {
@@ -62,7 +61,7 @@ export function decodeText(
   if (isText(type)) return { value: text }
   if (exact.includes(type.kind) && !hasNumberWords(reading)) {
     // The cast passes over spaces by itself, so that none need be cut off first.
-    const cast = values.tryCast(text, sqlType(type))
+    const cast = values.tryCast(text, values.type(type))
     const matches = patterns.matches(text, `[ \t]*${grammarOf(type)}[ \t]*`)
     return { value: `CASE ${canonical(text, type, dialect)}WHEN ${matches} THEN ${cast} END` }
   }
@@ -75,7 +74,7 @@ export function decodeText(
   }
   if (widths[type.kind] !== undefined || type.kind === 'timestamptz')
     if (hasTimeWords(reading)) return decodeTime(own, type, reading, on)
-  const cast = values.tryCast(own, sqlType(type))
+  const cast = values.tryCast(own, values.type(type))
   const matches = patterns.matches(own, grammarOf(type))
   const found = numberValue(cast, own, type, dialect)
   return { value: `CASE ${canonical(text, type, dialect)}WHEN ${matches} THEN ${found} END` }
@@ -104,7 +103,7 @@ const widths: Partial<Record<ColumnType['kind'], number>> = { date: 10, timestam
 function canonical(text: string, type: ColumnType, { texts, values }: Dialect): string {
   const width = widths[type.kind]
   if (!exact.includes(type.kind) && width === undefined) return ''
-  const cast = values.tryCast(text, sqlType(type))
+  const cast = values.tryCast(text, values.type(type))
   const short = width === undefined ? '' : ` AND ${texts.bytes(text)} = ${width}`
   return `WHEN ${values.text(cast)} = ${text}${short} THEN ${cast} `
 }

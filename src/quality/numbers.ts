@@ -1,7 +1,6 @@
 import { quoteText } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
 import { listOf, type Reading } from '../define/types/reading.js'
-import { sqlType } from '../define/types/sql-type.js'
 import type { Dialect } from '../sql/dialect.js'
 
 const numeric: readonly ColumnType['kind'][] = ['int', 'bigint', 'decimal', 'double', 'float']
@@ -75,7 +74,7 @@ export function decodeNumber(
   )
   const pointed = decimal === '.' ? plain : texts.replace(plain, quoteText(decimal), "'.'")
   const whole = zeroFraction ? patterns.replaceFirst(pointed, '[.]0*$', '') : pointed
-  const cast = values.tryCast(whole, sqlType(type))
+  const cast = values.tryCast(whole, values.type(type))
   const value = numberValue(cast, whole, type, dialect)
   return `CASE WHEN ${patterns.matches(text, grammar)} THEN ${value} END`
 }

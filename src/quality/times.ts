@@ -1,7 +1,6 @@
 import { quoteText } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
 import type { EpochUnit, Reading } from '../define/types/reading.js'
-import { sqlType } from '../define/types/sql-type.js'
 import {
   aroundZone,
   engineFormat,
@@ -58,9 +57,11 @@ export function decodeTime(
   const moments = attempts.flatMap(({ moment }) => moment ?? [])
   const locals = attempts.flatMap(({ local, zone }) => (local ? [{ local, zone }] : []))
   if (type.kind !== 'timestamptz')
-    return { value: `CAST(${firstOf(locals.map((l) => l.local))} AS ${sqlType(type)})` }
+    return {
+      value: `CAST(${firstOf(locals.map((l) => l.local))} AS ${on.dialect.values.type(type)})`,
+    }
   const moment = firstOf(moments)
-  if (locals.length === 0) return { value: `CAST(${moment} AS ${sqlType(type)})` }
+  if (locals.length === 0) return { value: `CAST(${moment} AS ${on.dialect.values.type(type)})` }
   const bound = locals.map(({ local, zone }) => ({ local: on.bind(local), zone: zone as string }))
   const zones = bound.map(({ local, zone }) => `WHEN ${local} IS NOT NULL THEN ${zone}`)
   const [first] = bound as [{ local: string; zone: string }]
@@ -70,7 +71,7 @@ export function decodeTime(
   const found = locate(local, zone, reading.ambiguous, on)
   const read = moments.length > 0 ? on.bind(moment) : 'NULL'
   return {
-    value: `CAST(coalesce(${read}, ${found.moment}) AS ${sqlType(type)})`,
+    value: `CAST(coalesce(${read}, ${found.moment}) AS ${on.dialect.values.type(type)})`,
     isNone: `${read} IS NULL AND ${local} IS NULL`,
     doubts: found.doubts.map((doubt) => ({
       ...doubt,

@@ -33,7 +33,7 @@ export async function bindCheck(
     )
   }
   if (check.check !== 'sql') return
-  await session.defineHere('this_table', emptyRelation(fields))
+  await session.defineHere('this_table', emptyRelation(fields, session.dialect))
   await atUserSql(check.query, 1, () =>
     session.describe(`SELECT count(*) AS n FROM (\n${renderSql(check.query)}\n)`),
   )

@@ -88,7 +88,7 @@ class Binder {
   }
 
   private async bindSilver(dataset: Silver, { fields }: Known, wanted: BindScope): Promise<void> {
-    const rows = emptyRelation(fields)
+    const rows = emptyRelation(fields, this.session.dialect)
     for (const { name, condition } of dataset.rules)
       if (await this.refers(dataset, `rule '${name}'`, condition, true)) {
         const looked = await this.allOf(datasetsIn(condition), dataset)
@@ -149,7 +149,7 @@ class Binder {
   }
 
   private async define(tier: string, name: string, fields: readonly Field[]): Promise<void> {
-    await this.session.define(tier, name, emptyRelation(fields))
+    await this.session.define(tier, name, emptyRelation(fields, this.session.dialect))
     this.defined.push(`${quoteName(tier)}.${quoteName(name)}`)
   }
 

@@ -55,7 +55,7 @@ async function refuseWrong(
   const table = await context.relations.table(fullName(dataset))
   if (!context.allowBreaking) refuseBreaking(dataset, table, columns, renamed)
   for (const { condition } of dataset.rules)
-    await bindExpression(session, condition, emptyRelation(columns))
+    await bindExpression(session, condition, emptyRelation(columns, session.dialect))
 }
 
 /**

@@ -31,7 +31,7 @@ export async function findDuplicates(
   if (sorted) return sorted.none ? undefined : sorted.sql
   if (flaw && (await areInOrder(session, keys, from, sample))) return undefined
   // Hashes are quicker to group than keys.
-  const hash = session.dialect.values.hash(keys.join(', '))
+  const hash = session.dialect.values.hash(...keys)
   const { sql: repeated } = await session.materialize(
     `SELECT ${hash} AS _hash FROM ${from} GROUP BY 1 HAVING count(*) > 1`,
   )

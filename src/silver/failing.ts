@@ -17,7 +17,7 @@ export async function rulesToTry(
   session: Session,
   dataset: Silver,
 ): Promise<Set<string>> {
-  const rows = emptyRelation(fieldsOfShape(dataset.schema.shape as never))
+  const rows = emptyRelation(fieldsOfShape(dataset.schema.shape as never), session.dialect)
   const found = new Set<string>()
   for (const { name, condition } of careful ? dataset.rules : [])
     if (await canBeTried(session, condition, rows)) found.add(name)

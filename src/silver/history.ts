@@ -58,7 +58,7 @@ export async function writeHistory(
   const tasks = before ? await filesOfKeys(session, dataset, before, arrivals) : []
   const existing = before
     ? session.tables.scanWithFiles(before.schema, tableFiles(context.storage, before, tasks))
-    : `SELECT *, CAST(NULL AS VARCHAR) AS _data_file, CAST(NULL AS BIGINT) AS _data_row FROM (${emptyRelation(all)})`
+    : `SELECT *, CAST(NULL AS VARCHAR) AS _data_file, CAST(NULL AS BIGINT) AS _data_row FROM (${emptyRelation(all, session.dialect)})`
   const list = keys.join(', ')
   const past = await session.materialize(
     `SELECT * FROM ${semiJoin(`(${existing})`, arrivals.sql, { using: list })}`,
@@ -155,7 +155,7 @@ async function writeEnds(
   const tasks = table ? await filesOfKeys(session, dataset, table, { sql: arrivals }) : []
   const existing = table
     ? session.tables.scan(table.schema, tableFiles(context.storage, table, tasks))
-    : emptyRelation(all)
+    : emptyRelation(all, session.dialect)
   const shown = all.map((column) => quoteName(column.name)).join(', ')
   const written = await writeTable(context, session, {
     name,

@@ -81,7 +81,7 @@ export async function matchTombstones(
   const table = await context.relations.table(tombstonesOf(dataset))
   const relation = table
     ? session.tables.scan(table.schema, tableFiles(context.storage, table, await table.plan()))
-    : emptyRelation(tombstoneColumns(dataset))
+    : emptyRelation(tombstoneColumns(dataset), session.dialect)
   const { part } = context
   const all = part ? `FROM (${relation}) WHERE ${inBucket(session, dataset, part)}` : relation
   const on = keysOf(dataset).map((key) => `e.${key} = w.${key}`)

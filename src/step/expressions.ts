@@ -1,13 +1,13 @@
 import type { Sql } from '../define/model.js'
 import { quoteName, renderSql } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
-import { sqlType } from '../define/types/sql-type.js'
 import type { Session } from '../engine/engine.js'
+import type { Dialect } from '../sql/dialect.js'
 import { atUserSql } from './sql-errors.js'
 
 /** SQL for a relation with these columns and no rows. */
-export function emptyRelation(columns: readonly Field[]): string {
-  const nulls = columns.map((c) => `CAST(NULL AS ${sqlType(c.type)}) AS ${quoteName(c.name)}`)
+export function emptyRelation(columns: readonly Field[], { values }: Dialect): string {
+  const nulls = columns.map((c) => `CAST(NULL AS ${values.type(c.type)}) AS ${quoteName(c.name)}`)
   return `SELECT ${nulls.join(', ')} WHERE false`
 }
 

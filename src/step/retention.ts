@@ -1,6 +1,13 @@
 import { fullName } from '../define/dataset.js'
 import type { AnyDataset, Gold, Silver } from '../define/model.js'
-import { isTime, keptFrom, type Retention, retentionOf, timeAs } from '../define/retention.js'
+import {
+  isTime,
+  keptFrom,
+  type Retention,
+  retentionOf,
+  timeAs,
+  timeText,
+} from '../define/retention.js'
 import { quoteName } from '../define/sql/sql.js'
 import { thousands } from '../define/thousands.js'
 import { count } from '../engine/count.js'
@@ -48,7 +55,7 @@ export async function withoutExpired(
   return withSession(context, fullName(dataset), async (session) => {
     const column = timeColumn(dataset, table, retention)
     const expired = `${quoteName(column.name)} < ${timeAs(from, column.type)}`
-    const text = timeAs(from, column.type).replace(/^\w+ '|'$/g, '')
+    const text = timeText(from, column.type)
     const tasks = await table.plan([{ column: column.name, op: '<', values: [text] }])
     const files = session.tables.scanWithFiles(
       table.schema,

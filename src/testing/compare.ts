@@ -7,7 +7,6 @@ import { lookupOf } from '../define/sql/lookup.js'
 import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
 import { fieldsOfShape } from '../define/types/schema.js'
-import { sqlType } from '../define/types/sql-type.js'
 import type { BatchParts, Engine, ResultRow, RowValue, Session } from '../engine/engine.js'
 import { openEngine } from '../engine/open.js'
 import { MoraineError } from '../errors.js'
@@ -21,6 +20,7 @@ import { abortController } from '../signals.js'
 import { deduplicate } from '../silver/deduplicate.js'
 import type { InputRelations } from '../silver/input/types.js'
 import { tallyRows, validate } from '../silver/validate.js'
+import type { Dialect } from '../sql/dialect.js'
 import { bronzeLineage } from '../step/batches.js'
 import { holdOn } from '../step/checks.js'
 import { emptyRelation } from '../step/expressions.js'
@@ -60,7 +60,11 @@ async function compareNow(dataset: AnyDataset, example: Example): Promise<Differ
     await proveDefinition(session, dataset)
     for (const { dataset: input, rows } of example.given) refuseUnknown(input, rows)
     for (const input of inputs)
-      await session.define(input.tier, input.name, relationOf(input, example.given))
+      await session.define(
+        input.tier,
+        input.name,
+        relationOf(input, example.given, session.dialect),
+      )
     const result =
       dataset.tier === 'silver'
         ? await silverResult(session, dataset, example)
@@ -171,7 +175,7 @@ async function rowsDiffer(
     rows.map((row) => compared.map((c) => shown(row[c.name] ?? null)))
   return rowDiff({
     columns: compared.map((c) => c.name),
-    expected: texts(await session.rows(valuesSql(compared, expect))),
+    expected: texts(await session.rows(valuesSql(compared, expect, session.dialect))),
     found: texts(await session.rows(`SELECT ${names} FROM (${relation})`)),
   })
 }
@@ -186,20 +190,24 @@ function shown(value: RowValue): string {
 function valuesSql(
   columns: readonly Field[],
   rows: readonly Readonly<Record<string, unknown>>[],
+  dialect: Dialect,
 ): string {
   const selects = rows.map((row) => {
-    const values = columns.map((c) => `${valueSql(row[c.name], c)} AS ${quoteName(c.name)}`)
+    const values = columns.map(
+      (c) => `${valueSql(row[c.name], c, dialect)} AS ${quoteName(c.name)}`,
+    )
     return `SELECT ${values.join(', ')}`
   })
-  return selects.length > 0 ? selects.join('\nUNION ALL ') : emptyRelation(columns)
+  return selects.length > 0 ? selects.join('\nUNION ALL ') : emptyRelation(columns, dialect)
 }
 
-function valueSql(value: unknown, { type }: Field): string {
-  if (value === null || value === undefined) return `CAST(NULL AS ${sqlType(type)})`
-  if (value instanceof Date) return `CAST(${quoteText(value.toISOString())} AS ${sqlType(type)})`
-  if (typeof value !== 'object') return `CAST(${quoteText(String(value))} AS ${sqlType(type)})`
-  const json = JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? String(v) : v))
-  return `CAST(CAST(${quoteText(json)} AS JSON) AS ${sqlType(type)})`
+function valueSql(value: unknown, column: Field, { json, values }: Dialect): string {
+  const type = values.type(column.type)
+  if (value === null || value === undefined) return `CAST(NULL AS ${type})`
+  if (value instanceof Date) return `CAST(${quoteText(value.toISOString())} AS ${type})`
+  if (typeof value !== 'object') return `CAST(${quoteText(String(value))} AS ${type})`
+  const text = JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? String(v) : v))
+  return json.value(quoteText(text), type)
 }
 
 /** Refuses given columns that an input is known not to have: they would be left out without a word. */
@@ -225,17 +233,21 @@ function columnsKnown(input: AnyDataset): readonly string[] | undefined {
 }
 
 /** SQL for an input's given rows, with the columns that it has in a lake. */
-function relationOf(input: AnyDataset, all: readonly Given[]): string {
+function relationOf(input: AnyDataset, all: readonly Given[], dialect: Dialect): string {
   const rows = all.filter(({ dataset }) => dataset === input).flatMap((given) => given.rows)
-  if (input.tier === 'bronze') return bronzeSql(input.from.columns ?? [], rows)
+  if (input.tier === 'bronze') return bronzeSql(input.from.columns ?? [], rows, dialect)
   if (input.tier === 'silver')
-    return valuesSql([...fieldsOfShape(input.schema.shape as never), ...silverLineage], rows)
+    return valuesSql(
+      [...fieldsOfShape(input.schema.shape as never), ...silverLineage],
+      rows,
+      dialect,
+    )
   const declared = input.declared && fieldsOfShape(input.declared as never)
   const guessed = [...new Set(rows.flatMap((row) => Object.keys(row)))].map((name) => ({
     name,
     type: guess(rows.map((row) => row[name])),
   }))
-  return valuesSql(declared ?? guessed, rows)
+  return valuesSql(declared ?? guessed, rows, dialect)
 }
 
 /** The type of a column that nobody has declared, by the values given for it. */
@@ -250,6 +262,7 @@ function guess(values: readonly unknown[]): Field['type'] {
 function bronzeSql(
   declared: readonly string[],
   rows: readonly Readonly<Record<string, unknown>>[],
+  dialect: Dialect,
 ) {
   const named = rows.flatMap((row) => Object.keys(row))
   const names = [...new Set([...declared, ...named])].filter((n) => !bronzeLineage.includes(n))
@@ -262,7 +275,7 @@ function bronzeSql(
     _source_line: i + 1,
     ...row,
   }))
-  return valuesSql(columns, placed)
+  return valuesSql(columns, placed, dialect)
 }
 
 /** The columns of its input that a silver dataset reads by name. */
@@ -293,7 +306,7 @@ class GivenRelations implements InputRelations {
   async define(): Promise<void> {}
 
   async bronzeRelation(
-    _session: Session,
+    session: Session,
     pointers: readonly { dataset: string }[],
     declared: readonly string[],
   ): Promise<{ sql: string; columns: string[] }> {
@@ -301,7 +314,7 @@ class GivenRelations implements InputRelations {
     const rows = this.all
       .filter(({ dataset }) => fullName(dataset) === pointer?.dataset)
       .flatMap((given) => given.rows)
-    return { sql: bronzeSql([...declared, ...this.read], rows), columns: [] }
+    return { sql: bronzeSql([...declared, ...this.read], rows, session.dialect), columns: [] }
   }
 
   async batchColumns(): Promise<string[]> {

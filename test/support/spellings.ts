@@ -27,6 +27,9 @@ const syntax = [
   /\(FROM /,
   /\bDISTINCT ON\b/,
   /\bFILTER \((?!WHERE)/,
+  /\bAS JSON\b/,
+  /\bINTERVAL '?[\d…]+'? (?:DAY|MICROSECOND|MINUTE)\b/,
+  /\bDATE '[\d-]+' \+/,
 ]
 
 /** What the texts of code say that DuckDB understands and the standard does not have. */
