@@ -6,7 +6,7 @@ import { MoraineError, messageOf } from '../errors.js'
 import { namesUs, shows } from './access.js'
 import { BadBody, BUSY, readBody, rowsIn } from './body.js'
 import { HeldBytes } from './held-bytes.js'
-import { type Inbox, KeyConflict } from './inbox.js'
+import { type IngestBuffer, KeyConflict } from './ingest-buffer.js'
 import type { Health, StorageHealth } from './storage-health.js'
 
 /** A dataset that takes what is sent. */
@@ -14,7 +14,7 @@ export interface Receiver {
   dataset: Bronze
   source: IngestSource
   /** Missing until the lake was read once: nothing can be accepted before. */
-  inbox?: Inbox
+  buffer?: IngestBuffer
 }
 
 /** Bytes of requests that may be held in memory together, where nothing else is said. */
@@ -72,7 +72,7 @@ function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono {
   // The process is up; whether it can do its work is another question.
   app.get('/healthz', (c) => c.json({ status: 'ok' }))
   app.get('/readyz', (c) => {
-    if (receivers.some(({ inbox }) => !inbox)) return c.json({ status: 'starting' }, 503)
+    if (receivers.some(({ buffer }) => !buffer)) return c.json({ status: 'starting' }, 503)
     if (health && !health.state.up) return c.json({ status: 'storage is away' }, 503)
     return c.json({ status: 'ok' })
   })
@@ -136,7 +136,7 @@ function routeMetrics(
 
 async function receive(
   c: Context,
-  { source, inbox }: Receiver,
+  { source, buffer }: Receiver,
   held: HeldBytes,
   health: StorageHealth | undefined,
 ): Promise<Response> {
@@ -153,14 +153,14 @@ async function receive(
   if (announced > source.maxBytes)
     return c.json({ error: `the request body exceeds the limit of ${source.maxBytes} bytes` }, 413)
   const state = health?.state ?? { up: true }
-  if (!inbox || !state.up) return refuse(AWAY, secondsUntil(state))
-  if (!held.hasRoom(announced) || !inbox.hasRoom(announced)) return refuse(BUSY, SOON)
+  if (!buffer || !state.up) return refuse(AWAY, secondsUntil(state))
+  if (!held.hasRoom(announced) || !buffer.hasRoom(announced)) return refuse(BUSY, SOON)
   const counted = { bytes: 0 }
   let accepted: Promise<unknown> | undefined
   try {
     const rows = rowsIn(await readBody(c.req.raw.body, { most: source.maxBytes, held }, counted))
-    if (!inbox.hasRoom(counted.bytes)) return refuse(BUSY, SOON)
-    const durable = inbox.accept(rows, key)
+    if (!buffer.hasRoom(counted.bytes)) return refuse(BUSY, SOON)
+    const durable = buffer.accept(rows, key)
     accepted = durable.catch(() => {})
     return c.json(await soon(durable), 200)
   } catch (error) {
@@ -219,7 +219,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
         port,
         close: async () => {
           const closed = new Promise<void>((done) => server.close(() => done()))
-          await Promise.all(receivers.map(({ inbox }) => inbox?.drain()))
+          await Promise.all(receivers.map(({ buffer }) => buffer?.drain()))
           if ('closeIdleConnections' in server) server.closeIdleConnections()
           const late = setTimeout(
             () => 'closeAllConnections' in server && server.closeAllConnections(),

@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { Landing } from '../../../src/bronze/ingest/landing.js'
-import { Inbox } from '../../../src/serve/inbox.js'
+import { IngestBuffer } from '../../../src/serve/ingest-buffer.js'
 import { LocalStorage } from '../../../src/storage/local.js'
 import { Project, step } from '../../support/project.js'
 import { Served } from '../../support/served.js'
@@ -49,8 +49,8 @@ it('what lies in a landing folder and is no landing object keeps neither serve n
   expect(await served.stop()).toBe(0)
   expect(served.lines.filter(({ event }) => event === 'notes')).toHaveLength(1)
   expect(await post(url, '{"id":3}').catch(() => 0)).toBe(0)
-  const inbox = new Inbox(project.storage, 'events', new Map())
-  await inbox.accept(['{"id":3}'], undefined)
+  const buffer = new IngestBuffer(project.storage, 'events', new Map())
+  await buffer.accept(['{"id":3}'], undefined)
   const run = await project.run()
   expect(step(run, 'bronze.events').notes).toEqual([
     'bronze/landing/events contains objects that the server did not write; they are ignored: .DS_Store, 00000-x.jsonl.part, notes.jsonl, nested/',
@@ -75,9 +75,9 @@ it('a landed object that a run ingests between the look and the reading is no fa
     }
   }
   const emptied = new Emptied(project.storage.folder)
-  const inbox = new Inbox(emptied, 'events', new Map())
-  await inbox.load()
-  expect((await inbox.accept(['{"id":19}'], 'k19')).duplicate).toBe(true)
+  const buffer = new IngestBuffer(emptied, 'events', new Map())
+  await buffer.load()
+  expect((await buffer.accept(['{"id":19}'], 'k19')).duplicate).toBe(true)
   // A run that finds them gone looks again, and ingests what is there.
   emptied.removed = [0, 5]
   const run = await project.runOn(emptied)

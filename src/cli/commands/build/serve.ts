@@ -14,7 +14,7 @@ import { endNow } from '../../../process/end-now.js'
 import { isLoopback } from '../../../serve/access.js'
 import { Daemon } from '../../../serve/daemon.js'
 import { HeldBytes } from '../../../serve/held-bytes.js'
-import { Inbox } from '../../../serve/inbox.js'
+import { IngestBuffer } from '../../../serve/ingest-buffer.js'
 import { listen, type Receiver, type RunningServer } from '../../../serve/server.js'
 import type { StorageHealth } from '../../../serve/storage-health.js'
 import { variable } from '../../../settings.js'
@@ -158,7 +158,7 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
   } finally {
     await server.close()
   }
-  const taken = up && receivers.some(({ inbox }) => inbox) ? await ingestLast(daemon, sent) : up
+  const taken = up && receivers.some(({ buffer }) => buffer) ? await ingestLast(daemon, sent) : up
   const all =
     receivers.length > 0 ? 'Stopped. Everything that was accepted has been ingested.' : 'Stopped.'
   const text = taken
@@ -249,11 +249,15 @@ async function openReceiver(
   log: CommitLog,
 ): Promise<void> {
   const { dataset } = receiver
-  const inbox = new Inbox(storage.with({ total: REQUEST_PATIENCE }), dataset.name, new Map())
-  await inbox.load()
+  const buffer = new IngestBuffer(
+    storage.with({ total: REQUEST_PATIENCE }),
+    dataset.name,
+    new Map(),
+  )
+  await buffer.load()
   const { requests } = await recentlySent(await log.head(), fullName(dataset), new Batches(storage))
-  inbox.learn(requests)
-  receiver.inbox = inbox
+  buffer.learn(requests)
+  receiver.buffer = buffer
 }
 
 /** Says where it listens, what it takes, and what it runs when. */

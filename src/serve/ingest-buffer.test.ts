@@ -7,14 +7,14 @@ import {
 } from '../bronze/ingest/sent-requests.js'
 import { Batches } from '../step/batches.js'
 import { MemoryStorage } from '../storage/memory.js'
-import { Inbox } from './inbox.js'
+import { IngestBuffer } from './ingest-buffer.js'
 
 const HOUR = 3_600_000
 
 it('a key is known for a day: with its rows it is a duplicate, with others a conflict', async () => {
   let now = 0
-  const inbox = new Inbox(new MemoryStorage(), 'events', new Map(), () => now)
-  const send = (row: string) => inbox.accept([row], 'k')
+  const buffer = new IngestBuffer(new MemoryStorage(), 'events', new Map(), () => now)
+  const send = (row: string) => buffer.accept([row], 'k')
   expect(await send('{"id":1}')).toMatchObject({ duplicate: false })
   now = 23 * HOUR
   expect(await send('{"id":1}')).toMatchObject({ duplicate: true, rows: 1 })

@@ -36,7 +36,7 @@ interface Known extends SentRequest {
 }
 
 /** Makes requests for one dataset durable: while one object is written, those that come meanwhile wait for the next. */
-export class Inbox {
+export class IngestBuffer {
   private readonly landing: Landing
   private readonly queue: Waiting[] = []
   private waiting = 0
