@@ -153,7 +153,8 @@ async function receive(
   if (announced > source.maxBytes)
     return c.json({ error: `the request body exceeds the limit of ${source.maxBytes} bytes` }, 413)
   const state = health?.state ?? { up: true }
-  if (!buffer || !state.up) return refuse(AWAY, secondsUntil(state))
+  if (!state.up) return refuse(AWAY, secondsUntil(state))
+  if (!buffer) return refuse(STARTING, SOON)
   if (!held.hasRoom(announced) || !buffer.hasRoom(announced)) return refuse(BUSY, SOON)
   const counted = { bytes: 0 }
   let accepted: Promise<unknown> | undefined
@@ -187,6 +188,7 @@ async function receive(
 
 /** What whoever sends is told while nothing can become durable; of what is wrong only those who run it hear more. */
 const AWAY = 'the storage does not respond: try again later'
+const STARTING = 'the server is starting: try again in a second'
 
 function secondsUntil(state: Health): number {
   if (state.up) return LATER
