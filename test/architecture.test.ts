@@ -425,10 +425,7 @@ const longFunctions = [
   'bronze/files/logs part',
   'cli/commands/build/rebuild run',
   'cli/commands/build/run run',
-  'define/problems/bronze-problems bronzeProblems',
-  'maintain/relocate relocateTable',
   'step/checks hold',
-  'testing/storage-contract storageContract',
 ]
 
 /**

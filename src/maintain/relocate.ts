@@ -85,9 +85,39 @@ export async function relocateTable(
   if (newest === undefined) return damaged
   const move = new Move(newest.location, to.locate(folder), from.url, to.url)
   const opened = await all('.avro', (bytes, path) => open(path, bytes))
-  const sizes = new Map<string, number>()
-  const sums = new Map<string, string>()
+  const work = { from, to, session, folder, move, sizes: new Map(), sums: new Map() }
   const manifests = opened.filter(({ isList }) => !isList)
+  await moveDeletes(work, manifests)
+  await moveManifests(work, manifests)
+  const lists = await moveLists(
+    work,
+    opened.filter(({ isList }) => isList),
+  )
+  for (const { path, text } of texts) {
+    const bytes = new TextEncoder().encode(relisted(move.json(text), lists))
+    await put(to, path, bytes)
+    if (expected.has(path)) moved.set(path, sha256(bytes))
+  }
+  return damaged
+}
+
+/** A table on its way to another place. */
+interface Relocation {
+  from: Storage
+  to: Storage
+  session: Session
+  folder: string
+  move: Move
+  /** Bytes of files as they lie there, and their SHA-256, by where they lay. */
+  sizes: Map<string, number>
+  sums: Map<string, string>
+}
+
+/** Lists of deleted rows name data files, so they are written anew. */
+async function moveDeletes(
+  { from, to, session, folder, move, sizes, sums }: Relocation,
+  manifests: readonly Opened[],
+): Promise<void> {
   for (const path of deleteFiles(manifests)) {
     const there = move.path(path, folder)
     if (there === undefined) continue
@@ -100,6 +130,12 @@ export async function relocateTable(
     for (const [, sum] of await to.seal([there])) sums.set(path, sum)
     sizes.set(path, bytes)
   }
+}
+
+async function moveManifests(
+  { to, move, sizes, sums }: Relocation,
+  manifests: readonly Opened[],
+): Promise<void> {
   for (const manifest of manifests) {
     const records = manifest.records as EntryRecord[]
     sumUp(manifest, (i) => sums.get(records[i]?.data_file.file_path ?? ''))
@@ -108,22 +144,24 @@ export async function relocateTable(
     sizes.set(manifest.path, bytes)
     sums.set(manifest.path, sha256)
   }
-  const lists = new Map<string, string>()
-  for (const list of opened.filter(({ isList }) => isList)) {
+}
+
+/** @returns checksums of manifest lists where they lie now, by those that they had. */
+async function moveLists(
+  { to, folder, move, sizes, sums }: Relocation,
+  lists: readonly Opened[],
+): Promise<Map<string, string>> {
+  const moved = new Map<string, string>()
+  for (const list of lists) {
     const records = list.records as ListRecord[]
     const pathOf = (i: number) => move.path(records[i]?.manifest_path ?? '', folder) ?? ''
     sumUp(list, (i) => sums.get(pathOf(i)))
     for (const [i, record] of records.entries())
       record.manifest_length = sizes.get(pathOf(i)) ?? record.manifest_length
     for (const record of records) record.manifest_path = move.location(record.manifest_path)
-    lists.set(list.sum, (await write(to, list)).sha256)
+    moved.set(list.sum, (await write(to, list)).sha256)
   }
-  for (const { path, text } of texts) {
-    const bytes = new TextEncoder().encode(relisted(move.json(text), lists))
-    await put(to, path, bytes)
-    if (expected.has(path)) moved.set(path, sha256(bytes))
-  }
-  return damaged
+  return moved
 }
 
 /** Gives a file's header the checksums of what its records name, where those are others now. */

@@ -22,7 +22,27 @@ const compressions: Readonly<Record<string, readonly string[]>> = {
 
 /** What is wrong with a bronze dataset and its source. */
 export function bronzeProblems(dataset: Bronze, collect: Collector): void {
-  const { from, format, compression, archive, keep } = dataset
+  const { from, format } = dataset
+  keepProblems(dataset, collect)
+  if (dataset.archive && from.kind !== 'inbox')
+    collect.add(
+      'only files that arrive in an inbox are archived',
+      'archive',
+      "Read them with inbox(…), or keep the originals of files(…) with format: 'raw'",
+    )
+  formatProblems(dataset, collect)
+  shrinkProblems(from, collect)
+  columnNameProblems(from.columns ?? [], collect, (name) => `'${name}'`)
+  if (from.kind === 'files') filesProblems(from, collect)
+  else if (from.kind === 'http') httpProblems(from, format, collect)
+  else if (from.kind === 'ingest') {
+    if (format !== 'parquet')
+      collect.add('rows that are sent are stored as Parquet', `'${format}'`, 'Remove format')
+  } else if (from.kind === 'inbox') inboxProblems(from, collect)
+  else databaseProblems(from, collect)
+}
+
+function keepProblems({ from, keep }: Bronze, collect: Collector): void {
   if (keep !== undefined && secondsOf(keep) === undefined)
     collect.add(notInterval(keep), `'${keep}'`, INTERVALS)
   if (
@@ -36,12 +56,9 @@ export function bronzeProblems(dataset: Bronze, collect: Collector): void {
       'keep',
       'Remove keep',
     )
-  if (archive && from.kind !== 'inbox')
-    collect.add(
-      'only files that arrive in an inbox are archived',
-      'archive',
-      "Read them with inbox(…), or keep the originals of files(…) with format: 'raw'",
-    )
+}
+
+function formatProblems({ from, format, compression }: Bronze, collect: Collector): void {
   const known = compressions[format]
   if (!known)
     collect.add(`unknown format '${format}'`, `'${format}'`, 'Use parquet, avro, csv, jsonl or raw')
@@ -65,6 +82,9 @@ export function bronzeProblems(dataset: Bronze, collect: Collector): void {
       `'${compression}'`,
       known.length > 0 ? `Use ${known.join(' or ')}` : 'Remove compression',
     )
+}
+
+function shrinkProblems(from: Bronze['from'], collect: Collector): void {
   const maxShrink = 'maxShrink' in from ? from.maxShrink : undefined
   if (from.kind === 'files' && maxShrink !== undefined && !from.full)
     collect.add(
@@ -78,14 +98,6 @@ export function bronzeProblems(dataset: Bronze, collect: Collector): void {
       'maxShrink',
       'For example, 0.2 allows a fifth of the rows to disappear at once',
     )
-  columnNameProblems(from.columns ?? [], collect, (name) => `'${name}'`)
-  if (from.kind === 'files') filesProblems(from, collect)
-  else if (from.kind === 'http') httpProblems(from, format, collect)
-  else if (from.kind === 'ingest') {
-    if (format !== 'parquet')
-      collect.add('rows that are sent are stored as Parquet', `'${format}'`, 'Remove format')
-  } else if (from.kind === 'inbox') inboxProblems(from, collect)
-  else databaseProblems(from, collect)
 }
 
 function inboxProblems({ readers, settle, feed }: InboxSource, collect: Collector): void {
