@@ -77,50 +77,21 @@ interface RowsRead {
 export async function commitRows(
   context: RunContext,
   done: Intake,
-  {
-    dataset,
-    batch: { number, batch, folder },
-    files,
-    columns,
-    source,
-    watermark,
-    more,
-    copy,
-    created = context.started.toISOString(),
-    quarantined,
-    restored,
-    also,
-    message,
-  }: RowsRead,
+  read: RowsRead,
 ): Promise<Intake> {
+  const { dataset, files, watermark, also } = read
   const name = fullName(dataset)
   const total = (of: 'rows' | 'bytes' | 'broken') => files.reduce((sum, file) => sum + file[of], 0)
-  const manifest: BatchManifest = {
-    format: 2,
-    dataset: name,
-    batch,
-    number,
-    created,
-    reading: readingOfDataset(dataset),
-    columns: [...columns],
-    files: [...files],
-    ...(source ? { source } : {}),
-    ...(quarantined ? { quarantined } : {}),
-    ...(restored ? { restored } : {}),
-  }
-  const path = `${folder}/manifest.json`
-  const { body, ...described } = await writeManifest(context.storage, path, manifest)
-  if (copy) await context.storage.write(copy, body)
+  const { manifest, described } = await describe(context, read)
   const pointer: BatchPointer = {
     dataset: name,
-    number,
-    batch,
+    number: manifest.number,
+    batch: manifest.batch,
     ...described,
-    ...(copy ? { archived: { path: copy, sha256: described.sha256 } } : {}),
     rows: total('rows'),
     bytes: total('bytes'),
-    ...more,
-    ...(quarantined ? { quarantined: quarantined.length } : {}),
+    ...read.more,
+    ...(read.quarantined ? { quarantined: read.quarantined.length } : {}),
     ...namesTogether(manifest.files),
   }
   const before = done.state.batches[name] ?? []
@@ -135,7 +106,7 @@ export async function commitRows(
     {
       author: context.author,
       run: context.run,
-      message: message ?? `ingest ${thousands(pointer.rows)} rows of ${name}`,
+      message: read.message ?? `ingest ${thousands(pointer.rows)} rows of ${name}`,
     },
   )
   return {
@@ -152,6 +123,32 @@ export async function commitRows(
       ...(files.length > 0 ? [] : ['there are no rows']),
     ],
   }
+}
+
+/** Writes the manifest of a batch, and its copy; what the log says of both. */
+async function describe(
+  { storage, started }: RunContext,
+  { dataset, batch: { number, batch, folder }, files, columns, copy, ...read }: RowsRead,
+) {
+  const { source, quarantined, restored, created = started.toISOString() } = read
+  const manifest: BatchManifest = {
+    format: 2,
+    dataset: fullName(dataset),
+    batch,
+    number,
+    created,
+    reading: readingOfDataset(dataset),
+    columns: [...columns],
+    files: [...files],
+    ...(source ? { source } : {}),
+    ...(quarantined ? { quarantined } : {}),
+    ...(restored ? { restored } : {}),
+  }
+  const path = `${folder}/manifest.json`
+  const { body, ...described } = await writeManifest(storage, path, manifest)
+  if (copy) await storage.write(copy, body)
+  const archived = copy ? { archived: { path: copy, sha256: described.sha256 } } : {}
+  return { manifest, described: { ...described, ...archived } }
 }
 
 /** Commits how far a source was read where there were no rows. */

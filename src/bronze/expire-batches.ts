@@ -14,10 +14,7 @@ import type { Batches } from '../step/batches.js'
  */
 export async function batchesToExpire(
   datasets: readonly Bronze[],
-  lake: Lake,
-  state: LakeState,
-  batches: Batches,
-  now: Date,
+  { lake, state, batches, now }: { lake: Lake; state: LakeState; batches: Batches; now: Date },
 ): Promise<Record<string, number>> {
   const found: Record<string, number> = {}
   for (const dataset of datasets) {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LosslessNumber } from 'lossless-json'
 import { fullName } from '../define/dataset.js'
-import type { Bronze } from '../define/model.js'
 import type { HttpSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
@@ -16,6 +15,7 @@ import { type BatchFile, sealFiles } from '../step/batches.js'
 import { hash, type RunContext, withSession } from '../step/context.js'
 import { wantedTypes } from '../step/requested-types.js'
 import { commitRows, type NewBatch, newBatch, noteWatermark, nothingYet } from './batch-commit.js'
+import type { Ingestion, Lookup } from './ingestion.js'
 import type { Intake, Offer } from './offer.js'
 import { heldOf, heldText, holdBack, rowsOfFull } from './shrink.js'
 
@@ -37,11 +37,11 @@ interface Watermark {
 const REMEMBERED = 10_000
 
 /** Looks whether an API may have rows that the lake has not; it is not asked. */
-export async function discoverAnswers(
-  dataset: Bronze,
-  source: HttpSource,
-  state: LakeState,
-): Promise<Offer> {
+export async function discoverAnswers({
+  dataset,
+  source,
+  state,
+}: Lookup<HttpSource>): Promise<Offer> {
   const url = checkedUrl(source)
   const known = state.watermarks[fullName(dataset)] as Watermark | undefined
   const before = known?.reads === readsOf(source) ? known : undefined
@@ -59,7 +59,7 @@ export async function discoverAnswers(
       none: '',
       notes: [],
     },
-    take: (context, base) => new Answers(context, dataset, source, url, before).take(base),
+    ingest: (context, base) => new Answers({ context, dataset, source }, url, before).ingest(base),
   }
 }
 
@@ -99,20 +99,25 @@ class Answers {
   private bytes = 0
   private readonly seen: ReadonlySet<string>
 
+  private readonly context: RunContext
+  private readonly dataset: Ingestion['dataset']
+  private readonly source: HttpSource
+
   constructor(
-    private readonly context: RunContext,
-    private readonly dataset: Bronze,
-    private readonly source: HttpSource,
+    { context, dataset, source }: Ingestion<HttpSource>,
     private readonly url: URL,
     private readonly before: Watermark | undefined,
   ) {
+    this.context = context
+    this.dataset = dataset
+    this.source = source
     this.newest = before?.from
     this.isNumber = before?.number ?? false
     this.seen = new Set(before?.again)
     for (const row of this.seen) this.again.add(row)
   }
 
-  async take(base: LakeState): Promise<Intake> {
+  async ingest(base: LakeState): Promise<Intake> {
     const { context, dataset, source } = this
     const name = fullName(dataset)
     const done = nothingYet(base)

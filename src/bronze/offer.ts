@@ -27,5 +27,5 @@ export interface Intake {
 export interface Offer {
   discovery: Discovery
   /** Takes it in and commits it. */
-  take(context: RunContext, base: LakeState): Promise<Intake>
+  ingest(context: RunContext, base: LakeState): Promise<Intake>
 }

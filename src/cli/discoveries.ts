@@ -20,7 +20,7 @@ export async function discoverAll(
   await using databases = Databases.of(bronze)
   for (const dataset of bronze) {
     try {
-      const { discovery } = await discover(dataset, state, batches, databases)
+      const { discovery } = await discover({ dataset, state, batches, databases })
       discoveries[fullName(dataset)] = discovery
     } catch (error) {
       problems[fullName(dataset)] = error

@@ -14,7 +14,12 @@ export async function expireBatches(
   const kept = datasets.filter((d): d is Bronze => d.tier === 'bronze' && d.keep !== undefined)
   if (kept.length === 0 || signal.aborted) return
   const state = await log.head()
-  const expire = await batchesToExpire(kept, lake, state, new Batches(storage), now())
+  const expire = await batchesToExpire(kept, {
+    lake,
+    state,
+    batches: new Batches(storage),
+    now: now(),
+  })
   const names = Object.keys(expire)
   if (names.length === 0) return
   const message = `expire old batches of ${names.join(', ')}`

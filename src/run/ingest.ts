@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { discover } from '../bronze/intake.js'
 import type { Intake, Offer } from '../bronze/offer.js'
-import { quarantineResult, quarantineWarnings } from '../bronze/quarantine/told.js'
+import { quarantineResult, quarantineWarnings } from '../bronze/quarantine/messages.js'
 import { heldResult } from '../bronze/shrink.js'
 import { fullName } from '../define/dataset.js'
 import type { AnyDataset, Bronze } from '../define/model.js'
@@ -37,11 +37,14 @@ export class IntakePhase {
     await using databases = Databases.of(bronze)
     const { backfill, feeds } = this.options
     const look = (dataset: Bronze, state = begun) =>
-      discover(dataset, state, context.relations.batches, databases, {
-        backfill,
-        feeds,
-        reread: context.reread.has(fullName(dataset)),
-      })
+      discover(
+        { dataset, state, batches: context.relations.batches, databases },
+        {
+          backfill,
+          feeds,
+          reread: context.reread.has(fullName(dataset)),
+        },
+      )
     // Where a source can't be looked at, its step tries again and tells why.
     const offers = await Promise.all(
       bronze.map(async (dataset) => ({
@@ -71,7 +74,7 @@ export class IntakePhase {
     context: RunContext,
     dataset: Bronze,
     begun: LakeState,
-    { discovery, take }: Offer,
+    { discovery, ingest: take }: Offer,
     begin: (reason: string) => void,
   ): Promise<Partial<StepResult>> {
     const decision = decideIntake(discovery)

@@ -58,7 +58,7 @@ export interface Tail {
 }
 
 /** What a feed notes beside how far it has read. */
-export interface Laid {
+export interface Landings {
   /** Files that the commit made part of the inbox. */
   landed: readonly string[]
   /** How many commits of the feed there were, this one included. */
@@ -115,7 +115,7 @@ export function freshFrom(
 }
 
 /** Rows up to the next window: those that may have been taken, and those that certainly have not. */
-export function partsOf(
+export function windowsOf(
   { fresh, later }: Watermark,
   from: string | null,
   next: string | null,

@@ -1,15 +1,14 @@
 import { fullName } from '../../define/dataset.js'
-import type { Bronze } from '../../define/model.js'
 import type { DatabaseSource } from '../../define/source.js'
 import { thousands } from '../../define/thousands.js'
 import type { Session } from '../../engine/engine.js'
 import type { LakeState } from '../../log/commit.js'
 import { openRows } from '../../source/database/conditions.js'
-import type { Databases } from '../../source/database/open.js'
 import type { Horizon, Mark, Range, RemoteColumn, Window } from '../../source/database/reader.js'
 import type { BatchFile } from '../../step/batches.js'
 import type { RunContext } from '../../step/context.js'
 import { commitRows, type NewBatch, newBatch, noteWatermark, nothingYet } from '../batch-commit.js'
+import type { Lookup } from '../ingestion.js'
 import type { Intake, Offer } from '../offer.js'
 import { heldOf, holdBack, rowsOfFull } from '../shrink.js'
 import {
@@ -18,15 +17,15 @@ import {
   freshFrom,
   isSamePosition,
   knownOf,
-  type Laid,
+  type Landings,
   type Load,
   nextFrom,
-  partsOf,
   readsOf,
   seenOf,
   type Watermark,
+  windowsOf,
 } from './checkpoint.js'
-import { CHANGE, knownRows, takenOf, upgraded } from './known-rows.js'
+import { CHANGE, ingestedOf, knownRows, upgraded } from './known-rows.js'
 import { COMPARED, lookAt, newsOf, type Seen } from './look.js'
 import { RowsWriter } from './writer.js'
 
@@ -39,29 +38,34 @@ const LOT = 1000
 
 /** Looks whether a database has rows that the lake has not. */
 export async function discoverRows(
-  dataset: Bronze,
-  source: DatabaseSource,
-  state: LakeState,
-  databases: Databases,
-  backfill?: Window,
-  land?: Land,
+  of: Lookup<DatabaseSource>,
+  { backfill, land }: { backfill?: Window | undefined; land?: Land },
 ): Promise<Offer> {
-  const reader = await databases.reader(source)
-  const seen = await lookAt(dataset, source, state, reader, backfill)
-  const work = new RowsIntake(seen, land)
-  return { discovery: await newsOf(seen), take: (context, base) => work.take(context, base) }
+  const reader = await of.databases.reader(of.source)
+  const seen = await lookAt(of, reader, backfill)
+  const work = new RowsIngest(seen, land)
+  return { discovery: await newsOf(seen), ingest: (context, base) => work.ingest(context, base) }
 }
 
 /** Puts files elsewhere instead of making them a batch. */
 interface Land {
   /** As part of the commit of a number; returns what they are called there. */
-  lay(context: RunContext, files: readonly BatchFile[], laid: number): Promise<string[]>
+  write(context: RunContext, files: readonly BatchFile[], laid: number): Promise<string[]>
   /** Once that commit is there, and before the next one, which says nothing of them. */
   show(context: RunContext, names: readonly string[]): Promise<void>
 }
 
-/** The intake that follows from a look at a source. */
-class RowsIntake {
+/** Rows that were read, and how far that was. */
+interface RowsRead {
+  batch: NewBatch
+  files: readonly BatchFile[]
+  position: Omit<Watermark, 'reads' | 'columns'>
+  /** They are all rows that there are now. */
+  fullExtract?: boolean
+}
+
+/** The ingestion that follows from a look at a source. */
+class RowsIngest {
   private laid: number
   private readonly byEngine = { on: true }
 
@@ -72,28 +76,28 @@ class RowsIntake {
     this.laid = seen.laid
   }
 
-  async take(context: RunContext, base: LakeState): Promise<Intake> {
+  async ingest(context: RunContext, base: LakeState): Promise<Intake> {
     const done = nothingYet(base)
-    if (this.seen.backfill) return this.takeAgain(context, done, this.seen.backfill)
-    if (!this.seen.cursor) return this.takeWhole(context, done)
+    if (this.seen.backfill) return this.backfill(context, done, this.seen.backfill)
+    if (!this.seen.cursor) return this.ingestFull(context, done)
     const taken = await (this.seen.before?.from === undefined
-      ? this.takeFirst(context, done)
-      : this.takeWindow(context, done))
-    return this.seen.source.compareKeys && !this.land ? this.takeCompared(context, taken) : taken
+      ? this.ingestFirst(context, done)
+      : this.ingestWindow(context, done))
+    return this.seen.source.compareKeys && !this.land ? this.ingestCompared(context, taken) : taken
   }
 
   /** Rows that were read before, once more; how far the source was read stays. */
-  private async takeAgain(context: RunContext, done: Intake, window: Window): Promise<Intake> {
+  private async backfill(context: RunContext, done: Intake, window: Window): Promise<Intake> {
     const batch = this.newBatch(context, done.state)
     const condition = this.seen.reader.windowSql(this.seen.cursor as RemoteColumn, window)
     const files = await this.extract(context, batch, [[condition]])
     if (files.length === 0) return { ...done, notes: ['there are no rows'] }
     const { reads: _, columns: __, ...position } = this.seen.before as Watermark
-    return this.commit(context, batch, files, position, done)
+    return this.commit(context, done, { batch, files, position })
   }
 
   /** All rows of a source without a cursor, unless they are the same as before. */
-  private async takeWhole(context: RunContext, done: Intake): Promise<Intake> {
+  private async ingestFull(context: RunContext, done: Intake): Promise<Intake> {
     const { ranges } = await this.seen.reader.ranges(this.seen.source, context.partBytes)
     const batch = this.newBatch(context, done.state)
     const files = await this.extract(context, batch, ranges.map(conditionsOf))
@@ -105,12 +109,17 @@ class RowsIntake {
       return { ...(await this.note(context, done, this.positionAt({ open }))), notes: same.notes }
     }
     const rows = files.reduce((sum, file) => sum + file.rows, 0)
-    const held = await this.holdBack(context, done, rows, rowsOfFull(done.state, name), files)
-    return held ?? this.commit(context, batch, files, { open }, done, { fullExtract: true })
+    const held = await this.holdBack(context, done, files, {
+      rows,
+      before: rowsOfFull(done.state, name),
+    })
+    return (
+      held ?? this.commit(context, done, { batch, files, position: { open }, fullExtract: true })
+    )
   }
 
   /** A first reading: range by range, each group of them committed, so that one that was stopped goes on. */
-  private async takeFirst(context: RunContext, done: Intake): Promise<Intake> {
+  private async ingestFirst(context: RunContext, done: Intake): Promise<Intake> {
     const [cursor, horizon] = [this.seen.cursor as RemoteColumn, this.seen.horizon as Horizon]
     const before = this.seen.before?.load
     // Earlier versions left rows out that lay after the end of a window.
@@ -120,7 +129,8 @@ class RowsIntake {
     const marks = this.marks()
     if (horizon.next === undefined && !going) {
       // Nothing can be read yet; but where the cursor stands now lets the next run begin.
-      return this.commit(context, this.newBatch(context, done.state), [], { marks }, done)
+      const batch = this.newBatch(context, done.state)
+      return this.commit(context, done, { batch, files: [], position: { marks } })
     }
     const resumed = going !== undefined && going.epoch === epoch
     const load: Load = resumed ? going : await this.beginLoad(cursor, horizon, bytes, epoch)
@@ -132,18 +142,12 @@ class RowsIntake {
       const files = await this.extract(context, batch, group.map(conditionsOf))
       const last = at + TOGETHER >= ranges.length
       const position = last
-        ? { from: next, ...(await this.takenNow(context, batch, next, resumed)) }
+        ? { from: next, ...(await this.seenNow(context, batch, next, resumed)) }
         : { load: { ...load, done: at + TOGETHER } }
       const fullExtract =
         at === 0 && result.state.batches[fullName(this.seen.dataset)] !== undefined
-      result = await this.commit(
-        context,
-        batch,
-        files,
-        { ...position, marks },
-        result,
-        fullExtract ? { fullExtract } : {},
-      )
+      const read = { batch, files, position: { ...position, marks }, fullExtract }
+      result = await this.commit(context, result, read)
       context.progress(fullName(this.seen.dataset), { rows: result.rows })
       if ('later' in position && position.later)
         result.notes.push(afterNow(cursor.name, position.later))
@@ -164,7 +168,7 @@ class RowsIntake {
   }
 
   /** What a first reading has taken of the rows that will be read again. */
-  private async takenNow(
+  private async seenNow(
     context: RunContext,
     batch: NewBatch,
     from: string | null,
@@ -179,19 +183,19 @@ class RowsIntake {
     }
     // What was read by other runs, or without a snapshot, may have changed since: the next run looks which of it bronze has.
     if (resumed || this.seen.reader.moving)
-      return { ...common, knownRows: takenOf(this.inBronze, undefined) }
+      return { ...common, knownRows: ingestedOf(this.inBronze, undefined) }
     // So it does for very many rows, where need be.
     if (rows > COMPARED)
       return {
         ...common,
-        knownRows: takenOf(this.inBronze, undefined),
+        knownRows: ingestedOf(this.inBronze, undefined),
         tail: { rows, seen: seenOf(census) },
       }
     const open = openRows(this.seen.reader, cursor, from)
     const { hashes, tail } = await this.writer(context, batch).hashesOf([open])
     return {
       ...common,
-      knownRows: takenOf(this.inBronze, hashes),
+      knownRows: ingestedOf(this.inBronze, hashes),
       tail: { rows: hashes.length, sha256: tail.sha256 },
     }
   }
@@ -200,7 +204,7 @@ class RowsIntake {
    * All rows from the end of the last window on, and those that have no cursor. Those that may have been taken are compared by
    * what they hold, so that each comes once.
    */
-  private async takeWindow(context: RunContext, done: Intake): Promise<Intake> {
+  private async ingestWindow(context: RunContext, done: Intake): Promise<Intake> {
     const [cursor, horizon] = [this.seen.cursor as RemoteColumn, this.seen.horizon as Horizon]
     const { reader } = this.seen
     const before = await upgraded(context, done.state, this.seen, this.inBronze)
@@ -209,7 +213,7 @@ class RowsIntake {
     const next = nextFrom(horizon, census.newest, from, this.seen.source.lag)
     const batch = this.newBatch(context, done.state)
     const since = from === null ? {} : { from }
-    const [settled, fresh] = partsOf(before, from, next)
+    const [settled, fresh] = windowsOf(before, from, next)
     const news = fresh
       ? await this.extract(context, batch, [[reader.windowSql(cursor, fresh)]])
       : []
@@ -218,27 +222,32 @@ class RowsIntake {
       [openRows(reader, cursor, next)],
     ]
     const know = (session: Session) =>
-      knownRows(session, context.storage, done.state, this.seen, before, this.inBronze)
+      knownRows(
+        { session, storage: context.storage, state: done.state, dataset: this.seen.dataset },
+        this.seen,
+        before,
+        this.inBronze,
+      )
     const { files, hashes, tail } = await this.writer(context, batch).extractNew(parts, know, 1)
     const few = hashes.length <= COMPARED
     const compared = few ? tail && { sha256: tail.sha256 } : { seen: seenOf(census) }
     const position = {
       from: next,
       ...freshFrom(census, horizon, reader),
-      knownRows: takenOf(this.inBronze, hashes),
+      knownRows: ingestedOf(this.inBronze, hashes),
       tail: { rows: hashes.length, ...compared },
       ...(census.later > 0 ? { later: census.later } : {}),
       marks: this.marks(),
     }
     const all = [...news, ...files]
-    if (all.length > 0) return this.commit(context, batch, all, position, done)
+    if (all.length > 0) return this.commit(context, done, { batch, files: all, position })
     if (!isSamePosition(this.seen.before, position))
       return this.note(context, done, this.positionAt(position))
     return { ...done, notes: ['its rows are unchanged'] }
   }
 
   /** Keys that the lake has and the source has not any more, and the reverse: rows that say so, and rows, in a batch of their own. */
-  private async takeCompared(context: RunContext, done: Intake): Promise<Intake> {
+  private async ingestCompared(context: RunContext, done: Intake): Promise<Intake> {
     const name = fullName(this.seen.dataset)
     const watermark = done.state.watermarks[name] as Watermark | undefined
     if (watermark?.from === undefined) return done
@@ -247,7 +256,9 @@ class RowsIntake {
     const { gone, known, lacking } = await writer.compared(done.state, this.seen.cursor?.name)
     const { reads: _, columns: __, held: before, ...position } = watermark
     const back = await this.extract(context, batch, this.keyConditions(lacking), 1)
-    const held = gone && (await this.holdBack(context, done, known - gone.rows, known, [gone]))
+    const held =
+      gone &&
+      (await this.holdBack(context, done, [gone], { rows: known - gone.rows, before: known }))
     const files = [...(gone && !held ? [gone] : []), ...back]
     if (held && files.length === 0) return held
     if (files.length === 0)
@@ -261,10 +272,8 @@ class RowsIntake {
     const still = held?.held ? { held: held.held } : {}
     return this.commit(
       context,
-      batch,
-      files,
-      { ...position, ...still },
       { ...(held ?? done), notes },
+      { batch, files, position: { ...position, ...still } },
     )
   }
 
@@ -289,9 +298,8 @@ class RowsIntake {
   private async holdBack(
     context: RunContext,
     done: Intake,
-    rows: number,
-    before: number | undefined,
     files: readonly BatchFile[],
+    { rows, before }: { rows: number; before: number | undefined },
   ): Promise<Intake | undefined> {
     if (before === undefined) return undefined
     const { maxShrink } = this.seen.source
@@ -318,7 +326,7 @@ class RowsIntake {
 
   private writer(context: RunContext, batch: NewBatch): RowsWriter {
     const { dataset, source, reader, columns } = this.seen
-    return new RowsWriter(context, dataset, source, reader, columns, batch, this.byEngine)
+    return new RowsWriter({ context, dataset, source }, { reader, columns, batch }, this.byEngine)
   }
 
   private extract(
@@ -332,23 +340,20 @@ class RowsIntake {
 
   private async commit(
     context: RunContext,
-    batch: NewBatch,
-    files: readonly BatchFile[],
-    position: Omit<Watermark, 'reads' | 'columns'>,
     done: Intake,
-    more: { fullExtract?: boolean } = {},
+    { batch, files, position, fullExtract = false }: RowsRead,
   ): Promise<Intake> {
     const name = fullName(this.seen.dataset)
     const watermark = this.positionAt(position)
     if (this.land) {
-      const landed = await this.land.lay(context, files, this.laid + 1)
+      const landed = await this.land.write(context, files, this.laid + 1)
       const noted = await this.note(context, done, watermark, landed)
       await this.land.show(context, landed)
       return noted
     }
     // A first batch without rows says which columns there are.
     const known = done.state.batches[name] !== undefined
-    if (files.length === 0 && known && !more.fullExtract) return this.note(context, done, watermark)
+    if (files.length === 0 && known && !fullExtract) return this.note(context, done, watermark)
     const { database, reads, compareKeys } = this.seen.source
     const columns = this.seen.columns.map((column) => column.name)
     return commitRows(context, done, {
@@ -363,7 +368,7 @@ class RowsIntake {
         from: this.seen.before?.from ?? undefined,
       },
       watermark,
-      more,
+      more: fullExtract ? { fullExtract } : {},
     })
   }
 
@@ -373,7 +378,7 @@ class RowsIntake {
     watermark: Watermark,
     landed: readonly string[] = [],
   ): Promise<Intake> {
-    const laid: Laid | undefined = this.land && { landed, feedCommits: ++this.laid }
+    const laid: Landings | undefined = this.land && { landed, feedCommits: ++this.laid }
     return noteWatermark(context, done, this.seen.dataset, { ...watermark, ...laid })
   }
 }

@@ -14,8 +14,39 @@ const times: readonly [type: RegExp, as: string][] = [
   [/^date$/, 'DATE'],
 ]
 
-/** Times that an engine which reads a database itself may have as values. */
-export function directTimes(
+/** Columns that can be read as values at once: the database writes their texts as the engine does. */
+export function exactTypes(
+  columns: readonly RemoteColumn[],
+  requested: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  for (const { name, type } of columns) {
+    const as = requested.get(name.toLowerCase())
+    const scale = /^(?:numeric|decimal)\((\d+),(\d+)\)$/.exec(type)
+    const decimal = /^DECIMAL\((\d+),(\d+)\)$/i.exec(as ?? '')
+    const whole = /^(tinyint|smallint|mediumint|int|integer|bigint)( unsigned)?$/.test(type)
+    if (as !== undefined && whole && ['INTEGER', 'BIGINT'].includes(as)) found.set(name, as)
+    else if (
+      as !== undefined &&
+      scale &&
+      decimal &&
+      scale[2] === decimal[2] &&
+      Number(decimal[1]) >= Number(scale[1])
+    )
+      found.set(name, as)
+  }
+  return found
+}
+
+/** Columns that an engine which reads a database itself may have as values. */
+export function directTypes(
+  columns: readonly RemoteColumn[],
+  requested: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  return new Map([...exactTypes(columns, requested), ...directTimes(columns, requested)])
+}
+
+function directTimes(
   columns: readonly RemoteColumn[],
   requested: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {

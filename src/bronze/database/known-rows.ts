@@ -25,7 +25,7 @@ const HELD = 500
 const HELD_ALONE = 20_000
 
 /** Rows that are known by their hashes, or (`undefined`, or too many) by what bronze has. */
-export function takenOf(
+export function ingestedOf(
   inBronze: boolean,
   hashes: readonly string[] | undefined,
 ): readonly string[] | 'bronze' {
@@ -44,16 +44,23 @@ export function rowHash(columns: readonly string[]): string {
   return `left(md5(concat(${parts.join(', ')})), 24)`
 }
 
-/** Tells an engine which of the rows that are read again have been taken. */
+/** What a lake has of a dataset, and a session to look at it. */
+interface InLake {
+  session: Session
+  storage: Storage
+  state: LakeState
+  dataset: Bronze
+}
+
+/** Tells an engine which of the rows that are read again have been ingested. */
 export function knownRows(
-  session: Session,
-  storage: Storage,
-  state: LakeState,
+  lake: InLake,
   seen: Seen,
   { knownRows: known = 'bronze', from = null }: Watermark,
   inBronze: boolean,
 ): Promise<Relation> {
-  const { dataset, cursor } = seen
+  const { session } = lake
+  const { cursor } = seen
   const columns = seen.columns.map(({ name }) => name)
   // Where a column is gone, rows are compared by those that are left.
   const gone =
@@ -61,7 +68,7 @@ export function knownRows(
   if (known !== 'bronze' && !(gone && inBronze)) return knownHashes(session, known)
   if (!inBronze) return knownHashes(session, [])
   const name = (cursor as RemoteColumn).name
-  return knownInBronze(session, storage, state, dataset, columns, name, from)
+  return knownInBronze(lake, columns, name, from)
 }
 
 /**
@@ -79,7 +86,7 @@ export async function upgraded(
   if (before.knownRows !== undefined || from == null || !inBronze) return before
   const { name } = seen.cursor as RemoteColumn
   const newest = await withSession(context, fullName(seen.dataset), (session) =>
-    newestInBronze(session, context.storage, state, seen.dataset, name, from),
+    newestInBronze({ session, storage: context.storage, state, dataset: seen.dataset }, name, from),
   )
   const plain = newest?.replace(/\+00$/, '')
   return { ...before, ...(plain !== undefined && isBefore(plain, from) ? { from: plain } : {}) }
@@ -106,15 +113,12 @@ async function knownHashes(session: Session, hashes: readonly string[]): Promise
 
 /** The same, of the rows that bronze has from a cursor's value on (`null`: of all), and of those without one. */
 async function knownInBronze(
-  session: Session,
-  storage: Storage,
-  state: LakeState,
-  dataset: Bronze,
+  lake: InLake,
   columns: readonly string[],
   cursor: string,
   from: string | null,
 ): Promise<Relation> {
-  const { sql, columns: there } = await bronzeRows(session, storage, state, dataset)
+  const { sql, columns: there } = await bronzeRows(lake)
   const column = quoteName(cursor)
   const since = from === null ? 'true' : `(${column} IS NULL OR ${notBefore(column, from)})`
   const rowsThere = there.includes(CHANGE) ? `coalesce(${CHANGE}, '') <> 'delete'` : 'true'
@@ -123,24 +127,21 @@ async function knownInBronze(
   const rows = hash
     ? `SELECT ${hash} AS _hash FROM (${sql}) WHERE ${since} AND ${rowsThere}`
     : `SELECT '' AS _hash WHERE false`
-  return session.materialize(
+  return lake.session.materialize(
     `SELECT _hash, row_number() OVER (PARTITION BY _hash) AS _nth FROM (${rows})`,
   )
 }
 
 /** The newest cursor that bronze has, up to a value; `undefined` where it has none. */
 async function newestInBronze(
-  session: Session,
-  storage: Storage,
-  state: LakeState,
-  dataset: Bronze,
+  lake: InLake,
   cursor: string,
   upTo: string,
 ): Promise<string | undefined> {
-  const { sql, columns } = await bronzeRows(session, storage, state, dataset)
+  const { sql, columns } = await bronzeRows(lake)
   if (!columns.includes(cursor)) return undefined
   const column = quoteName(cursor)
-  const [row] = await session.rows(
+  const [row] = await lake.session.rows(
     `SELECT ${greatest(column)} AS newest FROM (${sql}) WHERE NOT ${notBefore(column, upTo)}`,
   )
   return row?.newest == null ? undefined : String(row.newest)
@@ -161,12 +162,12 @@ function notBefore(column: string, text: string): string {
 }
 
 /** Rows of all batches since the source was last read as a whole. */
-async function bronzeRows(
-  session: Session,
-  storage: Storage,
-  state: LakeState,
-  dataset: Bronze,
-): Promise<{ sql: string; columns: string[] }> {
+async function bronzeRows({
+  session,
+  storage,
+  state,
+  dataset,
+}: InLake): Promise<{ sql: string; columns: string[] }> {
   const pointers: readonly BatchPointer[] = state.batches[fullName(dataset)] ?? []
   const fullExtract = pointers.findLastIndex((pointer) => pointer.fullExtract)
   return new Relations(storage, state).bronzeRelation(

@@ -3,17 +3,17 @@ import { join } from 'node:path'
 import { fullName } from '../../define/dataset.js'
 import type { Bronze } from '../../define/model.js'
 import type { DatabaseSource } from '../../define/source.js'
-import type { LakeState } from '../../log/commit.js'
 import { abortController } from '../../signals.js'
 import { openRows } from '../../source/database/conditions.js'
 import type { Census, Horizon, Reader, RemoteColumn, Window } from '../../source/database/reader.js'
 import { scratchFolder } from '../../storage/scratch.js'
+import type { Lookup } from '../ingestion.js'
 import type { Offer } from '../offer.js'
 import {
   afterNow,
   chosen,
   cursorOf,
-  type Laid,
+  type Landings,
   readsOf,
   refuseBackfill,
   refuseDrift,
@@ -47,9 +47,7 @@ export interface Seen {
 
 /** Looks at a source: its columns, its clock, and how far it was read. */
 export async function lookAt(
-  dataset: Bronze,
-  source: DatabaseSource,
-  state: LakeState,
+  { dataset, source, state }: Lookup<DatabaseSource>,
   reader: Reader,
   backfill: Window | undefined,
 ): Promise<Seen> {
@@ -74,7 +72,7 @@ export async function lookAt(
     horizon,
     notes,
     backfill: cursor && backfill,
-    laid: (known as Partial<Laid> | undefined)?.feedCommits ?? 0,
+    laid: (known as Partial<Landings> | undefined)?.feedCommits ?? 0,
   }
 }
 

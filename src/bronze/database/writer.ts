@@ -18,39 +18,16 @@ import { wantedTypes } from '../../step/requested-types.js'
 import { sha256 } from '../../storage/checksum.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import type { NewBatch } from '../batch-commit.js'
+import type { Ingestion } from '../ingestion.js'
 import { FEW } from '../shrink.js'
-import { directColumns, directTimes } from './direct.js'
+import { directColumns, directTypes, exactTypes } from './direct.js'
 import { CHANGE, greatest, rowHash } from './known-rows.js'
 
-/** Parts of a table that are read side by side. */
+/** Splits of a table that are read side by side. */
 const SIDE_BY_SIDE = 2
 
 /** How readers write their texts. */
 const textOptions = { delimiter: ',', quote: '"', nulls: [''], newline: '\n' as const, skip: 0 }
-
-/** Columns that can be read as values at once: the database writes their texts as the engine does. */
-function exactTypes(
-  columns: readonly RemoteColumn[],
-  requested: ReadonlyMap<string, string>,
-): ReadonlyMap<string, string> {
-  const found = new Map<string, string>()
-  for (const { name, type } of columns) {
-    const as = requested.get(name.toLowerCase())
-    const scale = /^(?:numeric|decimal)\((\d+),(\d+)\)$/.exec(type)
-    const decimal = /^DECIMAL\((\d+),(\d+)\)$/i.exec(as ?? '')
-    const whole = /^(tinyint|smallint|mediumint|int|integer|bigint)( unsigned)?$/.test(type)
-    if (as !== undefined && whole && ['INTEGER', 'BIGINT'].includes(as)) found.set(name, as)
-    else if (
-      as !== undefined &&
-      scale &&
-      decimal &&
-      scale[2] === decimal[2] &&
-      Number(decimal[1]) >= Number(scale[1])
-    )
-      found.set(name, as)
-  }
-  return found
-}
 
 /** Whether all values of a database's type are whole numbers of 64 bits. */
 const isLong = (type: string) =>
@@ -59,26 +36,52 @@ const isLong = (type: string) =>
 /** Whether values of a type have 32 bits, in MySQL. */
 const isFloat = (type: string) => /^float\b/.test(type)
 
+/** A text that a reader wrote. */
+interface Text {
+  path: string
+  /** Bytes of its longest record, at most. */
+  longest: number
+  columns?: readonly string[]
+  types?: ReadonlyMap<string, string>
+}
+
+/** By what rows are read, which columns of them, and into which batch. */
+interface ReadInto {
+  reader: Reader
+  columns: readonly RemoteColumn[]
+  batch: NewBatch
+}
+
 /** Writes rows of a database as files of a batch. */
 export class RowsWriter {
+  private readonly context: RunContext
+  private readonly dataset: Bronze
+  private readonly source: DatabaseSource
+  private readonly reader: Reader
+  private readonly columns: readonly RemoteColumn[]
+  private readonly batch: NewBatch
+
   constructor(
-    private readonly context: RunContext,
-    private readonly dataset: Bronze,
-    private readonly source: DatabaseSource,
-    private readonly reader: Reader,
-    private readonly columns: readonly RemoteColumn[],
-    private readonly batch: NewBatch,
-    /** Whether the engine may read parts itself; `false` once that failed, as it would again. */
+    { context, dataset, source }: Ingestion<DatabaseSource>,
+    { reader, columns, batch }: ReadInto,
+    /** Whether the engine may read splits itself; `false` once that failed, as it would again. */
     private readonly byEngine: { on: boolean },
-  ) {}
+  ) {
+    this.context = context
+    this.dataset = dataset
+    this.source = source
+    this.reader = reader
+    this.columns = columns
+    this.batch = batch
+  }
 
   /** Reads rows, a file for each list of conditions, and keeps them. */
-  async extract(parts: readonly (readonly string[])[], first = 0): Promise<BatchFile[]> {
+  async extract(splits: readonly (readonly string[])[], first = 0): Promise<BatchFile[]> {
     const { context } = this
     const { number, folder } = this.batch
     const pool = new Pool(SIDE_BY_SIDE)
     const columns = this.columns.map(({ name }) => name)
-    // Where one part fails, the others end.
+    // Where one split fails, the others end.
     const stop = abortController()
     const signal = anySignal([context.signal, stop.signal])
     return this.staged(async (staging) => {
@@ -86,16 +89,16 @@ export class RowsWriter {
       const one = async (conditions: readonly string[], i: number) => {
         signal.throwIfAborted()
         const path = free.pop() as string
-        const part = `${first + i + 1}`
-        const data = `${folder}/${part.padStart(5, '0')}.${this.dataset.format}`
+        const split = `${first + i + 1}`
+        const data = `${folder}/${split.padStart(5, '0')}.${this.dataset.format}`
         const what = { source: this.source, columns, conditions }
         try {
-          const direct = parts.length > 1 ? await this.direct(conditions, part, data) : undefined
+          const direct = splits.length > 1 ? await this.direct(conditions, split, data) : undefined
           if (direct) return direct
           const extracted = await this.reader.extract(what, path, signal)
           if (extracted.bytes === 0) return []
           const kept = await this.keep(path, extracted, data)
-          return [this.fileOf(`${this.what}#${number}.${part}`, extracted, data, kept)]
+          return [this.fileOf(`${this.what}#${number}.${split}`, extracted, data, kept)]
         } catch (error) {
           stop.abort(error)
           throw error
@@ -103,28 +106,28 @@ export class RowsWriter {
           free.push(path)
         }
       }
-      const parted = parts.map((part, i) => pool.run(() => one(part, i)))
+      const reading = splits.map((split, i) => pool.run(() => one(split, i)))
       // Nobody may write into the folder any more when it goes.
-      await Promise.allSettled(parted)
+      await Promise.allSettled(reading)
       if (stop.signal.aborted) throw stop.signal.reason
-      const files = await Promise.all(parted)
+      const files = await Promise.all(reading)
       return sealFiles(context.storage, files.flat())
     })
   }
 
   /**
-   * Lets the engine read a part itself, which is quicker, where it can; `undefined` where it can't, or where it does not get on: the
+   * Lets the engine read a split itself, which is quicker, where it can; `undefined` where it can't, or where it does not get on: the
    * other way then says what is wrong.
    */
   private async direct(
     conditions: readonly string[],
-    part: string,
+    split: string,
     data: string,
   ): Promise<BatchFile[] | undefined> {
     const { context, reader, source, columns, batch } = this
     if (!reader.remote || !this.byEngine.on || this.dataset.format !== 'parquet') return undefined
     const requested = wantedTypes(context.lake.datasets, this.dataset, true)
-    const exact = new Map([...exactTypes(columns, requested), ...directTimes(columns, requested)])
+    const exact = directTypes(columns, requested)
     const values = new Set(exact.keys())
     try {
       await context.storage.prepare(data)
@@ -144,7 +147,7 @@ export class RowsWriter {
       if (kept.rows === 0) return []
       const bytes = await context.storage.read(data)
       const extracted = { bytes: kept.bytes, longest: 0, sha256: sha256(bytes) }
-      return [this.fileOf(`${this.what}#${batch.number}.${part}`, extracted, data, kept)]
+      return [this.fileOf(`${this.what}#${batch.number}.${split}`, extracted, data, kept)]
     } catch {
       context.signal.throwIfAborted()
       this.byEngine.on = false
@@ -213,7 +216,7 @@ export class RowsWriter {
   ): Promise<Relation> {
     const columns = this.columns.map(({ name }) => name)
     const texts = read.map(({ path, extracted, last }) => {
-      const text = this.text(session, path, columns, lineOf(extracted))
+      const text = this.text(session, { path, longest: lineOf(extracted) })
       return `SELECT *, ${last} AS _last FROM ${text}`
     })
     return session.materialize(
@@ -233,7 +236,7 @@ export class RowsWriter {
       return withSession(context, fullName(this.dataset), async (session) => {
         const read = (longest: number) =>
           session.rows(
-            `SELECT ${rowHash(columns)} AS _hash FROM ${this.text(session, path, columns, longest)}`,
+            `SELECT ${rowHash(columns)} AS _hash FROM ${this.text(session, { path, longest })}`,
           )
         const rows = await this.orElse(
           () => read(tail.longest),
@@ -270,10 +273,9 @@ export class RowsWriter {
     if (this.dataset.format !== 'parquet') return this.keepTexts(path, { bytes, longest }, data)
     const large = bytes >= context.valuesFrom
     const requested = large ? wantedTypes(context.lake.datasets, this.dataset) : new Map()
-    const columns = this.columns.map(({ name }) => name)
     return withSession(context, fullName(this.dataset), async (session) => {
       const write = (line: number, exact: ReadonlyMap<string, string>) => {
-        const text = this.text(session, path, columns, line, exact)
+        const text = this.text(session, { path, longest: line, types: exact })
         const relation = `(SELECT *, ${this.nulls} FROM ${text})`
         return keepRecords(session, { ...this.records(relation, data), exact }, requested)
       }
@@ -298,10 +300,7 @@ export class RowsWriter {
   /** SQL for the rows of a text. MySQL writes numbers of 32 bits in six digits, or in those of 64 bits: here they get their own. */
   private text(
     session: Session,
-    path: string,
-    columns: readonly string[],
-    longest: number,
-    types: ReadonlyMap<string, string> = new Map(),
+    { path, longest, columns = this.columns.map(({ name }) => name), types = new Map() }: Text,
   ): string {
     const text = session.files.text(path, { ...textOptions, columns, types, longest })
     const floats = this.columns.filter(({ name, type }) => isFloat(type) && columns.includes(name))
@@ -348,7 +347,7 @@ export class RowsWriter {
     const types = new Map(long.map((name) => [name, 'BIGINT']))
     return withSession(context, fullName(this.dataset), async (session) => {
       const write = (line: number) => {
-        const text = this.text(session, path, columns, line, types)
+        const text = this.text(session, { path, longest: line, types })
         const relation = `(SELECT *${change.map((name) => `, CAST(NULL AS VARCHAR) AS ${name}`)} FROM ${text})`
         return this.writeTexts(session, relation, [...columns, ...change], location)
       }
@@ -404,7 +403,7 @@ export class RowsWriter {
         )
         const present =
           there.bytes > 0
-            ? `FROM ${this.text(session, path, source.key, there.longest)}`
+            ? `FROM ${this.text(session, { path, longest: there.longest, columns: source.key })}`
             : `FROM ${alive} WHERE false`
         const same = `USING (${keys.join(', ')})`
         const lacking = await session.rows(

@@ -45,11 +45,11 @@ export class FileColumns {
   }
 
   /**
-   * Takes the columns of a file.
+   * Compares the columns of a file with those before.
    *
    * @throws MoraineError where they may not be others than those of the files before it.
    */
-  take(
+  compare(
     file: string,
     columns: readonly string[],
     leftOut: readonly string[],

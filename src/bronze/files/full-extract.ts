@@ -1,5 +1,4 @@
 import { fullName } from '../../define/dataset.js'
-import type { Bronze } from '../../define/model.js'
 import type { FilesSource, FullExports } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
@@ -7,14 +6,15 @@ import { discoverFiles as filesOf, nothingThere } from '../../source/files/disco
 import { compareExports, exportsOf, type FullExport } from '../../source/files/exports.js'
 import type { SourceFile } from '../../source/files/source-file.js'
 import { type BatchFile, type BatchManifest, columnsOf } from '../../step/batches.js'
-import { hash, type RunContext, withSession } from '../../step/context.js'
-import { commitRows, newBatch, noteWatermark, nothingYet } from '../batch-commit.js'
+import { hash, withSession } from '../../step/context.js'
+import { commitRows, type NewBatch, newBatch, noteWatermark, nothingYet } from '../batch-commit.js'
 import type { Held } from '../held.js'
+import type { Ingestion, Lookup } from '../ingestion.js'
 import type { Intake, Offer } from '../offer.js'
 import { heldOf, heldText, holdBack, rowsOfFull } from '../shrink.js'
+import { columnsBefore } from './batch.js'
 import { FileColumns, type KnownColumns } from './columns.js'
-import { columnsBefore } from './files.js'
-import { Taking } from './ingest.js'
+import { FileIngest } from './ingest.js'
 import { isFault } from './unreadable.js'
 
 /** Files as they were seen: name, bytes, time. */
@@ -28,10 +28,8 @@ interface Watermark extends Partial<KnownColumns> {
 
 /** Looks which of the exports that are there is the newest, and whether it was taken in before. */
 export async function discoverFull(
-  dataset: Bronze,
-  source: FilesSource,
+  { dataset, source, state }: Lookup<FilesSource>,
   full: FullExports,
-  state: LakeState,
 ): Promise<Offer> {
   const name = fullName(dataset)
   const { export: before } = (state.watermarks[name] ?? {}) as Watermark
@@ -51,14 +49,14 @@ export async function discoverFull(
   if (none !== undefined || !newest)
     return {
       discovery: { news: undefined, none: none ?? '', notes },
-      take: async (_, base) => nothingYet(base),
+      ingest: async (_, base) => nothingYet(base),
     }
   const held = heldOf(state, name)
   const others = exports.length === 1 ? '' : `, the newest of ${exports.length} extracts`
   const news = `${newest.name} is a full extract${others}${held ? `; the last one was ${heldText(held)}` : ''}`
   return {
     discovery: { news, none: '', notes },
-    take: (context, base) => takeFull(context, dataset, source, newest, base),
+    ingest: (context, base) => ingestFull({ context, dataset, source }, newest, base),
   }
 }
 
@@ -67,77 +65,99 @@ const seen = (files: readonly SourceFile[]): Seen =>
 
 const isSame = (a: Seen, b: Seen | undefined) => JSON.stringify(a) === JSON.stringify(b)
 
-/** Takes an export in as one batch that is all of its source, unless it is what was there before, or is held back. */
-async function takeFull(
-  context: RunContext,
-  dataset: Bronze,
-  source: FilesSource,
-  { name: exportName, files, modified }: FullExport,
+/** An export that is ingested, and what the lake has of its dataset. */
+interface FullIngest {
+  ingestion: Ingestion<FilesSource>
+  full: FullExport
+  before: Watermark
+  done: Intake
+}
+
+/** Ingests an export as one batch that is all of its source, unless it is what was there before, or is held back. */
+async function ingestFull(
+  ingestion: Ingestion<FilesSource>,
+  full: FullExport,
   base: LakeState,
 ): Promise<Intake> {
+  const { context, dataset } = ingestion
   const name = fullName(dataset)
-  const done = nothingYet(base)
   const before = (base.watermarks[name] ?? {}) as Watermark
-  const hold = async (rows: number) => {
-    const there = rowsOfFull(base, name)
-    if (there === undefined) return undefined
-    const extract = {
-      rows,
-      before: there,
-      maxShrink: source.maxShrink,
-      more: { files: seen(files) },
-    }
-    return holdBack(context, done, dataset, extract)
-  }
+  const work: FullIngest = { ingestion, full, before, done: nothingYet(base) }
   // What is held back need not be read again to be held back again.
-  const same = before.held && isSame(seen(files), before.held.files)
+  const same = before.held && isSame(seen(full.files), before.held.files)
   const still =
-    same && !context.acceptShrink.has(name) ? await hold(before.held?.rows ?? 0) : undefined
+    same && !context.acceptShrink.has(name) ? await hold(work, before.held?.rows ?? 0) : undefined
   if (still) return still
   const batch = newBatch(context, base, dataset)
-  const { batches } = context.relations
-  const taking = await withSession(context, name, async (session) => {
-    const columns = await columnsBefore(batches, base.batches[name] ?? [], before)
-    const compare = new FileColumns(dataset, source.drift ?? 'evolve', columns)
-    const work = new Taking(context, dataset, source, session, batch, new Map(), compare, true)
-    await work.all(files).catch((error) => {
-      throw isFault(error) ? partMissing(error, exportName) : error
-    })
-    return work
-  })
-  const rows = taking.taken.reduce((sum, file) => sum + file.rows, 0)
-  const content = hash(taking.taken.map(({ sha256 }) => sha256).join())
+  const read = await readFull(work, batch)
+  const rows = read.files.reduce((sum, file) => sum + file.rows, 0)
+  const content = hash(read.files.map(({ sha256 }) => sha256).join())
+  const { name: exportName, files, modified } = full
   const watermark: Watermark = {
     export: { name: exportName, modified, files: seen(files), content },
-    ...taking.seen,
+    ...read.seen,
   }
   const aside =
     before.export?.content === content
       ? {
-          ...(await noteWatermark(context, done, dataset, watermark)),
+          ...(await noteWatermark(context, work.done, dataset, watermark)),
           notes: [`${exportName} has the same content as ${before.export.name}`],
         }
-      : await hold(rows)
+      : await hold(work, rows)
   if (aside || rows === 0)
-    for (const data of new Set(taking.taken.map((file) => file.data)))
+    for (const data of new Set(read.files.map((file) => file.data)))
       await context.storage.remove(data)
   if (aside) return aside
-  const last = base.batches[name]?.at(-1)
-  const columns = columnsOf(taking.taken as unknown as BatchManifest[])
-  const known =
-    last && columns.length === 0 ? await context.relations.batches.manifest(last) : undefined
   return commitRows(
     context,
-    { ...done, notes: taking.notes },
+    { ...work.done, notes: read.notes },
     {
       dataset,
       batch,
-      files: rows === 0 ? [] : taking.taken.map(({ columns: _, ...file }): BatchFile => file),
-      columns: known?.columns ?? columns,
+      files: rows === 0 ? [] : read.files.map(({ columns: _, ...file }): BatchFile => file),
+      columns: await columnsOfFull(work, read),
       watermark,
       more: { fullExtract: true },
     },
   )
+}
+
+async function hold(
+  { ingestion: { context, dataset, source }, full, done }: FullIngest,
+  rows: number,
+): Promise<Intake | undefined> {
+  const before = rowsOfFull(done.state, fullName(dataset))
+  if (before === undefined) return undefined
+  const more = { files: seen(full.files) }
+  return holdBack(context, done, dataset, { rows, before, maxShrink: source.maxShrink, more })
+}
+
+/** Reads all files of an export. */
+function readFull({ ingestion, full, before, done }: FullIngest, batch: NewBatch) {
+  const { context, dataset, source } = ingestion
+  const name = fullName(dataset)
+  return withSession(context, name, async (session) => {
+    const { batches } = context.relations
+    const known = await columnsBefore(batches, done.state.batches[name] ?? [], before)
+    const columns = new FileColumns(dataset, source.drift ?? 'evolve', known)
+    const about = { batch, known: new Map(), columns, isFull: true }
+    const ingest = new FileIngest(ingestion, session, about)
+    await ingest.all(full.files).catch((error) => {
+      throw isFault(error) ? partMissing(error, full.name) : error
+    })
+    return ingest
+  })
+}
+
+/** The columns of an export; of one without rows those that there were. */
+async function columnsOfFull(
+  { ingestion: { context, dataset }, done }: FullIngest,
+  { files }: FileIngest,
+): Promise<readonly string[]> {
+  const columns = columnsOf(files as unknown as BatchManifest[])
+  const last = done.state.batches[fullName(dataset)]?.at(-1)
+  if (!last || columns.length > 0) return columns
+  return (await context.relations.batches.manifest(last)).columns
 }
 
 /** A part of an export alone would delete the rows of the rest. */

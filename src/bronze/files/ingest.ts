@@ -1,6 +1,4 @@
 import { fullName } from '../../define/dataset.js'
-import type { Bronze } from '../../define/model.js'
-import type { FilesSource } from '../../define/source.js'
 import type { Session } from '../../engine/engine.js'
 import type { MoraineError } from '../../errors.js'
 import type { Kept } from '../../source/files/encode.js'
@@ -14,9 +12,9 @@ import { decodeSmall, readSmall, type SmallFile } from '../../source/files/small
 import type { SourceFile } from '../../source/files/source-file.js'
 import { withUnpacked } from '../../source/unpack/unpack.js'
 import { type BatchFile, type KnownFile, sealFiles } from '../../step/batches.js'
-import type { RunContext } from '../../step/context.js'
 import { wantedTypes } from '../../step/requested-types.js'
 import type { NewBatch } from '../batch-commit.js'
+import type { FilesIngestion } from '../ingestion.js'
 import { besideBatch, Originals } from '../originals.js'
 import { mayBeItsBytes, ObjectFailure } from '../quarantine/blame.js'
 import type { FileColumns, KnownColumns } from './columns.js'
@@ -27,14 +25,23 @@ const FEW = 16
 /** Small files that are decoded together. */
 const TOGETHER = 64
 
-/** A file that was taken in, and its columns. */
-type Taken = BatchFile & { columns: string[] }
+/** A file that was ingested, and its columns. */
+type Ingested = BatchFile & { columns: string[] }
 /** What is known of it before it is. */
-type About = Omit<Taken, 'data' | 'columns' | keyof Kept>
+type About = Omit<Ingested, 'data' | 'columns' | keyof Kept>
 
-/** The files of one batch, as they are taken one after the other. */
-export class Taking {
-  readonly taken: Taken[] = []
+/** What the files of a batch are ingested into, and what is known of those before them. */
+interface IntoBatch {
+  batch: Pick<NewBatch, 'batch' | 'folder'>
+  known: ReadonlyMap<string, KnownFile>
+  columns: FileColumns
+  /** Files are one full extract: one that can't be read is an error. */
+  isFull?: boolean
+}
+
+/** The files of one batch, as they are ingested one after the other. */
+export class FileIngest {
+  readonly files: Ingested[] = []
   readonly notes: string[] = []
   readonly touched: Record<string, number> = {}
   private readonly originals: Originals
@@ -46,33 +53,42 @@ export class Taking {
   private readonly waiting: { small: SmallFile; file: SourceFile; about: About }[] = []
   private written = 0
   private rows = 0
-  private readonly files = new Map<string, SourceFile>()
+  private readonly given = new Map<string, SourceFile>()
   private readonly faults: { file: SourceFile; error: MoraineError }[] = []
   /** Columns may not be others than before, and are. */
   private frozen: unknown
 
+  private readonly context: FilesIngestion['context']
+  private readonly dataset: FilesIngestion['dataset']
+  private readonly source: FilesIngestion['source']
+  private readonly batch: IntoBatch['batch']
+  private readonly known: IntoBatch['known']
+  private readonly columns: FileColumns
+  private readonly isFull: boolean
+
   constructor(
-    private readonly context: RunContext,
-    private readonly dataset: Bronze,
-    private readonly source: FilesSource,
+    { context, dataset, source }: FilesIngestion,
     private readonly session: Session,
-    private readonly batch: Pick<NewBatch, 'batch' | 'folder'>,
-    private readonly known: ReadonlyMap<string, KnownFile>,
-    private readonly columns: FileColumns,
-    /** Where files are one whole, one that can't be read is an error. */
-    private readonly isWhole = false,
+    { batch, known, columns, isFull = false }: IntoBatch,
   ) {
     const { lake, storage, signal } = context
+    this.context = context
+    this.dataset = dataset
+    this.source = source
+    this.batch = batch
+    this.known = known
+    this.columns = columns
+    this.isFull = isFull
     this.originals = new Originals(storage, besideBatch(batch.folder), signal)
     this.requested = wantedTypes(lake.datasets, dataset)
     this.pack = new Pack(source)
   }
 
-  /** Takes all of the files, and makes durable what was written of them. */
+  /** Ingests all of the files, and makes durable what was written of them. */
   async all(files: readonly SourceFile[]): Promise<void> {
     const { context, dataset } = this
     const { signal, storage } = context
-    for (const file of files) this.files.set(file.name, file)
+    for (const file of files) this.given.set(file.name, file)
     for await (const file of prefetched(files, signal)) {
       signal.throwIfAborted()
       await this.file(file, files.length > FEW)
@@ -82,13 +98,8 @@ export class Taking {
     await this.keepPack()
     await this.keepFaults()
     this.notes.push(...this.columns.notes())
-    this.taken.splice(0, this.taken.length, ...(await sealFiles(storage, this.taken)))
+    this.files.splice(0, this.files.length, ...(await sealFiles(storage, this.files)))
     await this.originals.seal(false)
-  }
-
-  /** A file as it was given, of one that was brought here. */
-  private given(file: SourceFile): SourceFile {
-    return this.files.get(file.name) ?? file
   }
 
   /** The columns of all files, these included. */
@@ -97,7 +108,7 @@ export class Taking {
   }
 
   /**
-   * Takes a file, or notes that it can't be read.
+   * Ingests a file, or notes that it can't be read.
    *
    * @param mayPack whether it may be kept together with others.
    */
@@ -109,7 +120,7 @@ export class Taking {
       await withUnpacked(file, ending, signal, (readable) => this.read(file, readable, mayPack))
     } catch (error) {
       signal.throwIfAborted()
-      if (!this.isWhole && error !== this.frozen && (await isGoneSince(file, error))) {
+      if (!this.isFull && error !== this.frozen && (await isGoneSince(file, error))) {
         this.notes.push(`${file.name} was removed after it was listed`)
         return
       }
@@ -155,7 +166,7 @@ export class Taking {
           target: how,
         })
         this.see(name, kept.columns, leftOut, source)
-        this.take({ ...about, data, ...kept })
+        this.add({ ...about, data, ...kept })
       }
     }
   }
@@ -168,7 +179,7 @@ export class Taking {
     source = this.pack.source,
   ): void {
     try {
-      this.columns.take(name, columns, leftOut, source)
+      this.columns.compare(name, columns, leftOut, source)
     } catch (error) {
       this.frozen = error
       throw error
@@ -196,9 +207,11 @@ export class Taking {
 
   /** Notes that a file can't be read, where that is its own fault. */
   private fault(file: SourceFile, error: unknown): void {
-    if (this.isWhole || error === this.frozen || error instanceof ObjectFailure) throw error
+    if (this.isFull || error === this.frozen || error instanceof ObjectFailure) throw error
     if (!isFault(error))
-      throw mayBeItsBytes(error) ? new ObjectFailure(this.given(file), error) : error
+      throw mayBeItsBytes(error)
+        ? new ObjectFailure(this.given.get(file.name) ?? file, error)
+        : error
     this.faults.push({ file, error })
   }
 
@@ -212,7 +225,7 @@ export class Taking {
     if (!first) return
     const isAny = [...known.values()].some(({ unread }) => unread === undefined)
     const again = this.context.reread.has(fullName(dataset))
-    if (this.taken.length === 0 && (again || !isAny)) throw first.error
+    if (this.files.length === 0 && (again || !isAny)) throw first.error
     const reading = readingOf(source)
     for (const { file, error } of faults) {
       const { name, size, modified } = file
@@ -234,7 +247,7 @@ export class Taking {
       const { rows, bytes } = await writeUnreadable(session, row, target.location)
       this.notes.push(`${name} can't be read and is discarded completely: ${said}`)
       const about = { name, size, modified, sha256, ...(original ? { original } : {}) }
-      this.take({ ...about, data, rows, bytes, broken: 1, unread: reading, columns })
+      this.add({ ...about, data, rows, bytes, broken: 1, unread: reading, columns })
     }
   }
 
@@ -257,13 +270,13 @@ export class Taking {
       const counts = files[i] as (typeof files)[number]
       const { columns } = facts
       // What the Parquet file is, its first one says.
-      this.take({ ...about, data, ...(i === 0 ? facts : { bytes: 0, columns }), ...counts })
+      this.add({ ...about, data, ...(i === 0 ? facts : { bytes: 0, columns }), ...counts })
     }
   }
 
-  private take(file: Taken): void {
+  private add(file: Ingested): void {
     if (file.rows === 0) this.notes.push(`${file.name} has no rows`)
-    this.taken.push(file)
+    this.files.push(file)
     this.rows += file.rows
   }
 

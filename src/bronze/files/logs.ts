@@ -1,15 +1,13 @@
 import { createReadStream } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { fullName } from '../../define/dataset.js'
-import type { Bronze } from '../../define/model.js'
-import type { FilesSource } from '../../define/source.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
 import { decode } from '../../source/decoder/client.js'
 import type { LogChunk } from '../../source/decoder/job-types.js'
 import { discoverFiles as filesOf, nothingThere } from '../../source/files/discover.js'
-import { textOf } from '../../source/files/ingested.js'
+import { type IngestedFile, textOf } from '../../source/files/ingested.js'
 import type { SourceFile } from '../../source/files/source-file.js'
 import {
   continues,
@@ -29,8 +27,9 @@ import {
   columnsOf,
   sealFiles,
 } from '../../step/batches.js'
-import { type RunContext, withSession } from '../../step/context.js'
+import { withSession } from '../../step/context.js'
 import { commitRows, type NewBatch, newBatch, nothingYet } from '../batch-commit.js'
+import type { FilesIngestion, FilesLookup } from '../ingestion.js'
 import type { Intake, Offer } from '../offer.js'
 import { faultOf, isFault, writeUnreadable } from './unreadable.js'
 
@@ -47,12 +46,12 @@ const UNREAD = 'unread'
 const REMEMBERED = 10_000
 
 /** Looks which logs have grown, without reading more than what tells them apart. */
-export async function discoverLogs(
-  dataset: Bronze,
-  source: FilesSource,
-  state: LakeState,
-  batches: Batches,
-): Promise<Offer> {
+export async function discoverLogs({
+  dataset,
+  source,
+  state,
+  batches,
+}: FilesLookup): Promise<Offer> {
   refuseOtherReading(dataset, state)
   const passed: string[] = []
   const offered = await filesOf(source, passed)
@@ -79,12 +78,12 @@ export async function discoverLogs(
       known: known.length,
       notes: [...passed, ...missing],
     },
-    take: (context, base) => new LogIntake(context, dataset, source, base).take(offered),
+    ingest: (context, base) => new LogIngest({ context, dataset, source }, base).all(offered),
   }
 }
 
 /** Rows of a log that was read as a file are there already, and nobody knows up to which line. */
-function refuseOtherReading(dataset: Bronze, state: LakeState): void {
+function refuseOtherReading(dataset: FilesLookup['dataset'], state: LakeState): void {
   const name = fullName(dataset)
   const watermark = state.watermarks[name] as Partial<Watermark> | undefined
   if (watermark === undefined || watermark.follow !== undefined) return
@@ -95,7 +94,11 @@ function refuseOtherReading(dataset: Bronze, state: LakeState): void {
 
 const isPacked = (name: string) => /\.(gz|zst)$/i.test(name)
 
-async function streamsOf(dataset: Bronze, state: LakeState, batches: Batches): Promise<Stream[]> {
+async function streamsOf(
+  dataset: FilesLookup['dataset'],
+  state: LakeState,
+  batches: Batches,
+): Promise<Stream[]> {
   const watermark = state.watermarks[fullName(dataset)] as Watermark | undefined
   if (watermark?.follow === undefined) return []
   const { source } = await batches.manifest({ manifest: watermark.follow } as never)
@@ -107,34 +110,58 @@ async function find<T>(items: readonly T[], is: (item: T) => Promise<boolean>) {
   return undefined
 }
 
+/** Where the rows of logs go. */
+interface Into {
+  session: Session
+  batch: NewBatch
+}
+
+/** What is new in a log: from where on, and how far it was read. */
+interface Work {
+  log: Readable
+  before: Stream | undefined
+  offset: number
+  line: number
+  reached: { offset: number; line: number }
+  /** It has not grown for a while. */
+  isIdle: boolean
+  location: string
+}
+
+/** A row that stands for bytes that can't be read. */
+interface DiscardedRow {
+  name: string
+  said: string
+  raw: Pick<BatchFile, 'name' | 'size' | 'modified' | 'sha256'>
+}
+
 /** The logs of one batch: which file is which log, and what is new in each. */
-class LogIntake {
-  private readonly taken: (BatchFile & { columns: string[] })[] = []
+class LogIngest {
+  private readonly files: (BatchFile & { columns: string[] })[] = []
   private readonly notes: string[] = []
   /** Logs that a file was found for, and those that were read on. */
   private readonly claimed = new Map<Stream, Readable>()
-  private readonly read = new Map<Stream | Readable, Stream>()
+  private readonly reached = new Map<Stream | Readable, Stream>()
   private readonly fresh: Readable[] = []
   /** Files that can't be unpacked, and those of them that are new. */
   private readonly broken: { file: SourceFile; error: MoraineError }[] = []
   private readonly unread: Stream[] = []
 
   constructor(
-    private readonly context: RunContext,
-    private readonly dataset: Bronze,
-    private readonly source: FilesSource,
+    private readonly ingestion: FilesIngestion,
     private readonly base: LakeState,
   ) {}
 
-  async take(files: readonly SourceFile[]): Promise<Intake> {
-    const { context, dataset, base } = this
+  async all(files: readonly SourceFile[]): Promise<Intake> {
+    const { base } = this
+    const { context, dataset, source } = this.ingestion
     const streams = await streamsOf(dataset, base, new Batches(context.storage))
     const batch = newBatch(context, base, dataset)
     // Files that are packed are unpacked for as long as the batch is made, as one may be the rest of another.
     const work = async (readable: Readable[], at: number): Promise<void> => {
       const file = files[at]
-      if (!file) return this.all(readable, streams, batch)
-      const how = { layout: this.source.layout, encoding: undefined }
+      if (!file) return this.read(readable, streams, batch)
+      const how = { layout: source.layout, encoding: undefined }
       let isUnpacked = false
       try {
         await withUnpacked(file, how, context.signal, async (text) => {
@@ -151,11 +178,11 @@ class LogIntake {
     }
     await work([], 0)
     const done = { ...nothingYet(base), notes: this.notes }
-    if (this.taken.length === 0) return done
-    const sealed = await sealFiles(context.storage, this.taken)
+    if (this.files.length === 0) return done
+    const sealed = await sealFiles(context.storage, this.files)
     const logs = [
-      ...streams.map((stream) => this.read.get(stream) ?? this.renamed(stream)),
-      ...this.fresh.flatMap((log) => this.read.get(log) ?? []),
+      ...streams.map((stream) => this.reached.get(stream) ?? this.renamed(stream)),
+      ...this.fresh.flatMap((log) => this.reached.get(log) ?? []),
       ...this.unread,
     ].slice(-REMEMBERED)
     const watermark: Watermark = { follow: `${batch.folder}/manifest.json` }
@@ -163,7 +190,7 @@ class LogIntake {
       dataset,
       batch,
       files: sealed.map(({ columns: _, ...file }) => file),
-      columns: columnsOf(this.taken as unknown as BatchManifest[]),
+      columns: columnsOf(this.files as unknown as BatchManifest[]),
       source: { logs },
       watermark,
       more: {},
@@ -178,7 +205,7 @@ class LogIntake {
     return { ...stream, name, size, modified, inode: log.inode }
   }
 
-  private async all(files: readonly Readable[], streams: readonly Stream[], batch: NewBatch) {
+  private async read(files: readonly Readable[], streams: readonly Stream[], batch: NewBatch) {
     // The longest first: of a log that is there twice, while it is rotated, the other is a copy.
     const sorted = [...files].sort((a, b) => b.size - a.size || Number(a.packed) - Number(b.packed))
     const owners = await ownersOf(streams, files)
@@ -198,17 +225,17 @@ class LogIntake {
       this.fresh.push(log)
     }
     // In the order of their names: rotated files have rows that are older, but silver looks at cursors.
-    await withSession(this.context, fullName(this.dataset), async (session) => {
-      for (const [stream, log] of this.claimed) await this.part(session, batch, log, stream)
-      for (const log of this.fresh) await this.part(session, batch, log, undefined)
-      for (const one of this.broken) await this.discard(session, batch, streams, one)
+    await withSession(this.ingestion.context, fullName(this.ingestion.dataset), async (session) => {
+      const into = { session, batch }
+      for (const [stream, log] of this.claimed) await this.chunk(into, log, stream)
+      for (const log of this.fresh) await this.chunk(into, log, undefined)
+      for (const one of this.broken) await this.discard(into, streams, one)
     })
   }
 
   /** One row stands for a file that can't be unpacked; until it is another one, nothing more is said of it. */
   private async discard(
-    session: Session,
-    batch: NewBatch,
+    into: Into,
     streams: readonly Stream[],
     { file, error }: { file: SourceFile; error: MoraineError },
   ): Promise<void> {
@@ -223,100 +250,95 @@ class LogIntake {
     this.unread.push({ name, inode: ino, size, modified, ...unread })
     const said = faultOf(file, error)
     this.notes.push(`${name} can't be read and is discarded completely: ${said}`)
-    await this.discardedRow(session, batch, {
-      name,
-      said,
-      raw: { name, size, modified, sha256: '' },
-    })
+    await this.discardedRow(into, { name, said, raw: { name, size, modified, sha256: '' } })
   }
 
   private async discardedRow(
-    session: Session,
-    batch: NewBatch,
-    {
-      name,
-      said,
-      raw,
-    }: {
-      name: string
-      said: string
-      raw: Pick<BatchFile, 'name' | 'size' | 'modified' | 'sha256'>
-    },
+    { session, batch }: Into,
+    { name, said, raw }: DiscardedRow,
   ): Promise<void> {
-    const { storage } = this.context
+    const { context, source } = this.ingestion
+    const { storage } = context
     const data = this.dataOf(batch)
     await storage.prepare(data)
-    const row = { name, batch: batch.batch, said, columns: this.source.columns ?? [] }
+    const row = { name, batch: batch.batch, said, columns: source.columns ?? [] }
     const written = await writeUnreadable(session, row, storage.locate(data))
-    this.taken.push({ ...raw, data, ...written, broken: 1, columns: [...row.columns] })
+    this.files.push({ ...raw, data, ...written, broken: 1, columns: [...row.columns] })
   }
 
   private dataOf({ folder }: NewBatch): string {
-    return `${folder}/${String(this.taken.length + 1).padStart(5, '0')}.parquet`
+    return `${folder}/${String(this.files.length + 1).padStart(5, '0')}.parquet`
   }
 
-  private async part(
-    session: Session,
-    batch: NewBatch,
-    log: Readable,
-    before: Stream | undefined,
-  ): Promise<void> {
-    const { context, source, dataset } = this
-    const { storage, signal } = context
-    const { file, size, packed } = log
+  /** Reads what is new in a log. */
+  private async chunk(into: Into, log: Readable, before: Stream | undefined): Promise<void> {
     const { offset = 0, line = 0 } = before ?? {}
-    if (size <= offset) return
-    const idle = Date.now() - file.modified > IDLE
-    const rotated = packed || /\.\d+$/.test(file.name) || (before && before.name !== file.name)
-    const part: LogChunk = {
+    if (log.size <= offset) return
+    const { storage } = this.ingestion.context
+    const data = this.dataOf(into.batch)
+    await storage.prepare(data)
+    const reached = { offset, line }
+    const isIdle = Date.now() - log.file.modified > IDLE
+    const work = { log, before, offset, line, reached, isIdle, location: storage.locate(data) }
+    const kept = await this.write(into, work)
+    if ('fault' in kept) return this.discardRest(into, work, kept.fault)
+    await this.keep(work, data, kept)
+  }
+
+  /** Writes the rows of a chunk; gives what is wrong with it where nothing more will come. */
+  private async write({ session, batch }: Into, work: Work) {
+    const { source, context } = this.ingestion
+    const { signal } = context
+    const { file, size, packed } = work.log
+    const { offset, line, before, isIdle } = work
+    const isRotated = packed || /\.\d+$/.test(file.name) || (before && before.name !== file.name)
+    const chunk: LogChunk = {
       source,
       offset,
       line,
       end: size,
-      eventsEnd: packed || idle,
-      linesEnd: packed || (idle && rotated === true),
+      eventsEnd: packed || isIdle,
+      linesEnd: packed || (isIdle && isRotated === true),
     }
-    const reached = { offset, line }
-    const data = this.dataOf(batch)
-    await storage.prepare(data)
-    const target = {
-      session,
-      location: storage.locate(data),
-      batch: batch.batch,
-      requested: new Map<string, string>(),
-      large: false,
-      signal,
-    }
+    const requested = new Map<string, string>()
+    const where = { location: work.location, batch: batch.batch }
+    const target = { session, ...where, requested, large: false, signal }
     const columns = source.columns ? { columns: source.columns } : { columns: undefined }
     const write = async (to: string) => {
-      const found = await decode('events', file, { chunk: part, to }, signal)
-      Object.assign(reached, found.reached)
+      const found = await decode('events', file, { chunk, to }, signal)
+      Object.assign(work.reached, found.reached)
       return found.written
     }
-    const kept = await ingestWritten(file, columns, write, target).catch((error) => {
+    return ingestWritten(file, columns, write, target).catch((error) => {
       signal.throwIfAborted()
-      if (!isFault(error) || !idle) throw error
+      if (!isFault(error) || !isIdle) throw error
       return { fault: error }
     })
-    if ('fault' in kept) {
-      // All of what is new of it, as nobody can tell where in it the next line begins that is one.
-      Object.assign(reached, await endOf(file, offset, line, size))
-      const after = await streamAt(log, reached)
-      this.read.set(before ?? log, after)
-      const from = `${file.name}, bytes ${offset} to ${reached.offset}`
-      const said = faultOf(file, kept.fault)
-      this.notes.push(`${from} can't be read and are discarded: ${said}`)
-      const name = `${file.name}@${after.head.slice(0, 8)}:${offset}`
-      const [bytes, { modified }] = [reached.offset - offset, file]
-      const raw = { name, size: bytes, modified, sha256: after.tail }
-      await this.discardedRow(session, batch, {
-        name,
-        said: `${said} (bytes ${offset} to ${reached.offset})`,
-        raw,
-      })
-      return
-    }
-    if (reached.offset < size)
+  }
+
+  /** Discards all of what is new of a log, as nobody can tell where in it the next line begins that is one. */
+  private async discardRest(into: Into, work: Work, fault: MoraineError): Promise<void> {
+    const { log, offset, line, reached, before } = work
+    const { file } = log
+    Object.assign(reached, await endOf(file, offset, line, log.size))
+    const after = await streamAt(log, reached)
+    this.reached.set(before ?? log, after)
+    const from = `${file.name}, bytes ${offset} to ${reached.offset}`
+    const said = faultOf(file, fault)
+    this.notes.push(`${from} can't be read and are discarded: ${said}`)
+    const name = nameOf(file, after, offset)
+    const [bytes, { modified }] = [reached.offset - offset, file]
+    const raw = { name, size: bytes, modified, sha256: after.tail }
+    const where = `${said} (bytes ${offset} to ${reached.offset})`
+    await this.discardedRow(into, { name, said: where, raw })
+  }
+
+  /** Makes the rows of a chunk a file of the batch. */
+  private async keep(work: Work, data: string, kept: IngestedFile): Promise<void> {
+    const { context, dataset } = this.ingestion
+    const { log, offset, reached, before, location } = work
+    const { file } = log
+    if (reached.offset < log.size)
       this.notes.push(`${file.name}: its last line is not complete yet and will be read later`)
     if (reached.offset === offset) return
     const after = await streamAt(log, reached)
@@ -328,17 +350,20 @@ class LogIntake {
         retryable: true,
         hint: 'Nothing was ingested from it. Run again.',
       })
-    this.read.set(before ?? log, after)
-    if (kept.rows === 0) return void (await rm(target.location, { force: true }).catch(() => {}))
-    const name = `${file.name}@${after.head.slice(0, 8)}:${offset}`
+    this.reached.set(before ?? log, after)
+    if (kept.rows === 0) return void (await rm(location, { force: true }).catch(() => {}))
+    const name = nameOf(file, after, offset)
     const { modified } = file
     const sha256 = after.tail
-    this.taken.push({ name, size: reached.offset - offset, modified, sha256, data, ...kept })
+    this.files.push({ name, size: reached.offset - offset, modified, sha256, data, ...kept })
     context.progress(fullName(dataset), {
-      rows: this.taken.reduce((sum, { rows }) => sum + rows, 0),
+      rows: this.files.reduce((sum, { rows }) => sum + rows, 0),
     })
   }
 }
+
+const nameOf = ({ name }: SourceFile, { head }: Stream, offset: number) =>
+  `${name}@${head.slice(0, 8)}:${offset}`
 
 /**
  * The file that each log is in still, by number and content: another one that begins alike is another log, as the new

@@ -4,14 +4,14 @@ import { fullName } from '../../define/dataset.js'
 import type { Bronze } from '../../define/model.js'
 import type { DatabaseSource } from '../../define/source.js'
 import type { LakeState } from '../../log/commit.js'
-import type { Databases } from '../../source/database/open.js'
 import type { BatchFile } from '../../step/batches.js'
 import type { RunContext } from '../../step/context.js'
 import { type Storage, stagingOf } from '../../storage/storage.js'
 import { nothingYet } from '../batch-commit.js'
-import type { Laid } from '../database/checkpoint.js'
+import type { Landings } from '../database/checkpoint.js'
 import { discoverRows } from '../database/database.js'
 import { landingOf } from '../ingest/landing.js'
+import type { Lookup } from '../ingestion.js'
 import type { Intake } from '../offer.js'
 
 /** Where files lie until the commit that says so makes them part of the inbox. */
@@ -29,24 +29,20 @@ export class Feed {
     private readonly left: boolean,
   ) {}
 
-  static async look(
-    dataset: Bronze,
-    source: DatabaseSource,
-    state: LakeState,
-    storage: Storage,
-    databases: Databases,
-  ): Promise<Feed> {
+  static async look(of: Lookup<DatabaseSource>): Promise<Feed> {
+    const { dataset, source, state } = of
+    const { storage } = of.batches
     const landing = landingOf(dataset)
     const land = {
-      lay: (context: RunContext, files: readonly BatchFile[], laid: number) =>
-        lay(context, landing, files, laid),
+      write: (context: RunContext, files: readonly BatchFile[], laid: number) =>
+        writeHidden(context, landing, files, laid),
       show: (context: RunContext, names: readonly string[]) =>
         show(context.storage, landing, names),
     }
     const name = `${dataset.name}_feed`
     const target: Bronze = { ...dataset, name, from: source, format: 'jsonl' }
-    const offer = await discoverRows(target, source, state, databases, undefined, land)
-    const { landed = [] } = (state.watermarks[fullName(target)] ?? {}) as Partial<Laid>
+    const offer = await discoverRows({ ...of, dataset: target }, { land })
+    const { landed = [] } = (state.watermarks[fullName(target)] ?? {}) as Partial<Landings>
     const hidden = await storage.list(`${landing}/${HIDDEN}/`)
     const left = hidden.some(({ path }) => landed.includes(path.split('/').at(-1) ?? ''))
     return new Feed(target, landing, offer, left)
@@ -65,23 +61,23 @@ export class Feed {
     return 'none' in discovery ? discovery.none : ''
   }
 
-  async take(context: RunContext, base: LakeState): Promise<Intake> {
+  async ingest(context: RunContext, base: LakeState): Promise<Intake> {
     const { discovery } = this.offer
     const watermark = (state: LakeState) =>
-      (state.watermarks[fullName(this.target)] ?? {}) as Partial<Laid>
+      (state.watermarks[fullName(this.target)] ?? {}) as Partial<Landings>
     await show(context.storage, this.landing, watermark(base).landed ?? [])
-    await this.forgetOrphans(context.storage, watermark(base))
+    await this.removeOrphans(context.storage, watermark(base))
     if (!('news' in discovery) || discovery.news === undefined) return nothingYet(base)
-    return this.offer.take(context, base)
+    return this.offer.ingest(context, base)
   }
 
   /**
    * Removes what was laid down by a feed that was killed before its commit, and so was read again. A file says of which commit it was to be
    * part: once that one is there without it, no other will have it.
    */
-  private async forgetOrphans(
+  private async removeOrphans(
     storage: Storage,
-    { landed = [], feedCommits: laid = 0 }: Partial<Laid>,
+    { landed = [], feedCommits: laid = 0 }: Partial<Landings>,
   ): Promise<void> {
     for (const { path } of await storage.list(`${this.landing}/${HIDDEN}/`)) {
       const name = path.split('/').at(-1) ?? ''
@@ -91,7 +87,7 @@ export class Feed {
 }
 
 /** Puts files where the inbox does not see them yet; returns their names. */
-async function lay(
+async function writeHidden(
   { storage, started }: RunContext,
   landing: string,
   files: readonly BatchFile[],

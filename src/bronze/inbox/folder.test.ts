@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import type { SourceFile } from '../../source/files/source-file.js'
-import { DropFolder } from './folder.js'
+import { FolderInbox } from './folder.js'
 
 it.runIf(process.platform === 'linux')(
   'a file that another one takes the place of after it was looked at is not taken before it is complete',
@@ -12,7 +12,7 @@ it.runIf(process.platform === 'linux')(
     onTestFinished(() => rm(folder, { recursive: true, force: true }))
     const path = join(folder, 'a.csv')
     await writeFile(path, 'id\n1')
-    const drop = new DropFolder(folder, 0)
+    const drop = new FolderInbox(folder, 0)
     const { ready } = await drop.look()
     expect(ready.map(({ name }) => name)).toEqual(['a.csv'])
     // Whoever wrote it begins again, and pauses.

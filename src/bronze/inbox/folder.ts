@@ -5,7 +5,7 @@ import { MoraineError, messageOf } from '../../errors.js'
 import type { SourceFile } from '../../source/files/source-file.js'
 import { type Entry, Walk } from '../../source/files/walk.js'
 import { isThere, ownIdentity, type ProcessIdentity } from '../../storage/alive.js'
-import { type Drop, isMeant, type Look } from './drop.js'
+import { type Inbox, isMeant, type Look } from './look.js'
 import { openForWriting } from './writers.js'
 
 /** Where files lie from when they were claimed until they are part of the lake. */
@@ -21,7 +21,7 @@ interface Seen {
  * A folder of this machine. A file is claimed by renaming it, so that of several processes one has it; one that was claimed by a process
  * which is no more is there for everybody again.
  */
-export class DropFolder implements Drop {
+export class FolderInbox implements Inbox {
   /** Whose claims these are: the machine, the process, when that began, and a number. */
   private readonly own = claimOf(ownIdentity())
   private readonly seen = new Map<string, Seen>()

@@ -1,4 +1,3 @@
-import type { Bronze } from '../../define/model.js'
 import type { FilesSource, InboxSource } from '../../define/source.js'
 import type { Session } from '../../engine/engine.js'
 import { ingestFile } from '../../source/files/ingest-file.js'
@@ -6,8 +5,8 @@ import { inspectFile } from '../../source/files/inspect-file.js'
 import { settleKind } from '../../source/files/kind.js'
 import type { SourceFile } from '../../source/files/source-file.js'
 import { withUnpacked } from '../../source/unpack/unpack.js'
-import type { RunContext } from '../../step/context.js'
 import { wantedTypes } from '../../step/requested-types.js'
+import type { Ingestion } from '../ingestion.js'
 
 /** A dropped file that was looked into. */
 interface Inspected {
@@ -15,7 +14,7 @@ interface Inspected {
   readable: SourceFile
   sha256: string
   /** Writes its rows, under the name by which it is known. */
-  take(name: string, into: Target): ReturnType<typeof ingestFile>
+  ingest(name: string, into: Target): ReturnType<typeof ingestFile>
 }
 
 /** Where the rows of a file are written. */
@@ -28,9 +27,7 @@ interface Target {
 
 /** Unpacks a dropped file, finds out how it is written, and hands it on to be read. */
 export async function withInspected(
-  context: RunContext,
-  dataset: Bronze,
-  inbox: InboxSource,
+  { context, dataset, source: inbox }: Ingestion<InboxSource>,
   file: SourceFile,
   work: (inspected: Inspected) => Promise<void>,
 ): Promise<void> {
@@ -41,14 +38,14 @@ export async function withInspected(
     const source = settleKind(readable, ending)
     const inspection = await inspectFile(readable, source, { signal, requested, valuesFrom })
     const large = inspection.bytes >= valuesFrom
-    const take = (name: string, into: Target) =>
+    const ingest = (name: string, into: Target) =>
       ingestFile({
         file: { ...readable, name },
         source,
         inspection,
         target: { ...into, requested, large, signal },
       })
-    await work({ readable, sha256: inspection.sha256, take })
+    await work({ readable, sha256: inspection.sha256, ingest })
   })
 }
 

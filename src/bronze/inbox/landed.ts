@@ -8,8 +8,8 @@ import { Databases } from '../../source/database/open.js'
 import { Batches } from '../../step/batches.js'
 import type { Storage } from '../../storage/storage.js'
 import { Landing, strayNotes } from '../ingest/landing.js'
-import { DropFolder } from './folder.js'
-import { discoverDropped, placeOf } from './inbox.js'
+import { FolderInbox } from './folder.js'
+import { discoverInbox, placeOf } from './inbox.js'
 
 /** Looks for which descriptions of batches are remembered. */
 const LOOKS = 200
@@ -23,7 +23,7 @@ export interface Arrived {
 
 /** Looks whether something has arrived for a dataset: cheaply, as it is asked every few seconds. */
 export class Arrivals {
-  private readonly folder: DropFolder | undefined
+  private readonly folder: FolderInbox | undefined
   private batches: Batches
   private looks = 0
   /** The folder of this machine where files arrive. */
@@ -43,7 +43,7 @@ export class Arrivals {
     const place = placeOf(storage, dataset, from)
     if (place.startsWith('s3://')) return
     this.path = place
-    this.folder = new DropFolder(place, from.settle, () => heardOf(storage))
+    this.folder = new FolderInbox(place, from.settle, () => heardOf(storage))
   }
 
   /** Whether something is complete, whether something is being written, and what should be known of what lies there. */
@@ -65,13 +65,14 @@ export class Arrivals {
       const { objects, strays } = await new Landing(this.storage, this.dataset.name).look()
       return { ready: objects.length > 0, notes: strayNotes(this.dataset, strays) }
     }
-    const own = { ...from, feed: undefined }
+    const source = { ...from, feed: undefined }
     await using databases = Databases.of([])
     const state = await this.head()
     // Descriptions of batches do not change, and most are asked for again.
     if (this.looks++ % LOOKS === 0) this.batches = new Batches(this.storage)
     const { batches } = this
-    const { discovery } = await discoverDropped(this.dataset, own, state, batches, databases)
+    const { dataset } = this
+    const { discovery } = await discoverInbox({ dataset, source, state, batches, databases })
     return { ready: decideIntake(discovery).action !== 'none', notes: discovery.notes ?? [] }
   }
 }

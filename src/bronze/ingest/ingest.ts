@@ -7,10 +7,11 @@ import { Batches } from '../../step/batches.js'
 import type { RunContext } from '../../step/context.js'
 import type { StoredObject } from '../../storage/storage.js'
 import { type NewBatch, nothingYet } from '../batch-commit.js'
+import type { Ingestion } from '../ingestion.js'
 import type { Intake, Offer } from '../offer.js'
 import { suspectsOf } from '../quarantine/reading.js'
 import type { ReadAgain } from '../quarantine/retry.js'
-import { LandedIntake } from './landed-intake.js'
+import { LandedIngest } from './landed.js'
 import { Landing, strayNotes } from './landing.js'
 import type { Reached } from './pieces.js'
 import { recentlySent } from './sent-requests.js'
@@ -30,17 +31,16 @@ export async function discoverLanded(
   const news = n === 0 ? undefined : `${n} ${n === 1 ? 'object has' : 'objects have'} arrived`
   return {
     discovery: { news, none: 'nothing has arrived', notes: strayNotes(dataset, strays) },
-    take: (context, base) => take(context, dataset, source, base, batches),
+    ingest: (context, base) => ingestLanded({ context, dataset, source }, base, batches),
   }
 }
 
-async function take(
-  context: RunContext,
-  dataset: Bronze,
-  source: IngestSource,
+async function ingestLanded(
+  ingestion: Ingestion<IngestSource>,
   base: LakeState,
   batches: Batches,
 ): Promise<Intake> {
+  const { context, dataset } = ingestion
   const name = fullName(dataset)
   const landing = new Landing(context.storage, dataset.name)
   const known = await recentlySent(base, name, batches)
@@ -55,11 +55,11 @@ async function take(
     context.signal.throwIfAborted()
     const { reached } = (base.watermarks[name] ?? {}) as Reached
     const objects = { landing, group, batches }
-    const reader = new LandedIntake(context, dataset, source, objects, known, reached)
-    done = await reader.take(done, suspects)
+    const reader = new LandedIngest(ingestion, objects, known, reached)
+    done = await reader.ingest(done, suspects)
     await removeAll(context, group)
   }
-  await suspects.forget()
+  await suspects.clear()
   return done
 }
 
@@ -87,19 +87,18 @@ async function removeAll(context: RunContext, objects: readonly StoredObject[]):
  * @throws what keeps it from being read.
  */
 export async function readRequest(
-  context: RunContext,
-  dataset: Bronze,
-  source: IngestSource,
+  ingestion: Ingestion<IngestSource>,
   object: QuarantinedObject,
   { batch, folder }: NewBatch,
 ): Promise<ReadAgain> {
+  const { context, dataset } = ingestion
   const data = `${folder}/00001.parquet`
   await context.storage.prepare(data)
   const landing = new Landing(context.storage, dataset.name)
   const { path } = object.original
   const group = { landing, group: [], batches: new Batches(context.storage) }
   const nothing = { requests: new Map(), landed: new Set<string>() }
-  const reader = new LandedIntake(context, dataset, source, group, nothing)
+  const reader = new LandedIngest(ingestion, group, nothing)
   const { read, columns, kept } = await reader.read([{ path }], batch, data)
   const { bytes, content } = read
   const { name, modified } = object

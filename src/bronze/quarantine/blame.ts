@@ -8,6 +8,7 @@ import type { LakeState } from '../../log/commit.js'
 import { Batches } from '../../step/batches.js'
 import { hash, type RunContext, withSession } from '../../step/context.js'
 import { scratchFolder } from '../../storage/scratch.js'
+import type { Ingestion } from '../ingestion.js'
 import { ProcessEnded } from './reading.js'
 
 /** Kinds of errors that what is read can cause. */
@@ -58,8 +59,7 @@ export function readingOfDataset({ from, format }: Bronze): string {
  * @param others whether others that came with it can be read; asked where nothing was read before.
  */
 export async function isAtFault(
-  context: RunContext,
-  dataset: Bronze,
+  { context, dataset }: Pick<Ingestion, 'context' | 'dataset'>,
   state: LakeState,
   error: unknown,
   others: () => Promise<boolean>,

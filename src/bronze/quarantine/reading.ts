@@ -30,8 +30,8 @@ interface Note {
 /** What was being read when processes ended: how many objects together, at least, by the name of each. */
 export interface Suspects {
   together: ReadonlyMap<string, number>
-  /** Forgets what was left behind, once all of it was read or set aside. */
-  forget(): Promise<void>
+  /** Removes what was left behind, once all of it was read or set aside. */
+  clear(): Promise<void>
 }
 
 /** Milliseconds after which what another machine or container reads is taken to have ended, where nothing is heard of its run. */
@@ -98,10 +98,10 @@ export async function suspectsOf(storage: Storage, dataset: Bronze): Promise<Sus
     for (const name of note.objects)
       together.set(name, Math.min(note.objects.length, together.get(name) ?? Infinity))
   }
-  const forget = async () => {
+  const clear = async () => {
     for (const path of left) await storage.remove(path)
   }
-  return { together, forget }
+  return { together, clear }
 }
 
 async function noteAt(storage: Storage, path: string): Promise<Note | undefined> {

@@ -35,28 +35,32 @@ export type ReadObject = (
   done: Intake,
 ) => Promise<ReadAgain>
 
+/** A dataset whose objects are tried again, and how one of them is read. */
+interface Retry {
+  context: RunContext
+  dataset: Bronze
+  read: ReadObject
+}
+
 /**
  * Tries objects again that are in quarantine. One that can be read becomes a batch whose
  * name, and so whose rows, sort where it arrived.
  */
 export async function retryQuarantined(
-  context: RunContext,
-  dataset: Bronze,
+  retry: Retry,
   base: LakeState,
   objects: readonly QuarantinedObject[],
-  read: ReadObject,
 ): Promise<Intake> {
+  const { context, dataset } = retry
   let done = nothingYet(base)
   const suspects = await suspectsOf(context.storage, dataset)
   for (const object of objects) {
     context.signal.throwIfAborted()
     const isSuspect = suspects.together.has(noteOf(object))
     const ended = await triedApart(context, dataset, object, isSuspect)
-    done = ended
-      ? await failedAgain(context, dataset, done, object, ended)
-      : await tryOne(context, dataset, done, object, read)
+    done = ended ? await failedAgain(retry, done, object, ended) : await tryOne(retry, done, object)
   }
-  await suspects.forget()
+  await suspects.clear()
   return done
 }
 
@@ -79,13 +83,8 @@ async function triedApart(
   return ended === undefined ? undefined : new ProcessEnded(object.name, ended)
 }
 
-async function tryOne(
-  context: RunContext,
-  dataset: Bronze,
-  done: Intake,
-  object: QuarantinedObject,
-  read: ReadObject,
-): Promise<Intake> {
+async function tryOne(retry: Retry, done: Intake, object: QuarantinedObject): Promise<Intake> {
+  const { context, dataset, read } = retry
   const name = fullName(dataset)
   const day = context.started.toISOString().slice(0, 10)
   // It sorts where the object arrived, and is used once: a run may have been killed before it committed.
@@ -105,9 +104,9 @@ async function tryOne(
     context.signal.throwIfAborted()
     if (error instanceof MoraineError && error.kind === 'conflict') throw error
     // It stays as it is, and what is behind it goes on.
-    if (!(await isAtFault(context, dataset, done.state, error, async () => false)))
+    if (!(await isAtFault(retry, done.state, error, async () => false)))
       return { ...done, notes: [...done.notes, notTried(object, error)] }
-    return failedAgain(context, dataset, done, object, error)
+    return failedAgain(retry, done, object, error)
   }
   const others = quarantinedOf(done.state, name).filter(({ id }) => id !== object.id)
   const also = quarantineOf(name, others)
@@ -134,8 +133,7 @@ async function tryOne(
 }
 
 async function failedAgain(
-  context: RunContext,
-  dataset: Bronze,
+  { context, dataset }: Retry,
   done: Intake,
   object: QuarantinedObject,
   error: unknown,

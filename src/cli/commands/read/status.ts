@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { afterNow } from '../../../bronze/database/checkpoint.js'
 import type { Held } from '../../../bronze/held.js'
-import { quarantineText } from '../../../bronze/quarantine/told.js'
+import { quarantineText } from '../../../bronze/quarantine/messages.js'
 import { acceptCommand, heldOf, heldText } from '../../../bronze/shrink.js'
 import { fullName } from '../../../define/dataset.js'
 import type { AnyDataset } from '../../../define/model.js'

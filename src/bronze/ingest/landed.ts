@@ -8,6 +8,7 @@ import { wantedTypes } from '../../step/requested-types.js'
 import { sha256 } from '../../storage/checksum.js'
 import type { StoredObject } from '../../storage/storage.js'
 import { commitRows, newBatch } from '../batch-commit.js'
+import type { Ingestion } from '../ingestion.js'
 import type { Intake } from '../offer.js'
 import { isAtFault, mayBeItsBytes } from '../quarantine/blame.js'
 import {
@@ -42,18 +43,23 @@ interface Group {
 const TRIED = 5
 
 /** Reads landed objects: together, and where that fails, in halves, until what can't be read is alone. */
-export class LandedIntake {
+export class LandedIngest {
   private readonly pieces: readonly Piece[]
   private isAnyRead = false
 
+  private readonly context: RunContext
+  private readonly dataset: Bronze
+  private readonly source: IngestSource
+
   constructor(
-    private readonly context: RunContext,
-    private readonly dataset: Bronze,
-    private readonly source: IngestSource,
+    { context, dataset, source }: Ingestion<IngestSource>,
     private readonly group: Group,
     private readonly known: RecentlySent,
     reached?: Reached['reached'],
   ) {
+    this.context = context
+    this.dataset = dataset
+    this.source = source
     this.pieces = group.group.map(({ path }) => {
       if (path !== reached?.path) return { path }
       const { to: from, of } = reached
@@ -61,7 +67,7 @@ export class LandedIntake {
     })
   }
 
-  async take(before: Intake, suspects: Suspects): Promise<Intake> {
+  async ingest(before: Intake, suspects: Suspects): Promise<Intake> {
     let done = before
     const pieces = suspects.together.size === 0 ? this.pieces : await this.apart(suspects)
     for (const { objects, isAlone } of groupsBySuspicion(pieces, suspects, nameOf))
@@ -198,7 +204,7 @@ export class LandedIntake {
     const { context, dataset, known, group } = this
     // Its checksum says so; of all else nobody can be sure.
     const others = async () => isDamaged(error) || this.isAnyOtherReadable(piece)
-    if (!(await isAtFault(context, dataset, done.state, error, others))) throw error
+    if (!(await isAtFault({ context, dataset }, done.state, error, others))) throw error
     const { reached: _, ...before } = (done.state.watermarks[fullName(dataset)] ?? {}) as Reached
     const { bytes, requests } = await unreadPiece(group.landing, context, piece)
     const own = requests.filter((request) => hasOwnKey(request) || piece.part)

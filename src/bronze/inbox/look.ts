@@ -11,7 +11,7 @@ export interface Look {
 }
 
 /** A place where files are dropped. */
-export interface Drop {
+export interface Inbox {
   look(): Promise<Look>
   /** Takes a file so that nobody else does; `undefined` when it is gone. */
   claim(file: SourceFile): Promise<SourceFile | undefined>

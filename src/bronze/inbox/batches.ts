@@ -14,7 +14,7 @@ import {
 } from '../../step/batches.js'
 import { type RunContext, withSession } from '../../step/context.js'
 import { commitRows, type NewBatch, newBatch, nothingYet } from '../batch-commit.js'
-import type { FileIndexWatermark } from '../files/files.js'
+import type { FileIndexWatermark } from '../files/batch.js'
 import type { Intake } from '../offer.js'
 import {
   archivedBatch,
@@ -27,8 +27,8 @@ import {
 import { isAtFault, readAround } from '../quarantine/blame.js'
 import { groupsBySuspicion, ProcessEnded, suspectsOf, whileReading } from '../quarantine/reading.js'
 import { setAside } from '../quarantine/set-aside.js'
-import type { Drop, Look } from './drop.js'
-import { readFile, Taking } from './read-dropped.js'
+import { InboxIngest, readFile } from './ingest-files.js'
+import type { Inbox, Look } from './look.js'
 
 /** Files and bytes that are taken in as one batch. */
 const TOGETHER = { files: 500, bytes: 2 ** 30 }
@@ -39,19 +39,34 @@ const TRIED = 5
 /** How often is looked for a file that is being written. */
 const LOOKS = 5
 
+/** A file that can't be read, and all that came with it. */
+interface Unread {
+  file: SourceFile
+  error: unknown
+  all: readonly SourceFile[]
+}
+
+/** A batch that is about to be committed. */
+interface Ingested {
+  batch: NewBatch
+  ingest: InboxIngest
+  originals: Originals
+  known: ReadonlyMap<string, KnownFile>
+}
+
 /** Ingests dropped files in groups, each of which becomes one batch. */
-export class InboxIntake {
+export class InboxBatches {
   constructor(
     private readonly dataset: Bronze,
     private readonly source: InboxSource,
-    private readonly drop: Drop,
+    private readonly inbox: Inbox,
     private readonly batches: Batches,
   ) {}
 
   /** What is complete and new; a file that was only just written is waited for, for a moment. */
   async look(state: LakeState, settle: number): Promise<Look> {
     for (let looks = 1; ; looks++) {
-      const found = await this.drop.look()
+      const found = await this.inbox.look()
       if (found.unfinished > 0 && looks < LOOKS && settle > 0) {
         await sleep(settle)
         continue
@@ -73,32 +88,36 @@ export class InboxIntake {
     return this.batches.knownFiles(state.batches[name] ?? [], index)
   }
 
-  async take(context: RunContext, base: LakeState, files: readonly SourceFile[]): Promise<Intake> {
+  async ingest(
+    context: RunContext,
+    base: LakeState,
+    files: readonly SourceFile[],
+  ): Promise<Intake> {
     let done = nothingYet(base)
     const suspects = await suspectsOf(context.storage, this.dataset)
     const nameOf = ({ name, size }: SourceFile) => `${name} (${size})`
     for (const group of groupsOf(files)) {
       context.signal.throwIfAborted()
-      const claimed = await Promise.all(group.map((file) => this.drop.claim(file)))
+      const claimed = await Promise.all(group.map((file) => this.inbox.claim(file)))
       const own = claimed.filter((file) => file !== undefined)
       const together = (done: Intake, files: readonly SourceFile[]) =>
         whileReading(context, this.dataset, files.map(nameOf), () =>
-          this.takeGroup(context, done, files),
+          this.ingestGroup(context, done, files),
         )
       const alone = (done: Intake, file: SourceFile, error: unknown) =>
-        this.setAside(context, done, file, error, own)
+        this.setAside(context, done, { file, error, all: own })
       for (const { objects, isAlone } of groupsBySuspicion(own, suspects, nameOf))
         done =
           isAlone && objects[0]
             ? await alone(done, objects[0], new ProcessEnded(objects[0].name))
             : await readAround(done, objects, together, alone)
-      for (const file of own) await this.drop.remove(file)
+      for (const file of own) await this.inbox.remove(file)
     }
-    await suspects.forget()
+    await suspects.clear()
     return done
   }
 
-  private async takeGroup(
+  private async ingestGroup(
     context: RunContext,
     done: Intake,
     files: readonly SourceFile[],
@@ -108,15 +127,16 @@ export class InboxIntake {
     const batch = newBatch(context, done.state, dataset)
     const place = this.placeOf(batch.folder)
     const originals = new Originals(context.storage, place, context.signal)
-    const taking = new Taking(context, dataset, this.source, batch, known, originals, done)
+    const ingestion = { context, dataset, source: this.source }
+    const ingest = new InboxIngest(ingestion, { batch, known, originals, done })
     await withSession(context, fullName(dataset), async (session) => {
       for (const file of files) {
         context.signal.throwIfAborted()
-        await taking.file(session, file)
-        context.progress(fullName(dataset), { rows: taking.rows })
+        await ingest.file(session, file)
+        context.progress(fullName(dataset), { rows: ingest.rows })
       }
     })
-    return this.commit(context, batch, taking, originals, done, known)
+    return this.commit(context, done, { batch, ingest, originals, known })
   }
 
   /** Where files as they came are kept, once a batch has this folder. */
@@ -128,13 +148,11 @@ export class InboxIntake {
   private async setAside(
     context: RunContext,
     done: Intake,
-    file: SourceFile,
-    error: unknown,
-    all: readonly SourceFile[],
+    { file, error, all }: Unread,
   ): Promise<Intake> {
     const { dataset } = this
     const others = () => this.isAnyReadable(context, done, all, file)
-    if (!(await isAtFault(context, dataset, done.state, error, others))) throw error
+    if (!(await isAtFault({ context, dataset }, done.state, error, others))) throw error
     const known = await this.known(done.state)
     const { name, size, modified } = file
     return setAside(context, done, dataset, {
@@ -162,41 +180,37 @@ export class InboxIntake {
     all: readonly SourceFile[],
     unread: SourceFile,
   ): Promise<boolean> {
+    const ingestion = { context, dataset: this.dataset, source: this.source }
     for (const file of all.filter((one) => one !== unread).slice(0, TRIED)) {
       const folder = `bronze/${this.dataset.name}/probe/${context.run}-${file.modified}`
       const batch = { number: 0, batch: '', folder }
-      const found = await readFile(context, this.dataset, this.source, { file, batch, done }).catch(
-        () => undefined,
-      )
-      for (const { data } of found?.taken ?? []) await context.storage.remove(data)
-      if (found && found.taken.length > 0) return true
+      const found = await readFile(ingestion, { file, batch, done }).catch(() => undefined)
+      for (const { data } of found?.files ?? []) await context.storage.remove(data)
+      if (found && found.files.length > 0) return true
     }
     return false
   }
 
   private async commit(
     context: RunContext,
-    batch: NewBatch,
-    { taken, notes }: Taking,
-    originals: Originals,
-    done: Intake,
-    known: ReadonlyMap<string, KnownFile>,
+    before: Intake,
+    { batch, ingest, originals, known }: Ingested,
   ): Promise<Intake> {
     const { dataset } = this
-    const told = { ...done, notes: [...done.notes, ...notes] }
-    if (taken.length === 0) return told
-    const sealed = await sealFiles(context.storage, taken)
+    const done = { ...before, notes: [...before.notes, ...ingest.notes] }
+    if (ingest.files.length === 0) return done
+    const sealed = await sealFiles(context.storage, ingest.files)
     await originals.seal(dataset.archive)
     const files = describedFiles(sealed)
     const all = new Map<string, KnownFile>([...known, ...files.map((f) => [f.name, f] as const)])
     const list = `bronze/${dataset.name}/index/${batch.batch}.json`
-    const { index: before } = (done.state.watermarks[fullName(dataset)] ?? {}) as FileIndexWatermark
-    const index = await this.batches.index(all, batch.number, list, before, REMEMBERED)
-    return commitRows(context, told, {
+    const { index: last } = (done.state.watermarks[fullName(dataset)] ?? {}) as FileIndexWatermark
+    const index = await this.batches.index(all, batch.number, list, last, REMEMBERED)
+    return commitRows(context, done, {
       dataset,
       batch,
       files,
-      columns: columnsOf(taken as unknown as BatchManifest[]),
+      columns: columnsOf(ingest.files as unknown as BatchManifest[]),
       watermark: index ? { index } : {},
       more: {},
       ...(dataset.archive ? { copy: archivedBatch(dataset.name, batch.batch) } : {}),

@@ -1,8 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fullName } from '../../define/dataset.js'
-import type { Bronze } from '../../define/model.js'
-import type { InboxSource } from '../../define/source.js'
 import type { Session } from '../../engine/engine.js'
 import type { QuarantinedObject } from '../../log/quarantined.js'
 import { isGoneSince } from '../../source/files/gone.js'
@@ -16,43 +14,61 @@ import {
   describedFiles,
   type KnownFile,
 } from '../../step/batches.js'
-import { type RunContext, withSession } from '../../step/context.js'
+import { withSession } from '../../step/context.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import type { NewBatch } from '../batch-commit.js'
 import { faultOf, isFault, writeUnreadable } from '../files/unreadable.js'
+import type { InboxIngestion } from '../ingestion.js'
 import type { Intake } from '../offer.js'
 import { besideBatch, Originals, originalOf, type Place } from '../originals.js'
 import { mayBeItsBytes, ObjectFailure } from '../quarantine/blame.js'
 import type { ReadAgain } from '../quarantine/retry.js'
 import { withInspected } from './inspected.js'
 
-type TakenFile = BatchFile & { columns: string[] }
+type Ingested = BatchFile & { columns: string[] }
 
-/** The files of one batch, as they are taken one after the other. */
-export class Taking {
-  readonly taken: TakenFile[] = []
+/** What files are ingested into, and what the lake has of those before them. */
+interface IntoBatch {
+  batch: NewBatch
+  known: ReadonlyMap<string, KnownFile>
+  originals: Originals
+  done: Intake
+}
+
+/** The files of one batch, as they are ingested one after the other. */
+export class InboxIngest {
+  readonly files: Ingested[] = []
   readonly notes: string[] = []
   /** The file whose turn it is, with all that is packed into it. */
   private current: SourceFile | undefined
 
+  private readonly context: InboxIngestion['context']
+  private readonly dataset: InboxIngestion['dataset']
+  private readonly batch: NewBatch
+  private readonly known: ReadonlyMap<string, KnownFile>
+  private readonly originals: Originals
+  private readonly done: Intake
+
   constructor(
-    private readonly context: RunContext,
-    private readonly dataset: Bronze,
-    private readonly source: InboxSource,
-    private readonly batch: NewBatch,
-    private readonly known: ReadonlyMap<string, KnownFile>,
-    private readonly originals: Originals,
-    private readonly done: Intake,
-  ) {}
+    private readonly ingestion: InboxIngestion,
+    { batch, known, originals, done }: IntoBatch,
+  ) {
+    this.context = ingestion.context
+    this.dataset = ingestion.dataset
+    this.batch = batch
+    this.known = known
+    this.originals = originals
+    this.done = done
+  }
 
   get rows(): number {
-    return this.taken.reduce((sum, file) => sum + file.rows, 0)
+    return this.files.reduce((sum, file) => sum + file.rows, 0)
   }
 
   /** Ingests a file; one that can't be read is a row that says so, and one that is gone is another run's. */
   async file(session: Session, file: SourceFile): Promise<void> {
     try {
-      await this.whole(session, file)
+      await this.unpacked(session, file)
     } catch (error) {
       this.context.signal.throwIfAborted()
       if (!(file.remote && (await isGoneSince(file, error)))) throw error
@@ -60,9 +76,9 @@ export class Taking {
     }
   }
 
-  private async whole(session: Session, file: SourceFile): Promise<void> {
+  private async unpacked(session: Session, file: SourceFile): Promise<void> {
     this.current = file
-    if (!isZip(file.path)) return this.parts(session, [file])
+    if (!isZip(file.path)) return this.entries(session, [file])
     const { remote } = file
     if (!remote) return this.zip(session, file)
     // All of it, as one version: what is read is what is removed from the bucket.
@@ -77,18 +93,18 @@ export class Taking {
   }
 
   private async zip(session: Session, file: SourceFile): Promise<void> {
-    const parts = await entriesOf(file).catch((error) => this.unreadable(session, file, error))
-    if (parts) await this.parts(session, parts)
+    const entries = await entriesOf(file).catch((error) => this.unreadable(session, file, error))
+    if (entries) await this.entries(session, entries)
   }
 
-  private async parts(session: Session, parts: readonly SourceFile[]): Promise<void> {
-    for (const part of parts)
-      await this.part(session, part).catch((error) => this.unreadable(session, part, error))
+  private async entries(session: Session, entries: readonly SourceFile[]): Promise<void> {
+    for (const entry of entries)
+      await this.entry(session, entry).catch((error) => this.unreadable(session, entry, error))
   }
 
-  private async part(session: Session, file: SourceFile): Promise<void> {
-    const { context, dataset, source } = this
-    await withInspected(context, dataset, source, file, async ({ readable, sha256, take }) => {
+  private async entry(session: Session, file: SourceFile): Promise<void> {
+    const { dataset, ingestion } = this
+    await withInspected(ingestion, file, async ({ readable, sha256, ingest }) => {
       const name = this.nameFor(file.name, sha256)
       if (name === undefined) return
       const target = {
@@ -96,12 +112,12 @@ export class Taking {
         ...(await this.place()),
         note: (text: string) => this.notes.push(`${name}: ${text}`),
       }
-      const result = await take(name, target)
+      const result = await ingest(name, target)
       const original = dataset.archive ? await this.originals.keep(readable) : undefined
       if (result.rows === 0) this.notes.push(`${name} has no rows`)
       const { size, modified } = file
       const kept = { name, size, modified, sha256, data: target.data, ...result }
-      this.taken.push({ ...kept, ...(original ? { original } : {}) })
+      this.files.push({ ...kept, ...(original ? { original } : {}) })
     })
   }
 
@@ -122,13 +138,13 @@ export class Taking {
     const { size, modified } = file
     const { sha256 } = original
     const kept = { name, size, modified, sha256, data, rows, bytes, broken: 1 }
-    this.taken.push({ ...kept, columns, original })
+    this.files.push({ ...kept, columns, original })
   }
 
   /** A name for a file that no other has; `undefined` for one that has come before. */
   private nameFor(name: string, sha256: string): string | undefined {
     const other = `${name}@${sha256.slice(0, 8)}`
-    const before = (of: string) => this.taken.find((file) => file.name === of) ?? this.known.get(of)
+    const before = (of: string) => this.files.find((file) => file.name === of) ?? this.known.get(of)
     if (before(name)?.sha256 === sha256 || before(other)) {
       this.notes.push(`${name} arrived again and was ingested only once`)
       return undefined
@@ -139,7 +155,7 @@ export class Taking {
   private async place(): Promise<{ data: string; location: string; batch: string }> {
     const { storage } = this.context
     const { folder, batch } = this.batch
-    const data = `${folder}/${String(this.taken.length + 1).padStart(5, '0')}.parquet`
+    const data = `${folder}/${String(this.files.length + 1).padStart(5, '0')}.parquet`
     await storage.prepare(data)
     return { data, location: storage.locate(data), batch }
   }
@@ -149,7 +165,7 @@ export class Taking {
     const all = this.done.state.batches[fullName(this.dataset)]
     const last = all?.findLast(({ rows }) => rows > 0) ?? all?.at(-1)
     const before = last ? (await new Batches(this.context.storage).manifest(last)).columns : []
-    const declared = this.source.columns ?? []
+    const declared = this.ingestion.source.columns ?? []
     const read = this.context.lake.datasets.flatMap((reader) =>
       reader.tier === 'silver' && reader.from.includes(this.dataset)
         ? Object.keys(reader.schema.shape).flatMap((name) => {
@@ -173,36 +189,34 @@ interface Alone {
 }
 
 export async function readFile(
-  context: RunContext,
-  dataset: Bronze,
-  source: InboxSource,
+  ingestion: InboxIngestion,
   { file, batch, done, known = new Map(), place = besideBatch(batch.folder) }: Alone,
-): Promise<Taking> {
+): Promise<InboxIngest> {
+  const { context, dataset } = ingestion
   const originals = new Originals(context.storage, place, context.signal)
-  const taking = new Taking(context, dataset, source, batch, known, originals, done)
-  await withSession(context, fullName(dataset), (session) => taking.file(session, file))
+  const ingest = new InboxIngest(ingestion, { batch, known, originals, done })
+  await withSession(context, fullName(dataset), (session) => ingest.file(session, file))
   await originals.seal(dataset.archive)
-  return taking
+  return ingest
 }
 
 /** Reads a dropped file that was in quarantine. */
-export async function readDropped(
-  context: RunContext,
-  dataset: Bronze,
-  source: InboxSource,
+export async function readInboxFile(
+  ingestion: InboxIngestion,
   object: QuarantinedObject,
   batch: NewBatch,
   done: Intake,
 ): Promise<ReadAgain> {
   const { size, modified, original } = object
-  const file = await originalOf(context.storage, object)
+  const file = await originalOf(ingestion.context.storage, object)
   // A file that was there under its name when it arrived has left it another one.
   const other = { name: file.name, size: 0, modified: 0, sha256: '' }
   const known = new Map(object.name === file.name ? [] : [[file.name, other] as const])
   // It is kept already.
   const place = () => original.path
   const how = { file, batch, done, known, place }
-  const { taken, notes } = await readFile(context, dataset, source, how)
-  const files = describedFiles(taken).map((one) => ({ ...one, size, modified }))
-  return { files, columns: columnsOf(taken as unknown as BatchManifest[]), notes }
+  const read = await readFile(ingestion, how)
+  const files = describedFiles(read.files).map((one) => ({ ...one, size, modified }))
+  const columns = columnsOf(read.files as unknown as BatchManifest[])
+  return { files, columns, notes: read.notes }
 }
