@@ -141,7 +141,7 @@ describe('a scheduler whose storage goes away', () => {
     expect(runs).toHaveLength(1)
     storage.isAway = false
     await until(() => runs.length === 2)
-    expect(events.filter(({ type }) => type === 'trouble' || type === 'job-failed')).toEqual([])
+    expect(events.filter(({ type }) => type === 'warning' || type === 'job-failed')).toEqual([])
   })
 
   it('notes what was done although storage goes away at that moment', async () => {

@@ -29,7 +29,7 @@ export type ScheduleEvent =
     }
   | { type: 'job-failed'; job: string; message: string; again: boolean }
   | { type: 'job-lost'; job: string }
-  | { type: 'trouble'; message: string }
+  | { type: 'warning'; message: string }
 
 export interface SchedulerOptions {
   storage: Storage
@@ -183,7 +183,7 @@ export class Scheduler {
   /** Tells what went wrong, unless storage is away: that is told of once, for all. */
   private async failed(error: unknown): Promise<void> {
     if (await this.health.answers(error))
-      this.options.onEvent({ type: 'trouble', message: messageOf(error) })
+      this.options.onEvent({ type: 'warning', message: messageOf(error) })
   }
 
   /** What others did: pauses, runs of other processes, new versions of datasets. */

@@ -276,8 +276,10 @@ export class Daemon {
     }
   }
 
-  /** Does something at once, and again each so many milliseconds, however it ends. */
-  /** Does it again and again; resolves when it was done, or has failed, for the first time. */
+  /**
+   * Does something at once, and again each so many milliseconds, however it ends; resolves when it
+   * was done, or has failed, for the first time.
+   */
   private repeat(about: string, milliseconds: number, work: () => Promise<void>): Promise<void> {
     let busy = false
     const one = async () => {
@@ -400,7 +402,7 @@ export class Daemon {
     const alert = { ...what, lake: lake.name, time: new Date().toISOString() }
     onEvent({ type: 'alert', alert })
     void tell(lake.alerts, alert, {
-      onFailure: (message) => onEvent({ type: 'trouble', message }),
+      onFailure: (message) => onEvent({ type: 'warning', message }),
       signal: this.ended.signal,
     })
   }
@@ -415,7 +417,7 @@ export class Daemon {
     const message = messageOf(error)
     if (this.warnings.get(about) === message) return
     this.warnings.set(about, message)
-    this.options.onEvent({ type: 'trouble', message })
+    this.options.onEvent({ type: 'warning', message })
   }
 
   isRunning(job: string): boolean {

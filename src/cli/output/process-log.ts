@@ -93,7 +93,7 @@ export class ProcessLog {
         )
         break
       default:
-        this.tell({ event: 'trouble' }, `! ${event.message}`, 'warn')
+        this.tell({ event: 'warning' }, `! ${event.message}`, 'warn')
     }
   }
 

@@ -107,7 +107,7 @@ describe('moraine serve', () => {
     await served.line(({ event }) => event === 'listening')
     await drop(project, 'a.csv', csv('1,10.00,2026-01-01 10:00:00', '2,-1,2026-01-01 10:00:00'))
     await served.line(({ event, on }) => event === 'alert' && on === 'warned')
-    await served.line(({ event }) => event === 'trouble')
+    await served.line(({ event }) => event === 'warning')
     await drop(project, 'b.csv', csv('3,-1,2026-01-01 10:00:00'))
     await served.line(
       () =>

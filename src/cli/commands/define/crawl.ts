@@ -1,21 +1,17 @@
 import { access } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { crawlBucket } from '../../../catalog/crawl/bucket.js'
-import { crawlDatabase, databaseOf } from '../../../catalog/crawl/databases.js'
 import { applied, type Drift, driftOf, type Policy } from '../../../catalog/crawl/drift.js'
-import { crawlFolder } from '../../../catalog/crawl/folders.js'
 import { datasetName, type Found } from '../../../catalog/crawl/found.js'
 import { definitionsText, lakeNameOf } from '../../../catalog/crawl/write.js'
 import { crawlLayer, type LayerDrift } from '../../../catalog/layers.js'
 import { register, registeredSources } from '../../../catalog/registry.js'
 import { MoraineError } from '../../../errors.js'
 import { Lakehouse } from '../../../load/lakehouse.js'
-import { variable as setting, userVariable } from '../../../settings.js'
-import { abortController } from '../../../signals.js'
+import { variable } from '../../../settings.js'
 import { currentUser } from '../../../step/context.js'
 import { replaceFile } from '../../../storage/replace-file.js'
-import { startEngine } from '../../engine.js'
+import { crawlSource, nameOf, placeOf } from '../../crawl-source.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { count, plural, toJson } from '../../output/format.js'
@@ -85,7 +81,7 @@ async function runSource(command: Command, source: string): Promise<number> {
   const others = sources.filter((other) => other !== known).flatMap(({ tables }) => tables)
   const names = [...datasets, ...others.map((table) => table.name)]
   const taken = new Set(names.filter((other) => !own.has(other)))
-  const found = await crawl({ command, house, source, folder, name, taken })
+  const found = await crawlSource({ command, house, source, folder, name, taken })
   const drift = known ? driftOf(known.tables, found.tables) : []
   const out = options.out ?? (lakeFile ? `${name}.ts` : 'lake.ts')
   const lake = out === 'lake.ts' ? lakeNameOf(basename(folder)) : undefined
@@ -137,53 +133,6 @@ function policyOf({ onChange, onGone }: Options): Policy {
   return { changed: onChange, gone: onGone }
 }
 
-function nameOf(source: string): string {
-  if (source.startsWith('env:')) return source.slice(4).replace(/_?URL$/i, '') || 'source'
-  const plain = source.replace(/^s3:\/\//, '').replace(/\?.*$/, '')
-  return databaseOf(source) ?? (basename(resolve(plain)) || 'files')
-}
-
-/** A source as it may be told. */
-function placeOf(source: string): string {
-  return databaseOf(source) ? source.replace(/\/\/[^/]*@/, '//***@').replace(/\?.*/, '') : source
-}
-
-interface Crawl {
-  command: Command
-  house: Lakehouse
-  source: string
-  folder: string
-  name: string
-  /** Names that others have. */
-  taken: ReadonlySet<string>
-}
-
-async function crawl({ command, house, source, folder, name, taken }: Crawl): Promise<Found> {
-  const variable = source.startsWith('env:') ? source.slice(4) : `${name.toUpperCase()}_URL`
-  const url = source.startsWith('env:') ? userVariable(variable) : source
-  if (url === undefined || url === '')
-    throw new MoraineError('usage', `The environment variable ${variable} is not set`, {
-      hint: 'Set it to the URL of the database.',
-    })
-  const kind = databaseOf(url)
-  const { signal } = abortController()
-  if (kind) return crawlDatabase({ kind, url, name, variable, signal, others: taken })
-  const bucket = url.startsWith('s3://')
-  if (!bucket && /^[a-z][a-z0-9+.-]+:\/\//i.test(url))
-    throw new MoraineError('usage', 'This is not a source that can be crawled', {
-      hint: 'Use a folder, a file, a bucket (s3://…), or the URL of a PostgreSQL, MySQL or SQL Server database.',
-    })
-  const engine = await startEngine(command, house)
-  try {
-    const session = await engine.open()
-    return bucket
-      ? await crawlBucket(url, session, taken)
-      : await crawlFolder(resolve(folder, url), folder, session, taken)
-  } finally {
-    await engine.close()
-  }
-}
-
 /** The lake of a project, also where there is no definition of one yet. */
 async function lakeAt(command: Command, folder: string) {
   const lakeFile = await access(join(folder, 'lake.ts')).then(
@@ -195,7 +144,7 @@ async function lakeAt(command: Command, folder: string) {
     return { house, lakeFile, datasets: lake.datasets.map(({ name }) => name.toLowerCase()) }
   }
   const { root } = command.optsWithGlobals<GlobalOptions>()
-  const house = Lakehouse.at(root ?? setting('MORAINE_ROOT') ?? join(folder, 'lake'))
+  const house = Lakehouse.at(root ?? variable('MORAINE_ROOT') ?? join(folder, 'lake'))
   return { house, lakeFile, datasets: [] }
 }
 
