@@ -23,7 +23,7 @@ interface Peer<M> {
 const peers: { readonly [N in keyof Modules]: Peer<Modules[N]> } = {
   '@aws-sdk/client-s3': {
     range: '^3.700.0',
-    need: 'What lies in S3 needs',
+    need: 'Data in S3 needs',
     load: () => import('@aws-sdk/client-s3'),
   },
   '@aws-sdk/client-sqs': {

@@ -141,7 +141,7 @@ function adviceForDatasets(value: unknown, ofObject?: string): string | undefine
   if (sources.includes(kindOf(odd)))
     return "A source is read by a bronze dataset, bronze('…', { from: … }); refer to that dataset."
   if (typeof odd === 'function') return 'Refer to the dataset instead.'
-  return object.fits(value) && ofObject ? `Make a list of it: ${ofObject}` : undefined
+  return object.fits(value) && ofObject ? `Use a list: ${ofObject}` : undefined
 }
 
 /** The schedules' own builders make nothing else. */

@@ -96,7 +96,7 @@ function historyProblems(
   const full = from.find((d) => d.tier === 'bronze' && d.from.kind === 'files' && d.from.full)
   if (full)
     collect.add(
-      `full extracts (${fullName(full)}) cannot have a history: they do not tell when a row disappeared`,
+      `full extracts (${fullName(full)}) cannot have a history: they do not show when a row disappeared`,
       'history',
       'Remove history, or read the extracts without full, which keeps missing rows',
     )

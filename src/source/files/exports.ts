@@ -44,7 +44,7 @@ function exportName(file: string, by: FullExports['by']): string {
   if (name !== undefined && name !== '') return name
   throw new MoraineError(
     'source',
-    `${file}: ${by} matches nothing in its name that tells which extract it belongs to`,
+    `${file}: ${by} matches nothing in its name, so it is unclear which extract it belongs to`,
     {
       hint: 'Nothing was ingested. Check full: { by } of files(), or exclude the file by its path.',
     },
