@@ -338,9 +338,6 @@ function codeBelow(folder: string, names: readonly string[]): string[] {
  * go through the session's dialect.
  */
 const inDuckDB = [
-  'bronze/database/direct',
-  'bronze/database/known-rows',
-  'bronze/database/writer',
   'catalog/crawl/readings',
   'cli/commands/read/discarded',
   'cli/discarded-export',
@@ -388,6 +385,7 @@ const ofOthers = [
   'plan/refusals',
   'plan/repeatable',
   'query/open',
+  'source/database/conditions',
   'source/database/mysql/session',
   'source/database/mysql/types',
   'source/database/postgres/dialect',

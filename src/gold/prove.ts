@@ -27,7 +27,9 @@ export async function provePart(
   const inputs = new Map<string, Map<string, string>>()
   for (const input of inputsOf(dataset)) {
     const schema = driving.includes(input) ? partSchema(dataset) : input.tier
-    const found = await session.describe(`FROM ${quoteName(schema)}.${quoteName(input.name)}`)
+    const found = await session.describe(
+      `SELECT * FROM ${quoteName(schema)}.${quoteName(input.name)}`,
+    )
     inputs.set(
       fullName(input).toLowerCase(),
       new Map(found.map(({ name, sqlType }) => [name.toLowerCase(), sqlType])),

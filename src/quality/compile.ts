@@ -78,7 +78,7 @@ export function compileChecks(
   const { questions, asking, answered } = workspace
   const { dialect } = host
   const asked = (relation: string) => layered(relation, asking)
-  const first = { over: (relation: string) => `FROM ${asked(relation)}`, questions }
+  const first = { over: (relation: string) => `SELECT * FROM ${asked(relation)}`, questions }
   const before = questions.length > 0 ? [first] : []
   const values = (relation: string) => {
     const known = questions.length > 0 ? relation : asked(relation)

@@ -41,7 +41,7 @@ export async function ofBucket(
   { columns, rows, flagged, keyed }: Validated,
 ): Promise<Validated> {
   const mine = inBucket(session, dataset, part)
-  const some = ({ sql }: Relation) => session.view(`FROM ${sql} WHERE ${mine}`)
+  const some = ({ sql }: Relation) => session.view(`SELECT * FROM ${sql} WHERE ${mine}`)
   return {
     columns,
     rows: await some(rows),

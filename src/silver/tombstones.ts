@@ -83,7 +83,9 @@ export async function matchTombstones(
     ? session.tables.scan(table.schema, tableFiles(context.storage, table, await table.plan()))
     : emptyRelation(tombstoneColumns(dataset), session.dialect)
   const { part } = context
-  const all = part ? `FROM (${relation}) WHERE ${inBucket(session, dataset, part)}` : relation
+  const all = part
+    ? `SELECT * FROM (${relation}) WHERE ${inBucket(session, dataset, part)}`
+    : relation
   const on = keysOf(dataset).map((key) => `e.${key} = w.${key}`)
   const matches = await session.materialize(
     `SELECT e.*, ${newer(dataset, 'e', 'w')} AS _stale FROM (${all}) AS e JOIN ${latest} AS w ON ${on.join(' AND ')}`,

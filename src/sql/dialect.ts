@@ -31,7 +31,9 @@ export interface Dialect {
 export interface ValueDialect {
   /** A column's type, as `Session.describe` names it. */
   type(type: ColumnType): string
-  /** A whole number of any size that columns have: beyond 64 bits, up to 38 digits. */
+  /** The type of whole numbers of any size that columns have: beyond 64 bits, up to 38 digits. */
+  readonly wholeType: string
+  /** A whole number as a value of that type. */
   whole(number: bigint): string
   /**
    * A text as another type, or NULL where it is none: numbers out of range, days that no calendar
@@ -74,6 +76,8 @@ export interface TextDialect {
   bytes(text: string): string
   /** The text in UTF-8, as BLOB. */
   utf8(text: string): string
+  /** MD5 of the text in UTF-8 (RFC 1321), in 32 digits of lower case. */
+  md5(text: string): string
   /** A text of code points. */
   characters(codes: readonly number[]): string
   /** An empty part is in every text, at its beginning and its end; no character stands for others. */
@@ -207,6 +211,11 @@ export interface AggregateDialect {
   all(condition: string): string
   /** The value of one row, whichever, which may be NULL. */
   one(value: string): string
+  /**
+   * The value of the row whose `by` is the greatest, whichever of several; neither may be NULL, for
+   * engines differ in what that gives.
+   */
+  maxBy(value: string, by: string): string
   /** The values of all rows as a list, NULLs included, in no order; `DISTINCT` may stand before. */
   list(value: string): string
   /**
@@ -218,7 +227,12 @@ export interface AggregateDialect {
 
 /** Relations: what stands behind SELECT and behind FROM. */
 export interface RowDialect {
-  /** All columns of a relation but some. */
+  /**
+   * Of a relation that `Session.materialize` made, as a column of it: the number of each row, from 0
+   * without gaps, as long as nothing is added to it.
+   */
+  readonly number: string
+  /** All columns of a relation but some; an alias and a point may stand before. */
   except(columns: readonly string[]): string
   /** All columns of a relation in their order, some of them with other values. */
   replacing(columns: readonly (readonly [name: string, value: string])[]): string

@@ -113,6 +113,7 @@ async function answered(
     `SELECT CAST(0 AS BIGINT) AS _asked${columns.join('')} LIMIT 0`,
   )
   const rows = await count(session, `SELECT count(*) AS n FROM ${asked.sql}`)
+  const { except, number } = session.dialect.rows
   const of = questions.map((question) => question.of)
   const texts = questions.map(({ text }) => text).join(', ')
   // A statement that begins ends one of the same session that waits to be carried out.
@@ -123,16 +124,16 @@ async function answered(
       signal.throwIfAborted()
       const first = next
       next += LOT
-      const sql = `SELECT ${texts} FROM ${asked.sql} WHERE rowid BETWEEN ${first} AND ${first + LOT - 1} ORDER BY rowid`
+      const sql = `SELECT ${texts} FROM ${asked.sql} WHERE ${number} BETWEEN ${first} AND ${first + LOT - 1} ORDER BY ${number}`
       const lot = await line.run(() => session.texts(sql))
       const said = await unlessAborted(signal, javascript.answer(dataset, of, lot, signal))
       await line.run(() => session.append(answers, first, said))
     }
   }
   await Promise.all(Array.from({ length: javascript.width }, work))
-  const joined = `${asked.sql} AS q LEFT JOIN ${answers.sql} AS s ON s._asked = q.rowid`
+  const joined = `${asked.sql} AS q LEFT JOIN ${answers.sql} AS s ON s._asked = q.${number}`
   return {
-    rows: `(SELECT q.*, s.${session.dialect.rows.except(['_asked'])} FROM ${joined})`,
+    rows: `(SELECT q.*, s.${except(['_asked'])} FROM ${joined})`,
     made: [asked, answers],
   }
 }

@@ -121,7 +121,7 @@ async function goldResult(session: Session, dataset: Gold): Promise<Computed> {
   const columns = [...described.fields]
   const rows = castRows(described, renderSql(dataset.query), session.dialect)
   const { sql } = await computing(dataset, columns, () => session.materialize(rows))
-  return { columns, relation: `FROM ${sql}`, discarded: [] }
+  return { columns, relation: `SELECT * FROM ${sql}`, discarded: [] }
 }
 
 async function differences(

@@ -28,6 +28,8 @@ const syntax = [
   /\bDISTINCT ON\b/,
   /\bFILTER \((?!WHERE)/,
   /\bAS JSON\b/,
+  /\browid\b/,
+  /^FROM /,
   /\bINTERVAL '?[\d…]+'? (?:DAY|MICROSECOND|MINUTE)\b/,
   /\bDATE '[\d-]+' \+/,
 ]

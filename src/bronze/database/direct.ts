@@ -1,5 +1,6 @@
 import { quoteName } from '../../define/sql/sql.js'
 import type { RemoteColumn } from '../../source/database/reader.js'
+import type { Dialect } from '../../sql/dialect.js'
 
 /** Times that have the same text in every database: from year 1 to 9999. */
 const bounds: Readonly<Record<string, readonly [from: string, to: string]>> = {
@@ -62,6 +63,7 @@ function directTimes(
 export function directColumns(
   columns: readonly RemoteColumn[],
   exact: ReadonlyMap<string, string>,
+  { values }: Dialect,
 ): string {
   return columns
     .map(({ name }) => {
@@ -71,7 +73,7 @@ export function directColumns(
       const range = bounds[type]
       if (!range) return `CAST(${column} AS ${type}) AS ${column}`
       const [from, to] = range.map((text) => `${type} '${text}'`)
-      const other = `error('a time without a text')`
+      const other = values.fail("'a time without a text'")
       return `CASE WHEN ${column} IS NULL OR ${column} BETWEEN ${from} AND ${to} THEN ${column} ELSE ${other} END AS ${column}`
     })
     .join(', ')

@@ -5,6 +5,7 @@ import type { Relation, Session } from '../../engine/engine.js'
 import type { BatchPointer, LakeState } from '../../log/commit.js'
 import { isBefore } from '../../source/database/cursor-text.js'
 import type { RemoteColumn } from '../../source/database/reader.js'
+import type { Dialect } from '../../sql/dialect.js'
 import { type RunContext, withSession } from '../../step/context.js'
 import { Relations } from '../../step/relations.js'
 import type { Storage } from '../../storage/storage.js'
@@ -35,13 +36,13 @@ export function ingestedOf(
 }
 
 /** SQL for what a row of texts holds, in 96 bits; columns without a value do not count, so that new ones change nothing. */
-export function rowHash(columns: readonly string[]): string {
+export function rowHash(columns: readonly string[], { texts }: Dialect): string {
   const parts = columns.map((name) => {
     const column = quoteName(name)
     const label = quoteText(`${name.length}:${name}`)
-    return `CASE WHEN ${column} IS NULL THEN '' ELSE ${label} || length(${column}) || ':' || ${column} END`
+    return `CASE WHEN ${column} IS NULL THEN '' ELSE ${label} || ${texts.length(column)} || ':' || ${column} END`
   })
-  return `left(md5(concat(${parts.join(', ')})), 24)`
+  return texts.first(texts.md5(texts.join(parts)), 24)
 }
 
 /** What a lake has of a dataset, and a session to look at it. */
@@ -95,7 +96,7 @@ export async function upgraded(
 /** Hashes (`_hash`) of rows that have been taken, numbered (`_nth`) where several rows are the same. */
 async function knownHashes(session: Session, hashes: readonly string[]): Promise<Relation> {
   const known = await session.materialize(
-    'SELECT NULL::VARCHAR AS _hash, 0::BIGINT AS _nth LIMIT 0',
+    'SELECT CAST(NULL AS VARCHAR) AS _hash, CAST(0 AS BIGINT) AS _nth LIMIT 0',
   )
   const seen = new Map<string, number>()
   const rows = hashes.map((hash) => {
@@ -106,7 +107,7 @@ async function knownHashes(session: Session, hashes: readonly string[]): Promise
   for (let at = 0; at < rows.length; at += 1000)
     await session.insert(
       known,
-      `FROM (VALUES ${rows.slice(at, at + 1000).join(', ')}) AS v(_hash, _nth)`,
+      `SELECT * FROM (VALUES ${rows.slice(at, at + 1000).join(', ')}) AS v(_hash, _nth)`,
     )
   return known
 }
@@ -120,10 +121,12 @@ async function knownInBronze(
 ): Promise<Relation> {
   const { sql, columns: there } = await bronzeRows(lake)
   const column = quoteName(cursor)
-  const since = from === null ? 'true' : `(${column} IS NULL OR ${notBefore(column, from)})`
+  const { dialect } = lake.session
+  const since =
+    from === null ? 'true' : `(${column} IS NULL OR ${notBefore(column, from, dialect)})`
   const rowsThere = there.includes(CHANGE) ? `coalesce(${CHANGE}, '') <> 'delete'` : 'true'
   const shared = columns.filter((name) => there.includes(name))
-  const hash = shared.length > 0 && there.includes(cursor) ? rowHash(shared) : undefined
+  const hash = shared.length > 0 && there.includes(cursor) ? rowHash(shared, dialect) : undefined
   const rows = hash
     ? `SELECT ${hash} AS _hash FROM (${sql}) WHERE ${since} AND ${rowsThere}`
     : `SELECT '' AS _hash WHERE false`
@@ -141,19 +144,21 @@ async function newestInBronze(
   const { sql, columns } = await bronzeRows(lake)
   if (!columns.includes(cursor)) return undefined
   const column = quoteName(cursor)
+  const { dialect } = lake.session
   const [row] = await lake.session.rows(
-    `SELECT ${greatest(column)} AS newest FROM (${sql}) WHERE NOT ${notBefore(column, upTo)}`,
+    `SELECT ${greatest(column, dialect)} AS newest FROM (${sql}) WHERE NOT ${notBefore(column, upTo, dialect)}`,
   )
   return row?.newest == null ? undefined : String(row.newest)
 }
 
 /** SQL for the greatest of a column's texts: as numbers where they are, otherwise as times are written. */
-export const greatest = (column: string) =>
-  `coalesce(CAST(max(try_cast(${column} AS HUGEINT)) AS VARCHAR), max(${column}))`
+export const greatest = (column: string, { values }: Dialect) =>
+  `coalesce(CAST(max(${values.tryCast(column, values.wholeType)}) AS VARCHAR), max(${column}))`
 
 /** SQL that a cursor's text is not before another: as numbers where they are, otherwise as times are written. */
-function notBefore(column: string, text: string): string {
-  if (/^-?\d+$/.test(text)) return `coalesce(try_cast(${column} AS HUGEINT) >= ${text}, false)`
+function notBefore(column: string, text: string, { values }: Dialect): string {
+  if (/^-?\d+$/.test(text))
+    return `coalesce(${values.tryCast(column, values.wholeType)} >= ${text}, false)`
   // Zeros at the end of a second, and the zone, are written by some.
   const plain = text
     .replace(/\+00$/, '')

@@ -138,7 +138,7 @@ export class RowsWriter {
         return (
           remote &&
           session.files.remote(remote.session, remote.query, (rows) => {
-            const relation = `(SELECT ${directColumns(columns, exact)}, ${this.nulls} FROM ${rows})`
+            const relation = `(SELECT ${directColumns(columns, exact, session.dialect)}, ${this.nulls} FROM ${rows})`
             return keepRecords(session, { ...this.records(relation, data), exact }, new Map())
           })
         )
@@ -192,12 +192,13 @@ export class RowsWriter {
         )
         const hashed = await session.rows(`SELECT _hash FROM ${arrived.sql} WHERE _last`)
         const hashes = hashed.map(({ _hash }) => String(_hash))
-        const fresh = `FROM ${arrived.sql} ANTI JOIN ${known.sql} USING (_hash, _nth)`
-        if ((await count(session, `SELECT count(*) AS n ${fresh}`)) === 0)
+        const { antiJoin } = session.dialect.rows
+        const fresh = antiJoin(arrived.sql, known.sql, { using: '_hash, _nth' })
+        if ((await count(session, `SELECT count(*) AS n FROM ${fresh}`)) === 0)
           return { files: [], hashes, tail }
         await context.storage.prepare(data)
         const list = columns.map(quoteName).join(', ')
-        const relation = `(SELECT ${list}, ${this.nulls} ${fresh})`
+        const relation = `(SELECT ${list}, ${this.nulls} FROM ${fresh})`
         const kept = await this.write(session, relation, data)
         const bytes = await context.storage.read(data)
         const extracted = { bytes: kept.bytes, longest: 0, sha256: sha256(bytes) }
@@ -221,7 +222,7 @@ export class RowsWriter {
     })
     return session.materialize(
       `SELECT *, row_number() OVER (PARTITION BY _hash) AS _nth
-       FROM (SELECT *, ${rowHash(columns)} AS _hash FROM (${texts.join(' UNION ALL ')}))`,
+       FROM (SELECT *, ${rowHash(columns, session.dialect)} AS _hash FROM (${texts.join(' UNION ALL ')}))`,
     )
   }
 
@@ -236,7 +237,7 @@ export class RowsWriter {
       return withSession(context, fullName(this.dataset), async (session) => {
         const read = (longest: number) =>
           session.rows(
-            `SELECT ${rowHash(columns)} AS _hash FROM ${this.text(session, { path, longest })}`,
+            `SELECT ${rowHash(columns, session.dialect)} AS _hash FROM ${this.text(session, { path, longest })}`,
           )
         const rows = await this.orElse(
           () => read(tail.longest),
@@ -305,11 +306,13 @@ export class RowsWriter {
     const text = session.files.text(path, { ...textOptions, columns, types, longest })
     const floats = this.columns.filter(({ name, type }) => isFloat(type) && columns.includes(name))
     if (this.source.database !== 'mysql' || floats.length === 0) return text
+    const { patterns, rows, values } = session.dialect
     const short = floats.map(({ name }) => {
       const column = quoteName(name)
-      return `regexp_replace(CAST(CAST(${column} AS FLOAT) AS VARCHAR), '\\.0$', '') AS ${column}`
+      const digits = values.text(`CAST(${column} AS ${values.type({ kind: 'float' })})`)
+      return [column, patterns.replaceFirst(digits, '\\.0$', '')] as const
     })
-    return `(SELECT * REPLACE (${short.join(', ')}) FROM ${text})`
+    return `(SELECT ${rows.replacing(short)} FROM ${text})`
   }
 
   /** What a row of a database does not have. */
@@ -395,22 +398,25 @@ export class RowsWriter {
       return withSession(context, name, async (session) => {
         const relations = new Relations(context.storage, state)
         const known = await relations.bronzeRelation(session, state.batches[name] ?? [], [])
+        const { aggregates, rows } = session.dialect
         const shows = cursor !== undefined && known.columns.includes(cursor)
-        const newest = shows ? greatest(quoteName(cursor)) : 'CAST(NULL AS VARCHAR)'
+        const newest = shows
+          ? greatest(quoteName(cursor), session.dialect)
+          : 'CAST(NULL AS VARCHAR)'
         const { sql: alive } = await session.materialize(
           `SELECT ${keys.join(', ')}, ${newest} AS _newest FROM (${known.sql})
-           GROUP BY ${keys.join(', ')} HAVING arg_max(coalesce(_change, ''), _batch) <> 'delete'`,
+           GROUP BY ${keys.join(', ')} HAVING ${aggregates.maxBy("coalesce(_change, '')", '_batch')} <> 'delete'`,
         )
         const present =
           there.bytes > 0
-            ? `FROM ${this.text(session, { path, longest: there.longest, columns: source.key })}`
-            : `FROM ${alive} WHERE false`
-        const same = `USING (${keys.join(', ')})`
+            ? `SELECT * FROM ${this.text(session, { path, longest: there.longest, columns: source.key })}`
+            : `SELECT * FROM ${alive} WHERE false`
+        const same = { using: keys.join(', ') }
         const lacking = await session.rows(
-          `SELECT DISTINCT ${keys.join(', ')} FROM (${present}) ANTI JOIN ${alive} ${same} WHERE ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`,
+          `SELECT DISTINCT ${keys.join(', ')} FROM ${rows.antiJoin(`(${present})`, alive, same)} WHERE ${keys.map((key) => `${key} IS NOT NULL`).join(' AND ')}`,
         )
         const relation = `(SELECT CAST(NULL AS VARCHAR) AS _error, CAST(NULL AS VARCHAR) AS _raw, ${texts.join(', ')}, 'delete' AS _change
-          FROM (FROM ${alive} ANTI JOIN (${present}) ${same}))`
+          FROM ${rows.antiJoin(alive, `(${present})`, same)})`
         const data = `${batch.folder}/deleted.${this.dataset.format}`
         await context.storage.prepare(data)
         const kept = await this.write(session, relation, data)

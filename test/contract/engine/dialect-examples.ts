@@ -10,6 +10,13 @@ const time = (text: string) => `CAST('${text}' AS TIMESTAMP)`
 const moment = (text: string) => `CAST('${text}' AS TIMESTAMP WITH TIME ZONE)`
 
 const values: Examples = {
+  'values.wholeType': [
+    [
+      ({ values: v }) => v.tryCast("'-99999999999999999999999999999999999999'", v.wholeType),
+      -(10n ** 38n - 1n),
+    ],
+    [({ values: v }) => v.tryCast("'x'", v.wholeType), null],
+  ],
   'values.whole': [
     [({ values: v }) => v.whole(2n ** 63n), 2n ** 63n],
     [({ values: v }) => v.whole(-5n), -5n],
@@ -140,6 +147,11 @@ const texts: Examples = {
     [({ texts: t }) => t.utf8("''"), new Uint8Array()],
     [({ texts: t }) => t.utf8(NULL), null],
   ],
+  'texts.md5': [
+    [({ texts: t }) => t.md5("'é'"), '66ddcd97cfdeabb2f6fb8a999b4bc76f'],
+    [({ texts: t }) => t.md5("''"), 'd41d8cd98f00b204e9800998ecf8427e'],
+    [({ texts: t }) => t.md5(NULL), null],
+  ],
   'texts.characters': [[({ texts: t }) => t.characters([9, 10, 65, 0x1f600]), '\t\nA😀']],
   'texts.contains': [
     [({ texts: t }) => t.contains("'a😀b'", "'😀'"), true],
@@ -176,6 +188,7 @@ const texts: Examples = {
   'texts.first': [
     [({ texts: t }) => t.first("'😀a'", 1), '😀'],
     [({ texts: t }) => t.first("'a'", 3), 'a'],
+    [({ texts: t }) => t.first("'e\u0301'", 1), 'e'],
     [({ texts: t }) => t.first(NULL, 1), null],
     [({ texts: t }) => t.first("'a'", 0), ''],
   ],
@@ -474,6 +487,11 @@ const aggregates: Examples = {
   'aggregates.one': [
     [({ aggregates: a }) => `(SELECT ${a.one('t')} FROM ${three} AS r WHERE n = 2)`, 'é'],
     [({ aggregates: a }) => `(SELECT ${a.one('t')} FROM ${three} AS r WHERE n = 3)`, null],
+  ],
+  'aggregates.maxBy': [
+    [({ aggregates: a }) => `(SELECT ${a.maxBy('t', '-n')} FROM ${three} AS r)`, 'a'],
+    [({ aggregates: a }) => `(SELECT ${a.maxBy('n', 't')} FROM ${three} AS r WHERE n < 3)`, 2],
+    [({ aggregates: a }) => `(SELECT ${a.maxBy('n', 't')} FROM ${three} AS r WHERE n > 9)`, null],
   ],
   'aggregates.list': [
     [({ aggregates: a }) => `(SELECT ${a.list('t')} FROM ${three} AS r WHERE n = 2)`, ['é']],

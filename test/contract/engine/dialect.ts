@@ -37,7 +37,8 @@ export function dialectContract(open: () => Promise<Session>): void {
       const names = Object.entries(dialect).flatMap(([group, functions]) =>
         Object.keys(functions).map((name) => `${group}.${name}`),
       )
-      expect([...Object.keys(examples), 'values.type'].sort()).toEqual(names.sort())
+      const others = ['values.type', 'rows.number']
+      expect([...Object.keys(examples), ...others].sort()).toEqual(names.sort())
     }))
 
   it('spells each type as one that a column can have', () =>
@@ -45,6 +46,18 @@ export function dialectContract(open: () => Promise<Session>): void {
       const nulls = types.map((t, i) => `CAST(NULL AS ${session.dialect.values.type(t)}) AS c${i}`)
       const columns = await session.describe(`SELECT ${nulls.join(', ')}`)
       expect(columns.map(({ type }) => type)).toEqual(types)
+    }))
+
+  it('numbers the rows of what it keeps, however many there are', () =>
+    within(open, async (session) => {
+      const ten = '(VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9))'
+      const digits = ['a', 'b', 'c', 'd', 'e'].map((name) => `${ten} AS ${name}(${name}0)`)
+      const kept = await session.materialize(`SELECT a0 AS n FROM ${digits.join(' CROSS JOIN ')}`)
+      const { number } = session.dialect.rows
+      const [row] = await session.rows(
+        `SELECT count(*) AS n, count(DISTINCT q.${number}) AS d, min(q.${number}) AS low, max(q.${number}) AS high FROM ${kept.sql} AS q`,
+      )
+      expect(row).toEqual({ n: 100_000n, d: 100_000n, low: 0n, high: 99_999n })
     }))
 
   it('fails with what it is told to say, where it is computed', () =>

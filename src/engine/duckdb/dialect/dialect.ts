@@ -18,6 +18,7 @@ const named = (fields: readonly (readonly [name: string, value: string])[]) =>
 
 const values: ValueDialect = {
   type: sqlType,
+  wholeType: 'HUGEINT',
   whole: (number) => `CAST(${number} AS HUGEINT)`,
   tryCast: (value, type) => `TRY_CAST(${value} AS ${type})`,
   text: (value) => `CAST(${value} AS VARCHAR)`,
@@ -34,6 +35,7 @@ const texts: TextDialect = {
   length: (text) => `length(${text})`,
   bytes: (text) => `strlen(${text})`,
   utf8: (text) => `encode(${text})`,
+  md5: (text) => `md5(${text})`,
   characters: (codes) => codes.map((code) => `chr(${code})`).join('||'),
   contains: (text, part) => `contains(${text}, ${part})`,
   startsWith: (text, part) => `starts_with(${text}, ${part})`,
@@ -99,6 +101,7 @@ const aggregates: AggregateDialect = {
   any: (condition) => `bool_or(${condition})`,
   all: (condition) => `bool_and(${condition})`,
   one: (value) => `first(${value})`,
+  maxBy: (value, by) => `arg_max(${value}, ${by})`,
   list: (value) => `list(${value})`,
   checksum: (row) => `bit_xor(hash(${row}))`,
 }
@@ -106,6 +109,7 @@ const aggregates: AggregateDialect = {
 const joined = (on: JoinOn) => ('using' in on ? `USING (${on.using})` : `ON ${on.on}`)
 
 const rows: RowDialect = {
+  number: 'rowid',
   except: (columns) => `* EXCLUDE (${columns.join(', ')})`,
   replacing: (columns) =>
     `* REPLACE (${columns.map(([name, value]) => `${value} AS ${name}`).join(', ')})`,
