@@ -406,7 +406,6 @@ const wideFiles = [
   'cli/commands/build/serve',
   'iceberg/table',
   'run/bind',
-  'serve/daemon',
   'testing/compare',
 ]
 

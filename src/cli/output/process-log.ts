@@ -1,7 +1,7 @@
 import pino from 'pino'
 import { fullName } from '../../define/dataset.js'
 import type { Job } from '../../plan/jobs.js'
-import type { DaemonEvent } from '../../serve/daemon.js'
+import type { DaemonEvent } from '../../serve/daemon-options.js'
 import colors from './colors.js'
 import { stepLine } from './summary.js'
 import { printableJson, show } from './terminal.js'

@@ -1,0 +1,33 @@
+import type { Lake } from '../define/lake.js'
+import type { Engine } from '../engine/engine.js'
+import type { ScheduleEvent } from '../schedule/scheduler.js'
+import type { TryApart } from '../step/context.js'
+import type { RunEvent } from '../step/events.js'
+import type { JavaScript } from '../step/javascript.js'
+import type { Storage } from '../storage/storage.js'
+import type { AlertMessage } from './alerts.js'
+import type { HealthEvent } from './storage-health.js'
+
+export type DaemonEvent =
+  | ScheduleEvent
+  | HealthEvent
+  /** What should be known of what a dataset's source holds; each of them is told once. */
+  | { type: 'notes'; dataset: string; notes: string[] }
+  | { type: 'run'; job: string; run: string; event: RunEvent }
+  | { type: 'alert'; alert: AlertMessage }
+
+export interface DaemonOptions {
+  lake: Lake
+  storage: Storage
+  /** The same storage, of which calls fail at once. */
+  impatient?: Storage
+  startEngine: () => Promise<Engine>
+  javascript: JavaScript
+  /** Reads objects at which processes ended in processes of their own. */
+  tryApart?: TryApart
+  /** Jobs that run at the same time. */
+  concurrency: number
+  /** Milliseconds between two looks for what has arrived without a sign. */
+  sweep: number
+  onEvent: (event: DaemonEvent) => void
+}
