@@ -345,15 +345,12 @@ const inDuckDB = [
   'define/sql/divide',
   'define/sql/sql',
   'define/types/sql-type',
-  'source/files/encode',
   'source/formats/delimited',
-  'source/formats/ingest-json',
   'source/formats/json-columns',
   'source/formats/json-names',
   'source/formats/json-records',
   'source/formats/nested-json',
   'source/formats/table',
-  'source/text/canonical',
 ]
 
 /**

@@ -2,6 +2,7 @@ import { quoteName } from '../../define/sql/sql.js'
 import { wholeType } from '../../define/types/sql-type.js'
 import type { BronzeEncoding, Counts, Session } from '../../engine/engine.js'
 import { isNumber, type KnownColumns } from '../../quality/known.js'
+import type { Dialect } from '../../sql/dialect.js'
 
 /** Types in which columns are worth keeping, by their names in lower case: those in which silver reads them. */
 export type RequestedTypes = ReadonlyMap<string, string>
@@ -47,13 +48,16 @@ export async function keepRecords(
     const i = proved.indexOf(name)
     return i < 0 ? quoteName(name) : `_v${i} AS ${quoteName(name)}`
   })
-  const casts = proved.map((name, i) => `, ${castSql(name, found[name] as string)} AS _v${i}`)
-  const nonCanonical = proved.map(
-    (name, i) => `NOT ${givesBack(name, `_v${i}`, found[name] as string)}`,
+  const { dialect } = session
+  const casts = proved.map(
+    (name, i) => `, ${castSql(name, found[name] as string, dialect)} AS _v${i}`,
   )
-  const list = names.map((name) => `CAST(${quoteName(name)} AS VARCHAR)`)
+  const nonCanonical = proved.map(
+    (name, i) => `NOT ${givesBack(name, `_v${i}`, found[name] as string, dialect)}`,
+  )
+  const list = names.map((name) => dialect.values.text(quoteName(name)))
   // As one text: a list that is NULL in all rows costs more than a column of numbers, to write and to read.
-  const json = `CAST(to_json([${list.join(', ')}]) AS VARCHAR)`
+  const json = dialect.json.text(dialect.lists.of(...list))
   const rawValues = `CASE WHEN ${nonCanonical.join(' OR ')} THEN ${json} END AS _raw_values`
   const all = [...lineage, ...(clean ? [] : ['_error', '_raw']), ...own]
   const sql =
@@ -113,7 +117,10 @@ async function worthwhile(
     return [type, ...(whole ? [whole] : [])].map((kept) => [name, kept] as const)
   })
   if (candidates.length === 0) return {}
-  const tests = candidates.map(([name, type]) => givesBack(name, castSql(name, type), type))
+  const { dialect } = session
+  const tests = candidates.map(([name, type]) =>
+    givesBack(name, castSql(name, type, dialect), type, dialect),
+  )
   const sample = `(SELECT * FROM ${relation} LIMIT ${SAMPLE})`
   const { rows, counts } = await countTrue(session, sample, tests)
   const enough = candidates.filter((_, i) => (counts[i] ?? 0) >= rows * MOST)
@@ -131,13 +138,15 @@ async function countTrue(
   conditions: readonly string[],
 ): Promise<{ rows: number; counts: number[] }> {
   if (conditions.length <= FEW) {
-    const counted = conditions.map((sql, i) => `count(*) FILTER (${sql}) AS n${i}`)
+    const counted = conditions.map((sql, i) => `count(*) FILTER (WHERE ${sql}) AS n${i}`)
     const [row] = await session.rows(`SELECT count(*) AS n, ${counted.join(', ')} FROM ${relation}`)
     return { rows: Number(row?.n), counts: conditions.map((_, i) => Number(row?.[`n${i}`])) }
   }
+  const { each, of } = session.dialect.lists
+  const places = conditions.map((_, i) => String(i))
   const counted = await session.rows(
-    `SELECT i, count(*) AS n, count(*) FILTER (yes) AS yes FROM (
-       SELECT unnest(range(${conditions.length})) AS i, unnest([${conditions.join(', ')}]) AS yes FROM ${relation}
+    `SELECT i, count(*) AS n, count(*) FILTER (WHERE yes) AS yes FROM (
+       SELECT ${each(of(...places))} AS i, ${each(of(...conditions))} AS yes FROM ${relation}
      ) GROUP BY i ORDER BY i`,
   )
   const counts = conditions.map(() => 0)
@@ -145,18 +154,18 @@ async function countTrue(
   return { rows: Number(counted[0]?.n ?? 0), counts }
 }
 
-function castSql(name: string, type: string): string {
-  return `TRY_CAST(${quoteName(name)} AS ${type})`
+function castSql(name: string, type: string, { values }: Dialect): string {
+  return values.tryCast(quoteName(name), type)
 }
 
 /** Bytes of texts beside which the engine knows others of its own: `infinity`, years before Christ. */
 const widths: Record<string, number> = { DATE: 10, TIMESTAMP: 19 }
 
-function givesBack(name: string, value: string, type: string): string {
+function givesBack(name: string, value: string, type: string, of: Dialect): string {
   const text = quoteName(name)
-  const same = `CAST(${value} AS VARCHAR) IS NOT DISTINCT FROM ${text}`
+  const same = `${of.values.text(value)} IS NOT DISTINCT FROM ${text}`
   const width = widths[type]
   return width === undefined
     ? `(${same})`
-    : `(${same} AND coalesce(strlen(${text}), ${width}) = ${width})`
+    : `(${same} AND coalesce(${of.texts.bytes(text)}, ${width}) = ${width})`
 }

@@ -86,12 +86,13 @@ export function canonicalRows(
     skip: 0,
     longest,
   })
-  const values = columns.map((name, i) => `${unescaped(`c${i}`)} AS ${quoteName(name)}`)
+  const plain = (column: string) => unescaped(column, session.dialect)
+  const values = columns.map((name, i) => `${plain(`c${i}`)} AS ${quoteName(name)}`)
   const all = [
-    ...name.map((column) => `${unescaped(column)} AS _source_file`),
+    ...name.map((column) => `${plain(column)} AS _source_file`),
     'CAST(_source_line AS BIGINT) AS _source_line',
     '_error',
-    `${unescaped('_raw')} AS _raw`,
+    `${plain('_raw')} AS _raw`,
     ...values,
   ]
   return `(SELECT ${all.join(', ')} FROM ${text})`

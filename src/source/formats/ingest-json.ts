@@ -68,14 +68,13 @@ async function ingestLines(reading: FileReading): Promise<IngestedFile | undefin
   )
   // Lines of nothing but spaces are no rows, which only a look at each of them tells.
   const { kept } = all
+  const isBlank = target.session.dialect.patterns.matches('_json', '\\s*')
   const [blank] =
     kept && kept.broken > 0
-      ? await target.session.rows(`SELECT 1 FROM ${text} WHERE ${BLANK} LIMIT 1`)
+      ? await target.session.rows(`SELECT 1 FROM ${text} WHERE ${isBlank} LIMIT 1`)
       : []
   return blank ? undefined : kept && { ...kept, ...all.outside }
 }
-
-const BLANK = `regexp_full_match(_json, '\\s*')`
 
 /** What was kept, and the columns and their names. */
 type KeptNamed<T> = { kept: T; columns: string[]; outside: NamesOutside }
@@ -185,7 +184,8 @@ export function keepTexts<T extends Kept>(
     skip: 0,
     longest,
   })
-  const name = named ? `${unescaped('_file')} AS _source_file, ` : ''
-  const lined = `(SELECT ${name}CAST(_line AS BIGINT) AS _source_line, _why, ${unescaped('_what')} AS _what, ${unescaped('_json')} AS _json FROM ${text})`
+  const plain = (column: string) => unescaped(column, rows.target.session.dialect)
+  const name = named ? `${plain('_file')} AS _source_file, ` : ''
+  const lined = `(SELECT ${name}CAST(_line AS BIGINT) AS _source_line, _why, ${plain('_what')} AS _what, ${plain('_json')} AS _json FROM ${text})`
   return keepAll(rows, { relation: lined, marked }, keep)
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import type { FilesSource } from '../../define/source.js'
+import type { Dialect } from '../../sql/dialect.js'
 import { progressed } from '../decoder/progress.js'
 import { LineReader, splitOf } from '../formats/lines.js'
 import { canonicalBlock, type TextBlock } from './plain-block.js'
@@ -309,14 +310,12 @@ export function unescapeText(text: string): string {
 }
 
 /** SQL that undoes the escapes in a column. */
-export function unescaped(column: string): string {
+export function unescaped(column: string, { texts }: Dialect): string {
+  const char = (text: string) => (text === '' ? `''` : texts.characters([text.charCodeAt(0)]))
+  const mark = char(ESCAPE)
   const undone = escapes.reduce(
-    (sql, [letter, text]) => `replace(${sql}, chr(26) || '${letter}', ${charSql(text)})`,
+    (sql, [letter, text]) => texts.replace(sql, `${mark} || '${letter}'`, char(text)),
     column,
   )
-  return `CASE WHEN contains(${column}, chr(26)) THEN ${undone} ELSE ${column} END`
-}
-
-function charSql(text: string): string {
-  return text === '' ? `''` : `chr(${text.charCodeAt(0)})`
+  return `CASE WHEN ${texts.contains(column, mark)} THEN ${undone} ELSE ${column} END`
 }
