@@ -1,6 +1,4 @@
 #!/usr/bin/env node
-import { startAhead } from '../dist/query/spawn.js'
-
-if (process.argv.includes('query')) startAhead()
+if (process.argv.includes('query')) (await import('../dist/query/spawn.js')).startAhead()
 const { main } = await import('../dist/cli/main.js')
 process.exitCode = await main(process.argv)

@@ -9,7 +9,7 @@ import { changesOf, type View } from '../plan/plan.js'
 import { Batches } from '../step/batches.js'
 import { hash } from '../step/context.js'
 import type { Storage } from '../storage/storage.js'
-import { type BindScope, type Bound, bindSql, hasOtherSql, type SqlProblem } from './bind.js'
+import type { BindScope, Bound, SqlProblem } from './bind.js'
 
 /** Datasets whose checks and warnings were bound by this process: their definition in the log says nothing of them. */
 const bound = new WeakSet<AnyDataset>()
@@ -30,6 +30,13 @@ export function newSql(
     } else if (hasOtherSql(dataset) && !bound.has(dataset)) wanted.set(dataset, 'checks')
   }
   return wanted
+}
+
+/** Whether a dataset has SQL of which its table's definition says nothing. */
+function hasOtherSql(dataset: AnyDataset): boolean {
+  if (dataset.tier === 'bronze') return false
+  const warns = dataset.tier === 'silver' && dataset.rules.some((r) => r.severity === 'warn')
+  return warns || dataset.checks.some(({ check }) => check === 'sql')
 }
 
 /** Of a view there are no rows that could stay. */
@@ -65,6 +72,8 @@ export async function bindNew(
   batches: Batches,
   arriving: (dataset: Bronze) => boolean,
 ): Promise<SqlLeft> {
+  // Most commands find nothing that is new, and to load what binds takes longer than to find out.
+  const { bindSql } = await import('./bind.js')
   const { problems, unbound, columns } = await bindSql(session, wanted, view, batches)
   const later = problems.filter(({ unsure }) => unsure.some(arriving))
   const certain = problems.filter((problem) => !later.includes(problem))

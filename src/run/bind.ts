@@ -215,16 +215,6 @@ class Binder {
   }
 }
 
-function sqlChecks(dataset: AnyDataset): boolean {
-  return dataset.tier !== 'bronze' && dataset.checks.some(({ check }) => check === 'sql')
-}
-
-/** Whether a dataset has SQL of which its table's definition says nothing. */
-export function hasOtherSql(dataset: AnyDataset): boolean {
-  const warns = dataset.tier === 'silver' && dataset.rules.some((r) => r.severity === 'warn')
-  return warns || sqlChecks(dataset)
-}
-
 /** What a bronze dataset's rows have; more may come with its next batch where its definition does not say all. */
 async function bronzeColumns(
   dataset: Bronze,

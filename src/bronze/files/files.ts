@@ -11,8 +11,7 @@ import { besideBatch, keepOriginal } from '../originals.js'
 import { isAtFault, mayBeItsBytes, ObjectFailure, readAround } from '../quarantine/blame.js'
 import { groupsBySuspicion, ProcessEnded, suspectsOf, whileReading } from '../quarantine/reading.js'
 import { setAside } from '../quarantine/set-aside.js'
-import { ingestBatch, type Watermark } from './batch.js'
-import { readAlone } from './read-again.js'
+import type { Watermark } from './batch.js'
 import { readingOf, textReadingOf } from './unreadable.js'
 
 /** Files that are tried to find out whether any can be read. */
@@ -67,6 +66,8 @@ async function ingestAround(
   files: readonly SourceFile[],
 ): Promise<Intake> {
   const { context, dataset } = ingestion
+  // To look for new files takes less time than to load what reads them.
+  const { ingestBatch } = await import('./batch.js')
   const nameOf = ({ name, size }: SourceFile) => `${name} (${size})`
   const together = (done: Intake, some: readonly SourceFile[]) =>
     whileReading(context, dataset, some.map(nameOf), () =>
@@ -112,6 +113,7 @@ async function setFileAside(
   const { context, dataset } = ingestion
   const { storage, run } = context
   const others = async () => {
+    const { readAlone } = await import('./read-again.js')
     for (const other of all.filter((one) => one !== file).slice(0, TRIED)) {
       const folder = `bronze/${dataset.name}/probe/${run}`
       const found = await readAlone(ingestion, other, { batch: '', folder }).catch(() => undefined)

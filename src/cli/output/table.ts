@@ -192,6 +192,8 @@ function shown(value: RowValue | undefined, longest: number): string {
 
 /** Cells that a text takes on a terminal, nearly: wide characters count double. */
 export function cellsOf(text: string): number {
+  // No text of Latin, Greek, Cyrillic or the like has a wide character.
+  if (!/[\u1100-\uffff]/.test(text)) return text.length
   let cells = 0
   for (const char of text)
     cells +=
