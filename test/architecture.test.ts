@@ -338,7 +338,6 @@ function codeBelow(folder: string, names: readonly string[]): string[] {
  * go through the session's dialect.
  */
 const inDuckDB = [
-  'catalog/crawl/readings',
   'cli/commands/read/discarded',
   'cli/discarded-export',
   'cli/discarded-rule',

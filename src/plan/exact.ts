@@ -28,6 +28,9 @@ const numbers = ['int', 'bigint', 'float', 'double', 'decimal']
 /** Digits that a double holds whatever they are. */
 const DOUBLE_DIGITS = 15
 
+/** Digits of the longest value of a type of whole numbers, by the engine's name of it; of others none. */
+export const wholeDigits = (type: string): number | undefined => wholes[type]
+
 /** How what a query gives fits a declared type. @param from the engine's name of the type that the query gives. */
 export function fitOf(from: string, to: ColumnType): Fit {
   if (from === sqlType(to) || texts.includes(to.kind) || from === '"NULL"') return 'exact'

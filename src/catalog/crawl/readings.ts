@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { t } from '../../define/types/t.js'
+import { wholeDigits } from '../../plan/exact.js'
 
 /** How a column's texts may be read: a type with its options, both as a schema and as TypeScript. */
 export interface Typed {
@@ -214,14 +215,18 @@ const nativeReadings: readonly [type: RegExp, name: keyof typeof t][] = [
   [/\[\d*\]$|^STRUCT|^MAP/, 'json'],
 ]
 
+/** Digits that all whole numbers of 64 bits have at most. */
+const LONG = 19
+
 /** The readings of a column whose file says its type. */
 export function readingsOfType(type: string): Reading[] {
   const any = '(?s).*'
   const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(type) ?? []
   if (precision !== undefined)
     return [{ pattern: any, type: () => call('decimal', [Number(precision), Number(scale)], {}) }]
-  if (type === 'UBIGINT' || type === 'HUGEINT' || type === 'UHUGEINT')
-    return [{ pattern: WHOLE, type: () => call('decimal', [type === 'UBIGINT' ? 20 : 38, 0], {}) }]
+  const digits = wholeDigits(type)
+  if (digits !== undefined && digits > LONG)
+    return [{ pattern: WHOLE, type: () => call('decimal', [Math.min(digits, 38), 0], {}) }]
   const name = nativeReadings.find(([of]) => of.test(type))?.[1]
   return name === undefined ? [] : [{ pattern: any, type: simple(name) }]
 }
