@@ -209,8 +209,6 @@ export interface AggregateDialect {
   any(condition: string): string
   /** Whether a condition holds for each row of which that is known; NULL where it is of none. */
   all(condition: string): string
-  /** The value of one row, whichever, which may be NULL. */
-  one(value: string): string
   /**
    * The value of the row whose `by` is the greatest, whichever of several; neither may be NULL, for
    * engines differ in what that gives.

@@ -5,6 +5,7 @@ import { secondsOf } from '../define/interval.js'
 import type { Check, Gold, Silver } from '../define/model.js'
 import { quoteName, quoteText, reference, renderSql } from '../define/sql/sql.js'
 import { thousands } from '../define/thousands.js'
+import { count } from '../engine/count.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError, type SourceLocation } from '../errors.js'
 import type { TableVersion } from '../iceberg/version.js'
@@ -102,72 +103,77 @@ function unusual(n: number, before: readonly number[], deviations: number): stri
   return `${shown} rows, but the last ${before.length} runs had ${usual} on average`
 }
 
-/** What is wrong, in words; `undefined` when the check holds. */
-async function hold(check: Check, holding: Holding): Promise<string | undefined> {
-  const { session, counts, started } = holding
-  const { aggregates, texts, times } = session.dialect
-  const one = async (sql: string) => (await session.rows(sql))[0] ?? {}
-  switch (check.check) {
-    case 'unique': {
-      const columns = check.columns.map(quoteName)
-      const present = columns.map((c) => `${c} IS NOT NULL`).join(' AND ')
-      const { n, first } = await one(
-        `SELECT count(*) AS n, ${aggregates.one('k')} AS first FROM (SELECT ${texts.joinBy(', ', columns)} AS k
-         FROM this_table WHERE ${present} GROUP BY ${columns.join(', ')} HAVING count(*) > 1 ORDER BY k)`,
-      )
-      return n === 0n
-        ? undefined
-        : `${n} ${n === 1n ? 'value appears' : 'values appear'} more than once, such as ${first}`
-    }
-    case 'not empty': {
-      const { n } = await one('SELECT count(*) AS n FROM this_table')
-      return n === 0n ? 'it has no rows' : undefined
-    }
-    case 'row count': {
-      const n = Number((await one('SELECT count(*) AS n FROM this_table')).n)
-      const { min = 0, max = Number.POSITIVE_INFINITY } = check
-      return n >= min && n <= max ? undefined : `it has ${thousands(n)} rows`
-    }
-    case 'usual rows': {
-      const before = holding.rowsBefore?.slice(0, check.runs) ?? []
-      const all = await one('SELECT count(*) AS n FROM this_table')
-      return unusual(counts?.in ?? Number(all.n), before, check.deviations)
-    }
-    case 'discarded': {
-      if (!counts || counts.in === 0) return undefined
-      const part = counts.discarded / counts.in
-      const percent = Number((part * 100).toPrecision(3))
-      return part <= check.max
-        ? undefined
-        : `${thousands(counts.discarded)} of ${thousands(counts.in)} rows were discarded (${percent} %)`
-    }
-    case 'fresh': {
-      const column = quoteName(check.columns[0] as string)
-      const at = `CAST(${quoteText(started.toISOString())} AS TIMESTAMP WITH TIME ZONE)`
-      const { newest, late } = await one(
-        `SELECT CAST(max(${column}) AS VARCHAR) AS newest,
-         ${times.seconds(at)} - ${times.seconds(`CAST(max(${column}) AS TIMESTAMP)`)} AS late FROM this_table`,
-      )
-      if (newest === null) return 'it has no value'
-      return Number(late) <= (secondsOf(check.within) as number)
-        ? undefined
-        : `the newest value is ${newest}`
-    }
-    case 'references': {
-      const [column, target] = [check.columns[0] as string, check.target].map(quoteName)
-      const { n, first } = await one(
-        `SELECT count(*) AS n, ${aggregates.one(column as string)} AS first FROM this_table
-         WHERE ${column} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ${reference(check.to)} AS t WHERE t.${target} = this_table.${column})`,
-      )
-      return n === 0n
-        ? undefined
-        : `${n} ${n === 1n ? 'row has' : 'rows have'} a value that does not exist in ${fullName(check.to)}, such as ${first}`
-    }
-    case 'sql': {
-      const { n } = await atUserSql(check.query, 1, () =>
-        one(`SELECT count(*) AS n FROM (\n${renderSql(check.query)}\n)`),
-      )
-      return n === 0n ? undefined : `its query returns ${n} ${n === 1n ? 'row' : 'rows'}`
-    }
-  }
+type Checked<K> = Extract<Check, { check: K }>
+
+/** What is wrong with `this_table`, in words; `undefined` when the check holds. */
+const kinds: {
+  [K in Check['check']]: (check: Checked<K>, holding: Holding) => Promise<string | undefined>
+} = {
+  unique: async ({ columns: names }, { session }) => {
+    const columns = names.map(quoteName)
+    const present = columns.map((c) => `${c} IS NOT NULL`).join(' AND ')
+    const { n, first } = await one(
+      session,
+      `SELECT count(*) AS n, min(k) AS first FROM (SELECT ${session.dialect.texts.joinBy(', ', columns)} AS k
+       FROM this_table WHERE ${present} GROUP BY ${columns.join(', ')} HAVING count(*) > 1)`,
+    )
+    if (n === 0n) return undefined
+    return `${n} ${n === 1n ? 'value appears' : 'values appear'} more than once, such as ${first}`
+  },
+  'not empty': async (_, { session }) =>
+    (await rowsOf(session)) === 0 ? 'it has no rows' : undefined,
+  'row count': async ({ min = 0, max = Number.POSITIVE_INFINITY }, { session }) => {
+    const n = await rowsOf(session)
+    return n >= min && n <= max ? undefined : `it has ${thousands(n)} rows`
+  },
+  'usual rows': async ({ runs, deviations }, { session, counts, rowsBefore }) => {
+    const before = rowsBefore?.slice(0, runs) ?? []
+    return unusual(counts?.in ?? (await rowsOf(session)), before, deviations)
+  },
+  discarded: async ({ max }, { counts }) => {
+    if (!counts || counts.in === 0) return undefined
+    const part = counts.discarded / counts.in
+    const percent = Number((part * 100).toPrecision(3))
+    if (part <= max) return undefined
+    return `${thousands(counts.discarded)} of ${thousands(counts.in)} rows were discarded (${percent} %)`
+  },
+  fresh: async ({ columns, within }, { session, started }) => {
+    const column = quoteName(columns[0] as string)
+    const { seconds } = session.dialect.times
+    const at = `CAST(${quoteText(started.toISOString())} AS TIMESTAMP WITH TIME ZONE)`
+    const { newest, late } = await one(
+      session,
+      `SELECT CAST(max(${column}) AS VARCHAR) AS newest,
+       ${seconds(at)} - ${seconds(`CAST(max(${column}) AS TIMESTAMP)`)} AS late FROM this_table`,
+    )
+    if (newest === null) return 'it has no value'
+    const isFresh = Number(late) <= (secondsOf(within) as number)
+    return isFresh ? undefined : `the newest value is ${newest}`
+  },
+  references: async ({ columns, target: name, to }, { session }) => {
+    const [column, target] = [columns[0] as string, name].map(quoteName)
+    const { n, first } = await one(
+      session,
+      `SELECT count(*) AS n, min(${column}) AS first FROM this_table
+       WHERE ${column} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ${reference(to)} AS t WHERE t.${target} = this_table.${column})`,
+    )
+    if (n === 0n) return undefined
+    return `${n} ${n === 1n ? 'row has' : 'rows have'} a value that does not exist in ${fullName(to)}, such as ${first}`
+  },
+  sql: async ({ query }, { session }) => {
+    const { n } = await atUserSql(query, 1, () =>
+      one(session, `SELECT count(*) AS n FROM (\n${renderSql(query)}\n)`),
+    )
+    return n === 0n ? undefined : `its query returns ${n} ${n === 1n ? 'row' : 'rows'}`
+  },
 }
+
+const hold = (check: Check, holding: Holding): Promise<string | undefined> =>
+  (kinds[check.check] as (check: Check, holding: Holding) => Promise<string | undefined>)(
+    check,
+    holding,
+  )
+
+const one = async (session: Session, sql: string) => (await session.rows(sql))[0] ?? {}
+
+const rowsOf = (session: Session) => count(session, 'SELECT count(*) AS n FROM this_table')

@@ -484,10 +484,6 @@ const aggregates: Examples = {
     [({ aggregates: a }) => `(SELECT ${a.all("t <> 'é'")} FROM ${three} AS r)`, false],
     [({ aggregates: a }) => `(SELECT ${a.all("t = 'x'")} FROM ${three} AS r WHERE n > 9)`, null],
   ],
-  'aggregates.one': [
-    [({ aggregates: a }) => `(SELECT ${a.one('t')} FROM ${three} AS r WHERE n = 2)`, 'é'],
-    [({ aggregates: a }) => `(SELECT ${a.one('t')} FROM ${three} AS r WHERE n = 3)`, null],
-  ],
   'aggregates.maxBy': [
     [({ aggregates: a }) => `(SELECT ${a.maxBy('t', '-n')} FROM ${three} AS r)`, 'a'],
     [({ aggregates: a }) => `(SELECT ${a.maxBy('n', 't')} FROM ${three} AS r WHERE n < 3)`, 2],

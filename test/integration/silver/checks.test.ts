@@ -49,6 +49,12 @@ describe('a check of a whole table', () => {
       'shop references silver.shops.shop: 1 row has a value that does not exist in silver.shops, such as 7',
     ],
     [
+      // Of several the least is named, whichever row is read first.
+      "check.references('shop', shops, 'shop')",
+      `${good}3,9,2026-01-01 00:00:00\n4,7,2026-01-01 00:00:00\n5,8,2026-01-01 00:00:00\n`,
+      '3 rows have a value that does not exist in silver.shops, such as 7',
+    ],
+    [
       "check.sql('no shop 1', sql`select * from this_table where shop = 1`)",
       good,
       'no shop 1: its query returns 2 rows',

@@ -100,7 +100,6 @@ const aggregates: AggregateDialect = {
   distinct: (value) => `approx_count_distinct(${value})`,
   any: (condition) => `bool_or(${condition})`,
   all: (condition) => `bool_and(${condition})`,
-  one: (value) => `first(${value})`,
   maxBy: (value, by) => `arg_max(${value}, ${by})`,
   list: (value) => `list(${value})`,
   checksum: (row) => `bit_xor(hash(${row}))`,
