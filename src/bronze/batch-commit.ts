@@ -3,7 +3,7 @@ import { fullName } from '../define/dataset.js'
 import type { Bronze } from '../define/model.js'
 import { thousands } from '../define/thousands.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
-import { lastNumber } from '../plan/plan.js'
+import { lastNumber } from '../plan/offsets.js'
 import {
   Batches,
   type BatchFile,

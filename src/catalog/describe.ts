@@ -9,7 +9,7 @@ import type { Session } from '../engine/engine.js'
 import { Table } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
 import { type ColumnLineage, type ColumnSource, columnLineage } from '../plan/lineage.js'
-import { bindSql } from '../run/bind.js'
+import { bindSql } from '../run/bind/bind.js'
 import { Batches, bronzeLineage } from '../step/batches.js'
 import type { Storage } from '../storage/storage.js'
 

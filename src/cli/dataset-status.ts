@@ -7,7 +7,7 @@ import type { AnyDataset } from '../define/model.js'
 import { messageOf } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { quarantinedOf } from '../log/quarantined.js'
-import type { Step } from '../plan/plan.js'
+import type { Stage } from '../plan/plan.js'
 import { count } from './output/format.js'
 
 /** What `moraine status` says of a dataset. */
@@ -39,7 +39,7 @@ export interface Status {
  * @param problem why that could not be.
  */
 export function statusOf(
-  { dataset, name, decision }: Step,
+  { dataset, name, decision }: Stage,
   state: LakeState,
   checked: boolean,
   problem: unknown,

@@ -22,6 +22,17 @@ type Parts = Record<string, string | { type: string; text: string }>
  * schedules, formatting and comments do not, nor do rules that only warn.
  */
 export function definitionOf(dataset: AnyDataset, hash: Hash): Definition {
+  const { hash: by, definition } = known.get(dataset) ?? {}
+  if (definition && by === hash) return definition
+  const found = hashed(dataset, hash)
+  known.set(dataset, { hash, definition: found })
+  return found
+}
+
+/** A run asks many times, and a dataset stays what it is. */
+const known = new WeakMap<AnyDataset, { hash: Hash; definition: Definition }>()
+
+function hashed(dataset: AnyDataset, hash: Hash): Definition {
   const parts =
     dataset.tier === 'silver'
       ? silverParts(dataset)
@@ -30,11 +41,11 @@ export function definitionOf(dataset: AnyDataset, hash: Hash): Definition {
         : {}
   const short = (text: string) => hash(text).slice(0, 16)
   // Columns carry their type before the hash, so that a change can be told apart and shown.
-  const hashed = Object.entries(parts).map(([name, part]) => [
+  const entries = Object.entries(parts).map(([name, part]) => [
     name,
     typeof part === 'string' ? short(part) : `${part.type} ${short(part.text)}`,
   ])
-  return { meaning: MEANING, ...Object.fromEntries(hashed) }
+  return { meaning: MEANING, ...Object.fromEntries(entries) }
 }
 
 /** All that the rows of a lake depend on, as one hash: what its commits say they were made by. */
@@ -75,7 +86,9 @@ function schemaChecks(schema: z.ZodType): string {
   return checks.length > 0 ? JSON.stringify(checks, replacer) : ''
 }
 
-/** The usual compression is no part of a definition: tables from before there was a choice have it. */
+/**
+ * The usual compression is no part of a definition: tables from before there was a choice have it.
+ */
 function compressionPart({ compression = 'zstd' }: Silver<any> | Gold<any>): Parts {
   return compression === 'zstd' ? {} : { compression }
 }
@@ -108,7 +121,10 @@ function sourceText(chosen: string | Sql): string {
 
 const numeric = ['int', 'bigint', 'float', 'double', 'decimal']
 
-/** A Zod schema as text: its definition, functions by their source. A number's width is left to its type. */
+/**
+ * A Zod schema as text: its definition, functions by their source. A number's width is left to its
+ * type.
+ */
 function schemaText(schema: z.ZodType): string {
   return JSON.stringify(plainDef(schema as never), replacer)
 }

@@ -1,406 +1,216 @@
-import { safeParse, type z } from 'zod'
 import { fullName } from '../define/dataset.js'
-import { inputsOf, lookupsOf } from '../define/inputs.js'
-import type { AnyDataset, Gold, Silver } from '../define/model.js'
-import { keptFrom, retentionOf } from '../define/retention.js'
-import { historiesIn } from '../define/sql/sql.js'
-import { thousands } from '../define/thousands.js'
-import type { BatchPointer, Offsets, TableState } from '../log/commit.js'
-import { compareDefinitions, type DefinitionChanges } from './changes.js'
-import type { BuildDecision, Decision, Discovery, View, Window } from './decision.js'
-import { definitionOf } from './fingerprint.js'
+import { checkedAgainst, inputsOf } from '../define/inputs.js'
+import type { AnyDataset, Bronze, Gold, Silver } from '../define/model.js'
+import { retentionOf } from '../define/retention.js'
+import type { BatchPointer, TableState } from '../log/commit.js'
+import { type DecideOptions, decide, decideFor, decideIntake, readAgain } from './decide.js'
+import type { BuildDecision, Decision, Discovery, View } from './decision.js'
+import { lastNumber } from './offsets.js'
 
-export type { View } from './decision.js'
-
-export interface Step {
-  dataset: AnyDataset
+interface StageOf<D extends AnyDataset> {
+  dataset: D
   name: string
+  /** Stages of the plan that have ended before this one begins. */
+  after: readonly string[]
+  /** What is to be done, as far as that is known before anything is done. */
   decision: Decision
+  /** Set where it is decided only after other stages. */
+  pending?: Pending
 }
 
-export interface PlanInput {
-  datasets: readonly AnyDataset[]
-  view: View
-  discoveries: Readonly<Record<string, Discovery>>
-  /** Build everything from its inputs again. */
-  full: boolean
-  /** A hash of a text; definitions are compared by it. */
-  hash: (text: string) => string
-  now: Date
+/** What a stage waits for to be decided. */
+export interface Pending {
+  /** The stages of the plan whose changes decide; in words: "after intake". */
+  on: readonly string[]
+  /** What is done if none of these changes anything. */
+  otherwise: Decision
+}
+
+/** Reads what the source of a dataset offers. */
+export interface IntakeStage extends StageOf<Bronze> {
+  kind: 'intake'
+  /** What to do where the source was looked at once more. */
+  resolve(discovery: Discovery): Decision
+}
+
+/** Builds a table, or stores a view. */
+export interface BuildStage extends StageOf<Silver | Gold> {
+  kind: 'build'
+  /** What to do on the state that `after` leaves. */
+  resolve(view: View): Decision
+}
+
+/** Judges discarded rows of a table again. */
+export interface ReplayStage extends StageOf<Silver> {
+  kind: 'replay'
+  resolve(): Decision
 }
 
 /**
- * What a run would do and why, in order. Datasets downstream of one that will change are planned
- * as well; a run looks again when it comes to them.
+ * Expires batches that are older than a dataset's `keep`, once all that reads them has read them.
  */
-export function plan(input: PlanInput): Step[] {
-  const changing = new Set<AnyDataset>()
-  return input.datasets.map((dataset) => {
-    const decision = planOne(dataset, input, changing)
-    if (decision.action !== 'none') changing.add(dataset)
-    return { dataset, name: fullName(dataset), decision }
+export interface ExpireStage {
+  kind: 'expire'
+  dataset: Bronze
+  name: string
+  after: readonly string[]
+}
+
+/**
+ * What is done for a dataset, and why: made by {@link plan}, shown by `moraine plan`, carried out
+ * by a run.
+ */
+export type Stage = IntakeStage | BuildStage | ReplayStage
+
+/** All that a run does. */
+export interface Plan {
+  /** One for each dataset, inputs first. */
+  stages: readonly Stage[]
+  /** Those that end the run. */
+  expire: readonly ExpireStage[]
+}
+
+export interface PlanInput extends DecideOptions {
+  datasets: readonly AnyDataset[]
+  view: View
+  discoveries: Readonly<Record<string, Discovery>>
+  /** Datasets whose sources could not be looked at: a run tries again. */
+  unread?: readonly string[]
+  /** The silver dataset whose discarded rows are judged again, in the place of its build. */
+  replay?: string | undefined
+}
+
+/** Whether a stage changes what others read; it is certain only that a table will be there. */
+type Change = 'certain' | 'expected' | 'possible'
+type Changing = ReadonlyMap<AnyDataset, Change>
+
+/**
+ * The stages of a run. Those downstream of others say what they do if these change what is
+ * expected.
+ */
+export function plan(input: PlanInput): Plan {
+  const { datasets } = input
+  const chosen = new Set(datasets)
+  const changing = new Map<AnyDataset, Change>()
+  const stages = datasets.map((dataset) => {
+    const stage = stageOf(dataset, input, changing)
+    const change = changeBy(stage, input)
+    if (change) changing.set(dataset, change)
+    const first = [...inputsOf(dataset), ...checkedAgainst(dataset)]
+    const after = first.filter((other) => chosen.has(other)).map(fullName)
+    return { ...stage, after: [...new Set(after)] }
   })
-}
-
-function planOne(
-  dataset: AnyDataset,
-  { view, discoveries, full, hash, now }: PlanInput,
-  changing: ReadonlySet<AnyDataset>,
-): Decision {
-  if (dataset.tier === 'bronze') return decideIntake(discoveries[fullName(dataset)])
-  const decision = decide(dataset, view, { full, hash, now })
-  const upstream = inputsOf(dataset).filter((input) => changing.has(input))
-  const isView = dataset.tier === 'gold' && dataset.view
-  if (decision.action === 'build' || upstream.length === 0 || isView) return decision
-  const names = upstream.map(fullName).join(', ')
-  const driving = view.tables[fullName(dataset)]?.drivingInputs ?? []
-  const incremental =
-    dataset.tier === 'silver'
-      ? upstream.every((d) => d.tier === 'bronze')
-      : upstream.every((d) => driving.includes(fullName(d)))
-  const reason = `${names} will change${readAgain(dataset, upstream, view)}`
-  return { action: 'build', mode: incremental ? 'incremental' : 'full', reason, windows: [] }
-}
-
-/** What to do for a bronze dataset, by what its source offers. */
-export function decideIntake(discovery: Discovery | undefined): Decision {
-  if (!discovery) return { action: 'none', reason: 'its source was not checked' }
-  const { again = 0, ...others } = discovery
-  if (again > 0) {
-    const news = decideIntake(others)
-    const said = `${again === 1 ? '1 object' : `${again} objects`} in quarantine to try again`
-    const reason = news.action === 'none' ? said : `${news.reason}; ${said}`
-    return { action: 'intake', reason }
-  }
-  if ('none' in discovery) {
-    const { news, none } = discovery
-    return news ? { action: 'intake', reason: news } : { action: 'none', reason: none }
-  }
-  const { added, changed, known } = discovery
-  if (added + changed === 0)
-    return { action: 'none', reason: `no new files; ${files(known)} already ingested` }
-  const parts = [
-    ...(added > 0 ? [`${files(added)} to ingest`] : []),
-    ...(changed > 0 ? [`${files(changed)} seem${changed === 1 ? 's' : ''} to have changed`] : []),
-  ]
-  return { action: 'intake', reason: parts.join(', ') }
-}
-
-const files = (n: number) => (n === 1 ? '1 file' : `${n} files`)
-
-/** What to do for a silver or gold dataset, by the state of its inputs. */
-export function decide(
-  dataset: AnyDataset,
-  view: View,
-  { full, hash, now }: Pick<PlanInput, 'full' | 'hash' | 'now'>,
-): Decision {
-  const name = fullName(dataset)
-  const table = view.tables[name]
-  const seen = view.offsets[name]
-  const lost = table ? lostInputs(dataset, view) : []
-  const build = (reason: string, changes?: DefinitionChanges): BuildDecision => ({
-    action: 'build',
-    mode: 'full',
-    reason:
-      lost.length > 0 ? `${reason}, but ${lost.join(', ')} has expired some of its rows` : reason,
-    windows: bronzeInputs(dataset).map((input) => windowAfter(input, view, 0)),
-    ...(changes ? { renamed: changes.renamed } : {}),
-    ...(lost.length > 0 ? { lost } : {}),
-  })
-  const missing = inputsOf(dataset).find((i) => i.tier !== 'bronze' && !view.tables[fullName(i)])
-  if (missing) return { action: 'none', reason: `${fullName(missing)} is not built yet` }
-  const waiting = table ? undefined : nothingYet(dataset, view)
-  if (waiting) return { action: 'none', reason: `${waiting} has no data yet` }
-  if (dataset.tier === 'gold' && dataset.view) return decideView(dataset, view, hash)
-  if (!table || !seen) return build('it is not built yet')
-  const changes = changesOf(dataset, table, hash)
-  if (full) return build('a full rebuild was requested', changes)
-  if (table.rebuild) return build(table.rebuild, changes)
-  if (changes && !(changes.harmless && canKeepRows(dataset)))
-    return build(changes.said.join(', ') || 'its definition changed', changes)
-  const decision = decideByInputs(dataset, view, seen, table, build)
-  if (changes) return withChanges(decision, changes)
-  return (decision.action === 'none' ? expiring(dataset, table, now) : undefined) ?? decision
-}
-
-/** A view is stored when its definition is new; its rows are those of its inputs, whenever somebody asks. */
-function decideView(dataset: Gold, view: View, hash: PlanInput['hash']): Decision {
-  const stored = view.views?.[fullName(dataset)]
-  const build = (reason: string): Decision => ({
-    action: 'build',
-    mode: 'full',
-    reason,
-    windows: [],
-  })
-  if (!stored) return build('its query is not stored yet')
-  const known = { discarded: 0, isNull: () => false }
-  const changes = compareDefinitions(stored.definition, definitionOf(dataset, hash), known)
-  if (changes) return build(changes.said.join(', ') || 'its definition changed')
-  return { action: 'none', reason: 'a view: its query is stored and computed when it is read' }
-}
-
-/** What to do where nothing has come, but rows of a table have become older than its `keep`. */
-function expiring(
-  dataset: AnyDataset,
-  { retention: keep }: TableState,
-  now: Date,
-): Decision | undefined {
-  const retention = dataset.tier === 'bronze' ? undefined : retentionOf(dataset)
-  if (!retention || dataset.tier === 'bronze') return undefined
-  const from = keptFrom(retention, now)
-  const known = keep?.column === retention.by
-  if (known && !(keep.oldest && Date.parse(keep.oldest) < from.getTime())) return undefined
-  const day = from.toISOString().replace('T00:00:00.000Z', '')
-  const reason = known
-    ? `rows from before ${day} expire (keep: ${dataset.keep?.for})`
-    : `its retention is now ${dataset.keep?.for}`
-  return { action: 'build', mode: 'incremental', reason, windows: [], expires: true }
-}
-
-/** An input to which nothing has ever come, so that nobody knows its columns, where there is no other to read. */
-function nothingYet(dataset: AnyDataset, view: View): string | undefined {
-  const isEmpty = (input: AnyDataset) =>
-    input.tier === 'bronze' &&
-    ['inbox', 'ingest', 'http'].includes(input.from.kind) &&
-    input.from.columns === undefined &&
-    lastNumber(fullName(input), view) === 0
-  const read = dataset.tier === 'silver' ? dataset.from : inputsOf(dataset)
-  const empty = read.filter(isEmpty)
-  const all = dataset.tier === 'silver' ? empty.length === read.length : empty.length > 0
-  return all && empty[0] ? fullName(empty[0]) : undefined
-}
-
-/** The number of a dataset's last batch, be it part of the lake or not any more. */
-export function lastNumber(name: string, view: Pick<View, 'batches' | 'expired'>): number {
-  return view.batches[name]?.at(-1)?.number ?? view.expired?.[name] ?? 0
-}
-
-/** Inputs whose first batches have expired, and whose rest is not all that there is, or of whose rows a table's parts were made that went. */
-function lostInputs(dataset: AnyDataset, view: View): string[] {
-  const batches = bronzeInputs(dataset)
-    .map(fullName)
-    .filter((name) => (view.expired?.[name] ?? 0) > 0)
-    .filter((name) => !view.batches[name]?.some((batch) => batch.fullExtract))
-  return [...batches, ...expiredInputs(view.tables[fullName(dataset)], view)]
-}
-
-/** Inputs that have let rows go of which a table keeps what was made of them. */
-function expiredInputs(table: TableState | undefined, view: View): string[] {
-  return (table?.expiringInputs ?? []).filter(
-    (name) => view.tables[name]?.retention?.expiredBefore !== undefined,
-  )
-}
-
-/** Only silver that reads bronze takes a new definition for new rows alone. */
-function canKeepRows(dataset: AnyDataset): boolean {
-  return dataset.tier === 'silver' && tableInputs(dataset).length === 0
-}
-
-/** What changed in a dataset's definition since its table was built; `undefined` when nothing did. */
-export function changesOf(
-  dataset: AnyDataset,
-  table: TableState,
-  hash: (text: string) => string,
-): DefinitionChanges | undefined {
-  const isNull = (column: string) =>
-    dataset.tier === 'silver' &&
-    !Object.hasOwn(dataset.select, column) &&
-    missingIsNull(dataset.schema.shape[column] as z.ZodType) &&
-    table.inputColumns !== undefined &&
-    !table.inputColumns.includes(column.toLowerCase())
-  // Lakes of version 0.1 held one hash of all of it.
-  if (typeof table.definition === 'string')
-    return { said: ['Moraine now compares definitions differently'], harmless: false, renamed: {} }
-  return compareDefinitions(table.definition, definitionOf(dataset, hash), {
-    discarded: table.counts?.discarded ?? 0,
-    isNull,
-  })
-}
-
-/** Whether a value that is missing is stored as NULL. */
-function missingIsNull(schema: z.ZodType): boolean {
-  const found = [undefined, null].map((absent) => safeParse(schema, absent)).find((r) => r.success)
-  return found?.success === true && (found.data === undefined || found.data === null)
-}
-
-/** A decision for a dataset whose definition changed in a way that its rows do not mind. */
-function withChanges(decision: Decision, { said, renamed }: DefinitionChanges): Decision {
-  const what = said.join(', ') || 'its columns are in another order'
-  if (decision.action === 'build')
-    return { ...decision, reason: `${decision.reason}; ${what}`, renamed }
-  const reason = `${what}; no rows need to be read again`
-  return { action: 'build', mode: 'incremental', reason, windows: [], renamed }
-}
-
-function decideByInputs(
-  dataset: AnyDataset,
-  view: View,
-  seen: Offsets,
-  table: TableState,
-  build: (reason: string) => BuildDecision,
-): Decision {
-  const changed = inputsOf(dataset).filter((input) =>
-    input.tier === 'bronze'
-      ? windowAfter(input, view, Number(seen[fullName(input)] ?? 0)).batches.length > 0
-      : !hasSeen(seen[fullName(input)], input, view),
-  )
-  const [first] = changed
-  const history = historiesOf(dataset).find((name) => seen[name] !== view.tables[name]?.metadata)
-  if (!first && history)
-    return rebuildParts(table, view, `${history} changed`) ?? build(`${history} changed`)
-  if (!first) return { action: 'none', reason: 'its inputs have not changed' }
-  if (dataset.tier === 'gold') return decideGold(dataset, table, changed, view, seen, build)
-  const other = changed.find((input) => input.tier !== 'bronze')
-  if (other) return build(`${fullName(other)} changed${readAgain(dataset, changed, view)}`)
-  return decideByBatches(dataset as Silver, view, seen, build)
-}
-
-/** Gold that is kept up to date by parts is only built anew when something else than its rows changed. */
-function decideGold(
-  dataset: Gold,
-  table: TableState,
-  changed: readonly AnyDataset[],
-  view: View,
-  seen: Offsets,
-  build: (reason: string) => BuildDecision,
-): Decision {
-  const names = changed.map(fullName)
-  const said = changed
-    .map((input) => {
-      if (input.tier !== 'bronze') return `${fullName(input)} changed`
-      const { batches } = windowAfter(input, view, Number(seen[fullName(input)] ?? 0))
-      return `${fullName(input)} has ${newBatches(batches)}`
+  const expire = datasets
+    .filter((dataset): dataset is Bronze => dataset.tier === 'bronze' && dataset.keep !== undefined)
+    .map((dataset): ExpireStage => {
+      const readers = datasets.filter((reader) => inputsOf(reader).includes(dataset))
+      return { kind: 'expire', dataset, name: fullName(dataset), after: readers.map(fullName) }
     })
-    .join(', ')
-  const { incremental } = dataset
-  const { drivingInputs: driving } = table
-  if (!incremental || driving === undefined) return build(said)
-  if (names.some((name) => !driving.includes(name))) {
-    const reason = `${said}, which may affect any partition`
-    return rebuildParts(table, view, reason) ?? build(reason)
+  return { stages, expire }
+}
+
+function changeBy({ name, decision, pending }: Stage, { view, unread }: PlanInput) {
+  if (decision.action === 'none') return pending || unread?.includes(name) ? 'possible' : undefined
+  const isNew = decision.action === 'build' && !view.tables[name]
+  return isNew && !pending ? 'certain' : 'expected'
+}
+
+function stageOf(dataset: AnyDataset, input: PlanInput, changing: Changing): Stage {
+  const { view, discoveries, replay } = input
+  const name = fullName(dataset)
+  const after: string[] = []
+  if (dataset.tier === 'bronze') {
+    const decision = decideIntake(discoveries[name])
+    return { kind: 'intake', dataset, name, after, decision, resolve: decideIntake }
   }
-  const whole = changed.some((input) => {
-    const { batches } = windowAfter(input, view, Number(seen[fullName(input)] ?? 0))
-    return input.tier === 'bronze' && batches.some((batch) => batch.fullExtract)
-  })
-  if (whole) return build(`${said}, which is a full extract`)
-  const reason = `${said}: only the affected values of '${incremental.by}' are computed`
-  return { action: 'build', mode: 'incremental', reason, windows: [] }
+  if (dataset.tier === 'silver' && replay === name) {
+    const reason = 'its discarded rows are validated again'
+    const decision: Decision = { action: 'build', mode: 'incremental', reason, windows: [] }
+    return { kind: 'replay', dataset, name, after, decision, resolve: () => decision }
+  }
+  const { full, hash, now } = input
+  const options = { full, hash, now }
+  const resolve = (later: View) => decide(dataset, later, options)
+  return {
+    kind: 'build',
+    dataset,
+    name,
+    after,
+    resolve,
+    ...foresee(dataset, view, options, changing),
+  }
 }
 
-/** Where parts are final, as rows that they were made of are gone, the others are computed. */
-function rebuildParts(table: TableState, view: View, reason: string): Decision | undefined {
-  if (expiredInputs(table, view).length === 0) return undefined
-  return { action: 'build', mode: 'incremental', reason, windows: [], all: true }
-}
-
-function decideByBatches(
-  dataset: Silver,
+/**
+ * What is decided for a dataset some of whose inputs may change: it is known if it is the same
+ * whether they change or not, and whatever it is that arrives.
+ */
+function foresee(
+  dataset: Silver | Gold,
   view: View,
-  seen: Offsets,
-  build: (reason: string) => BuildDecision,
-): Decision {
-  const windows = bronzeInputs(dataset)
-    .map((input) => windowAfter(input, view, Number(seen[fullName(input)] ?? 0)))
-    .filter((window) => window.batches.length > 0)
-  const reason = windows
-    .map(({ dataset, batches }) => `${dataset} has ${newBatches(batches)}`)
-    .join(', ')
-  if (windows.some((window) => window.batches.some((batch) => batch.fullExtract)))
-    return build(`${reason}, which is a full extract`)
-  const replaces = windows.some((window) => window.batches.some((batch) => batch.replaces))
-  // Only a key tells which rows of a file's earlier version a new one takes the place of.
-  if (dataset.key.length === 0 && replaces)
-    return build(`${reason}, with files that were read before`)
-  const named = windows.find((window) => namesFellTogether(window, view, seen))
-  if (named && lostInputs(dataset, view).length === 0)
-    return build(
-      `${reason}, in which two column names of ${named.dataset} coincide for the first time`,
-    )
-  const lookups = lookupsOf(dataset).map(fullName)
-  const looked = windows.find((window) => lookups.includes(window.dataset))
-  if (looked) return build(`${reason}${readAgain(dataset, lookupsOf(dataset), view)}`)
-  return { action: 'build', mode: 'incremental', reason, windows }
+  options: DecideOptions,
+  changing: Changing,
+): { decision: Decision; pending?: Pending } {
+  const inputs = inputsOf(dataset).filter((input) => changing.has(input))
+  const certain = inputs.filter((input) => changing.get(input) === 'certain')
+  const otherwise = decide(dataset, changed(view, certain, false), options)
+  if (inputs.length === 0) return { decision: otherwise }
+  const expected = inputs.filter((input) => changing.get(input) !== 'possible')
+  const likely = decideFor(dataset, changed(view, expected, false), options)
+  const utmost = decide(dataset, changed(view, inputs, true), options)
+  if ([likely.decision, utmost].every((decision) => isSame(decision, otherwise)))
+    return { decision: otherwise }
+  const open = inputs.filter((input) => !certain.includes(input))
+  const pending = { on: (open.length > 0 ? open : inputs).map(fullName), otherwise }
+  const { decision, byInputs } = likely
+  if (decision.action !== 'build' || !byInputs || expected.length === 0)
+    return { decision, pending }
+  const will = `${expected.map(fullName).join(', ')} will change${readAgain(dataset, expected, view)}`
+  const reason = otherwise.action === 'build' ? `${otherwise.reason}; ${will}` : will
+  return { decision: { ...decision, reason, windows: [] }, pending }
 }
 
-/** Whether batches have names in rows together that were one column before: what was read of earlier ones may be in another now. */
-function namesFellTogether({ dataset, batches }: Window, view: View, seen: Offsets): boolean {
-  const before = (view.batches[dataset] ?? []).filter((b) => b.number <= Number(seen[dataset] ?? 0))
-  if (before.length === 0) return false
-  const known = new Set(
-    before.flatMap(({ collidingNames: names = [] }) => names).map((key) => key.join('\n')),
-  )
-  return batches.some(({ collidingNames: names = [] }) =>
-    names.some((key) => !known.has(key.join('\n'))),
-  )
+function isSame(a: Decision, b: Decision): boolean {
+  const mode = (decision: Decision) => (decision as Partial<BuildDecision>).mode
+  return a.action === b.action && mode(a) === mode(b) && a.reason === b.reason
 }
 
-/** What a change costs of what rows look something up in: any of them may find something else now. */
-function readAgain(dataset: AnyDataset, changed: readonly AnyDataset[], view: View): string {
-  if (dataset.tier !== 'silver') return ''
-  const looked = lookupsOf(dataset)
-  if (!changed.some((input) => looked.includes(input))) return ''
-  const rows = dataset.from.reduce((sum, input) => sum + rowsOf(input, view), 0)
-  const inputs = dataset.from.map(fullName).join(', ')
-  return `, which it uses as a lookup: all ${thousands(rows)} rows of ${inputs} are read again`
+/**
+ * The state once datasets have changed.
+ *
+ * @param utmost whether what arrives is all of its source, and rows expire.
+ */
+function changed(view: View, datasets: readonly AnyDataset[], utmost: boolean): View {
+  const batches: Record<string, readonly BatchPointer[]> = {}
+  const tables: Record<string, TableState> = {}
+  for (const dataset of datasets) {
+    const name = fullName(dataset)
+    if (dataset.tier === 'bronze')
+      batches[name] = [...(view.batches[name] ?? []), nextBatch(dataset, view, utmost)]
+    else
+      for (const table of [name, ...(isHistorical(dataset) ? [`history.${dataset.name}`] : [])])
+        tables[table] = nextVersion(view.tables[table], utmost && retentionOf(dataset)?.by)
+  }
+  return {
+    ...view,
+    batches: { ...view.batches, ...batches },
+    tables: { ...view.tables, ...tables },
+  }
 }
 
-function rowsOf(input: AnyDataset, view: View): number {
-  if (input.tier !== 'bronze') return view.tables[fullName(input)]?.rows ?? 0
-  return windowAfter(input, view, 0).batches.reduce((sum, batch) => sum + batch.rows, 0)
+const isHistorical = (dataset: Silver | Gold) => dataset.tier === 'silver' && dataset.history
+
+function nextBatch(dataset: Bronze, view: View, whole: boolean): BatchPointer {
+  const name = fullName(dataset)
+  const number = lastNumber(name, view) + 1
+  const batch = { dataset: name, number, batch: '', manifest: '', rows: 0, bytes: 0 }
+  return whole ? { ...batch, fullExtract: true } : batch
 }
 
-function newBatches(batches: readonly BatchPointer[]): string {
-  const rows = thousands(batches.reduce((sum, batch) => sum + batch.rows, 0))
-  return batches.length === 1
-    ? `a new batch of ${rows} rows`
-    : `${batches.length} new batches of ${rows} rows`
-}
-
-function bronzeInputs(dataset: AnyDataset): AnyDataset[] {
-  return inputsOf(dataset).filter((input) => input.tier === 'bronze')
-}
-
-function tableInputs(dataset: AnyDataset): AnyDataset[] {
-  return inputsOf(dataset).filter((input) => input.tier !== 'bronze')
-}
-
-function windowAfter(input: AnyDataset, view: View, number: number): Window {
-  const dataset = fullName(input)
-  const batches = sinceFull(view.batches[dataset] ?? []).filter((b) => b.number > number)
-  return { dataset, batches }
-}
-
-/** The batches that make up a dataset: what came before one that is all of its source is not there any more. */
-export function sinceFull(batches: readonly BatchPointer[]): readonly BatchPointer[] {
-  const first = batches.findLastIndex((batch) => batch.fullExtract)
-  return first > 0 ? batches.slice(first) : batches
-}
-
-function version(input: AnyDataset, view: View): string | undefined {
-  return view.tables[fullName(input)]?.metadata
-}
-
-/** Whether what was read of a table has the rows that it has now, be it in other files. */
-function hasSeen(seen: string | number | undefined, input: AnyDataset, view: View): boolean {
-  const { metadata, sameRowsAs: same = [] } = view.tables[fullName(input)] ?? {}
-  return seen === metadata || same.some((earlier) => earlier === seen)
-}
-
-/** How far a dataset has read its inputs once it is built on this view. */
-export function offsetsOn(dataset: AnyDataset, view: View): Offsets {
-  const entries = inputsOf(dataset).map((input): [string, number | string] => {
-    const name = fullName(input)
-    if (input.tier === 'bronze') return [name, lastNumber(name, view)]
-    return [name, version(input, view) ?? '']
-  })
-  const histories = historiesOf(dataset).map((name) => [name, view.tables[name]?.metadata ?? ''])
-  return Object.fromEntries([...entries, ...histories])
-}
-
-/** The tables of versions that a dataset reads. */
-function historiesOf(dataset: AnyDataset): string[] {
-  return dataset.tier === 'gold'
-    ? historiesIn(dataset.query).map(({ name }) => `history.${name}`)
-    : []
+function nextVersion(before: TableState | undefined, expiresBy: string | false | undefined) {
+  const { sameRowsAs: _, ...others } = before ?? ({ rows: 0 } as TableState)
+  const retention = expiresBy
+    ? { column: expiresBy, expiredBefore: new Date(0).toISOString() }
+    : others.retention
+  return { ...others, metadata: 'to be written', retention } as TableState
 }

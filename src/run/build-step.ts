@@ -2,18 +2,24 @@ import { wouldLose } from '../bronze/expire-batches.js'
 import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import type { Gold, Silver } from '../define/model.js'
+import type { BuildDecision, View } from '../plan/decision.js'
 import { definitionOf } from '../plan/fingerprint.js'
-import { decide, offsetsOn, type View } from '../plan/plan.js'
+import { offsetsOn } from '../plan/offsets.js'
+import type { BuildStage, ReplayStage } from '../plan/plan.js'
 import type { BuildOutcome, Built } from '../step/built.js'
 import { hash, type RunContext } from '../step/context.js'
 import { stillAtWork } from '../step/deadline.js'
 import type { StepResult } from '../step/events.js'
+import type { Replay } from '../step/task/task.js'
+import { prove } from './bind/prove-sql.js'
 import { carryOut } from './carry-out.js'
 import { olderDefinition } from './older-definition.js'
 import type { RunOptions } from './options.js'
-import { prove } from './prove-sql.js'
 import type { RunRecorder } from './recorder.js'
-import { refuseLate, StepFailure } from './steps.js'
+import { type Begin, refuseLate, StepFailure } from './steps.js'
+
+/** A stage that builds a table. */
+export type TableStage = BuildStage | ReplayStage
 
 /** What a step that builds a table works with. */
 export interface BuildTask {
@@ -24,52 +30,102 @@ export interface BuildTask {
   recorder: RunRecorder
   /** What the run has built; a step adds to it. */
   built: BuildOutcome[]
-  /** Tells that there is something to do, and why. */
-  begin: (reason: string) => void
+  begin: Begin
 }
 
 /** Milliseconds. */
 const WORTH_KEEPING = 500
 
-/** Decides whether a dataset is to be built, and builds it. */
+/** Carries out a stage that builds a table, on the state that the stages before it have left. */
 export async function buildStep(
-  { context, run, recorder, built, begin }: BuildTask,
-  dataset: Silver | Gold,
+  task: BuildTask,
+  stage: TableStage,
   options: RunOptions,
 ): Promise<Partial<StepResult>> {
+  const { context, begin } = task
+  const { dataset, name } = stage
+  // Other steps add to what is seen meanwhile: how far this one has read, is said of what it saw.
   const { view } = context.relations
-  const { started: now } = context
-  const decision = decide(dataset, view, { full: options.full ?? false, hash, now })
+  const decision = stage.resolve(view)
   if (decision.action !== 'build') return { outcome: 'unchanged', reason: decision.reason }
-  begin(decision.reason)
-  if (options.leftBehind?.has(fullName(dataset))) throw stillAtWork()
+  begin(decision)
+  if (options.leftBehind?.has(name)) throw stillAtWork()
   await prove(context.engine, dataset)
+  return stage.kind === 'replay'
+    ? replay({ ...task, view }, stage.dataset, decision, options.replay as Replay)
+    : build({ ...task, view }, dataset, decision, options)
+}
+
+/** A task, and the state that its stage was decided on. */
+type Decided = BuildTask & { view: View }
+
+/** Judges discarded rows of a silver dataset again. */
+async function replay(
+  task: Decided,
+  dataset: Silver,
+  decision: BuildDecision,
+  chosen: Replay,
+): Promise<Partial<StepResult>> {
+  const { context, view } = task
+  const made = await carryOut(context, dataset, decision, chosen)
+  if (!made)
+    return {
+      outcome: 'unchanged',
+      reason: 'none of its discarded rows would be treated differently now',
+    }
+  return handOver(task, dataset, made, { offsets: view.offsets[fullName(dataset)] ?? {} })
+}
+
+async function build(
+  task: Decided,
+  dataset: Silver | Gold,
+  decision: BuildDecision,
+  options: RunOptions,
+): Promise<Partial<StepResult>> {
+  const { context, recorder, view } = task
   const older = options.acceptDefinition ? undefined : olderDefinition(dataset, view, hash)
   if (older) throw older
   if (decision.lost && !options.allowLoss) throw wouldLose(dataset, decision.lost)
   const work = workKey(dataset, view, options.full ?? false)
   const start = performance.now()
   const found = await recorder.journal.resumable(work)
-  const kept = found && (await context.log.hasFiles(view, found.tables)) ? found : undefined
-  const made = kept ?? ((await carryOut(context, dataset, decision)) as Built)
-  const { tables, views, result, failure, written }: Built = made
+  if (found && (await context.log.hasFiles(view, found.tables))) {
+    const result = await handOver(task, dataset, found, { resumed: true })
+    return { ...result, notes: [...(result.notes ?? []), `kept from run ${found.run}`] }
+  }
+  const made = (await carryOut(context, dataset, decision)) as Built
+  // What takes no time is sooner done again than kept.
+  const { keepAfter = WORTH_KEEPING } = options
+  const isKept = !made.views && performance.now() - start >= keepAfter
+  return handOver(task, dataset, made, isKept ? { work } : {})
+}
+
+/**
+ * Hands on what a step has built, unless it is too late for that: to the steps after it, and to the
+ * commit.
+ *
+ * @param how.work by which key a run that has to go on finds it, where it is worth keeping.
+ * @throws StepFailure where nobody may see it.
+ */
+async function handOver(
+  { context, run, recorder, built, view }: Decided,
+  dataset: Silver | Gold,
+  { tables, views, result, failure, written }: Built,
+  { work, ...how }: Pick<BuildOutcome, 'offsets' | 'resumed'> & { work?: string },
+): Promise<Partial<StepResult>> {
   refuseLate(context.signal, run)
   if (failure) {
     Object.assign(recorder.rejected, tables)
     throw new StepFailure(failure, result)
   }
-  // What takes no time is sooner done again than kept.
-  const { keepAfter = WORTH_KEEPING } = options
-  if (!kept && !views && performance.now() - start >= keepAfter) {
+  if (work !== undefined) {
     await recorder.begin()
     await recorder.journal.checkpoint(context.run, fullName(dataset), { work, tables, result })
+    refuseLate(context.signal, run)
   }
-  refuseLate(context.signal, run)
   for (const [table, state] of Object.entries(tables)) context.relations.stage(table, state)
-  built.push({ dataset, tables, views, view, written, resumed: kept !== undefined })
-  return kept
-    ? { ...result, notes: [...(result.notes ?? []), `kept from run ${kept.run}`] }
-    : result
+  built.push({ dataset, tables, views, view, written, ...how })
+  return result
 }
 
 /** What a step's result depends on: the same key means that it need not be computed again. */

@@ -2,83 +2,77 @@ import { availableParallelism } from 'node:os'
 import { fullName } from '../define/dataset.js'
 import { checkedAgainst, inputsOf } from '../define/inputs.js'
 import { limitOf } from '../define/limits.js'
-import type { AnyDataset, Gold, Silver } from '../define/model.js'
+import type { AnyDataset } from '../define/model.js'
+import type { Stage } from '../plan/plan.js'
 import { Pool } from '../process/pool.js'
 import type { BuildOutcome } from '../step/built.js'
 import type { RunContext } from '../step/context.js'
-import type { StepResult } from '../step/events.js'
-import { buildStep } from './build-step.js'
+import { buildStep, type TableStage } from './build-step.js'
 import type { RunOptions } from './options.js'
 import type { RunRecorder } from './recorder.js'
-import { replayStep } from './replay-step.js'
 import type { Steps } from './steps.js'
 
 function readsBronzeAlone(dataset: AnyDataset): boolean {
   return [...inputsOf(dataset), ...checkedAgainst(dataset)].every(({ tier }) => tier === 'bronze')
 }
 
-/** The second phase of a run: its silver and gold steps. */
+/** The second phase of a run: its silver and gold stages. */
 export class BuildPhase {
+  private readonly stages: readonly TableStage[]
+
   constructor(
-    private readonly datasets: readonly AnyDataset[],
+    stages: readonly Stage[],
     private readonly options: RunOptions,
     private readonly steps: Steps,
     private readonly recorder: RunRecorder,
-  ) {}
+  ) {
+    this.stages = stages.filter((stage) => stage.kind !== 'intake')
+  }
 
-  /** Builds silver and gold as the graph allows; a failed step stops only what depends on it. */
+  /** Builds silver and gold as the plan allows; a failed step stops only what depends on it. */
   async run(context: RunContext): Promise<BuildOutcome[]> {
     const pool = new Pool(availableParallelism())
     const built: BuildOutcome[] = []
-    const finished = new Map<AnyDataset, Promise<void>>()
-    const one = async (dataset: Silver | Gold) => {
-      const inputs = inputsOf(dataset)
-      const first = [...inputs, ...checkedAgainst(dataset)]
-      await Promise.all(first.map((input) => finished.get(input)))
-      const broken = inputs.find((input) => this.steps.stopped(fullName(input)))
-      if (broken) return this.steps.blocked(fullName(dataset), fullName(broken))
-      await pool.run(() => this.step(context, dataset, built))
+    const finished = new Map<string, Promise<void>>()
+    const one = async (stage: TableStage) => {
+      const { dataset, name, after } = stage
+      await Promise.all(after.map((other) => finished.get(other)))
+      const broken = inputsOf(dataset).find((input) => this.steps.stopped(fullName(input)))
+      if (broken) return this.steps.blocked(name, fullName(broken))
+      await pool.run(() => this.step(context, stage, built))
     }
-    // The largest first, as far as the graph allows.
-    const rowsIn = (dataset: AnyDataset) =>
+    // The largest first, as far as the plan allows.
+    const rowsIn = ({ dataset }: TableStage) =>
       inputsOf(dataset)
         .flatMap((input) => context.relations.view.batches[fullName(input)] ?? [])
         .reduce((sum, batch) => sum + batch.rows, 0)
-    const tables = this.datasets.filter((d): d is Silver | Gold => d.tier !== 'bronze')
-    const heavy = tables.filter((d) => d.tier === 'silver').sort((a, b) => rowsIn(b) - rowsIn(a))
-    const order = [...heavy.filter(readsBronzeAlone), ...tables]
-    for (const dataset of new Set(order)) finished.set(dataset, one(dataset))
+    const heavy = this.stages
+      .filter(({ dataset }) => dataset.tier === 'silver' && readsBronzeAlone(dataset))
+      .sort((a, b) => rowsIn(b) - rowsIn(a))
+    for (const stage of new Set([...heavy, ...this.stages])) finished.set(stage.name, one(stage))
     await Promise.all(finished.values())
     return built
   }
 
-  private async step(
-    context: RunContext,
-    dataset: Silver | Gold,
-    built: BuildOutcome[],
-  ): Promise<void> {
+  private async step(context: RunContext, stage: TableStage, built: BuildOutcome[]): Promise<void> {
+    const { name } = stage
+    const { options, recorder, steps } = this
     const time = limitOf(context.lake.steps.timeout ?? 'none')
-    await this.steps.run(
-      fullName(dataset),
-      (begin, signal) => this.work({ ...context, signal }, dataset, built, begin),
+    await steps.run(
+      name,
+      (begin, signal) => {
+        const own = { ...context, signal }
+        return buildStep(
+          { context: own, run: steps.signal, recorder, built, begin },
+          stage,
+          options,
+        )
+      },
       {
         time,
-        left: () => this.options.leftBehind?.add(fullName(dataset)),
-        ended: () => this.options.leftBehind?.delete(fullName(dataset)),
+        left: () => options.leftBehind?.add(name),
+        ended: () => options.leftBehind?.delete(name),
       },
     )
-  }
-
-  private work(
-    context: RunContext,
-    dataset: Silver | Gold,
-    built: BuildOutcome[],
-    begin: (reason: string) => void,
-  ): Promise<Partial<StepResult>> {
-    const { options, recorder } = this
-    const own = { context, run: this.steps.signal, recorder, built, begin }
-    return options.replay?.dataset === fullName(dataset)
-      ? replayStep(own, dataset as Silver, options.replay)
-      : buildStep(own, dataset, options)
   }
 }

@@ -1,5 +1,5 @@
 import { batchesToExpire } from '../bronze/expire-batches.js'
-import type { AnyDataset, Bronze } from '../define/model.js'
+import type { ExpireStage } from '../plan/plan.js'
 import { Batches } from '../step/batches.js'
 import type { RunRecorder } from './recorder.js'
 import type { Shared } from './run-context.js'
@@ -7,12 +7,12 @@ import type { Shared } from './run-context.js'
 /** Lets old batches go that all readers have read. */
 export async function expireBatches(
   { lake, storage, log, author, run, signal }: Shared,
-  datasets: readonly AnyDataset[],
+  stages: readonly ExpireStage[],
   recorder: RunRecorder,
   now: () => Date,
 ): Promise<void> {
-  const kept = datasets.filter((d): d is Bronze => d.tier === 'bronze' && d.keep !== undefined)
-  if (kept.length === 0 || signal.aborted) return
+  if (stages.length === 0 || signal.aborted) return
+  const kept = stages.map(({ dataset }) => dataset)
   const state = await log.head()
   const expire = await batchesToExpire(kept, {
     lake,

@@ -1,7 +1,7 @@
 import { fullName } from '../define/dataset.js'
 import type { Changes, LakeState, Offsets, TableState, ViewState } from '../log/commit.js'
 import type { CommitFiles } from '../log/log.js'
-import { offsetsOn } from '../plan/plan.js'
+import { offsetsOn } from '../plan/offsets.js'
 import type { BuildOutcome } from '../step/built.js'
 import { branchOf } from '../step/journal.js'
 import type { RunRecorder } from './recorder.js'
@@ -24,7 +24,9 @@ export async function publish(
   recorder.committed(state.number, names)
 }
 
-/** What was built but may not be seen yet lies on a branch of its own, for those who want to look. */
+/**
+ * What was built but may not be seen yet lies on a branch of its own, for those who want to look.
+ */
 export async function keepRejected(
   { log, author, run }: Shared,
   rejected: Readonly<Record<string, TableState>>,

@@ -58,10 +58,14 @@ function runId(started: Date): string {
 export function contextOn(
   shared: Shared,
   state: LakeState,
-  { anew = [] }: Pick<RunOptions, 'anew'>,
+  { anew }: Pick<RunOptions, 'anew'>,
 ): RunContext {
-  // What can't be read is made as if it had never been there.
+  return { ...shared, relations: new Relations(shared.storage, withoutTables(state, anew)) }
+}
+
+/** A state in which tables that can't be read have never been there. */
+export function withoutTables(state: LakeState, anew: readonly string[] = []): LakeState {
+  if (anew.length === 0) return state
   const tables = Object.entries(state.tables).filter(([name]) => !anew.includes(name))
-  const view = anew.length > 0 ? { ...state, tables: Object.fromEntries(tables) } : state
-  return { ...shared, relations: new Relations(shared.storage, view) }
+  return { ...state, tables: Object.fromEntries(tables) }
 }

@@ -1,17 +1,15 @@
 import type { Lake } from '../define/lake.js'
-import type { AnyDataset, Bronze } from '../define/model.js'
+import type { AnyDataset } from '../define/model.js'
 import type { LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
 import type { BuildOutcome } from '../step/built.js'
 import type { RunEvent, RunRecord } from '../step/events.js'
 import { keepProfiles } from '../step/profile.js'
 import { damageIn } from '../storage/damage.js'
-import type { BindScope } from './bind.js'
-import { bindOn, newSql, stillWanted } from './bind-new.js'
 import { BuildPhase } from './build.js'
 import { expireBatches } from './expire.js'
-import { IntakePhase } from './ingest.js'
 import type { RunOptions } from './options.js'
+import { planAndIngest } from './plan-and-ingest.js'
 import { keepRejected, publish } from './publish.js'
 import { RunRecorder } from './recorder.js'
 import { contextOn, type Shared, sharedOf } from './run-context.js'
@@ -48,14 +46,13 @@ export class Run {
     const { datasets, options, steps, recorder, shared } = this
     recorder.start(datasets, begun.number)
     try {
-      const left = await this.bind(begun)
-      const intake = new IntakePhase(datasets, options, steps, recorder)
-      const base = await intake.run(contextOn(shared, begun, options), begun)
-      // What the columns of these rows show to be wrong is found before any table is built.
-      await bindOn(shared, left, base, () => false)
+      const { stages, expire, base } = await planAndIngest(
+        { shared, datasets, options, steps, recorder },
+        begun,
+      )
       const { engine, storage } = shared
       if (options.ownEngine) await engine.confine([storage.url])
-      const phase = new BuildPhase(datasets, options, steps, recorder)
+      const phase = new BuildPhase(stages, options, steps, recorder)
       const built = await phase.run(contextOn(shared, base, options))
       try {
         await publish(shared, steps, recorder, base, built)
@@ -63,7 +60,7 @@ export class Run {
         await keepRejected(shared, recorder.rejected, base, built)
       }
       await this.lookAtRows(base, built)
-      await expireBatches(shared, datasets, recorder, this.now)
+      await expireBatches(shared, expire, recorder, this.now)
     } catch (error) {
       recorder.failure = describeError(error)
     }
@@ -72,14 +69,6 @@ export class Run {
       recorder.failure ??= describeError(error)
     })
     return recorder.finish()
-  }
-
-  /** Binds all SQL that is new, before anything is done; returns what depends on rows that may be about to arrive. */
-  private async bind(view: LakeState): Promise<ReadonlyMap<AnyDataset, BindScope>> {
-    const wanted = newSql(this.datasets, view)
-    const arriving = (dataset: Bronze) => this.datasets.includes(dataset)
-    const left = await bindOn(this.shared, wanted, view, arriving)
-    return left ? stillWanted(left, wanted) : wanted
   }
 
   /** What rows are like is worth to know, but it is no reason for a run to fail. */

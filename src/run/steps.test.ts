@@ -10,7 +10,7 @@ describe('steps', () => {
     const steps = new Steps((event) => events.push(event), undefined)
     let attempts = 0
     await steps.run('silver.a', async (begin) => {
-      begin('it is not built yet')
+      begin({ action: 'build', mode: 'full', reason: 'it is not built yet', windows: [] })
       if (++attempts < 3) throw new MoraineError('storage', 'the disk is slow', { retryable: true })
       return { rows: 5 }
     })

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DefinitionError, MoraineError, messageOf } from '../errors.js'
+import type { Decision } from '../plan/decision.js'
 import { redact } from '../secrets.js'
 import { abortController } from '../signals.js'
 import { Deadline, type StepTime } from '../step/deadline.js'
@@ -40,13 +41,21 @@ export class StepFailure extends Error {
   }
 }
 
-/** A step that took too long has failed, also where it was left behind and has a result after all. */
+/**
+ * A step that took too long has failed, also where it was left behind and has a result after all.
+ */
 export function refuseLate(step: AbortSignal, run: AbortSignal): void {
   if (!run.aborted) step.throwIfAborted()
 }
 
-/** What a step does; it ends where its signal says so: the run is cancelled, or the step takes too long. */
-type Work = (begin: (reason: string) => void, signal: AbortSignal) => Promise<Partial<StepResult>>
+/** Tells that there is something to do: what, and why. */
+export type Begin = (decision: Decision) => void
+
+/**
+ * What a step does; it ends where its signal says so: the run is cancelled, or the step takes too
+ * long.
+ */
+type Work = (begin: Begin, signal: AbortSignal) => Promise<Partial<StepResult>>
 
 /** Runs steps, retries what may succeed later, and remembers how each ended. */
 export class Steps {
@@ -60,7 +69,8 @@ export class Steps {
     private readonly explain: (error: unknown) => unknown = (error) => error,
   ) {
     this.signal = signal ?? abortController().signal
-    // Every step, and every object that is being fetched, listens: many are no leak that Node should warn of.
+    // Every step, and every object that is being fetched, listens: many are no leak that Node
+    // should warn of.
     setMaxListeners(0, this.signal)
   }
 
@@ -77,9 +87,10 @@ export class Steps {
   async run(dataset: string, work: Work, limit?: StepTime): Promise<void> {
     const start = performance.now()
     let reason = ''
-    const begin = (why: string) => {
-      reason = why
-      this.emit({ type: 'step-started', dataset, reason })
+    const begin: Begin = (decision) => {
+      reason = decision.reason
+      const mode = decision.action === 'build' ? { mode: decision.mode } : {}
+      this.emit({ type: 'step-started', dataset, reason, ...mode })
     }
     const seconds = () => Math.round(performance.now() - start) / 1000
     const deadline = new Deadline(this.signal, limit)

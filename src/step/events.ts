@@ -1,5 +1,6 @@
 import type { Problem } from '../errors.js'
 import type { RowCounts } from '../log/commit.js'
+import type { BuildDecision } from '../plan/decision.js'
 
 /** How a step ended. */
 export type Outcome =
@@ -73,7 +74,13 @@ export type RunEvent =
       time: string
       datasets: { name: string; inputs: string[] }[]
     }
-  | { type: 'step-started'; dataset: string; reason: string }
+  | {
+      type: 'step-started'
+      dataset: string
+      reason: string
+      /** Of one that builds a table: whether it reads all of its inputs, or what is new. */
+      mode?: BuildDecision['mode']
+    }
   | { type: 'step-progress'; dataset: string; rows?: number; percent?: number }
   | { type: 'step-finished'; result: StepResult }
   | { type: 'committed'; commit: number; datasets: string[] }

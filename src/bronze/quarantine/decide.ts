@@ -10,7 +10,7 @@ import {
   quarantinedOf,
   quarantineOf,
 } from '../../log/quarantined.js'
-import { lastNumber } from '../../plan/plan.js'
+import { lastNumber } from '../../plan/offsets.js'
 import { Batches, type BatchManifest, sealFiles, writeManifest } from '../../step/batches.js'
 import type { Storage } from '../../storage/storage.js'
 import { writeUnreadable } from '../files/unreadable.js'

@@ -21,11 +21,12 @@ import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { renderError } from '../../output/errors.js'
 import { PlainView } from '../../output/plain.js'
+import { printSteps } from '../../output/plan.js'
 import { textTable } from '../../output/table.js'
 import { ESC, show } from '../../output/terminal.js'
+import { makePlan } from '../../planned.js'
 import { type GlobalOptions, print } from '../../project.js'
 import { limitsBeside } from '../../query-limits.js'
-import { makePlan, printSteps } from './plan.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
@@ -92,7 +93,7 @@ class Trial {
       const { storage, log } = house
       const planned = await makePlan({ lake, storage, log }, this.selectors, false)
       printSteps(planned)
-      if (planned.steps.some(({ decision }) => decision.action !== 'none')) {
+      if (planned.stages.some(({ decision }) => decision.action !== 'none')) {
         print('')
         const record = await this.run(lake, house, signal)
         await this.show(record, storage, log, limitsBeside(lake))

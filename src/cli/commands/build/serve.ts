@@ -11,6 +11,7 @@ import { trialsOf } from '../../../load/trial.js'
 import type { CommitLog } from '../../../log/log.js'
 import { unscheduled } from '../../../plan/jobs.js'
 import { endNow } from '../../../process/end-now.js'
+import { bindNewSql } from '../../../run/prepare.js'
 import { isLoopback } from '../../../serve/access.js'
 import { Daemon } from '../../../serve/daemon.js'
 import { HeldBytes } from '../../../serve/held-bytes.js'
@@ -22,12 +23,12 @@ import { abortController } from '../../../signals.js'
 import { Batches } from '../../../step/batches.js'
 import { backoff, PATIENT } from '../../../storage/retry.js'
 import type { RetryingStorage } from '../../../storage/retrying.js'
+import { bindsOn } from '../../binds.js'
 import { startEngine, withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
 import { ProcessLog } from '../../output/process-log.js'
 import { whenOf } from '../../output/when.js'
 import { openProject, type Project } from '../../project.js'
-import { bindNewSql } from './plan.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
@@ -221,7 +222,8 @@ async function connect(
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {
       // What a job's columns show to be wrong later is told by that job's run.
-      await bindNewSql(lake.datasets, await log.head(), storage, () => true)
+      const state = await log.head()
+      await bindNewSql(lake.datasets, state, bindsOn(storage, state), () => true)
       for (const receiver of receivers) await openReceiver(receiver, storage, log)
       return true
     } catch (error) {

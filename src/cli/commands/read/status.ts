@@ -1,10 +1,14 @@
 import type { Command } from 'commander'
+import type { AnyDataset } from '../../../define/model.js'
+import type { LakeState } from '../../../log/commit.js'
 import { plan } from '../../../plan/plan.js'
 import { removedFrom } from '../../../plan/removed.js'
+import type { Looked } from '../../../run/sources.js'
+import { Batches } from '../../../step/batches.js'
 import { hash } from '../../../step/context.js'
 import { Journal, type JournalEntry } from '../../../step/journal.js'
+import type { Storage } from '../../../storage/storage.js'
 import { type Status, statusOf } from '../../dataset-status.js'
-import { discoverAll } from '../../discoveries.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { count, readableTime, size, toJson } from '../../output/format.js'
@@ -28,10 +32,8 @@ export async function run(command: Command): Promise<number> {
   const { lake, storage, log, json } = await openProject(command)
   const state = await log.head()
   const check = command.opts<{ check?: boolean }>().check ?? false
-  const { discoveries, problems } = check
-    ? await discoverAll(storage, state, lake.datasets)
-    : { discoveries: {}, problems: {} as Record<string, unknown> }
-  const steps = plan({
+  const { discoveries, problems } = await look(check ? lake.datasets : [], storage, state)
+  const { stages } = plan({
     datasets: lake.datasets,
     view: state,
     discoveries,
@@ -40,7 +42,7 @@ export async function run(command: Command): Promise<number> {
     now: new Date(),
   })
   const removed = removedFrom(lake.datasets, state)
-  const rows = steps.map((step) => statusOf(step, state, check, problems[step.name]))
+  const rows = stages.map((stage) => statusOf(stage, state, check, problems[stage.name]))
   const [last] = await new Journal(storage).latest(1)
   if (json) {
     const { number: commit, time } = state
@@ -74,6 +76,18 @@ export async function run(command: Command): Promise<number> {
     print('\nFrom the log only. To check the sources for new data: moraine status --check')
   if (last) print(`\nLast run: ${last.run}, ${last.record?.outcome ?? 'running, or it was killed'}`)
   return 0
+}
+
+/** What sources offer now. */
+async function look(
+  datasets: readonly AnyDataset[],
+  storage: Storage,
+  state: LakeState,
+): Promise<Pick<Looked, 'discoveries' | 'problems'>> {
+  if (datasets.length === 0) return { discoveries: {}, problems: {} }
+  const { Sources } = await import('../../../run/sources.js')
+  await using sources = new Sources(datasets, new Batches(storage))
+  return sources.lookAtAll(state)
 }
 
 function printTable(rows: readonly Status[]): void {

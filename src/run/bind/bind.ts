@@ -1,26 +1,15 @@
-import type { z } from 'zod'
-import { CHANGE } from '../bronze/database/known-rows.js'
-import { fullName } from '../define/dataset.js'
-import { checkedAgainst, inputsOf, lookupsOf } from '../define/inputs.js'
-import type { AnyDataset, Bronze, Gold, Silver, Sql } from '../define/model.js'
-import { datasetsIn, quoteName } from '../define/sql/sql.js'
-import type { Field } from '../define/types/column-type.js'
-import { fieldsOfShape } from '../define/types/schema.js'
-import type { Session } from '../engine/engine.js'
-import { MoraineError, type Problem } from '../errors.js'
-import { checkPartitions, describeGold } from '../gold/describe.js'
-import { provePart } from '../gold/prove.js'
-import { describeView } from '../gold/view.js'
-import type { View } from '../plan/plan.js'
-import { discardedColumns } from '../silver/discarded.js'
-import { historyColumns } from '../silver/history.js'
-import { removesKeys } from '../silver/keys.js'
-import { tombstoneColumns } from '../silver/tombstones.js'
-import { type Batches, bronzeLineage, columnsOf } from '../step/batches.js'
-import { bindExpression, emptyRelation } from '../step/expressions.js'
-import { Naming } from '../step/naming.js'
-import { silverLineage } from '../step/relations.js'
+import { fullName } from '../../define/dataset.js'
+import { checkedAgainst, inputsOf, lookupsOf } from '../../define/inputs.js'
+import type { AnyDataset, Bronze, Gold, Silver, Sql } from '../../define/model.js'
+import { datasetsIn, quoteName } from '../../define/sql/sql.js'
+import type { Field } from '../../define/types/column-type.js'
+import type { Session } from '../../engine/engine.js'
+import { MoraineError, type Problem } from '../../errors.js'
+import type { View } from '../../plan/decision.js'
+import type { Batches } from '../../step/batches.js'
+import { bindExpression, emptyRelation } from '../../step/expressions.js'
 import { bindCheck } from './bind-checks.js'
+import { boundGold, bronzeColumns, columnsBeside, type Known, silverColumns } from './columns.js'
 import { sqlProblems } from './prove-sql.js'
 
 /** A mistake in SQL. */
@@ -39,18 +28,16 @@ export interface Bound {
   unbound: Map<AnyDataset, Bronze>
 }
 
-/** Which SQL of a dataset is bound: all of it, or what may be new although its table's definition is not. */
+/**
+ * Which SQL of a dataset is bound: all of it, or what may be new although its table's definition is
+ * not.
+ */
 export type BindScope = 'all' | 'checks'
-
-interface Known {
-  fields: readonly Field[]
-  unsure: readonly Bronze[]
-}
 
 /**
  * Binds the SQL of datasets against tables that have the right columns and no rows: finds unknown
- * columns, functions and mistakes of grammar before anything runs. What depends on columns that only
- * a run will know, such as those of a file's header, is told apart.
+ * columns, functions and mistakes of grammar before anything runs. What depends on columns that
+ * only a run will know, such as those of a file's header, is told apart.
  */
 export async function bindSql(
   session: Session,
@@ -123,7 +110,10 @@ class Binder {
     }
   }
 
-  /** The columns a dataset will have, which the engine then knows; `undefined` while they can't be known. */
+  /**
+   * The columns a dataset will have, which the engine then knows; `undefined` while they can't be
+   * known.
+   */
   private columnsOf(dataset: AnyDataset): Promise<Known | undefined> {
     const found = this.known.get(dataset) ?? this.find(dataset)
     this.known.set(dataset, found)
@@ -141,10 +131,8 @@ class Binder {
     ;(this.bound.columns as Map<AnyDataset, readonly Field[]>).set(dataset, known.fields)
     await this.define(dataset.tier, dataset.name, known.fields)
     if (dataset.tier !== 'silver') return known
-    const fields = fieldsOfShape(dataset.schema.shape as Record<string, z.ZodType>)
-    await this.define('discarded', dataset.name, discardedColumns)
-    if (dataset.history) await this.define('history', dataset.name, historyColumns(dataset, fields))
-    if (removesKeys(dataset)) await this.define('deleted', dataset.name, tombstoneColumns(dataset))
+    for (const [tier, columns] of columnsBeside(dataset))
+      await this.define(tier, dataset.name, columns)
     return known
   }
 
@@ -184,7 +172,10 @@ class Binder {
     return all ? { unsure: [...new Set(unsure)] } : undefined
   }
 
-  /** Whether SQL does no more than it may, and names the datasets that it reads as values; anything else is a mistake. */
+  /**
+   * Whether SQL does no more than it may, and names the datasets that it reads as values; anything
+   * else is a mistake.
+   */
   private async refers(
     dataset: Silver | Gold,
     what: string,
@@ -213,44 +204,4 @@ class Binder {
       return undefined
     }
   }
-}
-
-/** What a bronze dataset's rows have; more may come with its next batch where its definition does not say all. */
-async function bronzeColumns(
-  dataset: Bronze,
-  view: View,
-  batches: Batches,
-): Promise<Known | undefined> {
-  const manifests = await batches.manifests(view.batches[fullName(dataset)] ?? [])
-  const { from } = dataset
-  const known = Naming.of(manifests)?.columnsOf(manifests) ?? columnsOf(manifests)
-  const names = manifests.length > 0 ? known : from.columns
-  const change = from.kind === 'database' && from.compareKeys && !names?.includes(CHANGE)
-  const all = names && [...bronzeLineage, ...names, ...(change ? [CHANGE] : [])]
-  return all && { fields: all.map(bronzeColumn), unsure: isSettled(dataset) ? [] : [dataset] }
-}
-
-/** Whether a source has the columns that its definition says, and no others. */
-export function isSettled({ from }: Bronze): boolean {
-  if (from.columns === undefined) return false
-  if (from.kind === 'database') return true
-  const positional = from.kind === 'files' && ['fixed', 'pattern'].includes(from.layout?.kind ?? '')
-  return positional || (from.kind === 'files' && !from.layout && !from.header)
-}
-
-function bronzeColumn(name: string): Field {
-  return { name, type: { kind: name === '_source_line' ? 'bigint' : 'string' } }
-}
-
-function silverColumns(dataset: Silver): Field[] {
-  return [...fieldsOfShape(dataset.schema.shape as Record<string, z.ZodType>), ...silverLineage]
-}
-
-async function boundGold(session: Session, dataset: Gold): Promise<readonly Field[]> {
-  const { fields: columns } = dataset.view
-    ? await describeView(session, dataset)
-    : await describeGold(session, dataset)
-  checkPartitions(dataset, columns)
-  if (dataset.incremental) await provePart(session, dataset, columns)
-  return columns
 }

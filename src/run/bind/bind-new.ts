@@ -1,20 +1,27 @@
-import { fullName } from '../define/dataset.js'
-import { checkedAgainst, inputsOf } from '../define/inputs.js'
-import type { AnyDataset, Bronze } from '../define/model.js'
-import type { Engine, Session } from '../engine/engine.js'
-import { DefinitionError } from '../errors.js'
-import { compareDefinitions } from '../plan/changes.js'
-import { definitionOf } from '../plan/fingerprint.js'
-import { changesOf, type View } from '../plan/plan.js'
-import { Batches } from '../step/batches.js'
-import { hash } from '../step/context.js'
-import type { Storage } from '../storage/storage.js'
+import { fullName } from '../../define/dataset.js'
+import { checkedAgainst, inputsOf } from '../../define/inputs.js'
+import type { AnyDataset, Bronze, Gold, Silver } from '../../define/model.js'
+import type { Engine, Session } from '../../engine/engine.js'
+import { DefinitionError } from '../../errors.js'
+import { compareDefinitions } from '../../plan/changes.js'
+import { changesOf } from '../../plan/decide.js'
+import type { View } from '../../plan/decision.js'
+import { definitionOf } from '../../plan/fingerprint.js'
+import { Batches } from '../../step/batches.js'
+import { hash } from '../../step/context.js'
+import type { Storage } from '../../storage/storage.js'
 import type { BindScope, Bound, SqlProblem } from './bind.js'
 
-/** Datasets whose checks and warnings were bound by this process: their definition in the log says nothing of them. */
+/**
+ * Datasets whose checks and warnings were bound by this process: their definition in the log says
+ * nothing of them.
+ */
 const bound = new WeakSet<AnyDataset>()
 
-/** The SQL that was not bound before, by the datasets whose it is: theirs changed, or what it reads did. */
+/**
+ * The SQL that was not bound before, by the datasets whose it is: theirs changed, or what it reads
+ * did.
+ */
 export function newSql(
   datasets: readonly AnyDataset[],
   view: View,
@@ -33,10 +40,9 @@ export function newSql(
 }
 
 /** Whether a dataset has SQL of which its table's definition says nothing. */
-function hasOtherSql(dataset: AnyDataset): boolean {
-  if (dataset.tier === 'bronze') return false
+function hasOtherSql({ checks, ...dataset }: Silver | Gold): boolean {
   const warns = dataset.tier === 'silver' && dataset.rules.some((r) => r.severity === 'warn')
-  return warns || dataset.checks.some(({ check }) => check === 'sql')
+  return warns || checks.some(({ check }) => check === 'sql')
 }
 
 /** Of a view there are no rows that could stay. */
@@ -74,23 +80,34 @@ export async function bindNew(
 ): Promise<SqlLeft> {
   // Most commands find nothing that is new, and to load what binds takes longer than to find out.
   const { bindSql } = await import('./bind.js')
-  const { problems, unbound, columns } = await bindSql(session, wanted, view, batches)
-  const later = problems.filter(({ unsure }) => unsure.some(arriving))
-  const certain = problems.filter((problem) => !later.includes(problem))
-  if (certain.length > 0) throw mistakesIn(certain)
+  const left = await bindSql(session, wanted, view, batches)
+  refuseMistakes(left, arriving)
   for (const [dataset] of wanted)
-    if (!unbound.has(dataset) && later.length === 0) bound.add(dataset)
-  return { problems: later, unbound, columns }
+    if (!left.unbound.has(dataset) && left.problems.length === 0) bound.add(dataset)
+  return left
 }
 
-/** {@link bindNew} in a session of its own; `undefined` where there is nothing to bind. */
+/**
+ * Refuses mistakes that are mistakes whatever arrives.
+ *
+ * @param arriving whether more of a bronze dataset may arrive before anything is built.
+ * @throws DefinitionError with all of them.
+ */
+export function refuseMistakes(
+  { problems }: Pick<SqlLeft, 'problems'>,
+  arriving: (dataset: Bronze) => boolean,
+): void {
+  const certain = problems.filter(({ unsure }) => !unsure.some(arriving))
+  if (certain.length > 0) throw mistakesIn(certain)
+}
+
+/** {@link bindNew} in a session of its own. */
 export async function bindOn(
   { engine, storage }: { engine: Engine; storage: Storage },
   wanted: ReadonlyMap<AnyDataset, BindScope>,
   view: View,
   arriving: (dataset: Bronze) => boolean,
-): Promise<SqlLeft | undefined> {
-  if (wanted.size === 0) return undefined
+): Promise<SqlLeft> {
   const session = await engine.open()
   try {
     return await bindNew(session, wanted, view, new Batches(storage), arriving)

@@ -1,17 +1,18 @@
-import { fullName } from '../define/dataset.js'
-import type { Check, Gold, Silver } from '../define/model.js'
-import { nearest } from '../define/nearest.js'
-import { renderSql } from '../define/sql/sql.js'
-import type { Field } from '../define/types/column-type.js'
-import type { Session } from '../engine/engine.js'
-import { MoraineError } from '../errors.js'
-import { emptyRelation } from '../step/expressions.js'
-import { atUserSql } from '../step/sql-errors.js'
+import { fullName } from '../../define/dataset.js'
+import type { Check, Gold, Silver } from '../../define/model.js'
+import { nearest } from '../../define/nearest.js'
+import { renderSql } from '../../define/sql/sql.js'
+import type { Field } from '../../define/types/column-type.js'
+import type { Session } from '../../engine/engine.js'
+import { MoraineError } from '../../errors.js'
+import { emptyRelation } from '../../step/expressions.js'
+import { atUserSql } from '../../step/sql-errors.js'
 
 /**
  * Binds a check of a whole table, whose columns are known.
  *
- * @throws MoraineError where it names columns that the table does not have, or its SQL does not bind.
+ * @throws MoraineError where it names columns that the table does not have, or its SQL does not
+ * bind.
  */
 export async function bindCheck(
   session: Session,

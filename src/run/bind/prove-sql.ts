@@ -1,14 +1,20 @@
-import { fullName } from '../define/dataset.js'
-import { viewsOf } from '../define/inputs.js'
-import type { AnyDataset, Gold, Silver, Sql } from '../define/model.js'
-import { lookupOf } from '../define/sql/lookup.js'
-import { datasetsIn, historiesIn, placeInSql, placeOfText, renderSql } from '../define/sql/sql.js'
-import type { Engine, Session } from '../engine/engine.js'
-import { DefinitionError, type Problem } from '../errors.js'
-import { type AstNode, nodesOf } from '../plan/ast.js'
-import { FILES, whyNotCallable } from '../sql/callable.js'
-import { examine, examineTree, parsed, type Refusal, type Tree } from '../sql/guard.js'
-import { folded, visit } from '../sql/relations.js'
+import { fullName } from '../../define/dataset.js'
+import { viewsOf } from '../../define/inputs.js'
+import type { AnyDataset, Gold, Silver, Sql } from '../../define/model.js'
+import { lookupOf } from '../../define/sql/lookup.js'
+import {
+  datasetsIn,
+  historiesIn,
+  placeInSql,
+  placeOfText,
+  renderSql,
+} from '../../define/sql/sql.js'
+import type { Engine, Session } from '../../engine/engine.js'
+import { DefinitionError, type Problem } from '../../errors.js'
+import { type AstNode, nodesOf } from '../../plan/ast.js'
+import { FILES, whyNotCallable } from '../../sql/callable.js'
+import { examine, examineTree, parsed, type Refusal, type Tree } from '../../sql/guard.js'
+import { folded, visit } from '../../sql/relations.js'
 
 /** How other tools write what a dataset is called in SQL. */
 const templates = /\{\{[^}]*\}\}|\{%[^%]*%\}/
@@ -63,8 +69,8 @@ export async function prove(engine: Engine, dataset: Silver | Gold): Promise<voi
 }
 
 /**
- * Proves that the SQL of a definition reads nothing but the datasets that it names as values: no file, no setting of
- * the machine. Nothing of it may run before.
+ * Proves that the SQL of a definition reads nothing but the datasets that it names as values: no
+ * file, no setting of the machine. Nothing of it may run before.
  *
  * @throws DefinitionError with all that it may not do.
  */
@@ -77,7 +83,10 @@ export async function proveDefinition(session: Session, dataset: AnyDataset): Pr
   proved.add(dataset)
 }
 
-/** What pieces of SQL may not do, or read in their text rather than through `${}`; those that are sound are not there. */
+/**
+ * What pieces of SQL may not do, or read in their text rather than through `${}`; those that are
+ * sound are not there.
+ */
 export async function sqlProblems(
   session: Session,
   dataset: Silver | Gold,
@@ -221,7 +230,10 @@ function withHint(refusal: Refusal): Refusal {
   }
 }
 
-/** Where a refusal stands in the user's file. `before` counts the lines that stand before the SQL in the text. */
+/**
+ * Where a refusal stands in the user's file. `before` counts the lines that stand before the SQL in
+ * the text.
+ */
 function placeOf(sql: Sql, text: string, { at, named }: Refusal, before: number) {
   if (at === undefined) return named ? placeOfText(sql, named.name) : sql.place
   const bytes = Buffer.from(text)

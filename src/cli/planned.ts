@@ -1,0 +1,66 @@
+import type { AnyDataset } from '../define/model.js'
+import type { Field } from '../define/types/column-type.js'
+import type { LakeState } from '../log/commit.js'
+import { changesOf } from '../plan/decide.js'
+import { select } from '../plan/graph.js'
+import type { Stage } from '../plan/plan.js'
+import { removedFrom } from '../plan/removed.js'
+import type { ColumnChange } from '../plan/schema-diff.js'
+import { olderDefinition } from '../run/older-definition.js'
+import { notesOf, prepare } from '../run/prepare.js'
+import { Sources } from '../run/sources.js'
+import { Batches } from '../step/batches.js'
+import { hash } from '../step/context.js'
+import type { Storage } from '../storage/storage.js'
+import { bindsOn } from './binds.js'
+import type { Changes, Planned } from './output/plan.js'
+import type { Project } from './project.js'
+
+/** What a run would do; SQL that is new is bound first. */
+export async function makePlan(
+  { lake, storage, log }: Pick<Project, 'lake' | 'log'> & { storage: Storage },
+  selectors: readonly string[],
+  full: boolean,
+  now = new Date(),
+): Promise<Planned> {
+  const datasets = select(lake, selectors)
+  const state = await log.head()
+  await using sources = new Sources(datasets, new Batches(storage))
+  const bind = bindsOn(storage, state)
+  const prepared = await prepare({ datasets, state, sources, bind, full, now })
+  const { stages } = prepared
+  const changes = await schemaChanges(stages, prepared.left.columns, state, storage)
+  const older = Object.fromEntries(
+    stages.flatMap(({ dataset, name, decision }) => {
+      const found = decision.action === 'build' ? olderDefinition(dataset, state, hash) : undefined
+      return found ? [[name, found.message]] : []
+    }),
+  )
+  const removed = removedFrom(lake.datasets, state)
+  return { ...prepared, changes, notes: notesOf(prepared), older, removed }
+}
+
+type Columns = ReadonlyMap<AnyDataset, readonly Field[]>
+
+/** How the columns of tables that are there will change. */
+async function schemaChanges(
+  stages: readonly Stage[],
+  columns: Columns,
+  state: LakeState,
+  storage: Storage,
+): Promise<Changes> {
+  const found = new Map<string, ColumnChange[]>()
+  for (const { dataset, name, decision } of stages) {
+    const table = state.tables[name]
+    const fresh = columns.get(dataset)
+    if (decision.action !== 'build' || !table || !fresh) continue
+    if (changesOf(dataset, table, hash) === undefined) continue
+    const { Table } = await import('../iceberg/table.js')
+    const { columnChanges } = await import('../step/schema-change.js')
+    const before = await Table.load(storage, table)
+    const shown = fresh.filter((column) => !column.name.startsWith('_'))
+    const changes = columnChanges(before, shown, decision.renamed)
+    if (changes.length > 0) found.set(name, changes)
+  }
+  return found
+}

@@ -1,0 +1,53 @@
+import type { AnyDataset } from '../define/model.js'
+import type { LakeState } from '../log/commit.js'
+import type { Plan } from '../plan/plan.js'
+import { bindOn, newSql, stillWanted } from './bind/bind-new.js'
+import { IntakePhase } from './ingest.js'
+import type { RunOptions } from './options.js'
+import { prepare } from './prepare.js'
+import type { RunRecorder } from './recorder.js'
+import { contextOn, type Shared, withoutTables } from './run-context.js'
+import { Sources } from './sources.js'
+import type { Steps } from './steps.js'
+
+/** What the phases of a run work with. */
+interface RunParts {
+  shared: Shared
+  datasets: readonly AnyDataset[]
+  options: RunOptions
+  steps: Steps
+  recorder: RunRecorder
+}
+
+/**
+ * Plans all that a run does, and carries out the stages that read sources; returns the plan, and
+ * the state after them.
+ *
+ * @throws DefinitionError where SQL that is new is wrong: before anything is done, or else before
+ * anything is built.
+ */
+export async function planAndIngest(
+  { shared, datasets, options, steps, recorder }: RunParts,
+  begun: LakeState,
+): Promise<Plan & { base: LakeState }> {
+  const context = contextOn(shared, begun, options)
+  const { backfill, feeds, full = false, replay, anew } = options
+  const asked = { backfill, feeds, reread: context.reread }
+  await using sources = new Sources(datasets, context.relations.batches, asked)
+  const state = withoutTables(begun, anew)
+  const prepared = await prepare({
+    datasets,
+    state,
+    sources,
+    full,
+    replay: replay?.dataset,
+    now: shared.started,
+    bind: (wanted, arriving) => bindOn(shared, wanted, state, arriving),
+  })
+  const { stages, expire, left } = prepared
+  const base = await new IntakePhase(prepared, sources, steps, recorder).run(context, begun)
+  // What the columns of these rows show to be wrong is found before any table is built.
+  const wanted = stillWanted(left, newSql(datasets, state))
+  if (wanted.size > 0) await bindOn(shared, wanted, base, () => false)
+  return { stages, expire, base }
+}

@@ -1,0 +1,76 @@
+import { fullName } from '../define/dataset.js'
+import type { AnyDataset, Bronze } from '../define/model.js'
+import type { LakeState } from '../log/commit.js'
+import { type Plan, plan } from '../plan/plan.js'
+import { hash } from '../step/context.js'
+import type { BindScope } from './bind/bind.js'
+import { newSql, refuseMistakes, type SqlLeft } from './bind/bind-new.js'
+import type { Looked, Sources } from './sources.js'
+
+/** What a run is asked for, as far as it decides what is done. */
+interface Asked {
+  datasets: readonly AnyDataset[]
+  state: LakeState
+  sources: Sources
+  /** Build everything from its inputs again. */
+  full: boolean
+  /** The silver dataset whose discarded rows are judged again. */
+  replay?: string | undefined
+  now: Date
+  bind: Bind
+}
+
+/** Binds SQL in some engine; see `bindNew`. */
+export type Bind = (
+  wanted: ReadonlyMap<AnyDataset, BindScope>,
+  arriving: (dataset: Bronze) => boolean,
+) => Promise<SqlLeft>
+
+/** What a run is going to do. */
+export interface Prepared extends Plan, Looked {
+  /** SQL that is bound once more of bronze has arrived. */
+  left: SqlLeft
+}
+
+const nothingLeft: SqlLeft = { problems: [], unbound: new Map(), columns: new Map() }
+
+/**
+ * What `moraine plan` shows, and what a run begins with: binds SQL that is new, looks at all
+ * sources, and plans.
+ *
+ * @throws DefinitionError for mistakes in SQL that nothing which the sources offer could mend.
+ */
+export async function prepare(asked: Asked): Promise<Prepared> {
+  const { datasets, state, sources, bind, full, replay, now } = asked
+  const left = await bindNewSql(datasets, state, bind, (dataset) => datasets.includes(dataset))
+  const looked = await sources.lookAtAll(state)
+  const { discoveries, problems } = looked
+  const unread = Object.keys(problems)
+  const planned = plan({ datasets, view: state, discoveries, unread, full, replay, hash, now })
+  const arriving = planned.stages.flatMap(({ dataset, name, decision }) =>
+    decision.action === 'intake' || unread.includes(name) ? [dataset] : [],
+  )
+  refuseMistakes(left, (dataset) => arriving.includes(dataset))
+  return { ...planned, ...looked, left }
+}
+
+/** Binds the SQL of datasets that is new on a state; what is built has been bound before. */
+export async function bindNewSql(
+  datasets: readonly AnyDataset[],
+  state: LakeState,
+  bind: Bind,
+  arriving: (dataset: Bronze) => boolean,
+): Promise<SqlLeft> {
+  const wanted = newSql(datasets, state)
+  return wanted.size === 0 ? nothingLeft : bind(wanted, arriving)
+}
+
+/** What is to be known of sources, by the full names of datasets. */
+export function notesOf({ offers }: Looked): Record<string, readonly string[]> {
+  const found = [...offers].flatMap(([dataset, { discovery }]) =>
+    discovery.notes && discovery.notes.length > 0
+      ? [[fullName(dataset), discovery.notes] as const]
+      : [],
+  )
+  return Object.fromEntries(found)
+}

@@ -1,0 +1,74 @@
+import { discover } from '../bronze/intake.js'
+import type { Offer } from '../bronze/offer.js'
+import { fullName } from '../define/dataset.js'
+import type { AnyDataset, Bronze } from '../define/model.js'
+import type { LakeState } from '../log/commit.js'
+import type { Discovery } from '../plan/decision.js'
+import { Databases } from '../source/database/open.js'
+import type { Batches } from '../step/batches.js'
+
+/** What is asked of sources beside what they have that is new. */
+interface Asked {
+  /** Rows of databases whose cursor lies there are read again. */
+  backfill?: { from: string; until: string } | undefined
+  /** Whether databases that feed inboxes are asked for rows; `true`. */
+  feeds?: boolean | undefined
+  /** Full names of datasets all of whose files are read again. */
+  reread?: ReadonlySet<string>
+}
+
+/** What sources offer. */
+export interface Looked {
+  offers: ReadonlyMap<Bronze, Offer>
+  /** What is offered, by the full names of datasets. */
+  discoveries: Readonly<Record<string, Discovery>>
+  /** What kept sources from being looked at, by the full names of datasets. */
+  problems: Readonly<Record<string, unknown>>
+}
+
+/** The sources of datasets, which `plan`, `status` and runs look at alike. */
+export class Sources {
+  private readonly bronze: readonly Bronze[]
+  private readonly databases: Databases
+
+  constructor(
+    datasets: readonly AnyDataset[],
+    private readonly batches: Batches,
+    private readonly asked: Asked = {},
+  ) {
+    this.bronze = datasets.filter((dataset): dataset is Bronze => dataset.tier === 'bronze')
+    this.databases = Databases.of(this.bronze)
+  }
+
+  /** Looks at one source, without reading its rows. */
+  look(dataset: Bronze, state: LakeState): Promise<Offer> {
+    const { backfill, feeds, reread } = this.asked
+    return discover(
+      { dataset, state, batches: this.batches, databases: this.databases },
+      { backfill, feeds, reread: reread?.has(fullName(dataset)) ?? false },
+    )
+  }
+
+  /** Looks at all of them; one that can't be looked at keeps no other from it. */
+  async lookAtAll(state: LakeState): Promise<Looked> {
+    const offers = new Map<Bronze, Offer>()
+    const problems: Record<string, unknown> = {}
+    const one = async (dataset: Bronze) => {
+      try {
+        offers.set(dataset, await this.look(dataset, state))
+      } catch (error) {
+        problems[fullName(dataset)] = error
+      }
+    }
+    await Promise.all(this.bronze.map(one))
+    const found = this.bronze.flatMap((dataset) => {
+      const { discovery } = offers.get(dataset) ?? {}
+      return discovery ? [[fullName(dataset), discovery] as const] : []
+    })
+    return { offers, discoveries: Object.fromEntries(found), problems }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.databases[Symbol.asyncDispose]()
+  }
+}
