@@ -40,7 +40,7 @@ export interface BuildStage extends StageOf<Silver | Gold> {
   resolve(view: View): Decision
 }
 
-/** Judges discarded rows of a table again. */
+/** Validates discarded rows of a table again. */
 export interface ReplayStage extends StageOf<Silver> {
   kind: 'replay'
   resolve(): Decision
@@ -76,7 +76,7 @@ export interface PlanInput extends DecideOptions {
   discoveries: Readonly<Record<string, Discovery>>
   /** Datasets whose sources could not be looked at: a run tries again. */
   unread?: readonly string[]
-  /** The silver dataset whose discarded rows are judged again, in the place of its build. */
+  /** The silver dataset whose discarded rows are validated again, in the place of its build. */
   replay?: string | undefined
 }
 

@@ -59,7 +59,7 @@ export async function buildStep(
 /** A task, and the state that its stage was decided on. */
 type Decided = BuildTask & { view: View }
 
-/** Judges discarded rows of a silver dataset again. */
+/** Validates discarded rows of a silver dataset again. */
 async function replay(
   task: Decided,
   dataset: Silver,

@@ -14,7 +14,7 @@ interface Asked {
   sources: Sources
   /** Build everything from its inputs again. */
   full: boolean
-  /** The silver dataset whose discarded rows are judged again. */
+  /** The silver dataset whose discarded rows are validated again. */
   replay?: string | undefined
   now: Date
   bind: Bind
