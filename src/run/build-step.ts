@@ -1,10 +1,7 @@
 import { wouldLose } from '../bronze/expire-batches.js'
 import { fullName } from '../define/dataset.js'
-import { inputsOf } from '../define/inputs.js'
 import type { Gold, Silver } from '../define/model.js'
 import type { BuildDecision, View } from '../plan/decision.js'
-import { definitionOf } from '../plan/fingerprint.js'
-import { offsetsOn } from '../plan/offsets.js'
 import type { BuildStage, ReplayStage } from '../plan/plan.js'
 import type { BuildOutcome, Built } from '../step/built.js'
 import { hash, type RunContext } from '../step/context.js'
@@ -17,6 +14,7 @@ import { olderDefinition } from './older-definition.js'
 import type { RunOptions } from './options.js'
 import type { RunRecorder } from './recorder.js'
 import { type Begin, refuseLate, StepFailure } from './steps.js'
+import { workKey } from './work-key.js'
 
 /** A stage that builds a table. */
 export type TableStage = BuildStage | ReplayStage
@@ -126,22 +124,4 @@ async function handOver(
   for (const [table, state] of Object.entries(tables)) context.relations.stage(table, state)
   built.push({ dataset, tables, views, view, written, ...how })
   return result
-}
-
-/** What a step's result depends on: the same key means that it need not be computed again. */
-function workKey(dataset: Silver | Gold, view: View, full: boolean): string {
-  const name = fullName(dataset)
-  const before = view.tables[name]?.metadata ?? null
-  const parts = [
-    name,
-    definitionOf(dataset, hash),
-    offsetsOn(dataset, view),
-    before,
-    dataset.keep ?? null,
-    // A number may stand for another batch after a rollback, and for none after a discard.
-    ...inputsOf(dataset)
-      .flatMap((input) => view.batches[fullName(input)] ?? [])
-      .map(({ manifest }) => manifest),
-  ]
-  return hash(JSON.stringify([...parts, full]))
 }
