@@ -122,7 +122,7 @@ function decideView(dataset: Gold, view: View, hash: DecideOptions['hash']): Dec
   return { action: 'none', reason: 'a view: its query is stored and computed when it is read' }
 }
 
-/** What to do where nothing has come, but rows of a table have become older than its `keep`. */
+/** What to do if no input is new, but rows of a table have become older than its `keep`. */
 function expiring(
   dataset: Silver | Gold,
   { retention: keep }: TableState,
@@ -141,8 +141,8 @@ function expiring(
 }
 
 /**
- * An input to which nothing has ever come, so that nobody knows its columns, where there is no
- * other to read.
+ * An input that has never had a batch, so that nobody knows its columns, where there is no other
+ * to read.
  */
 function nothingYet(dataset: AnyDataset, view: View): string | undefined {
   const isEmpty = (input: AnyDataset) =>

@@ -5,6 +5,7 @@ import { makePlan } from '../../src/cli/planned.js'
 import type { LakeState } from '../../src/log/commit.js'
 import { CommitLog } from '../../src/log/log.js'
 import type { RunEvent, RunRecord, StepResult } from '../../src/step/events.js'
+import { amount } from '../support/effort.js'
 import { Project } from '../support/project.js'
 import { seed } from '../support/seed.js'
 
@@ -61,8 +62,8 @@ const rules = {
 }
 
 function lakeOf(d: Definition): string {
-  // Every version is kept for ever.
-  const history = d.key && d.history && !d.rowsExpire
+  // Versions are kept for ever, and a full extract does not say when a row went.
+  const history = d.key && d.history && !d.rowsExpire && d.source !== 'exports'
   // Files that stay where they are would be read again.
   const expires = d.source === 'inbox' && d.batchesExpire
   const looked = d.looksUp ? "rule('is in a shop', sql`shop in (select shop from ${shops})`)," : ''
@@ -229,7 +230,8 @@ function compareStep(
     const foreseen =
       said.action === 'error' ||
       said.older !== undefined ||
-      started?.reason.includes('has expired some of its rows')
+      started?.reason.includes('has expired some of its rows') ||
+      error?.hint?.includes('has no columns yet')
     expect(foreseen, `${what}\n${error?.message}`).toBe(true)
     if (said.action === 'error') return
   }
@@ -316,20 +318,14 @@ it('is what a run does', async () => {
           const after = await project.state()
           compare(told, { record, begun, before, after })
           for (const { action, mode, decidedAfter } of told.steps)
-            count([action, mode, decidedAfter ? 'decided later' : ''].filter(Boolean).join(' '))
+            for (const kind of [action, mode, decidedAfter && 'decided later'])
+              if (kind) count(kind)
         }
       },
     ),
-    { numRuns: 12, seed, endOnFailure: true },
+    { numRuns: amount(8, 24), seed, endOnFailure: true },
   )
   // All kinds of decisions are among them, or this holds nothing.
-  for (const kind of [
-    'intake',
-    'none',
-    'build full',
-    'build incremental',
-    'build full decided later',
-    'build incremental decided later',
-  ])
+  for (const kind of ['intake', 'none', 'build', 'full', 'incremental', 'decided later'])
     expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(0)
 })

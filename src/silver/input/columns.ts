@@ -93,9 +93,15 @@ function available(
       place: dataset.place && { ...dataset.place, near: `${name}:` },
       hint: similar
         ? `Did you mean '${similar}'? Rename it with select: { ${name}: '${similar}' }`
-        : `The columns of the input are: ${known.join(', ')}.${isDelimited(dataset) ? ' Is the delimiter right?' : ''}`,
+        : hintOf(dataset, known),
     },
   )
+}
+
+function hintOf(dataset: Silver, known: readonly string[]): string {
+  if (known.length === 0)
+    return `${dataset.from.map(fullName).join(', ')} has no columns yet. Ingest it first: moraine run +${fullName(dataset)}`
+  return `The columns of the input are: ${known.join(', ')}.${isDelimited(dataset) ? ' Is the delimiter right?' : ''}`
 }
 
 /** Whether an input is text between delimiters. */
