@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { planJson } from '../../src/cli/output/plan.js'
-import { makePlan } from '../../src/cli/planned.js'
-import type { LakeState } from '../../src/log/commit.js'
-import { CommitLog } from '../../src/log/log.js'
-import type { RunEvent, RunRecord, StepResult } from '../../src/step/events.js'
-import { amount } from '../support/effort.js'
-import { Project } from '../support/project.js'
-import { seed } from '../support/seed.js'
+import { planJson } from '../../../src/cli/output/plan.js'
+import { makePlan } from '../../../src/cli/planned.js'
+import type { LakeState } from '../../../src/log/commit.js'
+import { CommitLog } from '../../../src/log/log.js'
+import type { RunEvent, RunRecord, StepResult } from '../../../src/step/events.js'
+import { amount } from '../../support/effort.js'
+import { Project } from '../../support/project.js'
+import { seed } from '../../support/seed.js'
 
 /*
  * `moraine plan` and a run have the same plan: over random lakes that change from run to run, a run
