@@ -13,7 +13,7 @@ import { parseExactly, saying } from '../source/http/document.js'
 import { pagesOf } from '../source/http/pages.js'
 import { type BatchFile, sealFiles } from '../step/batches.js'
 import { hash, type RunContext, withSession } from '../step/context.js'
-import { wantedTypes } from '../step/requested-types.js'
+import { requestedTypes } from '../step/requested-types.js'
 import { commitRows, type NewBatch, newBatch, noteWatermark, nothingYet } from './batch-commit.js'
 import type { Ingestion, Lookup } from './ingestion.js'
 import type { Intake, Offer } from './offer.js'
@@ -124,9 +124,9 @@ class Answers {
     const batch = newBatch(context, base, dataset)
     const data = `${batch.folder}/00001.parquet`
     await context.storage.prepare(data)
-    const requested = wantedTypes(context.lake.datasets, dataset)
+    const requested = requestedTypes(context.lake.datasets, dataset)
     const place = `${this.url.host}${this.url.pathname}`
-    const taken = await withSession(context, name, (session) =>
+    const read = await withSession(context, name, (session) =>
       ingestRecords({ path: place, name: place, size: 0, modified: 0 }, source, this.rows(), {
         session,
         location: context.storage.locate(data),
@@ -137,7 +137,7 @@ class Answers {
         signal: context.signal,
       }),
     )
-    return this.keep(done, batch, data, taken)
+    return this.keep(done, batch, data, read)
   }
 
   /** Makes what was read a batch, unless it is what was there before, or is held back. */
@@ -191,9 +191,12 @@ class Answers {
 
   private async noteSame(done: Intake, watermark: Watermark): Promise<Intake> {
     const { context, dataset, before } = this
-    const told = { ...done, notes: ['its rows are unchanged'] }
-    if (watermark.from === before?.from && !heldOf(done.state, fullName(dataset))) return told
-    return { ...(await noteWatermark(context, told, dataset, watermark)), notes: told.notes }
+    const unchanged = { ...done, notes: ['its rows are unchanged'] }
+    if (watermark.from === before?.from && !heldOf(done.state, fullName(dataset))) return unchanged
+    return {
+      ...(await noteWatermark(context, unchanged, dataset, watermark)),
+      notes: unchanged.notes,
+    }
   }
 
   private async holdBack(done: Intake, rows: number): Promise<Intake | undefined> {

@@ -21,7 +21,7 @@ import {
   writeManifest,
 } from '../step/batches.js'
 import { type RunContext, withSession } from '../step/context.js'
-import { wantedTypes } from '../step/requested-types.js'
+import { requestedTypes } from '../step/requested-types.js'
 import { readJson } from '../storage/checked.js'
 import type { Storage } from '../storage/storage.js'
 import { emptied } from './discard-batch.js'
@@ -254,7 +254,7 @@ async function rebuildFile(
     ...(original ? { original } : {}),
   }
   if (file.message !== undefined) {
-    const row = { name, batch, said: file.message, kept: original?.path ?? '', columns }
+    const row = { name, batch, reason: file.message, kept: original?.path ?? '', columns }
     const given = await writeUnreadable(session, row, location)
     return { ...kept, ...given, broken: 1, message: file.message }
   }
@@ -263,7 +263,7 @@ async function rebuildFile(
     if (/\.zip$/i.test(found.path) && !found.archive) await entriesOf(found)
     return await withUnpacked(found, reader, signal, async (readable) => {
       const { valuesFrom } = context
-      const requested = wantedTypes(context.lake.datasets, dataset)
+      const requested = requestedTypes(context.lake.datasets, dataset)
       const source = settleKind(readable, reader)
       const inspection = await inspectFile(readable, source, { signal, requested, valuesFrom })
       if (exact && inspection.sha256 !== file.sha256) throw otherNow(name)
@@ -276,7 +276,7 @@ async function rebuildFile(
     })
   } catch (error) {
     if (!isFault(error) || (exact && !file.unread)) throw error
-    const row = { name, batch, said: faultOf(found, error), kept: original?.path ?? '', columns }
+    const row = { name, batch, reason: faultOf(found, error), kept: original?.path ?? '', columns }
     return { ...kept, ...(await writeUnreadable(session, row, location)), broken: 1 }
   }
 }

@@ -57,15 +57,15 @@ export function ask(thread: Worker, asked: Asked, seconds: number): Promise<Answ
     }, TICK)
     const settle = (use: () => void) => {
       clearInterval(clock)
-      thread.off('message', said).off('error', broke).off('exit', left)
+      thread.off('message', answered).off('error', broke).off('exit', left)
       use()
     }
     const gone = (cause?: Error, after?: number) =>
       new ThreadGone(asked.dataset, Atomics.load(progress, 0) % rows, after, cause)
-    const said = (reply: Answers) => settle(() => resolve(reply))
+    const answered = (reply: Answers) => settle(() => resolve(reply))
     const broke = (error: Error) => settle(() => reject(gone(error)))
     const left = () => settle(() => reject(gone()))
-    thread.on('message', said).on('error', broke).on('exit', left)
+    thread.on('message', answered).on('error', broke).on('exit', left)
     thread.postMessage({ ...asked, progress })
   })
 }

@@ -50,16 +50,16 @@ function tell(child: ChildProcess, text: string, signal: AbortSignal): Promise<s
       const why = new MoraineError('engine', `the process of a step ended: ${by ?? code}`)
       reject(signal.aborted ? signal.reason : why)
     }
-    const said = (reply: unknown) => {
+    const answered = (reply: unknown) => {
       done()
       resolve(String(reply))
     }
     const done = () => {
       signal.removeEventListener('abort', stop)
-      child.off('message', said).off('exit', ended)
+      child.off('message', answered).off('exit', ended)
     }
     signal.addEventListener('abort', stop)
-    child.once('message', said).once('exit', ended)
+    child.once('message', answered).once('exit', ended)
     child.send(text)
   })
 }

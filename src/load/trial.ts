@@ -36,8 +36,8 @@ export function trialsOf(file: string, root: string): TryApart {
     }, PATIENCE)
     try {
       return await new Promise<string | undefined>((resolve, reject) => {
-        child.on('message', (said) => {
-          if (said === 'ready') isReady = true
+        child.on('message', (message) => {
+          if (message === 'ready') isReady = true
           else resolve(undefined)
         })
         child.once('error', reject)

@@ -10,7 +10,7 @@ const MOMENT = sqlType({ kind: 'timestamptz' })
  * are best kept as values. Those that are read in several types are left out, and so are moments where they would have to be
  * compared with their texts, which costs more than it saves.
  */
-export function wantedTypes(
+export function requestedTypes(
   datasets: readonly AnyDataset[],
   bronze: Bronze,
   moments = false,

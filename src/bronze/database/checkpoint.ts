@@ -129,9 +129,9 @@ export function windowsOf(
 
 /** Whether nothing is to be noted: where the next window begins and what it will find are the same. */
 export function isSamePosition(before: Watermark | undefined, now: Partial<Watermark>): boolean {
-  const told = ({ from, knownRows, tail, later }: Partial<Watermark>) =>
+  const textOf = ({ from, knownRows, tail, later }: Partial<Watermark>) =>
     JSON.stringify([from, knownRows, tail, later])
-  return before !== undefined && told(before) === told(now)
+  return before !== undefined && textOf(before) === textOf(now)
 }
 
 /** How rows are told whose cursor lies after their source's own now. */
@@ -146,8 +146,8 @@ export function refuseDrift(
   changes: readonly Change[],
 ): void {
   if (source.drift !== 'freeze' || changes.length === 0) return
-  const said = changes.map((change) => change.said).join(', ')
-  throw new MoraineError('source', `The columns of its source have changed: ${said}`, {
+  const reason = changes.map((change) => change.reason).join(', ')
+  throw new MoraineError('source', `The columns of its source have changed: ${reason}`, {
     doing: `read ${fullName(dataset)}`,
     hint: "Nothing was ingested. Accept the change with drift: 'evolve' (or ignore new columns with drift: 'discard').",
     place: dataset.place,

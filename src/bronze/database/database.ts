@@ -50,7 +50,7 @@ export async function discoverRows(
 /** Puts files elsewhere instead of making them a batch. */
 interface Land {
   /** As part of the commit of a number; returns what they are called there. */
-  write(context: RunContext, files: readonly BatchFile[], laid: number): Promise<string[]>
+  write(context: RunContext, files: readonly BatchFile[], feedCommit: number): Promise<string[]>
   /** Once that commit is there, and before the next one, which says nothing of them. */
   show(context: RunContext, names: readonly string[]): Promise<void>
 }
@@ -66,24 +66,26 @@ interface RowsRead {
 
 /** The ingestion that follows from a look at a source. */
 class RowsIngest {
-  private laid: number
+  private feedCommits: number
   private readonly byEngine = { on: true }
 
   constructor(
     private readonly seen: Seen,
     private readonly land: Land | undefined,
   ) {
-    this.laid = seen.laid
+    this.feedCommits = seen.feedCommits
   }
 
   async ingest(context: RunContext, base: LakeState): Promise<Intake> {
     const done = nothingYet(base)
     if (this.seen.backfill) return this.backfill(context, done, this.seen.backfill)
     if (!this.seen.cursor) return this.ingestFull(context, done)
-    const taken = await (this.seen.before?.from === undefined
+    const ingested = await (this.seen.before?.from === undefined
       ? this.ingestFirst(context, done)
       : this.ingestWindow(context, done))
-    return this.seen.source.compareKeys && !this.land ? this.ingestCompared(context, taken) : taken
+    return this.seen.source.compareKeys && !this.land
+      ? this.ingestCompared(context, ingested)
+      : ingested
   }
 
   /** Rows that were read before, once more; how far the source was read stays. */
@@ -346,7 +348,7 @@ class RowsIngest {
     const name = fullName(this.seen.dataset)
     const watermark = this.positionAt(position)
     if (this.land) {
-      const landed = await this.land.write(context, files, this.laid + 1)
+      const landed = await this.land.write(context, files, this.feedCommits + 1)
       const noted = await this.note(context, done, watermark, landed)
       await this.land.show(context, landed)
       return noted
@@ -378,8 +380,8 @@ class RowsIngest {
     watermark: Watermark,
     landed: readonly string[] = [],
   ): Promise<Intake> {
-    const laid: Landings | undefined = this.land && { landed, feedCommits: ++this.laid }
-    return noteWatermark(context, done, this.seen.dataset, { ...watermark, ...laid })
+    const landings: Landings | undefined = this.land && { landed, feedCommits: ++this.feedCommits }
+    return noteWatermark(context, done, this.seen.dataset, { ...watermark, ...landings })
   }
 }
 

@@ -2,7 +2,7 @@ import type { RemoteColumn } from '../../source/database/reader.js'
 
 /** How a column of a source differs from what it was. */
 export interface Change {
-  said: string
+  reason: string
 }
 
 /** Compares the columns of a source with those it had; a column that only has another name is one change. */
@@ -33,5 +33,5 @@ export function compareColumns(
         ? [`column '${name}' is now ${type} instead of ${old.type}`]
         : []
     }),
-  ].map((said) => ({ said }))
+  ].map((reason) => ({ reason }))
 }

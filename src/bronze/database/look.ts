@@ -42,7 +42,7 @@ export interface Seen {
   /** Rows that are to be read again. */
   readonly backfill: Window | undefined
   /** How many commits of a feed there were. */
-  readonly laid: number
+  readonly feedCommits: number
 }
 
 /** Looks at a source: its columns, its clock, and how far it was read. */
@@ -59,7 +59,7 @@ export async function lookAt(
   const columns = chosen(source, all, before)
   const cursor = cursorOf(source, all)
   const horizon = cursor && (await reader.horizon(source, cursor, before?.marks ?? []))
-  const notes = [...(horizon?.notes ?? []), ...changes.map(({ said }) => said)]
+  const notes = [...(horizon?.notes ?? []), ...changes.map(({ reason }) => reason)]
   if (backfill) refuseBackfill(dataset, cursor, before)
   return {
     dataset,
@@ -72,7 +72,7 @@ export async function lookAt(
     horizon,
     notes,
     backfill: cursor && backfill,
-    laid: (known as Partial<Landings> | undefined)?.feedCommits ?? 0,
+    feedCommits: (known as Partial<Landings> | undefined)?.feedCommits ?? 0,
   }
 }
 
@@ -91,15 +91,15 @@ export async function newsOf(seen: Seen): Promise<Offer['discovery']> {
     return found(`rows are read again from the newest ${cursor.name} in the lake`)
   if (seen.source.compareKeys) return found('its keys are compared in each run')
   const census = await seen.reader.census(seen.source, cursor, before.from, horizon)
-  const said = saidLater(seen, census.later)
+  const all = notesOfLater(seen, census.later)
   if (await isSame(seen, census))
-    return { news: undefined, none: `no rows with a newer ${cursor.name}`, notes: said }
+    return { news: undefined, none: `no rows with a newer ${cursor.name}`, notes: all }
   const since = before.from === null ? '' : ` from ${before.from} on`
-  return { ...found(`rows with ${cursor.name}${since}`), notes: said }
+  return { ...found(`rows with ${cursor.name}${since}`), notes: all }
 }
 
 /** What is said of rows that lie after now, beside the other notes. */
-function saidLater(seen: Seen, later = 0): readonly string[] {
+function notesOfLater(seen: Seen, later = 0): readonly string[] {
   return [...seen.notes, ...(later > 0 ? [afterNow(seen.cursor?.name ?? '', later)] : [])]
 }
 

@@ -14,7 +14,7 @@ import { type Kept, keepRecords, type Records } from '../../source/files/encode.
 import { type BatchFile, sealFiles } from '../../step/batches.js'
 import { type RunContext, withSession } from '../../step/context.js'
 import { Relations } from '../../step/relations.js'
-import { wantedTypes } from '../../step/requested-types.js'
+import { requestedTypes } from '../../step/requested-types.js'
 import { sha256 } from '../../storage/checksum.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import type { NewBatch } from '../batch-commit.js'
@@ -126,7 +126,7 @@ export class RowsWriter {
   ): Promise<BatchFile[] | undefined> {
     const { context, reader, source, columns, batch } = this
     if (!reader.remote || !this.byEngine.on || this.dataset.format !== 'parquet') return undefined
-    const requested = wantedTypes(context.lake.datasets, this.dataset, true)
+    const requested = requestedTypes(context.lake.datasets, this.dataset, true)
     const exact = directTypes(columns, requested)
     const values = new Set(exact.keys())
     try {
@@ -273,7 +273,7 @@ export class RowsWriter {
     await context.storage.prepare(data)
     if (this.dataset.format !== 'parquet') return this.keepTexts(path, { bytes, longest }, data)
     const large = bytes >= context.valuesFrom
-    const requested = large ? wantedTypes(context.lake.datasets, this.dataset) : new Map()
+    const requested = large ? requestedTypes(context.lake.datasets, this.dataset) : new Map()
     return withSession(context, fullName(this.dataset), async (session) => {
       const write = (line: number, exact: ReadonlyMap<string, string>) => {
         const text = this.text(session, { path, longest: line, types: exact })

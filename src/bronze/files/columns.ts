@@ -13,8 +13,8 @@ export interface KnownColumns {
 }
 
 /** Files of which something is to be said, in the order in which they came. */
-interface Told {
-  said: (files: string) => string
+interface Notice {
+  text: (files: string) => string
   files: string[]
 }
 
@@ -22,7 +22,7 @@ interface Told {
  * Compares the columns of files with those of the files before them, and says what becomes of others, as the source's `drift` has it.
  */
 export class FileColumns {
-  private readonly told = new Map<string, Told>()
+  private readonly notices = new Map<string, Notice>()
   private known: KnownColumns
 
   constructor(
@@ -81,24 +81,24 @@ export class FileColumns {
 
   /** What is to be said of columns. */
   notes(): string[] {
-    return [...this.told.values()].map(({ said, files: [first = '', ...others] }) =>
-      said(others.length === 0 ? first : `${first} and ${others.length} more`),
+    return [...this.notices.values()].map(({ text, files: [first = '', ...others] }) =>
+      text(others.length === 0 ? first : `${first} and ${others.length} more`),
     )
   }
 
-  private tell(key: string, file: string, said: Told['said']): void {
-    const known = this.told.get(key)
+  private tell(key: string, file: string, text: Notice['text']): void {
+    const known = this.notices.get(key)
     if (known) known.files.push(file)
-    else this.told.set(key, { said, files: [file] })
+    else this.notices.set(key, { text, files: [file] })
   }
 
   private frozen(file: string, fresh: readonly string[], lacking: readonly string[]): MoraineError {
-    const said = [
+    const text = [
       ...lacking.map((name) => `column '${name}' was removed`),
       ...fresh.map((name) => `column '${name}' is new`),
     ].join(', ')
     // No fault of the file's bytes: the definition says so.
-    return new MoraineError('quality', `The columns of ${file} have changed: ${said}`, {
+    return new MoraineError('quality', `The columns of ${file} have changed: ${text}`, {
       doing: `read ${fullName(this.dataset)}`,
       hint: "Nothing was ingested. Accept the change with drift: 'evolve' (or ignore new columns with drift: 'discard'), or remove the file.",
       place: this.dataset.place,

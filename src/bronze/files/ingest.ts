@@ -12,7 +12,7 @@ import { decodeSmall, readSmall, type SmallFile } from '../../source/files/small
 import type { SourceFile } from '../../source/files/source-file.js'
 import { withUnpacked } from '../../source/unpack/unpack.js'
 import { type BatchFile, type KnownFile, sealFiles } from '../../step/batches.js'
-import { wantedTypes } from '../../step/requested-types.js'
+import { requestedTypes } from '../../step/requested-types.js'
 import type { NewBatch } from '../batch-commit.js'
 import type { FilesIngestion } from '../ingestion.js'
 import { besideBatch, Originals } from '../originals.js'
@@ -80,7 +80,7 @@ export class FileIngest {
     this.columns = columns
     this.isFull = isFull
     this.originals = new Originals(storage, besideBatch(batch.folder), signal)
-    this.requested = wantedTypes(lake.datasets, dataset)
+    this.requested = requestedTypes(lake.datasets, dataset)
     this.pack = new Pack(source)
   }
 
@@ -241,11 +241,11 @@ export class FileIngest {
       const original = isRaw ? await this.originals.keepAny(file) : undefined
       const { data, target } = await this.place()
       const columns = [...this.seen.columns]
-      const said = faultOf(file, error)
+      const reason = faultOf(file, error)
       const kept = original ? { kept: original.path } : {}
-      const row = { name, batch: target.batch, said, columns, ...kept }
+      const row = { name, batch: target.batch, reason, columns, ...kept }
       const { rows, bytes } = await writeUnreadable(session, row, target.location)
-      this.notes.push(`${name} can't be read and is discarded completely: ${said}`)
+      this.notes.push(`${name} can't be read and is discarded completely: ${reason}`)
       const about = { name, size, modified, sha256, ...(original ? { original } : {}) }
       this.add({ ...about, data, rows, bytes, broken: 1, unread: reading, columns })
     }

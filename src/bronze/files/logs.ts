@@ -131,7 +131,7 @@ interface Work {
 /** A row that stands for bytes that can't be read. */
 interface DiscardedRow {
   name: string
-  said: string
+  reason: string
   raw: Pick<BatchFile, 'name' | 'size' | 'modified' | 'sha256'>
 }
 
@@ -248,20 +248,20 @@ class LogIngest {
     const { ino } = await stat(file.path)
     const unread = { head: UNREAD, headLength: 0, tail: UNREAD, offset: 0, line: 0 }
     this.unread.push({ name, inode: ino, size, modified, ...unread })
-    const said = faultOf(file, error)
-    this.notes.push(`${name} can't be read and is discarded completely: ${said}`)
-    await this.discardedRow(into, { name, said, raw: { name, size, modified, sha256: '' } })
+    const reason = faultOf(file, error)
+    this.notes.push(`${name} can't be read and is discarded completely: ${reason}`)
+    await this.discardedRow(into, { name, reason, raw: { name, size, modified, sha256: '' } })
   }
 
   private async discardedRow(
     { session, batch }: Into,
-    { name, said, raw }: DiscardedRow,
+    { name, reason, raw }: DiscardedRow,
   ): Promise<void> {
     const { context, source } = this.ingestion
     const { storage } = context
     const data = this.dataOf(batch)
     await storage.prepare(data)
-    const row = { name, batch: batch.batch, said, columns: source.columns ?? [] }
+    const row = { name, batch: batch.batch, reason, columns: source.columns ?? [] }
     const written = await writeUnreadable(session, row, storage.locate(data))
     this.files.push({ ...raw, data, ...written, broken: 1, columns: [...row.columns] })
   }
@@ -324,13 +324,13 @@ class LogIngest {
     const after = await streamAt(log, reached)
     this.reached.set(before ?? log, after)
     const from = `${file.name}, bytes ${offset} to ${reached.offset}`
-    const said = faultOf(file, fault)
-    this.notes.push(`${from} can't be read and are discarded: ${said}`)
+    const reason = faultOf(file, fault)
+    this.notes.push(`${from} can't be read and are discarded: ${reason}`)
     const name = nameOf(file, after, offset)
     const [bytes, { modified }] = [reached.offset - offset, file]
     const raw = { name, size: bytes, modified, sha256: after.tail }
-    const where = `${said} (bytes ${offset} to ${reached.offset})`
-    await this.discardedRow(into, { name, said: where, raw })
+    const where = `${reason} (bytes ${offset} to ${reached.offset})`
+    await this.discardedRow(into, { name, reason: where, raw })
   }
 
   /** Makes the rows of a chunk a file of the batch. */

@@ -8,11 +8,11 @@ describe('what is wrong with a file', () => {
     ['a file by its name', '/lake/in/a.zip', 'in/a.zip', 'in/a.zip'],
     ['an object', 'in/a.zip', 's3://drop/in/a.zip', 's3://drop/in/a.zip'],
     ['an object by its key', 'in/a.zip', 's3://drop/in/a.zip', 'in/a.zip'],
-  ])('is told without its name: %s', (_, path, name, told) => {
+  ])('is named once: %s', (_, path, name, message) => {
     const file = { path, name, size: 1, modified: 1 }
     const fault = (message: string) => faultOf(file, new MoraineError('source', message))
-    expect(fault(`${told} can't be unpacked: cut off`)).toBe("can't be unpacked: cut off")
-    expect(fault(`${told} can't be read: cut off`)).toBe('cut off')
-    expect(fault(`no entry of ${told} fits`)).toBe(`no entry of ${name} fits`)
+    expect(fault(`${message} can't be unpacked: cut off`)).toBe("can't be unpacked: cut off")
+    expect(fault(`${message} can't be read: cut off`)).toBe('cut off')
+    expect(fault(`no entry of ${message} fits`)).toBe(`no entry of ${name} fits`)
   })
 })

@@ -26,10 +26,10 @@ function isRefused(cause: unknown): boolean {
 /** What is wrong with a file, without its name. */
 export function faultOf({ path, name }: SourceFile, { message }: MoraineError): string {
   // Of an object the path is a part of the name: whichever begins first is meant.
-  const told = message.replaceAll(new RegExp(`${literal(path)}|${literal(name)}`, 'g'), () => name)
-  if (!told.startsWith(name)) return told
-  const said = told.slice(name.length).replace(/^[\s:,]+/, '')
-  return said.replace(/^can't be read:\s*/, '')
+  const text = message.replaceAll(new RegExp(`${literal(path)}|${literal(name)}`, 'g'), () => name)
+  if (!text.startsWith(name)) return text
+  const reason = text.slice(name.length).replace(/^[\s:,]+/, '')
+  return reason.replace(/^can't be read:\s*/, '')
 }
 
 const literal = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
@@ -39,7 +39,7 @@ interface UnreadableRow {
   name: string
   batch: string
   /** What is wrong. */
-  said: string
+  reason: string
   /** Where the file is kept, if it is. */
   kept?: string
   columns: readonly string[]
@@ -48,7 +48,7 @@ interface UnreadableRow {
 /** Writes the one row that stands for a file which can't be read. */
 export function writeUnreadable(
   session: Session,
-  { name, batch, said, kept, columns }: UnreadableRow,
+  { name, batch, reason, kept, columns }: UnreadableRow,
   location: string,
 ): Promise<{ rows: number; bytes: number }> {
   const raw = kept === undefined ? 'the whole file' : `the whole file, kept at ${kept}`
@@ -56,7 +56,7 @@ export function writeUnreadable(
     `${quoteText(batch)} AS _batch`,
     `${quoteText(name)} AS _source_file`,
     'CAST(0 AS BIGINT) AS _source_line',
-    `${quoteText(said)} AS _error`,
+    `${quoteText(reason)} AS _error`,
     `${quoteText(raw)} AS _raw`,
     ...columns.map((column) => `CAST(NULL AS VARCHAR) AS ${quoteName(column)}`),
   ].join(', ')}`

@@ -34,8 +34,8 @@ export class Feed {
     const { storage } = of.batches
     const landing = landingOf(dataset)
     const land = {
-      write: (context: RunContext, files: readonly BatchFile[], laid: number) =>
-        writeHidden(context, landing, files, laid),
+      write: (context: RunContext, files: readonly BatchFile[], feedCommit: number) =>
+        writeHidden(context, landing, files, feedCommit),
       show: (context: RunContext, names: readonly string[]) =>
         show(context.storage, landing, names),
     }
@@ -77,11 +77,12 @@ export class Feed {
    */
   private async removeOrphans(
     storage: Storage,
-    { landed = [], feedCommits: laid = 0 }: Partial<Landings>,
+    { landed = [], feedCommits = 0 }: Partial<Landings>,
   ): Promise<void> {
     for (const { path } of await storage.list(`${this.landing}/${HIDDEN}/`)) {
       const name = path.split('/').at(-1) ?? ''
-      if (Number.parseInt(name, 10) <= laid && !landed.includes(name)) await storage.remove(path)
+      if (Number.parseInt(name, 10) <= feedCommits && !landed.includes(name))
+        await storage.remove(path)
     }
   }
 }
@@ -91,13 +92,13 @@ async function writeHidden(
   { storage, started }: RunContext,
   landing: string,
   files: readonly BatchFile[],
-  laid: number,
+  feedCommit: number,
 ): Promise<string[]> {
   const time = started.toISOString().replace(/[-:.]/g, '')
   const names: string[] = []
   for (const [i, file] of files.entries()) {
     const number = String(i + 1).padStart(5, '0')
-    const name = `${laid}-${time}-${number}-${randomBytes(3).toString('hex')}.jsonl`
+    const name = `${feedCommit}-${time}-${number}-${randomBytes(3).toString('hex')}.jsonl`
     await move(storage, file.data, `${landing}/${HIDDEN}/${name}`)
     names.push(name)
   }

@@ -131,10 +131,10 @@ export class InboxIngest {
     if (name === undefined) return
     const { data, location, batch } = await this.place()
     const columns = await this.columns()
-    const said = faultOf(file, error)
-    const row = { name, batch, said, kept: original.path, columns }
+    const reason = faultOf(file, error)
+    const row = { name, batch, reason, kept: original.path, columns }
     const { rows, bytes } = await writeUnreadable(session, row, location)
-    this.notes.push(`${name} can't be read: ${said}`)
+    this.notes.push(`${name} can't be read: ${reason}`)
     const { size, modified } = file
     const { sha256 } = original
     const kept = { name, size, modified, sha256, data, rows, bytes, broken: 1 }

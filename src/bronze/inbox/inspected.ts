@@ -5,7 +5,7 @@ import { inspectFile } from '../../source/files/inspect-file.js'
 import { settleKind } from '../../source/files/kind.js'
 import type { SourceFile } from '../../source/files/source-file.js'
 import { withUnpacked } from '../../source/unpack/unpack.js'
-import { wantedTypes } from '../../step/requested-types.js'
+import { requestedTypes } from '../../step/requested-types.js'
 import type { Ingestion } from '../ingestion.js'
 
 /** A dropped file that was looked into. */
@@ -34,7 +34,7 @@ export async function withInspected(
   const ending = readerOf(inbox, file.name)
   await withUnpacked(file, ending, context.signal, async (readable) => {
     const { signal, valuesFrom } = context
-    const requested = wantedTypes(context.lake.datasets, dataset)
+    const requested = requestedTypes(context.lake.datasets, dataset)
     const source = settleKind(readable, ending)
     const inspection = await inspectFile(readable, source, { signal, requested, valuesFrom })
     const large = inspection.bytes >= valuesFrom

@@ -4,7 +4,7 @@ import type { IngestSource } from '../../define/source.js'
 import { ingestRecords } from '../../source/formats/ingest-json.js'
 import { type Batches, type BatchFile, sealFiles } from '../../step/batches.js'
 import { type RunContext, withSession } from '../../step/context.js'
-import { wantedTypes } from '../../step/requested-types.js'
+import { requestedTypes } from '../../step/requested-types.js'
 import { sha256 } from '../../storage/checksum.js'
 import type { StoredObject } from '../../storage/storage.js'
 import { commitRows, newBatch } from '../batch-commit.js'
@@ -149,7 +149,7 @@ export class LandedIngest {
     }
     const place = placeOf(dataset)
     const modified = context.started.getTime()
-    const taken: BatchFile = {
+    const file: BatchFile = {
       name: `${place}#${batch.number}`,
       size: bytes,
       modified,
@@ -157,7 +157,7 @@ export class LandedIngest {
       data,
       ...kept,
     }
-    const files = await sealFiles(context.storage, [taken])
+    const files = await sealFiles(context.storage, [file])
     const sent: Sent = { landed: finished(pieces), keys, hashes }
     const about = { name: dataset.name, batch: batch.batch, number: batch.number }
     const index = await indexKeys(done.state, about, batches, before)
@@ -190,7 +190,7 @@ export class LandedIngest {
         session,
         location: context.storage.locate(data),
         batch,
-        requested: wantedTypes(context.lake.datasets, dataset),
+        requested: requestedTypes(context.lake.datasets, dataset),
         large: true,
         ofOthers: true,
         signal: context.signal,

@@ -27,10 +27,10 @@ export function mayBeItsBytes(error: unknown): boolean {
   if (!(error instanceof Error) || error.name === 'AbortError') return false
   const { code } = error as { code?: unknown }
   if (typeof code === 'string' && /^E[A-Z0-9]+$/.test(code)) return false
-  const said = error.message
+  const text = error.message
   // What the engine says it was caused by is the same once more.
-  if (error instanceof SqlError) return !(SYSTEM.test(said) && ENGINE.test(said))
-  if (SYSTEM.test(said)) return false
+  if (error instanceof SqlError) return !(SYSTEM.test(text) && ENGINE.test(text))
+  if (SYSTEM.test(text)) return false
   if (error instanceof MoraineError) {
     if (!KINDS.includes(error.kind)) return false
     if (error.retryable && !MEMORY.test(error.message)) return false

@@ -106,10 +106,10 @@ async function giveUp(
   const last = pointers.findLast(({ rows }) => rows > 0)
   const columns = last ? (await new Batches(storage).manifest(last)).columns : []
   const { name, size, modified, original, reason } = object
-  const said = `discarded by ${author} from quarantine: ${reason}`
+  const message = `discarded by ${author} from quarantine: ${reason}`
   await storage.prepare(data)
   const session = await engine.open()
-  const row = { name, batch, said, kept: original.path, columns }
+  const row = { name, batch, reason: message, kept: original.path, columns }
   const { rows, bytes } = await writeUnreadable(session, row, storage.locate(data)).finally(() =>
     session.close(),
   )
@@ -124,7 +124,7 @@ async function giveUp(
     bytes,
     broken: 1,
     original,
-    message: said,
+    message,
   }
   const manifest: BatchManifest = {
     format: 2,

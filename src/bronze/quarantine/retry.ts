@@ -128,8 +128,8 @@ async function tryOne(retry: Retry, done: Intake, object: QuarantinedObject): Pr
     message: `ingest ${object.name} of ${name} from quarantine`,
     ...(dataset.archive ? { copy: archivedBatch(dataset.name, batch.batch) } : {}),
   })
-  const said = `${object.name} is out of quarantine; its rows are placed where it arrived`
-  return { ...result, notes: [...done.notes, ...notes, said] }
+  const restored = `${object.name} is out of quarantine; its rows are placed where it arrived`
+  return { ...result, notes: [...done.notes, ...notes, restored] }
 }
 
 async function failedAgain(

@@ -248,10 +248,10 @@ export function filesSource<C extends string>(
   options: FilesOptions<C>,
 ): FilesSource<C> {
   const ending = endingOf(list[0] ?? '')
-  const said = options.format !== undefined || options.widths !== undefined
+  const isDeclared = options.format !== undefined || options.widths !== undefined
   const base = (callSite()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, '')
   const paths = options.anonymous ? list.map(unsigned) : list
-  const about = { paths, base, ...(said ? { formatIsSaid: true } : {}) }
+  const about = { paths, base, ...(isDeclared ? { formatIsSaid: true } : {}) }
   const own = sourceOf(about, ending, options)
   // Where all paths have one ending there is nothing else to be found.
   if (formatOf(list, options)) return own

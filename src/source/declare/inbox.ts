@@ -66,20 +66,21 @@ export function inbox<const C extends string = string>(
 ): InboxSource<C> {
   const good = checked<InboxOptions<C>>('inbox(…)', options, inboxOptions)
   const { path, settle = '200ms', token, queue, feed, ...reading } = good
-  const said = reading.format !== undefined || reading.delimiter !== undefined || reading.widths
+  const isDeclared =
+    reading.format !== undefined || reading.delimiter !== undefined || reading.widths
   const { format = reading.widths ? 'fixed' : reading.delimiter && 'delimited' } = reading
   if (format) refuseMeaningless('inbox(…)', reading, format)
   const reader = (ending: string): FilesSource<C> => ({
     ...filesSource([`x${ending && '.'}${ending}`], reading),
     paths: [],
   })
-  const own = said ? [] : endings.map((ending) => [ending, reader(ending)] as const)
-  const laid = feed ? [['jsonl', { ...filesSource<C>(['x.jsonl'], {}), paths: [] }] as const] : []
+  const own = isDeclared ? [] : endings.map((ending) => [ending, reader(ending)] as const)
+  const fed = feed ? [['jsonl', { ...filesSource<C>(['x.jsonl'], {}), paths: [] }] as const] : []
   return {
     kind: 'inbox',
     path,
     base: (callSite()?.file ?? `${process.cwd()}/`).replace(/[^/\\]*$/, ''),
-    readers: Object.fromEntries([['', reader('')], ...own, ...laid]),
+    readers: Object.fromEntries([['', reader('')], ...own, ...fed]),
     columns: reading.columns,
     settle: millisecondsOf(settle),
     token,

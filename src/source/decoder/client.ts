@@ -106,7 +106,7 @@ class Decoder {
   rss = 0
   readonly limits = decoderLimits()
   private readonly child: ChildProcess
-  private said = ''
+  private output = ''
   private isReady = false
   private timer: NodeJS.Timeout | undefined
   private left: (() => void) | undefined
@@ -114,7 +114,7 @@ class Decoder {
   constructor() {
     this.child = start(this.limits)
     this.child.stderr?.on('data', (text: Buffer) => {
-      this.said = (this.said + text).slice(-4096)
+      this.output = (this.output + text).slice(-4096)
     })
     this.child.once('message', () => {
       this.isReady = true
@@ -197,7 +197,7 @@ class Decoder {
     const message = `ended (${by ?? `exit code ${code}`})`
     const limit = endingOf(this.child)
     const more = (name: string, value: string) => `; if this is expected, set ${name}=${value}`
-    if (limit === 'memory' || /heap out of memory|bad_alloc/.test(this.said)) {
+    if (limit === 'memory' || /heap out of memory|bad_alloc/.test(this.output)) {
       const twice = more('MORAINE_DECODER_MEMORY', `${sizeText(2 * memory).replace(' ', '')}`)
       return new Ended(`decoding it needs more than ${sizeText(memory)} of memory${twice}`, message)
     }
@@ -206,7 +206,7 @@ class Decoder {
       return new Ended(`its decoder made no progress for ${seconds} s${more10}`, message)
     }
     if (!this.isReady)
-      return new Ended(undefined, `can't be started: ${firstLine(this.said) || message}`)
+      return new Ended(undefined, `can't be started: ${firstLine(this.output) || message}`)
     const crashed = by === null ? code !== 0 : CRASHES.has(by)
     return new Ended(crashed ? `it crashes its decoder (${by ?? code})` : undefined, message)
   }

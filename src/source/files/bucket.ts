@@ -90,19 +90,19 @@ export async function objectsOf(path: string): Promise<SourceFile[]> {
   return found
     .filter((object) => matches(object.path) && !object.path.endsWith('/'))
     .map(({ path: key, size, modified, etag }) => {
-      let came: string | undefined
+      let receivedTag: string | undefined
       const remote: NonNullable<SourceFile['remote']> = {
         download: async (to, signal) => {
           const received = await patiently(storage.url, { ...patience, signal }, () =>
             storage.download(key, to, signal),
           )
           remote.version = received.version
-          came = received.etag
+          receivedTag = received.etag
         },
         range: (from, length) =>
           patiently(storage.url, patience, () => storage.range(key, from, length)),
         isSame: async () => {
-          if (came !== undefined && came === etag) return true
+          if (receivedTag !== undefined && receivedTag === etag) return true
           // Listed again: a look at the object itself tells its time less exactly, and some stores call it otherwise.
           const now = (await storage.list(key)).find((object) => object.path === key)
           return now?.size === size && now.modified === modified

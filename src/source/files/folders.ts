@@ -91,11 +91,11 @@ export function withFoldersOf<T extends { relation: string; columns: readonly st
 }
 
 function besides(columns: readonly string[], values: FolderValues): string[] {
-  const taken = new Set(columns.map((name) => name.toLowerCase()))
-  return values.map(([wanted]) => {
-    let name = wanted
-    for (let n = 1; taken.has(name.toLowerCase()); n++) name = `${wanted}_${n}`
-    taken.add(name.toLowerCase())
+  const used = new Set(columns.map((name) => name.toLowerCase()))
+  return values.map(([preferred]) => {
+    let name = preferred
+    for (let n = 1; used.has(name.toLowerCase()); n++) name = `${preferred}_${n}`
+    used.add(name.toLowerCase())
     return name
   })
 }

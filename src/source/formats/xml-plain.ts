@@ -52,10 +52,12 @@ export class PlainElements {
     const content = this.element(at, parts, 0)
     if (content === 'cut' || content === 'odd') return content
     if (FORBIDDEN.test(text.slice(at, this.end))) return 'odd'
-    const { said, name } = content
+    const { characters, name } = content
     this.alike =
-      this.shape && said.trim() === '' ? Alike.of(name, parts, this.shape, this.lists) : undefined
-    return { json: parts.row(said) }
+      this.shape && characters.trim() === ''
+        ? Alike.of(name, parts, this.shape, this.lists)
+        : undefined
+    return { json: parts.row(characters) }
   }
 
   /** Reads an element's attributes and elements into `parts`; gives its name and its own text. */
@@ -63,7 +65,7 @@ export class PlainElements {
     at: number,
     parts: Parts,
     depth: number,
-  ): { name: string; said: string; nil: boolean } | Unread {
+  ): { name: string; characters: string; nil: boolean } | Unread {
     const { text } = this
     OPEN.lastIndex = at
     const found = OPEN.exec(text)
@@ -75,27 +77,27 @@ export class PlainElements {
     let position = OPEN.lastIndex
     if (found[3]) {
       this.end = position
-      return { name, said: '', nil }
+      return { name, characters: '', nil }
     }
-    let said = ''
+    let characters = ''
     for (;;) {
       const next = text.indexOf('<', position)
       if (next < 0) return 'cut'
       const more = next > position ? decoded(text.slice(position, next)) : ''
       if (more === undefined) return 'odd'
-      said += more
+      characters += more
       const mark = text.charCodeAt(next + 1)
       if (mark === SLASH) {
         const end = this.closes(name, next)
         if (typeof end !== 'number') return end
         this.end = end
-        return { name, said, nil }
+        return { name, characters, nil }
       }
       if (mark === BANG) {
         if (depth === 0) this.shape = undefined
         const more = this.aside(next)
         if (more === 'cut' || more === 'odd') return more
-        said += more.said
+        characters += more.characters
         position = this.end
       } else if (this.leaf(next, parts, depth)) position = this.end
       else {
@@ -104,7 +106,7 @@ export class PlainElements {
         if (child === 'cut' || child === 'odd') return child
         if (depth === 0) this.shape = undefined
         position = this.end
-        parts.addElement(child.name, inner, child.said, child.nil)
+        parts.addElement(child.name, inner, child.characters, child.nil)
       }
     }
   }
@@ -131,19 +133,19 @@ export class PlainElements {
   }
 
   /** A comment, or CDATA with its text. */
-  private aside(at: number): { said: string } | Unread {
+  private aside(at: number): { characters: string } | Unread {
     const { text } = this
     if (text.startsWith('<!--', at)) {
       const end = text.indexOf('--', at + 4)
       if (end < 0 || end + 2 >= text.length) return 'cut'
       this.end = end + 3
-      return text[end + 2] === '>' ? { said: '' } : 'odd'
+      return text[end + 2] === '>' ? { characters: '' } : 'odd'
     }
     if (text.startsWith('<![CDATA[', at)) {
       const end = text.indexOf(']]>', at)
       if (end < 0) return 'cut'
       this.end = end + 3
-      return { said: text.slice(at + 9, end) }
+      return { characters: text.slice(at + 9, end) }
     }
     return text.length - at < 9 ? 'cut' : 'odd'
   }

@@ -264,8 +264,8 @@ export class HttpClient {
     if (status === 429 || status === 408 || status >= 500)
       throw new Passing(`it responds with ${status}`, waitOf(headers['retry-after']))
     if (status >= 300 || status < 200) {
-      const said = body.toString('utf8').replace(/\s+/g, ' ').slice(0, 200)
-      throw new Error(`it responds with ${status}${said && !isPage(answer) ? `: ${said}` : ''}`)
+      const text = body.toString('utf8').replace(/\s+/g, ' ').slice(0, 200)
+      throw new Error(`it responds with ${status}${text && !isPage(answer) ? `: ${text}` : ''}`)
     }
     if (isPage(answer, this.source))
       throw new Error('it responds with a web page (HTML) instead of rows')

@@ -87,8 +87,8 @@ function formatOf({ type, body }: Answer, { format }: HttpSource, place: string)
     })
   const byDefinition = `the definition says ${names[format ?? 'json']}`
   const byType = `its content type is ${type.split(';')[0]}`
-  const wanted = format ?? says
-  if (wanted === undefined) {
+  const expected = format ?? says
+  if (expected === undefined) {
     if (looks.format) return looks.format
     if (start === '') return 'json'
     throw new MoraineError(
@@ -107,8 +107,8 @@ function formatOf({ type, body }: Answer, { format }: HttpSource, place: string)
     xml: looks.format === 'xml',
   }
   // Where the definition and the bytes agree, what a server says of itself does not matter.
-  if (start !== '' && !fits[wanted]) throw refused(format ? byDefinition : byType)
-  return wanted
+  if (start !== '' && !fits[expected]) throw refused(format ? byDefinition : byType)
+  return expected
 }
 
 /** The first bytes, without a mark of their order and white space. */
@@ -150,7 +150,7 @@ function isJson(body: Buffer, start: string): boolean {
 
 /** The text of an answer in UTF-8. */
 function inUtf8({ type, body }: Answer, format: Format, place: string): Buffer {
-  const said = /charset\s*=\s*"?([^\s";]+)/i.exec(type)?.[1]
+  const charset = /charset\s*=\s*"?([^\s";]+)/i.exec(type)?.[1]
   const wide =
     body[0] === 0xff && body[1] === 0xfe
       ? 'utf-16le'
@@ -161,7 +161,7 @@ function inUtf8({ type, body }: Answer, format: Format, place: string): Buffer {
     format === 'xml'
       ? /^<\?xml[^>]*\sencoding\s*=\s*["']([\w.-]+)["']/.exec(startOf(body))?.[1]
       : undefined
-  const label = wide ?? said ?? declared
+  const label = wide ?? charset ?? declared
   const plain = body.subarray(0, 3).equals(Buffer.from('\ufeff')) ? body.subarray(3) : body
   // Without a word on it, or with that of UTF-8, lines of others are discarded one by one.
   if (label === undefined || /^(utf-?8|us-ascii)$/i.test(label)) {

@@ -89,11 +89,11 @@ function* withWrappers(
 
 function nextSign(place: string, value: unknown): MoreSign[] {
   const inside = isObject(value) ? (value.href ?? value.url) : undefined
-  const said = saying(inside ?? value)
-  if (said === undefined || ['0', '-1', 'null', 'false', 'true'].includes(String(said))) return []
+  const shown = saying(inside ?? value)
+  if (shown === undefined || ['0', '-1', 'null', 'false', 'true'].includes(String(shown))) return []
   const at =
     inside === undefined ? place : `${place}.${isObject(value) && value.href ? 'href' : 'url'}`
-  const next = /^(https?:\/\/|\/|\?)/.test(String(said)) ? 'address' : 'value'
+  const next = /^(https?:\/\/|\/|\?)/.test(String(shown)) ? 'address' : 'value'
   return [{ place: at, says: 'is set', next }]
 }
 

@@ -308,11 +308,11 @@ function refuseErrors({ body }: Answer): void {
     return
   }
   if (!Array.isArray(errors) || errors.length === 0) return
-  const said = errors.slice(0, 3).map((error) => {
+  const messages = errors.slice(0, 3).map((error) => {
     const path = Array.isArray(error?.path) ? ` at ${error.path.join('.')}` : ''
     return `${typeof error?.message === 'string' ? error.message.slice(0, 200) : 'an error without a message'}${path}`
   })
-  const message = `it responds with errors: ${said.join('; ')}${errors.length > 3 ? '; and others' : ''}`
+  const message = `it responds with errors: ${messages.join('; ')}${errors.length > 3 ? '; and others' : ''}`
   const codes = errors.map((error) => `${error?.type} ${error?.extensions?.code}`)
   if (codes.every((code) => /RATE_?LIMIT|THROTTLE/i.test(code))) throw new Passing(message)
   throw new Error(message)

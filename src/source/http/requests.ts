@@ -25,8 +25,8 @@ export class Requests {
   static async of(source: HttpSource, client: HttpClient): Promise<Requests> {
     const { body, graphql } = source
     const text = typeof body === 'string' ? body : undefined
-    const wanted = graphql ? { ...graphql } : text === undefined ? body : undefined
-    const json = wanted === undefined ? undefined : await revealed(wanted as BodyValue, client)
+    const content = graphql ? { ...graphql } : text === undefined ? body : undefined
+    const json = content === undefined ? undefined : await revealed(content as BodyValue, client)
     return new Requests(source, text, json as Json | undefined)
   }
 

@@ -221,15 +221,15 @@ function namesWhereMissing(header: readonly string[]): string[] {
   const named = fields.flatMap((name, i) => (name === '' ? [] : [[i, name] as const]))
   const own = distinctNames(keysInOrder(named.map(([, name]) => name)))
   const names = new Map(named.map(([i], n) => [i, own[n] as string]))
-  const taken = new Set(own.map((name) => name.toLowerCase()))
-  return fields.map((_, i) => names.get(i) ?? freeName(i === 0 ? 'row' : `column_${i + 1}`, taken))
+  const used = new Set(own.map((name) => name.toLowerCase()))
+  return fields.map((_, i) => names.get(i) ?? freeName(i === 0 ? 'row' : `column_${i + 1}`, used))
 }
 
-function freeName(wanted: string, taken: Set<string>): string {
+function freeName(preferred: string, used: Set<string>): string {
   for (let n = 1; ; n++) {
-    const name = n === 1 ? wanted : `${wanted}_${n}`
-    if (taken.has(name.toLowerCase())) continue
-    taken.add(name.toLowerCase())
+    const name = n === 1 ? preferred : `${preferred}_${n}`
+    if (used.has(name.toLowerCase())) continue
+    used.add(name.toLowerCase())
     return name
   }
 }

@@ -81,14 +81,14 @@ async function decodedStart(file: SourceFile, start: Buffer, complete: boolean) 
   const marked =
     a === 0xff && b === 0xfe ? 'utf-16le' : a === 0xfe && b === 0xff ? 'utf-16be' : undefined
   const wide = kindOf(start)
-  const said =
+  const declared =
     wide?.encoding && /^UTF-16[BL]E/.test(wide.name)
       ? wide.name.slice(0, 8).toLowerCase()
       : undefined
-  if (marked ?? said)
+  if (marked ?? declared)
     return {
-      text: Buffer.from(new TextDecoder(marked ?? said).decode(start)),
-      ...(said && !marked ? { encoding: said } : {}),
+      text: Buffer.from(new TextDecoder(marked ?? declared).decode(start)),
+      ...(declared && !marked ? { encoding: declared } : {}),
     }
   if (wide && !['json', 'jsonl', 'xml', 'html'].includes(wide.ending ?? '')) return { text: start }
   if (await isAllUtf8(file, complete)) return { text: start }
@@ -127,9 +127,9 @@ function formatOf(
   // Without a known ending a run looks at the first bytes, too.
   if (!isKnown(ending) || found?.ending === undefined) return {}
   const own = filesSource([`x.${ending}`], {}).layout
-  const said = own?.kind === 'json' && own.lines ? 'jsonl' : (own?.kind ?? 'delimited')
+  const declared = own?.kind === 'json' && own.lines ? 'jsonl' : (own?.kind ?? 'delimited')
   const shown = found.ending === 'xlsx' ? 'excel' : found.ending
-  return shown === said ? {} : { format: shown as NonNullable<FileOptions['format']> }
+  return shown === declared ? {} : { format: shown as NonNullable<FileOptions['format']> }
 }
 
 /** Lines of which none has columns are a text, unless their ending says that they are a table. */

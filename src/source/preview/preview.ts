@@ -85,7 +85,7 @@ async function previewSample(
       : [],
   )
   const isJson = look.source.layout?.kind === 'json'
-  const said = [
+  const all = [
     ...(look.layout ? [layoutNote(look)] : []),
     ...(look.options.format ? [`format: '${look.options.format}'`] : []),
     ...(look.options.encoding ? [`encoding: '${look.options.encoding}'`] : []),
@@ -98,7 +98,7 @@ async function previewSample(
     rows: shown.map(({ _raw, _error, _source_line, ...row }) =>
       typeof _error === 'string' ? { ...row, [ingested.columns[0] ?? '']: _raw ?? null } : row,
     ) as ResultRow[],
-    ...(said.length > 0 ? { note: said.join('; ') } : {}),
+    ...(all.length > 0 ? { note: all.join('; ') } : {}),
   }
 }
 

@@ -152,8 +152,8 @@ class CanonicalWriter {
       (line, fields, text) => {
         this.ragged++
         const counted = text.endsWith(this.source.delimiter) ? fields - 1 : fields
-        const told = this.terminated || fields > expected ? counted : fields
-        const error = raggedText(told, expected)
+        const actual = this.terminated || fields > expected ? counted : fields
+        const error = raggedText(actual, expected)
         return Buffer.from(`${this.brokenLine(line, error, text, expected)}\n`)
       },
     )

@@ -46,14 +46,14 @@ class Beside implements Digesting {
   private readonly worker: Worker
   private ahead = 0
   private failure: Error | undefined
-  private said: Digest | undefined
+  private answered: Digest | undefined
 
   constructor(workerData: TextLayout | undefined) {
     const thread = builtFile('source/text/digest-thread.js')
     this.worker = new Worker(thread, { workerData, stderr: true })
     this.worker.on('message', (digest?: Digest) => {
       this.ahead--
-      this.said = digest
+      this.answered = digest
     })
     this.worker.on('error', (error) => {
       this.failure = error
@@ -82,7 +82,7 @@ class Beside implements Digesting {
     this.ahead++
     while (this.ahead > 0) await this.answer()
     this.close()
-    return this.said as Digest
+    return this.answered as Digest
   }
 
   close(): void {

@@ -39,11 +39,11 @@ export function byClass(keys: Iterable<Key>): Map<string, Key[]> {
 /**
  * A column's name for each key, of which no two are one to the engine.
  *
- * @param taken names in lower case that none of them may have beside.
+ * @param reserved names in lower case that none of them may have beside.
  */
-export function namesOf(keys: Iterable<Key>, taken: Iterable<string> = []): [string, Key][] {
+export function namesOf(keys: Iterable<Key>, reserved: Iterable<string> = []): [string, Key][] {
   const groups = byClass(keys)
-  const used = new Set([...taken, ...groups.keys()])
+  const used = new Set([...reserved, ...groups.keys()])
   return [...groups].flatMap(([, group]) =>
     group.map((key, i): [string, Key] => {
       const own = columnName(key[0])

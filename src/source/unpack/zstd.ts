@@ -110,9 +110,9 @@ class Input {
 
   async take(n: number): Promise<Buffer> {
     while (this.rest.length < n) if (!(await this.more())) throw new Error('it is cut off')
-    const taken = this.rest.subarray(0, n)
+    const bytes = this.rest.subarray(0, n)
     this.rest = this.rest.subarray(n)
-    return taken
+    return bytes
   }
 
   async skip(n: number): Promise<void> {

@@ -259,7 +259,7 @@ class ColumnNames {
   private readonly names = new Map<number, string>()
   /** Each name as JSON has it, with what follows it. */
   private readonly keys = new Map<number, string>()
-  private readonly taken = new Set<string>()
+  private readonly used = new Set<string>()
 
   constructor(private readonly nulls: readonly string[]) {}
 
@@ -275,10 +275,10 @@ class ColumnNames {
   put(column: number, text: string): void {
     const plain = oneLine(text)
     if (plain === '') return
-    const wanted = columnName(plain)
-    let name = wanted
-    for (let n = 1; this.taken.has(name.toLowerCase()); n++) name = `${wanted}_${n}`
-    this.taken.add(name.toLowerCase())
+    const preferred = columnName(plain)
+    let name = preferred
+    for (let n = 1; this.used.has(name.toLowerCase()); n++) name = `${preferred}_${n}`
+    this.used.add(name.toLowerCase())
     this.names.set(column, name)
     this.keys.set(column, `${JSON.stringify(name)}:`)
   }
