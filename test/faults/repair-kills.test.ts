@@ -84,5 +84,5 @@ describe('a repair that is killed at any point', () => {
         await rm(root, { recursive: true })
       }
     expect(deaths).toBeGreaterThan(done * amount(0.4, 0.8))
-  }, 3_600_000)
+  }, 7_200_000)
 })
