@@ -26,14 +26,39 @@ function exact(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : value
 }
 
-function typeOf(schema: object, exactLongs = true): AvroType {
-  if (!exactLongs) return avro.Type.forSchema(schema as avro.Schema)
+/** Schemas whose type is remembered at most, and how long the text of one may be. */
+const REMEMBERED = 100
+const LONGEST = 100_000
+
+/**
+ * What is made of the text of a schema, remembered: tables have few schemas of manifests among
+ * them, and to make code for one takes longer than to write a short manifest with it.
+ */
+function remembered<T>(make: (schema: object) => T): (text: string) => T {
+  const made = new Map<string, T>()
+  return (text) => {
+    const before = made.get(text)
+    if (before !== undefined) return before
+    const fresh = make(JSON.parse(text) as object)
+    if (text.length > LONGEST) return fresh
+    const oldest = made.size < REMEMBERED ? undefined : made.keys().next().value
+    if (oldest !== undefined) made.delete(oldest)
+    made.set(text, fresh)
+    return fresh
+  }
+}
+
+const plainType = remembered((schema) => avro.Type.forSchema(schema as avro.Schema))
+
+const exactType = remembered((schema) => {
   const typeHook = (part: avro.Schema) => {
     const type = typeof part === 'object' && 'type' in part ? part.type : part
     return type === 'long' ? longType : undefined
   }
   return avro.Type.forSchema(schema as avro.Schema, { typeHook } as object)
-}
+})
+
+const checkOfText = remembered((schema) => checkOf(schema))
 
 /**
  * An Avro object container file (Avro specification, Object Container Files). The header carries the
@@ -45,8 +70,9 @@ export function encodeContainer(
   records: readonly unknown[],
   sync: Uint8Array,
 ): Uint8Array {
-  const type = typeOf(structuredClone(schema))
-  const texts = { 'avro.schema': JSON.stringify(schema), 'avro.codec': 'null', ...metadata }
+  const text = JSON.stringify(schema)
+  const type = exactType(text)
+  const texts = { 'avro.schema': text, 'avro.codec': 'null', ...metadata }
   const header = Object.fromEntries(
     Object.entries(texts).map(([name, text]) => [name, Buffer.from(text)]),
   )
@@ -77,10 +103,10 @@ export function decodeContainer(bytes: Uint8Array, inflate?: Inflate): Container
   const codec = metadata['avro.codec'] ?? 'null'
   if (codec !== 'null' && !(codec === 'deflate' && inflate))
     throw new Error(`Avro codec ${codec} is not supported`)
-  const schema = JSON.parse(metadata['avro.schema'] ?? '') as object
-  const check = checkOf(schema)
+  const schema = metadata['avro.schema'] ?? ''
+  const check = checkOfText(schema)
   const decode = (exactLongs: boolean) => {
-    const type = typeOf(structuredClone(schema), exactLongs)
+    const type = exactLongs ? exactType(schema) : plainType(schema)
     const unpack = codec === 'null' ? undefined : inflate
     return [...blocks(type, buffer, offset, unpack, check)]
   }
