@@ -1,7 +1,11 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { arrivals } from './arrivals.js'
 import { commits } from './commits.js'
 import { mariadb, postgres } from './databases.js'
+import { withFigure } from './figures.js'
 import { formats } from './formats.js'
 import { guard } from './guard.js'
 import { increment } from './increment.js'
@@ -11,15 +15,15 @@ import { planning } from './planning.js'
 import { queries } from './queries.js'
 import { inBucket } from './s3.js'
 import { plan, status } from './start.js'
-import { overhead, tickit } from './tickit.js'
+import { overhead, repository, tickit } from './tickit.js'
 import { tpcds } from './tpcds.js'
 import { upserts } from './upserts.js'
 import { wide } from './wide.js'
 
 /*
- * npm run bench -- NAME [--pairs N] [--scale N] [--against NAME] [--json]: a benchmark beside what
- * it is to be held against, run by turns; the ratio is the median over pairs, with the interval
- * that holds it in 95 of 100 cases.
+ * npm run bench -- NAME [--pairs N] [--scale N] [--against NAME] [--json] [--write]: a benchmark
+ * beside what it is to be held against, run by turns; the ratio is the median over pairs, with the
+ * interval that holds it in 95 of 100 cases. With --write it puts them into the guide, too.
  */
 export interface Contender {
   name: string
@@ -68,6 +72,7 @@ const { values, positionals } = parseArgs({
     pairs: { type: 'string', default: '7' },
     scale: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
     against: { type: 'string' },
   },
 })
@@ -81,6 +86,8 @@ if (!benchmark) {
   process.exit(2)
 }
 
+// What is written into the guide names the commit that it was measured at.
+const commit = values.write ? committed() : ''
 const [ours, theirs] = await benchmark(Number(values.scale), values.against)
 const pairs: [Measure, Measure][] = []
 for (let i = 0; i < Number(values.pairs); i++) {
@@ -101,6 +108,15 @@ function interval(numbers: number[]): [number, number] {
     median(numbers.map(() => numbers[Math.floor(Math.random() * numbers.length)] as number)),
   ).sort((a, b) => a - b)
   return [medians[50] as number, medians[1949] as number]
+}
+
+/** The commit that is checked out. @throws Error where files differ from it. */
+function committed(): string {
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { cwd: repository, encoding: 'utf8' }).trim()
+  const changed = git('status', '--porcelain', '--', ':!docs/guide/speed.md')
+  if (changed !== '') throw new Error(`Commit first, --write names the commit:\n${changed}`)
+  return git('rev-parse', '--short=8', 'HEAD')
 }
 
 const [low, high] = interval(ratios)
@@ -132,5 +148,19 @@ else {
   console.log(
     `${'ratio'.padEnd(36)} ${result.ratio.toFixed(2).padStart(8)} ×  ${result.cpuRatio.toFixed(2).padStart(8)} ×      ${result.memoryRatio.toFixed(2).padStart(6)} ×    [${low.toFixed(2)}, ${high.toFixed(2)}] over ${pairs.length} pairs`,
   )
+}
+if (values.write) {
+  const { scale, against } = values
+  const called = [
+    positionals[0],
+    ...(scale === '1' ? [] : [`--scale ${scale}`]),
+    ...(against === undefined ? [] : [`--against ${against}`]),
+  ].join(' ')
+  const { ratio, cpuRatio } = result
+  const measured = { ours: side(0), theirs: side(1), ratio, cpuRatio, pairs: pairs.length }
+  const date = new Date().toISOString().slice(0, 10)
+  const page = join(repository, 'docs/guide/speed.md')
+  const figure = { called, ...measured, interval: [low, high] as const, commit, date }
+  writeFileSync(page, withFigure(readFileSync(page, 'utf8'), figure))
 }
 await ours.close?.()
