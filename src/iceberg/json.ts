@@ -14,7 +14,7 @@ export function parseJson(text: string): unknown {
   })
 }
 
-/** JSON with all digits of bigints, on lines of their own. */
-export function toJsonText(value: unknown): string {
-  return stringify(value, undefined, 1) as string
+/** JSON with all digits of bigints, on lines of their own, or, with an indent of 0, on one. */
+export function toJsonText(value: unknown, indent = 1): string {
+  return stringify(value, undefined, indent || undefined) as string
 }

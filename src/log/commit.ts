@@ -83,6 +83,32 @@ export interface ViewState {
   definition: Definition
 }
 
+/** A namespace of tables that other engines keep; its name is the key, levels with U+001F between them. */
+export interface NamespaceState {
+  properties: Readonly<Record<string, string>>
+}
+
+/** A table or a view that other engines keep: Moraine knows where it stands, and does not build it. */
+export interface ExternalState {
+  kind: 'table' | 'view'
+  /** Path of its metadata file, relative to the lake's root. */
+  metadata: string
+  /** SHA-256 of that file, in hex. */
+  sha256: string
+}
+
+/** What the lake holds for other engines. Keys have U+001F between levels of namespaces, and before the name. */
+export interface ExternalChanges {
+  namespaces?: Record<string, NamespaceState | null>
+  relations?: Record<string, ExternalState | null>
+}
+
+/** All that the lake holds for other engines. */
+export interface External {
+  namespaces: Readonly<Record<string, NamespaceState>>
+  relations: Readonly<Record<string, ExternalState>>
+}
+
 /** What a commit changes; `null` says that something is no longer part of the lake. */
 export interface Changes {
   tables?: Record<string, TableState | null>
@@ -111,6 +137,8 @@ export interface Changes {
   offsets?: Record<string, Offsets | null>
   /** What a source has delivered so far; its meaning is the source's own. */
   watermarks?: Record<string, unknown>
+  /** What other engines keep here. */
+  external?: ExternalChanges
 }
 
 /** Who made a commit, in which run, and why. */
@@ -179,6 +207,8 @@ export interface LakeState {
   batches: Readonly<Record<string, readonly BatchPointer[]>>
   offsets: Readonly<Record<string, Offsets>>
   watermarks: Readonly<Record<string, unknown>>
+  /** What other engines keep here, where they do. */
+  external?: External
   /** The last batch of each dataset that has expired, where some have. */
   expired?: Readonly<Record<string, number>>
   /** New names of datasets by the names they had: tables that were made before may know the old ones. */

@@ -1,6 +1,8 @@
 import { quarantineKey } from '../define/quarantine.js'
 import type { BatchPointer, Changes, Commit, LakeState } from './commit.js'
 import { foldDefinitions } from './definitions.js'
+import { externalBoth, externalTo, foldExternal, writtenExternal } from './external.js'
+import { differences, merged } from './maps.js'
 
 export const emptyState: LakeState = {
   number: 0,
@@ -29,6 +31,7 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
     batches: foldBatches(state.batches, commit.changes),
     offsets: merged(state.offsets, offsets),
     watermarks: merged(state.watermarks, watermarks),
+    ...foldExternal(state.external, commit.changes.external),
     ...expired,
     ...(horizon > 0 ? { horizon } : {}),
     ...later(state.vacuumed, commit.changes.vacuumed),
@@ -46,15 +49,6 @@ function later(...times: (string | undefined)[]): { vacuumed?: string } {
     .sort()
     .at(-1)
   return last === undefined ? {} : { vacuumed: last }
-}
-
-function merged<T>(
-  before: Readonly<Record<string, T>>,
-  changes: Readonly<Record<string, T | null>> | undefined,
-): Readonly<Record<string, T>> {
-  if (!changes) return before
-  const entries = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null)
-  return Object.fromEntries(entries) as Record<string, T>
 }
 
 function foldBatches(before: LakeState['batches'], { batches, cut, expire }: Changes) {
@@ -107,6 +101,7 @@ export function changesTo(from: LakeState, to: LakeState): Changes {
     ...(Object.keys(cut).length > 0 ? { cut } : {}),
     ...(batches.length > 0 ? { batches } : {}),
     ...expireTo(from, to),
+    ...externalTo(from.external, to.external),
   }
 }
 
@@ -135,7 +130,10 @@ export function withArrivals(
     const key = quarantineKey(dataset)
     if (since.batches[dataset]?.length && !(key in since.watermarks)) delete watermarks[key]
   }
-  return { ...to, batches, watermarks }
+  // What other engines wrote arrived as well: nobody could compute it anew.
+  const { external: _, ...state } = to
+  const external = from.external ? { external: from.external } : {}
+  return { ...state, batches, watermarks, ...external }
 }
 
 /**
@@ -199,18 +197,11 @@ function expireTo({ expired: from = {} }: LakeState, { expired: to = {} }: LakeS
   return { expire: Object.fromEntries(changed.map((name) => [name, to[name] ?? 0])) }
 }
 
-function differences<T>(from: Readonly<Record<string, T>>, to: Readonly<Record<string, T>>) {
-  const changed: Record<string, T | null> = {}
-  for (const name of Object.keys(from)) if (!(name in to)) changed[name] = null
-  for (const [name, value] of Object.entries(to))
-    if (JSON.stringify(from[name]) !== JSON.stringify(value)) changed[name] = value
-  return changed
-}
-
 /** Whether changes change anything. */
 export function isEmpty(changes: Changes): boolean {
   const { tables, views, batches, cut, offsets, watermarks, expire, horizon, vacuumed } = changes
-  const parts = [tables, views, batches, cut, offsets, watermarks, expire]
+  const { namespaces, relations } = changes.external ?? {}
+  const parts = [tables, views, batches, cut, offsets, watermarks, expire, namespaces, relations]
   return (
     horizon === undefined &&
     vacuumed === undefined &&
@@ -223,7 +214,14 @@ export function conflictsOf(mine: Changes, others: Changes): string[] {
   if (mine.rollback !== undefined || others.rollback !== undefined) return ['the whole lake']
   const names = written(mine)
   const both = [...written(others)].filter((name) => names.has(name))
-  return [...new Set([...both, ...readOfCut(mine, others), ...readOfCut(others, mine)])]
+  return [
+    ...new Set([
+      ...both,
+      ...readOfCut(mine, others),
+      ...readOfCut(others, mine),
+      ...externalBoth(mine.external, others.external),
+    ]),
+  ]
 }
 
 /** What one takes out of a dataset while the other has read it. */
@@ -244,5 +242,6 @@ function written(changes: Changes): Set<string> {
     ...Object.keys({ ...changes.expire, ...changes.cut }).map((name) => `batches of ${name}`),
     ...Object.keys(changes.offsets ?? {}).map((name) => `offsets of ${name}`),
     ...Object.keys(changes.watermarks ?? {}).map((name) => `watermark of ${name}`),
+    ...writtenExternal(changes.external),
   ])
 }

@@ -3,9 +3,12 @@ import type {
   BatchPointer,
   Changes,
   Commit,
+  ExternalChanges,
+  ExternalState,
   FeatureUse,
   FeatureUses,
   LakeState,
+  NamespaceState,
   TableState,
   ViewState,
 } from '../commit.js'
@@ -24,6 +27,8 @@ const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   checksums: { since: '0.1.0', needed: 'write' },
   // A writer that passes over it would refer to files that are gone.
   'vacuum-cutoff': { since: '0.1.0', needed: 'write' },
+  // A vacuum or a rollback of a program that does not know them would lose them.
+  external: { since: '0.1.0', needed: 'write' },
   definitions: { since: '0.1.0', needed: 'none' },
   // Who passes over it rolls back to damaged files, as if nobody had found them.
   repairs: { since: '0.1.0', needed: 'none' },
@@ -65,6 +70,11 @@ const batch = object<BatchPointer>({
   collidingNames: since(WORDS),
 })
 
+const external = object<ExternalChanges>({
+  namespaces: map(object<NamespaceState>({ properties: map(any) })),
+  relations: map(object<ExternalState>({ kind: any, metadata: any, sha256: any })),
+})
+
 const changes = object<Changes>({
   tables: map(table),
   views: map(view),
@@ -78,6 +88,7 @@ const changes = object<Changes>({
   rollback: any,
   offsets: map(any),
   watermarks: map(any),
+  external: since('external', external),
 })
 
 const commit: Shape = object<Commit>({

@@ -1,0 +1,72 @@
+import { invalid } from './refused.js'
+
+/** JSON as clients send it: nothing is known of it yet. */
+export type Json = Readonly<Record<string, unknown>>
+
+/** Whole numbers of up to 63 bits: bigint where a number can't hold them. */
+export type Long = number | bigint
+
+export const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+export function objectOf(json: Json, name: string): Json {
+  const value = json[name]
+  if (!isObject(value)) throw invalid(`${name} is missing, or is no object`)
+  return value
+}
+
+export function listOf(json: Json, name: string): unknown[] {
+  const value = json[name]
+  if (!Array.isArray(value)) throw invalid(`${name} is missing, or is no list`)
+  return value
+}
+
+export function textOf(json: Json, name: string): string {
+  const value = json[name]
+  if (typeof value !== 'string') throw invalid(`${name} is missing, or is no text`)
+  return value
+}
+
+export function integerOf(json: Json, name: string): number {
+  const value = json[name]
+  if (!Number.isSafeInteger(value)) throw invalid(`${name} is missing, or is no whole number`)
+  return value as number
+}
+
+export function longOf(json: Json, name: string): Long {
+  const value = json[name]
+  if (typeof value === 'bigint' && BigInt.asIntN(64, value) === value) return value
+  if (Number.isSafeInteger(value)) return value as number
+  throw invalid(`${name} is missing, or is no whole number of 64 bits`)
+}
+
+/** Texts by their names; numbers and booleans that some clients send are read as texts. */
+export function textsOf(json: Json, name: string): Record<string, string> {
+  const found = Object.entries(objectOf(json, name)).map(([key, value]) => {
+    if (typeof value === 'object' && value !== null) throw invalid(`${name}.${key} is no text`)
+    return [key, String(value)]
+  })
+  return Object.fromEntries(found)
+}
+
+export function namesOf(json: Json, name: string): string[] {
+  return listOf(json, name).map((value) => {
+    if (typeof value !== 'string') throw invalid(`${name} holds something that is no text`)
+    return value
+  })
+}
+
+/** Whether two values are the same JSON, in whatever order their fields stand. */
+export function isSame(a: unknown, b: unknown): boolean {
+  return canonical(a) === canonical(b)
+}
+
+function canonical(value: unknown): string {
+  if (typeof value === 'bigint') return String(value)
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
+  if (!isObject(value)) return JSON.stringify(value) ?? 'null'
+  const fields = Object.entries(value)
+    .filter(([, inner]) => inner !== undefined)
+    .sort(([x], [y]) => (x < y ? -1 : 1))
+  return `{${fields.map(([name, inner]) => `${JSON.stringify(name)}:${canonical(inner)}`).join()}}`
+}

@@ -1,0 +1,131 @@
+import type { Id, SnapshotRef } from '../metadata.js'
+import { type Apply, change, type Draft } from './draft.js'
+import { integerOf, isSame, type Json, listOf, longOf, objectOf, textOf } from './json.js'
+import type { AnyMetadata, AnySnapshot } from './metadata-json.js'
+import { conflict, invalid } from './refused.js'
+
+const addSnapshot: Apply = (draft, update) => {
+  const sent = objectOf(update, 'snapshot')
+  const id = String(longOf(sent, 'snapshot-id'))
+  const time = integerOf(sent, 'timestamp-ms')
+  if (typeof sent['manifest-list'] !== 'string' && !Array.isArray(sent.manifests))
+    throw invalid(`Snapshot ${id} has no manifest list`)
+  const { metadata } = draft
+  if (metadata.schemas.length === 0)
+    throw invalid('Attempting to add a snapshot before a schema is added')
+  if (metadata.snapshots.some((known) => String(known['snapshot-id']) === id))
+    throw invalid(`Snapshot already exists for id: ${id}`)
+  const snapshot = sent as unknown as AnySnapshot
+  change(draft, {
+    snapshots: [...metadata.snapshots, snapshot],
+    ...sequenced(metadata, sent),
+    ...rowsOf(metadata, sent),
+  })
+  draft.added.add(id)
+  draft.updated = time
+}
+
+/** Two that began at one state can't both be the next: who comes second has to look again. */
+function sequenced(metadata: AnyMetadata, sent: Json): Partial<AnyMetadata> {
+  if (metadata['format-version'] === 1) return {}
+  const [number, last] = [longOf(sent, 'sequence-number'), metadata['last-sequence-number']]
+  const parent = sent['parent-snapshot-id'] ?? undefined
+  if (number <= last && parent !== undefined)
+    throw conflict(
+      `Cannot add snapshot with sequence number ${number} older than last sequence number ${last}`,
+    )
+  return { 'last-sequence-number': number > last ? number : last }
+}
+
+/** Rows of version 3 have ids, which are given once (spec, Row Lineage). */
+function rowsOf(metadata: AnyMetadata, sent: Json): Partial<AnyMetadata> {
+  if (metadata['format-version'] < 3) return {}
+  const [first, known] = [longOf(sent, 'first-row-id'), metadata['next-row-id'] ?? 0]
+  if (first < known)
+    throw conflict(
+      `Cannot add a snapshot, first-row-id is behind table next-row-id: ${first} < ${known}`,
+    )
+  const after = BigInt(known) + BigInt(longOf(sent, 'added-rows'))
+  return { 'next-row-id': after <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(after) : after }
+}
+
+const OPTIONS = ['min-snapshots-to-keep', 'max-snapshot-age-ms', 'max-ref-age-ms'] as const
+
+const setRef: Apply = (draft, update) => {
+  const [name, type] = [textOf(update, 'ref-name'), textOf(update, 'type')]
+  if (type !== 'branch' && type !== 'tag') throw invalid(`Invalid type of a reference: ${type}`)
+  if (name === 'main' && type === 'tag') throw invalid('main cannot be a tag')
+  const id = longOf(update, 'snapshot-id')
+  const ref: SnapshotRef = { 'snapshot-id': id, type }
+  for (const option of OPTIONS)
+    if (update[option] !== undefined && update[option] !== null)
+      ref[option] = integerOf(update, option)
+  const { metadata } = draft
+  const before = Object.hasOwn(metadata.refs, name) ? metadata.refs[name] : undefined
+  if (before && isSame(before, ref)) return
+  const snapshot = metadata.snapshots.find((known) => String(known['snapshot-id']) === String(id))
+  if (!snapshot) throw invalid(`Cannot set ${name} to unknown snapshot: ${id}`)
+  change(draft, { refs: { ...metadata.refs, [name]: ref } })
+  if (draft.added.has(String(id))) draft.updated = snapshot['timestamp-ms']
+  if (name === 'main') setCurrent(draft, id)
+}
+
+function setCurrent(draft: Draft, id: Id): void {
+  const { metadata } = draft
+  if (String(metadata['current-snapshot-id']) === String(id)) return
+  const time = draft.updated ?? Math.max(draft.now, metadata['last-updated-ms'])
+  draft.updated = time
+  change(draft, {
+    'current-snapshot-id': id,
+    'snapshot-log': [...metadata['snapshot-log'], { 'timestamp-ms': time, 'snapshot-id': id }],
+  })
+}
+
+const removeRef: Apply = (draft, update) => removeRefNamed(draft, textOf(update, 'ref-name'))
+
+function removeRefNamed(draft: Draft, name: string): void {
+  if (!Object.hasOwn(draft.metadata.refs, name)) return
+  const { [name]: _, ...refs } = draft.metadata.refs
+  change(draft, { refs, ...(name === 'main' ? { 'current-snapshot-id': -1 } : {}) })
+}
+
+const removeSnapshots: Apply = (draft, update) => {
+  const sent = listOf(update, 'snapshot-ids')
+  const ids = new Set(sent.map((id) => String(longOf({ id }, 'id'))))
+  const { snapshots, statistics, 'partition-statistics': partitions } = draft.metadata
+  const kept = snapshots.filter((known) => !ids.has(String(known['snapshot-id'])))
+  if (kept.length === snapshots.length) return
+  const stays = (file: Json) => !ids.has(String(file['snapshot-id']))
+  change(draft, {
+    snapshots: kept,
+    ...(statistics ? { statistics: statistics.filter(stays) } : {}),
+    ...(partitions ? { 'partition-statistics': partitions.filter(stays) } : {}),
+  })
+  for (const [name, ref] of Object.entries(draft.metadata.refs))
+    if (ids.has(String(ref['snapshot-id']))) removeRefNamed(draft, name)
+}
+
+export const snapshotUpdates: Readonly<Record<string, Apply>> = {
+  'add-snapshot': addSnapshot,
+  'set-snapshot-ref': setRef,
+  'remove-snapshot-ref': removeRef,
+  'remove-snapshots': removeSnapshots,
+}
+
+/**
+ * The log of snapshots says which were current. One that was added and replaced by the same updates never was; and behind one that is
+ * gone, it begins anew (spec, Table Metadata Fields).
+ */
+export function withoutGaps(before: AnyMetadata, { metadata, added }: Draft): AnyMetadata {
+  const current = String(metadata['current-snapshot-id'])
+  const idOf = (entry: { 'snapshot-id': Id }) => String(entry['snapshot-id'])
+  const there = new Set(metadata.snapshots.map(idOf))
+  const removed = before.snapshots.some((snapshot) => !there.has(idOf(snapshot)))
+  const log = metadata['snapshot-log'].filter(
+    (entry, i) =>
+      i < before['snapshot-log'].length || !added.has(idOf(entry)) || idOf(entry) === current,
+  )
+  const gap = removed ? log.findLastIndex((entry) => !there.has(idOf(entry))) : -1
+  if (gap < 0 && log.length === metadata['snapshot-log'].length) return metadata
+  return { ...metadata, 'snapshot-log': log.slice(gap + 1) }
+}

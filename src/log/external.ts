@@ -1,0 +1,61 @@
+import type { Changes, External, ExternalChanges, LakeState } from './commit.js'
+import { differences, merged } from './maps.js'
+
+/** Stands between the levels of a namespace, and before the name of a table in it. */
+export const LEVEL = '\u001f'
+
+export const noExternal: External = { namespaces: {}, relations: {} }
+
+export function foldExternal(
+  before: External | undefined,
+  changes: ExternalChanges | undefined,
+): Pick<LakeState, 'external'> {
+  if (!changes) return before ? { external: before } : {}
+  const { namespaces, relations } = before ?? noExternal
+  return {
+    external: {
+      namespaces: merged(namespaces, changes.namespaces),
+      relations: merged(relations, changes.relations),
+    },
+  }
+}
+
+/** The changes that lead from what other engines have here at one state to what they have at another. */
+export function externalTo(
+  from: External | undefined,
+  to: External | undefined,
+): Pick<Changes, 'external'> {
+  if (!from && !to) return {}
+  const [before, after] = [from ?? noExternal, to ?? noExternal]
+  const external = {
+    namespaces: differences(before.namespaces, after.namespaces),
+    relations: differences(before.relations, after.relations),
+  }
+  return Object.values(external).some((part) => Object.keys(part).length > 0) ? { external } : {}
+}
+
+/** The names of what a commit writes for other engines; a table and a view of one name are one. */
+export function writtenExternal({ namespaces = {}, relations = {} }: ExternalChanges = {}) {
+  return [
+    ...Object.keys(namespaces).map((key) => `namespace ${shown(key)}`),
+    ...Object.keys(relations).map((key) => `external table ${shown(key)}`),
+  ]
+}
+
+/** What one puts into a namespace, or looks for there, that the other takes away. */
+export function externalBoth(mine: ExternalChanges = {}, others: ExternalChanges = {}): string[] {
+  return [...intoDropped(mine, others), ...intoDropped(others, mine)]
+}
+
+function intoDropped({ namespaces = {}, relations = {} }: ExternalChanges, other: ExternalChanges) {
+  const put = Object.entries({ ...namespaces, ...relations }).filter(([, value]) => value !== null)
+  if (put.length === 0) return []
+  return Object.entries(other.namespaces ?? {}).flatMap(([key, value]) =>
+    value === null && put.some(([name]) => name.startsWith(`${key}${LEVEL}`))
+      ? [`namespace ${shown(key)}`]
+      : [],
+  )
+}
+
+/** A key as people read it. */
+export const shown = (key: string) => key.replaceAll(LEVEL, '.')

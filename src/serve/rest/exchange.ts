@@ -1,0 +1,65 @@
+import type { Context } from 'hono'
+import { parseJson, toJsonText } from '../../iceberg/json.js'
+import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
+import { BadBody, readBody } from '../body.js'
+import { HeldBytes } from '../held-bytes.js'
+import { badRequest, RestError } from './errors.js'
+import type { MetadataPointer } from './files.js'
+import { checkedName, checkedNamespace, type Identifier } from './names.js'
+
+/** Bytes of one request, and of all that are being read. */
+const LARGEST = 64 * 2 ** 20
+const held = () => new HeldBytes(4 * LARGEST)
+
+/** Reads bodies of requests, all together within a limit. */
+export class Bodies {
+  private readonly held = held()
+
+  async text(c: Context): Promise<string> {
+    const counted = { bytes: 0 }
+    try {
+      const bytes = await readBody(c.req.raw.body, { most: LARGEST, held: this.held }, counted)
+      return bytes.toString()
+    } catch (error) {
+      if (!(error instanceof BadBody)) throw error
+      if (error.status === 503)
+        throw new RestError(503, 'ServiceUnavailableException', error.message)
+      throw new RestError(error.status === 413 ? 413 : 400, 'BadRequestException', error.message)
+    } finally {
+      this.held.give(counted.bytes)
+    }
+  }
+
+  async json(c: Context): Promise<Json> {
+    const text = await this.text(c)
+    let value: unknown
+    try {
+      value = parseJson(text)
+    } catch {
+      throw badRequest('The body of the request is not JSON')
+    }
+    if (!isObject(value)) throw badRequest('The body of the request is no JSON object')
+    return value
+  }
+}
+
+/** An answer of JSON whose whole numbers keep all digits. */
+export function told(c: Context, value: unknown, status: 200 = 200): Response {
+  return toldText(c, toJsonText(value, 0), status)
+}
+
+export function toldText(c: Context, text: string, status: 200 = 200): Response {
+  return c.body(text, status, { 'content-type': 'application/json' })
+}
+
+export const nothing = (c: Context) => c.body(null, 204)
+
+/** A table or view that a request names in its body. */
+export function identifierIn(value: unknown): Identifier {
+  if (!isObject(value)) throw badRequest('An identifier must have a namespace and a name')
+  return { namespace: checkedNamespace(value.namespace), name: checkedName(value.name) }
+}
+
+/** What changes with the metadata of a table, for clients that have them already. */
+export const etagOf = ({ metadata, sha256 }: MetadataPointer, mode: string) =>
+  `W/"${sha256 ?? Buffer.from(metadata).toString('base64url')}-${mode}"`

@@ -1,0 +1,86 @@
+import { parseJson, toJsonText } from '../../iceberg/json.js'
+import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
+import { readChecked } from '../../storage/checked.js'
+import { sha256 } from '../../storage/checksum.js'
+import type { Storage } from '../../storage/storage.js'
+import { badRequest, noSuchFile } from './errors.js'
+
+/** Characters of metadata that are kept for who asks again. */
+const KEPT = 32 * 2 ** 20
+/** Bytes of a metadata file that are read at most. */
+const LARGEST = 256 * 2 ** 20
+
+/** Where a file of metadata lies, and the SHA-256 that it must have. */
+export interface MetadataPointer {
+  metadata: string
+  sha256?: string
+}
+
+/** Files of metadata, as texts: they are handed on to the digit, and are the same for ever. */
+export class MetadataFiles {
+  private readonly texts = new Map<string, string>()
+  private kept = 0
+
+  constructor(private readonly storage: Storage) {}
+
+  async text({ metadata: path, sha256: sum }: MetadataPointer): Promise<string> {
+    const known = this.texts.get(path)
+    if (!(await this.storage.stat(path))) throw noSuchFile(this.storage.locate(path))
+    if (known !== undefined) {
+      this.texts.delete(path)
+      this.texts.set(path, known)
+      return known
+    }
+    const text = new TextDecoder().decode(await readChecked(this.storage, path, sum))
+    this.keep(path, text)
+    return text
+  }
+
+  async json(pointer: MetadataPointer): Promise<Json> {
+    return parseJson(await this.text(pointer)) as Json
+  }
+
+  /** Reads a file that a client names, and that the log does not know yet. */
+  async unknown(path: string): Promise<{ json: Json; sha256: string }> {
+    const there = await this.storage.stat(path)
+    if (!there) throw badRequest(`There is no metadata file ${path}`)
+    if (there.size > LARGEST) throw badRequest(`${path} is too large for a metadata file`)
+    const bytes = await this.storage.read(path)
+    let json: unknown
+    try {
+      json = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    } catch {
+      throw badRequest(`${path} is no metadata file: it is not JSON`)
+    }
+    if (!isObject(json)) throw badRequest(`${path} is no metadata file`)
+    return { json, sha256: sha256(bytes) }
+  }
+
+  /** Writes metadata under a name that was never used before; `before` is the file they follow. */
+  async write(
+    folder: string,
+    metadata: object,
+    uuid: string,
+    before?: string,
+  ): Promise<Required<MetadataPointer>> {
+    const last = /\/v?(\d+)[^/]*\.metadata\.json$/.exec(before ?? '')?.[1]
+    const version = String(last === undefined ? 0 : Number(last) + 1).padStart(5, '0')
+    const path = `${folder}/metadata/${version}-${uuid}.metadata.json`
+    const text = toJsonText(metadata)
+    const bytes = new TextEncoder().encode(text)
+    await this.storage.write(path, bytes)
+    this.keep(path, text)
+    return { metadata: path, sha256: sha256(bytes) }
+  }
+
+  private keep(path: string, text: string): void {
+    if (text.length > KEPT / 4) return
+    this.texts.set(path, text)
+    this.kept += text.length
+    for (const [oldest, { length }] of this.texts) {
+      if (this.kept <= KEPT) break
+      this.texts.delete(oldest)
+      this.kept -= length
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MoraineError } from '../../errors.js'
+import type { ExternalChanges, LakeState } from '../../log/commit.js'
+import type { CommitLog } from '../../log/log.js'
+
+/** Who asks for a change, and what it is. */
+export interface Request {
+  author: string
+  message: string
+}
+
+/** What a request changes, and what it is answered. */
+export interface Outcome<T> {
+  changes: ExternalChanges
+  answer: T
+}
+
+const ATTEMPTS = 20
+
+/** Brings what clients ask for into the commit log: one request after the other in this process, beside those of others. */
+export class Journal {
+  private last: Promise<unknown> = Promise.resolve()
+
+  constructor(private readonly log: CommitLog) {}
+
+  async head(): Promise<LakeState> {
+    return this.log.head()
+  }
+
+  /**
+   * Commits what `decide` makes of the newest state. Where somebody else was faster, it decides again on what is there then.
+   *
+   * @param decide refuses what can't be done; nothing is committed where it changes nothing.
+   */
+  change<T>(request: Request, decide: (state: LakeState) => Promise<Outcome<T>>): Promise<T> {
+    const done = this.last.then(() => this.attempt(request, decide))
+    this.last = done.catch(() => {})
+    return done
+  }
+
+  private async attempt<T>(
+    { author, message }: Request,
+    decide: (state: LakeState) => Promise<Outcome<T>>,
+  ): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      const state = await this.log.head()
+      const { changes, answer } = await decide(state)
+      const { namespaces = {}, relations = {} } = changes
+      if (Object.keys(namespaces).length + Object.keys(relations).length === 0) return answer
+      try {
+        await this.log.commit(state, { external: changes }, { author, run: null, message })
+        return answer
+      } catch (error) {
+        const isConflict = error instanceof MoraineError && error.kind === 'conflict'
+        if (!isConflict || attempt >= ATTEMPTS) throw error
+        await sleep(Math.random() * Math.min(1000, 10 * 2 ** attempt))
+      }
+    }
+  }
+}

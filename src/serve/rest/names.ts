@@ -1,0 +1,67 @@
+import type { LakeState } from '../../log/commit.js'
+import { LEVEL } from '../../log/external.js'
+import { badRequest } from './errors.js'
+
+/** The levels of a namespace. */
+export type Namespace = readonly string[]
+
+/** A table or view, by its namespace and its name. */
+export interface Identifier {
+  namespace: Namespace
+  name: string
+}
+
+export const keyOf = (namespace: Namespace) => namespace.join(LEVEL)
+
+export const keyOfRelation = ({ namespace, name }: Identifier) => keyOf([...namespace, name])
+
+export const shownNamespace = (namespace: Namespace) => namespace.join('.')
+
+export const shownName = ({ namespace, name }: Identifier) => [...namespace, name].join('.')
+
+/** Namespaces whose tables `lake.ts` defines; no engine may put others there. */
+const MANAGED = ['bronze', 'silver', 'gold', 'discarded', 'history']
+/** Names that are or were tiers, and are shown to nobody. */
+const HIDDEN = ['deleted', 'tombstones', 'ended']
+
+export const isManaged = ([first]: Namespace) =>
+  MANAGED.includes(first ?? '') || HIDDEN.includes(first ?? '')
+
+/** The namespaces of the lake's own tables. */
+export const managedNamespaces = ({ tables, views = {} }: LakeState): string[] =>
+  MANAGED.filter((tier) =>
+    [...Object.keys(tables), ...Object.keys(views)].some((name) => name.startsWith(`${tier}.`)),
+  )
+
+/**
+ * The namespace that a part of an address names: levels are parted by U+001F, or, as some clients do it, by dots, where no namespace
+ * has them in its name.
+ */
+export function namespaceOf(text: string, state: LakeState): Namespace {
+  if (text.includes(LEVEL)) return checkedNamespace(text.split(LEVEL))
+  const known = state.external?.namespaces ?? {}
+  const levels = text.split('.')
+  const isNested = levels.length > 1 && Object.hasOwn(known, keyOf(levels))
+  return checkedNamespace(isNested && !Object.hasOwn(known, text) ? levels : [text])
+}
+
+const LONGEST = 255
+const DEEPEST = 16
+
+/** @throws RestError for names that can't be told apart from others. */
+export function checkedNamespace(levels: unknown): Namespace {
+  if (!Array.isArray(levels)) throw badRequest('A namespace must be a list of names')
+  if (levels.length === 0 || levels.length > DEEPEST)
+    throw badRequest(`A namespace must have 1 to ${DEEPEST} levels`)
+  return levels.map((level) => checkedName(level))
+}
+
+export function checkedName(name: unknown): string {
+  if (typeof name !== 'string' || name === '' || name.length > LONGEST)
+    throw badRequest(`A name must have 1 to ${LONGEST} characters`)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused.
+  if (/[\u0000-\u001f\u007f]/.test(name) || !name.isWellFormed())
+    throw badRequest('A name must not have control characters')
+  if (name === '__proto__') throw badRequest('__proto__ is no name')
+  return name
+}

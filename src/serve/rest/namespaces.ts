@@ -1,0 +1,141 @@
+import type { LakeState } from '../../log/commit.js'
+import { LEVEL } from '../../log/external.js'
+import { alreadyExists, forbidden, noSuchNamespace, RestError } from './errors.js'
+import type { Journal } from './journal.js'
+import type { Locations } from './locations.js'
+import {
+  isManaged,
+  keyOf,
+  managedNamespaces,
+  type Namespace,
+  namespaceOf,
+  shownNamespace,
+} from './names.js'
+
+type Properties = Readonly<Record<string, string>>
+
+/** What is told of a namespace whose tables `lake.ts` defines. */
+const MANAGED_BY = { 'moraine.managed': 'true' }
+
+/** The namespaces of the lake: those of its own tiers, and those that other engines made. */
+export class Namespaces {
+  constructor(
+    private readonly journal: Journal,
+    private readonly locations: Locations,
+  ) {}
+
+  /** @throws RestError when there is none of that name. */
+  existing(state: LakeState, text: string): Namespace {
+    const namespace = namespaceOf(text, state)
+    if (!isThere(state, namespace)) throw noSuchNamespace(shownNamespace(namespace))
+    return namespace
+  }
+
+  /** The namespace that an address names, whether it is there or not. */
+  inAddress(state: LakeState, text: string): Namespace {
+    return namespaceOf(text, state)
+  }
+
+  /** Those directly below another, or at the top. */
+  async list(parent: string | undefined): Promise<Namespace[]> {
+    const state = await this.journal.head()
+    const keys = Object.keys(state.external?.namespaces ?? {})
+    if (!parent) {
+      const top = new Set(keys.map((key) => key.split(LEVEL)[0] as string))
+      return [...managedNamespaces(state), ...[...top].sort()].map((name) => [name])
+    }
+    const above = this.existing(state, parent)
+    const below = keys.filter((key) => key.startsWith(`${keyOf(above)}${LEVEL}`))
+    const names = new Set(below.map((key) => key.split(LEVEL)[above.length] as string))
+    return [...names].sort().map((name) => [...above, name])
+  }
+
+  async create(author: string, namespace: Namespace, given: Properties): Promise<Properties> {
+    const shown = shownNamespace(namespace)
+    refuseManaged(namespace, 'create')
+    if (given.location !== undefined) this.locations.checked(given.location)
+    return this.journal.change({ author, message: `create namespace ${shown}` }, async (state) => {
+      if (isThere(state, namespace)) throw alreadyExists(`Namespace already exists: ${shown}`)
+      const above = namespace.slice(0, -1)
+      if (above.length > 0 && !isThere(state, above)) throw noSuchNamespace(shownNamespace(above))
+      return {
+        changes: { namespaces: { [keyOf(namespace)]: { properties: { ...given } } } },
+        answer: this.told(namespace, given),
+      }
+    })
+  }
+
+  async load(text: string): Promise<{ namespace: Namespace; properties: Properties }> {
+    const state = await this.journal.head()
+    const namespace = this.existing(state, text)
+    return { namespace, properties: this.propertiesIn(state, namespace) }
+  }
+
+  propertiesIn(state: LakeState, namespace: Namespace): Properties {
+    if (isManaged(namespace)) return MANAGED_BY
+    return this.told(namespace, state.external?.namespaces[keyOf(namespace)]?.properties ?? {})
+  }
+
+  /** Engines ask for a place: one that none was given has its own. */
+  private told(namespace: Namespace, properties: Properties): Properties {
+    return { location: this.locations.ofNamespace(namespace), ...properties }
+  }
+
+  async drop(author: string, text: string): Promise<void> {
+    const message = `drop namespace ${text.replaceAll(LEVEL, '.')}`
+    return this.journal.change({ author, message }, async (state) => {
+      const namespace = this.existing(state, text)
+      refuseManaged(namespace, 'drop')
+      const { namespaces = {}, relations = {} } = state.external ?? {}
+      const within = [...Object.keys(namespaces), ...Object.keys(relations)]
+      if (within.some((key) => key.startsWith(`${keyOf(namespace)}${LEVEL}`)))
+        throw new RestError(
+          409,
+          'NamespaceNotEmptyException',
+          `Namespace ${shownNamespace(namespace)} is not empty.`,
+        )
+      return { changes: { namespaces: { [keyOf(namespace)]: null } }, answer: undefined }
+    })
+  }
+
+  async change(author: string, text: string, updates: Properties, removals: readonly string[]) {
+    const both = removals.filter((name) => Object.hasOwn(updates, name))
+    if (both.length > 0)
+      throw new RestError(
+        422,
+        'UnprocessableEntityException',
+        `Invalid namespace update, cannot simultaneously set and remove keys: [${both.join(', ')}]`,
+      )
+    if (updates.location !== undefined) this.locations.checked(updates.location)
+    const message = `set properties of namespace ${text.replaceAll(LEVEL, '.')}`
+    return this.journal.change({ author, message }, async (state) => {
+      const namespace = this.existing(state, text)
+      refuseManaged(namespace, 'change')
+      const before = state.external?.namespaces[keyOf(namespace)]?.properties ?? {}
+      const properties: Record<string, string> = { ...before, ...updates }
+      for (const name of removals) delete properties[name]
+      return {
+        changes: { namespaces: { [keyOf(namespace)]: { properties } } },
+        answer: {
+          updated: Object.keys(updates),
+          removed: removals.filter((name) => Object.hasOwn(before, name)),
+          missing: removals.filter((name) => !Object.hasOwn(before, name)),
+        },
+      }
+    })
+  }
+}
+
+export function isThere(state: LakeState, namespace: Namespace): boolean {
+  if (isManaged(namespace))
+    return namespace.length === 1 && managedNamespaces(state).includes(namespace[0] as string)
+  return Object.hasOwn(state.external?.namespaces ?? {}, keyOf(namespace))
+}
+
+/** @throws RestError for a namespace whose tables `lake.ts` defines. */
+export function refuseManaged(namespace: Namespace, doing: string): void {
+  if (isManaged(namespace))
+    throw forbidden(
+      `Cannot ${doing} in ${shownNamespace(namespace)}: its tables are defined in lake.ts. Change the definition and run moraine run, or write to a namespace of your own`,
+    )
+}

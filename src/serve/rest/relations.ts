@@ -1,0 +1,78 @@
+import type { ExternalState, LakeState } from '../../log/commit.js'
+import { LEVEL } from '../../log/external.js'
+import { alreadyExists, noSuch, noSuchNamespace } from './errors.js'
+import type { MetadataPointer } from './files.js'
+import {
+  type Identifier,
+  isManaged,
+  keyOf,
+  keyOfRelation,
+  type Namespace,
+  shownName,
+  shownNamespace,
+} from './names.js'
+import { isThere, refuseManaged } from './namespaces.js'
+
+export type Kind = ExternalState['kind']
+
+/** What another engine keeps under a name. */
+export function externalOf(state: LakeState, identifier: Identifier): ExternalState | undefined {
+  const { relations = {} } = state.external ?? {}
+  const key = keyOfRelation(identifier)
+  return Object.hasOwn(relations, key) ? relations[key] : undefined
+}
+
+/**
+ * Where the metadata of a table or view lie: one of the lake's own, or one of another engine.
+ *
+ * @throws RestError when there is none of that kind and name.
+ */
+export function pointerOf(state: LakeState, identifier: Identifier, kind: Kind): MetadataPointer {
+  const name = shownName(identifier)
+  if (isManaged(identifier.namespace)) {
+    const own = kind === 'table' && identifier.namespace.length === 1
+    if (own && Object.hasOwn(state.tables, name)) return state.tables[name] as MetadataPointer
+    throw noSuch(kind, name)
+  }
+  return existing(state, identifier, kind)
+}
+
+/** The same, for one that is to be changed. */
+export function existing(state: LakeState, identifier: Identifier, kind: Kind): ExternalState {
+  const found = externalOf(state, identifier)
+  if (found?.kind !== kind) throw noSuch(kind, shownName(identifier))
+  return found
+}
+
+/** Makes sure that a name is free in a namespace that is there. */
+export function refuseTaken(state: LakeState, identifier: Identifier, kind: Kind): void {
+  const { namespace } = identifier
+  refuseManaged(namespace, `create a ${kind}`)
+  if (!isThere(state, namespace)) throw noSuchNamespace(shownNamespace(namespace))
+  const found = externalOf(state, identifier)
+  const name = shownName(identifier)
+  if (found?.kind === kind)
+    throw alreadyExists(`${kind === 'table' ? 'Table' : 'View'} already exists: ${name}`)
+  if (found)
+    throw alreadyExists(
+      `${found.kind === 'table' ? 'Table' : 'View'} with same name already exists: ${name}`,
+    )
+}
+
+/** The names of a kind in a namespace, in order. */
+export function namesIn(state: LakeState, namespace: Namespace, kind: Kind): string[] {
+  if (isManaged(namespace)) {
+    const prefix = `${namespace[0]}.`
+    const own = kind === 'table' ? Object.keys(state.tables) : []
+    return own
+      .flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []))
+      .sort()
+  }
+  const prefix = `${keyOf(namespace)}${LEVEL}`
+  return Object.entries(state.external?.relations ?? {})
+    .flatMap(([key, relation]) => {
+      const name = key.slice(prefix.length)
+      return relation.kind === kind && key.startsWith(prefix) && !name.includes(LEVEL) ? [name] : []
+    })
+    .sort()
+}

@@ -1,0 +1,233 @@
+import type { Context, Hono } from 'hono'
+import { parseJson } from '../../iceberg/json.js'
+import { isObject, type Json, namesOf, objectOf, textsOf } from '../../iceberg/spec/updates/json.js'
+import type { Storage } from '../../storage/storage.js'
+import { badRequest } from './errors.js'
+import { type Bodies, etagOf, identifierIn, nothing, told, toldText } from './exchange.js'
+import type { MetadataFiles } from './files.js'
+import type { Journal } from './journal.js'
+import { checkedName, checkedNamespace, type Identifier, shownNamespace } from './names.js'
+import type { Namespaces } from './namespaces.js'
+import { pageOf } from './pages.js'
+import { type Kind, namesIn, pointerOf } from './relations.js'
+import { changesIn, type LoadedTable, propertiesOf, rename, type Tables } from './tables.js'
+import type { Principal } from './tokens.js'
+import type { Views } from './views.js'
+
+/** What requests are answered with. */
+export interface Rooms {
+  storage: Storage
+  journal: Journal
+  files: MetadataFiles
+  namespaces: Namespaces
+  tables: Tables
+  views: Views
+  bodies: Bodies
+}
+
+/** An application that knows who asks. */
+export type App = Hono<{ Variables: { principal: Principal } }>
+type Asked = Context<{ Variables: { principal: Principal } }>
+
+const authorOf = (c: Asked) => c.get('principal').name
+
+/** All routes, as clients are told of them in the configuration. */
+export const endpoints = [
+  'GET /v1/{prefix}/namespaces',
+  'POST /v1/{prefix}/namespaces',
+  'GET /v1/{prefix}/namespaces/{namespace}',
+  'HEAD /v1/{prefix}/namespaces/{namespace}',
+  'DELETE /v1/{prefix}/namespaces/{namespace}',
+  'POST /v1/{prefix}/namespaces/{namespace}/properties',
+  'GET /v1/{prefix}/namespaces/{namespace}/tables',
+  'POST /v1/{prefix}/namespaces/{namespace}/tables',
+  'GET /v1/{prefix}/namespaces/{namespace}/tables/{table}',
+  'HEAD /v1/{prefix}/namespaces/{namespace}/tables/{table}',
+  'POST /v1/{prefix}/namespaces/{namespace}/tables/{table}',
+  'DELETE /v1/{prefix}/namespaces/{namespace}/tables/{table}',
+  'POST /v1/{prefix}/namespaces/{namespace}/register',
+  'POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/metrics',
+  'POST /v1/{prefix}/tables/rename',
+  'POST /v1/{prefix}/transactions/commit',
+  'POST /v1/{prefix}/namespaces/{namespace}/register-view',
+  'GET /v1/{prefix}/namespaces/{namespace}/views',
+  'POST /v1/{prefix}/namespaces/{namespace}/views',
+  'GET /v1/{prefix}/namespaces/{namespace}/views/{view}',
+  'HEAD /v1/{prefix}/namespaces/{namespace}/views/{view}',
+  'POST /v1/{prefix}/namespaces/{namespace}/views/{view}',
+  'DELETE /v1/{prefix}/namespaces/{namespace}/views/{view}',
+  'POST /v1/{prefix}/views/rename',
+]
+
+const paging = (c: Asked) => ({
+  pageSize: c.req.query('pageSize'),
+  pageToken: c.req.query('pageToken'),
+})
+
+export function routeNamespaces(app: App, { namespaces, bodies }: Rooms): void {
+  app.get('/v1/namespaces', async (c) => {
+    const all = await namespaces.list(c.req.query('parent'))
+    const { items, next } = pageOf(all.toSorted(byName), shownNamespace, paging(c))
+    return told(c, { namespaces: items, 'next-page-token': next ?? null })
+  })
+  app.post('/v1/namespaces', async (c) => {
+    const body = await bodies.json(c)
+    const namespace = checkedNamespace(body.namespace)
+    const properties = await namespaces.create(authorOf(c), namespace, propertiesOf(body))
+    return told(c, { namespace, properties })
+  })
+  app.get('/v1/namespaces/:namespace', async (c) => {
+    const found = await namespaces.load(c.req.param('namespace'))
+    return c.req.method === 'HEAD' ? nothing(c) : told(c, found)
+  })
+  app.delete('/v1/namespaces/:namespace', async (c) => {
+    await namespaces.drop(authorOf(c), c.req.param('namespace'))
+    return nothing(c)
+  })
+  app.post('/v1/namespaces/:namespace/properties', async (c) => {
+    const body = await bodies.json(c)
+    const updates = isObject(body.updates) ? textsOf(body, 'updates') : {}
+    const removals = Array.isArray(body.removals) ? namesOf(body, 'removals') : []
+    const name = c.req.param('namespace')
+    return told(c, await namespaces.change(authorOf(c), name, updates, removals))
+  })
+}
+
+const byName = (a: readonly string[], b: readonly string[]) =>
+  shownNamespace(a) < shownNamespace(b) ? -1 : 1
+
+/** The table or view that an address names. */
+async function identified({ journal, namespaces }: Rooms, c: Asked): Promise<Identifier> {
+  const name = checkedName(c.req.param('name'))
+  const state = await journal.head()
+  return { namespace: namespaces.inAddress(state, c.req.param('namespace') as string), name }
+}
+
+/** What both kinds have: lists, reading one, and whether it is there. */
+function routeReading(app: App, rooms: Rooms, kind: Kind): void {
+  const { journal, namespaces, files, storage } = rooms
+  app.get(`/v1/namespaces/:namespace/${kind}s`, async (c) => {
+    const state = await journal.head()
+    const namespace = namespaces.existing(state, c.req.param('namespace'))
+    const { items, next } = pageOf(namesIn(state, namespace, kind), (name) => name, paging(c))
+    const identifiers = items.map((name) => ({ namespace, name }))
+    return told(c, { identifiers, 'next-page-token': next ?? null })
+  })
+  app.get(`/v1/namespaces/:namespace/${kind}s/:name`, async (c) => {
+    const pointer = pointerOf(await journal.head(), await identified(rooms, c), kind)
+    if (c.req.method === 'HEAD') return nothing(c)
+    const mode = c.req.query('snapshots') === 'refs' ? 'refs' : 'all'
+    const etag = etagOf(pointer, mode)
+    c.header('etag', etag)
+    if (c.req.header('if-none-match') === etag) return c.body(null, 304)
+    const text = await files.text(pointer)
+    const metadata = mode === 'refs' ? undefined : text
+    const location = JSON.stringify(storage.locate(pointer.metadata))
+    if (metadata !== undefined)
+      return toldText(c, `{"metadata-location":${location},"metadata":${metadata},"config":{}}`)
+    return told(c, {
+      'metadata-location': storage.locate(pointer.metadata),
+      metadata: withRefsOnly(parseJson(text) as Json),
+      config: {},
+    })
+  })
+}
+
+/** Metadata with those snapshots that a branch or tag names: engines ask for the others when they need them. */
+function withRefsOnly(metadata: Json): Json {
+  const refs = isObject(metadata.refs) ? Object.values(metadata.refs) : []
+  const named = new Set(refs.map((ref) => String((ref as Json)['snapshot-id'])))
+  const snapshots = Array.isArray(metadata.snapshots) ? metadata.snapshots : []
+  return {
+    ...metadata,
+    snapshots: snapshots.filter((one) => named.has(String(one['snapshot-id']))),
+  }
+}
+
+/** A table or view after a change of it. */
+function loaded(c: Context, storage: Storage, { at, metadata }: LoadedTable): Response {
+  if (at) c.header('etag', etagOf(at, 'all'))
+  const location = at ? { 'metadata-location': storage.locate(at.metadata) } : {}
+  return told(c, { ...location, metadata, config: {} })
+}
+
+export function routeTables(app: App, rooms: Rooms): void {
+  const { tables, bodies, storage, journal, namespaces } = rooms
+  routeReading(app, rooms, 'table')
+  const inBody = async (c: Asked, body: Json): Promise<Identifier> => ({
+    namespace: namespaces.inAddress(await journal.head(), c.req.param('namespace') as string),
+    name: checkedName(body.name),
+  })
+  app.post('/v1/namespaces/:namespace/tables', async (c) => {
+    const body = await bodies.json(c)
+    return loaded(c, storage, await tables.create(authorOf(c), await inBody(c, body), body))
+  })
+  app.post('/v1/namespaces/:namespace/register', async (c) => {
+    const body = await bodies.json(c)
+    return loaded(c, storage, await tables.register(authorOf(c), await inBody(c, body), body))
+  })
+  app.post('/v1/namespaces/:namespace/tables/:name', async (c) => {
+    const body = await bodies.json(c)
+    const commit = { identifier: await identified(rooms, c), ...changesIn(body) }
+    const [table] = await tables.commit(authorOf(c), [commit])
+    return loaded(c, storage, table as LoadedTable)
+  })
+  app.delete('/v1/namespaces/:namespace/tables/:name', async (c) => {
+    // Whether its files are to be purged, vacuum decides alone: earlier states may need them.
+    await tables.drop(authorOf(c), await identified(rooms, c))
+    return nothing(c)
+  })
+  app.post('/v1/namespaces/:namespace/tables/:name/metrics', async (c) => {
+    await bodies.text(c)
+    return nothing(c)
+  })
+  app.post('/v1/transactions/commit', async (c) => {
+    const body = await bodies.json(c)
+    const changes = body['table-changes']
+    if (!Array.isArray(changes) || !changes.every(isObject))
+      throw badRequest('table-changes is missing, or is no list')
+    const commits = changes.map((change) => ({
+      identifier: identifierIn(objectOf(change, 'identifier')),
+      ...changesIn(change),
+    }))
+    await tables.commit(authorOf(c), commits)
+    return nothing(c)
+  })
+  routeRenaming(app, rooms, 'table')
+}
+
+function routeRenaming(app: App, { journal, bodies }: Rooms, kind: Kind): void {
+  app.post(`/v1/${kind}s/rename`, async (c) => {
+    const body = await bodies.json(c)
+    const names = [identifierIn(body.source), identifierIn(body.destination)] as const
+    await rename(journal, authorOf(c), kind, names)
+    return nothing(c)
+  })
+}
+
+export function routeViews(app: App, rooms: Rooms): void {
+  const { views, bodies, storage, journal, namespaces } = rooms
+  routeReading(app, rooms, 'view')
+  app.post('/v1/namespaces/:namespace/views', async (c) => {
+    const body = await bodies.json(c)
+    const namespace = namespaces.inAddress(await journal.head(), c.req.param('namespace'))
+    const identifier = { namespace, name: checkedName(body.name) }
+    return loaded(c, storage, await views.create(authorOf(c), identifier, body))
+  })
+  app.post('/v1/namespaces/:namespace/register-view', async (c) => {
+    const body = await bodies.json(c)
+    const namespace = namespaces.inAddress(await journal.head(), c.req.param('namespace'))
+    const identifier = { namespace, name: checkedName(body.name) }
+    return loaded(c, storage, await views.register(authorOf(c), identifier, body))
+  })
+  app.post('/v1/namespaces/:namespace/views/:name', async (c) => {
+    const body = await bodies.json(c)
+    const identifier = await identified(rooms, c)
+    return loaded(c, storage, await views.replace(authorOf(c), identifier, body))
+  })
+  app.delete('/v1/namespaces/:namespace/views/:name', async (c) => {
+    await views.drop(authorOf(c), await identified(rooms, c))
+    return nothing(c)
+  })
+  routeRenaming(app, rooms, 'view')
+}

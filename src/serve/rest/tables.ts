@@ -1,0 +1,215 @@
+import { randomUUID } from 'node:crypto'
+import { applyUpdates } from '../../iceberg/spec/updates/apply.js'
+import { createdMetadata } from '../../iceberg/spec/updates/create.js'
+import { isObject, type Json, textsOf } from '../../iceberg/spec/updates/json.js'
+import { type AnyMetadata, completed } from '../../iceberg/spec/updates/metadata-json.js'
+import { checkRequirements } from '../../iceberg/spec/updates/requirements.js'
+import type { ExternalState, LakeState } from '../../log/commit.js'
+import type { Storage } from '../../storage/storage.js'
+import { alreadyExists, badRequest, noSuch } from './errors.js'
+import type { MetadataFiles, MetadataPointer } from './files.js'
+import type { Journal } from './journal.js'
+import type { Locations } from './locations.js'
+import { type Identifier, keyOfRelation, shownName } from './names.js'
+import { type Namespaces, refuseManaged } from './namespaces.js'
+import { existing, externalOf, refuseTaken } from './relations.js'
+
+/** What a client wants changed of one table. */
+export interface TableCommit {
+  identifier: Identifier
+  requirements: readonly Json[]
+  updates: readonly Json[]
+}
+
+/** A table as it is told: where its metadata lie, and what they are. */
+export interface LoadedTable {
+  /** `undefined` for a table that is not there yet. */
+  at: MetadataPointer | undefined
+  metadata: object
+}
+
+/** Properties that say where engines put files. */
+const PATHS = [
+  'write.data.path',
+  'write.metadata.path',
+  'write.folder-storage.path',
+  'write.object-storage.path',
+]
+
+/** Tables of other engines: made, changed, renamed and dropped by requests, each of which is one commit of the log. */
+export class Tables {
+  constructor(
+    private readonly storage: Storage,
+    private readonly journal: Journal,
+    private readonly files: MetadataFiles,
+    private readonly locations: Locations,
+    private readonly namespaces: Namespaces,
+  ) {}
+
+  async create(author: string, identifier: Identifier, request: Json): Promise<LoadedTable> {
+    const uuid = randomUUID()
+    const decide = async (state: LakeState) => {
+      refuseTaken(state, identifier, 'table')
+      const location = this.locationFor(state, identifier, request.location, uuid)
+      const metadata = createdMetadata(request, { uuid, location, now: Date.now() })
+      this.refuseElsewhere(metadata)
+      return metadata
+    }
+    if (request['stage-create'] === true) {
+      const metadata = await decide(await this.journal.head())
+      // Some engines write files into folders that they expect to be there.
+      const folder = this.locations.metadataFolder(metadata.location, uuid)
+      await this.storage.prepare(`${folder}/metadata/0`)
+      return { at: undefined, metadata }
+    }
+    const message = `create table ${shownName(identifier)}`
+    return this.journal.change({ author, message }, async (state) => {
+      const metadata = await decide(state)
+      const at = await this.write(metadata, undefined)
+      return { changes: pointTo(identifier, at), answer: { at, metadata } }
+    })
+  }
+
+  private locationFor(
+    state: LakeState,
+    identifier: Identifier,
+    given: unknown,
+    uuid: string,
+  ): string {
+    if (typeof given === 'string') return this.locations.checked(given).replace(/\/+$/, '')
+    const { location } = this.namespaces.propertiesIn(state, identifier.namespace)
+    return this.locations.fresh(location as string, identifier, uuid)
+  }
+
+  /** @throws RestError when files of the table would lie where none may. */
+  private refuseElsewhere({ location, properties, snapshots }: AnyMetadata, before?: AnyMetadata) {
+    if (location !== before?.location) this.locations.checked(location)
+    for (const name of PATHS)
+      if (properties[name] !== undefined && properties[name] !== before?.properties[name])
+        this.locations.checked(properties[name])
+    const known = new Set(before?.snapshots.map((snapshot) => String(snapshot['snapshot-id'])))
+    for (const snapshot of snapshots) {
+      if (known.has(String(snapshot['snapshot-id']))) continue
+      const paths = [snapshot['manifest-list'] ?? [], snapshot.manifests ?? []].flat()
+      for (const path of paths) this.locations.checked(path)
+    }
+  }
+
+  private write(metadata: AnyMetadata, before: ExternalState | undefined) {
+    const folder = this.locations.metadataFolder(metadata.location, metadata['table-uuid'])
+    return this.files.write(folder, metadata, randomUUID(), before?.metadata)
+  }
+
+  /** Applies what one client wants of any number of tables: to all of them, or to none. */
+  async commit(author: string, commits: readonly TableCommit[]): Promise<LoadedTable[]> {
+    const names = commits.map(({ identifier }) => shownName(identifier))
+    if (new Set(names).size < names.length) throw badRequest('A table must not be named twice')
+    for (const { identifier } of commits) refuseManaged(identifier.namespace, 'write')
+    const message = `commit to ${names.join(', ')}`
+    return this.journal.change({ author, message }, async (state) => {
+      const decided: { after: LoadedTable; before: ExternalState | undefined; key: string }[] = []
+      for (const commit of commits) decided.push(await this.applied(state, commit))
+      const relations: Record<string, ExternalState> = {}
+      for (const { after, before, key } of decided) {
+        if (after.at) continue
+        const at = await this.write(after.metadata as AnyMetadata, before)
+        after.at = at
+        relations[key] = { kind: 'table', ...at }
+      }
+      return { changes: { relations }, answer: decided.map(({ after }) => after) }
+    })
+  }
+
+  /** What a table becomes; it has no place yet where it changes. */
+  private async applied(state: LakeState, { identifier, requirements, updates }: TableCommit) {
+    const key = keyOfRelation(identifier)
+    const isNew = requirements.some(({ type }) => type === 'assert-create')
+    const found = externalOf(state, identifier)
+    if (isNew && found?.kind !== 'table') refuseTaken(state, identifier, 'table')
+    if (!isNew && found?.kind !== 'table') throw noSuch('table', shownName(identifier))
+    const before = found && completed(await this.files.json(found))
+    checkRequirements(requirements, before)
+    const previousFile = found && this.storage.locate(found.metadata)
+    const metadata = applyUpdates(before, updates, { previousFile, now: Date.now() })
+    const isSame = metadata === before
+    if (!isSame) this.refuseElsewhere(metadata, before)
+    const after: LoadedTable = { at: isSame ? found : undefined, metadata }
+    return { after, before: found, key }
+  }
+
+  async register(author: string, identifier: Identifier, request: Json): Promise<LoadedTable> {
+    const { at, json } = await registered(request, this.locations, this.files)
+    const metadata = completed(json)
+    this.refuseElsewhere(metadata)
+    const message = `register table ${shownName(identifier)}`
+    return this.journal.change({ author, message }, async (state) => {
+      const replaces = request.overwrite === true && externalOf(state, identifier)?.kind === 'table'
+      if (!replaces) refuseTaken(state, identifier, 'table')
+      return { changes: pointTo(identifier, at), answer: { at, metadata } }
+    })
+  }
+
+  async drop(author: string, identifier: Identifier): Promise<void> {
+    refuseManaged(identifier.namespace, 'drop a table')
+    const message = `drop table ${shownName(identifier)}`
+    return this.journal.change({ author, message }, async (state) => {
+      existing(state, identifier, 'table')
+      return { changes: { relations: { [keyOfRelation(identifier)]: null } }, answer: undefined }
+    })
+  }
+}
+
+const pointTo = (identifier: Identifier, at: Required<MetadataPointer>) => ({
+  relations: { [keyOfRelation(identifier)]: { kind: 'table', ...at } as const },
+})
+
+/** The file of metadata that a request to register one names. */
+export async function registered(request: Json, locations: Locations, files: MetadataFiles) {
+  const location = request['metadata-location']
+  if (typeof location !== 'string') throw badRequest('metadata-location is missing')
+  locations.checked(location)
+  const path = locations.pathOf(location)
+  if (path === undefined) throw badRequest(`${location} is not in the lake`)
+  const { json, sha256 } = await files.unknown(path)
+  return { at: { metadata: path, sha256 }, json }
+}
+
+/** Gives a table or view another name, maybe in another namespace. */
+export async function rename(
+  journal: Journal,
+  author: string,
+  kind: ExternalState['kind'],
+  [from, to]: readonly [Identifier, Identifier],
+): Promise<void> {
+  for (const { namespace } of [from, to]) refuseManaged(namespace, `rename a ${kind}`)
+  const message = `rename ${kind} ${shownName(from)} to ${shownName(to)}`
+  return journal.change({ author, message }, async (state) => {
+    const found = existing(state, from, kind)
+    const taken = externalOf(state, to)
+    if (taken && (kind === 'view' || taken.kind !== kind))
+      throw alreadyExists(
+        `Cannot rename ${shownName(from)} to ${shownName(to)}. ${taken.kind === 'table' ? 'Table' : 'View'} already exists`,
+      )
+    refuseTaken(state, to, kind)
+    return {
+      changes: { relations: { [keyOfRelation(from)]: null, [keyOfRelation(to)]: found } },
+      answer: undefined,
+    }
+  })
+}
+
+/** Requirements and updates of a request. */
+export function changesIn(request: Json): Pick<TableCommit, 'requirements' | 'updates'> {
+  const part = (name: string) => {
+    const list = request[name] ?? []
+    if (!Array.isArray(list) || !list.every(isObject)) throw badRequest(`${name} is no list`)
+    return list
+  }
+  return { requirements: part('requirements'), updates: part('updates') }
+}
+
+/** Properties of a request, if it has any. */
+export const propertiesOf = (request: Json) =>
+  request.properties === undefined || request.properties === null
+    ? {}
+    : textsOf(request, 'properties')

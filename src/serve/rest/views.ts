@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto'
+import { type Json, objectOf } from '../../iceberg/spec/updates/json.js'
+import { checkViewRequirements } from '../../iceberg/spec/updates/requirements.js'
+import { applyViewUpdates, completedView, type ViewMetadata } from '../../iceberg/spec/updates/view-metadata.js'
+import type { ExternalState, LakeState } from '../../log/commit.js'
+import type { MetadataFiles } from './files.js'
+import type { Journal } from './journal.js'
+import type { Locations } from './locations.js'
+import { type Identifier, keyOfRelation, shownName } from './names.js'
+import { type Namespaces, refuseManaged } from './namespaces.js'
+import { existing, refuseTaken } from './relations.js'
+import { changesIn, type LoadedTable, propertiesOf, registered } from './tables.js'
+
+/** Views of other engines. */
+export class Views {
+  constructor(
+    private readonly journal: Journal,
+    private readonly files: MetadataFiles,
+    private readonly locations: Locations,
+    private readonly namespaces: Namespaces,
+  ) {}
+
+  async create(author: string, identifier: Identifier, request: Json): Promise<LoadedTable> {
+    const uuid = randomUUID()
+    const message = `create view ${shownName(identifier)}`
+    return this.journal.change({ author, message }, async (state) => {
+      refuseTaken(state, identifier, 'view')
+      const version = objectOf(request, 'view-version')
+      const metadata = applyViewUpdates(
+        undefined,
+        [
+          { action: 'assign-uuid', uuid },
+          { action: 'set-location', location: this.locationFor(state, identifier, request, uuid) },
+          { action: 'set-properties', updates: propertiesOf(request) },
+          { action: 'add-schema', schema: objectOf(request, 'schema') },
+          { action: 'add-view-version', 'view-version': { ...version, 'schema-id': -1 } },
+          { action: 'set-current-view-version', 'view-version-id': -1 },
+        ],
+        Date.now(),
+      )
+      const at = await this.write(metadata, undefined)
+      return { changes: pointTo(identifier, at), answer: { at, metadata } }
+    })
+  }
+
+  private locationFor(state: LakeState, identifier: Identifier, request: Json, uuid: string) {
+    if (typeof request.location === 'string') return this.locations.checked(request.location)
+    const { location } = this.namespaces.propertiesIn(state, identifier.namespace)
+    return this.locations.fresh(location as string, identifier, uuid)
+  }
+
+  async replace(author: string, identifier: Identifier, request: Json): Promise<LoadedTable> {
+    refuseManaged(identifier.namespace, 'replace a view')
+    const { requirements, updates } = changesIn(request)
+    const message = `replace view ${shownName(identifier)}`
+    return this.journal.change({ author, message }, async (state) => {
+      const found = existing(state, identifier, 'view')
+      const before = (await this.files.json(found)) as unknown as ViewMetadata
+      checkViewRequirements(requirements, before)
+      const metadata = applyViewUpdates(before, updates, Date.now())
+      if (metadata.location !== before.location) this.locations.checked(metadata.location)
+      const at = await this.write(metadata, found)
+      return { changes: pointTo(identifier, at), answer: { at, metadata } }
+    })
+  }
+
+  async register(author: string, identifier: Identifier, request: Json): Promise<LoadedTable> {
+    const { at, json } = await registered(request, this.locations, this.files)
+    const metadata = completedView(json)
+    this.locations.checked(metadata.location)
+    const message = `register view ${shownName(identifier)}`
+    return this.journal.change({ author, message }, async (state) => {
+      refuseTaken(state, identifier, 'view')
+      return { changes: pointTo(identifier, at), answer: { at, metadata } }
+    })
+  }
+
+  async drop(author: string, identifier: Identifier): Promise<void> {
+    refuseManaged(identifier.namespace, 'drop a view')
+    const message = `drop view ${shownName(identifier)}`
+    return this.journal.change({ author, message }, async (state) => {
+      existing(state, identifier, 'view')
+      return { changes: { relations: { [keyOfRelation(identifier)]: null } }, answer: undefined }
+    })
+  }
+
+  private write(metadata: ViewMetadata, before: ExternalState | undefined) {
+    const folder = this.locations.metadataFolder(metadata.location, metadata['view-uuid'])
+    return this.files.write(folder, metadata, randomUUID(), before?.metadata)
+  }
+}
+
+const pointTo = (identifier: Identifier, at: { metadata: string; sha256: string }) => ({
+  relations: { [keyOfRelation(identifier)]: { kind: 'view', ...at } as const },
+})
