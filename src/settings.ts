@@ -19,6 +19,8 @@ export const variables = {
     'Memory that decoding a file may take, such as `4GiB` (default: half of the machine).',
   MORAINE_METRICS_TOKEN:
     'The token that `serve` requires at `/metrics`; without one, only this machine can read it.',
+  MORAINE_TOKEN:
+    'The token that `serve --catalog` requires; whoever shows it may read and write.',
   OPENLINEAGE_URL: 'Where run events are sent, as OpenLineage.',
   OPENLINEAGE_ENDPOINT: 'The endpoint path there (default: `api/v1/lineage`).',
   OPENLINEAGE_API_KEY: 'The API key to send.',

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { inflateRawSync } from 'node:zlib'
 import { MoraineError } from '../errors.js'
 import { readChecked } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
 import { remedyFor } from '../storage/remedy.js'
 import { type Storage, stagingOf } from '../storage/storage.js'
+import { unpackBlock } from './codecs.js'
 import {
   type DataFile,
   decodeManifest,
@@ -18,8 +18,6 @@ import type { Id } from './spec/metadata.js'
 import type { PartitionSpec } from './spec/transforms.js'
 import type { Schema } from './spec/types.js'
 import { compareValues } from './spec/values.js'
-
-const inflate = (bytes: Uint8Array): Uint8Array => inflateRawSync(bytes)
 
 /** Small manifests of one partition spec that are put together. */
 const MANY = 12
@@ -58,7 +56,7 @@ export class Manifests {
   list(path: string, sum?: string): Promise<ManifestFile[]> {
     return once(this.lists, path, async () =>
       guarded(path, async () =>
-        decodeManifestList(await readChecked(this.storage, path, sum), inflate),
+        decodeManifestList(await readChecked(this.storage, path, sum), unpackBlock),
       ),
     )
   }
@@ -75,7 +73,7 @@ export class Manifests {
   private read(path: string, manifest: ManifestFile): Promise<ManifestEntry[]> {
     return guarded(path, async () => {
       const bytes = await readChecked(this.storage, path, manifest.sha256)
-      const entries = await decodeManifest(bytes, manifest, inflate)
+      const entries = await decodeManifest(bytes, manifest, unpackBlock)
       stagingOf(this.storage).expect(
         entries.map(({ file }) => ({ location: file.path, sha256: file.sha256 })),
       )

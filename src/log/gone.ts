@@ -1,7 +1,8 @@
 import { MoraineError } from '../errors.js'
+import { filesOfAllSnapshots, type Known, knownParts } from '../iceberg/all-files.js'
 import { Table } from '../iceberg/table.js'
 import type { Storage } from '../storage/storage.js'
-import type { BatchPointer, Changes, LakeState, TableState } from './commit.js'
+import type { BatchPointer, Changes, ExternalState, LakeState, TableState } from './commit.js'
 
 /** Requests at once. */
 const TOGETHER = 16
@@ -15,6 +16,8 @@ export const VACUUMED = [
   'deleted/',
   'history/',
   'tombstones/',
+  // What other engines keep.
+  'external/',
   // What `tombstones/` was called by earlier versions.
   'ended/',
 ]
@@ -23,7 +26,8 @@ export const VACUUMED = [
 const mayGo = (path: string) => VACUUMED.some((folder) => path.startsWith(folder))
 
 /** What was there when a writer began. */
-export type Base = Pick<LakeState, 'tables' | 'batches'> & Partial<Pick<LakeState, 'watermarks'>>
+export type Base = Pick<LakeState, 'tables' | 'batches'> &
+  Partial<Pick<LakeState, 'watermarks' | 'external'>>
 
 /** What a commit refers to, beside what was there at its base. */
 interface Reference {
@@ -51,7 +55,9 @@ export async function goneFiles(
 ): Promise<string[]> {
   const gone: string[] = []
   let seen: ReadonlySet<string> | undefined
-  for (const reference of referencesOf(storage, base, changes)) {
+  const external =
+    cutoff === Number.NEGATIVE_INFINITY ? [] : externalReferences(storage, base, changes)
+  for (const reference of [...referencesOf(storage, base, changes), ...external]) {
     const candidates = await candidatesOf(storage, reference, cutoff)
     if (candidates.length === 0) continue
     // What may go, and what is gone all the same.
@@ -107,6 +113,40 @@ function referencesOf(storage: Storage, base: Base, changes: Changes): Reference
       : []
   })
   return [...tables, ...batches, ...indexes]
+}
+
+/**
+ * Tables that other engines have changed: nobody knows when they began to write their files. Before
+ * the first vacuum, none can be gone.
+ */
+function externalReferences(storage: Storage, base: Base, { external }: Changes): Reference[] {
+  const known = base.external?.relations ?? {}
+  const there = new Set(Object.values(known).map(({ metadata }) => metadata))
+  return Object.entries(external?.relations ?? {}).flatMap(([key, table]) => {
+    if (!table || there.has(table.metadata)) return []
+    const before = Object.hasOwn(known, key) ? known[key] : undefined
+    const filesOf = async (of: ExternalState, known?: Known) => {
+      if (of.kind === 'view') return [of.metadata]
+      const files: string[] = []
+      for await (const { path } of filesOfAllSnapshots(storage, of, known))
+        if (path !== undefined) files.push(path)
+      return files
+    }
+    return [
+      {
+        path: table.metadata,
+        files: async () => filesOf(table, await knownOf(storage, before)),
+        before: async () => (before ? filesOf(before) : []),
+      },
+    ]
+  })
+}
+
+/** What a table has already: what that leads to is not looked for again. */
+async function knownOf(storage: Storage, before: ExternalState | undefined): Promise<Known> {
+  if (before?.kind !== 'table') return {}
+  const [snapshots, manifests] = await knownParts(storage, before)
+  return { snapshot: (id) => snapshots.has(id), manifest: (path) => manifests.has(path) }
 }
 
 function tableReference(

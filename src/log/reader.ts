@@ -231,12 +231,18 @@ export class LogReader {
   protected async visible(from: number): Promise<ReadonlySet<string>> {
     if (this.parent) return this.parent.log.visible(from)
     const paths = new Set<string>()
-    const add = ({ tables = {}, batches = [] }: Pick<Changes, 'tables' | 'batches'>) => {
+    const add = ({
+      tables = {},
+      batches = [],
+      external,
+    }: Pick<Changes, 'tables' | 'batches' | 'external'>) => {
+      for (const relation of Object.values(external?.relations ?? {}))
+        if (relation) paths.add(relation.metadata)
       for (const table of Object.values(tables)) if (table) paths.add(table.metadata)
       for (const { manifest } of batches) paths.add(manifest)
     }
-    const { tables, batches } = await this.stateAt(from)
-    add({ tables, batches: Object.values(batches).flat() })
+    const { tables, batches, external } = await this.stateAt(from)
+    add({ tables, batches: Object.values(batches).flat(), ...(external ? { external } : {}) })
     for await (const { commit } of this.entriesFrom(from + 1)) add(commit.changes)
     return paths
   }

@@ -75,7 +75,7 @@ async function copy(
     ({ path }) => !LEFT.some((left) => path.startsWith(left)),
   )
   const isMetadata = ({ path }: StoredObject) =>
-    /^[^/]+\/.+\/metadata\/[^/]+$/.test(path) && !path.startsWith('bronze/')
+    /^[^/]+\/.+\/metadata\/[^/]+\.(avro|metadata\.json)$/.test(path) && !path.startsWith('bronze/')
   const done: Copied = { objects: 0, bytes: 0, commits: 0, damaged: [] }
   const count = (objects: readonly StoredObject[]) => {
     done.objects += objects.length

@@ -1,14 +1,12 @@
-import { inflateRawSync } from 'node:zlib'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
+import { unpackBlock } from '../iceberg/codecs.js'
 import { decodeContainer, encodeContainer } from '../iceberg/spec/avro.js'
 import { checksumHeader, checksumsIn, LIST_CHECKSUM } from '../iceberg/spec/checksums.js'
 import { positionsSchema } from '../iceberg/spec/positions.js'
 import { readChecked } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
 import type { Storage, StoredObject } from '../storage/storage.js'
-
-const inflate = (bytes: Uint8Array): Uint8Array => inflateRawSync(bytes)
 
 /** The field of position deletes that names data files. */
 const [filePath] = positionsSchema.fields.map(({ id }) => id)
@@ -229,7 +227,7 @@ class Move {
 }
 
 function open(path: string, bytes: Uint8Array): Opened {
-  const { metadata, records } = decodeContainer(bytes, inflate)
+  const { metadata, records } = decodeContainer(bytes, unpackBlock)
   const schema = JSON.parse(metadata['avro.schema'] as string) as { name?: string }
   const { 'avro.schema': _, 'avro.codec': __, ...rest } = metadata
   const sync = bytes.slice(-16)

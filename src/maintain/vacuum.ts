@@ -1,8 +1,9 @@
 import { MoraineError } from '../errors.js'
+import { filesOfAllSnapshots } from '../iceberg/all-files.js'
 import { realEffects, type TableEffects } from '../iceberg/effects.js'
 import { Manifests } from '../iceberg/manifests.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
-import type { Changes, CommitInfo, LakeState } from '../log/commit.js'
+import type { Changes, CommitInfo, ExternalChanges, LakeState } from '../log/commit.js'
 import { isEmpty } from '../log/fold.js'
 import { refuseWriting } from '../log/format/features.js'
 import { VACUUMED } from '../log/gone.js'
@@ -76,8 +77,8 @@ export async function vacuum(
   const oldest = Math.min(horizon, ...pins)
   const old = since ? await oldRecords(storage, since) : []
   const unusedOf = async (objects: readonly StoredObject[]) => {
-    const used = await roots.of(log, oldest)
-    return objects.filter(({ path, modified }) => !used.has(path) && modified < cutoff)
+    await roots.follow(log, oldest)
+    return objects.filter(({ path, modified }) => !roots.lead(path) && modified < cutoff)
   }
   let unused = await unusedOf([...found, ...old])
   if (remove && unused.length > 0) {
@@ -189,6 +190,12 @@ async function atCommit(number: number, look: () => Promise<void>): Promise<void
 class Roots {
   private readonly used = new Set<string>()
   private readonly metadata = new Set<string>()
+  /** What tables of other engines name: apart, as they may name anything. */
+  private readonly foreign = new Set<string>()
+  /** Lists and manifests of other engines that were read. */
+  private readonly read = new Set<string>()
+  /** A table of another engine has manifests outside of the lake: they may name any of its files. */
+  private isUntold = false
   /** The last commit of each branch that was followed. */
   private readonly followed = new Map<string, number>()
   private readonly manifests: Manifests
@@ -199,8 +206,14 @@ class Roots {
     this.batches = new Batches(storage)
   }
 
+  /** Whether a file is one that commits lead to, or may be. */
+  lead(path: string): boolean {
+    const isForeign = this.foreign.has(path) || (this.isUntold && path.startsWith('external/'))
+    return this.used.has(path) || isForeign
+  }
+
   /** All that is visible from commit `horizon` of main on, and on other branches from its time on. */
-  async of(log: CommitLog, horizon: number): Promise<ReadonlySet<string>> {
+  async follow(log: CommitLog, horizon: number): Promise<void> {
     const time = (await log.stateAt(horizon)).time
     for (const id of await this.storage.folders('_moraine/log/')) {
       if (id === log.branch) await this.commits(log, horizon)
@@ -208,7 +221,6 @@ class Roots {
       if (branch)
         await this.commits(branch, time ? (await branch.stateAt(new Date(time))).number : 0)
     }
-    return this.used
   }
 
   /** What a branch's own commits lead to; of those it shares with another, that one knows. */
@@ -223,17 +235,19 @@ class Roots {
     for (let number = from + 1; number < head.number; number++) {
       const entry = await log.entry(number)
       if (!entry) throw new MoraineError('corrupt', `commit ${number} of the log is missing`)
-      const { tables = {}, batches = [], watermarks = {} } = entry.commit.changes
+      const { tables = {}, batches = [], watermarks = {}, external } = entry.commit.changes
       await atCommit(number, async () => {
         for (const table of Object.values(tables)) if (table) await this.table(table)
+        await this.external(external)
         await this.pointers(batches)
       })
       this.indexes(watermarks)
     }
   }
 
-  private async state({ tables, batches, watermarks }: LakeState): Promise<void> {
+  private async state({ tables, batches, watermarks, external }: LakeState): Promise<void> {
     for (const table of Object.values(tables)) await this.table(table)
+    await this.external(external)
     await this.pointers(Object.values(batches).flat())
     this.indexes(watermarks)
   }
@@ -256,6 +270,22 @@ class Roots {
       if (path) this.used.add(path)
     }
     for (const { object } of quarantinedIn({ watermarks })) this.used.add(object.original.path)
+  }
+
+  /** What other engines keep: all snapshots of their tables, whatever branch or tag they are of. */
+  private async external({ relations = {} }: ExternalChanges = {}): Promise<void> {
+    const known = { manifest: (path: string) => this.read.has(path) }
+    for (const relation of Object.values(relations)) {
+      if (!relation || this.read.has(relation.metadata)) continue
+      this.read.add(relation.metadata)
+      this.foreign.add(relation.metadata)
+      if (relation.kind === 'view') continue
+      for await (const { path, leadsOn } of filesOfAllSnapshots(this.storage, relation, known)) {
+        if (path !== undefined) this.foreign.add(path)
+        else if (leadsOn) this.isUntold = true
+        if (path !== undefined && leadsOn) this.read.add(path)
+      }
+    }
   }
 
   /** A version of a table: its metadata, and what its current snapshot leads to. */

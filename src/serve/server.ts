@@ -37,6 +37,8 @@ export interface ServerOptions {
   metrics?: { text: () => Promise<string>; status: () => object; token: Secret | undefined }
   /** What is known of the lake's storage. */
   health?: StorageHealth
+  /** An Iceberg REST catalog, which is reached under `/iceberg`. */
+  catalog?: Hono
   /** Counts the bytes of requests that are being received. */
   held?: HeldBytes
 }
@@ -77,6 +79,7 @@ function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono {
     return c.json({ status: 'ok' })
   })
   routeArrivals(app, options)
+  if (options.catalog) app.route('/iceberg', options.catalog)
   if (metrics) routeMetrics(app, metrics)
   app.notFound((c) => c.json({ error: 'not found' }, 404))
   app.onError((error, c) => c.json({ error: messageOf(error) }, 500))

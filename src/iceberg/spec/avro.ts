@@ -84,8 +84,10 @@ export function encodeContainer(
   return Buffer.concat(parts)
 }
 
-/** Unpacks raw deflate data, which most writers of manifests use. */
-export type Inflate = (bytes: Uint8Array) => Uint8Array
+/** Unpacks a block: raw deflate data, which most writers of manifests use, or what another codec packed. */
+export type Inflate = (bytes: Uint8Array, codec: string) => Uint8Array
+
+const CODECS = ['deflate', 'zstandard', 'snappy']
 
 export interface Container {
   metadata: Record<string, string>
@@ -101,13 +103,14 @@ export function decodeContainer(bytes: Uint8Array, inflate?: Inflate): Container
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const { metadata, offset } = readHeader(buffer)
   const codec = metadata['avro.codec'] ?? 'null'
-  if (codec !== 'null' && !(codec === 'deflate' && inflate))
+  if (codec !== 'null' && !(CODECS.includes(codec) && inflate))
     throw new Error(`Avro codec ${codec} is not supported`)
   const schema = metadata['avro.schema'] ?? ''
   const check = checkOfText(schema)
   const decode = (exactLongs: boolean) => {
     const type = exactLongs ? exactType(schema) : plainType(schema)
-    const unpack = codec === 'null' ? undefined : inflate
+    const unpack =
+      codec === 'null' || !inflate ? undefined : (packed: Uint8Array) => inflate(packed, codec)
     return [...blocks(type, buffer, offset, unpack, check)]
   }
   try {
@@ -123,7 +126,7 @@ function* blocks(
   type: AvroType,
   buffer: Buffer,
   start: number,
-  inflate: Inflate | undefined,
+  unpack: ((packed: Uint8Array) => Uint8Array) | undefined,
   check: CheckBlock,
 ): Generator<unknown> {
   const file = new AvroBytes(buffer, start)
@@ -131,7 +134,7 @@ function* blocks(
     const count = file.long()
     const packed = Buffer.from(file.take(file.length()))
     file.skip(SYNC)
-    const block = inflate ? Buffer.from(inflate(packed)) : packed
+    const block = unpack ? Buffer.from(unpack(packed)) : packed
     check(block, count)
     let at = 0
     for (let i = 0; i < count; i++) {

@@ -56,7 +56,16 @@ export async function checksumsOf(
   const state = await log.head()
   await found.state(state)
   await found.all(log, state, storage)
-  return found.checksums
+  return new Map([...found.checksums, ...(await externalChecksums(log))])
+}
+
+/** Of metadata files of other engines. */
+async function externalChecksums(log: CommitLog): Promise<Map<string, string>> {
+  const sums = new Map<string, string>()
+  for await (const { commit } of log.entries())
+    for (const relation of Object.values(commit.changes.external?.relations ?? {}))
+      if (relation) sums.set(relation.metadata, relation.sha256)
+  return sums
 }
 
 /**

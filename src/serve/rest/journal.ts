@@ -48,7 +48,10 @@ export class Journal {
       const { namespaces = {}, relations = {} } = changes
       if (Object.keys(namespaces).length + Object.keys(relations).length === 0) return answer
       try {
-        await this.log.commit(state, { external: changes }, { author, run: null, message })
+        // Whoever wrote the files may have begun at any time.
+        const since = new Date(0)
+        const info = { author, run: null, message }
+        await this.log.commit(state, { external: changes }, info, { since })
         return answer
       } catch (error) {
         const isConflict = error instanceof MoraineError && error.kind === 'conflict'

@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { type Json, objectOf } from '../../iceberg/spec/updates/json.js'
 import { checkViewRequirements } from '../../iceberg/spec/updates/requirements.js'
-import { applyViewUpdates, completedView, type ViewMetadata } from '../../iceberg/spec/updates/view-metadata.js'
+import {
+  applyViewUpdates,
+  completedView,
+  type ViewMetadata,
+} from '../../iceberg/spec/updates/view-metadata.js'
 import type { ExternalState, LakeState } from '../../log/commit.js'
 import type { MetadataFiles } from './files.js'
 import type { Journal } from './journal.js'

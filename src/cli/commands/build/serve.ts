@@ -50,6 +50,14 @@ export function define(command: Command): Command {
       'memory for requests being received, in MiB; beyond it, senders are asked to retry',
       '64',
     )
+    .option(
+      '--catalog',
+      'offer the lake to other engines as an Iceberg REST catalog, under /iceberg; writing requires MORAINE_TOKEN',
+    )
+    .option(
+      '--allow-location <prefixes...>',
+      'with --catalog, locations outside the lake where tables of other engines may be stored',
+    )
     .option('--jobs <jobs>', 'number of jobs to run at the same time', '1')
     .addHelpText(
       'after',
@@ -58,6 +66,10 @@ export function define(command: Command): Command {
         [
           'accept rows from other machines, behind a proxy that encrypts',
           'moraine serve --host 0.0.0.0 --name lake.example.com --behind-proxy',
+        ],
+        [
+          'let Spark, Trino or PyIceberg read the lake, and write namespaces of their own',
+          'MORAINE_TOKEN=… moraine serve --catalog',
         ],
       ),
     )
@@ -68,6 +80,8 @@ interface Options {
   host: string
   name?: string[]
   behindProxy?: boolean
+  catalog?: boolean
+  allowLocation?: string[]
   every: number
   jobs: number
   /** In MiB. */
@@ -143,7 +157,9 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
   ready.catch(() => {})
   await Promise.race([ready, stopped, sleep(PROMPT, undefined, { ref: false })])
   const server = await listenFor(project, options, daemon, receivers)
-  tellBeginning(log, project, daemon, receivers, `http://${options.host}:${server.port}`)
+  const url = `http://${options.host}:${server.port}`
+  tellBeginning(log, project, daemon, receivers, url)
+  if (options.catalog) tellCatalog(log, `${url}/iceberg`)
   const begun = connected.then((isOpen) => {
     if (isOpen && !stop.signal.aborted) daemon.start()
   })
@@ -168,9 +184,16 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
   log.tell({ event: 'stopped' }, text, taken ? 'info' : 'warn')
 }
 
-function listenFor(
-  { lake }: Project,
-  { port, host, name = [], buffer }: Options,
+/** Says where engines find the catalog, and whether they may write. */
+function tellCatalog(log: ProcessLog, url: string): void {
+  const writes = variable('MORAINE_TOKEN') !== undefined
+  const how = writes ? '' : ' (read-only: set MORAINE_TOKEN so that engines can write)'
+  log.tell({ event: 'catalog', url, writes }, `  Iceberg REST catalog: ${url}${how}`)
+}
+
+async function listenFor(
+  { lake, storage }: Project,
+  { port, host, name = [], buffer, catalog, allowLocation = [] }: Options,
   daemon: Daemon,
   receivers: readonly Receiver[],
 ): Promise<RunningServer> {
@@ -188,6 +211,15 @@ function listenFor(
       notify: () => daemon.notify(fullName(dataset)),
     })),
     ...metricsFor(host, daemon, lake.name),
+    ...(catalog ? { catalog: await catalogOf(storage, allowLocation) } : {}),
+  })
+}
+
+async function catalogOf(storage: RetryingStorage, allowLocations: readonly string[]) {
+  const rest = await import('../../../serve/rest/catalog.js')
+  return rest.catalog(storage.with({ total: REQUEST_PATIENCE }), {
+    token: variable('MORAINE_TOKEN'),
+    allowLocations,
   })
 }
 
@@ -322,8 +354,16 @@ function bronzeOf(datasets: readonly AnyDataset[], kind: 'ingest' | 'inbox'): Br
 }
 
 /** Whoever is not on this machine must show a token, and must not send it in the clear. */
-function checkAccess({ lake }: Project, { host, behindProxy }: Options): void {
+function checkAccess(
+  { lake, storage }: Project,
+  { host, behindProxy, catalog, allowLocation }: Options,
+): void {
+  if (allowLocation && !catalog)
+    throw new MoraineError('usage', '--allow-location requires --catalog', {
+      hint: 'It says where tables of other engines may be stored: moraine serve --catalog --allow-location file:///data',
+    })
   if (isLoopback(host)) return
+  if (catalog) checkCatalogAccess(storage, host)
   const tokenOf = ({ from }: Bronze) => (from as IngestSource | InboxSource).token
   const all = [...bronzeOf(lake.datasets, 'ingest'), ...bronzeOf(lake.datasets, 'inbox')]
   const open = all.find((dataset) => tokenOf(dataset) === undefined)
@@ -338,5 +378,19 @@ function checkAccess({ lake }: Project, { host, behindProxy }: Options): void {
   if (!behindProxy)
     throw new MoraineError('usage', `On ${host}, tokens and rows would be sent unencrypted`, {
       hint: 'Put a proxy that encrypts in front of it, and confirm with --behind-proxy',
+    })
+}
+
+/** Engines on other machines must show a token, and find no files at locations of this one. */
+function checkCatalogAccess({ url }: RetryingStorage, host: string): void {
+  if (url.startsWith('file://'))
+    throw new MoraineError(
+      'usage',
+      `Engines on other machines cannot open the files of ${url}, which the catalog would refer them to`,
+      { hint: 'Listen on 127.0.0.1, or keep the lake in a bucket.' },
+    )
+  if (variable('MORAINE_TOKEN') === undefined)
+    throw new MoraineError('usage', `Anyone who can reach ${host} could read the lake`, {
+      hint: 'Set MORAINE_TOKEN: engines must then show it.',
     })
 }

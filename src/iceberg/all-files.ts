@@ -1,0 +1,117 @@
+import { MoraineError } from '../errors.js'
+import { readChecked } from '../storage/checked.js'
+import { remedyFor } from '../storage/remedy.js'
+import { pathOf, type Storage } from '../storage/storage.js'
+import { unpackBlock } from './codecs.js'
+import { parseJson } from './json.js'
+import { decodeContainer } from './spec/avro.js'
+import { isObject, type Json } from './spec/updates/json.js'
+
+/** Where the metadata of a table of another engine lie. */
+export interface ForeignTable {
+  metadata: string
+  sha256?: string
+}
+
+/** A file that a table leads to. */
+export interface ForeignFile {
+  /** Relative to the lake's root; `undefined` for one that lies elsewhere. */
+  path: string | undefined
+  /** Whether it tells of other files: what lies elsewhere is not read. */
+  leadsOn: boolean
+}
+
+/** What is not to be followed again. */
+export interface Known {
+  /** Snapshots whose files are known. */
+  snapshot?: (id: string) => boolean
+  /** Manifests, or lists of them, whose files are known. */
+  manifest?: (path: string) => boolean
+}
+
+/**
+ * All files that a table of another engine keeps: those of each of its snapshots, whatever their branch or tag, and its statistics. A
+ * file that tells of others comes before them. Any version of the format is read, as far as it names files.
+ *
+ * @throws MoraineError of kind `corrupt` when something that names others can't be read.
+ */
+export async function* filesOfAllSnapshots(
+  storage: Storage,
+  { metadata: path, sha256 }: ForeignTable,
+  known: Known = {},
+): AsyncGenerator<ForeignFile> {
+  yield { path, leadsOn: true }
+  const bytes = await readChecked(storage, path, sha256)
+  const metadata = guarded(path, () => parseJson(new TextDecoder().decode(bytes)) as Json)
+  const located = (location: unknown, leadsOn = false): ForeignFile => ({
+    path: locatedIn(storage, String(location)),
+    leadsOn,
+  })
+  for (const name of ['statistics', 'partition-statistics'])
+    for (const file of objects(metadata[name])) yield located(file['statistics-path'])
+  for (const snapshot of objects(metadata.snapshots)) {
+    if (known.snapshot?.(String(snapshot['snapshot-id']))) continue
+    const list = snapshot['manifest-list']
+    const manifests: ForeignFile[] = []
+    if (typeof list === 'string') {
+      const found = located(list, true)
+      const isNew = found.path === undefined || !known.manifest?.(found.path)
+      yield found
+      if (found.path !== undefined && isNew)
+        for (const record of await recordsOf(storage, found.path))
+          manifests.push(located(record.manifest_path, true))
+    } else
+      for (const one of (snapshot.manifests ?? []) as unknown[]) manifests.push(located(one, true))
+    for (const manifest of manifests) {
+      if (manifest.path !== undefined && known.manifest?.(manifest.path)) continue
+      yield manifest
+      if (manifest.path === undefined) continue
+      for (const { status, data_file: file } of await recordsOf(storage, manifest.path))
+        if (status !== DELETED) yield located((file as Json).file_path)
+    }
+  }
+}
+
+/** The ids of a table's snapshots, and the manifests of its current one. */
+export async function knownParts(
+  storage: Storage,
+  { metadata: path, sha256 }: ForeignTable,
+): Promise<[snapshots: Set<string>, manifests: Set<string>]> {
+  const bytes = await readChecked(storage, path, sha256)
+  const metadata = guarded(path, () => parseJson(new TextDecoder().decode(bytes)) as Json)
+  const snapshots = objects(metadata.snapshots)
+  const current = String(metadata['current-snapshot-id'])
+  const list = snapshots.find((one) => String(one['snapshot-id']) === current)?.['manifest-list']
+  const at = list === undefined ? undefined : locatedIn(storage, String(list))
+  const records = at === undefined ? [] : await recordsOf(storage, at)
+  const manifests = records.map((record) => locatedIn(storage, String(record.manifest_path)) ?? '')
+  return [new Set(snapshots.map((one) => String(one['snapshot-id']))), new Set(manifests)]
+}
+
+/** The status of an entry whose file the snapshot has dropped (spec, Manifests). */
+const DELETED = 2
+
+/** `file:/x` and `file:///x` are one; paths that climb are nowhere in the lake. */
+function locatedIn(storage: Storage, location: string): string | undefined {
+  const local = /^file:\/*(\/.*)$/.exec(location)?.[1]
+  const path = pathOf(storage, local === undefined ? location : `file://${local}`)
+  return path?.split('/').some((part) => part === '..' || part === '.' || part === '')
+    ? undefined
+    : path
+}
+
+const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : [])
+
+async function recordsOf(storage: Storage, path: string): Promise<Json[]> {
+  const bytes = await readChecked(storage, path, undefined)
+  return guarded(path, () => decodeContainer(bytes, unpackBlock).records as Json[])
+}
+
+function guarded<T>(path: string, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    const message = `${path} is damaged: ${(cause as Error).message}`
+    throw new MoraineError('corrupt', message, { cause, path, hint: remedyFor(path) })
+  }
+}
