@@ -20,7 +20,7 @@ export const variables = {
   MORAINE_METRICS_TOKEN:
     'The token that `serve` requires at `/metrics`; without one, only this machine can read it.',
   MORAINE_TOKEN:
-    'The token that `serve --catalog` requires; whoever shows it may read and write.',
+    'The token that `serve --catalog` requires for reading and writing; without one, it is read-only.',
   OPENLINEAGE_URL: 'Where run events are sent, as OpenLineage.',
   OPENLINEAGE_ENDPOINT: 'The endpoint path there (default: `api/v1/lineage`).',
   OPENLINEAGE_API_KEY: 'The API key to send.',

@@ -29,7 +29,10 @@ const floors: Readonly<Record<string, string>>[] = [
     index: 'what `moraine` exports',
     testing: 'unit tests of datasets; storage in memory and contract suites for connectors',
   },
-  { serve: 'the daemon: notifications, alerts, metrics; HTTP that takes rows in' },
+  {
+    serve:
+      'the daemon: notifications, alerts, metrics; HTTP that takes rows in; `rest/`, the Iceberg REST catalog',
+  },
   { query: 'proves a SELECT, prunes files, runs it in a process of its own; `openLake`' },
   { load: 'loads `lake.ts`, also in the threads that run its JavaScript; where the lake lies' },
   {

@@ -33,6 +33,7 @@ describe('the package', () => {
       {
         ".": "DefinitionError MoraineError after alert bronze bucket byHand check cron day defineLake divide every gold history hour identity lookup manual month openLake rule silver sql sqlFile t truncate year z",
         "./sources": "files http inbox ingest logs mysql postgres secret sqlserver",
+        "./serve": "catalog openStorage",
         "./testing": "MemoryStorage datasetTest expectDataset given storageContract",
       }
     `)

@@ -63,7 +63,9 @@ export async function vacuum(
   if (remove) refuseLive(live, now, grace)
   // Listed first: what is written from now on is none of our business.
   const found: StoredObject[] = []
-  for (const prefix of VACUUMED)
+  // Before other engines keep anything here, a folder of that name is none of ours.
+  const folders = VACUUMED.filter((prefix) => prefix !== 'external/' || head.external)
+  for (const prefix of folders)
     for (const object of await storage.list(prefix)) if (isOurs(object)) found.push(object)
   const since = history === undefined ? undefined : new Date(now - history)
   const cutoff = now - grace

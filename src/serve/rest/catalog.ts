@@ -72,7 +72,7 @@ function route(
   const files = new MetadataFiles(storage)
   const locations = new Locations(storage, allowed)
   const namespaces = new Namespaces(journal, locations)
-  const tables = new Tables(storage, journal, files, locations, namespaces)
+  const tables = new Tables({ storage, journal, files, locations, namespaces })
   const views = new Views(journal, files, locations, namespaces)
   const rooms = { storage, journal, files, namespaces, tables, views, bodies }
   routeNamespaces(app, rooms)

@@ -29,7 +29,7 @@ export const noSuch = (kind: 'table' | 'view', name: string) =>
 
 /** The file that the log leads to is gone. */
 export const noSuchFile = (location: string) =>
-  new RestError(404, 'NotFoundException', `Failed to open metadata file: ${location}`)
+  new RestError(404, 'NotFoundException', `Failed to open input stream for file: ${location}`)
 
 /** Whatever went wrong, as the answer that says so. Of what is wrong inside only those who run the server hear more. */
 export function asRestError(error: unknown): RestError {

@@ -23,7 +23,7 @@ export class MetadataFiles {
 
   constructor(private readonly storage: Storage) {}
 
-  async text({ metadata: path, sha256: sum }: MetadataPointer): Promise<string> {
+  async asText({ metadata: path, sha256: sum }: MetadataPointer): Promise<string> {
     const known = this.texts.get(path)
     if (!(await this.storage.stat(path))) throw noSuchFile(this.storage.locate(path))
     if (known !== undefined) {
@@ -37,7 +37,7 @@ export class MetadataFiles {
   }
 
   async json(pointer: MetadataPointer): Promise<Json> {
-    return parseJson(await this.text(pointer)) as Json
+    return parseJson(await this.asText(pointer)) as Json
   }
 
   /** Reads a file that a client names, and that the log does not know yet. */
@@ -50,9 +50,9 @@ export class MetadataFiles {
     try {
       json = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
     } catch {
-      throw badRequest(`${path} is no metadata file: it is not JSON`)
+      throw badRequest(`${path} is not a metadata file: it is not JSON`)
     }
-    if (!isObject(json)) throw badRequest(`${path} is no metadata file`)
+    if (!isObject(json)) throw badRequest(`${path} is not a metadata file`)
     return { json, sha256: sha256(bytes) }
   }
 

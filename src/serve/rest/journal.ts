@@ -56,6 +56,8 @@ export class Journal {
       } catch (error) {
         const isConflict = error instanceof MoraineError && error.kind === 'conflict'
         if (!isConflict || attempt >= ATTEMPTS) throw error
+        // Where nobody was faster, it would be refused again: a vacuum has taken its files.
+        if ((await this.log.head()).number === state.number) throw error
         await sleep(Math.random() * Math.min(1000, 10 * 2 ** attempt))
       }
     }

@@ -62,6 +62,6 @@ export function checkedName(name: unknown): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused.
   if (/[\u0000-\u001f\u007f]/.test(name) || !name.isWellFormed())
     throw badRequest('A name must not have control characters')
-  if (name === '__proto__') throw badRequest('__proto__ is no name')
+  if (name === '__proto__') throw badRequest('__proto__ is not allowed as a name')
   return name
 }

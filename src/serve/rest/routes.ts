@@ -120,7 +120,7 @@ function routeReading(app: App, rooms: Rooms, kind: Kind): void {
     const etag = etagOf(pointer, mode)
     c.header('etag', etag)
     if (c.req.header('if-none-match') === etag) return c.body(null, 304)
-    const text = await files.text(pointer)
+    const text = await files.asText(pointer)
     const metadata = mode === 'refs' ? undefined : text
     const location = JSON.stringify(storage.locate(pointer.metadata))
     if (metadata !== undefined)
@@ -185,7 +185,7 @@ export function routeTables(app: App, rooms: Rooms): void {
     const body = await bodies.json(c)
     const changes = body['table-changes']
     if (!Array.isArray(changes) || !changes.every(isObject))
-      throw badRequest('table-changes is missing, or is no list')
+      throw badRequest('table-changes is missing, or is not a list')
     const commits = changes.map((change) => ({
       identifier: identifierIn(objectOf(change, 'identifier')),
       ...changesIn(change),

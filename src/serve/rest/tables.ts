@@ -28,6 +28,15 @@ export interface LoadedTable {
   metadata: object
 }
 
+/** What tables are kept by. */
+interface Parts {
+  storage: Storage
+  journal: Journal
+  files: MetadataFiles
+  locations: Locations
+  namespaces: Namespaces
+}
+
 /** Properties that say where engines put files. */
 const PATHS = [
   'write.data.path',
@@ -38,13 +47,19 @@ const PATHS = [
 
 /** Tables of other engines: made, changed, renamed and dropped by requests, each of which is one commit of the log. */
 export class Tables {
-  constructor(
-    private readonly storage: Storage,
-    private readonly journal: Journal,
-    private readonly files: MetadataFiles,
-    private readonly locations: Locations,
-    private readonly namespaces: Namespaces,
-  ) {}
+  private readonly storage: Storage
+  private readonly journal: Journal
+  private readonly files: MetadataFiles
+  private readonly locations: Locations
+  private readonly namespaces: Namespaces
+
+  constructor(parts: Parts) {
+    this.storage = parts.storage
+    this.journal = parts.journal
+    this.files = parts.files
+    this.locations = parts.locations
+    this.namespaces = parts.namespaces
+  }
 
   async create(author: string, identifier: Identifier, request: Json): Promise<LoadedTable> {
     const uuid = randomUUID()
@@ -202,7 +217,7 @@ export async function rename(
 export function changesIn(request: Json): Pick<TableCommit, 'requirements' | 'updates'> {
   const part = (name: string) => {
     const list = request[name] ?? []
-    if (!Array.isArray(list) || !list.every(isObject)) throw badRequest(`${name} is no list`)
+    if (!Array.isArray(list) || !list.every(isObject)) throw badRequest(`${name} is not a list`)
     return list
   }
   return { requirements: part('requirements'), updates: part('updates') }

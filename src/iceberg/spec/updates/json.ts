@@ -11,25 +11,25 @@ export const isObject = (value: unknown): value is Json =>
 
 export function objectOf(json: Json, name: string): Json {
   const value = json[name]
-  if (!isObject(value)) throw invalid(`${name} is missing, or is no object`)
+  if (!isObject(value)) throw invalid(`${name} is missing, or is not an object`)
   return value
 }
 
 export function listOf(json: Json, name: string): unknown[] {
   const value = json[name]
-  if (!Array.isArray(value)) throw invalid(`${name} is missing, or is no list`)
+  if (!Array.isArray(value)) throw invalid(`${name} is missing, or is not a list`)
   return value
 }
 
 export function textOf(json: Json, name: string): string {
   const value = json[name]
-  if (typeof value !== 'string') throw invalid(`${name} is missing, or is no text`)
+  if (typeof value !== 'string') throw invalid(`${name} is missing, or is not a string`)
   return value
 }
 
 export function integerOf(json: Json, name: string): number {
   const value = json[name]
-  if (!Number.isSafeInteger(value)) throw invalid(`${name} is missing, or is no whole number`)
+  if (!Number.isSafeInteger(value)) throw invalid(`${name} is missing, or is not a whole number`)
   return value as number
 }
 
@@ -37,13 +37,13 @@ export function longOf(json: Json, name: string): Long {
   const value = json[name]
   if (typeof value === 'bigint' && BigInt.asIntN(64, value) === value) return value
   if (Number.isSafeInteger(value)) return value as number
-  throw invalid(`${name} is missing, or is no whole number of 64 bits`)
+  throw invalid(`${name} is missing, or is not a whole number of 64 bits`)
 }
 
 /** Texts by their names; numbers and booleans that some clients send are read as texts. */
 export function textsOf(json: Json, name: string): Record<string, string> {
   const found = Object.entries(objectOf(json, name)).map(([key, value]) => {
-    if (typeof value === 'object' && value !== null) throw invalid(`${name}.${key} is no text`)
+    if (typeof value === 'object' && value !== null) throw invalid(`${name}.${key} is not a string`)
     return [key, String(value)]
   })
   return Object.fromEntries(found)
@@ -51,7 +51,7 @@ export function textsOf(json: Json, name: string): Record<string, string> {
 
 export function namesOf(json: Json, name: string): string[] {
   return listOf(json, name).map((value) => {
-    if (typeof value !== 'string') throw invalid(`${name} holds something that is no text`)
+    if (typeof value !== 'string') throw invalid(`${name} contains a value that is not a string`)
     return value
   })
 }

@@ -83,7 +83,7 @@ function partitionFields({ metadata }: Draft, sent: readonly unknown[]): Partiti
   )
   const names = new Set<string>()
   return sent.map((json) => {
-    if (!isObject(json)) throw invalid('A field of the partition spec is no object')
+    if (!isObject(json)) throw invalid('A field of the partition spec is not an object')
     const [source, name, transform] = [
       integerOf(json, 'source-id'),
       textOf(json, 'name'),

@@ -145,7 +145,7 @@ function addVersion(draft: Draft, sent: Json): number {
   if (!schemas.some((known) => known['schema-id'] === schemaId))
     throw invalid(`Cannot add version with unknown schema: ${schemaId}`)
   const representations = listOf(sent, 'representations').map((one) => {
-    if (!isObject(one)) throw invalid('A representation of the view is no object')
+    if (!isObject(one)) throw invalid('A representation of the view is not an object')
     return one
   })
   const version: ViewVersion = {

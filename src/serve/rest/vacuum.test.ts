@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { parseJson, toJsonText } from '../../iceberg/json.js'
+import type { DataFile } from '../../iceberg/spec/manifest.js'
+import type { Snapshot } from '../../iceberg/spec/metadata.js'
+import { Table } from '../../iceberg/table.js'
+import { CommitLog } from '../../log/log.js'
+import { vacuum } from '../../maintain/vacuum.js'
+import { MemoryStorage } from '../../storage/memory.js'
+import { catalog } from './catalog.js'
+
+const info = { author: 'ada', run: null }
+const file = (path: string): DataFile => ({
+  path: `memory:///lake/${path}`,
+  rows: 1,
+  bytes: 1,
+  partition: [],
+  columns: new Map(),
+})
+
+/** A lake in which another engine keeps a table, whose files it writes by itself. */
+class Lake {
+  readonly storage = new MemoryStorage()
+  private readonly app = catalog(this.storage, { token: 'x' })
+
+  async ask(method: string, path: string, body?: object) {
+    const init = { method, headers: { authorization: 'Bearer x' } }
+    const text = body ? { body: toJsonText(body, 0) } : {}
+    const answer = await this.app.request(`/v1/${path}`, { ...init, ...text })
+    const said = await answer.text()
+    return { status: answer.status, json: said ? (parseJson(said) as any) : undefined }
+  }
+
+  /** Files of a new table, which the catalog does not know yet: each version has one data file. */
+  async written(folder: string, versions: readonly string[]): Promise<Table> {
+    let table = Table.create(this.storage, folder).reshape({
+      columns: [{ name: 'id', type: { kind: 'int' } }],
+      partitions: [],
+    })
+    for (const name of versions) {
+      const path = `${folder}/data/${name}.parquet`
+      await this.storage.write(path, randomBytes(1))
+      table = await table.write({ removed: 'all', added: [file(path)] })
+    }
+    return table
+  }
+
+  async register(name: string, table: Table) {
+    await this.ask('POST', 'namespaces', { namespace: ['ml'] })
+    return this.ask('POST', 'namespaces/ml/register', {
+      name,
+      'metadata-location': this.storage.locate(table.file as string),
+    })
+  }
+
+  /** All that was written so far is older than the grace. */
+  vacuum(history?: number) {
+    const later = new Date(Date.now() + 10 * 86_400_000)
+    return vacuum(new CommitLog(this.storage), this.storage, {
+      grace: 86_400_000,
+      ...(history === undefined ? {} : { history }),
+      remove: true,
+      info,
+      now: () => later,
+    })
+  }
+
+  /** What an engine asks for that has written one more file to a table. */
+  async commitOf(table: Table, name: string) {
+    const path = `external/ml/t/data/${name}.parquet`
+    await this.storage.write(path, randomBytes(1))
+    const next = await table.write({ removed: new Set(), added: [file(path)] })
+    const { metadata } = await Table.load(this.storage, next.file as string)
+    const snapshot = metadata.snapshots.at(-1) as Snapshot
+    const id = snapshot['snapshot-id']
+    return {
+      requirements: [
+        {
+          type: 'assert-ref-snapshot-id',
+          ref: 'main',
+          'snapshot-id': table.metadata['current-snapshot-id'],
+        },
+      ],
+      updates: [
+        { action: 'add-snapshot', snapshot },
+        { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': id },
+      ],
+    }
+  }
+
+  data(): string[] {
+    return [...this.storage.objects.keys()].filter((path) => path.endsWith('.parquet')).sort()
+  }
+}
+
+describe('vacuum', () => {
+  it('keeps the files of all snapshots of a table of another engine, and removes all others', async () => {
+    const lake = new Lake()
+    const table = await lake.written('external/ml/t', ['a', 'b', 'c'])
+    expect((await lake.register('t', table)).status).toBe(200)
+    await lake.storage.write('external/ml/t/data/orphan.parquet', randomBytes(1))
+    await lake.storage.write('external/ml/t/metadata/stats.puffin', randomBytes(1))
+    const id = table.metadata.snapshots[1]?.['snapshot-id']
+    const path = 'memory:///lake/external/ml/t/metadata/stats.puffin'
+    await lake.ask('POST', 'namespaces/ml/tables/t', {
+      updates: [
+        {
+          action: 'set-statistics',
+          statistics: { 'snapshot-id': id, 'statistics-path': path },
+        },
+      ],
+    })
+    await lake.vacuum()
+    expect(lake.data()).toEqual(['a', 'b', 'c'].map((name) => `external/ml/t/data/${name}.parquet`))
+    expect(lake.storage.objects.has('external/ml/t/metadata/stats.puffin')).toBe(true)
+  })
+
+  it('removes what another engine has let go, once no commit that can be seen needs it', async () => {
+    const lake = new Lake()
+    const table = await lake.written('external/ml/t', ['a', 'b', 'c'])
+    await lake.register('t', table)
+    const [first] = table.metadata.snapshots
+    const expired = await lake.ask('POST', 'namespaces/ml/tables/t', {
+      updates: [{ action: 'remove-snapshots', 'snapshot-ids': [first?.['snapshot-id']] }],
+    })
+    expect(expired.status).toBe(200)
+    await lake.vacuum()
+    expect(lake.data()).toHaveLength(3)
+    await lake.vacuum(0)
+    expect(lake.data()).toEqual(['b', 'c'].map((name) => `external/ml/t/data/${name}.parquet`))
+    await lake.ask('DELETE', 'namespaces/ml/tables/t?purgeRequested=true')
+    await lake.vacuum()
+    expect(lake.data()).toHaveLength(2)
+    await lake.vacuum(0)
+    expect(lake.data()).toEqual([])
+  })
+
+  it('is not led to remove files of others by a table that names their manifests as its data', async () => {
+    const lake = new Lake()
+    const table = await lake.written('external/ml/t', ['a', 'b'])
+    const [list] = table.metadata.snapshots.map((one) => one['manifest-list'])
+    const manifests = [...lake.storage.objects.keys()].filter((path) => path.endsWith('-m0.avro'))
+    const evil = await Table.create(lake.storage, 'external/ml/evil')
+      .reshape({ columns: [{ name: 'id', type: { kind: 'int' } }], partitions: [] })
+      .write({
+        removed: new Set(),
+        added: [...manifests, String(list).slice('memory:///lake/'.length)].map(file),
+      })
+    await lake.register('evil', evil)
+    await lake.register('t', table)
+    await lake.vacuum()
+    expect(lake.data()).toHaveLength(2)
+  })
+
+  it('removes nothing where it can’t tell what a table of another engine uses', async () => {
+    const lake = new Lake()
+    const table = await lake.written('external/ml/t', ['a', 'b'])
+    await lake.register('t', table)
+    const [first] = table.metadata.snapshots
+    const list = String(first?.['manifest-list']).slice('memory:///lake/'.length)
+    lake.storage.objects.set(list, new TextEncoder().encode('Obj\u0001 damaged'))
+    await lake.storage.write('external/ml/t/data/orphan.parquet', randomBytes(1))
+    await expect(lake.vacuum()).rejects.toMatchObject({ kind: 'corrupt' })
+    expect(lake.data()).toHaveLength(3)
+  })
+
+  it('is seen by an engine that took longer than the grace: its commit is refused', async () => {
+    const lake = new Lake()
+    const table = await lake.written('external/ml/t', ['a'])
+    await lake.register('t', table)
+    // The engine has written its files, and stands still.
+    const commit = await lake.commitOf(table, 'late')
+    // A vacuum says what it may remove; it need not have removed it yet.
+    const log = new CommitLog(lake.storage)
+    const vacuumed = new Date(Date.now() + 86_400_000).toISOString()
+    await log.commit(await log.head(), { vacuumed }, { ...info, message: 'vacuum' })
+    const refused = await lake.ask('POST', 'namespaces/ml/tables/t', commit)
+    expect(refused.json.error).toMatchObject({
+      code: 409,
+      type: 'CommitFailedException',
+      message: expect.stringContaining('Vacuum has removed files'),
+    })
+    await lake.vacuum()
+    expect((await lake.ask('POST', 'namespaces/ml/tables/t', commit)).status).toBe(409)
+    expect(lake.data()).toEqual(['external/ml/t/data/a.parquet'])
+    // Files that were written since are as good as ever; so is a change without any.
+    onTestFinished(() => void vi.useRealTimers())
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 20 * 86_400_000 })
+    const fresh = await lake.commitOf(table, 'fresh')
+    expect((await lake.ask('POST', 'namespaces/ml/tables/t', fresh)).status).toBe(200)
+    await lake.vacuum()
+    expect(lake.data()).toEqual(['a', 'fresh'].map((name) => `external/ml/t/data/${name}.parquet`))
+  })
+})
