@@ -4,7 +4,7 @@ import { differences, merged } from './maps.js'
 /** Stands between the levels of a namespace, and before the name of a table in it. */
 export const LEVEL = '\u001f'
 
-export const noExternal: External = { namespaces: {}, relations: {} }
+const noExternal: External = { namespaces: {}, relations: {} }
 
 export function foldExternal(
   before: External | undefined,
@@ -58,4 +58,4 @@ function intoDropped({ namespaces = {}, relations = {} }: ExternalChanges, other
 }
 
 /** A key as people read it. */
-export const shown = (key: string) => key.replaceAll(LEVEL, '.')
+const shown = (key: string) => key.replaceAll(LEVEL, '.')

@@ -4,7 +4,7 @@ import { forbidden } from './errors.js'
 import type { Identifier, Namespace } from './names.js'
 
 /** The folder of what other engines keep in the lake. */
-export const EXTERNAL = 'external'
+const EXTERNAL = 'external'
 
 /** Where tables of other engines lie. */
 export class Locations {
