@@ -61,7 +61,8 @@ const peers: { readonly [N in keyof Modules]: Peer<Modules[N]> } = {
 /**
  * An optional package, loaded when it is first needed.
  *
- * @throws MoraineError of kind `usage` that says what to install, where it is not installed or does not load.
+ * @throws MoraineError of kind `usage` that says what to install, where it is not installed or does
+ *   not load.
  */
 export async function importPeer<N extends keyof Modules>(name: N): Promise<Modules[N]> {
   // Its word about versions of Node is for whoever installs it, not for every run.

@@ -1,14 +1,18 @@
 /** Shorter values are too common in other words to be looked for everywhere. */
 const SHORTEST = 3
-/** Shorter values are looked for as they are, not as hexadecimal or base64, and only in texts about their own source. */
+/**
+ * Shorter values are looked for as they are, not as hexadecimal or base64, and only in texts about
+ * their own source.
+ */
 const TELLING = 6
 
 /** What stands in the place of a secret. */
 const HIDDEN = '***'
 
 /**
- * Values that must not be shown: passwords, tokens, keys. What is told anywhere goes through `redact`, which finds them as they
- * are, in other case, percent-encoded, escaped as in JSON, in base64 (also within a longer text, as HTTP's Basic has them) and in hexadecimal.
+ * Values that must not be shown: passwords, tokens, keys. What is told anywhere goes through
+ * `redact`, which finds them as they are, in other case, percent-encoded, escaped as in JSON, in
+ * base64 (also within a longer text, as HTTP's Basic has them) and in hexadecimal.
  */
 export class Secrets {
   private readonly patterns = new Map<string, RegExp>()
@@ -59,7 +63,10 @@ function patternOf(value: string): RegExp {
 
 const inJson = (value: string) => JSON.stringify(value).slice(1, -1)
 
-/** How bytes look in the middle of base64, in each of its three positions, without the digits that their neighbours share. */
+/**
+ * How bytes look in the middle of base64, in each of its three positions, without the digits that
+ * their neighbours share.
+ */
 function base64Of(bytes: Buffer): string[] {
   return [0, 1, 2].flatMap((shift) => {
     const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64')
@@ -71,14 +78,20 @@ function base64Of(bytes: Buffer): string[] {
 
 const escaped = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
 
-/** What looks like a secret in source text: the password of an address, or a text that is given to something called so. */
+/**
+ * What looks like a secret in source text: the password of an address, or a text that is given to
+ * something called so.
+ */
 const WRITTEN = [
   /(?<=:\/\/[^\s'"`/@:]*:)[^\s'"`]+(?=@)/g,
   /(?<=\b(?:password|passphrase|secret|client_?secret|bearer|token|api_?key)\s*:\s*['"`])(?!env:)[^'"`]+/gi,
   /(?<=\b(?:password|pwd)=)[^\s'"`;&]+/gi,
 ]
 
-/** A line of somebody's code, each character of what looks like a secret as a star: the columns stay. */
+/**
+ * A line of somebody's code, each character of what looks like a secret as a star: the columns
+ * stay.
+ */
 export function starred(line: string): string {
   return WRITTEN.reduce(
     (left, pattern) => left.replace(pattern, (found) => '*'.repeat(found.length)),
@@ -86,7 +99,10 @@ export function starred(line: string): string {
   )
 }
 
-/** An address as it may be shown: without a user, a password or parameters; one that can't be parsed, without what may be one. */
+/**
+ * An address as it may be shown: without a user, a password or parameters; one that can't be
+ * parsed, without what may be one.
+ */
 export function shownUrl(text: string): string {
   if (!URL.canParse(text)) {
     const [scheme = ''] = /^\w[\w+.-]*:\/\//.exec(text) ?? []

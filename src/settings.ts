@@ -1,5 +1,6 @@
 /*
- * What Moraine reads of the environment, all of it: nothing else looks at `process.env`. The guide shows this list (docs/guide/running.md).
+ * What Moraine reads of the environment, all of it: nothing else looks at `process.env`. The guide
+ * shows this list (docs/guide/running.md).
  */
 
 /** Variables, and what each says. */
@@ -54,7 +55,9 @@ export function userVariable(name: string): string | undefined {
   return process.env[name]
 }
 
-/** The whole environment, for a process that loads the user's definition, which may read any of it. */
+/**
+ * The whole environment, for a process that loads the user's definition, which may read any of it.
+ */
 export function environment(): Record<string, string> {
   return Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) =>

@@ -323,7 +323,7 @@ const besideFiles = [
 ]
 
 /** Folders whose comments are looked at, as `npm run format` does. */
-const tested = ['.ci', 'bench', 'bin', 'examples', 'test']
+const tested = ['.ci', 'bench', 'bin', 'examples', 'src', 'test']
 
 /** Code of folders, tests included; projects with a mistake each are none of ours. */
 function codeBelow(folder: string, names: readonly string[]): string[] {

@@ -18,8 +18,9 @@ export interface Discarded {
 }
 
 /**
- * Takes the rows of a batch out of the lake, by a commit. What it was made from stays known: files are not read again unless they
- * change, rows of a database not unless they are asked for. Tables that were made from it are built anew by the next run.
+ * Takes the rows of a batch out of the lake, by a commit. What it was made from stays known: files
+ * are not read again unless they change, rows of a database not unless they are asked for. Tables
+ * that were made from it are built anew by the next run.
  *
  * @param name the bronze dataset, `bronze.orders`.
  * @param which the batch's name, its start, or its number.
@@ -55,7 +56,8 @@ async function discard(
   )
   const left = emptied(found ?? nothingKnown(pointer, now), { now, author, rows: pointer.rows })
   const { body: _, ...described } = await writeManifest(storage, path, left)
-  // It is no full extract any more, so the one before counts again, and its names are none of the dataset's.
+  // It is no full extract any more, so the one before counts again, and its names are none of the
+  // dataset's.
   const { fullExtract: _full, collidingNames: _names, ...rest } = pointer
   const empty = { ...rest, ...described, rows: 0, bytes: 0, discarded: pointer.rows }
   const tables = readersOf(state, name, pointer)
@@ -79,7 +81,10 @@ async function discard(
   }
 }
 
-/** What a batch was made from; `undefined` where that is damaged or gone: nobody needs it to let the batch go. */
+/**
+ * What a batch was made from; `undefined` where that is damaged or gone: nobody needs it to let the
+ * batch go.
+ */
 async function manifestOf(
   storage: Storage,
   pointer: BatchPointer,
@@ -94,7 +99,10 @@ async function manifestOf(
   }
 }
 
-/** An index may list what nobody can read any more. What is listed of batches that were let go, only it knows. */
+/**
+ * An index may list what nobody can read any more. What is listed of batches that were let go, only
+ * it knows.
+ */
 function withoutIndex({ watermarks, expired }: LakeState, name: string): Changes {
   const { index, ...watermark } = (watermarks[name] ?? {}) as { index?: unknown }
   return index && !expired?.[name] ? { watermarks: { [name]: watermark } } : {}

@@ -9,8 +9,9 @@ import { quarantinedOf } from '../log/quarantined.js'
 import type { Batches } from '../step/batches.js'
 
 /**
- * The last batch of each dataset that has been kept for long enough: older than its `keep`, and read by all that reads the dataset. What nobody
- * reads stays, and so does a full extract that no other has taken the place of.
+ * The last batch of each dataset that has been kept for long enough: older than its `keep`, and
+ * read by all that reads the dataset. What nobody reads stays, and so does a full extract that no
+ * other has taken the place of.
  */
 export async function batchesToExpire(
   datasets: readonly Bronze[],

@@ -20,12 +20,18 @@ interface Asked {
   reread?: boolean
 }
 
-/** Looks at a source without reading its rows; of an inbox also at the database that feeds it, where that is asked for. */
+/**
+ * Looks at a source without reading its rows; of an inbox also at the database that feeds it, where
+ * that is asked for.
+ */
 export async function discover(of: Omit<Lookup, 'source'>, asked: Asked = {}): Promise<Offer> {
   return withQuarantine(of.dataset, of.state, await offerOf(of, asked))
 }
 
-/** What a source offers, and behind it what is in quarantine and to be tried again: it must not keep that from being read. */
+/**
+ * What a source offers, and behind it what is in quarantine and to be tried again: it must not keep
+ * that from being read.
+ */
 function withQuarantine(dataset: Bronze, state: LakeState, offer: Offer): Offer {
   const name = fullName(dataset)
   const before = quarantinedOf(state, name)
@@ -36,7 +42,8 @@ function withQuarantine(dataset: Bronze, state: LakeState, offer: Offer): Offer 
     discovery: again > 0 ? { ...discovery, again } : discovery,
     ingest: async (context, base) => {
       const done = hasNews ? await ingest(context, base) : nothingYet(base)
-      // What has just failed is for the next run; that a process ended says little, and is looked into at once.
+      // What has just failed is for the next run; that a process ended says little, and is looked
+      // into at once.
       const known = new Set(before.map(({ id }) => id))
       const tried = quarantinedOf(done.state, name).filter(
         ({ id, held, crashes }) => !held && (crashes || known.has(id)),
@@ -50,7 +57,10 @@ function withQuarantine(dataset: Bronze, state: LakeState, offer: Offer): Offer 
   }
 }
 
-/** What is in quarantine after all, of what was set aside and then tried again; as it was found last. */
+/**
+ * What is in quarantine after all, of what was set aside and then tried again; as it was found
+ * last.
+ */
 function stillAside(dataset: string, done: Intake, more: Intake): QuarantinedObject[] {
   const there = new Set(quarantinedOf(more.state, dataset).map(({ id }) => id))
   const all = [...(done.setAside ?? []), ...(more.setAside ?? [])]

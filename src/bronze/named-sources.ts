@@ -26,7 +26,8 @@ export function sourcesNamed(
 }
 
 /**
- * The full names of datasets whose files are to be read again, all of them, as their definition says now.
+ * The full names of datasets whose files are to be read again, all of them, as their definition
+ * says now.
  *
  * @throws MoraineError of kind `usage` where the source is none of files that are still there.
  */

@@ -21,7 +21,10 @@ export const besideBatch =
   (number, name) =>
     `${folder}/raw/${String(number).padStart(5, '0')}-${name}`
 
-/** By its day and content: what was archived by a run that was killed is found there by the next one. */
+/**
+ * By its day and content: what was archived by a run that was killed is found there by the next
+ * one.
+ */
 export const inArchive =
   (dataset: string): Place =>
   (_, name, sha256, { modified }) => {
@@ -68,7 +71,10 @@ export class Originals {
     }
   }
 
-  /** Makes them durable, and write-once as far as the storage can; also those that a run which was killed had written. */
+  /**
+   * Makes them durable, and write-once as far as the storage can; also those that a run which was
+   * killed had written.
+   */
   async seal(protect: boolean): Promise<void> {
     await this.storage.seal(this.written)
     if (protect) await this.storage.protect([...this.kept.values()].map(({ path }) => path))

@@ -62,8 +62,9 @@ export function isArchived(dataset: Bronze): boolean {
 }
 
 /**
- * Makes the batches of an inbox anew from what was archived of them, whatever has become of bronze: each with the number, the name and the
- * time that it had, so that what is built from them has the same rows.
+ * Makes the batches of an inbox anew from what was archived of them, whatever has become of bronze:
+ * each with the number, the name and the time that it had, so that what is built from them has the
+ * same rows.
  *
  * @throws MoraineError of kind `corrupt` when something of the archive is missing or was changed.
  */
@@ -204,7 +205,9 @@ interface ReadAgain {
   exact?: boolean
 }
 
-/** Makes a batch anew from what its files were made from, with its number, its name and its time. */
+/**
+ * Makes a batch anew from what its files were made from, with its number, its name and its time.
+ */
 export async function remakeBatch(
   context: Context,
   session: Session,

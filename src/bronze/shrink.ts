@@ -7,12 +7,18 @@ import type { StepResult } from '../step/events.js'
 import type { Held } from './held.js'
 import type { Intake } from './offer.js'
 
-/** The share of the rows of a full extract that may be gone from the next one, where its source does not say otherwise. */
+/**
+ * The share of the rows of a full extract that may be gone from the next one, where its source does
+ * not say otherwise.
+ */
 const MAX_SHRINK = 0.5
 /** Rows that may be gone whatever share they are: small tables change by hand. */
 export const FEW = 20
 
-/** What is known of an extract that was held back: it stands beside how far the source was read, and goes with the next extract that is taken. */
+/**
+ * What is known of an extract that was held back: it stands beside how far the source was read, and
+ * goes with the next extract that is taken.
+ */
 export function heldOf(state: Pick<LakeState, 'watermarks'>, name: string): Held | undefined {
   return (state.watermarks[name] as { held?: Held } | undefined)?.held
 }
@@ -40,8 +46,9 @@ export function rowsOfFull(state: LakeState, name: string): number | undefined {
 }
 
 /**
- * Holds a full extract back that has far fewer rows than the one before, unless somebody accepts that; `undefined` where it may pass. What was
- * accepted is what was held back: an extract that has shrunk again since then is not.
+ * Holds a full extract back that has far fewer rows than the one before, unless somebody accepts
+ * that; `undefined` where it may pass. What was accepted is what was held back: an extract that has
+ * shrunk again since then is not.
  */
 export async function holdBack(
   context: RunContext,

@@ -47,7 +47,10 @@ export interface CatalogEntry {
   location: string | null
 }
 
-/** Describes all datasets of a lake as it is in a state: no source is looked at, and no data is read. */
+/**
+ * Describes all datasets of a lake as it is in a state: no source is looked at, and no data is
+ * read.
+ */
 export async function describeLake(
   session: Session,
   lake: Lake,
@@ -187,7 +190,9 @@ async function heldOf(
   return { rows, bytes, files, changed: new Date(lastUpdated).toISOString(), location }
 }
 
-/** The datasets that a text is about: a word of their names, columns, descriptions, owners or tags. */
+/**
+ * The datasets that a text is about: a word of their names, columns, descriptions, owners or tags.
+ */
 export function searchEntries(entries: readonly CatalogEntry[], text: string): CatalogEntry[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean)
   const score = (entry: CatalogEntry) => {

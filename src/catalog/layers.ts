@@ -15,7 +15,10 @@ export interface LayerDrift {
   changes: string[]
 }
 
-/** Looks at the files of a layer's tables, and holds what the catalog says against them: columns, types, rows. */
+/**
+ * Looks at the files of a layer's tables, and holds what the catalog says against them: columns,
+ * types, rows.
+ */
 export async function crawlLayer(
   session: Session,
   { lake, storage }: { lake: Lake; storage: Storage },

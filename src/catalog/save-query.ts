@@ -15,14 +15,19 @@ export interface Saved {
 export interface SavedTable {
   tier: string
   name: string
-  /** The file that defines it, where that is another than `lake.ts`: how `lake.ts` imports it, and its text. */
+  /**
+   * The file that defines it, where that is another than `lake.ts`: how `lake.ts` imports it, and
+   * its text.
+   */
   home?: { specifier: string; text: string } | undefined
 }
 
 /**
- * The text of a `lake.ts` with a gold dataset for a query in it: before the lake itself, whose list it joins.
+ * The text of a `lake.ts` with a gold dataset for a query in it: before the lake itself, whose list
+ * it joins.
  *
- * @throws MoraineError of kind `usage` where the file is not written as usual; its hint has what is to be pasted.
+ * @throws MoraineError of kind `usage` where the file is not written as usual; its hint has what is
+ *   to be pasted.
  */
 export function withSavedQuery(text: string, saved: Saved): string {
   const found = saved.tables.map((table) => ({ table, known: known(text, table) }))

@@ -11,7 +11,8 @@ import type { Building, Built } from './save-process.js'
 const LONGEST = 2 ** 31 - 1
 
 /**
- * Builds a query that is saved, in a process of its own. Ctrl-C stops it, and what it was saved to is put back.
+ * Builds a query that is saved, in a process of its own. Ctrl-C stops it, and what it was saved to
+ * is put back.
  *
  * @throws MoraineError of kind `limit` where it needs more than a query may use.
  */

@@ -20,7 +20,10 @@ export interface Status {
   discarded?: number
   superseded?: number
   state: string
-  /** An extract that has far fewer rows than the one that is there, and waits for somebody to accept it. */
+  /**
+   * An extract that has far fewer rows than the one that is there, and waits for somebody to accept
+   * it.
+   */
   held?: Held
   upToDate: boolean
   /** Objects that could not be read, and were set aside. */

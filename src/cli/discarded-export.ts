@@ -54,7 +54,10 @@ export async function exportRows(
   return 0
 }
 
-/** The raw values of a row, numbers with every digit; `undefined` for a line that could not be split. */
+/**
+ * The raw values of a row, numbers with every digit; `undefined` for a line that could not be
+ * split.
+ */
 function valuesIn(raw: string): Record<string, string | null> | undefined {
   try {
     const found = parse(raw)

@@ -30,7 +30,10 @@ export interface At {
   state: LakeState
 }
 
-/** Refuses the name of a rule or a column that the dataset does not have, where no reason begins so either. */
+/**
+ * Refuses the name of a rule or a column that the dataset does not have, where no reason begins so
+ * either.
+ */
 export async function checkRule(
   { storage, state }: At,
   dataset: Silver<any>,

@@ -21,7 +21,10 @@ export function withMemory(command: Command): Command {
   )
 }
 
-/** Starts one of so many engines within the memory that the command line or MORAINE_MEMORY says, with the extensions of DuckDB in MORAINE_EXTENSIONS, or else its own folder. */
+/**
+ * Starts one of so many engines within the memory that the command line or MORAINE_MEMORY says,
+ * with the extensions of DuckDB in MORAINE_EXTENSIONS, or else its own folder.
+ */
 export async function startEngine(
   command: Command,
   { staging }: Pick<Lakehouse, 'staging'>,

@@ -4,7 +4,10 @@ import { intervalFor, secondsFor } from './duration.js'
 
 type Reader = (option: string, text: string) => unknown
 
-/** How values are read, by what an option calls its value: `--limit <rows>`. They are checked before a command begins. */
+/**
+ * How values are read, by what an option calls its value: `--limit <rows>`. They are checked before
+ * a command begins.
+ */
 const readers: Readonly<Record<string, Reader>> = {
   commits: whole(1),
   rows: whole(1),

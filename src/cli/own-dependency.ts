@@ -8,8 +8,8 @@ interface Locked {
 }
 
 /**
- * How a package depends on the Moraine that is running, so that `npm install` finds the same one: a version where it came from a
- * registry, and otherwise the file or the folder that it came from.
+ * How a package depends on the Moraine that is running, so that `npm install` finds the same one: a
+ * version where it came from a registry, and otherwise the file or the folder that it came from.
  */
 export async function ownDependency(project: string): Promise<string> {
   const home = fileURLToPath(packageFolder).replace(/[\\/]$/, '')

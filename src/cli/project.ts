@@ -27,8 +27,8 @@ export interface GlobalOptions {
 }
 
 /**
- * A project as commands use it, each in the same way: the lake, what works on it until the command ends, how it is stopped, and
- * how its result is shown. What it opens is closed with it.
+ * A project as commands use it, each in the same way: the lake, what works on it until the command
+ * ends, how it is stopped, and how its result is shown. What it opens is closed with it.
  */
 export class Project<L extends Lake | undefined = Lake> implements AsyncDisposable {
   readonly storage: RetryingStorage
@@ -121,7 +121,10 @@ export async function openProject(
   return new Project(command, lake, root, Lakehouse.at(root, { patience, staging }))
 }
 
-/** The lake's log and storage; the definition is only read when nothing else says where the lake lies. */
+/**
+ * The lake's log and storage; the definition is only read when nothing else says where the lake
+ * lies.
+ */
 export async function openLog(command: Command): Promise<Project<Lake | undefined>> {
   const root = command.optsWithGlobals<GlobalOptions>().root ?? variable('MORAINE_ROOT')
   return root ? new Project(command, undefined, root, Lakehouse.at(root)) : openProject(command)

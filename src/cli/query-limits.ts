@@ -25,7 +25,10 @@ export function withLimits(command: Command): Command {
     .option('--threads <threads>', 'number of threads (default: one per processor)')
 }
 
-/** What a query of a command may use: what its options say, then what `lake.ts` says, then what is usual. */
+/**
+ * What a query of a command may use: what its options say, then what `lake.ts` says, then what is
+ * usual.
+ */
 export function limitsFor(command: Command, ofLake: QueryLimits = {}): Limits {
   const given = command.opts<QueryLimits>()
   refuse('--memory', given.memory, queryLimits.memory.fits, {
@@ -47,7 +50,10 @@ export function limitsFor(command: Command, ofLake: QueryLimits = {}): Limits {
   return limitsOf(given, ofLake, here())
 }
 
-/** The same of a command that asks a query beside its work, and whose options are not those of the query. */
+/**
+ * The same of a command that asks a query beside its work, and whose options are not those of the
+ * query.
+ */
 export function limitsBeside({ queries }: Pick<Lake, 'queries'>): Limits {
   return limitsOf(queries, here())
 }

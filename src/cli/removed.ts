@@ -48,7 +48,9 @@ export function removedNamed(
   )
 }
 
-/** What is to be said of datasets that the definition no longer names; nothing where there are none. */
+/**
+ * What is to be said of datasets that the definition no longer names; nothing where there are none.
+ */
 export function removedLines(removed: readonly Removed[]): string[] {
   return removed.map(
     ({ name, rows }) =>

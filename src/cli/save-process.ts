@@ -1,6 +1,6 @@
 /*
- * The process in which a query that is saved is built for the first time. It may use no more than any other query; what ends
- * it leaves the lake as it was.
+ * The process in which a query that is saved is built for the first time. It may use no more than
+ * any other query; what ends it leaves the lake as it was.
  */
 import { MoraineError, messageOf } from '../errors.js'
 import { Lakehouse } from '../load/lakehouse.js'

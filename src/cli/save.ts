@@ -16,7 +16,9 @@ import { plural, toJson } from './output/format.js'
 import { openProject, print } from './project.js'
 import { limitsFor } from './query-limits.js'
 
-/** Publishes a query's result as a gold table, and keeps the query as its definition in `lake.ts`. */
+/**
+ * Publishes a query's result as a gold table, and keeps the query as its definition in `lake.ts`.
+ */
 export async function saveQuery(
   command: Command,
   sql: string,

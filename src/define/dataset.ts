@@ -130,8 +130,8 @@ function rulesOf(
  * The history of a dataset with `history: true`, for other SQL: its columns, `valid_from` and
  * `valid_to` (NULL for current versions).
  *
- * @example
- * sql`select status, count(*) from ${history(orders)} where valid_from <= ${time} and (valid_to is null or valid_to > ${time}) group by 1`
+ * @example sql`select status, count(*) from ${history(orders)} where valid_from <= ${time} and
+ *   (valid_to is null or valid_to > ${time}) group by 1`
  */
 export function history(dataset: Silver<any>): Sql {
   const place = callSite()

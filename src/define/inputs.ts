@@ -13,7 +13,9 @@ export function inputsOf(dataset: AnyDataset): AnyDataset[] {
   }
 }
 
-/** Datasets that a dataset's checks look into. They come first, but their rows are none of its rows. */
+/**
+ * Datasets that a dataset's checks look into. They come first, but their rows are none of its rows.
+ */
 export function checkedAgainst(dataset: AnyDataset): AnyDataset[] {
   if (dataset.tier === 'bronze') return []
   const found = dataset.checks.flatMap((check: Check) => {
@@ -23,7 +25,10 @@ export function checkedAgainst(dataset: AnyDataset): AnyDataset[] {
   return [...new Set<AnyDataset>(found)].filter((other) => other !== dataset)
 }
 
-/** The views that a dataset's SQL names: they are part of a lake whose tables do not read them, but what they read. */
+/**
+ * The views that a dataset's SQL names: they are part of a lake whose tables do not read them, but
+ * what they read.
+ */
 export function viewsOf(dataset: AnyDataset): AnyDataset[] {
   if (dataset.tier === 'bronze') return []
   const checks = dataset.checks.flatMap((check: Check) =>

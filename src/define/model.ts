@@ -4,7 +4,8 @@ import type { Partition } from './partition.js'
 import type { Source } from './source.js'
 
 /*
- * What a definition is made of: SQL names datasets, and datasets hold SQL, so that these types stand together.
+ * What a definition is made of: SQL names datasets, and datasets hold SQL, so that these types
+ * stand together.
  */
 
 /** A value that may stand in a SQL template; a list becomes `(a, b, c)`. */
@@ -292,7 +293,10 @@ export interface SilverOptions<S extends Shape> extends About {
   onInvalidUpdate?: 'keep' | 'remove'
   /** What must hold for the whole table before a run is published. */
   checks?: readonly Check<Name<S>>[]
-  /** Whether every version of each key is kept, with `valid_from` and `valid_to`, as `history.<name>`. Needs a key and a cursor. */
+  /**
+   * Whether every version of each key is kept, with `valid_from` and `valid_to`, as
+   * `history.<name>`. Needs a key and a cursor.
+   */
   history?: boolean
   /**
    * Retention of rows: `400 days`. The time of a row is its cursor, or the time of ingestion if

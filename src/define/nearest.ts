@@ -11,7 +11,10 @@ export function nearest(name: string, candidates: readonly string[]): string | u
   return best && best.distance <= limit ? best.candidate : undefined
 }
 
-/** The least number of letters that are put in, left out, replaced, or swapped with the next (optimal string alignment). */
+/**
+ * The least number of letters that are put in, left out, replaced, or swapped with the next
+ * (optimal string alignment).
+ */
 function distance(a: string, b: string): number {
   let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)

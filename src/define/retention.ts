@@ -24,7 +24,10 @@ export function retentionOf(dataset: Silver<any> | Gold<any>): Retention | undef
   return seconds && by ? { by, seconds } : undefined
 }
 
-/** The cursor where it is a time. Without a cursor a later row of a key is the newer one, so that the time when it came does as well. */
+/**
+ * The cursor where it is a time. Without a cursor a later row of a key is the newer one, so that
+ * the time when it came does as well.
+ */
 function ownTime({ schema, cursor }: Silver<any>): string | undefined {
   if (cursor === undefined) return LOADED
   const column = schema.shape[cursor]

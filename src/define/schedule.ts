@@ -100,7 +100,10 @@ function cronOf({ pattern, timezone = 'UTC' }: When & { kind: 'cron' }): Cron {
   return new Cron(pattern, { paused: true, timezone })
 }
 
-/** The first time of a schedule after another; `undefined` for schedules that do not go by the clock. */
+/**
+ * The first time of a schedule after another; `undefined` for schedules that do not go by the
+ * clock.
+ */
 export function nextTime(schedule: When, after: Date): Date | undefined {
   if (schedule.kind === 'every') {
     const step = (secondsOf(schedule.interval) as number) * 1000

@@ -1,8 +1,8 @@
 import type { SourceLocation } from '../errors.js'
 
 /**
- * Where the rows of a bronze dataset come from, as data. Connectors in `moraine/sources` make these;
- * the room `source/` knows how to read them.
+ * Where the rows of a bronze dataset come from, as data. Connectors in `moraine/sources` make
+ * these; the room `source/` knows how to read them.
  */
 export type Source<C extends string = string> =
   | FilesSource<C>
@@ -13,9 +13,15 @@ export type Source<C extends string = string> =
 
 /** How files are laid out that are no delimited text. */
 export type Layout =
-  /** A JSON object a line; or documents, whose arrays are at `rows`: the names of the keys that lead there, between dots. */
+  /**
+   * A JSON object a line; or documents, whose arrays are at `rows`: the names of the keys that lead
+   * there, between dots.
+   */
   | { readonly kind: 'json'; readonly lines: boolean; readonly rows: string | undefined }
-  /** Elements of a name; without one, those that the outermost element has. Elements in `lists` are lists however many there are. */
+  /**
+   * Elements of a name; without one, those that the outermost element has. Elements in `lists` are
+   * lists however many there are.
+   */
   | { readonly kind: 'xml'; readonly rows: string | undefined; readonly lists: readonly string[] }
   /** A pattern with named groups that each line matches as a whole. */
   | { readonly kind: 'pattern'; readonly pattern: RegExp }
@@ -32,9 +38,14 @@ export type Layout =
       /** The cells that are read, as Excel writes them: `B3:F200`. */
       readonly range: string | undefined
       readonly header: boolean
-      /** The rows that name the columns, by their numbers; `undefined`: the first that has a value. */
+      /**
+       * The rows that name the columns, by their numbers; `undefined`: the first that has a value.
+       */
       readonly headerRows: readonly [first: number, last: number] | undefined
-      /** What cells hold that are merged with others: the first one alone has the value, or all of them. */
+      /**
+       * What cells hold that are merged with others: the first one alone has the value, or all of
+       * them.
+       */
       readonly merged: 'first' | 'fill'
     }
 
@@ -53,7 +64,10 @@ export interface FilesSource<C extends string = string> {
   readonly quote: string | null
   /** Whether the first record names the columns. */
   readonly header: boolean
-  /** Names of columns: all of them in files without a header, otherwise those that must be there. `undefined`: as the file says. */
+  /**
+   * Names of columns: all of them in files without a header, otherwise those that must be there.
+   * `undefined`: as the file says.
+   */
   readonly columns: readonly C[] | undefined
   /** Texts that stand for NULL when they are not quoted. */
   readonly nulls: readonly string[]
@@ -70,7 +84,10 @@ export interface FilesSource<C extends string = string> {
   readonly comment?: string
   /** The character that takes the meaning from the one after it. */
   readonly escape?: string
-  /** Files are logs that grow and are rotated; `event`: what the first line of each event matches, where it has several. */
+  /**
+   * Files are logs that grow and are rotated; `event`: what the first line of each event matches,
+   * where it has several.
+   */
   readonly follow?: { readonly event: RegExp | undefined }
   /** Folders such as `day=2026-01-05` are columns. */
   readonly hive?: boolean
@@ -78,7 +95,10 @@ export interface FilesSource<C extends string = string> {
   readonly drift?: Drift
   /** The definition says what the files are, rather than their endings. */
   readonly formatIsSaid?: boolean
-  /** How files of other endings than that of the path are read; also those whose first bytes tell what they are, where no ending does. */
+  /**
+   * How files of other endings than that of the path are read; also those whose first bytes tell
+   * what they are, where no ending does.
+   */
   readonly readers?: Readonly<Record<string, FilesSource<C>>>
   /** Set where the files that are there do not add up, but each export holds all rows. */
   readonly full?: FullExports
@@ -88,7 +108,10 @@ export interface FilesSource<C extends string = string> {
 
 /** How exports that each hold everything are told apart, and which is the newest. */
 export interface FullExports {
-  /** What belongs together: each file for itself, those of a folder, or those in whose names a pattern finds the same. */
+  /**
+   * What belongs together: each file for itself, those of a folder, or those in whose names a
+   * pattern finds the same.
+   */
   readonly by: 'file' | 'folder' | RegExp
   /** Whether names tell the order, numbers in them by their size, or the times of files. */
   readonly newest: 'name' | 'modified'
@@ -131,19 +154,32 @@ export interface InboxSource<C extends string = string> {
 /** The kinds of databases that are read; MariaDB is read as MySQL is. */
 export type DatabaseKind = 'postgres' | 'mysql' | 'sqlserver'
 
-/** How a database is reached. What is not given comes from the URL, and then from the client's own defaults. */
+/**
+ * How a database is reached. What is not given comes from the URL, and then from the client's own
+ * defaults.
+ */
 export interface Connection {
-  /** `postgres://user:password@host:5432/database`; `undefined` when the environment does not have it. */
+  /**
+   * `postgres://user:password@host:5432/database`; `undefined` when the environment does not have
+   * it.
+   */
   readonly url?: string | undefined
   readonly host?: string
   readonly port?: number
   readonly user?: string
-  /** The password, or a function that gives one for each connection, such as a token that expires. */
+  /**
+   * The password, or a function that gives one for each connection, such as a token that expires.
+   */
   readonly password?: string | (() => string | Promise<string>)
   readonly database?: string
-  /** `true`: encrypted, with a certificate that holds; an object for more. A connection that can't be encrypted then fails. */
+  /**
+   * `true`: encrypted, with a certificate that holds; an object for more. A connection that can't
+   * be encrypted then fails.
+   */
   readonly tls?: boolean | TlsOptions
-  /** Jobs of `moraine serve` that may read it at the same time; as many as there are when not given. */
+  /**
+   * Jobs of `moraine serve` that may read it at the same time; as many as there are when not given.
+   */
   readonly concurrency?: number
 }
 
@@ -210,17 +246,26 @@ export type PagingKind =
   | { readonly cursor: string; readonly next: string }
   /** The address of the next page, in each answer. */
   | { readonly next: string }
-  /** The address of the next page, in the header `Link` (RFC 8288) or, in XML, in an element `link` (RFC 4287). */
+  /**
+   * The address of the next page, in the header `Link` (RFC 8288) or, in XML, in an element `link`
+   * (RFC 4287).
+   */
   | { readonly link: true }
 
-/** What ends pages beside that there is no next one: `short`, a page with fewer than `size` rows; `not found`, an answer 404 after the first page. */
+/**
+ * What ends pages beside that there is no next one: `short`, a page with fewer than `size` rows;
+ * `not found`, an answer 404 after the first page.
+ */
 export type PagingUntil = 'short' | 'not found'
 
 export interface PagingEnd {
   /** The parameter that says how many rows a page has, and how many are asked for by it. */
   readonly limit?: string
   readonly size?: number
-  /** Where each answer says whether there are more pages: `has_more`, `data.orders.pageInfo.hasNextPage`. */
+  /**
+   * Where each answer says whether there are more pages: `has_more`,
+   * `data.orders.pageInfo.hasNextPage`.
+   */
   readonly more?: string
   readonly until?: PagingUntil | readonly PagingUntil[]
 }
@@ -250,7 +295,10 @@ export interface HttpSource<C extends string = string> {
   readonly parametersIn: 'query' | 'body'
   /** `undefined`: as the answer says. */
   readonly format: 'json' | 'jsonl' | 'csv' | 'xml' | undefined
-  /** Where the rows are: in JSON the keys that lead there, between dots; in XML the name of their element. */
+  /**
+   * Where the rows are: in JSON the keys that lead there, between dots; in XML the name of their
+   * element.
+   */
   readonly rows: string | undefined
   /** In XML: elements that are lists however many there are. */
   readonly lists: readonly string[]
@@ -280,7 +328,10 @@ export interface HttpSource<C extends string = string> {
 /** Rows that others send to this lake's server. */
 export interface IngestSource<C extends string = string> {
   readonly kind: 'ingest'
-  /** What senders must show; `undefined`: nothing, but then they must be on the server's own machine. */
+  /**
+   * What senders must show; `undefined`: nothing, but then they must be on the server's own
+   * machine.
+   */
   readonly token: Secret | undefined
   readonly columns: readonly C[] | undefined
   /** Bytes of one request at most. */

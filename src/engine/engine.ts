@@ -42,8 +42,8 @@ export interface Relation {
 
 export interface MaterializeOptions {
   /**
-   * For a statement over many columns and few rows: the engine does not look for expressions that it could share, as the time
-   * for that grows with the square of the columns.
+   * For a statement over many columns and few rows: the engine does not look for expressions that
+   * it could share, as the time for that grows with the square of the columns.
    */
   quicklyPlanned?: boolean
   /** The same query gives the rows that it gave before in this session. */
@@ -53,7 +53,10 @@ export interface MaterializeOptions {
 /** A data file of a table, and files that say which of its rows are deleted. */
 export interface TableFile {
   location: string
-  /** The file has just the columns of the schema, by their names: engines estimate better when they read it plainly. */
+  /**
+   * The file has just the columns of the schema, by their names: engines estimate better when they
+   * read it plainly.
+   */
   plain?: boolean
   /** How lists of deleted positions spell the file, where it is not its location. */
   named?: string
@@ -70,14 +73,18 @@ export interface DeleteFile {
 
 /** How a file of a bronze batch keeps what it was made from; without more, as texts. */
 export interface BronzeEncoding {
-  /** Columns kept as values, with the engine's types. Their texts are what the values give back … */
+  /**
+   * Columns kept as values, with the engine's types. Their texts are what the values give back …
+   */
   values?: Readonly<Record<string, string>>
   /**
-   * … but for so many rows, whose values are not in the canonical form: their texts stand in `_raw_values`, as a JSON array.
-   * Without a number there is no such column.
+   * … but for so many rows, whose values are not in the canonical form: their texts stand in
+   * `_raw_values`, as a JSON array. Without a number there is no such column.
    */
   nonCanonical?: number
-  /** What the column of those texts is called, where an earlier version of Moraine wrote the file. */
+  /**
+   * What the column of those texts is called, where an earlier version of Moraine wrote the file.
+   */
   rawValues?: '_texts'
   /** No row is broken: the file has neither `_error` nor `_raw`. */
   clean?: boolean
@@ -90,12 +97,20 @@ export interface BronzeEncoding {
 /** A file of a bronze batch. */
 export interface BronzeFile extends BronzeEncoding {
   location: string
-  /** What `_batch` and `_source_file` are in all of its rows, where the file does not say it itself. */
+  /**
+   * What `_batch` and `_source_file` are in all of its rows, where the file does not say it itself.
+   */
   origin?: { batch: string; file: string }
   rows?: number
-  /** A newer version of the same source file has taken its place: of all that it holds, or of source files of these names. */
+  /**
+   * A newer version of the same source file has taken its place: of all that it holds, or of source
+   * files of these names.
+   */
   superseded?: boolean | readonly string[]
-  /** Columns that are made of others of the file: the first that has a value, of those that are there. */
+  /**
+   * Columns that are made of others of the file: the first that has a value, of those that are
+   * there.
+   */
   madeOf?: Readonly<Record<string, readonly string[]>>
 }
 
@@ -113,7 +128,10 @@ export interface BatchParts {
 export interface WrittenText {
   rows: number
   bytes: number
-  /** By column; items of lists are `"column"."element"`, and a list that is NULL counts as one that is. */
+  /**
+   * By column; items of lists are `"column"."element"`, and a list that is NULL counts as one that
+   * is.
+   */
   counts: ReadonlyMap<string, Counts>
 }
 
@@ -133,7 +151,10 @@ export interface WrittenFormat {
   bytes: number
 }
 
-/** How many values a column has, NULLs included, and how many NULLs; the least and the greatest, as texts. */
+/**
+ * How many values a column has, NULLs included, and how many NULLs; the least and the greatest, as
+ * texts.
+ */
 export interface Counts {
   values: number
   nulls: number
@@ -200,7 +221,10 @@ export interface Engine {
   open(): Promise<Session>
   /** From now on it can open nothing but what lies below these locations. It can't be undone. */
   confine(locations: readonly string[]): Promise<void>
-  /** The same with just these files; its settings are as they are, too. Where it is lost then, it is not started again. */
+  /**
+   * The same with just these files; its settings are as they are, too. Where it is lost then, it is
+   * not started again.
+   */
   confineToFiles(locations: readonly string[]): Promise<void>
   /** From now on it looks for its extensions in a folder. */
   extensionsFrom(folder: string): Promise<void>
@@ -211,7 +235,10 @@ export interface Engine {
 export interface Session {
   /** Reads and writes tables. */
   readonly tables: TableIO
-  /** Reads and writes files of other kinds: what makes bronze and reads it asks for that, and nobody else. */
+  /**
+   * Reads and writes files of other kinds: what makes bronze and reads it asks for that, and nobody
+   * else.
+   */
   readonly files: FileEngine
   readonly parser: Parser
   readonly dialect: Dialect
@@ -220,7 +247,10 @@ export interface Session {
   /** All rows of a result that is known to be small. */
   rows(sql: string): Promise<ResultRow[]>
   stream(sql: string): Promise<Result>
-  /** Calls for each number of a result's one column, of DOUBLEs that are not NULL, in its order, for as long as it is told to go on. */
+  /**
+   * Calls for each number of a result's one column, of DOUBLEs that are not NULL, in its order, for
+   * as long as it is told to go on.
+   */
   numbers(sql: string, take: (value: number) => boolean): Promise<void>
   /** The columns of a result, which are all texts, to the last character. */
   texts(sql: string): Promise<(string | null)[][]>
@@ -246,7 +276,10 @@ export interface Session {
   undefine(tier: string, name: string): Promise<void>
   /** Makes a relation known to this session alone, under a name that SQL of people uses. */
   defineHere(name: string, relation: string): Promise<void>
-  /** How far the running statement has come, in percent; 0 where it can't be told, or the engine was not started to be watched. */
+  /**
+   * How far the running statement has come, in percent; 0 where it can't be told, or the engine was
+   * not started to be watched.
+   */
   progress(): number
   /** Stops what the session is doing; the call under way fails. */
   interrupt(): void
@@ -257,16 +290,22 @@ export interface Session {
 export interface TableIO {
   /** SQL for a relation over the files of a table, read by field id. */
   scan(schema: Schema, files: readonly TableFile[]): string
-  /** The same, with each row's file in a column `_data_file`, as {@link fileName} spells it, and its place there in `_data_row`, from 0. */
+  /**
+   * The same, with each row's file in a column `_data_file`, as {@link fileName} spells it, and its
+   * place there in `_data_row`, from 0.
+   */
   scanWithFiles(schema: Schema, files: readonly TableFile[]): string
   fileName(location: string): string
   /** Runs a query and writes its rows as data files, with their statistics. */
   write(sql: string, target: WriteTarget): Promise<DataFile[]>
-  /** Writes the rows of a query, numbers in a column `pos`, as a list of deleted positions of one data file. */
+  /**
+   * Writes the rows of a query, numbers in a column `pos`, as a list of deleted positions of one
+   * data file.
+   */
   writeDeletes(sql: string, target: DeletesTarget): Promise<DataFile>
   /**
-   * Writes a list of deleted positions to another place, with data files that begin with the first of a pair named by the second.
-   * Returns its bytes.
+   * Writes a list of deleted positions to another place, with data files that begin with the first
+   * of a pair named by the second. Returns its bytes.
    */
   relocateDeletes(
     from: string,
@@ -285,25 +324,40 @@ export interface Parser {
   text(expression: unknown): Promise<string>
 }
 
-/** What an engine does that runs where the files are: it reads and writes them, and calls JavaScript. */
+/**
+ * What an engine does that runs where the files are: it reads and writes them, and calls
+ * JavaScript.
+ */
 export interface FileEngine {
   /** The file of this machine that a location stands for, as the engine writes it. */
   place(location: string): string
   /** SQL for the rows of bronze files: lineage, `_superseded`, and every column as text. */
   batches(files: readonly BronzeFile[]): string
-  /** The same in two parts, of which one has columns (by names in lower case) also as values of the types wanted. */
+  /**
+   * The same in two parts, of which one has columns (by names in lower case) also as values of the
+   * types wanted.
+   */
   batchParts(files: readonly BronzeFile[], requestedTypes: ReadonlyMap<string, string>): BatchParts
   /** Readies bronze files for {@link batches} whatever their format; those in Parquet are ready. */
   hold(files: readonly { location: string }[]): Promise<void>
-  /** SQL for a relation over a delimited text file, all columns as text; it fails on what does not fit. */
+  /**
+   * SQL for a relation over a delimited text file, all columns as text; it fails on what does not
+   * fit.
+   */
   text(path: string, options: TextOptions): string
   /** SQL for a relation over a Parquet file, with the types that it has. */
   parquet(path: string): string
-  /** Where the bytes of a Parquet file's first rows lie, if it has any; of its other bytes none but its end is looked at. */
+  /**
+   * Where the bytes of a Parquet file's first rows lie, if it has any; of its other bytes none but
+   * its end is looked at.
+   */
   firstRows(path: string): Promise<{ start: number; stop: number } | undefined>
   /** Runs a query and writes its rows, in their order, as one Parquet file. */
   writeFile(sql: string, location: string, options?: WriteFileOptions): Promise<WrittenText>
-  /** Runs a query of texts and longs and writes its rows, in their order, as a file of the format that its name ends with: avro, csv, jsonl. */
+  /**
+   * Runs a query of texts and longs and writes its rows, in their order, as a file of the format
+   * that its name ends with: avro, csv, jsonl.
+   */
   writeText(sql: string, location: string, codec: AvroCodec): Promise<WrittenFormat>
   /** Makes a JavaScript function callable from SQL; returns its name. */
   addFunction(call: JsFunction['call']): string
@@ -311,7 +365,10 @@ export interface FileEngine {
   loads(extension: Extension): Promise<boolean>
   /** Lets the engine read objects of a bucket where they lie. Needs `httpfs`. */
   reach(access: ObjectAccess): Promise<void>
-  /** Hands SQL for the rows of a database's query to `use`, within a transaction of that database which ends with it. Needs `postgres_scanner`. */
+  /**
+   * Hands SQL for the rows of a database's query to `use`, within a transaction of that database
+   * which ends with it. Needs `postgres_scanner`.
+   */
   remote<T>(
     session: RemoteSession,
     query: string,

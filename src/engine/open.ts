@@ -4,7 +4,10 @@ import type { Engine } from './engine.js'
 export interface EngineOptions {
   /** Bytes that the engine may use; beyond it spills to disk. Default: 60 % of the machine's. */
   memory?: number
-  /** Bytes that the whole process should stay within; without a number it leaves the machine a tenth. */
+  /**
+   * Bytes that the whole process should stay within; without a number it leaves the machine a
+   * tenth.
+   */
   process?: number | undefined
   /** Bytes of disk that it may spill. Default, and at most: half of what is free. */
   spill?: number | undefined
@@ -14,8 +17,8 @@ export interface EngineOptions {
   /** The folder with the engine's extensions, where it is not its own. */
   extensions?: string | undefined
   /**
-   * Whether sessions know how far their statements are. The engine then counts that with each of its
-   * tasks, which takes up to a tenth of the time of short statements. Default: no.
+   * Whether sessions know how far their statements are. The engine then counts that with each of
+   * its tasks, which takes up to a tenth of the time of short statements. Default: no.
    */
   watched?: boolean
 }

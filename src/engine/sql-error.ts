@@ -31,7 +31,10 @@ function readable(message: string): { said: string; near?: string; similar?: str
   }
 }
 
-/** The column that the engine's mark is under: it shows a part of the line, with dots where it leaves something out. */
+/**
+ * The column that the engine's mark is under: it shows a part of the line, with dots where it
+ * leaves something out.
+ */
 function columnOf(message: string, sql: string): number | undefined {
   const found = /\nLINE (\d+): (.*)\n( *)\^/.exec(message)
   if (!found) return undefined
@@ -51,8 +54,8 @@ export function isEngineLost(error: unknown): boolean {
 }
 
 /**
- * What SQL failed by, where that matters to who asked: a value in a row, an expression that can't be
- * tried by itself, or that more was needed than memory or the room for spilling gives.
+ * What SQL failed by, where that matters to who asked: a value in a row, an expression that can't
+ * be tried by itself, or that more was needed than memory or the room for spilling gives.
  */
 export type FailedBy = 'value' | 'trying' | 'memory' | 'spill'
 

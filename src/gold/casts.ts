@@ -20,8 +20,8 @@ const SHOWN = 4
 const LONGEST = 60
 
 /**
- * Refuses declared types that would round what the query gives, as far as types prove it: fewer digits after the point,
- * a fraction that is not rounded.
+ * Refuses declared types that would round what the query gives, as far as types prove it: fewer
+ * digits after the point, a fraction that is not rounded.
  *
  * @throws MoraineError of kind `definition`.
  */

@@ -11,7 +11,10 @@ import { MoraineError } from '../errors.js'
 import { atUserSql } from '../step/sql-errors.js'
 import { type GoldColumns, refuseRounding } from './casts.js'
 
-/** The columns as declared, or as the query gives them; a declared type that would round them is refused. */
+/**
+ * The columns as declared, or as the query gives them; a declared type that would round them is
+ * refused.
+ */
 export async function describeGold(session: Session, dataset: Gold): Promise<GoldColumns> {
   const found = await atUserSql(dataset.query, 0, () => session.describe(renderSql(dataset.query)))
   const names = found.map((c) => c.name)

@@ -63,7 +63,10 @@ export class Part {
     return by === 0 ? value : `CAST(${value} ${by < 0 ? '-' : '+'} ${step} AS ${this.type})`
   }
 
-  /** Makes the parts final that look at rows of a driving input from before a time: those rows are gone. */
+  /**
+   * Makes the parts final that look at rows of a driving input from before a time: those rows are
+   * gone.
+   */
   async close(
     gone: readonly { until: Date; proof: PartProof; column: string; type: ColumnType }[],
   ): Promise<void> {

@@ -33,7 +33,10 @@ export interface ExpiringInput {
   proof: PartProof
 }
 
-/** Inputs whose rows go by the column that the parts rise with: parts from before what is kept are then final. */
+/**
+ * Inputs whose rows go by the column that the parts rise with: parts from before what is kept are
+ * then final.
+ */
 export function expiringInputs(dataset: Gold, proofs: readonly PartProof[]): ExpiringInput[] {
   return proofs.flatMap((proof) => {
     const input = inputsOf(dataset).find((one) => isNamed(one, proof.driving))
@@ -90,7 +93,8 @@ export async function touchedParts(
   for (const proof of proofs) {
     const driving = inputsOf(dataset).find((input) => isNamed(input, proof.driving))
     const input = driving && (await drivingInput(context, session, dataset, driving, all))
-    // Where nobody knows what changed, all parts are computed, but for those that can't be any more.
+    // Where nobody knows what changed, all parts are computed, but for those that can't be any
+    // more.
     if (driving && !input && closed && !all)
       return touchedParts(context, session, dataset, columns, proofs, true)
     if (!input) return undefined
@@ -225,7 +229,10 @@ async function drivingInput(
   }
 }
 
-/** What only one of two versions of a table reads. Rows of a file that stayed come and go by lists of positions. */
+/**
+ * What only one of two versions of a table reads. Rows of a file that stayed come and go by lists
+ * of positions.
+ */
 function compareTasks(before: readonly ScanTask[], after: readonly ScanTask[]) {
   const key = ({ deletes }: ScanTask) => deletes.map(({ path }) => path).join('\n')
   const left = new Map(before.map((task) => [task.file.path, task]))

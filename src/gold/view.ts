@@ -29,7 +29,8 @@ export async function buildView(context: StepContext, dataset: Gold): Promise<St
 }
 
 /**
- * The columns of a view. It gives what its query gives: a declared type has to be that of the query.
+ * The columns of a view. It gives what its query gives: a declared type has to be that of the
+ * query.
  *
  * @throws MoraineError of kind `definition` where it is not.
  */

@@ -30,8 +30,9 @@ export interface Known {
 }
 
 /**
- * All files that a table of another engine keeps: those of each of its snapshots, whatever their branch or tag, and its statistics. A
- * file that tells of others comes before them. Any version of the format is read, as far as it names files.
+ * All files that a table of another engine keeps: those of each of its snapshots, whatever their
+ * branch or tag, and its statistics. A file that tells of others comes before them. Any version of
+ * the format is read, as far as it names files.
  *
  * @throws MoraineError of kind `corrupt` when something that names others can't be read.
  */

@@ -8,7 +8,8 @@ const MOST = 2 ** 30
 const CRC = 4
 
 /**
- * Unpacks a block of an Avro file, as writers of manifests pack them: `write.avro.compression-codec`.
+ * Unpacks a block of an Avro file, as writers of manifests pack them:
+ * `write.avro.compression-codec`.
  *
  * @throws Error when it can't be unpacked.
  */

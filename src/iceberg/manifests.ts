@@ -23,7 +23,10 @@ import { compareValues } from './spec/values.js'
 const MANY = 12
 /** Entries of a manifest beyond which it is left alone. */
 const LARGE = 200
-/** Entries of a manifest at most; they are ordered by partition, so that most manifests are passed over. */
+/**
+ * Entries of a manifest at most; they are ordered by partition, so that most manifests are passed
+ * over.
+ */
 const MOST = 250
 
 export interface SnapshotIds {
@@ -124,7 +127,10 @@ export async function writeManifest(
   )
 }
 
-/** Manifests for added files: rows and deletes lie in manifests of their own, and so do those of each spec. */
+/**
+ * Manifests for added files: rows and deletes lie in manifests of their own, and so do those of
+ * each spec.
+ */
 export async function writeAdded(
   target: ManifestTarget,
   files: readonly { file: DataFile; spec: number }[],
@@ -155,8 +161,9 @@ function chunks<T>(items: readonly T[]): T[][] {
 }
 
 /**
- * Puts small manifests of one partition spec and content together once there are many, ordered by partition, so that
- * planning a query reads few of them and passes over most (spec, Manifest Lists).
+ * Puts small manifests of one partition spec and content together once there are many, ordered by
+ * partition, so that planning a query reads few of them and passes over most (spec, Manifest
+ * Lists).
  */
 export async function mergeManifests(
   target: ManifestTarget,

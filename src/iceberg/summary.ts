@@ -13,7 +13,10 @@ export interface FileChange {
   isAnew?: boolean
 }
 
-/** A snapshot's summary: what was done, and the table's totals (spec, Optional Snapshot Summary Fields). */
+/**
+ * A snapshot's summary: what was done, and the table's totals (spec, Optional Snapshot Summary
+ * Fields).
+ */
 export function summarize(
   { added, removed, sameRows, isAnew }: FileChange,
   manifests: readonly ManifestFile[],
@@ -23,7 +26,8 @@ export function summarize(
   const allGoes = isAnew && Number(before?.['total-data-files'] ?? 0) > 0
   const nothingGoes = removed.length === 0 && !allGoes && !added.some(isDeletes)
   const operation: Operation = sameRows ? 'replace' : nothingGoes ? 'append' : changed
-  // Of what can't be read it is not known what goes; where all goes, what was there before does not count.
+  // Of what can't be read it is not known what goes; where all goes, what was there before does not
+  // count.
   const left = (name: string, less: number) => (isAnew ? 0 : Number(before?.[name] ?? 0) - less)
   const live = (content: number, pick: (m: ManifestFile) => number) =>
     manifests.filter((m) => m.content === content).reduce((sum, m) => sum + pick(m), 0)

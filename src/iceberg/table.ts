@@ -83,7 +83,10 @@ export class Table extends TableVersion {
     return new Table(storage, metadata, undefined, effects)
   }
 
-  /** @throws MoraineError of kind `corrupt` when the file is not the table metadata that was written. */
+  /**
+   * @throws MoraineError of kind `corrupt` when the file is not the table metadata that was
+   * written.
+   */
   static async load(
     storage: Storage,
     at: TablePointer | string,
@@ -315,7 +318,8 @@ export class Table extends TableVersion {
     const live = manifests.filter((m) => m.added_files_count + m.existing_files_count > 0)
     const wasRead = (manifest: ManifestFile) =>
       this.cache.isRead(this.pathOf(manifest.manifest_path))
-    // Who removes files has found them in manifests that were read: the others come last, if at all.
+    // Who removes files has found them in manifests that were read: the others come last, if at
+    // all.
     const ordered = [...live.filter(wasRead), ...live.filter((manifest) => !wasRead(manifest))]
     for (const manifest of ordered) {
       const done = removed !== 'all' && gone.length === removed.size
@@ -338,7 +342,10 @@ export class Table extends TableVersion {
     return { kept, removed: gone }
   }
 
-  /** A manifest's entries; `undefined` where they can't be read and `spare` says that they need not be. */
+  /**
+   * A manifest's entries; `undefined` where they can't be read and `spare` says that they need not
+   * be.
+   */
   private async entriesUnless(manifest: ManifestFile, spare: boolean) {
     return this.entries(manifest).catch((error) => {
       if (!spare) throw error

@@ -17,8 +17,8 @@ import type { Schema } from './spec/types.js'
 export const CODEC = 'write.parquet.compression-codec'
 
 /**
- * A version of a table as those see it who read it and write files for it: its shape, and which files hold its rows. How they are listed
- * in storage is another matter.
+ * A version of a table as those see it who read it and write files for it: its shape, and which
+ * files hold its rows. How they are listed in storage is another matter.
  */
 export abstract class TableVersion {
   constructor(
@@ -32,7 +32,10 @@ export abstract class TableVersion {
   /** The folder of the table, relative to the storage's root. */
   abstract get folder(): string
 
-  /** The data files that may hold rows meeting all predicates, with the files of deletes that apply to each. */
+  /**
+   * The data files that may hold rows meeting all predicates, with the files of deletes that apply
+   * to each.
+   */
   abstract plan(predicates?: readonly Predicate[]): Promise<ScanTask[]>
 
   /** The same version with other metadata, which nobody sees before it is saved or written. */

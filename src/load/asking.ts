@@ -74,8 +74,9 @@ export function ask(thread: Worker, asked: Asked, seconds: number): Promise<Answ
 export type AskAlone = (asked: Asked) => Promise<Answers>
 
 /**
- * Answers about rows whose checks have ended their thread: the row that does is found, is asked about by itself once more,
- * and is discarded if that ends a thread, too. All others are answered as ever.
+ * Answers about rows whose checks have ended their thread: the row that does is found, is asked
+ * about by itself once more, and is discarded if that ends a thread, too. All others are answered
+ * as ever.
  *
  * @throws ThreadGone where that is so for all rows, or for many: then it is the schema.
  */
@@ -113,7 +114,10 @@ export async function askApart(asked: Asked, gone: ThreadGone, alone: AskAlone):
       throw error
     }
   }
-  /** What is answered about a row: of each question by itself, as most often one of them is to blame. */
+  /**
+   * What is answered about a row: of each question by itself, as most often one of them is to
+   * blame.
+   */
   const discarded = async (at: number, failed: ThreadGone): Promise<Texts[]> => {
     const { questions } = asked
     if (questions.length === 1) return [[saidOf(questions[0] ?? null, failed)]]

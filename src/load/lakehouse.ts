@@ -10,8 +10,9 @@ import { type Storage, stagingOf } from '../storage/storage.js'
 import { type OpenOptions, openStorage } from './root.js'
 
 /**
- * What all work on one lake shares. It is put together here and nowhere else: by commands, the daemon, programs (`openLake`),
- * processes that work for them, and tests. What is of one lake lives as long as this does, and not as long as the process.
+ * What all work on one lake shares. It is put together here and nowhere else: by commands, the
+ * daemon, programs (`openLake`), processes that work for them, and tests. What is of one lake lives
+ * as long as this does, and not as long as the process.
  */
 export class Lakehouse<S extends Storage = Storage> {
   readonly log: CommitLog
@@ -32,7 +33,10 @@ export class Lakehouse<S extends Storage = Storage> {
     return new Lakehouse(openStorage(root, options))
   }
 
-  /** Starts an engine that finds the lake's objects; with extensions from MORAINE_EXTENSIONS, or else its own folder. */
+  /**
+   * Starts an engine that finds the lake's objects; with extensions from MORAINE_EXTENSIONS, or
+   * else its own folder.
+   */
   startEngine(options: EngineOptions = {}): Promise<Engine> {
     const extensions = variable('MORAINE_EXTENSIONS')
     return openEngine({ extensions, ...options, staging: this.staging })

@@ -15,8 +15,8 @@ import {
 import { codeFolder } from '../home.js'
 
 /*
- * What goes wrong while a definition is loaded, as a sentence, a place in the user's file and a way out: what the bundler
- * refuses, what the code throws, what it does not export.
+ * What goes wrong while a definition is loaded, as a sentence, a place in the user's file and a way
+ * out: what the bundler refuses, what the code throws, what it does not export.
  */
 
 /** Where Moraine itself lies: its own lines are no place in a user's file. */

@@ -138,7 +138,9 @@ const filesKnowTheirPlace: Plugin = {
   },
 }
 
-/** Runs the bundle; its source map leads places of datasets and of errors back to the user's files. */
+/**
+ * Runs the bundle; its source map leads places of datasets and of errors back to the user's files.
+ */
 async function evaluate(code: string, file: string): Promise<Module> {
   const folder = await scratchFolder('lake')
   const bundle = join(folder, 'lake.mjs')

@@ -11,7 +11,10 @@ import { unpackRelations } from '../step/task/pack.js'
 import { Lakehouse } from './lakehouse.js'
 import { loadLake } from './load.js'
 
-/** Carries out a step that was sent as JSON, in an engine of its own; what goes wrong is part of the reply. */
+/**
+ * Carries out a step that was sent as JSON, in an engine of its own; what goes wrong is part of the
+ * reply.
+ */
 export async function carryOutSent(text: string): Promise<string> {
   try {
     const sent = decodeStep(text)
@@ -38,7 +41,10 @@ export async function carryOutSent(text: string): Promise<string> {
   }
 }
 
-/** The dataset of a task: functions can't be sent, so its definition is loaded here, and must be the same. */
+/**
+ * The dataset of a task: functions can't be sent, so its definition is loaded here, and must be the
+ * same.
+ */
 async function datasetOf({ definedIn, task }: SentStep): Promise<Silver | Gold> {
   const { datasets } = await loadLake(definedIn)
   const found = datasets.find((one) => fullName(one) === task.dataset)

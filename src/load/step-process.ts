@@ -3,8 +3,9 @@ import { text as textOf } from 'node:stream/consumers'
 import { watchParent } from '../process/watchdog.js'
 
 /*
- * A process that carries one step out: a task as JSON in, what it gives as JSON out. Started by another process of Moraine's it speaks
- * with that; otherwise it reads standard input and writes standard output, wherever a scheduler of a cluster has put it.
+ * A process that carries one step out: a task as JSON in, what it gives as JSON out. Started by
+ * another process of Moraine's it speaks with that; otherwise it reads standard input and writes
+ * standard output, wherever a scheduler of a cluster has put it.
  */
 
 // What the definition writes is not what the step gives.

@@ -7,7 +7,10 @@ import type { StepWorker } from '../step/context.js'
 import { decodeReply, encodeStep, type SentStep } from '../step/task/codec.js'
 import { packStep } from '../step/task/pack.js'
 
-/** Has steps carried out by processes of this machine, which are told all by JSON: each has one step at a time, and then the next. */
+/**
+ * Has steps carried out by processes of this machine, which are told all by JSON: each has one step
+ * at a time, and then the next.
+ */
 export class StepProcesses {
   private readonly all = new Set<ChildProcess>()
   private readonly idle: ChildProcess[] = []
@@ -41,7 +44,10 @@ export class StepProcesses {
   }
 }
 
-/** Tells a process to carry out a step, and returns its reply; where nobody waits for that any more, the process is ended. */
+/**
+ * Tells a process to carry out a step, and returns its reply; where nobody waits for that any more,
+ * the process is ended.
+ */
 function tell(child: ChildProcess, text: string, signal: AbortSignal): Promise<string> {
   return new Promise<string>((resolve, reject) => {
     const stop = () => child.kill('SIGKILL')

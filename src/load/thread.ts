@@ -14,7 +14,8 @@ import { type ThreadData, textOf } from './threads.js'
 
 // As in the command line's own thread: standard output is for what is asked.
 globalThis.console = new Console(process.stderr, process.stderr)
-// What a check began and did not wait for decides nothing: whenever it fails, no row must be blamed for it.
+// What a check began and did not wait for decides nothing: whenever it fails, no row must be blamed
+// for it.
 const passedOver = new Set<string>()
 for (const event of ['unhandledRejection', 'uncaughtException'])
   process.on(event, (error: unknown) => {

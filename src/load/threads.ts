@@ -27,7 +27,9 @@ export function textOf(dataset: Silver): string {
 /** Seconds that the check of one row may take. */
 const PATIENCE = 60
 
-/** Runs the JavaScript of a lake's schemas in threads of their own, as many as there are processors. */
+/**
+ * Runs the JavaScript of a lake's schemas in threads of their own, as many as there are processors.
+ */
 export class Threads implements JavaScript {
   private readonly most = availableParallelism()
   /** While all threads work, lots for each are read and answers are kept. */
@@ -82,7 +84,10 @@ export class Threads implements JavaScript {
     await Promise.all([...this.all].map((thread) => thread.terminate()))
   }
 
-  /** Asks a thread, and ends it where nobody waits for it any more: its function may never come back. */
+  /**
+   * Asks a thread, and ends it where nobody waits for it any more: its function may never come
+   * back.
+   */
   private asked(thread: Worker, asked: Asked, signal?: AbortSignal): Promise<Answers> {
     const stop = () => void thread.terminate()
     signal?.addEventListener('abort', stop)

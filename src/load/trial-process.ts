@@ -2,7 +2,10 @@ import { isEngineLost } from '../engine/sql-error.js'
 import { watchParent } from '../process/watchdog.js'
 import type { Trial } from './trial.js'
 
-/* A process that reads one object, and says when it is done. That it can end without a word is what it is for. */
+/*
+ * A process that reads one object, and says when it is done. That it can end without a word is what
+ * it is for.
+ */
 
 watchParent()
 process.on('message', async ({ file, root, dataset, id }: Trial) => {

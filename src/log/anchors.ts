@@ -12,8 +12,9 @@ export interface Anchor {
 }
 
 /**
- * Notes outside of a branch's log that its newest commits were made, whoever made them: a log whose last entries were removed, or
- * changed, is known by them. They are written behind a commit, which is as good without: a crash in between costs nothing but the note.
+ * Notes outside of a branch's log that its newest commits were made, whoever made them: a log whose
+ * last entries were removed, or changed, is known by them. They are written behind a commit, which
+ * is as good without: a crash in between costs nothing but the note.
  */
 export class Anchors {
   constructor(

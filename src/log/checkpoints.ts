@@ -11,7 +11,10 @@ export interface KnownNumbers {
   anchors: readonly number[]
 }
 
-/** 1: in the words of earlier versions. A program that knows no other passes over the checkpoint, and reads commits. */
+/**
+ * 1: in the words of earlier versions. A program that knows no other passes over the checkpoint,
+ * and reads commits.
+ */
 type Format = 1 | 2
 
 interface Head {

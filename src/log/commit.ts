@@ -21,24 +21,34 @@ export interface TableState {
   inputColumns?: readonly string[]
   /** Earlier versions, newest first, that have the same rows in other files. */
   sameRowsAs?: readonly string[]
-  /** For gold tables that are kept up to date by parts: the inputs whose rows decide which parts. */
+  /**
+   * For gold tables that are kept up to date by parts: the inputs whose rows decide which parts.
+   */
   drivingInputs?: readonly string[]
-  /** For gold tables: those of `driving` whose rows may go without that parts go which were made of them. */
+  /**
+   * For gold tables: those of `driving` whose rows may go without that parts go which were made of
+   * them.
+   */
   expiringInputs?: readonly string[]
   /**
-   * Where rows expire: the column that says how old they are, from when the oldest is that is there, and before which time rows
-   * have gone.
+   * Where rows expire: the column that says how old they are, from when the oldest is that is
+   * there, and before which time rows have gone.
    */
   retention?: { column: string; oldest?: string; expiredBefore?: string } | undefined
 }
 
-/** Every row in is in exactly one of the others: in = kept + discarded + superseded + deleted + expired. */
+/**
+ * Every row in is in exactly one of the others: in = kept + discarded + superseded + deleted +
+ * expired.
+ */
 export interface RowCounts {
   in: number
   kept: number
   discarded: number
   superseded: number
-  /** Rows that say that their key is gone, and are the newest of it. Only where `deleteWhen` is set. */
+  /**
+   * Rows that say that their key is gone, and are the newest of it. Only where `deleteWhen` is set.
+   */
   deleted?: number
   /** Rows that were kept, and have expired since: they were older than `keep` allows. */
   expired?: number
@@ -64,18 +74,30 @@ export interface BatchPointer {
   replaces?: boolean
   /** It was discarded: how many rows it had. Its manifest names no data any more. */
   discarded?: number
-  /** Objects that could not be read, and whose place it holds; what became of them, the quarantine of its dataset says. */
+  /**
+   * Objects that could not be read, and whose place it holds; what became of them, the quarantine
+   * of its dataset says.
+   */
   quarantined?: number
-  /** It holds all rows of its source: those of earlier batches are not there any more, or have come again. */
+  /**
+   * It holds all rows of its source: those of earlier batches are not there any more, or have come
+   * again.
+   */
   fullExtract?: boolean
-  /** Names that are together in rows of it and would be one column, and which of equal ones they are; present where any fall together. */
+  /**
+   * Names that are together in rows of it and would be one column, and which of equal ones they
+   * are; present where any fall together.
+   */
   collidingNames?: readonly (readonly [name: string, nth: number])[]
 }
 
 /** How far a dataset has read its inputs: batch numbers for bronze, metadata paths for tables. */
 export type Offsets = Readonly<Record<string, number | string>>
 
-/** A dataset that is stored as a query: its rows are those that the query gives over the tables of the same state. */
+/**
+ * A dataset that is stored as a query: its rows are those that the query gives over the tables of
+ * the same state.
+ */
 export interface ViewState {
   /** One SELECT over tables of the lake. */
   sql: string
@@ -83,12 +105,17 @@ export interface ViewState {
   definition: Definition
 }
 
-/** A namespace of tables that other engines keep; its name is the key, levels with U+001F between them. */
+/**
+ * A namespace of tables that other engines keep; its name is the key, levels with U+001F between
+ * them.
+ */
 export interface NamespaceState {
   properties: Readonly<Record<string, string>>
 }
 
-/** A table or a view that other engines keep: Moraine knows where it stands, and does not build it. */
+/**
+ * A table or a view that other engines keep: Moraine knows where it stands, and does not build it.
+ */
 export interface ExternalState {
   kind: 'table' | 'view'
   /** Path of its metadata file, relative to the lake's root. */
@@ -97,7 +124,10 @@ export interface ExternalState {
   sha256: string
 }
 
-/** What the lake holds for other engines. Keys have U+001F between levels of namespaces, and before the name. */
+/**
+ * What the lake holds for other engines. Keys have U+001F between levels of namespaces, and before
+ * the name.
+ */
 export interface ExternalChanges {
   namespaces?: Record<string, NamespaceState | null>
   relations?: Record<string, ExternalState | null>
@@ -114,22 +144,30 @@ export interface Changes {
   tables?: Record<string, TableState | null>
   views?: Record<string, ViewState | null>
   batches?: BatchPointer[]
-  /** Batches of a dataset beyond this number are no longer part of the lake: rollbacks cut, and drops. */
+  /**
+   * Batches of a dataset beyond this number are no longer part of the lake: rollbacks cut, and
+   * drops.
+   */
   cut?: Record<string, number>
-  /** Batches of a dataset up to this number are no longer part of the lake, as it keeps them only for so long. */
+  /**
+   * Batches of a dataset up to this number are no longer part of the lake, as it keeps them only
+   * for so long.
+   */
   expire?: Record<string, number>
   /** Datasets that got another name, new names by old ones. */
   renamed?: Record<string, string | null>
   /** Commits before this one can't be seen any more: vacuum removes what only they refer to. */
   horizon?: number
   /**
-   * Vacuum may remove files that were last modified before this time and that no commit so far leads to (ISO, by the clock of the
-   * storage): later commits must not refer to them.
+   * Vacuum may remove files that were last modified before this time and that no commit so far
+   * leads to (ISO, by the clock of the storage): later commits must not refer to them.
    */
   vacuumed?: string
   /**
-   * Objects that were found damaged, by their paths: the manifest of a batch with that of the one which has its rows now; all others with
-   * `null`. A rollback to a commit that leads to them brings back what took their place, or is refused.
+   * Objects that were found damaged, by their paths: the manifest of a batch with that of the one
+   * which has its rows now; all others with
+   * `null`. A rollback to a commit that leads to them brings back what took their place, or is
+   * refused.
    */
   repaired?: Record<string, string | null>
   /** The commit whose state this one brings back. Such a commit shares its base with no other. */
@@ -148,11 +186,17 @@ export interface CommitInfo {
   message: string
 }
 
-/** What a program must know to work with a commit that uses a feature: see docs/adr/0070-features-of-the-log.md. */
+/**
+ * What a program must know to work with a commit that uses a feature: see
+ * docs/adr/0070-features-of-the-log.md.
+ */
 export interface FeatureUse {
   /** The first version of Moraine that knows it. */
   since: string
-  /** What a program that does not know it can't do: read what has it, write to the lake, or nothing less. */
+  /**
+   * What a program that does not know it can't do: read what has it, write to the lake, or nothing
+   * less.
+   */
   needed: 'read' | 'write' | 'none'
   /** What it brought: `changes.tables.*.sha256`. */
   fields: readonly string[]
@@ -181,7 +225,10 @@ export interface Commit extends CommitInfo {
   definition?: string
   /** What it has beyond its format. */
   features?: FeatureUses
-  /** Of all bytes of the entry before this field, which is its last one; entries of format 1 have none. */
+  /**
+   * Of all bytes of the entry before this field, which is its last one; entries of format 1 have
+   * none.
+   */
   sha256?: string
   /** An id of its own, by which a writer knows its commit again. */
   id: string
@@ -211,7 +258,10 @@ export interface LakeState {
   external?: External
   /** The last batch of each dataset that has expired, where some have. */
   expired?: Readonly<Record<string, number>>
-  /** New names of datasets by the names they had: tables that were made before may know the old ones. */
+  /**
+   * New names of datasets by the names they had: tables that were made before may know the old
+   * ones.
+   */
   renamed?: Readonly<Record<string, string>>
   /** The oldest commit whose files are all there, where vacuum has removed older ones. */
   horizon?: number

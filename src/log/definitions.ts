@@ -10,7 +10,10 @@ function definitionHash(definition: Definition): string {
   return sha256(JSON.stringify(parts)).slice(0, 16)
 }
 
-/** By which definitions tables have been built so far: of those that a run has made, which knows its definition. */
+/**
+ * By which definitions tables have been built so far: of those that a run has made, which knows its
+ * definition.
+ */
 export function foldDefinitions(
   before: LakeState['definitions'],
   { number, time, author, program, definition, changes }: Commit,
@@ -48,8 +51,9 @@ export interface Replaced {
 }
 
 /**
- * Whether a definition was the dataset's before the one that it has now: who has it may have an older lake.ts than others. A new
- * one, and the one of now, are not; nor is one that a rollback has brought back.
+ * Whether a definition was the dataset's before the one that it has now: who has it may have an
+ * older lake.ts than others. A new one, and the one of now, are not; nor is one that a rollback has
+ * brought back.
  */
 export function replacedDefinition(
   state: Pick<LakeState, 'tables' | 'views' | 'definitions'>,

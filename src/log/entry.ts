@@ -14,7 +14,10 @@ export interface Entry {
   path: string
 }
 
-/** @throws MoraineError of kind `corrupt` for what is no commit, `version` for one that only newer programs can read. */
+/**
+ * @throws MoraineError of kind `corrupt` for what is no commit, `version` for one that only newer
+ * programs can read.
+ */
 export function parseEntry(bytes: Uint8Array, path: string): Entry {
   let commit: Commit
   try {

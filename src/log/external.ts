@@ -20,7 +20,10 @@ export function foldExternal(
   }
 }
 
-/** The changes that lead from what other engines have here at one state to what they have at another. */
+/**
+ * The changes that lead from what other engines have here at one state to what they have at
+ * another.
+ */
 export function externalTo(
   from: External | undefined,
   to: External | undefined,

@@ -63,8 +63,9 @@ function foldBatches(before: LakeState['batches'], { batches, cut, expire }: Cha
 }
 
 /**
- * Up to which number a commit leaves the batches of a dataset as they were, where it takes others back. A rollback brings expired batches
- * back where none was left to cut, and cuts those that had expired by then: neither takes away what it leaves expired.
+ * Up to which number a commit leaves the batches of a dataset as they were, where it takes others
+ * back. A rollback brings expired batches back where none was left to cut, and cuts those that had
+ * expired by then: neither takes away what it leaves expired.
  */
 export function cutOf({ cut, expire, batches }: Changes, name: string): number | undefined {
   const expired = expire?.[name]
@@ -82,7 +83,10 @@ export function withoutExpiry({ expire = {}, ...changes }: Changes): Changes {
   return { ...changes, ...(cut.length > 0 ? { cut: Object.fromEntries(cut) } : {}) }
 }
 
-/** The changes that lead from one state to another: what a rollback commits. What was removed stays so. */
+/**
+ * The changes that lead from one state to another: what a rollback commits. What was removed stays
+ * so.
+ */
 export function changesTo(from: LakeState, to: LakeState): Changes {
   const cut: Record<string, number> = {}
   const batches: BatchPointer[] = []
@@ -106,11 +110,13 @@ export function changesTo(from: LakeState, to: LakeState): Changes {
 }
 
 /**
- * An earlier state with all that arrived since: batches, and what sources are known to have delivered. Tables and offsets
- * are the earlier ones, so that the next run builds from the batches again.
+ * An earlier state with all that arrived since: batches, and what sources are known to have
+ * delivered. Tables and offsets are the earlier ones, so that the next run builds from the batches
+ * again.
  *
  * @param from a later state, with the batches that expired since.
- * @param known the batches that had arrived by then: those that had expired have not arrived since, when they are back.
+ * @param known the batches that had arrived by then: those that had expired have not arrived since,
+ *   when they are back.
  */
 export function withArrivals(
   to: LakeState,
@@ -137,8 +143,9 @@ export function withArrivals(
 }
 
 /**
- * Datasets of which batches came under numbers that an earlier state has others of: intake was undone and done anew, or
- * they were dropped. What arrived since can't stand behind what was there then.
+ * Datasets of which batches came under numbers that an earlier state has others of: intake was
+ * undone and done anew, or they were dropped. What arrived since can't stand behind what was there
+ * then.
  */
 export function forkedSince(
   to: LakeState,

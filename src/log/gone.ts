@@ -22,7 +22,10 @@ export const VACUUMED = [
   'ended/',
 ]
 
-/** What is archived is never removed: a file of any age may be found there, and be referred to, again. */
+/**
+ * What is archived is never removed: a file of any age may be found there, and be referred to,
+ * again.
+ */
 const mayGo = (path: string) => VACUUMED.some((folder) => path.startsWith(folder))
 
 /** What was there when a writer began. */
@@ -40,8 +43,8 @@ interface Reference {
 }
 
 /**
- * The files of changes that are missing, or that a vacuum may be removing at this moment: those from before `cutoff` that no
- * commit led to when it began.
+ * The files of changes that are missing, or that a vacuum may be removing at this moment: those
+ * from before `cutoff` that no commit led to when it began.
  *
  * @param cutoff milliseconds since 1970, by the storage's own times; nothing is removed without it.
  * @param visible what commits lead to that can be seen: paths of metadata, manifests and indexes.

@@ -24,7 +24,10 @@ export interface LiveEntry extends ProcessIdentity {
 export interface Live extends LiveEntry {
   /** Milliseconds since it was last heard of. */
   silent: number
-  /** Whether it is known to be there, or was heard of lately: others may have been killed, or be stopped, on another machine. */
+  /**
+   * Whether it is known to be there, or was heard of lately: others may have been killed, or be
+   * stopped, on another machine.
+   */
   certain: boolean
 }
 
@@ -40,8 +43,8 @@ const pathOf = (id: string, number: number) =>
   `${FOLDER}${id}/${String(number).padStart(12, '0')}.json`
 
 /**
- * Says in the lake that a process is at work, so that vacuum leaves it what it reads and can say who is in its way. It protects
- * nothing (ADR 69): where it can't be written, work goes on.
+ * Says in the lake that a process is at work, so that vacuum leaves it what it reads and can say
+ * who is in its way. It protects nothing (ADR 69): where it can't be written, work goes on.
  */
 export class Heartbeat {
   private number = 0
@@ -109,8 +112,9 @@ const idOf = (what: string, started: string): string =>
   `${what}-${started.replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`
 
 /**
- * Does what writes files that no commit leads to before it is done, and says in the lake for so long that it is at work. Runs have a
- * heartbeat of their own; all else that writes files does it in here.
+ * Does what writes files that no commit leads to before it is done, and says in the lake for so
+ * long that it is at work. Runs have a heartbeat of their own; all else that writes files does it
+ * in here.
  */
 export async function whileWriting<T>(
   storage: Storage,

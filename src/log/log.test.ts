@@ -256,7 +256,8 @@ describe('the commit log', () => {
           expect(commit).toBeDefined()
       }
       await expect(all()).rejects.toEqual(isRefused)
-      // A checkpoint behind the gap still tells what was there: reading goes on, and nothing is written over.
+      // A checkpoint behind the gap still tells what was there: reading goes on, and nothing is
+      // written over.
       const reader = new CommitLog(storage, 'main', quick)
       if (last >= 50 && gone < Math.floor(last / 50) * 50) {
         const head = await reader.head()

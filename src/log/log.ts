@@ -61,7 +61,9 @@ export class CommitLog extends LogReader {
   declare protected readonly parent?: Parent<CommitLog>
   /** The definition that commits from here on are made by, as a hash. */
   definition: string | undefined
-  /** When this log was opened: what is committed to it was written since, unless a commit says more. */
+  /**
+   * When this log was opened: what is committed to it was written since, unless a commit says more.
+   */
   private readonly opened: number
 
   constructor(
@@ -92,7 +94,8 @@ export class CommitLog extends LogReader {
    * Makes changes visible, all at once. Commits of others since `base` are no hindrance unless
    * they wrote something that these changes write too.
    *
-   * @throws MoraineError of kind `conflict` in that case, and when a vacuum has removed files of it.
+   * @throws MoraineError of kind `conflict` in that case, and when a vacuum has removed files of
+   *   it.
    */
   async commit(
     base: LakeState,
@@ -140,8 +143,9 @@ export class CommitLog extends LogReader {
   }
 
   /**
-   * A vacuum looks at branches after it has said on main what it removes. Who commits to a branch looks once more behind the
-   * commit: either the vacuum has seen the commit, or this sees the vacuum, and takes the commit back.
+   * A vacuum looks at branches after it has said on main what it removes. Who commits to a branch
+   * looks once more behind the commit: either the vacuum has seen the commit, or this sees the
+   * vacuum, and takes the commit back.
    */
   private async takeBackStale(
     base: LakeState,
@@ -183,9 +187,9 @@ export class CommitLog extends LogReader {
   }
 
   /**
-   * Tries to create a commit and returns what then lies under its number: it, or another's. An answer
-   * may be lost whether the object was created or not: what lies there is what happened, and while
-   * nothing does, the same body is offered again.
+   * Tries to create a commit and returns what then lies under its number: it, or another's. An
+   * answer may be lost whether the object was created or not: what lies there is what happened, and
+   * while nothing does, the same body is offered again.
    */
   private async offer(commit: Commit): Promise<Entry> {
     const path = this.pathOf(commit.number)
@@ -207,7 +211,8 @@ export class CommitLog extends LogReader {
   private async committed(state: LakeState): Promise<LakeState> {
     const { interval = INTERVAL } = this.effects
     this.cache = state
-    // What tells of a commit from outside of the log is of use once it is lost: without it the commit is as good.
+    // What tells of a commit from outside of the log is of use once it is lost: without it the
+    // commit is as good.
     await this.checkpoints.anchors.write(state).catch(() => {})
     // Of what this program does not know, the log has more than its state.
     if (!isKnown(state)) return state
@@ -220,8 +225,9 @@ export class CommitLog extends LogReader {
   }
 
   /**
-   * Brings the state of an earlier commit back, as a new commit; nothing of the history is lost. What arrived
-   * since stays in bronze, unless it is to be undone as well: not all sources give it a second time.
+   * Brings the state of an earlier commit back, as a new commit; nothing of the history is lost.
+   * What arrived since stays in bronze, unless it is to be undone as well: not all sources give it
+   * a second time.
    */
   async rollback(
     to: number | Date,
@@ -251,7 +257,10 @@ export class CommitLog extends LogReader {
     }
   }
 
-  /** A state with all that arrived since, also what has expired meanwhile: its tables have not read it. */
+  /**
+   * A state with all that arrived since, also what has expired meanwhile: its tables have not read
+   * it.
+   */
   private async arrived(target: LakeState, base: LakeState): Promise<LakeState> {
     let since = target
     for (let number = target.number + 1; number <= base.number; number++) {
@@ -280,8 +289,8 @@ export class CommitLog extends LogReader {
   }
 
   /**
-   * A branch that starts at a state of this one: its commits are seen by those who ask for it, and by
-   * nobody else. An id is used once and never again.
+   * A branch that starts at a state of this one: its commits are seen by those who ask for it, and
+   * by nobody else. An id is used once and never again.
    */
   async fork(id: string, at: LakeState): Promise<CommitLog> {
     const fork: Fork = { from: this.branch, number: at.number, hash: at.hash }
@@ -307,7 +316,10 @@ export class CommitLog extends LogReader {
     return new CommitLog(this.storage, id, this.effects, { log: this, fork })
   }
 
-  /** All that was committed on this branch since it was made, as one commit of the branch it came from. */
+  /**
+   * All that was committed on this branch since it was made, as one commit of the branch it came
+   * from.
+   */
   async merge(info: CommitInfo): Promise<LakeState> {
     if (!this.parent) throw new MoraineError('usage', 'main has no parent branch')
     const { log, fork } = this.parent

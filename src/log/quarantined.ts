@@ -1,6 +1,9 @@
 import { quarantineKey } from '../define/quarantine.js'
 
-/** An object that could not be read, and was set aside so that it does not hold back what came after it. */
+/**
+ * An object that could not be read, and was set aside so that it does not hold back what came after
+ * it.
+ */
 export interface QuarantinedObject {
   /** By which commands know it: eight hexadecimal digits. */
   id: string
@@ -15,7 +18,10 @@ export interface QuarantinedObject {
   modified: number
   /** Its bytes as they came. */
   original: { path: string; bytes: number; sha256: string }
-  /** The name of the batch that its rows have once they are read: it sorts at the place at which the object arrived. */
+  /**
+   * The name of the batch that its rows have once they are read: it sorts at the place at which the
+   * object arrived.
+   */
   batch: string
   /** When it arrived. */
   arrived: string

@@ -19,7 +19,10 @@ export interface Parent<Log extends LogReader = LogReader> {
 export class LogReader {
   protected cache: LakeState | undefined
   protected readonly checkpoints: Checkpoints
-  /** The commit up to which a state was found in a checkpoint; `undefined` before one was looked for. */
+  /**
+   * The commit up to which a state was found in a checkpoint; `undefined` before one was looked
+   * for.
+   */
   protected checkpointed: number | undefined
   private knownNumbers: Promise<KnownNumbers> | undefined
 
@@ -74,7 +77,8 @@ export class LogReader {
   /**
    * Whether commits came meanwhile, once no entry was found behind `number`.
    *
-   * @throws MoraineError of kind `corrupt` when there are later entries and the next one is missing.
+   * @throws MoraineError of kind `corrupt` when there are later entries and the next one is
+   *   missing.
    */
   private async hasMore(number: number): Promise<boolean> {
     const later = await firstAfter(this.storage, this.folder, number, all(await this.known()))
@@ -89,7 +93,10 @@ export class LogReader {
     )
   }
 
-  /** The SHA-256 of an entry, as the one after it or its anchor says; `undefined` where nothing does. */
+  /**
+   * The SHA-256 of an entry, as the one after it or its anchor says; `undefined` where nothing
+   * does.
+   */
   async hashOf(number: number): Promise<string | undefined> {
     if (this.parent && number <= this.parent.fork.number) return this.parent.log.hashOf(number)
     const next = await this.entry(number + 1).catch((error) => {

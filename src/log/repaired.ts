@@ -3,7 +3,10 @@ import type { Entry } from './entry.js'
 
 /** An earlier state as it can come back. */
 export interface Mended {
-  /** Batches that were found damaged since are as repair has made them: the same rows in other files. */
+  /**
+   * Batches that were found damaged since are as repair has made them: the same rows in other
+   * files.
+   */
   state: LakeState
   /** Other objects that were found damaged since: they may have been restored. */
   damaged: ReadonlySet<string>

@@ -13,9 +13,10 @@ const SHOWN = 3
 type Vacuums = Pick<LakeState, 'vacuumed' | 'horizon'>
 
 /**
- * Keeps a writer that was stopped, or took very long, from committing files that a vacuum has removed meanwhile, or is removing. A vacuum
- * says in the log what it may remove before it removes anything (ADR 69), and all commits are in one row: one that comes before it is
- * seen by the vacuum, one that comes behind it sees the vacuum.
+ * Keeps a writer that was stopped, or took very long, from committing files that a vacuum has
+ * removed meanwhile, or is removing. A vacuum says in the log what it may remove before it removes
+ * anything (ADR 69), and all commits are in one row: one that comes before it is seen by the
+ * vacuum, one that comes behind it sees the vacuum.
  */
 export class StaleWriter {
   private seen: string | undefined

@@ -5,7 +5,10 @@ import { emptyState } from './fold.js'
 import type { CommitLog } from './log.js'
 import { checkedFold } from './reader.js'
 
-/** The last commit that is there, where only those after it are missing; `undefined` where none is, or one in the middle. */
+/**
+ * The last commit that is there, where only those after it are missing; `undefined` where none is,
+ * or one in the middle.
+ */
 export async function lostTail(
   storage: Storage,
   log: CommitLog,

@@ -26,13 +26,17 @@ export interface Copied {
   objects: number
   bytes: number
   commits: number
-  /** Files that are damaged where they come from: copied as they are, but for those that say where others lie. */
+  /**
+   * Files that are damaged where they come from: copied as they are, but for those that say where
+   * others lie.
+   */
   damaged: string[]
 }
 
 /**
- * Copies a lake to another folder or bucket, with its whole history: all files first, the log last, so that nothing is visible there before
- * all of it is. A copy that was stopped goes on. Commits that are made meanwhile are not part of it.
+ * Copies a lake to another folder or bucket, with its whole history: all files first, the log last,
+ * so that nothing is visible there before all of it is. A copy that was stopped goes on. Commits
+ * that are made meanwhile are not part of it.
  *
  * @throws MoraineError of kind `usage` when another lake lies there.
  */

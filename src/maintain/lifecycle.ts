@@ -7,12 +7,15 @@ import type { Bronze } from '../define/model.js'
 export const idOf = (prefix: string, what: string) =>
   `moraine ${prefix === '' ? '/' : prefix}: ${what}`
 
-/** Days after which parts of uploads that nobody finished go: what vacuum gives files that nothing refers to. */
+/**
+ * Days after which parts of uploads that nobody finished go: what vacuum gives files that nothing
+ * refers to.
+ */
 const UNFINISHED = 7
 
 /**
- * What a bucket can do by itself: S3 judges objects by their age alone, so it may only take what no commit can lead to any more, and
- * move what only a rebuild reads.
+ * What a bucket can do by itself: S3 judges objects by their age alone, so it may only take what no
+ * commit can lead to any more, and move what only a rebuild reads.
  */
 export function lifecycleRules(
   lake: Lake,

@@ -40,9 +40,9 @@ export interface Optimized {
 type Bin = ScanTask[]
 
 /**
- * Puts small files of a table together, partition by partition, and applies what other writers have deleted
- * row by row. The rows stay the same: nothing that reads the table is built again. Each step is a commit of its own,
- * so that it can be stopped at any time.
+ * Puts small files of a table together, partition by partition, and applies what other writers have
+ * deleted row by row. The rows stay the same: nothing that reads the table is built again. Each
+ * step is a commit of its own, so that it can be stopped at any time.
  *
  * @throws MoraineError of kind `conflict` when somebody else changed the table meanwhile.
  */
@@ -129,7 +129,10 @@ async function publish(
   return log.commit(base, { tables: { [name]: changed } }, { ...info, message })
 }
 
-/** Files of each partition that are worth rewriting, in lots of about the size that files should have. */
+/**
+ * Files of each partition that are worth rewriting, in lots of about the size that files should
+ * have.
+ */
 function binsOf(tasks: readonly ScanTask[], target: number, all: boolean): Bin[] {
   const partitions = new Map<string, ScanTask[]>()
   for (const task of tasks) {

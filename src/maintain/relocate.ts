@@ -42,8 +42,8 @@ interface Opened {
 }
 
 /**
- * Writes a table's metadata to another place: all that names files names them where they lie there. Lists of deleted rows name
- * files as well, and are written anew.
+ * Writes a table's metadata to another place: all that names files names them where they lie there.
+ * Lists of deleted rows name files as well, and are written anew.
  *
  * @param folder of the table, the same in both storages.
  * @param expected checksums of what there is.

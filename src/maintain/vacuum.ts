@@ -16,7 +16,10 @@ import type { Storage, StoredObject } from '../storage/storage.js'
 export interface VacuumOptions {
   /** Files that are younger stay, whoever may be about to refer to them. Milliseconds. */
   grace: number
-  /** How far back the lake can be seen as it was, in milliseconds; all of its history when not given. */
+  /**
+   * How far back the lake can be seen as it was, in milliseconds; all of its history when not
+   * given.
+   */
   history?: number
   /** Whether to remove files, rather than to say which. */
   remove: boolean
@@ -47,8 +50,8 @@ const EXAMPLES = 20
 const isOurs = ({ path }: StoredObject) => !path.startsWith('bronze/landing/')
 
 /**
- * Finds files that no commit within the history leads to, on any branch, and removes them when asked to. The
- * log itself is never touched.
+ * Finds files that no commit within the history leads to, on any branch, and removes them when
+ * asked to. The log itself is never touched.
  */
 export async function vacuum(
   log: CommitLog,
@@ -85,7 +88,8 @@ export async function vacuum(
   let unused = await unusedOf([...found, ...old])
   if (remove && unused.length > 0) {
     await announce(log, cutoff, info)
-    // Whoever committed before the announcement keeps its files; whoever commits behind it looks for them.
+    // Whoever committed before the announcement keeps its files; whoever commits behind it looks
+    // for them.
     unused = await unusedOf(unused)
     for (const { path } of unused) await storage.remove(path)
   }
@@ -138,9 +142,10 @@ async function oldRecords(storage: Storage, horizon: Date): Promise<StoredObject
 }
 
 /**
- * Settles from which commit on the lake stays visible, and lets tables forget snapshots from before that time:
- * readers could not open their files any more. The horizon is committed before the first file goes, so that whoever
- * asks for an older commit, also after a crash in the middle, is told instead of finding half of it.
+ * Settles from which commit on the lake stays visible, and lets tables forget snapshots from before
+ * that time: readers could not open their files any more. The horizon is committed before the first
+ * file goes, so that whoever asks for an older commit, also after a crash in the middle, is told
+ * instead of finding half of it.
  */
 async function expire(
   log: CommitLog,
@@ -173,7 +178,10 @@ async function expire(
   return { expired, horizon }
 }
 
-/** What an earlier commit leads to can't be mended by building it anew: the lake of now is whole by then. */
+/**
+ * What an earlier commit leads to can't be mended by building it anew: the lake of now is whole by
+ * then.
+ */
 async function atCommit(number: number, look: () => Promise<void>): Promise<void> {
   try {
     await look()
@@ -196,7 +204,9 @@ class Roots {
   private readonly foreign = new Set<string>()
   /** Lists and manifests of other engines that were read. */
   private readonly read = new Set<string>()
-  /** A table of another engine has manifests outside of the lake: they may name any of its files. */
+  /**
+   * A table of another engine has manifests outside of the lake: they may name any of its files.
+   */
   private isUntold = false
   /** The last commit of each branch that was followed. */
   private readonly followed = new Map<string, number>()
@@ -214,7 +224,9 @@ class Roots {
     return this.used.has(path) || isForeign
   }
 
-  /** All that is visible from commit `horizon` of main on, and on other branches from its time on. */
+  /**
+   * All that is visible from commit `horizon` of main on, and on other branches from its time on.
+   */
   async follow(log: CommitLog, horizon: number): Promise<void> {
     const time = (await log.stateAt(horizon)).time
     for (const id of await this.storage.folders('_moraine/log/')) {

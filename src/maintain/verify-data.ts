@@ -9,7 +9,9 @@ import { compareValues, decodeValue, parseValue } from '../iceberg/spec/values.j
 import type { ReadDeep } from '../log/verify/damage.js'
 import { isPassing } from '../storage/passing.js'
 
-/** Reads every value of a data file, and holds rows, NULLs and bounds against what manifests say. */
+/**
+ * Reads every value of a data file, and holds rows, NULLs and bounds against what manifests say.
+ */
 export function deepReader(session: Session): ReadDeep {
   return async (location, rows, table) => {
     try {
@@ -34,7 +36,9 @@ async function readWhole(session: Session, relation: string, rows: number): Prom
   return sameRows(Number(found?.n), rows)
 }
 
-/** Reads a list of deleted rows: each place comes once, and all are in the file that it is about. */
+/**
+ * Reads a list of deleted rows: each place comes once, and all are in the file that it is about.
+ */
 async function readPositions(
   session: Session,
   location: string,

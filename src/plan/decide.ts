@@ -157,8 +157,8 @@ function nothingYet(dataset: AnyDataset, view: View): string | undefined {
 }
 
 /**
- * Inputs whose first batches have expired, and whose rest is not all that there is, or of whose rows
- * a table's parts were made that went.
+ * Inputs whose first batches have expired, and whose rest is not all that there is, or of whose
+ * rows a table's parts were made that went.
  */
 function lostInputs(dataset: AnyDataset, view: View): string[] {
   const batches = bronzeInputs(dataset)

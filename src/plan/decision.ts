@@ -43,15 +43,18 @@ export type Decision =
 export interface BuildDecision {
   action: 'build'
   /**
-   * `incremental`: silver reads new batches only, gold computes only the parts that changed rows of its
-   * driving inputs touch.
+   * `incremental`: silver reads new batches only, gold computes only the parts that changed rows of
+   * its driving inputs touch.
    */
   mode: 'full' | 'incremental'
   reason: string
   windows: Window[]
   /** New names of columns, by the old ones. */
   renamed?: Readonly<Record<string, string>>
-  /** Inputs whose first rows are gone, so that a build from all rows would lose what was made from them. */
+  /**
+   * Inputs whose first rows are gone, so that a build from all rows would lose what was made from
+   * them.
+   */
   lost?: readonly string[]
   /** Nothing is to be done but to let rows go that are older than `keep`. */
   expires?: true

@@ -5,8 +5,10 @@ import type { AstNode } from './ast.js'
 import { ctesOf, leavesOf, nameOf, queryOf, type Scope } from './select.js'
 
 /**
- * What a cast from what a query gives to a declared type may do: `exact`: it gives the value, or fails by itself;
- * `checked`: of some values it would give another, which has to be looked for; `rounds`: whatever does not fit is rounded.
+ * What a cast from what a query gives to a declared type may do: `exact`: it gives the value, or
+ * fails by itself;
+ * `checked`: of some values it would give another, which has to be looked for; `rounds`: whatever
+ * does not fit is rounded.
  */
 export type Fit = 'exact' | 'checked' | 'rounds'
 
@@ -28,10 +30,16 @@ const numbers = ['int', 'bigint', 'float', 'double', 'decimal']
 /** Digits that a double holds whatever they are. */
 const DOUBLE_DIGITS = 15
 
-/** Digits of the longest value of a type of whole numbers, by the engine's name of it; of others none. */
+/**
+ * Digits of the longest value of a type of whole numbers, by the engine's name of it; of others
+ * none.
+ */
 export const wholeDigits = (type: string): number | undefined => wholes[type]
 
-/** How what a query gives fits a declared type. @param from the engine's name of the type that the query gives. */
+/**
+ * How what a query gives fits a declared type. @param from the engine's name of the type that the
+ * query gives.
+ */
 export function fitOf(from: string, to: ColumnType): Fit {
   if (from === sqlType(to) || texts.includes(to.kind) || from === '"NULL"') return 'exact'
   const decimal = /^DECIMAL\((\d+),(\d+)\)$/.exec(from)
@@ -56,7 +64,10 @@ export function fitOf(from: string, to: ColumnType): Fit {
   return 'checked'
 }
 
-/** SQL for a value of a column as a type, whose `otherwise` is asked for where the type can't hold it. */
+/**
+ * SQL for a value of a column as a type, whose `otherwise` is asked for where the type can't hold
+ * it.
+ */
 export function exactCast(
   value: string,
   from: string,
@@ -87,8 +98,8 @@ const passing = new Set(
 )
 
 /**
- * Whether a column of a parsed query certainly is a fraction that nobody has rounded: a division, a mean.
- * Where it can't be told, it is not.
+ * Whether a column of a parsed query certainly is a fraction that nobody has rounded: a division, a
+ * mean. Where it can't be told, it is not.
  */
 export function isUnrounded(serialized: string, column: string): boolean {
   const tree = JSON.parse(serialized) as { statements?: { node: AstNode }[] }

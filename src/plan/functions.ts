@@ -1,7 +1,8 @@
 /*
- * What is known of the engine's functions: whether the same arguments give the same value at each run. The engine's own
- * word (`stability` in its catalog) is not enough: `age(day)` and `current_setting` are "consistent" there. A function
- * that stands on none of these lists is refused; `functions.test.ts` holds them to the catalog of the engine that runs.
+ * What is known of the engine's functions: whether the same arguments give the same value at each
+ * run. The engine's own word (`stability` in its catalog) is not enough: `age(day)` and
+ * `current_setting` are "consistent" there. A function that stands on none of these lists is
+ * refused; `functions.test.ts` holds them to the catalog of the engine that runs.
  */
 
 const words = (text: string): ReadonlySet<string> => new Set(text.trim().toLowerCase().split(/\s+/))
@@ -75,7 +76,10 @@ export const tableFunctions = words(
   'unnest generate_series range repeat repeat_row json_each json_tree generate_subscripts',
 )
 
-/** Aggregates whose value depends on which rows there are, and not on their order; sums of doubles do in their last digits. */
+/**
+ * Aggregates whose value depends on which rows there are, and not on their order; sums of doubles
+ * do in their last digits.
+ */
 export const setAggregates = words(`
   approx_count_distinct arg_max arg_max_null arg_max_nulls_last arg_min arg_min_null
   arg_min_nulls_last argmax argmin avg bit_and bit_or bit_xor bitstring_agg bool_and bool_or
@@ -92,7 +96,10 @@ export const orderedAggregates = words(`
   json_group_structure last list listagg mode string_agg
 `)
 
-/** Window functions that tell the place of a row among others: the same for all rows without an ORDER BY. */
+/**
+ * Window functions that tell the place of a row among others: the same for all rows without an
+ * ORDER BY.
+ */
 export const rankFunctions = words('cume_dist dense_rank percent_rank rank rank_dense')
 
 /** Window functions that pick rows by their order. */
@@ -115,7 +122,10 @@ export const chance = words(
 /** Estimates that depend on the order of rows. */
 export const estimates = words('approx_quantile approx_top_k')
 
-/** Functions that tell of the session, the machine or the version of the engine, or that only the engine itself calls. */
+/**
+ * Functions that tell of the session, the machine or the version of the engine, or that only the
+ * engine itself calls.
+ */
 const session = words(`
   alias array_to_string_comma_default can_cast_implicitly cast_to_type col_description combine
   constant_or_null create_sort_key current_catalog current_connection_id current_database
@@ -131,7 +141,10 @@ const session = words(`
 
 export const internal = /^(__internal_|icu_|pg_|has_|inet_)/
 
-/** What SQL gives without parentheses, where no column is called so; those that never change are left out. */
+/**
+ * What SQL gives without parentheses, where no column is called so; those that never change are
+ * left out.
+ */
 export const bareNames = words(
   'current_date current_time current_timestamp localtime localtimestamp',
 )

@@ -26,8 +26,8 @@ function downstreamOf(dataset: AnyDataset, lake: Lake): Set<AnyDataset> {
 
 /**
  * The datasets that selectors name, inputs first; all of them without selectors. A selector is a
- * name (`orders`), a full name (`silver.orders`), a tier (`gold`) or `tag:NAME`; a `+` before it adds
- * everything upstream, one behind it everything downstream.
+ * name (`orders`), a full name (`silver.orders`), a tier (`gold`) or `tag:NAME`; a `+` before it
+ * adds everything upstream, one behind it everything downstream.
  *
  * @throws MoraineError of kind `usage` for a selector that matches nothing.
  */

@@ -58,10 +58,10 @@ export interface ProofInput {
 }
 
 /**
- * Proves on the parsed SQL that every row of the result depends on rows of one input that fall in the
- * same part, and on nothing else of that input. Where a UNION or the like puts several inputs together, that
- * holds for each of them. Only what is known to keep that is let through: kinds of nodes, joins and functions
- * that nobody has looked at are refused.
+ * Proves on the parsed SQL that every row of the result depends on rows of one input that fall in
+ * the same part, and on nothing else of that input. Where a UNION or the like puts several inputs
+ * together, that holds for each of them. Only what is known to keep that is let through: kinds of
+ * nodes, joins and functions that nobody has looked at are refused.
  *
  * @throws Unprovable otherwise.
  */
@@ -125,7 +125,10 @@ class Prover {
     return this.follow(level)
   }
 
-  /** Each side of UNION and its kin must give the part, at the same place; only equal rows of both meet. */
+  /**
+   * Each side of UNION and its kin must give the part, at the same place; only equal rows of both
+   * meet.
+   */
   private proveSides(node: AstNode, name: string, outer: Scope): Proof[] {
     const scope = [...ctesOf(node), ...outer]
     refuseLimit(node, name)
@@ -288,7 +291,8 @@ class Prover {
     const only =
       items.length === 1 || !items.some((item) => item !== star && nameOf(item) === lower)
     const plainStar = !star.columns && !star.expr && !(star.rename_list as unknown[])?.length
-    // Of a relation whose columns are not known, the star is the only place that the name can come from.
+    // Of a relation whose columns are not known, the star is the only place that the name can come
+    // from.
     const open = !names && plainStar && only && items.filter((i) => i.class === 'STAR').length === 1
     if (!names && !open)
       throw new Unprovable(
@@ -301,7 +305,9 @@ class Prover {
     return { class: 'COLUMN_REF', type: 'COLUMN_REF', alias: '', column_names }
   }
 
-  /** An expression with those before it in the place of their aliases, where no column is called so. */
+  /**
+   * An expression with those before it in the place of their aliases, where no column is called so.
+   */
   private withAliases(
     item: AstNode,
     before: readonly AstNode[],
@@ -377,7 +383,10 @@ class Prover {
     return this.means(item, level)
   }
 
-  /** Whether an expression is the part: the same, or its name where no input has a column of that name. */
+  /**
+   * Whether an expression is the part: the same, or its name where no input has a column of that
+   * name.
+   */
   private means(other: AstNode, { expression, leaf, leaves, scope, name }: Level): boolean {
     const resolved = refsIn(other).map((ref) => this.leafOfRef(ref, leaves, scope))
     const same = plain(other) === plain(expression)

@@ -21,8 +21,8 @@ const arrives = (dataset: AnyDataset) =>
 const leads = (dataset: AnyDataset) => dataset.about.schedule !== undefined || arrives(dataset)
 
 /**
- * The jobs of a lake. A schedule runs its dataset, those downstream that have none of their own, and what these read beside it and nobody
- * else runs.
+ * The jobs of a lake. A schedule runs its dataset, those downstream that have none of their own,
+ * and what these read beside it and nobody else runs.
  */
 export function jobsOf(lake: Lake): Job[] {
   const roots = lake.datasets.filter(leads)

@@ -7,15 +7,18 @@ export interface ColumnSource {
   column: string
 }
 
-/** What values of columns are computed from, by the columns' names in lower case, in their order. */
+/**
+ * What values of columns are computed from, by the columns' names in lower case, in their order.
+ */
 export type ColumnLineage = Map<string, readonly ColumnSource[]>
 
 /** The columns of a dataset, as it spells them; none where they are not known. */
 export type ColumnsOf = (table: string) => readonly string[]
 
 /**
- * From which columns of datasets each column of a query's result is computed, by its parsed SQL. Conditions, joins and groups are
- * not part of it: they decide which rows there are, not what is in them.
+ * From which columns of datasets each column of a query's result is computed, by its parsed SQL.
+ * Conditions, joins and groups are not part of it: they decide which rows there are, not what is in
+ * them.
  *
  * @param serialized what the parser gave for the query.
  */

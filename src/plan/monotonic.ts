@@ -1,6 +1,9 @@
 import type { AstNode } from './ast.js'
 
-/** Whether a part rises with the one column it is made of, so that bounds of the one bound the other. */
+/**
+ * Whether a part rises with the one column it is made of, so that bounds of the one bound the
+ * other.
+ */
 export function monotonicColumn(expression: AstNode): string | undefined {
   if (expression.class === 'COLUMN_REF') return (expression.column_names as string[])[0]
   if (expression.class === 'CAST') {

@@ -10,7 +10,8 @@ const hint =
   'Order it by the partition and bound its frame: RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW'
 
 /**
- * Why a window may look farther than `affects` says; `undefined` where its frame proves that it doesn't.
+ * Why a window may look farther than `affects` says; `undefined` where its frame proves that it
+ * doesn't.
  *
  * @param byPart whether it is ordered by the part.
  */

@@ -71,7 +71,10 @@ function movedWatermarks(
   return { watermarks: { ...dropped.watermarks, ...Object.fromEntries(moved) } }
 }
 
-/** Tables that have read batches of a dataset: one of its name that comes later begins at the first again. */
+/**
+ * Tables that have read batches of a dataset: one of its name that comes later begins at the first
+ * again.
+ */
 function readersOf(state: LakeState, name: string): Record<string, TableState> {
   const readers = Object.entries(state.offsets).flatMap(([reader, seen]) => {
     const table = state.tables[reader]
@@ -90,9 +93,9 @@ function tablesOf(state: LakeState, name: string): string[] {
 }
 
 /**
- * What gives a dataset another name: its rows, versions, discarded rows, offsets and watermark go with it,
- * as do the offsets of what reads it. Definitions that differ by the name alone count as the same,
- * so that nothing is built again for it.
+ * What gives a dataset another name: its rows, versions, discarded rows, offsets and watermark go
+ * with it, as do the offsets of what reads it. Definitions that differ by the name alone count as
+ * the same, so that nothing is built again for it.
  *
  * @param datasets all datasets of the definition, which has the new name.
  */
@@ -163,7 +166,10 @@ function renamedViews(
   return after
 }
 
-/** A table whose inputs are called otherwise by now: what it was made from is known by the new names. */
+/**
+ * A table whose inputs are called otherwise by now: what it was made from is known by the new
+ * names.
+ */
 function renamedIn(
   table: TableState,
   dataset: Silver | Gold,
@@ -190,7 +196,10 @@ function renamedIn(
 /** Combinations of names that are tried at most. */
 const MOST = 64
 
-/** The names that inputs may have had when a table was made: each combination, by the names they have now. */
+/**
+ * The names that inputs may have had when a table was made: each combination, by the names they
+ * have now.
+ */
 function namesBefore(
   inputs: readonly AnyDataset[],
   renamed: Readonly<Record<string, string>>,

@@ -56,9 +56,10 @@ const modifiers = new Set([
 ])
 
 /**
- * Why the rows of a parsed query, or the value of an expression, may differ from run to run over the same input:
- * `undefined` where all that it contains is on the list of what may not. Which of several rows with the same
- * ORDER BY comes first is left open, as it is in SQL.
+ * Why the rows of a parsed query, or the value of an expression, may differ from run to run over
+ * the same input:
+ * `undefined` where all that it contains is on the list of what may not. Which of several rows with
+ * the same ORDER BY comes first is left open, as it is in SQL.
  */
 export function whyUnrepeatable(root: unknown): Unrepeatable | undefined {
   for (const node of nodesOf(root)) {
@@ -206,7 +207,8 @@ function whyTable(node: AstNode, type: string): Unrepeatable | undefined {
   if (type !== 'JOIN') return undefined
   if (node.ref_type === 'POSITIONAL')
     return { message: 'rows are joined by their position', hint: 'Join them by a condition' }
-  // DuckDB 1.5.5 finds a partner for a row without a time or none, depending on how many rows there are.
+  // DuckDB 1.5.5 finds a partner for a row without a time or none, depending on how many rows there
+  // are.
   if (node.ref_type === 'ASOF')
     return {
       message:

@@ -166,7 +166,10 @@ export function substituted(
   return replace(expression) as AstNode
 }
 
-/** An expression as a text that is the same for the same meaning; names of columns and functions have no case. */
+/**
+ * An expression as a text that is the same for the same meaning; names of columns and functions
+ * have no case.
+ */
 export function plain(expression: AstNode): string {
   const copy = unqualified(expression)
   for (const node of nodesOf(copy)) {

@@ -4,11 +4,15 @@ import { variable } from '../settings.js'
 import { temporaryFolder } from '../storage/temporary.js'
 
 /*
- * Processes that we start. Each calls `watchParent` (`watchdog.ts`) first, and so ends with this process whatever it does.
- * Loads next to nothing, so that one can be started before the command that needs it is loaded.
+ * Processes that we start. Each calls `watchParent` (`watchdog.ts`) first, and so ends with this
+ * process whatever it does. Loads next to nothing, so that one can be started before the command
+ * that needs it is loaded.
  */
 
-/** Why a child ended itself. Each reason has a signal of its own: that tells it also when nothing else of the child runs. */
+/**
+ * Why a child ended itself. Each reason has a signal of its own: that tells it also when nothing
+ * else of the child runs.
+ */
 export type Ending = 'memory' | 'stalled'
 
 export const endings: Readonly<Record<Ending, NodeJS.Signals>> = {
@@ -17,9 +21,15 @@ export const endings: Readonly<Record<Ending, NodeJS.Signals>> = {
 }
 
 export interface ChildOptions {
-  /** Arguments of the script, from `process.argv[3]` on: the second is the process that it belongs to. */
+  /**
+   * Arguments of the script, from `process.argv[3]` on: the second is the process that it belongs
+   * to.
+   */
   args?: readonly string[]
-  /** What it needs of the environment beside the path and the folder for temporary files: no secrets unless they are named. */
+  /**
+   * What it needs of the environment beside the path and the folder for temporary files: no secrets
+   * unless they are named.
+   */
   env?: Readonly<Record<string, string>>
   /** Options of Node's. */
   execArgv?: readonly string[]

@@ -1,8 +1,8 @@
 import { removeScratch } from '../storage/scratch.js'
 
 /*
- * Where SQL is deep within one function of the engine's, nothing can stop it, and Node waits at its exit for the thread that runs
- * it: such a process is ended by a signal.
+ * Where SQL is deep within one function of the engine's, nothing can stop it, and Node waits at its
+ * exit for the thread that runs it: such a process is ended by a signal.
  */
 
 let working = 0
@@ -25,7 +25,10 @@ export function isAtWork(): boolean {
 /** Milliseconds in which what nobody waits for any more may still come to its end. */
 const PATIENCE = 1000
 
-/** Ends this process also if something goes on in it that can't be stopped. All that it had to do is done. */
+/**
+ * Ends this process also if something goes on in it that can't be stopped. All that it had to do is
+ * done.
+ */
 export function endDespiteWork(): void {
   if (working > 0) setTimeout(() => working > 0 && endNow('SIGTERM'), PATIENCE).unref()
 }
@@ -36,7 +39,10 @@ export function exitNow(code: number): void {
   else process.exit(code)
 }
 
-/** Ends this process, whatever it does, as if the signal had found it without handlers. What is committed stays. */
+/**
+ * Ends this process, whatever it does, as if the signal had found it without handlers. What is
+ * committed stays.
+ */
 export function endNow(signal: 'SIGINT' | 'SIGTERM'): void {
   removeScratch()
   process.removeAllListeners(signal)

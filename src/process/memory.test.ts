@@ -64,7 +64,9 @@ it('is never more than the machine has', () => {
   expect(machineMemory()).toBeLessThanOrEqual(totalmem())
 })
 
-/** A group within that of this process, where the machine lets us make one; `undefined` elsewhere. */
+/**
+ * A group within that of this process, where the machine lets us make one; `undefined` elsewhere.
+ */
 function realGroup(bytes: number): string | undefined {
   try {
     const groups = readFileSync('/proc/self/cgroup', 'utf8')

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 
-/** What tells about control groups, and where they lie: arguments so that tests can have their own. */
+/**
+ * What tells about control groups, and where they lie: arguments so that tests can have their own.
+ */
 const PROC = '/proc/self/cgroup'
 const GROUPS = '/sys/fs/cgroup'
 
@@ -31,7 +33,10 @@ export function groupMemory(proc = PROC, groups = GROUPS): number | undefined {
   return limits.length > 0 ? Math.min(...limits) : undefined
 }
 
-/** Limits of a group and of those around it. In a container the group may be seen as the topmost one. */
+/**
+ * Limits of a group and of those around it. In a container the group may be seen as the topmost
+ * one.
+ */
 function limitsAt(root: string, path: string, names: readonly string[]): number[] {
   const steps = path.split('/').filter((step) => step !== '' && step !== '..')
   const folders = steps.map((_, i) => join(root, ...steps.slice(0, i + 1)))

@@ -11,7 +11,10 @@ const SHORTEST = 10
 /** Bytes by which memory may grow in a millisecond. */
 const GROWTH = 8 * 2 ** 20
 
-/** Milliseconds in which work neither gets on nor takes processor time: what it waits for does not come. */
+/**
+ * Milliseconds in which work neither gets on nor takes processor time: what it waits for does not
+ * come.
+ */
 const SILENT = 30 * 60_000
 
 const { parent, limits, work } = workerData as Watched

@@ -7,9 +7,15 @@ import { removeScratch } from '../storage/scratch.js'
 export interface Watchdog {
   /** Starts the thread, where it was not started at once. */
   begin(): void
-  /** Ends the process when it holds more bytes of memory than that; without a number there is no limit. */
+  /**
+   * Ends the process when it holds more bytes of memory than that; without a number there is no
+   * limit.
+   */
   limitMemory(bytes?: number): void
-  /** Ends the process when the work that begins now does not get on; without limits no work is watched. */
+  /**
+   * Ends the process when the work that begins now does not get on; without limits no work is
+   * watched.
+   */
   watchWork(limits?: WorkLimits): void
   /** Counts how often the work got on; whoever does it adds to the first number, by `Atomics`. */
   readonly progress: Int32Array
@@ -26,18 +32,22 @@ export interface WorkLimits {
 /** What the thread of a watchdog is given. */
 export interface Watched {
   parent: number
-  /** Numbers: the bytes that the process may hold, and the seconds of its work without progress and in all; 0: no limit. */
+  /**
+   * Numbers: the bytes that the process may hold, and the seconds of its work without progress and
+   * in all; 0: no limit.
+   */
   limits: SharedArrayBuffer
   /** Whole numbers: how often the work got on, and which one it is. */
   work: SharedArrayBuffer
 }
 
 /**
- * Has this process end with the one that started it: when the channel closes, and, as a thread sees it, when the parent is
- * another than it was. The thread also works while the main thread is busy, or waits for the engine. A parent that is
- * stopped is there.
+ * Has this process end with the one that started it: when the channel closes, and, as a thread sees
+ * it, when the parent is another than it was. The thread also works while the main thread is busy,
+ * or waits for the engine. A parent that is stopped is there.
  *
- * @param starts `later` where the thread is started by `begin`, before anything that may take long: its start takes time of the
+ * @param starts `later` where the thread is started by `begin`, before anything that may take long:
+ *   its start takes time of the
  *   process's own.
  */
 export function watchParent(
@@ -92,7 +102,10 @@ function end(): void {
   process.kill(process.pid, 'SIGKILL')
 }
 
-/** Where the system has to end a process because memory is short, it is to be this one, and not the one that started it. */
+/**
+ * Where the system has to end a process because memory is short, it is to be this one, and not the
+ * one that started it.
+ */
 function sacrifice(): void {
   try {
     writeFileSync('/proc/self/oom_score_adj', '1000')

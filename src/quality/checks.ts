@@ -118,7 +118,8 @@ const overwrites = {
   lower: sourceOf(zod.core._toLowerCase()),
   upper: sourceOf(zod.core._toUpperCase()),
 }
-// String.prototype.trim: white space and line ends of ECMAScript (sections 12.2 and 12.3), in ASCII.
+// String.prototype.trim: white space and line ends of ECMAScript (sections 12.2 and 12.3), in
+// ASCII.
 const ASCII_SPACE = [9, 10, 11, 12, 13]
 
 const overwrite: Applier = (flow, def, _type, js) => {

@@ -31,7 +31,10 @@ export interface CompiledColumn {
   checks: Check[]
   /** SQL that gives further reasons as a list of texts, or NULL. */
   moreReasons?: string
-  /** SQL that is never true, but computes the value: where it fails, that must not depend on who looks. */
+  /**
+   * SQL that is never true, but computes the value: where it fails, that must not depend on who
+   * looks.
+   */
   forced?: string
 }
 

@@ -54,7 +54,8 @@ export interface CompiledChecks {
    * SQL over a relation with the raw values and {@link lineageColumns}, or over what the last of
    * `passes` gave, with its answers. It gives the columns of the
    * schema, the lineage, and three lists of reasons, NULL when empty: `_reasons` (discard),
-   * `_warnings`, `_failures` (the step must fail); `_doubtful` holds for all rows that have any, and is quicker to ask for.
+   * `_warnings`, `_failures` (the step must fail); `_doubtful` holds for all rows that have any,
+   * and is quicker to ask for.
    */
   over(relation: string): string
 }

@@ -11,8 +11,8 @@ export interface JsFunction {
 }
 
 /**
- * Runs SQL, and makes JavaScript callable from it: a session of the engine. SQL is compiled for one of
- * these, so that there is none whose functions nobody knows.
+ * Runs SQL, and makes JavaScript callable from it: a session of the engine. SQL is compiled for one
+ * of these, so that there is none whose functions nobody knows.
  */
 export interface Host {
   readonly dialect: Dialect
@@ -32,8 +32,8 @@ export function callable(
 }
 
 /**
- * What a schema's own JavaScript is asked about each row: the text of a column, or the whole row. It is
- * asked between two passes of SQL, so that it may run in other threads.
+ * What a schema's own JavaScript is asked about each row: the text of a column, or the whole row.
+ * It is asked between two passes of SQL, so that it may run in other threads.
  */
 export interface Question {
   /** The column whose check answers, or `null` for those of the row as a whole. */

@@ -81,8 +81,8 @@ export function decodeText(
 }
 
 /**
- * SQL for a text without the spaces around it. The engine makes a set of what is to be cut off, row by row:
- * that is left to texts that have some, or begin with what sorts as low.
+ * SQL for a text without the spaces around it. The engine makes a set of what is to be cut off, row
+ * by row: that is left to texts that have some, or begin with what sorts as low.
  */
 export function trimmed(text: string, { texts }: Dialect): string {
   const ends = [' ', '\t'].map((space) => texts.endsWith(text, quoteText(space)))
@@ -97,8 +97,9 @@ const exact: readonly ColumnType['kind'][] = ['int', 'bigint', 'decimal']
 const widths: Partial<Record<ColumnType['kind'], number>> = { date: 10, timestamp: 19 }
 
 /**
- * A short cut that needs no regular expression: a text that the cast gives back unchanged is one that
- * the grammar allows. The width keeps out what the engine alone calls a date (`infinity`, years BC).
+ * A short cut that needs no regular expression: a text that the cast gives back unchanged is one
+ * that the grammar allows. The width keeps out what the engine alone calls a date (`infinity`,
+ * years BC).
  */
 function canonical(text: string, type: ColumnType, { texts, values }: Dialect): string {
   const width = widths[type.kind]

@@ -16,12 +16,17 @@ export function inputTypeOf(schema: z.ZodType): ColumnType {
 /** Answers a question about a text; see {@link checkOf}. */
 export type Answering = (text: string | null) => string | null
 
-/** What answers the questions of a schema: about one of its columns, or (`null`) about whole rows. */
+/**
+ * What answers the questions of a schema: about one of its columns, or (`null`) about whole rows.
+ */
 export function checkOf(schema: z.ZodObject, of: string | null): Answering {
   return of === null ? rowCheck(schema) : zodCheck(of, schema.shape[of] as z.ZodType)
 }
 
-/** What a missing value or NULL is to the schema, in the order to try: the outermost wrapper decides. */
+/**
+ * What a missing value or NULL is to the schema, in the order to try: the outermost wrapper
+ * decides.
+ */
 export function absentValues(schema: z.ZodType): readonly (undefined | null)[] {
   return outermostWrapper(schema) === 'nullable' ? [null, undefined] : [undefined, null]
 }
@@ -34,9 +39,9 @@ function outermostWrapper(schema: z.ZodType): string {
 }
 
 /**
- * Checks one value with Zod itself. The argument is the decoded value as text; the answer is `=` when
- * it passes as it is, begins with `+` before another value as text, is `~` for NULL, or begins with `-`
- * before the reasons as a JSON list.
+ * Checks one value with Zod itself. The argument is the decoded value as text; the answer is `=`
+ * when it passes as it is, begins with `+` before another value as text, is `~` for NULL, or begins
+ * with `-` before the reasons as a JSON list.
  */
 function zodCheck(column: string, schema: z.ZodType): (text: string | null) => string {
   const type = inputTypeOf(schema)
@@ -55,8 +60,8 @@ function zodCheck(column: string, schema: z.ZodType): (text: string | null) => s
 }
 
 /**
- * Checks a whole row with what `refine()` and `superRefine()` say about the object. The argument is the
- * row's values as a JSON object; the answer is NULL, or the reasons as a JSON list.
+ * Checks a whole row with what `refine()` and `superRefine()` say about the object. The argument is
+ * the row's values as a JSON object; the answer is NULL, or the reasons as a JSON list.
  */
 function rowCheck(schema: z.ZodObject): (text: string | null) => string | null {
   const shape = schema.shape as Record<string, z.ZodType>
@@ -163,7 +168,9 @@ function toJson(value: unknown): string {
   return jsonText(value ?? null)
 }
 
-/** JSON without halves of characters, which the engine takes for no JSON: as UTF-8, they are U+FFFD. */
+/**
+ * JSON without halves of characters, which the engine takes for no JSON: as UTF-8, they are U+FFFD.
+ */
 const jsonText = (value: unknown): string =>
   JSON.stringify(typeof value === 'string' ? value.toWellFormed() : value)
 

@@ -9,7 +9,9 @@ export interface Known {
 /** By column, in lower case. */
 export type KnownColumns = Readonly<Record<string, Known>>
 
-/** What is known of the rows of all parts together: of columns of which each part says something. */
+/**
+ * What is known of the rows of all parts together: of columns of which each part says something.
+ */
 export function knownOfAll(parts: readonly (KnownColumns | undefined)[]): KnownColumns {
   const [first = {}, ...others] = parts
   return others.reduce<KnownColumns>((all, part = {}) => {

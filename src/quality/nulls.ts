@@ -9,8 +9,8 @@ import { isNumeric } from './numbers.js'
 const ZEROS = '0000-00-00(?:[ T]00:00(?::00(?:[.]0+)?)?)?(?:Z|[+]00(?::?00)?)?'
 
 /**
- * SQL that a text means NULL by what was said of its column; `undefined` where nothing was. Numbers are also
- * compared as such: `-999` means `-999.0` as well.
+ * SQL that a text means NULL by what was said of its column; `undefined` where nothing was. Numbers
+ * are also compared as such: `-999` means `-999.0` as well.
  */
 export function meansNull(
   text: string,

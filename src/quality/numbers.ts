@@ -26,7 +26,10 @@ const BLANK = '[ \u00a0\u202f]?'
 
 const quoteRegex = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 
-/** What a number of the type must look like, after its sign; without more words as anybody writes it. */
+/**
+ * What a number of the type must look like, after its sign; without more words as anybody writes
+ * it.
+ */
 export function numberBody(type: ColumnType, { decimal = '.', group, zeroFraction }: Reading = {}) {
   const groups = group === undefined ? '' : `[0-9]{1,3}(?:[${alike[group] ?? group}][0-9]{3})+|`
   const digits = `(?:${groups}[0-9]+)`
@@ -46,7 +49,10 @@ export function numberBody(type: ColumnType, { decimal = '.', group, zeroFractio
   }
 }
 
-/** A number that is written with a comma, groups of digits or a currency. The text has no spaces around it. */
+/**
+ * A number that is written with a comma, groups of digits or a currency. The text has no spaces
+ * around it.
+ */
 export function decodeNumber(
   text: string,
   type: ColumnType,
@@ -79,7 +85,10 @@ export function decodeNumber(
   return `CASE WHEN ${patterns.matches(text, grammar)} THEN ${value} END`
 }
 
-/** SQL for the value of a text that the grammar allows: too large or too small a number for a double would be infinity, or 0. */
+/**
+ * SQL for the value of a text that the grammar allows: too large or too small a number for a double
+ * would be infinity, or 0.
+ */
 export function numberValue(
   cast: string,
   text: string,

@@ -22,7 +22,10 @@ export interface RawColumn {
   failed?: string
 }
 
-/** The engine's type of a column's values, where a value's usual text is one that the schema takes as that value. */
+/**
+ * The engine's type of a column's values, where a value's usual text is one that the schema takes
+ * as that value.
+ */
 export function valueType(schema: z.ZodType): string | undefined {
   const type = inputTypeOf(schema)
   const { formats = [], epoch, ...reading } = readingOf(schema)
@@ -105,7 +108,10 @@ function ofValues(reading: Reading, areNumbers: boolean): Reading {
   return { ...others, ...(areNumbers && epoch ? { epoch } : {}) }
 }
 
-/** Whether a value is a whole number of the type just where the cast gives one: there is nothing to round. */
+/**
+ * Whether a value is a whole number of the type just where the cast gives one: there is nothing to
+ * round.
+ */
 function isExactly(from: string, { kind }: ColumnType): boolean {
   return integers.includes(from) && ['int', 'bigint', 'decimal'].includes(kind)
 }

@@ -2,10 +2,12 @@ import type { Check } from './checks.js'
 import type { Compiling } from './functions.js'
 
 /**
- * The moment at which the clocks of a zone show a local time. Clocks that are put forward skip times, and
- * those that are put back show times twice: such a time is no moment, unless it is said which is meant.
+ * The moment at which the clocks of a zone show a local time. Clocks that are put forward skip
+ * times, and those that are put back show times twice: such a time is no moment, unless it is said
+ * which is meant.
  *
- * The offset changes at most once in two days, so that the offsets a day before and a day after are the only candidates.
+ * The offset changes at most once in two days, so that the offsets a day before and a day after are
+ * the only candidates.
  */
 export function locate(
   local: string,

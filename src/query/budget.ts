@@ -5,7 +5,10 @@ import { machineMemory } from '../process/memory.js'
 
 /** The part of the machine's memory that all queries of a process may have together. */
 const PART = 0.75
-/** A query for which nothing is said gets what is left, divided by so many: alone it has a quarter of the machine. */
+/**
+ * A query for which nothing is said gets what is left, divided by so many: alone it has a quarter
+ * of the machine.
+ */
 const SHARES = 3
 
 /** Memory that a query has until it gives it back. */
@@ -21,8 +24,9 @@ interface Waiting {
 }
 
 /**
- * The memory of queries that run at the same time. One for which nothing is said gets a third of what is left; where the rest
- * is too little, and where more was asked for than is left, a query waits for others to end, in their order.
+ * The memory of queries that run at the same time. One for which nothing is said gets a third of
+ * what is left; where the rest is too little, and where more was asked for than is left, a query
+ * waits for others to end, in their order.
  */
 export class MemoryBudget {
   private given = 0

@@ -28,7 +28,10 @@ export type Excess = 'memory' | 'time' | 'spill' | 'disk' | 'rows' | 'bytes'
 const MOST_MEMORY = 4 * 2 ** 30
 const LEAST_ENGINE = 2 ** 26
 const TIME = '10m'
-/** What the process needs beside the engine, and each of its threads, which the engine does not count. */
+/**
+ * What the process needs beside the engine, and each of its threads, which the engine does not
+ * count.
+ */
 const BESIDE = 160 * 2 ** 20
 const BESIDE_THREAD = 32 * 2 ** 20
 /** Memory that a thread wants to be worth it. */
@@ -39,7 +42,10 @@ export function defaultMemory(): number {
   return Math.max(LEAST_MEMORY, Math.min(MOST_MEMORY, Math.floor(machineMemory() / 4)))
 }
 
-/** What a query's engine plans with, so that its process stays within the memory: part of what is in use is not known to it. */
+/**
+ * What a query's engine plans with, so that its process stays within the memory: part of what is in
+ * use is not known to it.
+ */
 export function engineShare(
   memory: number,
   asked?: number,
@@ -67,7 +73,10 @@ export function limitsOf(...given: readonly (QueryLimits | undefined)[]): Limits
   }
 }
 
-/** The same for a result that is held as one list: without a limit it would end the process that asks. */
+/**
+ * The same for a result that is held as one list: without a limit it would end the process that
+ * asks.
+ */
 export function asList(limits: Limits): Limits {
   if (limits.bytes < Number.POSITIVE_INFINITY) return limits
   return { ...limits, bytes: Math.floor(getHeapStatistics().heap_size_limit / 2) }

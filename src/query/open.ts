@@ -89,7 +89,10 @@ const readOptions: OptionList<ReadOptions<string>> = {
 
 const aDataset: Expected = { ...datasets, is: 'a dataset', fits: isDataset }
 
-/** Does what checks options, and throws what is wrong with them at once: a program has nobody else to tell. */
+/**
+ * Does what checks options, and throws what is wrong with them at once: a program has nobody else
+ * to tell.
+ */
 function sound<T>(check: () => T): T {
   const found = check()
   const mistakes = takeMistakes()
@@ -97,7 +100,9 @@ function sound<T>(check: () => T): T {
   return found
 }
 
-/** The lake; a CommonJS module gives it as the default of its default where an ES module imports it. */
+/**
+ * The lake; a CommonJS module gives it as the default of its default where an ES module imports it.
+ */
 function lakeIn(given: Lake | { default?: Lake }): Lake {
   const found = given instanceof Object && 'default' in given ? given.default : given
   if ((found as Lake | undefined)?.kind === 'lake') return found as Lake

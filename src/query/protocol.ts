@@ -38,6 +38,9 @@ export type Reply =
     }
   | { type: 'tables'; tables: TableRef[] }
   | { type: 'columns'; columns: Field[] }
-  /** No rows at the end; `isLarge` where the process holds so much that the next query is better off with another. */
+  /**
+   * No rows at the end; `isLarge` where the process holds so much that the next query is better off
+   * with another.
+   */
   | { type: 'rows'; rows: ResultRow[] | null; isLarge?: boolean }
   | { type: 'failed'; message: string; hint?: string; excess?: Excess }

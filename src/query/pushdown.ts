@@ -29,7 +29,10 @@ export function predicatesFor(table: TableRef, nodes: readonly AstNode[]): Pushe
   )
 }
 
-/** The columns that a query names anywhere, in lower case; `undefined` when it takes all of something. */
+/**
+ * The columns that a query names anywhere, in lower case; `undefined` when it takes all of
+ * something.
+ */
 export function columnsNamed(nodes: readonly AstNode[]): string[] | undefined {
   if (nodes.some((node) => node.class === 'STAR')) return undefined
   const names = nodes.flatMap((node) =>
@@ -38,7 +41,9 @@ export function columnsNamed(nodes: readonly AstNode[]): string[] | undefined {
   return [...new Set(names.map((name) => name.toLowerCase()))]
 }
 
-/** The tables of a FROM, without those of subqueries; a table function or subquery counts as one. */
+/**
+ * The tables of a FROM, without those of subqueries; a table function or subquery counts as one.
+ */
 function fromTables(from: unknown): AstNode[] {
   const node = from as AstNode
   return node.type === 'JOIN' ? [...fromTables(node.left), ...fromTables(node.right)] : [node]

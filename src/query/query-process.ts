@@ -9,7 +9,10 @@ import { giveBack, takeProcess } from './spawn.js'
 /** Milliseconds that a timer can wait. */
 const LONGEST = 2 ** 31 - 1
 
-/** Milliseconds in which a process has started, and knows what is asked, however busy the machine is. */
+/**
+ * Milliseconds in which a process has started, and knows what is asked, however busy the machine
+ * is.
+ */
 const START = 60_000
 
 /** The process of one query at a time; one question is asked at a time. */

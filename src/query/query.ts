@@ -38,10 +38,11 @@ export interface QueryResult extends AsyncDisposable {
 }
 
 /**
- * Runs one SELECT over the lake as it is in a state. The query runs in a process of its own, in an engine that can
- * open nothing but the files of the tables it names.
+ * Runs one SELECT over the lake as it is in a state. The query runs in a process of its own, in an
+ * engine that can open nothing but the files of the tables it names.
  *
- * @throws MoraineError of kind `query` when it is refused or fails, of kind `limit` when it needs more than it may use; the
+ * @throws MoraineError of kind `query` when it is refused or fails, of kind `limit` when it needs
+ *   more than it may use; the
  *   reason of the signal when that has stopped it.
  */
 export async function queryLake(

@@ -6,7 +6,10 @@ const OBJECT = 48
 /** Bytes of a value of no varying size, with the pointer to it. */
 const PLAIN = 24
 
-/** Estimates how many bytes of memory rows take in JavaScript: of columns with values of varying sizes, each value is looked at. */
+/**
+ * Estimates how many bytes of memory rows take in JavaScript: of columns with values of varying
+ * sizes, each value is looked at.
+ */
 export function sizer(columns: readonly Field[]): (rows: readonly ResultRow[]) => number {
   const varying = columns.filter(({ type }) => varies(type)).map(({ name }) => name)
   const fixed = OBJECT + PLAIN * columns.length

@@ -12,7 +12,10 @@ import type { Storage } from '../storage/storage.js'
 import type { RelationFiles } from './protocol.js'
 import type { Pushed } from './pushdown.js'
 
-/** A table with its files as the query's process opens them, which is nothing else: on this machine, or where they lie. */
+/**
+ * A table with its files as the query's process opens them, which is nothing else: on this machine,
+ * or where they lie.
+ */
 export async function atHand(
   staging: Staging,
   { relation, sizes }: Scan,
@@ -40,7 +43,10 @@ const SMALL = 2 ** 20
 /** Bytes of a table's files from which on copies would be too much of the disk. */
 const LARGE = 2 ** 30
 
-/** Whether a file is better read where it lies than copied: where most of it is not asked for, or copies would be large. */
+/**
+ * Whether a file is better read where it lies than copied: where most of it is not asked for, or
+ * copies would be large.
+ */
 export function isWorthIt(
   { relation, bytes }: Scan,
   file: DataFile | undefined,
@@ -83,7 +89,10 @@ export async function scan(
   }
 }
 
-/** Tables as queries of one state have found them, by their metadata: what describes them is read once. */
+/**
+ * Tables as queries of one state have found them, by their metadata: what describes them is read
+ * once.
+ */
 const loaded = new WeakMap<LakeState, Map<string, Table>>()
 
 async function loadTable(storage: Storage, state: LakeState, at: TablePointer): Promise<Table> {

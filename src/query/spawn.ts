@@ -3,8 +3,8 @@ import { builtFile } from '../home.js'
 import { startChild } from '../process/child.js'
 
 /*
- * Loads next to nothing, so that the process of a query can be started before the command that needs it is loaded: both take
- * their time to start.
+ * Loads next to nothing, so that the process of a query can be started before the command that
+ * needs it is loaded: both take their time to start.
  */
 
 let ready: ChildProcess | undefined

@@ -1,7 +1,8 @@
 /*
- * The process in which queries run, one after the other. It is given the SQL and the files of the tables, proves the SQL
- * on its parsed tree, and then shuts every door but those files before it runs it. Doors stay shut: a query of other files
- * has another engine, which may open what the queries before it had as well.
+ * The process in which queries run, one after the other. It is given the SQL and the files of the
+ * tables, proves the SQL on its parsed tree, and then shuts every door but those files before it
+ * runs it. Doors stay shut: a query of other files has another engine, which may open what the
+ * queries before it had as well.
  */
 
 import { isDeepStrictEqual } from 'node:util'

@@ -7,7 +7,10 @@ import { saveOutput } from '../step/task/save.js'
 import type { Replay } from '../step/task/task.js'
 import { executeStep } from './execute-step.js'
 
-/** Has a step carried out, and makes new versions of tables from what it gives; `undefined` where that would change nothing. */
+/**
+ * Has a step carried out, and makes new versions of tables from what it gives; `undefined` where
+ * that would change nothing.
+ */
 export async function carryOut(
   context: RunContext,
   dataset: Silver | Gold,

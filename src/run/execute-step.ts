@@ -10,8 +10,8 @@ import { mergeOutputs, partsOf } from '../step/task/split.js'
 import type { StepTask } from '../step/task/task.js'
 
 /**
- * Carries a step out, wherever that is: writes data files, and nothing that leads to them. Of a part of a step, what needs all rows is left
- * to who puts the parts together.
+ * Carries a step out, wherever that is: writes data files, and nothing that leads to them. Of a
+ * part of a step, what needs all rows is left to who puts the parts together.
  *
  * @returns `undefined` where a replay would change nothing.
  */
@@ -46,7 +46,10 @@ export function inParts(most: number, worker: StepWorker = executeStep): StepWor
   }
 }
 
-/** What a step works with: who carries it out, and what its task says. A run's own settings are none of its business. */
+/**
+ * What a step works with: who carries it out, and what its task says. A run's own settings are none
+ * of its business.
+ */
 function contextOf(resources: StepResources, { settings, part }: StepTask): StepContext {
   const { storage, engine, relations, javascript, signal, progress } = resources
   return { storage, engine, relations, javascript, signal, progress, ...settings, part }

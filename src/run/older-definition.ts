@@ -7,8 +7,9 @@ import type { View } from '../plan/decision.js'
 import { definitionOf } from '../plan/fingerprint.js'
 
 /**
- * What is wrong with building a dataset by a definition that was its own before the one of now: two programs with different rules would
- * rebuild each other's tables in turn (ADR 71). `undefined` when it is new, or the one of now.
+ * What is wrong with building a dataset by a definition that was its own before the one of now: two
+ * programs with different rules would rebuild each other's tables in turn (ADR 71). `undefined`
+ * when it is new, or the one of now.
  */
 export function olderDefinition(
   dataset: AnyDataset,

@@ -24,7 +24,10 @@ export interface LineageTarget {
   namespace?: string
 }
 
-/** Reads OPENLINEAGE_URL, OPENLINEAGE_ENDPOINT, OPENLINEAGE_API_KEY, OPENLINEAGE_NAMESPACE, and the file of OPENLINEAGE__TRANSPORT__*. */
+/**
+ * Reads OPENLINEAGE_URL, OPENLINEAGE_ENDPOINT, OPENLINEAGE_API_KEY, OPENLINEAGE_NAMESPACE, and the
+ * file of OPENLINEAGE__TRANSPORT__*.
+ */
 export function lineageTarget(env?: Readonly<Record<string, string>>): LineageTarget | undefined {
   const of = (name: Variable) => variable(name, env)
   if (of('OPENLINEAGE_DISABLED') === 'true') return undefined
@@ -44,7 +47,10 @@ export function lineageTarget(env?: Readonly<Record<string, string>>): LineageTa
   }
 }
 
-/** Tells of the steps of runs as OpenLineage events: each dataset that is built is a job, with its inputs and its output. */
+/**
+ * Tells of the steps of runs as OpenLineage events: each dataset that is built is a job, with its
+ * inputs and its output.
+ */
 export class OpenLineage {
   private run = ''
   private inputs = new Map<string, readonly string[]>()

@@ -21,32 +21,44 @@ export interface RunOptions {
   anew?: readonly string[]
   /** Whether databases that feed inboxes are asked for rows; `true`. */
   feeds?: boolean
-  /** Build tables from all rows that there are, also where their inputs do not have all of them any more. */
+  /**
+   * Build tables from all rows that there are, also where their inputs do not have all of them any
+   * more.
+   */
   allowLoss?: boolean
-  /** Datasets whose full extracts may have far fewer rows than before: what was held back of them is taken. */
+  /**
+   * Datasets whose full extracts may have far fewer rows than before: what was held back of them is
+   * taken.
+   */
   acceptShrink?: readonly string[]
   /** Datasets whose files are read again, all of them, as their definition says now. */
   reread?: readonly string[]
   /** Rows of each bronze input that silver reads at most, to try a definition out. */
   sample?: number
   /**
-   * The engine is for this run alone: once sources are read, it can open nothing but the lake, and is of no use for
-   * another one.
+   * The engine is for this run alone: once sources are read, it can open nothing but the lake, and
+   * is of no use for another one.
    */
   ownEngine?: boolean
   /** Judge discarded rows of a silver dataset again, rather than to read new ones. */
   replay?: Replay
-  /** Build also by a definition that another one has taken the place of since: this one is wanted again. */
+  /**
+   * Build also by a definition that another one has taken the place of since: this one is wanted
+   * again.
+   */
   acceptDefinition?: boolean
   /** Let columns change in ways that break what reads the tables. */
   allowBreaking?: boolean
   /** Milliseconds of work from which a step's result is kept for a run that has to go on; 500. */
   keepAfter?: number
-  /** Bytes of source files from which on values are kept rather than texts, where silver reads them so; 1 MiB. */
+  /**
+   * Bytes of source files from which on values are kept rather than texts, where silver reads them
+   * so; 1 MiB.
+   */
   valuesFrom?: number
   /**
-   * Bytes of a table's files up to which replaced rows have their files written again; beyond it files in which
-   * few rows are replaced stay, with lists of deleted rows. 16 MiB.
+   * Bytes of a table's files up to which replaced rows have their files written again; beyond it
+   * files in which few rows are replaced stay, with lists of deleted rows. 16 MiB.
    */
   rewriteUpTo?: number
   /** Bytes of a database's table that are read as one part; 128 MiB. */
@@ -58,8 +70,8 @@ export interface RunOptions {
   /** Reads objects at which processes ended; see {@link RunContext}. */
   tryApart?: TryApart
   /**
-   * Datasets whose steps went on in this process when they should have ended: they are not built. The run adds to them. For
-   * processes that live on.
+   * Datasets whose steps went on in this process when they should have ended: they are not built.
+   * The run adds to them. For processes that live on.
    */
   leftBehind?: Set<string>
   signal?: AbortSignal

@@ -8,7 +8,10 @@ import { Journal } from '../step/journal.js'
 import type { Shared } from './run-context.js'
 import type { Steps } from './steps.js'
 
-/** What a run leaves and tells beside its tables: its folder in storage, its record, and that it lives. */
+/**
+ * What a run leaves and tells beside its tables: its folder in storage, its record, and that it
+ * lives.
+ */
 export class RunRecorder {
   readonly journal: Journal
   /** New versions of tables that nobody may see, as a check is broken. */

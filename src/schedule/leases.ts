@@ -18,7 +18,10 @@ export interface LeaseState {
   seen: string | null
   /** When it last succeeded. */
   succeeded: string | null
-  /** When it failed, with its retries used up, and has not succeeded since; absent where it was never told. */
+  /**
+   * When it failed, with its retries used up, and has not succeeded since; absent where it was
+   * never told.
+   */
   failed?: string | null
 }
 
@@ -40,8 +43,9 @@ const LONGEST = 600_000
 const LEFT = 3
 
 /**
- * Who runs a job, so that of several processes one does: a row of numbered objects, each created only if it is not there. It saves work and
- * does not protect anything: a process that was stopped for an hour and goes on finds out when it commits.
+ * Who runs a job, so that of several processes one does: a row of numbered objects, each created
+ * only if it is not there. It saves work and does not protect anything: a process that was stopped
+ * for an hour and goes on finds out when it commits.
  */
 export class Lease {
   private number = -1
@@ -70,7 +74,8 @@ export class Lease {
       if (!bytes) continue
       newest ??= Number(number)
       this.number = newest
-      // One that is damaged says nothing, and the one before it does; the next number is free all the same.
+      // One that is damaged says nothing, and the one before it does; the next number is free all
+      // the same.
       if (!state) continue
       this.state = state
       return state

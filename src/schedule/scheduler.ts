@@ -48,7 +48,10 @@ export interface SchedulerOptions {
   health?: StorageWatch
 }
 
-/** What a scheduler asks about the lake's storage: while it is away no job begins, and no failure counts. */
+/**
+ * What a scheduler asks about the lake's storage: while it is away no job begins, and no failure
+ * counts.
+ */
 export interface StorageWatch {
   readonly isSound: boolean
   /** Whether storage answers now, after something has failed. */
@@ -101,7 +104,10 @@ interface Due {
   seen?: string
 }
 
-/** Runs jobs when they are due. Several schedulers may share a lake: of each job one of them takes each turn. */
+/**
+ * Runs jobs when they are due. Several schedulers may share a lake: of each job one of them takes
+ * each turn.
+ */
 export class Scheduler {
   private readonly waiting: Waiting[]
   private readonly stopped = abortController()
@@ -308,7 +314,10 @@ export class Scheduler {
     }
   }
 
-  /** Notes what was done, also where storage goes away at that moment: it would be done once more otherwise. */
+  /**
+   * Notes what was done, also where storage goes away at that moment: it would be done once more
+   * otherwise.
+   */
   private async release(lease: Lease, done: Parameters<Lease['release']>[0]): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {

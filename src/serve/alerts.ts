@@ -31,7 +31,10 @@ export interface Resending {
   signal: AbortSignal
 }
 
-/** Tells all who want to know. Nobody who can't be reached keeps others from it, and each is tried again for a while. */
+/**
+ * Tells all who want to know. Nobody who can't be reached keeps others from it, and each is tried
+ * again for a while.
+ */
 export async function tell(
   alerts: readonly Alert[],
   message: AlertMessage,

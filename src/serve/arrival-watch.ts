@@ -26,7 +26,10 @@ export interface ArrivalWatchOptions {
   onNotes: (notes: readonly string[]) => void
 }
 
-/** Notifies the scheduler of what arrives for one dataset: by a folder's events, a queue, and sweeps. */
+/**
+ * Notifies the scheduler of what arrives for one dataset: by a folder's events, a queue, and
+ * sweeps.
+ */
 export class ArrivalWatch {
   private readonly arrivals: Arrivals
   private watcher: FSWatcher | undefined
@@ -36,7 +39,10 @@ export class ArrivalWatch {
     this.arrivals = new Arrivals(storage, dataset, head)
   }
 
-  /** Hears of files as they arrive; resolves once that was tried. Without it there are still the sweeps. */
+  /**
+   * Hears of files as they arrive; resolves once that was tried. Without it there are still the
+   * sweeps.
+   */
   async watch(): Promise<void> {
     const { path } = this.arrivals
     if (path === undefined) return

@@ -30,7 +30,8 @@ export interface BodyLimits {
 }
 
 /**
- * Reads a request's body, but never more of it than is allowed, and for no longer than it takes senders that mean it.
+ * Reads a request's body, but never more of it than is allowed, and for no longer than it takes
+ * senders that mean it.
  *
  * @param held counts each byte from when it is there; whoever calls gives `counted.bytes` back.
  * @throws BadBody when it is too large or too slow, or when there is no room for it now.
@@ -125,7 +126,10 @@ function decodeRows(body: Buffer): string[] {
 /** Names of one row; all rows of a batch together may have more. */
 const MOST_NAMES = 2000
 
-/** Names that can be no column are refused before anything is durable: nobody could take such a row in. */
+/**
+ * Names that can be no column are refused before anything is durable: nobody could take such a row
+ * in.
+ */
 function refuseNames(row: object, number: number): void {
   const names = Object.keys(row)
   if (names.length > MOST_NAMES)

@@ -1,6 +1,9 @@
 import type { Engine } from '../engine/engine.js'
 
-/** Engines for runs that happen at the same time; each has one for itself, which is confined to the lake in its course. */
+/**
+ * Engines for runs that happen at the same time; each has one for itself, which is confined to the
+ * lake in its course.
+ */
 export class EnginePool {
   private readonly running = new Set<Engine>()
 

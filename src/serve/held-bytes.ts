@@ -1,4 +1,7 @@
-/** Bytes of requests that may be held in memory together, from their first byte until they are durable. */
+/**
+ * Bytes of requests that may be held in memory together, from their first byte until they are
+ * durable.
+ */
 export class HeldBytes {
   private held = 0
 

@@ -35,7 +35,10 @@ interface Known extends SentRequest {
   rows: Promise<number>
 }
 
-/** Makes requests for one dataset durable: while one object is written, those that come meanwhile wait for the next. */
+/**
+ * Makes requests for one dataset durable: while one object is written, those that come meanwhile
+ * wait for the next.
+ */
 export class IngestBuffer {
   private readonly landing: Landing
   private readonly queue: Waiting[] = []
@@ -69,7 +72,9 @@ export class IngestBuffer {
       }
   }
 
-  /** None of an object that is gone, or can't be read: that is for the run which is to ingest it. */
+  /**
+   * None of an object that is gone, or can't be read: that is for the run which is to ingest it.
+   */
   private async requestsOf(path: string): Promise<readonly Landed[]> {
     try {
       return (await this.landing.read(path)) ?? []

@@ -37,7 +37,10 @@ export class Metrics {
     }
   }
 
-  /** What is in quarantine, whoever put it there or took it out; of what was in it and is not any more, none. */
+  /**
+   * What is in quarantine, whoever put it there or took it out; of what was in it and is not any
+   * more, none.
+   */
   quarantine(objects: readonly { dataset: string }[]): void {
     const series = this.series('moraine_quarantined_objects')
     for (const labels of series.keys()) series.set(labels, 0)

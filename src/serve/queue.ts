@@ -9,8 +9,9 @@ const WAIT = 20
 const PAUSE = 5000
 
 /**
- * Listens to a queue of SQS into which a bucket says what has arrived, until it is told to stop. A message is a sign to look and no more, so that it is
- * removed as soon as it was heard: what it was about is found by looking, now or at the next sweep.
+ * Listens to a queue of SQS into which a bucket says what has arrived, until it is told to stop. A
+ * message is a sign to look and no more, so that it is removed as soon as it was heard: what it was
+ * about is found by looking, now or at the next sweep.
  */
 export async function listenTo(
   url: string,

@@ -88,7 +88,9 @@ function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono {
 
 const noToken = (c: Context) => c.json({ error: 'the token is missing or wrong' }, 401)
 
-/** Whether a request may do what needs a token; without one everybody may who reaches this server. */
+/**
+ * Whether a request may do what needs a token; without one everybody may who reaches this server.
+ */
 async function isAllowed(c: Context, token: Secret | undefined): Promise<boolean> {
   return token === undefined || shows(c.req.header('authorization'), token)
 }
@@ -189,7 +191,10 @@ async function receive(
   }
 }
 
-/** What whoever sends is told while nothing can become durable; of what is wrong only those who run it hear more. */
+/**
+ * What whoever sends is told while nothing can become durable; of what is wrong only those who run
+ * it hear more.
+ */
 const AWAY = 'the storage does not respond: try again later'
 const STARTING = 'the server is starting: try again in a second'
 
@@ -198,7 +203,10 @@ function secondsUntil(state: Health): number {
   return Math.max(SOON, Math.ceil((state.retryAt - Date.now()) / 1000))
 }
 
-/** Rows that are not durable by then may still become so: whoever sends them again with their key has them once. */
+/**
+ * Rows that are not durable by then may still become so: whoever sends them again with their key
+ * has them once.
+ */
 async function soon<T>(durable: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {

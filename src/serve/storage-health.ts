@@ -33,8 +33,9 @@ export type Health =
 const encoder = new TextEncoder()
 
 /**
- * Knows whether the lake's storage can be read and written. It hears of calls that fail, and then tries by itself,
- * with longer and longer pauses, until a small object can be created, read and removed again.
+ * Knows whether the lake's storage can be read and written. It hears of calls that fail, and then
+ * tries by itself, with longer and longer pauses, until a small object can be created, read and
+ * removed again.
  */
 export class StorageHealth {
   private suspected: { since: number; message: string; retryAt: number } | undefined

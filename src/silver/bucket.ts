@@ -13,8 +13,9 @@ import type { Validated } from './stages.js'
 const MANY = 2 ** 30
 
 /**
- * SQL whether a row's key is in the bucket of a part. A key of one column is in the bucket that Iceberg's transform gives (Murmur3), so that
- * other engines find the same one; of several, the buckets of all are put together. Rows without a whole key are in the first.
+ * SQL whether a row's key is in the bucket of a part. A key of one column is in the bucket that
+ * Iceberg's transform gives (Murmur3), so that other engines find the same one; of several, the
+ * buckets of all are put together. Rows without a whole key are in the first.
  */
 export function inBucket(session: Session, dataset: Silver, { index, of }: StepPart): string {
   const { fields } = toFields(fieldsOfShape(dataset.schema.shape as never), [], 0)

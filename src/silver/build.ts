@@ -18,8 +18,9 @@ import { tallyRows, validate } from './validate.js'
 import { writeStep } from './write.js'
 
 /**
- * Reads new bronze rows (or all, or those that were discarded before), checks them in one pass, keeps the newest of each key, and writes
- * what is kept and what is discarded. Proves that no row was lost.
+ * Reads new bronze rows (or all, or those that were discarded before), checks them in one pass,
+ * keeps the newest of each key, and writes what is kept and what is discarded. Proves that no row
+ * was lost.
  *
  * @returns `undefined` where a replay would change nothing.
  */
@@ -44,7 +45,9 @@ export async function buildSilver(
   )
 }
 
-/** Definitions that break readers, and rules that can't be bound, are refused before rows are read. */
+/**
+ * Definitions that break readers, and rules that can't be bound, are refused before rows are read.
+ */
 async function refuseWrong(
   context: StepContext,
   session: Session,
@@ -59,8 +62,8 @@ async function refuseWrong(
 }
 
 /**
- * The same for discarded rows: those that pass now enter the table, unless it has a newer row of their key; the others stay where they
- * are.
+ * The same for discarded rows: those that pass now enter the table, unless it has a newer row of
+ * their key; the others stay where they are.
  */
 async function replayed(
   context: StepContext & { careful?: boolean },

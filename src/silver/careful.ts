@@ -5,9 +5,10 @@ import type { Session } from '../engine/engine.js'
 import { SqlError } from '../engine/sql-error.js'
 
 /*
- * SQL of the user's may fail on a row: a cast that meets a word, a date that is none. The engine then stops
- * with the first such row. So that it costs nothing where all is well, a step is first taken as it is; if a
- * value makes it fail it is taken once more, with each expression tried on each row by itself.
+ * SQL of the user's may fail on a row: a cast that meets a word, a date that is none. The engine
+ * then stops with the first such row. So that it costs nothing where all is well, a step is first
+ * taken as it is; if a value makes it fail it is taken once more, with each expression tried on
+ * each row by itself.
  */
 
 /** Whether SQL failed by what is in a row, rather than by how it is written. */

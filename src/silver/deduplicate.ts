@@ -59,7 +59,10 @@ export async function deduplicate(
 
 type Latest = Pick<Deduplicated, 'latest' | 'superseded'>
 
-/** Finds the latest rows by the places of those that are not: only keys, cursors and places are looked at. */
+/**
+ * Finds the latest rows by the places of those that are not: only keys, cursors and places are
+ * looked at.
+ */
 async function latestByPlace(
   session: Session,
   dataset: Silver,
@@ -120,7 +123,10 @@ async function latestByValue(
   return { latest, superseded: (await count(session, before)) - (await count(session, after)) }
 }
 
-/** Leaves out rows that a later row of their batch has superseded: the table does not tell at which line of a batch its rows were. */
+/**
+ * Leaves out rows that a later row of their batch has superseded: the table does not tell at which
+ * line of a batch its rows were.
+ */
 export async function withoutOutrun(
   context: StepContext & { careful?: boolean },
   session: Session,

@@ -6,7 +6,10 @@ import { seed } from '../../test/support/seed.js'
 import type { Session } from '../engine/engine.js'
 import { findDuplicates } from './duplicates.js'
 
-/** Keys that come more than once, as they are and as they are suspected, and whether the order of rows told. */
+/**
+ * Keys that come more than once, as they are and as they are suspected, and whether the order of
+ * rows told.
+ */
 async function repeatedIn(session: Session, rows: string, type: string, flawed: boolean) {
   const relation = await session.materialize(`SELECT a::${type} AS a, b::${type} AS b FROM ${rows}`)
   const flagged = await session.materialize(`FROM ${relation.sql} LIMIT ${flawed ? 1 : 0}`)

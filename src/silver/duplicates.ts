@@ -2,17 +2,23 @@ import type { Relation, Session } from '../engine/engine.js'
 import { NearlySorted } from './nearly-sorted.js'
 import type { Keyed } from './stages.js'
 
-/** First rows whose order tells whether all may be in order: so many that few other orders hold for them. */
+/**
+ * First rows whose order tells whether all may be in order: so many that few other orders hold for
+ * them.
+ */
 const SAMPLE = 200_000
-/** Keys that are looked at one by one, beside all rows, and at most: of more, all are put into groups. */
+/**
+ * Keys that are looked at one by one, beside all rows, and at most: of more, all are put into
+ * groups.
+ */
 const FEW = 0.05
 const MOST = 500_000
 /** What numbers of JavaScript count to without a gap. */
 const EXACT = 2 ** 53
 
 /**
- * Looks for keys that come more than once. Returns SQL that holds for rows of all keys that do, and of few
- * that do not; `undefined` where none does.
+ * Looks for keys that come more than once. Returns SQL that holds for rows of all keys that do, and
+ * of few that do not; `undefined` where none does.
  */
 export async function findDuplicates(
   session: Session,
@@ -39,7 +45,10 @@ export async function findDuplicates(
   return found ? `${hash} IN (SELECT * FROM ${repeated})` : undefined
 }
 
-/** Whether all rows come in the order of their keys, so that none comes twice: quick to see, and often so. */
+/**
+ * Whether all rows come in the order of their keys, so that none comes twice: quick to see, and
+ * often so.
+ */
 async function areInOrder(
   session: Session,
   keys: readonly string[],
@@ -80,7 +89,10 @@ function permutations<T>(items: readonly T[]): T[][] {
   return items.flatMap((item, i) => permutations(items.toSpliced(i, 1)).map((p) => [item, ...p]))
 }
 
-/** A column of a key that is made of integers: the least of them, and how many there are from it to the greatest. */
+/**
+ * A column of a key that is made of integers: the least of them, and how many there are from it to
+ * the greatest.
+ */
 interface Digit {
   column: string
   least: bigint
@@ -123,7 +135,10 @@ async function packingOf(
   return size < EXACT ? { digits, rows: Number(found?.n) } : undefined
 }
 
-/** SQL for the number that a row's key is made; NULL where a part of the key is. As a floating point number: whole ones are as exact, and quicker. */
+/**
+ * SQL for the number that a row's key is made; NULL where a part of the key is. As a floating point
+ * number: whole ones are as exact, and quicker.
+ */
 function packed(digits: readonly Digit[]): string {
   const weights = digits.map((_, i) => digits.slice(i + 1).reduce((all, { size }) => all * size, 1))
   const parts = digits.map(
@@ -133,7 +148,10 @@ function packed(digits: readonly Digit[]): string {
   return `(${parts.join(' + ')})`
 }
 
-/** Repeated keys among rows that are nearly sorted by some order of the key's columns, or by the first of them; `undefined` where they are not. */
+/**
+ * Repeated keys among rows that are nearly sorted by some order of the key's columns, or by the
+ * first of them; `undefined` where they are not.
+ */
 async function nearlySorted(
   session: Session,
   { digits, rows }: Packing,
@@ -165,7 +183,10 @@ async function nearlySorted(
   return { none: candidates.length === 0, sql }
 }
 
-/** The order of columns, and the width of its groups, in which the fewest of some rows are out of place. */
+/**
+ * The order of columns, and the width of its groups, in which the fewest of some rows are out of
+ * place.
+ */
 function likelyOrder(digits: readonly Digit[], sample: readonly number[]) {
   const most = sample.length * FEW
   let best: { order: readonly Digit[]; width: number; candidates: number } | undefined

@@ -49,7 +49,8 @@ export async function refuseWhatFails(
 /**
  * Makes sure that what can't be tried fails on no row.
  *
- * @throws MoraineError that names the expression, the first row on which it fails, and what to write.
+ * @throws MoraineError that names the expression, the first row on which it fails, and what to
+ *   write.
  */
 async function refuseFailing(
   session: Session,
@@ -62,7 +63,10 @@ async function refuseFailing(
         await refuseFailingRow(session, dataset, said, sql, input)
 }
 
-/** The same for one expression over some rows, which have a place: the first of those on which it fails is looked for by halves. */
+/**
+ * The same for one expression over some rows, which have a place: the first of those on which it
+ * fails is looked for by halves.
+ */
 async function refuseFailingRow(
   session: Session,
   dataset: Silver,

@@ -34,8 +34,9 @@ export function historyColumns(dataset: Silver, columns: readonly Field[]): Fiel
 }
 
 /**
- * Keeps every version of every key (slowly changing dimension, type 2). What comes late finds its place between the others; only versions
- * that are new, or end at another time than before, are written.
+ * Keeps every version of every key (slowly changing dimension, type 2). What comes late finds its
+ * place between the others; only versions that are new, or end at another time than before, are
+ * written.
  *
  * @param candidates as validation left them: rows that lost to a newer one are versions as well.
  */
@@ -137,8 +138,8 @@ function unchangedVersions(
 }
 
 /**
- * Keeps when keys went: a version that comes late, from before that, ended then. Returns SQL for the ends that were known of the keys which
- * rows came for.
+ * Keeps when keys went: a version that comes late, from before that, ended then. Returns SQL for
+ * the ends that were known of the keys which rows came for.
  */
 async function writeEnds(
   context: StepContext,
@@ -172,7 +173,10 @@ async function writeEnds(
   }
 }
 
-/** Versions of the keys that rows came for, and what ends them: of two at the same time the one of the newer batch, or that came now. */
+/**
+ * Versions of the keys that rows came for, and what ends them: of two at the same time the one of
+ * the newer batch, or that came now.
+ */
 function versionsSql(
   { rows }: Dialect,
   own: string,

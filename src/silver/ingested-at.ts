@@ -3,11 +3,15 @@ import type { Session } from '../engine/engine.js'
 import type { BuildDecision } from '../plan/decision.js'
 import type { StepContext } from '../step/context.js'
 
-/** SQL for a relation that has `_batch`, with `_ingested_at` beside its columns: when the batch of each row came. */
+/**
+ * SQL for a relation that has `_batch`, with `_ingested_at` beside its columns: when the batch of
+ * each row came.
+ */
 export type WithIngestedAt = (relation: string) => string
 
 /**
- * Says when rows came. A row keeps the time of its batch however often its table is built; rows of other tables have the time of the run.
+ * Says when rows came. A row keeps the time of its batch however often its table is built; rows of
+ * other tables have the time of the run.
  *
  * @param batches the batches that the step reads, beside those of its windows.
  */

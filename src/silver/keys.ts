@@ -14,7 +14,10 @@ export function havePlaces({ from }: Silver): boolean {
   return from.length === 1 && from[0]?.tier === 'bronze'
 }
 
-/** SQL that rows of two relations have the same place. One number is quick to compare, texts that are looked at where it is equal cost nothing. */
+/**
+ * SQL that rows of two relations have the same place. One number is quick to compare, texts that
+ * are looked at where it is equal cost nothing.
+ */
 export function samePlace(a: string, b: string): string {
   const same = (column: string) =>
     `${a}.${column} <= ${b}.${column} AND ${a}.${column} >= ${b}.${column}`

@@ -112,7 +112,10 @@ function freshRows(target: Target, from: Relation): string {
   return `SELECT ${namesOf(target)}, _ingested_at AS _loaded_at, _batch FROM ${target.withIngestedAt(from.sql)} WHERE _kind = 'valid'`
 }
 
-/** The latest rows without those that something newer is there for, and how many valid ones those are. */
+/**
+ * The latest rows without those that something newer is there for, and how many valid ones those
+ * are.
+ */
 async function withoutLate(
   session: Session,
   dataset: Silver,
@@ -134,7 +137,9 @@ async function withoutLate(
   }
 }
 
-/** Keys that both the table and the new rows have; `_stale` where the table's row is the newer one. */
+/**
+ * Keys that both the table and the new rows have; `_stale` where the table's row is the newer one.
+ */
 function matchesSql(dataset: Silver, existing: string, { sql: latest }: Relation): string {
   const keys = keysOf(dataset)
   const on = keys.map((k) => `e.${k} = w.${k}`).join(' AND ')

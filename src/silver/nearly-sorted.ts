@@ -4,17 +4,20 @@ const FEW = 24
 const MANY = 10_000
 
 /**
- * Finds numbers that may come more than once among numbers that rise by and large, looking at each once and remembering
- * those of one group: `width` numbers that follow each other, from a multiple of it.
+ * Finds numbers that may come more than once among numbers that rise by and large, looking at each
+ * once and remembering those of one group: `width` numbers that follow each other, from a multiple
+ * of it.
  *
- * Whatever comes, each number that comes more than once is among the candidates: of two that are equal, either one is out
- * of place (its group lower than one that was there before, or higher than that of the number after it) or not remembered, or
- * the second comes while the first one is.
+ * Whatever comes, each number that comes more than once is among the candidates: of two that are
+ * equal, either one is out of place (its group lower than one that was there before, or higher than
+ * that of the number after it) or not remembered, or the second comes while the first one is.
  */
 export class NearlySorted {
   readonly candidates: number[] = []
   private held = -1
-  /** The highest group so far of numbers in their place: its first number, and the first after it. */
+  /**
+   * The highest group so far of numbers in their place: its first number, and the first after it.
+   */
   private start = -1
   private end = 0
   /** What came of the group: `count` numbers, all of them in the set if there are many. */

@@ -47,7 +47,10 @@ export async function chooseReplayed(
   return chosen && { ...chosen, definitionChanged }
 }
 
-/** The rows that leave the discarded table, as they pass now or have other reasons; `undefined` where that would change nothing. */
+/**
+ * The rows that leave the discarded table, as they pass now or have other reasons; `undefined`
+ * where that would change nothing.
+ */
 export async function leavingOf(
   session: Session,
   { rows, definitionChanged }: Replayed,
@@ -62,7 +65,10 @@ export async function leavingOf(
   return some || definitionChanged ? leaving : undefined
 }
 
-/** The discarded rows that are meant, and which batches they are in; `undefined` where there are none. */
+/**
+ * The discarded rows that are meant, and which batches they are in; `undefined` where there are
+ * none.
+ */
 async function chooseRows(
   { relations, storage }: StepContext,
   session: Session,
@@ -105,8 +111,9 @@ async function chooseRows(
 }
 
 /**
- * A definition that differs by more than its rules would give other rows than those that are there. One that differs by rules is taken
- * where all rows that are there keep to them. Returns whether it differs.
+ * A definition that differs by more than its rules would give other rows than those that are there.
+ * One that differs by rules is taken where all rows that are there keep to them. Returns whether it
+ * differs.
  */
 async function refuseOtherDefinition(
   context: StepContext,

@@ -10,7 +10,10 @@ export interface Validated {
   columns: string[]
   /** All rows. */
   rows: Relation
-  /** Those that have reasons, warnings or failures, or that a newer version of their file has taken the place of. */
+  /**
+   * Those that have reasons, warnings or failures, or that a newer version of their file has taken
+   * the place of.
+   */
   flagged: Relation
   keyed: Keyed
 }
@@ -30,7 +33,9 @@ export interface Deduplicated {
   candidates: Relation
   /** One row a key: the newest by cursor, batch, file and row. */
   latest: Relation
-  /** Key, cursor and place of rows whose key may come more than once; only where rows have places. */
+  /**
+   * Key, cursor and place of rows whose key may come more than once; only where rows have places.
+   */
   duplicates: Relation | undefined
   /** Valid rows that lost to a newer one. */
   superseded: number

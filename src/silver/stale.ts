@@ -16,7 +16,9 @@ import {
 import { filesOfKeys } from './merge.js'
 import type { Deduplicated, Validated } from './stages.js'
 
-/** The newest rows of keys that are invalid while an older, valid row of the key stays in the table. */
+/**
+ * The newest rows of keys that are invalid while an older, valid row of the key stays in the table.
+ */
 export interface Stale {
   rows: number
   /** Key and place of each, where there may be some. */
@@ -56,7 +58,8 @@ export async function findStale(
   const isNone = (await count(session, `SELECT count(*) AS n FROM ${newest.sql}`)) === 0
   if (isNone) return { rows: 0 }
   const table = incremental ? await context.relations.table(fullName(dataset)) : undefined
-  // Keys alone are quicker to look at than all of the latest rows, and where no row takes a key away, each that is fine tells of one.
+  // Keys alone are quicker to look at than all of the latest rows, and where no row takes a key
+  // away, each that is fine tells of one.
   const valid = [
     duplicates && !removesKeys(dataset)
       ? `SELECT ${list} FROM ${antiJoin(

@@ -30,8 +30,8 @@ interface CheckedPart {
 /**
  * Validates the rows that a silver step reads.
  *
- * Where values are kept as such, validating a row costs less than writing it down: then `rows` is a view, and only flagged rows are
- * written.
+ * Where values are kept as such, validating a row costs less than writing it down: then `rows` is a
+ * view, and only flagged rows are written.
  */
 export async function validate(
   context: InputContext & Pick<StepContext, 'javascript' | 'signal'>,
@@ -106,7 +106,10 @@ function unionSql(rows: RowDialect, parts: readonly CheckedPart[], where?: strin
   return rows.union(parts.map((one) => checkedSql(rows, one, `(${one.part.relation})`, where)))
 }
 
-/** Rows that are validated whenever they are asked for, and those of them that are flagged, which are written down. */
+/**
+ * Rows that are validated whenever they are asked for, and those of them that are flagged, which
+ * are written down.
+ */
 async function viewedRows(
   session: Session,
   compiled: readonly CheckedPart[],
@@ -157,7 +160,10 @@ async function findFlagged(
   return true
 }
 
-/** The smallest of several parts, where it is small beside all: rows that are flagged are often there. */
+/**
+ * The smallest of several parts, where it is small beside all: rows that are flagged are often
+ * there.
+ */
 function fewest<T extends { part: SilverPart }>(parts: readonly T[]): T | undefined {
   if (parts.length < 2) return undefined
   const rows = parts.map(({ part }) => part.rows ?? 0)
@@ -166,7 +172,10 @@ function fewest<T extends { part: SilverPart }>(parts: readonly T[]): T | undefi
   return least <= all * 0.05 ? parts[rows.indexOf(least)] : undefined
 }
 
-/** Key, cursor and place of all rows, in the order of the files: nothing else is computed. `undefined` where that takes more than SQL. */
+/**
+ * Key, cursor and place of all rows, in the order of the files: nothing else is computed.
+ * `undefined` where that takes more than SQL.
+ */
 export async function keysAlone(
   context: InputContext,
   session: Session,
@@ -206,7 +215,10 @@ export async function keysAlone(
   }
 }
 
-/** SQL for the least and the greatest of each column of the key, where files know them of the values as they are. */
+/**
+ * SQL for the least and the greatest of each column of the key, where files know them of the values
+ * as they are.
+ */
 function knownExtremes(
   { key }: Silver,
   { raw }: SilverPart,
@@ -224,7 +236,10 @@ function knownExtremes(
     : `${row(least)} UNION ALL ${row(greatest)}`
 }
 
-/** Columns from which on a table is wide, and rows for each of them, up to which planning a statement takes longer than to run it. */
+/**
+ * Columns from which on a table is wide, and rows for each of them, up to which planning a
+ * statement takes longer than to run it.
+ */
 const WIDE = 256
 const ROWS_A_COLUMN = 10
 
@@ -234,10 +249,16 @@ function isWide({ schema }: Silver, { rows = Number.POSITIVE_INFINITY }: SilverI
   return columns >= WIDE && rows <= columns * ROWS_A_COLUMN
 }
 
-/** Values that have to be read from texts, beside all: reading them again costs less than writing all of their rows down. */
+/**
+ * Values that have to be read from texts, beside all: reading them again costs less than writing
+ * all of their rows down.
+ */
 const FEW = 0.3
 
-/** Whether rows may be validated more than once: few texts have to be read, and the answer is the same each time. */
+/**
+ * Whether rows may be validated more than once: few texts have to be read, and the answer is the
+ * same each time.
+ */
 async function isCheap(
   session: Session,
   dataset: Silver,
@@ -271,7 +292,10 @@ export interface Tally {
   warnings: ReasonCount[]
 }
 
-/** What became of the rows that were validated; they are counted unless it is known how many there are. */
+/**
+ * What became of the rows that were validated; they are counted unless it is known how many there
+ * are.
+ */
 export async function tallyRows(
   session: Session,
   { flagged, keyed }: Pick<Validated, 'flagged' | 'keyed'>,

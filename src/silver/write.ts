@@ -118,7 +118,10 @@ function resultOf(
   }
 }
 
-/** What to say of rows that break a check of severity `fail`: they keep the step from being published. */
+/**
+ * What to say of rows that break a check of severity `fail`: they keep the step from being
+ * published.
+ */
 async function failedRows(
   context: StepContext,
   session: Session,

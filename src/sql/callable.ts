@@ -3,9 +3,10 @@ import { callable, chance, clock, estimates, internal, tableFunctions } from '..
 import { folded } from './relations.js'
 
 /*
- * What SQL of people and programs may call. Every function of the engine's catalog has been looked at: it may be called,
- * or it is refused for one of these reasons. `callable.test.ts` holds the lists to the catalog of the engine that runs, so
- * that a new DuckDB has to be looked at. A function that is on no list is refused.
+ * What SQL of people and programs may call. Every function of the engine's catalog has been looked
+ * at: it may be called, or it is refused for one of these reasons. `callable.test.ts` holds the
+ * lists to the catalog of the engine that runs, so that a new DuckDB has to be looked at. A
+ * function that is on no list is refused.
  */
 
 const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/))

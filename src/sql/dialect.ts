@@ -38,15 +38,15 @@ export interface ValueDialect {
   /**
    * A text as another type, or NULL where it is none: numbers out of range, days that no calendar
    * has. What a text may look like is proved before. Spaces and tabs around numbers are passed
-   * over; a moment without an offset is in UTC; 24:00:00 is the beginning of the next day. What is too
-   * large for a double may also be infinity, and what is too small 0. Of a number that the other type
-   * can't hold: NULL where it is out of range, else one near it, which callers compare.
+   * over; a moment without an offset is in UTC; 24:00:00 is the beginning of the next day. What is
+   * too large for a double may also be infinity, and what is too small 0. Of a number that the
+   * other type can't hold: NULL where it is out of range, else one near it, which callers compare.
    */
   tryCast(value: string, type: string): string
   /**
    * The value's own text: decimals with all digits of their scale, `true`, `1969-12-31`,
-   * `1969-12-31 23:59:59.5` (no zeros at the end of the fraction), moments in UTC with `+00`; doubles
-   * with the fewest digits that give them back, however the engine writes these.
+   * `1969-12-31 23:59:59.5` (no zeros at the end of the fraction), moments in UTC with `+00`;
+   * doubles with the fewest digits that give them back, however the engine writes these.
    */
   text(value: string): string
   /**
@@ -63,7 +63,9 @@ export interface ValueDialect {
   isNaN(double: string): string
   /** How often a whole number above zero goes into another that is not below zero. */
   quotient(number: string, by: string): string
-  /** Values with names as one. Two of the same names are equal where all values are; so are NULLs. */
+  /**
+   * Values with names as one. Two of the same names are equal where all values are; so are NULLs.
+   */
   struct(fields: readonly (readonly [name: string, value: string])[]): string
   /** Fails with a text, on rows for which it is computed and on no others: `CASE` keeps it off. */
   fail(message: string): string
@@ -80,7 +82,9 @@ export interface TextDialect {
   md5(text: string): string
   /** A text of code points. */
   characters(codes: readonly number[]): string
-  /** An empty part is in every text, at its beginning and its end; no character stands for others. */
+  /**
+   * An empty part is in every text, at its beginning and its end; no character stands for others.
+   */
   contains(text: string, part: string): string
   startsWith(text: string, part: string): string
   endsWith(text: string, part: string): string
@@ -106,8 +110,9 @@ export interface TextDialect {
 
 /**
  * Regular expressions of RE2, given as texts in JavaScript. `.` is any code point but a line feed,
- * `^` and `$` are the ends of the whole text (a last line end is part of it), `\w`, `\d` and `\s` mean
- * ASCII. Of several ways to match, the leftmost counts, and of those the one that is tried first.
+ * `^` and `$` are the ends of the whole text (a last line end is part of it), `\w`, `\d` and `\s`
+ * mean ASCII. Of several ways to match, the leftmost counts, and of those the one that is tried
+ * first.
  */
 export interface PatternDialect {
   /** Whether all of a text matches. */
@@ -115,29 +120,32 @@ export interface PatternDialect {
   /** Whether some part of a text matches. */
   finds(text: string, pattern: string): string
   /**
-   * What a group of the first match holds, from 1; an empty text where nothing matches, or the group
-   * has no part in it.
+   * What a group of the first match holds, from 1; an empty text where nothing matches, or the
+   * group has no part in it.
    */
   extract(text: string, pattern: string, group: number): string
   /** A struct of what the groups of the first match hold, by names, each as in {@link extract}. */
   extractAll(text: string, pattern: string, names: readonly string[]): string
   /** The text without what matches, wherever it does. */
   without(text: string, pattern: string): string
-  /** The text with its first match replaced by a text in JavaScript, in which nothing has a meaning. */
+  /**
+   * The text with its first match replaced by a text in JavaScript, in which nothing has a meaning.
+   */
   replaceFirst(text: string, pattern: string, by: string): string
 }
 
 export interface TimeDialect {
   /**
-   * A text as a TIMESTAMP by a format of strptime, or NULL where it is none: what the format does not
-   * say is that of the beginning of 1900. With `%z` it is a moment. `%y` from 69 on is 1969, `%b` and
+   * A text as a TIMESTAMP by a format of strptime, or NULL where it is none: what the format does
+   * not say is that of the beginning of 1900. With `%z` it is a moment. `%y` from 69 on is 1969,
+   * `%b` and
    * `%p` are English in any case. That the text has the form of the format is proved before.
    */
   parse(text: string, format: string): string
   /**
    * Of a moment, the TIMESTAMP that clocks of a zone show. Of a TIMESTAMP, the moment at which they
-   * show it; where they show it never or twice, one near it. The zone is a name of the IANA database,
-   * with the offsets of all times in it, also before 1900.
+   * show it; where they show it never or twice, one near it. The zone is a name of the IANA
+   * database, with the offsets of all times in it, also before 1900.
    */
   inZone(zone: string, time: string): string
   /** Whether a text names a zone of the IANA database, in its very letters. */
@@ -177,17 +185,17 @@ export interface ListDialect {
   /** The value at a place, a whole number above zero; NULL where the list has none. */
   at(list: string, place: string): string
   /**
-   * In a SELECT: a row for each value of a list, and none for NULL or an empty list; lists that stand
-   * side by side go together.
+   * In a SELECT: a row for each value of a list, and none for NULL or an empty list; lists that
+   * stand side by side go together.
    */
   each(list: string): string
 }
 
 export interface JsonDialect {
   /**
-   * A value as JSON, in a text. Control characters and quotes are escaped, all else stands as it is.
-   * A decimal has all of its digits, but perhaps not the zeros at its end; dates and times are their
-   * own text. NULL gives NULL, within a list or a struct `null`.
+   * A value as JSON, in a text. Control characters and quotes are escaped, all else stands as it
+   * is. A decimal has all of its digits, but perhaps not the zeros at its end; dates and times are
+   * their own text. NULL gives NULL, within a list or a struct `null`.
    */
   text(value: string): string
   /** Values with names as a JSON object, in a text, in this order; NULL is `null`. */
@@ -218,7 +226,8 @@ export interface AggregateDialect {
   list(value: string): string
   /**
    * A number that all values of all rows have to be read for, and in which their order has no say;
-   * `row` is the relation's alias. Two equal rows take each other away, so that rows are counted, too.
+   * `row` is the relation's alias. Two equal rows take each other away, so that rows are counted,
+   * too.
    */
   checksum(row: string): string
 }
@@ -226,8 +235,8 @@ export interface AggregateDialect {
 /** Relations: what stands behind SELECT and behind FROM. */
 export interface RowDialect {
   /**
-   * Of a relation that `Session.materialize` made, as a column of it: the number of each row, from 0
-   * without gaps, as long as nothing is added to it.
+   * Of a relation that `Session.materialize` made, as a column of it: the number of each row, from
+   * 0 without gaps, as long as nothing is added to it.
    */
   readonly number: string
   /** All columns of a relation but some; an alias and a point may stand before. */
@@ -235,20 +244,23 @@ export interface RowDialect {
   /** All columns of a relation in their order, some of them with other values. */
   replacing(columns: readonly (readonly [name: string, value: string])[]): string
   /**
-   * The rows of one relation for which the other has a row, each as often as it is there. NULL is equal
-   * to nothing.
+   * The rows of one relation for which the other has a row, each as often as it is there. NULL is
+   * equal to nothing.
    */
   semiJoin(one: string, other: string, on: JoinOn): string
-  /** The rows of one relation for which the other has no row: those with NULL among the columns stay. */
+  /**
+   * The rows of one relation for which the other has no row: those with NULL among the columns
+   * stay.
+   */
   antiJoin(one: string, other: string, on: JoinOn): string
   /**
-   * The rows of all queries, as often as each is there, their columns by names in any case; a column
-   * that a query lacks is NULL. The first query says the order of its columns.
+   * The rows of all queries, as often as each is there, their columns by names in any case; a
+   * column that a query lacks is NULL. The first query says the order of its columns.
    */
   union(queries: readonly string[]): string
   /**
-   * SELECT of columns from rows, of which a condition on a window over all of them holds. `from` may
-   * end with WHERE, which comes before the window.
+   * SELECT of columns from rows, of which a condition on a window over all of them holds. `from`
+   * may end with WHERE, which comes before the window.
    */
   qualify(columns: string, from: string, condition: string): string
 }

@@ -28,7 +28,10 @@ export interface Refusal {
 
 const tiers = ['bronze', 'silver', 'gold', 'discarded', 'deleted', 'history']
 
-/** All kinds of nodes that DuckDB's parser gives for a SELECT; a new one has to be looked at before it may pass. */
+/**
+ * All kinds of nodes that DuckDB's parser gives for a SELECT; a new one has to be looked at before
+ * it may pass.
+ */
 const queryNodes = new Set(['SELECT_NODE', 'SET_OPERATION_NODE', 'RECURSIVE_CTE_NODE'])
 const tableNodes = new Set([
   'BASE_TABLE',
@@ -70,7 +73,8 @@ export interface Tree {
 }
 
 /**
- * Proves on the parsed tree that a text is one SELECT over tables of the lake, with functions that only compute.
+ * Proves on the parsed tree that a text is one SELECT over tables of the lake, with functions that
+ * only compute.
  *
  * @param serialized what the parser's `json_serialize_sql` gave for the text.
  * @throws MoraineError of kind `query` otherwise.
@@ -143,7 +147,10 @@ const notSelect: readonly (Refusal & { begins: RegExp })[] = [
   },
 ]
 
-/** All that the nodes of a SELECT have and may not have; `whyNot` says it of tables that the text does not make itself. */
+/**
+ * All that the nodes of a SELECT have and may not have; `whyNot` says it of tables that the text
+ * does not make itself.
+ */
 export function examine(
   visited: readonly Visited[],
   whyNot: (table: AstNode) => Omit<Refusal, 'at' | 'named'> | undefined,

@@ -27,8 +27,9 @@ export function folded(name: string): string {
 }
 
 /**
- * All nodes of a tree, parents first. Names of `WITH` are seen where the engine's binder sees them: in the rest of the
- * query that they stand before, in what it contains, and in the ones after them; a recursive one in its own second half.
+ * All nodes of a tree, parents first. Names of `WITH` are seen where the engine's binder sees them:
+ * in the rest of the query that they stand before, in what it contains, and in the ones after them;
+ * a recursive one in its own second half.
  */
 export function* visit(tree: unknown): Generator<Visited> {
   const left: Next[] = [{ value: tree, scope: undefined }]

@@ -22,11 +22,16 @@ export interface BatchFile extends BronzeEncoding, NamesOutside {
   broken: number
   /** The rows do not say their batch and file: the manifest does. */
   bare?: true
-  /** Path of the Parquet file that holds them. Small files may share one, which the first of them describes. */
+  /**
+   * Path of the Parquet file that holds them. Small files may share one, which the first of them
+   * describes.
+   */
   data: string
   /** The source file as it came: several that were packed together have the same. */
   original?: { path: string; bytes: number; sha256: string }
-  /** It could not be read, and is one row that says why: what it was tried to be read as, as a hash. */
+  /**
+   * It could not be read, and is one row that says why: what it was tried to be read as, as a hash.
+   */
   unread?: string
   /** It was given up, and is one row that says so: this. */
   message?: string
@@ -54,7 +59,10 @@ export interface BatchManifest {
   discarded?: { time: string; author: string; rows: number; files: KnownFile[] }
   /** Objects that could not be read, whose place it holds. */
   quarantined?: readonly KnownFile[]
-  /** Its rows are of an object that was in quarantine, by its id: they come where the batch's name sorts. */
+  /**
+   * Its rows are of an object that was in quarantine, by its id: they come where the batch's name
+   * sorts.
+   */
   restored?: string
 }
 
@@ -81,7 +89,8 @@ export function manifestInPlainWords(manifest: BatchManifest | EarlierManifest):
 /**
  * Makes the data files of a batch durable.
  *
- * @returns the same files with the checksums of what they are kept in; of those that share one, the first has it.
+ * @returns the same files with the checksums of what they are kept in; of those that share one, the
+ *   first has it.
  */
 export async function sealFiles<F extends Pick<BatchFile, 'data' | 'bytes'>>(
   storage: Storage,
@@ -111,7 +120,10 @@ export async function writeManifest(
 export class Batches {
   private readonly cache = new Map<string, Promise<BatchManifest>>()
 
-  /** @param tell what a manifest says, by its path: what lies in storage, unless somebody else tells. */
+  /**
+   * @param tell what a manifest says, by its path: what lies in storage, unless somebody else
+   * tells.
+   */
   constructor(
     readonly storage: Storage,
     private readonly tell = (path: string, sha256: string | undefined) =>
@@ -261,7 +273,9 @@ const INDEXED = 64
 /** A source file as it was when it was taken in. */
 export type KnownFile = Pick<BatchFile, 'name' | 'size' | 'modified' | 'sha256' | 'unread'>
 
-/** An object that lists the files of all batches up to a number, so that nobody need read them all. */
+/**
+ * An object that lists the files of all batches up to a number, so that nobody need read them all.
+ */
 export interface FileIndex {
   path: string
   through: number

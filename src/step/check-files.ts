@@ -6,7 +6,8 @@ import { fileSha256 } from '../storage/checksum.js'
 import { type Storage, stagingOf } from '../storage/storage.js'
 
 /**
- * Holds files of a table against their checksums before they are rewritten: what is wrong with them would be right in the new ones.
+ * Holds files of a table against their checksums before they are rewritten: what is wrong with them
+ * would be right in the new ones.
  *
  * @throws MoraineError of kind `corrupt` that names the first which is not what was written.
  */

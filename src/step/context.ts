@@ -11,7 +11,10 @@ import type { Relations } from './relations.js'
 import type { StepOutput } from './task/output.js'
 import type { StepPart, StepSettings, StepTask } from './task/task.js'
 
-/** Who carries steps out, wherever that is: an engine, places for files, and what tables and batches consist of. */
+/**
+ * Who carries steps out, wherever that is: an engine, places for files, and what tables and batches
+ * consist of.
+ */
 export interface StepResources {
   storage: Storage
   engine: Engine
@@ -22,7 +25,10 @@ export interface StepResources {
   progress: (dataset: string, how: { rows?: number; percent?: number }) => void
 }
 
-/** What a step of silver or gold works with: it knows neither the log nor how a lake lies in storage. */
+/**
+ * What a step of silver or gold works with: it knows neither the log nor how a lake lies in
+ * storage.
+ */
 export interface StepContext extends StepResources, StepSettings {
   /** The part of the step that is to be carried out, where not all of it is. */
   part?: StepPart | undefined
@@ -43,7 +49,10 @@ export interface RunContext extends StepResources, Omit<StepSettings, 'folders' 
   partBytes: number
   /** Failures after which an object in quarantine is not tried again by itself. */
   quarantineAfter: number
-  /** Reads an object of a quarantine in a process of its own; without it, such objects are read in this one. */
+  /**
+   * Reads an object of a quarantine in a process of its own; without it, such objects are read in
+   * this one.
+   */
   tryApart?: TryApart | undefined
   /** Who carries steps of silver and gold out; without one, this process does. */
   worker?: StepWorker | undefined
@@ -57,7 +66,8 @@ export type StepWorker = (
 ) => Promise<StepOutput | undefined>
 
 /**
- * Reads an object in a process of its own, by its dataset's full name and its id: by which signal or code the process ended, or
+ * Reads an object in a process of its own, by its dataset's full name and its id: by which signal
+ * or code the process ended, or
  * `undefined` where it told what it found, be that an error.
  */
 export type TryApart = (

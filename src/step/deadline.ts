@@ -7,7 +7,9 @@ const GRACE = 5000
 /** Milliseconds that a timer can wait. */
 const LONGEST = 2 ** 31 - 1
 
-/** How long steps of one kind may take, in milliseconds; one that does not end then is left behind. */
+/**
+ * How long steps of one kind may take, in milliseconds; one that does not end then is left behind.
+ */
 export interface StepTime {
   time: number
   grace?: number

@@ -4,7 +4,10 @@ import { pathsOf, type ScanTask } from '../iceberg/deletes.js'
 import type { TableVersion } from '../iceberg/version.js'
 import type { StepContext } from './context.js'
 
-/** How rows leave a table: their files are rewritten (copy-on-write), or list them as deleted (merge-on-read). */
+/**
+ * How rows leave a table: their files are rewritten (copy-on-write), or list them as deleted
+ * (merge-on-read).
+ */
 export interface DeleteStrategy {
   /** Files that go: their other rows are written again. */
   rewritten: readonly ScanTask[]
@@ -27,8 +30,9 @@ export interface Deletion {
 const MOST_DELETED = 0.1
 
 /**
- * Decides by cost which files are written again without rows that leave, and of which the rows are only
- * listed as deleted (copy-on-write and merge-on-read): writing few bytes again is quick and leaves nothing to readers.
+ * Decides by cost which files are written again without rows that leave, and of which the rows are
+ * only listed as deleted (copy-on-write and merge-on-read): writing few bytes again is quick and
+ * leaves nothing to readers.
  *
  * @param leaving `_data_file` and `_data_row` of each row.
  * @param rewriteUpTo bytes that are written again in any case.
@@ -51,7 +55,8 @@ export async function chooseDeletes(
   const placesOf = (task: ScanTask) =>
     `SELECT _data_row AS pos FROM ${leaving} WHERE _data_file = ${quoteText(nameOf(task))}`
   const touched = tasks.filter((task) => replaced.has(nameOf(task)))
-  // Other parts take other rows from the same files: each has lists of its own beside those that are there.
+  // Other parts take other rows from the same files: each has lists of its own beside those that
+  // are there.
   if (part)
     return {
       rewritten: [],

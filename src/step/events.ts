@@ -9,7 +9,10 @@ export type Outcome =
   | 'failed'
   | 'blocked'
   | 'cancelled'
-  /** What its source gave has far fewer rows than before, and waits for somebody to accept that; what was there stays. */
+  /**
+   * What its source gave has far fewer rows than before, and waits for somebody to accept that;
+   * what was there stays.
+   */
   | 'held'
 
 /** How often a reason applied. */
@@ -48,7 +51,10 @@ export interface StepResult {
   notes?: string[]
   /** What may be wrong with what a source gave. */
   sourceWarnings?: readonly string[]
-  /** Objects that could not be read, where there are some: those of this run, and how many there are in all. */
+  /**
+   * Objects that could not be read, where there are some: those of this run, and how many there are
+   * in all.
+   */
   quarantine?: {
     objects: readonly {
       id: string

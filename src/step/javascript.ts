@@ -24,7 +24,9 @@ export interface JavaScript {
   ): Promise<Texts[]>
 }
 
-/** Answers in this thread, which does nothing else meanwhile: for tests of datasets and small lakes. */
+/**
+ * Answers in this thread, which does nothing else meanwhile: for tests of datasets and small lakes.
+ */
 export class InThisThread implements JavaScript {
   readonly width = 1
   begin(): void {}
@@ -97,7 +99,10 @@ async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<
   }
 }
 
-/** Asks about all rows of one pass. Returns SQL for its rows with the answers beside them, and what it is made of. */
+/**
+ * Asks about all rows of one pass. Returns SQL for its rows with the answers beside them, and what
+ * it is made of.
+ */
 async function answered(
   { javascript, signal }: Asking,
   session: Session,

@@ -5,7 +5,9 @@ import { encodeSealed, parseSealed } from '../storage/sealed.js'
 import type { Storage } from '../storage/storage.js'
 import type { RunRecord, StepResult } from './events.js'
 
-/** A run as its folder in storage shows it: an end is missing while it runs, or when it was killed. */
+/**
+ * A run as its folder in storage shows it: an end is missing while it runs, or when it was killed.
+ */
 export interface JournalEntry {
   run: string
   started: string
@@ -15,7 +17,10 @@ export interface JournalEntry {
 }
 
 const FORMAT = 2
-/** Of steps; before, their tables were in the words of earlier versions, which know this one's no better. */
+/**
+ * Of steps; before, their tables were in the words of earlier versions, which know this one's no
+ * better.
+ */
 const STEP_FORMAT = 3
 const encode = (value: object, format = FORMAT) => encodeSealed({ ...value, format })
 /** `undefined` for what is not what was written, or was written by a newer program. */
@@ -44,7 +49,9 @@ export class Journal {
 
   constructor(private readonly storage: Storage) {}
 
-  /** Keeps a step's result: if the run is stopped before it commits, the next one goes on from here. */
+  /**
+   * Keeps a step's result: if the run is stopped before it commits, the next one goes on from here.
+   */
   async checkpoint(run: string, dataset: string, step: StepCheckpoint): Promise<void> {
     await this.storage.write(
       `_moraine/runs/${run}/steps/${dataset}.json`,
@@ -97,7 +104,10 @@ export class Journal {
     return entries.filter((entry) => entry !== undefined)
   }
 
-  /** A commit that the newest runs made and that the log, which ends at `last`, does not have: its tail was cut off. */
+  /**
+   * A commit that the newest runs made and that the log, which ends at `last`, does not have: its
+   * tail was cut off.
+   */
   async beyond(last: number): Promise<{ run: string; commit: number } | undefined> {
     for (const { run, record } of await this.latest(LOOK_BACK)) {
       const commit = Math.max(0, ...(record?.commits ?? []))

@@ -19,8 +19,9 @@ interface Named {
 export type MadeOf = Readonly<Record<string, readonly string[]>>
 
 /**
- * The names of a dataset's columns where names fall together: by all that its batches ever had, so that a column's name does not hang on which
- * files came together, or first. Names that differ in case alone are one column until a row has both.
+ * The names of a dataset's columns where names fall together: by all that its batches ever had, so
+ * that a column's name does not hang on which files came together, or first. Names that differ in
+ * case alone are one column until a row has both.
  */
 export class Naming {
   /** Names of columns by what they have in common, where rows have several. */
@@ -132,7 +133,10 @@ function ownColumns({ columns, files }: Named): string[] {
   return columns.filter((name) => !made.has(name.toLowerCase()) || isReal.has(name.toLowerCase()))
 }
 
-/** What a batch's files say of names, where columns are spelt otherwise than the batch's are, or are called as names that were made. */
+/**
+ * What a batch's files say of names, where columns are spelt otherwise than the batch's are, or are
+ * called as names that were made.
+ */
 export function namesInBatch<T extends NamesOutside & { columns: readonly string[] }>(
   files: readonly T[],
   columns: readonly string[],

@@ -104,7 +104,10 @@ async function look(
   return { rows, of, columns }
 }
 
-/** Columns that are asked for in one query, up to which it is planned quickly: the engine compares each aggregate with all others. */
+/**
+ * Columns that are asked for in one query, up to which it is planned quickly: the engine compares
+ * each aggregate with all others.
+ */
 const FEW = 25
 
 async function factsOf(
@@ -207,7 +210,10 @@ async function mostFrequent(
   return top
 }
 
-/** As many files as have the rows that are looked at: to open thousands would cost more than to look at them. */
+/**
+ * As many files as have the rows that are looked at: to open thousands would cost more than to look
+ * at them.
+ */
 function firstOf(files: readonly DataFile[]): DataFile[] {
   const chosen: DataFile[] = []
   let rows = 0

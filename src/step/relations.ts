@@ -37,7 +37,8 @@ export class Relations {
 
   /**
    * @param batches what batches consist of.
-   * @param source tells what versions of tables consist of: what lies in storage, unless it is told.
+   * @param source tells what versions of tables consist of: what lies in storage, unless it is
+   *   told.
    */
   constructor(
     private readonly storage: Storage,
@@ -142,8 +143,9 @@ export class Relations {
   }
 
   /**
-   * SQL for the rows of bronze batches as silver reads them: in parts, and where `marked`, with `_superseded` where a
-   * newer version of their file is among the batches. Of a part of a step, those of its group of files.
+   * SQL for the rows of bronze batches as silver reads them: in parts, and where `marked`, with
+   * `_superseded` where a newer version of their file is among the batches. Of a part of a step,
+   * those of its group of files.
    */
   async bronzeParts(
     session: Session,

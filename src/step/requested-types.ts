@@ -6,9 +6,10 @@ import { valueType } from '../quality/raw.js'
 const MOMENT = sqlType({ kind: 'timestamptz' })
 
 /**
- * The types in which silver datasets read columns of a bronze one, by their names in lower case: columns that
- * are best kept as values. Those that are read in several types are left out, and so are moments where they would have to be
- * compared with their texts, which costs more than it saves.
+ * The types in which silver datasets read columns of a bronze one, by their names in lower case:
+ * columns that are best kept as values. Those that are read in several types are left out, and so
+ * are moments where they would have to be compared with their texts, which costs more than it
+ * saves.
  */
 export function requestedTypes(
   datasets: readonly AnyDataset[],

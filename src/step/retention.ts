@@ -34,7 +34,10 @@ export interface Unexpired {
   retention: TableState['retention']
 }
 
-/** Lets rows go that are older than a dataset's `keep`; the table stays as it is where it has none, or they stay for ever. */
+/**
+ * Lets rows go that are older than a dataset's `keep`; the table stays as it is where it has none,
+ * or they stay for ever.
+ */
 export async function withoutExpired(
   context: StepContext,
   dataset: Silver | Gold,
@@ -119,7 +122,10 @@ async function remove(
   })
 }
 
-/** From when the oldest row is, as the files' bounds say; those of files with deletes may be of rows that are gone. */
+/**
+ * From when the oldest row is, as the files' bounds say; those of files with deletes may be of rows
+ * that are gone.
+ */
 async function oldestRow(
   { storage }: StepContext,
   session: Session,

@@ -82,7 +82,10 @@ async function existing(
   return (await relations.table(name)) ?? ListedTable.empty(storage, folders[name] ?? name)
 }
 
-/** Writes which rows are deleted: one list for each file, together with those that were deleted before. */
+/**
+ * Writes which rows are deleted: one list for each file, together with those that were deleted
+ * before.
+ */
 async function writeDeletions(
   { storage, run }: StepContext,
   session: Session,

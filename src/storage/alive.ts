@@ -5,7 +5,10 @@ import { hostname, networkInterfaces } from 'node:os'
 /** Which process it is, as it says in the lake. */
 export interface ProcessIdentity {
   host: string
-  /** Where process ids mean the same processes, which a host name does not tell: containers may share one. Earlier versions did not say it. */
+  /**
+   * Where process ids mean the same processes, which a host name does not tell: containers may
+   * share one. Earlier versions did not say it.
+   */
   machine?: string
   pid: number
   /** What tells a process from a later one of the same id, where the system says it. */
@@ -23,7 +26,10 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** When a process began, in ticks since the machine did, which tells it from a later one of its number; `undefined` where the system does not say. */
+/**
+ * When a process began, in ticks since the machine did, which tells it from a later one of its
+ * number; `undefined` where the system does not say.
+ */
 export function beginningOf(pid: number): string | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -45,16 +51,25 @@ const orEmpty = (read: () => string): string => {
 /** The machine since it was started; empty where the system does not tell. */
 export const boot = orEmpty(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim())
 
-/** Where process ids mean the same processes on this machine: containers may share a folder, but not those. */
+/**
+ * Where process ids mean the same processes on this machine: containers may share a folder, but not
+ * those.
+ */
 export const pidSpace = orEmpty(() => /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '')
 
-/** A process namespace is in one machine, between two starts of it; its number is free again only when its processes are gone. */
+/**
+ * A process namespace is in one machine, between two starts of it; its number is free again only
+ * when its processes are gone.
+ */
 const machine = createHash('sha256')
   .update([hostname(), boot, pidSpace, ...(boot ? [] : addresses())].join('\n'))
   .digest('hex')
   .slice(0, 16)
 
-/** Network addresses of the hardware, where the system has nothing better to tell machines of one name apart. */
+/**
+ * Network addresses of the hardware, where the system has nothing better to tell machines of one
+ * name apart.
+ */
 function addresses(): string[] {
   const all = Object.values(networkInterfaces()).flatMap((found) => found ?? [])
   return [...new Set(all.filter(({ internal }) => !internal).map(({ mac }) => mac))].sort()
@@ -67,7 +82,10 @@ export function ownIdentity(): ProcessIdentity & { machine: string } {
   return began ? { ...own, process: began } : own
 }
 
-/** Whether a process is there; `undefined` when nobody knows, as it is, or may be, of another machine or container. */
+/**
+ * Whether a process is there; `undefined` when nobody knows, as it is, or may be, of another
+ * machine or container.
+ */
 export function isThere(of: Omit<ProcessIdentity, 'host'>): boolean | undefined {
   if (of.machine !== machine) return undefined
   return isAlive(of.pid) && (!of.process || beginningOf(of.pid) === of.process)

@@ -4,7 +4,10 @@ import { type FileHandle, open } from 'node:fs/promises'
 /** Bytes that are read at a time: the event loop has a turn in between. */
 const CHUNK = 2 ** 18
 
-/** Buffers that wait for the next file: to make one anew for each piece takes longer than to hash what is in it. */
+/**
+ * Buffers that wait for the next file: to make one anew for each piece takes longer than to hash
+ * what is in it.
+ */
 const idle: Buffer[] = []
 const MOST_IDLE = 4
 

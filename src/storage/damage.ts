@@ -12,8 +12,8 @@ const NAMELESS = /TProtocolException|decompress(?:ion)? fail|corrupt/i
 const FILE = /["']((?:[a-z0-9]+:\/\/|\/)[^"']+?\.(?:parquet|avro|csv|jsonl|json))["']/i
 
 /**
- * A failure of the engine that is about a file of the lake: which one, what is wrong with it, and what brings it
- * back. `undefined` for all other failures.
+ * A failure of the engine that is about a file of the lake: which one, what is wrong with it, and
+ * what brings it back. `undefined` for all other failures.
  *
  * @param read the tables that were read, for errors that do not name the file.
  */
@@ -38,7 +38,9 @@ export function damageIn(
   return new MoraineError('corrupt', `${path} ${is}${why}`, { cause: error, hint: remedyFor(path) })
 }
 
-/** The path in storage of a file as the engine names it: where it lies, or its copy on this machine. */
+/**
+ * The path in storage of a file as the engine names it: where it lies, or its copy on this machine.
+ */
 function pathInLake(file: string, storage: Storage): string | undefined {
   const location = file.includes('://') ? file : `file://${file}`
   const path = pathOf(storage, location)

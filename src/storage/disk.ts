@@ -19,17 +19,26 @@ export function diskOf(folder: string): Disk | undefined {
   }
 }
 
-/** Bytes of a disk that stay free for others, whatever does not fit into memory: a twentieth of it, and at most 1 GiB. */
+/**
+ * Bytes of a disk that stay free for others, whatever does not fit into memory: a twentieth of it,
+ * and at most 1 GiB.
+ */
 export function reserveOf({ size }: Disk): number {
   return Math.min(2 ** 30, Math.floor(size / 20))
 }
 
-/** Bytes that stay free when a lake is written: less, as what is written is what the disk is there for. */
+/**
+ * Bytes that stay free when a lake is written: less, as what is written is what the disk is there
+ * for.
+ */
 export function lastOf({ size }: Disk): number {
   return Math.min(2 ** 28, Math.floor(size / 50))
 }
 
-/** Bytes that one engine may use for what does not fit into memory: half of what is free, and never the reserve. */
+/**
+ * Bytes that one engine may use for what does not fit into memory: half of what is free, and never
+ * the reserve.
+ */
 export function roomToSpill(disk: Disk | undefined): number | undefined {
   if (!disk) return undefined
   return Math.max(0, Math.min(Math.floor(disk.free / 2), disk.free - reserveOf(disk)))

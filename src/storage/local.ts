@@ -120,8 +120,9 @@ export class LocalStorage implements Storage {
   }
 
   /**
-   * Makes the names in a folder durable, and those of the folders that lead to it: a power cut may take away a folder that nobody
-   * synced the name of, with all that is in it. Also one that somebody else made a moment ago.
+   * Makes the names in a folder durable, and those of the folders that lead to it: a power cut may
+   * take away a folder that nobody synced the name of, with all that is in it. Also one that
+   * somebody else made a moment ago.
    */
   private async syncNames(folder: string): Promise<void> {
     await syncFolder(folder)
@@ -173,8 +174,8 @@ export class LocalStorage implements Storage {
   }
 
   /**
-   * What was there before is not made anew: the lake may go at any moment, also between a look at it
-   * and this.
+   * What was there before is not made anew: the lake may go at any moment, also between a look at
+   * it and this.
    */
   private makeFolderOf(target: string): Promise<void> {
     const own = join(this.folder, OWN)
@@ -187,7 +188,10 @@ export class LocalStorage implements Storage {
     if (this.seen) await this.refuseOther()
   }
 
-  /** A lake that was there and is gone is a disk that is not mounted: nothing is begun anew in its place. */
+  /**
+   * A lake that was there and is gone is a disk that is not mounted: nothing is begun anew in its
+   * place.
+   */
   private async refuseOther(): Promise<void> {
     const found = await stat(join(this.folder, OWN)).catch((error) => {
       if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
@@ -279,7 +283,10 @@ export class LocalStorage implements Storage {
     return names.sort()
   }
 
-  /** All files below a folder. A folder that is removed meanwhile takes nothing from what lies beside it. */
+  /**
+   * All files below a folder. A folder that is removed meanwhile takes nothing from what lies
+   * beside it.
+   */
   private async files(folder: string): Promise<string[]> {
     const found: string[] = []
     for (let folders = [folder]; folders.length > 0; ) {
@@ -327,7 +334,8 @@ export class LocalStorage implements Storage {
     for (const path of paths) {
       const file = this.at(path)
       let doing = 'read'
-      // What was just written is read from memory: before it is synced, so that it need not wait for the disk.
+      // What was just written is read from memory: before it is synced, so that it need not wait
+      // for the disk.
       await withFile(file, 'r', async (handle) => {
         sums.set(path, await handleSha256(handle))
         doing = 'sync'

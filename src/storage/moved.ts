@@ -5,8 +5,9 @@ const FOLDER = '_moraine/checksums/'
 const known = new WeakMap<Storage, MovedChecksums>()
 
 /**
- * Checksums that stand beside the files that should hold them: of a table's metadata in a lake that was copied, whose log says what
- * they were before, and of files of earlier versions, once they were recorded. Objects there are written once, and say their own.
+ * Checksums that stand beside the files that should hold them: of a table's metadata in a lake that
+ * was copied, whose log says what they were before, and of files of earlier versions, once they
+ * were recorded. Objects there are written once, and say their own.
  */
 export class MovedChecksums {
   private read: Promise<ReadonlyMap<string, string>> | undefined

@@ -4,8 +4,9 @@ import { MoraineError } from '../errors.js'
 const ABSENT = ['ENOENT', 'ENOTDIR']
 
 /**
- * Whether a failure to read says nothing of what was to be read: a connection that was cut, a disk that did not answer, a permission
- * that is missing. Whoever looks for damage can say only that it could not look.
+ * Whether a failure to read says nothing of what was to be read: a connection that was cut, a disk
+ * that did not answer, a permission that is missing. Whoever looks for damage can say only that it
+ * could not look.
  */
 export function isPassing(error: unknown): boolean {
   if (error instanceof MoraineError) {

@@ -12,8 +12,9 @@ export interface ReplaceEffects {
 type Used = 'writeFile' | 'sync' | 'close'
 
 /**
- * Writes a file of the user's as a whole: beside it, synced, and renamed over it. Whatever happens meanwhile, there is the file
- * from before or the new one. A link stays one, and permissions are kept.
+ * Writes a file of the user's as a whole: beside it, synced, and renamed over it. Whatever happens
+ * meanwhile, there is the file from before or the new one. A link stays one, and permissions are
+ * kept.
  *
  * @throws MoraineError of kind `storage` when it can't be written; the file is as it was.
  */

@@ -3,7 +3,9 @@ import { MoraineError } from '../errors.js'
 
 /** How long a call is tried again that fails for a reason which may pass. */
 export interface Patience {
-  /** Milliseconds from the first failure on; a call that fails later than that is not tried again. */
+  /**
+   * Milliseconds from the first failure on; a call that fails later than that is not tried again.
+   */
   total: number
   /** No call is tried again once it is aborted. */
   signal?: AbortSignal | undefined
@@ -21,8 +23,8 @@ const FIRST = 50
 const LONGEST = 5_000
 
 /**
- * Milliseconds until another attempt: twice as long each time, up to a limit, and less by chance, so that many that
- * failed together do not come back together.
+ * Milliseconds until another attempt: twice as long each time, up to a limit, and less by chance,
+ * so that many that failed together do not come back together.
  *
  * @param attempt counted from 0.
  */
@@ -31,7 +33,10 @@ export function backoff(attempt: number, first = FIRST, longest = LONGEST): numb
   return whole * (0.5 + Math.random() / 2)
 }
 
-/** What becomes of a storage that fails: told of each failure, and of the first call that succeeds again. */
+/**
+ * What becomes of a storage that fails: told of each failure, and of the first call that succeeds
+ * again.
+ */
 export type StorageEvent =
   | {
       type: 'failing'
@@ -55,13 +60,17 @@ const failing = new Map<string, number>()
 /** Failures that were waited for as long as was allowed. */
 const exhausted = new WeakSet<object>()
 
-/** Is told of storages that fail and answer again, until the function that is returned is called. */
+/**
+ * Is told of storages that fail and answer again, until the function that is returned is called.
+ */
 export function watchStorages(listener: Listener): () => void {
   listeners.add(listener)
   return () => listeners.delete(listener)
 }
 
-/** Whether a failure was waited for already: whoever tries again at once waits as long once more. */
+/**
+ * Whether a failure was waited for already: whoever tries again at once waits as long once more.
+ */
 export const wasWaitedFor = (error: unknown): boolean =>
   error instanceof MoraineError && exhausted.has(error)
 

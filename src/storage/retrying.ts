@@ -3,8 +3,8 @@ import type { Staging } from './staging.js'
 import { type Storage, type StoredObject, stagingOf } from './storage.js'
 
 /**
- * A storage whose calls are tried again when their failure may pass. Only the create that decides about
- * a commit is not: the log itself looks what became of it.
+ * A storage whose calls are tried again when their failure may pass. Only the create that decides
+ * about a commit is not: the log itself looks what became of it.
  */
 export class RetryingStorage implements Storage {
   readonly staging: Staging

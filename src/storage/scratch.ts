@@ -10,8 +10,8 @@ const space = pidSpace || '0'
 let isSwept = false
 
 /**
- * A new folder among the system's temporary ones. Who asks for it removes it; what a process that was killed could not remove goes when
- * another one asks.
+ * A new folder among the system's temporary ones. Who asks for it removes it; what a process that
+ * was killed could not remove goes when another one asks.
  */
 export async function scratchFolder(what: string): Promise<string> {
   if (!isSwept) sweep(tmpdir()).catch(() => {})

@@ -15,8 +15,9 @@ export interface Sealed<T> {
 }
 
 /**
- * An object that tells whether it is what was written, for what nothing else leads to: one line of JSON whose last field is the SHA-256
- * of all other bytes. Its format is never 1: that is what has no checksum.
+ * An object that tells whether it is what was written, for what nothing else leads to: one line of
+ * JSON whose last field is the SHA-256 of all other bytes. Its format is never 1: that is what has
+ * no checksum.
  *
  * @param rest what follows that line.
  */
@@ -60,7 +61,10 @@ function parseLine<T extends { format: number }>(bytes: Uint8Array): Sealed<T> |
   }
 }
 
-/** Such an object as it was before one of its bits flipped, proved by its checksum; `undefined` when that is not what happened to it. */
+/**
+ * Such an object as it was before one of its bits flipped, proved by its checksum; `undefined` when
+ * that is not what happened to it.
+ */
 export function unflipSealed(bytes: Uint8Array): Uint8Array | undefined {
   const { text, end, tail } = split(bytes)
   const sum = /^,"sha256":"([0-9a-f]{64})"}$/.exec(decode(end))?.[1]
@@ -77,7 +81,9 @@ export function unflipSealed(bytes: Uint8Array): Uint8Array | undefined {
   return undefined
 }
 
-/** What bytes may have been if a bit of them made a line end of what was none, or none of what was. */
+/**
+ * What bytes may have been if a bit of them made a line end of what was none, or none of what was.
+ */
 function* lineEnds(bytes: Uint8Array): Generator<[at: number, byte: number]> {
   const first = bytes.indexOf(NEWLINE)
   if (first >= 0) for (let bit = 1; bit < 256; bit <<= 1) yield [first, NEWLINE ^ bit]

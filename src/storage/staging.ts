@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ExpectedSums } from './s3/expected.js'
 
-/** Objects of a bucket, which have a place on this machine while the engine reads or writes them. */
+/**
+ * Objects of a bucket, which have a place on this machine while the engine reads or writes them.
+ */
 export interface Staged {
   /** The bucket's root, without a trailing slash. */
   url: string
@@ -40,12 +42,18 @@ export interface ObjectAccess {
 
 export type Readable = Required<Pick<Staged, 'url' | 'access' | 'always'>>
 
-/** Whose objects an engine reads and writes, and where they lie on this machine meanwhile: one for all that works together on a lake. */
+/**
+ * Whose objects an engine reads and writes, and where they lie on this machine meanwhile: one for
+ * all that works together on a lake.
+ */
 export class Staging {
   /** What objects should be, by those who refer to them. */
   readonly sums = new ExpectedSums()
   private readonly mounted = new Map<string, Staged>()
-  /** Objects that are read where they lie; what was once read so is for as long as this lives, as readers compare names. */
+  /**
+   * Objects that are read where they lie; what was once read so is for as long as this lives, as
+   * readers compare names.
+   */
   private readonly inPlace = new Set<string>()
   private engineReads = false
 
@@ -54,7 +62,9 @@ export class Staging {
     this.mounted.set(staged.url, staged)
   }
 
-  /** Notes the SHA-256 of objects as those say who refer to them: their copies are held against it. */
+  /**
+   * Notes the SHA-256 of objects as those say who refer to them: their copies are held against it.
+   */
   expect(files: Iterable<{ location: string; sha256?: string | undefined }>): void {
     if (this.mounted.size === 0) return
     const roots = [...this.mounted.keys()].map((url) => `${url}/`)
@@ -63,7 +73,9 @@ export class Staging {
         this.sums.expect(location, sha256)
   }
 
-  /** The file of this machine that a location stands for; the location itself where there is none. */
+  /**
+   * The file of this machine that a location stands for; the location itself where there is none.
+   */
   localPath(location: string): string {
     if (location.startsWith('file://')) return location.slice('file://'.length)
     for (const { url, folder } of this.mounted.values())
@@ -78,12 +90,18 @@ export class Staging {
     )
   }
 
-  /** From now on the engine opens Parquet files of {@link readableRoots} where they lie, unless there is a copy. */
+  /**
+   * From now on the engine opens Parquet files of {@link readableRoots} where they lie, unless
+   * there is a copy.
+   */
   readInPlace(): void {
     this.engineReads = true
   }
 
-  /** Whether an object would be read where it lies by an engine that can: Parquet, with a plain name, and no copy here. */
+  /**
+   * Whether an object would be read where it lies by an engine that can: Parquet, with a plain
+   * name, and no copy here.
+   */
   isReadInPlace(location: string): boolean {
     if (this.inPlace.has(location)) return true
     if (!/^s3:\/\/[\w./=@:,-]+\.parquet$/.test(location)) return false

@@ -35,11 +35,17 @@ export interface Storage {
   readIfPresent(path: string): Promise<Uint8Array | undefined>
   /** `undefined` when there is no such object. */
   stat(path: string): Promise<StoredObject | undefined>
-  /** SHA-256 of the bytes that lie in storage, in hex, without keeping them; `undefined` when there is no such object. */
+  /**
+   * SHA-256 of the bytes that lie in storage, in hex, without keeping them; `undefined` when there
+   * is no such object.
+   */
   digest(path: string): Promise<string | undefined>
   /** All objects whose path begins with the prefix, ordered by path. */
   list(prefix: string): Promise<StoredObject[]>
-  /** The objects directly below a prefix that ends with `/`, ordered by path; what lies deeper is not looked at. */
+  /**
+   * The objects directly below a prefix that ends with `/`, ordered by path; what lies deeper is
+   * not looked at.
+   */
   entries(prefix: string): Promise<StoredObject[]>
   /** The names of what lies directly below a prefix and has something below it, in order. */
   folders(prefix: string): Promise<string[]>
@@ -49,14 +55,21 @@ export interface Storage {
   locate(path: string): string
   /** Readies the place for a file that the engine is going to write at `path`. */
   prepare(path: string): Promise<void>
-  /** Makes files durable that the engine wrote by itself; returns the SHA-256 of each, in hex, by its path. */
+  /**
+   * Makes files durable that the engine wrote by itself; returns the SHA-256 of each, in hex, by
+   * its path.
+   */
   seal(paths: readonly string[]): Promise<ReadonlyMap<string, string>>
   /**
-   * Puts an object in the place of one whose bytes are not those that were written, or that is gone: it is there as it was or as it
-   * should be, never in between. What is protected is replaced too.
+   * Puts an object in the place of one whose bytes are not those that were written, or that is
+   * gone: it is there as it was or as it should be, never in between. What is protected is replaced
+   * too.
    */
   restore(path: string, bytes: Uint8Array): Promise<void>
-  /** Keeps objects from being changed or removed, as far as the storage can: read-only files, a legal hold in a bucket with object lock. */
+  /**
+   * Keeps objects from being changed or removed, as far as the storage can: read-only files, a
+   * legal hold in a bucket with object lock.
+   */
   protect(paths: readonly string[]): Promise<void>
 }
 
@@ -66,7 +79,10 @@ export function pathOf(storage: Storage, location: string): string | undefined {
   return location.startsWith(root) ? location.slice(root.length) : undefined
 }
 
-/** What readies a storage's objects for engines; where they lie on this machine there is nothing to do. */
+/**
+ * What readies a storage's objects for engines; where they lie on this machine there is nothing to
+ * do.
+ */
 export function stagingOf({ staging = new Staging() }: Pick<Storage, 'staging'>): Staging {
   return staging
 }

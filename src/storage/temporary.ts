@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { MoraineError } from '../errors.js'
 
 /**
- * The system's folder for temporary files, as Node and the engine name what is in it: they follow links, as the one of
- * macOS.
+ * The system's folder for temporary files, as Node and the engine name what is in it: they follow
+ * links, as the one of macOS.
  *
  * @throws MoraineError of kind `storage` where there is none.
  */

@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto'
 export const LONGEST = 32 * 1024
 
 /**
- * Bytes as they were before one of their bits flipped, proved by their SHA-256; `undefined` when it was not that, or they are too many.
+ * Bytes as they were before one of their bits flipped, proved by their SHA-256; `undefined` when it
+ * was not that, or they are too many.
  */
 export function unflip(bytes: Uint8Array, sha256: string): Uint8Array | undefined {
   if (bytes.length > LONGEST) return undefined

@@ -156,7 +156,9 @@ async function differences(
   return found
 }
 
-/** Compares rows as texts of their columns' types, so that `12.5` and `12.50` are the same decimal. */
+/**
+ * Compares rows as texts of their columns' types, so that `12.5` and `12.50` are the same decimal.
+ */
 async function rowsDiffer(
   session: Session,
   dataset: AnyDataset,
@@ -210,7 +212,9 @@ function valueSql(value: unknown, column: Field, { json, values }: Dialect): str
   return json.value(quoteText(text), type)
 }
 
-/** Refuses given columns that an input is known not to have: they would be left out without a word. */
+/**
+ * Refuses given columns that an input is known not to have: they would be left out without a word.
+ */
 function refuseUnknown(input: AnyDataset, rows: Given['rows']): void {
   const known = columnsKnown(input)
   if (!known) return

@@ -31,13 +31,14 @@ export interface Watermark {
   /** No row from this cursor on has been taken, but those that `later` counts. */
   fresh?: string
   /**
-   * The rows from `from` on, and those without a cursor, that have been taken, as hashes; `bronze`: those that bronze has.
-   * Watermarks of earlier versions have none: `from` was then the server's clock, and rows that were written with an earlier time were missed.
+   * The rows from `from` on, and those without a cursor, that have been taken, as hashes; `bronze`:
+   * those that bronze has. Watermarks of earlier versions have none: `from` was then the server's
+   * clock, and rows that were written with an earlier time were missed.
    */
   knownRows?: readonly string[] | 'bronze'
   /**
-   * The same rows as their database wrote them: how many, and their SHA-256, or what else was counted where they are too many.
-   * None where they may have changed since they were read.
+   * The same rows as their database wrote them: how many, and their SHA-256, or what else was
+   * counted where they are too many. None where they may have changed since they were read.
    */
   tail?: Tail
   /** How many of them lie after the source's own now. */
@@ -114,7 +115,9 @@ export function freshFrom(
   return bound !== undefined && last !== undefined ? { fresh: String(BigInt(last) + 1n) } : {}
 }
 
-/** Rows up to the next window: those that may have been taken, and those that certainly have not. */
+/**
+ * Rows up to the next window: those that may have been taken, and those that certainly have not.
+ */
 export function windowsOf(
   { fresh, later }: Watermark,
   from: string | null,
@@ -127,7 +130,9 @@ export function windowsOf(
   return [{ until: fresh }, { from: fresh, until: next }]
 }
 
-/** Whether nothing is to be noted: where the next window begins and what it will find are the same. */
+/**
+ * Whether nothing is to be noted: where the next window begins and what it will find are the same.
+ */
 export function isSamePosition(before: Watermark | undefined, now: Partial<Watermark>): boolean {
   const textOf = ({ from, knownRows, tail, later }: Partial<Watermark>) =>
     JSON.stringify([from, knownRows, tail, later])
@@ -154,7 +159,10 @@ export function refuseDrift(
   })
 }
 
-/** What a census tells of rows that are too many to be read again: their newest cursors, and how many have none. */
+/**
+ * What a census tells of rows that are too many to be read again: their newest cursors, and how
+ * many have none.
+ */
 export const seenOf = ({ newest, last, empty }: Census): string =>
   [newest ?? '', last ?? '', empty].join(' ')
 
@@ -183,7 +191,10 @@ export function chosen(
   return found
 }
 
-/** Names that the lake can't tell apart, from each other or from its own: one of two would be lost, or stand in the place of the other. */
+/**
+ * Names that the lake can't tell apart, from each other or from its own: one of two would be lost,
+ * or stand in the place of the other.
+ */
 function refuseTwins(columns: readonly RemoteColumn[]): void {
   const seen = new Map(bronzeLineage.map((name) => [name, undefined as string | undefined]))
   for (const { name } of columns) {

@@ -120,7 +120,10 @@ class RowsIngest {
     )
   }
 
-  /** A first reading: range by range, each group of them committed, so that one that was stopped goes on. */
+  /**
+   * A first reading: range by range, each group of them committed, so that one that was stopped
+   * goes on.
+   */
   private async ingestFirst(context: RunContext, done: Intake): Promise<Intake> {
     const [cursor, horizon] = [this.seen.cursor as RemoteColumn, this.seen.horizon as Horizon]
     const before = this.seen.before?.load
@@ -157,7 +160,10 @@ class RowsIngest {
     return result
   }
 
-  /** A first reading ends where the newest row was, or the bound of open transactions, when it began. */
+  /**
+   * A first reading ends where the newest row was, or the bound of open transactions, when it
+   * began.
+   */
   private async beginLoad(
     cursor: RemoteColumn,
     horizon: Horizon,
@@ -183,7 +189,8 @@ class RowsIngest {
       ...freshFrom(census, horizon, this.seen.reader),
       ...(later > 0 ? { later } : {}),
     }
-    // What was read by other runs, or without a snapshot, may have changed since: the next run looks which of it bronze has.
+    // What was read by other runs, or without a snapshot, may have changed since: the next run
+    // looks which of it bronze has.
     if (resumed || this.seen.reader.moving)
       return { ...common, knownRows: ingestedOf(this.inBronze, undefined) }
     // So it does for very many rows, where need be.
@@ -203,8 +210,8 @@ class RowsIngest {
   }
 
   /**
-   * All rows from the end of the last window on, and those that have no cursor. Those that may have been taken are compared by
-   * what they hold, so that each comes once.
+   * All rows from the end of the last window on, and those that have no cursor. Those that may have
+   * been taken are compared by what they hold, so that each comes once.
    */
   private async ingestWindow(context: RunContext, done: Intake): Promise<Intake> {
     const [cursor, horizon] = [this.seen.cursor as RemoteColumn, this.seen.horizon as Horizon]
@@ -248,7 +255,10 @@ class RowsIngest {
     return { ...done, notes: ['its rows are unchanged'] }
   }
 
-  /** Keys that the lake has and the source has not any more, and the reverse: rows that say so, and rows, in a batch of their own. */
+  /**
+   * Keys that the lake has and the source has not any more, and the reverse: rows that say so, and
+   * rows, in a batch of their own.
+   */
   private async ingestCompared(context: RunContext, done: Intake): Promise<Intake> {
     const name = fullName(this.seen.dataset)
     const watermark = done.state.watermarks[name] as Watermark | undefined
@@ -291,7 +301,10 @@ class RowsIngest {
     return lots.map((lot) => [this.seen.reader.keysSql(columns, lot)])
   }
 
-  /** Whether rows of bronze show which of them have been taken: those of a feed are elsewhere, and some do not show their cursor. */
+  /**
+   * Whether rows of bronze show which of them have been taken: those of a feed are elsewhere, and
+   * some do not show their cursor.
+   */
   private get inBronze(): boolean {
     return !this.land && this.seen.columns.some(({ name }) => name === this.seen.cursor?.name)
   }

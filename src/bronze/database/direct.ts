@@ -15,7 +15,9 @@ const times: readonly [type: RegExp, as: string][] = [
   [/^date$/, 'DATE'],
 ]
 
-/** Columns that can be read as values at once: the database writes their texts as the engine does. */
+/**
+ * Columns that can be read as values at once: the database writes their texts as the engine does.
+ */
 export function exactTypes(
   columns: readonly RemoteColumn[],
   requested: ReadonlyMap<string, string>,
@@ -59,7 +61,10 @@ function directTimes(
   )
 }
 
-/** SQL for columns that an engine read itself, as they are kept; values whose texts would be others are refused. */
+/**
+ * SQL for columns that an engine read itself, as they are kept; values whose texts would be others
+ * are refused.
+ */
 export function directColumns(
   columns: readonly RemoteColumn[],
   exact: ReadonlyMap<string, string>,
@@ -78,3 +83,10 @@ export function directColumns(
     })
     .join(', ')
 }
+
+/** Whether all values of a database's type are whole numbers of 64 bits. */
+export const isLong = (type: string) =>
+  /^(bigint|(tinyint|smallint|mediumint|int|integer)( unsigned)?)$/.test(type)
+
+/** Whether values of a type have 32 bits, in MySQL. */
+export const isFloat = (type: string) => /^float\b/.test(type)

@@ -5,7 +5,10 @@ export interface Change {
   reason: string
 }
 
-/** Compares the columns of a source with those it had; a column that only has another name is one change. */
+/**
+ * Compares the columns of a source with those it had; a column that only has another name is one
+ * change.
+ */
 export function compareColumns(
   before: readonly RemoteColumn[],
   now: readonly RemoteColumn[],

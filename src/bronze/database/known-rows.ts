@@ -13,8 +13,8 @@ import type { Watermark } from './checkpoint.js'
 import type { Seen } from './look.js'
 
 /*
- * Rows that will be read again are known by hashes of what they hold, so that each is taken once: in the watermark where they
- * are few, otherwise from the rows of bronze.
+ * Rows that will be read again are known by hashes of what they hold, so that each is taken once:
+ * in the watermark where they are few, otherwise from the rows of bronze.
  */
 
 /** The column that says that a key is gone. */
@@ -35,7 +35,10 @@ export function ingestedOf(
   return inBronze ? 'bronze' : []
 }
 
-/** SQL for what a row of texts holds, in 96 bits; columns without a value do not count, so that new ones change nothing. */
+/**
+ * SQL for what a row of texts holds, in 96 bits; columns without a value do not count, so that new
+ * ones change nothing.
+ */
 export function rowHash(columns: readonly string[], { texts }: Dialect): string {
   const parts = columns.map((name) => {
     const column = quoteName(name)
@@ -73,8 +76,8 @@ export function knownRows(
 }
 
 /**
- * How far a source was read. Earlier versions noted the server's clock: rows that programs wrote with an earlier time were
- * missed, and are read from the newest time on that the lake has.
+ * How far a source was read. Earlier versions noted the server's clock: rows that programs wrote
+ * with an earlier time were missed, and are read from the newest time on that the lake has.
  */
 export async function upgraded(
   context: RunContext,
@@ -93,7 +96,9 @@ export async function upgraded(
   return { ...before, ...(plain !== undefined && isBefore(plain, from) ? { from: plain } : {}) }
 }
 
-/** Hashes (`_hash`) of rows that have been taken, numbered (`_nth`) where several rows are the same. */
+/**
+ * Hashes (`_hash`) of rows that have been taken, numbered (`_nth`) where several rows are the same.
+ */
 async function knownHashes(session: Session, hashes: readonly string[]): Promise<Relation> {
   const known = await session.materialize(
     'SELECT CAST(NULL AS VARCHAR) AS _hash, CAST(0 AS BIGINT) AS _nth LIMIT 0',
@@ -112,7 +117,10 @@ async function knownHashes(session: Session, hashes: readonly string[]): Promise
   return known
 }
 
-/** The same, of the rows that bronze has from a cursor's value on (`null`: of all), and of those without one. */
+/**
+ * The same, of the rows that bronze has from a cursor's value on (`null`: of all), and of those
+ * without one.
+ */
 async function knownInBronze(
   lake: InLake,
   columns: readonly string[],
@@ -151,11 +159,17 @@ async function newestInBronze(
   return row?.newest == null ? undefined : String(row.newest)
 }
 
-/** SQL for the greatest of a column's texts: as numbers where they are, otherwise as times are written. */
+/**
+ * SQL for the greatest of a column's texts: as numbers where they are, otherwise as times are
+ * written.
+ */
 export const greatest = (column: string, { values }: Dialect) =>
   `coalesce(CAST(max(${values.tryCast(column, values.wholeType)}) AS VARCHAR), max(${column}))`
 
-/** SQL that a cursor's text is not before another: as numbers where they are, otherwise as times are written. */
+/**
+ * SQL that a cursor's text is not before another: as numbers where they are, otherwise as times are
+ * written.
+ */
 function notBefore(column: string, text: string, { values }: Dialect): string {
   if (/^-?\d+$/.test(text))
     return `coalesce(${values.tryCast(column, values.wholeType)} >= ${text}, false)`

@@ -109,7 +109,8 @@ async function isSame(seen: Seen, census: Census): Promise<boolean> {
   const { tail, from = null } = seen.before as Watermark
   if (rows === 0) return tail?.rows === 0
   if (tail?.rows !== rows) return false
-  // Very many rows are not read again only to see whether they are the same: what is counted of them has to tell.
+  // Very many rows are not read again only to see whether they are the same: what is counted of
+  // them has to tell.
   if (tail.sha256 === undefined) return rows > COMPARED && tail.seen === seenOf(census)
   const again = [openRows(seen.reader, seen.cursor as RemoteColumn, from)]
   const columns = seen.columns.map(({ name }) => name)

@@ -20,7 +20,7 @@ import { scratchFolder } from '../../storage/scratch.js'
 import type { NewBatch } from '../batch-commit.js'
 import type { Ingestion } from '../ingestion.js'
 import { FEW } from '../shrink.js'
-import { directColumns, directTypes, exactTypes } from './direct.js'
+import { directColumns, directTypes, exactTypes, isFloat, isLong } from './direct.js'
 import { CHANGE, greatest, rowHash } from './known-rows.js'
 
 /** Splits of a table that are read side by side. */
@@ -28,13 +28,6 @@ const SIDE_BY_SIDE = 2
 
 /** How readers write their texts. */
 const textOptions = { delimiter: ',', quote: '"', nulls: [''], newline: '\n' as const, skip: 0 }
-
-/** Whether all values of a database's type are whole numbers of 64 bits. */
-const isLong = (type: string) =>
-  /^(bigint|(tinyint|smallint|mediumint|int|integer)( unsigned)?)$/.test(type)
-
-/** Whether values of a type have 32 bits, in MySQL. */
-const isFloat = (type: string) => /^float\b/.test(type)
 
 /** A text that a reader wrote. */
 interface Text {
@@ -116,8 +109,8 @@ export class RowsWriter {
   }
 
   /**
-   * Lets the engine read a split itself, which is quicker, where it can; `undefined` where it can't, or where it does not get on: the
-   * other way then says what is wrong.
+   * Lets the engine read a split itself, which is quicker, where it can; `undefined` where it
+   * can't, or where it does not get on: the other way then says what is wrong.
    */
   private async direct(
     conditions: readonly string[],
@@ -156,10 +149,11 @@ export class RowsWriter {
   }
 
   /**
-   * Reads rows of which some have been taken, and keeps the others. Of the last of the lists of conditions it is told what they hold:
-   * those rows will be read again.
+   * Reads rows of which some have been taken, and keeps the others. Of the last of the lists of
+   * conditions it is told what they hold: those rows will be read again.
    *
-   * @param know gives hashes (`_hash`) of the rows that have been taken, numbered (`_nth`) where several are the same.
+   * @param know gives hashes (`_hash`) of the rows that have been taken, numbered (`_nth`) where
+   *   several are the same.
    */
   async extractNew(
     parts: readonly (readonly string[])[],
@@ -288,7 +282,10 @@ export class RowsWriter {
     })
   }
 
-  /** Reads a text by its longest line, or else so that any record fits: values with line ends make records longer than lines. */
+  /**
+   * Reads a text by its longest line, or else so that any record fits: values with line ends make
+   * records longer than lines.
+   */
   private async orElse<T>(byLines: () => Promise<T>, anyway: () => Promise<T>): Promise<T> {
     try {
       return await byLines()
@@ -298,7 +295,10 @@ export class RowsWriter {
     }
   }
 
-  /** SQL for the rows of a text. MySQL writes numbers of 32 bits in six digits, or in those of 64 bits: here they get their own. */
+  /**
+   * SQL for the rows of a text. MySQL writes numbers of 32 bits in six digits, or in those of 64
+   * bits: here they get their own.
+   */
   private text(
     session: Session,
     { path, longest, columns = this.columns.map(({ name }) => name), types = new Map() }: Text,
@@ -374,9 +374,10 @@ export class RowsWriter {
   }
 
   /**
-   * Compares the keys of the source with those of the lake: a file with a row for each that is gone, and how many the lake has;
-   * and the keys that the lake lacks. A row that says that a key is gone has the newest cursor that the key had: so it counts as newer than the rows it had,
-   * and a row that comes back as it was counts as newer than that.
+   * Compares the keys of the source with those of the lake: a file with a row for each that is
+   * gone, and how many the lake has; and the keys that the lake lacks. A row that says that a key
+   * is gone has the newest cursor that the key had: so it counts as newer than the rows it had, and
+   * a row that comes back as it was counts as newer than that.
    */
   async compared(
     state: LakeState,

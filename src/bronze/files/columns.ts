@@ -19,7 +19,8 @@ interface Notice {
 }
 
 /**
- * Compares the columns of files with those of the files before them, and says what becomes of others, as the source's `drift` has it.
+ * Compares the columns of files with those of the files before them, and says what becomes of
+ * others, as the source's `drift` has it.
  */
 export class FileColumns {
   private readonly notices = new Map<string, Notice>()

@@ -75,7 +75,8 @@ async function ingestAround(
     ).then((more) => addedTo(done, more))
   const aside = (done: Intake, file: SourceFile, error: unknown) =>
     setFileAside(ingestion, done, { file, error, all: files })
-  // By their names, as their rows are: what is set aside parts those before it from those behind it.
+  // By their names, as their rows are: what is set aside parts those before it from those behind
+  // it.
   const byName = () => [...files].sort((a, b) => (a.name < b.name ? -1 : 1))
   const suspects = await suspectsOf(context.storage, dataset)
   const isSuspect = files.some((file) => suspects.together.has(nameOf(file)))

@@ -73,7 +73,10 @@ interface FullIngest {
   done: Intake
 }
 
-/** Ingests an export as one batch that is all of its source, unless it is what was there before, or is held back. */
+/**
+ * Ingests an export as one batch that is all of its source, unless it is what was there before, or
+ * is held back.
+ */
 async function ingestFull(
   ingestion: Ingestion<FilesSource>,
   full: FullExport,

@@ -216,8 +216,8 @@ export class FileIngest {
   }
 
   /**
-   * Files that can't be read are a row each, which says why. Where there is no other file, and never was, what is wrong is what the
-   * definition says of them.
+   * Files that can't be read are a row each, which says why. Where there is no other file, and
+   * never was, what is wrong is what the definition says of them.
    */
   private async keepFaults(): Promise<void> {
     const { faults, known, source, session, dataset } = this
@@ -251,7 +251,10 @@ export class FileIngest {
     }
   }
 
-  /** Writes what is in the pack. What can't be written together is taken file by file, so that what is wrong is told of the one that it is. */
+  /**
+   * Writes what is in the pack. What can't be written together is taken file by file, so that what
+   * is wrong is told of the one that it is.
+   */
   private async keepPack(next = this.pack.source): Promise<void> {
     const { pack, packed, context } = this
     this.pack = new Pack(next)

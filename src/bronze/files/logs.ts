@@ -33,7 +33,9 @@ import type { FilesIngestion, FilesLookup } from '../ingestion.js'
 import type { Intake, Offer } from '../offer.js'
 import { faultOf, isFault, writeUnreadable } from './unreadable.js'
 
-/** Where the places are written down up to which logs were read: in the manifest of the last batch. */
+/**
+ * Where the places are written down up to which logs were read: in the manifest of the last batch.
+ */
 interface Watermark {
   follow: string
 }
@@ -157,7 +159,8 @@ class LogIngest {
     const { context, dataset, source } = this.ingestion
     const streams = await streamsOf(dataset, base, new Batches(context.storage))
     const batch = newBatch(context, base, dataset)
-    // Files that are packed are unpacked for as long as the batch is made, as one may be the rest of another.
+    // Files that are packed are unpacked for as long as the batch is made, as one may be the rest
+    // of another.
     const work = async (readable: Readable[], at: number): Promise<void> => {
       const file = files[at]
       if (!file) return this.read(readable, streams, batch)
@@ -224,7 +227,8 @@ class LogIngest {
       if (cut) this.notes.push(`${log.file.name} was truncated and is read from its start`)
       this.fresh.push(log)
     }
-    // In the order of their names: rotated files have rows that are older, but silver looks at cursors.
+    // In the order of their names: rotated files have rows that are older, but silver looks at
+    // cursors.
     await withSession(this.ingestion.context, fullName(this.ingestion.dataset), async (session) => {
       const into = { session, batch }
       for (const [stream, log] of this.claimed) await this.chunk(into, log, stream)
@@ -233,7 +237,10 @@ class LogIngest {
     })
   }
 
-  /** One row stands for a file that can't be unpacked; until it is another one, nothing more is said of it. */
+  /**
+   * One row stands for a file that can't be unpacked; until it is another one, nothing more is said
+   * of it.
+   */
   private async discard(
     into: Into,
     streams: readonly Stream[],
@@ -316,7 +323,10 @@ class LogIngest {
     })
   }
 
-  /** Discards all of what is new of a log, as nobody can tell where in it the next line begins that is one. */
+  /**
+   * Discards all of what is new of a log, as nobody can tell where in it the next line begins that
+   * is one.
+   */
   private async discardRest(into: Into, work: Work, fault: MoraineError): Promise<void> {
     const { log, offset, line, reached, before } = work
     const { file } = log
@@ -342,7 +352,8 @@ class LogIngest {
       this.notes.push(`${file.name}: its last line is not complete yet and will be read later`)
     if (reached.offset === offset) return
     const after = await streamAt(log, reached)
-    // What was read must still be what the log begins with: one that was cut meanwhile is read by the next run.
+    // What was read must still be what the log begins with: one that was cut meanwhile is read by
+    // the next run.
     const now = await stat(textOf(file))
     const isSame = before === undefined || (await continues({ ...log, size: now.size }, before))
     if (now.size < reached.offset || !isSame)
@@ -366,8 +377,9 @@ const nameOf = ({ name }: SourceFile, { head }: Stream, offset: number) =>
   `${name}@${head.slice(0, 8)}:${offset}`
 
 /**
- * The file that each log is in still, by number and content: another one that begins alike is another log, as the new
- * file of a service may begin with the very line that the rotated one consists of.
+ * The file that each log is in still, by number and content: another one that begins alike is
+ * another log, as the new file of a service may begin with the very line that the rotated one
+ * consists of.
  */
 async function ownersOf(
   streams: readonly Stream[],

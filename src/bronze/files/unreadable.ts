@@ -6,7 +6,9 @@ import type { SourceFile } from '../../source/files/source-file.js'
 import { hash } from '../../step/context.js'
 import { fileSha256 } from '../../storage/checksum.js'
 
-/** Whether a file can't be read whatever is tried: what is in it is wrong, or what it is said to be. */
+/**
+ * Whether a file can't be read whatever is tried: what is in it is wrong, or what it is said to be.
+ */
 export function isFault(error: unknown): error is MoraineError {
   return (
     error instanceof MoraineError &&
@@ -63,7 +65,10 @@ export function writeUnreadable(
   return session.files.writeFile(sql, location)
 }
 
-/** What files are read as, as a hash: where that changes, those that could not be read are tried again. */
+/**
+ * What files are read as, as a hash: where that changes, those that could not be read are tried
+ * again.
+ */
 export function readingOf({ paths: _, base: __, ...source }: FilesSource): string {
   const plain = (_: string, value: unknown) => (value instanceof RegExp ? String(value) : value)
   return hash(JSON.stringify(source, plain))

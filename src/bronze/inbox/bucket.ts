@@ -3,8 +3,9 @@ import type { SourceFile } from '../../source/files/source-file.js'
 import { type Inbox, isMeant, type Look } from './look.js'
 
 /**
- * A prefix of a bucket. An object is there as a whole or not at all, so that none has to be waited for. What was taken in is removed by
- * its version, where the bucket keeps versions; where it does not, a newer object of the name could be lost that way, and so it is left.
+ * A prefix of a bucket. An object is there as a whole or not at all, so that none has to be waited
+ * for. What was taken in is removed by its version, where the bucket keeps versions; where it does
+ * not, a newer object of the name could be lost that way, and so it is left.
  */
 export class BucketInbox implements Inbox {
   constructor(private readonly url: string) {}

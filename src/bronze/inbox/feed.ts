@@ -18,8 +18,9 @@ import type { Intake } from '../offer.js'
 const HIDDEN = '.feeding'
 
 /**
- * Lays rows of a database into an inbox, as files of JSON lines. What was read and how far becomes part of the lake in one commit; only
- * then the files get the names by which they are found. A feed that was stopped in between goes on with that.
+ * Lays rows of a database into an inbox, as files of JSON lines. What was read and how far becomes
+ * part of the lake in one commit; only then the files get the names by which they are found. A feed
+ * that was stopped in between goes on with that.
  */
 export class Feed {
   private constructor(
@@ -72,8 +73,9 @@ export class Feed {
   }
 
   /**
-   * Removes what was laid down by a feed that was killed before its commit, and so was read again. A file says of which commit it was to be
-   * part: once that one is there without it, no other will have it.
+   * Removes what was laid down by a feed that was killed before its commit, and so was read again.
+   * A file says of which commit it was to be part: once that one is there without it, no other will
+   * have it.
    */
   private async removeOrphans(
     storage: Storage,

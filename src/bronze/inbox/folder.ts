@@ -18,8 +18,8 @@ interface Seen {
 }
 
 /**
- * A folder of this machine. A file is claimed by renaming it, so that of several processes one has it; one that was claimed by a process
- * which is no more is there for everybody again.
+ * A folder of this machine. A file is claimed by renaming it, so that of several processes one has
+ * it; one that was claimed by a process which is no more is there for everybody again.
  */
 export class FolderInbox implements Inbox {
   /** Whose claims these are: the machine, the process, when that began, and a number. */
@@ -46,7 +46,8 @@ export class FolderInbox implements Inbox {
     const entries = await walk.files((inside) => inside.split('/').every(isMeant))
     const described = await Promise.all(entries.map((entry) => this.seenAs(entry, walk.notes)))
     const found = described.filter((file) => file !== undefined)
-    // Who writes is looked at last: a file that was there by then is seen as what is taken, or is another one by then.
+    // Who writes is looked at last: a file that was there by then is seen as what is taken, or is
+    // another one by then.
     const some = found.length + claimed.length > 0
     const written = some ? await openForWriting(this.folder) : new Set<string>()
     const ready = claimed.filter(({ path }) => !written.has(path))
@@ -82,7 +83,8 @@ export class FolderInbox implements Inbox {
     }
     this.seen.delete(file.path)
     const claimed = await this.describe(path, file.name)
-    // Another file of that name, which may still be written: it stays claimed, and is there for the next look.
+    // Another file of that name, which may still be written: it stays claimed, and is there for the
+    // next look.
     return before === this.identities.get(path) ? claimed : undefined
   }
 
@@ -153,7 +155,10 @@ export class FolderInbox implements Inbox {
     return this.describe(path, name, bytes ?? target)
   }
 
-  /** @param at what is looked at instead of the path: a file that a link leads to, or a name that is no text. */
+  /**
+   * @param at what is looked at instead of the path: a file that a link leads to, or a name that is
+   * no text.
+   */
   private async describe(
     path: string,
     name: string,
@@ -175,7 +180,9 @@ function claimOf(
   return `${machine}-${began}-${pid}-${number}`
 }
 
-/** Whether another process, which made a claim, is at work; `undefined` when only the lake can tell. */
+/**
+ * Whether another process, which made a claim, is at work; `undefined` when only the lake can tell.
+ */
 function isAtWork(claim: string): boolean | undefined {
   const [, machine = '', began, pid] = /^([0-9a-f]+)-(\d*)-(\d+)-[0-9a-f]+$/.exec(claim) ?? []
   const is = isThere({ machine, pid: Number(pid), ...(began ? { process: began } : {}) })

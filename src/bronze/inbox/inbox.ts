@@ -15,7 +15,9 @@ import type { Inbox } from './look.js'
 
 export { readInboxFile } from './ingest-files.js'
 
-/** The place where the files of a dataset are dropped: a folder of this machine, or a bucket's URL. */
+/**
+ * The place where the files of a dataset are dropped: a folder of this machine, or a bucket's URL.
+ */
 export function placeOf(storage: Storage, dataset: Bronze, source: InboxSource): string {
   const { path, base } = source
   if (path?.startsWith('s3://')) return path

@@ -65,7 +65,10 @@ export class InboxIngest {
     return this.files.reduce((sum, file) => sum + file.rows, 0)
   }
 
-  /** Ingests a file; one that can't be read is a row that says so, and one that is gone is another run's. */
+  /**
+   * Ingests a file; one that can't be read is a row that says so, and one that is gone is another
+   * run's.
+   */
   async file(session: Session, file: SourceFile): Promise<void> {
     try {
       await this.unpacked(session, file)

@@ -46,7 +46,10 @@ export class Arrivals {
     this.folder = new FolderInbox(place, from.settle, () => heardOf(storage))
   }
 
-  /** Whether something is complete, whether something is being written, and what should be known of what lies there. */
+  /**
+   * Whether something is complete, whether something is being written, and what should be known of
+   * what lies there.
+   */
   async look(): Promise<Arrived> {
     // What could not be read and is to be tried again.
     const quarantined = quarantinedOf(await this.head(), fullName(this.dataset))

@@ -15,7 +15,10 @@ export interface Inbox {
   look(): Promise<Look>
   /** Takes a file so that nobody else does; `undefined` when it is gone. */
   claim(file: SourceFile): Promise<SourceFile | undefined>
-  /** Removes what was taken in; where that is not safe it is left, and known by its name, size and time. */
+  /**
+   * Removes what was taken in; where that is not safe it is left, and known by its name, size and
+   * time.
+   */
   remove(file: SourceFile): Promise<void>
 }
 

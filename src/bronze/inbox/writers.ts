@@ -6,8 +6,8 @@ import { textOf } from '../../source/files/walk.js'
 const WRITES = 0o3
 
 /**
- * The files below a folder that a process of this machine has open for writing, as far as the system tells: Linux does, of the processes
- * of the same user. Elsewhere none.
+ * The files below a folder that a process of this machine has open for writing, as far as the
+ * system tells: Linux does, of the processes of the same user. Elsewhere none.
  */
 export async function openForWriting(folder: string): Promise<Set<string>> {
   const found = new Set<string>()

@@ -42,7 +42,10 @@ interface Group {
 /** Pieces that are tried to find out whether anything can be read. */
 const TRIED = 5
 
-/** Reads landed objects: together, and where that fails, in halves, until what can't be read is alone. */
+/**
+ * Reads landed objects: together, and where that fails, in halves, until what can't be read is
+ * alone.
+ */
 export class LandedIngest {
   private readonly pieces: readonly Piece[]
   private isAnyRead = false

@@ -20,7 +20,10 @@ const OBJECT = /^\d{15}-\d{6}-[0-9a-f]{8}\.jsonl$/
 /** Where the lake's own inbox of a dataset is. */
 export const landingOf = (dataset: { name: string }): string => `bronze/landing/${dataset.name}`
 
-/** Requests as one object: a line that says which there are, with the checksum of all of it, and their rows. */
+/**
+ * Requests as one object: a line that says which there are, with the checksum of all of it, and
+ * their rows.
+ */
 export function encodeLanded(requests: readonly Landed[]): Uint8Array {
   const header = {
     format: 2,
@@ -37,8 +40,8 @@ export function encodeLanded(requests: readonly Landed[]): Uint8Array {
 }
 
 /**
- * Rows that have arrived for a dataset and are in no batch yet. Each object holds whole requests, and is there or not: what was
- * written is durable, and nobody ever sees a part of it.
+ * Rows that have arrived for a dataset and are in no batch yet. Each object holds whole requests,
+ * and is there or not: what was written is durable, and nobody ever sees a part of it.
  */
 export class Landing {
   private readonly prefix: string
@@ -80,7 +83,8 @@ export class Landing {
   }
 
   /**
-   * The requests of an object; `undefined` when it is gone, as a run has ingested it since it was listed.
+   * The requests of an object; `undefined` when it is gone, as a run has ingested it since it was
+   * listed.
    *
    * @throws MoraineError of kind `source` that names it when it is not what was written.
    */

@@ -14,7 +14,9 @@ export interface Piece {
   part?: { from: number; to: number; of: number }
 }
 
-/** How far an object was read that is read in pieces, as the watermark says in the commit of each. */
+/**
+ * How far an object was read that is read in pieces, as the watermark says in the commit of each.
+ */
 export interface Reached {
   reached?: { path: string; to: number; of: number }
 }
@@ -34,7 +36,10 @@ export function finished(pieces: readonly Piece[]): string[] {
   return pieces.filter(({ part }) => !part || part.to === part.of).map(({ path }) => path)
 }
 
-/** The requests of an object; nothing of one that is damaged: a storage that fails says nothing of it. */
+/**
+ * The requests of an object; nothing of one that is damaged: a storage that fails says nothing of
+ * it.
+ */
 export async function unlessDamaged(landing: Landing, path: string): Promise<Landed[] | undefined> {
   return landing.read(path).catch((error) => {
     if (isDamaged(error)) return undefined
@@ -100,7 +105,8 @@ export class GroupReader {
         if (before) this.others += rows.length
         const hash = hashOfRows(rows)
         if (!before) own.set(key, { hash, at: 0 })
-        // Of an object that is read in pieces, all keys: a run that was killed between them is known by these.
+        // Of an object that is read in pieces, all keys: a run that was killed between them is
+        // known by these.
         if ((hasOwnKey(request) || part) && !before) {
           this.keys.push(key)
           this.hashes.push(hash)
@@ -115,7 +121,10 @@ export class GroupReader {
   }
 }
 
-/** Who removes landed objects has committed them: what this run knows of the lake is not true any more. */
+/**
+ * Who removes landed objects has committed them: what this run knows of the lake is not true any
+ * more.
+ */
 function gone(path: string): never {
   throw new MoraineError('conflict', `${path} was ingested by another run in the meantime`, {
     retryable: true,

@@ -65,7 +65,8 @@ export async function recentlySent(
   for (const pointer of [...(state.batches[name] ?? [])].reverse()) {
     if (isOld || pointer.number <= (index?.through ?? 0)) break
     const { created, source, restored } = await batches.manifest(pointer)
-    // What was in quarantine is as old as when it arrived; the batch that held its place has its keys.
+    // What was in quarantine is as old as when it arrived; the batch that held its place has its
+    // keys.
     if (restored !== undefined) continue
     const { keys = [], hashes = [], landed: paths = [] } = (source ?? {}) as Partial<Sent>
     const at = Date.parse(created)
@@ -83,7 +84,8 @@ export async function recentlySent(
 }
 
 /**
- * Writes the keys of a day down in one object once in a while, so that a run need not read a day's manifests.
+ * Writes the keys of a day down in one object once in a while, so that a run need not read a day's
+ * manifests.
  *
  * @param number of the batch that is about to be made, whose keys are not among them.
  * @returns the index that its watermark names.

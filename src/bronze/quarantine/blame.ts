@@ -13,15 +13,19 @@ import { ProcessEnded } from './reading.js'
 
 /** Kinds of errors that what is read can cause. */
 const KINDS: readonly string[] = ['engine', 'source']
-/** What the engine says of the machine, rather than of what it reads: values and names may hold the same words. */
+/**
+ * What the engine says of the machine, rather than of what it reads: values and names may hold the
+ * same words.
+ */
 const ENGINE = /^(?:IO|Permission|HTTP|Connection|Interrupt) Error|previous fatal error/i
 const SYSTEM =
   /no space left on|disk (?:is )?full|quota exceeded|permission denied|operation not permitted|no such file or directory|input\/output error|too many open files|read-only file system|stale file handle|connection (?:refused|reset|closed)|timed out|previous fatal error|interrupted/i
 const MEMORY = /out of memory/i
 
 /**
- * Whether a failure may be due to the bytes that were read, rather than to the machine, the storage, or to somebody who
- * stopped it. An object that needs more memory than there is, read by itself, is one that can't be read.
+ * Whether a failure may be due to the bytes that were read, rather than to the machine, the
+ * storage, or to somebody who stopped it. An object that needs more memory than there is, read by
+ * itself, is one that can't be read.
  */
 export function mayBeItsBytes(error: unknown): boolean {
   if (!(error instanceof Error) || error.name === 'AbortError') return false
@@ -41,7 +45,9 @@ export function mayBeItsBytes(error: unknown): boolean {
 /** Parts of a source that say where it is, and not how it is read. */
 const PLACES = ['base', 'path', 'paths', 'url', 'feed', 'token', 'queue', 'connection', 'headers']
 
-/** What a dataset is read as, as a hash: where that changes, what was read before proves nothing. */
+/**
+ * What a dataset is read as, as a hash: where that changes, what was read before proves nothing.
+ */
 export function readingOfDataset({ from, format }: Bronze): string {
   const plain = (key: string, value: unknown) =>
     PLACES.includes(key) || typeof value === 'function'
@@ -53,8 +59,9 @@ export function readingOfDataset({ from, format }: Bronze): string {
 }
 
 /**
- * Whether an object can be at fault for a failure: something else was read by the same definition, and the engine and the
- * storage do what they should. Where nothing can be read, the definition is wrong, or the machine.
+ * Whether an object can be at fault for a failure: something else was read by the same definition,
+ * and the engine and the storage do what they should. Where nothing can be read, the definition is
+ * wrong, or the machine.
  *
  * @param others whether others that came with it can be read; asked where nothing was read before.
  */
@@ -121,10 +128,12 @@ export class ObjectFailure<T> extends Error {
 }
 
 /**
- * Reads objects in order, each group of neighbours together: where one can't be read, those before it, those behind it, and
- * that one by itself. Where only all of them together can't be read, they are read in halves.
+ * Reads objects in order, each group of neighbours together: where one can't be read, those before
+ * it, those behind it, and that one by itself. Where only all of them together can't be read, they
+ * are read in halves.
  *
- * @param together reads some and commits them; says by an {@link ObjectFailure} which one fails, where it can.
+ * @param together reads some and commits them; says by an {@link ObjectFailure} which one fails,
+ *   where it can.
  * @param alone what becomes of one that can't be read by itself.
  */
 export async function readAround<T, D>(

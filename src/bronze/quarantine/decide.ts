@@ -23,7 +23,8 @@ export interface Found {
 }
 
 /**
- * The objects that somebody names: by their ids, or the beginnings of these; by a dataset, all of it.
+ * The objects that somebody names: by their ids, or the beginnings of these; by a dataset, all of
+ * it.
  *
  * @throws MoraineError of kind `usage` when there is none of a name, or several.
  */
@@ -78,8 +79,8 @@ interface Tools {
 }
 
 /**
- * Gives an object up: it becomes one discarded row that says why it could not be read, as a file does that no decoder can read.
- * Its bytes stay where they are kept, and the row names the place.
+ * Gives an object up: it becomes one discarded row that says why it could not be read, as a file
+ * does that no decoder can read. Its bytes stay where they are kept, and the row names the place.
  */
 export function discardQuarantined(
   tools: Tools,

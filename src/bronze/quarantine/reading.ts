@@ -9,7 +9,10 @@ import { beginningOf, boot, isThere, ownIdentity } from '../../storage/alive.js'
 import { encodeSealed, parseSealed } from '../../storage/sealed.js'
 import type { Storage } from '../../storage/storage.js'
 
-/** What a process is about to read; it is there for as long as the process does, and longer only if that was killed. */
+/**
+ * What a process is about to read; it is there for as long as the process does, and longer only if
+ * that was killed.
+ */
 interface Note {
   format: 1 | 2
   host: string
@@ -27,14 +30,20 @@ interface Note {
   ended?: true
 }
 
-/** What was being read when processes ended: how many objects together, at least, by the name of each. */
+/**
+ * What was being read when processes ended: how many objects together, at least, by the name of
+ * each.
+ */
 export interface Suspects {
   together: ReadonlyMap<string, number>
   /** Removes what was left behind, once all of it was read or set aside. */
   clear(): Promise<void>
 }
 
-/** Milliseconds after which what another machine or container reads is taken to have ended, where nothing is heard of its run. */
+/**
+ * Milliseconds after which what another machine or container reads is taken to have ended, where
+ * nothing is heard of its run.
+ */
 const PATIENCE = 10 * 60_000
 /** Objects that were being read when a process ended are read in so many parts by the next. */
 const PARTS = 8
@@ -44,8 +53,8 @@ const own = randomBytes(8).toString('hex')
 const folderOf = (dataset: Bronze) => `_moraine/reading/${dataset.name}/`
 
 /**
- * Reads objects with a durable note of it: if the process ends while it does, whatever of, the next one finds the note. An
- * error or a stop by a signal that can be heard removes it.
+ * Reads objects with a durable note of it: if the process ends while it does, whatever of, the next
+ * one finds the note. An error or a stop by a signal that can be heard removes it.
  */
 export async function whileReading<T>(
   { storage, run }: RunContext,
@@ -73,14 +82,16 @@ export async function whileReading<T>(
     }
     throw error
   } finally {
-    // What can't be removed now is forgotten by a later run: the process that it names is there, or the objects are not.
+    // What can't be removed now is forgotten by a later run: the process that it names is there, or
+    // the objects are not.
     await storage.remove(path).catch(() => {})
   }
 }
 
 /**
- * What processes left behind that ended while they read. That the machine was started again is no fault of what was read,
- * and of what another machine or container reads it is only known after a while that it has ended.
+ * What processes left behind that ended while they read. That the machine was started again is no
+ * fault of what was read, and of what another machine or container reads it is only known after a
+ * while that it has ended.
  */
 export async function suspectsOf(storage: Storage, dataset: Bronze): Promise<Suspects> {
   const together = new Map<string, number>()
@@ -124,8 +135,9 @@ const isRecent = ({ time }: Note): boolean => Date.now() - Date.parse(time) < PA
 const isRestarted = ({ host, boot: at }: Note): boolean => host === hostname() && at !== boot
 
 /**
- * Objects in the groups in which they are to be read: all together, but those that were being read when a process ended in
- * parts of what it read, so that a few such ends lead to the one that causes them. That one is a group by itself.
+ * Objects in the groups in which they are to be read: all together, but those that were being read
+ * when a process ended in parts of what it read, so that a few such ends lead to the one that
+ * causes them. That one is a group by itself.
  */
 export function groupsBySuspicion<T>(
   objects: readonly T[],

@@ -87,7 +87,8 @@ async function tryOne(retry: Retry, done: Intake, object: QuarantinedObject): Pr
   const { context, dataset, read } = retry
   const name = fullName(dataset)
   const day = context.started.toISOString().slice(0, 10)
-  // It sorts where the object arrived, and is used once: a run may have been killed before it committed.
+  // It sorts where the object arrived, and is used once: a run may have been killed before it
+  // committed.
   const own = `${object.batch}-${randomBytes(3).toString('hex')}`
   const batch: NewBatch = {
     number: lastNumber(name, done.state) + 1,

@@ -18,7 +18,10 @@ export interface Unread {
   modified: number
   /** Keeps its bytes, beside the batch that holds its place. */
   keep(batch: NewBatch): Promise<QuarantinedObject['original']>
-  /** Its name in the lake, by its SHA-256; `undefined` where it is there already. Without it, as it is called. */
+  /**
+   * Its name in the lake, by its SHA-256; `undefined` where it is there already. Without it, as it
+   * is called.
+   */
   nameFor?: (sha256: string) => string | undefined
   error: unknown
   /** Where it came from, as the batch says. */
@@ -32,8 +35,8 @@ export interface Unread {
 const LONGEST = 500
 
 /**
- * Sets an object aside in one commit: a batch without rows holds its place, so that its rows come where they belong once it
- * can be read, and what is behind it goes on.
+ * Sets an object aside in one commit: a batch without rows holds its place, so that its rows come
+ * where they belong once it can be read, and what is behind it goes on.
  */
 export async function setAside(
   context: RunContext,

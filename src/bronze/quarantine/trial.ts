@@ -13,7 +13,10 @@ import type { Storage } from '../../storage/storage.js'
 import { nothingYet } from '../batch-commit.js'
 import { readAgain } from '../intake.js'
 
-/** Reads an object in quarantine as a run would, and keeps nothing of it: what becomes of the process tells the rest. */
+/**
+ * Reads an object in quarantine as a run would, and keeps nothing of it: what becomes of the
+ * process tells the rest.
+ */
 export async function tryObject(
   lake: Lake,
   storage: Storage,

@@ -13,7 +13,8 @@ import { isHidden, MOST } from './walk.js'
 const SAMPLE = 2 ** 20
 
 /**
- * Finds tables in a bucket as in a folder; of each object that is looked at only the start is read, of Parquet the end.
+ * Finds tables in a bucket as in a folder; of each object that is looked at only the start is read,
+ * of Parquet the end.
  *
  * @throws MoraineError of kind `source` when there is nothing that can be read.
  */
@@ -50,7 +51,10 @@ export async function crawlBucket(
 /** Bytes of a workbook that is looked at: it has to be here as a whole. */
 const WORKBOOK = 64 * 2 ** 20
 
-/** Of a text the start, of Parquet its footer at its place; returns whether that is less than all of it. */
+/**
+ * Of a text the start, of Parquet its footer at its place; returns whether that is less than all of
+ * it.
+ */
 async function placeSample(
   { size, range }: { size: number; range(from: number, length: number): Promise<Buffer> },
   file: string,

@@ -77,7 +77,10 @@ function wordsOf(type: string): string[] | undefined {
 /** Whether a type is a number of any length. */
 const isFree = (kind: DatabaseKind, type: string) => kind === 'postgres' && type === 'numeric'
 
-/** @param odd `digits,scale` of the longest; nothing where there are no rows, and `x` where there is a NaN. */
+/**
+ * @param odd `digits,scale` of the longest; nothing where there are no rows, and `x` where there is
+ * a NaN.
+ */
 function freeDecimal(odd: string, type: string): Typed {
   const [whole = 0, scale = 0] = odd.split('/').map(Number)
   if (odd === '') return { schema: 't.decimal(38, 10)', note: `${article(type)} without rows` }
@@ -91,7 +94,8 @@ function freeDecimal(odd: string, type: string): Typed {
 }
 
 /**
- * SQL that looks whether a column has values which no type of ours has: `1` when it does, `0` or nothing otherwise.
+ * SQL that looks whether a column has values which no type of ours has: `1` when it does, `0` or
+ * nothing otherwise.
  *
  * @param name of the column, in SQL.
  */

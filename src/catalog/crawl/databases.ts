@@ -25,7 +25,9 @@ interface Described {
   tableComment: string
 }
 
-/** Types of domains are those that they are made of; those of money say how many digits it has here. */
+/**
+ * Types of domains are those that they are made of; those of money say how many digits it has here.
+ */
 const POSTGRES = `
   WITH RECURSIVE made AS (
     SELECT oid AS domain, typbasetype AS type, typtypmod AS mod, typnotnull AS required FROM pg_type WHERE typtype = 'd'

@@ -8,7 +8,9 @@ export interface Drift {
   columns: string[]
 }
 
-/** As Glue's crawlers have them: what becomes of the catalog when a table has changed, or is gone. */
+/**
+ * As Glue's crawlers have them: what becomes of the catalog when a table has changed, or is gone.
+ */
 export interface Policy {
   changed: 'update' | 'log'
   gone: 'deprecate' | 'log' | 'delete'

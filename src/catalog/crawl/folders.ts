@@ -46,7 +46,8 @@ export interface Crawled {
 }
 
 /**
- * Finds tables in a folder: files of one folder and one ending that are laid out alike are one table, and so are folders such as
+ * Finds tables in a folder: files of one folder and one ending that are laid out alike are one
+ * table, and so are folders such as
  * `day=2026-01-01/`. They are read as a run reads them.
  *
  * @param base the folder that paths in definitions are relative to.
@@ -327,7 +328,10 @@ function nameOf({ folder, hive }: Group, { files }: Part, { sheet, stem }: Looke
   return (saysNothing ? basename(folder) : shared) + (sheet === undefined ? '' : `_${sheet}`)
 }
 
-/** Whether two files are parts of one table: they are called alike, read alike, and have most of their columns in common. */
+/**
+ * Whether two files are parts of one table: they are called alike, read alike, and have most of
+ * their columns in common.
+ */
 function alike(a: Looked, b: Looked): boolean {
   const options = [a, b].map(({ options }) => JSON.stringify(options))
   if (options[0] !== options[1] || a.natives.size > 0 !== b.natives.size > 0) return false

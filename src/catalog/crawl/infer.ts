@@ -54,7 +54,8 @@ interface Column extends Untyped {
 }
 
 /**
- * What columns are, by all the texts that a relation has of them: each type is one that all of them fit, as a run will judge it.
+ * What columns are, by all the texts that a relation has of them: each type is one that all of them
+ * fit, as a run will judge it.
  *
  * @param complete whether these are all rows that there are; otherwise types have room.
  */
@@ -189,7 +190,10 @@ async function askAll(session: Session, relation: string, columns: Column[]): Pr
   }
 }
 
-/** The types by column that a run would discard no row for: whatever says otherwise gives way to the next. */
+/**
+ * The types by column that a run would discard no row for: whatever says otherwise gives way to the
+ * next.
+ */
 async function typesThatHold(
   session: Session,
   relation: string,
@@ -332,7 +336,10 @@ async function wordsOf(
   return { schema: 'z.string()', note: `seen: ${list.join(', ')}` }
 }
 
-/** The column that tells rows apart: each has a value there, and no two the same. Likely names come first. */
+/**
+ * The column that tells rows apart: each has a value there, and no two the same. Likely names come
+ * first.
+ */
 export async function inferKey(
   session: Session,
   relation: string,

@@ -120,8 +120,8 @@ export class Looks {
   }
 
   /**
-   * What means NULL in all columns, texts among them: `\\N`, and NULL where it stands among numbers or times. An empty field is then an
-   * empty text.
+   * What means NULL in all columns, texts among them: `\\N`, and NULL where it stands among numbers
+   * or times. An empty field is then an empty text.
    */
   private async wordsForNull({ location, columns }: IngestedSample): Promise<string[]> {
     const { patterns, aggregates } = this.session.dialect
@@ -170,7 +170,10 @@ export class Looks {
     return looks
   }
 
-  /** Of a large file some rows are copied, of one that is cut off none: then it is its footer that tells. */
+  /**
+   * Of a large file some rows are copied, of one that is cut off none: then it is its footer that
+   * tells.
+   */
   private async parquet({ file, complete, start }: Sample): Promise<Looked> {
     const { session } = this
     const relation = session.files.parquet(file.path)

@@ -2,7 +2,9 @@ import type { z } from 'zod'
 import { t } from '../../define/types/t.js'
 import { wholeDigits } from '../../plan/exact.js'
 
-/** How a column's texts may be read: a type with its options, both as a schema and as TypeScript. */
+/**
+ * How a column's texts may be read: a type with its options, both as a schema and as TypeScript.
+ */
 export interface Typed {
   schema: z.ZodType
   text: string
@@ -28,7 +30,9 @@ export interface Reading {
   type(digits: Digits, nulls: readonly string[], wide: boolean): Typed | undefined
 }
 
-/** Texts that stand for a missing value where the others of a column are numbers, days or the like. */
+/**
+ * Texts that stand for a missing value where the others of a column are numbers, days or the like.
+ */
 export const NULL_WORDS = [
   '',
   'NA',
@@ -165,7 +169,10 @@ export function moneyReadings(currency: string): Reading[] {
   ]
 }
 
-/** What texts can be, the narrowest first. A number that begins with 0 is a text, as are those of phones. */
+/**
+ * What texts can be, the narrowest first. A number that begins with 0 is a text, as are those of
+ * phones.
+ */
 export const textReadings: readonly Reading[] = [
   { pattern: '(?i)(true|false)', type: simple('boolean') },
   { pattern: WHOLE, point: '.', type: whole({}) },

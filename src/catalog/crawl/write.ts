@@ -1,7 +1,9 @@
 import type { Found, FoundTable } from './found.js'
 import { codeText } from './readings.js'
 
-/** Definitions for what a crawl found, as TypeScript that runs as it is and is meant to be edited. */
+/**
+ * Definitions for what a crawl found, as TypeScript that runs as it is and is meant to be edited.
+ */
 export function definitionsText(found: Found, command: string, lake?: string): string {
   const { imports, preamble, tables } = found
   const derived = tables.some((table) => table.derived)

@@ -8,7 +8,10 @@ const plain = picocolors.createColors(
       (process.stdout.isTTY === true && variable('TERM') !== 'dumb')),
 )
 
-/** What the text holds of escape sequences is not ours, and stays as it is, to be spelled when it is shown. */
+/**
+ * What the text holds of escape sequences is not ours, and stays as it is, to be spelled when it is
+ * shown.
+ */
 const painted = (paint: (text: string) => string) => {
   const [before, after] = paint('\0').replaceAll('\x1b', ESC).split('\0')
   return (text: string) => `${before}${text}${after}`

@@ -1,7 +1,9 @@
 import type { RowValue } from '../../engine/engine.js'
 import { cell } from './format.js'
 
-/** One CSV record (RFC 4180). Texts that a spreadsheet would run as a formula are disarmed by `'`. */
+/**
+ * One CSV record (RFC 4180). Texts that a spreadsheet would run as a formula are disarmed by `'`.
+ */
 export function csvRecord(values: readonly (RowValue | undefined)[]): string {
   return `${values.map(csvField).join(',')}\n`
 }

@@ -49,12 +49,17 @@ export function renderProblem({ message, hint, place }: Problem): string {
   ].join('\n')
 }
 
-/** A message of several lines, those after the first set in: none can pass for a line of our own. */
+/**
+ * A message of several lines, those after the first set in: none can pass for a line of our own.
+ */
 const indented = (message: string) => message.replace(/\n(?=[^\n])/g, '\n  ')
 
 const AROUND = 2
 const FAR = 60
-/** Characters of a line that a frame shows at most, and those before the place in one that is longer. */
+/**
+ * Characters of a line that a frame shows at most, and those before the place in one that is
+ * longer.
+ */
 const LONGEST = 160
 const BEFORE = 60
 

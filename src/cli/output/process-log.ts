@@ -13,7 +13,10 @@ function clock(now: Date): string {
   return now.toTimeString().slice(0, 8)
 }
 
-/** Tells what a long-running process does: a line for people on a terminal, an object of JSON a line anywhere else. */
+/**
+ * Tells what a long-running process does: a line for people on a terminal, an object of JSON a line
+ * anywhere else.
+ */
 export class ProcessLog {
   private readonly logger: pino.Logger | undefined
   private readonly width: number

@@ -12,8 +12,8 @@ type Listed = Pick<
 const INDENT = 10
 
 /**
- * What is in quarantine, as a table where its lines fit the terminal; otherwise two lines for each object, of which the first
- * has its name, shortened in the middle, and the second the reason.
+ * What is in quarantine, as a table where its lines fit the terminal; otherwise two lines for each
+ * object, of which the first has its name, shortened in the middle, and the second the reason.
  *
  * @param width cells of a line; as many as it needs without it.
  */

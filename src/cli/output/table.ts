@@ -17,7 +17,9 @@ export interface TableLayout {
 
 /** Characters of a value of a query that are shown at most. */
 export const MAX_CELL = 60
-/** Cells that a column of text is narrowed to at least before rows are shown one below the other. */
+/**
+ * Cells that a column of text is narrowed to at least before rows are shown one below the other.
+ */
 const NARROWEST = 12
 const GAP = '  '
 
@@ -29,8 +31,8 @@ export function terminalWidth(): number | undefined {
 }
 
 /**
- * Rows as a table of text, numbers to the right. What is wider than the terminal is broken within its
- * column; a table that has too many columns for that is shown as one record below the other.
+ * Rows as a table of text, numbers to the right. What is wider than the terminal is broken within
+ * its column; a table that has too many columns for that is shown as one record below the other.
  */
 export function textTable(
   given: readonly TableColumn[],
@@ -57,7 +59,10 @@ export function textTable(
   return [head, rule, ...cells.flatMap((row) => lines(columns, widths, row))].join('\n')
 }
 
-/** Widths that fit a line; `undefined` where no columns of text can be narrowed so far. Words are broken last. */
+/**
+ * Widths that fit a line; `undefined` where no columns of text can be narrowed so far. Words are
+ * broken last.
+ */
 function fitted(
   columns: readonly TableColumn[],
   natural: readonly number[],
@@ -76,7 +81,10 @@ function fitted(
   return narrowed(widths, whole, width) ?? narrowed(whole, broken, width)
 }
 
-/** Narrows the widest column, again and again, until a line fits; `undefined` where none may become narrower. */
+/**
+ * Narrows the widest column, again and again, until a line fits; `undefined` where none may become
+ * narrower.
+ */
 function narrowed(
   from: readonly number[],
   least: readonly number[],

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
 
-/** Stands for ESC in what the commands paint themselves; drawn anew in each process, so that no data can hold it. */
+/**
+ * Stands for ESC in what the commands paint themselves; drawn anew in each process, so that no data
+ * can hold it.
+ */
 export const ESC = `\u{10fffe}${randomBytes(8).toString('hex')}\u{10fffe}`
 
 /** Characters that steer a terminal, end a line, or turn the direction of what follows. */
@@ -22,12 +25,18 @@ export function forTerminal(text: string): string {
   return text.replace(BUT_LINES, spelled).replaceAll(ESC, '\x1b')
 }
 
-/** Shows a text to people. All that commands say goes this way; data that are asked for as CSV go as they are. */
+/**
+ * Shows a text to people. All that commands say goes this way; data that are asked for as CSV go as
+ * they are.
+ */
 export function show(text: string, stream: NodeJS.WriteStream = process.stdout): void {
   stream.write(forTerminal(text))
 }
 
-/** Writes data as they are, but on a terminal without what steers it; waits for readers that are slow. */
+/**
+ * Writes data as they are, but on a terminal without what steers it; waits for readers that are
+ * slow.
+ */
 export async function writeData(text: string): Promise<void> {
   if (process.stdout.write(process.stdout.isTTY ? forTerminal(text) : text)) return
   await new Promise((resolve) => process.stdout.once('drain', resolve))

@@ -20,8 +20,8 @@ import {
 import { type Expected, having, needed, type OptionList } from './options.js'
 
 /*
- * The options of bronze(), silver() and gold(). A list is tied to the options' type: an option that is added to one of
- * them alone does not compile.
+ * The options of bronze(), silver() and gold(). A list is tied to the options' type: an option that
+ * is added to one of them alone does not compile.
  */
 
 type Shape = Record<string, z.ZodType>

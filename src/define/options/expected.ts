@@ -1,7 +1,9 @@
 import { secondsOf } from '../interval.js'
 import type { Expected } from './options.js'
 
-/** Kinds of values that options have; what is about one builder alone stands beside that builder. */
+/**
+ * Kinds of values that options have; what is about one builder alone stands beside that builder.
+ */
 
 export const text: Expected = { is: 'a text', fits: (value) => typeof value === 'string' }
 

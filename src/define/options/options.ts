@@ -20,8 +20,9 @@ export interface Needed extends Expected {
 type KeyOf<T> = T extends unknown ? keyof T : never
 
 /**
- * All options of a type with what their values may be. It is tied to the type: an option that is added to the type and
- * not to the list does not compile, nor one that is in the list alone, nor one that is needed and not said to be.
+ * All options of a type with what their values may be. It is tied to the type: an option that is
+ * added to the type and not to the list does not compile, nor one that is in the list alone, nor
+ * one that is needed and not said to be.
  */
 export type OptionList<T> = {
   readonly [K in KeyOf<T> & string]-?: T extends { [P in K]: unknown }
@@ -40,7 +41,10 @@ export function having<T>(list: OptionList<T>, is = 'an object', other?: Expecte
   return { is, fits, inside: list, ...(other?.advise ? { advise: other.advise } : {}) }
 }
 
-/** Checks the arguments of a builder that stand for themselves; those that do not fit are `undefined`. */
+/**
+ * Checks the arguments of a builder that stand for themselves; those that do not fit are
+ * `undefined`.
+ */
 export function checkedArguments<T extends object>(
   call: string,
   given: T,
@@ -93,8 +97,9 @@ const elsewhere: Readonly<Record<string, string>> = {
 }
 
 /**
- * Checks options as they are at run time, since many a lake.ts is never type-checked. Mistakes are kept for later; what is
- * wrong is left out of what is returned, and it is marked as broken where something needed is missing or of a wrong kind.
+ * Checks options as they are at run time, since many a lake.ts is never type-checked. Mistakes are
+ * kept for later; what is wrong is left out of what is returned, and it is marked as broken where
+ * something needed is missing or of a wrong kind.
  */
 export function checked<T extends object>(
   call: string,

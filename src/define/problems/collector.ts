@@ -13,7 +13,9 @@ export const reservedColumns = [
   '_raw',
 ]
 
-/** Names that Iceberg keeps for itself (spec, Reserved Field IDs): Spark refuses tables with them. */
+/**
+ * Names that Iceberg keeps for itself (spec, Reserved Field IDs): Spark refuses tables with them.
+ */
 export const icebergColumns = [
   '_file',
   '_pos',

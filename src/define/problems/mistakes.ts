@@ -2,13 +2,17 @@ import type { Problem } from '../../errors.js'
 import { callSite } from '../call-site.js'
 
 /*
- * Builders such as silver() and files() do not throw: what is wrong with their options is kept here until
- * defineLake() shows all of it together, or whoever loads a definition that ended before that.
+ * Builders such as silver() and files() do not throw: what is wrong with their options is kept here
+ * until defineLake() shows all of it together, or whoever loads a definition that ended before
+ * that.
  */
 let found: Problem[] = []
 const broken = new WeakSet<object>()
 
-/** Keeps a mistake in the user's call that is going on. The place is that call; `near` is searched from there on. */
+/**
+ * Keeps a mistake in the user's call that is going on. The place is that call; `near` is searched
+ * from there on.
+ */
 export function mistake(message: string, near?: string, hint?: string): void {
   const place = callSite()
   const problem = { message, hint, place: place && { ...place, ...(near ? { near } : {}) } }
@@ -24,7 +28,10 @@ export function takeMistakes(): Problem[] {
   return taken
 }
 
-/** Notes that something was built from options of wrong kinds, so that nothing more can be said about it. */
+/**
+ * Notes that something was built from options of wrong kinds, so that nothing more can be said
+ * about it.
+ */
 export function markBroken<T extends object>(made: T): T {
   broken.add(made)
   return made

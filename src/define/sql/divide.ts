@@ -9,9 +9,10 @@ const DIGITS = 6
  * `DECIMAL(38, scale)`. SQL's own `/` divides as doubles, so a mean of decimals is sometimes off by
  * a cent, and differs between engines. NULL if the divisor is zero.
  *
- * @param scale digits after the point of the result, at most 12. Both sides may have at most six; the dividend stays below 10^(30 - scale).
- * @example
- * sql`select shop, ${divide(sql`sum(amount)`, sql`count(*)`, 2)} as mean from ${orders} group by shop`
+ * @param scale digits after the point of the result, at most 12. Both sides may have at most six;
+ *   the dividend stays below 10^(30 - scale).
+ * @example sql`select shop, ${divide(sql`sum(amount)`, sql`count(*)`, 2)} as mean from ${orders}
+ *   group by shop`
  */
 export function divide(dividend: Sql, divisor: Sql, scale: number): Sql {
   if (!Number.isInteger(scale) || scale < 0 || scale > 12)

@@ -57,7 +57,10 @@ export function sqlText(
   return { kind: 'sql', parts, place }
 }
 
-/** The parts of what stands in `${}`; what can't stand there is a mistake, found before the engine sees it. */
+/**
+ * The parts of what stands in `${}`; what can't stand there is a mistake, found before the engine
+ * sees it.
+ */
 function sound(value: unknown, before: string): readonly SqlPart[] {
   if (isInterpolated(value)) return toParts(value)
   const near = `${before.trimStart().split('\n').at(-1)}\${`
@@ -152,7 +155,10 @@ function isView(dataset: AnyDataset): dataset is Gold<any> & { view: true } {
   return dataset.tier === 'gold' && dataset.view
 }
 
-/** The datasets whose rows a piece of SQL reads, each once; in the place of a view those that it reads. */
+/**
+ * The datasets whose rows a piece of SQL reads, each once; in the place of a view those that it
+ * reads.
+ */
 export function datasetsIn(sql: Sql): AnyDataset[] {
   const found = sql.parts.flatMap((part) => {
     if (!('dataset' in part)) return []
@@ -178,7 +184,10 @@ export function historiesIn(sql: Sql): AnyDataset[] {
   return [...new Set(found)]
 }
 
-/** Where a line (from 1) of the rendered SQL, and a column of it, stand in the user's file; `near` is searched from there. */
+/**
+ * Where a line (from 1) of the rendered SQL, and a column of it, stand in the user's file; `near`
+ * is searched from there.
+ */
 export function placeInSql(
   sql: Sql,
   {
@@ -205,7 +214,10 @@ export function placeOfText(sql: Sql, text: string): SourceLocation | undefined 
   return sql.place
 }
 
-/** The place of a character of the rendered SQL. How wide a `${}` is in the file is not known: the column is the least that it can be. */
+/**
+ * The place of a character of the rendered SQL. How wide a `${}` is in the file is not known: the
+ * column is the least that it can be.
+ */
 function placeAt(sql: Sql, offset: number, near: string | undefined): SourceLocation | undefined {
   if (!sql.place) return undefined
   let left = offset

@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { isBroken } from '../problems/mistakes.js'
 import { defOf } from './schema.js'
 
-/** What an epoch counts: seconds, milliseconds, microseconds or nanoseconds since 1970-01-01 UTC. */
+/**
+ * What an epoch counts: seconds, milliseconds, microseconds or nanoseconds since 1970-01-01 UTC.
+ */
 export type EpochUnit = 's' | 'ms' | 'us' | 'ns'
 
 export interface NullOptions {
@@ -48,7 +50,10 @@ interface TimeOptions extends NullOptions {
 }
 
 export interface DateOptions extends TimeOptions {
-  /** Whether a day may be written as its midnight: `2008-02-18 00:00:00`, `2008-02-18T00:00:00.000Z`. */
+  /**
+   * Whether a day may be written as its midnight: `2008-02-18 00:00:00`,
+   * `2008-02-18T00:00:00.000Z`.
+   */
   midnight?: boolean
 }
 

@@ -32,7 +32,10 @@ export function sqlType(type: ColumnType): string {
   }
 }
 
-/** The type of the whole numbers among those of a decimal type with digits after the point; for others, and too long ones, none. */
+/**
+ * The type of the whole numbers among those of a decimal type with digits after the point; for
+ * others, and too long ones, none.
+ */
 export function wholeType(type: string): string | undefined {
   const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(type) ?? []
   if (scale === undefined || scale === '0') return undefined

@@ -1,6 +1,7 @@
 /**
- * What stands for functions of Moraine's own where a definition is compared by the text of its functions: their own text
- * changes with each build of Moraine, and tables would be built again for it.
+ * What stands for functions of Moraine's own where a definition is compared by the text of its
+ * functions: their own text changes with each build of Moraine, and tables would be built again for
+ * it.
  */
 const texts = new WeakMap<object, string>()
 

@@ -34,12 +34,17 @@ export const namedFormats: Readonly<Record<string, string>> = {
   syslog: '%b %e %H:%M:%S',
 }
 
-/** The grammar of a strptime format, as a regular expression for whole texts, without groups that are captured. */
+/**
+ * The grammar of a strptime format, as a regular expression for whole texts, without groups that
+ * are captured.
+ */
 export function formatGrammar(format: string): string {
   return mapFormat(format, (specifier) => specifiers[specifier] ?? '(?s:.+?)', quoteRegex)
 }
 
-/** The grammar of what a format makes of a date of zeros; `undefined` where it makes nothing of it. */
+/**
+ * The grammar of what a format makes of a date of zeros; `undefined` where it makes nothing of it.
+ */
 export function zeroGrammar(format: string): string | undefined {
   const all = [...format.matchAll(/%(-?[A-Za-z%])/g)].map((match) => match[1] as string)
   if (!all.every((specifier) => /^-?[YymdeHMSf]$/.test(specifier))) return undefined

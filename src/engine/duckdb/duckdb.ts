@@ -25,7 +25,10 @@ export interface DuckDBOptions extends Omit<EngineOptions, 'process'> {
   settings?: Readonly<Record<string, string>>
 }
 
-/** The embedded engine: everything in this process, larger than memory through a folder for spilling. */
+/**
+ * The embedded engine: everything in this process, larger than memory through a folder for
+ * spilling.
+ */
 export class DuckDB implements Engine {
   private readonly shared: Shared
   /** Until when the roots of buckets can be read with the credentials that were given last. */
@@ -72,10 +75,12 @@ export class DuckDB implements Engine {
       temp_directory: temporary,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
-      // None of the user's: the folder is empty. Databases can't be attached where there may be none at all.
+      // None of the user's: the folder is empty. Databases can't be attached where there may be
+      // none at all.
       secret_directory: join(temporary, 'secrets'),
       partitioned_write_max_open_files: '1000',
-      // Giving memory back to the system after each query, to ask for it again, costs more than it saves.
+      // Giving memory back to the system after each query, to ask for it again, costs more than it
+      // saves.
       allocator_flush_threshold: '1GiB',
       allocator_bulk_deallocation_flush_threshold: '1GiB',
       ...(options.extensions ? { extension_directory: options.extensions } : {}),
@@ -107,7 +112,10 @@ export class DuckDB implements Engine {
     return session
   }
 
-  /** Lets Parquet files in buckets be read where they lie, where that can be; otherwise copies are read. */
+  /**
+   * Lets Parquet files in buckets be read where they lie, where that can be; otherwise copies are
+   * read.
+   */
   private async reachObjects(session: DuckDBSession): Promise<void> {
     const { staging } = this.shared
     const roots = staging.readableRoots()

@@ -10,14 +10,16 @@ export interface Life {
 }
 
 /**
- * After an error of its own an instance answers nothing any more: another takes its place, once for all sessions. What the lost
- * one held, temporary tables and views, is gone.
+ * After an error of its own an instance answers nothing any more: another takes its place, once for
+ * all sessions. What the lost one held, temporary tables and views, is gone.
  */
 export class Lives {
   private renewal: Promise<void> | undefined
   /** What alone can be opened, once that is settled. */
   private confinement: readonly string[] | undefined
-  /** Whether it can open just some files: no other takes its place then, as that could open more. */
+  /**
+   * Whether it can open just some files: no other takes its place then, as that could open more.
+   */
   private isLast = false
 
   /** @param forget forgets what was made in the instance. */
@@ -40,7 +42,10 @@ export class Lives {
     return { connection, instance }
   }
 
-  /** From now on this instance, and any that takes its place, can open nothing but what lies below these folders. */
+  /**
+   * From now on this instance, and any that takes its place, can open nothing but what lies below
+   * these folders.
+   */
   async confine(folders: readonly string[]): Promise<void> {
     this.confinement = folders
     await confine(this.instance, folders)

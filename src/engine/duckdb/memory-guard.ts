@@ -20,20 +20,23 @@ const realEffects: MemoryEffects = {
 }
 
 /**
- * Looks at the memory of the whole process, as the engine's own limit does not count what functions and lists take. The system would
- * end the process without a word, and perhaps others before it.
+ * Looks at the memory of the whole process, as the engine's own limit does not count what functions
+ * and lists take. The system would end the process without a word, and perhaps others before it.
  */
 export class MemoryGuard {
   constructor(
-    /** Bytes from which on statements are stopped, and from which on the process ends, as one can't be stopped. */
+    /**
+     * Bytes from which on statements are stopped, and from which on the process ends, as one can't
+     * be stopped.
+     */
     private readonly stop: number,
     private readonly last: number,
     private readonly effects: MemoryEffects = realEffects,
   ) {}
 
   /**
-   * For a process that should stay within so many bytes; without a number, for one that has the machine to itself. What an engine does
-   * not count (up to 80 MiB a thread) is no reason to stop.
+   * For a process that should stay within so many bytes; without a number, for one that has the
+   * machine to itself. What an engine does not count (up to 80 MiB a thread) is no reason to stop.
    */
   static within(bytes?: number): MemoryGuard {
     const machine = machineMemory()
@@ -41,7 +44,10 @@ export class MemoryGuard {
     return new MemoryGuard(Math.min(stop, machine * 0.9), Math.min(stop * 1.5, machine * 0.95))
   }
 
-  /** Why statements are to be stopped. Where that does not help, the process ends: a lake is then as it was before, or after. */
+  /**
+   * Why statements are to be stopped. Where that does not help, the process ends: a lake is then as
+   * it was before, or after.
+   */
   excess(): MemoryExcess | undefined {
     const held = this.effects.held()
     if (held > this.last)

@@ -6,7 +6,10 @@ export function fileList(staging: Staging, locations: readonly string[]): string
   return `[${locations.map((l) => quoteText(escapeGlob(staging.readPath(l)))).join(', ')}]`
 }
 
-/** A location as the engine compares it with what it is about to open: where it lies, its copy here, and both in patterns. */
+/**
+ * A location as the engine compares it with what it is about to open: where it lies, its copy here,
+ * and both in patterns.
+ */
 export function confinedTo(staging: Staging, location: string): string[] {
   const folder = `${location.replace(/\/+$/, '')}/`
   const folders = [folder, `${staging.localPath(folder).replace(/\/+$/, '')}/`].filter(
@@ -15,7 +18,10 @@ export function confinedTo(staging: Staging, location: string): string[] {
   return [...new Set([...folders, ...folders.map(escapeGlob)])]
 }
 
-/** The same of a file that alone can be opened: the engine looks files up by patterns, and compares those too. */
+/**
+ * The same of a file that alone can be opened: the engine looks files up by patterns, and compares
+ * those too.
+ */
 export function filesConfinedTo(staging: Staging, location: string): string[] {
   const path = staging.readPath(location)
   return [...new Set([path, escapeGlob(path)])]

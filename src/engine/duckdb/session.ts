@@ -150,7 +150,8 @@ export class DuckDBSession implements Session {
   }
 
   async describe(sql: string): Promise<ResultColumn[]> {
-    // The optimizer would compute what is constant, and nobody asked for values: that may take any time.
+    // The optimizer would compute what is constant, and nobody asked for values: that may take any
+    // time.
     await this.statements.connection.run('PRAGMA disable_optimizer')
     const statement = await this.statements
       .try(sql, (text) => this.statements.connection.prepare(text))

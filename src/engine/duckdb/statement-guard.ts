@@ -16,8 +16,8 @@ interface Full {
 }
 
 /**
- * Stops statements before they fill a disk to its last byte, by what they write or by what does not fit into memory, and before
- * they take all memory.
+ * Stops statements before they fill a disk to its last byte, by what they write or by what does not
+ * fit into memory, and before they take all memory.
  */
 export class StatementGuard {
   constructor(

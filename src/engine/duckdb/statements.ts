@@ -17,7 +17,10 @@ export interface Shared {
   done: Map<string, Promise<void>>
   /** Extensions that could be loaded, or could not, each tried once. */
   loaded: Map<Extension, Promise<boolean>>
-  /** How many statements are planned quickly at the moment, and the optimizers that are off otherwise. */
+  /**
+   * How many statements are planned quickly at the moment, and the optimizers that are off
+   * otherwise.
+   */
   quick: { statements: number; otherwise: string }
   guard: StatementGuard
   /** Where the objects of buckets lie. */

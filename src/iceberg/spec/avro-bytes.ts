@@ -1,4 +1,7 @@
-/** What an Avro file does not let one read: its bytes, or its schema, are not what the specification says. */
+/**
+ * What an Avro file does not let one read: its bytes, or its schema, are not what the specification
+ * says.
+ */
 export class DamagedAvro extends Error {}
 
 const MAGIC = [0x4f, 0x62, 0x6a, 0x01]
@@ -55,7 +58,10 @@ export class AvroBytes {
     return this.bytes.subarray(this.at - length, this.at)
   }
 
-  /** How many items of an array or a map come next; 0 at its end. Blocks of a negative count say their size. */
+  /**
+   * How many items of an array or a map come next; 0 at its end. Blocks of a negative count say
+   * their size.
+   */
   items(): number {
     const count = this.long()
     if (count >= 0) return count

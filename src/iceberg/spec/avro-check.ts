@@ -8,7 +8,9 @@ const MOST_VALUES = 5_000_000
 const LONGEST_DECIMAL = 256
 const LARGEST_SCALE = 1000
 
-/** Checks a block's bytes. @throws DamagedAvro when they are not so many records and nothing else. */
+/**
+ * Checks a block's bytes. @throws DamagedAvro when they are not so many records and nothing else.
+ */
 export type CheckBlock = (block: Uint8Array, records: number) => void
 
 type Walk = (state: State) => void
@@ -21,8 +23,8 @@ interface State {
 }
 
 /**
- * Makes a check of blocks from a schema. Decoders that are generated for speed believe counts and lengths; what passes here can be
- * given to one.
+ * Makes a check of blocks from a schema. Decoders that are generated for speed believe counts and
+ * lengths; what passes here can be given to one.
  *
  * @param isText whether bytes are valid UTF-8; where none is given, texts are not looked at.
  * @throws DamagedAvro when the schema is none.

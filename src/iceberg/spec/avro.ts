@@ -61,8 +61,8 @@ const exactType = remembered((schema) => {
 const checkOfText = remembered((schema) => checkOf(schema))
 
 /**
- * An Avro object container file (Avro specification, Object Container Files). The header carries the
- * schema as given, with its field ids, which readers of Iceberg look for.
+ * An Avro object container file (Avro specification, Object Container Files). The header carries
+ * the schema as given, with its field ids, which readers of Iceberg look for.
  */
 export function encodeContainer(
   schema: object,
@@ -84,7 +84,10 @@ export function encodeContainer(
   return Buffer.concat(parts)
 }
 
-/** Unpacks a block: raw deflate data, which most writers of manifests use, or what another codec packed. */
+/**
+ * Unpacks a block: raw deflate data, which most writers of manifests use, or what another codec
+ * packed.
+ */
 export type Inflate = (bytes: Uint8Array, codec: string) => Uint8Array
 
 const CODECS = ['deflate', 'zstandard', 'snappy']

@@ -34,7 +34,10 @@ export interface TableMetadata {
 /** An id of a snapshot: other writers use all 63 bits, which JavaScript's numbers can't hold. */
 export type Id = number | bigint
 
-/** A name for a snapshot (spec, Snapshot References), and how long it protects snapshots from expiry. */
+/**
+ * A name for a snapshot (spec, Snapshot References), and how long it protects snapshots from
+ * expiry.
+ */
 export interface SnapshotRef {
   'snapshot-id': Id
   type: 'branch' | 'tag'
@@ -115,8 +118,8 @@ export function currentSnapshot(metadata: TableMetadata): Snapshot | undefined {
 }
 
 /**
- * The metadata with these columns as its current schema; a schema it had before is used again, but a
- * column that was gone in between comes back under a new id, without its old values.
+ * The metadata with these columns as its current schema; a schema it had before is used again, but
+ * a column that was gone in between comes back under a new id, without its old values.
  */
 export function withSchema(
   metadata: TableMetadata,
@@ -219,7 +222,10 @@ export function withoutRef(metadata: TableMetadata, name: string): TableMetadata
   return { ...metadata, refs }
 }
 
-/** The metadata with this order as its default; one that it had before is used again (spec, Sorting). */
+/**
+ * The metadata with this order as its default; one that it had before is used again (spec,
+ * Sorting).
+ */
 export function withSortOrder(
   metadata: TableMetadata,
   fields: readonly SortField[],
@@ -238,11 +244,12 @@ export function withSortOrder(
 }
 
 /**
- * The metadata without snapshots that nobody needs: each branch keeps its newest ones (as many as its
- * reference or the table says, and all that are young enough), each tag its own. Files stay: an older
- * commit of the lake still leads to them.
+ * The metadata without snapshots that nobody needs: each branch keeps its newest ones (as many as
+ * its reference or the table says, and all that are young enough), each tag its own. Files stay: an
+ * older commit of the lake still leads to them.
  *
- * @param keep how many and how old (in milliseconds before `now`), where the table is not to be asked.
+ * @param keep how many and how old (in milliseconds before `now`), where the table is not to be
+ *   asked.
  */
 export function expireSnapshots(
   metadata: TableMetadata,

@@ -1,4 +1,6 @@
-/** 32-bit Murmur3, x86 variant, seed 0: the hash of Iceberg's bucket transform (spec, Appendix B). */
+/**
+ * 32-bit Murmur3, x86 variant, seed 0: the hash of Iceberg's bucket transform (spec, Appendix B).
+ */
 export function murmur3(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let hash = 0

@@ -49,9 +49,9 @@ export interface NewSchema {
 }
 
 /**
- * Columns as Iceberg fields. A column that the previous schema has under the same name (or its old one)
- * and with the same or a narrower type keeps its ids; all others get new ones, so that an old file is
- * never misread (spec, Schema Evolution).
+ * Columns as Iceberg fields. A column that the previous schema has under the same name (or its old
+ * one) and with the same or a narrower type keeps its ids; all others get new ones, so that an old
+ * file is never misread (spec, Schema Evolution).
  *
  * @param renamed new names of columns, by the old ones.
  */

@@ -165,7 +165,9 @@ export function lowerBound(value: Value, type: string): Uint8Array {
   return encodeValue(value === 0 ? -0 : value, type)
 }
 
-/** An upper bound: a cut text is increased so that it still lies above; `undefined` if none does. */
+/**
+ * An upper bound: a cut text is increased so that it still lies above; `undefined` if none does.
+ */
 export function upperBound(value: Value, type: string): Uint8Array | undefined {
   if (typeof value !== 'string') return encodeValue(value === 0 ? 0 : value, type)
   const points = [...value]

@@ -1,8 +1,9 @@
 import type { Commit, LakeState, TableState } from '../commit.js'
 
 /*
- * Earlier versions wrote commits in other words. They are read as if they had been written in the words of
- * commit.ts, so that nothing else knows of the old ones (ADR 86). Fields keep their order: states are compared as JSON.
+ * Earlier versions wrote commits in other words. They are read as if they had been written in the
+ * words of commit.ts, so that nothing else knows of the old ones (ADR 86). Fields keep their order:
+ * states are compared as JSON.
  */
 
 /** The feature of all commits that are written in the words of now. */

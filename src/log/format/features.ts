@@ -17,8 +17,9 @@ import { WORDS } from './earlier-words.js'
 import { any, fieldsByFeature, inspect, list, map, object, type Shape, since } from './shape.js'
 
 /*
- * How to add to the format: add the field to its type in commit.ts, and below as `since('its-feature')`. Name the
- * feature here: the version of Moraine that is the first to know it, and what a program can't do that does not.
+ * How to add to the format: add the field to its type in commit.ts, and below as
+ * `since('its-feature')`. Name the feature here: the version of Moraine that is the first to know
+ * it, and what a program can't do that does not.
  */
 const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   // The vacuum of a program that does not know it would remove what is to be put back.
@@ -128,14 +129,17 @@ function useOf(name: string): FeatureUse {
   return { ...feature, fields: fields.get(name) ?? [] }
 }
 
-/** Parts of a state that belong to one dataset: who reads another one need not know what they hold. */
+/**
+ * Parts of a state that belong to one dataset: who reads another one need not know what they hold.
+ */
 const OF_DATASETS = /^changes\.(tables|views|batches)\.\*\./
 
 /**
- * Makes sure that a commit can be folded: all that it holds is known, or it says itself which features brought it, and
- * these do not change what the other datasets are.
+ * Makes sure that a commit can be folded: all that it holds is known, or it says itself which
+ * features brought it, and these do not change what the other datasets are.
  *
- * @throws MoraineError of kind `version` for a feature that readers must know, `corrupt` for what nothing explains.
+ * @throws MoraineError of kind `version` for a feature that readers must know, `corrupt` for what
+ *   nothing explains.
  */
 export function refuseUnknown(entry: Commit, path: string): void {
   const { features: uses = {} } = entry
@@ -168,7 +172,10 @@ function refuseUnexplained(
     )
 }
 
-/** Whether commits so far have what this program can't read, and that concerns more than single datasets. */
+/**
+ * Whether commits so far have what this program can't read, and that concerns more than single
+ * datasets.
+ */
 export function needsNewer({ features: uses = {} }: LakeState): boolean {
   return Object.entries(uses).some(([name, use]) => isOfLake(name, use))
 }
@@ -201,7 +208,9 @@ export function refuseWriting({ features: uses = {} }: LakeState): void {
       )
 }
 
-/** Whether all that commits have used so far is known, so that a state that was folded is all of it. */
+/**
+ * Whether all that commits have used so far is known, so that a state that was folded is all of it.
+ */
 export function isKnown({ features: uses = {} }: LakeState): boolean {
   return unknownOf(uses).length === 0
 }

@@ -10,7 +10,10 @@ export type Shape = (
 
 export const any: Shape = { kind: 'any' }
 
-/** An object of exactly the fields of `T`: one that is added to the type must be added here, or it does not compile. */
+/**
+ * An object of exactly the fields of `T`: one that is added to the type must be added here, or it
+ * does not compile.
+ */
 export function object<T>(fields: { readonly [K in keyof Required<T>]: Shape }): Shape {
   return { kind: 'object', fields }
 }

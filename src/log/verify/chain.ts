@@ -7,14 +7,20 @@ import { checkedFold } from '../reader.js'
 import type { Part } from './damage.js'
 import type { Findings } from './findings.js'
 
-/** Checks the chain of a branch's commits, and what tells of them beside it: checkpoints and anchors. */
+/**
+ * Checks the chain of a branch's commits, and what tells of them beside it: checkpoints and
+ * anchors.
+ */
 export class Chain {
   constructor(
     private readonly storage: Storage,
     private readonly findings: Findings,
   ) {}
 
-  /** Folds the whole log, as if there were no checkpoints, and holds them against it; `undefined` where it is broken. */
+  /**
+   * Folds the whole log, as if there were no checkpoints, and holds them against it; `undefined`
+   * where it is broken.
+   */
   async fold(log: CommitLog): Promise<LakeState | undefined> {
     const { branch } = log
     for (const path of await log.missing())

@@ -21,7 +21,10 @@ export type Part =
 /** An object that is not as it was written. */
 export interface Damage {
   path: string
-  /** `missing`: there is no such object. `damaged`: its bytes are others. `wrong`: it can be read, and does not hold what it should. */
+  /**
+   * `missing`: there is no such object. `damaged`: its bytes are others. `wrong`: it can be read,
+   * and does not hold what it should.
+   */
   is: 'missing' | 'damaged' | 'wrong'
   /** What is wrong, for people. */
   why: string
@@ -73,8 +76,8 @@ export interface Verification {
 export const couldNotRead = (why: string): string => `could not be read: ${why}; try again`
 
 /**
- * Reads a data file in full; returns what is wrong with it, and throws when it can't be read. `file` is what a manifest says of it, for
- * files of tables.
+ * Reads a data file in full; returns what is wrong with it, and throws when it can't be read.
+ * `file` is what a manifest says of it, for files of tables.
  */
 export type ReadDeep = (
   location: string,

@@ -9,7 +9,10 @@ interface Wrong {
   why: string
 }
 
-/** How closely objects are looked at: not at all, whether they are there with their sizes, or at all of their bytes. */
+/**
+ * How closely objects are looked at: not at all, whether they are there with their sizes, or at all
+ * of their bytes.
+ */
 export type Look = 'none' | 'sizes' | 'bytes'
 
 /** Objects that were looked at, each once. */
@@ -37,7 +40,9 @@ export class Objects {
     }
   }
 
-  /** Notes the checksums of what has none, beside the files that should say them; returns how many. */
+  /**
+   * Notes the checksums of what has none, beside the files that should say them; returns how many.
+   */
   async record(but: ReadonlySet<string>): Promise<number> {
     const sums = new Map<string, string>()
     for (const path of this.unchecked) {

@@ -3,7 +3,10 @@ import { parseSealed } from '../../storage/sealed.js'
 import type { Storage } from '../../storage/storage.js'
 import type { Part } from './damage.js'
 
-/** What no commit leads to, and says its own checksum: requests that have landed, and notes of who did or does what. */
+/**
+ * What no commit leads to, and says its own checksum: requests that have landed, and notes of who
+ * did or does what.
+ */
 const FOLDERS: readonly { prefix: string; name: RegExp }[] = [
   // Files of an inbox are the user's, and have other names.
   { prefix: 'bronze/landing/', name: /\/\d{15}-\d{6}-[0-9a-f]{8}\.jsonl$/ },

@@ -27,9 +27,9 @@ export interface VerifyOptions {
 }
 
 /**
- * Checks that all that the log refers to is there: the chain of commits, its checkpoints, and for each commit that can
- * be seen, on all branches, its tables' metadata, manifests and data files, each batch's manifest and files, by
- * existence, size and counts. Data are only read with `deep`.
+ * Checks that all that the log refers to is there: the chain of commits, its checkpoints, and for
+ * each commit that can be seen, on all branches, its tables' metadata, manifests and data files,
+ * each batch's manifest and files, by existence, size and counts. Data are only read with `deep`.
  */
 export async function verifyLake(
   storage: Storage,
@@ -47,7 +47,10 @@ export async function verifyLake(
   return found.report(state, since)
 }
 
-/** SHA-256 of all objects that commits refer to, by path; of those that have none, and of what damaged ones refer to, nothing is said. */
+/**
+ * SHA-256 of all objects that commits refer to, by path; of those that have none, and of what
+ * damaged ones refer to, nothing is said.
+ */
 export async function checksumsOf(
   storage: Storage,
   log: CommitLog,
@@ -69,7 +72,8 @@ async function externalChecksums(log: CommitLog): Promise<Map<string, string>> {
 }
 
 /**
- * What of a state is missing or damaged, by existence and size; nothing when it can be brought back.
+ * What of a state is missing or damaged, by existence and size; nothing when it can be brought
+ * back.
  *
  * @param suspicious objects of which all bytes are looked at.
  */

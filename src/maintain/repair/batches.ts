@@ -21,7 +21,10 @@ import type { Originals } from './originals.js'
 /** How often others may be faster, before a batch is left as it is. */
 const ATTEMPTS = 10
 
-/** Batches of bronze whose files are damaged: they are read again from what they were made from, where that is still the same. */
+/**
+ * Batches of bronze whose files are damaged: they are read again from what they were made from,
+ * where that is still the same.
+ */
 export class BatchRepairs {
   constructor(
     private readonly options: RepairOptions,
@@ -126,7 +129,10 @@ export class BatchRepairs {
     return what
   }
 
-  /** Puts a batch in the place of the one that is damaged, before all that has come behind it, also meanwhile. */
+  /**
+   * Puts a batch in the place of the one that is damaged, before all that has come behind it, also
+   * meanwhile.
+   */
   private async replace(damaged: BatchPointer, made: BatchPointer): Promise<void> {
     const { dataset, number, batch, manifest } = damaged
     const message = `rebuild batch ${batch} of ${dataset}: its files were damaged`
@@ -160,7 +166,8 @@ export class BatchRepairs {
     if (!found) throw new Error(`${file.name}, which it was read from, no longer exists`)
     if (found.size !== file.size && !found.archive)
       throw new Error(`${file.name} has changed since it was ingested`)
-    // Of a file that is compressed the checksum is of what is in it: it is compared once it is unpacked.
+    // Of a file that is compressed the checksum is of what is in it: it is compared once it is
+    // unpacked.
     const plain = !found.remote && !found.archive && !/\.(gz|zst|zip|bz2)$/i.test(found.path)
     if (plain && file.unread === undefined && (await fileSha256(found.path)) !== file.sha256)
       throw new Error(`${file.name} has changed since it was ingested`)

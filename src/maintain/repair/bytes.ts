@@ -53,7 +53,8 @@ export async function wholeBytes(
 const isLocal = ({ url }: Storage) => url.startsWith('file://')
 
 /**
- * The entry of a commit as it was written: where its own checksum, the entry after it, or its anchor proves it. Never a guess.
+ * The entry of a commit as it was written: where its own checksum, the entry after it, or its
+ * anchor proves it. Never a guess.
  */
 export async function wholeEntry(
   storage: Storage,

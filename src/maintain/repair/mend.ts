@@ -14,8 +14,8 @@ export interface Mend {
   /** What is wrong with it. */
   why: string
   /**
-   * `bytes`: the very bytes come back. `made`: what it says is made anew from what is whole. `lost`: nothing brings it back. `unread`:
-   * nobody knows, as what would tell could not be read.
+   * `bytes`: the very bytes come back. `made`: what it says is made anew from what is whole.
+   * `lost`: nothing brings it back. `unread`: nobody knows, as what would tell could not be read.
    */
   how: 'bytes' | 'made' | 'lost' | 'unread'
   /** What is done; of what is lost, what is lost and what is left. */
@@ -44,7 +44,10 @@ export function lost({ path, why }: Damage, text: string): Mend {
   return { path, why, how: 'lost', text }
 }
 
-/** What is not mended now, whatever it may be: an error of the moment proves nothing. Other errors say that it can't be mended. */
+/**
+ * What is not mended now, whatever it may be: an error of the moment proves nothing. Other errors
+ * say that it can't be mended.
+ */
 export function notMended(one: Damage, error: unknown, text = (why: string) => why): Mend {
   const why = messageOf(error)
   if (!isPassing(error)) return lost(one, text(why))

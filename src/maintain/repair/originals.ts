@@ -47,7 +47,10 @@ export class Originals {
   }
 }
 
-/** @throws MoraineError of kind `storage` when some of it can't be looked into: nobody may say that a file is gone. */
+/**
+ * @throws MoraineError of kind `storage` when some of it can't be looked into: nobody may say that
+ * a file is gone.
+ */
 async function offered(from: FilesSource): Promise<SourceFile[]> {
   const notes: string[] = []
   const files = await discoverFiles(from, notes).catch((error) => {

@@ -21,7 +21,9 @@ export interface Repair {
   applied: boolean
   /** What is still wrong with the newest commit afterwards; before it is done, nothing is said. */
   left: string[]
-  /** What could not be read, of which nobody knows whether it is damaged: nothing was done about it. */
+  /**
+   * What could not be read, of which nobody knows whether it is damaged: nothing was done about it.
+   */
   unread: Unread[]
   /** The same of earlier commits: they can't be seen as they were. */
   earlier: string[]
@@ -31,8 +33,9 @@ export interface Repair {
 const ROUNDS = 5
 
 /**
- * Looks for what is damaged or missing, and mends what can be: first the very bytes of files, where a copy or a checksum proves
- * them, then what can be made anew from what is whole. Each step leaves the lake as it was or mended.
+ * Looks for what is damaged or missing, and mends what can be: first the very bytes of files, where
+ * a copy or a checksum proves them, then what can be made anew from what is whole. Each step leaves
+ * the lake as it was or mended.
  */
 export function repairLake(options: RepairOptions): Promise<Repair> {
   const { storage, author, apply } = options

@@ -11,7 +11,10 @@ import { runLake } from '../../run/execute.js'
 import { hash } from '../../step/context.js'
 import { lost, type Mend, makerOf, type RepairOptions } from './mend.js'
 
-/** Tables whose files are damaged: they are built anew from their inputs, in one run, with what reads them. */
+/**
+ * Tables whose files are damaged: they are built anew from their inputs, in one run, with what
+ * reads them.
+ */
 export class TableRepairs {
   constructor(private readonly options: RepairOptions) {}
 

@@ -25,10 +25,12 @@ export interface CatalogOptions {
 }
 
 /**
- * An Iceberg REST catalog over a lake's commit log, as a Hono application that runs wherever Hono does. All of its state is the log:
- * any number of them may run beside each other, and beside runs of the lake.
+ * An Iceberg REST catalog over a lake's commit log, as a Hono application that runs wherever Hono
+ * does. All of its state is the log: any number of them may run beside each other, and beside runs
+ * of the lake.
  *
- * Tables that `lake.ts` defines can be read. Other namespaces are free: what engines write there is marked as external in the log.
+ * Tables that `lake.ts` defines can be read. Other namespaces are free: what engines write there is
+ * marked as external in the log.
  */
 export function catalog(storage: Storage, options: CatalogOptions = {}): Hono {
   const app: App = new Hono()

@@ -31,7 +31,10 @@ export const noSuch = (kind: 'table' | 'view', name: string) =>
 export const noSuchFile = (location: string) =>
   new RestError(404, 'NotFoundException', `Failed to open input stream for file: ${location}`)
 
-/** Whatever went wrong, as the answer that says so. Of what is wrong inside only those who run the server hear more. */
+/**
+ * Whatever went wrong, as the answer that says so. Of what is wrong inside only those who run the
+ * server hear more.
+ */
 export function asRestError(error: unknown): RestError {
   if (error instanceof RestError) return error
   if (error instanceof RefusedUpdate) {

@@ -17,7 +17,10 @@ export interface Outcome<T> {
 
 const ATTEMPTS = 20
 
-/** Brings what clients ask for into the commit log: one request after the other in this process, beside those of others. */
+/**
+ * Brings what clients ask for into the commit log: one request after the other in this process,
+ * beside those of others.
+ */
 export class Journal {
   private last: Promise<unknown> = Promise.resolve()
 
@@ -28,7 +31,8 @@ export class Journal {
   }
 
   /**
-   * Commits what `decide` makes of the newest state. Where somebody else was faster, it decides again on what is there then.
+   * Commits what `decide` makes of the newest state. Where somebody else was faster, it decides
+   * again on what is there then.
    *
    * @param decide refuses what can't be done; nothing is committed where it changes nothing.
    */

@@ -62,7 +62,9 @@ function normalized(location: string): string {
   return path ? `file://${path}` : location
 }
 
-/** A name as one part of a path on every storage; what can't stand there is told apart by a hash. */
+/**
+ * A name as one part of a path on every storage; what can't stand there is told apart by a hash.
+ */
 function folderName(name: string): string {
   const plain = name.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64)
   if (plain === name) return name

@@ -34,8 +34,8 @@ export const managedNamespaces = ({ tables, views = {} }: LakeState): string[] =
   )
 
 /**
- * The namespace that a part of an address names: levels are parted by U+001F, or, as some clients do it, by dots, where no namespace
- * has them in its name.
+ * The namespace that a part of an address names: levels are parted by U+001F, or, as some clients
+ * do it, by dots, where no namespace has them in its name.
  */
 export function namespaceOf(text: string, state: LakeState): Namespace {
   if (text.includes(LEVEL)) return checkedNamespace(text.split(LEVEL))

@@ -133,7 +133,10 @@ function routeReading(app: App, rooms: Rooms, kind: Kind): void {
   })
 }
 
-/** Metadata with those snapshots that a branch or tag names: engines ask for the others when they need them. */
+/**
+ * Metadata with those snapshots that a branch or tag names: engines ask for the others when they
+ * need them.
+ */
 function withRefsOnly(metadata: Json): Json {
   const refs = isObject(metadata.refs) ? Object.values(metadata.refs) : []
   const named = new Set(refs.map((ref) => String((ref as Json)['snapshot-id'])))

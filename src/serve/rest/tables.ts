@@ -45,7 +45,10 @@ const PATHS = [
   'write.object-storage.path',
 ]
 
-/** Tables of other engines: made, changed, renamed and dropped by requests, each of which is one commit of the log. */
+/**
+ * Tables of other engines: made, changed, renamed and dropped by requests, each of which is one
+ * commit of the log.
+ */
 export class Tables {
   private readonly storage: Storage
   private readonly journal: Journal

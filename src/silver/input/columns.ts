@@ -53,7 +53,10 @@ export class Joins {
   }
 }
 
-/** SQL for one column of the schema over the input `i`, and the input's column that it is, if it is one. */
+/**
+ * SQL for one column of the schema over the input `i`, and the input's column that it is, if it is
+ * one.
+ */
 export function columnSql(
   dataset: Silver,
   name: string,

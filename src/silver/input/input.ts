@@ -68,8 +68,9 @@ function distinct(names: readonly string[]): string[] {
 }
 
 /**
- * The columns that any batch of the inputs ever had: they are columns of the input also where the batches that are read happen not to
- * have them, so that an increment knows the columns which a build from all rows knows.
+ * The columns that any batch of the inputs ever had: they are columns of the input also where the
+ * batches that are read happen not to have them, so that an increment knows the columns which a
+ * build from all rows knows.
  */
 async function earlierColumns(
   { relations, part }: InputContext,
@@ -100,7 +101,10 @@ function sumOf(counted: readonly { rows: number | undefined }[]): number | undef
   return counts.length < counted.length ? undefined : counts.reduce((a, b) => a + b, 0)
 }
 
-/** Whether batches may come without a column that others have; where a table's column is gone, what reads it says so. */
+/**
+ * Whether batches may come without a column that others have; where a table's column is gone, what
+ * reads it says so.
+ */
 function mayLack(input: AnyDataset): boolean {
   return input.tier === 'bronze' && input.from.kind !== 'database'
 }

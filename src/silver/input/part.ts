@@ -88,7 +88,10 @@ function deletedSql({ deleteWhen }: Silver, attempt: Attempt | undefined): strin
   return `coalesce((\n${condition}\n), false) AS _deleted`
 }
 
-/** Which of the user's expressions are tried on each row by itself: those of columns, and `deleteWhen`; over no rows, none. */
+/**
+ * Which of the user's expressions are tried on each row by itself: those of columns, and
+ * `deleteWhen`; over no rows, none.
+ */
 async function triesOf(
   session: Session,
   { deleteWhen }: Silver,
@@ -120,7 +123,10 @@ function foundColumn(
 const factsOf = (known: KnownColumns, column: string) =>
   Object.hasOwn(known, column) ? known[column] : undefined
 
-/** SQL for a struct of all raw values, and for JSON of its texts: as a whole, as to name each field takes time that grows with their square. */
+/**
+ * SQL for a struct of all raw values, and for JSON of its texts: as a whole, as to name each field
+ * takes time that grows with their square.
+ */
 function rawValues(columns: readonly string[], kept: KeptValue, { json, values }: Dialect) {
   if (columns.length === 0) return { input: 'NULL', rawJson: 'CAST(NULL AS VARCHAR)' }
   const own = (name: string) => kept(name) ?? `i.${quoteName(name)}`

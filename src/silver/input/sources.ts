@@ -8,7 +8,9 @@ import { bronzeLineage } from '../../step/batches.js'
 import { columnTypes } from '../../step/requested-types.js'
 import type { InputContext, Source } from './types.js'
 
-/** Columns that a dataset reads as they are, in lower case, with the engine's types of their values. */
+/**
+ * Columns that a dataset reads as they are, in lower case, with the engine's types of their values.
+ */
 export function wantedBy(dataset: Silver): Map<string, string> {
   return new Map(columnTypes(dataset).map(([name, type]) => [name.toLowerCase(), type]))
 }

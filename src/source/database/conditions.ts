@@ -45,8 +45,9 @@ interface Counted {
 }
 
 /**
- * SQL that counts the rows which a cursor gives from a value on: how many, how many of them lie after now, how many have none,
- * the newest below the horizon's bound, and the newest of all. Where a cursor's values say nothing of that, the last two are left out.
+ * SQL that counts the rows which a cursor gives from a value on: how many, how many of them lie
+ * after now, how many have none, the newest below the horizon's bound, and the newest of all. Where
+ * a cursor's values say nothing of that, the last two are left out.
  *
  * @param column the cursor's name in SQL.
  * @param toText SQL for a value of the cursor as a text.

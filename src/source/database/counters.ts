@@ -8,12 +8,18 @@ interface Counter {
   /** Where it stands now, as far as it was looked at before the snapshot. */
   mark: Mark | undefined
   marks: readonly Mark[]
-  /** Nobody who was at work when the snapshot was taken had begun before it; microseconds since 1970. */
+  /**
+   * Nobody who was at work when the snapshot was taken had begun before it; microseconds since
+   * 1970.
+   */
   time: number
   notes: readonly string[]
 }
 
-/** How far rows can be read by a cursor that counts: up to where it stood when nobody was at work who began before. */
+/**
+ * How far rows can be read by a cursor that counts: up to where it stood when nobody was at work
+ * who began before.
+ */
 export function counterHorizon(
   { lag }: DatabaseSource,
   { mark, marks, time, notes }: Counter,

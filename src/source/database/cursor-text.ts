@@ -3,8 +3,9 @@ import { microsText } from './times.js'
 const TIME = /^(\d{4,6})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6})\d*)?)?(\+00)?$/
 
 /**
- * Where a cursor's text lies among others of its column: a number, or microseconds since 1970. `undefined` for texts that are
- * neither, such as `-infinity`, years before Christ and zero dates: all of them lie before the others.
+ * Where a cursor's text lies among others of its column: a number, or microseconds since 1970.
+ * `undefined` for texts that are neither, such as `-infinity`, years before Christ and zero dates:
+ * all of them lie before the others.
  */
 function positionOf(text: string): bigint | undefined {
   if (/^-?\d+$/.test(text)) return BigInt(text)
@@ -47,8 +48,8 @@ export function dayAfter(text: string): string {
 }
 
 /**
- * Where the next window begins: at the newest value that was read, or at the bound of open transactions where that is
- * earlier, both set back by the lag; never before the last one.
+ * Where the next window begins: at the newest value that was read, or at the bound of open
+ * transactions where that is earlier, both set back by the lag; never before the last one.
  *
  * @param newest the newest value below the bound; `undefined`: there was none.
  * @param bound what the source's clock and its open transactions allow, set back already.

@@ -2,8 +2,9 @@ import type { Connection, DatabaseSource } from '../../define/source.js'
 import type { Extracted, Horizon, Range, Remote, RemoteColumn, Window } from './reader.js'
 
 /**
- * What one kind of database does in its own way: SQL for names and values, what its types and error codes mean, and how it is
- * connected to. `database-reader` has all else: a new database is one such value, and its line in `open`.
+ * What one kind of database does in its own way: SQL for names and values, what its types and error
+ * codes mean, and how it is connected to. `database-reader` has all else: a new database is one
+ * such value, and its line in `open`.
  */
 export interface SourceDialect {
   /** What people call it. */
@@ -49,7 +50,10 @@ export interface Times {
   day: boolean
 }
 
-/** How a table is split into ranges: by its first key, a whole number, or in a way of the database's own. */
+/**
+ * How a table is split into ranges: by its first key, a whole number, or in a way of the database's
+ * own.
+ */
 export type TableSplit = SplitByKey | { rangesOf(ask: Ask, table: string, bytes: number): Ranges }
 
 export interface SplitByKey {
@@ -72,23 +76,35 @@ export interface Ends<T> {
   later: T
 }
 
-/** A connection to a database. What it throws is of its client; `database-reader` says it in our words. */
+/**
+ * A connection to a database. What it throws is of its client; `database-reader` says it in our
+ * words.
+ */
 export interface SourceSession {
   /** Where the database is, for people. */
   readonly place: string
   readonly secrets: readonly string[]
   connect(): Promise<void>
-  /** Before `begin` each statement stands for itself; afterwards all see one snapshot. May be called several times at once. */
+  /**
+   * Before `begin` each statement stands for itself; afterwards all see one snapshot. May be called
+   * several times at once.
+   */
   readonly ask: Ask
   /** The columns of a query; `table`: the one that it reads as it is. */
   describe(query: string, table: string | undefined): Promise<RemoteColumn[]>
   openTransactions(): Promise<OpenTransactions>
   begin(): Promise<Snapshot>
-  /** How far a cursor of the database's own kind lets itself be trusted; `undefined`: it is of another kind. */
+  /**
+   * How far a cursor of the database's own kind lets itself be trusted; `undefined`: it is of
+   * another kind.
+   */
   horizon?(cursor: RemoteColumn): Horizon | undefined
   /** Moments (microseconds since 1970) as the server's own clock shows them. */
   onClock(ends: Ends<number>): Promise<Ends<string>>
-  /** Writes the rows of a query whose columns were made by `listSql`. May be called several times at once. */
+  /**
+   * Writes the rows of a query whose columns were made by `listSql`. May be called several times at
+   * once.
+   */
   extract(
     query: string,
     columns: readonly RemoteColumn[],

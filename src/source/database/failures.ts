@@ -105,7 +105,10 @@ function hidden(text: string, secrets: readonly string[]): string {
   return own.redact(text)
 }
 
-/** The secrets in a connection's settings, as they may appear in texts: also of a URL that can't be parsed. */
+/**
+ * The secrets in a connection's settings, as they may appear in texts: also of a URL that can't be
+ * parsed.
+ */
 export function secretsOf({ url, password }: Connection): string[] {
   const [, whole = url ?? ''] = /^\w[\w+.-]*:\/\/(.*)$/s.exec(url ?? '') ?? []
   // A password may hold what ends one in a URL that is well formed: all ends are tried.

@@ -1,6 +1,9 @@
 import type { Range } from './reader.js'
 
-/** A column of whole numbers, its least and its greatest value, and into how many ranges to cut what lies between. */
+/**
+ * A column of whole numbers, its least and its greatest value, and into how many ranges to cut what
+ * lies between.
+ */
 export type Spread = readonly [column: string, low: string, high: string, count: number]
 
 /** How to cut a table of so many bytes into ranges of about `bytes`. */
@@ -41,7 +44,10 @@ function keyRanges(
   return { ranges, epoch: JSON.stringify(spread) }
 }
 
-/** Ranges that begin at each of some values, and have all rows between them: the first has those before it, the last those after. */
+/**
+ * Ranges that begin at each of some values, and have all rows between them: the first has those
+ * before it, the last those after.
+ */
 export function rangesBetween<T>(
   starts: readonly T[],
   condition: (compared: '>=' | '<', start: T) => string,

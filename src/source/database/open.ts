@@ -4,7 +4,10 @@ import { openReader } from './database-reader.js'
 import type { SourceDialect } from './dialect.js'
 import type { Reader } from './reader.js'
 
-/** The databases of one run: each is opened once, so that all of its tables are read from one snapshot. */
+/**
+ * The databases of one run: each is opened once, so that all of its tables are read from one
+ * snapshot.
+ */
 export class Databases implements AsyncDisposable {
   private readonly readers = new Map<string, Promise<Reader>>()
 

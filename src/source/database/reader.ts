@@ -10,22 +10,35 @@ export interface RemoteColumn {
   id?: number
 }
 
-/** Rows by their cursor: from one value on, up to another that is not among them. Values are texts as the database writes them. */
+/**
+ * Rows by their cursor: from one value on, up to another that is not among them. Values are texts
+ * as the database writes them.
+ */
 export interface Window {
   from?: string | undefined
   until?: string | undefined
 }
 
 /**
- * How far a source's clock and its open transactions let a cursor be trusted. All rows are read that are there; where the
- * next window begins is decided by this and by the newest value among them.
+ * How far a source's clock and its open transactions let a cursor be trusted. All rows are read
+ * that are there; where the next window begins is decided by this and by the newest value among
+ * them.
  */
 export interface Horizon {
-  /** Rows with this cursor or a later one don't move the next window; `undefined`: no row's cursor says how far that goes. */
+  /**
+   * Rows with this cursor or a later one don't move the next window; `undefined`: no row's cursor
+   * says how far that goes.
+   */
   bound: string | undefined
-  /** Where the next window begins at the latest, set back by the lag; `undefined`: nothing can be read yet. */
+  /**
+   * Where the next window begins at the latest, set back by the lag; `undefined`: nothing can be
+   * read yet.
+   */
   next: string | undefined
-  /** Rows with this cursor or a later one lie after the source's own now; `undefined`: a cursor that knows no now. */
+  /**
+   * Rows with this cursor or a later one lie after the source's own now; `undefined`: a cursor that
+   * knows no now.
+   */
   later?: string
   /** The newest cursor there is, and when that was seen: a later window may go so far. */
   mark?: Mark
@@ -46,10 +59,15 @@ export interface Census {
   later: number
 }
 
-/** The newest cursor that was there at a time of the database's clock, in microseconds since 1970. */
+/**
+ * The newest cursor that was there at a time of the database's clock, in microseconds since 1970.
+ */
 export type Mark = readonly [time: number, cursor: string]
 
-/** A part of a table's rows, read on its own: a condition in the database's SQL, `undefined` for all rows. */
+/**
+ * A part of a table's rows, read on its own: a condition in the database's SQL, `undefined` for all
+ * rows.
+ */
 export interface Range {
   condition?: string
 }
@@ -78,17 +96,22 @@ export type Remote = (
 ) => Promise<{ session: RemoteSession; query: string } | undefined>
 
 /**
- * A database while a run reads it: everything that it gives comes from one snapshot, which was taken after the open
- * transactions were looked at, unless it is `moving`. Connectors implement this; `test/contract/reader.ts` holds them to it.
+ * A database while a run reads it: everything that it gives comes from one snapshot, which was
+ * taken after the open transactions were looked at, unless it is `moving`. Connectors implement
+ * this; `test/contract/reader.ts` holds them to it.
  */
 export interface Reader {
-  /** Whether there is no snapshot, as the database gives none: rows may come while others are read. */
+  /**
+   * Whether there is no snapshot, as the database gives none: rows may come while others are read.
+   */
   readonly moving?: boolean
   /** @throws MoraineError of kind `source` when there is no such table, or the query is wrong. */
   columns(source: DatabaseSource): Promise<RemoteColumn[]>
   /** How far the rows can be read by a cursor, given earlier marks. */
   horizon(source: DatabaseSource, cursor: RemoteColumn, marks: readonly Mark[]): Promise<Horizon>
-  /** Counts rows from a cursor's value on (`null`: all that have one), and those without a cursor. */
+  /**
+   * Counts rows from a cursor's value on (`null`: all that have one), and those without a cursor.
+   */
   census(
     source: DatabaseSource,
     cursor: RemoteColumn,
@@ -101,8 +124,8 @@ export interface Reader {
   /** The condition that rows have one of several keys, as their texts have it. */
   keysSql(columns: readonly RemoteColumn[], keys: readonly (readonly string[])[]): string
   /**
-   * Ranges of about so many bytes that have all rows between them. With the epoch of earlier ones they are the same
-   * as then, unless another epoch is returned.
+   * Ranges of about so many bytes that have all rows between them. With the epoch of earlier ones
+   * they are the same as then, unless another epoch is returned.
    */
   ranges(
     source: DatabaseSource,
@@ -110,13 +133,13 @@ export interface Reader {
     epoch?: string,
   ): Promise<{ ranges: Range[]; epoch: string }>
   /**
-   * Writes rows as delimited text: commas, quotes where needed, nothing for NULL, `\n` at line ends, UTF-8. May be called several
-   * times at once.
+   * Writes rows as delimited text: commas, quotes where needed, nothing for NULL, `\n` at line
+   * ends, UTF-8. May be called several times at once.
    */
   extract(what: Extract, path: string, signal: AbortSignal): Promise<Extracted>
   /**
-   * How an engine reads such rows by itself, from the same snapshot and in the same order: columns in `values` as values, others
-   * as texts. `undefined` where it can't.
+   * How an engine reads such rows by itself, from the same snapshot and in the same order: columns
+   * in `values` as values, others as texts. `undefined` where it can't.
    */
   readonly remote?: Remote | undefined
   close(): Promise<void>

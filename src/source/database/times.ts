@@ -6,8 +6,9 @@ export function microsText(micros: number): string {
 }
 
 /**
- * Where a window of times ends and the next begins, in microseconds since 1970. A column that keeps seconds says of a row
- * that is written now that it was written when the second began: the last second is read, and then once more.
+ * Where a window of times ends and the next begins, in microseconds since 1970. A column that keeps
+ * seconds says of a row that is written now that it was written when the second began: the last
+ * second is read, and then once more.
  *
  * @param time nobody who was at work when the snapshot was taken had begun before it.
  * @param lag seconds in which rows may still appear with earlier times.

@@ -10,7 +10,10 @@ const NEWLINE = 10
 /** Bytes that are written at a time. */
 const BLOCK = 1 << 20
 
-/** Writes a text to a file, and measures it on the way. A file that is there is written over: that is cheaper than a new one. */
+/**
+ * Writes a text to a file, and measures it on the way. A file that is there is written over: that
+ * is cheaper than a new one.
+ */
 export async function streamToFile(
   text: () => Readable,
   path: string,

@@ -91,17 +91,20 @@ export interface Database {
 }
 
 /**
- * A PostgreSQL database; needs the packages `pg` and `pg-copy-streams`. All tables of a run are read from one snapshot.
+ * A PostgreSQL database; needs the packages `pg` and `pg-copy-streams`. All tables of a run are
+ * read from one snapshot.
  *
- * @example
- * const shop = postgres({ url: process.env.SHOP_URL })
- * const orders = bronze('orders', { from: shop.table('public.orders', { key: 'order_id', cursor: 'updated_at' }) })
+ * @example const shop = postgres({ url: process.env.SHOP_URL }) const orders = bronze('orders', {
+ *   from: shop.table('public.orders', { key: 'order_id', cursor: 'updated_at' }) })
  */
 export function postgres(connection: string | Connection): Database {
   return databaseOf('postgres', connection)
 }
 
-/** A MySQL or MariaDB database; needs the package `mysql2`. All tables of a run are read from one snapshot. */
+/**
+ * A MySQL or MariaDB database; needs the package `mysql2`. All tables of a run are read from one
+ * snapshot.
+ */
 export function mysql(connection: string | Connection): Database {
   return databaseOf('mysql', connection)
 }

@@ -331,8 +331,8 @@ function unsigned(path: string): string {
 
 export interface LogsOptions<C extends string> {
   /**
-   * `common` and `combined` (Apache, nginx), `json` (an object a line), `pairs` (`level=info msg="…"`), or a pattern with
-   * named groups that each line matches.
+   * `common` and `combined` (Apache, nginx), `json` (an object a line), `pairs` (`level=info
+   * msg="…"`), or a pattern with named groups that each line matches.
    */
   format: 'common' | 'combined' | 'json' | 'pairs' | RegExp
   /** For JSON and pairs: columns that exist even if no row has them. */
@@ -431,7 +431,10 @@ function excelLayout(options: FilesOptions<string>): Layout {
   return { kind: 'excel', sheet, range, header: header !== false, headerRows, merged }
 }
 
-/** The ending of a file's name, in lower case, without that of what packed it (`*.jsonl*`, `*.csv{,.gz}`), and the settings of a bucket. */
+/**
+ * The ending of a file's name, in lower case, without that of what packed it (`*.jsonl*`,
+ * `*.csv{,.gz}`), and the settings of a bucket.
+ */
 export function endingOf(path: string): string {
   const plain = path.startsWith('s3://') ? path.replace(/\?[a-zA-Z]+=.*$/, '') : path
   const name = plain.toLowerCase().replace(/(\.(gz|zst|zip)|\*|\{,[^}]*\})$/, '')

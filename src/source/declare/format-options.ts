@@ -1,6 +1,9 @@
 import { mistake } from '../../define/problems/mistakes.js'
 
-/** How a file is laid out. By its ending where nothing is said; text between delimiters where the ending tells nothing. */
+/**
+ * How a file is laid out. By its ending where nothing is said; text between delimiters where the
+ * ending tells nothing.
+ */
 export type FileFormat =
   | 'delimited'
   | 'json'

@@ -7,7 +7,10 @@ import { type FilesOptions, filesOptions, filesSource } from './files.js'
 import { refuseMeaningless } from './format-options.js'
 
 export interface InboxOptions<C extends string> extends FilesOptions<C> {
-  /** A folder, or a prefix of a bucket such as `s3://drop/orders`. Default: `bronze/landing/<dataset>` of the lake. */
+  /**
+   * A folder, or a prefix of a bucket such as `s3://drop/orders`. Default:
+   * `bronze/landing/<dataset>` of the lake.
+   */
   path?: string
   /** How long a file must be unchanged before it is ingested: `200ms` (the default), `2s`, `1m`. */
   settle?: string

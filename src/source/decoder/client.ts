@@ -11,11 +11,14 @@ import { type DecoderLimits, decoderLimits } from './limits.js'
 import { errorData, errorOf, fileData, type Reply, type Request } from './wire.js'
 
 /*
- * Files are decoded in a process of their own, so that one that hangs its decoder, takes all memory or crashes it costs itself
- * alone. A process does one job at a time and is kept for the next.
+ * Files are decoded in a process of their own, so that one that hangs its decoder, takes all memory
+ * or crashes it costs itself alone. A process does one job at a time and is kept for the next.
  */
 
-/** How a job on a file ended where the process can't go on: with what its end says of the file, if anything. */
+/**
+ * How a job on a file ended where the process can't go on: with what its end says of the file, if
+ * anything.
+ */
 class Ended extends Error {
   constructor(
     /** Why, as the start of a sentence about the file; `undefined`: the file had no part in it. */
@@ -36,7 +39,8 @@ export function setLocalJobs(jobs: Jobs): void {
 /**
  * Has a job done on a file.
  *
- * @throws MoraineError of kind `source` where the decoder had to be stopped or broke down; otherwise what the job throws.
+ * @throws MoraineError of kind `source` where the decoder had to be stopped or broke down;
+ *   otherwise what the job throws.
  */
 export async function decode<J extends JobName>(
   job: J,

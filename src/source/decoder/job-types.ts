@@ -7,7 +7,10 @@ import type { WrittenRecords } from '../formats/write-records.js'
 import type { CanonicalText } from '../text/canonical.js'
 import type { FileData } from './wire.js'
 
-/* What a decoder's process can be asked for. Apart from the work itself, which asks for it as well: files in archives are unpacked. */
+/*
+ * What a decoder's process can be asked for. Apart from the work itself, which asks for it as well:
+ * files in archives are unpacked.
+ */
 
 /** A file, and what was found when its bytes were looked at. */
 export type Reads = Omit<FileReading, 'target'>

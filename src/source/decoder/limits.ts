@@ -7,7 +7,10 @@ import { variable } from '../../settings.js'
 
 /** What a decoder may take for one file before it is stopped. */
 export interface DecoderLimits {
-  /** Seconds of processor time without progress: no further byte of the file read, no further row delivered. */
+  /**
+   * Seconds of processor time without progress: no further byte of the file read, no further row
+   * delivered.
+   */
   seconds: number
   /** Bytes of memory of the decoder's process. */
   memory: number
@@ -16,9 +19,14 @@ export interface DecoderLimits {
 /** Files of up to so many bytes of text are decoded in place. */
 export const SMALL_TEXT = 2 ** 17
 
-/** Seconds that are added for each MiB of a file: the engine and some formats work on larger pieces. */
+/**
+ * Seconds that are added for each MiB of a file: the engine and some formats work on larger pieces.
+ */
 const SECONDS_PER_MIB = 1
-/** All processor time that a file may take, many times what the slowest format needs: so much in any case, and for each MiB. */
+/**
+ * All processor time that a file may take, many times what the slowest format needs: so much in any
+ * case, and for each MiB.
+ */
 const TOTAL = { seconds: 600, secondsPerMiB: 60 }
 
 /** What a file of so many MiB may take. */
@@ -38,8 +46,8 @@ export function limitDecoderMemory(bytes: number): void {
 }
 
 /**
- * The limits of decoders: MORAINE_DECODER_SECONDS (20 when not set) and MORAINE_DECODER_MEMORY (half of the machine's
- * memory, or what the command may use where that is less).
+ * The limits of decoders: MORAINE_DECODER_SECONDS (20 when not set) and MORAINE_DECODER_MEMORY
+ * (half of the machine's memory, or what the command may use where that is less).
  */
 export function decoderLimits(env?: Readonly<Record<string, string>>): DecoderLimits {
   const half = Math.floor(machineMemory() / 2)

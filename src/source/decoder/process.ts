@@ -8,8 +8,9 @@ import { countProgress, isWaiting } from './progress.js'
 import { type Answer, errorData, errorOf, fileOf, type Reply, type Request } from './wire.js'
 
 /*
- * The process in which files are decoded, one after the other. It may end at any time: by its monitor, or by what a file does to
- * its decoder. Whoever asked it tells what that means for the file.
+ * The process in which files are decoded, one after the other. It may end at any time: by its
+ * monitor, or by what a file does to its decoder. Whoever asked it tells what that means for the
+ * file.
  */
 
 const watchdog = watchParent()
@@ -70,7 +71,10 @@ function answered({ answer, bytes, error }: Answer): void {
 /** Seconds in which a decoder may wait for nothing. */
 const IDLE = 60
 
-/** A decoder that waits for nothing that could come never ends: neither a file, nor bytes from elsewhere, nor the engine are asked for. */
+/**
+ * A decoder that waits for nothing that could come never ends: neither a file, nor bytes from
+ * elsewhere, nor the engine are asked for.
+ */
 function watchIdle(): NodeJS.Timeout {
   let seconds = 0
   let before = process.cpuUsage()

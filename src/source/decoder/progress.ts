@@ -1,5 +1,6 @@
 /*
- * Where a decoder says that it gets on: its process is stopped when it does not. In any other process nobody counts.
+ * Where a decoder says that it gets on: its process is stopped when it does not. In any other
+ * process nobody counts.
  */
 
 let counter: Int32Array | undefined
@@ -21,7 +22,10 @@ export async function beyondNode<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Whether this process waits for something that may still come: a file, what is unpacked, or the engine, however slow its disk is. */
+/**
+ * Whether this process waits for something that may still come: a file, what is unpacked, or the
+ * engine, however slow its disk is.
+ */
 export function isWaiting(): boolean {
   return beyond > 0 || process.getActiveResourcesInfo().some((name) => /^(FS|Z)/.test(name))
 }

@@ -6,8 +6,8 @@ const KEY = Symbol.for('moraine.decode')
 const script = new Script('globalThis[Symbol.for("moraine.decode")]()')
 
 /**
- * Runs a decoder of few bytes in place, and stops it when it takes longer than it may: for those a process would cost more
- * than decoding does. It must give the same when it is run again.
+ * Runs a decoder of few bytes in place, and stops it when it takes longer than it may: for those a
+ * process would cost more than decoding does. It must give the same when it is run again.
  *
  * @param name what is decoded, for the message.
  * @throws MoraineError of kind `source` when it was stopped.

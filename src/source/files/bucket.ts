@@ -103,7 +103,8 @@ export async function objectsOf(path: string): Promise<SourceFile[]> {
           patiently(storage.url, patience, () => storage.range(key, from, length)),
         isSame: async () => {
           if (receivedTag !== undefined && receivedTag === etag) return true
-          // Listed again: a look at the object itself tells its time less exactly, and some stores call it otherwise.
+          // Listed again: a look at the object itself tells its time less exactly, and some stores
+          // call it otherwise.
           const now = (await storage.list(key)).find((object) => object.path === key)
           return now?.size === size && now.modified === modified
         },
@@ -112,13 +113,19 @@ export async function objectsOf(path: string): Promise<SourceFile[]> {
     })
 }
 
-/** Removes an object that was brought here, where the bucket keeps versions: no other version of it goes. */
+/**
+ * Removes an object that was brought here, where the bucket keeps versions: no other version of it
+ * goes.
+ */
 export async function removeObject(path: string, { path: key, remote }: SourceFile): Promise<void> {
   if (remote?.version !== undefined)
     await objectsAt(path).storage.removeVersion(key, remote.version)
 }
 
-/** The objects that a path in a bucket stands for, whose bytes are read by ranges; `prefix` is what the path names. */
+/**
+ * The objects that a path in a bucket stands for, whose bytes are read by ranges; `prefix` is what
+ * the path names.
+ */
 export async function rangedObjects(path: string): Promise<{
   bucket: string
   prefix: string

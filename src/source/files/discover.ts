@@ -43,7 +43,9 @@ async function eachOnce(paths: readonly string[]): Promise<string[]> {
   return [...found.values()]
 }
 
-/** The files in a zip; the zip itself where it can't be taken apart, which whoever takes it tells. */
+/**
+ * The files in a zip; the zip itself where it can't be taken apart, which whoever takes it tells.
+ */
 function partsOf(file: SourceFile): Promise<SourceFile[]> {
   return entriesOf(file).catch((fault) => [{ ...file, fault }])
 }
@@ -90,7 +92,10 @@ async function expand(given: string, source: Base): Promise<Expanded> {
   return { files: await walk.once(found), notes, linked: walk.hasLinks }
 }
 
-/** A pattern is no file, and nor is what is not there; of what can't be looked at nobody may say that it is not. */
+/**
+ * A pattern is no file, and nor is what is not there; of what can't be looked at nobody may say
+ * that it is not.
+ */
 function noneAt(path: string, error: NodeJS.ErrnoException): undefined {
   if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'EINVAL'].includes(error.code ?? '')) return undefined
   throw new MoraineError('source', `Can't read the folder ${path}: ${messageOf(error)}`, {
@@ -142,7 +147,10 @@ class Shown {
   }
 }
 
-/** Lets a glob see folders by the rule of {@link Walk}; files whose names are no text are put into `unnamed`. */
+/**
+ * Lets a glob see folders by the rule of {@link Walk}; files whose names are no text are put into
+ * `unnamed`.
+ */
 function folderReader(walk: Walk, unnamed: Set<string>) {
   return (
     path: string,
@@ -161,8 +169,8 @@ function folderReader(walk: Walk, unnamed: Set<string>) {
 }
 
 /**
- * The part of a glob that names a folder literally, and the rest. Whatever the project's own folder is called is no pattern, nor is a folder
- * that is there under a name with brackets.
+ * The part of a glob that names a folder literally, and the rest. Whatever the project's own folder
+ * is called is no pattern, nor is a folder that is there under a name with brackets.
  */
 async function splitGlob(
   given: string,
@@ -186,7 +194,10 @@ async function isFolder(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false
 }
 
-/** Synchronously: of ten thousand files that takes a fifth of the time. Nothing of a file that is gone. */
+/**
+ * Synchronously: of ten thousand files that takes a fifth of the time. Nothing of a file that is
+ * gone.
+ */
 function describe(path: string, source: FilesSource): SourceFile | undefined {
   const found = statSync(path, { throwIfNoEntry: false })
   if (!found) return undefined
@@ -203,7 +214,8 @@ function nameOf(path: string, { base }: Base): string {
 /**
  * What is to be said where a source offers nothing, or one of its paths does not.
  *
- * @throws MoraineError of kind `source` where the place itself is not there, or all that is there is called otherwise.
+ * @throws MoraineError of kind `source` where the place itself is not there, or all that is there
+ *   is called otherwise.
  */
 export async function nothingThere(
   source: FilesSource,

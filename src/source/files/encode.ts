@@ -4,7 +4,10 @@ import type { BronzeEncoding, Counts, Session } from '../../engine/engine.js'
 import { isNumber, type KnownColumns } from '../../quality/known.js'
 import type { Dialect } from '../../sql/dialect.js'
 
-/** Types in which columns are worth keeping, by their names in lower case: those in which silver reads them. */
+/**
+ * Types in which columns are worth keeping, by their names in lower case: those in which silver
+ * reads them.
+ */
 export type RequestedTypes = ReadonlyMap<string, string>
 
 /** Records that are about to be kept: a relation with `_error`, `_raw` and a text a column. */
@@ -18,7 +21,9 @@ export interface Records {
   location: string
   /** How the file is compressed. */
   compression?: 'snappy' | 'zstd'
-  /** Columns of the relation that are values already, whose texts they give back, with their types. */
+  /**
+   * Columns of the relation that are values already, whose texts they give back, with their types.
+   */
   exact?: ReadonlyMap<string, string>
 }
 
@@ -29,8 +34,9 @@ export interface Kept extends BronzeEncoding {
 }
 
 /**
- * Writes records to Parquet so that every text can be given back. A text is kept as a value when the value
- * gives back the very same text; rows in which one does not keep all of theirs in `_raw_values` as well, as JSON.
+ * Writes records to Parquet so that every text can be given back. A text is kept as a value when
+ * the value gives back the very same text; rows in which one does not keep all of theirs in
+ * `_raw_values` as well, as JSON.
  */
 export async function keepRecords(
   session: Session,
@@ -56,7 +62,8 @@ export async function keepRecords(
     (name, i) => `NOT ${givesBack(name, `_v${i}`, found[name] as string, dialect)}`,
   )
   const list = names.map((name) => dialect.values.text(quoteName(name)))
-  // As one text: a list that is NULL in all rows costs more than a column of numbers, to write and to read.
+  // As one text: a list that is NULL in all rows costs more than a column of numbers, to write and
+  // to read.
   const json = dialect.json.text(dialect.lists.of(...list))
   const rawValues = `CASE WHEN ${nonCanonical.join(' OR ')} THEN ${json} END AS _raw_values`
   const all = [...lineage, ...(clean ? [] : ['_error', '_raw']), ...own]
@@ -82,7 +89,10 @@ export async function keepRecords(
   }
 }
 
-/** What the file says of its columns, as far as checks may ask: which have a value in each row, and bounds of numbers. */
+/**
+ * What the file says of its columns, as far as checks may ask: which have a value in each row, and
+ * bounds of numbers.
+ */
 function knownOf(
   columns: readonly string[],
   values: Readonly<Record<string, string>>,
@@ -128,7 +138,10 @@ async function worthwhile(
   return Object.fromEntries(enough.filter(([name], i) => enough[i - 1]?.[0] !== name))
 }
 
-/** Aggregates in one query, up to which the engine plans them quickly: it compares each with all others. */
+/**
+ * Aggregates in one query, up to which the engine plans them quickly: it compares each with all
+ * others.
+ */
 const FEW = 64
 
 /** For how many rows each of some conditions is true. */
@@ -158,7 +171,9 @@ function castSql(name: string, type: string, { values }: Dialect): string {
   return values.tryCast(quoteName(name), type)
 }
 
-/** Bytes of texts beside which the engine knows others of its own: `infinity`, years before Christ. */
+/**
+ * Bytes of texts beside which the engine knows others of its own: `infinity`, years before Christ.
+ */
 const widths: Record<string, number> = { DATE: 10, TIMESTAMP: 19 }
 
 function givesBack(name: string, value: string, type: string, of: Dialect): string {

@@ -20,8 +20,8 @@ export function folderValues(path: string): FolderValues {
 }
 
 /**
- * Whether a file in a folder is no data, by its path from there: `_SUCCESS`, what lies in `_temporary`, and what is hidden. A folder such
- * as `_day=5` is a value.
+ * Whether a file in a folder is no data, by its path from there: `_SUCCESS`, what lies in
+ * `_temporary`, and what is hidden. A folder such as `_day=5` is a value.
  */
 export function isNoData(path: string): boolean {
   return path
@@ -29,7 +29,10 @@ export function isNoData(path: string): boolean {
     .some((name) => name.startsWith('.') || (name.startsWith('_') && !name.includes('=')))
 }
 
-/** The same of a file that a pattern matches: only the folders that it lies in count, and those that the pattern names do not. */
+/**
+ * The same of a file that a pattern matches: only the folders that it lies in count, and those that
+ * the pattern names do not.
+ */
 export function isInNoData(path: string, pattern: string): boolean {
   const named = new Set(pattern.split('/'))
   const folders = path.split('/').slice(0, -1)
@@ -50,7 +53,10 @@ function decoded(text: string): string {
   }
 }
 
-/** Rows with the columns that their folders name; one that a file has itself stays beside that of its folder. */
+/**
+ * Rows with the columns that their folders name; one that a file has itself stays beside that of
+ * its folder.
+ */
 export function withFolders<T extends { relation: string; columns: readonly string[] }>(
   rows: T,
   values: FolderValues | undefined,
@@ -68,7 +74,10 @@ export function withFolders<T extends { relation: string; columns: readonly stri
   }
 }
 
-/** The same of the rows of several files, which say theirs in `_source_file`; all of them lie in folders of the same columns. */
+/**
+ * The same of the rows of several files, which say theirs in `_source_file`; all of them lie in
+ * folders of the same columns.
+ */
 export function withFoldersOf<T extends { relation: string; columns: readonly string[] }>(
   rows: T,
   files: readonly (readonly [file: string, values: FolderValues])[],

@@ -3,8 +3,8 @@ import { isGone } from '../../storage/s3/s3.js'
 import type { SourceFile } from './source-file.js'
 
 /**
- * Whether a file that failed is not there any more since it was listed: then nothing is wrong with it, and it is as
- * if it had never been seen.
+ * Whether a file that failed is not there any more since it was listed: then nothing is wrong with
+ * it, and it is as if it had never been seen.
  */
 export async function isGoneSince({ path, remote }: SourceFile, error: unknown): Promise<boolean> {
   if (remote) {

@@ -23,8 +23,9 @@ export async function ingestFile(reading: FileReading): Promise<IngestedFile> {
 }
 
 /**
- * Where the engine itself decodes a file, it does so in a process of its own; plain texts excepted, which are read here. One that
- * ends the engine all the same is tried once more there, where it costs itself alone.
+ * Where the engine itself decodes a file, it does so in a process of its own; plain texts excepted,
+ * which are read here. One that ends the engine all the same is tried once more there, where it
+ * costs itself alone.
  */
 async function ingestSafely(reading: FileReading): Promise<IngestedFile> {
   if (reading.source.layout?.kind === 'parquet') return ingestInDecoder(reading)

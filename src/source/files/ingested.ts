@@ -29,7 +29,10 @@ export interface Target {
   large: boolean
   /** The columns that are kept, in lower case; all where none are named. */
   only?: ReadonlySet<string>
-  /** The rows are of many senders, or of a source that was read before: what is wrong with all of these is wrong with them. */
+  /**
+   * The rows are of many senders, or of a source that was read before: what is wrong with all of
+   * these is wrong with them.
+   */
   ofOthers?: boolean
   signal?: AbortSignal
   /** What the folders of the file say. */
@@ -38,7 +41,9 @@ export interface Target {
   note?: (text: string) => void
 }
 
-/** A file that is read: how, what was found when its bytes were looked at, and where its rows go. */
+/**
+ * A file that is read: how, what was found when its bytes were looked at, and where its rows go.
+ */
 export interface FileReading {
   file: SourceFile
   source: FilesSource
@@ -79,7 +84,10 @@ interface Rows {
   firstLine: number
 }
 
-/** Keeps the rows of a relation in their order. `undefined` when there is another number of them than there should be. */
+/**
+ * Keeps the rows of a relation in their order. `undefined` when there is another number of them
+ * than there should be.
+ */
 export async function keepRows(
   file: SourceFile,
   found: Rows,

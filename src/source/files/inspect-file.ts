@@ -78,7 +78,10 @@ async function textLayoutOf(
   }
 }
 
-/** A line near the start of a text, from 0; `undefined` where it is too far, or too long for a header. */
+/**
+ * A line near the start of a text, from 0; `undefined` where it is too far, or too long for a
+ * header.
+ */
 async function lineAt(path: string, index: number): Promise<string | undefined> {
   const file = await open(path)
   try {

@@ -33,7 +33,10 @@ export interface Inspection {
    * are lines, each line is one record.
    */
   plain: boolean
-  /** Columns, with their types, all of whose fields are just what values are written as; where it was asked for, and the text has no quotes. */
+  /**
+   * Columns, with their types, all of whose fields are just what values are written as; where it
+   * was asked for, and the text has no quotes.
+   */
   values: ReadonlyMap<string, string> | undefined
 }
 

@@ -29,8 +29,8 @@ export function readerFor(source: FilesSource, name: string): FilesSource {
 }
 
 /**
- * Settles how a file is read: by what the definition says, its ending and its first bytes together. A file whose ending tells nothing is
- * what its bytes show.
+ * Settles how a file is read: by what the definition says, its ending and its first bytes together.
+ * A file whose ending tells nothing is what its bytes show.
  *
  * @throws MoraineError of kind `source` where they contradict each other.
  */
@@ -133,7 +133,10 @@ function layoutName(layout: Layout | undefined): string {
   return layout ? names[layout.kind] : 'delimited text'
 }
 
-/** What begins with these bytes; `weak` ones are text as well, so that more has to show that they are none. */
+/**
+ * What begins with these bytes; `weak` ones are text as well, so that more has to show that they
+ * are none.
+ */
 const magics: readonly (Kind & { begins: string; at?: number; weak?: true })[] = [
   { begins: 'PAR1', name: 'a Parquet file', ending: 'parquet', weak: true },
   { begins: 'Obj\x01', name: 'an Avro file', ending: 'avro' },
@@ -194,7 +197,10 @@ export const kindOf = (start: Buffer): Kind | undefined => binaryKind(start) ?? 
 export const isWorkbook = (start: Buffer) =>
   ['[Content_Types].xml', 'xl/', '_rels/.rels'].some((entry) => start.includes(entry))
 
-/** Whether bytes hold nothing but what text holds; bytes beyond ASCII are, in one encoding or another. */
+/**
+ * Whether bytes hold nothing but what text holds; bytes beyond ASCII are, in one encoding or
+ * another.
+ */
 function looksLikeText(bytes: Buffer): boolean {
   return !bytes.some((byte) => byte < 9 || (byte > 13 && byte < 28))
 }
@@ -239,7 +245,9 @@ function textKind(start: Buffer): Kind | undefined {
   return jsonKind(text, start.length < START)
 }
 
-/** JSON, where the first line is an object or a list, or a document begins that goes on over lines. */
+/**
+ * JSON, where the first line is an object or a list, or a document begins that goes on over lines.
+ */
 function jsonKind(text: string, whole: boolean): Kind | undefined {
   const trimmed = text.trimStart()
   if (!/^[[{]/.test(trimmed)) return undefined
@@ -267,7 +275,10 @@ function parses(line: string): boolean {
   }
 }
 
-/** Whether not one of the first lines begins as an object: what was expected to be JSON lines is something else. */
+/**
+ * Whether not one of the first lines begins as an object: what was expected to be JSON lines is
+ * something else.
+ */
 function hasNoObject(start: Buffer): boolean {
   const lines = start
     .toString('utf8')

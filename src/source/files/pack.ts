@@ -32,8 +32,8 @@ interface PackedFiles extends Kept, NamesOutside {
 }
 
 /**
- * Small files that are laid out alike, to be kept together: a Parquet file for each would take more time, and more room, than what is in
- * them.
+ * Small files that are laid out alike, to be kept together: a Parquet file for each would take more
+ * time, and more room, than what is in them.
  */
 export class Pack {
   private readonly files: DecodedFile[] = []
@@ -50,7 +50,10 @@ export class Pack {
     return this.bytes >= MOST.bytes || this.files.length >= MOST.files
   }
 
-  /** Takes a file that was decoded. `false` where it has other columns than those that are here already. */
+  /**
+   * Takes a file that was decoded. `false` where it has other columns than those that are here
+   * already.
+   */
   add({ file, lines }: DecodedFile): boolean {
     const [first] = this.files
     if (first && namesIn(first.lines) !== namesIn(lines)) return false

@@ -10,8 +10,9 @@ const AT_ONCE = 16
 const SMALL = 4 * 2 ** 20
 
 /**
- * The files in their order; small ones that are elsewhere are brought here ahead of their turn, since it is the waiting for each that takes the
- * time. What was brought is there until the next file is asked for.
+ * The files in their order; small ones that are elsewhere are brought here ahead of their turn,
+ * since it is the waiting for each that takes the time. What was brought is there until the next
+ * file is asked for.
  */
 export async function* prefetched(
   files: readonly SourceFile[],

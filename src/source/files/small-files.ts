@@ -61,7 +61,10 @@ export async function readSmall(
   return { file, source, decode }
 }
 
-/** Decodes small files together: to watch over each of them would take longer than to decode it. Gives its records, or why it has none. */
+/**
+ * Decodes small files together: to watch over each of them would take longer than to decode it.
+ * Gives its records, or why it has none.
+ */
 export function decodeSmall(files: readonly SmallFile[]): (DecodedFile | { error: unknown })[] {
   const each = ({ file, decode }: SmallFile, within: <T>(use: () => T) => T) => {
     try {

@@ -25,7 +25,10 @@ export interface SourceFile {
     range(from: number, length: number): Promise<Buffer>
     /** The version that was brought here, where the bucket keeps versions. */
     version?: string | undefined
-    /** Whether what was brought here is what was listed; of an object that is read by ranges, whether it is there as it was. */
+    /**
+     * Whether what was brought here is what was listed; of an object that is read by ranges,
+     * whether it is there as it was.
+     */
     isSame(): Promise<boolean>
   }
 }

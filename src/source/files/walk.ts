@@ -4,7 +4,10 @@ import { readdir, realpath, stat } from 'node:fs/promises'
 import { join, resolve, sep } from 'node:path'
 import { MoraineError, messageOf } from '../../errors.js'
 
-/** What is in a folder, links as what they lead to; {@link Walk.accept} says which of them may be read. */
+/**
+ * What is in a folder, links as what they lead to; {@link Walk.accept} says which of them may be
+ * read.
+ */
 export interface Entry {
   /** Where the bytes of its name are no UTF-8, with these spelled: `caf\xE9.csv`. */
   name: string
@@ -17,8 +20,9 @@ export interface Entry {
 }
 
 /**
- * Goes through a folder by the one rule for all who look into folders: links are followed while they stay in the folder,
- * those that lead out of it, or nowhere, are not, and loops end. What is passed over is noted where it was meant.
+ * Goes through a folder by the one rule for all who look into folders: links are followed while
+ * they stay in the folder, those that lead out of it, or nowhere, are not, and loops end. What is
+ * passed over is noted where it was meant.
  */
 export class Walk {
   readonly notes: string[] = []

@@ -63,7 +63,8 @@ export async function* eventsOf(part: Chunk, reached: Reached): AsyncGenerator<J
       Object.assign(reached, { offset, line })
     }
     if (!ends && !part.linesEnd) {
-      // An unfinished line begins nothing: whether it belongs to the event before it, its rest tells.
+      // An unfinished line begins nothing: whether it belongs to the event before it, its rest
+      // tells.
       if (!isFirst) event = undefined
       break
     }

@@ -43,7 +43,9 @@ export async function isAsItWas({ path, name, size, modified }: SourceFile, stre
   return (await stat(path)).ino === stream.inode
 }
 
-/** Whether a file begins with what was read of a stream: the same log goes on, under whatever name. */
+/**
+ * Whether a file begins with what was read of a stream: the same log goes on, under whatever name.
+ */
 export async function continues({ file, size }: Readable, stream: Stream): Promise<boolean> {
   if (size < stream.offset) return false
   return (
@@ -52,7 +54,10 @@ export async function continues({ file, size }: Readable, stream: Stream): Promi
   )
 }
 
-/** Whether one file is a copy of another, or of its first part: a log that is being rotated is there twice for a while. */
+/**
+ * Whether one file is a copy of another, or of its first part: a log that is being rotated is there
+ * twice for a while.
+ */
 export async function isCopy(one: Readable, of: Readable): Promise<boolean> {
   if (one.size === 0 || one.size > of.size) return false
   const at = Math.max(0, one.size - MARK)

@@ -22,7 +22,10 @@ const TOGETHER = { rows: 1000, length: 2 ** 20 }
 /** Bytes of a block once it is unpacked. */
 const LARGEST_BLOCK = 2 ** 28
 
-/** The rows of an Avro object container file, as JSON: numbers that JSON would bend are texts, bytes `\x00ff`, moments in UTC. */
+/**
+ * The rows of an Avro object container file, as JSON: numbers that JSON would bend are texts, bytes
+ * `\x00ff`, moments in UTC.
+ */
 export async function* avroRecords(
   file: SourceFile,
   signal: AbortSignal | undefined,
@@ -56,7 +59,10 @@ export async function* avroRecords(
   }
 }
 
-/** The values of each block, which was checked before it is decoded: decoders believe what a block says of itself. */
+/**
+ * The values of each block, which was checked before it is decoded: decoders believe what a block
+ * says of itself.
+ */
 async function* blocksOf(input: FileHandle): AsyncGenerator<Iterable<unknown>> {
   const { size } = await input.stat()
   const { metadata, sync, offset } = await headerOf(input, size)
@@ -85,7 +91,10 @@ async function* blocksOf(input: FileHandle): AsyncGenerator<Iterable<unknown>> {
   }
 }
 
-/** A schema, known to be of few levels, whose records have names: polars leaves them without one, which the decoder refuses. */
+/**
+ * A schema, known to be of few levels, whose records have names: polars leaves them without one,
+ * which the decoder refuses.
+ */
 function named(schema: unknown): any {
   let count = 0
   return JSON.parse(JSON.stringify(schema), (_, value) =>
@@ -218,7 +227,10 @@ const logicalTypes = {
   'local-timestamp-micros': textual((n: number) => micros(BigInt(n), '')),
 }
 
-/** A two's complement number, big end first, with so many digits after the point (Avro 1.12, Decimal). */
+/**
+ * A two's complement number, big end first, with so many digits after the point (Avro 1.12,
+ * Decimal).
+ */
 function decimalText(bytes: Buffer, scale: number): string {
   const number =
     bytes.length === 0 ? 0n : BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString('hex')}`))

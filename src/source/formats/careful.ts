@@ -19,7 +19,9 @@ import {
 import { type CanonicalText, canonicalOf, SEPARATOR, unescaped } from '../text/canonical.js'
 import { canonicalOptions, columnsOf, refuseWrongLayout } from '../text/header.js'
 
-/** Reads a text record by record into its canonical form, so that a broken record costs only itself. */
+/**
+ * Reads a text record by record into its canonical form, so that a broken record costs only itself.
+ */
 export async function ingestCarefully(reading: FileReading): Promise<IngestedFile> {
   const { file, source, inspection, target } = reading
   const folder = await scratchFolder('text')
@@ -46,7 +48,10 @@ export async function ingestCarefully(reading: FileReading): Promise<IngestedFil
   }
 }
 
-/** Writes the canonical form of a text: in place where it is small, otherwise in a process that can be stopped. */
+/**
+ * Writes the canonical form of a text: in place where it is small, otherwise in a process that can
+ * be stopped.
+ */
 async function canonicalText(
   { file, source, inspection, target: { signal } }: FileReading,
   to: string,
@@ -72,7 +77,10 @@ interface CanonicalRows {
   named?: boolean
 }
 
-/** SQL for the rows of a canonical text, which begin with the name of their file where they are `named`. */
+/**
+ * SQL for the rows of a canonical text, which begin with the name of their file where they are
+ * `named`.
+ */
 export function canonicalRows(
   session: Session,
   { path, columns, longest, named = false }: CanonicalRows,

@@ -7,8 +7,8 @@ import type { TextRecord } from '../text/records.js'
 import { ingestCarefully } from './careful.js'
 
 /**
- * Reads a text between delimiters. Plain ones go through the engine's own reader; all others, and those with records that do not
- * fit, are read carefully.
+ * Reads a text between delimiters. Plain ones go through the engine's own reader; all others, and
+ * those with records that do not fit, are read carefully.
  */
 export async function ingestDelimited(reading: FileReading): Promise<IngestedFile> {
   const plain = reading.inspection.plain ? await ingestPlain(reading) : undefined
@@ -81,7 +81,10 @@ interface Records {
   values?: Inspection['values']
 }
 
-/** `undefined` when the engine finds records that do not fit, or another number of them than there are lines. */
+/**
+ * `undefined` when the engine finds records that do not fit, or another number of them than there
+ * are lines.
+ */
 async function tryRecords(
   { file, inspection: { lines }, target }: FileReading,
   { text, columns, skip, values }: Records,
@@ -97,8 +100,9 @@ async function tryRecords(
 }
 
 /**
- * Where it is known that fields are just what values are written as, the engine reads them as values, and that they give
- * their texts back need not be proved. `undefined` where there are none, or the engine can't read one after all: a day that its month does not have.
+ * Where it is known that fields are just what values are written as, the engine reads them as
+ * values, and that they give their texts back need not be proved. `undefined` where there are none,
+ * or the engine can't read one after all: a day that its month does not have.
  */
 async function ingestValues(
   reading: FileReading,
@@ -115,8 +119,9 @@ async function ingestValues(
 }
 
 /**
- * Without quotes a line is a record, and splitting it is all there is to do: the engine does it, and keeps
- * lines that do not fit whole. `undefined` when no line fits, which is for the careful way to tell.
+ * Without quotes a line is a record, and splitting it is all there is to do: the engine does it,
+ * and keeps lines that do not fit whole. `undefined` when no line fits, which is for the careful
+ * way to tell.
  */
 async function ingestLines(
   { file, source, inspection, target }: FileReading,

@@ -32,8 +32,9 @@ import { writeFileRecords } from './write-file-records.js'
 import { type WrittenRecords, writeRecords } from './write-records.js'
 
 /**
- * Writes rows that are JSON objects to Parquet, a column for each name that any of them has; values are texts, and objects and lists
- * JSON. Plain JSON lines go to the engine as they are; all else is cut into rows first.
+ * Writes rows that are JSON objects to Parquet, a column for each name that any of them has; values
+ * are texts, and objects and lists JSON. Plain JSON lines go to the engine as they are; all else is
+ * cut into rows first.
  */
 export async function ingestJson(reading: FileReading): Promise<IngestedFile> {
   const { file, source, inspection, target } = reading
@@ -50,7 +51,10 @@ function namedByRow(error: unknown): undefined {
   if (!(error instanceof TooManyNames)) throw error
 }
 
-/** Lines of which each is an object go to the engine as they are; they are its rows, also where they are none. */
+/**
+ * Lines of which each is an object go to the engine as they are; they are its rows, also where they
+ * are none.
+ */
 async function ingestLines(reading: FileReading): Promise<IngestedFile | undefined> {
   const { file, inspection, target } = reading
   const { lines, longest } = inspection
@@ -79,7 +83,10 @@ async function ingestLines(reading: FileReading): Promise<IngestedFile | undefin
 /** What was kept, and the columns and their names. */
 type KeptNamed<T> = { kept: T; columns: string[]; outside: NamesOutside }
 
-/** Keeps rows that have the names of the first ones, as most do, with one look at them; otherwise the names of all are looked for first. */
+/**
+ * Keeps rows that have the names of the first ones, as most do, with one look at them; otherwise
+ * the names of all are looked for first.
+ */
 async function keepAll<T extends { broken: number } | undefined>(
   rows: NamedReading,
   lined: Lined,
@@ -107,7 +114,10 @@ export async function ingestRecords(
   return ingestWritten(file, source, write, target)
 }
 
-/** Takes rows that somebody writes down to a path; one that has more names than can be columns costs itself alone. */
+/**
+ * Takes rows that somebody writes down to a path; one that has more names than can be columns costs
+ * itself alone.
+ */
 export async function ingestWritten(
   file: SourceFile,
   source: NamedRows | ((written: WrittenRecords) => NamedRows),

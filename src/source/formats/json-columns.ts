@@ -40,7 +40,10 @@ const SAMPLE = 2048
 /** Sets of names that rows are compared with. */
 const MOST_SETS = 8
 
-/** A relation for lines whose names are those of the first ones: others have an `_error`. `undefined` where the first ones differ much. */
+/**
+ * A relation for lines whose names are those of the first ones: others have an `_error`.
+ * `undefined` where the first ones differ much.
+ */
 export async function alikeLines(rows: NamedReading, lined: Lined): Promise<Found | undefined> {
   const { session } = rows.target
   const first = `(SELECT * FROM ${lined.relation} LIMIT ${SAMPLE})`

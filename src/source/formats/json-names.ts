@@ -9,7 +9,10 @@ export interface JsonNames {
   apart: ReadonlySet<string>
 }
 
-/** What a first look tells: the names that there are, those of the first row first, and whether a row has one twice. */
+/**
+ * What a first look tells: the names that there are, those of the first row first, and whether a
+ * row has one twice.
+ */
 interface Look {
   names: readonly string[]
   twice: boolean
@@ -62,7 +65,8 @@ async function repeated(session: Session, relation: string): Promise<string[]> {
 }
 
 /**
- * SQL for the values of keys, in order: by one look at the row for all that a struct of the engine can tell apart.
+ * SQL for the values of keys, in order: by one look at the row for all that a struct of the engine
+ * can tell apart.
  *
  * @param json SQL for the row, NULL where it is none.
  */

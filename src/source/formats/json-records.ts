@@ -35,8 +35,10 @@ interface Container {
 }
 
 /**
- * Finds the rows in documents of JSON, across chunks, without keeping more than one of them: the elements of the list that
- * `names` lead to; without names those of a list, or each document. What a row holds is not looked at.
+ * Finds the rows in documents of JSON, across chunks, without keeping more than one of them: the
+ * elements of the list that
+ * `names` lead to; without names those of a list, or each document. What a row holds is not looked
+ * at.
  */
 export class JsonSplitter {
   private line = 1
@@ -220,8 +222,9 @@ const LONG = /\d[\d.]{15,}|\d[eE]/
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.]*(?:[eE][+-]?\d+)?/g
 
 /**
- * Begins a string that is a number, while the engine takes the row apart: a character that no text should have (a noncharacter of
- * Unicode). In texts that have it all the same a `z` follows it meanwhile.
+ * Begins a string that is a number, while the engine takes the row apart: a character that no text
+ * should have (a noncharacter of Unicode). In texts that have it all the same a `z` follows it
+ * meanwhile.
  */
 export const MARK = '\ufdd1'
 
@@ -230,7 +233,10 @@ const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 /** A row's text, which may be `marked`. */
 export type ExactJson = Pick<JsonRecord, 'marked'> & { json: string }
 
-/** The text with numbers that would lose digits when they are read as doubles as strings, which a mark begins. */
+/**
+ * The text with numbers that would lose digits when they are read as doubles as strings, which a
+ * mark begins.
+ */
 export function exactNumbers(json: string): ExactJson {
   const odd = hasMark(json)
   if (!odd && !LONG.test(json)) return { json }
@@ -281,7 +287,10 @@ const SIGNS = [MINUS, 43]
 /** A run this long of digits and points has one of them at every so many bytes. */
 const STRIDE = 16
 
-/** Whether a text may hold numbers with a point or an exponent that a double can't keep, outside of strings that are nothing but a number. */
+/**
+ * Whether a text may hold numbers with a point or an exponent that a double can't keep, outside of
+ * strings that are nothing but a number.
+ */
 export function hasLongNumbers(bytes: Buffer): boolean {
   return hasManyDigits(bytes) || hasLargeExponent(bytes)
 }

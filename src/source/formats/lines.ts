@@ -31,7 +31,9 @@ export class LineReader {
   }
 }
 
-/** No delimiter is looked for: the line comes as one field, or in parts that are put together again. */
+/**
+ * No delimiter is looked for: the line comes as one field, or in parts that are put together again.
+ */
 const NEVER = '\x00'
 
 /** How lines of a source are split, where each is a record with the same columns. */
@@ -71,8 +73,8 @@ function splitFixed(widths: readonly number[]): Split {
 }
 
 /**
- * `key=value` pairs, also of equal keys: values may stand in quotes, with `\"` and `\\` in them; a word alone is true. A text says
- * why they are none.
+ * `key=value` pairs, also of equal keys: values may stand in quotes, with `\"` and `\\` in them; a
+ * word alone is true. A text says why they are none.
  */
 export function readPairs(line: string): [key: string, value: string][] | string {
   const found: [string, string][] = []

@@ -11,7 +11,10 @@ export class NameLimit {
 
   constructor(private readonly most: number) {}
 
-  /** Why a row of JSON can't be read; `undefined` where it can, or where it is no object, which is told elsewhere. */
+  /**
+   * Why a row of JSON can't be read; `undefined` where it can, or where it is no object, which is
+   * told elsewhere.
+   */
   refusal(row: string): string | undefined {
     const fresh = namesOf(row).filter((name) => !this.names.has(name))
     if (this.names.size + fresh.length > this.most)

@@ -1,8 +1,9 @@
 import { quoteName, quoteText } from '../../define/sql/sql.js'
 
 /*
- * JSON of the engine's nested values. JSON has no NaN and no infinity, which lists of numbers may well have: they become the
- * texts of the same names, and whoever reads them says which value it is.
+ * JSON of the engine's nested values. JSON has no NaN and no infinity, which lists of numbers may
+ * well have: they become the texts of the same names, and whoever reads them says which value it
+ * is.
  */
 
 /** SQL for a list, struct or map of a type, as the engine writes it, as the text of JSON. */
@@ -14,7 +15,10 @@ export function nestedJson(given: string, givenType: string): string {
   return `CASE WHEN regexp_matches(${plain}, 'NaN|Infinity') THEN ${careful} ELSE ${plain} END`
 }
 
-/** SQL for a nested value whose numbers of 32 bits have the digits of their texts, and its type: JSON knows doubles alone. */
+/**
+ * SQL for a nested value whose numbers of 32 bits have the digits of their texts, and its type:
+ * JSON knows doubles alone.
+ */
 function withShortFloats(column: string, type: string): [sql: string, type: string] {
   const as = (of: string) =>
     type.replace(/"(?:[^"]|"")*"|\bFLOAT\b/g, (word) => (word === 'FLOAT' ? of : word))

@@ -10,7 +10,10 @@ import { nestedJson } from './nested-json.js'
 /** Types of which every value has one text, which gives it back. */
 const EXACT = /^(TINYINT|SMALLINT|INTEGER|BIGINT|DECIMAL\(\d+,\d+\)|DATE|TIMESTAMP)$/
 
-/** Writes the rows of a file of Parquet, which is a table already. Values become texts, lists and structs JSON. */
+/**
+ * Writes the rows of a file of Parquet, which is a table already. Values become texts, lists and
+ * structs JSON.
+ */
 export async function ingestTable({ file, source, target }: FileReading): Promise<IngestedFile> {
   const { session, requested, large } = target
   const relation = session.files.parquet(textOf(file))
@@ -47,7 +50,10 @@ export async function ingestTable({ file, source, target }: FileReading): Promis
 const ELSEWHERE =
   /out of memory|no space left|interrupt|could not|cannot open|permission|invalidated/i
 
-/** Why a file can't be read whose footer can: a page of it is damaged. `undefined` where the fault is not its own. */
+/**
+ * Why a file can't be read whose footer can: a page of it is damaged. `undefined` where the fault
+ * is not its own.
+ */
 async function damageOf(
   file: SourceFile,
   session: Session,
@@ -64,7 +70,9 @@ async function damageOf(
   })
 }
 
-/** What columns are called in the file: the engine gives those a number that it can't tell apart. */
+/**
+ * What columns are called in the file: the engine gives those a number that it can't tell apart.
+ */
 async function keysOf(
   file: SourceFile,
   session: Session,

@@ -4,7 +4,10 @@ import { SMALL_TEXT } from '../decoder/limits.js'
 import { recordsOf } from './document.js'
 import { type WrittenRecords, writeRecords } from './write-records.js'
 
-/** Writes the rows of a file down: in place where it is a small text, otherwise in a process that can be stopped. */
+/**
+ * Writes the rows of a file down: in place where it is a small text, otherwise in a process that
+ * can be stopped.
+ */
 export function writeFileRecords(
   { file, source, inspection }: Reads,
   to: string,

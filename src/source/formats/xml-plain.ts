@@ -1,11 +1,17 @@
 import { jsonText, Parts } from './xml-shape.js'
 
-/** Why an element could not be read here: it is not complete yet, or it is written in a way that only a whole parser knows. */
+/**
+ * Why an element could not be read here: it is not complete yet, or it is written in a way that
+ * only a whole parser knows.
+ */
 export type Unread = 'cut' | 'odd'
 
 const SLASH = 47
 const BANG = 33
-/** As deep as elements of rows usually are; deeper ones are for the parser, which has a limit of its own. */
+/**
+ * As deep as elements of rows usually are; deeper ones are for the parser, which has a limit of its
+ * own.
+ */
 const DEEP = 64
 const OPEN = /<([A-Za-z_][\w.:-]*)((?:\s+[A-Za-z_][\w.:-]*\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>/y
 /** An element that has its text alone. */
@@ -14,7 +20,10 @@ const ATTRIBUTE = /([A-Za-z_][\w.:-]*)[ \t\n]*=[ \t\n]*(?:"([^"]*)"|'([^']*)')/g
 const ENTITY = /&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));/y
 const named: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
-/** Characters that no document of XML may have (XML 1.0, Char), but for lone surrogates, which UTF-8 has none of. */
+/**
+ * Characters that no document of XML may have (XML 1.0, Char), but for lone surrogates, which UTF-8
+ * has none of.
+ */
 const forbidden = '\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\ufffe\\uffff'
 const FORBIDDEN = new RegExp(`[${forbidden}]`)
 
@@ -25,9 +34,10 @@ export function isTag(text: string): boolean {
 }
 
 /**
- * Reads elements that are plainly written, many times as fast as a parser that looks at each character: ASCII names, attributes in
- * quotes, text with the entities that XML has itself, comments, CDATA. What is read so is well-formed; of anything else it says that it
- * is odd. Line ends are `\n` here.
+ * Reads elements that are plainly written, many times as fast as a parser that looks at each
+ * character: ASCII names, attributes in quotes, text with the entities that XML has itself,
+ * comments, CDATA. What is read so is well-formed; of anything else it says that it is odd. Line
+ * ends are `\n` here.
  */
 export class PlainElements {
   /** Behind the element that was read last. */
@@ -208,7 +218,10 @@ class Alike {
 
 const literally = (name: string) => name.replace(/[.-]/g, '\\$&')
 
-/** Takes attributes as parts; gives whether the element says to be nil, `undefined` where they are not well-formed. */
+/**
+ * Takes attributes as parts; gives whether the element says to be nil, `undefined` where they are
+ * not well-formed.
+ */
 function readAttributes(text: string, parts: Parts): boolean | undefined {
   let nil = false
   const seen: string[] = []
@@ -233,7 +246,10 @@ function decoded(text: string): string | undefined {
   return text.includes(']]>') ? undefined : meaning(text)
 }
 
-/** What a text without markup stands for; `undefined` where it has an entity that is not of XML itself. */
+/**
+ * What a text without markup stands for; `undefined` where it has an entity that is not of XML
+ * itself.
+ */
 function meaning(text: string): string | undefined {
   return text.includes('&') ? entities(text) : text
 }

@@ -23,9 +23,10 @@ interface Content {
 type Value = string | Content
 
 /**
- * What an element has, of which JSON is made. Where a value stands hangs on its place in the document alone, and never on what else the
- * element has: its text or its elements are `price`, its attributes beside that, `price@currency`. Rows, and objects in lists, are on
- * their own: their attributes are in them, `@id`.
+ * What an element has, of which JSON is made. Where a value stands hangs on its place in the
+ * document alone, and never on what else the element has: its text or its elements are `price`, its
+ * attributes beside that, `price@currency`. Rows, and objects in lists, are on their own: their
+ * attributes are in them, `@id`.
  */
 export class Parts {
   /** The element's own attributes. */
@@ -88,7 +89,10 @@ export class Parts {
   }
 }
 
-/** A list: of texts, with attributes as lists beside it, or of objects where its elements are more than texts. */
+/**
+ * A list: of texts, with attributes as lists beside it, or of objects where its elements are more
+ * than texts.
+ */
 function list(name: string, items: readonly Value[], pieces: string[]): void {
   if (isOfObjects(items)) {
     pieces.push('"', name, '":[', items.map(itemOf).join(','), ']')

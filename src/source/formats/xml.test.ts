@@ -4,7 +4,10 @@ import { amount } from '../../../test/support/effort.js'
 import { seed } from '../../../test/support/seed.js'
 import { XmlReader } from './xml.js'
 
-/** The rows of a document that comes in pieces of some length; what is wrong with it where it is broken. */
+/**
+ * The rows of a document that comes in pieces of some length; what is wrong with it where it is
+ * broken.
+ */
 function read(text: string, size: number, rows?: string, lists: readonly string[] = []) {
   const reader = new XmlReader(rows, lists)
   const found: [line: number, json: string | undefined][] = []

@@ -13,9 +13,10 @@ interface Open {
 }
 
 /**
- * Makes rows of the elements of an XML document, across chunks: elements are their text or, where they have elements, an object, with
- * attributes beside them (see `Parts`); what comes several times is a list; text beside elements is `#text`. What is not
- * well-formed, or has a DTD, ends the document (XML 1.0; entities of its own are never read).
+ * Makes rows of the elements of an XML document, across chunks: elements are their text or, where
+ * they have elements, an object, with attributes beside them (see `Parts`); what comes several
+ * times is a list; text beside elements is `#text`. What is not well-formed, or has a DTD, ends the
+ * document (XML 1.0; entities of its own are never read).
  */
 export class XmlReader {
   private readonly parser = new SaxesParser({ xmlns: false, position: true })
@@ -74,13 +75,17 @@ export class XmlReader {
     else this.parser.write(left)
   }
 
-  /** Reads rows where they are plainly written, and hands the parser what is around them. Returns how far it came. */
+  /**
+   * Reads rows where they are plainly written, and hands the parser what is around them. Returns
+   * how far it came.
+   */
   private readPlain(text: string, last: boolean): number {
     let at = 0
     while (this.plain && at < text.length) {
       const next = text.indexOf('<', at)
       if (next !== at) {
-        // Between rows only references would mean anything; white space that is not all of a text may keep `]]` and `>` apart.
+        // Between rows only references would mean anything; white space that is not all of a text
+        // may keep `]]` and `>` apart.
         const between = text.slice(at, next < 0 ? text.length : next)
         const isOutside = this.depth > 0 && this.open.length === 0
         const isWhole = at > 0 && next > 0
@@ -158,7 +163,10 @@ export class XmlReader {
 /** Characters of a row that are kept until it is complete; longer ones are the parser's. */
 const MOST_HELD = 4 * 2 ** 20
 
-/** Behind a tag, a comment, CDATA or an instruction; `undefined` where it is not complete. A declaration's end is not looked for. */
+/**
+ * Behind a tag, a comment, CDATA or an instruction; `undefined` where it is not complete. A
+ * declaration's end is not looked for.
+ */
 function markupEnd(text: string, at: number): number | undefined {
   const ends = { '<!--': '-->', '<![CDATA[': ']]>', '<?': '?>' }
   for (const [begin, end] of Object.entries(ends))

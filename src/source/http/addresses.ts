@@ -1,7 +1,10 @@
 import { lookup as resolve } from 'node:dns'
 import { BlockList, isIP, isIPv6, type LookupFunction } from 'node:net'
 
-/** Addresses that are not the public Internet's: this machine, its network, its cloud's own services (RFC 6890, RFC 8190). */
+/**
+ * Addresses that are not the public Internet's: this machine, its network, its cloud's own services
+ * (RFC 6890, RFC 8190).
+ */
 const special = new BlockList()
 for (const [network, bits] of [
   ['0.0.0.0', 8],
@@ -22,7 +25,10 @@ for (const [network, bits] of [
 ] as const)
   special.addSubnet(network, bits, 'ipv4')
 
-/** Addresses of IPv6 are public within 2000::/3 alone, but for these: Teredo and others of IETF, documentation, 6to4. */
+/**
+ * Addresses of IPv6 are public within 2000::/3 alone, but for these: Teredo and others of IETF,
+ * documentation, 6to4.
+ */
 const global = new BlockList()
 global.addSubnet('2000::', 3, 'ipv6')
 for (const [network, bits] of [
@@ -33,7 +39,10 @@ for (const [network, bits] of [
 ] as const)
   special.addSubnet(network, bits, 'ipv6')
 
-/** Networks that stand for IPv4 with their last four bytes: mapped (RFC 4291), and translated by NAT64 (RFC 6052). */
+/**
+ * Networks that stand for IPv4 with their last four bytes: mapped (RFC 4291), and translated by
+ * NAT64 (RFC 6052).
+ */
 const carriers = new BlockList()
 carriers.addSubnet('64:ff9b::', 96, 'ipv6')
 carriers.addSubnet('::ffff:0:0', 96, 'ipv6')
@@ -66,7 +75,10 @@ export function addressOf({ hostname }: URL): string | undefined {
   return isIP(bare) ? bare : undefined
 }
 
-/** Looks a host up, and fails for addresses of private networks: what a name leads to is known only now. */
+/**
+ * Looks a host up, and fails for addresses of private networks: what a name leads to is known only
+ * now.
+ */
 export const publicOnly: LookupFunction = (host, options, done) => {
   resolve(host, options, (error, found, family) => {
     const all = Array.isArray(found) ? found.map(({ address }) => address) : [found as string]

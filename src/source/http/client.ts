@@ -51,7 +51,10 @@ export interface Expected {
   check?: (answer: Answer) => void
 }
 
-/** What passes may pass: the request is worth trying again, at the earliest so many milliseconds from now. */
+/**
+ * What passes may pass: the request is worth trying again, at the earliest so many milliseconds
+ * from now.
+ */
 export class Passing extends Error {
   constructor(
     message: string,
@@ -77,8 +80,9 @@ const realEffects: ClientEffects = {
 }
 
 /**
- * Asks one API. Credentials go to its own origin alone; redirects and next pages lead to private addresses only where that is
- * allowed. What may pass (429, 503, lost connections) is tried again, as late as the server says.
+ * Asks one API. Credentials go to its own origin alone; redirects and next pages lead to private
+ * addresses only where that is allowed. What may pass (429, 503, lost connections) is tried again,
+ * as late as the server says.
  */
 export class HttpClient {
   private readonly secrets = new OwnSecrets()
@@ -124,7 +128,10 @@ export class HttpClient {
     return this.secrets.redact(text)
   }
 
-  /** The value of a secret, which is redacted from now on; a text that is no secret is not, unless it is said to be one. */
+  /**
+   * The value of a secret, which is redacted from now on; a text that is no secret is not, unless
+   * it is said to be one.
+   */
   async reveal(secret: Secret, hidden = typeof secret === 'function'): Promise<string> {
     const value = typeof secret === 'function' ? await secret() : secret
     if (hidden) this.secrets.hide(value)
@@ -181,7 +188,10 @@ export class HttpClient {
     return this.send(url, { headers, guarded, body, method })
   }
 
-  /** Whether an address is where the definition itself leads: the source's origin, or the same host with encryption. */
+  /**
+   * Whether an address is where the definition itself leads: the source's origin, or the same host
+   * with encryption.
+   */
   private isOwn({ origin, protocol, hostname, port }: URL): boolean {
     const own = this.origin
     const isUpgrade = own.protocol === 'http:' && protocol === 'https:'
@@ -285,7 +295,10 @@ export class HttpClient {
   }
 }
 
-/** Whether an answer is a web page: by its first bytes; by what it says of itself where nobody else says what it is. */
+/**
+ * Whether an answer is a web page: by its first bytes; by what it says of itself where nobody else
+ * says what it is.
+ */
 function isPage({ type, body }: Answer, source?: HttpSource): boolean {
   const start = body
     .toString('latin1', 0, 1000)

@@ -32,8 +32,10 @@ export interface Content {
 /**
  * Reads the rows of an answer.
  *
- * @param wasRead whether other rows of it were read, so that those which can't be are at fault themselves.
- * @throws MoraineError of kind `source` when the answer is not what it says that it is, or the definition; or is broken as a whole.
+ * @param wasRead whether other rows of it were read, so that those which can't be are at fault
+ *   themselves.
+ * @throws MoraineError of kind `source` when the answer is not what it says that it is, or the
+ *   definition; or is broken as a whole.
  */
 export async function contentOf(
   answer: Answer,
@@ -136,7 +138,10 @@ function looksOf(body: Buffer, start: string): Looks {
   return { what: `it starts like neither JSON nor XML: ${shown}` }
 }
 
-/** Whether what begins with a bracket is JSON, or at least begins like it: a header of CSV may be `[id]`. */
+/**
+ * Whether what begins with a bracket is JSON, or at least begins like it: a header of CSV may be
+ * `[id]`.
+ */
 function isJson(body: Buffer, start: string): boolean {
   if (/^(\{\s*("|\}|$)|\[\s*([[{"\]]|$))/.test(start)) return true
   if (body.length > 1 << 20) return /^\[\s*(-?\d|true|false|null)/.test(start)

@@ -24,7 +24,9 @@ export function lookUp(document: unknown, path: string): { there: boolean; value
 
 const nothing = { there: false, value: undefined }
 
-/** A text or number that says something; `undefined` for anything else. Numbers keep their digits. */
+/**
+ * A text or number that says something; `undefined` for anything else. Numbers keep their digits.
+ */
 export function saying(value: unknown): string | number | object | undefined {
   if (typeof value === 'string') return value === '' ? undefined : value
   return typeof value === 'number' || isLosslessNumber(value) ? (value as number) : undefined

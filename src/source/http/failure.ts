@@ -13,8 +13,10 @@ const BESIDE =
   /^(error_?(code|message|description|type|details?|uri)|message|msg|code|status(_?code)?|details?|reason|title|type|instance|path|timestamp|(request|trace|correlation)_?id|documentation_?url|help|needed|provided|data|result)$/i
 
 /**
- * Refuses an answer that is a success to HTTP and says that it failed: one without rows beside `error`, `errors`, `success: false`,
- * `ok: false` or `status: "error"`. Taken as the end of all pages, or as an empty extract, it would lose rows.
+ * Refuses an answer that is a success to HTTP and says that it failed: one without rows beside
+ * `error`, `errors`, `success: false`,
+ * `ok: false` or `status: "error"`. Taken as the end of all pages, or as an empty extract, it would
+ * lose rows.
  *
  * @param rows how many rows were found in it.
  * @throws MoraineError of kind `source`.

@@ -29,8 +29,9 @@ interface Read {
 }
 
 /**
- * What in an answer says that there is more than was read, at the places where APIs say it: at its top, beside what leads to the rows,
- * and in objects such as `meta` and `paging` there. An answer that says that it is the last one is believed.
+ * What in an answer says that there is more than was read, at the places where APIs say it: at its
+ * top, beside what leads to the rows, and in objects such as `meta` and `paging` there. An answer
+ * that says that it is the last one is believed.
  */
 export function signsOfMore(
   document: unknown,
@@ -63,7 +64,9 @@ export function signsOfMore(
   return isLast ? [] : [...found, ...inHeaders(headers, read)]
 }
 
-/** The objects of an answer that say something of all of it, where rows are only at a path inside. */
+/**
+ * The objects of an answer that say something of all of it, where rows are only at a path inside.
+ */
 function* containers(document: unknown, rows: string | undefined) {
   let object = document
   const path: string[] = []

@@ -22,9 +22,11 @@ const MOST_EMPTY = 100
  * The pages of an API, one after the other.
  *
  * @param since from where on rows are asked for, as their cursor tells it.
- * @param wasRead whether rows of it were read before, so that it is no mistake of the definition where some can't be.
+ * @param wasRead whether rows of it were read before, so that it is no mistake of the definition
+ *   where some can't be.
  * @param warn is told what may be wrong once all pages were read.
- * @throws MoraineError of kind `source` when an answer is not what it should be, the pages have no end, or there is more than was found.
+ * @throws MoraineError of kind `source` when an answer is not what it should be, the pages have no
+ *   end, or there is more than was found.
  */
 export async function* pagesOf(
   source: HttpSource,
@@ -274,7 +276,9 @@ class Reading {
   }
 }
 
-/** Prints by which a page is known again: of all of it, and of its rows, where those are not few. */
+/**
+ * Prints by which a page is known again: of all of it, and of its rows, where those are not few.
+ */
 function* printsOf({ body }: Answer, rows: readonly JsonRecord[]): Generator<string> {
   yield createHash('sha256').update(body).digest('hex')
   if (rows.length < 2) return

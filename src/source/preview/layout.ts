@@ -12,7 +12,8 @@ export interface DelimitedLayout {
   skip: number
   header: boolean
   /**
-   * The names of all columns, where there is no header, or one that leaves some without a name of their own; otherwise none.
+   * The names of all columns, where there is no header, or one that leaves some without a name of
+   * their own; otherwise none.
    */
   columns: string[]
 }
@@ -33,7 +34,9 @@ interface Guess extends Reading {
   share: number
 }
 
-/** Guesses how a text is laid out, by its first bytes. `undefined` where nothing separates columns. */
+/**
+ * Guesses how a text is laid out, by its first bytes. `undefined` where nothing separates columns.
+ */
 export function delimitedLayout(bytes: Buffer, whole: boolean): DelimitedLayout | undefined {
   const guess = bestGuess(bytes, whole)
   const single = guess === undefined
@@ -66,7 +69,9 @@ export function delimitedLayout(bytes: Buffer, whole: boolean): DelimitedLayout 
   }
 }
 
-/** The reading that explains the first records best; `undefined` where all of them are one column. */
+/**
+ * The reading that explains the first records best; `undefined` where all of them are one column.
+ */
 function bestGuess(bytes: Buffer, whole: boolean): Guess | undefined {
   const guesses = delimiters
     .filter((delimiter) => bytes.includes(delimiter))
@@ -109,7 +114,10 @@ function readingsWith(delimiter: string, bytes: Buffer, whole: boolean): Reading
   return commented ? usual.flatMap((reading) => [reading, { ...reading, comment: '#' }]) : usual
 }
 
-/** Whether text between tabs is as PostgreSQL's COPY or MySQL write it: each backslash is doubled, or begins a sign of theirs. */
+/**
+ * Whether text between tabs is as PostgreSQL's COPY or MySQL write it: each backslash is doubled,
+ * or begins a sign of theirs.
+ */
 function isEscaped(text: string): boolean {
   const marks: readonly string[] = text.match(/\\[\s\S]?/g) ?? []
   const isOwn = marks.every((mark) => mark === '\\' || /\\[\\NntrbfvZ0\t\n]/.test(mark))
@@ -139,7 +147,10 @@ function recordsOf(bytes: Buffer, reading: RecordLayout, whole: boolean): TextRe
   return (records.length > 0 ? records : reader.push(Buffer.alloc(0), true)).slice(0, LOOKED)
 }
 
-/** Records at the start that are a title rather than a part of the table: they have one field each, or none. */
+/**
+ * Records at the start that are a title rather than a part of the table: they have one field each,
+ * or none.
+ */
 function titleOf({ records, width, share }: Guess): number {
   const first = records.findIndex(({ fields }) => fields.length > 1)
   if (first < 1 || first > TITLE || width < 2 || share < 0.5) return 0
@@ -164,7 +175,10 @@ const isValue = (text: string) => VALUE.some((pattern) => pattern.test(text.trim
 
 const isYear = (text: string) => /^(19|20)\d\d$/.test(text.trim())
 
-/** Names are no values; some may be missing, as that of pandas' index, and years may stand among them. */
+/**
+ * Names are no values; some may be missing, as that of pandas' index, and years may stand among
+ * them.
+ */
 function isHeader(first: TextRecord, rest: readonly TextRecord[]): boolean {
   if (first.error !== undefined) return false
   const fields = trimmedEnd(first.fields)

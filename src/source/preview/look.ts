@@ -161,7 +161,8 @@ export interface IngestedSample extends IngestedFile {
 }
 
 /**
- * Reads a sample just as a run does, and writes its rows to a place. Of a document that is cut off those rows are read that are whole.
+ * Reads a sample just as a run does, and writes its rows to a place. Of a document that is cut off
+ * those rows are read that are whole.
  *
  * @throws MoraineError of kind `source` as a run would.
  */

@@ -16,7 +16,8 @@ const END = 64 * 2 ** 10
 type Ranges = (from: number, length: number) => Promise<Buffer>
 
 /**
- * The first rows of an object in a bucket, by ranges of its bytes: of a text the start, of Parquet its footer and its first row group.
+ * The first rows of an object in a bucket, by ranges of its bytes: of a text the start, of Parquet
+ * its footer and its first row group.
  *
  * @throws MoraineError of kind `source` when more bytes than `cap` would have to be read.
  */

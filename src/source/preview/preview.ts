@@ -29,8 +29,8 @@ const ENOUGH = 1 << 18
 const words: Record<string, string> = { ',': 'commas', '\t': 'tabs', ';': 'semicolons' }
 
 /**
- * The first rows of a raw file, without reading the whole of it where it is large. It is read as a run reads it, with the layout that a
- * crawl would write.
+ * The first rows of a raw file, without reading the whole of it where it is large. It is read as a
+ * run reads it, with the layout that a crawl would write.
  *
  * @throws MoraineError of kind `source` when it is nothing that can be read.
  */

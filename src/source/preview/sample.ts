@@ -31,7 +31,8 @@ export interface SampleOptions {
 }
 
 /**
- * Uses a file, or the whole lines at the start of its text where it is larger than `most`. Parquet, Avro and Excel are used as they are.
+ * Uses a file, or the whole lines at the start of its text where it is larger than `most`. Parquet,
+ * Avro and Excel are used as they are.
  *
  * @throws MoraineError of kind `source` when it can't be opened, or is damaged.
  */

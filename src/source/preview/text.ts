@@ -21,7 +21,8 @@ const START = 1 << 16
 /**
  * The first rows of delimited text, read as the options say, which are those of `files()`.
  *
- * @throws MoraineError of kind `source` when it has no header that can be read, or is something else.
+ * @throws MoraineError of kind `source` when it has no header that can be read, or is something
+ *   else.
  */
 export async function previewDelimited(
   path: string,

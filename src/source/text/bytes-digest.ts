@@ -4,7 +4,10 @@ import { type TextLayout, ValueTexts } from './value-texts.js'
 /** What only going through all bytes of a file tells. */
 export interface Digest {
   sha256: string
-  /** Columns that can be read as values, with their types; where they were looked for, and lines have as many fields as there are columns. */
+  /**
+   * Columns that can be read as values, with their types; where they were looked for, and lines
+   * have as many fields as there are columns.
+   */
   values: ReadonlyMap<string, string> | undefined
 }
 

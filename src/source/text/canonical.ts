@@ -39,7 +39,10 @@ export interface CanonicalText {
   longest: number
 }
 
-/** How a delimited text is read: what is known of it, and how many columns it should have, by its header where it has one. */
+/**
+ * How a delimited text is read: what is known of it, and how many columns it should have, by its
+ * header where it has one.
+ */
 type Options = TextFacts & {
   bom: boolean
   columns: number | ((header: readonly TextRecord[]) => number)
@@ -80,7 +83,10 @@ export async function canonicalize(
   return writer.summary()
 }
 
-/** Decodes a small text to its canonical form, each line of which begins with `lead`; a decoder in place (see `withinTime`). */
+/**
+ * Decodes a small text to its canonical form, each line of which begins with `lead`; a decoder in
+ * place (see `withinTime`).
+ */
 export async function canonicalOf(
   text: Buffer,
   source: FilesSource,
@@ -289,7 +295,7 @@ function strayReturn(bytes: Buffer): boolean {
   return false
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that mean something here
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters mean something here
 const special = /[\x1a\n\r]/
 
 export function escapeText(text: string): string {

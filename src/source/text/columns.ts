@@ -23,12 +23,14 @@ export interface HeaderColumns {
 }
 
 /**
- * The columns of a file, as its header names them: declared names are looked for by name, whatever their order. What has no name of
- * its own there (none at all, one that is there already, one that begins with `_`) takes, in order, those declared names that the
- * header lacks; where those do not suffice, one that begins with `_` keeps its own, `x_id`, and names that are left over are told apart, as
- * those of JSON are. A delimiter at the header's end makes no column.
+ * The columns of a file, as its header names them: declared names are looked for by name, whatever
+ * their order. What has no name of its own there (none at all, one that is there already, one that
+ * begins with `_`) takes, in order, those declared names that the header lacks; where those do not
+ * suffice, one that begins with `_` keeps its own, `x_id`, and names that are left over are told
+ * apart, as those of JSON are. A delimiter at the header's end makes no column.
  *
- * @throws MoraineError of kind `source` when a declared name is not there, or a column is left without one.
+ * @throws MoraineError of kind `source` when a declared name is not there, or a column is left
+ *   without one.
  */
 export function namesOfHeader(
   header: readonly string[],
@@ -44,7 +46,8 @@ export function namesOfHeader(
     return true
   })
   const others = declared.filter((name) => !seen.has(name.toLowerCase()))
-  // Where not all of them are declared, those that begin with `_` keep theirs, as in JSON and Parquet: `x_id`.
+  // Where not all of them are declared, those that begin with `_` keep theirs, as in JSON and
+  // Parquet: `x_id`.
   const isShort = others.length < hasOwn.filter((own) => !own).length
   const names = fields.map((field, i) => {
     if (hasOwn[i]) return field
@@ -74,7 +77,8 @@ const spellings = (declared: readonly string[]) =>
   new Map(declared.map((name) => [name.toLowerCase(), name]))
 
 /**
- * The columns of a table whose columns have names: as it calls them, or as the declaration spells them.
+ * The columns of a table whose columns have names: as it calls them, or as the declaration spells
+ * them.
  *
  * @throws MoraineError of kind `source` when a declared name is not there.
  */
@@ -108,7 +112,10 @@ function unnamed(index: number, { name: file }: Named): MoraineError {
   })
 }
 
-/** Names that stand over several rows: one that is empty above is that to its left, as of cells that were merged. */
+/**
+ * Names that stand over several rows: one that is empty above is that to its left, as of cells that
+ * were merged.
+ */
 export function headerOfRows(rows: readonly (readonly string[])[]): string[] {
   const [last = [], ...above] = [...rows].reverse()
   const width = Math.max(...rows.map((row) => row.length), 0)

@@ -3,7 +3,10 @@ import type { RecordLayout } from './record-layout.js'
 const LF = 10
 const CR = 13
 
-/** Letters that PostgreSQL's COPY and MySQL's INTO OUTFILE write for characters, where no field is quoted. */
+/**
+ * Letters that PostgreSQL's COPY and MySQL's INTO OUTFILE write for characters, where no field is
+ * quoted.
+ */
 const letters: Readonly<Record<string, string>> = {
   n: '\n',
   r: '\r',
@@ -14,8 +17,9 @@ const letters: Readonly<Record<string, string>> = {
 }
 
 /**
- * A character that takes the meaning from the one after it, be that a delimiter, a quote, itself or the end of a line. Before anything
- * else it is a character as any other, unless the text knows no quotes: there letters stand for characters, as databases write them.
+ * A character that takes the meaning from the one after it, be that a delimiter, a quote, itself or
+ * the end of a line. Before anything else it is a character as any other, unless the text knows no
+ * quotes: there letters stand for characters, as databases write them.
  */
 export class Escapes {
   private constructor(

@@ -1,7 +1,10 @@
 /** The least number of 32 bits that has all of its digits. */
 const SMALLEST = 2 ** -126
 
-/** The number with the fewest digits that is the same as a value of 32 bits: 1.1 of 1.100000023841858. */
+/**
+ * The number with the fewest digits that is the same as a value of 32 bits: 1.1 of
+ * 1.100000023841858.
+ */
 export function shortFloat(value: number): number {
   if (!Number.isFinite(value) || value === 0) return value
   // Numbers next to zero have fewer digits.

@@ -81,7 +81,9 @@ export function columnsOf(
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a name with one of them is no name
 const CONTROL = /[\x00-\x08\x0e-\x1f\x7f]/
 
-/** When every single record has another number of fields, the declaration is wrong, not the data. */
+/**
+ * When every single record has another number of fields, the declaration is wrong, not the data.
+ */
 export function refuseWrongLayout(
   file: SourceFile,
   source: FilesSource,

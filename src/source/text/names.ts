@@ -1,9 +1,12 @@
 /*
- * Names from outside become names of columns here. What is one name to the engine may be several to whoever wrote the data: names that
- * differ in case alone, equal ones, `_id` beside `x_id`. Each gets a name of its own, by what names there are and not by their order.
+ * Names from outside become names of columns here. What is one name to the engine may be several to
+ * whoever wrote the data: names that differ in case alone, equal ones, `_id` beside `x_id`. Each
+ * gets a name of its own, by what names there are and not by their order.
  */
 
-/** A name from outside, and which it is of those in its row that are spelt just the same, from 0. */
+/**
+ * A name from outside, and which it is of those in its row that are spelt just the same, from 0.
+ */
 export type Key = readonly [name: string, nth: number]
 
 /** Names that begin with `_` are those of columns that Moraine adds. */
@@ -16,7 +19,10 @@ export const classOf = (name: string): string => columnName(name).toLowerCase()
 
 const sameKey = (a: Key, b: Key): boolean => a[0] === b[0] && a[1] === b[1]
 
-/** Which of several names keeps the column's own: one that needs no `x`, the one with the fewest capitals. */
+/**
+ * Which of several names keeps the column's own: one that needs no `x`, the one with the fewest
+ * capitals.
+ */
 export function compareKeys([a, m]: Key, [b, n]: Key): number {
   const weight = (name: string) => [...name].filter((c) => c !== c.toLowerCase()).length
   const changed = (name: string) => (columnName(name) === name ? 0 : 1)
@@ -56,7 +62,10 @@ export function namesOf(keys: Iterable<Key>, reserved: Iterable<string> = []): [
   )
 }
 
-/** What a file's columns are called outside, where they are called otherwise, and which of them are in rows together. */
+/**
+ * What a file's columns are called outside, where they are called otherwise, and which of them are
+ * in rows together.
+ */
 export interface NamesOutside {
   /** By column. */
   names?: Readonly<Record<string, Key>>

@@ -1,4 +1,7 @@
-/** Whole lines of which each is one record: no quotes, no blank lines, no carriage returns but at their ends. */
+/**
+ * Whole lines of which each is one record: no quotes, no blank lines, no carriage returns but at
+ * their ends.
+ */
 export interface TextBlock {
   /** The physical line it begins at, from 1. */
   line: number

@@ -101,7 +101,9 @@ export class RecordReader {
     return before > start ? buffer.lastIndexOf(this.newline, before - 1) : -1
   }
 
-  /** Hands a block on as it is, unless a blank line in it or before it needs a record of its own. */
+  /**
+   * Hands a block on as it is, unless a blank line in it or before it needs a record of its own.
+   */
   private passOn(buffer: Buffer, start: number, end: number): boolean {
     if (!this.takeBlock || this.blanks.length > 0 || this.blankIsValue || this.comment) return false
     const bytes = buffer.subarray(start, end)
@@ -230,7 +232,9 @@ export class RecordReader {
     }
   }
 
-  /** The end of a field without quotes: a delimiter, the end of the line, or the end of the buffer. */
+  /**
+   * The end of a field without quotes: a delimiter, the end of the line, or the end of the buffer.
+   */
   private plainEnd(buffer: Buffer, start: number): number {
     const { delimiter, escapes, newline } = this
     const [first] = delimiter

@@ -62,7 +62,10 @@ export function regionOfText(text: Buffer, bounds: Bounds, facts: Facts): Promis
   return regionOf(bounds, facts, text.length, read)
 }
 
-/** The start of the last lines of a text, not counting blank ones at its end; 0 where there are no more lines. */
+/**
+ * The start of the last lines of a text, not counting blank ones at its end; 0 where there are no
+ * more lines.
+ */
 async function footerStart(
   lines: number,
   newline: number,

@@ -1,6 +1,7 @@
 /*
- * A machine of states for the lines of a delimited text, which takes a step for each byte. It knows of each type just the texts that the
- * engine writes values of it as, and no more of these than are sure to be read: a BIGINT has up to 18 digits here.
+ * A machine of states for the lines of a delimited text, which takes a step for each byte. It knows
+ * of each type just the texts that the engine writes values of it as, and no more of these than are
+ * sure to be read: a BIGINT has up to 18 digits here.
  */
 
 const LF = 10
@@ -11,8 +12,8 @@ export interface Machine extends Steps {
   /** The state at the start of a line. */
   readonly start: number
   /**
-   * The number of the state in which a line has too few or too many fields, which is never left. This state and those of lesser
-   * numbers say that something is wrong.
+   * The number of the state in which a line has too few or too many fields, which is never left.
+   * This state and those of lesser numbers say that something is wrong.
    */
   readonly ragged: number
   /** Whether the texts of a column's type are known. */
@@ -82,8 +83,9 @@ interface Steps {
 }
 
 /**
- * `table[(state << shift) | kinds[word]]`, for the word that two bytes are in this machine's memory. {@link CAREFULLY} where
- * one of both steps says that something is wrong: they are to be taken one by one.
+ * `table[(state << shift) | kinds[word]]`, for the word that two bytes are in this machine's
+ * memory. {@link CAREFULLY} where one of both steps says that something is wrong: they are to be
+ * taken one by one.
  */
 export interface Pairs {
   readonly table: Uint16Array
@@ -174,7 +176,10 @@ function pairsOf(table: Uint16Array, kinds: Uint8Array, shift: number, wrong: nu
   return { table: found, kinds: words, shift: 2 * shift }
 }
 
-/** Adds the states of a type's texts, which are reached from `start`. @returns those at which a text may end. */
+/**
+ * Adds the states of a type's texts, which are reached from `start`. @returns those at which a text
+ * may end.
+ */
 type Shape = (draft: Draft, start: number) => number[]
 
 const DIGIT = '0123456789'
@@ -271,7 +276,9 @@ function path(draft: Draft, from: number, steps: readonly string[]): number {
   return at
 }
 
-/** Two bytes, of which the first decides what the second may be. @returns where all of them meet. */
+/**
+ * Two bytes, of which the first decides what the second may be. @returns where all of them meet.
+ */
 function either(
   draft: Draft,
   from: number,

@@ -3,12 +3,17 @@ import { CAREFULLY, type Machine, machineOf, type Pairs } from './value-machine.
 const LF = 10
 /** A byte order mark. */
 const MARK = [0xef, 0xbb, 0xbf]
-/** Bytes from which on a chunk is gone through from two places at once, which takes half the time. */
+/**
+ * Bytes from which on a chunk is gone through from two places at once, which takes half the time.
+ */
 const LONG = 1 << 14
 
 export interface TextColumn {
   name: string
-  /** The engine's name of the type in which its fields are wanted as values; `undefined` where texts are fine. */
+  /**
+   * The engine's name of the type in which its fields are wanted as values; `undefined` where texts
+   * are fine.
+   */
   type: string | undefined
 }
 
@@ -22,8 +27,9 @@ export interface TextLayout {
 }
 
 /**
- * Tells, by one look over a delimited text without quotes, of which columns all fields are just what values of the column's type are
- * written as: whoever reads them as values need not prove that each gives its text back.
+ * Tells, by one look over a delimited text without quotes, of which columns all fields are just
+ * what values of the column's type are written as: whoever reads them as values need not prove that
+ * each gives its text back.
  */
 export class ValueTexts {
   private readonly wrong: Uint8Array
@@ -57,7 +63,10 @@ export class ValueTexts {
     this.last = bytes[bytes.length - 1] as number
   }
 
-  /** The columns that can be read as values, with their types; `undefined` where lines have other numbers of fields. */
+  /**
+   * The columns that can be read as values, with their types; `undefined` where lines have other
+   * numbers of fields.
+   */
   result(): ReadonlyMap<string, string> | undefined {
     // The last line may have no end.
     if (this.last !== LF) this.take(Uint8Array.of(LF))
@@ -94,7 +103,8 @@ export class ValueTexts {
     const middle = half < LONG || !machine.pairs ? 0 : bytes.indexOf(LF, from + half) + 1
     if (middle === 0 || bytes.length - middle < LONG / 2)
       return walk(machine, wrong, bytes, from, bytes.length, state)
-    // A line begins in the middle: both halves are gone through side by side, as far as the shorter of them.
+    // A line begins in the middle: both halves are gone through side by side, as far as the shorter
+    // of them.
     const even = (at: number) => at + ((bytes.byteOffset + at) & 1)
     const [start, second] = [even(from), even(middle)]
     const one = walk(machine, wrong, bytes, from, start, state)
@@ -128,7 +138,10 @@ function walk(
   return at
 }
 
-/** Takes a step for every two bytes, from two places at once: a step waits for the one before it, but not for the other's. */
+/**
+ * Takes a step for every two bytes, from two places at once: a step waits for the one before it,
+ * but not for the other's.
+ */
 function stride(
   machine: Machine,
   { table, kinds, shift }: Pairs,

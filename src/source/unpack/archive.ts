@@ -9,9 +9,11 @@ import { withChecksum } from './zip-checksum.js'
 const MOST = 100_000
 
 /**
- * The files in a zip, each a file of its own. Their names are names alone: nothing is ever written by them.
+ * The files in a zip, each a file of its own. Their names are names alone: nothing is ever written
+ * by them.
  *
- * @throws MoraineError of kind `source` when it is no zip, is damaged, or holds names that lead out of it.
+ * @throws MoraineError of kind `source` when it is no zip, is damaged, or holds names that lead out
+ *   of it.
  */
 export async function entriesOf(file: SourceFile): Promise<SourceFile[]> {
   const { remote } = file

@@ -22,10 +22,11 @@ const RATIO = 250
 export type Unpacking = Pick<FilesSource, 'layout' | 'encoding'>
 
 /**
- * Uses a file as the text or table that it is. What is packed (gzip, zstd, a file in a zip), or in another encoding than UTF-8, gets a
- * place of its own for as long as it is used.
+ * Uses a file as the text or table that it is. What is packed (gzip, zstd, a file in a zip), or in
+ * another encoding than UTF-8, gets a place of its own for as long as it is used.
  *
- * @throws MoraineError of kind `source` when it is cut off, damaged, locked, or would unpack to more than anybody means.
+ * @throws MoraineError of kind `source` when it is cut off, damaged, locked, or would unpack to
+ *   more than anybody means.
  */
 export async function withUnpacked<T>(
   file: SourceFile,
@@ -127,7 +128,9 @@ function packing(start: Buffer): 'gzip' | 'zstd' | undefined {
   return start.length >= 4 && start.readUInt32LE() === 0xfd2fb528 ? 'zstd' : undefined
 }
 
-/** An encoding other than UTF-8: as the source says, a byte order mark, or the declaration of XML. */
+/**
+ * An encoding other than UTF-8: as the source says, a byte order mark, or the declaration of XML.
+ */
 function encodingOf(
   { layout, encoding }: Unpacking,
   start: Buffer | undefined,
@@ -154,7 +157,10 @@ class Counted extends Transform {
   }
 }
 
-/** Refuses to grow without end: files that unpack to thousands of times their size are made to fill disks. */
+/**
+ * Refuses to grow without end: files that unpack to thousands of times their size are made to fill
+ * disks.
+ */
 class Bounded extends Transform {
   private bytes = 0
 

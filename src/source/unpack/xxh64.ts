@@ -1,6 +1,7 @@
 /*
- * XXH64 with seed 0, the checksum of zstd: https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md
- * Stripes of 32 bytes are mixed in halves of 32 bits, which is many times faster than bigints are; the end is short.
+ * XXH64 with seed 0, the checksum of zstd:
+ * https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md Stripes of 32 bytes are mixed in
+ * halves of 32 bits, which is many times faster than bigints are; the end is short.
  */
 
 const P1 = 0x9e3779b185ebca87n
@@ -81,7 +82,9 @@ export class Xxh64 {
 
 const isAligned = ({ byteOffset }: Uint8Array) => byteOffset % 4 === 0
 
-/** The same as `round`, for one lane of all stripes: products of 32 bits are made of products of 16. */
+/**
+ * The same as `round`, for one lane of all stripes: products of 32 bits are made of products of 16.
+ */
 function mixLane(state: Int32Array, lane: number, words: Int32Array): void {
   const [p1, p1High] = [0x85ebca87 | 0, 0x9e3779b1 | 0]
   const [p2, p2High] = [0x27d4eb4f | 0, 0xc2b2ae3d | 0]

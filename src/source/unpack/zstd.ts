@@ -2,15 +2,19 @@ import { Duplex } from 'node:stream'
 import { Decompress } from 'fzstd'
 import { Xxh64 } from './xxh64.js'
 
-/** Bytes that a frame may ask to be kept for later references: as many as `zstd -d` allows when it is told nothing else. */
+/**
+ * Bytes that a frame may ask to be kept for later references: as many as `zstd -d` allows when it
+ * is told nothing else.
+ */
 const LARGEST_WINDOW = 2 ** 27
 /** Bytes of a block at most (RFC 8878, 3.1.1.2). */
 const LARGEST_BLOCK = 2 ** 17
 const MAGIC = 0xfd2fb528
 
 /**
- * Unpacks zstd: frame by frame, a block at a time, so that few bytes which stand for many take no more memory than a block
- * and its window. Sizes and checksums that frames have are checked, as the library does not do it.
+ * Unpacks zstd: frame by frame, a block at a time, so that few bytes which stand for many take no
+ * more memory than a block and its window. Sizes and checksums that frames have are checked, as the
+ * library does not do it.
  */
 export const unZstd = (): Duplex => Duplex.from(unpacked)
 

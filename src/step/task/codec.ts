@@ -14,8 +14,9 @@ import type { StepCounts, StepOutput, TableOutput } from './output.js'
 import type { Replay, StepTask } from './task.js'
 
 /*
- * Tasks and what they give as JSON. What JSON has no values for is written so that it comes back exactly: whole numbers of any size, doubles
- * that are no numbers, bytes, times. All else must be plain already: what is not is refused, rather than changed in silence.
+ * Tasks and what they give as JSON. What JSON has no values for is written so that it comes back
+ * exactly: whole numbers of any size, doubles that are no numbers, bytes, times. All else must be
+ * plain already: what is not is refused, rather than changed in silence.
  */
 
 /** Values that JSON has anyway; properties that are `undefined` are left out. */
@@ -135,7 +136,10 @@ const task: z.ZodType<StepTask> = z.strictObject({
 /** What a step that is carried out elsewhere is told: its task, and all that this leads to. */
 export interface SentStep {
   task: StepTask
-  /** The file with the definition, for who can open it; the fingerprint in the task says whether it is the right one. */
+  /**
+   * The file with the definition, for who can open it; the fingerprint in the task says whether it
+   * is the right one.
+   */
   definedIn: string
   /** The lake's root, with the settings that lead to it. */
   root: string
@@ -201,7 +205,10 @@ const output: z.ZodType<StepOutput> = z.strictObject({
   failure: failure.optional(),
 }) as never
 
-/** What comes back: what the step gives (nothing, where a replay would change nothing), or how it failed. */
+/**
+ * What comes back: what the step gives (nothing, where a replay would change nothing), or how it
+ * failed.
+ */
 export type StepReply = { output: StepOutput | undefined } | { error: Error }
 
 const reply: z.ZodType<StepReply> = z.union([

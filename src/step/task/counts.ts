@@ -31,7 +31,10 @@ export function countEver(before: RowCounts | undefined, counts: StepCounts): Ro
   }
 }
 
-/** Every row in is kept, discarded, superseded, a deletion or let go with time: anything else must not pass. */
+/**
+ * Every row in is kept, discarded, superseded, a deletion or let go with time: anything else must
+ * not pass.
+ */
 export function proveNothingLost(name: string, counts: RowCounts): void {
   const { deleted = 0, expired = 0 } = counts
   if (counts.in === counts.kept + counts.discarded + counts.superseded + deleted + expired) return

@@ -9,8 +9,9 @@ import type { StepOutput, TableOutput } from './output.js'
 import type { StepTask } from './task.js'
 
 /**
- * The end of a step, for which all of its rows must be there: lets rows go that are older than `keep`, and holds the table against its
- * checks. What was carried out in parts is put together before.
+ * The end of a step, for which all of its rows must be there: lets rows go that are older than
+ * `keep`, and holds the table against its checks. What was carried out in parts is put together
+ * before.
  */
 export async function finishStep(
   context: StepContext,

@@ -54,7 +54,10 @@ function foldersOf({ lake }: RunContext, dataset: Silver | Gold): Record<string,
   return Object.fromEntries(entries)
 }
 
-/** How many rows a dataset had in the last runs that built it, newest first, where a check asks for that. */
+/**
+ * How many rows a dataset had in the last runs that built it, newest first, where a check asks for
+ * that.
+ */
 async function rowsBefore(storage: Storage, dataset: Silver | Gold): Promise<number[]> {
   const asked = dataset.checks.map((check: Check) =>
     check.check === 'usual rows' ? check.runs : 0,

@@ -5,8 +5,8 @@ import type { RowCounts, TableState, ViewState } from '../../log/commit.js'
 import type { StepResult } from '../events.js'
 
 /*
- * What a step gives: plain data, from which its driver makes new versions of tables. The data files are written and durable; nothing leads
- * to them yet.
+ * What a step gives: plain data, from which its driver makes new versions of tables. The data files
+ * are written and durable; nothing leads to them yet.
  */
 
 /** What becomes of one table. */
@@ -21,7 +21,9 @@ export interface TableOutput {
   continues?: boolean
 }
 
-/** Where the rows that a step read have ended, and what that means for rows that were read before. */
+/**
+ * Where the rows that a step read have ended, and what that means for rows that were read before.
+ */
 export interface StepCounts {
   /** The rows that it read. */
   now: RowCounts

@@ -14,8 +14,9 @@ import { ownTables } from './make.js'
 import type { StepTask } from './task.js'
 
 /*
- * In this process a step asks for manifests of batches and files of tables when it needs them, and of large tables for few. What is sent
- * elsewhere has all of them: who carries it out opens data files, and nothing else.
+ * In this process a step asks for manifests of batches and files of tables when it needs them, and
+ * of large tables for few. What is sent elsewhere has all of them: who carries it out opens data
+ * files, and nothing else.
  */
 
 /** A task with all that it leads to. */
@@ -74,7 +75,10 @@ function only<T>(from: Readonly<Record<string, T>>, isMeant: (name: string) => b
   return Object.fromEntries(Object.entries(from).filter(([name]) => isMeant(name)))
 }
 
-/** The batches whose manifests a step reads: those of its windows, and all where columns depend on all of them. */
+/**
+ * The batches whose manifests a step reads: those of its windows, and all where columns depend on
+ * all of them.
+ */
 function neededOf(
   { dataset, decision }: StepTask,
   view: View,
@@ -91,7 +95,10 @@ function neededOf(
   return [...new Set([...window.batches, ...pointers.slice(-1)])]
 }
 
-/** A version of a table as plain data: snapshots and older metadata are nothing to who reads its files. */
+/**
+ * A version of a table as plain data: snapshots and older metadata are nothing to who reads its
+ * files.
+ */
 async function dataOf(table: TableVersion): Promise<TableData> {
   const metadata: TableMetadata = {
     ...table.metadata,

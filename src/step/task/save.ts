@@ -13,7 +13,8 @@ import type { StepOutput, TableOutput } from './output.js'
 type Saving = Pick<RunContext, 'relations' | 'storage' | 'run'>
 
 /**
- * Makes new versions of tables from what a step gives, which nobody sees before they are committed, and proves that no row was lost.
+ * Makes new versions of tables from what a step gives, which nobody sees before they are committed,
+ * and proves that no row was lost.
  *
  * @param folders where tables lie that are new, by their names.
  */
@@ -74,7 +75,9 @@ function isNothing({ removed, added, deletes }: FileChange): boolean {
   return added.length + deletes.length === 0 && removed !== 'all' && removed.size === 0
 }
 
-/** What goes on to be so of a table; versions with the same rows have others once its files change. */
+/**
+ * What goes on to be so of a table; versions with the same rows have others once its files change.
+ */
 function continued(before: TableState | undefined, { changes }: TableOutput): Partial<TableState> {
   if (changes.length === 0) return before ?? {}
   const { sameRowsAs: _, ...others } = before ?? {}

@@ -6,7 +6,9 @@ import type { ReasonCount } from '../events.js'
 import type { StepCounts, StepOutput, TableOutput } from './output.js'
 import type { Replay, Split, StepPart, StepTask } from './task.js'
 
-/** Types that Iceberg's bucket transform takes, by which other engines find a key's bucket as well. */
+/**
+ * Types that Iceberg's bucket transform takes, by which other engines find a key's bucket as well.
+ */
 const HASHED = new Set(['int', 'bigint', 'decimal', 'date', 'timestamp', 'timestamptz', 'string'])
 
 /** How a step can be split, and where it can't, why. */

@@ -15,7 +15,10 @@ export interface StepSettings {
   rewriteUpTo: number
   /** Where tables that do not exist yet are to lie, relative to the lake's root, by their names. */
   folders: Readonly<Record<string, string>>
-  /** Rows that the dataset had in the last runs, newest first, where one of its checks compares with them. */
+  /**
+   * Rows that the dataset had in the last runs, newest first, where one of its checks compares with
+   * them.
+   */
   rowsBefore: readonly number[]
 }
 
@@ -40,16 +43,24 @@ export interface StepPart {
   of: number
 }
 
-/** One step of silver or gold as plain data: what it makes of what, and on which state of the lake. */
+/**
+ * One step of silver or gold as plain data: what it makes of what, and on which state of the lake.
+ */
 export interface StepTask {
   version: 1
   /** The full name of what is built. */
   dataset: string
-  /** Its definition's fingerprint: who has the functions of another definition must not carry the step out. */
+  /**
+   * Its definition's fingerprint: who has the functions of another definition must not carry the
+   * step out.
+   */
   definition: Definition
   decision: BuildDecision
   replay?: Replay
-  /** How it can be split. What its rows must all be there for (checks, `keep`) comes once its parts are put together. */
+  /**
+   * How it can be split. What its rows must all be there for (checks, `keep`) comes once its parts
+   * are put together.
+   */
   split: Split
   /** The part that is to be carried out, where not all of it is. */
   part?: StepPart

@@ -13,7 +13,8 @@ const CHECKSUMS = [
 /**
  * Writes the body of an answer to a file, and hashes it as it comes.
  *
- * @param isAws whether the ETag of an object that came in one part is its MD5: in other storages it may be something else.
+ * @param isAws whether the ETag of an object that came in one part is its MD5: in other storages it
+ *   may be something else.
  * @throws Error when less came than was announced.
  */
 export async function receiveBody(
@@ -51,18 +52,27 @@ export async function receiveBody(
   }
 }
 
-/** Whether an answer had a checksum of the whole object; that of one sent in parts may be one of their checksums. */
+/**
+ * Whether an answer had a checksum of the whole object; that of one sent in parts may be one of
+ * their checksums.
+ */
 function hasChecksum(sent: GetObjectCommandOutput): boolean {
   return CHECKSUMS.some((name) => sent[name] !== undefined && !/-\d+$/.test(sent[name]))
 }
 
-/** The MD5 that an ETag is: not of what came in parts, nor of what is encrypted by a key that is not S3's. */
+/**
+ * The MD5 that an ETag is: not of what came in parts, nor of what is encrypted by a key that is not
+ * S3's.
+ */
 function md5Of({ ETag = '', ServerSideEncryption = 'AES256', ...sent }: GetObjectCommandOutput) {
   if (ServerSideEncryption !== 'AES256' || sent.SSECustomerAlgorithm !== undefined) return undefined
   return /^"([0-9a-f]{32})"$/.exec(ETag)?.[1]
 }
 
-/** What the client library says of bytes that do not fit the checksum that the storage sends with them. */
+/**
+ * What the client library says of bytes that do not fit the checksum that the storage sends with
+ * them.
+ */
 function isMismatch(error: unknown): boolean {
   return error instanceof Error && /^Checksum mismatch/i.test(error.message)
 }

@@ -32,7 +32,9 @@ export interface Given {
   others: number
 }
 
-/** Puts a lake's rules in the place of those that it gave the bucket before; those of others stay. */
+/**
+ * Puts a lake's rules in the place of those that it gave the bucket before; those of others stay.
+ */
 export async function setLifecycle(
   { s3, client }: Clients,
   bucket: string,
@@ -46,7 +48,8 @@ export async function setLifecycle(
     await client.send(new s3.PutBucketLifecycleConfigurationCommand(input))
     return { given, others: others.length }
   }
-  // Some stores, MinIO among them, clear unfinished uploads away by themselves, and know no rule for it.
+  // Some stores, MinIO among them, clear unfinished uploads away by themselves, and know no rule
+  // for it.
   const common = rules.filter((rule) => !rule.AbortIncompleteMultipartUpload)
   return give([...rules]).catch((error) => {
     if (common.length === rules.length || !unknownRule.includes((error as Error).name)) throw error

@@ -9,7 +9,10 @@ import { PATIENT, patiently } from '../retry.js'
 import { cacheFolder, cacheSize, NOTE, touch, trim } from './cache.js'
 import type { ExpectedSums } from './expected.js'
 
-/** Milliseconds for which a copy that nobody wrote to is taken for what it was when it was last read. */
+/**
+ * Milliseconds for which a copy that nobody wrote to is taken for what it was when it was last
+ * read.
+ */
 export const TRUSTED = 24 * 3_600_000
 
 /** What came of an object. */
@@ -17,8 +20,9 @@ export interface Arrived {
   /** SHA-256 of the bytes that came. */
   sha256: string
   /**
-   * Whether they are those that the storage keeps a checksum of; `undefined` where it has none that says so. `likely not` is said by
-   * what is a checksum in most storages, and something else in some.
+   * Whether they are those that the storage keeps a checksum of; `undefined` where it has none that
+   * says so. `likely not` is said by what is a checksum in most storages, and something else in
+   * some.
    */
   proof?: 'is' | 'likely not' | 'is not' | undefined
 }
@@ -28,7 +32,9 @@ export interface Copied {
   url: string
   /** The folder that stands for its root. */
   folder: string
-  /** Writes an object to a file. @param isKnown its checksum is known: the storage need not say one. */
+  /**
+   * Writes an object to a file. @param isKnown its checksum is known: the storage need not say one.
+   */
   download(path: string, file: string, isKnown: boolean): Promise<Arrived>
   /** A checksum that was noted beside the files that should say it. */
   noted(path: string): Promise<string | undefined>
@@ -52,8 +58,8 @@ interface Note {
 }
 
 /**
- * Copies of objects on this machine. Each is held against its checksum as it comes, and again when its file was touched or a day
- * has passed: disks forget bits without a word.
+ * Copies of objects on this machine. Each is held against its checksum as it comes, and again when
+ * its file was touched or a day has passed: disks forget bits without a word.
  */
 export class Copies {
   private trimmed: Promise<void> | undefined
@@ -122,7 +128,10 @@ export class Copies {
     await rm(this.at(path) + NOTE, { force: true })
   }
 
-  /** Whether there is a copy that is what it should be, or what nobody knows a checksum of: what the engine has just written. */
+  /**
+   * Whether there is a copy that is what it should be, or what nobody knows a checksum of: what the
+   * engine has just written.
+   */
   private async check(path: string): Promise<boolean> {
     const file = this.at(path)
     const found = await stat(file).catch(() => undefined)
@@ -143,7 +152,10 @@ export class Copies {
     return false
   }
 
-  /** What flips on the way does not lie there, so bytes that are not what they should be are asked for once more. */
+  /**
+   * What flips on the way does not lie there, so bytes that are not what they should be are asked
+   * for once more.
+   */
   private async copy(path: string, asItIs: boolean): Promise<void> {
     this.trimmed ??= trim(join(cacheFolder(), 's3'), cacheSize())
     await this.trimmed

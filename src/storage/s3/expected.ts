@@ -1,4 +1,7 @@
-/** Checksums that are kept at most; beyond it the oldest go, and the storage's own stand in for them. */
+/**
+ * Checksums that are kept at most; beyond it the oldest go, and the storage's own stand in for
+ * them.
+ */
 const MOST = 500_000
 
 /** The SHA-256, in hex, that objects have by whoever refers to them, by their locations. */

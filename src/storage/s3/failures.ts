@@ -44,7 +44,10 @@ export function s3Failure(asked: Asked, cause: unknown): MoraineError {
   })
 }
 
-/** Codes of a disk of this machine that does not take a copy, and of mistakes: they stay as they are. */
+/**
+ * Codes of a disk of this machine that does not take a copy, and of mistakes: they stay as they
+ * are.
+ */
 const LASTING = /^(ERR_|ENOSPC$|EDQUOT$|EROFS$|EACCES$|EPERM$)/
 
 function mayPass(cause: unknown): boolean {

@@ -33,8 +33,8 @@ interface Received extends Arrived {
 }
 
 /**
- * A lake in a bucket of S3, or of what speaks its protocol. The engine reads and writes copies in a folder of this machine: objects
- * never change, so a copy stays good.
+ * A lake in a bucket of S3, or of what speaks its protocol. The engine reads and writes copies in a
+ * folder of this machine: objects never change, so a copy stays good.
  */
 export class S3Storage implements Storage {
   readonly url: string
@@ -45,7 +45,10 @@ export class S3Storage implements Storage {
 
   readonly staging: Staging
 
-  /** @param staging where engines find its objects; `null` for a source, whose objects they need not find. */
+  /**
+   * @param staging where engines find its objects; `null` for a source, whose objects they need not
+   * find.
+   */
   constructor(
     readonly address: string,
     staging: Staging | null = new Staging(),

@@ -41,8 +41,8 @@ const known = [
 ]
 
 /**
- * Reads `s3://bucket/prefix?endpoint=…&region=…&sse=aws:kms&kmsKeyId=…&role=…`. Credentials are not part of it: they come from where
- * AWS's own tools have them.
+ * Reads `s3://bucket/prefix?endpoint=…&region=…&sse=aws:kms&kmsKeyId=…&role=…`. Credentials are not
+ * part of it: they come from where AWS's own tools have them.
  *
  * @throws MoraineError of kind `usage` when something in it is not known.
  */

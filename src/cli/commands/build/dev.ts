@@ -47,7 +47,10 @@ const TOGETHER = 80
 /** Folders that are watched at most. */
 const MOST = 500
 
-/** Shows what definitions do as they are written. What is built lies in a lake of its own: the real one is not touched. */
+/**
+ * Shows what definitions do as they are written. What is built lies in a lake of its own: the real
+ * one is not touched.
+ */
 export async function run(command: Command): Promise<number> {
   const options = command.optsWithGlobals<GlobalOptions & { sample: number; full?: boolean }>()
   const folder = resolve(options.directory)
@@ -82,7 +85,9 @@ class Trial {
     private readonly startEngine: (house: Lakehouse) => Promise<Engine>,
   ) {}
 
-  /** Says what is wrong, or what the definition gives; what was built before stays where it fails. */
+  /**
+   * Says what is wrong, or what the definition gives; what was built before stays where it fails.
+   */
   async once(signal: AbortSignal): Promise<void> {
     if (process.stdout.isTTY) show(`${ESC}[2J${ESC}[3J${ESC}[H`)
     print(colors.dim(`${new Date().toLocaleTimeString('en-GB')}  ${this.file}\n`))

@@ -104,7 +104,9 @@ export async function run(command: Command): Promise<number> {
   return record.outcome === 'done' ? 0 : 1
 }
 
-/** Refuses what a run on a state could not do: SQL that does not bind, tables that would lose rows. */
+/**
+ * Refuses what a run on a state could not do: SQL that does not bind, tables that would lose rows.
+ */
 async function refuseImpossible(
   {
     lake,

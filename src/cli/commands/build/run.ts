@@ -91,7 +91,10 @@ async function open(
   throw project.reason
 }
 
-/** Whether a range is known to end where it begins, or before: numbers, or days and times as databases write them. */
+/**
+ * Whether a range is known to end where it begins, or before: numbers, or days and times as
+ * databases write them.
+ */
 function isReversed(from: string, until: string): boolean {
   const numbers = [from, until].every((text) => /^-?\d+$/.test(text))
   if (numbers) return BigInt(from) >= BigInt(until)
@@ -131,7 +134,10 @@ function refuseOthers(selected: readonly AnyDataset[]): void {
     )
 }
 
-/** On a terminal whoever has an older lake.ts is asked; elsewhere the datasets that it would rebuild fail. */
+/**
+ * On a terminal whoever has an older lake.ts is asked; elsewhere the datasets that it would rebuild
+ * fail.
+ */
 async function isMeant(
   { log }: Pick<Project, 'log'>,
   selected: readonly AnyDataset[],

@@ -276,7 +276,10 @@ const ATTEMPTS = 5
 /** Milliseconds for which a request waits for storage that does not answer. */
 const REQUEST_PATIENCE = 5000
 
-/** What has landed is read first: what a run ingests meanwhile is in the state that is read after it. */
+/**
+ * What has landed is read first: what a run ingests meanwhile is in the state that is read after
+ * it.
+ */
 async function openReceiver(
   receiver: Receiver,
   storage: RetryingStorage,
@@ -322,7 +325,10 @@ function tellBeginning(
     )
 }
 
-/** Whoever is not on this machine must show MORAINE_METRICS_TOKEN; without one there is nothing to see. */
+/**
+ * Whoever is not on this machine must show MORAINE_METRICS_TOKEN; without one there is nothing to
+ * see.
+ */
 function metricsFor(host: string, daemon: Daemon, lake: string) {
   const token = variable('MORAINE_METRICS_TOKEN')
   const text = () => daemon.metricsText()

@@ -13,7 +13,10 @@ export function define(command: Command): Command {
     .addHelpText('after', examples(['an old table', 'moraine drop gold.daily_revenue']))
 }
 
-/** Takes a dataset out of the lake, by a commit: nothing is deleted before vacuum lets the history go. */
+/**
+ * Takes a dataset out of the lake, by a commit: nothing is deleted before vacuum lets the history
+ * go.
+ */
 export async function run(command: Command): Promise<number> {
   const { lake, log, json } = await openProject(command)
   const state = await log.head()

@@ -84,7 +84,10 @@ function arrivalsSince(before: LakeState, target: LakeState): Record<string, Bat
   return Object.fromEntries(found.filter(([, batches]) => (batches as []).length > 0))
 }
 
-/** Files are still where they came from, and a database still has its rows; what was sent or dropped came once. */
+/**
+ * Files are still where they came from, and a database still has its rows; what was sent or dropped
+ * came once.
+ */
 function refuseLoss(lake: Lake, before: LakeState, target: LakeState): void {
   const lost = Object.entries(arrivalsSince(before, target)).filter(([name]) => {
     const dataset = lake.datasets.find((d) => fullName(d) === name)

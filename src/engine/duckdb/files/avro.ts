@@ -5,8 +5,9 @@ import { readHeader } from '../../../iceberg/spec/avro-bytes.js'
 import type { AvroCodec } from '../../engine.js'
 
 /*
- * Rows of bronze as Avro object container files (Avro specification 1.11): a record of fields that are NULL, a string or a long.
- * Written and read by the column, as millions of rows go through here.
+ * Rows of bronze as Avro object container files (Avro specification 1.11): a record of fields that
+ * are NULL, a string or a long. Written and read by the column, as millions of rows go through
+ * here.
  */
 
 export interface AvroColumn {
@@ -129,7 +130,9 @@ function writeLong(buffer: Buffer, at: number, value: number | bigint): number {
   return place
 }
 
-/** The columns of a container file that was written here, and its rows as texts, column by column. */
+/**
+ * The columns of a container file that was written here, and its rows as texts, column by column.
+ */
 export function readAvro(bytes: Uint8Array): {
   columns: string[]
   blocks: Iterable<(string | null)[][]>

@@ -12,9 +12,9 @@ export function batchSql(staging: Staging, files: readonly BronzeFile[]): string
 }
 
 /**
- * The same in parts, where columns are wanted in types: rows of files that keep those columns as such values
- * have the i-th of them also as `_v<i>`, but for the few whose texts the values do not give back; these and
- * the rows of all other files are texts alone.
+ * The same in parts, where columns are wanted in types: rows of files that keep those columns as
+ * such values have the i-th of them also as `_v<i>`, but for the few whose texts the values do not
+ * give back; these and the rows of all other files are texts alone.
  */
 export function batchParts(
   staging: Staging,
@@ -59,7 +59,10 @@ const rawValues = (file: BronzeFile) => file.rawValues ?? '_raw_values'
 const canonicalAlone = (file: BronzeFile) =>
   file.nonCanonical ? ` WHERE ${rawValues(file)} IS NULL` : ''
 
-/** The columns that a file keeps as values of the types that are wanted, or as the whole numbers that they are, as it spells them. */
+/**
+ * The columns that a file keeps as values of the types that are wanted, or as the whole numbers
+ * that they are, as it spells them.
+ */
 function asWanted(
   { values = {}, madeOf }: BronzeFile,
   wanted: ReadonlyMap<string, string>,
@@ -135,7 +138,10 @@ function fileSql(staging: Staging, file: Alike, more: readonly string[]): string
   return file.madeOf ? renamed(sql, file.madeOf) : sql
 }
 
-/** Rows with columns under the names that they have in the dataset. A file may lack those that others of its batch have. */
+/**
+ * Rows with columns under the names that they have in the dataset. A file may lack those that
+ * others of its batch have.
+ */
 function renamed(sql: string, madeOf: NonNullable<BronzeFile['madeOf']>): string {
   const nothing = (name: string) => `CAST(NULL AS VARCHAR) AS ${quoteName(name)}`
   const parts = [...new Set(Object.values(madeOf).flat())]

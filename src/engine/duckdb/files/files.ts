@@ -28,7 +28,10 @@ const LINE = 2 ** 21
 /** Bytes of a text that are read at a time, and so go to one thread. */
 const BUFFER = 2 ** 23
 
-/** Rows of a row group: several files are written side by side, each with a row group of every thread in memory. */
+/**
+ * Rows of a row group: several files are written side by side, each with a row group of every
+ * thread in memory.
+ */
 const ROW_GROUP = 40_960
 
 /** Reads and writes files of whatever format, and runs JavaScript. */

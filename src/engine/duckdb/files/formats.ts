@@ -11,8 +11,9 @@ import { BIGINT, DuckDBDataChunk, VARCHAR } from '../driver.js'
 import { fileList } from '../paths.js'
 
 /*
- * Bronze files in other formats than Parquet. They are written for others to read; what reads them here first holds them as
- * tables of texts, with the number of each row in its file, from 0, as the engine has it for Parquet.
+ * Bronze files in other formats than Parquet. They are written for others to read; what reads them
+ * here first holds them as tables of texts, with the number of each row in its file, from 0, as the
+ * engine has it for Parquet.
  */
 
 /** Rows that are handed to the engine at a time. */
@@ -76,7 +77,10 @@ async function textsSql(
   return `SELECT ${columns} FROM read_json(${file}, format = 'newline_delimited', maximum_object_size = ${longest}, hive_partitioning = false, columns = {${types.join(', ')}})`
 }
 
-/** Bytes that a record may have: what lies between two line ends, and more where values have line ends of their own. */
+/**
+ * Bytes that a record may have: what lies between two line ends, and more where values have line
+ * ends of their own.
+ */
 async function longestRecord(path: string): Promise<number> {
   const { size } = await stat(path)
   return Math.max(2 ** 21, Math.min(size + 16, 2 ** 28))

@@ -9,7 +9,10 @@ export function remoteName({ connection }: RemoteSession): string {
   return `remote_${sha256(JSON.stringify(connection)).slice(0, 16)}`
 }
 
-/** Makes a database known under a name. What goes wrong is told without the password that the SQL has. */
+/**
+ * Makes a database known under a name. What goes wrong is told without the password that the SQL
+ * has.
+ */
 export async function attach(
   { kind, connection }: RemoteSession,
   name: string,

@@ -42,7 +42,10 @@ export function tableSql(
 
 const isPositions = ({ fields }: DeleteFile) => fields === undefined
 
-/** Files that are read together: those without deletes, and others by the deletes of values that are about them. */
+/**
+ * Files that are read together: those without deletes, and others by the deletes of values that are
+ * about them.
+ */
 function groups(files: readonly TableFile[]): TableFile[][] {
   const found = new Map<string, TableFile[]>()
   for (const file of files) {
@@ -91,7 +94,10 @@ function conditionsOf(staging: Staging, files: readonly TableFile[]): string[] {
   ]
 }
 
-/** The condition that lists of positions name a row `_d`. A path is that of one file for ever, so the lists are read as one. */
+/**
+ * The condition that lists of positions name a row `_d`. A path is that of one file for ever, so
+ * the lists are read as one.
+ */
 function isListed(
   staging: Staging,
   files: readonly TableFile[],

@@ -29,7 +29,10 @@ const LONGEST = 60
 export const isTooLong = (error: unknown): boolean =>
   /File name too long|Failed to create directory|path is too long/i.test(messageOf(error))
 
-/** A partition's text as its folder is called, where a long one is none: by how it begins, and its hash. */
+/**
+ * A partition's text as its folder is called, where a long one is none: by how it begins, and its
+ * hash.
+ */
 const shortened = (text: string) =>
   `CASE WHEN strlen(${text}) > ${LONGEST} THEN concat(left(${text}, 5), '~', md5(${text})) ELSE ${text} END`
 
@@ -40,7 +43,10 @@ function textFields({ schema, spec }: Pick<WriteTarget, 'schema' | 'spec'>) {
     .map((field) => ({ name: partitionColumn(field.name), sql: partitionSql(field, schema).sql }))
 }
 
-/** SQL for the long texts of partitions, and what their folders are called; `undefined` where no texts part the rows. */
+/**
+ * SQL for the long texts of partitions, and what their folders are called; `undefined` where no
+ * texts part the rows.
+ */
 export function longTextsSql(query: string, target: WriteTarget): string | undefined {
   const columns = target.schema.fields.map(
     (f) => `CAST(${quoteName(f.name)} AS ${sqlType(toColumnType(f.type))}) AS ${quoteName(f.name)}`,
@@ -93,7 +99,10 @@ export function copySql(
   return `COPY (SELECT ${[...columns, ...extra].join(', ')} FROM (${query})) TO ${quoteText(folder)} (${options.join(', ')})`
 }
 
-/** Whether a table has columns of texts or nested values, which often come again; its lineage does not count. */
+/**
+ * Whether a table has columns of texts or nested values, which often come again; its lineage does
+ * not count.
+ */
 function hasWords({ fields }: Schema): boolean {
   return fields.some(
     ({ name, type }) => !name.startsWith('_') && (typeof type !== 'string' || type === 'string'),

@@ -14,7 +14,8 @@ export interface Applied {
 }
 
 /**
- * Applies updates to table metadata (REST specification, TableUpdate): what a commit of a client does to a table.
+ * Applies updates to table metadata (REST specification, TableUpdate): what a commit of a client
+ * does to a table.
  *
  * @param before the metadata that lie there; `undefined` for a table that is being made.
  * @returns the metadata after it, or the very same where nothing changes.

@@ -28,7 +28,8 @@ const RESERVED = [
 ]
 
 /**
- * Metadata of a table that a client asks for (REST specification, CreateTableRequest). Its fields get new ids from 1 up.
+ * Metadata of a table that a client asks for (REST specification, CreateTableRequest). Its fields
+ * get new ids from 1 up.
  *
  * @throws RefusedUpdate when the request makes no table.
  */

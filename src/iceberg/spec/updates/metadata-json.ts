@@ -4,7 +4,10 @@ import type { IcebergField, IcebergType, Schema } from '../types.js'
 import { type Json, type Long, listOf, objectOf } from './json.js'
 import { invalid } from './refused.js'
 
-/** Table metadata of any version, as another engine may have written them; what is not known here stays as it is. */
+/**
+ * Table metadata of any version, as another engine may have written them; what is not known here
+ * stays as it is.
+ */
 export interface AnyMetadata
   extends Omit<TableMetadata, 'format-version' | 'last-sequence-number' | 'snapshots'> {
   'format-version': number
@@ -63,7 +66,8 @@ export function emptyMetadata(version: number): AnyMetadata {
 }
 
 /**
- * Metadata as they were read, with all that later versions of the format have: version 1 leaves much of it out (spec, Appendix C).
+ * Metadata as they were read, with all that later versions of the format have: version 1 leaves
+ * much of it out (spec, Appendix C).
  *
  * @throws RefusedUpdate when they are no metadata of a table.
  */

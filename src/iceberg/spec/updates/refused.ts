@@ -2,8 +2,8 @@
 export class RefusedUpdate extends Error {
   constructor(
     /**
-     * `invalid`: it never could be. `conflict`: metadata are not what they are expected to be, so that whoever asks should
-     * look again. `unprocessable`: it contradicts itself.
+     * `invalid`: it never could be. `conflict`: metadata are not what they are expected to be, so
+     * that whoever asks should look again. `unprocessable`: it contradicts itself.
      */
     readonly reason: 'invalid' | 'conflict' | 'unprocessable',
     message: string,

@@ -3,7 +3,10 @@ import type { AnyMetadata } from './metadata-json.js'
 import { conflict, invalid } from './refused.js'
 import type { ViewMetadata } from './view-metadata.js'
 
-/** What must be so before updates are applied (REST specification, TableRequirement); `undefined` is a table that is not there. */
+/**
+ * What must be so before updates are applied (REST specification, TableRequirement); `undefined` is
+ * a table that is not there.
+ */
 export function checkRequirements(
   requirements: readonly Json[],
   metadata: AnyMetadata | undefined,
@@ -27,7 +30,10 @@ export function checkViewRequirements(
   }
 }
 
-/** Requirements that compare one number: the field that expects, the one in metadata, and how it is called. */
+/**
+ * Requirements that compare one number: the field that expects, the one in metadata, and how it is
+ * called.
+ */
 const numbers: Readonly<Record<string, readonly [string, keyof AnyMetadata, string]>> = {
   'assert-last-assigned-field-id': [
     'last-assigned-field-id',

@@ -6,7 +6,10 @@ import { integerOf, isObject, isSame, type Json, listOf, objectOf, textOf } from
 import { fieldsWithin, highestId } from './metadata-json.js'
 import { invalid } from './refused.js'
 
-/** What a table looks like: schemas, partition specs, sort orders. One that was there before is used again. */
+/**
+ * What a table looks like: schemas, partition specs, sort orders. One that was there before is used
+ * again.
+ */
 
 const FIRST_PARTITION = 1000
 
@@ -74,7 +77,10 @@ const addSpec: Apply = (draft, update) => {
   })
 }
 
-/** Fields of a spec, with ids where they have none: those that the same field had before, or new ones. */
+/**
+ * Fields of a spec, with ids where they have none: those that the same field had before, or new
+ * ones.
+ */
 function partitionFields({ metadata }: Draft, sent: readonly unknown[]): PartitionField[] {
   let last = Math.max(FIRST_PARTITION - 1, metadata['last-partition-id'])
   const known = metadata['partition-specs'].flatMap((spec) => spec.fields)

@@ -113,8 +113,8 @@ export const snapshotUpdates: Readonly<Record<string, Apply>> = {
 }
 
 /**
- * The log of snapshots says which were current. One that was added and replaced by the same updates never was; and behind one that is
- * gone, it begins anew (spec, Table Metadata Fields).
+ * The log of snapshots says which were current. One that was added and replaced by the same updates
+ * never was; and behind one that is gone, it begins anew (spec, Table Metadata Fields).
  */
 export function withoutGaps(before: AnyMetadata, { metadata, added }: Draft): AnyMetadata {
   const current = String(metadata['current-snapshot-id'])

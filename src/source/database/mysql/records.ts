@@ -5,7 +5,10 @@ import { MoraineError } from '../../../errors.js'
 /** Bytes that are collected before they are handed on. */
 const CHUNK = 1 << 18
 
-/** The records of a query, each with its line end, in larger pieces; the server waits while nobody reads. */
+/**
+ * The records of a query, each with its line end, in larger pieces; the server waits while nobody
+ * reads.
+ */
 export function recordsOf(client: Client, sql: string): Readable {
   const end = Buffer.from('\n')
   let parts: Buffer[] = []

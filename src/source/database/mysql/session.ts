@@ -22,7 +22,10 @@ const CHARSETS = `SELECT column_name, character_set_name FROM information_schema
 const OPEN = `SELECT CAST(UNIX_TIMESTAMP(min(trx_started)) * 1e6 AS SIGNED) FROM information_schema.innodb_trx
   WHERE trx_mysql_thread_id <> connection_id()`
 
-/** Milliseconds after which InnoDB looks again which transactions are open: it answers from memory until then. */
+/**
+ * Milliseconds after which InnoDB looks again which transactions are open: it answers from memory
+ * until then.
+ */
 const FRESH = 120
 
 export async function prepare(connection: Connection): Promise<SourceSession> {
@@ -182,7 +185,10 @@ export function namesOf(table: string): [string | null, string] {
   return [database ?? null, name ?? table]
 }
 
-/** SQL for the microseconds that the clocks of the session's zone are ahead of UTC in so many seconds. */
+/**
+ * SQL for the microseconds that the clocks of the session's zone are ahead of UTC in so many
+ * seconds.
+ */
 function aheadSql(seconds: number): string {
   const time = `unix_timestamp() + ${seconds}`
   return `TIMESTAMPDIFF(MICROSECOND, DATE_ADD('1970-01-01', INTERVAL ${time} SECOND), FROM_UNIXTIME(${time}))`

@@ -58,7 +58,10 @@ export function fieldsOf(
   })
 }
 
-/** SQL for a row as delimited text, which the server puts together: values are quoted, NULL is nothing. */
+/**
+ * SQL for a row as delimited text, which the server puts together: values are quoted, NULL is
+ * nothing.
+ */
 export function recordSql(columns: readonly Field[]): string {
   const fields = columns.map((column) =>
     column.required ? fieldSql(column) : `COALESCE(${fieldSql(column)}, '')`,

@@ -48,7 +48,10 @@ export const postgres: SourceDialect = {
   prepare,
 }
 
-/** The condition that a row was written by a transaction from a number on; rows carry the number's lower half alone. */
+/**
+ * The condition that a row was written by a transaction from a number on; rows carry the number's
+ * lower half alone.
+ */
 function writtenSince(from: bigint): string {
   const next = 'pg_snapshot_xmax(pg_current_snapshot())::text::numeric'
   const low = 'xmin::text::numeric'

@@ -2,14 +2,18 @@ import type { Connection } from '../../../define/source.js'
 import { literal } from '../conditions.js'
 import type { RemoteColumn } from '../reader.js'
 
-/** Types whose values cast to text as the server writes them; `true` for most is not what it writes for booleans. */
+/**
+ * Types whose values cast to text as the server writes them; `true` for most is not what it writes
+ * for booleans.
+ */
 const CASTS =
   /^(smallint|integer|bigint|numeric|real|double precision|uuid|json|jsonb|date|timestamp)\b/
 const TEXTS = /^(text|character varying)\b(?!.*\[)/
 
 /**
- * What the engine's own client needs to connect, where that is certain to be the same connection: not when it is encrypted,
- * as certificates are checked differently, nor when parts of it come from elsewhere.
+ * What the engine's own client needs to connect, where that is certain to be the same connection:
+ * not when it is encrypted, as certificates are checked differently, nor when parts of it come from
+ * elsewhere.
  */
 export function remoteConnection(
   { url, host, port, user, database, tls }: Connection,

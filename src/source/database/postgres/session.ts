@@ -33,12 +33,18 @@ const OPEN = `
   WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> '${NAME}'
     AND backend_type NOT IN ('autovacuum worker', 'walsender', 'parallel worker')`
 
-/** The snapshot's name, the transaction before which all others are in it or were rolled back, and the zone of times without one. */
+/**
+ * The snapshot's name, the transaction before which all others are in it or were rolled back, and
+ * the zone of times without one.
+ */
 const SNAPSHOT = `
   SELECT pg_export_snapshot(), pg_snapshot_xmin(pg_current_snapshot())::text, ${CLOCK},
     (SELECT reset_val FROM pg_settings WHERE name = 'TimeZone')`
 
-/** Times in a zone. Where its clocks are about to be put back, the next window begins before what they will show. */
+/**
+ * Times in a zone. Where its clocks are about to be put back, the next window begins before what
+ * they will show.
+ */
 const LOCAL = `
   SELECT ($1::timestamptz AT TIME ZONE $3)::text AS bound, ($4::timestamptz AT TIME ZONE $3)::text AS later,
     least($2::timestamptz AT TIME ZONE $3, ($2::timestamptz + interval '24 hours') AT TIME ZONE $3 - interval '24 hours')::text AS next`
@@ -106,7 +112,10 @@ class PostgresSession implements SourceSession {
   private readonly idle: Client[] = []
   private readonly line = new Mutex()
   private snapshot: { name: string; xmin: string; zone: string } | undefined
-  /** Somebody waits to change a table until the leader is done, which has looked at all of them and may read them; others wait. */
+  /**
+   * Somebody waits to change a table until the leader is done, which has looked at all of them and
+   * may read them; others wait.
+   */
   private waitedFor = false
 
   constructor(private readonly access: Access) {
@@ -258,7 +267,8 @@ class PostgresSession implements SourceSession {
     const ask = () =>
       this.leader.query<(string | null)[]>({ text, values: [...values], rowMode: 'array' })
     if (!this.snapshot) return ask()
-    // One after the other: a mistake in one source must not end the transaction that others are read in.
+    // One after the other: a mistake in one source must not end the transaction that others are
+    // read in.
     return this.line.run(async () => {
       try {
         await this.leader.query('SAVEPOINT asked')

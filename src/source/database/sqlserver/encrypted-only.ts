@@ -6,8 +6,8 @@ const PRELOGIN = 0x12
 const TLS = [0x14, 0x15, 0x16, 0x17]
 
 /**
- * A connection to SQL Server that sends nothing in the clear but the offer to encrypt. The client goes on without
- * encryption when a server says that it has none; the password would be next.
+ * A connection to SQL Server that sends nothing in the clear but the offer to encrypt. The client
+ * goes on without encryption when a server says that it has none; the password would be next.
  */
 export async function encryptedOnly(to: { host: string; port: number }): Promise<Socket> {
   const socket = connect({ host: to.host, port: to.port })

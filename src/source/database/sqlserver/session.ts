@@ -20,7 +20,10 @@ const NOW = "DATEDIFF_BIG(microsecond, '1970-01-01', SYSUTCDATETIME())"
 /** SQL for the server's clock: microseconds since 1970. */
 export const CLOCK = `CONVERT(varchar(30), ${NOW})`
 
-/** When the oldest transaction began that may still write rows, in the server's own time; all of the server, as one may reach over databases. */
+/**
+ * When the oldest transaction began that may still write rows, in the server's own time; all of the
+ * server, as one may reach over databases.
+ */
 const OPEN = `
   SELECT CONVERT(varchar(26), DATEDIFF_BIG(microsecond, '1970-01-01', MIN(transaction_begin_time))) AS oldest
   FROM sys.dm_tran_active_transactions
@@ -157,7 +160,10 @@ class SqlServerSession implements SourceSession {
     return { bound: undefined, next: String(settled), notes: settled <= newest ? [open] : [] }
   }
 
-  /** Nobody says whether such columns are in UTC or in the server's zone: rows from the earlier of both on are read again each time. */
+  /**
+   * Nobody says whether such columns are in UTC or in the server's zone: rows from the earlier of
+   * both on are read again each time.
+   */
   async onClock({ bound, next, later }: Ends<number>): Promise<Ends<string>> {
     const ahead = this.clock?.ahead ?? 0
     const earlier = Math.min(0, ahead)

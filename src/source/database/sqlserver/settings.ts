@@ -10,7 +10,9 @@ export interface Encryption {
   ca?: string
 }
 
-/** A URL or a connection string (`Server=…;Database=…`) as fields, and what they say of encryption. */
+/**
+ * A URL or a connection string (`Server=…;Database=…`) as fields, and what they say of encryption.
+ */
 export function settingsOf(
   given: Connection,
   parse: (text: string) => any,

@@ -7,7 +7,10 @@ import { grainOf } from '../times.js'
 
 /** Bytes that are collected before they are handed on. */
 const CHUNK = 1 << 18
-/** Microseconds to which GETDATE() is rounded, and when a transaction began: a three-hundredth of a second, and some more. */
+/**
+ * Microseconds to which GETDATE() is rounded, and when a transaction began: a three-hundredth of a
+ * second, and some more.
+ */
 export const COARSE = 10_000
 
 /** A type without what is said about it: `decimal(12,2)`. */

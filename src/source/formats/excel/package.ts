@@ -8,7 +8,9 @@ import { textOf } from '../../files/ingested.js'
 import type { SourceFile } from '../../files/source-file.js'
 import { withChecksum } from '../../unpack/zip-checksum.js'
 
-/** All parts together may unpack to so many bytes, and beyond that to so many times the file's size. */
+/**
+ * All parts together may unpack to so many bytes, and beyond that to so many times the file's size.
+ */
 const FREE = 2 ** 28
 const RATIO = 250
 /** Parts of one workbook. */
@@ -34,7 +36,10 @@ export class Package {
     private readonly parts: ReadonlyMap<string, Entry>,
   ) {}
 
-  /** @throws MoraineError of kind `source` when the file is no workbook, and says what it is instead. */
+  /**
+   * @throws MoraineError of kind `source` when the file is no workbook, and says what it is
+   * instead.
+   */
   static async open(file: SourceFile): Promise<Package> {
     const { start, size } = await startOf(textOf(file))
     if (start.readUInt32LE() !== 0x04034b50) throw await notAZip(file, start)
@@ -72,7 +77,10 @@ export class Package {
     }
   }
 
-  /** Reads a part bit by bit: after each bit of it there is a pause, in which what was found can be used. */
+  /**
+   * Reads a part bit by bit: after each bit of it there is a pause, in which what was found can be
+   * used.
+   */
   async *stream(path: string, elements: Elements, most = Number.POSITIVE_INFINITY) {
     const entry = this.parts.get(path.toLowerCase())
     if (!entry) throw damaged(this.file, new Error(`its part ${path} is missing`))

@@ -31,10 +31,11 @@ export interface OpenSheet {
 }
 
 /**
- * Uses a sheet of a workbook: values are texts, a row is an object with a name for each column, and its line is the row's number in the
- * sheet. Rows without a value are none.
+ * Uses a sheet of a workbook: values are texts, a row is an object with a name for each column, and
+ * its line is the row's number in the sheet. Rows without a value are none.
  *
- * @throws MoraineError of kind `source` when the file is no workbook, or has no such sheet or header.
+ * @throws MoraineError of kind `source` when the file is no workbook, or has no such sheet or
+ *   header.
  */
 export async function withSheet<T>(
   file: SourceFile,
@@ -254,7 +255,10 @@ function refuseMissing(
   })
 }
 
-/** Names of columns: those of the header, each once, and `column_C` for what is in a column that has none. */
+/**
+ * Names of columns: those of the header, each once, and `column_C` for what is in a column that has
+ * none.
+ */
 class ColumnNames {
   private readonly names = new Map<number, string>()
   /** Each name as JSON has it, with what follows it. */
@@ -287,7 +291,9 @@ class ColumnNames {
     return [...this.names.values()]
   }
 
-  /** A row as an object that has all names known so far, but where it has next to nothing of many. */
+  /**
+   * A row as an object that has all names known so far, but where it has next to nothing of many.
+   */
   record({ number, cells }: SheetRow): JsonRecord | undefined {
     for (const [column, text] of cells)
       if (this.nulls.includes(text)) cells.delete(column)

@@ -6,10 +6,16 @@ import { unescapeText } from './values.js'
 /** Bytes of all texts that cells of a workbook share, and how many there may be. */
 const MOST = { bytes: 2 ** 30, texts: 2 ** 26 }
 const BLOCK = 2 ** 22
-/** Texts that are kept as JavaScript has them: those that are used often come first, as Excel writes them. */
+/**
+ * Texts that are kept as JavaScript has them: those that are used often come first, as Excel writes
+ * them.
+ */
 const AT_HAND = 50_000
 
-/** The texts that cells share (ECMA-376 part 1, 18.4.9), as bytes outside of JavaScript's heap: there may be millions. */
+/**
+ * The texts that cells share (ECMA-376 part 1, 18.4.9), as bytes outside of JavaScript's heap:
+ * there may be millions.
+ */
 export class SharedStrings {
   private readonly blocks: Buffer[] = []
   private readonly at: number[] = []
@@ -87,7 +93,9 @@ export class SharedStrings {
 /** In place of a length: the text lies in a block of its own. */
 const APART = 0xffffffff
 
-/** The text of a shared or inline string: that of its runs together, without how it is pronounced. */
+/**
+ * The text of a shared or inline string: that of its runs together, without how it is pronounced.
+ */
 export class TextItem {
   private runs = ''
   private isText = false

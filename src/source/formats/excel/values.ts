@@ -1,7 +1,10 @@
 /** What a number of a cell means, by how it is shown. */
 export type NumberKind = 'number' | 'date' | 'datetime' | 'time' | 'duration'
 
-/** Built-in formats that show dates and times (ECMA-376 part 1, 18.8.30), those of East Asia among them. */
+/**
+ * Built-in formats that show dates and times (ECMA-376 part 1, 18.8.30), those of East Asia among
+ * them.
+ */
 const BUILT_IN: readonly [from: number, to: number, kind: NumberKind][] = [
   [14, 17, 'date'],
   [18, 21, 'time'],
@@ -46,10 +49,11 @@ const DAY = 86_400_000
 const LAST = { 1900: 2_958_465, 1904: 2_957_003 }
 
 /**
- * The text of a number that means a time: `2026-01-05`, `2026-01-05 10:30:00`, `10:30:00`, `36:00:00` for a duration. A number that is no
- * time in its system stays a number.
+ * The text of a number that means a time: `2026-01-05`, `2026-01-05 10:30:00`, `10:30:00`,
+ * `36:00:00` for a duration. A number that is no time in its system stays a number.
  *
- * @param system the year in which days begin to be counted. In that of 1900 there is a 29th of February which there never was, as serial 60.
+ * @param system the year in which days begin to be counted. In that of 1900 there is a 29th of
+ *   February which there never was, as serial 60.
  */
 export function timeText(serial: number, kind: NumberKind, system: 1900 | 1904): string {
   if (kind === 'duration') return durationText(serial)
@@ -91,8 +95,9 @@ function durationText(days: number): string {
 }
 
 /**
- * A number as it is written in a workbook, in the fewest digits that mean the same double: `4.0999999999999996` is 4.1. Whole numbers, and
- * those with more digits than a double has, keep theirs: a program wrote them that knew better.
+ * A number as it is written in a workbook, in the fewest digits that mean the same double:
+ * `4.0999999999999996` is 4.1. Whole numbers, and those with more digits than a double has, keep
+ * theirs: a program wrote them that knew better.
  */
 export function shortestText(text: string): string | undefined {
   if (/^-?(0|[1-9]\d*)$/.test(text)) return text === '-0' ? '0' : text
@@ -118,7 +123,10 @@ export function numberText(number: number): string {
     : `${sign}0.${'0'.repeat(-power - 1)}${whole}${fraction}`
 }
 
-/** Characters that XML can't have are written as `_x000D_`, and `_x005F_` is the line before such a text. */
+/**
+ * Characters that XML can't have are written as `_x000D_`, and `_x005F_` is the line before such a
+ * text.
+ */
 export function unescapeText(text: string): string {
   if (!text.includes('_x')) return text
   return text.replace(/_x([0-9A-Fa-f]{4})_/g, (_, code: string) =>
@@ -151,7 +159,10 @@ export interface Range {
   lastColumn: number
 }
 
-/** `B3:F200`, `B:F`, `3:200`, or `B3`, which goes on to the end; `undefined` where it is none of these. */
+/**
+ * `B3:F200`, `B:F`, `3:200`, or `B3`, which goes on to the end; `undefined` where it is none of
+ * these.
+ */
 export function parseRange(text: string): Range | undefined {
   const found = /^\$?([A-Za-z]{1,3})?\$?(\d{1,7})?(?::\$?([A-Za-z]{1,3})?\$?(\d{1,7})?)?$/.exec(
     text,

@@ -32,7 +32,8 @@ interface Target {
 /**
  * Opens a workbook: `.xlsx`, `.xlsm`, in either of the standard's two dialects.
  *
- * @throws MoraineError of kind `source` when it is none, damaged, or encrypted. Otherwise `parts` is to be closed.
+ * @throws MoraineError of kind `source` when it is none, damaged, or encrypted. Otherwise `parts`
+ *   is to be closed.
  */
 export async function openWorkbook(file: SourceFile): Promise<Workbook> {
   const parts = await Package.open(file)
