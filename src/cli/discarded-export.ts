@@ -1,5 +1,6 @@
 import { parse, stringify } from 'lossless-json'
 import type { Silver } from '../define/model.js'
+import { ownValue } from '../define/own-value.js'
 import { quoteName } from '../define/sql/sql.js'
 import { MoraineError } from '../errors.js'
 import type { Limits } from '../query/limits.js'
@@ -47,7 +48,7 @@ export async function exportRows(
     for (const { reasons, _source_file: file, _source_line: line, _batch, raw } of batch) {
       const values = valuesIn(String(raw))
       const shown = values
-        ? [...names.map((name) => values[name] ?? null), null]
+        ? [...names.map((name) => ownValue(values, name) ?? null), null]
         : [...names.map(() => null), raw]
       await writeData(csvRecord([reasons, file, line, _batch, ...shown]))
     }

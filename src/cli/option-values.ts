@@ -38,7 +38,7 @@ export function placeholderOf({ flags }: Option): string | undefined {
 }
 
 export function isRead(value: string): boolean {
-  return value in readers
+  return Object.hasOwn(readers, value)
 }
 
 /** Has all options of a command checked as the command line is read. */

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { secondsOf } from './interval.js'
 import type { Gold, Silver } from './model.js'
+import { ownValue } from './own-value.js'
 import type { ColumnType } from './types/column-type.js'
 import { columnTypeOf } from './types/schema.js'
 
@@ -30,7 +31,7 @@ export function retentionOf(dataset: Silver<any> | Gold<any>): Retention | undef
  */
 function ownTime({ schema, cursor }: Silver<any>): string | undefined {
   if (cursor === undefined) return LOADED
-  const column = schema.shape[cursor]
+  const column = ownValue<z.ZodType>(schema.shape, cursor)
   return column && times.includes(typeOf(column)?.kind ?? '') ? cursor : undefined
 }
 
@@ -89,7 +90,7 @@ export function keepProblems(
       'keep',
       'Remove either keep or history',
     )
-  const column = by === undefined ? undefined : columns?.[by]
+  const column = by === undefined ? undefined : ownValue(columns, by)
   if (by !== undefined && columns && !column && !(dataset.tier === 'silver' && by === LOADED))
     collect.unknown('keep', by, Object.keys(columns))
   else if (column && !times.includes(typeOf(column)?.kind ?? 'date'))

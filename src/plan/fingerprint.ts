@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { fullName } from '../define/dataset.js'
 import type { AnyDataset, Gold, Silver, Sql } from '../define/model.js'
+import { ownValue } from '../define/own-value.js'
 import { renderSql } from '../define/sql/sql.js'
 import { normalSql } from '../define/sql/sql-normal.js'
 import { typeName } from '../define/types/column-type.js'
@@ -69,8 +70,12 @@ function silverParts(dataset: Silver<any>): Parts {
     ...(dataset.onInvalidUpdate === 'keep' ? {} : { onInvalidUpdate: dataset.onInvalidUpdate }),
     ...Object.fromEntries(
       columns.map(([name, column]) => {
-        const source = sourceText(select[name] ?? name)
-        const text = JSON.stringify([source, schemaText(column), severity[name] ?? 'discard'])
+        const source = sourceText(ownValue(select, name) ?? name)
+        const text = JSON.stringify([
+          source,
+          schemaText(column),
+          ownValue(severity, name) ?? 'discard',
+        ])
         return [`column ${name}`, { type: typeName(columnTypeOf(column)), text }]
       }),
     ),

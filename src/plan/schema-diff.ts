@@ -1,3 +1,4 @@
+import { ownValue } from '../define/own-value.js'
 import { type Field, typeName } from '../define/types/column-type.js'
 import { widens } from './changes.js'
 
@@ -18,10 +19,10 @@ export function schemaDiff(
   after: readonly Field[],
   renamed: Readonly<Record<string, string>> = {},
 ): ColumnChange[] {
-  const old = new Map(before.map((field) => [renamed[field.name] ?? field.name, field]))
+  const old = new Map(before.map((field) => [ownValue(renamed, field.name) ?? field.name, field]))
   const fresh = new Set(after.map((field) => field.name))
   const removed = before
-    .filter((field) => !fresh.has(renamed[field.name] ?? field.name))
+    .filter((field) => !fresh.has(ownValue(renamed, field.name) ?? field.name))
     .map(({ name, type }): ColumnChange => {
       return { column: name, change: 'removed', before: typeName(type), breaking: true }
     })

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Rule, Severity } from '../define/model.js'
+import { ownValue } from '../define/own-value.js'
 import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
 import type { Dialect } from '../sql/dialect.js'
@@ -124,7 +125,7 @@ function valuesSql(
   const ofRow = deleteFailed ? [{ fails: deleteFailed, reason: `deleteWhen: ${FAILED}` }] : []
   const reasonsOf = (wanted: Severity) =>
     columns.map((column) => {
-      const given = severity[column.name] ?? 'discard'
+      const given = ownValue(severity, column.name) ?? 'discard'
       const ofType = given === 'fail' ? 'fail' : 'discard'
       return {
         checks: [

@@ -1,3 +1,4 @@
+import { ownValue } from '../define/own-value.js'
 import { quoteText } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
 import type { Reading } from '../define/types/reading.js'
@@ -33,7 +34,7 @@ export function meansNull(
   if (zeroDates !== undefined) {
     const grammars = formats.map((format) => {
       if (format === 'iso') return ZEROS
-      return zeroGrammar(namedFormats[format] || format)
+      return zeroGrammar(ownValue(namedFormats, format) || format)
     })
     for (const grammar of grammars)
       if (grammar) conditions.push(dialect.patterns.matches(own, grammar))

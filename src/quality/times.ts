@@ -1,3 +1,4 @@
+import { ownValue } from '../define/own-value.js'
 import { quoteText } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
 import type { EpochUnit, Reading } from '../define/types/reading.js'
@@ -96,7 +97,7 @@ function attemptsOf(
   const zone = reading.zone === undefined ? undefined : quoteText(reading.zone)
   if (format === 'rfc2822') return [{ moment: rfc2822(text, on) }]
   if (format === 'iso') return isoAttempts(text, type, reading, zone, on.dialect)
-  const written = namedFormats[format] ?? format
+  const written = ownValue(namedFormats, format) ?? format
   const around = aroundZone(written)
   if (around) return namedZone(text, around, reading, on)
   const parsed = strptime(on.dialect, text, written, reading)

@@ -9,6 +9,7 @@ import {
   type Expected,
   type OptionList,
 } from '../define/options/options.js'
+import { ownValue } from '../define/own-value.js'
 import { described } from '../define/problems/described.js'
 import { takeMistakes } from '../define/problems/mistakes.js'
 import { quoteName, reference, renderSql } from '../define/sql/sql.js'
@@ -197,7 +198,7 @@ function converterOf(dataset: AnyDataset): (row: ResultRow) => ResultRow {
   return (row) => {
     const converted = { ...row }
     for (const [name, schema] of entries)
-      if (name in row) converted[name] = convert(row[name] as RowValue, schema)
+      if (Object.hasOwn(row, name)) converted[name] = convert(row[name] as RowValue, schema)
     return converted
   }
 }
@@ -212,7 +213,7 @@ function convert(value: RowValue, schema: z.ZodType): RowValue {
     return Object.fromEntries(
       Object.entries(value as Record<string, RowValue>).map(([name, v]) => [
         name,
-        def.shape[name] ? convert(v, def.shape[name]) : v,
+        ownValue<z.ZodType>(def.shape, name) ? convert(v, def.shape[name]) : v,
       ]),
     )
   const isNumber =

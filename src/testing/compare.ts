@@ -3,6 +3,7 @@ import { fullName } from '../define/dataset.js'
 import { checkedAgainst, inputsOf } from '../define/inputs.js'
 import type { AnyDataset, Gold, Silver } from '../define/model.js'
 import { nearest } from '../define/nearest.js'
+import { ownValue } from '../define/own-value.js'
 import { lookupOf } from '../define/sql/lookup.js'
 import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
@@ -174,7 +175,7 @@ async function rowsDiffer(
   const compared = columns.filter((c) => named.size === 0 || named.has(c.name))
   const names = compared.map((c) => quoteName(c.name)).join(', ')
   const texts = (rows: readonly ResultRow[]) =>
-    rows.map((row) => compared.map((c) => shown(row[c.name] ?? null)))
+    rows.map((row) => compared.map((c) => shown(ownValue(row, c.name) ?? null)))
   return rowDiff({
     columns: compared.map((c) => c.name),
     expected: texts(await session.rows(valuesSql(compared, expect, session.dialect))),
@@ -196,7 +197,7 @@ function valuesSql(
 ): string {
   const selects = rows.map((row) => {
     const values = columns.map(
-      (c) => `${valueSql(row[c.name], c, dialect)} AS ${quoteName(c.name)}`,
+      (c) => `${valueSql(ownValue(row, c.name), c, dialect)} AS ${quoteName(c.name)}`,
     )
     return `SELECT ${values.join(', ')}`
   })
@@ -249,7 +250,7 @@ function relationOf(input: AnyDataset, all: readonly Given[], dialect: Dialect):
   const declared = input.declared && fieldsOfShape(input.declared as never)
   const guessed = [...new Set(rows.flatMap((row) => Object.keys(row)))].map((name) => ({
     name,
-    type: guess(rows.map((row) => row[name])),
+    type: guess(rows.map((row) => ownValue(row, name))),
   }))
   return valuesSql(declared ?? guessed, rows, dialect)
 }

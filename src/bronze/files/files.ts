@@ -1,4 +1,5 @@
 import { fullName } from '../../define/dataset.js'
+import { ownValue } from '../../define/own-value.js'
 import type { FilesSource } from '../../define/source.js'
 import { MoraineError } from '../../errors.js'
 import type { LakeState } from '../../log/commit.js'
@@ -37,7 +38,7 @@ export async function discoverFiles(
   const added = offered.filter((file) => !known.has(file.name))
   const changed = offered.filter((file) => {
     const before = known.get(file.name)
-    const modified = touched[file.name] ?? before?.modified
+    const modified = ownValue(touched, file.name) ?? before?.modified
     const again = reread || (before?.unread !== undefined && before.unread !== reading)
     return before && (again || before.size !== file.size || modified !== file.modified)
   })

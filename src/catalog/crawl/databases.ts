@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ownValue } from '../../define/own-value.js'
 import type { DatabaseKind, DatabaseSource } from '../../define/source.js'
 import { Databases } from '../../source/database/open.js'
 import { mysql, postgres, sqlserver } from '../../source/declare/database.js'
@@ -82,7 +83,7 @@ export function databaseOf(url: string): DatabaseKind | undefined {
     sqlserver: 'sqlserver',
     mssql: 'sqlserver',
   }
-  return kinds[scheme]
+  return ownValue(kinds, scheme)
 }
 
 /** A database that is looked at. */

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { ownValue } from '../own-value.js'
 import { type Reading, readingOf, type Said, saidOf } from '../types/reading.js'
 import { columnTypeOf, defOf } from '../types/schema.js'
 import {
@@ -85,7 +86,7 @@ function timeProblems(isMoment: boolean, reading: Reading, report: Report): void
 
 /** Whether a format's texts do not say their year. */
 function lacksYear(format: string): boolean {
-  const written = namedFormats[format] ?? format
+  const written = ownValue(namedFormats, format) ?? format
   return written !== '' && !hasSpecifier(written, 'Y') && !hasSpecifier(written, 'y')
 }
 
@@ -115,7 +116,7 @@ function formatProblems(
       near,
       'Set it: year: 2026. If it is in another column or in the file name, prepend it to the text with select',
     )
-  for (const specifier of format in namedFormats ? [] : unknownSpecifiers(format))
+  for (const specifier of Object.hasOwn(namedFormats, format) ? [] : unknownSpecifiers(format))
     report(
       `the format '${format}' uses the unknown specifier %${specifier}`,
       near,

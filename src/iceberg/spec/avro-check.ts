@@ -77,7 +77,7 @@ class Schema {
   }
 
   private byName(name: string, space: string): Walk {
-    if (name in fixedWidth) {
+    if (Object.hasOwn(fixedWidth, name)) {
       const width = fixedWidth[name] as number
       return ({ from }) => from.skip(width)
     }

@@ -1,3 +1,4 @@
+import { ownValue } from '../../define/own-value.js'
 import type { ColumnType, Field } from '../../define/types/column-type.js'
 
 /** A type as table metadata spells it (Iceberg spec, Appendix C). */
@@ -65,7 +66,7 @@ export function toFields(
   const nextId = () => ++last
   const build = (column: Field, olds: readonly IcebergField[]): IcebergField => {
     const names = olds === previous ? renamed : {}
-    const named = olds.find((o) => (names[o.name] ?? o.name) === column.name)
+    const named = olds.find((o) => (ownValue(names, o.name) ?? o.name) === column.name)
     const old = named && keepsId(named.type, column.type) ? named : undefined
     const id = old?.id ?? nextId()
     const doc = column.description ? { doc: column.description } : {}
@@ -125,7 +126,9 @@ export function toColumnType(type: IcebergType): ColumnType {
   }
   const decimal = decimalOf(type)
   if (decimal) return { kind: 'decimal', ...decimal }
-  return { kind: others[type] ?? (type.startsWith('fixed[') ? 'binary' : type) } as ColumnType
+  return {
+    kind: ownValue(others, type) ?? (type.startsWith('fixed[') ? 'binary' : type),
+  } as ColumnType
 }
 
 /** Types under other names; a time of day is read as its text. */

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Silver, Sql } from '../../define/model.js'
+import { ownValue } from '../../define/own-value.js'
 import { lookupOf } from '../../define/sql/lookup.js'
 import { quoteName, renderSql } from '../../define/sql/sql.js'
 import type { Session } from '../../engine/engine.js'
@@ -26,12 +27,12 @@ export async function partOf(
   const { attempt } = dialect.values
   const joins = new Joins(dataset, kept, available, dialect)
   const raws = Object.entries(dataset.schema.shape).map(([name, schema], i): RawSql => {
-    const looked = lookupOf(dataset.select[name])
+    const looked = lookupOf(ownValue(dataset.select, name))
     const { column, sql } = looked
       ? { sql: joins.take(name, looked), column: undefined }
       : columnSql(dataset, name, schema as z.ZodType, available)
     const facts = column === undefined ? undefined : factsOf(known, column.toLowerCase())
-    const chosen = looked || column ? undefined : dataset.select[name]
+    const chosen = looked || column ? undefined : ownValue(dataset.select, name)
     const own = typeof chosen === 'object' ? chosen : undefined
     return { name, alias: `r${i}`, sql: (column && kept(column)) ?? sql, known: facts, own }
   })

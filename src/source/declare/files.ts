@@ -9,6 +9,7 @@ import {
   needed,
   type OptionList,
 } from '../../define/options/options.js'
+import { ownValue } from '../../define/own-value.js'
 import { mistake } from '../../define/problems/mistakes.js'
 import type { FilesSource, Layout } from '../../define/source.js'
 import { type FileFormat, refuseMeaningless } from './format-options.js'
@@ -232,7 +233,7 @@ function formatOf(
   if (format ?? widths) return format ?? 'fixed'
   const ending = endingOf(paths[0] ?? '')
   const isOne = isKnown(ending) && paths.every((path) => endingOf(path) === ending)
-  return isOne ? (endings[ending] ?? 'delimited') : undefined
+  return isOne ? (ownValue(endings, ending) ?? 'delimited') : undefined
 }
 
 /** What to write instead of options that are none. */
@@ -277,12 +278,12 @@ function sourceOf<C extends string>(
   options: FilesOptions<C>,
 ): FilesSource<C> {
   const { columns, widths, comment, escape: mark, footer } = options
-  const format = options.format ?? (widths ? 'fixed' : (endings[ending] ?? 'delimited'))
+  const format = options.format ?? (widths ? 'fixed' : (ownValue(endings, ending) ?? 'delimited'))
   const layout = layoutOf(format, options)
   return {
     kind: 'files',
     ...about,
-    delimiter: options.delimiter ?? delimiters[ending] ?? ',',
+    delimiter: options.delimiter ?? ownValue(delimiters, ending) ?? ',',
     quote: layout ? null : options.quote === undefined ? '"' : options.quote,
     ...headerOf(options, layout),
     columns,

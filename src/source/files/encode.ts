@@ -101,7 +101,7 @@ function knownOf(
   const found = columns.flatMap((name) => {
     const { nulls, min, max } = counts.get(quoteName(name)) ?? {}
     if (nulls === undefined) return []
-    const bounded = name in values && min && max && isNumber(min) && isNumber(max)
+    const bounded = Object.hasOwn(values, name) && min && max && isNumber(min) && isNumber(max)
     if (nulls > 0 && !bounded) return []
     return [[name.toLowerCase(), { nulls, ...(bounded ? { min, max } : {}) }] as const]
   })

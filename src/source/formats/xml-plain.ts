@@ -1,3 +1,4 @@
+import { ownValue } from '../../define/own-value.js'
 import { jsonText, Parts } from './xml-shape.js'
 
 /**
@@ -270,7 +271,7 @@ function entities(text: string): string | undefined {
 }
 
 function characterOf([, name, decimal, hexadecimal]: RegExpExecArray): string | undefined {
-  if (name) return named[name]
+  if (name) return ownValue(named, name)
   const code = decimal ? Number.parseInt(decimal, 10) : Number.parseInt(hexadecimal ?? '', 16)
   // Surrogates and what is beyond Unicode are no characters.
   if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined

@@ -1,4 +1,5 @@
 import { isLosslessNumber, stringify } from 'lossless-json'
+import { ownValue } from '../../define/own-value.js'
 import type { BodyValue, HttpSource } from '../../define/source.js'
 import type { ApiRequest, HttpClient } from './client.js'
 
@@ -81,7 +82,7 @@ async function revealed(value: BodyValue, client: HttpClient): Promise<unknown> 
 
 function withValue(json: Json, [name = '', ...rest]: readonly string[], value: unknown): Json {
   if (rest.length === 0) return { ...json, [name]: value }
-  const inner = json[name]
+  const inner = ownValue(json, name)
   const isObject = typeof inner === 'object' && inner !== null && !Array.isArray(inner)
   return { ...json, [name]: withValue(isObject ? (inner as Json) : {}, rest, value) }
 }

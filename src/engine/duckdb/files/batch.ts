@@ -1,3 +1,4 @@
+import { ownValue } from '../../../define/own-value.js'
 import { quoteName, quoteText } from '../../../define/sql/sql.js'
 import { wholeType } from '../../../define/types/sql-type.js'
 import { knownOfAll } from '../../../quality/known.js'
@@ -22,7 +23,7 @@ export function batchParts(
   requestedTypes: ReadonlyMap<string, string>,
 ): BatchParts {
   const kinds = (file: BronzeFile) =>
-    asWanted(file, requestedTypes).map((name) => [name, file.values?.[name]])
+    asWanted(file, requestedTypes).map((name) => [name, ownValue(file.values, name)])
   const first = files.find((file) => asWanted(file, requestedTypes).length > 0)
   const model = first && asWanted(first, requestedTypes)
   const same = (file: BronzeFile) => `${kinds(file)}` === `${first && kinds(first)}`
