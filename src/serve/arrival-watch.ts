@@ -52,6 +52,7 @@ export class ArrivalWatch {
     return work.repeat(about, sweep, async () => {
       if (this.watcher || !health.isSound) return
       await mkdir(path, { recursive: true })
+      if (work.hasStopped) return
       this.watcher = watch(path, this.attend())
       this.watcher.on('error', (error) => {
         this.endWatching()

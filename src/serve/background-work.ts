@@ -5,6 +5,7 @@ import type { StorageHealth } from './storage-health.js'
 /** What goes on beside jobs until it is stopped, and what is wrong with it. */
 export class BackgroundWork {
   private readonly stopping: (() => void)[] = []
+  private isStopped = false
   /** What is wrong now, by what it is about: each is said when it begins. */
   private readonly warnings = new Map<string, string>()
 
@@ -37,12 +38,18 @@ export class BackgroundWork {
     return first
   }
 
-  /** Does something once all of this is to stop. */
+  /** Does something once all of this is to stop: at once where it has. */
   onStop(stop: () => void): void {
-    this.stopping.push(stop)
+    if (this.isStopped) stop()
+    else this.stopping.push(stop)
+  }
+
+  get hasStopped(): boolean {
+    return this.isStopped
   }
 
   stop(): void {
+    this.isStopped = true
     for (const stop of this.stopping.splice(0)) stop()
   }
 

@@ -117,6 +117,7 @@ export class Daemon {
   }
 
   async close(): Promise<void> {
+    this.work.stop()
     this.health.close()
     this.ended.abort()
     await this.engines.close()

@@ -187,3 +187,29 @@ export default defineLake({ name: 'shop', datasets: [orders], alerts: [alert.web
     expect(await rows()).toEqual([1, 2, 3, 4].map((id) => ({ id, amount: id === 1 ? 2 : id })))
   })
 })
+
+describe('moraine serve that cannot begin', () => {
+  it('ends, and says why, where its port is taken', async () => {
+    const other = createServer()
+    await new Promise<void>((done) => other.listen(0, '127.0.0.1', done))
+    onTestFinished(() => void other.close())
+    const { port } = other.address() as { port: number }
+    const project = await Project.create({ 'lake.ts': lake() })
+    await drop(project, '1.csv', csv('1,2.00,2026-01-01'))
+    const served = await moraine(['-C', project.folder, 'serve', '--port', `${port}`])
+    expect([served.code, served.stdout]).toEqual([2, ''])
+    expect(served.stderr).toContain(`Cannot listen on port ${port} of 127.0.0.1`)
+  })
+
+  it('ends, and says why, where a token that senders must show is not set', async () => {
+    const project = await Project.create({
+      'lake.ts': lake()
+        .replace('{ inbox }', '{ inbox, secret }')
+        .replace("settle: '50ms'", "settle: '50ms', token: secret('env:NO_SUCH_TOKEN')"),
+    })
+    const served = await moraine(['-C', project.folder, 'serve', '--port', '0'])
+    expect([served.code, served.stdout]).toEqual([1, ''])
+    expect(served.stderr).toContain('The secret env:NO_SUCH_TOKEN is missing or empty')
+    expect(served.stderr).toContain('Set the environment variable NO_SUCH_TOKEN')
+  })
+})

@@ -97,6 +97,7 @@ export async function run(command: Command): Promise<number> {
   const options = command.opts<Options>()
   const { every, jobs: concurrency } = options
   checkAccess(project, options)
+  await checkTokens(lake.datasets)
   const javascript = new Threads(findLakeFile(folder))
   let log: ProcessLog | undefined
   const daemon = new Daemon({
@@ -385,6 +386,14 @@ function checkAccess(
     throw new MoraineError('usage', `On ${host}, tokens and rows would be sent unencrypted`, {
       hint: 'Put a proxy that encrypts in front of it, and confirm with --behind-proxy',
     })
+}
+
+/** A token that is not set now would be missed by whoever sends first, however long after. */
+async function checkTokens(datasets: readonly AnyDataset[]): Promise<void> {
+  for (const { from } of [...bronzeOf(datasets, 'ingest'), ...bronzeOf(datasets, 'inbox')]) {
+    const { token } = from as IngestSource | InboxSource
+    if (typeof token === 'function') await token()
+  }
 }
 
 /** Engines on other machines must show a token, and find no files at locations of this one. */
