@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LosslessNumber } from 'lossless-json'
 import { fullName } from '../define/dataset.js'
-import { ownValue } from '../define/own-value.js'
 import type { HttpSource } from '../define/source.js'
 import { MoraineError } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
@@ -263,7 +262,7 @@ class Answers {
 function cursorOf(json: string, column: string): string | number | object | undefined {
   try {
     const row = /\d{16}/.test(json) ? parseExactly(json) : JSON.parse(json)
-    return saying(ownValue(row ?? undefined, column))
+    return saying(row && Object.hasOwn(row, column) ? row[column] : undefined)
   } catch {
     // What is no JSON is discarded later, with its reason.
     return undefined

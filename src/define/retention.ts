@@ -1,7 +1,7 @@
 import type { z } from 'zod'
+import { ownValue } from '../own-value.js'
 import { secondsOf } from './interval.js'
 import type { Gold, Silver } from './model.js'
-import { ownValue } from './own-value.js'
 import type { ColumnType } from './types/column-type.js'
 import { columnTypeOf } from './types/schema.js'
 

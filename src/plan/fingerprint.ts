@@ -1,7 +1,6 @@
 import type { z } from 'zod'
 import { fullName } from '../define/dataset.js'
 import type { AnyDataset, Gold, Silver, Sql } from '../define/model.js'
-import { ownValue } from '../define/own-value.js'
 import { renderSql } from '../define/sql/sql.js'
 import { normalSql } from '../define/sql/sql-normal.js'
 import { typeName } from '../define/types/column-type.js'
@@ -11,6 +10,7 @@ import { sqlType } from '../define/types/sql-type.js'
 import { stableText } from '../define/types/stable-text.js'
 import { columnHints } from '../define/types/values.js'
 import type { Definition } from '../log/commit.js'
+import { ownValue } from '../own-value.js'
 
 /** Raised when the same definition would give other rows than before. */
 const MEANING = '2'

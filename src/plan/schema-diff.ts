@@ -1,5 +1,5 @@
-import { ownValue } from '../define/own-value.js'
 import { type Field, typeName } from '../define/types/column-type.js'
+import { ownValue } from '../own-value.js'
 import { widens } from './changes.js'
 
 /** One difference between a table's columns as they are and as they will be. */

@@ -1,4 +1,3 @@
-import { ownValue } from '../define/own-value.js'
 import { quoteText } from '../define/sql/sql.js'
 import type { ColumnType } from '../define/types/column-type.js'
 import type { EpochUnit, Reading } from '../define/types/reading.js'
@@ -9,6 +8,7 @@ import {
   hasSpecifier,
   namedFormats,
 } from '../define/types/strptime.js'
+import { ownValue } from '../own-value.js'
 import type { Dialect } from '../sql/dialect.js'
 import type { Check } from './checks.js'
 import type { Compiling } from './functions.js'

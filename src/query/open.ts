@@ -9,7 +9,6 @@ import {
   type Expected,
   type OptionList,
 } from '../define/options/options.js'
-import { ownValue } from '../define/own-value.js'
 import { described } from '../define/problems/described.js'
 import { takeMistakes } from '../define/problems/mistakes.js'
 import { quoteName, reference, renderSql } from '../define/sql/sql.js'
@@ -213,7 +212,7 @@ function convert(value: RowValue, schema: z.ZodType): RowValue {
     return Object.fromEntries(
       Object.entries(value as Record<string, RowValue>).map(([name, v]) => [
         name,
-        ownValue<z.ZodType>(def.shape, name) ? convert(v, def.shape[name]) : v,
+        Object.hasOwn(def.shape, name) ? convert(v, def.shape[name]) : v,
       ]),
     )
   const isNumber =

@@ -1,10 +1,10 @@
 import { type FSWatcher, watch } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Arrivals } from '../bronze/inbox/landed.js'
 import type { Bronze } from '../define/model.js'
 import type { LakeState } from '../log/commit.js'
 import { abortController } from '../signals.js'
+import { makeFolder } from '../storage/disk.js'
 import type { Storage } from '../storage/storage.js'
 import type { BackgroundWork } from './background-work.js'
 import { listenTo } from './queue.js'
@@ -51,7 +51,7 @@ export class ArrivalWatch {
     work.onStop(() => this.endWatching())
     return work.repeat(about, sweep, async () => {
       if (this.watcher || !health.isSound) return
-      await mkdir(path, { recursive: true })
+      await makeFolder(path)
       if (work.hasStopped) return
       this.watcher = watch(path, this.attend())
       this.watcher.on('error', (error) => {

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
-import { diskOf, reserveOf, roomToSpill } from './disk.js'
+import { expect, it, onTestFinished } from 'vitest'
+import { diskOf, makeFolder, reserveOf, roomToSpill } from './disk.js'
 
 const GB = 2 ** 30
 
@@ -24,3 +26,20 @@ it('knows the disk of a folder', () => {
   expect(diskOf(join(tmpdir(), 'not', 'there'))?.size).toBe(disk?.size)
   expect(roomToSpill(undefined)).toBeUndefined()
 })
+
+it('a folder is made with those that lead to it, by several at once, and again', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'moraine-test-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const paths = ['a/b/c', 'a/b/d', 'a/b/c', 'a'].map((path) => join(folder, path))
+  await Promise.all(paths.map((path) => makeFolder(path)))
+  await makeFolder(paths[0] as string)
+  for (const path of paths) expect((await stat(path)).isDirectory()).toBe(true)
+})
+
+it.runIf(existsSync('/proc/self'))(
+  'where nothing can be made, it fails instead of trying for ever',
+  async () => {
+    await expect(makeFolder('/proc/x/y/z')).rejects.toThrow('ENOENT')
+    await expect(makeFolder('/dev/null/x/y')).rejects.toThrow('ENOTDIR')
+  },
+)

@@ -1,4 +1,5 @@
 import { statfsSync } from 'node:fs'
+import { access, constants, mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Bytes of a disk that are free for who runs this process, and all that it has. */
@@ -43,3 +44,35 @@ export function roomToSpill(disk: Disk | undefined): number | undefined {
   if (!disk) return undefined
   return Math.max(0, Math.min(Math.floor(disk.free / 2), disk.free - reserveOf(disk)))
 }
+
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
+
+/**
+ * Makes a folder and those that lead to it. Node's own recursive mkdir never ends where a folder
+ * exists and nothing can be made in it (`/proc`), and says of a read-only file system only that
+ * nothing is there.
+ *
+ * @param top must be there already, and is not made.
+ */
+export async function makeFolder(path: string, top?: string): Promise<void> {
+  if (path === top) return void (await stat(top))
+  try {
+    await mkdir(path)
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return
+    const parent = dirname(path)
+    if (codeOf(error) !== 'ENOENT' || parent === top || parent === path) throw error
+    if (await isThere(parent)) await access(parent, constants.W_OK)
+    else await makeFolder(parent, top)
+    // Somebody else may have made it meanwhile.
+    await mkdir(path).catch((again) => {
+      if (codeOf(again) !== 'EEXIST') throw again
+    })
+  }
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )

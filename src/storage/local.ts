@@ -1,12 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Dirent } from 'node:fs'
 import {
-  access,
   chmod,
-  constants,
   type FileHandle,
   link,
-  mkdir,
   open,
   readdir,
   readFile,
@@ -17,6 +14,7 @@ import {
 import { dirname, join, relative, sep } from 'node:path'
 import { MoraineError, messageOf } from '../errors.js'
 import { fileSha256, handleSha256 } from './checksum.js'
+import { makeFolder } from './disk.js'
 import { checkPath } from './paths.js'
 import { missing } from './remedy.js'
 import type { Storage, StoredObject } from './storage.js'
@@ -55,38 +53,6 @@ async function withFile<T>(path: string, flags: string, use: (file: FileHandle) 
   } finally {
     await file.close()
   }
-}
-
-/**
- * Makes a folder and those that lead to it; those up to `top` must be there already. Where a file
- * system is read-only Node only says that nothing is there.
- */
-async function makeFolder(path: string, top?: string): Promise<void> {
-  if (top !== undefined) return makeBelow(path, top)
-  await mkdir(path, { recursive: true }).catch(async (error) => {
-    if (codeOf(error) === 'ENOENT') await access(await nearestFolder(path), constants.W_OK)
-    throw error
-  })
-}
-
-/** Makes the folders below `top` that lead to a path, and never `top` itself. */
-async function makeBelow(path: string, top: string): Promise<void> {
-  if (path === top) return void (await stat(top))
-  try {
-    await mkdir(path)
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return
-    if (codeOf(error) !== 'ENOENT' || dirname(path) === top) throw error
-    await makeBelow(dirname(path), top)
-    await makeBelow(path, top)
-  }
-}
-
-async function nearestFolder(path: string): Promise<string> {
-  const parent = dirname(path)
-  if (parent === path) return path
-  const found = await stat(parent).catch(() => undefined)
-  return found ? parent : nearestFolder(parent)
 }
 
 /** Makes the names in a folder durable. */

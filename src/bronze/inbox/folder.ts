@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { access, constants, lstat, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
+import { access, constants, lstat, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { MoraineError, messageOf } from '../../errors.js'
 import type { SourceFile } from '../../source/files/source-file.js'
 import { type Entry, Walk } from '../../source/files/walk.js'
 import { isThere, ownIdentity, type ProcessIdentity } from '../../storage/alive.js'
+import { makeFolder } from '../../storage/disk.js'
 import { type Inbox, isMeant, type Look } from './look.js'
 import { openForWriting } from './writers.js'
 
@@ -69,7 +70,7 @@ export class FolderInbox implements Inbox {
     const before = this.identities.get(file.path)
     const { bytes, target } = this.found.get(file.path) ?? {}
     try {
-      await mkdir(dirname(path), { recursive: true })
+      await makeFolder(dirname(path))
       // A name that was spelled may be another file's: nothing that was claimed is written over.
       if (bytes && (await lstat(path).catch(() => undefined))) return undefined
       await rename(bytes ?? target ?? file.path, path)

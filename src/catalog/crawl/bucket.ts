@@ -1,9 +1,10 @@
-import { mkdir, open, rm, writeFile } from 'node:fs/promises'
+import { open, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError } from '../../errors.js'
 import { rangedObjects } from '../../source/files/bucket.js'
 import { isWorkbook } from '../../source/preview/preview.js'
+import { makeFolder } from '../../storage/disk.js'
 import { scratchFolder } from '../../storage/scratch.js'
 import { crawlFiles } from './folders.js'
 import type { Found } from './found.js'
@@ -59,7 +60,7 @@ async function placeSample(
   { size, range }: { size: number; range(from: number, length: number): Promise<Buffer> },
   file: string,
 ): Promise<boolean> {
-  await mkdir(dirname(file), { recursive: true })
+  await makeFolder(dirname(file))
   if (isWorkbook(file) && size <= WORKBOOK) {
     await writeFile(file, size === 0 ? '' : await range(0, size))
     return false

@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ownValue } from '../../define/own-value.js'
 import type { DatabaseKind, DatabaseSource } from '../../define/source.js'
+import { ownValue } from '../../own-value.js'
 import { Databases } from '../../source/database/open.js'
 import { mysql, postgres, sqlserver } from '../../source/declare/database.js'
 import { RecordReader } from '../../source/text/records.js'

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { ownValue } from '../own-value.js'
+import { ownValue } from '../../own-value.js'
 import { type Reading, readingOf, type Said, saidOf } from '../types/reading.js'
 import { columnTypeOf, defOf } from '../types/schema.js'
 import {

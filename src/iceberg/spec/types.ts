@@ -1,5 +1,5 @@
-import { ownValue } from '../../define/own-value.js'
 import type { ColumnType, Field } from '../../define/types/column-type.js'
+import { ownValue } from '../../own-value.js'
 
 /** A type as table metadata spells it (Iceberg spec, Appendix C). */
 export type IcebergType = string | ListType | MapType | StructType

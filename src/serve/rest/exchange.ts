@@ -38,7 +38,7 @@ export class Bodies {
     } catch {
       throw badRequest('The body of the request is not JSON')
     }
-    if (!isObject(value)) throw badRequest('The body of the request is no JSON object')
+    if (!isObject(value)) throw badRequest('The body of the request is not a JSON object')
     return value
   }
 }

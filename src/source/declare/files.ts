@@ -9,9 +9,9 @@ import {
   needed,
   type OptionList,
 } from '../../define/options/options.js'
-import { ownValue } from '../../define/own-value.js'
 import { mistake } from '../../define/problems/mistakes.js'
 import type { FilesSource, Layout } from '../../define/source.js'
+import { ownValue } from '../../own-value.js'
 import { type FileFormat, refuseMeaningless } from './format-options.js'
 
 export type { FileFormat } from './format-options.js'

@@ -67,7 +67,7 @@ export async function columnsOf(
 ): Promise<Found> {
   const looked = alike?.first ?? lined.relation
   const checked = `(SELECT *, CASE WHEN _why IS NOT NULL THEN _why WHEN NOT json_valid(_json) THEN 'it is no JSON'
-    WHEN json_type(_json) <> 'OBJECT' THEN 'it is no JSON object'
+    WHEN json_type(_json) <> 'OBJECT' THEN 'it is not a JSON object'
     WHEN contains(array_to_string(json_keys(_json), ''), chr(0)) THEN 'a name in it holds a NUL' END AS _bad FROM ${lined.relation})`
   const keysOf = async (relation: string, where: string, also: string) => {
     const lists = `SELECT json_keys(_json) AS l FROM ${relation} WHERE ${where}`

@@ -1,4 +1,4 @@
-import { ownValue } from '../../define/own-value.js'
+import { ownValue } from '../../own-value.js'
 import { jsonText, Parts } from './xml-shape.js'
 
 /**

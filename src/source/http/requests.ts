@@ -1,6 +1,6 @@
 import { isLosslessNumber, stringify } from 'lossless-json'
-import { ownValue } from '../../define/own-value.js'
 import type { BodyValue, HttpSource } from '../../define/source.js'
+import { ownValue } from '../../own-value.js'
 import type { ApiRequest, HttpClient } from './client.js'
 
 /** A value of a parameter: a number of JSON with all of its digits, or a text. */

@@ -81,7 +81,7 @@ describe('JSON lines', () => {
     expect(rows.map(({ id }) => id)).toEqual(['1', '2', '4'])
     expect(broken).toEqual([
       [2, 'it is no JSON', 'nope'],
-      [3, 'it is no JSON object', '[1]'],
+      [3, 'it is not a JSON object', '[1]'],
       [6, 'it is no JSON', '{"id":3'],
       [7, 'it is not valid UTF-8', '"\\xFF"'],
     ])

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { MoraineError, messageOf } from '../../../errors.js'
+import { makeFolder } from '../../../storage/disk.js'
 import { replaceFile } from '../../../storage/replace-file.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
@@ -23,14 +24,19 @@ export async function run(command: Command): Promise<number> {
   const strange = present.filter((entry) => !isHarmless(entry))
   if (strange.length > 0)
     throw new MoraineError('usage', `${folder} is not empty: it contains ${shortList(strange)}`, {
-      hint: 'Use the name of a new folder: moraine init my-lake',
+      hint: `Use the name of a new folder: moraine init ${basename(folder)}-2`,
     })
   const name =
     basename(folder)
       .toLowerCase()
       .replace(/[^a-z0-9_-]+/g, '-')
       .replace(/^[^a-z]+/, '') || 'lake'
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder).catch((error) => {
+    throw new MoraineError('usage', `Can't create ${folder}: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'Choose a folder that you may write to.',
+    })
+  })
   const dependency = await ownDependency(folder)
   const files = starterFiles(name, dependency)
   const own = await packageWith(join(folder, 'package.json'), dependency)
@@ -39,7 +45,7 @@ export async function run(command: Command): Promise<number> {
     ([path]) => path === 'package.json' || !present.includes(path),
   )
   for (const [path, text] of written) {
-    await mkdir(dirname(join(folder, path)), { recursive: true })
+    await makeFolder(dirname(join(folder, path)))
     await replaceFile(join(folder, path), text)
   }
   const shown = relative(process.cwd(), folder) || '.'

@@ -1,6 +1,6 @@
-import { ownValue } from '../../../define/own-value.js'
 import { quoteName, quoteText } from '../../../define/sql/sql.js'
 import { wholeType } from '../../../define/types/sql-type.js'
+import { ownValue } from '../../../own-value.js'
 import { knownOfAll } from '../../../quality/known.js'
 import type { Staging } from '../../../storage/staging.js'
 import type { BatchParts, BronzeFile } from '../../engine.js'

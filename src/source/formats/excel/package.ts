@@ -217,7 +217,11 @@ async function notAZip(file: SourceFile, start: Buffer): Promise<MoraineError> {
   if (/^(\xef\xbb\xbf)?\s*<(!doctype html|html|table|meta)/i.test(text))
     return not('is a web page, not an Excel workbook')
   if (/^(\xef\xbb\xbf)?\s*<\?xml/i.test(text)) return not('is XML, not an Excel workbook')
-  if (text === '') return not('is empty', 'Nothing was ingested from it. Is it complete?')
+  if (text === '')
+    return not(
+      start.length === 0 ? 'is empty' : 'starts with zero bytes, unlike an Excel workbook',
+      'Nothing was ingested from it. Is it complete?',
+    )
   const shown = JSON.stringify(text.slice(0, 20).replace(/[^ -~]+/g, '…'))
   return not(
     `is not an Excel workbook: it starts with ${shown}`,
