@@ -42,7 +42,7 @@ export function removedNamed(
     {
       hint:
         names.length === 0
-          ? 'Every dataset of the lake is defined in lake.ts.'
+          ? 'Every dataset that has rows in the lake is defined in lake.ts, under the same name. A dataset without rows needs no such command: run the lake.'
           : `${close ? `Did you mean '${close}'? ` : ''}The removed datasets are: ${names.join(', ')}`,
     },
   )

@@ -45,3 +45,21 @@ it('a text file is previewed by the words that its definition will have', async 
     stderr: expect.stringContaining('--header 0 is not a line number'),
   })
 })
+
+const starter = `
+import { bronze, defineLake } from 'moraine'
+import { files } from 'moraine/sources'
+export default defineLake({ name: 'shop', datasets: [bronze('orders', { from: files('in') })] })
+`
+
+it('a file that is not there is said to be none, not taken for a dataset', async () => {
+  const project = await Project.create({ 'lake.ts': starter })
+  for (const what of ['nix.csv', 'in/nix'])
+    expect(await project.cli('preview', what)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/There is no file .*nix/),
+    })
+  expect(await project.cli('preview', 'nix')).toMatchObject({
+    stderr: expect.stringContaining("There is no dataset 'nix'"),
+  })
+})

@@ -59,6 +59,10 @@ export async function run(command: Command): Promise<number> {
       'usage',
       `Options for reading text apply to files, but '${what}' is a dataset`,
     )
+  if (!isFile && isPath(what))
+    throw new MoraineError('usage', `There is no file ${path}`, {
+      hint: 'Relative paths start at the project folder. To preview a dataset, use its name: moraine preview silver.orders',
+    })
   const preview = what.startsWith('s3://')
     ? await previewObject(what, limit)
     : isFile
@@ -74,6 +78,15 @@ export async function run(command: Command): Promise<number> {
     )
   }
   return 0
+}
+
+/** Whether a name can only be that of a file. */
+function isPath(what: string): boolean {
+  if (what.startsWith('s3://')) return false
+  return (
+    /[/\\]/.test(what) ||
+    /\.(?:[ct]sv|txt|log|jsonl?|ndjson|xml|xlsx|parquet|avro|gz|zip|zst)$/i.test(what)
+  )
 }
 
 /** Options of the command that say how delimited text is read. */

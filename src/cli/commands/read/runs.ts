@@ -92,6 +92,8 @@ function whatOf({ record }: JournalEntry): string {
   if (failed.length > 0) return failed.map(({ dataset }) => dataset).join(', ')
   if (record.error) return record.error.message
   const done = record.steps.filter(({ outcome }) => outcome === 'done').length
+  if (record.outcome === 'cancelled')
+    return `stopped after ${done === 0 ? 'no step' : plural(done, 'step')}`
   return done === 0 ? 'nothing to do' : plural(done, 'step')
 }
 
