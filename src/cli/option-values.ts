@@ -30,6 +30,7 @@ export const textValues: readonly string[] = [
   ...['dir', 'url', 'text', 'name', 'names', 'file', 'path', 'policy', 'format', 'rule', 'columns'],
   ...['commit|time', 'commit', 'id', 'column', 'where', 'time', 'from..until', 'job', 'address'],
   ...['class', 'size', 'dataset', 'option', 'line', 'character', 'label', 'duration|none'],
+  'prefixes',
 ]
 
 /** What an option calls its value. */
