@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { fullName } from '../define/dataset.js'
 import type { Bronze } from '../define/model.js'
-import { thousands } from '../define/thousands.js'
+import { countOf } from '../define/thousands.js'
 import type { BatchPointer, LakeState } from '../log/commit.js'
 import { lastNumber } from '../plan/offsets.js'
 import {
@@ -106,7 +106,7 @@ export async function commitRows(
     {
       author: context.author,
       run: context.run,
-      message: read.message ?? `ingest ${thousands(pointer.rows)} rows of ${name}`,
+      message: read.message ?? `ingest ${countOf(pointer.rows, 'row')} of ${name}`,
     },
   )
   return {

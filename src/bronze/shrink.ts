@@ -1,6 +1,6 @@
 import { fullName } from '../define/dataset.js'
 import type { Bronze } from '../define/model.js'
-import { thousands } from '../define/thousands.js'
+import { countOf, thousands } from '../define/thousands.js'
 import type { LakeState } from '../log/commit.js'
 import type { RunContext } from '../step/context.js'
 import type { StepResult } from '../step/events.js'
@@ -64,7 +64,7 @@ export async function holdBack(
   const result = { ...done, held }
   if (JSON.stringify(heldOf(done.state, name)) === JSON.stringify(held)) return result
   const watermark = { ...(done.state.watermarks[name] as object | undefined), held }
-  const message = `hold back ${thousands(rows)} rows of ${name}`
+  const message = `hold back ${countOf(rows, 'row')} of ${name}`
   const info = { author: context.author, run: context.run, message }
   const state = await context.log.commit(done.state, { watermarks: { [name]: watermark } }, info)
   return { ...result, state, commits: [...done.commits, state.number] }

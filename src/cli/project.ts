@@ -91,6 +91,41 @@ export class Project<L extends Lake | undefined = Lake> implements AsyncDisposab
     return abort.signal
   }
 
+  /**
+   * Whether there is a lake: one that has commits, or where a run has begun, or rows have been
+   * sent.
+   */
+  async hasLake(): Promise<boolean> {
+    const commits = await this.log.head().then(
+      ({ number }) => number,
+      // One that is damaged is there.
+      (error) => {
+        if (error instanceof MoraineError && error.kind === 'storage') throw error
+        return 1
+      },
+    )
+    if (commits > 0) return true
+    const begun = ['_moraine/', 'bronze/landing/'].map((path) => this.storage.list(path))
+    return (await Promise.all(begun)).some((found) => found.length > 0)
+  }
+
+  /**
+   * For commands that would find nothing to do where a disk is not mounted, and succeed.
+   *
+   * @throws MoraineError of kind `storage` when there is no lake.
+   */
+  async needsLake(): Promise<void> {
+    if (await this.hasLake()) return
+    throw new MoraineError('storage', `There is no lake at ${this.place} yet`, {
+      hint: 'If there should be one, check that its disk is mounted and that the path is right (see --root). Otherwise create it with: moraine run',
+    })
+  }
+
+  /** Where the lake lies, as people write it. */
+  get place(): string {
+    return this.storage.url.replace(/^file:\/\//, '')
+  }
+
   /** Shows a result: as JSON where that is asked for, otherwise as lines for people. */
   show(value: unknown, lines: () => Iterable<string>): void {
     if (this.json) print(toJson(value, 2))

@@ -5,3 +5,7 @@ export function thousands(n: number): string {
     ? String(n).replace(/\B(?=(\d{3})+$)/g, ',')
     : n.toLocaleString('en-US')
 }
+
+/** `1 row`, `2,000 rows` */
+export const countOf = (n: number, what: string): string =>
+  `${thousands(n)} ${what}${n === 1 ? '' : 's'}`

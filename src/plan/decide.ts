@@ -3,7 +3,7 @@ import { fullName } from '../define/dataset.js'
 import { inputsOf, lookupsOf } from '../define/inputs.js'
 import type { AnyDataset, Gold, Silver } from '../define/model.js'
 import { keptFrom, retentionOf } from '../define/retention.js'
-import { thousands } from '../define/thousands.js'
+import { countOf, thousands } from '../define/thousands.js'
 import type { BatchPointer, Offsets, TableState } from '../log/commit.js'
 import { compareDefinitions, type DefinitionChanges } from './changes.js'
 import type { BuildDecision, Decision, Discovery, View, Window } from './decision.js'
@@ -340,10 +340,13 @@ function rowsOf(input: AnyDataset, view: View): number {
 }
 
 function newBatches(batches: readonly BatchPointer[]): string {
-  const rows = thousands(batches.reduce((sum, batch) => sum + batch.rows, 0))
+  const rows = countOf(
+    batches.reduce((sum, batch) => sum + batch.rows, 0),
+    'row',
+  )
   return batches.length === 1
-    ? `a new batch of ${rows} rows`
-    : `${batches.length} new batches of ${rows} rows`
+    ? `a new batch of ${rows}`
+    : `${batches.length} new batches of ${rows}`
 }
 
 function bronzeInputs(dataset: AnyDataset): AnyDataset[] {

@@ -12,6 +12,18 @@ export function namesUs(host: string | undefined, names: readonly string[]): boo
   return isLoopback(name) || names.includes(name)
 }
 
+/**
+ * Whether a browser says that a page of another site sent this; a link that somebody follows is
+ * none of its doing.
+ *
+ * @param header the value of one of the request's headers.
+ */
+export function isCrossSite(header: (name: string) => string | undefined, method: string): boolean {
+  if (header('sec-fetch-site') !== 'cross-site') return false
+  const isLink = header('sec-fetch-mode') === 'navigate' && header('sec-fetch-dest') === 'document'
+  return !(isLink && (method === 'GET' || method === 'HEAD'))
+}
+
 /** Whether the sender shows the token; in the same time whatever is wrong about it. */
 export async function shows(header: string | undefined, token: Secret): Promise<boolean> {
   const expected = typeof token === 'function' ? await token() : token

@@ -7,7 +7,7 @@ import type { HeldBytes } from './held-bytes.js'
 /** A body that can't be taken, and the status that says so. */
 export class BadBody extends Error {
   constructor(
-    readonly status: 400 | 408 | 413 | 503,
+    readonly status: 400 | 408 | 413 | 415 | 503,
     message: string,
   ) {
     super(message)
@@ -82,7 +82,7 @@ async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> 
 /**
  * The rows of a body, JSON objects as they came, each without line ends: JSON lines, or a list.
  *
- * @throws BadBody when one of them is none; none is taken then.
+ * @throws BadBody when one of them is none, or there are none at all; none is taken then.
  */
 export function rowsIn(body: Buffer): string[] {
   if (body.length < LARGE) return decodeRows(body)
@@ -97,7 +97,30 @@ export function rowsIn(body: Buffer): string[] {
 /** Bytes from which on it is worth to watch over how long they take. */
 const LARGE = 2 ** 16
 
-function decodeRows(body: Buffer): string[] {
+/** What a body that is packed by gzip begins with, and one of zstd. */
+const PACKED = [Buffer.from([0x1f, 0x8b]), Buffer.from([0x28, 0xb5, 0x2f, 0xfd])]
+/** A byte order mark, as some programs write it before JSON. */
+const BOM = Buffer.from([0xef, 0xbb, 0xbf])
+
+const startsWith = (body: Buffer, start: Buffer) => body.subarray(0, start.length).equals(start)
+
+/**
+ * @param encoding what the request says of its body in `Content-Encoding`.
+ * @throws BadBody when it says that the body is packed.
+ */
+export function refuseEncoded(encoding: string | undefined): void {
+  const name = (encoding ?? '').trim()
+  if (name === '' || name.toLowerCase() === 'identity') return
+  throw new BadBody(
+    415,
+    `Content-Encoding ${name} is not supported: send the body without compression`,
+  )
+}
+
+function decodeRows(sent: Buffer): string[] {
+  if (PACKED.some((magic) => startsWith(sent, magic)))
+    throw new BadBody(415, 'the body is compressed: send it without compression')
+  const body = startsWith(sent, BOM) ? sent.subarray(BOM.length) : sent
   if (!isUtf8(body)) throw new BadBody(400, `line ${lineOfBadText(body)} is not valid UTF-8`)
   let texts: string[]
   try {
@@ -106,6 +129,7 @@ function decodeRows(body: Buffer): string[] {
     if (!(error instanceof BrokenDocument)) throw error
     throw new BadBody(400, `line ${error.line}: ${error.message}`)
   }
+  if (texts.length === 0) throw new BadBody(400, 'there are no rows in the body')
   return texts.map((text, i) => {
     let value: unknown
     try {

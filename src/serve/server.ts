@@ -1,10 +1,11 @@
+import type { IncomingMessage } from 'node:http'
 import { serve } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import type { Bronze } from '../define/model.js'
 import type { IngestSource, Secret } from '../define/source.js'
 import { MoraineError, messageOf } from '../errors.js'
-import { namesUs, shows } from './access.js'
-import { BadBody, BUSY, readBody, rowsIn } from './body.js'
+import { isCrossSite, namesUs, shows } from './access.js'
+import { BadBody, BUSY, readBody, refuseEncoded, rowsIn } from './body.js'
 import { HeldBytes } from './held-bytes.js'
 import { type IngestBuffer, KeyConflict } from './ingest-buffer.js'
 import type { Health, StorageHealth } from './storage-health.js'
@@ -67,8 +68,11 @@ function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono {
     if (!namesUs(c.req.header('host'), names)) return c.json({ error: 'unknown Host header' }, 421)
     // Programs send no origin; pages of other sites do.
     const origin = c.req.header('origin')
-    if (origin !== undefined && !(URL.canParse(origin) && namesUs(new URL(origin).host, names)))
-      return c.json({ error: 'cross-origin requests are refused' }, 403)
+    const isOther =
+      origin === undefined
+        ? isCrossSite((name) => c.req.header(name), c.req.method)
+        : !(URL.canParse(origin) && namesUs(new URL(origin).host, names))
+    if (isOther) return c.json({ error: 'cross-origin requests are refused' }, 403)
     return next()
   })
   // The process is up; whether it can do its work is another question.
@@ -154,6 +158,8 @@ async function receive(
   const key = c.req.header('idempotency-key')
   if (key !== undefined && (key === '' || key.length > LONGEST_KEY))
     return c.json({ error: `an Idempotency-Key must have 1 to ${LONGEST_KEY} characters` }, 400)
+  if (timesSent(c, 'idempotency-key') > 1)
+    return c.json({ error: 'the request has more than one Idempotency-Key' }, 400)
   const announced = Number(c.req.header('content-length') ?? 0)
   if (announced > source.maxBytes)
     return c.json({ error: `the request body exceeds the limit of ${source.maxBytes} bytes` }, 413)
@@ -164,6 +170,7 @@ async function receive(
   const counted = { bytes: 0 }
   let accepted: Promise<unknown> | undefined
   try {
+    refuseEncoded(c.req.header('content-encoding'))
     const rows = rowsIn(await readBody(c.req.raw.body, { most: source.maxBytes, held }, counted))
     if (!buffer.hasRoom(counted.bytes)) return refuse(BUSY, SOON)
     const durable = buffer.accept(rows, key)
@@ -177,7 +184,7 @@ async function receive(
       )
     if (error instanceof BadBody && error.status === 503) return refuse(error.message, SOON)
     if (error instanceof BadBody) {
-      if (error.status === 408) c.header('connection', 'close')
+      if (error.status === 408 || error.status === 415) c.header('connection', 'close')
       return c.json({ error: error.message }, error.status)
     }
     if (!(error instanceof MoraineError && error.kind === 'storage')) throw error
@@ -189,6 +196,12 @@ async function receive(
     if (accepted) void accepted.then(give)
     else give()
   }
+}
+
+/** How often a request has a header: Node puts the values of several into one text. */
+function timesSent(c: Context, name: string): number {
+  const { incoming } = (c.env ?? {}) as { incoming?: IncomingMessage }
+  return incoming?.headersDistinct[name]?.length ?? 0
 }
 
 /**

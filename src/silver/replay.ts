@@ -1,6 +1,7 @@
 import { fullName } from '../define/dataset.js'
 import type { Silver } from '../define/model.js'
 import { quoteText, renderSql } from '../define/sql/sql.js'
+import { countOf } from '../define/thousands.js'
 import { count } from '../engine/count.js'
 import type { Relation, Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
@@ -145,7 +146,10 @@ async function refuseOtherDefinition(
       if (isAboutValue(error)) throw refuse(`the rule '${rule.name}' fails on rows of the table`)
       throw error
     })
-    if (n > 0) throw refuse(`${n} rows of the table violate the rule '${rule.name}'`)
+    if (n > 0) {
+      const some = `${countOf(n, 'row')} of the table ${n === 1 ? 'violates' : 'violate'}`
+      throw refuse(`${some} the rule '${rule.name}'`)
+    }
   }
   return true
 }

@@ -1,5 +1,6 @@
 import { fullName } from '../define/dataset.js'
 import type { Silver } from '../define/model.js'
+import { countOf } from '../define/thousands.js'
 import type { Relation, Session } from '../engine/engine.js'
 import type { MoraineError } from '../errors.js'
 import type { RowCounts } from '../log/commit.js'
@@ -133,7 +134,7 @@ async function failedRows(
   const [example] = await session.rows(
     `SELECT _source_file, _source_line, _raw FROM ${flagged.sql} WHERE _failures IS NOT NULL ORDER BY _batch, _source_file, _source_line LIMIT 1`,
   )
-  const said = failures.map(({ reason, rows }) => `${reason} (${rows} rows)`).join('; ')
+  const said = failures.map(({ reason, rows }) => `${reason} (${countOf(rows, 'row')})`).join('; ')
   const where = example?._source_file
     ? ` First at ${example._source_file}:${example._source_line}.`
     : ''

@@ -4,7 +4,7 @@ import { checkedAgainst } from '../define/inputs.js'
 import { secondsOf } from '../define/interval.js'
 import type { Check, Gold, Silver } from '../define/model.js'
 import { quoteName, quoteText, reference, renderSql } from '../define/sql/sql.js'
-import { thousands } from '../define/thousands.js'
+import { countOf, thousands } from '../define/thousands.js'
 import { count } from '../engine/count.js'
 import type { Session } from '../engine/engine.js'
 import { MoraineError, type SourceLocation } from '../errors.js'
@@ -124,7 +124,7 @@ const kinds: {
     (await rowsOf(session)) === 0 ? 'it has no rows' : undefined,
   'row count': async ({ min = 0, max = Number.POSITIVE_INFINITY }, { session }) => {
     const n = await rowsOf(session)
-    return n >= min && n <= max ? undefined : `it has ${thousands(n)} rows`
+    return n >= min && n <= max ? undefined : `it has ${countOf(n, 'row')}`
   },
   'usual rows': async ({ runs, deviations }, { session, counts, rowsBefore }) => {
     const before = rowsBefore?.slice(0, runs) ?? []

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Dirent } from 'node:fs'
 import {
+  access,
   chmod,
+  constants,
   type FileHandle,
   link,
   open,
@@ -292,6 +294,11 @@ export class LocalStorage implements Storage {
     await this.refuseOther()
     await this.makeFolderOf(this.at(path)).catch((error) => {
       throw failed('create a folder for', path, error)
+    })
+    // The engine, which writes there, does not tell what to do where it may not.
+    await access(dirname(this.at(path)), constants.W_OK).catch((error) => {
+      // One that is gone meanwhile is looked at by who writes.
+      if (codeOf(error) !== 'ENOENT') throw failed('write', path, error)
     })
   }
 

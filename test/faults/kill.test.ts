@@ -144,6 +144,11 @@ describe('a folder that can only be read', () => {
     expect(refused.code).not.toBe(0)
     expect(refused.stdout + refused.stderr).toContain('The file system is read-only')
     expect(refused.stdout + refused.stderr).not.toMatch(/\n +at /)
+    const optimize = await project.cli('--root', root, 'optimize', 'gold.months', '--order-by', 'n')
+    expect([optimize.code, optimize.stderr]).toEqual([
+      1,
+      expect.stringContaining('The file system is read-only'),
+    ])
     expect((await project.cli('--root', root, 'status')).code).toBe(0)
     const count = await project.cli('--root', root, 'query', 'select sum(n) as n from gold.months')
     expect(count.stdout).toContain('400')

@@ -51,6 +51,21 @@ export default defineLake({ name: 'drop', datasets: [bronze('rows', { from: file
     expect(step(await project.run(), 'bronze.rows')).toMatchObject({ rows: 1 })
   })
 
+  it('what is skipped for its name is reported, of a folder and of a pattern', async () => {
+    for (const name of ['a.csv', '_SUCCESS', '_b.csv', '_old/1.csv', '_old/2.csv'])
+      await put(`skips/${name}`, 'id\n1\n')
+    const found = async (path: string) => {
+      const skipped: string[] = []
+      const files = await objectsOf(`s3://drop/${path}?endpoint=${server.url}`, skipped)
+      return [files.map(({ path }) => path), [...new Set(skipped)]]
+    }
+    const old = 's3://drop/skips/_old/'
+    expect(await found('skips')).toEqual([['skips/a.csv'], [old, 's3://drop/skips/_b.csv'].sort()])
+    expect(await found('skips/**/*.csv')).toEqual([['skips/_b.csv', 'skips/a.csv'], [old]])
+    expect(await found('skips/_old')).toEqual([['skips/_old/1.csv', 'skips/_old/2.csv'], []])
+    expect(await found('skips/_b.csv')).toEqual([['skips/_b.csv'], []])
+  })
+
   it.each([
     ['one of many', ['a.csv', 'b.csv', 'c.csv']],
     ['the only new one', ['b.csv']],

@@ -1,6 +1,6 @@
 import { fullName } from '../../define/dataset.js'
 import type { DatabaseSource } from '../../define/source.js'
-import { thousands } from '../../define/thousands.js'
+import { countOf, thousands } from '../../define/thousands.js'
 import type { Session } from '../../engine/engine.js'
 import type { LakeState } from '../../log/commit.js'
 import { openRows } from '../../source/database/conditions.js'
@@ -279,7 +279,11 @@ class RowsIngest {
     const notes = [
       ...(done.files > 0 ? done.notes : []),
       ...(gone && !held ? [`${thousands(gone.rows)} keys no longer exist in its source`] : []),
-      ...(found > 0 ? [`${thousands(found)} rows were in its source but not in the lake`] : []),
+      ...(found > 0
+        ? [
+            `${countOf(found, 'row')} ${found === 1 ? 'was' : 'were'} in its source but not in the lake`,
+          ]
+        : []),
     ]
     const still = held?.held ? { held: held.held } : {}
     return this.commit(

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Bronze } from '../../define/model.js'
+import { countOf } from '../../define/thousands.js'
 import { MoraineError } from '../../errors.js'
 import type { JsonRecord } from '../../source/formats/json-records.js'
 import { exactNumbers } from '../../source/formats/json-records.js'
@@ -82,9 +83,15 @@ export class GroupReader {
         ({ path }) =>
           `one bit of ${path} had flipped; its SHA-256 proves which one, and it was corrected`,
       ),
-      ...(again > 0 ? [`${again} rows were sent again and ingested only once`] : []),
+      ...(again > 0
+        ? [
+            `${countOf(again, 'row')} ${again === 1 ? 'was' : 'were'} sent again and ingested only once`,
+          ]
+        : []),
       ...(others > 0
-        ? [`${others} rows were sent with the key of other rows and ingested as well`]
+        ? [
+            `${countOf(others, 'row')} ${others === 1 ? 'was' : 'were'} sent with the key of other rows and ingested as well`,
+          ]
         : []),
     ]
   }

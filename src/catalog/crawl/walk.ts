@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname, extname, join, relative, sep } from 'node:path'
 import { MoraineError } from '../../errors.js'
-import { isNoData } from '../../source/files/folders.js'
+import { isNoData, skippedName, skippedNote } from '../../source/files/folders.js'
 import { notText, Walk } from '../../source/files/walk.js'
 
 /** Files that one crawl looks through. */
@@ -28,18 +28,24 @@ export async function filesBelow(path: string, notes: string[]): Promise<string[
   const walk = await Walk.in(path, (at) => relative(path, at) || at)
   const found: string[] = []
   const folders = [path]
+  const skipped: string[] = []
   while (folders.length > 0 && found.length < MOST) {
     const entries = await walk.read(folders.pop() as string)
     // A lake is no source of itself.
     if (entries.some(({ name }) => name === '_moraine')) continue
     for (const { path: file, kind, bytes } of entries) {
-      if (isHidden(relative(path, file))) continue
+      const inside = relative(path, file)
+      if (isHidden(inside)) {
+        const skip = skippedName(inside.split(sep).join('/') + (kind === 'folder' ? '/' : ''))
+        if (skip !== undefined) skipped.push(skip)
+        continue
+      }
       if (kind === 'folder') folders.push(file)
       else if (bytes) walk.notes.push(notText(relative(path, file)))
       else if (walk.accept(file)) found.push(file)
     }
   }
-  notes.push(...walk.notes)
+  notes.push(...walk.notes, ...skippedNote(skipped))
   if (found.length >= MOST)
     notes.push(`there are more than ${MOST} files; only the first ${MOST} were examined`)
   return (await walk.once(found.slice(0, MOST))).sort()

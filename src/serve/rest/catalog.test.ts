@@ -200,6 +200,17 @@ describe('another engine', () => {
     expect((await ask('GET', 'namespaces/ml')).status).toBe(404)
   })
 
+  it('says of a compressed body that it must not be', async () => {
+    const { ask } = await lakeWith()
+    const headers = { 'content-encoding': 'gzip' }
+    const { status, json } = await ask('POST', 'namespaces', { namespace: ['x'] }, headers)
+    expect([status, json.error.message]).toEqual([
+      415,
+      'Content-Encoding gzip is not supported: send the body without compression',
+    ])
+    expect((await ask('GET', 'namespaces/x')).status).toBe(404)
+  })
+
   it('asks for pages, and for what has changed', async () => {
     const { ask } = await lakeWith('a', 'b', 'c')
     const seen: string[] = []

@@ -4,7 +4,7 @@ import { RefusedUpdate } from '../../iceberg/spec/updates/refused.js'
 /** An answer that refuses a request, as the REST specification spells it (ErrorModel). */
 export class RestError extends Error {
   constructor(
-    readonly status: 400 | 401 | 403 | 404 | 406 | 409 | 413 | 422 | 500 | 503,
+    readonly status: 400 | 401 | 403 | 404 | 406 | 409 | 413 | 415 | 422 | 500 | 503,
     readonly type: string,
     message: string,
   ) {

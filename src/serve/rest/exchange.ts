@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import { parseJson, toJsonText } from '../../iceberg/json.js'
 import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
-import { BadBody, readBody } from '../body.js'
+import { BadBody, readBody, refuseEncoded } from '../body.js'
 import { HeldBytes } from '../held-bytes.js'
 import { badRequest, RestError } from './errors.js'
 import type { MetadataPointer } from './files.js'
@@ -18,13 +18,15 @@ export class Bodies {
   async text(c: Context): Promise<string> {
     const counted = { bytes: 0 }
     try {
+      refuseEncoded(c.req.header('content-encoding'))
       const bytes = await readBody(c.req.raw.body, { most: LARGEST, held: this.held }, counted)
       return bytes.toString()
     } catch (error) {
       if (!(error instanceof BadBody)) throw error
       if (error.status === 503)
         throw new RestError(503, 'ServiceUnavailableException', error.message)
-      throw new RestError(error.status === 413 ? 413 : 400, 'BadRequestException', error.message)
+      const status = error.status === 413 || error.status === 415 ? error.status : 400
+      throw new RestError(status, 'BadRequestException', error.message)
     } finally {
       this.held.give(counted.bytes)
     }

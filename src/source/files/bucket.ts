@@ -2,7 +2,7 @@ import { MoraineError } from '../../errors.js'
 import { shownUrl } from '../../secrets.js'
 import { PATIENT, patiently } from '../../storage/retry.js'
 import { S3Storage } from '../../storage/s3/s3.js'
-import { isInNoData, isNoData } from './folders.js'
+import { isInNoData, isNoData, skippedName } from './folders.js'
 import type { SourceFile } from './source-file.js'
 
 const patience = { total: PATIENT }
@@ -14,6 +14,8 @@ interface Objects {
   /** What all of their keys begin with. */
   prefix: string
   matches: (key: string) => boolean
+  /** What of a key that does not match is skipped for its name. */
+  skips: (key: string) => string | undefined
 }
 
 const buckets = new Map<string, S3Storage>()
@@ -27,25 +29,34 @@ function objectsAt(path: string): Objects {
     throw new MoraineError('usage', `'${shownUrl(path)}' is not a valid S3 location`, {
       hint: 'Use the form s3://bucket/folder/*.csv. Credentials are found where AWS tools find them.',
     })
-  const root = `s3://${bucket}${settings}`
-  const storage = buckets.get(root) ?? new S3Storage(root, null)
-  buckets.set(root, storage)
+  const at = `s3://${bucket}${settings}`
+  const storage = buckets.get(at) ?? new S3Storage(at, null)
+  buckets.set(at, storage)
   const key = decoded(rest)
   const magic = key.search(/[*?{]/)
   if (magic < 0) {
     const folder = key === '' || key.endsWith('/') ? key : `${key}/`
+    const inside = (other: string) => other.startsWith(folder) && other !== key
     return {
       storage,
       bucket,
       prefix: key,
-      matches: (other) =>
-        other === key || (other.startsWith(folder) && !isNoData(other.slice(folder.length))),
+      matches: (other) => other === key || (inside(other) && !isNoData(other.slice(folder.length))),
+      skips: (other) => (inside(other) ? skippedBelow(folder, other) : undefined),
     }
   }
   const pattern = patternOf(key)
   const prefix = key.slice(0, magic)
   const matches = (other: string) => pattern.test(other) && !isInNoData(other, key)
-  return { storage, bucket, prefix, matches }
+  const root = prefix.slice(0, prefix.lastIndexOf('/') + 1)
+  const skips = (other: string) =>
+    pattern.test(other) && isInNoData(other, key) ? skippedBelow(root, other) : undefined
+  return { storage, bucket, prefix, matches, skips }
+}
+
+function skippedBelow(folder: string, key: string): string | undefined {
+  const name = skippedName(key.slice(folder.length))
+  return name === undefined ? undefined : folder + name
 }
 
 /** A key as a URL has it; one with a `%` that means nothing there is taken as it is. */
@@ -83,10 +94,18 @@ function patternOf(glob: string): RegExp {
   return new RegExp(`^${source}$`)
 }
 
-/** The objects that a path in a bucket stands for, as files. */
-export async function objectsOf(path: string): Promise<SourceFile[]> {
-  const { storage, bucket, prefix, matches } = objectsAt(path)
+/**
+ * The objects that a path in a bucket stands for, as files.
+ *
+ * @param skipped what is skipped for its name; folders end with a `/`.
+ */
+export async function objectsOf(path: string, skipped: string[] = []): Promise<SourceFile[]> {
+  const { storage, bucket, prefix, matches, skips } = objectsAt(path)
   const found = await patiently(storage.url, patience, () => storage.list(prefix))
+  for (const { path: key } of found) {
+    const name = matches(key) ? undefined : skips(key)
+    if (name !== undefined) skipped.push(`s3://${bucket}/${name}`)
+  }
   return found
     .filter((object) => matches(object.path) && !object.path.endsWith('/'))
     .map(({ path: key, size, modified, etag }) => {

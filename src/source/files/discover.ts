@@ -6,7 +6,7 @@ import type { FilesSource } from '../../define/source.js'
 import { MoraineError, messageOf } from '../../errors.js'
 import { entriesOf, isZip } from '../unpack/archive.js'
 import { objectsOf } from './bucket.js'
-import { isInNoData, isNoData } from './folders.js'
+import { isInNoData, isNoData, skippedName, skippedNote } from './folders.js'
 import type { SourceFile } from './source-file.js'
 import { type Entry, leavesFolder, notText, Walk } from './walk.js'
 
@@ -14,23 +14,43 @@ import { type Entry, leavesFolder, notText, Walk } from './walk.js'
  * The files that a source offers, ordered by name. A path that exists is taken literally, so
  * `orders[1].csv` is a file; otherwise it is a glob. Of a zip the files in it are offered.
  *
- * @param notes what is passed over, and why: links that leave their folder, names that are no text.
+ * @param notes what is passed over, and why: links that leave their folder, names that are no text
+ *   or start with `_`.
  */
 export async function discoverFiles(
   source: FilesSource,
   notes: string[] = [],
 ): Promise<SourceFile[]> {
-  const remote = await Promise.all(source.paths.filter(isRemote).map(objectsOf))
+  const skipped: string[] = []
+  const remote = await Promise.all(
+    source.paths.filter(isRemote).map((path) => objectsOf(path, skipped)),
+  )
   const local = source.paths.filter((path) => !isRemote(path))
   const found = await Promise.all(local.map((path) => expand(path, source)))
   notes.push(...new Set(found.flatMap(({ notes }) => notes)))
   const all = [...new Set(found.flatMap(({ files }) => files))]
   const paths = found.some(({ linked }) => linked) ? await eachOnce(all) : all
   const files = paths.map((path) => describe(path, source)).filter((f) => f !== undefined)
+  const offered = [...files, ...remote.flat()]
+  skipped.push(...found.flatMap((of) => of.skipped ?? []))
+  const also = source.paths.length > 1 ? namesOf(offered) : new Set<string>()
+  notes.push(...skippedNote(skipped.filter((name) => !also.has(name))))
   const single = await Promise.all(
-    [...files, ...remote.flat()].map((file) => (isZip(file.path) ? partsOf(file) : [file])),
+    offered.map((file) => (isZip(file.path) ? partsOf(file) : [file])),
   )
   return single.flat().sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Files and the folders that they lie in, with a `/`: one path may name what another skips. */
+function namesOf(files: readonly SourceFile[]): Set<string> {
+  const names = new Set<string>()
+  for (const { name } of files) {
+    names.add(name)
+    let end = name.lastIndexOf('/')
+    for (; end > 0 && !names.has(name.slice(0, end + 1)); end = name.lastIndexOf('/', end - 1))
+      names.add(name.slice(0, end + 1))
+  }
+  return names
 }
 
 /** Files to which several names lead, under one of them: their own, where that is among them. */
@@ -60,6 +80,8 @@ interface Expanded {
   notes: string[]
   /** A link leads to one of them. */
   linked?: boolean
+  /** What is skipped for its name; folders end with a `/`. */
+  skipped?: string[]
 }
 
 async function expand(given: string, source: Base): Promise<Expanded> {
@@ -69,8 +91,14 @@ async function expand(given: string, source: Base): Promise<Expanded> {
   if (there?.isFile()) return single(path, show)
   if (there?.isDirectory()) {
     const walk = await Walk.in(path, show)
-    const found = await walk.files((inside) => !isNoData(inside))
-    return { files: named(found, walk, show), notes: walk.notes, linked: walk.hasLinks }
+    const skipped: string[] = []
+    const found = await walk.files((inside, kind) => {
+      if (!isNoData(inside)) return true
+      const name = skippedName(kind === 'folder' ? `${inside}/` : inside)
+      if (name !== undefined) skipped.push(shownIn(show(path), name))
+      return false
+    })
+    return { files: named(found, walk, show), notes: walk.notes, linked: walk.hasLinks, skipped }
   }
   const { root, pattern } = await splitGlob(given, source)
   if (pattern === '') return { files: [], notes: [] }
@@ -83,14 +111,22 @@ async function expand(given: string, source: Base): Promise<Expanded> {
     expandDirectories: false,
     fs: { readdir: folderReader(walk, unnamed) as never },
   })
-  const meant = all.filter(
-    (file) => !isInNoData(relative(root, file).split(sep).join('/'), pattern) && walk.accept(file),
-  )
+  const skipped: string[] = []
+  const meant = all.filter((file) => {
+    const inside = relative(root, file).split(sep).join('/')
+    if (!isInNoData(inside, pattern)) return walk.accept(file)
+    const name = skippedName(inside)
+    if (name !== undefined) skipped.push(shownIn(show(root), name))
+    return false
+  })
   const found = meant.filter((file) => !unnamed.has(file))
   const passed = meant.filter((file) => unnamed.has(file)).map((file) => notText(show(file)))
   const notes = [...walk.notes, ...passed]
-  return { files: await walk.once(found), notes, linked: walk.hasLinks }
+  return { files: await walk.once(found), notes, linked: walk.hasLinks, skipped }
 }
+
+/** The name of something in a folder; that of the project is not said. */
+const shownIn = (folder: string, name: string) => (folder === '' ? name : `${folder}/${name}`)
 
 /**
  * A pattern is no file, and nor is what is not there; of what can't be looked at nobody may say

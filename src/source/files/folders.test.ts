@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { folderValues, isInNoData, isNoData } from './folders.js'
+import { folderValues, isInNoData, isNoData, skippedName, skippedNote } from './folders.js'
 
 describe('folders that are values', () => {
   it.each([
@@ -31,5 +31,25 @@ describe('folders that are values', () => {
     expect(isInNoData('_old/a.csv', '_old/*.csv')).toBe(false)
     expect(isInNoData('_old/a.csv', '**/*.csv')).toBe(true)
     expect(isInNoData('in/_a.csv', '**/*.csv')).toBe(false)
+  })
+
+  it('are told where somebody may have meant them as data, and counted', () => {
+    const told = ['_foo.csv', 'a/__proto__.csv', '_b/x.csv', '_b/', '_committed.csv']
+    const markers = ['_SUCCESS', 'a/_temporary/0/a.csv', '_committed_1', '_started_1', '.a/_b.csv']
+    expect(told.map(skippedName)).toEqual([
+      '_foo.csv',
+      'a/__proto__.csv',
+      '_b/',
+      '_b/',
+      '_committed.csv',
+    ])
+    expect(markers.map(skippedName)).toEqual(markers.map(() => undefined))
+    expect(skippedNote([])).toEqual([])
+    expect(skippedNote(['_b/', '_b/'])).toEqual([
+      '1 folder is skipped because its name starts with _: _b/ (to read it, give the path to files())',
+    ])
+    expect(skippedNote(['_a', '_b/', '_c', '_d'])).toEqual([
+      '3 files and 1 folder are skipped because their names start with _: _a, _b/, _c, … (to read them, give the path to files())',
+    ])
   })
 })

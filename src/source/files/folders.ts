@@ -24,9 +24,47 @@ export function folderValues(path: string): FolderValues {
  * `_temporary`, and what is hidden. A folder such as `_day=5` is a value.
  */
 export function isNoData(path: string): boolean {
-  return path
-    .split('/')
-    .some((name) => name.startsWith('.') || (name.startsWith('_') && !name.includes('=')))
+  return path.split('/').some(isSkipped)
+}
+
+const isSkipped = (name: string) =>
+  name.startsWith('.') || (name.startsWith('_') && !name.includes('='))
+
+/** What programs write beside data, which nobody takes for data. */
+const MARKER =
+  /^(\.|_(SUCCESS|temporary|metadata|common_metadata|spark_metadata|delta_log|moraine)$|_(committed|started)_)/
+
+/**
+ * What of a path that is no data is to be told, since somebody may have meant it as data: the file,
+ * or the folder with a `/`, whose name starts with `_`.
+ */
+export function skippedName(path: string): string | undefined {
+  const names = path.split('/')
+  const at = names.findIndex(isSkipped)
+  if (at < 0 || MARKER.test(names[at] as string)) return undefined
+  return names.slice(0, at + 1).join('/') + (at < names.length - 1 ? '/' : '')
+}
+
+/** Names that a note tells. */
+const TOLD = 3
+
+/** A note of what is skipped for its name: files, and folders with a `/`. */
+export function skippedNote(skipped: Iterable<string>): string[] {
+  const names = [...new Set(skipped)].sort()
+  if (names.length === 0) return []
+  const folders = names.filter((name) => name.endsWith('/')).length
+  const counted = [[names.length - folders, 'file'] as const, [folders, 'folder'] as const].flatMap(
+    ([n, what]) => (n === 0 ? [] : [`${n} ${what}${n === 1 ? '' : 's'}`]),
+  )
+  const [why, them] =
+    names.length === 1
+      ? ['is skipped because its name starts', 'it']
+      : ['are skipped because their names start', 'them']
+  const more = names.length > TOLD ? ', …' : ''
+  const list = names.slice(0, TOLD).join(', ')
+  return [
+    `${counted.join(' and ')} ${why} with _: ${list}${more} (to read ${them}, give the path to files())`,
+  ]
 }
 
 /**

@@ -88,14 +88,16 @@ export class Walk {
   }
 
   /** All files in the folder and below, ordered by path. */
-  async files(isMeant: (inside: string) => boolean = () => true): Promise<Entry[]> {
+  async files(
+    isMeant: (inside: string, kind: Entry['kind']) => boolean = () => true,
+  ): Promise<Entry[]> {
     const found: Entry[] = []
     const start = this.folder === sep ? 1 : this.folder.length + 1
     const inside = (path: string) =>
       sep === '/' ? path.slice(start) : path.slice(start).split(sep).join('/')
     for (let folders = [this.folder]; folders.length > 0; ) {
       const read = await Promise.all(folders.map((folder) => this.read(folder)))
-      const meant = read.flat().filter(({ path }) => isMeant(inside(path)))
+      const meant = read.flat().filter(({ path, kind }) => isMeant(inside(path), kind))
       found.push(...meant.filter(({ kind, path }) => kind === 'file' && this.accept(path)))
       folders = meant.filter(({ kind }) => kind === 'folder').map(({ path }) => path)
     }

@@ -21,6 +21,29 @@ export class BrokenDocument extends Error {
   }
 }
 
+const CUT = 'the document ends in the middle'
+
+/** What is wrong with the text of a value that does not end: it is cut off, or no JSON before. */
+function brokenAt(line: number, text: string): BrokenDocument {
+  const end = text.trimEnd().length
+  let at = end
+  try {
+    JSON.parse(text)
+  } catch (error) {
+    const { message } = error as Error
+    const place = /at position (\d+)/.exec(message)?.[1]
+    if (!/Unterminated|Unexpected end/.test(message)) at = Number(place ?? 0)
+  }
+  if (at >= end) return new BrokenDocument(line, CUT)
+  const start = at === 0 ? 0 : text.lastIndexOf('\n', at - 1) + 1
+  const [shown = ''] = text.slice(Math.max(start, at - SHOWN / 2)).split(/\r?\n/, 1)
+  const lines = text.slice(0, start).split('\n').length - 1
+  return new BrokenDocument(line + lines, `this is not JSON: ${shown.slice(0, SHOWN)}`)
+}
+
+/** Characters that are shown of a text that is wrong. */
+const SHOWN = 60
+
 const [LF, QUOTE, BACKSLASH, COLON, COMMA] = [10, 34, 92, 58, 44]
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [91, 93, 123, 125]
 const DEEPEST = 1000
@@ -80,8 +103,8 @@ export class JsonSplitter {
     this.rest = Buffer.from(buffer.subarray(at))
     if (this.rest.length > LONGEST)
       throw new BrokenDocument(this.line, 'a row begins that is longer than 100 MiB')
-    if (last && (this.rest.length > 0 || this.stack.length > 0))
-      throw new BrokenDocument(this.line, 'the document ends in the middle')
+    if (last && this.rest.length > 0) throw brokenAt(this.line, this.rest.toString())
+    if (last && this.stack.length > 0) throw new BrokenDocument(this.line, CUT)
     return records
   }
 

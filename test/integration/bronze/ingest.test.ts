@@ -266,6 +266,7 @@ describe('POST /ingest', () => {
     const record = await project.run()
     expect(step(record, 'bronze.events')).toMatchObject({ rows: 1, reason: '1 object has arrived' })
     expect(await ids(project)).toEqual([7])
+    expect((await project.cli('history')).stdout).toContain('ingest 1 row of bronze.events')
     expect((await project.storage.list('bronze/landing/')).length).toBe(0)
   })
 })

@@ -125,7 +125,7 @@ describe('a check of a whole table', () => {
       'lake.ts': definition,
     })
     const run = await project.run()
-    expect(step(run, 'silver.orders').error?.message).toContain('id: must be at least 0 (1 rows)')
+    expect(step(run, 'silver.orders').error?.message).toContain('id: must be at least 0 (1 row)')
     const shown = await project.cli(
       'query',
       '--run',

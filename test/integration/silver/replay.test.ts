@@ -130,7 +130,7 @@ describe('moraine replay', () => {
     await project.write({ 'lake.ts': lake("'sent'") })
     const stricter = await project.run(replay)
     expect(step(stricter, 'silver.orders').error?.message).toBe(
-      "the discarded rows of silver.orders cannot be replayed on their own: 1 rows of the table violate the rule 'status is known'",
+      "the discarded rows of silver.orders cannot be replayed on their own: 1 row of the table violates the rule 'status is known'",
     )
     await project.write({
       'lake.ts': lake("'new'").replace('amount: t.int()', 'amount: t.bigint()'),

@@ -24,6 +24,7 @@ export async function run(command: Command): Promise<number> {
   await using project = await openLog(command)
   const { storage, folder, json } = project
   const [to = ''] = command.args
+  await project.needsLake()
   // The engine writes there as well.
   const { staging } = project.house
   const target = openStorage(to, { folder, staging })

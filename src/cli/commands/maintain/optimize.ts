@@ -27,6 +27,7 @@ export function define(command: Command): Command {
 export async function run(command: Command): Promise<number> {
   await using project = await openLog(command)
   const { log, storage } = project
+  await project.needsLake()
   const { orderBy, target } = command.opts<{ orderBy?: string; target: number }>()
   const { tables } = await log.head()
   const names = command.args.length > 0 ? command.args : Object.keys(tables).sort()

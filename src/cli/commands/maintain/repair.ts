@@ -27,6 +27,7 @@ export function define(command: Command): Command {
 export async function run(command: Command): Promise<number> {
   await using project = await openProject(command)
   const { lake, storage } = project
+  await project.needsLake()
   const { yes = false, allowLoss = false } = command.opts<{ yes?: boolean; allowLoss?: boolean }>()
   const engine = await project.engine()
   const javascript = await project.javascript()

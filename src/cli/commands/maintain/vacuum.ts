@@ -33,11 +33,17 @@ interface Options {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { log, storage, json } = await openLog(command)
+  const project = await openLog(command)
+  const { log, storage, json } = project
   const options = command.opts<Options>()
+  const grace = secondsFor('--grace', options.grace) * 1000
+  const history = options.history
+    ? { history: secondsFor('--history', options.history) * 1000 }
+    : {}
+  await project.needsLake()
   const result = await vacuum(log, storage, {
-    grace: secondsFor('--grace', options.grace) * 1000,
-    ...(options.history ? { history: secondsFor('--history', options.history) * 1000 } : {}),
+    grace,
+    ...history,
     remove: options.delete ?? false,
     info: { author: currentUser(), run: null },
   })

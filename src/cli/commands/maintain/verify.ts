@@ -46,6 +46,7 @@ export async function run(command: Command): Promise<number> {
       `the log: it ends with commit ${result.commits}, but run ${cut.run} made commit ${cut.commit}: its newest objects were removed`,
     )
   const good = result.problems.length === 0
+  if (good && result.commits === 0) await project.needsLake()
   if (json) print(toJson(result, 2))
   else if (good)
     print(

@@ -12,7 +12,8 @@ export function define(command: Command): Command {
 }
 
 export async function run(command: Command): Promise<number> {
-  const { log, json } = await openLog(command)
+  const project = await openLog(command)
+  const { log, json } = project
   const shown = await log.latest(command.opts<{ limit: number }>().limit)
   if (json) {
     print(
@@ -24,7 +25,10 @@ export async function run(command: Command): Promise<number> {
     return 0
   }
   if (shown.length === 0) {
-    print('No commits yet. Fill the lake with: moraine run')
+    const none = (await project.hasLake())
+      ? 'No commits yet.'
+      : `There is no lake at ${project.place} yet.`
+    print(`${none} Fill the lake with: moraine run`)
     return 0
   }
   const rows = shown.map((commit) => ({
