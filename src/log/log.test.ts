@@ -1,7 +1,11 @@
+import { cp, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MoraineError } from '../errors.js'
 import { renameChanges } from '../plan/removed.js'
+import { LocalStorage } from '../storage/local.js'
 import { MemoryStorage } from '../storage/memory.js'
 import type { BatchPointer, Changes, CommitInfo, LakeState, TableState } from './commit.js'
 import { encodeCommit } from './entry.js'
@@ -491,5 +495,83 @@ describe('the commit log', () => {
     expect(Object.keys(merged.tables).sort()).toEqual(['gold.a', 'silver.a', 'silver.other'])
     await expect(main.fork('trial-1', one)).rejects.toThrow('Branch trial-1 already exists')
     await expect(branch.merge(info)).rejects.toMatchObject({ kind: 'conflict' })
+  })
+})
+
+describe('a log on a disk in whose place another one is mounted', () => {
+  const lakeAt = async (folder: string, commits: number) => {
+    const log = new CommitLog(new LocalStorage(folder), 'main', quick)
+    for (let n = 1; n <= commits; n++)
+      await log.commit(await log.head(), change('silver.a', `${folder} ${n}`), info)
+    return log
+  }
+  const filesOf = async (folder: string) => (await readdir(folder, { recursive: true })).sort()
+  let above: string
+  let [here, away, other] = ['', '', '']
+  beforeEach(async () => {
+    above = await mkdtemp(join(tmpdir(), 'moraine-test-'))
+    ;[here, away, other] = [join(above, 'here'), join(above, 'away'), join(above, 'other')]
+  })
+  afterEach(() => rm(above, { recursive: true, force: true }))
+  const swap = async () => {
+    await rename(here, away)
+    await rename(other, here)
+  }
+  const swapBack = async () => {
+    await rename(here, other)
+    await rename(away, here)
+  }
+
+  // Another lake of as many commits would take the next one; a shorter one would get a hole.
+  it.each([
+    ['as many commits', 3, false],
+    ['fewer commits', 1, false],
+    ['more commits', 5, false],
+    ['an older copy of the same lake', 2, true],
+  ])('writes nothing to another lake with %s', async (_, commits, isCopy) => {
+    const log = await lakeAt(here, isCopy ? commits : 3)
+    if (isCopy) {
+      await cp(here, other, { recursive: true })
+      await log.commit(await log.head(), change('silver.b'), info)
+    } else await lakeAt(other, commits)
+    const base = await log.head()
+    const before = await filesOf(other)
+    await swap()
+    const message = expect.stringContaining(`Another lake lies in ${here}`)
+    const refused = { kind: 'storage', message }
+    await expect(log.commit(base, change('silver.c'), info)).rejects.toMatchObject(refused)
+    await expect(log.refuseOther()).rejects.toMatchObject(refused)
+    if (commits > 3) await expect(log.head()).rejects.toMatchObject(refused)
+    expect(await filesOf(here)).toEqual(before)
+    const found = new CommitLog(new LocalStorage(here))
+    expect((await found.head()).number).toBe(commits)
+    await swapBack()
+    await log.refuseOther()
+    expect((await log.commit(base, change('silver.c'), info)).number).toBe(base.number + 1)
+  })
+
+  it('writes nothing to it where the disk goes in the middle of a commit', async () => {
+    await lakeAt(here, 3)
+    await lakeAt(other, 3)
+    const before = await filesOf(other)
+    class Going extends LocalStorage {
+      override async createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {
+        if (!path.endsWith('04.json')) return super.createIfAbsent(path, bytes)
+        await swap()
+        throw new MoraineError('storage', 'the disk is gone', { retryable: true })
+      }
+    }
+    const log = new CommitLog(new Going(here), 'main', quick)
+    await expect(log.commit(await log.head(), change('silver.c'), info)).rejects.toThrow(
+      'Another lake lies in',
+    )
+    expect(await filesOf(here)).toEqual(before)
+  })
+
+  it('does not call a lake another one whose newest commit is damaged', async () => {
+    const log = await lakeAt(here, 2)
+    const [last] = (await filesOf(here)).filter((path) => /log\/main\/0*2\.json$/.test(path))
+    await writeFile(join(here, last ?? ''), '{"format": 2, "num')
+    await log.refuseOther()
   })
 })

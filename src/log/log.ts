@@ -120,7 +120,8 @@ export class CommitLog extends LogReader {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       refuseWriting(state)
       await writer?.refuse(await this.vacuums(state), this.effects.now().getTime())
-      const there = await this.offer(this.next(state, id, changes, info))
+      const there = await this.offer(state, this.next(state, id, changes, info))
+      if (there.commit.previous !== state.hash) await this.refuseOther(state)
       state = checkedFold(state, there)
       if (there.commit.id === id) return this.committed(state)
       refuseConflict(changes, there.commit)
@@ -189,13 +190,15 @@ export class CommitLog extends LogReader {
   /**
    * Tries to create a commit and returns what then lies under its number: it, or another's. An
    * answer may be lost whether the object was created or not: what lies there is what happened, and
-   * while nothing does, the same body is offered again.
+   * while nothing does, the same body is offered again. Each time the log must be the one that the
+   * commit follows: in another it would be a hole, or a commit that follows from nothing.
    */
-  private async offer(commit: Commit): Promise<Entry> {
+  private async offer(state: LakeState, commit: Commit): Promise<Entry> {
     const path = this.pathOf(commit.number)
     const body = encodeCommit(commit)
     for (let attempt = 0; ; attempt++) {
       let failure: unknown
+      await this.refuseOther(state)
       try {
         await this.storage.createIfAbsent(path, body)
       } catch (error) {

@@ -1,4 +1,5 @@
 import { MoraineError } from '../errors.js'
+import { sha256 } from '../storage/checksum.js'
 import { isPassing } from '../storage/passing.js'
 import type { Storage } from '../storage/storage.js'
 import { Checkpoints, type KnownNumbers } from './checkpoints.js'
@@ -59,9 +60,31 @@ export class LogReader {
   /** The newest state. */
   async head(): Promise<LakeState> {
     this.cache = this.cache
-      ? await this.advance(this.cache)
+      ? await this.advance(this.cache).catch(async (error) => {
+          await this.refuseOther()
+          throw error
+        })
       : await this.complete(await this.nearest(Number.POSITIVE_INFINITY))
     return this.cache
+  }
+
+  /**
+   * Makes sure that storage still holds the log up to a state: another disk may be mounted where
+   * the lake was, with a lake of its own. A bucket is always the same.
+   *
+   * @param state the newest one that was read, if nothing else is said.
+   * @param storage another way to the same storage.
+   * @throws MoraineError of kind `storage` when it holds another log, or none of that length.
+   */
+  async refuseOther(
+    state: LakeState | undefined = this.cache,
+    storage: Storage = this.storage,
+  ): Promise<void> {
+    if (!state || state.number === 0 || !storage.url.startsWith('file:')) return
+    const path = this.pathOf(state.number)
+    const bytes = await storage.readIfPresent(path)
+    if (bytes && (sha256(bytes) === state.hash || isDamaged(bytes, path))) return
+    throw otherLake(storage, state.number, bytes !== undefined)
   }
 
   /**
@@ -257,6 +280,27 @@ export class LogReader {
 
 const all = ({ checkpoints, anchors }: KnownNumbers) =>
   [...checkpoints, ...anchors].sort((a, b) => b - a)
+
+/** Whether it is no commit at all: that says nothing of whose it is. */
+function isDamaged(bytes: Uint8Array, path: string): boolean {
+  try {
+    parseEntry(bytes, path)
+    return false
+  } catch (error) {
+    return error instanceof MoraineError && error.kind === 'corrupt'
+  }
+}
+
+function otherLake({ url }: Storage, number: number, isThere: boolean): MoraineError {
+  const why = isThere ? `its commit ${number} is a different one` : `it has no commit ${number}`
+  return new MoraineError(
+    'storage',
+    `Another lake lies in ${url.replace(/^file:\/\//, '')}: ${why}`,
+    {
+      hint: 'Was another disk mounted, or a folder renamed? Put the lake back that was there before. If it was replaced on purpose, as by a backup, start the command again.',
+    },
+  )
+}
 
 export function behind(number: number, horizon: number): MoraineError {
   return new MoraineError(

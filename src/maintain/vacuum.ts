@@ -86,11 +86,13 @@ export async function vacuum(
     return objects.filter(({ path, modified }) => !roots.lead(path) && modified < cutoff)
   }
   let unused = await unusedOf([...found, ...old])
+  if (remove) await log.refuseOther()
   if (remove && unused.length > 0) {
     await announce(log, cutoff, info)
     // Whoever committed before the announcement keeps its files; whoever commits behind it looks
     // for them.
     unused = await unusedOf(unused)
+    await log.refuseOther()
     for (const { path } of unused) await storage.remove(path)
   }
   if (remove) for (const path of left) await storage.remove(path)

@@ -1,5 +1,6 @@
 import type { Lake } from '../define/lake.js'
 import type { Engine } from '../engine/engine.js'
+import type { CommitLog } from '../log/log.js'
 import type { ScheduleEvent } from '../schedule/scheduler.js'
 import type { TryApart } from '../step/context.js'
 import type { RunEvent } from '../step/events.js'
@@ -19,6 +20,8 @@ export type DaemonEvent =
 export interface DaemonOptions {
   lake: Lake
   storage: Storage
+  /** The log of the lake that is served. */
+  log: CommitLog
   /** The same storage, of which calls fail at once. */
   impatient?: Storage
   startEngine: () => Promise<Engine>

@@ -17,6 +17,8 @@ import { Metrics } from './metrics.js'
 import { Notifier } from './notifier.js'
 import { type HealthEvent, StorageHealth } from './storage-health.js'
 
+/** Milliseconds between two looks whether a folder still holds the lake that is served. */
+const OTHER_EVERY = 1000
 /** Milliseconds between two looks whether datasets are stale. */
 const STALE_EVERY = 10_000
 /** Milliseconds after which people are told that storage is away. */
@@ -43,10 +45,13 @@ export class Daemon {
     const { lake, storage, concurrency, onEvent } = options
     this.jobs = jobsOf(lake)
     this.engines = new EnginePool(options.startEngine)
-    this.health = new StorageHealth(options.impatient ?? storage, (event) => this.changed(event))
+    this.health = new StorageHealth(
+      options.impatient ?? storage,
+      (event) => this.changed(event),
+      () => this.refuseOther(),
+    )
     this.metrics.storage(true)
-    const log = new CommitLog(storage)
-    const head = () => log.head()
+    const head = () => options.log.head()
     this.work = new BackgroundWork(this.health, onEvent)
     this.notifier = new Notifier(lake, onEvent, this.ended.signal)
     this.scheduler = new Scheduler({
@@ -99,10 +104,25 @@ export class Daemon {
   start(): void {
     void this.watchFolders()
     for (const arrivals of this.arrivals) arrivals.start()
+    if (this.options.storage.url.startsWith('file:'))
+      this.work.repeat('look at the lake', OTHER_EVERY, () => this.lookForOther())
     this.work.repeat('find stale datasets', STALE_EVERY, async () =>
       this.notifier.stale(this.jobs, this.scheduler.successes),
     )
     this.scheduler.start()
+  }
+
+  /** Fails where storage holds another lake than the one that is served. */
+  refuseOther(): Promise<void> {
+    const { log, impatient, storage } = this.options
+    return log.refuseOther(undefined, impatient ?? storage)
+  }
+
+  /** Nobody should need to send something before it is known that it can't be accepted. */
+  private async lookForOther(): Promise<void> {
+    if (!this.health.isSound) return
+    await this.refuseOther()
+    await this.options.log.head()
   }
 
   /** Says that something has arrived for a dataset. */
@@ -129,11 +149,12 @@ export class Daemon {
   }
 
   /** Runs datasets in one of the daemon's engines. */
-  private runOne(
+  private async runOne(
     datasets: readonly AnyDataset[],
     options: Partial<RunOptions>,
   ): Promise<RunRecord> {
     const { lake, storage, javascript, tryApart } = this.options
+    await this.refuseOther()
     return this.engines.use((engine) =>
       runLake(lake, {
         storage,

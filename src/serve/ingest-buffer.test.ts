@@ -5,6 +5,7 @@ import {
   recentlySent,
   type SentRequest,
 } from '../bronze/ingest/sent-requests.js'
+import { MoraineError } from '../errors.js'
 import { Batches } from '../step/batches.js'
 import { MemoryStorage } from '../storage/memory.js'
 import { IngestBuffer } from './ingest-buffer.js'
@@ -13,7 +14,7 @@ const HOUR = 3_600_000
 
 it('a key is known for a day: with its rows it is a duplicate, with others a conflict', async () => {
   let now = 0
-  const buffer = new IngestBuffer(new MemoryStorage(), 'events', new Map(), () => now)
+  const buffer = new IngestBuffer(new MemoryStorage(), 'events', new Map(), { now: () => now })
   const send = (row: string) => buffer.accept([row], 'k')
   expect(await send('{"id":1}')).toMatchObject({ duplicate: false })
   now = 23 * HOUR
@@ -53,4 +54,30 @@ it('the keys of a day are found without reading the manifests of a day', async (
   }
   await recentlySent(state, 'bronze.events', new Batches(storage), 300 * (HOUR / 4))
   expect(reads).toBeLessThanOrEqual(51)
+})
+
+it('rows that came to lie in another lake are not accepted, and do not stay there', async () => {
+  let isOther = false
+  const storage = new MemoryStorage()
+  const write = storage.write.bind(storage)
+  const refuseOther = async () => {
+    if (isOther) throw new MoraineError('storage', 'Another lake lies in /mnt')
+  }
+  const buffer = new IngestBuffer(storage, 'events', new Map(), { refuseOther })
+  const send = () => buffer.accept(['{"id":1}'], 'k')
+  const landed = async () => (await storage.list('bronze/landing/')).length
+  // Another disk is mounted before the object is written, or while it is.
+  isOther = true
+  await expect(send()).rejects.toThrow('Another lake')
+  isOther = false
+  storage.write = async (path, bytes) => {
+    isOther = true
+    await write(path, bytes)
+  }
+  await expect(send()).rejects.toThrow('Another lake')
+  expect(await landed()).toBe(0)
+  storage.write = write
+  isOther = false
+  expect(await send()).toMatchObject({ duplicate: false, rows: 1 })
+  expect(await landed()).toBe(1)
 })

@@ -19,6 +19,13 @@ interface Waiting extends Landed {
   reject: (error: unknown) => void
 }
 
+/** What a buffer takes from the world. */
+interface BufferEffects {
+  now?: () => number
+  /** Fails where storage holds another lake than the one that is served. */
+  refuseOther?: () => Promise<void>
+}
+
 /** What became of a request. */
 export interface Accepted {
   rows: number
@@ -46,13 +53,18 @@ export class IngestBuffer {
   private writing: Promise<void> | undefined
   private readonly known = new Map<string, Known>()
 
+  private readonly now: () => number
+  private readonly refuseOther: () => Promise<void>
+
   /** @param known requests that are in the lake already, by their keys. */
   constructor(
     storage: Storage,
     dataset: string,
     known: ReadonlyMap<string, SentRequest>,
-    private readonly now: () => number = Date.now,
+    { now = Date.now, refuseOther = async () => {} }: BufferEffects = {},
   ) {
+    this.now = now
+    this.refuseOther = refuseOther
     this.landing = new Landing(storage, dataset)
     this.learn(known)
   }
@@ -145,13 +157,26 @@ export class IngestBuffer {
       const group = this.next()
       const bytes = group.reduce((sum, one) => sum + one.bytes, 0)
       try {
-        await this.landing.write(group)
+        await this.land(group)
         for (const { resolve } of group) resolve()
       } catch (error) {
         for (const { reject } of group) reject(error)
       }
       this.waiting -= bytes
     }
+  }
+
+  /**
+   * What was written is only accepted if it lies in the lake that is served: another may have taken
+   * its place meanwhile, and must not keep rows that are sent once more.
+   */
+  private async land(group: readonly Waiting[]): Promise<void> {
+    await this.refuseOther()
+    const path = await this.landing.write(group)
+    await this.refuseOther().catch(async (error) => {
+      await this.landing.remove(path).catch(() => {})
+      throw error
+    })
   }
 
   private next(): Waiting[] {

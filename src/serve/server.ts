@@ -83,7 +83,10 @@ function application(options: Omit<ServerOptions, 'port' | 'host'>): Hono {
     return c.json({ status: 'ok' })
   })
   routeArrivals(app, options)
-  if (options.catalog) app.route('/iceberg', options.catalog)
+  if (options.catalog) {
+    app.use('/iceberg/*', async (c, next) => (!health || health.state.up ? next() : catalogAway(c)))
+    app.route('/iceberg', options.catalog)
+  }
   if (metrics) routeMetrics(app, metrics)
   app.notFound((c) => c.json({ error: 'not found' }, 404))
   app.onError((error, c) => c.json({ error: messageOf(error) }, 500))
@@ -209,6 +212,9 @@ function timesSent(c: Context, name: string): number {
  * it hear more.
  */
 const AWAY = 'the storage does not respond: try again later'
+/** The same in the words of Iceberg's REST protocol. */
+const catalogAway = (c: Context) =>
+  c.json({ error: { message: AWAY, type: 'ServiceUnavailableException', code: 503 } }, 503)
 const STARTING = 'the server is starting: try again in a second'
 
 function secondsUntil(state: Health): number {

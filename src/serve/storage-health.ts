@@ -35,7 +35,7 @@ const encoder = new TextEncoder()
 /**
  * Knows whether the lake's storage can be read and written. It hears of calls that fail, and then
  * tries by itself, with longer and longer pauses, until a small object can be created, read and
- * removed again.
+ * removed again. A storage that holds another lake than before is as good as away.
  */
 export class StorageHealth {
   private suspected: { since: number; message: string; retryAt: number } | undefined
@@ -49,6 +49,8 @@ export class StorageHealth {
     /** It should not wait by itself: a call that fails is a probe that failed. */
     private readonly storage: Storage,
     private readonly onEvent: (event: HealthEvent) => void,
+    /** Fails where it holds another lake than the one that is served. */
+    private readonly refuseOther: () => Promise<void> = async () => {},
   ) {
     this.unwatch = watchStorages((event) => this.hear(event))
   }
@@ -152,6 +154,7 @@ export class StorageHealth {
   }
 
   private async writeAndRead(): Promise<void> {
+    await this.refuseOther()
     const path = `_moraine/probe/${randomUUID()}`
     await this.storage.createIfAbsent(path, encoder.encode('1'))
     await this.storage.read(path)

@@ -69,6 +69,43 @@ describe('a lake whose disk goes away', () => {
       }
   })
 
+  it('has lost nothing: whatever is asked of it fails by its being away, and may pass', async () => {
+    const one = new LocalStorage(folder)
+    const path = 'silver/s/metadata/snap-1.avro'
+    await one.write('_moraine/log/1.json', bytes)
+    await one.write(path, bytes)
+    await rename(folder, join(above, 'elsewhere'))
+    const away = { message: `The lake in ${folder} no longer exists`, retryable: true }
+    for (const isEmpty of [false, true]) {
+      if (isEmpty) await mkdir(folder)
+      for (const call of [
+        () => one.read(path),
+        () => one.readIfPresent(path),
+        () => one.stat(path),
+        () => one.digest(path),
+        () => one.list('silver/'),
+        () => one.entries('silver/s/metadata/'),
+        () => one.folders('silver/'),
+        () => one.createIfAbsent(path, bytes),
+        () => one.write(path, bytes),
+        () => one.remove(path),
+        () => one.prepare(path),
+        () => one.seal([path]),
+        () => one.restore(path, bytes),
+        () => one.protect([path]),
+      ])
+        await expect(call(), call.toString()).rejects.toMatchObject(away)
+    }
+    await rm(folder, { recursive: true })
+    await rename(join(above, 'elsewhere'), folder)
+    await one.remove(path)
+    await one.remove(path)
+    await expect(one.read(path)).rejects.toMatchObject({
+      message: `${path} is missing`,
+      hint: expect.stringContaining('moraine run silver.s --full'),
+    })
+  })
+
   it('may be begun in a folder that is there, or is not', async () => {
     await mkdir(folder)
     await new LocalStorage(folder).write('_moraine/log/1.json', bytes)

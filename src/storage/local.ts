@@ -23,6 +23,9 @@ import type { Storage, StoredObject } from './storage.js'
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
 
+/** Whether what was asked for is not there, or the folder that it should be in. */
+const isAbsent = (error: unknown) => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR'
+
 /** Refusals that may be over at the next attempt. */
 const passing = [
   ...['EIO', 'EAGAIN', 'EBUSY', 'EMFILE', 'ENFILE', 'ETIMEDOUT', 'ESTALE', 'EINTR'],
@@ -47,6 +50,8 @@ function failed(doing: string, path: string, cause: unknown): MoraineError {
     ...(hint ? { hint } : {}),
   })
 }
+
+const notRead = (path: string, cause: unknown) => failed('read', path, cause)
 
 async function withFile<T>(path: string, flags: string, use: (file: FileHandle) => Promise<T>) {
   const file = await open(path, flags)
@@ -156,13 +161,19 @@ export class LocalStorage implements Storage {
     if (this.seen) await this.refuseOther()
   }
 
+  /** What failed because of what is not there may have failed because the whole lake is not. */
+  private async orAway(error: unknown, told: MoraineError): Promise<MoraineError> {
+    if (isAbsent(error)) await this.absent()
+    return told
+  }
+
   /**
    * A lake that was there and is gone is a disk that is not mounted: nothing is begun anew in its
    * place.
    */
   private async refuseOther(): Promise<void> {
     const found = await stat(join(this.folder, OWN)).catch((error) => {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
+      if (isAbsent(error)) return undefined
       throw failed('look at', this.folder, error)
     })
     if (!found && this.seen)
@@ -188,8 +199,8 @@ export class LocalStorage implements Storage {
     try {
       return await this.bytesOf(path)
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw failed('read', path, error)
-      throw missing(path, error)
+      const isMissing = codeOf(error) === 'ENOENT'
+      throw await this.orAway(error, (isMissing ? missing : notRead)(path, error))
     }
   }
 
@@ -197,7 +208,7 @@ export class LocalStorage implements Storage {
     try {
       return await this.bytesOf(path)
     } catch (error) {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return this.absent()
+      if (isAbsent(error)) return this.absent()
       throw failed('read', path, error)
     }
   }
@@ -207,7 +218,7 @@ export class LocalStorage implements Storage {
       const { size, mtimeMs } = await stat(this.at(path))
       return { path, size, modified: Math.floor(mtimeMs) }
     } catch (error) {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return this.absent()
+      if (isAbsent(error)) return this.absent()
       throw failed('look at', path, error)
     }
   }
@@ -216,7 +227,7 @@ export class LocalStorage implements Storage {
     try {
       return await fileSha256(this.at(path))
     } catch (error) {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return this.absent()
+      if (isAbsent(error)) return this.absent()
       throw failed('read', path, error)
     }
   }
@@ -273,7 +284,7 @@ export class LocalStorage implements Storage {
   /** What is in a folder; nothing where there is none. */
   private async look(folder: string): Promise<Dirent[]> {
     const found = await readdir(folder, { withFileTypes: true }).catch((error) => {
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return []
+      if (isAbsent(error)) return []
       throw failed('list', folder, error)
     })
     if (found.length === 0) await this.absent()
@@ -282,7 +293,8 @@ export class LocalStorage implements Storage {
 
   async remove(path: string): Promise<void> {
     await unlink(this.at(path)).catch((error) => {
-      if (codeOf(error) !== 'ENOENT') throw failed('remove', path, error)
+      if (isAbsent(error)) return this.absent()
+      throw failed('remove', path, error)
     })
   }
 
@@ -292,8 +304,8 @@ export class LocalStorage implements Storage {
 
   async prepare(path: string): Promise<void> {
     await this.refuseOther()
-    await this.makeFolderOf(this.at(path)).catch((error) => {
-      throw failed('create a folder for', path, error)
+    await this.makeFolderOf(this.at(path)).catch(async (error) => {
+      throw await this.orAway(error, failed('create a folder for', path, error))
     })
     // The engine, which writes there, does not tell what to do where it may not.
     await access(dirname(this.at(path)), constants.W_OK).catch((error) => {
@@ -313,8 +325,8 @@ export class LocalStorage implements Storage {
         sums.set(path, await handleSha256(handle))
         doing = 'sync'
         await handle.sync()
-      }).catch((error) => {
-        throw failed(doing, path, error)
+      }).catch(async (error) => {
+        throw await this.orAway(error, failed(doing, path, error))
       })
     }
     for (const folder of new Set(paths.map((path) => dirname(this.at(path)))))
@@ -323,15 +335,16 @@ export class LocalStorage implements Storage {
   }
 
   async restore(path: string, bytes: Uint8Array): Promise<void> {
-    await this.place(this.at(path), bytes, rename).catch((error) => {
-      throw failed('restore', path, error)
+    await this.refuseOther()
+    await this.place(this.at(path), bytes, rename).catch(async (error) => {
+      throw await this.orAway(error, failed('restore', path, error))
     })
   }
 
   async protect(paths: readonly string[]): Promise<void> {
     for (const path of paths)
-      await chmod(this.at(path), 0o444).catch((error) => {
-        throw failed('protect', path, error)
+      await chmod(this.at(path), 0o444).catch(async (error) => {
+        throw await this.orAway(error, failed('protect', path, error))
       })
   }
 }

@@ -4,7 +4,8 @@ import { MoraineError } from '../errors.js'
 /** How long a call is tried again that fails for a reason which may pass. */
 export interface Patience {
   /**
-   * Milliseconds from the first failure on; a call that fails later than that is not tried again.
+   * Milliseconds from the storage's first failure on, whichever call that was; a call that fails
+   * later than that is not tried again.
    */
   total: number
   /** No call is tried again once it is aborted. */
@@ -55,8 +56,10 @@ export type StorageEvent =
 type Listener = (event: StorageEvent) => void
 
 const listeners = new Set<Listener>()
-/** Storages whose last call failed, and since when. */
-const failing = new Map<string, number>()
+/** Storages whose last call failed: since when, and when that was. */
+const failing = new Map<string, { since: number; last: number }>()
+/** Milliseconds after which a failure says nothing of a call that begins. */
+const RECENT = 2 * LONGEST
 /** Failures that were waited for as long as was allowed. */
 const exhausted = new WeakSet<object>()
 
@@ -81,7 +84,8 @@ export async function patiently<T>(
   call: () => Promise<T>,
 ): Promise<T> {
   let waited = 0
-  let begun: number | undefined
+  // Work that asks for one object after another waits as long as for the first of them.
+  let begun = failingSince(storage)
   for (let attempt = 0; ; attempt++) {
     try {
       const result = await call()
@@ -89,11 +93,11 @@ export async function patiently<T>(
       return result
     } catch (error) {
       if (!(error instanceof MoraineError && error.retryable)) throw error
-      begun ??= Date.now()
-      const since = failing.get(storage) ?? begun
-      failing.set(storage, since)
+      begun ??= failingSince(storage) ?? Date.now()
+      const since = failingSince(storage) ?? begun
+      failing.set(storage, { since, last: Date.now() })
       const next = backoff(attempt)
-      const late = waited + next > total || Date.now() - begun > total
+      const late = Math.max(waited, Date.now() - begun) + next > total
       const about = { type: 'failing', storage, error, since, patience: total } as const
       if (late || signal?.aborted) {
         tell(about)
@@ -111,11 +115,17 @@ async function wait(milliseconds: number, signal?: AbortSignal): Promise<void> {
   await sleep(milliseconds, undefined, signal ? { signal } : {}).catch(() => {})
 }
 
+/** When a storage began to fail that was still failing a moment ago. */
+function failingSince(storage: string): number | undefined {
+  const known = failing.get(storage)
+  return known && Date.now() - known.last < RECENT ? known.since : undefined
+}
+
 function answered(storage: string): void {
-  const since = failing.get(storage)
-  if (since === undefined) return
+  const known = failing.get(storage)
+  if (!known) return
   failing.delete(storage)
-  tell({ type: 'answering', storage, since })
+  tell({ type: 'answering', storage, since: known.since })
 }
 
 function tell(event: StorageEvent): void {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -203,6 +203,49 @@ describe('a lake in a folder', () => {
       { id: '1' },
       { id: '2' },
     ])
+  })
+
+  it('in whose place another lake is mounted accepts nothing, says so, and goes on once it is back', async () => {
+    const project = await Project.create({ 'lake.ts': lake('mnt/lake'), 'rates.csv': rates })
+    const at = (name: string) => join(project.folder, name)
+    // The other one is a lake of the same datasets, with as many commits and more.
+    const other = await Project.create({ 'lake.ts': lake('lake'), 'rates.csv': rates })
+    for (const rate of ['2.0', '3.0', '4.0', '5.0', '6.0', '7.0']) {
+      await other.write({ 'rates.csv': `currency,rate\nEUR,${rate}\n` })
+      expect((await other.run()).outcome).toBe('done')
+    }
+    await mkdir(at('mnt2'))
+    await rename(join(other.folder, 'lake'), at('mnt2/lake'))
+    const served = Served.start(project)
+    const { url } = await served.line(({ event }) => event === 'listening')
+    await insist(url, 1)
+    await served.line((l) => l.event === 'job finished' && l.job === 'bronze.events')
+    const objects = async (root: string) =>
+      (await readdir(at(root), { recursive: true })).filter((path) => path.endsWith('.json')).sort()
+    const before = (await objects('mnt2/lake')).filter((path) => /landing|_moraine.log/.test(path))
+
+    await rename(at('mnt'), at('away'))
+    await rename(at('mnt2'), at('mnt'))
+    expect((await post(url, 2)).status).toBe(503)
+    const away = await served.line(({ event }) => event === 'storage is away')
+    expect(String(away.message)).toContain(`Another lake lies in ${at('mnt/lake')}`)
+    expect((await post(url, 2)).status).toBe(503)
+    expect((await said(url, '/readyz')).status).toBe(503)
+    expect((await said(url, '/status')).text).toContain('Another lake lies in')
+    await served.line(
+      ({ event, on, job }) => event === 'alert' && on === 'failed' && job === 'storage',
+    )
+    const after = (await objects('mnt/lake')).filter((path) => /landing|_moraine.log/.test(path))
+    expect(after).toEqual(before)
+
+    await rename(at('mnt'), at('mnt2'))
+    await rename(at('away'), at('mnt'))
+    await insist(url, 2)
+    expect((await said(url, '/readyz')).status).toBe(200)
+    expect(await served.stop()).toBe(0)
+    const rows = await Project.at(at('mnt')).query('select id from bronze.events order by id')
+    expect(rows).toEqual([{ id: '1' }, { id: '2' }])
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
   })
 
   it('that can not be written to at first is served as soon as it can', async () => {

@@ -56,12 +56,18 @@ export class Landing {
     this.prefix = `${landingOf({ name: dataset })}/`
   }
 
-  /** Resolves when the requests are durable. */
-  async write(requests: readonly Landed[]): Promise<void> {
+  /** Resolves when the requests are durable; returns where they lie. */
+  async write(requests: readonly Landed[]): Promise<string> {
     // By time, then by order: names sort as requests came.
     const number = String(this.count++ % 1e6).padStart(6, '0')
     const name = `${String(Date.now()).padStart(15, '0')}-${number}-${randomBytes(4).toString('hex')}.jsonl`
-    await this.storage.write(`${this.prefix}${name}`, encodeLanded(requests))
+    const path = `${this.prefix}${name}`
+    await this.storage.write(path, encodeLanded(requests))
+    return path
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.storage.remove(path)
   }
 
   /** What has landed, and what else lies there: nobody knows what that is, and it is left alone. */

@@ -80,13 +80,21 @@ export function closing(record: RunRecord): string {
       )
   }
   for (const { dataset, outcome, error } of record.steps)
-    if (error)
+    if (error && !isSaidElsewhere(record, dataset, error))
       out.push(
         `\n${outcome === 'held' ? colors.yellow('!') : colors.red('✖')} ${colors.bold(dataset)}: ${renderProblem(withColumn(shortened(dataset, error)))}`,
       )
   if (record.error) out.push(`\n${failureOf(record.error)}`)
   out.push(outcome(record))
   return out.join('\n')
+}
+
+/** Storage that is away fails one step after another, and the run: it is told of once. */
+function isSaidElsewhere(record: RunRecord, dataset: string, error: StepResult['error']): boolean {
+  if (error?.kind !== 'storage') return false
+  const { message } = error
+  const first = record.steps.find((step) => step.error?.message === message)
+  return record.error?.message === message || first?.dataset !== dataset
 }
 
 function failureOf(error: NonNullable<RunRecord['error']>): string {

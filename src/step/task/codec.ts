@@ -8,6 +8,7 @@ import type { Value } from '../../iceberg/spec/values.js'
 import type { FileChange, TableData } from '../../iceberg/version.js'
 import type { Definition, ViewState } from '../../log/commit.js'
 import type { BuildDecision, View } from '../../plan/decision.js'
+import { wasWaitedFor } from '../../storage/retry.js'
 import type { BatchManifest } from '../batches.js'
 import type { StepResult } from '../events.js'
 import type { StepCounts, StepOutput, TableOutput } from './output.js'
@@ -191,7 +192,9 @@ const failure = z.codec(
       new MoraineError(kind as ErrorKind, message, { ...details, place } as never),
     encode: (error) => {
       if (!(error instanceof MoraineError)) return { kind: 'engine', message: messageOf(error) }
-      const { kind, message, hint, retryable, path, place } = error
+      const { kind, message, hint, path, place } = error
+      // What was waited for there is not waited for once more here.
+      const retryable = error.retryable && !wasWaitedFor(error)
       return asJson({ kind, message, hint, retryable, path, place }) as never
     },
   },

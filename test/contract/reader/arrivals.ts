@@ -35,10 +35,11 @@ export const sentReader: Reader = {
   fill: async () => ({
     from: `ingest({ token: '${SECRET}' })`,
     imports: 'ingest',
-    put: (project, rows) =>
-      new Landing(project.storage, 'orders').write([
+    put: async (project, rows) => {
+      await new Landing(project.storage, 'orders').write([
         { key: `request-${rows[0]?.id}`, rows: rows.map((row) => JSON.stringify(row)) },
-      ]),
+      ])
+    },
     damage: async (project) => {
       const name = `${String(Date.now()).padStart(15, '0')}-000000-0badf00d.jsonl`
       await project.storage.write(`bronze/landing/orders/${name}`, Buffer.from('{"format": 2, "re'))

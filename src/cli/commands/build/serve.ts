@@ -17,7 +17,6 @@ import { Daemon } from '../../../serve/daemon.js'
 import { HeldBytes } from '../../../serve/held-bytes.js'
 import { IngestBuffer } from '../../../serve/ingest-buffer.js'
 import { listen, type Receiver, type RunningServer } from '../../../serve/server.js'
-import type { StorageHealth } from '../../../serve/storage-health.js'
 import { variable } from '../../../settings.js'
 import { abortController } from '../../../signals.js'
 import { Batches } from '../../../step/batches.js'
@@ -103,6 +102,7 @@ export async function run(command: Command): Promise<number> {
   const daemon = new Daemon({
     lake,
     storage,
+    log: project.log,
     impatient: storage.with({ total: 0 }),
     startEngine: () => startEngine(command, project.house, concurrency),
     javascript,
@@ -151,7 +151,7 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
     if (stop.signal.aborted) resolve()
     stop.signal.addEventListener('abort', () => resolve())
   })
-  const connected = connect(project, receivers, daemon.health, stop.signal)
+  const connected = connect(project, receivers, daemon, stop.signal)
   connected.catch(() => {})
   // Whoever sees that it listens should be able to send, unless storage keeps everybody waiting.
   const ready = connected.then((isOpen) => (isOpen ? daemon.watchFolders() : undefined))
@@ -249,15 +249,16 @@ const LASTING: readonly string[] = ['definition', 'usage', 'corrupt']
 async function connect(
   { lake, storage, log }: Project,
   receivers: readonly Receiver[],
-  health: StorageHealth,
+  daemon: Daemon,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const { health } = daemon
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {
       // What a job's columns show to be wrong later is told by that job's run.
       const state = await log.head()
       await bindNewSql(lake.datasets, state, bindsOn(storage, state), () => true)
-      for (const receiver of receivers) await openReceiver(receiver, storage, log)
+      for (const receiver of receivers) await openReceiver(receiver, storage, log, daemon)
       return true
     } catch (error) {
       if (signal.aborted) break
@@ -285,12 +286,14 @@ async function openReceiver(
   receiver: Receiver,
   storage: RetryingStorage,
   log: CommitLog,
+  daemon: Daemon,
 ): Promise<void> {
   const { dataset } = receiver
   const buffer = new IngestBuffer(
     storage.with({ total: REQUEST_PATIENCE }),
     dataset.name,
     new Map(),
+    { refuseOther: () => daemon.refuseOther() },
   )
   await buffer.load()
   const { requests } = await recentlySent(await log.head(), fullName(dataset), new Batches(storage))
