@@ -151,6 +151,9 @@ describe('workbooks', () => {
     )
     expect(await of('<html><table>')).toBe('a.xlsx is a web page, not an Excel workbook')
     expect(await of('')).toBe('a.xlsx is empty')
+    expect(await of(Buffer.alloc(50))).toBe(
+      'a.xlsx starts with zero bytes, unlike an Excel workbook',
+    )
     expect(await of(zip({ 'a.txt': 'a' }))).toBe('a.xlsx is a zip, but not an Excel workbook')
     expect(await of(book('<worksheet><sheetData/></worksheet>'))).toBe(
       "a.xlsx: sheet 'S' has no header",

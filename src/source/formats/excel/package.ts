@@ -219,7 +219,7 @@ async function notAZip(file: SourceFile, start: Buffer): Promise<MoraineError> {
   if (/^(\xef\xbb\xbf)?\s*<\?xml/i.test(text)) return not('is XML, not an Excel workbook')
   if (text === '')
     return not(
-      start.length === 0 ? 'is empty' : 'starts with zero bytes, unlike an Excel workbook',
+      file.size === 0 ? 'is empty' : 'starts with zero bytes, unlike an Excel workbook',
       'Nothing was ingested from it. Is it complete?',
     )
   const shown = JSON.stringify(text.slice(0, 20).replace(/[^ -~]+/g, '…'))
