@@ -104,12 +104,17 @@ export async function startMariadb(zone?: string): Promise<Server> {
   const folder = await folderFor('mariadb')
   const data = join(folder, 'data')
   const port = await freePort()
-  await mkdir(data)
-  if (isRoot) await run('chown', ['nobody', data])
-  await run('mariadb-install-db', [
+  // A server that starts removes what others left in their folder for temporary files.
+  const temporary = join(folder, 'tmp')
+  for (const own of [data, temporary]) {
+    await mkdir(own)
+    if (isRoot) await run('chown', ['nobody', own])
+  }
+  const install = [
     ...['--no-defaults', `--datadir=${data}`, '--skip-test-db'],
     ...['--auth-root-authentication-method=normal', ...(isRoot ? ['--user=nobody'] : [])],
-  ])
+  ]
+  await run('mariadb-install-db', install, { env: { ...process.env, TMPDIR: temporary } })
   let server: ChildProcess | undefined
   const socket = join(folder, 's.sock')
   const start = async () => {
@@ -118,7 +123,7 @@ export async function startMariadb(zone?: string): Promise<Server> {
       ...[`--port=${port}`, `--pid-file=${join(folder, 'pid')}`, '--innodb-buffer-pool-size=128M'],
       ...['--innodb-flush-log-at-trx-commit=2', '--max-connections=60'],
     ]
-    const env = { ...process.env, ...(zone ? { TZ: zone } : {}) }
+    const env = { ...process.env, TMPDIR: temporary, ...(zone ? { TZ: zone } : {}) }
     server = spawn(...unprivileged(program, args), { stdio: 'ignore', env })
     for (let i = 0; i < 300; i++) {
       const asked = ['--no-defaults', `--socket=${socket}`, '-uroot', '-e', 'SELECT 1']
