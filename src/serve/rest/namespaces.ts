@@ -4,6 +4,7 @@ import { alreadyExists, forbidden, noSuchNamespace, RestError } from './errors.j
 import type { Journal } from './journal.js'
 import type { Locations } from './locations.js'
 import {
+  type Identifier,
   isManaged,
   keyOf,
   managedNamespaces,
@@ -29,11 +30,6 @@ export class Namespaces {
     const namespace = namespaceOf(text, state)
     if (!isThere(state, namespace)) throw noSuchNamespace(shownNamespace(namespace))
     return namespace
-  }
-
-  /** The namespace that an address names, whether it is there or not. */
-  inAddress(state: LakeState, text: string): Namespace {
-    return namespaceOf(text, state)
   }
 
   /** Those directly below another, or at the top. */
@@ -71,7 +67,7 @@ export class Namespaces {
     return { namespace, properties: this.propertiesIn(state, namespace) }
   }
 
-  propertiesIn(state: LakeState, namespace: Namespace): Properties {
+  private propertiesIn(state: LakeState, namespace: Namespace): Properties {
     if (isManaged(namespace)) return MANAGED_BY
     return this.told(namespace, state.external?.namespaces[keyOf(namespace)]?.properties ?? {})
   }
@@ -79,6 +75,17 @@ export class Namespaces {
   /** Engines ask for a place: one that none was given has its own. */
   private told(namespace: Namespace, properties: Properties): Properties {
     return { location: this.locations.ofNamespace(namespace), ...properties }
+  }
+
+  /**
+   * Where a new table or view goes: where its client says, or below its namespace.
+   *
+   * @throws RestError when it may not lie there.
+   */
+  locationFor(state: LakeState, identifier: Identifier, given: unknown, id: string): string {
+    if (typeof given === 'string') return this.locations.checked(given).replace(/\/+$/, '')
+    const { location } = this.propertiesIn(state, identifier.namespace)
+    return this.locations.fresh(location as string, identifier, id)
   }
 
   async drop(author: string, text: string): Promise<void> {

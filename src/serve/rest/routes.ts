@@ -6,11 +6,17 @@ import { badRequest } from './errors.js'
 import { type Bodies, etagOf, identifierIn, nothing, told, toldText } from './exchange.js'
 import type { MetadataFiles } from './files.js'
 import type { Journal } from './journal.js'
-import { checkedName, checkedNamespace, type Identifier, shownNamespace } from './names.js'
+import {
+  checkedName,
+  checkedNamespace,
+  type Identifier,
+  namespaceOf,
+  shownNamespace,
+} from './names.js'
 import type { Namespaces } from './namespaces.js'
 import { pageOf } from './pages.js'
 import { type Kind, namesIn, pointerOf } from './relations.js'
-import { changesIn, type LoadedTable, propertiesOf, rename, type Tables } from './tables.js'
+import { changesIn, drop, type LoadedTable, propertiesOf, rename, type Tables } from './tables.js'
 import type { Principal } from './tokens.js'
 import type { Views } from './views.js'
 
@@ -97,15 +103,20 @@ const byName = (a: readonly string[], b: readonly string[]) =>
   shownNamespace(a) < shownNamespace(b) ? -1 : 1
 
 /** The table or view that an address names. */
-async function identified({ journal, namespaces }: Rooms, c: Asked): Promise<Identifier> {
+async function identified({ journal }: Rooms, c: Asked): Promise<Identifier> {
   const name = checkedName(c.req.param('name'))
-  const state = await journal.head()
-  return { namespace: namespaces.inAddress(state, c.req.param('namespace') as string), name }
+  return { namespace: namespaceOf(c.req.param('namespace') as string, await journal.head()), name }
 }
 
-/** What both kinds have: lists, reading one, and whether it is there. */
-function routeReading(app: App, rooms: Rooms, kind: Kind): void {
-  const { journal, namespaces, files, storage } = rooms
+/** The table or view that the body of a request for a namespace names. */
+async function newIn({ journal }: Rooms, c: Asked, body: Json): Promise<Identifier> {
+  const namespace = namespaceOf(c.req.param('namespace') as string, await journal.head())
+  return { namespace, name: checkedName(body.name) }
+}
+
+/** What both kinds have: lists, reading one, whether it is there, dropping and renaming one. */
+function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
+  const { journal, namespaces, files, storage, bodies } = rooms
   app.get(`/v1/namespaces/:namespace/${kind}s`, async (c) => {
     const state = await journal.head()
     const namespace = namespaces.existing(state, c.req.param('namespace'))
@@ -131,6 +142,17 @@ function routeReading(app: App, rooms: Rooms, kind: Kind): void {
       config: {},
     })
   })
+  app.delete(`/v1/namespaces/:namespace/${kind}s/:name`, async (c) => {
+    // Whether its files are to be purged, vacuum decides alone: earlier states may need them.
+    await drop(journal, authorOf(c), kind, await identified(rooms, c))
+    return nothing(c)
+  })
+  app.post(`/v1/${kind}s/rename`, async (c) => {
+    const body = await bodies.json(c)
+    const names = [identifierIn(body.source), identifierIn(body.destination)] as const
+    await rename(journal, authorOf(c), kind, names)
+    return nothing(c)
+  })
 }
 
 /**
@@ -155,30 +177,21 @@ function loaded(c: Context, storage: Storage, { at, metadata }: LoadedTable): Re
 }
 
 export function routeTables(app: App, rooms: Rooms): void {
-  const { tables, bodies, storage, journal, namespaces } = rooms
-  routeReading(app, rooms, 'table')
-  const inBody = async (c: Asked, body: Json): Promise<Identifier> => ({
-    namespace: namespaces.inAddress(await journal.head(), c.req.param('namespace') as string),
-    name: checkedName(body.name),
-  })
+  const { tables, bodies, storage } = rooms
+  routeBoth(app, rooms, 'table')
   app.post('/v1/namespaces/:namespace/tables', async (c) => {
     const body = await bodies.json(c)
-    return loaded(c, storage, await tables.create(authorOf(c), await inBody(c, body), body))
+    return loaded(c, storage, await tables.create(authorOf(c), await newIn(rooms, c, body), body))
   })
   app.post('/v1/namespaces/:namespace/register', async (c) => {
     const body = await bodies.json(c)
-    return loaded(c, storage, await tables.register(authorOf(c), await inBody(c, body), body))
+    return loaded(c, storage, await tables.register(authorOf(c), await newIn(rooms, c, body), body))
   })
   app.post('/v1/namespaces/:namespace/tables/:name', async (c) => {
     const body = await bodies.json(c)
     const commit = { identifier: await identified(rooms, c), ...changesIn(body) }
     const [table] = await tables.commit(authorOf(c), [commit])
     return loaded(c, storage, table as LoadedTable)
-  })
-  app.delete('/v1/namespaces/:namespace/tables/:name', async (c) => {
-    // Whether its files are to be purged, vacuum decides alone: earlier states may need them.
-    await tables.drop(authorOf(c), await identified(rooms, c))
-    return nothing(c)
   })
   app.post('/v1/namespaces/:namespace/tables/:name/metrics', async (c) => {
     await bodies.text(c)
@@ -196,31 +209,19 @@ export function routeTables(app: App, rooms: Rooms): void {
     await tables.commit(authorOf(c), commits)
     return nothing(c)
   })
-  routeRenaming(app, rooms, 'table')
-}
-
-function routeRenaming(app: App, { journal, bodies }: Rooms, kind: Kind): void {
-  app.post(`/v1/${kind}s/rename`, async (c) => {
-    const body = await bodies.json(c)
-    const names = [identifierIn(body.source), identifierIn(body.destination)] as const
-    await rename(journal, authorOf(c), kind, names)
-    return nothing(c)
-  })
 }
 
 export function routeViews(app: App, rooms: Rooms): void {
-  const { views, bodies, storage, journal, namespaces } = rooms
-  routeReading(app, rooms, 'view')
+  const { views, bodies, storage } = rooms
+  routeBoth(app, rooms, 'view')
   app.post('/v1/namespaces/:namespace/views', async (c) => {
     const body = await bodies.json(c)
-    const namespace = namespaces.inAddress(await journal.head(), c.req.param('namespace'))
-    const identifier = { namespace, name: checkedName(body.name) }
+    const identifier = await newIn(rooms, c, body)
     return loaded(c, storage, await views.create(authorOf(c), identifier, body))
   })
   app.post('/v1/namespaces/:namespace/register-view', async (c) => {
     const body = await bodies.json(c)
-    const namespace = namespaces.inAddress(await journal.head(), c.req.param('namespace'))
-    const identifier = { namespace, name: checkedName(body.name) }
+    const identifier = await newIn(rooms, c, body)
     return loaded(c, storage, await views.register(authorOf(c), identifier, body))
   })
   app.post('/v1/namespaces/:namespace/views/:name', async (c) => {
@@ -228,9 +229,4 @@ export function routeViews(app: App, rooms: Rooms): void {
     const identifier = await identified(rooms, c)
     return loaded(c, storage, await views.replace(authorOf(c), identifier, body))
   })
-  app.delete('/v1/namespaces/:namespace/views/:name', async (c) => {
-    await views.drop(authorOf(c), await identified(rooms, c))
-    return nothing(c)
-  })
-  routeRenaming(app, rooms, 'view')
 }

@@ -68,7 +68,7 @@ export class Tables {
     const uuid = randomUUID()
     const decide = async (state: LakeState) => {
       refuseTaken(state, identifier, 'table')
-      const location = this.locationFor(state, identifier, request.location, uuid)
+      const location = this.namespaces.locationFor(state, identifier, request.location, uuid)
       const metadata = createdMetadata(request, { uuid, location, now: Date.now() })
       this.refuseElsewhere(metadata)
       return metadata
@@ -84,19 +84,8 @@ export class Tables {
     return this.journal.change({ author, message }, async (state) => {
       const metadata = await decide(state)
       const at = await this.write(metadata, undefined)
-      return { changes: pointTo(identifier, at), answer: { at, metadata } }
+      return { changes: pointTo(identifier, { kind: 'table', ...at }), answer: { at, metadata } }
     })
-  }
-
-  private locationFor(
-    state: LakeState,
-    identifier: Identifier,
-    given: unknown,
-    uuid: string,
-  ): string {
-    if (typeof given === 'string') return this.locations.checked(given).replace(/\/+$/, '')
-    const { location } = this.namespaces.propertiesIn(state, identifier.namespace)
-    return this.locations.fresh(location as string, identifier, uuid)
   }
 
   /** @throws RestError when files of the table would lie where none may. */
@@ -163,22 +152,14 @@ export class Tables {
     return this.journal.change({ author, message }, async (state) => {
       const replaces = request.overwrite === true && externalOf(state, identifier)?.kind === 'table'
       if (!replaces) refuseTaken(state, identifier, 'table')
-      return { changes: pointTo(identifier, at), answer: { at, metadata } }
-    })
-  }
-
-  async drop(author: string, identifier: Identifier): Promise<void> {
-    refuseManaged(identifier.namespace, 'drop a table')
-    const message = `drop table ${shownName(identifier)}`
-    return this.journal.change({ author, message }, async (state) => {
-      existing(state, identifier, 'table')
-      return { changes: { relations: { [keyOfRelation(identifier)]: null } }, answer: undefined }
+      return { changes: pointTo(identifier, { kind: 'table', ...at }), answer: { at, metadata } }
     })
   }
 }
 
-const pointTo = (identifier: Identifier, at: Required<MetadataPointer>) => ({
-  relations: { [keyOfRelation(identifier)]: { kind: 'table', ...at } as const },
+/** What a commit says of a table or view: where its metadata lie now, or that it is gone. */
+export const pointTo = (identifier: Identifier, at: ExternalState | null) => ({
+  relations: { [keyOfRelation(identifier)]: at },
 })
 
 /** The file of metadata that a request to register one names. */
@@ -190,6 +171,21 @@ export async function registered(request: Json, locations: Locations, files: Met
   if (path === undefined) throw badRequest(`${location} is not in the lake`)
   const { json, sha256 } = await files.unknown(path)
   return { at: { metadata: path, sha256 }, json }
+}
+
+/** Takes a table or view out of the lake; its files stay for earlier states until a vacuum. */
+export async function drop(
+  journal: Journal,
+  author: string,
+  kind: ExternalState['kind'],
+  identifier: Identifier,
+): Promise<void> {
+  refuseManaged(identifier.namespace, `drop a ${kind}`)
+  const message = `drop ${kind} ${shownName(identifier)}`
+  return journal.change({ author, message }, async (state) => {
+    existing(state, identifier, kind)
+    return { changes: pointTo(identifier, null), answer: undefined }
+  })
 }
 
 /** Gives a table or view another name, maybe in another namespace. */

@@ -6,14 +6,14 @@ import {
   completedView,
   type ViewMetadata,
 } from '../../iceberg/spec/updates/view-metadata.js'
-import type { ExternalState, LakeState } from '../../log/commit.js'
+import type { ExternalState } from '../../log/commit.js'
 import type { MetadataFiles } from './files.js'
 import type { Journal } from './journal.js'
 import type { Locations } from './locations.js'
-import { type Identifier, keyOfRelation, shownName } from './names.js'
+import { type Identifier, shownName } from './names.js'
 import { type Namespaces, refuseManaged } from './namespaces.js'
 import { existing, refuseTaken } from './relations.js'
-import { changesIn, type LoadedTable, propertiesOf, registered } from './tables.js'
+import { changesIn, type LoadedTable, pointTo, propertiesOf, registered } from './tables.js'
 
 /** Views of other engines. */
 export class Views {
@@ -30,11 +30,12 @@ export class Views {
     return this.journal.change({ author, message }, async (state) => {
       refuseTaken(state, identifier, 'view')
       const version = objectOf(request, 'view-version')
+      const location = this.namespaces.locationFor(state, identifier, request.location, uuid)
       const metadata = applyViewUpdates(
         undefined,
         [
           { action: 'assign-uuid', uuid },
-          { action: 'set-location', location: this.locationFor(state, identifier, request, uuid) },
+          { action: 'set-location', location },
           { action: 'set-properties', updates: propertiesOf(request) },
           { action: 'add-schema', schema: objectOf(request, 'schema') },
           { action: 'add-view-version', 'view-version': { ...version, 'schema-id': -1 } },
@@ -43,14 +44,8 @@ export class Views {
         Date.now(),
       )
       const at = await this.write(metadata, undefined)
-      return { changes: pointTo(identifier, at), answer: { at, metadata } }
+      return { changes: pointTo(identifier, { kind: 'view', ...at }), answer: { at, metadata } }
     })
-  }
-
-  private locationFor(state: LakeState, identifier: Identifier, request: Json, uuid: string) {
-    if (typeof request.location === 'string') return this.locations.checked(request.location)
-    const { location } = this.namespaces.propertiesIn(state, identifier.namespace)
-    return this.locations.fresh(location as string, identifier, uuid)
   }
 
   async replace(author: string, identifier: Identifier, request: Json): Promise<LoadedTable> {
@@ -64,7 +59,7 @@ export class Views {
       const metadata = applyViewUpdates(before, updates, Date.now())
       if (metadata.location !== before.location) this.locations.checked(metadata.location)
       const at = await this.write(metadata, found)
-      return { changes: pointTo(identifier, at), answer: { at, metadata } }
+      return { changes: pointTo(identifier, { kind: 'view', ...at }), answer: { at, metadata } }
     })
   }
 
@@ -75,16 +70,7 @@ export class Views {
     const message = `register view ${shownName(identifier)}`
     return this.journal.change({ author, message }, async (state) => {
       refuseTaken(state, identifier, 'view')
-      return { changes: pointTo(identifier, at), answer: { at, metadata } }
-    })
-  }
-
-  async drop(author: string, identifier: Identifier): Promise<void> {
-    refuseManaged(identifier.namespace, 'drop a view')
-    const message = `drop view ${shownName(identifier)}`
-    return this.journal.change({ author, message }, async (state) => {
-      existing(state, identifier, 'view')
-      return { changes: { relations: { [keyOfRelation(identifier)]: null } }, answer: undefined }
+      return { changes: pointTo(identifier, { kind: 'view', ...at }), answer: { at, metadata } }
     })
   }
 
@@ -93,7 +79,3 @@ export class Views {
     return this.files.write(folder, metadata, randomUUID(), before?.metadata)
   }
 }
-
-const pointTo = (identifier: Identifier, at: { metadata: string; sha256: string }) => ({
-  relations: { [keyOfRelation(identifier)]: { kind: 'view', ...at } as const },
-})
