@@ -31,19 +31,23 @@ export function schemaFrom(json: Json): Schema {
   return schema
 }
 
+/** Schemas with another one, and its id: that of the same one, where it was there before. */
+export function withSchema(known: Schema[], schema: Schema): [schemas: Schema[], id: number] {
+  const shape = ({ fields, 'identifier-field-ids': ids = [] }: Schema) => ({ fields, ids })
+  const same = known.find((one) => isSame(shape(one), shape(schema)))
+  if (same) return [known, same['schema-id']]
+  const id = next(known.map((one) => one['schema-id']))
+  return [[...known, { ...schema, type: 'struct', 'schema-id': id }], id]
+}
+
 const addSchema: Apply = (draft, update) => {
   const schema = schemaFrom(objectOf(update, 'schema'))
-  const { schemas, 'last-column-id': last } = draft.metadata
-  const shape = ({ fields, 'identifier-field-ids': ids = [] }: Schema) => ({ fields, ids })
-  const same = schemas.find((known) => isSame(shape(known), shape(schema)))
-  const id = same?.['schema-id'] ?? next(schemas.map((known) => known['schema-id']))
+  const { schemas: before, 'last-column-id': last } = draft.metadata
+  const [schemas, id] = withSchema(before, schema)
   draft.last.schema = id
   const highest = Math.max(last, highestId(schema))
-  if (same && highest === last) return
-  const added = same
-    ? schemas
-    : [...schemas, { ...schema, type: 'struct', 'schema-id': id } as const]
-  change(draft, { schemas: added, 'last-column-id': highest })
+  if (schemas === before && highest === last) return
+  change(draft, { schemas, 'last-column-id': highest })
 }
 
 const next = (ids: readonly number[]) => Math.max(-1, ...ids) + 1
@@ -57,7 +61,7 @@ const setCurrentSchema: Apply = (draft, update) => {
 }
 
 /** -1 stands for what these updates have added last. */
-function given(id: number, last: number | undefined, what: string): number {
+export function given(id: number, last: number | undefined, what: string): number {
   if (id !== -1) return id
   if (last === undefined) throw invalid(`Cannot set last added ${what}: no ${what} has been added`)
   return last

@@ -11,7 +11,7 @@ import {
   textsOf,
 } from './json.js'
 import { invalid } from './refused.js'
-import { schemaFrom } from './shape-updates.js'
+import { given, schemaFrom, withSchema } from './shape-updates.js'
 
 /** Metadata of a view (Iceberg View Spec). */
 export interface ViewMetadata {
@@ -110,7 +110,10 @@ const viewUpdates: Readonly<Record<string, (draft: Draft, update: Json) => void>
     draft.view = { ...draft.view, properties: Object.fromEntries(kept) }
   },
   'add-schema': (draft, update) => {
-    draft.last.schema = addSchema(draft, schemaFrom(objectOf(update, 'schema')))
+    const sent = schemaFrom(objectOf(update, 'schema'))
+    const [schemas, id] = withSchema(draft.view.schemas, sent)
+    draft.view = { ...draft.view, schemas }
+    draft.last.schema = id
   },
   'add-view-version': (draft, update) => {
     draft.last.version = addVersion(draft, objectOf(update, 'view-version'))
@@ -123,25 +126,9 @@ const viewUpdates: Readonly<Record<string, (draft: Draft, update: Json) => void>
   },
 }
 
-function addSchema(draft: Draft, schema: Schema): number {
-  const { schemas } = draft.view
-  const shape = ({ fields, 'identifier-field-ids': ids = [] }: Schema) => ({ fields, ids })
-  const same = schemas.find((known) => isSame(shape(known), shape(schema)))
-  if (same) return same['schema-id']
-  const id = Math.max(-1, ...schemas.map((known) => known['schema-id'])) + 1
-  draft.view = {
-    ...draft.view,
-    schemas: [...schemas, { ...schema, type: 'struct', 'schema-id': id }],
-  }
-  return id
-}
-
 function addVersion(draft: Draft, sent: Json): number {
   const { versions, schemas } = draft.view
-  const given = integerOf(sent, 'schema-id')
-  if (given === -1 && draft.last.schema === undefined)
-    throw invalid('Cannot set last added schema: no schema has been added')
-  const schemaId = given === -1 ? (draft.last.schema as number) : given
+  const schemaId = given(integerOf(sent, 'schema-id'), draft.last.schema, 'schema')
   if (!schemas.some((known) => known['schema-id'] === schemaId))
     throw invalid(`Cannot add version with unknown schema: ${schemaId}`)
   const representations = listOf(sent, 'representations').map((one) => {
