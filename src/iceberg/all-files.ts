@@ -1,7 +1,7 @@
 import { MoraineError } from '../errors.js'
 import { readChecked } from '../storage/checked.js'
 import { remedyFor } from '../storage/remedy.js'
-import { pathOf, type Storage } from '../storage/storage.js'
+import { normalLocation, pathOf, type Storage } from '../storage/storage.js'
 import { unpackBlock } from './codecs.js'
 import { parseJson } from './json.js'
 import { decodeContainer } from './spec/avro.js'
@@ -92,10 +92,9 @@ export async function knownParts(
 /** The status of an entry whose file the snapshot has dropped (spec, Manifests). */
 const DELETED = 2
 
-/** `file:/x` and `file:///x` are one; paths that climb are nowhere in the lake. */
+/** Paths that climb are nowhere in the lake. */
 function locatedIn(storage: Storage, location: string): string | undefined {
-  const local = /^file:\/*(\/.*)$/.exec(location)?.[1]
-  const path = pathOf(storage, local === undefined ? location : `file://${local}`)
+  const path = pathOf(storage, normalLocation(location))
   return path?.split('/').some((part) => part === '..' || part === '.' || part === '')
     ? undefined
     : path

@@ -79,6 +79,12 @@ export function pathOf(storage: Storage, location: string): string | undefined {
   return location.startsWith(root) ? location.slice(root.length) : undefined
 }
 
+/** A location as this program writes it: engines write `file:/x` and `/x` for `file:///x`. */
+export function normalLocation(location: string): string {
+  const path = /^(?:file:\/*)?(\/.*)$/.exec(location)?.[1]
+  return path === undefined ? location : `file://${path}`
+}
+
 /**
  * What readies a storage's objects for engines; where they lie on this machine there is nothing to
  * do.

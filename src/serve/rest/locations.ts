@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { pathOf, type Storage } from '../../storage/storage.js'
+import { normalLocation, pathOf, type Storage } from '../../storage/storage.js'
 import { forbidden } from './errors.js'
 import type { Identifier, Namespace } from './names.js'
 
@@ -15,7 +15,7 @@ export class Locations {
     private readonly storage: Storage,
     allowed: readonly string[] = [],
   ) {
-    this.allowed = allowed.map((prefix) => `${normalized(prefix).replace(/\/+$/, '')}/`)
+    this.allowed = allowed.map((prefix) => `${normalLocation(prefix).replace(/\/+$/, '')}/`)
   }
 
   ofNamespace(namespace: Namespace): string {
@@ -33,7 +33,7 @@ export class Locations {
    * @throws RestError otherwise.
    */
   checked(location: string): string {
-    const normal = normalized(location)
+    const normal = normalLocation(location)
     const parts = normal.replace(/^[a-z0-9]+:\/\//i, '').split('/')
     const isClean = !parts.some((part) => /^(\.|%2e){1,2}$/i.test(part)) && !/[\0\\?#]/.test(normal)
     const own = `${this.storage.url}/${EXTERNAL}/`
@@ -46,7 +46,7 @@ export class Locations {
 
   /** The path of a location in the lake; `undefined` for one that lies elsewhere. */
   pathOf(location: string): string | undefined {
-    return pathOf(this.storage, normalized(location))
+    return pathOf(this.storage, normalLocation(location))
   }
 
   /** Where the metadata of a table go: into the lake, wherever the table lies. */
@@ -54,12 +54,6 @@ export class Locations {
     const own = this.pathOf(location)
     return own?.startsWith(`${EXTERNAL}/`) ? own : `${EXTERNAL}/_elsewhere/${uuid}`
   }
-}
-
-/** `file:/x`, `/x` and `file:///x` are one. */
-function normalized(location: string): string {
-  const path = /^file:\/*(\/.*)$/.exec(location)?.[1] ?? (location.startsWith('/') ? location : '')
-  return path ? `file://${path}` : location
 }
 
 /**

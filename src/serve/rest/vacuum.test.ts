@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { parseJson, toJsonText } from '../../iceberg/json.js'
 import type { DataFile } from '../../iceberg/spec/manifest.js'
@@ -6,12 +9,13 @@ import type { Snapshot } from '../../iceberg/spec/metadata.js'
 import { Table } from '../../iceberg/table.js'
 import { CommitLog } from '../../log/log.js'
 import { vacuum } from '../../maintain/vacuum.js'
+import { LocalStorage } from '../../storage/local.js'
 import { MemoryStorage } from '../../storage/memory.js'
 import { catalog } from './catalog.js'
 
 const info = { author: 'ada', run: null }
-const file = (path: string): DataFile => ({
-  path: `memory:///lake/${path}`,
+const file = (path: string, root = 'memory:///lake'): DataFile => ({
+  path: `${root}/${path}`,
   rows: 1,
   bytes: 1,
   partition: [],
@@ -115,6 +119,53 @@ describe('vacuum', () => {
     expect(lake.storage.objects.has('external/ml/t/metadata/stats.puffin')).toBe(true)
   })
 
+  it.each([
+    ['file:/', 'file:', true],
+    ['/', '', true],
+    ['/, but not those of its lists', '', false],
+  ])(
+    'keeps files of a folder whose paths another engine begins with %s',
+    async (_, scheme, isAll) => {
+      const folder = await mkdtemp(join(tmpdir(), 'moraine-vacuum-'))
+      onTestFinished(() => rm(folder, { recursive: true }))
+      const storage = new LocalStorage(folder)
+      const named = (location: string) => location.replace('file://', scheme)
+      const app = catalog(storage, { token: 'x' })
+      const ask = (path: string, body: object) =>
+        app.request(`/v1/${path}`, {
+          method: 'POST',
+          headers: { authorization: 'Bearer x' },
+          body: toJsonText(body, 0),
+        })
+      const data = 'external/ml/t/data/a.parquet'
+      await storage.write(data, randomBytes(1))
+      const { metadata } = await Table.create(storage, 'external/ml/t')
+        .reshape({ columns: [{ name: 'id', type: { kind: 'int' } }], partitions: [] })
+        .write({ removed: new Set(), added: [file(data, named(storage.url))] })
+      const [snapshot] = metadata.snapshots
+      const list = String(snapshot?.['manifest-list'])
+      const path = 'external/ml/t/metadata/1.metadata.json'
+      const other = {
+        ...metadata,
+        location: named(metadata.location),
+        snapshots: [{ ...snapshot, 'manifest-list': isAll ? named(list) : list }],
+      }
+      await storage.write(path, new TextEncoder().encode(toJsonText(other)))
+      await ask('namespaces', { namespace: ['ml'] })
+      const registered = { name: 't', 'metadata-location': named(storage.locate(path)) }
+      expect((await ask('namespaces/ml/register', registered)).status).toBe(200)
+      await storage.write('external/ml/t/data/orphan.parquet', randomBytes(1))
+      const later = new Date(Date.now() + 10 * 86_400_000)
+      await vacuum(new CommitLog(storage), storage, {
+        grace: 86_400_000,
+        remove: true,
+        info,
+        now: () => later,
+      })
+      expect(await readdir(join(folder, 'external/ml/t/data'))).toEqual(['a.parquet'])
+    },
+  )
+
   it('removes what another engine has let go, once no commit that can be seen needs it', async () => {
     const lake = new Lake()
     const table = await lake.written('external/ml/t', ['a', 'b', 'c'])
@@ -144,7 +195,9 @@ describe('vacuum', () => {
       .reshape({ columns: [{ name: 'id', type: { kind: 'int' } }], partitions: [] })
       .write({
         removed: new Set(),
-        added: [...manifests, String(list).slice('memory:///lake/'.length)].map(file),
+        added: [...manifests, String(list).slice('memory:///lake/'.length)].map((path) =>
+          file(path),
+        ),
       })
     await lake.register('evil', evil)
     await lake.register('t', table)
