@@ -1,5 +1,7 @@
+import { posix } from 'node:path'
 import { MoraineError } from '../errors.js'
 import { readChecked } from '../storage/checked.js'
+import { isBelow } from '../storage/paths.js'
 import { remedyFor } from '../storage/remedy.js'
 import { normalLocation, pathOf, type Storage } from '../storage/storage.js'
 import { unpackBlock } from './codecs.js'
@@ -38,14 +40,13 @@ export interface Known {
  */
 export async function* filesOfAllSnapshots(
   storage: Storage,
-  { metadata: path, sha256 }: ForeignTable,
+  table: ForeignTable,
   known: Known = {},
 ): AsyncGenerator<ForeignFile> {
-  yield { path, leadsOn: true }
-  const bytes = await readChecked(storage, path, sha256)
-  const metadata = guarded(path, () => parseJson(new TextDecoder().decode(bytes)) as Json)
+  yield { path: table.metadata, leadsOn: true }
+  const metadata = await metadataOf(storage, table)
   const located = (location: unknown, leadsOn = false): ForeignFile => ({
-    path: locatedIn(storage, String(location)),
+    path: (leadsOn ? readableIn : locatedIn)(storage, String(location)),
     leadsOn,
   })
   for (const name of ['statistics', 'partition-statistics'])
@@ -76,31 +77,43 @@ export async function* filesOfAllSnapshots(
 /** The ids of a table's snapshots, and the manifests of its current one. */
 export async function knownParts(
   storage: Storage,
-  { metadata: path, sha256 }: ForeignTable,
+  table: ForeignTable,
 ): Promise<[snapshots: Set<string>, manifests: Set<string>]> {
-  const bytes = await readChecked(storage, path, sha256)
-  const metadata = guarded(path, () => parseJson(new TextDecoder().decode(bytes)) as Json)
+  const metadata = await metadataOf(storage, table)
   const snapshots = objects(metadata.snapshots)
   const current = String(metadata['current-snapshot-id'])
   const list = snapshots.find((one) => String(one['snapshot-id']) === current)?.['manifest-list']
-  const at = list === undefined ? undefined : locatedIn(storage, String(list))
+  const at = list === undefined ? undefined : readableIn(storage, String(list))
   const records = at === undefined ? [] : await recordsOf(storage, at)
-  const manifests = records.map((record) => locatedIn(storage, String(record.manifest_path)) ?? '')
+  const manifests = records.map((record) => readableIn(storage, String(record.manifest_path)) ?? '')
   return [new Set(snapshots.map((one) => String(one['snapshot-id']))), new Set(manifests)]
 }
 
 /** The status of an entry whose file the snapshot has dropped (spec, Manifests). */
 const DELETED = 2
 
-/** Paths that climb are nowhere in the lake. */
+/**
+ * The path of a location; `undefined` for one elsewhere. A folder's system takes `a//b` and
+ * `a/./b` for `a/b`; to a bucket they are other objects.
+ */
 function locatedIn(storage: Storage, location: string): string | undefined {
-  const path = pathOf(storage, normalLocation(location))
-  return path?.split('/').some((part) => part === '..' || part === '.' || part === '')
-    ? undefined
-    : path
+  const normal = normalLocation(location)
+  const local = /^file:\/\/(.*)$/s.exec(normal)?.[1]
+  return pathOf(storage, local === undefined ? normal : `file://${posix.normalize(local)}`)
+}
+
+/** The same, of a file that is to be read. */
+function readableIn(storage: Storage, location: string): string | undefined {
+  const path = locatedIn(storage, location)
+  return path !== undefined && isBelow(path) ? path : undefined
 }
 
 const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : [])
+
+async function metadataOf(storage: Storage, { metadata: path, sha256 }: ForeignTable) {
+  const bytes = await readChecked(storage, path, sha256)
+  return guarded(path, () => parseJson(new TextDecoder().decode(bytes)) as Json)
+}
 
 async function recordsOf(storage: Storage, path: string): Promise<Json[]> {
   const bytes = await readChecked(storage, path, undefined)

@@ -122,7 +122,9 @@ describe('vacuum', () => {
   it.each([
     ['file:/', 'file:', true],
     ['/', '', true],
-    ['/, but not those of its lists', '', false],
+    ['/, but only those of data', '', false],
+    ['//, but only those of data', 'file:///', false],
+    ['/./, but only those of data', 'file:///.', false],
   ])(
     'keeps files of a folder whose paths another engine begins with %s',
     async (_, scheme, isAll) => {
@@ -147,12 +149,12 @@ describe('vacuum', () => {
       const path = 'external/ml/t/metadata/1.metadata.json'
       const other = {
         ...metadata,
-        location: named(metadata.location),
+        location: isAll ? named(metadata.location) : metadata.location,
         snapshots: [{ ...snapshot, 'manifest-list': isAll ? named(list) : list }],
       }
       await storage.write(path, new TextEncoder().encode(toJsonText(other)))
       await ask('namespaces', { namespace: ['ml'] })
-      const registered = { name: 't', 'metadata-location': named(storage.locate(path)) }
+      const registered = { name: 't', 'metadata-location': storage.locate(path) }
       expect((await ask('namespaces/ml/register', registered)).status).toBe(200)
       await storage.write('external/ml/t/data/orphan.parquet', randomBytes(1))
       const later = new Date(Date.now() + 10 * 86_400_000)
