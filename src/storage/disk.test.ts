@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { diskOf, makeFolder, reserveOf, roomToSpill } from './disk.js'
+import { makeOwnFolder, trim } from './s3/cache.js'
 
 const GB = 2 ** 30
 
@@ -36,10 +37,18 @@ it('a folder is made with those that lead to it, by several at once, and again',
   for (const path of paths) expect((await stat(path)).isDirectory()).toBe(true)
 })
 
+it('a folder of the cache, and those made on the way to it, are for nobody else', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'moraine-test-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  await makeOwnFolder(join(folder, 'a', 'b'))
+  for (const path of ['a', 'a/b']) expect((await stat(join(folder, path))).mode & 0o777).toBe(0o700)
+})
+
 it.runIf(existsSync('/proc/self'))(
   'where nothing can be made, it fails instead of trying for ever',
   async () => {
     await expect(makeFolder('/proc/x/y/z')).rejects.toThrow('ENOENT')
     await expect(makeFolder('/dev/null/x/y')).rejects.toThrow('ENOTDIR')
+    await expect(trim('/proc/x/y/s3', 1)).rejects.toThrow('ENOENT')
   },
 )

@@ -53,19 +53,20 @@ const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code
  * nothing is there.
  *
  * @param top must be there already, and is not made.
+ * @param mode of the folders that are made; what the system gives them otherwise.
  */
-export async function makeFolder(path: string, top?: string): Promise<void> {
+export async function makeFolder(path: string, top?: string, mode?: number): Promise<void> {
   if (path === top) return void (await stat(top))
   try {
-    await mkdir(path)
+    await mkdir(path, { mode })
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return
     const parent = dirname(path)
     if (codeOf(error) !== 'ENOENT' || parent === top || parent === path) throw error
     if (await isThere(parent)) await access(parent, constants.W_OK)
-    else await makeFolder(parent, top)
+    else await makeFolder(parent, top, mode)
     // Somebody else may have made it meanwhile.
-    await mkdir(path).catch((again) => {
+    await mkdir(path, { mode }).catch((again) => {
       if (codeOf(again) !== 'EEXIST') throw again
     })
   }

@@ -1,7 +1,8 @@
-import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises'
+import { readdir, rm, stat, utimes } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { variable } from '../../settings.js'
+import { makeFolder } from '../disk.js'
 
 const units: Record<string, number> = { MiB: 2 ** 20, GiB: 2 ** 30, MB: 1e6, GB: 1e9 }
 const DEFAULT_SIZE = 10 * 2 ** 30
@@ -27,9 +28,12 @@ export async function touch(file: string): Promise<void> {
   await utimes(file, now, now).catch(() => {})
 }
 
+/** A folder of the cache: its copies are for nobody else on this machine. */
+export const makeOwnFolder = (path: string) => makeFolder(path, undefined, 0o700)
+
 /** Removes the copies that were not used for longest, until all take no more than they may. */
 export async function trim(folder: string, most: number, now = Date.now()): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeOwnFolder(folder)
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   const files = await Promise.all(
     entries

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { type Stats, statSync } from 'node:fs'
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { notAsWritten } from '../checked.js'
 import { fileSha256 } from '../checksum.js'
 import { checkPath } from '../paths.js'
 import { PATIENT, patiently } from '../retry.js'
-import { cacheFolder, cacheSize, NOTE, touch, trim } from './cache.js'
+import { cacheFolder, cacheSize, makeOwnFolder, NOTE, touch, trim } from './cache.js'
 import type { ExpectedSums } from './expected.js'
 
 /**
@@ -116,7 +116,7 @@ export class Copies {
 
   /** What lies at an object's place is about to be written. */
   async prepare(path: string): Promise<void> {
-    await mkdir(dirname(this.at(path)), { recursive: true, mode: 0o700 })
+    await makeOwnFolder(dirname(this.at(path)))
     this.ready.delete(path)
     this.of.sums.expectNothing(`${this.of.url}/${path}`)
     await rm(this.at(path) + NOTE, { force: true })
@@ -162,7 +162,7 @@ export class Copies {
     const file = this.at(path)
     const temporary = `${file}.${randomUUID()}.tmp`
     try {
-      await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+      await makeOwnFolder(dirname(file))
       const first = await this.attempt(path, temporary)
       const { sha256, isRight } = first.isRight ? first : await this.attempt(path, temporary)
       // Twice the same bytes: what seemed to be a checksum of them is none.
