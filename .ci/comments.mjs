@@ -20,7 +20,7 @@ function wrapped(words, first, rest) {
 }
 
 /** What begins a paragraph of its own, or a text whose lines stay as they are. */
-const STARTS = /^(@|[-*|#>`]|\d+\.|\s|biome-ignore)/
+const STARTS = /^(@|[-*|#>]|```|\d+\.|\s|biome-ignore)/
 
 function paragraphAt(lines, from) {
   const [, indent, mark] = /^(\s*)(\*|\/\/) \S/.exec(lines[from]) ?? []

@@ -7,8 +7,7 @@ export function parsePoint(text: string): number | Date | undefined {
 
 /**
  * A time in ISO 8601: `2026-01-31`, `2026-01-31 12:00`, `2026-01-31T12:00:00Z`, with an offset such
- * as
- * `+01:00`; UTC where none is given. `undefined` for anything else, also for days that do not
+ * as `+01:00`; UTC where none is given. `undefined` for anything else, also for days that do not
  * exist: JavaScript reads `-1` as a day of 2001, and 31 February as one of March.
  */
 export function parseTime(text: string): Date | undefined {
