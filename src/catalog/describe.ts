@@ -8,6 +8,7 @@ import { type Field, typeName } from '../define/types/column-type.js'
 import type { Session } from '../engine/engine.js'
 import { Table } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
+import { ownValue } from '../own-value.js'
 import { type ColumnLineage, type ColumnSource, columnLineage } from '../plan/lineage.js'
 import { bindSql } from '../run/bind/bind.js'
 import { Batches, bronzeLineage } from '../step/batches.js'
@@ -134,8 +135,8 @@ async function lineageOf(
     return columnLineage(await session.parser.tree(renderSql(dataset.query)), columnsOf)
   const found: ColumnLineage = new Map()
   for (const name of Object.keys(dataset.schema.shape)) {
-    const chosen = Object.hasOwn(dataset.select, name) ? dataset.select[name] : name
-    found.set(name.toLowerCase(), await silverSources(session, dataset, chosen ?? name, columnsOf))
+    const chosen = ownValue(dataset.select, name) ?? name
+    found.set(name.toLowerCase(), await silverSources(session, dataset, chosen, columnsOf))
   }
   return found
 }

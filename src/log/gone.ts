@@ -1,6 +1,7 @@
 import { MoraineError } from '../errors.js'
 import { filesOfAllSnapshots, type Known, knownParts } from '../iceberg/all-files.js'
 import { Table } from '../iceberg/table.js'
+import { ownValue } from '../own-value.js'
 import type { Storage } from '../storage/storage.js'
 import type { BatchPointer, Changes, ExternalState, LakeState, TableState } from './commit.js'
 
@@ -127,7 +128,7 @@ function externalReferences(storage: Storage, base: Base, { external }: Changes)
   const there = new Set(Object.values(known).map(({ metadata }) => metadata))
   return Object.entries(external?.relations ?? {}).flatMap(([key, table]) => {
     if (!table || there.has(table.metadata)) return []
-    const before = Object.hasOwn(known, key) ? known[key] : undefined
+    const before = ownValue(known, key)
     const filesOf = async (of: ExternalState, known?: Known) => {
       if (of.kind === 'view') return [of.metadata]
       const files: string[] = []

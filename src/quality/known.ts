@@ -1,3 +1,5 @@
+import { ownValue } from '../own-value.js'
+
 /** What is known of a column's values without a look at them. */
 export interface Known {
   nulls: number
@@ -16,7 +18,7 @@ export function knownOfAll(parts: readonly (KnownColumns | undefined)[]): KnownC
   const [first = {}, ...others] = parts
   return others.reduce<KnownColumns>((all, part = {}) => {
     const both = Object.entries(all).flatMap(([name, a]) => {
-      const b = Object.hasOwn(part, name) ? part[name] : undefined
+      const b = ownValue(part, name)
       return b ? [[name, together(a, b)] as const] : []
     })
     return Object.fromEntries(both)

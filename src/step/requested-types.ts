@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { AnyDataset, Bronze, Silver } from '../define/model.js'
 import { sqlType } from '../define/types/sql-type.js'
+import { ownValue } from '../own-value.js'
 import { valueType } from '../quality/raw.js'
 
 const MOMENT = sqlType({ kind: 'timestamptz' })
@@ -33,7 +34,7 @@ export function requestedTypes(
 /** Columns that a silver dataset reads as they are, with the engine's types of their values. */
 export function columnTypes({ schema, select }: Silver): [column: string, type: string][] {
   return Object.entries(schema.shape).flatMap(([name, column]) => {
-    const chosen = Object.hasOwn(select, name) ? select[name] : name
+    const chosen = ownValue(select, name) ?? name
     const type = valueType(column as z.ZodType)
     return typeof chosen === 'string' && type !== undefined ? [[chosen, type] as const] : []
   }) as [string, string][]

@@ -286,7 +286,7 @@ function bronzeSql(
 /** The columns of its input that a silver dataset reads by name. */
 function columnsRead({ schema, select }: Silver): string[] {
   return Object.keys(schema.shape).flatMap((name) => {
-    const chosen = Object.hasOwn(select, name) ? select[name] : name
+    const chosen = ownValue(select, name) ?? name
     const by = lookupOf(chosen)?.by
     return typeof chosen === 'string' ? [chosen] : by === undefined ? [] : [by]
   })

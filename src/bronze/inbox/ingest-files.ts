@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fullName } from '../../define/dataset.js'
 import type { Session } from '../../engine/engine.js'
 import type { QuarantinedObject } from '../../log/quarantined.js'
+import { ownValue } from '../../own-value.js'
 import { isGoneSince } from '../../source/files/gone.js'
 import type { SourceFile } from '../../source/files/source-file.js'
 import { entriesOf, isZip } from '../../source/unpack/archive.js'
@@ -172,7 +173,7 @@ export class InboxIngest {
     const read = this.context.lake.datasets.flatMap((reader) =>
       reader.tier === 'silver' && reader.from.includes(this.dataset)
         ? Object.keys(reader.schema.shape).flatMap((name) => {
-            const chosen = Object.hasOwn(reader.select, name) ? reader.select[name] : name
+            const chosen = ownValue(reader.select, name) ?? name
             return typeof chosen === 'string' ? [chosen] : []
           })
         : [],

@@ -1,3 +1,4 @@
+import { ownValue } from '../../own-value.js'
 import { nearest } from '../nearest.js'
 import { described } from '../problems/described.js'
 import { isBroken, markBroken, mistake } from '../problems/mistakes.js'
@@ -122,7 +123,7 @@ export function checked<T extends object>(
   const meant = new Set<string | undefined>()
   let sound = true
   for (const [name, value] of Object.entries(given)) {
-    const expected = Object.hasOwn(known, name) ? known[name] : undefined
+    const expected = ownValue(known, name)
     if (!expected) meant.add(unknownOption(call, name, Object.keys(known)))
     else if (value === undefined) continue
     else if (expected.fits(value)) {

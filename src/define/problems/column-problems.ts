@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ownValue } from '../../own-value.js'
 import { checkName } from '../check.js'
 import { fullName } from '../dataset.js'
 import { secondsOf } from '../interval.js'
@@ -21,7 +22,7 @@ export function inputColumnProblems(
       if (icebergColumns.includes(name.toLowerCase())) continue
       if (!Object.hasOwn(dataset.select, name) && acceptsMissing(dataset.schema.shape[name]))
         continue
-      const given = Object.hasOwn(dataset.select, name) ? dataset.select[name] : name
+      const given = ownValue(dataset.select, name) ?? name
       const chosen = lookupOf(given)?.by ?? given
       if (
         typeof chosen !== 'string' ||

@@ -1,5 +1,6 @@
 import type { ExternalState, LakeState } from '../../log/commit.js'
 import { LEVEL } from '../../log/external.js'
+import { ownValue } from '../../own-value.js'
 import { alreadyExists, noSuch, noSuchNamespace } from './errors.js'
 import type { MetadataPointer } from './files.js'
 import {
@@ -19,7 +20,7 @@ export type Kind = ExternalState['kind']
 export function externalOf(state: LakeState, identifier: Identifier): ExternalState | undefined {
   const { relations = {} } = state.external ?? {}
   const key = keyOfRelation(identifier)
-  return Object.hasOwn(relations, key) ? relations[key] : undefined
+  return ownValue(relations, key)
 }
 
 /**

@@ -6,6 +6,7 @@ import { nearest } from '../../define/nearest.js'
 import type { Lookup } from '../../define/sql/lookup.js'
 import { quoteName, reference, renderSql } from '../../define/sql/sql.js'
 import { MoraineError } from '../../errors.js'
+import { ownValue } from '../../own-value.js'
 import { decode } from '../../quality/grammar.js'
 import { inputTypeOf } from '../../quality/javascript.js'
 import type { Dialect } from '../../sql/dialect.js'
@@ -63,14 +64,12 @@ export function columnSql(
   schema: z.ZodType,
   columns: Available,
 ): { sql: string; column?: string } {
-  const chosen = Object.hasOwn(dataset.select, name) ? dataset.select[name] : name
-  if (chosen !== undefined && typeof chosen !== 'string')
-    return { sql: `(\n${renderSql(chosen)}\n)` }
-  const source = chosen ?? name
+  const chosen = ownValue(dataset.select, name) ?? name
+  if (typeof chosen !== 'string') return { sql: `(\n${renderSql(chosen)}\n)` }
   const missing = zod.safeParse(schema, undefined).success
-  if (missing && !columns.names.some((column) => column.toLowerCase() === source.toLowerCase()))
+  if (missing && !columns.names.some((column) => column.toLowerCase() === chosen.toLowerCase()))
     return { sql: 'CAST(NULL AS VARCHAR)' }
-  const column = available(dataset, name, source, columns)
+  const column = available(dataset, name, chosen, columns)
   return { sql: `i.${quoteName(column)}`, column }
 }
 

@@ -11,6 +11,7 @@ import {
   SYNC,
 } from '../../iceberg/spec/avro-bytes.js'
 import { checkOf } from '../../iceberg/spec/avro-check.js'
+import { ownValue } from '../../own-value.js'
 import { progressed } from '../decoder/progress.js'
 import { textOf } from '../files/ingested.js'
 import type { SourceFile } from '../files/source-file.js'
@@ -67,7 +68,7 @@ async function* blocksOf(input: FileHandle): AsyncGenerator<Iterable<unknown>> {
   const { size } = await input.stat()
   const { metadata, sync, offset } = await headerOf(input, size)
   const codec = metadata['avro.codec'] ?? 'null'
-  const unpack = Object.hasOwn(codecs, codec) ? codecs[codec] : undefined
+  const unpack = ownValue(codecs, codec)
   if (!unpack) throw new Error(`its codec ${codec.slice(0, 40)} is not supported`)
   const schema = JSON.parse(metadata['avro.schema'] ?? 'null')
   const check = checkOf(schema, isUtf8)

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { ownValue } from '../../own-value.js'
 import { countIn, flagIn, isObject, saying } from './document.js'
 
 /** Something in an answer that says that there are more rows than were read. */
@@ -73,7 +74,7 @@ function* containers(document: unknown, rows: string | undefined) {
   for (const name of [undefined, ...(rows?.split('.') ?? [])]) {
     if (name !== undefined) {
       path.push(name)
-      object = isObject(object) && Object.hasOwn(object, name) ? object[name] : undefined
+      object = isObject(object) ? ownValue(object, name) : undefined
     }
     if (isObject(object)) yield* withWrappers(object, [...path], 2)
   }

@@ -1,3 +1,4 @@
+import { ownValue } from '../../../own-value.js'
 import { type Apply, change, type Draft } from './draft.js'
 import { integerOf, type Json, longOf, namesOf, objectOf, textOf, textsOf } from './json.js'
 import { type AnyMetadata, asWritten, emptyMetadata, VERSIONS } from './metadata-json.js'
@@ -48,7 +49,7 @@ function versionOf(updates: readonly Json[]): number {
 
 function applyOne(draft: Draft, update: Json): void {
   const action = textOf(update, 'action')
-  const apply = Object.hasOwn(updates, action) ? updates[action] : undefined
+  const apply = ownValue(updates, action)
   if (!apply) throw invalid(`Unsupported update: ${action}`)
   apply(draft, update)
 }

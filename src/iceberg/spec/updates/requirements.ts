@@ -1,3 +1,4 @@
+import { ownValue } from '../../../own-value.js'
 import { type Json, longOf, textOf } from './json.js'
 import type { AnyMetadata } from './metadata-json.js'
 import { conflict, invalid } from './refused.js'
@@ -73,7 +74,7 @@ function check(requirement: Json, metadata: AnyMetadata | undefined): void {
     checkRef(requirement, metadata)
     return
   }
-  const number = Object.hasOwn(numbers, type) ? numbers[type] : undefined
+  const number = ownValue(numbers, type)
   if (!number) throw invalid(`Unsupported requirement: ${type}`)
   const [field, name, called] = number
   const [expected, actual] = [longOf(requirement, field), metadata[name]]
@@ -85,7 +86,7 @@ function checkRef(requirement: Json, metadata: AnyMetadata): void {
   const name = textOf(requirement, 'ref')
   const expected = requirement['snapshot-id'] ?? undefined
   if (expected !== undefined) longOf(requirement, 'snapshot-id')
-  const ref = Object.hasOwn(metadata.refs, name) ? metadata.refs[name] : undefined
+  const ref = ownValue(metadata.refs, name)
   if (!ref) {
     if (expected === undefined) return
     throw conflict(`Requirement failed: branch or tag ${name} is missing, expected ${expected}`)

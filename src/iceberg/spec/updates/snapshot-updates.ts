@@ -1,3 +1,4 @@
+import { ownValue } from '../../../own-value.js'
 import type { Id, SnapshotRef } from '../metadata.js'
 import { type Apply, change, type Draft } from './draft.js'
 import { integerOf, isSame, type Json, listOf, longOf, objectOf, textOf } from './json.js'
@@ -61,7 +62,7 @@ const setRef: Apply = (draft, update) => {
     if (update[option] !== undefined && update[option] !== null)
       ref[option] = integerOf(update, option)
   const { metadata } = draft
-  const before = Object.hasOwn(metadata.refs, name) ? metadata.refs[name] : undefined
+  const before = ownValue(metadata.refs, name)
   if (before && isSame(before, ref)) return
   const snapshot = metadata.snapshots.find((known) => String(known['snapshot-id']) === String(id))
   if (!snapshot) throw invalid(`Cannot set ${name} to unknown snapshot: ${id}`)

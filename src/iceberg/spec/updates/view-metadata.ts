@@ -1,3 +1,4 @@
+import { ownValue } from '../../../own-value.js'
 import type { Schema } from '../types.js'
 import {
   integerOf,
@@ -75,7 +76,7 @@ export function applyViewUpdates(
   const draft: Draft = { view: before ?? empty, last: {}, now }
   for (const update of updates) {
     const action = textOf(update, 'action')
-    const apply = Object.hasOwn(viewUpdates, action) ? viewUpdates[action] : undefined
+    const apply = ownValue(viewUpdates, action)
     if (!apply) throw invalid(`Unsupported update of a view: ${action}`)
     apply(draft, update)
   }
