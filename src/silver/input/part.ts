@@ -31,7 +31,7 @@ export async function partOf(
     const { column, sql } = looked
       ? { sql: joins.take(name, looked), column: undefined }
       : columnSql(dataset, name, schema as z.ZodType, available)
-    const facts = column === undefined ? undefined : factsOf(known, column.toLowerCase())
+    const facts = column === undefined ? undefined : ownValue(known, column.toLowerCase())
     const chosen = looked || column ? undefined : ownValue(dataset.select, name)
     const own = typeof chosen === 'object' ? chosen : undefined
     return { name, alias: `r${i}`, sql: (column && kept(column)) ?? sql, known: facts, own }
@@ -119,10 +119,6 @@ function foundColumn(
     ...(failed ? { failed } : {}),
   }
 }
-
-/** What is known of a column, whatever it is called: every object has a `constructor`. */
-const factsOf = (known: KnownColumns, column: string) =>
-  Object.hasOwn(known, column) ? known[column] : undefined
 
 /**
  * SQL for a struct of all raw values, and for JSON of its texts: as a whole, as to name each field
