@@ -2,10 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError } from '../../errors.js'
 import type { ExternalChanges, LakeState } from '../../log/commit.js'
 import type { CommitLog } from '../../log/log.js'
+import type { Caller } from './caller.js'
 
 /** Who asks for a change, and what it is. */
 export interface Request {
-  author: string
+  caller: Caller
+  /** As the history of the lake shows it. */
   message: string
 }
 
@@ -43,7 +45,7 @@ export class Journal {
   }
 
   private async attempt<T>(
-    { author, message }: Request,
+    { caller, message }: Request,
     decide: (state: LakeState) => Promise<Outcome<T>>,
   ): Promise<T> {
     for (let attempt = 0; ; attempt++) {
@@ -54,7 +56,7 @@ export class Journal {
       try {
         // Whoever wrote the files may have begun at any time.
         const since = new Date(0)
-        const info = { author, run: null, message }
+        const info = { author: caller.principal.name, run: null, message }
         await this.log.commit(state, { external: changes }, info, { since })
         return answer
       } catch (error) {

@@ -1,5 +1,6 @@
 import type { LakeState } from '../../log/commit.js'
 import { LEVEL } from '../../log/external.js'
+import type { Caller } from './caller.js'
 import { alreadyExists, forbidden, noSuchNamespace, RestError } from './errors.js'
 import type { Journal } from './journal.js'
 import type { Locations } from './locations.js'
@@ -46,11 +47,11 @@ export class Namespaces {
     return [...names].sort().map((name) => [...above, name])
   }
 
-  async create(author: string, namespace: Namespace, given: Properties): Promise<Properties> {
+  async create(caller: Caller, namespace: Namespace, given: Properties): Promise<Properties> {
     const shown = shownNamespace(namespace)
     refuseManaged(namespace, 'create')
     if (given.location !== undefined) this.locations.checked(given.location)
-    return this.journal.change({ author, message: `create namespace ${shown}` }, async (state) => {
+    return this.journal.change({ caller, message: `create namespace ${shown}` }, async (state) => {
       if (isThere(state, namespace)) throw alreadyExists(`Namespace already exists: ${shown}`)
       const above = namespace.slice(0, -1)
       if (above.length > 0 && !isThere(state, above)) throw noSuchNamespace(shownNamespace(above))
@@ -88,9 +89,9 @@ export class Namespaces {
     return this.locations.fresh(location as string, identifier, id)
   }
 
-  async drop(author: string, text: string): Promise<void> {
+  async drop(caller: Caller, text: string): Promise<void> {
     const message = `drop namespace ${text.replaceAll(LEVEL, '.')}`
-    return this.journal.change({ author, message }, async (state) => {
+    return this.journal.change({ caller, message }, async (state) => {
       const namespace = this.existing(state, text)
       refuseManaged(namespace, 'drop')
       const { namespaces = {}, relations = {} } = state.external ?? {}
@@ -105,7 +106,7 @@ export class Namespaces {
     })
   }
 
-  async change(author: string, text: string, updates: Properties, removals: readonly string[]) {
+  async change(caller: Caller, text: string, updates: Properties, removals: readonly string[]) {
     const both = removals.filter((name) => Object.hasOwn(updates, name))
     if (both.length > 0)
       throw new RestError(
@@ -115,7 +116,7 @@ export class Namespaces {
       )
     if (updates.location !== undefined) this.locations.checked(updates.location)
     const message = `set properties of namespace ${text.replaceAll(LEVEL, '.')}`
-    return this.journal.change({ author, message }, async (state) => {
+    return this.journal.change({ caller, message }, async (state) => {
       const namespace = this.existing(state, text)
       refuseManaged(namespace, 'change')
       const before = state.external?.namespaces[keyOf(namespace)]?.properties ?? {}

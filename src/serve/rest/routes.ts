@@ -2,6 +2,7 @@ import type { Context, Hono } from 'hono'
 import { parseJson } from '../../iceberg/json.js'
 import { isObject, type Json, namesOf, objectOf, textsOf } from '../../iceberg/spec/updates/json.js'
 import type { Storage } from '../../storage/storage.js'
+import type { Caller } from './caller.js'
 import { badRequest } from './errors.js'
 import { type Bodies, etagOf, identifierIn, nothing, told, toldText } from './exchange.js'
 import type { MetadataFiles } from './files.js'
@@ -35,7 +36,7 @@ export interface Rooms {
 export type App = Hono<{ Variables: { principal: Principal } }>
 type Asked = Context<{ Variables: { principal: Principal } }>
 
-const authorOf = (c: Asked) => c.get('principal').name
+const callerOf = (c: Asked): Caller => ({ principal: c.get('principal') })
 
 /** All routes, as clients are told of them in the configuration. */
 export const endpoints = [
@@ -79,7 +80,7 @@ export function routeNamespaces(app: App, { namespaces, bodies }: Rooms): void {
   app.post('/v1/namespaces', async (c) => {
     const body = await bodies.json(c)
     const namespace = checkedNamespace(body.namespace)
-    const properties = await namespaces.create(authorOf(c), namespace, propertiesOf(body))
+    const properties = await namespaces.create(callerOf(c), namespace, propertiesOf(body))
     return told(c, { namespace, properties })
   })
   app.get('/v1/namespaces/:namespace', async (c) => {
@@ -87,7 +88,7 @@ export function routeNamespaces(app: App, { namespaces, bodies }: Rooms): void {
     return c.req.method === 'HEAD' ? nothing(c) : told(c, found)
   })
   app.delete('/v1/namespaces/:namespace', async (c) => {
-    await namespaces.drop(authorOf(c), c.req.param('namespace'))
+    await namespaces.drop(callerOf(c), c.req.param('namespace'))
     return nothing(c)
   })
   app.post('/v1/namespaces/:namespace/properties', async (c) => {
@@ -95,7 +96,7 @@ export function routeNamespaces(app: App, { namespaces, bodies }: Rooms): void {
     const updates = isObject(body.updates) ? textsOf(body, 'updates') : {}
     const removals = Array.isArray(body.removals) ? namesOf(body, 'removals') : []
     const name = c.req.param('namespace')
-    return told(c, await namespaces.change(authorOf(c), name, updates, removals))
+    return told(c, await namespaces.change(callerOf(c), name, updates, removals))
   })
 }
 
@@ -144,13 +145,13 @@ function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
   })
   app.delete(`/v1/namespaces/:namespace/${kind}s/:name`, async (c) => {
     // Whether its files are to be purged, vacuum decides alone: earlier states may need them.
-    await drop(journal, authorOf(c), kind, await identified(rooms, c))
+    await drop(journal, callerOf(c), kind, await identified(rooms, c))
     return nothing(c)
   })
   app.post(`/v1/${kind}s/rename`, async (c) => {
     const body = await bodies.json(c)
     const names = [identifierIn(body.source), identifierIn(body.destination)] as const
-    await rename(journal, authorOf(c), kind, names)
+    await rename(journal, callerOf(c), kind, names)
     return nothing(c)
   })
 }
@@ -181,16 +182,16 @@ export function routeTables(app: App, rooms: Rooms): void {
   routeBoth(app, rooms, 'table')
   app.post('/v1/namespaces/:namespace/tables', async (c) => {
     const body = await bodies.json(c)
-    return loaded(c, storage, await tables.create(authorOf(c), await newIn(rooms, c, body), body))
+    return loaded(c, storage, await tables.create(callerOf(c), await newIn(rooms, c, body), body))
   })
   app.post('/v1/namespaces/:namespace/register', async (c) => {
     const body = await bodies.json(c)
-    return loaded(c, storage, await tables.register(authorOf(c), await newIn(rooms, c, body), body))
+    return loaded(c, storage, await tables.register(callerOf(c), await newIn(rooms, c, body), body))
   })
   app.post('/v1/namespaces/:namespace/tables/:name', async (c) => {
     const body = await bodies.json(c)
     const commit = { identifier: await identified(rooms, c), ...changesIn(body) }
-    const [table] = await tables.commit(authorOf(c), [commit])
+    const [table] = await tables.commit(callerOf(c), [commit])
     return loaded(c, storage, table as LoadedTable)
   })
   app.post('/v1/namespaces/:namespace/tables/:name/metrics', async (c) => {
@@ -206,7 +207,7 @@ export function routeTables(app: App, rooms: Rooms): void {
       identifier: identifierIn(objectOf(change, 'identifier')),
       ...changesIn(change),
     }))
-    await tables.commit(authorOf(c), commits)
+    await tables.commit(callerOf(c), commits)
     return nothing(c)
   })
 }
@@ -217,16 +218,16 @@ export function routeViews(app: App, rooms: Rooms): void {
   app.post('/v1/namespaces/:namespace/views', async (c) => {
     const body = await bodies.json(c)
     const identifier = await newIn(rooms, c, body)
-    return loaded(c, storage, await views.create(authorOf(c), identifier, body))
+    return loaded(c, storage, await views.create(callerOf(c), identifier, body))
   })
   app.post('/v1/namespaces/:namespace/register-view', async (c) => {
     const body = await bodies.json(c)
     const identifier = await newIn(rooms, c, body)
-    return loaded(c, storage, await views.register(authorOf(c), identifier, body))
+    return loaded(c, storage, await views.register(callerOf(c), identifier, body))
   })
   app.post('/v1/namespaces/:namespace/views/:name', async (c) => {
     const body = await bodies.json(c)
     const identifier = await identified(rooms, c)
-    return loaded(c, storage, await views.replace(authorOf(c), identifier, body))
+    return loaded(c, storage, await views.replace(callerOf(c), identifier, body))
   })
 }

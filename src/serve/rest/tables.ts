@@ -6,6 +6,7 @@ import { type AnyMetadata, completed } from '../../iceberg/spec/updates/metadata
 import { checkRequirements } from '../../iceberg/spec/updates/requirements.js'
 import type { ExternalState, LakeState } from '../../log/commit.js'
 import type { Storage } from '../../storage/storage.js'
+import type { Caller } from './caller.js'
 import { alreadyExists, badRequest, noSuch } from './errors.js'
 import type { MetadataFiles, MetadataPointer } from './files.js'
 import type { Journal } from './journal.js'
@@ -64,7 +65,7 @@ export class Tables {
     this.namespaces = parts.namespaces
   }
 
-  async create(author: string, identifier: Identifier, request: Json): Promise<LoadedTable> {
+  async create(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
     const uuid = randomUUID()
     const decide = async (state: LakeState) => {
       refuseTaken(state, identifier, 'table')
@@ -81,7 +82,7 @@ export class Tables {
       return { at: undefined, metadata }
     }
     const message = `create table ${shownName(identifier)}`
-    return this.journal.change({ author, message }, async (state) => {
+    return this.journal.change({ caller, message }, async (state) => {
       const metadata = await decide(state)
       const at = await this.write(metadata, undefined)
       return { changes: pointTo(identifier, { kind: 'table', ...at }), answer: { at, metadata } }
@@ -108,12 +109,12 @@ export class Tables {
   }
 
   /** Applies what one client wants of any number of tables: to all of them, or to none. */
-  async commit(author: string, commits: readonly TableCommit[]): Promise<LoadedTable[]> {
+  async commit(caller: Caller, commits: readonly TableCommit[]): Promise<LoadedTable[]> {
     const names = commits.map(({ identifier }) => shownName(identifier))
     if (new Set(names).size < names.length) throw badRequest('A table must not be named twice')
     for (const { identifier } of commits) refuseManaged(identifier.namespace, 'write')
     const message = `commit to ${names.join(', ')}`
-    return this.journal.change({ author, message }, async (state) => {
+    return this.journal.change({ caller, message }, async (state) => {
       const decided: { after: LoadedTable; before: ExternalState | undefined; key: string }[] = []
       for (const commit of commits) decided.push(await this.applied(state, commit))
       const relations: Record<string, ExternalState> = {}
@@ -144,12 +145,12 @@ export class Tables {
     return { after, before: found, key }
   }
 
-  async register(author: string, identifier: Identifier, request: Json): Promise<LoadedTable> {
+  async register(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
     const { at, json } = await registered(request, this.locations, this.files)
     const metadata = completed(json)
     this.refuseElsewhere(metadata)
     const message = `register table ${shownName(identifier)}`
-    return this.journal.change({ author, message }, async (state) => {
+    return this.journal.change({ caller, message }, async (state) => {
       const replaces = request.overwrite === true && externalOf(state, identifier)?.kind === 'table'
       if (!replaces) refuseTaken(state, identifier, 'table')
       return { changes: pointTo(identifier, { kind: 'table', ...at }), answer: { at, metadata } }
@@ -176,13 +177,13 @@ export async function registered(request: Json, locations: Locations, files: Met
 /** Takes a table or view out of the lake; its files stay for earlier states until a vacuum. */
 export async function drop(
   journal: Journal,
-  author: string,
+  caller: Caller,
   kind: ExternalState['kind'],
   identifier: Identifier,
 ): Promise<void> {
   refuseManaged(identifier.namespace, `drop a ${kind}`)
   const message = `drop ${kind} ${shownName(identifier)}`
-  return journal.change({ author, message }, async (state) => {
+  return journal.change({ caller, message }, async (state) => {
     existing(state, identifier, kind)
     return { changes: pointTo(identifier, null), answer: undefined }
   })
@@ -191,13 +192,13 @@ export async function drop(
 /** Gives a table or view another name, maybe in another namespace. */
 export async function rename(
   journal: Journal,
-  author: string,
+  caller: Caller,
   kind: ExternalState['kind'],
   [from, to]: readonly [Identifier, Identifier],
 ): Promise<void> {
   for (const { namespace } of [from, to]) refuseManaged(namespace, `rename a ${kind}`)
   const message = `rename ${kind} ${shownName(from)} to ${shownName(to)}`
-  return journal.change({ author, message }, async (state) => {
+  return journal.change({ caller, message }, async (state) => {
     const found = existing(state, from, kind)
     const taken = externalOf(state, to)
     if (taken && (kind === 'view' || taken.kind !== kind))

@@ -7,6 +7,7 @@ import {
   type ViewMetadata,
 } from '../../iceberg/spec/updates/view-metadata.js'
 import type { ExternalState } from '../../log/commit.js'
+import type { Caller } from './caller.js'
 import type { MetadataFiles } from './files.js'
 import type { Journal } from './journal.js'
 import type { Locations } from './locations.js'
@@ -24,10 +25,10 @@ export class Views {
     private readonly namespaces: Namespaces,
   ) {}
 
-  async create(author: string, identifier: Identifier, request: Json): Promise<LoadedTable> {
+  async create(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
     const uuid = randomUUID()
     const message = `create view ${shownName(identifier)}`
-    return this.journal.change({ author, message }, async (state) => {
+    return this.journal.change({ caller, message }, async (state) => {
       refuseTaken(state, identifier, 'view')
       const version = objectOf(request, 'view-version')
       const location = this.namespaces.locationFor(state, identifier, request.location, uuid)
@@ -48,11 +49,11 @@ export class Views {
     })
   }
 
-  async replace(author: string, identifier: Identifier, request: Json): Promise<LoadedTable> {
+  async replace(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
     refuseManaged(identifier.namespace, 'replace a view')
     const { requirements, updates } = changesIn(request)
     const message = `replace view ${shownName(identifier)}`
-    return this.journal.change({ author, message }, async (state) => {
+    return this.journal.change({ caller, message }, async (state) => {
       const found = existing(state, identifier, 'view')
       const before = (await this.files.json(found)) as unknown as ViewMetadata
       checkViewRequirements(requirements, before)
@@ -63,12 +64,12 @@ export class Views {
     })
   }
 
-  async register(author: string, identifier: Identifier, request: Json): Promise<LoadedTable> {
+  async register(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
     const { at, json } = await registered(request, this.locations, this.files)
     const metadata = completedView(json)
     this.locations.checked(metadata.location)
     const message = `register view ${shownName(identifier)}`
-    return this.journal.change({ author, message }, async (state) => {
+    return this.journal.change({ caller, message }, async (state) => {
       refuseTaken(state, identifier, 'view')
       return { changes: pointTo(identifier, { kind: 'view', ...at }), answer: { at, metadata } }
     })

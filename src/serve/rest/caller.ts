@@ -1,0 +1,6 @@
+import type { Principal } from './tokens.js'
+
+/** Who asks for something. */
+export interface Caller {
+  principal: Principal
+}
