@@ -13,6 +13,7 @@ import { type ColumnLineage, type ColumnSource, columnLineage } from '../plan/li
 import { bindSql } from '../run/bind/bind.js'
 import { Batches, bronzeLineage } from '../step/batches.js'
 import type { Storage } from '../storage/storage.js'
+import { type MetadataFile, type MetadataFiles, metadataOf } from './metadata-file.js'
 
 /** A column as the catalog shows it. */
 export interface CatalogColumn {
@@ -46,6 +47,10 @@ export interface CatalogEntry {
   /** It is stored as a query: there are no rows of its own. */
   view?: true
   location: string | null
+  /** Of what another engine keeps: the levels of its namespace. */
+  namespace?: readonly string[]
+  metadata: MetadataFile | null
+  companions?: MetadataFiles['companions']
 }
 
 /**
@@ -95,6 +100,7 @@ export async function describeLake(
       from: inputsOf(dataset).map(fullName),
       to: readers.map(fullName),
       ...(await heldOf(dataset, storage, state, batches)),
+      ...metadataOf(storage, state, fullName(dataset)),
     })
   }
   linkBack(entries)

@@ -44,7 +44,7 @@ export async function* filesOfAllSnapshots(
   known: Known = {},
 ): AsyncGenerator<ForeignFile> {
   yield { path: table.metadata, leadsOn: true }
-  const metadata = await metadataOf(storage, table)
+  const metadata = await foreignMetadata(storage, table)
   const located = (location: unknown, leadsOn = false): ForeignFile => ({
     path: (leadsOn ? readableIn : locatedIn)(storage, String(location)),
     leadsOn,
@@ -79,7 +79,7 @@ export async function knownParts(
   storage: Storage,
   table: ForeignTable,
 ): Promise<[snapshots: Set<string>, manifests: Set<string>]> {
-  const metadata = await metadataOf(storage, table)
+  const metadata = await foreignMetadata(storage, table)
   const snapshots = objects(metadata.snapshots)
   const current = String(metadata['current-snapshot-id'])
   const list = snapshots.find((one) => String(one['snapshot-id']) === current)?.['manifest-list']
@@ -110,7 +110,11 @@ function readableIn(storage: Storage, location: string): string | undefined {
 
 const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : [])
 
-async function metadataOf(storage: Storage, { metadata: path, sha256 }: ForeignTable) {
+/** @throws MoraineError of kind `corrupt` when it is not the file that the log knows. */
+export async function foreignMetadata(
+  storage: Storage,
+  { metadata: path, sha256 }: ForeignTable,
+): Promise<Json> {
   const bytes = await readChecked(storage, path, sha256)
   return guarded(path, () => parseJson(new TextDecoder().decode(bytes)) as Json)
 }

@@ -1,4 +1,4 @@
-import type { Changes, External, ExternalChanges, LakeState } from './commit.js'
+import type { Changes, External, ExternalChanges, ExternalState, LakeState } from './commit.js'
 import { differences, merged } from './maps.js'
 
 /** Stands between the levels of a namespace, and before the name of a table in it. */
@@ -18,6 +18,25 @@ export function foldExternal(
       relations: merged(relations, changes.relations),
     },
   }
+}
+
+/** A table or view of another engine, and what it is called. */
+export interface ExternalRelation extends ExternalState {
+  namespace: readonly string[]
+  name: string
+  /** Namespace and name as people read them: `ml.scores`. */
+  fullName: string
+}
+
+/** What other engines keep, in the order of its names. */
+export function externalRelations({ external }: Pick<LakeState, 'external'>): ExternalRelation[] {
+  return Object.entries(external?.relations ?? {})
+    .map(([key, state]) => {
+      const namespace = key.split(LEVEL)
+      const name = namespace.pop() as string
+      return { ...state, namespace, name, fullName: shown(key) }
+    })
+    .sort((a, b) => (a.fullName < b.fullName ? -1 : 1))
 }
 
 /**

@@ -134,6 +134,14 @@ export function toColumnType(type: IcebergType): ColumnType {
 /** Types under other names; a time of day is read as its text. */
 const others: Readonly<Record<string, string>> = { long: 'bigint', time: 'string' }
 
+/** A type as people write it: `list<long>`, `struct<a: int, b: string>`. */
+export function typeText(type: IcebergType): string {
+  if (typeof type === 'string') return type
+  if (type.type === 'list') return `list<${typeText(type.element)}>`
+  if (type.type === 'map') return `map<${typeText(type.key)}, ${typeText(type.value)}>`
+  return `struct<${type.fields.map((f) => `${f.name}: ${typeText(f.type)}`).join(', ')}>`
+}
+
 export function decimalOf(type: string): { precision: number; scale: number } | undefined {
   const match = /^decimal\((\d+),\s*(\d+)\)$/.exec(type)
   return match ? { precision: Number(match[1]), scale: Number(match[2]) } : undefined

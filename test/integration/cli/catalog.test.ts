@@ -1,7 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { parseJson, toJsonText } from '../../../src/iceberg/json.js'
 import { columnLineage } from '../../../src/plan/lineage.js'
+import { catalog } from '../../../src/serve/rest/catalog.js'
 import { engineSession } from '../../support/engine.js'
 import { Project } from '../../support/project.js'
 
@@ -102,6 +104,69 @@ const daily = gold('daily', { query: sql\`select day, sum(cents) / 100 as revenu
 export default defineLake({ name: 'shop', datasets: [daily] })
 `
 
+type Named = Record<string, unknown> & { name: string; dataset: string }
+
+/** Another engine, which keeps a table and a view in the lake. */
+async function otherEngine(project: Project) {
+  const app = catalog(project.storage, { token: 'x' })
+  const ask = async (path: string, body: object) => {
+    const init = { method: 'POST', headers: { authorization: 'Bearer x' } }
+    const answer = await app.request(`/v1/${path}`, { ...init, body: toJsonText(body, 0) })
+    expect(answer.status).toBe(200)
+    return parseJson(await answer.text()) as any
+  }
+  const field = (id: number, name: string, type: unknown) => ({ id, name, required: false, type })
+  const share = {
+    type: 'struct',
+    fields: [field(4, 'name', 'string'), field(5, 'share', 'double')],
+  }
+  const parts = { type: 'list', 'element-id': 3, 'element-required': false, element: share }
+  const id = { ...field(1, 'id', 'long'), required: true }
+  await ask('namespaces', { namespace: ['ml'] })
+  const { metadata } = await ask('namespaces/ml/tables', {
+    name: 'scores',
+    schema: { type: 'struct', fields: [id, field(2, 'parts', parts)], 'identifier-field-ids': [1] },
+    'partition-spec': {
+      fields: [{ 'source-id': 1, name: 'id_bucket', transform: 'bucket[4]' }],
+    },
+    properties: { comment: 'What the model thinks' },
+  })
+  const snapshot = {
+    'snapshot-id': 9_223_372_036_854_775_807n,
+    'sequence-number': 1,
+    'timestamp-ms': Date.now(),
+    summary: {
+      operation: 'append',
+      'total-records': '7',
+      'total-position-deletes': '1',
+      'total-data-files': '2',
+      'total-files-size': '300',
+    },
+    'manifest-list': `${metadata.location}/metadata/1.avro`,
+  }
+  const ref = { 'ref-name': 'main', type: 'branch', 'snapshot-id': snapshot['snapshot-id'] }
+  const created = await ask('namespaces/ml/tables/scores', {
+    updates: [
+      { action: 'add-snapshot', snapshot },
+      { action: 'set-snapshot-ref', ...ref },
+    ],
+  })
+  await ask('namespaces/ml/views', {
+    name: 'top',
+    schema: { type: 'struct', fields: [id] },
+    properties: {},
+    'view-version': {
+      'version-id': 1,
+      'timestamp-ms': Date.now(),
+      'schema-id': 0,
+      summary: {},
+      representations: [{ type: 'sql', sql: 'select id from scores', dialect: 'spark' }],
+      'default-namespace': ['ml'],
+    },
+  })
+  return { ask, created }
+}
+
 describe('the catalog', () => {
   it('knows each dataset, before and after it is built, down to its columns', async () => {
     const project = await Project.create({
@@ -156,6 +221,88 @@ describe('the catalog', () => {
       2,
       expect.stringContaining("No dataset matches 'penguins'"),
     ])
+  })
+
+  it('says where the newest metadata of each table lie, also of those that other engines keep', async () => {
+    const project = await Project.create({
+      'lake.ts': lake,
+      'in/a.csv': 'order_id,day,amount\n1,2026-01-05,12.50\n2,nonsense,1\n',
+    })
+    await project.run()
+    const { ask, created } = await otherEngine(project)
+    const scores = created['metadata-location']
+    const { stdout } = await project.cli('status', '--json')
+    const status = JSON.parse(stdout)
+    const { tables } = await project.state()
+    const at = (path: string) => ({ path, location: project.storage.locate(path) })
+    expect(
+      Object.fromEntries(status.datasets.map((one: Named) => [one.dataset, one.metadata])),
+    ).toEqual({
+      'bronze.orders': null,
+      'silver.orders': at(tables['silver.orders']?.metadata as string),
+      'gold.daily': at(tables['gold.daily']?.metadata as string),
+    })
+    const discarded = {
+      name: 'discarded.orders',
+      metadata: at(tables['discarded.orders']?.metadata as string),
+    }
+    expect(status.datasets[1].companions).toEqual([discarded])
+    expect(status.external).toMatchObject([
+      { name: 'ml.scores', namespace: ['ml'], kind: 'table', metadata: { location: scores } },
+      { name: 'ml.top', namespace: ['ml'], kind: 'view' },
+    ])
+    const entries: Named[] = JSON.parse((await project.cli('catalog', '--json')).stdout)
+    const entry = (name: string) => entries.find((one) => one.name === name)
+    expect(entry('silver.orders')).toMatchObject({
+      metadata: status.datasets[1].metadata,
+      companions: [discarded],
+    })
+    expect(entry('ml.scores')).toMatchObject({
+      tier: 'external',
+      description: 'What the model thinks',
+      columns: [
+        { name: 'id', type: 'long' },
+        { name: 'parts', type: 'list<struct<name: string, share: double>>' },
+      ],
+      key: ['id'],
+      partitions: ['bucket[4](id)'],
+      rows: 6,
+      files: 2,
+      bytes: 300,
+      metadata: { location: scores },
+    })
+    // It is the newest one, after a change as well.
+    const updates = [{ action: 'set-properties', updates: { owner: 'ada' } }]
+    const changed = await ask('namespaces/ml/tables/scores', { updates })
+    const [now] = JSON.parse((await project.cli('catalog', 'ml.scores', '--json')).stdout)
+    expect(now).toMatchObject({ owner: 'ada' })
+    expect(now.metadata.location).toBe(changed['metadata-location'])
+    expect(now.metadata.location).not.toBe(scores)
+  })
+
+  it('shows people what other engines keep, and what of it can’t be read', async () => {
+    const project = await Project.create({
+      'lake.ts': lake,
+      'in/a.csv': 'order_id,day,amount\n1,2026-01-05,12.50\n',
+    })
+    await project.run()
+    const { created } = await otherEngine(project)
+    expect((await project.cli('status')).stdout).toContain(
+      '\nOf other engines: 1 table and 1 view (ml.scores, ml.top)\n',
+    )
+    const list = (await project.cli('catalog')).stdout
+    expect(list).toMatch(/^ml\.scores +2 +6 +300 B +20\S+ \S+ +What the model thinks$/m)
+    expect(list).toMatch(/^ml\.top +1 +a view/m)
+    const full = (await project.cli('catalog', 'ml.scores')).stdout
+    expect(full).toMatch(/^rows +6 in 2 files, 300 B$/m)
+    expect(full).toContain(`metadata     ${created['metadata-location']}\n`)
+    expect(full).toMatch(/^column +type *\n/m)
+    const path = created['metadata-location'].slice(project.storage.url.length + 1)
+    await writeFile(join(project.folder, 'lake', path), 'not what was written')
+    const damaged = await project.cli('catalog')
+    expect(damaged.code).toBe(0)
+    expect(damaged.stdout).toMatch(/^gold\.daily /m)
+    expect(damaged.stdout).toMatch(/^ml\.scores .*SHA-256 does not match$/m)
   })
 
   it('is current after each run: a crawl of a layer finds nothing to change', async () => {

@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
 import { type CatalogEntry, describeLake, searchEntries } from '../../../catalog/describe.js'
+import { describeExternal } from '../../../catalog/external.js'
 import { type Registered, registeredSources } from '../../../catalog/registry.js'
 import { fullName } from '../../../define/dataset.js'
 import { MoraineError } from '../../../errors.js'
+import { externalRelations } from '../../../log/external.js'
 import { named } from '../../../plan/graph.js'
 import type { ColumnSource } from '../../../plan/lineage.js'
 import { removedFrom } from '../../../plan/removed.js'
@@ -10,6 +12,7 @@ import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { count, plural, readableTime, size, toJson } from '../../output/format.js'
 import { textTable } from '../../output/table.js'
+import { printable } from '../../output/terminal.js'
 import { openProject, print } from '../../project.js'
 import { removedLines } from '../../removed.js'
 
@@ -35,14 +38,21 @@ export async function run(command: Command): Promise<number> {
   const { lake, storage, log, json } = project
   const [wanted] = command.args
   const { search } = command.opts<{ search?: string }>()
+  const state = await log.head()
+  const external = externalRelations(state)
+  const isForeign = external.some(({ fullName }) => fullName === wanted)
   const names =
-    wanted === undefined || wanted.startsWith('source.')
+    wanted === undefined || wanted.startsWith('source.') || isForeign
       ? wanted && [wanted]
       : named(lake, wanted).map(fullName)
   const session = await project.session()
-  const state = await log.head()
   const sources = (await registeredSources(storage, state)).flatMap(sourceEntries)
-  const all = [...sources, ...(await describeLake(session, lake, storage, state))]
+  const foreign = external.filter((one) => !names || names.includes(one.fullName))
+  const all = [
+    ...sources,
+    ...(await describeLake(session, lake, storage, state)),
+    ...(await describeExternal(storage, foreign)),
+  ]
   const chosen = names ? all.filter(({ name }) => names.includes(name)) : all
   const found = search === undefined ? chosen : searchEntries(chosen, search)
   if (json) print(toJson(found, 2))
@@ -83,6 +93,7 @@ function sourceEntries({ name, place, crawled, tables }: Registered): CatalogEnt
     files: null,
     changed: crawled,
     location: place,
+    metadata: null,
   }))
 }
 
@@ -92,11 +103,7 @@ function printList(entries: readonly CatalogEntry[]): void {
     columns: count(entry.columns.length),
     rows: entry.rows === null ? '' : count(entry.rows),
     size: entry.bytes === null ? '' : size(entry.bytes),
-    changed: entry.view
-      ? 'a view'
-      : entry.changed === null
-        ? 'not built yet'
-        : readableTime(entry.changed),
+    changed: entry.view ? 'a view' : changedText(entry),
     description: entry.description ?? '',
   }))
   const right = ['columns', 'rows', 'size']
@@ -117,16 +124,14 @@ function inFull(entry: CatalogEntry): string {
     ['key', entry.key.join(', ') || null],
     ['partitions', entry.partitions.join(', ') || null],
     ['rows', heldText(entry)],
-    [
-      entry.tier === 'source' ? 'crawled' : 'changed',
-      entry.changed === null ? 'not built yet' : readableTime(entry.changed),
-    ],
+    [entry.tier === 'source' ? 'crawled' : 'changed', changedText(entry)],
     ['reads', entry.from.join(', ') || null],
     ['read by', entry.to.join(', ') || null],
     ['location', entry.location],
+    ['metadata', entry.metadata?.location ?? null],
   ]
   const told = facts.flatMap(([name, text]) =>
-    text === null ? [] : [`${colors.dim(name.padEnd(11))}  ${text}`],
+    text === null ? [] : [`${colors.dim(name.padEnd(11))}  ${printable(text)}`],
   )
   const columns = entry.columns.map(({ name, type, description, from, to }) => ({
     column: name,
@@ -138,14 +143,18 @@ function inFull(entry: CatalogEntry): string {
   const names = [
     'column',
     'type',
-    'from',
-    'to',
+    ...(entry.tier === 'external' ? [] : ['from', 'to']),
     ...(columns.some((c) => 'description' in c) ? ['description'] : []),
   ]
-  return `${colors.bold(entry.name)}\n${told.join('\n')}\n\n${textTable(
+  return `${colors.bold(printable(entry.name))}\n${told.join('\n')}\n\n${textTable(
     names.map((name) => ({ name })),
     columns,
   )}\n`
+}
+
+function changedText({ tier, changed }: CatalogEntry): string {
+  if (changed !== null) return readableTime(changed)
+  return tier === 'external' ? '' : 'not built yet'
 }
 
 function heldText({ tier, rows, files, bytes }: CatalogEntry): string | null {
