@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
-import { externalMetadata, metadataOf } from '../../../catalog/metadata-file.js'
+import { metadataOf } from '../../../catalog/metadata-file.js'
 import type { AnyDataset } from '../../../define/model.js'
 import type { LakeState } from '../../../log/commit.js'
-import { type ExternalRelation, externalRelations } from '../../../log/external.js'
 import { plan } from '../../../plan/plan.js'
 import { removedFrom } from '../../../plan/removed.js'
 import type { Looked } from '../../../run/sources.js'
@@ -12,10 +11,10 @@ import { Journal, type JournalEntry } from '../../../step/journal.js'
 import type { Storage } from '../../../storage/storage.js'
 import { type Status, statusOf } from '../../dataset-status.js'
 import { examples } from '../../examples.js'
+import { externalJson, externalLines } from '../../external.js'
 import colors from '../../output/colors.js'
-import { count, plural, readableTime, size, toJson } from '../../output/format.js'
+import { count, readableTime, size, toJson } from '../../output/format.js'
 import { textTable } from '../../output/table.js'
-import { printable } from '../../output/terminal.js'
 import { openProject, print } from '../../project.js'
 import { removedLines } from '../../removed.js'
 
@@ -46,7 +45,6 @@ export async function run(command: Command): Promise<number> {
   })
   const removed = removedFrom(lake.datasets, state)
   const rows = stages.map((stage) => statusOf(stage, state, check, problems[stage.name]))
-  const external = externalRelations(state)
   const [last] = await new Journal(storage).latest(1)
   if (json) {
     const { number: commit, time } = state
@@ -59,12 +57,7 @@ export async function run(command: Command): Promise<number> {
           time,
           datasets: rows.map((row) => ({ ...row, ...metadataOf(storage, state, row.dataset) })),
           removed: removed.map((one) => ({ ...one, ...metadataOf(storage, state, one.name) })),
-          external: external.map((one) => ({
-            name: one.fullName,
-            namespace: one.namespace,
-            kind: one.kind,
-            metadata: externalMetadata(storage, one),
-          })),
+          external: externalJson(storage, state),
           lastRun: runJson(last),
         },
         2,
@@ -80,28 +73,13 @@ export async function run(command: Command): Promise<number> {
   )
   printTable(rows)
   for (const line of removedLines(removed)) print(line)
-  if (external.length > 0) print(`\n${externalLine(external)}`)
+  for (const line of externalLines(state)) print(line)
   for (const { dataset, notes } of rows)
     for (const note of notes) print(`${colors.cyan('ℹ')} ${dataset}: ${note}`)
   if (!check)
     print('\nFrom the log only. To check the sources for new data: moraine status --check')
   if (last) print(`\nLast run: ${last.run}, ${last.record?.outcome ?? 'running, or it was killed'}`)
   return 0
-}
-
-/** Names that are shown at most. */
-const SHOWN = 5
-
-/** What other engines keep here. */
-function externalLine(external: readonly ExternalRelation[]): string {
-  const counted = (['table', 'view'] as const).flatMap((kind) => {
-    const many = external.filter((one) => one.kind === kind).length
-    return many > 0 ? [plural(many, kind)] : []
-  })
-  const names = external.slice(0, SHOWN).map(({ fullName }) => printable(fullName))
-  const more = external.length - names.length
-  const all = [...names, ...(more > 0 ? [`${count(more)} more`] : [])].join(', ')
-  return `Of other engines: ${counted.join(' and ')} (${all})`
 }
 
 /** What sources offer now. */
