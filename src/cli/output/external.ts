@@ -1,9 +1,9 @@
-import { externalMetadata } from '../catalog/metadata-file.js'
-import type { LakeState } from '../log/commit.js'
-import { externalRelations } from '../log/external.js'
-import type { Storage } from '../storage/storage.js'
-import { count, plural } from './output/format.js'
-import { printable } from './output/terminal.js'
+import { externalMetadata } from '../../catalog/metadata-file.js'
+import type { LakeState } from '../../log/commit.js'
+import { externalRelations } from '../../log/external.js'
+import type { Storage } from '../../storage/storage.js'
+import { count, plural } from './format.js'
+import { printable } from './terminal.js'
 
 /** Names that are shown at most. */
 const SHOWN = 5
