@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError } from '../../errors.js'
-import type { ExternalChanges, LakeState } from '../../log/commit.js'
+import type { Changes, LakeState } from '../../log/commit.js'
+import { isEmpty } from '../../log/fold.js'
 import type { CommitLog } from '../../log/log.js'
 import type { Caller } from './caller.js'
 
@@ -13,8 +14,15 @@ export interface Request {
 
 /** What a request changes, and what it is answered. */
 export interface Outcome<T> {
-  changes: ExternalChanges
+  changes: Changes
   answer: T
+  /** What the commit says, where that is known only now. */
+  message?: string
+  /**
+   * When the first of the files may have been written. Without it at any time: they are looked for
+   * once a vacuum has removed some.
+   */
+  since?: Date
 }
 
 const ATTEMPTS = 20
@@ -45,19 +53,17 @@ export class Journal {
   }
 
   private async attempt<T>(
-    { caller, message }: Request,
+    request: Request,
     decide: (state: LakeState) => Promise<Outcome<T>>,
   ): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       const state = await this.log.head()
-      const { changes, answer } = await decide(state)
-      const { namespaces = {}, relations = {} } = changes
-      if (Object.keys(namespaces).length + Object.keys(relations).length === 0) return answer
+      const { changes, answer, message, since = new Date(0) } = await decide(state)
+      if (isEmpty(changes)) return answer
       try {
-        // Whoever wrote the files may have begun at any time.
-        const since = new Date(0)
-        const info = { author: caller.principal.name, run: null, message }
-        await this.log.commit(state, { external: changes }, info, { since })
+        const author = request.caller.principal.name
+        const info = { author, run: null, message: message ?? request.message }
+        await this.log.commit(state, changes, info, { since })
         return answer
       } catch (error) {
         const isConflict = error instanceof MoraineError && error.kind === 'conflict'

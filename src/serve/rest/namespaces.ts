@@ -1,4 +1,4 @@
-import type { LakeState } from '../../log/commit.js'
+import type { Changes, LakeState, NamespaceState } from '../../log/commit.js'
 import { LEVEL } from '../../log/external.js'
 import type { Caller } from './caller.js'
 import { alreadyExists, forbidden, noSuchNamespace, RestError } from './errors.js'
@@ -56,7 +56,7 @@ export class Namespaces {
       const above = namespace.slice(0, -1)
       if (above.length > 0 && !isThere(state, above)) throw noSuchNamespace(shownNamespace(above))
       return {
-        changes: { namespaces: { [keyOf(namespace)]: { properties: { ...given } } } },
+        changes: changeOf(namespace, { properties: { ...given } }),
         answer: this.told(namespace, given),
       }
     })
@@ -102,7 +102,7 @@ export class Namespaces {
           'NamespaceNotEmptyException',
           `Namespace ${shownNamespace(namespace)} is not empty.`,
         )
-      return { changes: { namespaces: { [keyOf(namespace)]: null } }, answer: undefined }
+      return { changes: changeOf(namespace, null), answer: undefined }
     })
   }
 
@@ -123,7 +123,7 @@ export class Namespaces {
       const properties: Record<string, string> = { ...before, ...updates }
       for (const name of removals) delete properties[name]
       return {
-        changes: { namespaces: { [keyOf(namespace)]: { properties } } },
+        changes: changeOf(namespace, { properties }),
         answer: {
           updated: Object.keys(updates),
           removed: removals.filter((name) => Object.hasOwn(before, name)),
@@ -133,6 +133,11 @@ export class Namespaces {
     })
   }
 }
+
+/** What a commit says of a namespace: what it is like now, or that it is gone. */
+const changeOf = (namespace: Namespace, to: NamespaceState | null): Changes => ({
+  external: { namespaces: { [keyOf(namespace)]: to } },
+})
 
 export function isThere(state: LakeState, namespace: Namespace): boolean {
   if (isManaged(namespace))

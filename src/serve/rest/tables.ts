@@ -124,7 +124,7 @@ export class Tables {
         after.at = at
         relations[key] = { kind: 'table', ...at }
       }
-      return { changes: { relations }, answer: decided.map(({ after }) => after) }
+      return { changes: { external: { relations } }, answer: decided.map(({ after }) => after) }
     })
   }
 
@@ -160,7 +160,7 @@ export class Tables {
 
 /** What a commit says of a table or view: where its metadata lie now, or that it is gone. */
 export const pointTo = (identifier: Identifier, at: ExternalState | null) => ({
-  relations: { [keyOfRelation(identifier)]: at },
+  external: { relations: { [keyOfRelation(identifier)]: at } },
 })
 
 /** The file of metadata that a request to register one names. */
@@ -206,10 +206,8 @@ export async function rename(
         `Cannot rename ${shownName(from)} to ${shownName(to)}. ${taken.kind === 'table' ? 'Table' : 'View'} already exists`,
       )
     refuseTaken(state, to, kind)
-    return {
-      changes: { relations: { [keyOfRelation(from)]: null, [keyOfRelation(to)]: found } },
-      answer: undefined,
-    }
+    const relations = { [keyOfRelation(from)]: null, [keyOfRelation(to)]: found }
+    return { changes: { external: { relations } }, answer: undefined }
   })
 }
 
