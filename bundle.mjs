@@ -1,5 +1,5 @@
-// The last step of `npm run build`, which TypeScript gives the types: code is put into few files, as to load many takes longer than to
-// run them, and types that nobody can import go.
+// The last step of `npm run build`, which TypeScript gives the types: code is put into few files,
+// as to load many takes longer than to run them, and types that nobody can import go.
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
@@ -78,8 +78,9 @@ function loads(inputs, file, found = new Set()) {
 }
 
 /**
- * Splitting makes a file of what the same entrances load, and each command is an entrance: hundreds of files of a few lines, each
- * of which takes longer to find than to read. So files go by what these few load, and where one of a group is loaded all are.
+ * Splitting makes a file of what the same entrances load, and each command is an entrance: hundreds
+ * of files of a few lines, each of which takes longer to find than to read. So files go by what
+ * these few load, and where one of a group is loaded all are.
  */
 function groups(inputs) {
   const commands = ['read/history', 'read/query', 'build/plan', 'build/run']
@@ -95,7 +96,9 @@ function groups(inputs) {
   return new Map([...by].flatMap(([name, files]) => files.map((file) => [file, { name, files }])))
 }
 
-/** Loads the groups of all that a file imports before it. Within a group order is that of imports. */
+/**
+ * Loads the groups of all that a file imports before it. Within a group order is that of imports.
+ */
 function together(groupOf) {
   const folder = process.cwd()
   return {

@@ -48,6 +48,15 @@ const setProperty = (name: string, value: string, requirements: object[] = []) =
   updates: [{ action: 'set-properties', updates: { [name]: value } }],
 })
 
+const version = (sql: string) => ({
+  'version-id': 1,
+  'timestamp-ms': 1,
+  'schema-id': 0,
+  summary: {},
+  representations: [{ type: 'sql', sql, dialect: 'spark' }],
+  'default-namespace': ['ml'],
+})
+
 const addSnapshot = (id: bigint, location: string, from: bigint | null) => ({
   requirements: [{ type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': from }],
   updates: [
@@ -101,6 +110,33 @@ describe('another engine', () => {
       type: 'CommitFailedException',
       message: expect.stringContaining('Requirement failed: branch main has changed'),
     })
+  })
+
+  it('has its metadata where it asks for them in the lake, and nowhere else', async () => {
+    const { storage, ask } = await lakeWith()
+    const path = 'memory:///lake/external/mine/'
+    const properties = { 'write.metadata.path': path }
+    const made = await ask('POST', 'namespaces/ml/tables', { name: 'scores', schema, properties })
+    const first = made.json['metadata-location']
+    expect(first).toMatch(/^memory:\/\/\/lake\/external\/mine\/00000-[^/]+\.metadata\.json$/)
+    expect(await storage.stat(first.slice('memory:///lake/'.length))).toBeDefined()
+    for (const query of ['', '?snapshots=refs'])
+      expect((await ask('GET', `namespaces/ml/tables/scores${query}`)).json).toMatchObject({
+        'metadata-location': first,
+      })
+    const changed = await ask('POST', 'namespaces/ml/tables/scores', setProperty('a', 'b'))
+    expect(changed.json.metadata['metadata-log']).toMatchObject([{ 'metadata-file': first }])
+    // From now on they lie with the table; those from before stay where they are.
+    const updates = [{ action: 'remove-properties', removals: ['write.metadata.path'] }]
+    const moved = await ask('POST', 'namespaces/ml/tables/scores', { updates })
+    expect(moved.json['metadata-location']).toContain(`${made.json.metadata.location}/metadata/`)
+    const elsewhere = { 'write.metadata.path': 'memory:///lake/silver/orders' }
+    const view = { name: 'v', schema, properties: elsewhere, 'view-version': version('select 1') }
+    for (const answer of [
+      await ask('POST', 'namespaces/ml/tables', { name: 't', schema, properties: elsewhere }),
+      await ask('POST', 'namespaces/ml/views', view),
+    ])
+      expect(answer).toMatchObject({ status: 403 })
   })
 
   it('is tried again on what others made meanwhile, and refused only where a requirement fails', async () => {
@@ -230,14 +266,6 @@ describe('another engine', () => {
 
   it('makes, replaces and drops views; a name is of one thing', async () => {
     const { ask } = await lakeWith('t')
-    const version = (sql: string) => ({
-      'version-id': 1,
-      'timestamp-ms': 1,
-      'schema-id': 0,
-      summary: {},
-      representations: [{ type: 'sql', sql, dialect: 'spark' }],
-      'default-namespace': ['ml'],
-    })
     const body = { name: 'v', schema, properties: {}, 'view-version': version('select 1') }
     expect((await ask('POST', 'namespaces/ml/views', body)).status).toBe(200)
     expect(

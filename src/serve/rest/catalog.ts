@@ -76,7 +76,7 @@ function route(
   const namespaces = new Namespaces(journal, locations)
   const tables = new Tables({ storage, journal, files, locations, namespaces })
   const views = new Views(journal, files, locations, namespaces)
-  const rooms = { storage, journal, files, namespaces, tables, views, bodies }
+  const rooms = { journal, files, locations, namespaces, tables, views, bodies }
   routeNamespaces(app, rooms)
   routeTables(app, rooms)
   routeViews(app, rooms)

@@ -65,7 +65,7 @@ export class MetadataFiles {
   ): Promise<Required<MetadataPointer>> {
     const last = /\/v?(\d+)[^/]*\.metadata\.json$/.exec(before ?? '')?.[1]
     const version = String(last === undefined ? 0 : Number(last) + 1).padStart(5, '0')
-    const path = `${folder}/metadata/${version}-${uuid}.metadata.json`
+    const path = `${folder}/${version}-${uuid}.metadata.json`
     const text = toJsonText(metadata)
     const bytes = new TextEncoder().encode(text)
     await this.storage.write(path, bytes)

@@ -1,7 +1,29 @@
 import { createHash } from 'node:crypto'
+import { posix } from 'node:path'
+import { parseJson } from '../../iceberg/json.js'
+import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
 import { normalLocation, pathOf, type Storage } from '../../storage/storage.js'
 import { forbidden } from './errors.js'
 import type { Identifier, Namespace } from './names.js'
+
+/** The property of a table or view that says where its metadata go. */
+const METADATA_PATH = 'write.metadata.path'
+
+/** Properties that say where engines put files. */
+const PATHS = [
+  METADATA_PATH,
+  'write.data.path',
+  'write.folder-storage.path',
+  'write.object-storage.path',
+]
+
+/** What says of a table or view where its files go. */
+export interface Placed {
+  location: string
+  properties: Texts
+}
+
+type Texts = Readonly<Record<string, string>>
 
 /** The folder of what other engines keep in the lake. */
 const EXTERNAL = 'external'
@@ -44,15 +66,51 @@ export class Locations {
     )
   }
 
+  /**
+   * Makes sure that what a client says of a table or view puts its files where they may lie.
+   *
+   * @param before what was known to be so already.
+   */
+  refuseElsewhere({ location, properties }: Placed, before?: Placed): void {
+    if (location !== before?.location) this.checked(location)
+    for (const name of PATHS)
+      if (properties[name] !== undefined && properties[name] !== before?.properties[name])
+        this.checked(properties[name])
+  }
+
   /** The path of a location in the lake; `undefined` for one that lies elsewhere. */
   pathOf(location: string): string | undefined {
     return pathOf(this.storage, normalLocation(location))
   }
 
-  /** Where the metadata of a table go: into the lake, wherever the table lies. */
-  metadataFolder(location: string, uuid: string): string {
-    const own = this.pathOf(location)
-    return own?.startsWith(`${EXTERNAL}/`) ? own : `${EXTERNAL}/_elsewhere/${uuid}`
+  /**
+   * The folder of the metadata of a table or view: the one that it asks for, or one below it. They
+   * go into the lake, wherever the table lies.
+   */
+  metadataFolder({ location, properties }: Placed, uuid: string): string {
+    const asked = properties[METADATA_PATH]
+    const own = asked === undefined ? undefined : this.ownPathOf(asked)
+    return (
+      own ?? this.ownPathOf(`${location}/metadata`) ?? `${EXTERNAL}/_elsewhere/${uuid}/metadata`
+    )
+  }
+
+  private ownPathOf(location: string): string | undefined {
+    const path = this.pathOf(location.replace(/\/+$/, ''))
+    return path?.startsWith(`${EXTERNAL}/`) ? path : undefined
+  }
+
+  /** Where a file of metadata lies, as whoever asked for its folder spells that. */
+  spelled(path: string, { properties }: Pick<Placed, 'properties'>): string {
+    const folder = properties[METADATA_PATH]?.replace(/\/+$/, '')
+    const isAsked = folder !== undefined && this.ownPathOf(folder) === posix.dirname(path)
+    return isAsked ? `${folder}/${posix.basename(path)}` : this.storage.locate(path)
+  }
+
+  /** The same of metadata as they were read, which few of them are parsed for. */
+  spelledIn(path: string, text: string): string {
+    const { properties } = text.includes(METADATA_PATH) ? (parseJson(text) as Json) : {}
+    return this.spelled(path, { properties: isObject(properties) ? (properties as Texts) : {} })
   }
 }
 

@@ -1,12 +1,12 @@
 import type { Context, Hono } from 'hono'
 import { parseJson } from '../../iceberg/json.js'
 import { isObject, type Json, namesOf, objectOf, textsOf } from '../../iceberg/spec/updates/json.js'
-import type { Storage } from '../../storage/storage.js'
 import type { Caller } from './caller.js'
 import { badRequest } from './errors.js'
 import { type Bodies, etagOf, identifierIn, nothing, told, toldText } from './exchange.js'
 import type { MetadataFiles } from './files.js'
 import type { Journal } from './journal.js'
+import type { Locations } from './locations.js'
 import {
   checkedName,
   checkedNamespace,
@@ -23,9 +23,9 @@ import type { Views } from './views.js'
 
 /** What requests are answered with. */
 export interface Rooms {
-  storage: Storage
   journal: Journal
   files: MetadataFiles
+  locations: Locations
   namespaces: Namespaces
   tables: Tables
   views: Views
@@ -117,7 +117,7 @@ async function newIn({ journal }: Rooms, c: Asked, body: Json): Promise<Identifi
 
 /** What both kinds have: lists, reading one, whether it is there, dropping and renaming one. */
 function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
-  const { journal, namespaces, files, storage, bodies } = rooms
+  const { journal, namespaces, files, locations, bodies } = rooms
   app.get(`/v1/namespaces/:namespace/${kind}s`, async (c) => {
     const state = await journal.head()
     const namespace = namespaces.existing(state, c.req.param('namespace'))
@@ -134,11 +134,14 @@ function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
     if (c.req.header('if-none-match') === etag) return c.body(null, 304)
     const text = await files.asText(pointer)
     const metadata = mode === 'refs' ? undefined : text
-    const location = JSON.stringify(storage.locate(pointer.metadata))
+    const location = locations.spelledIn(pointer.metadata, text)
     if (metadata !== undefined)
-      return toldText(c, `{"metadata-location":${location},"metadata":${metadata},"config":{}}`)
+      return toldText(
+        c,
+        `{"metadata-location":${JSON.stringify(location)},"metadata":${metadata},"config":{}}`,
+      )
     return told(c, {
-      'metadata-location': storage.locate(pointer.metadata),
+      'metadata-location': location,
       metadata: withRefsOnly(parseJson(text) as Json),
       config: {},
     })
@@ -171,28 +174,28 @@ function withRefsOnly(metadata: Json): Json {
 }
 
 /** A table or view after a change of it. */
-function loaded(c: Context, storage: Storage, { at, metadata }: LoadedTable): Response {
+function loaded(c: Context, { locations }: Rooms, { at, metadata }: LoadedTable): Response {
   if (at) c.header('etag', etagOf(at, 'all'))
-  const location = at ? { 'metadata-location': storage.locate(at.metadata) } : {}
+  const location = at ? { 'metadata-location': locations.spelled(at.metadata, metadata) } : {}
   return told(c, { ...location, metadata, config: {} })
 }
 
 export function routeTables(app: App, rooms: Rooms): void {
-  const { tables, bodies, storage } = rooms
+  const { tables, bodies } = rooms
   routeBoth(app, rooms, 'table')
   app.post('/v1/namespaces/:namespace/tables', async (c) => {
     const body = await bodies.json(c)
-    return loaded(c, storage, await tables.create(callerOf(c), await newIn(rooms, c, body), body))
+    return loaded(c, rooms, await tables.create(callerOf(c), await newIn(rooms, c, body), body))
   })
   app.post('/v1/namespaces/:namespace/register', async (c) => {
     const body = await bodies.json(c)
-    return loaded(c, storage, await tables.register(callerOf(c), await newIn(rooms, c, body), body))
+    return loaded(c, rooms, await tables.register(callerOf(c), await newIn(rooms, c, body), body))
   })
   app.post('/v1/namespaces/:namespace/tables/:name', async (c) => {
     const body = await bodies.json(c)
     const commit = { identifier: await identified(rooms, c), ...changesIn(body) }
     const [table] = await tables.commit(callerOf(c), [commit])
-    return loaded(c, storage, table as LoadedTable)
+    return loaded(c, rooms, table as LoadedTable)
   })
   app.post('/v1/namespaces/:namespace/tables/:name/metrics', async (c) => {
     await bodies.text(c)
@@ -213,21 +216,21 @@ export function routeTables(app: App, rooms: Rooms): void {
 }
 
 export function routeViews(app: App, rooms: Rooms): void {
-  const { views, bodies, storage } = rooms
+  const { views, bodies } = rooms
   routeBoth(app, rooms, 'view')
   app.post('/v1/namespaces/:namespace/views', async (c) => {
     const body = await bodies.json(c)
     const identifier = await newIn(rooms, c, body)
-    return loaded(c, storage, await views.create(callerOf(c), identifier, body))
+    return loaded(c, rooms, await views.create(callerOf(c), identifier, body))
   })
   app.post('/v1/namespaces/:namespace/register-view', async (c) => {
     const body = await bodies.json(c)
     const identifier = await newIn(rooms, c, body)
-    return loaded(c, storage, await views.register(callerOf(c), identifier, body))
+    return loaded(c, rooms, await views.register(callerOf(c), identifier, body))
   })
   app.post('/v1/namespaces/:namespace/views/:name', async (c) => {
     const body = await bodies.json(c)
     const identifier = await identified(rooms, c)
-    return loaded(c, storage, await views.replace(callerOf(c), identifier, body))
+    return loaded(c, rooms, await views.replace(callerOf(c), identifier, body))
   })
 }

@@ -10,7 +10,7 @@ import type { Caller } from './caller.js'
 import { alreadyExists, badRequest, noSuch } from './errors.js'
 import type { MetadataFiles, MetadataPointer } from './files.js'
 import type { Journal } from './journal.js'
-import type { Locations } from './locations.js'
+import type { Locations, Placed } from './locations.js'
 import { type Identifier, keyOfRelation, shownName } from './names.js'
 import { type Namespaces, refuseManaged } from './namespaces.js'
 import { existing, externalOf, refuseTaken } from './relations.js'
@@ -26,7 +26,7 @@ export interface TableCommit {
 export interface LoadedTable {
   /** `undefined` for a table that is not there yet. */
   at: MetadataPointer | undefined
-  metadata: object
+  metadata: Placed & object
 }
 
 /** What tables are kept by. */
@@ -37,14 +37,6 @@ interface Parts {
   locations: Locations
   namespaces: Namespaces
 }
-
-/** Properties that say where engines put files. */
-const PATHS = [
-  'write.data.path',
-  'write.metadata.path',
-  'write.folder-storage.path',
-  'write.object-storage.path',
-]
 
 /**
  * Tables of other engines: made, changed, renamed and dropped by requests, each of which is one
@@ -77,8 +69,8 @@ export class Tables {
     if (request['stage-create'] === true) {
       const metadata = await decide(await this.journal.head())
       // Some engines write files into folders that they expect to be there.
-      const folder = this.locations.metadataFolder(metadata.location, uuid)
-      await this.storage.prepare(`${folder}/metadata/0`)
+      const folder = this.locations.metadataFolder(metadata, uuid)
+      await this.storage.prepare(`${folder}/0`)
       return { at: undefined, metadata }
     }
     const message = `create table ${shownName(identifier)}`
@@ -90,13 +82,10 @@ export class Tables {
   }
 
   /** @throws RestError when files of the table would lie where none may. */
-  private refuseElsewhere({ location, properties, snapshots }: AnyMetadata, before?: AnyMetadata) {
-    if (location !== before?.location) this.locations.checked(location)
-    for (const name of PATHS)
-      if (properties[name] !== undefined && properties[name] !== before?.properties[name])
-        this.locations.checked(properties[name])
+  private refuseElsewhere(metadata: AnyMetadata, before?: AnyMetadata) {
+    this.locations.refuseElsewhere(metadata, before)
     const known = new Set(before?.snapshots.map((snapshot) => String(snapshot['snapshot-id'])))
-    for (const snapshot of snapshots) {
+    for (const snapshot of metadata.snapshots) {
       if (known.has(String(snapshot['snapshot-id']))) continue
       const paths = [snapshot['manifest-list'] ?? [], snapshot.manifests ?? []].flat()
       for (const path of paths) this.locations.checked(path)
@@ -104,7 +93,7 @@ export class Tables {
   }
 
   private write(metadata: AnyMetadata, before: ExternalState | undefined) {
-    const folder = this.locations.metadataFolder(metadata.location, metadata['table-uuid'])
+    const folder = this.locations.metadataFolder(metadata, metadata['table-uuid'])
     return this.files.write(folder, metadata, randomUUID(), before?.metadata)
   }
 
@@ -137,7 +126,7 @@ export class Tables {
     if (!isNew && found?.kind !== 'table') throw noSuch('table', shownName(identifier))
     const before = found && completed(await this.files.json(found))
     checkRequirements(requirements, before)
-    const previousFile = found && this.storage.locate(found.metadata)
+    const previousFile = found && before && this.locations.spelled(found.metadata, before)
     const metadata = applyUpdates(before, updates, { previousFile, now: Date.now() })
     const isSame = metadata === before
     if (!isSame) this.refuseElsewhere(metadata, before)

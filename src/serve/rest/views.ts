@@ -44,6 +44,7 @@ export class Views {
         ],
         Date.now(),
       )
+      this.locations.refuseElsewhere(metadata)
       const at = await this.write(metadata, undefined)
       return { changes: pointTo(identifier, { kind: 'view', ...at }), answer: { at, metadata } }
     })
@@ -58,7 +59,7 @@ export class Views {
       const before = (await this.files.json(found)) as unknown as ViewMetadata
       checkViewRequirements(requirements, before)
       const metadata = applyViewUpdates(before, updates, Date.now())
-      if (metadata.location !== before.location) this.locations.checked(metadata.location)
+      this.locations.refuseElsewhere(metadata, before)
       const at = await this.write(metadata, found)
       return { changes: pointTo(identifier, { kind: 'view', ...at }), answer: { at, metadata } }
     })
@@ -67,7 +68,7 @@ export class Views {
   async register(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
     const { at, json } = await registered(request, this.locations, this.files)
     const metadata = completedView(json)
-    this.locations.checked(metadata.location)
+    this.locations.refuseElsewhere(metadata)
     const message = `register view ${shownName(identifier)}`
     return this.journal.change({ caller, message }, async (state) => {
       refuseTaken(state, identifier, 'view')
@@ -76,7 +77,7 @@ export class Views {
   }
 
   private write(metadata: ViewMetadata, before: ExternalState | undefined) {
-    const folder = this.locations.metadataFolder(metadata.location, metadata['view-uuid'])
+    const folder = this.locations.metadataFolder(metadata, metadata['view-uuid'])
     return this.files.write(folder, metadata, randomUUID(), before?.metadata)
   }
 }
