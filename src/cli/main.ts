@@ -109,6 +109,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
     () => import('./commands/maintain/rollback.js'),
     'restore an earlier state, as a new commit',
   ],
+  [
+    'branch',
+    () => import('./commands/maintain/branch.js'),
+    'list, create and delete branches of the lake',
+  ],
   ['test', () => import('./commands/build/test.js'), 'run the unit tests of datasets'],
   ['optimize', () => import('./commands/maintain/optimize.js'), 'compact small files of tables'],
   [

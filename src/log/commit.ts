@@ -177,6 +177,8 @@ export interface Changes {
   watermarks?: Record<string, unknown>
   /** What other engines keep here. */
   external?: ExternalChanges
+  /** Branches that have a name: their ids by it; only main has names. */
+  branches?: Record<string, string | null>
 }
 
 /** Who made a commit, in which run, and why. */
@@ -256,6 +258,8 @@ export interface LakeState {
   watermarks: Readonly<Record<string, unknown>>
   /** What other engines keep here, where they do. */
   external?: External
+  /** Ids of branches by their names, where some have one. */
+  branches?: Readonly<Record<string, string>>
   /** The last batch of each dataset that has expired, where some have. */
   expired?: Readonly<Record<string, number>>
   /**

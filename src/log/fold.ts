@@ -32,6 +32,7 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
     offsets: merged(state.offsets, offsets),
     watermarks: merged(state.watermarks, watermarks),
     ...foldExternal(state.external, commit.changes.external),
+    ...foldBranches(state.branches, commit.changes.branches),
     ...expired,
     ...(horizon > 0 ? { horizon } : {}),
     ...later(state.vacuumed, commit.changes.vacuumed),
@@ -41,6 +42,11 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
       ? { features: { ...state.features, ...commit.features } }
       : {}),
   }
+}
+
+function foldBranches(before: LakeState['branches'], changes: Changes['branches']) {
+  const branches = merged(before ?? {}, changes)
+  return Object.keys(branches).length > 0 ? { branches } : {}
 }
 
 function later(...times: (string | undefined)[]): { vacuumed?: string } {
@@ -208,7 +214,8 @@ function expireTo({ expired: from = {} }: LakeState, { expired: to = {} }: LakeS
 export function isEmpty(changes: Changes): boolean {
   const { tables, views, batches, cut, offsets, watermarks, expire, horizon, vacuumed } = changes
   const { namespaces, relations } = changes.external ?? {}
-  const parts = [tables, views, batches, cut, offsets, watermarks, expire, namespaces, relations]
+  const others = [namespaces, relations, changes.branches]
+  const parts = [tables, views, batches, cut, offsets, watermarks, expire, ...others]
   return (
     horizon === undefined &&
     vacuumed === undefined &&
@@ -250,5 +257,6 @@ function written(changes: Changes): Set<string> {
     ...Object.keys(changes.offsets ?? {}).map((name) => `offsets of ${name}`),
     ...Object.keys(changes.watermarks ?? {}).map((name) => `watermark of ${name}`),
     ...writtenExternal(changes.external),
+    ...Object.keys(changes.branches ?? {}).map((name) => `branch ${name}`),
   ])
 }

@@ -3,6 +3,7 @@ import { filesOfAllSnapshots } from '../iceberg/all-files.js'
 import { realEffects, type TableEffects } from '../iceberg/effects.js'
 import { Manifests } from '../iceberg/manifests.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
+import { isDeletedBranch } from '../log/branches.js'
 import type { Changes, CommitInfo, ExternalChanges, LakeState } from '../log/commit.js'
 import { isEmpty } from '../log/fold.js'
 import { refuseWriting } from '../log/format/features.js'
@@ -232,6 +233,8 @@ class Roots {
   async follow(log: CommitLog, horizon: number): Promise<void> {
     const time = (await log.stateAt(horizon)).time
     for (const id of await this.storage.folders('_moraine/log/')) {
+      // Whoever names a branch meanwhile looks behind that for what this vacuum has announced.
+      if (isDeletedBranch(id, await log.head())) continue
       if (id === log.branch) await this.commits(log, horizon)
       const branch = id === log.branch ? undefined : await log.openBranch(id)
       if (branch)

@@ -30,6 +30,8 @@ const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   'vacuum-cutoff': { since: '0.1.0', needed: 'write' },
   // A vacuum or a rollback of a program that does not know them would lose them.
   external: { since: '0.1.0', needed: 'write' },
+  // Folded by a program that does not know them, their names would be lost.
+  branches: { since: '0.1.0', needed: 'write' },
   definitions: { since: '0.1.0', needed: 'none' },
   // Who passes over it rolls back to damaged files, as if nobody had found them.
   repairs: { since: '0.1.0', needed: 'none' },
@@ -90,6 +92,7 @@ const changes = object<Changes>({
   offsets: map(any),
   watermarks: map(any),
   external: since('external', external),
+  branches: since('branches', map(any)),
 })
 
 const commit: Shape = object<Commit>({

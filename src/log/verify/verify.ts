@@ -5,6 +5,7 @@ import { OTHER, readJson } from '../../storage/checked.js'
 import { MovedChecksums } from '../../storage/moved.js'
 import { isPassing } from '../../storage/passing.js'
 import type { Storage } from '../../storage/storage.js'
+import { isDeletedBranch } from '../branches.js'
 import { Checkpoints } from '../checkpoints.js'
 import type { BatchPointer, LakeState, TableState } from '../commit.js'
 import { emptyState } from '../fold.js'
@@ -183,7 +184,7 @@ class Verifier {
     this.findings.headEnds = this.findings.problems.length
     await this.commits(log, head)
     for (const id of await storage.folders('_moraine/log/'))
-      if (id !== log.branch)
+      if (id !== log.branch && !isDeletedBranch(id, head))
         await this.findings.guarded(`branch ${id}`, { kind: 'log', branch: id }, () =>
           this.branch(log, id),
         )

@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto'
+import { MoraineError } from '../errors.js'
+import { ownValue } from '../own-value.js'
+import type { CommitInfo, LakeState } from './commit.js'
+import type { CommitLog } from './log.js'
+import { behind } from './reader.js'
+
+/** Words that stand in addresses of a catalog where a branch would. */
+const RESERVED = ['main', 'namespaces', 'tables', 'views', 'transactions', 'config', 'oauth']
+
+/** Who creates or deletes a branch. */
+type Author = Omit<CommitInfo, 'message'>
+
+/**
+ * Makes sure that a name can be one of a branch: all engines take it in the name of a namespace,
+ * also those that know no capitals.
+ *
+ * @throws MoraineError of kind `usage`.
+ */
+export function checkedBranchName(name: string): string {
+  if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(name) && !RESERVED.includes(name)) return name
+  throw new MoraineError('usage', `${JSON.stringify(name)} can't be the name of a branch`, {
+    hint: RESERVED.includes(name)
+      ? 'It has a meaning of its own: choose another name.'
+      : 'Write 1 to 63 lower-case letters, digits, _ and -, beginning with a letter or a digit.',
+  })
+}
+
+/**
+ * Creates a branch that starts at a state of main, under a name. What is committed to it is seen by
+ * those who ask for it alone.
+ *
+ * @throws MoraineError of kind `usage` where there is one of that name, or the state is not whole
+ *   any more.
+ */
+export async function createBranch(
+  main: CommitLog,
+  name: string,
+  at: LakeState,
+  author: Author,
+): Promise<CommitLog> {
+  checkedBranchName(name)
+  const state = await main.head()
+  if (ownValue(state.branches ?? {}, name) !== undefined)
+    throw new MoraineError('usage', `There already is a branch ${name}`)
+  // Ids are never used again: who still knows the id of a deleted branch finds no other one.
+  const id = `${name}.${randomBytes(6).toString('hex')}`
+  const branch = await main.fork(id, at)
+  const info = { ...author, message: `create branch ${name} at commit ${at.number}` }
+  const named = await main.commit(state, { branches: { [name]: id } }, info)
+  if (at.number >= (named.horizon ?? 0)) return branch
+  // A vacuum that began before it had a name has passed it over.
+  await deleteBranch(main, name, author)
+  throw behind(at.number, named.horizon as number)
+}
+
+/**
+ * Deletes a branch: nobody sees its commits any more, and vacuum removes what they alone lead to.
+ *
+ * @throws MoraineError of kind `usage` where there is none of that name.
+ */
+export async function deleteBranch(main: CommitLog, name: string, author: Author): Promise<void> {
+  const state = await main.head()
+  if (ownValue(state.branches ?? {}, name) === undefined) throw noSuchBranch(name, state)
+  const info = { ...author, message: `delete branch ${name}` }
+  await main.commit(state, { branches: { [name]: null } }, info)
+}
+
+/** A branch by its name in a state of main; `undefined` when there is none. */
+export async function openNamed(
+  main: CommitLog,
+  state: LakeState,
+  name: string,
+): Promise<CommitLog | undefined> {
+  const id = ownValue(state.branches ?? {}, name)
+  return id === undefined ? undefined : main.openBranch(id)
+}
+
+/** Whether an id is one of a branch that had a name, and was deleted or never finished. */
+export const isDeletedBranch = (id: string, { branches = {} }: LakeState): boolean =>
+  id.includes('.') && !Object.values(branches).includes(id)
+
+export function noSuchBranch(name: string, { branches = {} }: LakeState): MoraineError {
+  const names = Object.keys(branches)
+  return new MoraineError('usage', `There is no branch ${name}`, {
+    hint:
+      names.length > 0
+        ? `There are: ${names.join(', ')}`
+        : 'Create one with: moraine branch create NAME',
+  })
+}
