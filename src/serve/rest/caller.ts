@@ -1,4 +1,4 @@
-import type { Principal } from './tokens.js'
+import type { Principal } from './http/tokens.js'
 
 /** Who asks for something. */
 export interface Caller {

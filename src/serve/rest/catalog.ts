@@ -1,18 +1,15 @@
 import { Hono } from 'hono'
 import type { Secret } from '../../define/source.js'
 import { toJsonText } from '../../iceberg/json.js'
-import { CommitLog } from '../../log/log.js'
 import type { Storage } from '../../storage/storage.js'
+import { Branches } from './branches.js'
 import { asRestError, forbidden, RestError } from './errors.js'
-import { Bodies, told } from './exchange.js'
 import { MetadataFiles } from './files.js'
-import { Journal } from './journal.js'
+import { Addresses } from './http/addresses.js'
+import { Bodies, told } from './http/exchange.js'
+import { type App, endpoints, routeNamespaces, routeTables, routeViews } from './http/routes.js'
+import { Tokens } from './http/tokens.js'
 import { Locations } from './locations.js'
-import { Namespaces } from './namespaces.js'
-import { type App, endpoints, routeNamespaces, routeTables, routeViews } from './routes.js'
-import { Tables } from './tables.js'
-import { Tokens } from './tokens.js'
-import { Views } from './views.js'
 
 /** What an Iceberg REST catalog needs beside a storage. */
 export interface CatalogOptions {
@@ -56,28 +53,35 @@ export function catalog(storage: Storage, options: CatalogOptions = {}): Hono {
     const reads = c.req.method === 'GET' || c.req.method === 'HEAD' || /\/metrics$/.test(c.req.path)
     if (!principal.writes && !reads)
       throw forbidden('This server was started without a token: it can be read, and not written to')
-    c.set('principal', principal)
+    c.set('caller', { principal })
     return next()
   })
-  app.get('/v1/config', (c) => told(c, { defaults: {}, overrides: {}, endpoints }))
-  route(app, storage, bodies, options.allowLocations)
+  const branches = route(app, storage, bodies, options.allowLocations)
+  app.get('/v1/config', async (c) => {
+    const [, branch] = /@(.+)$/.exec(c.req.query('warehouse') ?? '') ?? []
+    const { name } = await branches.named(branch)
+    return told(c, { defaults: {}, overrides: name ? { prefix: name } : {}, endpoints })
+  })
   return app as unknown as Hono
 }
 
+/** Adds all routes, for main and for each branch by its name. */
 function route(
   app: App,
   storage: Storage,
   bodies: Bodies,
   allowed: readonly string[] | undefined,
-): void {
-  const journal = new Journal(new CommitLog(storage))
+): Branches {
   const files = new MetadataFiles(storage)
   const locations = new Locations(storage, allowed)
-  const namespaces = new Namespaces(journal, locations)
-  const tables = new Tables({ storage, journal, files, locations, namespaces })
-  const views = new Views(journal, files, locations, namespaces)
-  const rooms = { journal, files, locations, namespaces, tables, views, bodies }
-  routeNamespaces(app, rooms)
-  routeTables(app, rooms)
-  routeViews(app, rooms)
+  const branches = new Branches({ storage, files, locations })
+  const rooms = { files, locations, branches, addresses: new Addresses(branches), bodies }
+  for (const base of ['/v1', '/v1/:branch']) {
+    const api: App = new Hono()
+    routeNamespaces(api, rooms)
+    routeTables(api, rooms)
+    routeViews(api, rooms)
+    app.route(base, api)
+  }
+  return branches
 }

@@ -4,6 +4,7 @@ import type { Changes, LakeState } from '../../log/commit.js'
 import { isEmpty } from '../../log/fold.js'
 import type { CommitLog } from '../../log/log.js'
 import type { Caller } from './caller.js'
+import { forbidden } from './errors.js'
 
 /** Who asks for a change, and what it is. */
 export interface Request {
@@ -34,7 +35,11 @@ const ATTEMPTS = 20
 export class Journal {
   private last: Promise<unknown> = Promise.resolve()
 
-  constructor(private readonly log: CommitLog) {}
+  /** @param readOnly why nothing can be written here, where that is so. */
+  constructor(
+    private readonly log: CommitLog,
+    private readonly readOnly?: string,
+  ) {}
 
   async head(): Promise<LakeState> {
     return this.log.head()
@@ -47,6 +52,7 @@ export class Journal {
    * @param decide refuses what can't be done; nothing is committed where it changes nothing.
    */
   change<T>(request: Request, decide: (state: LakeState) => Promise<Outcome<T>>): Promise<T> {
+    if (this.readOnly !== undefined) return Promise.reject(forbidden(this.readOnly))
     const done = this.last.then(() => this.attempt(request, decide))
     this.last = done.catch(() => {})
     return done

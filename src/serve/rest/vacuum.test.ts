@@ -7,7 +7,9 @@ import { parseJson, toJsonText } from '../../iceberg/json.js'
 import type { DataFile } from '../../iceberg/spec/manifest.js'
 import type { Snapshot } from '../../iceberg/spec/metadata.js'
 import { Table } from '../../iceberg/table.js'
+import { createBranch, deleteBranch } from '../../log/branches.js'
 import { CommitLog } from '../../log/log.js'
+import { verifyLake } from '../../log/verify/verify.js'
 import { vacuum } from '../../maintain/vacuum.js'
 import { LocalStorage } from '../../storage/local.js'
 import { MemoryStorage } from '../../storage/memory.js'
@@ -98,6 +100,24 @@ class Lake {
 }
 
 describe('vacuum', () => {
+  it('keeps what branches alone lead to, until they are deleted', async () => {
+    const lake = new Lake()
+    const main = new CommitLog(lake.storage)
+    const table = await lake.written('external/ml/t', ['a'])
+    await lake.ask('POST', 'namespaces', { namespace: ['ml'] })
+    const author = { author: 'ada', run: null }
+    await createBranch(main, 'dev', await main.head(), author)
+    const at = lake.storage.locate(table.file as string)
+    const named = { name: 't', 'metadata-location': at }
+    expect((await lake.ask('POST', 'dev/namespaces/ml/register', named)).status).toBe(200)
+    await lake.vacuum()
+    expect(await lake.storage.stat('external/ml/t/data/a.parquet')).toBeDefined()
+    await deleteBranch(main, 'dev', author)
+    await lake.vacuum()
+    expect(await lake.storage.stat('external/ml/t/data/a.parquet')).toBeUndefined()
+    expect((await verifyLake(lake.storage, main)).problems).toEqual([])
+  })
+
   it('keeps the files of all snapshots of a table of another engine, and removes all others', async () => {
     const lake = new Lake()
     const table = await lake.written('external/ml/t', ['a', 'b', 'c'])

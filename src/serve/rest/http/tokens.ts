@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { Secret } from '../../define/source.js'
-import { shows } from '../access.js'
-import { RestError } from './errors.js'
+import type { Secret } from '../../../define/source.js'
+import { shows } from '../../access.js'
+import { RestError } from '../errors.js'
 
 /** Seconds that a token lives which was given for credentials. */
 const LIFETIME = 3600

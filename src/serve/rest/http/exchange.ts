@@ -1,11 +1,11 @@
 import type { Context } from 'hono'
-import { parseJson, toJsonText } from '../../iceberg/json.js'
-import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
-import { BadBody, readBody, refuseEncoded } from '../body.js'
-import { HeldBytes } from '../held-bytes.js'
-import { badRequest, RestError } from './errors.js'
-import type { MetadataPointer } from './files.js'
-import { checkedName, checkedNamespace, type Identifier } from './names.js'
+import { parseJson, toJsonText } from '../../../iceberg/json.js'
+import { isObject, type Json } from '../../../iceberg/spec/updates/json.js'
+import { BadBody, readBody, refuseEncoded } from '../../body.js'
+import { HeldBytes } from '../../held-bytes.js'
+import { badRequest, RestError } from '../errors.js'
+import type { MetadataPointer } from '../files.js'
+import { checkedName, checkedNamespace, type Identifier } from '../names.js'
 
 /** Bytes of one request, and of all that are being read. */
 const LARGEST = 64 * 2 ** 20

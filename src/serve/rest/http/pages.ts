@@ -1,4 +1,4 @@
-import { badRequest } from './errors.js'
+import { badRequest } from '../errors.js'
 
 /** One page of a list, and what the next one is asked for with. */
 export interface Page<T> {

@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest'
+import { toJsonText } from '../../iceberg/json.js'
+import { Table } from '../../iceberg/table.js'
+import { createBranch, deleteBranch } from '../../log/branches.js'
+import { CommitLog } from '../../log/log.js'
+import { MemoryStorage } from '../../storage/memory.js'
+import { catalog } from './catalog.js'
+
+const author = { author: 'ada', run: null }
+const schema = { type: 'struct', fields: [{ id: 1, name: 'id', required: false, type: 'long' }] }
+
+/** A lake with one table of its own, one of another engine, and a branch. */
+async function branched() {
+  const storage = new MemoryStorage()
+  const app = catalog(storage, { token: 'x' })
+  const ask = async (method: string, path: string, body?: object) => {
+    const init = { method, headers: { authorization: 'Bearer x' } }
+    const answer = await app.request(
+      `/v1/${path}`,
+      body ? { ...init, body: toJsonText(body, 0) } : init,
+    )
+    const text = await answer.text()
+    return { status: answer.status, json: (text ? JSON.parse(text) : undefined) as any }
+  }
+  const table = await Table.create(storage, 'silver/orders')
+    .reshape({ columns: [{ name: 'id', type: { kind: 'int' } }], partitions: [] })
+    .save()
+  const main = new CommitLog(storage)
+  const orders = { ...table.pointer, definition: {}, rows: 0, bytes: 0, files: 0 }
+  const info = { ...author, message: 'build silver.orders' }
+  await main.commit(await main.head(), { tables: { 'silver.orders': orders } }, info)
+  await ask('POST', 'namespaces', { namespace: ['ml'] })
+  await ask('POST', 'namespaces/ml/tables', { name: 'both', schema })
+  await createBranch(main, 'dev', await main.head(), author)
+  return { storage, ask, main }
+}
+
+const names = ({ json }: { json: any }) =>
+  json.identifiers.map(({ namespace, name }: { namespace: string[]; name: string }) =>
+    [...namespace, name].join('.'),
+  )
+
+describe('a branch of the lake', () => {
+  it('is an address of its own: what is written there is seen there alone', async () => {
+    const { ask } = await branched()
+    expect((await ask('GET', 'config?warehouse=lake@dev')).json.overrides).toEqual({
+      prefix: 'dev',
+    })
+    expect((await ask('GET', 'config?warehouse=lake')).json.overrides).toEqual({})
+    expect((await ask('POST', 'dev/namespaces/ml/tables', { name: 'mine', schema })).status).toBe(
+      200,
+    )
+    expect((await ask('DELETE', 'dev/namespaces/ml/tables/both')).status).toBe(204)
+    expect(names(await ask('GET', 'dev/namespaces/ml/tables'))).toEqual(['ml.mine'])
+    expect(names(await ask('GET', 'namespaces/ml/tables'))).toEqual(['ml.both'])
+    expect((await ask('GET', 'dev/namespaces')).json.namespaces).toEqual([['ml'], ['silver']])
+    expect((await ask('GET', 'dev/namespaces/silver/tables/orders')).status).toBe(200)
+  })
+
+  it('is a namespace, too, for engines whose catalogs are configured once', async () => {
+    const { ask, main } = await branched()
+    const { number } = await main.head()
+    expect((await ask('GET', 'namespaces')).json.namespaces).toEqual([
+      ['ml'],
+      ['ml@dev'],
+      ['silver'],
+      ['silver@dev'],
+    ])
+    expect((await ask('POST', 'namespaces/ml@dev/tables', { name: 'mine', schema })).status).toBe(
+      200,
+    )
+    expect(names(await ask('GET', 'namespaces/ml@dev/tables'))).toEqual([
+      'ml@dev.both',
+      'ml@dev.mine',
+    ])
+    expect((await ask('GET', 'namespaces/ml@dev')).json.namespace).toEqual(['ml@dev'])
+    const named = (namespace: string, name: string) => ({ namespace: [namespace], name })
+    const moved = { source: named('ml@dev', 'mine'), destination: named('ml@dev', 'yours') }
+    expect((await ask('POST', 'tables/rename', moved)).status).toBe(204)
+    expect((await ask('GET', 'namespaces/ml@dev/tables/yours')).status).toBe(200)
+    expect((await ask('POST', 'namespaces', { namespace: ['new@dev'] })).json.namespace).toEqual([
+      'new@dev',
+    ])
+    expect((await ask('DELETE', 'namespaces/new@dev')).status).toBe(204)
+    expect((await main.head()).number).toBe(number)
+  })
+
+  it('is one for a request: nothing moves between branches', async () => {
+    const { ask } = await branched()
+    const named = (namespace: string, name: string) => ({ namespace: [namespace], name })
+    const across = { source: named('ml@dev', 'both'), destination: named('ml', 'other') }
+    expect((await ask('POST', 'tables/rename', across)).json.error).toMatchObject({
+      code: 400,
+      message: 'A request must not name tables of several branches',
+    })
+    const property = { updates: [{ action: 'set-properties', updates: { a: 'b' } }] }
+    const both = ['ml', 'ml@dev'].map((one) => ({ identifier: named(one, 'both'), ...property }))
+    expect((await ask('POST', 'transactions/commit', { 'table-changes': both })).status).toBe(400)
+    expect((await ask('GET', 'dev/namespaces/ml@other')).status).toBe(400)
+  })
+
+  it('is not there once it is deleted, nor under a name that was never one', async () => {
+    const { storage, ask, main } = await branched()
+    await ask('POST', 'dev/namespaces/ml/tables', { name: 'mine', schema })
+    await deleteBranch(main, 'dev', author)
+    for (const path of [
+      'dev/namespaces',
+      'namespaces/ml@dev',
+      'namespaces/ml@x',
+      'namespaces/a@b@c',
+    ])
+      expect([path, (await ask('GET', path)).json.error.code]).toEqual([path, 404])
+    expect((await ask('GET', 'config?warehouse=lake@dev')).json.error).toMatchObject({
+      code: 404,
+      message: 'There is no branch dev',
+    })
+    // Another branch of that name has nothing of it.
+    await createBranch(main, 'dev', await main.head(), author)
+    expect(names(await ask('GET', 'dev/namespaces/ml/tables'))).toEqual(['ml.both'])
+    expect((await new CommitLog(storage).head()).branches).toHaveProperty('dev')
+  })
+
+  it('shows what a run did not publish, to be read alone', async () => {
+    const { ask, main } = await branched()
+    await main.fork('run-20260101T000000000Z-abc', await main.head())
+    const run = 'run-20260101T000000000Z-abc/namespaces'
+    expect((await ask('GET', `${run}/silver/tables/orders`)).status).toBe(200)
+    expect((await ask('POST', run, { namespace: ['mine'] })).json.error).toMatchObject({
+      code: 403,
+      message: expect.stringContaining('can only be read'),
+    })
+    expect((await ask('GET', 'namespaces')).json.namespaces).toHaveLength(4)
+  })
+})

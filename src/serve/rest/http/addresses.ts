@@ -1,0 +1,108 @@
+import type { Context } from 'hono'
+import { LEVEL } from '../../../log/external.js'
+import type { Branch, Branches } from '../branches.js'
+import type { Caller } from '../caller.js'
+import { badRequest, noSuchNamespace } from '../errors.js'
+import { checkedName, type Identifier, type Namespace, namespaceOf } from '../names.js'
+import { identifierIn } from './exchange.js'
+
+/** A request of which is known who asks. */
+export type Asked = Context<{ Variables: { caller: Caller } }>
+
+/** A branch, and how its namespaces are called by whoever asks. */
+export class Place {
+  constructor(
+    readonly branch: Branch,
+    /** Its name, where requests name it within namespaces. */
+    private readonly within?: string,
+  ) {}
+
+  /** A namespace of the branch, as it is asked for here. */
+  shown(namespace: Namespace): Namespace {
+    const [first, ...rest] = namespace
+    return this.within === undefined ? namespace : [`${first}@${this.within}`, ...rest]
+  }
+}
+
+/**
+ * What requests name. A branch stands before the rest of an address (`/v1/dev/namespaces`), or,
+ * for engines whose catalogs are configured once, in the name of a namespace (`silver@dev`).
+ */
+export class Addresses {
+  constructor(private readonly branches: Branches) {}
+
+  /** The branch of an address that names no namespace. */
+  async place(c: Asked): Promise<Place> {
+    return new Place(await this.branches.named(prefixOf(c)))
+  }
+
+  /** A namespace, as a part of an address names it, and its branch. */
+  async namespace(
+    c: Asked,
+    text = c.req.param('namespace') as string,
+  ): Promise<{ place: Place; text: string }> {
+    const { text: plain, branch } = branchIn(text)
+    return { place: await this.at(c, [branch]), text: plain }
+  }
+
+  /** The table or view that an address names. */
+  async relation(c: Asked): Promise<{ place: Place; identifier: Identifier }> {
+    return this.within(c, c.req.param('name'))
+  }
+
+  /** A table or view of the namespace that an address names. */
+  async within(c: Asked, name: unknown): Promise<{ place: Place; identifier: Identifier }> {
+    const { place, text } = await this.namespace(c)
+    const namespace = namespaceOf(text, await place.branch.journal.head())
+    return { place, identifier: { namespace, name: checkedName(name) } }
+  }
+
+  /** A namespace that the body of a request names. */
+  async levels(c: Asked, namespace: Namespace): Promise<{ place: Place; namespace: Namespace }> {
+    const { text, branch } = branchIn(namespace[0] as string)
+    return { place: await this.at(c, [branch]), namespace: [text, ...namespace.slice(1)] }
+  }
+
+  /** Tables or views that the body of a request names: all of one branch. */
+  async identifiers(
+    c: Asked,
+    values: readonly unknown[],
+  ): Promise<{ place: Place; identifiers: Identifier[] }> {
+    const named = values.map((value) => {
+      const { namespace, name } = identifierIn(value)
+      const { text, branch } = branchIn(namespace[0] as string)
+      return { branch, identifier: { namespace: [text, ...namespace.slice(1)], name } }
+    })
+    const place = await this.at(
+      c,
+      named.map(({ branch }) => branch),
+    )
+    return { place, identifiers: named.map(({ identifier }) => identifier) }
+  }
+
+  private async at(c: Asked, within: readonly (string | undefined)[]): Promise<Place> {
+    const prefix = prefixOf(c)
+    const named = new Set(within.map((branch) => branch ?? prefix))
+    const [branch] = named
+    if (named.size > 1) throw badRequest('A request must not name tables of several branches')
+    const isWithin = within.every((one) => one !== undefined) && prefix !== branch
+    if (isWithin && prefix !== undefined)
+      throw badRequest(`Branch ${branch} can't be reached from the address of branch ${prefix}`)
+    return new Place(await this.branches.named(branch), isWithin ? branch : undefined)
+  }
+}
+
+const prefixOf = (c: Asked) => (c.req.param() as Readonly<Record<string, string>>).branch
+
+const ON_BRANCH = /^([^@]+)@([A-Za-z0-9][\w-]*)(\..*)?$/
+
+/** The branch that the first level of a namespace says, and the namespace without it. */
+export function branchIn(text: string): { text: string; branch?: string } {
+  const [first = '', ...rest] = text.split(LEVEL)
+  const [, plain, branch, more = ''] = ON_BRANCH.exec(first) ?? []
+  if (plain !== undefined && branch !== undefined)
+    return { text: [plain + more, ...rest].join(LEVEL), branch }
+  // It would be taken for a branch.
+  if (first.includes('@')) throw noSuchNamespace(text.replaceAll(LEVEL, '.'))
+  return { text }
+}

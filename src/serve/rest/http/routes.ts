@@ -1,0 +1,256 @@
+import type { Context, Hono } from 'hono'
+import { parseJson } from '../../../iceberg/json.js'
+import {
+  isObject,
+  type Json,
+  namesOf,
+  objectOf,
+  textsOf,
+} from '../../../iceberg/spec/updates/json.js'
+import type { Branches } from '../branches.js'
+import type { Caller } from '../caller.js'
+import { badRequest } from '../errors.js'
+import type { MetadataFiles } from '../files.js'
+import type { Locations } from '../locations.js'
+import { checkedNamespace, type Identifier, shownNamespace } from '../names.js'
+import { type Kind, namesIn, pointerOf } from '../relations.js'
+import { changesIn, drop, type LoadedTable, propertiesOf, rename } from '../tables.js'
+import { type Addresses, type Asked, Place } from './addresses.js'
+import { type Bodies, etagOf, nothing, told, toldText } from './exchange.js'
+import { pageOf } from './pages.js'
+
+/** What requests are answered with. */
+export interface Rooms {
+  files: MetadataFiles
+  locations: Locations
+  branches: Branches
+  addresses: Addresses
+  bodies: Bodies
+}
+
+/** An application that knows who asks. */
+export type App = Hono<{ Variables: { caller: Caller } }>
+
+const callerOf = (c: Asked): Caller => c.get('caller')
+
+/** All routes, as clients are told of them in the configuration. */
+export const endpoints = [
+  'GET /v1/{prefix}/namespaces',
+  'POST /v1/{prefix}/namespaces',
+  'GET /v1/{prefix}/namespaces/{namespace}',
+  'HEAD /v1/{prefix}/namespaces/{namespace}',
+  'DELETE /v1/{prefix}/namespaces/{namespace}',
+  'POST /v1/{prefix}/namespaces/{namespace}/properties',
+  'GET /v1/{prefix}/namespaces/{namespace}/tables',
+  'POST /v1/{prefix}/namespaces/{namespace}/tables',
+  'GET /v1/{prefix}/namespaces/{namespace}/tables/{table}',
+  'HEAD /v1/{prefix}/namespaces/{namespace}/tables/{table}',
+  'POST /v1/{prefix}/namespaces/{namespace}/tables/{table}',
+  'DELETE /v1/{prefix}/namespaces/{namespace}/tables/{table}',
+  'POST /v1/{prefix}/namespaces/{namespace}/register',
+  'POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/metrics',
+  'POST /v1/{prefix}/tables/rename',
+  'POST /v1/{prefix}/transactions/commit',
+  'POST /v1/{prefix}/namespaces/{namespace}/register-view',
+  'GET /v1/{prefix}/namespaces/{namespace}/views',
+  'POST /v1/{prefix}/namespaces/{namespace}/views',
+  'GET /v1/{prefix}/namespaces/{namespace}/views/{view}',
+  'HEAD /v1/{prefix}/namespaces/{namespace}/views/{view}',
+  'POST /v1/{prefix}/namespaces/{namespace}/views/{view}',
+  'DELETE /v1/{prefix}/namespaces/{namespace}/views/{view}',
+  'POST /v1/{prefix}/views/rename',
+]
+
+const paging = (c: Asked) => ({
+  pageSize: c.req.query('pageSize'),
+  pageToken: c.req.query('pageToken'),
+})
+
+export function routeNamespaces(app: App, rooms: Rooms): void {
+  const { addresses, bodies } = rooms
+  app.get('/namespaces', async (c) => {
+    const all = await namespacesFor(rooms, c, c.req.query('parent'))
+    const { items, next } = pageOf(all.toSorted(byName), shownNamespace, paging(c))
+    return told(c, { namespaces: items, 'next-page-token': next ?? null })
+  })
+  app.post('/namespaces', async (c) => {
+    const body = await bodies.json(c)
+    const { place, namespace } = await addresses.levels(c, checkedNamespace(body.namespace))
+    const { namespaces } = place.branch
+    const properties = await namespaces.create(callerOf(c), namespace, propertiesOf(body))
+    return told(c, { namespace: place.shown(namespace), properties })
+  })
+  app.get('/namespaces/:namespace', async (c) => {
+    const { place, text } = await addresses.namespace(c)
+    const { namespace, properties } = await place.branch.namespaces.load(text)
+    if (c.req.method === 'HEAD') return nothing(c)
+    return told(c, { namespace: place.shown(namespace), properties })
+  })
+  app.delete('/namespaces/:namespace', async (c) => {
+    const { place, text } = await addresses.namespace(c)
+    await place.branch.namespaces.drop(callerOf(c), text)
+    return nothing(c)
+  })
+  app.post('/namespaces/:namespace/properties', async (c) => {
+    const body = await bodies.json(c)
+    const updates = isObject(body.updates) ? textsOf(body, 'updates') : {}
+    const removals = Array.isArray(body.removals) ? namesOf(body, 'removals') : []
+    const { place, text } = await addresses.namespace(c)
+    return told(c, await place.branch.namespaces.change(callerOf(c), text, updates, removals))
+  })
+}
+
+/**
+ * The namespaces below another, or at the top: of a branch that the address names, or of main and,
+ * by their names, of all branches.
+ */
+async function namespacesFor(rooms: Rooms, c: Asked, parent: string | undefined) {
+  const { addresses, branches } = rooms
+  if (parent) {
+    const { place, text } = await addresses.namespace(c, parent)
+    return (await place.branch.namespaces.list(text)).map((namespace) => place.shown(namespace))
+  }
+  const { branch } = await addresses.place(c)
+  const own = await branch.namespaces.list(undefined)
+  if (branch !== branches.main) return own
+  const others = (await branches.names()).map(async (name) => {
+    const place = new Place(await branches.named(name), name)
+    return (await place.branch.namespaces.list(undefined)).map((one) => place.shown(one))
+  })
+  return [own, ...(await Promise.all(others))].flat()
+}
+
+const byName = (a: readonly string[], b: readonly string[]) =>
+  shownNamespace(a) < shownNamespace(b) ? -1 : 1
+
+/** What both kinds have: lists, reading one, whether it is there, dropping and renaming one. */
+function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
+  const { addresses, files, locations, bodies } = rooms
+  app.get(`/namespaces/:namespace/${kind}s`, async (c) => {
+    const { place, text } = await addresses.namespace(c)
+    const state = await place.branch.journal.head()
+    const found = place.branch.namespaces.existing(state, text)
+    const { items, next } = pageOf(namesIn(state, found, kind), (name) => name, paging(c))
+    const namespace = place.shown(found)
+    const identifiers = items.map((name) => ({ namespace, name }))
+    return told(c, { identifiers, 'next-page-token': next ?? null })
+  })
+  app.get(`/namespaces/:namespace/${kind}s/:name`, async (c) => {
+    const { place, identifier } = await addresses.relation(c)
+    const pointer = pointerOf(await place.branch.journal.head(), identifier, kind)
+    if (c.req.method === 'HEAD') return nothing(c)
+    const mode = c.req.query('snapshots') === 'refs' ? 'refs' : 'all'
+    const etag = etagOf(pointer, mode)
+    c.header('etag', etag)
+    if (c.req.header('if-none-match') === etag) return c.body(null, 304)
+    const text = await files.asText(pointer)
+    const metadata = mode === 'refs' ? undefined : text
+    const location = locations.spelledIn(pointer.metadata, text)
+    if (metadata !== undefined)
+      return toldText(
+        c,
+        `{"metadata-location":${JSON.stringify(location)},"metadata":${metadata},"config":{}}`,
+      )
+    return told(c, {
+      'metadata-location': location,
+      metadata: withRefsOnly(parseJson(text) as Json),
+      config: {},
+    })
+  })
+  app.delete(`/namespaces/:namespace/${kind}s/:name`, async (c) => {
+    const { place, identifier } = await addresses.relation(c)
+    // Whether its files are to be purged, vacuum decides alone: earlier states may need them.
+    await drop(place.branch.journal, callerOf(c), kind, identifier)
+    return nothing(c)
+  })
+  app.post(`/${kind}s/rename`, async (c) => {
+    const { source, destination } = await bodies.json(c)
+    const { place, identifiers } = await addresses.identifiers(c, [source, destination])
+    const [from, to] = identifiers as [Identifier, Identifier]
+    await rename(place.branch.journal, callerOf(c), kind, [from, to])
+    return nothing(c)
+  })
+}
+
+/**
+ * Metadata with those snapshots that a branch or tag names: engines ask for the others when they
+ * need them.
+ */
+function withRefsOnly(metadata: Json): Json {
+  const refs = isObject(metadata.refs) ? Object.values(metadata.refs) : []
+  const named = new Set(refs.map((ref) => String((ref as Json)['snapshot-id'])))
+  const snapshots = Array.isArray(metadata.snapshots) ? metadata.snapshots : []
+  return {
+    ...metadata,
+    snapshots: snapshots.filter((one) => named.has(String(one['snapshot-id']))),
+  }
+}
+
+/** A table or view after a change of it. */
+function loaded(c: Context, { locations }: Rooms, { at, metadata }: LoadedTable): Response {
+  if (at) c.header('etag', etagOf(at, 'all'))
+  const location = at ? { 'metadata-location': locations.spelled(at.metadata, metadata) } : {}
+  return told(c, { ...location, metadata, config: {} })
+}
+
+export function routeTables(app: App, rooms: Rooms): void {
+  const { addresses, bodies } = rooms
+  routeBoth(app, rooms, 'table')
+  app.post('/namespaces/:namespace/tables', async (c) => {
+    const body = await bodies.json(c)
+    const { place, identifier } = await addresses.within(c, body.name)
+    const table = await place.branch.tables.create(callerOf(c), identifier, body)
+    return loaded(c, rooms, table)
+  })
+  app.post('/namespaces/:namespace/register', async (c) => {
+    const body = await bodies.json(c)
+    const { place, identifier } = await addresses.within(c, body.name)
+    const table = await place.branch.tables.register(callerOf(c), identifier, body)
+    return loaded(c, rooms, table)
+  })
+  app.post('/namespaces/:namespace/tables/:name', async (c) => {
+    const body = await bodies.json(c)
+    const { place, identifier } = await addresses.relation(c)
+    const commit = { identifier, ...changesIn(body) }
+    const [table] = await place.branch.tables.commit(callerOf(c), [commit])
+    return loaded(c, rooms, table as LoadedTable)
+  })
+  app.post('/namespaces/:namespace/tables/:name/metrics', async (c) => {
+    await bodies.text(c)
+    return nothing(c)
+  })
+  app.post('/transactions/commit', async (c) => {
+    const body = await bodies.json(c)
+    const changes = body['table-changes']
+    if (!Array.isArray(changes) || !changes.every(isObject))
+      throw badRequest('table-changes is missing, or is not a list')
+    const named = changes.map((change) => objectOf(change, 'identifier'))
+    const { place, identifiers } = await addresses.identifiers(c, named)
+    const commits = changes.map((change, i) => ({
+      identifier: identifiers[i] as Identifier,
+      ...changesIn(change),
+    }))
+    await place.branch.tables.commit(callerOf(c), commits)
+    return nothing(c)
+  })
+}
+
+export function routeViews(app: App, rooms: Rooms): void {
+  const { addresses, bodies } = rooms
+  routeBoth(app, rooms, 'view')
+  app.post('/namespaces/:namespace/views', async (c) => {
+    const body = await bodies.json(c)
+    const { place, identifier } = await addresses.within(c, body.name)
+    return loaded(c, rooms, await place.branch.views.create(callerOf(c), identifier, body))
+  })
+  app.post('/namespaces/:namespace/register-view', async (c) => {
+    const body = await bodies.json(c)
+    const { place, identifier } = await addresses.within(c, body.name)
+    return loaded(c, rooms, await place.branch.views.register(callerOf(c), identifier, body))
+  })
+  app.post('/namespaces/:namespace/views/:name', async (c) => {
+    const body = await bodies.json(c)
+    const { place, identifier } = await addresses.relation(c)
+    return loaded(c, rooms, await place.branch.views.replace(callerOf(c), identifier, body))
+  })
+}
