@@ -6,12 +6,11 @@ import { MovedChecksums } from '../../storage/moved.js'
 import { isPassing } from '../../storage/passing.js'
 import type { Storage } from '../../storage/storage.js'
 import { isDeletedBranch } from '../branches.js'
-import { Checkpoints } from '../checkpoints.js'
 import type { BatchPointer, LakeState, TableState } from '../commit.js'
 import { emptyState } from '../fold.js'
-import { forkPath } from '../fork.js'
 import type { CommitLog } from '../log.js'
 import { quarantinedIn } from '../quarantined.js'
+import { BranchChecks } from './branch-checks.js'
 import { Chain } from './chain.js'
 import type { Part, ReadDeep, Verification } from './damage.js'
 import { Findings } from './findings.js'
@@ -183,45 +182,18 @@ class Verifier {
   async all(log: CommitLog, head: LakeState, storage: Storage): Promise<void> {
     this.findings.headEnds = this.findings.problems.length
     await this.commits(log, head)
+    const branches = new BranchChecks(storage, this.findings, this.chain)
     for (const id of await storage.folders('_moraine/log/'))
       if (id !== log.branch && !isDeletedBranch(id, head))
-        await this.findings.guarded(`branch ${id}`, { kind: 'log', branch: id }, () =>
-          this.branch(log, id),
-        )
+        await this.findings.guarded(`branch ${id}`, { kind: 'log', branch: id }, async () => {
+          const state = await branches.check(log, id)
+          if (state) await this.state(state)
+        })
   }
 
   async record(): Promise<void> {
     const damaged = new Set(this.findings.damaged.map(({ path }) => path))
     this.recorded = await this.objects.record(damaged)
-  }
-
-  async branch(log: CommitLog, id: string): Promise<void> {
-    const branch = await log.openBranch(id)
-    if (!branch) {
-      const entries = await this.storage.entries(`_moraine/log/${id}/`)
-      if (entries.some(({ path }) => /\/\d+\.json$/.test(path)))
-        this.findings.found(`branch ${id}: ${forkPath(id)} is missing`, {
-          path: forkPath(id),
-          is: 'missing',
-          why: 'is missing',
-          part: { kind: 'log', branch: id },
-        })
-      return
-    }
-    for (const path of await branch.missing())
-      this.findings.found(`branch ${id}: ${path} is missing`, {
-        path,
-        is: 'missing',
-        why: 'is missing',
-        part: { kind: 'log', branch: id },
-      })
-    await this.state(await branch.head())
-    const beside = new Checkpoints(this.storage, id)
-    const known = await beside.known()
-    for (const number of known.checkpoints)
-      await this.chain.checkpoint(beside, await branch.stateAt(number))
-    for (const number of known.anchors)
-      await this.chain.anchor(beside, await branch.stateAt(number))
   }
 
   private async parts(
