@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError } from '../errors.js'
 import type { Storage } from '../storage/storage.js'
+import { encodeFork, type Fork, forkPath, parseFork } from './branch/fork.js'
 import type { Changes, Commit, CommitInfo, LakeState, TableState } from './commit.js'
 import { type Entry, encodeCommit } from './entry.js'
 import {
@@ -13,7 +14,6 @@ import {
   withArrivals,
   withoutExpiry,
 } from './fold.js'
-import { encodeFork, type Fork, forkPath, parseFork } from './fork.js'
 import { featuresOf, isKnown, refuseWriting } from './format/features.js'
 import type { Base } from './gone.js'
 import { program } from './program.js'

@@ -1,7 +1,7 @@
 import type { Storage } from '../../storage/storage.js'
+import { forkPath } from '../branch/fork.js'
 import { Checkpoints } from '../checkpoints.js'
 import type { LakeState } from '../commit.js'
-import { forkPath } from '../fork.js'
 import type { CommitLog } from '../log.js'
 import type { Chain } from './chain.js'
 import type { Findings } from './findings.js'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { toJsonText } from '../../iceberg/json.js'
 import { Table } from '../../iceberg/table.js'
-import { createBranch, deleteBranch } from '../../log/branches.js'
+import { createBranch, deleteBranch } from '../../log/branch/named.js'
 import { CommitLog } from '../../log/log.js'
 import { MemoryStorage } from '../../storage/memory.js'
 import { catalog } from './catalog.js'

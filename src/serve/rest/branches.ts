@@ -1,4 +1,4 @@
-import { noSuchBranch, openNamed } from '../../log/branches.js'
+import { noSuchBranch, openNamed } from '../../log/branch/named.js'
 import { CommitLog } from '../../log/log.js'
 import type { Storage } from '../../storage/storage.js'
 import { RestError } from './errors.js'

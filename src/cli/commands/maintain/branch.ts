@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { MoraineError } from '../../../errors.js'
-import { createBranch, deleteBranch, openNamed } from '../../../log/branches.js'
+import { createBranch, deleteBranch, openNamed } from '../../../log/branch/named.js'
 import type { LakeState } from '../../../log/commit.js'
 import type { CommitLog } from '../../../log/log.js'
 import { currentUser } from '../../../step/context.js'

@@ -1,6 +1,6 @@
-import { MoraineError } from '../errors.js'
-import { OTHER } from '../storage/checked.js'
-import { encodeSealed, parseSealed } from '../storage/sealed.js'
+import { MoraineError } from '../../errors.js'
+import { OTHER } from '../../storage/checked.js'
+import { encodeSealed, parseSealed } from '../../storage/sealed.js'
 
 /** Where a branch left the one it came from; the first object in its folder. */
 export interface Fork {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { MoraineError } from '../errors.js'
-import { ownValue } from '../own-value.js'
-import type { CommitInfo, LakeState } from './commit.js'
-import type { CommitLog } from './log.js'
-import { behind } from './reader.js'
+import { MoraineError } from '../../errors.js'
+import { ownValue } from '../../own-value.js'
+import type { CommitInfo, LakeState } from '../commit.js'
+import type { CommitLog } from '../log.js'
+import { behind } from '../reader.js'
 
 /** Words that stand in addresses of a catalog where a branch would. */
 const RESERVED = ['main', 'namespaces', 'tables', 'views', 'transactions', 'config', 'oauth']
