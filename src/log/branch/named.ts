@@ -17,7 +17,7 @@ type Author = Omit<CommitInfo, 'message'>
  *
  * @throws MoraineError of kind `usage`.
  */
-export function checkedBranchName(name: string): string {
+function checkedBranchName(name: string): string {
   if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(name) && !RESERVED.includes(name)) return name
   throw new MoraineError('usage', `${JSON.stringify(name)} can't be the name of a branch`, {
     hint: RESERVED.includes(name)

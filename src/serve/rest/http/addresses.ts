@@ -97,7 +97,7 @@ const prefixOf = (c: Asked) => (c.req.param() as Readonly<Record<string, string>
 const ON_BRANCH = /^([^@]+)@([A-Za-z0-9][\w-]*)(\..*)?$/
 
 /** The branch that the first level of a namespace says, and the namespace without it. */
-export function branchIn(text: string): { text: string; branch?: string } {
+function branchIn(text: string): { text: string; branch?: string } {
   const [first = '', ...rest] = text.split(LEVEL)
   const [, plain, branch, more = ''] = ON_BRANCH.exec(first) ?? []
   if (plain !== undefined && branch !== undefined)
