@@ -16,6 +16,12 @@ export const badRequest = (message: string) => new RestError(400, 'BadRequestExc
 
 export const forbidden = (message: string) => new RestError(403, 'ForbiddenException', message)
 
+/**
+ * What is refused to whoever asks. Trino hides the reasons of most refusals behind words of its
+ * own, and shows that of this one.
+ */
+export const illegal = (message: string) => new RestError(400, 'IllegalArgumentException', message)
+
 export const alreadyExists = (message: string) =>
   new RestError(409, 'AlreadyExistsException', message)
 
@@ -42,7 +48,7 @@ export function asRestError(error: unknown): RestError {
       return new RestError(409, 'CommitFailedException', error.message)
     if (error.reason === 'unprocessable')
       return new RestError(422, 'UnprocessableEntityException', error.message)
-    return new RestError(400, 'IllegalArgumentException', error.message)
+    return illegal(error.message)
   }
   if (error instanceof MoraineError && error.kind === 'conflict')
     return new RestError(409, 'CommitFailedException', error.message)

@@ -3,7 +3,7 @@ import { posix } from 'node:path'
 import { parseJson } from '../../iceberg/json.js'
 import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
 import { normalLocation, pathOf, type Storage } from '../../storage/storage.js'
-import { forbidden } from './errors.js'
+import { illegal } from './errors.js'
 import type { Identifier, Namespace } from './names.js'
 
 /** The property of a table or view that says where its metadata go. */
@@ -61,7 +61,7 @@ export class Locations {
     const own = `${this.storage.url}/${EXTERNAL}/`
     if (isClean && [own, ...this.allowed].some((prefix) => `${normal}/`.startsWith(prefix)))
       return location
-    throw forbidden(
+    throw illegal(
       `The location ${location} is not below ${own}: leave the location out, or start the server with --allow-location`,
     )
   }

@@ -1,7 +1,7 @@
 import type { Changes, LakeState, NamespaceState } from '../../log/commit.js'
 import { LEVEL } from '../../log/external.js'
 import type { Caller } from './caller.js'
-import { alreadyExists, forbidden, noSuchNamespace, RestError } from './errors.js'
+import { alreadyExists, illegal, noSuchNamespace, RestError } from './errors.js'
 import type { Journal } from './journal.js'
 import type { Locations } from './locations.js'
 import {
@@ -49,7 +49,8 @@ export class Namespaces {
 
   async create(caller: Caller, namespace: Namespace, given: Properties): Promise<Properties> {
     const shown = shownNamespace(namespace)
-    refuseManaged(namespace, 'create')
+    if (isManaged(namespace))
+      throw alreadyExists(`Namespace already exists: ${shown}. Its tables are defined in lake.ts`)
     if (given.location !== undefined) this.locations.checked(given.location)
     return this.journal.change({ caller, message: `create namespace ${shown}` }, async (state) => {
       if (isThere(state, namespace)) throw alreadyExists(`Namespace already exists: ${shown}`)
@@ -148,7 +149,7 @@ export function isThere(state: LakeState, namespace: Namespace): boolean {
 /** @throws RestError for a namespace whose tables `lake.ts` defines. */
 export function refuseManaged(namespace: Namespace, doing: string): void {
   if (isManaged(namespace))
-    throw forbidden(
+    throw illegal(
       `Cannot ${doing} in ${shownNamespace(namespace)}: its tables are defined in lake.ts. Change the definition and run moraine run, or write to a namespace of your own`,
     )
 }
