@@ -1,7 +1,8 @@
 /*
  * Loaded before the command line (node --import): kills the process before or after the nth time
  * that it touches the lake: its folder, or its bucket by a request. MORAINE_KILL is `before:17` or
- * `after:17`; `count` only counts, and writes the number to the file MORAINE_KILL_COUNT.
+ * `after:17`; `count` only counts. At its own end it writes how often it did to the file
+ * MORAINE_KILL_COUNT.
  */
 import fs from 'node:fs'
 import http from 'node:http'
@@ -23,7 +24,7 @@ if (root.startsWith('s3:')) {
     const mine = ++touched === Number(at)
     if (mine && when === 'before') die()
     const request = real(...args)
-    if (mine && when === 'after') request.once('response', die)
+    if (mine && when === 'after') for (const end of ['response', 'error']) request.once(end, die)
     return request
   }
 } else
@@ -33,11 +34,13 @@ if (root.startsWith('s3:')) {
       if (!touches(args)) return real(...args)
       const mine = ++touched === Number(at)
       if (mine && when === 'before') die()
-      const result = await real(...args)
-      if (mine && when === 'after') die()
-      return result
+      try {
+        return await real(...args)
+      } finally {
+        // Whether it could be done or not: what is not there, for one, is looked for, too.
+        if (mine && when === 'after') die()
+      }
     }
   }
 syncBuiltinESMExports()
-if (when === 'count')
-  process.on('exit', () => fs.writeFileSync(process.env.MORAINE_KILL_COUNT, String(touched)))
+process.on('exit', () => fs.writeFileSync(process.env.MORAINE_KILL_COUNT, String(touched)))

@@ -9,7 +9,7 @@ import { verifyLake } from '../../src/log/verify/verify.js'
 import { runLake } from '../../src/run/execute.js'
 import { Relations } from '../../src/step/relations.js'
 import { LocalStorage } from '../../src/storage/local.js'
-import { amount, effort, sample } from '../support/effort.js'
+import { effort, sample } from '../support/effort.js'
 import { killed, pointsOf } from '../support/kills.js'
 import { Project } from '../support/project.js'
 
@@ -123,9 +123,9 @@ describe('a run that is killed at any point', () => {
     }
     await Promise.all([worker('a'), worker('b')])
     await engine.close()
-    // Runs differ a little in how often they touch the lake: the last points may lie behind the
-    // end.
-    expect(deaths).toBeGreaterThan(done * amount(0.7, 0.9))
+    // Runs differ in how often they touch the lake, the more so on a busy machine: the last points
+    // may lie behind the end.
+    expect(deaths).toBeGreaterThan(done / 2)
     if (effort === 'all') expect(deaths).toBeGreaterThanOrEqual(200)
   }, 3_600_000)
 })

@@ -18,24 +18,48 @@ interface Killing {
 
 /**
  * Runs a command of a project, on a lake in a folder or a bucket, that kills itself at a point of
- * its work (see faults/kill-at.mjs).
+ * its work (see faults/kill-at.mjs). A run may touch the lake less often than the one before it,
+ * and then ends by itself.
  *
  * @param how `before:17` or `after:17` for the 17th time that it touches the lake.
+ * @throws where it got to that point, and lived.
  */
 export async function killed(
+  project: { folder: string },
+  root: string,
+  how: string,
+  killing: Killing = {},
+): Promise<Ending> {
+  const { touched, ...ending } = await started(project, root, how, killing)
+  const point = Number(how.split(':')[1])
+  if (!ending.died && touched >= point)
+    throw new Error(
+      `It was to die at ${how}, touched ${root} ${touched} times and lived:\n${ending.output}`,
+    )
+  return ending
+}
+
+async function started(
   { folder }: { folder: string },
   root: string,
   how: string,
-  { command = ['run'], env = {} }: Killing = {},
-): Promise<Ending> {
+  { command = ['run'], env = {} }: Killing,
+): Promise<Ending & { touched: number }> {
   const tool = [
     '--import',
     join(repository, 'test/faults/kill-at.mjs'),
     join(repository, 'bin/moraine.js'),
   ]
+  const count = join(await temporaryFolder(), 'count')
   const child = spawn(process.execPath, [...tool, '-C', folder, ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env, MORAINE_ROOT: root, MORAINE_KILL: how },
+    env: {
+      ...process.env,
+      ...env,
+      MORAINE_ROOT: root,
+      MORAINE_KILL: how,
+      MORAINE_KILL_COUNT: count,
+    },
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr])
@@ -43,21 +67,17 @@ export async function killed(
       output += text
     })
   const [code, signal] = await once(child, 'close')
-  return { died: signal === 'SIGKILL', code, output }
+  const died = signal === 'SIGKILL'
+  return { died, code, output, touched: died ? 0 : Number(await readFile(count, 'utf8')) }
 }
 
 /** Runs a command to its end; the points at which it could have been killed, from 1 on. */
 export async function pointsOf(
   project: { folder: string },
   root: string,
-  { command = ['run'], env = {} }: Killing = {},
+  killing: Killing = {},
 ): Promise<number[]> {
-  const count = join(await temporaryFolder(), 'count')
-  const { output } = await killed(project, root, 'count', {
-    command,
-    env: { ...env, MORAINE_KILL_COUNT: count },
-  })
-  const points = Number(await readFile(count, 'utf8'))
-  if (points === 0) throw new Error(`It never touched ${root}:\n${output}`)
-  return Array.from({ length: points }, (_, i) => i + 1)
+  const { touched, output } = await started(project, root, 'count', killing)
+  if (touched === 0) throw new Error(`It never touched ${root}:\n${output}`)
+  return Array.from({ length: touched }, (_, i) => i + 1)
 }
