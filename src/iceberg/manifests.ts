@@ -4,7 +4,7 @@ import { readChecked } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
 import { remedyFor } from '../storage/remedy.js'
 import { type Storage, stagingOf } from '../storage/storage.js'
-import { unpackBlock } from './codecs.js'
+import { unpackBlock } from './codecs/block.js'
 import {
   type DataFile,
   decodeManifest,

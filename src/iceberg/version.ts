@@ -1,5 +1,5 @@
 import { MoraineError } from '../errors.js'
-import { pathOf, type Storage } from '../storage/storage.js'
+import { normalLocation, pathOf, type Storage } from '../storage/storage.js'
 import type { Shape, TableChange } from './change.js'
 import type { ScanTask } from './deletes.js'
 import type { DataFile } from './spec/manifest.js'
@@ -64,7 +64,7 @@ export abstract class TableVersion {
   pathOf(location: string): string {
     const { location: table } = this.metadata
     if (location.startsWith(`${table}/`)) return `${this.folder}${location.slice(table.length)}`
-    const path = pathOf(this.storage, location)
+    const path = pathOf(this.storage, normalLocation(location))
     if (path !== undefined) return path
     throw new MoraineError('corrupt', `${this.file} refers to a file outside the lake: ${location}`)
   }

@@ -1,6 +1,6 @@
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
-import { unpackBlock } from '../iceberg/codecs.js'
+import { unpackBlock } from '../iceberg/codecs/block.js'
 import { decodeContainer, encodeContainer } from '../iceberg/spec/avro.js'
 import { checksumHeader, checksumsIn, LIST_CHECKSUM } from '../iceberg/spec/checksums.js'
 import { positionsSchema } from '../iceberg/spec/positions.js'

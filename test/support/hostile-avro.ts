@@ -116,7 +116,7 @@ export const hostileAvro: Record<string, { bytes: Buffer; said: string }> = {
       { records: 1, body: Buffer.from([0xff, 0xff, 0xff, 0xff, 0x07, 0, 0, 0, 0]) },
       'snappy',
     ),
-    said: 'too big',
+    said: '2147483647 bytes',
   },
   'a text that is no UTF-8': {
     bytes: container(record('string'), { records: 1, body: Buffer.from([2, 0xff]) }),

@@ -90,6 +90,10 @@ export function encodeContainer(
  */
 export type Inflate = (bytes: Uint8Array, codec: string) => Uint8Array
 
+/** Bytes that all blocks of a file may unpack to, and records in them: far more than manifests have. */
+const MOST_UNPACKED = 2 ** 28
+const MOST_RECORDS = 5_000_000
+
 const CODECS = ['deflate', 'zstandard', 'snappy']
 
 export interface Container {
@@ -133,11 +137,16 @@ function* blocks(
   check: CheckBlock,
 ): Generator<unknown> {
   const file = new AvroBytes(buffer, start)
+  let [records, unpacked] = [0, 0]
   while (file.left > 0) {
     const count = file.long()
     const packed = Buffer.from(file.take(file.length()))
     file.skip(SYNC)
     const block = unpack ? Buffer.from(unpack(packed)) : packed
+    records += count
+    unpacked += block.length
+    if (records > MOST_RECORDS || unpacked > MOST_UNPACKED)
+      throw new DamagedAvro('it has more records than a manifest can have')
     check(block, count)
     let at = 0
     for (let i = 0; i < count; i++) {

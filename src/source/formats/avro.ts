@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import { type FileHandle, open } from 'node:fs/promises'
-import { crc32, inflateRawSync } from 'node:zlib'
+import { inflateRawSync } from 'node:zlib'
 import avro from 'avsc'
 import { MoraineError, messageOf } from '../../errors.js'
+import { unSnappy } from '../../iceberg/codecs/snappy.js'
 import {
   AvroBytes,
   type AvroHeader,
@@ -140,7 +141,7 @@ const TOO_LARGE = new Error(`a block has more than ${LARGEST_BLOCK / 2 ** 20} Mi
 const codecs: Record<string, (bytes: Buffer) => Promise<Buffer>> = {
   null: async (bytes) => bytes,
   deflate: inflate,
-  snappy,
+  snappy: async (bytes) => unSnappy(bytes, LARGEST_BLOCK),
 }
 
 async function inflate(bytes: Buffer): Promise<Buffer> {
@@ -149,16 +150,6 @@ async function inflate(bytes: Buffer): Promise<Buffer> {
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? TOO_LARGE : error
   }
-}
-
-async function snappy(bytes: Buffer): Promise<Buffer> {
-  const { uncompress } = await import('snappyjs')
-  if (bytes.length < 5) throw new Error('a block is too short')
-  // A checksum of four bytes is at the end of each block.
-  const plain = Buffer.from(uncompress(bytes.subarray(0, -4), LARGEST_BLOCK))
-  if (crc32(plain) !== bytes.readUInt32BE(bytes.length - 4))
-    throw new Error('a block is damaged: its checksum differs')
-  return plain
 }
 
 /** Whole numbers of 64 bits, exactly. */

@@ -8,9 +8,9 @@ import { amount } from '../../../test/support/effort.js'
 import { temporaryFolder } from '../../../test/support/project.js'
 import { seed } from '../../../test/support/seed.js'
 import { zip } from '../../../test/support/zip.js'
+import { Xxh64 } from '../../iceberg/codecs/xxh64.js'
 import { readEntries } from './archive.js'
 import { unpackInto } from './unpack.js'
-import { Xxh64 } from './xxh64.js'
 import { unZstd } from './zstd.js'
 
 const text = [

@@ -1,15 +1,14 @@
 import { Duplex } from 'node:stream'
 import { Decompress } from 'fzstd'
-import { Xxh64 } from './xxh64.js'
-
-/**
- * Bytes that a frame may ask to be kept for later references: as many as `zstd -d` allows when it
- * is told nothing else.
- */
-const LARGEST_WINDOW = 2 ** 27
-/** Bytes of a block at most (RFC 8878, 3.1.1.2). */
-const LARGEST_BLOCK = 2 ** 17
-const MAGIC = 0xfd2fb528
+import { Xxh64 } from '../../iceberg/codecs/xxh64.js'
+import {
+  BLOCK_HEADER,
+  type Frame,
+  fieldsLength,
+  kindOfFrame,
+  readBlock,
+  readFrame,
+} from '../../iceberg/codecs/zstd-frame.js'
 
 /**
  * Unpacks zstd: frame by frame, a block at a time, so that few bytes which stand for many take no
@@ -21,22 +20,14 @@ export const unZstd = (): Duplex => Duplex.from(unpacked)
 async function* unpacked(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const input = new Input(chunks)
   while (!(await input.isOver())) {
-    const magic = (await input.take(4)).readUInt32LE()
-    // What other programs put beside the data (RFC 8878, 3.1.2).
-    if (magic >>> 4 === 0x184d2a5) await input.skip((await input.take(4)).readUInt32LE())
-    else if (magic === MAGIC) yield* unpackedFrame(input)
-    else throw new Error('it is damaged: a zstd frame has a wrong header')
+    const kind = kindOfFrame((await input.take(4)).readUInt32LE())
+    if (kind === 'skippable') await input.skip((await input.take(4)).readUInt32LE())
+    else yield* unpackedFrame(input)
   }
 }
 
-interface Frame {
-  header: Buffer
-  size: number | undefined
-  hasChecksum: boolean
-}
-
 async function* unpackedFrame(input: Input): AsyncGenerator<Buffer> {
-  const { header, size, hasChecksum } = await readFrame(input)
+  const { header, size, hasChecksum } = await frameOf(input)
   const sum = hasChecksum ? new Xxh64() : undefined
   let out: Buffer[] = []
   let length = 0
@@ -48,9 +39,10 @@ async function* unpackedFrame(input: Input): AsyncGenerator<Buffer> {
   })
   decompress.push(header)
   for (let isLast = false; !isLast; ) {
-    const block = await readBlock(input)
-    isLast = (block.readUInt8() & 1) === 1
-    decompress.push(block, isLast)
+    const head = await input.take(BLOCK_HEADER)
+    const block = readBlock(head)
+    isLast = block.isLast
+    decompress.push(Buffer.concat([head, await input.take(block.length)]), isLast)
     yield* out
     out = []
   }
@@ -60,43 +52,9 @@ async function* unpackedFrame(input: Input): AsyncGenerator<Buffer> {
     throw new Error('it is damaged: its checksum differs')
 }
 
-/** The header of a frame (RFC 8878, 3.1.1.1), as the library is to see it. */
-async function readFrame(input: Input): Promise<Frame> {
+async function frameOf(input: Input): Promise<Frame> {
   const [descriptor = 0] = await input.take(1)
-  const isSingle = (descriptor & 32) !== 0
-  const idLength = [0, 1, 2, 4][descriptor & 3] as number
-  const sizeFlag = descriptor >>> 6
-  const sizeLength = sizeFlag > 0 ? 1 << sizeFlag : isSingle ? 1 : 0
-  const idAt = isSingle ? 0 : 1
-  const fields = await input.take(idAt + idLength + sizeLength)
-  if (fields.subarray(idAt, idAt + idLength).some((byte) => byte !== 0))
-    throw new Error('it was compressed with a dictionary')
-  const size = sizeLength === 0 ? undefined : sizeOf(fields.subarray(idAt + idLength))
-  const [window = 0] = fields
-  const base = 2 ** (10 + (window >>> 3))
-  const kept = isSingle ? (size as number) : base + (base / 8) * (window & 7)
-  if (kept > LARGEST_WINDOW)
-    throw new Error(
-      `it needs ${Math.ceil(kept / 2 ** 20)} MiB of memory, but the limit is ${LARGEST_WINDOW / 2 ** 20}`,
-    )
-  // The checksum is read here.
-  const header = Buffer.concat([Buffer.alloc(4), Buffer.from([descriptor & ~4]), fields])
-  header.writeUInt32LE(MAGIC)
-  return { header, size, hasChecksum: (descriptor & 4) !== 0 }
-}
-
-function sizeOf(bytes: Buffer): number {
-  if (bytes.length === 8) return Number(bytes.readBigUInt64LE())
-  return bytes.readUIntLE(0, bytes.length) + (bytes.length === 2 ? 256 : 0)
-}
-
-async function readBlock(input: Input): Promise<Buffer> {
-  const header = await input.take(3)
-  const bits = header.readUIntLE(0, 3)
-  const size = bits >>> 3
-  if (size > LARGEST_BLOCK) throw new Error('it is damaged: a block of zstd is too large')
-  const isRepeated = ((bits >>> 1) & 3) === 1
-  return Buffer.concat([header, await input.take(isRepeated ? 1 : size)])
+  return readFrame(descriptor, await input.take(fieldsLength(descriptor)))
 }
 
 /** Bytes that are taken as many at a time as are wanted. */

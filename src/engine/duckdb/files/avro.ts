@@ -1,5 +1,6 @@
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
-import { compress, uncompress } from 'snappyjs'
+import { compress } from 'snappyjs'
+import { unSnappy } from '../../../iceberg/codecs/snappy.js'
 import { encodeContainer } from '../../../iceberg/spec/avro.js'
 import { readHeader } from '../../../iceberg/spec/avro-bytes.js'
 import type { AvroCodec } from '../../engine.js'
@@ -33,12 +34,7 @@ const codecs: Record<
       sum.writeUInt32BE(crc32(bytes))
       return Buffer.concat([compress(bytes), sum])
     },
-    unpack: (bytes) => {
-      const plain = Buffer.from(uncompress(bytes.subarray(0, -4)))
-      if (crc32(plain) !== bytes.readUInt32BE(bytes.length - 4))
-        throw new Error('a block is damaged: its checksum differs')
-      return plain
-    },
+    unpack: (bytes) => unSnappy(bytes, Number.POSITIVE_INFINITY),
   },
 }
 

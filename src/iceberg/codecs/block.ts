@@ -1,21 +1,19 @@
 import { inflateRawSync } from 'node:zlib'
-import { decompress } from 'fzstd'
-import { uncompress } from 'snappyjs'
+import { unSnappy } from './snappy.js'
+import { unZstd } from './zstd.js'
 
 /** Bytes that one block of an Avro file may unpack to. */
-const MOST = 2 ** 30
-/** A checksum follows what snappy packs (Avro specification, Required Codecs). */
-const CRC = 4
+const MOST = 2 ** 28
 
 /**
  * Unpacks a block of an Avro file, as writers of manifests pack them:
- * `write.avro.compression-codec`.
+ * `write.manifest.compression-codec`, or `write.avro.compression-codec`.
  *
- * @throws Error when it can't be unpacked.
+ * @throws Error when it can't be unpacked, or would take more than 256 MiB.
  */
 export function unpackBlock(bytes: Uint8Array, codec: string): Uint8Array {
   if (codec === 'deflate') return inflateRawSync(bytes, { maxOutputLength: MOST })
-  if (codec === 'zstandard') return decompress(bytes)
-  if (codec === 'snappy') return uncompress(bytes.subarray(0, -CRC), MOST)
+  if (codec === 'zstandard') return unZstd(bytes, MOST)
+  if (codec === 'snappy') return unSnappy(bytes, MOST)
   throw new Error(`Avro codec ${codec} is not supported`)
 }
