@@ -56,7 +56,9 @@ function unpacked(packed: Buffer, most: number): Buffer {
   return out
 }
 
-/** The bytes of a number that follow a tag: the length of a literal, or how far back a copy goes. */
+/**
+ * The bytes of a number that follow a tag: the length of a literal, or how far back a copy goes.
+ */
 function widthOf(tag: number): number {
   const kind = tag & 3
   if (kind === 0) return tag >>> 2 < 60 ? 0 : (tag >>> 2) - 59

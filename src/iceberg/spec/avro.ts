@@ -90,7 +90,9 @@ export function encodeContainer(
  */
 export type Inflate = (bytes: Uint8Array, codec: string) => Uint8Array
 
-/** Bytes that all blocks of a file may unpack to, and records in them: far more than manifests have. */
+/**
+ * Bytes that all blocks of a file may unpack to, and records in them: far more than manifests have.
+ */
 const MOST_UNPACKED = 2 ** 28
 const MOST_RECORDS = 5_000_000
 
