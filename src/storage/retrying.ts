@@ -1,6 +1,6 @@
 import { PATIENT, type Patience, patiently } from './retry.js'
-import type { Staging } from './staging.js'
-import { type Storage, type StoredObject, stagingOf } from './storage.js'
+import type { ObjectAccess, Staging } from './staging.js'
+import { type Grant, type Storage, type StoredObject, stagingOf } from './storage.js'
 
 /**
  * A storage whose calls are tried again when their failure may pass. Only the create that decides
@@ -98,6 +98,10 @@ export class RetryingStorage implements Storage {
 
   protect(paths: readonly string[]): Promise<void> {
     return this.again(() => this.inner.protect(paths))
+  }
+
+  async vend(grants: readonly Grant[], seconds: number): Promise<ObjectAccess | undefined> {
+    return this.again(async () => this.inner.vend?.(grants, seconds))
   }
 
   private again<T>(call: () => Promise<T>): Promise<T> {

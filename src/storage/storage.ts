@@ -1,4 +1,4 @@
-import { Staging } from './staging.js'
+import { type ObjectAccess, Staging } from './staging.js'
 
 /** An object in storage; `path` is relative to the storage's root, with `/` between its parts. */
 export interface StoredObject {
@@ -9,6 +9,16 @@ export interface StoredObject {
   modified: number
   /** What changes with its content, where the storage tells. */
   etag?: string
+}
+
+/** What credentials allow in a folder, and in whatever lies below it. */
+export interface Grant {
+  /** A path without a slash at its ends. */
+  folder: string
+  /** Nothing allows to remove objects. */
+  may: 'read' | 'write'
+  /** How names end that nobody may write who may write others. */
+  except?: readonly string[]
 }
 
 /**
@@ -71,6 +81,15 @@ export interface Storage {
    * legal hold in a bucket with object lock.
    */
   protect(paths: readonly string[]): Promise<void>
+  /**
+   * Credentials of the storage for somebody who is to reach some folders and nothing else;
+   * `undefined` where it has none to give. Storages whose objects nobody reaches by credentials
+   * have no such method.
+   *
+   * @param seconds how long they are to be valid, 900 at least.
+   * @throws MoraineError of kind `usage` for folders to which they can't be limited.
+   */
+  vend?(grants: readonly Grant[], seconds: number): Promise<ObjectAccess | undefined>
 }
 
 /** The path of a located object, relative to the root; `undefined` when it lies elsewhere. */

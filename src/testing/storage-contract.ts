@@ -142,6 +142,23 @@ const names = (given: Given): ContractCase[] => [
   }),
 ]
 
+/** Credentials reach what they are for, or there are none. */
+const credentials = (given: Given): ContractCase[] => [
+  given('gives credentials that end, or none', async (storage) => {
+    const found = await storage.vend?.([{ folder: 'a/b', may: 'read' }], 900)
+    if (found === undefined) return
+    assert.equal(found.url, storage.url)
+    assert.ok(found.expires && found.expires.getTime() > Date.now())
+    assert.ok(found.expires.getTime() < Date.now() + 1000 * 1000)
+  }),
+  given('gives no credentials for folders that they can’t be limited to', async (storage) => {
+    for (const folder of ['', '..', 'a/../b', 'a//b', '/a', 'a/', 'a*', 'a?b', 'a${b}']) {
+      const found = async () => storage.vend?.([{ folder, may: 'read' }], 900)
+      assert.equal(await found().catch(() => undefined), undefined, folder)
+    }
+  }),
+]
+
 /**
  * What every storage promises. `make` gives an empty one for each case.
  *
@@ -153,5 +170,5 @@ export function storageContract(make: () => Storage | Promise<Storage>): Contrac
     name,
     run: async () => run(await make()),
   })
-  return [creating, reading, listing, names].flatMap((cases) => cases(given))
+  return [creating, reading, listing, names, credentials].flatMap((cases) => cases(given))
 }

@@ -10,6 +10,7 @@ const permissions = {
   remove: 's3:DeleteObject',
   'remove a version of': 's3:DeleteObjectVersion',
   protect: 's3:GetBucketObjectLockConfiguration and s3:PutObjectLegalHold',
+  'give credentials for': 'sts:AssumeRole',
   'give rules to': 's3:GetLifecycleConfiguration and s3:PutLifecycleConfiguration',
 } as const
 
@@ -86,6 +87,11 @@ function reasonOf(asked: Asked, cause: unknown): { said: string; hint?: string |
 
 function denied({ action, anonymous, encrypted }: Asked): { said: string; hint: string } {
   const needed = permissions[action]
+  if (action === 'give credentials for')
+    return {
+      said: `access denied (403): it needs ${needed}`,
+      hint: `Grant ${needed} to the credentials of this process; on AWS, the role that vendRole names must trust them.`,
+    }
   if (anonymous)
     return {
       said: `access denied: anonymous access does not include ${needed}`,

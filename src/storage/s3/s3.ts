@@ -10,7 +10,7 @@ import { MovedChecksums } from '../moved.js'
 import { checkPath } from '../paths.js'
 import { missing } from '../remedy.js'
 import { type ObjectAccess, Staging } from '../staging.js'
-import type { Storage, StoredObject } from '../storage.js'
+import type { Grant, Storage, StoredObject } from '../storage.js'
 import { receiveBody } from './body.js'
 import { type Given, hasObjectLock, holdObject, setLifecycle } from './bucket.js'
 import { cacheFolder } from './cache.js'
@@ -19,6 +19,7 @@ import { ExpectedSums } from './expected.js'
 import { type S3Action, s3Failure, statusOf } from './failures.js'
 import { clientsFor, type S3Place, s3Place } from './settings.js'
 import { proven, sendFile } from './upload.js'
+import { Vendor } from './vend.js'
 
 /** How often a create is tried that another one is in the way of. */
 const CONFLICTS = 10
@@ -42,6 +43,7 @@ export class S3Storage implements Storage {
   private readonly copies: Copies
   private connected: Promise<Clients> | undefined
   private lockable: Promise<boolean> | undefined
+  private readonly vendor: Vendor
 
   readonly staging: Staging
 
@@ -56,6 +58,7 @@ export class S3Storage implements Storage {
     this.staging = staging ?? new Staging()
     const root = address
     this.place = s3Place(root)
+    this.vendor = new Vendor(this.place, () => this.clients())
     const { bucket, prefix, endpoint } = this.place
     this.url = `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`
     const id = createHash('sha256')
@@ -228,6 +231,15 @@ export class S3Storage implements Storage {
       for (const path of paths) await holdObject(clients, this.named(path))
     } catch (error) {
       throw this.failed('protect', first, error)
+    }
+  }
+
+  async vend(grants: readonly Grant[], seconds: number): Promise<ObjectAccess | undefined> {
+    try {
+      const found = await this.vendor.vend(grants, seconds)
+      return found && { url: this.url, ...found }
+    } catch (error) {
+      throw this.failed('give credentials for', '', error)
     }
   }
 

@@ -17,6 +17,9 @@ export interface S3Place {
   encryption: { ServerSideEncryption?: 'AES256' | 'aws:kms'; SSEKMSKeyId?: string }
   /** A role that is assumed for each session. */
   role: string | undefined
+  /** A role of AWS whose credentials others may be given, each with limits, and its external id. */
+  vendRole: string | undefined
+  vendExternalId: string | undefined
   /** Milliseconds that an answer may take to begin. */
   timeout: number
   /** Whether engines that can shall read objects where they lie; otherwise as it costs less. */
@@ -34,6 +37,8 @@ const known = [
   'sse',
   'kmsKeyId',
   'role',
+  'vendRole',
+  'vendExternalId',
   'timeout',
   'reads',
   'anonymous',
@@ -86,6 +91,8 @@ export function s3Place(root: string): S3Place {
       ...(kmsKeyId ? { ServerSideEncryption: 'aws:kms' as const, SSEKMSKeyId: kmsKeyId } : {}),
     },
     role: setting('role'),
+    vendRole: setting('vendRole'),
+    vendExternalId: setting('vendExternalId'),
     timeout: seconds(setting('timeout') ?? '60s') * 1000,
     reads,
     anonymous: setting('anonymous') === 'true',
