@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import {
   CreateBucketCommand,
@@ -11,32 +10,18 @@ import {
 import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { expect, it, onTestFinished } from 'vitest'
 import { Project, repository } from '../support/project.js'
-import { freePort } from '../support/servers.js'
+import { motoProgram, startMoto } from '../support/servers.js'
 import { withService } from '../support/services.js'
 
-const moto = process.env.MORAINE_MOTO ?? join(homedir(), '.cache/moraine-ci/venv/bin/moto_server')
-
-withService('Moto', [moto], () => {
+withService('Moto', [motoProgram], () => {
   it('hears from a queue of SQS that objects have arrived, and empties both', async () => {
-    const port = await freePort()
-    const server = spawn(moto, ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' })
-    onTestFinished(() => void server.kill('SIGKILL'))
-    const endpoint = `http://127.0.0.1:${port}`
+    const { url: endpoint, stop } = await startMoto()
+    onTestFinished(stop)
     const keys = { AWS_ACCESS_KEY_ID: 'k', AWS_SECRET_ACCESS_KEY: 's', AWS_REGION: 'us-east-1' }
     const credentials = { accessKeyId: 'k', secretAccessKey: 's' }
     const config = { endpoint, region: 'us-east-1', credentials }
     const s3 = new S3Client({ ...config, forcePathStyle: true })
     const sqs = new SQSClient(config)
-    await expect
-      .poll(
-        () =>
-          fetch(`${endpoint}/moto-api/`).then(
-            ({ ok }) => ok,
-            () => false,
-          ),
-        { timeout: 100_000 },
-      )
-      .toBe(true)
     await s3.send(new CreateBucketCommand({ Bucket: 'drop' }))
     const VersioningConfiguration = { Status: 'Enabled' as const }
     await s3.send(new PutBucketVersioningCommand({ Bucket: 'drop', VersioningConfiguration }))

@@ -204,3 +204,25 @@ export async function startMinio(settings: NodeJS.ProcessEnv = {}): Promise<Serv
   }
   return { port, data, url, start, kill, stop }
 }
+
+/** Moto's program, which plays many services of AWS. */
+export const motoProgram: string =
+  process.env.MORAINE_MOTO ?? join(homedir(), '.cache/moraine-ci/venv/bin/moto_server')
+
+/** Services of AWS, without its rules of who may do what; any keys are good. */
+export async function startMoto(): Promise<{ url: string; stop(): void }> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const server = spawn(motoProgram, ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' })
+  const isUp = () =>
+    fetch(`${url}/moto-api/`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  for (let i = 0; i < 1000; i++) {
+    if (await isUp()) return { url, stop: () => void server.kill('SIGKILL') }
+    await new Promise((done) => setTimeout(done, 100))
+  }
+  server.kill('SIGKILL')
+  throw new Error('Moto did not start')
+}

@@ -3,13 +3,17 @@ import type { Secret } from '../../define/source.js'
 import { toJsonText } from '../../iceberg/json.js'
 import type { Storage } from '../../storage/storage.js'
 import { Branches } from './branches.js'
+import { Credentials } from './credentials.js'
 import { asRestError, forbidden, RestError } from './errors.js'
 import { MetadataFiles } from './files.js'
 import { Addresses } from './http/addresses.js'
+import { routeCredentials } from './http/delegation.js'
 import { Bodies, told } from './http/exchange.js'
-import { type App, endpoints, routeNamespaces, routeTables, routeViews } from './http/routes.js'
+import type { App } from './http/rooms.js'
+import { endpoints, routeNamespaces, routeTables, routeViews } from './http/routes.js'
 import { Tokens } from './http/tokens.js'
 import { Locations } from './locations.js'
+import { Places } from './places.js'
 
 /** What an Iceberg REST catalog needs beside a storage. */
 export interface CatalogOptions {
@@ -56,7 +60,7 @@ export function catalog(storage: Storage, options: CatalogOptions = {}): Hono {
     c.set('caller', { principal })
     return next()
   })
-  const branches = route(app, storage, bodies, options.allowLocations)
+  const branches = route(app, storage, bodies, options)
   app.get('/v1/config', async (c) => {
     const [, branch] = /@(.+)$/.exec(c.req.query('warehouse') ?? '') ?? []
     const { name } = await branches.named(branch)
@@ -70,17 +74,21 @@ function route(
   app: App,
   storage: Storage,
   bodies: Bodies,
-  allowed: readonly string[] | undefined,
+  { allowLocations, onError }: CatalogOptions,
 ): Branches {
   const files = new MetadataFiles(storage)
-  const locations = new Locations(storage, allowed)
+  const locations = new Locations(storage, allowLocations)
   const branches = new Branches({ storage, files, locations })
-  const rooms = { files, locations, branches, addresses: new Addresses(branches), bodies }
+  const places = new Places(locations)
+  const credentials = new Credentials({ storage, places, branches, onError })
+  const addresses = new Addresses(branches)
+  const rooms = { files, locations, branches, addresses, bodies, credentials }
   for (const base of ['/v1', '/v1/:branch']) {
     const api: App = new Hono()
     routeNamespaces(api, rooms)
     routeTables(api, rooms)
     routeViews(api, rooms)
+    routeCredentials(api, rooms)
     app.route(base, api)
   }
   return branches

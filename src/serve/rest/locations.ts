@@ -10,7 +10,7 @@ import type { Identifier, Namespace } from './names.js'
 const METADATA_PATH = 'write.metadata.path'
 
 /** Properties that say where engines put files. */
-const PATHS = [
+export const PATHS = [
   METADATA_PATH,
   'write.data.path',
   'write.folder-storage.path',

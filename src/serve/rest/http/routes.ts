@@ -1,5 +1,5 @@
-import type { Context, Hono } from 'hono'
-import { parseJson } from '../../../iceberg/json.js'
+import type { Context } from 'hono'
+import { parseJson, toJsonText } from '../../../iceberg/json.js'
 import {
   isObject,
   type Json,
@@ -7,29 +7,16 @@ import {
   objectOf,
   textsOf,
 } from '../../../iceberg/spec/updates/json.js'
-import type { Branches } from '../branches.js'
 import type { Caller } from '../caller.js'
 import { badRequest } from '../errors.js'
-import type { MetadataFiles } from '../files.js'
-import type { Locations } from '../locations.js'
 import { checkedNamespace, type Identifier, shownNamespace } from '../names.js'
 import { type Kind, namesIn, pointerOf } from '../relations.js'
 import { changesIn, drop, type LoadedTable, propertiesOf, rename } from '../tables.js'
-import { type Addresses, type Asked, Place } from './addresses.js'
-import { type Bodies, etagOf, nothing, told, toldText } from './exchange.js'
+import { type Asked, Place } from './addresses.js'
+import { accessTo, accessToMade, NONE } from './delegation.js'
+import { etagOf, nothing, told, toldText } from './exchange.js'
 import { pageOf } from './pages.js'
-
-/** What requests are answered with. */
-export interface Rooms {
-  files: MetadataFiles
-  locations: Locations
-  branches: Branches
-  addresses: Addresses
-  bodies: Bodies
-}
-
-/** An application that knows who asks. */
-export type App = Hono<{ Variables: { caller: Caller } }>
+import type { App, Rooms } from './rooms.js'
 
 const callerOf = (c: Asked): Caller => c.get('caller')
 
@@ -47,6 +34,7 @@ export const endpoints = [
   'HEAD /v1/{prefix}/namespaces/{namespace}/tables/{table}',
   'POST /v1/{prefix}/namespaces/{namespace}/tables/{table}',
   'DELETE /v1/{prefix}/namespaces/{namespace}/tables/{table}',
+  'GET /v1/{prefix}/namespaces/{namespace}/tables/{table}/credentials',
   'POST /v1/{prefix}/namespaces/{namespace}/register',
   'POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/metrics',
   'POST /v1/{prefix}/tables/rename',
@@ -140,22 +128,19 @@ function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
     const pointer = pointerOf(await place.branch.journal.head(), identifier, kind)
     if (c.req.method === 'HEAD') return nothing(c)
     const mode = c.req.query('snapshots') === 'refs' ? 'refs' : 'all'
-    const etag = etagOf(pointer, mode)
-    c.header('etag', etag)
-    if (c.req.header('if-none-match') === etag) return c.body(null, 304)
+    const isTable = kind === 'table'
+    const access = isTable ? await accessTo(c, rooms, place.branch, identifier, pointer) : NONE
+    // Credentials end while the metadata stay the same: "not modified" would bring no new ones.
+    if (access === NONE) {
+      const etag = etagOf(pointer, mode)
+      c.header('etag', etag)
+      if (c.req.header('if-none-match') === etag) return c.body(null, 304)
+    }
     const text = await files.asText(pointer)
-    const metadata = mode === 'refs' ? undefined : text
-    const location = locations.spelledIn(pointer.metadata, text)
-    if (metadata !== undefined)
-      return toldText(
-        c,
-        `{"metadata-location":${JSON.stringify(location)},"metadata":${metadata},"config":{}}`,
-      )
-    return told(c, {
-      'metadata-location': location,
-      metadata: withRefsOnly(parseJson(text) as Json),
-      config: {},
-    })
+    const location = JSON.stringify(locations.spelledIn(pointer.metadata, text))
+    const metadata = mode === 'all' ? text : toJsonText(withRefsOnly(parseJson(text) as Json), 0)
+    const rest = JSON.stringify(access).slice(1)
+    return toldText(c, `{"metadata-location":${location},"metadata":${metadata},${rest}`)
   })
   app.delete(`/namespaces/:namespace/${kind}s/:name`, async (c) => {
     const { place, identifier } = await addresses.relation(c)
@@ -187,10 +172,15 @@ function withRefsOnly(metadata: Json): Json {
 }
 
 /** A table or view after a change of it. */
-function loaded(c: Context, { locations }: Rooms, { at, metadata }: LoadedTable): Response {
-  if (at) c.header('etag', etagOf(at, 'all'))
+function loaded(
+  c: Context,
+  { locations }: Rooms,
+  { at, metadata }: LoadedTable,
+  access = NONE,
+): Response {
+  if (at && access === NONE) c.header('etag', etagOf(at, 'all'))
   const location = at ? { 'metadata-location': locations.spelled(at.metadata, metadata) } : {}
-  return told(c, { ...location, metadata, config: {} })
+  return told(c, { ...location, metadata, ...access })
 }
 
 export function routeTables(app: App, rooms: Rooms): void {
@@ -200,13 +190,15 @@ export function routeTables(app: App, rooms: Rooms): void {
     const body = await bodies.json(c)
     const { place, identifier } = await addresses.within(c, body.name)
     const table = await place.branch.tables.create(callerOf(c), identifier, body)
-    return loaded(c, rooms, table)
+    const access = await accessToMade(c, rooms, place.branch, identifier, table)
+    return loaded(c, rooms, table, access)
   })
   app.post('/namespaces/:namespace/register', async (c) => {
     const body = await bodies.json(c)
     const { place, identifier } = await addresses.within(c, body.name)
     const table = await place.branch.tables.register(callerOf(c), identifier, body)
-    return loaded(c, rooms, table)
+    const access = await accessToMade(c, rooms, place.branch, identifier, table)
+    return loaded(c, rooms, table, access)
   })
   app.post('/namespaces/:namespace/tables/:name', async (c) => {
     const body = await bodies.json(c)

@@ -1,0 +1,21 @@
+import type { Hono } from 'hono'
+import type { Branches } from '../branches.js'
+import type { Caller } from '../caller.js'
+import type { Credentials } from '../credentials.js'
+import type { MetadataFiles } from '../files.js'
+import type { Locations } from '../locations.js'
+import type { Addresses } from './addresses.js'
+import type { Bodies } from './exchange.js'
+
+/** What requests are answered with. */
+export interface Rooms {
+  files: MetadataFiles
+  locations: Locations
+  branches: Branches
+  addresses: Addresses
+  bodies: Bodies
+  credentials: Credentials
+}
+
+/** An application that knows who asks. */
+export type App = Hono<{ Variables: { caller: Caller } }>
