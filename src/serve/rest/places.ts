@@ -100,7 +100,8 @@ export class Places {
   }
 
   private foldersOf(state: LakeState, managed: boolean): Folders {
-    const key = managed ? state.tables : (state.external ?? NONE)
+    const key = managed ? state.tables : state.external
+    if (!key) return foldersWith([])
     const known = this.known.get(key)
     if (known) return known
     const found = managed ? managedFolders(state) : this.externalFolders(state)
@@ -121,9 +122,6 @@ export class Places {
     return foldersWith([...deep, ...levels.map((folder) => [`${folder}/`, undefined] as const)])
   }
 }
-
-/** Stands for what other engines keep in a lake where they keep nothing. */
-const NONE = {}
 
 const managedFolders = ({ tables }: LakeState): Folders =>
   foldersWith(Object.entries(tables).map(([name, { metadata }]) => [folderOf(metadata), name]))

@@ -15,7 +15,8 @@ type Target = Pick<S3Place, 'bucket' | 'prefix' | 'encryption' | 'endpoint'>
  *   have a meaning in one, and for more folders than fit.
  */
 export function policyFor(place: Target, grants: readonly Grant[], region: string): string {
-  const root = `arn:${partitionOf(region)}:s3:::${place.bucket}`
+  // Buckets have neither a region nor an account in their names.
+  const root = ['arn', partitionOf(region), 's3', '', '', place.bucket].join(':')
   const below = (folder: string) => `${keyOf(place, folder)}/*`
   const arns = (some: readonly Grant[]) => some.map(({ folder }) => `${root}/${below(folder)}`)
   const written = grants.filter(({ may }) => may === 'write')

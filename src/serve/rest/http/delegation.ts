@@ -21,24 +21,28 @@ export type Access = Partial<Issued> & Pick<Issued, 'config'>
 /** The client reaches them by what it has itself. */
 export const NONE: Access = { config: {} }
 
+/** A table as a request names it. */
+interface Named {
+  branch: Branch
+  identifier: Identifier
+}
+
 /** How a client that asks for credentials reaches the files of a table. */
 export async function accessTo(
   c: Asked,
   rooms: Rooms,
-  branch: Branch,
-  identifier: Identifier,
+  { branch, identifier }: Named,
   at: MetadataPointer,
 ): Promise<Access> {
   const table = { identifier, at: at.metadata, metadata: () => rooms.files.json(at) }
-  return delegated(c, rooms, branch, table, apiPath(c))
+  return delegated(c, rooms, { branch, table, path: apiPath(c) })
 }
 
 /** The same of a table that was made, or is about to be. */
 export async function accessToMade(
   c: Asked,
   rooms: Rooms,
-  branch: Branch,
-  identifier: Identifier,
+  { branch, identifier }: Named,
   { at, metadata }: LoadedTable,
 ): Promise<Access> {
   const json = async () => metadata as unknown as Json
@@ -46,15 +50,13 @@ export async function accessToMade(
   const folder = apiPath(c).replace(/\/[^/]*$/, '')
   // Until its first commit no request can name it.
   const path = at ? `${folder}/tables/${encodeURIComponent(identifier.name)}` : undefined
-  return delegated(c, rooms, branch, table, path)
+  return delegated(c, rooms, { branch, table, path })
 }
 
 async function delegated(
   c: Asked,
   { credentials }: Rooms,
-  branch: Branch,
-  table: TableAt,
-  path: string | undefined,
+  { branch, table, path }: { branch: Branch; table: TableAt; path: string | undefined },
 ): Promise<Access> {
   const wanted = (c.req.header(DELEGATION) ?? '').split(',').map((way) => way.trim())
   if (!wanted.includes('vended-credentials')) return NONE

@@ -129,7 +129,9 @@ function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
     if (c.req.method === 'HEAD') return nothing(c)
     const mode = c.req.query('snapshots') === 'refs' ? 'refs' : 'all'
     const isTable = kind === 'table'
-    const access = isTable ? await accessTo(c, rooms, place.branch, identifier, pointer) : NONE
+    const access = isTable
+      ? await accessTo(c, rooms, { branch: place.branch, identifier }, pointer)
+      : NONE
     // Credentials end while the metadata stay the same: "not modified" would bring no new ones.
     if (access === NONE) {
       const etag = etagOf(pointer, mode)
@@ -190,14 +192,14 @@ export function routeTables(app: App, rooms: Rooms): void {
     const body = await bodies.json(c)
     const { place, identifier } = await addresses.within(c, body.name)
     const table = await place.branch.tables.create(callerOf(c), identifier, body)
-    const access = await accessToMade(c, rooms, place.branch, identifier, table)
+    const access = await accessToMade(c, rooms, { branch: place.branch, identifier }, table)
     return loaded(c, rooms, table, access)
   })
   app.post('/namespaces/:namespace/register', async (c) => {
     const body = await bodies.json(c)
     const { place, identifier } = await addresses.within(c, body.name)
     const table = await place.branch.tables.register(callerOf(c), identifier, body)
-    const access = await accessToMade(c, rooms, place.branch, identifier, table)
+    const access = await accessToMade(c, rooms, { branch: place.branch, identifier }, table)
     return loaded(c, rooms, table, access)
   })
   app.post('/namespaces/:namespace/tables/:name', async (c) => {
