@@ -23,6 +23,8 @@ import { encodeManifestList } from './spec/manifest-list.js'
 import {
   currentSnapshot,
   expireSnapshots,
+  type Id,
+  namedSnapshots,
   newTable,
   type Snapshot,
   type TableMetadata,
@@ -32,6 +34,7 @@ import {
 import { fileMayMatch, manifestMayMatch, type Predicate } from './spec/prune.js'
 import type { PartitionSpec } from './spec/transforms.js'
 import type { Schema } from './spec/types.js'
+import { rebased } from './spec/updates/rebase.js'
 import { summarize } from './summary.js'
 import { TableVersion } from './version.js'
 
@@ -140,8 +143,7 @@ export class Table extends TableVersion {
     return new Table(this.storage, metadata, this.at, this.effects, this.cache, this.saved)
   }
 
-  async manifests(): Promise<ManifestFile[]> {
-    const { snapshot } = this
+  async manifests(snapshot = this.snapshot): Promise<ManifestFile[]> {
     if (!snapshot) return []
     return this.cache.list(
       this.pathOf(snapshot['manifest-list']),
@@ -158,19 +160,49 @@ export class Table extends TableVersion {
   }
 
   /**
-   * The paths of all files that the current snapshot leads to, a manifest before what it names.
+   * The paths of all files that snapshots lead to, a list or manifest before what it names: those
+   * of the current snapshot, of those that have a name, and their statistics.
    *
-   * @param isKnown says of a manifest that what it names is known: it is not read again.
+   * @param isKnown says of a list or manifest that what it names is known: it is not read again.
+   * @param others also of all other snapshots, as far as their files are there: they may have been
+   *   removed with the commits that showed them.
    */
-  async *paths(isKnown: (manifest: string) => boolean = () => false): AsyncGenerator<string> {
-    const list = this.snapshot?.['manifest-list']
-    if (list) yield this.pathOf(list)
-    for (const manifest of await this.manifests()) {
-      const path = this.pathOf(manifest.manifest_path)
-      if (isKnown(path)) continue
-      yield path
-      for (const { status, file } of await this.entries(manifest))
-        if (status !== 'deleted') yield this.pathOf(file.path)
+  async *paths(
+    isKnown: (path: string) => boolean = () => false,
+    { others = false } = {},
+  ): AsyncGenerator<string> {
+    const { snapshots } = this.metadata
+    const named = namedSnapshots(this.metadata).add(String(this.metadata['current-snapshot-id']))
+    const isNamed = (of: { 'snapshot-id': Id }) => named.has(String(of['snapshot-id']))
+    const { statistics = [], 'partition-statistics': partitions = [] } = this.metadata
+    for (const file of [...statistics, ...partitions])
+      if (others || isNamed(file)) yield this.pathOf(file['statistics-path'])
+    const read = new Set<string>()
+    for (const snapshot of snapshots) {
+      const needed = isNamed(snapshot)
+      const list = this.pathOf(snapshot['manifest-list'])
+      if (!needed && (!others || isKnown(list))) continue
+      const manifests = await this.there(list, needed, this.manifests(snapshot))
+      if (manifests) yield list
+      for (const manifest of manifests ?? []) {
+        const path = this.pathOf(manifest.manifest_path)
+        if (read.has(path) || isKnown(path)) continue
+        read.add(path)
+        const entries = await this.there(path, needed, this.entries(manifest))
+        if (entries) yield path
+        for (const { status, file } of entries ?? [])
+          if (status !== 'deleted') yield this.pathOf(file.path)
+      }
+    }
+  }
+
+  /** What is read of a file, which need not be there unless it is needed. */
+  private async there<T>(path: string, needed: boolean, read: Promise<T>): Promise<T | undefined> {
+    try {
+      return await read
+    } catch (error) {
+      if (needed || (await this.storage.stat(path))) throw error
+      return undefined
     }
   }
 
@@ -289,12 +321,24 @@ export class Table extends TableVersion {
     return this.store(withUpdate(this.metadata, this.effects.now().getTime(), previous))
   }
 
-  /** Forgets snapshots that are older than a time, but the newest and those that a name needs. */
-  async expire(before: Date): Promise<Table> {
-    const metadata = expireSnapshots(this.metadata, before.getTime(), { least: 1, age: 0 })
-    if (metadata === this.metadata) return this
-    const previous = this.file === undefined ? undefined : this.storage.locate(this.file)
-    return this.store(withUpdate(metadata, this.effects.now().getTime(), previous))
+  /** Without snapshots that are older than a time, but the newest and those that a name needs. */
+  expired(before: Date): Table {
+    const now = this.effects.now().getTime()
+    const keep = { least: 1, age: now - before.getTime() }
+    const metadata = expireSnapshots(this.metadata, now, keep)
+    return metadata === this.metadata ? this : this.with(metadata)
+  }
+
+  /**
+   * This version on top of one that others have made meanwhile, where that has the rows and the
+   * shape of the version that this one was made of; `undefined` where it has others.
+   */
+  async rebased(before: Table, theirs: Table): Promise<Table | undefined> {
+    const metadata = rebased(this.metadata, before.metadata, theirs.metadata)
+    if (!metadata) return undefined
+    const now = Math.max(this.effects.now().getTime(), this.lastUpdated)
+    const at = { ...metadata, 'last-updated-ms': theirs.lastUpdated }
+    return theirs.store(withUpdate(at, now, this.storage.locate(theirs.file as string)))
   }
 
   private get target(): ManifestTarget {

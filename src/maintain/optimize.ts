@@ -10,6 +10,8 @@ import type { CommitInfo, LakeState, TableState } from '../log/commit.js'
 import { refuseWriting } from '../log/format/features.js'
 import { whileWriting } from '../log/live.js'
 import type { CommitLog } from '../log/log.js'
+import { commitTables, type LakeLog } from '../log/tables/commit-tables.js'
+import { sameRowsAs } from '../log/tables/same-rows.js'
 import { checkFiles } from '../step/check-files.js'
 import { tableFiles } from '../step/table-files.js'
 import type { Storage } from '../storage/storage.js'
@@ -85,7 +87,7 @@ async function optimize(
       summary: { 'moraine.optimized': 'true' },
       sameRows: true,
     })
-    state = await publish(log, state, name, written, options.info)
+    state = await publish({ log, storage }, state, name, written, options.info)
     const done = {
       table: name,
       before: removed.length,
@@ -108,11 +110,8 @@ async function tableAt(storage: Storage, state: LakeState, name: string): Promis
   })
 }
 
-/** Earlier versions that are remembered as having the same rows. */
-const REMEMBERED = 50
-
 async function publish(
-  log: CommitLog,
+  lake: LakeLog,
   base: LakeState,
   name: string,
   table: Table,
@@ -123,10 +122,10 @@ async function publish(
     ...before,
     ...table.totals,
     ...table.pointer,
-    sameRowsAs: [before.metadata, ...(before.sameRowsAs ?? [])].slice(0, REMEMBERED),
+    sameRowsAs: sameRowsAs(before),
   }
   const message = `optimize ${name}`
-  return log.commit(base, { tables: { [name]: changed } }, { ...info, message })
+  return commitTables(lake, base, { tables: { [name]: changed } }, { ...info, message })
 }
 
 /**

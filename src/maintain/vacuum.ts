@@ -11,6 +11,8 @@ import { VACUUMED } from '../log/gone.js'
 import { type Live, lookForLive, nameOfLive, whileWriting } from '../log/live.js'
 import type { CommitLog } from '../log/log.js'
 import { quarantinedIn } from '../log/quarantined.js'
+import { commitTables } from '../log/tables/commit-tables.js'
+import { sameRowsAs } from '../log/tables/same-rows.js'
 import { Batches } from '../step/batches.js'
 import type { Storage, StoredObject } from '../storage/storage.js'
 
@@ -77,7 +79,7 @@ export async function vacuum(
   const { expired, horizon } = await (remove && since
     ? whileWriting(storage, log, { command: 'vacuum', author: info.author }, expireOld)
     : expireOld())
-  const roots = new Roots(storage)
+  const roots = new Roots(storage, since)
   // What somebody reads at this moment stays, although it can't be asked for any more.
   const pins = live.map(({ commit }) => commit).filter((commit) => commit >= (head.horizon ?? 0))
   const oldest = Math.min(horizon, ...pins)
@@ -165,11 +167,10 @@ async function expire(
   const tables: NonNullable<Changes['tables']> = {}
   for (const [name, state] of Object.entries(base.tables)) {
     const table = await Table.load(storage, state, effects)
-    const old = table.metadata.snapshots.some((s) => s['timestamp-ms'] < since.getTime())
-    if (!old || table.metadata.snapshots.length < 2) continue
-    const left = remove ? await table.expire(since) : table
-    const same = [state.metadata, ...(state.sameRowsAs ?? [])]
-    tables[name] = { ...state, ...left.pointer, sameRowsAs: same }
+    const left = table.expired(since)
+    if (left === table) continue
+    const { pointer } = remove ? await left.save() : left
+    tables[name] = { ...state, ...pointer, sameRowsAs: sameRowsAs(state) }
   }
   const expired = Object.keys(tables)
   const changes: Changes = {
@@ -177,7 +178,10 @@ async function expire(
     ...(horizon > before ? { horizon } : {}),
   }
   if (remove && !isEmpty(changes))
-    await log.commit(base, changes, { ...info, message: `expire commits before ${horizon}` })
+    await commitTables({ log, storage }, base, changes, {
+      ...info,
+      message: `expire commits before ${horizon}`,
+    })
   return { expired, horizon }
 }
 
@@ -202,7 +206,8 @@ async function atCommit(number: number, look: () => Promise<void>): Promise<void
 /** The files that commits lead to. */
 class Roots {
   private readonly used = new Set<string>()
-  private readonly metadata = new Set<string>()
+  /** Metadata files that were followed, and whether to all of their snapshots. */
+  private readonly metadata = new Map<string, boolean>()
   /** What tables of other engines name: apart, as they may name anything. */
   private readonly foreign = new Set<string>()
   /** Lists and manifests of other engines that were read. */
@@ -216,7 +221,11 @@ class Roots {
   private readonly manifests: Manifests
   private readonly batches: Batches
 
-  constructor(private readonly storage: Storage) {
+  /** @param since tables forget older snapshots than that, which nothing names. */
+  constructor(
+    private readonly storage: Storage,
+    private readonly since?: Date,
+  ) {
     this.manifests = new Manifests(storage)
     this.batches = new Batches(storage)
   }
@@ -245,7 +254,7 @@ class Roots {
   /** What a branch's own commits lead to; of those it shares with another, that one knows. */
   private async commits(log: CommitLog, first: number): Promise<void> {
     const head = await log.head()
-    await this.state(head)
+    await this.state(head, true)
     const done = this.followed.get(log.branch)
     this.followed.set(log.branch, head.number)
     if (done === undefined && first > log.forkedAt && first < head.number)
@@ -264,8 +273,11 @@ class Roots {
     }
   }
 
-  private async state({ tables, batches, watermarks, external }: LakeState): Promise<void> {
-    for (const table of Object.values(tables)) await this.table(table)
+  private async state(
+    { tables, batches, watermarks, external }: LakeState,
+    isHead = false,
+  ): Promise<void> {
+    for (const table of Object.values(tables)) await this.table(table, isHead)
     await this.external(external)
     await this.pointers(Object.values(batches).flat())
     this.indexes(watermarks)
@@ -307,13 +319,20 @@ class Roots {
     }
   }
 
-  /** A version of a table: its metadata, and what its current snapshot leads to. */
-  private async table({ metadata, sha256 }: TablePointer): Promise<void> {
-    if (this.metadata.has(metadata)) return
-    this.metadata.add(metadata)
+  /**
+   * A version of a table: its metadata, and what its current snapshot leads to, and those that a
+   * tag names. Of a version that engines see, all snapshots: they may be asked for any.
+   */
+  private async table({ metadata, sha256 }: TablePointer, isHead = false): Promise<void> {
+    const done = this.metadata.get(metadata)
+    if (done !== undefined && (done || !isHead)) return
+    this.metadata.set(metadata, isHead)
     this.used.add(metadata)
     const at = { metadata, ...(sha256 ? { sha256 } : {}) }
-    const table = await Table.load(this.storage, at, realEffects, this.manifests)
-    for await (const path of table.paths((manifest) => this.used.has(manifest))) this.used.add(path)
+    const { storage, since, manifests } = this
+    const version = await Table.load(storage, at, realEffects, manifests)
+    const table = since ? version.expired(since) : version
+    const isKnown = (path: string) => this.used.has(path)
+    for await (const path of table.paths(isKnown, { others: isHead })) this.used.add(path)
   }
 }

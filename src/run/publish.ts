@@ -1,6 +1,7 @@
 import { fullName } from '../define/dataset.js'
 import type { Changes, LakeState, Offsets, TableState, ViewState } from '../log/commit.js'
 import type { CommitFiles } from '../log/log.js'
+import { commitTables } from '../log/tables/commit-tables.js'
 import { offsetsOn } from '../plan/offsets.js'
 import type { BuildOutcome } from '../step/built.js'
 import { branchOf } from '../step/journal.js'
@@ -10,7 +11,7 @@ import type { Steps } from './steps.js'
 
 /** One commit with all that passed. */
 export async function publish(
-  { lake, log, author, run, signal }: Shared,
+  { lake, log, storage, author, run, signal }: Shared,
   steps: Steps,
   recorder: RunRecorder,
   base: LakeState,
@@ -20,7 +21,9 @@ export async function publish(
   if (lake.publish === 'all' && steps.anyFailed) return
   const names = built.map(({ dataset }) => fullName(dataset))
   const message = `build ${names.length === 1 ? names[0] : `${names.length} tables`}`
-  const state = await log.commit(base, publishable(built), { author, run, message }, filesOf(built))
+  const info = { author, run, message }
+  const changes = publishable(built)
+  const state = await commitTables({ log, storage }, base, changes, info, filesOf(built))
   recorder.committed(state.number, names)
 }
 

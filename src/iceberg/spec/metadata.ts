@@ -29,6 +29,15 @@ export interface TableMetadata {
   snapshots: Snapshot[]
   'snapshot-log': { 'timestamp-ms': number; 'snapshot-id': Id }[]
   'metadata-log': { 'timestamp-ms': number; 'metadata-file': string }[]
+  /** Files of statistics that engines have made, each of one snapshot. */
+  statistics?: StatisticsFile[]
+  'partition-statistics'?: StatisticsFile[]
+}
+
+/** What engines say of a file of statistics, as far as it is known here (spec, Table Statistics). */
+export interface StatisticsFile extends Readonly<Record<string, unknown>> {
+  'snapshot-id': Id
+  'statistics-path': string
 }
 
 /** An id of a snapshot: other writers use all 63 bits, which JavaScript's numbers can't hold. */
@@ -289,5 +298,25 @@ export function expireSnapshots(
     refs: Object.fromEntries(refs),
     snapshots: metadata.snapshots.filter((s) => kept.has(String(s['snapshot-id']))),
     'snapshot-log': log.slice(gap + 1),
+    ...statisticsOf(metadata, kept),
   }
+}
+
+/** The statistics of those snapshots that are kept. */
+export function statisticsOf(
+  metadata: Pick<TableMetadata, 'statistics' | 'partition-statistics'>,
+  kept: ReadonlySet<string>,
+): Pick<TableMetadata, 'statistics' | 'partition-statistics'> {
+  const left = (files: readonly StatisticsFile[]) =>
+    files.filter((file) => kept.has(String(file['snapshot-id'])))
+  const { statistics, 'partition-statistics': partitions } = metadata
+  return {
+    ...(statistics ? { statistics: left(statistics) } : {}),
+    ...(partitions ? { 'partition-statistics': left(partitions) } : {}),
+  }
+}
+
+/** The snapshots that a branch or tag names, by their ids. */
+export function namedSnapshots({ refs }: Pick<TableMetadata, 'refs'>): Set<string> {
+  return new Set(Object.values(refs).map((ref) => String(ref['snapshot-id'])))
 }

@@ -6,7 +6,13 @@ export type Part =
   | { kind: 'log'; branch: string; number?: number }
   | { kind: 'checkpoint' | 'anchor'; branch: string; number: number }
   | { kind: 'checksums' }
-  | { kind: 'table'; table: string; file: 'metadata' | 'manifest list' | 'manifest' | 'data' }
+  | {
+      kind: 'table'
+      table: string
+      file: 'metadata' | 'manifest list' | 'manifest' | 'data' | 'statistics'
+      /** The tag that leads to it, where the current rows of the table don't. */
+      tag?: string
+    }
   | {
       kind: 'batch'
       dataset: string

@@ -1,5 +1,6 @@
 import { LIST_CHECKSUM } from '../../iceberg/spec/checksums.js'
 import type { ManifestFile } from '../../iceberg/spec/manifest.js'
+import { namedSnapshots, type Snapshot } from '../../iceberg/spec/metadata.js'
 import { Table } from '../../iceberg/table.js'
 import { OTHER, readJson } from '../../storage/checked.js'
 import { MovedChecksums } from '../../storage/moved.js'
@@ -230,27 +231,59 @@ class Verifier {
     if (!(await this.object(what, { ...part, file: 'metadata' }, metadata, { sha256 }))) return
     await this.findings.guarded(what, { ...part, file: 'metadata' }, async () => {
       const table = await Table.load(this.storage, state)
-      const list = table.snapshot?.['manifest-list']
-      const sum = table.snapshot?.summary?.[LIST_CHECKSUM]
-      const listed = { ...part, file: 'manifest list' } as const
-      if (list && !(await this.object(what, listed, table.pathOf(list), { sha256: sum }))) return
-      await this.findings.guarded(what, listed, async () => {
-        let rows: number | undefined = 0
-        for (const manifest of await table.manifests()) {
-          const found = await this.manifest(name, what, table, manifest)
-          rows = rows === undefined || found === undefined ? undefined : rows + found
-        }
-        if (rows !== undefined && rows !== state.rows)
-          this.findings.problems.push(
-            `${what}: its files have ${rows} rows, but the log says ${state.rows}`,
-          )
-      })
+      const rows = table.snapshot ? await this.snapshot(part, what, table, table.snapshot) : 0
+      if (rows !== undefined && rows !== state.rows)
+        this.findings.problems.push(
+          `${what}: its files have ${rows} rows, but the log says ${state.rows}`,
+        )
+      await this.tagged(part, what, table)
     })
+  }
+
+  /** What tags of a table lead to, and its statistics. */
+  private async tagged(part: TablePart, what: string, table: Table): Promise<void> {
+    const { snapshots, refs } = table.metadata
+    for (const [tag, { 'snapshot-id': id }] of Object.entries(refs)) {
+      const snapshot = snapshots.find((one) => String(one['snapshot-id']) === String(id))
+      if (tag === 'main' || !snapshot) continue
+      const of = { ...part, tag }
+      await this.snapshot(of, `${what} (tag ${tag})`, table, snapshot)
+    }
+    const named = namedSnapshots(table.metadata)
+    const { statistics = [], 'partition-statistics': partitions = [] } = table.metadata
+    for (const file of [...statistics, ...partitions]) {
+      if (!named.has(String(file['snapshot-id']))) continue
+      const path = table.pathOf(file['statistics-path'])
+      await this.object(what, { ...part, file: 'statistics' }, path, {})
+    }
+  }
+
+  /** The rows of a snapshot; `undefined` where not all that it leads to can be read. */
+  private async snapshot(
+    part: TablePart,
+    what: string,
+    table: Table,
+    snapshot: Snapshot,
+  ): Promise<number | undefined> {
+    const list = table.pathOf(snapshot['manifest-list'])
+    const sha256 = snapshot.summary?.[LIST_CHECKSUM]
+    const listed = { ...part, file: 'manifest list' } as const
+    if (!(await this.object(what, listed, list, { sha256 }))) return undefined
+    let rows: number | undefined
+    await this.findings.guarded(what, listed, async () => {
+      let sum: number | undefined = 0
+      for (const manifest of await table.manifests(snapshot)) {
+        const found = await this.manifest(part, what, table, manifest)
+        sum = sum === undefined || found === undefined ? undefined : sum + found
+      }
+      rows = sum
+    })
+    return rows
   }
 
   /** The rows that a manifest adds; `undefined` where it can't be read. */
   private async manifest(
-    name: string,
+    of: TablePart,
     what: string,
     table: Table,
     manifest: ManifestFile,
@@ -258,7 +291,7 @@ class Verifier {
     const location = table.pathOf(manifest.manifest_path)
     const known = this.manifests.get(location)
     if (known !== undefined) return known
-    const part = { kind: 'table', table: name, file: 'manifest' } as const
+    const part = { ...of, file: 'manifest' } as const
     const { manifest_length: bytes, sha256 } = manifest
     if (!(await this.object(what, part, location, { bytes, sha256 }))) return undefined
     await this.findings.guarded(what, part, async () => {
@@ -370,5 +403,8 @@ class Verifier {
     return false
   }
 }
+
+/** Of which table something is, and of which tag of it, where only that leads to it. */
+type TablePart = Pick<Part & { kind: 'table' }, 'kind' | 'table' | 'tag'>
 
 type DeepArguments = Parameters<ReadDeep> extends [string, ...infer Rest] ? Rest : never

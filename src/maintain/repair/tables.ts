@@ -4,7 +4,7 @@ import { inputsOf } from '../../define/inputs.js'
 import type { AnyDataset } from '../../define/model.js'
 import type { LakeState } from '../../log/commit.js'
 import { CommitLog } from '../../log/log.js'
-import { couldNotRead, type Damage } from '../../log/verify/damage.js'
+import { couldNotRead, type Damage, type Part } from '../../log/verify/damage.js'
 import { decide } from '../../plan/decide.js'
 import { select } from '../../plan/graph.js'
 import { runLake } from '../../run/execute.js'
@@ -30,11 +30,8 @@ export class TableRepairs {
     for (const one of damaged) {
       if (one.part.kind !== 'table') continue
       const maker = makerOf(lake, one.part.table)
-      const why = !one.head
-        ? 'only earlier commits refer to it, and they can no longer be read. Restore it from a backup'
-        : maker
-          ? this.cantBuild(maker, state, broken)
-          : `lake.ts has no dataset for ${one.part.table}: roll back to an earlier state, or drop it`
+      const why =
+        whyNotBuilt(one, one.part) ?? this.cantBuildBy(maker, one.part.table, state, broken)
       if (why !== undefined || !maker) mends.push(lost(one, why ?? ''))
       else makers.set(maker, [...(makers.get(maker) ?? []), one])
     }
@@ -65,6 +62,16 @@ export class TableRepairs {
         )
       }
     return mends
+  }
+
+  private cantBuildBy(
+    maker: AnyDataset | undefined,
+    table: string,
+    state: LakeState,
+    broken: ReadonlySet<string>,
+  ): string | undefined {
+    if (maker) return this.cantBuild(maker, state, broken)
+    return `lake.ts has no dataset for ${table}: roll back to an earlier state, or drop it`
   }
 
   private cantBuild(
@@ -130,6 +137,16 @@ export class TableRepairs {
       : []
     return new Map([...all, ...failed])
   }
+}
+
+/** Why building a table again would not help. */
+function whyNotBuilt({ head }: Damage, { table, tag, file }: Part & { kind: 'table' }) {
+  if (tag !== undefined)
+    return `only the tag ${tag} of ${table} refers to it: restore it from a backup, or remove the tag`
+  if (file === 'statistics')
+    return `no row of ${table} is affected: have the engine that made these statistics compute them again`
+  if (head) return undefined
+  return 'only earlier commits refer to it, and they can no longer be read. Restore it from a backup'
 }
 
 interface Failed {

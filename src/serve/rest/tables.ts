@@ -4,13 +4,15 @@ import { createdMetadata } from '../../iceberg/spec/updates/create.js'
 import { isObject, type Json, textsOf } from '../../iceberg/spec/updates/json.js'
 import { type AnyMetadata, completed } from '../../iceberg/spec/updates/metadata-json.js'
 import { checkRequirements } from '../../iceberg/spec/updates/requirements.js'
-import type { ExternalState, LakeState } from '../../log/commit.js'
+import type { ExternalState, LakeState, TableState } from '../../log/commit.js'
 import type { Storage } from '../../storage/storage.js'
 import type { Caller } from './caller.js'
-import { alreadyExists, badRequest, noSuch } from './errors.js'
+import { alreadyExists, badRequest, illegal, noSuch } from './errors.js'
 import type { MetadataFiles, MetadataPointer } from './files.js'
 import type { Journal } from './journal.js'
 import type { Locations, Placed } from './locations.js'
+import { ManagedTables, managedTable } from './managed/managed-tables.js'
+import { refusedDrop, refusedRename } from './managed/refusals.js'
 import { type Identifier, keyOfRelation, shownName } from './names.js'
 import { type Namespaces, refuseManaged } from './namespaces.js'
 import { existing, externalOf, refuseTaken } from './relations.js'
@@ -27,6 +29,20 @@ export interface LoadedTable {
   /** `undefined` for a table that is not there yet. */
   at: MetadataPointer | undefined
   metadata: Placed & object
+}
+
+/** What a table becomes by a request; it has no place yet where it changes. */
+interface Applied {
+  after: LoadedTable
+  /** Writes its metadata; what a commit says of it then. */
+  save: () => Promise<{
+    at: MetadataPointer
+    relations?: Record<string, ExternalState>
+    tables?: Record<string, TableState>
+  }>
+  /** What it does, and since when its files may lie there, where that is known. */
+  did?: string
+  since?: Date
 }
 
 /** What tables are kept by. */
@@ -48,6 +64,7 @@ export class Tables {
   private readonly files: MetadataFiles
   private readonly locations: Locations
   private readonly namespaces: Namespaces
+  private readonly managed: ManagedTables
 
   constructor(parts: Parts) {
     this.storage = parts.storage
@@ -55,6 +72,7 @@ export class Tables {
     this.files = parts.files
     this.locations = parts.locations
     this.namespaces = parts.namespaces
+    this.managed = new ManagedTables(parts.storage, parts.files)
   }
 
   async create(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
@@ -101,24 +119,56 @@ export class Tables {
   async commit(caller: Caller, commits: readonly TableCommit[]): Promise<LoadedTable[]> {
     const names = commits.map(({ identifier }) => shownName(identifier))
     if (new Set(names).size < names.length) throw badRequest('A table must not be named twice')
-    for (const { identifier } of commits) refuseManaged(identifier.namespace, 'write')
     const message = `commit to ${names.join(', ')}`
     return this.journal.change({ caller, message }, async (state) => {
-      const decided: { after: LoadedTable; before: ExternalState | undefined; key: string }[] = []
-      for (const commit of commits) decided.push(await this.applied(state, commit))
+      const decided: Applied[] = []
+      for (const commit of commits)
+        decided.push(
+          managedTable(state, commit.identifier)
+            ? await this.managedApplied(state, commit)
+            : await this.applied(state, commit),
+        )
       const relations: Record<string, ExternalState> = {}
-      for (const { after, before, key } of decided) {
+      const tables: Record<string, TableState> = {}
+      for (const { after, save } of decided) {
         if (after.at) continue
-        const at = await this.write(after.metadata as AnyMetadata, before)
+        const { at, ...written } = await save()
         after.at = at
-        relations[key] = { kind: 'table', ...at }
+        Object.assign(relations, written.relations)
+        Object.assign(tables, written.tables)
       }
-      return { changes: { external: { relations } }, answer: decided.map(({ after }) => after) }
+      const has = (part: object) => Object.keys(part).length > 0
+      return {
+        changes: {
+          ...(has(tables) ? { tables } : {}),
+          ...(has(relations) ? { external: { relations } } : {}),
+        },
+        answer: decided.map(({ after }) => after),
+        ...told(decided),
+      }
     })
   }
 
+  /** What becomes of a table that `lake.ts` defines. */
+  private async managedApplied(state: LakeState, commit: TableCommit): Promise<Applied> {
+    const before = managedTable(state, commit.identifier) as TableState
+    const table = shownName(commit.identifier)
+    const change = await this.managed.changed(before, table, commit)
+    const { metadata, did, since } = change
+    if (did.length === 0)
+      return { after: { at: before, metadata }, save: async () => ({ at: before }) }
+    const save = async () => {
+      const saved = await this.managed.save(change)
+      return { at: saved.at, tables: { [table]: saved.state } }
+    }
+    return { after: { at: undefined, metadata }, save, did: `${did.join(', ')} of ${table}`, since }
+  }
+
   /** What a table becomes; it has no place yet where it changes. */
-  private async applied(state: LakeState, { identifier, requirements, updates }: TableCommit) {
+  private async applied(
+    state: LakeState,
+    { identifier, requirements, updates }: TableCommit,
+  ): Promise<Applied> {
     const key = keyOfRelation(identifier)
     const isNew = requirements.some(({ type }) => type === 'assert-create')
     const found = externalOf(state, identifier)
@@ -131,7 +181,11 @@ export class Tables {
     const isSame = metadata === before
     if (!isSame) this.refuseElsewhere(metadata, before)
     const after: LoadedTable = { at: isSame ? found : undefined, metadata }
-    return { after, before: found, key }
+    const save = async () => {
+      const at = await this.write(metadata, found)
+      return { at, relations: { [key]: { kind: 'table', ...at } as const } }
+    }
+    return { after, save }
   }
 
   async register(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
@@ -145,6 +199,14 @@ export class Tables {
       return { changes: pointTo(identifier, { kind: 'table', ...at }), answer: { at, metadata } }
     })
   }
+}
+
+/** How the history shows changes that are known in detail, and since when their files are there. */
+function told(decided: readonly Applied[]): { message?: string; since?: Date } {
+  const times = decided.map(({ since }) => since?.getTime())
+  const did = decided.map((one) => one.did)
+  if (!did.every((text) => text !== undefined) || times.includes(undefined)) return {}
+  return { message: did.join(', '), since: new Date(Math.min(...(times as number[]))) }
 }
 
 /** What a commit says of a table or view: where its metadata lie now, or that it is gone. */
@@ -170,9 +232,11 @@ export async function drop(
   kind: ExternalState['kind'],
   identifier: Identifier,
 ): Promise<void> {
-  refuseManaged(identifier.namespace, `drop a ${kind}`)
   const message = `drop ${kind} ${shownName(identifier)}`
   return journal.change({ caller, message }, async (state) => {
+    if (kind === 'table' && managedTable(state, identifier))
+      throw illegal(refusedDrop(shownName(identifier)))
+    refuseManaged(identifier.namespace, `drop a ${kind}`)
     existing(state, identifier, kind)
     return { changes: pointTo(identifier, null), answer: undefined }
   })
@@ -185,9 +249,10 @@ export async function rename(
   kind: ExternalState['kind'],
   [from, to]: readonly [Identifier, Identifier],
 ): Promise<void> {
-  for (const { namespace } of [from, to]) refuseManaged(namespace, `rename a ${kind}`)
   const message = `rename ${kind} ${shownName(from)} to ${shownName(to)}`
   return journal.change({ caller, message }, async (state) => {
+    if (kind === 'table' && managedTable(state, from)) throw illegal(refusedRename(shownName(from)))
+    for (const { namespace } of [from, to]) refuseManaged(namespace, `rename a ${kind}`)
     const found = existing(state, from, kind)
     const taken = externalOf(state, to)
     if (taken && (kind === 'view' || taken.kind !== kind))

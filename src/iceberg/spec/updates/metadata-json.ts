@@ -9,7 +9,10 @@ import { invalid } from './refused.js'
  * stays as it is.
  */
 export interface AnyMetadata
-  extends Omit<TableMetadata, 'format-version' | 'last-sequence-number' | 'snapshots'> {
+  extends Omit<
+    TableMetadata,
+    'format-version' | 'last-sequence-number' | 'snapshots' | 'statistics' | 'partition-statistics'
+  > {
   'format-version': number
   'last-sequence-number': Long
   snapshots: AnySnapshot[]
