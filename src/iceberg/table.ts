@@ -23,7 +23,6 @@ import { encodeManifestList } from './spec/manifest-list.js'
 import {
   currentSnapshot,
   expireSnapshots,
-  type Id,
   namedSnapshots,
   newTable,
   type Snapshot,
@@ -126,6 +125,24 @@ export class Table extends TableVersion {
     return currentSnapshot(this.metadata)
   }
 
+  /** Snapshots that have names beside that of the current one. */
+  get tagged(): { tag: string; snapshot: Snapshot }[] {
+    const { snapshots, refs } = this.metadata
+    return Object.entries(refs).flatMap(([tag, { 'snapshot-id': id }]) => {
+      const snapshot = snapshots.find((one) => String(one['snapshot-id']) === String(id))
+      return tag === 'main' || !snapshot ? [] : [{ tag, snapshot }]
+    })
+  }
+
+  /** The paths of files of statistics: of snapshots that have names, or of all. */
+  statistics({ others = false } = {}): string[] {
+    const named = namedSnapshots(this.metadata)
+    const { statistics = [], 'partition-statistics': partitions = [] } = this.metadata
+    return [...statistics, ...partitions]
+      .filter((file) => others || named.has(String(file['snapshot-id'])))
+      .map((file) => this.pathOf(file['statistics-path']))
+  }
+
   /** The folder of the table, relative to the storage's root. */
   get folder(): string {
     // A lake that was moved still finds its files: they lie where its tables have always lain.
@@ -173,13 +190,10 @@ export class Table extends TableVersion {
   ): AsyncGenerator<string> {
     const { snapshots } = this.metadata
     const named = namedSnapshots(this.metadata).add(String(this.metadata['current-snapshot-id']))
-    const isNamed = (of: { 'snapshot-id': Id }) => named.has(String(of['snapshot-id']))
-    const { statistics = [], 'partition-statistics': partitions = [] } = this.metadata
-    for (const file of [...statistics, ...partitions])
-      if (others || isNamed(file)) yield this.pathOf(file['statistics-path'])
+    yield* this.statistics({ others })
     const read = new Set<string>()
     for (const snapshot of snapshots) {
-      const needed = isNamed(snapshot)
+      const needed = named.has(String(snapshot['snapshot-id']))
       const list = this.pathOf(snapshot['manifest-list'])
       if (!needed && (!others || isKnown(list))) continue
       const manifests = await this.there(list, needed, this.manifests(snapshot))

@@ -125,7 +125,10 @@ async function publish(
     sameRowsAs: sameRowsAs(before),
   }
   const message = `optimize ${name}`
-  return commitTables(lake, base, { tables: { [name]: changed } }, { ...info, message })
+  return commitTables(lake, base, {
+    changes: { tables: { [name]: changed } },
+    info: { ...info, message },
+  })
 }
 
 /**

@@ -178,9 +178,9 @@ async function expire(
     ...(horizon > before ? { horizon } : {}),
   }
   if (remove && !isEmpty(changes))
-    await commitTables({ log, storage }, base, changes, {
-      ...info,
-      message: `expire commits before ${horizon}`,
+    await commitTables({ log, storage }, base, {
+      changes,
+      info: { ...info, message: `expire commits before ${horizon}` },
     })
   return { expired, horizon }
 }

@@ -21,9 +21,11 @@ export async function publish(
   if (lake.publish === 'all' && steps.anyFailed) return
   const names = built.map(({ dataset }) => fullName(dataset))
   const message = `build ${names.length === 1 ? names[0] : `${names.length} tables`}`
-  const info = { author, run, message }
-  const changes = publishable(built)
-  const state = await commitTables({ log, storage }, base, changes, info, filesOf(built))
+  const state = await commitTables({ log, storage }, base, {
+    changes: publishable(built),
+    info: { author, run, message },
+    files: filesOf(built),
+  })
   recorder.committed(state.number, names)
 }
 

@@ -34,7 +34,7 @@ export interface TableMetadata {
   'partition-statistics'?: StatisticsFile[]
 }
 
-/** What engines say of a file of statistics, as far as it is known here (spec, Table Statistics). */
+/** What engines say of a file of statistics, as far as it is used here (spec, Statistics). */
 export interface StatisticsFile extends Readonly<Record<string, unknown>> {
   'snapshot-id': Id
   'statistics-path': string

@@ -11,6 +11,13 @@ export interface LakeLog {
   storage: Storage
 }
 
+/** What is committed, and what is known of its files. */
+interface Committed {
+  changes: Changes
+  info: CommitInfo
+  files?: CommitFiles
+}
+
 const ATTEMPTS = 20
 
 /**
@@ -22,9 +29,7 @@ const ATTEMPTS = 20
 export async function commitTables(
   lake: LakeLog,
   base: LakeState,
-  changes: Changes,
-  info: CommitInfo,
-  files: CommitFiles = {},
+  { changes, info, files = {} }: Committed,
 ): Promise<LakeState> {
   let [on, mine] = [base, changes]
   for (let attempt = 0; ; attempt++) {

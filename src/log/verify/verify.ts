@@ -1,6 +1,5 @@
 import { LIST_CHECKSUM } from '../../iceberg/spec/checksums.js'
 import type { ManifestFile } from '../../iceberg/spec/manifest.js'
-import { namedSnapshots, type Snapshot } from '../../iceberg/spec/metadata.js'
 import { Table } from '../../iceberg/table.js'
 import { OTHER, readJson } from '../../storage/checked.js'
 import { MovedChecksums } from '../../storage/moved.js'
@@ -242,20 +241,10 @@ class Verifier {
 
   /** What tags of a table lead to, and its statistics. */
   private async tagged(part: TablePart, what: string, table: Table): Promise<void> {
-    const { snapshots, refs } = table.metadata
-    for (const [tag, { 'snapshot-id': id }] of Object.entries(refs)) {
-      const snapshot = snapshots.find((one) => String(one['snapshot-id']) === String(id))
-      if (tag === 'main' || !snapshot) continue
-      const of = { ...part, tag }
-      await this.snapshot(of, `${what} (tag ${tag})`, table, snapshot)
-    }
-    const named = namedSnapshots(table.metadata)
-    const { statistics = [], 'partition-statistics': partitions = [] } = table.metadata
-    for (const file of [...statistics, ...partitions]) {
-      if (!named.has(String(file['snapshot-id']))) continue
-      const path = table.pathOf(file['statistics-path'])
+    for (const { tag, snapshot } of table.tagged)
+      await this.snapshot({ ...part, tag }, `${what} (tag ${tag})`, table, snapshot)
+    for (const path of table.statistics())
       await this.object(what, { ...part, file: 'statistics' }, path, {})
-    }
   }
 
   /** The rows of a snapshot; `undefined` where not all that it leads to can be read. */
@@ -263,7 +252,7 @@ class Verifier {
     part: TablePart,
     what: string,
     table: Table,
-    snapshot: Snapshot,
+    snapshot: NonNullable<Table['snapshot']>,
   ): Promise<number | undefined> {
     const list = table.pathOf(snapshot['manifest-list'])
     const sha256 = snapshot.summary?.[LIST_CHECKSUM]
