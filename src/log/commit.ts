@@ -139,6 +139,15 @@ export interface External {
   relations: Readonly<Record<string, ExternalState>>
 }
 
+/** A request that was carried out. */
+export interface SeenRequest {
+  commit: number
+  /** When that was (ISO). */
+  at: string
+  /** Of what it was, in hex. */
+  sha256: string
+}
+
 /** What a commit changes; `null` says that something is no longer part of the lake. */
 export interface Changes {
   tables?: Record<string, TableState | null>
@@ -179,6 +188,8 @@ export interface Changes {
   external?: ExternalChanges
   /** Branches that have a name: their ids by it; only main has names. */
   branches?: Record<string, string | null>
+  /** The request that asked for it: by its key, the SHA-256 of what it was, in hex. */
+  requests?: Record<string, string>
 }
 
 /** Who made a commit, in which run, and why. */
@@ -260,6 +271,8 @@ export interface LakeState {
   external?: External
   /** Ids of branches by their names, where some have one. */
   branches?: Readonly<Record<string, string>>
+  /** Requests that were carried out not long ago, by their keys: a second time nothing is done. */
+  requests?: Readonly<Record<string, SeenRequest>>
   /** The last batch of each dataset that has expired, where some have. */
   expired?: Readonly<Record<string, number>>
   /**

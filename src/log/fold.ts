@@ -3,6 +3,7 @@ import type { BatchPointer, Changes, Commit, LakeState } from './commit.js'
 import { foldDefinitions } from './definitions.js'
 import { externalBoth, externalTo, foldExternal, writtenExternal } from './external.js'
 import { differences, merged } from './maps.js'
+import { foldRequests } from './requests.js'
 
 export const emptyState: LakeState = {
   number: 0,
@@ -32,6 +33,7 @@ export function fold(state: LakeState, commit: Commit, hash: string): LakeState 
     offsets: merged(state.offsets, offsets),
     watermarks: merged(state.watermarks, watermarks),
     ...foldExternal(state.external, commit.changes.external),
+    ...foldRequests(state.requests, commit),
     ...foldBranches(state.branches, commit.changes.branches),
     ...expired,
     ...(horizon > 0 ? { horizon } : {}),
@@ -257,6 +259,7 @@ function written(changes: Changes): Set<string> {
     ...Object.keys(changes.offsets ?? {}).map((name) => `offsets of ${name}`),
     ...Object.keys(changes.watermarks ?? {}).map((name) => `watermark of ${name}`),
     ...writtenExternal(changes.external),
+    ...Object.keys(changes.requests ?? {}).map((key) => `request ${key}`),
     ...Object.keys(changes.branches ?? {}).map((name) => `branch ${name}`),
   ])
 }

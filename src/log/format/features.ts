@@ -32,6 +32,8 @@ const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   external: { since: '0.1.0', needed: 'write' },
   // Folded by a program that does not know them, their names would be lost.
   branches: { since: '0.1.0', needed: 'write' },
+  // The same: a request that comes again would be carried out again.
+  'request-keys': { since: '0.1.0', needed: 'write' },
   definitions: { since: '0.1.0', needed: 'none' },
   // Who passes over it rolls back to damaged files, as if nobody had found them.
   repairs: { since: '0.1.0', needed: 'none' },
@@ -93,6 +95,7 @@ const changes = object<Changes>({
   watermarks: map(any),
   external: since('external', external),
   branches: since('branches', map(any)),
+  requests: since('request-keys', map(any)),
 })
 
 const commit: Shape = object<Commit>({

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import type { Secret } from '../../define/source.js'
 import { toJsonText } from '../../iceberg/json.js'
+import { KEY_LIFETIME } from '../../log/requests.js'
 import type { Storage } from '../../storage/storage.js'
 import { Branches } from './branches.js'
 import { Credentials } from './credentials.js'
@@ -8,7 +9,7 @@ import { asRestError, forbidden, RestError } from './errors.js'
 import { MetadataFiles } from './files.js'
 import { Addresses } from './http/addresses.js'
 import { routeCredentials } from './http/delegation.js'
-import { Bodies, told } from './http/exchange.js'
+import { Bodies, requestKey, told } from './http/exchange.js'
 import type { App } from './http/rooms.js'
 import { endpoints, routeNamespaces, routeTables, routeViews } from './http/routes.js'
 import { Tokens } from './http/tokens.js'
@@ -57,14 +58,19 @@ export function catalog(storage: Storage, options: CatalogOptions = {}): Hono {
     const reads = c.req.method === 'GET' || c.req.method === 'HEAD' || /\/metrics$/.test(c.req.path)
     if (!principal.writes && !reads)
       throw forbidden('This server was started without a token: it can be read, and not written to')
-    c.set('caller', { principal })
+    c.set('caller', { principal, request: requestKey(c, principal.name) })
     return next()
   })
   const branches = route(app, storage, bodies, options)
   app.get('/v1/config', async (c) => {
     const [, branch] = /@(.+)$/.exec(c.req.query('warehouse') ?? '') ?? []
     const { name } = await branches.named(branch)
-    return told(c, { defaults: {}, overrides: name ? { prefix: name } : {}, endpoints })
+    return told(c, {
+      defaults: {},
+      overrides: name ? { prefix: name } : {},
+      endpoints,
+      'idempotency-key-lifetime': KEY_LIFETIME,
+    })
   })
   return app as unknown as Hono
 }

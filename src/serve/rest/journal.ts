@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MoraineError } from '../../errors.js'
-import type { Changes, LakeState } from '../../log/commit.js'
+import type { Changes, LakeState, SeenRequest } from '../../log/commit.js'
+import type { Entry } from '../../log/entry.js'
 import { isEmpty } from '../../log/fold.js'
 import type { CommitLog } from '../../log/log.js'
-import type { Caller } from './caller.js'
-import { forbidden } from './errors.js'
+import { ownValue } from '../../own-value.js'
+import type { Caller, RequestKey } from './caller.js'
+import { forbidden, RestError } from './errors.js'
 
 /** Who asks for a change, and what it is. */
 export interface Request {
@@ -25,6 +27,9 @@ export interface Outcome<T> {
    */
   since?: Date
 }
+
+/** What a request is answered that comes again: what the commit of the first one changed. */
+export type Again<T> = (changes: Changes, before: LakeState) => Promise<T>
 
 const ATTEMPTS = 20
 
@@ -49,11 +54,19 @@ export class Journal {
    * Commits what `decide` makes of the newest state. Where somebody else was faster, it decides
    * again on what is there then.
    *
+   * A request whose key a commit has is answered as it was then, and nothing is done.
+   *
    * @param decide refuses what can't be done; nothing is committed where it changes nothing.
+   * @param again the answer to a request that was carried out; without it, the one that `decide`
+   *   gives on the state before.
    */
-  change<T>(request: Request, decide: (state: LakeState) => Promise<Outcome<T>>): Promise<T> {
+  change<T>(
+    request: Request,
+    decide: (state: LakeState) => Promise<Outcome<T>>,
+    again: Again<T> = async (_, before) => (await decide(before)).answer,
+  ): Promise<T> {
     if (this.readOnly !== undefined) return Promise.reject(forbidden(this.readOnly))
-    const done = this.last.then(() => this.attempt(request, decide))
+    const done = this.last.then(() => this.attempt(request, decide, again))
     this.last = done.catch(() => {})
     return done
   }
@@ -61,15 +74,19 @@ export class Journal {
   private async attempt<T>(
     request: Request,
     decide: (state: LakeState) => Promise<Outcome<T>>,
+    again: Again<T>,
   ): Promise<T> {
+    const { request: key, principal } = request.caller
     for (let attempt = 0; ; attempt++) {
       const state = await this.log.head()
+      const seen = key && ownValue(state.requests ?? {}, key.key)
+      if (seen) return this.answered(seen, key, again)
       const { changes, answer, message, since = new Date(0) } = await decide(state)
       if (isEmpty(changes)) return answer
       try {
-        const author = request.caller.principal.name
-        const info = { author, run: null, message: message ?? request.message }
-        await this.log.commit(state, changes, info, { since })
+        const info = { author: principal.name, run: null, message: message ?? request.message }
+        const known = key ? { requests: { [key.key]: key.sha256 } } : {}
+        await this.log.commit(state, { ...changes, ...known }, info, { since })
         return answer
       } catch (error) {
         const isConflict = error instanceof MoraineError && error.kind === 'conflict'
@@ -79,5 +96,17 @@ export class Journal {
         await sleep(Math.random() * Math.min(1000, 10 * 2 ** attempt))
       }
     }
+  }
+
+  private async answered<T>(seen: SeenRequest, key: RequestKey, again: Again<T>): Promise<T> {
+    if (seen.sha256 !== key.sha256)
+      throw new RestError(
+        422,
+        'UnprocessableEntityException',
+        `The idempotency key ${key.key} was used for another request`,
+      )
+    const entry = await this.log.entry(seen.commit)
+    const before = await this.log.stateAt(seen.commit - 1)
+    return again((entry as Entry).commit.changes, before)
   }
 }

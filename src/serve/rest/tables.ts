@@ -10,7 +10,8 @@ import type { Caller } from './caller.js'
 import { alreadyExists, badRequest, illegal, noSuch } from './errors.js'
 import type { MetadataFiles, MetadataPointer } from './files.js'
 import type { Journal } from './journal.js'
-import type { Locations, Placed } from './locations.js'
+import { asLeft, changeOne, type LoadedTable } from './loaded.js'
+import type { Locations } from './locations.js'
 import { ManagedTables, managedTable } from './managed/managed-tables.js'
 import { refusedDrop, refusedRename } from './managed/refusals.js'
 import { type Identifier, keyOfRelation, shownName } from './names.js'
@@ -22,13 +23,6 @@ export interface TableCommit {
   identifier: Identifier
   requirements: readonly Json[]
   updates: readonly Json[]
-}
-
-/** A table as it is told: where its metadata lie, and what they are. */
-export interface LoadedTable {
-  /** `undefined` for a table that is not there yet. */
-  at: MetadataPointer | undefined
-  metadata: Placed & object
 }
 
 /** What a table becomes by a request; it has no place yet where it changes. */
@@ -60,8 +54,8 @@ interface Parts {
  */
 export class Tables {
   private readonly storage: Storage
-  private readonly journal: Journal
-  private readonly files: MetadataFiles
+  readonly journal: Journal
+  readonly files: MetadataFiles
   private readonly locations: Locations
   private readonly namespaces: Namespaces
   private readonly managed: ManagedTables
@@ -92,7 +86,7 @@ export class Tables {
       return { at: undefined, metadata }
     }
     const message = `create table ${shownName(identifier)}`
-    return this.journal.change({ caller, message }, async (state) => {
+    return changeOne(this, { caller, message }, identifier, async (state) => {
       const metadata = await decide(state)
       const at = await this.write(metadata, undefined)
       return { changes: pointTo(identifier, { kind: 'table', ...at }), answer: { at, metadata } }
@@ -120,7 +114,7 @@ export class Tables {
     const names = commits.map(({ identifier }) => shownName(identifier))
     if (new Set(names).size < names.length) throw badRequest('A table must not be named twice')
     const message = `commit to ${names.join(', ')}`
-    return this.journal.change({ caller, message }, async (state) => {
+    const decide = async (state: LakeState) => {
       const decided: Applied[] = []
       for (const commit of commits)
         decided.push(
@@ -146,7 +140,9 @@ export class Tables {
         answer: decided.map(({ after }) => after),
         ...told(decided),
       }
-    })
+    }
+    const identifiers = commits.map(({ identifier }) => identifier)
+    return this.journal.change({ caller, message }, decide, asLeft(this.files, identifiers))
   }
 
   /** What becomes of a table that `lake.ts` defines. */
@@ -193,7 +189,7 @@ export class Tables {
     const metadata = completed(json)
     this.refuseElsewhere(metadata)
     const message = `register table ${shownName(identifier)}`
-    return this.journal.change({ caller, message }, async (state) => {
+    return changeOne(this, { caller, message }, identifier, async (state) => {
       const replaces = request.overwrite === true && externalOf(state, identifier)?.kind === 'table'
       if (!replaces) refuseTaken(state, identifier, 'table')
       return { changes: pointTo(identifier, { kind: 'table', ...at }), answer: { at, metadata } }

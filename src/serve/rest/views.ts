@@ -10,17 +10,18 @@ import type { ExternalState } from '../../log/commit.js'
 import type { Caller } from './caller.js'
 import type { MetadataFiles } from './files.js'
 import type { Journal } from './journal.js'
+import { changeOne, type LoadedTable } from './loaded.js'
 import type { Locations } from './locations.js'
 import { type Identifier, shownName } from './names.js'
 import { type Namespaces, refuseManaged } from './namespaces.js'
 import { existing, refuseTaken } from './relations.js'
-import { changesIn, type LoadedTable, pointTo, propertiesOf, registered } from './tables.js'
+import { changesIn, pointTo, propertiesOf, registered } from './tables.js'
 
 /** Views of other engines. */
 export class Views {
   constructor(
-    private readonly journal: Journal,
-    private readonly files: MetadataFiles,
+    readonly journal: Journal,
+    readonly files: MetadataFiles,
     private readonly locations: Locations,
     private readonly namespaces: Namespaces,
   ) {}
@@ -28,7 +29,7 @@ export class Views {
   async create(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
     const uuid = randomUUID()
     const message = `create view ${shownName(identifier)}`
-    return this.journal.change({ caller, message }, async (state) => {
+    return changeOne(this, { caller, message }, identifier, async (state) => {
       refuseTaken(state, identifier, 'view')
       const version = objectOf(request, 'view-version')
       const location = this.namespaces.locationFor(state, identifier, request.location, uuid)
@@ -54,7 +55,7 @@ export class Views {
     refuseManaged(identifier.namespace, 'replace a view')
     const { requirements, updates } = changesIn(request)
     const message = `replace view ${shownName(identifier)}`
-    return this.journal.change({ caller, message }, async (state) => {
+    return changeOne(this, { caller, message }, identifier, async (state) => {
       const found = existing(state, identifier, 'view')
       const before = (await this.files.json(found)) as unknown as ViewMetadata
       checkViewRequirements(requirements, before)
@@ -70,7 +71,7 @@ export class Views {
     const metadata = completedView(json)
     this.locations.refuseElsewhere(metadata)
     const message = `register view ${shownName(identifier)}`
-    return this.journal.change({ caller, message }, async (state) => {
+    return changeOne(this, { caller, message }, identifier, async (state) => {
       refuseTaken(state, identifier, 'view')
       return { changes: pointTo(identifier, { kind: 'view', ...at }), answer: { at, metadata } }
     })

@@ -1,8 +1,10 @@
 import type { Context } from 'hono'
 import { parseJson, toJsonText } from '../../../iceberg/json.js'
 import { isObject, type Json } from '../../../iceberg/spec/updates/json.js'
+import { sha256 } from '../../../storage/checksum.js'
 import { BadBody, readBody, refuseEncoded } from '../../body.js'
 import { HeldBytes } from '../../held-bytes.js'
+import type { Caller, RequestKey } from '../caller.js'
 import { badRequest, RestError } from '../errors.js'
 import type { MetadataPointer } from '../files.js'
 import { checkedName, checkedNamespace, type Identifier } from '../names.js'
@@ -34,6 +36,8 @@ export class Bodies {
 
   async json(c: Context): Promise<Json> {
     const text = await this.text(c)
+    const caller: Caller | undefined = c.get('caller')
+    if (caller?.request) c.set('caller', { ...caller, request: withBody(caller.request, text) })
     let value: unknown
     try {
       value = parseJson(text)
@@ -65,3 +69,24 @@ export function identifierIn(value: unknown): Identifier {
 /** What changes with the metadata of a table, for clients that have them already. */
 export const etagOf = ({ metadata, sha256 }: MetadataPointer, mode: string) =>
   `W/"${sha256 ?? Buffer.from(metadata).toString('base64url')}-${mode}"`
+
+/** Characters of a key that a request may have. */
+const KEY = /^[\w-]{1,128}$/
+
+/**
+ * The key that a client gave a request, so that it is carried out once however often it is sent.
+ *
+ * @throws RestError for one that can't be kept.
+ */
+export function requestKey(c: Context, principal: string): RequestKey | undefined {
+  const key = c.req.header('idempotency-key')
+  if (key === undefined) return undefined
+  if (!KEY.test(key)) throw badRequest('An idempotency key must be 1 to 128 letters, digits and -')
+  const what = new URL(c.req.url)
+  return { key, sha256: sha256(`${principal} ${c.req.method} ${what.pathname}${what.search}`) }
+}
+
+const withBody = ({ key, sha256: what }: RequestKey, body: string): RequestKey => ({
+  key,
+  sha256: sha256(`${what} ${body}`),
+})
