@@ -88,7 +88,7 @@ function route(
   const places = new Places(locations)
   const credentials = new Credentials({ storage, places, branches, onError })
   const addresses = new Addresses(branches)
-  const rooms = { files, locations, branches, addresses, bodies, credentials }
+  const rooms = { storage, files, locations, branches, addresses, bodies, credentials }
   for (const base of ['/v1', '/v1/:branch']) {
     const api: App = new Hono()
     routeNamespaces(api, rooms)

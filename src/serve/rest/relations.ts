@@ -64,7 +64,7 @@ export function refuseTaken(state: LakeState, identifier: Identifier, kind: Kind
 export function namesIn(state: LakeState, namespace: Namespace, kind: Kind): string[] {
   if (isManaged(namespace)) {
     const prefix = `${namespace[0]}.`
-    const own = kind === 'table' ? Object.keys(state.tables) : []
+    const own = Object.keys(kind === 'table' ? state.tables : (state.views ?? {}))
     return own
       .flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []))
       .sort()

@@ -1,4 +1,5 @@
 import type { Hono } from 'hono'
+import type { Storage } from '../../../storage/storage.js'
 import type { Branches } from '../branches.js'
 import type { Caller } from '../caller.js'
 import type { Credentials } from '../credentials.js'
@@ -9,6 +10,7 @@ import type { Bodies } from './exchange.js'
 
 /** What requests are answered with. */
 export interface Rooms {
+  storage: Storage
   files: MetadataFiles
   locations: Locations
   branches: Branches

@@ -10,7 +10,8 @@ import {
 import type { Caller } from '../caller.js'
 import { badRequest } from '../errors.js'
 import type { LoadedTable } from '../loaded.js'
-import { checkedNamespace, type Identifier, shownNamespace } from '../names.js'
+import { type StoredView, storedView } from '../managed/stored-views.js'
+import { checkedNamespace, type Identifier, shownName, shownNamespace } from '../names.js'
 import { type Kind, namesIn, pointerOf } from '../relations.js'
 import { changesIn, drop, propertiesOf, rename } from '../tables.js'
 import { type Asked, Place } from './addresses.js'
@@ -114,7 +115,7 @@ const byName = (a: readonly string[], b: readonly string[]) =>
 
 /** What both kinds have: lists, reading one, whether it is there, dropping and renaming one. */
 function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
-  const { addresses, files, locations, bodies } = rooms
+  const { storage, addresses, files, locations, bodies } = rooms
   app.get(`/namespaces/:namespace/${kind}s`, async (c) => {
     const { place, text } = await addresses.namespace(c)
     const state = await place.branch.journal.head()
@@ -126,7 +127,10 @@ function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
   })
   app.get(`/namespaces/:namespace/${kind}s/:name`, async (c) => {
     const { place, identifier } = await addresses.relation(c)
-    const pointer = pointerOf(await place.branch.journal.head(), identifier, kind)
+    const state = await place.branch.journal.head()
+    const stored = kind === 'view' ? storedView(storage, state, shownName(identifier)) : undefined
+    if (stored) return c.req.method === 'HEAD' ? nothing(c) : toldStored(c, stored)
+    const pointer = pointerOf(state, identifier, kind)
     if (c.req.method === 'HEAD') return nothing(c)
     const mode = c.req.query('snapshots') === 'refs' ? 'refs' : 'all'
     const isTable = kind === 'table'
@@ -158,6 +162,14 @@ function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
     await rename(place.branch.journal, callerOf(c), kind, [from, to])
     return nothing(c)
   })
+}
+
+/** A view that `lake.ts` defines. */
+function toldStored(c: Context, { location, metadata, version }: StoredView): Response {
+  const etag = `W/"${version}"`
+  c.header('etag', etag)
+  if (c.req.header('if-none-match') === etag) return c.body(null, 304)
+  return told(c, { 'metadata-location': location, metadata, config: {} })
 }
 
 /**
