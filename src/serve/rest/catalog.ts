@@ -1,4 +1,4 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import type { Secret } from '../../define/source.js'
 import { toJsonText } from '../../iceberg/json.js'
 import { KEY_LIFETIME } from '../../log/requests.js'
@@ -12,6 +12,7 @@ import { routeCredentials } from './http/delegation.js'
 import { Bodies, requestKey, told } from './http/exchange.js'
 import type { App } from './http/rooms.js'
 import { endpoints, routeNamespaces, routeTables, routeViews } from './http/routes.js'
+import { onlyHere } from './http/same-machine.js'
 import { Tokens } from './http/tokens.js'
 import { Locations } from './locations.js'
 import { Places } from './places.js'
@@ -22,6 +23,16 @@ export interface CatalogOptions {
   token?: Secret | undefined
   /** Prefixes of locations outside of the lake that tables may lie under: `file:///tmp`. */
   allowLocations?: readonly string[]
+  /**
+   * Clients that ask for it, and have shown the token, are given temporary credentials for one
+   * table, where the storage has some to give; yes, where nothing is said.
+   */
+  credentials?: boolean
+  /**
+   * Whether a request comes from this machine, and so can open the files of a lake in a folder;
+   * others are refused there. By default what Node's server says of the connection.
+   */
+  isLocal?: (c: Context) => boolean
   /** Hears of what went wrong inside; whoever asked is told only that something did. */
   onError?: (error: unknown) => void
 }
@@ -61,6 +72,7 @@ export function catalog(storage: Storage, options: CatalogOptions = {}): Hono {
     c.set('caller', { principal, request: requestKey(c, principal.name) })
     return next()
   })
+  if (storage.url.startsWith('file:')) app.use(onlyHere(options.isLocal))
   const branches = route(app, storage, bodies, options)
   app.get('/v1/config', async (c) => {
     const [, branch] = /@(.+)$/.exec(c.req.query('warehouse') ?? '') ?? []
@@ -80,13 +92,13 @@ function route(
   app: App,
   storage: Storage,
   bodies: Bodies,
-  { allowLocations, onError }: CatalogOptions,
+  { allowLocations, credentials: vends = true, onError }: CatalogOptions,
 ): Branches {
   const files = new MetadataFiles(storage)
   const locations = new Locations(storage, allowLocations)
   const branches = new Branches({ storage, files, locations })
   const places = new Places(locations)
-  const credentials = new Credentials({ storage, places, branches, onError })
+  const credentials = new Credentials({ storage, places, branches, vends, onError })
   const addresses = new Addresses(branches)
   const rooms = { storage, files, locations, branches, addresses, bodies, credentials }
   for (const base of ['/v1', '/v1/:branch']) {

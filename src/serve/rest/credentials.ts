@@ -29,6 +29,8 @@ interface Parts {
   storage: Storage
   places: Places
   branches: Branches
+  /** Without it, nobody is given any. */
+  vends: boolean
   /** Hears why there are no credentials. */
   onError?: ((error: unknown) => void) | undefined
   now?: () => number
@@ -43,13 +45,15 @@ export class Credentials {
   private readonly storage: Storage
   private readonly places: Places
   private readonly branches: Branches
+  private readonly vends: boolean
   private readonly onError: ((error: unknown) => void) | undefined
   private readonly now: () => number
 
-  constructor({ storage, places, branches, onError, now = Date.now }: Parts) {
+  constructor({ storage, places, branches, vends, onError, now = Date.now }: Parts) {
     this.storage = storage
     this.places = places
     this.branches = branches
+    this.vends = vends
     this.onError = onError
     this.now = now
   }
@@ -68,7 +72,7 @@ export class Credentials {
     table: TableAt,
     refresh?: string,
   ): Promise<Issued | undefined> {
-    if (!this.storage.vend || principal.name === 'anonymous') return undefined
+    if (!this.vends || !this.storage.vend || principal.name === 'anonymous') return undefined
     const { main } = this.branches
     const logs = branch === main ? [main] : [branch, main]
     const states = await Promise.all(logs.map(({ journal }) => journal.head()))

@@ -27,7 +27,7 @@ const file = (path: string, root = 'memory:///lake'): DataFile => ({
 /** A lake in which another engine keeps a table, whose files it writes by itself. */
 class Lake {
   readonly storage = new MemoryStorage()
-  private readonly app = catalog(this.storage, { token: 'x' })
+  private readonly app = catalog(this.storage, { token: 'x', isLocal: () => true })
 
   async ask(method: string, path: string, body?: object) {
     const init = { method, headers: { authorization: 'Bearer x' } }
@@ -152,7 +152,7 @@ describe('vacuum', () => {
       onTestFinished(() => rm(folder, { recursive: true }))
       const storage = new LocalStorage(folder)
       const named = (location: string) => location.replace('file://', scheme)
-      const app = catalog(storage, { token: 'x' })
+      const app = catalog(storage, { token: 'x', isLocal: () => true })
       const ask = (path: string, body: object) =>
         app.request(`/v1/${path}`, {
           method: 'POST',

@@ -108,7 +108,7 @@ type Named = Record<string, unknown> & { name: string; dataset: string }
 
 /** Another engine, which keeps a table and a view in the lake. */
 async function otherEngine(project: Project) {
-  const app = catalog(project.storage, { token: 'x' })
+  const app = catalog(project.storage, { token: 'x', isLocal: () => true })
   const ask = async (path: string, body: object) => {
     const init = { method: 'POST', headers: { authorization: 'Bearer x' } }
     const answer = await app.request(`/v1/${path}`, { ...init, body: toJsonText(body, 0) })
