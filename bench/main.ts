@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { arrivals } from './arrivals.js'
+import { catalog } from './catalog.js'
 import { commits } from './commits.js'
 import { mariadb, postgres } from './databases.js'
 import { withFigure } from './figures.js'
@@ -80,9 +81,13 @@ if (positionals[0] === 'guard') {
   await guard(Number(values.pairs), values.against, values.json)
   process.exit()
 }
+if (positionals[0] === 'catalog') {
+  await catalog(Number(values.scale), values.against, values.json)
+  process.exit()
+}
 const benchmark = benchmarks[positionals[0] ?? '']
 if (!benchmark) {
-  console.error(`There is: guard, ${Object.keys(benchmarks).join(', ')}`)
+  console.error(`There is: guard, catalog, ${Object.keys(benchmarks).join(', ')}`)
   process.exit(2)
 }
 
