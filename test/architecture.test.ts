@@ -361,13 +361,13 @@ const inDuckDB = [
  * stored, and where a name that `describe` gave is compared. None is to be added.
  */
 const namingTypes = [
+  'engine/file-type',
   'gold/view',
   'plan/exact',
   'plan/fingerprint',
   'quality/raw',
   'source/files/encode',
   'step/requested-types',
-  'step/table-files',
 ]
 
 /**

@@ -1,7 +1,7 @@
 import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import type { Lake } from '../define/lake.js'
-import type { AnyDataset, Silver, Sql } from '../define/model.js'
+import type { AnyDataset, AnyInput, Silver, Sql } from '../define/model.js'
 import type { Partition } from '../define/partition.js'
 import { quoteName, reference, renderSql } from '../define/sql/sql.js'
 import { type Field, typeName } from '../define/types/column-type.js'
@@ -12,6 +12,7 @@ import { ownValue } from '../own-value.js'
 import { type ColumnLineage, type ColumnSource, columnLineage } from '../plan/lineage.js'
 import { bindSql } from '../run/bind/bind.js'
 import { Batches, bronzeLineage } from '../step/batches.js'
+import { Externals } from '../step/external/externals.js'
 import type { Storage } from '../storage/storage.js'
 import { type MetadataFile, type MetadataFiles, metadataOf } from './metadata-file.js'
 
@@ -46,6 +47,8 @@ export interface CatalogEntry {
   changed: string | null
   /** It is stored as a query: there are no rows of its own. */
   view?: true
+  /** Why it can't be read: another engine keeps it. */
+  problem?: string
   location: string | null
   /** Of what another engine keeps: the levels of its namespace. */
   namespace?: readonly string[]
@@ -64,14 +67,17 @@ export async function describeLake(
   state: LakeState,
 ): Promise<CatalogEntry[]> {
   const batches = new Batches(storage)
+  const externals = await Externals.of(storage, state, lake.datasets, { files: false })
   const { columns } = await bindSql(
     session,
     new Map(lake.datasets.map((dataset) => [dataset, 'all'])),
-    state,
-    batches,
+    { view: externals.on(state), batches, externals },
   )
   const namesOf = new Map(
-    lake.datasets.map((d) => [fullName(d).toLowerCase(), namesIn(d, columns.get(d) ?? [])]),
+    [...lake.externals, ...lake.datasets].map((d) => [
+      fullName(d).toLowerCase(),
+      namesIn(d, columns.get(d) ?? []),
+    ]),
   )
   const columnsOf = (table: string) => namesOf.get(table.toLowerCase()) ?? []
   const entries: CatalogEntry[] = []
@@ -113,7 +119,7 @@ function partitionText({ transform, column, width }: Partition): string {
   return `${transform}(${width === undefined ? '' : `${width}, `}${column})`
 }
 
-function namesIn(dataset: AnyDataset, fields: readonly Field[]): string[] {
+function namesIn(dataset: AnyInput, fields: readonly Field[]): string[] {
   const own = fields.map(({ name }) => name)
   return dataset.tier === 'bronze' && own.length === bronzeLineage.length ? [] : own
 }

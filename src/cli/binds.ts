@@ -1,13 +1,14 @@
 import type { LakeState } from '../log/commit.js'
 import { bindNew } from '../run/bind/bind-new.js'
 import type { Bind } from '../run/prepare.js'
+import type { Externals } from '../step/external/externals.js'
 import { type Storage, stagingOf } from '../storage/storage.js'
 
 /**
  * Binds SQL on a state in an engine of its own, which is started where there is any: what is built
  * has been bound before.
  */
-export function bindsOn(storage: Storage, state: LakeState): Bind {
+export function bindsOn(storage: Storage, state: LakeState, externals: Externals): Bind {
   return async (wanted, arriving) => {
     const { openEngine } = await import('../engine/open.js')
     const { Batches } = await import('../step/batches.js')
@@ -16,7 +17,8 @@ export function bindsOn(storage: Storage, state: LakeState): Bind {
       // Definitions are bound against no rows: there is nothing that they could have to open.
       await engine.confine([])
       const session = await engine.open()
-      const left = await bindNew(session, wanted, state, new Batches(storage), arriving)
+      const on = { view: externals.on(state), batches: new Batches(storage), externals }
+      const left = await bindNew(session, wanted, on, arriving)
       session.close()
       return left
     } finally {

@@ -1,5 +1,3 @@
-import type { AnyDataset } from '../define/model.js'
-import type { Field } from '../define/types/column-type.js'
 import type { LakeState } from '../log/commit.js'
 import { changesOf } from '../plan/decide.js'
 import { select } from '../plan/graph.js'
@@ -11,6 +9,7 @@ import { notesOf, prepare } from '../run/prepare.js'
 import { Sources } from '../run/sources.js'
 import { Batches } from '../step/batches.js'
 import { hash } from '../step/context.js'
+import { Externals } from '../step/external/externals.js'
 import type { Storage } from '../storage/storage.js'
 import { bindsOn } from './binds.js'
 import type { Changes, Planned } from './output/plan.js'
@@ -26,8 +25,9 @@ export async function makePlan(
   const datasets = select(lake, selectors)
   const state = await log.head()
   await using sources = new Sources(datasets, new Batches(storage))
-  const bind = bindsOn(storage, state)
-  const prepared = await prepare({ datasets, state, sources, bind, full, now })
+  const externals = await Externals.of(storage, state, datasets, { files: true })
+  const bind = bindsOn(storage, state, externals)
+  const prepared = await prepare({ datasets, state, sources, externals, bind, full, now })
   const { stages } = prepared
   const changes = await schemaChanges(stages, prepared.left.columns, state, storage)
   const older = Object.fromEntries(
@@ -40,7 +40,7 @@ export async function makePlan(
   return { ...prepared, changes, notes: notesOf(prepared), older, removed }
 }
 
-type Columns = ReadonlyMap<AnyDataset, readonly Field[]>
+type Columns = Planned['left']['columns']
 
 /** How the columns of tables that are there will change. */
 async function schemaChanges(

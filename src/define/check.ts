@@ -1,4 +1,4 @@
-import type { AnyDataset, Check, CheckKind, CheckSeverity, Row, Sql } from './model.js'
+import type { AnyInput, Check, CheckKind, CheckSeverity, Row, Sql } from './model.js'
 import {
   columnName,
   columnNames,
@@ -17,6 +17,7 @@ import {
   needed,
   type OptionList,
 } from './options/options.js'
+import { fullName } from './sql/name.js'
 import { noSql } from './sql/sql.js'
 
 interface Severe {
@@ -91,7 +92,7 @@ export const check = {
     return made({ check: 'discarded', max: fraction(good.max ?? 1) }, good)
   },
   /** Every non-NULL value of the column exists in a column of another dataset. */
-  references: <C extends string, D extends AnyDataset>(
+  references: <C extends string, D extends AnyInput>(
     column: C,
     to: D,
     target: keyof Row<D> & string,
@@ -142,7 +143,7 @@ export function checkName(check: Check): string {
     case 'discarded':
       return `at most ${Number((check.max * 100).toFixed(6))} % discarded`
     case 'references':
-      return `${check.columns[0]} references ${check.to.tier}.${check.to.name}.${check.target}`
+      return `${check.columns[0]} references ${fullName(check.to)}.${check.target}`
     case 'sql':
       return check.name
     default:

@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import { callSite } from './call-site.js'
 import type {
-  AnyDataset,
+  AnyInput,
   Bronze,
   BronzeColumns,
   BronzeOptions,
   ColumnRef,
   ColumnRefs,
+  External,
+  ExternalOptions,
   Gold,
   GoldOptions,
   GoldRow,
@@ -22,7 +24,13 @@ import type {
   Stored,
   Tier,
 } from './model.js'
-import { bronzeOptions, goldOptions, ruleList, silverOptions } from './options/dataset-options.js'
+import {
+  bronzeOptions,
+  externalOptions,
+  goldOptions,
+  ruleList,
+  silverOptions,
+} from './options/dataset-options.js'
 import { silverDataset, sqlTag } from './options/expected.js'
 import { checked, checkedArguments, needed } from './options/options.js'
 import { toPartition } from './partition.js'
@@ -30,6 +38,8 @@ import { described } from './problems/described.js'
 import { isBroken, markBroken, mistake } from './problems/mistakes.js'
 import { noSource } from './source.js'
 import { noSql, sql } from './sql/sql.js'
+
+export { fullName, schemaOf } from './sql/name.js'
 
 /** Bronze: raw rows, unchanged; nothing is converted or lost. */
 export function bronze<C extends string = string>(
@@ -143,7 +153,7 @@ export function history(dataset: Silver<any>): Sql {
 }
 
 /** Whether rows of an input say when keys are gone from its source. */
-function comparesKeys(input: AnyDataset): boolean {
+function comparesKeys(input: AnyInput): boolean {
   return input.tier === 'bronze' && input.from.kind === 'database' && input.from.compareKeys
 }
 
@@ -175,6 +185,46 @@ export function gold<S extends Shape = Shape>(
   }) as unknown as Gold<any>
 }
 
+/**
+ * A table that another engine keeps in the lake, as an input of silver and gold: its namespace and
+ * its name, as the engine created it through the REST catalog. `moraine plan` sees its changes.
+ *
+ * @param name `ml.scores`; levels of nested namespaces are separated by dots, too.
+ * @example
+ * const scores = external('ml.scores', { columns: { id: t.bigint(), score: t.double() } })
+ * const best = gold('best', { query: sql`select id from ${scores} where score > 0.9` })
+ */
+export function external<S extends Shape = Shape>(
+  name: string,
+  options: ExternalOptions<S> = {},
+): External<GoldRow<S>> {
+  const good = checked<ExternalOptions<Shape>>(externalCall(name), options, externalOptions)
+  const { columns, ...about } = good
+  const levels = String(name).split('.')
+  const made = {
+    kind: 'dataset',
+    tier: 'external',
+    namespace: levels.slice(0, -1),
+    name: levels.at(-1) as string,
+    about,
+    declared: columns,
+    place: callSite(),
+    columns: columnRefs(),
+  } as unknown as External<any>
+  return typeof name !== 'string' || isBroken(good) ? markBroken(made) : made
+}
+
+/** How mistakes name the call. */
+function externalCall(name: unknown): string {
+  if (typeof name === 'string') return `external('${name}')`
+  mistake(
+    `The first argument of external(…) must be a name, not ${described(name)}`,
+    undefined,
+    "Write external('ml.scores', { … })",
+  )
+  return 'external(…)'
+}
+
 function toKeep(keep: string | Keep | undefined): Keep | undefined {
   return typeof keep === 'string' ? { for: keep } : keep
 }
@@ -192,9 +242,4 @@ function columnRefs(): Record<string, ColumnRef> {
   const get = (_: object, name: string | symbol) =>
     typeof name === 'string' ? { kind: 'column', name } : undefined
   return new Proxy({}, { get }) as Record<string, ColumnRef>
-}
-
-/** The dataset's full name, as in queries and commands: `silver.orders`. */
-export function fullName(dataset: { tier: string; name: string }): string {
-  return `${dataset.tier}.${dataset.name}`
 }

@@ -1,12 +1,13 @@
 export { type Alert, type AlertOn, alert } from './alert.js'
 export { check } from './check.js'
-export { bronze, gold, history, silver } from './dataset.js'
+export { bronze, external, gold, history, silver } from './dataset.js'
 export { defineLake, type Lake, type LakeOptions } from './lake.js'
 export type {
   AnyDataset,
   Bronze,
   BronzeColumns,
   Check,
+  External,
   Gold,
   Incremental,
   Row,

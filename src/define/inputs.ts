@@ -1,9 +1,10 @@
-import type { AnyDataset, Check, Silver, Sql } from './model.js'
+import type { AnyDataset, AnyInput, Check, External, Silver, Sql } from './model.js'
 import { datasetsIn, viewsIn } from './sql/sql.js'
 
-/** The datasets that a dataset reads directly, each once: first the rows' origin, then look-ups. */
-export function inputsOf(dataset: AnyDataset): AnyDataset[] {
+/** What a dataset reads directly, each once: first the rows' origin, then look-ups. */
+export function inputsOf(dataset: AnyInput): AnyInput[] {
   switch (dataset.tier) {
+    case 'external':
     case 'bronze':
       return []
     case 'silver':
@@ -13,16 +14,24 @@ export function inputsOf(dataset: AnyDataset): AnyDataset[] {
   }
 }
 
+/** Tables of other engines that a dataset reads, by way of views too, or looks into to check. */
+export function externalsOf(dataset: AnyDataset): External<any>[] {
+  const all = [...inputsOf(dataset), ...checkedAgainst(dataset)]
+  return [...new Set(all)].filter((input) => input.tier === 'external')
+}
+
+export const isBuilt = (input: AnyInput): input is AnyDataset => input.tier !== 'external'
+
 /**
  * Datasets that a dataset's checks look into. They come first, but their rows are none of its rows.
  */
-export function checkedAgainst(dataset: AnyDataset): AnyDataset[] {
+export function checkedAgainst(dataset: AnyDataset): AnyInput[] {
   if (dataset.tier === 'bronze') return []
   const found = dataset.checks.flatMap((check: Check) => {
     if (check.check === 'references') return [check.to]
     return check.check === 'sql' ? datasetsIn(check.query) : []
   })
-  return [...new Set<AnyDataset>(found)].filter((other) => other !== dataset)
+  return [...new Set<AnyInput>(found)].filter((other) => other !== dataset)
 }
 
 /**
@@ -48,7 +57,7 @@ function sqlOf(dataset: Silver<any>): Sql[] {
 }
 
 /** The datasets that a silver dataset looks something up in. */
-export function lookupsOf(dataset: Silver<any>): AnyDataset[] {
+export function lookupsOf(dataset: Silver<any>): AnyInput[] {
   const found = sqlOf(dataset).flatMap(datasetsIn)
   return [...new Set(found)].filter((input) => !dataset.from.includes(input))
 }

@@ -2,18 +2,19 @@ import { DefinitionError, type Problem, type SourceLocation } from '../errors.js
 import type { Alert } from './alert.js'
 import { callSite } from './call-site.js'
 import { fullName } from './dataset.js'
-import { checkedAgainst, inputsOf, viewsOf } from './inputs.js'
+import { checkedAgainst, inputsOf, isBuilt, viewsOf } from './inputs.js'
 import { type QueryLimits, queryLimits, type StepLimits, stepLimits } from './limits.js'
-import type { AnyDataset } from './model.js'
+import type { AnyDataset, AnyInput, External } from './model.js'
 import { datasetList, oneOf, text } from './options/expected.js'
 import { checked, having, needed, type OptionList } from './options/options.js'
+import { externalProblems } from './problems/external-problems.js'
 import { inOrderOfPlace, takeMistakes } from './problems/mistakes.js'
 import { problemsOf } from './problems/problems.js'
 
 export interface LakeOptions {
   /** The lake's name: lower-case letters, digits, `_` and `-`. */
   name: string
-  datasets: readonly AnyDataset[]
+  datasets: readonly AnyInput[]
   /** Folder or bucket that holds the lake, relative to the project's folder. Default: `lake`. */
   root?: string
   /**
@@ -69,6 +70,8 @@ export interface Lake {
   readonly steps: StepLimits
   readonly folders: { readonly silver?: string; readonly gold?: string }
   readonly datasets: readonly AnyDataset[]
+  /** The tables of other engines that datasets read. */
+  readonly externals: readonly External<any>[]
   readonly quarantineAfter: number
   readonly place: SourceLocation | undefined
 }
@@ -97,7 +100,11 @@ export function defineLake(options: LakeOptions): Lake {
       })
   const { ordered, cycle } = inOrder(good.datasets ?? [])
   if (cycle) problems.push({ message: `These datasets form a cycle: ${cycle}`, place })
-  problems.push(...duplicates(ordered), ...ordered.flatMap(problemsOf), ...takeMistakes())
+  problems.push(
+    ...duplicates(ordered),
+    ...ordered.flatMap((one) => (isBuilt(one) ? problemsOf(one) : externalProblems(one))),
+    ...takeMistakes(),
+  )
   if (problems.length > 0) throw new DefinitionError(inOrderOfPlace(problems))
   return {
     kind: 'lake',
@@ -108,23 +115,27 @@ export function defineLake(options: LakeOptions): Lake {
     queries,
     steps,
     folders,
-    datasets: ordered,
+    datasets: ordered.filter(isBuilt),
+    externals: ordered.filter((input) => input.tier === 'external'),
     quarantineAfter,
     place,
   }
 }
 
-function duplicates(datasets: readonly AnyDataset[]): Problem[] {
-  const seen = new Map<string, AnyDataset>()
+function duplicates(datasets: readonly AnyInput[]): Problem[] {
+  const seen = new Map<string, AnyInput>()
   const problems: Problem[] = []
   for (const dataset of datasets) {
     const name = fullName(dataset).toLowerCase()
     const first = seen.get(name)
     if (first)
       problems.push({
-        message: `Two ${dataset.tier} datasets are named '${dataset.name}'`,
+        message:
+          dataset.tier === 'external'
+            ? `external('${fullName(dataset)}') is called twice`
+            : `Two ${dataset.tier} datasets are named '${dataset.name}'`,
         hint: first.place
-          ? `The first is on line ${first.place.line}; rename one of them.`
+          ? `The first is on line ${first.place.line}; ${dataset.tier === 'external' ? 'use its variable in both places' : 'rename one of them'}.`
           : undefined,
         place: dataset.place && { ...dataset.place, near: dataset.name },
       })
@@ -134,12 +145,12 @@ function duplicates(datasets: readonly AnyDataset[]): Problem[] {
 }
 
 /** All datasets that are reachable, inputs first; the first circle found, in words. */
-function inOrder(datasets: readonly AnyDataset[]) {
-  const ordered: AnyDataset[] = []
-  const done = new Set<AnyDataset>()
-  const path: AnyDataset[] = []
+function inOrder(datasets: readonly AnyInput[]) {
+  const ordered: AnyInput[] = []
+  const done = new Set<AnyInput>()
+  const path: AnyInput[] = []
   let cycle: string | undefined
-  const visit = (dataset: AnyDataset) => {
+  const visit = (dataset: AnyInput) => {
     if (done.has(dataset)) return
     const start = path.indexOf(dataset)
     if (start >= 0) {
@@ -147,8 +158,10 @@ function inOrder(datasets: readonly AnyDataset[]) {
       return
     }
     path.push(dataset)
-    for (const other of [...inputsOf(dataset), ...viewsOf(dataset), ...checkedAgainst(dataset)])
-      visit(other)
+    const others = isBuilt(dataset)
+      ? [...inputsOf(dataset), ...viewsOf(dataset), ...checkedAgainst(dataset)]
+      : []
+    others.forEach(visit)
     path.pop()
     done.add(dataset)
     ordered.push(dataset)

@@ -21,7 +21,7 @@ export type SqlPart =
   | { kind: 'text'; text: string }
   | { kind: 'value'; value: SqlValue }
   | ColumnRef
-  | { kind: 'dataset'; dataset: AnyDataset }
+  | { kind: 'dataset'; dataset: AnyInput }
   /** All versions of a dataset's rows. */
   | { kind: 'history'; dataset: AnyDataset }
 
@@ -69,7 +69,7 @@ export type CheckKind<C extends string> =
   | {
       readonly check: 'references'
       readonly columns: readonly C[]
-      readonly to: AnyDataset
+      readonly to: AnyInput
       readonly target: string
     }
   | { readonly check: 'sql'; readonly name: string; readonly query: Sql }
@@ -152,7 +152,7 @@ export interface Bronze<R = unknown> extends Common<'bronze', R> {
 }
 
 export interface Silver<R = unknown> extends Common<'silver', R> {
-  readonly from: readonly AnyDataset[]
+  readonly from: readonly AnyInput[]
   readonly select: Readonly<Record<string, string | Sql>>
   readonly schema: z.ZodObject
   readonly key: readonly string[]
@@ -202,6 +202,27 @@ export interface Incremental<C extends string = string> {
 }
 
 export type AnyDataset = Bronze<any> | Silver<any> | Gold<any>
+
+/**
+ * A table that another engine keeps in the lake. It is read like a dataset, and built by nobody
+ * here.
+ */
+export interface External<R = unknown> {
+  readonly kind: 'dataset'
+  readonly tier: 'external'
+  /** The levels of its namespace. */
+  readonly namespace: readonly string[]
+  readonly name: string
+  readonly about: Readonly<Pick<About, 'description' | 'owner' | 'tags'>>
+  readonly declared: Readonly<Record<string, z.ZodType>> | undefined
+  readonly place: SourceLocation | undefined
+  /** Only for the compiler: the type of a row. */
+  readonly row?: R
+  readonly columns: ColumnRefs<keyof R & string>
+}
+
+/** What datasets can read. */
+export type AnyInput = AnyDataset | External<any>
 
 /** The type of a dataset's rows: `type Order = Row<typeof orders>`. */
 export type Row<D> = D extends { readonly row?: infer R } ? R : never
@@ -265,7 +286,7 @@ export type Name<S extends Shape> = keyof S & string
 
 export interface SilverOptions<S extends Shape> extends About {
   /** The input rows; several inputs are concatenated, with columns matched by name. */
-  from: AnyDataset | readonly AnyDataset[]
+  from: AnyInput | readonly AnyInput[]
   /**
    * Columns that are renamed or computed: another name, or an expression over the row. A subquery
    * can look something up in another dataset.
@@ -328,6 +349,19 @@ export interface GoldOptions<S extends Shape> extends About {
    * engines do not see it, and there is nothing to partition, check, compress or expire.
    */
   view?: boolean
+}
+
+export interface ExternalOptions<S extends Shape> {
+  /**
+   * The columns that are read, and their types: a plan compares them with those of the table. Other
+   * columns of the table are passed over. Without it, all columns are read, and rows are typed as
+   * unknown values.
+   */
+  columns?: S
+  description?: string
+  /** The person or team to ask. */
+  owner?: string
+  tags?: readonly string[]
 }
 
 /** Any name where the columns are not declared. */

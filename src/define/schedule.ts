@@ -5,11 +5,12 @@ import type { AnyDataset, Schedule, SchedulePolicy, When } from './model.js'
 import {
   datasets as datasetKind,
   interval as intervalKind,
+  isExternal,
   number,
   oneOf,
   text,
 } from './options/expected.js'
-import { checked, checkedArguments, type OptionList } from './options/options.js'
+import { checked, checkedArguments, type Expected, type OptionList } from './options/options.js'
 
 interface CronOptions extends SchedulePolicy {
   timezone?: string
@@ -51,12 +52,21 @@ export function every(interval: string, policy: SchedulePolicy = {}): Schedule {
   }
 }
 
+const runnable: Expected = {
+  ...datasetKind,
+  fits: (value) => datasetKind.fits(value) && ![value].flat().some(isExternal),
+  advise: (value) =>
+    [value].flat().some(isExternal)
+      ? "Nobody here knows when another engine writes its table; use every('15m')"
+      : datasetKind.advise?.(value),
+}
+
 /** Whenever one of these datasets has changed. */
 export function after(
   datasets: AnyDataset | readonly AnyDataset[],
   policy: SchedulePolicy = {},
 ): Schedule {
-  const good = checkedArguments('after(…)', { datasets }, { datasets: datasetKind })
+  const good = checkedArguments('after(…)', { datasets }, { datasets: runnable })
   return {
     kind: 'after',
     datasets: [good.datasets ?? []].flat() as AnyDataset[],

@@ -1,6 +1,6 @@
 import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
-import type { AnyDataset, Gold, Silver, Sql } from '../define/model.js'
+import type { AnyInput, Gold, Silver, Sql } from '../define/model.js'
 import { type Retention, retentionOf } from '../define/retention.js'
 import { quoteName, renderSql } from '../define/sql/sql.js'
 import { normalSql } from '../define/sql/sql-normal.js'
@@ -40,7 +40,7 @@ export interface ExpiringInput {
 export function expiringInputs(dataset: Gold, proofs: readonly PartProof[]): ExpiringInput[] {
   return proofs.flatMap((proof) => {
     const input = inputsOf(dataset).find((one) => isNamed(one, proof.driving))
-    if (!input || input.tier === 'bronze') return []
+    if (!input || input.tier === 'bronze' || input.tier === 'external') return []
     const retention = retentionOf(input)
     const by = monotonicColumn(proof.expression)
     return retention && by?.toLowerCase() === retention.by.toLowerCase()
@@ -89,7 +89,7 @@ export async function touchedParts(
   const gold = await context.relations.table(fullName(dataset))
   if (!gold) return undefined
   const closed = await closeParts(context, part, expiringInputs(dataset, proofs))
-  const inputs: { dataset: AnyDataset; proof: PartProof; input: DrivingInput }[] = []
+  const inputs: { dataset: AnyInput; proof: PartProof; input: DrivingInput }[] = []
   for (const proof of proofs) {
     const driving = inputsOf(dataset).find((input) => isNamed(input, proof.driving))
     const input = driving && (await drivingInput(context, session, dataset, driving, all))
@@ -110,7 +110,7 @@ export async function touchedParts(
   for (const { dataset: driving, proof, input } of inputs) {
     const rows = await input.rows(part, proof)
     const read = `SELECT * FROM (${rows}) WHERE ${part.isRead(proof)}`
-    await session.define(partSchema(dataset), driving.name, read)
+    await session.define(partSchema(dataset, driving), driving.name, read)
   }
   const tasks = await gold.plan(part.predicates())
   const rewritten = tasks.filter((task) => part.mayHold(task, gold, column.name))
@@ -132,18 +132,18 @@ export async function touchedParts(
   }
 }
 
-function isNamed(dataset: AnyDataset, { tier, name }: TableName): boolean {
+function isNamed(dataset: AnyInput, { tier, name }: TableName): boolean {
   return fullName(dataset).toLowerCase() === `${tier}.${name}`.toLowerCase()
 }
 
 /** The inputs whose rows decided which parts there are, when the table was last built. */
-export function drivingOf({ relations }: StepContext, dataset: Gold): AnyDataset[] {
+export function drivingOf({ relations }: StepContext, dataset: Gold): AnyInput[] {
   const names = relations.view.tables[fullName(dataset)]?.drivingInputs ?? []
   return inputsOf(dataset).filter((input) => names.includes(fullName(input)))
 }
 
 /** The dataset's query over a part's rows of the inputs that decide. */
-export function queryOfPart(dataset: Gold, driving: readonly AnyDataset[]): Gold['query'] {
+export function queryOfPart(dataset: Gold, driving: readonly AnyInput[]): Gold['query'] {
   const ofPart = (query: Sql): Sql => ({
     ...query,
     parts: query.parts.map((part) => {
@@ -153,7 +153,7 @@ export function queryOfPart(dataset: Gold, driving: readonly AnyDataset[]): Gold
       if (input.tier === 'gold' && input.view)
         return { kind: 'text', text: `(${normalSql(renderSql(ofPart(input.query)))})` }
       if (!driving.includes(input)) return part
-      const text = `${quoteName(partSchema(dataset))}.${quoteName(input.name)}`
+      const text = `${quoteName(partSchema(dataset, input))}.${quoteName(input.name)}`
       return { kind: 'text', text }
     }),
   })
@@ -165,7 +165,7 @@ export async function defineEmpty(
   { relations }: StepContext,
   session: Session,
   dataset: Gold,
-  driving: AnyDataset,
+  driving: AnyInput,
 ): Promise<void> {
   const empty =
     driving.tier === 'bronze'
@@ -178,7 +178,7 @@ export async function defineEmpty(
           sql: session.tables.scan((await relations.table(fullName(driving)))?.schema as never, []),
         }
   await session.define(
-    partSchema(dataset),
+    partSchema(dataset, driving),
     driving.name,
     `SELECT * FROM (${empty.sql}) WHERE false`,
   )
@@ -195,7 +195,7 @@ async function drivingInput(
   context: StepContext,
   session: Session,
   dataset: Gold,
-  driving: AnyDataset,
+  driving: AnyInput,
   all: boolean,
 ): Promise<DrivingInput | undefined> {
   const { relations, storage } = context

@@ -1,6 +1,6 @@
-import { fullName } from '../define/dataset.js'
+import { fullName, schemaOf } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
-import type { AnyDataset, Gold } from '../define/model.js'
+import type { AnyInput, Gold } from '../define/model.js'
 import { quoteName, renderSql } from '../define/sql/sql.js'
 import { type Field, typeName } from '../define/types/column-type.js'
 import type { Session } from '../engine/engine.js'
@@ -9,7 +9,8 @@ import { proveIncremental, type TableName, Unprovable } from '../plan/incrementa
 import type { PartProof } from './partition.js'
 
 /** Where a part's rows of the inputs that decide are found, under the inputs' own names. */
-export const partSchema = (dataset: Gold) => `part_${dataset.name}`
+export const partSchema = (dataset: Gold, input: AnyInput) =>
+  `${fullName(dataset)} of ${schemaOf(input)}`
 
 /**
  * Proves that a dataset's query can be computed part by part.
@@ -20,13 +21,13 @@ export async function provePart(
   session: Session,
   dataset: Gold,
   columns: readonly Field[],
-  driving: readonly AnyDataset[] = [],
+  driving: readonly AnyInput[] = [],
 ): Promise<PartProof[]> {
   const { incremental, query } = dataset
   const { by, affects } = incremental as NonNullable<Gold['incremental']>
   const inputs = new Map<string, Map<string, string>>()
   for (const input of inputsOf(dataset)) {
-    const schema = driving.includes(input) ? partSchema(dataset) : input.tier
+    const schema = driving.includes(input) ? partSchema(dataset, input) : schemaOf(input)
     const found = await session.describe(
       `SELECT * FROM ${quoteName(schema)}.${quoteName(input.name)}`,
     )

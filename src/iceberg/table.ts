@@ -5,7 +5,7 @@ import { sha256 } from '../storage/checksum.js'
 import { remedyFor } from '../storage/remedy.js'
 import { pathOf, type Storage } from '../storage/storage.js'
 import type { TableChange } from './change.js'
-import { Deletes, type Planned, type ScanTask } from './deletes.js'
+import type { ScanTask } from './deletes.js'
 import { realEffects, type TableEffects } from './effects.js'
 import { parseJson, toJsonText } from './json.js'
 import {
@@ -17,8 +17,9 @@ import {
   writeAdded,
   writeManifest,
 } from './manifests.js'
+import { planFiles } from './plan-files.js'
 import { LIST_CHECKSUM } from './spec/checksums.js'
-import { type DataFile, isDeletes, type ManifestEntry, type ManifestFile } from './spec/manifest.js'
+import type { DataFile, ManifestEntry, ManifestFile } from './spec/manifest.js'
 import { encodeManifestList } from './spec/manifest-list.js'
 import {
   currentSnapshot,
@@ -30,7 +31,7 @@ import {
   withSnapshot,
   withUpdate,
 } from './spec/metadata.js'
-import { fileMayMatch, manifestMayMatch, type Predicate } from './spec/prune.js'
+import type { Predicate } from './spec/prune.js'
 import type { PartitionSpec } from './spec/transforms.js'
 import type { Schema } from './spec/types.js'
 import { rebased } from './spec/updates/rebase.js'
@@ -44,9 +45,6 @@ export interface TablePointer {
   /** SHA-256 of that file, in hex; earlier versions of Moraine did not note it. */
   sha256?: string
 }
-
-/** Entries of manifests that are kept in memory for who asks again; more are read each time. */
-const MOST_KEPT = 20_000
 
 const decoder = new TextDecoder()
 const encoder = new TextEncoder()
@@ -231,31 +229,17 @@ export class Table extends TableVersion {
 
   /** The same, with the files of deletes that apply to each (spec, Scan Planning). */
   async plan(predicates: readonly Predicate[] = []): Promise<ScanTask[]> {
-    const specs = this.metadata['partition-specs']
-    const manifests = (await this.manifests()).filter((manifest) => {
-      const spec = specs.find((s) => s['spec-id'] === manifest.partition_spec_id)
-      return (
-        !spec || manifest.content === 1 || manifestMayMatch(manifest, predicates, this.schema, spec)
-      )
-    })
-    const found: Planned[] = []
-    const count = manifests.reduce((n, m) => n + m.added_files_count + m.existing_files_count, 0)
-    for (const manifest of manifests) {
-      const entries = await (count > MOST_KEPT ? this.passing(manifest) : this.entries(manifest))
-      for (const entry of entries)
-        if (
-          isLive(entry) &&
-          (isDeletes(entry.file) || fileMayMatch(entry.file, predicates, this.schema))
-        )
-          found.push({ entry, spec: manifest.partition_spec_id })
-    }
-    const deletes = new Deletes(
-      found.filter(({ entry }) => isDeletes(entry.file)),
-      specs,
+    const passing = (manifest: ManifestFile, keep: boolean) =>
+      keep ? this.entries(manifest) : this.passing(manifest)
+    return planFiles(
+      {
+        schema: this.schema,
+        specs: this.metadata['partition-specs'],
+        manifests: await this.manifests(),
+        read: passing,
+      },
+      predicates,
     )
-    return found
-      .filter(({ entry }) => !isDeletes(entry.file))
-      .map((data) => ({ file: data.entry.file, spec: data.spec, deletes: deletes.of(data) }))
   }
 
   /** The files of the partitions that new files belong to: what an overwrite of them drops. */

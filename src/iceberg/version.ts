@@ -2,6 +2,7 @@ import { MoraineError } from '../errors.js'
 import { normalLocation, pathOf, type Storage } from '../storage/storage.js'
 import type { Shape, TableChange } from './change.js'
 import type { ScanTask } from './deletes.js'
+import { foreignPath } from './foreign-path.js'
 import type { DataFile } from './spec/manifest.js'
 import {
   currentSchema,
@@ -55,6 +56,11 @@ export abstract class TableVersion {
     return `${this.folder}/data`
   }
 
+  /** Whether another engine has written it: nothing is known of how its files are made. */
+  get isForeign(): boolean {
+    return false
+  }
+
   /** How new data files are compressed. */
   get compression(): 'zstd' | 'snappy' {
     return this.metadata.properties[CODEC] === 'snappy' ? 'snappy' : 'zstd'
@@ -63,8 +69,11 @@ export abstract class TableVersion {
   /** The path in storage of a location that metadata names. */
   pathOf(location: string): string {
     const { location: table } = this.metadata
-    if (location.startsWith(`${table}/`)) return `${this.folder}${location.slice(table.length)}`
-    const path = pathOf(this.storage, normalLocation(location))
+    if (!this.isForeign && location.startsWith(`${table}/`))
+      return `${this.folder}${location.slice(table.length)}`
+    const path = this.isForeign
+      ? foreignPath(this.storage, this, location)
+      : pathOf(this.storage, normalLocation(location))
     if (path !== undefined) return path
     throw new MoraineError('corrupt', `${this.file} refers to a file outside the lake: ${location}`)
   }
@@ -89,6 +98,8 @@ export interface TableData {
   /** Absent for a table that was never written. */
   file?: string | undefined
   files: readonly ScanTask[]
+  /** Present where another engine has written it. */
+  foreign?: true | undefined
 }
 
 /** A version whose files are told. */
@@ -112,6 +123,10 @@ export class ListedTable extends TableVersion {
 
   get folder(): string {
     return this.data.folder
+  }
+
+  override get isForeign(): boolean {
+    return this.data.foreign ?? false
   }
 
   async plan(predicates: readonly Predicate[] = []): Promise<ScanTask[]> {

@@ -75,7 +75,12 @@ function effectOf(
 ): Judgement {
   if (name.startsWith(COLUMN)) return columnEffect(name.slice(COLUMN.length), before, after, known)
   const [kind = '', ...rest] = name.split(' ')
-  const what = name.startsWith('rule ') ? `rule '${rest.join(' ')}'` : (words[kind] ?? name)
+  const what =
+    kind === 'rule'
+      ? `rule '${rest.join(' ')}'`
+      : kind === 'external'
+        ? `the declaration of ${rest.join(' ')}`
+        : (words[kind] ?? name)
   const how =
     name === 'compression'
       ? 'changed'

@@ -1,7 +1,7 @@
 import { safeParse, type z } from 'zod'
 import { fullName } from '../define/dataset.js'
 import { inputsOf, lookupsOf } from '../define/inputs.js'
-import type { AnyDataset, Gold, Silver } from '../define/model.js'
+import type { AnyDataset, AnyInput, Gold, Silver } from '../define/model.js'
 import { keptFrom, retentionOf } from '../define/retention.js'
 import { countOf, thousands } from '../define/thousands.js'
 import type { BatchPointer, Offsets, TableState } from '../log/commit.js'
@@ -98,7 +98,8 @@ function buildsAll(dataset: AnyDataset, view: View): Build {
 /** Why a dataset can't be built at all so far. */
 function whyNotYet(dataset: AnyDataset, view: View): string | undefined {
   const missing = inputsOf(dataset).find((i) => i.tier !== 'bronze' && !view.tables[fullName(i)])
-  if (missing) return `${fullName(missing)} is not built yet`
+  if (missing)
+    return `${fullName(missing)} ${missing.tier === 'external' ? 'cannot be read' : 'is not built yet'}`
   const waiting = view.tables[fullName(dataset)] ? undefined : nothingYet(dataset, view)
   return waiting && `${waiting} has no data yet`
 }
@@ -145,7 +146,7 @@ function expiring(
  * to read.
  */
 function nothingYet(dataset: AnyDataset, view: View): string | undefined {
-  const isEmpty = (input: AnyDataset) =>
+  const isEmpty = (input: AnyInput) =>
     input.tier === 'bronze' &&
     ['inbox', 'ingest', 'http'].includes(input.from.kind) &&
     input.from.columns === undefined &&
@@ -248,7 +249,7 @@ function decideByInputs(
 function decideGold(
   dataset: Gold,
   table: TableState,
-  changed: readonly AnyDataset[],
+  changed: readonly AnyInput[],
   view: View,
   seen: Offsets,
   build: Build,
@@ -325,7 +326,7 @@ function namesFellTogether({ dataset, batches }: Window, view: View, seen: Offse
 /**
  * What a change costs of what rows look something up in: any of them may find something else now.
  */
-export function readAgain(dataset: AnyDataset, changed: readonly AnyDataset[], view: View): string {
+export function readAgain(dataset: AnyDataset, changed: readonly AnyInput[], view: View): string {
   if (dataset.tier !== 'silver') return ''
   const looked = lookupsOf(dataset)
   if (!changed.some((input) => looked.includes(input))) return ''
@@ -334,7 +335,7 @@ export function readAgain(dataset: AnyDataset, changed: readonly AnyDataset[], v
   return `, which it uses as a lookup: all ${thousands(rows)} rows of ${inputs} are read again`
 }
 
-function rowsOf(input: AnyDataset, view: View): number {
+function rowsOf(input: AnyInput, view: View): number {
   if (input.tier !== 'bronze') return view.tables[fullName(input)]?.rows ?? 0
   return windowAfter(input, view, 0).batches.reduce((sum, batch) => sum + batch.rows, 0)
 }
@@ -353,6 +354,6 @@ function bronzeInputs(dataset: AnyDataset): AnyDataset[] {
   return inputsOf(dataset).filter((input) => input.tier === 'bronze')
 }
 
-function tableInputs(dataset: AnyDataset): AnyDataset[] {
+function tableInputs(dataset: AnyDataset): AnyInput[] {
   return inputsOf(dataset).filter((input) => input.tier !== 'bronze')
 }

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { fullName } from '../define/dataset.js'
+import { inputsOf } from '../define/inputs.js'
 import type { AnyDataset, Gold, Silver, Sql } from '../define/model.js'
 import { renderSql } from '../define/sql/sql.js'
 import { normalSql } from '../define/sql/sql-normal.js'
@@ -66,6 +67,7 @@ function silverParts(dataset: Silver<any>): Parts {
     order: JSON.stringify(columns.map(([name]) => name)),
     ...(deleteWhen ? { deleteWhen: sqlText(deleteWhen) } : {}),
     ...(dataset.history ? { history: 'true' } : {}),
+    ...externalParts(dataset),
     ...compressionPart(dataset),
     ...(dataset.onInvalidUpdate === 'keep' ? {} : { onInvalidUpdate: dataset.onInvalidUpdate }),
     ...Object.fromEntries(
@@ -84,6 +86,24 @@ function silverParts(dataset: Silver<any>): Parts {
     ),
     ...(schemaChecks(schema) ? { 'checks of the row': schemaChecks(schema) } : {}),
   }
+}
+
+/** What is read of other engines' tables, where that is declared. */
+function externalParts(dataset: Silver<any> | Gold<any>): Parts {
+  const parts = inputsOf(dataset).flatMap((input) =>
+    input.tier === 'external' && input.declared
+      ? [[`external ${fullName(input)}`, shapeText(input.declared)] as const]
+      : [],
+  )
+  return Object.fromEntries(parts)
+}
+
+function shapeText(declared: Readonly<Record<string, z.ZodType>>): string {
+  const columns = Object.entries(declared).map(([name, schema]) => [
+    name,
+    sqlType(columnTypeOf(schema)),
+  ])
+  return JSON.stringify(columns)
 }
 
 function schemaChecks(schema: z.ZodType): string {
@@ -105,6 +125,7 @@ function goldParts(dataset: Gold<any>): Parts {
     query: sqlText(dataset.query),
     partitions: JSON.stringify(dataset.partitionBy),
     ...(incremental ? { incremental: JSON.stringify(incremental) } : {}),
+    ...externalParts(dataset),
     ...compressionPart(dataset),
     ...(dataset.view ? { view: 'true' } : {}),
     ...Object.fromEntries(

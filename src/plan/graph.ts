@@ -1,5 +1,5 @@
 import { fullName } from '../define/dataset.js'
-import { inputsOf } from '../define/inputs.js'
+import { externalsOf, inputsOf, isBuilt } from '../define/inputs.js'
 import type { Lake } from '../define/lake.js'
 import type { AnyDataset } from '../define/model.js'
 import { nearest } from '../define/nearest.js'
@@ -9,7 +9,7 @@ import { MoraineError } from '../errors.js'
 function upstreamOf(dataset: AnyDataset): Set<AnyDataset> {
   const found = new Set<AnyDataset>()
   const visit = (current: AnyDataset) => {
-    for (const input of inputsOf(current)) {
+    for (const input of inputsOf(current).filter(isBuilt)) {
       if (found.has(input)) continue
       found.add(input)
       visit(input)
@@ -27,7 +27,8 @@ function downstreamOf(dataset: AnyDataset, lake: Lake): Set<AnyDataset> {
 /**
  * The datasets that selectors name, inputs first; all of them without selectors. A selector is a
  * name (`orders`), a full name (`silver.orders`), a tier (`gold`) or `tag:NAME`; a `+` before it
- * adds everything upstream, one behind it everything downstream.
+ * adds everything upstream, one behind it everything downstream. `ml.scores+` means all that needs
+ * a table of another engine.
  *
  * @throws MoraineError of kind `usage` for a selector that matches nothing.
  */
@@ -36,13 +37,24 @@ export function select(lake: Lake, selectors: readonly string[]): AnyDataset[] {
   const chosen = new Set<AnyDataset>()
   for (const selector of selectors) {
     const match = /^(\+?)(.*?)(\+?)$/.exec(selector) as RegExpExecArray
-    for (const dataset of named(lake, match[2] as string)) {
+    const reading = match[3] ? readersOf(lake, match[2] as string) : []
+    for (const dataset of reading) chosen.add(dataset)
+    for (const dataset of reading.length > 0 ? [] : named(lake, match[2] as string)) {
       chosen.add(dataset)
       if (match[1]) for (const input of upstreamOf(dataset)) chosen.add(input)
       if (match[3]) for (const reader of downstreamOf(dataset, lake)) chosen.add(reader)
     }
   }
   return lake.datasets.filter((dataset) => chosen.has(dataset))
+}
+
+/** The datasets that need a table of another engine, directly or not. */
+function readersOf(lake: Lake, name: string): AnyDataset[] {
+  const wanted = name.toLowerCase()
+  const direct = lake.datasets.filter((dataset) =>
+    externalsOf(dataset).some((table) => fullName(table).toLowerCase() === wanted),
+  )
+  return [...direct, ...direct.flatMap((dataset) => [...downstreamOf(dataset, lake)])]
 }
 
 /** The datasets of a name without `+`. */
@@ -56,6 +68,15 @@ export function named(lake: Lake, name: string): AnyDataset[] {
         ),
   )
   if (found.length > 0) return found
+  const table = lake.externals.find((one) => fullName(one).toLowerCase() === wanted)
+  if (table)
+    throw new MoraineError(
+      'usage',
+      `${fullName(table)} is not built here: another engine keeps it`,
+      {
+        hint: `For the datasets that need it: ${fullName(table)}+`,
+      },
+    )
   const known = lake.datasets.flatMap((d) => [fullName(d), d.name])
   const similar = nearest(name, known)
   throw new MoraineError('usage', `There is no dataset '${name}' in this lake`, {

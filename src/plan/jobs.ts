@@ -1,5 +1,5 @@
 import { fullName } from '../define/dataset.js'
-import { inputsOf } from '../define/inputs.js'
+import { inputsOf, isBuilt } from '../define/inputs.js'
 import type { Lake } from '../define/lake.js'
 import type { AnyDataset, Schedule } from '../define/model.js'
 
@@ -31,7 +31,7 @@ export function jobsOf(lake: Lake): Job[] {
   return roots.map((root) => {
     const chosen = new Set(led.get(root))
     const others = (dataset: AnyDataset) => {
-      for (const input of inputsOf(dataset)) {
+      for (const input of inputsOf(dataset).filter(isBuilt)) {
         if (run.has(input) || chosen.has(input)) continue
         chosen.add(input)
         others(input)
@@ -52,7 +52,8 @@ function downFrom(root: AnyDataset, lake: Lake): Set<AnyDataset> {
   const found = new Set<AnyDataset>([root])
   // Inputs come before those that read them.
   for (const dataset of lake.datasets)
-    if (!leads(dataset) && inputsOf(dataset).some((input) => found.has(input))) found.add(dataset)
+    if (!leads(dataset) && inputsOf(dataset).some((input) => isBuilt(input) && found.has(input)))
+      found.add(dataset)
   return found
 }
 

@@ -1,6 +1,6 @@
 import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
-import type { AnyDataset } from '../define/model.js'
+import type { AnyDataset, AnyInput } from '../define/model.js'
 import { historiesIn } from '../define/sql/sql.js'
 import type { BatchPointer, Offsets } from '../log/commit.js'
 import type { View, Window } from './decision.js'
@@ -11,7 +11,7 @@ export function lastNumber(name: string, view: Pick<View, 'batches' | 'expired'>
 }
 
 /** The batches of a bronze dataset with higher numbers than one that a reader has read. */
-export function windowAfter(input: AnyDataset, view: View, number: number): Window {
+export function windowAfter(input: AnyInput, view: View, number: number): Window {
   const dataset = fullName(input)
   const batches = sinceFull(view.batches[dataset] ?? []).filter((b) => b.number > number)
   return { dataset, batches }
@@ -26,12 +26,12 @@ export function sinceFull(batches: readonly BatchPointer[]): readonly BatchPoint
   return first > 0 ? batches.slice(first) : batches
 }
 
-function version(input: AnyDataset, view: View): string | undefined {
+function version(input: AnyInput, view: View): string | undefined {
   return view.tables[fullName(input)]?.metadata
 }
 
 /** Whether what was read of a table has the rows that it has now, be it in other files. */
-export function hasSeen(seen: string | number | undefined, input: AnyDataset, view: View): boolean {
+export function hasSeen(seen: string | number | undefined, input: AnyInput, view: View): boolean {
   const { metadata, sameRowsAs: same = [] } = view.tables[fullName(input)] ?? {}
   return seen === metadata || same.some((earlier) => earlier === seen)
 }

@@ -1,5 +1,5 @@
 import { fullName } from '../define/dataset.js'
-import { checkedAgainst, inputsOf } from '../define/inputs.js'
+import { checkedAgainst, inputsOf, isBuilt } from '../define/inputs.js'
 import type { AnyDataset, Bronze, Gold, Silver } from '../define/model.js'
 import { retentionOf } from '../define/retention.js'
 import type { BatchPointer, TableState } from '../log/commit.js'
@@ -96,7 +96,7 @@ export function plan(input: PlanInput): Plan {
     const stage = stageOf(dataset, input, changing)
     const change = changeBy(stage, input)
     if (change) changing.set(dataset, change)
-    const first = [...inputsOf(dataset), ...checkedAgainst(dataset)]
+    const first = [...inputsOf(dataset), ...checkedAgainst(dataset)].filter(isBuilt)
     const after = first.filter((other) => chosen.has(other)).map(fullName)
     return { ...stage, after: [...new Set(after)] }
   })
@@ -151,7 +151,9 @@ function foresee(
   options: DecideOptions,
   changing: Changing,
 ): { decision: Decision; pending?: Pending } {
-  const inputs = inputsOf(dataset).filter((input) => changing.has(input))
+  const inputs = inputsOf(dataset)
+    .filter(isBuilt)
+    .filter((input) => changing.has(input))
   const certain = inputs.filter((input) => changing.get(input) === 'certain')
   const otherwise = decide(dataset, changed(view, certain, false), options)
   if (inputs.length === 0) return { decision: otherwise }

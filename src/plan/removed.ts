@@ -1,6 +1,6 @@
 import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
-import type { AnyDataset, Gold, Silver, Sql } from '../define/model.js'
+import type { AnyDataset, AnyInput, Gold, Silver, Sql, SqlPart } from '../define/model.js'
 import { quarantineKey } from '../define/quarantine.js'
 import { quoteName } from '../define/sql/sql.js'
 import type { Changes, Definition, LakeState, TableState } from '../log/commit.js'
@@ -201,7 +201,7 @@ const MOST = 64
  * have now.
  */
 function namesBefore(
-  inputs: readonly AnyDataset[],
+  inputs: readonly AnyInput[],
   renamed: Readonly<Record<string, string>>,
 ): ReadonlyMap<string, string>[] {
   const olds = (name: string): string[] =>
@@ -218,7 +218,7 @@ function namesBefore(
 
 /** A dataset as it would be if its inputs had other names. */
 function withNames<D extends Silver | Gold>(dataset: D, names: ReadonlyMap<string, string>): D {
-  const other = <T extends AnyDataset>(input: T): T => {
+  const other = <T extends AnyInput>(input: T): T => {
     const old = names.get(fullName(input))
     if (input.tier === 'gold' && input.view) return { ...input, query: inSql(input.query) }
     return old === undefined ? input : { ...input, name: old.slice(old.indexOf('.') + 1) }
@@ -226,7 +226,7 @@ function withNames<D extends Silver | Gold>(dataset: D, names: ReadonlyMap<strin
   const inSql = (sql: Sql): Sql => ({
     ...sql,
     parts: sql.parts.map((part) =>
-      'dataset' in part ? { ...part, dataset: other(part.dataset) } : part,
+      'dataset' in part ? ({ ...part, dataset: other(part.dataset) } as SqlPart) : part,
     ),
   })
   if (dataset.tier === 'gold') return { ...dataset, query: inSql(dataset.query) }

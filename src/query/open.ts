@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { Lake } from '../define/lake.js'
 import { type QueryLimits, queryLimits } from '../define/limits.js'
-import type { AnyDataset, Row, Sql } from '../define/model.js'
+import type { AnyInput, Row, Sql } from '../define/model.js'
 import { datasets, isDataset, number, sqlTag, text, texts } from '../define/options/expected.js'
 import {
   checked,
@@ -46,16 +46,19 @@ export interface ReadOptions<C extends string> extends AskOptions {
 /** Typed reads for programs. */
 export interface OpenLake {
   /** All rows, or those that the options choose. */
-  read<D extends AnyDataset, C extends keyof Row<D> & string = keyof Row<D> & string>(
+  read<D extends AnyInput, C extends keyof Row<D> & string = keyof Row<D> & string>(
     dataset: D,
     options?: ReadOptions<C>,
   ): Promise<Pick<Row<D>, C>[]>
   /** The same, in batches: for results larger than memory. */
-  stream<D extends AnyDataset, C extends keyof Row<D> & string = keyof Row<D> & string>(
+  stream<D extends AnyInput, C extends keyof Row<D> & string = keyof Row<D> & string>(
     dataset: D,
     options?: ReadOptions<C>,
   ): AsyncIterable<Pick<Row<D>, C>[]>
-  /** One SELECT over `bronze.x`, `silver.x`, `gold.x` and `discarded.x`. */
+  /**
+   * One SELECT over `bronze.x`, `silver.x`, `gold.x` and `discarded.x`, and tables of other
+   * engines.
+   */
   query(sql: string | Sql, options?: AskOptions & { at?: At }): Promise<ResultRow[]>
   /** The state of the lake from the commit log, now or at a point in time. */
   state(at?: At): Promise<LakeState>
@@ -130,27 +133,29 @@ export function openLake(given: Lake, options: OpenOptions = {}): OpenLake {
     ...(signal ? { signal } : {}),
   })
 
-  async function* batches(dataset: AnyDataset, read: ReadOptions<string>, options: QueryOptions) {
+  async function* batches(dataset: AnyInput, read: ReadOptions<string>, options: QueryOptions) {
     const sql = readSql(dataset, read)
-    await using result = await queryLake(storage, await state(read.at), sql, options)
+    const external = dataset.tier === 'external' ? { external: dataset } : {}
+    const how = { ...options, ...external }
+    await using result = await queryLake(storage, await state(read.at), sql, how)
     const convert = converterOf(dataset)
     for await (const batch of result.batches) yield batch.map(convert)
   }
 
-  const reading = (dataset: AnyDataset, options: ReadOptions<string> = {}) =>
+  const reading = (dataset: AnyInput, options: ReadOptions<string> = {}) =>
     sound(() => {
       checkedArguments('read(…)', { dataset }, { dataset: aDataset })
       return checked('read(…)', options, readOptions)
     })
 
-  async function* stream(dataset: AnyDataset, options?: ReadOptions<string>) {
+  async function* stream(dataset: AnyInput, options?: ReadOptions<string>) {
     const read = reading(dataset, options)
     yield* batches(dataset, read, asked(read))
   }
   return {
     state,
     stream: stream as OpenLake['stream'],
-    read: (async (dataset: AnyDataset, options?: ReadOptions<string>) => {
+    read: (async (dataset: AnyInput, options?: ReadOptions<string>) => {
       const read = reading(dataset, options)
       const { limits, ...rest } = asked(read)
       const rows: ResultRow[] = []
@@ -176,7 +181,7 @@ function toPoint(at: At): number | Date {
   })
 }
 
-function readSql(dataset: AnyDataset, { where, columns, orderBy, limit }: ReadOptions<string>) {
+function readSql(dataset: AnyInput, { where, columns, orderBy, limit }: ReadOptions<string>) {
   return [
     `SELECT ${columns ? columns.map(quoteName).join(', ') : '*'} FROM ${reference(dataset)}`,
     ...(where ? [`WHERE ${renderSql(where)}`] : []),
@@ -186,13 +191,13 @@ function readSql(dataset: AnyDataset, { where, columns, orderBy, limit }: ReadOp
 }
 
 /** SQL's BIGINT comes as bigint; where the schema says `number` (z.int()), rows hold numbers. */
-function converterOf(dataset: AnyDataset): (row: ResultRow) => ResultRow {
+function converterOf(dataset: AnyInput): (row: ResultRow) => ResultRow {
   const shape: Record<string, z.ZodType> =
     dataset.tier === 'silver'
       ? (dataset.schema.shape as Record<string, z.ZodType>)
-      : dataset.tier === 'gold'
-        ? { ...dataset.declared }
-        : {}
+      : dataset.tier === 'bronze'
+        ? {}
+        : { ...dataset.declared }
   const entries = Object.entries(shape)
   return (row) => {
     const converted = { ...row }

@@ -1,12 +1,13 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import type { External } from '../define/model.js'
 import type { Field } from '../define/types/column-type.js'
 import type { ResultRow } from '../engine/engine.js'
 import type { LakeState } from '../log/commit.js'
 import { refuseReading } from '../log/format/features.js'
 import { Heartbeat } from '../log/live.js'
 import { variable } from '../settings.js'
-import type { TableRef } from '../sql/guard.js'
+import { type TableRef, tiers } from '../sql/guard.js'
 import { currentUser } from '../step/context.js'
 import { damageIn } from '../storage/damage.js'
 import { type Storage, stagingOf } from '../storage/storage.js'
@@ -14,7 +15,8 @@ import { type Grant, MemoryBudget } from './budget.js'
 import { asList, type Limits } from './limits.js'
 import type { RelationFiles, Reply } from './protocol.js'
 import { Worker } from './query-process.js'
-import { atHand, findName, isWorthIt, scan } from './scan.js'
+import { atHand, isWorthIt, scan } from './scan.js'
+import { findName } from './tables.js'
 
 /** What the queries of this process may have together. */
 const budget = new MemoryBudget()
@@ -25,6 +27,8 @@ export interface QueryOptions {
   limits: Limits
   /** Stops the query, and ends its process. */
   signal?: AbortSignal
+  /** A table of another engine that is read as it is declared, rather than all of its columns. */
+  external?: External
 }
 
 /** A query's result while it is read; `close` ends the query's process. */
@@ -49,7 +53,7 @@ export async function queryLake(
   storage: Storage,
   state: LakeState | Promise<LakeState>,
   sql: string,
-  { limits: asked, signal }: QueryOptions,
+  { limits: asked, signal, external }: QueryOptions,
 ): Promise<QueryResult> {
   signal?.throwIfAborted()
   // Nobody else may wait for it while this query waits for others.
@@ -77,7 +81,7 @@ export async function queryLake(
     names.push(...tables)
   }
   try {
-    const { columns, files } = await begin({ worker, storage, state, sql, limits }, begun)
+    const { columns, files } = await begin({ worker, storage, state, sql, limits, external }, begun)
     return {
       columns,
       files,
@@ -97,6 +101,7 @@ interface Asked {
   state: LakeState | Promise<LakeState>
   sql: string
   limits: Limits
+  external: External | undefined
 }
 
 /**
@@ -105,7 +110,7 @@ interface Asked {
  * @param begun is told what is read before anything is.
  */
 async function begin(
-  { worker, storage, state, sql, limits }: Asked,
+  { worker, storage, state, sql, limits, external }: Asked,
   begun: (heartbeat: Heartbeat, tables: readonly string[]) => void,
 ): Promise<Pick<QueryResult, 'columns' | 'files'>> {
   const staging = stagingOf(storage)
@@ -123,9 +128,11 @@ async function begin(
   const { tables, views } = await throughViews(worker, read, parsed.tables)
   const names = tables.map(({ table: { tier, name } }) => `${tier}.${name}`)
   begun(heartbeat, names)
-  for (const name of names) refuseReading(read, findName(read, name))
+  for (const { table } of tables)
+    if (tiers.includes(table.tier))
+      refuseReading(read, findName(read, `${table.tier}.${table.name}`))
   const scans = await Promise.all(
-    tables.map(({ table, predicates }) => scan(storage, read, table, predicates)),
+    tables.map(({ table, predicates }) => scan(storage, read, { table, external }, predicates)),
   )
   const { reaches } = parsed
   // What a view takes of a table is not looked into.

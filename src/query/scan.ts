@@ -1,9 +1,9 @@
-import { nearest } from '../define/nearest.js'
-import { MoraineError } from '../errors.js'
+import type { External } from '../define/model.js'
+import { ForeignTable } from '../iceberg/foreign.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
-import { Table, type TablePointer } from '../iceberg/table.js'
+import type { TableVersion } from '../iceberg/version.js'
 import type { LakeState } from '../log/commit.js'
-import type { TableRef } from '../sql/guard.js'
+import { type TableRef, tiers } from '../sql/guard.js'
 import { Batches, bronzeFiles, bronzeLineage, columnsOf } from '../step/batches.js'
 import { Naming } from '../step/naming.js'
 import { tableFiles } from '../step/table-files.js'
@@ -11,6 +11,7 @@ import type { Staging } from '../storage/staging.js'
 import type { Storage } from '../storage/storage.js'
 import type { RelationFiles } from './protocol.js'
 import type { Pushed } from './pushdown.js'
+import { externalTable, findName, ownTable } from './tables.js'
 
 /**
  * A table with its files as the query's process opens them, which is nothing else: on this machine,
@@ -72,39 +73,27 @@ export interface Scan {
 export async function scan(
   storage: Storage,
   state: LakeState,
-  { tier, name }: TableRef,
+  { table: asked, external }: { table: TableRef; external: External | undefined },
   predicates: readonly Pushed[],
 ): Promise<Scan> {
+  const { tier, name } = asked
   if (tier === 'bronze') return scanBronze(storage, state, name)
-  const known = findName(state, `${tier}.${name}`)
-  const table = await loadTable(storage, state, state.tables[known] as TablePointer)
-  const certain = predicates.filter((p) => isCertain(p, table))
-  const tasks = await table.plan(certain)
+  const table = tiers.includes(tier)
+    ? await ownTable(storage, state, asked)
+    : await externalTable(storage, state, asked, external)
+  const tasks = await table.plan(predicates.filter((p) => isCertain(p, table)))
+  if (table instanceof ForeignTable) await table.checkFiles(tasks)
   const files = tableFiles(storage, table, tasks)
   return {
     relation: { tier, name, schema: table.schema, columns: [], files },
     sizes: new Map(tasks.map(({ file }, i) => [files[i]?.location ?? '', file])),
-    total: table.totals.files,
+    total: (await table.totals).files,
     bytes: tasks.reduce((sum, { file }) => sum + file.bytes, 0),
   }
 }
 
-/**
- * Tables as queries of one state have found them, by their metadata: what describes them is read
- * once.
- */
-const loaded = new WeakMap<LakeState, Map<string, Table>>()
-
-async function loadTable(storage: Storage, state: LakeState, at: TablePointer): Promise<Table> {
-  const tables = loaded.get(state) ?? new Map<string, Table>()
-  loaded.set(state, tables)
-  const table = tables.get(at.metadata) ?? (await Table.load(storage, at))
-  tables.set(at.metadata, table)
-  return table
-}
-
 /** A text column compared with a number is compared as a number, so its bounds say nothing. */
-function isCertain(predicate: Pushed, table: Table): boolean {
+function isCertain(predicate: Pushed, table: TableVersion): boolean {
   const column = table.schema.fields.find(
     (f) => f.name.toLowerCase() === predicate.column.toLowerCase(),
   )
@@ -126,22 +115,4 @@ async function scanBronze(storage: Storage, state: LakeState, name: string) {
     total: files.length,
     bytes: manifests.flatMap((m) => m.files).reduce((sum, file) => sum + file.bytes, 0),
   }
-}
-
-export function findName(state: LakeState, wanted: string): string {
-  const all = [state.batches, state.tables, state.views ?? {}].flatMap((of) => Object.keys(of))
-  const found = all.find((name) => name.toLowerCase() === wanted.toLowerCase())
-  if (found) return found
-  const similar = nearest(wanted, all)
-  throw new MoraineError(
-    'query',
-    `There is no table ${wanted} in this lake${state.number === 0 ? ' yet' : ''}`,
-    {
-      hint: similar
-        ? `Did you mean ${similar}?`
-        : all.length > 0
-          ? `Its tables are: ${all.join(', ')}`
-          : 'Fill the lake first: moraine run',
-    },
-  )
 }

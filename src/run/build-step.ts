@@ -7,6 +7,7 @@ import type { BuildOutcome, Built } from '../step/built.js'
 import { hash, type RunContext } from '../step/context.js'
 import { stillAtWork } from '../step/deadline.js'
 import type { StepResult } from '../step/events.js'
+import type { Externals } from '../step/external/externals.js'
 import type { Replay } from '../step/task/task.js'
 import { prove } from './bind/prove-sql.js'
 import { carryOut } from './carry-out.js'
@@ -29,6 +30,8 @@ export interface BuildTask {
   /** What the run has built; a step adds to it. */
   built: BuildOutcome[]
   begin: Begin
+  /** What other engines keep, in the state that the run builds on. */
+  externals: Externals
 }
 
 /** Milliseconds. */
@@ -42,6 +45,8 @@ export async function buildStep(
 ): Promise<Partial<StepResult>> {
   const { context, begin } = task
   const { dataset, name } = stage
+  const unread = task.externals.problemOf(dataset)
+  if (unread) throw unread
   // Other steps add to what is seen meanwhile: how far this one has read, is said of what it saw.
   const { view } = context.relations
   const decision = stage.resolve(view)

@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os'
 import { fullName } from '../define/dataset.js'
-import { checkedAgainst, inputsOf } from '../define/inputs.js'
+import { checkedAgainst, inputsOf, isBuilt } from '../define/inputs.js'
 import { limitOf } from '../define/limits.js'
 import type { AnyDataset } from '../define/model.js'
 import type { Stage } from '../plan/plan.js'
 import { Pool } from '../process/pool.js'
 import type { BuildOutcome } from '../step/built.js'
 import type { RunContext } from '../step/context.js'
+import type { Externals } from '../step/external/externals.js'
 import { buildStep, type TableStage } from './build-step.js'
 import type { RunOptions } from './options.js'
 import type { RunRecorder } from './recorder.js'
@@ -19,13 +20,15 @@ function readsBronzeAlone(dataset: AnyDataset): boolean {
 /** The second phase of a run: its silver and gold stages. */
 export class BuildPhase {
   private readonly stages: readonly TableStage[]
+  private readonly externals: Externals
 
   constructor(
-    stages: readonly Stage[],
+    { stages, externals }: { stages: readonly Stage[]; externals: Externals },
     private readonly options: RunOptions,
     private readonly steps: Steps,
     private readonly recorder: RunRecorder,
   ) {
+    this.externals = externals
     this.stages = stages.filter((stage) => stage.kind !== 'intake')
   }
 
@@ -37,7 +40,9 @@ export class BuildPhase {
     const one = async (stage: TableStage) => {
       const { dataset, name, after } = stage
       await Promise.all(after.map((other) => finished.get(other)))
-      const broken = inputsOf(dataset).find((input) => this.steps.stopped(fullName(input)))
+      const broken = inputsOf(dataset)
+        .filter(isBuilt)
+        .find((input) => this.steps.stopped(fullName(input)))
       if (broken) return this.steps.blocked(name, fullName(broken))
       await pool.run(() => this.step(context, stage, built))
     }
@@ -63,7 +68,7 @@ export class BuildPhase {
       (begin, signal) => {
         const own = { ...context, signal }
         return buildStep(
-          { context: own, run: steps.signal, recorder, built, begin },
+          { context: own, run: steps.signal, recorder, built, begin, externals: this.externals },
           stage,
           options,
         )

@@ -1,6 +1,7 @@
 import type { AnyDataset } from '../define/model.js'
 import type { LakeState } from '../log/commit.js'
 import type { Plan } from '../plan/plan.js'
+import { Externals } from '../step/external/externals.js'
 import { bindOn, newSql, stillWanted } from './bind/bind-new.js'
 import { IntakePhase } from './ingest.js'
 import type { RunOptions } from './options.js'
@@ -29,25 +30,35 @@ interface RunParts {
 export async function planAndIngest(
   { shared, datasets, options, steps, recorder }: RunParts,
   begun: LakeState,
-): Promise<Plan & { base: LakeState }> {
+): Promise<Plan & { base: LakeState; externals: Externals }> {
   const context = contextOn(shared, begun, options)
   const { backfill, feeds, full = false, replay, anew } = options
   const asked = { backfill, feeds, reread: context.reread }
   await using sources = new Sources(datasets, context.relations.batches, asked)
   const state = withoutTables(begun, anew)
+  const looked = { files: true }
+  const begunWith = await Externals.of(shared.storage, state, datasets, looked)
   const prepared = await prepare({
     datasets,
     state,
     sources,
+    externals: begunWith,
     full,
     replay: replay?.dataset,
     now: shared.started,
-    bind: (wanted, arriving) => bindOn(shared, wanted, state, arriving),
+    bind: (wanted, arriving) =>
+      bindOn(shared, wanted, { view: begunWith.on(state), externals: begunWith }, arriving),
   })
   const { stages, expire, left } = prepared
   const base = await new IntakePhase(prepared, sources, steps, recorder).run(context, begun)
+  // Other engines may have written meanwhile: what is built is of one state.
+  const externals =
+    base.external === begun.external
+      ? begunWith
+      : await Externals.of(shared.storage, base, datasets, looked)
   // What the columns of these rows show to be wrong is found before any table is built.
-  const wanted = stillWanted(left, newSql(datasets, state))
-  if (wanted.size > 0) await bindOn(shared, wanted, base, () => false)
-  return { stages, expire, base }
+  const wanted = stillWanted(left, newSql(datasets, begunWith.on(state)))
+  const view = externals.on(base)
+  if (wanted.size > 0) await bindOn(shared, wanted, { view, externals }, () => false)
+  return { stages, expire, base, externals }
 }

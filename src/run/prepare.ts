@@ -1,8 +1,10 @@
 import { fullName } from '../define/dataset.js'
 import type { AnyDataset, Bronze } from '../define/model.js'
 import type { LakeState } from '../log/commit.js'
+import type { View } from '../plan/decision.js'
 import { type Plan, plan } from '../plan/plan.js'
 import { hash } from '../step/context.js'
+import type { Externals } from '../step/external/externals.js'
 import type { BindScope } from './bind/bind.js'
 import { newSql, refuseMistakes, type SqlLeft } from './bind/bind-new.js'
 import type { Looked, Sources } from './sources.js'
@@ -12,6 +14,8 @@ interface Asked {
   datasets: readonly AnyDataset[]
   state: LakeState
   sources: Sources
+  /** What other engines keep, in that state. */
+  externals: Externals
   /** Build everything from its inputs again. */
   full: boolean
   /** The silver dataset whose discarded rows are validated again. */
@@ -41,23 +45,34 @@ const nothingLeft: SqlLeft = { problems: [], unbound: new Map(), columns: new Ma
  * @throws DefinitionError for mistakes in SQL that nothing which the sources offer could mend.
  */
 export async function prepare(asked: Asked): Promise<Prepared> {
-  const { datasets, state, sources, bind, full, replay, now } = asked
-  const left = await bindNewSql(datasets, state, bind, (dataset) => datasets.includes(dataset))
+  const { datasets, state, sources, externals, bind, full, replay, now } = asked
+  const view = externals.on(state)
+  const left = await bindNewSql(datasets, view, bind, (dataset) => datasets.includes(dataset))
   const looked = await sources.lookAtAll(state)
-  const { discoveries, problems } = looked
+  const { discoveries } = looked
+  const problems = { ...looked.problems, ...unreadInputs(datasets, externals) }
   const unread = Object.keys(problems)
-  const planned = plan({ datasets, view: state, discoveries, unread, full, replay, hash, now })
+  const planned = plan({ datasets, view, discoveries, unread, full, replay, hash, now })
   const arriving = planned.stages.flatMap(({ dataset, name, decision }) =>
     decision.action === 'intake' || unread.includes(name) ? [dataset] : [],
   )
   refuseMistakes(left, (dataset) => arriving.includes(dataset))
-  return { ...planned, ...looked, left }
+  return { ...planned, ...looked, problems, left }
+}
+
+/** What keeps tables of other engines from being read, by the names of the datasets that do. */
+function unreadInputs(datasets: readonly AnyDataset[], externals: Externals) {
+  const found = datasets.flatMap((dataset) => {
+    const problem = externals.problemOf(dataset)
+    return problem ? [[fullName(dataset), problem] as const] : []
+  })
+  return Object.fromEntries(found)
 }
 
 /** Binds the SQL of datasets that is new on a state; what is built has been bound before. */
 export async function bindNewSql(
   datasets: readonly AnyDataset[],
-  state: LakeState,
+  state: View,
   bind: Bind,
   arriving: (dataset: Bronze) => boolean,
 ): Promise<SqlLeft> {

@@ -5,9 +5,12 @@ import type { Lake } from '../define/lake.js'
 import type { AnyDataset } from '../define/model.js'
 import type { LakeState } from '../log/commit.js'
 import type { CommitLog } from '../log/log.js'
+import { Batches } from '../step/batches.js'
 import { currentUser, type RunContext } from '../step/context.js'
+import { Externals } from '../step/external/externals.js'
 import { InThisThread } from '../step/javascript.js'
 import { Relations } from '../step/relations.js'
+import { tablesIn } from '../step/task/table-source.js'
 import type { RunOptions } from './options.js'
 
 /** What the steps of a run share whatever state of the lake they see. */
@@ -59,8 +62,12 @@ export function contextOn(
   shared: Shared,
   state: LakeState,
   { anew }: Pick<RunOptions, 'anew'>,
+  externals = Externals.none,
 ): RunContext {
-  return { ...shared, relations: new Relations(shared.storage, withoutTables(state, anew)) }
+  const { storage } = shared
+  const view = externals.on(withoutTables(state, anew))
+  const source = externals.source(tablesIn(storage))
+  return { ...shared, relations: new Relations(storage, view, new Batches(storage), source) }
 }
 
 /** A state in which tables that can't be read have never been there. */

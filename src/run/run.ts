@@ -46,14 +46,14 @@ export class Run {
     const { datasets, options, steps, recorder, shared } = this
     recorder.start(datasets, begun.number)
     try {
-      const { stages, expire, base } = await planAndIngest(
+      const { stages, expire, base, externals } = await planAndIngest(
         { shared, datasets, options, steps, recorder },
         begun,
       )
       const { engine, storage } = shared
       if (options.ownEngine) await engine.confine([storage.url])
-      const phase = new BuildPhase(stages, options, steps, recorder)
-      const built = await phase.run(contextOn(shared, base, options))
+      const phase = new BuildPhase({ stages, externals }, options, steps, recorder)
+      const built = await phase.run(contextOn(shared, base, options, externals))
       try {
         await publish(shared, steps, recorder, base, built)
       } finally {

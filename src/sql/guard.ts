@@ -1,3 +1,4 @@
+import { engineSchemas, managedSchemas } from '../define/problems/external-problems.js'
 import { MoraineError } from '../errors.js'
 import type { AstNode } from '../plan/ast.js'
 import { similarFunction, whyNotCallable } from './callable.js'
@@ -26,7 +27,8 @@ export interface Refusal {
   named?: { kind: 'function' | 'table'; name: string }
 }
 
-const tiers = ['bronze', 'silver', 'gold', 'discarded', 'deleted', 'history']
+/** Tiers whose tables can be asked for; other schemas are namespaces that engines made. */
+export const tiers = ['bronze', 'silver', 'gold', 'discarded', 'deleted', 'history']
 
 /**
  * All kinds of nodes that DuckDB's parser gives for a SELECT; a new one has to be looked at before
@@ -229,9 +231,11 @@ function whyNoTable(node: AstNode): Omit<Refusal, 'at' | 'named'> | undefined {
   if (node.catalog_name)
     return {
       message: `There is no catalog '${node.catalog_name}'`,
-      hint: 'Write table names as silver.orders.',
+      hint: `Write table names as silver.orders; a nested namespace in quotes, as one: "${node.catalog_name}.${node.schema_name}".${node.table_name}`,
     }
   if (tiers.includes(tier)) return undefined
+  if (tier !== '' && !managedSchemas.includes(tier) && !engineSchemas.includes(tier))
+    return undefined
   if (tier !== '')
     return {
       message: `There is no '${tier}.${name}' in this lake`,

@@ -1,6 +1,6 @@
-import { fullName } from '../define/dataset.js'
+import { fullName, schemaOf } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
-import type { AnyDataset } from '../define/model.js'
+import type { AnyInput } from '../define/model.js'
 import type { Partition } from '../define/partition.js'
 import { quoteName, renderSql } from '../define/sql/sql.js'
 import type { Field } from '../define/types/column-type.js'
@@ -59,12 +59,12 @@ export class Relations {
   }
 
   /** Defines datasets in the engine. */
-  async define(session: Session, datasets: readonly AnyDataset[]): Promise<void> {
+  async define(session: Session, datasets: readonly AnyInput[]): Promise<void> {
     for (const dataset of datasets) await this.defineOne(session, dataset)
   }
 
   /** Defines the tables of all versions of datasets. */
-  async defineHistories(session: Session, datasets: readonly AnyDataset[]): Promise<void> {
+  async defineHistories(session: Session, datasets: readonly AnyInput[]): Promise<void> {
     for (const { name } of datasets) {
       const full = `history.${name}`
       const made =
@@ -75,18 +75,18 @@ export class Relations {
     }
   }
 
-  private defineOne(session: Session, dataset: AnyDataset): Promise<void> {
+  private defineOne(session: Session, dataset: AnyInput): Promise<void> {
     const name = fullName(dataset)
     const known = this.defined.get(name)
     if (known) return known
     const made = this.relation(session, dataset).then((sql) =>
-      session.define(dataset.tier, dataset.name, sql),
+      session.define(schemaOf(dataset), dataset.name, sql),
     )
     this.defined.set(name, made)
     return made
   }
 
-  private async relation(session: Session, dataset: AnyDataset): Promise<string> {
+  private async relation(session: Session, dataset: AnyInput): Promise<string> {
     if (dataset.tier === 'gold' && dataset.view) {
       await this.define(session, inputsOf(dataset))
       return renderSql(dataset.query)

@@ -1,8 +1,8 @@
-import { sqlType } from '../define/types/sql-type.js'
 import type { DeleteFile, TableFile } from '../engine/engine.js'
+import { fileType } from '../engine/file-type.js'
+import { MoraineError } from '../errors.js'
 import type { ScanTask } from '../iceberg/deletes.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
-import { toColumnType } from '../iceberg/spec/types.js'
 import type { TableVersion } from '../iceberg/version.js'
 import type { Storage } from '../storage/storage.js'
 
@@ -22,12 +22,17 @@ export function tableFiles(
     if (file.content === 'position deletes') return { location: locate(file) }
     const fields = (file.equalityIds ?? []).map((id) => {
       const field = table.schema.fields.find((f) => f.id === id)
-      if (!field) throw new Error(`deletes by field ${id}, which the table does not have any more`)
-      return { id, name: field.name, type: sqlType(toColumnType(field.type)) }
+      if (!field)
+        throw new MoraineError(
+          'source',
+          `${table.file} has rows that are deleted by field ${id}, which is not among the columns that are read`,
+          { hint: 'Declare that column as well, or have the table compacted.' },
+        )
+      return { id, name: field.name, type: fileType(field.type) }
     })
     return { location: locate(file), fields }
   }
-  const plain = table.metadata.schemas.length === 1
+  const plain = !table.isForeign && table.metadata.schemas.length === 1
   return tasks.map(({ file, deletes, only }) => ({
     location: locate(file),
     ...(plain ? { plain } : {}),

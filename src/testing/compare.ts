@@ -1,7 +1,7 @@
 import { CHANGE } from '../bronze/database/known-rows.js'
-import { fullName } from '../define/dataset.js'
+import { fullName, schemaOf } from '../define/dataset.js'
 import { checkedAgainst, inputsOf } from '../define/inputs.js'
-import type { AnyDataset, Gold, Silver } from '../define/model.js'
+import type { AnyDataset, AnyInput, Gold, Silver } from '../define/model.js'
 import { nearest } from '../define/nearest.js'
 import { lookupOf } from '../define/sql/lookup.js'
 import { quoteName, quoteText, renderSql } from '../define/sql/sql.js'
@@ -62,7 +62,7 @@ async function compareNow(dataset: AnyDataset, example: Example): Promise<Differ
     for (const { dataset: input, rows } of example.given) refuseUnknown(input, rows)
     for (const input of inputs)
       await session.define(
-        input.tier,
+        schemaOf(input),
         input.name,
         relationOf(input, example.given, session.dialect),
       )
@@ -216,7 +216,7 @@ function valueSql(value: unknown, column: Field, { json, values }: Dialect): str
 /**
  * Refuses given columns that an input is known not to have: they would be left out without a word.
  */
-function refuseUnknown(input: AnyDataset, rows: Given['rows']): void {
+function refuseUnknown(input: AnyInput, rows: Given['rows']): void {
   const known = columnsKnown(input)
   if (!known) return
   const unknown = rows.flatMap((row) => Object.keys(row)).find((name) => !known.includes(name))
@@ -230,15 +230,16 @@ function refuseUnknown(input: AnyDataset, rows: Given['rows']): void {
 }
 
 /** The columns that an input has, where its definition says all of them. */
-function columnsKnown(input: AnyDataset): readonly string[] | undefined {
-  if (input.tier === 'gold') return input.declared && Object.keys(input.declared)
+function columnsKnown(input: AnyInput): readonly string[] | undefined {
+  if (input.tier === 'gold' || input.tier === 'external')
+    return input.declared && Object.keys(input.declared)
   if (input.tier === 'silver')
     return [...Object.keys(input.schema.shape), ...silverLineage.map(({ name }) => name)]
   return isSettled(input) ? [...(input.from.columns ?? []), ...bronzeLineage, CHANGE] : undefined
 }
 
 /** SQL for an input's given rows, with the columns that it has in a lake. */
-function relationOf(input: AnyDataset, all: readonly Given[], dialect: Dialect): string {
+function relationOf(input: AnyInput, all: readonly Given[], dialect: Dialect): string {
   const rows = all.filter(({ dataset }) => dataset === input).flatMap((given) => given.rows)
   if (input.tier === 'bronze') return bronzeSql(input.from.columns ?? [], rows, dialect)
   if (input.tier === 'silver')

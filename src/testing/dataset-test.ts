@@ -1,6 +1,6 @@
 import { callSite } from '../define/call-site.js'
 import { fullName } from '../define/dataset.js'
-import type { AnyDataset, Gold, Row, Silver } from '../define/model.js'
+import type { AnyDataset, AnyInput, Gold, Row, Silver } from '../define/model.js'
 import { isDataset, object, text, texts } from '../define/options/expected.js'
 import {
   checked,
@@ -15,7 +15,7 @@ import type { Difference } from './row-diff.js'
 
 /** Rows of an input. */
 export interface Given {
-  dataset: AnyDataset
+  dataset: AnyInput
   rows: readonly Readonly<Record<string, unknown>>[]
 }
 
@@ -45,7 +45,7 @@ export interface DatasetTest {
 
 const tested: Expected = {
   is: 'a silver or gold dataset',
-  fits: (value) => isDataset(value) && (value as AnyDataset).tier !== 'bronze',
+  fits: (value) => isDataset(value) && ['silver', 'gold'].includes((value as AnyInput).tier),
 }
 
 const rows: Expected = {
@@ -66,10 +66,10 @@ const exampleOptions: OptionList<Example> = {
   broken: texts,
 }
 
-type Rows<D extends AnyDataset> = readonly Partial<Row<D>>[]
+type Rows<D extends AnyInput> = readonly Partial<Row<D>>[]
 
 /** Rows of one input; columns that are left out are NULL. */
-export function given<D extends AnyDataset>(dataset: D, rows: Rows<D>): Given {
+export function given<D extends AnyInput>(dataset: D, rows: Rows<D>): Given {
   return { dataset, rows: rows as Given['rows'] }
 }
 

@@ -90,7 +90,7 @@ export function printPlan(planned: Planned): void {
   for (const line of removedLines(removed)) print(line)
   const doing = stages.filter(({ name, decision }) => decision.action !== 'none' && !problems[name])
   print('')
-  const unread = Object.keys(problems).length
+  const unread = new Set(Object.values(problems)).size
   if (unread > 0) print(`${plural(unread, 'source')} can't be read, so the plan may be incomplete.`)
   else if (doing.length === 0) print('Nothing to do: the lake is up to date.')
   else print(`${plural(doing.length, 'step')} to do. Start with: moraine run`)
@@ -103,7 +103,8 @@ export function printPlan(planned: Planned): void {
   if (Object.keys(older).length > 0)
     print('A run uses an older definition only with --accept-definition')
   printLeft(left)
-  for (const problem of Object.values(problems)) show(`\n${renderError(problem)}\n`, process.stderr)
+  for (const problem of new Set(Object.values(problems)))
+    show(`\n${renderError(problem)}\n`, process.stderr)
 }
 
 /** What is decided only while a run goes on, and by what. */
@@ -135,11 +136,12 @@ export function printSteps({
     build: colors.cyan('build  '),
     none: colors.dim('nothing'),
   }
-  for (const { name, decision } of stages) {
+  for (const { dataset, name, decision } of stages) {
     const mode =
       decision.action === 'build' && decision.mode === 'incremental' ? ' (incremental)' : ''
     const word = problems[name] ? colors.red('error  ') : words[decision.action]
-    const reason = problems[name] ? 'its source cannot be read, see below' : decision.reason
+    const unread = dataset.tier === 'bronze' ? 'its source' : 'a table of another engine'
+    const reason = problems[name] ? `${unread} cannot be read, see below` : decision.reason
     print(`${word}  ${name.padEnd(width)}  ${colors.dim(`${reason}${mode}`)}`)
     for (const note of notes[name] ?? []) print(`${' '.repeat(11 + width)}${colors.dim(note)}`)
     for (const change of changes.get(name) ?? []) {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { About, BronzeOptions, GoldOptions, SilverOptions } from '../model.js'
+import type { About, BronzeOptions, ExternalOptions, GoldOptions, SilverOptions } from '../model.js'
 import {
   columnName,
   columnNames,
@@ -122,6 +122,13 @@ export const silverOptions: OptionList<SilverOptions<Shape>> = {
     interval,
   ),
   compression: oneOf('zstd', 'snappy'),
+}
+
+export const externalOptions: OptionList<ExternalOptions<Shape>> = {
+  columns: declaredColumns,
+  description: text,
+  owner: text,
+  tags: texts,
 }
 
 export const goldOptions: OptionList<GoldOptions<Shape>> = {

@@ -88,6 +88,10 @@ export function isDataset(value: unknown): boolean {
   return kindOf(value) === 'dataset'
 }
 
+export function isExternal(value: unknown): boolean {
+  return isDataset(value) && (value as { tier?: unknown }).tier === 'external'
+}
+
 const sources: readonly unknown[] = ['files', 'database', 'http', 'ingest', 'inbox']
 
 export const sqlTag: Expected = {

@@ -1,6 +1,6 @@
 import type { Problem } from '../../errors.js'
 import { fullName } from '../dataset.js'
-import type { AnyDataset } from '../model.js'
+import type { AnyInput } from '../model.js'
 import { nearest } from '../nearest.js'
 
 /** Columns that Moraine writes itself. */
@@ -29,7 +29,7 @@ export const icebergColumns = [
 /** Collects what is wrong with a dataset, with its place. */
 export class Collector {
   readonly problems: Problem[] = []
-  constructor(private readonly dataset: AnyDataset) {}
+  constructor(private readonly dataset: AnyInput) {}
 
   add(message: string, near?: string, hint?: string): void {
     const { place } = this.dataset

@@ -3,7 +3,7 @@ import { ownValue } from '../../own-value.js'
 import { checkName } from '../check.js'
 import { fullName } from '../dataset.js'
 import { secondsOf } from '../interval.js'
-import type { AnyDataset, Gold, Silver } from '../model.js'
+import type { AnyInput, Gold, Silver } from '../model.js'
 import { nearest } from '../nearest.js'
 import { lookupOf } from '../sql/lookup.js'
 import { type Collector, icebergColumns, reservedColumns } from './collector.js'
@@ -48,7 +48,7 @@ export function acceptsMissing(schema: z.core.$ZodType | undefined): boolean {
 }
 
 /** The columns a dataset is known to have by its definition alone. */
-function knownColumns(dataset: AnyDataset): readonly string[] | undefined {
+function knownColumns(dataset: AnyInput): readonly string[] | undefined {
   if (isBroken(dataset)) return undefined
   switch (dataset.tier) {
     case 'bronze':
@@ -58,6 +58,7 @@ function knownColumns(dataset: AnyDataset): readonly string[] | undefined {
     case 'silver':
       return [...Object.keys(dataset.schema.shape), '_loaded_at', '_batch']
     case 'gold':
+    case 'external':
       return dataset.declared && Object.keys(dataset.declared)
   }
 }

@@ -19,6 +19,7 @@ function describedObject(value: Readonly<Record<string, unknown>>): string {
   if ('_zod' in value) return `the type ${typeOf(value)}`
   switch (value.kind) {
     case 'dataset':
+      if (value.tier === 'external') return `the external table '${value.name}'`
       return `the ${value.tier} dataset '${value.name}'`
     case 'sql':
       return 'SQL'

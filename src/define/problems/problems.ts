@@ -121,7 +121,8 @@ function historyProblems(
       )
 }
 
-function typedFields(
+/** The columns of a shape whose types are good; what is wrong with the others is collected. */
+export function typedFields(
   shape: Record<string, z.ZodType>,
   collect: Collector,
   problemsOfReading = readingProblems,

@@ -133,7 +133,7 @@ describe('words that say how texts are read', () => {
       columns: { day: t.date({ format: '%d.%m.%Y' }) },
     })
     expect(() => defineLake({ name: 'test', datasets: [day] })).toThrow(
-      "gold.days: column 'day': t.date({ format }) says how to parse text, but gold columns come from SQL, already typed",
+      "gold.days: column 'day': t.date({ format }) says how to parse text, but the columns of gold and of external tables are typed already",
     )
   })
 

@@ -29,7 +29,7 @@ export function readingProblems(name: string, schema: z.ZodType, collect: Collec
 export function unreadProblems(name: string, schema: z.ZodType, collect: Collector): void {
   for (const said of [saidOf(schema) ?? [], saidWithin(schema)].flat())
     collect.add(
-      `column '${name}': ${said.call}({ ${Object.keys(said.options).join(', ')} }) says how to parse text, but gold columns come from SQL, already typed`,
+      `column '${name}': ${said.call}({ ${Object.keys(said.options).join(', ')} }) says how to parse text, but the columns of gold and of external tables are typed already`,
       `${name}:`,
       'Remove the options here, or set them in silver',
     )

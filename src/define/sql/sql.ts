@@ -1,14 +1,15 @@
 import { MoraineError, type SourceLocation } from '../../errors.js'
 import { callSite } from '../call-site.js'
-import type { AnyDataset, ColumnRef, Gold, Sql, SqlPart, SqlValue } from '../model.js'
+import type { AnyDataset, AnyInput, ColumnRef, Gold, Sql, SqlPart, SqlValue } from '../model.js'
 import { described } from '../problems/described.js'
 import { mistake } from '../problems/mistakes.js'
+import { schemaOf } from './name.js'
 import { normalSql } from './sql-normal.js'
 
 /** Stands where SQL is missing, once that is said. */
 export const noSql: Sql = { kind: 'sql', parts: [], place: undefined }
 
-type Interpolated = SqlValue | ColumnRef | AnyDataset | Sql
+type Interpolated = SqlValue | ColumnRef | AnyInput | Sql
 
 /**
  * SQL in DuckDB's dialect. Datasets and columns in `${}` become references, everything else a
@@ -124,8 +125,8 @@ export function literal(value: SqlValue): string {
 }
 
 /** The reference of a dataset in SQL: `"silver"."orders"`. */
-export function reference(dataset: { tier: string; name: string }): string {
-  return `${quoteName(dataset.tier)}.${quoteName(dataset.name)}`
+export function reference(dataset: Parameters<typeof schemaOf>[0] & { name: string }): string {
+  return `${quoteName(schemaOf(dataset))}.${quoteName(dataset.name)}`
 }
 
 /** The text that goes to the engine. */
@@ -151,7 +152,7 @@ function renderPart(part: SqlPart): string {
 }
 
 /** A dataset that stands for its query wherever SQL names it. */
-function isView(dataset: AnyDataset): dataset is Gold<any> & { view: true } {
+function isView(dataset: AnyInput): dataset is Gold<any> & { view: true } {
   return dataset.tier === 'gold' && dataset.view
 }
 
@@ -159,7 +160,7 @@ function isView(dataset: AnyDataset): dataset is Gold<any> & { view: true } {
  * The datasets whose rows a piece of SQL reads, each once; in the place of a view those that it
  * reads.
  */
-export function datasetsIn(sql: Sql): AnyDataset[] {
+export function datasetsIn(sql: Sql): AnyInput[] {
   const found = sql.parts.flatMap((part) => {
     if (!('dataset' in part)) return []
     return isView(part.dataset) ? datasetsIn(part.dataset.query) : [part.dataset]

@@ -36,6 +36,8 @@ export interface DataFile {
   partition: readonly (Value | null)[]
   columns: ReadonlyMap<number, ColumnStatistics>
   splitOffsets?: readonly number[]
+  /** Its format, where that is not Parquet: `ORC`, `AVRO`, `PUFFIN`. */
+  format?: string
   /** SHA-256 of its bytes, in hex; files of earlier versions and of other writers have none. */
   sha256?: string
 }
@@ -332,6 +334,7 @@ function toDataFile(record: any, fields: readonly PartitionField[], types: strin
       fromAvroValue(record.partition[avroName(f.name)] ?? null, types[i] as string),
     ),
     columns,
+    ...(/^parquet$/i.test(record.file_format) ? {} : { format: String(record.file_format) }),
     ...(record.content ? { content: contents[record.content] as Content } : {}),
     ...(record.equality_ids ? { equalityIds: record.equality_ids } : {}),
     ...(record.referenced_data_file ? { referenced: record.referenced_data_file } : {}),

@@ -1,13 +1,14 @@
 import type { ColumnStatistics, DataFile, ManifestFile } from './manifest.js'
 import {
   applyTransform,
+  isKnownTransform,
   keepsOrder,
   type PartitionSpec,
   parseTransform,
   resultType,
 } from './transforms.js'
 import type { Schema } from './types.js'
-import { compareValues, decodeValue, parseValue, type Value } from './values.js'
+import { compareValues, decodeValue, isComparable, parseValue, type Value } from './values.js'
 
 /** One condition that all wanted rows meet; values as SQL would print them. */
 export interface Predicate {
@@ -42,11 +43,21 @@ export function fileMayMatch(
 function rangeOf(statistics: ColumnStatistics, type: string, rows: number): Range {
   const { lower, upper, nulls } = statistics
   return {
-    lower: lower && decodeValue(lower, type),
-    upper: upper && decodeValue(upper, type),
+    lower: boundOf(lower, type),
+    upper: boundOf(upper, type),
     mayHaveNull: nulls === undefined || nulls > 0,
     allNull: nulls !== undefined && nulls === rows,
   }
+}
+
+/**
+ * A bound as a value; nothing is known by bounds that are no numbers, nor of types whose values are
+ * not compared.
+ */
+function boundOf(bytes: Uint8Array | null | undefined, type: string): Value | undefined {
+  if (!bytes || !isComparable(type)) return undefined
+  const value = decodeValue(bytes, type)
+  return Number.isNaN(value) ? undefined : value
 }
 
 function mayMatch(range: Range, { op, values }: Predicate, type: string): boolean {
@@ -88,10 +99,12 @@ export function manifestMayMatch(
     const source = schema.fields.find((f) => f.id === field['source-id'])
     const summary = partitions[i]
     if (!source || !summary || typeof source.type !== 'string') return true
+    // What becomes of values in a transform that is not known, nobody can say.
+    if (!isKnownTransform(field.transform)) return true
     const type = resultType(field.transform, source.type)
     const range: Range = {
-      lower: summary.lower_bound ? decodeValue(summary.lower_bound, type) : undefined,
-      upper: summary.upper_bound ? decodeValue(summary.upper_bound, type) : undefined,
+      lower: boundOf(summary.lower_bound, type),
+      upper: boundOf(summary.upper_bound, type),
       mayHaveNull: summary.contains_null,
       allNull: !summary.lower_bound && summary.contains_null,
     }

@@ -37,6 +37,13 @@ export function parseTransform(transform: string): Parsed {
   return { name: match?.[1] ?? transform, width: Number(match?.[2] ?? 0) }
 }
 
+const transforms = ['identity', 'bucket', 'truncate', 'year', 'month', 'day', 'hour']
+
+/** Others may come with later versions, and `void` forgets its values. */
+export function isKnownTransform(transform: string): boolean {
+  return transforms.includes(parseTransform(transform).name)
+}
+
 /** The type of a transform's result (spec, Partition Transforms). */
 export function resultType(transform: string, source: string): string {
   const { name } = parseTransform(transform)

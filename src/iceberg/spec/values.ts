@@ -36,6 +36,23 @@ export function parseValue(text: string, type: string): Value | undefined {
   }
 }
 
+const comparable = [
+  'boolean',
+  'int',
+  'long',
+  'float',
+  'double',
+  'date',
+  'timestamp',
+  'timestamptz',
+  'string',
+]
+
+/** Whether values of a type are compared by what bounds say of them. */
+export function isComparable(type: string): boolean {
+  return comparable.includes(type) || decimalOf(type) !== undefined
+}
+
 function parseDecimal(text: string, scale: number): bigint | undefined {
   const match = /^([+-]?)(\d*)\.?(\d*)$/.exec(text)
   if (!match) return undefined
@@ -148,7 +165,8 @@ export function decodeValue(bytes: Uint8Array, type: string): Value {
     case 'float':
       return view.getFloat32(0, true)
     case 'double':
-      return view.getFloat64(0, true)
+      // As a long column's: see below.
+      return bytes.length === 4 ? view.getFloat32(0, true) : view.getFloat64(0, true)
     case 'string':
       return new TextDecoder().decode(bytes)
     default:

@@ -1,6 +1,6 @@
 import { wouldLose } from '../../bronze/expire-batches.js'
 import { fullName } from '../../define/dataset.js'
-import { inputsOf } from '../../define/inputs.js'
+import { inputsOf, isBuilt } from '../../define/inputs.js'
 import type { AnyDataset } from '../../define/model.js'
 import type { LakeState } from '../../log/commit.js'
 import { CommitLog } from '../../log/log.js'
@@ -161,5 +161,7 @@ function failure(error: { kind: string; message: string } | undefined, outcome: 
 
 function upstream(dataset: AnyDataset): AnyDataset[] {
   if (dataset.tier === 'bronze') return [dataset]
-  return inputsOf(dataset).flatMap((input) => [input, ...upstream(input)])
+  return inputsOf(dataset)
+    .filter(isBuilt)
+    .flatMap((input) => [input, ...upstream(input)])
 }

@@ -1,16 +1,17 @@
 import { fullName } from '../../define/dataset.js'
-import { checkedAgainst, inputsOf } from '../../define/inputs.js'
-import type { AnyDataset, Bronze, Gold, Silver } from '../../define/model.js'
+import { checkedAgainst, inputsOf, isBuilt } from '../../define/inputs.js'
+import type { AnyDataset, AnyInput, Bronze, Gold, Silver } from '../../define/model.js'
 import type { Engine, Session } from '../../engine/engine.js'
 import { DefinitionError } from '../../errors.js'
 import { compareDefinitions } from '../../plan/changes.js'
 import { changesOf } from '../../plan/decide.js'
 import type { View } from '../../plan/decision.js'
 import { definitionOf } from '../../plan/fingerprint.js'
+import { hasSeen } from '../../plan/offsets.js'
 import { Batches } from '../../step/batches.js'
 import { hash } from '../../step/context.js'
 import type { Storage } from '../../storage/storage.js'
-import type { BindScope, Bound, SqlProblem } from './bind.js'
+import type { BindScope, BindState, Bound, SqlProblem } from './bind.js'
 
 /**
  * Datasets whose checks and warnings were bound by this process: their definition in the log says
@@ -31,7 +32,11 @@ export function newSql(
   for (const dataset of datasets) {
     if (dataset.tier === 'bronze') continue
     const inputs = [...inputsOf(dataset), ...checkedAgainst(dataset)]
-    if (isNew(dataset, view) || inputs.some((input) => fresh.has(input))) {
+    const isFresh = (input: AnyInput) =>
+      isBuilt(input)
+        ? fresh.has(input)
+        : !hasSeen(view.offsets[fullName(dataset)]?.[fullName(input)], input, view)
+    if (isNew(dataset, view) || inputs.some(isFresh)) {
       fresh.add(dataset)
       wanted.set(dataset, 'all')
     } else if (hasOtherSql(dataset) && !bound.has(dataset)) wanted.set(dataset, 'checks')
@@ -74,13 +79,12 @@ export interface SqlLeft {
 export async function bindNew(
   session: Session,
   wanted: ReadonlyMap<AnyDataset, BindScope>,
-  view: View,
-  batches: Batches,
+  on: BindState,
   arriving: (dataset: Bronze) => boolean,
 ): Promise<SqlLeft> {
   // Most commands find nothing that is new, and to load what binds takes longer than to find out.
   const { bindSql } = await import('./bind.js')
-  const left = await bindSql(session, wanted, view, batches)
+  const left = await bindSql(session, wanted, on)
   refuseMistakes(left, arriving)
   for (const [dataset] of wanted)
     if (!left.unbound.has(dataset) && left.problems.length === 0) bound.add(dataset)
@@ -105,12 +109,17 @@ export function refuseMistakes(
 export async function bindOn(
   { engine, storage }: { engine: Engine; storage: Storage },
   wanted: ReadonlyMap<AnyDataset, BindScope>,
-  view: View,
+  { view, externals }: Omit<BindState, 'batches'>,
   arriving: (dataset: Bronze) => boolean,
 ): Promise<SqlLeft> {
   const session = await engine.open()
   try {
-    return await bindNew(session, wanted, view, new Batches(storage), arriving)
+    return await bindNew(
+      session,
+      wanted,
+      { view, externals, batches: new Batches(storage) },
+      arriving,
+    )
   } finally {
     session.close()
   }

@@ -1,13 +1,14 @@
-import { fullName } from '../../define/dataset.js'
-import { checkedAgainst, inputsOf, lookupsOf } from '../../define/inputs.js'
-import type { AnyDataset, Bronze, Gold, Silver, Sql } from '../../define/model.js'
-import { datasetsIn, quoteName } from '../../define/sql/sql.js'
+import { fullName, schemaOf } from '../../define/dataset.js'
+import { checkedAgainst, inputsOf, isBuilt, lookupsOf } from '../../define/inputs.js'
+import type { AnyDataset, AnyInput, Bronze, Gold, Silver, Sql } from '../../define/model.js'
+import { datasetsIn, quoteName, reference } from '../../define/sql/sql.js'
 import type { Field } from '../../define/types/column-type.js'
 import type { Session } from '../../engine/engine.js'
 import { MoraineError, type Problem } from '../../errors.js'
 import type { View } from '../../plan/decision.js'
 import type { Batches } from '../../step/batches.js'
 import { bindExpression, emptyRelation } from '../../step/expressions.js'
+import type { Externals } from '../../step/external/externals.js'
 import { bindCheck } from './bind-checks.js'
 import { boundGold, bronzeColumns, columnsBeside, type Known, silverColumns } from './columns.js'
 import { sqlProblems } from './prove-sql.js'
@@ -23,9 +24,16 @@ export interface SqlProblem extends Problem {
 export interface Bound {
   problems: SqlProblem[]
   /** The columns that datasets will have, as far as they can be known. */
-  columns: ReadonlyMap<AnyDataset, readonly Field[]>
+  columns: ReadonlyMap<AnyInput, readonly Field[]>
   /** Datasets whose SQL could not be bound, as nobody knows the columns of bronze that it reads. */
   unbound: Map<AnyDataset, Bronze>
+}
+
+/** What SQL is bound on: a state of the lake, and what it consists of. */
+export interface BindState {
+  view: View
+  batches: Batches
+  externals: Externals
 }
 
 /**
@@ -42,10 +50,9 @@ export type BindScope = 'all' | 'checks'
 export async function bindSql(
   session: Session,
   wanted: ReadonlyMap<AnyDataset, BindScope>,
-  view: View,
-  batches: Batches,
+  on: BindState,
 ): Promise<Bound> {
-  const binder = new Binder(session, view, batches)
+  const binder = new Binder(session, on)
   for (const [dataset, what] of wanted) await binder.bind(dataset, what)
   await binder.close()
   return binder.bound
@@ -53,13 +60,12 @@ export async function bindSql(
 
 class Binder {
   readonly bound: Bound = { problems: [], columns: new Map(), unbound: new Map() }
-  private readonly known = new Map<AnyDataset, Promise<Known | undefined>>()
+  private readonly known = new Map<AnyInput, Promise<Known | undefined>>()
   private readonly defined: string[] = []
 
   constructor(
     private readonly session: Session,
-    private readonly view: View,
-    private readonly batches: Batches,
+    private readonly on: BindState,
   ) {}
 
   async bind(dataset: AnyDataset, wanted: BindScope): Promise<void> {
@@ -89,7 +95,7 @@ class Binder {
     )
     if (wanted !== 'all' || selected.length === 0) return
     const inputs = await this.allOf([...dataset.from, ...lookupsOf(dataset)], dataset)
-    const from = dataset.from.map((input) => `SELECT * FROM ${input.tier}.${quoteName(input.name)}`)
+    const from = dataset.from.map((input) => `SELECT * FROM ${reference(input)}`)
     const input = this.session.dialect.rows.union(from)
     for (const chosen of selected)
       if ((await this.refers(dataset, 'select', chosen, true)) && inputs)
@@ -114,26 +120,37 @@ class Binder {
    * The columns a dataset will have, which the engine then knows; `undefined` while they can't be
    * known.
    */
-  private columnsOf(dataset: AnyDataset): Promise<Known | undefined> {
+  private columnsOf(dataset: AnyInput): Promise<Known | undefined> {
     const found = this.known.get(dataset) ?? this.find(dataset)
     this.known.set(dataset, found)
     return found
   }
 
-  private async find(dataset: AnyDataset): Promise<Known | undefined> {
-    const known =
-      dataset.tier === 'bronze'
-        ? await bronzeColumns(dataset, this.view, this.batches)
-        : dataset.tier === 'silver'
-          ? { fields: silverColumns(dataset), unsure: [] }
-          : await this.gold(dataset)
+  private async find(dataset: AnyInput): Promise<Known | undefined> {
+    const known = await this.knownOf(dataset)
     if (!known) return undefined
-    ;(this.bound.columns as Map<AnyDataset, readonly Field[]>).set(dataset, known.fields)
-    await this.define(dataset.tier, dataset.name, known.fields)
+    ;(this.bound.columns as Map<AnyInput, readonly Field[]>).set(dataset, known.fields)
+    await this.define(schemaOf(dataset), dataset.name, known.fields)
     if (dataset.tier !== 'silver') return known
     for (const [tier, columns] of columnsBeside(dataset))
       await this.define(tier, dataset.name, columns)
     return known
+  }
+
+  private async knownOf(dataset: AnyInput): Promise<Known | undefined> {
+    const { view, batches, externals } = this.on
+    switch (dataset.tier) {
+      case 'bronze':
+        return bronzeColumns(dataset, view, batches)
+      case 'silver':
+        return { fields: silverColumns(dataset), unsure: [] }
+      case 'gold':
+        return this.gold(dataset)
+      case 'external': {
+        const fields = externals.columnsOf(dataset)
+        return fields && { fields, unsure: [] }
+      }
+    }
   }
 
   private async define(tier: string, name: string, fields: readonly Field[]): Promise<void> {
@@ -153,7 +170,7 @@ class Binder {
 
   /** Makes all inputs known; `undefined` where one can't be. */
   private async allOf(
-    inputs: readonly AnyDataset[],
+    inputs: readonly AnyInput[],
     reader: AnyDataset,
   ): Promise<{ unsure: readonly Bronze[] } | undefined> {
     const unsure: Bronze[] = []
@@ -166,7 +183,9 @@ class Binder {
         ? undefined
         : input.tier === 'bronze'
           ? input
-          : this.bound.unbound.get(input)
+          : isBuilt(input)
+            ? this.bound.unbound.get(input)
+            : undefined
       if (open) this.bound.unbound.set(reader, open)
     }
     return all ? { unsure: [...new Set(unsure)] } : undefined

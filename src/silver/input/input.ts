@@ -1,5 +1,5 @@
 import { fullName } from '../../define/dataset.js'
-import type { AnyDataset, Silver } from '../../define/model.js'
+import type { AnyInput, Silver } from '../../define/model.js'
 import { quoteName } from '../../define/sql/sql.js'
 import type { Session } from '../../engine/engine.js'
 import type { BuildDecision } from '../../plan/decision.js'
@@ -105,6 +105,6 @@ function sumOf(counted: readonly { rows: number | undefined }[]): number | undef
  * Whether batches may come without a column that others have; where a table's column is gone, what
  * reads it says so.
  */
-function mayLack(input: AnyDataset): boolean {
+function mayLack(input: AnyInput): boolean {
   return input.tier === 'bronze' && input.from.kind !== 'database'
 }

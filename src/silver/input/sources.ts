@@ -1,6 +1,6 @@
 import { fullName } from '../../define/dataset.js'
-import type { AnyDataset, Silver } from '../../define/model.js'
-import { quoteName } from '../../define/sql/sql.js'
+import type { AnyInput, Silver } from '../../define/model.js'
+import { reference } from '../../define/sql/sql.js'
 import type { Session } from '../../engine/engine.js'
 import type { BatchPointer } from '../../log/commit.js'
 import type { BuildDecision, Window } from '../../plan/decision.js'
@@ -19,7 +19,7 @@ export async function sourcesOf(
   context: InputContext,
   session: Session,
   dataset: Silver,
-  from: AnyDataset,
+  from: AnyInput,
   decision: BuildDecision,
   wanted: ReadonlyMap<string, string>,
 ): Promise<Source[]> {
@@ -29,12 +29,12 @@ export async function sourcesOf(
     const lineage = bronzeLineage.map(
       (name) => `CAST(NULL AS ${name === '_source_line' ? 'BIGINT' : 'VARCHAR'}) AS ${name}`,
     )
-    const present = (
-      await session.describe(`SELECT * FROM ${from.tier}.${quoteName(from.name)}`)
-    ).map((c) => c.name)
-    const hidden = ['_loaded_at', '_batch'].filter((name) => present.includes(name))
+    const present = (await session.describe(`SELECT * FROM ${reference(from)}`)).map((c) => c.name)
+    // What another engine calls so is not what it says here.
+    const own = ['_loaded_at', ...bronzeLineage, '_superseded']
+    const hidden = present.filter((name) => own.includes(name.toLowerCase()))
     const shown = hidden.length > 0 ? session.dialect.rows.except(hidden) : '*'
-    const sql = `SELECT ${shown}, ${lineage.join(', ')}, false AS _superseded FROM ${from.tier}.${quoteName(from.name)}`
+    const sql = `SELECT ${shown}, ${lineage.join(', ')}, false AS _superseded FROM ${reference(from)}`
     return [{ sql, values: [], rows: undefined }]
   }
   const pointers = windowOf(context, from, decision)
@@ -83,7 +83,7 @@ async function sampled(
 
 function windowOf(
   context: InputContext,
-  from: AnyDataset,
+  from: AnyInput,
   decision: BuildDecision,
 ): readonly BatchPointer[] {
   const name = fullName(from)

@@ -1,4 +1,4 @@
-import type { AnyDataset } from '../../define/model.js'
+import type { AnyInput } from '../../define/model.js'
 import type { BatchParts, Session } from '../../engine/engine.js'
 import type { BatchPointer } from '../../log/commit.js'
 import type { View } from '../../plan/decision.js'
@@ -42,7 +42,7 @@ export interface InputContext {
 /** Where the rows of inputs come from; a test gives its own. */
 export interface InputRelations {
   readonly view: View
-  define(session: Session, datasets: readonly AnyDataset[]): Promise<void>
+  define(session: Session, datasets: readonly AnyInput[]): Promise<void>
   bronzeRelation(
     session: Session,
     pointers: readonly BatchPointer[],

@@ -109,6 +109,7 @@ const tableData: z.ZodType<TableData> = z.strictObject({
   folder: z.string(),
   file: z.string().optional(),
   files: z.array(scanTask),
+  foreign: z.literal(true).optional(),
 }) as never
 
 const task: z.ZodType<StepTask> = z.strictObject({

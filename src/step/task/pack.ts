@@ -1,6 +1,6 @@
 import { fullName } from '../../define/dataset.js'
 import { checkedAgainst, inputsOf } from '../../define/inputs.js'
-import type { AnyDataset, Gold, Silver } from '../../define/model.js'
+import type { AnyInput, Gold, Silver } from '../../define/model.js'
 import { historiesIn } from '../../define/sql/sql.js'
 import type { TableMetadata } from '../../iceberg/spec/metadata.js'
 import { ListedTable, type TableData, type TableVersion } from '../../iceberg/version.js'
@@ -45,9 +45,9 @@ export async function packStep(
 }
 
 /** All datasets that a step may read, by way of views too. */
-function allInputs(dataset: Silver | Gold): Set<AnyDataset> {
-  const found = new Set<AnyDataset>()
-  const visit = (input: AnyDataset) => {
+function allInputs(dataset: Silver | Gold): Set<AnyInput> {
+  const found = new Set<AnyInput>()
+  const visit = (input: AnyInput) => {
     if (found.has(input)) return
     found.add(input)
     if (input.tier === 'gold' && input.view) for (const one of inputsOf(input)) visit(one)
@@ -57,7 +57,7 @@ function allInputs(dataset: Silver | Gold): Set<AnyDataset> {
 }
 
 /** What a step may see of the lake. */
-function viewOf(dataset: Silver | Gold, inputs: ReadonlySet<AnyDataset>, view: View): View {
+function viewOf(dataset: Silver | Gold, inputs: ReadonlySet<AnyInput>, view: View): View {
   const histories = [dataset, ...inputs].flatMap((one) =>
     one.tier === 'gold' ? historiesIn(one.query).map(({ name }) => `history.${name}`) : [],
   )
@@ -108,7 +108,9 @@ async function dataOf(table: TableVersion): Promise<TableData> {
     'snapshot-log': [],
     'metadata-log': [],
   }
-  return { metadata, folder: table.folder, file: table.file, files: await table.plan() }
+  const { folder, file, isForeign } = table
+  const foreign = isForeign ? ({ foreign: true } as const) : {}
+  return { metadata, folder, file, files: await table.plan(), ...foreign }
 }
 
 /** What a step reads elsewhere, by what it was sent with. */

@@ -8,7 +8,7 @@ import {
   withRebuilt,
 } from '../../../bronze/rebuild.js'
 import { fullName } from '../../../define/dataset.js'
-import { inputsOf } from '../../../define/inputs.js'
+import { inputsOf, isBuilt } from '../../../define/inputs.js'
 import type { AnyDataset, Bronze } from '../../../define/model.js'
 import { MoraineError } from '../../../errors.js'
 import type { LakeState } from '../../../log/commit.js'
@@ -18,6 +18,7 @@ import { named, select } from '../../../plan/graph.js'
 import { bindNew } from '../../../run/bind/bind-new.js'
 import { Batches } from '../../../step/batches.js'
 import { currentUser, hash, type RunContext } from '../../../step/context.js'
+import { Externals } from '../../../step/external/externals.js'
 import { PATIENT } from '../../../storage/retry.js'
 import { withMemory } from '../../engine.js'
 import { examples } from '../../examples.js'
@@ -117,16 +118,21 @@ async function refuseImpossible(
   state: LakeState,
   datasets: readonly AnyDataset[],
 ): Promise<void> {
+  const externals = await Externals.of(storage, state, lake.datasets, { files: true })
+  const unread = datasets.map((dataset) => externals.problemOf(dataset)).find(Boolean)
+  if (unread) throw unread
+  const view = externals.on(state)
   const session = await engine.open()
   try {
     const all = new Map(lake.datasets.map((dataset) => [dataset, 'all' as const]))
-    await bindNew(session, all, state, new Batches(storage), () => false)
+    const on = { view, externals, batches: new Batches(storage) }
+    await bindNew(session, all, on, () => false)
   } finally {
     session.close()
   }
   for (const dataset of datasets) {
     if (dataset.tier === 'bronze') continue
-    const decision = decide(dataset, state, { full: true, hash, now })
+    const decision = decide(dataset, view, { full: true, hash, now })
     if ('lost' in decision && decision.lost) throw wouldLose(dataset, decision.lost)
   }
 }
@@ -134,5 +140,5 @@ async function refuseImpossible(
 /** The sources that a dataset is made from, directly or not, look-ups included. */
 function sourcesOf(dataset: AnyDataset): Bronze[] {
   if (dataset.tier === 'bronze') return [dataset]
-  return inputsOf(dataset).flatMap(sourcesOf)
+  return inputsOf(dataset).filter(isBuilt).flatMap(sourcesOf)
 }

@@ -20,6 +20,7 @@ import { listen, type Receiver, type RunningServer } from '../../../serve/server
 import { variable } from '../../../settings.js'
 import { abortController } from '../../../signals.js'
 import { Batches } from '../../../step/batches.js'
+import { Externals } from '../../../step/external/externals.js'
 import { backoff, PATIENT } from '../../../storage/retry.js'
 import type { RetryingStorage } from '../../../storage/retrying.js'
 import { bindsOn } from '../../binds.js'
@@ -257,7 +258,9 @@ async function connect(
     try {
       // What a job's columns show to be wrong later is told by that job's run.
       const state = await log.head()
-      await bindNewSql(lake.datasets, state, bindsOn(storage, state), () => true)
+      const externals = await Externals.of(storage, state, lake.datasets, { files: false })
+      const bind = bindsOn(storage, state, externals)
+      await bindNewSql(lake.datasets, externals.on(state), bind, () => true)
       for (const receiver of receivers) await openReceiver(receiver, storage, log, daemon)
       return true
     } catch (error) {

@@ -1,13 +1,16 @@
 import type { Command } from 'commander'
 import { type CatalogEntry, describeLake, searchEntries } from '../../../catalog/describe.js'
 import { describeExternal } from '../../../catalog/external.js'
+import { withInputs } from '../../../catalog/external-inputs.js'
 import { type Registered, registeredSources } from '../../../catalog/registry.js'
 import { fullName } from '../../../define/dataset.js'
+import type { Lake } from '../../../define/lake.js'
 import { MoraineError } from '../../../errors.js'
 import { externalRelations } from '../../../log/external.js'
 import { named } from '../../../plan/graph.js'
 import type { ColumnSource } from '../../../plan/lineage.js'
 import { removedFrom } from '../../../plan/removed.js'
+import { Externals } from '../../../step/external/externals.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { count, plural, readableTime, size, toJson } from '../../output/format.js'
@@ -44,15 +47,14 @@ export async function run(command: Command): Promise<number> {
   const names =
     wanted === undefined || wanted.startsWith('source.') || isForeign
       ? wanted && [wanted]
-      : named(lake, wanted).map(fullName)
+      : namesOf(lake, wanted)
   const session = await project.session()
   const sources = (await registeredSources(storage, state)).flatMap(sourceEntries)
   const foreign = external.filter((one) => !names || names.includes(one.fullName))
-  const all = [
-    ...sources,
-    ...(await describeLake(session, lake, storage, state)),
-    ...(await describeExternal(storage, foreign)),
-  ]
+  const externals = await Externals.of(storage, state, lake.datasets, { files: false })
+  const datasets = await describeLake(session, lake, storage, state)
+  const described = await describeExternal(storage, foreign)
+  const all = [...sources, ...datasets, ...withInputs(lake, externals, described, datasets)]
   const chosen = names ? all.filter(({ name }) => names.includes(name)) : all
   const found = search === undefined ? chosen : searchEntries(chosen, search)
   if (json) print(toJson(found, 2))
@@ -67,6 +69,13 @@ export async function run(command: Command): Promise<number> {
       for (const line of removedLines(removedFrom(lake.datasets, state))) print(line)
   }
   return 0
+}
+
+/** The datasets of a name, or the table of another engine that has it. */
+function namesOf(lake: Lake, wanted: string): string[] {
+  const name = wanted.toLowerCase()
+  const table = lake.externals.find((one) => fullName(one).toLowerCase() === name)
+  return table ? [fullName(table)] : named(lake, wanted).map(fullName)
 }
 
 /** Tables that a crawl has registered, as entries of the catalog. */
@@ -125,6 +134,7 @@ function inFull(entry: CatalogEntry): string {
     ['partitions', entry.partitions.join(', ') || null],
     ['rows', heldText(entry)],
     [entry.tier === 'source' ? 'crawled' : 'changed', changedText(entry)],
+    ['problem', entry.problem ?? null],
     ['reads', entry.from.join(', ') || null],
     ['read by', entry.to.join(', ') || null],
     ['location', entry.location],
@@ -143,7 +153,8 @@ function inFull(entry: CatalogEntry): string {
   const names = [
     'column',
     'type',
-    ...(entry.tier === 'external' ? [] : ['from', 'to']),
+    ...(entry.tier === 'external' ? [] : ['from']),
+    ...(entry.tier === 'external' && entry.to.length === 0 ? [] : ['to']),
     ...(columns.some((c) => 'description' in c) ? ['description'] : []),
   ]
   return `${colors.bold(printable(entry.name))}\n${told.join('\n')}\n\n${textTable(
@@ -152,7 +163,8 @@ function inFull(entry: CatalogEntry): string {
   )}\n`
 }
 
-function changedText({ tier, changed }: CatalogEntry): string {
+function changedText({ tier, changed, problem }: CatalogEntry): string {
+  if (problem !== undefined) return 'cannot be read'
   if (changed !== null) return readableTime(changed)
   return tier === 'external' ? '' : 'not built yet'
 }

@@ -7,6 +7,7 @@ import { removedFrom } from '../../../plan/removed.js'
 import type { Looked } from '../../../run/sources.js'
 import { Batches } from '../../../step/batches.js'
 import { hash } from '../../../step/context.js'
+import { Externals } from '../../../step/external/externals.js'
 import { Journal, type JournalEntry } from '../../../step/journal.js'
 import type { Storage } from '../../../storage/storage.js'
 import { type Status, statusOf } from '../../dataset-status.js'
@@ -35,16 +36,19 @@ export async function run(command: Command): Promise<number> {
   const state = await log.head()
   const check = command.opts<{ check?: boolean }>().check ?? false
   const { discoveries, problems } = await look(check ? lake.datasets : [], storage, state)
+  const externals = await Externals.of(storage, state, lake.datasets, { files: false })
   const { stages } = plan({
     datasets: lake.datasets,
-    view: state,
+    view: externals.on(state),
     discoveries,
     full: false,
     hash,
     now: new Date(),
   })
   const removed = removedFrom(lake.datasets, state)
-  const rows = stages.map((stage) => statusOf(stage, state, check, problems[stage.name]))
+  const rows = stages.map((stage) =>
+    statusOf(stage, state, check, problems[stage.name] ?? externals.problemOf(stage.dataset)),
+  )
   const [last] = await new Journal(storage).latest(1)
   if (json) {
     const { number: commit, time } = state

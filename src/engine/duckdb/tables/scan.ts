@@ -3,11 +3,13 @@ import { sqlType } from '../../../define/types/sql-type.js'
 import { type Schema, toColumnType } from '../../../iceberg/spec/types.js'
 import type { Staging } from '../../../storage/staging.js'
 import type { DeleteFile, TableFile } from '../../engine.js'
+import { fileType } from '../../file-type.js'
 import { fileList } from '../paths.js'
 
 interface Column {
   id: number
   name: string
+  /** Its type in the files. */
   sql: string
 }
 
@@ -19,16 +21,19 @@ export function tableSql(
   named: boolean,
 ): string {
   const columns = schema.fields.map(({ id, name, type }) => {
-    return { id, name, sql: sqlType(toColumnType(type)) }
+    return { id, name, sql: fileType(type), shown: sqlType(toColumnType(type)) }
   })
   const names = columns.map((c) => quoteName(c.name))
+  const values = columns.map(({ sql, shown }, i) =>
+    sql === shown ? names[i] : `CAST(${names[i]} AS ${shown}) AS ${names[i]}`,
+  )
   if (files.length === 0) {
-    const nulls = columns.map((c, i) => `CAST(NULL AS ${c.sql}) AS ${names[i]}`)
+    const nulls = columns.map((c, i) => `CAST(NULL AS ${c.shown}) AS ${names[i]}`)
     return `SELECT ${[...nulls, ...(named ? [`'' AS _data_file, 0 AS _data_row`] : [])].join(', ')} WHERE false`
   }
   const selected = named
-    ? [...names, 'filename AS _data_file', 'file_row_number AS _data_row']
-    : names
+    ? [...values, 'filename AS _data_file', 'file_row_number AS _data_row']
+    : values
   const parts = groups(files).map((group) => {
     const locations = group.map((file) => file.location)
     const conditions = conditionsOf(staging, group)

@@ -1,0 +1,26 @@
+import { posix } from 'node:path'
+import { isBelow } from '../storage/paths.js'
+import { normalLocation, pathOf, type Storage } from '../storage/storage.js'
+
+/** The folder of what other engines keep in the lake. */
+export const FOREIGN = 'external/'
+
+/**
+ * The path of a file that a table of another engine names; `undefined` for one that is not among
+ * what other engines keep. A lake that was moved still finds them.
+ */
+export function foreignPath(
+  storage: Storage,
+  { folder, metadata: { location: table } }: { folder: string; metadata: { location: string } },
+  location: string,
+): string | undefined {
+  const normal = normalLocation(location)
+  const local = /^file:\/\/(.*)$/s.exec(normal)?.[1]
+  const clean = local === undefined ? normal : `file://${posix.normalize(local)}`
+  const lay = normalLocation(table).replace(/\/+$/, '')
+  const root = lay.endsWith(`/${folder}`) ? lay.slice(0, -folder.length) : undefined
+  const path =
+    pathOf(storage, clean) ??
+    (root !== undefined && clean.startsWith(root) ? clean.slice(root.length) : undefined)
+  return path?.startsWith(FOREIGN) && isBelow(path) ? path : undefined
+}

@@ -1,0 +1,222 @@
+import type { Field } from '../define/types/column-type.js'
+import type { Storage } from '../storage/storage.js'
+import type { ScanTask } from './deletes.js'
+import { metadataIn, shapeOf, unreadable } from './foreign-metadata.js'
+import { FOREIGN, foreignPath } from './foreign-path.js'
+import { Manifests } from './manifests.js'
+import { planFiles } from './plan-files.js'
+import type { DataFile, ManifestFile } from './spec/manifest.js'
+import { currentSchema, type Id, type TableMetadata } from './spec/metadata.js'
+import type { Predicate } from './spec/prune.js'
+import { areSameColumns, columnsToRead, type Unreadable } from './spec/readable.js'
+import type { AnyMetadata, AnySnapshot } from './spec/updates/metadata-json.js'
+import type { TablePointer } from './table.js'
+import { TableVersion } from './version.js'
+
+/** The property by which files without field ids are read. */
+const NAME_MAPPING = 'schema.name-mapping.default'
+
+/** How a table of another engine is read. */
+export interface ForeignReading {
+  /** Its full name, as errors call it: `ml.scores`. */
+  name: string
+  /** The columns that are read, and their types; all without it. */
+  declared?: readonly Field[] | undefined
+}
+
+/** A version of a table that another engine has written; its columns are those that are read. */
+export class ForeignTable extends TableVersion {
+  private constructor(
+    storage: Storage,
+    metadata: TableMetadata,
+    /** The metadata as they lie in the file. */
+    private readonly written: AnyMetadata,
+    private readonly how: ForeignReading & { at: TablePointer; manifests: Manifests },
+  ) {
+    super(storage, metadata)
+  }
+
+  /**
+   * @throws MoraineError of kind `source` when its columns can't be read as declared, or not at
+   *   all;
+   *   of kind `corrupt` when the file is no metadata of a table.
+   */
+  static async load(
+    storage: Storage,
+    at: TablePointer,
+    reading: ForeignReading,
+    manifests = new Manifests(storage),
+  ): Promise<ForeignTable> {
+    const written = await metadataIn(storage, at)
+    const { name, declared } = reading
+    const refuse = ({ message, hint }: Unreadable) => unreadable(name, message, hint)
+    const version = written['format-version']
+    if (version > 2)
+      throw refuse({
+        message: `its format is version ${version} of Iceberg's`,
+        hint: 'Datasets read versions 1 and 2. Create it with the property format-version = 2.',
+      })
+    if (written.properties?.[NAME_MAPPING] !== undefined)
+      throw refuse({
+        message: 'files were added to it that another program wrote, without field ids',
+        hint: `Have its engine write the rows again, and remove its property ${NAME_MAPPING}.`,
+      })
+    const metadata = written as unknown as TableMetadata
+    const current = currentSchema(metadata)
+    const columns = columnsToRead(current, written.schemas, declared)
+    if ('unreadable' in columns) throw refuse(columns.unreadable)
+    const schema = { ...current, fields: columns.fields }
+    const others = written.schemas.filter((one) => one['schema-id'] !== current['schema-id'])
+    const known = { ...shapeOf(metadata), schemas: [...others, schema] }
+    return new ForeignTable(storage, known, written, { ...reading, at, manifests })
+  }
+
+  get file(): string {
+    return this.how.at.metadata
+  }
+
+  get folder(): string {
+    return folderOf(this.how.at.metadata)
+  }
+
+  override get location(): string {
+    return this.written.location
+  }
+
+  override get isForeign(): boolean {
+    return true
+  }
+
+  /** When its rows or its shape last changed, in milliseconds since 1970. */
+  get lastUpdated(): number {
+    return this.written['last-updated-ms']
+  }
+
+  override pathOf(location: string): string {
+    const path = foreignPath(this.storage, this, location)
+    if (path !== undefined) return path
+    throw unreadable(
+      this.how.name,
+      `it has a file that does not lie below ${this.storage.locate(FOREIGN)}: ${location}`,
+      'Datasets read nothing else. Have its engine write the rows again, where the catalog puts them.',
+    )
+  }
+
+  private get snapshot(): AnySnapshot | undefined {
+    const id = this.written['current-snapshot-id']
+    return this.written.snapshots.find((one) => one['snapshot-id'] === id)
+  }
+
+  private async manifests(): Promise<ManifestFile[]> {
+    const { snapshot } = this
+    if (!snapshot) return []
+    const list = snapshot['manifest-list']
+    if (list === undefined)
+      throw unreadable(
+        this.how.name,
+        'its snapshot has no manifest list',
+        'Have its engine write to it once more: only early writers of version 1 left the list out.',
+      )
+    return this.how.manifests.list(this.pathOf(list))
+  }
+
+  async plan(predicates: readonly Predicate[] = []): Promise<ScanTask[]> {
+    const { schema, written } = this
+    const { manifests } = this.how
+    return planFiles(
+      {
+        schema,
+        specs: written['partition-specs'],
+        manifests: await this.manifests(),
+        read: (manifest, keep) => {
+          const path = this.pathOf(manifest.manifest_path)
+          return keep ? manifests.entries(path, manifest) : manifests.passing(path, manifest)
+        },
+      },
+      predicates,
+    )
+  }
+
+  /**
+   * Looks at which files hold its rows.
+   *
+   * @param tasks those that are to be read; all without them.
+   * @throws MoraineError of kind `source` when some of them can't be read.
+   */
+  async checkFiles(tasks?: readonly ScanTask[]): Promise<void> {
+    for (const { file, deletes } of tasks ?? (await this.plan()))
+      for (const one of [file, ...deletes]) this.checkFile(one)
+  }
+
+  private checkFile({ path, format, content, equalityIds = [] }: DataFile): void {
+    const { name } = this.how
+    this.pathOf(path)
+    if (format !== undefined)
+      throw unreadable(
+        name,
+        `it has files of the format ${format.toUpperCase()}: ${path}`,
+        'Datasets read Parquet. Set its property write.format.default to parquet, and have its engine write the rows again.',
+      )
+    if (content !== 'equality deletes') return
+    const gone = equalityIds.find((id) => !this.schema.fields.some((field) => field.id === id))
+    if (gone === undefined) return
+    const column = this.written.schemas
+      .flatMap(({ fields }) => fields)
+      .find(({ id }) => id === gone)?.name
+    throw unreadable(
+      name,
+      `rows of it are deleted by their values of '${column ?? gone}', which is not among the columns that are read`,
+      'Declare that column as well; if the table does not have it any more, have its engine compact the table.',
+    )
+  }
+
+  /** Whether an earlier version has the same rows, in the same columns. */
+  hasRowsOf(earlier: ForeignTable): boolean {
+    if (!this.hasColumnsOf(earlier)) return false
+    const before = earlier.written['current-snapshot-id']
+    let id: Id | undefined = this.written['current-snapshot-id']
+    if (String(id) === String(before)) return true
+    // What only puts files together leaves the rows as they are (spec, Snapshots).
+    while (id !== undefined) {
+      const snapshot = this.written.snapshots.find((one) => one['snapshot-id'] === id)
+      if (snapshot?.summary?.operation !== 'replace') return false
+      id = snapshot['parent-snapshot-id']
+      if (String(id) === String(before)) return true
+    }
+    return false
+  }
+
+  /** Whether its files can be compared with those of an earlier version. */
+  hasColumnsOf(earlier: ForeignTable): boolean {
+    return (
+      this.written['table-uuid'] === earlier.written['table-uuid'] &&
+      areSameColumns(this.schema.fields, earlier.schema.fields)
+    )
+  }
+
+  /** Rows (without deleted ones), data files and bytes of the current snapshot. */
+  get totals(): Promise<{ rows: number; files: number; bytes: number }> {
+    return this.counted()
+  }
+
+  private async counted() {
+    const { snapshot } = this
+    const of = (name: string) => Number(snapshot?.summary?.[name] ?? Number.NaN)
+    const known = {
+      rows: of('total-records') - (of('total-position-deletes') || 0),
+      files: of('total-data-files'),
+      bytes: of('total-files-size'),
+    }
+    if (!Object.values(known).some(Number.isNaN)) return known
+    const files = (await this.plan()).map(({ file }) => file)
+    const sum = (name: 'rows' | 'bytes') => files.reduce((total, file) => total + file[name], 0)
+    return { rows: sum('rows'), files: files.length, bytes: sum('bytes') }
+  }
+
+  with(metadata: TableMetadata): ForeignTable {
+    return new ForeignTable(this.storage, metadata, this.written, this.how)
+  }
+}
+
+/** The folder that metadata of a table lie in, without `metadata/`. */
+const folderOf = (metadata: string) => metadata.slice(0, metadata.lastIndexOf('/metadata/'))
