@@ -57,7 +57,7 @@ const runnable: Expected = {
   fits: (value) => datasetKind.fits(value) && ![value].flat().some(isExternal),
   advise: (value) =>
     [value].flat().some(isExternal)
-      ? "Nobody here knows when another engine writes its table; use every('15m')"
+      ? "The writes of other engines start no runs; use every('15m')"
       : datasetKind.advise?.(value),
 }
 
