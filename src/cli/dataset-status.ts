@@ -3,11 +3,16 @@ import type { Held } from '../bronze/held.js'
 import { quarantineText } from '../bronze/quarantine/messages.js'
 import { acceptCommand, heldOf, heldText } from '../bronze/shrink.js'
 import { fullName } from '../define/dataset.js'
+import type { Lake } from '../define/lake.js'
 import type { AnyDataset } from '../define/model.js'
 import { messageOf } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { quarantinedOf } from '../log/quarantined.js'
-import type { Stage } from '../plan/plan.js'
+import { plan, type Stage } from '../plan/plan.js'
+import type { Looked } from '../run/sources.js'
+import { hash } from '../step/context.js'
+import { Externals } from '../step/external/externals.js'
+import type { Storage } from '../storage/storage.js'
 import { count } from './output/format.js'
 
 /** What `moraine status` says of a dataset. */
@@ -36,12 +41,34 @@ export interface Status {
 }
 
 /**
+ * What is known of all datasets of a lake.
+ *
+ * @param looked what their sources offer, where they were looked at.
+ */
+export async function statusOfAll(
+  lake: Lake,
+  storage: Storage,
+  state: LakeState,
+  looked: Pick<Looked, 'discoveries' | 'problems'> | undefined,
+): Promise<Status[]> {
+  const { datasets } = lake
+  const { discoveries = {}, problems = {} } = looked ?? {}
+  const externals = await Externals.of(storage, state, datasets, { files: false })
+  const view = externals.on(state)
+  const { stages } = plan({ datasets, view, discoveries, full: false, hash, now: new Date() })
+  return stages.map((stage) => {
+    const problem = problems[stage.name] ?? externals.problemOf(stage.dataset)
+    return statusOf(stage, state, looked !== undefined, problem)
+  })
+}
+
+/**
  * What is known of a dataset.
  *
  * @param checked whether its source was looked at as well.
  * @param problem why that could not be.
  */
-export function statusOf(
+function statusOf(
   { dataset, name, decision }: Stage,
   state: LakeState,
   checked: boolean,

@@ -12,7 +12,7 @@ import {
 import { described } from '../define/problems/described.js'
 import { takeMistakes } from '../define/problems/mistakes.js'
 import { quoteName, reference, renderSql } from '../define/sql/sql.js'
-import { defOf } from '../define/types/schema.js'
+import { defOf, fieldsOfShape } from '../define/types/schema.js'
 import type { ResultRow, RowValue } from '../engine/engine.js'
 import { DefinitionError, MoraineError } from '../errors.js'
 import { Lakehouse } from '../load/lakehouse.js'
@@ -135,8 +135,8 @@ export function openLake(given: Lake, options: OpenOptions = {}): OpenLake {
 
   async function* batches(dataset: AnyInput, read: ReadOptions<string>, options: QueryOptions) {
     const sql = readSql(dataset, read)
-    const external = dataset.tier === 'external' ? { external: dataset } : {}
-    const how = { ...options, ...external }
+    const shape = dataset.tier === 'external' ? dataset.declared : undefined
+    const how = { ...options, ...(shape ? { declared: fieldsOfShape(shape) } : {}) }
     await using result = await queryLake(storage, await state(read.at), sql, how)
     const convert = converterOf(dataset)
     for await (const batch of result.batches) yield batch.map(convert)

@@ -1,6 +1,5 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { External } from '../define/model.js'
 import type { Field } from '../define/types/column-type.js'
 import type { ResultRow } from '../engine/engine.js'
 import type { LakeState } from '../log/commit.js'
@@ -27,8 +26,8 @@ export interface QueryOptions {
   limits: Limits
   /** Stops the query, and ends its process. */
   signal?: AbortSignal
-  /** A table of another engine that is read as it is declared, rather than all of its columns. */
-  external?: External
+  /** The columns that are read of a table of another engine, where not all are. */
+  declared?: readonly Field[]
 }
 
 /** A query's result while it is read; `close` ends the query's process. */
@@ -53,7 +52,7 @@ export async function queryLake(
   storage: Storage,
   state: LakeState | Promise<LakeState>,
   sql: string,
-  { limits: asked, signal, external }: QueryOptions,
+  { limits: asked, signal, declared }: QueryOptions,
 ): Promise<QueryResult> {
   signal?.throwIfAborted()
   // Nobody else may wait for it while this query waits for others.
@@ -81,7 +80,7 @@ export async function queryLake(
     names.push(...tables)
   }
   try {
-    const { columns, files } = await begin({ worker, storage, state, sql, limits, external }, begun)
+    const { columns, files } = await begin({ worker, storage, state, sql, limits, declared }, begun)
     return {
       columns,
       files,
@@ -101,7 +100,7 @@ interface Asked {
   state: LakeState | Promise<LakeState>
   sql: string
   limits: Limits
-  external: External | undefined
+  declared: readonly Field[] | undefined
 }
 
 /**
@@ -110,7 +109,7 @@ interface Asked {
  * @param begun is told what is read before anything is.
  */
 async function begin(
-  { worker, storage, state, sql, limits, external }: Asked,
+  { worker, storage, state, sql, limits, declared }: Asked,
   begun: (heartbeat: Heartbeat, tables: readonly string[]) => void,
 ): Promise<Pick<QueryResult, 'columns' | 'files'>> {
   const staging = stagingOf(storage)
@@ -132,7 +131,7 @@ async function begin(
     if (tiers.includes(table.tier))
       refuseReading(read, findName(read, `${table.tier}.${table.name}`))
   const scans = await Promise.all(
-    tables.map(({ table, predicates }) => scan(storage, read, { table, external }, predicates)),
+    tables.map(({ table, predicates }) => scan(storage, read, { table, declared }, predicates)),
   )
   const { reaches } = parsed
   // What a view takes of a table is not looked into.

@@ -1,4 +1,4 @@
-import type { External } from '../define/model.js'
+import type { Field } from '../define/types/column-type.js'
 import { ForeignTable } from '../iceberg/foreign.js'
 import type { DataFile } from '../iceberg/spec/manifest.js'
 import type { TableVersion } from '../iceberg/version.js'
@@ -73,14 +73,14 @@ export interface Scan {
 export async function scan(
   storage: Storage,
   state: LakeState,
-  { table: asked, external }: { table: TableRef; external: External | undefined },
+  { table: asked, declared }: { table: TableRef; declared: readonly Field[] | undefined },
   predicates: readonly Pushed[],
 ): Promise<Scan> {
   const { tier, name } = asked
   if (tier === 'bronze') return scanBronze(storage, state, name)
   const table = tiers.includes(tier)
     ? await ownTable(storage, state, asked)
-    : await externalTable(storage, state, asked, external)
+    : await externalTable(storage, state, asked, declared)
   const tasks = await table.plan(predicates.filter((p) => isCertain(p, table)))
   if (table instanceof ForeignTable) await table.checkFiles(tasks)
   const files = tableFiles(storage, table, tasks)

@@ -1,6 +1,5 @@
-import type { External } from '../define/model.js'
 import { nearest } from '../define/nearest.js'
-import { fieldsOfShape } from '../define/types/schema.js'
+import type { Field } from '../define/types/column-type.js'
 import { MoraineError } from '../errors.js'
 import { ForeignTable } from '../iceberg/foreign.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
@@ -35,10 +34,9 @@ export async function externalTable(
   storage: Storage,
   state: LakeState,
   asked: TableRef,
-  external: External | undefined,
+  declared: readonly Field[] | undefined,
 ): Promise<ForeignTable> {
   const { tier, name, at } = findExternal(state, asked)
-  const declared = external?.declared && fieldsOfShape(external.declared)
   return ForeignTable.load(storage, at, { name: `${tier}.${name}`, declared })
 }
 

@@ -1,4 +1,4 @@
-import { engineSchemas, managedSchemas } from '../define/problems/external-problems.js'
+import { engineSchemas, managedSchemas } from '../define/sql/name.js'
 import { MoraineError } from '../errors.js'
 import type { AstNode } from '../plan/ast.js'
 import { similarFunction, whyNotCallable } from './callable.js'

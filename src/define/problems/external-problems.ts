@@ -1,31 +1,12 @@
 import type { Problem } from '../../errors.js'
 import { fullName } from '../dataset.js'
 import type { External } from '../model.js'
+import { engineSchemas, managedSchemas } from '../sql/name.js'
 import { Collector, columnNameProblems } from './collector.js'
 import { isBroken } from './mistakes.js'
 import { typedFields } from './problems.js'
 import { unreadProblems } from './reading-problems.js'
 
-/** Namespaces whose tables `lake.ts` defines, and names that are or were such. */
-export const managedSchemas = [
-  'bronze',
-  'silver',
-  'gold',
-  'discarded',
-  'history',
-  'deleted',
-  'tombstones',
-  'ended',
-]
-/** Schemas that an engine has anyway. */
-export const engineSchemas = [
-  'main',
-  'memory',
-  'temp',
-  'system',
-  'information_schema',
-  'pg_catalog',
-]
 const LONGEST = 255
 const DEEPEST = 16
 

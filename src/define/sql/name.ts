@@ -13,3 +13,24 @@ interface Named {
 export function schemaOf({ tier, namespace }: Pick<Named, 'tier' | 'namespace'>): string {
   return namespace ? namespace.join('.') : tier
 }
+
+/** Namespaces whose tables `lake.ts` defines, and names that are or were such. */
+export const managedSchemas = [
+  'bronze',
+  'silver',
+  'gold',
+  'discarded',
+  'history',
+  'deleted',
+  'tombstones',
+  'ended',
+]
+/** Schemas that an engine has anyway. */
+export const engineSchemas = [
+  'main',
+  'memory',
+  'temp',
+  'system',
+  'information_schema',
+  'pg_catalog',
+]

@@ -1,8 +1,6 @@
 import type { Command } from 'commander'
-import { type CatalogEntry, describeLake, searchEntries } from '../../../catalog/describe.js'
-import { describeExternal } from '../../../catalog/external.js'
-import { withInputs } from '../../../catalog/external-inputs.js'
-import { type Registered, registeredSources } from '../../../catalog/registry.js'
+import { allEntries } from '../../../catalog/all-entries.js'
+import { type CatalogEntry, searchEntries } from '../../../catalog/describe.js'
 import { fullName } from '../../../define/dataset.js'
 import type { Lake } from '../../../define/lake.js'
 import { MoraineError } from '../../../errors.js'
@@ -10,7 +8,6 @@ import { externalRelations } from '../../../log/external.js'
 import { named } from '../../../plan/graph.js'
 import type { ColumnSource } from '../../../plan/lineage.js'
 import { removedFrom } from '../../../plan/removed.js'
-import { Externals } from '../../../step/external/externals.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { count, plural, readableTime, size, toJson } from '../../output/format.js'
@@ -38,7 +35,7 @@ export function define(command: Command): Command {
 
 export async function run(command: Command): Promise<number> {
   await using project = await openProject(command)
-  const { lake, storage, log, json } = project
+  const { lake, log, json } = project
   const [wanted] = command.args
   const { search } = command.opts<{ search?: string }>()
   const state = await log.head()
@@ -48,13 +45,7 @@ export async function run(command: Command): Promise<number> {
     wanted === undefined || wanted.startsWith('source.') || isForeign
       ? wanted && [wanted]
       : namesOf(lake, wanted)
-  const session = await project.session()
-  const sources = (await registeredSources(storage, state)).flatMap(sourceEntries)
-  const foreign = external.filter((one) => !names || names.includes(one.fullName))
-  const externals = await Externals.of(storage, state, lake.datasets, { files: false })
-  const datasets = await describeLake(session, lake, storage, state)
-  const described = await describeExternal(storage, foreign)
-  const all = [...sources, ...datasets, ...withInputs(lake, externals, described, datasets)]
+  const all = await allEntries(await project.session(), project, state, names || undefined)
   const chosen = names ? all.filter(({ name }) => names.includes(name)) : all
   const found = search === undefined ? chosen : searchEntries(chosen, search)
   if (json) print(toJson(found, 2))
@@ -76,34 +67,6 @@ function namesOf(lake: Lake, wanted: string): string[] {
   const name = wanted.toLowerCase()
   const table = lake.externals.find((one) => fullName(one).toLowerCase() === name)
   return table ? [fullName(table)] : named(lake, wanted).map(fullName)
-}
-
-/** Tables that a crawl has registered, as entries of the catalog. */
-function sourceEntries({ name, place, crawled, tables }: Registered): CatalogEntry[] {
-  return tables.map((table) => ({
-    name: `source.${name}.${table.name}`,
-    tier: 'source',
-    description: table.deprecated ? 'It no longer exists in its source.' : table.at,
-    owner: null,
-    tags: table.deprecated ? ['deprecated'] : [],
-    columns: table.columns.map((column) => ({
-      name: column.name,
-      type: column.native ?? column.schema,
-      description: column.note ?? null,
-      from: [],
-      to: [],
-    })),
-    key: table.key,
-    partitions: [],
-    from: [],
-    to: [],
-    rows: table.rows,
-    bytes: null,
-    files: null,
-    changed: crawled,
-    location: place,
-    metadata: null,
-  }))
 }
 
 function printList(entries: readonly CatalogEntry[]): void {

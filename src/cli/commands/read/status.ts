@@ -2,15 +2,12 @@ import type { Command } from 'commander'
 import { metadataOf } from '../../../catalog/metadata-file.js'
 import type { AnyDataset } from '../../../define/model.js'
 import type { LakeState } from '../../../log/commit.js'
-import { plan } from '../../../plan/plan.js'
 import { removedFrom } from '../../../plan/removed.js'
 import type { Looked } from '../../../run/sources.js'
 import { Batches } from '../../../step/batches.js'
-import { hash } from '../../../step/context.js'
-import { Externals } from '../../../step/external/externals.js'
 import { Journal, type JournalEntry } from '../../../step/journal.js'
 import type { Storage } from '../../../storage/storage.js'
-import { type Status, statusOf } from '../../dataset-status.js'
+import { type Status, statusOfAll } from '../../dataset-status.js'
 import { examples } from '../../examples.js'
 import colors from '../../output/colors.js'
 import { externalJson, externalLines } from '../../output/external.js'
@@ -35,20 +32,9 @@ export async function run(command: Command): Promise<number> {
   const { lake, storage, log, json } = await openProject(command)
   const state = await log.head()
   const check = command.opts<{ check?: boolean }>().check ?? false
-  const { discoveries, problems } = await look(check ? lake.datasets : [], storage, state)
-  const externals = await Externals.of(storage, state, lake.datasets, { files: false })
-  const { stages } = plan({
-    datasets: lake.datasets,
-    view: externals.on(state),
-    discoveries,
-    full: false,
-    hash,
-    now: new Date(),
-  })
+  const looked = check ? await look(lake.datasets, storage, state) : undefined
+  const rows = await statusOfAll(lake, storage, state, looked)
   const removed = removedFrom(lake.datasets, state)
-  const rows = stages.map((stage) =>
-    statusOf(stage, state, check, problems[stage.name] ?? externals.problemOf(stage.dataset)),
-  )
   const [last] = await new Journal(storage).latest(1)
   if (json) {
     const { number: commit, time } = state
@@ -92,7 +78,6 @@ async function look(
   storage: Storage,
   state: LakeState,
 ): Promise<Pick<Looked, 'discoveries' | 'problems'>> {
-  if (datasets.length === 0) return { discoveries: {}, problems: {} }
   const { Sources } = await import('../../../run/sources.js')
   await using sources = new Sources(datasets, new Batches(storage))
   return sources.lookAtAll(state)
