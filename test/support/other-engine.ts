@@ -20,7 +20,7 @@ export class OtherEngine {
     readonly name = 'scores',
     private readonly namespace: readonly string[] = ['ml'],
   ) {
-    const app = catalog(storage, { token: TOKEN })
+    const app = catalog(storage, { token: TOKEN, isLocal: () => true })
     this.ask = async (method, path, body) =>
       app.request(`/v1/${path}`, {
         method,
@@ -34,10 +34,11 @@ export class OtherEngine {
     return `namespaces/${encodeURIComponent(this.namespace.join('\u001f'))}`
   }
 
-  private async done(answer: Promise<Response>): Promise<void> {
-    const { ok, status, ...response } = await answer
-    if (!ok && status !== 409)
-      throw new Error(`${status} ${await (await answer).text()} ${response}`)
+  /** What is there already is no failure. */
+  private async done(asked: Promise<Response>): Promise<void> {
+    const answer = await asked
+    if (!answer.ok && answer.status !== 409)
+      throw new Error(`${answer.status} ${await answer.text()}`)
   }
 
   /** Creates the table, or gives it other columns. */
