@@ -1,3 +1,9 @@
+export {
+  type Granted,
+  type Principal,
+  type PrincipalOptions,
+  principal,
+} from './access/principal.js'
 export { type Alert, type AlertOn, alert } from './alert.js'
 export { check } from './check.js'
 export { bronze, external, gold, history, silver } from './dataset.js'

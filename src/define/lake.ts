@@ -1,4 +1,6 @@
 import { DefinitionError, type Problem, type SourceLocation } from '../errors.js'
+import { accessProblems } from './access/access-problems.js'
+import { isPrincipal, type Principal } from './access/principal.js'
 import type { Alert } from './alert.js'
 import { callSite } from './call-site.js'
 import { fullName } from './dataset.js'
@@ -38,6 +40,11 @@ export interface LakeOptions {
   queries?: QueryLimits
   /** Limits of the steps of a run that build silver or gold. */
   steps?: StepLimits
+  /**
+   * Who may read and write what through `moraine serve`. Once it is there, everything that is not
+   * granted is refused; it changes no table.
+   */
+  access?: readonly Principal[]
 }
 
 const lakeOptions: OptionList<LakeOptions> = {
@@ -57,6 +64,11 @@ const lakeOptions: OptionList<LakeOptions> = {
   },
   queries: having<QueryLimits>(queryLimits),
   steps: having<StepLimits>(stepLimits),
+  access: {
+    is: 'a list of principals',
+    fits: (value) => Array.isArray(value) && value.every(isPrincipal),
+    advise: () => "Write [principal('analysts', { token: secret('env:TOKEN'), read: ['gold.*'] })]",
+  },
 }
 
 /** A checked definition. `datasets` holds inputs before those that read them. */
@@ -73,6 +85,8 @@ export interface Lake {
   /** The tables of other engines that datasets read. */
   readonly externals: readonly External<any>[]
   readonly quarantineAfter: number
+  /** `undefined`: nothing was said of it. */
+  readonly access: readonly Principal[] | undefined
   readonly place: SourceLocation | undefined
 }
 
@@ -85,7 +99,7 @@ export function defineLake(options: LakeOptions): Lake {
   const place = callSite()
   const good = checked<LakeOptions>('defineLake', options, lakeOptions)
   const { name, root = 'lake', publish = 'passed', alerts = [], folders = {} } = good
-  const { quarantineAfter = 3, queries = {}, steps = {} } = good
+  const { quarantineAfter = 3, queries = {}, steps = {}, access } = good
   const problems: Problem[] = []
   if (name !== undefined && !/^[a-z][a-z0-9_-]*$/.test(name))
     problems.push({
@@ -103,6 +117,7 @@ export function defineLake(options: LakeOptions): Lake {
   problems.push(
     ...duplicates(ordered),
     ...ordered.flatMap((one) => (isBuilt(one) ? problemsOf(one) : externalProblems(one))),
+    ...accessProblems(access ?? [], ordered.filter(isBuilt)),
     ...takeMistakes(),
   )
   if (problems.length > 0) throw new DefinitionError(inOrderOfPlace(problems))
@@ -118,6 +133,7 @@ export function defineLake(options: LakeOptions): Lake {
     datasets: ordered.filter(isBuilt),
     externals: ordered.filter((input) => input.tier === 'external'),
     quarantineAfter,
+    access,
     place,
   }
 }

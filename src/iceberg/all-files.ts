@@ -19,6 +19,8 @@ export interface ForeignTable {
 export interface ForeignFile {
   /** Relative to the lake's root; `undefined` for one that lies elsewhere. */
   path: string | undefined
+  /** As it is named. */
+  location: string
   /** Whether it tells of other files: what lies elsewhere is not read. */
   leadsOn: boolean
 }
@@ -43,10 +45,19 @@ export async function* filesOfAllSnapshots(
   table: ForeignTable,
   known: Known = {},
 ): AsyncGenerator<ForeignFile> {
-  yield { path: table.metadata, leadsOn: true }
-  const metadata = await foreignMetadata(storage, table)
+  yield { path: table.metadata, location: storage.locate(table.metadata), leadsOn: true }
+  yield* filesOfMetadata(storage, await foreignMetadata(storage, table), known)
+}
+
+/** The same of metadata that are known, without their own file. */
+export async function* filesOfMetadata(
+  storage: Storage,
+  metadata: Json,
+  known: Known = {},
+): AsyncGenerator<ForeignFile> {
   const located = (location: unknown, leadsOn = false): ForeignFile => ({
     path: (leadsOn ? readableIn : locatedIn)(storage, String(location)),
+    location: String(location),
     leadsOn,
   })
   for (const name of ['statistics', 'partition-statistics'])
@@ -79,7 +90,14 @@ export async function knownParts(
   storage: Storage,
   table: ForeignTable,
 ): Promise<[snapshots: Set<string>, manifests: Set<string>]> {
-  const metadata = await foreignMetadata(storage, table)
+  return knownPartsOf(storage, await foreignMetadata(storage, table))
+}
+
+/** The same of metadata that are known. */
+export async function knownPartsOf(
+  storage: Storage,
+  metadata: Json,
+): Promise<[snapshots: Set<string>, manifests: Set<string>]> {
   const snapshots = objects(metadata.snapshots)
   const current = String(metadata['current-snapshot-id'])
   const list = snapshots.find((one) => String(one['snapshot-id']) === current)?.['manifest-list']

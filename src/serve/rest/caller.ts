@@ -1,4 +1,4 @@
-import type { Principal } from './http/tokens.js'
+import type { Principal } from '../principals.js'
 
 /** Who asks for something. */
 export interface Caller {

@@ -1,26 +1,30 @@
 import { type Context, Hono } from 'hono'
+import type { Principal } from '../../define/access/principal.js'
 import type { Secret } from '../../define/source.js'
-import { toJsonText } from '../../iceberg/json.js'
 import { KEY_LIFETIME } from '../../log/requests.js'
 import type { Storage } from '../../storage/storage.js'
 import { Branches } from './branches.js'
 import { Credentials } from './credentials.js'
-import { asRestError, forbidden, RestError } from './errors.js'
 import { MetadataFiles } from './files.js'
 import { Addresses } from './http/addresses.js'
+import { admit } from './http/admission.js'
 import { routeCredentials } from './http/delegation.js'
-import { Bodies, requestKey, told } from './http/exchange.js'
+import { Bodies, told } from './http/exchange.js'
 import type { App } from './http/rooms.js'
 import { endpoints, routeNamespaces, routeTables, routeViews } from './http/routes.js'
 import { onlyHere } from './http/same-machine.js'
-import { Tokens } from './http/tokens.js'
 import { Locations } from './locations.js'
 import { Places } from './places.js'
 
 /** What an Iceberg REST catalog needs beside a storage. */
 export interface CatalogOptions {
-  /** Whoever shows it may read and write. Without one, everybody may read and nobody may write. */
+  /** Whoever shows it may read and write everything, beside what `access` grants. */
   token?: Secret | undefined
+  /**
+   * Who may do what, as `access` of `lake.ts` has it. Without it and without a token, everybody may
+   * read and nobody may write.
+   */
+  access?: readonly Principal[] | undefined
   /** Prefixes of locations outside of the lake that tables may lie under: `file:///tmp`. */
   allowLocations?: readonly string[]
   /**
@@ -47,31 +51,8 @@ export interface CatalogOptions {
  */
 export function catalog(storage: Storage, options: CatalogOptions = {}): Hono {
   const app: App = new Hono()
-  const tokens = new Tokens(options.token)
   const bodies = new Bodies()
-  app.onError((error, c) => {
-    const known = asRestError(error)
-    if (known.status >= 500) options.onError?.(error)
-    const { status: code, type, message } = known
-    return c.body(toJsonText({ error: { message, type, code } }, 0), code, {
-      'content-type': 'application/json',
-    })
-  })
-  app.notFound(() => {
-    throw new RestError(404, 'NotFoundException', 'There is no such route')
-  })
-  app.post('/v1/oauth/tokens', async (c) => {
-    const form = new URLSearchParams(await bodies.text(c))
-    return told(c, await tokens.exchange(form, c.req.header('authorization')))
-  })
-  app.use(async (c, next) => {
-    const principal = await tokens.principal(c.req.header('authorization'))
-    const reads = c.req.method === 'GET' || c.req.method === 'HEAD' || /\/metrics$/.test(c.req.path)
-    if (!principal.writes && !reads)
-      throw forbidden('This server was started without a token: it can be read, and not written to')
-    c.set('caller', { principal, request: requestKey(c, principal.name) })
-    return next()
-  })
+  admit(app, bodies, options)
   if (storage.url.startsWith('file:')) app.use(onlyHere(options.isLocal))
   const branches = route(app, storage, bodies, options)
   app.get('/v1/config', async (c) => {

@@ -76,7 +76,9 @@ export class Credentials {
     const { main } = this.branches
     const logs = branch === main ? [main] : [branch, main]
     const states = await Promise.all(logs.map(({ journal }) => journal.head()))
-    const grants = await this.places.grants(states, table, principal.writes)
+    const { namespace, name } = table.identifier
+    const writes = principal.rights.may('write', [...namespace, name])
+    const grants = await this.places.grants(states, table, writes)
     if (grants.length === 0) return undefined
     const access = await this.accessFor(grants)
     return access && issued(access, refresh)

@@ -12,6 +12,21 @@ export class RestError extends Error {
   }
 }
 
+/** An answer of the token endpoint that refuses (RFC 6749, 5.2). */
+export class OAuthError extends Error {
+  constructor(
+    readonly status: 400 | 401,
+    readonly error:
+      | 'invalid_request'
+      | 'invalid_client'
+      | 'invalid_grant'
+      | 'unsupported_grant_type',
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
 export const badRequest = (message: string) => new RestError(400, 'BadRequestException', message)
 
 export const forbidden = (message: string) => new RestError(403, 'ForbiddenException', message)

@@ -2,9 +2,12 @@ import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
 import { parseJson } from '../../iceberg/json.js'
 import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
+import type { LakeState } from '../../log/commit.js'
+import { ownValue } from '../../own-value.js'
 import { normalLocation, pathOf, type Storage } from '../../storage/storage.js'
-import { illegal } from './errors.js'
-import type { Identifier, Namespace } from './names.js'
+import { type Claim, type Layout, mayUse, type Use } from './access/claims.js'
+import { forbidden, illegal } from './errors.js'
+import { type Identifier, keyOf, type Namespace } from './names.js'
 
 /** The property of a table or view that says where its metadata go. */
 const METADATA_PATH = 'write.metadata.path'
@@ -46,24 +49,60 @@ export class Locations {
 
   /** A place where no other table lies or has lain. */
   fresh(base: string, { name }: Identifier, id: string): string {
-    return `${base.replace(/\/+$/, '')}/${folderName(name)}-${id.replaceAll('-', '').slice(0, 12)}`
+    return `${this.named(base, name)}-${id.replaceAll('-', '').slice(0, 12)}`
+  }
+
+  private named(base: string, name: string): string {
+    return `${base.replace(/\/+$/, '')}/${folderName(name)}`
   }
 
   /**
-   * A location that a client names, if tables may lie there.
+   * A location that a client names, if tables may lie there, and the client may use it.
+   *
+   * @param use what it is: a place for files, or that of a file.
+   * @throws RestError otherwise.
+   */
+  checked(location: string, claim: Claim, use: Use = 'place'): string {
+    const normal = normalLocation(location)
+    const own = `${this.storage.url}/${EXTERNAL}/`
+    if (
+      !isClean(normal) ||
+      ![own, ...this.allowed].some((prefix) => `${normal}/`.startsWith(prefix))
+    )
+      throw illegal(
+        `The location ${location} is not below ${own}: leave the location out, or start the server with --allow-location`,
+      )
+    return this.granted(location, claim, use)
+  }
+
+  /**
+   * A location that the client may use.
    *
    * @throws RestError otherwise.
    */
-  checked(location: string): string {
+  granted(location: string, claim: Claim, use: Use): string {
     const normal = normalLocation(location)
-    const parts = normal.replace(/^[a-z0-9]+:\/\//i, '').split('/')
-    const isClean = !parts.some((part) => /^(\.|%2e){1,2}$/i.test(part)) && !/[\0\\?#]/.test(normal)
-    const own = `${this.storage.url}/${EXTERNAL}/`
-    if (isClean && [own, ...this.allowed].some((prefix) => `${normal}/`.startsWith(prefix)))
-      return location
-    throw illegal(
-      `The location ${location} is not below ${own}: leave the location out, or start the server with --allow-location`,
+    if (isClean(normal) && mayUse(normal, use, claim, this.layout)) return location
+    throw forbidden(
+      `${claim.caller.principal.name} may not use the location ${location}: it must be below that of the table, or of a namespace that it may write to`,
     )
+  }
+
+  private readonly layout: Layout = {
+    pathOf: (location) => this.pathOf(location),
+    ofNamespace: (namespace, state) =>
+      [this.ofNamespace(namespace), this.given(namespace, state) ?? []]
+        .flat()
+        .flatMap((location) => this.pathOf(location) ?? []),
+    ofRelation: ({ namespace, name }, state) => {
+      const base = this.given(namespace, state) ?? this.ofNamespace(namespace)
+      return this.pathOf(this.named(base, name)) ?? ''
+    },
+  }
+
+  /** The location that a namespace was given. */
+  private given(namespace: Namespace, { external }: LakeState): string | undefined {
+    return ownValue(external?.namespaces ?? {}, keyOf(namespace))?.properties.location
   }
 
   /**
@@ -71,11 +110,14 @@ export class Locations {
    *
    * @param before what was known to be so already.
    */
-  refuseElsewhere({ location, properties }: Placed, before?: Placed): void {
-    if (location !== before?.location) this.checked(location)
+  refuseElsewhere(placed: Placed, claim: Claim, before?: Placed): void {
+    const { location, properties } = placed
+    const known = { ...claim, own: before ? ownPlaces(before) : [] }
+    if (location !== before?.location) this.checked(location, known)
+    const own = [...known.own, location]
     for (const name of PATHS)
       if (properties[name] !== undefined && properties[name] !== before?.properties[name])
-        this.checked(properties[name])
+        this.checked(properties[name], { ...claim, own })
   }
 
   /** The path of a location in the lake; `undefined` for one that lies elsewhere. */
@@ -112,6 +154,18 @@ export class Locations {
     const { properties } = text.includes(METADATA_PATH) ? (parseJson(text) as Json) : {}
     return this.spelled(path, { properties: isObject(properties) ? (properties as Texts) : {} })
   }
+}
+
+/** Locations of a table or view that were checked when they were given. */
+export const ownPlaces = ({ location, properties }: Placed) => [
+  location,
+  ...PATHS.flatMap((name) => properties[name] ?? []),
+]
+
+/** Whether a location has no parts that lead elsewhere. */
+function isClean(location: string): boolean {
+  const parts = location.replace(/^[a-z0-9]+:\/\//i, '').split('/')
+  return !parts.some((part) => /^(\.|%2e){1,2}$/i.test(part)) && !/[\0\\?#]/.test(location)
 }
 
 /**

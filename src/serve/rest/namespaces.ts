@@ -1,5 +1,7 @@
 import type { Changes, LakeState, NamespaceState } from '../../log/commit.js'
 import { LEVEL } from '../../log/external.js'
+import type { Claim } from './access/claims.js'
+import { maySee, refuseCreatingAll, refuseSeeing, refuseWritingAll } from './access/rights.js'
 import type { Caller } from './caller.js'
 import { alreadyExists, illegal, noSuchNamespace, RestError } from './errors.js'
 import type { Journal } from './journal.js'
@@ -26,22 +28,27 @@ export class Namespaces {
     private readonly locations: Locations,
   ) {}
 
-  /** @throws RestError when there is none of that name. */
-  existing(state: LakeState, text: string): Namespace {
+  /** @throws RestError when there is none of that name that is shown to who asks. */
+  existing(caller: Caller, state: LakeState, text: string): Namespace {
     const namespace = namespaceOf(text, state)
+    refuseSeeing(caller, namespace)
     if (!isThere(state, namespace)) throw noSuchNamespace(shownNamespace(namespace))
     return namespace
   }
 
-  /** Those directly below another, or at the top. */
-  async list(parent: string | undefined): Promise<Namespace[]> {
+  /** Those directly below another, or at the top, that are shown to who asks. */
+  async list(caller: Caller, parent: string | undefined): Promise<Namespace[]> {
+    return (await this.all(caller, parent)).filter((namespace) => maySee(caller, namespace))
+  }
+
+  private async all(caller: Caller, parent: string | undefined): Promise<Namespace[]> {
     const state = await this.journal.head()
     const keys = Object.keys(state.external?.namespaces ?? {})
     if (!parent) {
       const top = new Set(keys.map((key) => key.split(LEVEL)[0] as string))
       return [...managedNamespaces(state), ...[...top].sort()].map((name) => [name])
     }
-    const above = this.existing(state, parent)
+    const above = this.existing(caller, state, parent)
     const below = keys.filter((key) => key.startsWith(`${keyOf(above)}${LEVEL}`))
     const names = new Set(below.map((key) => key.split(LEVEL)[above.length] as string))
     return [...names].sort().map((name) => [...above, name])
@@ -49,13 +56,15 @@ export class Namespaces {
 
   async create(caller: Caller, namespace: Namespace, given: Properties): Promise<Properties> {
     const shown = shownNamespace(namespace)
+    refuseCreatingAll(caller, namespace)
     if (isManaged(namespace))
       throw alreadyExists(`Namespace already exists: ${shown}. Its tables are defined in lake.ts`)
-    if (given.location !== undefined) this.locations.checked(given.location)
     return this.journal.change({ caller, message: `create namespace ${shown}` }, async (state) => {
       if (isThere(state, namespace)) throw alreadyExists(`Namespace already exists: ${shown}`)
       const above = namespace.slice(0, -1)
       if (above.length > 0 && !isThere(state, above)) throw noSuchNamespace(shownNamespace(above))
+      const claim = { caller, state, namespace }
+      if (given.location !== undefined) this.locations.checked(given.location, claim)
       return {
         changes: changeOf(namespace, { properties: { ...given } }),
         answer: this.told(namespace, given),
@@ -63,10 +72,16 @@ export class Namespaces {
     })
   }
 
-  async load(text: string): Promise<{ namespace: Namespace; properties: Properties }> {
+  async load(
+    caller: Caller,
+    text: string,
+  ): Promise<{ namespace: Namespace; properties: Properties }> {
     const state = await this.journal.head()
-    const namespace = this.existing(state, text)
-    return { namespace, properties: this.propertiesIn(state, namespace) }
+    const namespace = this.existing(caller, state, text)
+    const all = this.propertiesIn(state, namespace)
+    // Of a namespace some tables of which may be read, only that it is there is shown.
+    const isAll = isManaged(namespace) || caller.principal.rights.mayAll('read', namespace)
+    return { namespace, properties: isAll ? all : { location: all.location as string } }
   }
 
   private propertiesIn(state: LakeState, namespace: Namespace): Properties {
@@ -84,16 +99,17 @@ export class Namespaces {
    *
    * @throws RestError when it may not lie there.
    */
-  locationFor(state: LakeState, identifier: Identifier, given: unknown, id: string): string {
-    if (typeof given === 'string') return this.locations.checked(given).replace(/\/+$/, '')
-    const { location } = this.propertiesIn(state, identifier.namespace)
-    return this.locations.fresh(location as string, identifier, id)
+  locationFor(claim: Claim & Identifier, given: unknown, id: string): string {
+    if (typeof given === 'string') return this.locations.checked(given, claim).replace(/\/+$/, '')
+    const { location } = this.propertiesIn(claim.state, claim.namespace)
+    return this.locations.fresh(location as string, claim, id)
   }
 
   async drop(caller: Caller, text: string): Promise<void> {
     const message = `drop namespace ${text.replaceAll(LEVEL, '.')}`
     return this.journal.change({ caller, message }, async (state) => {
-      const namespace = this.existing(state, text)
+      const namespace = this.existing(caller, state, text)
+      refuseWritingAll(caller, namespace)
       refuseManaged(namespace, 'drop')
       const { namespaces = {}, relations = {} } = state.external ?? {}
       const within = [...Object.keys(namespaces), ...Object.keys(relations)]
@@ -115,11 +131,13 @@ export class Namespaces {
         'UnprocessableEntityException',
         `Invalid namespace update, cannot simultaneously set and remove keys: [${both.join(', ')}]`,
       )
-    if (updates.location !== undefined) this.locations.checked(updates.location)
     const message = `set properties of namespace ${text.replaceAll(LEVEL, '.')}`
     return this.journal.change({ caller, message }, async (state) => {
-      const namespace = this.existing(state, text)
+      const namespace = this.existing(caller, state, text)
+      refuseWritingAll(caller, namespace)
       refuseManaged(namespace, 'change')
+      if (updates.location !== undefined)
+        this.locations.checked(updates.location, { caller, state, namespace })
       const before = state.external?.namespaces[keyOf(namespace)]?.properties ?? {}
       const properties: Record<string, string> = { ...before, ...updates }
       for (const name of removals) delete properties[name]

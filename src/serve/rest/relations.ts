@@ -1,6 +1,8 @@
 import type { ExternalState, LakeState } from '../../log/commit.js'
 import { LEVEL } from '../../log/external.js'
 import { ownValue } from '../../own-value.js'
+import { mayRead, refuseCreating, refuseReading } from './access/rights.js'
+import type { Caller } from './caller.js'
 import { alreadyExists, noSuch, noSuchNamespace } from './errors.js'
 import type { MetadataPointer } from './files.js'
 import {
@@ -28,7 +30,13 @@ export function externalOf(state: LakeState, identifier: Identifier): ExternalSt
  *
  * @throws RestError when there is none of that kind and name.
  */
-export function pointerOf(state: LakeState, identifier: Identifier, kind: Kind): MetadataPointer {
+export function pointerOf(
+  caller: Caller,
+  state: LakeState,
+  identifier: Identifier,
+  kind: Kind,
+): MetadataPointer {
+  refuseReading(caller, identifier, kind)
   const name = shownName(identifier)
   if (isManaged(identifier.namespace)) {
     const own = kind === 'table' && identifier.namespace.length === 1
@@ -45,9 +53,15 @@ export function existing(state: LakeState, identifier: Identifier, kind: Kind): 
   return found
 }
 
-/** Makes sure that a name is free in a namespace that is there. */
-export function refuseTaken(state: LakeState, identifier: Identifier, kind: Kind): void {
+/** Makes sure that a name is free in a namespace that is there, and may be used by who asks. */
+export function refuseTaken(
+  caller: Caller,
+  state: LakeState,
+  identifier: Identifier,
+  kind: Kind,
+): void {
   const { namespace } = identifier
+  refuseCreating(caller, identifier)
   refuseManaged(namespace, `create a ${kind}`)
   if (!isThere(state, namespace)) throw noSuchNamespace(shownNamespace(namespace))
   const found = externalOf(state, identifier)
@@ -60,8 +74,17 @@ export function refuseTaken(state: LakeState, identifier: Identifier, kind: Kind
     )
 }
 
-/** The names of a kind in a namespace, in order. */
-export function namesIn(state: LakeState, namespace: Namespace, kind: Kind): string[] {
+/** The names of a kind in a namespace that may be read, in order. */
+export function namesIn(
+  caller: Caller,
+  state: LakeState,
+  namespace: Namespace,
+  kind: Kind,
+): string[] {
+  return allNamesIn(state, namespace, kind).filter((name) => mayRead(caller, { namespace, name }))
+}
+
+function allNamesIn(state: LakeState, namespace: Namespace, kind: Kind): string[] {
   if (isManaged(namespace)) {
     const prefix = `${namespace[0]}.`
     const own = Object.keys(kind === 'table' ? state.tables : (state.views ?? {}))

@@ -1,22 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { applyUpdates } from '../../iceberg/spec/updates/apply.js'
 import { createdMetadata } from '../../iceberg/spec/updates/create.js'
-import { isObject, type Json, textsOf } from '../../iceberg/spec/updates/json.js'
+import type { Json } from '../../iceberg/spec/updates/json.js'
 import { type AnyMetadata, completed } from '../../iceberg/spec/updates/metadata-json.js'
 import { checkRequirements } from '../../iceberg/spec/updates/requirements.js'
 import type { ExternalState, LakeState, TableState } from '../../log/commit.js'
-import type { Storage } from '../../storage/storage.js'
+import { refuseElsewhere, registered } from './access/contents.js'
+import { refuseCreating, refuseWriting } from './access/rights.js'
 import type { Caller } from './caller.js'
-import { alreadyExists, badRequest, illegal, noSuch } from './errors.js'
-import type { MetadataFiles, MetadataPointer } from './files.js'
-import type { Journal } from './journal.js'
+import { badRequest, noSuch } from './errors.js'
+import type { MetadataPointer } from './files.js'
 import { asLeft, changeOne, type LoadedTable } from './loaded.js'
-import type { Locations } from './locations.js'
 import { ManagedTables, managedTable } from './managed/managed-tables.js'
-import { refusedDrop, refusedRename } from './managed/refusals.js'
 import { type Identifier, keyOfRelation, shownName } from './names.js'
-import { type Namespaces, refuseManaged } from './namespaces.js'
-import { existing, externalOf, refuseTaken } from './relations.js'
+import type { Parts } from './parts.js'
+import { externalOf, refuseTaken } from './relations.js'
 
 /** What a client wants changed of one table. */
 export interface TableCommit {
@@ -39,25 +37,16 @@ interface Applied {
   since?: Date
 }
 
-/** What tables are kept by. */
-interface Parts {
-  storage: Storage
-  journal: Journal
-  files: MetadataFiles
-  locations: Locations
-  namespaces: Namespaces
-}
-
 /**
  * Tables of other engines: made, changed, renamed and dropped by requests, each of which is one
  * commit of the log.
  */
 export class Tables {
-  private readonly storage: Storage
-  readonly journal: Journal
-  readonly files: MetadataFiles
-  private readonly locations: Locations
-  private readonly namespaces: Namespaces
+  readonly storage: Parts['storage']
+  readonly journal: Parts['journal']
+  readonly files: Parts['files']
+  readonly locations: Parts['locations']
+  private readonly namespaces: Parts['namespaces']
   private readonly managed: ManagedTables
 
   constructor(parts: Parts) {
@@ -72,10 +61,11 @@ export class Tables {
   async create(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
     const uuid = randomUUID()
     const decide = async (state: LakeState) => {
-      refuseTaken(state, identifier, 'table')
-      const location = this.namespaces.locationFor(state, identifier, request.location, uuid)
+      refuseTaken(caller, state, identifier, 'table')
+      const claim = { caller, state, ...identifier }
+      const location = this.namespaces.locationFor(claim, request.location, uuid)
       const metadata = createdMetadata(request, { uuid, location, now: Date.now() })
-      this.refuseElsewhere(metadata)
+      await refuseElsewhere(this, metadata, { ...claim, own: [location] })
       return metadata
     }
     if (request['stage-create'] === true) {
@@ -93,17 +83,6 @@ export class Tables {
     })
   }
 
-  /** @throws RestError when files of the table would lie where none may. */
-  private refuseElsewhere(metadata: AnyMetadata, before?: AnyMetadata) {
-    this.locations.refuseElsewhere(metadata, before)
-    const known = new Set(before?.snapshots.map((snapshot) => String(snapshot['snapshot-id'])))
-    for (const snapshot of metadata.snapshots) {
-      if (known.has(String(snapshot['snapshot-id']))) continue
-      const paths = [snapshot['manifest-list'] ?? [], snapshot.manifests ?? []].flat()
-      for (const path of paths) this.locations.checked(path)
-    }
-  }
-
   private write(metadata: AnyMetadata, before: ExternalState | undefined) {
     const folder = this.locations.metadataFolder(metadata, metadata['table-uuid'])
     return this.files.write(folder, metadata, randomUUID(), before?.metadata)
@@ -113,6 +92,7 @@ export class Tables {
   async commit(caller: Caller, commits: readonly TableCommit[]): Promise<LoadedTable[]> {
     const names = commits.map(({ identifier }) => shownName(identifier))
     if (new Set(names).size < names.length) throw badRequest('A table must not be named twice')
+    for (const { identifier } of commits) refuseWriting(caller, identifier, 'table')
     const message = `commit to ${names.join(', ')}`
     const decide = async (state: LakeState) => {
       const decided: Applied[] = []
@@ -120,7 +100,7 @@ export class Tables {
         decided.push(
           managedTable(state, commit.identifier)
             ? await this.managedApplied(state, commit)
-            : await this.applied(state, commit),
+            : await this.applied(caller, state, commit),
         )
       const relations: Record<string, ExternalState> = {}
       const tables: Record<string, TableState> = {}
@@ -161,21 +141,19 @@ export class Tables {
   }
 
   /** What a table becomes; it has no place yet where it changes. */
-  private async applied(
-    state: LakeState,
-    { identifier, requirements, updates }: TableCommit,
-  ): Promise<Applied> {
+  private async applied(caller: Caller, state: LakeState, commit: TableCommit): Promise<Applied> {
+    const { identifier, requirements, updates } = commit
     const key = keyOfRelation(identifier)
     const isNew = requirements.some(({ type }) => type === 'assert-create')
     const found = externalOf(state, identifier)
-    if (isNew && found?.kind !== 'table') refuseTaken(state, identifier, 'table')
+    if (isNew && found?.kind !== 'table') refuseTaken(caller, state, identifier, 'table')
     if (!isNew && found?.kind !== 'table') throw noSuch('table', shownName(identifier))
     const before = found && completed(await this.files.json(found))
     checkRequirements(requirements, before)
     const previousFile = found && before && this.locations.spelled(found.metadata, before)
     const metadata = applyUpdates(before, updates, { previousFile, now: Date.now() })
     const isSame = metadata === before
-    if (!isSame) this.refuseElsewhere(metadata, before)
+    if (!isSame) await refuseElsewhere(this, metadata, { caller, state, ...identifier }, before)
     const after: LoadedTable = { at: isSame ? found : undefined, metadata }
     const save = async () => {
       const at = await this.write(metadata, found)
@@ -185,13 +163,15 @@ export class Tables {
   }
 
   async register(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
-    const { at, json } = await registered(request, this.locations, this.files)
-    const metadata = completed(json)
-    this.refuseElsewhere(metadata)
     const message = `register table ${shownName(identifier)}`
+    refuseCreating(caller, identifier)
     return changeOne(this, { caller, message }, identifier, async (state) => {
       const replaces = request.overwrite === true && externalOf(state, identifier)?.kind === 'table'
-      if (!replaces) refuseTaken(state, identifier, 'table')
+      if (!replaces) refuseTaken(caller, state, identifier, 'table')
+      const claim = { caller, state, ...identifier }
+      const { at, json } = await registered(request, claim, this.locations, this.files)
+      const metadata = completed(json)
+      await refuseElsewhere(this, metadata, claim)
       return { changes: pointTo(identifier, { kind: 'table', ...at }), answer: { at, metadata } }
     })
   }
@@ -209,70 +189,3 @@ function told(decided: readonly Applied[]): { message?: string; since?: Date } {
 export const pointTo = (identifier: Identifier, at: ExternalState | null) => ({
   external: { relations: { [keyOfRelation(identifier)]: at } },
 })
-
-/** The file of metadata that a request to register one names. */
-export async function registered(request: Json, locations: Locations, files: MetadataFiles) {
-  const location = request['metadata-location']
-  if (typeof location !== 'string') throw badRequest('metadata-location is missing')
-  locations.checked(location)
-  const path = locations.pathOf(location)
-  if (path === undefined) throw badRequest(`${location} is not in the lake`)
-  const { json, sha256 } = await files.unknown(path)
-  return { at: { metadata: path, sha256 }, json }
-}
-
-/** Takes a table or view out of the lake; its files stay for earlier states until a vacuum. */
-export async function drop(
-  journal: Journal,
-  caller: Caller,
-  kind: ExternalState['kind'],
-  identifier: Identifier,
-): Promise<void> {
-  const message = `drop ${kind} ${shownName(identifier)}`
-  return journal.change({ caller, message }, async (state) => {
-    if (kind === 'table' && managedTable(state, identifier))
-      throw illegal(refusedDrop(shownName(identifier)))
-    refuseManaged(identifier.namespace, `drop a ${kind}`)
-    existing(state, identifier, kind)
-    return { changes: pointTo(identifier, null), answer: undefined }
-  })
-}
-
-/** Gives a table or view another name, maybe in another namespace. */
-export async function rename(
-  journal: Journal,
-  caller: Caller,
-  kind: ExternalState['kind'],
-  [from, to]: readonly [Identifier, Identifier],
-): Promise<void> {
-  const message = `rename ${kind} ${shownName(from)} to ${shownName(to)}`
-  return journal.change({ caller, message }, async (state) => {
-    if (kind === 'table' && managedTable(state, from)) throw illegal(refusedRename(shownName(from)))
-    for (const { namespace } of [from, to]) refuseManaged(namespace, `rename a ${kind}`)
-    const found = existing(state, from, kind)
-    const taken = externalOf(state, to)
-    if (taken && (kind === 'view' || taken.kind !== kind))
-      throw alreadyExists(
-        `Cannot rename ${shownName(from)} to ${shownName(to)}. ${taken.kind === 'table' ? 'Table' : 'View'} already exists`,
-      )
-    refuseTaken(state, to, kind)
-    const relations = { [keyOfRelation(from)]: null, [keyOfRelation(to)]: found }
-    return { changes: { external: { relations } }, answer: undefined }
-  })
-}
-
-/** Requirements and updates of a request. */
-export function changesIn(request: Json): Pick<TableCommit, 'requirements' | 'updates'> {
-  const part = (name: string) => {
-    const list = request[name] ?? []
-    if (!Array.isArray(list) || !list.every(isObject)) throw badRequest(`${name} is not a list`)
-    return list
-  }
-  return { requirements: part('requirements'), updates: part('updates') }
-}
-
-/** Properties of a request, if it has any. */
-export const propertiesOf = (request: Json) =>
-  request.properties === undefined || request.properties === null
-    ? {}
-    : textsOf(request, 'properties')

@@ -7,6 +7,8 @@ import {
   type ViewMetadata,
 } from '../../iceberg/spec/updates/view-metadata.js'
 import type { ExternalState } from '../../log/commit.js'
+import { registered } from './access/contents.js'
+import { refuseCreating, refuseWriting } from './access/rights.js'
 import type { Caller } from './caller.js'
 import type { MetadataFiles } from './files.js'
 import type { Journal } from './journal.js'
@@ -15,7 +17,8 @@ import type { Locations } from './locations.js'
 import { type Identifier, shownName } from './names.js'
 import { type Namespaces, refuseManaged } from './namespaces.js'
 import { existing, refuseTaken } from './relations.js'
-import { changesIn, pointTo, propertiesOf, registered } from './tables.js'
+import { changesIn, propertiesOf } from './sent.js'
+import { pointTo } from './tables.js'
 
 /** Views of other engines. */
 export class Views {
@@ -29,10 +32,12 @@ export class Views {
   async create(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
     const uuid = randomUUID()
     const message = `create view ${shownName(identifier)}`
+    refuseCreating(caller, identifier)
     return changeOne(this, { caller, message }, identifier, async (state) => {
-      refuseTaken(state, identifier, 'view')
+      refuseTaken(caller, state, identifier, 'view')
+      const claim = { caller, state, ...identifier }
       const version = objectOf(request, 'view-version')
-      const location = this.namespaces.locationFor(state, identifier, request.location, uuid)
+      const location = this.namespaces.locationFor(claim, request.location, uuid)
       const metadata = applyViewUpdates(
         undefined,
         [
@@ -45,13 +50,14 @@ export class Views {
         ],
         Date.now(),
       )
-      this.locations.refuseElsewhere(metadata)
+      this.locations.refuseElsewhere(metadata, { ...claim, own: [location] })
       const at = await this.write(metadata, undefined)
       return { changes: pointTo(identifier, { kind: 'view', ...at }), answer: { at, metadata } }
     })
   }
 
   async replace(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
+    refuseWriting(caller, identifier, 'view')
     refuseManaged(identifier.namespace, 'replace a view')
     const { requirements, updates } = changesIn(request)
     const message = `replace view ${shownName(identifier)}`
@@ -60,19 +66,21 @@ export class Views {
       const before = (await this.files.json(found)) as unknown as ViewMetadata
       checkViewRequirements(requirements, before)
       const metadata = applyViewUpdates(before, updates, Date.now())
-      this.locations.refuseElsewhere(metadata, before)
+      this.locations.refuseElsewhere(metadata, { caller, state, ...identifier }, before)
       const at = await this.write(metadata, found)
       return { changes: pointTo(identifier, { kind: 'view', ...at }), answer: { at, metadata } }
     })
   }
 
   async register(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {
-    const { at, json } = await registered(request, this.locations, this.files)
-    const metadata = completedView(json)
-    this.locations.refuseElsewhere(metadata)
     const message = `register view ${shownName(identifier)}`
+    refuseCreating(caller, identifier)
     return changeOne(this, { caller, message }, identifier, async (state) => {
-      refuseTaken(state, identifier, 'view')
+      refuseTaken(caller, state, identifier, 'view')
+      const claim = { caller, state, ...identifier }
+      const { at, json } = await registered(request, claim, this.locations, this.files)
+      const metadata = completedView(json)
+      this.locations.refuseElsewhere(metadata, claim)
       return { changes: pointTo(identifier, { kind: 'view', ...at }), answer: { at, metadata } }
     })
   }

@@ -29,6 +29,7 @@ import { examples } from '../../examples.js'
 import { ProcessLog } from '../../output/process-log.js'
 import { whenOf } from '../../output/when.js'
 import { openProject, type Project } from '../../project.js'
+import { checkCatalogAccess, openCatalog, tellCatalog } from './serve-catalog.js'
 
 export function define(command: Command): Command {
   return withMemory(command)
@@ -52,7 +53,7 @@ export function define(command: Command): Command {
     )
     .option(
       '--catalog',
-      'offer the lake to other engines as an Iceberg REST catalog, under /iceberg; writing requires MORAINE_TOKEN',
+      'offer the lake to other engines as an Iceberg REST catalog, under /iceberg; writing requires MORAINE_TOKEN, or a principal of access in lake.ts',
     )
     .option(
       '--allow-location <prefixes...>',
@@ -161,7 +162,7 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
   const server = await listenFor(project, options, daemon, receivers)
   const url = `http://${options.host}:${server.port}`
   tellBeginning(log, project, daemon, receivers, url)
-  if (options.catalog) tellCatalog(log, `${url}/iceberg`)
+  if (options.catalog) tellCatalog(log, `${url}/iceberg`, project.lake)
   const begun = connected.then((isOpen) => {
     if (isOpen && !stop.signal.aborted) daemon.start()
   })
@@ -186,13 +187,6 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
   log.tell({ event: 'stopped' }, text, taken ? 'info' : 'warn')
 }
 
-/** Says where engines find the catalog, and whether they may write. */
-function tellCatalog(log: ProcessLog, url: string): void {
-  const writes = variable('MORAINE_TOKEN') !== undefined
-  const how = writes ? '' : ' (read-only: set MORAINE_TOKEN so that engines can write)'
-  log.tell({ event: 'catalog', url, writes }, `  Iceberg REST catalog: ${url}${how}`)
-}
-
 async function listenFor(
   { lake, storage }: Project,
   { port, host, name = [], buffer, catalog, allowLocation = [] }: Options,
@@ -213,15 +207,7 @@ async function listenFor(
       notify: () => daemon.notify(fullName(dataset)),
     })),
     ...metricsFor(host, daemon, lake.name),
-    ...(catalog ? { catalog: await catalogOf(storage, allowLocation) } : {}),
-  })
-}
-
-async function catalogOf(storage: RetryingStorage, allowLocations: readonly string[]) {
-  const rest = await import('../../../serve/rest/catalog.js')
-  return rest.catalog(storage.with({ total: REQUEST_PATIENCE }), {
-    token: variable('MORAINE_TOKEN'),
-    allowLocations,
+    ...(catalog ? { catalog: await openCatalog({ lake, storage }, allowLocation) } : {}),
   })
 }
 
@@ -375,8 +361,8 @@ function checkAccess(
     throw new MoraineError('usage', '--allow-location requires --catalog', {
       hint: 'It says where tables of other engines may be stored: moraine serve --catalog --allow-location file:///data',
     })
+  if (catalog) checkCatalogAccess({ lake, storage }, host, behindProxy)
   if (isLoopback(host)) return
-  if (catalog) checkCatalogAccess(storage, host)
   const tokenOf = ({ from }: Bronze) => (from as IngestSource | InboxSource).token
   const all = [...bronzeOf(lake.datasets, 'ingest'), ...bronzeOf(lake.datasets, 'inbox')]
   const open = all.find((dataset) => tokenOf(dataset) === undefined)
@@ -400,18 +386,4 @@ async function checkTokens(datasets: readonly AnyDataset[]): Promise<void> {
     const { token } = from as IngestSource | InboxSource
     if (typeof token === 'function') await token()
   }
-}
-
-/** Engines on other machines must show a token, and find no files at locations of this one. */
-function checkCatalogAccess({ url }: RetryingStorage, host: string): void {
-  if (url.startsWith('file://'))
-    throw new MoraineError(
-      'usage',
-      `Engines on other machines cannot open the files of ${url}, which the catalog would refer them to`,
-      { hint: 'Listen on 127.0.0.1, or keep the lake in a bucket.' },
-    )
-  if (variable('MORAINE_TOKEN') === undefined)
-    throw new MoraineError('usage', `Anyone who can reach ${host} could read the lake`, {
-      hint: 'Set MORAINE_TOKEN: engines must then show it.',
-    })
 }

@@ -79,7 +79,7 @@ const forNow = (c: Context) => c.header('cache-control', 'no-store')
 export function routeCredentials(app: App, rooms: Rooms): void {
   app.get('/namespaces/:namespace/tables/:name/credentials', async (c) => {
     const { place, identifier } = await rooms.addresses.relation(c)
-    const at = pointerOf(await place.branch.journal.head(), identifier, 'table')
+    const at = pointerOf(c.get('caller'), await place.branch.journal.head(), identifier, 'table')
     const table = { identifier, at: at.metadata, metadata: () => rooms.files.json(at) }
     const issued = await rooms.credentials.issue(c.get('caller'), place.branch, table, apiPath(c))
     forNow(c)

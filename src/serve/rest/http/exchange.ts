@@ -5,7 +5,7 @@ import { sha256 } from '../../../storage/checksum.js'
 import { BadBody, readBody, refuseEncoded } from '../../body.js'
 import { HeldBytes } from '../../held-bytes.js'
 import type { Caller, RequestKey } from '../caller.js'
-import { badRequest, RestError } from '../errors.js'
+import { badRequest, type OAuthError, RestError } from '../errors.js'
 import type { MetadataPointer } from '../files.js'
 import { checkedName, checkedNamespace, type Identifier } from '../names.js'
 
@@ -56,6 +56,13 @@ export function told(c: Context, value: unknown, status: 200 = 200): Response {
 
 export function toldText(c: Context, text: string, status: 200 = 200): Response {
   return c.body(text, status, { 'content-type': 'application/json' })
+}
+
+/** An answer of the token endpoint that refuses, as OAuth2 spells it (RFC 6749, 5.2). */
+export function toldOAuthError(c: Context, { status, error, message }: OAuthError): Response {
+  if (status === 401) c.header('www-authenticate', 'Basic realm="moraine"')
+  c.header('cache-control', 'no-store')
+  return c.json({ error, error_description: message }, status)
 }
 
 export const nothing = (c: Context) => c.body(null, 204)

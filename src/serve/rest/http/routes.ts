@@ -7,13 +7,15 @@ import {
   objectOf,
   textsOf,
 } from '../../../iceberg/spec/updates/json.js'
+import { refuseReading } from '../access/rights.js'
 import type { Caller } from '../caller.js'
 import { badRequest } from '../errors.js'
 import type { LoadedTable } from '../loaded.js'
 import { type StoredView, storedView } from '../managed/stored-views.js'
 import { checkedNamespace, type Identifier, shownName, shownNamespace } from '../names.js'
 import { type Kind, namesIn, pointerOf } from '../relations.js'
-import { changesIn, drop, propertiesOf, rename } from '../tables.js'
+import { drop, rename } from '../rename.js'
+import { changesIn, propertiesOf } from '../sent.js'
 import { type Asked, Place } from './addresses.js'
 import { accessTo, accessToMade, NONE } from './delegation.js'
 import { etagOf, nothing, told, toldText } from './exchange.js'
@@ -72,7 +74,7 @@ export function routeNamespaces(app: App, rooms: Rooms): void {
   })
   app.get('/namespaces/:namespace', async (c) => {
     const { place, text } = await addresses.namespace(c)
-    const { namespace, properties } = await place.branch.namespaces.load(text)
+    const { namespace, properties } = await place.branch.namespaces.load(callerOf(c), text)
     if (c.req.method === 'HEAD') return nothing(c)
     return told(c, { namespace: place.shown(namespace), properties })
   })
@@ -98,14 +100,18 @@ async function namespacesFor(rooms: Rooms, c: Asked, parent: string | undefined)
   const { addresses, branches } = rooms
   if (parent) {
     const { place, text } = await addresses.namespace(c, parent)
-    return (await place.branch.namespaces.list(text)).map((namespace) => place.shown(namespace))
+    return (await place.branch.namespaces.list(callerOf(c), text)).map((namespace) =>
+      place.shown(namespace),
+    )
   }
   const { branch } = await addresses.place(c)
-  const own = await branch.namespaces.list(undefined)
+  const own = await branch.namespaces.list(callerOf(c), undefined)
   if (branch !== branches.main) return own
   const others = (await branches.names()).map(async (name) => {
     const place = new Place(await branches.named(name), name)
-    return (await place.branch.namespaces.list(undefined)).map((one) => place.shown(one))
+    return (await place.branch.namespaces.list(callerOf(c), undefined)).map((one) =>
+      place.shown(one),
+    )
   })
   return [own, ...(await Promise.all(others))].flat()
 }
@@ -119,8 +125,12 @@ function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
   app.get(`/namespaces/:namespace/${kind}s`, async (c) => {
     const { place, text } = await addresses.namespace(c)
     const state = await place.branch.journal.head()
-    const found = place.branch.namespaces.existing(state, text)
-    const { items, next } = pageOf(namesIn(state, found, kind), (name) => name, paging(c))
+    const found = place.branch.namespaces.existing(callerOf(c), state, text)
+    const { items, next } = pageOf(
+      namesIn(callerOf(c), state, found, kind),
+      (name) => name,
+      paging(c),
+    )
     const namespace = place.shown(found)
     const identifiers = items.map((name) => ({ namespace, name }))
     return told(c, { identifiers, 'next-page-token': next ?? null })
@@ -128,9 +138,10 @@ function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
   app.get(`/namespaces/:namespace/${kind}s/:name`, async (c) => {
     const { place, identifier } = await addresses.relation(c)
     const state = await place.branch.journal.head()
+    refuseReading(callerOf(c), identifier, kind)
     const stored = kind === 'view' ? storedView(storage, state, shownName(identifier)) : undefined
     if (stored) return c.req.method === 'HEAD' ? nothing(c) : toldStored(c, stored)
-    const pointer = pointerOf(state, identifier, kind)
+    const pointer = pointerOf(callerOf(c), state, identifier, kind)
     if (c.req.method === 'HEAD') return nothing(c)
     const mode = c.req.query('snapshots') === 'refs' ? 'refs' : 'all'
     const isTable = kind === 'table'
@@ -224,6 +235,8 @@ export function routeTables(app: App, rooms: Rooms): void {
   })
   app.post('/namespaces/:namespace/tables/:name/metrics', async (c) => {
     await bodies.text(c)
+    const { place, identifier } = await addresses.relation(c)
+    pointerOf(callerOf(c), await place.branch.journal.head(), identifier, 'table')
     return nothing(c)
   })
   app.post('/transactions/commit', async (c) => {

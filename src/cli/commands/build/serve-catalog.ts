@@ -1,0 +1,95 @@
+import type { Hono } from 'hono'
+import type { Principal } from '../../../define/access/principal.js'
+import { MoraineError } from '../../../errors.js'
+import { isLoopback } from '../../../serve/access.js'
+import { variable } from '../../../settings.js'
+import type { ProcessLog } from '../../output/process-log.js'
+import type { Project } from '../../project.js'
+
+type Served = Pick<Project, 'lake' | 'storage'>
+
+/** Milliseconds for which a request waits for storage that does not answer. */
+const REQUEST_PATIENCE = 5000
+
+/**
+ * The Iceberg REST catalog of a lake, for who may do what by its definition.
+ *
+ * @throws MoraineError for a secret that is missing or empty, and for one that two principals have.
+ */
+export async function openCatalog(
+  { lake, storage }: Served,
+  allowLocations: readonly string[],
+): Promise<Hono> {
+  const rest = await import('../../../serve/rest/catalog.js')
+  const { Principals } = await import('../../../serve/principals.js')
+  const token = variable('MORAINE_TOKEN')
+  // One that is not set now would be missed by whoever asks first, however long after.
+  await new Principals(token, lake.access).check()
+  return rest.catalog(storage.with({ total: REQUEST_PATIENCE }), {
+    token,
+    access: lake.access,
+    allowLocations,
+  })
+}
+
+/**
+ * Engines that are not on this machine must show who they are, and find no files at locations of
+ * this one.
+ */
+export function checkCatalogAccess(
+  { lake, storage: { url } }: Served,
+  host: string,
+  behindProxy = false,
+): void {
+  const isLocal = isLoopback(host)
+  if (!isLocal && url.startsWith('file://'))
+    throw new MoraineError(
+      'usage',
+      `Engines on other machines cannot open the files of ${url}, which the catalog would refer them to`,
+      { hint: 'Listen on 127.0.0.1, or keep the lake in a bucket.' },
+    )
+  if (isLocal && !behindProxy) return
+  if (variable('MORAINE_TOKEN') === undefined && lake.access === undefined)
+    throw new MoraineError(
+      'usage',
+      `Anyone who can reach ${isLocal ? 'the proxy' : host} could read the lake`,
+      {
+        hint: 'Set MORAINE_TOKEN, or define access in lake.ts: engines must then show a token.',
+      },
+    )
+}
+
+/** Says where engines find the catalog, and who may do what. */
+export function tellCatalog(log: ProcessLog, url: string, { access }: Project['lake']): void {
+  const operator = variable('MORAINE_TOKEN') !== undefined
+  const writes = operator || (access ?? []).some(({ write }) => write.length > 0)
+  const principals = (access ?? []).map(({ name, read, write }) => ({
+    name,
+    read: read.map(({ text }) => text),
+    write: write.map(({ text }) => text),
+  }))
+  const how =
+    operator || access
+      ? ''
+      : ' (read-only: set MORAINE_TOKEN, or define access in lake.ts, so that engines can write)'
+  const width = Math.max(
+    ...[...(access ?? []), { name: operator ? OPERATOR : '' }].map((p) => p.name.length),
+  )
+  const lines = (access ?? []).map((one) => `    ${one.name.padEnd(width)}  ${rightsIn(one)}`)
+  if (access && operator) lines.push(`    ${OPERATOR.padEnd(width)}  reads and writes everything`)
+  log.tell(
+    { event: 'catalog', url, writes, operator, ...(access ? { principals } : {}) },
+    [`  Iceberg REST catalog: ${url}${how}`, ...lines].join('\n'),
+  )
+}
+
+const OPERATOR = 'MORAINE_TOKEN'
+
+/** What a principal may do, in words. */
+function rightsIn({ read, write }: Principal): string {
+  const parts = Object.entries({ reads: read, writes: write })
+  return parts
+    .filter(([, grants]) => grants.length > 0)
+    .map(([verb, grants]) => `${verb} ${grants.map(({ text }) => text).join(', ')}`)
+    .join('; ')
+}

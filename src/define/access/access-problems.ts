@@ -1,0 +1,105 @@
+import type { Problem } from '../../errors.js'
+import { fullName } from '../dataset.js'
+import type { AnyDataset } from '../model.js'
+import { nearest } from '../nearest.js'
+import type { Principal, WrittenGrant } from './principal.js'
+
+/** Namespaces of the lake's own tables. */
+const TIERS = ['bronze', 'silver', 'gold', 'discarded', 'history']
+
+/** What is wrong with who may do what, beside each principal's own options. */
+export function accessProblems(
+  principals: readonly Principal[],
+  datasets: readonly AnyDataset[],
+): Problem[] {
+  const known = tablesOf(datasets)
+  return [
+    ...twice(principals),
+    ...principals.flatMap((one) =>
+      [...one.read, ...one.write].flatMap((grant) => unmatched(one, grant, known)),
+    ),
+  ]
+}
+
+/** Names of tables that these datasets have. */
+function tablesOf(datasets: readonly AnyDataset[]): string[] {
+  return datasets.flatMap((dataset) => {
+    const { name } = dataset
+    if (dataset.tier !== 'silver') return [fullName(dataset)]
+    const own = [fullName(dataset), `discarded.${name}`]
+    return dataset.history ? [...own, `history.${name}`] : own
+  })
+}
+
+function twice(principals: readonly Principal[]): Problem[] {
+  return principals.flatMap((one, i) => {
+    const others = principals.slice(0, i)
+    const named = others.find(({ name }) => name.toLowerCase() === one.name.toLowerCase())
+    const secretsOf = (of: Principal) => [of.token, of.clientSecret].filter((s) => s !== undefined)
+    const same = others.find((other) => secretsOf(other).some((s) => secretsOf(one).includes(s)))
+    return [
+      ...(named
+        ? [problem(one, `Two principals are named '${one.name}'`, one.name, placeOf(named))]
+        : []),
+      ...(same
+        ? [
+            problem(
+              one,
+              `The principals '${same.name}' and '${one.name}' have the same secret: requests of one could be the other's`,
+              undefined,
+              'Give each a secret of its own.',
+            ),
+          ]
+        : []),
+    ]
+  })
+}
+
+const placeOf = ({ place }: Principal) =>
+  place ? `The first is on line ${place.line}; rename one of them.` : undefined
+
+/** A grant for tables of the lake that there are not; of other engines' nothing is known yet. */
+function unmatched(
+  one: Principal,
+  { levels, below, text }: WrittenGrant,
+  known: readonly string[],
+): Problem[] {
+  const [tier = ''] = levels
+  const say = (what: string, hint?: string) => [
+    problem(one, `principal '${one.name}': '${text}' ${what}`, `'${text}'`, hint),
+  ]
+  if (levels.length === 0) return []
+  if (!TIERS.includes(tier)) {
+    const meant = TIERS.find((name) => isMisspelt(tier, name))
+    return meant ? say('is not a namespace of the lake', `Did you mean '${meant}'?`) : []
+  }
+  const tables = known.filter((name) => name.startsWith(`${tier}.`))
+  if (below && levels.length === 1)
+    return tables.length > 0 ? [] : say(`matches nothing: the lake has no tables in ${tier}`)
+  const full = levels.join('.')
+  if (!below && known.includes(full)) return []
+  const similar = nearest(full, known)
+  return say(
+    below ? `matches nothing: ${tier} has no nested namespaces` : 'is not a table of the lake',
+    similar && !below
+      ? `Did you mean '${similar}'?`
+      : tables.length > 0
+        ? `Tables in ${tier}: ${tables.join(', ')}`
+        : undefined,
+  )
+}
+
+/** Other case, or two letters swapped. More may be a name of its own, such as `old` for `gold`. */
+function isMisspelt(name: string, right: string): boolean {
+  const letters = (text: string) => [...text.toLowerCase()].sort().join('')
+  return letters(name) === letters(right)
+}
+
+function problem(
+  { place }: Principal,
+  message: string,
+  near?: string,
+  hint?: string | undefined,
+): Problem {
+  return { message, hint, place: place && { ...place, ...(near ? { near } : {}) } }
+}

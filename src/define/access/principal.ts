@@ -1,0 +1,130 @@
+import type { SourceLocation } from '../../errors.js'
+import { callSite } from '../call-site.js'
+import { fullName } from '../dataset.js'
+import type { AnyDataset } from '../model.js'
+import { isDataset, secretText } from '../options/expected.js'
+import { checked, checkedArguments, type Expected, type OptionList } from '../options/options.js'
+import { mistake } from '../problems/mistakes.js'
+import type { Secret } from '../source.js'
+import { type Grant, parseGrant } from './rights.js'
+
+/**
+ * What is granted: a dataset, a table or view by its full name, all that is in a namespace and
+ * below it (`ml.*`), or `*`.
+ *
+ * `*` stands for silver, gold, and all namespaces of other engines. The rows of bronze, `discarded`
+ * and `history` have not been validated or were replaced: they must be named (`discarded.*`).
+ */
+export type Granted = '*' | `${string}.${string}` | AnyDataset
+
+export interface PrincipalOptions {
+  /** What requests show as a bearer token: `secret('env:ANALYST_TOKEN')`. */
+  token?: Secret
+  /**
+   * The secret of OAuth2 client credentials, whose client id is the principal's name. Tokens that
+   * are given for it live for an hour, and are void once it changes.
+   */
+  clientSecret?: Secret
+  /** What may be read. */
+  read?: readonly Granted[]
+  /** What may be written, and so also read. Tables of the lake's own tiers stay read-only. */
+  write?: readonly Granted[]
+}
+
+/** A grant with its text. */
+export interface WrittenGrant extends Grant {
+  readonly text: string
+}
+
+/** Who uses a lake through `moraine serve`: a person, a program, a team. */
+export interface Principal {
+  readonly kind: 'principal'
+  readonly name: string
+  readonly token: Secret | undefined
+  readonly clientSecret: Secret | undefined
+  readonly read: readonly WrittenGrant[]
+  readonly write: readonly WrittenGrant[]
+  readonly place: SourceLocation | undefined
+}
+
+const grants: Expected = {
+  is: "a list of datasets and names such as 'gold.daily_revenue', 'ml.*' or '*'",
+  fits: (value) =>
+    Array.isArray(value) && value.every((item) => typeof item === 'string' || isDataset(item)),
+  advise: (value) =>
+    typeof value === 'string'
+      ? `Wrap it in a list: ['${value}']`
+      : isDataset(value)
+        ? 'Wrap it in a list: […]'
+        : undefined,
+}
+
+const principalOptions: OptionList<PrincipalOptions> = {
+  token: secretText,
+  clientSecret: secretText,
+  read: grants,
+  write: grants,
+}
+
+/** Names of principals that `lake.ts` does not define. */
+const RESERVED = ['token', 'anonymous']
+
+/**
+ * Who may read and write what through `moraine serve`. Once a lake has `access`, everything that is
+ * not granted is refused.
+ *
+ * @example principal('analysts', { token: secret('env:ANALYSTS_TOKEN'), read: ['gold.*'] })
+ */
+export function principal(name: string, options: PrincipalOptions): Principal {
+  const call = 'principal(…)'
+  const named = checkedArguments(call, { name }, { name: principalName }).name ?? ''
+  const of = `principal '${named}'`
+  if (RESERVED.includes(named))
+    mistake(`${of}: the name is reserved by Moraine`, `'${named}'`, 'Give it another name.')
+  const good = checked<PrincipalOptions>(of, options, principalOptions)
+  const { token, clientSecret, read = [], write = [] } = good
+  for (const [option, secret] of Object.entries({ token, clientSecret }))
+    if (typeof secret === 'string' && secret.trim() === '')
+      mistake(`${of}: ${option} is empty`, `${option}:`, SECRET)
+  if (token === undefined && clientSecret === undefined)
+    mistake(
+      `${of} has neither a token nor a clientSecret, so that no request is its own`,
+      undefined,
+      SECRET,
+    )
+  if (read.length + write.length === 0)
+    mistake(`${of} may do nothing`, undefined, "Grant something: read: ['gold.*']")
+  const granted = { read: grantsIn(of, read), write: grantsIn(of, write) }
+  return {
+    kind: 'principal',
+    name: named,
+    token,
+    clientSecret,
+    ...granted,
+    place: callSite(),
+  }
+}
+
+const SECRET = "Write token: secret('env:ANALYSTS_TOKEN'), imported from moraine/sources"
+
+const principalName: Expected = {
+  is: 'a name of 1 to 64 letters, digits, and . _ - @, which begins with a letter or digit',
+  fits: (value) => typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/.test(value),
+}
+
+function grantsIn(of: string, granted: readonly Granted[]): WrittenGrant[] {
+  return granted.flatMap((one) => {
+    const text = typeof one === 'string' ? one : fullName(one)
+    const grant = parseGrant(text)
+    if (grant) return [{ ...grant, text }]
+    const isName = /^[\p{L}\p{N}_@-]+$/u.test(text)
+    const hint = isName
+      ? `For the namespace and all that is in it: '${text}.*'`
+      : `Write 'gold.daily_revenue' for a table, 'ml.*' for a namespace, '*' for silver, gold and all namespaces of other engines; names with other characters in double quotes: '"a b".*'`
+    mistake(`${of}: '${text}' is neither a table nor a namespace`, `'${text}'`, hint)
+    return []
+  })
+}
+
+export const isPrincipal = (value: unknown): value is Principal =>
+  typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'principal'

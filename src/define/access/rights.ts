@@ -1,0 +1,104 @@
+/** What is done with a table, a view or a namespace. */
+export type Action = 'read' | 'write'
+
+/** Levels of names: those of a namespace, or of a namespace and the name of a table in it. */
+export type Levels = readonly string[]
+
+/** A table or view by its levels, or all that is below a namespace. */
+export interface Grant {
+  readonly levels: Levels
+  /** Whether it is for everything below the levels, rather than for one table of that name. */
+  readonly below: boolean
+}
+
+/**
+ * Tiers with what has not been validated, or was replaced: `*` is not for them, only a grant that
+ * names them.
+ */
+const NAMED_ONLY: readonly string[] = ['bronze', 'discarded', 'history']
+
+/** What may be read and written, decided by names alone; the same on every branch of the lake. */
+export interface Rights {
+  /** Whether nothing is kept from it, so that there is nothing to look at. */
+  readonly unlimited: boolean
+  /** Whether a table or view may be read or written: the levels of its namespace, and its name. */
+  may(action: Action, relation: Levels): boolean
+  /**
+   * Whether that holds for a namespace itself and all that is or will be in it. That of no levels
+   * is all that other engines keep.
+   */
+  mayAll(action: Action, namespace: Levels): boolean
+  /** Whether a namespace is shown: something in it may be read. */
+  sees(namespace: Levels): boolean
+}
+
+/** All rights: those of whoever runs the server. */
+export const allRights: Rights = {
+  unlimited: true,
+  may: () => true,
+  mayAll: () => true,
+  sees: () => true,
+}
+
+/** Everything may be read, and nothing written. */
+export const readingRights: Rights = {
+  unlimited: false,
+  may: (action) => action === 'read',
+  mayAll: (action) => action === 'read',
+  sees: () => true,
+}
+
+/** The rights that grants give; whatever may be written may be read. */
+export function rightsOf(read: readonly Grant[], write: readonly Grant[]): Rights {
+  const granted = { read: [...read, ...write], write }
+  return {
+    unlimited: false,
+    may: (action, relation) => granted[action].some((grant) => covers(grant, relation)),
+    mayAll: (action, namespace) =>
+      granted[action].some((grant) => coversNamespace(grant, namespace)),
+    sees: (namespace) =>
+      granted.read.some(
+        (grant) => coversNamespace(grant, namespace) || isBelow(grant.levels, namespace),
+      ),
+  }
+}
+
+function covers({ levels, below }: Grant, relation: Levels): boolean {
+  if (below) return isBelow(relation, levels) && isMeant(levels, relation)
+  return relation.length === levels.length && startsWith(relation, levels)
+}
+
+function coversNamespace({ levels, below }: Grant, namespace: Levels): boolean {
+  return below && startsWith(namespace, levels) && isMeant(levels, namespace)
+}
+
+const isMeant = (granted: Levels, [first = '']: Levels) =>
+  granted.length > 0 || !NAMED_ONLY.includes(first)
+
+const isBelow = (levels: Levels, above: Levels) =>
+  levels.length > above.length && startsWith(levels, above)
+
+const startsWith = (levels: Levels, first: Levels) =>
+  first.every((level, i) => levels[i] === level) && levels.length >= first.length
+
+/**
+ * What a text grants: `*`, `ml.*`, `gold.daily_revenue`. Names with other characters than letters,
+ * digits, `_`, `-` and `@` stand in double quotes, which are doubled within them: `"a.b".*`.
+ *
+ * @returns `undefined` for a text that is none of these.
+ */
+export function parseGrant(text: string): Grant | undefined {
+  if (text === '*') return { levels: [], below: true }
+  const parts = text.match(/"(?:[^"]|"")+"|[^".*]+|\*|\./g) ?? []
+  const names = parts.filter((_, i) => i % 2 === 0)
+  const dots = parts.filter((_, i) => i % 2 === 1)
+  const isWhole = parts.join('') === text && parts.length % 2 === 1 && dots.every((d) => d === '.')
+  const below = names.at(-1) === '*'
+  const levels = below ? names.slice(0, -1) : names
+  const isPlain = levels.every((name) => /^(".*"|[\p{L}\p{N}_@-]+)$/su.test(name))
+  if (!isWhole || !isPlain || names.length < 2) return undefined
+  return { levels: levels.map(unquoted), below }
+}
+
+const unquoted = (name: string) =>
+  name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name

@@ -1,0 +1,179 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Principal as Defined } from '../define/access/principal.js'
+import { allRights, type Rights, rightsOf } from '../define/access/rights.js'
+import type { Secret } from '../define/source.js'
+import { MoraineError } from '../errors.js'
+import { OwnSecrets } from '../secrets.js'
+import { type Claims, claimsIn, isSigned, type SignedBy, signed } from './signed-token.js'
+
+/** Who asks, and what that principal may do. */
+export interface Principal {
+  readonly name: string
+  readonly rights: Rights
+  /** Why it can write nothing at all, where that is so. */
+  readonly readOnly?: string
+}
+
+/** A principal with what proves it. */
+interface Known extends Principal {
+  readonly secrets: Readonly<Record<SignedBy, Held | undefined>>
+}
+
+/** A principal that has proved itself, and by which of its secrets. */
+export interface Proved {
+  principal: Principal
+  by: SignedBy
+}
+
+/** The name of the principal that may do all. */
+const OPERATOR = 'token'
+/** Milliseconds after which a secret is looked up again, as it may have changed. */
+const HELD_FOR = 5000
+
+/**
+ * Who may show what: the principals that `lake.ts` defines, and one that may do all where the
+ * server has a token.
+ */
+export class Principals {
+  private readonly principals: readonly Known[]
+
+  /**
+   * @param token whoever shows it may do all.
+   * @param onError hears of secrets that can't be looked up; their principals are not known then.
+   */
+  constructor(
+    token: Secret | undefined,
+    defined: readonly Defined[] = [],
+    private readonly now: () => number = Date.now,
+    onError: (error: unknown) => void = () => {},
+  ) {
+    const held = (secret: Secret | undefined) =>
+      secret === undefined ? undefined : new Held(secret, now, onError)
+    const secret = held(token)
+    this.principals = [
+      ...(secret
+        ? [{ name: OPERATOR, rights: allRights, secrets: { token: secret, clientSecret: secret } }]
+        : []),
+      ...defined.map((one) => ({
+        name: one.name,
+        rights: rightsOf(one.read, one.write),
+        secrets: { token: held(one.token), clientSecret: held(one.clientSecret) },
+      })),
+    ]
+  }
+
+  /**
+   * Looks all secrets up, so that one that is missing is not found out by requests that fail.
+   *
+   * @throws MoraineError for one that is missing or empty, and where two are the same.
+   */
+  async check(): Promise<void> {
+    const seen = new Map<string, string>()
+    for (const { name, secrets } of this.principals)
+      for (const secret of new Set(Object.values(secrets))) {
+        if (!secret) continue
+        const of = name === OPERATOR ? 'MORAINE_TOKEN' : `The principal '${name}'`
+        const value = await secret.look()
+        if (value.trim() === '')
+          throw new MoraineError('usage', `${of} has an empty secret`, {
+            hint: 'Set it to a long random text, such as the output of: openssl rand -hex 32',
+          })
+        const other = seen.get(value)
+        if (other !== undefined)
+          throw new MoraineError('usage', `${of} has the same secret as ${lower(other)}`, {
+            hint: 'Give each a secret of its own: requests of one could be the other’s.',
+          })
+        seen.set(value, of)
+      }
+  }
+
+  /** Who shows a bearer token: a static one, or one that was given for credentials. */
+  async ofBearer(token: string): Promise<Proved | undefined> {
+    const claims = claimsIn(token)
+    if (claims) return this.ofClaims(token, claims, this.now())
+    const found: Proved[] = []
+    // All are compared, whoever it is: the time tells nothing.
+    for (const principal of this.principals)
+      if (isSame(token, await principal.secrets.token?.value()))
+        found.push({ principal, by: 'token' })
+    return found.length === 1 ? found[0] : undefined
+  }
+
+  /** Who showed a token that was given here, though it may have expired. */
+  async ofGiven(token: string): Promise<Proved | undefined> {
+    const claims = claimsIn(token)
+    return claims && this.ofClaims(token, claims, 0)
+  }
+
+  private async ofClaims(token: string, claims: Claims, now: number): Promise<Proved | undefined> {
+    const { sub, by, exp } = claims
+    const principal = this.principals.find(({ name }) => name === sub)
+    const secret = by === 'token' || by === 'clientSecret' ? principal?.secrets[by] : undefined
+    const value = await secret?.value()
+    if (!principal || !value || !isSigned(token, value) || exp * 1000 <= now) return undefined
+    return { principal, by }
+  }
+
+  /**
+   * Who shows a client's credentials. The server's own token is one's secret whatever the client is
+   * called.
+   */
+  async ofClient(id: string, secret: string): Promise<Proved | undefined> {
+    const found: Proved[] = []
+    for (const principal of this.principals) {
+      const isRight = isSame(secret, await principal.secrets.clientSecret?.value())
+      if (isRight && (principal.name === id || principal.name === OPERATOR))
+        found.push({ principal, by: 'clientSecret' })
+    }
+    return found.length === 1 ? found[0] : undefined
+  }
+
+  /** A token for whoever has proved to be a principal. */
+  async given({ principal, by }: Proved, seconds: number): Promise<string | undefined> {
+    const known = this.principals.find(({ name }) => name === principal.name)
+    const secret = await known?.secrets[by]?.value()
+    const iat = Math.floor(this.now() / 1000)
+    return secret ? signed({ sub: principal.name, by, iat, exp: iat + seconds }, secret) : undefined
+  }
+}
+
+const lower = (text: string) => text.replace(/^The /, 'the ')
+
+/** In the same time wherever they differ. */
+function isSame(given: string, right: string | undefined): boolean {
+  const [a, b] = [given, right ?? ''].map((text) => createHash('sha256').update(text).digest())
+  return timingSafeEqual(a as Buffer, b as Buffer) && right !== undefined && right !== ''
+}
+
+/** A secret that is looked up again now and then, and that no message shows. */
+class Held {
+  private found: Promise<string> | undefined
+  private until = 0
+  private readonly shown = new OwnSecrets()
+
+  constructor(
+    private readonly secret: Secret,
+    private readonly now: () => number,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** @throws whatever its function does. */
+  async look(): Promise<string> {
+    const value = typeof this.secret === 'function' ? await this.secret() : this.secret
+    this.shown.hide(value)
+    return value
+  }
+
+  /** `undefined` where it can't be looked up. */
+  async value(): Promise<string | undefined> {
+    if (this.now() >= this.until) {
+      this.until = this.now() + HELD_FOR
+      this.found = this.look()
+    }
+    return this.found?.catch((error) => {
+      this.until = 0
+      this.onError(error)
+      return undefined
+    })
+  }
+}

@@ -1,0 +1,110 @@
+import type { Levels } from '../../../define/access/rights.js'
+import type { LakeState } from '../../../log/commit.js'
+import { LEVEL } from '../../../log/external.js'
+import { isBelow } from '../../../storage/paths.js'
+import type { Caller } from '../caller.js'
+import type { Identifier } from '../names.js'
+
+/** For whom a location is checked, and for what. */
+export interface Claim {
+  caller: Caller
+  state: LakeState
+  namespace: Levels
+  /** The name of the table or view; `undefined` for what is about the namespace itself. */
+  name?: string
+  /** Locations of the table or view that were checked before. */
+  own?: readonly string[]
+}
+
+/** Where namespaces and what is in them lie, as paths in the lake. */
+export interface Layout {
+  pathOf(location: string): string | undefined
+  /** Places of a namespace: its folder, and the location that it was given. */
+  ofNamespace(namespace: Levels, state: LakeState): readonly string[]
+  /** What the folders of a table or view begin with that the catalog gives a place. */
+  ofRelation(relation: Identifier, state: LakeState): string
+}
+
+/** What is decided about a location: it is going to hold files, or is that of a file. */
+export type Use = 'place' | 'file'
+
+/**
+ * Whether whoever asks may put a table's files into a place, or have a table name a file.
+ *
+ * It must lie where that table lies, or below a namespace all of which may be written; a file may
+ * also be one of a table that may be read. In neither case may it be another table's that the
+ * caller has no right to: through a table of its own it would read that one's rows, or overwrite
+ * its files.
+ */
+export function mayUse(location: string, use: Use, claim: Claim, layout: Layout): boolean {
+  const { rights } = claim.caller.principal
+  if (rights.unlimited) return true
+  const path = cleanPath(location, layout)
+  if (path === undefined) {
+    // Outside of the lake no place belongs to a namespace.
+    const isOwn = (claim.own ?? []).some((own) => isWithin(location, own))
+    return isOwn || rights.mayAll('write', [])
+  }
+  const owners = ownersOf(path, claim)
+  const action = use === 'place' ? 'write' : 'read'
+  if (owners.some((owner) => !rights.may(action, owner))) return false
+  if (use === 'file' && owners.length > 0) return true
+  return isOfCaller(path, claim, layout)
+}
+
+function isOfCaller(path: string, claim: Claim, layout: Layout): boolean {
+  const { caller, state, namespace, name, own = [] } = claim
+  const { rights } = caller.principal
+  const isOwn = own.some((location) => {
+    const at = cleanPath(location, layout)
+    return at !== undefined && isWithin(path, at)
+  })
+  if (isOwn || (rights.mayAll('write', []) && path.startsWith('external/'))) return true
+  if (name !== undefined && isFolderOf(path, layout.ofRelation({ namespace, name }, state)))
+    return true
+  const known = Object.keys(state.external?.namespaces ?? {}).map((key) => key.split(LEVEL))
+  return [namespace, ...known].some(
+    (one) =>
+      rights.mayAll('write', one) &&
+      layout.ofNamespace(one, state).some((place) => isWithin(path, place)),
+  )
+}
+
+/** Whether a path lies in a folder that the catalog made up: a name, and twelve digits of an id. */
+function isFolderOf(path: string, begin: string): boolean {
+  return path.startsWith(`${begin}-`) && /^[0-9a-f]{12}(\/|$)/.test(path.slice(begin.length + 1))
+}
+
+/** The tables and views whose files lie in a place, around it, or below it. */
+function ownersOf(path: string, { state, namespace, name }: Claim): Levels[] {
+  const key = name === undefined ? undefined : [...namespace, name].join(LEVEL)
+  const external = Object.entries(state.external?.relations ?? {}).flatMap(([one, { metadata }]) =>
+    one !== key && overlaps(path, homeOf(metadata)) ? [one.split(LEVEL)] : [],
+  )
+  const own = Object.entries(state.tables).flatMap(([one, { metadata }]) =>
+    overlaps(path, homeOf(metadata)) ? [one.split('.')] : [],
+  )
+  return [...external, ...own]
+}
+
+/** Where a table lies whose metadata are in a file: the folder that `metadata/` is in. */
+function homeOf(metadata: string): string {
+  const folder = metadata.slice(0, metadata.lastIndexOf('/'))
+  return folder.replace(/\/metadata$/, '')
+}
+
+/** Folders of some systems know no difference of case. */
+function overlaps(a: string, b: string): boolean {
+  const [x, y] = [a.toLowerCase(), b.toLowerCase()]
+  return isWithin(x, y) || isWithin(y, x)
+}
+
+const isWithin = (path: string, folder: string) => `${path}/`.startsWith(`${folder}/`)
+
+/**
+ * The path in the lake without a slash at its end; `undefined` for one that is not plainly there.
+ */
+function cleanPath(location: string, layout: Layout): string | undefined {
+  const path = layout.pathOf(location)?.replace(/\/+$/, '')
+  return path !== undefined && isBelow(path) ? path : undefined
+}

@@ -1,0 +1,69 @@
+import type { Caller } from '../caller.js'
+import { forbidden, noSuch, noSuchNamespace } from '../errors.js'
+import { type Identifier, type Namespace, shownName, shownNamespace } from '../names.js'
+
+/*
+ * What may not be read is answered as if it were not there: whoever guesses names learns nothing.
+ * What may be read and not written is refused with the reason. Rights are looked at first, so that
+ * no answer depends on what is there.
+ */
+
+const levelsOf = ({ namespace, name }: Identifier) => [...namespace, name]
+
+/** Whether a table or view may be read, for lists. */
+export const mayRead = ({ principal }: Caller, identifier: Identifier) =>
+  principal.rights.may('read', levelsOf(identifier))
+
+/** Whether a namespace is shown, for lists. */
+export const maySee = ({ principal }: Caller, namespace: Namespace) =>
+  principal.rights.sees(namespace)
+
+/** @throws RestError where a table or view may not be read. */
+export function refuseReading(
+  caller: Caller,
+  identifier: Identifier,
+  kind: 'table' | 'view',
+): void {
+  if (!mayRead(caller, identifier)) throw noSuch(kind, shownName(identifier))
+}
+
+/** @throws RestError where a table or view may not be changed, dropped or renamed. */
+export function refuseWriting(
+  caller: Caller,
+  identifier: Identifier,
+  kind: 'table' | 'view',
+): void {
+  if (caller.principal.rights.may('write', levelsOf(identifier))) return
+  refuseReading(caller, identifier, kind)
+  throw mayNot(caller, `write to ${shownName(identifier)}`)
+}
+
+/** @throws RestError where no table or view of this name may be created. */
+export function refuseCreating(caller: Caller, identifier: Identifier): void {
+  if (caller.principal.rights.may('write', levelsOf(identifier))) return
+  refuseSeeing(caller, identifier.namespace)
+  throw mayNot(caller, `write to ${shownName(identifier)}`)
+}
+
+/** @throws RestError where a namespace is not shown. */
+export function refuseSeeing(caller: Caller, namespace: Namespace): void {
+  if (!maySee(caller, namespace)) throw noSuchNamespace(shownNamespace(namespace))
+}
+
+/** @throws RestError where a namespace may not be changed or dropped. */
+export function refuseWritingAll(caller: Caller, namespace: Namespace): void {
+  if (caller.principal.rights.mayAll('write', namespace)) return
+  refuseSeeing(caller, namespace)
+  throw mayNot(caller, `write to all of namespace ${shownNamespace(namespace)}`)
+}
+
+/** @throws RestError where a namespace may not be created, whether it is there or not. */
+export function refuseCreatingAll(caller: Caller, namespace: Namespace): void {
+  if (!caller.principal.rights.mayAll('write', namespace))
+    throw mayNot(caller, `create namespace ${shownNamespace(namespace)}`)
+}
+
+const mayNot = ({ principal }: Caller, doing: string) =>
+  forbidden(
+    principal.readOnly ?? `${principal.name} may not ${doing}: access in lake.ts does not grant it`,
+  )

@@ -1,0 +1,51 @@
+import type { Principal } from '../../../define/access/principal.js'
+import type { Secret } from '../../../define/source.js'
+import { toJsonText } from '../../../iceberg/json.js'
+import { Principals } from '../../principals.js'
+import { asRestError, forbidden, OAuthError, RestError } from '../errors.js'
+import { type Bodies, requestKey, told, toldOAuthError } from './exchange.js'
+import type { App } from './rooms.js'
+import { Tokens } from './tokens.js'
+
+/** Who is admitted, and who hears of what went wrong. */
+export interface AdmissionOptions {
+  token?: Secret | undefined
+  access?: readonly Principal[] | undefined
+  onError?: (error: unknown) => void
+}
+
+/**
+ * What comes before each route: finds out who asks, gives tokens for credentials, and spells what
+ * is refused.
+ */
+export function admit(app: App, bodies: Bodies, options: AdmissionOptions): void {
+  const { token, access, onError } = options
+  const isOpen = token === undefined && access === undefined
+  const principals = isOpen ? undefined : new Principals(token, access, Date.now, onError)
+  const tokens = new Tokens(principals)
+  app.onError((error, c) => {
+    if (error instanceof OAuthError) return toldOAuthError(c, error)
+    const known = asRestError(error)
+    if (known.status >= 500) onError?.(error)
+    const { status: code, type, message } = known
+    return c.body(toJsonText({ error: { message, type, code } }, 0), code, {
+      'content-type': 'application/json',
+    })
+  })
+  app.notFound(() => {
+    throw new RestError(404, 'NotFoundException', 'There is no such route')
+  })
+  app.post('/v1/oauth/tokens', async (c) => {
+    const form = new URLSearchParams(await bodies.text(c))
+    const answer = await tokens.exchange(form, c.req.header('authorization'), () => {})
+    c.header('cache-control', 'no-store')
+    return told(c, answer)
+  })
+  app.use(async (c, next) => {
+    const principal = await tokens.principal(c.req.header('authorization'))
+    const reads = c.req.method === 'GET' || c.req.method === 'HEAD' || /\/metrics$/.test(c.req.path)
+    if (principal.readOnly && !reads) throw forbidden(principal.readOnly)
+    c.set('caller', { principal, request: requestKey(c, principal.name) })
+    return next()
+  })
+}
