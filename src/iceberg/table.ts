@@ -396,7 +396,7 @@ export class Table extends TableVersion {
   }
 
   /** The newest schema that has all columns a partition spec is made from. */
-  private schemaOf(spec: PartitionSpec): Schema {
+  schemaOf(spec: PartitionSpec): Schema {
     const has = (schema: Schema) =>
       spec.fields.every((p) => schema.fields.some((f) => f.id === p['source-id']))
     const newestFirst = [this.schema, ...[...this.metadata.schemas].reverse()]

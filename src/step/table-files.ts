@@ -32,10 +32,13 @@ export function tableFiles(
     })
     return { location: locate(file), fields }
   }
-  const plain = !table.isForeign && table.metadata.schemas.length === 1
+  // Other engines may call columns otherwise in their files, and leave those out that are empty:
+  // only what has a checksum is of our own.
+  const isPlain = ({ sha256 }: DataFile) =>
+    !table.isForeign && table.metadata.schemas.length === 1 && sha256 !== undefined
   return tasks.map(({ file, deletes, only }) => ({
     location: locate(file),
-    ...(plain ? { plain } : {}),
+    ...(isPlain(file) ? { plain: true } : {}),
     ...(deletes.length > 0 || only ? { named: file.path } : {}),
     ...(deletes.length > 0 ? { deletes: deletes.map(deletesOf) } : {}),
     ...(only ? { only: only.map(deletesOf) } : {}),

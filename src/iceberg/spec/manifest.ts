@@ -1,6 +1,7 @@
 import { decodeContainer, encodeContainer, type Inflate } from './avro.js'
 import { checksumHeader, checksumsIn } from './checksums.js'
 import type { Id } from './metadata.js'
+import { positionsSchema } from './positions.js'
 import { type PartitionField, type PartitionSpec, resultType } from './transforms.js'
 import { decimalOf, type Schema, sourceType } from './types.js'
 import { minimalBigEndian, type Value } from './values.js'
@@ -311,6 +312,21 @@ export function decodeManifest(
   })
 }
 
+/** The field of position deletes that names data files. */
+const FILE_PATH = positionsSchema.fields[0]?.id as number
+
+/**
+ * The data file that deletes are about: writers that do not say so give the path as both bounds,
+ * which are exact (spec, Position Delete Files).
+ */
+function referencedBy(record: any, columns: ReadonlyMap<number, ColumnStatistics>) {
+  if (record.referenced_data_file) return { referenced: record.referenced_data_file as string }
+  const { lower, upper } = columns.get(FILE_PATH) ?? {}
+  const isOne = contents[record.content] === 'position deletes' && lower && upper
+  if (!isOne || Buffer.compare(lower, upper) !== 0) return {}
+  return { referenced: new TextDecoder().decode(lower) }
+}
+
 function toDataFile(record: any, fields: readonly PartitionField[], types: string[]): DataFile {
   const columns = new Map<number, ColumnStatistics>()
   const put = <N extends keyof ColumnStatistics>(list: Pairs<ColumnStatistics[N]>, name: N) => {
@@ -337,7 +353,7 @@ function toDataFile(record: any, fields: readonly PartitionField[], types: strin
     ...(/^parquet$/i.test(record.file_format) ? {} : { format: String(record.file_format) }),
     ...(record.content ? { content: contents[record.content] as Content } : {}),
     ...(record.equality_ids ? { equalityIds: record.equality_ids } : {}),
-    ...(record.referenced_data_file ? { referenced: record.referenced_data_file } : {}),
+    ...referencedBy(record, columns),
     ...(record.split_offsets ? { splitOffsets: record.split_offsets } : {}),
   }
 }

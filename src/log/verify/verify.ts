@@ -1,4 +1,3 @@
-import { LIST_CHECKSUM } from '../../iceberg/spec/checksums.js'
 import type { ManifestFile } from '../../iceberg/spec/manifest.js'
 import { Table } from '../../iceberg/table.js'
 import { OTHER, readJson } from '../../storage/checked.js'
@@ -14,6 +13,7 @@ import { BranchChecks } from './branch-checks.js'
 import { Chain } from './chain.js'
 import type { Part, ReadDeep, Verification } from './damage.js'
 import { Findings } from './findings.js'
+import { type Listed, listedIn, listFile, rowsOf } from './listed.js'
 import { type Look, Objects } from './objects.js'
 import { lookAtSealed } from './sealed-objects.js'
 
@@ -105,8 +105,8 @@ class Verifier {
   private recorded: number | undefined
   private readonly seen = new Set<string>()
   private readonly objects: Objects
-  /** Rows of manifests that were looked at, by their paths. */
-  private readonly manifests = new Map<string, number>()
+  /** Manifests that were looked at, by their paths. */
+  private readonly manifests = new Map<string, Listed>()
 
   constructor(
     private readonly storage: Storage,
@@ -254,29 +254,26 @@ class Verifier {
     table: Table,
     snapshot: NonNullable<Table['snapshot']>,
   ): Promise<number | undefined> {
-    const list = table.pathOf(snapshot['manifest-list'])
-    const sha256 = snapshot.summary?.[LIST_CHECKSUM]
     const listed = { ...part, file: 'manifest list' } as const
-    if (!(await this.object(what, listed, list, { sha256 }))) return undefined
+    const { path, sha256 } = listFile(table, snapshot)
+    if (!(await this.object(what, listed, path, { sha256 }))) return undefined
     let rows: number | undefined
     await this.findings.guarded(what, listed, async () => {
-      let sum: number | undefined = 0
-      for (const manifest of await table.manifests(snapshot)) {
-        const found = await this.manifest(part, what, table, manifest)
-        sum = sum === undefined || found === undefined ? undefined : sum + found
-      }
-      rows = sum
+      const all: (Listed | undefined)[] = []
+      for (const manifest of await table.manifests(snapshot))
+        all.push(await this.manifest(part, what, table, manifest))
+      if (all.every((one) => one !== undefined)) rows = rowsOf(all)
     })
     return rows
   }
 
-  /** The rows that a manifest adds; `undefined` where it can't be read. */
+  /** What a manifest lists; `undefined` where it can't be read. */
   private async manifest(
     of: TablePart,
     what: string,
     table: Table,
     manifest: ManifestFile,
-  ): Promise<number | undefined> {
+  ): Promise<Listed | undefined> {
     const location = table.pathOf(manifest.manifest_path)
     const known = this.manifests.get(location)
     if (known !== undefined) return known
@@ -292,12 +289,7 @@ class Verifier {
         if (await this.object(what, of, path, file))
           await this.readDeep(what, of, path, file.rows, { schema: table.schema, file })
       }
-      const signs = { data: 1, 'position deletes': -1, 'equality deletes': 0 }
-      const rows = live.reduce(
-        (sum, { file }) => sum + signs[file.content ?? 'data'] * file.rows,
-        0,
-      )
-      this.manifests.set(location, rows)
+      this.manifests.set(location, listedIn(live.map(({ file }) => file)))
     })
     return this.manifests.get(location)
   }

@@ -131,13 +131,13 @@ export class Tables {
     const table = shownName(commit.identifier)
     const change = await this.managed.changed(before, table, commit)
     const { metadata, did, since } = change
-    if (did.length === 0)
+    if (did === undefined)
       return { after: { at: before, metadata }, save: async () => ({ at: before }) }
     const save = async () => {
       const saved = await this.managed.save(change)
       return { at: saved.at, tables: { [table]: saved.state } }
     }
-    return { after: { at: undefined, metadata }, save, did: `${did.join(', ')} of ${table}`, since }
+    return { after: { at: undefined, metadata }, save, did, since }
   }
 
   /** What a table becomes; it has no place yet where it changes. */

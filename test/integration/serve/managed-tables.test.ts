@@ -1,10 +1,19 @@
+import { randomUUID } from 'node:crypto'
 import { readdir, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { DuckDB } from '../../../src/engine/duckdb/duckdb.js'
+import { pathsOf } from '../../../src/iceberg/deletes.js'
 import { parseJson, toJsonText } from '../../../src/iceberg/json.js'
+import type { DataFile } from '../../../src/iceberg/spec/manifest.js'
+import { currentSpec, type Snapshot } from '../../../src/iceberg/spec/metadata.js'
 import { Table } from '../../../src/iceberg/table.js'
+import type { Entry } from '../../../src/log/entry.js'
 import { CommitLog } from '../../../src/log/log.js'
+import { optimizeTable } from '../../../src/maintain/optimize.js'
+import { vacuum } from '../../../src/maintain/vacuum.js'
 import { catalog } from '../../../src/serve/rest/catalog.js'
+import { tableFiles } from '../../../src/step/table-files.js'
 import { LocalStorage } from '../../../src/storage/local.js'
 import type { Storage } from '../../../src/storage/storage.js'
 import { Project } from '../../support/project.js'
@@ -192,9 +201,6 @@ describe('a tag of a table that lake.ts defines', () => {
     const first = await current(ask)
     await project.write({ 'in/2.csv': 'id,amount\n1,11\n3,30\n' })
     expect((await project.run()).outcome).toBe('done')
-    const { optimizeTable } = await import('../../../src/maintain/optimize.js')
-    const { vacuum } = await import('../../../src/maintain/vacuum.js')
-    const { DuckDB } = await import('../../../src/engine/duckdb/duckdb.js')
     const root = join(project.folder, 'lake')
     const info = { author: 'ada', run: null }
     const engine = await DuckDB.start({ threads: 2 })
@@ -216,6 +222,258 @@ describe('a tag of a table that lake.ts defines', () => {
     expect(await taggedRows(project, 'two')).toBe(2)
     const again = await project.run()
     expect(again.steps.map(({ outcome }) => outcome)).toEqual(Array(3).fill('unchanged'))
+  })
+})
+
+/** Files of a table as another engine rewrites them: it knows nothing of checksums. */
+interface Rewriting {
+  /** SQL over the rows that are written again; all of them without it. */
+  rows?: (from: string) => string
+  /** Where the new files go: `data` of the table. */
+  into?: string
+  /** Changes how the new files are listed. */
+  listed?: (file: DataFile) => DataFile
+  /** Adds the new files, and leaves the old ones. */
+  keepsOld?: boolean
+}
+
+/** The snapshot of an engine that has rewritten all files of silver.orders, and not committed it. */
+async function rewritten(project: Project, how: Rewriting = {}): Promise<Snapshot> {
+  const {
+    rows = (from: string) => from,
+    into = 'silver/orders/data',
+    listed = (file) => file,
+  } = how
+  const { storage } = project
+  const { tables } = await project.state()
+  const table = await Table.load(storage, tables['silver.orders']?.metadata as string)
+  const tasks = await table.plan()
+  const engine = await DuckDB.start({ threads: 2 })
+  try {
+    const session = await engine.open()
+    const from = session.tables.scan(table.schema, tableFiles(storage, table, tasks))
+    await storage.prepare(`${into}/x`)
+    const added = await session.tables.write(rows(`SELECT * FROM (${from})`), {
+      schema: table.schema,
+      spec: currentSpec(table.metadata),
+      location: storage.locate(into),
+      name: `spark-${randomUUID()}`,
+      compression: 'zstd',
+    })
+    const next = await table.write({
+      removed: how.keepsOld ? new Set() : pathsOf(tasks),
+      added: added.map(listed),
+      sameRows: true,
+      summary: { 'engine-name': 'spark', 'total-records': '77' },
+    })
+    return next.snapshot as Snapshot
+  } finally {
+    await engine.close()
+  }
+}
+
+const adding = (snapshot: Snapshot, more: readonly object[] = []) => ({
+  updates: [
+    { action: 'add-snapshot', snapshot },
+    {
+      action: 'set-snapshot-ref',
+      'ref-name': 'main',
+      type: 'branch',
+      'snapshot-id': snapshot['snapshot-id'],
+    },
+    ...more,
+  ],
+})
+
+async function lakeOfParts() {
+  const { project, ask } = await lake()
+  for (const [i, rows] of ['3,30\n', '4,40\n', '1,11\n'].entries()) {
+    await project.write({ [`in/${i + 2}.csv`]: `id,amount\n${rows}` })
+    expect((await project.run({ rewriteUpTo: 0 })).outcome).toBe('done')
+  }
+  return { project, ask }
+}
+
+const sums = (project: Project) => project.query('select * from gold.totals')
+const orders = (project: Project) =>
+  project.query('select id, amount from silver.orders order by id')
+
+describe('a compaction of another engine', () => {
+  it('is recorded with its author and engine; the rows stay, and nothing is built again', async () => {
+    const { project, ask } = await lakeOfParts()
+    const before = await project.state()
+    const rows = await orders(project)
+    const { status, json } = await ask('POST', ORDERS, adding(await rewritten(project)))
+    expect([status, json.error]).toEqual([200, undefined])
+    const { metadata } = json
+    expect(metadata.properties['gc.enabled']).toBe('false')
+    // What the summary said is replaced by what is so.
+    const [was, is] = [before, await project.state()].map((of) => of.tables['silver.orders'])
+    expect(metadata.snapshots.at(-1).summary).toMatchObject({
+      'total-records': '4',
+      'total-data-files': '1',
+      'total-files-size': String(is?.bytes),
+      'moraine.manifest-list-sha256': expect.stringMatching(/^[0-9a-f]{64}$/),
+    })
+    expect(is).toEqual({
+      ...was,
+      files: 1,
+      bytes: is?.bytes,
+      metadata: is?.metadata,
+      sha256: is?.sha256,
+      sameRowsAs: [was?.metadata, ...(was?.sameRowsAs ?? [])],
+    })
+    const { commit } = (await new CommitLog(project.storage).entry(before.number + 1)) as Entry
+    expect(commit).toMatchObject({
+      author: 'token',
+      message: `rewrite ${was?.files} files of silver.orders as 1 (spark)`,
+    })
+    expect(await orders(project)).toEqual(rows)
+    const again = await project.run()
+    expect(again.steps.map(({ outcome }) => outcome)).toEqual(Array(3).fill('unchanged'))
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+    // Later runs go on from these files: they change rows of them.
+    await project.write({ 'in/9.csv': 'id,amount\n2,22\n5,50\n' })
+    expect((await project.run({ rewriteUpTo: 0 })).outcome).toBe('done')
+    expect(await sums(project)).toEqual([{ n: 5n, amount: '153' }])
+    await age(project)
+    expect((await project.cli('vacuum', '--history', '0s', '--delete')).code).toBe(0)
+    expect((await project.cli('optimize', 'silver.orders')).code).toBe(0)
+    expect(await sums(project)).toEqual([{ n: 5n, amount: '153' }])
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+  })
+
+  it('may leave lists of deleted rows behind whose files it has rewritten', async () => {
+    const { project, ask } = await lake()
+    const many = Array.from({ length: 40 }, (_, i) => `${i + 10},1`).join('\n')
+    for (const [i, rows] of [many, '10,2\n'].entries()) {
+      await project.write({ [`in/${i + 2}.csv`]: `id,amount\n${rows}` })
+      expect((await project.run({ rewriteUpTo: 0 })).outcome).toBe('done')
+    }
+    const { tables } = await project.state()
+    const table = await Table.load(project.storage, tables['silver.orders']?.metadata as string)
+    const lists = (await table.plan()).flatMap(({ deletes }) => deletes)
+    expect(lists).toHaveLength(1)
+    const snapshot = await rewritten(project)
+    // As Spark does it: the data files go, their deletes stay.
+    const kept = await table.write({
+      removed: new Set((await table.scan()).map(({ path }) => path)),
+      added: await table
+        .with({
+          ...table.metadata,
+          snapshots: [snapshot],
+          'current-snapshot-id': snapshot['snapshot-id'],
+        })
+        .scan(),
+      sameRows: true,
+    })
+    expect((await ask('POST', ORDERS, adding(kept.snapshot as Snapshot))).json.error).toBe(
+      undefined,
+    )
+    expect(await orders(project)).toHaveLength(42)
+    await project.write({ 'in/9.csv': 'id,amount\n2,22\n5,50\n' })
+    expect((await project.run({ rewriteUpTo: 0 })).outcome).toBe('done')
+    expect(await sums(project)).toEqual([{ n: 43n, amount: '123' }])
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+  })
+
+  it('makes a run that has planned against the old files start again, and breaks nothing', async () => {
+    const { project, ask } = await lakeOfParts()
+    await project.write({ 'in/9.csv': 'id,amount\n2,22\n5,50\n' })
+    const storage = new Beside(join(project.folder, 'lake'), 'build 2 tables', async () => {
+      expect((await ask('POST', ORDERS, adding(await rewritten(project)))).status).toBe(200)
+    })
+    const record = await project.runOn(storage, { rewriteUpTo: 0 })
+    expect(record.error).toMatchObject({ kind: 'conflict' })
+    expect(await sums(project)).toEqual([{ n: 4n, amount: '101' }])
+    expect((await project.run({ rewriteUpTo: 0 })).outcome).toBe('done')
+    expect(await sums(project)).toEqual([{ n: 5n, amount: '153' }])
+    expect((await project.cli('verify', '--deep')).code).toBe(0)
+  })
+
+  it('is refused with the reason where it is none, or goes too far', async () => {
+    const { project, ask } = await lakeOfParts()
+    const { number } = await project.state()
+    const good = await rewritten(project)
+    const cases: [string, Snapshot, string, object[]?][] = [
+      [
+        'a row is lost',
+        await rewritten(project, { rows: (from) => `${from} WHERE id <> 2` }),
+        'they have 3 rows instead of 4',
+      ],
+      [
+        'rows are added',
+        await rewritten(project, { rows: (from) => `${from} WHERE id = 2`, keepsOld: true }),
+        'they have 5 rows instead of 4',
+      ],
+      [
+        'its files lie elsewhere',
+        await rewritten(project, { into: 'external/ml/t/data' }),
+        'is not below',
+      ],
+      [
+        'its files have another size',
+        await rewritten(project, { listed: (file) => ({ ...file, bytes: file.bytes + 1 }) }),
+        `bytes instead of`,
+      ],
+      [
+        'its files are missing',
+        await rewritten(project, { listed: (file) => ({ ...file, path: `${file.path}x` }) }),
+        'is missing',
+      ],
+      [
+        'it is listed with an old file of the table',
+        await rewritten(project, { listed: (file) => ({ ...file, path: `${file.path}/../y` }) }),
+        'is not below',
+      ],
+      ['it follows another', { ...good, 'parent-snapshot-id': 7 }, 'is not the current one'],
+      ['it has another schema', { ...good, 'schema-id': 3 }, 'has schema 3, and the table has 0'],
+      ['its clock is wrong', { ...good, 'timestamp-ms': Date.now() + 1e9 }, 'a day ahead'],
+      [
+        'its list lies elsewhere',
+        { ...good, 'manifest-list': `${project.storage.url}/x.avro` },
+        'is not below',
+      ],
+      [
+        'its list is another file',
+        {
+          ...good,
+          'manifest-list': `${project.storage.locate((await project.state()).tables['silver.orders']?.metadata as string)}`,
+        },
+        'is damaged',
+      ],
+      [
+        'it says what it is not',
+        { ...good, summary: { operation: 'overwrite' } },
+        'Cannot change rows of silver.orders',
+      ],
+      [
+        'it changes more',
+        good,
+        'Cannot change the properties',
+        [{ action: 'set-properties', updates: { a: 'b' } }],
+      ],
+      [
+        'it adds a second one',
+        good,
+        'has several snapshots',
+        [{ action: 'add-snapshot', snapshot: { ...good, 'snapshot-id': 5 } }],
+      ],
+    ]
+    for (const [what, snapshot, why, more] of cases) {
+      const { status, json } = await ask('POST', ORDERS, adding(snapshot, more))
+      expect([what, status, json.error?.message]).toEqual([what, 400, expect.stringContaining(why)])
+    }
+    const staged = await ask('POST', ORDERS, {
+      updates: [{ action: 'add-snapshot', snapshot: good }],
+    })
+    expect(staged.json.error.message).toContain('is for a branch')
+    expect((await project.state()).number).toBe(number)
+    expect(await orders(project)).toHaveLength(4)
+    expect(
+      (await ask('POST', ORDERS, adding(good, tag('done', good['snapshot-id'] as number).updates)))
+        .status,
+    ).toBe(200)
   })
 })
 

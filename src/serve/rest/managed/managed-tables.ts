@@ -7,22 +7,25 @@ import { Table } from '../../../iceberg/table.js'
 import type { LakeState, TableState } from '../../../log/commit.js'
 import { sameRowsAs } from '../../../log/tables/same-rows.js'
 import { ownValue } from '../../../own-value.js'
-import { normalLocation, pathOf, type Storage } from '../../../storage/storage.js'
+import type { Storage } from '../../../storage/storage.js'
 import { illegal } from '../errors.js'
 import type { MetadataFiles, MetadataPointer } from '../files.js'
 import { type Identifier, isManaged, shownName } from '../names.js'
 import { decideManaged } from './decide.js'
+import { checkedRewrite } from './rewrite.js'
+import { refusing, writtenAt } from './written.js'
 
 /** A change of a table that `lake.ts` defines, which no commit holds yet. */
 export interface ManagedChange {
   /** `silver.orders`. */
   table: string
   metadata: AnyMetadata
-  /** What it does, in words; nothing where nothing changes. */
-  did: readonly string[]
+  /** What it does, in words; `undefined` where nothing changes. */
+  did: string | undefined
   /** When the first of the files that it names may have been written. */
   since: Date
-  before: TableState
+  /** What the log says of it, but for where its metadata lie. */
+  state: TableState
 }
 
 /** What a client sends of one table. */
@@ -55,24 +58,36 @@ export class ManagedTables {
     if (decision.as === 'refused') throw illegal(decision.why)
     const previousFile = this.storage.locate(before.metadata)
     const after = applyUpdates(metadata, updates, { previousFile, now: Date.now() })
-    const { did } = decision
-    if (after === metadata) return { table, metadata, did: [], since: new Date(), before }
-    const since = await this.namedSince(table, before, metadata, after)
-    return { table, metadata: after, did, since, before }
+    if (after === metadata)
+      return { table, metadata, did: undefined, since: new Date(), state: before }
+    const version = await Table.load(this.storage, before)
+    const named = decision.did.length > 0 ? [`${decision.did.join(', ')} of ${table}`] : []
+    const since = await this.namedSince(table, version, metadata, after)
+    if (decision.as === 'names')
+      return { table, metadata: after, did: named.join(), since, state: before }
+    const rewritten = await checkedRewrite(this.storage, {
+      name: table,
+      table: version,
+      state: before,
+      metadata: after,
+    })
+    return {
+      table,
+      metadata: rewritten.metadata,
+      did: [rewritten.did, ...named].join(', '),
+      since: new Date(Math.min(since.getTime(), rewritten.since.getTime())),
+      state: { ...before, ...rewritten.state },
+    }
   }
 
   /** Writes what a table has become; its rows are the same. */
   async save({
     metadata,
-    before,
+    state,
   }: ManagedChange): Promise<{ at: MetadataPointer; state: TableState }> {
-    const at = await this.files.write(
-      `${folderOf(before)}/metadata`,
-      metadata,
-      randomUUID(),
-      before.metadata,
-    )
-    return { at, state: { ...before, ...at, sameRowsAs: sameRowsAs(before) } }
+    const folder = `${folderOf(state)}/metadata`
+    const at = await this.files.write(folder, metadata, randomUUID(), state.metadata)
+    return { at, state: { ...state, ...at, sameRowsAs: sameRowsAs(state) } }
   }
 
   /**
@@ -83,11 +98,10 @@ export class ManagedTables {
    */
   private async namedSince(
     table: string,
-    at: TableState,
+    version: Table,
     before: AnyMetadata,
     after: AnyMetadata,
   ): Promise<Date> {
-    const version = await Table.load(this.storage, at)
     const times = [Date.now()]
     const safe = new Set([before, after].map((of) => String(of['current-snapshot-id'])))
     for (const ref of Object.values(before.refs)) safe.add(String(ref['snapshot-id']))
@@ -104,27 +118,24 @@ export class ManagedTables {
     }
     for (const kind of ['statistics', 'partition-statistics'] as const)
       for (const file of after[kind] ?? [])
-        if (!before[kind]?.includes(file)) times.push(await this.writtenAt(table, at, after, file))
+        if (!before[kind]?.includes(file))
+          times.push(await this.statisticsAt(table, version, after, file))
     return new Date(Math.min(...times))
   }
 
   /** When a file of statistics was written that a client names. */
-  private async writtenAt(
-    table: string,
-    at: TableState,
+  private async statisticsAt(
+    name: string,
+    table: Table,
     { snapshots }: AnyMetadata,
     file: Json,
   ): Promise<number> {
+    const refuse = (why: string) => illegal(`Cannot set statistics of ${name}: ${why}`)
     const id = String(file['snapshot-id'])
     if (!snapshots.some((one) => String(one['snapshot-id']) === id))
-      throw illegal(`${table} has no snapshot ${id} that statistics could be of`)
-    const location = String(file['statistics-path'])
-    const path = pathOf(this.storage, normalLocation(location))
-    if (!path?.startsWith(`${folderOf(at)}/`) || path.split('/').includes('..'))
-      throw illegal(`Statistics of ${table} must lie below its location, and not at ${location}`)
-    const found = await this.storage.stat(path)
-    if (!found) throw illegal(`There are no statistics at ${location}`)
-    return found.modified
+      throw refuse(`it has no snapshot ${id}`)
+    const named = { location: String(file['statistics-path']) }
+    return writtenAt(this.storage, table, `${table.folder}/`, named).catch(refusing(refuse))
   }
 }
 

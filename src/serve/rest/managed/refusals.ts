@@ -19,10 +19,10 @@ const operations: Readonly<Record<string, string>> = {
   append: 'append to',
   overwrite: 'change rows of',
   delete: 'delete from',
-  replace: 'rewrite files of',
 }
 
-const rows: Refusal = (table, { snapshot }) => {
+/** The same of a snapshot. */
+export function refusedSnapshot(table: string, snapshot: unknown): string {
   const summary = isObject(snapshot) && isObject(snapshot.summary) ? snapshot.summary : {}
   const doing = ownValue(operations, String(summary.operation)) ?? 'write to'
   return `Cannot ${doing} ${table}: its rows are computed from its inputs, as lake.ts says, and a later run would not know of these. Write to a table in a namespace of your own instead`
@@ -54,7 +54,7 @@ const otherwise: Refusal = (table) =>
   `Cannot change ${table}: lake.ts defines it. Change the definition, then run: moraine run`
 
 const byAction: Readonly<Record<string, Refusal>> = {
-  'add-snapshot': rows,
+  'add-snapshot': (table, { snapshot }) => refusedSnapshot(table, snapshot),
   'add-schema': columns,
   'set-current-schema': columns,
   'remove-schemas': columns,
