@@ -237,7 +237,7 @@ interface Rewriting {
   keepsOld?: boolean
 }
 
-/** The snapshot of an engine that has rewritten all files of silver.orders, and not committed it. */
+/** The snapshot of an engine that has rewritten all files of silver.orders, without a commit. */
 async function rewritten(project: Project, how: Rewriting = {}): Promise<Snapshot> {
   const {
     rows = (from: string) => from,
