@@ -42,6 +42,11 @@ export const commands: [name: string, load: () => Promise<CommandModule>, summar
     'show the runs: what they did, and what failed',
   ],
   ['history', () => import('./commands/read/history.js'), 'show the commits of the lake'],
+  [
+    'audit',
+    () => import('./commands/read/audit.js'),
+    'show who called the catalog, what for, and what was refused',
+  ],
   ['query', () => import('./commands/read/query.js'), 'run one SELECT over the lake'],
   [
     'catalog',

@@ -18,6 +18,7 @@ const LEFT = [
   '_moraine/checkpoints/',
   '_moraine/checksums/',
   '_moraine/live/',
+  '_moraine/audit/',
 ]
 /** Objects that are made durable together. */
 const TOGETHER = 16

@@ -140,9 +140,10 @@ async function announce(
   await log.commit(head, { vacuumed }, { ...info, message })
 }
 
-/** Records of runs from before the horizon. */
+/** Records of runs, and of calls of the catalog, from before the horizon. */
 async function oldRecords(storage: Storage, horizon: Date): Promise<StoredObject[]> {
-  const records = await storage.list('_moraine/runs/')
+  const folders = ['_moraine/runs/', '_moraine/audit/'].map((prefix) => storage.list(prefix))
+  const records = (await Promise.all(folders)).flat()
   return records.filter(({ modified }) => modified < horizon.getTime())
 }
 

@@ -1,3 +1,5 @@
 /** The servers of a lake, as handlers that run anywhere. */
 export { openStorage } from '../load/root.js'
+export type { AuditedCall } from './audit/call.js'
+export { AuditTrail } from './audit/trail.js'
 export { type CatalogOptions, catalog } from './rest/catalog.js'

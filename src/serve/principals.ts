@@ -15,7 +15,8 @@ export interface Principal {
 }
 
 /** A principal with what proves it. */
-interface Known extends Principal {
+interface Known {
+  readonly principal: Principal
   readonly secrets: Readonly<Record<SignedBy, Held | undefined>>
 }
 
@@ -44,7 +45,7 @@ export class Principals {
   constructor(
     token: Secret | undefined,
     defined: readonly Defined[] = [],
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = () => Date.now(),
     onError: (error: unknown) => void = () => {},
   ) {
     const held = (secret: Secret | undefined) =>
@@ -52,11 +53,15 @@ export class Principals {
     const secret = held(token)
     this.principals = [
       ...(secret
-        ? [{ name: OPERATOR, rights: allRights, secrets: { token: secret, clientSecret: secret } }]
+        ? [
+            {
+              principal: { name: OPERATOR, rights: allRights },
+              secrets: { token: secret, clientSecret: secret },
+            },
+          ]
         : []),
       ...defined.map((one) => ({
-        name: one.name,
-        rights: rightsOf(one.read, one.write),
+        principal: { name: one.name, rights: rightsOf(one.read, one.write) },
         secrets: { token: held(one.token), clientSecret: held(one.clientSecret) },
       })),
     ]
@@ -69,9 +74,10 @@ export class Principals {
    */
   async check(): Promise<void> {
     const seen = new Map<string, string>()
-    for (const { name, secrets } of this.principals)
+    for (const { principal, secrets } of this.principals)
       for (const secret of new Set(Object.values(secrets))) {
         if (!secret) continue
+        const { name } = principal
         const of = name === OPERATOR ? 'MORAINE_TOKEN' : `The principal '${name}'`
         const value = await secret.look()
         if (value.trim() === '')
@@ -93,9 +99,8 @@ export class Principals {
     if (claims) return this.ofClaims(token, claims, this.now())
     const found: Proved[] = []
     // All are compared, whoever it is: the time tells nothing.
-    for (const principal of this.principals)
-      if (isSame(token, await principal.secrets.token?.value()))
-        found.push({ principal, by: 'token' })
+    for (const { principal, secrets } of this.principals)
+      if (isSame(token, await secrets.token?.value())) found.push({ principal, by: 'token' })
     return found.length === 1 ? found[0] : undefined
   }
 
@@ -107,11 +112,11 @@ export class Principals {
 
   private async ofClaims(token: string, claims: Claims, now: number): Promise<Proved | undefined> {
     const { sub, by, exp } = claims
-    const principal = this.principals.find(({ name }) => name === sub)
-    const secret = by === 'token' || by === 'clientSecret' ? principal?.secrets[by] : undefined
+    const known = this.named(sub)
+    const secret = by === 'token' || by === 'clientSecret' ? known?.secrets[by] : undefined
     const value = await secret?.value()
-    if (!principal || !value || !isSigned(token, value) || exp * 1000 <= now) return undefined
-    return { principal, by }
+    if (!known || !value?.trim() || !isSigned(token, value) || exp * 1000 <= now) return undefined
+    return { principal: known.principal, by }
   }
 
   /**
@@ -120,18 +125,21 @@ export class Principals {
    */
   async ofClient(id: string, secret: string): Promise<Proved | undefined> {
     const found: Proved[] = []
-    for (const principal of this.principals) {
-      const isRight = isSame(secret, await principal.secrets.clientSecret?.value())
+    for (const { principal, secrets } of this.principals) {
+      const isRight = isSame(secret, await secrets.clientSecret?.value())
       if (isRight && (principal.name === id || principal.name === OPERATOR))
         found.push({ principal, by: 'clientSecret' })
     }
     return found.length === 1 ? found[0] : undefined
   }
 
+  private named(name: string): Known | undefined {
+    return this.principals.find(({ principal }) => principal.name === name)
+  }
+
   /** A token for whoever has proved to be a principal. */
   async given({ principal, by }: Proved, seconds: number): Promise<string | undefined> {
-    const known = this.principals.find(({ name }) => name === principal.name)
-    const secret = await known?.secrets[by]?.value()
+    const secret = await this.named(principal.name)?.secrets[by]?.value()
     const iat = Math.floor(this.now() / 1000)
     return secret ? signed({ sub: principal.name, by, iat, exp: iat + seconds }, secret) : undefined
   }
@@ -142,24 +150,28 @@ const lower = (text: string) => text.replace(/^The /, 'the ')
 /** In the same time wherever they differ. */
 function isSame(given: string, right: string | undefined): boolean {
   const [a, b] = [given, right ?? ''].map((text) => createHash('sha256').update(text).digest())
-  return timingSafeEqual(a as Buffer, b as Buffer) && right !== undefined && right !== ''
+  return timingSafeEqual(a as Buffer, b as Buffer) && right !== undefined && right.trim() !== ''
 }
 
 /** A secret that is looked up again now and then, and that no message shows. */
 class Held {
-  private found: Promise<string> | undefined
+  /** Nothing that prints an object shows it. */
+  readonly #secret: Secret
+  #found: Promise<string> | undefined
   private until = 0
   private readonly shown = new OwnSecrets()
 
   constructor(
-    private readonly secret: Secret,
+    secret: Secret,
     private readonly now: () => number,
     private readonly onError: (error: unknown) => void,
-  ) {}
+  ) {
+    this.#secret = secret
+  }
 
   /** @throws whatever its function does. */
   async look(): Promise<string> {
-    const value = typeof this.secret === 'function' ? await this.secret() : this.secret
+    const value = typeof this.#secret === 'function' ? await this.#secret() : this.#secret
     this.shown.hide(value)
     return value
   }
@@ -168,9 +180,9 @@ class Held {
   async value(): Promise<string | undefined> {
     if (this.now() >= this.until) {
       this.until = this.now() + HELD_FOR
-      this.found = this.look()
+      this.#found = this.look()
     }
-    return this.found?.catch((error) => {
+    return this.#found?.catch((error) => {
       this.until = 0
       this.onError(error)
       return undefined

@@ -6,6 +6,7 @@ import type { DataFile } from '../../src/iceberg/spec/manifest.js'
 import type { Snapshot } from '../../src/iceberg/spec/metadata.js'
 import { Table } from '../../src/iceberg/table.js'
 import { CommitLog } from '../../src/log/log.js'
+import type { AuditedCall } from '../../src/serve/audit/call.js'
 import { catalog } from '../../src/serve/rest/catalog.js'
 import { MemoryStorage } from '../../src/storage/memory.js'
 
@@ -44,7 +45,12 @@ export const version = {
 /** A lake with tables of its own, and with namespaces of two teams. */
 export class SharedLake {
   readonly storage = new MemoryStorage()
-  private readonly app = catalog(this.storage, { token: 'operator', access })
+  readonly calls: AuditedCall[] = []
+  private readonly app = catalog(this.storage, {
+    token: 'operator',
+    access,
+    onCall: (call) => this.calls.push(call),
+  })
 
   static async create(): Promise<SharedLake> {
     const lake = new SharedLake()

@@ -155,9 +155,24 @@ describe('each route', () => {
     expect((await new CommitLog(lake.storage).head()).number).toBe(before)
     const nobody = await lake.ask('nobody' as Name, method, path.replaceAll('NS', 'ml'))
     expect(nobody.status).toBe(401)
+    expect(lake.calls.at(-1)).toMatchObject({
+      ...{ principal: null, route: endpoint, status: 401, names: [] },
+      error: 'NotAuthorizedException',
+    })
     const writer = await ask(lake, 'ml', 'ml')
     // A namespace with tables is not dropped, whoever asks.
     const isFull = endpoint.startsWith('DELETE') && endpoint.endsWith('{namespace}')
+    const { number } = await new CommitLog(lake.storage).head()
+    const named = path === 'namespaces' ? 'ml.below' : 'ml'
+    expect(lake.calls.at(-1)).toMatchObject({
+      principal: 'ml',
+      route: endpoint,
+      status: writer.status,
+      names: [expect.stringMatching(new RegExp(`^${named}(\\.|$)`))].concat(
+        endpoint.endsWith('rename') ? [expect.stringMatching(/^ml\./)] : [],
+      ),
+    })
+    expect(lake.calls.at(-1)?.commit).toBe(number > before ? number : undefined)
     expect(writer.status).toBe(isFull ? 409 : Math.min(writer.status, 204))
   })
 })

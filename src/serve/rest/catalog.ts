@@ -3,6 +3,8 @@ import type { Principal } from '../../define/access/principal.js'
 import type { Secret } from '../../define/source.js'
 import { KEY_LIFETIME } from '../../log/requests.js'
 import type { Storage } from '../../storage/storage.js'
+import type { AuditedCall } from '../audit/call.js'
+import { AuditTrail } from '../audit/trail.js'
 import { Branches } from './branches.js'
 import { Credentials } from './credentials.js'
 import { MetadataFiles } from './files.js'
@@ -37,6 +39,13 @@ export interface CatalogOptions {
    * others are refused there. By default what Node's server says of the connection.
    */
   isLocal?: (c: Context) => boolean
+  /**
+   * Hears of each call once it is answered. Without it calls are kept in the lake's audit trail,
+   * which `moraine audit` shows.
+   */
+  onCall?: (call: AuditedCall) => void
+  /** Whether a proxy in front of it says where calls come from (`X-Forwarded-For`). */
+  behindProxy?: boolean
   /** Hears of what went wrong inside; whoever asked is told only that something did. */
   onError?: (error: unknown) => void
 }
@@ -52,7 +61,9 @@ export interface CatalogOptions {
 export function catalog(storage: Storage, options: CatalogOptions = {}): Hono {
   const app: App = new Hono()
   const bodies = new Bodies()
-  admit(app, bodies, options)
+  const { onError } = options
+  const trail = new AuditTrail(storage, onError ? { onError } : {})
+  admit(app, bodies, { onCall: (call) => trail.add(call), ...options })
   if (storage.url.startsWith('file:')) app.use(onlyHere(options.isLocal))
   const branches = route(app, storage, bodies, options)
   app.get('/v1/config', async (c) => {

@@ -86,7 +86,8 @@ export class Journal {
       try {
         const info = { author: principal.name, run: null, message: message ?? request.message }
         const known = key ? { requests: { [key.key]: key.sha256 } } : {}
-        await this.log.commit(state, { ...changes, ...known }, info, { since })
+        const { number } = await this.log.commit(state, { ...changes, ...known }, info, { since })
+        if (request.caller.noted) request.caller.noted.commit = number
         return answer
       } catch (error) {
         const isConflict = error instanceof MoraineError && error.kind === 'conflict'

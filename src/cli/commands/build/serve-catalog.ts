@@ -1,7 +1,10 @@
 import type { Hono } from 'hono'
 import type { Principal } from '../../../define/access/principal.js'
-import { MoraineError } from '../../../errors.js'
+import { MoraineError, messageOf } from '../../../errors.js'
 import { isLoopback } from '../../../serve/access.js'
+import type { AuditedCall } from '../../../serve/audit/call.js'
+import type { AuditTrail } from '../../../serve/audit/trail.js'
+import type { CatalogOptions } from '../../../serve/rest/catalog.js'
 import { variable } from '../../../settings.js'
 import type { ProcessLog } from '../../output/process-log.js'
 import type { Project } from '../../project.js'
@@ -18,18 +21,35 @@ const REQUEST_PATIENCE = 5000
  */
 export async function openCatalog(
   { lake, storage }: Served,
-  allowLocations: readonly string[],
-): Promise<Hono> {
+  options: Pick<CatalogOptions, 'allowLocations' | 'behindProxy'>,
+  log: ProcessLog,
+): Promise<{ app: Hono; audit: AuditTrail }> {
   const rest = await import('../../../serve/rest/catalog.js')
+  const { AuditTrail } = await import('../../../serve/audit/trail.js')
   const { Principals } = await import('../../../serve/principals.js')
   const token = variable('MORAINE_TOKEN')
   // One that is not set now would be missed by whoever asks first, however long after.
   await new Principals(token, lake.access).check()
-  return rest.catalog(storage.with({ total: REQUEST_PATIENCE }), {
-    token,
-    access: lake.access,
-    allowLocations,
-  })
+  const patient = storage.with({ total: REQUEST_PATIENCE })
+  const onError = (error: unknown) =>
+    log.tell({ event: 'audit failed' }, `The audit trail has gaps: ${messageOf(error)}`, 'warn')
+  const audit = new AuditTrail(patient, { onError })
+  const onCall = (call: AuditedCall) => {
+    audit.add(call)
+    tellRefused(log, call)
+  }
+  const app = rest.catalog(patient, { token, access: lake.access, onCall, ...options })
+  return { app, audit }
+}
+
+/** Says which writes and which secrets were refused; the audit trail has the others. */
+function tellRefused(log: ProcessLog, call: AuditedCall): void {
+  const { principal, route, names, status, from } = call
+  const isWrite = !/^(GET|HEAD) /.test(route ?? '')
+  if (status !== 401 && !(status === 403 && isWrite)) return
+  const who = `${principal ?? 'A client without a valid token'}${from ? ` at ${from}` : ''}`
+  const what = `${route ?? 'a route that does not exist'}${names.length > 0 ? ` for ${names.join(', ')}` : ''}`
+  log.tell({ event: 'refused', ...call }, `${who} was refused (${status}): ${what}`, 'warn')
 }
 
 /**

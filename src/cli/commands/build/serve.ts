@@ -159,7 +159,7 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
   const ready = connected.then((isOpen) => (isOpen ? daemon.watchFolders() : undefined))
   ready.catch(() => {})
   await Promise.race([ready, stopped, sleep(PROMPT, undefined, { ref: false })])
-  const server = await listenFor(project, options, daemon, receivers)
+  const server = await listenFor(project, options, { daemon, log }, receivers)
   const url = `http://${options.host}:${server.port}`
   tellBeginning(log, project, daemon, receivers, url)
   if (options.catalog) tellCatalog(log, `${url}/iceberg`, project.lake)
@@ -189,12 +189,19 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
 
 async function listenFor(
   { lake, storage }: Project,
-  { port, host, name = [], buffer, catalog, allowLocation = [] }: Options,
-  daemon: Daemon,
+  { port, host, name = [], buffer, catalog, behindProxy, allowLocation = [] }: Options,
+  { daemon, log }: { daemon: Daemon; log: ProcessLog },
   receivers: readonly Receiver[],
 ): Promise<RunningServer> {
   const largest = Math.max(0, ...receivers.map(({ source }) => source.maxBytes))
-  return listen({
+  const opened = catalog
+    ? await openCatalog(
+        { lake, storage },
+        { allowLocations: allowLocation, behindProxy: behindProxy === true },
+        log,
+      )
+    : undefined
+  const server = await listen({
     port,
     host,
     names: name,
@@ -207,8 +214,13 @@ async function listenFor(
       notify: () => daemon.notify(fullName(dataset)),
     })),
     ...metricsFor(host, daemon, lake.name),
-    ...(catalog ? { catalog: await openCatalog({ lake, storage }, allowLocation) } : {}),
+    ...(opened ? { catalog: opened.app } : {}),
   })
+  const close = async () => {
+    await server.close()
+    await opened?.audit.flush()
+  }
+  return { ...server, close }
 }
 
 /** Milliseconds after which it listens although the lake could not be read yet. */

@@ -8,6 +8,13 @@ import { type Identifier, type Namespace, shownName, shownNamespace } from '../n
  * no answer depends on what is there.
  */
 
+/** Names that the audit trail keeps of one call: a transaction may be about many more. */
+const MOST = 100
+
+function note({ noted }: Caller, name: string): void {
+  if (noted && noted.names.size < MOST) noted.names.add(name)
+}
+
 const levelsOf = ({ namespace, name }: Identifier) => [...namespace, name]
 
 /** Whether a table or view may be read, for lists. */
@@ -24,6 +31,7 @@ export function refuseReading(
   identifier: Identifier,
   kind: 'table' | 'view',
 ): void {
+  note(caller, shownName(identifier))
   if (!mayRead(caller, identifier)) throw noSuch(kind, shownName(identifier))
 }
 
@@ -33,6 +41,7 @@ export function refuseWriting(
   identifier: Identifier,
   kind: 'table' | 'view',
 ): void {
+  note(caller, shownName(identifier))
   if (caller.principal.rights.may('write', levelsOf(identifier))) return
   refuseReading(caller, identifier, kind)
   throw mayNot(caller, `write to ${shownName(identifier)}`)
@@ -40,6 +49,7 @@ export function refuseWriting(
 
 /** @throws RestError where no table or view of this name may be created. */
 export function refuseCreating(caller: Caller, identifier: Identifier): void {
+  note(caller, shownName(identifier))
   if (caller.principal.rights.may('write', levelsOf(identifier))) return
   refuseSeeing(caller, identifier.namespace)
   throw mayNot(caller, `write to ${shownName(identifier)}`)
@@ -47,11 +57,14 @@ export function refuseCreating(caller: Caller, identifier: Identifier): void {
 
 /** @throws RestError where a namespace is not shown. */
 export function refuseSeeing(caller: Caller, namespace: Namespace): void {
+  // Of a table its own name is kept.
+  if (!caller.noted?.names.size) note(caller, shownNamespace(namespace))
   if (!maySee(caller, namespace)) throw noSuchNamespace(shownNamespace(namespace))
 }
 
 /** @throws RestError where a namespace may not be changed or dropped. */
 export function refuseWritingAll(caller: Caller, namespace: Namespace): void {
+  note(caller, shownNamespace(namespace))
   if (caller.principal.rights.mayAll('write', namespace)) return
   refuseSeeing(caller, namespace)
   throw mayNot(caller, `write to all of namespace ${shownNamespace(namespace)}`)
@@ -59,6 +72,7 @@ export function refuseWritingAll(caller: Caller, namespace: Namespace): void {
 
 /** @throws RestError where a namespace may not be created, whether it is there or not. */
 export function refuseCreatingAll(caller: Caller, namespace: Namespace): void {
+  note(caller, shownNamespace(namespace))
   if (!caller.principal.rights.mayAll('write', namespace))
     throw mayNot(caller, `create namespace ${shownNamespace(namespace)}`)
 }

@@ -1,13 +1,13 @@
 import type { Context } from 'hono'
 import { LEVEL } from '../../../log/external.js'
 import type { Branch, Branches } from '../branches.js'
-import type { Caller } from '../caller.js'
+import type { Caller, Noted } from '../caller.js'
 import { badRequest, noSuchNamespace } from '../errors.js'
 import { checkedName, type Identifier, type Namespace, namespaceOf } from '../names.js'
 import { identifierIn } from './exchange.js'
 
 /** A request of which is known who asks. */
-export type Asked = Context<{ Variables: { caller: Caller } }>
+export type Asked = Context<{ Variables: { caller: Caller; noted: Noted } }>
 
 /** A branch, and how its namespaces are called by whoever asks. */
 export class Place {
@@ -33,6 +33,7 @@ export class Addresses {
 
   /** The branch of an address that names no namespace. */
   async place(c: Asked): Promise<Place> {
+    note(c, prefixOf(c))
     return new Place(await this.branches.named(prefixOf(c)))
   }
 
@@ -88,8 +89,14 @@ export class Addresses {
     const isWithin = within.every((one) => one !== undefined) && prefix !== branch
     if (isWithin && prefix !== undefined)
       throw badRequest(`Branch ${branch} can't be reached from the address of branch ${prefix}`)
+    note(c, branch)
     return new Place(await this.branches.named(branch), isWithin ? branch : undefined)
   }
+}
+
+function note(c: Asked, branch: string | undefined): void {
+  const noted = c.get('noted')
+  if (branch !== undefined) noted.branch = branch
 }
 
 const prefixOf = (c: Asked) => (c.req.param() as Readonly<Record<string, string>>).branch

@@ -1,6 +1,8 @@
 import type { Principal } from '../../../define/access/principal.js'
 import type { Secret } from '../../../define/source.js'
 import { toJsonText } from '../../../iceberg/json.js'
+import type { AuditedCall } from '../../audit/call.js'
+import { audited } from '../../audit/middleware.js'
 import { Principals } from '../../principals.js'
 import { asRestError, forbidden, OAuthError, RestError } from '../errors.js'
 import { type Bodies, requestKey, told, toldOAuthError } from './exchange.js'
@@ -12,6 +14,10 @@ export interface AdmissionOptions {
   token?: Secret | undefined
   access?: readonly Principal[] | undefined
   onError?: (error: unknown) => void
+  /** Hears of each call once it is answered. */
+  onCall: (call: AuditedCall) => void
+  /** Whether a proxy says where calls come from. */
+  behindProxy?: boolean
 }
 
 /**
@@ -21,11 +27,17 @@ export interface AdmissionOptions {
 export function admit(app: App, bodies: Bodies, options: AdmissionOptions): void {
   const { token, access, onError } = options
   const isOpen = token === undefined && access === undefined
-  const principals = isOpen ? undefined : new Principals(token, access, Date.now, onError)
+  const principals = isOpen ? undefined : new Principals(token, access, () => Date.now(), onError)
   const tokens = new Tokens(principals)
+  app.use(audited(options.onCall, options.behindProxy === true))
   app.onError((error, c) => {
-    if (error instanceof OAuthError) return toldOAuthError(c, error)
+    const noted = c.get('noted')
+    if (error instanceof OAuthError) {
+      noted.error = error.error
+      return toldOAuthError(c, error)
+    }
     const known = asRestError(error)
+    noted.error = known.type
     if (known.status >= 500) onError?.(error)
     const { status: code, type, message } = known
     return c.body(toJsonText({ error: { message, type, code } }, 0), code, {
@@ -37,15 +49,19 @@ export function admit(app: App, bodies: Bodies, options: AdmissionOptions): void
   })
   app.post('/v1/oauth/tokens', async (c) => {
     const form = new URLSearchParams(await bodies.text(c))
-    const answer = await tokens.exchange(form, c.req.header('authorization'), () => {})
+    const answer = await tokens.exchange(form, c.req.header('authorization'), ({ name }) => {
+      c.get('noted').principal = name
+    })
     c.header('cache-control', 'no-store')
     return told(c, answer)
   })
   app.use(async (c, next) => {
     const principal = await tokens.principal(c.req.header('authorization'))
     const reads = c.req.method === 'GET' || c.req.method === 'HEAD' || /\/metrics$/.test(c.req.path)
+    const noted = c.get('noted')
+    noted.principal = principal.name
     if (principal.readOnly && !reads) throw forbidden(principal.readOnly)
-    c.set('caller', { principal, request: requestKey(c, principal.name) })
+    c.set('caller', { principal, request: requestKey(c, principal.name), noted })
     return next()
   })
 }

@@ -1,7 +1,7 @@
 import type { Hono } from 'hono'
 import type { Storage } from '../../../storage/storage.js'
 import type { Branches } from '../branches.js'
-import type { Caller } from '../caller.js'
+import type { Caller, Noted } from '../caller.js'
 import type { Credentials } from '../credentials.js'
 import type { MetadataFiles } from '../files.js'
 import type { Locations } from '../locations.js'
@@ -20,4 +20,4 @@ export interface Rooms {
 }
 
 /** An application that knows who asks. */
-export type App = Hono<{ Variables: { caller: Caller } }>
+export type App = Hono<{ Variables: { caller: Caller; noted: Noted } }>

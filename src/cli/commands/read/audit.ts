@@ -1,0 +1,91 @@
+import type { Command } from 'commander'
+import { MoraineError } from '../../../errors.js'
+import type { AuditRecord } from '../../../serve/audit/call.js'
+import { auditTrail } from '../../../serve/audit/read.js'
+import { examples } from '../../examples.js'
+import { readableTime, toJson } from '../../output/format.js'
+import { textTable } from '../../output/table.js'
+import { openLog, pointOf, print } from '../../project.js'
+
+export function define(command: Command): Command {
+  return command
+    .option('-n, --limit <lines>', 'number of calls to show, newest first', '50')
+    .option('--principal <name>', 'only calls of this principal')
+    .option('--refused', 'only calls that were refused (status 401 or 403)')
+    .option('--writes', 'only calls that made a commit')
+    .option('--since <time>', 'only calls at or after this time')
+    .addHelpText(
+      'after',
+      examples(
+        ['who called the catalog recently?', 'moraine audit'],
+        ['what was refused, and to whom?', 'moraine audit --refused --since 2026-01-31'],
+        ['what has a principal written?', 'moraine audit --principal ml --writes'],
+      ),
+    )
+}
+
+interface Options {
+  limit: number
+  principal?: string
+  refused?: boolean
+  writes?: boolean
+  since?: string
+}
+
+export async function run(command: Command): Promise<number> {
+  const { storage, json } = await openLog(command)
+  const options = command.opts<Options>()
+  const { limit, since } = options
+  const from = since === undefined ? undefined : pointOf('--since', since)
+  if (typeof from === 'number')
+    throw new MoraineError('usage', `--since ${since} is not a time`, {
+      hint: 'Write it as 2026-01-31 or 2026-01-31T12:00:00Z.',
+    })
+  const shown: AuditRecord[] = []
+  for await (const record of auditTrail(storage, from)) {
+    if (shown.length >= limit) break
+    if (isWanted(record, options)) shown.push(record)
+  }
+  if (json) print(toJson(shown, 2))
+  else if (shown.length === 0)
+    print('No such calls. moraine serve --catalog records calls, for 30 days.')
+  else printList(shown)
+  return 0
+}
+
+function isWanted(record: AuditRecord, { principal, refused, writes }: Options): boolean {
+  // That some are missing is part of every answer.
+  if ('lost' in record) return true
+  if (principal !== undefined && record.principal !== principal) return false
+  if (refused && record.status !== 401 && record.status !== 403) return false
+  return !writes || record.commit !== undefined
+}
+
+function printList(records: readonly AuditRecord[]): void {
+  const rows = records.map((record) => {
+    const time = readableTime(record.time).replace(/\.\d+/, '')
+    if ('lost' in record) return { time, call: `${record.lost} calls were not recorded` }
+    const { principal, route, names, status, error, milliseconds, commit, from } = record
+    return {
+      time,
+      principal: principal ?? '?',
+      call: shortened(route),
+      names: names.join(', '),
+      status: error === undefined ? String(status) : `${status} ${error}`,
+      ms: milliseconds,
+      commit: commit ?? '',
+      from: from ?? '',
+    }
+  })
+  const columns = ['time', 'principal', 'call', 'names', 'status', 'ms', 'commit', 'from']
+  print(
+    textTable(
+      columns.map((name) => ({ name, right: name === 'ms' || name === 'commit' })),
+      rows,
+    ),
+  )
+}
+
+/** A route without what all of them begin with. */
+const shortened = (route: string | null) =>
+  route?.replace(/ \/v1\/(\{prefix\}\/)?/, ' ') ?? 'no such route'
