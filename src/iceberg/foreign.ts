@@ -97,7 +97,7 @@ export class ForeignTable extends TableVersion {
     if (path !== undefined) return path
     throw unreadable(
       this.how.name,
-      `it has a file that does not lie below ${this.storage.locate(FOREIGN)}: ${location}`,
+      `it has a file that does not lie below ${this.storage.url}/${FOREIGN}: ${location}`,
       'Datasets read nothing else. Have its engine write the rows again, where the catalog puts them.',
     )
   }

@@ -86,6 +86,23 @@ export class OtherEngine {
     await this.publish(await this.table.write({ removed: new Set(old), added: [], deletes }))
   }
 
+  /** Deletes rows by the values of columns, which are named by their field ids. */
+  async removeByValue(sql: string, ids: readonly number[]): Promise<void> {
+    const { schema, metadata, dataFolder } = this.table
+    const fields = schema.fields.filter(({ id }) => ids.includes(id))
+    const written = await this.inSession((session) =>
+      session.tables.write(sql, {
+        schema: { ...schema, fields },
+        spec: currentSpec(metadata),
+        location: this.storage.locate(dataFolder),
+        name: randomUUID(),
+      }),
+    )
+    await this.add(
+      written.map((file) => ({ ...file, content: 'equality deletes', equalityIds: ids })),
+    )
+  }
+
   /** Names files as a writer might that this program would never be. */
   async add(files: readonly DataFile[]): Promise<void> {
     const isOne = (file: DataFile) => !isDeletes(file)

@@ -245,7 +245,7 @@ export function encodeManifest(
       data_file: {
         content: contents.indexOf(file.content ?? 'data'),
         file_path: file.path,
-        file_format: 'PARQUET',
+        file_format: file.format ?? 'PARQUET',
         partition: Object.fromEntries(
           spec.fields.map((f, i) => [
             avroName(f.name),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { makePlan } from '../../../src/cli/planned.js'
 import { CommitLog } from '../../../src/log/log.js'
+import { openLake } from '../../../src/query/open.js'
 import { OtherEngine } from '../../support/other-engine.js'
 import { Project, step } from '../../support/project.js'
 
@@ -56,6 +57,16 @@ const rowsOf = async (project: Project, table: string) =>
     (row) => Object.values(row),
   )
 
+/** Rows whose scores are half of their ids. */
+const rows = (...ids: number[]) =>
+  `SELECT * FROM (VALUES ${ids.map((id) => `(${id}, ${id / 2})`).join(', ')}) AS t(id, score)`
+
+const nothing = {
+  'silver.orders': 'none: its inputs have not changed',
+  'silver.known': 'none: its inputs have not changed',
+  'gold.best': 'none: its inputs have not changed',
+}
+
 describe('a table of another engine', () => {
   it('is an input of silver and gold, whose changes a plan sees', async () => {
     const { project, engine } = await projectWith(
@@ -94,5 +105,338 @@ describe('a table of another engine', () => {
     expect(await planOf(project)).toMatchObject({
       'gold.best': 'none: its inputs have not changed',
     })
+  })
+
+  it('is read once more after its rows have changed, and not after its files or properties have', async () => {
+    const { project, engine } = await projectWith(rows(1, 2, 3))
+    expect((await project.run()).outcome).toBe('done')
+    await engine.change((before) => ({ ...before, properties: { owner: 'ada' } }))
+    await engine.overwrite(rows(1, 2, 3), true)
+    expect(await planOf(project)).toMatchObject(nothing)
+    expect((await project.run()).steps.map(({ outcome }) => outcome)).toEqual(
+      Array(4).fill('unchanged'),
+    )
+    await engine.overwrite(rows(2))
+    expect((await project.run()).outcome).toBe('done')
+    expect(await project.query('FROM gold.best')).toEqual([{ id: 2n, score: 1 }])
+  })
+
+  it('has its columns by their field ids, whatever they are called and added', async () => {
+    const { project, engine } = await projectWith(rows(1, 2))
+    await engine.shape([...columns, { name: 'label', type: { kind: 'string' } }])
+    await engine.append("SELECT 3 AS id, 0.5 AS score, 'x' AS label")
+    await engine.shape(
+      [
+        { name: 'label', type: { kind: 'string' } },
+        { name: 'id', type: { kind: 'bigint' } },
+        { name: 'points', type: { kind: 'double' } },
+      ],
+      { score: 'points' },
+    )
+    const text = definition('').replaceAll('s.score', 's.points')
+    await project.write({
+      'lake.ts': text
+        .replace(
+          "key: 'id',\n  schema: z.object({ id: t.bigint(), score: t.double().min(0) })",
+          "key: 'id', select: { score: 'points' }, schema: z.object({ id: t.bigint(), score: t.double(), label: t.string().nullable() })",
+        )
+        .replace('select id, score from ${scores} where score >= 0.5', 'select * from ${scores}'),
+    })
+    expect((await project.run()).outcome).toBe('done')
+    expect(await project.query('FROM gold.best ORDER BY id')).toEqual([
+      { label: null, id: 1n, points: 0.5 },
+      { label: null, id: 2n, points: 1 },
+      { label: 'x', id: 3n, points: 0.5 },
+    ])
+    expect(await rowsOf(project, 'silver.known')).toEqual([
+      [1n, 0.5, null],
+      [2n, 1, null],
+      [3n, 0.5, 'x'],
+    ])
+    // A new column makes another table of it, where nobody has declared what is read.
+    await engine.shape([
+      { name: 'id', type: { kind: 'bigint' } },
+      { name: 'points', type: { kind: 'double' } },
+    ])
+    expect(await planOf(project)).toMatchObject({ 'gold.best': 'build: ml.scores changed' })
+  })
+
+  it('has types as wide as they are declared, and no column beside', async () => {
+    const project = await Project.create({
+      'lake.ts': definition('{ id: t.bigint(), score: t.double() }'),
+      'in/1.csv': 'id\n1\n',
+    })
+    const engine = new OtherEngine(project.storage)
+    await engine.shape([
+      { name: 'secret', type: { kind: 'string' } },
+      { name: 'id', type: { kind: 'int' } },
+      { name: 'score', type: { kind: 'float' } },
+    ])
+    await engine.append("SELECT 'x' AS secret, 1 AS id, 0.5 AS score")
+    expect((await project.run()).outcome).toBe('done')
+    expect(await project.query('FROM gold.best')).toEqual([{ id: 1n, score: 0.5 }])
+    const lake = openLake(await project.load(), { root: project.storage.folder })
+    const [scores] = (await project.load()).externals
+    expect(await lake.read(scores as never)).toEqual([{ id: 1n, score: 0.5 }])
+    // Columns that are not declared may come and go.
+    await engine.shape([
+      { name: 'id', type: { kind: 'int' } },
+      { name: 'score', type: { kind: 'float' } },
+    ])
+    expect(await planOf(project)).toMatchObject(nothing)
+  })
+
+  it('leaves out rows that are deleted by their values', async () => {
+    const { project, engine } = await projectWith(rows(1, 2, 3))
+    await engine.removeByValue('SELECT 2 AS id', [1])
+    expect((await project.run()).outcome).toBe('done')
+    expect((await rowsOf(project, 'silver.known')).map(([id]) => id)).toEqual([1n, 3n])
+    expect(await project.query('SELECT id FROM ml.scores ORDER BY id')).toEqual([
+      { id: 1n },
+      { id: 3n },
+    ])
+  })
+
+  it('stays as it is when the lake is rolled back: what reads it is built on it again', async () => {
+    const { project, engine } = await projectWith(rows(1))
+    await project.run()
+    const { number } = await project.state()
+    await engine.append(rows(2))
+    await project.run()
+    await new CommitLog(project.storage).rollback(number, { author: 'ada', run: null })
+    expect(await project.query('SELECT count(*) AS n FROM ml.scores')).toEqual([{ n: 2n }])
+    expect(await project.query('SELECT count(*) AS n FROM gold.best')).toEqual([{ n: 1n }])
+    expect(await planOf(project)).toMatchObject({ 'gold.best': 'build: ml.scores changed' })
+    expect((await project.run()).outcome).toBe('done')
+    expect(await project.query('SELECT count(*) AS n FROM gold.best')).toEqual([{ n: 2n }])
+  })
+
+  it('is read by queries, in whatever namespace, and as it was', async () => {
+    const { project, engine } = await projectWith(rows(1, 2))
+    const { number } = await project.state()
+    await engine.append(rows(3))
+    const nested = new OtherEngine(project.storage, 'Daily', ['ml', 'team'])
+    await nested.shape(columns)
+    await nested.append(rows(7))
+    expect(await project.query('SELECT max(id) AS id FROM ML.scores WHERE id > 1')).toEqual([
+      { id: 3n },
+    ])
+    expect(await project.query('SELECT max(id) AS id FROM ml.scores', number)).toEqual([{ id: 2n }])
+    expect(
+      await project.query(
+        'SELECT s.id FROM "ml.team".daily AS d JOIN ml.scores AS s ON s.id = d.id - 4',
+      ),
+    ).toEqual([{ id: 3n }])
+    await expect(project.query('FROM ml.team.daily')).rejects.toMatchObject({
+      hint: expect.stringContaining('"ml.team".daily'),
+    })
+    await expect(project.query('FROM ml.score')).rejects.toMatchObject({
+      message: expect.stringContaining('There is no table ml.score in this lake'),
+      hint: 'Did you mean ml.scores?',
+    })
+    await expect(project.query('FROM information_schema.tables')).rejects.toMatchObject({
+      kind: 'query',
+    })
+    await expect(project.query('FROM tombstones.orders')).rejects.toMatchObject({ kind: 'query' })
+  })
+
+  it('of which somebody asks too much is refused when the plan is made, and keeps nobody else from being built', async () => {
+    const { project, engine } = await projectWith(rows(1))
+    const other = `
+const fine = gold('fine', { query: sql\`select count(*) as n from \${raw}\` })
+`
+    await project.write({
+      'lake.ts': definition()
+        .replace('export default', `${other}export default`)
+        .replace('datasets: [', 'datasets: [fine, '),
+    })
+    const wrong = async (change: () => Promise<unknown>, why: string) => {
+      await change()
+      expect((await planOf(project))['gold.best']).toContain(
+        `error: ml.scores cannot be read: ${why}`,
+      )
+    }
+    await wrong(
+      () => engine.shape([{ name: 'id', type: { kind: 'bigint' } }]),
+      "it has no column 'score'",
+    )
+    await wrong(
+      () => engine.shape([columns[0], { name: 'score', type: { kind: 'string' } }]),
+      "its column 'score' is string, not double as declared",
+    )
+    const record = await project.run()
+    expect(step(record, 'gold.best')).toMatchObject({
+      outcome: 'failed',
+      error: { kind: 'source', message: expect.stringContaining('not double as declared') },
+    })
+    expect(step(record, 'gold.fine').outcome).toBe('done')
+    await engine.shape(columns)
+    const lost = await engine.written(rows(2))
+    await wrong(
+      () => engine.add(lost.map((file) => ({ ...file, path: `file:///elsewhere/x.parquet` }))),
+      'it has a file that does not lie below',
+    )
+  })
+
+  it.each([
+    [
+      'format version 3',
+      (engine: OtherEngine) =>
+        engine.change((before) => ({ ...before, 'format-version': 3 as 2, 'next-row-id': 0 })),
+      'its format is version 3',
+    ],
+    [
+      'files without field ids',
+      (engine: OtherEngine) =>
+        engine.change((before) => ({
+          ...before,
+          properties: { 'schema.name-mapping.default': '[]' },
+        })),
+      'without field ids',
+    ],
+    [
+      'rows deleted by a column that is not declared',
+      async (engine: OtherEngine) => {
+        await engine.shape([...columns, { name: 'label', type: { kind: 'string' } }])
+        await engine.removeByValue("SELECT 'x' AS label", [3])
+      },
+      "deleted by their values of 'label'",
+    ],
+    [
+      'files in ORC',
+      async (engine: OtherEngine) =>
+        engine.add((await engine.written(rows(2))).map((file) => ({ ...file, format: 'ORC' }))),
+      'it has files of the format ORC',
+    ],
+    ['a name that is not there', (engine: OtherEngine) => engine.drop(), 'there is no such table'],
+  ])('with %s is refused when the plan is made', async (_, change, why) => {
+    const { project, engine } = await projectWith(rows(1))
+    await change(engine)
+    expect((await planOf(project))['gold.best']).toContain(`error: ml.scores cannot be read: `)
+    expect((await planOf(project))['gold.best']).toContain(why)
+    const { code, stdout, stderr } = await project.cli('plan')
+    expect(code).toBe(1)
+    expect(stdout).toContain('a table of another engine cannot be read, see below')
+    expect(stderr).toContain(why)
+    expect(stderr).toContain('lake.ts:4')
+  })
+
+  it('whose fields within columns have other names in older files is refused', async () => {
+    const { project, engine } = await projectWith(rows(1), definition(''))
+    const place = { kind: 'struct', fields: [{ name: 'plz', type: { kind: 'string' } }] } as const
+    await engine.shape([...columns, { name: 'place', type: place }])
+    await engine.change((before) => {
+      const now = before.schemas.find((one) => one['schema-id'] === before['current-schema-id'])
+      const renamed = JSON.parse(JSON.stringify(now).replace('plz', 'zip'))
+      const schemas = [...before.schemas, { ...renamed, 'schema-id': 9 }]
+      return { ...before, schemas, 'current-schema-id': 9 }
+    })
+    expect((await planOf(project))['gold.best']).toContain("'plz' is now called 'zip'")
+    // Who declares what is read has nothing to do with it.
+    await project.write({ 'lake.ts': definition() })
+    expect((await project.run()).outcome).toBe('done')
+  })
+
+  it('that was renamed or dropped since is told so, with its new name', async () => {
+    const { project, engine } = await projectWith(rows(1))
+    await project.run()
+    await engine.rename('points')
+    const { stderr } = await project.cli('plan')
+    expect(stderr).toContain('ml.scores cannot be read: it does not exist any more')
+    expect(stderr).toContain('It was renamed to ml.points: change the name in lake.ts.')
+    // What was built of it is still there.
+    expect(await project.query('SELECT count(*) AS n FROM gold.best')).toEqual([{ n: 1n }])
+    const status = await project.cli('status')
+    expect(status.stdout).toContain('does not exist any more')
+    await project.write({ 'lake.ts': definition().replace("'ml.scores'", "'ml.points'") })
+    expect((await project.run()).outcome).toBe('done')
+  })
+
+  it('is shown with what reads it', async () => {
+    const { project } = await projectWith(rows(1, 2))
+    await project.run()
+    const { stdout } = await project.cli('catalog', 'ml.scores', '--json')
+    expect(JSON.parse(stdout)).toMatchObject([
+      {
+        name: 'ml.scores',
+        tier: 'external',
+        rows: 2,
+        to: ['silver.orders', 'silver.known', 'gold.best'],
+        columns: [
+          {
+            name: 'id',
+            to: [
+              { table: 'silver.known', column: 'id' },
+              { table: 'gold.best', column: 'id' },
+            ],
+          },
+          { name: 'score' },
+        ],
+      },
+    ])
+    const orders = JSON.parse((await project.cli('catalog', 'silver.orders', '--json')).stdout)
+    expect(orders[0].from).toEqual(['bronze.orders', 'ml.scores'])
+    expect((await project.cli('run', 'ml.scores')).stderr).toContain(
+      'For the datasets that need it: ml.scores+',
+    )
+    const only = await project.cli('plan', 'ml.scores+', '--json')
+    expect(JSON.parse(only.stdout).steps.map((one: { dataset: string }) => one.dataset)).toEqual([
+      'silver.orders',
+      'silver.known',
+      'gold.best',
+    ])
+  })
+})
+
+describe('gold that is kept up to date by parts of a table of another engine', () => {
+  const parts = `
+import { defineLake, external, gold, sql, t } from 'moraine'
+const scores = external('ml.scores', { columns: { id: t.bigint(), score: t.double() } })
+export const sums = gold('sums', {
+  query: sql\`select id % 3 as part, sum(score) as score from \${scores} group by 1\`,
+  incremental: { by: 'part' },
+})
+export default defineLake({ name: 'inputs', datasets: [sums] })
+`
+  const sums = (project: Project) => project.query('FROM gold.sums ORDER BY part')
+
+  it('computes what appended and deleted rows touch, and all where that is not certain', async () => {
+    const { project, engine } = await projectWith(rows(1, 2, 3, 4), parts)
+    await project.run()
+    await engine.append(rows(5))
+    expect(await planOf(project)).toEqual({
+      'gold.sums': "build: ml.scores changed: only the affected values of 'part' are computed",
+    })
+    const appended = step(await project.run(), 'gold.sums')
+    expect(appended.notes).toEqual(["1 of 'part' computed"])
+    await engine.remove('id = 4')
+    expect(step(await project.run(), 'gold.sums').notes).toEqual(["1 of 'part' computed"])
+    expect(await sums(project)).toEqual([
+      { part: 0n, score: 1.5 },
+      { part: 1n, score: 0.5 },
+      { part: 2n, score: 3.5 },
+    ])
+    // The same name is another column: files that stayed have other values now.
+    await engine.shape(
+      [
+        { name: 'id', type: { kind: 'bigint' } },
+        { name: 'old', type: { kind: 'double' } },
+        { name: 'score', type: { kind: 'double' } },
+      ],
+      { score: 'old' },
+    )
+    await engine.append('SELECT 7 AS id, 0 AS old, 9 AS score')
+    expect(step(await project.run(), 'gold.sums').notes).toBeUndefined()
+    expect(await sums(project)).toEqual([
+      { part: 0n, score: null },
+      { part: 1n, score: 9 },
+      { part: 2n, score: null },
+    ])
+    // What was read last is gone.
+    const seen = (await project.state()).offsets['gold.sums']?.['ml.scores']
+    await engine.append('SELECT 8 AS id, 0 AS old, 1 AS score')
+    await project.storage.remove(String(seen))
+    expect(step(await project.run(), 'gold.sums').notes).toBeUndefined()
+    expect((await sums(project))[2]).toEqual({ part: 2n, score: 1 })
   })
 })
