@@ -154,10 +154,9 @@ function variableOf(
   text: string,
   { tier, name }: { tier: string; name: string },
 ): string | undefined {
-  const pattern = new RegExp(
-    `(?:const|let|var)\\s+([\\w$]+)\\s*=\\s*${tier}\\(\\s*['"\`]${name}['"\`]`,
-    'i',
-  )
+  const [layer, own] = [tier, name].map((part) => part.replace(/[$()*+.?[\\\]^{|}]/g, '\\$&'))
+  const call = `${layer}\\(\\s*['"\`]${own}['"\`]|external\\(\\s*['"\`]${layer}\\.${own}['"\`]`
+  const pattern = new RegExp(`(?:const|let|var)\\s+([\\w$]+)\\s*=\\s*(?:${call})`, 'i')
   return pattern.exec(text)?.[1]
 }
 

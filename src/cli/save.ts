@@ -3,7 +3,7 @@ import { dirname, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { type SavedTable, withSavedQuery } from '../catalog/save-query.js'
 import { fullName } from '../define/dataset.js'
-import type { AnyDataset } from '../define/model.js'
+import type { AnyInput } from '../define/model.js'
 import { openEngine } from '../engine/open.js'
 import { MoraineError } from '../errors.js'
 import { findLakeFile } from '../load/load.js'
@@ -40,7 +40,9 @@ export async function saveQuery(
   const file = findLakeFile(folder)
   const before = await readFile(file, 'utf8')
   const saved = await Promise.all(
-    (await tablesOf(sql)).map((table) => withHome(table, lake.datasets, file, before)),
+    (await tablesOf(sql)).map((table) =>
+      withHome(table, [...lake.datasets, ...lake.externals], file, before),
+    ),
   )
   const after = withSavedQuery(before, { name, sql, partitions, tables: saved })
   await replaceFile(file, after)
@@ -82,7 +84,7 @@ async function tablesOf(sql: string): Promise<SavedTable[]> {
 /** A table with the file that defines it, where that is not `lake.ts` itself. */
 async function withHome(
   table: SavedTable,
-  datasets: readonly AnyDataset[],
+  datasets: readonly AnyInput[],
   file: string,
   text: string,
 ): Promise<SavedTable> {

@@ -8,6 +8,7 @@ import {
   bronze,
   check,
   defineLake,
+  external,
   gold,
   month,
   openLake,
@@ -29,6 +30,20 @@ holds<Same<Row<typeof raw>['amount'], string | null>>()
 holds<Same<Row<typeof raw>['_source_line'], bigint>>()
 // @ts-expect-error there is no such column in the file
 type _NoColumn = Row<typeof raw>['nothing']
+
+const scores = external('ml.scores', { columns: { id: t.bigint(), score: t.double().optional() } })
+holds<Same<Row<typeof scores>['id'], bigint>>()
+holds<Same<Row<typeof scores>['score'], number | null>>()
+sql`select ${scores.columns.id} from ${scores}`
+// @ts-expect-error there is no such column
+scores.columns.nothing
+const anything = external('ml.anything')
+holds<Same<Row<typeof anything>, Record<string, unknown>>>()
+given(scores, [{ id: 1n }])
+// @ts-expect-error ids are bigints
+given(scores, [{ id: '1' }])
+silver('known', { from: [scores, raw], schema: z.object({ id: t.bigint() }) })
+check.references('id', scores, 'id')
 
 const orders = silver('orders', {
   from: raw,

@@ -10,34 +10,35 @@ import { type Collector, icebergColumns, reservedColumns } from './collector.js'
 import { isBroken } from './mistakes.js'
 
 /** Columns that no input offers, where the inputs' columns are known without reading them. */
-export function inputColumnProblems(
-  dataset: Silver<any>,
-  names: readonly string[],
-  collect: Collector,
-) {
+export function inputColumnProblems(dataset: Silver<any>, collect: Collector): void {
   for (const input of dataset.from) {
     const offered = knownColumns(input)
-    if (!offered) continue
-    for (const name of names) {
-      if (icebergColumns.includes(name.toLowerCase())) continue
-      if (!Object.hasOwn(dataset.select, name) && acceptsMissing(dataset.schema.shape[name]))
-        continue
-      const given = ownValue(dataset.select, name) ?? name
-      const chosen = lookupOf(given)?.by ?? given
-      if (
-        typeof chosen !== 'string' ||
-        offered.some((c) => c.toLowerCase() === chosen.toLowerCase())
-      )
-        continue
-      const similar = nearest(chosen, offered)
-      collect.add(
-        `column '${chosen}' is not in ${fullName(input)}`,
-        chosen === name ? `${name}:` : `'${chosen}'`,
-        similar
-          ? `Did you mean '${similar}'? Rename it with select: { ${name}: '${similar}' }`
-          : `The columns of ${fullName(input)} are: ${offered.join(', ')}`,
-      )
-    }
+    if (offered) offeredProblems(dataset, input, offered, collect)
+  }
+}
+
+/** Columns of a silver dataset that an input would have to offer, and does not. */
+export function offeredProblems(
+  dataset: Silver<any>,
+  input: AnyInput,
+  offered: readonly string[],
+  collect: Collector,
+): void {
+  for (const name of Object.keys(dataset.schema.shape)) {
+    if (icebergColumns.includes(name.toLowerCase())) continue
+    if (!Object.hasOwn(dataset.select, name) && acceptsMissing(dataset.schema.shape[name])) continue
+    const given = ownValue(dataset.select, name) ?? name
+    const chosen = lookupOf(given)?.by ?? given
+    if (typeof chosen !== 'string' || offered.some((c) => c.toLowerCase() === chosen.toLowerCase()))
+      continue
+    const similar = nearest(chosen, offered)
+    collect.add(
+      `column '${chosen}' is not in ${fullName(input)}`,
+      chosen === name ? `${name}:` : `'${chosen}'`,
+      similar
+        ? `Did you mean '${similar}'? Rename it with select: { ${name}: '${similar}' }`
+        : `The columns of ${fullName(input)} are: ${offered.join(', ')}`,
+    )
   }
 }
 

@@ -85,7 +85,7 @@ function silverProblems(dataset: Silver<any>, collect: Collector): void {
       if (!names.includes(column)) collect.unknown(part, column, names, `${column}:`)
   ruleProblems(dataset, collect)
   partitionProblems(dataset, fields, collect)
-  inputColumnProblems(dataset, names, collect)
+  inputColumnProblems(dataset, collect)
 }
 
 function historyProblems(

@@ -1,6 +1,6 @@
 /** The full name, as in queries and commands: `silver.orders`, `ml.scores`. */
-export function fullName(dataset: Named): string {
-  return `${schemaOf(dataset)}.${dataset.name}`
+export function fullName({ tier, name, namespace }: Named): string {
+  return [...(namespace ?? [tier]), name].join('.')
 }
 
 interface Named {

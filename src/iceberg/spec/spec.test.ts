@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { amount } from '../../../test/support/effort.js'
 import { seed } from '../../../test/support/seed.js'
-import type { ColumnStatistics, DataFile } from './manifest.js'
+import type { ColumnStatistics, DataFile, ManifestFile } from './manifest.js'
 import { decodeManifest, encodeManifest } from './manifest.js'
 import { describeManifest } from './manifest-list.js'
 import { fileMayMatch, manifestMayMatch, type Predicate } from './prune.js'
@@ -229,6 +229,37 @@ describe('pruning', () => {
     expect(may('n', '>', '5')).toBe(false)
     expect(may('s', '<', 'm')).toBe(false)
     expect(may('at', '>=', '1970-01-02 00:00:00')).toBe(false)
+  })
+
+  it('takes nothing for certain that bounds of other writers do not say', () => {
+    const bytes = (type: string, value: number) => encodeValue(value, type)
+    const may = (type: string, lower: Uint8Array, text: string) => {
+      const fields = [{ id: 1, name: 'x', required: false, type }]
+      const columns = new Map([[1, { lower, upper: lower, nulls: 0 }]])
+      const file: DataFile = { path: 'a', rows: 2, bytes: 1, partition: [], columns }
+      const table = { type: 'struct', 'schema-id': 0, fields } as const
+      return fileMayMatch(file, [{ column: 'x', op: '<', values: [text] }], table)
+    }
+    // A double column's, from when it was a float.
+    expect(may('double', bytes('float', 1.5), '1')).toBe(false)
+    expect(may('double', bytes('float', 1.5), '2')).toBe(true)
+    expect(may('double', bytes('double', Number.NaN), '1')).toBe(true)
+    // Of bytes, however few.
+    expect(may('binary', Uint8Array.of(1, 2, 3), '1')).toBe(true)
+    expect(may('uuid', new Uint8Array(16), '1')).toBe(true)
+  })
+
+  it('asks nothing of partitions whose transform forgets values', () => {
+    const spec = {
+      'spec-id': 0,
+      fields: [{ 'source-id': 1, 'field-id': 1000, name: 'n_void', transform: 'void' }],
+    }
+    const fields = [{ id: 1, name: 'n', required: false, type: 'long' }]
+    const summary = { contains_null: true, contains_nan: null, lower_bound: null, upper_bound: null }
+    const manifest = { partitions: [summary] } as unknown as ManifestFile
+    const table = { type: 'struct', 'schema-id': 0, fields } as const
+    const wanted = [{ column: 'n', op: '=', values: ['5'] }] as const
+    expect(manifestMayMatch(manifest, wanted, table, spec)).toBe(true)
   })
 })
 

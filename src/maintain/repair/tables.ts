@@ -9,6 +9,7 @@ import { decide } from '../../plan/decide.js'
 import { select } from '../../plan/graph.js'
 import { runLake } from '../../run/execute.js'
 import { hash } from '../../step/context.js'
+import { Externals } from '../../step/external/externals.js'
 import { lost, type Mend, makerOf, type RepairOptions } from './mend.js'
 
 /**
@@ -24,14 +25,16 @@ export class TableRepairs {
     state: LakeState,
     broken: ReadonlySet<string>,
   ): Promise<Mend[]> {
-    const { lake } = this.options
+    const { lake, storage } = this.options
+    const externals = await Externals.of(storage, state, lake.datasets, { files: false })
+    const view = externals.on(state)
     const mends: Mend[] = []
     const makers = new Map<AnyDataset, Damage[]>()
     for (const one of damaged) {
       if (one.part.kind !== 'table') continue
       const maker = makerOf(lake, one.part.table)
       const why =
-        whyNotBuilt(one, one.part) ?? this.cantBuildBy(maker, one.part.table, state, broken)
+        whyNotBuilt(one, one.part) ?? this.cantBuildBy(maker, one.part.table, view, broken)
       if (why !== undefined || !maker) mends.push(lost(one, why ?? ''))
       else makers.set(maker, [...(makers.get(maker) ?? []), one])
     }

@@ -11,6 +11,7 @@ import { bindExpression, emptyRelation } from '../../step/expressions.js'
 import type { Externals } from '../../step/external/externals.js'
 import { bindCheck } from './bind-checks.js'
 import { boundGold, bronzeColumns, columnsBeside, type Known, silverColumns } from './columns.js'
+import { externalColumnProblems } from './external-columns.js'
 import { sqlProblems } from './prove-sql.js'
 
 /** A mistake in SQL. */
@@ -90,6 +91,9 @@ class Binder {
             bindExpression(this.session, condition, rows),
           )
       }
+    if (wanted === 'all')
+      for (const problem of externalColumnProblems(dataset, this.on.externals))
+        this.bound.problems.push({ ...problem, dataset, unsure: [] })
     const selected = [...Object.values(dataset.select), dataset.deleteWhen].filter(
       (chosen): chosen is Sql => chosen !== undefined && typeof chosen !== 'string',
     )

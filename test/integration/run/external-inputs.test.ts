@@ -1,7 +1,10 @@
-import { describe, expect, it } from 'vitest'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { makePlan } from '../../../src/cli/planned.js'
+import { StepProcesses } from '../../../src/load/step-worker.js'
 import { CommitLog } from '../../../src/log/log.js'
 import { openLake } from '../../../src/query/open.js'
+import type { StepWorker } from '../../../src/step/context.js'
 import { OtherEngine } from '../../support/other-engine.js'
 import { Project, step } from '../../support/project.js'
 
@@ -66,6 +69,16 @@ const nothing = {
   'silver.known': 'none: its inputs have not changed',
   'gold.best': 'none: its inputs have not changed',
 }
+
+const parts = `
+import { defineLake, external, gold, sql, t } from 'moraine'
+const scores = external('ml.scores', { columns: { id: t.bigint(), score: t.double() } })
+export const sums = gold('sums', {
+  query: sql\`select id % 3 as part, sum(score) as score from \${scores} group by 1\`,
+  incremental: { by: 'part' },
+})
+export default defineLake({ name: 'inputs', datasets: [sums] })
+`
 
 describe('a table of another engine', () => {
   it('is an input of silver and gold, whose changes a plan sees', async () => {
@@ -352,6 +365,42 @@ const fine = gold('fine', { query: sql\`select count(*) as n from \${raw}\` })
     expect((await project.run()).outcome).toBe('done')
   })
 
+  it('is read by steps that another process carries out', async () => {
+    const { project, engine } = await projectWith(rows(1, 2, 3), parts)
+    const root = project.storage.folder
+    const definedIn = join(project.folder, 'lake.ts')
+    const processes = new StepProcesses({ definedIn, root, threads: 2 })
+    const worker: StepWorker = (...step) => processes.carryOut(...step)
+    onTestFinished(() => processes.close())
+    expect(step(await project.run({ worker }), 'gold.sums').outcome).toBe('done')
+    await engine.remove('id = 3')
+    await engine.append(rows(4))
+    const changed = step(await project.run({ worker }), 'gold.sums')
+    expect(changed.notes).toEqual(["2 of 'part' computed"])
+    expect(await project.query('FROM gold.sums ORDER BY part')).toEqual([
+      { part: 1n, score: 2.5 },
+      { part: 2n, score: 1 },
+    ])
+  })
+
+  it('has rows of a test in the place of its own', async () => {
+    const { project } = await projectWith(rows(1))
+    await project.write({
+      'best.tests.ts': `
+import { datasetTest, given } from 'moraine/testing'
+import { best, scores } from './lake.js'
+export default [
+  datasetTest('low scores are left out', best, {
+    given: [given(scores, [{ id: 1n, score: 0.4 }, { id: 2n, score: 0.6 }])],
+    expect: [{ id: 2n, score: 0.6 }],
+  }),
+]
+`,
+    })
+    const { code, stdout, stderr } = await project.cli('test')
+    expect([code, stdout + stderr]).toEqual([0, expect.stringContaining('1 test passed')])
+  })
+
   it('is shown with what reads it', async () => {
     const { project } = await projectWith(rows(1, 2))
     await project.run()
@@ -389,15 +438,6 @@ const fine = gold('fine', { query: sql\`select count(*) as n from \${raw}\` })
 })
 
 describe('gold that is kept up to date by parts of a table of another engine', () => {
-  const parts = `
-import { defineLake, external, gold, sql, t } from 'moraine'
-const scores = external('ml.scores', { columns: { id: t.bigint(), score: t.double() } })
-export const sums = gold('sums', {
-  query: sql\`select id % 3 as part, sum(score) as score from \${scores} group by 1\`,
-  incremental: { by: 'part' },
-})
-export default defineLake({ name: 'inputs', datasets: [sums] })
-`
   const sums = (project: Project) => project.query('FROM gold.sums ORDER BY part')
 
   it('computes what appended and deleted rows touch, and all where that is not certain', async () => {
