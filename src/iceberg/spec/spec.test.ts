@@ -255,7 +255,12 @@ describe('pruning', () => {
       fields: [{ 'source-id': 1, 'field-id': 1000, name: 'n_void', transform: 'void' }],
     }
     const fields = [{ id: 1, name: 'n', required: false, type: 'long' }]
-    const summary = { contains_null: true, contains_nan: null, lower_bound: null, upper_bound: null }
+    const summary = {
+      contains_null: true,
+      contains_nan: null,
+      lower_bound: null,
+      upper_bound: null,
+    }
     const manifest = { partitions: [summary] } as unknown as ManifestFile
     const table = { type: 'struct', 'schema-id': 0, fields } as const
     const wanted = [{ column: 'n', op: '=', values: ['5'] }] as const
