@@ -31,6 +31,8 @@ export interface Known {
   snapshot?: (id: string) => boolean
   /** Manifests, or lists of them, whose files are known. */
   manifest?: (path: string) => boolean
+  /** Manifests, or lists of them, that the table's owner may have removed, and has. */
+  isGone?: (path: string) => Promise<boolean>
 }
 
 /**
@@ -70,7 +72,7 @@ export async function* filesOfMetadata(
       const found = located(list, true)
       const isNew = found.path === undefined || !known.manifest?.(found.path)
       yield found
-      if (found.path !== undefined && isNew)
+      if (found.path !== undefined && isNew && !(await known.isGone?.(found.path)))
         for (const record of await recordsOf(storage, found.path))
           manifests.push(located(record.manifest_path, true))
     } else
@@ -78,7 +80,7 @@ export async function* filesOfMetadata(
     for (const manifest of manifests) {
       if (manifest.path !== undefined && known.manifest?.(manifest.path)) continue
       yield manifest
-      if (manifest.path === undefined) continue
+      if (manifest.path === undefined || (await known.isGone?.(manifest.path))) continue
       for (const { status, data_file: file } of await recordsOf(storage, manifest.path))
         if (status !== DELETED) yield located((file as Json).file_path)
     }

@@ -279,7 +279,7 @@ class Roots {
     isHead = false,
   ): Promise<void> {
     for (const table of Object.values(tables)) await this.table(table, isHead)
-    await this.external(external)
+    await this.external(external, isHead)
     await this.pointers(Object.values(batches).flat())
     this.indexes(watermarks)
   }
@@ -304,11 +304,17 @@ class Roots {
     for (const { object } of quarantinedIn({ watermarks })) this.used.add(object.original.path)
   }
 
-  /** What other engines keep: all snapshots of their tables, whatever branch or tag they are of. */
-  private async external({ relations = {} }: ExternalChanges = {}): Promise<void> {
-    const known = { manifest: (path: string) => this.read.has(path) }
+  /**
+   * What other engines keep: all snapshots of their tables, whatever branch or tag they are of.
+   * What an engine has let go since, it may have removed by itself; then nobody can read what that
+   * named.
+   */
+  private async external({ relations = {} }: ExternalChanges = {}, isHead = false): Promise<void> {
+    const isGone = async (path: string) => !isHead && !(await this.storage.stat(path))
+    const known = { manifest: (path: string) => this.read.has(path), isGone }
     for (const relation of Object.values(relations)) {
       if (!relation || this.read.has(relation.metadata)) continue
+      if (await isGone(relation.metadata)) continue
       this.read.add(relation.metadata)
       this.foreign.add(relation.metadata)
       if (relation.kind === 'view') continue

@@ -208,6 +208,26 @@ describe('vacuum', () => {
     expect(lake.data()).toEqual([])
   })
 
+  it('goes on where an engine has removed the files of snapshots that it has let go', async () => {
+    const lake = new Lake()
+    const table = await lake.written('external/ml/t', ['one', 'two'])
+    await lake.register('t', table)
+    const [old, current] = table.metadata.snapshots as [Snapshot, Snapshot]
+    const expire = [{ action: 'remove-snapshots', 'snapshot-ids': [old['snapshot-id']] }]
+    await lake.ask('POST', 'namespaces/ml/tables/t', { updates: expire })
+    const listOf = (snapshot: Snapshot) => snapshot['manifest-list'].slice('memory:///lake/'.length)
+    for (const path of [listOf(old), 'external/ml/t/data/one.parquet'])
+      await lake.storage.remove(path)
+    await lake.storage.write('external/ml/t/data/left.parquet', randomBytes(1))
+    await lake.vacuum()
+    expect(lake.data()).toEqual(['external/ml/t/data/two.parquet'])
+    // What it has not let go is another matter.
+    await lake.storage.remove(listOf(current))
+    await lake.storage.write('external/ml/t/data/left.parquet', randomBytes(1))
+    await expect(lake.vacuum()).rejects.toThrow('is missing')
+    expect(lake.data()).toHaveLength(2)
+  })
+
   it('is not led to remove files of others by a table that names their manifests as its data', async () => {
     const lake = new Lake()
     const table = await lake.written('external/ml/t', ['a', 'b'])
