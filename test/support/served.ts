@@ -11,8 +11,12 @@ export class Served {
   readonly lines: Line[] = []
   readonly ended: Promise<number | null>
 
-  constructor(readonly child: ChildProcess) {
-    onTestFinished(() => void child.kill('SIGKILL'))
+  /** @param atEnd what has a process ended that nobody stops; by default the test. */
+  constructor(
+    readonly child: ChildProcess,
+    atEnd: (end: () => void) => void = onTestFinished,
+  ) {
+    atEnd(() => void child.kill('SIGKILL'))
     this.ended = new Promise((done) => child.once('exit', done))
     let text = ''
     child.stdout?.on('data', (chunk) => {
@@ -28,6 +32,7 @@ export class Served {
     project: Project,
     args: readonly string[] = [],
     env: NodeJS.ProcessEnv = {},
+    atEnd?: (end: () => void) => void,
   ): Served {
     const bin = join(repository, 'bin/moraine.js')
     const all = ['-C', project.folder, 'serve', '--port', '0', '--every', '1', ...args]
@@ -35,7 +40,7 @@ export class Served {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...env },
     })
-    return new Served(child)
+    return new Served(child, atEnd)
   }
 
   /** The first line of which something holds, once it was said. */
