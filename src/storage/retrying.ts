@@ -1,6 +1,12 @@
 import { PATIENT, type Patience, patiently } from './retry.js'
 import type { ObjectAccess, Staging } from './staging.js'
-import { type Grant, type Storage, type StoredObject, stagingOf } from './storage.js'
+import {
+  type Grant,
+  type RequestSigner,
+  type Storage,
+  type StoredObject,
+  stagingOf,
+} from './storage.js'
 
 /**
  * A storage whose calls are tried again when their failure may pass. Only the create that decides
@@ -27,6 +33,10 @@ export class RetryingStorage implements Storage {
 
   get address(): string {
     return this.inner.address ?? this.inner.url
+  }
+
+  get signer(): RequestSigner | undefined {
+    return this.inner.signer
   }
 
   createIfAbsent(path: string, bytes: Uint8Array): Promise<boolean> {

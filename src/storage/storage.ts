@@ -21,6 +21,36 @@ export interface Grant {
   except?: readonly string[]
 }
 
+/** A request that somebody is about to send to the storage. */
+export interface PlainRequest {
+  method: string
+  url: string
+  headers: Readonly<Record<string, readonly string[]>>
+}
+
+/** What a request does with an object, or with those whose paths begin with a text. */
+export interface ObjectCall {
+  does: 'read' | 'create' | 'list'
+  path: string
+}
+
+/** Signs requests to the storage for who has no credentials of it. */
+export interface RequestSigner {
+  /** Where requests go. */
+  address(): Promise<Pick<ObjectAccess, 'region' | 'endpoint' | 'pathStyle'>>
+  /**
+   * Signs a request that reads or lists objects, or creates one where there is none.
+   *
+   * @param check refuses what this one may not do, by throwing.
+   * @returns headers to be added to its own.
+   * @throws MoraineError of kind `usage` for any other request, before `check` is asked.
+   */
+  sign(
+    request: PlainRequest,
+    check: (call: ObjectCall) => void,
+  ): Promise<Readonly<Record<string, string>>>
+}
+
 /**
  * A folder or a bucket that holds a lake. Objects are written once, under names that were never
  * used before, and are never changed.
@@ -90,6 +120,8 @@ export interface Storage {
    * @throws MoraineError of kind `usage` for folders to which they can't be limited.
    */
   vend?(grants: readonly Grant[], seconds: number): Promise<ObjectAccess | undefined>
+  /** Signs requests of others; storages to which nobody sends requests have none. */
+  readonly signer?: RequestSigner | undefined
 }
 
 /** The path of a located object, relative to the root; `undefined` when it lies elsewhere. */

@@ -10,13 +10,15 @@ import { Credentials } from './credentials.js'
 import { MetadataFiles } from './files.js'
 import { Addresses } from './http/addresses.js'
 import { admit } from './http/admission.js'
-import { routeCredentials } from './http/delegation.js'
 import { Bodies, told } from './http/exchange.js'
+import { routeCredentials, routeSigning } from './http/delegation.js'
+
 import type { App } from './http/rooms.js'
 import { endpoints, routeNamespaces, routeTables, routeViews } from './http/routes.js'
 import { onlyHere } from './http/same-machine.js'
 import { Locations } from './locations.js'
 import { Places } from './places.js'
+import { Signing } from './signing.js'
 
 /** What an Iceberg REST catalog needs beside a storage. */
 export interface CatalogOptions {
@@ -91,14 +93,16 @@ function route(
   const branches = new Branches({ storage, files, locations })
   const places = new Places(locations)
   const credentials = new Credentials({ storage, places, branches, vends, onError })
+  const signing = new Signing({ storage, places, branches, files })
   const addresses = new Addresses(branches)
-  const rooms = { storage, files, locations, branches, addresses, bodies, credentials }
+  const rooms = { storage, files, locations, branches, addresses, bodies, credentials, signing }
   for (const base of ['/v1', '/v1/:branch']) {
     const api: App = new Hono()
     routeNamespaces(api, rooms)
     routeTables(api, rooms)
     routeViews(api, rooms)
     routeCredentials(api, rooms)
+    routeSigning(api, rooms)
     app.route(base, api)
   }
   return branches

@@ -126,20 +126,31 @@ export class Credentials {
  * @param refresh where the client gets others before these end.
  */
 function issued(access: ObjectAccess, refresh: string | undefined): Issued {
-  const { url, keyId, secret, token, region, endpoint, pathStyle, expires } = access
+  const { url, keyId, secret, token, expires } = access
   const config = {
     's3.access-key-id': keyId,
     's3.secret-access-key': secret,
     ...(token === undefined ? {} : { 's3.session-token': token }),
     ...(expires ? { 's3.session-token-expires-at-ms': String(expires.getTime()) } : {}),
-    's3.region': region,
-    'client.region': region,
-    ...(endpoint
-      ? { 's3.endpoint': `${endpoint.encrypted ? 'https' : 'http'}://${endpoint.host}` }
-      : {}),
-    's3.path-style-access': String(pathStyle),
+    ...addressIn(access),
     ...(refresh === undefined ? {} : { 'client.refresh-credentials-endpoint': refresh }),
   }
   // Iceberg's own client renews credentials only where there is exactly one of them.
   return { config, 'storage-credentials': [{ prefix: `${url}/`, config }] }
+}
+
+/** Where clients reach the storage, and that they need not try to remove anything there. */
+export function addressIn({
+  region,
+  endpoint,
+  pathStyle,
+}: Pick<ObjectAccess, 'region' | 'endpoint' | 'pathStyle'>): Record<string, string> {
+  const url = endpoint && `${endpoint.encrypted ? 'https' : 'http'}://${endpoint.host}`
+  return {
+    's3.region': region,
+    'client.region': region,
+    ...(url === undefined ? {} : { 's3.endpoint': url }),
+    's3.path-style-access': String(pathStyle),
+    's3.delete-enabled': 'false',
+  }
 }

@@ -57,13 +57,18 @@ export class Places {
    * tables of other engines. Never is anything removed: vacuum does that.
    *
    * @param states of its branch, and of others whose tables it must not reach.
+   * @param writes whether new files may be written; `all` means to tables of the lake as well.
    * @throws RestError where a folder of the table is also that of another one.
    */
-  async grants(states: readonly LakeState[], table: TableAt, writes: boolean): Promise<Grant[]> {
+  async grants(
+    states: readonly LakeState[],
+    table: TableAt,
+    writes: boolean | 'all',
+  ): Promise<Grant[]> {
     const isOwn = isManaged(table.identifier.namespace)
     const all = states.map((state) => this.foldersOf(state, isOwn))
     const own = isOwn ? shownName(table.identifier) : keyOfRelation(table.identifier)
-    const may = writes && !isOwn ? 'write' : 'read'
+    const may = writes === 'all' || (writes && !isOwn) ? 'write' : 'read'
     const isAlone = (folder: string) =>
       folder.split('/').length >= DEPTH[isOwn ? 'managed' : 'external'] &&
       !all.some((folders) => isShared(folders, folder, own))
@@ -73,6 +78,28 @@ export class Places {
     const wide = written.map((folder): Grant => ({ folder, may, ...except }))
     const others = read.filter((folder) => isAlone(folder) && !written.includes(folder))
     return withoutNested([...wide, ...others.map((folder): Grant => ({ folder, may: 'read' }))])
+  }
+
+  /**
+   * The same for a table that is about to be made, whose place only its client knows: the one in
+   * which a file of it would lie.
+   *
+   * @param path of the file.
+   * @param base where tables of its namespace lie.
+   */
+  grantsForNew(
+    states: readonly LakeState[],
+    identifier: Identifier,
+    base: string,
+    path: string,
+  ): Grant[] {
+    const [begin = ''] = this.inLake([this.locations.fresh(base, identifier, '')])
+    const [id] = /^[0-9a-f]{12}(?=\/)/.exec(path.slice(begin.length)) ?? []
+    if (begin === '' || !path.startsWith(begin) || id === undefined) return []
+    const folder = begin + id
+    const own = keyOfRelation(identifier)
+    const isOthers = states.some((state) => isShared(this.foldersOf(state, false), folder, own))
+    return isOthers ? [] : [{ folder, may: 'write', except: METADATA }]
   }
 
   private async namedBy({ at, metadata }: TableAt): Promise<Named> {

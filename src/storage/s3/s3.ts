@@ -10,7 +10,7 @@ import { MovedChecksums } from '../moved.js'
 import { checkPath } from '../paths.js'
 import { missing } from '../remedy.js'
 import { type ObjectAccess, Staging } from '../staging.js'
-import type { Grant, Storage, StoredObject } from '../storage.js'
+import type { Grant, RequestSigner, Storage, StoredObject } from '../storage.js'
 import { receiveBody } from './body.js'
 import { type Given, hasObjectLock, holdObject, setLifecycle } from './bucket.js'
 import { cacheFolder } from './cache.js'
@@ -18,6 +18,7 @@ import { type Arrived, Copies } from './copies.js'
 import { ExpectedSums } from './expected.js'
 import { type S3Action, s3Failure, statusOf } from './failures.js'
 import { clientsFor, type S3Place, s3Place } from './settings.js'
+import { signerFor } from './signing.js'
 import { proven, sendFile } from './upload.js'
 import { Vendor } from './vend.js'
 
@@ -46,6 +47,7 @@ export class S3Storage implements Storage {
   private readonly vendor: Vendor
 
   readonly staging: Staging
+  readonly signer: RequestSigner | undefined
 
   /**
    * @param staging where engines find its objects; `null` for a source, whose objects they need not
@@ -59,6 +61,7 @@ export class S3Storage implements Storage {
     const root = address
     this.place = s3Place(root)
     this.vendor = new Vendor(this.place, () => this.clients())
+    this.signer = signerFor(this.place, () => this.access())
     const { bucket, prefix, endpoint } = this.place
     this.url = `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`
     const id = createHash('sha256')

@@ -8,6 +8,7 @@ import type { LoadedTable } from '../loaded.js'
 import type { Identifier } from '../names.js'
 import type { TableAt } from '../places.js'
 import { pointerOf } from '../relations.js'
+import { plainRequestIn } from '../signing.js'
 import type { Asked } from './addresses.js'
 import { told } from './exchange.js'
 import type { App, Rooms } from './rooms.js'
@@ -48,28 +49,31 @@ export async function accessToMade(
   const json = async () => metadata as unknown as Json
   const table = { identifier, at: at?.metadata, metadata: json }
   const folder = apiPath(c).replace(/\/[^/]*$/, '')
-  // Until its first commit no request can name it.
-  const path = at ? `${folder}/tables/${encodeURIComponent(identifier.name)}` : undefined
+  const path = `${folder}/tables/${encodeURIComponent(identifier.name)}`
   return delegated(c, rooms, { branch, table, path })
 }
 
 async function delegated(
   c: Asked,
-  { credentials }: Rooms,
-  { branch, table, path }: { branch: Branch; table: TableAt; path: string | undefined },
+  { credentials, signing }: Rooms,
+  { branch, table, path }: { branch: Branch; table: TableAt; path: string },
 ): Promise<Access> {
   const wanted = (c.req.header(DELEGATION) ?? '').split(',').map((way) => way.trim())
-  if (!wanted.includes('vended-credentials')) return NONE
-  const refresh = path === undefined ? undefined : `${path}/credentials`
+  const caller = c.get('caller')
   try {
-    const issued = await credentials.issue(c.get('caller'), branch, table, refresh)
-    if (issued) forNow(c)
-    return issued ?? NONE
+    if (wanted.includes('vended-credentials')) {
+      // Until its first commit no request can name it.
+      const refresh = table.at ? `${path}/credentials` : undefined
+      const issued = await credentials.issue(caller, branch, table, refresh)
+      if (issued) forNow(c)
+      if (issued) return issued
+    }
   } catch (error) {
     // A client with keys of the bucket can read the table all the same.
-    if (error instanceof RestError && error.status === 403) return NONE
-    throw error
+    if (!(error instanceof RestError && error.status === 403)) throw error
   }
+  const signs = wanted.includes('remote-signing') && signing.isFor(caller)
+  return signs ? { config: await signing.configFor(`${path}/sign`) } : NONE
 }
 
 /** An answer with credentials is for its client alone: nothing on the way may keep it. */
@@ -84,6 +88,17 @@ export function routeCredentials(app: App, rooms: Rooms): void {
     const issued = await rooms.credentials.issue(c.get('caller'), place.branch, table, apiPath(c))
     forNow(c)
     return told(c, { 'storage-credentials': issued?.['storage-credentials'] ?? [] })
+  })
+}
+
+/** Where clients have requests to the storage signed. */
+export function routeSigning(app: App, { addresses, bodies, signing }: Rooms): void {
+  app.post('/namespaces/:namespace/tables/:name/sign', async (c) => {
+    const request = plainRequestIn(await bodies.json(c))
+    const { place, identifier } = await addresses.relation(c)
+    const headers = await signing.sign(c.get('caller'), place.branch, identifier, request)
+    forNow(c)
+    return told(c, { uri: request.url, headers })
   })
 }
 

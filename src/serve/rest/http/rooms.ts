@@ -5,6 +5,7 @@ import type { Caller, Noted } from '../caller.js'
 import type { Credentials } from '../credentials.js'
 import type { MetadataFiles } from '../files.js'
 import type { Locations } from '../locations.js'
+import type { Signing } from '../signing.js'
 import type { Addresses } from './addresses.js'
 import type { Bodies } from './exchange.js'
 
@@ -17,6 +18,7 @@ export interface Rooms {
   addresses: Addresses
   bodies: Bodies
   credentials: Credentials
+  signing: Signing
 }
 
 /** An application that knows who asks. */
