@@ -8,6 +8,7 @@ import { addressIn } from './credentials.js'
 import { badRequest, forbidden, noSuch } from './errors.js'
 import type { MetadataFiles } from './files.js'
 import { type Identifier, isManaged, shownName } from './names.js'
+import { isThere } from './namespaces.js'
 import type { Places } from './places.js'
 import { externalOf, pointerOf } from './relations.js'
 
@@ -105,8 +106,9 @@ export class Signing {
     const [own, main] = await Promise.all([branch.journal.head(), branches.main.journal.head()])
     const states = branch === branches.main ? [own] : [own, main]
     if (!isManaged(identifier.namespace) && !externalOf(own, identifier)) {
+      if (!isThere(own, identifier.namespace) || !principal.writes)
+        throw noSuch('table', shownName(identifier))
       const base = placeOf(own, branch, identifier)
-      if (base === undefined || !principal.writes) throw noSuch('table', shownName(identifier))
       return (path) => places.grantsForNew(states, identifier, base, path)
     }
     const at = pointerOf(own, identifier, 'table')
@@ -116,14 +118,10 @@ export class Signing {
   }
 }
 
-/** Where tables of a namespace lie, if it is there. */
-function placeOf(state: LakeState, branch: Branch, identifier: Identifier): string | undefined {
-  try {
-    const location = branch.namespaces.locationFor(state, identifier, undefined, '')
-    return location.slice(0, location.lastIndexOf('/'))
-  } catch {
-    return undefined
-  }
+/** Where tables of a namespace lie. */
+function placeOf(state: LakeState, branch: Branch, identifier: Identifier): string {
+  const location = branch.namespaces.locationFor(state, identifier, undefined, '')
+  return location.slice(0, location.lastIndexOf('/'))
 }
 
 /** @throws RestError for what grants do not include. */

@@ -21,6 +21,7 @@ spark = (
     .config("spark.driver.host", "127.0.0.1")
     .config("spark.driver.bindAddress", "127.0.0.1")
     .config("spark.ui.enabled", "false")
+    .config("spark.sql.shuffle.partitions", "2")
     .getOrCreate()
 )
 spark.sparkContext.setLogLevel("ERROR")
