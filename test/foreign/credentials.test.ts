@@ -86,10 +86,9 @@ withService('MinIO and PyIceberg', [minioProgram, python], () => {
   withService('Spark', [sparkJar, awsJar], () => {
     it('Spark needs no key of the bucket, and what it removes of its tables stays for vacuum', async () => {
       const { catalog, url, project } = await served()
-      const jars = [sparkJar, awsJar].join()
-      const seen = await engine('spark', jars, url, TOKEN, 'vended-credentials')
-      expect(seen).toMatchObject({ orders: 2, own: [0, 2, 10], dropped: null })
-      expect(seen.refused).toContain('its tables are defined in lake.ts')
+      const seen = await spark(url, 'vended-credentials')
+      // The bucket refuses before the catalog is asked.
+      expect(seen.refused).toContain('Access Denied')
       for (const file of seen.files) {
         const { hostname: Bucket, pathname } = new URL(file)
         await client.send(new HeadObjectCommand({ Bucket, Key: pathname.slice(1) }))
@@ -97,5 +96,18 @@ withService('MinIO and PyIceberg', [minioProgram, python], () => {
       expect((await project.cli('verify', '--deep')).code).toBe(0)
       expect(await catalog.stop()).toBe(0)
     })
+
+    it('Spark has its requests signed, and is refused with the reason', async () => {
+      const { catalog, url } = await served()
+      const seen = await spark(url, 'remote-signing')
+      expect(seen.refused).toContain('its rows are computed from its inputs')
+      expect(await catalog.stop()).toBe(0)
+    })
   })
+
+  async function spark(url: string, way: string) {
+    const seen = await engine('spark', [sparkJar, awsJar].join(), url, TOKEN, way)
+    expect(seen).toMatchObject({ orders: 2, own: [0, 2, 10], dropped: null })
+    return seen
+  }
 })

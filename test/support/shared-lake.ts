@@ -9,12 +9,20 @@ import { CommitLog } from '../../src/log/log.js'
 import type { AuditedCall } from '../../src/serve/audit/call.js'
 import { catalog } from '../../src/serve/rest/catalog.js'
 import { MemoryStorage } from '../../src/storage/memory.js'
+import { s3Place } from '../../src/storage/s3/settings.js'
+import { signerFor } from '../../src/storage/s3/signing.js'
 
 export const schema = {
   type: 'struct',
   fields: [{ id: 1, name: 'id', required: false, type: 'long' }],
 }
 export const root = 'memory:///lake'
+/** Where its files would be, if it were in a bucket. */
+export const store = 'https://store.example'
+const keys = {
+  ...{ url: 's3://lakes/lake', keyId: 'k', secret: 's', token: undefined, region: 'r' },
+  ...{ endpoint: undefined, pathStyle: true, expires: undefined },
+}
 const file = (path: string): DataFile => ({
   path: `${root}/${path}`,
   rows: 1,
@@ -44,7 +52,9 @@ export const version = {
 
 /** A lake with tables of its own, and with namespaces of two teams. */
 export class SharedLake {
-  readonly storage = new MemoryStorage()
+  readonly storage = Object.assign(new MemoryStorage(), {
+    signer: signerFor(s3Place(`s3://lakes/lake?endpoint=${store}`), async () => keys),
+  })
   readonly calls: AuditedCall[] = []
   private readonly app = catalog(this.storage, {
     token: 'operator',

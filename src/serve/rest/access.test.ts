@@ -3,8 +3,10 @@ import {
   access,
   at,
   type Name,
+  root,
   SharedLake,
   schema,
+  store,
   version,
 } from '../../../test/support/shared-lake.js'
 import { CommitLog } from '../../log/log.js'
@@ -68,6 +70,15 @@ const matrix: Matrix = {
   [`${ns}/tables/{table}/credentials`]: {
     needs: 'read',
     path: 'namespaces/NS/tables/scores/credentials',
+  },
+  [`${ns.replace('GET', 'POST')}/tables/{table}/sign`]: {
+    needs: 'read',
+    path: 'namespaces/NS/tables/scores/sign',
+    body: async (lake, at) => {
+      const { 'metadata-location': location } = await lake.metadata('operator', `${at}.scores`)
+      const uri = location.replace(root, `${store}/lakes/lake`)
+      return { method: 'GET', uri, headers: {} }
+    },
   },
   [`${ns.replace('GET', 'POST')}/register`]: {
     needs: 'write',
@@ -241,5 +252,34 @@ describe('what is granted', () => {
     expect((await nobody.request('/v1/namespaces')).status).toBe(401)
     const open = catalog(lake.storage)
     expect((await open.request('/v1/namespaces')).status).toBe(200)
+  })
+})
+
+describe('signed requests', () => {
+  it('reach what their principal may read, and write what it may write', async () => {
+    const lake = await SharedLake.create()
+    const { metadata } = await lake.metadata('operator', 'ml.scores')
+    const folder = metadata.location.replace(root, `${store}/lakes/lake`)
+    const orders = `${store}/lakes/lake/silver/orders`
+    const sign = async (who: Name, table: string, method: string, uri: string) => {
+      const path = `namespaces/${table.replace('.', '/tables/')}/sign`
+      return (await lake.ask(who, 'POST', path, { method, uri, headers: {} })).status
+    }
+    for (const who of ['analyst', 'ml', 'narrow', 'operator'] as const)
+      expect(await sign(who, 'ml.scores', 'GET', `${folder}/data/x`)).toBe(200)
+    expect(await sign('hr', 'ml.scores', 'GET', `${folder}/data/x`)).toBe(404)
+    for (const who of ['ml', 'narrow', 'operator'] as const)
+      expect(await sign(who, 'ml.scores', 'PUT', `${folder}/data/x`)).toBe(200)
+    expect(await sign('analyst', 'ml.scores', 'PUT', `${folder}/data/x`)).toBe(403)
+    expect(await sign('analyst', 'silver.orders', 'GET', `${orders}/data/x`)).toBe(200)
+    expect(await sign('analyst', 'silver.orders', 'PUT', `${orders}/data/x`)).toBe(403)
+    expect(await sign('ml', 'silver.orders', 'GET', `${orders}/data/x`)).toBe(404)
+    expect(await sign('ml', 'ml.scores', 'GET', `${orders}/data/x`)).toBe(403)
+    // A table that is about to be made is for who may make it.
+    const fresh = `${store}/lakes/lake/external/ml/fresh-0123456789ab/data/x`
+    expect(await sign('ml', 'ml.fresh', 'PUT', fresh)).toBe(200)
+    expect(await sign('analyst', 'ml.fresh', 'PUT', fresh)).toBe(403)
+    expect(await sign('narrow', 'ml.fresh', 'PUT', fresh)).toBe(404)
+    expect(await sign('hr', 'ml.fresh', 'PUT', fresh)).toBe(404)
   })
 })

@@ -10,8 +10,8 @@ import { Credentials } from './credentials.js'
 import { MetadataFiles } from './files.js'
 import { Addresses } from './http/addresses.js'
 import { admit } from './http/admission.js'
-import { Bodies, told } from './http/exchange.js'
 import { routeCredentials, routeSigning } from './http/delegation.js'
+import { Bodies, told } from './http/exchange.js'
 
 import type { App } from './http/rooms.js'
 import { endpoints, routeNamespaces, routeTables, routeViews } from './http/routes.js'
@@ -33,7 +33,7 @@ export interface CatalogOptions {
   allowLocations?: readonly string[]
   /**
    * Clients that ask for it, and have shown the token, are given temporary credentials for one
-   * table, where the storage has some to give; yes, where nothing is said.
+   * table, or have their requests signed, where the storage can do so; yes, where nothing is said.
    */
   credentials?: boolean
   /**
@@ -66,7 +66,7 @@ export function catalog(storage: Storage, options: CatalogOptions = {}): Hono {
   const { onError } = options
   const trail = new AuditTrail(storage, onError ? { onError } : {})
   admit(app, bodies, { onCall: (call) => trail.add(call), ...options })
-  if (storage.url.startsWith('file:')) app.use(onlyHere(options.isLocal))
+  if (storage.url.startsWith('file:')) app.use(onlyHere(options.isLocal, options.behindProxy))
   const branches = route(app, storage, bodies, options)
   app.get('/v1/config', async (c) => {
     const [, branch] = /@(.+)$/.exec(c.req.query('warehouse') ?? '') ?? []
@@ -93,7 +93,7 @@ function route(
   const branches = new Branches({ storage, files, locations })
   const places = new Places(locations)
   const credentials = new Credentials({ storage, places, branches, vends, onError })
-  const signing = new Signing({ storage, places, branches, files })
+  const signing = new Signing({ storage, places, branches, files, vends })
   const addresses = new Addresses(branches)
   const rooms = { storage, files, locations, branches, addresses, bodies, credentials, signing }
   for (const base of ['/v1', '/v1/:branch']) {

@@ -1,6 +1,7 @@
 import { MoraineError } from '../../errors.js'
 import type { ObjectAccess } from '../../storage/staging.js'
 import type { Grant, Storage } from '../../storage/storage.js'
+import { mayWrite } from './access/rights.js'
 import type { Branch, Branches } from './branches.js'
 import type { Caller } from './caller.js'
 import { RestError } from './errors.js'
@@ -67,18 +68,16 @@ export class Credentials {
    *   asked at the moment.
    */
   async issue(
-    { principal }: Caller,
+    caller: Caller,
     branch: Branch,
     table: TableAt,
     refresh?: string,
   ): Promise<Issued | undefined> {
-    if (!this.vends || !this.storage.vend || principal.name === 'anonymous') return undefined
+    if (!this.vends || !this.storage.vend || caller.principal.readOnly) return undefined
     const { main } = this.branches
     const logs = branch === main ? [main] : [branch, main]
     const states = await Promise.all(logs.map(({ journal }) => journal.head()))
-    const { namespace, name } = table.identifier
-    const writes = principal.rights.may('write', [...namespace, name])
-    const grants = await this.places.grants(states, table, writes)
+    const grants = await this.places.grants(states, table, mayWrite(caller, table.identifier))
     if (grants.length === 0) return undefined
     const access = await this.accessFor(grants)
     return access && issued(access, refresh)

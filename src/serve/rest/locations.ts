@@ -88,7 +88,7 @@ export class Locations {
     )
   }
 
-  private readonly layout: Layout = {
+  readonly layout: Layout = {
     pathOf: (location) => this.pathOf(location),
     ofNamespace: (namespace, state) =>
       [this.ofNamespace(namespace), this.given(namespace, state) ?? []]

@@ -84,18 +84,17 @@ export class Places {
    * The same for a table that is about to be made, whose place only its client knows: the one in
    * which a file of it would lie.
    *
+   * @param states of its branch first.
    * @param path of the file.
-   * @param base where tables of its namespace lie.
    */
   grantsForNew(
-    states: readonly LakeState[],
+    states: readonly [LakeState, ...LakeState[]],
     identifier: Identifier,
-    base: string,
     path: string,
   ): Grant[] {
-    const [begin = ''] = this.inLake([this.locations.fresh(base, identifier, '')])
+    const begin = `${this.locations.layout.ofRelation(identifier, states[0])}-`
     const [id] = /^[0-9a-f]{12}(?=\/)/.exec(path.slice(begin.length)) ?? []
-    if (begin === '' || !path.startsWith(begin) || id === undefined) return []
+    if (begin === '-' || !path.startsWith(begin) || id === undefined) return []
     const folder = begin + id
     const own = keyOfRelation(identifier)
     const isOthers = states.some((state) => isShared(this.foldersOf(state, false), folder, own))

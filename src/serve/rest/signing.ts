@@ -1,7 +1,7 @@
 import { MoraineError } from '../../errors.js'
 import type { Json } from '../../iceberg/spec/updates/json.js'
-import type { LakeState } from '../../log/commit.js'
 import type { Grant, ObjectCall, PlainRequest, Storage } from '../../storage/storage.js'
+import { mayWrite, refuseCreating, refuseReading } from './access/rights.js'
 import type { Branch, Branches } from './branches.js'
 import type { Caller } from './caller.js'
 import { addressIn } from './credentials.js'
@@ -16,6 +16,11 @@ import { externalOf, pointerOf } from './relations.js'
 const REMEMBERED = 5000
 const KEPT = 1000
 
+interface Remembered {
+  until: number
+  grants: Promise<GrantsFor>
+}
+
 /** What a request for a path may do: a table that is not there yet has one for each. */
 type GrantsFor = (path: string) => readonly Grant[]
 
@@ -24,6 +29,8 @@ interface Parts {
   places: Places
   branches: Branches
   files: MetadataFiles
+  /** Without it, nothing is signed. */
+  vends: boolean
 }
 
 /**
@@ -31,13 +38,14 @@ interface Parts {
  * rules that no policy can say, such as that nothing is ever written in the place of something.
  */
 export class Signing {
-  private readonly kept = new Map<string, { until: number; grants: Promise<GrantsFor> }>()
+  private readonly kept = new WeakMap<Caller['principal'], Map<string, Remembered>>()
 
   constructor(private readonly parts: Parts) {}
 
   /** Whether requests are signed for who asks. */
   isFor({ principal }: Caller): boolean {
-    return this.parts.storage.signer !== undefined && principal.name !== 'anonymous'
+    const { storage, vends } = this.parts
+    return vends && storage.signer !== undefined && principal.readOnly === undefined
   }
 
   /**
@@ -85,43 +93,35 @@ export class Signing {
 
   /** Engines send many requests for the files of one table. */
   private grantsFor(caller: Caller, branch: Branch, identifier: Identifier): Promise<GrantsFor> {
-    const key = JSON.stringify([caller.principal.name, branch.name, identifier])
-    const known = this.kept.get(key)
+    const kept = this.kept.get(caller.principal) ?? new Map<string, Remembered>()
+    this.kept.set(caller.principal, kept)
+    const key = JSON.stringify([branch.name, identifier])
+    const known = kept.get(key)
     if (known && known.until > Date.now()) return known.grants
     const grants = this.found(caller, branch, identifier)
-    this.kept.delete(key)
-    this.kept.set(key, { until: Date.now() + REMEMBERED, grants })
-    grants.catch(() => this.kept.delete(key))
-    const [oldest] = this.kept.keys()
-    if (this.kept.size > KEPT) this.kept.delete(oldest as string)
+    kept.delete(key)
+    kept.set(key, { until: Date.now() + REMEMBERED, grants })
+    grants.catch(() => kept.delete(key))
+    const [oldest] = kept.keys()
+    if (kept.size > KEPT) kept.delete(oldest as string)
     return grants
   }
 
-  private async found(
-    { principal }: Caller,
-    branch: Branch,
-    identifier: Identifier,
-  ): Promise<GrantsFor> {
+  private async found(caller: Caller, branch: Branch, identifier: Identifier): Promise<GrantsFor> {
+    refuseReading(caller, identifier, 'table')
     const { places, branches, files } = this.parts
     const [own, main] = await Promise.all([branch.journal.head(), branches.main.journal.head()])
-    const states = branch === branches.main ? [own] : [own, main]
+    const states = branch === branches.main ? ([own] as const) : ([own, main] as const)
     if (!isManaged(identifier.namespace) && !externalOf(own, identifier)) {
-      if (!isThere(own, identifier.namespace) || !principal.writes)
-        throw noSuch('table', shownName(identifier))
-      const base = placeOf(own, branch, identifier)
-      return (path) => places.grantsForNew(states, identifier, base, path)
+      refuseCreating(caller, identifier)
+      if (!isThere(own, identifier.namespace)) throw noSuch('table', shownName(identifier))
+      return (path) => places.grantsForNew(states, identifier, path)
     }
-    const at = pointerOf(own, identifier, 'table')
+    const at = pointerOf(caller, own, identifier, 'table')
     const table = { identifier, at: at.metadata, metadata: () => files.json(at) }
-    const grants = await places.grants(states, table, principal.writes && 'all')
+    const grants = await places.grants(states, table, mayWrite(caller, identifier) && 'all')
     return () => grants
   }
-}
-
-/** Where tables of a namespace lie. */
-function placeOf(state: LakeState, branch: Branch, identifier: Identifier): string {
-  const location = branch.namespaces.locationFor(state, identifier, undefined, '')
-  return location.slice(0, location.lastIndexOf('/'))
 }
 
 /** @throws RestError for what grants do not include. */

@@ -86,7 +86,9 @@ export function understood(
   throw cant(method, 'only reading, listing, and creating objects is signed')
 }
 
-/** What signs the request, beside its own headers: an object is created only where there is none. */
+/**
+ * What signs the request, beside its own headers: an object is created only where there is none.
+ */
 function signed(request: Understood, method: string, keys: SigningKeys, now: Date) {
   const once = request.creates ? { 'if-none-match': '*' } : {}
   const covered = Object.entries(request.headers).filter(([name]) => COVERED.test(name))

@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import type { Principal } from '../../../define/access/principal.js'
 import { MoraineError, messageOf } from '../../../errors.js'
+import { redact } from '../../../secrets.js'
 import { isLoopback } from '../../../serve/access.js'
 import type { AuditedCall } from '../../../serve/audit/call.js'
 import type { AuditTrail } from '../../../serve/audit/trail.js'
@@ -21,7 +22,7 @@ const REQUEST_PATIENCE = 5000
  */
 export async function openCatalog(
   { lake, storage }: Served,
-  options: Pick<CatalogOptions, 'allowLocations' | 'behindProxy'>,
+  options: Pick<CatalogOptions, 'allowLocations' | 'behindProxy' | 'credentials'>,
   log: ProcessLog,
 ): Promise<{ app: Hono; audit: AuditTrail }> {
   const rest = await import('../../../serve/rest/catalog.js')
@@ -38,8 +39,20 @@ export async function openCatalog(
     audit.add(call)
     tellRefused(log, call)
   }
-  const app = rest.catalog(patient, { token, access: lake.access, onCall, ...options })
+  const app = rest.catalog(patient, {
+    token,
+    access: lake.access,
+    onCall,
+    onError: (error) => tellFailed(log, error),
+    ...options,
+  })
   return { app, audit }
+}
+
+/** Says what a client was only told that it failed. */
+function tellFailed(log: ProcessLog, error: unknown): void {
+  const hint = error instanceof MoraineError && error.hint ? `. ${error.hint}` : ''
+  log.tell({ event: 'catalog failed' }, `Catalog: ${redact(messageOf(error) + hint)}`, 'warn')
 }
 
 /** Says which writes and which secrets were refused; the audit trail has the others. */
@@ -62,11 +75,11 @@ export function checkCatalogAccess(
   behindProxy = false,
 ): void {
   const isLocal = isLoopback(host)
-  if (!isLocal && url.startsWith('file://'))
+  if ((!isLocal || behindProxy) && url.startsWith('file://'))
     throw new MoraineError(
       'usage',
       `Engines on other machines cannot open the files of ${url}, which the catalog would refer them to`,
-      { hint: 'Listen on 127.0.0.1, or keep the lake in a bucket.' },
+      { hint: 'Listen on 127.0.0.1 without a proxy, or keep the lake in a bucket.' },
     )
   if (isLocal && !behindProxy) return
   if (variable('MORAINE_TOKEN') === undefined && lake.access === undefined)

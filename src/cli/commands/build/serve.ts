@@ -59,6 +59,10 @@ export function define(command: Command): Command {
       '--allow-location <prefixes...>',
       'with --catalog, locations outside the lake where tables of other engines may be stored',
     )
+    .option(
+      '--no-credentials',
+      'with --catalog, give engines no temporary credentials for the bucket: they need keys of their own',
+    )
     .option('--jobs <jobs>', 'number of jobs to run at the same time', '1')
     .addHelpText(
       'after',
@@ -83,6 +87,7 @@ interface Options {
   behindProxy?: boolean
   catalog?: boolean
   allowLocation?: string[]
+  credentials: boolean
   every: number
   jobs: number
   /** In MiB. */
@@ -189,7 +194,7 @@ async function serveUntil({ project, options, daemon, log, stop, ending }: Servi
 
 async function listenFor(
   { lake, storage }: Project,
-  { port, host, name = [], buffer, catalog, behindProxy, allowLocation = [] }: Options,
+  { port, host, name = [], buffer, catalog, ...options }: Options,
   { daemon, log }: { daemon: Daemon; log: ProcessLog },
   receivers: readonly Receiver[],
 ): Promise<RunningServer> {
@@ -197,7 +202,11 @@ async function listenFor(
   const opened = catalog
     ? await openCatalog(
         { lake, storage },
-        { allowLocations: allowLocation, behindProxy: behindProxy === true },
+        {
+          allowLocations: options.allowLocation ?? [],
+          behindProxy: options.behindProxy === true,
+          credentials: options.credentials,
+        },
         log,
       )
     : undefined

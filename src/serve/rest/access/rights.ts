@@ -21,6 +21,10 @@ const levelsOf = ({ namespace, name }: Identifier) => [...namespace, name]
 export const mayRead = ({ principal }: Caller, identifier: Identifier) =>
   principal.rights.may('read', levelsOf(identifier))
 
+/** Whether a table or view may be written, for what is given to whom may. */
+export const mayWrite = ({ principal }: Caller, identifier: Identifier) =>
+  principal.rights.may('write', levelsOf(identifier))
+
 /** Whether a namespace is shown, for lists. */
 export const maySee = ({ principal }: Caller, namespace: Namespace) =>
   principal.rights.sees(namespace)
@@ -42,7 +46,7 @@ export function refuseWriting(
   kind: 'table' | 'view',
 ): void {
   note(caller, shownName(identifier))
-  if (caller.principal.rights.may('write', levelsOf(identifier))) return
+  if (mayWrite(caller, identifier)) return
   refuseReading(caller, identifier, kind)
   throw mayNot(caller, `write to ${shownName(identifier)}`)
 }
@@ -50,7 +54,7 @@ export function refuseWriting(
 /** @throws RestError where no table or view of this name may be created. */
 export function refuseCreating(caller: Caller, identifier: Identifier): void {
   note(caller, shownName(identifier))
-  if (caller.principal.rights.may('write', levelsOf(identifier))) return
+  if (mayWrite(caller, identifier)) return
   refuseSeeing(caller, identifier.namespace)
   throw mayNot(caller, `write to ${shownName(identifier)}`)
 }
