@@ -2,8 +2,7 @@ import { fullName } from '../define/dataset.js'
 import { inputsOf } from '../define/inputs.js'
 import { secondsOf } from '../define/interval.js'
 import type { Lake } from '../define/lake.js'
-import type { AnyDataset, Bronze } from '../define/model.js'
-import { MoraineError } from '../errors.js'
+import type { Bronze } from '../define/model.js'
 import type { LakeState } from '../log/commit.js'
 import { quarantinedOf } from '../log/quarantined.js'
 import type { Batches } from '../step/batches.js'
@@ -37,21 +36,4 @@ export async function batchesToExpire(
     }
   }
   return found
-}
-
-/** The error for a build that would lose rows. */
-export function wouldLose(dataset: AnyDataset, lost: readonly string[]): MoraineError {
-  const name = fullName(dataset)
-  const batches = lost.every((input) => input.startsWith('bronze.'))
-  const back = batches
-    ? `If they are archived, restore them first: moraine rebuild ${name} --from archive. Or build`
-    : 'Build'
-  return new MoraineError(
-    'usage',
-    `${name} would have to be rebuilt from all of its rows, but ${lost.join(', ')} has expired some of them`,
-    {
-      ...(dataset.place ? { place: dataset.place } : {}),
-      hint: `${back} it from what is left: moraine run ${name} --allow-loss`,
-    },
-  )
 }

@@ -8,6 +8,7 @@ import type { AnyDataset } from '../define/model.js'
 import { messageOf } from '../errors.js'
 import type { LakeState } from '../log/commit.js'
 import { quarantinedOf } from '../log/quarantined.js'
+import { adoptedText } from '../plan/decide.js'
 import { plan, type Stage } from '../plan/plan.js'
 import type { Looked } from '../run/sources.js'
 import { hash } from '../step/context.js'
@@ -24,6 +25,8 @@ export interface Status {
   in?: number
   discarded?: number
   superseded?: number
+  /** What other engines have changed of its rows. */
+  adopted?: { added: number; removed: number }
   state: string
   /**
    * An extract that has far fewer rows than the one that is there, and waits for somebody to accept
@@ -99,10 +102,12 @@ function statusOf(
   if (bronze) return { ...common, ...bronzeTotals(dataset, state) }
   const table = state.tables[name]
   if (!table) return { ...common, rows: null, bytes: null, files: null }
-  const { rows, bytes, files, counts } = table
+  const { rows, bytes, files, counts, adopted } = table
   const { in: read, discarded, superseded } = counts ?? {}
+  const changed = adopted && { adopted: { added: adopted.added, removed: adopted.removed } }
   return {
     ...common,
+    ...(adopted ? { ...changed, notes: [...notes, adoptedText(adopted)] } : {}),
     rows,
     bytes,
     files,

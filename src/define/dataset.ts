@@ -93,6 +93,7 @@ export function silver<S extends Shape>(
     history = false,
     keep,
     compression,
+    writes,
     ...about
   } = others
   const columns = columnRefs()
@@ -116,6 +117,7 @@ export function silver<S extends Shape>(
     history,
     keep: toKeep(keep),
     compression,
+    writes,
     columns,
   }) as unknown as Silver<any>
 }
@@ -166,7 +168,7 @@ export function gold<S extends Shape = Shape>(
     sqlTag.fits(given) ? 'Write gold(name, { query: sql`…` })' : undefined,
   )
   const { query = noSql, columns, partitionBy, incremental, checks, keep, ...others } = good
-  const { compression, view = false, ...about } = others
+  const { compression, writes, view = false, ...about } = others
   return made(good, {
     kind: 'dataset',
     tier: 'gold',
@@ -180,6 +182,7 @@ export function gold<S extends Shape = Shape>(
     checks: checks ?? [],
     keep: toKeep(keep),
     compression,
+    writes,
     view,
     columns: columnRefs(),
   }) as unknown as Gold<any>

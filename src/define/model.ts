@@ -166,6 +166,7 @@ export interface Silver<R = unknown> extends Common<'silver', R> {
   readonly history: boolean
   readonly keep: Keep | undefined
   readonly compression: TableCompression | undefined
+  readonly writes: Writes | undefined
   readonly columns: ColumnRefs<keyof R & string>
 }
 
@@ -177,6 +178,7 @@ export interface Gold<R = unknown> extends Common<'gold', R> {
   readonly checks: readonly Check[]
   readonly keep: Keep | undefined
   readonly compression: TableCompression | undefined
+  readonly writes: Writes | undefined
   /** Whether it is a view, without rows of its own. */
   readonly view: boolean
   readonly columns: ColumnRefs<keyof R & string>
@@ -186,6 +188,9 @@ export interface Gold<R = unknown> extends Common<'gold', R> {
  * Compression of a table's Parquet files: `zstd` is smaller, `snappy` is known to every old reader.
  */
 export type TableCompression = 'zstd' | 'snappy'
+
+/** Whether other engines may change the rows of a table: `allow`; refused without it. */
+export type Writes = 'allow'
 
 /** How a gold dataset is updated without recomputing all of it. */
 export interface Incremental<C extends string = string> {
@@ -329,6 +334,11 @@ export interface SilverOptions<S extends Shape> extends About {
    * on.
    */
   compression?: TableCompression
+  /**
+   * Whether other engines may add, change and delete rows of the table through the catalog of
+   * `moraine serve --catalog`: `allow`. Later runs keep such rows, and merge new ones by key.
+   */
+  writes?: Writes
 }
 
 export interface GoldOptions<S extends Shape> extends About {
@@ -344,6 +354,12 @@ export interface GoldOptions<S extends Shape> extends About {
   keep?: Keep & { by: GoldName<S> }
   /** How the files of its table are compressed; `zstd` when not given. */
   compression?: TableCompression
+  /**
+   * Whether other engines may add, change and delete rows of the table through the catalog of
+   * `moraine serve --catalog`: `allow`. A run that would compute the table without such rows is
+   * refused.
+   */
+  writes?: Writes
   /**
    * Store the query, not its rows: readers get the current result. There is no table, so other
    * engines do not see it, and there is nothing to partition, check, compress or expire.

@@ -14,38 +14,63 @@ import { compareValues, decodeValue } from './spec/values.js'
 import type { Table } from './table.js'
 
 /**
- * Holds a snapshot that another engine has made against the version that it follows: what it lists
- * as it was must be so, and what is new must be listed as it is. What data files hold is not looked
- * at.
+ * Holds snapshots that another engine has made, one upon the other, against the version that they
+ * follow: what the last one lists as it was must be so, and what is new must be listed as it is.
+ * What data files hold is not looked at.
  *
+ * @param added the ids of the snapshots.
  * @returns what is wrong; `undefined` where nothing is.
  */
 export async function flawOf(
   before: { table: Table; contents: Contents },
   after: { table: Table; contents: Contents },
+  added: ReadonlySet<string>,
 ): Promise<string | undefined> {
-  const snapshot = after.table.snapshot as Snapshot
+  const snapshots = after.table.metadata.snapshots.filter((one) =>
+    added.has(String(one['snapshot-id'])),
+  )
   if (after.contents.twice !== undefined) return `${after.contents.twice} is listed twice`
   const known = new Map((await before.table.manifests()).map((one) => [one.manifest_path, one]))
   for (const manifest of await after.table.manifests()) {
     const old = known.get(manifest.manifest_path)
     const flaw = old
       ? changedRow(old, manifest)
-      : flawOfManifest(after.table, snapshot, manifest, await after.table.entries(manifest))
+      : flawOfManifest(after.table, snapshots, manifest, await after.table.entries(manifest))
     if (flaw !== undefined) return `${manifest.manifest_path}: ${flaw}`
   }
   for (const [path, planned] of after.contents.entries) {
     const old = before.contents.entries.get(path)
-    const flaw = old ? changedEntry(old, planned) : flawOfFresh(planned)
+    const flaw = old ? changedEntry(old, planned) : flawOfFresh(planned, added)
     if (flaw !== undefined) return `${path}: ${flaw}`
   }
   return undefined
 }
 
-/** Files that a snapshot adds and drops, of rows and of deletes. */
+/** Files that snapshots add and drop, of rows and of deletes, and what that means for rows. */
 export function changesBetween(before: Contents, after: Contents) {
   const files = (planned: readonly Planned[]) => planned.map(({ entry }) => entry.file)
-  return { gone: files(without(before, after)), fresh: files(without(after, before)) }
+  const [had, has] = [before, after].map(rowsOfFiles) as [Map<string, number>, Map<string, number>]
+  let [added, removed] = [0, 0]
+  for (const path of new Set([...had.keys(), ...has.keys()])) {
+    const more = (has.get(path) ?? 0) - (had.get(path) ?? 0)
+    if (more > 0) added += more
+    else removed -= more
+  }
+  return {
+    gone: files(without(before, after)),
+    fresh: files(without(after, before)),
+    rows: { added, removed },
+  }
+}
+
+/** Live rows of each data file. */
+function rowsOfFiles({ tasks }: Contents): Map<string, number> {
+  return new Map(
+    tasks.map(({ file, deletes }) => [
+      file.path,
+      file.rows - deletes.reduce((sum, { rows }) => sum + rows, 0),
+    ]),
+  )
 }
 
 /** What a list says of a manifest that was there before must be what it said. */
@@ -79,14 +104,16 @@ const textOf = (partitions: ManifestFile['partitions']) =>
 
 function flawOfManifest(
   table: Table,
-  snapshot: Snapshot,
+  snapshots: readonly Snapshot[],
   row: ManifestFile,
   entries: readonly ManifestEntry[],
 ): string | undefined {
   const spec = table.metadata['partition-specs'].find((s) => s['spec-id'] === row.partition_spec_id)
   if (!spec) return `the table has no partition spec ${row.partition_spec_id}`
-  if (String(row.added_snapshot_id) !== String(snapshot['snapshot-id']))
-    return 'it is listed as one of another snapshot'
+  const snapshot = snapshots.find(
+    (one) => String(one['snapshot-id']) === String(row.added_snapshot_id),
+  )
+  if (!snapshot) return 'it is listed as one of another snapshot'
   if (row.sequence_number !== snapshot['sequence-number'])
     return `its sequence number is ${row.sequence_number} instead of ${snapshot['sequence-number']}`
   if (entries.some(({ file }) => isDeletes(file) !== (row.content === 1)))
@@ -165,8 +192,12 @@ const sameBytes = (a: Uint8Array, b: Uint8Array | undefined) =>
   b !== undefined && Buffer.compare(a, b) === 0
 
 /** What must be so of each file that an engine adds. */
-function flawOfFresh({ entry: { status, file } }: Planned): string | undefined {
-  if (status !== 'added') return 'it is listed as a file that was there before, and was not'
+function flawOfFresh(
+  { entry: { snapshotId, file } }: Planned,
+  added: ReadonlySet<string>,
+): string | undefined {
+  if (!added.has(String(snapshotId)))
+    return 'it is listed as a file that was there before, and was not'
   if (file.format !== undefined)
     return `it is a file of format ${file.format}: tables of the lake are of Parquet files`
   if (file.content === 'equality deletes')

@@ -30,6 +30,8 @@ export interface TableState {
    * them.
    */
   expiringInputs?: readonly string[]
+  /** What other engines have changed of its rows since all of them were computed. */
+  adopted?: Adopted
   /**
    * Where rows expire: the column that says how old they are, from when the oldest is that is
    * there, and before which time rows have gone.
@@ -37,9 +39,19 @@ export interface TableState {
   retention?: { column: string; oldest?: string; expiredBefore?: string } | undefined
 }
 
+/** Changes of other engines to rows of a table, as far as its manifests tell. */
+export interface Adopted {
+  /** Rows that they have added; those that they have written again with others count as well. */
+  added: number
+  /** Rows that they have deleted, or written again. */
+  removed: number
+  /** No run has checked the table's keys since. */
+  unchecked?: boolean
+}
+
 /**
  * Every row in is in exactly one of the others: in = kept + discarded + superseded + deleted +
- * expired.
+ * expired. Where other engines have changed rows, in + added = … + removed ({@link Adopted}).
  */
 export interface RowCounts {
   in: number

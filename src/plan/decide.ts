@@ -4,7 +4,7 @@ import { inputsOf, lookupsOf } from '../define/inputs.js'
 import type { AnyDataset, AnyInput, Gold, Silver } from '../define/model.js'
 import { keptFrom, retentionOf } from '../define/retention.js'
 import { countOf, thousands } from '../define/thousands.js'
-import type { BatchPointer, Offsets, TableState } from '../log/commit.js'
+import type { Adopted, BatchPointer, Offsets, TableState } from '../log/commit.js'
 import { compareDefinitions, type DefinitionChanges } from './changes.js'
 import type { BuildDecision, Decision, Discovery, View, Window } from './decision.js'
 import { definitionOf } from './fingerprint.js'
@@ -54,6 +54,33 @@ export function decide(dataset: Silver | Gold, view: View, options: DecideOption
 export function decideFor(
   dataset: Silver | Gold,
   view: View,
+  options: DecideOptions,
+): { decision: Decision; byInputs: boolean } {
+  const { decision, byInputs } = decideAlone(dataset, view, options)
+  return { decision: withDrops(decision, dataset, view), byInputs }
+}
+
+/** Says which changes of other engines a build would drop: silver keeps them in increments. */
+function withDrops(decision: Decision, dataset: Silver | Gold, view: View): Decision {
+  const { adopted } = view.tables[fullName(dataset)] ?? {}
+  if (!adopted || decision.action !== 'build' || decision.expires) return decision
+  if (decision.mode === 'incremental' && dataset.tier === 'silver') return decision
+  const reason = `${decision.reason}, but ${adoptedText(adopted)} would be dropped`
+  return { ...decision, reason, drops: adopted }
+}
+
+/** What other engines have changed of a table, in words. */
+export function adoptedText({ added, removed }: Adopted): string {
+  const parts = [
+    ...(added > 0 ? [`${countOf(added, 'row')} added`] : []),
+    ...(removed > 0 ? [`${countOf(removed, 'row')} removed`] : []),
+  ]
+  return `${parts.join(' and ')} by other engines`
+}
+
+function decideAlone(
+  dataset: Silver | Gold,
+  view: View,
   { full, hash, now }: DecideOptions,
 ): { decision: Decision; byInputs: boolean } {
   const table = view.tables[fullName(dataset)]
@@ -72,7 +99,7 @@ export function decideFor(
   const found = decideByInputs(dataset, view, seen, table, build)
   const decision = changes
     ? withChanges(found, changes)
-    : ((found.action === 'none' ? expiring(dataset, table, now) : undefined) ?? found)
+    : ((found.action === 'none' ? idle(dataset, table, now) : undefined) ?? found)
   return { decision, byInputs: true }
 }
 
@@ -121,6 +148,13 @@ function decideView(dataset: Gold, view: View, hash: DecideOptions['hash']): Dec
   const changes = compareDefinitions(stored.definition, definitionOf(dataset, hash), known)
   if (changes) return build(changes.said.join(', ') || 'its definition changed')
   return { action: 'none', reason: 'a view: its query is stored and computed when it is read' }
+}
+
+/** What to do if no input is new. */
+function idle(dataset: Silver | Gold, table: TableState, now: Date): Decision | undefined {
+  if (!table.adopted?.unchecked || !canKeepRows(dataset)) return expiring(dataset, table, now)
+  const reason = 'other engines have changed its rows: its keys and checks are held against them'
+  return { action: 'build', mode: 'incremental', reason, windows: [] }
 }
 
 /** What to do if no input is new, but rows of a table have become older than its `keep`. */

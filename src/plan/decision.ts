@@ -1,4 +1,4 @@
-import type { BatchPointer, LakeState } from '../log/commit.js'
+import type { Adopted, BatchPointer, LakeState } from '../log/commit.js'
 
 /** What a bronze source offers that the lake does not have yet. */
 export type Discovery = (FilesDiscovery | RowsDiscovery) & {
@@ -56,6 +56,8 @@ export interface BuildDecision {
    * them.
    */
   lost?: readonly string[]
+  /** Changes of other engines to the table, which would not be there any more. */
+  drops?: Adopted
   /** Nothing is to be done but to let rows go that are older than `keep`. */
   expires?: true
   /** Of gold: compute all parts whose rows are still there, whatever changed. */

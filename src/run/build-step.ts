@@ -1,7 +1,7 @@
-import { wouldLose } from '../bronze/expire-batches.js'
 import { fullName } from '../define/dataset.js'
 import type { Gold, Silver } from '../define/model.js'
 import type { BuildDecision, View } from '../plan/decision.js'
+import { lossOf } from '../plan/loss.js'
 import type { BuildStage, ReplayStage } from '../plan/plan.js'
 import type { BuildOutcome, Built } from '../step/built.js'
 import { hash, type RunContext } from '../step/context.js'
@@ -88,7 +88,8 @@ async function build(
   const { context, recorder, view } = task
   const older = options.acceptDefinition ? undefined : olderDefinition(dataset, view, hash)
   if (older) throw older
-  if (decision.lost && !options.allowLoss) throw wouldLose(dataset, decision.lost)
+  const loss = options.allowLoss ? undefined : lossOf(dataset, decision)
+  if (loss) throw loss
   const work = workKey(dataset, view, options.full ?? false)
   const start = performance.now()
   const found = await recorder.journal.resumable(work)

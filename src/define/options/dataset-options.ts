@@ -122,6 +122,7 @@ export const silverOptions: OptionList<SilverOptions<Shape>> = {
     interval,
   ),
   compression: oneOf('zstd', 'snappy'),
+  writes: oneOf('allow'),
 }
 
 export const externalOptions: OptionList<ExternalOptions<Shape>> = {
@@ -155,5 +156,6 @@ export const goldOptions: OptionList<GoldOptions<Shape>> = {
     "an object such as { for: '3650 days', by: 'day' }",
   ),
   compression: oneOf('zstd', 'snappy'),
+  writes: oneOf('allow'),
   view: flag,
 }

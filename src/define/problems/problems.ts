@@ -79,6 +79,12 @@ function silverProblems(dataset: Silver<any>, collect: Collector): void {
       "Add the columns that identify a row: key: 'id'",
     )
   if (dataset.history) historyProblems(dataset, names, collect)
+  if (dataset.history && dataset.writes)
+    collect.add(
+      'writes: a history would not have the versions that other engines write',
+      'writes',
+      'Remove writes, or history',
+    )
   checkProblems(dataset, names, collect)
   for (const part of ['select', 'severity'] as const)
     for (const column of Object.keys(dataset[part]))
@@ -215,13 +221,14 @@ function incrementalProblems(
 /** A view has no rows of its own, and so nothing that is about rows which are stored. */
 function viewProblems(dataset: Gold<any>, collect: Collector): void {
   if (!dataset.view) return
-  const { partitionBy, incremental, checks, keep, compression } = dataset
+  const { partitionBy, incremental, checks, keep, compression, writes } = dataset
   const given = {
     partitionBy: partitionBy.length > 0,
     incremental,
     checks: checks.length > 0,
     keep,
     compression,
+    writes,
   }
   for (const [option, value] of Object.entries(given))
     if (value)

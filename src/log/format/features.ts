@@ -34,6 +34,8 @@ const features: Readonly<Record<string, Omit<FeatureUse, 'fields'>>> = {
   branches: { since: '0.1.0', needed: 'write' },
   // The same: a request that comes again would be carried out again.
   'request-keys': { since: '0.1.0', needed: 'write' },
+  // A run that does not know of them would find rows missing, or drop them in silence.
+  'adopted-rows': { since: '0.1.0', needed: 'write' },
   definitions: { since: '0.1.0', needed: 'none' },
   // Who passes over it rolls back to damaged files, as if nobody had found them.
   repairs: { since: '0.1.0', needed: 'none' },
@@ -54,6 +56,7 @@ const table = object<TableState>({
   sameRowsAs: since(WORDS),
   drivingInputs: since(WORDS),
   expiringInputs: since(WORDS),
+  adopted: since('adopted-rows'),
   retention: since(WORDS),
 })
 

@@ -1,4 +1,3 @@
-import { wouldLose } from '../../bronze/expire-batches.js'
 import { fullName } from '../../define/dataset.js'
 import { inputsOf, isBuilt } from '../../define/inputs.js'
 import type { AnyDataset } from '../../define/model.js'
@@ -7,6 +6,7 @@ import { CommitLog } from '../../log/log.js'
 import { couldNotRead, type Damage, type Part } from '../../log/verify/damage.js'
 import { decide } from '../../plan/decide.js'
 import { select } from '../../plan/graph.js'
+import { lossOf } from '../../plan/loss.js'
 import { runLake } from '../../run/execute.js'
 import { hash } from '../../step/context.js'
 import { Externals } from '../../step/external/externals.js'
@@ -89,10 +89,8 @@ export class TableRepairs {
     for (const one of select(this.options.lake, [`${fullName(dataset)}+`])) {
       if (one.tier === 'bronze') continue
       const decision = decide(one, state, { full: true, hash, now: new Date() })
-      if ('lost' in decision && decision.lost) {
-        const { message, hint } = wouldLose(one, decision.lost)
-        return `${message}. ${hint}`
-      }
+      const loss = lossOf(one, decision)
+      if (loss) return `${loss.message}. ${loss.hint}`
     }
     return undefined
   }

@@ -24,6 +24,8 @@ interface Shared {
   storage: Storage
   files: MetadataFiles
   locations: Locations
+  /** Tables of `lake.ts` whose rows engines may change. */
+  writable: ReadonlySet<string>
 }
 
 /** What a run built and did not publish, for those who want to look. */

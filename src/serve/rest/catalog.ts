@@ -29,6 +29,8 @@ export interface CatalogOptions {
    * read and nobody may write.
    */
   access?: readonly Principal[] | undefined
+  /** Datasets of `lake.ts` that say `writes: 'allow'`, by their full names: `silver.orders`. */
+  writable?: readonly string[]
   /** Prefixes of locations outside of the lake that tables may lie under: `file:///tmp`. */
   allowLocations?: readonly string[]
   /**
@@ -86,11 +88,11 @@ function route(
   app: App,
   storage: Storage,
   bodies: Bodies,
-  { allowLocations, credentials: vends = true, onError }: CatalogOptions,
+  { allowLocations, credentials: vends = true, writable, onError }: CatalogOptions,
 ): Branches {
   const files = new MetadataFiles(storage)
   const locations = new Locations(storage, allowLocations)
-  const branches = new Branches({ storage, files, locations })
+  const branches = new Branches({ storage, files, locations, writable: new Set(writable) })
   const places = new Places(locations)
   const credentials = new Credentials({ storage, places, branches, vends, onError })
   const signing = new Signing({ storage, places, branches, files, vends })

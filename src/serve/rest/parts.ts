@@ -11,4 +11,6 @@ export interface Parts {
   files: MetadataFiles
   locations: Locations
   namespaces: Namespaces
+  /** Tables of `lake.ts` whose rows engines may change. */
+  writable?: ReadonlySet<string>
 }

@@ -55,7 +55,7 @@ export class Tables {
     this.files = parts.files
     this.locations = parts.locations
     this.namespaces = parts.namespaces
-    this.managed = new ManagedTables(parts.storage, parts.files)
+    this.managed = new ManagedTables(parts.storage, parts.files, parts.writable)
   }
 
   async create(caller: Caller, identifier: Identifier, request: Json): Promise<LoadedTable> {

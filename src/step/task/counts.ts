@@ -1,5 +1,5 @@
 import { MoraineError } from '../../errors.js'
-import type { RowCounts } from '../../log/commit.js'
+import type { Adopted, RowCounts } from '../../log/commit.js'
 import type { StepCounts } from './output.js'
 
 const NONE: RowCounts = { in: 0, kept: 0, discarded: 0, superseded: 0 }
@@ -34,13 +34,18 @@ export function countEver(before: RowCounts | undefined, counts: StepCounts): Ro
 /**
  * Every row in is kept, discarded, superseded, a deletion or let go with time: anything else must
  * not pass.
+ *
+ * @param adopted rows that other engines have added to the table and removed from it.
  */
-export function proveNothingLost(name: string, counts: RowCounts): void {
+export function proveNothingLost(name: string, counts: RowCounts, adopted?: Adopted): void {
   const { deleted = 0, expired = 0 } = counts
-  if (counts.in === counts.kept + counts.discarded + counts.superseded + deleted + expired) return
+  const { added = 0, removed = 0 } = adopted ?? {}
+  const ended = counts.kept + counts.discarded + counts.superseded + deleted + expired
+  if (counts.in + added === ended + removed) return
+  const others = adopted ? ` (other engines: ${added} added, ${removed} removed)` : ''
   throw new MoraineError(
     'corrupt',
-    `${name}: the rows do not add up: ${counts.in} in, but ${counts.kept} kept + ${counts.discarded} discarded + ${counts.superseded} superseded + ${deleted} deleted + ${expired} expired`,
+    `${name}: the rows do not add up: ${counts.in} in, but ${counts.kept} kept + ${counts.discarded} discarded + ${counts.superseded} superseded + ${deleted} deleted + ${expired} expired${others}`,
     { hint: 'This is a bug in Moraine; nothing was published. Please report it.' },
   )
 }

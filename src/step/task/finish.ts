@@ -4,6 +4,7 @@ import { ChangedTable, ListedTable, type TableVersion } from '../../iceberg/vers
 import { brokenChecks, holdChecks } from '../checks.js'
 import { type StepContext, withSession } from '../context.js'
 import { saidOf, withoutExpired } from '../retention.js'
+import { checkAdopted } from './adopted.js'
 import { countEver } from './counts.js'
 import type { StepOutput, TableOutput } from './output.js'
 import type { StepTask } from './task.js'
@@ -39,9 +40,17 @@ export async function finishStep(
       : await withSession(context, name, (session) =>
           holdChecks(context, session, dataset, left.table, checked),
         )
-  const failure = rows.failure ?? brokenChecks(context, name, checks, dataset.place)
-  const notes = [...(rows.result.notes ?? []), ...saidOf(left.expired)]
-  const state = { ...own.state, ...(left.retention ? { retention: left.retention } : {}) }
+  const adopted = await checkAdopted(
+    context,
+    dataset,
+    left.table,
+    isAnew ? undefined : before?.adopted,
+  )
+  const failure =
+    rows.failure ?? adopted.failure ?? brokenChecks(context, name, checks, dataset.place)
+  const notes = [...(rows.result.notes ?? []), ...saidOf(left.expired), ...adopted.notes]
+  const retained = left.retention ? { retention: left.retention } : {}
+  const state = { ...own.state, ...retained, ...adopted.state }
   return {
     ...rows,
     tables: {

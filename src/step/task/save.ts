@@ -30,7 +30,8 @@ export async function saveOutput(
   const saved = Object.entries(output.tables).map(async ([table, changes]) => {
     const version = await saveTable(context, table, changes, folders)
     const before = changes.continues ? continued(view.tables[table], changes) : {}
-    const state = { ...before, ...tableState(version, definition), ...changes.state }
+    const kept = adoptedOf(view.tables[table], changes)
+    const state = { ...before, ...kept, ...tableState(version, definition), ...changes.state }
     return { table, version, state }
   })
   const all = await Promise.all(saved)
@@ -39,7 +40,8 @@ export async function saveOutput(
   const own = all.find(({ table }) => table === name)
   if (own && output.counts) {
     const counts = countEver(view.tables[name]?.counts, output.counts)
-    proveNothingLost(name, { ...counts, kept: own.version.totals.rows })
+    const { adopted } = own.state
+    proveNothingLost(name, { ...counts, kept: own.version.totals.rows }, adopted)
     tables[name] = { ...own.state, counts }
   }
   const { views, result, failure } = output
@@ -82,6 +84,15 @@ function continued(before: TableState | undefined, { changes }: TableOutput): Pa
   if (changes.length === 0) return before ?? {}
   const { sameRowsAs: _, ...others } = before ?? {}
   return others
+}
+
+/** What other engines have changed stays, unless all rows are computed. */
+function adoptedOf(
+  before: TableState | undefined,
+  { changes }: TableOutput,
+): Pick<TableState, 'adopted'> {
+  const isAnew = changes.some(({ removed }) => removed === 'all')
+  return before?.adopted && !isAnew ? { adopted: before.adopted } : {}
 }
 
 function tableState(table: Table, definition: Definition): TableState {

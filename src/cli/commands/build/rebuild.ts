@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { wouldLose } from '../../../bronze/expire-batches.js'
 import {
   commitRebuilt,
   isArchived,
@@ -15,6 +14,7 @@ import type { LakeState } from '../../../log/commit.js'
 import { whileWriting } from '../../../log/live.js'
 import { decide } from '../../../plan/decide.js'
 import { named, select } from '../../../plan/graph.js'
+import { lossOf } from '../../../plan/loss.js'
 import { bindNew } from '../../../run/bind/bind-new.js'
 import { Batches } from '../../../step/batches.js'
 import { currentUser, hash, type RunContext } from '../../../step/context.js'
@@ -133,7 +133,8 @@ async function refuseImpossible(
   for (const dataset of datasets) {
     if (dataset.tier === 'bronze') continue
     const decision = decide(dataset, view, { full: true, hash, now })
-    if ('lost' in decision && decision.lost) throw wouldLose(dataset, decision.lost)
+    const loss = lossOf(dataset, decision)
+    if (loss) throw loss
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Hono } from 'hono'
 import type { Principal } from '../../../define/access/principal.js'
+import { fullName } from '../../../define/dataset.js'
 import { MoraineError, messageOf } from '../../../errors.js'
 import { redact } from '../../../secrets.js'
 import { isLoopback } from '../../../serve/access.js'
@@ -42,6 +43,9 @@ export async function openCatalog(
   const app = rest.catalog(patient, {
     token,
     access: lake.access,
+    writable: lake.datasets
+      .filter((dataset) => dataset.tier !== 'bronze' && dataset.writes === 'allow')
+      .map(fullName),
     onCall,
     onError: (error) => tellFailed(log, error),
     ...options,

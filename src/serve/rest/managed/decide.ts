@@ -9,6 +9,8 @@ export interface ManagedRequest {
   table: string
   metadata: AnyMetadata
   updates: readonly Json[]
+  /** Whether its dataset says `writes: 'allow'`. */
+  writable?: boolean
 }
 
 /** What becomes of it; `did` says which names it changes, in words. */
@@ -17,26 +19,34 @@ export type ManagedDecision =
   | { as: 'names'; did: readonly string[] }
   /** The same rows in other files, if the files hold what the snapshot says. */
   | { as: 'rewrite'; did: readonly string[] }
+  /** Other rows, of an engine that may change them. */
+  | { as: 'adoption'; did: readonly string[] }
   | { as: 'refused'; why: string }
 
 /** Whether a client may change a table that `lake.ts` defines, by what it wants changed. */
-export function decideManaged({ table, metadata, updates }: ManagedRequest): ManagedDecision {
+export function decideManaged(request: ManagedRequest): ManagedDecision {
+  const { table, metadata, updates, writable = false } = request
   const snapshots = updates.flatMap(({ action, snapshot }) =>
     action === 'add-snapshot' && isObject(snapshot) ? [snapshot] : [],
   )
-  const did: string[] = []
+  const names: string[] = []
   for (const update of updates) {
     if (isOfSnapshot(update, snapshots)) continue
     const named = naming(metadata, update)
     if (named === undefined) return { as: 'refused', why: refusedUpdate(table, update) }
-    if (named) did.push(named)
+    if (named) names.push(named)
   }
-  const names = [...new Set(did)]
-  const [snapshot] = snapshots
-  if (!snapshot) return { as: 'names', did: names }
-  const why = refusedRewrite(table, metadata, updates, snapshots)
-  return why === undefined ? { as: 'rewrite', did: names } : { as: 'refused', why }
+  const did = [...new Set(names)]
+  if (snapshots.length === 0) return { as: 'names', did }
+  const other = snapshots.find((one) => operationOf(one) !== 'replace')
+  if (other && !writable) return { as: 'refused', why: refusedSnapshot(table, other) }
+  const flaw = flawOfChain(request, snapshots, writable ? Number.POSITIVE_INFINITY : 1)
+  const doing = other ? 'write to' : 'rewrite files of'
+  if (flaw) return { as: 'refused', why: `Cannot ${doing} ${table}: ${flaw}` }
+  return { as: other ? 'adoption' : 'rewrite', did }
 }
+
+const operationOf = ({ summary }: Json) => (isObject(summary) ? summary.operation : undefined)
 
 /** Whether an update adds a snapshot, or makes it the current one. */
 function isOfSnapshot(update: Json, added: readonly Json[]): boolean {
@@ -46,31 +56,30 @@ function isOfSnapshot(update: Json, added: readonly Json[]): boolean {
   return added.some((snapshot) => isSameId(snapshot['snapshot-id'], id))
 }
 
-/** Why snapshots are not one that has the same rows in other files, by what they say themselves. */
-function refusedRewrite(
-  table: string,
-  metadata: AnyMetadata,
-  updates: readonly Json[],
+/** What is wrong with snapshots that are to follow the current one, by what they say themselves. */
+function flawOfChain(
+  { metadata, updates }: ManagedRequest,
   snapshots: readonly Json[],
+  most: number,
 ): string | undefined {
-  const other = snapshots.find(
-    ({ summary }) => !isObject(summary) || summary.operation !== 'replace',
-  )
-  if (other) return refusedSnapshot(table, other)
-  const cannot = `Cannot rewrite files of ${table}`
-  const [snapshot, second] = snapshots
-  if (second) return `${cannot}: the request has several snapshots. Send one at a time`
-  const { 'parent-snapshot-id': parent, 'schema-id': schema } = snapshot as Json
-  if (!isSameId(parent, metadata['current-snapshot-id']))
-    return `${cannot}: snapshot ${parent ?? 'none'}, from which they were made, is not the current one`
-  if (schema !== undefined && schema !== null && schema !== metadata['current-schema-id'])
-    return `${cannot}: the snapshot has schema ${schema}, and the table has ${metadata['current-schema-id']}`
-  const isShown = updates.some(
+  if (snapshots.length > most) return 'the request has several snapshots. Send one at a time'
+  let current: unknown = metadata['current-snapshot-id']
+  for (const {
+    'parent-snapshot-id': parent,
+    'schema-id': schema,
+    'snapshot-id': id,
+  } of snapshots) {
+    if (!isSameId(parent ?? -1, current))
+      return `snapshot ${parent ?? 'none'}, which it follows, is not the current one`
+    if (!isSameId(schema ?? metadata['current-schema-id'], metadata['current-schema-id']))
+      return `the snapshot has schema ${schema}, and the table has ${metadata['current-schema-id']}`
+    current = id
+  }
+  const shown = updates.findLast(
     (update) => update.action === 'set-snapshot-ref' && isOfSnapshot(update, snapshots),
   )
-  return isShown
-    ? undefined
-    : `${cannot}: the snapshot is for a branch, and the table can have none`
+  if (shown && isSameId(shown['snapshot-id'], current)) return undefined
+  return 'the snapshot is for a branch, and the table can have none'
 }
 
 const isSameId = (a: unknown, b: unknown) => String(a) === String(b)

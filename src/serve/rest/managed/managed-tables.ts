@@ -11,8 +11,10 @@ import type { Storage } from '../../../storage/storage.js'
 import { illegal } from '../errors.js'
 import type { MetadataFiles, MetadataPointer } from '../files.js'
 import { type Identifier, isManaged, shownName } from '../names.js'
+import { checkedSnapshots } from './added.js'
+import { recordedAdoption } from './adopt.js'
 import { decideManaged } from './decide.js'
-import { checkedRewrite } from './rewrite.js'
+import { recordedRewrite } from './rewrite.js'
 import { refusing, writtenAt } from './written.js'
 
 /** A change of a table that `lake.ts` defines, which no commit holds yet. */
@@ -24,8 +26,10 @@ export interface ManagedChange {
   did: string | undefined
   /** When the first of the files that it names may have been written. */
   since: Date
-  /** What the log says of it, but for where its metadata lie. */
+  /** What the log says of it, but for where its metadata lie: they are those of before. */
   state: TableState
+  /** Whether its rows are the same. */
+  sameRows: boolean
 }
 
 /** What a client sends of one table. */
@@ -39,6 +43,8 @@ export class ManagedTables {
   constructor(
     private readonly storage: Storage,
     private readonly files: MetadataFiles,
+    /** Tables whose datasets say `writes: 'allow'`. */
+    private readonly writable: ReadonlySet<string> = new Set(),
   ) {}
 
   /**
@@ -54,40 +60,52 @@ export class ManagedTables {
   ): Promise<ManagedChange> {
     const metadata = completed(await this.files.json(before))
     checkRequirements(requirements, metadata)
-    const decision = decideManaged({ table, metadata, updates })
+    const decision = decideManaged({
+      table,
+      metadata,
+      updates,
+      writable: this.writable.has(table),
+    })
     if (decision.as === 'refused') throw illegal(decision.why)
     const previousFile = this.storage.locate(before.metadata)
     const after = applyUpdates(metadata, updates, { previousFile, now: Date.now() })
     if (after === metadata)
-      return { table, metadata, did: undefined, since: new Date(), state: before }
+      return { table, metadata, did: undefined, since: new Date(), state: before, sameRows: true }
     const version = await Table.load(this.storage, before)
     const named = decision.did.length > 0 ? [`${decision.did.join(', ')} of ${table}`] : []
     const since = await this.namedSince(table, version, metadata, after)
     if (decision.as === 'names')
-      return { table, metadata: after, did: named.join(), since, state: before }
-    const rewritten = await checkedRewrite(this.storage, {
+      return { table, metadata: after, did: named.join(), since, state: before, sameRows: true }
+    const added = {
       name: table,
       table: version,
       state: before,
       metadata: after,
-    })
+      ...how(decision.as, table),
+    }
+    const checked = await checkedSnapshots(this.storage, added)
+    const recorded =
+      decision.as === 'rewrite' ? recordedRewrite(added, checked) : recordedAdoption(added, checked)
     return {
       table,
-      metadata: rewritten.metadata,
-      did: [rewritten.did, ...named].join(', '),
-      since: new Date(Math.min(since.getTime(), rewritten.since.getTime())),
-      state: { ...before, ...rewritten.state },
+      metadata: checked.metadata,
+      did: [recorded.did, ...named].join(', '),
+      since: new Date(Math.min(since.getTime(), checked.since.getTime())),
+      state: recorded.state,
+      sameRows: decision.as === 'rewrite',
     }
   }
 
-  /** Writes what a table has become; its rows are the same. */
+  /** Writes what a table has become. */
   async save({
     metadata,
     state,
+    sameRows,
   }: ManagedChange): Promise<{ at: MetadataPointer; state: TableState }> {
     const folder = `${folderOf(state)}/metadata`
     const at = await this.files.write(folder, metadata, randomUUID(), state.metadata)
-    return { at, state: { ...state, ...at, sameRowsAs: sameRowsAs(state) } }
+    const same = sameRows ? { sameRowsAs: sameRowsAs(state) } : {}
+    return { at, state: { ...state, ...at, ...same } }
   }
 
   /**
@@ -136,6 +154,14 @@ export class ManagedTables {
       throw refuse(`it has no snapshot ${id}`)
     const named = { location: String(file['statistics-path']) }
     return writtenAt(this.storage, table, `${table.folder}/`, named).catch(refusing(refuse))
+  }
+}
+
+/** The error that refuses snapshots of a kind. */
+function how(as: 'rewrite' | 'adoption', table: string) {
+  const doing = as === 'rewrite' ? 'rewrite files of' : 'write to'
+  return {
+    refuse: (why: string) => illegal(`Cannot ${doing} ${table}: ${why}. Nothing was changed`),
   }
 }
 

@@ -25,7 +25,10 @@ const operations: Readonly<Record<string, string>> = {
 export function refusedSnapshot(table: string, snapshot: unknown): string {
   const summary = isObject(snapshot) && isObject(snapshot.summary) ? snapshot.summary : {}
   const doing = ownValue(operations, String(summary.operation)) ?? 'write to'
-  return `Cannot ${doing} ${table}: its rows are computed from its inputs, as lake.ts says, and a later run would not know of these. Write to a table in a namespace of your own instead`
+  const allowed = /^(silver|gold)\./.test(table)
+    ? `, or set writes: 'allow' on the dataset in lake.ts`
+    : ''
+  return `Cannot ${doing} ${table}: its rows are computed from its inputs, as lake.ts says, and a later run would not know of these. Write to a table in a namespace of your own instead${allowed}`
 }
 
 const columns: Refusal = (table) =>

@@ -1,0 +1,37 @@
+import { thousands } from '../../../define/thousands.js'
+import type { RowCounts, TableState } from '../../../log/commit.js'
+import type { Added, Checked } from './added.js'
+import type { Recorded } from './rewrite.js'
+
+const LONG_AGO = new Date(0).toISOString()
+
+/** What the log is to say of a table whose rows an engine has changed that may. */
+export function recordedAdoption(
+  { name, state }: Added,
+  { rows, changes, files, engine }: Checked,
+): Recorded {
+  const { added, removed } = changes.rows
+  const { sameRowsAs: _, adopted: before, ...others } = state
+  const adopted = {
+    added: (before?.added ?? 0) + added,
+    removed: (before?.removed ?? 0) + removed,
+    // Only silver has keys.
+    ...(name.startsWith('silver.') ? { unchecked: true } : {}),
+  }
+  const next: TableState = {
+    ...others,
+    ...files,
+    rows,
+    adopted,
+    ...(state.counts ? { counts: countsOf(state.counts, added - removed) } : {}),
+    // How old its rows are now is seen by the next run.
+    ...(state.retention ? { retention: { ...state.retention, oldest: LONG_AGO } } : {}),
+  }
+  const did = `adopt ${thousands(added)} added and ${thousands(removed)} removed rows of ${name}${engine}`
+  return { state: next, did }
+}
+
+const countsOf = (counts: RowCounts, more: number): RowCounts => ({
+  ...counts,
+  kept: counts.kept + more,
+})
