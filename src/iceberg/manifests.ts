@@ -14,7 +14,7 @@ import {
   type ManifestFile,
 } from './spec/manifest.js'
 import { decodeManifestList, describeManifest } from './spec/manifest-list.js'
-import type { Id } from './spec/metadata.js'
+import { type Id, isSameId } from './spec/metadata.js'
 import type { PartitionSpec } from './spec/transforms.js'
 import type { Schema } from './spec/types.js'
 import { compareValues } from './spec/values.js'
@@ -175,7 +175,7 @@ export async function mergeManifests(
     m.added_files_count + m.existing_files_count + m.deleted_files_count < LARGE
   const groups = new Map<string, ManifestFile[]>()
   for (const manifest of manifests)
-    if (isSmall(manifest) && manifest.added_snapshot_id !== ids.snapshotId) {
+    if (isSmall(manifest) && !isSameId(manifest.added_snapshot_id, ids.snapshotId)) {
       const key = `${manifest.partition_spec_id} ${manifest.content}`
       groups.set(key, [...(groups.get(key) ?? []), manifest])
     }

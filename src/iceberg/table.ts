@@ -2,12 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { MoraineError } from '../errors.js'
 import { readChecked } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
-import { remedyFor } from '../storage/remedy.js'
 import { pathOf, type Storage } from '../storage/storage.js'
 import type { TableChange } from './change.js'
 import type { ScanTask } from './deletes.js'
 import { realEffects, type TableEffects } from './effects.js'
-import { parseJson, toJsonText } from './json.js'
+import { toJsonText } from './json.js'
 import {
   isLive,
   Manifests,
@@ -18,25 +17,26 @@ import {
   writeManifest,
 } from './manifests.js'
 import { planFiles } from './plan-files.js'
+import { metadataIn } from './read-metadata.js'
 import { LIST_CHECKSUM } from './spec/checksums.js'
 import type { DataFile, ManifestEntry, ManifestFile } from './spec/manifest.js'
 import { encodeManifestList } from './spec/manifest-list.js'
 import {
   currentSnapshot,
-  expireSnapshots,
+  isSameId,
   namedSnapshots,
-  newTable,
   type Snapshot,
   type TableMetadata,
-  withSnapshot,
-  withUpdate,
 } from './spec/metadata.js'
 import type { Predicate } from './spec/prune.js'
 import type { PartitionSpec } from './spec/transforms.js'
 import type { Schema } from './spec/types.js'
+import { applyUpdates, following, withUpdates } from './spec/updates/apply.js'
+import { adding, creating, expiring } from './spec/updates/own-updates.js'
 import { rebased } from './spec/updates/rebase.js'
+import type { TableUpdate } from './spec/updates/table-update.js'
 import { summarize } from './summary.js'
-import { TableVersion } from './version.js'
+import { begun, TableVersion } from './version.js'
 
 /** Where a version of a table is. */
 export interface TablePointer {
@@ -51,7 +51,8 @@ const encoder = new TextEncoder()
 
 /**
  * One version of an Iceberg table (format version 2). A version never changes: `prepare` and
- * `write` give new ones, which nobody sees until the commit log points to them.
+ * `write` give new ones, which nobody sees until the commit log points to them. What changes of its
+ * metadata is a list of updates, which are applied when it is written.
  */
 export class Table extends TableVersion {
   private constructor(
@@ -60,9 +61,10 @@ export class Table extends TableVersion {
     /** The metadata file; `undefined` for a table that was never written. */
     private readonly at: TablePointer | undefined,
     private readonly effects: TableEffects,
-    private readonly cache = new Manifests(storage),
-    /** The metadata as it lies in the file. */
-    private readonly saved: TableMetadata | undefined = at === undefined ? undefined : metadata,
+    private readonly cache: Manifests,
+    /** The metadata as it lies in the file, and the updates that lead from there to this version. */
+    private readonly saved: TableMetadata | undefined,
+    private readonly updates: readonly TableUpdate[] = [],
   ) {
     super(storage, metadata)
   }
@@ -79,8 +81,9 @@ export class Table extends TableVersion {
 
   /** A table that does not exist yet, in the folder `path`. */
   static create(storage: Storage, path: string, effects = realEffects): Table {
-    const metadata = newTable(effects.uuid(), storage.locate(path))
-    return new Table(storage, metadata, undefined, effects)
+    const updates = creating(effects.uuid(), storage.locate(path))
+    const cache = new Manifests(storage)
+    return new Table(storage, begun(updates), undefined, effects, cache, undefined, updates)
   }
 
   /**
@@ -95,27 +98,14 @@ export class Table extends TableVersion {
   ): Promise<Table> {
     const { metadata: file, sha256: sum } = typeof at === 'string' ? { metadata: at } : at
     const text = decoder.decode(await readChecked(storage, file, sum))
-    let metadata: TableMetadata
-    try {
-      metadata = parseJson(text) as TableMetadata
-    } catch (cause) {
-      throw new MoraineError('corrupt', `${file} is damaged: it is not JSON`, {
-        cause,
-        path: file,
-        hint: remedyFor(file),
-      })
-    }
-    if (metadata['format-version'] !== 2)
-      throw new MoraineError(
-        'corrupt',
-        `${file} has Iceberg format version ${metadata['format-version']}; version 2 is supported`,
-      )
+    const metadata = metadataIn(text, file)
     return new Table(
       storage,
       metadata,
       { metadata: file, ...(sum ? { sha256: sum } : {}) },
       effects,
       cache,
+      metadata,
     )
   }
 
@@ -127,7 +117,7 @@ export class Table extends TableVersion {
   get tagged(): { tag: string; snapshot: Snapshot }[] {
     const { snapshots, refs } = this.metadata
     return Object.entries(refs).flatMap(([tag, { 'snapshot-id': id }]) => {
-      const snapshot = snapshots.find((one) => String(one['snapshot-id']) === String(id))
+      const snapshot = snapshots.find((one) => isSameId(one['snapshot-id'], id))
       return tag === 'main' || !snapshot ? [] : [{ tag, snapshot }]
     })
   }
@@ -153,9 +143,10 @@ export class Table extends TableVersion {
     return this.metadata['last-updated-ms']
   }
 
-  /** This table with other metadata, which nobody sees before it is saved or written. */
-  with(metadata: TableMetadata): Table {
-    return new Table(this.storage, metadata, this.at, this.effects, this.cache, this.saved)
+  updated(updates: readonly TableUpdate[]): Table {
+    const { storage, at, effects, cache, saved } = this
+    const metadata = withUpdates(this.metadata, updates)
+    return new Table(storage, metadata, at, effects, cache, saved, [...this.updates, ...updates])
   }
 
   async manifests(snapshot = this.snapshot): Promise<ManifestFile[]> {
@@ -287,7 +278,7 @@ export class Table extends TableVersion {
     const list = encodeManifestList(manifests, { ...ids, parentId }, randomBytes(16))
     await this.storage.write(listPath, list)
     const listed = { [LIST_CHECKSUM]: sha256(list) }
-    return this.writeMetadata({
+    const snapshot: Snapshot = {
       'snapshot-id': snapshotId,
       ...(parentId === null ? {} : { 'parent-snapshot-id': parentId }),
       'sequence-number': sequenceNumber,
@@ -308,23 +299,22 @@ export class Table extends TableVersion {
       },
       'manifest-list': this.storage.locate(listPath),
       'schema-id': this.schema['schema-id'],
-    })
+    }
+    const added = adding(this.metadata, snapshot)
+    const time = snapshot['timestamp-ms']
+    return this.store([...added, ...expiring(withUpdates(this.metadata, added), time)], time)
   }
 
   /** Writes the metadata without a snapshot, where they differ from those in the file. */
   async save(): Promise<Table> {
-    const same = this.saved && toJsonText(this.saved) === toJsonText(this.metadata)
-    if (same) return this
-    const previous = this.file === undefined ? undefined : this.storage.locate(this.file)
-    return this.store(withUpdate(this.metadata, this.effects.now().getTime(), previous))
+    return this.store([], this.effects.now().getTime())
   }
 
   /** Without snapshots that are older than a time, but the newest and those that a name needs. */
   expired(before: Date): Table {
     const now = this.effects.now().getTime()
-    const keep = { least: 1, age: now - before.getTime() }
-    const metadata = expireSnapshots(this.metadata, now, keep)
-    return metadata === this.metadata ? this : this.with(metadata)
+    const updates = expiring(this.metadata, now, { least: 1, age: now - before.getTime() })
+    return updates.length === 0 ? this : this.updated(updates)
   }
 
   /**
@@ -335,8 +325,8 @@ export class Table extends TableVersion {
     const metadata = rebased(this.metadata, before.metadata, theirs.metadata)
     if (!metadata) return undefined
     const now = Math.max(this.effects.now().getTime(), this.lastUpdated)
-    const at = { ...metadata, 'last-updated-ms': theirs.lastUpdated }
-    return theirs.store(withUpdate(at, now, this.storage.locate(theirs.file as string)))
+    const previousFile = this.storage.locate(theirs.file as string)
+    return theirs.written(following(theirs.metadata, metadata, { previousFile, now }))
   }
 
   private get target(): ManifestTarget {
@@ -403,20 +393,24 @@ export class Table extends TableVersion {
     return newestFirst.find(has) ?? this.schema
   }
 
-  private async writeMetadata(snapshot: Snapshot): Promise<Table> {
-    const previous = this.file === undefined ? undefined : this.storage.locate(this.file)
-    const metadata = withSnapshot(this.metadata, snapshot, previous)
-    return this.store(expireSnapshots(metadata, snapshot['timestamp-ms']))
+  /** Writes what the updates of this version, and more, make of the metadata in the file. */
+  private async store(more: readonly TableUpdate[], now: number): Promise<Table> {
+    const previousFile = this.file === undefined ? undefined : this.storage.locate(this.file)
+    const updates = [...this.updates, ...more]
+    const metadata = applyUpdates(this.saved, updates, { previousFile, now }) as TableMetadata
+    if (metadata === this.saved) return this
+    return this.written(metadata)
   }
 
-  private async store(metadata: TableMetadata): Promise<Table> {
+  /** Metadata that follow this version's, in a file of their own. */
+  private async written(metadata: TableMetadata): Promise<Table> {
     const before = /\/v?(\d+)[^/]*\.metadata\.json$/.exec(this.file ?? '')?.[1]
     const version = String(Number(before ?? 0) + 1).padStart(5, '0')
     const file = `${this.folder}/metadata/${version}-${this.effects.uuid()}.metadata.json`
     const bytes = encoder.encode(toJsonText(metadata))
     await this.storage.write(file, bytes)
     const at = { metadata: file, sha256: sha256(bytes) }
-    return new Table(this.storage, metadata, at, this.effects, this.cache)
+    return new Table(this.storage, metadata, at, this.effects, this.cache, metadata)
   }
 
   /** Rows (without deleted ones), data files and bytes of the current snapshot. */

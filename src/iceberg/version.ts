@@ -4,15 +4,13 @@ import type { Shape, TableChange } from './change.js'
 import type { ScanTask } from './deletes.js'
 import { foreignPath } from './foreign-path.js'
 import type { DataFile } from './spec/manifest.js'
-import {
-  currentSchema,
-  newTable,
-  type TableMetadata,
-  withPartitions,
-  withSchema,
-} from './spec/metadata.js'
+import { currentSchema, type TableMetadata } from './spec/metadata.js'
 import { fileMayMatch, type Predicate } from './spec/prune.js'
 import type { Schema } from './spec/types.js'
+import { withUpdates } from './spec/updates/apply.js'
+import { emptyMetadata } from './spec/updates/metadata-json.js'
+import { creating, reshaping } from './spec/updates/own-updates.js'
+import type { TableUpdate } from './spec/updates/table-update.js'
 
 /** The property that says how data files are compressed, for other engines too. */
 export const CODEC = 'write.parquet.compression-codec'
@@ -39,8 +37,8 @@ export abstract class TableVersion {
    */
   abstract plan(predicates?: readonly Predicate[]): Promise<ScanTask[]>
 
-  /** The same version with other metadata, which nobody sees before it is saved or written. */
-  abstract with(metadata: TableMetadata): TableVersion
+  /** This version with updates of its metadata, which nobody sees before it is saved or written. */
+  abstract updated(updates: readonly TableUpdate[]): TableVersion
 
   get schema(): Schema {
     return currentSchema(this.metadata)
@@ -85,10 +83,15 @@ export abstract class TableVersion {
   }
 
   /** This version with another shape; files that are written next follow it. */
-  reshape({ columns, partitions, about, renamed }: Shape): this {
-    const shaped = withPartitions(withSchema(this.metadata, columns, renamed), partitions)
-    return this.with({ ...shaped, properties: { ...shaped.properties, ...about } }) as this
+  reshape(shape: Shape): this {
+    const updates = reshaping(this.metadata, shape)
+    return updates.length === 0 ? this : (this.updated(updates) as this)
   }
+}
+
+/** Metadata of a table that has no columns yet. */
+export function begun(updates: readonly TableUpdate[]): TableMetadata {
+  return withUpdates(emptyMetadata(2) as TableMetadata, updates)
 }
 
 /** A version as plain data: its metadata without snapshots, and its files. */
@@ -113,7 +116,7 @@ export class ListedTable extends TableVersion {
 
   /** A table that does not exist yet, in the folder `path`. */
   static empty(storage: Storage, path: string): ListedTable {
-    const metadata = newTable('', storage.locate(path))
+    const metadata = begun(creating('', storage.locate(path)))
     return new ListedTable(storage, { metadata, folder: path, files: [] })
   }
 
@@ -133,7 +136,8 @@ export class ListedTable extends TableVersion {
     return this.data.files.filter(({ file }) => fileMayMatch(file, predicates, this.schema))
   }
 
-  with(metadata: TableMetadata): ListedTable {
+  updated(updates: readonly TableUpdate[]): ListedTable {
+    const metadata = withUpdates(this.metadata, updates)
     return new ListedTable(this.storage, { ...this.data, metadata })
   }
 }
@@ -178,7 +182,7 @@ export class ChangedTable extends TableVersion {
     return [...kept, ...more]
   }
 
-  with(metadata: TableMetadata): ChangedTable {
-    return new ChangedTable(this.storage, this.before.with(metadata), this.change)
+  updated(updates: readonly TableUpdate[]): ChangedTable {
+    return new ChangedTable(this.storage, this.before.updated(updates), this.change)
   }
 }

@@ -11,7 +11,8 @@ import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import type { ResultRow, Session } from '../../src/engine/engine.js'
 import { pathsOf } from '../../src/iceberg/deletes.js'
 import type { DataFile } from '../../src/iceberg/spec/manifest.js'
-import { currentSpec, withRef, withSortOrder } from '../../src/iceberg/spec/metadata.js'
+import { currentSpec } from '../../src/iceberg/spec/metadata.js'
+import { naming } from '../../src/iceberg/spec/updates/own-updates.js'
 import { Table } from '../../src/iceberg/table.js'
 import { tableFiles } from '../../src/step/table-files.js'
 import { LocalStorage } from '../../src/storage/local.js'
@@ -205,22 +206,23 @@ class Trial {
         const id = this.table.snapshot?.['snapshot-id']
         if (id === undefined) return
         const ref = { 'snapshot-id': id, type: step.tag ? ('tag' as const) : ('branch' as const) }
-        this.table = await this.table
-          .with(withRef(this.table.metadata, `name${++this.made}`, ref))
-          .save()
+        this.table = await this.table.updated([naming(`name${++this.made}`, ref)]).save()
         return
       }
       case 'order': {
         const source = this.table.schema.fields.find((f) => f.name === 'id')?.id as number
-        const order = withSortOrder(this.table.metadata, [
-          {
-            transform: 'identity',
-            'source-id': source,
-            direction: 'asc',
-            'null-order': 'nulls-first',
-          },
-        ])
-        this.table = await this.table.with(order).save()
+        const field = {
+          transform: 'identity',
+          'source-id': source,
+          direction: 'asc' as const,
+          'null-order': 'nulls-first' as const,
+        }
+        this.table = await this.table
+          .updated([
+            { action: 'add-sort-order', 'sort-order': { fields: [field] } },
+            { action: 'set-default-sort-order', 'sort-order-id': -1 },
+          ])
+          .save()
       }
     }
   }

@@ -147,10 +147,6 @@ export function decimalOf(type: string): { precision: number; scale: number } | 
   return match ? { precision: Number(match[1]), scale: Number(match[2]) } : undefined
 }
 
-export function sameFields(a: readonly IcebergField[], b: readonly IcebergField[]): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
-}
-
 /** The type of a field that has no parts; a partition is made of one. */
 export function sourceType(schema: Schema, id: number): string {
   const type = schema.fields.find((f) => f.id === id)?.type

@@ -96,12 +96,13 @@ function neededOf(
 }
 
 /**
- * A version of a table as plain data: snapshots and older metadata are nothing to who reads its
- * files.
+ * A version of a table as plain data: snapshots, with what is known of them, and older metadata are
+ * nothing to who reads its files.
  */
 async function dataOf(table: TableVersion): Promise<TableData> {
+  const { statistics: _, 'partition-statistics': __, ...shape } = table.metadata
   const metadata: TableMetadata = {
-    ...table.metadata,
+    ...shape,
     'current-snapshot-id': -1,
     refs: {},
     snapshots: [],

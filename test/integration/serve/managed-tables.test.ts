@@ -7,6 +7,7 @@ import { pathsOf } from '../../../src/iceberg/deletes.js'
 import { parseJson, toJsonText } from '../../../src/iceberg/json.js'
 import type { DataFile } from '../../../src/iceberg/spec/manifest.js'
 import { currentSpec, type Snapshot } from '../../../src/iceberg/spec/metadata.js'
+import { naming } from '../../../src/iceberg/spec/updates/own-updates.js'
 import { Table } from '../../../src/iceberg/table.js'
 import type { Entry } from '../../../src/log/entry.js'
 import { CommitLog } from '../../../src/log/log.js'
@@ -66,7 +67,7 @@ async function taggedRows(project: Project, name: string): Promise<number> {
   const { tables } = await project.state()
   const table = await Table.load(storage, tables['silver.orders']?.metadata as string)
   const id = table.metadata.refs[name]?.['snapshot-id'] as number
-  const then = table.with({ ...table.metadata, 'current-snapshot-id': id })
+  const then = table.updated([naming('main', { type: 'branch', 'snapshot-id': id })])
   const files = await then.plan()
   for (const { file } of files) expect(await storage.stat(then.pathOf(file.path))).toBeDefined()
   return files.reduce((sum, { file }) => sum + file.rows, 0)

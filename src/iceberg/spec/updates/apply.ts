@@ -41,6 +41,17 @@ export function applyUpdates(
   })
 }
 
+/**
+ * Metadata with updates that nobody has written yet: when, and behind which file, is said once they
+ * are.
+ */
+export function withUpdates<M extends AnyMetadata>(metadata: M, updates: readonly Json[]): M {
+  const now = metadata['last-updated-ms']
+  const draft: Draft = { metadata, last: {}, added: new Set(), now }
+  for (const update of updates) applyOne(draft, update)
+  return draft.metadata as M
+}
+
 /** The version of the format that a new table begins with. */
 function versionOf(updates: readonly Json[]): number {
   const upgrade = updates.find(({ action }) => action === 'upgrade-format-version')
@@ -63,6 +74,19 @@ function refuseIncomplete(metadata: AnyMetadata): void {
     metadata['default-sort-order-id'] < 0 ? 'sort order' : '',
   ].filter(Boolean)
   if (missing.length > 0) throw invalid(`The table has no ${missing.join(', no ')}`)
+}
+
+/** Metadata that were made of others otherwise than by updates: when, and behind which file. */
+export function following<M extends AnyMetadata>(
+  before: M,
+  metadata: M,
+  { previousFile, now }: { previousFile: string; now: number },
+): M {
+  return {
+    ...metadata,
+    'last-updated-ms': Math.max(now, before['last-updated-ms'] + 1),
+    'metadata-log': logged(before, metadata, previousFile),
+  }
 }
 
 function logged(before: AnyMetadata, after: AnyMetadata, file: string) {

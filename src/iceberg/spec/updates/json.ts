@@ -58,15 +58,23 @@ export function namesOf(json: Json, name: string): string[] {
 
 /** Whether two values are the same JSON, in whatever order their fields stand. */
 export function isSame(a: unknown, b: unknown): boolean {
-  return canonical(a) === canonical(b)
+  if (a === b) return true
+  if (Array.isArray(a)) return Array.isArray(b) && areSame(a, b)
+  if (isObject(a)) return isObject(b) && hasSame(a, b)
+  if (isNumber(a)) return isNumber(b) && String(a) === String(b)
+  return (a ?? null) === (b ?? null)
 }
 
-function canonical(value: unknown): string {
-  if (typeof value === 'bigint') return String(value)
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
-  if (!isObject(value)) return JSON.stringify(value) ?? 'null'
-  const fields = Object.entries(value)
-    .filter(([, inner]) => inner !== undefined)
-    .sort(([x], [y]) => (x < y ? -1 : 1))
-  return `{${fields.map(([name, inner]) => `${JSON.stringify(name)}:${canonical(inner)}`).join()}}`
+const isNumber = (value: unknown) => typeof value === 'number' || typeof value === 'bigint'
+
+const areSame = (a: readonly unknown[], b: readonly unknown[]) =>
+  a.length === b.length && a.every((one, i) => isSame(one, b[i]))
+
+function hasSame(a: Json, b: Json): boolean {
+  const names = Object.keys(a).filter((name) => a[name] !== undefined)
+  const others = Object.keys(b).filter((name) => b[name] !== undefined)
+  return (
+    names.length === others.length &&
+    names.every((name) => Object.hasOwn(b, name) && isSame(a[name], b[name]))
+  )
 }

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { newTable, type Snapshot, type TableMetadata, withRef, withSnapshot } from '../metadata.js'
+import type { Snapshot, TableMetadata } from '../metadata.js'
+import { applyUpdates, withUpdates } from './apply.js'
+import { emptyMetadata } from './metadata-json.js'
+import { adding, creating, naming, reshaping } from './own-updates.js'
 import { rebased } from './rebase.js'
 
 const snapshot = (id: number, time = id): Snapshot => ({
@@ -12,7 +15,14 @@ const snapshot = (id: number, time = id): Snapshot => ({
 })
 
 const tag = (metadata: TableMetadata, name: string, id: number) =>
-  withRef(metadata, name, { 'snapshot-id': id, type: 'tag' })
+  withUpdates(metadata, [naming(name, { 'snapshot-id': id, type: 'tag' })])
+
+const withSnapshot = (table: TableMetadata, added: Snapshot, previousFile?: string) =>
+  applyUpdates(table, adding(table, added), { previousFile, now: 0 }) as TableMetadata
+
+const created = withUpdates(emptyMetadata(2) as TableMetadata, creating('u', 'file:///lake/t'))
+const columns = [{ name: 'id', type: { kind: 'int' as const } }]
+const newTable = withUpdates(created, reshaping(created, { columns, partitions: [] }))
 
 const statistics = (id: number, path: string) => ({
   'snapshot-id': id,
@@ -24,7 +34,7 @@ const before = {
   ...tag(
     [1, 2].reduce(
       (table, id) => withSnapshot(table, snapshot(id), `file:///lake/t/metadata/${id}.json`),
-      newTable('u', 'file:///lake/t'),
+      newTable,
     ),
     'old',
     1,

@@ -2,7 +2,6 @@ import {
   namedSnapshots,
   type Snapshot,
   type StatisticsFile,
-  statisticsOf,
   type TableMetadata,
 } from '../metadata.js'
 import { isSame } from './json.js'
@@ -108,3 +107,17 @@ function filesOf(
 }
 
 type Files = Record<string, StatisticsFile>
+
+/** The statistics of those snapshots that are kept. */
+function statisticsOf(
+  metadata: Pick<TableMetadata, 'statistics' | 'partition-statistics'>,
+  kept: ReadonlySet<string>,
+): Pick<TableMetadata, 'statistics' | 'partition-statistics'> {
+  const left = (files: readonly StatisticsFile[]) =>
+    files.filter((file) => kept.has(String(file['snapshot-id'])))
+  const { statistics, 'partition-statistics': partitions } = metadata
+  return {
+    ...(statistics ? { statistics: left(statistics) } : {}),
+    ...(partitions ? { 'partition-statistics': left(partitions) } : {}),
+  }
+}

@@ -25,9 +25,11 @@ export function schemaFrom(json: Json): Schema {
     if (field && typeof field.name !== 'string') throw invalid(`Field ${id} has no name`)
     seen.add(id)
   }
-  const names = schema.fields.map(({ name }) => name)
-  const double = names.find((name, i) => names.indexOf(name) !== i)
-  if (double !== undefined) throw invalid(`Multiple fields are called ${double}`)
+  const names = new Set<string>()
+  for (const { name } of schema.fields) {
+    if (names.has(name)) throw invalid(`Multiple fields are called ${name}`)
+    names.add(name)
+  }
   return schema
 }
 
