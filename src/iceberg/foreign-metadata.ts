@@ -3,17 +3,19 @@ import { readChecked } from '../storage/checked.js'
 import { remedyFor } from '../storage/remedy.js'
 import type { Storage } from '../storage/storage.js'
 import { parseJson } from './json.js'
-import { currentSchema, newTable, type TableMetadata } from './spec/metadata.js'
+import { currentSchema, type TableMetadata } from './spec/metadata.js'
 import { isObject } from './spec/updates/json.js'
 import { type AnyMetadata, completed } from './spec/updates/metadata-json.js'
+import { creating } from './spec/updates/own-updates.js'
 import type { TablePointer } from './table.js'
+import { begun } from './version.js'
 
 /**
  * What is known of a table beside its snapshots, which stay in the metadata as they were written.
  */
 export function shapeOf(metadata: TableMetadata): TableMetadata {
   return {
-    ...newTable(metadata['table-uuid'], metadata.location),
+    ...begun(creating(metadata['table-uuid'], metadata.location)),
     'last-updated-ms': metadata['last-updated-ms'],
     'last-column-id': metadata['last-column-id'],
     'current-schema-id': metadata['current-schema-id'],

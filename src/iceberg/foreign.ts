@@ -6,10 +6,12 @@ import { FOREIGN, foreignPath } from './foreign-path.js'
 import { Manifests } from './manifests.js'
 import { planFiles } from './plan-files.js'
 import type { DataFile, ManifestFile } from './spec/manifest.js'
-import { currentSchema, type Id, type TableMetadata } from './spec/metadata.js'
+import { currentSchema, type Id, isSameId, type TableMetadata } from './spec/metadata.js'
 import type { Predicate } from './spec/prune.js'
 import { areSameColumns, columnsToRead, type Unreadable } from './spec/readable.js'
+import { withUpdates } from './spec/updates/apply.js'
 import type { AnyMetadata, AnySnapshot } from './spec/updates/metadata-json.js'
+import type { TableUpdate } from './spec/updates/table-update.js'
 import type { TablePointer } from './table.js'
 import { TableVersion } from './version.js'
 
@@ -104,7 +106,7 @@ export class ForeignTable extends TableVersion {
 
   private get snapshot(): AnySnapshot | undefined {
     const id = this.written['current-snapshot-id']
-    return this.written.snapshots.find((one) => one['snapshot-id'] === id)
+    return this.written.snapshots.find((one) => isSameId(one['snapshot-id'], id))
   }
 
   private async manifests(): Promise<ManifestFile[]> {
@@ -178,7 +180,7 @@ export class ForeignTable extends TableVersion {
     if (String(id) === String(before)) return true
     // What only puts files together leaves the rows as they are (spec, Snapshots).
     while (id !== undefined) {
-      const snapshot = this.written.snapshots.find((one) => one['snapshot-id'] === id)
+      const snapshot = this.written.snapshots.find((one) => isSameId(one['snapshot-id'], id))
       if (snapshot?.summary?.operation !== 'replace') return false
       id = snapshot['parent-snapshot-id']
       if (String(id) === String(before)) return true
@@ -213,7 +215,8 @@ export class ForeignTable extends TableVersion {
     return { rows: sum('rows'), files: files.length, bytes: sum('bytes') }
   }
 
-  with(metadata: TableMetadata): ForeignTable {
+  updated(updates: readonly TableUpdate[]): ForeignTable {
+    const metadata = withUpdates(this.metadata, updates)
     return new ForeignTable(this.storage, metadata, this.written, this.how)
   }
 }

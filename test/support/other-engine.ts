@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Field } from '../../src/define/types/column-type.js'
 import { DuckDB } from '../../src/engine/duckdb/duckdb.js'
 import type { Session } from '../../src/engine/engine.js'
+import { toJsonText } from '../../src/iceberg/json.js'
 import { type DataFile, isDeletes } from '../../src/iceberg/spec/manifest.js'
 import { currentSpec, type TableMetadata } from '../../src/iceberg/spec/metadata.js'
 import { Table } from '../../src/iceberg/table.js'
@@ -113,7 +114,10 @@ export class OtherEngine {
 
   /** The current metadata, changed by hand. */
   async change(metadata: (before: TableMetadata) => TableMetadata): Promise<void> {
-    await this.publish(await this.table.with(metadata(this.table.metadata)).save())
+    const path = `${this.table.folder}/metadata/99999-${randomUUID()}.metadata.json`
+    const text = toJsonText(metadata(this.table.metadata))
+    await this.storage.write(path, new TextEncoder().encode(text))
+    await this.publish(await Table.load(this.storage, path))
   }
 
   async rename(to: string): Promise<void> {
