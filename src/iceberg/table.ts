@@ -62,7 +62,9 @@ export class Table extends TableVersion {
     private readonly at: TablePointer | undefined,
     private readonly effects: TableEffects,
     private readonly cache: Manifests,
-    /** The metadata as it lies in the file, and the updates that lead from there to this version. */
+    /**
+     * The metadata as it lies in the file, and the updates that lead from there to this version.
+     */
     private readonly saved: TableMetadata | undefined,
     private readonly updates: readonly TableUpdate[] = [],
   ) {
