@@ -19,10 +19,14 @@ export interface ForeignTable {
 export interface ForeignFile {
   /** Relative to the lake's root; `undefined` for one that lies elsewhere. */
   path: string | undefined
-  /** As it is named. */
+  /** The same as the table names it. */
   location: string
   /** Whether it tells of other files: what lies elsewhere is not read. */
   leadsOn: boolean
+  /** Its size, where the table says it. */
+  bytes?: number | undefined
+  /** The format of a file of position deletes, which names data files itself. */
+  deletes?: string
 }
 
 /** What is not to be followed again. */
@@ -33,6 +37,8 @@ export interface Known {
   manifest?: (path: string) => boolean
   /** Manifests, or lists of them, that the table's owner may have removed, and has. */
   isGone?: (path: string) => Promise<boolean>
+  /** Told of what names others and can't be read; without it, that is an error. */
+  damaged?: (error: unknown) => void
 }
 
 /**
@@ -57,13 +63,21 @@ export async function* filesOfMetadata(
   metadata: Json,
   known: Known = {},
 ): AsyncGenerator<ForeignFile> {
-  const located = (location: unknown, leadsOn = false): ForeignFile => ({
+  const located = (location: unknown, leadsOn = false, bytes?: unknown): ForeignFile => ({
     path: (leadsOn ? readableIn : locatedIn)(storage, String(location)),
     location: String(location),
     leadsOn,
+    bytes: typeof bytes === 'number' ? bytes : undefined,
   })
+  const read = (path: string) =>
+    recordsOf(storage, path).catch((error) => {
+      if (!known.damaged) throw error
+      known.damaged(error)
+      return []
+    })
   for (const name of ['statistics', 'partition-statistics'])
-    for (const file of objects(metadata[name])) yield located(file['statistics-path'])
+    for (const file of objects(metadata[name]))
+      yield located(file['statistics-path'], false, file['file-size-in-bytes'])
   for (const snapshot of objects(metadata.snapshots)) {
     if (known.snapshot?.(String(snapshot['snapshot-id']))) continue
     const list = snapshot['manifest-list']
@@ -73,16 +87,20 @@ export async function* filesOfMetadata(
       const isNew = found.path === undefined || !known.manifest?.(found.path)
       yield found
       if (found.path !== undefined && isNew && !(await known.isGone?.(found.path)))
-        for (const record of await recordsOf(storage, found.path))
-          manifests.push(located(record.manifest_path, true))
+        for (const record of await read(found.path))
+          manifests.push(located(record.manifest_path, true, record.manifest_length))
     } else
       for (const one of (snapshot.manifests ?? []) as unknown[]) manifests.push(located(one, true))
     for (const manifest of manifests) {
       if (manifest.path !== undefined && known.manifest?.(manifest.path)) continue
       yield manifest
       if (manifest.path === undefined || (await known.isGone?.(manifest.path))) continue
-      for (const { status, data_file: file } of await recordsOf(storage, manifest.path))
-        if (status !== DELETED) yield located((file as Json).file_path)
+      for (const { status, data_file: file } of await read(manifest.path)) {
+        const { file_path: path, file_size_in_bytes: bytes, content, file_format } = file as Json
+        if (status === DELETED) continue
+        const deletes = content === 1 ? { deletes: String(file_format).toUpperCase() } : {}
+        yield { ...located(path, false, bytes), ...deletes }
+      }
     }
   }
 }

@@ -8,6 +8,7 @@ import { checksumsOf } from '../log/verify/verify.js'
 import { currentUser } from '../step/context.js'
 import { MovedChecksums } from '../storage/moved.js'
 import { type Storage, type StoredObject, stagingOf } from '../storage/storage.js'
+import { type ExternalCopy, lookAtCopied } from './copy-external.js'
 import { relocateTable } from './relocate.js'
 
 const LOG = '_moraine/log/'
@@ -32,6 +33,8 @@ export interface Copied {
    * others lie.
    */
   damaged: string[]
+  /** What the copy lacks of what other engines keep. */
+  external?: ExternalCopy
 }
 
 /**
@@ -108,7 +111,8 @@ async function copy(
     done.commits++
     count([entry])
   }
-  return done
+  const state = await new CommitLog(to).head()
+  return state.external ? { ...done, external: await lookAtCopied(from, to, state) } : done
 }
 
 /** What is there must be an earlier copy of the same lake. */

@@ -6,7 +6,7 @@ import { checksumHeader, checksumsIn, LIST_CHECKSUM } from '../iceberg/spec/chec
 import { positionsSchema } from '../iceberg/spec/positions.js'
 import { readChecked } from '../storage/checked.js'
 import { sha256 } from '../storage/checksum.js'
-import type { Storage, StoredObject } from '../storage/storage.js'
+import { normalLocation, pathOf, type Storage, type StoredObject } from '../storage/storage.js'
 
 /** The field of position deletes that names data files. */
 const [filePath] = positionsSchema.fields.map(({ id }) => id)
@@ -16,6 +16,7 @@ type Bounds = { key: number; value: Buffer }[] | null
 interface EntryRecord {
   data_file: {
     content?: number
+    file_format?: string
     file_path: string
     file_size_in_bytes: number
     referenced_data_file?: string | null
@@ -81,7 +82,7 @@ export async function relocateTable(
   })
   const newest = texts.at(-1)
   if (newest === undefined) return damaged
-  const move = new Move(newest.location, to.locate(folder), from.url, to.url)
+  const move = new Move(newest.location, to.locate(folder), from, to, folder)
   const opened = await all('.avro', (bytes, path) => open(path, bytes))
   const work = { from, to, session, folder, move, sizes: new Map(), sums: new Map() }
   const manifests = opened.filter(({ isList }) => !isList)
@@ -190,15 +191,17 @@ class Move {
   readonly pairs: readonly (readonly [from: string, to: string])[]
 
   constructor(
-    private readonly table: string,
+    table: string,
     private readonly newTable: string,
-    fromUrl: string,
-    toUrl: string,
+    from: Storage,
+    to: Storage,
+    folder: string,
   ) {
-    this.pairs = [
-      [table, newTable],
-      [fromUrl, toUrl],
-    ]
+    const lakes = spellings(from.url).map((url) => [url, to.url] as const)
+    // A table of another engine may lie elsewhere: then only its metadata are here.
+    const isHere = !folder.startsWith('external/') || isAt(from, table, folder)
+    const tables = isHere ? spellings(table).map((url) => [url, newTable] as const) : []
+    this.pairs = [...tables, ...lakes]
   }
 
   location(old: string): string {
@@ -218,13 +221,24 @@ class Move {
   /** Metadata, with all locations that begin a text in it. */
   json(text: string): string {
     const quoted = (location: string) => JSON.stringify(`${location}`).slice(0, -1)
-    const whole = text.replaceAll(`${quoted(this.table)}"`, `${quoted(this.newTable)}"`)
+    const whole = this.pairs
+      .filter(([, to]) => to === this.newTable)
+      .reduce((moved, [from, to]) => moved.replaceAll(`${quoted(from)}"`, `${quoted(to)}"`), text)
     return this.pairs.reduce(
       (moved, [from, to]) => moved.replaceAll(`${quoted(from)}/`, `${quoted(to)}/`),
       whole,
     )
   }
 }
+
+/** How engines write a location in a folder of this machine. */
+function spellings(url: string): string[] {
+  const path = /^file:\/*(\/.*)$/s.exec(url)?.[1]
+  return path === undefined ? [url] : [`file://${path}`, `file:${path}`, path]
+}
+
+const isAt = (storage: Storage, location: string, folder: string) =>
+  pathOf(storage, normalLocation(location)) === folder
 
 function open(path: string, bytes: Uint8Array): Opened {
   const { metadata, records } = decodeContainer(bytes, unpackBlock)
@@ -237,7 +251,11 @@ function open(path: string, bytes: Uint8Array): Opened {
 
 function deleteFiles(manifests: readonly Opened[]): Set<string> {
   const records = manifests.flatMap((manifest) => manifest.records as EntryRecord[])
-  const deletes = records.filter(({ data_file: { content } }) => content === 1)
+  // Deletion vectors (Puffin) hold positions alone; what other formats hold is not written here.
+  const deletes = records.filter(
+    ({ data_file: { content, file_format: format = 'PARQUET' } }) =>
+      content === 1 && format.toUpperCase() === 'PARQUET',
+  )
   return new Set(deletes.map(({ data_file: { file_path } }) => file_path))
 }
 

@@ -19,6 +19,8 @@ export type Part =
       number: number
       file: 'manifest' | 'data' | 'original' | 'archived manifest'
     }
+  /** What another engine keeps, with all that its metadata lead to. */
+  | { kind: 'external'; relation: string }
   | { kind: 'index'; dataset: string }
   | { kind: 'quarantine'; dataset: string; name: string }
   | { kind: 'landed'; dataset: string }
@@ -58,6 +60,8 @@ export interface Verification {
   /** Tables and batches of the newest commit. */
   tables: number
   batches: number
+  /** Tables and views of other engines, where there are any. */
+  external?: number
   /** Files that the commits which were looked at refer to, and their bytes. */
   files: number
   bytes: number

@@ -12,6 +12,7 @@ import { quarantinedIn } from '../quarantined.js'
 import { BranchChecks } from './branch-checks.js'
 import { Chain } from './chain.js'
 import type { Part, ReadDeep, Verification } from './damage.js'
+import { ExternalChecks } from './external-checks.js'
 import { Findings } from './findings.js'
 import { type Listed, listedIn, listFile, rowsOf } from './listed.js'
 import { type Look, Objects } from './objects.js'
@@ -39,7 +40,7 @@ export async function verifyLake(
   const found = new Verifier(storage, deep)
   const state = await found.chain.fold(log)
   if (!state) return found.report(emptyState, 0)
-  await found.state(state)
+  await found.whole(state)
   await found.beside()
   if (!head) await found.all(log, state, storage)
   if (record) await found.record()
@@ -105,17 +106,20 @@ class Verifier {
   private recorded: number | undefined
   private readonly seen = new Set<string>()
   private readonly objects: Objects
+  private readonly external: ExternalChecks
   /** Manifests that were looked at, by their paths. */
   private readonly manifests = new Map<string, Listed>()
 
   constructor(
     private readonly storage: Storage,
     private readonly deep: ReadDeep | undefined,
-    look: Look = deep ? 'bytes' : 'sizes',
+    private readonly look: Look = deep ? 'bytes' : 'sizes',
     suspicious?: ReadonlySet<string>,
   ) {
     this.chain = new Chain(storage, this.findings)
     this.objects = new Objects(storage, look, suspicious)
+    const lookAt = this.object.bind(this)
+    this.external = new ExternalChecks(storage, this.findings, lookAt, deep !== undefined)
   }
 
   get checksums(): ReadonlyMap<string, string> {
@@ -143,11 +147,13 @@ class Verifier {
 
   report(state: LakeState, since: number): Verification {
     const [tables, batches] = [Object.keys(state.tables), Object.values(state.batches).flat()]
+    const external = Object.keys(state.external?.relations ?? {})
     return {
       commits: state.number,
       since,
       tables: tables.length,
       batches: batches.length,
+      ...(external.length > 0 ? { external: external.length } : {}),
       ...this.objects.totals,
       ...(this.recorded === undefined ? {} : { recorded: this.recorded }),
       quarantined: quarantinedIn(state).map(({ dataset, object: { name, held, reason } }) => {
@@ -167,14 +173,22 @@ class Verifier {
     await this.parts(tables, Object.values(batches).flat(), watermarks)
   }
 
+  /** The same, and what other engines keep. */
+  async whole(state: LakeState): Promise<void> {
+    await this.state(state)
+    if (this.look !== 'none') await this.external.state(state)
+  }
+
   /** What earlier commits of a branch showed, as far back as it can be seen. */
   async commits(log: CommitLog, head: LakeState): Promise<void> {
     const first = Math.max(log.forkedAt, head.horizon ?? 0)
-    if (first > log.forkedAt) await this.state(await log.stateAt(first))
+    if (first > log.forkedAt) await this.whole(await log.stateAt(first))
     for (let number = first + 1; number < head.number; number++) {
       const entry = await log.entry(number)
-      const { tables = {}, batches = [], watermarks = {} } = entry?.commit.changes ?? {}
-      await this.parts(tables, batches, watermarks, ` of commit ${number}`)
+      const { tables = {}, batches = [], watermarks = {}, external } = entry?.commit.changes ?? {}
+      const of = ` of commit ${number}`
+      await this.parts(tables, batches, watermarks, of)
+      if (this.look !== 'none') await this.external.changes(external, of)
     }
   }
 
@@ -187,7 +201,7 @@ class Verifier {
       if (id !== log.branch && !isDeletedBranch(id, head))
         await this.findings.guarded(`branch ${id}`, { kind: 'log', branch: id }, async () => {
           const state = await branches.check(log, id)
-          if (state) await this.state(state)
+          if (state) await this.whole(state)
         })
   }
 

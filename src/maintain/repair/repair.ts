@@ -91,6 +91,7 @@ class Repairs {
     mends.push(...(await this.each(kinds('checkpoint', 'anchor'), (one) => this.beside(one))))
     mends.push(...(await this.each(kinds('index'), (one) => this.index(one))))
     mends.push(...kinds('checksums', 'quarantine').map((one) => lost(one, nothing)))
+    mends.push(...kinds('external').map(ofAnotherEngine))
     mends.push(...(await this.each(kinds('landed', 'note'), (one) => this.sealed(one))))
     const { batches, tables } = this.repairs()
     const ofBatches = await batches.all(kinds('batch'), state)
@@ -266,3 +267,14 @@ class Repairs {
 }
 
 const nothing = 'its bytes are stored nowhere else: restore it from a backup'
+
+/** Moraine does not build what other engines keep. */
+function ofAnotherEngine(one: Damage): Mend {
+  const name = one.part.kind === 'external' ? one.part.relation : ''
+  return lost(
+    one,
+    one.head
+      ? `${name} was written by another engine, so nothing here can compute it: restore this file from a backup, or drop ${name} in that engine and write it again`
+      : `only earlier commits show ${name} so; another engine wrote it, and nothing here can compute it`,
+  )
+}

@@ -30,7 +30,9 @@ export async function run(command: Command): Promise<number> {
   const target = openStorage(to, { folder, staging })
   const session = await project.session()
   const copied = await copyLake(storage, target, session, project.stopped())
-  const { problems } = await verifyLake(target, new CommitLog(target))
+  const { problems: found } = await verifyLake(target, new CommitLog(target))
+  const { external = { problems: [], elsewhere: [] } } = copied
+  const problems = [...found, ...external.problems]
   if (json) print(toJson({ to: target.url, ...copied, problems }, 2))
   else {
     print(
@@ -39,6 +41,8 @@ export async function run(command: Command): Promise<number> {
     for (const path of copied.damaged)
       print(`✖ ${path} is damaged in ${storage.url.replace('file://', '')}, too`)
     for (const problem of problems) print(`✖ ${problem}`)
+    for (const name of external.elsewhere)
+      print(`${colors.yellow('!')} ${name} has files outside of the lake: they were not copied`)
     print(`Use it with: moraine --root ${target.url.replace('file://', '')} …`)
   }
   return problems.length + copied.damaged.length === 0 ? 0 : 1

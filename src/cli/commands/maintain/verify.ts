@@ -69,9 +69,13 @@ export async function run(command: Command): Promise<number> {
   return good ? 0 : 1
 }
 
-function summary({ commits, since, tables, batches, files, bytes }: Verification, head: boolean) {
+function summary(
+  { commits, since, tables, batches, external = 0, files, bytes }: Verification,
+  head: boolean,
+) {
   const range = since > 1 && !head ? ` Commits before ${since} were expired by vacuum.` : ''
-  const newest = `${plural(tables, 'table')} and ${batches === 1 ? '1 batch' : `${batches} batches`}`
+  const own = `${plural(tables, 'table')} and ${batches === 1 ? '1 batch' : `${batches} batches`}`
+  const newest = external > 0 ? `${own}, ${external} of other engines` : own
   const all = head ? 'of the newest commit' : 'of all commits'
   return `${plural(commits, 'commit')} in an unbroken chain; ${newest}: ${plural(files, 'file')} (${size(bytes)}) ${all} are there, with the right sizes and row counts.${range}`
 }
