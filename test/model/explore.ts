@@ -18,7 +18,11 @@ export class World {
   readonly storage = new MemoryStorage()
   readonly dead = new Set<number>()
   readonly traces: string[][]
+  /** Whether writing an object may fail as well, and the answer to it be lost. */
+  losesWrites = false
   private readonly pending: Pending[] = []
+  /** Writers whose work has not ended, where the world is told of it. */
+  private readonly running = new Set<number>()
 
   constructor(writers: number) {
     this.traces = Array.from({ length: writers }, () => [])
@@ -27,6 +31,21 @@ export class World {
   /** The storage as one writer sees it. */
   storageOf(writer: number): MemoryStorage {
     return new SeenStorage(this, writer)
+  }
+
+  /** Begins a writer's work that may take more turns than one from one operation to the next. */
+  runs(writer: number, work: () => Promise<void>): void {
+    this.running.add(writer)
+    const ended = () => void this.running.delete(writer)
+    work().then(ended, ended)
+  }
+
+  /** Lets everything run that waits for nothing but itself. */
+  async settled(): Promise<void> {
+    const waits = (writer: number) =>
+      this.dead.has(writer) || this.pending.some((operation) => operation.writer === writer)
+    do await new Promise<void>((resolve) => setImmediate(resolve))
+    while (![...this.running].every(waits))
   }
 
   later<T>(writer: number, operation: string, creates: boolean, act: () => Promise<T>): Promise<T> {
@@ -77,7 +96,7 @@ export class World {
   async take({ pending, fate }: { pending: Pending; fate: Fate }): Promise<void> {
     this.pending.splice(this.pending.indexOf(pending), 1)
     pending.happen(fate)
-    await settled()
+    await this.settled()
   }
 
   /** Two worlds with the same key go on in the same ways. */
@@ -86,9 +105,6 @@ export class World {
     return JSON.stringify([faults, objects, [...this.dead].sort(), this.traces])
   }
 }
-
-/** Lets everything run that waits for nothing but itself. */
-export const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 function shown(result: unknown): string {
   return result instanceof Uint8Array
@@ -145,7 +161,9 @@ class SeenStorage extends MemoryStorage {
 
   override write(path: string, bytes: Uint8Array): Promise<void> {
     if (isCourtesy(path)) return Promise.resolve()
-    return this.world.storage.write(path, bytes)
+    const { storage, losesWrites } = this.world
+    const write = () => storage.write(path, bytes)
+    return losesWrites ? this.world.later(this.writer, `write ${path}`, true, write) : write()
   }
 
   override folders(prefix: string): Promise<string[]> {
@@ -216,7 +234,7 @@ export async function explore({
   for (let path = pick(); path; path = pick()) {
     const world = new World(writers)
     await start(world)
-    await settled()
+    await world.settled()
     let left = faults
     for (const choice of path) {
       const next = world.choices(left)[choice]
