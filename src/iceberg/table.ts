@@ -145,6 +145,11 @@ export class Table extends TableVersion {
     return this.metadata['last-updated-ms']
   }
 
+  /** The table as other metadata of it would have it, to be read: nobody writes on it. */
+  withMetadata(metadata: TableMetadata): Table {
+    return new Table(this.storage, metadata, this.at, this.effects, this.cache, metadata)
+  }
+
   updated(updates: readonly TableUpdate[]): Table {
     const { storage, at, effects, cache, saved } = this
     const metadata = withUpdates(this.metadata, updates)

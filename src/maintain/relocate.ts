@@ -82,7 +82,7 @@ export async function relocateTable(
   })
   const newest = texts.at(-1)
   if (newest === undefined) return damaged
-  const move = new Move(newest.location, to.locate(folder), from, to, folder)
+  const move = new Move(newest.location, folder, from, to)
   const opened = await all('.avro', (bytes, path) => open(path, bytes))
   const work = { from, to, session, folder, move, sizes: new Map(), sums: new Map() }
   const manifests = opened.filter(({ isList }) => !isList)
@@ -190,13 +190,11 @@ function relisted(text: string, lists: ReadonlyMap<string, string>): string {
 class Move {
   readonly pairs: readonly (readonly [from: string, to: string])[]
 
-  constructor(
-    table: string,
-    private readonly newTable: string,
-    from: Storage,
-    to: Storage,
-    folder: string,
-  ) {
+  private readonly newTable: string
+
+  constructor(table: string, folder: string, from: Storage, to: Storage) {
+    const newTable = to.locate(folder)
+    this.newTable = newTable
     const lakes = spellings(from.url).map((url) => [url, to.url] as const)
     // A table of another engine may lie elsewhere: then only its metadata are here.
     const isHere = !folder.startsWith('external/') || isAt(from, table, folder)

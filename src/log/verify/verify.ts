@@ -1,4 +1,3 @@
-import type { ManifestFile } from '../../iceberg/spec/manifest.js'
 import { Table } from '../../iceberg/table.js'
 import { OTHER, readJson } from '../../storage/checked.js'
 import { MovedChecksums } from '../../storage/moved.js'
@@ -398,6 +397,8 @@ class Verifier {
     return false
   }
 }
+
+type ManifestFile = Awaited<ReturnType<Table['manifests']>>[number]
 
 /** Of which table something is, and of which tag of it, where only that leads to it. */
 type TablePart = Pick<Part & { kind: 'table' }, 'kind' | 'table' | 'tag'>

@@ -360,7 +360,7 @@ describe('a compaction of another engine', () => {
     const kept = await table.write({
       removed: new Set((await table.scan()).map(({ path }) => path)),
       added: await table
-        .with({
+        .withMetadata({
           ...table.metadata,
           snapshots: [snapshot],
           'current-snapshot-id': snapshot['snapshot-id'],
