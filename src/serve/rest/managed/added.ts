@@ -49,7 +49,7 @@ const SKEW = 86_400_000
  */
 export async function checkedSnapshots(storage: Storage, added: Added): Promise<Checked> {
   const { table, state, metadata, refuse } = added
-  const after = table.with(metadata as TableMetadata)
+  const after = table.withMetadata(metadata as TableMetadata)
   const known = new Set(table.metadata.snapshots.map((one) => String(one['snapshot-id'])))
   const snapshots = metadata.snapshots.filter((one) => !known.has(String(one['snapshot-id'])))
   if (snapshots.some((one) => one['timestamp-ms'] > Date.now() + SKEW))
