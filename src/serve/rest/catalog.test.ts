@@ -112,6 +112,30 @@ describe('another engine', () => {
     })
   })
 
+  it('that sends a commit again, as its answer was lost, is told that it is done', async () => {
+    const { ask, log } = await lakeWith('scores', 'others')
+    const { location } = (await ask('GET', 'namespaces/ml/tables/scores')).json.metadata
+    const first = addSnapshot(7n, location, null)
+    const later = addSnapshot(8n, location, 7n)
+    for (const change of [first, later])
+      expect((await ask('POST', 'namespaces/ml/tables/scores', change)).status).toBe(200)
+    const { number } = await log().head()
+    const again = await ask('POST', 'namespaces/ml/tables/scores', first)
+    expect(again).toMatchObject({ status: 200, json: { metadata: { 'current-snapshot-id': 8 } } })
+    const named = (name: string) => ({ identifier: { namespace: ['ml'], name } })
+    const changes = [{ ...named('scores'), ...later }]
+    const both = { 'table-changes': [...changes, { ...named('others'), ...later }] }
+    expect((await ask('POST', 'transactions/commit', { 'table-changes': changes })).status).toBe(
+      204,
+    )
+    expect((await log().head()).number).toBe(number)
+    // Half of it was never done.
+    expect((await ask('POST', 'transactions/commit', both)).status).toBe(409)
+    // What has the same id and is another snapshot is no repetition.
+    const other = addSnapshot(8n, `${location}/other`, 7n)
+    expect((await ask('POST', 'namespaces/ml/tables/scores', other)).status).toBe(409)
+  })
+
   it('has its metadata where it asks for them in the lake, and nowhere else', async () => {
     const { storage, ask } = await lakeWith()
     const path = 'memory:///lake/external/mine/'

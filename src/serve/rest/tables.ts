@@ -3,6 +3,7 @@ import { applyUpdates } from '../../iceberg/spec/updates/apply.js'
 import { createdMetadata } from '../../iceberg/spec/updates/create.js'
 import type { Json } from '../../iceberg/spec/updates/json.js'
 import { type AnyMetadata, completed } from '../../iceberg/spec/updates/metadata-json.js'
+import { isRepeated } from '../../iceberg/spec/updates/repeated.js'
 import { checkRequirements } from '../../iceberg/spec/updates/requirements.js'
 import type { ExternalState, LakeState, TableState } from '../../log/commit.js'
 import { refuseElsewhere, registered } from './access/contents.js'
@@ -149,6 +150,8 @@ export class Tables {
     if (isNew && found?.kind !== 'table') refuseTaken(caller, state, identifier, 'table')
     if (!isNew && found?.kind !== 'table') throw noSuch('table', shownName(identifier))
     const before = found && completed(await this.files.json(found))
+    if (before && isRepeated(before, updates))
+      return { after: { at: found, metadata: before }, save: async () => ({ at: found }) }
     checkRequirements(requirements, before)
     const previousFile = found && before && this.locations.spelled(found.metadata, before)
     const metadata = applyUpdates(before, updates, { previousFile, now: Date.now() })
