@@ -58,6 +58,7 @@ const storms = [
   'test/storm/**/*.test.ts',
   'test/databases/storm.test.ts',
   'test/faults/orders-storm.test.ts',
+  'test/foreign/storm/storm.test.ts',
   ...(effort === 'all' ? ['test/model/**/*.test.ts'] : []),
 ]
 const services = [

@@ -3,9 +3,20 @@ import type { AddressInfo } from 'node:net'
 
 /**
  * What becomes of a request: it is passed on, refused, passed on without an answer, or left alone;
- * or its answer comes with one bit flipped, or with an ETag of another kind.
+ * or its answer comes with one bit flipped, or with an ETag of another kind; or the connection ends
+ * before it is passed on, or it is passed on only after so many milliseconds.
  */
-export type Fate = 'pass' | 503 | 409 | 404 | 'lose' | 'hang' | 'flip' | 'etag'
+export type Fate =
+  | 'pass'
+  | 503
+  | 409
+  | 404
+  | 'lose'
+  | 'hang'
+  | 'flip'
+  | 'etag'
+  | 'cut'
+  | { after: number }
 
 export interface FaultyProxy {
   url: string
@@ -24,38 +35,56 @@ function flipped(bytes: Buffer): Buffer {
   return copy
 }
 
-/** Stands before an S3 server, and may do something else than to pass a request on. */
+interface Handling {
+  /** Where a request goes that is passed on, if not to the same address of the server. */
+  urlOf?: (request: IncomingMessage) => string
+  /** Hears of requests of which nobody knows what became of them. */
+  onLost?: (request: IncomingMessage) => void
+}
+
+/** Stands before an S3 or another server, and may do something else than to pass a request on. */
 export async function faultyProxy(
   server: string,
   meddle: (request: IncomingMessage) => Fate,
+  { urlOf = ({ url }) => `${server}${url}`, onLost = () => {} }: Handling = {},
 ): Promise<FaultyProxy> {
   const pass = (from: IncomingMessage, to: ServerResponse, fate: Fate) => {
-    const { method, url, headers } = from
+    const { method, headers } = from
+    const lose = () => {
+      onLost(from)
+      to.destroy()
+    }
     // The signature is over the host, so the server must be told the one that was asked.
-    const on = request(`${server}${url}`, { method, headers }, (answer) => {
-      answer.on('error', () => to.destroy())
+    const on = request(urlOf(from), { method, headers }, (answer) => {
+      answer.on('error', lose)
       if (fate === 'lose') {
         answer.resume()
-        answer.on('end', () => to.destroy())
+        answer.on('end', lose)
       } else {
+        if ((answer.statusCode ?? 500) >= 500) onLost(from)
         const headers = fate === 'etag' ? { ...answer.headers, etag: OTHER_ETAG } : answer.headers
         to.writeHead(answer.statusCode ?? 0, headers)
         answer.on('data', (chunk: Buffer) => to.write(fate === 'flip' ? flipped(chunk) : chunk))
         answer.on('end', () => to.end())
       }
     })
-    on.on('error', () => to.destroy())
+    on.on('error', lose)
     from.pipe(on)
   }
   const before = createServer((from, to) => {
     const what = meddle(from)
     if (what === 'hang') return
-    if (typeof what === 'number') {
+    if (what === 'cut') {
+      onLost(from)
+      to.destroy()
+    } else if (typeof what === 'number') {
+      onLost(from)
       from.resume()
       const code = codes[what]
       to.writeHead(what, { 'content-type': 'application/xml' })
       to.end(`<Error><Code>${code}</Code><Message>later</Message></Error>`)
-    } else pass(from, to, what)
+    } else if (typeof what === 'object') setTimeout(() => pass(from, to, 'pass'), what.after)
+    else pass(from, to, what)
   })
   await new Promise<void>((done) => before.listen(0, '127.0.0.1', done))
   return {
