@@ -159,7 +159,9 @@ export class Catalogs {
     this.spared.measure()
   }
 
-  /** MiB of the one that is never killed: at the beginning, on average of each tenth, and at most. */
+  /**
+   * MiB of the one that is never killed: at the beginning, on average of each tenth, and at most.
+   */
   get memory(): { tenths: number[]; most: number } {
     const { memory } = this.spared
     const size = Math.max(1, Math.ceil(memory.length / 10))

@@ -51,20 +51,14 @@ class SqlHand implements Hand {
   }
 }
 
-/** DuckDB, a process of its own. It can't delete from tables with partitions. */
+/** DuckDB, a process of its own. */
 export function duckdbHand(url: string): Hand & { helper: Helper } {
   const args = [script('storm-duckdb.mjs'), process.env.DUCKDB_EXTENSIONS as string, url, TOKEN]
   const helper = new Helper(process.execPath, args, 'DuckDB')
   const can = [
-    'append',
-    'append',
-    'append',
-    'update',
-    'delete',
-    'create',
-    'drop',
-    'together',
-  ] as const
+    ...(['append', 'append', 'append', 'update', 'delete'] as const),
+    ...(['create', 'drop', 'together'] as const),
+  ]
   const hand = new SqlHand(can, duckdb, (sql) => helper.ask({ sql }))
   return Object.assign(hand, { helper })
 }
