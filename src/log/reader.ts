@@ -9,6 +9,7 @@ import { type Entry, parseEntry } from './entry.js'
 import { emptyState, fold } from './fold.js'
 import { needsNewer } from './format/features.js'
 import { AHEAD, entryPath, firstAfter, missingEntries } from './gaps.js'
+import { Shared } from './shared.js'
 
 /** The branch that another one came from, and where. */
 export interface Parent<Log extends LogReader = LogReader> {
@@ -26,6 +27,7 @@ export class LogReader {
    */
   protected checkpointed: number | undefined
   private knownNumbers: Promise<KnownNumbers> | undefined
+  private readonly looks = new Shared(() => this.look())
 
   constructor(
     protected readonly storage: Storage,
@@ -57,14 +59,20 @@ export class LogReader {
     return bytes && parseEntry(bytes, path)
   }
 
-  /** The newest state. */
-  async head(): Promise<LakeState> {
-    this.cache = this.cache
+  /** The newest state. Who asks while it is being looked for shares the next look. */
+  head(): Promise<LakeState> {
+    return this.looks.next()
+  }
+
+  private async look(): Promise<LakeState> {
+    const found = this.cache
       ? await this.advance(this.cache).catch(async (error) => {
           await this.refuseOther()
           throw error
         })
       : await this.complete(await this.nearest(Number.POSITIVE_INFINITY))
+    // A commit of this process may have come to its end meanwhile.
+    if (!this.cache || found.number >= this.cache.number) this.cache = found
     return this.cache
   }
 

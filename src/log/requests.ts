@@ -12,8 +12,8 @@ export function foldRequests(
 ): Pick<LakeState, 'requests'> {
   const own = Object.entries(changes.requests ?? {})
   if (!before && own.length === 0) return {}
-  const oldest = new Date(time).getTime() - LIFETIME
-  const known = Object.entries(before ?? {}).filter(([, { at }]) => Date.parse(at) >= oldest)
+  const oldest = new Date(Date.parse(time) - LIFETIME).toISOString()
+  const known = Object.entries(before ?? {}).filter(([, { at }]) => at >= oldest)
   const made = own.map(([key, sha256]) => [key, { commit: number, at: time, sha256 }] as const)
   const requests = Object.fromEntries([...known, ...made])
   return Object.keys(requests).length > 0 ? { requests } : {}
