@@ -17,7 +17,7 @@ import {
 import { featuresOf, isKnown, refuseWriting } from './format/features.js'
 import type { Base } from './gone.js'
 import { program } from './program.js'
-import { behind, checkedFold, LogReader, type Parent } from './reader.js'
+import { behind, LogReader, type Parent } from './reader.js'
 import { mendedSince } from './repaired.js'
 import { StaleWriter } from './stale-writer.js'
 
@@ -122,7 +122,7 @@ export class CommitLog extends LogReader {
       await writer?.refuse(await this.vacuums(state), this.effects.now().getTime())
       const there = await this.offer(state, this.next(state, id, changes, info))
       if (there.commit.previous !== state.hash) await this.refuseOther(state)
-      state = checkedFold(state, there)
+      state = this.folded(state, there)
       if (there.commit.id === id) return this.committed(state)
       refuseConflict(changes, there.commit)
       await this.effects.pause(attempt)
@@ -181,7 +181,7 @@ export class CommitLog extends LogReader {
     while (this.cache && state.number < this.cache.number) {
       const next = await this.entry(state.number + 1)
       if (!next) break
-      state = checkedFold(state, next)
+      state = this.folded(state, next)
       refuseConflict(changes, next.commit)
     }
     return state

@@ -8,8 +8,8 @@ import type { Changes, Commit, LakeState } from './commit.js'
 import { type Entry, parseEntry } from './entry.js'
 import { emptyState, fold } from './fold.js'
 import { needsNewer } from './format/features.js'
-import { AHEAD, entryPath, firstAfter, missingEntries } from './gaps.js'
-import { Shared } from './shared.js'
+import { AHEAD, entryPath, firstAfter, missingEntries } from './reading/gaps.js'
+import { Shared } from './reading/shared.js'
 
 /** The branch that another one came from, and where. */
 export interface Parent<Log extends LogReader = LogReader> {
@@ -27,6 +27,8 @@ export class LogReader {
    */
   protected checkpointed: number | undefined
   private knownNumbers: Promise<KnownNumbers> | undefined
+  /** What was folded last. */
+  private last: { from: LakeState; to: LakeState } | undefined
   private readonly looks = new Shared(() => this.look())
 
   constructor(
@@ -182,6 +184,15 @@ export class LogReader {
     }
   }
 
+  /** The state after an entry; whoever commits one reads it again, and so do others beside. */
+  protected folded(state: LakeState, entry: Entry): LakeState {
+    const { from, to } = this.last ?? {}
+    if (from === state && to?.hash === entry.hash) return to
+    const after = checkedFold(state, entry)
+    this.last = { from: state, to: after }
+    return after
+  }
+
   private async advance(state: LakeState, until = Number.POSITIVE_INFINITY): Promise<LakeState> {
     let current = state
     for (let ahead = 1; ; ahead = AHEAD) {
@@ -190,7 +201,7 @@ export class LogReader {
       const entries = await Promise.all(numbers.map((number) => this.entry(number)))
       for (const entry of entries) {
         if (!entry) return current
-        current = checkedFold(current, entry)
+        current = this.folded(current, entry)
       }
       if (entries.length === 0) return current
     }

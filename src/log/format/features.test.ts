@@ -6,7 +6,7 @@ import { Checkpoints } from '../checkpoints.js'
 import type { Changes, Commit, FeatureUse } from '../commit.js'
 import { encodeCommit, parseEntry } from '../entry.js'
 import { emptyState } from '../fold.js'
-import { entryPath } from '../gaps.js'
+import { entryPath } from '../reading/gaps.js'
 import { CommitLog } from '../log.js'
 import { program } from '../program.js'
 

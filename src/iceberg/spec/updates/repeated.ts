@@ -1,4 +1,4 @@
-import { isSame, type Json } from './json.js'
+import { isObject, isSame, type Json } from './json.js'
 import type { AnyMetadata } from './metadata-json.js'
 
 /**
@@ -8,8 +8,10 @@ import type { AnyMetadata } from './metadata-json.js'
  */
 export function isRepeated({ snapshots }: AnyMetadata, updates: readonly Json[]): boolean {
   const added = updates.filter(({ action }) => action === 'add-snapshot')
-  return (
-    added.length > 0 &&
-    added.every(({ snapshot }) => snapshots.some((known) => isSame(known, snapshot)))
-  )
+  const isThere = ({ snapshot: sent }: Json) => {
+    const id = isObject(sent) ? String(sent['snapshot-id']) : undefined
+    const known = snapshots.find((one) => String(one['snapshot-id']) === id)
+    return known !== undefined && isSame(known, sent)
+  }
+  return added.length > 0 && added.every(isThere)
 }

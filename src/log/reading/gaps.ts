@@ -1,4 +1,4 @@
-import type { Storage } from '../storage/storage.js'
+import type { Storage } from '../../storage/storage.js'
 
 /** Entries that are asked for at once, and how far a reader looks beyond a missing one at least. */
 export const AHEAD = 8

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { MemoryStorage } from '../storage/memory.js'
-import { CommitLog } from './log.js'
+import { MemoryStorage } from '../../storage/memory.js'
+import { CommitLog } from '../log.js'
 import { Shared } from './shared.js'
 
 it('what many ask for at once is done once for all of them, and never began before they asked', async () => {
