@@ -6,9 +6,9 @@ import { Checkpoints } from '../checkpoints.js'
 import type { Changes, Commit, FeatureUse } from '../commit.js'
 import { encodeCommit, parseEntry } from '../entry.js'
 import { emptyState } from '../fold.js'
-import { entryPath } from '../reading/gaps.js'
 import { CommitLog } from '../log.js'
 import { program } from '../program.js'
+import { entryPath } from '../reading/gaps.js'
 
 const info = { author: 'ada', run: null, message: 'test' }
 const table = (metadata: string) => ({ metadata, definition: {}, rows: 1, bytes: 1, files: 1 })
