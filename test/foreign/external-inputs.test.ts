@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { Project, repository } from '../support/project.js'
 import { Served } from '../support/served.js'
 import { withService } from '../support/services.js'
-import { python } from './readers.js'
+import { python, sparkJar } from './readers.js'
 
 const definition = `
 import { defineLake, external, gold, silver, sql, t, z } from 'moraine'
@@ -119,6 +119,61 @@ withService('PyIceberg', [python], () => {
     expect(await planned()).toMatchObject({
       'gold.sums': "error: ml.scores cannot be read: it has no column 'score'",
     })
+    expect(await served.stop()).toBe(0)
+  })
+})
+
+withService('Spark', [python, sparkJar], () => {
+  it('keeps a table with deletes beside its rows, and partitions and columns that have changed', async () => {
+    const project = await Project.create({
+      'lake.ts': `
+import { defineLake, external, gold, sql, t } from 'moraine'
+const scores = external('ml.scores', { columns: { id: t.bigint(), points: t.double(), day: t.date(), label: t.string() } })
+export default defineLake({
+  name: 'inputs',
+  datasets: [gold('all_scores', { query: sql\`select * from \${scores}\` })],
+})
+`,
+    })
+    const served = Served.start(project, ['--catalog'], { MORAINE_TOKEN: TOKEN })
+    const { url } = await served.line(({ event }) => event === 'catalog')
+    await promisify(execFile)(python as string, [
+      join(repository, 'test/foreign/sql_spark.py'),
+      sparkJar as string,
+      String(url),
+      TOKEN,
+      'CREATE NAMESPACE lake.ml',
+      `CREATE TABLE lake.ml.scores (id INT, score FLOAT, day DATE) USING iceberg PARTITIONED BY (day)
+       TBLPROPERTIES ('format-version' = '2', 'write.delete.mode' = 'merge-on-read', 'write.update.mode' = 'merge-on-read', 'write.merge.mode' = 'merge-on-read')`,
+      `INSERT INTO lake.ml.scores SELECT /*+ COALESCE(1) */ * FROM VALUES
+       (1, 0.5, DATE '2026-01-01'), (2, 1.0, DATE '2026-01-01'), (3, 1.5, DATE '2026-01-02'), (4, 2.0, DATE '2026-01-02') AS t(id, score, day)`,
+      'DELETE FROM lake.ml.scores WHERE id = 2',
+      'ALTER TABLE lake.ml.scores ALTER COLUMN id TYPE BIGINT',
+      'ALTER TABLE lake.ml.scores ALTER COLUMN score TYPE DOUBLE',
+      'ALTER TABLE lake.ml.scores RENAME COLUMN score TO points',
+      'ALTER TABLE lake.ml.scores ADD COLUMN label STRING',
+      'ALTER TABLE lake.ml.scores REPLACE PARTITION FIELD day WITH bucket(4, id)',
+      `MERGE INTO lake.ml.scores AS t USING (SELECT 3L AS id, 9.5D AS points UNION ALL SELECT 5L, 2.5D) AS s ON t.id = s.id
+       WHEN MATCHED THEN UPDATE SET points = s.points, label = 'x'
+       WHEN NOT MATCHED THEN INSERT (id, points, day, label) VALUES (s.id, s.points, DATE '2026-01-03', NULL)`,
+    ])
+    const files = (await project.storage.list('external/')).map(({ path }) => path)
+    expect(files.filter((path) => path.endsWith('-deletes.parquet'))).not.toEqual([])
+    expect((await project.run()).outcome).toBe('done')
+    const expected = [
+      { id: 1n, points: 0.5, day: '2026-01-01', label: null },
+      { id: 3n, points: 9.5, day: '2026-01-02', label: 'x' },
+      { id: 4n, points: 2, day: '2026-01-02', label: null },
+      { id: 5n, points: 2.5, day: '2026-01-03', label: null },
+    ]
+    expect(await project.query('FROM gold.all_scores ORDER BY id')).toEqual(expected)
+    // Bounds of before a column was widened are bounds still.
+    expect(
+      await project.query(
+        "FROM ml.scores WHERE points >= 0.5 AND id < 4 AND day < '2026-01-03' ORDER BY id",
+      ),
+    ).toMatchObject([{ id: 1n }, { id: 3n }])
+    expect(await project.query('SELECT id FROM ml.scores WHERE id = 4')).toEqual([{ id: 4n }])
     expect(await served.stop()).toBe(0)
   })
 })
