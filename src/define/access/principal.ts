@@ -27,7 +27,10 @@ export interface PrincipalOptions {
   clientSecret?: Secret
   /** What may be read. */
   read?: readonly Granted[]
-  /** What may be written, and so also read. Tables of the lake's own tiers stay read-only. */
+  /**
+   * What may be written, and so also read. Of the lake's own tables that is what other engines may
+   * do to them at all, such as tags and compaction.
+   */
   write?: readonly Granted[]
 }
 
