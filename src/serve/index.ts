@@ -2,4 +2,5 @@
 export { openStorage } from '../load/root.js'
 export type { AuditedCall } from './audit/call.js'
 export { AuditTrail } from './audit/trail.js'
-export { type CatalogOptions, catalog } from './rest/catalog.js'
+export { catalog } from './rest/catalog.js'
+export type { CatalogOptions } from './rest/http/catalog-options.js'

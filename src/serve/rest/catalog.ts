@@ -1,15 +1,13 @@
-import { type Context, Hono } from 'hono'
-import type { Principal } from '../../define/access/principal.js'
-import type { Secret } from '../../define/source.js'
+import { Hono } from 'hono'
 import { KEY_LIFETIME } from '../../log/requests.js'
 import type { Storage } from '../../storage/storage.js'
-import type { AuditedCall } from '../audit/call.js'
 import { AuditTrail } from '../audit/trail.js'
 import { Branches } from './branches.js'
 import { Credentials } from './credentials.js'
 import { MetadataFiles } from './files.js'
 import { Addresses } from './http/addresses.js'
 import { admit } from './http/admission.js'
+import type { CatalogOptions } from './http/catalog-options.js'
 import { routeCredentials, routeSigning } from './http/delegation.js'
 import { Bodies, told } from './http/exchange.js'
 
@@ -19,40 +17,6 @@ import { onlyHere } from './http/same-machine.js'
 import { Locations } from './locations.js'
 import { Places } from './places.js'
 import { Signing } from './signing.js'
-
-/** What an Iceberg REST catalog needs beside a storage. */
-export interface CatalogOptions {
-  /** Whoever shows it may read and write everything, beside what `access` grants. */
-  token?: Secret | undefined
-  /**
-   * Who may do what, as `access` of `lake.ts` has it. Without it and without a token, everybody may
-   * read and nobody may write.
-   */
-  access?: readonly Principal[] | undefined
-  /** Datasets of `lake.ts` that say `writes: 'allow'`, by their full names: `silver.orders`. */
-  writable?: readonly string[]
-  /** Prefixes of locations outside of the lake that tables may lie under: `file:///tmp`. */
-  allowLocations?: readonly string[]
-  /**
-   * Clients that ask for it, and have shown the token, are given temporary credentials for one
-   * table, or have their requests signed, where the storage can do so; yes, where nothing is said.
-   */
-  credentials?: boolean
-  /**
-   * Whether a request comes from this machine, and so can open the files of a lake in a folder;
-   * others are refused there. By default what Node's server says of the connection.
-   */
-  isLocal?: (c: Context) => boolean
-  /**
-   * Hears of each call once it is answered. Without it calls are kept in the lake's audit trail,
-   * which `moraine audit` shows.
-   */
-  onCall?: (call: AuditedCall) => void
-  /** Whether a proxy in front of it says where calls come from (`X-Forwarded-For`). */
-  behindProxy?: boolean
-  /** Hears of what went wrong inside; whoever asked is told only that something did. */
-  onError?: (error: unknown) => void
-}
 
 /**
  * An Iceberg REST catalog over a lake's commit log, as a Hono application that runs wherever Hono

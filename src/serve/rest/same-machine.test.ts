@@ -5,7 +5,8 @@ import { serve } from '@hono/node-server'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { LocalStorage } from '../../storage/local.js'
 import { MemoryStorage } from '../../storage/memory.js'
-import { type CatalogOptions, catalog } from './catalog.js'
+import { catalog } from './catalog.js'
+import type { CatalogOptions } from './http/catalog-options.js'
 
 const token = 'a token'
 const headers = { authorization: `Bearer ${token}` }

@@ -56,10 +56,7 @@ export function signerFor(
  * @throws MoraineError of kind `usage` for all others: none removes anything, none copies, none
  *   asks about the bucket, and none goes to another place.
  */
-export function understood(
-  place: Target,
-  { method, url: text, headers }: PlainRequest,
-): Understood {
+function understood(place: Target, { method, url: text, headers }: PlainRequest): Understood {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || url.username || url.password || url.hash) throw cant(method, 'its address is not one')
   const key = keyIn(place, url)

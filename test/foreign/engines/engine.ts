@@ -35,7 +35,9 @@ export interface LakeAddress {
   withKeys?: boolean
 }
 
-/** The environment of an engine, which has no keys of buckets but those that it was configured with. */
+/**
+ * The environment of an engine, which has no keys of buckets but those that it was configured with.
+ */
 export function withoutKeys(): NodeJS.ProcessEnv {
   const clean = Object.entries(process.env).filter(([name]) => !/^(AWS|MINIO)_/.test(name))
   return { ...Object.fromEntries(clean), AWS_EC2_METADATA_DISABLED: 'true', HOME: '/nonexistent' }

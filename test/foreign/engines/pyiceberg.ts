@@ -17,7 +17,9 @@ const statementOf = (text: string) => {
   return { lake: text.slice(0, at), code: text.slice(at + 2) }
 }
 
-/** PyIceberg with lakes as its catalogs, configured as the guide says; its statements are Python. */
+/**
+ * PyIceberg with lakes as its catalogs, configured as the guide says; its statements are Python.
+ */
 export async function startPyiceberg(
   lakes: Readonly<Record<string, LakeAddress>>,
 ): Promise<Engine> {
