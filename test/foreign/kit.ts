@@ -38,7 +38,7 @@ export async function runKit(
     ...properties,
   }).map(([name, value]) => `-D${name}=${value}`)
   const args = [
-    ...['-Xmx512m', ...defined, '-cp', `${classes}:${jars}`],
+    ...['-Xmx512m', '-XX:TieredStopAtLevel=1', ...defined, '-cp', `${classes}:${jars}`],
     ...['org.junit.platform.console.ConsoleLauncher', 'execute', '--select-class', `Kit$${suite}`],
     ...['--details=none', '--disable-banner', '--reports-dir', reports as string],
   ]

@@ -1,4 +1,5 @@
 import org.apache.iceberg.catalog.Namespace;
+import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.iceberg.rest.RESTCompatibilityKitCatalogTests;
 import org.apache.iceberg.rest.RESTCompatibilityKitViewCatalogTests;
 import org.junit.jupiter.api.AfterEach;
@@ -15,6 +16,13 @@ public class Kit {
     @Override
     protected boolean supportsNamesWithSlashes() {
       return true;
+    }
+
+    /** Where some tables are put: on this machine, unless a place is given. */
+    @Override
+    protected String baseTableLocation(TableIdentifier table) {
+      String base = System.getProperty("kit.location");
+      return base == null ? super.baseTableLocation(table) : base + "/" + table.namespace() + "/" + table.name();
     }
 
     /** The kit removes what it knows of itself before the next test, and has no nested ones. */
