@@ -2,8 +2,7 @@ import { DuckDB } from '../../../src/engine/duckdb/duckdb.js'
 import type { Session } from '../../../src/engine/engine.js'
 import type { Project } from '../../support/project.js'
 import { type Catalogs, TOKEN } from './catalogs.js'
-import { duckdbHand, PyicebergHand, sparkHands } from './hands.js'
-import type { Helper } from './helper.js'
+import { duckdbHand, PyicebergHand, sparkHands, trinoHands } from './hands.js'
 import { Client, CREATE, HttpHand } from './http.js'
 import { type Hand, SHARED, Writer } from './writer.js'
 
@@ -13,6 +12,7 @@ export interface Fleet {
   pyiceberg: number
   duckdb: number
   spark: number
+  trino: number
 }
 
 /** Where writers work. */
@@ -40,9 +40,10 @@ export async function prepare(catalogs: Catalogs): Promise<void> {
 export async function enlist(
   fleet: Fleet,
   { project, catalogs, chanceOf }: Place,
-): Promise<{ writers: Writer[]; stop: () => void }> {
+): Promise<{ writers: Writer[]; stop: () => Promise<unknown> }> {
   const writers: Writer[] = []
-  const helpers: Helper[] = []
+  const stops: (() => unknown)[] = []
+  const ready: Promise<unknown>[] = []
   const named = (kind: keyof Fleet) => Array.from({ length: fleet[kind] }, (_, i) => `${kind}${i}`)
   const add = (name: string, hand: Hand) =>
     writers.push(new Writer(name, hand, chanceOf(name), () => catalogs.lossesOf(name)))
@@ -56,21 +57,19 @@ export async function enlist(
   for (const name of [...named('pyiceberg'), ...named('duckdb')]) {
     const url = catalogs.addressFor(name)
     const hand = name.startsWith('duckdb') ? duckdbHand(url) : new PyicebergHand(url)
-    helpers.push(hand.helper)
+    stops.push(() => hand.helper.stop())
+    ready.push(hand.helper.ready)
     add(name, hand)
   }
-  if (fleet.spark > 0) {
-    const { hands, helper } = await sparkHands(
-      named('spark').map((name) => catalogs.addressFor(name)),
-    )
-    helpers.push(helper)
-    for (const [i, hand] of hands.entries()) add(named('spark')[i] as string, hand)
-  }
-  await Promise.all(helpers.map(({ ready }) => ready))
-  return {
-    writers,
-    stop: () => {
-      for (const helper of helpers) helper.stop()
-    },
-  }
+  const engines = [
+    ['spark', sparkHands],
+    ['trino', trinoHands],
+  ] as const
+  const started = engines.map(async ([kind, start]) => {
+    const { hands, stop } = await start(named(kind).map((name) => catalogs.addressFor(name)))
+    stops.push(stop)
+    for (const [i, hand] of hands.entries()) add(named(kind)[i] as string, hand)
+  })
+  await Promise.all([...started, ...ready])
+  return { writers, stop: () => Promise.all(stops.map((stop) => stop())) }
 }

@@ -1,11 +1,14 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
 import { repository, temporaryFolder } from '../../support/project.js'
+import { Trino } from '../../support/trino.js'
+import { fromGuide } from '../engines/guide.js'
 import { python, sparkJar } from '../readers.js'
 import { TOKEN } from './catalogs.js'
 import type { Action } from './deeds.js'
 import { Helper } from './helper.js'
-import { type Dialect, duckdb, spark, statementsOf } from './sql.js'
+import { type Dialect, duckdb, spark, statementsOf, trino } from './sql.js'
 import type { Hand } from './writer.js'
 
 const script = (name: string) => join(repository, 'test/foreign/storm', name)
@@ -63,31 +66,58 @@ export function duckdbHand(url: string): Hand & { helper: Helper } {
   return Object.assign(hand, { helper })
 }
 
-/** Spark, a session that all of these share; each has a catalog of its own, with its address. */
-export async function sparkHands(
-  urls: readonly string[],
-): Promise<{ hands: Hand[]; helper: Helper }> {
-  const names = urls.map((_, i) => `lake${i}`)
-  const settings = names.flatMap((name, i) => {
-    const at = `spark.sql.catalog.${name}`
-    return [
-      [at, 'org.apache.iceberg.spark.SparkCatalog'],
-      [`${at}.type`, 'rest'],
-      [`${at}.uri`, urls[i]],
-      [`${at}.token`, TOKEN],
-      [`${at}.cache-enabled`, 'false'],
-    ]
+/** A catalog of its own for each address, configured as the guide says. */
+function catalogsAt(urls: readonly string[], title: string, blocks: readonly number[]) {
+  return urls.map((url, i) => {
+    const name = `lake${i}`
+    const address = { url, token: TOKEN, example: '' }
+    return { name, text: blocks.map((at) => fromGuide(title, at, name, address)).join('') }
   })
+}
+
+/** Spark, a session that all of these share. */
+export async function sparkHands(urls: readonly string[]): Promise<Engine> {
+  const catalogs = catalogsAt(urls, 'Spark', [0])
+  const lines = catalogs.flatMap(({ text }) => text.trim().split('\n'))
+  const properties = lines.map((line) => [
+    line.slice(0, line.indexOf('=')),
+    line.slice(line.indexOf('=') + 1),
+  ])
+  // Others write, too: what it remembers of tables would be old.
+  for (const { name } of catalogs)
+    properties.push([`spark.sql.catalog.${name}.cache-enabled`, 'false'])
   const file = join(await temporaryFolder(), 'spark.json')
-  const extensions = 'org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions'
-  const properties = { 'spark.sql.extensions': extensions, ...Object.fromEntries(settings) }
-  await writeFile(file, JSON.stringify(properties))
+  await writeFile(file, JSON.stringify(Object.fromEntries(properties)))
   const args = [script('storm_spark.py'), sparkJar as string, String(urls.length), file]
   const helper = new Helper(python as string, args, 'Spark')
+  await helper.ready
   const can = [
     ...(['append', 'append', 'append', 'update', 'delete'] as const),
     ...(['create', 'rename', 'drop', 'replace', 'compact'] as const),
   ]
-  const hands = names.map((name) => new SqlHand(can, spark(name), (sql) => helper.ask({ sql })))
-  return { hands, helper }
+  const run = (sql: string[]) => helper.ask({ sql })
+  const hands = catalogs.map(({ name }) => new SqlHand(can, spark(name), run))
+  return { hands, stop: () => helper.stop() }
+}
+
+/** Trino, a server that all of these share. */
+export async function trinoHands(urls: readonly string[]): Promise<Engine> {
+  const catalogs = catalogsAt(urls, 'Trino', [0, 1])
+  const server = await Trino.start(Object.fromEntries(catalogs.map((one) => [one.name, one.text])))
+  onTestFinished(() => server.stop())
+  const can = [
+    ...(['append', 'append', 'append', 'update', 'delete'] as const),
+    ...(['create', 'rename', 'drop', 'compact'] as const),
+  ]
+  const run = async (sql: string[]) => {
+    for (const statement of sql) await server.run(statement)
+  }
+  const hands = catalogs.map(({ name }) => new SqlHand(can, trino(name), run))
+  return { hands, stop: () => server.stop() }
+}
+
+/** Writers that share an engine. */
+interface Engine {
+  hands: Hand[]
+  stop: () => unknown
 }

@@ -1,15 +1,16 @@
-import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { Project } from '../../support/project.js'
 import { seed } from '../../support/seed.js'
 import { withService } from '../../support/services.js'
+import { duckdbParts } from '../engines/duckdb.js'
+import { trinoParts } from '../engines/trino.js'
 import { python, sparkJar } from '../readers.js'
 import type { Fleet } from './fleet.js'
 import { definition } from './managed.js'
 import { Storm } from './storm.js'
 
 /*
- * Sixteen writers of four kinds change tables of a lake by its catalogs, of which one is killed
+ * Sixteen writers of five kinds change tables of a lake by its catalogs, of which one is killed
  * again and again, and whose answers get lost; beside them the lake runs, is compacted and
  * vacuumed. Once it is over, all that was answered is there, once, and nothing that was refused.
  */
@@ -17,14 +18,11 @@ import { Storm } from './storm.js'
 /** Seconds of the storm; more in CI, and by hand as many as one likes. */
 const SECONDS = Number(process.env.MORAINE_STORM ?? 15)
 /** On two cores more engines would only wait for each other. */
-const FLEET: Fleet = { http: 7, pyiceberg: 4, duckdb: 3, spark: 2 }
+const FLEET: Fleet = { http: 6, pyiceberg: 3, duckdb: 3, spark: 2, trino: 2 }
 
-const extensions = process.env.DUCKDB_EXTENSIONS
-const parts = ['iceberg', 'avro', 'httpfs'].map(
-  (name) => extensions && join(extensions, `v1.5.5/linux_amd64/${name}.duckdb_extension`),
-)
+const parts = [python, sparkJar, ...duckdbParts, ...trinoParts]
 
-withService('PyIceberg, Spark and DuckDB’s extensions', [python, sparkJar, ...parts], () => {
+withService('PyIceberg, DuckDB, Spark and Trino', parts, () => {
   it(
     'nothing is lost and nothing doubled, whoever writes and whatever fails',
     async () => {

@@ -17,7 +17,7 @@ const begun: World = new Map(SHARED.map((table) => [table, 1]))
 /** Writers of all engines, the catalogs that they write to, and what goes on in the lake itself. */
 export class Storm {
   private writers: readonly Writer[] = []
-  private stopEngines = () => {}
+  private stopEngines: () => Promise<unknown> = async () => {}
 
   private constructor(
     private readonly project: Project,
@@ -67,7 +67,7 @@ export class Storm {
     )
     await Promise.all(all)
     catalogs.isStormy = false
-    this.stopEngines()
+    await this.stopEngines()
   }
 
   get deeds(): Deed[] {
