@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import {
@@ -311,6 +311,17 @@ describe('the house', () => {
     if (process.env.UPDATE_DOCS) writeFileSync(path, drawn)
     else expect(text, 'draw it again with UPDATE_DOCS=1').toBe(drawn)
   })
+})
+
+it('docs/architecture.md names files that are there', () => {
+  const text = readFileSync(join(repository, 'docs/architecture.md'), 'utf8')
+  const paths = [...text.matchAll(/`([\w.-]+(?:\/[\w.-]+)+\/?)`/g)].map(([, path = '']) => path)
+  expect(paths.length).toBeGreaterThan(100)
+  const isThere = (path: string) =>
+    [`src/${path}`, path].some((at) =>
+      ['', '.ts', '.test.ts'].some((ending) => existsSync(join(repository, at + ending))),
+    )
+  expect(paths.filter((path) => !isThere(path.replace(/\/$/, '')))).toEqual([])
 })
 
 /** Files beside those of bronze that ask for `FileEngine`: none is to be added. */
