@@ -7,7 +7,7 @@ import {
   refuseSide,
   refuseStranger,
   Unprovable,
-} from './refusals.js'
+} from './refused/unprovable.js'
 import { whyUnrepeatable } from './repeatable.js'
 import {
   columnsOfLeaf,
@@ -27,7 +27,7 @@ import {
   unqualified,
 } from './select.js'
 
-export { Unprovable } from './refusals.js'
+export { Unprovable } from './refused/unprovable.js'
 export type { TableName } from './select.js'
 
 /** How the part of a row is found, for an input whose rows decide which parts there are. */

@@ -1,9 +1,9 @@
-import { fullName } from '../define/dataset.js'
-import type { AnyDataset } from '../define/model.js'
-import { MoraineError } from '../errors.js'
-import type { Adopted } from '../log/commit.js'
-import { adoptedText } from './decide.js'
-import type { Decision } from './decision.js'
+import { fullName } from '../../define/dataset.js'
+import type { AnyDataset } from '../../define/model.js'
+import { MoraineError } from '../../errors.js'
+import type { Adopted } from '../../log/commit.js'
+import { adoptedText } from '../decide.js'
+import type { Decision } from '../decision.js'
 
 /** The error for a build that would lose rows which nothing could compute again. */
 export function lossOf(dataset: AnyDataset, decision: Decision): MoraineError | undefined {

@@ -1,7 +1,7 @@
-import { type AstNode, nodesOf } from './ast.js'
-import { rowFunctions } from './functions.js'
-import { callOf } from './repeatable.js'
-import { cteOf, type Leaf, type Scope } from './select.js'
+import { type AstNode, nodesOf } from '../ast.js'
+import { rowFunctions } from '../functions.js'
+import { callOf } from '../repeatable.js'
+import { cteOf, type Leaf, type Scope } from '../select.js'
 
 /** Why a query can't be computed part by part, and what to change. */
 export class Unprovable extends Error {
