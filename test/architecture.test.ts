@@ -393,7 +393,7 @@ const ofOthers = [
   'define/options/dataset-options',
   'gold/casts',
   'plan/incremental',
-  'plan/refusals',
+  'plan/refused/unprovable',
   'plan/repeatable',
   'query/open',
   'source/database/conditions',
