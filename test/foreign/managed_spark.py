@@ -34,7 +34,8 @@ def refusal(sql):
     try:
         spark.sql(sql).collect()
     except Exception as error:
-        return str(error).splitlines()[0]
+        # What the user sees: the message, before the places in Java's code.
+        return str(error).split("\n\tat ")[0]
     return None
 
 

@@ -67,7 +67,7 @@ export interface Verification {
   bytes: number
   /** How many of them were held against their checksums; of a deep look. */
   checked?: number
-  /** How many have no checksum, as an earlier version of Moraine wrote them. */
+  /** How many have no checksum: another engine or an earlier version of Moraine wrote them. */
   unchecked?: number
   /** How many of those got one now. */
   recorded?: number

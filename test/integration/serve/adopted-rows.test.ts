@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { fullName } from '../../../src/define/dataset.js'
 import { DuckDB } from '../../../src/engine/duckdb/duckdb.js'
@@ -8,7 +10,7 @@ import { Table } from '../../../src/iceberg/table.js'
 import { CommitLog } from '../../../src/log/log.js'
 import { catalog } from '../../../src/serve/rest/catalog.js'
 import { tableFiles } from '../../../src/step/table-files.js'
-import { Project, step } from '../../support/project.js'
+import { Project, step, temporaryFolder } from '../../support/project.js'
 
 const definition = (options = "writes: 'allow',", more = '') => `
 import { bronze, defineLake, gold, silver, sql, t, z } from 'moraine'
@@ -171,6 +173,18 @@ describe("writes: 'allow'", () => {
     expect((await project.run()).outcome).toBe('done')
     expect(await sums(project)).toEqual([{ n: 3n, amount: '81' }])
     expect((await project.cli('verify', '--deep')).code).toBe(0)
+  })
+
+  it('is copied with its lake, also where an engine spells locations otherwise', async () => {
+    const project = await lake()
+    const [made] = await changing(project, 'silver.orders', [{ rows: order(3, 30) }])
+    const list = made?.['manifest-list'].replace('file:///', 'file:/')
+    const spelled = { ...made, 'manifest-list': list } as Snapshot
+    expect((await send(project, adding([spelled]))).json.error).toBe(undefined)
+    const copy = join(await temporaryFolder(), 'copy')
+    expect((await project.cli('copy', copy)).code).toBe(0)
+    await rm(join(project.folder, 'lake'), { recursive: true })
+    expect((await project.cli('--root', copy, 'verify', '--deep')).code).toBe(0)
   })
 
   it('stops at rows whose key is there already, and builds nothing on them until they are gone', async () => {

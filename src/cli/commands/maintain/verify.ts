@@ -85,7 +85,7 @@ function sums({ checked = 0, unchecked = 0, recorded }: Verification): string {
   if (unchecked === 0) return same
   if (recorded !== undefined)
     return `${same} ${plural(recorded, 'file')} had no checksum: ${recorded === 1 ? 'its' : 'their'} current SHA-256 is now recorded.`
-  return `${same} ${plural(unchecked, 'file')} ${unchecked === 1 ? 'has' : 'have'} no checksum: an earlier version of Moraine wrote ${unchecked === 1 ? 'it' : 'them'}.`
+  return `${same} ${plural(unchecked, 'file')} ${unchecked === 1 ? 'has' : 'have'} no checksum: another engine or an earlier version of Moraine wrote ${unchecked === 1 ? 'it' : 'them'}.`
 }
 
 async function withReader(

@@ -113,5 +113,5 @@ async function read(
 }
 
 /** How many files there are of rows, or of deletes. */
-export const countOf = (files: readonly DataFile[], deletes = false) =>
+export const filesOf = (files: readonly DataFile[], deletes = false) =>
   files.filter((file) => isDeletes(file) === deletes).length

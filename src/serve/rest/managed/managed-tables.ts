@@ -68,12 +68,13 @@ export class ManagedTables {
     })
     if (decision.as === 'refused') throw illegal(decision.why)
     const previousFile = this.storage.locate(before.metadata)
-    const after = applyUpdates(metadata, updates, { previousFile, now: Date.now() })
-    if (after === metadata)
+    const applied = applyUpdates(metadata, updates, { previousFile, now: Date.now() })
+    if (applied === metadata)
       return { table, metadata, did: undefined, since: new Date(), state: before, sameRows: true }
     const version = await Table.load(this.storage, before)
     const named = decision.did.length > 0 ? [`${decision.did.join(', ')} of ${table}`] : []
-    const since = await this.namedSince(table, version, metadata, after)
+    const since = await this.namedSince(table, version, metadata, applied)
+    const after = withPlaces(version, applied)
     if (decision.as === 'names')
       return { table, metadata: after, did: named.join(), since, state: before, sameRows: true }
     const added = {
@@ -154,6 +155,20 @@ export class ManagedTables {
       throw refuse(`it has no snapshot ${id}`)
     const named = { location: String(file['statistics-path']) }
     return writtenAt(this.storage, table, `${table.folder}/`, named).catch(refusing(refuse))
+  }
+}
+
+/** Statistics by their locations as the table spells them: Spark writes `file:/x` for `file:///x`. */
+function withPlaces(table: Table, metadata: AnyMetadata): AnyMetadata {
+  const placed = (file: Json): Json => {
+    const path = table.pathOf(String(file['statistics-path']))
+    return { ...file, 'statistics-path': `${metadata.location}${path.slice(table.folder.length)}` }
+  }
+  const { statistics, 'partition-statistics': partitions } = metadata
+  return {
+    ...metadata,
+    ...(statistics ? { statistics: statistics.map(placed) } : {}),
+    ...(partitions ? { 'partition-statistics': partitions.map(placed) } : {}),
   }
 }
 

@@ -1,8 +1,8 @@
+import { countOf } from '../../../define/thousands.js'
 import { rowsByPartition } from '../../../iceberg/difference.js'
 import { isSame } from '../../../iceberg/spec/updates/json.js'
 import type { TableState } from '../../../log/commit.js'
-import type { Added, Checked } from './added.js'
-import { countOf } from './added.js'
+import { type Added, type Checked, filesOf } from './added.js'
 
 /** What snapshots make of a table, beside its metadata. */
 export interface Recorded {
@@ -31,7 +31,7 @@ export function recordedRewrite(
 /** What the history says: how many files became how many, and by which engine. */
 function told(name: string, { gone, fresh }: Checked['changes'], engine: string): string {
   if (gone.length + fresh.length === 0) return `rewrite manifests of ${name}${engine}`
-  const ofDeletes = countOf([...gone, ...fresh]) === 0
-  const what = ofDeletes ? 'delete files' : 'files'
-  return `rewrite ${countOf(gone, ofDeletes)} ${what} of ${name} as ${countOf(fresh, ofDeletes)}${engine}`
+  const ofDeletes = filesOf([...gone, ...fresh]) === 0
+  const was = countOf(filesOf(gone, ofDeletes), ofDeletes ? 'delete file' : 'file')
+  return `rewrite ${was} of ${name} as ${filesOf(fresh, ofDeletes)}${engine}`
 }
