@@ -1,7 +1,7 @@
-import type { ExternalState, LakeState } from '../../log/commit.js'
+import type { External, ExternalState, LakeState } from '../../log/commit.js'
 import { LEVEL } from '../../log/external.js'
 import { ownValue } from '../../own-value.js'
-import { mayRead, refuseCreating, refuseReading } from './access/rights.js'
+import { refuseCreating, refuseReading } from './access/rights.js'
 import type { Caller } from './caller.js'
 import { alreadyExists, noSuch, noSuchNamespace } from './errors.js'
 import type { MetadataPointer } from './files.js'
@@ -74,17 +74,11 @@ export function refuseTaken(
     )
 }
 
-/** The names of a kind in a namespace that may be read, in order. */
-export function namesIn(
-  caller: Caller,
-  state: LakeState,
-  namespace: Namespace,
-  kind: Kind,
-): string[] {
-  return allNamesIn(state, namespace, kind).filter((name) => mayRead(caller, { namespace, name }))
-}
+/** Lists of names, by what they were made of: they are asked for page by page. */
+const listed = new WeakMap<object, Map<string, readonly string[]>>()
 
-function allNamesIn(state: LakeState, namespace: Namespace, kind: Kind): string[] {
+/** The names of a kind in a namespace, in order; not all of them may be for everybody. */
+export function namesIn(state: LakeState, namespace: Namespace, kind: Kind): readonly string[] {
   if (isManaged(namespace)) {
     const prefix = `${namespace[0]}.`
     const own = Object.keys(kind === 'table' ? state.tables : (state.views ?? {}))
@@ -92,11 +86,22 @@ function allNamesIn(state: LakeState, namespace: Namespace, kind: Kind): string[
       .flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []))
       .sort()
   }
+  const { relations } = state.external ?? {}
+  if (!relations) return []
   const prefix = `${keyOf(namespace)}${LEVEL}`
-  return Object.entries(state.external?.relations ?? {})
-    .flatMap(([key, relation]) => {
-      const name = key.slice(prefix.length)
-      return relation.kind === kind && key.startsWith(prefix) && !name.includes(LEVEL) ? [name] : []
-    })
-    .sort()
+  const known = listed.get(relations) ?? new Map<string, readonly string[]>()
+  listed.set(relations, known)
+  const names = known.get(kind + prefix) ?? externalNames(relations, prefix, kind)
+  known.set(kind + prefix, names)
+  return names
+}
+
+function externalNames(relations: External['relations'], prefix: string, kind: Kind): string[] {
+  const names: string[] = []
+  for (const [key, relation] of Object.entries(relations)) {
+    if (relation.kind !== kind || !key.startsWith(prefix)) continue
+    const name = key.slice(prefix.length)
+    if (!name.includes(LEVEL)) names.push(name)
+  }
+  return names.sort()
 }

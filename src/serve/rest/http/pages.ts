@@ -6,23 +6,48 @@ export interface Page<T> {
   next?: string
 }
 
+/** What a client says of the page that it asks for. */
+interface Asked {
+  pageSize?: string | undefined
+  pageToken?: string | undefined
+}
+
 /**
  * A part of a list that is in order. A client that asks for no pages gets all of it.
  *
  * @param nameOf what an item is in order by.
+ * @param isShown whether an item is for whoever asks; of a long list few are looked at.
  */
 export function pageOf<T>(
   items: readonly T[],
   nameOf: (item: T) => string,
-  { pageSize, pageToken }: { pageSize?: string | undefined; pageToken?: string | undefined },
+  { pageSize, pageToken }: Asked,
+  isShown: (item: T) => boolean = () => true,
 ): Page<T> {
   const size = Number(pageSize ?? (pageToken === undefined ? Number.POSITIVE_INFINITY : 1000))
   if (!(size >= 1)) throw badRequest('pageSize must be a number from 1 up')
   const after = pageToken ? Buffer.from(pageToken, 'base64url').toString() : undefined
-  const first = after === undefined ? 0 : items.findIndex((item) => nameOf(item) > after)
-  if (first < 0) return { items: [] }
-  const page = items.slice(first, first + size)
-  const last = page.at(-1)
-  if (last === undefined || first + size >= items.length) return { items: page }
-  return { items: page, next: Buffer.from(nameOf(last)).toString('base64url') }
+  const page: T[] = []
+  let at = after === undefined ? 0 : firstBehind(items, (item) => nameOf(item) > after)
+  for (; at < items.length; at++) {
+    const item = items[at] as T
+    if (!isShown(item)) continue
+    // Only what is shown makes another page.
+    if (page.length + 1 > size) return { items: page, next: tokenOf(nameOf(page.at(-1) as T)) }
+    page.push(item)
+  }
+  return { items: page }
+}
+
+const tokenOf = (name: string) => Buffer.from(name).toString('base64url')
+
+/** Where those begin of which something holds; it holds of all behind them, too. */
+function firstBehind<T>(items: readonly T[], holds: (item: T) => boolean): number {
+  let [low, high] = [0, items.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (holds(items[middle] as T)) high = middle
+    else low = middle + 1
+  }
+  return low
 }

@@ -7,7 +7,7 @@ import {
   objectOf,
   textsOf,
 } from '../../../iceberg/spec/updates/json.js'
-import { refuseReading } from '../access/rights.js'
+import { mayRead, refuseReading } from '../access/rights.js'
 import type { Caller } from '../caller.js'
 import { badRequest } from '../errors.js'
 import type { LoadedTable } from '../loaded.js'
@@ -128,9 +128,10 @@ function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
     const state = await place.branch.journal.head()
     const found = place.branch.namespaces.existing(callerOf(c), state, text)
     const { items, next } = pageOf(
-      namesIn(callerOf(c), state, found, kind),
+      namesIn(state, found, kind),
       (name) => name,
       paging(c),
+      (name) => mayRead(callerOf(c), { namespace: found, name }),
     )
     const namespace = place.shown(found)
     const identifiers = items.map((name) => ({ namespace, name }))
