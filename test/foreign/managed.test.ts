@@ -63,7 +63,10 @@ const REASONS: Readonly<Record<string, string>> = {
   branch: 'Cannot create or change the branch dev of silver.orders',
   back: 'moraine rollback',
   drop: 'Cannot drop silver.orders: lake.ts defines it',
-  purge: 'silver.orders',
+  // Spark refuses these itself, by the property that the catalog does not let it change.
+  expire: 'GC is disabled',
+  orphans: 'GC is disabled',
+  purge: 'GC is disabled',
   rename: 'Cannot rename silver.orders: lake.ts defines it',
   create: 'its tables are defined in lake.ts',
   'visits column': 'Cannot change the columns of silver.visits',
