@@ -6,6 +6,7 @@ import type { MetadataFiles } from './files.js'
 import { Journal } from './journal.js'
 import type { Locations } from './locations.js'
 import { Namespaces } from './namespaces.js'
+import { NameLists } from './relations.js'
 import { Tables } from './tables.js'
 import { Views } from './views.js'
 
@@ -17,6 +18,7 @@ export interface Branch {
   namespaces: Namespaces
   tables: Tables
   views: Views
+  names: NameLists
 }
 
 /** What all branches share. */
@@ -75,6 +77,6 @@ export class Branches {
     const namespaces = new Namespaces(journal, locations)
     const tables = new Tables({ ...this.shared, journal, namespaces })
     const views = new Views(journal, files, locations, namespaces)
-    return { name, journal, namespaces, tables, views }
+    return { name, journal, namespaces, tables, views, names: new NameLists() }
   }
 }

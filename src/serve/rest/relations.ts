@@ -74,26 +74,28 @@ export function refuseTaken(
     )
 }
 
-/** Lists of names, by what they were made of: they are asked for page by page. */
-const listed = new WeakMap<object, Map<string, readonly string[]>>()
+/** Names of tables and views. */
+export class NameLists {
+  /** By what they were made of: they are asked for page by page. */
+  private readonly made = new WeakMap<object, Map<string, readonly string[]>>()
 
-/** The names of a kind in a namespace, in order; not all of them may be for everybody. */
-export function namesIn(state: LakeState, namespace: Namespace, kind: Kind): readonly string[] {
-  if (isManaged(namespace)) {
-    const prefix = `${namespace[0]}.`
-    const own = Object.keys(kind === 'table' ? state.tables : (state.views ?? {}))
-    return own
-      .flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : []))
-      .sort()
+  /** The names of a kind in a namespace, in order; not all of them may be for everybody. */
+  of(state: LakeState, namespace: Namespace, kind: Kind): readonly string[] {
+    if (isManaged(namespace)) return managedNames(state, `${namespace[0]}.`, kind)
+    const { relations } = state.external ?? {}
+    if (!relations) return []
+    const prefix = `${keyOf(namespace)}${LEVEL}`
+    const known = this.made.get(relations) ?? new Map<string, readonly string[]>()
+    this.made.set(relations, known)
+    const names = known.get(kind + prefix) ?? externalNames(relations, prefix, kind)
+    known.set(kind + prefix, names)
+    return names
   }
-  const { relations } = state.external ?? {}
-  if (!relations) return []
-  const prefix = `${keyOf(namespace)}${LEVEL}`
-  const known = listed.get(relations) ?? new Map<string, readonly string[]>()
-  listed.set(relations, known)
-  const names = known.get(kind + prefix) ?? externalNames(relations, prefix, kind)
-  known.set(kind + prefix, names)
-  return names
+}
+
+function managedNames(state: LakeState, prefix: string, kind: Kind): string[] {
+  const own = Object.keys(kind === 'table' ? state.tables : (state.views ?? {}))
+  return own.flatMap((name) => (name.startsWith(prefix) ? [name.slice(prefix.length)] : [])).sort()
 }
 
 function externalNames(relations: External['relations'], prefix: string, kind: Kind): string[] {

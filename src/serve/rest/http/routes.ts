@@ -13,7 +13,7 @@ import { badRequest } from '../errors.js'
 import type { LoadedTable } from '../loaded.js'
 import { type StoredView, storedView } from '../managed/stored-views.js'
 import { checkedNamespace, type Identifier, shownName, shownNamespace } from '../names.js'
-import { type Kind, namesIn, pointerOf } from '../relations.js'
+import { type Kind, pointerOf } from '../relations.js'
 import { drop, rename } from '../rename.js'
 import { changesIn, propertiesOf } from '../sent.js'
 import { type Asked, Place } from './addresses.js'
@@ -128,7 +128,7 @@ function routeBoth(app: App, rooms: Rooms, kind: Kind): void {
     const state = await place.branch.journal.head()
     const found = place.branch.namespaces.existing(callerOf(c), state, text)
     const { items, next } = pageOf(
-      namesIn(state, found, kind),
+      place.branch.names.of(state, found, kind),
       (name) => name,
       paging(c),
       (name) => mayRead(callerOf(c), { namespace: found, name }),

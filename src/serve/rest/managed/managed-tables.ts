@@ -158,7 +158,9 @@ export class ManagedTables {
   }
 }
 
-/** Statistics by their locations as the table spells them: Spark writes `file:/x` for `file:///x`. */
+/**
+ * Statistics by their locations as the table spells them: Spark writes `file:/x` for `file:///x`.
+ */
 function withPlaces(table: Table, metadata: AnyMetadata): AnyMetadata {
   const placed = (file: Json): Json => {
     const path = table.pathOf(String(file['statistics-path']))
