@@ -117,7 +117,9 @@ export class OtherEngine {
     const path = `${this.table.folder}/metadata/99999-${randomUUID()}.metadata.json`
     const text = toJsonText(metadata(this.table.metadata))
     await this.storage.write(path, new TextEncoder().encode(text))
-    await this.publish(await Table.load(this.storage, path))
+    await this.register(path)
+    // What this program can't read is only looked at from here on.
+    this.table = await Table.load(this.storage, path).catch(() => this.table)
   }
 
   async rename(to: string): Promise<void> {
@@ -149,10 +151,14 @@ export class OtherEngine {
 
   private async publish(table: Table): Promise<void> {
     this.table = table
+    await this.register(table.file as string)
+  }
+
+  private async register(path: string): Promise<void> {
     await this.done(
       this.ask('POST', `${this.address}/register`, {
         name: this.name,
-        'metadata-location': this.storage.locate(table.file as string),
+        'metadata-location': this.storage.locate(path),
         overwrite: true,
       }),
     )
