@@ -110,6 +110,23 @@ async function tableOf(project: Project, name = 'silver.orders') {
 }
 
 describe("writes: 'allow'", () => {
+  it('adopts once what is sent again, as its answer was lost', async () => {
+    const project = await lake()
+    const [snapshot] = await changing(project, 'silver.orders', [{ rows: order(3, 30) }])
+    const parent = (snapshot as Snapshot)['parent-snapshot-id'] ?? null
+    const before = { type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': parent }
+    // The catalog adds to the summary what the engine leaves out.
+    const plain = { ...(snapshot as Snapshot), summary: { operation: 'append' } } as Snapshot
+    const sent = { requirements: [before], ...adding([plain]) }
+    for (let i = 0; i < 2; i++) {
+      const { status, json } = await send(project, sent)
+      expect([status, json.error]).toEqual([200, undefined])
+      expect((await tableOf(project))?.adopted).toMatchObject({ added: 1, removed: 0 })
+    }
+    expect((await project.run()).outcome).toBe('done')
+    expect(await sums(project)).toEqual([{ n: 3n, amount: '60' }])
+  })
+
   it('has what engines append counted, merged with later batches, and seen downstream', async () => {
     const project = await lake()
     const [snapshot] = await changing(project, 'silver.orders', [{ rows: order(3, 30) }])

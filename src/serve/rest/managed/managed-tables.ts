@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { applyUpdates } from '../../../iceberg/spec/updates/apply.js'
 import type { Json } from '../../../iceberg/spec/updates/json.js'
 import { type AnyMetadata, completed } from '../../../iceberg/spec/updates/metadata-json.js'
+import { isRepeated } from '../../../iceberg/spec/updates/repeated.js'
 import { checkRequirements } from '../../../iceberg/spec/updates/requirements.js'
 import { Table } from '../../../iceberg/table.js'
 import type { LakeState, TableState } from '../../../log/commit.js'
@@ -59,6 +60,8 @@ export class ManagedTables {
     { requirements, updates }: Sent,
   ): Promise<ManagedChange> {
     const metadata = completed(await this.files.json(before))
+    const unchanged = { table, metadata, did: undefined, state: before, sameRows: true }
+    if (isRepeated(metadata, updates)) return { ...unchanged, since: new Date() }
     checkRequirements(requirements, metadata)
     const decision = decideManaged({
       table,
@@ -69,8 +72,7 @@ export class ManagedTables {
     if (decision.as === 'refused') throw illegal(decision.why)
     const previousFile = this.storage.locate(before.metadata)
     const applied = applyUpdates(metadata, updates, { previousFile, now: Date.now() })
-    if (applied === metadata)
-      return { table, metadata, did: undefined, since: new Date(), state: before, sameRows: true }
+    if (applied === metadata) return { ...unchanged, since: new Date() }
     const version = await Table.load(this.storage, before)
     const named = decision.did.length > 0 ? [`${decision.did.join(', ')} of ${table}`] : []
     const since = await this.namedSince(table, version, metadata, applied)
