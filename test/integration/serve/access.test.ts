@@ -105,5 +105,10 @@ describe('a server of a lake with access', () => {
     const { code, stderr } = await project.cli('serve', '--catalog', '--behind-proxy')
     expect(code).toBe(2)
     expect(stderr).toContain('Anyone who can reach the proxy could read the lake')
+    // Nor with one where its files are on this machine alone.
+    await project.write({ 'lake.ts': definition("[principal('bi', { token: 'b', read: ['*'] })]") })
+    const shown = await project.cli('serve', '--catalog', '--behind-proxy')
+    expect(shown.code).toBe(2)
+    expect(shown.stderr).toContain('Engines on other machines cannot open the files of')
   })
 })

@@ -79,12 +79,6 @@ export function checkCatalogAccess(
   behindProxy = false,
 ): void {
   const isLocal = isLoopback(host)
-  if ((!isLocal || behindProxy) && url.startsWith('file://'))
-    throw new MoraineError(
-      'usage',
-      `Engines on other machines cannot open the files of ${url}, which the catalog would refer them to`,
-      { hint: 'Listen on 127.0.0.1 without a proxy, or keep the lake in a bucket.' },
-    )
   if (isLocal && !behindProxy) return
   if (variable('MORAINE_TOKEN') === undefined && lake.access === undefined)
     throw new MoraineError(
@@ -93,6 +87,12 @@ export function checkCatalogAccess(
       {
         hint: 'Set MORAINE_TOKEN, or define access in lake.ts: engines must then show a token.',
       },
+    )
+  if (url.startsWith('file://'))
+    throw new MoraineError(
+      'usage',
+      `Engines on other machines cannot open the files of ${url}, which the catalog would refer them to`,
+      { hint: 'Listen on 127.0.0.1 without a proxy, or keep the lake in a bucket.' },
     )
 }
 
