@@ -180,7 +180,7 @@ export default defineLake({ name: 'shop', datasets: [orders], alerts: [alert.web
     expect(await gauge()).toBe('1')
     await project.write({ 'lake.ts': definition })
     const retried = await moraine(['-C', project.folder, 'quarantine', 'retry', '--all'])
-    expect([retried.code, retried.stderr]).toEqual([0, ''])
+    expect([retried.code, retried.stdout, retried.stderr]).toEqual([0, expect.any(String), ''])
     expect(await gauge()).toBe('0')
     expect(await again.stop()).toBe(0)
     expect(told).toHaveLength(2)
