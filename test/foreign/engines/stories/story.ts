@@ -32,7 +32,8 @@ export const refuses = (refused: string, ...statements: string[]): Step[] =>
  * Who has credentials of the catalog can't put files into tables of the lake, and hears so before
  * the catalog is asked.
  */
-const DENIED = /access.?denied|forbidden|\b403\b|^Error committing write|Failed to close manifest writer/i
+const DENIED =
+  /access.?denied|forbidden|\b403\b|^Error committing write|Failed to close manifest writer/i
 
 /**
  * Has an engine run statements, with a lake's name and with what earlier steps have said.
