@@ -1,4 +1,4 @@
-import type { DataFile, ManifestEntry } from './spec/manifest.js'
+import { type DataFile, isDeletes, type ManifestEntry } from './spec/manifest.js'
 import type { PartitionSpec } from './spec/transforms.js'
 
 /** A data file to read, and the files that say which of its rows are deleted. */
@@ -16,7 +16,7 @@ export interface Planned {
 }
 
 /** Finds the deletes that apply to data files (spec, Scan Planning). */
-export class Deletes {
+class Deletes {
   /** Those that are about one data file, by its path. */
   private readonly byFile = new Map<string, Planned[]>()
   private readonly others: Planned[] = []
@@ -52,6 +52,23 @@ export class Deletes {
     )
   }
 }
+
+/** The data files among live entries, each with the files of deletes that apply to it. */
+export function tasksOf(found: readonly Planned[], specs: readonly PartitionSpec[]): ScanTask[] {
+  const deletes = new Deletes(
+    found.filter(({ entry }) => isDeletes(entry.file)),
+    specs,
+  )
+  return found
+    .filter(({ entry }) => !isDeletes(entry.file))
+    .map((data) => ({ file: data.entry.file, spec: data.spec, deletes: deletes.of(data) }))
+}
+
+/** Rows of a data file that lists of positions delete. */
+export const deletedRows = ({ deletes }: ScanTask) => deletes.reduce((n, { rows }) => n + rows, 0)
+
+/** Rows of a data file that are not deleted, where only positions are. */
+export const liveRows = (task: ScanTask) => task.file.rows - deletedRows(task)
 
 /** What goes when data files go: the files, and deletes that are about them alone. */
 export function pathsOf(tasks: readonly ScanTask[]): Set<string> {

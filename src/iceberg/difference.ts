@@ -1,6 +1,5 @@
-import { Deletes, type Planned, type ScanTask } from './deletes.js'
+import { deletedRows, liveRows, type Planned, type ScanTask, tasksOf } from './deletes.js'
 import { isLive } from './manifests.js'
-import { isDeletes } from './spec/manifest.js'
 import type { Table } from './table.js'
 
 /** Manifests that are read at once. */
@@ -50,13 +49,9 @@ export async function contentsOf(table: Table): Promise<Contents> {
     if (entries.has(path)) twice = path
     entries.set(path, planned)
   }
-  const lists = found.filter(({ entry }) => isDeletes(entry.file))
-  const deletes = new Deletes(lists, table.metadata['partition-specs'])
-  const tasks = found
-    .filter(({ entry }) => !isDeletes(entry.file))
-    .map((data) => ({ file: data.entry.file, spec: data.spec, deletes: deletes.of(data) }))
+  const tasks = tasksOf(found, table.metadata['partition-specs'])
   const sum = (count: (task: ScanTask) => number) => tasks.reduce((n, task) => n + count(task), 0)
-  const deleted = sum((task) => task.deletes.reduce((n, { rows }) => n + rows, 0))
+  const deleted = sum(deletedRows)
   const isCounted = tasks.every((task) =>
     task.deletes.every(
       ({ content, referenced }) => content === 'position deletes' && referenced === task.file.path,
@@ -70,7 +65,7 @@ export async function contentsOf(table: Table): Promise<Contents> {
       rows: isCounted ? sum(({ file }) => file.rows) - deleted : undefined,
       deleted,
       files: tasks.length,
-      deleteFiles: lists.length,
+      deleteFiles: found.length - tasks.length,
       bytes: found.reduce((n, { entry }) => n + entry.file.bytes, 0),
     },
   }
@@ -86,10 +81,9 @@ export function without(contents: Contents, other: Contents): Planned[] {
 /** Live rows of each partition, by a text that tells partitions apart. */
 export function rowsByPartition({ tasks }: Contents): Map<string, number> {
   const found = new Map<string, number>()
-  for (const { file, spec, deletes } of tasks) {
-    const key = `${spec} ${JSON.stringify(file.partition.map(String))}`
-    const rows = file.rows - deletes.reduce((n, list) => n + list.rows, 0)
-    found.set(key, (found.get(key) ?? 0) + rows)
+  for (const task of tasks) {
+    const key = `${task.spec} ${JSON.stringify(task.file.partition.map(String))}`
+    found.set(key, (found.get(key) ?? 0) + liveRows(task))
   }
   return found
 }

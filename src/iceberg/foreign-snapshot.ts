@@ -1,4 +1,4 @@
-import type { Planned } from './deletes.js'
+import { liveRows, type Planned } from './deletes.js'
 import { type Contents, without } from './difference.js'
 import { isLive } from './manifests.js'
 import {
@@ -64,14 +64,8 @@ export function changesBetween(before: Contents, after: Contents) {
 }
 
 /** Live rows of each data file. */
-function rowsOfFiles({ tasks }: Contents): Map<string, number> {
-  return new Map(
-    tasks.map(({ file, deletes }) => [
-      file.path,
-      file.rows - deletes.reduce((sum, { rows }) => sum + rows, 0),
-    ]),
-  )
-}
+const rowsOfFiles = ({ tasks }: Contents) =>
+  new Map(tasks.map((task) => [task.file.path, liveRows(task)]))
 
 /** What a list says of a manifest that was there before must be what it said. */
 function changedRow(old: ManifestFile, row: ManifestFile): string | undefined {

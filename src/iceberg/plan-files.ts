@@ -1,4 +1,4 @@
-import { Deletes, type Planned, type ScanTask } from './deletes.js'
+import { type Planned, type ScanTask, tasksOf } from './deletes.js'
 import { isLive } from './manifests.js'
 import { isDeletes, type ManifestEntry, type ManifestFile } from './spec/manifest.js'
 import { fileMayMatch, manifestMayMatch, type Predicate } from './spec/prune.js'
@@ -36,11 +36,5 @@ export async function planFiles(
     for (const entry of await read(manifest, count <= MOST_KEPT))
       if (isLive(entry) && (isDeletes(entry.file) || fileMayMatch(entry.file, predicates, schema)))
         found.push({ entry, spec: manifest.partition_spec_id })
-  const deletes = new Deletes(
-    found.filter(({ entry }) => isDeletes(entry.file)),
-    specs,
-  )
-  return found
-    .filter(({ entry }) => !isDeletes(entry.file))
-    .map((data) => ({ file: data.entry.file, spec: data.spec, deletes: deletes.of(data) }))
+  return tasksOf(found, specs)
 }

@@ -1,3 +1,4 @@
+import { ownValue } from '../../../own-value.js'
 import {
   namedSnapshots,
   type Snapshot,
@@ -70,15 +71,12 @@ function carried<T>(
 ): Record<string, T> {
   const names = new Set([...Object.keys(theirs), ...Object.keys(mine)])
   const chosen = [...names].flatMap((name) => {
-    const from = isSame(own(before, name), own(theirs, name)) ? mine : theirs
-    const value = own(from, name)
+    const from = isSame(ownValue(before, name), ownValue(theirs, name)) ? mine : theirs
+    const value = ownValue(from, name)
     return value === undefined ? [] : [[name, value] as const]
   })
   return Object.fromEntries(chosen)
 }
-
-const own = <T>(record: Readonly<Record<string, T>>, name: string): T | undefined =>
-  Object.hasOwn(record, name) ? record[name] : undefined
 
 /** Those that mine keeps and theirs has not removed, and those that a name needs. */
 function snapshotsOf(
