@@ -1,9 +1,8 @@
-import { posix } from 'node:path'
 import { MoraineError } from '../errors.js'
 import { readChecked } from '../storage/checked.js'
 import { isBelow } from '../storage/paths.js'
 import { remedyFor } from '../storage/remedy.js'
-import { normalLocation, pathOf, type Storage } from '../storage/storage.js'
+import { pathOf, plainLocation, type Storage } from '../storage/storage.js'
 import { unpackBlock } from './codecs/block.js'
 import { parseJson } from './json.js'
 import { decodeContainer } from './spec/avro.js'
@@ -130,15 +129,8 @@ export async function knownPartsOf(
 /** The status of an entry whose file the snapshot has dropped (spec, Manifests). */
 const DELETED = 2
 
-/**
- * The path of a location; `undefined` for one elsewhere. A folder's system takes `a//b` and
- * `a/./b` for `a/b`; to a bucket they are other objects.
- */
-function locatedIn(storage: Storage, location: string): string | undefined {
-  const normal = normalLocation(location)
-  const local = /^file:\/\/(.*)$/s.exec(normal)?.[1]
-  return pathOf(storage, local === undefined ? normal : `file://${posix.normalize(local)}`)
-}
+/** The path of a location; `undefined` for one elsewhere. */
+const locatedIn = (storage: Storage, location: string) => pathOf(storage, plainLocation(location))
 
 /** The same, of a file that is to be read. */
 function readableIn(storage: Storage, location: string): string | undefined {

@@ -1,6 +1,5 @@
-import { posix } from 'node:path'
 import { isBelow } from '../storage/paths.js'
-import { normalLocation, pathOf, type Storage } from '../storage/storage.js'
+import { normalLocation, pathOf, plainLocation, type Storage } from '../storage/storage.js'
 
 /** The folder of what other engines keep in the lake. */
 export const FOREIGN = 'external/'
@@ -14,13 +13,11 @@ export function foreignPath(
   { folder, metadata: { location: table } }: { folder: string; metadata: { location: string } },
   location: string,
 ): string | undefined {
-  const normal = normalLocation(location)
-  const local = /^file:\/\/(.*)$/s.exec(normal)?.[1]
-  const clean = local === undefined ? normal : `file://${posix.normalize(local)}`
+  const plain = plainLocation(location)
   const lay = normalLocation(table).replace(/\/+$/, '')
   const root = lay.endsWith(`/${folder}`) ? lay.slice(0, -folder.length) : undefined
   const path =
-    pathOf(storage, clean) ??
-    (root !== undefined && clean.startsWith(root) ? clean.slice(root.length) : undefined)
+    pathOf(storage, plain) ??
+    (root !== undefined && plain.startsWith(root) ? plain.slice(root.length) : undefined)
   return path?.startsWith(FOREIGN) && isBelow(path) ? path : undefined
 }

@@ -13,6 +13,7 @@ import { withUpdates } from './spec/updates/apply.js'
 import type { AnyMetadata, AnySnapshot } from './spec/updates/metadata-json.js'
 import type { TableUpdate } from './spec/updates/table-update.js'
 import type { TablePointer } from './table.js'
+import { tableFolder } from './table-folder.js'
 import { TableVersion } from './version.js'
 
 /** The property by which files without field ids are read. */
@@ -78,7 +79,7 @@ export class ForeignTable extends TableVersion {
   }
 
   get folder(): string {
-    return folderOf(this.how.at.metadata)
+    return tableFolder(this.how.at.metadata)
   }
 
   override get location(): string {
@@ -220,6 +221,3 @@ export class ForeignTable extends TableVersion {
     return new ForeignTable(this.storage, metadata, this.written, this.how)
   }
 }
-
-/** The folder that metadata of a table lie in, without `metadata/`. */
-const folderOf = (metadata: string) => metadata.slice(0, metadata.lastIndexOf('/metadata/'))

@@ -36,6 +36,7 @@ import { adding, creating, expiring } from './spec/updates/own-updates.js'
 import { rebased } from './spec/updates/rebase.js'
 import type { TableUpdate } from './spec/updates/table-update.js'
 import { summarize } from './summary.js'
+import { tableFolder } from './table-folder.js'
 import { begun, TableVersion } from './version.js'
 
 /** Where a version of a table is. */
@@ -136,7 +137,7 @@ export class Table extends TableVersion {
   /** The folder of the table, relative to the storage's root. */
   get folder(): string {
     // A lake that was moved still finds its files: they lie where its tables have always lain.
-    if (this.file !== undefined) return this.file.slice(0, this.file.lastIndexOf('/metadata/'))
+    if (this.file !== undefined) return tableFolder(this.file)
     return pathOf(this.storage, this.metadata.location) as string
   }
 

@@ -1,5 +1,6 @@
 import { MoraineError } from '../errors.js'
 import { filesOfAllSnapshots, type Known, knownParts } from '../iceberg/all-files.js'
+import { FOREIGN } from '../iceberg/foreign-path.js'
 import { Table } from '../iceberg/table.js'
 import { ownValue } from '../own-value.js'
 import type { Storage } from '../storage/storage.js'
@@ -18,7 +19,7 @@ export const VACUUMED = [
   'history/',
   'tombstones/',
   // What other engines keep.
-  'external/',
+  FOREIGN,
   // What `tombstones/` was called by earlier versions.
   'ended/',
 ]

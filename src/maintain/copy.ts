@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { copyFile } from 'node:fs/promises'
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
+import { tableFolder } from '../iceberg/table-folder.js'
 import { Heartbeat, whileWriting } from '../log/live.js'
 import { CommitLog } from '../log/log.js'
 import { checksumsOf } from '../log/verify/verify.js'
@@ -152,7 +153,7 @@ async function copyObjects(
 function tablesOf(objects: readonly StoredObject[]): Map<string, StoredObject[]> {
   const tables = new Map<string, StoredObject[]>()
   for (const object of objects) {
-    const folder = object.path.slice(0, object.path.lastIndexOf('/metadata/'))
+    const folder = tableFolder(object.path)
     tables.set(folder, [...(tables.get(folder) ?? []), object])
   }
   return tables

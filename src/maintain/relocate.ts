@@ -1,6 +1,7 @@
 import type { Session } from '../engine/engine.js'
 import { MoraineError } from '../errors.js'
 import { unpackBlock } from '../iceberg/codecs/block.js'
+import { FOREIGN } from '../iceberg/foreign-path.js'
 import { decodeContainer, encodeContainer } from '../iceberg/spec/avro.js'
 import { checksumHeader, checksumsIn, LIST_CHECKSUM } from '../iceberg/spec/checksums.js'
 import { positionsSchema } from '../iceberg/spec/positions.js'
@@ -197,7 +198,7 @@ class Move {
     this.newTable = newTable
     const lakes = spellings(from.url).map((url) => [url, to.url] as const)
     // A table of another engine may lie elsewhere: then only its metadata are here.
-    const isHere = !folder.startsWith('external/') || isAt(from, table, folder)
+    const isHere = !folder.startsWith(FOREIGN) || isAt(from, table, folder)
     const tables = isHere ? spellings(table).map((url) => [url, newTable] as const) : []
     this.pairs = [...tables, ...lakes]
   }

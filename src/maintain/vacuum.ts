@@ -1,6 +1,7 @@
 import { MoraineError } from '../errors.js'
 import { filesOfAllSnapshots } from '../iceberg/all-files.js'
 import { realEffects, type TableEffects } from '../iceberg/effects.js'
+import { FOREIGN } from '../iceberg/foreign-path.js'
 import { Manifests } from '../iceberg/manifests.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import { isDeletedBranch } from '../log/branch/named.js'
@@ -70,7 +71,7 @@ export async function vacuum(
   // Listed first: what is written from now on is none of our business.
   const found: StoredObject[] = []
   // Before other engines keep anything here, a folder of that name is none of ours.
-  const folders = VACUUMED.filter((prefix) => prefix !== 'external/' || head.external)
+  const folders = VACUUMED.filter((prefix) => prefix !== FOREIGN || head.external)
   for (const prefix of folders)
     for (const object of await storage.list(prefix)) if (isOurs(object)) found.push(object)
   const since = history === undefined ? undefined : new Date(now - history)
@@ -233,7 +234,7 @@ class Roots {
 
   /** Whether a file is one that commits lead to, or may be. */
   lead(path: string): boolean {
-    const isForeign = this.foreign.has(path) || (this.isUntold && path.startsWith('external/'))
+    const isForeign = this.foreign.has(path) || (this.isUntold && path.startsWith(FOREIGN))
     return this.used.has(path) || isForeign
   }
 

@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { type ObjectAccess, Staging } from './staging.js'
 
 /** An object in storage; `path` is relative to the storage's root, with `/` between its parts. */
@@ -134,6 +135,16 @@ export function pathOf(storage: Storage, location: string): string | undefined {
 export function normalLocation(location: string): string {
   const path = /^(?:file:\/*)?(\/.*)$/.exec(location)?.[1]
   return path === undefined ? location : `file://${path}`
+}
+
+/**
+ * The same for one that others wrote: a folder's system takes `a//b` and `a/./b` for `a/b`; to a
+ * bucket they are other objects.
+ */
+export function plainLocation(location: string): string {
+  const normal = normalLocation(location)
+  const local = /^file:\/\/(.*)$/s.exec(normal)?.[1]
+  return local === undefined ? normal : `file://${posix.normalize(local)}`
 }
 
 /**

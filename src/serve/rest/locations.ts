@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { posix } from 'node:path'
+import { FOREIGN } from '../../iceberg/foreign-path.js'
 import { parseJson } from '../../iceberg/json.js'
 import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
 import type { LakeState } from '../../log/commit.js'
@@ -28,9 +29,6 @@ export interface Placed {
 
 type Texts = Readonly<Record<string, string>>
 
-/** The folder of what other engines keep in the lake. */
-const EXTERNAL = 'external'
-
 /** Where tables of other engines lie. */
 export class Locations {
   private readonly allowed: readonly string[]
@@ -44,7 +42,7 @@ export class Locations {
   }
 
   ofNamespace(namespace: Namespace): string {
-    return this.storage.locate(`${EXTERNAL}/${namespace.map(folderName).join('/')}`)
+    return this.storage.locate(`${FOREIGN}${namespace.map(folderName).join('/')}`)
   }
 
   /** A place where no other table lies or has lain. */
@@ -64,7 +62,7 @@ export class Locations {
    */
   checked(location: string, claim: Claim, use: Use = 'place'): string {
     const normal = normalLocation(location)
-    const own = `${this.storage.url}/${EXTERNAL}/`
+    const own = `${this.storage.url}/${FOREIGN}`
     if (
       !isClean(normal) ||
       ![own, ...this.allowed].some((prefix) => `${normal}/`.startsWith(prefix))
@@ -132,14 +130,12 @@ export class Locations {
   metadataFolder({ location, properties }: Placed, uuid: string): string {
     const asked = properties[METADATA_PATH]
     const own = asked === undefined ? undefined : this.ownPathOf(asked)
-    return (
-      own ?? this.ownPathOf(`${location}/metadata`) ?? `${EXTERNAL}/_elsewhere/${uuid}/metadata`
-    )
+    return own ?? this.ownPathOf(`${location}/metadata`) ?? `${FOREIGN}_elsewhere/${uuid}/metadata`
   }
 
   private ownPathOf(location: string): string | undefined {
     const path = this.pathOf(location.replace(/\/+$/, ''))
-    return path?.startsWith(`${EXTERNAL}/`) ? path : undefined
+    return path?.startsWith(FOREIGN) ? path : undefined
   }
 
   /** Where a file of metadata lies, as whoever asked for its folder spells that. */

@@ -1,4 +1,4 @@
-import type { External, ExternalState, LakeState } from '../../log/commit.js'
+import type { External, ExternalState, LakeState, TableState } from '../../log/commit.js'
 import { LEVEL } from '../../log/external.js'
 import { ownValue } from '../../own-value.js'
 import { refuseCreating, refuseReading } from './access/rights.js'
@@ -25,6 +25,13 @@ export function externalOf(state: LakeState, identifier: Identifier): ExternalSt
   return ownValue(relations, key)
 }
 
+/** A table that `lake.ts` defines; `undefined` for all others. */
+export function managedTable(state: LakeState, identifier: Identifier): TableState | undefined {
+  const { namespace } = identifier
+  if (!isManaged(namespace) || namespace.length > 1) return undefined
+  return ownValue(state.tables, shownName(identifier))
+}
+
 /**
  * Where the metadata of a table or view lie: one of the lake's own, or one of another engine.
  *
@@ -37,13 +44,10 @@ export function pointerOf(
   kind: Kind,
 ): MetadataPointer {
   refuseReading(caller, identifier, kind)
-  const name = shownName(identifier)
-  if (isManaged(identifier.namespace)) {
-    const own = kind === 'table' && identifier.namespace.length === 1
-    if (own && Object.hasOwn(state.tables, name)) return state.tables[name] as MetadataPointer
-    throw noSuch(kind, name)
-  }
-  return existing(state, identifier, kind)
+  if (!isManaged(identifier.namespace)) return existing(state, identifier, kind)
+  const own = kind === 'table' ? managedTable(state, identifier) : undefined
+  if (!own) throw noSuch(kind, shownName(identifier))
+  return own
 }
 
 /** The same, for one that is to be changed. */

@@ -12,10 +12,10 @@ import type { Caller } from './caller.js'
 import { badRequest, noSuch } from './errors.js'
 import type { MetadataPointer } from './files.js'
 import { asLeft, changeOne, type LoadedTable } from './loaded.js'
-import { ManagedTables, managedTable } from './managed/managed-tables.js'
+import { ManagedTables } from './managed/managed-tables.js'
 import { type Identifier, keyOfRelation, shownName } from './names.js'
 import type { Parts } from './parts.js'
-import { externalOf, refuseTaken } from './relations.js'
+import { externalOf, managedTable, refuseTaken } from './relations.js'
 
 /** What a client wants changed of one table. */
 export interface TableCommit {

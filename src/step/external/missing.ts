@@ -1,6 +1,7 @@
 import { nearest } from '../../define/nearest.js'
 import type { MoraineError } from '../../errors.js'
 import { unreadable } from '../../iceberg/foreign-metadata.js'
+import { tableFolder } from '../../iceberg/table-folder.js'
 import type { LakeState } from '../../log/commit.js'
 import { LEVEL } from '../../log/external.js'
 import { ownValue } from '../../own-value.js'
@@ -29,7 +30,7 @@ export function missing(state: LakeState, name: string): MoraineError {
   const relations = Object.entries(state.external?.relations ?? {})
   const names = relations.map(([key]) => shown(key))
   const [before] = readBy(state, name)
-  const folder = before?.slice(0, before.lastIndexOf('/metadata/') + 1)
+  const folder = before && `${tableFolder(before)}/`
   const renamed = relations.find(([, { metadata }]) => folder && metadata.startsWith(folder))
   const similar = nearest(name, names)
   const create = 'Create it through the REST catalog: moraine serve --catalog'

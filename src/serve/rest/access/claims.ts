@@ -1,4 +1,5 @@
 import type { Levels } from '../../../define/access/rights.js'
+import { FOREIGN } from '../../../iceberg/foreign-path.js'
 import type { LakeState } from '../../../log/commit.js'
 import { LEVEL } from '../../../log/external.js'
 import { isBelow } from '../../../storage/paths.js'
@@ -59,7 +60,7 @@ function isOfCaller(path: string, claim: Claim, layout: Layout): boolean {
     const at = cleanPath(location, layout)
     return at !== undefined && isWithin(path, at)
   })
-  if (isOwn || (rights.mayAll('write', []) && path.startsWith('external/'))) return true
+  if (isOwn || (rights.mayAll('write', []) && path.startsWith(FOREIGN))) return true
   if (name !== undefined && isFolderOf(path, layout.ofRelation({ namespace, name }, state)))
     return true
   const known = Object.keys(state.external?.namespaces ?? {}).map((key) => key.split(LEVEL))

@@ -5,13 +5,12 @@ import { type AnyMetadata, completed } from '../../../iceberg/spec/updates/metad
 import { isRepeated } from '../../../iceberg/spec/updates/repeated.js'
 import { checkRequirements } from '../../../iceberg/spec/updates/requirements.js'
 import { Table } from '../../../iceberg/table.js'
-import type { LakeState, TableState } from '../../../log/commit.js'
+import { tableFolder } from '../../../iceberg/table-folder.js'
+import type { TableState } from '../../../log/commit.js'
 import { sameRowsAs } from '../../../log/tables/same-rows.js'
-import { ownValue } from '../../../own-value.js'
 import type { Storage } from '../../../storage/storage.js'
 import { illegal } from '../errors.js'
 import type { MetadataFiles, MetadataPointer } from '../files.js'
-import { type Identifier, isManaged, shownName } from '../names.js'
 import { checkedSnapshots } from './added.js'
 import { recordedAdoption } from './adopt.js'
 import { decideManaged } from './decide.js'
@@ -105,7 +104,7 @@ export class ManagedTables {
     state,
     sameRows,
   }: ManagedChange): Promise<{ at: MetadataPointer; state: TableState }> {
-    const folder = `${folderOf(state)}/metadata`
+    const folder = `${tableFolder(state.metadata)}/metadata`
     const at = await this.files.write(folder, metadata, randomUUID(), state.metadata)
     const same = sameRows ? { sameRowsAs: sameRowsAs(state) } : {}
     return { at, state: { ...state, ...at, ...same } }
@@ -183,13 +182,3 @@ function how(as: 'rewrite' | 'adoption', table: string) {
     refuse: (why: string) => illegal(`Cannot ${doing} ${table}: ${why}. Nothing was changed`),
   }
 }
-
-/** A table that `lake.ts` defines; `undefined` for all others. */
-export function managedTable(state: LakeState, identifier: Identifier): TableState | undefined {
-  const { namespace } = identifier
-  if (!isManaged(namespace) || namespace.length > 1) return undefined
-  return ownValue(state.tables, shownName(identifier))
-}
-
-/** The folder of a table, relative to the root. */
-const folderOf = ({ metadata }: TableState) => metadata.slice(0, metadata.lastIndexOf('/metadata/'))
