@@ -1,3 +1,4 @@
+import { ownValue } from '../own-value.js'
 import type { Changes, External, ExternalChanges, ExternalState, LakeState } from './commit.js'
 import { differences, merged } from './maps.js'
 
@@ -20,6 +21,29 @@ export function foldExternal(
   }
 }
 
+/** A table or view, by the levels of its namespace and its name. */
+interface Named {
+  namespace: readonly string[]
+  name: string
+}
+
+/** The key of a namespace. */
+export const keyOf = (namespace: readonly string[]) => namespace.join(LEVEL)
+
+/** The key of a table or view. */
+export const keyOfRelation = ({ namespace, name }: Named) => keyOf([...namespace, name])
+
+/** A key as people read it. */
+export const shownKey = (key: string) => key.replaceAll(LEVEL, '.')
+
+/** What another engine keeps under a name. */
+export function externalOf(
+  { external }: Pick<LakeState, 'external'>,
+  named: Named,
+): ExternalState | undefined {
+  return ownValue(external?.relations, keyOfRelation(named))
+}
+
 /** A table or view of another engine, and what it is called. */
 export interface ExternalRelation extends ExternalState {
   namespace: readonly string[]
@@ -34,7 +58,7 @@ export function externalRelations({ external }: Pick<LakeState, 'external'>): Ex
     .map(([key, state]) => {
       const namespace = key.split(LEVEL)
       const name = namespace.pop() as string
-      return { ...state, namespace, name, fullName: shown(key) }
+      return { ...state, namespace, name, fullName: shownKey(key) }
     })
     .sort((a, b) => (a.fullName < b.fullName ? -1 : 1))
 }
@@ -59,8 +83,8 @@ export function externalTo(
 /** The names of what a commit writes for other engines; a table and a view of one name are one. */
 export function writtenExternal({ namespaces = {}, relations = {} }: ExternalChanges = {}) {
   return [
-    ...Object.keys(namespaces).map((key) => `namespace ${shown(key)}`),
-    ...Object.keys(relations).map((key) => `external table ${shown(key)}`),
+    ...Object.keys(namespaces).map((key) => `namespace ${shownKey(key)}`),
+    ...Object.keys(relations).map((key) => `external table ${shownKey(key)}`),
   ]
 }
 
@@ -74,10 +98,7 @@ function intoDropped({ namespaces = {}, relations = {} }: ExternalChanges, other
   if (put.length === 0) return []
   return Object.entries(other.namespaces ?? {}).flatMap(([key, value]) =>
     value === null && put.some(([name]) => name.startsWith(`${key}${LEVEL}`))
-      ? [`namespace ${shown(key)}`]
+      ? [`namespace ${shownKey(key)}`]
       : [],
   )
 }
-
-/** A key as people read it. */
-const shown = (key: string) => key.replaceAll(LEVEL, '.')

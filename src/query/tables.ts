@@ -4,7 +4,7 @@ import { MoraineError } from '../errors.js'
 import { ForeignTable } from '../iceberg/foreign.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
-import { LEVEL } from '../log/external.js'
+import { LEVEL, shownKey } from '../log/external.js'
 import type { TableRef } from '../sql/guard.js'
 import { folded } from '../sql/relations.js'
 import type { Storage } from '../storage/storage.js'
@@ -73,7 +73,7 @@ export function findName(state: LakeState, wanted: string): string {
 function noTable(state: LakeState, wanted: string): MoraineError {
   const own = [state.batches, state.tables, state.views ?? {}].flatMap((of) => Object.keys(of))
   const others = Object.keys(state.external?.relations ?? {})
-  const all = [...own, ...others.map((key) => key.replaceAll(LEVEL, '.'))]
+  const all = [...own, ...others.map(shownKey)]
   const similar = nearest(wanted, all)
   return new MoraineError(
     'query',

@@ -1,9 +1,9 @@
 import type { Changes, LakeState } from '../../log/commit.js'
+import { externalOf, keyOfRelation } from '../../log/external.js'
 import type { MetadataFiles, MetadataPointer } from './files.js'
 import type { Journal, Outcome, Request } from './journal.js'
 import type { Placed } from './locations.js'
-import { type Identifier, keyOfRelation, shownName } from './names.js'
-import { externalOf } from './relations.js'
+import { type Identifier, shownName } from './names.js'
 
 /** A table as it is told: where its metadata lie, and what they are. */
 export interface LoadedTable {

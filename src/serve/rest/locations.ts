@@ -4,11 +4,12 @@ import { FOREIGN } from '../../iceberg/foreign-path.js'
 import { parseJson } from '../../iceberg/json.js'
 import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
 import type { LakeState } from '../../log/commit.js'
+import { keyOf } from '../../log/external.js'
 import { ownValue } from '../../own-value.js'
 import { normalLocation, pathOf, type Storage } from '../../storage/storage.js'
 import { type Claim, type Layout, mayUse, type Use } from './access/claims.js'
 import { forbidden, illegal } from './errors.js'
-import { type Identifier, keyOf, type Namespace } from './names.js'
+import type { Identifier, Namespace } from './names.js'
 
 /** The property of a table or view that says where its metadata go. */
 const METADATA_PATH = 'write.metadata.path'

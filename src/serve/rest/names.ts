@@ -1,5 +1,5 @@
 import type { LakeState } from '../../log/commit.js'
-import { LEVEL } from '../../log/external.js'
+import { keyOf, LEVEL } from '../../log/external.js'
 import { badRequest } from './errors.js'
 
 /** The levels of a namespace. */
@@ -10,10 +10,6 @@ export interface Identifier {
   namespace: Namespace
   name: string
 }
-
-export const keyOf = (namespace: Namespace) => namespace.join(LEVEL)
-
-export const keyOfRelation = ({ namespace, name }: Identifier) => keyOf([...namespace, name])
 
 export const shownNamespace = (namespace: Namespace) => namespace.join('.')
 

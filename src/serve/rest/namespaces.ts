@@ -1,5 +1,5 @@
 import type { Changes, LakeState, NamespaceState } from '../../log/commit.js'
-import { LEVEL } from '../../log/external.js'
+import { keyOf, LEVEL, shownKey } from '../../log/external.js'
 import type { Claim } from './access/claims.js'
 import { maySee, refuseCreatingAll, refuseSeeing, refuseWritingAll } from './access/rights.js'
 import type { Caller } from './caller.js'
@@ -9,7 +9,6 @@ import type { Locations } from './locations.js'
 import {
   type Identifier,
   isManaged,
-  keyOf,
   managedNamespaces,
   type Namespace,
   namespaceOf,
@@ -106,7 +105,7 @@ export class Namespaces {
   }
 
   async drop(caller: Caller, text: string): Promise<void> {
-    const message = `drop namespace ${text.replaceAll(LEVEL, '.')}`
+    const message = `drop namespace ${shownKey(text)}`
     return this.journal.change({ caller, message }, async (state) => {
       const namespace = this.existing(caller, state, text)
       refuseWritingAll(caller, namespace)
@@ -131,7 +130,7 @@ export class Namespaces {
         'UnprocessableEntityException',
         `Invalid namespace update, cannot simultaneously set and remove keys: [${both.join(', ')}]`,
       )
-    const message = `set properties of namespace ${text.replaceAll(LEVEL, '.')}`
+    const message = `set properties of namespace ${shownKey(text)}`
     return this.journal.change({ caller, message }, async (state) => {
       const namespace = this.existing(caller, state, text)
       refuseWritingAll(caller, namespace)

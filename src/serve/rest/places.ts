@@ -1,11 +1,11 @@
 import { posix } from 'node:path'
 import { isObject, type Json } from '../../iceberg/spec/updates/json.js'
 import type { LakeState } from '../../log/commit.js'
-import { LEVEL } from '../../log/external.js'
+import { keyOfRelation, LEVEL } from '../../log/external.js'
 import type { Grant } from '../../storage/storage.js'
 import { forbidden, type RestError } from './errors.js'
 import { type Locations, PATHS } from './locations.js'
-import { type Identifier, isManaged, keyOfRelation, shownName } from './names.js'
+import { type Identifier, isManaged, shownName } from './names.js'
 
 /** Only the catalog writes these: what the log says of them must stay true. */
 const METADATA = ['.metadata.json']

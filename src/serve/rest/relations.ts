@@ -1,29 +1,14 @@
 import type { External, ExternalState, LakeState, TableState } from '../../log/commit.js'
-import { LEVEL } from '../../log/external.js'
+import { externalOf, keyOf, LEVEL } from '../../log/external.js'
 import { ownValue } from '../../own-value.js'
 import { refuseCreating, refuseReading } from './access/rights.js'
 import type { Caller } from './caller.js'
 import { alreadyExists, noSuch, noSuchNamespace } from './errors.js'
 import type { MetadataPointer } from './files.js'
-import {
-  type Identifier,
-  isManaged,
-  keyOf,
-  keyOfRelation,
-  type Namespace,
-  shownName,
-  shownNamespace,
-} from './names.js'
+import { type Identifier, isManaged, type Namespace, shownName, shownNamespace } from './names.js'
 import { isThere, refuseManaged } from './namespaces.js'
 
 export type Kind = ExternalState['kind']
-
-/** What another engine keeps under a name. */
-export function externalOf(state: LakeState, identifier: Identifier): ExternalState | undefined {
-  const { relations = {} } = state.external ?? {}
-  const key = keyOfRelation(identifier)
-  return ownValue(relations, key)
-}
 
 /** A table that `lake.ts` defines; `undefined` for all others. */
 export function managedTable(state: LakeState, identifier: Identifier): TableState | undefined {

@@ -1,12 +1,13 @@
 import type { ExternalState } from '../../log/commit.js'
+import { externalOf, keyOfRelation } from '../../log/external.js'
 import { refuseCreating, refuseWriting } from './access/rights.js'
 import type { Caller } from './caller.js'
 import { alreadyExists, illegal } from './errors.js'
 import type { Journal } from './journal.js'
 import { refusedDrop, refusedRename } from './managed/refusals.js'
-import { type Identifier, keyOfRelation, shownName } from './names.js'
+import { type Identifier, shownName } from './names.js'
 import { refuseManaged } from './namespaces.js'
-import { existing, externalOf, managedTable, refuseTaken } from './relations.js'
+import { existing, managedTable, refuseTaken } from './relations.js'
 import { pointTo } from './tables.js'
 
 /** Takes a table or view out of the lake; its files stay for earlier states until a vacuum. */

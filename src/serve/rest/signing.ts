@@ -1,5 +1,6 @@
 import { MoraineError } from '../../errors.js'
 import type { Json } from '../../iceberg/spec/updates/json.js'
+import { externalOf } from '../../log/external.js'
 import type { Grant, ObjectCall, PlainRequest, Storage } from '../../storage/storage.js'
 import { mayWrite, refuseCreating, refuseReading } from './access/rights.js'
 import type { Branch, Branches } from './branches.js'
@@ -10,7 +11,7 @@ import type { MetadataFiles } from './files.js'
 import { type Identifier, isManaged, shownName } from './names.js'
 import { isThere } from './namespaces.js'
 import type { Places } from './places.js'
-import { externalOf, pointerOf } from './relations.js'
+import { pointerOf } from './relations.js'
 
 /** Milliseconds for which it is remembered what requests for a table may do. */
 const REMEMBERED = 5000

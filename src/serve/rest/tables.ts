@@ -6,6 +6,7 @@ import { type AnyMetadata, completed } from '../../iceberg/spec/updates/metadata
 import { isRepeated } from '../../iceberg/spec/updates/repeated.js'
 import { checkRequirements } from '../../iceberg/spec/updates/requirements.js'
 import type { ExternalState, LakeState, TableState } from '../../log/commit.js'
+import { externalOf, keyOfRelation } from '../../log/external.js'
 import { refuseElsewhere, registered } from './access/contents.js'
 import { refuseCreating, refuseWriting } from './access/rights.js'
 import type { Caller } from './caller.js'
@@ -13,9 +14,9 @@ import { badRequest, noSuch } from './errors.js'
 import type { MetadataPointer } from './files.js'
 import { asLeft, changeOne, type LoadedTable } from './loaded.js'
 import { ManagedTables } from './managed/managed-tables.js'
-import { type Identifier, keyOfRelation, shownName } from './names.js'
+import { type Identifier, shownName } from './names.js'
 import type { Parts } from './parts.js'
-import { externalOf, managedTable, refuseTaken } from './relations.js'
+import { managedTable, refuseTaken } from './relations.js'
 
 /** What a client wants changed of one table. */
 export interface TableCommit {

@@ -7,9 +7,8 @@ import { MoraineError } from '../../errors.js'
 import { ForeignTable } from '../../iceberg/foreign.js'
 import { Manifests } from '../../iceberg/manifests.js'
 import { toColumnType } from '../../iceberg/spec/types.js'
-import type { ExternalState, LakeState, TableState } from '../../log/commit.js'
-import { LEVEL } from '../../log/external.js'
-import { ownValue } from '../../own-value.js'
+import type { LakeState, TableState } from '../../log/commit.js'
+import { externalOf } from '../../log/external.js'
 import type { View } from '../../plan/decision.js'
 import type { Storage } from '../../storage/storage.js'
 import type { TableSource } from '../task/table-source.js'
@@ -63,7 +62,7 @@ export class Externals {
     manifests: Manifests,
   ): Promise<void> {
     const name = fullName(table)
-    const at = relationOf(state, table)
+    const at = externalOf(state, table)
     if (at?.kind !== 'table') throw at ? aView(name) : missing(state, name)
     const declared = table.declared && fieldsOfShape(table.declared)
     const load = (metadata: string, sha256?: string) =>
@@ -157,12 +156,6 @@ export class Externals {
       ...(doc ? { description: doc } : {}),
     }))
   }
-}
-
-const keyOf = ({ namespace, name }: External) => [...namespace, name].join(LEVEL)
-
-function relationOf(state: LakeState, table: External): ExternalState | undefined {
-  return ownValue(state.external?.relations ?? {}, keyOf(table))
 }
 
 function placed({ kind, message, hint, path, retryable }: MoraineError, { place, name }: External) {

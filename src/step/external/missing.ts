@@ -3,10 +3,8 @@ import type { MoraineError } from '../../errors.js'
 import { unreadable } from '../../iceberg/foreign-metadata.js'
 import { tableFolder } from '../../iceberg/table-folder.js'
 import type { LakeState } from '../../log/commit.js'
-import { LEVEL } from '../../log/external.js'
+import { shownKey } from '../../log/external.js'
 import { ownValue } from '../../own-value.js'
-
-const shown = (key: string) => key.replaceAll(LEVEL, '.')
 
 /** The versions of a table that datasets have read. */
 export function readBy(state: LakeState, name: string): string[] {
@@ -28,14 +26,14 @@ export function aView(name: string): MoraineError {
 /** That there is no table of a name, and where it may have gone. */
 export function missing(state: LakeState, name: string): MoraineError {
   const relations = Object.entries(state.external?.relations ?? {})
-  const names = relations.map(([key]) => shown(key))
+  const names = relations.map(([key]) => shownKey(key))
   const [before] = readBy(state, name)
   const folder = before && `${tableFolder(before)}/`
   const renamed = relations.find(([, { metadata }]) => folder && metadata.startsWith(folder))
   const similar = nearest(name, names)
   const create = 'Create it through the REST catalog: moraine serve --catalog'
   const hint = renamed
-    ? `It was renamed to ${shown(renamed[0])}: change the name in lake.ts.`
+    ? `It was renamed to ${shownKey(renamed[0])}: change the name in lake.ts.`
     : similar
       ? `Did you mean '${similar}'?`
       : names.length > 0

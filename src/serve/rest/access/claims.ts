@@ -1,7 +1,7 @@
 import type { Levels } from '../../../define/access/rights.js'
 import { FOREIGN } from '../../../iceberg/foreign-path.js'
 import type { LakeState } from '../../../log/commit.js'
-import { LEVEL } from '../../../log/external.js'
+import { keyOfRelation, LEVEL } from '../../../log/external.js'
 import { isBelow } from '../../../storage/paths.js'
 import type { Caller } from '../caller.js'
 import type { Identifier } from '../names.js'
@@ -78,7 +78,7 @@ function isFolderOf(path: string, begin: string): boolean {
 
 /** The tables and views whose files lie in a place, around it, or below it. */
 function ownersOf(path: string, { state, namespace, name }: Claim): Levels[] {
-  const key = name === undefined ? undefined : [...namespace, name].join(LEVEL)
+  const key = name === undefined ? undefined : keyOfRelation({ namespace, name })
   const external = Object.entries(state.external?.relations ?? {}).flatMap(([one, { metadata }]) =>
     one !== key && overlaps(path, homeOf(metadata)) ? [one.split(LEVEL)] : [],
   )

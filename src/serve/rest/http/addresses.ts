@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import { LEVEL } from '../../../log/external.js'
+import { LEVEL, shownKey } from '../../../log/external.js'
 import type { Branch, Branches } from '../branches.js'
 import type { Caller, Noted } from '../caller.js'
 import { badRequest, noSuchNamespace } from '../errors.js'
@@ -110,6 +110,6 @@ function branchIn(text: string): { text: string; branch?: string } {
   if (plain !== undefined && branch !== undefined)
     return { text: [plain + more, ...rest].join(LEVEL), branch }
   // It would be taken for a branch.
-  if (first.includes('@')) throw noSuchNamespace(text.replaceAll(LEVEL, '.'))
+  if (first.includes('@')) throw noSuchNamespace(shownKey(text))
   return { text }
 }
