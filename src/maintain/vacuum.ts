@@ -243,9 +243,11 @@ class Roots {
    */
   async follow(log: CommitLog, horizon: number): Promise<void> {
     const time = (await log.stateAt(horizon)).time
-    for (const id of await this.storage.folders('_moraine/log/')) {
+    const ids = await this.storage.folders('_moraine/log/')
+    const head = await log.head()
+    for (const id of ids) {
       // Whoever names a branch meanwhile looks behind that for what this vacuum has announced.
-      if (isDeletedBranch(id, await log.head())) continue
+      if (isDeletedBranch(id, head)) continue
       if (id === log.branch) await this.commits(log, horizon)
       const branch = id === log.branch ? undefined : await log.openBranch(id)
       if (branch)

@@ -4,7 +4,7 @@ import { MoraineError } from '../errors.js'
 import { ForeignTable } from '../iceberg/foreign.js'
 import { Table, type TablePointer } from '../iceberg/table.js'
 import type { LakeState } from '../log/commit.js'
-import { LEVEL, shownKey } from '../log/external.js'
+import { externalRelations } from '../log/external.js'
 import type { TableRef } from '../sql/guard.js'
 import { folded } from '../sql/relations.js'
 import type { Storage } from '../storage/storage.js'
@@ -45,35 +45,31 @@ export async function externalTable(
  * one that is spelt so.
  */
 function findExternal(state: LakeState, { tier, name }: TableRef) {
-  const all = Object.entries(state.external?.relations ?? {}).map(([key, at]) => {
-    const levels = key.split(LEVEL)
-    return { namespace: levels.slice(0, -1).join('.'), name: levels.at(-1) as string, at }
-  })
-  const same = all.filter(
-    (one) => folded(one.namespace) === tier && folded(one.name) === folded(name),
+  const same = externalRelations(state).filter(
+    (one) => folded(one.namespace.join('.')) === tier && folded(one.name) === folded(name),
   )
   const found = same.find((one) => one.name === name) ?? same[0]
   const shown = `${tier}.${name}`
   if (!found) throw noTable(state, shown)
-  if (found.at.kind === 'view')
+  if (found.kind === 'view')
     throw new MoraineError('query', `${shown} is a view of another engine`, {
       hint: 'Only that engine can compute it: query the tables that it reads.',
     })
-  return { tier, name, at: found.at }
+  return { tier, name, at: found }
 }
 
 /** The name of a dataset's table as the state spells it. */
 export function findName(state: LakeState, wanted: string): string {
-  const all = [state.batches, state.tables, state.views ?? {}].flatMap((of) => Object.keys(of))
-  const found = all.find((name) => name.toLowerCase() === wanted.toLowerCase())
+  const found = ownNames(state).find((name) => name.toLowerCase() === wanted.toLowerCase())
   if (found) return found
   throw noTable(state, wanted)
 }
 
+const ownNames = ({ batches, tables, views = {} }: LakeState) =>
+  [batches, tables, views].flatMap((of) => Object.keys(of))
+
 function noTable(state: LakeState, wanted: string): MoraineError {
-  const own = [state.batches, state.tables, state.views ?? {}].flatMap((of) => Object.keys(of))
-  const others = Object.keys(state.external?.relations ?? {})
-  const all = [...own, ...others.map(shownKey)]
+  const all = [...ownNames(state), ...externalRelations(state).map(({ fullName }) => fullName)]
   const similar = nearest(wanted, all)
   return new MoraineError(
     'query',

@@ -41,7 +41,7 @@ export async function createBranch(
 ): Promise<CommitLog> {
   checkedBranchName(name)
   const state = await main.head()
-  if (ownValue(state.branches ?? {}, name) !== undefined)
+  if (ownValue(state.branches, name) !== undefined)
     throw new MoraineError('usage', `There already is a branch ${name}`)
   // Ids are never used again: who still knows the id of a deleted branch finds no other one.
   const id = `${name}.${randomBytes(6).toString('hex')}`
@@ -61,19 +61,9 @@ export async function createBranch(
  */
 export async function deleteBranch(main: CommitLog, name: string, author: Author): Promise<void> {
   const state = await main.head()
-  if (ownValue(state.branches ?? {}, name) === undefined) throw noSuchBranch(name, state)
+  if (ownValue(state.branches, name) === undefined) throw noSuchBranch(name, state)
   const info = { ...author, message: `delete branch ${name}` }
   await main.commit(state, { branches: { [name]: null } }, info)
-}
-
-/** A branch by its name in a state of main; `undefined` when there is none. */
-export async function openNamed(
-  main: CommitLog,
-  state: LakeState,
-  name: string,
-): Promise<CommitLog | undefined> {
-  const id = ownValue(state.branches ?? {}, name)
-  return id === undefined ? undefined : main.openBranch(id)
 }
 
 /** Whether an id is one of a branch that had a name, and was deleted or never finished. */

@@ -130,5 +130,8 @@ describe('a branch of the lake', () => {
       message: expect.stringContaining('can only be read'),
     })
     expect((await ask('GET', 'namespaces')).json.namespaces).toHaveLength(4)
+    // One that somebody calls so is a branch like others.
+    await createBranch(main, 'run-mine', await main.head(), author)
+    expect((await ask('POST', 'run-mine/namespaces', { namespace: ['x'] })).status).toBe(200)
   })
 })

@@ -1,5 +1,6 @@
-import { noSuchBranch, openNamed } from '../../log/branch/named.js'
+import { noSuchBranch } from '../../log/branch/named.js'
 import { CommitLog } from '../../log/log.js'
+import { ownValue } from '../../own-value.js'
 import type { Storage } from '../../storage/storage.js'
 import { RestError } from './errors.js'
 import type { MetadataFiles } from './files.js'
@@ -58,15 +59,14 @@ export class Branches {
   async named(name: string | undefined): Promise<Branch> {
     if (name === undefined || name === 'main') return this.main
     const state = await this.log.head()
-    const id = state.branches?.[name] ?? (OF_RUN.test(name) ? name : undefined)
+    const own = ownValue(state.branches, name)
+    const id = own ?? (OF_RUN.test(name) ? name : undefined)
     const known = this.known.get(name)
     if (known && known.id === id) return known.branch
-    const log = OF_RUN.test(name)
-      ? await this.log.openBranch(name)
-      : await openNamed(this.log, state, name)
+    const log = id === undefined ? undefined : await this.log.openBranch(id)
     if (!log || id === undefined)
       throw new RestError(404, 'NoSuchNamespaceException', noSuchBranch(name, state).message)
-    const only = OF_RUN.test(name) ? `Branch ${name} is a run's: it can only be read` : undefined
+    const only = own ? undefined : `Branch ${name} is a run's: it can only be read`
     const branch = this.branchOf(name, new Journal(log, only))
     this.known.set(name, { id, branch })
     return branch

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { MoraineError } from '../../../errors.js'
-import { createBranch, deleteBranch, openNamed } from '../../../log/branch/named.js'
-import type { LakeState } from '../../../log/commit.js'
+import { createBranch, deleteBranch } from '../../../log/branch/named.js'
 import type { CommitLog } from '../../../log/log.js'
 import { currentUser } from '../../../step/context.js'
 import { examples } from '../../examples.js'
@@ -68,8 +67,8 @@ function nameOf(name: string | undefined, action: string): string {
 
 async function list(log: CommitLog, json: boolean): Promise<number> {
   const state = await log.head()
-  const names = Object.keys(state.branches ?? {}).sort()
-  const rows = await Promise.all(names.map((name) => described(log, state, name)))
+  const named = Object.entries(state.branches ?? {}).sort()
+  const rows = await Promise.all(named.map(([name, id]) => described(log, name, id)))
   if (json) print(toJson(rows, 2))
   else if (rows.length === 0)
     print('There are no branches besides main. Create one with: moraine branch create NAME')
@@ -88,8 +87,8 @@ async function list(log: CommitLog, json: boolean): Promise<number> {
   return 0
 }
 
-async function described(log: CommitLog, state: LakeState, name: string) {
-  const branch = await openNamed(log, state, name)
+async function described(log: CommitLog, name: string, id: string) {
+  const branch = await log.openBranch(id)
   if (!branch)
     throw new MoraineError('corrupt', `Branch ${name} is damaged: it has no beginning`, {
       hint: 'moraine verify shows what is missing.',
@@ -97,5 +96,5 @@ async function described(log: CommitLog, state: LakeState, name: string) {
   const head = await branch.head()
   const at = branch.forkedAt
   const commits = head.number - at
-  return { branch: name, id: branch.branch, at, commits, time: commits > 0 ? head.time : null }
+  return { branch: name, id, at, commits, time: commits > 0 ? head.time : null }
 }
